@@ -1,0 +1,120 @@
+# `make` alone lists the tasks. Needed: Python 3.11 or newer, make, a package index.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+PIP_FLAGS := -qq --disable-pip-version-check --no-input
+UV_VERSION := 0.13.8
+
+# The rooms without I/O, as far as they exist: here every line and branch is tested.
+PURE := $(foreach room,contract graph accounts world,\
+	$(patsubst %,%/*,$(wildcard src/guanxi/$(room))) $(wildcard src/guanxi/$(room).py))
+
+empty :=
+space := $(empty) $(empty)
+comma := ,
+PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup stranger stranger-if-possible demo test test-long lint format types imports \
+	generate lock clean
+
+help: ## list the tasks
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  ARGS=… is handed on: make test ARGS='-k block -x', make demo ARGS='--port 9000'"
+	@echo "  PYTHON=… chooses the interpreter: make setup PYTHON=python3.13"
+
+# --- environments: each has a stamp, so that nothing is done twice ---
+
+setup: .venv/.installed ## make .venv from the lock file, with guanxi itself in it
+	@:
+
+.venv/.locked: requirements/dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "guanxi needs Python 3.11 or newer; '$(PYTHON)' is older or missing." >&2; \
+		echo "Name another: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.13" >&2; exit 1; }
+	@echo "setting up .venv (once, about a minute)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+.venv/.installed: .venv/.locked pyproject.toml
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
+	@touch $@
+
+stranger: .venv-stranger/.locked ## make .venv-stranger: a client that nobody here wrote, for its tests
+	@:
+
+.venv-stranger/.locked: requirements/stranger.lock
+	@echo "setting up .venv-stranger"
+	@{ $(PYTHON) -m venv .venv-stranger && \
+		.venv-stranger/bin/python -m pip install $(PIP_FLAGS) --require-hashes \
+			-r requirements/stranger.lock; } || { rm -rf .venv-stranger; exit 1; }
+	@touch $@
+
+# Without it the stranger's tests are skipped, and say so. Under CI they must run.
+stranger-if-possible:
+	@$(MAKE) --no-print-directory stranger || { \
+		if [ -n "$$CI" ]; then exit 1; fi; \
+		echo "no .venv-stranger: the tests that need it will be skipped" >&2; }
+
+# --- running ---
+
+demo: setup ## start the service on a small world, tour it, and leave it running
+	@exec $(BIN)/guanxi demo $(ARGS)
+
+test: setup stranger-if-possible ## run the tests in their short form (minutes)
+	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" $(ARGS)
+
+test-long: setup stranger ## run every test in its long form, under coverage
+	@rm -f .coverage .coverage.*
+	GUANXI_TEST=long $(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+ifneq ($(PURE_LIST),)
+	@echo "the rooms without I/O, every line and branch:"
+	$(BIN)/python -m coverage report --include='$(PURE_LIST)' --fail-under=100
+endif
+
+# --- checking ---
+
+lint: setup ## check style and formatting (ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup ## check types (mypy, strict)
+	$(BIN)/mypy src tests $(wildcard tools)
+
+imports: setup ## check which room may import which
+	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" tests/test_house.py $(ARGS)
+
+# --- making files that are committed ---
+
+generate: setup ## write the generated files anew
+	$(BIN)/python -m tools.generate $(ARGS)
+
+.venv-lock/.locked: Makefile
+	@$(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install $(PIP_FLAGS) "uv==$(UV_VERSION)"
+	@touch $@
+
+LOCK = .venv-lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" $(ARGS)
+
+lock: .venv-lock/.locked ## write the lock files anew (newer versions: ARGS=--upgrade)
+	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock
+	$(LOCK) --group stranger -o requirements/stranger.lock
+	@! grep -nE '://|^-' requirements/*.lock || { \
+		echo "a lock file names where packages come from: see above" >&2; exit 1; }
+
+clean: ## remove environments, caches and what a test run leaves
+	rm -rf .venv .venv-stranger .venv-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		.schemathesis .coverage .coverage.* htmlcov build dist
+	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

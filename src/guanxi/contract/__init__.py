@@ -1,0 +1,1 @@
+"""The wire, declared once: endpoints, structs, codes, limits, signatures. No I/O."""

@@ -1,0 +1,106 @@
+"""What an endpoint is: a value from which the service, the SDK and the documents derive."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from guanxi.contract import errors
+from guanxi.contract.params import NoParams
+
+
+class Host(StrEnum):
+    """The documents' hosts. A service answers by method and path alone."""
+
+    API = "api.bilibili.com"
+    APP = "app.biliapi.net"
+    GAME = "line3-h5-mobile-api.biligame.com"
+    ACCOUNT = "account.bilibili.com"
+
+
+class Envelope(StrEnum):
+    """What stands around the data."""
+
+    STANDARD = "standard"  # code, message, ttl, data
+    GAME = "biligame"  # code, message on failure, data on success, ts in ms, request_id
+    NONE = "none"  # the body is the data
+
+
+class Login(StrEnum):
+    """Whether a caller must be signed in."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class Paging(StrEnum):
+    """How the next page is asked for."""
+
+    NUMBERED = "numbered"  # pn and ps; a cursor besides in the open profile
+    WHOLE = "whole"  # one answer holds all; by cursor in pages in the open profile
+
+
+#: How a parameter of a credential travels, besides the cookie.
+COOKIE, ACCESS_KEY = "cookie", "access_key"
+_API_REFERER = "https://www.bilibili.com/"
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """One endpoint of the contract."""
+
+    #: Area and verb, as the client has them: ``relation.followings``.
+    name: str
+    method: Literal["GET", "POST"]
+    host: Host = Host.API
+    path: str
+    #: The request's struct, and second names that the documents' examples use for its fields.
+    params: type[Struct] = NoParams
+    aliases: dict[str, str] = {}
+    #: The type of ``data`` (of the body, where the envelope is none); None where there is no data.
+    data: Any = None
+    #: ``data`` where a caller asked by cursor and data is an array otherwise.
+    cursor_data: Any = None
+    login: Login = Login.REQUIRED
+    #: The ways to sign in that it takes; empty where login is none.
+    auth: frozenset[str] = frozenset({COOKIE, ACCESS_KEY})
+    wbi: bool = False
+    envelope: Envelope = Envelope.STANDARD
+    paging: Paging | None = None
+    #: The body is taken and forgotten, whatever it is.
+    ignores_body: bool = False
+    #: Answers -352 to a foreign Referer or a User-Agent naming python, in the documented profile.
+    header_rule: bool = False
+    #: The Referer that the SDK sends; None for none.
+    referer: str | None = _API_REFERER
+    #: The codes of its own table in the documents, 0 apart.
+    own_codes: frozenset[int] = frozenset()
+    #: What it does, in a line.
+    summary: str
+    #: Where it is documented.
+    seed: str
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes what is stored for the caller, and so wants a csrf from cookies."""
+        return self.method == "POST" and self.login is Login.REQUIRED
+
+    @property
+    def codes(self) -> frozenset[int]:
+        """Every code it may answer, 0 apart: its own, and what its auth and signature imply."""
+        implied = {
+            errors.BadRequest.number,
+            errors.ServiceUnavailable.number,
+            errors.DeadlineExceeded.number,
+        }
+        if self.login is Login.REQUIRED:
+            implied.add(errors.NotSignedIn.number)
+        if self.writes:
+            implied.add(errors.CsrfFailed.number)
+        if self.wbi or ACCESS_KEY in self.auth:
+            implied.add(errors.AccessDenied.number)
+        if self.header_rule:
+            implied.add(errors.RequestIntercepted.number)
+        return self.own_codes | implied

@@ -1,0 +1,369 @@
+"""Every code a server may answer, and every error a caller may catch.
+
+    ApiException                              anything guanxi raises on purpose
+    ├── ResponseCodeException                 the server answered a code other than 0
+    │   ├── NotSignedIn                -101
+    │   ├── AccountBanned              -102
+    │   ├── CsrfFailed                 -111
+    │   ├── RequestIntercepted         -352   stop: the server asks for it
+    │   ├── BadRequest                 -400
+    │   ├── AccessDenied               -403   a missing, wrong or stale signature
+    │   ├── NotFound                   -404
+    │   ├── RequestBanned              -412   stop: the server asks for it
+    │   ├── ServiceUnavailable         -503   nothing was done: try again
+    │   ├── DeadlineExceeded           -504   may have been done: read before repeating
+    │   ├── TooManyRequests            -799   slow down
+    │   ├── CannotTargetSelf          22001
+    │   ├── FollowRefused             22002
+    │   ├── TargetInBlacklist         22003
+    │   ├── PageTooDeep               22007
+    │   ├── FollowingLimitReached     22009
+    │   ├── AccountDeregistered       22013
+    │   ├── AlreadyFollowing          22014
+    │   ├── GroupNameTooLong          22103
+    │   ├── NoSuchGroup               22104
+    │   ├── NotFollowing              22105
+    │   ├── GroupExists               22106
+    │   ├── FollowingsHidden          22115
+    │   ├── FollowersHidden           22118
+    │   ├── AlreadyBlocked            22120
+    │   └── NoSuchUser                40061
+    ├── NetworkException                      no answer, or an HTTP status that is not 200
+    ├── AnswerException                       an answer that is not what the contract says
+    ├── WbiRetryTimesExceedException          -403 again after fresh keys
+    ├── StatementException                    an argument that cannot be right
+    ├── ArgsException                         a setting that cannot be right
+    └── CredentialException                   a call needs a part that the credential lacks
+        ├── CredentialNoSessdataException
+        ├── CredentialNoBiliJctException
+        ├── CredentialNoBuvid3Exception
+        ├── CredentialNoBuvid4Exception
+        ├── CredentialNoDedeUserIDException
+        └── CredentialNoAcTimeValueException
+
+``CODES`` is the table behind the upper half: number, message on the wire, meaning, and where it is
+documented. An exception class and a row of the table are the same thing, declared once.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ApiException(Exception):
+    """The root of everything guanxi raises on purpose. ``msg`` is the text."""
+
+    def __init__(self, msg: str = "") -> None:
+        super().__init__(msg)
+        self.msg = msg
+
+    def __str__(self) -> str:
+        return self.msg
+
+
+class ResponseCodeException(ApiException):
+    """The server answered a code other than 0.
+
+    ``code``, ``message`` and ``raw`` (the decoded answer) are the server's; ``endpoint`` names the
+    call; ``can_retry`` says whether the same call may succeed later without a change.
+    """
+
+    number: ClassVar[int] = 0
+    wire_message: ClassVar[str] = ""
+    meaning: ClassVar[str] = "the server refused"
+    source: ClassVar[str] = ""
+    can_retry: ClassVar[bool] = False
+
+    def __init__(
+        self, code: int, message: str, raw: object = None, *, endpoint: str | None = None
+    ) -> None:
+        where = f"{endpoint}: " if endpoint else ""
+        super().__init__(f"{where}code {code}, {message} ({self.meaning})")
+        self.code = code
+        self.message = message
+        self.raw = raw
+        self.endpoint = endpoint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.code, self.message, self.raw, self.endpoint))
+
+
+def _rebuild(
+    kind: type[ResponseCodeException], code: int, message: str, raw: object, endpoint: str | None
+) -> ResponseCodeException:
+    return kind(code, message, raw, endpoint=endpoint)
+
+
+class NotSignedIn(ResponseCodeException):
+    number = -101
+    wire_message = "账号未登录"
+    meaning = "not signed in, or the session has ended"
+    source = "002, 003, 004"
+
+
+class AccountBanned(ResponseCodeException):
+    number = -102
+    wire_message = "账号被封停"
+    meaning = "the account is banned"
+    source = "002, 003, 004, 操作用户关系"
+
+
+class CsrfFailed(ResponseCodeException):
+    number = -111
+    wire_message = "csrf校验失败"
+    meaning = "the csrf field is missing or is not this session's bili_jct"
+    source = "002, 003, 004"
+
+
+class RequestIntercepted(ResponseCodeException):
+    number = -352
+    wire_message = "请求被拦截"
+    meaning = "intercepted by risk control: stop"
+    source = "003, 004, 查询用户粉丝明细"
+
+
+class BadRequest(ResponseCodeException):
+    number = -400
+    wire_message = "请求错误"
+    meaning = "the request is wrong; the message names the field"
+    source = "002, 003, 004"
+
+
+class AccessDenied(ResponseCodeException):
+    number = -403
+    wire_message = "访问权限不足"
+    meaning = "the signature is missing, wrong or made with stale keys"
+    source = "ours: what clients take as the order to fetch new wbi keys"
+
+
+class NotFound(ResponseCodeException):
+    number = -404
+    wire_message = "啥都木有"
+    meaning = "no such thing"
+    source = "ours: a path that no endpoint has"
+
+
+class RequestBanned(ResponseCodeException):
+    number = -412
+    wire_message = "请求被拦截"
+    meaning = "banned for a while by risk control: stop"
+    source = "user reports; the service answers it only on demand"
+
+
+class ServiceUnavailable(ResponseCodeException):
+    number = -503
+    wire_message = "服务暂不可用"
+    meaning = "the service cannot answer now; nothing was done"
+    source = "ours: travels as HTTP 503 with Retry-After"
+    can_retry = True
+
+
+class DeadlineExceeded(ResponseCodeException):
+    number = -504
+    wire_message = "服务调用超时"
+    meaning = "no answer in time; the change may have been made, read before repeating it"
+    source = "ours: travels as HTTP 504"
+
+
+class TooManyRequests(ResponseCodeException):
+    number = -799
+    wire_message = "请求过于频繁，请稍后再试"
+    meaning = "too many requests: slow down"
+    source = "user reports; the service answers it only on demand"
+    can_retry = True
+
+
+class CannotTargetSelf(ResponseCodeException):
+    number = 22001
+    wire_message = "不能对自己进行此操作"
+    meaning = "the target is the caller"
+    source = "003, 004, 操作用户关系"
+
+
+class FollowRefused(ResponseCodeException):
+    number = 22002
+    wire_message = "因对方隐私设置，你还不能关注"
+    meaning = "the target refuses follows, or has blocked the caller"
+    source = "004, 操作用户关系"
+
+
+class TargetInBlacklist(ResponseCodeException):
+    number = 22003
+    wire_message = "关注失败，请将该用户移除黑名单之后再试"
+    meaning = "the caller blocks the target: unblock first"
+    source = "002, 003, 004, 操作用户关系"
+
+
+class PageTooDeep(ResponseCodeException):
+    number = 22007
+    wire_message = "访问超过 5 页"
+    meaning = "past the last page that may be seen"
+    source = "002, 003, 004"
+
+
+class FollowingLimitReached(ResponseCodeException):
+    number = 22009
+    wire_message = "关注已达上限"
+    meaning = "the caller follows as many accounts as is allowed"
+    source = "user reports"
+
+
+class AccountDeregistered(ResponseCodeException):
+    number = 22013
+    wire_message = "账号已注销，无法完成操作"
+    meaning = "the target is deregistered"
+    source = "004, 操作用户关系"
+
+
+class AlreadyFollowing(ResponseCodeException):
+    number = 22014
+    wire_message = "已经关注用户，无法重复关注"
+    meaning = "the caller follows the target already"
+    source = "004, 操作用户关系"
+
+
+class GroupNameTooLong(ResponseCodeException):
+    number = 22103
+    wire_message = "分组名过长"
+    meaning = "a group's name has 1 to 16 characters"
+    source = "002, 003, 004, 创建分组"
+
+
+class NoSuchGroup(ResponseCodeException):
+    number = 22104
+    wire_message = "该分组不存在"
+    meaning = "no such group, or it is another's"
+    source = "002, 003, 004"
+
+
+class NotFollowing(ResponseCodeException):
+    number = 22105
+    wire_message = "未关注"
+    meaning = "a member to be grouped is not followed"
+    source = "002, 003, 004, 修改分组成员"
+
+
+class GroupExists(ResponseCodeException):
+    number = 22106
+    wire_message = "该分组已经存在"
+    meaning = "the caller has a group of that name"
+    source = "002, 003, 004, 创建分组"
+
+
+class FollowingsHidden(ResponseCodeException):
+    number = 22115
+    wire_message = "用户已设置隐私，无法查看"
+    meaning = "the account hides whom it follows"
+    source = "003, 004, 查询用户关注明细"
+
+
+class FollowersHidden(ResponseCodeException):
+    number = 22118
+    wire_message = "由于该用户隐私设置，粉丝列表不可见"
+    meaning = "the account hides its followers"
+    source = "004, 查询用户粉丝明细"
+
+
+class AlreadyBlocked(ResponseCodeException):
+    number = 22120
+    wire_message = "重复加入黑名单"
+    meaning = "the caller blocks the target already"
+    source = "004, 操作用户关系"
+
+
+class NoSuchUser(ResponseCodeException):
+    number = 40061
+    wire_message = "用户不存在"
+    meaning = "no account has that mid"
+    source = "004, 操作用户关系"
+
+
+CODES: dict[int, type[ResponseCodeException]] = {
+    kind.number: kind for kind in ResponseCodeException.__subclasses__()
+}
+
+#: Codes on which a caller stops instead of trying again.
+STOP_CODES = frozenset({RequestIntercepted.number, RequestBanned.number})
+
+#: Two endpoints give one code another message: 22104 where groups are changed, 22003 in a batch.
+NO_PERMISSION_MESSAGE = "无权限"
+BATCH_BLACKLIST_MESSAGE = "用户位于黑名单"
+
+
+def error_for(
+    code: int, message: str, raw: object = None, *, endpoint: str | None = None
+) -> ResponseCodeException:
+    """The named exception of a code; a code that nobody documented is a ResponseCodeException."""
+    return CODES.get(code, ResponseCodeException)(code, message, raw, endpoint=endpoint)
+
+
+class NetworkException(ApiException):
+    """No answer came, or one with an HTTP status that is not 200 and no envelope in it.
+
+    ``status`` is 0 where no answer came. ``sent`` is False only when the request surely never left.
+    """
+
+    def __init__(self, status: int, msg: str, *, sent: bool = True) -> None:
+        super().__init__(msg)
+        self.status = status
+        self.sent = sent
+
+
+class AnswerException(ApiException):
+    """The answer is not what the contract says: not JSON, cut short, or of another shape.
+
+    ``path`` names the place in the answer, ``$`` being its root.
+    """
+
+    def __init__(self, msg: str, *, path: str = "$", endpoint: str | None = None) -> None:
+        super().__init__(f"{endpoint}: {msg}" if endpoint else msg)
+        self.path = path
+        self.endpoint = endpoint
+
+
+class WbiRetryTimesExceedException(ApiException):
+    """-403 came again after the wbi keys were fetched anew."""
+
+    def __init__(self) -> None:
+        super().__init__("the wbi signature was refused again after fresh keys")
+
+
+class StatementException(ApiException):
+    """An argument that cannot be right; nothing was sent."""
+
+
+class ArgsException(ApiException):
+    """A setting that cannot be right; nothing was sent."""
+
+
+class CredentialException(ApiException):
+    """A call needs a part that the credential lacks; nothing was sent."""
+
+    part: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__(f"the credential has no {self.part}")
+
+
+class CredentialNoSessdataException(CredentialException):
+    part = "sessdata"
+
+
+class CredentialNoBiliJctException(CredentialException):
+    part = "bili_jct"
+
+
+class CredentialNoBuvid3Exception(CredentialException):
+    part = "buvid3"
+
+
+class CredentialNoBuvid4Exception(CredentialException):
+    part = "buvid4"
+
+
+class CredentialNoDedeUserIDException(CredentialException):
+    part = "dedeuserid"
+
+
+class CredentialNoAcTimeValueException(CredentialException):
+    part = "ac_time_value"

@@ -1,0 +1,141 @@
+"""The tables: endpoints, codes, limits."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import re
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from guanxi.contract import errors, structs
+from guanxi.contract.endpoint import Login
+from guanxi.contract.endpoints import (
+    BATCH_MODIFY,
+    BY_NAME,
+    DOCUMENTED_RELATION,
+    ENDPOINTS,
+    FOLLOWINGS,
+    MODIFY,
+    MUTUAL,
+    NAV,
+)
+from guanxi.contract.limits import PROFILES, Limits, limit_sources
+
+
+def test_the_24_endpoints_of_document_004() -> None:
+    assert len(DOCUMENTED_RELATION) == 24
+
+
+def test_no_two_share_a_name_or_an_address() -> None:
+    assert len(BY_NAME) == len(ENDPOINTS)
+    addresses = Counter((endpoint.method, endpoint.path) for endpoint in ENDPOINTS)
+    assert max(addresses.values()) == 1
+
+
+def test_every_code_that_an_endpoint_may_answer_is_in_the_table() -> None:
+    for endpoint in ENDPOINTS:
+        assert endpoint.codes <= errors.CODES.keys(), endpoint.name
+
+
+def test_what_auth_and_signature_imply() -> None:
+    assert FOLLOWINGS.codes == {-101, -352, -400, -403, -503, -504, 22115}
+    assert {-101, -111, -102, 22120} <= MODIFY.codes
+    assert -403 in MUTUAL.codes
+    assert NAV.login is Login.OPTIONAL
+    assert -111 not in NAV.codes
+    assert {endpoint.name for endpoint in ENDPOINTS if -102 in endpoint.codes} == {
+        MODIFY.name,
+        BATCH_MODIFY.name,
+    }
+
+
+def test_answers_read_without_anything_but_identities() -> None:
+    for name, kind in vars(structs).items():
+        if not (inspect.isclass(kind) and issubclass(kind, msgspec.Struct)):
+            continue
+        required = {one.name for one in msgspec.structs.fields(kind) if one.required}
+        assert required <= {"mid", "id", "relation", "be_relation"}, name
+
+
+def test_the_exception_tree_is_drawn_as_it_is() -> None:
+    drawn = re.findall(r"([├└]── )(\w+)(?: +(-?\d+))?", errors.__doc__ or "")
+    named = {name: int(number) if number else None for _, name, number in drawn}
+    classes = {
+        name: kind
+        for name, kind in vars(errors).items()
+        if inspect.isclass(kind) and issubclass(kind, errors.ApiException)
+    }
+    assert named.keys() | {"ApiException"} == classes.keys()
+    for name, number in named.items():
+        kind = classes[name]
+        if (
+            issubclass(kind, errors.ResponseCodeException)
+            and kind is not errors.ResponseCodeException
+        ):
+            assert kind.number == number, name
+
+
+def test_every_code_says_what_and_from_where() -> None:
+    for number, kind in errors.CODES.items():
+        assert number == kind.number
+        assert kind.wire_message
+        assert kind.meaning
+        assert kind.source
+
+
+def test_a_code_has_its_exception() -> None:
+    error = errors.error_for(22014, "已经关注用户", {"code": 22014}, endpoint="relation.modify")
+    assert type(error) is errors.AlreadyFollowing
+    assert (error.code, error.message, error.raw) == (22014, "已经关注用户", {"code": 22014})
+    assert "relation.modify" in str(error)
+    assert "22014" in str(error)
+    assert not error.can_retry
+    assert errors.error_for(-503, "x").can_retry
+    unknown = errors.error_for(12345, "新的")
+    assert type(unknown) is errors.ResponseCodeException
+    assert unknown.code == 12345
+    back = pickle.loads(pickle.dumps(error))
+    assert (type(back), str(back), back.raw) == (type(error), str(error), error.raw)
+
+
+@pytest.mark.parametrize("kind", errors.CredentialException.__subclasses__())
+def test_a_credential_says_what_it_lacks(kind: type[errors.CredentialException]) -> None:
+    assert kind.part in str(kind())
+
+
+def test_the_other_errors_tell_their_story() -> None:
+    assert errors.NetworkException(502, "bad gateway").status == 502
+    assert errors.NetworkException(0, "refused", sent=False).sent is False
+    answer = errors.AnswerException("not JSON", path="$.data", endpoint="web.nav")
+    assert str(answer) == "web.nav: not JSON"
+    assert (answer.path, answer.endpoint) == ("$.data", "web.nav")
+    assert str(errors.AnswerException("not JSON")) == "not JSON"
+    assert "fresh keys" in str(errors.WbiRetryTimesExceedException())
+    assert errors.StatementException("pn").msg == "pn"
+
+
+def test_every_limit_has_its_source_and_both_profiles_are_there() -> None:
+    sources = limit_sources()
+    assert sources.keys() == {one.name for one in msgspec.structs.fields(Limits)}
+    assert all(sources.values())
+    assert PROFILES["documented"].limits == Limits()
+    assert PROFILES["open"].cursors
+
+
+def test_wire_names_stand_in_the_contract_alone() -> None:
+    """A wire spelling such as ``vipType`` belongs to one room."""
+    wire = {
+        one.encode_name
+        for kind in vars(structs).values()
+        if inspect.isclass(kind) and issubclass(kind, msgspec.Struct)
+        for one in msgspec.structs.fields(kind)
+        if one.encode_name != one.encode_name.lower()
+    }
+    root = Path(inspect.getfile(errors)).parents[1]
+    for room in ("graph", "accounts", "stores"):
+        for path in (root / room).rglob("*.py"):
+            assert not [name for name in wire if name in path.read_text()], path

@@ -1,0 +1,146 @@
+"""From a request's fields to values, and what is told about those that are wrong."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET, Struct
+
+from guanxi.contract.endpoints import BATCH_MODIFY, ENDPOINTS, MOVE_MEMBERS
+from guanxi.contract.limits import Limits
+from guanxi.contract.params import (
+    BatchParams,
+    Complaint,
+    FollowingsParams,
+    ManyTargets,
+    MoveParams,
+    decoder,
+    defaults,
+    is_list,
+    over_limit,
+    wire_types,
+)
+
+followings = decoder(FollowingsParams)
+batch = decoder(BatchParams, BATCH_MODIFY.aliases)
+BATCH = {"fids": "1,2", "act": "1", "re_src": "11"}
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert followings({"vmid": "2"}) == FollowingsParams(vmid=2, ps=50, pn=1, cursor=UNSET)
+
+
+def test_unknown_names_pass() -> None:
+    assert followings({"vmid": "2", "jsonp": "x"}).vmid == 2
+
+
+def test_lists_and_their_other_name() -> None:
+    assert batch(BATCH).fids == [1, 2]
+    assert batch({"fid": "3", "act": "5", "re_src": "222"}).fids == [3]
+    assert batch(BATCH | {"fid": "9"}).fids == [1, 2], "the documented name wins"
+
+
+def test_wire_names() -> None:
+    move = decoder(MoveParams, MOVE_MEMBERS.aliases)
+    value = move({"fids": "1", "beforeTagids": "-10,7", "afterTagids": "0"})
+    assert (value.before, value.after) == ([-10, 7], [0])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "field", "says"),
+    [
+        ({}, "vmid", "missing"),
+        ({"vmid": ""}, "vmid", "whole number"),
+        ({"vmid": "x"}, "vmid", "whole number"),
+        ({"vmid": "1.5"}, "vmid", "whole number"),
+        ({"vmid": "0"}, "vmid", "at least 1"),
+        ({"vmid": "-7"}, "vmid", "at least 1"),
+        ({"vmid": str(2**63)}, "vmid", f"at most {2**63 - 1}"),
+        ({"vmid": "9" * 400}, "vmid", f"at most {2**63 - 1}"),
+        ({"vmid": "1", "ps": "0"}, "ps", "at least 1"),
+        ({"vmid": "1", "pn": "-1"}, "pn", "at least 1"),
+        ({"vmid": "1", "order": "up"}, "order", "cannot be 'up'"),
+        ({"vmid": "1", "cursor": "x" * 65}, "cursor", "at most 64 characters"),
+    ],
+)
+def test_complaints(pairs: dict[str, str], field: str, says: str) -> None:
+    with pytest.raises(Complaint, match=says) as caught:
+        followings(pairs)
+    assert caught.value.field == field
+    assert str(caught.value).startswith(f"{field} ")
+
+
+def test_a_list_that_is_not_there_is_missing_like_any_field() -> None:
+    with pytest.raises(Complaint, match="missing") as caught:
+        batch({"act": "1", "re_src": "11"})
+    assert caught.value.field == "fids"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"fids": ""}, "fids"),
+        ({"fids": "1,,2"}, "fids"),
+        ({"fids": "1,x"}, "fids"),
+        ({"fids": "1,0"}, "fids"),
+        ({"act": "2"}, "act"),
+        ({"act": "follow"}, "act"),
+        ({"re_src": "12"}, "re_src"),
+    ],
+)
+def test_complaints_about_a_batch(change: dict[str, str], field: str) -> None:
+    with pytest.raises(Complaint) as caught:
+        batch(BATCH | change)
+    assert caught.value.field == field
+
+
+class Odd(Struct):
+    flag: bool
+
+
+def test_what_nobody_foresaw_is_still_a_complaint() -> None:
+    with pytest.raises(Complaint, match="not valid") as caught:
+        decoder(Odd)({"flag": "maybe"})
+    assert caught.value.field == "flag"
+
+
+@given(st.dictionaries(st.sampled_from(["vmid", "ps", "pn", "order", "cursor"]), st.text()))
+def test_no_text_breaks_it(pairs: dict[str, str]) -> None:
+    try:
+        vmid = followings(pairs).vmid
+    except Complaint as complaint:
+        vmid = 1 if complaint.field in {"vmid", "ps", "pn", "order", "cursor"} else 0
+    assert 1 <= vmid < 2**63
+
+
+def test_over_limit() -> None:
+    limits = Limits(page_size=100, ids_per_call=3)
+    assert over_limit(FollowingsParams(vmid=1, ps=100), limits) is None
+    complaint = over_limit(FollowingsParams(vmid=1, ps=101), limits)
+    assert complaint is not None
+    assert complaint.field == "ps"
+    assert over_limit(ManyTargets([1, 2, 3]), limits) is None
+    assert over_limit(ManyTargets([1, 2, 3, 3, 3]), limits) is None, "repeated ids count once"
+    complaint = over_limit(ManyTargets([1, 2, 3, 4]), limits)
+    assert complaint is not None
+    assert complaint.field == "fids"
+
+
+def test_what_documents_are_made_from() -> None:
+    assert defaults(FollowingsParams) == {"order_type": "", "order": "desc", "ps": 50, "pn": 1}
+    types = wire_types(MoveParams)
+    assert list(types) == ["fids", "beforeTagids", "afterTagids"]
+    assert is_list(types["fids"])
+    assert not is_list(wire_types(FollowingsParams)["vmid"])
+    assert not is_list(str)
+
+
+def test_every_endpoint_decodes_its_defaults() -> None:
+    for endpoint in ENDPOINTS:
+        required = {
+            one.encode_name: "1" for one in msgspec.structs.fields(endpoint.params) if one.required
+        }
+        given = {**required, "re_src": "11"} if "re_src" in required else required
+        assert isinstance(decoder(endpoint.params, endpoint.aliases)(given), endpoint.params)

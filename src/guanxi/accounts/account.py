@@ -1,0 +1,95 @@
+"""What the service knows of an account: its state, its privacy switches, its card."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from msgspec import Struct
+
+from guanxi.contract import structs as wire
+
+
+class State(IntEnum):
+    NORMAL = 0
+    BANNED = 1
+    DEREGISTERED = 2
+
+
+class Privacy(Struct, frozen=True, kw_only=True):
+    """The three switches."""
+
+    hide_followings: bool = False
+    hide_followers: bool = False
+    refuse_follows: bool = False
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """What others see of an account in a list."""
+
+    name: str = ""
+    face: str = ""
+    face_nft: int = 0
+    sign: str = ""
+    #: -1 none, 0 a person, 1 an organisation.
+    official_type: int = -1
+    official_desc: str = ""
+    #: 0 none, 1 monthly, 2 annual or longer; its end in milliseconds; 1 while it runs.
+    vip_type: int = 0
+    vip_due_ms: int = 0
+    vip_status: int = 0
+    #: 1 while live, and where.
+    live: int = 0
+    live_url: str = ""
+    nft_icon: str = ""
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    mid: int
+    state: State = State.NORMAL
+    privacy: Privacy = Privacy()
+
+
+#: What is left to see of a deregistered account.
+DEREGISTERED_CARD = Card(name="账号已注销", face="https://i0.hdslb.com/bfs/face/member/noface.jpg")
+
+#: How a running membership shows beside a name, by its type.
+_LABELS = {
+    1: ("大会员", "vip"),
+    2: ("年度大会员", "annual_vip"),
+}
+_VIP_COLOUR = "#FB7299"
+
+
+def vip_of(card: Card) -> wire.Vip:
+    """The membership as the wire tells it."""
+    vip = wire.Vip(type=card.vip_type, due_date_ms=card.vip_due_ms, status=card.vip_status)
+    if card.vip_status and card.vip_type in _LABELS:
+        text, theme = _LABELS[card.vip_type]
+        vip.label = wire.VipLabel(
+            text=text,
+            label_theme=theme,
+            text_color="#FFFFFF",
+            bg_style=1,
+            bg_color=_VIP_COLOUR,
+        )
+        vip.avatar_subscript = 1
+        vip.nickname_color = _VIP_COLOUR
+    return vip
+
+
+def official_of(card: Card) -> wire.OfficialVerify:
+    """The verification as the wire tells it."""
+    return wire.OfficialVerify(type=card.official_type, desc=card.official_desc)
+
+
+def tail_of(card: Card) -> wire.ItemTail:
+    """The part of a list item that the account alone decides."""
+    return wire.ItemTail(
+        uname=card.name,
+        face=card.face,
+        face_nft=card.face_nft,
+        sign=card.sign,
+        official_verify=official_of(card),
+        vip=vip_of(card),
+        nft_icon=card.nft_icon,
+    )

@@ -1,0 +1,1 @@
+"""The rules of relations: pure functions of values. No I/O, no await, no store."""

@@ -1,0 +1,222 @@
+"""Two accounts and what each holds towards the other; and the acts that change it.
+
+A ``Side`` is what one account holds towards the other. Everything else derives: two followings make
+a mutual, and an attribute follows from one's own side and whether the other follows back.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from guanxi.contract import errors
+
+#: The group of special followings, and the group of those in no group.
+SPECIAL, DEFAULT = -10, 0
+
+#: A place orders a list: seconds in the high bits, a finer part in the low ones. Places rise within
+#: an owner, so that newest first is one total order even where clocks are coarse or step back.
+_FINER_BITS = 16
+
+
+def place_at(ns: int) -> int:
+    """The place of a moment, given in nanoseconds since 1970."""
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return (seconds << _FINER_BITS) | ((rest << _FINER_BITS) // 1_000_000_000)
+
+
+def place_of_mtime(mtime: int) -> int:
+    """The first place of a second."""
+    return mtime << _FINER_BITS
+
+
+def next_place(now: int, newest: int) -> int:
+    """The place of a new row of an owner whose newest row stands at ``newest`` (0 without rows)."""
+    return now if now > newest else newest + 1
+
+
+def mtime_of(place: int) -> int:
+    """The second that a place lies in."""
+    return place >> _FINER_BITS
+
+
+class Contract(Struct, frozen=True):
+    """One account is a contractor of the other since ``ts``; ``user_attr`` 1 is an old fan."""
+
+    ts: int
+    user_attr: int = 0
+
+
+class Edge(Struct, frozen=True):
+    """A following. ``groups`` holds ``SPECIAL`` for a special one, and never ``DEFAULT``."""
+
+    place: int
+    groups: frozenset[int] = frozenset()
+    contract: Contract | None = None
+
+    @property
+    def special(self) -> bool:
+        return SPECIAL in self.groups
+
+
+class Side(Struct, frozen=True):
+    """What one account holds towards another; places, or None for what does not stand."""
+
+    follows: Edge | None = None
+    whispers: int | None = None
+    blocks: int | None = None
+
+
+NOTHING = Side()
+
+
+class Pair(Struct, frozen=True):
+    """``mine`` is the actor's side, ``theirs`` the target's."""
+
+    mine: Side = NOTHING
+    theirs: Side = NOTHING
+
+
+class Attribute(IntEnum):
+    """How an account stands to another, as the wire tells it."""
+
+    NONE = 0
+    WHISPER = 1
+    FOLLOWING = 2
+    MUTUAL = 6
+    BLOCKED = 128
+
+
+def attribute(side: Side, *, followed_back: bool) -> Attribute:
+    """The attribute of one's own side."""
+    if side.blocks is not None:
+        return Attribute.BLOCKED
+    if side.follows is not None:
+        return Attribute.MUTUAL if followed_back else Attribute.FOLLOWING
+    return Attribute.NONE if side.whispers is None else Attribute.WHISPER
+
+
+def told_to_other(value: int) -> int:
+    """An attribute as the other party may know it: without whispers and blocks."""
+    return value if value in (Attribute.FOLLOWING, Attribute.MUTUAL) else Attribute.NONE
+
+
+class Act(IntEnum):
+    """What ``modify`` can be asked to do (004, 操作用户关系)."""
+
+    FOLLOW = 1
+    UNFOLLOW = 2
+    WHISPER = 3
+    CANCEL_WHISPER = 4
+    BLOCK = 5
+    UNBLOCK = 6
+    REMOVE_FOLLOWER = 7
+
+
+class Modify(Struct, frozen=True):
+    """``owner`` does ``act`` to ``target``."""
+
+    owner: int
+    target: int
+    act: int
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What the rules must know of a pair before an act."""
+
+    pair: Pair = Pair()
+    #: The target's account.
+    known: bool = True
+    deregistered: bool = False
+    refuses_follows: bool = False
+    #: How many the actor follows, and how many they may.
+    following: int = 0
+    following_cap: int
+    #: The places of a new row of the actor's, and of a refreshed following of the target's.
+    place: int
+    their_place: int
+
+
+def decide(act: Modify, facts: Facts) -> int | Pair:
+    """What becomes of the pair: the code of a refusal, or the pair afterwards.
+
+    A pair equal to ``facts.pair`` means that there was nothing to do.
+    """
+    if act.act == Act.WHISPER:
+        return errors.BadRequest.number
+    if act.owner == act.target:
+        return errors.CannotTargetSelf.number
+    return _ACTS[Act(act.act)](facts)
+
+
+def _follow(facts: Facts) -> int | Pair:
+    mine, theirs = facts.pair.mine, facts.pair.theirs
+    refusal = _refused_target(facts)
+    if refusal is None and mine.blocks is not None:
+        refusal = errors.TargetInBlacklist.number
+    if refusal is None and mine.follows is not None:
+        refusal = errors.AlreadyFollowing.number
+    if refusal is None and (facts.refuses_follows or theirs.blocks is not None):
+        refusal = errors.FollowRefused.number
+    if refusal is None and facts.following >= facts.following_cap:
+        refusal = errors.FollowingLimitReached.number
+    if refusal is not None:
+        return refusal
+    if theirs.follows is not None:
+        theirs = replace(theirs, follows=replace(theirs.follows, place=facts.their_place))
+    return Pair(mine=Side(follows=Edge(facts.place)), theirs=theirs)
+
+
+def _refused_target(facts: Facts) -> int | None:
+    if not facts.known:
+        return errors.NoSuchUser.number
+    return errors.AccountDeregistered.number if facts.deregistered else None
+
+
+def _unfollow(facts: Facts) -> Pair:
+    mine = replace(facts.pair.mine, follows=None, whispers=None)
+    return Pair(mine=mine, theirs=facts.pair.theirs)
+
+
+def _cancel_whisper(facts: Facts) -> Pair:
+    return Pair(mine=replace(facts.pair.mine, whispers=None), theirs=facts.pair.theirs)
+
+
+def _block(facts: Facts) -> int | Pair:
+    refusal = _refused_target(facts)
+    if refusal is None and facts.pair.mine.blocks is not None:
+        refusal = errors.AlreadyBlocked.number
+    if refusal is not None:
+        return refusal
+    theirs = replace(facts.pair.theirs, follows=None, whispers=None)
+    return Pair(mine=Side(blocks=facts.place), theirs=theirs)
+
+
+def _unblock(facts: Facts) -> Pair:
+    return Pair(mine=replace(facts.pair.mine, blocks=None), theirs=facts.pair.theirs)
+
+
+def _remove_follower(facts: Facts) -> Pair:
+    return Pair(mine=facts.pair.mine, theirs=replace(facts.pair.theirs, follows=None))
+
+
+_ACTS = {
+    Act.FOLLOW: _follow,
+    Act.UNFOLLOW: _unfollow,
+    Act.CANCEL_WHISPER: _cancel_whisper,
+    Act.BLOCK: _block,
+    Act.UNBLOCK: _unblock,
+    Act.REMOVE_FOLLOWER: _remove_follower,
+}
+
+
+def batch_answer(fids: list[int], codes: list[int]) -> tuple[int, list[int]]:
+    """The code and the failed fids of a batch, from each member's own code.
+
+    One code for all only where the caller blocks every one of them; otherwise 0.
+    """
+    failed = [fid for fid, code in zip(fids, codes, strict=True) if code]
+    blocked = errors.TargetInBlacklist.number
+    return (blocked if codes and set(codes) == {blocked} else 0), failed

@@ -1,0 +1,71 @@
+"""Cards as the wire tells them, and keys and tokens."""
+
+from __future__ import annotations
+
+from guanxi.accounts import secrets
+from guanxi.accounts.account import Card, official_of, tail_of, vip_of
+
+SECRET, OTHER = b"s" * 32, b"o" * 32
+
+
+def test_a_running_membership_has_its_label() -> None:
+    vip = vip_of(Card(vip_type=2, vip_status=1, vip_due_ms=5))
+    assert (vip.type, vip.status, vip.due_date_ms) == (2, 1, 5)
+    assert (vip.label.text, vip.label.label_theme) == ("年度大会员", "annual_vip")
+    assert (vip.avatar_subscript, vip.nickname_color) == (1, "#FB7299")
+    assert vip_of(Card(vip_type=1, vip_status=1)).label.text == "大会员"
+
+
+def test_one_that_has_ended_has_none() -> None:
+    ended = vip_of(Card(vip_type=2, vip_due_ms=5))
+    assert (ended.label.text, ended.avatar_subscript, ended.nickname_color) == ("", 0, "")
+    assert vip_of(Card(vip_type=9, vip_status=1)).label.text == ""
+
+
+def test_the_tail_tells_the_card() -> None:
+    card = Card(name="名", face="f", face_nft=1, sign="s", official_type=1, official_desc="d")
+    tail = tail_of(card)
+    assert (tail.uname, tail.face, tail.face_nft, tail.sign) == ("名", "f", 1, "s")
+    assert tail.official_verify == official_of(card)
+    assert (tail.official_verify.type, tail.official_verify.desc) == (1, "d")
+
+
+def test_tokens_are_random_and_long() -> None:
+    assert len({secrets.new_token() for _ in range(100)}) == 100
+    assert len(secrets.new_token()) == 64
+    assert len(secrets.new_secret()) == 32
+
+
+def test_a_store_keeps_no_token() -> None:
+    token = secrets.new_token()
+    assert token.encode() not in secrets.digest(token)
+    assert secrets.digest(token) == secrets.digest(token) != secrets.digest(token + "0")
+    assert secrets.digest("\udc80")
+
+
+def test_csrf_is_bound_to_session_and_store() -> None:
+    first = secrets.bili_jct(SECRET, "a")
+    assert len(first) == 32
+    assert len({first, secrets.bili_jct(SECRET, "b"), secrets.bili_jct(OTHER, "a")}) == 3
+
+
+def test_wbi_keys_last_a_day() -> None:
+    noon = 20_000 * secrets.DAY + secrets.DAY // 2
+    img, sub = secrets.wbi_keys(SECRET, noon)
+    assert len(img) == len(sub) == 32
+    assert img != sub
+    assert secrets.wbi_keys(SECRET, noon + 1) == (img, sub)
+    assert secrets.wbi_keys(SECRET, noon + secrets.DAY) != (img, sub)
+    assert secrets.wbi_keys(OTHER, noon) != (img, sub)
+
+
+def test_an_app_key_carries_its_own_secret() -> None:
+    appkey, appsec = secrets.new_app(SECRET)
+    assert secrets.appsec(SECRET, appkey) == appsec
+    assert secrets.appsec(OTHER, appkey) != appsec
+
+
+def test_same() -> None:
+    assert secrets.same("关系", "关系")
+    assert not secrets.same("关系", "关")
+    assert not secrets.same("\udc80", "x")

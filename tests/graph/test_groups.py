@@ -1,0 +1,154 @@
+"""Groups: names, members, refusals (004, 关注分组相关)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guanxi.graph.groups import (
+    CreateGroup,
+    DeleteGroup,
+    DropGroup,
+    GroupAct,
+    GroupChange,
+    GroupFacts,
+    How,
+    PutGroup,
+    Regroup,
+    Regrouped,
+    RenameGroup,
+    decide_group,
+    group_name,
+)
+from guanxi.graph.pair import DEFAULT, SPECIAL
+
+ME = 1
+NAMES = {7: "同学", 8: "同事"}
+MEMBERS = {20: frozenset({7}), 21: frozenset({SPECIAL, 8}), 22: frozenset[int]()}
+
+
+def decided(act: GroupAct, *, most: int = 200) -> int | GroupChange:
+    facts = GroupFacts(names=NAMES, members=MEMBERS, name_length=16, most_groups=most)
+    return decide_group(act, facts)
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("测试", PutGroup(9, "测试")),
+        ("  两边有空  ", PutGroup(9, "两边有空")),
+        ("十" * 16, PutGroup(9, "十" * 16)),
+        ("🎮" * 16, PutGroup(9, "🎮" * 16)),
+        ("a b", PutGroup(9, "a b")),
+        ("十" * 17, 22103),
+        ("", 22103),
+        ("   ", 22103),
+        ("\u3000", 22103),
+        ("a\x00b", -400),
+        ("a\nb", -400),
+        ("a\u2028b", -400),
+        ("a\x7fb", -400),
+        ("\ud800", -400),
+        ("同学", 22106),
+        (" 同学 ", 22106),
+        ("特别关注", 22106),
+        ("默认分组", 22106),
+    ],
+)
+def test_names(name: str, result: int | PutGroup) -> None:
+    assert decided(CreateGroup(ME, name, 9)) == result
+
+
+def test_a_group_too_many() -> None:
+    assert decided(CreateGroup(ME, "第三个", 9), most=2) == -400
+    assert decided(CreateGroup(ME, "第三个", 9), most=3) == PutGroup(9, "第三个")
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "result"),
+    [
+        (7, "新名", PutGroup(7, "新名")),
+        (7, "同学", PutGroup(7, "同学")),
+        (7, "同事", 22106),
+        (7, "特别关注", 22106),
+        (7, "长" * 17, 22103),
+        (99, "新名", 22104),
+        (0, "新名", -400),
+        (-10, "新名", -400),
+    ],
+)
+def test_rename(group: int, name: str, result: int | PutGroup) -> None:
+    assert decided(RenameGroup(ME, group, name)) == result
+
+
+@pytest.mark.parametrize(
+    ("group", "result"), [(7, DropGroup(7)), (99, -400), (0, -400), (-10, -400)]
+)
+def test_delete(group: int, result: int | DropGroup) -> None:
+    assert decided(DeleteGroup(ME, group)) == result
+
+
+def regrouped(
+    how: How, groups: tuple[int, ...], before: tuple[int, ...] = (), *members: int
+) -> int | Mapping[int, frozenset[int]]:
+    result = decided(Regroup(ME, how, members or (20, 21, 22), groups, before))
+    if isinstance(result, int):
+        return result
+    assert isinstance(result, Regrouped)
+    return result.members
+
+
+def test_set_puts_into_exactly_these() -> None:
+    both = frozenset({SPECIAL, 7})
+    assert regrouped(How.SET, (SPECIAL, 7)) == {20: both, 21: both, 22: both}
+
+
+def test_set_to_default_alone_takes_out_of_all_special_included() -> None:
+    assert regrouped(How.SET, (DEFAULT,)) == {20: frozenset(), 21: frozenset()}
+
+
+def test_default_beside_others_is_ignored() -> None:
+    assert regrouped(How.SET, (DEFAULT, 8), (), 22) == {22: frozenset({8})}
+
+
+def test_copy_adds() -> None:
+    assert regrouped(How.COPY, (8,)) == {20: frozenset({7, 8}), 22: frozenset({8})}
+    assert regrouped(How.COPY, (DEFAULT,)) == {}
+
+
+def test_move_takes_away_and_adds() -> None:
+    assert regrouped(How.MOVE, (8,), (7,)) == {20: frozenset({8}), 22: frozenset({8})}
+    assert regrouped(How.MOVE, (DEFAULT,), (SPECIAL,)) == {21: frozenset({8})}
+    assert regrouped(How.MOVE, (7,), (DEFAULT,), 22) == {22: frozenset({7})}
+
+
+@pytest.mark.parametrize("how", How)
+def test_unknown_groups_and_strangers_refuse_the_whole(how: How) -> None:
+    assert regrouped(how, (99,)) == 22104
+    assert regrouped(how, (7, -5)) == 22104
+    assert regrouped(how, (7,), (99,)) == 22104
+    assert regrouped(how, (7,), (), 20, 30) == 22105
+    assert regrouped(how, (99,), (), 30) == 22104, "the group is looked at first"
+
+
+groups = st.lists(st.sampled_from([SPECIAL, DEFAULT, 7, 8]), min_size=1, max_size=4).map(tuple)
+
+
+@given(st.sampled_from(How), groups, groups)
+def test_only_what_changes_is_told_and_default_is_never_held(
+    how: How, added: tuple[int, ...], before: tuple[int, ...]
+) -> None:
+    result = regrouped(how, added, before)
+    assert not isinstance(result, int)
+    for member, held in result.items():
+        assert held != MEMBERS[member]
+        assert DEFAULT not in held
+        assert set(added) - {DEFAULT} <= held
+
+
+def test_group_name() -> None:
+    assert group_name(SPECIAL, NAMES) == "特别关注"
+    assert group_name(7, NAMES) == "同学"

@@ -1,0 +1,225 @@
+"""What becomes of two accounts (DESIGN: the rules of the graph; 004, 操作用户关系)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guanxi.graph.pair import (
+    NOTHING,
+    SPECIAL,
+    Act,
+    Attribute,
+    Contract,
+    Edge,
+    Facts,
+    Modify,
+    Pair,
+    Side,
+    attribute,
+    batch_answer,
+    decide,
+    mtime_of,
+    next_place,
+    place_at,
+    place_of_mtime,
+    told_to_other,
+)
+
+ME, YOU = 1, 2
+OLD, NOW, THEIR_NOW = 100, 900, 901
+FOLLOWS = Side(follows=Edge(OLD))
+SPECIALLY = Side(follows=Edge(OLD, frozenset({SPECIAL, 7}), Contract(5)))
+WHISPERS = Side(whispers=OLD)
+BLOCKS = Side(blocks=OLD)
+
+
+def after(act: int, mine: Side = NOTHING, theirs: Side = NOTHING, **facts: Any) -> int | Pair:
+    """What ``decide`` makes of it."""
+    known: dict[str, Any] = {"following_cap": 10, "place": NOW, "their_place": THEIR_NOW}
+    return decide(Modify(ME, YOU, act), Facts(pair=Pair(mine, theirs), **known | facts))
+
+
+def test_follow_makes_an_edge_now() -> None:
+    assert after(Act.FOLLOW) == Pair(Side(follows=Edge(NOW)), NOTHING)
+
+
+def test_following_back_refreshes_both_times_and_keeps_the_others_groups() -> None:
+    theirs = Side(follows=Edge(THEIR_NOW, frozenset({SPECIAL, 7}), Contract(5)))
+    assert after(Act.FOLLOW, theirs=SPECIALLY) == Pair(Side(follows=Edge(NOW)), theirs)
+
+
+def test_a_whisper_becomes_a_following() -> None:
+    assert after(Act.FOLLOW, WHISPERS) == Pair(Side(follows=Edge(NOW)), NOTHING)
+
+
+def test_following_one_who_whispers_is_not_mutual() -> None:
+    assert after(Act.FOLLOW, theirs=WHISPERS) == Pair(Side(follows=Edge(NOW)), WHISPERS)
+
+
+@pytest.mark.parametrize("mine", [FOLLOWS, SPECIALLY, WHISPERS])
+def test_unfollow_takes_all_of_ones_own_and_leaves_the_other(mine: Side) -> None:
+    assert after(Act.UNFOLLOW, mine, SPECIALLY) == Pair(NOTHING, SPECIALLY)
+
+
+def test_unfollow_leaves_a_block() -> None:
+    assert after(Act.UNFOLLOW, BLOCKS) == Pair(BLOCKS, NOTHING)
+
+
+def test_whisper_is_retired_even_towards_oneself() -> None:
+    assert after(Act.WHISPER) == -400
+
+
+def test_cancel_whisper_takes_the_whisper_alone() -> None:
+    assert after(Act.CANCEL_WHISPER, WHISPERS, WHISPERS) == Pair(NOTHING, WHISPERS)
+    assert after(Act.CANCEL_WHISPER, FOLLOWS) == Pair(FOLLOWS, NOTHING)
+
+
+@pytest.mark.parametrize("mine", [NOTHING, FOLLOWS, SPECIALLY, WHISPERS])
+@pytest.mark.parametrize("theirs", [NOTHING, SPECIALLY, WHISPERS])
+def test_block_ends_followings_and_whispers_both_ways(mine: Side, theirs: Side) -> None:
+    assert after(Act.BLOCK, mine, theirs) == Pair(Side(blocks=NOW), NOTHING)
+
+
+def test_two_may_block_each_other() -> None:
+    assert after(Act.BLOCK, theirs=BLOCKS) == Pair(Side(blocks=NOW), BLOCKS)
+
+
+def test_unblock_brings_nothing_back() -> None:
+    assert after(Act.UNBLOCK, BLOCKS, BLOCKS) == Pair(NOTHING, BLOCKS)
+
+
+def test_remove_follower_takes_their_edge_and_leaves_ones_own() -> None:
+    assert after(Act.REMOVE_FOLLOWER, FOLLOWS, SPECIALLY) == Pair(FOLLOWS, NOTHING)
+    assert after(Act.REMOVE_FOLLOWER, theirs=WHISPERS) == Pair(NOTHING, WHISPERS)
+
+
+@pytest.mark.parametrize("act", [Act.UNFOLLOW, Act.CANCEL_WHISPER, Act.UNBLOCK, 7])
+@pytest.mark.parametrize("target", [{"known": False}, {"deregistered": True}, {}])
+def test_nothing_to_undo_changes_nothing(act: int, target: dict[str, Any]) -> None:
+    assert after(act, **target) == Pair()
+
+
+@pytest.mark.parametrize(
+    ("act", "mine", "theirs", "facts", "code"),
+    [
+        (1, NOTHING, NOTHING, {"known": False}, 40061),
+        (5, NOTHING, NOTHING, {"known": False}, 40061),
+        (1, NOTHING, NOTHING, {"deregistered": True}, 22013),
+        (5, NOTHING, NOTHING, {"deregistered": True}, 22013),
+        (5, BLOCKS, NOTHING, {}, 22120),
+        (1, BLOCKS, NOTHING, {}, 22003),
+        (1, FOLLOWS, NOTHING, {}, 22014),
+        (1, NOTHING, NOTHING, {"refuses_follows": True}, 22002),
+        (1, NOTHING, BLOCKS, {}, 22002),
+        (1, NOTHING, NOTHING, {"following": 10}, 22009),
+        (1, WHISPERS, NOTHING, {"following": 10}, 22009),
+        # Where several hold, the first of the documented order is told.
+        (1, BLOCKS, BLOCKS, {"deregistered": True, "following": 10}, 22013),
+        (5, BLOCKS, NOTHING, {"deregistered": True}, 22013),
+        (1, BLOCKS, BLOCKS, {"refuses_follows": True, "following": 10}, 22003),
+        (1, FOLLOWS, NOTHING, {"refuses_follows": True, "following": 10}, 22014),
+        (1, NOTHING, BLOCKS, {"following": 10}, 22002),
+    ],
+)
+def test_refusals(act: int, mine: Side, theirs: Side, facts: dict[str, Any], code: int) -> None:
+    assert after(act, mine, theirs, **facts) == code
+
+
+def test_blocking_one_who_refuses_follows_or_past_the_cap_is_allowed() -> None:
+    assert after(Act.BLOCK, refuses_follows=True, following=10) == Pair(Side(blocks=NOW), NOTHING)
+
+
+@pytest.mark.parametrize("act", [1, 2, 4, 5, 6, 7])
+def test_nobody_acts_on_themselves(act: int) -> None:
+    facts = Facts(known=False, following_cap=1, place=NOW, their_place=NOW)
+    assert decide(Modify(ME, ME, act), facts) == 22001
+
+
+edges = st.builds(
+    Edge, st.integers(1, 99), st.frozensets(st.sampled_from([SPECIAL, 7, 8])), st.none()
+)
+sides = st.one_of(
+    st.just(NOTHING),
+    st.builds(lambda e: Side(follows=e), edges),
+    st.just(WHISPERS),
+    st.just(BLOCKS),
+)
+
+
+@given(sides, sides, st.sampled_from([1, 2, 4, 5, 6, 7]))
+def test_no_act_leaves_a_block_beside_a_following(mine: Side, theirs: Side, act: int) -> None:
+    if mine.blocks or theirs.blocks:  # a block and a following do not meet beforehand either
+        mine, theirs = (side if side.blocks else NOTHING for side in (mine, theirs))
+    result = after(act, mine, theirs)
+    if isinstance(result, Pair):
+        blocked = result.mine.blocks or result.theirs.blocks
+        follows = result.mine.follows or result.theirs.follows
+        assert not (blocked and follows)
+        for side in (result.mine, result.theirs):
+            assert [side.follows, side.whispers, side.blocks].count(None) >= 2
+
+
+@given(sides, sides, st.sampled_from([1, 2, 4, 5, 6, 7]))
+def test_a_repeated_act_changes_nothing_more(mine: Side, theirs: Side, act: int) -> None:
+    once = after(act, mine, theirs)
+    if isinstance(once, Pair):
+        again = after(act, once.mine, once.theirs)
+        assert again == (22014 if act == Act.FOLLOW else 22120 if act == Act.BLOCK else once)
+
+
+@pytest.mark.parametrize(
+    ("side", "back", "value"),
+    [
+        (NOTHING, False, 0),
+        (NOTHING, True, 0),
+        (WHISPERS, True, 1),
+        (FOLLOWS, False, 2),
+        (FOLLOWS, True, 6),
+        (BLOCKS, False, 128),
+    ],
+)
+def test_attribute(side: Side, back: bool, value: int) -> None:
+    assert attribute(side, followed_back=back) == value
+
+
+@pytest.mark.parametrize(("value", "told"), [(0, 0), (1, 0), (2, 2), (6, 6), (128, 0)])
+def test_whispers_and_blocks_are_not_told_to_the_other(value: int, told: int) -> None:
+    assert told_to_other(value) == told
+
+
+def test_special_is_a_group() -> None:
+    assert Edge(OLD, frozenset({SPECIAL})).special
+    assert not Edge(OLD, frozenset({7})).special
+    assert {Attribute.MUTUAL, Attribute.FOLLOWING} == {6, 2}
+
+
+def test_places_rise_and_keep_their_second() -> None:
+    assert mtime_of(place_at(1_700_000_000_999_999_999)) == 1_700_000_000
+    assert place_at(1_700_000_000_500_000_000) == place_of_mtime(1_700_000_000) + 2**15
+    assert next_place(50, 0) == 50
+    assert next_place(50, 50) == 51
+    assert next_place(40, 50) == 51, "a clock that steps back does not reorder a list"
+
+
+@pytest.mark.parametrize(
+    ("codes", "answer"),
+    [
+        ([0, 0], (0, [])),
+        ([22014, 0], (0, [11])),
+        ([22003, 22003], (22003, [11, 12])),
+        ([22003, 22014], (0, [11, 12])),
+        ([22014, 22014], (0, [11, 12])),
+    ],
+)
+def test_a_batch_has_one_code_only_when_the_caller_blocks_everyone(
+    codes: list[int], answer: tuple[int, list[int]]
+) -> None:
+    assert batch_answer([11, 12], codes) == answer
+
+
+def test_an_empty_batch_is_code_0() -> None:
+    assert batch_answer([], []) == (0, [])

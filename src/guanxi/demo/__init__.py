@@ -1,0 +1,1 @@
+"""The small deterministic world of ``guanxi demo``, and the tour of it."""

@@ -1,0 +1,249 @@
+"""A small world from a seed: accounts, edges and groups, skewed as real follow graphs are.
+
+The accounts of the documents' examples are among them, with the relations that the examples
+presume: whispers, blocks, groups, contracts, hidden lists and a deregistered account included.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Iterator
+from itertools import accumulate
+from random import Random
+
+from msgspec import Struct
+
+from guanxi.accounts.account import DEREGISTERED_CARD, Card, Privacy, State
+from guanxi.graph.pair import Contract
+from guanxi.stores.port import EdgeRow
+
+#: The account that the documents' examples are about, and that the demo signs in.
+HERO = 293793435
+HIDES_FOLLOWINGS, HIDES_FOLLOWERS, REFUSES_FOLLOWS = 9001, 9002, 9003
+DEREGISTERED, BANNED = 9004, 9005
+#: One whom the hero follows while they block nobody; one who blocks the hero.
+BLOCKS_HERO = 9006
+
+#: Seconds since 1970: the world ends on 2026-11-01, and began eight years before.
+_END = 1_793_491_200
+_BEGIN = _END - 8 * 365 * 86_400
+_FIRST_MID = 100_001
+
+#: What the rules of popularity and of habit are drawn from.
+_POPULARITY_EXPONENT = 0.9
+_HABIT_SPREAD = 1.1
+_FOLLOWS_BACK = 0.12
+_TRIES = 20
+
+Accounts = dict[int, tuple[Card, Privacy, State]]
+
+
+class World(Struct, frozen=True):
+    accounts: Accounts
+    edges: list[EdgeRow]
+    #: The ids that the documents give the hero's groups, by owner and name.
+    groups: dict[tuple[int, str], int]
+
+
+def make_world(seed: int = 1, accounts: int = 2_000, edges: int = 60_000) -> World:
+    """The world of a seed: about so many accounts and edges, the examples' among them."""
+    draw = Random(seed)  # noqa: S311 - a world, not a secret
+    people = dict(_example_accounts())
+    mid = _FIRST_MID
+    while len(people) < accounts:
+        people[mid] = (_card(draw), Privacy(), State.NORMAL)
+        mid += draw.randint(1, 7)
+    fixed = list(_example_edges())
+    rows = fixed + list(_crowd(draw, people, fixed, edges - len(fixed)))
+    return World(people, rows, {(HERO, name): group for group, name in GROUPS.items()})
+
+
+#: The hero's groups in the documents' examples; the names that they do not give are ours.
+GROUPS = {
+    194110: "基友们",
+    194111: "我的同学",
+    194112: "待改名",
+    207542: "厂商",
+    216699: "待删除",
+    231305: "舞蹈区",
+    23130: "音乐区",
+    248468: "老朋友",
+}
+_THEIR_GROUP = "同好"
+
+
+def _card(draw: Random) -> Card:
+    name = draw.choice(_FIRST) + draw.choice(_SECOND) + str(draw.randint(1, 9999))
+    vip_type = draw.choices((0, 1, 2), (6, 2, 3))[0]
+    running = bool(vip_type) and draw.random() < 0.8
+    official = draw.choices((-1, 0, 1), (40, 2, 1))[0]
+    live = int(draw.random() < 0.03)
+    return Card(
+        name=name,
+        face=f"https://i{draw.randint(0, 2)}.hdslb.com/bfs/face/{draw.getrandbits(160):040x}.jpg",
+        face_nft=int(draw.random() < 0.02),
+        sign=draw.choice(_SIGNS),
+        official_type=official,
+        official_desc=draw.choice(_DESCS) if official >= 0 else "",
+        vip_type=vip_type,
+        vip_due_ms=(_END + draw.randint(1, 400) * 86_400) * 1000 if running else 0,
+        vip_status=int(running),
+        live=live,
+        live_url=f"https://live.bilibili.com/{draw.randint(1000, 99999)}" if live else "",
+    )
+
+
+_FIRST = (
+    "山间",
+    "云上",
+    "晚风",
+    "拾光",
+    "咸鱼",
+    "星野",
+    "橘子",
+    "深海",
+    "夜航",
+    "白昼",
+    "纸鸢",
+    "青柠",
+)
+_SECOND = ("放映室", "观察员", "小剧场", "研究所", "手记", "电台", "实验室", "旅人", "同学", "画室")
+_SIGNS = (
+    "",
+    "",
+    "每周更新",
+    "认真生活",
+    "随缘更新，感谢关注",
+    "商务请私信",
+    "记录一点小事",
+    "🎮🎵📷",
+)
+_DESCS = ("知名创作者", "知识分享者", "官方账号", "音乐人", "游戏工作室")
+
+
+def _named(name: str, **fields: int | str) -> tuple[Card, Privacy, State]:
+    face = f"https://i0.hdslb.com/bfs/face/{name.encode().hex()[:40]:0>40}.jpg"
+    return Card(name=name, face=face, **fields), Privacy(), State.NORMAL  # type: ignore[arg-type] # two kinds of value
+
+
+def _example_accounts() -> Iterator[tuple[int, tuple[Card, Privacy, State]]]:
+    annual = {"vip_type": 2, "vip_status": 1, "vip_due_ms": (_END + 300 * 86_400) * 1000}
+    company = {"official_type": 1, "vip_type": 1}
+    person = {"official_type": 0}
+    yield HERO, _named("示例用户", sign="文档里的那个账号", **annual)
+    for mid in range(1, 6):
+        yield mid, _named(f"早期用户{mid}")
+    yield 14082, _named("山新", official_desc="配音演员", **person, **annual)
+    yield 420831218, _named("支付宝Alipay", official_desc="官方账号", live=1, **company)
+    yield 125086406, _named("MSI微星科技", official_desc="官方账号", **company)
+    yield 53456, _named("Warma", official_desc="创作者", **person, **annual)
+    yield 116683, _named("=咬人猫=", official_desc="创作者", **person, **annual)
+    yield 517717593, _named("上海爱丽丝幻乐团", official_desc="官方账号", **person)
+    yield 178429408, _named("老弟一号", official_desc="创作者", **person, **annual)
+    yield 596000, _named("椛椛在睡觉", **annual)
+    yield 24022863, _named("黄禄轩电脑专用账号", **annual)
+    yield 85438718, _named("忘忧北萱草Official", **annual)
+    yield 41620134, _named("Tiggy_Chan", vip_type=1)
+    yield 22179720, _named("咩2016")
+    yield 16174624, _named("其实死亡没有那么痛")
+    yield 387195656, _named("L_E_M_O_H_E")
+    yield 175989424, _named("哥本哈根iii")
+    for mid in (258150656, 15858903, 319214221, 205631797, 4856007, 326499679):
+        yield mid, _named(f"示例{mid}")
+    for mid in (321173469, 327086920):
+        yield mid, _named(f"示例{mid}")
+    yield BLOCKS_HERO, _named("拉黑了你的人")
+    for mid, name, privacy in (
+        (HIDES_FOLLOWINGS, "隐藏关注的人", Privacy(hide_followings=True)),
+        (HIDES_FOLLOWERS, "隐藏粉丝的人", Privacy(hide_followers=True)),
+        (REFUSES_FOLLOWS, "拒绝关注的人", Privacy(refuse_follows=True)),
+    ):
+        yield mid, (_named(name)[0], privacy, State.NORMAL)
+    yield DEREGISTERED, (DEREGISTERED_CARD, Privacy(), State.DEREGISTERED)
+    yield BANNED, (_named("被封停的人")[0], Privacy(), State.BANNED)
+
+
+def _example_edges() -> Iterator[EdgeRow]:
+    """What the examples presume, and one of each thing that an edge can be."""
+
+    def mine(followed: int, time: int, *groups: int, special: bool = False) -> EdgeRow:
+        names = tuple(GROUPS[group] for group in groups)
+        return EdgeRow(follower=HERO, followed=followed, time=time, special=special, groups=names)
+
+    def theirs(follower: int, time: int, **more: object) -> EdgeRow:
+        return EdgeRow(follower=follower, followed=HERO, time=time, **more)  # type: ignore[arg-type] # passed on
+
+    yield mine(14082, _END - 100)
+    yield mine(420831218, _END - 200, 207542)
+    yield mine(125086406, _END - 300, 207542)
+    yield mine(53456, 1586415053, special=True)
+    yield mine(258150656, 1540659101, special=True)
+    yield mine(116683, 1564627532)
+    yield mine(517717593, 1592126052, 207542)
+    yield mine(319214221, 1560000000, 194111, special=True)
+    yield mine(205631797, 1570000000)
+    yield mine(4856007, 1571000000)
+    yield mine(326499679, 1572000000)
+    yield mine(321173469, 1573000000, 207542)
+    yield mine(327086920, 1574000000, 207542)
+    yield mine(1, 1601654227)
+    yield mine(2, 1601654225)
+    for group in (194112, 216699, 231305, 23130):
+        yield mine(_GROUPED[group], 1575000000 + group, group)
+    yield from (mine(mid, _END - 5_000 - mid % 97) for mid in (HIDES_FOLLOWINGS, DEREGISTERED))
+    # Mutuals, one of them a contractor of the hero, and the hero one of another.
+    yield mine(15858903, 1548311059, 194110, 248468, special=True)
+    yield theirs(15858903, 1548311059, special=True, groups=(_THEIR_GROUP,))
+    yield mine(596000, 1685110154)
+    yield theirs(596000, 1685110154, contract=Contract(ts=1685120000, user_attr=1))
+    yield EdgeRow(
+        follower=HERO,
+        followed=24022863,
+        time=1685026230,
+        special=True,
+        contract=Contract(ts=1685030000),
+    )
+    yield theirs(24022863, 1685026230)
+    yield mine(85438718, 1684759843, 194110)
+    yield theirs(85438718, 1684759843)
+    yield mine(41620134, 1684759649)
+    yield theirs(41620134, 1684759649)
+    # Followers who are not followed.
+    yield theirs(387195656, 1583839793)
+    yield theirs(175989424, 1583822019, contract=Contract(ts=1583900000))
+    # Account 2 shares two followings with the hero.
+    for followed in (116683, 517717593):
+        yield EdgeRow(follower=2, followed=followed, time=1560000000)
+    yield EdgeRow(follower=HERO, followed=178429408, time=1605972105, kind="whisper")
+    yield EdgeRow(follower=HERO, followed=22179720, time=1603032789, kind="block")
+    yield EdgeRow(follower=HERO, followed=16174624, time=1603026420, kind="block")
+    yield EdgeRow(follower=BLOCKS_HERO, followed=HERO, time=1603000000, kind="block")
+
+
+#: Who is in the groups that the examples rename, delete, copy to and move to.
+_GROUPED = {194112: 3, 216699: 4, 231305: 5, 23130: HIDES_FOLLOWERS}
+
+#: Who takes no part in the crowd's following: the examples presume that they are not followed by
+#: the hero, or not at all.
+_APART = frozenset({HERO, BLOCKS_HERO, 178429408, 22179720, 16174624, DEREGISTERED, BANNED})
+
+
+def _crowd(draw: Random, people: Accounts, fixed: list[EdgeRow], wanted: int) -> Iterator[EdgeRow]:
+    """So many edges more, or as many as there is room for: few are followed by most."""
+    mids = [mid for mid in people if mid not in _APART and mid != REFUSES_FOLLOWS]
+    draw.shuffle(mids)
+    fame = list(accumulate(1 / rank**_POPULARITY_EXPONENT for rank in range(1, len(mids) + 1)))
+    habit = list(accumulate(draw.lognormvariate(0, _HABIT_SPREAD) for _ in mids))
+    taken = {(edge.follower, edge.followed) for edge in fixed}
+    made = tries = 0
+    while made < wanted and tries < wanted * _TRIES:
+        tries += 1
+        one = mids[bisect(habit, draw.random() * habit[-1])]
+        other = mids[bisect(fame, draw.random() * fame[-1])]
+        time = draw.randint(_BEGIN, _END - 10_000)
+        back = draw.random() < _FOLLOWS_BACK
+        for follower, followed in ((one, other), (other, one))[: 1 + back]:
+            if made < wanted and follower != followed and (follower, followed) not in taken:
+                taken.add((follower, followed))
+                made += 1
+                yield EdgeRow(follower=follower, followed=followed, time=time)

@@ -1,0 +1,244 @@
+"""What every store can do: three small ports, and the values that pass through them.
+
+A store applies the rules (``graph``) to what it holds; it knows neither HTTP nor who is signed in.
+Reads take and give positions of one list; the caller decides how much of a list may be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.secrets import Session
+from guanxi.contract.limits import Limits
+from guanxi.graph.groups import GroupAct
+from guanxi.graph.lists import Listing, Position, Sort, Window
+from guanxi.graph.pair import Contract, Modify, Side
+
+
+class StoreError(Exception):
+    """The store cannot be used as asked; the text says why and what helps."""
+
+
+class StoreUnavailable(StoreError):
+    """Nothing was done; the same may succeed later (-503)."""
+
+
+class StoreTimeout(StoreError):
+    """It may have been done; read before repeating (-504)."""
+
+
+class Row(NamedTuple):
+    """An item of a list: the owner's edge to ``mid``, without the card.
+
+    In followers the place is that of the follower's edge; the groups are the owner's all the same.
+    """
+
+    mid: int
+    place: int
+    #: Each follows the other.
+    mutual: bool = False
+    #: The owner's groups for this account, rising; empty for none.
+    groups: tuple[int, ...] = ()
+    #: The owner is a contractor of the item; the item is one of the owner.
+    owner_contract: Contract | None = None
+    item_contract: Contract | None = None
+    #: How often the owner visited the item; told in the order by visits alone.
+    visits: int = 0
+
+
+class Slice(NamedTuple):
+    """Rows, and whether more follow behind the last."""
+
+    rows: Sequence[Row]
+    more: bool
+
+
+class Counted(NamedTuple):
+    """Rows of a derived list, whether more follow, and how many it has in all."""
+
+    rows: Sequence[Row]
+    more: bool
+    total: int
+
+
+class Tally(Struct, frozen=True):
+    """An account's counts, and what changes whenever a list of its does."""
+
+    following: int = 0
+    whisper: int = 0
+    black: int = 0
+    follower: int = 0
+    #: Of followings, whispers, blacks and groups.
+    version: int = 0
+    #: Of followers.
+    follower_version: int = 0
+
+
+NO_TALLY = Tally()
+
+
+class GroupRow(Struct, frozen=True):
+    """A group and how many are in it."""
+
+    id: int
+    name: str
+    count: int
+
+
+class EdgeRow(Struct, frozen=True, kw_only=True):
+    """A line of an import or an export. ``time`` in seconds; ``kind`` follow, whisper or block."""
+
+    follower: int
+    followed: int
+    time: int
+    kind: str = "follow"
+    special: bool = False
+    #: Names of the follower's groups.
+    groups: tuple[str, ...] = ()
+    contract: Contract | None = None
+
+
+class Fault(NamedTuple):
+    """An invariant that does not hold, and the row where it does not."""
+
+    invariant: str
+    detail: str
+
+
+class Relations(Protocol):
+    """The graph."""
+
+    async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
+        """Apply acts in order, each on its own: facts, rules and writes in one transaction.
+
+        Returns each act's code, 0 when it stands afterwards. What is answered is durable.
+        """
+
+    async def page(
+        self,
+        listing: Listing,
+        owner: int,
+        sort: Sort,
+        window: Window,
+        after: Position | None = None,
+    ) -> Slice:
+        """A run of a list by position, or (``after`` given, offset 0) behind a position.
+
+        ``Sort.VISITED`` is for followings.
+        """
+
+    async def members(
+        self,
+        owner: int,
+        group: int,
+        sort: Sort,
+        window: Window,
+        after: Position | None = None,
+    ) -> Slice | None:
+        """As ``page``, of the followings in one group (-10 special, 0 those in none).
+
+        None where the owner has no such group.
+        """
+
+    async def search(
+        self, owner: int, text: str, within: int, window: Window, after: Position | None = None
+    ) -> Counted:
+        """The first ``within`` followings, newest first, whose name holds ``text`` in any case."""
+
+    async def common(
+        self, owner: int, other: int, window: Window, after: Position | None = None
+    ) -> Counted:
+        """The owner's followings, newest first, that ``other`` follows too."""
+
+    async def sides(self, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
+        """The owner's side towards each target, and whether the target follows back.
+
+        Targets towards whom nothing stands are left out.
+        """
+
+    async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
+        """The owner's attribute towards each target; those of 0 are left out."""
+
+    async def tally(self, mid: int) -> Tally:
+        """An account's counts; zeros for one that is not there."""
+
+    async def groups(self, owner: int) -> list[GroupRow]:
+        """Special, default, then the owner's own groups in the order of their making."""
+
+    def visit(self, owner: int, target: int) -> None:
+        """Count a visit, in memory; ``flush_visits`` writes it, and counts it only if followed."""
+
+    async def flush_visits(self) -> None:
+        """Write the visits counted so far."""
+
+
+class Accounts(Protocol):
+    """Accounts, cards and sessions."""
+
+    async def account(self, mid: int) -> Account | None: ...
+
+    async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
+        """The cards of those that are there."""
+
+    async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
+        """The encoded ``ItemTail`` of each, its opening brace replaced by a comma."""
+
+    async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
+        """Make an account or replace its card; privacy stays as it is where None."""
+
+    async def set_privacy(self, mid: int, privacy: Privacy) -> None: ...
+
+    async def set_state(self, mid: int, state: State) -> None:
+        """Ban, deregister or restore. Deregistering ends the sessions and erases the card."""
+
+    async def open_session(self, session: Session) -> None: ...
+
+    async def session(self, digest: bytes) -> Session | None: ...
+
+    async def close_session(self, digest: bytes) -> bool:
+        """Whether there was one."""
+
+    async def close_sessions(self, mid: int) -> int:
+        """How many there were."""
+
+    @property
+    def secret(self) -> bytes:
+        """The store's secret, from which shared keys derive."""
+
+
+class Upkeep(Protocol):
+    """What is done to a store as a whole."""
+
+    async def import_edges(
+        self,
+        rows: Callable[[], Iterable[EdgeRow]],
+        *,
+        accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
+        groups: Mapping[tuple[int, str], int] | None = None,
+        strict: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Add many edges at once, all or nothing, caps apart; how many were new or changed.
+
+        ``accounts`` are put as given; other unknown ones are made with a plain card, or refused
+        when ``strict``. ``groups`` gives ids for (owner, name); others get one of their own.
+        """
+
+    def edges(self) -> AsyncIterator[EdgeRow]:
+        """Every edge, whisper and block, by account."""
+
+    def check(self) -> AsyncIterator[Fault]:
+        """Every place where an invariant of the rules does not hold."""
+
+    async def ready(self) -> None:
+        """Return when the store can read and write; raise ``StoreUnavailable`` otherwise."""
+
+    async def close(self) -> None: ...
+
+
+class Store(Relations, Accounts, Upkeep, Protocol):
+    """A store whole."""

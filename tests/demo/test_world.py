@@ -1,0 +1,59 @@
+"""The demo's world: the same from the same seed, skewed, and with one of everything."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from guanxi.accounts.account import State
+from guanxi.demo.world import GROUPS, HERO, World, make_world
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return make_world()
+
+
+def test_the_seed_decides(world: World) -> None:
+    assert make_world() == world
+    assert make_world(seed=2) != world
+
+
+def test_it_has_the_size_asked_for(world: World) -> None:
+    assert (len(world.accounts), len(world.edges)) == (2_000, 60_000)
+    small = make_world(accounts=100, edges=500)
+    assert (len(small.accounts), len(small.edges)) == (100, 500)
+
+
+def test_a_graph_without_room_for_more_edges_ends_all_the_same() -> None:
+    full = make_world(accounts=60, edges=100_000)
+    assert len(full.edges) < 60 * 59
+
+
+def test_everyone_named_is_there_once(world: World) -> None:
+    pairs = [(edge.follower, edge.followed) for edge in world.edges]
+    assert len(set(pairs)) == len(pairs)
+    assert {mid for pair in pairs for mid in pair} <= world.accounts.keys()
+    assert all(one != other for one, other in pairs)
+
+
+def test_few_are_followed_by_most(world: World) -> None:
+    followers = sorted(Counter(edge.followed for edge in world.edges).values(), reverse=True)
+    assert sum(followers[: len(followers) // 10]) > sum(followers) * 0.4
+    assert followers[0] > 5 * followers[len(followers) // 2]
+
+
+def test_one_of_everything(world: World) -> None:
+    kinds = Counter(edge.kind for edge in world.edges)
+    assert kinds["whisper"] >= 1
+    assert kinds["block"] >= 3
+    assert any(edge.contract for edge in world.edges)
+    assert any(edge.special for edge in world.edges)
+    named = {name for edge in world.edges if edge.follower == HERO for name in edge.groups}
+    assert named == set(GROUPS.values())
+    states = Counter(state for _, _, state in world.accounts.values())
+    assert states[State.DEREGISTERED] == states[State.BANNED] == 1
+    for switch in ("hide_followings", "hide_followers", "refuse_follows"):
+        assert any(getattr(privacy, switch) for _, privacy, _ in world.accounts.values())
+    assert any(card.live for card, _, _ in world.accounts.values())

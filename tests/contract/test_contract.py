@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import pickle
+import pkgutil
 import re
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
 
-from guanxi.contract import errors, structs
-from guanxi.contract.endpoint import Login
+from guanxi.contract import endpoints, errors, params, structs
+from guanxi.contract.endpoint import Endpoint, Login
 from guanxi.contract.endpoints import (
     BATCH_MODIFY,
     BY_NAME,
@@ -25,9 +28,27 @@ from guanxi.contract.endpoints import (
 )
 from guanxi.contract.limits import PROFILES, Limits, limit_sources
 
+#: What tells one thing from another, and what holds nothing but such.
+IDENTITIES = {"mid", "id", "aid", "relation", "be_relation", "meta", "info", "desc", "author"}
+
 
 def test_the_24_endpoints_of_document_004() -> None:
     assert len(DOCUMENTED_RELATION) == 24
+
+
+@pytest.mark.parametrize("package", [endpoints, params, structs], ids=lambda one: one.__name__)
+def test_no_two_areas_declare_one_name(package: ModuleType) -> None:
+    """The package hands on what its areas declare: one name twice would hide one of them."""
+    declared = Counter(
+        name
+        for area in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+        for name, value in vars(importlib.import_module(area.name)).items()
+        if isinstance(value, Endpoint) or getattr(value, "__module__", "") == area.name
+        if not name.startswith("_")
+    )
+    assert declared
+    assert max(declared.values()) == 1, declared.most_common(3)
+    assert declared.keys() <= vars(package).keys()
 
 
 def test_no_two_share_a_name_or_an_address() -> None:
@@ -58,7 +79,7 @@ def test_answers_read_without_anything_but_identities() -> None:
         if not (inspect.isclass(kind) and issubclass(kind, msgspec.Struct)):
             continue
         required = {one.name for one in msgspec.structs.fields(kind) if one.required}
-        assert required <= {"mid", "id", "relation", "be_relation"}, name
+        assert required <= IDENTITIES, name
 
 
 def test_the_exception_tree_is_drawn_as_it_is() -> None:
@@ -136,6 +157,6 @@ def test_wire_names_stand_in_the_contract_alone() -> None:
         if one.encode_name != one.encode_name.lower()
     }
     root = Path(inspect.getfile(errors)).parents[1]
-    for room in ("graph", "accounts", "stores"):
+    for room in ("graph", "accounts", "world", "stores"):
         for path in (root / room).rglob("*.py"):
             assert not [name for name in wire if name in path.read_text()], path

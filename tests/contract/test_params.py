@@ -11,21 +11,40 @@ from msgspec import UNSET, Struct
 from guanxi.contract.endpoints import BATCH_MODIFY, ENDPOINTS, MOVE_MEMBERS
 from guanxi.contract.limits import Limits
 from guanxi.contract.params import (
+    ArticlesParams,
+    AudiosParams,
     BatchParams,
+    ChannelsParams,
     Complaint,
+    CookieRefresh,
+    Correspondence,
+    DynamicsParams,
     FollowingsParams,
+    HistoryCursorParams,
     ManyTargets,
+    MediaListParams,
     MoveParams,
+    Names,
+    OverviewParams,
+    ProfileEdit,
+    QrPoll,
+    RefreshConfirmation,
+    ToviewDeletion,
+    VideosParams,
     decoder,
     defaults,
     is_list,
     over_limit,
     wire_types,
 )
+from guanxi.contract.structs import QrCode, QrState, RefreshedCookie
 
 followings = decoder(FollowingsParams)
 batch = decoder(BatchParams, BATCH_MODIFY.aliases)
 BATCH = {"fids": "1,2", "act": "1", "re_src": "11"}
+EDIT = {"birthday": "2000-01-31", "sex": "保密", "uname": "name", "usersign": ""}
+#: A value for each required field that "1" does not suit.
+SAMPLES = EDIT | {"re_src": "11", "correspond_path": "0a"}
 
 
 def test_what_is_left_out_has_its_default() -> None:
@@ -140,7 +159,70 @@ def test_what_documents_are_made_from() -> None:
 def test_every_endpoint_decodes_its_defaults() -> None:
     for endpoint in ENDPOINTS:
         required = {
-            one.encode_name: "1" for one in msgspec.structs.fields(endpoint.params) if one.required
+            one.encode_name: SAMPLES.get(one.encode_name, "1")
+            for one in msgspec.structs.fields(endpoint.params)
+            if one.required
         }
-        given = {**required, "re_src": "11"} if "re_src" in required else required
-        assert isinstance(decoder(endpoint.params, endpoint.aliases)(given), endpoint.params)
+        assert isinstance(decoder(endpoint.params, endpoint.aliases)(required), endpoint.params)
+
+
+def test_defaults_read_back_as_themselves() -> None:
+    """What is left out means what would be sent in its place."""
+    for endpoint in ENDPOINTS:
+        decode = decoder(endpoint.params, endpoint.aliases)
+        required = {
+            one.encode_name: SAMPLES.get(one.encode_name, "1")
+            for one in msgspec.structs.fields(endpoint.params)
+            if one.required
+        }
+        sent = {
+            name: str(int(value) if isinstance(value, bool) else value)
+            for name, value in defaults(endpoint.params).items()
+        }
+        assert decode(required | sent) == decode(required), endpoint.name
+
+
+@pytest.mark.parametrize(
+    ("kind", "pairs", "field"),
+    [
+        (VideosParams, {"mid": "1", "order": "newest"}, "order"),
+        (VideosParams, {"mid": "1", "keyword": "x" * 201}, "keyword"),
+        (AudiosParams, {"uid": "1", "order": "4"}, "order"),
+        (AudiosParams, {"uid": "1", "order": "first"}, "order"),
+        (AudiosParams, {"uid": "1", "order": "1.0"}, "order"),
+        (MediaListParams, {"biz_id": "1", "oid": "1e3"}, "oid"),
+        (ArticlesParams, {"mid": "1", "ps": "31"}, "ps"),
+        (ChannelsParams, {"mid": "1", "page_size": "101"}, "page_size"),
+        (DynamicsParams, {"host_mid": "1", "offset": "abc"}, "offset"),
+        (DynamicsParams, {"host_mid": "1", "offset": "9" * 20}, "offset"),
+        (OverviewParams, {"mid": "1", "callback": "alert(1)//"}, "callback"),
+        (MediaListParams, {"biz_id": "1", "desc": "perhaps"}, "desc"),
+        (HistoryCursorParams, {"business": "films"}, "business"),
+        (ToviewDeletion, {"viewed": "1"}, "viewed"),
+        (Names, {}, "names"),
+        (Names, {"names": ",".join("x" * 51)}, "names"),
+        (Correspondence, {"correspond_path": "../../etc"}, "correspond_path"),
+        (ProfileEdit, EDIT | {"birthday": "tomorrow"}, "birthday"),
+        (ProfileEdit, EDIT | {"sex": "?"}, "sex"),
+    ],
+)
+def test_complaints_about_content(kind: type[Struct], pairs: dict[str, str], field: str) -> None:
+    with pytest.raises(Complaint) as caught:
+        decoder(kind)(pairs)
+    assert caught.value.field == field
+
+
+def test_names_are_texts_whatever_they_look_like() -> None:
+    assert decoder(Names)({"names": "here,1.0,3"}).names == ["here", "1.0", "3"]
+
+
+def test_nothing_of_a_sign_in_shows_its_token() -> None:
+    for shown in (
+        QrCode("SECRET", "SECRET"),
+        QrState("SECRET", "SECRET"),
+        RefreshedCookie(refresh_token="SECRET"),
+        QrPoll("SECRET"),
+        CookieRefresh(refresh_csrf="SECRET", refresh_token="SECRET"),
+        RefreshConfirmation("SECRET"),
+    ):
+        assert "SECRET" not in repr(shown)

@@ -18,14 +18,31 @@ class Host(StrEnum):
     APP = "app.biliapi.net"
     GAME = "line3-h5-mobile-api.biligame.com"
     ACCOUNT = "account.bilibili.com"
+    LIVE = "api.live.bilibili.com"
+    MEMBER = "member.bilibili.com"
+    PASSPORT = "passport.bilibili.com"
+    SPACE = "space.bilibili.com"
+    VC = "api.vc.bilibili.com"
+    WWW = "www.bilibili.com"
 
 
 class Envelope(StrEnum):
     """What stands around the data."""
 
     STANDARD = "standard"  # code, message, ttl, data
+    MSG = "msg"  # code, msg, message, data
+    STATUS = "status"  # code, status (a truth value), data; message on failure
+    BARE = "bare"  # code; message on failure
     GAME = "biligame"  # code, message on failure, data on success, ts in ms, request_id
     NONE = "none"  # the body is the data
+
+
+class Body(StrEnum):
+    """What an answer is written in."""
+
+    JSON = "json"
+    JSONP = "jsonp"  # JSON; within a call of a function where the request names a callback
+    HTML = "html"  # a page; `contract.pages` reads and writes what matters in it
 
 
 class Login(StrEnum):
@@ -41,6 +58,27 @@ class Paging(StrEnum):
 
     NUMBERED = "numbered"  # pn and ps; a cursor besides in the open profile
     WHOLE = "whole"  # one answer holds all; by cursor in pages in the open profile
+    CHAINED = "chained"  # each answer says where the next one begins
+
+
+class Pages(Struct, frozen=True, kw_only=True):
+    """Where a walk over all pages finds what it needs.
+
+    A place is a dotted path within ``data``, empty for ``data`` itself; -1 is the last of an array.
+    """
+
+    #: The arrays of items; several where an answer keeps its items apart. Where ``data`` is one,
+    #: an answer by cursor has it in ``list`` (``Endpoint.cursor_data``).
+    items: tuple[str, ...] = ("list",)
+    #: What tells one item from another, as places within it (one that is not there counts as
+    #: None); none where the item itself does.
+    key: tuple[str, ...] = ("mid",)
+    #: The parameter that counts pages (NUMBERED).
+    number: str = "pn"
+    #: The parameters that begin the next page, and the places of their values (CHAINED).
+    next: dict[str, str] = {}
+    #: A place that is true while more follows; without one an empty page is the end.
+    more: str = ""
 
 
 #: How a parameter of a credential travels, besides the cookie.
@@ -55,10 +93,13 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     name: str
     method: Literal["GET", "POST"]
     host: Host = Host.API
+    #: A parameter in braces stands in the path itself: ``/{mid}/dynamic``.
     path: str
     #: The request's struct, and second names that the documents' examples use for its fields.
     params: type[Struct] = NoParams
     aliases: dict[str, str] = {}
+    #: What the documents' clients send besides, always the same; a service ignores it.
+    fixed: dict[str, str] = {}
     #: The type of ``data`` (of the body, where the envelope is none); None where there is no data.
     data: Any = None
     #: ``data`` where a caller asked by cursor and data is an array otherwise.
@@ -66,15 +107,23 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     login: Login = Login.REQUIRED
     #: The ways to sign in that it takes; empty where login is none.
     auth: frozenset[str] = frozenset({COOKIE, ACCESS_KEY})
+    #: Clients sign it; a service wants the signature unless ``unsigned`` does as well.
     wbi: bool = False
+    unsigned: bool = False
+    #: Clients send the space page's access id as ``w_webid`` when they have one.
+    access_id: bool = False
     envelope: Envelope = Envelope.STANDARD
+    body: Body = Body.JSON
     paging: Paging | None = None
+    pages: Pages = Pages()
     #: The body is taken and forgotten, whatever it is.
     ignores_body: bool = False
     #: Answers -352 to a foreign Referer or a User-Agent naming python, in the documented profile.
     header_rule: bool = False
     #: The Referer that the SDK sends; None for none.
     referer: str | None = _API_REFERER
+    #: The code that names a wrong field.
+    complaint: int = errors.BadRequest.number
     #: The codes of its own table in the documents, 0 apart.
     own_codes: frozenset[int] = frozenset()
     #: What it does, in a line.
@@ -91,7 +140,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     def codes(self) -> frozenset[int]:
         """Every code it may answer, 0 apart: its own, and what its auth and signature imply."""
         implied = {
-            errors.BadRequest.number,
+            self.complaint,
             errors.ServiceUnavailable.number,
             errors.DeadlineExceeded.number,
         }
@@ -101,6 +150,6 @@ class Endpoint(Struct, frozen=True, kw_only=True):
             implied.add(errors.CsrfFailed.number)
         if self.wbi or ACCESS_KEY in self.auth:
             implied.add(errors.AccessDenied.number)
-        if self.header_rule:
+        if self.header_rule or self.access_id:
             implied.add(errors.RequestIntercepted.number)
         return self.own_codes | implied

@@ -5,6 +5,7 @@
     │   ├── NotSignedIn                -101
     │   ├── AccountBanned              -102
     │   ├── CsrfFailed                 -111
+    │   ├── NothingChanged             -304
     │   ├── RequestIntercepted         -352   stop: the server asks for it
     │   ├── BadRequest                 -400
     │   ├── AccessDenied               -403   a missing, wrong or stale signature
@@ -13,6 +14,7 @@
     │   ├── ServiceUnavailable         -503   nothing was done: try again
     │   ├── DeadlineExceeded           -504   may have been done: read before repeating
     │   ├── TooManyRequests            -799   slow down
+    │   ├── NicknameTaken              2001
     │   ├── CannotTargetSelf          22001
     │   ├── FollowRefused             22002
     │   ├── TargetInBlacklist         22003
@@ -27,10 +29,25 @@
     │   ├── FollowingsHidden          22115
     │   ├── FollowersHidden           22118
     │   ├── AlreadyBlocked            22120
-    │   └── NoSuchUser                40061
+    │   ├── NicknameSensitive         40002
+    │   ├── NicknameIllegal           40004
+    │   ├── NicknameTooLong           40005
+    │   ├── NicknameTooShort          40006
+    │   ├── NicknameExists            40014
+    │   ├── SignatureSensitive        40015
+    │   ├── SignatureHasEmoji         40021
+    │   ├── SignatureTooLong          40022
+    │   ├── NoSuchUser                40061
+    │   ├── HiddenByPrivacy           53013
+    │   ├── NoTopVideo                53016
+    │   ├── RefreshRefused            86095
+    │   ├── SupportNotOpen            88214
+    │   └── ParameterMissing       72000000
     ├── NetworkException                      no answer, or an HTTP status that is not 200
     ├── AnswerException                       an answer that is not what the contract says
     ├── WbiRetryTimesExceedException          -403 again after fresh keys
+    ├── CookiesRefreshException               the cookies could not be refreshed
+    ├── InitialStateException                 a page without the data that it should carry
     ├── StatementException                    an argument that cannot be right
     ├── ArgsException                         a setting that cannot be right
     └── CredentialException                   a call needs a part that the credential lacks
@@ -115,6 +132,13 @@ class CsrfFailed(ResponseCodeException):
     source = "002, 003, 004"
 
 
+class NothingChanged(ResponseCodeException):
+    number = -304
+    wire_message = "没有变化"
+    meaning = "the new value is the old one"
+    source = "000, 001, User.set_space_notice"
+
+
 class RequestIntercepted(ResponseCodeException):
     number = -352
     wire_message = "请求被拦截"
@@ -171,6 +195,13 @@ class TooManyRequests(ResponseCodeException):
     meaning = "too many requests: slow down"
     source = "user reports; the service answers it only on demand"
     can_retry = True
+
+
+class NicknameTaken(ResponseCodeException):
+    number = 2001
+    wire_message = "该昵称已被他人使用"
+    meaning = "somebody has that nickname"
+    source = "000, 001, check_nickname"
 
 
 class CannotTargetSelf(ResponseCodeException):
@@ -271,11 +302,102 @@ class AlreadyBlocked(ResponseCodeException):
     source = "004, 操作用户关系"
 
 
+class NicknameSensitive(ResponseCodeException):
+    number = 40002
+    wire_message = "昵称包含敏感信息"
+    meaning = "the nickname holds what may not be said"
+    source = "000, 001, check_nickname; no word is forbidden here"
+
+
+class NicknameIllegal(ResponseCodeException):
+    number = 40004
+    wire_message = "昵称不可包含除-和_以外的特殊字符"
+    meaning = "the nickname holds other signs than letters, digits, - and _"
+    source = "000, 001, check_nickname, edit_self_info"
+
+
+class NicknameTooLong(ResponseCodeException):
+    number = 40005
+    wire_message = "昵称过长（超过16字符）"
+    meaning = "the nickname is longer than 16 characters"
+    source = "000, 001, check_nickname, edit_self_info"
+
+
+class NicknameTooShort(ResponseCodeException):
+    number = 40006
+    wire_message = "昵称过短（少于2字符）"
+    meaning = "the nickname is shorter than 2 characters"
+    source = "000, 001, check_nickname"
+
+
+class NicknameExists(ResponseCodeException):
+    number = 40014
+    wire_message = "昵称已存在"
+    meaning = "somebody has that nickname"
+    source = "000, 001, check_nickname, edit_self_info"
+
+
+class SignatureSensitive(ResponseCodeException):
+    number = 40015
+    wire_message = "签名包含敏感信息"
+    meaning = "the signature holds what may not be said"
+    source = "000, 001, edit_self_info; no word is forbidden here"
+
+
+class SignatureHasEmoji(ResponseCodeException):
+    number = 40021
+    wire_message = "签名不能包含表情图片"
+    meaning = "the signature holds emoji"
+    source = "000, 001, edit_self_info"
+
+
+class SignatureTooLong(ResponseCodeException):
+    number = 40022
+    wire_message = "签名过长（超过70字符）"
+    meaning = "the signature is longer than 70 characters"
+    source = "000, 001, edit_self_info"
+
+
 class NoSuchUser(ResponseCodeException):
     number = 40061
     wire_message = "用户不存在"
     meaning = "no account has that mid"
     source = "004, 操作用户关系"
+
+
+class HiddenByPrivacy(ResponseCodeException):
+    number = 53013
+    wire_message = "用户隐私设置未公开"
+    meaning = "the account keeps this to itself"
+    source = "000, 001, User.get_user_fav_tag, User.get_subscribed_bangumi, User.get_cheese"
+
+
+class NoTopVideo(ResponseCodeException):
+    number = 53016
+    wire_message = "没有置顶视频"
+    meaning = "the account has pinned no video"
+    source = "000, 001, User.get_top_videos"
+
+
+class RefreshRefused(ResponseCodeException):
+    number = 86095
+    wire_message = "refresh_csrf 错误或 refresh_token 与 cookie 不匹配"
+    meaning = "the refresh token is not this session's, or its csrf is wrong"
+    source = "000, Credential.refresh"
+
+
+class SupportNotOpen(ResponseCodeException):
+    number = 88214
+    wire_message = "UP主未开通充电"
+    meaning = "the account takes no support"
+    source = "000, 001, User.get_elec_user_monthly"
+
+
+class ParameterMissing(ResponseCodeException):
+    number = 72000000
+    wire_message = "参数缺失"
+    meaning = "a field is missing or wrong; the message names it"
+    source = "000, 001, User.get_audios"
 
 
 CODES: dict[int, type[ResponseCodeException]] = {
@@ -326,6 +448,14 @@ class WbiRetryTimesExceedException(ApiException):
 
     def __init__(self) -> None:
         super().__init__("the wbi signature was refused again after fresh keys")
+
+
+class CookiesRefreshException(ApiException):
+    """The cookies could not be refreshed; the old ones still stand."""
+
+
+class InitialStateException(ApiException):
+    """A page was read, and what should carry its data is not JSON."""
 
 
 class StatementException(ApiException):

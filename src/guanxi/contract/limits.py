@@ -38,6 +38,13 @@ class Limits(Struct, frozen=True, kw_only=True):
     group_name: Annotated[int, _limit("004, 创建分组: characters in a group's name")] = 16
     groups: Annotated[int, _limit("ours: groups an account may make; one more answers -400")] = 200
     body_bytes: Annotated[int, _limit("ours: a form's size; larger answers HTTP 413")] = 65_536
+    nickname_least: Annotated[int, _limit("000, check_nickname: characters, at least")] = 2
+    nickname: Annotated[int, _limit("000, check_nickname: characters in a nickname")] = 16
+    signature: Annotated[int, _limit("000, edit_self_info: characters in a signature")] = 70
+    notice: Annotated[int, _limit("000, set_space_notice: characters in a notice")] = 150
+    toview: Annotated[int, _limit("000, get_toview_list: videos that it tells")] = 100
+    masterpieces: Annotated[int, _limit("000, get_masterpiece: videos that it tells")] = 3
+    qr_seconds: Annotated[int, _limit("user reports: a sign-in by code ends after these")] = 180
     session_days: Annotated[int, _limit("ours: a session ends this many days after sign-in")] = 180
 
 

@@ -1,9 +1,4 @@
-"""What the answers hold. Wire names are given here and nowhere else.
-
-Every field but an identity has a default, so that an answer which leaves one out still reads;
-what the documents call "only when" is ``UNSET`` when it is not there. Times are seconds unless the
-name says otherwise.
-"""
+"""What the answers about relations hold."""
 
 from __future__ import annotations
 
@@ -255,54 +250,3 @@ class Stat(Struct):
     whisper: int = 0
     black: int = 0
     follower: int = 0
-
-
-class WbiImages(Struct):
-    """The two addresses whose file names are the wbi keys of the day."""
-
-    img_url: str = ""
-    sub_url: str = ""
-
-
-class Nav(Struct):
-    """Who is signed in, and the wbi keys; only the keys are there when nobody is."""
-
-    is_login: bool = field(name="isLogin", default=False)
-    wbi_img: WbiImages = field(default_factory=WbiImages)
-    mid: int | UnsetType = UNSET
-    uname: str | UnsetType = UNSET
-    face: str | UnsetType = UNSET
-    vip_type: int | UnsetType = field(name="vipType", default=UNSET)
-    vip_status: int | UnsetType = field(name="vipStatus", default=UNSET)
-    vip_due_date_ms: int | UnsetType = field(name="vipDueDate", default=UNSET)
-
-
-class Buvids(Struct):
-    """A pair of device ids that clients ask for."""
-
-    b_3: str = ""
-    b_4: str = ""
-
-
-class Ignored(Struct):
-    """The answer to what the service takes and forgets."""
-
-
-class MemberCard(Struct):
-    """An account with the mids it follows, as an old endpoint of account. gave it."""
-
-    mid: str
-    name: str = ""
-    face: str = ""
-    sign: str = ""
-    fans: int = 0
-    attention: int = 0
-    attentions: list[int] = field(default_factory=list)
-
-
-class CardByMid(Struct):
-    """The whole body of that old endpoint: it has no envelope."""
-
-    ts: int = 0
-    code: int = 0
-    card: MemberCard | None = None

@@ -1,10 +1,10 @@
-"""The table of endpoints. A new endpoint is one row here and one handler in the service."""
+"""Relations: lists, acts, groups."""
 
 from __future__ import annotations
 
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
-from guanxi.contract.endpoint import COOKIE, Endpoint, Envelope, Host, Login, Paging
+from guanxi.contract.endpoint import Endpoint, Envelope, Host, Login, Pages, Paging
 
 _LIST_CODES = frozenset({-101, -400})
 _CSRF_CODES = frozenset({-101, -111, -400})
@@ -199,6 +199,7 @@ GROUP_MEMBERS = Endpoint(
     data=list[s.GroupMember],
     cursor_data=s.GroupMemberPage,
     paging=Paging.NUMBERED,
+    pages=Pages(items=("",)),
     own_codes=_LIST_CODES | {22104},
     summary="The members of one of the caller's groups.",
     seed="004, 查询关注分组明细",
@@ -221,6 +222,7 @@ SPECIALS = Endpoint(
     data=list[int],
     cursor_data=s.SpecialPage,
     paging=Paging.WHOLE,
+    pages=Pages(items=("",), key=()),
     own_codes=frozenset({-101}),
     summary="The mids that the caller follows specially.",
     seed="004, 查询所有特别关注 mid",
@@ -291,69 +293,10 @@ STAT = Endpoint(
     summary="How many an account follows and is followed by.",
     seed="000, get_relation_info",
 )
-NAV = Endpoint(
-    name="web.nav",
-    method="GET",
-    path="/x/web-interface/nav",
-    data=s.Nav,
-    login=Login.OPTIONAL,
-    auth=frozenset({COOKIE}),
-    own_codes=frozenset({-101}),
-    summary="Who is signed in, and the wbi keys of the day (those also with -101).",
-    seed="000, credential and wbi machinery",
-)
-BUVID = Endpoint(
-    name="web.buvid",
-    method="GET",
-    path="/x/frontend/finger/spi",
-    data=s.Buvids,
-    login=Login.NONE,
-    auth=frozenset(),
-    summary="A pair of device ids for clients that ask; nothing is kept.",
-    seed="ours: clients of the documents ask it",
-)
-DEVICE_REPORT = Endpoint(
-    name="web.device_report",
-    method="POST",
-    path="/x/internal/gaia-gateway/ExClimbWuzhi",
-    data=s.Ignored,
-    login=Login.NONE,
-    auth=frozenset(),
-    ignores_body=True,
-    summary="Takes a device report and forgets it; guanxi's own client never sends one.",
-    seed="ours: clients of the documents send it",
-)
-ATTENTIONS = Endpoint(
-    name="web.attentions",
-    method="GET",
-    path="/x/web-interface/attentions",
-    params=p.Account,
-    data=list[int],
-    own_codes=_LIST_CODES,
-    summary="The mids that an account follows, for clients that still ask here.",
-    seed="000, get_all_followings",
-)
-CARD_BY_MID = Endpoint(
-    name="account.card_by_mid",
-    method="GET",
-    host=Host.ACCOUNT,
-    path="/api/member/getCardByMid",
-    params=p.Account,
-    data=s.CardByMid,
-    login=Login.NONE,
-    auth=frozenset(),
-    envelope=Envelope.NONE,
-    own_codes=frozenset({-400}),
-    summary="An account with the mids that it follows, for clients that still ask here.",
-    seed="001, get_all_followings",
-)
-
-ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    value for value in list(globals().values()) if isinstance(value, Endpoint)
-)
-BY_NAME: dict[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 #: The 24 endpoints of document 004: what "the documented relation API" means.
 DOCUMENTED_RELATION: tuple[Endpoint, ...] = tuple(
-    endpoint for endpoint in ENDPOINTS if endpoint.seed.startswith("004")
+    value
+    for value in list(globals().values())
+    if isinstance(value, Endpoint) and value.seed.startswith("004")
 )

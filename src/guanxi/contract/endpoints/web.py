@@ -1,0 +1,50 @@
+"""What every client asks for besides."""
+
+from __future__ import annotations
+
+from guanxi.contract import params as p
+from guanxi.contract import structs as s
+from guanxi.contract.endpoint import COOKIE, Endpoint, Login
+
+NAV = Endpoint(
+    name="web.nav",
+    method="GET",
+    path="/x/web-interface/nav",
+    data=s.Nav,
+    login=Login.OPTIONAL,
+    auth=frozenset({COOKIE}),
+    own_codes=frozenset({-101}),
+    summary="Who is signed in, and the wbi keys of the day (those also with -101).",
+    seed="000, credential and wbi machinery",
+)
+BUVID = Endpoint(
+    name="web.buvid",
+    method="GET",
+    path="/x/frontend/finger/spi",
+    data=s.Buvids,
+    login=Login.NONE,
+    auth=frozenset(),
+    summary="A pair of device ids for clients that ask; nothing is kept.",
+    seed="ours: clients of the documents ask it",
+)
+DEVICE_REPORT = Endpoint(
+    name="web.device_report",
+    method="POST",
+    path="/x/internal/gaia-gateway/ExClimbWuzhi",
+    data=s.Ignored,
+    login=Login.NONE,
+    auth=frozenset(),
+    ignores_body=True,
+    summary="Takes a device report and forgets it; guanxi's own client never sends one.",
+    seed="ours: clients of the documents send it",
+)
+ATTENTIONS = Endpoint(
+    name="web.attentions",
+    method="GET",
+    path="/x/web-interface/attentions",
+    params=p.Account,
+    data=list[int],
+    own_codes=frozenset({-101, -400}),
+    summary="The mids that an account follows, for clients that still ask here.",
+    seed="000, get_all_followings",
+)

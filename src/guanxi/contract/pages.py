@@ -1,0 +1,72 @@
+"""The two HTML pages that clients read: what matters in them, written and found.
+
+A space's page carries the access id (``w_webid``), a token of which clients read two claims; the
+page of a cookie refresh carries its csrf. Documents 000; sections 2.3 and 6 of the wire catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64decode
+from html import escape, unescape
+from typing import Any
+from urllib.parse import unquote
+
+_PAGE = (
+    '<!DOCTYPE html><html lang="zh-Hans"><head><meta charset="utf-8"></head><body>{}</body></html>'
+)
+_RENDER_DATA = re.compile(
+    r'<script[^>]*\bid="__RENDER_DATA__"[^>]*>(.*?)</script>', re.DOTALL | re.IGNORECASE
+)
+_REFRESH_CSRF = re.compile(r'<div[^>]*\bid="1-name"[^>]*>(.*?)</div>', re.DOTALL | re.IGNORECASE)
+
+
+def space_page(access_id: str) -> str:
+    """A space's page, as bare as a client's reading allows."""
+    data = json.dumps({"access_id": access_id}).replace("<", "\\u003c")
+    script = f'<script id="__RENDER_DATA__" type="application/json">{data}</script>'
+    return _PAGE.format(script)
+
+
+def access_id_of(page: str) -> str | None:
+    """The access id in a space's page; None where it holds none.
+
+    ``ValueError`` where what should hold it is not JSON, plain or percent-encoded.
+    """
+    found = _RENDER_DATA.search(page)
+    if found is None:
+        return None
+    text = found[1].strip()
+    try:
+        data = json.loads(text if text.startswith("{") else unquote(text))
+    except (ValueError, RecursionError):
+        raise ValueError("the page's data is not JSON") from None
+    access_id = data.get("access_id") if isinstance(data, dict) else None
+    return access_id if isinstance(access_id, str) else None
+
+
+def access_id_ends(access_id: str) -> int | None:
+    """When an access id ends, in seconds since 1970; None where it does not say.
+
+    Its signature is nobody's business but the server's.
+    """
+    try:
+        payload = access_id.split(".")[1]
+        claims: Any = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        issued, seconds = claims["iat"], claims["ttl"]
+    except (IndexError, KeyError, TypeError, ValueError, RecursionError):
+        return None
+    whole = isinstance(issued, int) and isinstance(seconds, int)
+    return issued + seconds if whole else None
+
+
+def refresh_page(csrf: str) -> str:
+    """The page of a cookie refresh."""
+    return _PAGE.format(f'<div id="1-name">{escape(csrf)}</div>')
+
+
+def refresh_csrf_of(page: str) -> str | None:
+    """The csrf in the page of a cookie refresh; None where it holds none."""
+    found = _REFRESH_CSRF.search(page)
+    return unescape(found[1]).strip() or None if found else None

@@ -1,0 +1,126 @@
+"""From a request's fields to values, and what is told about those that are wrong.
+
+``decoder`` makes of a struct a function from decoded pairs to a value; whatever is wrong with a
+field raises ``Complaint``, which names it in both languages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from guanxi.contract.limits import Limits
+
+P = TypeVar("P", bound=Struct)
+
+
+class Complaint(Exception):
+    """A field is wrong. ``field`` names it; the text says what it must be, in both languages."""
+
+    def __init__(self, field: str, zh: str, en: str) -> None:
+        super().__init__(f"{field} {zh} ({field}: {en})")
+        self.field = field
+
+
+def decoder(kind: type[P], aliases: Mapping[str, str] = {}) -> Callable[[dict[str, str]], P]:
+    """A function from a request's pairs to ``kind``. It raises ``Complaint``; unknown names pass.
+
+    ``aliases`` maps a second name that the documents use to the field it stands for.
+    """
+    typed = get_type_hints(kind)
+    hints = {one.encode_name: typed[one.name] for one in msgspec.structs.fields(kind)}
+    lists = [name for name, hint in hints.items() if get_origin(hint) is list]
+    numbers = [name for name, hint in hints.items() if _is_number(hint)]
+
+    def decode(pairs: dict[str, str]) -> P:
+        values: dict[str, Any] = dict(pairs)
+        for other, name in aliases.items():
+            if name not in values and other in values:
+                values[name] = values[other]
+        for name in numbers:
+            text = values.get(name, "")
+            if "." in text or "e" in text or "E" in text:  # msgspec takes 1.0 and 1e3 for integers
+                raise Complaint(name, *_WHOLE)
+        for name in lists:
+            if name in values:
+                values[name] = values[name].split(",")
+        try:
+            return msgspec.convert(values, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise _complaint(str(error)) from None
+
+    return decode
+
+
+def _is_number(hint: Any) -> bool:
+    """Whether a field is a whole number, or several, or one of those that may be left out."""
+    if get_origin(hint) is Literal:
+        return isinstance(get_args(hint)[0], int)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return isinstance(next(iter(hint)).value, int)
+    return hint is int or any(_is_number(part) for part in get_args(hint))
+
+
+_WHOLE = ("必须是整数", "must be a whole number")
+_PLACE = re.compile(r" - at `\$\.?([A-Za-z_]*)(.*)`$")
+_REASONS = (
+    (re.compile(r"Object missing required field `(\w+)`"), "缺失", "missing"),
+    (re.compile(r"Expected `int` >= (-?\d+)"), "不得小于 {}", "at least {}"),
+    (re.compile(r"Expected `int` <= (-?\d+)"), "不得大于 {}", "at most {}"),
+    (re.compile(r"Expected `str` of length <= (\d+)"), "最长 {} 字符", "at most {} characters"),
+    (re.compile(r"Expected `int`"), *_WHOLE),
+    (re.compile(r"Integer value out of range"), "超出范围", "out of range"),
+    (re.compile(r"Invalid enum value (.*?)(?: - at|$)"), "不可为 {}", "cannot be {}"),
+)
+
+
+def _complaint(text: str) -> Complaint:
+    place = _PLACE.search(text)
+    name = place[1] if place else ""
+    for pattern, zh, en in _REASONS:
+        found = pattern.match(text)
+        if found and not found.groups():
+            return Complaint(name, zh, en)
+        if found and pattern is _REASONS[0][0]:
+            return Complaint(found[1], zh, en)
+        if found:
+            return Complaint(name, zh.format(found[1]), en.format(found[1]))
+    return Complaint(name, "无效", "not valid")
+
+
+def over_limit(params: Struct, limits: Limits) -> Complaint | None:
+    """What in a request is larger than the limits allow; batches count each id once."""
+    size = getattr(params, "ps", 1)
+    if size > limits.page_size:
+        return Complaint("ps", f"不得大于 {limits.page_size}", f"at most {limits.page_size}")
+    fids = getattr(params, "fids", ())
+    if len(fids) > limits.ids_per_call and len(set(fids)) > limits.ids_per_call:
+        most = limits.ids_per_call
+        return Complaint("fids", f"一次最多 {most} 个", f"at most {most} ids a call")
+    return None
+
+
+def defaults(kind: type[Struct]) -> dict[str, Any]:
+    """The default of each optional parameter as it travels, by wire name."""
+    return {
+        one.encode_name: one.default.value if isinstance(one.default, Enum) else one.default
+        for one in msgspec.structs.fields(kind)
+        if one.default is not msgspec.NODEFAULT and one.default is not UNSET
+    }
+
+
+def wire_types(kind: type[Struct]) -> dict[str, Any]:
+    """Each parameter's annotated type, by wire name."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {one.encode_name: hints[one.name] for one in msgspec.structs.fields(kind)}
+
+
+def is_list(annotation: Any) -> bool:
+    """Whether a parameter is comma-joined on the wire."""
+    inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return get_origin(inner) is list

@@ -1,0 +1,50 @@
+"""What a field of a request may be: types with their bounds, shared by the areas."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+LARGEST = 2**63 - 1
+
+Mid = Annotated[int, Meta(ge=1, le=LARGEST, description="an account's id")]
+Mids = Annotated[list[Mid], Meta(min_length=1, description="ids of accounts")]
+GroupId = Annotated[int, Meta(ge=-10, le=LARGEST, description="-10 special, 0 default, or own")]
+GroupIds = Annotated[list[GroupId], Meta(min_length=1, description="ids of groups")]
+#: The id of a video, a channel, a note: of what is no account.
+Id = Annotated[int, Meta(ge=1, le=LARGEST, description="an id")]
+PageSize = Annotated[int, Meta(ge=1, le=LARGEST, description="items a page")]
+PageNumber = Annotated[int, Meta(ge=1, le=LARGEST, description="page, from 1")]
+#: Where the documents bound a page more closely than the limits do.
+UpTo30 = Annotated[int, Meta(ge=1, le=30, description="items a page")]
+UpTo100 = Annotated[int, Meta(ge=1, le=100, description="items a page")]
+Cursor = Annotated[str, Meta(max_length=64, description="where to go on; empty to begin (ours)")]
+#: The id that the last page ended with, as text; what has more digits is no id.
+Offset = Annotated[
+    str, Meta(pattern=r"^[0-9]{0,19}$", description="the last answer's offset; empty to begin")
+]
+Keyword = Annotated[str, Meta(max_length=200, description="part of a title; empty for all")]
+Seconds = Annotated[int, Meta(ge=0, le=LARGEST, description="seconds since 1970")]
+Order = Literal["desc", "asc"]
+OrderType = Literal["", "attention"]
+#: 1 follow, 2 unfollow, 3 whisper (retired), 4 cancel whisper, 5 block, 6 unblock, 7 remove.
+Act = Literal[1, 2, 3, 4, 5, 6, 7]
+#: Where a following comes from: 11 space, 14 video, 115 article, 222 activity.
+Source = Literal[11, 14, 115, 222]
+
+
+class NoParams(Struct):
+    pass
+
+
+class Viewed(Struct):
+    vmid: Mid
+
+
+class Target(Struct):
+    fid: Mid
+
+
+class Account(Struct):
+    mid: Mid

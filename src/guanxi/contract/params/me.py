@@ -1,0 +1,57 @@
+"""What the requests about one's own account hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from guanxi.contract.enums import HistoryType
+from guanxi.contract.params.fields import PageNumber, PageSize, Seconds, UpTo30
+
+
+class HistoryParams(Struct, kw_only=True):
+    pn: PageNumber = 1
+    ps: PageSize = 100
+
+
+class HistoryCursorParams(Struct, kw_only=True):
+    """``max``, ``view_at`` and ``business`` are the last answer's cursor; none to begin."""
+
+    type: HistoryType = HistoryType.ALL
+    ps: UpTo30 = 20
+    view_at: Seconds | UnsetType = UNSET
+    max: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    #: A value of ``HistoryBusinessType``; empty as the last cursor of a list has it.
+    business: Literal["", "archive", "pgc", "live", "article-list", "article"] | UnsetType = UNSET
+
+
+class NotesParams(Struct, kw_only=True):
+    pn: PageNumber
+    ps: PageSize
+
+
+class EventsParams(Struct):
+    ts: Seconds = 0
+
+
+class FanReportParams(Struct):
+    since_ms: Annotated[int, Meta(ge=0, description="milliseconds")] | UnsetType = field(
+        name="t", default=UNSET
+    )
+
+
+class ToviewDeletion(Struct):
+    #: The documented module sends ``true`` and means: delete what has been watched to its end.
+    viewed: Literal["true", "false"] = "false"
+
+
+class Notice(Struct):
+    notice: str = ""
+
+
+class ProfileEdit(Struct, kw_only=True):
+    birthday: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="YYYY-MM-DD")]
+    sex: Literal["男", "女", "保密"]
+    uname: str
+    usersign: str

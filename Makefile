@@ -8,7 +8,7 @@ PIP_FLAGS := -qq --disable-pip-version-check --no-input
 UV_VERSION := 0.13.8
 
 # The rooms without I/O, as far as they exist: here every line and branch is tested.
-PURE := $(foreach room,contract graph accounts,\
+PURE := $(foreach room,contract graph accounts world,\
 	$(patsubst %,%/*,$(wildcard src/guanxi/$(room))) $(wildcard src/guanxi/$(room).py))
 
 empty :=

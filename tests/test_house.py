@@ -15,19 +15,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "contract": set(),
     "graph": {"contract"},
     "accounts": {"contract"},
-    "stores": {"contract", "graph", "accounts"},
-    "service": {"contract", "graph", "accounts", "stores"},
-    "testing": {"contract", "graph", "accounts", "stores", "service"},
+    "world": {"contract"},
+    "stores": {"contract", "graph", "accounts", "world"},
+    "service": {"contract", "graph", "accounts", "world", "stores"},
+    "testing": {"contract", "graph", "accounts", "world", "stores", "service"},
     "sdk": {"contract"},
     "user": {"contract", "sdk"},
-    "demo": {"contract", "graph", "accounts", "stores", "sdk"},
-    "cli": {"contract", "graph", "accounts", "stores", "service", "sdk", "user", "demo"},
+    "demo": {"contract", "graph", "accounts", "world", "stores", "sdk"},
+    "cli": {"contract", "graph", "accounts", "world", "stores", "service", "sdk", "user", "demo"},
     # The front door hands on names of the SDK and of the contract.
     "__init__": {"contract", "sdk"},
 }
 
 #: What the pure rooms may import from outside: nothing that reads, writes or waits.
-PURE = {"contract", "graph", "accounts"}
+PURE = {"contract", "graph", "accounts", "world"}
 IMPURE = {"asyncio", "socket", "apsw", "sqlite3", "starlette", "uvicorn", "pyreqwest", "os", "time"}
 
 

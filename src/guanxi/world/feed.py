@@ -1,0 +1,272 @@
+"""Dynamics and picture posts: one document each, told in the shapes of both feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from guanxi.contract import structs as s
+from guanxi.contract.ids import bvid_of
+from guanxi.world import clock
+from guanxi.world.kind import Kind
+
+
+class PostType(StrEnum):
+    """What a dynamic is, by the newer feed's name."""
+
+    WORD = "DYNAMIC_TYPE_WORD"
+    DRAW = "DYNAMIC_TYPE_DRAW"
+    VIDEO = "DYNAMIC_TYPE_AV"
+    ARTICLE = "DYNAMIC_TYPE_ARTICLE"
+    FORWARD = "DYNAMIC_TYPE_FORWARD"
+
+
+class Post(Struct, frozen=True, kw_only=True):
+    """A dynamic. Ids rise with time. The author is told from the card."""
+
+    id: int
+    type: PostType
+    #: Seconds since 1970.
+    time: int
+    text: str = ""
+    #: A video's aid, an article's cvid, an album's doc_id; 0 for what has none.
+    rid: int = 0
+    #: Of what it shows.
+    title: str = ""
+    cover: str = ""
+    #: Seconds.
+    duration: int = 0
+    pictures: tuple[s.Picture, ...] = ()
+    topic: str = ""
+    views: int = 0
+    forwards: int = 0
+    comments: int = 0
+    likes: int = 0
+    pinned: bool = False
+    #: What a FORWARD passes on, and whose it is.
+    origin: Post | None = None
+    origin_mid: int = 0
+
+
+class PicturePost(Struct, frozen=True, kw_only=True):
+    """A picture post (图文). Ids rise with time."""
+
+    id: int
+    #: Whether it belongs to an article.
+    of_article: bool = False
+    content: str = ""
+    cover: s.OpusCover | None = None
+    likes: int = 0
+    views: int = 0
+
+
+POST = Kind(
+    name="post",
+    body=Post,
+    id=lambda post: post.id,
+    keys={"id": lambda post: post.id},
+    filters={"pinned": lambda post: int(post.pinned)},
+    unique=True,
+)
+PICTURE_POST = Kind(
+    name="picture_post",
+    body=PicturePost,
+    id=lambda post: post.id,
+    keys={"id": lambda post: post.id},
+    filters={"type": lambda post: "article" if post.of_article else "dynamic"},
+)
+
+#: Numbers of the older feed, and what the comments of a dynamic hang on.
+_OLD_TYPES = {
+    PostType.FORWARD: 1,
+    PostType.DRAW: 2,
+    PostType.WORD: 4,
+    PostType.VIDEO: 8,
+    PostType.ARTICLE: 64,
+}
+_COMMENT_TYPES = {
+    PostType.FORWARD: 17,
+    PostType.DRAW: 11,
+    PostType.WORD: 17,
+    PostType.VIDEO: 1,
+    PostType.ARTICLE: 12,
+}
+_ACTIONS = {PostType.VIDEO: "投稿了视频", PostType.ARTICLE: "投稿了文章"}
+
+#: How each author is told, by mid.
+Authors = Mapping[int, s.DynamicAuthor]
+OldAuthors = Mapping[int, s.OldUserProfile]
+
+
+def dynamic(post: Post, mid: int, authors: Authors) -> s.Dynamic:
+    """A dynamic in the newer feed."""
+    author = msgspec.structs.replace(
+        authors[mid],
+        pub_ts=post.time,
+        pub_time=clock.minute(post.time),
+        pub_action=_ACTIONS.get(post.type, ""),
+    )
+    return s.Dynamic(
+        id=str(post.id),
+        basic=s.DynamicBasic(
+            comment_id_str=str(_subject(post)),
+            comment_type=_COMMENT_TYPES[post.type],
+            rid_str=str(_subject(post)),
+        ),
+        type=post.type,
+        orig=dynamic(post.origin, post.origin_mid, authors) if post.origin else UNSET,
+        modules=s.DynamicModules(
+            author=author,
+            content=s.DynamicContent(
+                desc=s.DynamicText([s.RichText(post.text, post.text)], post.text)
+                if post.text
+                else None,
+                major=_major(post),
+                topic=s.Topic(name=post.topic) if post.topic else None,
+            ),
+            menu=s.DynamicMenu(),
+            counts=s.DynamicCounts(
+                comment=s.DynamicCount(post.comments),
+                forward=s.DynamicCount(post.forwards),
+                like=s.DynamicLikes(post.likes),
+            ),
+            tag={"text": "置顶"} if post.pinned else UNSET,
+        ),
+    )
+
+
+def _subject(post: Post) -> int:
+    return post.rid or post.id
+
+
+def _major(post: Post) -> s.Major | None:
+    if post.type is PostType.VIDEO:
+        return s.Major(
+            type="MAJOR_TYPE_ARCHIVE",
+            archive={
+                "aid": str(post.rid),
+                "bvid": bvid_of(post.rid),
+                "title": post.title,
+                "cover": post.cover,
+                "desc": "",
+                "duration_text": clock.length(post.duration),
+                "jump_url": f"//www.bilibili.com/video/{bvid_of(post.rid)}/",
+                "stat": {"danmaku": "0", "play": str(post.views)},
+                "type": 1,
+            },
+        )
+    if post.type is PostType.ARTICLE:
+        return s.Major(
+            type="MAJOR_TYPE_ARTICLE",
+            article={
+                "id": post.rid,
+                "title": post.title,
+                "desc": post.text,
+                "covers": [post.cover],
+                "label": f"{post.views}阅读",
+                "jump_url": f"//www.bilibili.com/read/cv{post.rid}/",
+            },
+        )
+    if post.type is PostType.DRAW:
+        items: list[s.Loose] = [
+            {
+                "src": one.img_src,
+                "width": one.img_width,
+                "height": one.img_height,
+                "size": one.img_size,
+                "tags": [],
+            }
+            for one in post.pictures
+        ]
+        return s.Major(type="MAJOR_TYPE_DRAW", draw={"id": post.rid, "items": items})
+    return None
+
+
+def old_dynamic(post: Post, mid: int, authors: OldAuthors, *, on_top: bool) -> s.OldDynamic:
+    """A dynamic in the older feed; ``on_top`` for the pinned one at the head of the list."""
+    origin = post.origin
+    return s.OldDynamic(
+        desc=s.OldDescription(
+            id=post.id,
+            uid=mid,
+            type=_OLD_TYPES[post.type],
+            rid=_subject(post),
+            view=post.views,
+            repost=post.forwards,
+            comment=post.comments,
+            like=post.likes,
+            timestamp=post.time,
+            orig_dy_id=origin.id if origin else 0,
+            orig_type=_OLD_TYPES[origin.type] if origin else 0,
+            user_profile=authors[mid],
+            dynamic_id_str=str(post.id),
+            orig_dy_id_str=str(origin.id if origin else 0),
+            rid_str=str(_subject(post)),
+            bvid=bvid_of(post.rid) if post.type is PostType.VIDEO else UNSET,
+        ),
+        card=msgspec.json.encode(_card(post, mid, authors)).decode(),
+        extra=s.OldExtra(1) if on_top else UNSET,
+    )
+
+
+def _card(post: Post, mid: int, authors: OldAuthors) -> dict[str, Any]:
+    """What the older feed keeps as JSON in a text, by the kind of dynamic."""
+    user = authors[mid].info
+    if post.type is PostType.VIDEO:
+        return {
+            "aid": post.rid,
+            "title": post.title,
+            "pic": post.cover,
+            "desc": "",
+            "dynamic": post.text,
+            "duration": post.duration,
+            "owner": {"mid": mid, "name": user.uname, "face": user.face},
+            "pubdate": post.time,
+            "stat": {"aid": post.rid, "view": post.views, "like": post.likes},
+        }
+    if post.type is PostType.ARTICLE:
+        return {
+            "id": post.rid,
+            "title": post.title,
+            "summary": post.text,
+            "image_urls": [post.cover],
+            "publish_time": post.time,
+            "stats": {"view": post.views, "like": post.likes},
+        }
+    if post.type is PostType.DRAW:
+        return {
+            "item": {
+                "id": post.rid,
+                "description": post.text,
+                "pictures": post.pictures,
+                "pictures_count": len(post.pictures),
+                "upload_time": post.time,
+            },
+            "user": {"uid": mid, "name": user.uname, "head_url": user.face},
+        }
+    said = {
+        "item": {"rp_id": post.id, "content": post.text, "timestamp": post.time},
+        "user": {"uid": mid, "uname": user.uname, "face": user.face},
+    }
+    if post.origin is None:
+        return said
+    origin = _card(post.origin, post.origin_mid, authors)
+    return said | {
+        "origin": msgspec.json.encode(origin).decode(),
+        "origin_user": authors[post.origin_mid],
+    }
+
+
+def opus(post: PicturePost, *, own: bool) -> s.Opus:
+    """A picture post in its list; its views are told to the account itself."""
+    return s.Opus(
+        id=str(post.id),
+        content=post.content,
+        cover=post.cover or UNSET,
+        jump_url=f"//www.bilibili.com/opus/{post.id}",
+        stat=s.OpusCounts(str(post.likes), str(post.views) if own else UNSET),
+    )

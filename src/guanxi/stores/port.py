@@ -1,4 +1,4 @@
-"""What every store can do: three small ports, and the values that pass through them.
+"""What every store can do: four small ports, and the values that pass through them.
 
 A store applies the rules (``graph``) to what it holds; it knows neither HTTP nor who is signed in.
 Reads take and give positions of one list; the caller decides how much of a list may be seen.
@@ -7,7 +7,7 @@ Reads take and give positions of one list; the caller decides how much of a list
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -17,6 +17,9 @@ from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import Contract, Modify, Side
+from guanxi.world.kind import ONLY, Entry, Kind, Value
+
+T = TypeVar("T")
 
 
 class StoreError(Exception):
@@ -208,6 +211,76 @@ class Accounts(Protocol):
     @property
     def secret(self) -> bytes:
         """The store's secret, from which shared keys derive."""
+
+
+class Query(Struct, frozen=True, kw_only=True):
+    """Which run of an owner's documents of one kind, and in which order."""
+
+    #: One of the kind's keys; equal ones go by id, in the same direction.
+    order: str
+    ascending: bool = False
+    #: Only those whose filters have these values.
+    where: Mapping[str, Value] = {}
+    #: Only those whose text holds this, in any case; empty for all.
+    text: str = ""
+    offset: int = 0
+    limit: int
+    #: Behind the document with this key and this id, whether or not it is still there.
+    after: tuple[int, int] | None = None
+
+
+class Documents(NamedTuple, Generic[T]):
+    """Documents in order, and whether more follow behind the last."""
+
+    items: Sequence[T]
+    more: bool
+
+
+class Content(Protocol):
+    """Documents of the kinds that ``world`` declares; a new kind needs nothing here.
+
+    Keys, filters and ids are those that the kind names; another name is the caller's mistake.
+    """
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        """Keep documents, all or none, each in the place of one with its owner, kind and id.
+
+        One of a ``unique`` kind takes the place of any with its kind and id.
+        """
+
+    async def get(self, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
+        """One document."""
+
+    async def find(self, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
+        """Documents of a ``unique`` kind, whoever has them: the owner and the document, by id.
+
+        Those that are not there are left out.
+        """
+
+    async def page(self, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
+        """A run of an owner's documents."""
+
+    async def count(
+        self, kind: Kind[T], owner: int, where: Mapping[str, Value] = {}, text: str = ""
+    ) -> int:
+        """How many documents a query without a window would meet."""
+
+    async def counts(
+        self, kind: Kind[T], owner: int, name: str, text: str = ""
+    ) -> dict[Value, int]:
+        """How many documents there are for each value of a filter, those with the text alone."""
+
+    async def total(self, kind: Kind[T], owner: int, key: str) -> int:
+        """The sum of a key over an owner's documents; 0 for none."""
+
+    async def delete(
+        self,
+        kind: Kind[T],
+        owner: int,
+        ids: Sequence[int] | None = None,
+        where: Mapping[str, Value] = {},
+    ) -> int:
+        """Drop an owner's documents: of these ids, or all, and with these values; how many."""
 
 
 class Upkeep(Protocol):

@@ -27,6 +27,8 @@ WIRED = [entry for entry in MODULE if "wire" in entry]
 BY_ADDRESS = {(endpoint.method, endpoint.path): endpoint for endpoint in ENDPOINTS}
 #: What signs a request or carries a credential, whoever sends it.
 SIGNING = {"wts", "w_rid", "web_location", "w_webid", "csrf", "csrf_token"}
+#: What other clients tell of the browser that they are not.
+BROWSER = {"x-bili-device-req-json", "x-bili-web-req-json"}
 
 
 def by_name(entry: dict[str, Any]) -> str:
@@ -55,7 +57,7 @@ def test_each_function_has_its_endpoint(entry: dict[str, Any]) -> None:
     if "000" in entry["documents"]:
         assert endpoint.access_id == ("w_webid" in wire["sends"])
     known = wire_types(endpoint.params).keys() | endpoint.fixed.keys() | endpoint.aliases.keys()
-    missing = set(wire["sends"]) - SIGNING - known
+    missing = set(wire["sends"]) - SIGNING - BROWSER - known
     # The documents give these two lists pages, and the servers none: clients send them in vain.
     if entry["name"] in {"get_self_special_followings", "get_self_whisper_followings"}:
         missing -= {"pn", "ps"}

@@ -98,7 +98,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     #: The request's struct, and second names that the documents' examples use for its fields.
     params: type[Struct] = NoParams
     aliases: dict[str, str] = {}
-    #: What the documents' clients send besides, always the same; a service ignores it.
+    #: What clients send besides, always the same; a service ignores it. What describes a browser
+    #: or a page is not among it.
     fixed: dict[str, str] = {}
     #: The type of ``data`` (of the body, where the envelope is none); None where there is no data.
     data: Any = None

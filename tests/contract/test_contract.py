@@ -80,6 +80,7 @@ def test_answers_read_without_anything_but_identities() -> None:
             continue
         required = {one.name for one in msgspec.structs.fields(kind) if one.required}
         assert required <= IDENTITIES, name
+        assert kind is msgspec.Struct or kind.__doc__, f"{name}: the user module's types show it"
 
 
 def test_the_exception_tree_is_drawn_as_it_is() -> None:

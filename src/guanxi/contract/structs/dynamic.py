@@ -13,6 +13,8 @@ from guanxi.contract.structs.relation import OfficialVerify, Vip
 
 
 class LikeIcon(Struct):
+    """The picture of a like."""
+
     action_url: str = ""
     end_url: str = ""
     id: int = 0
@@ -61,6 +63,8 @@ class RichText(Struct):
 
 
 class DynamicText(Struct):
+    """Text, whole and in pieces."""
+
     rich_text_nodes: list[RichText] = []
     text: str = ""
 
@@ -87,12 +91,16 @@ class Major(Struct):
 
 
 class Topic(Struct):
+    """What it is filed under."""
+
     id: int = 0
     jump_url: str = ""
     name: str = ""
 
 
 class DynamicContent(Struct):
+    """What a dynamic says and shows; each part None where it has none."""
+
     additional: Loose | None = None
     desc: DynamicText | None = None
     major: Major | None = None
@@ -100,24 +108,34 @@ class DynamicContent(Struct):
 
 
 class MenuItem(Struct):
+    """An entry of the menu behind a dynamic."""
+
     label: str = ""
     type: str = ""
 
 
 class DynamicMenu(Struct):
+    """The menu behind a dynamic."""
+
     three_point_items: list[MenuItem] = []
 
 
 class DynamicCount(Struct):
+    """A count, and whether one may add to it."""
+
     count: int = 0
     forbidden: bool = False
 
 
 class DynamicLikes(DynamicCount):
+    """The likes, and whether the viewer is among them."""
+
     status: bool = False
 
 
 class DynamicCounts(Struct):
+    """What a dynamic has gathered."""
+
     comment: DynamicCount = field(default_factory=DynamicCount)
     forward: DynamicCount = field(default_factory=DynamicCount)
     like: DynamicLikes = field(default_factory=DynamicLikes)
@@ -161,16 +179,22 @@ class DynamicPage(Struct):
 
 
 class OldUser(Struct):
+    """Whose a dynamic of the older feed is."""
+
     uid: int = 0
     uname: str = ""
     face: str = ""
 
 
 class OldUserCard(Struct):
+    """Their verification."""
+
     official_verify: OfficialVerify = field(default_factory=OfficialVerify)
 
 
 class OldUserProfile(Struct):
+    """Their card."""
+
     info: OldUser = field(default_factory=OldUser)
     card: OldUserCard = field(default_factory=OldUserCard)
     vip: Vip = field(default_factory=Vip)
@@ -217,6 +241,8 @@ class OldDescription(Struct):
 
 
 class OldExtra(Struct):
+    """``is_space_top`` 1 for the pinned one at the head of the list."""
+
     is_space_top: int = 0
 
 
@@ -243,6 +269,8 @@ class OldDynamicPage(Struct):
 
 
 class OpusCover(Struct):
+    """The first picture of a picture post."""
+
     height: int = 0
     url: str = ""
     width: int = 0

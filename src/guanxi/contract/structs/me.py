@@ -18,6 +18,8 @@ from guanxi.contract.structs.video import Dimension, SizedPage, Video
 
 
 class MyProfession(Struct):
+    """What one does."""
+
     id: int = 0
     name: str = ""
     show_name: str = ""
@@ -74,6 +76,8 @@ class VideoPart(Struct):
 
 
 class NewestEpisode(Struct):
+    """The series of an episode, and its newest one."""
+
     season_id: int = 0
     title: str = ""
     season_status: int = 0
@@ -180,11 +184,15 @@ class HistoryCursor(Struct):
 
 
 class HistoryTab(Struct):
+    """A tab over the history."""
+
     type: str = ""
     name: str = ""
 
 
 class HistoryPage(Struct):
+    """A run of the history."""
+
     cursor: HistoryCursor = field(default_factory=HistoryCursor)
     tab: list[HistoryTab] = []
     items: list[HistoryEntry] = field(name="list", default=[])
@@ -239,11 +247,15 @@ class Note(Struct):
 
 
 class NotePage(Struct):
+    """A page of notes; ``items`` is None where it is empty."""
+
     items: list[Note] | None = field(name="list", default=None)
     page: SizedPage = field(default_factory=SizedPage)
 
 
 class NoteAuthor(Struct):
+    """Whose a note is."""
+
     mid: int
     name: str = ""
     face: str = ""
@@ -267,6 +279,8 @@ class PublicNote(Struct):
 
 
 class PublicNotePage(Struct):
+    """A page of public notes; ``items`` is None where it is empty."""
+
     items: list[PublicNote] | None = field(name="list", default=None)
     page: SizedPage = field(default_factory=SizedPage)
 
@@ -289,6 +303,8 @@ class Experience(Struct):
 
 
 class ExperienceLog(Struct):
+    """Experience gained in the last week."""
+
     items: list[Experience] = field(name="list", default=[])
     count: int = 0
 
@@ -305,6 +321,8 @@ class SignIn(Struct):
 
 
 class LoginLog(Struct):
+    """Sign-ins, the latest first."""
+
     count: int = 0
     items: list[SignIn] = field(name="list", default=[])
 
@@ -344,6 +362,8 @@ class EventProfile(Struct):
 
 
 class EventOwner(Struct):
+    """Whose events they are."""
+
     profile: EventProfile = field(default_factory=EventProfile)
 
 
@@ -394,6 +414,8 @@ class FanSummary(Struct):
 
 
 class RankedFan(Struct):
+    """A follower in a ranking."""
+
     mid: int
     uname: str = ""
     photo: str = ""
@@ -410,6 +432,8 @@ class FanRanks(Struct):
 
 
 class FanMedals(Struct):
+    """Followers by medal. What it holds is not established."""
+
     medal: Any = None
 
 

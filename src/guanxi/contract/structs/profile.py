@@ -157,6 +157,8 @@ class LiveRoom(Struct):
 
 
 class School(Struct):
+    """Where an account went to school."""
+
     name: str = ""
 
 
@@ -187,6 +189,8 @@ class ElecButton(Struct):
 
 
 class Elec(Struct):
+    """Support of the account."""
+
     show_info: ElecButton = field(default_factory=ElecButton)
 
 

@@ -14,6 +14,8 @@ from guanxi.contract.structs.video import SizedPage
 
 
 class AudioCounts(Struct):
+    """An audio's counts."""
+
     sid: int = 0
     play: int = 0
     collect: int = 0
@@ -63,12 +65,16 @@ class AudioPage(Struct):
 
 
 class ArticleCategory(Struct):
+    """A category of articles."""
+
     id: int = 0
     parent_id: int = 0
     name: str = ""
 
 
 class ArticleAuthor(Struct):
+    """Whose an article is."""
+
     mid: int
     name: str = ""
     face: str = ""
@@ -92,6 +98,8 @@ class ArticleCounts(Struct):
 
 
 class ArticleTag(Struct):
+    """A tag of an article."""
+
     tid: int = 0
     name: str = ""
 
@@ -161,6 +169,8 @@ class ArticleList(Struct):
 
 
 class ArticleLists(Struct):
+    """An account's lists of articles."""
+
     lists: list[ArticleList] = []
     total: int = 0
 
@@ -192,6 +202,8 @@ class Album(Struct):
 
 
 class AlbumPage(Struct):
+    """A page of albums."""
+
     items: list[Album] = []
 
 
@@ -219,11 +231,15 @@ class CoursePages(SizedPage):
 
 
 class CoursePage(Struct):
+    """A page of courses."""
+
     items: list[Course] = []
     page: CoursePages = field(default_factory=CoursePages)
 
 
 class BangumiCounts(Struct):
+    """A series' counts."""
+
     follow: int = 0
     view: int = 0
     danmaku: int = 0
@@ -246,16 +262,22 @@ class Episode(Struct):
 
 
 class Rating(Struct):
+    """A series' rating, and by how many."""
+
     score: int | float = 0
     count: int = 0
 
 
 class Region(Struct):
+    """Where a series comes from."""
+
     id: int = 0
     name: str = ""
 
 
 class BangumiSeries(Struct):
+    """What a season of a series belongs to."""
+
     series_id: int = 0
     title: str = ""
     season_count: int = 0
@@ -263,6 +285,8 @@ class BangumiSeries(Struct):
 
 
 class Publication(Struct):
+    """When a season was published, as texts."""
+
     pub_time: str = ""
     pub_time_show: str = ""
     release_date: str = ""
@@ -311,6 +335,8 @@ class Bangumi(Struct):
 
 
 class BangumiPage(Struct):
+    """A page of followed series."""
+
     items: list[Bangumi] = field(name="list", default=[])
     pn: int = 1
     ps: int = 15
@@ -321,6 +347,8 @@ class BangumiPage(Struct):
 
 
 class Lottery(Struct):
+    """What can be won."""
+
     text: str = ""
     lottery_icon: str = ""
     jump_url: str = ""
@@ -349,6 +377,8 @@ class Reservation(Struct):
 
 
 class SupporterVip(Struct):
+    """A supporter's membership."""
+
     vip_due_ms: int = field(name="vipDueMsec", default=0)
     vip_status: int = field(name="vipStatus", default=0)
     vip_type: int = field(name="vipType", default=0)
@@ -427,6 +457,8 @@ class Overview(Struct):
 
 
 class Views(Struct):
+    """How often something was seen."""
+
     view: int = 0
 
 

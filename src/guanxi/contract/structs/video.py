@@ -43,6 +43,8 @@ class VideoRights(Struct):
 
 
 class Dimension(Struct):
+    """Width and height in pixels; ``rotate`` 1 where they are exchanged."""
+
     width: int = 0
     height: int = 0
     rotate: int = 0
@@ -137,6 +139,8 @@ class CountedPage(Struct):
 
 
 class Button(Struct):
+    """A button: its text and where it leads."""
+
     text: str = ""
     uri: str = ""
 
@@ -212,6 +216,8 @@ class MediaList(Struct):
 
 
 class ChannelVideoStat(Struct):
+    """What is counted of a video in a channel."""
+
     view: int = 0
     vt: int | UnsetType = UNSET
 
@@ -269,12 +275,16 @@ class SeriesMeta(Struct):
 
 
 class NumberedPage(Struct):
+    """Which page of how many items, in other words."""
+
     page_num: int = 1
     page_size: int = 20
     total: int = 0
 
 
 class SizedPage(Struct):
+    """Which page of how many items, in other words."""
+
     num: int = 1
     size: int = 20
     total: int = 0
@@ -305,6 +315,8 @@ class ChannelLists(Struct):
 
 
 class ChannelPage(Struct):
+    """A page of channels."""
+
     lists: ChannelLists = field(name="items_lists", default_factory=ChannelLists)
 
 
@@ -344,5 +356,7 @@ class SeasonById(Struct):
 
 
 class SeriesById(Struct):
+    """A series by its id alone."""
+
     meta: SeriesMeta
     recent_aids: list[int] = []

@@ -44,6 +44,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     notice: Annotated[int, _limit("000, set_space_notice: characters in a notice")] = 150
     toview: Annotated[int, _limit("000, get_toview_list: videos that it tells")] = 100
     masterpieces: Annotated[int, _limit("000, get_masterpiece: videos that it tells")] = 3
+    feed_page: Annotated[int, _limit("ours: dynamics in one answer")] = 12
+    opus_page: Annotated[int, _limit("000, get_opus: picture posts in one answer")] = 20
     qr_seconds: Annotated[int, _limit("user reports: a sign-in by code ends after these")] = 180
     session_days: Annotated[int, _limit("ours: a session ends this many days after sign-in")] = 180
 

@@ -10,6 +10,7 @@ from guanxi.contract.endpoint import (
     Endpoint,
     Envelope,
     Host,
+    Login,
     Pages,
     Paging,
 )
@@ -203,6 +204,8 @@ FAN_REPORT = Endpoint(
     path="/x/web/data/fan",
     params=p.FanReportParams,
     data=s.FanReport,
+    # The documented function sends it without a credential too: it is the server that refuses.
+    login=Login.OPTIONAL,
     auth=_COOKIE,
     own_codes=_SIGNED_IN,
     summary="What a creator is told of their followers: counts, ranks, sources.",

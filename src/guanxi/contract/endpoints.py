@@ -343,7 +343,7 @@ CARD_BY_MID = Endpoint(
     login=Login.NONE,
     auth=frozenset(),
     envelope=Envelope.NONE,
-    own_codes=frozenset({-400}),
+    own_codes=frozenset({-400, -404}),
     summary="An account with the mids that it follows, for clients that still ask here.",
     seed="001, get_all_followings",
 )

@@ -161,13 +161,20 @@ def decoder(kind: type[P], aliases: Mapping[str, str] = {}) -> Callable[[dict[st
 
     ``aliases`` maps a second name that the documents use to the field it stands for.
     """
-    lists = frozenset(_wire_lists(kind))
+    typed = get_type_hints(kind)
+    hints = {one.encode_name: typed[one.name] for one in msgspec.structs.fields(kind)}
+    lists = [name for name, hint in hints.items() if get_origin(hint) is list]
+    numbers = [name for name, hint in hints.items() if _is_number(hint)] + lists
 
     def decode(pairs: dict[str, str]) -> P:
         values: dict[str, Any] = dict(pairs)
         for other, name in aliases.items():
             if name not in values and other in values:
                 values[name] = values[other]
+        for name in numbers:
+            text = values.get(name, "")
+            if "." in text or "e" in text or "E" in text:  # msgspec takes 1.0 and 1e3 for integers
+                raise Complaint(name, *_WHOLE)
         for name in lists:
             if name in values:
                 values[name] = values[name].split(",")
@@ -176,33 +183,21 @@ def decoder(kind: type[P], aliases: Mapping[str, str] = {}) -> Callable[[dict[st
         except msgspec.ValidationError as error:
             raise _complaint(str(error)) from None
 
-    return decode if lists or aliases else lambda pairs: _convert(pairs, kind)
+    return decode
 
 
-def _convert(pairs: dict[str, str], kind: type[P]) -> P:
-    try:
-        return msgspec.convert(pairs, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise _complaint(str(error)) from None
+def _is_number(hint: Any) -> bool:
+    return hint is int or (get_origin(hint) is Literal and isinstance(get_args(hint)[0], int))
 
 
-def _wire_lists(kind: type[Struct]) -> list[str]:
-    """The fields whose value is comma-joined on the wire, by wire name."""
-    hints = get_type_hints(kind)
-    return [
-        one.encode_name
-        for one in msgspec.structs.fields(kind)
-        if get_origin(hints[one.name]) is list
-    ]
-
-
+_WHOLE = ("必须是整数", "must be a whole number")
 _PLACE = re.compile(r" - at `\$\.?([A-Za-z_]*)(.*)`$")
 _REASONS = (
     (re.compile(r"Object missing required field `(\w+)`"), "缺失", "missing"),
     (re.compile(r"Expected `int` >= (-?\d+)"), "不得小于 {}", "at least {}"),
     (re.compile(r"Expected `int` <= (-?\d+)"), "不得大于 {}", "at most {}"),
     (re.compile(r"Expected `str` of length <= (\d+)"), "最长 {} 字符", "at most {} characters"),
-    (re.compile(r"Expected `int`"), "必须是整数", "must be a whole number"),
+    (re.compile(r"Expected `int`"), *_WHOLE),
     (re.compile(r"Integer value out of range"), "超出范围", "out of range"),
     (re.compile(r"Invalid enum value (.*?)(?: - at|$)"), "不可为 {}", "cannot be {}"),
 )

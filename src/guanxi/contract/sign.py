@@ -8,7 +8,7 @@ from hmac import compare_digest
 from urllib.parse import quote, quote_plus
 
 #: Where the mixin key takes its 32 characters from (2.7 of the wire catalogue).
-_MIXIN = (
+MIXIN = (
     46, 47, 18, 2, 53, 8, 23, 32, 15, 50, 10, 31, 58, 3, 45, 35,
     27, 43, 5, 49, 33, 9, 42, 19, 29, 28, 14, 39, 12, 38, 41, 13,
 )  # fmt: skip
@@ -20,7 +20,7 @@ Pairs = Iterable[tuple[str, str]]
 def mixin_key(img_key: str, sub_key: str) -> str:
     """The 32 characters that a wbi signature is salted with; both keys have 32 characters."""
     keys = img_key + sub_key
-    return "".join(keys[index] for index in _MIXIN)
+    return "".join(keys[index] for index in MIXIN)
 
 
 def key_of_url(url: str) -> str:

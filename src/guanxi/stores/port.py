@@ -34,6 +34,15 @@ class StoreTimeout(StoreError):
     """It may have been done; read before repeating (-504)."""
 
 
+class BadLine(StoreError):
+    """An edge of an import cannot be taken. ``line`` counts from 1; nothing was written."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line = line
+        self.reason = reason
+
+
 class Row(NamedTuple):
     """An item of a list: the owner's edge to ``mid``, without the card.
 
@@ -298,7 +307,10 @@ class Upkeep(Protocol):
         """Add many edges at once, all or nothing, caps apart; how many were new or changed.
 
         ``accounts`` are put as given; other unknown ones are made with a plain card, or refused
-        when ``strict``. ``groups`` gives ids for (owner, name); others get one of their own.
+        when ``strict``. ``groups`` gives ids for (owner, name); others get one of their own. An
+        edge that stands already takes the row's time, special and groups. ``BadLine`` for a row
+        that cannot be, or that another row or what stands leaves no room for. ``progress`` is told
+        how many rows were read.
         """
 
     def edges(self) -> AsyncIterator[EdgeRow]:
@@ -306,6 +318,9 @@ class Upkeep(Protocol):
 
     def check(self) -> AsyncIterator[Fault]:
         """Every place where an invariant of the rules does not hold."""
+
+    def watch_waits(self, seen: Callable[[float], None]) -> None:
+        """Tell ``seen``, on any thread, how many seconds each transaction waited to write."""
 
     async def ready(self) -> None:
         """Return when the store can read and write; raise ``StoreUnavailable`` otherwise."""

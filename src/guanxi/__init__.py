@@ -1,0 +1,146 @@
+"""guanxi: a user-relation service, the SDK that speaks to it, and tools for long following lists.
+
+The names here are the SDK's: clients, credentials, and every error. ``guanxi.user`` is the
+documented module, ``guanxi.testing`` the fixture that runs the service. Each name is loaded when it
+is first asked for, so that a part costs only those who use it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from guanxi.contract.errors import (
+        AccessDenied,
+        AccountBanned,
+        AccountDeregistered,
+        AlreadyBlocked,
+        AlreadyFollowing,
+        AnswerException,
+        ApiException,
+        ArgsException,
+        BadRequest,
+        CannotTargetSelf,
+        CredentialException,
+        CredentialNoAcTimeValueException,
+        CredentialNoBiliJctException,
+        CredentialNoBuvid3Exception,
+        CredentialNoBuvid4Exception,
+        CredentialNoDedeUserIDException,
+        CredentialNoSessdataException,
+        CsrfFailed,
+        DeadlineExceeded,
+        FollowersHidden,
+        FollowingLimitReached,
+        FollowingsHidden,
+        FollowRefused,
+        GroupExists,
+        GroupNameTooLong,
+        NetworkException,
+        NoSuchGroup,
+        NoSuchUser,
+        NotFollowing,
+        NotFound,
+        NotSignedIn,
+        PageTooDeep,
+        RequestBanned,
+        RequestIntercepted,
+        ResponseCodeException,
+        ServiceUnavailable,
+        StatementException,
+        TargetInBlacklist,
+        TooManyRequests,
+        WbiRetryTimesExceedException,
+    )
+    from guanxi.sdk.aio import Client
+    from guanxi.sdk.credential import Credential
+    from guanxi.sdk.pace import Clock, Pace, SyncClock
+    from guanxi.sdk.sync import SyncClient
+    from guanxi.sdk.transport import ASGITransport, Request, Response, SyncTransport, Transport
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_HOMES.get(name, _ERRORS)), name)
+        globals()[name] = value
+        return value
+
+
+__version__ = "0.1.0"
+
+#: Where a name is at home; the errors, all the others, in one place.
+_HOMES = {
+    "ASGITransport": "guanxi.sdk.transport",
+    "Client": "guanxi.sdk.aio",
+    "Clock": "guanxi.sdk.pace",
+    "Credential": "guanxi.sdk.credential",
+    "Pace": "guanxi.sdk.pace",
+    "Request": "guanxi.sdk.transport",
+    "Response": "guanxi.sdk.transport",
+    "SyncClient": "guanxi.sdk.sync",
+    "SyncClock": "guanxi.sdk.pace",
+    "SyncTransport": "guanxi.sdk.transport",
+    "Transport": "guanxi.sdk.transport",
+}
+_ERRORS = "guanxi.contract.errors"
+
+__all__ = [
+    "ASGITransport",
+    "AccessDenied",
+    "AccountBanned",
+    "AccountDeregistered",
+    "AlreadyBlocked",
+    "AlreadyFollowing",
+    "AnswerException",
+    "ApiException",
+    "ArgsException",
+    "BadRequest",
+    "CannotTargetSelf",
+    "Client",
+    "Clock",
+    "Credential",
+    "CredentialException",
+    "CredentialNoAcTimeValueException",
+    "CredentialNoBiliJctException",
+    "CredentialNoBuvid3Exception",
+    "CredentialNoBuvid4Exception",
+    "CredentialNoDedeUserIDException",
+    "CredentialNoSessdataException",
+    "CsrfFailed",
+    "DeadlineExceeded",
+    "FollowRefused",
+    "FollowersHidden",
+    "FollowingLimitReached",
+    "FollowingsHidden",
+    "GroupExists",
+    "GroupNameTooLong",
+    "NetworkException",
+    "NoSuchGroup",
+    "NoSuchUser",
+    "NotFollowing",
+    "NotFound",
+    "NotSignedIn",
+    "Pace",
+    "PageTooDeep",
+    "Request",
+    "RequestBanned",
+    "RequestIntercepted",
+    "Response",
+    "ResponseCodeException",
+    "ServiceUnavailable",
+    "StatementException",
+    "SyncClient",
+    "SyncClock",
+    "SyncTransport",
+    "TargetInBlacklist",
+    "TooManyRequests",
+    "Transport",
+    "WbiRetryTimesExceedException",
+    "__version__",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

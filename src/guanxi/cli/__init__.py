@@ -1,0 +1,34 @@
+"""The ``guanxi`` command. Data goes to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import sys
+
+#: Which extra brings a module that a command needs.
+_EXTRAS = {
+    "apsw": "service",
+    "prometheus_client": "service",
+    "starlette": "service",
+    "uvicorn": "service",
+    "uvloop": "service",
+    "httptools": "service",
+    "pyarrow": "parquet",
+    "rich": "tools",
+    "typer": "tools",
+}
+
+
+def main() -> None:
+    """Run the command line; a command whose extra is missing names it."""
+    try:
+        from guanxi.cli.app import run
+
+        run()
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        sys.exit(
+            f"此命令需要 {error.name}，请安装：pip install 'guanxi[{extra}]'\n"
+            f"this command needs {error.name}: pip install 'guanxi[{extra}]'"
+        )

@@ -1,0 +1,165 @@
+"""``guanxi serve`` and ``guanxi demo``: the service in the foreground."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from guanxi.accounts.secrets import TokenKind, new_token
+from guanxi.cli.opened import DEFAULT_STORE, StoreOption, with_store
+from guanxi.contract.endpoints import NAV
+from guanxi.demo.tour import tour
+from guanxi.demo.world import HERO, make_world
+from guanxi.sdk.credential import Credential
+from guanxi.sdk.sync import SyncClient
+from guanxi.stores.port import Store, StoreError
+
+if TYPE_CHECKING:
+    from guanxi.service.auth import Issued
+    from guanxi.service.server import Administration, Ready
+
+
+class ProfileName(StrEnum):
+    documented = "documented"
+    open = "open"
+
+
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Processes over the one store.")]
+
+
+def serve(
+    store: StoreOption = DEFAULT_STORE,
+    profile: Annotated[
+        ProfileName | None, typer.Option(help="documented, or open (the default).")
+    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Workers = 1,
+    admin: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where to administer it, and its metrics."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A TOML file of settings.")
+    ] = None,
+) -> None:
+    """Serve a store until Ctrl-C. The file is made when it is missing.
+
+    The token of the administration is taken from GUANXI_ADMIN_TOKEN, or made and shown once.
+    """
+    from guanxi.service import server
+    from guanxi.service.config import load
+
+    settings = load(profile, file=config, environ=os.environ)
+    plan = server.Plan(store, settings, host, port, workers, _administration(admin))
+    console = Console(stderr=True, highlight=False)
+
+    def ready(service: Ready) -> None:
+        console.print(f"guanxi {settings.profile.name}: {service.url} ({store})")
+        console.print(f"文档 documents: {service.url}/docs")
+        if plan.administration is not None:
+            console.print(f"管理 administration: {service.admin_url}")
+            if "GUANXI_ADMIN_TOKEN" not in os.environ:
+                console.print(f"GUANXI_ADMIN_TOKEN={plan.administration.token}", soft_wrap=True)
+
+    server.serve(plan, ready)
+
+
+def _administration(address: str | None) -> Administration | None:
+    from guanxi.service.server import Administration
+
+    if address is None:
+        return None
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise typer.BadParameter(f"{address}: 应为 HOST:PORT (must be HOST:PORT)")
+    return Administration(os.environ.get("GUANXI_ADMIN_TOKEN") or new_token(), host, int(port))
+
+
+def demo(
+    seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 1,
+    accounts: Annotated[int, typer.Option(min=1, help="About how many.")] = 2_000,
+    edges: Annotated[int, typer.Option(min=0, help="About how many.")] = 60_000,
+    store: Annotated[
+        Path | None, typer.Option(help="A file to make and keep; else a temporary one.")
+    ] = None,
+    profile: Annotated[ProfileName, typer.Option()] = ProfileName.documented,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Workers = 1,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One line of JSON first, and no tour.")
+    ] = False,
+) -> None:
+    """Serve a small world, the same every time; take a tour of it, and go on until Ctrl-C."""
+    from guanxi.service import server
+    from guanxi.service.config import load
+
+    if store is not None and store.exists():
+        raise StoreError(
+            f"{store} 已存在，演示需要新文件。 It is there already, and a demo wants a new file;"
+            f" to go on with it: guanxi serve --store {store}"
+        )
+    settings = load(profile, environ=os.environ)
+    with tempfile.TemporaryDirectory(prefix="guanxi-demo-") as folder:
+        path = store or Path(folder) / "guanxi.db"
+
+        async def fill(opened: Store) -> Issued:
+            from guanxi.service.auth import issue
+
+            world = make_world(seed, accounts, edges)
+            await opened.import_edges(
+                lambda: world.edges, accounts=world.accounts, groups=world.groups
+            )
+            return await issue(opened, HERO, TokenKind.COOKIE, settings.profile.limits)
+
+        issued = with_store(path, fill, create=True)
+
+        def ready(service: Ready) -> None:
+            if as_json:
+                print(json.dumps(_facts(service.url, issued, path)), flush=True)
+            else:
+                # The service answers on this thread, so the tour needs another.
+                threading.Thread(
+                    target=_show, args=(service.url, issued, path), daemon=True
+                ).start()
+
+        server.serve(server.Plan(path, settings, host, port, workers), ready)
+
+
+def _facts(url: str, issued: Issued, store: Path) -> dict[str, str | int]:
+    return {
+        "base_url": url,
+        "mid": HERO,
+        "sessdata": issued.token,
+        "bili_jct": issued.bili_jct,
+        "docs_url": f"{url}/docs",
+        "store": str(store),
+    }
+
+
+def _show(url: str, issued: Issued, store: Path) -> None:
+    """The tour, and behind it what a shell needs to go on."""
+    credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
+    with SyncClient(base_url=url, credential=credential) as client:
+        tour(client, print)
+    print(
+        f"\n服务仍在运行，Ctrl-C 结束。 The service goes on until Ctrl-C.\n"
+        f"接口页面 API page: {url}/docs\n"
+        f"数据 store: {store}\n\n"
+        f"export GUANXI_BASE_URL={url}\n"
+        f"export GUANXI_SESSDATA={issued.token}\n"
+        f"export GUANXI_BILI_JCT={issued.bili_jct}\n\n"
+        f'curl -s "$GUANXI_BASE_URL{NAV.path}" -b "SESSDATA=$GUANXI_SESSDATA"',
+        flush=True,
+    )

@@ -1,0 +1,56 @@
+"""``guanxi session``: who is signed in."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from guanxi.accounts.secrets import TokenKind, new_app
+from guanxi.cli.account import Mid
+from guanxi.cli.opened import DEFAULT_STORE, StoreOption, with_store
+from guanxi.contract.limits import Limits
+from guanxi.stores.port import Store
+
+app = typer.Typer(
+    help="登录与退出。 Open and revoke sessions.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command()
+def new(
+    mid: Mid,
+    app_token: Annotated[
+        bool, typer.Option("--app", help="An access_key with an app key pair, instead of a cookie.")
+    ] = False,
+    days: Annotated[int, typer.Option(min=1, help="How long it lasts.")] = Limits().session_days,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Open a session for an account, and print its secrets as JSON. They are shown this once."""
+    from guanxi.service.auth import issue
+
+    async def open_one(opened: Store) -> dict[str, str | int]:
+        kind = TokenKind.APP if app_token else TokenKind.COOKIE
+        issued = await issue(opened, mid, kind, Limits(session_days=days))
+        if not app_token:
+            return {
+                "sessdata": issued.token,
+                "bili_jct": issued.bili_jct,
+                "expires": issued.expires,
+            }
+        appkey, appsec = new_app(opened.secret)
+        return {
+            "access_key": issued.token,
+            "appkey": appkey,
+            "appsec": appsec,
+            "expires": issued.expires,
+        }
+
+    print(json.dumps(with_store(store, open_one)))
+
+
+@app.command()
+def revoke(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
+    """End every session of an account; print how many there were."""
+    print(with_store(store, lambda opened: opened.close_sessions(mid)))

@@ -1,0 +1,68 @@
+"""``guanxi store`` and ``guanxi check``: a store as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from guanxi.cli.opened import DEFAULT_STORE, StoreOption, with_store
+from guanxi.stores.edge_files import import_file
+from guanxi.stores.port import Store
+
+app = typer.Typer(
+    help="整库的操作。 A store as a whole.", no_args_is_help=True, rich_markup_mode=None
+)
+imports = typer.Typer(
+    help="导入数据。 Load files into a store.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(imports, name="import")
+
+
+@imports.command("edges")
+def import_edges(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse unknown accounts instead of making them.")
+    ] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Load followings, whispers and blocks from a CSV, JSON Lines or Parquet file.
+
+    Fields: follower, followed, time (seconds), and optionally kind (follow, whisper, block),
+    special, groups. All of it or nothing is loaded; a wrong line is named by its number.
+    """
+    console = Console(stderr=True)
+    with Progress(console=console) as progress:
+        task = progress.add_task("导入 importing", total=None)
+
+        async def load(opened: Store) -> int:
+            return await import_file(
+                opened,
+                file,
+                strict=strict,
+                progress=lambda done: progress.update(task, completed=done),
+            )
+
+        changed = with_store(store, load, create=True)
+    console.print(f"{changed} 条有变 ({changed} edges new or changed)")
+
+
+def check(store: StoreOption = DEFAULT_STORE) -> None:
+    """Check every invariant of the rules over the whole store; exit 1 when one does not hold."""
+
+    async def faults(opened: Store) -> int:
+        count = 0
+        async for fault in opened.check():
+            count += 1
+            print(f"{fault.invariant}: {fault.detail}")
+        return count
+
+    count = with_store(store, faults)
+    Console(stderr=True).print(
+        f"{count} 处有误 ({count} faults)" if count else "没有问题 (no faults)"
+    )
+    raise typer.Exit(1 if count else 0)

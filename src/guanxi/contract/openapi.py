@@ -1,0 +1,204 @@
+"""The contract as an OpenAPI 3.1 document: everything in it derives from the endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import NODEFAULT, UNSET
+
+from guanxi.contract import errors
+from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Envelope, Login
+from guanxi.contract.endpoints import ENDPOINTS
+from guanxi.contract.params import is_list, wire_types
+from guanxi.contract.sign import MIXIN
+
+Json = dict[str, Any]
+
+_FORM = "application/x-www-form-urlencoded"
+_REFS = "#/components/schemas/{name}"
+_SIGNED = (
+    ("wts", "integer", "seconds since 1970, part of what w_rid signs"),
+    ("w_rid", "string", "wbi signature with the keys that nav tells"),
+)
+
+
+def document() -> Json:
+    """The whole document. Its version is that of the newest document of the relation API."""
+    told = [one for endpoint in ENDPOINTS for one in (endpoint.data, endpoint.cursor_data) if one]
+    _, components = msgspec.json.schema_components(told, ref_template=_REFS)
+    paths: dict[str, Json] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "guanxi",
+            "version": "004",
+            "summary": "The user-relation API that the documents describe.",
+            "description": (
+                "Errors travel as HTTP 200 with a code in the body, as documented; the rest of "
+                "HTTP's statuses serve for what is no such request, and for 503 and 504."
+            ),
+        },
+        "servers": [{"url": "/"}],
+        # For a page that signs by itself: where the mixin key's characters come from.
+        "x-wbi-mixin": list(MIXIN),
+        "paths": paths,
+        "components": {
+            "schemas": {**components, "Failure": _failure()},
+            "securitySchemes": {
+                COOKIE: {"type": "apiKey", "in": "cookie", "name": "SESSDATA"},
+                ACCESS_KEY: {"type": "apiKey", "in": "query", "name": "access_key"},
+            },
+        },
+    }
+
+
+def _operation(endpoint: Endpoint) -> Json:
+    operation: Json = {
+        "operationId": endpoint.name,
+        "tags": [endpoint.name.partition(".")[0]],
+        "summary": endpoint.summary,
+        "description": _description(endpoint),
+        "security": _security(endpoint),
+        "responses": _responses(endpoint),
+    }
+    if endpoint.method == "GET":
+        parameters = [_parameter(endpoint, name) for name in wire_types(endpoint.params)]
+        operation["parameters"] = parameters + (_signature() if endpoint.wbi else [])
+    elif endpoint.ignores_body:
+        operation["requestBody"] = {"content": {"*/*": {"schema": {}}}}
+    else:
+        operation["requestBody"] = {"required": True, "content": {_FORM: _form(endpoint)}}
+    return operation
+
+
+def _description(endpoint: Endpoint) -> str:
+    """Where it is documented, and each code that it may answer."""
+    codes = "\n".join(
+        f"| {code} | {errors.CODES[code].wire_message} | {errors.CODES[code].meaning} |"
+        for code in sorted(endpoint.codes)
+    )
+    host = f"`{endpoint.host}` in the documents; source: {endpoint.seed}."
+    return f"{host}\n\n| code | message | meaning |\n|---|---|---|\n{codes}"
+
+
+def _security(endpoint: Endpoint) -> list[Json]:
+    """Either way to sign in does; an empty one stands for none."""
+    ways: list[Json] = [{way: []} for way in (COOKIE, ACCESS_KEY) if way in endpoint.auth]
+    return ways if endpoint.login is Login.REQUIRED else [*ways, {}]
+
+
+def _schema(endpoint: Endpoint, name: str) -> Json:
+    """The schema of a parameter, its default included."""
+    [field] = [one for one in msgspec.structs.fields(endpoint.params) if one.encode_name == name]
+    schema: Json = msgspec.json.schema(wire_types(endpoint.params)[name])
+    schema.pop("$ref", None)
+    if field.default is not NODEFAULT and field.default is not UNSET:
+        schema["default"] = field.default
+    return schema
+
+
+def _required(endpoint: Endpoint) -> list[str]:
+    return [one.encode_name for one in msgspec.structs.fields(endpoint.params) if one.required]
+
+
+def _parameter(endpoint: Endpoint, name: str) -> Json:
+    schema = _schema(endpoint, name)
+    parameter: Json = {
+        "name": name,
+        "in": "query",
+        "required": name in _required(endpoint),
+        "description": schema.pop("description", name),
+        "schema": schema,
+    }
+    if is_list(wire_types(endpoint.params)[name]):
+        parameter |= {"style": "form", "explode": False}
+    return parameter
+
+
+def _signature() -> list[Json]:
+    return [
+        {"name": name, "in": "query", "required": True, "description": text, "schema": {"type": of}}
+        for name, of, text in _SIGNED
+    ]
+
+
+def _form(endpoint: Endpoint) -> Json:
+    names = list(wire_types(endpoint.params))
+    properties = {name: _schema(endpoint, name) for name in names}
+    properties["csrf"] = {"type": "string", "description": "bili_jct; callers with a cookie alone"}
+    lists = [name for name in names if is_list(wire_types(endpoint.params)[name])]
+    form: Json = {
+        "schema": {
+            "type": "object",
+            "properties": properties,
+            "required": _required(endpoint),
+        }
+    }
+    if lists:
+        form["encoding"] = {name: {"style": "form", "explode": False} for name in lists}
+    return form
+
+
+def _data(endpoint: Endpoint) -> Json | None:
+    kinds = [kind for kind in (endpoint.data, endpoint.cursor_data) if kind is not None]
+    if not kinds:
+        return None
+    schemas, _ = msgspec.json.schema_components(kinds, ref_template=_REFS)
+    return schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
+
+
+def _success(endpoint: Endpoint) -> Json:
+    data = _data(endpoint)
+    if endpoint.envelope is Envelope.NONE and data is not None:
+        return data
+    properties: Json = {"code": {"const": 0}}
+    if endpoint.envelope is Envelope.GAME:
+        properties |= {"ts": {"type": "integer"}, "request_id": {"type": "string"}}
+    else:
+        properties |= {"message": {"type": "string"}, "ttl": {"const": 1}}
+    if data is not None:
+        properties["data"] = data
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _failure() -> Json:
+    return {
+        "type": "object",
+        "description": "An answer with a code other than 0; the message names the field at fault.",
+        "properties": {
+            "code": {"type": "integer", "not": {"const": 0}},
+            "message": {"type": "string"},
+            "ttl": {"const": 1},
+            "ts": {"type": "integer"},
+            "request_id": {"type": "string"},
+            "data": {},
+        },
+        "required": ["code", "message"],
+    }
+
+
+def _responses(endpoint: Endpoint) -> Json:
+    failure = {"$ref": _REFS.format(name="Failure")}
+    answered = {"anyOf": [_success(endpoint), failure]}
+    wrong = {
+        "408": "The request did not come whole in time.",
+        "413": "The request is too large.",
+        "415": "The request is not form-encoded.",
+    }
+    unable = {
+        "503": "Nothing was done; try again.",
+        "504": "It may have been done; read before repeating.",
+    }
+    takes_form = endpoint.method == "POST" and not endpoint.ignores_body
+    statuses = {**(wrong if takes_form else {}), **unable}
+    return {
+        "200": _response("The answer, or a code that says why there is none.", answered),
+        **{status: _response(text, failure) for status, text in statuses.items()},
+    }
+
+
+def _response(text: str, schema: Json) -> Json:
+    return {"description": text, "content": {"application/json": {"schema": schema}}}

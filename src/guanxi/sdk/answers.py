@@ -1,0 +1,67 @@
+"""From an answer to its data, or to the exception that says what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from guanxi.contract.endpoint import Endpoint, Envelope
+from guanxi.contract.errors import AnswerException, NetworkException, error_for
+from guanxi.sdk.credential import Credential
+from guanxi.sdk.transport import Response
+
+T = TypeVar("T")
+
+
+def read(
+    endpoint: Endpoint, response: Response, credential: Credential, *, jsonp: bool = False
+) -> Any:
+    """The ``data`` of an answer, as decoded: ``result`` where that is sent instead, else None.
+
+    Raises the named exception of a code other than 0; ``NetworkException`` for an HTTP status other
+    than 200 without such a code; ``AnswerException`` for what is no answer of the contract. Secrets
+    that a server echoes are hidden in all of them. ``jsonp``: a callback stands around the JSON.
+    """
+    if response.status == 200 and not response.body:
+        return None
+    try:
+        answer = _decode(response.body, jsonp=jsonp)
+    except AnswerException as wrong:
+        if response.status == 200:
+            raise AnswerException(wrong.msg, endpoint=endpoint.name) from None
+        answer = None
+    code = answer.get("code") if isinstance(answer, dict) else None
+    if type(code) is int and code != 0:
+        answer = credential.conceal(answer)
+        message = str(answer.get("message") or answer.get("msg") or "")
+        raise error_for(code, message, answer, endpoint=endpoint.name)
+    if response.status != 200:
+        raise NetworkException(response.status, f"{endpoint.name}: HTTP {response.status}")
+    if not isinstance(answer, dict):
+        raise AnswerException("the answer is not an object", endpoint=endpoint.name)
+    if endpoint.envelope is Envelope.NONE:
+        return answer
+    if type(code) is not int:
+        raise AnswerException("the answer has no code", path="$.code", endpoint=endpoint.name)
+    data = answer.get("data")
+    return answer.get("result") if data is None else data
+
+
+def _decode(body: bytes, *, jsonp: bool) -> Any:
+    if jsonp:
+        body = body[body.find(b"{") : body.rfind(b"}") + 1]
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        raise AnswerException("the answer is not JSON, or is cut short") from None
+
+
+def typed(data: Any, kind: type[T], endpoint: Endpoint, path: str = "$.data") -> T:
+    """Data as a struct of the contract; ``AnswerException`` names the place that does not fit."""
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as wrong:
+        what, _, place = str(wrong).partition(" - at `$")
+        where = path + place.rstrip("`")
+        raise AnswerException(f"{what} at {where}", path=where, endpoint=endpoint.name) from None

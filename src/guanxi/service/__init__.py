@@ -1,0 +1,1 @@
+"""The service: the contract, the rules and a store as an ASGI application."""

@@ -1,0 +1,99 @@
+"""The bytes of an answer: envelopes, and list pages spliced from stored tails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from uuid import uuid4
+
+import msgspec
+
+from guanxi.contract.endpoint import Envelope
+from guanxi.contract.structs import ContractInfo
+from guanxi.graph.lists import Position, cursor_of
+from guanxi.graph.pair import SPECIAL, mtime_of
+from guanxi.stores.port import Row
+
+encode = msgspec.json.Encoder().encode
+
+_ITEM = b'{"mid":%d,"attribute":%d,"mtime":%d,"tag":%b,"special":%d,"contract_info":%b%b'
+#: In no group that is told, without contract: nearly every item of nearly every list.
+_PLAIN_ITEM = b'{"mid":%d,"attribute":%d,"mtime":%d,"tag":null,"special":0,"contract_info":{}%b'
+_DONE = b'{"code":0,"message":"0","ttl":1}'
+
+
+def success(envelope: Envelope, data: bytes) -> bytes:
+    """The body of an answer with code 0; ``data`` is empty where an endpoint has none."""
+    if envelope is Envelope.STANDARD:
+        return b'{"code":0,"message":"0","ttl":1,"data":%b}' % data if data else _DONE
+    if envelope is Envelope.GAME:
+        return b'{"code":0,"data":%b,%b}' % (data, _game_end())
+    return data
+
+
+def failure(envelope: Envelope, code: int, message: str, data: bytes = b"") -> bytes:
+    """The body of an answer with another code. An endpoint without envelope fails in the usual."""
+    text = encode(message)
+    if envelope is Envelope.GAME:
+        return b'{"code":%d,"message":%b,%b}' % (code, text, _game_end())
+    if data:
+        return b'{"code":%d,"message":%b,"ttl":1,"data":%b}' % (code, text, data)
+    return b'{"code":%d,"message":%b,"ttl":1}' % (code, text)
+
+
+def _game_end() -> bytes:
+    return b'"ts":%d,"request_id":"%b"' % (time.time_ns() // 1_000_000, uuid4().hex.encode())
+
+
+def items(
+    rows: Sequence[Row], attributes: Sequence[int], tails: Mapping[int, bytes], *, groups: bool
+) -> bytes:
+    """The items of a list, joined; ``attributes`` are in the order of the rows.
+
+    ``groups`` says whether the owner's tag and special are told.
+    """
+    told = []
+    for row, attribute in zip(rows, attributes, strict=True):
+        mid, place, _, tag, owner_contract, item_contract, _ = row
+        mtime = mtime_of(place)
+        if (tag and groups) or owner_contract or item_contract:
+            tag = tag if groups else ()
+            named = b"[%b]" % ",".join(map(str, tag)).encode() if tag else b"null"
+            values = (mid, attribute, mtime, named, SPECIAL in tag, _contract(row), tails[mid])
+            told.append(_ITEM % values)
+        else:
+            told.append(_PLAIN_ITEM % (mid, attribute, mtime, tails[mid]))
+    return b",".join(told)
+
+
+def _contract(row: Row) -> bytes:
+    info = ContractInfo()
+    if row.owner_contract is not None:
+        info.is_contract = True
+    if row.item_contract is not None:
+        info.is_contractor = True
+        info.ts = row.item_contract.ts
+        if row.item_contract.user_attr:
+            info.user_attr = row.item_contract.user_attr
+    return encode(info)
+
+
+def page(joined: bytes, version: int, total: int | None, cursor: str | None) -> bytes:
+    """``data`` of a list; ``total`` and ``cursor`` are left out where they are None."""
+    end = b',"total":%d' % total if total is not None else b""
+    if cursor is not None:
+        end += b',"cursor":"%b"' % cursor.encode()
+    return b'{"list":[%b],"re_version":%d%b}' % (joined, version & 0xFFFFFFFF, end)
+
+
+def cursor_after(rows: Sequence[Row], more: bool) -> str:
+    """Where a walk goes on behind these rows; empty at the end."""
+    if not more or not rows:
+        return ""
+    last = rows[-1]
+    return cursor_of(Position(last.place, last.mid, last.visits))
+
+
+def tag_of(groups: Collection[int]) -> list[int] | None:
+    """Groups as the wire tells them: rising, None for the default group."""
+    return sorted(groups) if groups else None

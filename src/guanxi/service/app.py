@@ -1,0 +1,185 @@
+"""The ASGI application: a request goes through contract, rules and store, once, to its answer.
+
+Checks come in this order: what is wrong with the HTTP of it (404, 405, 413, 415), then -352, -101,
+-111, -403, -400, and then the handler's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from itertools import count
+from secrets import token_hex
+from typing import Any, cast
+
+from guanxi.contract import errors
+from guanxi.contract.endpoint import Envelope, Login
+from guanxi.contract.params import Complaint, over_limit
+from guanxi.service import logs
+from guanxi.service.answers import failure, success
+from guanxi.service.auth import IN_QUERY, Gate
+from guanxi.service.config import Settings
+from guanxi.service.handling import Refused, Service
+from guanxi.service.metrics import NO_ENDPOINT, Metrics
+from guanxi.service.request import Gone, Receive, fields, foreign, form_body, repeated
+from guanxi.service.routes import Route, routes
+from guanxi.stores.port import Store, StoreTimeout, StoreUnavailable
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_HEADERS = (
+    (b"content-type", b"application/json; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+_RETRY_AFTER = (b"retry-after", b"1")
+
+
+class Application:
+    """One worker's application over an open store.
+
+    ``pages`` answers the paths of ``page_paths``: documentation and health, off the hot path.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        metrics: Metrics,
+        pages: ASGI,
+        page_paths: frozenset[str],
+    ) -> None:
+        self._service = Service(store, settings.profile)
+        self._settings = settings
+        self._metrics = metrics
+        self._pages = pages
+        self._page_paths = page_paths
+        self._gate = Gate(store)
+        self._routes = routes(settings.profile.limits)
+        self._methods = {path: method for method, path in self._routes}
+        self._began: dict[asyncio.Task[Any], float] = {}
+        #: Names requests: this worker, and how many it had before.
+        self._name, self._numbers = token_hex(8), count()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._routes.get((scope["method"], scope["path"]))
+        if route is None and scope["path"] in self._page_paths:
+            await self._pages(scope, receive, send)
+            return
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        request_id = f"{self._name}-{next(self._numbers)}"
+        began = self._began[task] = time.monotonic()
+        try:
+            if route is None:
+                raise self._no_route(scope["path"])
+            if len(self._began) > self._settings.requests_at_once:
+                raise StoreUnavailable("too many requests at once")
+            data = await self._data(route, scope, receive)
+        except Gone:
+            return
+        except (Exception, asyncio.CancelledError) as error:
+            refused = _refusal(error, route, request_id)
+            code, status, headers = refused.code, refused.status, refused.headers
+            envelope = Envelope.STANDARD if route is None else route.endpoint.envelope
+            body = failure(envelope, code, refused.message, refused.data)
+        else:
+            code, status, headers = 0, 200, ()
+            body = success(route.endpoint.envelope, data)
+        finally:
+            del self._began[task]
+        seconds = time.monotonic() - began
+        name = NO_ENDPOINT if route is None else route.endpoint.name
+        self._metrics.answered(name, code, seconds)
+        if self._settings.log_requests:
+            ms = round(seconds * 1000, 3)
+            told = {"request_id": request_id, "endpoint": name, "method": scope["method"]}
+            logs.event(logging.INFO, "request", **told, status=status, code=code, ms=ms)
+        length = (b"content-length", b"%d" % len(body))
+        start = {"status": status, "headers": [*_HEADERS, length, *headers]}
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _data(self, route: Route, scope: Scope, receive: Receive) -> bytes:
+        """The encoded data of the answer, or whatever stands in its way as an exception."""
+        endpoint, profile = route.endpoint, self._service.profile
+        headers = dict(scope["headers"])
+        pairs, complaint = fields(scope["query_string"], route.known, "query")
+        read = pairs
+        if route.reads_form:
+            most, seconds = profile.limits.body_bytes, self._settings.request_seconds
+            raw = await form_body(receive, headers, most, seconds)
+            form, wrong = fields(raw, route.known, "body")
+            read = [pair for pair in pairs if pair[0] in IN_QUERY] + form
+            pairs, complaint = pairs + form, complaint or wrong
+        values = dict(read)
+        if endpoint.header_rule and profile.header_rule and foreign(headers):
+            raise Refused(errors.RequestIntercepted.number)
+        caller = 0
+        if endpoint.login is not Login.NONE:
+            caller = await self._gate.caller(endpoint, headers, values)
+            self._gate.signature(endpoint, pairs, values)
+        if len(values) != len(read):
+            complaint = complaint or repeated(read, route.known)
+        if complaint is not None:
+            raise complaint
+        if not profile.cursors:
+            values.pop("cursor", None)
+        asked = route.decode(values)
+        complaint = over_limit(asked, profile.limits)
+        if complaint is not None:
+            raise complaint
+        return await route.handler(self._service, caller, asked)
+
+    async def watch(self) -> None:
+        """Cut off, for ever, requests that take too long; a timer for each would cost more."""
+        while True:
+            await asyncio.sleep(min(1.0, self._settings.request_seconds))
+            late = time.monotonic() - self._settings.request_seconds
+            for task in [task for task, began in self._began.items() if began < late]:
+                task.cancel()
+
+    def _no_route(self, path: str) -> Refused:
+        method = self._methods.get(path)
+        if method is None:
+            return Refused(errors.NotFound.number, status=404)
+        complaint = Complaint("method", f"须为 {method}", f"must be {method}")
+        allow = ((b"allow", method.encode()),)
+        return Refused(errors.BadRequest.number, complaint, status=405, headers=allow)
+
+
+def _refusal(error: BaseException, route: Route | None, request_id: str) -> Refused:
+    """How an answer tells what stood in its way.
+
+    What nobody foresaw is logged, and told as -504 where something may have been done.
+    """
+    match error:
+        case Refused():
+            return error
+        case Complaint():
+            return Refused(errors.BadRequest.number, error)
+        case StoreUnavailable():
+            return _failed(errors.ServiceUnavailable.number, error, route, request_id)
+        case StoreTimeout() | asyncio.CancelledError():  # cancelled: it took too long
+            return _failed(errors.DeadlineExceeded.number, error, route, request_id)
+    writes = route is not None and route.endpoint.writes
+    code = errors.DeadlineExceeded.number if writes else errors.ServiceUnavailable.number
+    return _failed(code, error, route, request_id)
+
+
+def _failed(code: int, error: BaseException, route: Route | None, request_id: str) -> Refused:
+    logs.event(
+        logging.ERROR,
+        "failed",
+        request_id=request_id,
+        endpoint=route.endpoint.name if route else NO_ENDPOINT,
+        code=code,
+        error=logs.trace(error),
+    )
+    named = (b"x-request-id", request_id.encode())
+    if code == errors.ServiceUnavailable.number:
+        return Refused(code, status=503, headers=(named, _RETRY_AFTER))
+    return Refused(code, status=504, headers=(named,))

@@ -1,0 +1,50 @@
+"""What a handler is given, and how it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from guanxi.contract import errors
+from guanxi.contract.limits import Profile
+from guanxi.contract.params import Complaint
+from guanxi.stores.port import Store
+
+
+class Service(NamedTuple):
+    """What every handler works with."""
+
+    store: Store
+    profile: Profile
+
+
+#: From the service, the caller's mid (0 for nobody) and the decoded request to the encoded data.
+Handler = Callable[[Service, int, Any], Awaitable[bytes]]
+
+
+class Refused(Exception):
+    """The answer is a code other than 0; ``data`` is encoded, and empty for none."""
+
+    def __init__(
+        self,
+        code: int,
+        complaint: Complaint | None = None,
+        *,
+        message: str = "",
+        data: bytes = b"",
+        status: int = 200,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        super().__init__(code)
+        plain = message or errors.CODES[code].wire_message
+        self.code = code
+        self.message = f"{plain}: {complaint}" if complaint else plain
+        self.data = data
+        self.status = status
+        self.headers = headers
+
+
+def refuse_if(code: int, complaint: Complaint | None = None, *, message: str = "") -> None:
+    """Raise ``Refused`` for a code other than 0."""
+    if code:
+        raise Refused(code, complaint, message=message)

@@ -1,0 +1,101 @@
+"""What is counted, as Prometheus reads it; with several workers, summed over them.
+
+Labels are names of endpoints and codes of the contract: few, and never anything from a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+from guanxi.contract import endpoints
+
+#: What a request to no endpoint is counted under.
+NO_ENDPOINT = "none"
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """The counters of one worker."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "guanxi_requests",
+            "Requests answered, by endpoint and code.",
+            ("endpoint", "code"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "guanxi_request_seconds",
+            "Seconds from a request's arrival to its answer, by endpoint.",
+            ("endpoint",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._waits = Histogram(
+            "guanxi_write_wait_seconds",
+            "Seconds that a transaction waited for its turn to write; one for each transaction.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._longest = Gauge(
+            "guanxi_write_wait_longest_seconds",
+            "The longest of these waits.",
+            registry=self.registry,
+            multiprocess_mode="max",
+        )
+        self._longest_wait = 0.0
+        names = [NO_ENDPOINT, *endpoints.BY_NAME]
+        self._count: dict[tuple[str, int], Callable[[], None]] = {}
+        self._observe = {name: self._seconds.labels(name).observe for name in names}
+
+    def collected(self) -> CollectorRegistry:
+        """The counters, to expose."""
+        return self.registry
+
+    def answered(self, endpoint: str, code: int, seconds: float) -> None:
+        """Count an answer."""
+        count = self._count.get((endpoint, code))
+        if count is None:
+            count = self._count[endpoint, code] = self._requests.labels(endpoint, str(code)).inc
+        count()
+        self._observe[endpoint](seconds)
+
+    def waited_to_write(self, seconds: float) -> None:
+        """Count a transaction; a store calls this on one thread of its own."""
+        self._waits.observe(seconds)
+        if seconds > self._longest_wait:
+            self._longest_wait = seconds
+            self._longest.set(seconds)
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    """The text that Prometheus reads."""
+    return generate_latest(registry)
+
+
+#: prometheus-client has no types for these two.
+_collect: Callable[..., object] = multiprocess.MultiProcessCollector
+_mark_dead: Callable[..., None] = multiprocess.mark_process_dead
+
+
+def summed(folder: Path) -> CollectorRegistry:
+    """The counters of all workers that keep theirs in a folder, those that ended included."""
+    registry = CollectorRegistry()
+    _collect(registry, path=str(folder))
+    return registry
+
+
+def worker_ended(folder: Path, pid: int) -> None:
+    """Forget what a worker was doing when it ended; what it counted stays."""
+    _mark_dead(pid, str(folder))

@@ -1,0 +1,302 @@
+"""The lists of relations: who sees which part of whose (DESIGN: Who sees what)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from guanxi.accounts.account import Card, Privacy, official_of, vip_of
+from guanxi.contract import errors
+from guanxi.contract import params as p
+from guanxi.contract import structs as s
+from guanxi.contract.params import Complaint
+from guanxi.graph.lists import (
+    Listing,
+    Position,
+    Sort,
+    Window,
+    position_of,
+    visible_followings,
+    window,
+)
+from guanxi.graph.pair import SPECIAL, Attribute, mtime_of
+from guanxi.service.answers import cursor_after, encode, items, page, tag_of
+from guanxi.service.handling import Refused, Service
+from guanxi.stores.port import NO_TALLY, Row, Tally
+
+
+class _Run(NamedTuple):
+    """Which run of a list is asked for."""
+
+    window: Window
+    after: Position | None
+    #: Whether the caller walks by cursor.
+    walks: bool
+
+
+_Numbered = (
+    p.FollowersParams | p.FollowingsParams | p.SearchParams | p.SameParams | p.GameParams
+    | p.GroupParams | p.OwnPage
+)  # fmt: skip
+
+
+def _position(cursor: str) -> Position | None:
+    try:
+        return position_of(cursor)
+    except ValueError:
+        raise Complaint("cursor", "无效", "not a cursor of this service") from None
+
+
+def _numbered(service: Service, asked: _Numbered, visible: int) -> _Run:
+    """A page by number within what may be seen; or, by cursor, on from where the last one ended."""
+    if service.profile.cursors and asked.cursor is not UNSET:
+        return _Run(Window(0, asked.ps), _position(asked.cursor), walks=True)
+    return _Run(window(asked.pn, asked.ps, visible), None, walks=False)
+
+
+def _whole(service: Service, asked: p.ListParams) -> _Run:
+    """All that is told at once; or, by cursor, the next full page."""
+    limits = service.profile.limits
+    if service.profile.cursors and asked.cursor is not UNSET:
+        return _Run(Window(0, limits.page_size), _position(asked.cursor), walks=True)
+    return _Run(Window(0, limits.unpaged), None, walks=False)
+
+
+def _cursor(service: Service, rows: Sequence[Row], more: bool) -> str | None:
+    return cursor_after(rows, more) if service.profile.cursors else None
+
+
+def _cursor_field(service: Service, rows: Sequence[Row], more: bool) -> str | UnsetType:
+    return cursor_after(rows, more) if service.profile.cursors else UNSET
+
+
+async def _privacy(service: Service, viewer: int, owner: int) -> Privacy:
+    """The owner's switches, as they bind this viewer."""
+    account = None if viewer == owner else await service.store.account(owner)
+    return Privacy() if account is None else account.privacy
+
+
+def _own_followings(rows: Sequence[Row]) -> list[int]:
+    """The attributes of followings as their owner sees them."""
+    return [Attribute.MUTUAL if row.mutual else Attribute.FOLLOWING for row in rows]
+
+
+async def _seen_by(service: Service, viewer: int, rows: Sequence[Row]) -> list[int]:
+    """The attributes of accounts as another sees them."""
+    told = await service.store.attributes(viewer, [row.mid for row in rows])
+    return [told.get(row.mid, Attribute.NONE) for row in rows]
+
+
+async def _spliced(
+    service: Service, rows: Sequence[Row], attributes: Sequence[int], *, groups: bool
+) -> bytes:
+    tails = await service.store.tails([row.mid for row in rows])
+    return items(rows, attributes, tails, groups=groups)
+
+
+async def followings(service: Service, viewer: int, asked: p.FollowingsParams) -> bytes:
+    """004, 查询用户关注明细."""
+    own = viewer == asked.vmid
+    if (await _privacy(service, viewer, asked.vmid)).hide_followings:
+        raise Refused(errors.FollowingsHidden.number)
+    run = _numbered(service, asked, visible_followings(service.profile.limits, own=own))
+    sort = Sort.VISITED if own and asked.order_type == "attention" else Sort(asked.order)
+    store = service.store
+    rows, more = await store.page(Listing.FOLLOWINGS, asked.vmid, sort, run.window, run.after)
+    tally = await store.tally(asked.vmid)
+    attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
+    joined = await _spliced(service, rows, attributes, groups=own)
+    return page(joined, tally.version, tally.following, _cursor(service, rows, more))
+
+
+async def followers(service: Service, viewer: int, asked: p.FollowersParams) -> bytes:
+    """004, 查询用户粉丝明细."""
+    own = viewer == asked.vmid
+    if (await _privacy(service, viewer, asked.vmid)).hide_followers:
+        raise Refused(errors.FollowersHidden.number)
+    run = _numbered(service, asked, service.profile.limits.followers)
+    store = service.store
+    rows, more = await store.page(
+        Listing.FOLLOWERS, asked.vmid, Sort(asked.order), run.window, run.after
+    )
+    tally = await store.tally(asked.vmid)
+    attributes: list[int]
+    if own and not tally.whisper:  # a follower whom one whispers is the only other case
+        attributes = [Attribute.MUTUAL if row.mutual else Attribute.NONE for row in rows]
+    else:
+        attributes = await _seen_by(service, viewer, rows)
+    joined = await _spliced(service, rows, attributes, groups=own)
+    return page(joined, tally.follower_version, tally.follower, _cursor(service, rows, more))
+
+
+async def search(service: Service, viewer: int, asked: p.SearchParams) -> bytes:
+    """004, 搜索关注明细."""
+    own = viewer == asked.vmid
+    limits = service.profile.limits
+    within = visible_followings(limits, own=own)
+    run = _numbered(service, asked, within)
+    if not run.walks and asked.pn > limits.search_pages:
+        raise _too_deep(limits.search_pages)
+    if (await _privacy(service, viewer, asked.vmid)).hide_followings:
+        return page(b"", 0, 0, _cursor(service, (), more=False))
+    rows, more, total = await service.store.search(
+        asked.vmid, asked.name, within, run.window, run.after
+    )
+    tally = await service.store.tally(asked.vmid)
+    attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
+    joined = await _spliced(service, rows, attributes, groups=own)
+    return page(joined, tally.version, total, _cursor(service, rows, more))
+
+
+async def same(service: Service, viewer: int, asked: p.SameParams) -> bytes:
+    """004, 查询共同关注明细. The list is the caller's: so are mtime, tag and special."""
+    run = _numbered(service, asked, service.profile.limits.own_followings)
+    if (await _privacy(service, viewer, asked.vmid)).hide_followings:
+        return page(b"", 0, 0, _cursor(service, (), more=False))
+    rows, more, total = await service.store.common(viewer, asked.vmid, run.window, run.after)
+    tally = await service.store.tally(viewer)
+    joined = await _spliced(service, rows, _own_followings(rows), groups=True)
+    return page(joined, tally.version, total, _cursor(service, rows, more))
+
+
+async def friends(service: Service, viewer: int, asked: p.ListParams) -> bytes:
+    """004, 查询互相关注明细."""
+    return await _own_whole(service, viewer, asked, Listing.FRIENDS, Attribute.MUTUAL)
+
+
+async def whispers(service: Service, viewer: int, asked: p.ListParams) -> bytes:
+    """004, 查询悄悄关注明细."""
+    return await _own_whole(service, viewer, asked, Listing.WHISPERS, Attribute.WHISPER)
+
+
+async def _own_whole(
+    service: Service, viewer: int, asked: p.ListParams, listing: Listing, attribute: Attribute
+) -> bytes:
+    run = _whole(service, asked)
+    store = service.store
+    rows, more = await store.page(listing, viewer, Sort.NEWEST, run.window, run.after)
+    tally = await store.tally(viewer)
+    joined = await _spliced(service, rows, [attribute] * len(rows), groups=True)
+    return page(joined, tally.version, None, _cursor(service, rows, more))
+
+
+async def blacks(service: Service, viewer: int, asked: p.OwnPage) -> bytes:
+    """004, 查询黑名单明细."""
+    run = _numbered(service, asked, service.profile.limits.own_followings)
+    store = service.store
+    rows, more = await store.page(Listing.BLACKS, viewer, Sort.NEWEST, run.window, run.after)
+    tally = await store.tally(viewer)
+    joined = await _spliced(service, rows, [Attribute.BLOCKED] * len(rows), groups=False)
+    return page(joined, tally.version, tally.black, _cursor(service, rows, more))
+
+
+async def group_members(service: Service, viewer: int, asked: p.GroupParams) -> bytes:
+    """004, 查询关注分组明细. The relation fields are empty there, so cards are all it tells."""
+    run = _numbered(service, asked, service.profile.limits.own_followings)
+    sort = Sort.VISITED if asked.order_type == "attention" else Sort.NEWEST
+    found = await service.store.members(viewer, asked.tagid, sort, run.window, run.after)
+    if found is None:
+        raise Refused(
+            errors.NoSuchGroup.number, Complaint("tagid", "不是你的分组", "no group of yours")
+        )
+    rows, more = found
+    cards = await service.store.cards([row.mid for row in rows])
+    members = [_member(row.mid, cards[row.mid]) for row in rows]
+    if run.walks:
+        return encode(s.GroupMemberPage(members, cursor_after(rows, more)))
+    return encode(members)
+
+
+def _member(mid: int, card: Card) -> s.GroupMember:
+    return s.GroupMember(
+        mid=mid,
+        uname=card.name,
+        face=card.face,
+        sign=card.sign,
+        face_nft=card.face_nft,
+        official_verify=official_of(card),
+        vip=vip_of(card),
+        live=s.Live(live_status=card.live, jump_url=card.live_url),
+        nft_icon=card.nft_icon,
+    )
+
+
+async def specials(service: Service, viewer: int, asked: p.ListParams) -> bytes:
+    """004, 查询所有特别关注 mid."""
+    run = _whole(service, asked)
+    found = await service.store.members(viewer, SPECIAL, Sort.NEWEST, run.window, run.after)
+    rows, more = found if found is not None else ((), False)
+    mids = [row.mid for row in rows]
+    return encode(s.SpecialPage(mids, cursor_after(rows, more)) if run.walks else mids)
+
+
+async def app_followings(service: Service, _viewer: int, asked: p.FollowersParams) -> bytes:
+    """004, 查询用户关注明细2: the first pages; nobody is signed in, so the owner's view."""
+    limits = service.profile.limits
+    run = _numbered(service, asked, limits.app_pages * asked.ps)
+    if not run.walks and asked.pn > limits.app_pages:
+        raise _too_deep(limits.app_pages)
+    found = await _open_followings(service, asked.vmid, Sort(asked.order), run)
+    if found is None:
+        return encode(s.AppPage(None, cursor=_cursor_field(service, (), more=False)))
+    rows, more, cards, tally = found
+    shown = service.profile.shows_groups
+    told = [
+        s.AppItem(
+            mid=row.mid,
+            attribute=attribute,
+            mtime=mtime_of(row.place),
+            tag=tag_of(row.groups) if shown else None,
+            special=int(shown and SPECIAL in row.groups),
+            uname=card.name,
+            face=card.face,
+            sign=card.sign,
+            official_verify=official_of(card),
+            vip=vip_of(card),
+            live=card.live,
+        )
+        for row, attribute, card in zip(rows, _own_followings(rows), cards, strict=True)
+    ]
+    version = tally.version & 0xFFFFFFFF
+    cursor = _cursor_field(service, rows, more)
+    return encode(s.AppPage(told, version, tally.following, cursor))
+
+
+async def game_followings(service: Service, _viewer: int, asked: p.GameParams) -> bytes:
+    """004, 查询用户关注明细3."""
+    run = _numbered(service, asked, visible_followings(service.profile.limits, own=False))
+    found = await _open_followings(service, asked.vmid, Sort.NEWEST, run)
+    rows, more, cards, _ = found or ((), False, [], NO_TALLY)
+    told = [
+        s.GameItem(mid=str(row.mid), attribute=attribute, uname=card.name, face=card.face)
+        for row, attribute, card in zip(rows, _own_followings(rows), cards, strict=True)
+    ]
+    return encode(s.GamePage(told, _cursor_field(service, rows, more)))
+
+
+async def _open_followings(
+    service: Service, owner: int, sort: Sort, run: _Run
+) -> tuple[Sequence[Row], bool, list[Card], Tally] | None:
+    """Followings with their cards, for whoever asks; None where they are hidden."""
+    if (await _privacy(service, 0, owner)).hide_followings:
+        return None
+    store = service.store
+    rows, more = await store.page(Listing.FOLLOWINGS, owner, sort, run.window, run.after)
+    cards = await store.cards([row.mid for row in rows])
+    return rows, more, [cards[row.mid] for row in rows], await store.tally(owner)
+
+
+async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
+    """The mids of followings that a viewer (0 for nobody) may see, newest first."""
+    if (await _privacy(service, viewer, owner)).hide_followings:
+        return []
+    most = visible_followings(service.profile.limits, own=viewer == owner)
+    rows, _ = await service.store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, Window(0, most))
+    return [row.mid for row in rows]
+
+
+def _too_deep(pages: int) -> Refused:
+    complaint = Complaint("pn", f"最多 {pages}", f"at most {pages}")
+    return Refused(errors.PageTooDeep.number, complaint, message=f"访问超过 {pages} 页")

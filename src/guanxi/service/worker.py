@@ -1,0 +1,52 @@
+"""One of several workers: ``python -m guanxi.service.worker``, started by its parent alone.
+
+It is told its plan on stdin, says ``ready`` on stdout, and ends in order on SIGTERM or when its
+parent is gone, which it sees by the end of stdin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+
+import msgspec
+import uvloop
+
+from guanxi.service import logs
+from guanxi.service.http import serving
+from guanxi.service.metrics import Metrics
+from guanxi.service.server import WorkerPlan, application_of, tending
+from guanxi.stores import open_store
+
+
+async def work(plan: WorkerPlan) -> None:
+    """Answer on the parent's socket until told to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal's: the parent decides
+    loop.add_reader(sys.stdin.fileno(), stop.set)
+    store = await open_store(plan.store)
+    try:
+        with socket.socket(fileno=plan.descriptor) as listener:
+            application = application_of(store, plan.settings, Metrics())
+            async with tending(store, application), serving((application, listener)):
+                sys.stdout.write("ready\n")
+                sys.stdout.flush()
+                await stop.wait()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+        await store.close()
+
+
+def main() -> None:
+    logs.to_stream()
+    plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerPlan)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(plan))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Files of edges: CSV, JSON Lines and Parquet, told apart by their suffix.
+
+The columns are those of ``EdgeRow``: follower, followed and time (seconds since 1970); kind
+(follow, whisper or block), special (0 or 1) and groups (their names) may be missing or empty. In
+CSV, which has a header line and is UTF-8, groups are separated by ``|``; a contract can be told in
+JSON Lines and Parquet alone.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from guanxi.stores.port import BadLine, EdgeRow, StoreError, Upkeep
+
+_NEEDED = ("follower", "followed", "time")
+_CSV_COLUMNS = (*_NEEDED, "kind", "special", "groups")
+_GROUPS_APART = "|"
+
+
+class _Line(EdgeRow, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An edge as a file has it: a field that nobody reads is a mistake in the file."""
+
+
+class UnreadableLine(BadLine):
+    """A line of a file that is no edge; ``line`` is the file's own."""
+
+
+_Numbered = Iterator[tuple[int, EdgeRow]]
+
+
+def _csv(path: Path) -> _Numbered:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            header = next(reader, [])
+            _check_header(header)
+            for fields in reader:
+                if fields:
+                    yield reader.line_num, _of_fields(reader.line_num, header, fields)
+        except csv.Error as error:
+            raise UnreadableLine(reader.line_num, f"not CSV: {error}") from None
+        except UnicodeDecodeError:
+            raise UnreadableLine(reader.line_num + 1, "not UTF-8") from None
+
+
+def _check_header(header: list[str]) -> None:
+    missing = [name for name in _NEEDED if name not in header]
+    strange = [name for name in header if name not in _CSV_COLUMNS]
+    if missing:
+        raise UnreadableLine(1, f"the header lacks {', '.join(missing)}")
+    if strange or len(set(header)) < len(header):
+        raise UnreadableLine(1, f"the header's columns are each one of {', '.join(_CSV_COLUMNS)}")
+
+
+def _of_fields(line: int, header: list[str], fields: list[str]) -> EdgeRow:
+    if len(fields) != len(header):
+        raise UnreadableLine(line, f"{len(fields)} fields, and the header has {len(header)}")
+    record: dict[str, Any] = {
+        name: value for name, value in zip(header, fields, strict=True) if value
+    }
+    if "groups" in record:
+        record["groups"] = record["groups"].split(_GROUPS_APART)
+    return _converted(line, record, strict=False)
+
+
+def _converted(line: int, record: object, *, strict: bool) -> EdgeRow:
+    try:
+        return msgspec.convert(record, _Line, strict=strict)
+    except msgspec.ValidationError as error:
+        raise UnreadableLine(line, str(error)) from None
+
+
+def _json_lines(path: Path) -> _Numbered:
+    decode = msgspec.json.Decoder(_Line).decode
+    with path.open("rb") as file:
+        for line, text in enumerate(file, 1):
+            if text.isspace():
+                continue
+            try:
+                yield line, decode(text)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise UnreadableLine(line, str(error)) from None
+
+
+def _parquet(path: Path) -> _Numbered:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise StoreError("Parquet needs pyarrow: pip install 'guanxi[parquet]'") from None
+    try:
+        with parquet.ParquetFile(path) as file:
+            line = 0
+            for batch in file.iter_batches():
+                for record in batch.to_pylist():
+                    line += 1
+                    known = {name: value for name, value in record.items() if value is not None}
+                    yield line, _converted(line, known, strict=True)
+    except pyarrow.ArrowException as error:
+        raise StoreError(f"{path} is not a Parquet file that can be read: {error}") from None
+
+
+_READERS: dict[str, Callable[[Path], _Numbered]] = {
+    ".csv": _csv,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".parquet": _parquet,
+}
+
+
+def _reader(path: Path) -> Callable[[Path], _Numbered]:
+    try:
+        return _READERS[path.suffix.lower()]
+    except KeyError:
+        raise StoreError(f"{path} ends in none of {', '.join(_READERS)}") from None
+
+
+def read_edges(path: Path) -> Iterator[EdgeRow]:
+    """The edges of a file, in order.
+
+    ``UnreadableLine`` for the first line that is none (in Parquet: the row, from 1); ``StoreError``
+    for a file that cannot be read at all.
+    """
+    reader = _reader(path)
+    try:
+        for _, row in reader(path):
+            yield row
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+
+
+async def import_file(
+    store: Upkeep,
+    path: Path,
+    *,
+    strict: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Import a file whole or not at all; how many edges were new or changed.
+
+    ``progress`` is told how many were read. ``BadLine`` names the file's own line.
+    """
+    try:
+        return await store.import_edges(lambda: read_edges(path), strict=strict, progress=progress)
+    except UnreadableLine:
+        raise
+    except BadLine as error:
+        raise BadLine(_line_of(path, error.line), error.reason) from None
+
+
+def _line_of(path: Path, position: int) -> int:
+    """The line of a file in which its edge at a position, from 1, stands."""
+    lines = (line for line, _ in _reader(path)(path))
+    return next(line for at, line in enumerate(lines, 1) if at == position)

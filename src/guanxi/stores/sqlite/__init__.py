@@ -1,0 +1,298 @@
+"""The embedded store: SQLite, one file in WAL mode, several processes at once.
+
+Changes go through one writer thread a process, which commits what arrives together at once and
+syncs it to disk before anything is answered. Short reads run where they are asked; longer ones on a
+thread of their own. Beside the file stand SQLite's ``-wal`` and ``-shm`` while it is open, and
+``-turn``, an empty file that orders the writers. See ``schema`` for versions and migration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import apsw
+
+from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.secrets import Session
+from guanxi.contract.limits import Limits
+from guanxi.graph.groups import GroupAct
+from guanxi.graph.lists import Listing, Position, Sort, Window
+from guanxi.graph.pair import DEFAULT, Modify, Side, place_at
+from guanxi.stores.port import (
+    Counted,
+    EdgeRow,
+    Fault,
+    GroupRow,
+    Slice,
+    StoreUnavailable,
+    Tally,
+)
+from guanxi.stores.sqlite import bulk, cards, check, export, reads
+from guanxi.stores.sqlite.grouping import regroup
+from guanxi.stores.sqlite.pairs import add_visits, modify
+from guanxi.stores.sqlite.schema import connect, failures, prepare, snapshot
+from guanxi.stores.sqlite.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: A read that passes over more rows than this has a thread of its own.
+SHORT = 2_000
+#: How many long reads may wait, and how long one may take.
+LONG_WAITING, LONG_SECONDS = 256, 10.0
+_PROGRESS_STEPS = 10_000
+#: How many rows of a read of the whole store cross from its thread at once.
+_STREAMED = 1_000
+
+
+class SQLiteStore:
+    """A store in one file; see ``stores.port.Store`` for what each verb does."""
+
+    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
+        self._path, self._clock = path, clock
+        self._db = connect(path)
+        self._long_db = connect(path, busy_ms=2_000)
+        self._secret: bytes = self._db.execute("SELECT value FROM meta WHERE name = 'secret'").get
+        self._writer = Writer(path)
+        self._long = ThreadPoolExecutor(1, thread_name_prefix="guanxi-reader")
+        self._long_waiting = 0
+        self._visits: Counter[tuple[int, int]] = Counter()
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        address: str | Path,
+        *,
+        create: bool = False,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> SQLiteStore:
+        """The store at a path, made where it is missing if ``create``.
+
+        ``clock`` tells nanoseconds since 1970. ``StoreError`` as ``schema.prepare`` says.
+        """
+        path = Path(address)
+        await asyncio.to_thread(prepare, path, create=create)
+        with failures():
+            return cls(path, clock)
+
+    # --- relations ---
+
+    async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
+        def apply(db: apsw.Connection) -> list[int]:
+            now = place_at(self._clock())
+            return [
+                modify(db, act, limits, now)
+                if isinstance(act, Modify)
+                else regroup(db, act, limits)
+                for act in acts
+            ]
+
+        return await self._writer.run(apply)
+
+    async def page(
+        self,
+        listing: Listing,
+        owner: int,
+        sort: Sort,
+        window: Window,
+        after: Position | None = None,
+    ) -> Slice:
+        read = self._read
+        if sort is Sort.VISITED or listing is Listing.FRIENDS or _deep(window):
+            read = self._read_long
+        return await read(reads.page, listing, owner, sort, window, after)
+
+    async def members(
+        self,
+        owner: int,
+        group: int,
+        sort: Sort,
+        window: Window,
+        after: Position | None = None,
+    ) -> Slice | None:
+        read = self._read
+        if sort is Sort.VISITED or group == DEFAULT or _deep(window):
+            read = self._read_long
+        return await read(reads.members, owner, group, sort, window, after)
+
+    async def search(
+        self, owner: int, text: str, within: int, window: Window, after: Position | None = None
+    ) -> Counted:
+        return await self._read_long(reads.search, owner, text, within, window, after)
+
+    async def common(
+        self, owner: int, other: int, window: Window, after: Position | None = None
+    ) -> Counted:
+        return await self._read_long(reads.common, owner, other, window, after)
+
+    async def sides(self, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
+        return await self._read(reads.sides, owner, targets)
+
+    async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
+        return await self._read(reads.attributes, owner, targets)
+
+    async def tally(self, mid: int) -> Tally:
+        return await self._read(reads.tally, mid)
+
+    async def groups(self, owner: int) -> list[GroupRow]:
+        return await self._read_long(reads.groups, owner)
+
+    def visit(self, owner: int, target: int) -> None:
+        self._visits[owner, target] += 1
+
+    async def flush_visits(self) -> None:
+        counted, self._visits = self._visits, Counter()
+        if not counted:
+            return
+        try:
+            await self._writer.run(lambda db: add_visits(db, counted))
+        except StoreUnavailable:
+            self._visits.update(counted)
+            raise
+
+    # --- accounts ---
+
+    async def account(self, mid: int) -> Account | None:
+        return await self._read(cards.account, mid)
+
+    async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
+        return await self._read(cards.cards, mids)
+
+    async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
+        return await self._read(cards.tails, mids)
+
+    async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
+        await self._writer.run(lambda db: cards.put_account(db, mid, card, privacy))
+
+    async def set_privacy(self, mid: int, privacy: Privacy) -> None:
+        await self._writer.run(lambda db: cards.set_privacy(db, mid, privacy))
+
+    async def set_state(self, mid: int, state: State) -> None:
+        await self._writer.run(lambda db: cards.set_state(db, mid, state))
+
+    async def open_session(self, session: Session) -> None:
+        await self._writer.run(lambda db: cards.open_session(db, session))
+
+    async def session(self, digest: bytes) -> Session | None:
+        return await self._read(cards.session, digest)
+
+    async def close_session(self, digest: bytes) -> bool:
+        return await self._writer.run(lambda db: cards.close_session(db, digest))
+
+    async def close_sessions(self, mid: int) -> int:
+        return await self._writer.run(lambda db: cards.close_sessions(db, mid))
+
+    @property
+    def secret(self) -> bytes:
+        return self._secret
+
+    # --- upkeep ---
+
+    async def import_edges(
+        self,
+        rows: Callable[[], Iterable[EdgeRow]],
+        *,
+        accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
+        groups: Mapping[tuple[int, str], int] | None = None,
+        strict: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """As the port has it; ``rows`` and ``progress`` are called on another thread.
+
+        ``progress`` is told how many edges were read. The write lock is held only once all are
+        read and agree with one another.
+        """
+
+        def work() -> int:
+            with closing(connect(self._path, writes=True)) as db, failures():
+                bulk.stage(db, rows(), progress)
+                with self._writer.turn(db):
+                    return bulk.write(db, accounts or {}, groups or {}, strict=strict)
+
+        return await asyncio.to_thread(work)
+
+    def edges(self) -> AsyncIterator[EdgeRow]:
+        return self._stream(export.edges)
+
+    def check(self) -> AsyncIterator[Fault]:
+        return self._stream(check.check)
+
+    async def _stream(self, read: Callable[[apsw.Connection], Iterator[T]]) -> AsyncIterator[T]:
+        """What a read of the whole store finds, as of one moment, on a thread of its own."""
+        with ThreadPoolExecutor(1, thread_name_prefix="guanxi-stream") as thread:
+            run = partial(asyncio.get_running_loop().run_in_executor, thread)
+            db = await run(connect, self._path)
+            try:
+                with failures():
+                    await run(db.execute, "BEGIN")
+                    found = read(db)
+                    while chunk := await run(list, islice(found, _STREAMED)):
+                        for each in chunk:
+                            yield each
+            finally:
+                await run(db.close)
+
+    def watch_waits(self, seen: Callable[[float], None]) -> None:
+        self._writer.waited = seen
+
+    async def ready(self) -> None:
+        await self._read(reads.tally, 0)
+        await self._writer.run(lambda _: None)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        try:
+            await self.flush_visits()
+        finally:
+            self._closed = True
+            await self._writer.close()
+            await asyncio.to_thread(self._long.shutdown)
+            self._long_db.close()
+            self._db.close()
+
+    # --- where reads run ---
+
+    async def _read(
+        self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A short read, here and now."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        with failures():
+            return read(self._db, *args, **kwargs)
+
+    async def _read_long(
+        self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A longer read, on its thread, within its bounds."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        if self._long_waiting >= LONG_WAITING:
+            raise StoreUnavailable("too many wait to read")
+
+        def bounded() -> T:
+            until = time.monotonic() + LONG_SECONDS
+            self._long_db.set_progress_handler(lambda: time.monotonic() > until, _PROGRESS_STEPS)
+            with failures(), snapshot(self._long_db):
+                return read(self._long_db, *args, **kwargs)
+
+        self._long_waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._long, bounded)
+        finally:
+            self._long_waiting -= 1
+
+
+def _deep(window: Window) -> bool:
+    return window.offset + window.limit > SHORT

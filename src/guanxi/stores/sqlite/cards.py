@@ -1,0 +1,191 @@
+"""Accounts, their cards, and sessions: functions of a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import apsw
+import msgspec
+from msgspec.structs import astuple, fields
+
+from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, State, tail_of
+from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.stores.port import StoreError
+from guanxi.stores.sqlite.reads import packed
+
+#: The version of the encoding below. It rises when that changes; `guanxi check` names old rows.
+TAIL_VERSION = 1
+
+_CARD = tuple(field.name for field in fields(Card))
+_CARD_COLUMNS = ", ".join(_CARD)
+_NAMELESS = ", ".join(_CARD[1:])
+_PRIVACY_COLUMNS = ", ".join(field.name for field in fields(Privacy))
+_COLUMNS = f"mid, state, {_PRIVACY_COLUMNS}, folded, name, {_NAMELESS}"
+_MARKS = ", ".join("?" * len(_COLUMNS.split(",")))
+_PUT_ACCOUNT = f"INSERT OR REPLACE INTO account ({_COLUMNS}) VALUES ({_MARKS})"
+_PUT_TAIL = "INSERT OR REPLACE INTO tail (mid, version, tail) VALUES (?, ?, ?)"
+_PUT_TALLY = "INSERT INTO tally (mid) VALUES (?) ON CONFLICT DO NOTHING"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encoded_tail(card: Card) -> bytes:
+    """The part of a list item that the account decides, ready to follow other fields."""
+    return b"," + _encode(tail_of(card))[1:]
+
+
+def put(db: apsw.Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
+    """Make accounts or replace them whole."""
+    for account, card in accounts:
+        if account.state is State.DEREGISTERED:
+            card = DEREGISTERED_CARD
+        mid, folded = account.mid, card.name.casefold()
+        values = (mid, account.state, *astuple(account.privacy), folded, *astuple(card))
+        db.execute(_PUT_ACCOUNT, values)
+        db.execute(_PUT_TAIL, (mid, TAIL_VERSION, encoded_tail(card)))
+        db.execute(_PUT_TALLY, (mid,))
+
+
+_PLAIN = "用户"
+_LIKE_FIRST = f"""
+INSERT INTO account ({_COLUMNS})
+SELECT new.mid, state, {_PRIVACY_COLUMNS}, :plain || new.mid, :plain || new.mid, {_NAMELESS}
+FROM unknown AS new JOIN account AS first ON first.mid = :first WHERE new.mid <> :first;
+INSERT INTO tail (mid, version, tail)
+SELECT new.mid, version,
+    CAST(replace(CAST(tail AS TEXT), :plain || :first, :plain || new.mid) AS BLOB)
+FROM unknown AS new JOIN tail AS first ON first.mid = :first WHERE new.mid <> :first;
+INSERT INTO tally (mid) SELECT mid FROM unknown WHERE mid <> :first;
+"""
+
+
+def put_plain(db: apsw.Connection) -> None:
+    """Make the accounts in the table ``unknown``, each with a card that has a name alone.
+
+    The first is made as any other, the rest after it: these may be millions.
+    """
+    first = db.execute("SELECT min(mid) FROM unknown").get
+    if first is not None:
+        put(db, [(Account(mid=first), Card(name=f"{_PLAIN}{first}"))])
+        db.execute(_LIKE_FIRST, {"plain": _PLAIN, "first": first})
+
+
+_ACCOUNT = f"SELECT state, {_PRIVACY_COLUMNS} FROM account WHERE mid = ?"
+
+
+def account(db: apsw.Connection, mid: int) -> Account | None:
+    """State and privacy."""
+    row = db.execute(_ACCOUNT, (mid,)).get
+    if row is None:
+        return None
+    state, *switches = row
+    return Account(mid=mid, state=State(state), privacy=_privacy(switches))
+
+
+def _privacy(switches: Iterable[int]) -> Privacy:
+    names = (field.name for field in fields(Privacy))
+    return Privacy(**dict(zip(names, map(bool, switches), strict=True)))
+
+
+_CARDS = f"SELECT mid, {_CARD_COLUMNS} FROM carray(?) JOIN account ON mid = value"
+
+
+def cards(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Card]:
+    """The cards of those that are there."""
+    if not mids:
+        return {}
+    return {
+        mid: Card(**dict(zip(_CARD, values, strict=True)))
+        for mid, *values in db.execute(_CARDS, (packed(mids),))
+    }
+
+
+def tails(db: apsw.Connection, mids: Sequence[int]) -> dict[int, bytes]:
+    """The encoded tails of those that are there."""
+    if not mids:
+        return {}
+    return dict(
+        db.execute("SELECT mid, tail FROM carray(?) JOIN tail ON mid = value", (packed(mids),))
+    )
+
+
+_DERIVED = f"""
+SELECT mid, state, folded, version, tail, {_CARD_COLUMNS} FROM account LEFT JOIN tail USING (mid)
+"""
+
+
+class Derived(NamedTuple):
+    """An account's card, and what is kept beside it that derives from it."""
+
+    mid: int
+    state: State
+    card: Card
+    folded: str
+    version: int | None
+    tail: bytes | None
+
+
+def derived(db: apsw.Connection) -> Iterator[Derived]:
+    """Every account."""
+    for mid, state, folded, version, tail, *values in db.execute(_DERIVED):
+        card = Card(**dict(zip(_CARD, values, strict=True)))
+        yield Derived(mid, State(state), card, folded, version, tail)
+
+
+def put_account(db: apsw.Connection, mid: int, card: Card, privacy: Privacy | None) -> None:
+    """Make an account or replace its card; a deregistered one keeps the card of its kind."""
+    known = account(db, mid) or Account(mid=mid)
+    if privacy is not None:
+        known = msgspec.structs.replace(known, privacy=privacy)
+    put(db, [(known, card)])
+
+
+def set_privacy(db: apsw.Connection, mid: int, privacy: Privacy) -> None:
+    known = _known(db, mid)
+    put(db, [(msgspec.structs.replace(known, privacy=privacy), cards(db, [mid])[mid])])
+
+
+def set_state(db: apsw.Connection, mid: int, state: State) -> None:
+    """Ban, deregister or restore; deregistering erases the card and ends the sessions."""
+    known = _known(db, mid)
+    put(db, [(msgspec.structs.replace(known, state=state), cards(db, [mid])[mid])])
+    if state is State.DEREGISTERED:
+        close_sessions(db, mid)
+
+
+def _known(db: apsw.Connection, mid: int) -> Account:
+    known = account(db, mid)
+    if known is None:
+        raise StoreError(f"there is no account {mid}")
+    return known
+
+
+def open_session(db: apsw.Connection, session: Session) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO session (digest, mid, kind, created, expires)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (session.digest, session.mid, session.kind, session.created, session.expires),
+    )
+
+
+def session(db: apsw.Connection, digest: bytes) -> Session | None:
+    row = db.execute(
+        "SELECT mid, kind, created, expires FROM session WHERE digest = ?", (digest,)
+    ).get
+    if row is None:
+        return None
+    mid, kind, created, expires = row
+    return Session(digest=digest, mid=mid, kind=TokenKind(kind), created=created, expires=expires)
+
+
+def close_session(db: apsw.Connection, digest: bytes) -> bool:
+    """Whether there was one."""
+    db.execute("DELETE FROM session WHERE digest = ?", (digest,))
+    return bool(db.changes())
+
+
+def close_sessions(db: apsw.Connection, mid: int) -> int:
+    """How many there were."""
+    db.execute("DELETE FROM session WHERE mid = ?", (mid,))
+    return db.changes()

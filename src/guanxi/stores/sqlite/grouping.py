@@ -1,0 +1,132 @@
+"""Applying acts on groups, within a transaction that the caller holds."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+
+import apsw
+
+from guanxi.contract import errors
+from guanxi.contract.limits import Limits
+from guanxi.graph.groups import (
+    CreateGroup,
+    DropGroup,
+    GroupAct,
+    GroupFacts,
+    PutGroup,
+    Regroup,
+    Regrouped,
+    decide_group,
+)
+from guanxi.graph.pair import SPECIAL
+from guanxi.stores.port import StoreUnavailable
+from guanxi.stores.sqlite.schema import GROUPED, IN_GROUPS, SPECIAL_BIT
+
+_EDGES = """
+SELECT target, place, flags FROM carray(?2) JOIN following ON owner = ?1 AND target = value
+"""
+_HELD = "SELECT target, grp FROM carray(?2) JOIN member ON owner = ?1 AND target = value"
+_PUT = """
+INSERT INTO grp (owner, id, name, made)
+VALUES (?1, ?2, ?3, (SELECT ifnull(max(made), 0) + 1 FROM grp WHERE owner = ?1))
+ON CONFLICT (owner, id) DO UPDATE SET name = excluded.name
+"""
+_LAST_GROUP = f"""
+UPDATE following SET flags = flags & ~{GROUPED}
+FROM (SELECT place, target FROM member WHERE owner = ?1 AND grp = ?2) AS gone
+WHERE following.owner = ?1 AND following.place = gone.place AND following.target = gone.target
+AND NOT EXISTS (
+    SELECT 1 FROM member WHERE owner = ?1 AND target = gone.target AND grp NOT IN (?2, {SPECIAL})
+)
+"""
+
+
+def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
+    """Apply an act on groups; its code."""
+    owner = act.owner
+    if not db.execute("SELECT EXISTS (SELECT 1 FROM account WHERE mid = ?)", (owner,)).get:
+        return errors.NoSuchUser.number
+    names = {
+        row[0]: row[1] for row in db.execute("SELECT id, name FROM grp WHERE owner = ?", (owner,))
+    }
+    if isinstance(act, CreateGroup) and act.group in names:
+        raise StoreUnavailable("the new group's id is taken: draw another")
+    edges, members = _members(db, act) if isinstance(act, Regroup) else ({}, {})
+    facts = GroupFacts(
+        names=names,
+        members=members,
+        name_length=limits.group_name,
+        most_groups=limits.groups,
+    )
+    change = decide_group(act, facts)
+    match change:
+        case int():
+            return change
+        case PutGroup(group, name):
+            if names.get(group) == name:
+                return 0
+            db.execute(_PUT, (owner, group, name))
+        case DropGroup(group):
+            db.execute(_LAST_GROUP, (owner, group))
+            db.execute("DELETE FROM member WHERE owner = ? AND grp = ?", (owner, group))
+            db.execute("DELETE FROM grp WHERE owner = ? AND id = ?", (owner, group))
+        case Regrouped(after):
+            if not after:
+                return 0
+            for target in sorted(after):
+                _put_groups(db, owner, target, edges[target], members[target], after[target])
+    db.execute("UPDATE tally SET version = version + 1 WHERE mid = ?", (owner,))
+    return 0
+
+
+_Edges = dict[int, tuple[int, int]]
+
+
+def _members(db: apsw.Connection, act: Regroup) -> tuple[_Edges, dict[int, frozenset[int]]]:
+    """Place and flags of each member that is followed, and its groups."""
+    targets = sorted(set(act.members))
+    if not targets:
+        return {}, {}
+    packed = apsw.carray(array("q", targets))
+    edges = {
+        target: (place, flags) for target, place, flags in db.execute(_EDGES, (act.owner, packed))
+    }
+    held: dict[int, set[int]] = {target: set() for target in edges}
+    if any(flags & IN_GROUPS for _, flags in edges.values()):
+        for target, group in db.execute(_HELD, (act.owner, packed)):
+            held[target].add(group)
+    return edges, {target: frozenset(groups) for target, groups in held.items()}
+
+
+def _put_groups(
+    db: apsw.Connection,
+    owner: int,
+    target: int,
+    edge: tuple[int, int],
+    before: frozenset[int],
+    after: frozenset[int],
+) -> None:
+    place, flags = edge
+    db.executemany(
+        "DELETE FROM member WHERE owner = ? AND grp = ? AND place = ? AND target = ?",
+        ((owner, group, place, target) for group in before - after),
+    )
+    db.executemany(
+        "INSERT INTO member (owner, grp, place, target) VALUES (?, ?, ?, ?)",
+        ((owner, group, place, target) for group in after - before),
+    )
+    now = (flags & ~IN_GROUPS) | flags_of(after)
+    if now != flags:
+        db.execute(
+            "UPDATE following SET flags = ? WHERE owner = ? AND place = ? AND target = ?",
+            (now, owner, place, target),
+        )
+
+
+def flags_of(groups: Iterable[int]) -> int:
+    """The bits of a following in these groups."""
+    bits = 0
+    for group in groups:
+        bits |= SPECIAL_BIT if group == SPECIAL else GROUPED
+    return bits

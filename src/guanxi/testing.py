@@ -1,0 +1,173 @@
+"""The service for tests: in a thread of this process, on a free loopback port.
+
+    from guanxi.testing import running
+
+    with running() as service:
+        service.add_accounts(1, 2)
+        session = service.sign_in(1)
+        ...  # any client, at service.base_url, with session.sessdata and session.bili_jct
+
+pytest finds the fixture ``guanxi_service`` where ``pytest_plugins = ["guanxi.testing"]`` stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import uvloop
+from msgspec import Struct
+
+from guanxi.accounts import secrets
+from guanxi.accounts.account import Card, Privacy, State
+from guanxi.accounts.secrets import TokenKind
+from guanxi.contract.limits import PROFILES
+from guanxi.service.auth import issue
+from guanxi.service.config import Settings, with_limits
+from guanxi.service.server import Administration, Plan, Ready, run
+from guanxi.stores.port import EdgeRow, Store
+
+T = TypeVar("T")
+
+_START_SECONDS = 60
+
+
+class SignedIn(Struct, frozen=True):
+    """A session. Its secrets are not shown in a repr."""
+
+    mid: int
+    sessdata: str
+    bili_jct: str
+
+    @property
+    def cookie(self) -> str:
+        """The value of a Cookie header."""
+        return f"SESSDATA={self.sessdata}; bili_jct={self.bili_jct}"
+
+    def __repr__(self) -> str:
+        return f"SignedIn(mid={self.mid})"
+
+
+class RunningService:
+    """A service that answers, and quick ways to what stands in its store."""
+
+    def __init__(
+        self, ready: Ready, plan: Plan, token: str, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.base_url = ready.url
+        self.admin_url = ready.admin_url
+        self.admin_token = token
+        self.settings = plan.settings
+        #: The path of the store's file.
+        self.store = plan.store
+        self._store = ready.store
+        self._loop = loop
+
+    def do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
+        """What ``work`` returns, run on the service's own store and loop."""
+        return asyncio.run_coroutine_threadsafe(work(self._store), self._loop).result()
+
+    def add_accounts(self, *mids: int, cards: Mapping[int, Card] | None = None) -> None:
+        """Make accounts: plain ones named ``u<mid>``, and others with cards of their own."""
+
+        async def add(store: Store) -> None:
+            plain = {mid: Card(name=f"u{mid}") for mid in mids}
+            for mid, card in (plain | dict(cards or {})).items():
+                await store.put_account(mid, card)
+
+        self.do(add)
+
+    def import_edges(self, edges: Iterable[EdgeRow]) -> int:
+        """Add edges as an import does: caps apart, missing accounts made. How many are new."""
+        rows = list(edges)
+        return self.do(lambda store: store.import_edges(lambda: rows))
+
+    def set_privacy(self, mid: int, privacy: Privacy) -> None:
+        """Set an account's switches."""
+        self.do(lambda store: store.set_privacy(mid, privacy))
+
+    def set_state(self, mid: int, state: State) -> None:
+        """Ban, deregister or restore an account."""
+        self.do(lambda store: store.set_state(mid, state))
+
+    def sign_in(self, mid: int) -> SignedIn:
+        """A new session of an account, as a browser has it."""
+        limits = self.settings.profile.limits
+        issued = self.do(lambda store: issue(store, mid, TokenKind.COOKIE, limits))
+        return SignedIn(mid, issued.token, issued.bili_jct)
+
+    def access_key(self, mid: int) -> str:
+        """A new token of an account, as an app has it."""
+        limits = self.settings.profile.limits
+        return self.do(lambda store: issue(store, mid, TokenKind.APP, limits)).token
+
+
+@contextmanager
+def running(
+    profile: str = "documented",
+    *,
+    store: Path | None = None,
+    workers: int = 1,
+    limits: Mapping[str, int] | None = None,
+    settings: Settings | None = None,
+) -> Iterator[RunningService]:
+    """Run a service while the block runs.
+
+    ``profile`` is ``documented`` or ``open``, with ``limits`` changed; ``settings``, where given,
+    stands instead of both. ``store`` is a file's path, made if it is missing; None takes one that
+    is gone afterwards. With several ``workers`` these are processes.
+    """
+    with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
+        chosen = Settings(profile=with_limits(PROFILES[profile], limits or {}))
+        token = secrets.new_token()
+        plan = Plan(
+            store=store or Path(folder, "store.db"),
+            settings=settings or chosen,
+            workers=workers,
+            administration=Administration(token),
+        )
+        with _in_thread(plan) as (ready, loop):
+            yield RunningService(ready, plan, token, loop)
+
+
+@contextmanager
+def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
+    came_up: Future[tuple[Ready, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        await run(plan, lambda ready: came_up.set_result((ready, loop, stop)), stop)
+
+    def work() -> None:
+        # A parent of workers watches processes, which asyncio does from any thread.
+        factory = uvloop.new_event_loop if plan.workers == 1 else asyncio.new_event_loop
+        try:
+            with asyncio.Runner(loop_factory=factory) as runner:
+                runner.run(serve())
+        except BaseException as error:
+            if came_up.done():
+                raise
+            came_up.set_exception(error)
+
+    thread = threading.Thread(target=work, name="guanxi-service", daemon=True)
+    thread.start()
+    ready, loop, stop = came_up.result(_START_SECONDS)
+    try:
+        yield ready, loop
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+@pytest.fixture
+def guanxi_service() -> Iterator[RunningService]:
+    """A service of the documented profile, on an empty store."""
+    with running() as service:
+        yield service

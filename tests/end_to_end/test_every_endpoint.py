@@ -1,0 +1,26 @@
+"""Every endpoint, through the SDK and over HTTP, against what the world holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from guanxi import SyncClient
+from guanxi.contract.endpoints import BY_NAME
+from guanxi.demo.world import World
+from guanxi.stores.port import Fault, Store
+from guanxi.testing import RunningService
+from tests.end_to_end.cases import CASES
+
+
+def test_every_endpoint_has_a_case() -> None:
+    assert CASES.keys() == BY_NAME.keys()
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_endpoint(name: str, client: SyncClient, world: World, demo: RunningService) -> None:
+    CASES[name](client, world)
+    assert demo.do(_faults) == []
+
+
+async def _faults(store: Store) -> list[Fault]:
+    return [fault async for fault in store.check()]

@@ -1,0 +1,279 @@
+"""A tiny real server that writes down what it is sent, and clients of both kinds to send it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from guanxi import Client, Clock, Credential, Request, Response, SyncClient, SyncClock
+
+
+@dataclass
+class Received:
+    """One request, taken apart."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        return parse_qsl(urlsplit(self.target).query, keep_blank_values=True)
+
+    @property
+    def form(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.body.decode(), keep_blank_values=True)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        morsels = SimpleCookie(self.headers.get("cookie", ""))
+        return {name: morsel.value for name, morsel in morsels.items()}
+
+
+@dataclass
+class Answer:
+    """What to answer; a body that is no bytes goes as JSON."""
+
+    body: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    #: Say that the body is longer than it is.
+    cut_short: int = 0
+
+
+#: Answers a request; None closes the connection instead.
+Handle = Callable[[Received], Answer | None]
+
+
+def envelope(data: Any = None, code: int = 0, message: str = "0") -> dict[str, Any]:
+    """A body as the documents have it, without data where there is none."""
+    body = {"code": code, "message": message, "ttl": 1}
+    return body if data is None else {**body, "data": data}
+
+
+@dataclass
+class Recorder:
+    """A server on loopback."""
+
+    url: str
+    received: list[Received] = field(default_factory=list)
+    opened: int = 0
+    open_now: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def one(self) -> Received:
+        """The only request."""
+        (only,) = self.received
+        return only
+
+    def is_left_alone(self) -> bool:
+        """Whether every connection ends soon: before an idle one would by itself."""
+        until = time.monotonic() + 3
+        while self.open_now and time.monotonic() < until:
+            time.sleep(0.01)
+        return self.open_now == 0
+
+
+@contextmanager
+def recording(handle: Handle = lambda request: Answer(envelope())) -> Iterator[Recorder]:
+    """A server that answers by ``handle``, and writes down what it is sent."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet
+        timeout = 30
+
+        def setup(self) -> None:
+            super().setup()
+            with recorder.lock:
+                recorder.opened += 1
+                recorder.open_now += 1
+
+        def finish(self) -> None:
+            super().finish()
+            with recorder.lock:
+                recorder.open_now -= 1
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = Received(self.command, self.path, headers, body)
+            with recorder.lock:
+                recorder.received.append(request)
+            answer = handle(request)
+            if answer is None:
+                self.close_connection = True
+                return
+            text = answer.body
+            raw = text if isinstance(text, bytes) else json.dumps(text).encode()
+            self.send_response(answer.status)
+            self.send_header("Content-Length", str(len(raw) + answer.cut_short))
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(raw)
+            self.close_connection = bool(answer.cut_short) or self.close_connection
+
+        do_GET = do_POST = answer
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    recorder = Recorder(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield recorder
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Still(Clock):
+    """A clock that moves only by sleeping, and remembers how long it slept."""
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self.now = start
+        self.slept: list[float] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class SyncStill(SyncClock):
+    """The same for the sync client."""
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self.now = start
+        self.slept: list[float] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+#: A signed-in account made of words that are easy to look for.
+SIGNED_IN = Credential(sessdata="sess-secret", bili_jct="jct-secret")
+NOBODY = Credential()
+
+Use = Callable[[Any], Any]
+
+
+class Kind:
+    """One of the two clients, driven alike: ``use`` is given the client, and may return what it is
+    to be awaited or walked; a walk comes back as a list."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def clock(self) -> Any:
+        return Still() if self.name == "async" else SyncStill()
+
+    def script(self, clock: Any, *answers: Answer) -> Any:
+        return (AsyncScript if self.name == "async" else SyncScript)(clock, *answers)
+
+    def do(self, use: Use, **settings: Any) -> Any:
+        """Open a client, use it, close it, and return what came of it."""
+        settings.setdefault("credential", SIGNED_IN)
+        if self.name == "async":
+            return asyncio.run(_do_async(use, settings))
+        with SyncClient(**settings) as client:
+            result = use(client)
+            return list(result) if inspect.isgenerator(result) else result
+
+
+async def _do_async(use: Use, settings: dict[str, Any]) -> Any:
+    async with Client(**settings) as client:
+        result = use(client)
+        if inspect.isasyncgen(result):
+            return [item async for item in result]
+        return await result if inspect.isawaitable(result) else result
+
+
+KINDS = (Kind("async"), Kind("sync"))
+
+
+class Script:
+    """A transport without a network, for clients of the documents' hosts: answers in turn.
+
+    ``answers`` are answered one after the other, the last one for ever.
+    """
+
+    def __init__(self, clock: Any, *answers: Answer) -> None:
+        self.clock = clock
+        self.answers = list(answers) or [Answer(envelope())]
+        self.sent: list[Request] = []
+        #: When each was sent.
+        self.times: list[float] = []
+        self.busy = 0
+        self.closed = 0
+        #: How long an answer takes, in the clock's seconds.
+        self.takes = 0.0
+
+    def reply(self, request: Request) -> Response:
+        self.sent.append(request)
+        self.times.append(self.clock.monotonic())
+        self.clock.now += self.takes
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        raw = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        return Response(answer.status, answer.headers, raw)
+
+
+class AsyncScript(Script):
+    async def send(self, request: Request) -> Response:
+        self.busy += 1
+        assert self.busy == 1, "two requests at once"
+        await asyncio.sleep(0)
+        response = self.reply(request)
+        await asyncio.sleep(0)
+        self.busy -= 1
+        return response
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class SyncScript(Script):
+    def send(self, request: Request) -> Response:
+        self.busy += 1
+        assert self.busy == 1, "two requests at once"
+        response = self.reply(request)
+        self.busy -= 1
+        return response
+
+    def close(self) -> None:
+        self.closed += 1

@@ -1,0 +1,99 @@
+"""Arguments that cannot be right are refused by name, and nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from guanxi import CredentialNoBiliJctException, CredentialNoSessdataException
+from guanxi.contract.endpoint import Login
+from guanxi.contract.endpoints import ENDPOINTS
+from guanxi.sdk.credential import Credential
+from tests.sdk.recorder import NOBODY, Kind, Recorder
+
+LARGE = 2**63
+VALUES: list[tuple[str, Callable[[Any], Any]]] = [
+    ("mid", lambda c: c.relation.followers(0)),
+    ("mid", lambda c: c.relation.followers(-1)),
+    ("mid", lambda c: c.relation.followers(LARGE)),
+    ("mid", lambda c: c.relation.follow(0)),
+    ("order", lambda c: c.relation.followings(1, order="up")),
+    ("order_type", lambda c: c.relation.followings(1, order_type="newest")),
+    ("page", lambda c: c.relation.followings(1, page=0)),
+    ("size", lambda c: c.relation.followings(1, size=0)),
+    ("size", lambda c: c.relation.followings(1, size=101)),
+    ("cursor", lambda c: c.relation.followings(1, cursor="x" * 65)),
+    ("name", lambda c: c.relation.search(1, "x" * 201)),
+    ("name", lambda c: c.call("relation.search", {"name": "\ud800"})),
+    ("members", lambda c: c.relation.many([])),
+    ("members", lambda c: c.relation.many(range(1, 52))),
+    ("members", lambda c: c.relation.set_groups([1, 0], [1])),
+    ("groups", lambda c: c.relation.set_groups([1], [-11])),
+    ("before", lambda c: c.relation.move_between_groups([1], [], [1])),
+    ("after", lambda c: c.relation.move_between_groups([1], [1], [])),
+    ("act", lambda c: c.relation.modify(1, 8)),
+    ("act", lambda c: c.relation.batch_modify([1], 2)),
+    ("source", lambda c: c.relation.follow(1, source=12)),
+    ("group", lambda c: c.relation.delete_group(-11)),
+    ("mid", lambda c: c.relation.iter_followers(0)),
+    ("endpoint", lambda c: c.call("relation.nothing")),
+]
+TYPES: list[tuple[str, Callable[[Any], Any]]] = [
+    ("mid", lambda c: c.relation.followers("1")),
+    ("mid", lambda c: c.relation.followers(True)),
+    ("mid", lambda c: c.relation.followers(1.5)),
+    ("mid", lambda c: c.relation.followers(None)),
+    ("page", lambda c: c.relation.followings(1, page="1")),
+    ("name", lambda c: c.relation.create_group(b"x")),
+    ("name", lambda c: c.relation.rename_group(1, None)),
+    ("members", lambda c: c.relation.many("123")),
+    ("members", lambda c: c.relation.many(7)),
+    ("members", lambda c: c.relation.many(["1"])),
+    ("x", lambda c: c.call("relation.groups", {"x": object()})),
+    ("x", lambda c: c.call("relation.groups", {"x": {"a": 1}})),
+    ("x", lambda c: c.call("relation.groups", {"x": b"1"})),
+]
+
+
+@pytest.mark.parametrize(("name", "use"), VALUES)
+def test_values(kind: Kind, server: Recorder, name: str, use: Callable[[Any], Any]) -> None:
+    with pytest.raises(ValueError, match=rf"^{name}: "):
+        kind.do(use, base_url=server.url)
+    assert server.received == []
+
+
+@pytest.mark.parametrize(("name", "use"), TYPES)
+def test_types(kind: Kind, server: Recorder, name: str, use: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match=rf"^{name}: "):
+        kind.do(use, base_url=server.url)
+    assert server.received == []
+
+
+def test_ids_named_twice_count_once(kind: Kind, server: Recorder) -> None:
+    kind.do(lambda c: c.relation.set_groups([1, 2] * 30, [9]), base_url=server.url)
+    assert len(server.one().form[0][1].split(",")) == 60
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_what_the_credential_lacks_is_named_before_anything_is_sent(
+    kind: Kind, server: Recorder, endpoint: Any
+) -> None:
+    def call(account: Credential) -> None:
+        kind.do(lambda c: c.call(endpoint, {}), base_url=server.url, credential=account)
+
+    if endpoint.wbi:
+        server.url += "/unused"
+    if endpoint.login is Login.REQUIRED:
+        with pytest.raises(CredentialNoSessdataException):
+            call(NOBODY)
+        with pytest.raises(CredentialNoSessdataException):
+            call(Credential(sessdata="", bili_jct="jct"))
+        if endpoint.writes:
+            with pytest.raises(CredentialNoBiliJctException):
+                call(Credential("sess"))
+        assert server.received == []
+    else:
+        call(NOBODY)
+        assert len(server.received) == 1

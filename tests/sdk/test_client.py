@@ -1,0 +1,291 @@
+"""Clients: their settings, what they own, and how they keep apart."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from guanxi import ArgsException, ASGITransport, Client, Credential, SyncClient
+from tests.sdk.recorder import (
+    NOBODY,
+    SIGNED_IN,
+    Answer,
+    Kind,
+    Received,
+    Recorder,
+    envelope,
+    recording,
+)
+
+
+def groups(client: Any) -> Any:
+    return client.call("relation.groups")
+
+
+# Settings
+
+
+def test_the_environment_names_server_and_account(
+    kind: Kind, server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+    monkeypatch.setenv("GUANXI_SESSDATA", "from-env")
+    monkeypatch.setenv("GUANXI_BILI_JCT", "jct-from-env")
+    kind.do(lambda c: c.relation.follow(7), credential=None)
+    assert server.one().cookies == {"SESSDATA": "from-env", "bili_jct": "jct-from-env"}
+
+
+def test_what_is_nearer_wins(kind: Kind, server: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUANXI_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("GUANXI_SESSDATA", "from-env")
+    kind.do(groups, base_url=server.url)
+    kind.do(lambda c: c.call("relation.stat"), base_url=server.url, credential=NOBODY)
+    signed_in, nobody = server.received
+    assert signed_in.cookies["SESSDATA"] == SIGNED_IN.sessdata
+    assert nobody.cookies == {}
+
+
+def test_an_empty_base_url_is_the_documents_hosts(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUANXI_BASE_URL", "http://127.0.0.1:1")
+    transport = kind.script(kind.clock())
+    kind.do(groups, base_url="", transport=transport, clock=transport.clock)
+    assert transport.sent[0].url == "https://api.bilibili.com/x/relation/tags"
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "127.0.0.1:80",
+        "ftp://x",
+        "http://",
+        "http://u@x",
+        "http://u:p@x",
+        "http://x?y",
+        "http://x#y",
+    ],
+)
+@pytest.mark.parametrize("make", [Client, SyncClient])
+def test_a_base_url_that_cannot_be_right(make: Any, base_url: str) -> None:
+    with pytest.raises(ArgsException, match=r"^base_url: "):
+        make(base_url=base_url)
+
+
+@pytest.mark.parametrize("make", [Client, SyncClient])
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+def test_a_timeout_that_cannot_be_right(make: Any, timeout: float) -> None:
+    with pytest.raises(ArgsException, match=r"^timeout: "):
+        make(timeout=timeout)
+
+
+@pytest.mark.parametrize("make", [Client, SyncClient])
+@pytest.mark.parametrize(
+    "proxy", ["u:secret@x", "ftp://u:secret@x", "http://u:secret@x:y", "http://u:secret@"]
+)
+def test_a_proxy_that_cannot_be_right(make: Any, proxy: str) -> None:
+    with pytest.raises(ArgsException, match=r"^proxy: ") as caught:
+        make(proxy=proxy)
+    assert "secret" not in str(caught.value)
+
+
+def test_who_is_calling_can_be_read() -> None:
+    with SyncClient(credential=SIGNED_IN) as client:
+        assert client.credential is SIGNED_IN
+
+
+# Ownership
+
+
+def test_a_closed_client_refuses(kind: Kind, server: Recorder) -> None:
+    async def use() -> None:
+        client = Client(base_url=server.url, credential=SIGNED_IN)
+        await client.call("relation.groups")
+        await client.close()
+        await client.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            await client.call("relation.groups")
+
+    if kind.name == "async":
+        asyncio.run(use())
+    else:
+        client = SyncClient(base_url=server.url, credential=SIGNED_IN)
+        client.call("relation.groups")
+        client.close()
+        client.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            client.call("relation.groups")
+    assert len(server.received) == 1
+    assert server.is_left_alone()
+
+
+def test_a_transport_is_closed_once_also_after_an_error(kind: Kind) -> None:
+    clock = kind.clock()
+    transport = kind.script(clock, Answer(b"x"))
+    with pytest.raises(Exception, match="JSON"):
+        kind.do(groups, transport=transport, clock=clock)
+    assert transport.closed == 1
+
+
+def test_a_call_that_is_cancelled_leaves_nothing() -> None:
+    over = threading.Event()
+
+    def handle(request: Received) -> Answer:
+        if "hold" in request.target:
+            over.wait(30)
+        return Answer(envelope("data"))
+
+    async def use(url: str) -> None:
+        async with Client(base_url=url, credential=SIGNED_IN) as client:
+            held = asyncio.create_task(client.call("relation.groups", {"hold": 1}))
+            await asyncio.sleep(0.1)
+            held.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await held
+            assert await client.call("relation.groups") == "data"
+
+    with recording(handle) as server:
+        asyncio.run(use(server.url))
+        over.set()
+        assert server.is_left_alone()
+
+
+# Many at once
+
+
+def test_many_calls_at_once_each_get_their_own_answer(kind: Kind) -> None:
+    def handle(request: Received) -> Answer:
+        return Answer(envelope({"mid": int(dict(request.query)["vmid"])}))
+
+    async def use(url: str) -> list[int]:
+        async with Client(base_url=url, credential=SIGNED_IN) as client:
+            stats = await asyncio.gather(*(client.relation.stat(mid) for mid in range(1, 51)))
+            return [stat.mid for stat in stats]
+
+    with recording(handle) as server:
+        if kind.name == "async":
+            got = asyncio.run(use(server.url))
+        else:
+            with SyncClient(base_url=server.url) as client, ThreadPoolExecutor(8) as threads:
+                got = [stat.mid for stat in threads.map(client.relation.stat, range(1, 51))]
+        assert server.is_left_alone()
+    assert got == list(range(1, 51))
+
+
+def test_accounts_at_once_on_one_client_do_not_see_each_other() -> None:
+    def handle(request: Received) -> Answer:
+        return Answer(envelope(request.cookies["SESSDATA"]))
+
+    async def use(url: str) -> list[Any]:
+        async with Client(base_url=url, credential=NOBODY) as client:
+            accounts = (Credential(f"account-{number}") for number in range(50))
+            calls = (client.call("relation.groups", credential=one) for one in accounts)
+            return await asyncio.gather(*calls)
+
+    with recording(handle) as server:
+        assert asyncio.run(use(server.url)) == [f"account-{number}" for number in range(50)]
+
+
+# Proxies
+
+
+class Proxy:
+    """A server that is asked for addresses of others, and answers for them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, request: Received) -> Answer:
+        return Answer(envelope(f"{self.name} for {urlsplit(request.target).hostname}"))
+
+
+@pytest.fixture
+def proxies() -> Iterator[tuple[Recorder, Recorder]]:
+    with recording(Proxy("one")) as one, recording(Proxy("other")) as other:
+        yield one, other
+
+
+def test_a_proxy_belongs_to_its_client(kind: Kind, proxies: tuple[Recorder, Recorder]) -> None:
+    one, other = proxies
+    far: dict[str, Any] = {"base_url": "http://far.test", "own_hosts": ["far.test"]}
+    assert kind.do(groups, proxy=one.url, **far) == "one for far.test"
+    account = Credential("sess", proxy=other.url)
+    assert kind.do(groups, credential=account, **far) == "other for far.test"
+    assert kind.do(groups, credential=account, proxy=one.url, **far) == "one for far.test"
+
+
+def test_proxies_of_two_clients_at_once(proxies: tuple[Recorder, Recorder]) -> None:
+    async def use() -> list[Any]:
+        far: dict[str, Any] = {"base_url": "http://far.test", "own_hosts": ["far.test"]}
+        one, other = (Client(credential=SIGNED_IN, proxy=proxy.url, **far) for proxy in proxies)
+        async with one, other:
+            return await asyncio.gather(
+                *(client.call("relation.groups") for client in (one, other) * 10)
+            )
+
+    assert asyncio.run(use()) == ["one for far.test", "other for far.test"] * 10
+
+
+def test_the_environments_proxies_are_not_looked_at(
+    kind: Kind, server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    kind.do(groups, base_url=server.url)
+    assert len(server.received) == 1
+
+
+def test_a_call_may_not_bring_another_proxy(kind: Kind, server: Recorder) -> None:
+    account = Credential("sess", proxy="http://127.0.0.1:1")
+    for use in (
+        lambda c: c.call("relation.groups", credential=account),
+        lambda c: c.walk("relation.blacks", {}, credential=account),
+    ):
+        with pytest.raises(ArgsException, match=r"^proxy: "):
+            kind.do(use, base_url=server.url)
+    assert server.received == []
+
+
+# In this process
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with what it was asked."""
+    message = await receive()
+    assert not message["more_body"]
+    assert (await receive())["type"] == "http.disconnect"
+    headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+    told = {
+        "method": scope["method"],
+        "path": scope["path"],
+        "query": scope["query_string"].decode(),
+        "host": headers["host"],
+        "agent": headers["user-agent"],
+        "body": message["body"].decode(),
+    }
+    body = str(envelope(told)).replace("'", '"').encode()
+    headers_out = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers_out})
+    await send({"type": "http.response.body", "body": body[:10], "more_body": True})
+    await send({"type": "http.response.body", "body": body[10:]})
+
+
+def test_an_application_can_stand_in_for_the_network() -> None:
+    async def use() -> tuple[Any, Any]:
+        transport = ASGITransport(application)
+        settings: dict[str, Any] = {"base_url": "http://127.0.0.1:80", "transport": transport}
+        async with Client(credential=SIGNED_IN, **settings) as client:
+            read = await client.call("relation.stat", {"vmid": 7, "name": "a b"})
+            return read, await client.call("relation.create_group", {"tag": "x"})
+
+    read, write = asyncio.run(use())
+    assert (read["method"], read["path"]) == ("GET", "/x/relation/stat")
+    assert (read["query"], read["body"]) == ("vmid=7&name=a%20b", "")
+    assert (read["host"], read["agent"][:7]) == ("127.0.0.1:80", "guanxi/")
+    assert (write["method"], write["body"]) == ("POST", "tag=x&csrf=jct-secret")

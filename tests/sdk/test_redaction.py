@@ -1,0 +1,153 @@
+"""No secret is seen: not in a repr, an exception, a traceback with its locals, or a raw answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from guanxi import ApiException, Client, Credential, ResponseCodeException, SyncClient
+from guanxi.contract.endpoints import FOLLOWERS, MODIFY, STAT
+from guanxi.sdk.answers import read
+from guanxi.sdk.requests import compose, pairs_of
+from guanxi.sdk.transport import Response
+from tests.sdk.recorder import Answer, Kind, Received, envelope, recording
+
+COOKIE = Credential(
+    sessdata="SECRETsess,data",
+    bili_jct="SECRETjct",
+    buvid3="SECRETbuvid3",
+    buvid4="SECRETbuvid4",
+    dedeuserid="42",
+    ac_time_value="SECRETtime",
+)
+TOKEN = Credential(access_key="SECRETkey", appkey="0123", appsec="SECRETsec")
+#: Every form a secret may take.
+FORMS = ("SECRET", "sess%2Cdata")
+
+
+def clean(text: str) -> bool:
+    return not any(form in text for form in FORMS)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert clean(caplog.text)
+
+
+@pytest.fixture(params=(COOKIE, TOKEN), ids=("cookie", "token"))
+def account(request: pytest.FixtureRequest) -> Credential:
+    one: Credential = request.param
+    return one
+
+
+def test_public_objects(account: Credential) -> None:
+    from guanxi.user import User
+
+    credential = Credential(**{**_parts(account), "proxy": "http://user:SECRETproxy@127.0.0.1:9"})
+    request = compose(FOLLOWERS, pairs_of({"vmid": 7}), credential, None)
+    write = compose(MODIFY, pairs_of({"fid": 7}), credential, "http://127.0.0.1", None)
+    response = Response(200, {"set-cookie": "SESSDATA=SECRET"}, b"SECRET")
+    with SyncClient(credential=credential) as sync_client:
+        client = Client(credential=credential)
+        asyncio.run(client.close())
+        shown = [credential, request, write, response, sync_client, client]
+        shown += [sync_client.relation, User(7, credential)]
+        for one in shown:
+            assert clean(f"{one!r} {one!s} {one}")
+    assert repr(request) == "Request(GET https://api.bilibili.com/x/relation/followers)"
+    assert repr(response) == "Response(200, 6 bytes)"
+
+
+def test_which_parts_are_set_is_shown() -> None:
+    assert repr(Credential("a", dedeuserid="7")) == "Credential(sessdata=***, dedeuserid=***)"
+    assert str(Credential()) == "Credential()"
+
+
+def _parts(credential: Credential) -> dict[str, Any]:
+    cookies = ("sessdata", "bili_jct", "buvid3", "buvid4", "ac_time_value")
+    names = (*cookies, "access_key", "appkey", "appsec")
+    return {name: getattr(credential, name) for name in names}
+
+
+def echo(request: Received) -> Answer:
+    """Refuses, with everything that it was sent in the answer."""
+    told = f"{request.target} {request.headers.get('cookie')} {request.body.decode()}"
+    return Answer(envelope({"told": [told, {told: 1}]}, -400, told))
+
+
+def html(request: Received) -> Answer:
+    return Answer(f"<html>{request.headers} {request.target}".encode())
+
+
+def wrong_status(request: Received) -> Answer:
+    return Answer(f"<html>{request.headers} {request.target}".encode(), 502)
+
+
+def wrong_shape(request: Received) -> Answer:
+    return Answer(envelope({"list": [{"mid": "7"}]}))
+
+
+FAILURES: dict[str, Callable[[Received], Answer | None]] = {
+    "a code": echo,
+    "no JSON": html,
+    "a status": wrong_status,
+    "a wrong shape": wrong_shape,
+    "no answer": lambda request: None,
+}
+USES: dict[str, Callable[[Any], Any]] = {
+    "read": lambda c: c.relation.followers(7),
+    "write": lambda c: c.relation.create_group("x"),
+    "walk": lambda c: c.relation.iter_blacks(),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+def test_exceptions_and_their_frames(
+    kind: Kind,
+    account: Credential,
+    failure: Callable[[Received], Answer | None],
+    use: Callable[[Any], Any],
+) -> None:
+    with recording(failure) as server, pytest.raises(ApiException) as caught:
+        kind.do(use, base_url=server.url, credential=account, clock=kind.clock())
+    assert "SECRET" in str(server.received)  # there was something to be seen
+    error = caught.value
+    assert clean(f"{error!r} {error} {vars(error)}")
+    assert error.__context__ is None or clean(str(error.__context__))
+    trace = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = [f for f in trace.stack if "guanxi" in f.filename and "/tests/" not in f.filename]
+    assert frames
+    assert clean("".join(str(frame.locals) for frame in frames))
+
+
+def test_no_connection(kind: Kind) -> None:
+    with recording() as server:
+        url = server.url
+    with pytest.raises(ApiException) as caught:
+        kind.do(lambda c: c.relation.stat(7), base_url=url, credential=TOKEN, clock=kind.clock())
+    assert clean(f"{caught.value} {vars(caught.value)}")
+
+
+def test_raw_answers_keep_all_but_the_secrets(kind: Kind) -> None:
+    with recording(echo) as server, pytest.raises(ResponseCodeException) as caught:
+        kind.do(lambda c: c.relation.create_group("x"), base_url=server.url, credential=COOKIE)
+    raw: Any = caught.value.raw
+    told = raw["data"]["told"][0]
+    assert "tag=x&csrf=***" in told
+    assert "SESSDATA=***" in told
+
+
+def test_a_proxy_password_is_a_secret() -> None:
+    account = Credential(proxy="http://user:SECRETproxy@127.0.0.1:9")
+    response = Response(200, {}, b'{"code":-1,"message":"SECRETproxy"}')
+    with pytest.raises(ResponseCodeException) as caught:
+        read(STAT, response, account)
+    assert caught.value.message == "***"

@@ -1,0 +1,181 @@
+"""The client against the real service: what it asks is what the service understands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from guanxi import (
+    AlreadyFollowing,
+    CannotTargetSelf,
+    Client,
+    Credential,
+    CsrfFailed,
+    FollowersHidden,
+    FollowRefused,
+    GroupExists,
+    NotSignedIn,
+    PageTooDeep,
+    SyncClient,
+    TargetInBlacklist,
+)
+from guanxi.accounts.account import Privacy
+from guanxi.contract.endpoints import ENDPOINTS
+from guanxi.testing import RunningService, running
+from tests.sdk.recorder import NOBODY, Kind
+
+CROWD = range(100, 220)
+
+
+@pytest.fixture(scope="module", params=["documented", "open"])
+def service(request: pytest.FixtureRequest) -> Iterator[RunningService]:
+    with running(request.param) as service:
+        service.add_accounts(1, 2, 3, 4, *CROWD)
+        yield service
+
+
+def credential(service: RunningService, mid: int) -> Credential:
+    session = service.sign_in(mid)
+    return Credential(session.sessdata, session.bili_jct)
+
+
+@pytest.fixture
+def client(service: RunningService) -> Iterator[SyncClient]:
+    """Account 1, who follows and blocks nobody, and has no groups."""
+    with SyncClient(base_url=service.base_url, credential=credential(service, 1)) as client:
+        yield client
+        for item in list(client.relation.iter_followings(1)):
+            client.relation.unfollow(item.mid)
+        for item in list(client.relation.iter_blacks()):
+            client.relation.unblock(item.mid)
+        for group in client.relation.groups():
+            if group.id > 0:
+                client.relation.delete_group(group.id)
+
+
+def test_acts_and_single_relations(client: SyncClient) -> None:
+    relation = client.relation
+    relation.follow(2)
+    assert relation.get(2).attribute == 2
+    with pytest.raises(AlreadyFollowing):
+        relation.follow(2)
+    with pytest.raises(CannotTargetSelf):
+        relation.follow(1)
+    relation.block(2)
+    with pytest.raises(TargetInBlacklist):
+        relation.follow(2)
+    assert [item.mid for item in relation.blacks().items] == [2]
+    relation.unblock(2)
+    relation.cancel_whisper(2)
+    assert relation.get(2).attribute == 0
+
+
+def test_both_directions_are_signed(service: RunningService, client: SyncClient) -> None:
+    with SyncClient(base_url=service.base_url, credential=credential(service, 2)) as other:
+        other.relation.follow(1)
+        client.relation.follow(2)
+        both = client.relation.mutual(2)
+        assert (both.relation.attribute, both.be_relation.attribute) == (6, 6)
+        assert client.relation.legacy_mutual(2).be_relation.attribute == 6
+        client.relation.remove_follower(2)
+        assert client.relation.mutual(2).be_relation.attribute == 0
+        assert [item.mid for item in other.relation.iter_followings(2)] == []
+
+
+def test_groups(client: SyncClient) -> None:
+    relation = client.relation
+    assert relation.batch_modify([2, 3, 999_999], 1).failed_fids == [999_999]
+    group = relation.create_group("测试").id
+    with pytest.raises(GroupExists):
+        relation.create_group("测试")
+    relation.rename_group(group, "a & b=c+d")
+    relation.set_groups([2, 3], [group, -10])
+    assert relation.groups_of(2) == {"-10": "特别关注", str(group): "a & b=c+d"}
+    assert sorted(relation.specials()) == [2, 3]
+    assert sorted(relation.iter_specials()) == [2, 3]
+    assert {one.mid for one in relation.iter_group_members(group, size=1)} == {2, 3}
+    relation.move_between_groups([3], [group], [0])
+    assert [one.mid for one in relation.group_members(group)] == [2]
+    relation.copy_to_groups([3], [group])
+    assert relation.many([2, 3, 4]).keys() == {"2", "3"}
+    assert [one.count for one in relation.groups() if one.id == group] == [2]
+
+
+def test_walks(service: RunningService, client: SyncClient) -> None:
+    for start in range(0, len(CROWD), 50):
+        assert client.relation.batch_modify(CROWD[start : start + 50], 1).failed_fids == []
+    newest = list(reversed(CROWD))
+    relation = client.relation
+    assert [item.mid for item in relation.iter_followings(1, size=7)] == newest
+    assert [item.mid for item in relation.iter_followings(1, order="asc")] == list(CROWD)
+    # 5 pages of 7 where pages are counted, all by cursor
+    seen = newest[:35] if service.settings.profile.name == "documented" else newest
+    assert [item.mid for item in relation.iter_app_followings(1, size=7)] == seen
+    assert [item.mid for item in relation.iter_search(1, size=7)] == seen
+    assert [int(item.mid) for item in relation.iter_game_followings(1)][:5] == newest[:5]
+    assert [item.mid for item in relation.iter_search(1, "U10")] == list(range(109, 99, -1))
+    assert list(relation.iter_whispers()) == list(relation.iter_friends()) == []
+    assert relation.stat(1).following == len(CROWD)
+    if service.settings.profile.name == "documented":
+        with pytest.raises(PageTooDeep):
+            relation.search(1, page=6)
+
+
+def test_privacy(service: RunningService, client: SyncClient) -> None:
+    service.set_privacy(4, Privacy(hide_followings=True, hide_followers=True, refuse_follows=True))
+    with pytest.raises(FollowersHidden):
+        client.relation.followers(4)
+    with pytest.raises(FollowRefused):
+        client.relation.follow(4)
+    assert client.relation.app_followings(4).items is None
+    assert list(client.relation.iter_same(4)) == []
+
+
+def test_who_is_calling(service: RunningService, client: SyncClient) -> None:
+    assert client.web.nav().mid == 1
+    forged = Credential(client.credential.sessdata, "0" * 32)
+    with pytest.raises(CsrfFailed):
+        client.call("relation.modify", {"fid": 2, "act": 1, "re_src": 11}, credential=forged)
+    with pytest.raises(NotSignedIn):
+        client.call("relation.groups", credential=Credential("no such session"))
+    with SyncClient(base_url=service.base_url, credential=NOBODY) as nobody:
+        assert not nobody.web.nav().is_login
+        assert nobody.relation.stat(1).mid == 1
+    token = Credential(access_key=service.access_key(3))
+    with SyncClient(base_url=service.base_url, credential=token) as app:
+        app.relation.follow(2)
+        assert app.relation.mutual(2).relation.attribute == 2
+        app.relation.unfollow(2)
+
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "vmid": {"vmid": 1},
+    "mid": {"mid": 2},
+    "fid": {"fid": 2},
+    "fids": {"fids": [2]},
+    "tagid": {"tagid": 0},
+}
+
+
+@pytest.mark.parametrize(
+    "endpoint", [one for one in ENDPOINTS if not one.writes], ids=lambda one: one.name
+)
+def test_every_read_is_understood(client: SyncClient, endpoint: Any) -> None:
+    names = {field for field in endpoint.params.__struct_fields__ if field in ARGUMENTS}
+    params = {name: value for key in names for name, value in ARGUMENTS[key].items()}
+    assert client.call(endpoint, params) is not None
+
+
+def test_the_async_client_does_the_same(service: RunningService, kind: Kind) -> None:
+    async def use() -> list[int]:
+        account = credential(service, 3)
+        async with Client(base_url=service.base_url, credential=account) as client:
+            await asyncio.gather(*(client.relation.follow(mid) for mid in CROWD[:32]))
+            mids = [item.mid async for item in client.relation.iter_followings(3, size=10)]
+            await asyncio.gather(*(client.relation.unfollow(mid) for mid in CROWD[:32]))
+            return mids
+
+    assert sorted(asyncio.run(use())) == list(CROWD[:32])

@@ -1,0 +1,161 @@
+"""The public surface: what is exported, typed and generated, and what an import costs."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import pytest
+
+import guanxi
+from guanxi import Client, SyncClient
+from guanxi.contract import endpoints, errors
+from guanxi.contract.endpoint import Endpoint
+from guanxi.sdk.aio.account import AccountArea
+from guanxi.sdk.aio.relation import RelationArea
+from guanxi.sdk.aio.web import WebArea
+from guanxi.sdk.sync.account import AccountArea as SyncAccountArea
+from guanxi.sdk.sync.relation import RelationArea as SyncRelationArea
+from guanxi.sdk.sync.web import WebArea as SyncWebArea
+from tools import generate
+
+ROOT = Path(__file__).parents[2]
+AREAS: dict[str, tuple[type, type]] = {
+    "relation": (RelationArea, SyncRelationArea),
+    "web": (WebArea, SyncWebArea),
+    "account": (AccountArea, SyncAccountArea),
+}
+TWINS = [(Client, SyncClient), *AREAS.values()]
+
+
+def test_what_is_exported_is_sorted_and_whole() -> None:
+    assert guanxi.__all__ == sorted(guanxi.__all__)
+    assert dir(guanxi) == guanxi.__all__
+    raised = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.ApiException)
+    }
+    assert raised <= set(guanxi.__all__)
+    for name in guanxi.__all__:
+        assert getattr(guanxi, name) is not None
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = guanxi.nothing  # type: ignore[attr-defined]  # which is what is tested
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert guanxi.__version__ == project["version"]
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.split())
+
+
+def test_an_import_loads_little() -> None:
+    bare = loaded_by("import guanxi")
+    assert not bare & {"asyncio", "msgspec", "pyreqwest", "guanxi.sdk", "guanxi.contract"}
+    assert "pyreqwest" not in loaded_by("from guanxi import Client, SyncClient, user")
+    assert "guanxi.service" not in loaded_by("from guanxi import Client, user")
+
+
+@pytest.mark.parametrize("endpoint", endpoints.ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_each_endpoint_has_its_method_which_returns_its_data(endpoint: Endpoint) -> None:
+    area, verb = endpoint.name.split(".")
+    for kind in AREAS[area]:
+        returned = get_type_hints(getattr(kind, verb))["return"]
+        assert returned == (type(None) if endpoint.data is None else endpoint.data)
+
+
+@pytest.mark.parametrize(
+    "endpoint", [one for one in endpoints.ENDPOINTS if one.paging], ids=lambda one: one.name
+)
+def test_each_list_has_its_iterator_which_hands_out_its_items(endpoint: Endpoint) -> None:
+    area, verb = endpoint.name.split(".")
+    page = endpoint.data
+    items = page if get_origin(page) is list else get_type_hints(page)["items"]
+    items = next((one for one in get_args(items) if get_origin(one) is list), items)
+    for kind, walked in zip(AREAS[area], (AsyncIterator, Iterator), strict=True):
+        returned = get_type_hints(getattr(kind, f"iter_{verb}"))["return"]
+        assert get_origin(returned) is walked
+        assert get_args(returned) == get_args(items)
+
+
+def methods(kind: type) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize(("one", "other"), TWINS)
+def test_the_twins_have_the_same_methods(one: type, other: type) -> None:
+    assert methods(one).keys() == methods(other).keys()
+    for name, method in methods(one).items():
+        twin = methods(other)[name]
+        assert list(inspect.signature(method).parameters.values()) == list(
+            inspect.signature(twin).parameters.values()
+        )
+        assert inspect.getdoc(method) == inspect.getdoc(twin)
+        assert not inspect.iscoroutinefunction(twin)
+
+
+def test_the_twins_take_the_same_settings() -> None:
+    ours, theirs = (list(inspect.signature(kind).parameters) for kind in (Client, SyncClient))
+    assert ours == theirs
+    assert ours == [
+        "credential",
+        "base_url",
+        "proxy",
+        "pace",
+        "transport",
+        "clock",
+        "own_hosts",
+        "timeout",
+    ]
+    assert all(
+        parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        for parameter in inspect.signature(Client).parameters.values()
+    )
+
+
+@pytest.mark.parametrize(("one", "other"), TWINS)
+def test_every_public_method_says_what_it_does(one: type, other: type) -> None:
+    assert one.__doc__
+    for name, method in methods(one).items():
+        assert inspect.getdoc(method), name
+
+
+@pytest.mark.parametrize(("name", "make"), generate.OUTPUTS.items(), ids=generate.OUTPUTS)
+def test_generated_files_are_fresh(name: str, make: Any) -> None:
+    assert (ROOT / name).read_text("utf-8") == make(), "stale: run `make generate`"
+
+
+def test_every_module_of_the_async_client_has_its_twin() -> None:
+    written = {path.name for path in (ROOT / "src/guanxi/sdk/aio").glob("*.py")}
+    made = {path.name for path in (ROOT / "src/guanxi/sdk/sync").glob("*.py")}
+    assert written == made
+    assert written <= {Path(name).name for name in generate.OUTPUTS}
+
+
+def test_generating_writes_only_what_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fresh").write_text("same")
+    (tmp_path / "stale").write_text("old")
+    outputs = {"fresh": lambda: "same", "stale": lambda: "new", "missing": lambda: "made"}
+    monkeypatch.setattr(generate, "ROOT", tmp_path)
+    monkeypatch.setattr(generate, "OUTPUTS", outputs)
+    generate.main()
+    assert capsys.readouterr().out.split() == ["wrote", "stale", "wrote", "missing"]
+    assert [(tmp_path / name).read_text() for name in outputs] == ["same", "new", "made"]

@@ -1,0 +1,335 @@
+"""The documented names: what each sends, returns and asks of a credential."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+import pytest
+
+from guanxi import AlreadyFollowing, user
+from guanxi.contract import endpoints as e
+from guanxi.contract import errors
+from guanxi.contract.endpoint import Endpoint
+from guanxi.user import OrderType, RelationType, User, sync
+from tests.sdk.recorder import (
+    NOBODY,
+    SIGNED_IN,
+    Answer,
+    Received,
+    Recorder,
+    envelope,
+    recording,
+)
+
+CSRF = ("csrf", "jct-secret")
+Call = Callable[[user.Credential], Coroutine[Any, Any, Any]]
+
+
+class Case(msgspec.Struct):
+    """A call of the module, the endpoint behind it, and what it sends."""
+
+    name: str
+    call: Call
+    endpoint: Endpoint
+    pairs: list[tuple[str, str]]
+
+
+def followings(**more: str) -> list[tuple[str, str]]:
+    plain = {"vmid": "7", "ps": "100", "pn": "1", "order_type": "", "order": "desc"}
+    return list((plain | more).items())
+
+
+CASES = [
+    Case("get_followings", lambda c: User(7, c).get_followings(), e.FOLLOWINGS, followings()),
+    Case(
+        "get_followings",
+        lambda c: User(7, c).get_followings(2, 30, True, OrderType.asc),
+        e.FOLLOWINGS,
+        followings(ps="30", pn="2", order_type="attention", order="asc"),
+    ),
+    Case(
+        "get_followers",
+        lambda c: User(7, c).get_followers(),
+        e.FOLLOWERS,
+        [("vmid", "7"), ("ps", "100"), ("pn", "1"), ("order", "desc")],
+    ),
+    Case(
+        "get_followers",
+        lambda c: User(7, c).get_followers(3, 20, False),
+        e.FOLLOWERS,
+        [("vmid", "7"), ("ps", "20"), ("pn", "3"), ("order", "asc")],
+    ),
+    Case(
+        "get_self_same_followers",
+        lambda c: User(7, c).get_self_same_followers(),
+        e.SAME,
+        [("vmid", "7"), ("pn", "1"), ("ps", "50")],
+    ),
+    Case("get_relation_info", lambda c: User(7, c).get_relation_info(), e.STAT, [("vmid", "7")]),
+    Case(
+        "modify_relation",
+        lambda c: User(7, c).modify_relation(RelationType.BLOCK),
+        e.MODIFY,
+        [("fid", "7"), ("act", "5"), ("re_src", "11"), CSRF],
+    ),
+    Case(
+        "modify_relation",
+        lambda c: User(7, c).modify_relation(RelationType.SUBSCRIBE_SECRETLY),
+        e.MODIFY,
+        [("fid", "7"), ("act", "3"), ("re_src", "11"), CSRF],
+    ),
+    Case(
+        "create_subscribe_group",
+        lambda c: user.create_subscribe_group("测试", c),
+        e.CREATE_GROUP,
+        [("tag", "测试"), CSRF],
+    ),
+    Case(
+        "delete_subscribe_group",
+        lambda c: user.delete_subscribe_group(9, c),
+        e.DELETE_GROUP,
+        [("tagid", "9"), CSRF],
+    ),
+    Case(
+        "rename_subscribe_group",
+        lambda c: user.rename_subscribe_group(9, "x", c),
+        e.RENAME_GROUP,
+        [("tagid", "9"), ("name", "x"), CSRF],
+    ),
+    Case(
+        "set_subscribe_group",
+        lambda c: user.set_subscribe_group([3, 4], [-10, 9], c),
+        e.SET_MEMBERS,
+        [("fids", "3,4"), ("tagids", "-10,9"), CSRF],
+    ),
+    Case(
+        "get_self_special_followings",
+        user.get_self_special_followings,
+        e.SPECIALS,
+        [("pn", "1"), ("ps", "50")],
+    ),
+    Case(
+        "get_self_whisper_followings",
+        lambda c: user.get_self_whisper_followings(c, 2, 10),
+        e.WHISPERS,
+        [("pn", "2"), ("ps", "10")],
+    ),
+    Case("get_self_friends", user.get_self_friends, e.FRIENDS, []),
+    Case(
+        "get_self_black_list",
+        user.get_self_black_list,
+        e.BLACKS,
+        [("pn", "1"), ("ps", "50")],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_sends_what_the_documents_say(server: Recorder, case: Case) -> None:
+    assert sync(case.call(SIGNED_IN)) is None  # the server sends no data
+    request = server.one()
+    assert (request.method, request.path) == (case.endpoint.method, case.endpoint.path)
+    assert (request.form if case.endpoint.method == "POST" else request.query) == case.pairs
+    assert request.cookies == {"SESSDATA": "sess-secret", "bili_jct": "jct-secret"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_returns_the_data_as_it_came(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {"list": [{"mid": 1, "new": [None]}], "other": 1.5}
+    with recording(lambda request: Answer(envelope(data))) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        assert sync(case.call(SIGNED_IN)) == data
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_raises_the_code_by_name(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    with recording(lambda request: Answer(envelope(None, 22014, "x"))) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        with pytest.raises(AlreadyFollowing):
+            sync(case.call(SIGNED_IN))
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.endpoint is not e.STAT], ids=lambda case: case.name
+)
+def test_sessdata_and_then_bili_jct_are_asked_for_first(server: Recorder, case: Case) -> None:
+    with pytest.raises(errors.CredentialNoSessdataException):
+        sync(case.call(NOBODY))
+    if case.endpoint.writes:
+        with pytest.raises(errors.CredentialNoBiliJctException):
+            sync(case.call(user.Credential("sess")))
+    assert server.received == []
+
+
+def test_counts_need_no_sign_in(server: Recorder) -> None:
+    sync(User(7, NOBODY).get_relation_info())
+    assert server.one().cookies == {}
+
+
+def test_every_name_has_a_case() -> None:
+    tried = {case.name for case in CASES} | {"get_all_followings", "get_relation"}
+    coroutines = {
+        name
+        for holder in (user, User)
+        for name, value in inspect.getmembers(holder, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    }
+    assert coroutines == tried
+
+
+def test_signatures_are_the_documented_ones() -> None:
+    def shown(function: Any) -> str:
+        parameters = inspect.signature(function).parameters.values()
+        return ", ".join(
+            one.name if one.default is one.empty else f"{one.name}={one.default}"
+            for one in parameters
+        )
+
+    assert {name: shown(value) for name, value in DOCUMENTED.items()} == {
+        "User": "uid, credential=None",
+        "get_uid": "self",
+        "get_followings": "self, pn=1, ps=100, attention=False, order=OrderType.desc",
+        "get_all_followings": "self",
+        "get_followers": "self, pn=1, ps=100, desc=True",
+        "get_self_same_followers": "self, pn=1, ps=50",
+        "get_relation": "self, uid=None",
+        "get_relation_info": "self",
+        "modify_relation": "self, relation",
+        "create_subscribe_group": "name, credential",
+        "delete_subscribe_group": "group_id, credential",
+        "rename_subscribe_group": "group_id, new_name, credential",
+        "set_subscribe_group": "uids, group_ids, credential",
+        "get_self_special_followings": "credential, pn=1, ps=50",
+        "get_self_whisper_followings": "credential, pn=1, ps=50",
+        "get_self_friends": "credential",
+        "get_self_black_list": "credential, pn=1, ps=50",
+        "sync": "coroutine",
+    }
+
+
+METHODS = [
+    "get_uid",
+    "get_followings",
+    "get_all_followings",
+    "get_followers",
+    "get_self_same_followers",
+    "get_relation",
+    "get_relation_info",
+    "modify_relation",
+]
+DOCUMENTED: dict[str, Any] = {
+    "User": User,
+    **{name: getattr(User, name) for name in METHODS},
+    **{name: getattr(user, name) for name in user.__all__ if name.endswith("_group")},
+    **{name: getattr(user, name) for name in user.__all__ if name.startswith("get_self_")},
+    "sync": sync,
+}
+
+
+def test_the_enums_are_the_documented_ones() -> None:
+    assert {one.name: one.value for one in RelationType} == {
+        "SUBSCRIBE": 1,
+        "UNSUBSCRIBE": 2,
+        "SUBSCRIBE_SECRETLY": 3,
+        "BLOCK": 5,
+        "UNBLOCK": 6,
+        "REMOVE_FANS": 7,
+    }
+    assert {one.name: one.value for one in OrderType} == {"desc": "desc", "asc": "asc"}
+
+
+def test_an_act_that_is_none_is_refused(server: Recorder) -> None:
+    wrong: Any = 4
+    with pytest.raises(ValueError, match="RelationType"):
+        sync(User(7, SIGNED_IN).modify_relation(wrong))
+    assert server.received == []
+
+
+def test_a_user_is_its_uid_and_its_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUANXI_SESSDATA", "from-env")
+    one = User(7)
+    assert one.get_uid() == 7
+    assert one.credential == user.Credential("from-env")
+    one.credential = NOBODY
+    assert one.credential == NOBODY
+    assert User(7, SIGNED_IN).credential == SIGNED_IN
+    assert repr(User(7, SIGNED_IN)) == "User(7)"
+
+
+def test_exports_are_sorted_and_whole() -> None:
+    assert user.__all__ == sorted(user.__all__)
+    public = {name for name in vars(user) if not name.startswith("_")}
+    assert set(user.__all__) == public
+
+
+# Relations, signed
+
+
+def relation(request: Received) -> Answer:
+    if request.path.endswith("/nav"):
+        images = {"img_url": "https://a/" + "a" * 32, "sub_url": "https://a/" + "b" * 32}
+        return Answer(envelope({"wbi_img": images}, -101, "账号未登录"))
+    return Answer(envelope({"asked": dict(request.query)["mid"]}))
+
+
+def test_get_relation_with_and_without_a_uid(monkeypatch: pytest.MonkeyPatch) -> None:
+    with recording(relation) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        told: list[object] = [
+            sync(User(7, SIGNED_IN).get_relation()),
+            sync(User(7, SIGNED_IN).get_relation(8)),
+        ]
+        assert told == [{"asked": "7"}, {"asked": "8"}]
+        with pytest.raises(errors.CredentialNoSessdataException):
+            sync(User(7, NOBODY).get_relation())
+    assert len(server.received) == 4
+
+
+# All followings
+
+
+def pages(count: int) -> Callable[[Received], Answer]:
+    def handle(request: Received) -> Answer:
+        asked = dict(request.query)
+        start = (int(asked["pn"]) - 1) * int(asked["ps"])
+        mids = range(count, 0, -1)[start : start + int(asked["ps"])]
+        return Answer(envelope({"list": [{"mid": mid} for mid in mids], "total": count}))
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    ("account", "endpoint"),
+    [
+        (SIGNED_IN, e.FOLLOWINGS),
+        (user.Credential(access_key="app"), e.FOLLOWINGS),
+        (NOBODY, e.APP_FOLLOWINGS),
+        (user.Credential(bili_jct="jct"), e.APP_FOLLOWINGS),
+    ],
+)
+def test_all_followings_are_walked(
+    account: user.Credential, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recording(pages(250)) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        assert sync(User(7, account).get_all_followings()) == list(range(250, 0, -1))
+    assert {request.path for request in server.received} == {endpoint.path}
+    assert {dict(request.query)["ps"] for request in server.received} == {"100"}
+
+
+@pytest.mark.parametrize(
+    ("account", "answer"),
+    [
+        (SIGNED_IN, envelope(None, 22115, "用户已设置隐私，无法查看")),
+        (NOBODY, envelope({"list": None, "total": 0})),
+    ],
+)
+def test_a_hidden_list_is_empty(
+    account: user.Credential, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recording(lambda request: Answer(answer)) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        assert sync(User(7, account).get_all_followings()) == []

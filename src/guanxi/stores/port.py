@@ -217,6 +217,18 @@ class Accounts(Protocol):
     async def close_sessions(self, mid: int) -> int:
         """How many there were."""
 
+    async def mids(self, names: Sequence[str]) -> dict[str, int]:
+        """The account of each exact name, of those that somebody has; of several, the lowest.
+
+        Deregistered accounts have no name of their own, and are not found.
+        """
+
+    async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
+        """Let whoever has the code of this digest sign in as an account, until then (seconds)."""
+
+    async def take_grant(self, digest: bytes) -> int | None:
+        """Whom a code signs in, once; None where nobody agreed yet, or it is over or taken."""
+
     @property
     def secret(self) -> bytes:
         """The store's secret, from which shared keys derive."""
@@ -248,7 +260,8 @@ class Documents(NamedTuple, Generic[T]):
 class Content(Protocol):
     """Documents of the kinds that ``world`` declares; a new kind needs nothing here.
 
-    Keys, filters and ids are those that the kind names; another name is the caller's mistake.
+    Keys, filters and ids are those that the kind names; another name is the caller's mistake
+    (``KeyError``). An owner needs no account.
     """
 
     async def put(self, entries: Sequence[Entry]) -> None:
@@ -266,7 +279,7 @@ class Content(Protocol):
         Those that are not there are left out.
         """
 
-    async def page(self, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
+    async def documents(self, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
         """A run of an owner's documents."""
 
     async def count(
@@ -328,5 +341,5 @@ class Upkeep(Protocol):
     async def close(self) -> None: ...
 
 
-class Store(Relations, Accounts, Upkeep, Protocol):
+class Store(Relations, Accounts, Content, Upkeep, Protocol):
     """A store whole."""

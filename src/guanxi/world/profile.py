@@ -56,6 +56,8 @@ class Profile(Struct, frozen=True, kw_only=True):
 
 
 class Notice(Struct, frozen=True):
+    """What stands at the head of a space."""
+
     text: str
 
 

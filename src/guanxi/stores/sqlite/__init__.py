@@ -29,18 +29,21 @@ from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT, Modify, Side, place_at
 from guanxi.stores.port import (
     Counted,
+    Documents,
     EdgeRow,
     Fault,
     GroupRow,
+    Query,
     Slice,
     StoreUnavailable,
     Tally,
 )
-from guanxi.stores.sqlite import bulk, cards, check, export, reads
+from guanxi.stores.sqlite import bulk, cards, check, content, export, reads
 from guanxi.stores.sqlite.grouping import regroup
 from guanxi.stores.sqlite.pairs import add_visits, modify
 from guanxi.stores.sqlite.schema import connect, failures, prepare, snapshot
 from guanxi.stores.sqlite.writer import Writer
+from guanxi.world.kind import ONLY, Entry, Kind, Value
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -192,9 +195,61 @@ class SQLiteStore:
     async def close_sessions(self, mid: int) -> int:
         return await self._writer.run(lambda db: cards.close_sessions(db, mid))
 
+    async def mids(self, names: Sequence[str]) -> dict[str, int]:
+        return await self._read(cards.mids, names)
+
+    async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
+        now = self._seconds()
+        await self._writer.run(lambda db: cards.put_grant(db, digest, mid, expires, now))
+
+    async def take_grant(self, digest: bytes) -> int | None:
+        # Who waits for a grant asks again and again: that must not wait for the writer.
+        if not await self._read(cards.granted, digest):
+            return None
+        now = self._seconds()
+        return await self._writer.run(lambda db: cards.take_grant(db, digest, now))
+
     @property
     def secret(self) -> bytes:
         return self._secret
+
+    # --- content ---
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        await self._writer.run(lambda db: content.put(db, entries))
+
+    async def get(self, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
+        return await self._read(content.get, kind, owner, id)
+
+    async def find(self, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
+        return await self._read(content.find, kind, ids)
+
+    async def documents(self, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
+        passes_over = query.where or query.text or query.offset + query.limit > SHORT
+        read = self._read_long if passes_over else self._read
+        return await read(content.documents, kind, owner, query)
+
+    async def count(
+        self, kind: Kind[T], owner: int, where: Mapping[str, Value] = {}, text: str = ""
+    ) -> int:
+        return await self._read_long(content.count, kind, owner, where, text)
+
+    async def counts(
+        self, kind: Kind[T], owner: int, name: str, text: str = ""
+    ) -> dict[Value, int]:
+        return await self._read_long(content.counts, kind, owner, name, text)
+
+    async def total(self, kind: Kind[T], owner: int, key: str) -> int:
+        return await self._read_long(content.total, kind, owner, key)
+
+    async def delete(
+        self,
+        kind: Kind[T],
+        owner: int,
+        ids: Sequence[int] | None = None,
+        where: Mapping[str, Value] = {},
+    ) -> int:
+        return await self._writer.run(lambda db: content.delete(db, kind, owner, ids, where))
 
     # --- upkeep ---
 
@@ -226,6 +281,9 @@ class SQLiteStore:
 
     def check(self) -> AsyncIterator[Fault]:
         return self._stream(check.check)
+
+    def _seconds(self) -> int:
+        return self._clock() // 10**9
 
     async def _stream(self, read: Callable[[apsw.Connection], Iterator[T]]) -> AsyncIterator[T]:
         """What a read of the whole store finds, as of one moment, on a thread of its own."""

@@ -1,4 +1,4 @@
-"""Accounts, their cards, and sessions: functions of a connection."""
+"""Accounts, their cards, sessions and grants of one: functions of a connection."""
 
 from __future__ import annotations
 
@@ -110,6 +110,19 @@ def tails(db: apsw.Connection, mids: Sequence[int]) -> dict[int, bytes]:
     )
 
 
+_MIDS = f"""
+SELECT value, (
+    SELECT min(mid) FROM account WHERE name = value AND state <> {State.DEREGISTERED:d}
+) FROM carray(?)
+"""
+
+
+def mids(db: apsw.Connection, names: Sequence[str]) -> dict[str, int]:
+    """The lowest mid of each name, of those that somebody has."""
+    found = db.execute(_MIDS, (apsw.carray(tuple(names)),)) if names else ()
+    return {name: mid for name, mid in found if mid is not None}
+
+
 _DERIVED = f"""
 SELECT mid, state, folded, version, tail, {_CARD_COLUMNS} FROM account LEFT JOIN tail USING (mid)
 """
@@ -152,6 +165,7 @@ def set_state(db: apsw.Connection, mid: int, state: State) -> None:
     put(db, [(msgspec.structs.replace(known, state=state), cards(db, [mid])[mid])])
     if state is State.DEREGISTERED:
         close_sessions(db, mid)
+        db.execute("DELETE FROM sign_in_grant WHERE mid = ?", (mid,))
 
 
 def _known(db: apsw.Connection, mid: int) -> Account:
@@ -189,3 +203,25 @@ def close_sessions(db: apsw.Connection, mid: int) -> int:
     """How many there were."""
     db.execute("DELETE FROM session WHERE mid = ?", (mid,))
     return db.changes()
+
+
+def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
+    """Keep a grant; those that nobody took in time go."""
+    db.execute("DELETE FROM sign_in_grant WHERE expires <= ?", (now,))
+    db.execute(
+        "INSERT OR REPLACE INTO sign_in_grant (digest, mid, expires) VALUES (?, ?, ?)",
+        (digest, mid, expires),
+    )
+
+
+def granted(db: apsw.Connection, digest: bytes) -> bool:
+    """Whether there is a grant, in time or not."""
+    statement = "SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE digest = ?)"
+    return bool(db.execute(statement, (digest,)).get)
+
+
+def take_grant(db: apsw.Connection, digest: bytes, now: int) -> int | None:
+    """The account of a grant that is in time, once."""
+    statement = "DELETE FROM sign_in_grant WHERE digest = ? AND expires > ? RETURNING mid"
+    mid: int | None = db.execute(statement, (digest, now)).get
+    return mid

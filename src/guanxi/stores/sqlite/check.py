@@ -9,6 +9,7 @@ import apsw
 from guanxi.accounts.account import DEREGISTERED_CARD, State
 from guanxi.graph.pair import DEFAULT, SPECIAL
 from guanxi.stores.port import Fault
+from guanxi.stores.sqlite import check_content
 from guanxi.stores.sqlite.cards import TAIL_VERSION, derived, encoded_tail
 from guanxi.stores.sqlite.schema import (
     CONTRACTS,
@@ -125,7 +126,7 @@ _ERASED = "a deregistered account's card is erased"
 _FOLDED = "a name without case is that of the card"
 _TAIL = "a tail is that of the card"
 
-#: All that is checked, by name.
+#: All that is checked of relations and accounts, by name.
 INVARIANTS = (_WHOLE, *_BROKEN, _ERASED, _FOLDED, _TAIL)
 
 
@@ -138,6 +139,7 @@ def check(db: apsw.Connection) -> Iterator[Fault]:
         for owner, item in db.execute(statement):
             yield Fault(invariant, f"{owner}, {item}")
     yield from _cards(db)
+    yield from check_content.check(db)
 
 
 def _cards(db: apsw.Connection) -> Iterator[Fault]:

@@ -13,10 +13,7 @@ from guanxi.accounts.secrets import new_secret
 from guanxi.stores.port import StoreError, StoreUnavailable
 
 APPLICATION_ID = int.from_bytes(b"GuXi", "big")
-VERSION = 1
-
-#: What brings a store of one version to the next, as SQL, by the version that it starts from.
-MIGRATIONS: Mapping[int, str] = {}
+VERSION = 2
 
 #: Bits of ``following.flags`` and ``follower.flags``. A bit of a row speaks of its owner and item:
 #: each follows the other; the owner has the item in the special group; in groups of their own;
@@ -29,7 +26,7 @@ CONTRACTS = OWNER_CONTRACT | ITEM_CONTRACT
 # Lists are clustered by owner and place, so that a page is a run of neighbouring rows whatever the
 # length of the list. An index by target holds the place too (SQLite appends the rest of the primary
 # key), so it answers "since when" alone. `member` repeats the place to page a group the same way.
-SCHEMA = """
+_RELATIONS = """
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL
@@ -148,6 +145,44 @@ CREATE TABLE visit (
     PRIMARY KEY (owner, target)
 ) STRICT, WITHOUT ROWID;
 """
+
+# Accounts found by name (those that were deregistered share one, and are not), who may sign in by a
+# code, and documents. Owners stand first in every key, as in the lists.
+_CONTENT = """
+CREATE INDEX account_by_name ON account (name) WHERE state <> 2;
+
+CREATE TABLE sign_in_grant (
+    digest BLOB PRIMARY KEY,
+    mid INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE content (
+    owner INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    filters TEXT NOT NULL, -- an object of JSON
+    text TEXT NOT NULL, -- without case, as search compares it
+    body BLOB NOT NULL,
+    PRIMARY KEY (owner, kind, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX content_by_id ON content (kind, id);
+
+CREATE TABLE content_key (
+    owner INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    PRIMARY KEY (owner, kind, name, value, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX content_key_by_id ON content_key (owner, kind, id);
+"""
+
+SCHEMA = _RELATIONS + _CONTENT
+
+#: What brings a store of one version to the next, as SQL, by the version that it starts from.
+MIGRATIONS: Mapping[int, str] = {1: _CONTENT}
 
 _CACHE_KIB = 64 * 1024
 _MAPPED_BYTES = 16 * 2**30

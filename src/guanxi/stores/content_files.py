@@ -1,0 +1,42 @@
+"""Files of content: JSON Lines, each line a document with its owner and kind (docs/content.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from guanxi.stores.port import BadLine, Store, StoreError
+from guanxi.world.kind import Entry
+from guanxi.world.kinds import entry_of
+
+
+def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
+    """The documents of a file, each with the number of its line.
+
+    ``BadLine`` for the first line that is none; ``StoreError`` for a file that cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.isspace():
+                    continue
+                try:
+                    yield number, entry_of(line)
+                except ValueError as error:
+                    raise BadLine(number, str(error)) from None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+
+
+async def import_content(store: Store, path: Path) -> int:
+    """Put the documents of a file, all or none; how many there are.
+
+    ``BadLine`` names the first line that cannot be taken, or whose owner the store does not have.
+    """
+    lines = list(read_content(path))
+    known = await store.cards(list({entry.owner for _, entry in lines}))
+    for number, entry in lines:
+        if entry.owner not in known:
+            raise BadLine(number, f"there is no account {entry.owner}")
+    await store.put([entry for _, entry in lines])
+    return len(lines)

@@ -1,0 +1,73 @@
+"""What tests of documents make and read again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from guanxi.contract import structs as s
+from guanxi.stores.port import Fault, Query, Store
+from guanxi.stores.sqlite import SQLiteStore
+from guanxi.world.kind import Kind
+from guanxi.world.mine import FINISHED, Later
+
+T = TypeVar("T")
+
+#: The highest number a store takes.
+MOST = 2**63 - 1
+START = 1_700_000_000
+
+
+class Clock:
+    """A clock that a test moves, in nanoseconds."""
+
+    seconds = START
+
+    def __call__(self) -> int:
+        return self.seconds * 10**9
+
+
+@asynccontextmanager
+async def opened(path: Path, clock: Clock | None = None) -> AsyncIterator[Store]:
+    store = await SQLiteStore.open(path, create=True, clock=clock or Clock())
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def on_a_store(test: Callable[[Store], Awaitable[None]]) -> Callable[[Path], None]:
+    """The test, given an empty store; afterwards its own check finds nothing."""
+
+    async def run(path: Path) -> None:
+        async with opened(path) as store:
+            await test(store)
+            assert await faults(store) == []
+
+    def whole(tmp_path: Path) -> None:
+        asyncio.run(run(tmp_path / "s.db"))
+
+    return whole
+
+
+async def faults(store: Store) -> list[Fault]:
+    return [fault async for fault in store.check()]
+
+
+def video(aid: int, *, at: int = 0, view: int = 0, tid: int = 0, title: str = "") -> s.Video:
+    return s.Video(aid=aid, pubdate=at, tid=tid, title=title, stat=s.VideoStat(view=view))
+
+
+def later(aid: int, added: int = 0, *, finished: bool = False) -> Later:
+    return Later(aid=aid, added=added, progress=FINISHED if finished else 0)
+
+
+async def put(store: Store, kind: Kind[T], owner: int, *documents: T) -> None:
+    await store.put([kind.entry(owner, document) for document in documents])
+
+
+async def ids(store: Store, kind: Kind[T], owner: int, query: Query) -> list[int]:
+    return [kind.id(document) for document in (await store.documents(kind, owner, query)).items]

@@ -1,0 +1,474 @@
+"""Documents of every kind: what each verb does, on real files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+from msgspec.structs import replace
+
+from guanxi.contract import structs as s
+from guanxi.contract.enums import BangumiType
+from guanxi.stores.port import Query, Store
+from guanxi.stores.sqlite import SQLiteStore
+from guanxi.world.kind import ONLY, Entry, Kind, Value
+from guanxi.world.kinds import BY_NAME
+from guanxi.world.mine import LATER
+from guanxi.world.profile import NOTICE, Notice
+from guanxi.world.videos import VIDEO
+from guanxi.world.works import ALBUM, BANGUMI, Album, BangumiFollow
+from tests.counts import count
+from tests.stores.documents import (
+    MOST,
+    faults,
+    ids,
+    later,
+    on_a_store,
+    put,
+    video,
+)
+
+T = TypeVar("T")
+
+
+async def by_pages(store: Store, kind: Kind[T], owner: int, query: Query) -> list[T]:
+    """A list read page by page; every page but the last is full."""
+    met: list[T] = []
+    while True:
+        items, more = await store.documents(kind, owner, replace(query, offset=len(met)))
+        assert items or not met  # what was said to follow is there, and is new
+        assert all(each not in met for each in items)
+        met += items
+        if not more:
+            return met
+        assert len(items) == query.limit
+
+
+async def by_cursor(
+    store: Store,
+    kind: Kind[T],
+    owner: int,
+    query: Query,
+    between: Callable[[T], Awaitable[object]] | None = None,
+) -> list[T]:
+    """A list walked by the place of the last document, with something done to it in between."""
+    met: list[T] = []
+    while True:
+        items, more = await store.documents(kind, owner, query)
+        assert items or not met
+        assert all(each not in met for each in items)
+        met += items
+        if not more:
+            return met
+        assert len(items) == query.limit
+        last = items[-1]
+        query = replace(query, after=(kind.keys[query.order](last), kind.id(last)))
+        if between is not None:
+            await between(last)
+
+
+# --- each verb against a dict ---
+
+#: Few of everything, so that they meet; letters of which several are one without case.
+OWNERS = (1, MOST)
+_OWNERS, _IDS = st.sampled_from(OWNERS), st.sampled_from([1, 2, 3, 4, 5, 6, 7, MOST])
+_NUMBERS = st.sampled_from([0, 1, 1, 2, MOST])
+_TEXTS = st.text("aAßſsSİi̇%_\\'\"K中", max_size=4)
+_SEARCHED = st.just("") | st.text("aßS%", max_size=1) | _TEXTS
+
+
+def _documents() -> dict[str, st.SearchStrategy[Any]]:
+    """Any document, by the name of its kind."""
+    return {
+        VIDEO.name: st.builds(
+            video, _IDS, at=_NUMBERS, view=_NUMBERS, tid=st.sampled_from([0, 1, 3]), title=_TEXTS
+        ),
+        BANGUMI.name: st.builds(
+            BangumiFollow,
+            st.builds(s.Bangumi, id=_IDS, follow_status=st.sampled_from([1, 2, 3])),
+            _NUMBERS,
+            st.sampled_from(BangumiType),
+        ),
+        ALBUM.name: st.builds(
+            Album,
+            st.builds(s.Album, id=_IDS, ctime=_NUMBERS),
+            st.sampled_from(["draw", "photo", "daily"]),
+        ),
+        LATER.name: st.builds(later, _IDS, _NUMBERS, finished=st.booleans()),
+        NOTICE.name: st.builds(Notice, _TEXTS),
+    }
+
+
+_KINDS = st.sampled_from([BY_NAME[name] for name in _documents()])
+_KEYED = _KINDS.filter(lambda kind: bool(kind.keys))
+_FILTERED = _KINDS.filter(lambda kind: bool(kind.filters))
+_SEVERAL = _KINDS.flatmap(
+    lambda kind: st.tuples(
+        st.just(kind),
+        st.lists(st.tuples(_OWNERS, _documents()[kind.name]), max_size=20),
+    )
+)
+_WHERE: dict[str, st.SearchStrategy[Value]] = {
+    "tid": st.sampled_from([0, 1, 2]),
+    "type": st.sampled_from([1, 2]),
+    "status": st.sampled_from([0, 1, 2, 3]),
+    "biz": st.sampled_from(["draw", "daily", "1", ""]),
+    "finished": st.sampled_from([0, 1]),
+}
+
+
+def _where(kind: Kind[Any]) -> st.SearchStrategy[dict[str, Value]]:
+    return st.just({}) | st.fixed_dictionaries(
+        {}, optional={name: _WHERE[name] for name in kind.filters}
+    )
+
+
+def _query(kind: Kind[Any]) -> st.SearchStrategy[Query]:
+    return st.builds(
+        Query,
+        order=st.sampled_from(sorted(kind.keys)),
+        ascending=st.booleans(),
+        where=_where(kind),
+        text=_SEARCHED,
+        offset=st.sampled_from([0, 0, 1, 3]),
+        limit=st.sampled_from([0, 1, 2, 3, 10_000]),
+        after=st.none() | st.tuples(_NUMBERS, _IDS),
+    )
+
+
+class ContentMachine(RuleBasedStateMachine):
+    """Random writes to a store and to a dict of documents, and every read of both compared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = TemporaryDirectory()
+        self._runner = asyncio.Runner()
+        self._store = self._open()
+        self._kept: dict[tuple[str, int, int], Any] = {}
+
+    def _open(self) -> Store:
+        return self._runner.run(SQLiteStore.open(Path(self._folder.name) / "s.db", create=True))
+
+    def teardown(self) -> None:
+        assert self._runner.run(faults(self._store)) == []
+        self._runner.run(self._store.close())
+        self._runner.close()
+        self._folder.cleanup()
+
+    def _meet(
+        self, kind: Kind[Any], owner: int, where: Mapping[str, Value], text: str = ""
+    ) -> list[Any]:
+        """An owner's documents that meet a condition, in no order."""
+        return [
+            document
+            for (name, holder, _), document in self._kept.items()
+            if (name, holder) == (kind.name, owner)
+            and all(kind.filters[each](document) == value for each, value in where.items())
+            and text.casefold() in kind.text(document).casefold()
+        ]
+
+    @rule(several=_SEVERAL)
+    def put(self, several: tuple[Kind[Any], list[tuple[int, Any]]]) -> None:
+        kind, owned = several
+        self._runner.run(self._store.put([kind.entry(*each) for each in owned]))
+        for owner, document in owned:
+            id = kind.id(document)
+            if kind.unique:
+                for other in OWNERS:
+                    self._kept.pop((kind.name, other, id), None)
+            self._kept[kind.name, owner, id] = document
+
+    @rule(kind=_KINDS, owner=_OWNERS, data=st.data(), some=st.none() | st.lists(_IDS, max_size=4))
+    def delete(
+        self, kind: Kind[Any], owner: int, data: st.DataObject, some: list[int] | None
+    ) -> None:
+        where = data.draw(_where(kind))
+        gone = [
+            kind.id(document)
+            for document in self._meet(kind, owner, where)
+            if some is None or kind.id(document) in some
+        ]
+        assert self._runner.run(self._store.delete(kind, owner, some, where)) == len(gone)
+        for id in gone:
+            del self._kept[kind.name, owner, id]
+
+    @rule()
+    def reopen(self) -> None:
+        self._runner.run(self._store.close())
+        self._store = self._open()
+
+    @rule(kind=_KEYED, data=st.data())
+    def read_a_run(self, kind: Kind[Any], data: st.DataObject) -> None:
+        query = data.draw(_query(kind))
+        after, end = query.after, query.offset + query.limit
+
+        def place(document: Any) -> tuple[int, int]:
+            return kind.keys[query.order](document), kind.id(document)
+
+        for owner in OWNERS:
+            met = self._meet(kind, owner, query.where, query.text)
+            met.sort(key=place, reverse=not query.ascending)
+            if after is not None:
+                met = [each for each in met if place(each) != after]
+                met = [each for each in met if (place(each) > after) == query.ascending]
+            found = self._runner.run(self._store.documents(kind, owner, query))
+            assert list(found.items) == met[query.offset : end]
+            assert found.more == (query.limit > 0 and len(met) > end)
+
+    @rule(kind=_KEYED, owner=_OWNERS)
+    def add_up(self, kind: Kind[Any], owner: int) -> None:
+        for name, key in kind.keys.items():
+            total = sum(map(key, self._meet(kind, owner, {})))
+            assert self._runner.run(self._store.total(kind, owner, name)) == total
+
+    @rule(kind=_KINDS, text=_SEARCHED, data=st.data())
+    def count(self, kind: Kind[Any], text: str, data: st.DataObject) -> None:
+        where = data.draw(_where(kind))
+        for owner in OWNERS:
+            counted = self._runner.run(self._store.count(kind, owner, where, text))
+            assert counted == len(self._meet(kind, owner, where, text))
+
+    @rule(kind=_FILTERED, text=_SEARCHED, data=st.data())
+    def count_each(self, kind: Kind[Any], text: str, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(kind.filters)))
+        for owner in OWNERS:
+            met = Counter(map(kind.filters[name], self._meet(kind, owner, {}, text)))
+            assert self._runner.run(self._store.counts(kind, owner, name, text)) == met
+
+    @rule(some=st.lists(_IDS, max_size=4))
+    def find(self, some: list[int]) -> None:
+        found = self._runner.run(self._store.find(VIDEO, some))
+        assert found == {
+            id: (owner, document)
+            for (name, owner, id), document in self._kept.items()
+            if name == VIDEO.name and id in some
+        }
+
+    @rule(kind=_KINDS, owner=_OWNERS, id=_IDS)
+    def get(self, kind: Kind[Any], owner: int, id: int) -> None:
+        if kind is NOTICE:
+            id = ONLY
+        kept = self._kept.get((kind.name, owner, id))
+        assert self._runner.run(self._store.get(kind, owner, id)) == kept
+
+
+ContentMachine.TestCase.settings = settings(
+    max_examples=count(40, 600), stateful_step_count=count(30, 60)
+)
+TestEveryVerb = ContentMachine.TestCase
+
+
+# --- places ---
+
+
+def tied(most: int) -> list[s.Video]:
+    """Videos of which many have one key: the number seen is the aid's in hundreds."""
+    return [
+        video(aid, view=aid // 7, tid=aid % 2, title="an even" * (aid % 2 == 0))
+        for aid in range(1, most)
+    ]
+
+
+ORDERED = [
+    Query(order="view", limit=1),
+    Query(order="view", limit=1, ascending=True),
+    Query(order="view", limit=1, where={"tid": 1}),
+    Query(order="view", limit=1, text="EVEN", ascending=True),
+]
+
+
+@on_a_store
+async def test_pages_of_any_size_meet_each_document_once(store: Store) -> None:
+    everything = tied(60)
+    await put(store, VIDEO, 1, *reversed(everything))
+    await put(store, VIDEO, 2, video(1_000))
+    for query in ORDERED:
+        expected = [
+            each
+            for each in (everything if query.ascending else reversed(everything))
+            if each.tid == query.where.get("tid", each.tid) and query.text.lower() in each.title
+        ]
+        for size in (1, 2, 3, 7, 20, 58, 59, 60, 1_000):
+            sized = replace(query, limit=size)
+            assert await by_pages(store, VIDEO, 1, sized) == expected
+            assert await by_cursor(store, VIDEO, 1, sized) == expected
+
+
+@on_a_store
+async def test_a_walk_goes_on_behind_a_document_that_is_gone(store: Store) -> None:
+    everything = tied(30)
+    for query in ORDERED[:2]:
+        await put(store, VIDEO, 1, *everything)
+
+        async def drop(last: s.Video) -> None:
+            assert await store.delete(VIDEO, 1, [last.aid]) == 1
+
+        walked = await by_cursor(store, VIDEO, 1, replace(query, limit=4), drop)
+        assert sorted(each.aid for each in walked) == [each.aid for each in everything]
+
+
+@on_a_store
+async def test_a_run_past_the_end_is_empty(store: Store) -> None:
+    await put(store, LATER, 1, later(1, 5))
+    for query in (
+        Query(order="time", limit=0),
+        Query(order="time", limit=5, offset=1),
+        Query(order="time", limit=10_000, offset=MOST - 20_000),
+        Query(order="time", limit=5, after=(5, 1)),
+        Query(order="time", limit=5, after=(0, MOST)),
+        Query(order="time", limit=5, after=(MOST, MOST), ascending=True),
+    ):
+        assert await store.documents(LATER, 1, query) == ([], False)
+    assert await store.documents(LATER, 2, Query(order="time", limit=5)) == ([], False)
+
+
+@on_a_store
+async def test_the_highest_numbers(store: Store) -> None:
+    await put(store, VIDEO, MOST, video(MOST, view=MOST, tid=MOST), video(1, view=MOST, tid=MOST))
+    await put(store, VIDEO, MOST, video(2, view=1))
+    query = Query(order="view", limit=5)
+    assert await ids(store, VIDEO, MOST, query) == [MOST, 1, 2]
+    assert await ids(store, VIDEO, MOST, replace(query, after=(MOST, MOST))) == [1, 2]
+    assert await ids(store, VIDEO, MOST, replace(query, where={"tid": MOST})) == [MOST, 1]
+    assert await store.total(VIDEO, MOST, "view") == 2 * MOST + 1
+    assert await store.counts(VIDEO, MOST, "tid") == {MOST: 2, 0: 1}
+    assert set(await store.find(VIDEO, [MOST, MOST - 1])) == {MOST}
+    assert await store.delete(VIDEO, MOST, [MOST]) == 1
+
+
+# --- what is told apart ---
+
+
+@on_a_store
+async def test_a_document_found_by_its_id_alone_moves(store: Store) -> None:
+    await put(store, VIDEO, 1, video(7, view=5, tid=3), video(8, view=1))
+    await put(store, VIDEO, 2, video(7, view=9))
+    query = Query(order="view", limit=5)
+    assert await ids(store, VIDEO, 1, query) == [8]
+    assert await ids(store, VIDEO, 2, query) == [7]
+    assert await store.get(VIDEO, 1, 7) is None
+    assert await store.find(VIDEO, [8, 7, 9]) == {
+        7: (2, video(7, view=9)),
+        8: (1, video(8, view=1)),
+    }
+    assert await store.total(VIDEO, 1, "view") == 1
+    assert await store.counts(VIDEO, 1, "tid") == {0: 1}
+
+
+@on_a_store
+async def test_others_stay_apart(store: Store) -> None:
+    await put(store, LATER, 1, later(7, 1))
+    await put(store, LATER, 2, later(7, 2))
+    await put(store, VIDEO, 1, video(7))
+    assert await store.delete(LATER, 2) == 1
+    assert await store.get(LATER, 1, 7) == later(7, 1)
+    assert await store.get(VIDEO, 1, 7) == video(7)
+
+
+@on_a_store
+async def test_what_is_put_again_is_found_as_it_now_is(store: Store) -> None:
+    await put(store, LATER, 1, later(1, 10), later(2, 20))
+    await put(store, LATER, 1, later(1, 30, finished=True))
+    assert await ids(store, LATER, 1, Query(order="time", limit=5)) == [1, 2]
+    assert await store.count(LATER, 1, {"finished": 0}) == 1
+    assert await store.total(LATER, 1, "time") == 50
+    await put(store, NOTICE, 1, Notice("one"))
+    await put(store, NOTICE, 1, Notice("two"))
+    assert await store.get(NOTICE, 1) == Notice("two")
+    assert await store.count(NOTICE, 1) == 1
+
+
+@on_a_store
+async def test_the_last_of_one_put_stands(store: Store) -> None:
+    twice = [VIDEO.entry(1, video(7, view=1)), VIDEO.entry(2, video(7, view=2))]
+    await store.put([*twice, VIDEO.entry(2, video(7, view=3))])
+    assert await store.find(VIDEO, [7]) == {7: (2, video(7, view=3))}
+
+
+@on_a_store
+async def test_a_filter_tells_numbers_from_texts(store: Store) -> None:
+    await put(store, VIDEO, 1, video(1, tid=1))
+    await put(store, ALBUM, 1, Album(s.Album(id=1), "draw"))
+    assert await store.count(VIDEO, 1, {"tid": 1}) == 1
+    assert await store.count(VIDEO, 1, {"tid": "1"}) == 0
+    assert await store.counts(ALBUM, 1, "biz") == {"draw": 1}
+    assert await store.count(ALBUM, 1, {"biz": "dra"}) == 0
+
+
+@on_a_store
+async def test_a_text_is_found_in_any_case_and_as_it_is_written(store: Store) -> None:
+    titles = ["Die STRASSE", "100% K_ts\\", "中文《标题》", "İstanbul", 'o\'clock "x" \0 end']
+    await put(store, VIDEO, 1, *(video(at, title=each) for at, each in enumerate(titles)))
+    for text, expected in {
+        "straße": [0],
+        "sTr": [0],
+        "0% k_": [1],
+        "%": [1],
+        "_": [1],
+        "\\": [1],
+        "K": [4, 1],  # the sign of kelvin is a k
+        "标题": [2],
+        "i̇ST": [3],
+        "O'Clock": [4],
+        '"X"': [4],
+        "\0 END": [4],
+        "ts%": [],
+        "": [4, 3, 2, 1, 0],
+    }.items():
+        assert await ids(store, VIDEO, 1, Query(order="pubdate", limit=9, text=text)) == expected
+        assert await store.count(VIDEO, 1, text=text) == len(expected)
+        assert await store.counts(VIDEO, 1, "tid", text) == ({0: len(expected)} if expected else {})
+
+
+@on_a_store
+async def test_deleting_tells_how_many(store: Store) -> None:
+    await put(store, LATER, 1, *(later(aid, finished=aid % 2 == 0) for aid in range(1, 11)))
+    assert await store.delete(LATER, 1, []) == 0
+    assert await store.delete(LATER, 1, [1, 1, 99]) == 1
+    assert await store.delete(LATER, 1, [2, 3], {"finished": 1}) == 1
+    assert await store.delete(LATER, 1, where={"finished": 1}) == 4
+    assert await ids(store, LATER, 1, Query(order="time", limit=20)) == [9, 7, 5, 3]
+    assert await store.delete(LATER, 1) == 4
+    assert await store.delete(LATER, 1) == 0
+
+
+# --- what cannot be ---
+
+
+@on_a_store
+async def test_a_put_keeps_all_or_nothing(store: Store) -> None:
+    await put(store, LATER, 1, later(1, 10))
+    good, too_large = LATER.entry(1, later(1, 20)), LATER.entry(1, later(2, 2**63))
+    with pytest.raises(OverflowError):
+        await store.put([good, too_large])
+    unknown = Entry(owner=1, kind="poem", id=1, keys={}, filters={}, text="", body=b"{}")
+    with pytest.raises(KeyError, match="poem"):
+        await store.put([good, unknown])
+    assert await store.get(LATER, 1, 1) == later(1, 10)
+    assert await store.count(LATER, 1) == 1
+
+
+@on_a_store
+async def test_names_that_a_kind_does_not_declare(store: Store) -> None:
+    await put(store, VIDEO, 1, video(1))
+    with pytest.raises(KeyError, match="time"):
+        await store.documents(VIDEO, 1, Query(order="time", limit=1))
+    with pytest.raises(KeyError, match="biz"):
+        await store.documents(VIDEO, 1, Query(order="view", limit=1, where={"biz": "draw"}))
+    with pytest.raises(KeyError, match="view"):
+        await store.count(VIDEO, 1, {"view": 1})
+    with pytest.raises(KeyError, match="view"):
+        await store.counts(VIDEO, 1, "view")
+    with pytest.raises(KeyError, match="tid"):
+        await store.total(VIDEO, 1, "tid")
+    with pytest.raises(KeyError, match="view"):
+        await store.delete(VIDEO, 1, where={"view": 0})
+    assert await store.count(VIDEO, 1) == 1

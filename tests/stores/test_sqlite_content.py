@@ -1,0 +1,272 @@
+"""The file of documents: shared, tampered with, brought up to date; names and grants in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from pathlib import Path
+
+import apsw
+import pytest
+
+from guanxi.accounts.account import Card, State
+from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.contract.limits import Limits
+from guanxi.graph.lists import Listing, Sort, Window
+from guanxi.graph.pair import Act, Modify
+from guanxi.stores.port import Fault, Query, Store, StoreError, StoreUnavailable
+from guanxi.stores.sqlite.check_content import INVARIANTS
+from guanxi.stores.sqlite.schema import prepare
+from guanxi.world.profile import NOTICE, Notice
+from guanxi.world.videos import VIDEO
+from tests.stores.documents import (
+    MOST,
+    START,
+    Clock,
+    faults,
+    on_a_store,
+    opened,
+    put,
+    video,
+)
+
+
+def test_what_was_put_is_there_after_reopening_and_for_others(tmp_path: Path) -> None:
+    async def run() -> None:
+        path = tmp_path / "s.db"
+        async with opened(path) as one, opened(path) as two:
+            await put(one, VIDEO, 1, video(1, view=3), video(2))
+            assert await two.get(VIDEO, 1, 1) == video(1, view=3)
+            assert await two.delete(VIDEO, 1, [2]) == 1
+            assert await one.count(VIDEO, 1) == 1
+        async with opened(path) as again:
+            assert await again.find(VIDEO, [1, 2]) == {1: (1, video(1, view=3))}
+            assert await again.total(VIDEO, 1, "view") == 3
+
+    asyncio.run(run())
+
+
+def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with opened(tmp_path / "s.db") as store:
+            await store.close()
+            for asked in (
+                put(store, VIDEO, 1, video(1)),
+                store.get(VIDEO, 1, 1),
+                store.find(VIDEO, [1]),
+                store.documents(VIDEO, 1, Query(order="view", limit=1)),
+                store.documents(VIDEO, 1, Query(order="view", limit=1, text="a")),
+                store.count(VIDEO, 1),
+                store.counts(VIDEO, 1, "tid"),
+                store.total(VIDEO, 1, "view"),
+                store.delete(VIDEO, 1),
+                store.mids(["a"]),
+                store.put_grant(b"a", 1, 2),
+                store.take_grant(b"a"),
+            ):
+                with pytest.raises(StoreUnavailable):
+                    await asked
+
+    asyncio.run(run())
+
+
+def _edited(path: Path, statement: str) -> None:
+    db = apsw.Connection(str(path))
+    try:
+        db.execute(statement)
+    finally:
+        db.close()
+
+
+_OF_ONE = " WHERE kind = 'video' AND id = 1"
+_NEW_AID = """replace(CAST(body AS TEXT), '"aid":1,', '"aid":9,')"""
+#: What breaks each invariant, of the video 1 of 1.
+TAMPERED = {
+    "a document can be read": (
+        f"UPDATE content SET body = x'7b'{_OF_ONE}",
+        f"UPDATE content SET kind = 'poem'{_OF_ONE}; DELETE FROM content_key{_OF_ONE}",
+    ),
+    "what a document is found by is that of its body": (
+        f"UPDATE content SET filters = replace(filters, '3', '4'){_OF_ONE}",
+        f"UPDATE content SET filters = 'torn'{_OF_ONE}",
+        f"UPDATE content SET text = 'One'{_OF_ONE}",
+        f"UPDATE content SET body = CAST({_NEW_AID} AS BLOB){_OF_ONE}",
+        f"UPDATE content_key SET value = value + 1{_OF_ONE} AND name = 'view'",
+        f"DELETE FROM content_key{_OF_ONE} AND name = 'like'",
+        "INSERT INTO content_key VALUES (1, 'video', 'view', 77, 1)",
+        "INSERT INTO content_key VALUES (1, 'video', 'mood', 1, 1)",
+    ),
+    "a document that can be found by its id alone has one owner": (
+        f"INSERT INTO content SELECT 2, kind, id, filters, text, body FROM content{_OF_ONE};"
+        f" INSERT INTO content_key SELECT 2, kind, name, value, id FROM content_key{_OF_ONE}",
+    ),
+    "a key is of a document": (f"DELETE FROM content{_OF_ONE}",),
+}
+
+
+@pytest.mark.parametrize(
+    ("invariant", "statement"),
+    [(invariant, each) for invariant, statements in TAMPERED.items() for each in statements],
+)
+def test_what_was_tampered_with_is_found(tmp_path: Path, invariant: str, statement: str) -> None:
+    async def run() -> None:
+        path = tmp_path / "s.db"
+        async with opened(path) as store:
+            await put(store, VIDEO, 1, video(1, view=2, tid=3, title="One"), video(2))
+            await put(store, NOTICE, 1, Notice("text"))
+            assert await faults(store) == []
+        _edited(path, statement)
+        kind = "poem" if "poem" in statement else "video"
+        async with opened(path) as store:
+            assert await faults(store) == [Fault(invariant, f"1, {kind} 1")]
+
+    asyncio.run(run())
+
+
+def test_every_invariant_was_tampered_with() -> None:
+    assert set(TAMPERED) == set(INVARIANTS)
+
+
+def test_a_document_that_cannot_be_read_is_the_stores_fault(tmp_path: Path) -> None:
+    async def run() -> None:
+        path = tmp_path / "s.db"
+        async with opened(path) as store:
+            await put(store, VIDEO, 1, video(5))
+        _edited(path, "UPDATE content SET body = x'7b'")
+        async with opened(path) as store:
+            for asked in (
+                store.get(VIDEO, 1, 5),
+                store.find(VIDEO, [5]),
+                store.documents(VIDEO, 1, Query(order="view", limit=1)),
+            ):
+                with pytest.raises(StoreError, match="video 5 of 1"):
+                    await asked
+
+    asyncio.run(run())
+
+
+_SCHEMA_1 = (Path(__file__).parent / "schema_1.sql").read_text()
+
+
+def _columns(db: apsw.Connection) -> dict[str, str]:
+    """The columns of each table of a store."""
+    columns = defaultdict(list)
+    statement = """
+        SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+        WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'
+    """
+    for table, name in db.execute(statement):
+        columns[str(table)].append(str(name))
+    return {table: ", ".join(names) for table, names in columns.items()}
+
+
+def _as_first_made(new: Path, old: Path) -> None:
+    """A store of the first schema with what a new one holds, but for what it knew nothing of."""
+    prepare(old, create=True, version=1, schema=_SCHEMA_1)
+    db = apsw.Connection(str(old))
+    try:
+        columns = _columns(db)
+        db.execute("ATTACH ? AS new", (str(new),))
+        for table, names in columns.items():
+            db.execute(f"DELETE FROM {table}; INSERT INTO {table} SELECT {names} FROM new.{table}")
+    finally:
+        db.close()
+
+
+def _schema(path: Path) -> set[tuple[str, str]]:
+    db = apsw.Connection(str(path))
+    try:
+        return set(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
+    finally:
+        db.close()
+
+
+def test_a_store_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.db", tmp_path / "old.db"
+    session = Session(digest=b"a", mid=1, kind=TokenKind.COOKIE, created=1, expires=MOST)
+
+    async def run() -> None:
+        async with opened(new) as store:
+            for mid, name in ((1, "one"), (2, "same"), (3, "same"), (4, "gone")):
+                await store.put_account(mid, Card(name=name))
+            await store.set_state(4, State.DEREGISTERED)
+            assert await store.change([Modify(1, 2, Act.FOLLOW)], Limits()) == [0]
+            await store.open_session(session)
+            secret = store.secret
+        _as_first_made(new, old)
+        async with opened(old) as store:
+            assert store.secret == secret
+            assert await store.session(b"a") == session
+            page = await store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, Window(0, 9))
+            assert [row.mid for row in page.rows] == [2]
+            assert await store.mids(["one", "same", "gone"]) == {"one": 1, "same": 2}
+            await put(store, VIDEO, 1, video(5))
+            assert await store.get(VIDEO, 1, 5) == video(5)
+            assert await faults(store) == []
+
+    asyncio.run(run())
+    assert _schema(old) == _schema(new)
+    assert (tmp_path / "old.db.schema-1").exists()
+
+
+# --- names, and signing in by a code ---
+
+
+@on_a_store
+async def test_accounts_by_name(store: Store) -> None:
+    for mid, name in ((9, "same"), (5, "same"), (7, "Other"), (8, "中文"), (6, "")):
+        await store.put_account(mid, Card(name=name))
+    asked = ["same", "Other", "other", "中文", "nobody", "same", "o", "Other "]
+    assert await store.mids(asked) == {"same": 5, "Other": 7, "中文": 8}
+    assert await store.mids([]) == {}
+    await store.put_account(5, Card(name="another"))
+    assert await store.mids(["same", "another"]) == {"same": 9, "another": 5}
+
+
+@on_a_store
+async def test_the_deregistered_have_no_name_of_their_own(store: Store) -> None:
+    await store.put_account(1, Card(name="one"))
+    await store.set_state(1, State.DEREGISTERED)
+    told = (await store.cards([1]))[1].name
+    assert await store.mids(["one", told]) == {}
+    await store.set_state(1, State.NORMAL)
+    assert await store.mids([told]) == {told: 1}
+
+
+def test_a_grant_is_taken_once_and_in_time(tmp_path: Path) -> None:
+    async def run() -> None:
+        clock = Clock()
+        async with opened(tmp_path / "s.db", clock) as store:
+            await store.put_account(1, Card(name="one"))
+            assert await store.take_grant(b"a") is None
+            await store.put_grant(b"a", 1, START + 180)
+            await store.put_grant(b"b", 1, START + 180)
+            clock.seconds += 179
+            assert await store.take_grant(b"a") == 1
+            assert await store.take_grant(b"a") is None
+            clock.seconds += 1
+            assert await store.take_grant(b"b") is None
+
+    asyncio.run(run())
+
+
+def test_of_many_who_take_a_grant_one_gets_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        path = tmp_path / "s.db"
+        async with opened(path) as one, opened(path) as two:
+            await one.put_account(1, Card(name="one"))
+            await one.put_grant(b"a", 1, START + 180)
+            taken = await asyncio.gather(
+                *(store.take_grant(b"a") for store in (one, two) for _ in range(10))
+            )
+            assert sorted(taken, key=str) == [1] + [None] * 19
+
+    asyncio.run(run())
+
+
+@on_a_store
+async def test_a_grant_ends_with_its_account(store: Store) -> None:
+    await store.put_account(1, Card(name="one"))
+    await store.put_grant(b"a", 1, START + 180)
+    await store.set_state(1, State.DEREGISTERED)
+    assert await store.take_grant(b"a") is None

@@ -29,6 +29,7 @@ from guanxi.accounts import secrets
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.limits import PROFILES
+from guanxi.service import login
 from guanxi.service.auth import issue
 from guanxi.service.config import Settings, with_limits
 from guanxi.service.server import Administration, Plan, Ready, run
@@ -102,6 +103,11 @@ class RunningService:
         limits = self.settings.profile.limits
         issued = self.do(lambda store: issue(store, mid, TokenKind.COOKIE, limits))
         return SignedIn(mid, issued.token, issued.bili_jct)
+
+    def agree(self, key: str, mid: int) -> None:
+        """Agree, as an account, to the sign-in that a code began. ``ValueError`` if it cannot."""
+        limits = self.settings.profile.limits
+        self.do(lambda store: login.agree(store, key, mid, limits))
 
     def access_key(self, mid: int) -> str:
         """A new token of an account, as an app has it."""

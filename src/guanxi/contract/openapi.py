@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import NODEFAULT, UNSET
 
 from guanxi.contract import errors
-from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Envelope, Login
+from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Envelope, Login
 from guanxi.contract.endpoints import ENDPOINTS
-from guanxi.contract.params import is_list, wire_types
+from guanxi.contract.params import defaults, is_list, wire_types
+from guanxi.contract.paths import placeholders
 from guanxi.contract.sign import MIXIN
 
 Json = dict[str, Any]
@@ -66,7 +66,7 @@ def _operation(endpoint: Endpoint) -> Json:
     }
     if endpoint.method == "GET":
         parameters = [_parameter(endpoint, name) for name in wire_types(endpoint.params)]
-        operation["parameters"] = parameters + (_signature() if endpoint.wbi else [])
+        operation["parameters"] = parameters + (_signature(endpoint) if endpoint.wbi else [])
     elif endpoint.ignores_body:
         operation["requestBody"] = {"content": {"*/*": {"schema": {}}}}
     else:
@@ -91,13 +91,13 @@ def _security(endpoint: Endpoint) -> list[Json]:
 
 
 def _schema(endpoint: Endpoint, name: str) -> Json:
-    """The schema of a parameter, its default included."""
-    [field] = [one for one in msgspec.structs.fields(endpoint.params) if one.encode_name == name]
+    """The schema of a parameter, its default included; an enum's stands in it whole."""
     schema: Json = msgspec.json.schema(wire_types(endpoint.params)[name])
-    schema.pop("$ref", None)
-    if field.default is not NODEFAULT and field.default is not UNSET:
-        schema["default"] = field.default
-    return schema
+    named = schema.pop("$defs", {})
+    if "$ref" in schema:
+        schema |= named[schema.pop("$ref").rpartition("/")[2]]
+    given = defaults(endpoint.params)
+    return schema | ({"default": given[name]} if name in given else {})
 
 
 def _required(endpoint: Endpoint) -> list[str]:
@@ -108,7 +108,7 @@ def _parameter(endpoint: Endpoint, name: str) -> Json:
     schema = _schema(endpoint, name)
     parameter: Json = {
         "name": name,
-        "in": "query",
+        "in": "path" if name in placeholders(endpoint.path) else "query",
         "required": name in _required(endpoint),
         "description": schema.pop("description", name),
         "schema": schema,
@@ -118,9 +118,10 @@ def _parameter(endpoint: Endpoint, name: str) -> Json:
     return parameter
 
 
-def _signature() -> list[Json]:
+def _signature(endpoint: Endpoint) -> list[Json]:
+    wanted = {"in": "query", "required": not endpoint.unsigned}
     return [
-        {"name": name, "in": "query", "required": True, "description": text, "schema": {"type": of}}
+        {"name": name, **wanted, "description": text, "schema": {"type": of}}
         for name, of, text in _SIGNED
     ]
 
@@ -150,15 +151,21 @@ def _data(endpoint: Endpoint) -> Json | None:
     return schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
 
 
+#: What stands beside code and data in an answer with code 0.
+_AROUND: dict[Envelope, Json] = {
+    Envelope.STANDARD: {"message": {"type": "string"}, "ttl": {"const": 1}},
+    Envelope.MSG: {"msg": {"type": "string"}, "message": {"type": "string"}},
+    Envelope.STATUS: {"status": {"const": True}},
+    Envelope.BARE: {},
+    Envelope.GAME: {"ts": {"type": "integer"}, "request_id": {"type": "string"}},
+}
+
+
 def _success(endpoint: Endpoint) -> Json:
     data = _data(endpoint)
     if endpoint.envelope is Envelope.NONE and data is not None:
         return data
-    properties: Json = {"code": {"const": 0}}
-    if endpoint.envelope is Envelope.GAME:
-        properties |= {"ts": {"type": "integer"}, "request_id": {"type": "string"}}
-    else:
-        properties |= {"message": {"type": "string"}, "ttl": {"const": 1}}
+    properties: Json = {"code": {"const": 0}, **_AROUND[endpoint.envelope]}
     if data is not None:
         properties["data"] = data
     return {"type": "object", "properties": properties, "required": list(properties)}
@@ -171,6 +178,8 @@ def _failure() -> Json:
         "properties": {
             "code": {"type": "integer", "not": {"const": 0}},
             "message": {"type": "string"},
+            "msg": {"type": "string"},
+            "status": {"const": False},
             "ttl": {"const": 1},
             "ts": {"type": "integer"},
             "request_id": {"type": "string"},
@@ -182,7 +191,17 @@ def _failure() -> Json:
 
 def _responses(endpoint: Endpoint) -> Json:
     failure = {"$ref": _REFS.format(name="Failure")}
-    answered = {"anyOf": [_success(endpoint), failure]}
+    answered = _response(
+        "The answer, or a code that says why there is none.",
+        {"anyOf": [_success(endpoint), failure]},
+    )
+    if endpoint.body is Body.JSONP:
+        answered["content"]["application/javascript"] = {"schema": {"type": "string"}}
+    missing: dict[str, Json] = {}
+    if endpoint.body is Body.HTML:
+        page = {"text/html": {"schema": _success(endpoint)}}
+        answered = {"description": "The page.", "content": page}
+        missing = {"404": _response("There is no such page; the code says why.", failure)}
     wrong = {
         "408": "The request did not come whole in time.",
         "413": "The request is too large.",
@@ -195,7 +214,8 @@ def _responses(endpoint: Endpoint) -> Json:
     takes_form = endpoint.method == "POST" and not endpoint.ignores_body
     statuses = {**(wrong if takes_form else {}), **unable}
     return {
-        "200": _response("The answer, or a code that says why there is none.", answered),
+        "200": answered,
+        **missing,
         **{status: _response(text, failure) for status, text in statuses.items()},
     }
 

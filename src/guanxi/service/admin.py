@@ -9,6 +9,7 @@
 | POST /accounts/{mid}/sessions | sign it in: ``{"kind": "cookie" or "app"}``; answers the token |
 | DELETE /accounts/{mid}/sessions | sign it out everywhere |
 | POST /sessions/revoke | end one session: ``{"token": "…"}`` |
+| POST /logins/agree | let a sign-in by code happen: ``{"key": "…", "mid": 1}`` |
 | POST /apps | issue an appkey and its appsec |
 | GET /metrics | what Prometheus reads |
 
@@ -35,7 +36,7 @@ from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.contract.params import LARGEST
-from guanxi.service import logs
+from guanxi.service import login, logs
 from guanxi.service.auth import issue
 from guanxi.service.metrics import exposition
 from guanxi.stores.port import Store, StoreError
@@ -71,6 +72,14 @@ class RevokeBody(Struct, frozen=True, forbid_unknown_fields=True):
     token: str
 
 
+class AgreementBody(Struct, frozen=True, forbid_unknown_fields=True):
+    key: str
+    mid: int
+
+    def __repr__(self) -> str:
+        return f"AgreementBody(mid={self.mid})"
+
+
 class Administered(NamedTuple):
     """What administration works on."""
 
@@ -93,6 +102,7 @@ def application(administered: Administered, token: str) -> Starlette:
         ("POST", "/accounts/{mid:int}/sessions", _sign_in),
         ("DELETE", "/accounts/{mid:int}/sessions", _sign_out),
         ("POST", "/sessions/revoke", _revoke),
+        ("POST", "/logins/agree", _agree),
         ("POST", "/apps", _new_app),
         ("GET", "/metrics", _metrics),
     ]
@@ -181,6 +191,17 @@ async def _revoke(administered: Administered, request: Request) -> Response:
     body = await _body(request, RevokeBody)
     closed = await administered.store.close_session(secrets.digest(body.token))
     return _json({"closed": int(closed)})
+
+
+async def _agree(administered: Administered, request: Request) -> Response:
+    body = await _body(request, AgreementBody)
+    if not 1 <= body.mid <= LARGEST:
+        raise HTTPException(404, "no such mid")
+    try:
+        await login.agree(administered.store, body.key, body.mid, administered.limits)
+    except ValueError as error:
+        raise HTTPException(409, str(error)) from None
+    return _json({})
 
 
 async def _new_app(administered: Administered, _request: Request) -> Response:

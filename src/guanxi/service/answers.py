@@ -20,6 +20,7 @@ _ITEM = b'{"mid":%d,"attribute":%d,"mtime":%d,"tag":%b,"special":%d,"contract_in
 #: In no group that is told, without contract: nearly every item of nearly every list.
 _PLAIN_ITEM = b'{"mid":%d,"attribute":%d,"mtime":%d,"tag":null,"special":0,"contract_info":{}%b'
 _DONE = b'{"code":0,"message":"0","ttl":1}'
+_BARE = b'{"code":0}'
 
 
 def success(envelope: Envelope, data: bytes) -> bytes:
@@ -28,7 +29,11 @@ def success(envelope: Envelope, data: bytes) -> bytes:
         return b'{"code":0,"message":"0","ttl":1,"data":%b}' % data if data else _DONE
     if envelope is Envelope.GAME:
         return b'{"code":0,"data":%b,%b}' % (data, _game_end())
-    return data
+    if envelope is Envelope.MSG:
+        return b'{"code":0,"msg":"success","message":"success","data":%b}' % data
+    if envelope is Envelope.STATUS:
+        return b'{"code":0,"status":true,"data":%b}' % data
+    return _BARE if envelope is Envelope.BARE else data
 
 
 def failure(envelope: Envelope, code: int, message: str, data: bytes = b"") -> bytes:
@@ -36,6 +41,12 @@ def failure(envelope: Envelope, code: int, message: str, data: bytes = b"") -> b
     text = encode(message)
     if envelope is Envelope.GAME:
         return b'{"code":%d,"message":%b,%b}' % (code, text, _game_end())
+    if envelope is Envelope.MSG:
+        return b'{"code":%d,"msg":%b,"message":%b}' % (code, text, text)
+    if envelope is Envelope.STATUS:
+        return b'{"code":%d,"status":false,"message":%b}' % (code, text)
+    if envelope is Envelope.BARE:
+        return b'{"code":%d,"message":%b}' % (code, text)
     if data:
         return b'{"code":%d,"message":%b,"ttl":1,"data":%b}' % (code, text, data)
     return b'{"code":%d,"message":%b,"ttl":1}' % (code, text)

@@ -14,16 +14,20 @@ from itertools import count
 from secrets import token_hex
 from typing import Any, cast
 
+import msgspec
+
 from guanxi.contract import errors
-from guanxi.contract.endpoint import Envelope, Login
+from guanxi.contract import params as p
+from guanxi.contract.endpoint import Body, Envelope, Login
 from guanxi.contract.params import Complaint, over_limit
+from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import logs
 from guanxi.service.answers import failure, success
 from guanxi.service.auth import IN_QUERY, Gate
 from guanxi.service.config import Settings
-from guanxi.service.handling import Refused, Service
+from guanxi.service.handling import Answer, Refused, Service, WithCookies
 from guanxi.service.metrics import NO_ENDPOINT, Metrics
-from guanxi.service.request import Gone, Receive, fields, foreign, form_body, repeated
+from guanxi.service.request import Gone, Receive, cookies, fields, foreign, form_body, repeated
 from guanxi.service.routes import Route, routes
 from guanxi.stores.port import Store, StoreTimeout, StoreUnavailable
 
@@ -31,10 +35,13 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_HEADERS = (
-    (b"content-type", b"application/json; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
+_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_JSON = (b"content-type", b"application/json; charset=utf-8")
+_SCRIPT = (b"content-type", b"application/javascript; charset=utf-8")
+#: A page only carries a token: nothing in it is to be run.
+_PAGE = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"content-security-policy", b"default-src 'none'"),
 )
 _RETRY_AFTER = (b"retry-after", b"1")
 
@@ -60,16 +67,25 @@ class Application:
         self._page_paths = page_paths
         self._gate = Gate(store)
         self._routes = routes(settings.profile.limits)
+        #: The few whose path holds a parameter.
+        self._patterns = [
+            (matcher(path), self._routes.pop((method, path)))
+            for method, path in list(self._routes)
+            if placeholders(path)
+        ]
         self._methods = {path: method for method, path in self._routes}
         self._began: dict[asyncio.Task[Any], float] = {}
         #: Names requests: this worker, and how many it had before.
         self._name, self._numbers = token_hex(8), count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        in_path: dict[str, str] = {}
         route = self._routes.get((scope["method"], scope["path"]))
-        if route is None and scope["path"] in self._page_paths:
-            await self._pages(scope, receive, send)
-            return
+        if route is None:
+            if scope["path"] in self._page_paths:
+                await self._pages(scope, receive, send)
+                return
+            route, in_path = self._matched(scope["method"], scope["path"])
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         request_id = f"{self._name}-{next(self._numbers)}"
         began = self._began[task] = time.monotonic()
@@ -78,17 +94,19 @@ class Application:
                 raise self._no_route(scope["path"])
             if len(self._began) > self._settings.requests_at_once:
                 raise StoreUnavailable("too many requests at once")
-            data = await self._data(route, scope, receive)
+            answer = await self._answer(route, scope, receive, in_path)
         except Gone:
             return
         except (Exception, asyncio.CancelledError) as error:
             refused = _refusal(error, route, request_id)
-            code, status, headers = refused.code, refused.status, refused.headers
+            code, status, headers = refused.code, refused.status, (_JSON, *refused.headers)
             envelope = Envelope.STANDARD if route is None else route.endpoint.envelope
             body = failure(envelope, code, refused.message, refused.data)
         else:
-            code, status, headers = 0, 200, ()
-            body = success(route.endpoint.envelope, data)
+            code, status = 0, 200
+            written = _PAGE if route.endpoint.body is Body.HTML else (_JSON,)
+            headers = (*written, *answer.headers)
+            body = success(route.endpoint.envelope, answer.data)
         finally:
             del self._began[task]
         seconds = time.monotonic() - began
@@ -98,16 +116,32 @@ class Application:
             ms = round(seconds * 1000, 3)
             told = {"request_id": request_id, "endpoint": name, "method": scope["method"]}
             logs.event(logging.INFO, "request", **told, status=status, code=code, ms=ms)
+        if route is not None and route.endpoint.body is Body.JSONP:
+            callback = _callback(route, scope["query_string"])
+            if callback:
+                headers = (_SCRIPT, *headers[1:])
+                body = b"%b(%b)" % (callback.encode(), body)
         length = (b"content-length", b"%d" % len(body))
         start = {"status": status, "headers": [*_HEADERS, length, *headers]}
         await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": body})
 
-    async def _data(self, route: Route, scope: Scope, receive: Receive) -> bytes:
-        """The encoded data of the answer, or whatever stands in its way as an exception."""
+    def _matched(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
+        """The route whose path holds a parameter, and what stands there."""
+        for match, route in self._patterns:
+            found = match(path)
+            if found is not None and route.endpoint.method == method:
+                return route, found
+        return None, {}
+
+    async def _answer(
+        self, route: Route, scope: Scope, receive: Receive, in_path: dict[str, str]
+    ) -> Answer:
+        """The answer's encoded data, or whatever stands in its way as an exception."""
         endpoint, profile = route.endpoint, self._service.profile
         headers = dict(scope["headers"])
         pairs, complaint = fields(scope["query_string"], route.known, "query")
+        pairs = [*in_path.items(), *pairs]
         read = pairs
         if route.reads_form:
             most, seconds = profile.limits.body_bytes, self._settings.request_seconds
@@ -118,6 +152,7 @@ class Application:
         values = dict(read)
         if endpoint.header_rule and profile.header_rule and foreign(headers):
             raise Refused(errors.RequestIntercepted.number)
+        self._gate.access_id(endpoint, values)
         caller = 0
         if endpoint.login is not Login.NONE:
             caller = await self._gate.caller(endpoint, headers, values)
@@ -132,7 +167,12 @@ class Application:
         complaint = over_limit(asked, profile.limits)
         if complaint is not None:
             raise complaint
-        return await route.handler(self._service, caller, asked)
+        if isinstance(route.handler, WithCookies):
+            jar = cookies(headers.get(b"cookie", b""))
+            answer = await route.handler.handler(self._service, caller, asked, jar)
+        else:
+            answer = await route.handler(self._service, caller, asked)
+        return answer if isinstance(answer, Answer) else Answer(answer)
 
     async def watch(self) -> None:
         """Cut off, for ever, requests that take too long; a timer for each would cost more."""
@@ -144,6 +184,9 @@ class Application:
 
     def _no_route(self, path: str) -> Refused:
         method = self._methods.get(path)
+        for match, route in self._patterns:
+            if match(path) is not None:
+                method = route.endpoint.method
         if method is None:
             return Refused(errors.NotFound.number, status=404)
         complaint = Complaint("method", f"须为 {method}", f"must be {method}")
@@ -158,16 +201,30 @@ def _refusal(error: BaseException, route: Route | None, request_id: str) -> Refu
     """
     match error:
         case Refused():
-            return error
+            refused = error
         case Complaint():
-            return Refused(errors.BadRequest.number, error)
+            code = errors.BadRequest.number if route is None else route.endpoint.complaint
+            refused = Refused(code, error)
         case StoreUnavailable():
             return _failed(errors.ServiceUnavailable.number, error, route, request_id)
         case StoreTimeout() | asyncio.CancelledError():  # cancelled: it took too long
             return _failed(errors.DeadlineExceeded.number, error, route, request_id)
-    writes = route is not None and route.endpoint.writes
-    code = errors.DeadlineExceeded.number if writes else errors.ServiceUnavailable.number
-    return _failed(code, error, route, request_id)
+        case _:
+            writes = route is not None and route.endpoint.writes
+            code = errors.DeadlineExceeded.number if writes else errors.ServiceUnavailable.number
+            return _failed(code, error, route, request_id)
+    if route is not None and route.endpoint.body is Body.HTML and refused.status == 200:
+        refused.status = 404  # who asks for a page looks at the status
+    return refused
+
+
+def _callback(route: Route, query: bytes) -> str:
+    """The function that the request wants its answer wrapped in; empty for none, or a bad name."""
+    name = dict(fields(query, route.known, "query")[0]).get("callback")
+    try:
+        return msgspec.convert(name, p.Callback)
+    except msgspec.ValidationError:
+        return ""
 
 
 def _failed(code: int, error: BaseException, route: Route | None, request_id: str) -> Refused:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from guanxi.accounts import secrets
+from guanxi.accounts import secrets, tokens
 from guanxi.accounts.account import State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract import errors, sign
@@ -18,7 +18,7 @@ from guanxi.service.request import Headers, Pairs, cookies
 from guanxi.stores.port import Store
 
 #: Fields that carry a credential or a signature, and no parameter of an endpoint.
-FIELDS = frozenset({"access_key", "appkey", "sign", "csrf", "w_rid", "wts"})
+FIELDS = frozenset({"access_key", "appkey", "sign", "csrf", "w_rid", "w_webid", "wts"})
 #: Those that a form's request may have in its query.
 IN_QUERY = frozenset({"access_key", "appkey", "sign"})
 #: How long a verified session is taken on trust, in seconds, and how many are.
@@ -107,9 +107,18 @@ class Gate:
             self._trusted[key] = (now, session)
         return session
 
+    def access_id(self, endpoint: Endpoint, values: Mapping[str, str]) -> None:
+        """-352 where a space's access id is sent and is not one of this service, or is over."""
+        given = values.get("w_webid")
+        if not endpoint.access_id or given is None:
+            return
+        if not tokens.access_id_stands(self._store.secret, given, int(time.time())):
+            raise Refused(errors.RequestIntercepted.number)
+
     def signature(self, endpoint: Endpoint, pairs: Pairs, values: Mapping[str, str]) -> None:
         """-403 where a signature is wrong, or missing though the endpoint wants one."""
-        if endpoint.wbi and not ("wts" in values and self._wbi(pairs)):
+        wanted = "w_rid" in values if endpoint.unsigned else endpoint.wbi
+        if wanted and not ("wts" in values and self._wbi(pairs)):
             complaint = Complaint("w_rid", "签名缺失、错误或已过期", "missing, wrong or stale")
             raise Refused(errors.AccessDenied.number, complaint)
         if ACCESS_KEY in endpoint.auth and ("sign" in values or "appkey" in values):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from guanxi.contract import errors
@@ -18,8 +18,21 @@ class Service(NamedTuple):
     profile: Profile
 
 
+class Answer(NamedTuple):
+    """Encoded data, and headers that go with it."""
+
+    data: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
 #: From the service, the caller's mid (0 for nobody) and the decoded request to the encoded data.
-Handler = Callable[[Service, int, Any], Awaitable[bytes]]
+Handler = Callable[[Service, int, Any], Awaitable[bytes | Answer]]
+
+
+class WithCookies(NamedTuple):
+    """A handler that needs the request's cookies besides, by name."""
+
+    handler: Callable[[Service, int, Any, Mapping[str, str]], Awaitable[bytes | Answer]]
 
 
 class Refused(Exception):

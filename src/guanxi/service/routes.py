@@ -9,10 +9,24 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.limits import Limits
 from guanxi.contract.params import decoder, defaults, wire_types
-from guanxi.service import auth, relation_acts, relation_groups, relation_lists, web
-from guanxi.service.handling import Handler
+from guanxi.service import (
+    account,
+    auth,
+    login,
+    me,
+    me_history,
+    relation_acts,
+    relation_groups,
+    relation_lists,
+    space,
+    space_channels,
+    space_feed,
+    space_works,
+    web,
+)
+from guanxi.service.handling import Handler, WithCookies
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: dict[str, Handler | WithCookies] = {
     e.FOLLOWERS.name: relation_lists.followers,
     e.FOLLOWINGS.name: relation_lists.followings,
     e.APP_FOLLOWINGS.name: relation_lists.app_followings,
@@ -44,13 +58,69 @@ HANDLERS: dict[str, Handler] = {
     e.DEVICE_REPORT.name: web.device_report,
     e.ATTENTIONS.name: web.attentions,
     e.CARD_BY_MID.name: web.card_by_mid,
+    e.SPACE_PAGE.name: space.page,
+    e.SPACE_INFO.name: space.info,
+    e.OVERVIEW.name: space.overview,
+    e.UP_STAT.name: space.up_stat,
+    e.SPACE_NOTICE.name: space.notice,
+    e.RESERVATIONS.name: space.reservations,
+    e.SUPPORTERS.name: space.supporters,
+    e.LIKE_EFFECT.name: space.like_effect,
+    e.MEDALS.name: space.medals,
+    e.FOLLOWED_TAGS.name: space.tags,
+    e.FOLLOWED_BANGUMI.name: space.bangumi,
+    e.VIDEOS.name: space_works.videos,
+    e.MEDIA_LIST.name: space_works.media_list,
+    e.TOP_VIDEO.name: space_works.top_video,
+    e.MASTERPIECES.name: space_works.masterpieces,
+    e.AUDIOS.name: space_works.audios,
+    e.ARTICLES.name: space_works.articles,
+    e.ARTICLE_LISTS.name: space_works.article_lists,
+    e.ALBUMS.name: space_works.albums,
+    e.COURSES.name: space_works.courses,
+    e.CHANNELS.name: space_channels.channels,
+    e.LEGACY_CHANNELS.name: space_channels.channels,
+    e.SEASON_VIDEOS.name: space_channels.season_videos,
+    e.LEGACY_SEASON_VIDEOS.name: space_channels.season_videos,
+    e.SERIES_VIDEOS.name: space_channels.series_videos,
+    e.SEASON.name: space_channels.season,
+    e.SERIES.name: space_channels.series,
+    e.DYNAMICS.name: space_feed.dynamics,
+    e.OLD_DYNAMICS.name: space_feed.old_dynamics,
+    e.OPUS.name: space_feed.opus,
+    e.MY_INFO.name: me.info,
+    e.EDIT.name: me.edit,
+    e.SET_NOTICE.name: me.set_notice,
+    e.COINS.name: WithCookies(me.coins),
+    e.EXPERIENCE_LOG.name: me.experience_log,
+    e.MORAL_LOG.name: me.moral_log,
+    e.LOGIN_LOG.name: me.login_log,
+    e.JURY.name: me.jury,
+    e.EVENTS.name: me.events,
+    e.FAN_REPORT.name: me.fan_report,
+    e.HISTORY.name: me_history.history,
+    e.HISTORY_CURSOR.name: me_history.history_cursor,
+    e.TOVIEW.name: me_history.toview,
+    e.CLEAR_TOVIEW.name: me_history.clear_toview,
+    e.DELETE_VIEWED.name: me_history.delete_viewed,
+    e.NOTES.name: me_history.notes,
+    e.PUBLIC_NOTES.name: me_history.public_notes,
+    e.QR_GENERATE.name: login.qr_generate,
+    e.QR_POLL.name: login.qr_poll,
+    e.COOKIE_INFO.name: WithCookies(login.cookie_info),
+    e.CORRESPOND.name: WithCookies(login.correspond),
+    e.COOKIE_REFRESH.name: WithCookies(login.cookie_refresh),
+    e.CONFIRM_REFRESH.name: login.confirm_refresh,
+    e.NAME_TO_UID.name: account.name_to_uid,
+    e.LEGACY_NAME_TO_UID.name: account.name_to_uid,
+    e.CHECK_NICKNAME.name: account.check_nickname,
 }
 
 
 class Route(NamedTuple):
     endpoint: Endpoint
     decode: Callable[[dict[str, str]], Any]
-    handler: Handler
+    handler: Handler | WithCookies
     #: The fields that it reads, second names included; none may be there twice.
     known: frozenset[str]
     reads_form: bool

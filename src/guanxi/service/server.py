@@ -111,7 +111,11 @@ async def run(plan: Plan, on_ready: Callable[[Ready], None], stop: asyncio.Event
     """Serve until ``stop`` is set; otherwise as ``serve``."""
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind(plan.host, plan.port))
-        url, admin_url = url_of(listener), ""
+        url, admin_url, door = url_of(listener), "", None
+        if plan.administration is not None:
+            # Before a worker answers: who waits for that may turn here next.
+            door = stack.enter_context(bind(plan.administration.host, plan.administration.port))
+            admin_url = url_of(door)
         store = await open_store(str(plan.store), create=True)
         stack.push_async_callback(store.close)
         served: list[tuple[ASGI, socket.socket]] = []
@@ -123,9 +127,7 @@ async def run(plan: Plan, on_ready: Callable[[Ready], None], stop: asyncio.Event
             counters = metrics.collected
         else:
             counters = await stack.enter_async_context(_workers(plan, listener))
-        if plan.administration is not None:
-            door = stack.enter_context(bind(plan.administration.host, plan.administration.port))
-            admin_url = url_of(door)
+        if plan.administration is not None and door is not None:
             administered = admin.Administered(store, plan.settings.profile.limits, counters)
             served.append((admin.application(administered, plan.administration.token), door))
         await stack.enter_async_context(serving(*served))

@@ -22,8 +22,11 @@ class HistoryCursorParams(Struct, kw_only=True):
     ps: UpTo30 = 20
     view_at: Seconds | UnsetType = UNSET
     max: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
-    #: A value of ``HistoryBusinessType``; empty as the last cursor of a list has it.
-    business: Literal["", "archive", "pgc", "live", "article-list", "article"] | UnsetType = UNSET
+    #: A value of ``HistoryBusinessType``, or what an entry besides is; empty as the last cursor of
+    #: a list has it.
+    business: (
+        Literal["", "archive", "pgc", "cheese", "live", "article-list", "article"] | UnsetType
+    ) = UNSET
 
 
 class NotesParams(Struct, kw_only=True):

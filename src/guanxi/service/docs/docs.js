@@ -89,8 +89,10 @@ function render(path, method, operation) {
   return element("details", { id }, title, element("pre", { class: "hint" }, operation.description), form);
 }
 
-async function send(path, method, operation, filled) {
-  let pairs = [...filled.entries()].filter(([, value]) => value !== "");
+async function send(template, method, operation, filled) {
+  const path = template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(filled.get(name)));
+  const inPath = new Set((operation.parameters ?? []).filter((one) => one.in === "path").map((one) => one.name));
+  let pairs = [...filled.entries()].filter(([name, value]) => value !== "" && !inPath.has(name));
   if ((operation.parameters ?? []).some((one) => one.name === "w_rid")) pairs = await signed(pairs);
   const takesForm = operation.requestBody?.content?.["application/x-www-form-urlencoded"];
   if (takesForm) pairs.push(["csrf", cookie("bili_jct")]);

@@ -1,0 +1,280 @@
+"""Signing in by a code, and new cookies for old."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from guanxi.accounts import secrets, tokens
+from guanxi.accounts.account import State
+from guanxi.accounts.secrets import DAY, Session, TokenKind
+from guanxi.contract import endpoints as e
+from guanxi.contract.pages import refresh_csrf_of
+from guanxi.stores.port import Store
+from guanxi.testing import RunningService, SignedIn, running
+from tests.service.content_fixtures import Answer, ask, read, secret_of, someone
+
+_WAITING, _ENDED = 86101, 86038
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[RunningService]:
+    with running() as one:
+        yield one
+
+
+def _begun(service: RunningService) -> str:
+    code = read(service, e.QR_GENERATE)
+    assert len(code.qrcode_key) == 32
+    assert code.qrcode_key in code.url
+    key: str = code.qrcode_key
+    return key
+
+
+def _poll(service: RunningService, key: str) -> tuple[Answer, Any]:
+    answer = ask(service, e.QR_POLL, qrcode_key=key)
+    assert answer.code == 0
+    return answer, answer.body["data"]
+
+
+def _session(answer: Answer) -> SignedIn:
+    given = answer.cookies
+    return SignedIn(int(given["DedeUserID"]), given["SESSDATA"], given["bili_jct"])
+
+
+# --- by a code ---
+
+
+def test_sign_in_by_a_code(service: RunningService) -> None:
+    somebody, key = someone(service), _begun(service)
+    waiting, data = _poll(service, key)
+    assert (data["code"], data["refresh_token"], waiting.cookies) == (_WAITING, "", {})
+    service.agree(key, somebody.mid)
+    answer, data = _poll(service, key)
+    assert data["code"] == 0
+    assert abs(data["timestamp"] - time.time() * 1000) < 60_000
+    session = _session(answer)
+    assert session.mid == somebody.mid
+    assert read(service, e.MY_INFO, session).mid == somebody.mid
+    assert ask(service, e.SET_NOTICE, session, notice="真的登录了").code == 0
+    refresh = tokens.refresh_token(secret_of(service), session.sessdata)
+    assert data["refresh_token"] == refresh
+
+
+def test_the_cookies_of_a_sign_in(service: RunningService) -> None:
+    key = _begun(service)
+    service.agree(key, someone(service).mid)
+    answer, _ = _poll(service, key)
+    given = {
+        value.partition("=")[0]: value.split("; ")[1:]
+        for name, value in answer.headers
+        if name == "set-cookie"
+    }
+    lasting = ["Path=/", f"Max-Age={180 * DAY}", "SameSite=Lax"]
+    assert given == {
+        "SESSDATA": [*lasting, "HttpOnly"],
+        "bili_jct": lasting,
+        "DedeUserID": lasting,
+    }
+
+
+def test_a_code_signs_in_once(service: RunningService) -> None:
+    key = _begun(service)
+    service.agree(key, someone(service).mid)
+    assert _poll(service, key)[1]["code"] == 0
+    again, data = _poll(service, key)
+    assert (data["code"], again.cookies) == (_WAITING, {})
+
+
+def test_a_code_signs_in_who_agreed_to_it(service: RunningService) -> None:
+    one, other = _begun(service), _begun(service)
+    assert one != other
+    service.agree(one, someone(service).mid)
+    assert _poll(service, other)[1]["code"] == _WAITING
+
+
+def test_a_code_ends(service: RunningService) -> None:
+    somebody, secret, now = someone(service), secret_of(service), int(time.time())
+    young, old = tokens.qr_key(secret, now - 150), tokens.qr_key(secret, now - 181)
+    assert _poll(service, young)[1]["code"] == _WAITING
+    answer, data = _poll(service, old)
+    assert (data["code"], answer.cookies) == (_ENDED, {})
+    with pytest.raises(ValueError, match="over"):
+        service.agree(old, somebody.mid)
+
+
+@pytest.mark.parametrize("key", ["", "x", "0" * 32, "字" * 32, "a" * 513])
+def test_what_is_no_code(service: RunningService, key: str) -> None:
+    assert ask(service, e.QR_POLL, qrcode_key=key).code == -400
+    with pytest.raises(ValueError, match="key"):
+        service.agree(key, someone(service).mid)
+
+
+def test_who_cannot_agree(service: RunningService) -> None:
+    gone, key = someone(service), _begun(service)
+    service.set_state(gone.mid, State.DEREGISTERED)
+    for mid in (gone.mid, 9_999_999_999):
+        with pytest.raises(ValueError, match="cannot sign in"):
+            service.agree(key, mid)
+    assert _poll(service, key)[1]["code"] == _WAITING
+
+
+def test_who_is_gone_after_agreeing_is_not_signed_in(service: RunningService) -> None:
+    somebody, key = someone(service), _begun(service)
+    service.agree(key, somebody.mid)
+    service.set_state(somebody.mid, State.DEREGISTERED)
+    answer = ask(service, e.QR_POLL, qrcode_key=key)
+    assert answer.cookies == {}
+    assert answer.body["data"]["code"] == _WAITING
+
+
+def _administer(service: RunningService, told: object, *, token: str | None = None) -> Answer:
+    address = urlsplit(service.admin_url)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
+    try:
+        bearer = {"Authorization": f"Bearer {token or service.admin_token}"}
+        connection.request("POST", "/logins/agree", json.dumps(told), bearer)
+        answer = connection.getresponse()
+        return Answer(answer.status, [], answer.read())
+    finally:
+        connection.close()
+
+
+def test_agreeing_by_administration(service: RunningService) -> None:
+    somebody, key = someone(service), _begun(service)
+    assert _administer(service, {"key": key, "mid": somebody.mid}, token="no").status == 401
+    assert _poll(service, key)[1]["code"] == _WAITING
+    answer = _administer(service, {"key": key, "mid": somebody.mid})
+    assert (answer.status, answer.body) == (200, {})
+    assert _session(_poll(service, key)[0]).mid == somebody.mid
+    for told, status in (
+        ({"key": "x", "mid": somebody.mid}, 409),
+        ({"key": _begun(service), "mid": 9_999_999_999}, 409),
+        ({"key": key, "mid": 0}, 404),
+        ({"key": key, "mid": 2**63}, 404),
+        ({"key": key}, 400),
+        ({"key": key, "mid": 1, "more": 1}, 400),
+    ):
+        assert _administer(service, told).status == status
+
+
+# --- new cookies ---
+
+
+def test_cookie_info(service: RunningService) -> None:
+    me = someone(service)
+    told = read(service, e.COOKIE_INFO, me)
+    assert not told.refresh
+    assert abs(told.timestamp - time.time() * 1000) < 60_000
+    assert ask(service, e.COOKIE_INFO).code == -101
+
+
+def test_an_old_session_should_be_refreshed(service: RunningService) -> None:
+    me, now, token = someone(service), int(time.time()), secrets.new_token()
+    old = Session(
+        digest=secrets.digest(token),
+        mid=me.mid,
+        kind=TokenKind.COOKIE,
+        created=now - 91 * DAY,
+        expires=now + 89 * DAY,
+    )
+    service.do(lambda store: store.open_session(old))
+    assert read(service, e.COOKIE_INFO, SignedIn(me.mid, token, "")).refresh
+
+
+def test_cookies_of_a_session_that_just_ended(service: RunningService) -> None:
+    """A session is taken on trust for a moment; what is made of it is not."""
+    me = someone(service)
+    assert ask(service, e.COOKIE_INFO, me).code == 0
+    service.do(lambda store: store.close_sessions(me.mid))
+    assert ask(service, e.COOKIE_INFO, me).code == -101
+    gone = someone(service)
+    fields = {
+        "refresh_csrf": _csrf(service, gone),
+        "refresh_token": tokens.refresh_token(secret_of(service), gone.sessdata),
+    }
+    service.set_state(gone.mid, State.DEREGISTERED)
+    answer = ask(service, e.COOKIE_REFRESH, gone, **fields)
+    assert (answer.code, answer.cookies) == (-101, {})
+
+
+def _csrf(service: RunningService, session: SignedIn) -> str:
+    page = ask(service, e.CORRESPOND, session, correspond_path="00ff" * 64)
+    assert page.status == 200
+    assert page.header("content-type") == "text/html; charset=utf-8"
+    csrf = refresh_csrf_of(page.raw.decode())
+    assert csrf is not None
+    return csrf
+
+
+@pytest.mark.parametrize("path", ["xyz", "AB", "a", "a" * 1026, "%20"])
+def test_no_page_at_another_path(service: RunningService, path: str) -> None:
+    answer = ask(service, e.CORRESPOND, someone(service), correspond_path=path)
+    assert (answer.status, answer.code) == (404, -404)
+
+
+def test_the_page_is_for_who_is_signed_in(service: RunningService) -> None:
+    answer = ask(service, e.CORRESPOND, correspond_path="00")
+    assert (answer.status, answer.code) == (404, -101)
+
+
+def _sessions(service: RunningService, *tokens: str) -> list[bool]:
+    async def there(store: Store) -> list[bool]:
+        return [await store.session(secrets.digest(one)) is not None for one in tokens]
+
+    return service.do(there)
+
+
+def test_refresh(service: RunningService) -> None:
+    me, secret = someone(service), secret_of(service)
+    old = tokens.refresh_token(secret, me.sessdata)
+    answer = ask(service, e.COOKIE_REFRESH, me, refresh_csrf=_csrf(service, me), refresh_token=old)
+    assert answer.code == 0
+    new = _session(answer)
+    assert new.mid == me.mid
+    assert new.sessdata != me.sessdata
+    told = answer.body["data"]
+    assert told["refresh_token"] == tokens.refresh_token(secret, new.sessdata) != old
+    assert _sessions(service, me.sessdata, new.sessdata) == [True, True]
+    confirmed = ask(service, e.CONFIRM_REFRESH, new, refresh_token=old)
+    assert confirmed.body == {"code": 0, "message": "0", "ttl": 1}
+    assert _sessions(service, me.sessdata, new.sessdata) == [False, True]
+    assert read(service, e.MY_INFO, new).mid == me.mid
+    again = ask(service, e.CONFIRM_REFRESH, new, refresh_token=old)
+    assert again.code == -400
+
+
+def test_refresh_refuses(service: RunningService) -> None:
+    me, other, secret = someone(service), someone(service), secret_of(service)
+    mine, csrf = tokens.refresh_token(secret, me.sessdata), _csrf(service, me)
+    theirs = tokens.refresh_token(secret, other.sessdata)
+    for wrong in (
+        {"refresh_csrf": csrf, "refresh_token": theirs},
+        {"refresh_csrf": _csrf(service, other), "refresh_token": mine},
+        {"refresh_csrf": csrf, "refresh_token": mine[:-1] + "x"},
+        {"refresh_csrf": "字", "refresh_token": mine},
+    ):
+        answer = ask(service, e.COOKIE_REFRESH, me, **wrong)
+        assert (answer.code, answer.cookies) == (86095, {})
+    right = {"refresh_csrf": csrf, "refresh_token": mine}
+    assert ask(service, e.COOKIE_REFRESH, **right).code == -101
+    assert ask(service, e.COOKIE_REFRESH, me, **right, csrf="x").code == -111
+    for wrong in ({"refresh_csrf": csrf}, {"refresh_token": mine}, {**right, "source": "app"}):
+        assert ask(service, e.COOKIE_REFRESH, me, **wrong).code == -400
+    assert ask(service, e.COOKIE_REFRESH, me, **right).code == 0
+
+
+def test_nobody_ends_the_session_of_another(service: RunningService) -> None:
+    me, other = someone(service), someone(service)
+    theirs = tokens.refresh_token(secret_of(service), other.sessdata)
+    for wrong in (theirs, "x", "0" * 96, "字" * 96):
+        assert ask(service, e.CONFIRM_REFRESH, me, refresh_token=wrong).code == -400
+    assert _sessions(service, other.sessdata, me.sessdata) == [True, True]
+    assert ask(service, e.CONFIRM_REFRESH, refresh_token=theirs).code == -101
+    assert ask(service, e.CONFIRM_REFRESH, me, refresh_token=theirs, csrf="x").code == -111

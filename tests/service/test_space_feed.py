@@ -1,0 +1,273 @@
+"""The feed in both generations, and picture posts: every post once, each in its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from guanxi.accounts.account import Card
+from guanxi.contract import endpoints as e
+from guanxi.contract import structs as s
+from guanxi.contract.ids import bvid_of
+from guanxi.testing import RunningService, SignedIn, running
+from guanxi.world import feed, profile
+from guanxi.world.feed import PicturePost, Post, PostType
+from tests.service.content_fixtures import ask, pages, put, read, someone, walk
+
+_NOBODY = 9_999_999_999
+_POSTS, _PINNED, _PAGE = 30, 11, 12
+_TYPES = list(PostType)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[RunningService]:
+    with running() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def other(service: RunningService) -> SignedIn:
+    return someone(service, Card(name="原作者", face="https://face/o"))
+
+
+@pytest.fixture(scope="module")
+def owner(service: RunningService, other: SignedIn) -> SignedIn:
+    card = Card(name="楼主", face="https://face/1", face_nft=1, official_type=0, official_desc="d")
+    one = someone(service, card)
+    put(
+        service,
+        one.mid,
+        profile.PROFILE,
+        profile.Profile(experience=1_500, pendant=s.Pendant(pid=8)),
+    )
+    put(service, one.mid, feed.POST, *(_post(one, other, n) for n in range(_POSTS)))
+    return one
+
+
+def _id(owner: SignedIn, n: int) -> int:
+    return 10**18 + owner.mid * 1000 + n
+
+
+def _post(owner: SignedIn, other: SignedIn, n: int) -> Post:
+    kind = _TYPES[n % len(_TYPES)]
+    origin = Post(id=_id(owner, 500 + n), type=PostType.WORD, time=5, text=f"原文{n}")
+    return Post(
+        id=_id(owner, n),
+        type=kind,
+        time=1_600_000_000 + n,
+        text=f"说{n}",
+        rid=7000 + n if kind in (PostType.VIDEO, PostType.ARTICLE, PostType.DRAW) else 0,
+        title=f"题{n}",
+        views=n,
+        forwards=2 * n,
+        comments=3 * n,
+        likes=4 * n,
+        pinned=n == _PINNED,
+        origin=origin if kind is PostType.FORWARD else None,
+        origin_mid=other.mid if kind is PostType.FORWARD else 0,
+        pictures=(s.Picture("p", 1, 2, 3),) if kind is PostType.DRAW else (),
+    )
+
+
+def _newest(owner: SignedIn, *, without: int = -1) -> list[int]:
+    return [_id(owner, n) for n in reversed(range(_POSTS)) if n != without]
+
+
+# --- the newer feed ---
+
+
+def test_dynamics_begin_with_the_pinned_one(service: RunningService, owner: SignedIn) -> None:
+    told = list(pages(service, e.DYNAMICS, host_mid=owner.mid))
+    assert [len(page) for page in told] == [_PAGE + 1, _PAGE, _POSTS - 1 - 2 * _PAGE]
+    wanted = [_id(owner, _PINNED), *_newest(owner, without=_PINNED)]
+    assert [int(one) for page in told for one in page] == wanted
+    first = read(service, e.DYNAMICS, host_mid=owner.mid)
+    assert [one.modules.tag is not msgspec.UNSET for one in first.items] == [True] + [False] * 12
+    assert first.offset == first.items[-1].id
+
+
+def test_each_kind_of_dynamic(service: RunningService, owner: SignedIn, other: SignedIn) -> None:
+    items = {one.id: one for one in read(service, e.DYNAMICS, host_mid=owner.mid).items}
+    seen = set()
+    for n in range(_POSTS - _PAGE, _POSTS):
+        post, told = _post(owner, other, n), items[str(_id(owner, n))]
+        seen.add(told.type)
+        assert told.type == post.type.value
+        assert told.modules.content.desc.text == post.text
+        counts = told.modules.counts
+        assert (counts.like.count, counts.comment.count, counts.forward.count) == (
+            post.likes,
+            post.comments,
+            post.forwards,
+        )
+        assert told.modules.author.pub_ts == post.time
+        if post.type is PostType.VIDEO:
+            assert told.modules.content.major.archive["bvid"] == bvid_of(post.rid)
+        if post.type is PostType.FORWARD:
+            origin = told.orig
+            assert origin.modules.content.desc.text == f"原文{n}"
+            assert (origin.modules.author.mid, origin.modules.author.name) == (other.mid, "原作者")
+    assert seen == {kind.value for kind in PostType}
+
+
+def test_author_of_a_dynamic(service: RunningService, owner: SignedIn) -> None:
+    author = read(service, e.DYNAMICS, host_mid=owner.mid).items[0].modules.author
+    assert (author.mid, author.name, author.face) == (owner.mid, "楼主", "https://face/1")
+    assert (author.face_nft, author.pendant.pid) == (True, 8)
+    assert author.official_verify == s.OfficialVerify(0, "d")
+
+
+def test_whether_the_viewer_follows_an_author(
+    service: RunningService, owner: SignedIn, other: SignedIn
+) -> None:
+    viewer = someone(service)
+    assert ask(service, e.MODIFY, viewer, fid=other.mid, act=1, re_src=11).code == 0
+
+    def following(session: SignedIn | None) -> tuple[object, object]:
+        items = read(service, e.DYNAMICS, session, host_mid=owner.mid).items
+        forward = next(one for one in items if one.type == PostType.FORWARD.value)
+        return forward.modules.author.following, forward.orig.modules.author.following
+
+    assert following(None) == (None, None)
+    assert following(viewer) == (False, True)
+
+
+def test_an_offset_is_a_place(service: RunningService, owner: SignedIn) -> None:
+    def ids(offset: object) -> list[int]:
+        told = read(service, e.DYNAMICS, host_mid=owner.mid, offset=offset)
+        return [int(one.id) for one in told.items]
+
+    newest = _newest(owner, without=_PINNED)
+    assert ids(_id(owner, 20)) == [one for one in newest if one < _id(owner, 20)][:_PAGE]
+    assert ids("9" * 19) == newest[:_PAGE]
+    assert ids(_id(owner, 0)) == []
+    assert ids(0) == ids("") == [_id(owner, _PINNED), *newest[:_PAGE]]
+
+
+def test_an_offset_whose_post_is_gone(service: RunningService, owner: SignedIn) -> None:
+    one = someone(service)
+    posts = [Post(id=_id(one, n), type=PostType.WORD, time=n) for n in range(20)]
+    put(service, one.mid, feed.POST, *posts)
+    first = read(service, e.DYNAMICS, host_mid=one.mid)
+    service.do(lambda store: store.delete(feed.POST, one.mid, [int(first.offset)]))
+    rest = read(service, e.DYNAMICS, host_mid=one.mid, offset=first.offset)
+    assert [int(post.id) for post in rest.items] == [_id(one, n) for n in reversed(range(8))]
+
+
+@pytest.mark.parametrize("offset", ["x", "-1", "1.0", "9" * 20])
+def test_no_offset(service: RunningService, owner: SignedIn, offset: str) -> None:
+    assert ask(service, e.DYNAMICS, host_mid=owner.mid, offset=offset).code == -400
+    assert ask(service, e.OPUS, host_mid=owner.mid, offset=offset).code == -400
+
+
+def test_no_dynamics(service: RunningService) -> None:
+    assert read(service, e.DYNAMICS, host_mid=_NOBODY) == s.DynamicPage()
+    alone = someone(service)
+    put(
+        service,
+        alone.mid,
+        feed.POST,
+        Post(id=_id(alone, 1), type=PostType.WORD, time=1, pinned=True),
+    )
+    told = read(service, e.DYNAMICS, host_mid=alone.mid)
+    assert ([one.id for one in told.items], told.has_more) == ([str(_id(alone, 1))], False)
+
+
+# --- the older feed ---
+
+
+def test_old_dynamics_with_the_pinned_one_at_its_place(
+    service: RunningService, owner: SignedIn
+) -> None:
+    told = list(pages(service, e.OLD_DYNAMICS, host_uid=owner.mid))
+    assert [len(page) for page in told] == [12, 12, 6]
+    assert [one for page in told for one in page] == _newest(owner)
+
+
+def test_old_dynamics_with_the_pinned_one_on_top(service: RunningService, owner: SignedIn) -> None:
+    for need_top in ("1", "true"):
+        told = walk(service, e.OLD_DYNAMICS, host_uid=owner.mid, need_top=need_top)
+        assert told == [_id(owner, _PINNED), *_newest(owner, without=_PINNED)]
+    first = read(service, e.OLD_DYNAMICS, host_uid=owner.mid, need_top=1)
+    assert first.cards[0].extra == s.OldExtra(1)
+    assert all(card.extra is msgspec.UNSET for card in first.cards[1:])
+    plain = read(service, e.OLD_DYNAMICS, host_uid=owner.mid)
+    assert all(card.extra is msgspec.UNSET for card in plain.cards)
+
+
+def test_a_card_of_the_older_feed(
+    service: RunningService, owner: SignedIn, other: SignedIn
+) -> None:
+    page = read(service, e.OLD_DYNAMICS, host_uid=owner.mid)
+    assert (page.has_more, page.next_offset) == (1, page.cards[-1].desc.id)
+    types = {PostType.FORWARD: 1, PostType.DRAW: 2, PostType.WORD: 4} | {
+        PostType.VIDEO: 8,
+        PostType.ARTICLE: 64,
+    }
+    for n, told in zip(reversed(range(_POSTS - _PAGE, _POSTS)), page.cards, strict=True):
+        post, desc, card = _post(owner, other, n), told.desc, json.loads(told.card)
+        assert (desc.id, desc.uid, desc.type) == (post.id, owner.mid, types[post.type])
+        assert (desc.view, desc.repost, desc.comment, desc.like, desc.timestamp) == (
+            post.views,
+            post.forwards,
+            post.comments,
+            post.likes,
+            post.time,
+        )
+        assert desc.user_profile.info == s.OldUser(owner.mid, "楼主", "https://face/1")
+        assert desc.user_profile.level_info.current_level == 3
+        assert desc.user_profile.pendant.pid == 8
+        if post.type is PostType.FORWARD:
+            assert desc.orig_dy_id == _id(owner, 500 + n)
+            assert card["origin_user"]["info"]["uname"] == "原作者"
+            assert json.loads(card["origin"])["item"]["content"] == f"原文{n}"
+        if post.type is PostType.DRAW:
+            assert card["item"]["pictures"] == [
+                {"img_src": "p", "img_width": 1, "img_height": 2, "img_size": 3}
+            ]
+
+
+def test_the_end_of_the_older_feed(service: RunningService, owner: SignedIn) -> None:
+    end = {"has_more": 0, "next_offset": 0}
+    answer = ask(service, e.OLD_DYNAMICS, host_uid=owner.mid, offset_dynamic_id=_id(owner, 0))
+    assert answer.body == {"code": 0, "msg": "success", "message": "success", "data": end}
+    assert ask(service, e.OLD_DYNAMICS, host_uid=_NOBODY).body["data"] == end
+    for wrong in ({"offset_dynamic_id": 2**63}, {"offset_dynamic_id": -1}, {"need_top": 2}):
+        assert ask(service, e.OLD_DYNAMICS, host_uid=1, **wrong).code == -400
+
+
+# --- picture posts ---
+
+
+def test_picture_posts(service: RunningService) -> None:
+    owner = someone(service)
+    kept = [
+        PicturePost(
+            id=10**18 + n,
+            of_article=n % 3 == 0,
+            content=f"图{n}",
+            cover=s.OpusCover(3, "u", 4) if n % 2 else None,
+            likes=n,
+            views=1000 + n,
+        )
+        for n in range(45)
+    ]
+    put(service, owner.mid, feed.PICTURE_POST, *kept)
+    newest = [str(one.id) for one in reversed(kept)]
+    told = list(pages(service, e.OPUS, host_mid=owner.mid))
+    assert [len(page) for page in told] == [20, 20, 5]
+    assert [one for page in told for one in page] == newest
+    articles = [str(one.id) for one in reversed(kept) if one.of_article]
+    assert walk(service, e.OPUS, host_mid=owner.mid, type="article") == articles
+    others = [one for one in newest if one not in articles]
+    assert walk(service, e.OPUS, host_mid=owner.mid, type="dynamic") == others
+    for viewer, views in ((owner, "1044"), (someone(service), None), (None, None)):
+        first = read(service, e.OPUS, viewer, host_mid=owner.mid).items[:2]
+        assert first[0].stat == s.OpusCounts("44", views if views is not None else msgspec.UNSET)
+        assert (first[0].content, first[0].cover) == ("图44", msgspec.UNSET)
+        assert first[1].cover == s.OpusCover(3, "u", 4)
+    assert ask(service, e.OPUS, host_mid=owner.mid, type="none").code == -400
+    assert read(service, e.OPUS, host_mid=_NOBODY) == s.OpusPage()

@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
 from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import msgspec
 import typer
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
+from guanxi import user
 from guanxi.cli.app import app
+from guanxi.contract import endpoints
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import DOCUMENTED_RELATION, ENDPOINTS
 from guanxi.contract.errors import CODES
 from guanxi.contract.limits import ALL, PROFILES, limit_sources
 from guanxi.sdk.sync import SyncClient
 from guanxi.service.routes import HANDLERS
-from tests.end_to_end.cases import CASES
+from guanxi.user._works import Works
+from guanxi.world.kind import Kind
+from guanxi.world.kinds import KINDS
+from tests.end_to_end.content_cases import CASES
 
+#: What documents 000 and 001 name, as the tests hold the code to it.
+_MODULE = Path(__file__).resolve().parents[1] / "tests/documents/user_module.json"
+#: What they refer to, and the endpoints of what asks through the client's own methods.
+_REFERRED = {
+    "ChannelSeries": "",
+    "ChannelSeries.get_meta": "",
+    "ChannelSeries.get_owner": "",
+    "ChannelSeries.get_videos": "",
+    "Credential": "",
+    "Credential.check_valid": "`web.nav`",
+    "Credential.check_refresh": "`login.cookie_info`",
+    "Credential.refresh": (
+        "`login.cookie_info`, `login.correspond`, `login.cookie_refresh`, `login.confirm_refresh`"
+    ),
+    "sync": "",
+}
 _NOTE = "<!-- Made by `make generate`; do not edit. -->\n"
 
 
@@ -106,6 +136,139 @@ def cli() -> str:
         below = getattr(command, "commands", {})
         waiting += [(f"{path} {name}", inner) for name, inner in below.items()]
     return "".join(pages)
+
+
+def user_module() -> str:
+    """docs/user-module.md: each documented name, its endpoint, the documents it stands in."""
+    documented = json.loads(_MODULE.read_text("utf-8"))
+    rows = [_user_row(entry) for entry in documented]
+    rows += [_user_row({"name": name, "documents": []}) for name in _REFERRED]
+    return (
+        f"{_NOTE}# The documented module\n\n"
+        f"`guanxi.user` has all {len(rows)} names of documents 000 and 001, and of what they refer"
+        " to. Arguments are as the code has them.\n\n"
+        f"{_table(('name', 'arguments', 'endpoint', 'documents'), rows)}"
+    )
+
+
+def _user_row(entry: dict[str, Any]) -> tuple[str, ...]:
+    name: str = entry["name"]
+    value: Any = user
+    for part in name.split("."):
+        value = getattr(value, part)
+    if isinstance(value, type):
+        members: Iterable[Enum] = value if issubclass(value, Enum) else ()
+        told = ", ".join(f"`{one.name}`" for one in members) or "class"
+    else:
+        parameters = inspect.signature(value).parameters.values()
+        told = ", ".join(f"`{_argument(one)}`" for one in parameters if one.name != "self")
+    documents = ", ".join(entry["documents"]) or "referred to"
+    return (f"`{name}`", told, _endpoints_of(value) or _REFERRED.get(name, ""), documents)
+
+
+def _argument(one: inspect.Parameter) -> str:
+    if one.default is one.empty:
+        return one.name
+    return f"{one.name}={one.default if isinstance(one.default, Enum) else repr(one.default)}"
+
+
+def _endpoints_of(value: Any) -> str:
+    """The endpoints that a function's source names; those of a class are at its methods."""
+    if isinstance(value, type):
+        return ""
+    code = inspect.getsource(value)
+    called = re.findall(r"\b(?:self|owner)\.(get_\w+)\(", code)
+    methods = [getattr(user.User, name) for name in called if hasattr(user.User, name)]
+    code += "".join(inspect.getsource(method) for method in methods)
+    code += inspect.getsource(Works._channel_page) if "_channel_page" in code else ""
+    names = dict.fromkeys(re.findall(r"\be\.([A-Z_]+)\b", code))
+    return ", ".join(f"`{getattr(endpoints, name).name}`" for name in names)
+
+
+def content_kinds() -> str:
+    """docs/content-kinds.md: every kind of content, and what its documents are made of."""
+    parts: dict[str, type[Struct]] = {}
+    rows = []
+    for kind in sorted(KINDS, key=lambda kind: kind.name):
+        _add_parts(kind.body, parts)
+        what = " ".join((kind.body.__doc__ or "").partition("\n\n")[0].split()).replace("``", "`")
+        many = "one" if kind.id is Kind(name="", body=kind.body).id else "many"
+        told = (many, *(", ".join(names) for names in (kind.keys, kind.filters)))
+        rows.append((f"`{kind.name}`", _part(kind.body), what, *told))
+    pages = [
+        _NOTE,
+        "# Kinds of content\n\n"
+        "What a line of a file of content can hold; [content.md](content.md) has the format.\n\n",
+        _table(("kind", "document", "what it is", "each has", "ordered by", "filtered by"), rows),
+    ]
+    for name, struct in sorted(parts.items()):
+        hints = get_type_hints(struct)
+        fields = [
+            (f"`{field.encode_name}`", _type_of(hints[field.name]), _default_of(field))
+            for field in msgspec.structs.fields(struct)
+        ]
+        pages += [f"\n## {name}\n\n", _table(("field", "type", "default"), fields)]
+    return "".join(pages)
+
+
+def _add_parts(kind: Any, found: dict[str, type[Struct]]) -> None:
+    """Add the structs that a type is made of, at any depth, by the name they are listed under."""
+    inner: Iterable[Any] = get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        name = _part_name(kind)
+        if name in found:
+            return
+        found[name] = kind
+        inner = get_type_hints(kind).values()
+    for one in inner:
+        _add_parts(one, found)
+
+
+def _part_name(struct: type[Struct]) -> str:
+    """The name of a struct; one of the world's own has its room's before it, as names repeat."""
+    room = struct.__module__.removeprefix("guanxi.world.")
+    return struct.__name__ if room == struct.__module__ else f"{room}.{struct.__name__}"
+
+
+def _part(struct: type[Struct]) -> str:
+    name = _part_name(struct)
+    return f"[{name}](#{name.lower().replace('.', '')})"
+
+
+_SIMPLE = {int: "integer", float: "number", str: "text", bool: "true or false", Any: "anything"}
+
+
+def _type_of(kind: Any) -> str:
+    """A type in the words of JSON."""
+    inner = [one for one in get_args(kind) if one is not UnsetType]
+    origin = get_origin(kind)
+    if kind is type(None):
+        return "null"
+    if kind in _SIMPLE:
+        return _SIMPLE[kind]
+    if origin in {Union, UnionType}:
+        return " or ".join(map(_type_of, inner))
+    if origin is Literal:
+        return "one of " + ", ".join(f"`{one}`" for one in inner)
+    if origin in {list, tuple, frozenset}:
+        return f"list of {_type_of(inner[0])}"
+    if origin is dict:
+        return "object"
+    if issubclass(kind, Enum):
+        members: Iterable[Enum] = kind
+        return "one of " + ", ".join(f"`{one.value}`" for one in members)
+    return _part(kind)
+
+
+def _default_of(field: msgspec.structs.FieldInfo) -> str:
+    if field.default is UNSET:
+        return "left out"
+    if field.default is not msgspec.NODEFAULT:
+        return f"`{msgspec.json.encode(field.default).decode()}`"
+    if field.default_factory is msgspec.NODEFAULT:
+        return "must be there"
+    empty = msgspec.json.encode(field.default_factory()).decode()
+    return f"`{empty}`" if empty in {"[]", "{}"} else "its defaults"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

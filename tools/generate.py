@@ -6,6 +6,7 @@ files are committed, so that nobody who installs guanxi runs this.
 
 from __future__ import annotations
 
+import keyword
 import re
 import subprocess
 import sys
@@ -23,7 +24,18 @@ from guanxi.contract.endpoints import ENDPOINTS
 
 ROOT = Path(__file__).resolve().parent.parent
 _SDK = "src/guanxi/sdk"
-_MODULES = ("__init__", "account", "client", "network", "relation", "web")
+_MODULES = (
+    "__init__",
+    "account",
+    "channel",
+    "client",
+    "login",
+    "me",
+    "network",
+    "relation",
+    "space",
+    "web",
+)
 
 #: From the async client to its twin, in this order.
 _TWIN = tuple(
@@ -59,36 +71,47 @@ def sync_twin(module: str) -> str:
 def shapes() -> str:
     """The dictionaries of ``guanxi.user``, made from the contract's structs."""
     lines = [
-        banner("src/guanxi/contract/structs.py"),
+        banner("src/guanxi/contract/structs"),
         '"""What the documented module returns: the answers\' data, as it is decoded."""\n\n',
-        "import builtins\nfrom typing import NotRequired, TypedDict\n",
+        "from __future__ import annotations\n\n",
+        "import builtins\nfrom typing import Any, NotRequired, TypedDict\n",
     ]
-    answered = _structs_in(endpoint.data for endpoint in ENDPOINTS)
+    answered: set[Any] = set()
+    for endpoint in ENDPOINTS:
+        _add_structs_in(endpoint.data, answered)
     for name, struct in vars(structs).items():
         if isinstance(struct, type) and struct in answered:
             lines += ["\n\n", *_shape(name, struct)]
     return formatted("".join(lines))
 
 
-def _structs_in(kinds: Iterable[Any]) -> set[Any]:
-    """The structs that types are made of, at any depth."""
-    found: set[Any] = set()
-    for kind in kinds:
-        if isinstance(kind, type) and issubclass(kind, Struct):
-            found |= {kind} | _structs_in(get_type_hints(kind).values())
-        else:
-            found |= _structs_in(get_args(kind))
-    return found
+def _add_structs_in(kind: Any, found: set[Any]) -> None:
+    """Add the structs that a type is made of, at any depth; some are made of themselves."""
+    if kind in found:
+        return
+    parts: Iterable[Any] = get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        found.add(kind)
+        parts = get_type_hints(kind).values()
+    for part in parts:
+        _add_structs_in(part, found)
 
 
 def _shape(name: str, struct: type[Struct]) -> Iterator[str]:
-    yield f"class {name}(TypedDict):\n"
-    yield f'    """{struct.__doc__}"""\n'
     hints = get_type_hints(struct)
+    kinds: dict[str, str] = {}
     for field in msgspec.structs.fields(struct):
         kind = _annotation(hints[field.name])
-        wanted = f"NotRequired[{kind}]" if field.default is UNSET else kind
-        yield f"\n    {field.encode_name}: {wanted}"
+        kinds[field.encode_name] = f"NotRequired[{kind}]" if field.default is UNSET else kind
+    if any(keyword.iskeyword(one) for one in kinds):  # what no class body can name
+        pairs = ", ".join(f"{one!r}: {kind!r}" for one, kind in kinds.items())
+        yield f"{name} = TypedDict({name!r}, {{{pairs}}})\n"
+        yield f'"""{struct.__doc__}"""\n'
+        return
+    yield f"class {name}(TypedDict):\n"
+    yield f'    """{struct.__doc__}"""\n'
+    for one, kind in kinds.items():
+        yield f"\n    {one}: {kind}"
     yield "\n"
 
 
@@ -101,6 +124,8 @@ def _annotation(kind: Any) -> str:
         return f"builtins.{get_origin(kind).__name__}[{inner}]"
     if kind is type(None):
         return "None"
+    if kind is Any:
+        return "Any"
     return str(kind.__name__)
 
 
@@ -139,7 +164,9 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/coverage.md": partial(document, "coverage"),
     "docs/limits.md": partial(document, "limits"),
     "docs/codes.md": partial(document, "codes"),
+    "docs/user-module.md": partial(document, "user_module"),
     "docs/cli.md": partial(document, "cli"),
+    "docs/content-kinds.md": partial(document, "content_kinds"),
 }
 
 

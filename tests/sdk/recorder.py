@@ -7,6 +7,7 @@ import inspect
 import json
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from guanxi import Client, Clock, Credential, Request, Response, SyncClient, SyncClock
+from guanxi.contract import pages, sign
 
 
 @dataclass
@@ -52,6 +54,8 @@ class Answer:
     body: Any
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    #: The values of its Set-Cookie headers.
+    cookies: tuple[str, ...] = ()
     #: Say that the body is longer than it is.
     cut_short: int = 0
 
@@ -125,6 +129,8 @@ def recording(handle: Handle = lambda request: Answer(envelope())) -> Iterator[R
             self.send_header("Content-Length", str(len(raw) + answer.cut_short))
             for name, value in answer.headers.items():
                 self.send_header(name, value)
+            for cookie in answer.cookies:
+                self.send_header("Set-Cookie", cookie)
             self.end_headers()
             self.wfile.write(raw)
             self.close_connection = bool(answer.cut_short) or self.close_connection
@@ -145,6 +151,33 @@ def recording(handle: Handle = lambda request: Answer(envelope())) -> Iterator[R
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+#: The keys that ``wbi`` answers, and what clients make of them.
+IMG_KEY, SUB_KEY = "a" * 32, "b" * 32
+MIXIN = sign.mixin_key(IMG_KEY, SUB_KEY)
+#: A token of a space's page that ends at no time of these tests.
+ACCESS_ID = ".".join(
+    urlsafe_b64encode(part).decode().rstrip("=")
+    for part in (b"{}", b'{"iat":1700000000,"ttl":9000000000}', b"proof")
+)
+
+
+def wbi(handle: Handle) -> Handle:
+    """Answers wbi keys and spaces' pages by itself, all else by ``handle``."""
+
+    def answer(request: Received) -> Answer | None:
+        if request.path == "/x/web-interface/nav":
+            images = {
+                "img_url": f"https://a/{IMG_KEY}.png",
+                "sub_url": f"https://a/{SUB_KEY}.png",
+            }
+            return Answer(envelope({"isLogin": False, "wbi_img": images}, -101, "账号未登录"))
+        if request.path.endswith("/dynamic"):
+            return Answer(pages.space_page(ACCESS_ID).encode())
+        return handle(request)
+
+    return answer
 
 
 class Still(Clock):
@@ -250,7 +283,7 @@ class Script:
         self.clock.now += self.takes
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         raw = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-        return Response(answer.status, answer.headers, raw)
+        return Response(answer.status, answer.headers, raw, answer.cookies)
 
 
 class AsyncScript(Script):

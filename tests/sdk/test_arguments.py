@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from guanxi import CredentialNoBiliJctException, CredentialNoSessdataException
+from guanxi import AnswerException, CredentialNoBiliJctException, CredentialNoSessdataException
 from guanxi.contract.endpoint import Login
 from guanxi.contract.endpoints import ENDPOINTS
+from guanxi.contract.paths import placeholders
 from guanxi.sdk.credential import Credential
 from tests.sdk.recorder import NOBODY, Kind, Recorder
 
@@ -39,6 +40,36 @@ VALUES: list[tuple[str, Callable[[Any], Any]]] = [
     ("group", lambda c: c.relation.delete_group(-11)),
     ("mid", lambda c: c.relation.iter_followers(0)),
     ("endpoint", lambda c: c.call("relation.nothing")),
+    ("mid", lambda c: c.space.info(0)),
+    ("mid", lambda c: c.space.access_id(0)),
+    ("mid", lambda c: c.space.audios(0)),
+    ("mid", lambda c: c.space.medals(0)),
+    ("mid", lambda c: c.space.dynamics(0)),
+    ("order", lambda c: c.space.videos(1, order="up")),
+    ("order", lambda c: c.space.media_list(1, order=4)),
+    ("order", lambda c: c.space.season_videos(1, 2, order="up")),
+    ("keyword", lambda c: c.space.videos(1, keyword="x" * 201)),
+    ("size", lambda c: c.space.videos(1, size=101)),
+    ("size", lambda c: c.space.articles(1, size=31)),
+    ("size", lambda c: c.space.bangumi(1, size=31)),
+    ("size", lambda c: c.space.channels(1, size=101)),
+    ("page", lambda c: c.space.albums(1, page=0)),
+    ("type", lambda c: c.space.opus(1, type="none")),
+    ("after", lambda c: c.space.media_list(1, after=0)),
+    ("season", lambda c: c.space.season_videos(1, 0)),
+    ("series", lambda c: c.channel.series(0)),
+    ("offset", lambda c: c.space.opus(1, offset="x")),
+    ("offset", lambda c: c.space.old_dynamics(1, offset=-1)),
+    ("page", lambda c: c.me.history(page=0)),
+    ("size", lambda c: c.me.history_cursor(size=31)),
+    ("business", lambda c: c.me.history_cursor(business="x")),
+    ("birthday", lambda c: c.me.edit(birthday="1.1.2000", sex="男", name="x", signature="")),
+    ("sex", lambda c: c.me.edit(birthday="2000-01-01", sex="x", name="x", signature="")),
+    ("ts", lambda c: c.me.events(ts=-1)),
+    ("since_ms", lambda c: c.me.fan_report(since_ms=-1)),
+    ("names", lambda c: c.account.name_to_uid([])),
+    ("key", lambda c: c.login.qr_poll("")),
+    ("path", lambda c: c.login.correspond("xyz")),
 ]
 TYPES: list[tuple[str, Callable[[Any], Any]]] = [
     ("mid", lambda c: c.relation.followers("1")),
@@ -51,6 +82,10 @@ TYPES: list[tuple[str, Callable[[Any], Any]]] = [
     ("members", lambda c: c.relation.many("123")),
     ("members", lambda c: c.relation.many(7)),
     ("members", lambda c: c.relation.many(["1"])),
+    ("direction", lambda c: c.space.media_list(1, direction=1)),
+    ("names", lambda c: c.account.name_to_uid("one")),
+    ("name", lambda c: c.account.check_nickname(7)),
+    ("notice", lambda c: c.me.set_notice(7)),
     ("x", lambda c: c.call("relation.groups", {"x": object()})),
     ("x", lambda c: c.call("relation.groups", {"x": {"a": 1}})),
     ("x", lambda c: c.call("relation.groups", {"x": b"1"})),
@@ -80,11 +115,11 @@ def test_ids_named_twice_count_once(kind: Kind, server: Recorder) -> None:
 def test_what_the_credential_lacks_is_named_before_anything_is_sent(
     kind: Kind, server: Recorder, endpoint: Any
 ) -> None:
-    def call(account: Credential) -> None:
-        kind.do(lambda c: c.call(endpoint, {}), base_url=server.url, credential=account)
+    values = dict.fromkeys(placeholders(endpoint.path), 7)
 
-    if endpoint.wbi:
-        server.url += "/unused"
+    def call(account: Credential) -> None:
+        kind.do(lambda c: c.call(endpoint, values), base_url=server.url, credential=account)
+
     if endpoint.login is Login.REQUIRED:
         with pytest.raises(CredentialNoSessdataException):
             call(NOBODY)
@@ -94,6 +129,15 @@ def test_what_the_credential_lacks_is_named_before_anything_is_sent(
             with pytest.raises(CredentialNoBiliJctException):
                 call(Credential("sess"))
         assert server.received == []
+    elif endpoint.wbi:
+        with pytest.raises(AnswerException, match="nav"):  # this server has no keys
+            call(NOBODY)
     else:
         call(NOBODY)
         assert len(server.received) == 1
+
+
+def test_what_stands_in_a_path_cannot_be_missing(kind: Kind, server: Recorder) -> None:
+    with pytest.raises(ValueError, match=r"^mid: missing"):
+        kind.do(lambda c: c.call("space.page"), base_url=server.url)
+    assert server.received == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from typing import Any
 
@@ -110,3 +111,25 @@ def test_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Credential.from_environment() == Credential("a")
     monkeypatch.setenv("GUANXI_BILI_JCT", "b")
     assert Credential.from_environment() == Credential("a", "b")
+
+
+def test_nothing_is_assigned_to_and_a_refresh_replaces_four_parts() -> None:
+    one = Credential("a", "b", "c", "d", "e", "f", "http://g")
+    wrong: Any = one
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        wrong.sessdata = "x"
+    holders, before = {one: "here"}, hash(one)
+    one.renew(Credential("A", "B", "C", "D", "E", "F"))
+    assert one == Credential("A", "B", "c", "d", "E", "F", "http://g")
+    one.renew(Credential("A2", ac_time_value="F2"))
+    assert one == Credential("A2", "B", "c", "d", "E", "F2", "http://g")
+    assert (hash(one), holders[one]) == (before, "here")
+
+
+def test_those_that_are_equal_have_one_hash_though_one_was_refreshed() -> None:
+    one = Credential("a", buvid3="c")
+    one.renew(Credential("b"))
+    assert one == Credential("b", buvid3="c")
+    assert hash(one) == hash(Credential("b", buvid3="c"))
+    assert one != "b"
+    assert len({one, Credential("b", buvid3="c"), Credential("a", buvid3="c")}) == 2

@@ -7,6 +7,9 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Iterator
+from functools import reduce
+from importlib import import_module
+from operator import or_
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -16,19 +19,17 @@ import guanxi
 from guanxi import Client, SyncClient
 from guanxi.contract import endpoints, errors
 from guanxi.contract.endpoint import Endpoint
-from guanxi.sdk.aio.account import AccountArea
-from guanxi.sdk.aio.relation import RelationArea
-from guanxi.sdk.aio.web import WebArea
-from guanxi.sdk.sync.account import AccountArea as SyncAccountArea
-from guanxi.sdk.sync.relation import RelationArea as SyncRelationArea
-from guanxi.sdk.sync.web import WebArea as SyncWebArea
+from tests.contract.test_walks import items_of
 from tools import generate
 
 ROOT = Path(__file__).parents[2]
+#: The classes behind ``client.relation`` and so on, async and sync.
 AREAS: dict[str, tuple[type, type]] = {
-    "relation": (RelationArea, SyncRelationArea),
-    "web": (WebArea, SyncWebArea),
-    "account": (AccountArea, SyncAccountArea),
+    name: (
+        getattr(import_module(f"guanxi.sdk.aio.{name}"), f"{name.title()}Area"),
+        getattr(import_module(f"guanxi.sdk.sync.{name}"), f"{name.title()}Area"),
+    )
+    for name in dict.fromkeys(one.name.split(".")[0] for one in endpoints.ENDPOINTS)
 }
 TWINS = [(Client, SyncClient), *AREAS.values()]
 
@@ -81,13 +82,17 @@ def test_each_endpoint_has_its_method_which_returns_its_data(endpoint: Endpoint)
 )
 def test_each_list_has_its_iterator_which_hands_out_its_items(endpoint: Endpoint) -> None:
     area, verb = endpoint.name.split(".")
-    page = endpoint.data
-    items = page if get_origin(page) is list else get_type_hints(page)["items"]
-    items = next((one for one in get_args(items) if get_origin(one) is list), items)
+    item = reduce(or_, items_of(endpoint))
     for kind, walked in zip(AREAS[area], (AsyncIterator, Iterator), strict=True):
         returned = get_type_hints(getattr(kind, f"iter_{verb}"))["return"]
         assert get_origin(returned) is walked
-        assert get_args(returned) == get_args(items)
+        assert get_args(returned) == (item,)
+
+
+def test_a_client_has_every_area() -> None:
+    with SyncClient(base_url="http://127.0.0.1:1") as client:
+        for name, (_, area) in AREAS.items():
+            assert type(getattr(client, name)) is area
 
 
 def methods(kind: type) -> dict[str, Any]:

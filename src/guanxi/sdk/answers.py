@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
 
-from guanxi.contract.endpoint import Endpoint, Envelope
+from guanxi.contract.endpoint import Body, Endpoint, Envelope
 from guanxi.contract.errors import AnswerException, NetworkException, error_for
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.transport import Response
@@ -19,12 +20,16 @@ def read(
 ) -> Any:
     """The ``data`` of an answer, as decoded: ``result`` where that is sent instead, else None.
 
+    Of a page its text; of an answer that says ``OK: 1`` all of it.
+
     Raises the named exception of a code other than 0; ``NetworkException`` for an HTTP status other
     than 200 without such a code; ``AnswerException`` for what is no answer of the contract. Secrets
     that a server echoes are hidden in all of them. ``jsonp``: a callback stands around the JSON.
     """
     if response.status == 200 and not response.body:
         return None
+    if response.status == 200 and endpoint.body is Body.HTML:
+        return response.body.decode("utf-8", "replace")
     try:
         answer = _decode(response.body, jsonp=jsonp)
     except AnswerException as wrong:
@@ -42,6 +47,10 @@ def read(
         raise AnswerException("the answer is not an object", endpoint=endpoint.name)
     if endpoint.envelope is Envelope.NONE:
         return answer
+    if "OK" in answer:
+        if answer["OK"] != 1:
+            raise error_for(-1, "", credential.conceal(answer), endpoint=endpoint.name)
+        return answer
     if type(code) is not int:
         raise AnswerException("the answer has no code", path="$.code", endpoint=endpoint.name)
     data = answer.get("data")
@@ -55,6 +64,27 @@ def _decode(body: bytes, *, jsonp: bool) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, RecursionError):
         raise AnswerException("the answer is not JSON, or is cut short") from None
+
+
+def at(data: Any, place: str) -> Any:
+    """What stands at a place of the contract's ``Pages``; None where there is no such place."""
+    for step in place.split(".") if place else ():
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and data and step == "-1":
+            data = data[-1]
+        else:
+            return None
+    return data
+
+
+def cookies_of(values: Iterable[str]) -> dict[str, str]:
+    """The cookies that Set-Cookie headers set, by name."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, _, rest = value.partition("=")
+        found[name.strip()] = rest.partition(";")[0].strip()
+    return found
 
 
 def typed(data: Any, kind: type[T], endpoint: Endpoint, path: str = "$.data") -> T:

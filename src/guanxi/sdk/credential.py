@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from guanxi.contract import errors
@@ -26,9 +26,17 @@ _NEVER_SENT = "ac_time_value"
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
 
 
-@dataclass(frozen=True, repr=False, slots=True)
+#: What a refresh replaces.
+_RENEWED = ("sessdata", "bili_jct", "dedeuserid", "ac_time_value")
+
+
+@dataclass(frozen=True, repr=False, eq=False, slots=True)
 class Credential:
     """The parts of a sign-in; each may be missing. Equal by value, and never shown by ``repr``.
+
+    Nothing assigns to its parts. A refresh alone replaces four of them in place (``renew``), so
+    that all who hold the credential call with the new ones. Its hash rests on the other parts: it
+    stays as it is, and those that are equal have the same.
 
     Args:
         sessdata: the cookie SESSDATA. Percent-encoded here unless it holds a ``%`` already.
@@ -36,7 +44,7 @@ class Credential:
         buvid3: the cookie buvid3, a device id.
         buvid4: the cookie buvid4, a device id.
         dedeuserid: the cookie DedeUserID, the account's mid as text.
-        ac_time_value: the token that a refresh needs; it is in no request.
+        ac_time_value: the token that a refresh needs; no cookie carries it, and no other request.
         proxy: where this account's requests pass through, as ``http://user:password@host:port``.
         access_key: an app token: signs in without cookies (ours: the documents' APP way).
         appkey: with ``appsec``, signs what goes with the app token (ours).
@@ -69,13 +77,13 @@ class Credential:
                 raise ValueError(f"{name}: holds a character that a cookie cannot hold")
 
     @classmethod
-    def from_cookies(cls, cookies: Mapping[str, str]) -> Credential:
+    def from_cookies(cls, cookies: Mapping[str, str]) -> Self:
         """Of a browser's cookies, by the names that they have there; other cookies are left out."""
         known: dict[str, Any] = {field: cookies.get(name) for name, field in _COOKIES.items()}
         return cls(**known)
 
     @classmethod
-    def from_environment(cls) -> Credential:
+    def from_environment(cls) -> Self:
         """Of GUANXI_SESSDATA and GUANXI_BILI_JCT; empty where neither is set."""
         return cls(os.environ.get("GUANXI_SESSDATA"), os.environ.get("GUANXI_BILI_JCT"))
 
@@ -91,6 +99,23 @@ class Credential:
     def conceal(self, value: Any) -> Any:
         """A decoded answer, or a text, with every secret of this credential hidden in it."""
         return _conceal(value, self._secrets())
+
+    def renew(self, fresh: Credential) -> None:
+        """Take over sessdata, bili_jct, dedeuserid and ac_time_value where ``fresh`` has them.
+
+        What ``client.login.refresh`` does with the answer of a refresh, in place.
+        """
+        for name in _RENEWED:
+            if value := getattr(fresh, name):
+                object.__setattr__(self, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Credential):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self._names())
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in self._names() if name not in _RENEWED))
 
     def has_sessdata(self) -> bool:
         """Whether sessdata is set."""

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from guanxi import __version__
-from guanxi.contract import sign
+from guanxi.contract import paths, sign
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
 from guanxi.contract.endpoints import BY_NAME
 from guanxi.contract.limits import DOCUMENTED
@@ -29,6 +29,12 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 #: What typed methods call the parameters whose wire name says little.
 _ARGUMENTS = {
     "vmid": "mid",
+    "uid": "mid",
+    "host_uid": "mid",
+    "host_mid": "mid",
+    "up_mid": "mid",
+    "target_id": "mid",
+    "biz_id": "mid",
     "fid": "mid",
     "fids": "members",
     "tag": "name",
@@ -39,6 +45,23 @@ _ARGUMENTS = {
     "re_src": "source",
     "ps": "size",
     "pn": "page",
+    "page_size": "size",
+    "page_num": "page",
+    "nickName": "name",
+    "usersign": "signature",
+    "uname": "name",
+    "season_id": "season",
+    "series_id": "series",
+    "sort_field": "order",
+    "sort": "order",
+    "sort_reverse": "order",
+    "offset_dynamic_id": "offset",
+    "oid": "after",
+    "t": "since_ms",
+    "qrcode_key": "key",
+    "correspond_path": "path",
+    "refresh_csrf": "csrf",
+    "refresh_token": "token",
 }
 
 
@@ -87,20 +110,23 @@ def _sendable(name: str, value: str) -> str:
     return value
 
 
-def checked(endpoint: Endpoint, values: Mapping[str, Any]) -> dict[str, Any]:
+def checked(
+    endpoint: Endpoint, values: Mapping[str, Any], arguments: Mapping[str, str] = _ARGUMENTS
+) -> dict[str, Any]:
     """Values that the endpoint's parameters allow, enum members unwrapped, None left out.
 
     Raises ``TypeError`` or ``ValueError`` with the argument's name, and within the documents'
-    limits: ``client.call`` is there for servers that allow more.
+    limits: ``client.call`` is there for servers that allow more. ``arguments`` has the names of
+    those arguments that are not named as on the wire.
     """
     plain = {name: _plain(value) for name, value in values.items() if value is not None}
     try:
         params = msgspec.convert(plain, endpoint.params)
     except msgspec.ValidationError as wrong:
-        raise _argument_error(str(wrong)) from None
+        raise _argument_error(str(wrong), arguments) from None
     complaint = over_limit(params, DOCUMENTED.limits)
     if complaint is not None:
-        raise ValueError(f"{_ARGUMENTS[complaint.field]}: {complaint}")
+        raise ValueError(f"{arguments.get(complaint.field, complaint.field)}: {complaint}")
     return plain
 
 
@@ -112,7 +138,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _argument_error(text: str) -> Exception:
+def _argument_error(text: str, arguments: Mapping[str, str]) -> Exception:
     """What msgspec says of a field, under the name that the caller gave it."""
     what, _, place = text.partition(" - at `$.")
     if not place:  # a required one is missing: the only complaint about the whole
@@ -120,7 +146,7 @@ def _argument_error(text: str) -> Exception:
     else:
         wire = place.rstrip("`").partition("[")[0]
     kind = TypeError if not place or ", got" in what else ValueError
-    return kind(f"{_ARGUMENTS.get(wire, wire)}: {what.replace('`', '')}")
+    return kind(f"{arguments.get(wire, wire)}: {what.replace('`', '')}")
 
 
 def way_in(endpoint: Endpoint, credential: Credential) -> str | None:
@@ -167,7 +193,13 @@ def compose(
         mixin, now = wbi
         pairs += (("wts", str(now)),)
         pairs += (("w_rid", sign.wbi_sign(pairs, mixin)),)
-    url = (base or f"https://{endpoint.host}") + endpoint.path
+    in_path = paths.placeholders(endpoint.path)
+    try:
+        path = paths.fill(endpoint.path, dict(pairs))
+    except KeyError as missing:
+        raise ValueError(f"{missing.args[0]}: missing") from None
+    pairs = tuple(pair for pair in pairs if pair[0] not in in_path)
+    url = (base or f"https://{endpoint.host}") + path
     encoded = urlencode(pairs, quote_via=quote, safe="")
     if endpoint.method == "POST":
         headers["Content-Type"] = FORM

@@ -31,11 +31,15 @@ class Request(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """An answer, read whole. ``headers`` has lower-case names."""
+    """An answer, read whole. ``headers`` has lower-case names.
+
+    ``cookies`` has the values of all its Set-Cookie headers: a sign-in and a refresh need them.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {len(self.body)} bytes)"
@@ -114,11 +118,12 @@ class ASGITransport:
 
         await self._application(scope, receive, send)
         start, *rest = messages
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]
-        }
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]
+        ]
+        cookies = tuple(value for name, value in headers if name == "set-cookie")
         body = b"".join(message.get("body", b"") for message in rest)
-        return Response(start["status"], headers, body)
+        return Response(start["status"], dict(headers), body, cookies)
 
     async def close(self) -> None:
         """Nothing to let go of."""

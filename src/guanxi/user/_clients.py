@@ -18,8 +18,43 @@ from typing import Any, NamedTuple, TypeVar
 from guanxi.contract.endpoint import Endpoint
 from guanxi.sdk.aio import Client
 from guanxi.sdk.credential import Credential
+from guanxi.sdk.requests import checked
 
 T = TypeVar("T")
+
+
+#: What this module's functions call the parameters of requests: whose mid it is, above all.
+_ARGUMENTS = {
+    **dict.fromkeys(("vmid", "mid", "host_mid", "host_uid", "up_mid", "biz_id", "fid"), "uid"),
+    "target_id": "uid",
+    "act": "relation",
+    "fids": "uids",
+    "tag": "name",
+    "tagid": "group_id",
+    "tagids": "group_ids",
+    "season_id": "sid",
+    "series_id": "sid",
+    "sort_reverse": "sort",
+    "nickName": "nick_name",
+    "notice": "content",
+    "offset_dynamic_id": "offset",
+    "t": "since",
+}
+#: And where one endpoint's are called otherwise.
+_OWN_ARGUMENTS = {
+    "channel.season": {"season_id": "id_"},
+    "channel.series": {"series_id": "id_"},
+    "me.history": {"pn": "page_num", "ps": "per_page_item"},
+    "me.history_cursor": {"type": "_type"},
+    "me.notes": {"pn": "page_num", "ps": "page_size"},
+    "me.public_notes": {"pn": "page_num", "ps": "page_size"},
+    "relation.rename_group": {"name": "new_name"},
+    "space.article_lists": {"sort": "order"},
+    "space.articles": {"sort": "order"},
+    "space.bangumi": {"type": "type_"},
+    "space.opus": {"type": "type_"},
+    "space.season_videos": {"page_num": "pn", "page_size": "ps"},
+}
 
 
 class _Held(NamedTuple):
@@ -62,16 +97,28 @@ def sync(coroutine: Coroutine[Any, Any, T]) -> T:
 def account_of(credential: Credential | None) -> Credential:
     """Who calls: the one given, or that of the client in use, or the environment's."""
     if credential is not None:
+        if not isinstance(credential, Credential):
+            raise TypeError(f"credential: cannot be a {type(credential).__name__}")
         return credential
     own = _own.get()
     return Credential.from_environment() if own is None else own.credential
 
 
 async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None) -> Any:
-    """Call an endpoint for an account, through the client that is in use."""
+    """Call an endpoint for an account, through the client that is in use.
+
+    Raises ``TypeError`` or ``ValueError`` for a parameter, with the name that the function has it
+    by, before anything is sent.
+    """
     account = account_of(credential)
-    client = await _client(account)
-    return await client.call(endpoint, params, credential=account)
+    allowed = check(endpoint, params)
+    client = await client_of(account)
+    return await client.call(endpoint, allowed, credential=account)
+
+
+def check(endpoint: Endpoint, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that an endpoint allows; what is wrong has the name that a function has it by."""
+    return checked(endpoint, params, {**_ARGUMENTS, **_OWN_ARGUMENTS.get(endpoint.name, {})})
 
 
 async def walk(
@@ -79,12 +126,14 @@ async def walk(
 ) -> AsyncIterator[Any]:
     """Walk a list for an account, through the client that is in use."""
     account = account_of(credential)
-    client = await _client(account)
-    async for item in client.walk(endpoint, params, credential=account):
+    allowed = check(endpoint, params)
+    client = await client_of(account)
+    async for item in client.walk(endpoint, allowed, credential=account):
         yield item
 
 
-async def _client(account: Credential) -> Client:
+async def client_of(account: Credential) -> Client:
+    """The client in use, or the loop's own for an account's proxy."""
     own = _own.get()
     if own is not None:
         return own

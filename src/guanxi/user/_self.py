@@ -1,11 +1,25 @@
-"""One's own lists. Each needs sessdata, or an access_key."""
+"""One's own account: lists, what it is, and what is kept of it. Each needs sessdata."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from guanxi.contract import endpoints as e
+from guanxi.contract.errors import AnswerException
+from guanxi.sdk import answers
 from guanxi.sdk.credential import Credential
 from guanxi.user import _clients
-from guanxi.user._shapes import RelationPage, UncountedPage
+from guanxi.user._shapes import (
+    Coins,
+    Events,
+    ExperienceLog,
+    Jury,
+    LoginLog,
+    MoralLog,
+    MyInfo,
+    RelationPage,
+    UncountedPage,
+)
 
 
 async def get_self_special_followings(
@@ -15,7 +29,7 @@ async def get_self_special_followings(
 
     ``pn`` and ``ps`` are sent, as documented; the server answers with all in any case.
     """
-    mids: list[int] = await _clients.call(e.SPECIALS, {"pn": pn, "ps": ps}, credential)
+    mids: list[int] = await _clients.call(e.SPECIALS, _page(pn, ps), credential)
     return mids
 
 
@@ -26,7 +40,7 @@ async def get_self_whisper_followings(
 
     ``pn`` and ``ps`` are sent, as documented; the server answers with all in any case.
     """
-    page: UncountedPage = await _clients.call(e.WHISPERS, {"pn": pn, "ps": ps}, credential)
+    page: UncountedPage = await _clients.call(e.WHISPERS, _page(pn, ps), credential)
     return page
 
 
@@ -45,3 +59,90 @@ async def get_self_black_list(
     """
     page: RelationPage = await _clients.call(e.BLACKS, {"pn": pn, "ps": ps}, credential)
     return page
+
+
+def _page(pn: int, ps: int) -> dict[str, Any]:
+    """A page of a list whose endpoint knows of none: right where it would be elsewhere."""
+    return _clients.check(e.BLACKS, {"pn": pn, "ps": ps})
+
+
+async def get_self_info(credential: Credential | None) -> MyInfo:
+    """Oneself (000, get_self_info)."""
+    info: MyInfo = await _clients.call(e.MY_INFO, {}, credential)
+    return info
+
+
+async def edit_self_info(
+    birthday: str, sex: str, uname: str, usersign: str, credential: Credential | None
+) -> dict[str, Any] | None:
+    """Change birthday, sex, name and signature, all four at once (000, edit_self_info).
+
+    Args:
+        birthday: as YYYY-MM-DD.
+        sex: 男, 女 or 保密.
+        uname: the new name, or the old one.
+        usersign: the signature, 70 characters at most.
+        credential: needs sessdata and bili_jct.
+
+    Returns None: the server sends no data. Raises ``BadRequest`` (no such day),
+    ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``, ``NicknameExists``,
+    ``SignatureTooLong``, ``SignatureHasEmoji``.
+    """
+    done: dict[str, Any] | None = await _clients.call(
+        e.EDIT,
+        {"birthday": birthday, "sex": sex, "uname": uname, "usersign": usersign},
+        credential,
+    )
+    return done
+
+
+async def get_self_coins(credential: Credential | None) -> int | float | None:
+    """How many coins one has (000, get_self_coins). Needs sessdata and dedeuserid.
+
+    The server says None for 0.
+    """
+    account = _clients.account_of(credential)
+    account.raise_for_no_sessdata()
+    account.raise_for_no_dedeuserid()
+    coins: Coins = await _clients.call(e.COINS, {}, account)
+    if not isinstance(coins, dict):
+        raise AnswerException("not an object", path="$.data", endpoint=e.COINS.name)
+    money: int | float | None = answers.at(coins, "money")
+    return money
+
+
+async def get_self_jury_info(credential: Credential | None) -> Jury:
+    """One's state as a juror (000, get_self_jury_info)."""
+    jury: Jury = await _clients.call(e.JURY, {}, credential)
+    return jury
+
+
+async def get_self_experience_log(credential: Credential | None) -> ExperienceLog:
+    """What one gained experience for in the last week (000, get_self_experience_log)."""
+    log: ExperienceLog = await _clients.call(e.EXPERIENCE_LOG, {}, credential)
+    return log
+
+
+async def get_self_moral_log(credential: Credential | None) -> MoralLog:
+    """One's moral value and what changed it (000, get_self_moral_log)."""
+    log: MoralLog = await _clients.call(e.MORAL_LOG, {}, credential)
+    return log
+
+
+async def get_self_login_log(credential: Credential | None) -> LoginLog:
+    """When and from where one signed in (000, get_self_login_log)."""
+    log: LoginLog = await _clients.call(e.LOGIN_LOG, {}, credential)
+    return log
+
+
+async def get_self_events(ts: int = 0, credential: Credential | None = None) -> Events:
+    """What happened to one's account since a time (000, get_self_events).
+
+    Deprecated: later clients have given it up.
+
+    Args:
+        ts: seconds since 1970.
+        credential: needs sessdata.
+    """
+    events: Events = await _clients.call(e.EVENTS, {"ts": ts}, credential)
+    return events

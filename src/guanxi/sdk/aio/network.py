@@ -44,7 +44,9 @@ class Network:
             if request.body is not None:
                 building = building.body_bytes(request.body)
             answer = await building.build().send()
-            return Response(answer.status, dict(answer.headers), bytes(await answer.bytes()))
+            headers, body = answer.headers, bytes(await answer.bytes())
+            cookies = tuple(headers.getall("set-cookie"))
+            return Response(answer.status, dict(headers), body, cookies)
         except PyreqwestError as error:
             problem = lost(request, error)
         raise problem  # out here, where nothing chains it to an error that quotes the address

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from guanxi.contract import endpoints as e
@@ -31,3 +32,25 @@ class AccountArea:
         Raises ``BadRequest``.
         """
         return self._client.ask(e.CARD_BY_MID, s.CardByMid, mid=mid)
+
+    def name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
+        """The mids of accounts by their exact names (000, name2uid); unknown names are left out.
+
+        Args:
+            names: 1 to 50 names.
+
+        Raises ``NotSignedIn``.
+        """
+        return self._client.ask(e.NAME_TO_UID, s.NamedAccounts, names=names)
+
+    def legacy_name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
+        """As ``name_to_uid``, without a sign-in (001, name2uid)."""
+        return self._client.ask(e.LEGACY_NAME_TO_UID, s.NamedAccounts, names=names)
+
+    def check_nickname(self, name: str) -> None:
+        """Whether a name may be taken (000, check_nickname): the exception says why not.
+
+        Raises ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``,
+        ``NicknameSensitive``, ``NicknameExists``, ``NicknameTaken``.
+        """
+        self._client.tell(e.CHECK_NICKNAME, nickName=name)

@@ -11,15 +11,21 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from guanxi.contract.endpoint import Endpoint
+from guanxi.contract.endpoints import SPACE_PAGE
 from guanxi.contract.errors import ArgsException, NetworkException
+from guanxi.contract.pages import access_id_ends
 from guanxi.contract.structs import Nav
-from guanxi.sdk import answers, conversation, hosts
-from guanxi.sdk.conversation import Conversation, Done, Found, Key, Setting, Step
+from guanxi.sdk import answers, conversation, hosts, login
+from guanxi.sdk.conversation import Conversation, Done, Found, Key, Page, Setting, Step
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.pace import Pace, SyncClock
 from guanxi.sdk.requests import Params, checked, find
 from guanxi.sdk.sync.account import AccountArea
+from guanxi.sdk.sync.channel import ChannelArea
+from guanxi.sdk.sync.login import LoginArea
+from guanxi.sdk.sync.me import MeArea
 from guanxi.sdk.sync.relation import RelationArea
+from guanxi.sdk.sync.space import SpaceArea
 from guanxi.sdk.sync.web import WebArea
 from guanxi.sdk.transport import Request, Response, SyncTransport
 
@@ -31,8 +37,8 @@ class SyncClient:
     """A client of one server, or of the documents' hosts.
 
     Use it as ``with SyncClient() as client``: it owns the connections that it opens, and leaves
-    none. Its areas (``relation``, ``web``, ``account``) hold a typed method for each endpoint;
-    ``call`` takes any endpoint as it is.
+    none. Its areas (``relation``, ``space``, ``channel``, ``me``, ``login``, ``account``, ``web``)
+    hold a typed method for each endpoint; ``call`` takes any endpoint as it is.
 
     Args:
         credential: who is calling. None takes GUANXI_SESSDATA and GUANXI_BILI_JCT from the
@@ -67,6 +73,10 @@ class SyncClient:
         self.relation = RelationArea(self)
         self.web = WebArea(self)
         self.account = AccountArea(self)
+        self.space = SpaceArea(self)
+        self.channel = ChannelArea(self)
+        self.me = MeArea(self)
+        self.login = LoginArea(self)
         self._credential = Credential.from_environment() if credential is None else credential
         self._proxy = hosts.proxy_address(proxy or self._credential.proxy)
         self._clock = clock or SyncClock()
@@ -82,6 +92,9 @@ class SyncClient:
         )
         self._mixin_key: str | None = None
         self._keys = threading.Lock()
+        #: Access ids by account, each with the time (seconds) that it ends at.
+        self._access_ids: dict[str, tuple[str, float]] = {}
+        self._pages = threading.Lock()
         self._turn = threading.Lock()
         self._last_end: float | None = None
         self._closed = False
@@ -124,8 +137,9 @@ class SyncClient:
     ) -> Iterator[Any]:
         """Every item of a list, as decoded, once each, page after page.
 
-        ``params`` are as in ``call``, without ``pn`` and ``cursor``. The walk ends where the server
-        says so: an empty cursor, a page without anything new, or 22007. Raises as ``call`` does.
+        ``params`` are as in ``call``, without those that page. The walk ends where the server says
+        so: an empty cursor, nothing more, a page without anything new, or 22007. Raises as ``call``
+        does.
         """
         account = self._account(credential)
         talk = conversation.walk(find(endpoint), params, account, self._setting)
@@ -151,12 +165,30 @@ class SyncClient:
 
     def items(self, endpoint: Endpoint, kind: type[T], **values: Any) -> Iterator[T]:
         """Walk with checked parameters; each item as ``kind``."""
-        for item in self.walk(endpoint, checked(endpoint, values)):
-            yield answers.typed(item, kind, endpoint, "$.data.list[...]")
+        place = conversation.item_place(endpoint)
+        params = checked(endpoint, {**conversation.beginning(endpoint), **values})
+        for item in self.walk(endpoint, params):
+            yield answers.typed(item, kind, endpoint, place)
 
-    def nav(self) -> Nav:
+    def nav(self, credential: Credential | None = None) -> Nav:
         """Who is signed in, and the wbi keys; signed out too. See ``web.nav``."""
-        return self._run(conversation.nav(self._credential, self._setting))
+        return self._run(conversation.nav(self._account(credential), self._setting))
+
+    def access_id(self, mid: int) -> str | None:
+        """The access id in the page of an account's space. See ``space.access_id``."""
+        return self._access_id(checked(SPACE_PAGE, {"mid": mid})["mid"])
+
+    def sign_in(self, key: str) -> Credential | None:
+        """The credential of a sign-in by code. See ``login.qr_wait``."""
+        return self._run(login.sign_in(key, self._setting))
+
+    def check_refresh(self, credential: Credential | None = None) -> bool:
+        """Whether cookies should be refreshed. See ``login.check_refresh``."""
+        return self._run(login.check_refresh(self._account(credential), self._setting))
+
+    def refresh(self, credential: Credential | None = None) -> None:
+        """Refresh cookies in place. See ``login.refresh``."""
+        self._run(login.refresh(self._account(credential), self._setting))
 
     def close(self) -> None:
         """Close every connection. A closed client refuses to call; closing twice does nothing."""
@@ -196,6 +228,8 @@ class SyncClient:
     def _answer(self, step: Step) -> object:
         if isinstance(step, Key):
             return self._key(step.stale)
+        if isinstance(step, Page):
+            return self._access_id(step.mid)
         if isinstance(step, Request):
             try:
                 return self._send(step)
@@ -218,6 +252,21 @@ class SyncClient:
             if key is None or key == stale:
                 key = self._mixin_key = self._run(conversation.mixin_key(self._setting))
             return key
+
+    def _access_id(self, mid: str | int) -> str | None:
+        """An account's access id, fetched by one call for all that wait for it, kept to its end."""
+        with self._pages:
+            now = self._clock.time()
+            kept = self._access_ids.get(str(mid))
+            if kept is not None and now < kept[1]:
+                return kept[0]
+            found = self._run(conversation.access_id(str(mid), self._setting))
+            ends = None if found is None else access_id_ends(found)
+            left = {one: kept for one, kept in self._access_ids.items() if now < kept[1]}
+            if found is not None and ends is not None:
+                left[str(mid)] = (found, ends)
+            self._access_ids = left
+            return found
 
     def _send(self, request: Request) -> Response:
         """Send at once, or where a pace is kept one at a time, each after its pause."""

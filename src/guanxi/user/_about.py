@@ -1,0 +1,36 @@
+"""Whom a method is about, and who asks: what the parts of ``User`` have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guanxi.contract.endpoint import Endpoint
+from guanxi.sdk.credential import Credential
+from guanxi.user import _clients
+
+
+class About:
+    """A uid and a credential."""
+
+    def __init__(self, uid: int, credential: Credential | None = None) -> None:
+        self._uid = uid
+        self._credential = credential
+
+    @property
+    def credential(self) -> Credential:
+        """Who is looking; can be set."""
+        return _clients.account_of(self._credential)
+
+    @credential.setter
+    def credential(self, credential: Credential | None) -> None:
+        self._credential = credential
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._uid})"
+
+    def get_uid(self) -> int:
+        """The user's mid (000, get_uid). Sends nothing."""
+        return self._uid
+
+    async def _call(self, endpoint: Endpoint, params: dict[str, Any]) -> Any:
+        return await _clients.call(endpoint, params, self._credential)

@@ -1,0 +1,127 @@
+"""What one looked at, put by and noted. Each needs sessdata, and what it changes bili_jct too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guanxi.contract import endpoints as e
+from guanxi.contract.endpoint import Endpoint
+from guanxi.contract.enums import HistoryBusinessType, HistoryType
+from guanxi.contract.errors import StatementException
+from guanxi.sdk.credential import Credential
+from guanxi.user import _clients
+from guanxi.user._shapes import HistoryPage, HistoryVideo, NotePage, PublicNotePage, Toview
+
+
+async def get_self_history(
+    page_num: int = 1, per_page_item: int = 100, credential: Credential | None = None
+) -> list[HistoryVideo]:
+    """What one watched, the latest first, by page (000, get_self_history).
+
+    Args:
+        page_num: page, from 1.
+        per_page_item: items a page, 1 to 100.
+        credential: needs sessdata.
+    """
+    videos: list[HistoryVideo] = await _clients.call(
+        e.HISTORY, {"pn": page_num, "ps": per_page_item}, credential
+    )
+    return videos
+
+
+async def get_self_history_new(
+    credential: Credential | None,
+    _type: HistoryType = HistoryType.ALL,
+    ps: int = 20,
+    view_at: int | None = None,
+    max: int | None = None,
+    business: HistoryBusinessType | str | None = None,
+) -> HistoryPage:
+    """Everything that one looked at, the latest first (000, get_self_history_new).
+
+    ``view_at``, ``max`` and ``business`` are those of the last answer's ``cursor``; None to begin.
+
+    Args:
+        credential: needs sessdata.
+        _type: which part of it.
+        ps: entries, 1 to 30.
+        view_at: seconds since 1970.
+        max: an entry's id.
+        business: an entry's kind.
+    """
+    page: HistoryPage = await _clients.call(
+        e.HISTORY_CURSOR,
+        {"type": _type, "ps": ps, "view_at": view_at, "max": max, "business": business},
+        credential,
+    )
+    return page
+
+
+async def get_toview_list(credential: Credential | None) -> Toview:
+    """The videos put by to be watched later (000, get_toview_list)."""
+    videos: Toview = await _clients.call(e.TOVIEW, {}, credential)
+    return videos
+
+
+async def clear_toview_list(credential: Credential | None) -> dict[str, Any] | None:
+    """Empty the watch-later list (000, clear_toview_list).
+
+    Returns None: the server sends no data.
+    """
+    done: dict[str, Any] | None = await _clients.call(e.CLEAR_TOVIEW, {}, credential)
+    return done
+
+
+async def delete_viewed_videos_from_toview(
+    credential: Credential | None,
+) -> dict[str, Any] | None:
+    """Take out of the watch-later list what has been watched to its end (000).
+
+    Returns None: the server sends no data.
+    """
+    done: dict[str, Any] | None = await _clients.call(
+        e.DELETE_VIEWED, {"viewed": "true"}, credential
+    )
+    return done
+
+
+async def get_self_notes_info(
+    page_num: int, page_size: int, credential: Credential | None
+) -> NotePage:
+    """One's own notes on videos (000, get_self_notes_info).
+
+    Args:
+        page_num: page, from 1.
+        page_size: items a page, 1 to 100.
+        credential: needs sessdata.
+
+    Raises ``StatementException`` for a page or a size below 1.
+    """
+    page: NotePage = await _notes(e.NOTES, page_num, page_size, credential)
+    return page
+
+
+async def get_self_public_notes_info(
+    page_num: int, page_size: int, credential: Credential | None
+) -> PublicNotePage:
+    """One's own notes that others can read (000, get_self_public_notes_info).
+
+    Args:
+        page_num: page, from 1.
+        page_size: items a page, 1 to 100.
+        credential: needs sessdata.
+
+    Raises ``StatementException`` for a page or a size below 1.
+    """
+    page: PublicNotePage = await _notes(e.PUBLIC_NOTES, page_num, page_size, credential)
+    return page
+
+
+async def _notes(
+    endpoint: Endpoint, page_num: int, page_size: int, credential: Credential | None
+) -> Any:
+    asked: dict[str, object] = {"page_num": page_num, "page_size": page_size}
+    for name, value in asked.items():
+        if isinstance(value, int) and value <= 0:
+            raise StatementException(f"{name}: must be at least 1")
+    return await _clients.call(endpoint, {"pn": page_num, "ps": page_size}, credential)

@@ -22,6 +22,8 @@ from guanxi.demo.world import HERO
 from guanxi.stores import open_store
 from guanxi.stores.port import Store
 from guanxi.testing import RunningService, running
+from guanxi.world.profile import NOTICE, Notice
+from guanxi.world.videos import VIDEO
 
 T = TypeVar("T")
 COMMAND = "from guanxi.cli import main; main()"
@@ -226,6 +228,49 @@ def test_strict_refuses_unknown_accounts(store: Path, tmp_path: Path) -> None:
     assert account(store, 77) is not None
 
 
+CONTENT = """\
+{"owner": 1, "kind": "video", "document": {"aid": 7, "title": "first", "pubdate": 1}}
+
+{"owner": 1, "kind": "notice", "document": {"text": "hello"}}
+"""
+
+
+def test_import_content(store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "content.jsonl"
+    for title in ("first", "second"):
+        file.write_text(CONTENT.replace("first", title), "utf-8")
+        result = guanxi("store", "import", "content", file, "--store", store)
+        assert (result.returncode, result.stdout) == (0, ""), result.stderr
+        assert "2" in result.stderr
+        found = held(store, lambda opened: opened.find(VIDEO, [7]))
+        assert {owner: video.title for owner, video in found.values()} == {1: title}
+    assert held(store, lambda opened: opened.get(NOTICE, 1)) == Notice("hello")
+    done("check", "--store", store)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"owner": 1, "kind": "video", "document": {"title": "none"}}', "aid"),
+        ('{"owner": 1, "kind": "poem", "document": {}}', "poem"),
+        ('{"owner": 0, "kind": "notice", "document": {"text": ""}}', "owner"),
+        ('{"owner": 9, "kind": "notice", "document": {"text": ""}}', "account 9"),
+        ('{"owner": 1, "kind": "video", "document": {"aid": -1}}', "out of range"),
+        ('{"owner": 1', "truncated"),
+        ("\udcff", "malformed"),
+    ],
+)
+def test_a_bad_line_of_content_is_named_and_nothing_is_written(
+    store: Path, tmp_path: Path, line: str, says: str
+) -> None:
+    file = tmp_path / "content.jsonl"
+    file.write_text(f"{CONTENT}{line}\n", "utf-8", errors="surrogateescape")
+    said = refused("store", "import", "content", file, "--store", store)
+    assert "line 4" in said
+    assert says in said
+    assert held(store, lambda opened: opened.get(NOTICE, 1)) is None
+
+
 def test_check_finds_what_is_wrong(store: Path, tmp_path: Path) -> None:
     file = tmp_path / "edges.csv"
     file.write_text(EDGES, "utf-8")
@@ -281,6 +326,7 @@ def test_demo_as_json(tmp_path: Path) -> None:
     assert process.communicate(timeout=30)[0] == ""
     assert process.returncode == 0
     assert done("check", "--store", path) == ""
+    assert held(path, lambda opened: opened.count(VIDEO, HERO)) >= 70
     assert "guanxi serve" in refused("demo", "--store", path)
 
 
@@ -305,6 +351,7 @@ def without(*modules: str) -> str:
         ("typer", ["check"], "tools"),
         ("apsw", ["account", "add", "1", "--store", "x.db"], "service"),
         ("uvicorn", ["serve", "--store", "x.db"], "service"),
+        ("segno", ["login", "--base-url", "http://127.0.0.1:1"], "tools"),
         ("pyarrow", ["store", "import", "edges", "e.parquet", "--store", "x.db"], "parquet"),
     ],
 )

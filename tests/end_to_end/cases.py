@@ -1,6 +1,7 @@
 """One case an endpoint: called through the SDK, its answer compared with what the world holds.
 
-``CASES`` is what the coverage table means by "tested"; a test runs every one of them.
+``CASES`` is what the coverage table means by "tested"; a test runs every one of them. Those of
+what accounts have besides relations are in ``content_cases``.
 """
 
 from __future__ import annotations

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from guanxi import Credential, SyncClient
 from guanxi.demo.world import HERO, World, make_world
 from guanxi.testing import RunningService, SignedIn, running
+from tests.end_to_end.content_cases import entries_of
 
 
 @pytest.fixture(scope="session")
@@ -16,15 +19,24 @@ def world() -> World:
     return make_world(accounts=300, edges=4_000)
 
 
-@pytest.fixture
-def demo(world: World) -> Iterator[RunningService]:
-    """A documented service on a fresh copy of the world."""
-    with running() as service:
+@pytest.fixture(scope="session")
+def filled(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store's file that holds the world."""
+    path = tmp_path_factory.mktemp("world") / "store.db"
+    with running(store=path) as service:
         service.do(
             lambda store: store.import_edges(
                 lambda: world.edges, accounts=world.accounts, groups=world.groups
             )
         )
+        service.do(lambda store: store.put(entries_of(world)))
+    return path
+
+
+@pytest.fixture
+def demo(filled: Path, tmp_path: Path) -> Iterator[RunningService]:
+    """A documented service on a fresh copy of the world."""
+    with running(store=Path(shutil.copy(filled, tmp_path))) as service:
         yield service
 
 

@@ -9,7 +9,7 @@ from guanxi.contract.endpoints import BY_NAME
 from guanxi.demo.world import World
 from guanxi.stores.port import Fault, Store
 from guanxi.testing import RunningService
-from tests.end_to_end.cases import CASES
+from tests.end_to_end.content_cases import CASES
 
 
 def test_every_endpoint_has_a_case() -> None:

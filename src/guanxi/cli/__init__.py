@@ -13,7 +13,10 @@ _EXTRAS = {
     "uvloop": "service",
     "httptools": "service",
     "pyarrow": "parquet",
+    "keyring": "tools",
+    "platformdirs": "tools",
     "rich": "tools",
+    "segno": "tools",
     "typer": "tools",
 }
 

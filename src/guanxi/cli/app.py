@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from guanxi.cli import account, api, serve, session, store
+from guanxi.cli import account, api, login, serve, session, store
 from guanxi.contract.errors import ApiException
 from guanxi.stores.port import StoreError
 
@@ -21,6 +21,9 @@ app.command()(serve.serve)
 app.command()(serve.demo)
 app.command()(store.check)
 app.command()(api.api)
+app.command()(login.login)
+app.command()(login.logout)
+app.command()(login.whoami)
 app.add_typer(account.app, name="account")
 app.add_typer(session.app, name="session")
 app.add_typer(store.app, name="store")

@@ -16,6 +16,7 @@ from rich.console import Console
 from guanxi.accounts.secrets import TokenKind, new_token
 from guanxi.cli.opened import DEFAULT_STORE, StoreOption, with_store
 from guanxi.contract.endpoints import NAV
+from guanxi.demo.content import make_content
 from guanxi.demo.tour import tour
 from guanxi.demo.world import HERO, make_world
 from guanxi.sdk.credential import Credential
@@ -121,6 +122,7 @@ def demo(
             await opened.import_edges(
                 lambda: world.edges, accounts=world.accounts, groups=world.groups
             )
+            await opened.put(make_content(world, seed))
             return await issue(opened, HERO, TokenKind.COOKIE, settings.profile.limits)
 
         issued = with_store(path, fill, create=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 import typer
 
@@ -14,7 +15,9 @@ from guanxi.contract.limits import Limits
 from guanxi.stores.port import Store
 
 app = typer.Typer(
-    help="登录与退出。 Open and revoke sessions.", no_args_is_help=True, rich_markup_mode=None
+    help="登录与退出。 Open, agree to and revoke sessions.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -48,6 +51,19 @@ def new(
         }
 
     print(json.dumps(with_store(store, open_one)))
+
+
+@app.command()
+def agree(
+    mid: Mid,
+    code: Annotated[str, typer.Argument(help="What the QR code says, or its qrcode_key.")],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Agree to a sign-in by QR code: whoever shows the code is signed in as this account."""
+    from guanxi.service import login
+
+    key = parse_qs(urlsplit(code).query).get("qrcode_key", [code])[0]
+    with_store(store, lambda opened: login.agree(opened, key, mid, Limits()))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from guanxi.cli.opened import DEFAULT_STORE, StoreOption, with_store
+from guanxi.stores.content_files import import_content
 from guanxi.stores.edge_files import import_file
 from guanxi.stores.port import Store
 
@@ -22,9 +23,12 @@ imports = typer.Typer(
 app.add_typer(imports, name="import")
 
 
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+
+
 @imports.command("edges")
 def import_edges(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
+    file: File,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse unknown accounts instead of making them.")
     ] = False,
@@ -49,6 +53,18 @@ def import_edges(
 
         changed = with_store(store, load, create=True)
     console.print(f"{changed} 条有变 ({changed} edges new or changed)")
+
+
+@imports.command("content")
+def import_documents(file: File, store: StoreOption = DEFAULT_STORE) -> None:
+    """Load profiles, videos, dynamics and whatever else accounts have, from a JSON Lines file.
+
+    Fields: owner (an account that is there), kind, document; docs/content.md has every kind. All of
+    it or nothing is loaded; a wrong line is named by its number. A document takes the place of one
+    with its owner, kind and id.
+    """
+    count = with_store(store, lambda opened: import_content(opened, file))
+    Console(stderr=True).print(f"{count} 份 ({count} documents)")
 
 
 def check(store: StoreOption = DEFAULT_STORE) -> None:

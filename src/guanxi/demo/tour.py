@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from guanxi.contract.enums import VideoOrder
 from guanxi.contract.errors import ResponseCodeException
 from guanxi.demo.world import BLOCKS_HERO, HERO, REFUSES_FOLLOWS
 from guanxi.sdk.sync import SyncClient
@@ -14,7 +15,7 @@ _OFFICIAL = 420831218
 
 
 def tour(client: SyncClient, say: Callable[[str], object]) -> None:
-    """Walk through the relation area as the demo's account, and leave the world as it was."""
+    """Walk through the areas as the demo's account, and leave the world as it was."""
     for line in _steps(client):
         say(line)
 
@@ -61,3 +62,12 @@ def _steps(client: SyncClient) -> Iterator[str]:
     yield f"被对方拉黑 follow one who blocks you: {refused(BLOCKS_HERO)}"
     friends = ", ".join(item.uname for item in relation.friends().items)
     yield f"互相关注 friends: {friends}"
+
+    videos = client.space.videos(HERO, order=VideoOrder.VIEW, size=1)
+    most = videos.list.videos[0]
+    yield f"投稿 videos: {videos.page.count}, 播放最多 most viewed: {most.title} ({most.play})"
+    pinned = client.space.dynamics(HERO).items[0]
+    yield f"动态 dynamics, 置顶 pinned: {pinned.type} {pinned.id}"
+    last = client.me.history_cursor(size=1).items[0]
+    yield f"历史 history, 最近 latest: {last.history.business} {last.title}"
+    yield f"稍后再看 watch-later: {client.me.toview().count}, 硬币 coins: {client.me.coins().money}"

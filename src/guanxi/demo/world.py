@@ -25,8 +25,8 @@ DEREGISTERED, BANNED = 9004, 9005
 BLOCKS_HERO = 9006
 
 #: Seconds since 1970: the world ends on 2026-11-01, and began eight years before.
-_END = 1_793_491_200
-_BEGIN = _END - 8 * 365 * 86_400
+END = 1_793_491_200
+BEGIN = END - 8 * 365 * 86_400
 _FIRST_MID = 100_001
 
 #: What the rules of popularity and of habit are drawn from.
@@ -86,7 +86,7 @@ def _card(draw: Random) -> Card:
         official_type=official,
         official_desc=draw.choice(_DESCS) if official >= 0 else "",
         vip_type=vip_type,
-        vip_due_ms=(_END + draw.randint(1, 400) * 86_400) * 1000 if running else 0,
+        vip_due_ms=(END + draw.randint(1, 400) * 86_400) * 1000 if running else 0,
         vip_status=int(running),
         live=live,
         live_url=f"https://live.bilibili.com/{draw.randint(1000, 99999)}" if live else "",
@@ -127,7 +127,7 @@ def _named(name: str, **fields: int | str) -> tuple[Card, Privacy, State]:
 
 
 def _example_accounts() -> Iterator[tuple[int, tuple[Card, Privacy, State]]]:
-    annual = {"vip_type": 2, "vip_status": 1, "vip_due_ms": (_END + 300 * 86_400) * 1000}
+    annual = {"vip_type": 2, "vip_status": 1, "vip_due_ms": (END + 300 * 86_400) * 1000}
     company = {"official_type": 1, "vip_type": 1}
     person = {"official_type": 0}
     yield HERO, _named("示例用户", sign="文档里的那个账号", **annual)
@@ -173,9 +173,9 @@ def _example_edges() -> Iterator[EdgeRow]:
     def theirs(follower: int, time: int, **more: object) -> EdgeRow:
         return EdgeRow(follower=follower, followed=HERO, time=time, **more)  # type: ignore[arg-type] # passed on
 
-    yield mine(14082, _END - 100)
-    yield mine(420831218, _END - 200, 207542)
-    yield mine(125086406, _END - 300, 207542)
+    yield mine(14082, END - 100)
+    yield mine(420831218, END - 200, 207542)
+    yield mine(125086406, END - 300, 207542)
     yield mine(53456, 1586415053, special=True)
     yield mine(258150656, 1540659101, special=True)
     yield mine(116683, 1564627532)
@@ -190,7 +190,7 @@ def _example_edges() -> Iterator[EdgeRow]:
     yield mine(2, 1601654225)
     for group in (194112, 216699, 231305, 23130):
         yield mine(_GROUPED[group], 1575000000 + group, group)
-    yield from (mine(mid, _END - 5_000 - mid % 97) for mid in (HIDES_FOLLOWINGS, DEREGISTERED))
+    yield from (mine(mid, END - 5_000 - mid % 97) for mid in (HIDES_FOLLOWINGS, DEREGISTERED))
     # Mutuals, one of them a contractor of the hero, and the hero one of another.
     yield mine(15858903, 1548311059, 194110, 248468, special=True)
     yield theirs(15858903, 1548311059, special=True, groups=(_THEIR_GROUP,))
@@ -240,7 +240,7 @@ def _crowd(draw: Random, people: Accounts, fixed: list[EdgeRow], wanted: int) ->
         tries += 1
         one = mids[bisect(habit, draw.random() * habit[-1])]
         other = mids[bisect(fame, draw.random() * fame[-1])]
-        time = draw.randint(_BEGIN, _END - 10_000)
+        time = draw.randint(BEGIN, END - 10_000)
         back = draw.random() < _FOLLOWS_BACK
         for follower, followed in ((one, other), (other, one))[: 1 + back]:
             if made < wanted and follower != followed and (follower, followed) not in taken:

@@ -1,0 +1,140 @@
+"""Videos, the channels that hold them, and those put in front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guanxi.contract import structs as s
+from guanxi.demo.content.owner import Owner, picture, times
+from guanxi.world.videos import TYPES, Chosen, Season, Series
+
+#: A word in the title of every third video.
+COMMON_WORD = "练习"
+#: What the videos are about, by partition.
+_SUBJECTS = {
+    3: ("钢琴小品", "吉他弹唱", "编曲笔记"),
+    4: ("独立游戏试玩", "像素关卡", "老掌机"),
+    36: ("天文入门", "地铁史话", "厨房里的化学"),
+    160: ("阳台种菜", "骑行日记", "菜市场 Vlog"),
+    188: ("单片机", "旧电脑翻新", "开源小工具"),
+}
+_FIRST_AID, _FIRST_CID = 600_000_000, 1_100_000_000
+_FIRST_SEASON, _FIRST_SERIES = 1_400_000, 2_500_000
+#: Channels whose lists take more than one page.
+_LONG_CHANNEL = 35
+
+
+def videos(owner: Owner, count: int) -> list[s.Video]:
+    """Videos by age, two of them of one second; views and favourites are round, so many tie."""
+    draw = owner.draw("videos")
+    made = []
+    for n, time in enumerate(times(draw, count, ties=min(2, count))):
+        tid = draw.choice(tuple(_SUBJECTS))
+        word = COMMON_WORD if n % 3 == 0 else "记录"
+        view = draw.randint(1, 30) * 1_000
+        aid = owner.number(_FIRST_AID, n)
+        made.append(
+            s.Video(
+                aid=aid,
+                tid=tid,
+                tname=TYPES[tid],
+                copyright=draw.choices((1, 2), (5, 1))[0],
+                pic=picture(draw, "archive"),
+                title=f"{draw.choice(_SUBJECTS[tid])}{word} 第{n + 1}期",
+                pubdate=time,
+                ctime=time,
+                desc=f"第{n + 1}期，素材与清单放在评论区。",
+                duration=draw.randint(40, 3_600),
+                rights=s.VideoRights(no_reprint=1, is_cooperation=int(n % 10 == 9)),
+                stat=s.VideoStat(
+                    aid=aid,
+                    view=view,
+                    danmaku=view // draw.randint(40, 200),
+                    reply=view // draw.randint(50, 300),
+                    favorite=draw.randint(1, 40) * 10,
+                    coin=view // draw.randint(60, 300),
+                    share=view // draw.randint(100, 500),
+                    like=view // draw.randint(8, 30),
+                ),
+                dynamic="新一期来了",
+                cid=owner.number(_FIRST_CID, n),
+                dimension=s.Dimension(1920, 1080),
+            )
+        )
+    return made
+
+
+def seasons(owner: Owner, own: Sequence[s.Video], count: int) -> list[Season]:
+    """Seasons of an owner's videos; the first one is long."""
+    draw = owner.draw("seasons")
+    made = []
+    for n, time in enumerate(times(draw, count)):
+        aids = _some(owner, "season", n, own)
+        made.append(
+            Season(
+                s.SeasonMeta(
+                    id=owner.number(_FIRST_SEASON, n),
+                    cover=picture(draw, "archive"),
+                    description=f"第{n + 1}个合集，按看的顺序排。",
+                    mid=owner.mid,
+                    name=f"合集：{_subject(n)}",
+                    ptime=time,
+                    total=len(aids),
+                ),
+                aids,
+            )
+        )
+    return made
+
+
+def series(owner: Owner, own: Sequence[s.Video], count: int) -> list[Series]:
+    """Series of an owner's videos; the first one is long."""
+    draw = owner.draw("series")
+    made = []
+    for n, time in enumerate(times(draw, count)):
+        aids = _some(owner, "series", n, own)
+        made.append(
+            Series(
+                s.SeriesMeta(
+                    id=owner.number(_FIRST_SERIES, n),
+                    ctime=time - 86_400,
+                    description=f"第{n + 1}个列表。",
+                    keywords=[_subject(n)],
+                    last_update_ts=time,
+                    mid=owner.mid,
+                    mtime=time,
+                    name=f"列表：{_subject(n)}",
+                    raw_keywords=_subject(n),
+                    total=len(aids),
+                ),
+                aids,
+            )
+        )
+    return made
+
+
+def _subject(n: int) -> str:
+    subjects = [subject for some in _SUBJECTS.values() for subject in some]
+    return f"{subjects[n % len(subjects)]} {n + 1}"
+
+
+def _some(owner: Owner, channel: str, n: int, own: Sequence[s.Video]) -> tuple[int, ...]:
+    """The videos of an owner's n-th channel of a kind, in an order of its own."""
+    draw = owner.draw(f"{channel} {n}")
+    wanted = _LONG_CHANNEL if n == 0 else draw.randint(2, 8)
+    return tuple(video.aid for video in draw.sample(own, min(wanted, len(own))))
+
+
+def masterpieces(own: Sequence[s.Video]) -> list[Chosen]:
+    """The three most viewed, each with a reason."""
+    best = sorted(own, key=lambda video: video.stat.view, reverse=True)[:3]
+    reasons = ("第一支过万的", "画面最满意", "写得最久")
+    return [
+        Chosen(video.aid, reason, place)
+        for place, (video, reason) in enumerate(zip(best, reasons, strict=False))
+    ]
+
+
+def top_video(own: Sequence[s.Video]) -> Chosen:
+    """The newest, pinned."""
+    return Chosen(own[-1].aid, "新来的请先看这支")

@@ -140,6 +140,7 @@ def running(
 @contextmanager
 def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
     came_up: Future[tuple[Ready, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    failed: Future[None] = Future()
 
     async def serve() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -152,9 +153,7 @@ def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
             with asyncio.Runner(loop_factory=factory) as runner:
                 runner.run(serve())
         except BaseException as error:
-            if came_up.done():
-                raise
-            came_up.set_exception(error)
+            (failed if came_up.done() else came_up).set_exception(error)
 
     thread = threading.Thread(target=work, name="guanxi-service", daemon=True)
     thread.start()
@@ -164,6 +163,8 @@ def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
+        if failed.done():
+            failed.result()
 
 
 @pytest.fixture

@@ -49,6 +49,9 @@ def decided(act: GroupAct, *, most: int = 200) -> int | GroupChange:
         ("\u3000", 22103),
         ("a\x00b", -400),
         ("a\nb", -400),
+        ("a\n", -400),
+        ("\x1ca", -400),
+        ("\x85", -400),
         ("a\u2028b", -400),
         ("a\x7fb", -400),
         ("\ud800", -400),
@@ -65,6 +68,8 @@ def test_names(name: str, result: int | PutGroup) -> None:
 def test_a_group_too_many() -> None:
     assert decided(CreateGroup(ME, "第三个", 9), most=2) == -400
     assert decided(CreateGroup(ME, "第三个", 9), most=3) == PutGroup(9, "第三个")
+    assert decided(CreateGroup(ME, "同学", 9), most=2) == 22106, "a repeat answers what it did"
+    assert decided(CreateGroup(ME, "长" * 17, 9), most=2) == 22103
 
 
 @pytest.mark.parametrize(

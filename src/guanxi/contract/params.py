@@ -190,6 +190,8 @@ def _is_number(hint: Any) -> bool:
     return hint is int or (get_origin(hint) is Literal and isinstance(get_args(hint)[0], int))
 
 
+#: How much of a wrong value a complaint repeats.
+_ECHOED = 40
 _WHOLE = ("必须是整数", "must be a whole number")
 _PLACE = re.compile(r" - at `\$\.?([A-Za-z_]*)(.*)`$")
 _REASONS = (
@@ -213,7 +215,8 @@ def _complaint(text: str) -> Complaint:
         if found and pattern is _REASONS[0][0]:
             return Complaint(found[1], zh, en)
         if found:
-            return Complaint(name, zh.format(found[1]), en.format(found[1]))
+            told = found[1][:_ECHOED]
+            return Complaint(name, zh.format(told), en.format(told))
     return Complaint(name, "无效", "not valid")
 
 

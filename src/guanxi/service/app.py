@@ -60,14 +60,15 @@ class Application:
         self._page_paths = page_paths
         self._gate = Gate(store)
         self._routes = routes(settings.profile.limits)
-        self._methods = {path: method for method, path in self._routes}
+        self._methods = dict.fromkeys(page_paths, "GET")
+        self._methods |= {path: method for method, path in self._routes}
         self._began: dict[asyncio.Task[Any], float] = {}
         #: Names requests: this worker, and how many it had before.
         self._name, self._numbers = token_hex(8), count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._routes.get((scope["method"], scope["path"]))
-        if route is None and scope["path"] in self._page_paths:
+        if route is None and scope["method"] == "GET" and scope["path"] in self._page_paths:
             await self._pages(scope, receive, send)
             return
         task = cast("asyncio.Task[Any]", asyncio.current_task())
@@ -110,8 +111,7 @@ class Application:
         pairs, complaint = fields(scope["query_string"], route.known, "query")
         read = pairs
         if route.reads_form:
-            most, seconds = profile.limits.body_bytes, self._settings.request_seconds
-            raw = await form_body(receive, headers, most, seconds)
+            raw = await form_body(receive, headers, profile.limits.body_bytes)
             form, wrong = fields(raw, route.known, "body")
             read = [pair for pair in pairs if pair[0] in IN_QUERY] + form
             pairs, complaint = pairs + form, complaint or wrong

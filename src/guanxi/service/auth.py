@@ -10,7 +10,7 @@ from guanxi.accounts import secrets
 from guanxi.accounts.account import State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract import errors, sign
-from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
+from guanxi.contract.endpoint import ACCESS_KEY, Endpoint, Login
 from guanxi.contract.limits import Limits
 from guanxi.contract.params import Complaint
 from guanxi.service.handling import Refused
@@ -70,8 +70,6 @@ class Gate:
         key = values.get("access_key")
         if key and ACCESS_KEY in endpoint.auth:
             return await self._mid(endpoint, key, TokenKind.APP, "access_key")
-        if COOKIE not in endpoint.auth:
-            return 0
         jar = cookies(headers.get(b"cookie", b""))
         token = jar.get("SESSDATA", "")
         mid = await self._mid(endpoint, token, TokenKind.COOKIE, "SESSDATA")

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from guanxi.contract import openapi
 from guanxi.service import logs
-from guanxi.stores.port import Store, StoreError
+from guanxi.stores.port import Store
 
 #: The page loads its own script and style and speaks to its own service; nothing else.
 _POLICY = (
@@ -48,7 +48,7 @@ def application(store: Store) -> Starlette:
         """The store can read and write; 503 while it cannot."""
         try:
             await store.ready()
-        except StoreError:
+        except Exception:
             logs.LOG.exception("not ready")
             return _json(b'{"status":"unavailable"}', 503)
         return _json(b'{"status":"ok"}')

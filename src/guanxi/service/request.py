@@ -98,10 +98,11 @@ def foreign(headers: Headers) -> bool:
     return host != "bilibili.com" and not host.endswith(".bilibili.com")
 
 
-async def form_body(receive: Receive, headers: Headers, most: int, seconds: float) -> bytes:
-    """A form's bytes, at most ``most`` of them, whole within ``seconds``.
+async def form_body(receive: Receive, headers: Headers, most: int) -> bytes:
+    """A form's bytes, at most ``most`` of them.
 
-    ``Refused`` for one that is too large (413), not form-encoded (415) or not whole in time (408).
+    ``Refused`` for one that is too large (413), not form-encoded (415), or not whole when the
+    request is cancelled for taking too long (408).
     """
     if int(headers.get(b"content-length", b"0")) > most:
         raise _too_large(most)
@@ -109,9 +110,8 @@ async def form_body(receive: Receive, headers: Headers, most: int, seconds: floa
     if kind != _FORM and kind.split(b";")[0].strip().lower() != _FORM:
         raise _not_a_form()
     try:
-        async with asyncio.timeout(seconds):
-            body = await _whole(receive, most)
-    except TimeoutError:
+        body = await _whole(receive, most)
+    except asyncio.CancelledError:
         raise Refused(
             errors.BadRequest.number, Complaint("body", "不完整", "not whole"), status=408
         ) from None

@@ -21,7 +21,6 @@ from guanxi.graph.groups import (
     Regrouped,
     RenameGroup,
     decide_group,
-    group_name,
 )
 from guanxi.graph.pair import DEFAULT, SPECIAL
 
@@ -152,8 +151,3 @@ def test_only_what_changes_is_told_and_default_is_never_held(
         assert held != MEMBERS[member]
         assert DEFAULT not in held
         assert set(added) - {DEFAULT} <= held
-
-
-def test_group_name() -> None:
-    assert group_name(SPECIAL, NAMES) == "特别关注"
-    assert group_name(7, NAMES) == "同学"

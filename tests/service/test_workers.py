@@ -276,5 +276,5 @@ def test_many_clients_at_once() -> None:
 
 async def _standing(store: Store, owner: int) -> set[int]:
     everything = Window(0, 2**31 - 1)
-    rows, _ = await store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, everything)
-    return {row.mid for row in rows}
+    found = await store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, everything)
+    return {row.mid for row in found.rows}

@@ -140,8 +140,3 @@ def _regroup(act: Regroup, facts: GroupFacts) -> int | Regrouped:
         if groups != held:
             after[member] = groups
     return Regrouped(after)
-
-
-def group_name(group: int, names: Mapping[int, str]) -> str:
-    """The name of a group, special included."""
-    return SPECIAL_NAME if group == SPECIAL else names[group]

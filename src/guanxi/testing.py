@@ -21,16 +21,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
 import uvloop
 from msgspec import Struct
 
 from guanxi.accounts import secrets
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import TokenKind
-from guanxi.contract.limits import PROFILES
 from guanxi.service.auth import issue
-from guanxi.service.config import Settings, with_limits
+from guanxi.service.config import Settings, load, with_limits
 from guanxi.service.server import Administration, Plan, Ready, run
 from guanxi.stores.port import EdgeRow, Store
 
@@ -122,10 +120,11 @@ def running(
 
     ``profile`` is ``documented`` or ``open``, with ``limits`` changed; ``settings``, where given,
     stands instead of both. ``store`` is a file's path, made if it is missing; None takes one that
-    is gone afterwards. With several ``workers`` these are processes.
+    is gone afterwards. With several ``workers`` these are processes. ``SettingError`` for a profile
+    or a limit that does not exist, or cannot be.
     """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
-        chosen = Settings(profile=with_limits(PROFILES[profile], limits or {}))
+        chosen = Settings(profile=with_limits(load(profile, environ={}).profile, limits or {}))
         token = secrets.new_token()
         plan = Plan(
             store=store or Path(folder, "store.db"),
@@ -167,8 +166,14 @@ def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
             failed.result()
 
 
-@pytest.fixture
-def guanxi_service() -> Iterator[RunningService]:
-    """A service of the documented profile, on an empty store."""
-    with running() as service:
-        yield service
+try:
+    import pytest
+except ModuleNotFoundError:  # ``running`` does without
+    pass
+else:
+
+    @pytest.fixture
+    def guanxi_service() -> Iterator[RunningService]:
+        """A service of the documented profile, on an empty store."""
+        with running() as service:
+            yield service

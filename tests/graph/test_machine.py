@@ -175,6 +175,7 @@ class RulesDriver:
     def visit(self, owner: int, target: int) -> None:
         if target in self.edges(owner):
             self.visits[owner, target] = self.visits.get((owner, target), 0) + 1
+            self.version[owner] = self.version.get(owner, 0) + 1
 
     def edges(self, owner: int) -> dict[int, Edge]:
         """The owner's followings, newest first."""
@@ -262,6 +263,6 @@ class RulesMachine(RelationMachine):
 
 
 RulesMachine.TestCase.settings = settings(
-    max_examples=count(150, 600), stateful_step_count=count(50, 100)
+    max_examples=count(120, 600), stateful_step_count=count(50, 100)
 )
 TestRules = RulesMachine.TestCase

@@ -23,7 +23,18 @@ from guanxi.stores.port import Store
 from guanxi.testing import RunningService
 
 _VERBS = frozenset(
-    {"change", "page", "members", "search", "common", "sides", "attributes", "tally", "groups"}
+    {
+        "change",
+        "page",
+        "members",
+        "search",
+        "common",
+        "pair",
+        "sides",
+        "attributes",
+        "tally",
+        "groups",
+    }
     | {"account", "cards", "tails", "session", "flush_visits", "ready"}
 )
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,7 @@ from guanxi.accounts.secrets import appsec
 from guanxi.contract import endpoints as e
 from guanxi.stores.port import StoreUnavailable
 from guanxi.testing import RunningService, SignedIn, running
+from tests.counts import count
 from tests.service.client import Answer, call, modify, secret_of, send
 from tests.service.faults import faulty_service
 from tests.service.logged import logged
@@ -87,6 +91,9 @@ def test_an_accounts_life(service: RunningService) -> None:
     assert admin(service, "PUT", "/accounts/8", {"card": {"name": "八"}}).status == 200
     assert admin(service, "GET", "/accounts/8").body["privacy"]["hide_followings"] is True
     assert admin(service, "PUT", "/accounts/8", {"privacy": {}}).status == 200
+    assert call(service, e.FOLLOWINGS, session, {"vmid": 8}).code == 22115
+    shown = {"privacy": {"hide_followings": False}}
+    assert admin(service, "PUT", "/accounts/8", shown).status == 200
     assert call(service, e.FOLLOWINGS, session, {"vmid": 8}).code == 0
 
     assert admin(service, "PUT", "/accounts/7/state", {"state": "banned"}).status == 200
@@ -97,6 +104,99 @@ def test_an_accounts_life(service: RunningService) -> None:
     assert admin(service, "POST", "/accounts/7/sessions").status == 409
     time.sleep(TRUST_SECONDS)
     assert call(service, e.NAV, session).code == -101
+
+
+def test_what_a_put_does_not_name_stays(service: RunningService) -> None:
+    def told() -> dict[str, Any]:
+        body: dict[str, Any] = admin(service, "GET", "/accounts/30").body
+        return body
+
+    card = {"name": "三十", "sign": "签名", "vip_type": 2, "official_type": 1}
+    first = {"card": card, "privacy": {"hide_followers": True}}
+    assert admin(service, "PUT", "/accounts/30", first).status == 200
+    whole = told()
+    bodies: list[dict[str, object]] = [{}, {"card": {}}, {"privacy": {}}]
+    for nothing in bodies:
+        assert admin(service, "PUT", "/accounts/30", nothing).status == 200
+        assert told() == whole
+    assert admin(service, "PUT", "/accounts/30/privacy", {}).status == 200
+    assert told() == whole
+    assert admin(service, "PUT", "/accounts/30", {"card": {"name": "新"}}).status == 200
+    assert told() == {**whole, "card": {**whole["card"], "name": "新"}}
+    refuses = {"refuse_follows": True}
+    assert admin(service, "PUT", "/accounts/30/privacy", refuses).status == 200
+    assert told()["privacy"] == {**whole["privacy"], **refuses}
+    shows = {"privacy": {"hide_followers": False}}
+    assert admin(service, "PUT", "/accounts/30", shows).status == 200
+    assert told()["privacy"] == {**whole["privacy"], **refuses, "hide_followers": False}
+    before = told()
+    for path in ("/accounts/30", "/accounts/30/privacy", "/accounts/30/state"):
+        assert admin(service, "PUT", path).status == 400, "an empty body"
+    assert told() == before
+
+
+def test_changes_at_once_lose_nothing(service: RunningService) -> None:
+    service.add_accounts(31)
+    changes = [{"card": {name: 1}} for name in ("face_nft", "vip_type", "vip_status", "live")]
+    with ThreadPoolExecutor(len(changes)) as pool:
+        for _ in range(count(3, 30)):
+            reset = {"card": dict.fromkeys(("face_nft", "vip_type", "vip_status", "live"), 0)}
+            assert admin(service, "PUT", "/accounts/31", reset).status == 200
+            put = partial(admin, service, "PUT", "/accounts/31")
+            assert [answer.status for answer in pool.map(put, changes)] == [200] * 4
+            card = admin(service, "GET", "/accounts/31").body["card"]
+            assert [card[name] for one in changes for name in one["card"]] == [1] * 4
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "right"),
+    [
+        ("name", ["x" * 65], ["", "名" * 64]),
+        ("sign", ["x" * 513], ["x" * 512]),
+        ("official_desc", ["x" * 513], ["x" * 512]),
+        ("face", ["x" * 2049], ["x" * 2048]),
+        ("live_url", ["x" * 2049], ["x" * 2048]),
+        ("nft_icon", ["x" * 2049], ["x" * 2048]),
+        ("official_type", [2**63, -2, 2, "1", 0.5], [-1, 0, 1]),
+        ("vip_type", [2**64, -1, 3], [0, 1, 2]),
+        ("vip_due_ms", [-5, 2**53 + 1, 2**63], [0, 2**53]),
+        ("vip_status", [-1, 2, 2**63], [0, 1]),
+        ("live", [-1, 99, True], [0, 1]),
+        ("face_nft", [-1, 7, 2**70], [0, 1]),
+    ],
+)
+def test_a_card_has_bounds(
+    field: str, wrong: list[object], right: list[object], service: RunningService
+) -> None:
+    for value in right:
+        assert admin(service, "PUT", "/accounts/40", {"card": {field: value}}).status == 200
+        assert admin(service, "GET", "/accounts/40").body["card"][field] == value
+    for value in wrong:
+        answer = admin(service, "PUT", "/accounts/40", {"card": {field: value}})
+        assert (answer.status, f"$.card.{field}" in answer.body["error"]) == (400, True), value
+    assert admin(service, "GET", "/accounts/40").body["card"][field] == right[-1]
+
+
+def test_a_deregistered_account_stays_one(service: RunningService) -> None:
+    service.add_accounts(50)
+    path = "/accounts/50/state"
+    assert admin(service, "PUT", path, {"state": "deregistered"}).status == 200
+    for state in ("banned", "normal"):
+        answer = admin(service, "PUT", path, {"state": state})
+        assert (answer.status, "deregistered" in answer.body["error"]) == (409, True)
+    assert admin(service, "GET", "/accounts/50").body["state"] == "deregistered"
+    assert admin(service, "PUT", path, {"state": "deregistered"}).status == 200
+
+
+def test_no_path_breaks_it(service: RunningService) -> None:
+    with logged() as lines:
+        for mid in ("9" * 5000, "9" * 19, "0", "-1", "1.0", "+1", "%31%32x", "%EF%BC%91", "%C2%B2"):
+            answer = admin(service, "GET", f"/accounts/{mid}")
+            assert (answer.status, list(answer.body)) == (404, ["error"])
+            nobody = admin(service, "GET", f"/accounts/{mid}", headers={"Authorization": ""})
+            assert nobody.status == 401
+            assert nobody.body == {"error": "missing or wrong bearer token"}
+    assert lines.getvalue() == ""
 
 
 def test_sessions_are_revoked_one_or_all(service: RunningService) -> None:
@@ -169,17 +269,17 @@ def test_a_store_that_fails(tmp_path: Path) -> None:
 
 
 def test_metrics(service: RunningService) -> None:
-    def count(endpoint: str, code: int) -> float:
+    def counted(endpoint: str, code: int) -> float:
         text = admin(service, "GET", "/metrics").raw.decode()
         line = f'guanxi_requests_total{{code="{code}",endpoint="{endpoint}"}} '
         return sum(float(one.removeprefix(line)) for one in text.splitlines() if line in one)
 
-    before = count(e.NAV.name, -101), count("none", -404), count(e.STAT.name, -400)
+    before = counted(e.NAV.name, -101), counted("none", -404), counted(e.STAT.name, -400)
     for _ in range(3):
         call(service, e.NAV)
     send(service.base_url, "GET", "/nope")
     call(service, e.STAT, None, {"vmid": "x"})
-    after = count(e.NAV.name, -101), count("none", -404), count(e.STAT.name, -400)
+    after = counted(e.NAV.name, -101), counted("none", -404), counted(e.STAT.name, -400)
     assert [a - b for a, b in zip(after, before, strict=True)] == [3, 1, 1]
     text = admin(service, "GET", "/metrics")
     assert text.headers["content-type"].startswith("text/plain")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from urllib.parse import urlencode
 
@@ -23,6 +24,7 @@ from tests.service.client import (
     follow,
     fresh,
     modify,
+    raw,
     secret_of,
     send,
     signed,
@@ -111,6 +113,16 @@ def test_cookies_as_clients_send_them(cookie: str, documented: RunningService) -
     assert call(documented, e.NAV, headers=sent).data["mid"] == caller.mid
     escaped = "".join(f"%{ord(letter):02X}" for letter in caller.sessdata)
     assert call(documented, e.NAV, headers={"Cookie": cookie.format(escaped)}).code == 0
+
+
+def test_cookies_in_several_lines(documented: RunningService) -> None:
+    [caller] = fresh(documented)
+    lines = [f"SESSDATA={caller.sessdata}", "bili_jct=x", "buvid3=y"]
+    for order in (lines, lines[::-1]):
+        cookie = "".join(f"Cookie: {line}\r\n" for line in order)
+        head = f"GET {e.NAV.path} HTTP/1.1\r\nHost: x\r\n{cookie}Connection: close\r\n\r\n"
+        body = raw(documented.base_url, head.encode()).partition(b"\r\n\r\n")[2]
+        assert json.loads(body)["data"]["mid"] == caller.mid
 
 
 @pytest.mark.parametrize(
@@ -208,6 +220,16 @@ def test_csrf_is_the_sessions_own(endpoint: Endpoint, documented: RunningService
     assert contents(documented) != before
 
 
+def test_a_missing_csrf_is_told_from_a_wrong_one(documented: RunningService) -> None:
+    caller, other = fresh(documented, 2)
+    fields = f"fid={other.mid}&act=1&re_src=11"
+    missing = call(documented, e.MODIFY, caller, f"{fields}&csrf=")
+    told = "csrf 缺失 (csrf: missing; send the session's bili_jct)"
+    assert missing.message == f"csrf校验失败: {told}"
+    wrong = call(documented, e.MODIFY, caller, f"{fields}&csrf=x")
+    assert "(csrf: not this session's bili_jct)" in wrong.message
+
+
 def test_csrf_is_not_taken_from_the_query(documented: RunningService) -> None:
     caller, other = fresh(documented, 2)
     body = f"fid={other.mid}&act=1&re_src=11".encode()
@@ -258,6 +280,17 @@ def test_an_app_signature_is_verified_when_sent(
         answer = call(documented, endpoint, None, wrong)
         assert (answer.code, "sign" in answer.message) == (-403, True)
     assert call(documented, endpoint, None, right).code == 0
+
+
+def test_the_app_host_verifies_a_signature_too(documented: RunningService) -> None:
+    """Nobody need sign in there; an appkey and sign are verified all the same."""
+    [owner] = fresh(documented)
+    appkey, secret = new_app(secret_of(documented))
+    pairs = [("vmid", str(owner.mid)), ("appkey", appkey)]
+    right = [*pairs, ("sign", app_sign(pairs, secret))]
+    assert call(documented, e.APP_FOLLOWINGS, None, right).code == 0
+    for wrong in (pairs, right[::2], [*right, ("added", "1")], [*pairs, ("sign", "0" * 32)]):
+        assert call(documented, e.APP_FOLLOWINGS, None, wrong).code == -403
 
 
 def test_a_form_may_be_signed_across_its_query(documented: RunningService) -> None:

@@ -40,7 +40,13 @@ def _cases() -> Iterator[Case]:
     yield e.FOLLOWINGS, {"vmid": "1", "order_type": "visits"}, -400, "order_type"
     yield e.FOLLOWINGS, "vmid=%zz", -400, "vmid"
     yield e.FOLLOWINGS, "vmid=1&pn=%e4%b8", -400, "pn"
-    yield e.FOLLOWINGS, "vmid=1&other=%", -400, "query"
+    for huge in ["9" * 20, "-" + "9" * 20, str(2**63), str(2**64)]:
+        yield e.MODIFY, {**_RIGHT, "act": huge}, -400, "act"
+        yield e.MODIFY, {**_RIGHT, "re_src": huge}, -400, "re_src"
+    for wrong in ["", "x", "0", str(2**63), "1,x"]:
+        yield e.RELATIONS, {"fid": wrong}, -400, "fid"
+        yield e.RELATIONS, {"fids": wrong, "fid": "1"}, -400, "fids"
+        yield e.BATCH_MODIFY, {"fid": wrong, "act": 1, "re_src": 11}, -400, "fid"
     yield e.SEARCH, {"vmid": "1", "name": "x" * 201}, -400, "name"
     yield e.SEARCH, "vmid=1&name=%ff", -400, "name"
     for missing, value in _RIGHT.items():
@@ -58,7 +64,8 @@ def _cases() -> Iterator[Case]:
         yield endpoint, {"fids": thousand, "act": 1, "re_src": 11, "tagids": 0}, -400, "fids"
         yield endpoint, {"fids": ",,", "act": 1, "re_src": 11, "tagids": 0}, -400, "fids"
         yield endpoint, {"act": 1, "re_src": 11, "tagids": 0}, -400, "fids"
-    yield e.MODIFY, "fid=2&act=1&re_src=11&x=%", -400, "body"
+        if endpoint.aliases:
+            yield endpoint, {"fid": thousand, "act": 1, "re_src": 11}, -400, "fid"
     for name in ["字" * 17, "🙂" * 17, "", "   ", "\u3000"]:
         yield e.CREATE_GROUP, {"tag": name}, 22103, "tag"
     for name in ["a\x00b", "a\nb", "a\x7fb", "a\u2028b", "\x1b[31m"]:
@@ -112,6 +119,37 @@ def test_messages_name_the_field_in_both_languages(
 ) -> None:
     answer = call(documented, e.FOLLOWINGS, caller, {"vmid": 1, "ps": 101})
     assert answer.message == "请求错误: ps 不得大于 100 (ps: at most 100)"
+
+
+def test_a_number_beyond_all_is_not_told_to_be_none(
+    documented: RunningService, caller: SignedIn
+) -> None:
+    for huge in ("9" * 20, "-" + "9" * 20):
+        answer = call(documented, e.MODIFY, caller, {**_RIGHT, "act": huge})
+        assert answer.message == "请求错误: act 超出范围 (act: out of range)"
+
+
+def test_fields_that_are_not_read_may_be_anything(
+    documented: RunningService, open_service: RunningService, caller: SignedIn
+) -> None:
+    odd = "x=%&y=%zz&%=1&%ff=%ff&w_rid=1&w_rid=%&wts=%zz&wts=&csrf=1&csrf=%ff&x=1&x=1"
+    for endpoint in (e.FOLLOWERS, e.LEGACY_MUTUAL, e.STAT, e.APP_FOLLOWINGS, e.GAME_FOLLOWINGS):
+        right = f"vmid={caller.mid}&mid={caller.mid}&fid={caller.mid}"
+        assert call(documented, endpoint, caller, f"{right}&{odd}").code == 0, endpoint.name
+    keys = "access_key=%&access_key=x&access_key=x"
+    for endpoint in (e.NAV, e.BUVID, e.GAME_FOLLOWINGS):
+        told = call(documented, endpoint, caller, f"vmid=1&{keys}&appkey=%&sign=1&sign=1")
+        assert told.code == 0, endpoint.name
+    one, other = fresh(documented, 2)
+    form = f"fid={other.mid}&act=1&re_src=11&cursor=%&cursor=1&cursor=1&{odd[:37]}&x=%zz"
+    query = "fid=%zz&act=2&act=3&re_src=x&csrf=%"
+    assert call(documented, e.MODIFY, one, form, query=query).code == 0
+    # A profile without cursors does not read one.
+    for fields in ("cursor=%zz", "cursor=1&cursor=2", "cursor=" + "x" * 100):
+        assert call(documented, e.WHISPERS, one, fields).code == 0
+        [here] = fresh(open_service)
+        answer = call(open_service, e.WHISPERS, here, fields)
+        assert (answer.code, "(cursor: " in answer.message) == (-400, True)
 
 
 def test_a_long_wrong_value_is_not_repeated_whole(

@@ -113,6 +113,27 @@ def test_every_operation_is_there_and_nothing_is_refused(page: Chrome) -> None:
 
 
 @pytest.mark.browser
+def test_an_operation_is_told_whole(page: Chrome) -> None:
+    place = operation(page, e.MODIFY)
+    place.find_element(By.TAG_NAME, "summary").click()
+    assert e.MODIFY.name in place.find_element(By.TAG_NAME, "summary").text
+    rows = place.find_elements(By.CSS_SELECTOR, "tbody tr")
+    assert len(rows) == len(e.MODIFY.codes)
+    assert "22120 重复加入黑名单" in " ".join(row.text for row in rows)
+    assert "|" not in place.text
+    labels = {one.text for one in place.find_elements(By.TAG_NAME, "label")}
+    assert len(labels) == 3
+    assert any("7 remove follower" in label for label in labels)
+    assert any("222 activity" in label for label in labels)
+    for name in ("fid", "act", "re_src"):
+        assert place.find_element(By.NAME, name).get_attribute("required")
+    place.find_element(By.TAG_NAME, "button").click()
+    assert place.find_element(By.CLASS_NAME, "answer").text == "", "the browser asks for them first"
+    optional = operation(page, e.FOLLOWERS).find_element(By.NAME, "ps")
+    assert not optional.get_attribute("required")
+
+
+@pytest.mark.browser
 def test_following_by_keyboard_alone(page: Chrome, documented: RunningService) -> None:
     caller, other = fresh(documented, 2)
     sign_in(page, caller.sessdata, caller.bili_jct)

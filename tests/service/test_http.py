@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from guanxi.contract import endpoints as e
-from guanxi.contract.endpoint import Endpoint
+from guanxi.contract.endpoint import Endpoint, Envelope
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.contract.limits import DOCUMENTED
+from guanxi.service import http
 from guanxi.service.config import Settings
 from guanxi.service.pages import PATHS
 from guanxi.testing import RunningService, running
 from tests.service.client import call, contents, follow, fresh, raw, send
+from tests.service.faults import faulty_service
+from tests.service.logged import logged
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@pytest.mark.parametrize("path", ["/", "/x", "/x/relation/", "/X/RELATION", "//x/relation", "/x/%"])
+@pytest.mark.parametrize("path", ["/x", "/x/relation/", "/X/RELATION", "//x/relation", "/x/%"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_path(path: str, method: str, documented: RunningService) -> None:
     answer = send(documented.base_url, method, path)
@@ -39,6 +43,8 @@ def test_a_wrong_method(endpoint: Endpoint, documented: RunningService) -> None:
         assert (wrong.status, wrong.code) == (405, -400)
         assert "(method: " in wrong.message
         assert wrong.headers["allow"] == endpoint.method
+        game = endpoint.envelope is Envelope.GAME
+        assert ("ttl" in wrong.body, "ts" in wrong.body) == (not game, game)
         assert "access-control-allow-origin" not in wrong.headers
     head = send(documented.base_url, "HEAD", endpoint.path)
     assert (head.status, head.raw) == (405, b"")
@@ -46,9 +52,15 @@ def test_a_wrong_method(endpoint: Endpoint, documented: RunningService) -> None:
 
 @pytest.mark.parametrize("path", sorted(PATHS))
 def test_pages_are_read_alone(path: str, documented: RunningService) -> None:
-    assert send(documented.base_url, "GET", path).status == 200
-    wrong = send(documented.base_url, "POST", path, body=b"x")
-    assert (wrong.status, wrong.code, wrong.headers["allow"]) == (405, -400, "GET")
+    read = send(documented.base_url, "GET", path)
+    if path == "/":
+        assert (read.status, read.headers["location"]) == (307, "/docs")
+    else:
+        assert read.status == 200
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"):
+        wrong = send(documented.base_url, method, path, body=b"x")
+        assert (wrong.status, wrong.code, wrong.headers["allow"]) == (405, -400, "GET")
+        assert wrong.headers["content-type"] == "application/json; charset=utf-8"
 
 
 @pytest.mark.parametrize(
@@ -166,6 +178,73 @@ def test_a_head_without_end(documented: RunningService) -> None:
     assert call(documented, e.NAV).code == -101
 
 
+def head_of(size: int) -> bytes:
+    """A whole head whose target and headers, names and values, have ``size`` bytes."""
+    target, last = "/x/web-interface/nav", ("Connection", "close")
+    padding = "z" * (size - len(target) - len("Host" + "x" + "".join(last) + "X-Y"))
+    head = f"GET {target} HTTP/1.1\r\nHost: x\r\n{last[0]}: {last[1]}\r\nX-Y: {padding}\r\n\r\n"
+    return head.encode()
+
+
+def test_a_whole_head_has_the_same_bound(documented: RunningService) -> None:
+    for size, status in ((65_000, 200), (65_536, 200), (65_537, 400), (90_000, 400)):
+        assert raw(documented.base_url, head_of(size)).startswith(b"HTTP/1.1 %d " % status), size
+
+
+_HEAD = b"GET /x/web-interface/nav HTTP/1.1\r\nHost: x\r\n"
+_POST_NOWHERE = b"POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "answers"),
+    [
+        ([b""], 0),
+        ([b"\r\n", b"\r\n"], 0),
+        ([b"G"], 0),
+        ([_HEAD], 0),
+        ([_HEAD[:9], _HEAD[9:]], 0),
+        ([_HEAD + b"\r\n", _HEAD], 1),
+        ([_HEAD + b"\r\n" + _HEAD], 1),
+        ([_HEAD + b"\r\n", b"\r\n", b"G"], 1),
+        ([_POST_NOWHERE, b"x"], 1),
+    ],
+)
+def test_a_connection_that_does_not_go_on_is_closed(
+    sent: list[bytes], answers: int, documented: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_HEAD_SECONDS", 0.5)
+    address = urlsplit(documented.base_url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        answered = b""
+        for part in sent:
+            connection.sendall(part)
+            if answers and part is sent[0]:
+                answered = connection.recv(65_536)
+        answered += b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answered.count(b"HTTP/1.1 ") == answers
+
+
+def test_who_waits_for_an_answer_is_not_hurried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_HEAD_SECONDS", 0.2)
+    with faulty_service(tmp_path) as (service, store):
+        [caller] = fresh(service)
+        address = urlsplit(service.base_url)
+        asked = f"GET {e.FRIENDS.path} HTTP/1.1\r\nHost: x\r\nCookie: {caller.cookie}\r\n\r\n"
+        with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+            store.held = True
+            connection.sendall(asked.encode() + _HEAD)
+            assert store.asked.wait(30)
+            connection.settimeout(0.6)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            connection.settimeout(30)
+            store.held = False
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            assert connection.recv(1) == b"", "the other half has not come since"
+
+
 def test_pipelined_requests_are_answered_in_order(documented: RunningService) -> None:
     one = b"GET /x/web-interface/nav HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -193,4 +272,7 @@ def test_a_hostile_host_changes_nothing(documented: RunningService) -> None:
 
 def test_a_websocket_is_not_opened(documented: RunningService) -> None:
     headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": "x"}
-    assert call(documented, e.NAV, headers=headers).code == -101
+    with logged() as lines:
+        assert call(documented, e.NAV, headers=headers).code == -101
+        assert raw(documented.base_url, b"no http\r\n\r\n", half=True).startswith(b"HTTP/1.1 400 ")
+    assert lines.getvalue() == "", "nobody writes into the log from outside"

@@ -16,14 +16,22 @@ from typing import Any, cast
 
 from guanxi.contract import errors
 from guanxi.contract.endpoint import Envelope, Login
-from guanxi.contract.params import Complaint, over_limit
+from guanxi.contract.params import Complaint
 from guanxi.service import logs
 from guanxi.service.answers import failure, success
 from guanxi.service.auth import IN_QUERY, Gate
 from guanxi.service.config import Settings
 from guanxi.service.handling import Refused, Service
 from guanxi.service.metrics import NO_ENDPOINT, Metrics
-from guanxi.service.request import Gone, Receive, fields, foreign, form_body, repeated
+from guanxi.service.request import (
+    Gone,
+    Receive,
+    fields,
+    foreign,
+    form_body,
+    headers_of,
+    repeated,
+)
 from guanxi.service.routes import Route, routes
 from guanxi.stores.port import Store, StoreTimeout, StoreUnavailable
 
@@ -59,9 +67,10 @@ class Application:
         self._pages = pages
         self._page_paths = page_paths
         self._gate = Gate(store)
-        self._routes = routes(settings.profile.limits)
+        self._routes = routes(settings.profile)
         self._methods = dict.fromkeys(page_paths, "GET")
         self._methods |= {path: method for method, path in self._routes}
+        self._envelopes = {path: one.endpoint.envelope for (_, path), one in self._routes.items()}
         self._began: dict[asyncio.Task[Any], float] = {}
         #: Names requests: this worker, and how many it had before.
         self._name, self._numbers = token_hex(8), count()
@@ -85,7 +94,7 @@ class Application:
         except (Exception, asyncio.CancelledError) as error:
             refused = _refusal(error, route, request_id)
             code, status, headers = refused.code, refused.status, refused.headers
-            envelope = Envelope.STANDARD if route is None else route.endpoint.envelope
+            envelope = self._envelopes.get(scope["path"], Envelope.STANDARD)
             body = failure(envelope, code, refused.message, refused.data)
         else:
             code, status, headers = 0, 200, ()
@@ -107,13 +116,14 @@ class Application:
     async def _data(self, route: Route, scope: Scope, receive: Receive) -> bytes:
         """The encoded data of the answer, or whatever stands in its way as an exception."""
         endpoint, profile = route.endpoint, self._service.profile
-        headers = dict(scope["headers"])
-        pairs, complaint = fields(scope["query_string"], route.known, "query")
+        headers = headers_of(scope["headers"])
+        in_query = route.known & IN_QUERY if route.reads_form else route.known
+        pairs, complaint = fields(scope["query_string"], in_query)
         read = pairs
         if route.reads_form:
             raw = await form_body(receive, headers, profile.limits.body_bytes)
-            form, wrong = fields(raw, route.known, "body")
-            read = [pair for pair in pairs if pair[0] in IN_QUERY] + form
+            form, wrong = fields(raw, route.known)
+            read = [pair for pair in pairs if pair[0] in in_query] + form
             pairs, complaint = pairs + form, complaint or wrong
         values = dict(read)
         if endpoint.header_rule and profile.header_rule and foreign(headers):
@@ -121,18 +131,14 @@ class Application:
         caller = 0
         if endpoint.login is not Login.NONE:
             caller = await self._gate.caller(endpoint, headers, values)
-            self._gate.signature(endpoint, pairs, values)
+        self._gate.signature(endpoint, pairs, values)
         if len(values) != len(read):
             complaint = complaint or repeated(read, route.known)
         if complaint is not None:
             raise complaint
         if not profile.cursors:
             values.pop("cursor", None)
-        asked = route.decode(values)
-        complaint = over_limit(asked, profile.limits)
-        if complaint is not None:
-            raise complaint
-        return await route.handler(self._service, caller, asked)
+        return await route.handler(self._service, caller, route.decode(values))
 
     async def watch(self) -> None:
         """Cut off, for ever, requests that take too long; a timer for each would cost more."""

@@ -8,7 +8,7 @@ from importlib.resources import files
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from guanxi.contract import openapi
@@ -33,7 +33,7 @@ _FILES = {
     "/docs/docs.css": ("docs.css", "text/css"),
 }
 
-PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", *_FILES})
+PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", *_FILES})
 
 
 def application(store: Store) -> Starlette:
@@ -56,7 +56,11 @@ def application(store: Store) -> Starlette:
     async def described(_request: Request) -> Response:
         return _json(document)
 
+    async def start(_request: Request) -> Response:
+        return RedirectResponse("/docs")
+
     pages = [
+        Route("/", start),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/openapi.json", described),

@@ -1,4 +1,4 @@
-# `make` alone lists the tasks. Needed: Python 3.11 or newer, make, a package index.
+# `make` alone lists the tasks. Needed: Python 3.11 or newer, make, PyPI or a mirror.
 
 PYTHON ?= python3
 ARGS ?=

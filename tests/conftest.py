@@ -7,10 +7,14 @@ import os
 import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from guanxi.sdk.aio.network import Network
+from guanxi.sdk.sync.network import Network as SyncNetwork
+from guanxi.sdk.transport import Request, Response
 from tests.counts import count
 
 settings.register_profile(
@@ -22,20 +26,43 @@ settings.register_profile(
 )
 settings.load_profile("guanxi")
 
-_connect = socket.socket.connect
 
-
-def _loopback_only(self: socket.socket, address: Any) -> None:
-    if isinstance(address, tuple) and not ipaddress.ip_address(address[0]).is_loopback:
-        raise AssertionError(f"a test tried to reach {address[0]}")
-    _connect(self, address)
+def _refuse_beyond_loopback(host: str) -> None:
+    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        raise AssertionError(f"a test tried to reach {host}")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def loopback_only() -> Iterator[None]:
-    """No test reaches beyond this machine."""
+    """No test reaches beyond this machine.
+
+    The SDK's transport connects without Python's sockets, so its requests are looked at themselves;
+    names under ``.test`` exist nowhere, and are what a test's own proxy on loopback is asked for.
+    """
+    connect, send, send_sync = socket.socket.connect, Network.send, SyncNetwork.send
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple):
+            _refuse_beyond_loopback(address[0])
+        connect(self, address)
+
+    def look_at(request: Request) -> None:
+        host = urlsplit(request.url).hostname or ""
+        if not host.endswith(".test"):
+            _refuse_beyond_loopback(host)
+
+    async def guarded_send(self: Network, request: Request) -> Response:
+        look_at(request)
+        return await send(self, request)
+
+    def guarded_send_sync(self: SyncNetwork, request: Request) -> Response:
+        look_at(request)
+        return send_sync(self, request)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", _loopback_only)
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(Network, "send", guarded_send)
+        patch.setattr(SyncNetwork, "send", guarded_send_sync)
         yield
 
 

@@ -1,11 +1,11 @@
-"""Documents made from the code: coverage, limits, codes."""
+"""Documents made from the code: coverage, endpoints, limits, codes, commands."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from types import UnionType
@@ -18,11 +18,12 @@ from msgspec.structs import asdict
 
 from guanxi import user
 from guanxi.cli.app import app
-from guanxi.contract import endpoints
+from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import DOCUMENTED_RELATION, ENDPOINTS
 from guanxi.contract.errors import CODES
 from guanxi.contract.limits import ALL, PROFILES, limit_sources
+from guanxi.contract.params import LARGEST
 from guanxi.sdk.sync import SyncClient
 from guanxi.service.routes import HANDLERS
 from guanxi.user._works import Works
@@ -79,6 +80,74 @@ def _coverage_row(endpoint: Endpoint, client: SyncClient) -> tuple[str, ...]:
 
 def _complete(rows: Iterable[tuple[str, ...]]) -> int:
     return sum("no" not in row for row in rows)
+
+
+def endpoints() -> str:
+    """docs/endpoints.md: every endpoint with its parameters, its sign-in and its codes."""
+    pages = [
+        f"{_NOTE}# Endpoints\n\n"
+        "GET takes parameters in the query, POST in a form; several values are joined by commas."
+        " A write that a cookie signs in carries `csrf`, the session's `bili_jct`; the SDK and"
+        " `guanxi api` add it. How large `ps` and a list of ids may be, and how much of a list is"
+        " shown: [limits.md](limits.md). What a code means: [codes.md](codes.md).\n"
+    ]
+    return "".join([*pages, *map(_endpoint_section, ENDPOINTS)])
+
+
+def _endpoint_section(endpoint: Endpoint) -> str:
+    [_], parts = msgspec.json.schema_components([endpoint.params])
+    struct = parts[endpoint.params.__name__]
+    rows = [
+        _parameter_row(name, _inlined(one, parts), required=name in struct["required"])
+        for name, one in struct["properties"].items()
+    ]
+    ways = " or ".join(sorted(endpoint.auth, reverse=True))
+    signed = "; wbi signature" if endpoint.wbi else ""
+    also = ", ".join(f"`{other}` for `{name}`" for other, name in endpoint.aliases.items())
+    found = sorted(endpoint.codes, key=lambda code: (code > 0, abs(code)))
+    facts = (
+        f"{endpoint.method} `{endpoint.path}`",
+        f"document: {endpoint.seed}",
+        f"sign-in: {endpoint.login}{f' ({ways})' if ways else ''}{signed}",
+        f"codes: 0, {', '.join(map(str, found))}",
+        *([f"also taken: {also}"] if also else []),
+    )
+    told = "".join(f"- {fact}\n" for fact in facts)
+    head = ("parameter", "type", "default", "meaning")
+    table = f"\n{_table(head, rows)}" if rows else "\nNo parameters.\n"
+    return f"\n## {endpoint.name}\n\n{endpoint.summary}\n\n{told}{table}"
+
+
+def _parameter_row(name: str, schema: Mapping[str, Any], *, required: bool) -> tuple[str, ...]:
+    default = "required" if required else "left out"
+    if "default" in schema:
+        default = "empty" if schema["default"] == "" else f"`{schema['default']}`"
+    return (f"`{name}`", _values(schema), default, schema.get("description", ""))
+
+
+def _inlined(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema with what it refers to in its place."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return {**parts[name], **schema} if name else schema
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    """What a parameter may be."""
+    if "enum" in schema:
+        return ", ".join("empty" if one == "" else f"`{one}`" for one in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(_values(one) for one in schema["anyOf"])
+    if schema["type"] == "array":
+        return f"list, each: {_values(schema['items'])}"
+    if schema["type"] == "integer":
+        low, most = schema.get("minimum"), schema.get("maximum")
+        if low is None:
+            return "integer"
+        return f"integer, {low} to {'2^63 - 1' if most in (None, LARGEST) else most}"
+    if schema["type"] in ("boolean", "null"):
+        return "`true` or `false`" if schema["type"] == "boolean" else "nothing"
+    most = schema.get("maxLength")
+    return f"text, at most {most} characters" if most else "text"
 
 
 def limits() -> str:
@@ -182,7 +251,7 @@ def _endpoints_of(value: Any) -> str:
     code += "".join(inspect.getsource(method) for method in methods)
     code += inspect.getsource(Works._channel_page) if "_channel_page" in code else ""
     names = dict.fromkeys(re.findall(r"\be\.([A-Z_]+)\b", code))
-    return ", ".join(f"`{getattr(endpoints, name).name}`" for name in names)
+    return ", ".join(f"`{getattr(e, name).name}`" for name in names)
 
 
 def content_kinds() -> str:

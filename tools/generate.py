@@ -162,6 +162,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     **{f"{_SDK}/sync/{module}.py": partial(sync_twin, module) for module in _MODULES},
     "src/guanxi/user/_shapes.py": shapes,
     "docs/coverage.md": partial(document, "coverage"),
+    "docs/endpoints.md": partial(document, "endpoints"),
     "docs/limits.md": partial(document, "limits"),
     "docs/codes.md": partial(document, "codes"),
     "docs/user-module.md": partial(document, "user_module"),

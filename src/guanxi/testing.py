@@ -21,17 +21,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
 import uvloop
 from msgspec import Struct
 
 from guanxi.accounts import secrets
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import TokenKind
-from guanxi.contract.limits import PROFILES
 from guanxi.service import login
 from guanxi.service.auth import issue
-from guanxi.service.config import Settings, with_limits
+from guanxi.service.config import Settings, load, with_limits
 from guanxi.service.server import Administration, Plan, Ready, run
 from guanxi.stores.port import EdgeRow, Store
 
@@ -128,10 +126,11 @@ def running(
 
     ``profile`` is ``documented`` or ``open``, with ``limits`` changed; ``settings``, where given,
     stands instead of both. ``store`` is a file's path, made if it is missing; None takes one that
-    is gone afterwards. With several ``workers`` these are processes.
+    is gone afterwards. With several ``workers`` these are processes. ``SettingError`` for a profile
+    or a limit that does not exist, or cannot be.
     """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
-        chosen = Settings(profile=with_limits(PROFILES[profile], limits or {}))
+        chosen = Settings(profile=with_limits(load(profile, environ={}).profile, limits or {}))
         token = secrets.new_token()
         plan = Plan(
             store=store or Path(folder, "store.db"),
@@ -146,6 +145,7 @@ def running(
 @contextmanager
 def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
     came_up: Future[tuple[Ready, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    failed: Future[None] = Future()
 
     async def serve() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -158,9 +158,7 @@ def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
             with asyncio.Runner(loop_factory=factory) as runner:
                 runner.run(serve())
         except BaseException as error:
-            if came_up.done():
-                raise
-            came_up.set_exception(error)
+            (failed if came_up.done() else came_up).set_exception(error)
 
     thread = threading.Thread(target=work, name="guanxi-service", daemon=True)
     thread.start()
@@ -170,10 +168,18 @@ def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
+        if failed.done():
+            failed.result()
 
 
-@pytest.fixture
-def guanxi_service() -> Iterator[RunningService]:
-    """A service of the documented profile, on an empty store."""
-    with running() as service:
-        yield service
+try:
+    import pytest
+except ModuleNotFoundError:  # ``running`` does without
+    pass
+else:
+
+    @pytest.fixture
+    def guanxi_service() -> Iterator[RunningService]:
+        """A service of the documented profile, on an empty store."""
+        with running() as service:
+            yield service

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Struct
 
-from guanxi.contract.endpoints import BATCH_MODIFY, ENDPOINTS, MOVE_MEMBERS
+from guanxi.contract.endpoints import BATCH_MODIFY, ENDPOINTS, MOVE_MEMBERS, RELATIONS
 from guanxi.contract.limits import Limits
 from guanxi.contract.params import (
     ArticlesParams,
@@ -113,6 +113,19 @@ def test_complaints_about_a_batch(change: dict[str, str], field: str) -> None:
     with pytest.raises(Complaint) as caught:
         batch(BATCH | change)
     assert caught.value.field == field
+
+
+def test_a_complaint_names_what_was_sent() -> None:
+    limited = decoder(ManyTargets, RELATIONS.aliases, Limits(ids_per_call=2))
+    for name in ("fid", "fids"):
+        assert limited({name: "1,2,2"}).fids == [1, 2, 2]
+        for wrong in ("1,x", "1.0", "0", "1,2,3"):
+            with pytest.raises(Complaint, match=f"^{name} ") as caught:
+                limited({name: wrong})
+            assert caught.value.field == name
+    with pytest.raises(Complaint, match="missing") as caught:
+        limited({})
+    assert caught.value.field == "fids"
 
 
 class Odd(Struct):

@@ -52,6 +52,8 @@ def test_one_of_everything(world: World) -> None:
     assert any(edge.special for edge in world.edges)
     named = {name for edge in world.edges if edge.follower == HERO for name in edge.groups}
     assert named == set(GROUPS.values())
+    every = {(edge.follower, name) for edge in world.edges for name in edge.groups}
+    assert every == world.groups.keys(), "a group without an id of its own would get a random one"
     states = Counter(state for _, _, state in world.accounts.values())
     assert states[State.DEREGISTERED] == states[State.BANNED] == 1
     for switch in ("hide_followings", "hide_followers", "refuse_follows"):

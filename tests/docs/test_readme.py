@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -10,8 +9,8 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from guanxi.service.config import load
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 READMES = ["README.md", "README.zh-CN.md"]
+DOCUMENTS = [f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md"))]
 SERVES = "guanxi serve --store mine.db --port 8001\n"
 COMMANDS = Path(sys.executable).parent
 
@@ -65,36 +65,45 @@ def test_readme(readme: str, exports: dict[str, str], tmp_path: Path) -> None:
     assert exports.keys() == {"GUANXI_BASE_URL", "GUANXI_SESSDATA", "GUANXI_BILI_JCT"}
     environment = os.environ | exports
     environment["PATH"] = f"{COMMANDS}:{os.environ['PATH']}"
+    port = str(free_port())
     ran = []
-    for language, text in blocks(readme):
-        if text == "make demo\n":
-            ran.append(text)  # by the fixture
-        elif text == SERVES:
-            ran.append(text)
-            serve(text.replace("8001", "0"), environment, tmp_path)
-        else:
-            argv = ["bash", "-euc"] if language == "sh" else [sys.executable, "-c"]
-            done = subprocess.run(
-                [*argv, text],
-                env=environment,
-                cwd=tmp_path,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            assert done.returncode == 0, f"{text}\n{done.stderr}"
-            assert '"code":-' not in done.stdout, f"{text}\n{done.stdout}"
-            ran.append(done.stdout)
-    assert len(ran) == len(blocks(readme)) >= 11
+    with ExitStack() as stack:
+        for language, text in blocks(readme):
+            if text == "make demo\n":
+                ran.append(text)  # by the fixture
+            elif text == SERVES:
+                ran.append(text)
+                stack.enter_context(serving(text.replace("8001", port), environment, tmp_path))
+            else:
+                ran.append(run(language, text.replace("8001", port), environment, tmp_path))
+    assert len(ran) == len(blocks(readme)) >= 12
     answers = "".join(ran)
     assert '"list":[{"mid":14082,' in answers, "the first listing"
     assert '{"code":0,"message":"0","ttl":1}' in answers, "the first follow"
     assert "22014" in answers, "the refused follow of the snippet"
+    assert '"uname": "乙"' in answers, "the follower in one's own data"
 
 
-def serve(command: str, environment: dict[str, str], folder: Path) -> None:
-    """The service of the README starts on the store made before, and answers."""
+def run(language: str, text: str, environment: dict[str, str], folder: Path) -> str:
+    """What a block prints; it must succeed, and be refused nothing."""
+    argv = ["bash", "-euc"] if language == "sh" else [sys.executable, "-c"]
+    done = subprocess.run(
+        [*argv, text],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, f"{text}\n{done.stderr}"
+    assert '"code":-' not in done.stdout, f"{text}\n{done.stdout}"
+    return done.stdout
+
+
+@contextmanager
+def serving(command: str, environment: dict[str, str], folder: Path) -> Iterator[None]:
+    """The service of the README, on the store made before."""
     process = subprocess.Popen(
         command.split(),
         env=environment,
@@ -104,11 +113,28 @@ def serve(command: str, environment: dict[str, str], folder: Path) -> None:
         start_new_session=True,
     )
     assert process.stderr is not None
-    found = re.search(r"http://[\d.:]+", process.stderr.readline())
-    assert found is not None
-    with urllib.request.urlopen(f"{found[0]}/x/relation/stat?vmid=1") as answer:
-        assert json.load(answer)["data"]["follower"] == 1
-    interrupt(process)
+    try:
+        assert "http://127.0.0.1:" in process.stderr.readline()
+        yield
+    finally:
+        interrupt(process)
+
+
+def test_snippets_pass_a_strict_type_checker(tmp_path: Path) -> None:
+    snippets = [text for language, text in blocks("README.md") if language == "python"]
+    assert len(snippets) >= 4
+    files = [tmp_path / f"snippet_{number}.py" for number in range(len(snippets))]
+    for file, text in zip(files, snippets, strict=True):
+        file.write_text(text, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file=", *map(str, files)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_service_document(tmp_path: Path) -> None:
@@ -150,6 +176,12 @@ def free_port() -> int:
 def test_both_languages_show_the_same() -> None:
     english, chinese = (blocks(readme) for readme in READMES)
     assert english == chinese
+
+
+@pytest.mark.parametrize("document", [*READMES, "CONTRIBUTING.md", *DOCUMENTS])
+def test_tests_that_are_named_exist(document: str) -> None:
+    for named in re.findall(r"\btests/[\w/.]*\w", (ROOT / document).read_text("utf-8")):
+        assert (ROOT / named).exists(), f"{document}: {named}"
 
 
 @pytest.mark.parametrize(

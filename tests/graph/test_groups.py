@@ -21,7 +21,6 @@ from guanxi.graph.groups import (
     Regrouped,
     RenameGroup,
     decide_group,
-    group_name,
 )
 from guanxi.graph.pair import DEFAULT, SPECIAL
 
@@ -49,6 +48,9 @@ def decided(act: GroupAct, *, most: int = 200) -> int | GroupChange:
         ("\u3000", 22103),
         ("a\x00b", -400),
         ("a\nb", -400),
+        ("a\n", -400),
+        ("\x1ca", -400),
+        ("\x85", -400),
         ("a\u2028b", -400),
         ("a\x7fb", -400),
         ("\ud800", -400),
@@ -65,6 +67,8 @@ def test_names(name: str, result: int | PutGroup) -> None:
 def test_a_group_too_many() -> None:
     assert decided(CreateGroup(ME, "第三个", 9), most=2) == -400
     assert decided(CreateGroup(ME, "第三个", 9), most=3) == PutGroup(9, "第三个")
+    assert decided(CreateGroup(ME, "同学", 9), most=2) == 22106, "a repeat answers what it did"
+    assert decided(CreateGroup(ME, "长" * 17, 9), most=2) == 22103
 
 
 @pytest.mark.parametrize(
@@ -147,8 +151,3 @@ def test_only_what_changes_is_told_and_default_is_never_held(
         assert held != MEMBERS[member]
         assert DEFAULT not in held
         assert set(added) - {DEFAULT} <= held
-
-
-def test_group_name() -> None:
-    assert group_name(SPECIAL, NAMES) == "特别关注"
-    assert group_name(7, NAMES) == "同学"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from guanxi.contract import structs as wire
 
@@ -23,24 +24,30 @@ class Privacy(Struct, frozen=True, kw_only=True):
     refuse_follows: bool = False
 
 
-class Card(Struct, frozen=True, kw_only=True):
-    """What others see of an account in a list."""
+_Name = Annotated[str, Meta(max_length=64)]
+_Line = Annotated[str, Meta(max_length=512)]
+_Address = Annotated[str, Meta(max_length=2048)]
+_Flag = Annotated[int, Meta(ge=0, le=1)]
 
-    name: str = ""
-    face: str = ""
-    face_nft: int = 0
-    sign: str = ""
+
+class Card(Struct, frozen=True, kw_only=True):
+    """What others see of an account in a list. Its bounds hold for what comes from outside."""
+
+    name: _Name = ""
+    face: _Address = ""
+    face_nft: _Flag = 0
+    sign: _Line = ""
     #: -1 none, 0 a person, 1 an organisation.
-    official_type: int = -1
-    official_desc: str = ""
+    official_type: Annotated[int, Meta(ge=-1, le=1)] = -1
+    official_desc: _Line = ""
     #: 0 none, 1 monthly, 2 annual or longer; its end in milliseconds; 1 while it runs.
-    vip_type: int = 0
-    vip_due_ms: int = 0
-    vip_status: int = 0
+    vip_type: Annotated[int, Meta(ge=0, le=2)] = 0
+    vip_due_ms: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    vip_status: _Flag = 0
     #: 1 while live, and where.
-    live: int = 0
-    live_url: str = ""
-    nft_icon: str = ""
+    live: _Flag = 0
+    live_url: _Address = ""
+    nft_icon: _Address = ""
 
 
 class Account(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,9 @@ _EXTRAS = {
     "segno": "tools",
     "typer": "tools",
 }
+#: The commands that work on a store: what they need of the tools comes with the service.
+_ON_A_STORE = frozenset({"account", "check", "demo", "serve", "session", "store"})
+_INTERRUPTED = 130
 
 
 def main() -> None:
@@ -31,7 +34,11 @@ def main() -> None:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
+        if extra == "tools" and not _ON_A_STORE.isdisjoint(sys.argv[1:2]):
+            extra = "service"
         sys.exit(
             f"此命令需要 {error.name}，请安装：pip install 'guanxi[{extra}]'\n"
             f"this command needs {error.name}: pip install 'guanxi[{extra}]'"
         )
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

@@ -9,13 +9,11 @@ import typer
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from guanxi.accounts.account import Account, Card, State
-from guanxi.cli.opened import DEFAULT_STORE, StoreOption, with_store
-from guanxi.stores.port import Store, StoreError
+from guanxi.accounts.account import Card, State
+from guanxi.cli.opened import DEFAULT_STORE, StoreOption, known, living, with_store
+from guanxi.stores.port import Store
 
-app = typer.Typer(
-    help="建立、封停、注销账号，设置隐私。 Accounts of a store.", no_args_is_help=True
-)
+app = typer.Typer(help="管理账号。 Make, ban and deregister accounts.", no_args_is_help=True)
 
 Mid = Annotated[int, typer.Argument(min=1, help="The account's id.")]
 
@@ -23,14 +21,26 @@ Mid = Annotated[int, typer.Argument(min=1, help="The account's id.")]
 @app.command()
 def add(
     mid: Mid,
-    name: Annotated[str, typer.Option(help="What others see it called.")] = "",
-    face: Annotated[str, typer.Option(help="The address of its picture.")] = "",
-    sign: Annotated[str, typer.Option(help="A line about itself.")] = "",
+    name: Annotated[str | None, typer.Option(help="What others see it called.")] = None,
+    face: Annotated[str | None, typer.Option(help="The address of its picture.")] = None,
+    sign: Annotated[str | None, typer.Option(help="A line about itself.")] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Make an account, or replace the card of one that is there. Makes the store when missing."""
-    card = Card(name=name or f"用户{mid}", face=face, sign=sign)
-    with_store(store, lambda opened: opened.put_account(mid, card), create=True)
+    """建立账号或修改名片。 Make an account, or change its card.
+
+    What is not given stays as it is. The store is made when it is missing.
+    """
+    fields = {"name": name, "face": face, "sign": sign}
+    given = {field: value for field, value in fields.items() if value is not None}
+
+    async def put(opened: Store) -> None:
+        card = Card(name=f"用户{mid}")
+        if await opened.account(mid) is not None:
+            await living(opened, mid)
+            card = (await opened.cards([mid]))[mid]
+        await opened.put_account(mid, replace(card, **given))
+
+    with_store(store, put, create=True)
 
 
 @app.command()
@@ -39,12 +49,11 @@ def ban(
     lift: Annotated[bool, typer.Option("--lift", help="Lift the ban instead.")] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Ban an account: its acts answer -102."""
+    """封停账号，或解封。 Ban an account: its acts answer -102."""
     state = State.NORMAL if lift else State.BANNED
 
     async def change(opened: Store) -> None:
-        if (await _known(opened, mid)).state is State.DEREGISTERED:
-            raise StoreError(f"账号 {mid} 已注销 (account {mid} is deregistered)")
+        await living(opened, mid)
         await opened.set_state(mid, state)
 
     with_store(store, change)
@@ -52,10 +61,13 @@ def ban(
 
 @app.command()
 def deregister(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
-    """Deregister an account: its card is erased and its sessions end; its edges stay."""
+    """注销账号。 Deregister an account.
+
+    Its card is erased and its sessions end; its edges stay.
+    """
 
     async def change(opened: Store) -> None:
-        await _known(opened, mid)
+        await known(opened, mid)
         await opened.set_state(mid, State.DEREGISTERED)
 
     with_store(store, change)
@@ -73,7 +85,10 @@ def privacy(
     refuse_follows: Annotated[bool | None, typer.Option("--refuse-follows/--allow-follows")] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Set the privacy switches that are given; print all three as they stand then."""
+    """设置隐私开关。 Set privacy switches.
+
+    Those that are not given stay as they are; all three are printed as they stand then.
+    """
     given = {
         "hide_followings": hide_followings,
         "hide_followers": hide_followers,
@@ -82,16 +97,9 @@ def privacy(
     changes = {switch: value for switch, value in given.items() if value is not None}
 
     async def change(opened: Store) -> str:
-        switches = replace((await _known(opened, mid)).privacy, **changes)
+        switches = replace((await known(opened, mid)).privacy, **changes)
         if changes:
             await opened.set_privacy(mid, switches)
         return json.dumps(to_builtins(switches))
 
     print(with_store(store, change))
-
-
-async def _known(store: Store, mid: int) -> Account:
-    account = await store.account(mid)
-    if account is None:
-        raise StoreError(f"没有账号 {mid} (there is no account {mid})")
-    return account

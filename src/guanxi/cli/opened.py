@@ -1,16 +1,19 @@
-"""The store that a command works on."""
+"""The store that a command works on, and the accounts in it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, TypeVar
 
 import typer
 
+from guanxi.accounts.account import Account, State
 from guanxi.stores import open_store
-from guanxi.stores.port import Store
+from guanxi.stores.port import Store, StoreError
 
 T = TypeVar("T")
 
@@ -22,7 +25,9 @@ DEFAULT_STORE = Path("guanxi.db")
 
 
 def with_store(path: Path, do: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
-    """Open the store, do something with it, close it."""
+    """Open the store, do something with it, close it. ``create`` makes a missing one."""
+    if create:
+        check_folder(path)
 
     async def opened() -> T:
         store = await open_store(str(path), create=create)
@@ -32,3 +37,40 @@ def with_store(path: Path, do: Callable[[Store], Awaitable[T]], *, create: bool 
             await store.close()
 
     return asyncio.run(opened())
+
+
+def check_folder(path: Path) -> None:
+    """``StoreError`` where a store cannot be made, as its folder is missing."""
+    if not path.parent.is_dir():
+        raise StoreError(f"文件夹 {path.parent} 不存在 (there is no folder {path.parent})")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Where to fill a store: a missing one appears when the block succeeds, or not at all."""
+    if path.exists():
+        yield path
+        return
+    check_folder(path)
+    with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        made = Path(folder, path.name)
+        yield made
+        if path.exists():
+            raise StoreError(f"{path} 刚被他人建立，请重试 (was made meanwhile: import again)")
+        made.rename(path)
+
+
+async def known(store: Store, mid: int) -> Account:
+    """An account that is there; ``StoreError`` for one that is not."""
+    account = await store.account(mid)
+    if account is None:
+        raise StoreError(f"账号 {mid} 不存在 (there is no account {mid})")
+    return account
+
+
+async def living(store: Store, mid: int) -> Account:
+    """An account that is there and not deregistered."""
+    account = await known(store, mid)
+    if account.state is State.DEREGISTERED:
+        raise StoreError(f"账号 {mid} 已注销 (account {mid} is deregistered)")
+    return account

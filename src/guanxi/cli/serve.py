@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import socket
+import sys
 import tempfile
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +19,9 @@ import typer
 from rich.console import Console
 
 from guanxi.accounts.secrets import TokenKind, new_token
-from guanxi.cli.opened import DEFAULT_STORE, StoreOption, with_store
+from guanxi.cli.opened import DEFAULT_STORE, StoreOption, check_folder, with_store
 from guanxi.contract.endpoints import NAV
+from guanxi.contract.errors import NetworkException
 from guanxi.demo.content import make_content
 from guanxi.demo.tour import tour
 from guanxi.demo.world import HERO, make_world
@@ -25,7 +31,7 @@ from guanxi.stores.port import Store, StoreError
 
 if TYPE_CHECKING:
     from guanxi.service.auth import Issued
-    from guanxi.service.server import Administration, Ready
+    from guanxi.service.server import Administration, Plan, Ready
 
 
 class ProfileName(StrEnum):
@@ -54,15 +60,18 @@ def serve(
         Path | None, typer.Option(exists=True, dir_okay=False, help="A TOML file of settings.")
     ] = None,
 ) -> None:
-    """Serve a store until Ctrl-C. The file is made when it is missing.
+    """启动服务。 Serve a store until Ctrl-C.
 
-    The token of the administration is taken from GUANXI_ADMIN_TOKEN, or made and shown once.
+    The store is made when it is missing. The token of the administration is taken from
+    GUANXI_ADMIN_TOKEN, or made and shown once.
     """
-    from guanxi.service import server
     from guanxi.service.config import load
+    from guanxi.service.server import Plan
 
+    check_folder(store)
     settings = load(profile, file=config, environ=os.environ)
-    plan = server.Plan(store, settings, host, port, workers, _administration(admin))
+    plan = Plan(store, settings, host, port, workers, _administration(admin))
+    _check_addresses(plan)
     console = Console(stderr=True, highlight=False)
 
     def ready(service: Ready) -> None:
@@ -73,7 +82,44 @@ def serve(
             if "GUANXI_ADMIN_TOKEN" not in os.environ:
                 console.print(f"GUANXI_ADMIN_TOKEN={plan.administration.token}", soft_wrap=True)
 
-    server.serve(plan, ready)
+    _serve(plan, ready)
+
+
+def _serve(plan: Plan, ready: Callable[[Ready], None]) -> None:
+    from guanxi.service import server
+
+    try:
+        server.serve(plan, ready)
+    except server.ServiceError as error:
+        sys.exit(f"guanxi: 服务无法启动 (the service cannot start): {error}")
+
+
+def _check_addresses(plan: Plan) -> None:
+    """``StoreError`` where an address of a plan cannot be listened on, before work is done."""
+    from guanxi.service.http import bind
+
+    addresses = [("--port", plan.host, plan.port)]
+    if plan.administration is not None:
+        addresses.append(("--admin", plan.administration.host, plan.administration.port))
+    with ExitStack() as stack:
+        for option, host, port in addresses:
+            try:
+                stack.enter_context(bind(host, port))
+            except OSError as error:
+                raise StoreError(_unbound(error, option, host, port)) from None
+
+
+def _unbound(error: OSError, option: str, host: str, port: int) -> str:
+    """Why an address cannot be listened on, and what helps."""
+    address = f"{host}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        free = f"{option} {port + 1}, {option} 0" if option == "--port" else f"{option} {host}:0"
+        return f"端口 {port} 已被占用 ({address} is in use): {free}"
+    if error.errno == errno.EACCES:
+        return f"无权使用端口 {port} (no permission for {address}): {option}"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"本机没有地址 {host} (this machine has no address {host})"
+    return f"无法监听 {address} (cannot listen there): {error.strerror}"
 
 
 def _administration(address: str | None) -> Administration | None:
@@ -102,9 +148,12 @@ def demo(
         bool, typer.Option("--json", help="One line of JSON first, and no tour.")
     ] = False,
 ) -> None:
-    """Serve a small world, the same every time; take a tour of it, and go on until Ctrl-C."""
-    from guanxi.service import server
+    """启动演示。 Serve a small world and take a tour of it.
+
+    The world of a seed is the same every time. The service goes on until Ctrl-C.
+    """
     from guanxi.service.config import load
+    from guanxi.service.server import Plan
 
     if store is not None and store.exists():
         raise StoreError(
@@ -114,6 +163,8 @@ def demo(
     settings = load(profile, environ=os.environ)
     with tempfile.TemporaryDirectory(prefix="guanxi-demo-") as folder:
         path = store or Path(folder) / "guanxi.db"
+        plan = Plan(path, settings, host, port, workers)
+        _check_addresses(plan)
 
         async def fill(opened: Store) -> Issued:
             from guanxi.service.auth import issue
@@ -136,7 +187,7 @@ def demo(
                     target=_show, args=(service.url, issued, path), daemon=True
                 ).start()
 
-        server.serve(server.Plan(path, settings, host, port, workers), ready)
+        _serve(plan, ready)
 
 
 def _facts(url: str, issued: Issued, store: Path) -> dict[str, str | int]:
@@ -154,7 +205,10 @@ def _show(url: str, issued: Issued, store: Path) -> None:
     """The tour, and behind it what a shell needs to go on."""
     credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
     with SyncClient(base_url=url, credential=credential) as client:
-        tour(client, print)
+        try:
+            tour(client, print)
+        except NetworkException:  # Ctrl-C: the service ended before the tour did
+            return
     print(
         f"\n服务仍在运行，Ctrl-C 结束。 The service goes on until Ctrl-C.\n"
         f"接口页面 API page: {url}/docs\n"

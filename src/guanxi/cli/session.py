@@ -10,14 +10,12 @@ import typer
 
 from guanxi.accounts.secrets import TokenKind, new_app
 from guanxi.cli.account import Mid
-from guanxi.cli.opened import DEFAULT_STORE, StoreOption, with_store
+from guanxi.cli.opened import DEFAULT_STORE, StoreOption, known, living, with_store
 from guanxi.contract.limits import Limits
 from guanxi.stores.port import Store
 
 app = typer.Typer(
-    help="登录与退出。 Open, agree to and revoke sessions.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+    help="管理会话。 Sign accounts in and out.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
@@ -28,12 +26,22 @@ def new(
         bool, typer.Option("--app", help="An access_key with an app key pair, instead of a cookie.")
     ] = False,
     days: Annotated[int, typer.Option(min=1, help="How long it lasts.")] = Limits().session_days,
+    export: Annotated[
+        bool, typer.Option("--export", help="Print it as export lines for a shell.")
+    ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Open a session for an account, and print its secrets as JSON. They are shown this once."""
+    """登录一个账号。 Sign an account in, and print the session.
+
+    Its secrets are shown this once, as JSON or as export lines for eval.
+    """
     from guanxi.service.auth import issue
 
+    if app_token and export:
+        raise typer.BadParameter("--export 仅用于 cookie (is for cookies, not for --app)")
+
     async def open_one(opened: Store) -> dict[str, str | int]:
+        await living(opened, mid)
         kind = TokenKind.APP if app_token else TokenKind.COOKIE
         issued = await issue(opened, mid, kind, Limits(session_days=days))
         if not app_token:
@@ -50,7 +58,12 @@ def new(
             "expires": issued.expires,
         }
 
-    print(json.dumps(with_store(store, open_one)))
+    session = with_store(store, open_one)
+    if export:
+        print(f"export GUANXI_SESSDATA={session['sessdata']}")
+        print(f"export GUANXI_BILI_JCT={session['bili_jct']}")
+    else:
+        print(json.dumps(session))
 
 
 @app.command()
@@ -68,5 +81,10 @@ def agree(
 
 @app.command()
 def revoke(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
-    """End every session of an account; print how many there were."""
-    print(with_store(store, lambda opened: opened.close_sessions(mid)))
+    """结束账号的全部会话。 End an account's sessions; print how many."""
+
+    async def close_all(opened: Store) -> int:
+        await known(opened, mid)
+        return await opened.close_sessions(mid)
+
+    print(with_store(store, close_all))

@@ -9,13 +9,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from guanxi.cli.opened import DEFAULT_STORE, StoreOption, with_store
+from guanxi.cli.opened import DEFAULT_STORE, StoreOption, whole, with_store
 from guanxi.stores.content_files import import_content
 from guanxi.stores.edge_files import import_file
 from guanxi.stores.port import Store
 
 app = typer.Typer(
-    help="整库的操作。 A store as a whole.", no_args_is_help=True, rich_markup_mode=None
+    help="整库的操作。 Work on a store as a whole.", no_args_is_help=True, rich_markup_mode=None
 )
 imports = typer.Typer(
     help="导入数据。 Load files into a store.", no_args_is_help=True, rich_markup_mode=None
@@ -34,13 +34,15 @@ def import_edges(
     ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Load followings, whispers and blocks from a CSV, JSON Lines or Parquet file.
+    """导入关系。 Load followings, whispers and blocks from a file.
+
+    The file is CSV, JSON Lines or Parquet; a missing store is made.
 
     Fields: follower, followed, time (seconds), and optionally kind (follow, whisper, block),
     special, groups. All of it or nothing is loaded; a wrong line is named by its number.
     """
     console = Console(stderr=True)
-    with Progress(console=console) as progress:
+    with Progress(console=console) as progress, whole(store) as path:
         task = progress.add_task("导入 importing", total=None)
 
         async def load(opened: Store) -> int:
@@ -51,8 +53,8 @@ def import_edges(
                 progress=lambda done: progress.update(task, completed=done),
             )
 
-        changed = with_store(store, load, create=True)
-    console.print(f"{changed} 条有变 ({changed} edges new or changed)")
+        changed = with_store(path, load, create=True)
+    console.print(f"写入 {changed} 条（新增或更新） ({changed} edges written)", soft_wrap=True)
 
 
 @imports.command("content")
@@ -68,7 +70,10 @@ def import_documents(file: File, store: StoreOption = DEFAULT_STORE) -> None:
 
 
 def check(store: StoreOption = DEFAULT_STORE) -> None:
-    """Check every invariant of the rules over the whole store; exit 1 when one does not hold."""
+    """检查整个库。 Check every invariant over a whole store.
+
+    Each fault is a line; exit status 1 where there is one.
+    """
 
     async def faults(opened: Store) -> int:
         count = 0
@@ -79,6 +84,6 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
 
     count = with_store(store, faults)
     Console(stderr=True).print(
-        f"{count} 处有误 ({count} faults)" if count else "没有问题 (no faults)"
+        f"{count} 处有误 ({count} faults)" if count else "检查通过 (no faults)"
     )
     raise typer.Exit(1 if count else 0)

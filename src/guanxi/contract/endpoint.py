@@ -127,6 +127,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     complaint: int = errors.BadRequest.number
     #: The codes of its own table in the documents, 0 apart.
     own_codes: frozenset[int] = frozenset()
+    #: The messages that the documents give codes here and not elsewhere.
+    messages: dict[int, str] = {}
     #: What it does, in a line.
     summary: str
     #: Where it is documented.
@@ -138,18 +140,25 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return self.method == "POST" and self.login is Login.REQUIRED
 
     @property
+    def app_signed(self) -> bool:
+        """Whether an appkey and sign, when sent, are verified."""
+        return ACCESS_KEY in self.auth or self.host is Host.APP
+
+    def message(self, code: int) -> str:
+        """What is said here with a code."""
+        return self.messages.get(code, errors.CODES[code].wire_message)
+
+    @property
     def codes(self) -> frozenset[int]:
         """Every code it may answer, 0 apart: its own, and what its auth and signature imply."""
-        implied = {
-            self.complaint,
-            errors.ServiceUnavailable.number,
-            errors.DeadlineExceeded.number,
-        }
+        implied = {errors.ServiceUnavailable.number, errors.DeadlineExceeded.number}
+        if self.app_signed or self.params is not NoParams:
+            implied.add(self.complaint)
         if self.login is Login.REQUIRED:
             implied.add(errors.NotSignedIn.number)
         if self.writes:
             implied.add(errors.CsrfFailed.number)
-        if self.wbi or ACCESS_KEY in self.auth:
+        if self.wbi or self.app_signed:
             implied.add(errors.AccessDenied.number)
         if self.header_rule or self.access_id:
             implied.add(errors.RequestIntercepted.number)

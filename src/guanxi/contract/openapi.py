@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 
 from guanxi.contract import errors
+from guanxi.contract import params as p
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Envelope, Login
 from guanxi.contract.endpoints import ENDPOINTS
+from guanxi.contract.limits import DOCUMENTED
 from guanxi.contract.params import defaults, is_list, wire_types
 from guanxi.contract.paths import placeholders
 from guanxi.contract.sign import MIXIN
@@ -17,6 +19,17 @@ Json = dict[str, Any]
 
 _FORM = "application/x-www-form-urlencoded"
 _REFS = "#/components/schemas/{name}"
+#: What the documented limits make of a type; a service may be set up with others.
+_LIMITED: dict[Any, Json] = {
+    p.PageSize: {"maximum": DOCUMENTED.limits.page_size},
+    p.Mids: {"maxItems": DOCUMENTED.limits.ids_per_call},
+    p.GroupName: {"minLength": 1, "maxLength": DOCUMENTED.limits.group_name},
+}
+_APP_SIGNED = (
+    ("appkey", "names the app whose appsec signed; verified when sent"),
+    ("sign", "APP signature of the other fields; verified when sent"),
+)
+_KEY = "an app's token, instead of the cookie; may be in the query as well"
 _SIGNED = (
     ("wts", "integer", "seconds since 1970, part of what w_rid signs"),
     ("w_rid", "string", "wbi signature with the keys that nav tells"),
@@ -49,7 +62,15 @@ def document() -> Json:
             "schemas": {**components, "Failure": _failure()},
             "securitySchemes": {
                 COOKIE: {"type": "apiKey", "in": "cookie", "name": "SESSDATA"},
-                ACCESS_KEY: {"type": "apiKey", "in": "query", "name": "access_key"},
+                ACCESS_KEY: {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": "access_key",
+                    "description": (
+                        "An app's token; in a POST it may be in the form instead. `appkey` and "
+                        "`sign` need not come with it, and are verified when they do."
+                    ),
+                },
             },
         },
     }
@@ -65,8 +86,7 @@ def _operation(endpoint: Endpoint) -> Json:
         "responses": _responses(endpoint),
     }
     if endpoint.method == "GET":
-        parameters = [_parameter(endpoint, name) for name in wire_types(endpoint.params)]
-        operation["parameters"] = parameters + (_signature(endpoint) if endpoint.wbi else [])
+        operation["parameters"] = _parameters(endpoint)
     elif endpoint.ignores_body:
         operation["requestBody"] = {"content": {"*/*": {"schema": {}}}}
     else:
@@ -77,7 +97,7 @@ def _operation(endpoint: Endpoint) -> Json:
 def _description(endpoint: Endpoint) -> str:
     """Where it is documented, and each code that it may answer."""
     codes = "\n".join(
-        f"| {code} | {errors.CODES[code].wire_message} | {errors.CODES[code].meaning} |"
+        f"| {code} | {endpoint.message(code)} | {errors.CODES[code].meaning} |"
         for code in sorted(endpoint.codes)
     )
     host = f"`{endpoint.host}` in the documents; source: {endpoint.seed}."
@@ -92,7 +112,8 @@ def _security(endpoint: Endpoint) -> list[Json]:
 
 def _schema(endpoint: Endpoint, name: str) -> Json:
     """The schema of a parameter, its default included; an enum's stands in it whole."""
-    schema: Json = msgspec.json.schema(wire_types(endpoint.params)[name])
+    kind = wire_types(endpoint.params)[name]
+    schema: Json = msgspec.json.schema(kind) | _LIMITED.get(kind, {})
     named = schema.pop("$defs", {})
     if "$ref" in schema:
         schema |= named[schema.pop("$ref").rpartition("/")[2]]
@@ -110,7 +131,7 @@ def _parameter(endpoint: Endpoint, name: str) -> Json:
         "name": name,
         "in": "path" if name in placeholders(endpoint.path) else "query",
         "required": name in _required(endpoint),
-        "description": schema.pop("description", name),
+        "description": schema.pop("description"),
         "schema": schema,
     }
     if is_list(wire_types(endpoint.params)[name]):
@@ -118,19 +139,47 @@ def _parameter(endpoint: Endpoint, name: str) -> Json:
     return parameter
 
 
-def _signature(endpoint: Endpoint) -> list[Json]:
-    wanted = {"in": "query", "required": not endpoint.unsigned}
-    return [
-        {"name": name, **wanted, "description": text, "schema": {"type": of}}
-        for name, of, text in _SIGNED
+def _parameters(endpoint: Endpoint) -> list[Json]:
+    own = [_parameter(endpoint, name) for name in wire_types(endpoint.params)]
+    seconds = [
+        _parameter(endpoint, name)
+        | {"name": other, "required": False, "description": _second_name(name)}
+        for other, name in endpoint.aliases.items()
     ]
+    wanted = not endpoint.unsigned
+    signed = [_text(name, of, text, required=wanted) for name, of, text in _SIGNED]
+    by_app = [_text(name, "string", text, required=False) for name, text in _APP_SIGNED]
+    return [
+        *own,
+        *seconds,
+        *(signed if endpoint.wbi else ()),
+        *(by_app if endpoint.app_signed else ()),
+    ]
+
+
+def _text(name: str, of: str, text: str, *, required: bool) -> Json:
+    schema = {"type": of}
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        "description": text,
+        "schema": schema,
+    }
+
+
+def _second_name(name: str) -> str:
+    return f"a second name of {name}, read where {name} is not sent"
 
 
 def _form(endpoint: Endpoint) -> Json:
     names = list(wire_types(endpoint.params))
     properties = {name: _schema(endpoint, name) for name in names}
-    properties["csrf"] = {"type": "string", "description": "bili_jct; callers with a cookie alone"}
-    lists = [name for name in names if is_list(wire_types(endpoint.params)[name])]
+    for other, name in endpoint.aliases.items():
+        properties[other] = properties[name] | {"description": _second_name(name)}
+    texts = (("csrf", "bili_jct; callers with a cookie alone"), ("access_key", _KEY), *_APP_SIGNED)
+    properties |= {name: {"type": "string", "description": text} for name, text in texts}
+    lists = [name for name, schema in properties.items() if schema.get("type") == "array"]
     form: Json = {
         "schema": {
             "type": "object",

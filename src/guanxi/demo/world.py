@@ -41,7 +41,7 @@ Accounts = dict[int, tuple[Card, Privacy, State]]
 class World(Struct, frozen=True):
     accounts: Accounts
     edges: list[EdgeRow]
-    #: The ids that the documents give the hero's groups, by owner and name.
+    #: The ids that the documents give the groups, by owner and name.
     groups: dict[tuple[int, str], int]
 
 
@@ -55,7 +55,8 @@ def make_world(seed: int = 1, accounts: int = 2_000, edges: int = 60_000) -> Wor
         mid += draw.randint(1, 7)
     fixed = list(_example_edges())
     rows = fixed + list(_crowd(draw, people, fixed, edges - len(fixed)))
-    return World(people, rows, {(HERO, name): group for group, name in GROUPS.items()})
+    named = {(HERO, name): group for group, name in GROUPS.items()}
+    return World(people, rows, named | _THEIR_GROUP)
 
 
 #: The hero's groups in the documents' examples; the names that they do not give are ours.
@@ -69,7 +70,9 @@ GROUPS = {
     23130: "音乐区",
     248468: "老朋友",
 }
-_THEIR_GROUP = "同好"
+#: The group that a follower of the hero has put the hero into.
+_FRIEND = 15858903
+_THEIR_GROUP = {(_FRIEND, "同好"): 56502}
 
 
 def _card(draw: Random) -> Card:
@@ -192,8 +195,8 @@ def _example_edges() -> Iterator[EdgeRow]:
         yield mine(_GROUPED[group], 1575000000 + group, group)
     yield from (mine(mid, END - 5_000 - mid % 97) for mid in (HIDES_FOLLOWINGS, DEREGISTERED))
     # Mutuals, one of them a contractor of the hero, and the hero one of another.
-    yield mine(15858903, 1548311059, 194110, 248468, special=True)
-    yield theirs(15858903, 1548311059, special=True, groups=(_THEIR_GROUP,))
+    yield mine(_FRIEND, 1548311059, 194110, 248468, special=True)
+    yield theirs(_FRIEND, 1548311059, special=True, groups=("同好",))
     yield mine(596000, 1685110154)
     yield theirs(596000, 1685110154, contract=Contract(ts=1685120000, user_attr=1))
     yield EdgeRow(

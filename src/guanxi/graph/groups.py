@@ -93,9 +93,9 @@ def decide_group(act: GroupAct, facts: GroupFacts) -> int | GroupChange:
     """What becomes of the owner's groups: the code of a refusal, or the change."""
     match act:
         case CreateGroup():
-            if len(facts.names) >= facts.most_groups:
-                return errors.BadRequest.number
-            return _named(act.group, act.name, facts)
+            named = _named(act.group, act.name, facts)
+            full = len(facts.names) >= facts.most_groups
+            return errors.BadRequest.number if full and isinstance(named, PutGroup) else named
         case RenameGroup():
             if act.group in (SPECIAL, DEFAULT):
                 return errors.BadRequest.number
@@ -109,9 +109,9 @@ def decide_group(act: GroupAct, facts: GroupFacts) -> int | GroupChange:
 
 
 def _named(group: int, name: str, facts: GroupFacts) -> int | PutGroup:
-    cleaned = name.strip()
-    if any(unicodedata.category(char) in _CONTROL for char in cleaned):
+    if any(unicodedata.category(char) in _CONTROL for char in name):
         return errors.BadRequest.number
+    cleaned = name.strip()
     if not 1 <= len(cleaned) <= facts.name_length:
         return errors.GroupNameTooLong.number
     taken = {other for other_id, other in facts.names.items() if other_id != group}
@@ -140,8 +140,3 @@ def _regroup(act: Regroup, facts: GroupFacts) -> int | Regrouped:
         if groups != held:
             after[member] = groups
     return Regrouped(after)
-
-
-def group_name(group: int, names: Mapping[int, str]) -> str:
-    """The name of a group, special included."""
-    return SPECIAL_NAME if group == SPECIAL else names[group]

@@ -3,8 +3,8 @@
 | request | what it does |
 |---|---|
 | GET /accounts/{mid} | an account's state, privacy, card and counts |
-| PUT /accounts/{mid} | make it or replace its card: ``{"card": {…}, "privacy": {…}}`` |
-| PUT /accounts/{mid}/privacy | set the three switches |
+| PUT /accounts/{mid} | make it, or change what is given: ``{"card": {…}, "privacy": {…}}`` |
+| PUT /accounts/{mid}/privacy | set the switches that are given: ``{"hide_followings": true}`` |
 | PUT /accounts/{mid}/state | ``{"state": "normal" or "banned" or "deregistered"}`` |
 | POST /accounts/{mid}/sessions | sign it in: ``{"kind": "cookie" or "app"}``; answers the token |
 | DELETE /accounts/{mid}/sessions | sign it out everywhere |
@@ -13,17 +13,25 @@
 | POST /apps | issue an appkey and its appsec |
 | GET /metrics | what Prometheus reads |
 
+What a PUT does not name stays as it is; on a new account it has its default, as ``Card`` and
+``Privacy`` of ``guanxi.accounts.account`` have them, where the bounds of each field stand too. A
+deregistered account stays one, 409 otherwise. A PUT without a body is refused; the bodies of POSTs
+may be left out.
+
 Every request carries ``Authorization: Bearer <token>``. Refusals use HTTP's statuses, and say why
 in ``{"error": "…"}``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Literal, NamedTuple, TypeVar, cast
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import nullcontext
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -32,7 +40,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from guanxi.accounts import secrets
-from guanxi.accounts.account import Card, Privacy, State
+from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.contract.params import LARGEST
@@ -42,7 +50,10 @@ from guanxi.service.metrics import exposition
 from guanxi.stores.port import Store, StoreError
 
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound=Struct)
 _BODY_BYTES = 65_536
+#: What the largest mid has.
+_DIGITS = 19
 _STATES = {"normal": State.NORMAL, "banned": State.BANNED, "deregistered": State.DEREGISTERED}
 
 
@@ -51,13 +62,12 @@ class CardBody(Card, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class PrivacyBody(Privacy, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The switches; a misspelt one is refused, one that is not there is off."""
+    """The switches; a misspelt one is refused."""
 
 
 class AccountBody(Struct, frozen=True, forbid_unknown_fields=True):
     card: CardBody = CardBody()
-    #: Stays as it is where it is not given.
-    privacy: PrivacyBody | None = None
+    privacy: PrivacyBody = PrivacyBody()
 
 
 class StateBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,25 +99,34 @@ class Administered(NamedTuple):
     counters: Callable[[], CollectorRegistry]
 
 
-_Verb = Callable[[Administered, Request], Awaitable[Response]]
+class Asked(NamedTuple):
+    """A request that the guard let through."""
+
+    #: 0 where the path has none.
+    mid: int
+    body: bytes
+
+
+_Verb = Callable[[Administered, Asked], Awaitable[Response]]
 
 
 def application(administered: Administered, token: str) -> Starlette:
     """The administration of a store, for whoever holds the token."""
     verbs: list[tuple[str, str, _Verb]] = [
-        ("GET", "/accounts/{mid:int}", _tell),
-        ("PUT", "/accounts/{mid:int}", _put),
-        ("PUT", "/accounts/{mid:int}/privacy", _set_privacy),
-        ("PUT", "/accounts/{mid:int}/state", _set_state),
-        ("POST", "/accounts/{mid:int}/sessions", _sign_in),
-        ("DELETE", "/accounts/{mid:int}/sessions", _sign_out),
+        ("GET", "/accounts/{mid}", _tell),
+        ("PUT", "/accounts/{mid}", _put),
+        ("PUT", "/accounts/{mid}/privacy", _set_privacy),
+        ("PUT", "/accounts/{mid}/state", _set_state),
+        ("POST", "/accounts/{mid}/sessions", _sign_in),
+        ("DELETE", "/accounts/{mid}/sessions", _sign_out),
         ("POST", "/sessions/revoke", _revoke),
         ("POST", "/logins/agree", _agree),
         ("POST", "/apps", _new_app),
         ("GET", "/metrics", _metrics),
     ]
+    writing = asyncio.Lock()
     routes = [
-        Route(path, _guarded(verb, administered, token), methods=[method])
+        Route(path, _guarded(verb, administered, token, writing), methods=[method])
         for method, path, verb in verbs
     ]
     return Starlette(
@@ -116,16 +135,18 @@ def application(administered: Administered, token: str) -> Starlette:
 
 
 def _guarded(
-    verb: _Verb, administered: Administered, token: str
+    verb: _Verb, administered: Administered, token: str, writing: asyncio.Lock
 ) -> Callable[[Request], Awaitable[Response]]:
     async def guarded(request: Request) -> Response:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secrets.same(given, token):
-            raise HTTPException(401, "bearer token", {"WWW-Authenticate": "Bearer"})
-        if not 1 <= request.path_params.get("mid", 1) <= LARGEST:
-            raise HTTPException(404, "no such mid")
+            why = "missing or wrong bearer token"
+            raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
+        asked = Asked(_mid(request.path_params), await _body(request))
         try:
-            return await verb(administered, request)
+            # A PUT reads what there is and changes some of it: one after the other.
+            async with writing if request.method == "PUT" else nullcontext():
+                return await verb(administered, asked)
         except StoreError as error:
             logs.LOG.exception("administration failed")
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
@@ -133,11 +154,20 @@ def _guarded(
     return guarded
 
 
-async def _tell(administered: Administered, request: Request) -> Response:
-    store, mid = administered.store, request.path_params["mid"]
-    account = await store.account(mid)
-    if account is None:
-        raise HTTPException(404, f"no account {mid}")
+def _mid(path: Mapping[str, str]) -> int:
+    """The mid in a path; 0 where there is none."""
+    text = path.get("mid", "0")
+    if len(text) > _DIGITS or not (text.isascii() and text.isdigit()):
+        raise HTTPException(404, "no such mid")
+    mid = int(text)
+    if "mid" in path and not 1 <= mid <= LARGEST:
+        raise HTTPException(404, "no such mid")
+    return mid
+
+
+async def _tell(administered: Administered, asked: Asked) -> Response:
+    store, mid = administered.store, asked.mid
+    account = await _known(administered, asked)
     card = (await store.cards([mid]))[mid]
     return _json(
         {
@@ -150,30 +180,41 @@ async def _tell(administered: Administered, request: Request) -> Response:
     )
 
 
-async def _put(administered: Administered, request: Request) -> Response:
-    body = await _body(request, AccountBody)
-    await administered.store.put_account(request.path_params["mid"], body.card, body.privacy)
+async def _put(administered: Administered, asked: Asked) -> Response:
+    store, mid = administered.store, asked.mid
+    body, given = _decoded(asked.body, AccountBody), _names(asked.body)
+    card = (await store.cards([mid])).get(mid, Card())
+    account = await store.account(mid) or Account(mid=mid)
+    await store.put_account(
+        mid,
+        _changed(card, body.card, given.get("card", ())),
+        _changed(account.privacy, body.privacy, given.get("privacy", ())),
+    )
     return _json({})
 
 
-async def _set_privacy(administered: Administered, request: Request) -> Response:
-    mid = await _known(administered, request)
-    await administered.store.set_privacy(mid, await _body(request, PrivacyBody))
+async def _set_privacy(administered: Administered, asked: Asked) -> Response:
+    known = await _known(administered, asked)
+    body = _decoded(asked.body, PrivacyBody)
+    switches = _changed(known.privacy, body, _names(asked.body))
+    await administered.store.set_privacy(asked.mid, switches)
     return _json({})
 
 
-async def _set_state(administered: Administered, request: Request) -> Response:
-    mid = await _known(administered, request)
-    body = await _body(request, StateBody)
-    await administered.store.set_state(mid, _STATES[body.state])
+async def _set_state(administered: Administered, asked: Asked) -> Response:
+    known = await _known(administered, asked)
+    state = _STATES[_decoded(asked.body, StateBody).state]
+    if known.state is State.DEREGISTERED and state is not State.DEREGISTERED:
+        raise HTTPException(409, f"account {asked.mid} is deregistered")
+    await administered.store.set_state(asked.mid, state)
     return _json({})
 
 
-async def _sign_in(administered: Administered, request: Request) -> Response:
-    mid = await _known(administered, request)
-    kind = (await _body(request, SignInBody)).kind
+async def _sign_in(administered: Administered, asked: Asked) -> Response:
+    await _known(administered, asked)
+    kind = _decoded(asked.body or b"{}", SignInBody).kind
     try:
-        issued = await issue(administered.store, mid, kind, administered.limits)
+        issued = await issue(administered.store, asked.mid, kind, administered.limits)
     except ValueError as error:
         raise HTTPException(409, str(error)) from None
     if kind is TokenKind.APP:
@@ -182,19 +223,19 @@ async def _sign_in(administered: Administered, request: Request) -> Response:
     return _json(told)
 
 
-async def _sign_out(administered: Administered, request: Request) -> Response:
-    mid = await _known(administered, request)
-    return _json({"closed": await administered.store.close_sessions(mid)})
+async def _sign_out(administered: Administered, asked: Asked) -> Response:
+    await _known(administered, asked)
+    return _json({"closed": await administered.store.close_sessions(asked.mid)})
 
 
-async def _revoke(administered: Administered, request: Request) -> Response:
-    body = await _body(request, RevokeBody)
+async def _revoke(administered: Administered, asked: Asked) -> Response:
+    body = _decoded(asked.body, RevokeBody)
     closed = await administered.store.close_session(secrets.digest(body.token))
     return _json({"closed": int(closed)})
 
 
-async def _agree(administered: Administered, request: Request) -> Response:
-    body = await _body(request, AgreementBody)
+async def _agree(administered: Administered, asked: Asked) -> Response:
+    body = _decoded(asked.body, AgreementBody)
     if not 1 <= body.mid <= LARGEST:
         raise HTTPException(404, "no such mid")
     try:
@@ -204,33 +245,48 @@ async def _agree(administered: Administered, request: Request) -> Response:
     return _json({})
 
 
-async def _new_app(administered: Administered, _request: Request) -> Response:
+async def _new_app(administered: Administered, _asked: Asked) -> Response:
     appkey, appsec = secrets.new_app(administered.store.secret)
     return _json({"appkey": appkey, "appsec": appsec})
 
 
-async def _metrics(administered: Administered, _request: Request) -> Response:
+async def _metrics(administered: Administered, _asked: Asked) -> Response:
     return Response(exposition(administered.counters()), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _known(administered: Administered, request: Request) -> int:
-    mid: int = request.path_params["mid"]
-    if await administered.store.account(mid) is None:
-        raise HTTPException(404, f"no account {mid}")
-    return mid
+async def _known(administered: Administered, asked: Asked) -> Account:
+    account = await administered.store.account(asked.mid)
+    if account is None:
+        raise HTTPException(404, f"no account {asked.mid}")
+    return account
 
 
-async def _body(request: Request, kind: type[_T]) -> _T:
-    """The request's JSON as ``kind``; an empty body is an empty object."""
+async def _body(request: Request) -> bytes:
     raw = bytearray()
     async for part in request.stream():
         raw += part
         if len(raw) > _BODY_BYTES:
             raise HTTPException(413, f"at most {_BODY_BYTES} bytes")
+    return bytes(raw)
+
+
+def _decoded(body: bytes, kind: type[_T]) -> _T:
+    if not body:
+        raise HTTPException(400, "the body is empty; it must be a JSON object")
     try:
-        return msgspec.json.decode(raw or b"{}", type=kind)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as error:
         raise HTTPException(400, str(error)) from None
+
+
+def _names(body: bytes) -> dict[str, Any]:
+    """A body that could be decoded as it came: what it names."""
+    return msgspec.json.decode(body, type=dict[str, Any])
+
+
+def _changed(kept: _S, body: Struct, names: Iterable[str]) -> _S:
+    """What is kept, with the named fields of a body."""
+    return replace(kept, **{name: getattr(body, name) for name in names})
 
 
 def _json(told: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -17,9 +17,8 @@ from typing import Any, cast
 import msgspec
 
 from guanxi.contract import errors
-from guanxi.contract import params as p
 from guanxi.contract.endpoint import Body, Envelope, Login
-from guanxi.contract.params import Complaint, over_limit
+from guanxi.contract.params import Callback, Complaint
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import logs
 from guanxi.service.answers import failure, success
@@ -27,7 +26,16 @@ from guanxi.service.auth import IN_QUERY, Gate
 from guanxi.service.config import Settings
 from guanxi.service.handling import Answer, Refused, Service, WithCookies
 from guanxi.service.metrics import NO_ENDPOINT, Metrics
-from guanxi.service.request import Gone, Receive, cookies, fields, foreign, form_body, repeated
+from guanxi.service.request import (
+    Gone,
+    Receive,
+    cookies,
+    fields,
+    foreign,
+    form_body,
+    headers_of,
+    repeated,
+)
 from guanxi.service.routes import Route, routes
 from guanxi.stores.port import Store, StoreTimeout, StoreUnavailable
 
@@ -66,14 +74,16 @@ class Application:
         self._pages = pages
         self._page_paths = page_paths
         self._gate = Gate(store)
-        self._routes = routes(settings.profile.limits)
+        self._routes = routes(settings.profile)
         #: The few whose path holds a parameter.
         self._patterns = [
             (matcher(path), self._routes.pop((method, path)))
             for method, path in list(self._routes)
             if placeholders(path)
         ]
-        self._methods = {path: method for method, path in self._routes}
+        self._methods = dict.fromkeys(page_paths, "GET")
+        self._methods |= {path: method for method, path in self._routes}
+        self._envelopes = {path: one.endpoint.envelope for (_, path), one in self._routes.items()}
         self._began: dict[asyncio.Task[Any], float] = {}
         #: Names requests: this worker, and how many it had before.
         self._name, self._numbers = token_hex(8), count()
@@ -81,10 +91,10 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         in_path: dict[str, str] = {}
         route = self._routes.get((scope["method"], scope["path"]))
+        if route is None and scope["method"] == "GET" and scope["path"] in self._page_paths:
+            await self._pages(scope, receive, send)
+            return
         if route is None:
-            if scope["path"] in self._page_paths:
-                await self._pages(scope, receive, send)
-                return
             route, in_path = self._matched(scope["method"], scope["path"])
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         request_id = f"{self._name}-{next(self._numbers)}"
@@ -100,7 +110,9 @@ class Application:
         except (Exception, asyncio.CancelledError) as error:
             refused = _refusal(error, route, request_id)
             code, status, headers = refused.code, refused.status, (_JSON, *refused.headers)
-            envelope = Envelope.STANDARD if route is None else route.endpoint.envelope
+            envelope = self._envelopes.get(scope["path"], Envelope.STANDARD)
+            if route is not None:
+                envelope = route.endpoint.envelope
             body = failure(envelope, code, refused.message, refused.data)
         else:
             code, status = 0, 200
@@ -139,15 +151,15 @@ class Application:
     ) -> Answer:
         """The answer's encoded data, or whatever stands in its way as an exception."""
         endpoint, profile = route.endpoint, self._service.profile
-        headers = dict(scope["headers"])
-        pairs, complaint = fields(scope["query_string"], route.known, "query")
+        headers = headers_of(scope["headers"])
+        in_query = route.known & IN_QUERY if route.reads_form else route.known
+        pairs, complaint = fields(scope["query_string"], in_query)
         pairs = [*in_path.items(), *pairs]
         read = pairs
         if route.reads_form:
-            most, seconds = profile.limits.body_bytes, self._settings.request_seconds
-            raw = await form_body(receive, headers, most, seconds)
-            form, wrong = fields(raw, route.known, "body")
-            read = [pair for pair in pairs if pair[0] in IN_QUERY] + form
+            raw = await form_body(receive, headers, profile.limits.body_bytes)
+            form, wrong = fields(raw, route.known)
+            read = [pair for pair in pairs if pair[0] in in_query] + form
             pairs, complaint = pairs + form, complaint or wrong
         values = dict(read)
         if endpoint.header_rule and profile.header_rule and foreign(headers):
@@ -156,7 +168,7 @@ class Application:
         caller = 0
         if endpoint.login is not Login.NONE:
             caller = await self._gate.caller(endpoint, headers, values)
-            self._gate.signature(endpoint, pairs, values)
+        self._gate.signature(endpoint, pairs, values)
         if len(values) != len(read):
             complaint = complaint or repeated(read, route.known)
         if complaint is not None:
@@ -164,9 +176,6 @@ class Application:
         if not profile.cursors:
             values.pop("cursor", None)
         asked = route.decode(values)
-        complaint = over_limit(asked, profile.limits)
-        if complaint is not None:
-            raise complaint
         if isinstance(route.handler, WithCookies):
             jar = cookies(headers.get(b"cookie", b""))
             answer = await route.handler.handler(self._service, caller, asked, jar)
@@ -220,9 +229,9 @@ def _refusal(error: BaseException, route: Route | None, request_id: str) -> Refu
 
 def _callback(route: Route, query: bytes) -> str:
     """The function that the request wants its answer wrapped in; empty for none, or a bad name."""
-    name = dict(fields(query, route.known, "query")[0]).get("callback")
+    name = dict(fields(query, route.known)[0]).get("callback")
     try:
-        return msgspec.convert(name, p.Callback)
+        return msgspec.convert(name, Callback)
     except msgspec.ValidationError:
         return ""
 

@@ -10,19 +10,33 @@ from guanxi.accounts import secrets, tokens
 from guanxi.accounts.account import State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract import errors, sign
-from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
+from guanxi.contract.endpoint import ACCESS_KEY, Endpoint, Login
 from guanxi.contract.limits import Limits
 from guanxi.contract.params import Complaint
 from guanxi.service.handling import Refused
 from guanxi.service.request import Headers, Pairs, cookies
 from guanxi.stores.port import Store
 
-#: Fields that carry a credential or a signature, and no parameter of an endpoint.
-FIELDS = frozenset({"access_key", "appkey", "sign", "csrf", "w_rid", "w_webid", "wts"})
-#: Those that a form's request may have in its query.
+#: Fields that a form's request may have in its query.
 IN_QUERY = frozenset({"access_key", "appkey", "sign"})
 #: How long a verified session is taken on trust, in seconds, and how many are.
 _TRUST, _MOST = 1.0, 10_000
+_NO_CSRF = Complaint("csrf", "缺失", "missing; send the session's bili_jct")
+_WRONG_CSRF = Complaint("csrf", "与会话不符", "not this session's bili_jct")
+
+
+def fields_of(endpoint: Endpoint) -> frozenset[str]:
+    """The fields that carry a credential or a signature, and no parameter, at an endpoint."""
+    used = {
+        "access_key": ACCESS_KEY in endpoint.auth,
+        "appkey": endpoint.app_signed,
+        "sign": endpoint.app_signed,
+        "csrf": endpoint.writes,
+        "wts": endpoint.wbi,
+        "w_rid": endpoint.wbi,
+        "w_webid": endpoint.access_id,
+    }
+    return frozenset(name for name, is_used in used.items() if is_used)
 
 
 class Issued(NamedTuple):
@@ -47,9 +61,11 @@ async def issue(store: Store, mid: int, kind: TokenKind, limits: Limits) -> Issu
     token = secrets.new_token()
     now = int(time.time())
     expires = now + limits.session_days * secrets.DAY
-    await store.open_session(
-        Session(digest=secrets.digest(token), mid=mid, kind=kind, created=now, expires=expires)
+    session = Session(
+        digest=secrets.digest(token), mid=mid, kind=kind, created=now, expires=expires
     )
+    if not await store.open_session(session):
+        raise ValueError(f"account {mid} is deregistered")
     csrf = secrets.bili_jct(store.secret, token) if kind is TokenKind.COOKIE else ""
     return Issued(token, csrf, expires)
 
@@ -70,8 +86,6 @@ class Gate:
         key = values.get("access_key")
         if key and ACCESS_KEY in endpoint.auth:
             return await self._mid(endpoint, key, TokenKind.APP, "access_key")
-        if COOKIE not in endpoint.auth:
-            return 0
         jar = cookies(headers.get(b"cookie", b""))
         token = jar.get("SESSDATA", "")
         mid = await self._mid(endpoint, token, TokenKind.COOKIE, "SESSDATA")
@@ -79,8 +93,7 @@ class Gate:
             expected = secrets.bili_jct(self._store.secret, token)
             form, cookie = values.get("csrf", ""), jar.get("bili_jct", expected)
             if not (secrets.same(form, expected) and secrets.same(cookie, expected)):
-                complaint = Complaint("csrf", "与会话不符", "not this session's bili_jct")
-                raise Refused(errors.CsrfFailed.number, complaint)
+                raise Refused(errors.CsrfFailed.number, _WRONG_CSRF if form else _NO_CSRF)
         return mid
 
     async def _mid(self, endpoint: Endpoint, token: str, kind: TokenKind, name: str) -> int:
@@ -121,7 +134,7 @@ class Gate:
         if wanted and not ("wts" in values and self._wbi(pairs)):
             complaint = Complaint("w_rid", "签名缺失、错误或已过期", "missing, wrong or stale")
             raise Refused(errors.AccessDenied.number, complaint)
-        if ACCESS_KEY in endpoint.auth and ("sign" in values or "appkey" in values):
+        if endpoint.app_signed and ("sign" in values or "appkey" in values):
             appsec = secrets.appsec(self._store.secret, values.get("appkey", ""))
             if not sign.app_verify(pairs, appsec):
                 raise Refused(errors.AccessDenied.number, Complaint("sign", "签名错误", "wrong"))

@@ -12,8 +12,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from guanxi.service.app import ASGI
 
-#: What a request's line and headers may have in all. What is in a body is the endpoint's to bound.
-_HEAD_BYTES = 65_536
+#: What a request's line and headers may have in all, and how long they may take to come. What is in
+#: a body is the endpoint's to bound.
+_HEAD_BYTES, _HEAD_SECONDS = 65_536, 20
 #: How long an idle connection is kept, and how long a running request has to end at shutdown.
 _IDLE_SECONDS, _GRACE_SECONDS = 60, 5
 #: Connections that may wait to be taken.
@@ -21,24 +22,77 @@ _WAITING = 2_048
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's, with the bound on a request's head that its parser lacks."""
+    """uvicorn's, with the bounds that it lacks: on a request's head, and on the wait for the rest.
 
-    _in_head = False
+    uvicorn itself closes a connection on which nothing comes after an answer; here belong one on
+    which nothing ever comes, and one on which a request begins and does not go on.
+    """
+
+    #: Between requests; in the head of one.
+    _between, _in_head = True, False
     _head_bytes = 0
+    _patience: asyncio.TimerHandle | None = None
+
+    # asyncio's base class takes any transport, uvicorn's those that write
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_more()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._await_no_more()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        self._in_head = True
+        self._between, self._in_head = False, True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._await_no_more()
+        if self._head_bytes > _HEAD_BYTES and self._head_size() > _HEAD_BYTES:
+            raise ValueError("head too large")  # uvicorn answers 400
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        self._between = True
+        self._await_no_more()
+        super().on_message_complete()
+
     def data_received(self, data: bytes) -> None:
+        if self._between and not data.strip(b"\r\n"):
+            return  # empty lines before a request say nothing, nor do they keep a connection
+        self._head_bytes += len(data)
         super().data_received(data)
-        self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
-        if self._head_bytes > _HEAD_BYTES:
+        if self.transport.is_closing():
+            return
+        if not self._in_head:
+            self._head_bytes = 0
+        elif self._head_bytes > _HEAD_BYTES:
             self.send_400_response("Request head too large.")
+        if self._in_head or not (self._between or self._answering()):
+            self._await_more()
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _answering(self) -> bool:
+        return not getattr(self.cycle, "response_complete", True)  # there is none before the first
+
+    def _await_more(self) -> None:
+        if self._patience is None:
+            self._patience = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+
+    def _await_no_more(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        self._patience = None
+        if self._answering():  # an earlier request of the connection
+            self._await_more()
+        else:
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -84,6 +138,7 @@ def _config(application: ASGI) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # whatever is below, any client can cause
         access_log=False,
         proxy_headers=False,
         server_header=False,

@@ -8,12 +8,12 @@ from importlib.resources import files
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from guanxi.contract import openapi
 from guanxi.service import logs
-from guanxi.stores.port import Store, StoreError
+from guanxi.stores.port import Store
 
 #: The page loads its own script and style and speaks to its own service; nothing else.
 _POLICY = (
@@ -33,7 +33,7 @@ _FILES = {
     "/docs/docs.css": ("docs.css", "text/css"),
 }
 
-PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", *_FILES})
+PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", *_FILES})
 
 
 def application(store: Store) -> Starlette:
@@ -48,7 +48,7 @@ def application(store: Store) -> Starlette:
         """The store can read and write; 503 while it cannot."""
         try:
             await store.ready()
-        except StoreError:
+        except Exception:
             logs.LOG.exception("not ready")
             return _json(b'{"status":"unavailable"}', 503)
         return _json(b'{"status":"ok"}')
@@ -56,7 +56,11 @@ def application(store: Store) -> Starlette:
     async def described(_request: Request) -> Response:
         return _json(document)
 
+    async def start(_request: Request) -> Response:
+        return RedirectResponse("/docs")
+
     pages = [
+        Route("/", start),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/openapi.json", described),

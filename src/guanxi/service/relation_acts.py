@@ -107,14 +107,13 @@ def _legacy(one: s.Relation) -> s.LegacyRelation:
 
 async def _both(service: Service, caller: int, other: int) -> s.MutualRelation:
     """Both directions; asking of somebody followed counts as a visit."""
-    store = service.store
-    mine = (await store.sides(caller, [other])).get(other, _NOTHING)
-    theirs = (await store.sides(other, [caller])).get(caller, _NOTHING)
-    if mine[0].follows is not None:
-        store.visit(caller, other)
+    pair = await service.store.pair(caller, other)
+    mine, theirs = pair.mine, pair.theirs
+    if mine.follows is not None:
+        service.store.visit(caller, other)
     return s.MutualRelation(
-        _relation(other, mine[0], followed_back=mine[1]),
-        _told(service, caller, theirs[0], followed_back=theirs[1]),
+        _relation(other, mine, followed_back=theirs.follows is not None),
+        _told(service, caller, theirs, followed_back=mine.follows is not None),
     )
 
 

@@ -16,7 +16,6 @@ from guanxi.graph.groups import (
     How,
     Regroup,
     RenameGroup,
-    group_name,
 )
 from guanxi.graph.pair import SPECIAL
 from guanxi.service.answers import encode
@@ -42,7 +41,9 @@ async def groups_of(service: Service, caller: int, asked: p.Target) -> bytes:
     if side is None or side.follows is None:
         return b"{}"
     names = {row.id: row.name for row in await service.store.groups(caller)}
-    return encode({str(group): group_name(group, names) for group in sorted(side.follows.groups)})
+    # A group that was deleted between the two reads has no name any more.
+    held = sorted(side.follows.groups & names.keys())
+    return encode({str(group): names[group] for group in held})
 
 
 async def create_group(service: Service, caller: int, asked: p.NewGroup) -> bytes:

@@ -11,6 +11,7 @@ from guanxi.accounts.account import Card, Privacy, official_of, vip_of
 from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
+from guanxi.contract.limits import ALL
 from guanxi.contract.params import Complaint
 from guanxi.graph.lists import (
     Listing,
@@ -24,7 +25,7 @@ from guanxi.graph.lists import (
 from guanxi.graph.pair import SPECIAL, Attribute, mtime_of
 from guanxi.service.answers import cursor_after, encode, items, page, tag_of
 from guanxi.service.handling import Refused, Service
-from guanxi.stores.port import NO_TALLY, Row, Tally
+from guanxi.stores.port import NOTHING, Row, Slice
 
 
 class _Run(NamedTuple):
@@ -89,46 +90,47 @@ async def _seen_by(service: Service, viewer: int, rows: Sequence[Row]) -> list[i
     return [told.get(row.mid, Attribute.NONE) for row in rows]
 
 
-async def _spliced(
-    service: Service, rows: Sequence[Row], attributes: Sequence[int], *, groups: bool
+async def _told(
+    service: Service, found: Slice, attributes: Sequence[int], *, groups: bool
 ) -> bytes:
-    tails = await service.store.tails([row.mid for row in rows])
-    return items(rows, attributes, tails, groups=groups)
+    """A run of a list as the wire has it."""
+    tails = await service.store.tails([row.mid for row in found.rows])
+    joined = items(found.rows, attributes, tails, groups=groups)
+    return page(joined, found.version, found.total, _cursor(service, found.rows, found.more))
 
 
 async def followings(service: Service, viewer: int, asked: p.FollowingsParams) -> bytes:
     """004, 查询用户关注明细."""
     own = viewer == asked.vmid
+    run = _numbered(service, asked, visible_followings(service.profile.limits, own=own))
     if (await _privacy(service, viewer, asked.vmid)).hide_followings:
         raise Refused(errors.FollowingsHidden.number)
-    run = _numbered(service, asked, visible_followings(service.profile.limits, own=own))
     sort = Sort.VISITED if own and asked.order_type == "attention" else Sort(asked.order)
     store = service.store
-    rows, more = await store.page(Listing.FOLLOWINGS, asked.vmid, sort, run.window, run.after)
-    tally = await store.tally(asked.vmid)
+    found = await store.page(Listing.FOLLOWINGS, asked.vmid, sort, run.window, run.after)
+    rows = found.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
-    joined = await _spliced(service, rows, attributes, groups=own)
-    return page(joined, tally.version, tally.following, _cursor(service, rows, more))
+    return await _told(service, found, attributes, groups=own)
 
 
 async def followers(service: Service, viewer: int, asked: p.FollowersParams) -> bytes:
     """004, 查询用户粉丝明细."""
     own = viewer == asked.vmid
+    run = _numbered(service, asked, service.profile.limits.followers)
     if (await _privacy(service, viewer, asked.vmid)).hide_followers:
         raise Refused(errors.FollowersHidden.number)
-    run = _numbered(service, asked, service.profile.limits.followers)
     store = service.store
-    rows, more = await store.page(
+    found = await store.page(
         Listing.FOLLOWERS, asked.vmid, Sort(asked.order), run.window, run.after
     )
-    tally = await store.tally(asked.vmid)
+    rows = found.rows
     attributes: list[int]
-    if own and not tally.whisper:  # a follower whom one whispers is the only other case
+    if own and not (await store.tally(viewer)).whisper:
+        # A follower whom one whispers is the only other case.
         attributes = [Attribute.MUTUAL if row.mutual else Attribute.NONE for row in rows]
     else:
         attributes = await _seen_by(service, viewer, rows)
-    joined = await _spliced(service, rows, attributes, groups=own)
-    return page(joined, tally.follower_version, tally.follower, _cursor(service, rows, more))
+    return await _told(service, found, attributes, groups=own)
 
 
 async def search(service: Service, viewer: int, asked: p.SearchParams) -> bytes:
@@ -137,17 +139,16 @@ async def search(service: Service, viewer: int, asked: p.SearchParams) -> bytes:
     limits = service.profile.limits
     within = visible_followings(limits, own=own)
     run = _numbered(service, asked, within)
+    if run.walks:  # a walk is cut nowhere, here as on every list
+        within = ALL
     if not run.walks and asked.pn > limits.search_pages:
         raise _too_deep(limits.search_pages)
     if (await _privacy(service, viewer, asked.vmid)).hide_followings:
         return page(b"", 0, 0, _cursor(service, (), more=False))
-    rows, more, total = await service.store.search(
-        asked.vmid, asked.name, within, run.window, run.after
-    )
-    tally = await service.store.tally(asked.vmid)
+    found = await service.store.search(asked.vmid, asked.name, within, run.window, run.after)
+    rows = found.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
-    joined = await _spliced(service, rows, attributes, groups=own)
-    return page(joined, tally.version, total, _cursor(service, rows, more))
+    return await _told(service, found, attributes, groups=own)
 
 
 async def same(service: Service, viewer: int, asked: p.SameParams) -> bytes:
@@ -155,10 +156,8 @@ async def same(service: Service, viewer: int, asked: p.SameParams) -> bytes:
     run = _numbered(service, asked, service.profile.limits.own_followings)
     if (await _privacy(service, viewer, asked.vmid)).hide_followings:
         return page(b"", 0, 0, _cursor(service, (), more=False))
-    rows, more, total = await service.store.common(viewer, asked.vmid, run.window, run.after)
-    tally = await service.store.tally(viewer)
-    joined = await _spliced(service, rows, _own_followings(rows), groups=True)
-    return page(joined, tally.version, total, _cursor(service, rows, more))
+    found = await service.store.common(viewer, asked.vmid, run.window, run.after)
+    return await _told(service, found, _own_followings(found.rows), groups=True)
 
 
 async def friends(service: Service, viewer: int, asked: p.ListParams) -> bytes:
@@ -175,21 +174,16 @@ async def _own_whole(
     service: Service, viewer: int, asked: p.ListParams, listing: Listing, attribute: Attribute
 ) -> bytes:
     run = _whole(service, asked)
-    store = service.store
-    rows, more = await store.page(listing, viewer, Sort.NEWEST, run.window, run.after)
-    tally = await store.tally(viewer)
-    joined = await _spliced(service, rows, [attribute] * len(rows), groups=True)
-    return page(joined, tally.version, None, _cursor(service, rows, more))
+    found = await service.store.page(listing, viewer, Sort.NEWEST, run.window, run.after)
+    uncounted = found._replace(total=None)
+    return await _told(service, uncounted, [attribute] * len(found.rows), groups=True)
 
 
 async def blacks(service: Service, viewer: int, asked: p.OwnPage) -> bytes:
     """004, 查询黑名单明细."""
     run = _numbered(service, asked, service.profile.limits.own_followings)
-    store = service.store
-    rows, more = await store.page(Listing.BLACKS, viewer, Sort.NEWEST, run.window, run.after)
-    tally = await store.tally(viewer)
-    joined = await _spliced(service, rows, [Attribute.BLOCKED] * len(rows), groups=False)
-    return page(joined, tally.version, tally.black, _cursor(service, rows, more))
+    found = await service.store.page(Listing.BLACKS, viewer, Sort.NEWEST, run.window, run.after)
+    return await _told(service, found, [Attribute.BLOCKED] * len(found.rows), groups=False)
 
 
 async def group_members(service: Service, viewer: int, asked: p.GroupParams) -> bytes:
@@ -201,7 +195,7 @@ async def group_members(service: Service, viewer: int, asked: p.GroupParams) -> 
         raise Refused(
             errors.NoSuchGroup.number, Complaint("tagid", "不是你的分组", "no group of yours")
         )
-    rows, more = found
+    rows, more = found.rows, found.more
     cards = await service.store.cards([row.mid for row in rows])
     members = [_member(row.mid, cards[row.mid]) for row in rows]
     if run.walks:
@@ -227,9 +221,12 @@ async def specials(service: Service, viewer: int, asked: p.ListParams) -> bytes:
     """004, 查询所有特别关注 mid."""
     run = _whole(service, asked)
     found = await service.store.members(viewer, SPECIAL, Sort.NEWEST, run.window, run.after)
-    rows, more = found if found is not None else ((), False)
+    rows = found.rows if found is not None else ()
     mids = [row.mid for row in rows]
-    return encode(s.SpecialPage(mids, cursor_after(rows, more)) if run.walks else mids)
+    if run.walks:
+        more = found is not None and found.more
+        return encode(s.SpecialPage(mids, cursor_after(rows, more)))
+    return encode(mids)
 
 
 async def app_followings(service: Service, _viewer: int, asked: p.FollowersParams) -> bytes:
@@ -238,10 +235,11 @@ async def app_followings(service: Service, _viewer: int, asked: p.FollowersParam
     run = _numbered(service, asked, limits.app_pages * asked.ps)
     if not run.walks and asked.pn > limits.app_pages:
         raise _too_deep(limits.app_pages)
-    found = await _open_followings(service, asked.vmid, Sort(asked.order), run)
-    if found is None:
+    opened = await _open_followings(service, asked.vmid, Sort(asked.order), run)
+    if opened is None:
         return encode(s.AppPage(None, cursor=_cursor_field(service, (), more=False)))
-    rows, more, cards, tally = found
+    found, cards = opened
+    rows = found.rows
     shown = service.profile.shows_groups
     told = [
         s.AppItem(
@@ -259,33 +257,34 @@ async def app_followings(service: Service, _viewer: int, asked: p.FollowersParam
         )
         for row, attribute, card in zip(rows, _own_followings(rows), cards, strict=True)
     ]
-    version = tally.version & 0xFFFFFFFF
-    cursor = _cursor_field(service, rows, more)
-    return encode(s.AppPage(told, version, tally.following, cursor))
+    version = found.version & 0xFFFFFFFF
+    cursor = _cursor_field(service, rows, found.more)
+    return encode(s.AppPage(told, version, found.total or 0, cursor))
 
 
 async def game_followings(service: Service, _viewer: int, asked: p.GameParams) -> bytes:
     """004, 查询用户关注明细3."""
     run = _numbered(service, asked, visible_followings(service.profile.limits, own=False))
-    found = await _open_followings(service, asked.vmid, Sort.NEWEST, run)
-    rows, more, cards, _ = found or ((), False, [], NO_TALLY)
+    opened = await _open_followings(service, asked.vmid, Sort.NEWEST, run)
+    found, cards = opened or (NOTHING, [])
+    rows = found.rows
     told = [
         s.GameItem(mid=str(row.mid), attribute=attribute, uname=card.name, face=card.face)
         for row, attribute, card in zip(rows, _own_followings(rows), cards, strict=True)
     ]
-    return encode(s.GamePage(told, _cursor_field(service, rows, more)))
+    return encode(s.GamePage(told, _cursor_field(service, rows, found.more)))
 
 
 async def _open_followings(
     service: Service, owner: int, sort: Sort, run: _Run
-) -> tuple[Sequence[Row], bool, list[Card], Tally] | None:
+) -> tuple[Slice, list[Card]] | None:
     """Followings with their cards, for whoever asks; None where they are hidden."""
     if (await _privacy(service, 0, owner)).hide_followings:
         return None
     store = service.store
-    rows, more = await store.page(Listing.FOLLOWINGS, owner, sort, run.window, run.after)
-    cards = await store.cards([row.mid for row in rows])
-    return rows, more, [cards[row.mid] for row in rows], await store.tally(owner)
+    found = await store.page(Listing.FOLLOWINGS, owner, sort, run.window, run.after)
+    cards = await store.cards([row.mid for row in found.rows])
+    return found, [cards[row.mid] for row in found.rows]
 
 
 async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
@@ -293,8 +292,8 @@ async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
     if (await _privacy(service, viewer, owner)).hide_followings:
         return []
     most = visible_followings(service.profile.limits, own=viewer == owner)
-    rows, _ = await service.store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, Window(0, most))
-    return [row.mid for row in rows]
+    found = await service.store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, Window(0, most))
+    return [row.mid for row in found.rows]
 
 
 def _too_deep(pages: int) -> Refused:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -29,10 +29,10 @@ class Gone(Exception):
     """The client went away before its request was whole; nobody waits for an answer."""
 
 
-def fields(raw: bytes, known: frozenset[str], place: str) -> tuple[Pairs, Complaint | None]:
-    """The decoded fields of a query or a form, and what is wrong with its encoding.
+def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, Complaint | None]:
+    """The decoded fields of a query or a form, and which known one is badly encoded.
 
-    A badly encoded field is left out; it is named when it is ``known``, otherwise ``place`` is.
+    A badly encoded field is left out.
     """
     if not raw:
         return [], None
@@ -45,19 +45,27 @@ def fields(raw: bytes, known: frozenset[str], place: str) -> tuple[Pairs, Compla
         if not one:
             continue
         name, _, value = one.partition(b"=")
-        field = place
+        field = ""
         try:
-            decoded = _unescaped(name)
-            field = decoded if decoded in known else place
-            pairs.append((decoded, _unescaped(value)))
+            field = _unescaped(name)
+            pairs.append((field, _unescaped(value)))
         except (KeyError, UnicodeDecodeError):
-            complaint = complaint or Complaint(field, "编码无效", "badly encoded")
+            if field in known:
+                complaint = complaint or Complaint(field, "编码无效", "badly encoded")
     return pairs, complaint
 
 
 def _unescaped(raw: bytes) -> str:
     head, *rest = raw.replace(b"+", b" ").split(b"%")
     return (head + b"".join(_ESCAPED[one[:2]] + one[2:] for one in rest)).decode()
+
+
+def headers_of(sent: Collection[tuple[bytes, bytes]]) -> Headers:
+    """Headers by name; cookies that came in several lines are in one."""
+    headers = dict(sent)
+    if len(headers) != len(sent) and b"cookie" in headers:
+        headers[b"cookie"] = b"; ".join(value for name, value in sent if name == b"cookie")
+    return headers
 
 
 def repeated(pairs: Pairs, known: frozenset[str]) -> Complaint | None:
@@ -98,10 +106,11 @@ def foreign(headers: Headers) -> bool:
     return host != "bilibili.com" and not host.endswith(".bilibili.com")
 
 
-async def form_body(receive: Receive, headers: Headers, most: int, seconds: float) -> bytes:
-    """A form's bytes, at most ``most`` of them, whole within ``seconds``.
+async def form_body(receive: Receive, headers: Headers, most: int) -> bytes:
+    """A form's bytes, at most ``most`` of them.
 
-    ``Refused`` for one that is too large (413), not form-encoded (415) or not whole in time (408).
+    ``Refused`` for one that is too large (413), not form-encoded (415), or not whole when the
+    request is cancelled for taking too long (408).
     """
     if int(headers.get(b"content-length", b"0")) > most:
         raise _too_large(most)
@@ -109,9 +118,8 @@ async def form_body(receive: Receive, headers: Headers, most: int, seconds: floa
     if kind != _FORM and kind.split(b";")[0].strip().lower() != _FORM:
         raise _not_a_form()
     try:
-        async with asyncio.timeout(seconds):
-            body = await _whole(receive, most)
-    except TimeoutError:
+        body = await _whole(receive, most)
+    except asyncio.CancelledError:
         raise Refused(
             errors.BadRequest.number, Complaint("body", "不完整", "not whole"), status=408
         ) from None

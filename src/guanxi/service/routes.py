@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
-from guanxi.contract.limits import Limits
+from guanxi.contract.limits import Limits, Profile
 from guanxi.contract.params import decoder, defaults, wire_types
 from guanxi.service import (
     account,
@@ -126,23 +126,28 @@ class Route(NamedTuple):
     reads_form: bool
 
 
-def routes(limits: Limits) -> dict[tuple[str, str], Route]:
+def routes(profile: Profile) -> dict[tuple[str, str], Route]:
     """Every endpoint's route, by method and path."""
     return {
         (endpoint.method, endpoint.path): Route(
             endpoint,
-            _decoder(endpoint, limits),
+            _decoder(endpoint, profile.limits),
             HANDLERS[endpoint.name],
-            auth.FIELDS | wire_types(endpoint.params).keys() | endpoint.aliases.keys(),
+            _known(endpoint, profile),
             endpoint.method == "POST" and not endpoint.ignores_body,
         )
         for endpoint in e.ENDPOINTS
     }
 
 
+def _known(endpoint: Endpoint, profile: Profile) -> frozenset[str]:
+    fields = auth.fields_of(endpoint) | wire_types(endpoint.params).keys() | endpoint.aliases.keys()
+    return fields if profile.cursors else fields - {"cursor"}
+
+
 def _decoder(endpoint: Endpoint, limits: Limits) -> Callable[[dict[str, str]], Any]:
     """The decoder of an endpoint, its default page no larger than a page may be."""
-    decode = decoder(endpoint.params, endpoint.aliases)
+    decode = decoder(endpoint.params, endpoint.aliases, limits)
     if defaults(endpoint.params).get("ps", 0) <= limits.page_size:
         return decode
     size = str(limits.page_size)

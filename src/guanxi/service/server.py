@@ -14,11 +14,12 @@ import signal
 import socket
 import sys
 import tempfile
+from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 import uvloop
@@ -206,13 +207,12 @@ class _Pool:
             env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._folder)},
         )
         self._processes.add(process)
-        if process.stdin is None or process.stdout is None:
-            raise ServiceError("a worker has no pipes")
-        process.stdin.write(msgspec.json.encode(self._told) + b"\n")
+        told, answers = cast(StreamWriter, process.stdin), cast(StreamReader, process.stdout)
+        told.write(msgspec.json.encode(self._told) + b"\n")
         ready = b""
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_SECONDS):
-                ready = await process.stdout.readline()
+                ready = await answers.readline()
         if not ready:
             raise ServiceError("a worker did not come up; its log lines say why")
         return process

@@ -9,6 +9,7 @@ JSON Lines and Parquet alone.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,18 @@ _NEEDED = ("follower", "followed", "time")
 _CSV_COLUMNS = (*_NEEDED, "kind", "special", "groups")
 _GROUPS_APART = "|"
 
-
-class _Line(EdgeRow, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An edge as a file has it: a field that nobody reads is a mistake in the file."""
+#: What a field must be.
+_WANTED = {
+    "follower": "an account's id",
+    "followed": "an account's id",
+    "time": "seconds since 1970",
+    "kind": "follow, whisper or block",
+    "special": "true or false (in CSV: 1 or 0)",
+    "groups": "a list of names",
+    "contract": "a contract",
+}
+_FIELD = re.compile(r" - at `\$\.(\w+)")
+_ECHOED = 60
 
 
 class UnreadableLine(BadLine):
@@ -34,8 +44,9 @@ _Numbered = Iterator[tuple[int, EdgeRow]]
 
 
 def _csv(path: Path) -> _Numbered:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
+    with path.open("rb") as file:
+        # Line by line, so that what is not UTF-8 is found in its own line.
+        reader = csv.reader((line.decode("utf-8-sig") for line in file), strict=True)
         try:
             header = next(reader, [])
             _check_header(header)
@@ -70,13 +81,22 @@ def _of_fields(line: int, header: list[str], fields: list[str]) -> EdgeRow:
 
 def _converted(line: int, record: object, *, strict: bool) -> EdgeRow:
     try:
-        return msgspec.convert(record, _Line, strict=strict)
+        return msgspec.convert(record, EdgeRow, strict=strict)
     except msgspec.ValidationError as error:
-        raise UnreadableLine(line, str(error)) from None
+        raise UnreadableLine(line, _reason(record, error)) from None
+
+
+def _reason(record: Any, error: Exception) -> str:
+    """What is wrong with a record, in the words of the file."""
+    found = _FIELD.search(str(error))
+    if found is None:
+        return str(error)
+    name = found[1]
+    return f"{name}: {record[name]!r:.{_ECHOED}} is not {_WANTED[name]}"
 
 
 def _json_lines(path: Path) -> _Numbered:
-    decode = msgspec.json.Decoder(_Line).decode
+    decode = msgspec.json.Decoder(EdgeRow).decode
     with path.open("rb") as file:
         for line, text in enumerate(file, 1):
             if text.isspace():
@@ -84,7 +104,14 @@ def _json_lines(path: Path) -> _Numbered:
             try:
                 yield line, decode(text)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise UnreadableLine(line, str(error)) from None
+                raise UnreadableLine(line, _json_reason(text, error)) from None
+
+
+def _json_reason(text: bytes, error: Exception) -> str:
+    try:
+        return _reason(msgspec.json.decode(text), error)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # it is no JSON behind the field either
+        return str(error)
 
 
 def _parquet(path: Path) -> _Numbered:

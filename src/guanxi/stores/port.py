@@ -16,7 +16,7 @@ from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import Contract, Modify, Side
+from guanxi.graph.pair import Contract, Modify, Pair, Side
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 
 T = TypeVar("T")
@@ -63,18 +63,19 @@ class Row(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """Rows, and whether more follow behind the last."""
+    """A run of a list, and what is told of the list, as of one moment."""
 
     rows: Sequence[Row]
+    #: Whether more follow behind the last.
     more: bool
+    #: How many the list has in all; None where nobody counts.
+    total: int | None
+    #: Changes whenever the list does.
+    version: int
 
 
-class Counted(NamedTuple):
-    """Rows of a derived list, whether more follow, and how many it has in all."""
-
-    rows: Sequence[Row]
-    more: bool
-    total: int
+#: A list without anybody.
+NOTHING = Slice((), False, 0, 0)
 
 
 class Tally(Struct, frozen=True):
@@ -101,7 +102,7 @@ class GroupRow(Struct, frozen=True):
     count: int
 
 
-class EdgeRow(Struct, frozen=True, kw_only=True):
+class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A line of an import or an export. ``time`` in seconds; ``kind`` follow, whisper or block."""
 
     follower: int
@@ -158,13 +159,16 @@ class Relations(Protocol):
 
     async def search(
         self, owner: int, text: str, within: int, window: Window, after: Position | None = None
-    ) -> Counted:
+    ) -> Slice:
         """The first ``within`` followings, newest first, whose name holds ``text`` in any case."""
 
     async def common(
         self, owner: int, other: int, window: Window, after: Position | None = None
-    ) -> Counted:
+    ) -> Slice:
         """The owner's followings, newest first, that ``other`` follows too."""
+
+    async def pair(self, owner: int, target: int) -> Pair:
+        """What the two hold towards each other, as of one moment."""
 
     async def sides(self, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
         """The owner's side towards each target, and whether the target follows back.
@@ -207,7 +211,8 @@ class Accounts(Protocol):
     async def set_state(self, mid: int, state: State) -> None:
         """Ban, deregister or restore. Deregistering ends the sessions and erases the card."""
 
-    async def open_session(self, session: Session) -> None: ...
+    async def open_session(self, session: Session) -> bool:
+        """Whether it stands: nobody signs in an account that is unknown or deregistered."""
 
     async def session(self, digest: bytes) -> Session | None: ...
 

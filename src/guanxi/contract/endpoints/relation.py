@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.endpoint import Endpoint, Envelope, Host, Login, Pages, Paging
@@ -9,6 +10,7 @@ from guanxi.contract.endpoint import Endpoint, Envelope, Host, Login, Pages, Pag
 _LIST_CODES = frozenset({-101, -400})
 _CSRF_CODES = frozenset({-101, -111, -400})
 _MEMBER_CODES = _CSRF_CODES | {22104, 22105}
+_MEMBER_MESSAGES = {22104: errors.NO_PERMISSION_MESSAGE}
 
 FOLLOWERS = Endpoint(
     name="relation.followers",
@@ -137,6 +139,7 @@ BATCH_MODIFY = Endpoint(
     aliases={"fid": "fids"},
     data=s.FailedFids,
     own_codes=_CSRF_CODES | {-102, 22003},
+    messages={22003: errors.BATCH_BLACKLIST_MESSAGE},
     summary="Follow or block many accounts; tells which were refused.",
     seed="004, 批量操作用户关系",
 )
@@ -261,6 +264,7 @@ SET_MEMBERS = Endpoint(
     path="/x/relation/tags/addUsers",
     params=p.MembersParams,
     own_codes=_MEMBER_CODES,
+    messages=_MEMBER_MESSAGES,
     summary="Put accounts into exactly these groups.",
     seed="004, 修改分组成员",
 )
@@ -270,6 +274,7 @@ COPY_MEMBERS = Endpoint(
     path="/x/relation/tags/copyUsers",
     params=p.MembersParams,
     own_codes=_MEMBER_CODES,
+    messages=_MEMBER_MESSAGES,
     summary="Put accounts into these groups besides those that they are in.",
     seed="004, 复制关注到分组",
 )
@@ -279,6 +284,7 @@ MOVE_MEMBERS = Endpoint(
     path="/x/relation/tags/moveUsers",
     params=p.MoveParams,
     own_codes=_MEMBER_CODES,
+    messages=_MEMBER_MESSAGES,
     summary="Take accounts out of some groups and put them into others.",
     seed="004, 移动关注到分组",
 )

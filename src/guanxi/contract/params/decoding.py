@@ -25,48 +25,79 @@ class Complaint(Exception):
     def __init__(self, field: str, zh: str, en: str) -> None:
         super().__init__(f"{field} {zh} ({field}: {en})")
         self.field = field
+        self._texts = zh, en
+
+    def about(self, field: str) -> Complaint:
+        """The same complaint about a field of another name."""
+        return Complaint(field, *self._texts)
 
 
-def decoder(kind: type[P], aliases: Mapping[str, str] = {}) -> Callable[[dict[str, str]], P]:
+def decoder(
+    kind: type[P], aliases: Mapping[str, str] = {}, limits: Limits | None = None
+) -> Callable[[dict[str, str]], P]:
     """A function from a request's pairs to ``kind``. It raises ``Complaint``; unknown names pass.
 
-    ``aliases`` maps a second name that the documents use to the field it stands for.
+    ``aliases`` maps a second name that the documents use to the field it stands for; a complaint
+    names the one that was sent. What is over the ``limits`` is refused, where they are given.
     """
     typed = get_type_hints(kind)
     hints = {one.encode_name: typed[one.name] for one in msgspec.structs.fields(kind)}
     lists = [name for name, hint in hints.items() if get_origin(hint) is list]
+    choices = [name for name, hint in hints.items() if _is_choice(hint)]
     numbers = [name for name, hint in hints.items() if _is_number(hint)]
 
-    def decode(pairs: dict[str, str]) -> P:
-        values: dict[str, Any] = dict(pairs)
-        for other, name in aliases.items():
-            if name not in values and other in values:
-                values[name] = values[other]
+    def decoded(values: dict[str, Any]) -> P:
         for name in numbers:
             text = values.get(name, "")
             if "." in text or "e" in text or "E" in text:  # msgspec takes 1.0 and 1e3 for integers
                 raise Complaint(name, *_WHOLE)
+        for name in choices:
+            if _HUGE.fullmatch(values.get(name, "")):  # msgspec takes these for text
+                raise Complaint(name, *_OUT_OF_RANGE)
         for name in lists:
             if name in values:
                 values[name] = values[name].split(",")
         try:
-            return msgspec.convert(values, kind, strict=False)
+            value = msgspec.convert(values, kind, strict=False)
         except msgspec.ValidationError as error:
             raise _complaint(str(error)) from None
+        complaint = over_limit(value, limits) if limits else None
+        if complaint is not None:
+            raise complaint
+        return value
+
+    def decode(pairs: dict[str, str]) -> P:
+        sent = {
+            name: other for other, name in aliases.items() if name not in pairs and other in pairs
+        }
+        try:
+            return decoded({**pairs, **{name: pairs[other] for name, other in sent.items()}})
+        except Complaint as complaint:
+            if complaint.field in sent:
+                raise complaint.about(sent[complaint.field]) from None
+            raise
 
     return decode
 
 
 def _is_number(hint: Any) -> bool:
     """Whether a field is a whole number, or several, or one of those that may be left out."""
+    return _is_choice(hint) or hint is int or any(_is_number(part) for part in get_args(hint))
+
+
+def _is_choice(hint: Any) -> bool:
+    """Whether it is one of a few numbers."""
     if get_origin(hint) is Literal:
         return isinstance(get_args(hint)[0], int)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return isinstance(next(iter(hint)).value, int)
-    return hint is int or any(_is_number(part) for part in get_args(hint))
+    is_enum = isinstance(hint, type) and issubclass(hint, Enum)
+    return is_enum and isinstance(next(iter(hint)).value, int)
 
 
+#: How much of a wrong value a complaint repeats.
+_ECHOED = 40
 _WHOLE = ("必须是整数", "must be a whole number")
+_OUT_OF_RANGE = ("超出范围", "out of range")
+_HUGE = re.compile(r"-?[1-9][0-9]{18,}")
 _PLACE = re.compile(r" - at `\$\.?([A-Za-z_]*)(.*)`$")
 _REASONS = (
     (re.compile(r"Object missing required field `(\w+)`"), "缺失", "missing"),
@@ -74,7 +105,7 @@ _REASONS = (
     (re.compile(r"Expected `int` <= (-?\d+)"), "不得大于 {}", "at most {}"),
     (re.compile(r"Expected `str` of length <= (\d+)"), "最长 {} 字符", "at most {} characters"),
     (re.compile(r"Expected `int`"), *_WHOLE),
-    (re.compile(r"Integer value out of range"), "超出范围", "out of range"),
+    (re.compile(r"Integer value out of range"), *_OUT_OF_RANGE),
     (re.compile(r"Invalid enum value (.*?)(?: - at|$)"), "不可为 {}", "cannot be {}"),
 )
 
@@ -89,7 +120,8 @@ def _complaint(text: str) -> Complaint:
         if found and pattern is _REASONS[0][0]:
             return Complaint(found[1], zh, en)
         if found:
-            return Complaint(name, zh.format(found[1]), en.format(found[1]))
+            told = found[1][:_ECHOED]
+            return Complaint(name, zh.format(told), en.format(told))
     return Complaint(name, "无效", "not valid")
 
 

@@ -26,12 +26,23 @@ Offset = Annotated[
 ]
 Keyword = Annotated[str, Meta(max_length=200, description="part of a title; empty for all")]
 Seconds = Annotated[int, Meta(ge=0, le=LARGEST, description="seconds since 1970")]
-Order = Literal["desc", "asc"]
-OrderType = Literal["", "attention"]
-#: 1 follow, 2 unfollow, 3 whisper (retired), 4 cancel whisper, 5 block, 6 unblock, 7 remove.
-Act = Literal[1, 2, 3, 4, 5, 6, 7]
-#: Where a following comes from: 11 space, 14 video, 115 article, 222 activity.
-Source = Literal[11, 14, 115, 222]
+Order = Annotated[Literal["desc", "asc"], Meta(description="newest first, or oldest first")]
+OrderType = Annotated[
+    Literal["", "attention"], Meta(description="by time of following, or most visited first")
+]
+Act = Annotated[
+    Literal[1, 2, 3, 4, 5, 6, 7],
+    Meta(
+        description="1 follow, 2 unfollow, 3 retired, 4 cancel whisper, 5 block, 6 unblock, "
+        "7 remove follower"
+    ),
+]
+BatchAct = Annotated[Literal[1, 5], Meta(description="1 follow, 5 block")]
+Source = Annotated[
+    Literal[11, 14, 115, 222],
+    Meta(description="where it comes from: 11 space, 14 video, 115 article, 222 activity"),
+]
+GroupName = Annotated[str, Meta(description="a group's name")]
 
 
 class NoParams(Struct):

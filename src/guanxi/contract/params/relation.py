@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from guanxi.contract.params.fields import (
     Act,
+    BatchAct,
     Cursor,
     GroupId,
     GroupIds,
+    GroupName,
     Mid,
     Mids,
     Order,
@@ -88,7 +90,7 @@ class ModifyParams(Struct, kw_only=True):
 
 class BatchParams(Struct, kw_only=True):
     fids: Mids
-    act: Literal[1, 5]
+    act: BatchAct
     re_src: Source
 
 
@@ -97,12 +99,12 @@ class ManyTargets(Struct):
 
 
 class NewGroup(Struct):
-    tag: str
+    tag: GroupName
 
 
 class RenameGroup(Struct, kw_only=True):
     tagid: GroupId
-    name: str
+    name: GroupName
 
 
 class OldGroup(Struct):

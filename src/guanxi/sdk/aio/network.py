@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import time
 from datetime import timedelta
 
 from pyreqwest.client import ClientBuilder
@@ -13,6 +15,11 @@ from guanxi.sdk.transport import Request, Response
 
 #: Shorter than servers keep a connection open, so that none is reused as it closes.
 _IDLE = timedelta(seconds=4)
+
+
+#: pyreqwest's own thread lets go of an answer a moment after it was given. A process whose
+#: interpreter ended within that moment would abort, so its end waits.
+atexit.register(time.sleep, 0.02)
 
 
 class Network:

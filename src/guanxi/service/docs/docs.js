@@ -49,24 +49,41 @@ function fieldsOf(operation) {
 }
 
 function inputOf(field, id) {
+  const required = field.required ? { required: "" } : {};
   const choices = field.schema.enum ?? field.schema.anyOf?.find((one) => one.enum)?.enum;
   if (!choices) {
-    const input = element("input", { id, name: field.name, spellcheck: "false", autocomplete: "off" });
+    const input = element("input", { id, name: field.name, ...required, spellcheck: "false", autocomplete: "off" });
     if (field.schema.default !== undefined) input.placeholder = field.schema.default;
     return input;
   }
-  const select = element("select", { id, name: field.name }, element("option", { value: "" }, "–"));
+  const select = element("select", { id, name: field.name, ...required }, element("option", { value: "" }, "–"));
   select.append(...choices.filter((one) => one !== "").map((one) => element("option", { value: one }, `${one}`)));
   return select;
+}
+
+// A description is paragraphs of text and one table, as Markdown writes it.
+function described(text) {
+  const place = element("div", { class: "hint" });
+  const rows = [];
+  for (const line of text.split("\n").filter((one) => one !== "" && !one.startsWith("|--"))) {
+    if (line.startsWith("|")) rows.push(line.split("|").slice(1, -1).map((one) => one.trim()));
+    else place.append(element("p", {}, line.replaceAll("`", "")));
+  }
+  const row = (cell, texts) => element("tr", {}, ...texts.map((one) => element(cell, {}, one)));
+  const [head, ...rest] = rows;
+  const table = element("table", {}, element("thead", {}, row("th", head)));
+  table.append(element("tbody", {}, ...rest.map((texts) => row("td", texts))));
+  place.append(table);
+  return place;
 }
 
 function render(path, method, operation) {
   const id = operation.operationId;
   const form = element("form", { autocomplete: "off" });
-  const own = new Set(["csrf", "wts", "w_rid"]); // the page fills these in
+  const own = new Set(["csrf", "wts", "w_rid", "access_key", "appkey", "sign"]); // the page signs in by cookie
   for (const field of fieldsOf(operation).filter((one) => !own.has(one.name))) {
     const name = `${field.name}${field.required ? " *" : ""}`;
-    const hint = field.list ? `${field.description}, comma-joined` : field.description ?? "";
+    const hint = field.list ? `${field.description}, comma-joined` : field.description;
     const input = inputOf(field, `${id}.${field.name}`);
     form.append(element("label", {}, name, " ", input, " ", element("span", { class: "hint" }, hint)));
   }
@@ -85,8 +102,8 @@ function render(path, method, operation) {
     }
   });
   const title = element("summary", {}, element("span", { class: "method" }, method.toUpperCase()), " ",
-    element("code", {}, path), " ", operation.summary);
-  return element("details", { id }, title, element("pre", { class: "hint" }, operation.description), form);
+    element("code", {}, path), " ", element("code", { class: "name" }, id), " ", operation.summary);
+  return element("details", { id }, title, described(operation.description), form);
 }
 
 async function send(template, method, operation, filled) {

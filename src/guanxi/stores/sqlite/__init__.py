@@ -26,9 +26,8 @@ from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import DEFAULT, Modify, Side, place_at
+from guanxi.graph.pair import DEFAULT, Modify, Pair, Side, place_at
 from guanxi.stores.port import (
-    Counted,
     Documents,
     EdgeRow,
     Fault,
@@ -110,7 +109,7 @@ class SQLiteStore:
         window: Window,
         after: Position | None = None,
     ) -> Slice:
-        read = self._read
+        read = self._read_together
         if sort is Sort.VISITED or listing is Listing.FRIENDS or _deep(window):
             read = self._read_long
         return await read(reads.page, listing, owner, sort, window, after)
@@ -123,26 +122,29 @@ class SQLiteStore:
         window: Window,
         after: Position | None = None,
     ) -> Slice | None:
-        read = self._read
+        read = self._read_together
         if sort is Sort.VISITED or group == DEFAULT or _deep(window):
             read = self._read_long
         return await read(reads.members, owner, group, sort, window, after)
 
     async def search(
         self, owner: int, text: str, within: int, window: Window, after: Position | None = None
-    ) -> Counted:
+    ) -> Slice:
         return await self._read_long(reads.search, owner, text, within, window, after)
 
     async def common(
         self, owner: int, other: int, window: Window, after: Position | None = None
-    ) -> Counted:
+    ) -> Slice:
         return await self._read_long(reads.common, owner, other, window, after)
 
     async def sides(self, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
-        return await self._read(reads.sides, owner, targets)
+        return await self._read_together(reads.sides, owner, targets)
+
+    async def pair(self, owner: int, target: int) -> Pair:
+        return await self._read_together(reads.pair, owner, target)
 
     async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
-        return await self._read(reads.attributes, owner, targets)
+        return await self._read_together(reads.attributes, owner, targets)
 
     async def tally(self, mid: int) -> Tally:
         return await self._read(reads.tally, mid)
@@ -183,8 +185,8 @@ class SQLiteStore:
     async def set_state(self, mid: int, state: State) -> None:
         await self._writer.run(lambda db: cards.set_state(db, mid, state))
 
-    async def open_session(self, session: Session) -> None:
-        await self._writer.run(lambda db: cards.open_session(db, session))
+    async def open_session(self, session: Session) -> bool:
+        return await self._writer.run(lambda db: cards.open_session(db, session))
 
     async def session(self, digest: bytes) -> Session | None:
         return await self._read(cards.session, digest)
@@ -270,7 +272,7 @@ class SQLiteStore:
 
         def work() -> int:
             with closing(connect(self._path, writes=True)) as db, failures():
-                bulk.stage(db, rows(), progress)
+                bulk.stage(db, rows(), self._clock() // 10**9, progress)
                 with self._writer.turn(db):
                     return bulk.write(db, accounts or {}, groups or {}, strict=strict)
 
@@ -328,6 +330,15 @@ class SQLiteStore:
         if self._closed:
             raise StoreUnavailable("the store is closed")
         with failures():
+            return read(self._db, *args, **kwargs)
+
+    async def _read_together(
+        self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A short read of several statements, which see the store as of one moment."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        with failures(), snapshot(self._db):
             return read(self._db, *args, **kwargs)
 
     async def _read_long(

@@ -32,7 +32,6 @@ from guanxi.stores.sqlite.schema import (
 
 FOLLOW, WHISPER, BLOCK = 0, 1, 2
 _KINDS = ("follow", "whisper", "block")
-_TIMES = 2**46
 _CHUNK = 10_000
 _CACHE_KIB = 256 * 1024
 
@@ -42,7 +41,7 @@ CREATE TEMP TABLE staged (
     kind INTEGER NOT NULL,
     follower INTEGER NOT NULL CHECK (follower > 0),
     followed INTEGER NOT NULL CHECK (followed > 0),
-    place INTEGER NOT NULL CHECK (place BETWEEN 0 AND {place_of_mtime(_TIMES)}),
+    place INTEGER NOT NULL CHECK (place BETWEEN 0 AND {{latest}}),
     flags INTEGER NOT NULL CHECK (flags = 0 OR kind = {FOLLOW}),
     low INTEGER AS (min(follower, followed)),
     high INTEGER AS (max(follower, followed)),
@@ -68,14 +67,20 @@ _FOLLOWER, _FOLLOWED = attrgetter("follower"), attrgetter("followed")
 
 
 def stage(
-    db: apsw.Connection, rows: Iterable[EdgeRow], progress: Callable[[int], None] | None
+    db: apsw.Connection,
+    rows: Iterable[EdgeRow],
+    now: int,
+    progress: Callable[[int], None] | None,
 ) -> None:
     """Put the edges into temporary tables, and see that they agree with one another.
+
+    None may be of a time after ``now``: whatever its account did next would be told to be of that
+    time too, as places rise.
 
     ``BadLine`` names an edge that cannot be, by its position from 1.
     """
     db.pragma("cache_size", -_CACHE_KIB)
-    db.execute(_STAGE)
+    db.execute(_STAGE.format(latest=place_of_mtime(now)))
     mids: set[int] = set()
     lines, rows = 0, iter(rows)
     db.execute("BEGIN")
@@ -83,7 +88,7 @@ def stage(
         try:
             db.executemany(_STAGED, map(_FIELDS, chunk))
         except (apsw.ConstraintError, OverflowError):
-            raise _first_unfit(chunk, lines) from None
+            raise _first_unfit(chunk, lines, now) from None
         _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if _has_more(each[1])])
         mids.update(map(_FOLLOWER, chunk))
         mids.update(map(_FOLLOWED, chunk))
@@ -95,7 +100,7 @@ def stage(
     db.execute("COMMIT")
 
 
-def _first_unfit(chunk: Iterable[EdgeRow], lines: int) -> BadLine:
+def _first_unfit(chunk: Iterable[EdgeRow], lines: int, now: int) -> BadLine:
     """What is wrong with the first edge that cannot be by itself."""
     for line, row in enumerate(chunk, lines + 1):
         if row.kind not in _KINDS:
@@ -104,8 +109,8 @@ def _first_unfit(chunk: Iterable[EdgeRow], lines: int) -> BadLine:
             return BadLine(line, "an account is a whole number from 1, below 2^63")
         if row.follower == row.followed:
             return BadLine(line, "an account cannot follow, whisper to or block itself")
-        if not 0 <= row.time <= _TIMES:
-            return BadLine(line, "time is in seconds since 1970")
+        if not 0 <= row.time <= now:
+            return BadLine(line, f"time {row.time} is no past second since 1970 (milliseconds?)")
         if row.special and row.kind != "follow":
             return BadLine(line, "only a follow can be special")
     raise AssertionError("the table refused a row that fits")

@@ -20,7 +20,9 @@ TAIL_VERSION = 1
 _CARD = tuple(field.name for field in fields(Card))
 _CARD_COLUMNS = ", ".join(_CARD)
 _NAMELESS = ", ".join(_CARD[1:])
-_PRIVACY_COLUMNS = ", ".join(field.name for field in fields(Privacy))
+_PRIVACY = tuple(field.name for field in fields(Privacy))
+_PRIVACY_COLUMNS = ", ".join(_PRIVACY)
+_NO_SWITCH = Privacy()
 _COLUMNS = f"mid, state, {_PRIVACY_COLUMNS}, folded, name, {_NAMELESS}"
 _MARKS = ", ".join("?" * len(_COLUMNS.split(",")))
 _PUT_ACCOUNT = f"INSERT OR REPLACE INTO account ({_COLUMNS}) VALUES ({_MARKS})"
@@ -83,9 +85,10 @@ def account(db: apsw.Connection, mid: int) -> Account | None:
     return Account(mid=mid, state=State(state), privacy=_privacy(switches))
 
 
-def _privacy(switches: Iterable[int]) -> Privacy:
-    names = (field.name for field in fields(Privacy))
-    return Privacy(**dict(zip(names, map(bool, switches), strict=True)))
+def _privacy(switches: Sequence[int]) -> Privacy:
+    if not any(switches):
+        return _NO_SWITCH
+    return Privacy(**dict(zip(_PRIVACY, map(bool, switches), strict=True)))
 
 
 _CARDS = f"SELECT mid, {_CARD_COLUMNS} FROM carray(?) JOIN account ON mid = value"
@@ -175,12 +178,20 @@ def _known(db: apsw.Connection, mid: int) -> Account:
     return known
 
 
-def open_session(db: apsw.Connection, session: Session) -> None:
+_OPEN_SESSION = f"""
+INSERT OR REPLACE INTO session (digest, mid, kind, created, expires)
+SELECT ?1, ?2, ?3, ?4, ?5 FROM account WHERE mid = ?2 AND state <> {State.DEREGISTERED}
+"""
+
+
+def open_session(db: apsw.Connection, session: Session) -> bool:
+    """Whether there is an account that may be signed in. What expired before goes."""
+    db.execute("DELETE FROM session WHERE mid = ? AND expires < ?", (session.mid, session.created))
     db.execute(
-        "INSERT OR REPLACE INTO session (digest, mid, kind, created, expires)"
-        " VALUES (?, ?, ?, ?, ?)",
+        _OPEN_SESSION,
         (session.digest, session.mid, session.kind, session.created, session.expires),
     )
+    return bool(db.changes())
 
 
 def session(db: apsw.Connection, digest: bytes) -> Session | None:

@@ -32,6 +32,10 @@ INSERT INTO grp (owner, id, name, made)
 VALUES (?1, ?2, ?3, (SELECT ifnull(max(made), 0) + 1 FROM grp WHERE owner = ?1))
 ON CONFLICT (owner, id) DO UPDATE SET name = excluded.name
 """
+# Groups show in the lists of followers too, at those who are followed back.
+_CHANGED = """
+UPDATE tally SET version = version + 1, follower_version = follower_version + 1 WHERE mid = ?
+"""
 _LAST_GROUP = f"""
 UPDATE following SET flags = flags & ~{GROUPED}
 FROM (SELECT place, target FROM member WHERE owner = ?1 AND grp = ?2) AS gone
@@ -76,7 +80,7 @@ def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
                 return 0
             for target in sorted(after):
                 _put_groups(db, owner, target, edges[target], members[target], after[target])
-    db.execute("UPDATE tally SET version = version + 1 WHERE mid = ?", (owner,))
+    db.execute(_CHANGED, (owner,))
     return 0
 
 

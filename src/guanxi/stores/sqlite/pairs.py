@@ -12,19 +12,20 @@ from guanxi.contract.limits import Limits
 from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Side, decide, next_place
 from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
 
+# Look-ups one by one: SQLite joins single rows several times slower.
 _FACTS = """
-SELECT mine.place, mine.flags, theirs.place, theirs.flags,
+SELECT
+    (SELECT place FROM following WHERE owner = ?1 AND target = ?2),
+    (SELECT place FROM following WHERE owner = ?2 AND target = ?1),
     (SELECT place FROM whisper WHERE owner = ?1 AND target = ?2),
     (SELECT place FROM whisper WHERE owner = ?2 AND target = ?1),
     (SELECT place FROM block WHERE owner = ?1 AND target = ?2),
     (SELECT place FROM block WHERE owner = ?2 AND target = ?1),
-    target.state, target.refuse_follows, tally.following
-FROM (SELECT 1)
-LEFT JOIN following AS mine ON mine.owner = ?1 AND mine.target = ?2
-LEFT JOIN following AS theirs ON theirs.owner = ?2 AND theirs.target = ?1
-LEFT JOIN account AS target ON target.mid = ?2
-LEFT JOIN tally ON tally.mid = ?1
+    (SELECT following FROM tally WHERE mid = ?1),
+    state, refuse_follows
+FROM account WHERE mid = ?2
 """
+_FLAGS = "SELECT flags FROM following WHERE owner = ? AND place = ? AND target = ?"
 
 
 class _End(NamedTuple):
@@ -39,13 +40,13 @@ class _End(NamedTuple):
 def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
     """Apply an act at the place ``now``; its code."""
     owner, target = act.owner, act.target
-    (
-        *mine_row, whispers, whispered, blocks, blocked, state, refuses, following
-    ) = db.execute(_FACTS, (owner, target)).get  # fmt: skip
-    place, flags, their_place, their_flags = mine_row
+    row = db.execute(_FACTS, (owner, target)).get
+    if row is None:  # no such account, so nothing stands towards it
+        row = (None,) * 9
+    mine, theirs, whispers, whispered, blocks, blocked, following, state, refuses = row
     pair = Pair(
-        mine=Side(None if place is None else Edge(place), whispers, blocks),
-        theirs=Side(None if their_place is None else Edge(their_place), whispered, blocked),
+        mine=Side(None if mine is None else Edge(mine), whispers, blocks),
+        theirs=Side(None if theirs is None else Edge(theirs), whispered, blocked),
     )
     facts = Facts(
         pair=pair,
@@ -55,18 +56,23 @@ def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
         following=following or 0,
         following_cap=limits.following_cap,
         place=_new_place(db, "block" if act.act == Act.BLOCK else "following", owner, now),
-        their_place=0 if their_place is None else _new_place(db, "following", target, now),
+        their_place=0 if theirs is None else _new_place(db, "following", target, now),
     )
     after = decide(act, facts)
     if isinstance(after, int):
         return after
     if after != pair:
-        mine = _End(owner, pair.mine, after.mine, flags or 0)
-        theirs = _End(target, pair.theirs, after.theirs, their_flags or 0)
-        low, high = (mine, theirs) if owner < target else (theirs, mine)
+        me = _End(owner, pair.mine, after.mine, _flags(db, owner, mine, target))
+        other = _End(target, pair.theirs, after.theirs, _flags(db, target, theirs, owner))
+        low, high = (me, other) if owner < target else (other, me)
         _write(db, low, high)
         _write(db, high, low)
     return 0
+
+
+def _flags(db: apsw.Connection, owner: int, place: int | None, target: int) -> int:
+    """The flags of a following; none where it does not stand."""
+    return 0 if place is None else int(db.execute(_FLAGS, (owner, place, target)).get)
 
 
 _NEWEST = {
@@ -88,47 +94,44 @@ WHERE mid = ?1
 
 def _write(db: apsw.Connection, me: _End, other: _End) -> None:
     """Write every row of one account that the change to the pair concerns."""
-    before, after = me.before, me.after
-    lists = (
-        ("following", _edge_row(before, me.flags, _shared(me, other, after=False)),
-         _edge_row(after, me.flags, _shared(me, other, after=True))),
-        ("whisper", _place_row(before.whispers), _place_row(after.whispers)),
-        ("block", _place_row(before.blocks), _place_row(after.blocks)),
-        ("follower", _edge_row(other.before, 0, _shared(me, other, after=False)),
-         _edge_row(other.after, 0, _shared(me, other, after=True))),
-    )  # fmt: skip
-    changed = [was != now for _, was, now in lists]
-    for table, was, now in lists:
-        if was != now:
-            _put(db, table, me.mid, other.mid, was, now)
-    if before.follows is not None and before.follows != after.follows:
+    was = _rows(me.before, other.before, me.flags, other.flags)
+    now = _rows(me.after, other.after, me.flags, other.flags)
+    deltas = dict.fromkeys(_PUT, 0)
+    own_lists = followers = False
+    for table in was | now:
+        row, after = was.get(table), now.get(table)
+        if row == after:
+            continue
+        _put(db, table, me.mid, other.mid, row, after)
+        deltas[table] = (after is not None) - (row is not None)
+        own_lists |= table != "follower"
+        followers |= table == "follower"
+    if me.before.follows is not None and me.before.follows != me.after.follows:
         _follow_edge(db, me, other.mid)
-    if any(changed):
-        deltas = [(now is not None) - (was is not None) for _, was, now in lists]
-        db.execute(_TALLY, (me.mid, *deltas, any(changed[:3]), changed[3]))
-
-
-def _shared(me: _End, other: _End, *, after: bool) -> int:
-    """The flags that a following and a follower's row of one pair have in common."""
-    mine = (me.after if after else me.before).follows
-    theirs = (other.after if after else other.before).follows
-    flags = MUTUAL if mine is not None and theirs is not None else 0
-    if mine is not None and me.flags & OWNER_CONTRACT:
-        flags |= OWNER_CONTRACT
-    if theirs is not None and other.flags & OWNER_CONTRACT:
-        flags |= ITEM_CONTRACT
-    return flags
+    if own_lists or followers:
+        db.execute(_TALLY, (me.mid, *deltas.values(), own_lists, followers))
 
 
 _Row = tuple[int, ...]
 
 
-def _edge_row(side: Side, flags: int, shared: int) -> _Row | None:
-    return None if side.follows is None else (side.follows.place, (flags & IN_GROUPS) | shared)
-
-
-def _place_row(place: int | None) -> _Row | None:
-    return None if place is None else (place,)
+def _rows(mine: Side, theirs: Side, my_flags: int, their_flags: int) -> dict[str, _Row]:
+    """The rows that an account has of a pair, by table: the place, and flags where there are."""
+    rows: dict[str, _Row] = {}
+    shared = MUTUAL if mine.follows is not None and theirs.follows is not None else 0
+    if mine.follows is not None and my_flags & OWNER_CONTRACT:
+        shared |= OWNER_CONTRACT
+    if theirs.follows is not None and their_flags & OWNER_CONTRACT:
+        shared |= ITEM_CONTRACT
+    if mine.follows is not None:
+        rows["following"] = (mine.follows.place, (my_flags & IN_GROUPS) | shared)
+    if mine.whispers is not None:
+        rows["whisper"] = (mine.whispers,)
+    if mine.blocks is not None:
+        rows["block"] = (mine.blocks,)
+    if theirs.follows is not None:
+        rows["follower"] = (theirs.follows.place, shared)
+    return rows
 
 
 def _statements(table: str, item: str, *, flags: bool) -> tuple[str, str, str]:
@@ -185,3 +188,6 @@ ON CONFLICT (owner, target) DO UPDATE SET visits = visits + excluded.visits
 def add_visits(db: apsw.Connection, counted: Mapping[tuple[int, int], int]) -> None:
     """Add to the visits of followings; others have none."""
     db.executemany(_VISITS, ((*pair, visits) for pair, visits in counted.items()))
+    # The list by visits may have another order now.
+    owners = sorted({owner for owner, _ in counted})
+    db.executemany("UPDATE tally SET version = version + 1 WHERE mid = ?", zip(owners))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import apsw
 
 from guanxi.graph.groups import DEFAULT_NAME, SPECIAL_NAME
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import DEFAULT, SPECIAL, Contract, Edge, Side
-from guanxi.stores.port import NO_TALLY, Counted, GroupRow, Row, Slice, Tally
+from guanxi.graph.pair import DEFAULT, NOTHING, SPECIAL, Contract, Edge, Pair, Side
+from guanxi.stores.port import NO_TALLY, GroupRow, Row, Slice, Tally
 from guanxi.stores.sqlite.schema import (
     CONTRACTS,
     GROUPED,
@@ -76,6 +76,14 @@ def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
 
 
 _PAGES = {listing: _statements(source) for listing, source in _SOURCES.items()}
+#: What is told of a list besides its rows: how many there are, and its version.
+_TOLD: dict[Listing, Callable[[Tally], tuple[int | None, int]]] = {
+    Listing.FOLLOWINGS: lambda held: (held.following, held.version),
+    Listing.FOLLOWERS: lambda held: (held.follower, held.follower_version),
+    Listing.FRIENDS: lambda held: (None, held.version),
+    Listing.WHISPERS: lambda held: (held.whisper, held.version),
+    Listing.BLACKS: lambda held: (held.black, held.version),
+}
 _UNGROUPED_PAGES, _MEMBER_PAGES = _statements(_UNGROUPED), _statements(_MEMBERS)
 
 
@@ -89,7 +97,9 @@ def page(
 ) -> Slice:
     """A run of a list."""
     found = _run(db, _PAGES[listing], owner, sort, window, after)
-    return _slice(db, owner, found, window, followers=listing is Listing.FOLLOWERS)
+    total, version = _TOLD[listing](tally(db, owner))
+    shown = rows(db, owner, found[: window.limit], followers=listing is Listing.FOLLOWERS)
+    return Slice(shown, len(found) > window.limit, total, version)
 
 
 def members(
@@ -106,7 +116,9 @@ def members(
         if not db.execute(named, (owner, group)).get:
             return None
     pages = _UNGROUPED_PAGES if group == DEFAULT else _MEMBER_PAGES
-    return _slice(db, owner, _run(db, pages, owner, sort, window, after, group), window)
+    found = _run(db, pages, owner, sort, window, after, group)
+    shown = rows(db, owner, found[: window.limit])
+    return Slice(shown, len(found) > window.limit, None, tally(db, owner).version)
 
 
 def _run(
@@ -125,13 +137,6 @@ def _run(
     if after is not None:
         values |= {"place": after.place, "mid": after.mid, "visits": after.visits}
     return list(db.execute(pages[sort, after is not None], values))
-
-
-def _slice(
-    db: apsw.Connection, owner: int, found: list[_Found], window: Window, *, followers: bool = False
-) -> Slice:
-    more = len(found) > window.limit
-    return Slice(rows(db, owner, found[: window.limit], followers=followers), more)
 
 
 def rows(
@@ -218,10 +223,11 @@ def search(
     within: int,
     window: Window,
     after: Position | None,
-) -> Counted:
+) -> Slice:
     """The first followings whose name holds the text in any case."""
     values = {"owner": owner, "within": within, "text": text.casefold()}
-    return _counted(db, owner, list(db.execute(_SEARCH if text else _FIRST, values)), window, after)
+    found = list(db.execute(_SEARCH if text else _FIRST, values))
+    return _counted(db, owner, found, window, after, tally(db, owner).version)
 
 
 # Both sides of the join are sorted by target, so that look-ups go from neighbour to neighbour.
@@ -241,12 +247,13 @@ SELECT target, place, flags, 0 FROM carray(?2) JOIN following ON owner = ?1 AND 
 
 def common(
     db: apsw.Connection, owner: int, other: int, window: Window, after: Position | None
-) -> Counted:
+) -> Slice:
     """The owner's followings that the other follows too."""
-    shorter_is_mine = tally(db, owner).following <= tally(db, other).following
-    statement = _COMMON_BY_MINE if shorter_is_mine else _COMMON_BY_THEIRS
+    mine, theirs = tally(db, owner), tally(db, other)
+    statement = _COMMON_BY_MINE if mine.following <= theirs.following else _COMMON_BY_THEIRS
     found = list(db.execute(statement, {"owner": owner, "other": other}))
-    counted = _counted(db, owner, found, window, after)
+    # Versions only rise, so their sum changes whenever either does.
+    counted = _counted(db, owner, found, window, after, mine.version + theirs.version)
     if not counted.rows:
         return counted
     mids = packed(row.mid for row in counted.rows)
@@ -260,13 +267,14 @@ def _counted(
     found: Sequence[_Found],
     window: Window,
     after: Position | None,
-) -> Counted:
+    version: int,
+) -> Slice:
     total = len(found)
     if after is not None:
         found = [each for each in found if (each[1], each[0]) < (after.place, after.mid)]
     shown = found[window.offset : window.offset + window.limit]
     more = window.limit > 0 and len(found) > window.offset + window.limit
-    return Counted(rows(db, owner, shown), more, total)
+    return Slice(rows(db, owner, shown), more, total, version)
 
 
 # A following leaves room for neither of the others, so the first that is found is all there is.
@@ -316,6 +324,13 @@ def sides(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, 
         else:
             found[target] = Side(whispers=place), bool(flags)
     return found
+
+
+def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
+    """What the two hold towards each other."""
+    mine, _ = sides(db, owner, [target]).get(target, (NOTHING, False))
+    theirs, _ = sides(db, target, [owner]).get(owner, (NOTHING, False))
+    return Pair(mine, theirs)
 
 
 _ATTRIBUTES = """

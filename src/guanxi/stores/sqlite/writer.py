@@ -83,7 +83,7 @@ class Turnstile:
 
 
 def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
-    """Start a transaction that holds the write lock, in turn; ``BusyError`` if it takes too long."""
+    """Start a transaction that holds the write lock, in turn; ``BusyError`` after a while."""
     until = time.monotonic() + LOCK_SECONDS
     turnstile.take(until)
     try:

@@ -1,0 +1,409 @@
+"""Who may call what: sessions, csrf, app tokens, the two signatures, and the header rule."""
+
+from __future__ import annotations
+
+import json
+import time
+from urllib.parse import urlencode
+
+import pytest
+
+from guanxi.accounts.account import State
+from guanxi.accounts.secrets import Session, TokenKind, appsec, bili_jct, digest, new_app, new_token
+from guanxi.contract import endpoints as e
+from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
+from guanxi.contract.endpoints import ENDPOINTS
+from guanxi.contract.sign import app_sign
+from guanxi.service import auth
+from guanxi.stores.port import Store
+from guanxi.testing import RunningService, SignedIn
+from tests.service.client import (
+    Answer,
+    call,
+    contents,
+    follow,
+    fresh,
+    modify,
+    raw,
+    secret_of,
+    send,
+    signed,
+)
+from tests.service.test_codes import Scene
+
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_TRUST_SECONDS = 1.05
+
+
+def put_session(
+    service: RunningService, mid: int, *, kind: TokenKind = TokenKind.COOKIE, expires: int
+) -> SignedIn:
+    token = new_token()
+
+    async def put(store: Store) -> str:
+        session = Session(digest=digest(token), mid=mid, kind=kind, created=1, expires=expires)
+        await store.open_session(session)
+        return bili_jct(store.secret, token)
+
+    return SignedIn(mid, token, service.do(put))
+
+
+# --- actor by endpoint ---
+
+ACTORS = ("nobody", "cookie", "access_key", "bad cookie", "expired", "app token as cookie")
+
+
+def as_actor(actor: str, scene: Scene, endpoint: Endpoint) -> Answer:
+    fields: dict[str, object] = scene.fields(endpoint)
+    service, mid = scene.service, scene.caller.mid
+    match actor:
+        case "cookie":
+            return scene.call(endpoint)
+        case "access_key":
+            return call(service, endpoint, None, {**fields, "access_key": service.access_key(mid)})
+        case "bad cookie":
+            return call(service, endpoint, SignedIn(mid, "0" * 64, "0" * 32), fields)
+        case "expired":
+            expired = put_session(service, mid, expires=int(time.time()))
+            return call(service, endpoint, expired, fields)
+        case "app token as cookie":
+            token = service.access_key(mid)
+            csrf = bili_jct(secret_of(service), token)
+            return call(service, endpoint, SignedIn(mid, token, csrf), fields)
+        case _:
+            return call(service, endpoint, None, fields)
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_who_may_call_what(actor: str, documented: RunningService) -> None:
+    for endpoint in ENDPOINTS:
+        answer = as_actor(actor, Scene(documented), endpoint)
+        way = {"cookie": COOKIE, "access_key": ACCESS_KEY}.get(actor)
+        known = way in endpoint.auth
+        if endpoint.login is Login.REQUIRED:
+            expected = 0 if known else -101
+        else:
+            expected = -101 if endpoint is e.NAV and not known else 0
+        assert (answer.status, answer.code) == (200, expected), (endpoint.name, answer.raw)
+
+
+def test_a_bad_token_is_named_and_a_missing_one_is_not(documented: RunningService) -> None:
+    [caller] = fresh(documented)
+    bad = call(documented, e.FRIENDS, SignedIn(caller.mid, "x", ""))
+    assert (bad.code, "SESSDATA" in bad.message) == (-101, True)
+    bad = call(documented, e.FRIENDS, caller, {"access_key": "x"})
+    assert (bad.code, "access_key" in bad.message) == (-101, True)
+    assert call(documented, e.FRIENDS).message == "账号未登录"
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "SESSDATA={}",
+        "a=b; SESSDATA={}; c=d",
+        "SESSDATA={};bili_jct=",
+        "x;;SESSDATA={};=y",
+        "SESSDATA={}; SESSDATA=other",
+        "sessdata=other; SESSDATA={}",
+    ],
+)
+def test_cookies_as_clients_send_them(cookie: str, documented: RunningService) -> None:
+    [caller] = fresh(documented)
+    sent = {"Cookie": cookie.format(caller.sessdata)}
+    assert call(documented, e.NAV, headers=sent).data["mid"] == caller.mid
+    escaped = "".join(f"%{ord(letter):02X}" for letter in caller.sessdata)
+    assert call(documented, e.NAV, headers={"Cookie": cookie.format(escaped)}).code == 0
+
+
+def test_cookies_in_several_lines(documented: RunningService) -> None:
+    [caller] = fresh(documented)
+    lines = [f"SESSDATA={caller.sessdata}", "bili_jct=x", "buvid3=y"]
+    for order in (lines, lines[::-1]):
+        cookie = "".join(f"Cookie: {line}\r\n" for line in order)
+        head = f"GET {e.NAV.path} HTTP/1.1\r\nHost: x\r\n{cookie}Connection: close\r\n\r\n"
+        body = raw(documented.base_url, head.encode()).partition(b"\r\n\r\n")[2]
+        assert json.loads(body)["data"]["mid"] == caller.mid
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    ["", ";", "SESSDATA", "SESSDATA=", "SESSDATA=%", "SESSDATA=\xff\xfe", "SESSDATA=" + "x" * 8000],
+)
+def test_cookies_that_name_nobody(cookie: str, documented: RunningService) -> None:
+    assert call(documented, e.FRIENDS, headers={"Cookie": cookie}).code == -101
+
+
+# --- sessions end ---
+
+
+def test_sign_out_counts_within_a_second(documented: RunningService) -> None:
+    [caller] = fresh(documented)
+    assert call(documented, e.FRIENDS, caller).code == 0
+    assert documented.do(lambda store: store.close_session(digest(caller.sessdata)))
+    time.sleep(_TRUST_SECONDS)
+    assert call(documented, e.FRIENDS, caller).code == -101
+
+
+def test_trust_is_bounded(documented: RunningService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "_MOST", 3)
+    for _ in range(3):
+        for caller in fresh(documented, 4):
+            assert call(documented, e.NAV, caller).data["mid"] == caller.mid
+
+
+def test_a_trusted_session_expires_in_time(documented: RunningService) -> None:
+    [account] = fresh(documented)
+    caller = put_session(documented, account.mid, expires=int(time.time()) + 2)
+    assert call(documented, e.FRIENDS, caller).code == 0
+    for _ in range(300):
+        if call(documented, e.FRIENDS, caller).code == -101:
+            break
+        time.sleep(0.01)
+    assert call(documented, e.FRIENDS, caller).code == -101
+
+
+def test_a_deregistered_account_has_no_session(documented: RunningService) -> None:
+    [caller] = fresh(documented)
+    documented.set_state(caller.mid, State.DEREGISTERED)
+    time.sleep(_TRUST_SECONDS)
+    assert call(documented, e.FRIENDS, caller).code == -101
+    with pytest.raises(ValueError, match="deregistered"):
+        documented.sign_in(caller.mid)
+    with pytest.raises(ValueError, match="no account"):
+        documented.sign_in(2**62)
+
+
+def test_a_banned_account_reads_and_groups_but_neither_follows_nor_blocks(
+    documented: RunningService,
+) -> None:
+    scene = Scene(documented)
+    documented.set_state(scene.caller.mid, State.BANNED)
+    for endpoint in ENDPOINTS:
+        expected = -102 if endpoint in (e.MODIFY, e.BATCH_MODIFY) else 0
+        assert scene.call(endpoint).code == expected, endpoint.name
+        scene = Scene(documented)
+        documented.set_state(scene.caller.mid, State.BANNED)
+    assert scene.call(e.MODIFY, act=3).code == -400, "a wrong request comes first"
+    assert scene.call(e.MODIFY, act=5, csrf="x").code == -111, "so does the csrf"
+
+
+# --- csrf ---
+
+_WRITES = [endpoint for endpoint in ENDPOINTS if endpoint.writes]
+
+
+@pytest.mark.parametrize("endpoint", _WRITES, ids=lambda one: one.name)
+def test_csrf_is_the_sessions_own(endpoint: Endpoint, documented: RunningService) -> None:
+    scene = Scene(documented)
+    caller = scene.caller
+    again = documented.sign_in(caller.mid)
+    right = f"SESSDATA={caller.sessdata}"
+    before = contents(documented)
+
+    def answer(csrf: str | None, cookie: str) -> int:
+        pairs = list(scene.fields(endpoint).items())
+        if csrf is not None:
+            pairs.append(("csrf", csrf))
+        body = urlencode(pairs).encode()
+        headers = {"Cookie": cookie, **_FORM}
+        return send(documented.base_url, "POST", endpoint.path, body=body, headers=headers).code
+
+    for csrf in (None, "", "0" * 32, again.bili_jct, caller.bili_jct.upper(), caller.sessdata):
+        assert answer(csrf, right) == -111
+        assert answer(csrf, f"{right}; bili_jct={csrf}") == -111, (
+            "form and cookie agree: not enough"
+        )
+    for cookie in ("", "0" * 32, again.bili_jct):
+        assert answer(caller.bili_jct, f"{right}; bili_jct={cookie}") == -111
+    assert contents(documented) == before
+    assert answer(caller.bili_jct, right) == 0
+    assert contents(documented) != before
+
+
+def test_a_missing_csrf_is_told_from_a_wrong_one(documented: RunningService) -> None:
+    caller, other = fresh(documented, 2)
+    fields = f"fid={other.mid}&act=1&re_src=11"
+    missing = call(documented, e.MODIFY, caller, f"{fields}&csrf=")
+    told = "csrf 缺失 (csrf: missing; send the session's bili_jct)"
+    assert missing.message == f"csrf校验失败: {told}"
+    wrong = call(documented, e.MODIFY, caller, f"{fields}&csrf=x")
+    assert "(csrf: not this session's bili_jct)" in wrong.message
+
+
+def test_csrf_is_not_taken_from_the_query(documented: RunningService) -> None:
+    caller, other = fresh(documented, 2)
+    body = f"fid={other.mid}&act=1&re_src=11".encode()
+    headers = {"Cookie": caller.cookie, **_FORM}
+    query = {"csrf": caller.bili_jct}
+    answer = send(
+        documented.base_url, "POST", e.MODIFY.path, query=query, body=body, headers=headers
+    )
+    assert answer.code == -111
+
+
+def test_an_access_key_needs_no_csrf_and_decides(documented: RunningService) -> None:
+    caller, other, third = fresh(documented, 3)
+    key = documented.access_key(caller.mid)
+    fields = {"fid": other.mid, "act": 1, "re_src": 11}
+    assert call(documented, e.MODIFY, None, fields, query={"access_key": key}).code == 0
+    # Beside a cookie of somebody else's the key says who calls.
+    fields["fid"] = third.mid
+    assert call(documented, e.MODIFY, other, {**fields, "access_key": key}).code == 0
+    told = call(documented, e.STAT, caller, {"vmid": caller.mid}).data
+    assert told["following"] == 2
+    cookie = {"Cookie": caller.cookie}
+    assert call(documented, e.FRIENDS, None, {"access_key": "x"}, headers=cookie).code == -101
+    assert call(documented, e.FRIENDS, None, {"access_key": ""}, headers=cookie).code == 0
+    # SESSDATA is no access_key.
+    assert call(documented, e.FRIENDS, None, {"access_key": caller.sessdata}).code == -101
+
+
+# --- signatures ---
+
+
+@pytest.mark.parametrize("endpoint", [e.FRIENDS, e.MODIFY, e.STAT], ids=lambda one: one.name)
+def test_an_app_signature_is_verified_when_sent(
+    endpoint: Endpoint, documented: RunningService
+) -> None:
+    scene = Scene(documented)
+    appkey, secret = new_app(secret_of(documented))
+    base = {**scene.fields(endpoint), "access_key": documented.access_key(scene.caller.mid)}
+    pairs = [(name, str(value)) for name, value in base.items()] + [("appkey", appkey)]
+    right = [*pairs, ("sign", app_sign(pairs, secret))]
+    for wrong in (
+        [*pairs, ("sign", app_sign(pairs, appsec(b"another store", appkey)))],
+        [*pairs, ("sign", "")],
+        pairs,
+        [pair for pair in right if pair[0] != "appkey"],
+        [*right, ("added", "1")],
+    ):
+        answer = call(documented, endpoint, None, wrong)
+        assert (answer.code, "sign" in answer.message) == (-403, True)
+    assert call(documented, endpoint, None, right).code == 0
+
+
+def test_the_app_host_verifies_a_signature_too(documented: RunningService) -> None:
+    """Nobody need sign in there; an appkey and sign are verified all the same."""
+    [owner] = fresh(documented)
+    appkey, secret = new_app(secret_of(documented))
+    pairs = [("vmid", str(owner.mid)), ("appkey", appkey)]
+    right = [*pairs, ("sign", app_sign(pairs, secret))]
+    assert call(documented, e.APP_FOLLOWINGS, None, right).code == 0
+    for wrong in (pairs, right[::2], [*right, ("added", "1")], [*pairs, ("sign", "0" * 32)]):
+        assert call(documented, e.APP_FOLLOWINGS, None, wrong).code == -403
+
+
+def test_a_form_may_be_signed_across_its_query(documented: RunningService) -> None:
+    caller, other = fresh(documented, 2)
+    appkey, secret = new_app(secret_of(documented))
+    query = [("access_key", documented.access_key(caller.mid)), ("appkey", appkey), ("ts", "1")]
+    form = [("fid", str(other.mid)), ("act", "1"), ("re_src", "11")]
+    query.append(("sign", app_sign(query + form, secret)))
+    assert call(documented, e.MODIFY, None, form, query=query).code == 0
+
+
+def test_wbi_keys_of_today_and_yesterday(documented: RunningService) -> None:
+    caller, other = fresh(documented, 2)
+    cookie = {"Cookie": caller.cookie}
+
+    def code(pairs: list[tuple[str, str]]) -> int:
+        path, base = e.MUTUAL.path, documented.base_url
+        return send(base, "GET", path, query=pairs, headers=cookie).code
+
+    right = signed(documented, {"mid": other.mid})
+    assert code(right) == 0
+    assert code(right[::-1]) == 0, "the order in the address is free"
+    assert code(signed(documented, {"mid": other.mid}, days_ago=1)) == 0
+    assert code(signed(documented, {"mid": other.mid, "web_location": "1 a(b)*!'"})) == 0
+    for stale in (2, 30, -1, -2):
+        assert code(signed(documented, {"mid": other.mid}, days_ago=stale)) == -403
+    for wrong in (
+        right[:-1],
+        [("mid", str(other.mid))],
+        [*right[:-1], ("w_rid", "0" * 32)],
+        [*right[:-1], ("w_rid", "é")],
+        [("mid", str(caller.mid)), *right[1:]],
+        [*right, ("added", "1")],
+        [pair for pair in right if pair[0] != "wts"],
+    ):
+        assert code(wrong) == -403
+    # The order of checks: -101, then -403, then -400.
+    assert call(documented, e.MUTUAL, None, {"mid": "x"}).code == -101
+    assert code([("mid", "x")]) == -403
+    assert code(signed(documented, {"mid": "x"})) == -400
+    # A client that is told -403 fetches the keys from nav, also without a session.
+    told = call(documented, e.NAV).data
+    assert told["isLogin"] is False
+    names = [told["wbi_img"][key].rsplit("/", 1)[-1] for key in ("img_url", "sub_url")]
+    assert all(len(name) == 36 and name.endswith(".png") for name in names)
+
+
+def test_the_legacy_address_ignores_a_signature(documented: RunningService) -> None:
+    caller, other = fresh(documented, 2)
+    follow(documented, caller, other)
+    follow(documented, other, caller)
+    for extra in ({}, {"w_rid": "wrong", "wts": "1"}):
+        told = call(documented, e.LEGACY_MUTUAL, caller, {"mid": other.mid, **extra}).data
+        assert told["relation"].pop("is_followed") is False
+        assert told["be_relation"].pop("is_followed") is False
+        assert told == call(documented, e.MUTUAL, caller, {"mid": other.mid}).data
+
+
+# --- the header rule of the documented profile ---
+
+_PASS = [
+    {},
+    {"Referer": "https://www.bilibili.com/"},
+    {"Referer": "https://space.bilibili.com/1/fans/fans"},
+    {"Referer": "https://bilibili.com"},
+    {"Referer": "http://user@WWW.BILIBILI.COM:443/x"},
+    {"Referer": ""},
+    {"User-Agent": ""},
+    {"User-Agent": "guanxi/0.1"},
+]
+_STOP = [
+    {"Referer": "https://example.com/"},
+    {"Referer": "https://bilibili.com.example.com/"},
+    {"Referer": "https://notbilibili.com/"},
+    {"Referer": "https://example.com/bilibili.com"},
+    {"Referer": "https://bilibili.com@example.com/"},
+    {"Referer": "bilibili.com"},
+    {"Referer": "https://[bilibili.com/"},
+    {"Referer": "\xff"},
+    {"User-Agent": "python-requests/2"},
+    {"User-Agent": "Mozilla (CPython)"},
+    {"User-Agent": "PYTHON", "Referer": "https://www.bilibili.com/"},
+]
+
+
+@pytest.mark.parametrize("endpoint", [e.FOLLOWERS, e.FOLLOWINGS], ids=lambda one: one.name)
+def test_the_header_rule(
+    endpoint: Endpoint, documented: RunningService, open_service: RunningService
+) -> None:
+    [caller] = fresh(documented)
+    for headers in _PASS:
+        assert call(documented, endpoint, caller, {"vmid": 1}, headers=headers).code == 0, headers
+    for headers in _STOP:
+        answer = call(documented, endpoint, caller, {"vmid": 1}, headers=headers)
+        assert (answer.status, answer.code) == (200, -352), headers
+        assert "data" not in answer.body
+        # It comes before everything else, and nowhere else.
+        assert call(documented, endpoint, None, {}, headers=headers).code == -352
+        assert call(documented, e.FRIENDS, caller, headers=headers).code == 0
+    [caller] = fresh(open_service)
+    for headers in _PASS + _STOP:
+        assert call(open_service, endpoint, caller, {"vmid": 1}, headers=headers).code == 0
+
+
+def test_order_of_checks(documented: RunningService) -> None:
+    """-101, -111, -400, -102, then the rules."""
+    caller, other = fresh(documented, 2)
+    documented.set_state(caller.mid, State.BANNED)
+    wrong = {"fid": "x", "act": 1, "re_src": 11}
+    assert call(documented, e.MODIFY, None, {**wrong, "csrf": "x"}).code == -101
+    assert call(documented, e.MODIFY, caller, {**wrong, "csrf": "x"}).code == -111
+    assert call(documented, e.MODIFY, caller, wrong).code == -400
+    assert modify(documented, caller, caller.mid, 1).code == -102
+    documented.set_state(caller.mid, State.NORMAL)
+    assert modify(documented, caller, caller.mid, 1).code == 22001
+    assert modify(documented, caller, other.mid, 1).code == 0

@@ -1,0 +1,87 @@
+"""Settings: where they come from, which one wins, and what cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from guanxi.contract.limits import DOCUMENTED, OPEN
+from guanxi.service.config import SettingError, Settings, load, with_limits
+
+_FILE = """
+profile = "documented"
+request_seconds = 2.5
+log_requests = true
+
+[limits]
+page_size = 7
+groups = 3
+"""
+
+
+def test_defaults() -> None:
+    assert load(environ={}) == Settings(profile=OPEN)
+    assert load("documented", environ={}).profile == DOCUMENTED
+
+
+def test_a_file_then_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "guanxi.toml"
+    file.write_text(_FILE)
+    read = load(file=file, environ={"GUANXI_LIMIT_GROUPS": "4", "GUANXI_STORE": "x"})
+    assert (read.profile.name, read.request_seconds, read.log_requests) == ("documented", 2.5, True)
+    assert read.requests_at_once == Settings().requests_at_once
+    limits = read.profile.limits
+    assert (limits.page_size, limits.groups, limits.ids_per_call) == (7, 4, 50)
+    named = load("open", file=file, environ={}).profile
+    assert (named.name, named.limits.page_size) == ("open", 7), "what is asked for wins"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[limits]\npage_sise = 1", "page_sise"),
+        ("[limits]\npage_size = 0", "page_size"),
+        ("[limits]\npage_size = '5'", "limits"),
+        ("[limits]\npage_size = 1.5", "limits"),
+        ("limits = 5", "limits"),
+        ("profil = 'open'", "profil"),
+        ("profile = 'closed'", "closed"),
+        ("request_seconds = 0", "request_seconds"),
+        ("requests_at_once = 0", "requests_at_once"),
+        ("log_requests = 1", "log_requests"),
+        ("= 1", "guanxi.toml"),
+        ("\x00", "guanxi.toml"),
+    ],
+)
+def test_what_a_file_cannot_say(text: str, named: str, tmp_path: Path) -> None:
+    file = tmp_path / "guanxi.toml"
+    file.write_text(text)
+    with pytest.raises(SettingError, match=named):
+        load(file=file, environ={})
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"missing\.toml"):
+        load(file=tmp_path / "missing.toml", environ={})
+    (tmp_path / "latin.toml").write_bytes(b"\xff")
+    with pytest.raises(SettingError, match=r"latin\.toml"):
+        load(file=tmp_path / "latin.toml", environ={})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PAGE_SIZE", "x"), ("PAGE_SIZE", ""), ("PAGE_SIZE", "-1"), ("PAGE_SIZE", str(2**31))],
+)
+def test_what_the_environment_cannot_say(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match="page_size"):
+        load(environ={f"GUANXI_LIMIT_{name}": value})
+
+
+def test_unknown_names_are_told_the_known_ones() -> None:
+    with pytest.raises(SettingError, match=r"limits\.nonsense.*page_size"):
+        load(environ={"GUANXI_LIMIT_NONSENSE": "1"})
+    with pytest.raises(SettingError, match="documented, open"):
+        load("closed", environ={})
+    with pytest.raises(SettingError, match="nope"):
+        with_limits(OPEN, {"nope": 1})

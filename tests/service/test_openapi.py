@@ -1,0 +1,176 @@
+"""The OpenAPI document: it derives from the contract, is valid, and holds what the service does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import booleans
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
+from guanxi.contract.endpoints import CREATE_GROUP, ENDPOINTS, MODIFY, RENAME_GROUP
+from guanxi.contract.openapi import document
+from guanxi.contract.params import is_list, wire_types
+from guanxi.testing import RunningService
+from tests.counts import count
+from tests.service.client import call, fresh, send
+from tests.service.test_codes import Scene
+
+DOCUMENT = document()
+
+
+def operation(endpoint: Endpoint) -> dict[str, Any]:
+    found: dict[str, Any] = DOCUMENT["paths"][endpoint.path][endpoint.method.lower()]
+    return found
+
+
+def test_it_is_served_as_it_is(documented: RunningService) -> None:
+    answer = send(documented.base_url, "GET", "/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.body == json.loads(json.dumps(DOCUMENT))
+
+
+def test_every_reference_leads_somewhere() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    text = json.dumps(DOCUMENT)
+    references = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
+    assert references <= schemas.keys()
+    assert schemas.keys() - references == set(), "nothing is left over"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)
+def test_every_endpoint_is_in_it_whole(endpoint: Endpoint) -> None:
+    told = operation(endpoint)
+    assert told["operationId"] == endpoint.name
+    for code in endpoint.codes:
+        assert f"| {code} | {endpoint.message(code)} |" in told["description"]
+    ways = {way for one in told["security"] for way in one}
+    assert ways == endpoint.auth
+    assert ({} in told["security"]) == (endpoint.login is not Login.REQUIRED)
+    given = wire_types(endpoint.params)
+    names = given.keys() | endpoint.aliases.keys()
+    by_app = {"appkey", "sign"} if endpoint.app_signed else set()
+    if endpoint.method == "GET":
+        parameters = {one["name"]: one for one in told["parameters"]}
+        wbi = {"wts", "w_rid"} if endpoint.wbi else set()
+        assert parameters.keys() == names | wbi | by_app
+        for name, kind in given.items():
+            assert (parameters[name].get("explode") is False) == is_list(kind)
+        told_fields = parameters
+    elif not endpoint.ignores_body:
+        [form] = told["requestBody"]["content"].values()
+        told_fields = form["schema"]["properties"]
+        assert told_fields.keys() == names | {"csrf", "access_key"} | by_app
+        assert set(form["schema"]["required"]) <= given.keys()
+    else:
+        told_fields = {}
+    for other, name in endpoint.aliases.items():
+        assert f"a second name of {name}" in told_fields[other]["description"]
+        assert not told_fields[other].get("required")
+    for name, field in told_fields.items():
+        assert field["description"] not in ("", name), "a name alone tells nothing"
+    assert set(DOCUMENT["components"]["securitySchemes"]) == {COOKIE, ACCESS_KEY}
+
+
+def test_the_documented_limits_are_in_it() -> None:
+    def schema(endpoint: Endpoint, name: str) -> Any:
+        told = operation(endpoint)
+        if endpoint.method == "POST":
+            [form] = told["requestBody"]["content"].values()
+            return form["schema"]["properties"][name]
+        return next(one["schema"] for one in told["parameters"] if one["name"] == name)
+
+    for endpoint in ENDPOINTS:
+        if "ps" in wire_types(endpoint.params):
+            size = schema(endpoint, "ps")
+            assert (size["minimum"], size["maximum"]) == (1, 100)
+        for name in ("fids", *endpoint.aliases):
+            if "fids" in wire_types(endpoint.params):
+                ids = schema(endpoint, name)
+                assert (ids["minItems"], ids["maxItems"]) == (1, 50)
+    for endpoint, name in ((CREATE_GROUP, "tag"), (RENAME_GROUP, "name")):
+        text = schema(endpoint, name)
+        assert (text["minLength"], text["maxLength"]) == (1, 16)
+    assert "7 remove follower" in schema(MODIFY, "act")["description"]
+    assert "222 activity" in schema(MODIFY, "re_src")["description"]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)
+def test_answers_are_as_it_says(endpoint: Endpoint, either: RunningService) -> None:
+    """Good and bad answers both; a document that took anything would say nothing."""
+    schema = operation(endpoint)["responses"]["200"]["content"]["application/json"]["schema"]
+    components = {"components": DOCUMENT["components"]}
+    whole = jsonschema_rs.validator_for({**schema, **components})
+    scene = Scene(either)
+    bodies = [
+        scene.call(endpoint).body,
+        call(either, endpoint, None, scene.fields(endpoint)).body,
+        call(either, endpoint, scene.caller, "x=%zz").body,
+    ]
+    for body in bodies:
+        whole.validate(body)
+        assert not whole.is_valid({**body, "code": "0"})
+        assert not whole.is_valid([body])
+
+
+# --- schemathesis drives what the document describes ---
+
+_CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture(scope="module")
+def described(documented: RunningService) -> Any:
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    schema.config.update(base_url=documented.base_url)
+    return schema
+
+
+#: What fits the document, and what does not; where there is nothing to send, nothing can misfit.
+_MODES = [
+    (endpoint, mode)
+    for endpoint in ENDPOINTS
+    for mode in GenerationMode
+    if mode is GenerationMode.POSITIVE or wire_types(endpoint.params)
+]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "mode"), _MODES, ids=[f"{endpoint.name}-{mode.value}" for endpoint, mode in _MODES]
+)
+def test_whatever_is_sent(
+    endpoint: Endpoint, mode: GenerationMode, described: Any, documented: RunningService
+) -> None:
+    """Signed in or not, nothing leads to a 5xx, or to an answer that the document does not know."""
+    [caller] = fresh(documented)
+    described_here = described[endpoint.path][endpoint.method]
+
+    @settings(max_examples=count(2, 100), suppress_health_check=list(HealthCheck))
+    @given(case=described_here.as_strategy(generation_mode=mode), signed_in=booleans())
+    def drive(case: schemathesis.Case[Any], signed_in: bool) -> None:
+        cookie = {"Cookie": caller.cookie} if signed_in else {}
+        if signed_in:  # random ones would stop it at the gate
+            for sent in (case.query, case.body):
+                for name in ("access_key", "appkey", "sign"):
+                    if isinstance(sent, dict):
+                        sent.pop(name, None)
+        answer = case.call(headers={"User-Agent": "test", **cookie})
+        case.validate_response(answer, checks=_CHECKS)
+        assert answer.json()["code"] in endpoint.codes | {0}
+
+    drive()

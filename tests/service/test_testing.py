@@ -1,0 +1,92 @@
+"""What users' own projects get: ``running`` and the fixture."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from guanxi.accounts.account import Card
+from guanxi.contract import endpoints as e
+from guanxi.service import server
+from guanxi.service.config import SettingError
+from guanxi.stores.port import Store, StoreError
+from guanxi.testing import running
+from tests.service.client import call
+
+pytest_plugins = ["pytester"]
+
+_USERS_TEST = """
+import json
+import urllib.request
+
+pytest_plugins = ["guanxi.testing"]
+
+
+def test_theirs(guanxi_service):
+    guanxi_service.add_accounts(1, 2)
+    session = guanxi_service.sign_in(1)
+    asked = urllib.request.Request(
+        f"{guanxi_service.base_url}/x/relation?fid=2", headers={"Cookie": session.cookie}
+    )
+    with urllib.request.urlopen(asked) as answer:
+        assert json.load(answer)["data"]["attribute"] == 0
+"""
+
+
+_WITHOUT_PYTEST = """
+import json
+import sys
+import urllib.request
+
+sys.modules["pytest"] = None  # as where it is not installed
+
+from guanxi.testing import running
+
+with running() as service:
+    with urllib.request.urlopen(f"{service.base_url}/x/web-interface/nav") as answer:
+        print(json.load(answer)["code"], end="")
+"""
+
+
+def test_the_fixture_in_a_project_of_its_own(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(_USERS_TEST)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_a_store_of_ones_own_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "kept.db"
+    with running(store=path) as service:
+        service.add_accounts(1, cards={2: Card(name="二")})
+        session = service.sign_in(2)
+    with running("open", store=path, limits={"page_size": 7}) as again:
+        assert again.settings.profile.limits.page_size == 7
+        assert call(again, e.NAV, session).data["uname"] == "二"
+
+
+def test_a_profile_that_does_not_exist() -> None:
+    with pytest.raises(SettingError, match="'opne'; there are documented, open"), running("opne"):
+        raise AssertionError("it cannot run")
+
+
+def test_running_does_without_pytest(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_WITHOUT_PYTEST)
+    ended = subprocess.run([sys.executable, script], capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"-101", b"")
+
+
+def test_what_goes_wrong_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken.db"
+    broken.write_text("no database" * 1000)
+    with pytest.raises(StoreError), running(store=broken):
+        raise AssertionError("it cannot run")
+
+    async def fails(_: Store) -> None:
+        raise StoreError("the file is gone")
+
+    monkeypatch.setattr(server, "_flush", fails)  # the last that a service does
+    with pytest.raises(StoreError, match="the file is gone"), running() as service:
+        service.add_accounts(1)

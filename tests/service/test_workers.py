@@ -1,0 +1,280 @@
+"""Processes: several workers over one store, those that die, and how a service ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guanxi.contract import endpoints as e
+from guanxi.graph.lists import Listing, Sort, Window
+from guanxi.service import server
+from guanxi.service.server import Plan, ServiceError, serve
+from guanxi.stores.port import EdgeRow, Fault, Store
+from guanxi.testing import RunningService, SignedIn, running
+from tests.counts import count
+from tests.service.client import call, fresh, modify, send
+from tests.service.logged import logged
+
+#: What a process of its own runs: a service that tells where it is, in a line.
+_SERVE = """
+import json, sys
+from pathlib import Path
+from guanxi.contract.limits import DOCUMENTED
+from guanxi.service.config import Settings
+from guanxi.service import server
+from guanxi.service.server import Plan, serve
+def ready(service):
+    print(json.dumps({"url": service.url}), flush=True)
+settings = Settings(profile=DOCUMENTED)
+serve(Plan(Path(sys.argv[1]), settings, workers=int(sys.argv[2])), ready)
+"""
+
+
+@contextmanager
+def served(store: Path, workers: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", _SERVE, str(store), str(workers)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, json.loads(process.stdout.readline())["url"]
+        finally:
+            process.kill()
+
+
+def workers_of(pid: int) -> set[int]:
+    """The workers that a process has started and that are alive."""
+    found = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):  # a thread, or a worker, that ended meanwhile
+            for child in (task / "children").read_text().split():
+                if "guanxi.service.worker" in Path(f"/proc/{child}/cmdline").read_text():
+                    found.add(int(child))
+    return found
+
+
+def until(true: Any, seconds: float = 30.0) -> None:
+    """Wait for something, not for ever."""
+    for _ in range(int(seconds / 0.02)):
+        if true():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not come about")
+
+
+def metrics(service: RunningService) -> dict[str, float]:
+    bearer = {"Authorization": f"Bearer {service.admin_token}"}
+    text = send(service.admin_url, "GET", "/metrics", headers=bearer).raw.decode()
+    lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
+
+
+async def _faults(store: Store) -> list[Fault]:
+    return [fault async for fault in store.check()]
+
+
+def test_metrics_are_summed_over_workers() -> None:
+    with running(workers=2) as service:
+        [caller] = fresh(service)
+        for _ in range(100):
+            assert call(service, e.FRIENDS, caller).code == 0
+        told = metrics(service)
+        line = f'guanxi_requests_total{{code="0",endpoint="{e.FRIENDS.name}"}}'
+        assert told[line] == 100
+        seconds = f'guanxi_request_seconds_count{{endpoint="{e.FRIENDS.name}"}}'
+        assert told[seconds] == 100
+        assert not [name for name in told if caller.sessdata in name or str(caller.mid) in name]
+
+
+def test_a_killed_worker_is_started_anew_and_its_counts_stay() -> None:
+    with running(workers=2) as service:
+        caller, other = fresh(service, 2)
+        for _ in range(20):
+            assert call(service, e.FRIENDS, caller).code == 0
+        before = workers_of(os.getpid())
+        assert len(before) == 2
+        killed = min(before)
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: len(workers_of(os.getpid())) == 2 and killed not in workers_of(os.getpid()))
+        assert modify(service, caller, other.mid, 1).code == 0
+        for _ in range(20):
+            assert call(service, e.FRIENDS, caller).code == 0
+        line = f'guanxi_requests_total{{code="0",endpoint="{e.FRIENDS.name}"}}'
+        assert metrics(service)[line] == 40
+    assert workers_of(os.getpid()) == set()
+
+
+def test_a_worker_that_does_not_come_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ServiceError, match="did not come up"), running(workers=2):
+        raise AssertionError("it cannot run")
+
+
+def test_a_worker_that_cannot_be_started_anew_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_FIRST_PAUSE", 0.05)
+    with running(workers=2) as service, logged() as lines:
+        python = sys.executable
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+        os.kill(min(workers_of(os.getpid())), signal.SIGKILL)
+        until(lambda: lines.getvalue().count("worker not started") >= 2)
+        assert call(service, e.NAV).code == -101, "the other one answers"
+        monkeypatch.setattr(sys, "executable", python)
+        until(lambda: len(workers_of(os.getpid())) == 2)
+
+
+def test_a_worker_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_END_SECONDS", 0.2)
+    with running(workers=2) as service:
+        os.kill(min(workers_of(os.getpid())), signal.SIGSTOP)
+        assert service.base_url
+    assert workers_of(os.getpid()) == set()
+
+
+def test_an_address_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        plan = Plan(tmp_path / "store.db", port=taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            serve(plan, lambda _: None)
+    assert not plan.store.exists(), "addresses come first"
+
+
+@pytest.mark.parametrize(("workers", "number"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
+def test_a_service_ends_in_order(workers: int, number: signal.Signals, tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    caller, others = _prepared(store)
+    with served(store, workers) as (process, url):
+        for other in others:
+            for _ in range(other):
+                fields = {"mid": other}
+                headers = {"Cookie": caller.cookie}
+                answer = send(url, "GET", e.LEGACY_MUTUAL.path, query=fields, headers=headers)
+                assert answer.code == 0
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+        assert (process.returncode, errors) == (0, "")
+    with running(store=store) as again:
+        asked = {"vmid": caller.mid, "order_type": "attention"}
+        listed = call(again, e.FOLLOWINGS, caller, asked).data["list"]
+        assert [item["mid"] for item in listed] == sorted(others, reverse=True), "visits are kept"
+
+
+def _prepared(path: Path) -> tuple[SignedIn, list[int]]:
+    """A store with somebody who follows three, oldest the last."""
+    with running(store=path) as service:
+        others = [2, 4, 3]
+        service.import_edges(
+            [
+                EdgeRow(follower=1, followed=mid, time=1_600_000_000 + place)
+                for place, mid in enumerate(others)
+            ]
+        )
+        return service.sign_in(1), others
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    with served(tmp_path / "store.db", 2) as (process, _):
+        workers = workers_of(process.pid)
+        assert len(workers) == 2
+        process.kill()
+        process.wait(30)
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
+# --- many clients at once ---
+
+_CLIENTS, _ACCOUNTS = 32, 20
+#: How much each client does: some seconds of it.
+_ACTS = count(40, 1_500)
+
+
+class _Client:
+    """Acts at random, and remembers what was answered and nobody else could undo."""
+
+    def __init__(self, service: RunningService, number: int, accounts: list[SignedIn]) -> None:
+        self.service, self.accounts = service, accounts
+        self.me = accounts[number % len(accounts)]
+        self.random = random.Random(number)
+        #: Accounts that this client alone acts on, and groups that it alone makes.
+        self.own = [2_000_000 + 1_000 * number + place for place in range(50)]
+        self.followed: set[int] = set()
+        self.groups: set[str] = set()
+        self.prefix = f"{number}-"
+        self.codes: set[int] = set()
+
+    def run(self) -> None:
+        for _ in range(_ACTS):
+            self.random.choice([self._own, self._own, self._others, self._group])()
+
+    def _own(self) -> None:
+        mid = self.random.choice(self.own)
+        act = 2 if mid in self.followed else 1
+        assert modify(self.service, self.me, mid, act).code == 0
+        self.followed ^= {mid}
+
+    def _others(self) -> None:
+        other = self.random.choice(self.accounts)
+        act = self.random.choice([1, 1, 1, 2, 5, 6, 7])
+        self.codes.add(modify(self.service, self.me, other.mid, act).code)
+
+    def _group(self) -> None:
+        name = f"{self.prefix}{len(self.groups)}"
+        if len(self.groups) < 5:
+            assert call(self.service, e.CREATE_GROUP, self.me, {"tag": name}).code == 0
+            self.groups.add(name)
+
+
+def test_many_clients_at_once() -> None:
+    """No answered change is lost, nothing hangs, every invariant holds, and waits are bounded."""
+    with running(workers=2) as service:
+        accounts = fresh(service, _ACCOUNTS)
+        clients = [_Client(service, number, accounts) for number in range(_CLIENTS)]
+        service.add_accounts(*(mid for client in clients for mid in client.own))
+        failures: list[BaseException] = []
+
+        def work(client: _Client) -> None:
+            try:
+                client.run()
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=work, args=(client,)) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(600)
+        assert not [thread for thread in threads if thread.is_alive()], "somebody waits for ever"
+        assert failures == []
+        assert set.union(*(client.codes for client in clients)) <= {
+            *(0, 22001, 22002, 22003, 22014, 22120),
+        }
+        for client in clients:
+            standing = service.do(lambda store: _standing(store, client.me.mid))  # noqa: B023 - run at once
+            assert standing & set(client.own) == client.followed
+            named = {group["name"] for group in call(service, e.GROUPS, client.me).data}
+            assert {name for name in named if name.startswith(client.prefix)} == client.groups
+        assert service.do(_faults) == []
+        told = metrics(service)
+        assert told["guanxi_write_wait_seconds_count"] > 0
+        assert 0 < told["guanxi_write_wait_longest_seconds"] < 5, "the bound of the store"
+
+
+async def _standing(store: Store, owner: int) -> set[int]:
+    everything = Window(0, 2**31 - 1)
+    found = await store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, everything)
+    return {row.mid for row in found.rows}

@@ -1,0 +1,185 @@
+"""The machine's driver for a store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from itertools import count as numbers
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from guanxi.accounts.account import Card, Privacy, State
+from guanxi.contract.limits import Limits
+from guanxi.graph.groups import CreateGroup, DeleteGroup, GroupAct, How, Regroup, RenameGroup
+from guanxi.graph.lists import Listing, Sort, Window
+from guanxi.graph.pair import Modify, mtime_of
+from guanxi.stores.port import BadLine, EdgeRow, Row, Store
+from tests.counts import LONG
+from tests.machine import FOLLOWING_CAP, MOST_GROUPS, PARTS, Seen, View
+from tests.stores.engines import Clock, Engine
+
+T = TypeVar("T")
+
+LIMITS = Limits(following_cap=FOLLOWING_CAP, groups=MOST_GROUPS)
+ALL = Window(0, 1_000)
+_STATES = {"normal": State.NORMAL, "banned": State.BANNED, "deregistered": State.DEREGISTERED}
+
+
+class StoreDriver:
+    """Drives an engine through its port, on a loop of its own."""
+
+    guarded = False
+    thorough = LONG
+
+    def __init__(self, engine: Engine) -> None:
+        self.runner = asyncio.Runner()
+        self.clock = Clock()
+        self.store: Store = self.do(engine.open(self.clock))
+        self.ids = numbers(1)
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    def start(self, names: Mapping[int, str], now: int) -> None:
+        self.mids = sorted(names)
+        self.set_time(now)
+        for mid, name in names.items():
+            self.do(self.store.put_account(mid, Card(name=name)))
+
+    def set_time(self, now: int) -> None:
+        self.clock.ns = now * 10**9
+
+    def change(self, act: Modify | GroupAct) -> int:
+        (code,) = self.do(self.store.change([act], LIMITS))
+        return code
+
+    def modify(self, owner: int, target: int, act: int) -> int:
+        return self.change(Modify(owner, target, act))
+
+    def create_group(self, owner: int, name: str) -> tuple[int, int]:
+        group = next(self.ids)
+        return self.change(CreateGroup(owner, name, group)), group
+
+    def rename_group(self, owner: int, group: int, name: str) -> int:
+        return self.change(RenameGroup(owner, group, name))
+
+    def delete_group(self, owner: int, group: int) -> int:
+        return self.change(DeleteGroup(owner, group))
+
+    def regroup(
+        self, owner: int, how: str, members: list[int], groups: list[int], before: list[int]
+    ) -> int:
+        act = Regroup(owner, How(how), tuple(members), tuple(groups), tuple(before))
+        return self.change(act)
+
+    def import_whisper(self, owner: int, target: int, time: int) -> bool:
+        row = EdgeRow(follower=owner, followed=target, time=time, kind="whisper")
+        try:
+            self.do(self.store.import_edges(lambda: [row]))
+        except BadLine:
+            return False
+        return True
+
+    def set_privacy(
+        self, mid: int, *, hide_followings: bool, hide_followers: bool, refuse_follows: bool
+    ) -> None:
+        privacy = Privacy(
+            hide_followings=hide_followings,
+            hide_followers=hide_followers,
+            refuse_follows=refuse_follows,
+        )
+        self.do(self.store.set_privacy(mid, privacy))
+
+    def set_state(self, mid: int, state: str) -> None:
+        self.do(self.store.set_state(mid, _STATES[state]))
+
+    def visit(self, owner: int, target: int) -> None:
+        self.store.visit(owner, target)
+        self.do(self.store.flush_visits())
+
+    def look(self, owner: int) -> View:
+        return self.do(self._look(owner))
+
+    async def _look(self, owner: int) -> View:
+        store = self.store
+        attributes = await store.attributes(owner, self.mids)
+        sides = await store.sides(owner, self.mids)
+        assert sides.keys() == attributes.keys()
+
+        async def listed(listing: Listing, sort: Sort = Sort.NEWEST) -> list[Row]:
+            return list((await store.page(listing, owner, sort, ALL)).rows)
+
+        def seen(rows: Iterable[Row]) -> list[Seen]:
+            return [
+                Seen(
+                    row.mid,
+                    mtime_of(row.place),
+                    attributes.get(row.mid, 0),
+                    frozenset(row.groups),
+                )
+                for row in rows
+            ]
+
+        followings = await listed(Listing.FOLLOWINGS)
+        for row in followings:
+            side, back = sides[row.mid]
+            assert side.follows is not None
+            assert (side.follows.place, tuple(sorted(side.follows.groups))) == (
+                row.place,
+                row.groups,
+            )
+            assert back is row.mutual is (attributes[row.mid] == 6)
+        groups = await store.groups(owner)
+        members = {}
+        for group in groups:
+            slice_ = await store.members(owner, group.id, Sort.NEWEST, ALL)
+            assert slice_ is not None
+            members[group.id] = _mids(slice_.rows)
+        tally = await store.tally(owner)
+        others = [mid for mid in self.mids if mid != owner]
+        return View(
+            followings=seen(followings),
+            followings_oldest=_mids(await listed(Listing.FOLLOWINGS, Sort.OLDEST)),
+            followings_visited=_mids(await listed(Listing.FOLLOWINGS, Sort.VISITED)),
+            followers=seen(await listed(Listing.FOLLOWERS)),
+            followers_oldest=_mids(await listed(Listing.FOLLOWERS, Sort.OLDEST)),
+            friends=seen(await listed(Listing.FRIENDS)),
+            whispers=seen(await listed(Listing.WHISPERS)),
+            blacks=seen(await listed(Listing.BLACKS)),
+            counts=(tally.following, tally.whisper, tally.black, tally.follower),
+            versions=(tally.version, tally.follower_version),
+            attributes=attributes,
+            groups=[(group.id, group.name, group.count) for group in groups],
+            members=members,
+            found={
+                part: _mids((await store.search(owner, part, 1_000, ALL)).rows) for part in PARTS
+            },
+            common={other: _mids((await store.common(owner, other, ALL)).rows) for other in others},
+        )
+
+    def faults(self) -> list[str]:
+        async def found() -> list[str]:
+            return [f"{fault.invariant}: {fault.detail}" async for fault in self.store.check()]
+
+        return self.do(found())
+
+    def close(self) -> None:
+        self.do(self.store.close())
+        self.runner.close()
+
+
+def _mids(rows: Iterable[Row]) -> list[int]:
+    return [row.mid for row in rows]
+
+
+class InFolder(StoreDriver):
+    """A store in a folder that goes with it."""
+
+    def __init__(self, make: Callable[[Path], Engine]) -> None:
+        self.folder = TemporaryDirectory()
+        super().__init__(make(Path(self.folder.name)))
+
+    def close(self) -> None:
+        super().close()
+        self.folder.cleanup()

@@ -1,0 +1,267 @@
+"""Acts on pairs and on groups, on every engine: what the rules decide is what stands."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from guanxi.accounts.account import Privacy, State
+from guanxi.contract.limits import Limits
+from guanxi.graph.groups import CreateGroup, DeleteGroup, How, Regroup, RenameGroup
+from guanxi.graph.lists import Listing, Sort
+from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Modify, mtime_of, place_at
+from guanxi.stores.port import EdgeRow, GroupRow, Row, Store, StoreError, Tally
+from tests.counts import count
+from tests.stores.engines import START, Clock
+from tests.stores.world import ALL, LIMITS, do, faults, follow, listed, mids, people
+
+
+async def places(store: Store, owner: int) -> dict[int, int]:
+    rows = (await store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, ALL)).rows
+    return {row.mid: row.place for row in rows}
+
+
+async def test_refusals_are_answered_and_undo_none_of_the_others(store: Store) -> None:
+    await people(store, 1, 2, 3, 4, 5)
+    await store.set_privacy(4, Privacy(refuse_follows=True))
+    await store.set_state(5, State.DEREGISTERED)
+    acts_and_codes = [
+        (Modify(1, 1, Act.FOLLOW), 22001),
+        (Modify(1, 404, Act.FOLLOW), 40061),
+        (Modify(404, 1, Act.FOLLOW), 40061),
+        (Modify(1, 404, Act.BLOCK), 40061),
+        (Modify(1, 404, Act.UNFOLLOW), 0),
+        (Modify(1, 5, Act.FOLLOW), 22013),
+        (Modify(1, 2, Act.FOLLOW), 0),
+        (Modify(1, 2, Act.FOLLOW), 22014),
+        (Modify(1, 2, Act.WHISPER), -400),
+        (Modify(1, 4, Act.FOLLOW), 22002),
+        (Modify(3, 1, Act.BLOCK), 0),
+        (Modify(3, 1, Act.BLOCK), 22120),
+        (Modify(1, 3, Act.FOLLOW), 22002),
+        (Modify(3, 1, Act.FOLLOW), 22003),
+        (Modify(4, 1, Act.FOLLOW), 0),
+    ]
+    codes = await do(store, *(act for act, _ in acts_and_codes))
+    assert codes == [code for _, code in acts_and_codes]
+    assert await listed(store, Listing.FOLLOWINGS, 1) == [2]
+    assert await listed(store, Listing.FOLLOWERS, 1) == [4]
+    assert await store.tally(1) == Tally(following=1, follower=1, version=1, follower_version=1)
+    assert await faults(store) == []
+
+
+async def test_the_caps_are_those_of_the_call(store: Store) -> None:
+    await people(store, 1, 2, 3, 4)
+    tight = Limits(following_cap=2, groups=1, group_name=3)
+    follows = [Modify(1, mid, Act.FOLLOW) for mid in (2, 3, 4)]
+    assert await store.change(follows, tight) == [0, 0, 22009]
+    assert await store.change([follows[2]], LIMITS) == [0]
+    names = ["abcd", "abc", "d"]
+    groups = [CreateGroup(1, name, group) for group, name in enumerate(names, 1)]
+    assert await store.change(groups, tight) == [22103, 0, -400]
+    assert await store.change([groups[2]], LIMITS) == [0]
+
+
+async def test_times_are_the_clocks_and_rise_within_an_owner(store: Store, clock: Clock) -> None:
+    await people(store, 1, 2, 3, 4, 5)
+    await follow(store, 1, 2, 3)
+    first = await places(store, 1)
+    assert first == {2: place_at(START), 3: place_at(START) + 1}
+    clock.advance(-60)
+    await follow(store, 1, 4)
+    assert (await places(store, 1))[4] == place_at(START) + 2
+    clock.advance(120)
+    await follow(store, 1, 5)
+    assert mtime_of((await places(store, 1))[5]) == START // 10**9 + 60
+    await follow(store, 2, 1)
+    refreshed = await places(store, 1)
+    assert mtime_of(refreshed[2]) == START // 10**9 + 60
+    assert list(refreshed) == [2, 5, 4, 3]
+    assert await do(store, Modify(2, 1, Act.UNFOLLOW)) == [0]
+    assert await places(store, 1) == refreshed
+    assert await do(store, Modify(1, 2, Act.BLOCK), Modify(1, 2, Act.UNBLOCK)) == [0, 0]
+    assert await places(store, 1) == {mid: refreshed[mid] for mid in (5, 4, 3)}
+
+
+async def test_a_mutual_keeps_its_groups_when_it_moves(store: Store) -> None:
+    await people(store, 1, 2, 3)
+    await follow(store, 1, 2, 3)
+    assert await do(store, CreateGroup(1, "a", 7)) == [0]
+    assert await do(store, Regroup(1, How.SET, (2,), (7, SPECIAL))) == [0]
+    await follow(store, 2, 1)
+    place = (await places(store, 1))[2]
+    for group in (7, SPECIAL):
+        page = await store.members(1, group, Sort.NEWEST, ALL)
+        assert page is not None
+        assert list(page.rows) == [Row(2, place, mutual=True, groups=(SPECIAL, 7))]
+    page = await store.members(1, DEFAULT, Sort.NEWEST, ALL)
+    assert page is not None
+    assert mids(page.rows) == [3]
+    assert await faults(store) == []
+
+
+async def test_what_hangs_on_an_edge_goes_with_it(store: Store) -> None:
+    await people(store, 1, 2)
+    assert await do(store, CreateGroup(1, "a", 7)) == [0]
+    for ending in (
+        Modify(1, 2, Act.UNFOLLOW),
+        Modify(1, 2, Act.BLOCK),
+        Modify(2, 1, Act.BLOCK),
+        Modify(2, 1, Act.REMOVE_FOLLOWER),
+    ):
+        await follow(store, 1, 2)
+        store.visit(1, 2)
+        await store.flush_visits()
+        assert await do(store, Regroup(1, How.SET, (2,), (7, SPECIAL)), ending) == [0, 0]
+        assert await store.groups(1) == [
+            GroupRow(SPECIAL, "特别关注", 0),
+            GroupRow(DEFAULT, "默认分组", 0),
+            GroupRow(7, "a", 0),
+        ]
+        undo = [Modify(*pair, Act.UNBLOCK) for pair in ((1, 2), (2, 1))]
+        assert await do(store, *undo) == [0, 0]
+        await follow(store, 1, 2)
+        (row,) = (await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)).rows
+        assert (row.groups, row.visits) == ((), 0)
+        assert await do(store, Modify(1, 2, Act.UNFOLLOW)) == [0]
+    assert await faults(store) == []
+
+
+async def test_attributes_and_sides_of_many(store: Store) -> None:
+    await people(store, *range(1, 8))
+    await follow(store, 1, 2, 3)
+    await follow(store, 3, 1)
+    await follow(store, 6, 1)
+    await follow(store, 7, 1)
+    whispers = [EdgeRow(follower=1, followed=mid, time=5, kind="whisper") for mid in (5, 6)]
+    await store.import_edges(lambda: whispers)
+    assert await do(store, Modify(1, 4, Act.BLOCK)) == [0]
+    everyone = [*range(1, 8), 404]
+    expected = {2: 2, 3: 6, 4: 128, 5: 1, 6: 1}
+    assert await store.attributes(1, everyone) == expected
+    sides = await store.sides(1, everyone)
+    assert {mid: back for mid, (_, back) in sides.items()} == {
+        2: False,
+        3: True,
+        4: False,
+        5: False,
+        6: True,
+    }
+    for mid in everyone:  # one alone is read in another way than many
+        side = {mid: sides[mid]} if mid in sides else {}
+        assert await store.sides(1, [mid]) == side
+        one = {mid: expected[mid]} if mid in expected else {}
+        assert await store.attributes(1, [mid]) == one
+    assert await store.sides(1, []) == {}
+    assert await store.attributes(1, []) == {}
+
+
+async def test_groups_in_the_order_of_their_making(store: Store) -> None:
+    await people(store, 1, 2, 3, 4)
+    await follow(store, 1, 2, 3, 4)
+    made = [CreateGroup(1, name, group) for name, group in (("b", 9), ("a", 3), ("c", 6))]
+    assert await do(store, *made, CreateGroup(2, "a", 3)) == [0, 0, 0, 0]
+    assert await do(store, RenameGroup(1, 9, " z "), DeleteGroup(1, 3)) == [0, 0]
+    assert await do(store, CreateGroup(1, "a", 1), Regroup(1, How.SET, (2, 3), (9,))) == [0, 0]
+    assert await do(store, Regroup(1, How.COPY, (3,), (SPECIAL, 6))) == [0]
+    assert await store.groups(1) == [
+        GroupRow(SPECIAL, "特别关注", 1),
+        GroupRow(DEFAULT, "默认分组", 1),
+        GroupRow(9, "z", 2),
+        GroupRow(6, "c", 1),
+        GroupRow(1, "a", 0),
+    ]
+    assert await do(store, DeleteGroup(1, 9)) == [0]
+    rows = (await store.page(Listing.FOLLOWINGS, 1, Sort.OLDEST, ALL)).rows
+    assert [(row.mid, row.groups) for row in rows] == [(2, ()), (3, (SPECIAL, 6)), (4, ())]
+    assert await do(store, Regroup(1, How.MOVE, (3,), (DEFAULT,), (SPECIAL, 6))) == [0]
+    assert [group.count for group in await store.groups(1)] == [0, 3, 0, 0]
+    assert await faults(store) == []
+
+
+async def test_a_special_one_stays_so_when_its_last_group_goes(store: Store) -> None:
+    await people(store, 1, 2, 3)
+    await follow(store, 1, 2, 3)
+    assert await do(store, CreateGroup(1, "a", 7), CreateGroup(1, "b", 8)) == [0, 0]
+    assert await do(store, Regroup(1, How.SET, (2,), (7, SPECIAL))) == [0]
+    assert await do(store, Regroup(1, How.SET, (3,), (7, 8)), DeleteGroup(1, 7)) == [0, 0]
+    rows = (await store.page(Listing.FOLLOWINGS, 1, Sort.OLDEST, ALL)).rows
+    assert [(row.mid, row.groups) for row in rows] == [(2, (SPECIAL,)), (3, (8,))]
+    assert await faults(store) == []
+
+
+async def test_a_block_ends_whispers_both_ways(store: Store) -> None:
+    whispers = [
+        EdgeRow(follower=a, followed=b, time=5, kind="whisper") for a, b in ((1, 2), (2, 1))
+    ]
+    await store.import_edges(lambda: whispers)
+    assert await do(store, Modify(1, 2, Act.BLOCK)) == [0]
+    assert await store.attributes(1, [2]) == {2: 128}
+    assert await store.attributes(2, [1]) == {}
+    assert (await store.tally(2)).whisper == 0
+
+
+async def test_refused_group_acts_change_nothing(store: Store) -> None:
+    await people(store, 1, 2, 3)
+    await follow(store, 1, 2)
+    assert await do(store, CreateGroup(1, "a", 7), CreateGroup(2, "b", 8)) == [0, 0]
+    before = (await store.groups(1), await store.tally(1))
+    assert await do(
+        store,
+        CreateGroup(1, " a", 9),
+        CreateGroup(404, "a", 9),
+        RenameGroup(1, 8, "x"),
+        RenameGroup(1, SPECIAL, "x"),
+        RenameGroup(1, 7, "a"),
+        DeleteGroup(1, 8),
+        Regroup(1, How.SET, (2, 3), (7,)),
+        Regroup(1, How.SET, (2,), (7, 8)),
+        Regroup(1, How.MOVE, (2,), (7,), (8,)),
+    ) == [22106, 40061, 22104, -400, 0, -400, 22105, 22104, 22104]
+    assert (await store.groups(1), await store.tally(1)) == before
+
+
+async def test_a_new_groups_id_that_is_taken_is_no_rename(store: Store) -> None:
+    await people(store, 1)
+    assert await do(store, CreateGroup(1, "a", 7)) == [0]
+    with pytest.raises(StoreError, match="taken"):
+        await do(store, CreateGroup(1, "b", 7))
+    assert (await store.groups(1))[2:] == [GroupRow(7, "a", 0)]
+
+
+async def test_what_cannot_be_done_does_not_spoil_what_arrives_with_it(store: Store) -> None:
+    """Calls share a commit, and no fate."""
+    await people(store, 1, 2, 3)
+    assert await do(store, CreateGroup(1, "a", 7)) == [0]
+    answers = await asyncio.gather(
+        do(store, Modify(1, 2, Act.FOLLOW)),
+        do(store, Modify(1, 3, Act.FOLLOW), CreateGroup(1, "b", 7)),
+        do(store, Modify(2, 3, Act.FOLLOW)),
+        return_exceptions=True,
+    )
+    assert answers[0] == answers[2] == [0]
+    assert isinstance(answers[1], StoreError)
+    assert await listed(store, Listing.FOLLOWINGS, 1) == [2]
+    assert await listed(store, Listing.FOLLOWERS, 3) == [2]
+
+
+async def test_many_at_once_lose_nothing(store: Store) -> None:
+    fans = range(10, 10 + count(200, 1_000))
+    await people(store, 1, *fans)
+    codes = await asyncio.gather(*(do(store, Modify(fan, 1, Act.FOLLOW)) for fan in fans))
+    assert codes == [[0]] * len(fans)
+    assert (await store.tally(1)).follower == len(fans)
+    assert sorted(await listed(store, Listing.FOLLOWERS, 1)) == list(fans)
+    assert await faults(store) == []
+
+
+async def test_the_cap_holds_when_many_follow_at_once(store: Store) -> None:
+    targets = range(10, 60)
+    await people(store, 1, *targets)
+    tight = Limits(following_cap=20)
+    answers = await asyncio.gather(
+        *(store.change([Modify(1, mid, Act.FOLLOW)], tight) for mid in targets)
+    )
+    assert sorted(code for (code,) in answers) == [0] * 20 + [22009] * 30
+    assert (await store.tally(1)).following == 20

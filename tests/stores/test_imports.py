@@ -1,0 +1,289 @@
+"""Imports and exports, on every engine: all or nothing, and right afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from guanxi.accounts.account import Card, Privacy, State
+from guanxi.graph.groups import CreateGroup, How, Regroup
+from guanxi.graph.lists import Listing, Sort
+from guanxi.graph.pair import SPECIAL, Act, Contract, Modify, mtime_of
+from guanxi.stores.port import BadLine, EdgeRow, GroupRow, Store, StoreError, Tally
+from tests.counts import count
+from tests.stores.world import ALL, do, faults, follow, listed, people
+
+
+def edge(follower: int, followed: int, time: int = 100, **rest: object) -> EdgeRow:
+    return EdgeRow(follower=follower, followed=followed, time=time, **rest)  # type: ignore[arg-type] # fields of several kinds
+
+
+async def load(store: Store, *rows: EdgeRow, strict: bool = False) -> int:
+    return await store.import_edges(lambda: rows, strict=strict)
+
+
+async def edges_of(store: Store) -> list[EdgeRow]:
+    return [row async for row in store.edges()]
+
+
+async def test_what_goes_in_comes_out(store: Store) -> None:
+    rows = [
+        edge(1, 2, 100, special=True, groups=("a", "b"), contract=Contract(7, 1)),
+        edge(1, 3, 200, groups=("b",)),
+        edge(2, 3, 5, kind="whisper"),
+        edge(2, 1, 300),
+        edge(3, 2, 5, kind="whisper"),
+        edge(3, 4, 9, kind="block"),
+        edge(4, 3, 9, kind="block"),
+        edge(2**63 - 1, 1, 1_699_999_999),
+    ]
+    assert await load(store, *rows) == len(rows)
+    assert await faults(store) == []
+    assert await edges_of(store) == rows
+    assert await load(store, *rows) == 0
+    assert await store.tally(1) == Tally(following=2, follower=2, version=1, follower_version=1)
+    assert [(group.name, group.count) for group in await store.groups(1)] == [
+        ("特别关注", 1),
+        ("默认分组", 0),
+        ("a", 1),
+        ("b", 2),
+    ]
+    assert (await store.cards([4]))[4] == Card(name="用户4")
+    assert b'"uname":"\xe7\x94\xa8\xe6\x88\xb74"' in (await store.tails([4]))[4]
+
+
+async def test_the_caps_do_not_apply(store: Store) -> None:
+    rows = [edge(1, mid, groups=(f"g{mid % 300}",)) for mid in range(2, 3_300)]
+    assert await load(store, *rows) == len(rows)
+    assert len(await store.groups(1)) == 302
+    assert await do(store, Modify(1, 9_999, Act.FOLLOW)) == [40061]
+    await people(store, 9_999)
+    assert await do(store, Modify(1, 9_999, Act.FOLLOW)) == [22009]
+
+
+async def test_accounts_and_groups_as_given(store: Store) -> None:
+    await people(store, 1, 2)
+    accounts = {
+        2: (Card(name="b"), Privacy(hide_followers=True), State.BANNED),
+        3: (Card(name="c"), Privacy(), State.DEREGISTERED),
+    }
+    rows = [edge(1, 2, groups=("x", "y")), edge(4, 3)]
+    given = {(1, "x"): 77, (2, "empty"): 5}
+    assert await store.import_edges(lambda: rows, accounts=accounts, groups=given) == 2
+    cards = await store.cards([1, 2, 3, 4])
+    assert [cards[mid].name for mid in (1, 2, 3, 4)] == ["u1", "b", "账号已注销", "用户4"]
+    account = await store.account(2)
+    assert account is not None
+    assert (account.state, account.privacy.hide_followers) == (State.BANNED, True)
+    own = (await store.groups(1))[2:]
+    assert own[0] == GroupRow(77, "x", 1)
+    assert own[1].name == "y"
+    assert own[1].id > 0
+    assert (await store.groups(2))[2:] == [GroupRow(5, "empty", 0)]
+    assert await faults(store) == []
+
+
+async def test_a_given_group_that_cannot_be(store: Store) -> None:
+    await people(store, 1, 2)
+    assert await do(store, CreateGroup(1, "x", 7)) == [0]
+    for name, group in (("y", 7), ("y", 0), (" y", 9), ("特别关注", 9)):
+        with pytest.raises(StoreError, match="account 1 cannot have group"):
+            await store.import_edges(lambda: [edge(1, 2)], groups={(1, name): group})
+    assert await store.import_edges(lambda: [edge(1, 2)], groups={(1, "x"): 8}) == 1
+    assert (await store.groups(1))[2:] == [GroupRow(7, "x", 0)]
+
+
+async def test_an_edge_that_stands_takes_what_the_file_says(store: Store) -> None:
+    await people(store, 1, 2, 3)
+    await follow(store, 1, 2)
+    await follow(store, 2, 1)
+    await do(store, CreateGroup(1, "a", 7), Regroup(1, How.SET, (2,), (7, SPECIAL)))
+    store.visit(1, 2)
+    await store.flush_visits()
+    theirs = (await store.page(Listing.FOLLOWINGS, 2, Sort.NEWEST, ALL)).rows
+    assert await load(store, edge(1, 2, 50, groups=("b",)), edge(1, 3, 60)) == 2
+    rows = (await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)).rows
+    (b,) = [group.id for group in await store.groups(1) if group.name == "b"]
+    assert [(row.mid, mtime_of(row.place), row.groups, row.mutual, row.visits) for row in rows] == [
+        (2, 50, (b,), True, 1),
+        (3, 60, (), False, 0),
+    ]
+    assert (await store.page(Listing.FOLLOWINGS, 2, Sort.NEWEST, ALL)).rows == theirs
+    assert await store.tally(1) == Tally(following=2, follower=1, version=6, follower_version=4)
+    assert await load(store, edge(1, 2, 50, groups=("b",))) == 0
+    assert await load(store, edge(1, 2, 50, groups=("b",), contract=Contract(5))) == 1
+    assert await load(store, edge(1, 2, 50, groups=("b",), contract=Contract(5))) == 0
+    assert await load(store, edge(1, 2, 50, groups=("a", "b"))) == 1
+    side, _ = (await store.sides(1, [2]))[2]
+    assert side.follows is not None
+    assert side.follows.contract == Contract(5)
+    assert await load(store, edge(1, 2, 50, special=True)) == 1
+    assert await faults(store) == []
+
+
+async def test_a_follow_back_in_a_file_makes_a_mutual(store: Store) -> None:
+    await people(store, 1, 2)
+    await follow(store, 1, 2)
+    before = (await store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, ALL)).rows[0]
+    assert await load(store, edge(2, 1)) == 1
+    after = (await store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, ALL)).rows[0]
+    assert after == before._replace(mutual=True)
+    assert await store.attributes(2, [1]) == {1: 6}
+    assert await faults(store) == []
+
+
+async def test_whispers_and_blocks_that_stand_take_the_files_time(store: Store) -> None:
+    rows = [edge(1, 2, 5, kind="whisper"), edge(1, 3, 5, kind="block")]
+    assert await load(store, *rows) == 2
+    assert await load(store, *rows) == 0
+    moved = [edge(1, 2, 6, kind="whisper"), edge(1, 3, 7, kind="block")]
+    assert await load(store, *moved) == 2
+    assert await edges_of(store) == moved
+    assert await store.tally(1) == Tally(whisper=1, black=1, version=2, follower_version=2)
+
+
+BAD = {
+    "self": [edge(1, 2), edge(3, 3)],
+    "an unknown kind": [edge(1, 2), edge(1, 3, kind="like")],
+    "a mid of zero": [edge(1, 2), edge(0, 3)],
+    "a negative mid": [edge(1, 2), edge(1, -3)],
+    "a mid too large": [edge(1, 2), edge(1, 2**63)],
+    "a negative time": [edge(1, 2), edge(1, 3, -1)],
+    "a time too large": [edge(1, 2), edge(1, 3, 2**60)],
+    "the same twice": [edge(1, 2, 5), edge(1, 2, 5)],
+    "followed and blocked": [edge(1, 2), edge(1, 2, kind="block")],
+    "followed, and blocked by the other": [edge(1, 2), edge(2, 1, kind="block")],
+    "whispered to and followed": [edge(1, 2, kind="whisper"), edge(1, 2)],
+    "whispered to, and blocked by the other": [
+        edge(1, 2, kind="whisper"),
+        edge(2, 1, kind="block"),
+    ],
+    "a special block": [edge(1, 2), edge(1, 3, kind="block", special=True)],
+    "a whisper in groups": [edge(1, 2), edge(1, 3, kind="whisper", groups=("a",))],
+    "a whisper under contract": [edge(1, 2), edge(1, 3, kind="whisper", contract=Contract(1))],
+    "a long group name": [edge(1, 2), edge(1, 3, groups=("x" * 17,))],
+    "an empty group name": [edge(1, 2), edge(1, 3, groups=(" ",))],
+    "a reserved group name": [edge(1, 2), edge(1, 3, groups=("默认分组",))],
+}
+
+
+@pytest.mark.parametrize("rows", BAD.values(), ids=BAD)
+async def test_a_bad_line_is_named_and_nothing_is_written(
+    store: Store, rows: list[EdgeRow]
+) -> None:
+    await load(store, edge(8, 9))
+    filler = [edge(20, mid) for mid in range(21, 40)]
+    with pytest.raises(BadLine) as refused:
+        await load(store, rows[0], *filler, rows[1])
+    assert refused.value.line == 21
+    assert str(refused.value) == f"line 21: {refused.value.reason}"
+    assert await edges_of(store) == [edge(8, 9)]
+    assert await store.account(1) is None
+    assert await faults(store) == []
+
+
+STANDING = {
+    "a follow where a block stands": (Modify(1, 2, Act.BLOCK), edge(1, 2)),
+    "a follow where the other blocks": (Modify(2, 1, Act.BLOCK), edge(1, 2)),
+    "a whisper where the other blocks": (Modify(2, 1, Act.BLOCK), edge(1, 2, kind="whisper")),
+    "a block where a follow stands": (Modify(1, 2, Act.FOLLOW), edge(1, 2, kind="block")),
+    "a block where the other follows": (Modify(2, 1, Act.FOLLOW), edge(1, 2, kind="block")),
+    "a whisper where a follow stands": (Modify(1, 2, Act.FOLLOW), edge(1, 2, kind="whisper")),
+}
+
+
+@pytest.mark.parametrize(("stands", "row"), STANDING.values(), ids=STANDING)
+async def test_what_stands_leaves_no_room(store: Store, stands: Modify, row: EdgeRow) -> None:
+    await people(store, 1, 2)
+    assert await do(store, stands) == [0]
+    before = await edges_of(store)
+    with pytest.raises(BadLine) as refused:
+        await load(store, edge(3, 4), row)
+    assert refused.value.line == 2
+    assert await edges_of(store) == before
+    assert await store.account(3) is None
+
+
+async def test_a_whisper_that_stands_leaves_no_room_for_a_follow_or_a_block(store: Store) -> None:
+    await load(store, edge(1, 2, kind="whisper"))
+    for row in (edge(1, 2), edge(1, 2, kind="block"), edge(2, 1, kind="block")):
+        with pytest.raises(BadLine):
+            await load(store, row)
+    assert await load(store, edge(2, 1)) == 1
+    assert await store.attributes(1, [2]) == {2: 1}
+    assert await store.attributes(2, [1]) == {1: 2}
+    assert await faults(store) == []
+
+
+async def test_strict_refuses_unknown_accounts(store: Store) -> None:
+    await people(store, 1, 2)
+    with pytest.raises(BadLine, match=r"^line 2: .* unknown$"):
+        await load(store, edge(1, 2), edge(2, 3), strict=True)
+    assert await listed(store, Listing.FOLLOWINGS, 1) == []
+    assert await load(store, edge(1, 2), edge(2, 1), strict=True) == 2
+
+
+async def test_a_reader_that_fails_leaves_the_old_store(store: Store) -> None:
+    def broken() -> Iterator[EdgeRow]:
+        yield edge(1, 2)
+        raise StoreError("torn")
+
+    with pytest.raises(StoreError, match="torn"):
+        await store.import_edges(broken)
+    assert await edges_of(store) == []
+    assert await load(store) == 0
+
+
+async def test_progress_is_told(store: Store) -> None:
+    told: list[int] = []
+    rows = [edge(1, mid) for mid in range(2, 25_002)]
+    await store.import_edges(lambda: rows, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 25_000
+
+
+async def test_imports_and_acts_come_to_the_same(store: Store) -> None:
+    """Random files over random acts: whatever was taken, the store is sound."""
+    draw = Random(11)
+    await people(store, *range(1, 9))
+    taken = 0
+    for _ in range(count(30, 300)):
+        for _ in range(5):
+            owner, target = draw.sample(range(1, 9), 2)
+            await do(store, Modify(owner, target, draw.choice([1, 1, 1, 2, 4, 5, 6, 7])))
+        rows = []
+        for _ in range(draw.randrange(1, 4)):
+            owner, target = draw.sample(range(1, 9), 2)
+            kind = draw.choice(["follow", "follow", "whisper", "block"])
+            special = kind == "follow" and draw.random() < 0.3
+            groups = ("a", "b")[: draw.randrange(3)] if kind == "follow" else ()
+            contract = Contract(9) if kind == "follow" and draw.random() < 0.3 else None
+            rows.append(
+                edge(
+                    owner,
+                    target,
+                    draw.randrange(10**9),
+                    kind=kind,
+                    special=special,
+                    groups=groups,
+                    contract=contract,
+                )
+            )
+        before = await edges_of(store)
+        try:
+            await load(store, *rows)
+        except BadLine:
+            assert await edges_of(store) == before
+        else:
+            taken += 1
+            standing = {
+                (row.follower, row.followed, row.kind): row for row in await edges_of(store)
+            }
+            for row in rows:
+                stands = standing[row.follower, row.followed, row.kind]
+                told = (stands.time, stands.special, stands.groups)
+                assert told == (row.time, row.special, row.groups)
+        assert await faults(store) == []
+    assert taken

@@ -1,0 +1,315 @@
+"""Every list in every order, by pages and by cursor, on every engine."""
+
+from __future__ import annotations
+
+from random import Random
+
+from guanxi.accounts.account import Card
+from guanxi.graph.groups import CreateGroup, How, Regroup
+from guanxi.graph.lists import Listing, Position, Sort, Window
+from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Contract, Modify, place_of_mtime
+from guanxi.stores.port import EdgeRow, Row, Slice, Store
+from tests.counts import count
+from tests.stores.engines import Clock
+from tests.stores.world import (
+    ALL,
+    Reader,
+    by_cursor,
+    by_pages,
+    do,
+    follow,
+    listed,
+    mids,
+    people,
+)
+
+ME, OTHER = 1, 2
+SIZES = (1, 5, 16, 53, 100)
+CROWD = range(10, 10 + 120)
+GROUP = "朋友"
+
+
+def crowd_edges() -> list[EdgeRow]:
+    """Edges of one account with many, several a second, of every kind."""
+    draw = Random(7)
+    rows = []
+    for mid in CROWD:
+        time = 1_600_000_000 + draw.randrange(40)
+        kind = draw.choices(("follow", "whisper", "block", "none"), (8, 3, 3, 1))[0]
+        if kind == "follow":
+            groups = (GROUP,) if draw.random() < 0.5 else ()
+            special = draw.random() < 0.3
+            row = EdgeRow(follower=ME, followed=mid, time=time, special=special, groups=groups)
+            rows.append(row)
+        elif kind != "none":
+            rows.append(EdgeRow(follower=ME, followed=mid, time=time, kind=kind))
+        if kind != "block" and draw.random() < 0.7:
+            back = 1_600_000_000 + draw.randrange(40)
+            rows.append(EdgeRow(follower=mid, followed=ME, time=back))
+        if draw.random() < 0.5:
+            rows.append(EdgeRow(follower=OTHER, followed=mid, time=time))
+    return rows
+
+
+ROWS = crowd_edges()
+MINE = {row.followed: row for row in ROWS if row.follower == ME and row.kind == "follow"}
+FANS = {row.follower: row for row in ROWS if row.followed == ME}
+VISITS = {mid: 1 + at % 3 for at, mid in enumerate(sorted(MINE)) if at % 4}
+
+
+def newest(rows: dict[int, EdgeRow]) -> list[int]:
+    return sorted(rows, key=lambda mid: (rows[mid].time, mid), reverse=True)
+
+
+def kind(name: str) -> dict[int, EdgeRow]:
+    return {row.followed: row for row in ROWS if row.follower == ME and row.kind == name}
+
+
+FOLLOWINGS = newest(MINE)
+EXPECTED = {
+    Listing.FOLLOWINGS: FOLLOWINGS,
+    Listing.FOLLOWERS: newest(FANS),
+    Listing.FRIENDS: [mid for mid in FOLLOWINGS if mid in FANS],
+    Listing.WHISPERS: newest(kind("whisper")),
+    Listing.BLACKS: newest(kind("block")),
+}
+MEMBERS = {
+    SPECIAL: [mid for mid in FOLLOWINGS if MINE[mid].special],
+    DEFAULT: [mid for mid in FOLLOWINGS if not MINE[mid].special and not MINE[mid].groups],
+    5: [mid for mid in FOLLOWINGS if MINE[mid].groups],
+}
+
+
+def in_order(expected: list[int], sort: Sort) -> list[int]:
+    """A list that is given newest first, in another order."""
+    if sort is Sort.OLDEST:
+        return expected[::-1]
+    if sort is Sort.VISITED:
+        return sorted(expected, key=lambda mid: -VISITS.get(mid, 0))
+    return expected
+
+
+async def crowd(store: Store) -> None:
+    await store.import_edges(lambda: ROWS, groups={(ME, GROUP): 5})
+    for mid, visits in VISITS.items():
+        for _ in range(visits):
+            store.visit(ME, mid)
+    await store.flush_visits()
+
+
+def orders(listing: Listing) -> list[Sort]:
+    lists = (Listing.FOLLOWINGS, Listing.FRIENDS)
+    return [Sort.NEWEST, Sort.OLDEST, *([Sort.VISITED] if listing in lists else [])]
+
+
+def reader_of(store: Store, listing: Listing, sort: Sort) -> Reader:
+    return lambda window, after: store.page(listing, ME, sort, window, after)
+
+
+def members_of(store: Store, group: int, sort: Sort) -> Reader:
+    async def read(window: Window, after: Position | None) -> Slice:
+        page = await store.members(ME, group, sort, window, after)
+        assert page is not None
+        return page
+
+    return read
+
+
+async def test_lists_read_by_pages_and_by_cursor(store: Store) -> None:
+    await crowd(store)
+    assert all(EXPECTED.values())
+    for listing, expected in EXPECTED.items():
+        for sort in orders(listing):
+            read = reader_of(store, listing, sort)
+            for size in SIZES:
+                assert mids(await by_pages(read, size)) == in_order(expected, sort)
+                assert mids(await by_cursor(read, size)) == in_order(expected, sort)
+
+
+async def test_groups_read_by_pages_and_by_cursor(store: Store) -> None:
+    await crowd(store)
+    assert all(MEMBERS.values())
+    for group, expected in MEMBERS.items():
+        for sort in Sort:
+            read = members_of(store, group, sort)
+            for size in SIZES:
+                assert mids(await by_pages(read, size)) == in_order(expected, sort)
+                assert mids(await by_cursor(read, size)) == in_order(expected, sort)
+
+
+async def test_common_and_search_read_by_pages_and_by_cursor(store: Store) -> None:
+    await crowd(store)
+    theirs = {row.followed for row in ROWS if row.follower == OTHER}
+    common = [mid for mid in FOLLOWINGS if mid in theirs]
+    found = [mid for mid in FOLLOWINGS[:60] if "1" in str(mid)]
+    assert common
+    assert found
+    for size in SIZES:
+        for walk in (by_pages, by_cursor):
+            rows = await walk(lambda w, after: store.common(ME, OTHER, w, after), size)
+            assert mids(rows) == common
+            rows = await walk(lambda w, after: store.search(ME, "1", 60, w, after), size)
+            assert mids(rows) == found
+    assert (await store.common(ME, OTHER, Window(3, 2))).total == len(common)
+    assert (await store.search(ME, "1", 60, Window(3, 2))).total == len(found)
+    backwards = await store.common(OTHER, ME, ALL)
+    assert set(mids(backwards.rows)) == set(common)
+    assert [row.place for row in backwards.rows] == sorted(
+        (row.place for row in backwards.rows), reverse=True
+    )
+
+
+async def test_rows_tell_the_owners_edge(store: Store) -> None:
+    await crowd(store)
+    for row in (await store.page(Listing.FOLLOWINGS, ME, Sort.VISITED, ALL)).rows:
+        edge = MINE[row.mid]
+        groups = ((SPECIAL,) if edge.special else ()) + ((5,) if edge.groups else ())
+        assert row == Row(
+            mid=row.mid,
+            place=place_of_mtime(edge.time),
+            mutual=row.mid in FANS,
+            groups=groups,
+            visits=VISITS.get(row.mid, 0),
+        )
+    for row in (await store.page(Listing.FOLLOWERS, ME, Sort.NEWEST, ALL)).rows:
+        mine = MINE.get(row.mid)
+        groups = ()
+        if mine is not None:
+            groups = ((SPECIAL,) if mine.special else ()) + ((5,) if mine.groups else ())
+        assert row == Row(
+            mid=row.mid,
+            place=place_of_mtime(FANS[row.mid].time),
+            mutual=mine is not None,
+            groups=groups,
+        )
+    for row in (await members_of(store, 5, Sort.NEWEST)(ALL, None)).rows:
+        assert row.mutual is (row.mid in FANS)
+        assert 5 in row.groups
+
+
+async def test_windows_beyond_the_end_and_without_a_limit(store: Store) -> None:
+    await people(store, 1, 2, 3)
+    await follow(store, 1, 2, 3)
+    read = reader_of(store, Listing.FOLLOWINGS, Sort.NEWEST)
+    assert mids((await read(Window(1, 5), None)).rows) == [2]
+    for window in (Window(2, 5), Window(10_000, 5), Window(0, 0), Window(1, 0)):
+        page = await read(window, None)
+        assert (list(page.rows), page.more) == ([], False)
+        assert page.total == 2, "the list is as long as it is, whatever of it is asked for"
+    assert await store.page(Listing.FOLLOWERS, 404, Sort.NEWEST, ALL) == Slice([], False, 0, 0)
+    assert await store.members(404, 5, Sort.NEWEST, ALL) is None
+    found = await store.search(404, "", 100, ALL)
+    assert (list(found.rows), found.more, found.total) == ([], False, 0)
+
+
+async def test_contracts_show_on_both_sides(store: Store) -> None:
+    """004, 关系列表对象: is_contractor is the owner's contract, is_contract the item's."""
+    rows = [
+        EdgeRow(follower=1, followed=2, time=10, contract=Contract(5, 1)),
+        EdgeRow(follower=2, followed=1, time=20),
+        EdgeRow(follower=3, followed=1, time=30, contract=Contract(6)),
+    ]
+    await store.import_edges(lambda: rows)
+
+    async def contracts(listing: Listing, owner: int) -> dict[int, tuple[object, object]]:
+        page = await store.page(listing, owner, Sort.NEWEST, ALL)
+        return {row.mid: (row.owner_contract, row.item_contract) for row in page.rows}
+
+    assert await contracts(Listing.FOLLOWINGS, 1) == {2: (Contract(5, 1), None)}
+    assert await contracts(Listing.FOLLOWERS, 1) == {
+        2: (Contract(5, 1), None),
+        3: (None, Contract(6)),
+    }
+    assert await contracts(Listing.FOLLOWINGS, 2) == {1: (None, Contract(5, 1))}
+    assert await contracts(Listing.FOLLOWERS, 2) == {1: (None, Contract(5, 1))}
+    side, _ = (await store.sides(1, [2]))[2]
+    assert side.follows is not None
+    assert side.follows.contract == Contract(5, 1)
+    await follow(store, 1, 3)
+    assert await contracts(Listing.FOLLOWINGS, 1) == {
+        3: (None, Contract(6)),
+        2: (Contract(5, 1), None),
+    }
+    assert await contracts(Listing.FOLLOWINGS, 3) == {1: (Contract(6), None)}
+    assert await do(store, Modify(1, 2, Act.UNFOLLOW)) == [0]
+    assert await contracts(Listing.FOLLOWINGS, 2) == {1: (None, None)}
+    assert await do(store, Modify(1, 2, Act.FOLLOW), Modify(1, 3, Act.BLOCK)) == [0, 0]
+    assert await contracts(Listing.FOLLOWINGS, 1) == {2: (None, None)}
+
+
+async def test_search_knows_no_case(store: Store) -> None:
+    names = {2: "Warma", 3: "ÉCLAIR", 4: "straße", 5: "100%_sure", 6: "用户"}
+    for mid, name in names.items():
+        await store.put_account(mid, Card(name=name))
+    await people(store, 1)
+    await follow(store, 1, *names)
+
+    async def found(text: str, within: int = 100) -> list[int]:
+        counted = await store.search(1, text, within, ALL)
+        assert counted.total == len(counted.rows)
+        return mids(counted.rows)
+
+    assert await found("WARMA") == [2]
+    assert await found("éclair") == await found("É") == [3]
+    assert await found("STRASSE") == [4]
+    assert await found("%") == await found("_") == [5]
+    assert await found("户") == [6]
+    assert await found("") == [6, 5, 4, 3, 2]
+    assert await found("", within=2) == [6, 5]
+    assert await found("warma", within=4) == []
+    await store.put_account(2, Card(name="other"))
+    assert await found("warma") == []
+    assert await found("OTHER") == [2]
+
+
+async def test_a_walk_meets_each_that_stands_still_once(store: Store, clock: Clock) -> None:
+    """Others come, go and move to the front between its pages."""
+    still = list(range(100, 100 + count(60, 600)))
+    moving = list(range(10, 30))
+    await people(store, ME, *still, *moving)
+    draw = Random(3)
+    everyone = [*still, *moving]
+    draw.shuffle(everyone)
+    await follow(store, ME, *everyone)
+    for fan in everyone:
+        await follow(store, fan, ME)
+    group = CreateGroup(ME, GROUP, 5)
+    assert await do(store, group, Regroup(ME, How.SET, tuple(everyone), (5,))) == [0, 0]
+
+    async def stir() -> None:
+        clock.advance(draw.choice([0, 0, 1]))
+        for mid in draw.sample(moving, 4):
+            act = draw.choice([Act.UNFOLLOW, Act.FOLLOW, Act.BLOCK, Act.UNBLOCK])
+            await do(store, Modify(ME, mid, act))
+            await do(store, Modify(mid, ME, draw.choice([Act.UNFOLLOW, Act.FOLLOW])))
+
+    readers = [
+        reader_of(store, listing, sort)
+        for listing in (Listing.FOLLOWINGS, Listing.FOLLOWERS, Listing.FRIENDS)
+        for sort in (Sort.NEWEST, Sort.OLDEST)
+    ]
+    readers.append(members_of(store, 5, Sort.NEWEST))
+    readers.append(lambda window, after: store.search(ME, "", 100_000, window, after))
+    order = {mid: at for at, mid in enumerate(await listed(store, Listing.FOLLOWINGS, ME))}
+    for read in readers:
+        met = mids(await by_cursor(read, 7, between=stir))
+        met_still = [mid for mid in met if mid in order and mid in still]
+        assert sorted(met_still) == still
+    quiet = mids(await by_cursor(readers[0], 7))
+    assert len(set(quiet)) == len(quiet)
+    assert [mid for mid in quiet if mid in still] == sorted(still, key=lambda mid: order[mid])
+
+
+async def test_the_order_by_visits_counts_only_followings(store: Store) -> None:
+    await people(store, 1, 2, 3, 4)
+    await follow(store, 1, 2, 3)
+    for mid in (2, 2, 3, 4, 404):
+        store.visit(1, mid)
+    await store.flush_visits()
+    assert await listed(store, Listing.FOLLOWINGS, 1, Sort.VISITED) == [2, 3]
+    await follow(store, 1, 4)
+    assert await listed(store, Listing.FOLLOWINGS, 1, Sort.VISITED) == [2, 3, 4]
+    await do(store, Modify(1, 2, Act.UNFOLLOW))
+    await follow(store, 1, 2)
+    rows = (await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)).rows
+    assert [(row.mid, row.visits) for row in rows] == [(3, 1), (2, 0), (4, 0)]

@@ -1,0 +1,22 @@
+"""The machine of random acts on each engine."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hypothesis import settings
+
+from tests.counts import count
+from tests.machine import RelationMachine
+from tests.stores.driver import InFolder
+from tests.stores.engines import ENGINES
+
+
+class SQLiteMachine(RelationMachine):
+    make = partial(InFolder, ENGINES["sqlite"])
+
+
+SQLiteMachine.TestCase.settings = settings(
+    max_examples=count(30, 200), stateful_step_count=count(40, 60)
+)
+TestSQLite = SQLiteMachine.TestCase

@@ -1,0 +1,99 @@
+"""What one answer tells is of one moment, whatever is written meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+from guanxi.accounts.account import State
+from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.contract.limits import Limits
+from guanxi.graph.lists import Listing, Sort, Window
+from guanxi.graph.pair import NOTHING, Modify, Pair
+from guanxi.stores.port import Store
+from tests.counts import count
+from tests.stores.world import faults, follow, people
+
+ALL = Window(0, 100)
+LIMITS = Limits()
+
+
+async def toggle(store: Store, owner: int, target: int, times: int) -> None:
+    """Follow and unfollow, over and over."""
+    for turn in range(times):
+        assert await store.change([Modify(owner, target, 1 + turn % 2)], LIMITS) == [0]
+
+
+async def test_a_list_is_as_long_as_it_says_and_its_version_is_its_own(store: Store) -> None:
+    await people(store, *range(1, 9))
+    for mid in (1, 2):
+        await follow(store, mid, 3, 4, 5)
+    await follow(store, 3, 1)
+    writing = asyncio.create_task(toggle(store, 1, 6, count(200, 2_000)))
+    seen: dict[tuple[str, int], list[int]] = {}
+    while not writing.done():
+        for name, page in (
+            ("followings", await store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, ALL)),
+            ("friends", await store.page(Listing.FRIENDS, 1, Sort.NEWEST, ALL)),
+            ("followers", await store.page(Listing.FOLLOWERS, 6, Sort.NEWEST, ALL)),
+            ("search", await store.search(1, "", 100, ALL)),
+            ("common", await store.common(2, 1, ALL)),
+        ):
+            mids = [row.mid for row in page.rows]
+            assert page.total in (None, len(mids)), name
+            assert seen.setdefault((name, page.version), mids) == mids, name
+        await asyncio.sleep(0)
+    await writing
+
+
+async def test_both_sides_of_a_pair(store: Store) -> None:
+    await people(store, 1, 2, 3)
+    await follow(store, 1, 2)
+    pair = await store.pair(1, 2)
+    assert pair.mine.follows is not None
+    assert pair.theirs == NOTHING
+    await follow(store, 2, 1)
+    there, back = await store.pair(1, 2), await store.pair(2, 1)
+    assert there.mine.follows is not None
+    assert there.theirs.follows is not None
+    assert (there.mine, there.theirs) == (back.theirs, back.mine)
+    assert await store.pair(1, 3) == Pair()
+
+
+async def test_what_is_in_common_has_a_version_of_both(store: Store) -> None:
+    await people(store, 1, 2, 3, 4)
+    await follow(store, 1, 3, 4)
+    await follow(store, 2, 3)
+    before = await store.common(1, 2, ALL)
+    await follow(store, 2, 4)
+    after = await store.common(1, 2, ALL)
+    assert [row.mid for row in before.rows] != [row.mid for row in after.rows]
+    assert before.version != after.version
+
+
+async def test_visits_change_the_version_as_they_may_change_an_order(store: Store) -> None:
+    await people(store, 1, 2, 3)
+    await follow(store, 1, 2, 3)
+    before = await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)
+    store.visit(1, 2)
+    await store.flush_visits()
+    after = await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)
+    assert [row.mid for row in after.rows] == [2, 3]
+    assert [row.mid for row in before.rows] == [3, 2]
+    assert before.version != after.version
+
+
+async def test_a_session_never_outlives_its_account(store: Store) -> None:
+    await people(store, 9)
+    for turn in range(count(20, 200)):
+        digest = turn.to_bytes(4, "big")
+        session = Session(digest=digest, mid=9, kind=TokenKind.COOKIE, created=1, expires=2**40)
+        await store.set_state(9, State.NORMAL)
+        _, opened = await asyncio.gather(
+            store.set_state(9, State.DEREGISTERED), store.open_session(session)
+        )
+        assert await store.session(digest) is None
+        assert isinstance(opened, bool)
+    assert not await store.open_session(
+        Session(digest=b"x", mid=404, kind=TokenKind.COOKIE, created=1, expires=2)
+    )
+    assert await faults(store) == []

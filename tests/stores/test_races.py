@@ -1,0 +1,93 @@
+"""Two processes race for one pair: what comes of it is what one after the other would have made."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from itertools import islice, product
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from guanxi.graph.pair import Modify
+from guanxi.stores.port import Store
+from guanxi.stores.sqlite import SQLiteStore
+from tests.counts import count
+from tests.machine import NORMAL, Model
+from tests.stores.processes import Other, others, racer
+from tests.stores.world import LIMITS, faults, people
+
+pytestmark = pytest.mark.usefixtures("runner")
+
+ACTS = (1, 2, 4, 5, 6, 7)
+#: What stands between a and b before the race: acts of theirs, in order.
+BEFORE: tuple[tuple[tuple[str, int], ...], ...] = (
+    (),
+    (("a", 1),),
+    (("b", 1),),
+    (("a", 1), ("b", 1)),
+    (("a", 5),),
+    (("b", 5),),
+    (("a", 5), ("b", 5)),
+)
+#: Who acts on whom in the first process and in the second.
+RACERS = (("ab", "ab"), ("ab", "ba"))
+BATCH = 30
+
+
+def act_of(who: str, act: int, pair: tuple[int, int]) -> Modify:
+    return Modify(*(pair if who[0] == "a" else pair[::-1]), act)
+
+
+def outcome(model: Model, pair: tuple[int, int]) -> tuple[int, int]:
+    return model.attribute(*pair), model.attribute(*pair[::-1])
+
+
+Race = tuple[Modify, Modify, Model, tuple[int, int]]
+
+
+async def test_two_acts_on_one_pair(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    store = await SQLiteStore.open(path, create=True)
+    races = list(product(ACTS, ACTS, RACERS, BEFORE)) * count(1, 8)
+    Random(5).shuffle(races)
+    with others((racer, path), (racer, path)) as processes:
+        assert [process.receive() for process in processes] == ["ready", "ready"]
+        first_mid = 1
+        pending = iter(races)
+        while batch := list(islice(pending, BATCH)):
+            started: list[Race] = []
+            for act, other_act, (one, two), before in batch:
+                pair = (first_mid, first_mid + 1)
+                first_mid += 2
+                model = Model(states=dict.fromkeys(pair, NORMAL))
+                setting_up = [act_of(who, before_act, pair) for who, before_act in before]
+                await people(store, *pair)
+                codes = await store.change(setting_up, LIMITS)
+                assert codes == [model.modify(a.owner, a.target, a.act) for a in setting_up]
+                started.append((act_of(one, act, pair), act_of(two, other_act, pair), model, pair))
+            await run(store, processes, started)
+        for process in processes:
+            process.pipe.send(None)
+            process.process.join()
+    assert await faults(store) == []
+    await store.close()
+
+
+async def run(store: Store, processes: list[Other], races: list[Race]) -> None:
+    """Both acts of each race at once; each outcome is that of one order or of the other."""
+    for at, process in enumerate(processes):
+        process.pipe.send([race[at] for race in races])
+    codes_of_one, codes_of_two = (process.receive() for process in processes)
+    assert isinstance(codes_of_one, list)
+    assert isinstance(codes_of_two, list)
+    for race, code, other_code in zip(races, codes_of_one, codes_of_two, strict=True):
+        one, two, model, (a, b) = race
+        possible = set()
+        for order in ((one, two), (two, one)):
+            after = deepcopy(model)
+            codes = {id(act): after.modify(act.owner, act.target, act.act) for act in order}
+            possible.add((codes[id(one)], codes[id(two)], *outcome(after, (a, b))))
+        mine = (await store.attributes(a, [b])).get(b, 0)
+        theirs = (await store.attributes(b, [a])).get(a, 0)
+        assert (code, other_code, mine, theirs) in possible, (one, two)

@@ -1,0 +1,163 @@
+"""The SQLite store's file: made, refused, brought up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import apsw
+import pytest
+
+from guanxi.accounts.account import Card
+from guanxi.stores import open_store
+from guanxi.stores.port import StoreError
+from guanxi.stores.sqlite import SQLiteStore
+from guanxi.stores.sqlite.schema import SCHEMA, VERSION, prepare
+from tests.stores.world import people
+
+pytestmark = pytest.mark.usefixtures("runner")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def pragma(path: Path, name: str) -> object:
+    db = apsw.Connection(str(path))
+    try:
+        return db.pragma(name)
+    finally:
+        db.close()
+
+
+async def test_a_new_store_is_its_owners_alone(tmp_path: Path) -> None:
+    store = await open_store(str(tmp_path / "s.db"), create=True)
+    await people(store, 1)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes
+    assert set(modes.values()) == {0o600}
+    await store.close()
+    assert set(contents(tmp_path)) == {"s.db", "s.db-turn"}
+
+
+async def test_a_missing_store_is_made_only_when_asked(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="guanxi serve"):
+        await open_store(str(tmp_path / "s.db"))
+    assert contents(tmp_path) == {}
+
+
+async def test_an_empty_file_is_no_store_yet(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    path.touch()
+    with pytest.raises(StoreError, match="empty"):
+        await open_store(str(path))
+    store = await open_store(str(path), create=True)
+    await store.close()
+
+
+async def test_many_who_make_it_at_once_get_one_store(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    stores = await asyncio.gather(*(SQLiteStore.open(path, create=True) for _ in range(8)))
+    assert len({store.secret for store in stores}) == 1
+    for store in stores:
+        await store.close()
+
+
+@pytest.mark.parametrize("create", [False, True])
+async def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path, create: bool) -> None:
+    (tmp_path / "text").write_text("not a database, and long enough to be one " * 100)
+    db = apsw.Connection(str(tmp_path / "other.db"))
+    db.execute("CREATE TABLE t (x); INSERT INTO t VALUES (1)")
+    db.close()
+    before = contents(tmp_path)
+    for name in before:
+        with pytest.raises(StoreError, match="left as it is"):
+            await SQLiteStore.open(tmp_path / name, create=create)
+    assert contents(tmp_path) == before
+
+
+async def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        await SQLiteStore.open(tmp_path, create=True)
+
+
+async def test_a_newer_store_is_refused_and_says_what_helps(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    prepare(path, create=True, version=VERSION + 1)
+    before = contents(tmp_path)
+    with pytest.raises(StoreError, match="pip install -U guanxi"):
+        await open_store(str(path))
+    assert contents(tmp_path) == before
+
+
+ADD_COLUMN = "ALTER TABLE account ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm'"
+MIGRATIONS = {7: ADD_COLUMN, 8: "CREATE TABLE extra (x INTEGER NOT NULL) STRICT"}
+
+
+def an_old_store(path: Path) -> None:
+    """A store of schema 7, with an account in it."""
+    prepare(path, create=True, version=7, schema=SCHEMA)
+    db = apsw.Connection(str(path))
+    kinds = [row[2] for row in db.execute("PRAGMA table_info(account)")]
+    values = ", ".join("'x'" if kind == "TEXT" else "1" for kind in kinds)
+    db.execute(f"INSERT INTO account VALUES ({values})")
+    db.close()
+
+
+def test_an_older_store_is_brought_up_to_date_after_a_copy(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    an_old_store(path)
+    prepare(path, create=False, version=9, migrations=MIGRATIONS)
+    assert pragma(path, "user_version") == 9
+    db = apsw.Connection(str(path))
+    assert db.execute("SELECT mid, mood FROM account").get == (1, "calm")
+    assert db.execute("SELECT count(*) FROM extra").get == 0
+    secret = db.execute("SELECT value FROM meta").get
+    db.close()
+    copy = tmp_path / "s.db.schema-7"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert pragma(copy, "user_version") == 7
+    db = apsw.Connection(str(copy))
+    assert db.execute("SELECT value FROM meta").get == secret
+    assert db.execute("SELECT count(*) FROM account").get == 1
+    db.close()
+    prepare(path, create=False, version=9, migrations=MIGRATIONS)
+
+
+def test_a_step_that_is_missing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    an_old_store(path)
+    with pytest.raises(StoreError, match="schema 7, too old"):
+        prepare(path, create=False, version=9, migrations={7: ADD_COLUMN})
+    assert pragma(path, "user_version") == 7
+
+
+def test_a_step_that_fails_leaves_the_old_store(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    an_old_store(path)
+    with pytest.raises(StoreError, match="stays at schema 7"):
+        prepare(path, create=False, version=9, migrations={**MIGRATIONS, 8: "DROP TABLE nothing"})
+    assert pragma(path, "user_version") == 7
+    prepare(path, create=False, version=9, migrations=MIGRATIONS)
+    assert pragma(path, "user_version") == 9
+
+
+def test_no_migration_while_others_have_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    an_old_store(path)
+    other = apsw.Connection(str(path))
+    assert other.execute("SELECT count(*) FROM account").get == 1
+    with pytest.raises(StoreError, match="another process has it open"):
+        prepare(path, create=False, version=9, migrations=MIGRATIONS)
+    other.close()
+    assert pragma(path, "user_version") == 7
+    prepare(path, create=False, version=9, migrations=MIGRATIONS)
+
+
+async def test_the_secret_is_in_no_repr(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    await store.put_account(1, Card(name="a"))
+    assert repr(store.secret) not in repr(store) + repr(vars(store).keys())
+    await store.close()
+    assert os.listdir(tmp_path)

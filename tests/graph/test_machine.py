@@ -263,6 +263,6 @@ class RulesMachine(RelationMachine):
 
 
 RulesMachine.TestCase.settings = settings(
-    max_examples=count(120, 600), stateful_step_count=count(50, 100)
+    max_examples=count(120, 400), stateful_step_count=count(50, 100)
 )
 TestRules = RulesMachine.TestCase

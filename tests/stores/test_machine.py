@@ -17,6 +17,6 @@ class SQLiteMachine(RelationMachine):
 
 
 SQLiteMachine.TestCase.settings = settings(
-    max_examples=count(30, 200), stateful_step_count=count(40, 60)
+    max_examples=count(30, 120), stateful_step_count=count(40, 60)
 )
 TestSQLite = SQLiteMachine.TestCase

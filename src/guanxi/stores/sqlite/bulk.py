@@ -201,7 +201,7 @@ def write(
     _write_groups(db, groups)
     changed = int(db.execute("SELECT count(*) FROM staged").get)
     if changed:
-        db.execute(_LISTS)
+        _write_lists(db)
         db.execute(_CONTRACTS)
         db.execute(_COUNT)
     return changed
@@ -387,6 +387,17 @@ UNION ALL
 SELECT follower, {SPECIAL}, place, followed FROM staged WHERE flags & {SPECIAL_BIT}
 ORDER BY 1, 2, 3, 4;
 """
+
+
+def _write_lists(db: apsw.Connection) -> None:
+    """Write the rows; the index of an empty table after them, so that its pages are full too."""
+    if db.execute("SELECT EXISTS (SELECT 1 FROM following)").get:
+        db.execute(_LISTS)
+        return
+    index = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'following_by_target'").get
+    db.execute("DROP INDEX following_by_target")
+    db.execute(_LISTS)
+    db.execute(index)
 
 
 _CONTRACTS = f"""

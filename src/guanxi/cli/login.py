@@ -31,7 +31,9 @@ def client_of(base_url: str | None, name: str) -> SyncClient:
 
 
 def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
-    """Sign in by a QR code, and keep the account for other commands; print who it is as JSON.
+    """扫码登录并保存账号。 Sign in by a QR code, and keep the account.
+
+    Who it is is printed as JSON.
 
     Scan the code with the server's app, and agree there. The account is kept in the keyring, or
     where there is none in a file that only you can read.
@@ -53,13 +55,19 @@ def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
 
 
 def logout(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
-    """Forget a kept account. Its session lasts until the server ends it."""
+    """忘记保存的账号。 Forget a kept account.
+
+    Its session lasts until the server ends it.
+    """
     if not kept.forget(_server(base_url), name):
         raise ValueError(f"没有保存 {name} (nothing is kept as {name} for this server)")
 
 
 def whoami(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
-    """Print as JSON which account commands act as: the environment's, else the kept one."""
+    """显示当前账号。 Print as JSON which account commands act as.
+
+    It is the environment's, else the kept one.
+    """
     with client_of(base_url, name) as client:
         _show(client)
 

@@ -72,7 +72,10 @@ def agree(
     code: Annotated[str, typer.Argument(help="What the QR code says, or its qrcode_key.")],
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Agree to a sign-in by QR code: whoever shows the code is signed in as this account."""
+    """同意扫码登录。 Agree to a sign-in by QR code.
+
+    Whoever shows the code is signed in as this account.
+    """
     from guanxi.service import login
 
     key = parse_qs(urlsplit(code).query).get("qrcode_key", [code])[0]

@@ -59,7 +59,9 @@ def import_edges(
 
 @imports.command("content")
 def import_documents(file: File, store: StoreOption = DEFAULT_STORE) -> None:
-    """Load profiles, videos, dynamics and whatever else accounts have, from a JSON Lines file.
+    """导入内容。 Load what accounts have besides relations.
+
+    Profiles, videos, dynamics and the rest, from a JSON Lines file.
 
     Fields: owner (an account that is there), kind, document; docs/content.md has every kind. All of
     it or nothing is loaded; a wrong line is named by its number. A document takes the place of one

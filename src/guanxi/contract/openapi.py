@@ -131,7 +131,7 @@ def _parameter(endpoint: Endpoint, name: str) -> Json:
         "name": name,
         "in": "path" if name in placeholders(endpoint.path) else "query",
         "required": name in _required(endpoint),
-        "description": schema.pop("description"),
+        "description": schema.pop("description", ""),
         "schema": schema,
     }
     if is_list(wire_types(endpoint.params)[name]):

@@ -1,0 +1,106 @@
+"""A program for the documented module, run once by a stranger's and once by ours.
+
+The line that imports the module is put in front. It prints, by function, what came back.
+"""
+
+import asyncio
+import json
+import os
+
+credential = user.Credential(  # noqa: F821 - imported in front
+    sessdata=os.environ["GUANXI_SESSDATA"],
+    bili_jct=os.environ["GUANXI_BILI_JCT"],
+    dedeuserid=os.environ["MID"],
+    buvid3="a",
+    buvid4="b",
+)
+me = user.User(int(os.environ["MID"]), credential)  # noqa: F821
+other = user.User(int(os.environ["OTHER"]), credential)  # noqa: F821
+
+OF_USERS = {
+    "get_user_info": (),
+    "get_relation_info": (),
+    "get_up_stat": (),
+    "get_space_notice": (),
+    "get_top_videos": (),
+    "get_masterpiece": (),
+    "get_user_medal": (),
+    "get_live_info": (),
+    "get_videos": (),
+    "get_media_list": (),
+    "get_audios": (),
+    "get_album": (),
+    "get_articles": (),
+    "get_article_list": (),
+    "get_dynamics": (),
+    "get_dynamics_new": (),
+    "get_subscribed_bangumi": (),
+    "get_followings": (),
+    "get_all_followings": (),
+    "get_followers": (),
+    "get_self_same_followers": (),
+    "top_followers": (),
+    "get_overview_stat": (),
+    "get_relation": (),
+    "get_user_fav_tag": (),
+    "get_cheese": (),
+    "get_reservation": (),
+    "get_elec_user_monthly": (),
+    "get_uplikeimg": (),
+    "get_opus": (),
+}
+OF_ONESELF = {
+    "get_self_info": (),
+    "get_self_history": (),
+    "get_self_coins": (),
+    "get_self_special_followings": (),
+    "get_self_whisper_followings": (),
+    "get_self_friends": (),
+    "get_self_black_list": (),
+    "get_toview_list": (),
+    "get_self_jury_info": (),
+    "get_self_login_log": (),
+    "get_self_moral_log": (),
+    "get_self_experience_log": (),
+}
+
+
+async def main():
+    results = {}
+
+    async def tell(name, call):
+        try:
+            results[name] = await call()
+        except Exception as error:
+            # Ours has a class of its own for each code.
+            results[name] = {"error": getattr(error, "code", type(error).__name__)}
+
+    for name, args in OF_USERS.items():
+        for whose, of in (("mine", me), ("other's", other)):
+            await tell(f"{whose} {name}", lambda of=of, n=name, a=args: getattr(of, n)(*a))
+    for name in OF_ONESELF:
+        await tell(name, lambda n=name: getattr(user, n)(credential=credential))  # noqa: F821
+    await tell("get_self_history_new", lambda: user.get_self_history_new(credential))  # noqa: F821
+    await tell(
+        "get_self_notes_info",
+        lambda: user.get_self_notes_info(1, 20, credential),  # noqa: F821
+    )
+    await tell(
+        "get_self_public_notes_info",
+        lambda: user.get_self_public_notes_info(1, 20, credential),  # noqa: F821
+    )
+    await tell("check_nickname", lambda: user.check_nickname("没人用的名字"))  # noqa: F821
+    await tell("name2uid", lambda: user.name2uid(["Warma", "没有"], credential))  # noqa: F821
+    await tell("channels", channels)
+    print(json.dumps(results, ensure_ascii=False))
+
+
+async def channels():
+    found = []
+    for channel in await me.get_channels():
+        videos = await channel.get_videos(ps=3)
+        found.append([channel.get_id(), channel.meta["name"], videos])
+    return found
+
+
+asyncio.run(main())

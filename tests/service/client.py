@@ -6,15 +6,17 @@ import http.client
 import itertools
 import json
 import socket
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from guanxi.accounts.secrets import DAY, wbi_keys
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.sign import mixin_key, wbi_sign
-from guanxi.stores.port import EdgeRow, Store
+from guanxi.stores.port import Store
 from guanxi.testing import RunningService, SignedIn
 
 Fields = Mapping[str, object] | Sequence[tuple[str, object]] | str
@@ -31,6 +33,9 @@ class Answer(NamedTuple):
 
     @property
     def code(self) -> int:
+        """What the envelope says; a page stands for 0."""
+        if self.headers["content-type"].startswith("text/html"):
+            return 0
         code: int = self.body["code"]
         return code
 
@@ -80,15 +85,17 @@ def call(
     query: Fields = "",
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Call an endpoint as a browser with a session does: cookie, csrf and wbi signature."""
+    """Call an endpoint as a browser with a session does: cookie, csrf and wbi signature.
+
+    What stands in a path is taken from the fields.
+    """
     kept = {"Cookie": session.cookie} if session else {}
     if endpoint.method == "GET":
+        path, fields = _filled(endpoint.path, fields)
         text = encoded(fields)
         if endpoint.wbi and not isinstance(fields, str):
             text = urlencode(signed(service, fields))
-        return send(
-            service.base_url, "GET", endpoint.path, query=text, headers={**kept, **(headers or {})}
-        )
+        return send(service.base_url, "GET", path, query=text, headers={**kept, **(headers or {})})
     text = encoded(fields)
     if session is not None and "csrf=" not in text:
         text = "&".join(filter(None, [text, f"csrf={session.bili_jct}"]))
@@ -101,6 +108,19 @@ def call(
         body=text.encode(),
         headers={**kept, **(headers or {})},
     )
+
+
+def _filled(path: str, fields: Fields) -> tuple[str, Fields]:
+    """A path with the fields that stand in it, and the others; a text is a query and no more."""
+    if isinstance(fields, str):
+        return path, fields
+    left = list(fields.items() if isinstance(fields, Mapping) else fields)
+    for pair in list(left):
+        place = "{%s}" % pair[0]
+        if place in path:
+            path = path.replace(place, quote(str(pair[1]), safe=""))
+            left.remove(pair)
+    return quote(path, safe="/%"), left
 
 
 def secret_of(service: RunningService) -> bytes:
@@ -133,14 +153,14 @@ def raw(base_url: str, sent: bytes, *, half: bool = False) -> bytes:
 
 
 def contents(service: RunningService) -> object:
-    """Everything that the store holds of relations, groups included."""
-
-    async def read(store: Store) -> object:
-        edges: list[EdgeRow] = [edge async for edge in store.edges()]
-        owners = sorted({edge.follower for edge in edges})
-        return edges, {owner: await store.groups(owner) for owner in owners}
-
-    return service.do(read)
+    """Every row of the store's file, but visits, which come later, and what is kept of cards."""
+    with closing(sqlite3.connect(f"{service.store.as_uri()}?mode=ro", uri=True)) as file:
+        named = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        return {
+            name: sorted(map(repr, file.execute(f"SELECT * FROM {name}")))
+            for (name,) in named
+            if name not in ("visit", "tail")
+        }
 
 
 _mids = itertools.count(1_000_000)

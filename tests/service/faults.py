@@ -35,7 +35,8 @@ _VERBS = frozenset(
         "tally",
         "groups",
     }
-    | {"account", "cards", "tails", "session", "flush_visits", "ready"}
+    | {"account", "cards", "tails", "session", "mids", "take_grant", "flush_visits", "ready"}
+    | {"put", "get", "find", "documents", "count", "counts", "total", "delete"}
 )
 
 

@@ -25,7 +25,7 @@ from guanxi.contract.params import is_list, wire_types
 from guanxi.testing import RunningService
 from tests.counts import count
 from tests.service.client import call, fresh, send
-from tests.service.test_codes import Scene
+from tests.service.scene import Scene
 
 DOCUMENT = document()
 

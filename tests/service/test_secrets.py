@@ -14,7 +14,7 @@ from guanxi.testing import running
 from tests.service.client import call, fresh, raw, secret_of, send
 from tests.service.faults import faulty_service
 from tests.service.logged import lines_of, logged
-from tests.service.test_codes import Scene
+from tests.service.scene import Scene
 
 _LOUD = Settings(profile=DOCUMENTED, log_requests=True)
 

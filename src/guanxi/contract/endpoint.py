@@ -127,6 +127,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     complaint: int = errors.BadRequest.number
     #: The codes of its own table in the documents, 0 apart.
     own_codes: frozenset[int] = frozenset()
+    #: Those of its codes that other servers alone answer; guanxi's service never does.
+    elsewhere: frozenset[int] = frozenset()
     #: The messages that the documents give codes here and not elsewhere.
     messages: dict[int, str] = {}
     #: What it does, in a line.

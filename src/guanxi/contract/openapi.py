@@ -97,7 +97,8 @@ def _operation(endpoint: Endpoint) -> Json:
 def _description(endpoint: Endpoint) -> str:
     """Where it is documented, and each code that it may answer."""
     codes = "\n".join(
-        f"| {code} | {endpoint.message(code)} | {errors.CODES[code].meaning} |"
+        f"| {code} | {endpoint.message(code)} | {errors.CODES[code].meaning}"
+        f"{'; other servers alone answer it' if code in endpoint.elsewhere else ''} |"
         for code in sorted(endpoint.codes)
     )
     host = f"`{endpoint.host}` in the documents; source: {endpoint.seed}."

@@ -55,6 +55,8 @@ CHECK_NICKNAME = Endpoint(
     auth=frozenset(),
     envelope=Envelope.BARE,
     own_codes=frozenset({-400, 2001, 40002, 40004, 40005, 40006, 40014}),
+    # One code for a name that is taken is enough, and no word is forbidden here.
+    elsewhere=frozenset({2001, 40002}),
     summary="Whether a nickname may be taken; the code says why not.",
     seed="000, 001, check_nickname",
 )

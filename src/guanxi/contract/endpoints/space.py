@@ -18,7 +18,7 @@ from guanxi.contract.endpoint import (
 
 _COOKIE = frozenset({COOKIE})
 _BAD = frozenset({-400})
-#: Codes of risk control, which a service answers on demand alone.
+#: Codes of risk control. The service answers -352 for an access id that is not its own, and no more.
 _RISK = frozenset({-352, -412})
 #: What the newer feed may be asked to contain.
 _FEATURES = (
@@ -185,6 +185,7 @@ VIDEOS = Endpoint(
     paging=Paging.NUMBERED,
     pages=Pages(items=("list.vlist",), key=("aid",)),
     own_codes=_BAD | _RISK,
+    elsewhere=frozenset({-412}),
     summary="An account's videos, by partition and by words in the title.",
     seed="000, 001, User.get_videos",
 )
@@ -405,6 +406,7 @@ DYNAMICS = Endpoint(
     paging=Paging.CHAINED,
     pages=Pages(items=("items",), key=("id_str",), next={"offset": "offset"}, more="has_more"),
     own_codes=_RISK | {-101},
+    elsewhere=_RISK | {-101},
     summary="An account's dynamics, the newest first.",
     seed="000, 001, User.get_dynamics_new",
 )

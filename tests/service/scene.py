@@ -1,0 +1,92 @@
+"""Accounts with something of everything, and for each endpoint a request that is right."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from guanxi.accounts import tokens
+from guanxi.accounts.account import Privacy
+from guanxi.contract import endpoints as e
+from guanxi.contract import structs as s
+from guanxi.contract.endpoint import Endpoint
+from guanxi.testing import RunningService
+from guanxi.world import mine, profile, videos
+from tests.service.client import Answer, call, follow, fresh, secret_of
+from tests.service.content_fixtures import put
+
+#: What an account may be called in a request that is about it.
+_OTHER = (
+    *("vmid", "fid", "mid", "fids", "uid", "host_mid", "host_uid", "up_mid", "target_id"),
+    "biz_id",
+)
+
+
+class Scene:
+    """A caller who follows another and has a group, and a third account, which has nothing.
+
+    The other takes support, and has a video, pinned, a season and a series, with its mid for their
+    ids. The caller has a notice, and a video put by and watched.
+    """
+
+    def __init__(self, service: RunningService) -> None:
+        self.service = service
+        self.caller, self.other, self.third = fresh(service, 3)
+        follow(service, self.caller, self.other)
+        made = call(service, e.CREATE_GROUP, self.caller, {"tag": "组"})
+        self.group: int = made.data["tagid"]
+        other = self.other.mid
+        put(service, self.caller.mid, profile.NOTICE, profile.Notice("公告"))
+        put(service, self.caller.mid, mine.LATER, mine.Later(other, 1, mine.FINISHED))
+        put(service, other, profile.PROFILE, profile.Profile(supported=True))
+        put(service, other, videos.VIDEO, s.Video(other))
+        put(service, other, videos.TOP_VIDEO, videos.Chosen(other))
+        put(service, other, videos.SEASON, videos.Season(s.SeasonMeta(other)))
+        put(service, other, videos.SERIES, videos.Series(s.SeriesMeta(other)))
+
+    def fields(self, endpoint: Endpoint) -> dict[str, object]:
+        """The fields that must be there, and the one without which nothing is done."""
+        target = self.third if endpoint in (e.MODIFY, e.BATCH_MODIFY) else self.other
+        secret, token = secret_of(self.service), self.caller.sessdata
+        right: dict[str, object] = {
+            **dict.fromkeys(_OTHER, target.mid),
+            **dict.fromkeys(("season_id", "series_id"), self.other.mid),
+            **dict.fromkeys(("tagid", "tagids", "afterTagids"), self.group),
+            "beforeTagids": 0,
+            "act": 1,
+            "re_src": 11,
+            "tag": "新组",
+            "name": "改名",
+            "names": f"u{self.other.mid}",
+            "nickName": f"new-{self.caller.mid}",
+            "uname": f"new-{self.caller.mid}",
+            "usersign": "签名",
+            "sex": "女",
+            "birthday": "2000-02-29",
+            "pn": 1,
+            "ps": 20,
+            "viewed": "true",
+            "qrcode_key": tokens.qr_key(secret, int(time.time())),
+            "correspond_path": "00ff",
+            "refresh_csrf": tokens.refresh_csrf(secret, token),
+            "refresh_token": tokens.refresh_token(secret, token),
+        }
+        return {
+            one.encode_name: right[one.encode_name]
+            for one in msgspec.structs.fields(endpoint.params)
+            if one.required or one.encode_name == "viewed"
+        }
+
+    def call(self, endpoint: Endpoint, **changed: object) -> Answer:
+        """As the caller, with some fields changed."""
+        return call(self.service, endpoint, self.caller, {**self.fields(endpoint), **changed})
+
+    def hide(self, **switches: bool) -> None:
+        """The other hides lists of its relations."""
+        self.service.set_privacy(self.other.mid, Privacy(**switches))
+
+    def hide_content(self) -> None:
+        """The other hides what it can of its space."""
+        hidden = profile.Profile(hides=frozenset(("bangumi", "tags", "courses", "medals")))
+        put(self.service, self.other.mid, profile.PROFILE, hidden)

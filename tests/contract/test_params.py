@@ -160,6 +160,19 @@ def test_over_limit() -> None:
     assert complaint.field == "fids"
 
 
+def test_a_choice_that_is_no_number_of_64_bits_is_out_of_range() -> None:
+    with pytest.raises(Complaint, match="out of range") as caught:
+        batch(BATCH | {"act": "9" * 20})
+    assert caught.value.field == "act"
+
+
+def test_a_decoder_with_limits_refuses_what_is_over_them() -> None:
+    bounded = decoder(FollowingsParams, limits=Limits(page_size=20))
+    assert bounded({"vmid": "1", "ps": "20"}).ps == 20
+    with pytest.raises(Complaint, match="at most 20"):
+        bounded({"vmid": "1", "ps": "21"})
+
+
 def test_what_documents_are_made_from() -> None:
     assert defaults(FollowingsParams) == {"order_type": "", "order": "desc", "ps": 50, "pn": 1}
     types = wire_types(MoveParams)

@@ -6,12 +6,13 @@ import http.client
 import itertools
 import json
 import socket
-import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
+
+import apsw
 
 from guanxi.accounts.secrets import DAY, wbi_keys
 from guanxi.contract.endpoint import Endpoint
@@ -97,7 +98,7 @@ def call(
             text = urlencode(signed(service, fields))
         return send(service.base_url, "GET", path, query=text, headers={**kept, **(headers or {})})
     text = encoded(fields)
-    if session is not None and "csrf=" not in text:
+    if session is not None and "&csrf=" not in f"&{text}":
         text = "&".join(filter(None, [text, f"csrf={session.bili_jct}"]))
     kept["Content-Type"] = "application/x-www-form-urlencoded"
     return send(
@@ -154,7 +155,8 @@ def raw(base_url: str, sent: bytes, *, half: bool = False) -> bytes:
 
 def contents(service: RunningService) -> object:
     """Every row of the store's file, but visits, which come later, and what is kept of cards."""
-    with closing(sqlite3.connect(f"{service.store.as_uri()}?mode=ro", uri=True)) as file:
+    # Another library of SQLite in this process would break the locks of the store's own.
+    with closing(apsw.Connection(str(service.store), flags=apsw.SQLITE_OPEN_READONLY)) as file:
         named = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         return {
             name: sorted(map(repr, file.execute(f"SELECT * FROM {name}")))

@@ -16,6 +16,7 @@ from guanxi.graph.pair import Contract
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import RunningService, SignedIn, running
 from tests.service.client import Answer, call, follow, fresh, modify
+from tests.service.scene import Scene
 
 _BEGAN = 1_600_000_000
 
@@ -321,7 +322,8 @@ def test_answers_have_exactly_the_contracts_shape(
     endpoint: Endpoint, kind: Any, either: RunningService
 ) -> None:
     """Decoded into the contract's struct and encoded again, an answer is the same bytes."""
-    [caller] = fresh(either)
+    scene = Scene(either)
+    caller = scene.caller
     followed = caller.mid + 2 * 10**7 + 1_000 * _SHAPES.index((endpoint, kind))
     either.add_accounts(cards={followed: _CARD})
     since = Contract(ts=_BEGAN, user_attr=1)
@@ -340,15 +342,11 @@ def test_answers_have_exactly_the_contracts_shape(
             EdgeRow(follower=caller.mid, followed=followed + 2, time=_BEGAN, kind="block"),
         ]
     )
-    fields: dict[str, object] = {
-        **dict.fromkeys(("vmid", "mid"), caller.mid),
-        **dict.fromkeys(("fid", "fids"), followed),
-        "tagid": -10,
-        "tagids": -10,
-        "act": 1,
-        "re_src": 11,
-        "tag": "新",
-    }
+    fields = scene.fields(endpoint)
+    if endpoint.name.startswith(("relation.", "web.")):
+        fields |= dict.fromkeys(fields.keys() & {"vmid", "mid"}, caller.mid)
+        fields |= dict.fromkeys(fields.keys() & {"fid", "fids"}, followed)
+        fields |= dict.fromkeys(fields.keys() & {"tagid", "tagids"}, -10)
     answer = call(either, endpoint, caller, fields)
     assert answer.code == 0, answer.raw
     data = msgspec.json.decode(answer.raw, type=dict[str, msgspec.Raw])["data"]

@@ -178,7 +178,11 @@ def _form(endpoint: Endpoint) -> Json:
     properties = {name: _schema(endpoint, name) for name in names}
     for other, name in endpoint.aliases.items():
         properties[other] = properties[name] | {"description": _second_name(name)}
-    texts = (("csrf", "bili_jct; callers with a cookie alone"), ("access_key", _KEY), *_APP_SIGNED)
+    texts = (
+        ("csrf", "bili_jct; callers with a cookie alone"),
+        *((("access_key", _KEY),) if ACCESS_KEY in endpoint.auth else ()),
+        *(_APP_SIGNED if endpoint.app_signed else ()),
+    )
     properties |= {name: {"type": "string", "description": text} for name, text in texts}
     lists = [name for name, schema in properties.items() if schema.get("type") == "array"]
     form: Json = {

@@ -18,7 +18,7 @@ from guanxi.contract.endpoint import (
 
 _COOKIE = frozenset({COOKIE})
 _BAD = frozenset({-400})
-#: Codes of risk control. The service answers -352 for an access id that is not its own, and no more.
+#: Codes of risk control. The service answers -352 alone, for an access id that is not its own.
 _RISK = frozenset({-352, -412})
 #: What the newer feed may be asked to contain.
 _FEATURES = (

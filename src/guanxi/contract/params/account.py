@@ -14,4 +14,4 @@ class Names(Struct):
 
 
 class Nickname(Struct):
-    nick_name: str = field(name="nickName")
+    nick_name: Annotated[str, Meta(description="the name to look at")] = field(name="nickName")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 #: A token of this service, or of another server.
-Token = Annotated[str, Meta(min_length=1, max_length=512)]
+Token = Annotated[str, Meta(min_length=1, max_length=512, description="from an earlier answer")]
 
 
 class QrPoll(Struct):
@@ -28,7 +28,7 @@ class Correspondence(Struct):
 class CookieRefresh(Struct, kw_only=True):
     refresh_csrf: Token
     refresh_token: Token
-    source: Literal["main_web"] = "main_web"
+    source: Annotated[Literal["main_web"], Meta(description="who refreshes")] = "main_web"
 
     def __repr__(self) -> str:
         return "CookieRefresh(***)"

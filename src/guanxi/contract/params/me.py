@@ -21,11 +21,15 @@ class HistoryCursorParams(Struct, kw_only=True):
     type: HistoryType = HistoryType.ALL
     ps: UpTo30 = 20
     view_at: Seconds | UnsetType = UNSET
-    max: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    max: Annotated[int, Meta(ge=0, description="the last answer's cursor.max")] | UnsetType = UNSET
     #: A value of ``HistoryBusinessType``, or what an entry besides is; empty as the last cursor of
     #: a list has it.
     business: (
-        Literal["", "archive", "pgc", "cheese", "live", "article-list", "article"] | UnsetType
+        Annotated[
+            Literal["", "archive", "pgc", "cheese", "live", "article-list", "article"],
+            Meta(description="the last answer's cursor.business"),
+        ]
+        | UnsetType
     ) = UNSET
 
 
@@ -46,15 +50,17 @@ class FanReportParams(Struct):
 
 class ToviewDeletion(Struct):
     #: The documented module sends ``true`` and means: delete what has been watched to its end.
-    viewed: Literal["true", "false"] = "false"
+    viewed: Annotated[
+        Literal["true", "false"], Meta(description="true: delete what was watched to its end")
+    ] = "false"
 
 
 class Notice(Struct):
-    notice: str = ""
+    notice: Annotated[str, Meta(description="the new text; empty to delete it")] = ""
 
 
 class ProfileEdit(Struct, kw_only=True):
     birthday: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="YYYY-MM-DD")]
-    sex: Literal["男", "女", "保密"]
-    uname: str
-    usersign: str
+    sex: Annotated[Literal["男", "女", "保密"], Meta(description="保密: not told")]
+    uname: Annotated[str, Meta(description="the new name")]
+    usersign: Annotated[str, Meta(description="the new line about oneself")]

@@ -33,7 +33,9 @@ from guanxi.contract.params.fields import (
 
 TypeId = Annotated[int, Meta(ge=0, le=LARGEST, description="a partition's id; 0 for all")]
 #: The name of a JavaScript function, and nothing else that a script could hold.
-Callback = Annotated[str, Meta(pattern=r"^[A-Za-z_$][A-Za-z0-9_$.]{0,63}$")]
+Callback = Annotated[
+    str, Meta(pattern=r"^[A-Za-z_$][A-Za-z0-9_$.]{0,63}$", description="a function to wrap it in")
+]
 
 
 class VideosParams(Struct, kw_only=True):
@@ -51,11 +53,11 @@ class MediaListParams(Struct, kw_only=True):
     biz_id: Mid
     oid: Id | UnsetType = UNSET
     ps: UpTo100 = 20
-    direction: bool = False
-    desc: bool = True
+    direction: Annotated[bool, Meta(description="towards the end of the list")] = False
+    desc: Annotated[bool, Meta(description="the largest first")] = True
     sort_field: MedialistOrder = MedialistOrder.PUBDATE
     tid: TypeId = 0
-    with_current: bool = False
+    with_current: Annotated[bool, Meta(description="with the one that oid names")] = False
 
 
 class AudiosParams(Struct, kw_only=True):
@@ -148,7 +150,7 @@ class DynamicsParams(Struct, kw_only=True):
 class OldDynamicsParams(Struct, kw_only=True):
     host_uid: Mid
     offset_dynamic_id: Annotated[int, Meta(ge=0, le=LARGEST, description="0 to begin")] = 0
-    need_top: bool = False
+    need_top: Annotated[bool, Meta(description="the pinned one first")] = False
 
 
 class OpusParams(Struct, kw_only=True):
@@ -161,7 +163,7 @@ class OverviewParams(Struct, kw_only=True):
     """With ``callback`` the answer is wrapped in a call of that function."""
 
     mid: Mid
-    jsonp: str | UnsetType = UNSET
+    jsonp: Annotated[str, Meta(description="not looked at")] | UnsetType = UNSET
     callback: Callback | UnsetType = UNSET
 
 

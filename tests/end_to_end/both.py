@@ -92,6 +92,25 @@ async def main():
     await tell("check_nickname", lambda: user.check_nickname("没人用的名字"))  # noqa: F821
     await tell("name2uid", lambda: user.name2uid(["Warma", "没有"], credential))  # noqa: F821
     await tell("channels", channels)
+    await tell("get_videos, found", lambda: me.get_videos(keyword="日", pn=1, ps=5))
+    await tell("get_videos, by views", lambda: me.get_videos(order=user.VideoOrder.VIEW))  # noqa: F821
+    await tell("get_followings, oldest", lambda: me.get_followings(order=user.OrderType.asc))  # noqa: F821
+
+    # What is written is read back.
+    await tell("set_space_notice", lambda: me.set_space_notice("新的公告"))
+    await tell("get_space_notice again", me.get_space_notice)
+    await tell(
+        "edit_self_info",
+        lambda: user.edit_self_info("2000-02-29", "保密", "新名字", "新签名", credential),  # noqa: F821
+    )
+    await tell("get_self_info again", lambda: user.get_self_info(credential))  # noqa: F821
+    await tell(
+        "delete_viewed_videos_from_toview",
+        lambda: user.delete_viewed_videos_from_toview(credential),  # noqa: F821
+    )
+    await tell("get_toview_list again", lambda: user.get_toview_list(credential))  # noqa: F821
+    await tell("clear_toview_list", lambda: user.clear_toview_list(credential))  # noqa: F821
+    await tell("get_toview_list empty", lambda: user.get_toview_list(credential))  # noqa: F821
     print(json.dumps(results, ensure_ascii=False))
 
 

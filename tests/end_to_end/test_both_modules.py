@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from guanxi.demo.world import HERO
-from guanxi.testing import RunningService, SignedIn
+from guanxi.testing import running
 from tests.end_to_end.test_stranger import PYTHON, ROOT, pytestmark
 
 __all__ = ["pytestmark"]
@@ -21,41 +20,45 @@ HERE = ROOT / "tests" / "end_to_end"
 OTHER = 2
 
 
-@pytest.fixture
-def told(demo: RunningService, hero: SignedIn) -> dict[str, dict[str, Any]]:
-    """What each of the two tells, by function."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-        "GUANXI_BASE_URL": demo.base_url,
-        "GUANXI_SESSDATA": hero.sessdata,
-        "GUANXI_BILI_JCT": hero.bili_jct,
-        "MID": str(HERO),
-        "OTHER": str(OTHER),
-    }
+RUNS: dict[str, tuple[list[Path | str], str]] = {
+    "theirs": ([PYTHON, HERE / "stranger_script.py"], "from bilibili_api import user\n"),
+    "ours": ([sys.executable, "-"], "from guanxi import user\n"),
+}
+
+
+def tells(argv: list[Path | str], front: str, store: Path) -> dict[str, Any]:
+    """What a module tells of a world of its own, by function."""
     program = (HERE / "both.py").read_text("utf-8").partition("import asyncio")
-    runs: dict[str, tuple[list[Path | str], str]] = {
-        "theirs": ([PYTHON, HERE / "stranger_script.py"], "from bilibili_api import user\n"),
-        "ours": ([sys.executable, "-"], "from guanxi import user\n"),
-    }
-    found = {}
-    for name, (argv, front) in runs.items():
+    with running(store=store) as service:
+        hero = service.sign_in(HERO)
         done = subprocess.run(
             argv,
             input=front + "".join(program[1:]),
-            env=environment,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+                "GUANXI_BASE_URL": service.base_url,
+                "GUANXI_SESSDATA": hero.sessdata,
+                "GUANXI_BILI_JCT": hero.bili_jct,
+                "MID": str(HERO),
+                "OTHER": str(OTHER),
+            },
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        found[name] = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert isinstance(found, dict)
     return found
 
 
-def test_they_tell_the_same(told: dict[str, dict[str, Any]]) -> None:
-    ours, theirs = told["ours"], told["theirs"]
+def test_they_tell_the_same(filled: Path, tmp_path: Path) -> None:
+    ours, theirs = (
+        tells(*RUNS[name], store=Path(shutil.copy(filled, tmp_path / name)))
+        for name in ("ours", "theirs")
+    )
     assert ours.keys() == theirs.keys()
     differing = {name for name in ours if ours[name] != theirs[name]}
     assert not differing, {
@@ -64,4 +67,13 @@ def test_they_tell_the_same(told: dict[str, dict[str, Any]]) -> None:
     refused = {name for name, one in theirs.items() if isinstance(one, dict) and "error" in one}
     assert {name for name in refused if not name.startswith("other's")} == set()
     empty = {name for name, one in ours.items() if not one and not name.startswith("other's")}
-    assert not empty, "nothing of the hero's comes back empty"
+    written = {"set_space_notice", "edit_self_info"}
+    written |= {"delete_viewed_videos_from_toview", "clear_toview_list"}
+    assert empty == written, "what is read comes back filled; what is written has no data"
+    assert ours["get_space_notice again"] == "新的公告"
+    assert (ours["get_self_info again"]["name"], ours["get_self_info again"]["sign"]) == (
+        "新名字",
+        "新签名",
+    )
+    assert ours["get_toview_list again"]["count"] < ours["get_toview_list"]["count"]
+    assert ours["get_toview_list empty"]["count"] == 0

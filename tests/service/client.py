@@ -154,14 +154,14 @@ def raw(base_url: str, sent: bytes, *, half: bool = False) -> bytes:
 
 
 def contents(service: RunningService) -> object:
-    """Every row of the store's file, but visits, which come later, and what is kept of cards."""
+    """Every row of the store's file, but for visits, which are written later, and what derives."""
     # Another library of SQLite in this process would break the locks of the store's own.
     with closing(apsw.Connection(str(service.store), flags=apsw.SQLITE_OPEN_READONLY)) as file:
         named = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         return {
             name: sorted(map(repr, file.execute(f"SELECT * FROM {name}")))
             for (name,) in named
-            if name not in ("visit", "tail")
+            if name not in ("visit", "tail", "tally")
         }
 
 

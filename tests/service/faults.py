@@ -56,13 +56,13 @@ class Faulty:
         if name not in self.verbs or not (self.error or self.held):
             return real
 
-        async def faulty(*args: Any) -> Any:
+        async def faulty(*args: Any, **named: Any) -> Any:
             self.asked.set()
             while self.held:
                 await asyncio.sleep(0.01)
             if self.error is not None:
                 raise self.error
-            return await real(*args)
+            return await real(*args, **named)
 
         return faulty
 

@@ -7,15 +7,15 @@ import asyncio
 import json
 import os
 
-credential = user.Credential(  # noqa: F821 - imported in front
+credential = user.Credential(
     sessdata=os.environ["GUANXI_SESSDATA"],
     bili_jct=os.environ["GUANXI_BILI_JCT"],
     dedeuserid=os.environ["MID"],
     buvid3="a",
     buvid4="b",
 )
-me = user.User(int(os.environ["MID"]), credential)  # noqa: F821
-other = user.User(int(os.environ["OTHER"]), credential)  # noqa: F821
+me = user.User(int(os.environ["MID"]), credential)
+other = user.User(int(os.environ["OTHER"]), credential)
 
 OF_USERS = {
     "get_user_info": (),
@@ -79,38 +79,38 @@ async def main():
         for whose, of in (("mine", me), ("other's", other)):
             await tell(f"{whose} {name}", lambda of=of, n=name, a=args: getattr(of, n)(*a))
     for name in OF_ONESELF:
-        await tell(name, lambda n=name: getattr(user, n)(credential=credential))  # noqa: F821
-    await tell("get_self_history_new", lambda: user.get_self_history_new(credential))  # noqa: F821
+        await tell(name, lambda n=name: getattr(user, n)(credential=credential))
+    await tell("get_self_history_new", lambda: user.get_self_history_new(credential))
     await tell(
         "get_self_notes_info",
-        lambda: user.get_self_notes_info(1, 20, credential),  # noqa: F821
+        lambda: user.get_self_notes_info(1, 20, credential),
     )
     await tell(
         "get_self_public_notes_info",
-        lambda: user.get_self_public_notes_info(1, 20, credential),  # noqa: F821
+        lambda: user.get_self_public_notes_info(1, 20, credential),
     )
-    await tell("check_nickname", lambda: user.check_nickname("没人用的名字"))  # noqa: F821
-    await tell("name2uid", lambda: user.name2uid(["Warma", "没有"], credential))  # noqa: F821
+    await tell("check_nickname", lambda: user.check_nickname("没人用的名字"))
+    await tell("name2uid", lambda: user.name2uid(["Warma", "没有"], credential))
     await tell("channels", channels)
     await tell("get_videos, found", lambda: me.get_videos(keyword="日", pn=1, ps=5))
-    await tell("get_videos, by views", lambda: me.get_videos(order=user.VideoOrder.VIEW))  # noqa: F821
-    await tell("get_followings, oldest", lambda: me.get_followings(order=user.OrderType.asc))  # noqa: F821
+    await tell("get_videos, by views", lambda: me.get_videos(order=user.VideoOrder.VIEW))
+    await tell("get_followings, oldest", lambda: me.get_followings(order=user.OrderType.asc))
 
     # What is written is read back.
     await tell("set_space_notice", lambda: me.set_space_notice("新的公告"))
     await tell("get_space_notice again", me.get_space_notice)
     await tell(
         "edit_self_info",
-        lambda: user.edit_self_info("2000-02-29", "保密", "新名字", "新签名", credential),  # noqa: F821
+        lambda: user.edit_self_info("2000-02-29", "保密", "新名字", "新签名", credential),
     )
-    await tell("get_self_info again", lambda: user.get_self_info(credential))  # noqa: F821
+    await tell("get_self_info again", lambda: user.get_self_info(credential))
     await tell(
         "delete_viewed_videos_from_toview",
-        lambda: user.delete_viewed_videos_from_toview(credential),  # noqa: F821
+        lambda: user.delete_viewed_videos_from_toview(credential),
     )
-    await tell("get_toview_list again", lambda: user.get_toview_list(credential))  # noqa: F821
-    await tell("clear_toview_list", lambda: user.clear_toview_list(credential))  # noqa: F821
-    await tell("get_toview_list empty", lambda: user.get_toview_list(credential))  # noqa: F821
+    await tell("get_toview_list again", lambda: user.get_toview_list(credential))
+    await tell("clear_toview_list", lambda: user.clear_toview_list(credential))
+    await tell("get_toview_list empty", lambda: user.get_toview_list(credential))
     print(json.dumps(results, ensure_ascii=False))
 
 

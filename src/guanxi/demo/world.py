@@ -10,6 +10,7 @@ from bisect import bisect
 from collections.abc import Iterator
 from itertools import accumulate
 from random import Random
+from typing import Any
 
 from msgspec import Struct
 
@@ -124,9 +125,9 @@ _SIGNS = (
 _DESCS = ("知名创作者", "知识分享者", "官方账号", "音乐人", "游戏工作室")
 
 
-def _named(name: str, **fields: int | str) -> tuple[Card, Privacy, State]:
+def _named(name: str, **fields: Any) -> tuple[Card, Privacy, State]:
     face = f"https://i0.hdslb.com/bfs/face/{name.encode().hex()[:40]:0>40}.jpg"
-    return Card(name=name, face=face, **fields), Privacy(), State.NORMAL  # type: ignore[arg-type] # two kinds of value
+    return Card(name=name, face=face, **fields), Privacy(), State.NORMAL
 
 
 def _example_accounts() -> Iterator[tuple[int, tuple[Card, Privacy, State]]]:
@@ -173,8 +174,8 @@ def _example_edges() -> Iterator[EdgeRow]:
         names = tuple(GROUPS[group] for group in groups)
         return EdgeRow(follower=HERO, followed=followed, time=time, special=special, groups=names)
 
-    def theirs(follower: int, time: int, **more: object) -> EdgeRow:
-        return EdgeRow(follower=follower, followed=HERO, time=time, **more)  # type: ignore[arg-type] # passed on
+    def theirs(follower: int, time: int, **more: Any) -> EdgeRow:
+        return EdgeRow(follower=follower, followed=HERO, time=time, **more)
 
     yield mine(14082, END - 100)
     yield mine(420831218, END - 200, 207542)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from types import UnionType
@@ -104,18 +104,23 @@ def _endpoint_section(endpoint: Endpoint) -> str:
     ways = " or ".join(sorted(endpoint.auth, reverse=True))
     signed = "; wbi signature" if endpoint.wbi else ""
     also = ", ".join(f"`{other}` for `{name}`" for other, name in endpoint.aliases.items())
-    found = sorted(endpoint.codes, key=lambda code: (code > 0, abs(code)))
+    found, others = _in_order(endpoint.codes), _in_order(endpoint.elsewhere)
     facts = (
         f"{endpoint.method} `{endpoint.path}`",
         f"document: {endpoint.seed}",
         f"sign-in: {endpoint.login}{f' ({ways})' if ways else ''}{signed}",
-        f"codes: 0, {', '.join(map(str, found))}",
+        f"codes: 0, {found}",
+        *([f"of these other servers alone answer: {others}"] if others else []),
         *([f"also taken: {also}"] if also else []),
     )
     told = "".join(f"- {fact}\n" for fact in facts)
     head = ("parameter", "type", "default", "meaning")
     table = f"\n{_table(head, rows)}" if rows else "\nNo parameters.\n"
     return f"\n## {endpoint.name}\n\n{endpoint.summary}\n\n{told}{table}"
+
+
+def _in_order(codes: Collection[int]) -> str:
+    return ", ".join(map(str, sorted(codes, key=lambda code: (code > 0, abs(code)))))
 
 
 def _parameter_row(name: str, schema: Mapping[str, Any], *, required: bool) -> tuple[str, ...]:

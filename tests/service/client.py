@@ -117,7 +117,7 @@ def _filled(path: str, fields: Fields) -> tuple[str, Fields]:
         return path, fields
     left = list(fields.items() if isinstance(fields, Mapping) else fields)
     for pair in list(left):
-        place = "{%s}" % pair[0]
+        place = f"{{{pair[0]}}}"
         if place in path:
             path = path.replace(place, quote(str(pair[1]), safe=""))
             left.remove(pair)

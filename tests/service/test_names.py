@@ -40,6 +40,12 @@ def test_names_to_mids(service: RunningService) -> None:
     }
 
 
+def test_a_name_with_a_nul_is_a_name(service: RunningService) -> None:
+    odd = someone(service, Card(name="有\x00的"))
+    wanted = s.NamedAccounts([s.NamedAccount("有\x00的", str(odd.mid))])
+    assert read(service, e.LEGACY_NAME_TO_UID, names="有\x00的,\x00,有") == wanted
+
+
 def test_names_refuse(service: RunningService) -> None:
     one = someone(service)
     assert ask(service, e.NAME_TO_UID, names="木子").code == -101

@@ -113,17 +113,14 @@ def tails(db: apsw.Connection, mids: Sequence[int]) -> dict[int, bytes]:
     )
 
 
-_MIDS = f"""
-SELECT value, (
-    SELECT min(mid) FROM account WHERE name = value AND state <> {State.DEREGISTERED:d}
-) FROM carray(?)
-"""
+_MID = f"SELECT min(mid) FROM account WHERE name = ? AND state <> {State.DEREGISTERED:d}"
 
 
 def mids(db: apsw.Connection, names: Sequence[str]) -> dict[str, int]:
     """The lowest mid of each name, of those that somebody has."""
-    found = db.execute(_MIDS, (apsw.carray(tuple(names)),)) if names else ()
-    return {name: mid for name, mid in found if mid is not None}
+    # One by one: an array of texts cannot hold one with a NUL in it.
+    found = {name: db.execute(_MID, (name,)).get for name in names}
+    return {name: mid for name, mid in found.items() if mid is not None}
 
 
 _DERIVED = f"""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -45,6 +48,31 @@ def ids(entries: list[Entry], kind: Kind[Any], owner: int | None = None) -> set[
 def test_the_seed_decides(world: World, entries: list[Entry]) -> None:
     assert make_content(world) == entries
     assert make_content(world, seed=2) != entries
+
+
+DIGEST = """
+import hashlib
+from guanxi.demo.content import make_content
+from guanxi.demo.world import make_world
+
+content = make_content(make_world(accounts=100, edges=500))
+print(hashlib.sha256(repr(content).encode()).hexdigest())
+"""
+
+
+def test_nothing_but_the_seed_decides() -> None:
+    """Sets have another order in another process."""
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(digests) == 1
 
 
 def test_the_hero_has_something_of_every_kind(entries: list[Entry]) -> None:

@@ -66,7 +66,7 @@ class Kind(Struct, Generic[T], frozen=True, kw_only=True, eq=False):
             keys={name: key(document) for name, key in self.keys.items()},
             filters={name: value(document) for name, value in self.filters.items()},
             text=self.text(document).casefold(),
-            body=msgspec.json.encode(document),
+            body=msgspec.json.encode(document, order="deterministic"),  # of sets, too
         )
 
     def read(self, body: bytes) -> T:

@@ -16,7 +16,7 @@ from tests.end_to_end.content_cases import entries_of
 
 @pytest.fixture(scope="session")
 def world() -> World:
-    return make_world(accounts=300, edges=4_000)
+    return make_world(accounts=120, edges=900)
 
 
 @pytest.fixture(scope="session")

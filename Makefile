@@ -65,8 +65,18 @@ stranger-if-possible:
 demo: setup ## start the service on a small world, tour it, and leave it running
 	@exec $(BIN)/guanxi demo $(ARGS)
 
+# The tests that start processes and those that do not take about as long: two cores share them.
+STARTING := tests/cli tests/docs tests/end_to_end
+
 test: setup stranger-if-possible ## run the tests in their short form (minutes)
+ifeq ($(strip $(ARGS)),)
+	@export GUANXI_TEST=short; \
+	$(BIN)/python -m pytest -m "not long" $(STARTING) >.test-starting.log 2>&1 & starting=$$!; \
+	$(BIN)/python -m pytest -m "not long" $(STARTING:%=--ignore=%); failed=$$?; \
+	wait $$starting || failed=1; cat .test-starting.log; rm -f .test-starting.log; exit $$failed
+else
 	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" $(ARGS)
+endif
 
 test-long: setup stranger ## run every test in its long form, under coverage
 	@rm -f .coverage .coverage.*

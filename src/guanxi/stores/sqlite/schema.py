@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -277,8 +278,9 @@ def _version(path: Path) -> int | None:
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         db.set_busy_timeout(5_000)
-        application, version = db.pragma("application_id"), db.pragma("user_version")
-        empty = db.execute("SELECT count(*) FROM sqlite_schema").get == 0
+        with snapshot(db):  # another process may be making it at this moment
+            empty = db.execute("SELECT count(*) FROM sqlite_schema").get == 0
+            application, version = db.pragma("application_id"), db.pragma("user_version")
     except apsw.NotADBError:
         raise StoreError(f"{path} is not a store of guanxi; it was left as it is") from None
     finally:
@@ -295,7 +297,7 @@ def _make(path: Path, version: int, schema: str) -> int:
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         db.set_busy_timeout(5_000)
-        db.pragma("journal_mode", "WAL")
+        _keep_log(db)
         with immediate(db):
             if db.pragma("application_id") == 0:
                 db.execute(schema)
@@ -305,6 +307,19 @@ def _make(path: Path, version: int, schema: str) -> int:
         return int(db.pragma("user_version"))
     finally:
         db.close()
+
+
+def _keep_log(db: apsw.Connection) -> None:
+    """Turn the file to WAL mode. While others open it too, SQLite answers busy without waiting."""
+    until = time.monotonic() + 5.0
+    while True:
+        try:
+            db.pragma("journal_mode", "WAL")
+            return
+        except apsw.BusyError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.001)
 
 
 @contextmanager

@@ -54,6 +54,13 @@ stranger: .venv-stranger/.locked ## make .venv-stranger: a client that nobody he
 			-r requirements/stranger.lock; } || { rm -rf .venv-stranger; exit 1; }
 	@touch $@
 
+.venv-bench/.installed: requirements/bench.lock pyproject.toml
+	@echo "setting up .venv-bench"
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/bench.lock
+	@.venv-bench/bin/python -m pip install $(PIP_FLAGS) --no-deps -e .
+	@touch $@
+
 # Without it the stranger's tests are skipped, and say so. Under CI they must run.
 stranger-if-possible:
 	@$(MAKE) --no-print-directory stranger || { \
@@ -121,6 +128,7 @@ LOCK = .venv-lock/bin/uv pip compile --quiet --no-config --universal --python-ve
 lock: .venv-lock/.locked ## write the lock files anew (newer versions: ARGS=--upgrade)
 	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock
 	$(LOCK) --group stranger -o requirements/stranger.lock
+	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
 	@! grep -nE '://|^-' requirements/*.lock || { \
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
 

@@ -75,19 +75,27 @@ demo: setup ## start the service on a small world, tour it, and leave it running
 # The tests that start processes and those that do not take about as long: two cores share them.
 STARTING := tests/cli tests/docs tests/end_to_end
 
+# $(call in_two,COMMAND): both parts at once; the log of the first is shown when both are done.
+define in_two
+	@$(1) $(STARTING) >.test-starting.log 2>&1 & starting=$$!; \
+	$(1) $(STARTING:%=--ignore=%); failed=$$?; \
+	wait $$starting || failed=1; cat .test-starting.log; rm -f .test-starting.log; exit $$failed
+endef
+
 test: setup stranger-if-possible ## run the tests in their short form (minutes)
 ifeq ($(strip $(ARGS)),)
-	@export GUANXI_TEST=short; \
-	$(BIN)/python -m pytest -m "not long" $(STARTING) >.test-starting.log 2>&1 & starting=$$!; \
-	$(BIN)/python -m pytest -m "not long" $(STARTING:%=--ignore=%); failed=$$?; \
-	wait $$starting || failed=1; cat .test-starting.log; rm -f .test-starting.log; exit $$failed
+	$(call in_two,GUANXI_TEST=short $(BIN)/python -m pytest -m "not long")
 else
 	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" $(ARGS)
 endif
 
 test-long: setup stranger ## run every test in its long form, under coverage
 	@rm -f .coverage .coverage.*
+ifeq ($(strip $(ARGS)),)
+	$(call in_two,GUANXI_TEST=long $(BIN)/python -m coverage run -m pytest)
+else
 	GUANXI_TEST=long $(BIN)/python -m coverage run -m pytest $(ARGS)
+endif
 	@$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 ifneq ($(PURE_LIST),)

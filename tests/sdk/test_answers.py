@@ -125,6 +125,7 @@ def test_a_redirect_is_not_followed(kind: Kind) -> None:
         (b"<!DOCTYPE html><html></html>", "$"),
         (b'{"code":0,"data":{"list":[', "$"),
         (b"\xff\xfe", "$"),
+        (b'{"code":0,"data":"\xff"}', "$"),
         (b"[" * 5000, "$"),
         ([], "$"),
         (None, "$"),

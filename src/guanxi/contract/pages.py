@@ -6,12 +6,12 @@ page of a cookie refresh carries its csrf. Documents 000; sections 2.3 and 6 of 
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import urlsafe_b64decode
-from html import escape, unescape
 from typing import Any
 from urllib.parse import unquote
+
+import msgspec
 
 _PAGE = (
     '<!DOCTYPE html><html lang="zh-Hans"><head><meta charset="utf-8"></head><body>{}</body></html>'
@@ -24,7 +24,7 @@ _REFRESH_CSRF = re.compile(r'<div[^>]*\bid="1-name"[^>]*>(.*?)</div>', re.DOTALL
 
 def space_page(access_id: str) -> str:
     """A space's page, as bare as a client's reading allows."""
-    data = json.dumps({"access_id": access_id}).replace("<", "\\u003c")
+    data = msgspec.json.encode({"access_id": access_id}).decode().replace("<", "\\u003c")
     script = f'<script id="__RENDER_DATA__" type="application/json">{data}</script>'
     return _PAGE.format(script)
 
@@ -39,8 +39,8 @@ def access_id_of(page: str) -> str | None:
         return None
     text = found[1].strip()
     try:
-        data = json.loads(text if text.startswith("{") else unquote(text))
-    except (ValueError, RecursionError):
+        data = msgspec.json.decode(text if text.startswith("{") else unquote(text))
+    except (msgspec.DecodeError, RecursionError):
         raise ValueError("the page's data is not JSON") from None
     access_id = data.get("access_id") if isinstance(data, dict) else None
     return access_id if isinstance(access_id, str) else None
@@ -53,9 +53,9 @@ def access_id_ends(access_id: str) -> int | None:
     """
     try:
         payload = access_id.split(".")[1]
-        claims: Any = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims: Any = msgspec.json.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         issued, seconds = claims["iat"], claims["ttl"]
-    except (IndexError, KeyError, TypeError, ValueError, RecursionError):
+    except (LookupError, TypeError, ValueError, msgspec.DecodeError, RecursionError):
         return None
     whole = isinstance(issued, int) and isinstance(seconds, int)
     return issued + seconds if whole else None
@@ -63,10 +63,14 @@ def access_id_ends(access_id: str) -> int | None:
 
 def refresh_page(csrf: str) -> str:
     """The page of a cookie refresh."""
+    from html import escape  # the names of all characters, which a start need not load
+
     return _PAGE.format(f'<div id="1-name">{escape(csrf)}</div>')
 
 
 def refresh_csrf_of(page: str) -> str | None:
     """The csrf in the page of a cookie refresh; None where it holds none."""
+    from html import unescape
+
     found = _REFRESH_CSRF.search(page)
     return unescape(found[1]).strip() or None if found else None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType, defstruct
+from msgspec.json import Decoder
 
 from guanxi.contract.endpoint import Body, Endpoint, Envelope
 from guanxi.contract.errors import AnswerException, NetworkException, error_for
@@ -14,10 +17,42 @@ from guanxi.sdk.transport import Response
 
 T = TypeVar("T")
 
+#: What becomes of a body that is not what it should be.
+_WRONG = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 
 def read(
-    endpoint: Endpoint, response: Response, credential: Credential, *, jsonp: bool = False
+    endpoint: Endpoint,
+    response: Response,
+    credential: Credential,
+    kind: Any = Any,
+    *,
+    jsonp: bool = False,
 ) -> Any:
+    """The ``data`` of an answer, as ``kind``; see ``_data`` and ``typed`` for what they raise.
+
+    What is plain is decoded in one go; what is not is looked at closely.
+    """
+    if response.status == 200 and endpoint.envelope is not Envelope.NONE:
+        try:
+            data = _plain(kind).decode(response.body).data
+        except _WRONG:
+            data = None
+        if data is not None:
+            return data
+    data = _data(endpoint, response, credential, jsonp=jsonp)
+    return data if kind is Any else typed(data, kind, endpoint)
+
+
+@cache
+def _plain(kind: Any) -> Decoder[Any]:
+    """Of what nearly every answer is, with ``data`` of a kind."""
+    return Decoder(
+        defstruct("Plain", [("code", Literal[0]), ("data", kind), ("OK", UnsetType, UNSET)])
+    )
+
+
+def _data(endpoint: Endpoint, response: Response, credential: Credential, *, jsonp: bool) -> Any:
     """The ``data`` of an answer, as decoded: ``result`` where that is sent instead, else None.
 
     Of a page its text; of an answer that says ``OK: 1`` all of it.
@@ -62,7 +97,7 @@ def _decode(body: bytes, *, jsonp: bool) -> Any:
         body = body[body.find(b"{") : body.rfind(b"}") + 1]
     try:
         return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except _WRONG:
         raise AnswerException("the answer is not JSON, or is cut short") from None
 
 

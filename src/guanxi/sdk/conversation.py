@@ -114,15 +114,23 @@ def advance(conversation: Generator[S, Any, Any], answer: Any = None) -> S | Don
 
 
 def call(
-    endpoint: Endpoint, params: Params | None, credential: Credential, setting: Setting
+    endpoint: Endpoint,
+    params: Params | None,
+    credential: Credential,
+    setting: Setting,
+    kind: Any = Any,
 ) -> Conversation[Any]:
-    """One call, and the data of its answer. See ``exchange``."""
-    answered = yield from exchange(endpoint, params, credential, setting)
+    """One call, and the data of its answer, as ``kind``. See ``exchange``."""
+    answered = yield from exchange(endpoint, params, credential, setting, kind)
     return answered.data
 
 
 def exchange(
-    endpoint: Endpoint, params: Params | None, credential: Credential, setting: Setting
+    endpoint: Endpoint,
+    params: Params | None,
+    credential: Credential,
+    setting: Setting,
+    kind: Any = Any,
 ) -> Conversation[Answered]:
     """One call: check, sign, send; at -403 to a wbi signature, sign again with fresh keys."""
     require(endpoint, credential)
@@ -135,12 +143,12 @@ def exchange(
         if access_id is not None:
             pairs += (("w_webid", access_id),)
     if not endpoint.wbi:
-        return (yield from _send(endpoint, pairs, credential, setting))
+        return (yield from _send(endpoint, pairs, credential, setting, kind))
     mixin: str | None = None
     for _ in range(WBI_TRIES):
         mixin = yield Key(mixin)
         try:
-            return (yield from _send(endpoint, pairs, credential, setting, mixin))
+            return (yield from _send(endpoint, pairs, credential, setting, kind, mixin=mixin))
         except AccessDenied:
             continue
     raise WbiRetryTimesExceedException
@@ -151,6 +159,8 @@ def _send(
     pairs: Pairs,
     credential: Credential,
     setting: Setting,
+    kind: Any,
+    *,
     mixin: str | None = None,
 ) -> Conversation[Answered]:
     """Send until there is an answer, within what may be repeated: reads, and what was refused."""
@@ -161,7 +171,7 @@ def _send(
         request = compose(endpoint, pairs, credential, setting.base, wbi)
         try:
             response = yield request
-            data = answers.read(endpoint, response, credential, jsonp=jsonp)
+            data = answers.read(endpoint, response, credential, kind, jsonp=jsonp)
             return Answered(data, answers.cookies_of(response.cookies))
         except NetworkException as lost:
             wait = next(losses, None) if lost.status == 0 and not request.writes else None

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import BangumiFollowStatus, BangumiType
 from guanxi.user import _clients
 from guanxi.user._about import About
-from guanxi.user._shapes import (
-    BangumiPage,
-    FanReport,
-    LikeEffect,
-    MedalWall,
-    Overview,
-    Reservation,
-    Supporters,
-    Tags,
-    UpStat,
-    UserInfo,
-)
+
+if TYPE_CHECKING:
+    from guanxi.user._shapes import (
+        BangumiPage,
+        FanReport,
+        LikeEffect,
+        MedalWall,
+        Overview,
+        Reservation,
+        Supporters,
+        Tags,
+        UpStat,
+        UserInfo,
+    )
 
 
 class Account(About):

@@ -10,9 +10,9 @@ from guanxi.contract.errors import AnswerException, StatementException
 from guanxi.sdk import answers
 from guanxi.sdk.credential import Credential
 from guanxi.user import _clients
-from guanxi.user._shapes import SeasonVideos, SeriesVideos
 
 if TYPE_CHECKING:
+    from guanxi.user._shapes import SeasonVideos, SeriesVideos
     from guanxi.user._user import User
 
 #: The uid of a channel whose owner is not known yet.

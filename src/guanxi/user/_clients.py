@@ -7,18 +7,20 @@ its own.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 from asyncio import AbstractEventLoop
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from guanxi.contract.endpoint import Endpoint
-from guanxi.sdk.aio import Client
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.requests import checked
+
+if TYPE_CHECKING:
+    from guanxi.sdk.aio import Client
 
 T = TypeVar("T")
 
@@ -90,7 +92,7 @@ def sync(coroutine: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(coroutine)
-    with ThreadPoolExecutor(1, "guanxi-sync") as thread:
+    with concurrent.futures.ThreadPoolExecutor(1, "guanxi-sync") as thread:
         return thread.submit(asyncio.run, coroutine).result()
 
 
@@ -145,6 +147,8 @@ async def client_of(account: Credential) -> Client:
     clients = _held.setdefault(loop, {})
     key = (account.proxy, os.environ.get("GUANXI_BASE_URL"))
     if key not in clients:
+        from guanxi.sdk.aio import Client  # no start pays for what a first call needs
+
         client = Client(credential=Credential(), proxy=account.proxy)
         held = clients[key] = _Held(client, _hold(client, loop))
         await anext(held.holder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,7 +11,9 @@ from guanxi.contract.enums import OpusType
 from guanxi.contract.errors import AnswerException
 from guanxi.sdk import answers
 from guanxi.user._about import About
-from guanxi.user._shapes import DynamicPage, OpusPage
+
+if TYPE_CHECKING:
+    from guanxi.user._shapes import DynamicPage, OpusPage
 
 #: What an older dynamic holds as JSON in a text.
 _TEXTS = ("card", "extend_json")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guanxi.contract import endpoints as e
 from guanxi.sdk.credential import Credential
 from guanxi.user import _clients
-from guanxi.user._shapes import GroupCreated
+
+if TYPE_CHECKING:
+    from guanxi.user._shapes import GroupCreated
 
 
 async def create_subscribe_group(name: str, credential: Credential | None) -> GroupCreated:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
@@ -10,7 +10,9 @@ from guanxi.contract.enums import HistoryBusinessType, HistoryType
 from guanxi.contract.errors import StatementException
 from guanxi.sdk.credential import Credential
 from guanxi.user import _clients
-from guanxi.user._shapes import HistoryPage, HistoryVideo, NotePage, PublicNotePage, Toview
+
+if TYPE_CHECKING:
+    from guanxi.user._shapes import HistoryPage, HistoryVideo, NotePage, PublicNotePage, Toview
 
 
 async def get_self_history(

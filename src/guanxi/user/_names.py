@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.errors import ResponseCodeException
 from guanxi.sdk.credential import Credential
 from guanxi.user import _clients
-from guanxi.user._shapes import NamedAccounts
+
+if TYPE_CHECKING:
+    from guanxi.user._shapes import NamedAccounts
 
 
 async def check_nickname(nick_name: str) -> tuple[bool, str]:

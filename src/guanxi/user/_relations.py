@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import OrderType, RelationType
 from guanxi.contract.errors import FollowingsHidden
 from guanxi.user import _clients
 from guanxi.user._about import About
-from guanxi.user._shapes import MutualRelation, RelationPage, Stat
+
+if TYPE_CHECKING:
+    from guanxi.user._shapes import MutualRelation, RelationPage, Stat
 
 #: What a relation is said to come from: a space page.
 _SPACE = 11

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.errors import AnswerException
 from guanxi.sdk import answers
 from guanxi.sdk.credential import Credential
 from guanxi.user import _clients
-from guanxi.user._shapes import (
-    Coins,
-    Events,
-    ExperienceLog,
-    Jury,
-    LoginLog,
-    MoralLog,
-    MyInfo,
-    RelationPage,
-    UncountedPage,
-)
+
+if TYPE_CHECKING:
+    from guanxi.user._shapes import (
+        Coins,
+        Events,
+        ExperienceLog,
+        Jury,
+        LoginLog,
+        MoralLog,
+        MyInfo,
+        RelationPage,
+        UncountedPage,
+    )
 
 
 async def get_self_special_followings(

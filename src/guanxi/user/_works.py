@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import (
@@ -19,19 +19,21 @@ from guanxi.contract.errors import AnswerException
 from guanxi.sdk import answers
 from guanxi.user._about import About
 from guanxi.user._channels import ChannelSeries, known
-from guanxi.user._shapes import (
-    AlbumPage,
-    ArticleLists,
-    ArticlePage,
-    AudioPage,
-    ChannelPage,
-    ChosenVideo,
-    CoursePage,
-    MediaList,
-    SeasonVideos,
-    SeriesVideos,
-    VideoPage,
-)
+
+if TYPE_CHECKING:
+    from guanxi.user._shapes import (
+        AlbumPage,
+        ArticleLists,
+        ArticlePage,
+        AudioPage,
+        ChannelPage,
+        ChosenVideo,
+        CoursePage,
+        MediaList,
+        SeasonVideos,
+        SeriesVideos,
+        VideoPage,
+    )
 
 #: The largest page of channels that newer servers give.
 _CHANNELS = 20

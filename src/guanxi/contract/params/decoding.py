@@ -98,23 +98,23 @@ _ECHOED = 40
 _WHOLE = ("必须是整数", "must be a whole number")
 _OUT_OF_RANGE = ("超出范围", "out of range")
 _HUGE = re.compile(r"-?[1-9][0-9]{18,}")
-_PLACE = re.compile(r" - at `\$\.?([A-Za-z_]*)(.*)`$")
+_PLACE = r" - at `\$\.?([A-Za-z_]*)(.*)`$"
 _REASONS = (
-    (re.compile(r"Object missing required field `(\w+)`"), "缺失", "missing"),
-    (re.compile(r"Expected `int` >= (-?\d+)"), "不得小于 {}", "at least {}"),
-    (re.compile(r"Expected `int` <= (-?\d+)"), "不得大于 {}", "at most {}"),
-    (re.compile(r"Expected `str` of length <= (\d+)"), "最长 {} 字符", "at most {} characters"),
-    (re.compile(r"Expected `int`"), *_WHOLE),
-    (re.compile(r"Integer value out of range"), *_OUT_OF_RANGE),
-    (re.compile(r"Invalid enum value (.*?)(?: - at|$)"), "不可为 {}", "cannot be {}"),
+    (r"Object missing required field `(\w+)`", "缺失", "missing"),
+    (r"Expected `int` >= (-?\d+)", "不得小于 {}", "at least {}"),
+    (r"Expected `int` <= (-?\d+)", "不得大于 {}", "at most {}"),
+    (r"Expected `str` of length <= (\d+)", "最长 {} 字符", "at most {} characters"),
+    (r"Expected `int`", *_WHOLE),
+    (r"Integer value out of range", *_OUT_OF_RANGE),
+    (r"Invalid enum value (.*?)(?: - at|$)", "不可为 {}", "cannot be {}"),
 )
 
 
 def _complaint(text: str) -> Complaint:
-    place = _PLACE.search(text)
+    place = re.search(_PLACE, text)
     name = place[1] if place else ""
     for pattern, zh, en in _REASONS:
-        found = pattern.match(text)
+        found = re.match(pattern, text)
         if found and not found.groups():
             return Complaint(name, zh, en)
         if found and pattern is _REASONS[0][0]:

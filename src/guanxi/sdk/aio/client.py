@@ -154,8 +154,10 @@ class Client:
 
         Raises as ``call`` does, and ``TypeError`` or ``ValueError`` for a parameter, with its name.
         """
-        data = await self.call(endpoint, checked(endpoint, values))
-        return answers.typed(data, kind, endpoint)
+        params = checked(endpoint, values)
+        talk = conversation.call(endpoint, params, self._credential, self._setting, kind)
+        value: T = await self._run(talk)
+        return value
 
     async def tell(self, endpoint: Endpoint, **values: Any) -> None:
         """As ``ask``, of an endpoint that answers without data."""

@@ -156,8 +156,10 @@ class SyncClient:
 
         Raises as ``call`` does, and ``TypeError`` or ``ValueError`` for a parameter, with its name.
         """
-        data = self.call(endpoint, checked(endpoint, values))
-        return answers.typed(data, kind, endpoint)
+        params = checked(endpoint, values)
+        talk = conversation.call(endpoint, params, self._credential, self._setting, kind)
+        value: T = self._run(talk)
+        return value
 
     def tell(self, endpoint: Endpoint, **values: Any) -> None:
         """As ``ask``, of an endpoint that answers without data."""

@@ -87,7 +87,7 @@ def faulty_service(
             served = (application, listener), (admin.application(administered, "token"), door)
             async with tending(opened, application), serving(*served):
                 loop = asyncio.get_running_loop()
-                plan = Plan(folder / "faulty.db", settings)
+                plan = Plan(str(folder / "faulty.db"), settings)
                 came_up.set_result((RunningService(ready, plan, "token", loop), store))
                 await asyncio.wrap_future(stop)
         await opened.close()

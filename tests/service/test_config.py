@@ -13,6 +13,8 @@ _FILE = """
 profile = "documented"
 request_seconds = 2.5
 log_requests = true
+card_cache = 5
+card_staleness = 1.5
 
 [limits]
 page_size = 7
@@ -30,6 +32,7 @@ def test_a_file_then_the_environment(tmp_path: Path) -> None:
     file.write_text(_FILE)
     read = load(file=file, environ={"GUANXI_LIMIT_GROUPS": "4", "GUANXI_STORE": "x"})
     assert (read.profile.name, read.request_seconds, read.log_requests) == ("documented", 2.5, True)
+    assert (read.card_cache, read.card_staleness) == (5, 1.5)
     assert read.requests_at_once == Settings().requests_at_once
     limits = read.profile.limits
     assert (limits.page_size, limits.groups, limits.ids_per_call) == (7, 4, 50)
@@ -50,6 +53,8 @@ def test_a_file_then_the_environment(tmp_path: Path) -> None:
         ("request_seconds = 0", "request_seconds"),
         ("requests_at_once = 0", "requests_at_once"),
         ("log_requests = 1", "log_requests"),
+        ("card_cache = -1", "card_cache"),
+        ("card_staleness = 0", "card_staleness"),
         ("= 1", "guanxi.toml"),
         ("\x00", "guanxi.toml"),
     ],

@@ -9,7 +9,7 @@ from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.contract.limits import DOCUMENTED
 from guanxi.service.auth import issue
 from guanxi.service.config import Settings
-from guanxi.service.server import Administration, Plan
+from guanxi.service.server import Administration, Plan, WorkerPlan
 from guanxi.testing import running
 from tests.service.client import call, fresh, raw, secret_of, send
 from tests.service.faults import faulty_service
@@ -77,7 +77,10 @@ def test_no_repr_shows_a_secret() -> None:
         secrets = [caller.sessdata, caller.bili_jct, issued.token, issued.bili_jct]
         secrets += [service.admin_token, token]
     administration = Administration(token)
-    plan = Plan(Path("store.db"), administration=administration)
+    password = new_token()
+    secrets.append(password)
+    plan = Plan(f"postgresql://me:{password}@host/name", administration=administration)
+    shown.append(repr(WorkerPlan(plan.store, plan.settings, 3)))
     shown += [repr(administration), str(plan), f"{plan!r}"]
     for secret in secrets:
         assert not [one for one in shown if secret in one]

@@ -39,7 +39,7 @@ from guanxi.service.server import Plan, serve
 def ready(service):
     print(json.dumps({"url": service.url}), flush=True)
 settings = Settings(profile=DOCUMENTED)
-serve(Plan(Path(sys.argv[1]), settings, workers=int(sys.argv[2])), ready)
+serve(Plan(sys.argv[1], settings, workers=int(sys.argv[2])), ready)
 """
 
 
@@ -148,10 +148,10 @@ def test_a_worker_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_address_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        plan = Plan(tmp_path / "store.db", port=taken.getsockname()[1])
+        plan = Plan(str(tmp_path / "store.db"), port=taken.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
             serve(plan, lambda _: None)
-    assert not plan.store.exists(), "addresses come first"
+    assert not Path(plan.store).exists(), "addresses come first"
 
 
 @pytest.mark.parametrize(("workers", "number"), [(1, signal.SIGINT), (2, signal.SIGTERM)])

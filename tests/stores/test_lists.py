@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 
 from guanxi.accounts.account import Card
@@ -313,3 +314,24 @@ async def test_the_order_by_visits_counts_only_followings(store: Store) -> None:
     await follow(store, 1, 2)
     rows = (await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)).rows
     assert [(row.mid, row.visits) for row in rows] == [(3, 1), (2, 0), (4, 0)]
+
+
+async def test_short_lists_beside_long_ones(store: Store) -> None:
+    """What is asked of few and of many, however much longer the one list is than the other."""
+    everybody = range(10, 410)
+    await people(store, ME, OTHER, *everybody)
+    for mine, theirs in ((everybody, range(10, 14)), (range(400, 404), everybody)):
+        rows = [EdgeRow(follower=ME, followed=mid, time=1_000 + mid) for mid in mine]
+        rows += [EdgeRow(follower=OTHER, followed=mid, time=2_000 - mid) for mid in theirs]
+        rows.append(EdgeRow(follower=everybody[0], followed=ME, time=1))
+        await store.import_edges(partial(list, rows))
+        both = sorted(set(mine) & set(theirs))
+        assert mids((await store.common(ME, OTHER, ALL)).rows) == both[::-1]
+        assert mids((await store.common(OTHER, ME, ALL)).rows) == both
+        for size in (2, 50, 400):
+            asked = [*everybody[: size // 2], *everybody[-size // 2 :]]
+            expected = {mid: 6 if mid == 10 else 2 for mid in asked if mid in mine}
+            assert await store.attributes(ME, asked) == expected
+            assert (await store.sides(ME, asked)).keys() == expected.keys()
+        acts = [Modify(who, mid, Act.UNFOLLOW) for who in (ME, OTHER) for mid in everybody]
+        await do(store, *acts)

@@ -11,6 +11,7 @@ from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import NOTHING, Modify, Pair
 from guanxi.stores.port import Store
 from tests.counts import count
+from tests.stores.engines import Opener
 from tests.stores.world import faults, follow, people
 
 ALL = Window(0, 100)
@@ -43,6 +44,30 @@ async def test_a_list_is_as_long_as_it_says_and_its_version_is_its_own(store: St
             assert seen.setdefault((name, page.version), mids) == mids, name
         await asyncio.sleep(0)
     await writing
+
+
+async def read_on(store: Store, mid: int) -> None:
+    """Read without end, so that at every moment some read is under way or just over."""
+    while True:
+        await store.tally(mid)
+        await asyncio.sleep(0)
+
+
+async def test_an_answered_change_is_seen_at_once_here_and_elsewhere(open_again: Opener) -> None:
+    stores = [await open_again(), await open_again()]
+    await people(stores[0], 1, 2)
+    reading = [asyncio.create_task(read_on(store, 1)) for store in stores for _ in range(4)]
+    for turn in range(count(200, 2_000)):
+        follows = turn % 2 == 0
+        writer = stores[turn // 2 % 2]
+        assert await writer.change([Modify(1, 2, 1 if follows else 2)], LIMITS) == [0]
+        for store in stores:
+            assert await store.attributes(1, [2]) == ({2: 2} if follows else {})
+            assert (await store.tally(2)).follower == int(follows)
+            assert (await store.page(Listing.FOLLOWERS, 2, Sort.NEWEST, ALL)).total == int(follows)
+    for task in reading:
+        task.cancel()
+    await asyncio.gather(*reading, return_exceptions=True)
 
 
 async def test_both_sides_of_a_pair(store: Store) -> None:

@@ -42,14 +42,19 @@ def mtime_of(place: int) -> int:
     return place >> _FINER_BITS
 
 
-class Contract(Struct, frozen=True):
+def finer_of(place: int) -> int:
+    """What a place tells beyond its second, below ``place_of_mtime(1)``."""
+    return place & (1 << _FINER_BITS) - 1
+
+
+class Contract(Struct, frozen=True, gc=False):
     """One account is a contractor of the other since ``ts``; ``user_attr`` 1 is an old fan."""
 
     ts: int
     user_attr: int = 0
 
 
-class Edge(Struct, frozen=True):
+class Edge(Struct, frozen=True, gc=False):
     """A following. ``groups`` holds ``SPECIAL`` for a special one, and never ``DEFAULT``."""
 
     place: int
@@ -61,7 +66,7 @@ class Edge(Struct, frozen=True):
         return SPECIAL in self.groups
 
 
-class Side(Struct, frozen=True):
+class Side(Struct, frozen=True, gc=False):
     """What one account holds towards another; places, or None for what does not stand."""
 
     follows: Edge | None = None

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from itertools import count
 from secrets import token_hex
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -22,7 +22,7 @@ from guanxi.contract.params import Callback, Complaint
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import logs
 from guanxi.service.answers import failure, success
-from guanxi.service.auth import IN_QUERY, Gate
+from guanxi.service.auth import Gate
 from guanxi.service.config import Settings
 from guanxi.service.handling import Answer, Refused, Service, WithCookies
 from guanxi.service.metrics import NO_ENDPOINT, Metrics
@@ -51,6 +51,7 @@ _PAGE = (
     (b"content-type", b"text/html; charset=utf-8"),
     (b"content-security-policy", b"default-src 'none'"),
 )
+_WRITTEN = {Body.JSON: (_JSON,), Body.JSONP: (_JSON,), Body.HTML: _PAGE}
 _RETRY_AFTER = (b"retry-after", b"1")
 
 
@@ -84,41 +85,44 @@ class Application:
         self._methods = dict.fromkeys(page_paths, "GET")
         self._methods |= {path: method for method, path in self._routes}
         self._envelopes = {path: one.endpoint.envelope for (_, path), one in self._routes.items()}
-        self._began: dict[asyncio.Task[Any], float] = {}
+        self._began: dict[asyncio.Task[Any] | None, float] = {}
         #: Names requests: this worker, and how many it had before.
         self._name, self._numbers = token_hex(8), count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
         in_path: dict[str, str] = {}
-        route = self._routes.get((scope["method"], scope["path"]))
-        if route is None and scope["method"] == "GET" and scope["path"] in self._page_paths:
-            await self._pages(scope, receive, send)
-            return
+        route = self._routes.get((method, path))
         if route is None:
-            route, in_path = self._matched(scope["method"], scope["path"])
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        request_id = f"{self._name}-{next(self._numbers)}"
+            if method == "GET" and path in self._page_paths:
+                await self._pages(scope, receive, send)
+                return
+            route, in_path = self._matched(method, path)
+        task = asyncio.current_task()
+        number = next(self._numbers)
         began = self._began[task] = time.monotonic()
         try:
             if route is None:
-                raise self._no_route(scope["path"])
+                raise self._no_route(path)
             if len(self._began) > self._settings.requests_at_once:
                 raise StoreUnavailable("too many requests at once")
             answer = await self._answer(route, scope, receive, in_path)
         except Gone:
             return
         except (Exception, asyncio.CancelledError) as error:
-            refused = _refusal(error, route, request_id)
+            refused = _refusal(error, route, self._id(number))
             code, status, headers = refused.code, refused.status, (_JSON, *refused.headers)
-            envelope = self._envelopes.get(scope["path"], Envelope.STANDARD)
+            envelope = self._envelopes.get(path, Envelope.STANDARD)
             if route is not None:
                 envelope = route.endpoint.envelope
             body = failure(envelope, code, refused.message, refused.data)
         else:
-            code, status = 0, 200
-            written = _PAGE if route.endpoint.body is Body.HTML else (_JSON,)
-            headers = (*written, *answer.headers)
-            body = success(route.endpoint.envelope, answer.data)
+            code, status, headers = 0, 200, _WRITTEN[route.endpoint.body]
+            if isinstance(answer, bytes):
+                data = answer
+            else:
+                data, headers = answer.data, (*headers, *answer.headers)
+            body = success(route.endpoint.envelope, data)
         finally:
             del self._began[task]
         seconds = time.monotonic() - began
@@ -126,17 +130,19 @@ class Application:
         self._metrics.answered(name, code, seconds)
         if self._settings.log_requests:
             ms = round(seconds * 1000, 3)
-            told = {"request_id": request_id, "endpoint": name, "method": scope["method"]}
+            told = {"request_id": self._id(number), "endpoint": name, "method": method}
             logs.event(logging.INFO, "request", **told, status=status, code=code, ms=ms)
         if route is not None and route.endpoint.body is Body.JSONP:
             callback = _callback(route, scope["query_string"])
             if callback:
                 headers = (_SCRIPT, *headers[1:])
                 body = b"%b(%b)" % (callback.encode(), body)
-        length = (b"content-length", b"%d" % len(body))
-        start = {"status": status, "headers": [*_HEADERS, length, *headers]}
-        await send({"type": "http.response.start", **start})
+        told_headers = [*_HEADERS, (b"content-length", b"%d" % len(body)), *headers]
+        await send({"type": "http.response.start", "status": status, "headers": told_headers})
         await send({"type": "http.response.body", "body": body})
+
+    def _id(self, number: int) -> str:
+        return f"{self._name}-{number}"
 
     def _matched(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
         """The route whose path holds a parameter, and what stands there."""
@@ -148,23 +154,24 @@ class Application:
 
     async def _answer(
         self, route: Route, scope: Scope, receive: Receive, in_path: dict[str, str]
-    ) -> Answer:
+    ) -> bytes | Answer:
         """The answer's encoded data, or whatever stands in its way as an exception."""
         endpoint, profile = route.endpoint, self._service.profile
         headers = headers_of(scope["headers"])
-        in_query = route.known & IN_QUERY if route.reads_form else route.known
-        pairs, complaint = fields(scope["query_string"], in_query)
-        pairs = [*in_path.items(), *pairs]
+        pairs, complaint = fields(scope["query_string"], route.in_query)
+        if in_path:
+            pairs = [*in_path.items(), *pairs]
         read = pairs
         if route.reads_form:
             raw = await form_body(receive, headers, profile.limits.body_bytes)
             form, wrong = fields(raw, route.known)
-            read = [pair for pair in pairs if pair[0] in in_query] + form
+            read = [pair for pair in pairs if pair[0] in route.in_query] + form
             pairs, complaint = pairs + form, complaint or wrong
         values = dict(read)
         if endpoint.header_rule and profile.header_rule and foreign(headers):
             raise Refused(errors.RequestIntercepted.number)
-        self._gate.access_id(endpoint, values)
+        if endpoint.access_id:
+            self._gate.access_id(values)
         caller = 0
         if endpoint.login is not Login.NONE:
             caller = await self._gate.caller(endpoint, headers, values)
@@ -178,10 +185,8 @@ class Application:
         asked = route.decode(values)
         if isinstance(route.handler, WithCookies):
             jar = cookies(headers.get(b"cookie", b""))
-            answer = await route.handler.handler(self._service, caller, asked, jar)
-        else:
-            answer = await route.handler(self._service, caller, asked)
-        return answer if isinstance(answer, Answer) else Answer(answer)
+            return await route.handler.handler(self._service, caller, asked, jar)
+        return await route.handler(self._service, caller, asked)
 
     async def watch(self) -> None:
         """Cut off, for ever, requests that take too long; a timer for each would cost more."""
@@ -189,7 +194,8 @@ class Application:
             await asyncio.sleep(min(1.0, self._settings.request_seconds))
             late = time.monotonic() - self._settings.request_seconds
             for task in [task for task, began in self._began.items() if began < late]:
-                task.cancel()
+                if task is not None:
+                    task.cancel()
 
     def _no_route(self, path: str) -> Refused:
         method = self._methods.get(path)

@@ -120,10 +120,10 @@ class Gate:
             self._trusted[key] = (now, session)
         return session
 
-    def access_id(self, endpoint: Endpoint, values: Mapping[str, str]) -> None:
+    def access_id(self, values: Mapping[str, str]) -> None:
         """-352 where a space's access id is sent and is not one of this service, or is over."""
         given = values.get("w_webid")
-        if not endpoint.access_id or given is None:
+        if given is None:
             return
         if not tokens.access_id_stands(self._store.secret, given, int(time.time())):
             raise Refused(errors.RequestIntercepted.number)
@@ -134,7 +134,7 @@ class Gate:
         if wanted and not ("wts" in values and self._wbi(pairs)):
             complaint = Complaint("w_rid", "签名缺失、错误或已过期", "missing, wrong or stale")
             raise Refused(errors.AccessDenied.number, complaint)
-        if endpoint.app_signed and ("sign" in values or "appkey" in values):
+        if ("sign" in values or "appkey" in values) and endpoint.app_signed:
             appsec = secrets.appsec(self._store.secret, values.get("appkey", ""))
             if not sign.app_verify(pairs, appsec):
                 raise Refused(errors.AccessDenied.number, Complaint("sign", "签名错误", "wrong"))

@@ -20,6 +20,7 @@ from guanxi.contract.limits import OPEN, PROFILES, Limits, Profile, limit_source
 _PREFIX = "GUANXI_LIMIT_"
 _Seconds = Annotated[float, Meta(gt=0, le=3600)]
 _Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+_Most = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _T = TypeVar("_T")
 
 
@@ -40,6 +41,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     requests_at_once: _Count = 1_000
     #: Write a log line for every request.
     log_requests: bool = False
+    #: How many accounts' cards a worker keeps in memory for its lists; 0 keeps none.
+    card_cache: _Most = 100_000
+    #: How many seconds a list may tell a card as it was. One's own is always as it is.
+    card_staleness: _Seconds = 10.0
 
 
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +55,8 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     request_seconds: _Seconds | UnsetType = UNSET
     requests_at_once: _Count | UnsetType = UNSET
     log_requests: bool | UnsetType = UNSET
+    card_cache: _Most | UnsetType = UNSET
+    card_staleness: _Seconds | UnsetType = UNSET
 
 
 def load(
@@ -58,7 +65,8 @@ def load(
     """The settings of a service.
 
     ``profile`` is ``documented`` or ``open``; None takes the file's, or ``open``. A file may hold
-    ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests`` and a table ``limits``.
+    ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests``, ``card_cache``,
+    ``card_staleness`` and a table ``limits``.
     ``SettingError`` for anything that does not exist or cannot be.
     """
     read = _read(file) if file else _File()

@@ -10,7 +10,6 @@ from guanxi.contract.params import Complaint
 from guanxi.graph.pair import (
     SPECIAL,
     Act,
-    Attribute,
     Modify,
     Side,
     attribute,
@@ -54,40 +53,29 @@ async def _not_banned(service: Service, caller: int) -> None:
         raise Refused(errors.AccountBanned.number)
 
 
-def _mtime(side: Side, value: int) -> int:
-    """The second of the following or whisper that an attribute tells of, 0 for any other."""
-    if value == Attribute.WHISPER and side.whispers is not None:
-        return mtime_of(side.whispers)
-    if value in (Attribute.FOLLOWING, Attribute.MUTUAL) and side.follows is not None:
-        return mtime_of(side.follows.place)
-    return 0
-
-
-def _relation(mid: int, side: Side, *, followed_back: bool) -> s.Relation:
-    """One's own side, told to oneself."""
-    value = attribute(side, followed_back=followed_back)
-    groups = side.follows.groups if side.follows is not None else frozenset()
-    return s.Relation(mid, value, _mtime(side, value), tag_of(groups), int(SPECIAL in groups))
+def _relation(mid: int, side: Side, followed_back: bool) -> s.Relation:
+    """One's own side, told to oneself; the time is that of a following or a whisper."""
+    value, edge = attribute(side, followed_back=followed_back), side.follows
+    if edge is None:
+        return s.Relation(mid, value, mtime_of(side.whispers or 0))
+    told = s.Relation(mid, value, mtime_of(edge.place))
+    if edge.groups:
+        told.tag, told.special = tag_of(edge.groups), int(SPECIAL in edge.groups)
+    return told
 
 
 async def relation(service: Service, caller: int, asked: p.Target) -> bytes:
     """004, 查询用户与自己关系（仅关注）."""
     sides = await service.store.sides(caller, [asked.fid])
     side, followed_back = sides.get(asked.fid, _NOTHING)
-    return encode(_relation(asked.fid, side, followed_back=followed_back))
+    return encode(_relation(asked.fid, side, followed_back))
 
 
 async def relations(service: Service, caller: int, asked: p.ManyTargets) -> bytes:
     """004, 批量查询用户与自己关系. Accounts towards whom nothing stands are left out."""
     fids = list(dict.fromkeys(asked.fids))
     sides = await service.store.sides(caller, fids)
-    told = {}
-    for fid in fids:
-        side, followed_back = sides.get(fid, _NOTHING)
-        one = _relation(fid, side, followed_back=followed_back)
-        if one.attribute:
-            told[str(fid)] = one
-    return encode(told)
+    return encode({fid: _relation(fid, *sides[fid]) for fid in fids if fid in sides})
 
 
 async def mutual(service: Service, caller: int, asked: p.Account) -> bytes:

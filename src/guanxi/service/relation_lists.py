@@ -26,6 +26,7 @@ from guanxi.graph.pair import SPECIAL, Attribute, mtime_of
 from guanxi.service.answers import cursor_after, encode, items, page, tag_of
 from guanxi.service.handling import Refused, Service
 from guanxi.stores.port import NOTHING, Row, Slice
+from guanxi.stores.tails import encoded_tail
 
 
 class _Run(NamedTuple):
@@ -79,22 +80,29 @@ async def _privacy(service: Service, viewer: int, owner: int) -> Privacy:
     return Privacy() if account is None else account.privacy
 
 
+#: As numbers, which are encoded sooner than members of an enumeration.
+_FOLLOWING, _MUTUAL = int(Attribute.FOLLOWING), int(Attribute.MUTUAL)
+
+
 def _own_followings(rows: Sequence[Row]) -> list[int]:
     """The attributes of followings as their owner sees them."""
-    return [Attribute.MUTUAL if row.mutual else Attribute.FOLLOWING for row in rows]
+    return [_MUTUAL if row.mutual else _FOLLOWING for row in rows]
 
 
 async def _seen_by(service: Service, viewer: int, rows: Sequence[Row]) -> list[int]:
     """The attributes of accounts as another sees them."""
     told = await service.store.attributes(viewer, [row.mid for row in rows])
-    return [told.get(row.mid, Attribute.NONE) for row in rows]
+    return [told.get(row.mid, 0) for row in rows]
 
 
 async def _told(
-    service: Service, found: Slice, attributes: Sequence[int], *, groups: bool
+    service: Service, viewer: int, found: Slice, attributes: Sequence[int], *, groups: bool
 ) -> bytes:
     """A run of a list as the wire has it."""
     tails = await service.store.tails([row.mid for row in found.rows])
+    if viewer in tails:  # kept, perhaps: one's own card is told as it stands
+        cards = await service.store.cards([viewer])
+        tails[viewer] = encoded_tail(cards[viewer])
     joined = items(found.rows, attributes, tails, groups=groups)
     return page(joined, found.version, found.total, _cursor(service, found.rows, found.more))
 
@@ -110,7 +118,7 @@ async def followings(service: Service, viewer: int, asked: p.FollowingsParams) -
     found = await store.page(Listing.FOLLOWINGS, asked.vmid, sort, run.window, run.after)
     rows = found.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
-    return await _told(service, found, attributes, groups=own)
+    return await _told(service, viewer, found, attributes, groups=own)
 
 
 async def followers(service: Service, viewer: int, asked: p.FollowersParams) -> bytes:
@@ -127,10 +135,10 @@ async def followers(service: Service, viewer: int, asked: p.FollowersParams) -> 
     attributes: list[int]
     if own and not (await store.tally(viewer)).whisper:
         # A follower whom one whispers is the only other case.
-        attributes = [Attribute.MUTUAL if row.mutual else Attribute.NONE for row in rows]
+        attributes = [_MUTUAL if row.mutual else 0 for row in rows]
     else:
         attributes = await _seen_by(service, viewer, rows)
-    return await _told(service, found, attributes, groups=own)
+    return await _told(service, viewer, found, attributes, groups=own)
 
 
 async def search(service: Service, viewer: int, asked: p.SearchParams) -> bytes:
@@ -148,7 +156,7 @@ async def search(service: Service, viewer: int, asked: p.SearchParams) -> bytes:
     found = await service.store.search(asked.vmid, asked.name, within, run.window, run.after)
     rows = found.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
-    return await _told(service, found, attributes, groups=own)
+    return await _told(service, viewer, found, attributes, groups=own)
 
 
 async def same(service: Service, viewer: int, asked: p.SameParams) -> bytes:
@@ -157,7 +165,7 @@ async def same(service: Service, viewer: int, asked: p.SameParams) -> bytes:
     if (await _privacy(service, viewer, asked.vmid)).hide_followings:
         return page(b"", 0, 0, _cursor(service, (), more=False))
     found = await service.store.common(viewer, asked.vmid, run.window, run.after)
-    return await _told(service, found, _own_followings(found.rows), groups=True)
+    return await _told(service, viewer, found, _own_followings(found.rows), groups=True)
 
 
 async def friends(service: Service, viewer: int, asked: p.ListParams) -> bytes:
@@ -176,14 +184,14 @@ async def _own_whole(
     run = _whole(service, asked)
     found = await service.store.page(listing, viewer, Sort.NEWEST, run.window, run.after)
     uncounted = found._replace(total=None)
-    return await _told(service, uncounted, [attribute] * len(found.rows), groups=True)
+    return await _told(service, viewer, uncounted, [attribute] * len(found.rows), groups=True)
 
 
 async def blacks(service: Service, viewer: int, asked: p.OwnPage) -> bytes:
     """004, 查询黑名单明细."""
     run = _numbered(service, asked, service.profile.limits.own_followings)
     found = await service.store.page(Listing.BLACKS, viewer, Sort.NEWEST, run.window, run.after)
-    return await _told(service, found, [Attribute.BLOCKED] * len(found.rows), groups=False)
+    return await _told(service, viewer, found, [Attribute.BLOCKED] * len(found.rows), groups=False)
 
 
 async def group_members(service: Service, viewer: int, asked: p.GroupParams) -> bytes:

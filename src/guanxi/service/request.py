@@ -37,8 +37,8 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, Complaint | None]:
     if not raw:
         return [], None
     if b"%" not in raw and b"+" not in raw and raw.isascii():
-        parts = raw.decode("ascii").split("&")
-        return [(part.partition("=")[0], part.partition("=")[2]) for part in parts if part], None
+        parts = [part.partition("=") for part in raw.decode("ascii").split("&") if part]
+        return [(name, value) for name, _, value in parts], None
     pairs: Pairs = []
     complaint = None
     for one in raw.split(b"&"):

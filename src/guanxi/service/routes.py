@@ -123,21 +123,27 @@ class Route(NamedTuple):
     handler: Handler | WithCookies
     #: The fields that it reads, second names included; none may be there twice.
     known: frozenset[str]
+    #: Those of them that are read from the query.
+    in_query: frozenset[str]
     reads_form: bool
 
 
 def routes(profile: Profile) -> dict[tuple[str, str], Route]:
     """Every endpoint's route, by method and path."""
-    return {
-        (endpoint.method, endpoint.path): Route(
-            endpoint,
-            _decoder(endpoint, profile.limits),
-            HANDLERS[endpoint.name],
-            _known(endpoint, profile),
-            endpoint.method == "POST" and not endpoint.ignores_body,
-        )
-        for endpoint in e.ENDPOINTS
-    }
+    return {(endpoint.method, endpoint.path): _route(endpoint, profile) for endpoint in e.ENDPOINTS}
+
+
+def _route(endpoint: Endpoint, profile: Profile) -> Route:
+    known = _known(endpoint, profile)
+    reads_form = endpoint.method == "POST" and not endpoint.ignores_body
+    return Route(
+        endpoint,
+        _decoder(endpoint, profile.limits),
+        HANDLERS[endpoint.name],
+        known,
+        known & auth.IN_QUERY if reads_form else known,
+        reads_form,
+    )
 
 
 def _known(endpoint: Endpoint, profile: Profile) -> frozenset[str]:

@@ -31,7 +31,8 @@ from guanxi.service.app import ASGI, Application
 from guanxi.service.config import Settings
 from guanxi.service.http import bind, serving, url_of
 from guanxi.service.metrics import Metrics, summed, worker_ended
-from guanxi.stores import open_store
+from guanxi.stores import open_store, shown
+from guanxi.stores.card_cache import with_cards_kept
 from guanxi.stores.port import Store
 
 _VISIT_SECONDS = 3.0
@@ -66,14 +67,17 @@ class Ready(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is to be served, and where."""
+    """What is to be served, and where. A password in the store's address is not shown in a repr."""
 
-    store: Path
+    store: str
     settings: Settings = Settings()
     host: str = "127.0.0.1"
     port: int = 0
     workers: int = 1
     administration: Administration | None = None
+
+    def __repr__(self) -> str:
+        return f"Plan(store={shown(self.store)!r}, host={self.host!r}, port={self.port})"
 
 
 class WorkerPlan(Struct, frozen=True):
@@ -83,11 +87,14 @@ class WorkerPlan(Struct, frozen=True):
     settings: Settings
     descriptor: int
 
+    def __repr__(self) -> str:
+        return f"WorkerPlan(store={shown(self.store)!r})"
+
 
 def serve(plan: Plan, on_ready: Callable[[Ready], None]) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    The store's file is made if it is missing. ``on_ready`` is called once, when the service
+    The store is made if it is missing. ``on_ready`` is called once, when the service
     answers. ``StoreError`` where the store cannot be opened, ``OSError`` where an address cannot be
     bound, ``ServiceError`` where a worker does not start.
     """
@@ -117,7 +124,7 @@ async def run(plan: Plan, on_ready: Callable[[Ready], None], stop: asyncio.Event
             # Before a worker answers: who waits for that may turn here next.
             door = stack.enter_context(bind(plan.administration.host, plan.administration.port))
             admin_url = url_of(door)
-        store = await open_store(str(plan.store), create=True)
+        store = with_cards(await open_store(plan.store, create=True), plan.settings)
         stack.push_async_callback(store.close)
         served: list[tuple[ASGI, socket.socket]] = []
         if plan.workers == 1:
@@ -134,6 +141,11 @@ async def run(plan: Plan, on_ready: Callable[[Ready], None], stop: asyncio.Event
         await stack.enter_async_context(serving(*served))
         on_ready(Ready(url, admin_url, store))
         await stop.wait()
+
+
+def with_cards(store: Store, settings: Settings) -> Store:
+    """A store with the cards kept before it that the settings want."""
+    return with_cards_kept(store, settings.card_cache, settings.card_staleness)
 
 
 def application_of(store: Store, settings: Settings, metrics: Metrics) -> Application:
@@ -186,7 +198,7 @@ class _Pool:
     """The workers of a parent."""
 
     def __init__(self, plan: Plan, listener: socket.socket, folder: Path) -> None:
-        self._told = WorkerPlan(str(plan.store), plan.settings, listener.fileno())
+        self._told = WorkerPlan(plan.store, plan.settings, listener.fileno())
         self._folder = folder
         self._processes: set[Process] = set()
         self._keepers: list[asyncio.Task[None]] = []

@@ -17,7 +17,7 @@ import uvloop
 from guanxi.service import logs
 from guanxi.service.http import serving
 from guanxi.service.metrics import Metrics
-from guanxi.service.server import WorkerPlan, application_of, tending
+from guanxi.service.server import WorkerPlan, application_of, tending, with_cards
 from guanxi.stores import open_store
 
 
@@ -28,7 +28,7 @@ async def work(plan: WorkerPlan) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal's: the parent decides
     loop.add_reader(sys.stdin.fileno(), stop.set)
-    store = await open_store(plan.store)
+    store = with_cards(await open_store(plan.store), plan.settings)
     try:
         with socket.socket(fileno=plan.descriptor) as listener:
             application = application_of(store, plan.settings, Metrics())

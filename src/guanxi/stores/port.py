@@ -16,7 +16,7 @@ from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import Contract, Modify, Pair, Side
+from guanxi.graph.pair import Contract, Modify, Pair, Side, place_of_mtime
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class BadLine(StoreError):
         self.reason = reason
 
 
-class Row(NamedTuple):
+class Row(Struct, frozen=True, gc=False):  # made by the thousand, and part of no cycle
     """An item of a list: the owner's edge to ``mid``, without the card.
 
     In followers the place is that of the follower's edge; the groups are the owner's all the same.
@@ -102,7 +102,8 @@ class GroupRow(Struct, frozen=True):
     count: int
 
 
-class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+# Millions at once are nothing for the collector of cycles to look through: none can hold one.
+class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A line of an import or an export. ``time`` in seconds; ``kind`` follow, whisper or block."""
 
     follower: int
@@ -113,6 +114,22 @@ class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: Names of the follower's groups.
     groups: tuple[str, ...] = ()
     contract: Contract | None = None
+    #: What orders rows of one second: the finer part of the row's place.
+    finer: int = 0
+    #: How often the follower visited whom they follow.
+    visits: int = 0
+
+    @property
+    def place(self) -> int:
+        return place_of_mtime(self.time) + self.finer
+
+
+class OwnedGroup(NamedTuple):
+    """A group of an account's own."""
+
+    owner: int
+    id: int
+    name: str
 
 
 class Fault(NamedTuple):
@@ -201,7 +218,10 @@ class Accounts(Protocol):
         """The cards of those that are there."""
 
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
-        """The encoded ``ItemTail`` of each, its opening brace replaced by a comma."""
+        """The encoded ``ItemTail`` of each, its opening brace replaced by a comma.
+
+        Where cards are kept before a store (``card_cache``), this may be some seconds old.
+        """
 
     async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
         """Make an account or replace its card; privacy stays as it is where None."""
@@ -326,13 +346,31 @@ class Upkeep(Protocol):
 
         ``accounts`` are put as given; other unknown ones are made with a plain card, or refused
         when ``strict``. ``groups`` gives ids for (owner, name); others get one of their own. An
-        edge that stands already takes the row's time, special and groups. ``BadLine`` for a row
-        that cannot be, or that another row or what stands leaves no room for. ``progress`` is told
-        how many rows were read.
+        edge that stands already takes the row's time, special and groups, and its contract and
+        visits where it tells some. ``BadLine`` for a row that cannot be, or that another row or
+        what stands leaves no room for. ``progress`` is told how many rows were read.
         """
 
-    def edges(self) -> AsyncIterator[EdgeRow]:
-        """Every edge, whisper and block, by account."""
+    def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:
+        """Every edge, whisper and block by account, of those behind one; oldest first."""
+
+    def accounts(self, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
+        """Every account behind one, by mid."""
+
+    def owned_groups(self, after: int = 0) -> AsyncIterator[OwnedGroup]:
+        """The own groups of the accounts behind one, by account, in the order of their making."""
+
+    def entries(self, after: int = 0) -> AsyncIterator[Entry]:
+        """Every document of the owners behind one, by owner, kind and id."""
+
+    def sessions(self) -> AsyncIterator[Session]:
+        """Every session, those that are over included."""
+
+    async def note(self, name: str) -> bytes | None:
+        """What was put under a name in the store's own notes; ``secret`` is one of these."""
+
+    async def put_note(self, name: str, value: bytes | None) -> None:
+        """Keep a note, or drop it (None). A new secret is in force once the store is reopened."""
 
     def check(self) -> AsyncIterator[Fault]:
         """Every place where an invariant of the rules does not hold."""

@@ -32,6 +32,7 @@ from guanxi.stores.port import (
     EdgeRow,
     Fault,
     GroupRow,
+    OwnedGroup,
     Query,
     Slice,
     StoreUnavailable,
@@ -40,7 +41,7 @@ from guanxi.stores.port import (
 from guanxi.stores.sqlite import bulk, cards, check, content, export, reads
 from guanxi.stores.sqlite.grouping import regroup
 from guanxi.stores.sqlite.pairs import add_visits, modify
-from guanxi.stores.sqlite.schema import connect, failures, prepare, snapshot
+from guanxi.stores.sqlite.schema import connect, failure, failures, prepare, snapshot
 from guanxi.stores.sqlite.writer import Writer
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 
@@ -109,7 +110,7 @@ class SQLiteStore:
         window: Window,
         after: Position | None = None,
     ) -> Slice:
-        read = self._read_together
+        read = self._read
         if sort is Sort.VISITED or listing is Listing.FRIENDS or _deep(window):
             read = self._read_long
         return await read(reads.page, listing, owner, sort, window, after)
@@ -122,7 +123,7 @@ class SQLiteStore:
         window: Window,
         after: Position | None = None,
     ) -> Slice | None:
-        read = self._read_together
+        read = self._read
         if sort is Sort.VISITED or group == DEFAULT or _deep(window):
             read = self._read_long
         return await read(reads.members, owner, group, sort, window, after)
@@ -138,13 +139,16 @@ class SQLiteStore:
         return await self._read_long(reads.common, owner, other, window, after)
 
     async def sides(self, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
-        return await self._read_together(reads.sides, owner, targets)
+        if len(targets) == 1:
+            side = await self._read(reads.side, owner, targets[0])
+            return {} if side is None else {targets[0]: side}
+        return await self._read(reads.sides, owner, targets)
 
     async def pair(self, owner: int, target: int) -> Pair:
-        return await self._read_together(reads.pair, owner, target)
+        return await self._read(reads.pair, owner, target)
 
     async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
-        return await self._read_together(reads.attributes, owner, targets)
+        return await self._read(reads.attributes, owner, targets)
 
     async def tally(self, mid: int) -> Tally:
         return await self._read(reads.tally, mid)
@@ -278,8 +282,26 @@ class SQLiteStore:
 
         return await asyncio.to_thread(work)
 
-    def edges(self) -> AsyncIterator[EdgeRow]:
-        return self._stream(export.edges)
+    def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:
+        return self._stream(lambda db: export.edges(db, after))
+
+    def accounts(self, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
+        return self._stream(lambda db: cards.everybody(db, after))
+
+    def owned_groups(self, after: int = 0) -> AsyncIterator[OwnedGroup]:
+        return self._stream(lambda db: export.owned_groups(db, after))
+
+    def entries(self, after: int = 0) -> AsyncIterator[Entry]:
+        return self._stream(lambda db: export.entries(db, after))
+
+    def sessions(self) -> AsyncIterator[Session]:
+        return self._stream(cards.sessions)
+
+    async def note(self, name: str) -> bytes | None:
+        return await self._read(cards.note, name)
+
+    async def put_note(self, name: str, value: bytes | None) -> None:
+        await self._writer.run(lambda db: cards.put_note(db, name, value))
 
     def check(self) -> AsyncIterator[Fault]:
         return self._stream(check.check)
@@ -326,20 +348,26 @@ class SQLiteStore:
     async def _read(
         self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """A short read, here and now."""
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-        with failures():
-            return read(self._db, *args, **kwargs)
+        """A short read, here and now.
 
-    async def _read_together(
-        self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """A short read of several statements, which see the store as of one moment."""
+        Reads in one turn of the loop share a snapshot: to begin and end one costs as much as a
+        short read. None sees less than it should: whatever runs before the snapshot ends was ready
+        to run before it began, and so waited for no answer, and no request, that came later.
+        """
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        with failures(), snapshot(self._db):
-            return read(self._db, *args, **kwargs)
+        db = self._db
+        try:
+            if not db.in_transaction:
+                db.execute("BEGIN")
+                asyncio.get_running_loop().call_soon(self._end_snapshot)
+            return read(db, *args, **kwargs)
+        except apsw.Error as error:
+            raise failure(error) from error
+
+    def _end_snapshot(self) -> None:
+        if not self._closed and self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     async def _read_long(
         self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -11,7 +11,7 @@ import apsw
 
 from guanxi.graph.groups import DEFAULT_NAME, SPECIAL_NAME
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import DEFAULT, NOTHING, SPECIAL, Contract, Edge, Pair, Side
+from guanxi.graph.pair import DEFAULT, NOTHING, SPECIAL, Attribute, Contract, Edge, Pair, Side
 from guanxi.stores.port import NO_TALLY, GroupRow, Row, Slice, Tally
 from guanxi.stores.sqlite.schema import (
     CONTRACTS,
@@ -143,18 +143,20 @@ def rows(
     db: apsw.Connection, owner: int, found: Sequence[_Found], *, followers: bool = False
 ) -> list[Row]:
     """Rows with what their flags point to: the owner's groups, the contracts of either side."""
-    if followers:
-        grouped = [mid for mid, _, flags, _ in found if flags & MUTUAL]
-    else:
-        grouped = [mid for mid, _, flags, _ in found if flags & GROUPED]
+    points = MUTUAL | CONTRACTS if followers else GROUPED | SPECIAL_BIT | CONTRACTS
+    pointing = [(mid, flags) for mid, _, flags, _ in found if flags & points]
+    if not pointing:  # nearly always
+        return [
+            Row(mid, place, flags == MUTUAL, (), None, None, visits)
+            for mid, place, flags, visits in found
+        ]
+    grouped = [mid for mid, flags in pointing if followers or flags & GROUPED]
     groups = groups_of(db, owner, grouped) if grouped else {}
-    bound = [mid for mid, _, flags, _ in found if flags & CONTRACTS]
+    bound = [mid for mid, flags in pointing if flags & CONTRACTS]
     mine, theirs = _contracts(db, owner, bound) if bound else ({}, {})
     special = (SPECIAL,)
     return [
-        Row(mid, place, flags == MUTUAL, groups.get(mid, ()), None, None, visits)
-        if flags <= MUTUAL
-        else Row(
+        Row(
             mid,
             place,
             bool(flags & MUTUAL),
@@ -172,19 +174,27 @@ def packed(mids: Iterable[int]) -> apsw.CArrayBinding:
     return apsw.carray(array("q", mids))
 
 
+# In each CROSS JOIN the numbers come first: SQLite may put the owner's rows first otherwise, and
+# pass over all numbers for each of them.
+_GROUPS_OF = """
+SELECT target, grp FROM carray(?2) CROSS JOIN member ON owner = ?1 AND target = value
+"""
+
+
 def groups_of(db: apsw.Connection, owner: int, mids: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """The owner's groups, rising, of those that are in any, special included."""
     held: dict[int, list[int]] = defaultdict(list)
-    statement = "SELECT target, grp FROM carray(?2) JOIN member ON owner = ?1 AND target = value"
-    for mid, group in db.execute(statement, (owner, packed(mids))):
+    for mid, group in db.execute(_GROUPS_OF, (owner, packed(mids))):
         held[mid].append(group)
     return {mid: tuple(sorted(groups)) for mid, groups in held.items()}
 
 
 _CONTRACTS = """
-SELECT owner, target, ts, user_attr FROM carray(?2) JOIN contract ON owner = ?1 AND target = value
+SELECT owner, target, ts, user_attr
+FROM carray(?2) CROSS JOIN contract ON owner = ?1 AND target = value
 UNION ALL
-SELECT owner, target, ts, user_attr FROM carray(?2) JOIN contract ON owner = value AND target = ?1
+SELECT owner, target, ts, user_attr
+FROM carray(?2) CROSS JOIN contract ON owner = value AND target = ?1
 """
 
 
@@ -230,7 +240,21 @@ def search(
     return _counted(db, owner, found, window, after, tally(db, owner).version)
 
 
-# Both sides of the join are sorted by target, so that look-ups go from neighbour to neighbour.
+# Lists of about one length are merged, as both are sorted by target: that passes over each once.
+# Otherwise every target of the shorter is looked up in the longer.
+_COMMON_MERGED = """
+SELECT found.target, mine.place, 0, 0
+FROM (
+    SELECT target FROM following INDEXED BY following_by_target WHERE owner = :owner
+    INTERSECT
+    SELECT target FROM following INDEXED BY following_by_target WHERE owner = :other
+    ORDER BY target
+) AS found
+CROSS JOIN following AS mine INDEXED BY following_by_target
+    ON mine.owner = :owner AND mine.target = found.target
+ORDER BY mine.place DESC, mine.target DESC
+"""
+_MERGED_TIMES = 8
 _COMMON = """
 SELECT mine.target, mine.place, 0, 0
 FROM following AS {outer} INDEXED BY following_by_target
@@ -241,7 +265,8 @@ ORDER BY mine.place DESC, mine.target DESC
 _COMMON_BY_MINE = _COMMON.format(outer="mine", inner="theirs")
 _COMMON_BY_THEIRS = _COMMON.format(outer="theirs", inner="mine")
 _FLAGS = """
-SELECT target, place, flags, 0 FROM carray(?2) JOIN following ON owner = ?1 AND target = value
+SELECT target, place, flags, 0
+FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
 """
 
 
@@ -250,7 +275,10 @@ def common(
 ) -> Slice:
     """The owner's followings that the other follows too."""
     mine, theirs = tally(db, owner), tally(db, other)
-    statement = _COMMON_BY_MINE if mine.following <= theirs.following else _COMMON_BY_THEIRS
+    shorter, longer = sorted((mine.following, theirs.following))
+    statement = _COMMON_BY_MINE if mine.following == shorter else _COMMON_BY_THEIRS
+    if longer <= _MERGED_TIMES * shorter:
+        statement = _COMMON_MERGED
     found = list(db.execute(statement, {"owner": owner, "other": other}))
     # Versions only rise, so their sum changes whenever either does.
     counted = _counted(db, owner, found, window, after, mine.version + theirs.version)
@@ -277,49 +305,93 @@ def _counted(
     return Slice(rows(db, owner, shown), more, total, version)
 
 
-# A following leaves room for neither of the others, so the first that is found is all there is.
-_SIDE = """
-SELECT 0, place, flags FROM following WHERE owner = ?1 AND target = ?2
-UNION ALL SELECT 1, place, 0 FROM block WHERE owner = ?1 AND target = ?2
-UNION ALL SELECT 2, place, (SELECT count(*) FROM following WHERE owner = ?2 AND target = ?1)
-    FROM whisper WHERE owner = ?1 AND target = ?2
+#: What one holds towards another.
+_FOLLOWS, _BLOCKS, _WHISPERS = 0, 1, 2
+
+# A following leaves room for neither of the others, so the first that is found is all there is. All
+# in one statement, as of one moment: nothing costs less, and nothing is asked more often.
+_SIDE = f"""
+SELECT {_FOLLOWS}, place, flags,
+    CASE WHEN flags & {IN_GROUPS} THEN
+        (SELECT group_concat(grp) FROM member WHERE owner = ?1 AND target = ?2) END,
+    CASE WHEN flags & {OWNER_CONTRACT} THEN
+        (SELECT ts || ',' || user_attr FROM contract WHERE owner = ?1 AND target = ?2) END
+FROM following WHERE owner = ?1 AND target = ?2
+UNION ALL SELECT {_BLOCKS}, place, 0, NULL, NULL FROM block WHERE owner = ?1 AND target = ?2
+UNION ALL SELECT {_WHISPERS}, place,
+    (SELECT count(*) FROM following WHERE owner = ?2 AND target = ?1), NULL, NULL
+FROM whisper WHERE owner = ?1 AND target = ?2
 LIMIT 1
 """
-_SIDES = """
-SELECT value, 0, place, flags FROM carray(?2) JOIN following ON owner = ?1 AND target = value
+
+
+def side(db: apsw.Connection, owner: int, target: int) -> tuple[Side, bool] | None:
+    """The owner's side towards a target, and whether it follows back; None for nothing."""
+    row = db.execute(_SIDE, (owner, target)).get
+    if row is None:
+        return None
+    kind, place, flags, groups, contract = row
+    if kind == _BLOCKS:
+        return Side(blocks=place), False
+    if kind == _WHISPERS:
+        return Side(whispers=place), bool(flags)
+    edge = Edge(place)
+    if groups or contract:
+        held = frozenset(map(int, groups.split(","))) if groups else frozenset()
+        edge = Edge(place, held, Contract(*map(int, contract.split(","))) if contract else None)
+    return Side(edge), bool(flags & MUTUAL)
+
+
+#: Of some targets, those that the owner follows: each looked up, or, where the owner follows not
+#: so many times as many, found in one run over the list.
+_SOUGHT = f"""
+SELECT target, {_FOLLOWS}, place, flags
+FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
+"""
+_SIFTED = f"""
+SELECT target, {_FOLLOWS}, place, flags FROM following NOT INDEXED
+WHERE owner = ?1 AND target IN carray(?2)
+"""
+_FEW = 3
+_OTHERS = f"""
+SELECT value, {_BLOCKS}, place, 0 FROM carray(?2) CROSS JOIN block ON owner = ?1 AND target = value
 UNION ALL
-SELECT value, 1, place, 0 FROM carray(?2) JOIN block ON owner = ?1 AND target = value
-UNION ALL
-SELECT value, 2, place,
+SELECT value, {_WHISPERS}, place,
     (SELECT count(*) FROM following AS back WHERE back.owner = value AND back.target = ?1)
-    FROM carray(?2) JOIN whisper ON owner = ?1 AND target = value
+    FROM carray(?2) CROSS JOIN whisper ON owner = ?1 AND target = value
 """
 
+#: A target, what is held towards it, the place, and the flags (of a whisper: whether the target
+#: follows back).
+_Held = tuple[int, int, int, int]
 
-def _held(
-    db: apsw.Connection, owner: int, targets: Sequence[int]
-) -> Iterable[tuple[int, int, int, int]]:
-    """What the owner holds towards targets: target, kind, place, flags."""
-    if len(targets) == 1:
-        target = targets[0]
-        return ((target, *row) for row in db.execute(_SIDE, (owner, target)))
-    return db.execute(_SIDES, (owner, packed(targets))) if targets else ()
+
+def _held(db: apsw.Connection, owner: int, targets: Sequence[int]) -> list[_Held]:
+    """What the owner holds towards targets."""
+    if not targets:
+        return []
+    counts, values = tally(db, owner), (owner, packed(targets))
+    statement = _SIFTED if counts.following <= _FEW * len(targets) else _SOUGHT
+    held: list[_Held] = list(db.execute(statement, values))
+    if len(held) < len(targets) and (counts.black or counts.whisper):
+        held += db.execute(_OTHERS, values)
+    return held
 
 
 def sides(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
     """The owner's side towards each target, and whether it follows back."""
-    held = list(_held(db, owner, targets))
-    grouped = [target for target, _, _, flags in held if flags & GROUPED]
-    groups = groups_of(db, owner, grouped) if grouped else {}
-    bound = [target for target, _, _, flags in held if flags & OWNER_CONTRACT]
-    contracts = _contracts(db, owner, bound)[0] if bound else {}
+    held = _held(db, owner, targets)
+    pointing = [target for target, _, _, flags in held if flags > MUTUAL]
+    groups = groups_of(db, owner, pointing) if pointing else {}
+    contracts = _contracts(db, owner, pointing)[0] if pointing else {}
     found = {}
     for target, kind, place, flags in held:
-        if kind == 0:
-            special = (SPECIAL,) if flags & SPECIAL_BIT else ()
-            edge = Edge(place, frozenset(groups.get(target, special)), contracts.get(target))
-            found[target] = Side(follows=edge), bool(flags & MUTUAL)
-        elif kind == 1:
+        if kind == _FOLLOWS:
+            edge = Edge(place)
+            if flags > MUTUAL:
+                edge = Edge(place, frozenset(groups.get(target, ())), contracts.get(target))
+            found[target] = Side(edge), bool(flags & MUTUAL)
+        elif kind == _BLOCKS:
             found[target] = Side(blocks=place), False
         else:
             found[target] = Side(whispers=place), bool(flags)
@@ -328,32 +400,22 @@ def sides(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, 
 
 def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
     """What the two hold towards each other."""
-    mine, _ = sides(db, owner, [target]).get(target, (NOTHING, False))
-    theirs, _ = sides(db, target, [owner]).get(owner, (NOTHING, False))
-    return Pair(mine, theirs)
+    mine, theirs = side(db, owner, target), side(db, target, owner)
+    return Pair(mine[0] if mine else NOTHING, theirs[0] if theirs else NOTHING)
 
 
-_ATTRIBUTES = """
-SELECT value, 2 + 4 * (flags & 1) FROM carray(?2) JOIN following ON owner = ?1 AND target = value
-"""
-_OTHER_ATTRIBUTES = """
-SELECT value, 128 FROM carray(?2) JOIN block ON owner = ?1 AND target = value
-UNION ALL
-SELECT value, 1 FROM carray(?2) JOIN whisper ON owner = ?1 AND target = value
-"""
+#: The attribute of each kind, by whether the target follows back.
+_ATTRIBUTES = {
+    _FOLLOWS: (int(Attribute.FOLLOWING), int(Attribute.MUTUAL)),
+    _BLOCKS: (int(Attribute.BLOCKED),) * 2,
+    _WHISPERS: (int(Attribute.WHISPER),) * 2,
+}
 
 
 def attributes(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:
     """The owner's attribute towards each target; those of 0 are left out."""
-    if not targets:
-        return {}
-    mids = packed(targets)
-    found = dict(db.execute(_ATTRIBUTES, (owner, mids)))
-    if len(found) < len(targets):
-        held = tally(db, owner)
-        if held.black or held.whisper:
-            found.update(db.execute(_OTHER_ATTRIBUTES, (owner, mids)))
-    return found
+    held = _held(db, owner, targets)
+    return {target: _ATTRIBUTES[kind][flags & MUTUAL] for target, kind, _, flags in held}
 
 
 _TALLY = """

@@ -1,0 +1,1 @@
+"""How fast guanxi is: each line of `make bench` sets it against something as bare as can be."""

@@ -1,0 +1,128 @@
+"""The SDK: what a call costs, what a start costs, how fast a long list is read."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import msgspec
+
+from bench import requests
+from bench.bare import Bodies
+from bench.calls import PAGE, PAGES, Account
+from bench.lines import Bench, Line, Sides, Wrong
+from bench.machine import python, serving
+from bench.reads import answering, sampled
+
+_GIVE_UP_SECONDS = 60.0
+#: Compiled once, before it is measured, as what is installed is.
+_START = (
+    "import sys, time; sys.dont_write_bytecode = False; began = time.process_time()\n{}\n"
+    "print(1e3 * (time.process_time() - began))"
+)
+
+
+def _figure(core: int, *args: str, account: Account | None = None) -> float:
+    """What a program that is told an account prints."""
+    pipe = subprocess.PIPE
+    process = python(*args, core=core, stdin=pipe, stdout=pipe, stderr=pipe)
+    told, problem = process.communicate(msgspec.json.encode(account), _GIVE_UP_SECONDS)
+    if process.returncode:
+        raise Wrong(f"{' '.join(args)} ended with {problem[-300:].decode(errors='replace')!r}")
+    return float(told)
+
+
+def _account(bench: Bench, url: str) -> Account:
+    mid = bench.graph.thousands
+    cookies = {
+        "SESSDATA": bench.graph.token(mid),
+        "bili_jct": bench.graph.csrf(mid),
+        "buvid3": "of-the-bench",
+        "buvid4": "of-the-bench",
+        "DedeUserID": str(mid),
+    }
+    return Account(url, mid, cookies, bench.seconds)
+
+
+@contextmanager
+def _page(bench: Bench, ours: str, library: str) -> Iterator[Sides]:
+    with serving(bench.graph.store, bench.cores.serve) as url:
+        measure = partial(_figure, bench.cores.load, "-m", account=_account(bench, url))
+        yield Sides(
+            partial(measure, "bench.caller", ours), partial(measure, "bench.stranger", library)
+        )
+
+
+@contextmanager
+def _start(bench: Bench, ours: str) -> Iterator[Sides]:
+    theirs = "from bilibili_api import user"
+    sides = [partial(_figure, bench.cores.load, "-c", _START.format(it)) for it in (ours, theirs)]
+    for compile_it in sides:
+        compile_it()
+    yield Sides(*sides)
+
+
+@contextmanager
+def _whole(bench: Bench) -> Iterator[Sides]:
+    """From an application that has the pages ready: it is the clients that are measured."""
+    mid = bench.graph.thousands
+    path, cookie = "/x/relation/followings", bench.graph.cookie(mid)
+    sent = [
+        requests.get(path, cookie, vmid=mid, ps=PAGE, pn=number) for number in range(1, PAGES + 1)
+    ]
+    with serving(bench.graph.store, bench.cores.serve) as url:
+        bodies = sampled(url, sent)
+    with answering(bench, Bodies(bodies)) as url:
+        measure = partial(_figure, bench.cores.load, "-m", "bench.caller")
+        account = _account(bench, url)
+        yield Sides(
+            partial(measure, "typed-rate", account=account),
+            partial(measure, "bare-rate", account=account),
+        )
+
+
+_STRANGER = "bilibili-api-python"
+_CPU = "ms CPU"
+
+LINES = (
+    *(
+        Line(
+            name=f"sdk-{kind}-{library}",
+            what=f"{what}, a page of 50",
+            against=f"{_STRANGER} over {library}, same service",
+            unit=_CPU,
+            bound=bound,
+            at_most=True,
+            needs=("bilibili_api", library),
+            sides=partial(_page, ours=f"{kind}-cpu", library=library),
+        )
+        for kind, what in (("typed", "an SDK call, signed in"), ("plain", "guanxi.user"))
+        for library, bound in (("httpx", 1 / 3), ("aiohttp", 2 / 3))
+    ),
+    *(
+        Line(
+            name=name,
+            what=what,
+            against="from bilibili_api import user",
+            unit=_CPU,
+            bound=0.2,
+            at_most=True,
+            needs=("bilibili_api",),
+            sides=partial(_start, ours=what),
+        )
+        for name, what in (
+            ("sdk-import", "import guanxi"),
+            ("sdk-import-user", "from guanxi import user"),
+        )
+    ),
+    Line(
+        name="sdk-whole",
+        what="3,000 followings, 32 pages at once, no pace",
+        against="pyreqwest and msgspec alone, same application with the pages ready",
+        unit="accounts/s",
+        bound=0.8,
+        sides=_whole,
+    ),
+)

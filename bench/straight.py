@@ -1,0 +1,143 @@
+"""SQLite without a service: what a program does that opens the file itself.
+
+``python -m bench.straight TASK STORE FILE SECONDS`` prints operations a second. It opens the store
+as guanxi does, so that cache and durability are the same.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import cycle, islice
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from guanxi.graph.pair import place_at
+from guanxi.stores.sqlite.schema import connect, immediate
+from guanxi.stores.sqlite.writer import LOG_PAGES
+
+_BATCH = 64
+_CHUNK = 100_000
+_IMPORT_CACHE_KIB = 256 * 1024
+
+_COMMON = """
+SELECT mine.target, mine.place, mine.flags
+FROM following AS mine JOIN following AS theirs ON theirs.target = mine.target
+WHERE mine.owner = ? AND theirs.owner = ?
+ORDER BY mine.place DESC, mine.target DESC
+"""
+
+
+def common(store: Path, file: Path, seconds: float) -> float:
+    """What two accounts follow both, newest first: a page cannot tell how many there are."""
+    pairs = cycle(msgspec.json.decode(file.read_bytes()))
+    with closing(connect(store)) as db:
+        return _timed(lambda: bool(db.execute(_COMMON, next(pairs)).fetchall()), seconds)
+
+
+_FOLLOW = (
+    "INSERT INTO following (owner, place, target, flags) VALUES (?1, ?3, ?2, 0)",
+    "INSERT INTO follower (owner, place, source, flags) VALUES (?2, ?3, ?1, 0)",
+    "UPDATE tally SET following = following + 1, version = version + 1"
+    " WHERE mid = ?1 AND ?2 AND ?3",
+    "UPDATE tally SET follower = follower + 1, follower_version = follower_version + 1"
+    " WHERE mid = ?2 AND ?1 AND ?3",
+)
+
+
+def follows(store: Path, file: Path, seconds: float) -> float:
+    """New followings, by 64 in a transaction that is durable when it ends."""
+    changes = iter(msgspec.json.decode(file.read_bytes()))
+    log = 0
+
+    def committed(_db: apsw.Connection, _name: str, pages: int) -> int:
+        nonlocal log
+        log = pages
+        return apsw.SQLITE_OK
+
+    with closing(connect(store, writes=True)) as db:
+        db.set_wal_hook(committed)
+
+        def batch() -> int:
+            nonlocal log
+            done = 0
+            with immediate(db):
+                for owner, target in islice(changes, _BATCH):
+                    values = (owner, target, place_at(time.time_ns()))
+                    for statement in _FOLLOW:
+                        db.execute(statement, values)
+                    done += 1
+            if log >= LOG_PAGES:
+                db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                log = 0
+            return done
+
+        return _timed(batch, seconds)
+
+
+def edges(store: Path, file: Path, _seconds: float) -> float:
+    """Every row that an import made, with executemany, in the order of its file; edges a second.
+
+    ``file`` is the imported store. Reading its rows is not counted: they are ready, chunk by chunk.
+    """
+    spent, count = 0.0, 0
+    began = time.perf_counter()
+    db = connect(store, writes=True)
+    db.pragma("cache_size", -_IMPORT_CACHE_KIB)
+    db.execute("BEGIN IMMEDIATE")
+    spent += time.perf_counter() - began
+    for statement, rows in _made(file):
+        began = time.perf_counter()
+        db.executemany(statement, rows)
+        spent += time.perf_counter() - began
+        count += len(rows) if "INTO following " in statement else 0
+    began = time.perf_counter()
+    db.execute("COMMIT")
+    db.close()
+    return count / (spent + time.perf_counter() - began)
+
+
+def _made(imported: Path) -> Iterator[tuple[str, list[tuple[int, ...]]]]:
+    """The rows of both ends in the order of the file (by follower and time), then the tallies."""
+    with closing(connect(imported)) as db:
+        found = db.execute("SELECT owner, place, target, flags FROM following")
+        while rows := list(islice(found, _CHUNK)):
+            yield "INSERT OR REPLACE INTO following VALUES (?, ?, ?, ?)", rows
+            followers = [(target, place, owner, flags) for owner, place, target, flags in rows]
+            yield "INSERT OR REPLACE INTO follower VALUES (?, ?, ?, ?)", followers
+        yield (
+            "INSERT OR REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?)",
+            list(db.execute("SELECT * FROM tally")),
+        )
+
+
+def _timed(work: Callable[[], int], seconds: float) -> float:
+    """How much is done a second."""
+    done = 0
+    began = time.perf_counter()
+    while (last := time.perf_counter()) < began + seconds:
+        step = work()
+        if not step:
+            sys.exit("nothing left to do, or a wrong answer")
+        done += step
+    return done / (last - began)
+
+
+_TASKS: dict[str, Callable[[Path, Path, float], float]] = {
+    "common": common,
+    "follows": follows,
+    "edges": edges,
+}
+
+
+def main() -> None:
+    task, store, file, seconds = sys.argv[1:]
+    print(_TASKS[task](Path(store), Path(file), float(seconds)))
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from guanxi.sdk.aio.network import Network
 from guanxi.sdk.sync.network import Network as SyncNetwork
 from guanxi.sdk.transport import Request, Response
+from tests import postgres
 from tests.counts import count
 
 settings.register_profile(
@@ -25,6 +26,10 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("guanxi")
+
+
+def pytest_unconfigure() -> None:
+    postgres.end()
 
 
 def _refuse_beyond_loopback(host: str) -> None:
@@ -64,6 +69,19 @@ def loopback_only() -> Iterator[None]:
         patch.setattr(Network, "send", guarded_send)
         patch.setattr(SyncNetwork, "send", guarded_send_sync)
         yield
+
+
+@pytest.fixture(scope="session")
+def server() -> str:
+    """The address of a real PostgreSQL; without one the test is skipped."""
+    return postgres.server_address()
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Where a store may be made on a real PostgreSQL. Without one the test is skipped."""
+    with postgres.schema() as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)

@@ -64,7 +64,7 @@ class RunningService:
         self.admin_url = ready.admin_url
         self.admin_token = token
         self.settings = plan.settings
-        #: The path of the store's file.
+        #: The path of the store's file, or its address.
         self.store = plan.store
         self._store = ready.store
         self._loop = loop
@@ -117,7 +117,7 @@ class RunningService:
 def running(
     profile: str = "documented",
     *,
-    store: Path | None = None,
+    store: Path | str | None = None,
     workers: int = 1,
     limits: Mapping[str, int] | None = None,
     settings: Settings | None = None,
@@ -125,15 +125,15 @@ def running(
     """Run a service while the block runs.
 
     ``profile`` is ``documented`` or ``open``, with ``limits`` changed; ``settings``, where given,
-    stands instead of both. ``store`` is a file's path, made if it is missing; None takes one that
-    is gone afterwards. With several ``workers`` these are processes. ``SettingError`` for a profile
-    or a limit that does not exist, or cannot be.
+    stands instead of both. ``store`` is a file's path or a server's address, made if it is missing;
+    None takes a file that is gone afterwards. With several ``workers`` these are processes.
+    ``SettingError`` for a profile or a limit that does not exist, or cannot be.
     """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
         chosen = Settings(profile=with_limits(load(profile, environ={}).profile, limits or {}))
         token = secrets.new_token()
         plan = Plan(
-            store=store or Path(folder, "store.db"),
+            store=str(store or Path(folder, "store.db")),
             settings=settings or chosen,
             workers=workers,
             administration=Administration(token),

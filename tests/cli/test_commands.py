@@ -496,6 +496,7 @@ def without(*modules: str) -> str:
         ("rich", ["check"], "service"),
         ("apsw", ["account", "add", "1", "--store", "x.db"], "service"),
         ("uvicorn", ["serve", "--store", "x.db"], "service"),
+        ("asyncpg", ["check", "--store", "postgresql://127.0.0.1:1/x"], "postgres"),
         ("segno", ["login", "--base-url", "http://127.0.0.1:1"], "tools"),
         ("pyarrow", ["store", "import", "edges", "e.parquet", "--store", "x.db"], "parquet"),
     ],

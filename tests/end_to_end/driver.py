@@ -26,8 +26,8 @@ from guanxi.service.http import bind, serving, url_of
 from guanxi.service.metrics import Metrics
 from guanxi.service.server import application_of
 from guanxi.stores.port import BadLine, EdgeRow
-from guanxi.stores.sqlite import SQLiteStore
 from tests.machine import DEREGISTERED, FOLLOWING_CAP, MOST_GROUPS, PARTS, Seen, View
+from tests.stores.engines import Engine
 
 T = TypeVar("T")
 
@@ -47,8 +47,9 @@ class ServiceDriver:
     #: Looking takes some twenty requests an account, so only at those that a step concerned.
     thorough = False
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[Path], Engine]) -> None:
         self.folder = TemporaryDirectory()
+        self.engine = make(Path(self.folder.name))
         self.ns = 0
         self.hidden: set[int] = set()
         self.clients: dict[int, SyncClient] = {}
@@ -63,8 +64,7 @@ class ServiceDriver:
 
     async def _serve(self, came_up: Future[str]) -> None:
         self.loop, self.stop = asyncio.get_running_loop(), asyncio.Event()
-        path = Path(self.folder.name, "guanxi.db")
-        self.store = await SQLiteStore.open(path, create=True, clock=lambda: self.ns)
+        self.store = await self.engine.open(lambda: self.ns)
         try:
             with bind("127.0.0.1", 0) as listener:
                 application = application_of(self.store, SETTINGS, Metrics())
@@ -203,6 +203,7 @@ class ServiceDriver:
             client.close()
         self.loop.call_soon_threadsafe(self.stop.set)
         self.thread.join(30)
+        self.engine.drop()
         self.folder.cleanup()
 
 

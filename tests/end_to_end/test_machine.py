@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import pytest
 from hypothesis import settings
 
 from tests.counts import count
 from tests.end_to_end.driver import ServiceDriver
 from tests.machine import RelationMachine
+from tests.stores.engines import ENGINES
 
 
-class ServiceMachine(RelationMachine):
-    make = ServiceDriver
+class OnSQLite(RelationMachine):
+    make = partial(ServiceDriver, ENGINES["sqlite"])
 
 
-ServiceMachine.TestCase.settings = settings(
-    max_examples=count(5, 60), stateful_step_count=count(20, 50)
+class OnPostgreSQL(RelationMachine):
+    make = partial(ServiceDriver, ENGINES["postgresql"])
+
+
+OnSQLite.TestCase.settings = settings(max_examples=count(5, 60), stateful_step_count=count(20, 50))
+OnPostgreSQL.TestCase.settings = settings(
+    max_examples=count(2, 15), stateful_step_count=count(20, 50)
 )
-TestService = ServiceMachine.TestCase
+TestOnSQLite = OnSQLite.TestCase
+TestOnPostgreSQL = pytest.mark.usefixtures("server")(OnPostgreSQL.TestCase)

@@ -22,6 +22,7 @@ from guanxi.graph.pair import (
     attribute,
     batch_answer,
     decide,
+    finer_of,
     mtime_of,
     next_place,
     place_at,
@@ -199,6 +200,8 @@ def test_special_is_a_group() -> None:
 
 def test_places_rise_and_keep_their_second() -> None:
     assert mtime_of(place_at(1_700_000_000_999_999_999)) == 1_700_000_000
+    assert finer_of(place_at(1_700_000_000_999_999_999)) == place_of_mtime(1) - 1
+    assert finer_of(place_of_mtime(1_700_000_000)) == 0
     assert place_at(1_700_000_000_500_000_000) == place_of_mtime(1_700_000_000) + 2**15
     assert next_place(50, 0) == 50
     assert next_place(50, 50) == 51

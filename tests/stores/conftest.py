@@ -38,9 +38,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """Each engine, empty."""
-    return ENGINES[request.param](tmp_path)
+    engine = ENGINES[request.param](tmp_path)
+    yield engine
+    engine.drop()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from guanxi.stores.port import Fault, Query, Store
 from guanxi.stores.sqlite import SQLiteStore
 from guanxi.world.kind import Kind
 from guanxi.world.mine import FINISHED, Later
+from tests.stores.engines import Engine
 
 T = TypeVar("T")
 
@@ -31,24 +32,29 @@ class Clock:
 
 
 @asynccontextmanager
-async def opened(path: Path, clock: Clock | None = None) -> AsyncIterator[Store]:
-    store = await SQLiteStore.open(path, create=True, clock=clock or Clock())
+async def opened(path: Path) -> AsyncIterator[Store]:
+    async with closed_after(await SQLiteStore.open(path, create=True, clock=Clock())) as store:
+        yield store
+
+
+@asynccontextmanager
+async def closed_after(store: Store) -> AsyncIterator[Store]:
     try:
         yield store
     finally:
         await store.close()
 
 
-def on_a_store(test: Callable[[Store], Awaitable[None]]) -> Callable[[Path], None]:
-    """The test, given an empty store; afterwards its own check finds nothing."""
+def on_a_store(test: Callable[[Store], Awaitable[None]]) -> Callable[[Engine], None]:
+    """The test, given an empty store of each engine; afterwards its own check finds nothing."""
 
-    async def run(path: Path) -> None:
-        async with opened(path) as store:
+    async def run(engine: Engine) -> None:
+        async with closed_after(await engine.open(Clock())) as store:
             await test(store)
             assert await faults(store) == []
 
-    def whole(tmp_path: Path) -> None:
-        asyncio.run(run(tmp_path / "s.db"))
+    def whole(engine: Engine) -> None:
+        asyncio.run(run(engine))
 
     return whole
 

@@ -178,8 +178,10 @@ class InFolder(StoreDriver):
 
     def __init__(self, make: Callable[[Path], Engine]) -> None:
         self.folder = TemporaryDirectory()
-        super().__init__(make(Path(self.folder.name)))
+        self.engine = make(Path(self.folder.name))
+        super().__init__(self.engine)
 
     def close(self) -> None:
         super().close()
+        self.engine.drop()
         self.folder.cleanup()

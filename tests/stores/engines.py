@@ -1,4 +1,4 @@
-"""The engines that the conformance suite runs on. A second one is one more entry here."""
+"""The engines that the conformance suite runs on. Another one is one more entry here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from guanxi.stores.port import Store
+from guanxi.stores.postgresql import PostgreSQLStore, schema
 from guanxi.stores.sqlite import SQLiteStore
+from tests import postgres
 
 #: 2023-11-14, in nanoseconds.
 START = 1_700_000_000 * 10**9
@@ -29,7 +31,13 @@ class Clock:
 class Engine(Protocol):
     """A place for one store, opened as often as one likes."""
 
+    #: What ``open_store`` takes.
+    address: str
+
     async def open(self, clock: Callable[[], int]) -> Store: ...
+
+    def drop(self) -> None:
+        """Take the place away, once nobody has it open."""
 
 
 class Opener(Protocol):
@@ -40,10 +48,39 @@ class Opener(Protocol):
 
 class SQLite:
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "guanxi.db"
+        self._folder = folder
+        self.address = str(folder / "guanxi.db")
 
     async def open(self, clock: Callable[[], int]) -> Store:
-        return await SQLiteStore.open(self.path, create=True, clock=clock)
+        return await SQLiteStore.open(self.address, create=True, clock=clock)
+
+    def drop(self) -> None:
+        for file in self._folder.glob("guanxi.db*"):
+            file.unlink()
 
 
-ENGINES: dict[str, Callable[[Path], Engine]] = {"sqlite": SQLite}
+class PostgreSQL:
+    """On Citus, where to make tables takes seconds, a store is emptied and has its next test."""
+
+    def __init__(self, _folder: Path) -> None:
+        self.address = postgres.kept.pop() if postgres.kept else postgres.new_schema()
+        self._made = False
+
+    async def open(self, clock: Callable[[], int]) -> Store:
+        if not self._made and postgres.has_citus():
+            await schema.init(self.address, distribute=True)
+        self._made = True
+        return await PostgreSQLStore.open(self.address, create=True, clock=clock)
+
+    def drop(self) -> None:
+        if postgres.has_citus():
+            tables = (*schema.BY_ACCOUNT, *schema.BY_OWN_KEY)
+            notes = "DELETE FROM meta WHERE name NOT IN ('secret', 'version')"
+            emptied = (f"DELETE FROM {table}" for table in tables)
+            postgres.sql(*emptied, notes, address=self.address)
+            postgres.kept.append(self.address)
+        else:
+            postgres.drop(self.address)
+
+
+ENGINES: dict[str, Callable[[Path], Engine]] = {"sqlite": SQLite, "postgresql": PostgreSQL}

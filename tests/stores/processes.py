@@ -9,15 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 from random import Random
 
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import CreateGroup
 from guanxi.graph.pair import Act, Modify
+from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow, Store
-from guanxi.stores.sqlite import SQLiteStore
 
 _START = multiprocessing.get_context("spawn")
 _SECONDS = 60
@@ -72,11 +71,11 @@ def others(*targets_and_args: tuple[object, ...]) -> Iterator[list[Other]]:
             other.close()
 
 
-def racer(pipe: Connection, path: Path) -> None:
+def racer(pipe: Connection, address: str) -> None:
     """Do the acts that arrive, those of one message all at once; answer with their codes."""
 
     async def race() -> None:
-        store = await SQLiteStore.open(path)
+        store = await open_store(address)
         pipe.send("ready")
         while (acts := await asyncio.to_thread(pipe.recv)) is not None:
             answers = await asyncio.gather(*(store.change([act], Limits()) for act in acts))
@@ -86,7 +85,7 @@ def racer(pipe: Connection, path: Path) -> None:
     asyncio.run(race())
 
 
-def endless_writer(pipe: Connection, path: Path, seed: int) -> None:
+def endless_writer(pipe: Connection, address: str, seed: int) -> None:
     """Write until killed; tell of each write once it is answered.
 
     Accounts 1 to 40 are there. Nothing that was told is undone later.
@@ -109,7 +108,7 @@ def endless_writer(pipe: Connection, path: Path, seed: int) -> None:
                 pipe.send(("follow", a, b))
 
     async def write() -> None:
-        store = await SQLiteStore.open(path)
+        store = await open_store(address)
         pipe.send("ready")
         draw = Random(seed)
         await asyncio.gather(*(one(store, draw, name) for name in range(4)))
@@ -118,7 +117,7 @@ def endless_writer(pipe: Connection, path: Path, seed: int) -> None:
     asyncio.run(write())
 
 
-def importer(pipe: Connection, path: Path, edges: int) -> None:
+def importer(pipe: Connection, address: str, edges: int) -> None:
     """Import so many edges."""
 
     def rows() -> Iterator[EdgeRow]:
@@ -127,7 +126,7 @@ def importer(pipe: Connection, path: Path, edges: int) -> None:
             yield EdgeRow(follower=one, followed=other, time=at, special=at % 5 == 0)
 
     async def work() -> None:
-        store = await SQLiteStore.open(path)
+        store = await open_store(address)
         pipe.send("ready")
         await store.import_edges(rows)
         pipe.send("done")
@@ -136,11 +135,11 @@ def importer(pipe: Connection, path: Path, edges: int) -> None:
     asyncio.run(work())
 
 
-def stopped_reader(pipe: Connection, path: Path) -> None:
+def stopped_reader(pipe: Connection, address: str) -> None:
     """Hold a read of the whole store open until told to end."""
 
     async def read() -> None:
-        store = await SQLiteStore.open(path)
+        store = await open_store(address)
         edges = store.edges()
         await anext(edges)
         pipe.send("reading")

@@ -1,13 +1,14 @@
-"""Documents of every kind: what each verb does, on real files."""
+"""Documents of every kind: what each verb does, on every engine."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -18,7 +19,6 @@ from msgspec.structs import replace
 from guanxi.contract import structs as s
 from guanxi.contract.enums import BangumiType
 from guanxi.stores.port import Query, Store
-from guanxi.stores.sqlite import SQLiteStore
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
 from guanxi.world.mine import LATER
@@ -35,6 +35,7 @@ from tests.stores.documents import (
     put,
     video,
 )
+from tests.stores.engines import ENGINES, Engine
 
 T = TypeVar("T")
 
@@ -147,20 +148,24 @@ def _query(kind: Kind[Any]) -> st.SearchStrategy[Query]:
 class ContentMachine(RuleBasedStateMachine):
     """Random writes to a store and to a dict of documents, and every read of both compared."""
 
+    make: ClassVar[Callable[[Path], Engine]]
+
     def __init__(self) -> None:
         super().__init__()
         self._folder = TemporaryDirectory()
+        self._engine = type(self).make(Path(self._folder.name))
         self._runner = asyncio.Runner()
         self._store = self._open()
         self._kept: dict[tuple[str, int, int], Any] = {}
 
     def _open(self) -> Store:
-        return self._runner.run(SQLiteStore.open(Path(self._folder.name) / "s.db", create=True))
+        return self._runner.run(self._engine.open(time.time_ns))
 
     def teardown(self) -> None:
         assert self._runner.run(faults(self._store)) == []
         self._runner.run(self._store.close())
         self._runner.close()
+        self._engine.drop()
         self._folder.cleanup()
 
     def _meet(
@@ -260,10 +265,22 @@ class ContentMachine(RuleBasedStateMachine):
         assert self._runner.run(self._store.get(kind, owner, id)) == kept
 
 
-ContentMachine.TestCase.settings = settings(
+class SQLiteMachine(ContentMachine):
+    make = ENGINES["sqlite"]
+
+
+class PostgreSQLMachine(ContentMachine):
+    make = ENGINES["postgresql"]
+
+
+SQLiteMachine.TestCase.settings = settings(
     max_examples=count(40, 600), stateful_step_count=count(30, 60)
 )
-TestEveryVerb = ContentMachine.TestCase
+PostgreSQLMachine.TestCase.settings = settings(
+    max_examples=count(10, 100), stateful_step_count=count(30, 60)
+)
+TestSQLite = SQLiteMachine.TestCase
+TestPostgreSQL = pytest.mark.usefixtures("server")(PostgreSQLMachine.TestCase)
 
 
 # --- places ---

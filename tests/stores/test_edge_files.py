@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pyarrow
@@ -59,14 +60,48 @@ def test_each_form_reads_the_same(tmp_path: Path, suffix: str) -> None:
 
 def test_three_columns_are_enough(tmp_path: Path) -> None:
     path = tmp_path / "edges.CSV"
-    path.write_text("follower,followed,time\n1,2,3\n\n4,5,6")
-    assert list(read_edges(path)) == [
-        EdgeRow(follower=1, followed=2, time=3),
-        EdgeRow(follower=4, followed=5, time=6),
-    ]
+    for text in (
+        "follower,followed,time\n1,2,3\n\n4,5,6",
+        "time,follower,followed\n3,1,2\n\n6,4,5",
+    ):
+        path.write_text(text)
+        assert list(read_edges(path)) == [
+            EdgeRow(follower=1, followed=2, time=3),
+            EdgeRow(follower=4, followed=5, time=6),
+        ]
     table = pyarrow.table({"follower": [1], "followed": [2], "time": [3], "kind": [None]})
     parquet.write_table(table, tmp_path / "edges.parquet")
     assert list(read_edges(tmp_path / "edges.parquet")) == [EdgeRow(follower=1, followed=2, time=3)]
+
+
+PLAIN = [EdgeRow(follower=1, followed=2 + at, time=at) for at in range(2_500)]
+ODD = {
+    "a quoted field": ('"1","2","3"', EdgeRow(follower=1, followed=2, time=3)),
+    "an empty line": ("\n1,2,3", EdgeRow(follower=1, followed=2, time=3)),
+    "a missing number": ("1,,3", "followed"),
+    "too many fields": ("1,2,3,4", "4 fields, and the header has 3"),
+    "no number": ("1,2,x", "time"),
+    "not UTF-8": ("1,2,\udcff", "not UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("text", "found"), ODD.values(), ids=ODD)
+@pytest.mark.parametrize("before", [0, 1_500])
+def test_an_odd_line_among_many(
+    tmp_path: Path, before: int, text: str, found: EdgeRow | str
+) -> None:
+    path = tmp_path / "edges.csv"
+    lines = [f"{row.follower},{row.followed},{row.time}" for row in PLAIN]
+    lines.insert(before, text)
+    path.write_text("follower,followed,time\n" + "\n".join(lines), errors="surrogateescape")
+    rows = read_edges(path)
+    assert list(islice(rows, before)) == PLAIN[:before]
+    if isinstance(found, EdgeRow):
+        assert list(rows) == [found, *PLAIN[before:]]
+    else:
+        with pytest.raises(UnreadableLine, match=found) as refused:
+            list(rows)
+        assert refused.value.line == before + 2
 
 
 def test_a_contract_in_json_lines(tmp_path: Path) -> None:

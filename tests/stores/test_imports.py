@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice, permutations
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.graph.groups import CreateGroup, How, Regroup
@@ -13,6 +15,7 @@ from guanxi.graph.lists import Listing, Sort
 from guanxi.graph.pair import SPECIAL, Act, Contract, Modify, mtime_of
 from guanxi.stores.port import BadLine, EdgeRow, GroupRow, Store, StoreError, Tally
 from tests.counts import count
+from tests.stores.engines import START
 from tests.stores.world import ALL, do, faults, follow, listed, people
 
 
@@ -31,7 +34,9 @@ async def edges_of(store: Store) -> list[EdgeRow]:
 async def test_what_goes_in_comes_out(store: Store) -> None:
     rows = [
         edge(1, 2, 100, special=True, groups=("a", "b"), contract=Contract(7, 1)),
-        edge(1, 3, 200, groups=("b",)),
+        edge(1, 3, 200, groups=("b",), finer=1, visits=9),
+        edge(1, 4, 200, finer=65_535),
+        edge(1, 5, START // 10**9, finer=65_535, visits=2**40),
         edge(2, 3, 5, kind="whisper"),
         edge(2, 1, 300),
         edge(3, 2, 5, kind="whisper"),
@@ -43,15 +48,28 @@ async def test_what_goes_in_comes_out(store: Store) -> None:
     assert await faults(store) == []
     assert await edges_of(store) == rows
     assert await load(store, *rows) == 0
-    assert await store.tally(1) == Tally(following=2, follower=2, version=1, follower_version=1)
+    assert await store.tally(1) == Tally(following=4, follower=2, version=1, follower_version=1)
+    visited = (await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)).rows
+    assert [(row.mid, row.visits) for row in visited] == [(5, 2**40), (3, 9), (4, 0), (2, 0)]
     assert [(group.name, group.count) for group in await store.groups(1)] == [
         ("特别关注", 1),
-        ("默认分组", 0),
+        ("默认分组", 2),
         ("a", 1),
         ("b", 2),
     ]
     assert (await store.cards([4]))[4] == Card(name="用户4")
     assert b'"uname":"\xe7\x94\xa8\xe6\x88\xb74"' in (await store.tails([4]))[4]
+
+
+@pytest.mark.parametrize("many", [100, 101])
+async def test_many_follows_and_nothing_else(store: Store, many: int) -> None:
+    pairs = islice(permutations(range(1, 12), 2), many)
+    rows = [edge(*pair, time) for time, pair in enumerate(pairs)]
+    assert await load(store, *rows) == many
+    assert await edges_of(store) == rows
+    assert await store.attributes(1, [10, 11]) == {10: 6, 11: 6 if many > 100 else 2}
+    assert await faults(store) == []
+    assert await load(store, *rows) == 0
 
 
 async def test_the_caps_do_not_apply(store: Store) -> None:
@@ -120,6 +138,11 @@ async def test_an_edge_that_stands_takes_what_the_file_says(store: Store) -> Non
     assert side.follows is not None
     assert side.follows.contract == Contract(5)
     assert await load(store, edge(1, 2, 50, special=True)) == 1
+    assert await load(store, edge(1, 2, 50, special=True, visits=8)) == 1
+    assert await load(store, edge(1, 2, 50, special=True, visits=8)) == 0
+    assert await load(store, edge(1, 2, 50, special=True, finer=3)) == 1
+    [row] = [row for row in await edges_of(store) if (row.follower, row.followed) == (1, 2)]
+    assert (row.finer, row.visits) == (3, 8)
     assert await faults(store) == []
 
 
@@ -129,7 +152,7 @@ async def test_a_follow_back_in_a_file_makes_a_mutual(store: Store) -> None:
     before = (await store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, ALL)).rows[0]
     assert await load(store, edge(2, 1)) == 1
     after = (await store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, ALL)).rows[0]
-    assert after == before._replace(mutual=True)
+    assert after == replace(before, mutual=True)
     assert await store.attributes(2, [1]) == {1: 6}
     assert await faults(store) == []
 
@@ -163,6 +186,11 @@ BAD = {
     "a special block": [edge(1, 2), edge(1, 3, kind="block", special=True)],
     "a whisper in groups": [edge(1, 2), edge(1, 3, kind="whisper", groups=("a",))],
     "a whisper under contract": [edge(1, 2), edge(1, 3, kind="whisper", contract=Contract(1))],
+    "a visited whisper": [edge(1, 2), edge(1, 3, kind="whisper", visits=1)],
+    "fewer visits than none": [edge(1, 2), edge(1, 3, visits=-1)],
+    "too many visits": [edge(1, 2), edge(1, 3, visits=2**63)],
+    "a place before its second": [edge(1, 2), edge(1, 3, finer=-1)],
+    "a place behind its second": [edge(1, 2), edge(1, 3, finer=65_536)],
     "a long group name": [edge(1, 2), edge(1, 3, groups=("x" * 17,))],
     "an empty group name": [edge(1, 2), edge(1, 3, groups=(" ",))],
     "a reserved group name": [edge(1, 2), edge(1, 3, groups=("默认分组",))],
@@ -175,10 +203,11 @@ async def test_a_bad_line_is_named_and_nothing_is_written(
 ) -> None:
     await load(store, edge(8, 9))
     filler = [edge(20, mid) for mid in range(21, 40)]
-    with pytest.raises(BadLine) as refused:
-        await load(store, rows[0], *filler, rows[1])
-    assert refused.value.line == 21
-    assert str(refused.value) == f"line 21: {refused.value.reason}"
+    for behind in ([], [edge(20, mid) for mid in range(40, 69)]):  # 50 in all go another way
+        with pytest.raises(BadLine) as refused:
+            await load(store, rows[0], *filler, rows[1], *behind)
+        assert refused.value.line == 21
+        assert str(refused.value) == f"line 21: {refused.value.reason}"
     assert await edges_of(store) == [edge(8, 9)]
     assert await store.account(1) is None
     assert await faults(store) == []

@@ -8,37 +8,38 @@ from random import Random
 
 import pytest
 
-from guanxi.stores.sqlite import SQLiteStore
+from guanxi.stores import open_store
+from guanxi.stores.port import Store
 from tests.counts import count
+from tests.stores.engines import ENGINES, Engine, Opener
 from tests.stores.processes import endless_writer, importer, others
 from tests.stores.world import faults, people
 
 pytestmark = pytest.mark.usefixtures("runner")
 
 
-async def test_an_answered_write_outlives_its_writer(tmp_path: Path) -> None:
-    path = tmp_path / "s.db"
-    store = await SQLiteStore.open(path, create=True)
+async def test_an_answered_write_outlives_its_writer(engine: Engine, open_again: Opener) -> None:
+    store = await open_again()
     await people(store, *range(1, 41))
     await store.close()
     draw = Random(17)
     told: set[tuple[str, int, int | bytes]] = set()
     for life in range(count(4, 50)):
-        with others((endless_writer, path, life)) as (writer,):
+        with others((endless_writer, engine.address, life)) as (writer,):
             assert writer.receive() == "ready"
             time.sleep(draw.uniform(0, 0.08))
             writer.kill()
             new = writer.received()
         assert "done" not in new
         told.update(each for each in new if isinstance(each, tuple))
-        store = await SQLiteStore.open(path)
+        store = await open_again()
         await everything_told(store, told)
         assert await faults(store) == []
         await store.close()
     assert told
 
 
-async def everything_told(store: SQLiteStore, told: set[tuple[str, int, int | bytes]]) -> None:
+async def everything_told(store: Store, told: set[tuple[str, int, int | bytes]]) -> None:
     for kind, mid, what in told:
         if kind == "session":
             assert isinstance(what, bytes)
@@ -51,17 +52,15 @@ async def everything_told(store: SQLiteStore, told: set[tuple[str, int, int | by
             assert what in {group.id for group in await store.groups(mid)}
 
 
-async def test_a_killed_import_leaves_the_old_store(tmp_path: Path) -> None:
-    path = tmp_path / "s.db"
+@pytest.mark.parametrize("name", ENGINES)
+async def test_a_killed_import_leaves_the_old_store(tmp_path: Path, name: str) -> None:
     edges = count(20_000, 60_000)
-    store = await SQLiteStore.open(path, create=True)
-    await people(store, 1, 2)
-    await store.close()
+    engine = await with_two(name, tmp_path)
     draw = Random(19)
     outcomes = set()
     longest = 0.05
     for _ in range(count(4, 50)):
-        with others((importer, path, edges)) as (process,):
+        with others((importer, engine.address, edges)) as (process,):
             assert process.receive() == "ready"
             started = time.monotonic()
             if process.pipe.poll(draw.uniform(0, longest)):
@@ -69,7 +68,7 @@ async def test_a_killed_import_leaves_the_old_store(tmp_path: Path) -> None:
             else:
                 longest = min(2 * longest, 60)
             process.kill()
-        store = await SQLiteStore.open(path)
+        store = await open_store(engine.address)
         standing = 0
         async for _row in store.edges():
             standing += 1
@@ -78,8 +77,16 @@ async def test_a_killed_import_leaves_the_old_store(tmp_path: Path) -> None:
         assert await faults(store) == []
         await store.close()
         if standing:
-            for left in tmp_path.iterdir():
-                left.unlink()
-            store = await SQLiteStore.open(path, create=True)
-            await store.close()
+            engine.drop()
+            engine = await with_two(name, tmp_path)
+    engine.drop()
     assert 0 in outcomes
+
+
+async def with_two(name: str, folder: Path) -> Engine:
+    """An engine with two accounts."""
+    engine = ENGINES[name](folder)
+    store = await engine.open(time.time_ns)
+    await people(store, 1, 2)
+    await store.close()
+    return engine

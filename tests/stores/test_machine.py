@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
 from hypothesis import settings
 
 from tests.counts import count
@@ -16,7 +17,15 @@ class SQLiteMachine(RelationMachine):
     make = partial(InFolder, ENGINES["sqlite"])
 
 
+class PostgreSQLMachine(RelationMachine):
+    make = partial(InFolder, ENGINES["postgresql"])
+
+
 SQLiteMachine.TestCase.settings = settings(
     max_examples=count(30, 120), stateful_step_count=count(40, 60)
 )
+PostgreSQLMachine.TestCase.settings = settings(
+    max_examples=count(6, 60), stateful_step_count=count(40, 60)
+)
 TestSQLite = SQLiteMachine.TestCase
+TestPostgreSQL = pytest.mark.usefixtures("server")(PostgreSQLMachine.TestCase)

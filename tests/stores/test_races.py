@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from copy import deepcopy
 from itertools import islice, product
-from pathlib import Path
 from random import Random
-
-import pytest
 
 from guanxi.graph.pair import Modify
 from guanxi.stores.port import Store
-from guanxi.stores.sqlite import SQLiteStore
 from tests.counts import count
 from tests.machine import NORMAL, Model
+from tests.stores.engines import Engine
 from tests.stores.processes import Other, others, racer
 from tests.stores.world import LIMITS, faults, people
-
-pytestmark = pytest.mark.usefixtures("runner")
 
 ACTS = (1, 2, 4, 5, 6, 7)
 #: What stands between a and b before the race: acts of theirs, in order.
@@ -46,12 +41,11 @@ def outcome(model: Model, pair: tuple[int, int]) -> tuple[int, int]:
 Race = tuple[Modify, Modify, Model, tuple[int, int]]
 
 
-async def test_two_acts_on_one_pair(tmp_path: Path) -> None:
-    path = tmp_path / "s.db"
-    store = await SQLiteStore.open(path, create=True)
+async def test_two_acts_on_one_pair(engine: Engine, store: Store) -> None:
+    address = engine.address
     races = list(product(ACTS, ACTS, RACERS, BEFORE)) * count(1, 8)
     Random(5).shuffle(races)
-    with others((racer, path), (racer, path)) as processes:
+    with others((racer, address), (racer, address)) as processes:
         assert [process.receive() for process in processes] == ["ready", "ready"]
         first_mid = 1
         pending = iter(races)
@@ -71,7 +65,6 @@ async def test_two_acts_on_one_pair(tmp_path: Path) -> None:
             process.pipe.send(None)
             process.process.join()
     assert await faults(store) == []
-    await store.close()
 
 
 async def run(store: Store, processes: list[Other], races: list[Race]) -> None:

@@ -14,17 +14,14 @@ from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
-from guanxi.stores.port import Fault, Query, Store, StoreError, StoreUnavailable
+from guanxi.stores.port import Fault, Query, StoreError, StoreUnavailable
 from guanxi.stores.sqlite.check_content import INVARIANTS
 from guanxi.stores.sqlite.schema import prepare
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
 from tests.stores.documents import (
     MOST,
-    START,
-    Clock,
     faults,
-    on_a_store,
     opened,
     put,
     video,
@@ -207,66 +204,3 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> No
     asyncio.run(run())
     assert _schema(old) == _schema(new)
     assert (tmp_path / "old.db.schema-1").exists()
-
-
-# --- names, and signing in by a code ---
-
-
-@on_a_store
-async def test_accounts_by_name(store: Store) -> None:
-    for mid, name in ((9, "same"), (5, "same"), (7, "Other"), (8, "中文"), (6, "")):
-        await store.put_account(mid, Card(name=name))
-    asked = ["same", "Other", "other", "中文", "nobody", "same", "o", "Other "]
-    assert await store.mids(asked) == {"same": 5, "Other": 7, "中文": 8}
-    assert await store.mids([]) == {}
-    await store.put_account(5, Card(name="another"))
-    assert await store.mids(["same", "another"]) == {"same": 9, "another": 5}
-
-
-@on_a_store
-async def test_the_deregistered_have_no_name_of_their_own(store: Store) -> None:
-    await store.put_account(1, Card(name="one"))
-    await store.set_state(1, State.DEREGISTERED)
-    told = (await store.cards([1]))[1].name
-    assert await store.mids(["one", told]) == {}
-    await store.set_state(1, State.NORMAL)
-    assert await store.mids([told]) == {told: 1}
-
-
-def test_a_grant_is_taken_once_and_in_time(tmp_path: Path) -> None:
-    async def run() -> None:
-        clock = Clock()
-        async with opened(tmp_path / "s.db", clock) as store:
-            await store.put_account(1, Card(name="one"))
-            assert await store.take_grant(b"a") is None
-            await store.put_grant(b"a", 1, START + 180)
-            await store.put_grant(b"b", 1, START + 180)
-            clock.seconds += 179
-            assert await store.take_grant(b"a") == 1
-            assert await store.take_grant(b"a") is None
-            clock.seconds += 1
-            assert await store.take_grant(b"b") is None
-
-    asyncio.run(run())
-
-
-def test_of_many_who_take_a_grant_one_gets_it(tmp_path: Path) -> None:
-    async def run() -> None:
-        path = tmp_path / "s.db"
-        async with opened(path) as one, opened(path) as two:
-            await one.put_account(1, Card(name="one"))
-            await one.put_grant(b"a", 1, START + 180)
-            taken = await asyncio.gather(
-                *(store.take_grant(b"a") for store in (one, two) for _ in range(10))
-            )
-            assert sorted(taken, key=str) == [1] + [None] * 19
-
-    asyncio.run(run())
-
-
-@on_a_store
-async def test_a_grant_ends_with_its_account(store: Store) -> None:
-    await store.put_account(1, Card(name="one"))
-    await store.put_grant(b"a", 1, START + 180)
-    await store.set_state(1, State.DEREGISTERED)
-    assert await store.take_grant(b"a") is None

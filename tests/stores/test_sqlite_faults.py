@@ -243,7 +243,7 @@ async def test_a_long_read_holds_nobody_up_and_the_log_shrinks_after_it(
     store = await SQLiteStore.open(path, create=True)
     await people(store, *range(1, 80))
     await follow(store, 1, 2)
-    with others((stopped_reader, path)) as (reader,):
+    with others((stopped_reader, str(path))) as (reader,):
         assert reader.receive() == "reading"
         for fan in range(3, 80):
             await do(store, *(Modify(fan, target, Act.FOLLOW) for target in range(1, 80)))

@@ -7,6 +7,7 @@ import sys
 #: Which extra brings a module that a command needs.
 _EXTRAS = {
     "apsw": "service",
+    "asyncpg": "postgres",
     "prometheus_client": "service",
     "starlette": "service",
     "uvicorn": "service",

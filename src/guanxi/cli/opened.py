@@ -12,25 +12,31 @@ from typing import Annotated, TypeVar
 import typer
 
 from guanxi.accounts.account import Account, State
-from guanxi.stores import open_store
+from guanxi.stores import on_server, open_store
 from guanxi.stores.port import Store, StoreError
 
 T = TypeVar("T")
 
 #: ``--store``, as every command has it.
 StoreOption = Annotated[
-    Path, typer.Option("--store", envvar="GUANXI_STORE", help="The store: a SQLite file.")
+    str,
+    typer.Option(
+        "--store",
+        envvar="GUANXI_STORE",
+        metavar="STORE",
+        help="The store: a SQLite file, or postgresql://…",
+    ),
 ]
-DEFAULT_STORE = Path("guanxi.db")
+DEFAULT_STORE = "guanxi.db"
 
 
-def with_store(path: Path, do: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
+def with_store(address: str, do: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
     """Open the store, do something with it, close it. ``create`` makes a missing one."""
     if create:
-        check_folder(path)
+        check_folder(address)
 
     async def opened() -> T:
-        store = await open_store(str(path), create=create)
+        store = await open_store(address, create=create)
         try:
             return await do(store)
         finally:
@@ -39,22 +45,24 @@ def with_store(path: Path, do: Callable[[Store], Awaitable[T]], *, create: bool 
     return asyncio.run(opened())
 
 
-def check_folder(path: Path) -> None:
-    """``StoreError`` where a store cannot be made, as its folder is missing."""
-    if not path.parent.is_dir():
-        raise StoreError(f"文件夹 {path.parent} 不存在 (there is no folder {path.parent})")
+def check_folder(address: str) -> None:
+    """``StoreError`` where a store's file cannot be made, as its folder is missing."""
+    folder = Path(address).parent
+    if not on_server(address) and not folder.is_dir():
+        raise StoreError(f"文件夹 {folder} 不存在 (there is no folder {folder})")
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Where to fill a store: a missing one appears when the block succeeds, or not at all."""
-    if path.exists():
-        yield path
+def whole(address: str) -> Iterator[str]:
+    """Where to fill a store: a missing file appears when the block succeeds, or not at all."""
+    path = Path(address)
+    if on_server(address) or path.exists():
+        yield address
         return
-    check_folder(path)
+    check_folder(address)
     with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         made = Path(folder, path.name)
-        yield made
+        yield str(made)
         if path.exists():
             raise StoreError(f"{path} 刚被他人建立，请重试 (was made meanwhile: import again)")
         made.rename(path)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 
 from guanxi.accounts.secrets import TokenKind, new_token
@@ -27,6 +28,7 @@ from guanxi.demo.tour import tour
 from guanxi.demo.world import HERO, make_world
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
+from guanxi.stores import on_server, shown
 from guanxi.stores.port import Store, StoreError
 
 if TYPE_CHECKING:
@@ -59,6 +61,13 @@ def serve(
     config: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A TOML file of settings.")
     ] = None,
+    card_cache: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Cards kept in memory; 0 for none.")
+    ] = None,
+    card_staleness: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=3600, metavar="SECONDS", help="How old one may be in a list."),
+    ] = None,
 ) -> None:
     """启动服务。 Serve a store until Ctrl-C.
 
@@ -70,12 +79,15 @@ def serve(
 
     check_folder(store)
     settings = load(profile, file=config, environ=os.environ)
+    cards = {"card_cache": card_cache, "card_staleness": card_staleness}
+    given = {name: value for name, value in cards.items() if value is not None}
+    settings = replace(settings, **given)
     plan = Plan(store, settings, host, port, workers, _administration(admin))
     _check_addresses(plan)
     console = Console(stderr=True, highlight=False)
 
     def ready(service: Ready) -> None:
-        console.print(f"guanxi {settings.profile.name}: {service.url} ({store})")
+        console.print(f"guanxi {settings.profile.name}: {service.url} ({shown(store)})")
         console.print(f"文档 documents: {service.url}/docs")
         if plan.administration is not None:
             console.print(f"管理 administration: {service.admin_url}")
@@ -138,7 +150,11 @@ def demo(
     accounts: Annotated[int, typer.Option(min=1, help="About how many.")] = 2_000,
     edges: Annotated[int, typer.Option(min=0, help="About how many.")] = 60_000,
     store: Annotated[
-        Path | None, typer.Option(help="A file to make and keep; else a temporary one.")
+        str | None,
+        typer.Option(
+            metavar="STORE",
+            help="A file to make and keep, or postgresql://…; else a temporary file.",
+        ),
     ] = None,
     profile: Annotated[ProfileName, typer.Option()] = ProfileName.documented,
     host: Host = "127.0.0.1",
@@ -155,20 +171,19 @@ def demo(
     from guanxi.service.config import load
     from guanxi.service.server import Plan
 
-    if store is not None and store.exists():
-        raise StoreError(
-            f"{store} 已存在，演示需要新文件。 It is there already, and a demo wants a new file;"
-            f" to go on with it: guanxi serve --store {store}"
-        )
+    if store is not None and not on_server(store) and Path(store).exists():
+        raise _taken(store)
     settings = load(profile, environ=os.environ)
     with tempfile.TemporaryDirectory(prefix="guanxi-demo-") as folder:
-        path = store or Path(folder) / "guanxi.db"
-        plan = Plan(path, settings, host, port, workers)
+        address = store or str(Path(folder, "guanxi.db"))
+        plan = Plan(address, settings, host, port, workers)
         _check_addresses(plan)
 
         async def fill(opened: Store) -> Issued:
             from guanxi.service.auth import issue
 
+            async for _ in opened.accounts():
+                raise _taken(address)
             world = make_world(seed, accounts, edges)
             await opened.import_edges(
                 lambda: world.edges, accounts=world.accounts, groups=world.groups
@@ -176,32 +191,39 @@ def demo(
             await opened.put(make_content(world, seed))
             return await issue(opened, HERO, TokenKind.COOKIE, settings.profile.limits)
 
-        issued = with_store(path, fill, create=True)
+        issued = with_store(address, fill, create=True)
 
         def ready(service: Ready) -> None:
             if as_json:
-                print(json.dumps(_facts(service.url, issued, path)), flush=True)
+                print(json.dumps(_facts(service.url, issued, address)), flush=True)
             else:
                 # The service answers on this thread, so the tour needs another.
                 threading.Thread(
-                    target=_show, args=(service.url, issued, path), daemon=True
+                    target=_show, args=(service.url, issued, address), daemon=True
                 ).start()
 
         _serve(plan, ready)
 
 
-def _facts(url: str, issued: Issued, store: Path) -> dict[str, str | int]:
+def _taken(store: str) -> StoreError:
+    return StoreError(
+        f"{shown(store)} 已存在，演示需要新库。 It is there already, and a demo wants a new one;"
+        f" to go on with it: guanxi serve --store {shown(store)}"
+    )
+
+
+def _facts(url: str, issued: Issued, store: str) -> dict[str, str | int]:
     return {
         "base_url": url,
         "mid": HERO,
         "sessdata": issued.token,
         "bili_jct": issued.bili_jct,
         "docs_url": f"{url}/docs",
-        "store": str(store),
+        "store": shown(store),
     }
 
 
-def _show(url: str, issued: Issued, store: Path) -> None:
+def _show(url: str, issued: Issued, store: str) -> None:
     """The tour, and behind it what a shell needs to go on."""
     credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
     with SyncClient(base_url=url, credential=credential) as client:
@@ -212,7 +234,7 @@ def _show(url: str, issued: Issued, store: Path) -> None:
     print(
         f"\n服务仍在运行，Ctrl-C 结束。 The service goes on until Ctrl-C.\n"
         f"接口页面 API page: {url}/docs\n"
-        f"数据 store: {store}\n\n"
+        f"数据 store: {shown(store)}\n\n"
         f"export GUANXI_BASE_URL={url}\n"
         f"export GUANXI_SESSDATA={issued.token}\n"
         f"export GUANXI_BILI_JCT={issued.bili_jct}\n\n"

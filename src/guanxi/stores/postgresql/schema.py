@@ -5,6 +5,9 @@ distributes comes first in every key. What is not found by account (names, sessi
 documents that are one row of numbers) has tables of its own, distributed by what finds it. There is
 no foreign key, no trigger, no sequence.
 
+Texts that people write are kept as their bytes in UTF-8: PostgreSQL's own texts cannot hold U+0000,
+which names and titles may, and bytes are compared as they are.
+
 Both ends of a pair are a row each: all that ``owner`` holds towards ``other``, and what of the
 other's shows in the owner's lists. Whoever changes a pair writes the row of the lower mid first, so
 that two changes to one pair meet there, whatever they do.
@@ -12,7 +15,27 @@ that two changes to one pair meet there, whatever they do.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import asyncpg
+
+from guanxi.accounts.secrets import new_secret
+from guanxi.stores import shown
+from guanxi.stores.port import StoreError
+from guanxi.stores.postgresql.connections import (
+    PATIENT,
+    Connection,
+    connect,
+    failures,
+    schema_of,
+)
+
 VERSION = 1
+#: What brings a store of one version to the next, as SQL, by the version that it starts from.
+MIGRATIONS: Mapping[int, str] = {}
+
+#: The oldest server that this was tried on.
+OLDEST_SERVER = 15
 
 #: An account's followers are counted in so many rows, or a hub's followers would queue on one.
 SLOTS = 16
@@ -29,25 +52,25 @@ CREATE TABLE account (
     hide_followings boolean NOT NULL,
     hide_followers boolean NOT NULL,
     refuse_follows boolean NOT NULL,
-    folded text COLLATE "C" NOT NULL, -- the name without case, as search compares it
-    name text COLLATE "C" NOT NULL,
-    face text NOT NULL,
+    folded bytea NOT NULL, -- the name without case, as search compares it
+    name bytea NOT NULL,
+    face bytea NOT NULL,
     face_nft bigint NOT NULL,
-    sign text NOT NULL,
+    sign bytea NOT NULL,
     official_type bigint NOT NULL,
-    official_desc text NOT NULL,
+    official_desc bytea NOT NULL,
     vip_type bigint NOT NULL,
     vip_due_ms bigint NOT NULL,
     vip_status bigint NOT NULL,
     live bigint NOT NULL,
-    live_url text NOT NULL,
-    nft_icon text NOT NULL,
+    live_url bytea NOT NULL,
+    nft_icon bytea NOT NULL,
     tail_version integer NOT NULL, -- derived from the card: what a page splices
     tail bytea NOT NULL
 );
 
 CREATE TABLE account_name (
-    name text COLLATE "C" NOT NULL,
+    name bytea NOT NULL,
     mid bigint NOT NULL,
     PRIMARY KEY (name, mid)
 );
@@ -58,7 +81,7 @@ CREATE TABLE tally (
     whisper integer NOT NULL DEFAULT 0,
     black integer NOT NULL DEFAULT 0,
     version bigint NOT NULL DEFAULT 0,
-    newest bigint NOT NULL DEFAULT 0 -- the newest place in the account's own lists
+    newest bigint NOT NULL DEFAULT 0 -- no place in the account's own lists is behind it
 ) WITH (fillfactor = 80);
 
 CREATE TABLE follower_tally (
@@ -121,8 +144,8 @@ CREATE TABLE content (
     owner bigint NOT NULL,
     kind text COLLATE "C" NOT NULL,
     id bigint NOT NULL,
-    filters jsonb NOT NULL,
-    text text COLLATE "C" NOT NULL, -- without case, as search compares it
+    filters jsonb NOT NULL, -- each value as the text of its JSON, which tells numbers from texts
+    text bytea NOT NULL, -- without case, as search compares it
     body bytea NOT NULL,
     PRIMARY KEY (owner, kind, id)
 );
@@ -164,3 +187,161 @@ BY_OWN_KEY = {
     "content_holder": "id",
 }
 ON_EVERY_NODE = ("meta",)
+
+
+async def init(address: str, *, distribute: bool) -> bool:
+    """Make the tables where none stand, and spread them over the nodes of Citus if asked.
+
+    Whether they were made now. All or nothing: an error leaves the database as it was.
+    """
+    connection = await _connected(address)
+    try:
+        with failures():
+            async with connection.transaction():
+                return await _init(connection, schema_of(address), distribute=distribute)
+    finally:
+        await connection.close()
+
+
+async def prepare(address: str, *, create: bool, version: int = VERSION) -> bytes:
+    """The secret of the store at an address, whose tables are made where none stand if ``create``.
+
+    ``StoreError`` for a database without a store, and for one of a newer or older schema.
+    """
+    if create:
+        await init(address, distribute=False)
+    connection = await _connected(address)
+    try:
+        with failures():
+            found = await _version(connection)
+            if found is None:
+                raise StoreError(
+                    f"there is no store at {shown(address)}: make one with"
+                    f" `guanxi store init {shown(address)}`"
+                )
+            _refuse_newer(address, found, version)
+            if found < version:
+                raise StoreError(
+                    f"{shown(address)} has schema {found}, this guanxi knows {version}: stop what"
+                    f" uses it and run `guanxi store migrate {shown(address)}`"
+                )
+            secret = await connection.fetchval("SELECT value FROM meta WHERE name = 'secret'")
+            return bytes(secret)
+    finally:
+        await connection.close()
+
+
+async def migrate(
+    address: str, *, version: int = VERSION, migrations: Mapping[int, str] = MIGRATIONS
+) -> int:
+    """Bring a store up to date, all or nothing; the version it had."""
+    connection = await _connected(address)
+    try:
+        with failures():
+            async with connection.transaction():
+                found = await _version(connection)
+                if found is None:
+                    raise StoreError(f"there is no store at {shown(address)}")
+                await connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
+                found = await _version(connection) or 0  # another may have been faster
+                _refuse_newer(address, found, version)
+                for step in range(found, version):
+                    if step not in migrations:
+                        raise StoreError(
+                            f"{shown(address)} has schema {found}, too old for this guanxi: bring"
+                            f" it up to date with the version that knew schema {step + 1}"
+                        )
+                    await connection.execute(migrations[step])
+                await _put_version(connection, version)
+                return found
+    finally:
+        await connection.close()
+
+
+async def _connected(address: str) -> Connection:
+    with failures():
+        connection = await connect(address, PATIENT)
+    if connection.get_server_version().major < OLDEST_SERVER:
+        await connection.close()
+        raise StoreError(f"{shown(address)} is older than PostgreSQL {OLDEST_SERVER}")
+    return connection
+
+
+def _refuse_newer(address: str, found: int, version: int) -> None:
+    if found > version:
+        raise StoreError(
+            f"{shown(address)} was written by a newer guanxi (schema {found}, this one knows"
+            f" {version}): update with `pip install -U guanxi`"
+        )
+
+
+async def _init(connection: Connection, schema: str, *, distribute: bool) -> bool:
+    if distribute and not await connection.fetchval(_CITUS):
+        raise StoreError(
+            "this database has no Citus: install it and run `CREATE EXTENSION citus` there, or"
+            " leave --distribute out"
+        )
+    made = await _version(connection) is None and await _make(connection, schema)
+    if distribute:
+        await _distribute(connection)
+    return made
+
+
+async def _make(connection: Connection, schema: str) -> bool:
+    """Make the tables, unless another was faster."""
+    try:
+        async with connection.transaction():
+            if await connection.fetchval("SELECT to_regnamespace($1)", schema) is None:
+                await connection.execute(f"CREATE SCHEMA {schema}")
+            await connection.execute(SCHEMA)
+            await connection.execute(
+                "INSERT INTO meta (name, value) VALUES ('secret', $1)", new_secret()
+            )
+            await _put_version(connection, VERSION)
+    except _MADE_MEANWHILE:
+        return False
+    return True
+
+
+#: Ends a statement that a table of this name is distributed by, if it is not yet.
+_NOT_YET = (
+    "WHERE NOT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = $1::text::regclass)"
+)
+_CITUS = "SELECT count(*) = 1 FROM pg_extension WHERE extname = 'citus'"
+_MADE_MEANWHILE = (
+    asyncpg.UniqueViolationError,
+    asyncpg.DuplicateSchemaError,
+    asyncpg.DuplicateTableError,
+    asyncpg.DuplicateObjectError,
+)
+
+
+async def _distribute(connection: Connection) -> None:  # pragma: no cover - needs a Citus server
+    """Spread the tables, with what they hold, as the tables below say."""
+    # Several distributed tables in one transaction: over one connection to each node.
+    await connection.execute("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
+    for table in ON_EVERY_NODE:
+        await connection.execute(f"SELECT create_reference_table('{table}') {_NOT_YET}", table)
+    first = next(iter(BY_ACCOUNT))
+    together = {table: "default" if table == first else first for table in BY_ACCOUNT}
+    for table, column in {**BY_ACCOUNT, **BY_OWN_KEY}.items():
+        await connection.execute(
+            f"SELECT create_distributed_table('{table}', '{column}',"
+            f" colocate_with => '{together.get(table, 'none')}') {_NOT_YET}",
+            table,
+        )
+
+
+async def _version(connection: Connection) -> int | None:
+    """The schema's version; None where no tables stand."""
+    if await connection.fetchval("SELECT to_regclass('meta')") is None:
+        return None
+    return int(await connection.fetchval("SELECT value FROM meta WHERE name = 'version'"))
+
+
+async def _put_version(connection: Connection, version: int) -> None:
+    await connection.execute(
+        "INSERT INTO meta (name, value) VALUES ('version', $1)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        str(version).encode(),
+    )

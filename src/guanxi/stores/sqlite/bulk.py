@@ -8,17 +8,15 @@ in memory is one number for each of its accounts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from secrets import randbelow
 
 import apsw
 
 from guanxi.accounts.account import Account, Card, Privacy, State
-from guanxi.contract.limits import Limits
-from guanxi.graph.groups import CreateGroup, GroupFacts, PutGroup, decide_group
 from guanxi.graph.pair import SPECIAL, place_of_mtime
+from guanxi.stores.lines import CHUNK, FINEST, first_unfit, group_name, group_names, has_more
 from guanxi.stores.port import BadLine, EdgeRow, StoreError
 from guanxi.stores.sqlite.cards import put, put_plain
 from guanxi.stores.sqlite.schema import (
@@ -31,9 +29,9 @@ from guanxi.stores.sqlite.schema import (
 )
 
 FOLLOW, WHISPER, BLOCK = 0, 1, 2
-_KINDS = ("follow", "whisper", "block")
-_CHUNK = 10_000
-_CACHE_KIB = 256 * 1024
+#: SQLite sorts in runs of this size. One that the processor's own cache holds is sorted in half the
+#: time; what is written comes sorted, and wants no more.
+_CACHE_KIB = 2 * 1024
 
 _STAGE = f"""
 CREATE TEMP TABLE staged (
@@ -45,6 +43,7 @@ CREATE TEMP TABLE staged (
     flags INTEGER NOT NULL CHECK (flags = 0 OR kind = {FOLLOW}),
     low INTEGER AS (min(follower, followed)),
     high INTEGER AS (max(follower, followed)),
+    upward INTEGER AS (follower < followed),
     CHECK (follower <> followed)
 ) STRICT;
 CREATE TEMP TABLE staged_group (
@@ -53,16 +52,27 @@ CREATE TEMP TABLE staged_group (
 CREATE TEMP TABLE staged_contract (
     line INTEGER PRIMARY KEY, ts INTEGER NOT NULL, user_attr INTEGER NOT NULL
 );
+CREATE TEMP TABLE staged_visit (line INTEGER PRIMARY KEY, visits INTEGER NOT NULL);
 CREATE TEMP TABLE touched (mid INTEGER PRIMARY KEY);
 """
 # Lines count from 1, as SQLite numbers rows. The work on each edge is left to C as far as it goes.
 _STAGED = f"""
 INSERT INTO staged (kind, follower, followed, place, flags) VALUES (
     CASE ?1 WHEN 'follow' THEN {FOLLOW} WHEN 'whisper' THEN {WHISPER} WHEN 'block' THEN {BLOCK} END,
-    ?2, ?3, ?4 * {place_of_mtime(1)}, ?5 * {SPECIAL_BIT}
+    ?2, ?3,
+    CASE WHEN ?5 BETWEEN 0 AND {FINEST} THEN ?4 * {place_of_mtime(1)} + ?5 END,
+    ?6 * {SPECIAL_BIT}
 )
 """
-_FIELDS = attrgetter("kind", "follower", "followed", "time", "special")
+_FIELDS = attrgetter("kind", "follower", "followed", "time", "finer", "special")
+# Nearly every edge is a follow and nothing besides; of those many go in by one statement.
+_PLAIN = ("follow", False, 0, (), None, 0)
+_REST = attrgetter("kind", "special", "finer", "groups", "contract", "visits")
+_PLAIN_FIELDS = attrgetter("follower", "followed", "time")
+_PLAIN_ROWS = 50
+_PLAIN_STAGED = "INSERT INTO staged (kind, follower, followed, place, flags) VALUES " + ", ".join(
+    [f"({FOLLOW}, ?, ?, ? * {place_of_mtime(1)}, 0)"] * _PLAIN_ROWS
+)
 _FOLLOWER, _FOLLOWED = attrgetter("follower"), attrgetter("followed")
 
 
@@ -80,16 +90,15 @@ def stage(
     ``BadLine`` names an edge that cannot be, by its position from 1.
     """
     db.pragma("cache_size", -_CACHE_KIB)
-    db.execute(_STAGE.format(latest=place_of_mtime(now)))
+    db.execute(_STAGE.format(latest=place_of_mtime(now) + FINEST))
     mids: set[int] = set()
     lines, rows = 0, iter(rows)
     db.execute("BEGIN")
-    while chunk := list(islice(rows, _CHUNK)):
+    while chunk := list(islice(rows, CHUNK)):
         try:
-            db.executemany(_STAGED, map(_FIELDS, chunk))
+            _stage_chunk(db, chunk, lines)
         except (apsw.ConstraintError, OverflowError):
-            raise _first_unfit(chunk, lines, now) from None
-        _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if _has_more(each[1])])
+            raise first_unfit(chunk, lines, now) from None
         mids.update(map(_FOLLOWER, chunk))
         mids.update(map(_FOLLOWED, chunk))
         lines += len(chunk)
@@ -100,58 +109,42 @@ def stage(
     db.execute("COMMIT")
 
 
-def _first_unfit(chunk: Iterable[EdgeRow], lines: int, now: int) -> BadLine:
-    """What is wrong with the first edge that cannot be by itself."""
-    for line, row in enumerate(chunk, lines + 1):
-        if row.kind not in _KINDS:
-            return BadLine(line, f"kind {row.kind!r} is not follow, whisper or block")
-        if not (0 < row.follower < 2**63 and 0 < row.followed < 2**63):
-            return BadLine(line, "an account is a whole number from 1, below 2^63")
-        if row.follower == row.followed:
-            return BadLine(line, "an account cannot follow, whisper to or block itself")
-        if not 0 <= row.time <= now:
-            return BadLine(line, f"time {row.time} is no past second since 1970 (milliseconds?)")
-        if row.special and row.kind != "follow":
-            return BadLine(line, "only a follow can be special")
-    raise AssertionError("the table refused a row that fits")
-
-
-def _has_more(row: EdgeRow) -> bool:
-    return bool(row.groups) or row.contract is not None
+def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> None:
+    """Stage edges that stand behind so many lines."""
+    if len(chunk) % _PLAIN_ROWS == 0 and all(map(_PLAIN.__eq__, map(_REST, chunk))):
+        fields = chain.from_iterable(map(_PLAIN_FIELDS, chunk))
+        db.executemany(_PLAIN_STAGED, zip(*[fields] * (3 * _PLAIN_ROWS), strict=True))
+        return
+    db.executemany(_STAGED, map(_FIELDS, chunk))
+    _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if has_more(each[1])])
 
 
 def _stage_rest(db: apsw.Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
-    """Stage groups and contracts, of the edges that have some."""
+    """Stage groups, contracts and visits, of the edges that have some."""
     for line, row in numbered:
-        if row.kind != "follow":
-            raise BadLine(line, "only a follow can be in groups or under contract")
-        for name in row.groups:
-            cleaned = _cleaned(name)
-            if cleaned is None:
-                raise BadLine(line, f"{name!r} cannot be the name of a group")
-            db.execute("INSERT OR IGNORE INTO staged_group VALUES (?, ?)", (line, cleaned))
+        for name in group_names(line, row):
+            db.execute("INSERT INTO staged_group VALUES (?, ?)", (line, name))
         if row.groups:
             db.execute(f"UPDATE staged SET flags = flags | {GROUPED} WHERE line = ?", (line,))
         if row.contract is not None:
             contract = (line, row.contract.ts, row.contract.user_attr)
             db.execute("INSERT INTO staged_contract VALUES (?, ?, ?)", contract)
-
-
-@lru_cache(maxsize=10_000)
-def _cleaned(name: str) -> str | None:
-    """A group's name as the rules have it; None where they refuse it."""
-    limits = Limits()
-    facts = GroupFacts(names={}, name_length=limits.group_name, most_groups=limits.groups)
-    change = decide_group(CreateGroup(owner=0, name=name, group=1), facts)
-    return change.name if isinstance(change, PutGroup) else None
+        if row.visits:
+            db.execute("INSERT INTO staged_visit VALUES (?, ?)", (line, row.visits))
 
 
 # Two lines of one pair agree when they go opposite ways and either both or neither is a block.
+_REPEATED = f"""
+CREATE TEMP TABLE repeated AS
+SELECT low, high, sum(kind = {FOLLOW}) AS follows,
+    count(*) = 2 AND sum(upward) = 1 AND sum(kind = {BLOCK}) <> 1 AS agree
+FROM staged GROUP BY low, high HAVING count(*) > 1
+"""
 _CLASH = f"""
 SELECT later.line FROM repeated
-JOIN staged AS earlier INDEXED BY staged_pair USING (low, high)
-JOIN staged AS later INDEXED BY staged_pair USING (low, high)
-WHERE earlier.line < later.line AND (
+CROSS JOIN staged AS earlier INDEXED BY staged_pair USING (low, high)
+CROSS JOIN staged AS later INDEXED BY staged_pair USING (low, high)
+WHERE NOT agree AND earlier.line < later.line AND (
     earlier.follower = later.follower
     OR (earlier.kind = {BLOCK}) <> (later.kind = {BLOCK})
 )
@@ -161,14 +154,8 @@ ORDER BY later.line LIMIT 1
 
 def _agree(db: apsw.Connection) -> None:
     """Refuse lines that contradict one another; mark the follows that make a mutual."""
-    db.execute("CREATE INDEX temp.staged_pair ON staged (low, high, kind)")
-    db.execute(
-        f"""
-        CREATE TEMP TABLE repeated AS
-        SELECT low, high, sum(kind = {FOLLOW}) AS follows FROM staged
-        GROUP BY low, high HAVING count(*) > 1
-        """
-    )
+    db.execute("CREATE INDEX temp.staged_pair ON staged (low, high, kind, upward)")
+    db.execute(_REPEATED)
     line = db.execute(_CLASH).get
     if line is not None:
         raise BadLine(line, "an earlier line says otherwise of this pair, or the same")
@@ -202,7 +189,7 @@ def write(
     changed = int(db.execute("SELECT count(*) FROM staged").get)
     if changed:
         _write_lists(db)
-        db.execute(_CONTRACTS)
+        db.execute(_BESIDE)
         db.execute(_COUNT)
     return changed
 
@@ -285,6 +272,12 @@ SELECT staged.line, kind, owner, target, held.place,
             AND old.ts = new.ts AND old.user_attr = new.user_attr
         )
     )
+    AND NOT EXISTS (
+        SELECT 1 FROM staged_visit AS new WHERE new.line = staged.line AND NOT EXISTS (
+            SELECT 1 FROM visit AS old WHERE old.owner = held.owner AND old.target = held.target
+            AND old.visits = new.visits
+        )
+    )
 FROM staged JOIN following AS held ON held.owner = follower AND held.target = followed
 WHERE kind = {FOLLOW};
 INSERT INTO standing
@@ -359,7 +352,7 @@ def _write_groups(db: apsw.Connection, given: Mapping[tuple[int, str], int]) -> 
     for (owner, name), group in given.items():
         if db.execute(held, (owner, name)).get is not None:
             continue
-        if group <= 0 or db.execute(taken, (owner, group)).get or _cleaned(name) != name:
+        if group <= 0 or db.execute(taken, (owner, group)).get or group_name(name) != name:
             raise StoreError(f"account {owner} cannot have group {group} named {name!r}")
         db.execute(_MAKE_GROUP, (owner, group, name))
     for owner, name in list(db.execute(_NEW_GROUPS)):
@@ -400,7 +393,9 @@ def _write_lists(db: apsw.Connection) -> None:
     db.execute(index)
 
 
-_CONTRACTS = f"""
+_BESIDE = f"""
+INSERT OR REPLACE INTO visit (owner, target, visits)
+SELECT follower, followed, visits FROM staged_visit JOIN staged USING (line);
 INSERT OR REPLACE INTO contract (owner, target, ts, user_attr)
 SELECT follower, followed, ts, user_attr FROM staged_contract JOIN staged USING (line);
 UPDATE following SET flags = flags | {OWNER_CONTRACT} WHERE (owner, place, target) IN (

@@ -1,21 +1,19 @@
-"""Accounts, their cards, sessions and grants of one: functions of a connection."""
+"""Accounts, cards, sessions and grants of one, and notes: functions of a connection."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from itertools import starmap
 
 import apsw
 import msgspec
 from msgspec.structs import astuple, fields
 
-from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, State, tail_of
+from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.stores.port import StoreError
 from guanxi.stores.sqlite.reads import packed
-
-#: The version of the encoding below. It rises when that changes; `guanxi check` names old rows.
-TAIL_VERSION = 1
+from guanxi.stores.tails import PLAIN, TAIL_VERSION, Derived, encoded_tail
 
 _CARD = tuple(field.name for field in fields(Card))
 _CARD_COLUMNS = ", ".join(_CARD)
@@ -28,13 +26,6 @@ _MARKS = ", ".join("?" * len(_COLUMNS.split(",")))
 _PUT_ACCOUNT = f"INSERT OR REPLACE INTO account ({_COLUMNS}) VALUES ({_MARKS})"
 _PUT_TAIL = "INSERT OR REPLACE INTO tail (mid, version, tail) VALUES (?, ?, ?)"
 _PUT_TALLY = "INSERT INTO tally (mid) VALUES (?) ON CONFLICT DO NOTHING"
-
-_encode = msgspec.json.Encoder().encode
-
-
-def encoded_tail(card: Card) -> bytes:
-    """The part of a list item that the account decides, ready to follow other fields."""
-    return b"," + _encode(tail_of(card))[1:]
 
 
 def put(db: apsw.Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
@@ -49,7 +40,6 @@ def put(db: apsw.Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
         db.execute(_PUT_TALLY, (mid,))
 
 
-_PLAIN = "用户"
 _LIKE_FIRST = f"""
 INSERT INTO account ({_COLUMNS})
 SELECT new.mid, state, {_PRIVACY_COLUMNS}, :plain || new.mid, :plain || new.mid, {_NAMELESS}
@@ -69,8 +59,8 @@ def put_plain(db: apsw.Connection) -> None:
     """
     first = db.execute("SELECT min(mid) FROM unknown").get
     if first is not None:
-        put(db, [(Account(mid=first), Card(name=f"{_PLAIN}{first}"))])
-        db.execute(_LIKE_FIRST, {"plain": _PLAIN, "first": first})
+        put(db, [(Account(mid=first), Card(name=f"{PLAIN}{first}"))])
+        db.execute(_LIKE_FIRST, {"plain": PLAIN, "first": first})
 
 
 _ACCOUNT = f"SELECT state, {_PRIVACY_COLUMNS} FROM account WHERE mid = ?"
@@ -128,22 +118,24 @@ SELECT mid, state, folded, version, tail, {_CARD_COLUMNS} FROM account LEFT JOIN
 """
 
 
-class Derived(NamedTuple):
-    """An account's card, and what is kept beside it that derives from it."""
-
-    mid: int
-    state: State
-    card: Card
-    folded: str
-    version: int | None
-    tail: bytes | None
-
-
 def derived(db: apsw.Connection) -> Iterator[Derived]:
     """Every account."""
     for mid, state, folded, version, tail, *values in db.execute(_DERIVED):
         card = Card(**dict(zip(_CARD, values, strict=True)))
         yield Derived(mid, State(state), card, folded, version, tail)
+
+
+_EVERYBODY = f"""
+SELECT mid, state, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS} FROM account WHERE mid > ? ORDER BY mid
+"""
+
+
+def everybody(db: apsw.Connection, after: int) -> Iterator[tuple[Account, Card]]:
+    """Every account behind one, by mid."""
+    for mid, state, *values in db.execute(_EVERYBODY, (after,)):
+        switches, card = values[: len(_PRIVACY)], values[len(_PRIVACY) :]
+        account = Account(mid=mid, state=State(state), privacy=_privacy(switches))
+        yield account, Card(**dict(zip(_CARD, card, strict=True)))
 
 
 def put_account(db: apsw.Connection, mid: int, card: Card, privacy: Privacy | None) -> None:
@@ -191,13 +183,20 @@ def open_session(db: apsw.Connection, session: Session) -> bool:
     return bool(db.changes())
 
 
+_SESSION = "SELECT digest, mid, kind, created, expires FROM session"
+
+
 def session(db: apsw.Connection, digest: bytes) -> Session | None:
-    row = db.execute(
-        "SELECT mid, kind, created, expires FROM session WHERE digest = ?", (digest,)
-    ).get
-    if row is None:
-        return None
-    mid, kind, created, expires = row
+    row = db.execute(f"{_SESSION} WHERE digest = ?", (digest,)).get
+    return None if row is None else _session(*row)
+
+
+def sessions(db: apsw.Connection) -> Iterator[Session]:
+    """Every session."""
+    return starmap(_session, db.execute(_SESSION))
+
+
+def _session(digest: bytes, mid: int, kind: str, created: int, expires: int) -> Session:
     return Session(digest=digest, mid=mid, kind=TokenKind(kind), created=created, expires=expires)
 
 
@@ -211,6 +210,18 @@ def close_sessions(db: apsw.Connection, mid: int) -> int:
     """How many there were."""
     db.execute("DELETE FROM session WHERE mid = ?", (mid,))
     return db.changes()
+
+
+def note(db: apsw.Connection, name: str) -> bytes | None:
+    value: bytes | None = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).get
+    return value
+
+
+def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
+    if value is None:
+        db.execute("DELETE FROM meta WHERE name = ?", (name,))
+    else:
+        db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
 
 
 def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: int) -> None:

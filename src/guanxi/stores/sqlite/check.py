@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import apsw
 
-from guanxi.accounts.account import DEREGISTERED_CARD, State
+from guanxi.accounts.account import State
 from guanxi.graph.pair import DEFAULT, SPECIAL
+from guanxi.stores import tails
 from guanxi.stores.port import Fault
 from guanxi.stores.sqlite import check_content
-from guanxi.stores.sqlite.cards import TAIL_VERSION, derived, encoded_tail
+from guanxi.stores.sqlite.cards import derived
 from guanxi.stores.sqlite.schema import (
     CONTRACTS,
     GROUPED,
@@ -122,12 +123,9 @@ _BROKEN = {
 
 
 _WHOLE = "the file is whole"
-_ERASED = "a deregistered account's card is erased"
-_FOLDED = "a name without case is that of the card"
-_TAIL = "a tail is that of the card"
 
 #: All that is checked of relations and accounts, by name.
-INVARIANTS = (_WHOLE, *_BROKEN, _ERASED, _FOLDED, _TAIL)
+INVARIANTS = (_WHOLE, *_BROKEN, *tails.INVARIANTS)
 
 
 def check(db: apsw.Connection) -> Iterator[Fault]:
@@ -138,16 +136,6 @@ def check(db: apsw.Connection) -> Iterator[Fault]:
     for invariant, statement in _BROKEN.items():
         for owner, item in db.execute(statement):
             yield Fault(invariant, f"{owner}, {item}")
-    yield from _cards(db)
+    for kept in derived(db):
+        yield from tails.faults_of(kept)
     yield from check_content.check(db)
-
-
-def _cards(db: apsw.Connection) -> Iterator[Fault]:
-    """What derives from cards, derived again."""
-    for mid, state, card, folded, version, tail in derived(db):
-        if state is State.DEREGISTERED and card != DEREGISTERED_CARD:
-            yield Fault(_ERASED, f"{mid}")
-        if folded != card.name.casefold():
-            yield Fault(_FOLDED, f"{mid}")
-        if (version, tail) != (TAIL_VERSION, encoded_tail(card)):
-            yield Fault(_TAIL, f"{mid}")

@@ -7,18 +7,19 @@ from collections.abc import Iterator
 import apsw
 import msgspec
 
+from guanxi.stores import documents
 from guanxi.stores.port import Fault
 from guanxi.stores.sqlite.content import encoded_filters
-from guanxi.world.kind import Kind
-from guanxi.world.kinds import BY_NAME, KINDS
+from guanxi.world.kind import Entry
+from guanxi.world.kinds import KINDS
 
-_READ = "a document can be read"
-_DERIVED = "what a document is found by is that of its body"
 _ONE = "a document that can be found by its id alone has one owner"
 _NO_BODY = "a key is of a document"
 
 #: All that is checked of documents, by name.
-INVARIANTS = (_READ, _DERIVED, _ONE, _NO_BODY)
+INVARIANTS = (*documents.INVARIANTS, _ONE, _NO_BODY)
+
+_keys = msgspec.json.Decoder(list[tuple[str, int]]).decode
 
 _CONTENT = """
 SELECT owner, kind, id, filters, text, body, (
@@ -40,29 +41,15 @@ SELECT DISTINCT owner, kind, id FROM content_key AS k WHERE NOT EXISTS (
 
 def check(db: apsw.Connection) -> Iterator[Fault]:
     """Every fault, document by document."""
-    for owner, kind, id, *kept in db.execute(_CONTENT):
-        invariant = _broken(owner, BY_NAME.get(kind), id, *kept)
+    for owner, kind, id, filters, text, body, keys in db.execute(_CONTENT):
+        kept = id, filters, text, _keys(keys)
+        invariant = documents.broken(kind, owner, body, kept, _kept)
         if invariant is not None:
-            yield _fault(invariant, owner, kind, id)
+            yield documents.fault(invariant, owner, kind, id)
     for invariant, statement in ((_ONE, _TWICE), (_NO_BODY, _LEFT_OVER)):
         for owner, kind, id in db.execute(statement):
-            yield _fault(invariant, owner, kind, id)
+            yield documents.fault(invariant, owner, kind, id)
 
 
-def _broken(
-    owner: int, kind: Kind[object] | None, id: int, filters: str, text: str, body: bytes, keys: str
-) -> str | None:
-    """What does not hold of a document."""
-    if kind is None:
-        return _READ
-    try:
-        entry = kind.entry(owner, kind.read(body))
-    except (msgspec.MsgspecError, LookupError):
-        return _READ
-    again = entry.id, encoded_filters(entry), entry.text, sorted(entry.keys.items())
-    kept = id, filters, text, msgspec.json.decode(keys, type=list[tuple[str, int]])
-    return None if kept == again else _DERIVED
-
-
-def _fault(invariant: str, owner: int, kind: str, id: int) -> Fault:
-    return Fault(invariant, f"{owner}, {kind} {id}")
+def _kept(entry: Entry) -> object:
+    return entry.id, encoded_filters(entry), entry.text, sorted(entry.keys.items())

@@ -6,13 +6,14 @@ any order is a run of neighbouring rows. Its filters are a line of JSON beside i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import apsw
 import msgspec
 
-from guanxi.stores.port import Documents, Query, StoreError
+from guanxi.stores.documents import declared, document
+from guanxi.stores.port import Documents, Query
 from guanxi.stores.sqlite.reads import packed
 from guanxi.world.kind import Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
@@ -40,7 +41,10 @@ def put(db: apsw.Connection, entries: Iterable[Entry]) -> None:
             holders = [holder for (holder,) in db.execute(_HOLDERS, (kind, id))]
         for holder in holders:
             _drop(db, holder, kind, id)
-        db.execute(_PUT, (owner, kind, id, encoded_filters(entry), entry.text, entry.body))
+        db.execute(
+            _PUT,
+            (owner, kind, id, encoded_filters(entry), entry.text, entry.body),
+        )
         db.executemany(
             _PUT_KEY, ((owner, kind, name, value, id) for name, value in entry.keys.items())
         )
@@ -56,7 +60,7 @@ def get(db: apsw.Connection, kind: Kind[T], owner: int, id: int) -> T | None:
     body = db.execute(
         "SELECT body FROM content WHERE owner = ? AND kind = ? AND id = ?", (owner, kind.name, id)
     ).get
-    return None if body is None else _document(kind, owner, id, body)
+    return None if body is None else document(kind, owner, id, body)
 
 
 _FIND = "SELECT owner, id, body FROM carray(?2) CROSS JOIN content ON kind = ?1 AND id = value"
@@ -67,7 +71,7 @@ def find(db: apsw.Connection, kind: Kind[T], ids: Sequence[int]) -> dict[int, tu
     if not ids:
         return {}
     return {
-        id: (owner, _document(kind, owner, id, body))
+        id: (owner, document(kind, owner, id, body))
         for owner, id, body in db.execute(_FIND, (kind.name, packed(ids)))
     }
 
@@ -81,7 +85,7 @@ WHERE k.owner = ? AND k.kind = ? AND k.name = ?
 
 def documents(db: apsw.Connection, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
     """A run of an owner's documents, read with one more to see whether there is one."""
-    _declared([query.order], kind.keys)
+    declared([query.order], kind.keys)
     if query.limit == 0:
         return Documents([], more=False)
     way, behind = ("ASC", ">") if query.ascending else ("DESC", "<")
@@ -93,7 +97,7 @@ def documents(db: apsw.Connection, kind: Kind[T], owner: int, query: Query) -> D
     statement += f"{met} ORDER BY k.value {way}, k.id {way} LIMIT ? OFFSET ?"
     values += [*with_values, query.limit + 1, query.offset]
     found = list(db.execute(statement, values))
-    items = [_document(kind, owner, id, body) for id, body in found[: query.limit]]
+    items = [document(kind, owner, id, body) for id, body in found[: query.limit]]
     return Documents(items, more=len(found) > query.limit)
 
 
@@ -112,7 +116,7 @@ def counts(
     db: apsw.Connection, kind: Kind[T], owner: int, name: str, text: str
 ) -> dict[Value, int]:
     """How many documents there are for each value of a filter."""
-    _declared([name], kind.filters)
+    declared([name], kind.filters)
     met, values = _met(kind, {}, text)
     statement = f"SELECT c.filters ->> ?, count(*) {_OWNED}{met} GROUP BY 1"
     return dict(db.execute(statement, [name, owner, kind.name, *values]))
@@ -127,7 +131,7 @@ FROM content_key WHERE owner = ? AND kind = ? AND name = ?
 
 def total(db: apsw.Connection, kind: Kind[T], owner: int, key: str) -> int:
     """The sum of a key."""
-    _declared([key], kind.keys)
+    declared([key], kind.keys)
     high, low = db.execute(_TOTAL, (owner, kind.name, key)).get
     return (int(high) << 32) + int(low)
 
@@ -156,7 +160,7 @@ def delete(
 
 def _met(kind: Kind[T], where: Mapping[str, Value], text: str) -> tuple[str, list[Value]]:
     """What ``c`` must meet, as the rest of a condition and its values."""
-    _declared(where, kind.filters)
+    declared(where, kind.filters)
     values: list[Value] = []
     for name, value in where.items():
         values += name, value
@@ -165,17 +169,3 @@ def _met(kind: Kind[T], where: Mapping[str, Value], text: str) -> tuple[str, lis
         condition += " AND instr(c.text, ?)"
         values.append(text.casefold())
     return condition, values
-
-
-def _declared(names: Iterable[str], declared: Collection[str]) -> None:
-    """A name that a kind does not declare would meet nothing, and nobody would see why."""
-    for name in names:
-        if name not in declared:
-            raise KeyError(name)
-
-
-def _document(kind: Kind[T], owner: int, id: int, body: bytes) -> T:
-    try:
-        return kind.read(body)
-    except msgspec.MsgspecError as wrong:
-        raise StoreError(f"the {kind.name} {id} of {owner} cannot be read: {wrong}") from None

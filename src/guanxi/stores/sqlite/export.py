@@ -1,4 +1,4 @@
-"""Every edge of a store, one after the other."""
+"""A store row by row: what accounts are, hold and have."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import apsw
 
-from guanxi.graph.pair import Contract, mtime_of
-from guanxi.stores.port import EdgeRow
+from guanxi.graph.pair import Contract, finer_of, mtime_of
+from guanxi.stores.documents import entry
+from guanxi.stores.port import EdgeRow, OwnedGroup
 from guanxi.stores.sqlite.schema import GROUPED, OWNER_CONTRACT, SPECIAL_BIT
+from guanxi.world.kind import Entry
 
 _EDGES = f"""
 SELECT owner, place, target, 'follow', flags,
@@ -21,17 +23,24 @@ SELECT owner, place, target, 'follow', flags,
     CASE WHEN flags & {OWNER_CONTRACT} THEN (
         SELECT json_array(ts, user_attr) FROM contract
         WHERE contract.owner = following.owner AND contract.target = following.target
-    ) END
-FROM following
-UNION ALL SELECT owner, place, target, 'whisper', 0, NULL, NULL FROM whisper
-UNION ALL SELECT owner, place, target, 'block', 0, NULL, NULL FROM block
+    ) END,
+    ifnull((
+        SELECT visits FROM visit
+        WHERE visit.owner = following.owner AND visit.target = following.target
+    ), 0)
+FROM following WHERE owner > :after
+UNION ALL
+SELECT owner, place, target, 'whisper', 0, NULL, NULL, 0 FROM whisper WHERE owner > :after
+UNION ALL
+SELECT owner, place, target, 'block', 0, NULL, NULL, 0 FROM block WHERE owner > :after
 ORDER BY 1, 2, 3
 """
 
 
-def edges(db: apsw.Connection) -> Iterator[EdgeRow]:
+def edges(db: apsw.Connection, after: int) -> Iterator[EdgeRow]:
     """Every following, whisper and block, by account, oldest first."""
-    for owner, place, target, kind, flags, groups, contract in db.execute(_EDGES):
+    rows = db.execute(_EDGES, {"after": after})
+    for owner, place, target, kind, flags, groups, contract, visits in rows:
         yield EdgeRow(
             follower=owner,
             followed=target,
@@ -40,4 +49,19 @@ def edges(db: apsw.Connection) -> Iterator[EdgeRow]:
             special=bool(flags & SPECIAL_BIT),
             groups=() if groups is None else tuple(json.loads(groups)),
             contract=None if contract is None else Contract(*json.loads(contract)),
+            finer=finer_of(place),
+            visits=visits,
         )
+
+
+def owned_groups(db: apsw.Connection, after: int) -> Iterator[OwnedGroup]:
+    """Every group that an account made, by account, in the order of their making."""
+    found = "SELECT owner, id, name FROM grp WHERE owner > ? ORDER BY owner, made"
+    return (OwnedGroup(*row) for row in db.execute(found, (after,)))
+
+
+def entries(db: apsw.Connection, after: int) -> Iterator[Entry]:
+    """Every document, by owner, kind and id."""
+    found = "SELECT owner, kind, body FROM content WHERE owner > ? ORDER BY owner, kind, id"
+    for owner, kind, body in db.execute(found, (after,)):
+        yield entry(owner, kind, body)

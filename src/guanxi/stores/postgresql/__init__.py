@@ -1,0 +1,347 @@
+"""The store past one machine: PostgreSQL, plain or sharded by Citus, shared by many processes.
+
+Acts that arrive together in a process share a transaction; reads are one statement each, on a
+connection of a bounded pool. What nothing was done for is tried again within a bound; see
+``connections``. See ``schema`` for how the tables are made, spread and brought up to date.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
+
+from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.secrets import Session
+from guanxi.contract.limits import Limits
+from guanxi.graph.groups import GroupAct
+from guanxi.graph.lists import Listing, Position, Sort, Window
+from guanxi.graph.pair import Modify, Pair, Side
+from guanxi.stores.port import (
+    Documents,
+    EdgeRow,
+    Fault,
+    GroupRow,
+    OwnedGroup,
+    Query,
+    Slice,
+    StoreUnavailable,
+    Tally,
+)
+from guanxi.stores.postgresql import bulk, cards, check, content, export, reads
+from guanxi.stores.postgresql.changes import Asked, add_visits
+from guanxi.stores.postgresql.connections import (
+    PATIENT,
+    Connection,
+    Connections,
+    connect,
+    failures,
+    repeated,
+)
+from guanxi.stores.postgresql.grouping import regroup
+from guanxi.stores.postgresql.schema import prepare
+from guanxi.stores.postgresql.writer import LANES, Writer
+from guanxi.world.kind import ONLY, Entry, Kind, Value
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Connections of one process: those that read, and those that write.
+READING, WRITING = 16, 2 * LANES
+
+
+class PostgreSQLStore:
+    """A store on a server; see ``stores.port.Store`` for what each verb does."""
+
+    def __init__(self, address: str, secret: bytes, clock: Callable[[], int]) -> None:
+        self._address, self._secret, self._clock = address, secret, clock
+        connector = partial(connect, address)
+        self._reading = Connections(connector, READING)
+        self._writer = Writer(Connections(connector, WRITING), clock)
+        self._visits: Counter[tuple[int, int]] = Counter()
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls, address: str, *, create: bool = False, clock: Callable[[], int] = time.time_ns
+    ) -> PostgreSQLStore:
+        """The store at an address, whose tables are made where they are missing if ``create``.
+
+        ``clock`` tells nanoseconds since 1970. ``StoreError`` as ``schema.prepare`` says.
+        """
+        return cls(address, await prepare(address, create=create), clock)
+
+    # --- relations ---
+
+    async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
+        pairs = [Asked(act, limits.following_cap) for act in acts if isinstance(act, Modify)]
+        if len(pairs) == len(acts):
+            return await self._writer.change(pairs)
+
+        since = time.monotonic()
+
+        async def in_turn(connection: Connection) -> list[int]:
+            codes = []
+            for act in acts:
+                if isinstance(act, Modify):
+                    asked = [Asked(act, limits.following_cap)]
+                    codes += await self._writer.modify(connection, asked, since)
+                else:
+                    codes.append(await regroup(connection, act, limits))
+            return codes
+
+        return await self._writer.run(in_turn)
+
+    async def page(
+        self,
+        listing: Listing,
+        owner: int,
+        sort: Sort,
+        window: Window,
+        after: Position | None = None,
+    ) -> Slice:
+        return await self._read(reads.page, listing, owner, sort, window, after)
+
+    async def members(
+        self,
+        owner: int,
+        group: int,
+        sort: Sort,
+        window: Window,
+        after: Position | None = None,
+    ) -> Slice | None:
+        return await self._read(reads.members, owner, group, sort, window, after)
+
+    async def search(
+        self, owner: int, text: str, within: int, window: Window, after: Position | None = None
+    ) -> Slice:
+        return await self._read(reads.search, owner, text, within, window, after)
+
+    async def common(
+        self, owner: int, other: int, window: Window, after: Position | None = None
+    ) -> Slice:
+        return await self._read(reads.common, owner, other, window, after)
+
+    async def sides(self, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
+        return await self._read(reads.sides, owner, targets)
+
+    async def pair(self, owner: int, target: int) -> Pair:
+        return await self._read(reads.pair, owner, target)
+
+    async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
+        return await self._read(reads.attributes, owner, targets)
+
+    async def tally(self, mid: int) -> Tally:
+        return await self._read(reads.tally, mid)
+
+    async def groups(self, owner: int) -> list[GroupRow]:
+        return await self._read(reads.groups, owner)
+
+    def visit(self, owner: int, target: int) -> None:
+        self._visits[owner, target] += 1
+
+    async def flush_visits(self) -> None:
+        counted, self._visits = self._visits, Counter()
+        if not counted:
+            return
+        try:
+            await self._writer.run(lambda db: add_visits(db, counted))
+        except StoreUnavailable:
+            self._visits.update(counted)
+            raise
+
+    # --- accounts ---
+
+    async def account(self, mid: int) -> Account | None:
+        return await self._read(cards.account, mid)
+
+    async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
+        return await self._read(cards.cards, mids)
+
+    async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
+        return await self._read(cards.tails, mids)
+
+    async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
+        await self._writer.run(lambda db: cards.put_account(db, mid, card, privacy))
+
+    async def set_privacy(self, mid: int, privacy: Privacy) -> None:
+        await self._writer.run(lambda db: cards.set_privacy(db, mid, privacy))
+
+    async def set_state(self, mid: int, state: State) -> None:
+        await self._writer.run(lambda db: cards.set_state(db, mid, state))
+
+    async def open_session(self, session: Session) -> bool:
+        return await self._writer.run(lambda db: cards.open_session(db, session))
+
+    async def session(self, digest: bytes) -> Session | None:
+        return await self._read(cards.session, digest)
+
+    async def close_session(self, digest: bytes) -> bool:
+        return await self._writer.run(lambda db: cards.close_session(db, digest))
+
+    async def close_sessions(self, mid: int) -> int:
+        return await self._writer.run(lambda db: cards.close_sessions(db, mid))
+
+    async def mids(self, names: Sequence[str]) -> dict[str, int]:
+        return await self._read(cards.mids, names)
+
+    async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
+        now = self._seconds()
+        await self._writer.run(lambda db: cards.put_grant(db, digest, mid, expires, now))
+
+    async def take_grant(self, digest: bytes) -> int | None:
+        # Who waits for a grant asks again and again: that must not cost a transaction.
+        if not await self._read(cards.granted, digest):
+            return None
+        now = self._seconds()
+        return await self._writer.run(lambda db: cards.take_grant(db, digest, now))
+
+    @property
+    def secret(self) -> bytes:
+        return self._secret
+
+    # --- content ---
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        await self._writer.run(lambda db: content.put(db, entries))
+
+    async def get(self, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
+        return await self._read(content.get, kind, owner, id)
+
+    async def find(self, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
+        return await self._read(content.find, kind, ids)
+
+    async def documents(self, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
+        return await self._read(content.documents, kind, owner, query)
+
+    async def count(
+        self, kind: Kind[T], owner: int, where: Mapping[str, Value] = {}, text: str = ""
+    ) -> int:
+        return await self._read(content.count, kind, owner, where, text)
+
+    async def counts(
+        self, kind: Kind[T], owner: int, name: str, text: str = ""
+    ) -> dict[Value, int]:
+        return await self._read(content.counts, kind, owner, name, text)
+
+    async def total(self, kind: Kind[T], owner: int, key: str) -> int:
+        return await self._read(content.total, kind, owner, key)
+
+    async def delete(
+        self,
+        kind: Kind[T],
+        owner: int,
+        ids: Sequence[int] | None = None,
+        where: Mapping[str, Value] = {},
+    ) -> int:
+        return await self._writer.run(lambda db: content.delete(db, kind, owner, ids, where))
+
+    # --- upkeep ---
+
+    async def import_edges(
+        self,
+        rows: Callable[[], Iterable[EdgeRow]],
+        *,
+        accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
+        groups: Mapping[tuple[int, str], int] | None = None,
+        strict: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """As the port has it; what stands is locked only once all rows are read and agree."""
+        with failures():
+            db = await connect(self._address, PATIENT)
+            try:
+                await bulk.stage(db, rows(), self._seconds(), progress)
+                async with db.transaction():
+                    return await bulk.write(db, accounts or {}, groups or {}, strict=strict)
+            finally:
+                await db.close()
+
+    def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:
+        return self._stream(export.edges, after)
+
+    def accounts(self, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
+        return self._stream(cards.everybody, after)
+
+    def owned_groups(self, after: int = 0) -> AsyncIterator[OwnedGroup]:
+        return self._stream(export.owned_groups, after)
+
+    def entries(self, after: int = 0) -> AsyncIterator[Entry]:
+        return self._stream(export.entries, after)
+
+    def sessions(self) -> AsyncIterator[Session]:
+        return self._stream(cards.sessions)
+
+    async def note(self, name: str) -> bytes | None:
+        return await self._read(cards.note, name)
+
+    async def put_note(self, name: str, value: bytes | None) -> None:
+        await self._writer.run(lambda db: cards.put_note(db, name, value))
+
+    def check(self) -> AsyncIterator[Fault]:
+        return self._stream(check.check)
+
+    def watch_waits(self, seen: Callable[[float], None]) -> None:
+        self._writer.waited = seen
+
+    async def ready(self) -> None:
+        await self._read(reads.tally, 0)
+        await self._writer.run(_writes)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        try:
+            await self.flush_visits()
+        finally:
+            self._closed = True
+            await self._writer.close()
+            await self._reading.close()
+
+    def _seconds(self) -> int:
+        return self._clock() // 10**9
+
+    async def _read(
+        self,
+        read: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """A read, on a connection of the pool."""
+
+        async def once() -> T:
+            async with self._reading.one() as connection:
+                return await read(connection, *args, **kwargs)
+
+        with failures():
+            return await repeated(once)
+
+    async def _stream(
+        self,
+        read: Callable[Concatenate[Connection, P], AsyncIterator[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> AsyncIterator[T]:
+        """What a read of the whole store finds, as of one moment, on a connection of its own."""
+        with failures():
+            db = await connect(self._address, PATIENT)
+            try:
+                async with db.transaction(isolation="repeatable_read", readonly=True):
+                    async for each in read(db, *args, **kwargs):
+                        yield each
+            finally:
+                await db.close()
+
+
+async def _writes(connection: Connection) -> None:
+    """Fail where the server only reads."""
+    await connection.execute("SELECT mid FROM tally WHERE mid = 0 FOR UPDATE")

@@ -1,0 +1,419 @@
+"""Many edges at once: the import.
+
+Edges are copied into temporary tables and paired there, so that an end of a pair is one row, as in
+``relation``; they are checked against one another and against the store by whole statements, and
+written in one transaction, in the order of the table. Nothing is kept in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
+
+import asyncpg
+from msgspec.structs import astuple
+
+from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.graph.pair import SPECIAL, place_of_mtime
+from guanxi.stores.lines import CHUNK, FINEST, KINDS, first_unfit, group_name, group_names, has_more
+from guanxi.stores.port import BadLine, EdgeRow, StoreError, StoreUnavailable
+from guanxi.stores.postgresql.cards import put, put_plain
+from guanxi.stores.postgresql.connections import Connection
+
+_MEMORY = """
+SET temp_buffers = '128MB';
+SET work_mem = '256MB';
+"""
+_STAGE = f"""
+CREATE TEMP TABLE staged (
+    line bigint GENERATED ALWAYS AS IDENTITY,
+    kind text NOT NULL CHECK (kind IN {KINDS}),
+    source bigint NOT NULL CHECK (source > 0),
+    target bigint NOT NULL CHECK (target > 0),
+    mtime bigint NOT NULL CHECK (mtime BETWEEN 0 AND {{now}}),
+    finer bigint NOT NULL CHECK (finer BETWEEN 0 AND {FINEST}),
+    special boolean NOT NULL CHECK (NOT special OR kind = 'follow'),
+    place bigint GENERATED ALWAYS AS (mtime * {place_of_mtime(1)} + finer) STORED,
+    CHECK (source <> target)
+);
+CREATE TEMP TABLE staged_group (line bigint NOT NULL, at bigint NOT NULL, name text NOT NULL);
+CREATE TEMP TABLE staged_contract (
+    line bigint NOT NULL, ts bigint NOT NULL, user_attr bigint NOT NULL
+);
+CREATE TEMP TABLE staged_visits (line bigint NOT NULL, visits bigint NOT NULL);
+"""
+_FIELDS = ("kind", "follower", "followed", "time", "finer", "special")
+_COLUMNS = ("kind", "source", "target", "mtime", "finer", "special")
+_fields = attrgetter(*_FIELDS)
+_UNFIT = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OverflowError)
+
+
+async def stage(
+    db: Connection,
+    rows: Iterable[EdgeRow],
+    now: int,
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Put the edges into temporary tables, and see that they agree with one another.
+
+    None may be of a time after ``now``: whatever its account did next would be told to be of that
+    time too, as places rise.
+
+    ``BadLine`` names an edge that cannot be, by its position from 1. Edges are read on another
+    thread. The connection is of no other use afterwards.
+    """
+    await db.execute(_MEMORY)
+    await db.execute(_STAGE.format(now=now))
+    lines, left = 0, iter(rows)
+    while chunk := await asyncio.to_thread(list, islice(left, CHUNK)):
+        try:
+            records = map(_fields, chunk)
+            await db.copy_records_to_table("staged", records=records, columns=_COLUMNS)
+        except _UNFIT:
+            raise first_unfit(chunk, lines, now) from None
+        await _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if has_more(each[1])])
+        lines += len(chunk)
+        if progress is not None:
+            progress(lines)
+    await _pair(db)
+
+
+async def _stage_rest(db: Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
+    """Stage groups, contracts and visits, of the edges that have some."""
+    if not numbered:
+        return
+    groups = [
+        (line, at, name) for line, row in numbered for at, name in enumerate(group_names(line, row))
+    ]
+    contracts = [(line, *astuple(row.contract)) for line, row in numbered if row.contract]
+    visits = [(line, row.visits) for line, row in numbered if row.visits]
+    await db.copy_records_to_table("staged_group", records=groups)
+    await db.copy_records_to_table("staged_contract", records=contracts)
+    await db.copy_records_to_table("staged_visits", records=visits)
+
+
+# All that the file says of a pair, once for each end.
+_PAIR = """
+CREATE TEMP TABLE ends AS
+SELECT owner, other, follows, whispers, blocks, followed, line, back, blocked,
+    blocked <> back_blocked OR row_number() OVER (PARTITION BY owner, other) > 1 AS clash
+FROM (
+    SELECT coalesce(mine.source, back.target) AS owner, coalesce(mine.target, back.source) AS other,
+        CASE mine.kind WHEN 'follow' THEN mine.place END AS follows,
+        CASE mine.kind WHEN 'whisper' THEN mine.place END AS whispers,
+        CASE mine.kind WHEN 'block' THEN mine.place END AS blocks,
+        CASE back.kind WHEN 'follow' THEN back.place END AS followed,
+        mine.line, back.line AS back,
+        coalesce(mine.kind, back.kind) = 'block' AS blocked,
+        coalesce(back.kind, mine.kind) = 'block' AS back_blocked
+    FROM staged AS mine FULL JOIN staged AS back
+    ON mine.source = back.target AND mine.target = back.source
+) AS paired
+ORDER BY owner, other
+"""
+# Two lines of one pair agree when they go opposite ways and either both or neither is a block.
+_CLASH = """
+WITH suspect AS (
+    SELECT staged.line, source, target, kind FROM staged
+    JOIN ends ON owner = source AND other = target WHERE clash
+)
+SELECT min(later.line) FROM suspect AS earlier JOIN suspect AS later
+ON least(earlier.source, earlier.target) = least(later.source, later.target)
+AND greatest(earlier.source, earlier.target) = greatest(later.source, later.target)
+WHERE earlier.line < later.line AND (
+    earlier.source = later.source OR (earlier.kind = 'block') <> (later.kind = 'block')
+)
+"""
+
+
+async def _pair(db: Connection) -> None:
+    """Bring the lines of a pair together; refuse those that contradict one another."""
+    await db.execute("ANALYZE staged, staged_group, staged_contract, staged_visits")
+    await db.execute(_PAIR)
+    await db.execute("ANALYZE ends")
+    if await db.fetchval("SELECT EXISTS (SELECT 1 FROM ends WHERE clash)"):
+        line = await db.fetchval(_CLASH)
+        raise BadLine(line, "an earlier line says otherwise of this pair, or the same")
+
+
+async def write(
+    db: Connection,
+    accounts: Mapping[int, tuple[Card, Privacy, State]],
+    groups: Mapping[tuple[int, str], int],
+    *,
+    strict: bool,
+) -> int:
+    """Write what is staged, within a transaction that the caller holds; how many edges changed."""
+    await _stop_others(db)
+    await put(
+        db,
+        (
+            (Account(mid=mid, state=state, privacy=privacy), card)
+            for mid, (card, privacy, state) in accounts.items()
+        ),
+    )
+    await _meet_store(db)
+    await _make_accounts(db, strict=strict)
+    await _write_groups(db, groups)
+    await db.execute(_BESIDE)
+    await db.execute("ANALYZE beside")
+    changed = int(await db.fetchval(_CHANGED))
+    if changed:
+        await _relate(db)
+        await db.execute(_COUNT)
+        await db.execute(_COUNT_FOLLOWERS)
+    return changed
+
+
+# Nobody changes anything meanwhile; all may read.
+_LOCK = """
+LOCK TABLE relation, tally, follower_tally, grp, account, account_name IN SHARE ROW EXCLUSIVE MODE
+"""
+_LOCK_TRIES, _LOCK_PAUSE = 60, 0.05
+
+
+async def _stop_others(db: Connection) -> None:
+    """Hold the tables against writers.
+
+    One who holds rows may be waiting for what this took already: it gives way, and tries again.
+    """
+    await db.execute("SET LOCAL lock_timeout = '500ms'")
+    for _ in range(_LOCK_TRIES):
+        try:
+            async with db.transaction():
+                await db.execute(_LOCK)
+        except asyncpg.LockNotAvailableError:
+            await asyncio.sleep(_LOCK_PAUSE)
+        else:
+            await db.execute("SET LOCAL lock_timeout TO DEFAULT")
+            return
+    raise StoreUnavailable("too many write for an import to begin")
+
+
+# What stands of the pairs that the file names, as it stood before. Citus joins its tables to local
+# ones in subqueries of their own alone; what comes back is then looked at here.
+_STANDING = """
+CREATE TEMP TABLE standing ON COMMIT DROP AS
+SELECT relation.*
+FROM (SELECT owner, other FROM ends OFFSET 0) AS named JOIN relation USING (owner, other)
+"""
+# A block in the store leaves no room for a following or whisper of that pair; and so on.
+_NO_ROOM = """
+SELECT min(staged.line) FROM standing AS held JOIN ends AS new USING (owner, other)
+JOIN staged ON (source = owner AND target = other)
+    OR (source = other AND target = owner AND (blocked OR held.blocks IS NOT NULL))
+WHERE (blocked AND (held.follows IS NOT NULL OR held.whispers IS NOT NULL))
+    OR (NOT blocked AND held.blocks IS NOT NULL)
+    OR (new.follows IS NOT NULL AND held.whispers IS NOT NULL)
+    OR (new.whispers IS NOT NULL AND held.follows IS NOT NULL)
+"""
+_ADDED = """
+CREATE TEMP TABLE added ON COMMIT DROP AS
+SELECT owner AS mid,
+    count(new.follows) - count(held.follows) FILTER (WHERE new.follows IS NOT NULL) AS following,
+    count(new.whispers) - count(held.whispers) FILTER (WHERE new.whispers IS NOT NULL) AS whisper,
+    count(new.blocks) - count(held.blocks) FILTER (WHERE new.blocks IS NOT NULL) AS black,
+    count(new.followed) - count(held.followed) FILTER (WHERE new.followed IS NOT NULL) AS follower,
+    coalesce(max(greatest(new.follows, new.whispers, new.blocks)), 0) AS newest
+FROM ends AS new LEFT JOIN standing AS held USING (owner, other)
+GROUP BY owner
+"""
+
+
+async def _meet_store(db: Connection) -> None:
+    """See that what stands leaves room; count what the file adds to each account's lists."""
+    await db.execute(_STANDING)
+    await db.execute("ANALYZE standing")
+    if await db.fetchval("SELECT EXISTS (SELECT 1 FROM standing)"):  # most find an empty store
+        line = await db.fetchval(_NO_ROOM)
+        if line is not None:
+            raise BadLine(line, "what stands between the two leaves no room for this")
+    await db.execute(_ADDED)
+    await db.execute("ANALYZE added")
+
+
+_UNKNOWN = """
+CREATE TEMP TABLE unknown ON COMMIT DROP AS
+SELECT mid FROM added
+EXCEPT SELECT mid FROM (SELECT mid FROM added OFFSET 0) AS named JOIN account USING (mid)
+ORDER BY mid
+"""
+_FIRST_UNKNOWN = """
+SELECT min(line) FROM staged
+WHERE source IN (SELECT mid FROM unknown) OR target IN (SELECT mid FROM unknown)
+"""
+
+
+async def _make_accounts(db: Connection, *, strict: bool) -> None:
+    """Make the accounts that the edges name and the store lacks, each with a plain card."""
+    await db.execute(_UNKNOWN)
+    if strict:
+        line = await db.fetchval(_FIRST_UNKNOWN)
+        if line is not None:
+            raise BadLine(line, "one of the accounts is unknown")
+    await put_plain(db)
+
+
+_GIVEN = """
+CREATE TEMP TABLE given (owner bigint, id bigint, name text, at bigint) ON COMMIT DROP
+"""
+# The groups of whoever gets some, as they stand and as they are to be.
+_OWN = """
+CREATE TEMP TABLE own (
+    owner bigint, id bigint, name text, made bigint, stands boolean,
+    UNIQUE (owner, id), UNIQUE (owner, name)
+) ON COMMIT DROP
+"""
+_STANDING_GROUPS = """
+INSERT INTO own
+SELECT owner, id, name, made, true FROM (
+    SELECT owner FROM given UNION SELECT source FROM staged_group JOIN staged USING (line) OFFSET 0
+) AS named JOIN grp USING (owner)
+"""
+_MISSING = "DELETE FROM given USING own WHERE own.owner = given.owner AND own.name = given.name"
+_TAKEN = """
+SELECT owner, id, name FROM given WHERE id <= 0
+OR EXISTS (SELECT 1 FROM own WHERE own.owner = given.owner AND own.id = given.id)
+OR EXISTS (
+    SELECT 1 FROM given AS earlier
+    WHERE earlier.owner = given.owner AND earlier.id = given.id AND earlier.at < given.at
+)
+ORDER BY at LIMIT 1
+"""
+_MAKE = """
+INSERT INTO own
+SELECT owner, id, name, row_number() OVER (PARTITION BY owner ORDER BY at)
+    + coalesce((SELECT max(made) FROM own WHERE own.owner = given.owner), 0), false
+FROM given
+ON CONFLICT DO NOTHING
+"""
+_KEEP = """
+INSERT INTO grp (owner, id, name, made)
+SELECT owner, id, name, made FROM own WHERE NOT stands ORDER BY owner, made
+"""
+_GROUP_IDS = 2**31 - 1
+_NAMED = f"""
+INSERT INTO given (owner, name, at, id)
+SELECT owner, name, row_number() OVER (ORDER BY line, at), 1 + floor(random() * {_GROUP_IDS})
+FROM (
+    SELECT DISTINCT ON (source, name) source AS owner, name, line, at
+    FROM staged_group JOIN staged USING (line) ORDER BY source, name, line, at
+) AS named
+WHERE NOT EXISTS (SELECT 1 FROM own WHERE own.owner = named.owner AND own.name = named.name)
+"""
+
+
+async def _write_groups(db: Connection, given: Mapping[tuple[int, str], int]) -> None:
+    """Make the groups that are given, and those that the edges name besides."""
+    records = []
+    for at, ((owner, name), group) in enumerate(given.items()):
+        if group_name(name) != name:
+            raise _refused(owner, group, name)
+        records.append((owner, group, name, at))
+    await db.execute(_GIVEN)
+    await db.copy_records_to_table("given", records=records)
+    await db.execute(_OWN)
+    await db.execute(_STANDING_GROUPS)
+    await db.execute(_MISSING)
+    taken = await db.fetchrow(_TAKEN)
+    if taken is not None:
+        raise _refused(*taken)
+    await db.execute(_MAKE)
+    # An id that is drawn twice is drawn again.
+    await db.execute("TRUNCATE given")
+    while await db.execute(_NAMED) != "INSERT 0 0":
+        await db.execute(_MAKE)
+        await db.execute("TRUNCATE given")
+    await db.execute(_KEEP)
+
+
+def _refused(owner: int, group: int, name: str) -> StoreError:
+    return StoreError(f"account {owner} cannot have group {group} named {name!r}")
+
+
+# What a following has beside its place, where it has something.
+_BESIDE = f"""
+CREATE TEMP TABLE beside ON COMMIT DROP AS
+SELECT line, groups, ts, user_attr, visits FROM (
+    SELECT line, array_agg(id ORDER BY id) AS groups FROM (
+        SELECT line, {SPECIAL} AS id FROM staged WHERE special
+        UNION ALL
+        SELECT line, own.id FROM staged_group JOIN staged USING (line)
+        JOIN own ON own.owner = source AND own.name = staged_group.name
+    ) AS held
+    GROUP BY line
+) AS grouped FULL JOIN staged_contract USING (line) FULL JOIN staged_visits USING (line)
+"""
+_CHANGED = """
+SELECT (SELECT count(*) FROM staged) - (
+    SELECT count(*) FROM standing AS held JOIN ends AS new USING (owner, other)
+    LEFT JOIN beside USING (line)
+    WHERE held.whispers = new.whispers OR held.blocks = new.blocks OR (
+        held.follows = new.follows
+        AND held.groups IS NOT DISTINCT FROM beside.groups
+        AND (ts IS NULL OR (ts, user_attr) IS NOT DISTINCT FROM (contract_ts, contract_attr))
+        AND (beside.visits IS NULL OR beside.visits IS NOT DISTINCT FROM held.visits)
+    )
+)
+"""
+_RELATE = """
+INSERT INTO relation AS held (
+    owner, other, follows, whispers, blocks, followed, groups,
+    contract_ts, contract_attr, other_contract_ts, other_contract_attr, visits
+)
+SELECT owner, other, follows, whispers, blocks, followed, mine.groups,
+    mine.ts, mine.user_attr, theirs.ts, theirs.user_attr, mine.visits
+FROM ends LEFT JOIN beside AS mine USING (line) LEFT JOIN beside AS theirs ON theirs.line = back
+WHERE coalesce(follows, whispers, blocks, followed) IS NOT NULL
+"""
+# What the file does not speak of stays: the contract and visits of a following, the other side.
+_MERGE = """
+ON CONFLICT (owner, other) DO UPDATE SET
+    follows = coalesce(excluded.follows, held.follows),
+    whispers = coalesce(excluded.whispers, held.whispers),
+    blocks = coalesce(excluded.blocks, held.blocks),
+    followed = coalesce(excluded.followed, held.followed),
+    groups = CASE WHEN excluded.follows IS NULL THEN held.groups ELSE excluded.groups END,
+    contract_ts = coalesce(excluded.contract_ts, held.contract_ts),
+    contract_attr = coalesce(excluded.contract_attr, held.contract_attr),
+    other_contract_ts = coalesce(excluded.other_contract_ts, held.other_contract_ts),
+    other_contract_attr = coalesce(excluded.other_contract_attr, held.other_contract_attr),
+    visits = coalesce(excluded.visits, held.visits)
+"""
+_INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes
+WHERE schemaname = current_schema() AND tablename = 'relation' AND indexname <> 'relation_pkey'
+"""
+
+
+async def _relate(db: Connection) -> None:
+    """Write the pairs; the indexes of an empty table after them, which is far quicker."""
+    if await db.fetchval("SELECT EXISTS (SELECT 1 FROM relation)"):
+        await db.execute(_RELATE + _MERGE)
+        return
+    indexes = await db.fetch(_INDEXES)
+    for name, _ in indexes:
+        await db.execute(f"DROP INDEX {name}")
+    await db.execute(_RELATE)
+    for _, definition in indexes:
+        await db.execute(definition)
+
+
+_COUNT = """
+INSERT INTO tally AS held (mid, following, whisper, black, version, newest)
+SELECT mid, following, whisper, black, 1, newest FROM added
+ON CONFLICT (mid) DO UPDATE SET
+    following = held.following + excluded.following,
+    whisper = held.whisper + excluded.whisper,
+    black = held.black + excluded.black,
+    version = held.version + 1,
+    newest = greatest(held.newest, excluded.newest)
+"""
+_COUNT_FOLLOWERS = """
+INSERT INTO follower_tally AS held (mid, slot, follower, version)
+SELECT mid, 0, follower, 1 FROM added
+ON CONFLICT (mid, slot) DO UPDATE SET
+    follower = held.follower + excluded.follower, version = held.version + 1
+"""

@@ -1,0 +1,318 @@
+"""Accounts, their cards, sessions, grants and names; the store's notes: functions of a connection.
+
+Those that write expect a transaction that the caller holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import asyncpg
+from msgspec.structs import astuple, fields, replace
+
+from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, State
+from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.stores.port import StoreError
+from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.tails import PLAIN, TAIL_VERSION, Derived, encoded_tail
+
+_CARD = tuple(field.name for field in fields(Card))
+_PRIVACY = tuple(field.name for field in fields(Privacy))
+_NO_SWITCH = Privacy()
+#: In the order of ``_row``.
+_COLUMNS = ("mid", "state", *_PRIVACY, *_CARD, "folded", "tail_version", "tail")
+_CARD_AT = slice(2 + len(_PRIVACY), 2 + len(_PRIVACY) + len(_CARD))
+_PUT_AT_ONCE = 1_000
+
+
+def _numbered(columns: Sequence[str]) -> str:
+    return ", ".join(f"${at}" for at in range(1, len(columns) + 1))
+
+
+# What stands already comes back as it stood, and is held until the transaction ends.
+_CLAIM = f"""
+INSERT INTO account ({", ".join(_COLUMNS)}) VALUES ({_numbered(_COLUMNS)})
+ON CONFLICT (mid) DO UPDATE SET state = account.state
+RETURNING {", ".join(_COLUMNS)}
+"""
+_REPLACE = f"""
+UPDATE account SET ({", ".join(_COLUMNS[1:])}) = ROW ({_numbered(_COLUMNS)[4:]}) WHERE mid = $1
+"""
+_PUT_TALLY = "INSERT INTO tally (mid) VALUES ($1) ON CONFLICT DO NOTHING"
+_PUT_NAME = "INSERT INTO account_name (name, mid) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_DROP_NAME = "DELETE FROM account_name WHERE name = $1 AND mid = $2"
+
+_Row = tuple[Any, ...]
+
+
+def _row(account: Account, card: Card) -> _Row:
+    """An account as it is kept; texts as their bytes."""
+    if account.state is State.DEREGISTERED:
+        card = DEREGISTERED_CARD
+    values = [each.encode() if isinstance(each, str) else each for each in astuple(card)]
+    state, switches, folded = account.state.value, astuple(account.privacy), card.name.casefold()
+    return account.mid, state, *switches, *values, folded.encode(), TAIL_VERSION, encoded_tail(card)
+
+
+def _card(values: Iterable[Any]) -> Card:
+    read: list[Any] = [each.decode() if isinstance(each, bytes) else each for each in values]
+    return Card(**dict(zip(_CARD, read, strict=True)))
+
+
+async def put(db: Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
+    """Make accounts or replace them whole."""
+    left = iter(accounts)
+    while some := {
+        account.mid: _row(account, card) for account, card in islice(left, _PUT_AT_ONCE)
+    }:
+        # In one order, so that two who put the same accounts wait for one another.
+        rows = [some[mid] for mid in sorted(some)]
+        await _replace(db, await _claimed(db, rows), rows)
+
+
+async def _claimed(db: Connection, rows: Iterable[_Row]) -> list[_Row]:
+    """Each account as it stands, and stays: as it was before, or these where there was none."""
+    return [tuple(row) for row in await db.fetchmany(_CLAIM, rows)]
+
+
+async def _replace(db: Connection, stood: Sequence[_Row], rows: Sequence[_Row]) -> None:
+    """Put rows in the place of those that were claimed."""
+    before, after = _names(stood), _names(rows)
+    changed = [row for old, row in zip(stood, rows, strict=True) if old != row]
+    for statement, values in (
+        (_REPLACE, changed),
+        (_DROP_NAME, sorted(before - after)),
+        (_PUT_NAME, sorted(after)),
+        (_PUT_TALLY, [(row[0],) for row in rows]),
+    ):
+        if values:
+            await db.executemany(statement, values)
+
+
+def _names(rows: Iterable[_Row]) -> set[tuple[bytes, int]]:
+    """By which names accounts are found."""
+    at = _COLUMNS.index("name")
+    return {(row[at], row[0]) for row in rows if row[1] != State.DEREGISTERED}
+
+
+_PLAIN_COLUMNS = ("mid", "name", "folded", "tail")
+_LIKE_PLAIN = f"""
+INSERT INTO account ({{others}}, {", ".join(_PLAIN_COLUMNS)})
+SELECT {{values}}, mid, name, name, {{before}}::bytea || name || {{after}}::bytea
+FROM (SELECT mid, convert_to('{PLAIN}' || mid, 'UTF8') AS name FROM unknown) AS new
+"""
+_NAME_PLAIN = f"""
+INSERT INTO account_name (name, mid) SELECT convert_to('{PLAIN}' || mid, 'UTF8'), mid FROM unknown
+"""
+
+
+async def put_plain(db: Connection) -> None:
+    """Make the accounts in the table ``unknown``, each with a card that has a name alone."""
+    plain = dict(zip(_COLUMNS, _row(Account(mid=0), Card(name=PLAIN)), strict=True))
+    before, after = plain["tail"].split(PLAIN.encode())
+    others = {name: value for name, value in plain.items() if name not in _PLAIN_COLUMNS}
+    bound = [f"${at}" for at in range(1, len(others) + 3)]
+    statement = _LIKE_PLAIN.format(
+        others=", ".join(others), values=", ".join(bound[:-2]), before=bound[-2], after=bound[-1]
+    )
+    await db.execute(statement, *others.values(), before, after)
+    await db.execute(_NAME_PLAIN)
+    await db.execute("INSERT INTO tally (mid) SELECT mid FROM unknown ON CONFLICT DO NOTHING")
+
+
+_ACCOUNT = f"SELECT state, {', '.join(_PRIVACY)} FROM account WHERE mid = $1"
+
+
+async def account(db: Connection, mid: int) -> Account | None:
+    """State and privacy."""
+    row = await db.fetchrow(_ACCOUNT, mid)
+    return None if row is None else _account(mid, *row)
+
+
+def _account(mid: int, state: int, *switches: bool) -> Account:
+    privacy = Privacy(**dict(zip(_PRIVACY, switches, strict=True))) if any(switches) else _NO_SWITCH
+    return Account(mid=mid, state=State(state), privacy=privacy)
+
+
+_CARDS = f"SELECT mid, {', '.join(_CARD)} FROM account WHERE mid = ANY($1)"
+
+
+async def cards(db: Connection, mids: Sequence[int]) -> dict[int, Card]:
+    """The cards of those that are there."""
+    if not mids:
+        return {}
+    return {mid: _card(values) for mid, *values in await db.fetch(_CARDS, mids)}
+
+
+async def tails(db: Connection, mids: Sequence[int]) -> dict[int, bytes]:
+    """The encoded tails of those that are there."""
+    if not mids:
+        return {}
+    found = await db.fetch("SELECT mid, tail FROM account WHERE mid = ANY($1)", mids)
+    return {row["mid"]: row["tail"] for row in found}
+
+
+async def mids(db: Connection, names: Sequence[str]) -> dict[str, int]:
+    """The lowest mid of each name, of those that somebody has."""
+    if not names:
+        return {}
+    found = await db.fetch(
+        "SELECT name, min(mid) FROM account_name WHERE name = ANY($1) GROUP BY name",
+        [name.encode() for name in names],
+    )
+    return {name.decode(): mid for name, mid in found}
+
+
+_EVERYBODY = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid > $1 ORDER BY mid"
+
+
+async def everybody(db: Connection, after: int) -> AsyncIterator[tuple[Account, Card]]:
+    """Every account behind one, by mid."""
+    async for row in db.cursor(_EVERYBODY, after, prefetch=_PUT_AT_ONCE):
+        yield _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
+
+
+async def derived(db: Connection) -> AsyncIterator[Derived]:
+    """Every account."""
+    async for row in db.cursor(_EVERYBODY, 0, prefetch=_PUT_AT_ONCE):
+        mid, state = row[:2]
+        folded, version, tail = row[_CARD_AT.stop :]
+        yield Derived(mid, State(state), _card(row[_CARD_AT]), folded.decode(), version, tail)
+
+
+async def put_account(db: Connection, mid: int, card: Card, privacy: Privacy | None) -> None:
+    """Make an account or replace its card; a deregistered one keeps the card of its kind."""
+    stood = await _claimed(db, [_row(Account(mid=mid, privacy=privacy or _NO_SWITCH), card)])
+    known = _account(*stood[0][: _CARD_AT.start])
+    if privacy is not None:
+        known = replace(known, privacy=privacy)
+    await _replace(db, stood, [_row(known, card)])
+
+
+async def set_privacy(db: Connection, mid: int, privacy: Privacy) -> None:
+    stood = await _known(db, mid)
+    known = replace(_account(*stood[: _CARD_AT.start]), privacy=privacy)
+    await _replace(db, [stood], [_row(known, _card(stood[_CARD_AT]))])
+
+
+async def set_state(db: Connection, mid: int, state: State) -> None:
+    """Ban, deregister or restore; deregistering erases the card and ends the sessions."""
+    stood = await _known(db, mid)
+    known = replace(_account(*stood[: _CARD_AT.start]), state=state)
+    await _replace(db, [stood], [_row(known, _card(stood[_CARD_AT]))])
+    if state is State.DEREGISTERED:
+        await close_sessions(db, mid)
+        await db.execute("DELETE FROM sign_in_grant WHERE mid = $1", mid)
+
+
+_KNOWN = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid = $1 FOR UPDATE"
+
+
+async def _known(db: Connection, mid: int) -> _Row:
+    """An account as it stands, and stays until the transaction ends."""
+    row = await db.fetchrow(_KNOWN, mid)
+    if row is None:
+        raise StoreError(f"there is no account {mid}")
+    return tuple(row)
+
+
+_MAY_SIGN_IN = f"""
+SELECT 1 FROM account WHERE mid = $1 AND state <> {State.DEREGISTERED:d} FOR SHARE
+"""
+_OPEN_SESSION = """
+INSERT INTO session (digest, mid, kind, created, expires) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (digest) DO UPDATE
+SET mid = excluded.mid, kind = excluded.kind, created = excluded.created, expires = excluded.expires
+"""
+
+
+async def open_session(db: Connection, session: Session) -> bool:
+    """Whether there is an account that may be signed in. What expired before goes."""
+    # Shared, so that whoever deregisters the account meanwhile ends this session too.
+    if await db.fetchval(_MAY_SIGN_IN, session.mid) is None:
+        return False
+    await db.execute(
+        "DELETE FROM session WHERE mid = $1 AND expires < $2", session.mid, session.created
+    )
+    values = (session.digest, session.mid, session.kind.value, session.created, session.expires)
+    await db.execute(_OPEN_SESSION, *values)
+    return True
+
+
+_SESSION = "SELECT digest, mid, kind, created, expires FROM session"
+
+
+async def session(db: Connection, digest: bytes) -> Session | None:
+    row = await db.fetchrow(f"{_SESSION} WHERE digest = $1", digest)
+    return None if row is None else _session(row)
+
+
+async def sessions(db: Connection) -> AsyncIterator[Session]:
+    """Every session."""
+    async for row in db.cursor(_SESSION, prefetch=_PUT_AT_ONCE):
+        yield _session(row)
+
+
+def _session(row: asyncpg.Record) -> Session:
+    digest, mid, kind, created, expires = row
+    return Session(digest=digest, mid=mid, kind=TokenKind(kind), created=created, expires=expires)
+
+
+async def close_session(db: Connection, digest: bytes) -> bool:
+    """Whether there was one."""
+    return bool(await dropped(db, "DELETE FROM session WHERE digest = $1", digest))
+
+
+async def close_sessions(db: Connection, mid: int) -> int:
+    """How many there were."""
+    return await dropped(db, "DELETE FROM session WHERE mid = $1", mid)
+
+
+async def dropped(db: Connection, statement: str, *values: object) -> int:
+    """How many rows a statement deleted."""
+    return int((await db.execute(statement, *values)).removeprefix("DELETE "))
+
+
+async def note(db: Connection, name: str) -> bytes | None:
+    value: bytes | None = await db.fetchval("SELECT value FROM meta WHERE name = $1", name)
+    return value
+
+
+_PUT_NOTE = """
+INSERT INTO meta (name, value) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+
+
+async def put_note(db: Connection, name: str, value: bytes | None) -> None:
+    if value is None:
+        await db.execute("DELETE FROM meta WHERE name = $1", name)
+    else:
+        await db.execute(_PUT_NOTE, name, value)
+
+
+_PUT_GRANT = """
+INSERT INTO sign_in_grant (digest, mid, expires) VALUES ($1, $2, $3)
+ON CONFLICT (digest) DO UPDATE SET mid = excluded.mid, expires = excluded.expires
+"""
+
+
+async def put_grant(db: Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
+    """Keep a grant; those that nobody took in time go."""
+    await db.execute("DELETE FROM sign_in_grant WHERE expires <= $1", now)
+    await db.execute(_PUT_GRANT, digest, mid, expires)
+
+
+async def granted(db: Connection, digest: bytes) -> bool:
+    """Whether there is a grant, in time or not."""
+    statement = "SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE digest = $1)"
+    return bool(await db.fetchval(statement, digest))
+
+
+async def take_grant(db: Connection, digest: bytes, now: int) -> int | None:
+    """The account of a grant that is in time, once."""
+    statement = "DELETE FROM sign_in_grant WHERE digest = $1 AND expires > $2 RETURNING mid"
+    mid: int | None = await db.fetchval(statement, digest, now)
+    return mid

@@ -1,0 +1,63 @@
+"""A store row by row, by cursor: what accounts are, hold and have.
+
+Each read expects a transaction that the caller holds, REPEATABLE READ for all of one moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from guanxi.graph.pair import SPECIAL, Contract, finer_of, mtime_of
+from guanxi.stores.documents import entry
+from guanxi.stores.port import EdgeRow, OwnedGroup
+from guanxi.stores.postgresql.connections import Connection
+from guanxi.world.kind import Entry
+
+_AT_ONCE = 1_000
+
+# An account's rows stand together, so that each account's are sorted by themselves.
+_EDGES = f"""
+SELECT owner, other, coalesce(follows, whispers, blocks) AS place,
+    CASE WHEN follows IS NOT NULL THEN 'follow' WHEN whispers IS NOT NULL THEN 'whisper'
+    ELSE 'block' END,
+    coalesce({SPECIAL} = ANY(groups), false),
+    CASE WHEN groups IS NOT NULL THEN (
+        SELECT array_agg(name ORDER BY made) FROM grp
+        WHERE grp.owner = relation.owner AND id = ANY(groups)
+    ) END,
+    contract_ts, contract_attr, coalesce(visits, 0)
+FROM relation
+WHERE owner > $1 AND coalesce(follows, whispers, blocks) IS NOT NULL
+ORDER BY owner, place, other
+"""
+
+
+async def edges(db: Connection, after: int) -> AsyncIterator[EdgeRow]:
+    """Every following, whisper and block, by account, oldest first."""
+    async for row in db.cursor(_EDGES, after, prefetch=_AT_ONCE):
+        owner, other, place, kind, special, groups, since, attr, visits = row
+        yield EdgeRow(
+            follower=owner,
+            followed=other,
+            time=mtime_of(place),
+            kind=kind,
+            special=special,
+            groups=tuple(groups or ()),
+            contract=None if since is None else Contract(since, attr),
+            finer=finer_of(place),
+            visits=visits,
+        )
+
+
+async def owned_groups(db: Connection, after: int) -> AsyncIterator[OwnedGroup]:
+    """Every group that an account made, by account, in the order of their making."""
+    found = "SELECT owner, id, name FROM grp WHERE owner > $1 ORDER BY owner, made"
+    async for row in db.cursor(found, after, prefetch=_AT_ONCE):
+        yield OwnedGroup(*row)
+
+
+async def entries(db: Connection, after: int) -> AsyncIterator[Entry]:
+    """Every document, by owner, kind and id."""
+    found = "SELECT owner, kind, body FROM content WHERE owner > $1 ORDER BY owner, kind, id"
+    async for owner, kind, body in db.cursor(found, after, prefetch=_AT_ONCE):
+        yield entry(owner, kind, body)

@@ -1,0 +1,359 @@
+"""Reading lists, sides and groups: functions of a connection.
+
+What is told of one account is one statement on its rows, and so of one moment. ``search`` and
+``common`` take several, which see each node of the server as of one moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import asyncpg
+from asyncpg.transaction import Transaction
+
+from guanxi.graph.groups import DEFAULT_NAME, SPECIAL_NAME
+from guanxi.graph.lists import Listing, Position, Sort, Window
+from guanxi.graph.pair import DEFAULT, NOTHING, SPECIAL, Attribute, Contract, Edge, Pair, Side
+from guanxi.stores.port import NO_TALLY, GroupRow, Row, Slice, Tally
+from guanxi.stores.postgresql.connections import Connection
+
+_GROUPED = "groups, contract_ts, contract_attr, other_contract_ts, other_contract_attr"
+_BARE = (
+    "NULL::bigint[] AS groups, NULL::bigint AS contract_ts, NULL::bigint AS contract_attr,"
+    " NULL::bigint AS other_contract_ts, NULL::bigint AS other_contract_attr"
+)
+# Each table is told the account as a value: that is how Citus sees that all of it is on one shard.
+
+#: The followers of the account ``$1``, from their slots.
+_FOLLOWERS = """
+CROSS JOIN (
+    SELECT coalesce(sum(follower), 0)::bigint AS follower,
+        coalesce(sum(version), 0)::bigint AS follower_version
+    FROM follower_tally WHERE mid = $1
+) AS slots
+"""
+
+
+class _Source(NamedTuple):
+    """Where the rows of a list are, and what is told of it besides them."""
+
+    place: str
+    where: str = ""
+    shows: str = _GROUPED
+    total: str = "NULL::bigint"
+    version: str = "version"
+    joined: str = ""
+
+
+_FOLLOWINGS = _Source("follows", total="following")
+_SOURCES = {
+    Listing.FOLLOWINGS: _FOLLOWINGS,
+    Listing.FOLLOWERS: _Source(
+        "followed", total="follower", version="follower_version", joined=_FOLLOWERS
+    ),
+    Listing.FRIENDS: _Source("follows", "AND followed IS NOT NULL"),
+    Listing.WHISPERS: _Source("whispers", shows=_BARE, total="whisper"),
+    Listing.BLACKS: _Source("blocks", shows=_BARE, total="black"),
+}
+_UNGROUPED = _Source("follows", "AND groups IS NULL")
+_SPECIAL = _Source("follows", f"AND groups @> ARRAY[{SPECIAL}::bigint]")
+_NAMED = _Source(
+    "follows",
+    "AND groups @> ARRAY[$4::bigint]",
+    joined="JOIN grp ON grp.owner = $1 AND grp.id = $4",
+)
+
+
+def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
+    """The statements that page a source: by order, and from an offset or behind a position."""
+    place = source.place
+    place_at = 5 if "$4" in source.where else 4
+    key, position = f"{place}, other", f"${place_at}, ${place_at + 1}"
+    visits, most = "coalesce(visits, 0)", f"${place_at + 2}"
+    down = f"{place} DESC, other DESC"
+    orders = {
+        Sort.NEWEST: ("0::bigint", down, f"({key}) < ({position})"),
+        Sort.OLDEST: ("0::bigint", key, f"({key}) > ({position})"),
+        Sort.VISITED: (
+            visits,
+            f"{visits} DESC, {down}",
+            f"({visits}, {key}) < ({most}, {position})",
+        ),
+    }
+    return {
+        (sort, walks): f"""
+SELECT {source.total} AS total, {source.version} AS version, run.*
+FROM tally {source.joined} LEFT JOIN (
+    SELECT other, {place} AS place, {count} AS visits,
+        follows IS NOT NULL AND followed IS NOT NULL AS mutual, {source.shows}
+    FROM relation
+    WHERE owner = $1 AND {place} IS NOT NULL {source.where} {f"AND {behind}" if walks else ""}
+    ORDER BY {order} LIMIT $2 OFFSET $3
+) AS run ON true
+WHERE tally.mid = $1
+"""
+        for sort, (count, order, behind) in orders.items()
+        for walks in (False, True)
+    }
+
+
+_PAGES = {listing: _statements(source) for listing, source in _SOURCES.items()}
+_MEMBERS = {
+    group: _statements(source) for group, source in ((DEFAULT, _UNGROUPED), (SPECIAL, _SPECIAL))
+}
+_NAMED_MEMBERS = _statements(_NAMED)
+
+
+async def page(
+    db: Connection,
+    listing: Listing,
+    owner: int,
+    sort: Sort,
+    window: Window,
+    after: Position | None,
+) -> Slice:
+    """A run of a list."""
+    found = await _run(db, _PAGES[listing], (owner,), sort, window, after)
+    total = None if listing is Listing.FRIENDS else 0
+    return _slice(found, window) or Slice([], False, total, 0)
+
+
+async def members(
+    db: Connection,
+    owner: int,
+    group: int,
+    sort: Sort,
+    window: Window,
+    after: Position | None,
+) -> Slice | None:
+    """A run of a group; None where the owner has no such group."""
+    if group in _MEMBERS:
+        found = await _run(db, _MEMBERS[group], (owner,), sort, window, after)
+        return _slice(found, window) or Slice([], False, None, 0)
+    found = await _run(db, _NAMED_MEMBERS, (owner, group), sort, window, after)
+    return _slice(found, window)
+
+
+async def _run(
+    db: Connection,
+    pages: dict[tuple[Sort, bool], str],
+    whose: tuple[int, ...],
+    sort: Sort,
+    window: Window,
+    after: Position | None,
+) -> list[asyncpg.Record]:
+    """A window's rows, and one more where there is one; one without an item for none."""
+    most = window.limit + 1 if window.limit else 0
+    values = [whose[0], most, window.offset, *whose[1:]]
+    if after is not None:
+        values += [after.place, after.mid]
+        if sort is Sort.VISITED:
+            values.append(after.visits)
+    return await db.fetch(pages[sort, after is not None], *values)
+
+
+def _slice(found: Sequence[asyncpg.Record], window: Window) -> Slice | None:
+    """A run, and what its first row tells of the list; None without any row."""
+    if not found:
+        return None
+    total, version, other = found[0][:3]
+    more = 0 < window.limit < len(found)
+    rows = [] if other is None else [_row(*each[2:]) for each in found[: window.limit]]
+    return Slice(rows, more, total, version)
+
+
+def _row(
+    mid: int,
+    place: int,
+    visits: int,
+    mutual: bool,
+    groups: list[int] | None,
+    contract_ts: int | None,
+    contract_attr: int,
+    other_contract_ts: int | None,
+    other_contract_attr: int,
+) -> Row:
+    return Row(
+        mid,
+        place,
+        mutual,
+        tuple(groups) if groups else (),
+        None if contract_ts is None else Contract(contract_ts, contract_attr),
+        None if other_contract_ts is None else Contract(other_contract_ts, other_contract_attr),
+        visits,
+    )
+
+
+_LIST = """
+SELECT version, others, places FROM tally, (
+    SELECT array_agg(other) AS others, array_agg(place) AS places
+    FROM (
+        SELECT other, follows AS place FROM relation WHERE owner = $1 AND follows IS NOT NULL
+        ORDER BY follows DESC, other DESC LIMIT $2
+    ) AS run
+) AS packed
+WHERE tally.mid = $1
+"""
+_NAMES = "SELECT mid FROM account WHERE mid = ANY($1) AND position($2 IN folded) > 0"
+_SHOWN = f"""
+SELECT other, follows, 0::bigint, followed IS NOT NULL, {_GROUPED}
+FROM relation WHERE owner = $1 AND other = ANY($2) AND follows IS NOT NULL
+"""
+
+_Item = tuple[int, int]
+
+
+class _List(NamedTuple):
+    """Followings, newest first: the mid and the place of each."""
+
+    version: int
+    items: Sequence[_Item]
+
+
+def _snapshot(db: Connection) -> Transaction:
+    return db.transaction(isolation="repeatable_read", readonly=True)
+
+
+async def _list(db: Connection, owner: int, within: int | None = None) -> _List:
+    row = await db.fetchrow(_LIST, owner, within)
+    if row is None:
+        return _List(0, ())
+    version, others, places = row
+    return _List(version, list(zip(others or (), places or (), strict=True)))
+
+
+async def search(
+    db: Connection,
+    owner: int,
+    text: str,
+    within: int,
+    window: Window,
+    after: Position | None,
+) -> Slice:
+    """The first followings whose name holds the text in any case."""
+    async with _snapshot(db):
+        first = await _list(db, owner, within)
+        found = first.items
+        if text:
+            mids = [mid for mid, _ in found]
+            named = {row[0] for row in await db.fetch(_NAMES, mids, text.casefold().encode())}
+            found = [item for item in found if item[0] in named]
+        return await _counted(db, owner, found, window, after, first.version)
+
+
+async def common(
+    db: Connection, owner: int, other: int, window: Window, after: Position | None
+) -> Slice:
+    """The owner's followings that the other follows too."""
+    async with _snapshot(db):
+        mine, theirs = await _list(db, owner), await _list(db, other)
+        shared = {mid for mid, _ in theirs.items}
+        found = [item for item in mine.items if item[0] in shared]
+        # Versions only rise, so their sum changes whenever either does.
+        return await _counted(db, owner, found, window, after, mine.version + theirs.version)
+
+
+async def _counted(
+    db: Connection,
+    owner: int,
+    found: Sequence[_Item],
+    window: Window,
+    after: Position | None,
+    version: int,
+) -> Slice:
+    total = len(found)
+    if after is not None:
+        behind = (after.place, after.mid)
+        found = [(mid, place) for mid, place in found if (place, mid) < behind]
+    shown = [mid for mid, _ in found[window.offset : window.offset + window.limit]]
+    more = window.limit > 0 and len(found) > window.offset + window.limit
+    rows = {row[0]: _row(*row) for row in await db.fetch(_SHOWN, owner, shown)} if shown else {}
+    # On Citus a snapshot is of one node's: one of them may be gone by now.
+    return Slice([rows[mid] for mid in shown if mid in rows], more, total, version)
+
+
+#: What the owner holds towards the other, and whether that one follows back.
+SIDE = """
+SELECT owner, other, follows, whispers, blocks, groups, contract_ts, contract_attr,
+    followed IS NOT NULL AS back
+FROM relation
+"""
+_SIDES = f"""{SIDE} WHERE owner = $1 AND other = ANY($2)
+AND (follows IS NOT NULL OR whispers IS NOT NULL OR blocks IS NOT NULL)
+"""
+_PAIR = f"{SIDE} WHERE (owner = $1 AND other = $2) OR (owner = $2 AND other = $1)"
+
+
+async def sides(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
+    """The owner's side towards each target, and whether it follows back."""
+    if not targets:
+        return {}
+    return {row[1]: (side_of(row), row[-1]) for row in await db.fetch(_SIDES, owner, targets)}
+
+
+async def pair(db: Connection, owner: int, target: int) -> Pair:
+    """What the two hold towards each other."""
+    held = {row[0]: side_of(row) for row in await db.fetch(_PAIR, owner, target)}
+    return Pair(mine=held.get(owner, NOTHING), theirs=held.get(target, NOTHING))
+
+
+def side_of(row: asyncpg.Record) -> Side:
+    """The side in a row of ``SIDE``."""
+    place, whispers, blocks, groups, contract_ts, contract_attr = row[2:8]
+    if place is None:
+        return Side(whispers=whispers, blocks=blocks)
+    contract = None if contract_ts is None else Contract(contract_ts, contract_attr)
+    return Side(Edge(place, frozenset(groups or ()), contract), whispers, blocks)
+
+
+_ATTRIBUTES = f"""
+SELECT other, CASE
+    WHEN blocks IS NOT NULL THEN {Attribute.BLOCKED:d}
+    WHEN follows IS NULL THEN {Attribute.WHISPER:d}
+    WHEN followed IS NULL THEN {Attribute.FOLLOWING:d}
+    ELSE {Attribute.MUTUAL:d}
+END
+FROM relation WHERE owner = $1 AND other = ANY($2)
+AND (follows IS NOT NULL OR whispers IS NOT NULL OR blocks IS NOT NULL)
+"""
+
+
+async def attributes(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:
+    """The owner's attribute towards each target; those of 0 are left out."""
+    if not targets:
+        return {}
+    return {row[0]: row[1] for row in await db.fetch(_ATTRIBUTES, owner, targets)}
+
+
+_TALLY = f"""
+SELECT following, whisper, black, follower, version, follower_version
+FROM tally {_FOLLOWERS} WHERE tally.mid = $1
+"""
+
+
+async def tally(db: Connection, mid: int) -> Tally:
+    """An account's counts."""
+    row = await db.fetchrow(_TALLY, mid)
+    return NO_TALLY if row is None else Tally(*row)
+
+
+_GROUPS = f"""
+WITH held AS (
+    SELECT groups FROM relation WHERE owner = $1 AND follows IS NOT NULL
+), counted AS (
+    SELECT unnest(groups) AS id, count(*) AS members FROM held GROUP BY 1
+)
+SELECT id, name, coalesce(members, 0) AS members, made
+FROM grp LEFT JOIN counted USING (id) WHERE owner = $1
+UNION ALL
+SELECT {SPECIAL}, '{SPECIAL_NAME}', (SELECT sum(members) FROM counted WHERE id = {SPECIAL}), -2
+UNION ALL
+SELECT {DEFAULT}, '{DEFAULT_NAME}', (SELECT count(*) FROM held WHERE groups IS NULL), -1
+ORDER BY made
+"""
+
+
+async def groups(db: Connection, owner: int) -> list[GroupRow]:
+    """Special, default, then the owner's own groups."""
+    return [GroupRow(row[0], row[1], int(row[2] or 0)) for row in await db.fetch(_GROUPS, owner)]

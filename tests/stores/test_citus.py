@@ -1,0 +1,69 @@
+"""What is promised of Citus alone: an account's lists are one statement on one shard.
+
+Runs where ``GUANXI_TEST_POSTGRES`` names a coordinator; the rest of the suite runs there as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+
+from guanxi.stores.postgresql import reads, schema
+from tests import postgres
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("GUANXI_TEST_POSTGRES"),
+    reason="Citus is in no package index: GUANXI_TEST_POSTGRES names a coordinator",
+)
+
+#: Statements of one account's, and how many values each takes.
+STATEMENTS = {
+    f"{name} {sort.value}{' behind a position' * walks}": statement
+    for name, pages in (
+        *((listing.value, pages) for listing, pages in reads._PAGES.items()),
+        *((f"group {group}", pages) for group, pages in reads._MEMBERS.items()),
+        ("a group", reads._NAMED_MEMBERS),
+    )
+    for (sort, walks), statement in pages.items()
+} | {
+    "list": reads._LIST,
+    "sides": reads._SIDES,
+    "attributes": reads._ATTRIBUTES,
+    "shown": reads._SHOWN,
+    "tally": reads._TALLY,
+    "groups": reads._GROUPS,
+}
+
+
+@pytest.fixture(scope="module")
+def distributed() -> Iterator[str]:
+    if not postgres.has_citus():
+        pytest.skip("the server that GUANXI_TEST_POSTGRES names has no Citus")
+    with postgres.schema() as address:
+        asyncio.run(schema.init(address, distribute=True))
+        yield address
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_one_statement_on_one_shard(distributed: str, name: str) -> None:
+    statement = STATEMENTS[name]
+    arrays = {"sides", "attributes", "shown"}
+    for place in sorted(set(re.findall(r"\$(\d+)", statement)), key=int, reverse=True):
+        value = "ARRAY[2, 3]::bigint[]" if name in arrays and place == "2" else place
+        statement = statement.replace(f"${place}", value)
+
+    async def explained() -> list[str]:
+        db = await asyncpg.connect(distributed)
+        try:
+            return [row[0] for row in await db.fetch(f"EXPLAIN (COSTS off) {statement}")]
+        finally:
+            await db.close()
+
+    plan = asyncio.run(explained())
+    assert [line.strip() for line in plan if "Task Count" in line] == ["Task Count: 1"], plan
+    assert not any("Subplan" in line for line in plan), plan

@@ -1,0 +1,218 @@
+"""A store copied into another, of the same engine or of another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from guanxi.accounts.account import Card, Privacy, State
+from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.graph.groups import CreateGroup, How, Regroup, RenameGroup
+from guanxi.graph.lists import Listing, Sort
+from guanxi.graph.pair import SPECIAL, Act, Contract, Modify
+from guanxi.stores import copy, open_store
+from guanxi.stores.port import EdgeRow, Query, Store, StoreError
+from guanxi.world.profile import NOTICE, Notice
+from guanxi.world.videos import VIDEO
+from tests.stores.documents import put, video
+from tests.stores.engines import ENGINES, START, Clock, Engine
+from tests.stores.world import ALL, do, faults, people
+
+pytestmark = pytest.mark.usefixtures("runner")
+
+NOW = START // 10**9
+
+
+@pytest.fixture(params=product(ENGINES, ENGINES), ids=" to ".join)
+def ends(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Engine, Engine]]:
+    """Each two engines, empty."""
+    made = []
+    for at, name in enumerate(request.param):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        made.append(ENGINES[name](folder))
+    yield made[0], made[1]
+    for engine in made:
+        engine.drop()
+
+
+class Progress:
+    """What a copy told of itself."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+
+    def __call__(self, part: str, count: int) -> None:
+        self.told.append((part, count))
+
+
+async def fill(store: Store, clock: Clock) -> None:
+    """One of everything that a store keeps."""
+    rows = [
+        EdgeRow(follower=1, followed=2, time=10, contract=Contract(3, 1), visits=7),
+        EdgeRow(follower=2, followed=1, time=10),
+        EdgeRow(follower=4, followed=5, time=12, kind="whisper"),
+        EdgeRow(follower=5, followed=6, time=12, kind="block"),
+    ]
+    await store.import_edges(lambda: rows)
+    await store.put_account(7, Card(name="七", face="f", vip_type=1), Privacy(hide_followers=True))
+    await store.put_account(8, Card(name="gone"))
+    await people(store, *range(10, 60))
+    draw = Random(3)
+    acts = [
+        Modify(owner, target, Act.BLOCK if draw.random() < 0.1 else Act.FOLLOW)
+        for owner, target in product(range(10, 60), repeat=2)
+        if owner != target and draw.random() < 0.3
+    ]
+    for act in acts:
+        clock.advance(draw.choice([0, 0, 0.01, 1]))
+        await do(store, act)
+    groups = (CreateGroup(10, "z", 9), CreateGroup(10, "a", 3), RenameGroup(10, 9, "b"))
+    assert await do(store, *groups, CreateGroup(11, "空", 9)) == [0, 0, 0, 0]
+    followed = [
+        row.mid for row in (await store.page(Listing.FOLLOWINGS, 10, Sort.NEWEST, ALL)).rows
+    ]
+    grouped = Regroup(10, How.SET, tuple(followed[:3]), (3, 9, SPECIAL))
+    assert await do(store, grouped) == [0]
+    store.visit(10, followed[0])
+    store.visit(10, followed[0])
+    await store.flush_visits()
+    await put(store, VIDEO, 1, *(video(aid, at=aid, title=f"标题 {aid}") for aid in range(1, 20)))
+    await put(store, NOTICE, 7, Notice("n"))
+    await put(store, NOTICE, 99, Notice("whose owner has no account"))
+    for digest, expires in ((b"a", NOW + 10**9), (b"b", NOW + 10**9), (b"over", 5)):
+        session = Session(digest=digest, mid=7, kind=TokenKind.APP, created=1, expires=expires)
+        assert await store.open_session(session)
+    await store.set_state(8, State.DEREGISTERED)
+    await store.set_state(2, State.BANNED)
+
+
+async def copied(source: Store, target: Store) -> list[copy.Difference]:
+    await copy.copy(source, target, Progress(), NOW)
+    return [each async for each in copy.differences(source, target, Progress(), NOW)]
+
+
+async def everything(store: Store) -> list[object]:
+    rows = [store.accounts(), store.owned_groups(), store.edges(), store.entries()]
+    return [[each async for each in part] for part in rows]
+
+
+async def test_all_of_a_store_is_in_its_copy(ends: tuple[Engine, Engine], clock: Clock) -> None:
+    source, target = [await engine.open(clock) for engine in ends]
+    await fill(source, clock)
+    assert await copied(source, target) == []
+    assert await everything(target) == await everything(source)
+    for mid in (1, 2, 4, 5, 6, *range(10, 60)):
+        for listing in Listing:
+            for sort in Sort:
+                if sort is not Sort.VISITED or listing is Listing.FOLLOWINGS:
+                    ours, theirs = [
+                        await store.page(listing, mid, sort, ALL) for store in (source, target)
+                    ]
+                    assert list(ours.rows) == list(theirs.rows)
+                    assert ours.total == theirs.total
+        assert await source.groups(mid) == await target.groups(mid)
+    query = Query(order="pubdate", limit=50, text="标题 1")
+    assert await source.documents(VIDEO, 1, query) == await target.documents(VIDEO, 1, query)
+    assert await target.session(b"a") == await source.session(b"a")
+    assert await target.session(b"over") is None
+    assert await faults(target) == []
+    secret = source.secret
+    await copy.finish(target)
+    for store in (source, target):
+        await store.close()
+    again = await open_store(ends[1].address)
+    assert again.secret == secret
+    # It is a store like any other: what is done to it comes behind what it has.
+    assert await do(again, Modify(7, 10, Act.FOLLOW), CreateGroup(10, "c", 4)) == [0, 0]
+    assert [group.name for group in await again.groups(10)][2:] == ["b", "a", "c"]
+    with pytest.raises(StoreError, match="not empty"):
+        await copy.copy(again, again, Progress(), NOW)
+    assert await faults(again) == []
+    await again.close()
+
+
+async def test_what_differs_is_named(ends: tuple[Engine, Engine], clock: Clock) -> None:
+    source, target = [await engine.open(clock) for engine in ends]
+    await fill(source, clock)
+    assert await copied(source, target) == []
+    clock.advance(10)
+    await source.put_account(7, Card(name="another"))
+    await source.put_account(70, Card(name="new"))
+    await do(source, Modify(4, 5, Act.CANCEL_WHISPER))
+    await do(target, Modify(6, 5, Act.BLOCK), CreateGroup(12, "a", 1))
+    await put(source, VIDEO, 1, video(1, title="changed"))
+    await target.close_session(b"b")
+    differing = [each async for each in copy.differences(source, target, Progress(), NOW)]
+    assert set(differing) == {
+        ("accounts", 7),
+        ("accounts", 70),
+        ("relations", 4),
+        ("relations", 6),
+        ("groups", 12),
+        ("documents", 1),
+        ("sessions", 7),
+    }
+    for store in (source, target):
+        await store.close()
+
+
+async def test_a_copy_goes_on_where_it_stopped(
+    ends: tuple[Engine, Engine], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = [await engine.open(clock) for engine in ends]
+    await fill(source, clock)
+    small = tuple(part._replace(run=7) for part in copy._PARTS)
+    monkeypatch.setattr(copy, "_PARTS", small)
+    whole = Progress()
+    steps = 0
+
+    class Stopped(Exception):
+        pass
+
+    def stop_at(step: int) -> copy.Progress:
+        def progress(part: str, count: int) -> None:
+            nonlocal steps
+            whole(part, count)
+            steps += 1
+            if steps == step:
+                raise Stopped
+
+        return progress
+
+    stops = 0
+    while True:
+        try:
+            await copy.copy(source, target, stop_at(steps + 3), NOW)
+            break
+        except Stopped:
+            stops += 1
+    assert stops > 20
+    assert [each async for each in copy.differences(source, target, Progress(), NOW)] == []
+    assert await faults(target) == []
+    # What was done is not done again.
+    relations = sum(count == 7 for part, count in whole.told if part == "relations")
+    assert relations <= stops + 1
+    for store in (source, target):
+        await store.close()
+
+
+async def test_a_target_that_holds_something_else_is_refused(
+    ends: tuple[Engine, Engine], clock: Clock
+) -> None:
+    source, target = [await engine.open(clock) for engine in ends]
+    await people(source, 1)
+    await put(target, NOTICE, 1, Notice("n"))
+    with pytest.raises(StoreError, match="not empty"):
+        await copy.copy(source, target, Progress(), NOW)
+    await target.delete(NOTICE, 1)
+    await people(target, 1)
+    with pytest.raises(StoreError, match="not empty"):
+        await copy.copy(source, target, Progress(), NOW)
+    assert await target.note("copy") is None
+    for store in (source, target):
+        await store.close()

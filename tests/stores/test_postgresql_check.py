@@ -1,0 +1,184 @@
+"""``check`` finds each invariant broken on PostgreSQL: every one of them is broken, by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from guanxi.accounts.account import State
+from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.graph.groups import CreateGroup, How, Regroup
+from guanxi.graph.pair import Act, Contract, Modify
+from guanxi.stores.port import EdgeRow
+from guanxi.stores.postgresql import check, check_content
+from guanxi.world.profile import NOTICE, Notice
+from guanxi.world.videos import VIDEO
+from tests.stores.documents import put, video
+from tests.stores.engines import PostgreSQL
+from tests.stores.world import do, faults, people
+
+
+async def _filled(engine: PostgreSQL) -> None:
+    """1 and 2 follow each other, 1 follows 3 in two groups; 4 whispers to 5; 5 blocks 6."""
+    store = await engine.open(time.time_ns)
+    rows = [
+        EdgeRow(follower=1, followed=2, time=10, contract=Contract(3), visits=1),
+        EdgeRow(follower=2, followed=1, time=10),
+        EdgeRow(follower=1, followed=3, time=11, special=True),
+        EdgeRow(follower=4, followed=5, time=12, kind="whisper"),
+    ]
+    await store.import_edges(lambda: rows)
+    await people(store, 6, 7)
+    await store.set_state(7, State.DEREGISTERED)
+    await store.open_session(
+        Session(digest=b"a", mid=6, kind=TokenKind.COOKIE, created=1, expires=2**40)
+    )
+    acts = (
+        CreateGroup(1, "a", 7),
+        Regroup(1, How.COPY, (3,), (7,)),
+        Modify(5, 6, Act.BLOCK),
+    )
+    assert await do(store, *acts) == [0, 0, 0]
+    await put(store, VIDEO, 1, video(1, view=2, tid=3, title="One"), video(2))
+    await put(store, NOTICE, 1, Notice("text"))
+    assert await faults(store) == []
+    await store.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A store that is only read, or changed in transactions that are undone."""
+    folder: Path = tmp_path_factory.mktemp("store")
+    engine = PostgreSQL(folder)
+    asyncio.run(_filled(engine))
+    yield engine.address
+    engine.drop()
+
+
+_1_2, _1_3 = "WHERE owner = 1 AND other = 2", "WHERE owner = 1 AND other = 3"
+_VIDEO_1 = "WHERE owner = 1 AND kind = 'video' AND id = 1"
+#: What breaks each invariant, in one way or several.
+BREAKING: dict[str, tuple[str, ...]] = {
+    "a row says something": ("INSERT INTO relation (owner, other) VALUES (1, 6)",),
+    "nobody holds two of a following, a whisper and a block": (
+        f"UPDATE relation SET whispers = 1 {_1_2}",
+        f"UPDATE relation SET blocks = 1 {_1_3}",
+    ),
+    "nobody follows or whispers to one that blocks them": (
+        "INSERT INTO relation (owner, other, blocks) VALUES (5, 4, 1)",
+        "UPDATE relation SET blocks = 1 WHERE owner = 3 AND other = 1",
+    ),
+    "nobody is followed by one that they block": (
+        "UPDATE relation SET blocks = 1 WHERE owner = 3 AND other = 1",
+    ),
+    "nobody follows, whispers to or blocks themselves": (
+        "INSERT INTO relation (owner, other, blocks) VALUES (6, 6, 1)",
+    ),
+    "groups, contracts and visits are of followings": (
+        "UPDATE relation SET groups = ARRAY[7] WHERE owner = 3 AND other = 1",
+        "UPDATE relation SET visits = 1 WHERE owner = 4 AND other = 5",
+        "UPDATE relation SET contract_ts = 1, contract_attr = 0 WHERE owner = 5 AND other = 6",
+    ),
+    "the groups of a following are some, and rise": (
+        f"UPDATE relation SET groups = ARRAY[7, -10] {_1_3}",
+        f"UPDATE relation SET groups = ARRAY[7, 7] {_1_3}",
+        f"UPDATE relation SET groups = ARRAY[0] {_1_3}",
+        f"UPDATE relation SET groups = '{{}}' {_1_3}",
+    ),
+    "a following's group is there": ("DELETE FROM grp WHERE owner = 1",),
+    "a group's id is its own": ("INSERT INTO grp VALUES (1, 0, 'b', 9)",),
+    "a contract is told whole": (f"UPDATE relation SET contract_attr = NULL {_1_2}",),
+    "visits are some": (f"UPDATE relation SET visits = 0 {_1_2}",),
+    "no place is behind the newest that an account had": (
+        "UPDATE tally SET newest = 1 WHERE mid = 1",
+    ),
+    "both ends of what stands have accounts": (
+        "DELETE FROM account WHERE mid = 5",
+        "INSERT INTO grp VALUES (99, 1, 'b', 9)",
+        "INSERT INTO follower_tally VALUES (99, 1, 0, 0)",
+        "UPDATE session SET mid = 99",
+    ),
+    "a deregistered account has no sessions": ("UPDATE session SET mid = 7",),
+    "a following stands at both ends, at the same place": (
+        "UPDATE relation SET followed = followed + 1 WHERE owner = 3",
+        "DELETE FROM relation WHERE owner = 3",
+        f"UPDATE relation SET follows = follows + 1 {_1_3}",
+    ),
+    "both ends know a contract": (
+        f"UPDATE relation SET contract_ts = 4 {_1_2}",
+        f"UPDATE relation SET contract_ts = NULL, contract_attr = NULL {_1_2}",
+        "UPDATE relation SET other_contract_attr = 1 WHERE owner = 2 AND other = 1",
+    ),
+    "a count is the length of its list": (
+        "UPDATE tally SET following = following + 1 WHERE mid = 1",
+        "UPDATE tally SET whisper = 0 WHERE mid = 4",
+        "UPDATE tally SET black = 2 WHERE mid = 6",
+    ),
+    "the counts of followers add up": (
+        "UPDATE follower_tally SET follower = follower + 1 WHERE mid = 1",
+        "DELETE FROM follower_tally WHERE mid = 3",
+    ),
+    "an account has its counts, and counts their account": ("DELETE FROM tally WHERE mid = 6",),
+    "an account is found by its name": (
+        "DELETE FROM account_name WHERE mid = 6",
+        "INSERT INTO account_name VALUES ('x', 6)",
+        "INSERT INTO account_name SELECT name, mid FROM account WHERE mid = 7",
+    ),
+    "a deregistered account's card is erased": ("UPDATE account SET sign = 'x' WHERE mid = 7",),
+    "a name without case is that of the card": ("UPDATE account SET folded = 'x' WHERE mid = 6",),
+    "a tail is that of the card": (
+        "UPDATE account SET tail_version = 0 WHERE mid = 6",
+        "UPDATE account SET tail = 'x' WHERE mid = 6",
+    ),
+    "a document can be read": (
+        f"UPDATE content SET body = 'x' {_VIDEO_1}",
+        "INSERT INTO content VALUES (1, 'poem', 1, '{}', '', '{}')",
+    ),
+    "what a document is found by is that of its body": (
+        f"UPDATE content SET filters = '{{\"tid\": 3}}' {_VIDEO_1}",
+        f"UPDATE content SET filters = '7' {_VIDEO_1}",
+        f"UPDATE content SET text = 'One' {_VIDEO_1}",
+        f"UPDATE content_key SET value = value + 1 {_VIDEO_1} AND name = 'view'",
+        f"DELETE FROM content_key {_VIDEO_1} AND name = 'like'",
+        "INSERT INTO content_key VALUES (1, 'video', 'view', 77, 1)",
+    ),
+    "a document that can be found by its id alone has one owner": (
+        "DELETE FROM content_holder WHERE id = 1",
+        f"INSERT INTO content SELECT 2, kind, id, filters, text, body FROM content {_VIDEO_1}",
+    ),
+    "a key is of a document": (f"DELETE FROM content {_VIDEO_1}",),
+    "who holds a document has it": (
+        f"DELETE FROM content {_VIDEO_1}",
+        "UPDATE content_holder SET owner = 2 WHERE id = 1",
+    ),
+}
+
+
+def test_every_invariant_is_broken_here() -> None:
+    assert BREAKING.keys() == {*check.INVARIANTS, *check_content.INVARIANTS}
+
+
+@pytest.mark.parametrize(
+    ("invariant", "statement"),
+    [(invariant, each) for invariant, several in BREAKING.items() for each in several],
+)
+def test_check_finds_what_is_broken(address: str, invariant: str, statement: str) -> None:
+    async def run() -> None:
+        db = await asyncpg.connect(address)
+        try:
+            undone = db.transaction()
+            await undone.start()
+            await db.execute(statement)
+            found = [fault async for fault in check.check(db)]
+            await undone.rollback()
+        finally:
+            await db.close()
+        assert invariant in {fault.invariant for fault in found}
+        assert all(fault.detail for fault in found)
+
+    asyncio.run(run())

@@ -1,0 +1,387 @@
+"""What the PostgreSQL store does when its server, a lock or another of its clients fails it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import product
+from random import Random
+
+import asyncpg
+import pytest
+
+from guanxi.accounts.secrets import new_token
+from guanxi.contract import errors
+from guanxi.graph.lists import Listing, Sort, Window
+from guanxi.graph.pair import Act, Modify
+from guanxi.stores import open_store, shown
+from guanxi.stores.port import Store, StoreError, StoreTimeout, StoreUnavailable
+from guanxi.stores.postgresql import connections
+from tests import postgres
+from tests.counts import count
+from tests.stores.world import do, faults, follow, listed, people
+
+pytestmark = pytest.mark.usefixtures("runner")
+
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+
+
+@pytest.fixture
+def restartable() -> postgres.Server:
+    """A server that a test may stop; skipped where another is named."""
+    return postgres.own_server()
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot go well is not tried for long."""
+    monkeypatch.setattr(connections, "PAUSES", (0.01, 0.05))
+
+
+@asynccontextmanager
+async def opened(address: str) -> AsyncIterator[Store]:
+    store = await open_store(address, create=True)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def client(address: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """Another client of the server."""
+    connection = await asyncpg.connect(address)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+# --- many at once ---
+
+
+async def test_a_thousand_follow_one_at_once(address: str) -> None:
+    deadlocks = postgres.sql(DEADLOCKS)
+    fans = range(10, 1_010)
+    async with opened(address) as one, opened(address) as two:
+        await one.import_edges(tuple, accounts={})
+        await people(one, 1)
+        await asyncio.gather(*(people(one, fan) for fan in fans))
+        codes = await asyncio.gather(
+            *(do((one, two)[fan % 2], Modify(fan, 1, Act.FOLLOW)) for fan in fans)
+        )
+        assert codes == [[0]] * len(fans)
+        assert (await one.tally(1)).follower == len(fans)
+        page = await two.page(Listing.FOLLOWERS, 1, Sort.NEWEST, Window(0, 2_000))
+        assert sorted(row.mid for row in page.rows) == list(fans)
+        assert await faults(one) == []
+    assert postgres.sql(DEADLOCKS) == deadlocks
+
+
+async def test_a_storm_of_acts_on_few_accounts(address: str) -> None:
+    deadlocks = postgres.sql(DEADLOCKS)
+    draw = Random(23)
+    pairs = [(a, b) for a, b in product(range(1, 9), repeat=2) if a != b]
+    async with opened(address) as one, opened(address) as two, opened(address) as three:
+        await people(one, *range(1, 9))
+        stores = one, two, three
+        for _ in range(count(5, 60)):
+            asked = [
+                do(
+                    draw.choice(stores),
+                    *(
+                        Modify(*draw.choice(pairs), draw.choice((1, 1, 2, 5, 6, 7)))
+                        for _ in range(draw.choice((1, 1, 5)))
+                    ),
+                )
+                for _ in range(120)
+            ]
+            for codes in await asyncio.gather(*asked):
+                known = {0, 22001, 22002, 22003, 22014, 22120}
+                assert set(codes) <= known
+        assert await faults(one) == []
+    assert postgres.sql(DEADLOCKS) == deadlocks
+
+
+# --- locks that nobody gives back ---
+
+
+async def test_a_prepared_transaction_left_behind_hangs_nobody(address: str) -> None:
+    if postgres.sql("SHOW max_prepared_transactions") == "0":
+        pytest.skip("the server prepares no transactions")
+    name = f"left_{new_token()[:8]}"
+    async with opened(address) as store, client(address) as other:
+        await people(store, *range(1, 9))
+        await follow(store, 1, 2)
+        await other.execute("BEGIN")
+        await other.execute("SELECT follows FROM relation WHERE owner = 1 AND other = 2 FOR UPDATE")
+        await other.execute("SELECT following FROM tally WHERE mid = 1 FOR UPDATE")
+        await other.execute("UPDATE relation SET visits = 5 WHERE owner = 2 AND other = 1")
+        await other.execute(f"PREPARE TRANSACTION '{name}'")
+        try:
+            async with asyncio.timeout(30):
+                held, *answers = await asyncio.gather(
+                    do(store, Modify(1, 2, Act.UNFOLLOW)),
+                    *(do(store, Modify(mid, 1, Act.FOLLOW)) for mid in range(3, 9)),
+                    *(do(store, Modify(mid, 2, Act.FOLLOW)) for mid in range(3, 9)),
+                    return_exceptions=True,
+                )
+            assert isinstance(held, StoreUnavailable)
+            assert answers == [[0]] * 12
+            assert await store.attributes(1, [2]) == {2: 2}
+            assert sorted(await listed(store, Listing.FOLLOWERS, 1)) == [3, 4, 5, 6, 7, 8]
+        finally:
+            await other.execute(f"ROLLBACK PREPARED '{name}'")
+        assert await do(store, Modify(1, 2, Act.UNFOLLOW)) == [0]
+        assert await faults(store) == []
+
+
+# --- a server that goes away under load ---
+
+
+class Load:
+    """Writers that follow one pair after the other, each once, and what they were answered."""
+
+    MIDS = range(1, 121)
+
+    def __init__(self, store: Store, seed: int) -> None:
+        self._store = store
+        self._pairs = [(a, b) for a, b in product(self.MIDS, repeat=2) if a != b]
+        Random(seed).shuffle(self._pairs)
+        self.answered: list[tuple[int, int]] = []
+        self.refused: list[tuple[int, int]] = []
+        self.unknown: list[tuple[int, int]] = []
+        self.over = asyncio.Event()
+
+    async def write(self) -> None:
+        await asyncio.gather(*(self._one() for _ in range(16)))
+
+    async def _one(self) -> None:
+        while self._pairs and not self.over.is_set():
+            pair = self._pairs.pop()
+            try:
+                codes = await do(self._store, Modify(*pair, Act.FOLLOW))
+            except StoreTimeout:
+                self.unknown.append(pair)
+            except StoreUnavailable:
+                self.refused.append(pair)
+            else:
+                assert codes == [0]
+                self.answered.append(pair)
+
+    async def until(self, many: int) -> None:
+        """Return when so many more were answered."""
+        wanted = len(self.answered) + many
+        while len(self.answered) < wanted and self._pairs:
+            await asyncio.sleep(0.005)
+
+    async def holds(self, store: Store) -> None:
+        """What was answered stands, what was refused does not, and all of it is sound."""
+        standing = {(row.follower, row.followed) async for row in store.edges()}
+        assert standing >= set(self.answered)
+        assert standing.isdisjoint(self.refused)
+        assert standing <= {*self.answered, *self.unknown}
+        assert await faults(store) == []
+
+
+@asynccontextmanager
+async def loaded(address: str, seed: int) -> AsyncIterator[Load]:
+    """Writers at work while the block runs; afterwards what they were answered holds."""
+    async with opened(address) as store:
+        await people(store, *Load.MIDS)
+        load = Load(store, seed)
+        writing = asyncio.create_task(load.write())
+        try:
+            async with asyncio.timeout(60):
+                await load.until(50)
+                yield load
+                await load.until(50)  # it goes on
+        finally:
+            load.over.set()
+            await writing
+        await load.holds(store)
+    async with opened(address) as store:
+        await load.holds(store)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
+async def test_a_restarted_server_loses_nothing_that_was_answered(
+    restartable: postgres.Server, address: str, how: signal.Signals
+) -> None:
+    draw = Random(how)
+    async with loaded(address, how) as load:
+        for _ in range(count(2, 12)):
+            await load.until(draw.randrange(30, 100))
+            await asyncio.to_thread(restartable.stop, how)
+            await asyncio.sleep(draw.uniform(0, 0.2))
+            await asyncio.to_thread(restartable.start)
+            if not load.refused and how is signal.SIGINT:
+                await load.until(20)
+
+
+async def test_backends_that_are_ended_under_load(address: str) -> None:
+    ended, times = 0, count(30, 200)
+    async with client(address) as other, loaded(address, 3) as load:
+        for _ in range(times):
+            await load.until(10)
+            ended += await other.fetchval(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE application_name = 'guanxi' AND backend_type = 'client backend'"
+                " AND pid <> pg_backend_pid() AND datname = current_database()"
+            )
+    assert ended > times // 2
+
+
+async def test_a_server_that_is_gone_is_told_within_a_bound(
+    restartable: postgres.Server, address: str, short_pauses: None
+) -> None:
+    async with opened(address) as store:
+        await people(store, 1, 2)
+        restartable.stop()
+        try:
+            async with asyncio.timeout(30):
+                for asked in (
+                    do(store, Modify(1, 2, Act.FOLLOW)),
+                    store.tally(1),
+                    store.groups(1),
+                    store.ready(),
+                    open_store(address),
+                ):
+                    with pytest.raises(StoreUnavailable):
+                        await asked
+        finally:
+            restartable.start()
+        await store.ready()
+        await follow(store, 1, 2)
+
+
+async def test_a_standby_takes_over_with_all_that_was_answered() -> None:
+    primary, standby = postgres.new_server(), postgres.new_server()
+    try:
+        primary.make()
+        primary.start(synchronous_standby_names="*")
+        standby.make_standby_of(primary)
+        standby.start()
+        hosts = f"host={primary.folder},{standby.folder}"
+        address = f"{primary.address.partition('?')[0]}?user=guanxi&{hosts}"
+        async with loaded(address, 5) as load:
+            await asyncio.to_thread(primary.stop, signal.SIGQUIT)
+            await asyncio.to_thread(postgres.sql, "SELECT pg_promote()", address=standby.address)
+            await load.until(100)
+    finally:
+        primary.end()
+        standby.end()
+
+
+# --- conflicts ---
+
+_FAILING = """
+CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF nextval('failed') <= {times} THEN
+        RAISE EXCEPTION 'injected' USING ERRCODE = '{code}';
+    END IF;
+    RETURN NEW;
+END $$
+"""
+
+
+@pytest.mark.parametrize("code", ["40001", "40P01"])
+async def test_a_conflict_is_tried_again_within_a_bound(
+    address: str, short_pauses: None, code: str
+) -> None:
+    if postgres.has_citus():
+        pytest.skip("distributed tables have no triggers")
+    async with opened(address) as store, client(address) as other:
+        await people(store, 1, 2, 3)
+        await other.execute("CREATE SEQUENCE failed")
+        await other.execute(_FAILING.format(times=2, code=code))
+        await other.execute(
+            "CREATE TRIGGER failing BEFORE INSERT OR UPDATE ON tally"
+            " FOR EACH ROW EXECUTE FUNCTION fail()"
+        )
+        assert await do(store, Modify(1, 2, Act.FOLLOW)) == [0]
+        assert await other.fetchval("SELECT last_value FROM failed") == 3
+        assert await do(store, Modify(1, 2, Act.FOLLOW)) == [errors.AlreadyFollowing.number]
+        await other.execute(_FAILING.format(times=10**9, code=code))
+        async with asyncio.timeout(30):
+            with pytest.raises(StoreUnavailable):
+                await do(store, Modify(1, 3, Act.FOLLOW))
+        assert await store.attributes(1, [2, 3]) == {2: 2}
+        await other.execute("DROP TRIGGER failing ON tally")
+        assert await do(store, Modify(1, 3, Act.FOLLOW)) == [0]
+        assert await faults(store) == []
+
+
+async def test_whoever_deadlocks_with_a_store_does_not_undo_it(address: str) -> None:
+    async with opened(address) as store, client(address) as other:
+        await people(store, 1, 2, 3)
+        await follow(store, 1, 2, 3)
+        await other.execute("SET deadlock_timeout = '60s'")  # the store finds it first
+        before = postgres.sql(DEADLOCKS)
+        lock = "SELECT follows FROM relation WHERE owner = 1 AND other = $1 FOR UPDATE"
+        await other.execute("BEGIN")
+        await other.fetch(lock, 3)
+        asked = asyncio.create_task(
+            do(store, Modify(1, 2, Act.UNFOLLOW), Modify(1, 3, Act.UNFOLLOW))
+        )
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        async with asyncio.timeout(10):
+            while not await other.fetchval(waits):
+                await asyncio.sleep(0.01)
+            await other.fetch(lock, 2)  # once the store's transaction was ended for it
+        await other.execute("COMMIT")
+        assert await asked == [0, 0]
+        assert await listed(store, Listing.FOLLOWINGS, 1) == []
+        assert await faults(store) == []
+    assert postgres.sql(DEADLOCKS) > before
+
+
+# --- a server that only reads ---
+
+
+async def test_a_server_that_only_reads_is_unavailable_until_it_writes(
+    restartable: postgres.Server, address: str, short_pauses: None
+) -> None:
+    async with opened(address) as store:
+        await people(store, 1, 2, 3)
+        await follow(store, 1, 2)
+        restartable.stop()
+        restartable.start(default_transaction_read_only="on")
+        try:
+            assert await listed(store, Listing.FOLLOWINGS, 1) == [2]
+            for asked in (do(store, Modify(1, 3, Act.FOLLOW)), store.ready()):
+                with pytest.raises(StoreUnavailable):
+                    await asked
+        finally:
+            restartable.stop()
+            restartable.start()
+        assert await do(store, Modify(1, 3, Act.FOLLOW)) == [0]
+        assert await faults(store) == []
+
+
+# --- addresses ---
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "me:{}@127.0.0.1:1/name",
+        "127.0.0.1:1/name?user=me&password={}",
+        "me:{}@127.0.0.1:port/name",
+        "me:{}/#?@127.0.0.1:1/name",
+        "me:a?{}@127.0.0.1:1/name",
+    ],
+)
+async def test_no_password_is_told(short_pauses: None, place: str) -> None:
+    password = new_token()
+    address = "postgresql://" + place.format(password)
+    with pytest.raises(StoreError) as raised:
+        await open_store(address, create=True)
+    told = [shown(address), str(raised.value), repr(raised.value)]
+    cause = raised.value.__cause__
+    while cause is not None:
+        told.append(repr(cause))
+        cause = cause.__cause__
+    assert not [text for text in told if password in text]

@@ -1,0 +1,89 @@
+"""What a store tells row by row, and its notes, on every engine."""
+
+from __future__ import annotations
+
+from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, State
+from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.contract.structs import Video
+from guanxi.graph.groups import CreateGroup, RenameGroup
+from guanxi.stores.port import EdgeRow, OwnedGroup, Store
+from guanxi.world.profile import NOTICE, Notice
+from guanxi.world.videos import VIDEO
+from tests.stores.engines import Opener
+from tests.stores.world import do, people
+
+
+async def test_accounts_by_mid(store: Store) -> None:
+    card, privacy = Card(name="三", sign="s", vip_type=2), Privacy(refuse_follows=True)
+    await store.put_account(2**63 - 1, Card(name="last"))
+    await store.put_account(3, card, privacy)
+    await store.put_account(2, Card(name="gone"))
+    await store.set_state(2, State.DEREGISTERED)
+    everybody = [
+        (Account(mid=2, state=State.DEREGISTERED), DEREGISTERED_CARD),
+        (Account(mid=3, privacy=privacy), card),
+        (Account(mid=2**63 - 1), Card(name="last")),
+    ]
+    for after, expected in ((0, everybody), (2, everybody[1:]), (3, everybody[2:])):
+        assert [each async for each in store.accounts(after)] == expected
+
+
+async def test_groups_in_the_order_of_their_making(store: Store) -> None:
+    await people(store, 1, 2)
+    made = [CreateGroup(2, "z", 1), CreateGroup(1, "z", 9), CreateGroup(1, "a", 3)]
+    assert await do(store, *made, RenameGroup(1, 9, "b")) == [0] * 4
+    groups = [OwnedGroup(1, 9, "b"), OwnedGroup(1, 3, "a"), OwnedGroup(2, 1, "z")]
+    assert [each async for each in store.owned_groups()] == groups
+    assert [each async for each in store.owned_groups(1)] == groups[2:]
+
+
+async def test_edges_behind_an_account(store: Store) -> None:
+    rows = [
+        EdgeRow(follower=1, followed=3, time=4),
+        EdgeRow(follower=2, followed=3, time=5, kind="whisper"),
+        EdgeRow(follower=2, followed=1, time=6),
+        EdgeRow(follower=3, followed=4, time=1, kind="block"),
+    ]
+    await store.import_edges(lambda: reversed(rows))
+    for after, expected in ((0, rows), (1, rows[1:]), (2, rows[3:]), (3, [])):
+        assert [row async for row in store.edges(after)] == expected
+
+
+async def test_documents_by_owner_kind_and_id(store: Store) -> None:
+    entries = [
+        NOTICE.entry(1, Notice("n")),
+        VIDEO.entry(1, Video(aid=5, title="ẞ", tid=3)),
+        VIDEO.entry(1, Video(aid=70, pubdate=9)),
+        NOTICE.entry(2, Notice("")),
+    ]
+    await store.put(entries[::-1])
+    assert [each async for each in store.entries()] == entries
+    assert [each async for each in store.entries(1)] == entries[3:]
+
+
+async def test_sessions(store: Store) -> None:
+    await people(store, 1, 2)
+    sessions = [
+        Session(digest=bytes([at]), mid=1 + at % 2, kind=kind, created=5, expires=expires)
+        for at, (kind, expires) in enumerate(
+            [(TokenKind.APP, 6), (TokenKind.COOKIE, 2**40), (TokenKind.COOKIE, 7)]
+        )
+    ]
+    for session in sessions:
+        assert await store.open_session(session)
+    told = [each async for each in store.sessions()]
+    assert sorted(told, key=lambda session: session.digest) == sessions
+
+
+async def test_notes(open_again: Opener) -> None:
+    store = await open_again()
+    assert await store.note("n") is None
+    await store.put_note("n", b"1")
+    await store.put_note("n", b"\0\xff")
+    assert await store.note("n") == b"\0\xff"
+    await store.put_note("n", None)
+    await store.put_note("n", None)
+    assert await store.note("n") is None
+    assert await store.note("secret") == store.secret
+    await store.put_note("secret", b"s" * 32)
+    assert (await open_again()).secret == b"s" * 32

@@ -112,10 +112,11 @@ class Application:
         except (Exception, asyncio.CancelledError) as error:
             refused = _refusal(error, route, self._id(number))
             code, status, headers = refused.code, refused.status, (_JSON, *refused.headers)
+            endpoint = None if route is None else route.endpoint
             envelope = self._envelopes.get(path, Envelope.STANDARD)
-            if route is not None:
-                envelope = route.endpoint.envelope
-            body = failure(envelope, code, refused.message, refused.data)
+            if endpoint is not None:
+                envelope = endpoint.envelope
+            body = failure(envelope, code, refused.told(endpoint), refused.data)
         else:
             code, status, headers = 0, 200, _WRITTEN[route.endpoint.body]
             if isinstance(answer, bytes):

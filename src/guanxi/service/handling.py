@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from guanxi.contract import errors
+from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.limits import Profile
 from guanxi.contract.params import Complaint
 from guanxi.stores.port import Store
@@ -49,15 +50,25 @@ class Refused(Exception):
         headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
         super().__init__(code)
-        plain = message or errors.CODES[code].wire_message
         self.code = code
-        self.message = f"{plain}: {complaint}" if complaint else plain
+        self.complaint = complaint
+        #: For a message that no endpoint can know beforehand; else the endpoint's for the code.
+        self.message = message
         self.data = data
         self.status = status
         self.headers = headers
 
+    def told(self, endpoint: Endpoint | None) -> str:
+        """The message as an endpoint tells it, and what is wrong."""
+        plain = self.message or (
+            errors.CODES[self.code].wire_message
+            if endpoint is None
+            else endpoint.message(self.code)
+        )
+        return f"{plain}: {self.complaint}" if self.complaint else plain
 
-def refuse_if(code: int, complaint: Complaint | None = None, *, message: str = "") -> None:
+
+def refuse_if(code: int, complaint: Complaint | None = None) -> None:
     """Raise ``Refused`` for a code other than 0."""
     if code:
-        raise Refused(code, complaint, message=message)
+        raise Refused(code, complaint)

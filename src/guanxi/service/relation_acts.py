@@ -43,7 +43,7 @@ async def batch_modify(service: Service, caller: int, asked: p.BatchParams) -> b
     code, failed = batch_answer(fids, codes)
     data = encode(s.FailedFids(failed))
     if code:
-        raise Refused(code, message=errors.BATCH_BLACKLIST_MESSAGE, data=data)
+        raise Refused(code, data=data)
     return data
 
 

@@ -102,19 +102,13 @@ async def _regroup(service: Service, act: Regroup, field: str) -> bytes:
         errors.NoSuchGroup.number: Complaint(field, "含有不是你的分组", "holds no group of yours"),
         errors.NotFollowing.number: Complaint("fids", "含有未关注的用户", "holds one not followed"),
     }
-    messages = {errors.NoSuchGroup.number: errors.NO_PERMISSION_MESSAGE}
-    await _change(service, act, complaints, messages)
+    await _change(service, act, complaints)
     return b""
 
 
-async def _change(
-    service: Service,
-    act: GroupAct,
-    complaints: dict[int, Complaint],
-    messages: dict[int, str] | None = None,
-) -> None:
+async def _change(service: Service, act: GroupAct, complaints: dict[int, Complaint]) -> None:
     [code] = await service.store.change([act], service.profile.limits)
-    refuse_if(code, complaints.get(code), message=(messages or {}).get(code, ""))
+    refuse_if(code, complaints.get(code))
 
 
 def _name_complaints(service: Service, field: str) -> dict[int, Complaint]:

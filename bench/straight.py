@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import cycle, islice
 from pathlib import Path
@@ -101,7 +101,7 @@ def edges(store: Path, file: Path, _seconds: float) -> float:
     return count / (spent + time.perf_counter() - began)
 
 
-def _made(imported: Path) -> Iterator[tuple[str, list[tuple[int, ...]]]]:
+def _made(imported: Path) -> Iterator[tuple[str, Sequence[tuple[int, ...]]]]:
     """The rows of both ends in the order of the file (by follower and time), then the tallies."""
     with closing(connect(imported)) as db:
         found = db.execute("SELECT owner, place, target, flags FROM following")

@@ -221,6 +221,9 @@ def user_module() -> str:
         f"{_NOTE}# The documented module\n\n"
         f"`guanxi.user` has all {len(rows)} names of documents 000 and 001, and of what they refer"
         " to. Arguments are as the code has them.\n\n"
+        "What they return is annotated for editors and type checkers. Importing those names at"
+        " run time\nwould add a fifth to what the import costs, so `typing.get_type_hints` does not"
+        " find them.\n\n"
         f"{_table(('name', 'arguments', 'endpoint', 'documents'), rows)}"
     )
 

@@ -20,6 +20,7 @@ from guanxi.stores import on_server, shown
         ("postgresql://me:hid/den@host/name", "postgresql://me@host/name"),
         ("postgresql://me:hid@den@host/name", "postgresql://me@host/name"),
         ("postgresql://me:hid?den@host/name", "postgresql://…"),
+        ("postgresql://me:h@id?den@host/name", "postgresql://…"),
     ],
 )
 def test_what_is_shown_of_an_address(address: str, told: str) -> None:

@@ -159,6 +159,23 @@ async def test_a_card_read_while_it_is_written_is_not_kept(kept: Store, watched:
     assert await name_of(kept, 1) == "new"
 
 
+async def test_a_card_is_as_old_as_the_reading_of_it(
+    kept: Store, store: Store, watched: Watched, moved: Moved
+) -> None:
+    await people(store, 1, 2)
+    watched.go_on.clear()
+    reading = asyncio.create_task(kept.tails([1]))
+    while not watched.asked:
+        await asyncio.sleep(0)
+    moved.now += STALENESS * 0.8
+    watched.go_on.set()
+    await kept.tails([2])  # the young are old by now
+    await reading
+    await store.put_account(1, Card(name="new"))
+    moved.now += STALENESS * 0.2
+    assert await name_of(kept, 1) == "new"
+
+
 async def test_what_another_process_writes_is_told_in_time(
     open_again: Opener, moved: Moved
 ) -> None:

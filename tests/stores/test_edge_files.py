@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
+import threading
 from itertools import islice
 from pathlib import Path
 
@@ -212,3 +214,24 @@ async def test_a_refused_edge_is_named_by_the_files_line(store: Store, tmp_path:
         await import_file(store, path, strict=True)
     assert strange.value.line == 2
     assert await store.account(1) is None
+
+
+@pytest.mark.parametrize("odd", ["", ",x", "\n7,7,7,x"])
+def test_both_readers_of_csv_have_the_same_lines(tmp_path: Path, odd: str) -> None:
+    """A lone CR ends no line, neither in a file of plain lines nor where another follows."""
+    path = tmp_path / "edges.csv"
+    path.write_bytes(f"follower,followed,time\n1,2,3\n4,5,6\r7,8,9\n{odd}".encode())
+    with pytest.raises(UnreadableLine) as refused:
+        list(read_edges(path))
+    assert refused.value.line == 3
+
+
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    os.mkfifo(path)
+    written = threading.Thread(target=as_csv, args=[path])
+    written.start()
+    try:
+        assert list(read_edges(path)) == ROWS
+    finally:
+        written.join()

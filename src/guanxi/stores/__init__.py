@@ -36,6 +36,6 @@ def shown(address: str) -> str:
     scheme, _, rest = address.partition(":")
     place, _, behind = rest.removeprefix("//").partition("?")
     user, at, host = place.rpartition("@")
-    if "@" in behind and not at:  # a "?" in a password that was not encoded, perhaps
+    if "@" in behind:  # a "?" in a password that was not encoded, perhaps
         return f"{scheme}://…"
     return f"{scheme}://{user.partition(':')[0]}{at}{host}"

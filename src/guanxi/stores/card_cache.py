@@ -60,7 +60,7 @@ class _CardCache:
             forgotten = self._forgotten
             read = await self._store.tails([mid for mid in mids if mid not in found])
             found |= read
-            if forgotten == self._forgotten:
+            if forgotten == self._forgotten and young is self._young:  # it is as old as its reading
                 self._keep(read)
         return found
 

@@ -66,7 +66,9 @@ def _csv(path: Path) -> _Numbered:
 
 def _csv_rows(path: Path) -> Iterator[EdgeRow]:
     """The rows of a CSV file: those of the usual kind quickly, from the first other one by one."""
-    plain = yield from _plain_rows(path)
+    plain: int | None = 0
+    if path.is_file():  # a pipe can be read but once
+        plain = yield from _plain_rows(path)
     if plain is not None:
         for _, row in islice(_csv(path), plain, None):
             yield row
@@ -78,7 +80,7 @@ def _plain_rows(path: Path) -> Generator[EdgeRow, None, int | None]:
     Returns how many there were before one that is otherwise or wrong; None where all were plain.
     """
     read = 0
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="\n") as file:  # lines as ``_csv`` has them
         lines = csv.reader(file, strict=True)
         try:
             header = next(lines, [])

@@ -337,6 +337,7 @@ class SQLiteStore:
         try:
             await self.flush_visits()
         finally:
+            self._end_snapshot()
             self._closed = True
             await self._writer.close()
             await asyncio.to_thread(self._long.shutdown)
@@ -352,7 +353,8 @@ class SQLiteStore:
 
         Reads in one turn of the loop share a snapshot: to begin and end one costs as much as a
         short read. None sees less than it should: whatever runs before the snapshot ends was ready
-        to run before it began, and so waited for no answer, and no request, that came later.
+        to run before it began, and so waited for no answer, and no request, that came later. (Who
+        waits for another process without giving the loop a turn sees the same moment again.)
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")

@@ -23,7 +23,7 @@ class OnPostgreSQL(RelationMachine):
 
 OnSQLite.TestCase.settings = settings(max_examples=count(5, 60), stateful_step_count=count(20, 50))
 OnPostgreSQL.TestCase.settings = settings(
-    max_examples=count(2, 15), stateful_step_count=count(20, 50)
+    max_examples=count(2, 6), stateful_step_count=count(20, 50)
 )
 TestOnSQLite = OnSQLite.TestCase
 TestOnPostgreSQL = pytest.mark.usefixtures("server")(OnPostgreSQL.TestCase)

@@ -277,7 +277,7 @@ SQLiteMachine.TestCase.settings = settings(
     max_examples=count(40, 600), stateful_step_count=count(30, 60)
 )
 PostgreSQLMachine.TestCase.settings = settings(
-    max_examples=count(10, 100), stateful_step_count=count(30, 60)
+    max_examples=count(10, 30), stateful_step_count=count(30, 60)
 )
 TestSQLite = SQLiteMachine.TestCase
 TestPostgreSQL = pytest.mark.usefixtures("server")(PostgreSQLMachine.TestCase)

@@ -25,7 +25,7 @@ SQLiteMachine.TestCase.settings = settings(
     max_examples=count(30, 120), stateful_step_count=count(40, 60)
 )
 PostgreSQLMachine.TestCase.settings = settings(
-    max_examples=count(6, 60), stateful_step_count=count(40, 60)
+    max_examples=count(6, 15), stateful_step_count=count(40, 60)
 )
 TestSQLite = SQLiteMachine.TestCase
 TestPostgreSQL = pytest.mark.usefixtures("server")(PostgreSQLMachine.TestCase)

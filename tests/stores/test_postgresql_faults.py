@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import product
 from random import Random
+from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
@@ -17,7 +18,7 @@ from guanxi.contract import errors
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
 from guanxi.stores import open_store, shown
-from guanxi.stores.port import Store, StoreError, StoreTimeout, StoreUnavailable
+from guanxi.stores.port import EdgeRow, Store, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.postgresql import connections
 from tests import postgres
 from tests.counts import count
@@ -385,3 +386,53 @@ async def test_no_password_is_told(short_pauses: None, place: str) -> None:
         told.append(repr(cause))
         cause = cause.__cause__
     assert not [text for text in told if password in text]
+
+
+async def test_a_silent_host_does_not_stand_before_the_others(
+    address: str, restartable: postgres.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes connections and says nothing, as one behind a lost network does."""
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.5)
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    with TemporaryDirectory() as silent:
+        server = await asyncio.start_unix_server(say_nothing, f"{silent}/.s.PGSQL.5432")
+        schema = address.rpartition("search_path=")[2]
+        hosts = f"host={silent},{restartable.folder}&search_path={schema}"
+        async with opened(f"{address.partition('?')[0]}?user=guanxi&{hosts}") as store:
+            await people(store, 1, 2)
+            await follow(store, 1, 2)
+        server.close()
+
+
+@pytest.mark.parametrize("act", [Act.BLOCK, Act.REMOVE_FOLLOWER])
+async def test_a_follower_since_the_beginning_of_time(address: str, act: Act) -> None:
+    """A place of 0 is a place."""
+    async with opened(address) as store:
+        await store.import_edges(lambda: [EdgeRow(follower=1, followed=2, time=0)])
+        assert await do(store, Modify(2, 1, act)) == [0]
+        assert not await listed(store, Listing.FOLLOWINGS, 1)
+        assert await faults(store) == []
+
+
+async def test_who_goes_away_leaves_no_connection_in_the_middle(address: str) -> None:
+    """Two go away one after the other while the server is slow; the next find nothing of it."""
+    async with opened(address) as store:
+        await people(store, 1, 2)
+        await follow(store, 1, 2)
+        async with client(address) as other:
+            await other.execute("BEGIN; LOCK TABLE tally IN ACCESS EXCLUSIVE MODE")
+            for _ in range(count(5, 50)):
+                asked = [asyncio.create_task(store.search(1, "", 10, Window(0, 10)))]
+                await asyncio.sleep(0.02)
+                asked[0].cancel()
+                asked.append(asyncio.create_task(store.search(1, "", 10, Window(0, 10))))
+                await asyncio.sleep(0)
+                asked[1].cancel()
+                await asyncio.gather(*asked, return_exceptions=True)
+            await other.execute("ROLLBACK")
+        for _ in range(20):
+            assert (await store.search(1, "", 10, Window(0, 10))).total == 1

@@ -34,7 +34,7 @@ from guanxi.stores.port import (
     OwnedGroup,
     Query,
     Slice,
-    StoreUnavailable,
+    StoreTimeout,
     Tally,
 )
 from guanxi.stores.postgresql import bulk, cards, check, content, export, reads
@@ -43,6 +43,7 @@ from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
     Connections,
+    commit,
     connect,
     failures,
     repeated,
@@ -155,7 +156,9 @@ class PostgreSQLStore:
             return
         try:
             await self._writer.run(lambda db: add_visits(db, counted))
-        except StoreUnavailable:
+        except StoreTimeout:
+            raise  # they may have been written
+        except BaseException:
             self._visits.update(counted)
             raise
 
@@ -261,8 +264,10 @@ class PostgreSQLStore:
             db = await connect(self._address, PATIENT)
             try:
                 await bulk.stage(db, rows(), self._seconds(), progress)
-                async with db.transaction():
-                    return await bulk.write(db, accounts or {}, groups or {}, strict=strict)
+                await db.transaction().start()
+                changed = await bulk.write(db, accounts or {}, groups or {}, strict=strict)
+                await commit(db)
+                return changed
             finally:
                 await db.close()
 

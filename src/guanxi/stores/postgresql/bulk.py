@@ -167,7 +167,8 @@ async def write(
     return changed
 
 
-# Nobody changes anything meanwhile; all may read.
+# Nobody changes anything meanwhile. All may read, but of relations that have none yet: these wait
+# until the import ends, as it makes the indexes last.
 _LOCK = """
 LOCK TABLE relation, tally, follower_tally, grp, account, account_name IN SHARE ROW EXCLUSIVE MODE
 """

@@ -21,7 +21,7 @@ import asyncpg
 from guanxi.accounts.account import State
 from guanxi.graph.pair import NOTHING, Act, Edge, Facts, Modify, Pair, Side, decide
 from guanxi.graph.pair import next_place as place_behind
-from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.connections import Connection, send_many
 from guanxi.stores.postgresql.reads import SIDE, side_of
 
 #: An owner and another: whose row it is, and of whom.
@@ -91,7 +91,9 @@ async def hold(connection: Connection, acts: Iterable[Modify], now: int) -> Held
         rows = await connection.fetchmany(_ROWS, lower + higher)
     # Those whose own lists may change.
     mids = {act.owner for act in acts}
-    mids |= {row["owner"] for row in rows if (row["follows"] or row["whispers"]) is not None}
+    mids |= {
+        row["owner"] for row in rows if row["follows"] is not None or row["whispers"] is not None
+    }
     tallies = await _each(connection, _TALLIES, mids)
     # As a rule every place lies in the past, and nobody has to look which is the newest.
     ahead = {row["mid"] for row in tallies if row["newest"] >= now}
@@ -302,8 +304,8 @@ _SORTED_ANEW = "UPDATE tally SET version = version + 1 WHERE mid = $1"
 
 async def add_visits(connection: Connection, counted: Mapping[Key, int]) -> None:
     """Add to the visits of followings; others have none."""
-    visits = ((*key, counted[key]) for key in sorted(counted, key=lock_order))
-    await connection.executemany(_VISITED, visits)
+    visits = [(*key, counted[key]) for key in sorted(counted, key=lock_order)]
+    await send_many(connection, _VISITED, visits)
     # The list by visits may have another order now.
     owners = sorted({owner for owner, _ in counted})
-    await connection.executemany(_SORTED_ANEW, ((owner,) for owner in owners))
+    await send_many(connection, _SORTED_ANEW, [(owner,) for owner in owners])

@@ -7,16 +7,17 @@ read; nothing here leaves anything to reset.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TypeAlias, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from guanxi.stores.port import StoreError, StoreUnavailable
+from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -43,7 +44,15 @@ SERVING: Mapping[str, str] = {
     "idle_in_transaction_session_timeout": "15s",
 }
 #: Of connections that read or fill a store whole, as long as that takes.
-PATIENT: Mapping[str, str] = {"statement_timeout": "0", "lock_timeout": "30s"}
+PATIENT: Mapping[str, str] = {
+    "statement_timeout": "0",
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "0",
+}
+_NOTHING_DONE = ("40001", "40P01")  # where COMMIT itself fails
+#: How many values of a statement are sent at once.
+_RUN = 2_000
+_Values: TypeAlias = tuple[object, ...]
 
 # By SQLSTATE, whole or the first two of it: what did nothing and may go well the next time (lost
 # connections, conflicts, a server that stops or only reads), and what is busy or full for now.
@@ -100,19 +109,39 @@ def schema_of(address: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+_HOST_AND_PORT = re.compile(r"([^:]+|\[.*\]):(\d+)")
+_PORT = "5432"
+
+
+def _hosts(address: str) -> list[dict[str, Any]]:
+    """What tells asyncpg which one host to ask, for each of several; nothing for one alone."""
+    parts = urlsplit(address)
+    query = parse_qs(parts.query)
+    named = unquote(parts.netloc.rpartition("@")[2]) or ",".join(query.get("host", []))
+    places = named.split(",")
+    if len(places) < 2:
+        return [{}]
+    ports = ",".join(query.get("port", [])).split(",")
+    hosts = []
+    for at, place in enumerate(places):
+        found = _HOST_AND_PORT.fullmatch(place)
+        host, port = found.groups() if found else (place, ports[min(at, len(ports) - 1)] or _PORT)
+        hosts.append({"host": host.strip("[]"), "port": int(port)})
+    return hosts
+
+
 async def connect(address: str, settings: Mapping[str, str] = SERVING) -> Connection:
     """A connection to the primary; ``PATIENT`` for one without time limits.
 
-    No error tells the address: a password may be part of it.
+    Each host of an address is asked in its turn, with a time of its own: one that keeps silent
+    must not stand before the others. No error tells the address: a password may be part of it.
     """
     try:
-        return await asyncpg.connect(
-            address,
-            timeout=CONNECT_SECONDS,
-            command_timeout=COMMAND_SECONDS if settings is SERVING else None,
-            server_settings={**_COMMON, **settings, "search_path": schema_of(address)},
-            target_session_attrs=SessionAttribute.primary,
-        )
+        *others, last = _hosts(address)
+        for host in others:
+            with suppress(OSError, asyncpg.TargetServerAttributeNotMatched):
+                return await _connect(address, settings, host)
+        return await _connect(address, settings, last)
     except OSError:
         raise
     except ValueError:  # asyncpg's own are, too
@@ -120,6 +149,19 @@ async def connect(address: str, settings: Mapping[str, str] = SERVING) -> Connec
             "the address of the store cannot be read; it is like"
             " postgresql://user:password@host:5432/database, other characters percent-encoded"
         ) from None
+
+
+async def _connect(
+    address: str, settings: Mapping[str, str], host: Mapping[str, Any]
+) -> Connection:
+    return await asyncpg.connect(
+        address,
+        **host,
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS if settings is SERVING else None,
+        server_settings={**_COMMON, **settings, "search_path": schema_of(address)},
+        target_session_attrs=SessionAttribute.primary,
+    )
 
 
 async def repeated(work: Callable[[], Awaitable[T]]) -> T:
@@ -133,6 +175,46 @@ async def repeated(work: Callable[[], Awaitable[T]]) -> T:
                 raise
         await asyncio.sleep(pause)
     return await work()
+
+
+async def commit(connection: Connection) -> None:
+    """Make a transaction durable, here and wherever the server is told to wait for."""
+    told: list[str] = []
+
+    def listen(_connection: object, message: asyncpg.PostgresLogMessage) -> None:
+        told.append(message.message)
+
+    connection.add_log_listener(listen)
+    try:
+        status = await connection.execute("COMMIT")
+    except ERRORS as error:
+        if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _NOTHING_DONE:
+            raise
+        connection.terminate()
+        raise StoreTimeout("the server was lost: it may have been written") from error
+    finally:
+        connection.remove_log_listener(listen)
+    if status != "COMMIT":
+        raise StoreUnavailable("the server undid the transaction")
+    if told:
+        # The wait for a standby was cut short: it is written here, and nowhere else perhaps.
+        raise StoreTimeout("no standby has it yet: it may have been written")
+
+
+async def send_many(connection: Connection, statement: str, values: Sequence[_Values]) -> None:
+    """Run a statement for each of many values: in runs, each of which has the time of a command."""
+    for at in range(0, len(values), _RUN):
+        await connection.executemany(statement, values[at : at + _RUN])
+
+
+async def ask_many(
+    connection: Connection, statement: str, values: Sequence[_Values]
+) -> list[asyncpg.Record]:
+    """As ``send_many``, of a statement that answers; the rows of all."""
+    rows = []
+    for at in range(0, len(values), _RUN):
+        rows += await connection.fetchmany(statement, values[at : at + _RUN])
+    return rows
 
 
 class Connections:

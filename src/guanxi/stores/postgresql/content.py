@@ -16,7 +16,7 @@ import msgspec
 
 from guanxi.stores.documents import declared, document
 from guanxi.stores.port import Documents, Query
-from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.connections import Connection, ask_many, send_many
 from guanxi.world.kind import Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
 
@@ -68,7 +68,7 @@ async def put(db: Connection, entries: Iterable[Entry]) -> None:
     kept = [last[place] for place in sorted(last)]
     places = [(entry.owner, entry.kind, entry.id) for entry in kept]
     alone = [(id, kind, owner) for owner, kind, id in places if BY_NAME[kind].unique]
-    stood = [owner for (owner,) in await db.fetchmany(_CLAIM, alone)]
+    stood = [owner for (owner,) in await ask_many(db, _CLAIM, alone)]
     moved = [each for each, before in zip(alone, stood, strict=True) if each[2] != before]
     left = [
         (before, kind, id)
@@ -91,8 +91,7 @@ async def put(db: Connection, entries: Iterable[Entry]) -> None:
         (_DROP_KEYS, left + places),
         (_PUT_KEY, keys),
     ):
-        if values:
-            await db.executemany(statement, values)
+        await send_many(db, statement, values)
 
 
 async def get(db: Connection, kind: Kind[T], owner: int, id: int) -> T | None:

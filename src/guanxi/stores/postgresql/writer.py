@@ -24,6 +24,7 @@ from guanxi.stores.postgresql.connections import (
     ERRORS,
     Connection,
     Connections,
+    commit,
     failures,
     passes,
     repeated,
@@ -40,7 +41,6 @@ WAITING_MOST, WAITING_SECONDS = 4_096, 10.0
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # Many wait for a lock that one of them needs: each is soon tried on its own, and waits longer.
 _BEGIN_SHARED = f"{_BEGIN}; SET LOCAL lock_timeout = '200ms'"
-_NOTHING_DONE = ("40001", "40P01")
 
 
 class _Job(NamedTuple):
@@ -59,6 +59,7 @@ class Writer:
         #: Lanes of one process never add to the same slot; those of several seldom do.
         self._first_slot = randrange(SLOTS)  # noqa: S311 - no secret
         self._tasks: set[asyncio.Task[None]] = set()
+        self._apart = asyncio.Semaphore(LANES - 1)
         self._closed = False
         #: Told of each transaction how many seconds it waited for its turn and its locks.
         self.waited: Callable[[float], None] = lambda _seconds: None
@@ -133,10 +134,10 @@ class Writer:
             work = partial(self.modify, acts=acts, lane=lane, since=jobs[0].since)
             codes = await self._transaction(work, begin)
         except Exception as error:
-            if len(jobs) > 1 and not isinstance(error, StoreTimeout) and not _is_lost(error):
-                # One of them cannot be done now. The others shall not suffer: each on its own.
+            if len(jobs) > 1 and _is_of_one(error):
+                # The others shall not suffer: each on its own.
                 for job in jobs:
-                    self._start(self._batch([job], lane))
+                    self._start(self._alone(job, lane))
             else:
                 for job in jobs:
                     if not job.answer.done():
@@ -147,6 +148,10 @@ class Writer:
             told = [next(left) for _ in job.acts]
             if not job.answer.done():
                 job.answer.set_result(told)
+
+    async def _alone(self, job: _Job, lane: int) -> None:
+        async with self._apart:  # whoever waits for a lock keeps a connection from the others
+            await self._batch([job], lane)
 
     async def modify(
         self,
@@ -176,42 +181,24 @@ class Writer:
                         with suppress(*ERRORS):
                             await connection.execute("ROLLBACK")
                     raise
-                await _commit(connection)
+                await commit(connection)
                 return result
 
         with failures():
             return await repeated(once)
 
 
-def _is_lost(error: Exception) -> bool:
-    """Whether it is the server that failed, whatever was asked of it."""
-    return error.__cause__ is not None and passes(error.__cause__)
+def _is_of_one(error: Exception) -> bool:
+    """Whether it may be that one act cannot be done now, and not that the server fails them all."""
+    if not isinstance(error, StoreError):
+        return True
+    if isinstance(error, StoreTimeout):
+        return False  # it may have been done
+    cause = error.__cause__
+    full = isinstance(cause, asyncpg.InsufficientResourcesError)
+    return isinstance(cause, asyncpg.PostgresError) and not full and not passes(cause)
 
 
 def _again(error: Exception) -> Exception:
     """The same error for one more caller, who adds a traceback of its own."""
     return type(error)(*error.args) if isinstance(error, StoreError) else error
-
-
-async def _commit(connection: Connection) -> None:
-    """Make a transaction durable, here and wherever the server is told to wait for."""
-    told: list[str] = []
-
-    def listen(_connection: object, message: asyncpg.PostgresLogMessage) -> None:
-        told.append(message.message)
-
-    connection.add_log_listener(listen)
-    try:
-        status = await connection.execute("COMMIT")
-    except ERRORS as error:
-        if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _NOTHING_DONE:
-            raise
-        connection.terminate()
-        raise StoreTimeout("the server was lost: it may have been written") from error
-    finally:
-        connection.remove_log_listener(listen)
-    if status != "COMMIT":
-        raise StoreUnavailable("the server undid the transaction")
-    if told:
-        # The wait for a standby was cut short: it is written here, and nowhere else perhaps.
-        raise StoreTimeout("no standby has it yet: it may have been written")

@@ -33,8 +33,8 @@ class _Protocol(HttpToolsProtocol):
     _head_bytes = 0
     _patience: asyncio.TimerHandle | None = None
 
-    # asyncio's base class takes any transport, uvicorn's those that write
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    # asyncio's base class takes any transport, uvicorn's those that write.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # so
         super().connection_made(transport)
         self._await_more()
 

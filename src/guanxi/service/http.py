@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -19,6 +20,51 @@ _HEAD_BYTES, _HEAD_SECONDS = 65_536, 20
 _IDLE_SECONDS, _GRACE_SECONDS = 60, 5
 #: Connections that may wait to be taken.
 _WAITING = 2_048
+#: What is held of answers until a turn of the loop ends; a page is half of it.
+_HELD_BYTES = 65_536
+
+
+class _Gathering(asyncio.Transport):
+    """A transport that sends what was written to it in one turn of the loop at the turn's end.
+
+    uvicorn writes the head and the body of an answer apart. To send each when it is written takes
+    two system calls, and wakes the client twice, while others still wait for their answers.
+    """
+
+    def __init__(self, to: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._to, self._loop = to, loop
+        self._held: list[bytes | bytearray | memoryview] = []
+        self._size = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._held:
+            self._loop.call_soon(self._send)
+        self._held.append(data)
+        self._size += len(data)
+        if self._size > _HELD_BYTES:
+            self._send()
+
+    def _send(self) -> None:
+        if self._held and not self._to.is_closing():
+            self._to.write(b"".join(self._held))
+        self._held.clear()
+        self._size = 0
+
+    def close(self) -> None:
+        self._send()
+        self._to.close()
+
+    def is_closing(self) -> bool:
+        return self._to.is_closing()
+
+    def pause_reading(self) -> None:
+        self._to.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._to.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._to.get_extra_info(name, default)
 
 
 class _Protocol(HttpToolsProtocol):
@@ -35,7 +81,7 @@ class _Protocol(HttpToolsProtocol):
 
     # asyncio's base class takes any transport, uvicorn's those that write.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # so
-        super().connection_made(transport)
+        super().connection_made(_Gathering(transport, self.loop))
         self._await_more()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -42,9 +42,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     #: Write a log line for every request.
     log_requests: bool = False
     #: How many accounts' cards a worker keeps in memory for its lists; 0 keeps none.
-    card_cache: _Most = 100_000
+    card_cache: _Most = 200_000
     #: How many seconds a list may tell a card as it was. One's own is always as it is.
-    card_staleness: _Seconds = 10.0
+    card_staleness: _Seconds = 30.0
 
 
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ privacy and ``cards`` are always read.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -22,26 +23,22 @@ def with_cards_kept(
 
     0 of either keeps none. ``clock`` tells seconds and never steps back.
     """
-    if most < 2 or staleness <= 0:
+    if most <= 0 or staleness <= 0:
         return store
     return cast(Store, _CardCache(store, most, staleness, clock))
 
 
 class _CardCache:
-    """Two generations, each for half of the staleness and half of the cards.
-
-    A card is kept in the young one; the young become the old, and the old are dropped, at fixed
-    times and whenever the young are full. So no card needs a time of its own.
-    """
+    """Cards in the order in which they were read: the oldest go, by age or to make room."""
 
     def __init__(
         self, store: Store, most: int, staleness: float, clock: Callable[[], float]
     ) -> None:
         self._store, self._clock = store, clock
-        self._most, self._span = most // 2, staleness / 2
-        self._young: dict[int, bytes] = {}
-        self._old: dict[int, bytes] = {}
-        self._turn_at = clock() + self._span
+        self._most, self._staleness = most, staleness
+        self._kept: dict[int, bytes] = {}
+        #: When cards were read, and whose, oldest first.
+        self._read: deque[tuple[float, list[int]]] = deque()
         #: Counts what was forgotten: a card that was being read meanwhile is not kept.
         self._forgotten = 0
 
@@ -52,34 +49,32 @@ class _CardCache:
 
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
         now = self._clock()
-        if now >= self._turn_at:
-            self._turn(now)
-        young, old = self._young, self._old
-        found = {mid: tail for mid in mids if (tail := young.get(mid) or old.get(mid))}
-        if len(found) < len(mids):
-            forgotten = self._forgotten
-            read = await self._store.tails([mid for mid in mids if mid not in found])
-            found |= read
-            if forgotten == self._forgotten and young is self._young:  # it is as old as its reading
-                self._keep(read)
-        return found
+        while self._read and self._read[0][0] <= now - self._staleness:
+            self._drop()
+        told = dict(zip(mids, map(self._kept.get, mids), strict=True))
+        if all(told.values()):
+            return cast(dict[int, bytes], told)
+        forgotten = self._forgotten
+        read = await self._store.tails([mid for mid, kept in told.items() if not kept])
+        if forgotten == self._forgotten:
+            self._keep(read, now)  # it is as old as its reading
+        return {mid: kept for mid, kept in told.items() if kept} | read
 
-    def _turn(self, now: float) -> None:
-        """Let the young become the old, if any of them may still be told."""
-        passed = (now - self._turn_at) // self._span
-        self._old, self._young = {} if passed else self._young, {}
-        self._turn_at += (passed + 1) * self._span
+    def _keep(self, read: dict[int, bytes], at: float) -> None:
+        if len(read) > self._most or (self._read and self._read[-1][0] > at):
+            return
+        self._kept |= read
+        self._read.append((at, [*read]))
+        while len(self._kept) > self._most:
+            self._drop()
 
-    def _keep(self, read: dict[int, bytes]) -> None:
-        if len(self._young) + len(read) > self._most:
-            self._old, self._young = self._young, {}
-        if len(read) <= self._most:
-            self._young |= read
+    def _drop(self) -> None:
+        for mid in self._read.popleft()[1]:
+            self._kept.pop(mid, None)
 
     def _forget(self, mid: int) -> None:
         self._forgotten += 1
-        self._young.pop(mid, None)
-        self._old.pop(mid, None)
+        self._kept.pop(mid, None)
 
     async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
         try:
@@ -98,4 +93,5 @@ class _CardCache:
             return await self._store.import_edges(*args, **kwargs)
         finally:
             self._forgotten += 1
-            self._young, self._old = {}, {}
+            self._kept.clear()
+            self._read.clear()

@@ -20,7 +20,7 @@ from bench.machine import free_port, server, serving
 
 Requests = Callable[[Graph], list[bytes]]
 #: How many of the service's answers a bare application gives in turn.
-_SAMPLE = 200
+_SAMPLE = 2_000
 
 
 def rate(bench: Bench, url: str, sent: Sequence[bytes]) -> float:

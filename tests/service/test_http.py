@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -261,6 +262,29 @@ def test_pipelined_requests_are_answered_in_order(documented: RunningService) ->
     last = b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answers = raw(documented.base_url, one * 3 + last).split(b"HTTP/1.1 ")[1:]
     assert [answer[:3] for answer in answers] == [b"200", b"200", b"200", b"404"]
+
+
+#: Where Linux's ``tcp_info`` has the number of segments with data that came.
+_DATA_SEGMENTS_IN = 152
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="this system counts no segments")
+def test_an_answer_comes_in_one_piece(documented: RunningService) -> None:
+    """Its head alone would wake the client for nothing."""
+    address = urlsplit(documented.base_url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        for answers in range(1, 20):
+            connection.sendall(b"GET /x/web-interface/nav HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b'{"code":-101' in connection.recv(65_536)
+            told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+            assert struct.unpack_from("I", told, _DATA_SEGMENTS_IN) == (answers,)
+
+
+def test_a_large_answer_is_whole_on_a_connection_that_closes(documented: RunningService) -> None:
+    asked = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    head, _, body = raw(documented.base_url, asked).partition(b"\r\n\r\n")
+    assert f"content-length: {len(body)}".encode() in head
+    assert len(body) > http._HELD_BYTES
 
 
 def test_headers_of_an_answer(documented: RunningService) -> None:

@@ -6,6 +6,7 @@ a mutual, and an attribute follows from one's own side and whether the other fol
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 from msgspec import Struct
@@ -40,6 +41,11 @@ def next_place(now: int, newest: int) -> int:
 def mtime_of(place: int) -> int:
     """The second that a place lies in."""
     return place >> _FINER_BITS
+
+
+def mtimes_of(places: Iterable[int]) -> list[int]:
+    """The second that each place lies in."""
+    return [place >> _FINER_BITS for place in places]
 
 
 def finer_of(place: int) -> int:
@@ -94,13 +100,17 @@ class Attribute(IntEnum):
     BLOCKED = 128
 
 
-def attribute(side: Side, *, followed_back: bool) -> Attribute:
-    """The attribute of one's own side."""
-    if side.blocks is not None:
-        return Attribute.BLOCKED
+#: As numbers, which are told sooner than members of an enumeration.
+_NONE, _WHISPER, _FOLLOWING, _MUTUAL, _BLOCKED = map(int, Attribute)
+
+
+def attribute(side: Side, *, followed_back: bool) -> int:
+    """The ``Attribute`` of one's own side."""
     if side.follows is not None:
-        return Attribute.MUTUAL if followed_back else Attribute.FOLLOWING
-    return Attribute.NONE if side.whispers is None else Attribute.WHISPER
+        return _MUTUAL if followed_back else _FOLLOWING
+    if side.blocks is not None:
+        return _BLOCKED
+    return _NONE if side.whispers is None else _WHISPER
 
 
 def told_to_other(value: int) -> int:

@@ -11,7 +11,7 @@ import msgspec
 from guanxi.contract.endpoint import Envelope
 from guanxi.contract.structs import ContractInfo
 from guanxi.graph.lists import Position, cursor_of
-from guanxi.graph.pair import SPECIAL, mtime_of
+from guanxi.graph.pair import SPECIAL, mtimes_of
 from guanxi.stores.port import Row
 
 encode = msgspec.json.Encoder().encode
@@ -63,26 +63,26 @@ def _game_end() -> bytes:
 
 def items(
     rows: Sequence[Row], attributes: Sequence[int], tails: Mapping[int, bytes], *, groups: bool
-) -> bytes:
-    """The items of a list, joined; ``attributes`` are in the order of the rows.
+) -> list[bytes]:
+    """The items of a list, in parts; ``attributes`` are in the order of the rows.
 
     ``groups`` says whether the owner's tag and special are told.
     """
     if not rows:
-        return b""
+        return []
     mids, width = [row.mid for row in rows], len(_ITEM)
     parts = [*_ITEM] * len(rows)  # filled by columns: a page has hundreds
     parts[_MID::width] = _decimal(mids)
     parts[_ATTRIBUTE::width] = _decimal(attributes)
-    parts[_MTIME::width] = _decimal([mtime_of(row.place) for row in rows])
-    parts[_TAIL::width] = [tails[mid] for mid in mids]
+    parts[_MTIME::width] = _decimal(mtimes_of([row.place for row in rows]))
+    parts[_TAIL::width] = map(tails.__getitem__, mids)
     for at, row in enumerate(rows):
-        tag = row.groups if groups else ()
-        if tag or row.owner_contract or row.item_contract:
+        if row.groups or row.owner_contract or row.item_contract:
+            tag = row.groups if groups else ()
             named = b"[%b]" % b",".join(_decimal(tag)) if tag else b"null"
             parts[at * width + _EDGE] = _TOLD_EDGE % (named, SPECIAL in tag, _contract(row))
     parts[0] = parts[0][1:]  # no comma before the first
-    return b"".join(parts)
+    return parts
 
 
 def _decimal(numbers: Sequence[int]) -> list[bytes]:
@@ -101,12 +101,12 @@ def _contract(row: Row) -> bytes:
     return encode(info)
 
 
-def page(joined: bytes, version: int, total: int | None, cursor: str | None) -> bytes:
+def page(parts: Sequence[bytes], version: int, total: int | None, cursor: str | None) -> bytes:
     """``data`` of a list; ``total`` and ``cursor`` are left out where they are None."""
     end = b',"total":%d' % total if total is not None else b""
     if cursor is not None:
         end += b',"cursor":"%b"' % cursor.encode()
-    return b'{"list":[%b],"re_version":%d%b}' % (joined, version & 0xFFFFFFFF, end)
+    return b"".join((b'{"list":[', *parts, b'],"re_version":%d%b}' % (version & 0xFFFFFFFF, end)))
 
 
 def cursor_after(rows: Sequence[Row], more: bool) -> str:

@@ -76,6 +76,7 @@ class Application:
         self._page_paths = page_paths
         self._gate = Gate(store)
         self._routes = routes(settings.profile)
+        self._loop = asyncio.get_running_loop()
         #: The few whose path holds a parameter.
         self._patterns = [
             (matcher(path), self._routes.pop((method, path)))
@@ -98,7 +99,7 @@ class Application:
                 await self._pages(scope, receive, send)
                 return
             route, in_path = self._matched(method, path)
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)  # to find the loop takes a system call
         number = next(self._numbers)
         began = self._began[task] = time.monotonic()
         try:

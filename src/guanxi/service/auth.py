@@ -97,7 +97,14 @@ class Gate:
         return mid
 
     async def _mid(self, endpoint: Endpoint, token: str, kind: TokenKind, name: str) -> int:
-        session = await self._session(token) if token else None
+        session = None
+        if token:
+            digest, now = secrets.digest(token), time.monotonic()
+            known = self._trusted.get(digest)
+            if known is not None and now - known[0] < _TRUST:
+                session = known[1]
+            else:
+                session = await self._session(digest, now)
         if session is not None and session.kind is kind and session.expires > time.time():
             return session.mid
         if endpoint.login is Login.REQUIRED:
@@ -105,19 +112,14 @@ class Gate:
             raise Refused(errors.NotSignedIn.number, complaint)
         return 0
 
-    async def _session(self, token: str) -> Session | None:
-        key = secrets.digest(token)
-        now = time.monotonic()
-        known = self._trusted.get(key)
-        if known is not None and now - known[0] < _TRUST:
-            return known[1]
-        session = await self._store.session(key)
+    async def _session(self, digest: bytes, now: float) -> Session | None:
+        session = await self._store.session(digest)
         if session is None:
-            self._trusted.pop(key, None)
+            self._trusted.pop(digest, None)
         else:
             if len(self._trusted) >= _MOST:
                 self._trusted.clear()
-            self._trusted[key] = (now, session)
+            self._trusted[digest] = (now, session)
         return session
 
     def access_id(self, values: Mapping[str, str]) -> None:

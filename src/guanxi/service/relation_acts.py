@@ -55,11 +55,10 @@ async def _not_banned(service: Service, caller: int) -> None:
 
 def _relation(mid: int, side: Side, followed_back: bool) -> s.Relation:
     """One's own side, told to oneself; the time is that of a following or a whisper."""
-    value, edge = attribute(side, followed_back=followed_back), side.follows
-    if edge is None:
-        return s.Relation(mid, value, mtime_of(side.whispers or 0))
-    told = s.Relation(mid, value, mtime_of(edge.place))
-    if edge.groups:
+    edge = side.follows
+    place = (side.whispers or 0) if edge is None else edge.place
+    told = s.Relation(mid, attribute(side, followed_back=followed_back), mtime_of(place))
+    if edge is not None and edge.groups:
         told.tag, told.special = tag_of(edge.groups), int(SPECIAL in edge.groups)
     return told
 

@@ -103,8 +103,8 @@ async def _told(
     if viewer in tails:  # kept, perhaps: one's own card is told as it stands
         cards = await service.store.cards([viewer])
         tails[viewer] = encoded_tail(cards[viewer])
-    joined = items(found.rows, attributes, tails, groups=groups)
-    return page(joined, found.version, found.total, _cursor(service, found.rows, found.more))
+    parts = items(found.rows, attributes, tails, groups=groups)
+    return page(parts, found.version, found.total, _cursor(service, found.rows, found.more))
 
 
 async def followings(service: Service, viewer: int, asked: p.FollowingsParams) -> bytes:
@@ -152,7 +152,7 @@ async def search(service: Service, viewer: int, asked: p.SearchParams) -> bytes:
     if not run.walks and asked.pn > limits.search_pages:
         raise _too_deep(limits.search_pages)
     if (await _privacy(service, viewer, asked.vmid)).hide_followings:
-        return page(b"", 0, 0, _cursor(service, (), more=False))
+        return page([], 0, 0, _cursor(service, (), more=False))
     found = await service.store.search(asked.vmid, asked.name, within, run.window, run.after)
     rows = found.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
@@ -163,7 +163,7 @@ async def same(service: Service, viewer: int, asked: p.SameParams) -> bytes:
     """004, 查询共同关注明细. The list is the caller's: so are mtime, tag and special."""
     run = _numbered(service, asked, service.profile.limits.own_followings)
     if (await _privacy(service, viewer, asked.vmid)).hide_followings:
-        return page(b"", 0, 0, _cursor(service, (), more=False))
+        return page([], 0, 0, _cursor(service, (), more=False))
     found = await service.store.common(viewer, asked.vmid, run.window, run.after)
     return await _told(service, viewer, found, _own_followings(found.rows), groups=True)
 

@@ -56,7 +56,10 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, Complaint | None]:
 
 
 def _unescaped(raw: bytes) -> str:
-    head, *rest = raw.replace(b"+", b" ").split(b"%")
+    # A comma between ids is what is escaped most.
+    head, *rest = raw.replace(b"+", b" ").replace(b"%2C", b",").split(b"%")
+    if not rest:
+        return head.decode()
     return (head + b"".join(_ESCAPED[one[:2]] + one[2:] for one in rest)).decode()
 
 

@@ -44,29 +44,31 @@ def decoder(
     hints = {one.encode_name: typed[one.name] for one in msgspec.structs.fields(kind)}
     lists = [name for name, hint in hints.items() if get_origin(hint) is list]
     choices = [name for name, hint in hints.items() if _is_choice(hint)]
+    limited = None if typed.keys().isdisjoint(_LIMITED) else limits
     numbers = [name for name, hint in hints.items() if _is_number(hint)]
 
-    def decoded(values: dict[str, Any]) -> P:
+    def decoded(pairs: dict[str, str]) -> P:
+        values: dict[str, Any] = pairs
         for name in numbers:
-            text = values.get(name, "")
-            if "." in text or "e" in text or "E" in text:  # msgspec takes 1.0 and 1e3 for integers
-                raise Complaint(name, *_WHOLE)
+            text = pairs.get(name, "")
+            if not text.isdigit() and ("." in text or "e" in text or "E" in text):
+                raise Complaint(name, *_WHOLE)  # msgspec takes 1.0 and 1e3 for integers
         for name in choices:
-            if _HUGE.fullmatch(values.get(name, "")):  # msgspec takes these for text
+            if _HUGE.fullmatch(pairs.get(name, "")):  # msgspec takes these for text
                 raise Complaint(name, *_OUT_OF_RANGE)
         for name in lists:
-            if name in values:
-                values[name] = values[name].split(",")
+            if name in pairs:
+                values = {**values, name: pairs[name].split(",")}
         try:
             value = msgspec.convert(values, kind, strict=False)
         except msgspec.ValidationError as error:
             raise _complaint(str(error)) from None
-        complaint = over_limit(value, limits) if limits else None
+        complaint = over_limit(value, limited) if limited else None
         if complaint is not None:
             raise complaint
         return value
 
-    def decode(pairs: dict[str, str]) -> P:
+    def with_aliases(pairs: dict[str, str]) -> P:
         sent = {
             name: other for other, name in aliases.items() if name not in pairs and other in pairs
         }
@@ -77,7 +79,7 @@ def decoder(
                 raise complaint.about(sent[complaint.field]) from None
             raise
 
-    return decode
+    return with_aliases if aliases else decoded
 
 
 def _is_number(hint: Any) -> bool:
@@ -123,6 +125,10 @@ def _complaint(text: str) -> Complaint:
             told = found[1][:_ECHOED]
             return Complaint(name, zh.format(told), en.format(told))
     return Complaint(name, "无效", "not valid")
+
+
+#: The fields that limits are about.
+_LIMITED = frozenset({"ps", "fids"})
 
 
 def over_limit(params: Struct, limits: Limits) -> Complaint | None:

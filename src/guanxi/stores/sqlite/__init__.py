@@ -110,10 +110,9 @@ class SQLiteStore:
         window: Window,
         after: Position | None = None,
     ) -> Slice:
-        read = self._read
         if sort is Sort.VISITED or listing is Listing.FRIENDS or _deep(window):
-            read = self._read_long
-        return await read(reads.page, listing, owner, sort, window, after)
+            return await self._read_long(reads.page, listing, owner, sort, window, after)
+        return self._read(reads.page, listing, owner, sort, window, after)
 
     async def members(
         self,
@@ -123,10 +122,9 @@ class SQLiteStore:
         window: Window,
         after: Position | None = None,
     ) -> Slice | None:
-        read = self._read
         if sort is Sort.VISITED or group == DEFAULT or _deep(window):
-            read = self._read_long
-        return await read(reads.members, owner, group, sort, window, after)
+            return await self._read_long(reads.members, owner, group, sort, window, after)
+        return self._read(reads.members, owner, group, sort, window, after)
 
     async def search(
         self, owner: int, text: str, within: int, window: Window, after: Position | None = None
@@ -140,18 +138,18 @@ class SQLiteStore:
 
     async def sides(self, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
         if len(targets) == 1:
-            side = await self._read(reads.side, owner, targets[0])
+            side = self._read(reads.side, owner, targets[0])
             return {} if side is None else {targets[0]: side}
-        return await self._read(reads.sides, owner, targets)
+        return self._read(reads.sides, owner, targets)
 
     async def pair(self, owner: int, target: int) -> Pair:
-        return await self._read(reads.pair, owner, target)
+        return self._read(reads.pair, owner, target)
 
     async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
-        return await self._read(reads.attributes, owner, targets)
+        return self._read(reads.attributes, owner, targets)
 
     async def tally(self, mid: int) -> Tally:
-        return await self._read(reads.tally, mid)
+        return self._read(reads.tally, mid)
 
     async def groups(self, owner: int) -> list[GroupRow]:
         return await self._read_long(reads.groups, owner)
@@ -172,13 +170,13 @@ class SQLiteStore:
     # --- accounts ---
 
     async def account(self, mid: int) -> Account | None:
-        return await self._read(cards.account, mid)
+        return self._read(cards.account, mid)
 
     async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
-        return await self._read(cards.cards, mids)
+        return self._read(cards.cards, mids)
 
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
-        return await self._read(cards.tails, mids)
+        return self._read(cards.tails, mids)
 
     async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
         await self._writer.run(lambda db: cards.put_account(db, mid, card, privacy))
@@ -193,7 +191,7 @@ class SQLiteStore:
         return await self._writer.run(lambda db: cards.open_session(db, session))
 
     async def session(self, digest: bytes) -> Session | None:
-        return await self._read(cards.session, digest)
+        return self._read(cards.session, digest)
 
     async def close_session(self, digest: bytes) -> bool:
         return await self._writer.run(lambda db: cards.close_session(db, digest))
@@ -202,7 +200,7 @@ class SQLiteStore:
         return await self._writer.run(lambda db: cards.close_sessions(db, mid))
 
     async def mids(self, names: Sequence[str]) -> dict[str, int]:
-        return await self._read(cards.mids, names)
+        return self._read(cards.mids, names)
 
     async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
         now = self._seconds()
@@ -210,7 +208,7 @@ class SQLiteStore:
 
     async def take_grant(self, digest: bytes) -> int | None:
         # Who waits for a grant asks again and again: that must not wait for the writer.
-        if not await self._read(cards.granted, digest):
+        if not self._read(cards.granted, digest):
             return None
         now = self._seconds()
         return await self._writer.run(lambda db: cards.take_grant(db, digest, now))
@@ -225,15 +223,15 @@ class SQLiteStore:
         await self._writer.run(lambda db: content.put(db, entries))
 
     async def get(self, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
-        return await self._read(content.get, kind, owner, id)
+        return self._read(content.get, kind, owner, id)
 
     async def find(self, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
-        return await self._read(content.find, kind, ids)
+        return self._read(content.find, kind, ids)
 
     async def documents(self, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
-        passes_over = query.where or query.text or query.offset + query.limit > SHORT
-        read = self._read_long if passes_over else self._read
-        return await read(content.documents, kind, owner, query)
+        if query.where or query.text or query.offset + query.limit > SHORT:
+            return await self._read_long(content.documents, kind, owner, query)
+        return self._read(content.documents, kind, owner, query)
 
     async def count(
         self, kind: Kind[T], owner: int, where: Mapping[str, Value] = {}, text: str = ""
@@ -298,7 +296,7 @@ class SQLiteStore:
         return self._stream(cards.sessions)
 
     async def note(self, name: str) -> bytes | None:
-        return await self._read(cards.note, name)
+        return self._read(cards.note, name)
 
     async def put_note(self, name: str, value: bytes | None) -> None:
         await self._writer.run(lambda db: cards.put_note(db, name, value))
@@ -328,7 +326,7 @@ class SQLiteStore:
         self._writer.waited = seen
 
     async def ready(self) -> None:
-        await self._read(reads.tally, 0)
+        self._read(reads.tally, 0)
         await self._writer.run(lambda _: None)
 
     async def close(self) -> None:
@@ -346,7 +344,7 @@ class SQLiteStore:
 
     # --- where reads run ---
 
-    async def _read(
+    def _read(
         self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """A short read, here and now.

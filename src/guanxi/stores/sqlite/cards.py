@@ -183,17 +183,18 @@ def open_session(db: apsw.Connection, session: Session) -> bool:
     return bool(db.changes())
 
 
-_SESSION = "SELECT digest, mid, kind, created, expires FROM session"
+_SESSIONS = "SELECT digest, mid, kind, created, expires FROM session"
+_SESSION = f"{_SESSIONS} WHERE digest = ?"
 
 
 def session(db: apsw.Connection, digest: bytes) -> Session | None:
-    row = db.execute(f"{_SESSION} WHERE digest = ?", (digest,)).get
+    row = db.execute(_SESSION, (digest,)).get
     return None if row is None else _session(*row)
 
 
 def sessions(db: apsw.Connection) -> Iterator[Session]:
     """Every session."""
-    return starmap(_session, db.execute(_SESSION))
+    return starmap(_session, db.execute(_SESSIONS))
 
 
 def _session(digest: bytes, mid: int, kind: str, created: int, expires: int) -> Session:

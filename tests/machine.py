@@ -67,8 +67,8 @@ class View:
 class Driver(Protocol):
     """What the machine moves. Each method returns once what it did is done."""
 
-    #: Whether it turns away those who are banned (-102) or deregistered (-101), and tells the
-    #: latter nothing: a service does, a store leaves that to the service.
+    #: Whether it turns away those who are deregistered (-101), and tells them nothing: a service
+    #: does, a store leaves that to the service.
     guarded: bool
     #: Whether every account can be looked at after every step, or only those that it concerned.
     thorough: bool
@@ -389,10 +389,10 @@ class RelationMachine(RuleBasedStateMachine):
             self.driver.close()
 
     def refusal(self, owner: int, *, changes_edges: bool) -> int:
-        """What a guarded driver answers one who may not act; 0 to one who may."""
-        state = self.model.states[owner] if self.driver.guarded else NORMAL
+        """What one who may not act is answered; 0 for one who may."""
+        state = self.model.states[owner]
         if state == DEREGISTERED:
-            return -101
+            return -101 if self.driver.guarded else 0
         return -102 if state == BANNED and changes_edges else 0
 
     def picked(self, owner: int, chosen: Iterable[int | str]) -> list[int]:

@@ -39,6 +39,7 @@ from guanxi.graph.pair import (
 )
 from tests.counts import count
 from tests.machine import (
+    BANNED,
     DEREGISTERED,
     FOLLOWING_CAP,
     MOST_GROUPS,
@@ -95,6 +96,7 @@ class RulesDriver:
         pair = Pair(self.side(owner, target), self.side(target, owner))
         facts = Facts(
             pair=pair,
+            banned=self.states.get(owner) == BANNED,
             known=target in self.states,
             deregistered=self.states.get(target) == DEREGISTERED,
             refuses_follows=target in self.refusing,

@@ -118,7 +118,10 @@ def test_nothing_to_undo_changes_nothing(act: int, target: dict[str, Any]) -> No
         (1, NOTHING, BLOCKS, {}, 22002),
         (1, NOTHING, NOTHING, {"following": 10}, 22009),
         (1, WHISPERS, NOTHING, {"following": 10}, 22009),
+        *((act, NOTHING, NOTHING, {"banned": True}, -102) for act in Act if act != Act.WHISPER),
+        (3, NOTHING, NOTHING, {"banned": True}, -400),
         # Where several hold, the first of the documented order is told.
+        (1, BLOCKS, BLOCKS, {"banned": True, "known": False}, -102),
         (1, BLOCKS, BLOCKS, {"deregistered": True, "following": 10}, 22013),
         (5, BLOCKS, NOTHING, {"deregistered": True}, 22013),
         (1, BLOCKS, BLOCKS, {"refuses_follows": True, "following": 10}, 22003),
@@ -216,9 +219,10 @@ def test_places_rise_and_keep_their_second() -> None:
         ([22003, 22003], (22003, [11, 12])),
         ([22003, 22014], (0, [11, 12])),
         ([22014, 22014], (0, [11, 12])),
+        ([-102, -102], (-102, [11, 12])),
     ],
 )
-def test_a_batch_has_one_code_only_when_the_caller_blocks_everyone(
+def test_a_batch_has_one_code_only_when_the_caller_is_banned_or_blocks_everyone(
     codes: list[int], answer: tuple[int, list[int]]
 ) -> None:
     assert batch_answer([11, 12], codes) == answer

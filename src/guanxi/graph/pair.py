@@ -142,6 +142,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     """What the rules must know of a pair before an act."""
 
     pair: Pair = Pair()
+    #: The actor may neither follow nor block.
+    banned: bool = False
     #: The target's account.
     known: bool = True
     deregistered: bool = False
@@ -161,6 +163,8 @@ def decide(act: Modify, facts: Facts) -> int | Pair:
     """
     if act.act == Act.WHISPER:
         return errors.BadRequest.number
+    if facts.banned:
+        return errors.AccountBanned.number
     if act.owner == act.target:
         return errors.CannotTargetSelf.number
     return _ACTS[Act(act.act)](facts)
@@ -227,11 +231,14 @@ _ACTS = {
 }
 
 
+_OF_ALL = (errors.AccountBanned.number, errors.TargetInBlacklist.number)
+
+
 def batch_answer(fids: list[int], codes: list[int]) -> tuple[int, list[int]]:
     """The code and the failed fids of a batch, from each member's own code.
 
-    One code for all only where the caller blocks every one of them; otherwise 0.
+    One code for all only where the caller is banned, or blocks every one of them; otherwise 0.
     """
     failed = [fid for fid, code in zip(fids, codes, strict=True) if code]
-    blocked = errors.TargetInBlacklist.number
-    return (blocked if codes and set(codes) == {blocked} else 0), failed
+    alike = codes[0] if len(set(codes)) == 1 else 0
+    return (alike if alike in _OF_ALL else 0), failed

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from guanxi.accounts.account import State
-from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.params import Complaint
@@ -27,7 +25,6 @@ async def modify(service: Service, caller: int, asked: p.ModifyParams) -> bytes:
     """004, 操作用户关系."""
     if asked.act == Act.WHISPER.value:
         raise Complaint("act", "3 已下线", "3 is retired")
-    await _not_banned(service, caller)
     act = Modify(caller, asked.fid, asked.act)
     [code] = await service.store.change([act], service.profile.limits)
     refuse_if(code)
@@ -36,7 +33,6 @@ async def modify(service: Service, caller: int, asked: p.ModifyParams) -> bytes:
 
 async def batch_modify(service: Service, caller: int, asked: p.BatchParams) -> bytes:
     """004, 批量操作用户关系. A repeated id counts once; each member stands or falls alone."""
-    await _not_banned(service, caller)
     fids = list(dict.fromkeys(asked.fids))
     acts = [Modify(caller, fid, asked.act) for fid in fids]
     codes = await service.store.change(acts, service.profile.limits)
@@ -45,12 +41,6 @@ async def batch_modify(service: Service, caller: int, asked: p.BatchParams) -> b
     if code:
         raise Refused(code, data=data)
     return data
-
-
-async def _not_banned(service: Service, caller: int) -> None:
-    account = await service.store.account(caller)
-    if account is not None and account.state is State.BANNED:
-        raise Refused(errors.AccountBanned.number)
 
 
 def _relation(mid: int, side: Side, followed_back: bool) -> s.Relation:

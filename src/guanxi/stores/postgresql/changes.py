@@ -67,7 +67,7 @@ _ROWS = f"{SIDE} WHERE owner = $1 AND other = $2 FOR UPDATE"
 _TALLIES = """
 SELECT mid, following, whisper, black, version, newest FROM tally WHERE mid = $1 FOR UPDATE
 """
-_TARGETS = "SELECT mid, state, refuse_follows FROM account WHERE mid = $1"
+_ACCOUNTS = "SELECT mid, state, refuse_follows FROM account WHERE mid = $1"
 
 
 #: The places of the newest following and of the newest block of an account.
@@ -82,6 +82,8 @@ _LISTS: Mapping[int, str] = {Act.BLOCK: "blocks"}
 
 async def hold(connection: Connection, acts: Iterable[Modify], now: int) -> Held:
     """Lock and read what acts at the place ``now`` need to know."""
+    acts = list(acts)
+    concerned = {act.owner for act in acts}
     acts = [act for act in acts if act.owner != act.target and act.act != Act.WHISPER]
     lower = sorted({(min(act.owner, act.target), max(act.owner, act.target)) for act in acts})
     higher = sorted((owner, other) for other, owner in lower)
@@ -102,11 +104,13 @@ async def hold(connection: Connection, acts: Iterable[Modify], now: int) -> Held
         for places, statement in _NEWEST.items()
         for row in await _each(connection, statement, ahead)
     }
-    targets = {act.target for act in acts if act.act in _NEEDS_ACCOUNT}
-    return Held(rows, tallies, newest, await _each(connection, _TARGETS, targets))
+    concerned |= {act.target for act in acts if act.act in _NEEDS_ACCOUNT}
+    return Held(rows, tallies, newest, await _each(connection, _ACCOUNTS, concerned))
 
 
+#: Acts that ask after the target's account.
 _NEEDS_ACCOUNT = (Act.FOLLOW, Act.BLOCK)
+_NOBODY = (None, False)
 
 
 async def _each(
@@ -195,7 +199,7 @@ class Held:
         rows: Sequence[asyncpg.Record],
         tallies: Sequence[asyncpg.Record],
         newest: dict[tuple[int, str], int],
-        targets: Sequence[asyncpg.Record],
+        accounts: Sequence[asyncpg.Record],
     ) -> None:
         #: What the owner of each stored row holds towards the other; and what by now.
         self.stored = {(row["owner"], row["other"]): side_of(row) for row in rows}
@@ -209,7 +213,7 @@ class Held:
         self.tallies = {row["mid"]: _Tally(*row[1:]) for row in tallies}
         #: Of accounts that have a place ahead of the clock, and of what was changed.
         self.newest = newest
-        self.targets = {row["mid"]: (row["state"], row["refuse_follows"]) for row in targets}
+        self.accounts = {row["mid"]: (row["state"], row["refuse_follows"]) for row in accounts}
         self.changed: set[Key] = set()
         #: Ends whose following ended, whether or not another began: their visits are gone.
         self.ended: set[Key] = set()
@@ -224,10 +228,12 @@ class Held:
             mine=self.sides.get((owner, target), NOTHING),
             theirs=self.sides.get((target, owner), NOTHING),
         )
-        state, refuses = self.targets.get(target, (None, False))
+        own, _ = self.accounts.get(owner, _NOBODY)
+        state, refuses = self.accounts.get(target, _NOBODY)
         mine = self.tallies.get(owner)
         facts = Facts(
             pair=pair,
+            banned=own == State.BANNED,
             known=state is not None and mine is not None,
             deregistered=state == State.DEREGISTERED,
             refuses_follows=refuses,

@@ -22,9 +22,11 @@ SELECT
     (SELECT place FROM block WHERE owner = ?1 AND target = ?2),
     (SELECT place FROM block WHERE owner = ?2 AND target = ?1),
     (SELECT following FROM tally WHERE mid = ?1),
+    (SELECT state FROM account WHERE mid = ?1),
     state, refuse_follows
 FROM account WHERE mid = ?2
 """
+_STATE = "SELECT state FROM account WHERE mid = ?"
 _FLAGS = "SELECT flags FROM following WHERE owner = ? AND place = ? AND target = ?"
 
 
@@ -42,14 +44,15 @@ def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
     owner, target = act.owner, act.target
     row = db.execute(_FACTS, (owner, target)).get
     if row is None:  # no such account, so nothing stands towards it
-        row = (None,) * 9
-    mine, theirs, whispers, whispered, blocks, blocked, following, state, refuses = row
+        row = (None,) * 7 + (db.execute(_STATE, (owner,)).get, None, None)
+    mine, theirs, whispers, whispered, blocks, blocked, following, own, state, refuses = row
     pair = Pair(
         mine=Side(None if mine is None else Edge(mine), whispers, blocks),
         theirs=Side(None if theirs is None else Edge(theirs), whispered, blocked),
     )
     facts = Facts(
         pair=pair,
+        banned=own == State.BANNED,
         known=state is not None and following is not None,
         deregistered=state == State.DEREGISTERED,
         refuses_follows=bool(refuses),

@@ -186,6 +186,7 @@ def test_a_banned_account_reads_and_groups_but_neither_follows_nor_blocks(
         assert scene.call(endpoint).code == expected, endpoint.name
         scene = Scene(documented)
         documented.set_state(scene.caller.mid, State.BANNED)
+    assert scene.call(e.BATCH_MODIFY).data == {"failed_fids": [scene.third.mid]}
     assert scene.call(e.MODIFY, act=3).code == -400, "a wrong request comes first"
     assert scene.call(e.MODIFY, act=5, csrf="x").code == -111, "so does the csrf"
 

@@ -264,6 +264,21 @@ def test_pipelined_requests_are_answered_in_order(documented: RunningService) ->
     assert [answer[:3] for answer in answers] == [b"200", b"200", b"200", b"404"]
 
 
+@pytest.mark.parametrize("path", [e.NAV.path, e.FRIENDS.path, "/nope", "/openapi.json"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_who_has_asked_all_is_still_answered(
+    path: str, times: int, documented: RunningService
+) -> None:
+    """Some clients close their way once they have asked; one of these answers takes a thread."""
+    [caller] = fresh(documented)
+    asked = f"GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {caller.cookie}\r\n\r\n".encode()
+    for _ in range(5):
+        answers = raw(documented.base_url, asked * times, half=True)
+        assert answers.count(b"HTTP/1.1 ") == times
+        _, _, body = answers.rpartition(b"\r\n\r\n")
+        assert json.loads(body)
+
+
 #: Where Linux's ``tcp_info`` has the number of segments with data that came.
 _DATA_SEGMENTS_IN = 152
 

@@ -135,6 +135,43 @@ async def test_at_most_so_many_are_kept(store: Store, watched: Watched, moved: M
     assert len(watched.asked) >= len(everybody) - 10
 
 
+async def test_what_is_read_again_and_again_is_listed_no_more_than_kept(
+    store: Store, moved: Moved
+) -> None:
+    kept = with_cards_kept(store, 10, STALENESS, moved)
+    await people(store, 1, 2)
+    for turn in range(100):
+        await kept.put_account(1, Card(name=f"n{turn}"))
+        assert named(await kept.tails([1, 2, 99])) == {1: f"n{turn}", 2: "u2"}
+    assert vars(kept)["_listed"] <= 10
+    assert sum(len(mids) for _, mids in vars(kept)["_read"]) <= 10
+
+
+async def test_readings_that_end_out_of_order_are_kept_each_for_its_own_time(
+    store: Store, watched: Watched, kept: Store, moved: Moved
+) -> None:
+    await people(store, 1, 2)
+    watched.go_on.clear()
+    earlier = asyncio.create_task(kept.tails([1]))
+    while not watched.asked:
+        await asyncio.sleep(0)
+    moved.now += STALENESS / 2
+    hold, watched.go_on = watched.go_on, asyncio.Event()
+    watched.go_on.set()
+    await kept.tails([2])
+    hold.set()
+    await earlier
+    watched.asked.clear()
+    await kept.tails([1, 2])
+    assert watched.asked == []
+    await store.put_account(1, Card(name="new"))
+    moved.now += STALENESS / 2
+    assert await name_of(kept, 1) == "new"
+    assert watched.asked == [1]
+    await kept.tails([2])
+    assert watched.asked == [1], "the later reading stands"
+
+
 async def test_what_this_process_writes_is_told_at_once(kept: Store) -> None:
     await people(kept, 1, 2)
     await kept.tails([1, 2])

@@ -109,7 +109,8 @@ def copy_store(
     for line in wrong:
         print(line)
     Console(stderr=True).print(
-        f"{len(wrong)} 处不同 (differences)"
+        f"{len(wrong)} 处不同；若源库在复制时有改动，请换新的目标重新复制"
+        " (differences; if the source changed meanwhile, copy it into a new target)"
         if wrong
         else "复制完成，两库一致 (copied; both the same)"
     )

@@ -142,7 +142,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     """What the rules must know of a pair before an act."""
 
     pair: Pair = Pair()
-    #: The actor may neither follow nor block.
+    #: The actor may do none of the acts.
     banned: bool = False
     #: The target's account.
     known: bool = True
@@ -231,7 +231,8 @@ _ACTS = {
 }
 
 
-_OF_ALL = (errors.AccountBanned.number, errors.TargetInBlacklist.number)
+#: What a batch is answered as a whole, where it is the code of every member.
+_WHOLE_CODES = (errors.AccountBanned.number, errors.TargetInBlacklist.number)
 
 
 def batch_answer(fids: list[int], codes: list[int]) -> tuple[int, list[int]]:
@@ -241,4 +242,4 @@ def batch_answer(fids: list[int], codes: list[int]) -> tuple[int, list[int]]:
     """
     failed = [fid for fid, code in zip(fids, codes, strict=True) if code]
     alike = codes[0] if len(set(codes)) == 1 else 0
-    return (alike if alike in _OF_ALL else 0), failed
+    return (alike if alike in _WHOLE_CODES else 0), failed

@@ -25,7 +25,7 @@ _HELD_BYTES = 65_536
 
 
 class _Gathering(asyncio.Transport):
-    """A transport that sends what was written to it in one turn of the loop at the turn's end.
+    """A transport that sends at once, when the loop turns, what was written to it in a turn.
 
     uvicorn writes the head and the body of an answer apart. To send each when it is written takes
     two system calls, and wakes the client twice, while others still wait for their answers.
@@ -38,20 +38,20 @@ class _Gathering(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._held:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.flush)
         self._held.append(data)
         self._size += len(data)
         if self._size > _HELD_BYTES:
-            self._send()
+            self.flush()
 
-    def _send(self) -> None:
+    def flush(self) -> None:
         if self._held and not self._to.is_closing():
             self._to.write(b"".join(self._held))
         self._held.clear()
         self._size = 0
 
     def close(self) -> None:
-        self._send()
+        self.flush()
         self._to.close()
 
     def is_closing(self) -> bool:
@@ -81,12 +81,21 @@ class _Protocol(HttpToolsProtocol):
 
     # asyncio's base class takes any transport, uvicorn's those that write.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # so
-        super().connection_made(_Gathering(transport, self.loop))
+        self._gathering = _Gathering(transport, self.loop)
+        super().connection_made(self._gathering)
         self._await_more()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._await_no_more()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's lets the way close
+        """Keep the way open to a client that has asked all it will, and may still read."""
+        self._gathering.flush()
+        waits = self._answering() and not self.cycle.more_body
+        if waits:
+            self.cycle.keep_alive = False
+        return waits
 
     def on_message_begin(self) -> None:
         self._between, self._in_head = False, True

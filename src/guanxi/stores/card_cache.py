@@ -8,8 +8,10 @@ privacy and ``cards`` are always read.
 from __future__ import annotations
 
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 from guanxi.accounts.account import Card, Privacy, State
@@ -28,6 +30,9 @@ def with_cards_kept(
     return cast(Store, _CardCache(store, most, staleness, clock))
 
 
+_when: Callable[[tuple[float, list[int]]], float] = itemgetter(0)
+
+
 class _CardCache:
     """Cards in the order in which they were read: the oldest go, by age or to make room."""
 
@@ -37,8 +42,10 @@ class _CardCache:
         self._store, self._clock = store, clock
         self._most, self._staleness = most, staleness
         self._kept: dict[int, bytes] = {}
-        #: When cards were read, and whose, oldest first.
+        #: When cards were read, and whose, oldest first; and how many that lists. (One that was
+        #: forgotten, and read again, is listed twice and goes with the first.)
         self._read: deque[tuple[float, list[int]]] = deque()
+        self._listed = 0
         #: Counts what was forgotten: a card that was being read meanwhile is not kept.
         self._forgotten = 0
 
@@ -61,15 +68,19 @@ class _CardCache:
         return {mid: kept for mid, kept in told.items() if kept} | read
 
     def _keep(self, read: dict[int, bytes], at: float) -> None:
-        if len(read) > self._most or (self._read and self._read[-1][0] > at):
+        new = {mid: tail for mid, tail in read.items() if mid not in self._kept}
+        if not new or len(new) > self._most:
             return
-        self._kept |= read
-        self._read.append((at, [*read]))
-        while len(self._kept) > self._most:
+        self._kept |= new
+        self._listed += len(new)
+        insort(self._read, (at, [*new]), key=_when)  # a reading may end after a later one
+        while self._listed > self._most:
             self._drop()
 
     def _drop(self) -> None:
-        for mid in self._read.popleft()[1]:
+        _, mids = self._read.popleft()
+        self._listed -= len(mids)
+        for mid in mids:
             self._kept.pop(mid, None)
 
     def _forget(self, mid: int) -> None:
@@ -95,3 +106,4 @@ class _CardCache:
             self._forgotten += 1
             self._kept.clear()
             self._read.clear()
+            self._listed = 0

@@ -84,15 +84,15 @@ async def hold(connection: Connection, acts: Iterable[Modify], now: int) -> Held
     """Lock and read what acts at the place ``now`` need to know."""
     acts = list(acts)
     concerned = {act.owner for act in acts}
-    acts = [act for act in acts if act.owner != act.target and act.act != Act.WHISPER]
-    lower = sorted({(min(act.owner, act.target), max(act.owner, act.target)) for act in acts})
+    able = [act for act in acts if act.owner != act.target and act.act != Act.WHISPER]
+    lower = sorted({(min(act.owner, act.target), max(act.owner, act.target)) for act in able})
     higher = sorted((owner, other) for other, owner in lower)
     rows = []
     if lower:
         await connection.executemany(_MAKE, lower)
         rows = await connection.fetchmany(_ROWS, lower + higher)
     # Those whose own lists may change.
-    mids = {act.owner for act in acts}
+    mids = {act.owner for act in able}
     mids |= {
         row["owner"] for row in rows if row["follows"] is not None or row["whispers"] is not None
     }
@@ -104,7 +104,7 @@ async def hold(connection: Connection, acts: Iterable[Modify], now: int) -> Held
         for places, statement in _NEWEST.items()
         for row in await _each(connection, statement, ahead)
     }
-    concerned |= {act.target for act in acts if act.act in _NEEDS_ACCOUNT}
+    concerned |= {act.target for act in able if act.act in _NEEDS_ACCOUNT}
     return Held(rows, tallies, newest, await _each(connection, _ACCOUNTS, concerned))
 
 

@@ -185,7 +185,7 @@ class _Recorder:
 
 async def _edge(db: Any, made: Graph, mid: int, draw: random.Random) -> None:
     await cards.session(db, digest(made.token(mid)))
-    await reads.sides(db, mid, [draw.choice(made.mids)])
+    await reads.standings(db, mid, [draw.choice(made.mids)])
 
 
 async def _page(db: Any, made: Graph, mid: int, _draw: random.Random) -> None:

@@ -23,6 +23,7 @@ from guanxi.accounts.account import Account, Privacy, State
 from guanxi.contract.endpoints import BY_NAME
 from guanxi.contract.errors import NotSignedIn
 from guanxi.demo.world import HERO
+from guanxi.graph.pair import SPECIAL, Attribute
 from guanxi.stores import open_store
 from guanxi.stores.port import Store
 from guanxi.testing import RunningService, running
@@ -258,13 +259,11 @@ def test_import(store: Path, tmp_path: Path) -> None:
     result = guanxi("store", "import", "edges", file, "--store", store)
     assert result.returncode == 0, result.stderr
     assert "写入 3 条（新增或更新） (3 edges written)" in result.stderr
-    sides = held(store, lambda opened: opened.sides(1, [2, 3]))
-    edge, followed_back = sides[2][0].follows, sides[2][1]
-    assert edge is not None
-    assert edge.special
-    assert len(edge.groups) == 3
-    assert followed_back
-    assert sides[3][0].blocks is not None
+    standings = held(store, lambda opened: opened.standings(1, [2, 3]))
+    assert standings[2].attribute == Attribute.MUTUAL
+    assert SPECIAL in standings[2].groups
+    assert len(standings[2].groups) == 3
+    assert standings[3].attribute == Attribute.BLOCKED
     done("check", "--store", store)
 
 
@@ -286,7 +285,7 @@ def test_a_bad_line_is_named_and_nothing_is_written(
     result = guanxi("store", "import", "edges", file, "--store", store)
     assert result.returncode == 1
     assert f"line {says}" in result.stderr
-    assert held(store, lambda opened: opened.sides(1, [2])) == {}
+    assert held(store, lambda opened: opened.standings(1, [2])) == {}
 
 
 @pytest.mark.parametrize("line", ["1,x,1700000000,,,", "1,1,1700000000,,,"])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from guanxi.demo.world import DEREGISTERED, GROUPS, HERO, World
+from guanxi.graph.pair import Attribute
 from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import RunningService, SignedIn
@@ -122,15 +123,14 @@ def test_the_stranger(results: dict[str, Any], world: World, demo: RunningServic
 async def stands(demo: RunningService, group: int) -> None:
     store = await open_store(str(demo.store))
     try:
-        sides = await store.sides(HERO, [FRESH, GROUPED, 1, 2, 22179720])
-        assert 1 not in sides
-        assert 22179720 not in sides
-        assert sides[2][0].blocks is not None
+        standings = await store.standings(HERO, [FRESH, GROUPED, 1, 2, 22179720])
+        assert 1 not in standings
+        assert 22179720 not in standings
+        assert standings[2].attribute == Attribute.BLOCKED
         for mid in (FRESH, GROUPED):
-            edge = sides[mid][0].follows
-            assert edge is not None
-            assert edge.groups == {group}
-        assert await store.sides(175989424, [HERO]) == {}
+            assert standings[mid].attribute in (Attribute.FOLLOWING, Attribute.MUTUAL)
+            assert set(standings[mid].groups) == {group}
+        assert await store.standings(175989424, [HERO]) == {}
         names = {row.id: row.name for row in await store.groups(HERO)}
         assert names[group] == "熟人"
         assert "临时" not in names.values()

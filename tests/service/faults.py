@@ -30,7 +30,7 @@ _VERBS = frozenset(
         "search",
         "common",
         "pair",
-        "sides",
+        "standings",
         "attributes",
         "tally",
         "groups",

@@ -147,6 +147,27 @@ def test_sign_out_counts_within_a_second(documented: RunningService) -> None:
     assert call(documented, e.FRIENDS, caller).code == -101
 
 
+def test_a_long_credential_is_taken_but_never_on_trust(documented: RunningService) -> None:
+    [caller] = fresh(documented)
+    sent = {"Cookie": f"SESSDATA={caller.sessdata}; x={'y' * 1_024}"}
+    assert call(documented, e.FRIENDS, headers=sent).code == 0
+    assert documented.do(lambda store: store.close_session(digest(caller.sessdata)))
+    assert call(documented, e.FRIENDS, headers=sent).code == -101
+
+
+def test_what_signs_in_one_way_does_not_in_another(documented: RunningService) -> None:
+    """Not even right after it did: a credential is kept as it was sent."""
+    [caller] = fresh(documented)
+    cookie = f"SESSDATA={caller.sessdata}"
+    assert call(documented, e.FRIENDS, headers={"Cookie": cookie}).code == 0
+    assert call(documented, e.FRIENDS, None, {"access_key": cookie}).code == -101
+    assert call(documented, e.FRIENDS, None, {"access_key": caller.sessdata}).code == -101
+    key = documented.access_key(caller.mid)
+    assert call(documented, e.FRIENDS, None, {"access_key": key}).code == 0
+    for cookie in (key, f"SESSDATA={key}"):
+        assert call(documented, e.FRIENDS, headers={"Cookie": cookie}).code == -101
+
+
 def test_trust_is_bounded(documented: RunningService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "_MOST", 3)
     for _ in range(3):

@@ -104,8 +104,8 @@ class StoreDriver:
     async def _look(self, owner: int) -> View:
         store = self.store
         attributes = await store.attributes(owner, self.mids)
-        sides = await store.sides(owner, self.mids)
-        assert sides.keys() == attributes.keys()
+        standings = await store.standings(owner, self.mids)
+        assert {mid: one.attribute for mid, one in standings.items()} == attributes
 
         async def listed(listing: Listing, sort: Sort = Sort.NEWEST) -> list[Row]:
             return list((await store.page(listing, owner, sort, ALL)).rows)
@@ -123,13 +123,9 @@ class StoreDriver:
 
         followings = await listed(Listing.FOLLOWINGS)
         for row in followings:
-            side, back = sides[row.mid]
-            assert side.follows is not None
-            assert (side.follows.place, tuple(sorted(side.follows.groups))) == (
-                row.place,
-                row.groups,
-            )
-            assert back is row.mutual is (attributes[row.mid] == 6)
+            one = standings[row.mid]
+            assert (one.place, tuple(sorted(one.groups))) == (row.place, row.groups)
+            assert row.mutual is (one.attribute == 6)
         groups = await store.groups(owner)
         members = {}
         for group in groups:

@@ -10,7 +10,8 @@ from guanxi.accounts.account import Privacy, State
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import CreateGroup, DeleteGroup, How, Regroup, RenameGroup
 from guanxi.graph.lists import Listing, Sort
-from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Modify, mtime_of, place_at
+from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Modify, Standing, mtime_of, place_at
+from guanxi.graph.pair import standing as standing_of
 from guanxi.stores.port import EdgeRow, GroupRow, Row, Store, StoreError, Tally
 from tests.counts import count
 from tests.stores.engines import START, Clock
@@ -128,7 +129,7 @@ async def test_what_hangs_on_an_edge_goes_with_it(store: Store) -> None:
     assert await faults(store) == []
 
 
-async def test_attributes_and_sides_of_many(store: Store) -> None:
+async def test_attributes_and_standings_of_many(store: Store) -> None:
     await people(store, *range(1, 8))
     await follow(store, 1, 2, 3)
     await follow(store, 3, 1)
@@ -140,20 +141,22 @@ async def test_attributes_and_sides_of_many(store: Store) -> None:
     everyone = [*range(1, 8), 404]
     expected = {2: 2, 3: 6, 4: 128, 5: 1, 6: 1}
     assert await store.attributes(1, everyone) == expected
-    sides = await store.sides(1, everyone)
-    assert {mid: back for mid, (_, back) in sides.items()} == {
-        2: False,
-        3: True,
-        4: False,
-        5: False,
-        6: True,
+    standings = await store.standings(1, everyone)
+    assert {mid: one.attribute for mid, one in standings.items()} == expected
+    assert {mid: mtime_of(one.place) for mid, one in standings.items() if mid > 3} == {
+        4: 0,
+        5: 5,
+        6: 5,
     }
     for mid in everyone:  # one alone is read in another way than many
-        side = {mid: sides[mid]} if mid in sides else {}
-        assert await store.sides(1, [mid]) == side
+        standing = {mid: standings[mid]} if mid in standings else {}
+        assert await store.standings(1, [mid]) == standing
+        pair = await store.pair(1, mid)
+        back = pair.theirs.follows is not None
+        assert standing_of(pair.mine, followed_back=back) == standing.get(mid, Standing())
         one = {mid: expected[mid]} if mid in expected else {}
         assert await store.attributes(1, [mid]) == one
-    assert await store.sides(1, []) == {}
+    assert await store.standings(1, []) == {}
     assert await store.attributes(1, []) == {}
 
 

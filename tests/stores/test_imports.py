@@ -134,7 +134,7 @@ async def test_an_edge_that_stands_takes_what_the_file_says(store: Store) -> Non
     assert await load(store, edge(1, 2, 50, groups=("b",), contract=Contract(5))) == 1
     assert await load(store, edge(1, 2, 50, groups=("b",), contract=Contract(5))) == 0
     assert await load(store, edge(1, 2, 50, groups=("a", "b"))) == 1
-    side, _ = (await store.sides(1, [2]))[2]
+    side = (await store.pair(1, 2)).mine
     assert side.follows is not None
     assert side.follows.contract == Contract(5)
     assert await load(store, edge(1, 2, 50, special=True)) == 1

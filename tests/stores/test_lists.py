@@ -223,7 +223,7 @@ async def test_contracts_show_on_both_sides(store: Store) -> None:
     }
     assert await contracts(Listing.FOLLOWINGS, 2) == {1: (None, Contract(5, 1))}
     assert await contracts(Listing.FOLLOWERS, 2) == {1: (None, Contract(5, 1))}
-    side, _ = (await store.sides(1, [2]))[2]
+    side = (await store.pair(1, 2)).mine
     assert side.follows is not None
     assert side.follows.contract == Contract(5, 1)
     await follow(store, 1, 3)
@@ -332,6 +332,7 @@ async def test_short_lists_beside_long_ones(store: Store) -> None:
             asked = [*everybody[: size // 2], *everybody[-size // 2 :]]
             expected = {mid: 6 if mid == 10 else 2 for mid in asked if mid in mine}
             assert await store.attributes(ME, asked) == expected
-            assert (await store.sides(ME, asked)).keys() == expected.keys()
+            standings = await store.standings(ME, asked)
+            assert {mid: one.attribute for mid, one in standings.items()} == expected
         acts = [Modify(who, mid, Act.UNFOLLOW) for who in (ME, OTHER) for mid in everybody]
         await do(store, *acts)

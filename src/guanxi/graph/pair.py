@@ -113,6 +113,25 @@ def attribute(side: Side, *, followed_back: bool) -> int:
     return _NONE if side.whispers is None else _WHISPER
 
 
+class Standing(Struct, frozen=True, gc=False):
+    """How an account stands to another, as itself may know it."""
+
+    #: An ``Attribute``, as a number.
+    attribute: int = _NONE
+    #: Of the following or the whisper; 0 without either.
+    place: int = 0
+    #: Rising; empty for none.
+    groups: tuple[int, ...] = ()
+
+
+def standing(side: Side, *, followed_back: bool) -> Standing:
+    """How one stands to another by one's own side."""
+    told, edge = attribute(side, followed_back=followed_back), side.follows
+    if edge is None:
+        return Standing(told, side.whispers or 0)
+    return Standing(told, edge.place, tuple(sorted(edge.groups)))
+
+
 def told_to_other(value: int) -> int:
     """An attribute as the other party may know it: without whispers and blocks."""
     return value if value in (Attribute.FOLLOWING, Attribute.MUTUAL) else Attribute.NONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 import msgspec
@@ -115,8 +115,3 @@ def cursor_after(rows: Sequence[Row], more: bool) -> str:
         return ""
     last = rows[-1]
     return cursor_of(Position(last.place, last.mid, last.visits))
-
-
-def tag_of(groups: Collection[int]) -> list[int] | None:
-    """Groups as the wire tells them: rising, None for the default group."""
-    return sorted(groups) if groups else None

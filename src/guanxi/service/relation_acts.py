@@ -10,15 +10,16 @@ from guanxi.graph.pair import (
     Act,
     Modify,
     Side,
-    attribute,
+    Standing,
     batch_answer,
     mtime_of,
+    standing,
     told_to_other,
 )
-from guanxi.service.answers import encode, tag_of
+from guanxi.service.answers import encode
 from guanxi.service.handling import Refused, Service, refuse_if
 
-_NOTHING = (Side(), False)
+_NONE = Standing()
 
 
 async def modify(service: Service, caller: int, asked: p.ModifyParams) -> bytes:
@@ -43,28 +44,24 @@ async def batch_modify(service: Service, caller: int, asked: p.BatchParams) -> b
     return data
 
 
-def _relation(mid: int, side: Side, followed_back: bool) -> s.Relation:
-    """One's own side, told to oneself; the time is that of a following or a whisper."""
-    edge = side.follows
-    place = (side.whispers or 0) if edge is None else edge.place
-    told = s.Relation(mid, attribute(side, followed_back=followed_back), mtime_of(place))
-    if edge is not None and edge.groups:
-        told.tag, told.special = tag_of(edge.groups), int(SPECIAL in edge.groups)
+def _relation(mid: int, stands: Standing) -> s.Relation:
+    """How one stands to an account, told to oneself."""
+    told = s.Relation(mid, stands.attribute, mtime_of(stands.place))
+    if stands.groups:
+        told.tag, told.special = list(stands.groups), int(SPECIAL in stands.groups)
     return told
 
 
 async def relation(service: Service, caller: int, asked: p.Target) -> bytes:
     """004, 查询用户与自己关系（仅关注）."""
-    sides = await service.store.sides(caller, [asked.fid])
-    side, followed_back = sides.get(asked.fid, _NOTHING)
-    return encode(_relation(asked.fid, side, followed_back))
+    standings = await service.store.standings(caller, [asked.fid])
+    return encode(_relation(asked.fid, standings.get(asked.fid, _NONE)))
 
 
 async def relations(service: Service, caller: int, asked: p.ManyTargets) -> bytes:
     """004, 批量查询用户与自己关系. Accounts towards whom nothing stands are left out."""
-    fids = list(dict.fromkeys(asked.fids))
-    sides = await service.store.sides(caller, fids)
-    return encode({fid: _relation(fid, *sides[fid]) for fid in fids if fid in sides})
+    standings = await service.store.standings(caller, asked.fids)
+    return encode({fid: _relation(fid, standings[fid]) for fid in asked.fids if fid in standings})
 
 
 async def mutual(service: Service, caller: int, asked: p.Account) -> bytes:
@@ -89,14 +86,14 @@ async def _both(service: Service, caller: int, other: int) -> s.MutualRelation:
     if mine.follows is not None:
         service.store.visit(caller, other)
     return s.MutualRelation(
-        _relation(other, mine, followed_back=theirs.follows is not None),
+        _relation(other, standing(mine, followed_back=theirs.follows is not None)),
         _told(service, caller, theirs, followed_back=mine.follows is not None),
     )
 
 
 def _told(service: Service, caller: int, side: Side, *, followed_back: bool) -> s.Relation:
     """The other's side, as far as the caller may know it."""
-    whole = _relation(caller, side, followed_back=followed_back)
+    whole = _relation(caller, standing(side, followed_back=followed_back))
     whole.attribute = told_to_other(whole.attribute)
     if not whole.attribute:
         return s.Relation(caller)

@@ -37,12 +37,12 @@ async def groups(service: Service, caller: int, _asked: p.NoParams) -> bytes:
 
 async def groups_of(service: Service, caller: int, asked: p.Target) -> bytes:
     """004, 查询目标用户所在的分组."""
-    side, _ = (await service.store.sides(caller, [asked.fid])).get(asked.fid, (None, False))
-    if side is None or side.follows is None:
+    standing = (await service.store.standings(caller, [asked.fid])).get(asked.fid)
+    if standing is None or not standing.groups:
         return b"{}"
     names = {row.id: row.name for row in await service.store.groups(caller)}
     # A group that was deleted between the two reads has no name any more.
-    held = sorted(side.follows.groups & names.keys())
+    held = sorted(names.keys() & standing.groups)
     return encode({str(group): names[group] for group in held})
 
 

@@ -23,7 +23,7 @@ from guanxi.graph.lists import (
     window,
 )
 from guanxi.graph.pair import SPECIAL, Attribute, mtime_of
-from guanxi.service.answers import cursor_after, encode, items, page, tag_of
+from guanxi.service.answers import cursor_after, encode, items, page
 from guanxi.service.handling import Refused, Service
 from guanxi.stores.port import NOTHING, Row, Slice
 from guanxi.stores.tails import encoded_tail
@@ -254,7 +254,7 @@ async def app_followings(service: Service, _viewer: int, asked: p.FollowersParam
             mid=row.mid,
             attribute=attribute,
             mtime=mtime_of(row.place),
-            tag=tag_of(row.groups) if shown else None,
+            tag=(list(row.groups) or None) if shown else None,
             special=int(shown and SPECIAL in row.groups),
             uname=card.name,
             face=card.face,

@@ -36,6 +36,7 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, Complaint | None]:
     """
     if not raw:
         return [], None
+    raw = raw.replace(b"%2C", b",")  # a comma between ids is what is escaped most
     if b"%" not in raw and b"+" not in raw and raw.isascii():
         parts = [part.partition("=") for part in raw.decode("ascii").split("&") if part]
         return [(name, value) for name, _, value in parts], None
@@ -56,8 +57,7 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, Complaint | None]:
 
 
 def _unescaped(raw: bytes) -> str:
-    # A comma between ids is what is escaped most.
-    head, *rest = raw.replace(b"+", b" ").replace(b"%2C", b",").split(b"%")
+    head, *rest = raw.replace(b"+", b" ").split(b"%")
     if not rest:
         return head.decode()
     return (head + b"".join(_ESCAPED[one[:2]] + one[2:] for one in rest)).decode()

@@ -16,7 +16,7 @@ from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import Contract, Modify, Pair, Side, place_of_mtime
+from guanxi.graph.pair import Contract, Modify, Pair, Standing, place_of_mtime
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 
 T = TypeVar("T")
@@ -187,11 +187,8 @@ class Relations(Protocol):
     async def pair(self, owner: int, target: int) -> Pair:
         """What the two hold towards each other, as of one moment."""
 
-    async def sides(self, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
-        """The owner's side towards each target, and whether the target follows back.
-
-        Targets towards whom nothing stands are left out.
-        """
+    async def standings(self, owner: int, targets: Sequence[int]) -> dict[int, Standing]:
+        """How the owner stands to each target; those to whom it does not are left out."""
 
     async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
         """The owner's attribute towards each target; those of 0 are left out."""

@@ -14,7 +14,17 @@ from asyncpg.transaction import Transaction
 
 from guanxi.graph.groups import DEFAULT_NAME, SPECIAL_NAME
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import DEFAULT, NOTHING, SPECIAL, Attribute, Contract, Edge, Pair, Side
+from guanxi.graph.pair import (
+    DEFAULT,
+    NOTHING,
+    SPECIAL,
+    Attribute,
+    Contract,
+    Edge,
+    Pair,
+    Side,
+    Standing,
+)
 from guanxi.stores.port import NO_TALLY, GroupRow, Row, Slice, Tally
 from guanxi.stores.postgresql.connections import Connection
 
@@ -279,17 +289,7 @@ SELECT owner, other, follows, whispers, blocks, groups, contract_ts, contract_at
     followed IS NOT NULL AS back
 FROM relation
 """
-_SIDES = f"""{SIDE} WHERE owner = $1 AND other = ANY($2)
-AND (follows IS NOT NULL OR whispers IS NOT NULL OR blocks IS NOT NULL)
-"""
 _PAIR = f"{SIDE} WHERE (owner = $1 AND other = $2) OR (owner = $2 AND other = $1)"
-
-
-async def sides(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
-    """The owner's side towards each target, and whether it follows back."""
-    if not targets:
-        return {}
-    return {row[1]: (side_of(row), row[-1]) for row in await db.fetch(_SIDES, owner, targets)}
 
 
 async def pair(db: Connection, owner: int, target: int) -> Pair:
@@ -307,16 +307,29 @@ def side_of(row: asyncpg.Record) -> Side:
     return Side(Edge(place, frozenset(groups or ()), contract), whispers, blocks)
 
 
-_ATTRIBUTES = f"""
-SELECT other, CASE
+_ATTRIBUTE = f"""CASE
     WHEN blocks IS NOT NULL THEN {Attribute.BLOCKED:d}
     WHEN follows IS NULL THEN {Attribute.WHISPER:d}
     WHEN followed IS NULL THEN {Attribute.FOLLOWING:d}
     ELSE {Attribute.MUTUAL:d}
-END
+END"""
+_HELD = """
 FROM relation WHERE owner = $1 AND other = ANY($2)
 AND (follows IS NOT NULL OR whispers IS NOT NULL OR blocks IS NOT NULL)
 """
+_ATTRIBUTES = f"SELECT other, {_ATTRIBUTE} {_HELD}"
+_STANDINGS = f"SELECT other, {_ATTRIBUTE}, coalesce(follows, whispers, 0), groups {_HELD}"
+
+
+async def standings(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, Standing]:
+    """How the owner stands to each target; those to whom it does not are left out."""
+    if not targets:
+        return {}
+    found = await db.fetch(_STANDINGS, owner, targets)
+    return {
+        other: Standing(attribute, place, tuple(groups or ()))
+        for other, attribute, place, groups in found
+    }
 
 
 async def attributes(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:

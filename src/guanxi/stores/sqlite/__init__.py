@@ -26,7 +26,7 @@ from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import DEFAULT, Modify, Pair, Side, place_at
+from guanxi.graph.pair import DEFAULT, Modify, Pair, Standing, place_at
 from guanxi.stores.port import (
     Documents,
     EdgeRow,
@@ -136,11 +136,10 @@ class SQLiteStore:
     ) -> Slice:
         return await self._read_long(reads.common, owner, other, window, after)
 
-    async def sides(self, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
+    async def standings(self, owner: int, targets: Sequence[int]) -> dict[int, Standing]:
         if len(targets) == 1:
-            side = self._read(reads.side, owner, targets[0])
-            return {} if side is None else {targets[0]: side}
-        return self._read(reads.sides, owner, targets)
+            return self._read(reads.standing, owner, targets[0])
+        return self._read(reads.standings, owner, targets)
 
     async def pair(self, owner: int, target: int) -> Pair:
         return self._read(reads.pair, owner, target)

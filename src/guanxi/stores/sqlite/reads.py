@@ -11,7 +11,17 @@ import apsw
 
 from guanxi.graph.groups import DEFAULT_NAME, SPECIAL_NAME
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import DEFAULT, NOTHING, SPECIAL, Attribute, Contract, Edge, Pair, Side
+from guanxi.graph.pair import (
+    DEFAULT,
+    NOTHING,
+    SPECIAL,
+    Attribute,
+    Contract,
+    Edge,
+    Pair,
+    Side,
+    Standing,
+)
 from guanxi.stores.port import NO_TALLY, GroupRow, Row, Slice, Tally
 from guanxi.stores.sqlite.schema import (
     CONTRACTS,
@@ -318,28 +328,25 @@ SELECT {_FOLLOWS}, place, flags,
         (SELECT ts || ',' || user_attr FROM contract WHERE owner = ?1 AND target = ?2) END
 FROM following WHERE owner = ?1 AND target = ?2
 UNION ALL SELECT {_BLOCKS}, place, 0, NULL, NULL FROM block WHERE owner = ?1 AND target = ?2
-UNION ALL SELECT {_WHISPERS}, place,
-    (SELECT count(*) FROM following WHERE owner = ?2 AND target = ?1), NULL, NULL
-FROM whisper WHERE owner = ?1 AND target = ?2
+UNION ALL SELECT {_WHISPERS}, place, 0, NULL, NULL FROM whisper WHERE owner = ?1 AND target = ?2
 LIMIT 1
 """
 
 
-def side(db: apsw.Connection, owner: int, target: int) -> tuple[Side, bool] | None:
-    """The owner's side towards a target, and whether it follows back; None for nothing."""
+def _side(db: apsw.Connection, owner: int, target: int) -> Side:
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
-        return None
-    kind, place, flags, groups, contract = row
+        return NOTHING
+    kind, place, _, groups, contract = row
     if kind == _BLOCKS:
-        return Side(blocks=place), False
+        return Side(blocks=place)
     if kind == _WHISPERS:
-        return Side(whispers=place), bool(flags)
+        return Side(whispers=place)
     edge = Edge(place)
     if groups or contract:
-        held = frozenset(map(int, groups.split(","))) if groups else frozenset()
-        edge = Edge(place, held, Contract(*map(int, contract.split(","))) if contract else None)
-    return Side(edge), bool(flags & MUTUAL)
+        held = frozenset(_numbers(groups)) if groups else frozenset()
+        edge = Edge(place, held, Contract(*_numbers(contract)) if contract else None)
+    return Side(edge)
 
 
 #: Of some targets, those that the owner follows: each looked up, or, where the owner follows not
@@ -352,17 +359,15 @@ _SIFTED = f"""
 SELECT target, {_FOLLOWS}, place, flags FROM following NOT INDEXED
 WHERE owner = ?1 AND target IN carray(?2)
 """
-_FEW = 3
+_FEW = 6
 _OTHERS = f"""
-SELECT value, {_BLOCKS}, place, 0 FROM carray(?2) CROSS JOIN block ON owner = ?1 AND target = value
+SELECT value, {_BLOCKS}, 0, 0 FROM carray(?2) CROSS JOIN block ON owner = ?1 AND target = value
 UNION ALL
-SELECT value, {_WHISPERS}, place,
-    (SELECT count(*) FROM following AS back WHERE back.owner = value AND back.target = ?1)
+SELECT value, {_WHISPERS}, place, 0
     FROM carray(?2) CROSS JOIN whisper ON owner = ?1 AND target = value
 """
 
-#: A target, what is held towards it, the place, and the flags (of a whisper: whether the target
-#: follows back).
+#: A target, what is held towards it, the place (0 of a block), and the flags.
 _Held = tuple[int, int, int, int]
 
 
@@ -378,38 +383,43 @@ def _held(db: apsw.Connection, owner: int, targets: Sequence[int]) -> list[_Held
     return held
 
 
-def sides(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, tuple[Side, bool]]:
-    """The owner's side towards each target, and whether it follows back."""
-    held = _held(db, owner, targets)
-    pointing = [target for target, _, _, flags in held if flags > MUTUAL]
-    groups = groups_of(db, owner, pointing) if pointing else {}
-    contracts = _contracts(db, owner, pointing)[0] if pointing else {}
-    found = {}
-    for target, kind, place, flags in held:
-        if kind == _FOLLOWS:
-            edge = Edge(place)
-            if flags > MUTUAL:
-                edge = Edge(place, frozenset(groups.get(target, ())), contracts.get(target))
-            found[target] = Side(edge), bool(flags & MUTUAL)
-        elif kind == _BLOCKS:
-            found[target] = Side(blocks=place), False
-        else:
-            found[target] = Side(whispers=place), bool(flags)
-    return found
-
-
-def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
-    """What the two hold towards each other."""
-    mine, theirs = side(db, owner, target), side(db, target, owner)
-    return Pair(mine[0] if mine else NOTHING, theirs[0] if theirs else NOTHING)
-
-
 #: The attribute of each kind, by whether the target follows back.
 _ATTRIBUTES = {
     _FOLLOWS: (int(Attribute.FOLLOWING), int(Attribute.MUTUAL)),
     _BLOCKS: (int(Attribute.BLOCKED),) * 2,
     _WHISPERS: (int(Attribute.WHISPER),) * 2,
 }
+
+
+def standings(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, Standing]:
+    """How the owner stands to each target; those to whom it does not are left out."""
+    held = _held(db, owner, targets)
+    grouped = [target for target, _, _, flags in held if flags & IN_GROUPS]
+    groups = groups_of(db, owner, grouped) if grouped else {}
+    return {
+        target: Standing(_ATTRIBUTES[kind][flags & MUTUAL], place, groups.get(target, ()))
+        for target, kind, place, flags in held
+    }
+
+
+def standing(db: apsw.Connection, owner: int, target: int) -> dict[int, Standing]:
+    """The same of one target."""
+    row = db.execute(_SIDE, (owner, target)).get
+    if row is None:
+        return {}
+    kind, place, flags, groups, _ = row
+    held = tuple(sorted(_numbers(groups))) if groups else ()
+    told = _ATTRIBUTES[kind][flags & MUTUAL]
+    return {target: Standing(told, 0 if kind == _BLOCKS else place, held)}
+
+
+def _numbers(joined: str) -> tuple[int, ...]:
+    return tuple(map(int, joined.split(",")))
+
+
+def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
+    """What the two hold towards each other."""
+    return Pair(_side(db, owner, target), _side(db, target, owner))
 
 
 def attributes(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:

@@ -38,8 +38,7 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, Complaint | None]:
         return [], None
     raw = raw.replace(b"%2C", b",")  # a comma between ids is what is escaped most
     if b"%" not in raw and b"+" not in raw and raw.isascii():
-        parts = [part.partition("=") for part in raw.decode("ascii").split("&") if part]
-        return [(name, value) for name, _, value in parts], None
+        return _plain(raw.decode("ascii")), None
     pairs: Pairs = []
     complaint = None
     for one in raw.split(b"&"):
@@ -54,6 +53,15 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, Complaint | None]:
             if field in known:
                 complaint = complaint or Complaint(field, "编码无效", "badly encoded")
     return pairs, complaint
+
+
+def _plain(text: str) -> Pairs:
+    pairs = []
+    for one in text.split("&"):
+        if one:
+            name, _, value = one.partition("=")
+            pairs.append((name, value))
+    return pairs
 
 
 def _unescaped(raw: bytes) -> str:

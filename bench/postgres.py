@@ -191,7 +191,7 @@ async def _edge(db: Any, made: Graph, mid: int, draw: random.Random) -> None:
 async def _page(db: Any, made: Graph, mid: int, _draw: random.Random) -> None:
     await cards.session(db, digest(made.token(mid)))
     found = await reads.page(db, Listing.FOLLOWINGS, mid, Sort.NEWEST, Window(0, 50), None)
-    await cards.tails(db, [row.mid for row in found.rows])
+    await cards.tails(db, found.rows.mids)
 
 
 async def _follows(db: Any, owners: Sequence[int], made: Graph, draw: random.Random) -> None:

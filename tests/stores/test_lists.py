@@ -9,7 +9,7 @@ from guanxi.accounts.account import Card
 from guanxi.graph.groups import CreateGroup, How, Regroup
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Contract, Modify, place_of_mtime
-from guanxi.stores.port import EdgeRow, Row, Slice, Store
+from guanxi.stores.port import EdgeRow, Row, Rows, Slice, Store
 from tests.counts import count
 from tests.stores.engines import Clock
 from tests.stores.world import (
@@ -197,7 +197,7 @@ async def test_windows_beyond_the_end_and_without_a_limit(store: Store) -> None:
         page = await read(window, None)
         assert (list(page.rows), page.more) == ([], False)
         assert page.total == 2, "the list is as long as it is, whatever of it is asked for"
-    assert await store.page(Listing.FOLLOWERS, 404, Sort.NEWEST, ALL) == Slice([], False, 0, 0)
+    assert await store.page(Listing.FOLLOWERS, 404, Sort.NEWEST, ALL) == Slice(Rows(), False, 0, 0)
     assert await store.members(404, 5, Sort.NEWEST, ALL) is None
     found = await store.search(404, "", 100, ALL)
     assert (list(found.rows), found.more, found.total) == ([], False, 0)

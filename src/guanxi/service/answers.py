@@ -12,7 +12,7 @@ from guanxi.contract.endpoint import Envelope
 from guanxi.contract.structs import ContractInfo
 from guanxi.graph.lists import Position, cursor_of
 from guanxi.graph.pair import SPECIAL, mtimes_of
-from guanxi.stores.port import Row
+from guanxi.stores.port import Row, Rows
 
 encode = msgspec.json.Encoder().encode
 
@@ -62,7 +62,7 @@ def _game_end() -> bytes:
 
 
 def items(
-    rows: Sequence[Row], attributes: Sequence[int], tails: Mapping[int, bytes], *, groups: bool
+    rows: Rows, attributes: Sequence[int], tails: Mapping[int, bytes], *, groups: bool
 ) -> list[bytes]:
     """The items of a list, in parts; ``attributes`` are in the order of the rows.
 
@@ -70,13 +70,13 @@ def items(
     """
     if not rows:
         return []
-    mids, width = [row.mid for row in rows], len(_ITEM)
+    mids, width = rows.mids, len(_ITEM)
     parts = [*_ITEM] * len(rows)  # filled by columns: a page has hundreds
     parts[_MID::width] = _decimal(mids)
     parts[_ATTRIBUTE::width] = _decimal(attributes)
-    parts[_MTIME::width] = _decimal(mtimes_of([row.place for row in rows]))
+    parts[_MTIME::width] = _decimal(mtimes_of(rows.places))
     parts[_TAIL::width] = map(tails.__getitem__, mids)
-    for at, row in enumerate(rows):
+    for at, row in rows.beside.items():
         if row.groups or row.owner_contract or row.item_contract:
             tag = row.groups if groups else ()
             named = b"[%b]" % b",".join(_decimal(tag)) if tag else b"null"

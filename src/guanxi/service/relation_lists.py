@@ -25,7 +25,7 @@ from guanxi.graph.lists import (
 from guanxi.graph.pair import SPECIAL, Attribute, mtime_of
 from guanxi.service.answers import cursor_after, encode, items, page
 from guanxi.service.handling import Refused, Service
-from guanxi.stores.port import NOTHING, Row, Slice
+from guanxi.stores.port import NOTHING, Row, Rows, Slice
 from guanxi.stores.tails import encoded_tail
 
 
@@ -84,22 +84,22 @@ async def _privacy(service: Service, viewer: int, owner: int) -> Privacy:
 _FOLLOWING, _MUTUAL = int(Attribute.FOLLOWING), int(Attribute.MUTUAL)
 
 
-def _own_followings(rows: Sequence[Row]) -> list[int]:
+def _own_followings(rows: Rows) -> list[int]:
     """The attributes of followings as their owner sees them."""
-    return [_MUTUAL if row.mutual else _FOLLOWING for row in rows]
+    return [_MUTUAL if mutual else _FOLLOWING for mutual in rows.mutuals]
 
 
-async def _seen_by(service: Service, viewer: int, rows: Sequence[Row]) -> list[int]:
+async def _seen_by(service: Service, viewer: int, rows: Rows) -> list[int]:
     """The attributes of accounts as another sees them."""
-    told = await service.store.attributes(viewer, [row.mid for row in rows])
-    return [told.get(row.mid, 0) for row in rows]
+    told = await service.store.attributes(viewer, rows.mids)
+    return [told.get(mid, 0) for mid in rows.mids]
 
 
 async def _told(
     service: Service, viewer: int, found: Slice, attributes: Sequence[int], *, groups: bool
 ) -> bytes:
     """A run of a list as the wire has it."""
-    tails = await service.store.tails([row.mid for row in found.rows])
+    tails = await service.store.tails(found.rows.mids)
     if viewer in tails:  # kept, perhaps: one's own card is told as it stands
         cards = await service.store.cards([viewer])
         tails[viewer] = encoded_tail(cards[viewer])
@@ -135,7 +135,7 @@ async def followers(service: Service, viewer: int, asked: p.FollowersParams) -> 
     attributes: list[int]
     if own and not (await store.tally(viewer)).whisper:
         # A follower whom one whispers is the only other case.
-        attributes = [_MUTUAL if row.mutual else 0 for row in rows]
+        attributes = [_MUTUAL if mutual else 0 for mutual in rows.mutuals]
     else:
         attributes = await _seen_by(service, viewer, rows)
     return await _told(service, viewer, found, attributes, groups=own)
@@ -204,8 +204,8 @@ async def group_members(service: Service, viewer: int, asked: p.GroupParams) -> 
             errors.NoSuchGroup.number, Complaint("tagid", "不是你的分组", "no group of yours")
         )
     rows, more = found.rows, found.more
-    cards = await service.store.cards([row.mid for row in rows])
-    members = [_member(row.mid, cards[row.mid]) for row in rows]
+    cards = await service.store.cards(rows.mids)
+    members = [_member(mid, cards[mid]) for mid in rows.mids]
     if run.walks:
         return encode(s.GroupMemberPage(members, cursor_after(rows, more)))
     return encode(members)
@@ -229,12 +229,11 @@ async def specials(service: Service, viewer: int, asked: p.ListParams) -> bytes:
     """004, 查询所有特别关注 mid."""
     run = _whole(service, asked)
     found = await service.store.members(viewer, SPECIAL, Sort.NEWEST, run.window, run.after)
-    rows = found.rows if found is not None else ()
-    mids = [row.mid for row in rows]
+    rows = found.rows if found is not None else Rows()
     if run.walks:
         more = found is not None and found.more
-        return encode(s.SpecialPage(mids, cursor_after(rows, more)))
-    return encode(mids)
+        return encode(s.SpecialPage([*rows.mids], cursor_after(rows, more)))
+    return encode(rows.mids)
 
 
 async def app_followings(service: Service, _viewer: int, asked: p.FollowersParams) -> bytes:
@@ -291,8 +290,8 @@ async def _open_followings(
         return None
     store = service.store
     found = await store.page(Listing.FOLLOWINGS, owner, sort, run.window, run.after)
-    cards = await store.cards([row.mid for row in found.rows])
-    return found, [cards[row.mid] for row in found.rows]
+    cards = await store.cards(found.rows.mids)
+    return found, [cards[mid] for mid in found.rows.mids]
 
 
 async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
@@ -301,7 +300,7 @@ async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
         return []
     most = visible_followings(service.profile.limits, own=viewer == owner)
     found = await service.store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, Window(0, most))
-    return [row.mid for row in found.rows]
+    return [*found.rows.mids]
 
 
 def _too_deep(pages: int) -> Refused:

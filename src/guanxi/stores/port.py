@@ -7,7 +7,7 @@ Reads take and give positions of one list; the caller decides how much of a list
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar, overload
 
 from msgspec import Struct
 
@@ -62,10 +62,53 @@ class Row(Struct, frozen=True, gc=False):  # made by the thousand, and part of n
     visits: int = 0
 
 
+class Rows(Sequence[Row]):
+    """Rows of a list, by columns: so they are read and told, and few have more than three."""
+
+    def __init__(
+        self,
+        mids: Sequence[int] = (),
+        places: Sequence[int] = (),
+        mutuals: Sequence[int] = (),
+        beside: Mapping[int, Row] = {},
+    ) -> None:
+        self.mids, self.places = mids, places
+        #: Whether each follows the other, as a number.
+        self.mutuals = mutuals
+        #: The rows that have groups, contracts or visits, by where they stand.
+        self.beside = beside
+
+    def __len__(self) -> int:
+        return len(self.mids)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        where = range(len(self))[at]
+        if isinstance(where, range):
+            return [self[one] for one in where]
+        beside = self.beside.get(where)
+        if beside is not None:
+            return beside
+        return Row(self.mids[where], self.places[where], bool(self.mutuals[where]))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and [*self] == [*other]
+
+    __hash__ = None  # type: ignore[assignment]  # as a list has none
+
+    def __repr__(self) -> str:
+        return f"Rows({[*self]})"
+
+
 class Slice(NamedTuple):
     """A run of a list, and what is told of the list, as of one moment."""
 
-    rows: Sequence[Row]
+    rows: Rows
     #: Whether more follow behind the last.
     more: bool
     #: How many the list has in all; None where nobody counts.
@@ -75,7 +118,7 @@ class Slice(NamedTuple):
 
 
 #: A list without anybody.
-NOTHING = Slice((), False, 0, 0)
+NOTHING = Slice(Rows(), False, 0, 0)
 
 
 class Tally(Struct, frozen=True):

@@ -7,7 +7,7 @@ What is told of one account is one statement on its rows, and so of one moment. 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 from asyncpg.transaction import Transaction
@@ -25,7 +25,7 @@ from guanxi.graph.pair import (
     Side,
     Standing,
 )
-from guanxi.stores.port import NO_TALLY, GroupRow, Row, Slice, Tally
+from guanxi.stores.port import NO_TALLY, GroupRow, Row, Rows, Slice, Tally
 from guanxi.stores.postgresql.connections import Connection
 
 _GROUPED = "groups, contract_ts, contract_attr, other_contract_ts, other_contract_attr"
@@ -126,7 +126,7 @@ async def page(
     """A run of a list."""
     found = await _run(db, _PAGES[listing], (owner,), sort, window, after)
     total = None if listing is Listing.FRIENDS else 0
-    return _slice(found, window) or Slice([], False, total, 0)
+    return _slice(found, window) or Slice(Rows(), False, total, 0)
 
 
 async def members(
@@ -140,7 +140,7 @@ async def members(
     """A run of a group; None where the owner has no such group."""
     if group in _MEMBERS:
         found = await _run(db, _MEMBERS[group], (owner,), sort, window, after)
-        return _slice(found, window) or Slice([], False, None, 0)
+        return _slice(found, window) or Slice(Rows(), False, None, 0)
     found = await _run(db, _NAMED_MEMBERS, (owner, group), sort, window, after)
     return _slice(found, window)
 
@@ -169,8 +169,19 @@ def _slice(found: Sequence[asyncpg.Record], window: Window) -> Slice | None:
         return None
     total, version, other = found[0][:3]
     more = 0 < window.limit < len(found)
-    rows = [] if other is None else [_row(*each[2:]) for each in found[: window.limit]]
-    return Slice(rows, more, total, version)
+    shown = [] if other is None else [each[2:] for each in found[: window.limit]]
+    return Slice(_rows(shown), more, total, version)
+
+
+def _rows(found: Sequence[tuple[Any, ...]]) -> Rows:
+    """What was found, with nearly always nothing but an edge."""
+    if not found:
+        return Rows()
+    mids, places, visits, mutuals, groups, mine, _, theirs, _ = zip(*found, strict=True)
+    beside: dict[int, Row] = {}
+    if any(visits) or any(groups) or {*mine, *theirs} != {None}:
+        beside = {at: _row(*each) for at, each in enumerate(found)}
+    return Rows(mids, places, mutuals, beside)
 
 
 def _row(
@@ -278,9 +289,9 @@ async def _counted(
         found = [(mid, place) for mid, place in found if (place, mid) < behind]
     shown = [mid for mid, _ in found[window.offset : window.offset + window.limit]]
     more = window.limit > 0 and len(found) > window.offset + window.limit
-    rows = {row[0]: _row(*row) for row in await db.fetch(_SHOWN, owner, shown)} if shown else {}
+    rows = {row[0]: tuple(row) for row in await db.fetch(_SHOWN, owner, shown)} if shown else {}
     # On Citus a snapshot is of one node's: one of them may be gone by now.
-    return Slice([rows[mid] for mid in shown if mid in rows], more, total, version)
+    return Slice(_rows([rows[mid] for mid in shown if mid in rows]), more, total, version)
 
 
 #: What the owner holds towards the other, and whether that one follows back.

@@ -22,7 +22,7 @@ from guanxi.graph.pair import (
     Side,
     Standing,
 )
-from guanxi.stores.port import NO_TALLY, GroupRow, Row, Slice, Tally
+from guanxi.stores.port import NO_TALLY, GroupRow, Row, Rows, Slice, Tally
 from guanxi.stores.sqlite.schema import (
     CONTRACTS,
     GROUPED,
@@ -151,32 +151,35 @@ def _run(
 
 def rows(
     db: apsw.Connection, owner: int, found: Sequence[_Found], *, followers: bool = False
-) -> list[Row]:
+) -> Rows:
     """Rows with what their flags point to: the owner's groups, the contracts of either side."""
+    if not found:
+        return Rows()
+    mids, places, flags, visits = zip(*found, strict=True)
     points = MUTUAL | CONTRACTS if followers else GROUPED | SPECIAL_BIT | CONTRACTS
-    pointing = [(mid, flags) for mid, _, flags, _ in found if flags & points]
-    if not pointing:  # nearly always
-        return [
-            Row(mid, place, flags == MUTUAL, (), None, None, visits)
-            for mid, place, flags, visits in found
-        ]
-    grouped = [mid for mid, flags in pointing if followers or flags & GROUPED]
+    pointing = [at for at, each in enumerate(flags) if each & points]
+    mutuals = [each & MUTUAL for each in flags]
+    if not pointing and not any(visits):  # nearly always
+        return Rows(mids, places, mutuals)
+    grouped = [mids[at] for at in pointing if followers or flags[at] & GROUPED]
     groups = groups_of(db, owner, grouped) if grouped else {}
-    bound = [mid for mid, flags in pointing if flags & CONTRACTS]
+    bound = [mids[at] for at in pointing if flags[at] & CONTRACTS]
     mine, theirs = _contracts(db, owner, bound) if bound else ({}, {})
     special = (SPECIAL,)
-    return [
-        Row(
+    beside = {
+        at: Row(
             mid,
-            place,
-            bool(flags & MUTUAL),
-            groups.get(mid, special if flags & SPECIAL_BIT else ()),
-            mine.get(mid) if flags & OWNER_CONTRACT else None,
-            theirs.get(mid) if flags & ITEM_CONTRACT else None,
-            visits,
+            places[at],
+            bool(mutuals[at]),
+            groups.get(mid, special if flags[at] & SPECIAL_BIT else ()),
+            mine.get(mid) if flags[at] & OWNER_CONTRACT else None,
+            theirs.get(mid) if flags[at] & ITEM_CONTRACT else None,
+            visits[at],
         )
-        for mid, place, flags, visits in found
-    ]
+        for at, mid in enumerate(mids)
+        if flags[at] & points or visits[at]
+    }
+    return Rows(mids, places, mutuals, beside)
 
 
 def packed(mids: Iterable[int]) -> apsw.CArrayBinding:
@@ -294,9 +297,9 @@ def common(
     counted = _counted(db, owner, found, window, after, mine.version + theirs.version)
     if not counted.rows:
         return counted
-    mids = packed(row.mid for row in counted.rows)
+    mids = packed(counted.rows.mids)
     flagged = {each[0]: each for each in db.execute(_FLAGS, (owner, mids))}
-    return counted._replace(rows=rows(db, owner, [flagged[row.mid] for row in counted.rows]))
+    return counted._replace(rows=rows(db, owner, [flagged[mid] for mid in counted.rows.mids]))
 
 
 def _counted(

@@ -19,6 +19,7 @@ from guanxi.graph.pair import (
     Modify,
     Pair,
     Side,
+    Standing,
     attribute,
     batch_answer,
     decide,
@@ -27,6 +28,7 @@ from guanxi.graph.pair import (
     next_place,
     place_at,
     place_of_mtime,
+    standing,
     told_to_other,
 )
 
@@ -195,9 +197,14 @@ def test_whispers_and_blocks_are_not_told_to_the_other(value: int, told: int) ->
     assert told_to_other(value) == told
 
 
-def test_special_is_a_group() -> None:
-    assert Edge(OLD, frozenset({SPECIAL})).special
-    assert not Edge(OLD, frozenset({7})).special
+@pytest.mark.parametrize("followed_back", [False, True])
+def test_standing_tells_a_side(followed_back: bool) -> None:
+    told = 6 if followed_back else 2
+    edge = Edge(OLD, frozenset({7, SPECIAL}))
+    assert standing(Side(edge), followed_back=followed_back) == Standing(told, OLD, (SPECIAL, 7))
+    assert standing(Side(whispers=OLD), followed_back=followed_back) == Standing(1, OLD)
+    assert standing(Side(blocks=OLD), followed_back=followed_back) == Standing(128, 0)
+    assert standing(NOTHING, followed_back=followed_back) == Standing()
     assert {Attribute.MUTUAL, Attribute.FOLLOWING} == {6, 2}
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
-from guanxi.accounts.account import State
+from guanxi.accounts.account import Card, State
 from guanxi.accounts.secrets import Session, TokenKind, appsec, bili_jct, digest, new_app, new_token
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Login
 from guanxi.contract.endpoints import ENDPOINTS
+from guanxi.contract.limits import Limits
 from guanxi.contract.sign import app_sign
 from guanxi.service import auth
+from guanxi.service.handling import Refused
+from guanxi.stores import open_store
 from guanxi.stores.port import Store
 from guanxi.testing import RunningService, SignedIn
 from tests.service.client import (
@@ -147,16 +152,18 @@ def test_sign_out_counts_within_a_second(documented: RunningService) -> None:
     assert call(documented, e.FRIENDS, caller).code == -101
 
 
-def test_a_long_credential_is_taken_but_never_on_trust(documented: RunningService) -> None:
+def test_a_long_credential_is_like_any(documented: RunningService) -> None:
     [caller] = fresh(documented)
     sent = {"Cookie": f"SESSDATA={caller.sessdata}; x={'y' * 1_024}"}
-    assert call(documented, e.FRIENDS, headers=sent).code == 0
+    for _ in range(2):
+        assert call(documented, e.NAV, headers=sent).data["mid"] == caller.mid
     assert documented.do(lambda store: store.close_session(digest(caller.sessdata)))
+    time.sleep(_TRUST_SECONDS)
     assert call(documented, e.FRIENDS, headers=sent).code == -101
 
 
 def test_what_signs_in_one_way_does_not_in_another(documented: RunningService) -> None:
-    """Not even right after it did: a credential is kept as it was sent."""
+    """Not even right after it did, while it is trusted."""
     [caller] = fresh(documented)
     cookie = f"SESSDATA={caller.sessdata}"
     assert call(documented, e.FRIENDS, headers={"Cookie": cookie}).code == 0
@@ -168,11 +175,33 @@ def test_what_signs_in_one_way_does_not_in_another(documented: RunningService) -
         assert call(documented, e.FRIENDS, headers={"Cookie": cookie}).code == -101
 
 
-def test_trust_is_bounded(documented: RunningService, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_kept_of_callers_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(auth, "_MOST", 3)
-    for _ in range(3):
-        for caller in fresh(documented, 4):
-            assert call(documented, e.NAV, caller).data["mid"] == caller.mid
+    asyncio.run(_many_callers(tmp_path / "s.db"))
+
+
+async def _many_callers(path: Path) -> None:
+    store = await open_store(str(path), create=True)
+    gate = auth.Gate(store)
+    try:
+        token, sent = "", {b"cookie": b""}
+        for mid in range(1, 8):
+            await store.put_account(mid, Card(name=f"u{mid}"))
+            token = (await auth.issue(store, mid, TokenKind.COOKIE, Limits())).token
+            for other in range(3):
+                sent = {b"cookie": f"SESSDATA={token}; x={other}".encode()}
+                assert await gate.caller(e.FRIENDS, sent, {}) == mid
+                assert len(gate._trusted) <= 3
+                assert len(gate._credentials) <= 3
+        await asyncio.sleep(_TRUST_SECONDS)
+        assert await store.close_session(digest(token))
+        with pytest.raises(Refused):
+            await gate.caller(e.FRIENDS, sent, {})
+        assert sent[b"cookie"] not in gate._credentials
+    finally:
+        await store.close()
 
 
 def test_a_trusted_session_expires_in_time(documented: RunningService) -> None:

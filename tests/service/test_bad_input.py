@@ -224,6 +224,10 @@ def test_repeated_ids_count_once(documented: RunningService) -> None:
     assert told["following"] == 50
     many = call(documented, e.RELATIONS, caller, {"fids": fids}).data
     assert many.keys() == {str(mid) for mid in mids}
+    special = {"fids": mids[0], "tagids": -10}
+    assert call(documented, e.SET_MEMBERS, caller, special).code == 0
+    few = call(documented, e.RELATIONS, caller, {"fids": f"{mids[0]},{mids[0]}"}).data
+    assert few[str(mids[0])]["tag"] == [-10]
     fields["fids"] = f"{fids},{caller.mid}"
     assert call(documented, e.BATCH_MODIFY, caller, fields).code == -400
 

@@ -124,7 +124,7 @@ class StoreDriver:
         followings = await listed(Listing.FOLLOWINGS)
         for row in followings:
             one = standings[row.mid]
-            assert (one.place, tuple(sorted(one.groups))) == (row.place, row.groups)
+            assert (one.place, one.groups) == (row.place, row.groups)
             assert row.mutual is (one.attribute == 6)
         groups = await store.groups(owner)
         members = {}

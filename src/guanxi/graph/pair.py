@@ -67,10 +67,6 @@ class Edge(Struct, frozen=True, gc=False):
     groups: frozenset[int] = frozenset()
     contract: Contract | None = None
 
-    @property
-    def special(self) -> bool:
-        return SPECIAL in self.groups
-
 
 class Side(Struct, frozen=True, gc=False):
     """What one account holds towards another; places, or None for what does not stand."""

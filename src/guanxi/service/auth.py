@@ -19,9 +19,10 @@ from guanxi.stores.port import Store
 
 #: Fields that a form's request may have in its query.
 IN_QUERY = frozenset({"access_key", "appkey", "sign"})
-#: How long a verified session is taken on trust, in seconds; how many are, and how many bytes a
-#: credential may have to be among them.
-_TRUST, _MOST, _LONGEST = 1.0, 20_000, 1_024
+#: How long a verified session is taken on trust, in seconds.
+_TRUST = 1.0
+#: How many sessions are, and how many credentials are read but once; how long one of those may be.
+_MOST, _LONGEST = 20_000, 1_024
 _NO_CSRF = Complaint("csrf", "缺失", "missing; send the session's bili_jct")
 _WRONG_CSRF = Complaint("csrf", "与会话不符", "not this session's bili_jct")
 
@@ -72,7 +73,7 @@ async def issue(store: Store, mid: int, kind: TokenKind, limits: Limits) -> Issu
 
 
 class _Credential(NamedTuple):
-    """What stands in a credential: of its token only a hash, the session's csrf, the one sent."""
+    """What stands in a credential: the hash of its token, the session's csrf, and the one sent."""
 
     digest: bytes
     csrf: str
@@ -82,21 +83,15 @@ class _Credential(NamedTuple):
         return "_Credential()"
 
 
-class _Known(NamedTuple):
-    """A credential that came before, and the session that it opened at a moment."""
-
-    credential: _Credential
-    session: Session
-    read_at: float
-
-
 class Gate:
     """Decides who a request comes from; refuses those that it does not come from."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        #: By the credential as it was sent: an access_key, or a header's cookies.
-        self._known: dict[str | bytes, _Known] = {}
+        #: By what was sent, an access_key or a header's cookies: those that opened a session.
+        self._credentials: dict[str | bytes, _Credential] = {}
+        #: Sessions by digest, and when each was read.
+        self._trusted: dict[bytes, tuple[float, Session]] = {}
         self._mixins: tuple[int, tuple[str, str]] = (-1, ("", ""))
 
     async def caller(self, endpoint: Endpoint, headers: Headers, values: Mapping[str, str]) -> int:
@@ -108,43 +103,52 @@ class Gate:
         by_key = sent != "" and ACCESS_KEY in endpoint.auth
         if not by_key:
             sent = headers.get(b"cookie", b"")
-        known = self._known.get(sent)
-        if known is None or time.monotonic() - known.read_at >= _TRUST:
-            known = await self._read(sent, known)
-        kind = TokenKind.APP if by_key else TokenKind.COOKIE
-        if known is None or known.session.kind is not kind or known.session.expires <= time.time():
-            if endpoint.login is Login.REQUIRED:
-                raise Refused(errors.NotSignedIn.number, _not_signed_in(sent))
-            return 0
-        if endpoint.writes and not by_key:
-            form, (_, csrf, sent_csrf) = values.get("csrf", ""), known.credential
-            if not (secrets.same(form, csrf) and secrets.same(sent_csrf, csrf)):
-                raise Refused(errors.CsrfFailed.number, _WRONG_CSRF if form else _NO_CSRF)
-        return known.session.mid
-
-    async def _read(self, sent: str | bytes, known: _Known | None) -> _Known | None:
-        """The session of a credential as the store has it now, None without one."""
-        now = time.monotonic()
-        credential = self._credential(sent) if known is None else known.credential
+        credential = self._credentials.get(sent) or self._read(sent)
         session = None
         if credential is not None:
-            session = await self._store.session(credential.digest)
-        if credential is None or session is None:
-            self._known.pop(sent, None)
-            return None
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        known = _Known(credential, session, now)
-        if len(sent) <= _LONGEST:
-            self._known[sent] = known
-        return known
+            known = self._trusted.get(credential.digest)
+            if known is not None and time.monotonic() - known[0] < _TRUST:
+                session = known[1]
+            else:
+                session = await self._session(sent, credential)
+        kind = TokenKind.APP if by_key else TokenKind.COOKIE
+        if session is None or session.kind is not kind or session.expires <= time.time():
+            if endpoint.login is Login.REQUIRED:
+                name = "access_key" if by_key else "SESSDATA"
+                complaint = Complaint(name, "无效或已过期", "not valid, or ended")
+                raise Refused(errors.NotSignedIn.number, complaint if credential else None)
+            return 0
+        if endpoint.writes and credential is not None and not by_key:
+            form, (_, csrf, sent_csrf) = values.get("csrf", ""), credential
+            if not (secrets.same(form, csrf) and secrets.same(sent_csrf, csrf)):
+                raise Refused(errors.CsrfFailed.number, _WRONG_CSRF if form else _NO_CSRF)
+        return session.mid
 
-    def _credential(self, sent: str | bytes) -> _Credential | None:
-        token, jar = _token(sent)
+    def _read(self, sent: str | bytes) -> _Credential | None:
+        """What stands in what was sent; None without a token."""
+        jar = cookies(sent) if isinstance(sent, bytes) else {}
+        token = jar.get("SESSDATA", "") if isinstance(sent, bytes) else sent
         if not token:
             return None
         csrf = secrets.bili_jct(self._store.secret, token)
         return _Credential(secrets.digest(token), csrf, jar.get("bili_jct", csrf))
+
+    async def _session(self, sent: str | bytes, credential: _Credential) -> Session | None:
+        """The session of a credential as the store has it now; None without one."""
+        now = time.monotonic()
+        session = await self._store.session(credential.digest)
+        if session is None:
+            self._trusted.pop(credential.digest, None)
+            self._credentials.pop(sent, None)
+            return None
+        if len(self._trusted) >= _MOST:
+            self._trusted.clear()
+        self._trusted[credential.digest] = (now, session)
+        if len(self._credentials) >= _MOST:
+            self._credentials.clear()
+        if len(sent) <= _LONGEST:
+            self._credentials[sent] = credential
+        return session
 
     def access_id(self, values: Mapping[str, str]) -> None:
         """-352 where a space's access id is sent and is not one of this service, or is over."""
@@ -175,19 +179,3 @@ class Gate:
             )
             self._mixins = (now // secrets.DAY, (today, yesterday))
         return any(sign.wbi_verify(pairs, mixin) for mixin in self._mixins[1])
-
-
-def _token(sent: str | bytes) -> tuple[str, Mapping[str, str]]:
-    """The token of a credential, empty without one, and the cookies that came with it."""
-    if isinstance(sent, str):
-        return sent, {}
-    jar = cookies(sent)
-    return jar.get("SESSDATA", ""), jar
-
-
-def _not_signed_in(sent: str | bytes) -> Complaint | None:
-    token, _ = _token(sent)
-    if not token:
-        return None
-    name = "access_key" if isinstance(sent, str) else "SESSDATA"
-    return Complaint(name, "无效或已过期", "not valid, or ended")

@@ -60,7 +60,7 @@ async def relation(service: Service, caller: int, asked: p.Target) -> bytes:
 
 async def relations(service: Service, caller: int, asked: p.ManyTargets) -> bytes:
     """004, 批量查询用户与自己关系. Accounts towards whom nothing stands are left out."""
-    standings = await service.store.standings(caller, asked.fids)
+    standings = await service.store.standings(caller, [*{*asked.fids}])  # each once
     return encode({fid: _relation(fid, standings[fid]) for fid in asked.fids if fid in standings})
 
 

@@ -75,7 +75,7 @@ class Rows(Sequence[Row]):
         self.mids, self.places = mids, places
         #: Whether each follows the other, as a number.
         self.mutuals = mutuals
-        #: The rows that have groups, contracts or visits, by where they stand.
+        #: At least the rows that have groups, contracts or visits, by where they stand.
         self.beside = beside
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class Rows(Sequence[Row]):
         return Row(self.mids[where], self.places[where], bool(self.mutuals[where]))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and [*self] == [*other]
+        return [*self] == [*other] if isinstance(other, Rows | list) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # as a list has none
 
@@ -231,7 +231,7 @@ class Relations(Protocol):
         """What the two hold towards each other, as of one moment."""
 
     async def standings(self, owner: int, targets: Sequence[int]) -> dict[int, Standing]:
-        """How the owner stands to each target; those to whom it does not are left out."""
+        """How the owner stands to targets, each named once; to whom it does not are left out."""
 
     async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
         """The owner's attribute towards each target; those of 0 are left out."""

@@ -79,6 +79,7 @@ def _degrees(bench: Bench) -> Iterator[Point]:
 def _seen(bench: Bench, url: str, sent: Sequence[bytes]) -> Seen:
     sequences = shared(sent, bench.connections)
     plan = Plan(port=port_of(url), sequences=sequences, seconds=bench.seconds)
+    load(plan, bench.cores.load)  # the file is read, and mapped, bit by bit
     return load(plan, bench.cores.load)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from guanxi.contract import errors
 
 HIDDEN = "***"
-#: Cookie name -> field. All but the last travel in requests; that one is for refreshing alone.
+#: Cookie name -> field.
 _COOKIES = {
     "SESSDATA": "sessdata",
     "bili_jct": "bili_jct",
@@ -21,7 +21,8 @@ _COOKIES = {
     "DedeUserID": "dedeuserid",
     "ac_time_value": "ac_time_value",
 }
-_NEVER_SENT = "ac_time_value"
+#: Those that travel in requests: the last is for refreshing alone.
+_SENT = [item for item in _COOKIES.items() if item[0] != "ac_time_value"]
 #: What RFC 6265 lets a cookie's value hold.
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
 
@@ -93,8 +94,8 @@ class Credential:
 
     def cookie_header(self) -> str:
         """The cookies as a request carries them; empty where none is set."""
-        sent = (item for item in self.get_cookies().items() if item[0] != _NEVER_SENT)
-        return "; ".join(f"{name}={value}" for name, value in sent)
+        sent = [(name, getattr(self, field)) for name, field in _SENT]
+        return "; ".join([f"{name}={value}" for name, value in sent if value])
 
     def conceal(self, value: Any) -> Any:
         """A decoded answer, or a text, with every secret of this credential hidden in it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, TypeAlias
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -89,6 +89,8 @@ def pairs_of(params: Params | None) -> Pairs:
 
 
 def _text(name: str, value: Any) -> str:
+    if type(value) is int:  # nearly all of them
+        return str(value)
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, bool):
@@ -131,6 +133,8 @@ def checked(
 
 
 def _plain(value: Any) -> Any:
+    if type(value) is int or type(value) is str:  # nearly all of them
+        return value
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
@@ -193,15 +197,21 @@ def compose(
         mixin, now = wbi
         pairs += (("wts", str(now)),)
         pairs += (("w_rid", sign.wbi_sign(pairs, mixin)),)
-    in_path = paths.placeholders(endpoint.path)
-    try:
-        path = paths.fill(endpoint.path, dict(pairs))
-    except KeyError as missing:
-        raise ValueError(f"{missing.args[0]}: missing") from None
-    pairs = tuple(pair for pair in pairs if pair[0] not in in_path)
+    path = endpoint.path
+    if in_path := paths.placeholders(path):
+        try:
+            path = paths.fill(path, dict(pairs))
+        except KeyError as missing:
+            raise ValueError(f"{missing.args[0]}: missing") from None
+        pairs = tuple(pair for pair in pairs if pair[0] not in in_path)
     url = (base or f"https://{endpoint.host}") + path
-    encoded = urlencode(pairs, quote_via=quote, safe="")
+    encoded = "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in pairs])
     if endpoint.method == "POST":
         headers["Content-Type"] = FORM
         return Request(endpoint.method, url, headers, encoded.encode())
     return Request(endpoint.method, f"{url}?{encoded}" if encoded else url, headers)
+
+
+def _encoded(text: str) -> str:
+    plain = text.isascii() and (text.isalnum() or text.isidentifier())  # most are
+    return text if plain else quote(text, safe="")

@@ -35,7 +35,7 @@ from bench.writes import FOLLOWS_A_SECOND, Follows
 from guanxi.accounts.secrets import digest
 from guanxi.contract.limits import OPEN
 from guanxi.graph.lists import Listing, Sort, Window
-from guanxi.graph.pair import Act, Modify, place_at
+from guanxi.graph.pair import Act, Modify, sort_key_at
 from guanxi.stores.postgresql import cards, reads
 from guanxi.stores.postgresql.changes import Asked, hold, write
 from guanxi.stores.postgresql.connections import PATIENT, connect
@@ -185,7 +185,7 @@ class _Recorder:
 
 async def _edge(db: Any, made: Graph, mid: int, draw: random.Random) -> None:
     await cards.session(db, digest(made.token(mid)))
-    await reads.standings(db, mid, [draw.choice(made.mids)])
+    await reads.relations(db, mid, [draw.choice(made.mids)])
 
 
 async def _page(db: Any, made: Graph, mid: int, _draw: random.Random) -> None:
@@ -199,7 +199,7 @@ async def _follows(db: Any, owners: Sequence[int], made: Graph, draw: random.Ran
     drawn = [(owner, draw.choice(made.mids)) for owner in owners]
     acts = [Modify(owner, target, Act.FOLLOW) for owner, target in drawn if owner != target]
     await db.execute("BEGIN")
-    now = place_at(time.time_ns())
+    now = sort_key_at(time.time_ns())
     held = await hold(db, acts, now)
     for act in acts:
         held.apply(Asked(act, OPEN.limits.following_cap), now)

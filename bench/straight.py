@@ -16,7 +16,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from guanxi.graph.pair import place_at
+from guanxi.graph.pair import sort_key_at
 from guanxi.stores.sqlite.schema import connect, immediate
 from guanxi.stores.sqlite.writer import LOG_PAGES
 
@@ -67,7 +67,7 @@ def follows(store: Path, file: Path, seconds: float) -> float:
             done = 0
             with immediate(db):
                 for owner, target in islice(changes, _BATCH):
-                    values = (owner, target, place_at(time.time_ns()))
+                    values = (owner, target, sort_key_at(time.time_ns()))
                     for statement in _FOLLOW:
                         db.execute(statement, values)
                     done += 1

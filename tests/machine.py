@@ -89,7 +89,7 @@ class Driver(Protocol):
     def delete_group(self, owner: int, group: int) -> int: ...
 
     def regroup(
-        self, owner: int, how: str, members: list[int], groups: list[int], before: list[int]
+        self, owner: int, mode: str, members: list[int], groups: list[int], before: list[int]
     ) -> int:
         """``how`` is set, copy or move; the code."""
 
@@ -251,7 +251,7 @@ class Model:
         return 0
 
     def regroup(
-        self, owner: int, how: str, members: list[int], groups: list[int], before: list[int]
+        self, owner: int, mode: str, members: list[int], groups: list[int], before: list[int]
     ) -> int:
         known = {SPECIAL, DEFAULT, *self.groups[owner]}
         if {*groups, *before} - known:
@@ -260,9 +260,9 @@ class Model:
             return 22105
         for member in members:
             row = self.follows[owner, member]
-            if how == "set":
+            if mode == "set":
                 row.groups = set(groups) - {DEFAULT}
-            elif how == "copy":
+            elif mode == "copy":
                 row.groups |= set(groups) - {DEFAULT}
             else:
                 row.groups = (row.groups - set(before)) | (set(groups) - {DEFAULT})
@@ -472,7 +472,7 @@ class RelationMachine(RuleBasedStateMachine):
 
     @rule(
         owner=people,
-        how=hows,
+        mode=hows,
         others=st.lists(people, min_size=1, max_size=3, unique=True),
         into=some_groups,
         out_of=some_groups,
@@ -480,21 +480,21 @@ class RelationMachine(RuleBasedStateMachine):
     def regroup(
         self,
         owner: int,
-        how: str,
+        mode: str,
         others: list[int],
         into: list[int | str],
         out_of: list[int | str],
     ) -> None:
         self.concerned = {owner}
         groups = self.picked(owner, into)
-        before = self.picked(owner, out_of) if how == "move" else []
+        before = self.picked(owner, out_of) if mode == "move" else []
         expected = self.refusal(owner, changes_edges=False)
-        expected = expected or self.model.regroup(owner, how, others, groups, before)
-        assert self.driver.regroup(owner, how, others, groups, before) == expected
+        expected = expected or self.model.regroup(owner, mode, others, groups, before)
+        assert self.driver.regroup(owner, mode, others, groups, before) == expected
 
-    @rule(pick=picks, how=hows, alone=st.booleans(), into=own_groups, out_of=own_groups)
+    @rule(pick=picks, mode=hows, alone=st.booleans(), into=own_groups, out_of=own_groups)
     def regroup_those_followed(
-        self, pick: int, how: str, alone: bool, into: list[int | str], out_of: list[int | str]
+        self, pick: int, mode: str, alone: bool, into: list[int | str], out_of: list[int | str]
     ) -> None:
         """Into and out of groups that are there, as far as they are."""
         if self.model.follows:
@@ -502,7 +502,7 @@ class RelationMachine(RuleBasedStateMachine):
             owner, member = edges[pick % len(edges)]
             self.make_sure_of_groups(owner)
             members = [member] if alone else self.model.followed_by(owner)
-            self.regroup(owner, how, members, into, out_of)
+            self.regroup(owner, mode, members, into, out_of)
 
     def make_sure_of_groups(self, owner: int) -> None:
         for name in ("朋友", "b")[len(self.model.groups[owner]) :]:

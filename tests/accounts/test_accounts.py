@@ -65,7 +65,7 @@ def test_an_app_key_carries_its_own_secret() -> None:
     assert secrets.appsec(OTHER, appkey) != appsec
 
 
-def test_same() -> None:
-    assert secrets.same("关系", "关系")
-    assert not secrets.same("关系", "关")
-    assert not secrets.same("\udc80", "x")
+def test_equal() -> None:
+    assert secrets.equal("关系", "关系")
+    assert not secrets.equal("关系", "关")
+    assert not secrets.equal("\udc80", "x")

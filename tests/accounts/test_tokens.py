@@ -17,12 +17,12 @@ NOW = 1_700_000_000
 def test_an_access_id_stands_for_its_time() -> None:
     access_id = tokens.access_id(SECRET, NOW)
     assert access_id_ends(access_id) == NOW + tokens.ACCESS_ID_SECONDS
-    assert tokens.access_id_stands(SECRET, access_id, NOW)
-    assert not tokens.access_id_stands(SECRET, access_id, NOW + tokens.ACCESS_ID_SECONDS)
-    assert not tokens.access_id_stands(OTHER, access_id, NOW)
+    assert tokens.access_id_is_valid(SECRET, access_id, NOW)
+    assert not tokens.access_id_is_valid(SECRET, access_id, NOW + tokens.ACCESS_ID_SECONDS)
+    assert not tokens.access_id_is_valid(OTHER, access_id, NOW)
     later = tokens.access_id(SECRET, NOW + 9_999).split(".")[1]
     head, _, proof = access_id.split(".")
-    assert not tokens.access_id_stands(SECRET, f"{head}.{later}.{proof}", NOW)
+    assert not tokens.access_id_is_valid(SECRET, f"{head}.{later}.{proof}", NOW)
 
 
 def test_a_refresh_token_tells_its_session_and_nothing_of_its_token() -> None:
@@ -48,21 +48,21 @@ def test_the_csrf_of_a_refresh_is_the_sessions() -> None:
 def test_a_key_of_a_sign_in_tells_when_it_was_made() -> None:
     key = tokens.qr_key(SECRET, NOW)
     assert len(key) == 32
-    assert tokens.qr_key_made(SECRET, key) == NOW
-    assert tokens.qr_key_made(OTHER, key) is None
+    assert tokens.qr_key_created(SECRET, key) == NOW
+    assert tokens.qr_key_created(OTHER, key) is None
     assert tokens.qr_key(SECRET, NOW) != key
 
 
 @pytest.mark.parametrize("given_", ["", "x", "签" * 32, "0" * 32, "0" * 200])
 def test_what_nobody_handed_out(given_: str) -> None:
-    assert not tokens.access_id_stands(SECRET, given_, NOW)
+    assert not tokens.access_id_is_valid(SECRET, given_, NOW)
     assert tokens.session_of(given_) is None
-    assert tokens.qr_key_made(SECRET, given_) is None
+    assert tokens.qr_key_created(SECRET, given_) is None
 
 
 @given(st.text())
 def test_no_text_breaks_them(text: str) -> None:
-    assert not tokens.access_id_stands(SECRET, text, NOW)
+    assert not tokens.access_id_is_valid(SECRET, text, NOW)
     named = tokens.session_of(text)
     assert named is None or len(named) <= 32
-    assert tokens.qr_key_made(SECRET, text) is None
+    assert tokens.qr_key_created(SECRET, text) is None

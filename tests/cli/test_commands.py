@@ -259,11 +259,11 @@ def test_import(store: Path, tmp_path: Path) -> None:
     result = guanxi("store", "import", "edges", file, "--store", store)
     assert result.returncode == 0, result.stderr
     assert "写入 3 条（新增或更新） (3 edges written)" in result.stderr
-    standings = held(store, lambda opened: opened.standings(1, [2, 3]))
-    assert standings[2].attribute == Attribute.MUTUAL
-    assert SPECIAL in standings[2].groups
-    assert len(standings[2].groups) == 3
-    assert standings[3].attribute == Attribute.BLOCKED
+    relations = held(store, lambda opened: opened.relations(1, [2, 3]))
+    assert relations[2].attribute == Attribute.MUTUAL
+    assert SPECIAL in relations[2].groups
+    assert len(relations[2].groups) == 3
+    assert relations[3].attribute == Attribute.BLOCKED
     done("check", "--store", store)
 
 
@@ -285,7 +285,7 @@ def test_a_bad_line_is_named_and_nothing_is_written(
     result = guanxi("store", "import", "edges", file, "--store", store)
     assert result.returncode == 1
     assert f"line {says}" in result.stderr
-    assert held(store, lambda opened: opened.standings(1, [2])) == {}
+    assert held(store, lambda opened: opened.relations(1, [2])) == {}
 
 
 @pytest.mark.parametrize("line", ["1,x,1700000000,,,", "1,1,1700000000,,,"])

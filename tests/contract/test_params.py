@@ -15,12 +15,12 @@ from guanxi.contract.params import (
     AudiosParams,
     BatchParams,
     ChannelsParams,
-    Complaint,
     CookieRefresh,
     Correspondence,
     DynamicsParams,
     FollowingsParams,
     HistoryCursorParams,
+    InvalidParameter,
     ManyTargets,
     MediaListParams,
     MoveParams,
@@ -85,14 +85,14 @@ def test_wire_names() -> None:
     ],
 )
 def test_complaints(pairs: dict[str, str], field: str, says: str) -> None:
-    with pytest.raises(Complaint, match=says) as caught:
+    with pytest.raises(InvalidParameter, match=says) as caught:
         followings(pairs)
     assert caught.value.field == field
     assert str(caught.value).startswith(f"{field} ")
 
 
 def test_a_list_that_is_not_there_is_missing_like_any_field() -> None:
-    with pytest.raises(Complaint, match="missing") as caught:
+    with pytest.raises(InvalidParameter, match="missing") as caught:
         batch({"act": "1", "re_src": "11"})
     assert caught.value.field == "fids"
 
@@ -110,7 +110,7 @@ def test_a_list_that_is_not_there_is_missing_like_any_field() -> None:
     ],
 )
 def test_complaints_about_a_batch(change: dict[str, str], field: str) -> None:
-    with pytest.raises(Complaint) as caught:
+    with pytest.raises(InvalidParameter) as caught:
         batch(BATCH | change)
     assert caught.value.field == field
 
@@ -120,10 +120,10 @@ def test_a_complaint_names_what_was_sent() -> None:
     for name in ("fid", "fids"):
         assert limited({name: "1,2,2"}).fids == [1, 2, 2]
         for wrong in ("1,x", "1.0", "0", "1,2,3"):
-            with pytest.raises(Complaint, match=f"^{name} ") as caught:
+            with pytest.raises(InvalidParameter, match=f"^{name} ") as caught:
                 limited({name: wrong})
             assert caught.value.field == name
-    with pytest.raises(Complaint, match="missing") as caught:
+    with pytest.raises(InvalidParameter, match="missing") as caught:
         limited({})
     assert caught.value.field == "fids"
 
@@ -133,7 +133,7 @@ class Odd(Struct):
 
 
 def test_what_nobody_foresaw_is_still_a_complaint() -> None:
-    with pytest.raises(Complaint, match="not valid") as caught:
+    with pytest.raises(InvalidParameter, match="not valid") as caught:
         decoder(Odd)({"flag": "maybe"})
     assert caught.value.field == "flag"
 
@@ -142,7 +142,7 @@ def test_what_nobody_foresaw_is_still_a_complaint() -> None:
 def test_no_text_breaks_it(pairs: dict[str, str]) -> None:
     try:
         vmid = followings(pairs).vmid
-    except Complaint as complaint:
+    except InvalidParameter as complaint:
         vmid = 1 if complaint.field in {"vmid", "ps", "pn", "order", "cursor"} else 0
     assert 1 <= vmid < 2**63
 
@@ -161,7 +161,7 @@ def test_over_limit() -> None:
 
 
 def test_a_choice_that_is_no_number_of_64_bits_is_out_of_range() -> None:
-    with pytest.raises(Complaint, match="out of range") as caught:
+    with pytest.raises(InvalidParameter, match="out of range") as caught:
         batch(BATCH | {"act": "9" * 20})
     assert caught.value.field == "act"
 
@@ -169,7 +169,7 @@ def test_a_choice_that_is_no_number_of_64_bits_is_out_of_range() -> None:
 def test_a_decoder_with_limits_refuses_what_is_over_them() -> None:
     bounded = decoder(FollowingsParams, limits=Limits(page_size=20))
     assert bounded({"vmid": "1", "ps": "20"}).ps == 20
-    with pytest.raises(Complaint, match="at most 20"):
+    with pytest.raises(InvalidParameter, match="at most 20"):
         bounded({"vmid": "1", "ps": "21"})
 
 
@@ -233,7 +233,7 @@ def test_defaults_read_back_as_themselves() -> None:
     ],
 )
 def test_complaints_about_content(kind: type[Struct], pairs: dict[str, str], field: str) -> None:
-    with pytest.raises(Complaint) as caught:
+    with pytest.raises(InvalidParameter) as caught:
         decoder(kind)(pairs)
     assert caught.value.field == field
 

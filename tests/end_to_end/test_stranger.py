@@ -123,14 +123,14 @@ def test_the_stranger(results: dict[str, Any], world: World, demo: RunningServic
 async def stands(demo: RunningService, group: int) -> None:
     store = await open_store(str(demo.store))
     try:
-        standings = await store.standings(HERO, [FRESH, GROUPED, 1, 2, 22179720])
-        assert 1 not in standings
-        assert 22179720 not in standings
-        assert standings[2].attribute == Attribute.BLOCKED
+        relations = await store.relations(HERO, [FRESH, GROUPED, 1, 2, 22179720])
+        assert 1 not in relations
+        assert 22179720 not in relations
+        assert relations[2].attribute == Attribute.BLOCKED
         for mid in (FRESH, GROUPED):
-            assert standings[mid].attribute in (Attribute.FOLLOWING, Attribute.MUTUAL)
-            assert set(standings[mid].groups) == {group}
-        assert await store.standings(175989424, [HERO]) == {}
+            assert relations[mid].attribute in (Attribute.FOLLOWING, Attribute.MUTUAL)
+            assert set(relations[mid].groups) == {group}
+        assert await store.relations(175989424, [HERO]) == {}
         names = {row.id: row.name for row in await store.groups(HERO)}
         assert names[group] == "熟人"
         assert "临时" not in names.values()

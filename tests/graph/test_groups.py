@@ -15,10 +15,10 @@ from guanxi.graph.groups import (
     GroupAct,
     GroupChange,
     GroupFacts,
-    How,
     PutGroup,
     Regroup,
     Regrouped,
+    RegroupMode,
     RenameGroup,
     decide_group,
 )
@@ -30,7 +30,7 @@ MEMBERS = {20: frozenset({7}), 21: frozenset({SPECIAL, 8}), 22: frozenset[int]()
 
 
 def decided(act: GroupAct, *, most: int = 200) -> int | GroupChange:
-    facts = GroupFacts(names=NAMES, members=MEMBERS, name_length=16, most_groups=most)
+    facts = GroupFacts(names=NAMES, members=MEMBERS, name_length=16, max_groups=most)
     return decide_group(act, facts)
 
 
@@ -96,9 +96,9 @@ def test_delete(group: int, result: int | DropGroup) -> None:
 
 
 def regrouped(
-    how: How, groups: tuple[int, ...], before: tuple[int, ...] = (), *members: int
+    mode: RegroupMode, groups: tuple[int, ...], before: tuple[int, ...] = (), *members: int
 ) -> int | Mapping[int, frozenset[int]]:
-    result = decided(Regroup(ME, how, members or (20, 21, 22), groups, before))
+    result = decided(Regroup(ME, mode, members or (20, 21, 22), groups, before))
     if isinstance(result, int):
         return result
     assert isinstance(result, Regrouped)
@@ -107,45 +107,45 @@ def regrouped(
 
 def test_set_puts_into_exactly_these() -> None:
     both = frozenset({SPECIAL, 7})
-    assert regrouped(How.SET, (SPECIAL, 7)) == {20: both, 21: both, 22: both}
+    assert regrouped(RegroupMode.SET, (SPECIAL, 7)) == {20: both, 21: both, 22: both}
 
 
 def test_set_to_default_alone_takes_out_of_all_special_included() -> None:
-    assert regrouped(How.SET, (DEFAULT,)) == {20: frozenset(), 21: frozenset()}
+    assert regrouped(RegroupMode.SET, (DEFAULT,)) == {20: frozenset(), 21: frozenset()}
 
 
 def test_default_beside_others_is_ignored() -> None:
-    assert regrouped(How.SET, (DEFAULT, 8), (), 22) == {22: frozenset({8})}
+    assert regrouped(RegroupMode.SET, (DEFAULT, 8), (), 22) == {22: frozenset({8})}
 
 
 def test_copy_adds() -> None:
-    assert regrouped(How.COPY, (8,)) == {20: frozenset({7, 8}), 22: frozenset({8})}
-    assert regrouped(How.COPY, (DEFAULT,)) == {}
+    assert regrouped(RegroupMode.COPY, (8,)) == {20: frozenset({7, 8}), 22: frozenset({8})}
+    assert regrouped(RegroupMode.COPY, (DEFAULT,)) == {}
 
 
 def test_move_takes_away_and_adds() -> None:
-    assert regrouped(How.MOVE, (8,), (7,)) == {20: frozenset({8}), 22: frozenset({8})}
-    assert regrouped(How.MOVE, (DEFAULT,), (SPECIAL,)) == {21: frozenset({8})}
-    assert regrouped(How.MOVE, (7,), (DEFAULT,), 22) == {22: frozenset({7})}
+    assert regrouped(RegroupMode.MOVE, (8,), (7,)) == {20: frozenset({8}), 22: frozenset({8})}
+    assert regrouped(RegroupMode.MOVE, (DEFAULT,), (SPECIAL,)) == {21: frozenset({8})}
+    assert regrouped(RegroupMode.MOVE, (7,), (DEFAULT,), 22) == {22: frozenset({7})}
 
 
-@pytest.mark.parametrize("how", How)
-def test_unknown_groups_and_strangers_refuse_the_whole(how: How) -> None:
-    assert regrouped(how, (99,)) == 22104
-    assert regrouped(how, (7, -5)) == 22104
-    assert regrouped(how, (7,), (99,)) == 22104
-    assert regrouped(how, (7,), (), 20, 30) == 22105
-    assert regrouped(how, (99,), (), 30) == 22104, "the group is looked at first"
+@pytest.mark.parametrize("mode", RegroupMode)
+def test_unknown_groups_and_strangers_refuse_the_whole(mode: RegroupMode) -> None:
+    assert regrouped(mode, (99,)) == 22104
+    assert regrouped(mode, (7, -5)) == 22104
+    assert regrouped(mode, (7,), (99,)) == 22104
+    assert regrouped(mode, (7,), (), 20, 30) == 22105
+    assert regrouped(mode, (99,), (), 30) == 22104, "the group is looked at first"
 
 
 groups = st.lists(st.sampled_from([SPECIAL, DEFAULT, 7, 8]), min_size=1, max_size=4).map(tuple)
 
 
-@given(st.sampled_from(How), groups, groups)
+@given(st.sampled_from(RegroupMode), groups, groups)
 def test_only_what_changes_is_told_and_default_is_never_held(
-    how: How, added: tuple[int, ...], before: tuple[int, ...]
+    mode: RegroupMode, added: tuple[int, ...], before: tuple[int, ...]
 ) -> None:
-    result = regrouped(how, added, before)
+    result = regrouped(mode, added, before)
     assert not isinstance(result, int)
     for member, held in result.items():
         assert held != MEMBERS[member]

@@ -10,8 +10,8 @@ from guanxi.contract.limits import ALL, DOCUMENTED, OPEN
 from guanxi.graph.lists import (
     Position,
     Window,
-    cursor_of,
-    position_of,
+    decode_cursor,
+    encode_cursor,
     visible_followings,
     window,
 )
@@ -56,29 +56,29 @@ def test_ones_own_followings_are_all_visible_and_anothers_are_not() -> None:
     )
 )
 def test_a_cursor_is_read_back(position: Position) -> None:
-    assert position_of(cursor_of(position)) == position
+    assert decode_cursor(encode_cursor(position)) == position
 
 
 def test_an_empty_cursor_begins() -> None:
-    assert position_of("") is None
+    assert decode_cursor("") is None
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "!!!!", "AAAA", "关系", cursor_of(Position(1, 2)) + "AAAA"]
+    "cursor", ["x", "!!!!", "AAAA", "关系", encode_cursor(Position(1, 2)) + "AAAA"]
 )
 def test_other_texts_are_no_cursors(cursor: str) -> None:
     with pytest.raises(ValueError, match="not a cursor"):
-        position_of(cursor)
+        decode_cursor(cursor)
 
 
 def test_a_cursor_past_every_mid_is_none_of_ours() -> None:
     with pytest.raises(ValueError, match="not a cursor"):
-        position_of("_" * 27)
+        decode_cursor("_" * 27)
 
 
 @given(st.text(max_size=64))
 def test_no_text_breaks_it(cursor: str) -> None:
     try:
-        position_of(cursor)
+        decode_cursor(cursor)
     except ValueError:
         return

@@ -15,16 +15,16 @@ from guanxi.graph.groups import (
     DropGroup,
     GroupAct,
     GroupFacts,
-    How,
     PutGroup,
     Regroup,
     Regrouped,
+    RegroupMode,
     RenameGroup,
     decide_group,
 )
 from guanxi.graph.pair import (
     DEFAULT,
-    NOTHING,
+    EMPTY_SIDE,
     SPECIAL,
     Edge,
     Facts,
@@ -34,8 +34,8 @@ from guanxi.graph.pair import (
     attribute,
     decide,
     mtime_of,
-    next_place,
-    place_of_mtime,
+    next_sort_key,
+    sort_key_of_mtime,
 )
 from tests.counts import count
 from tests.machine import (
@@ -74,7 +74,7 @@ class RulesDriver:
         self.now = now
 
     def side(self, owner: int, target: int) -> Side:
-        return self.sides.get((owner, target), NOTHING)
+        return self.sides.get((owner, target), EMPTY_SIDE)
 
     def put(self, owner: int, target: int, side: Side) -> None:
         if side != self.side(owner, target):
@@ -84,13 +84,15 @@ class RulesDriver:
             self.visits.pop((owner, target), None)
         self.sides[owner, target] = side
 
-    def place(self, owner: int, *, blocks: bool = False) -> int:
-        places = [
-            side.blocks if blocks else side.follows and side.follows.place
+    def sort_key(self, owner: int, *, blocks: bool = False) -> int:
+        sort_keys = [
+            side.blocks if blocks else side.follows and side.follows.sort_key
             for (who, _), side in self.sides.items()
             if who == owner
         ]
-        return next_place(place_of_mtime(self.now), max((each or 0 for each in places), default=0))
+        return next_sort_key(
+            sort_key_of_mtime(self.now), max((each or 0 for each in sort_keys), default=0)
+        )
 
     def modify(self, owner: int, target: int, act: int) -> int:
         pair = Pair(self.side(owner, target), self.side(target, owner))
@@ -102,8 +104,8 @@ class RulesDriver:
             refuses_follows=target in self.refusing,
             following=len(self.edges(owner)),
             following_cap=FOLLOWING_CAP,
-            place=self.place(owner, blocks=act == 5),
-            their_place=self.place(target),
+            sort_key=self.sort_key(owner, blocks=act == 5),
+            their_sort_key=self.sort_key(target),
         )
         after = decide(Modify(owner, target, act), facts)
         if isinstance(after, int):
@@ -118,7 +120,7 @@ class RulesDriver:
             names=names,
             members={target: edge.groups for target, edge in self.edges(act.owner).items()},
             name_length=16,
-            most_groups=MOST_GROUPS,
+            max_groups=MOST_GROUPS,
         )
         change = decide_group(act, facts)
         match change:
@@ -151,17 +153,17 @@ class RulesDriver:
         return self.decide_group(DeleteGroup(owner, group))
 
     def regroup(
-        self, owner: int, how: str, members: list[int], groups: list[int], before: list[int]
+        self, owner: int, mode: str, members: list[int], groups: list[int], before: list[int]
     ) -> int:
         return self.decide_group(
-            Regroup(owner, How(how), tuple(members), tuple(groups), tuple(before))
+            Regroup(owner, RegroupMode(mode), tuple(members), tuple(groups), tuple(before))
         )
 
     def import_whisper(self, owner: int, target: int, time: int) -> bool:
         mine, theirs = self.side(owner, target), self.side(target, owner)
         if owner == target or mine.follows or mine.blocks or theirs.blocks:
             return False
-        self.put(owner, target, replace(mine, whispers=place_of_mtime(time)))
+        self.put(owner, target, replace(mine, whispers=sort_key_of_mtime(time)))
         return True
 
     def set_privacy(
@@ -186,32 +188,32 @@ class RulesDriver:
             for (who, target), side in self.sides.items()
             if who == owner and side.follows is not None
         }
-        newest = sorted(edges, key=lambda target: (edges[target].place, target), reverse=True)
+        newest = sorted(edges, key=lambda target: (edges[target].sort_key, target), reverse=True)
         return {target: edges[target] for target in newest}
 
     def attribute(self, owner: int, target: int) -> int:
         back = self.side(target, owner).follows is not None
         return int(attribute(self.side(owner, target), followed_back=back))
 
-    def seen(self, owner: int, target: int, place: int) -> Seen:
+    def seen(self, owner: int, target: int, sort_key: int) -> Seen:
         edge = self.side(owner, target).follows
         groups = edge.groups if edge else frozenset()
-        return Seen(target, mtime_of(place), self.attribute(owner, target), groups)
+        return Seen(target, mtime_of(sort_key), self.attribute(owner, target), groups)
 
-    def listed(self, owner: int, places: Mapping[int, int | None]) -> list[Seen]:
-        held = [(place, mid) for mid, place in places.items() if place is not None]
-        return [self.seen(owner, mid, place) for place, mid in sorted(held, reverse=True)]
+    def listed(self, owner: int, sort_keys: Mapping[int, int | None]) -> list[Seen]:
+        held = [(sort_key, mid) for mid, sort_key in sort_keys.items() if sort_key is not None]
+        return [self.seen(owner, mid, sort_key) for sort_key, mid in sorted(held, reverse=True)]
 
     def look(self, owner: int) -> View:
         edges = self.edges(owner)
         mine = {target: side for (who, target), side in self.sides.items() if who == owner}
         fans = {
-            who: side.follows.place
+            who: side.follows.sort_key
             for (who, target), side in self.sides.items()
             if target == owner and side.follows is not None
         }
         own = self.groups.get(owner, {})
-        followings = self.listed(owner, {mid: edge.place for mid, edge in edges.items()})
+        followings = self.listed(owner, {mid: edge.sort_key for mid, edge in edges.items()})
         followers = self.listed(owner, fans)
         whispers = self.listed(owner, {mid: side.whispers for mid, side in mine.items()})
         blacks = self.listed(owner, {mid: side.blocks for mid, side in mine.items()})

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guanxi.graph.pair import (
-    NOTHING,
+    EMPTY_SIDE,
     SPECIAL,
     Act,
     Attribute,
@@ -18,18 +18,18 @@ from guanxi.graph.pair import (
     Facts,
     Modify,
     Pair,
+    Relation,
     Side,
-    Standing,
     attribute,
-    batch_answer,
+    batch_result,
     decide,
     finer_of,
     mtime_of,
-    next_place,
-    place_at,
-    place_of_mtime,
-    standing,
-    told_to_other,
+    next_sort_key,
+    public_attribute,
+    relation_of,
+    sort_key_at,
+    sort_key_of_mtime,
 )
 
 ME, YOU = 1, 2
@@ -40,14 +40,14 @@ WHISPERS = Side(whispers=OLD)
 BLOCKS = Side(blocks=OLD)
 
 
-def after(act: int, mine: Side = NOTHING, theirs: Side = NOTHING, **facts: Any) -> int | Pair:
+def after(act: int, mine: Side = EMPTY_SIDE, theirs: Side = EMPTY_SIDE, **facts: Any) -> int | Pair:
     """What ``decide`` makes of it."""
-    known: dict[str, Any] = {"following_cap": 10, "place": NOW, "their_place": THEIR_NOW}
+    known: dict[str, Any] = {"following_cap": 10, "sort_key": NOW, "their_sort_key": THEIR_NOW}
     return decide(Modify(ME, YOU, act), Facts(pair=Pair(mine, theirs), **known | facts))
 
 
 def test_follow_makes_an_edge_now() -> None:
-    assert after(Act.FOLLOW) == Pair(Side(follows=Edge(NOW)), NOTHING)
+    assert after(Act.FOLLOW) == Pair(Side(follows=Edge(NOW)), EMPTY_SIDE)
 
 
 def test_following_back_refreshes_both_times_and_keeps_the_others_groups() -> None:
@@ -56,7 +56,7 @@ def test_following_back_refreshes_both_times_and_keeps_the_others_groups() -> No
 
 
 def test_a_whisper_becomes_a_following() -> None:
-    assert after(Act.FOLLOW, WHISPERS) == Pair(Side(follows=Edge(NOW)), NOTHING)
+    assert after(Act.FOLLOW, WHISPERS) == Pair(Side(follows=Edge(NOW)), EMPTY_SIDE)
 
 
 def test_following_one_who_whispers_is_not_mutual() -> None:
@@ -65,11 +65,11 @@ def test_following_one_who_whispers_is_not_mutual() -> None:
 
 @pytest.mark.parametrize("mine", [FOLLOWS, SPECIALLY, WHISPERS])
 def test_unfollow_takes_all_of_ones_own_and_leaves_the_other(mine: Side) -> None:
-    assert after(Act.UNFOLLOW, mine, SPECIALLY) == Pair(NOTHING, SPECIALLY)
+    assert after(Act.UNFOLLOW, mine, SPECIALLY) == Pair(EMPTY_SIDE, SPECIALLY)
 
 
 def test_unfollow_leaves_a_block() -> None:
-    assert after(Act.UNFOLLOW, BLOCKS) == Pair(BLOCKS, NOTHING)
+    assert after(Act.UNFOLLOW, BLOCKS) == Pair(BLOCKS, EMPTY_SIDE)
 
 
 def test_whisper_is_retired_even_towards_oneself() -> None:
@@ -77,14 +77,14 @@ def test_whisper_is_retired_even_towards_oneself() -> None:
 
 
 def test_cancel_whisper_takes_the_whisper_alone() -> None:
-    assert after(Act.CANCEL_WHISPER, WHISPERS, WHISPERS) == Pair(NOTHING, WHISPERS)
-    assert after(Act.CANCEL_WHISPER, FOLLOWS) == Pair(FOLLOWS, NOTHING)
+    assert after(Act.CANCEL_WHISPER, WHISPERS, WHISPERS) == Pair(EMPTY_SIDE, WHISPERS)
+    assert after(Act.CANCEL_WHISPER, FOLLOWS) == Pair(FOLLOWS, EMPTY_SIDE)
 
 
-@pytest.mark.parametrize("mine", [NOTHING, FOLLOWS, SPECIALLY, WHISPERS])
-@pytest.mark.parametrize("theirs", [NOTHING, SPECIALLY, WHISPERS])
+@pytest.mark.parametrize("mine", [EMPTY_SIDE, FOLLOWS, SPECIALLY, WHISPERS])
+@pytest.mark.parametrize("theirs", [EMPTY_SIDE, SPECIALLY, WHISPERS])
 def test_block_ends_followings_and_whispers_both_ways(mine: Side, theirs: Side) -> None:
-    assert after(Act.BLOCK, mine, theirs) == Pair(Side(blocks=NOW), NOTHING)
+    assert after(Act.BLOCK, mine, theirs) == Pair(Side(blocks=NOW), EMPTY_SIDE)
 
 
 def test_two_may_block_each_other() -> None:
@@ -92,12 +92,12 @@ def test_two_may_block_each_other() -> None:
 
 
 def test_unblock_brings_nothing_back() -> None:
-    assert after(Act.UNBLOCK, BLOCKS, BLOCKS) == Pair(NOTHING, BLOCKS)
+    assert after(Act.UNBLOCK, BLOCKS, BLOCKS) == Pair(EMPTY_SIDE, BLOCKS)
 
 
 def test_remove_follower_takes_their_edge_and_leaves_ones_own() -> None:
-    assert after(Act.REMOVE_FOLLOWER, FOLLOWS, SPECIALLY) == Pair(FOLLOWS, NOTHING)
-    assert after(Act.REMOVE_FOLLOWER, theirs=WHISPERS) == Pair(NOTHING, WHISPERS)
+    assert after(Act.REMOVE_FOLLOWER, FOLLOWS, SPECIALLY) == Pair(FOLLOWS, EMPTY_SIDE)
+    assert after(Act.REMOVE_FOLLOWER, theirs=WHISPERS) == Pair(EMPTY_SIDE, WHISPERS)
 
 
 @pytest.mark.parametrize("act", [Act.UNFOLLOW, Act.CANCEL_WHISPER, Act.UNBLOCK, 7])
@@ -109,26 +109,30 @@ def test_nothing_to_undo_changes_nothing(act: int, target: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     ("act", "mine", "theirs", "facts", "code"),
     [
-        (1, NOTHING, NOTHING, {"known": False}, 40061),
-        (5, NOTHING, NOTHING, {"known": False}, 40061),
-        (1, NOTHING, NOTHING, {"deregistered": True}, 22013),
-        (5, NOTHING, NOTHING, {"deregistered": True}, 22013),
-        (5, BLOCKS, NOTHING, {}, 22120),
-        (1, BLOCKS, NOTHING, {}, 22003),
-        (1, FOLLOWS, NOTHING, {}, 22014),
-        (1, NOTHING, NOTHING, {"refuses_follows": True}, 22002),
-        (1, NOTHING, BLOCKS, {}, 22002),
-        (1, NOTHING, NOTHING, {"following": 10}, 22009),
-        (1, WHISPERS, NOTHING, {"following": 10}, 22009),
-        *((act, NOTHING, NOTHING, {"banned": True}, -102) for act in Act if act != Act.WHISPER),
-        (3, NOTHING, NOTHING, {"banned": True}, -400),
+        (1, EMPTY_SIDE, EMPTY_SIDE, {"known": False}, 40061),
+        (5, EMPTY_SIDE, EMPTY_SIDE, {"known": False}, 40061),
+        (1, EMPTY_SIDE, EMPTY_SIDE, {"deregistered": True}, 22013),
+        (5, EMPTY_SIDE, EMPTY_SIDE, {"deregistered": True}, 22013),
+        (5, BLOCKS, EMPTY_SIDE, {}, 22120),
+        (1, BLOCKS, EMPTY_SIDE, {}, 22003),
+        (1, FOLLOWS, EMPTY_SIDE, {}, 22014),
+        (1, EMPTY_SIDE, EMPTY_SIDE, {"refuses_follows": True}, 22002),
+        (1, EMPTY_SIDE, BLOCKS, {}, 22002),
+        (1, EMPTY_SIDE, EMPTY_SIDE, {"following": 10}, 22009),
+        (1, WHISPERS, EMPTY_SIDE, {"following": 10}, 22009),
+        *(
+            (act, EMPTY_SIDE, EMPTY_SIDE, {"banned": True}, -102)
+            for act in Act
+            if act != Act.WHISPER
+        ),
+        (3, EMPTY_SIDE, EMPTY_SIDE, {"banned": True}, -400),
         # Where several hold, the first of the documented order is told.
         (1, BLOCKS, BLOCKS, {"banned": True, "known": False}, -102),
         (1, BLOCKS, BLOCKS, {"deregistered": True, "following": 10}, 22013),
-        (5, BLOCKS, NOTHING, {"deregistered": True}, 22013),
+        (5, BLOCKS, EMPTY_SIDE, {"deregistered": True}, 22013),
         (1, BLOCKS, BLOCKS, {"refuses_follows": True, "following": 10}, 22003),
-        (1, FOLLOWS, NOTHING, {"refuses_follows": True, "following": 10}, 22014),
-        (1, NOTHING, BLOCKS, {"following": 10}, 22002),
+        (1, FOLLOWS, EMPTY_SIDE, {"refuses_follows": True, "following": 10}, 22014),
+        (1, EMPTY_SIDE, BLOCKS, {"following": 10}, 22002),
     ],
 )
 def test_refusals(act: int, mine: Side, theirs: Side, facts: dict[str, Any], code: int) -> None:
@@ -136,12 +140,14 @@ def test_refusals(act: int, mine: Side, theirs: Side, facts: dict[str, Any], cod
 
 
 def test_blocking_one_who_refuses_follows_or_past_the_cap_is_allowed() -> None:
-    assert after(Act.BLOCK, refuses_follows=True, following=10) == Pair(Side(blocks=NOW), NOTHING)
+    assert after(Act.BLOCK, refuses_follows=True, following=10) == Pair(
+        Side(blocks=NOW), EMPTY_SIDE
+    )
 
 
 @pytest.mark.parametrize("act", [1, 2, 4, 5, 6, 7])
 def test_nobody_acts_on_themselves(act: int) -> None:
-    facts = Facts(known=False, following_cap=1, place=NOW, their_place=NOW)
+    facts = Facts(known=False, following_cap=1, sort_key=NOW, their_sort_key=NOW)
     assert decide(Modify(ME, ME, act), facts) == 22001
 
 
@@ -149,7 +155,7 @@ edges = st.builds(
     Edge, st.integers(1, 99), st.frozensets(st.sampled_from([SPECIAL, 7, 8])), st.none()
 )
 sides = st.one_of(
-    st.just(NOTHING),
+    st.just(EMPTY_SIDE),
     st.builds(lambda e: Side(follows=e), edges),
     st.just(WHISPERS),
     st.just(BLOCKS),
@@ -159,7 +165,7 @@ sides = st.one_of(
 @given(sides, sides, st.sampled_from([1, 2, 4, 5, 6, 7]))
 def test_no_act_leaves_a_block_beside_a_following(mine: Side, theirs: Side, act: int) -> None:
     if mine.blocks or theirs.blocks:  # a block and a following do not meet beforehand either
-        mine, theirs = (side if side.blocks else NOTHING for side in (mine, theirs))
+        mine, theirs = (side if side.blocks else EMPTY_SIDE for side in (mine, theirs))
     result = after(act, mine, theirs)
     if isinstance(result, Pair):
         blocked = result.mine.blocks or result.theirs.blocks
@@ -180,8 +186,8 @@ def test_a_repeated_act_changes_nothing_more(mine: Side, theirs: Side, act: int)
 @pytest.mark.parametrize(
     ("side", "back", "value"),
     [
-        (NOTHING, False, 0),
-        (NOTHING, True, 0),
+        (EMPTY_SIDE, False, 0),
+        (EMPTY_SIDE, True, 0),
         (WHISPERS, True, 1),
         (FOLLOWS, False, 2),
         (FOLLOWS, True, 6),
@@ -194,28 +200,28 @@ def test_attribute(side: Side, back: bool, value: int) -> None:
 
 @pytest.mark.parametrize(("value", "told"), [(0, 0), (1, 0), (2, 2), (6, 6), (128, 0)])
 def test_whispers_and_blocks_are_not_told_to_the_other(value: int, told: int) -> None:
-    assert told_to_other(value) == told
+    assert public_attribute(value) == told
 
 
 @pytest.mark.parametrize("followed_back", [False, True])
 def test_standing_tells_a_side(followed_back: bool) -> None:
     told = 6 if followed_back else 2
     edge = Edge(OLD, frozenset({7, SPECIAL}))
-    assert standing(Side(edge), followed_back=followed_back) == Standing(told, OLD, (SPECIAL, 7))
-    assert standing(Side(whispers=OLD), followed_back=followed_back) == Standing(1, OLD)
-    assert standing(Side(blocks=OLD), followed_back=followed_back) == Standing(128, 0)
-    assert standing(NOTHING, followed_back=followed_back) == Standing()
+    assert relation_of(Side(edge), followed_back=followed_back) == Relation(told, OLD, (SPECIAL, 7))
+    assert relation_of(Side(whispers=OLD), followed_back=followed_back) == Relation(1, OLD)
+    assert relation_of(Side(blocks=OLD), followed_back=followed_back) == Relation(128, 0)
+    assert relation_of(EMPTY_SIDE, followed_back=followed_back) == Relation()
     assert {Attribute.MUTUAL, Attribute.FOLLOWING} == {6, 2}
 
 
 def test_places_rise_and_keep_their_second() -> None:
-    assert mtime_of(place_at(1_700_000_000_999_999_999)) == 1_700_000_000
-    assert finer_of(place_at(1_700_000_000_999_999_999)) == place_of_mtime(1) - 1
-    assert finer_of(place_of_mtime(1_700_000_000)) == 0
-    assert place_at(1_700_000_000_500_000_000) == place_of_mtime(1_700_000_000) + 2**15
-    assert next_place(50, 0) == 50
-    assert next_place(50, 50) == 51
-    assert next_place(40, 50) == 51, "a clock that steps back does not reorder a list"
+    assert mtime_of(sort_key_at(1_700_000_000_999_999_999)) == 1_700_000_000
+    assert finer_of(sort_key_at(1_700_000_000_999_999_999)) == sort_key_of_mtime(1) - 1
+    assert finer_of(sort_key_of_mtime(1_700_000_000)) == 0
+    assert sort_key_at(1_700_000_000_500_000_000) == sort_key_of_mtime(1_700_000_000) + 2**15
+    assert next_sort_key(50, 0) == 50
+    assert next_sort_key(50, 50) == 51
+    assert next_sort_key(40, 50) == 51, "a clock that steps back does not reorder a list"
 
 
 @pytest.mark.parametrize(
@@ -232,8 +238,8 @@ def test_places_rise_and_keep_their_second() -> None:
 def test_a_batch_has_one_code_only_when_the_caller_is_banned_or_blocks_everyone(
     codes: list[int], answer: tuple[int, list[int]]
 ) -> None:
-    assert batch_answer([11, 12], codes) == answer
+    assert batch_result([11, 12], codes) == answer
 
 
 def test_an_empty_batch_is_code_0() -> None:
-    assert batch_answer([], []) == (0, [])
+    assert batch_result([], []) == (0, [])

@@ -30,7 +30,7 @@ _VERBS = frozenset(
         "search",
         "common",
         "pair",
-        "standings",
+        "relations",
         "attributes",
         "tally",
         "groups",

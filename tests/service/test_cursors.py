@@ -12,7 +12,7 @@ from guanxi.accounts.account import Privacy
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import ENDPOINTS
-from guanxi.graph.lists import Position, cursor_of
+from guanxi.graph.lists import Position, encode_cursor
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import RunningService, SignedIn, running
 from tests.service.client import call, fresh, modify
@@ -166,7 +166,7 @@ def test_privacy_holds_on_a_walk(open_service: RunningService) -> None:
         e.SEARCH,
         e.SAME,
     ):
-        for cursor in ("", cursor_of(Position(2**40, 5))):
+        for cursor in ("", encode_cursor(Position(2**40, 5))):
             answer = call(open_service, endpoint, viewer, {"vmid": owner.mid, "cursor": cursor})
             assert answer.code == expected.get(endpoint.name, 0)
             if not answer.code:
@@ -175,7 +175,7 @@ def test_privacy_holds_on_a_walk(open_service: RunningService) -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "AAAA", "é", "%", "A" * 28, "A" * 65, cursor_of(Position(1, 1))[:-2] + "=="]
+    "cursor", ["x", "AAAA", "é", "%", "A" * 28, "A" * 65, encode_cursor(Position(1, 1))[:-2] + "=="]
 )
 def test_a_bad_cursor_is_named(cursor: str, open_service: RunningService) -> None:
     [caller] = fresh(open_service)

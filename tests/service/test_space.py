@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from guanxi.accounts.account import Card, State
-from guanxi.accounts.tokens import ACCESS_ID_SECONDS, access_id, access_id_stands
+from guanxi.accounts.tokens import ACCESS_ID_SECONDS, access_id, access_id_is_valid
 from guanxi.contract import endpoints as e
 from guanxi.contract import structs as s
 from guanxi.contract.endpoint import Endpoint
@@ -49,7 +49,7 @@ def test_page_carries_access_id(service: RunningService, mid: int) -> None:
     assert answer.header("cache-control") == "no-store"
     token = access_id_of(answer.raw.decode())
     assert token is not None
-    assert access_id_stands(secret_of(service), token, int(time.time()))
+    assert access_id_is_valid(secret_of(service), token, int(time.time()))
 
 
 @pytest.mark.parametrize("mid", ["nobody", "0", "-1", str(2**63)])

@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.contract.limits import Limits
-from guanxi.graph.groups import CreateGroup, DeleteGroup, GroupAct, How, Regroup, RenameGroup
+from guanxi.graph.groups import (
+    CreateGroup,
+    DeleteGroup,
+    GroupAct,
+    Regroup,
+    RegroupMode,
+    RenameGroup,
+)
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Modify, mtime_of
 from guanxi.stores.port import BadLine, EdgeRow, Row, Store
@@ -68,9 +75,9 @@ class StoreDriver:
         return self.change(DeleteGroup(owner, group))
 
     def regroup(
-        self, owner: int, how: str, members: list[int], groups: list[int], before: list[int]
+        self, owner: int, mode: str, members: list[int], groups: list[int], before: list[int]
     ) -> int:
-        act = Regroup(owner, How(how), tuple(members), tuple(groups), tuple(before))
+        act = Regroup(owner, RegroupMode(mode), tuple(members), tuple(groups), tuple(before))
         return self.change(act)
 
     def import_whisper(self, owner: int, target: int, time: int) -> bool:
@@ -104,8 +111,8 @@ class StoreDriver:
     async def _look(self, owner: int) -> View:
         store = self.store
         attributes = await store.attributes(owner, self.mids)
-        standings = await store.standings(owner, self.mids)
-        assert {mid: one.attribute for mid, one in standings.items()} == attributes
+        relations = await store.relations(owner, self.mids)
+        assert {mid: one.attribute for mid, one in relations.items()} == attributes
 
         async def listed(listing: Listing, sort: Sort = Sort.NEWEST) -> list[Row]:
             return list((await store.page(listing, owner, sort, ALL)).rows)
@@ -114,7 +121,7 @@ class StoreDriver:
             return [
                 Seen(
                     row.mid,
-                    mtime_of(row.place),
+                    mtime_of(row.sort_key),
                     attributes.get(row.mid, 0),
                     frozenset(row.groups),
                 )
@@ -123,8 +130,8 @@ class StoreDriver:
 
         followings = await listed(Listing.FOLLOWINGS)
         for row in followings:
-            one = standings[row.mid]
-            assert (one.place, one.groups) == (row.place, row.groups)
+            one = relations[row.mid]
+            assert (one.sort_key, one.groups) == (row.sort_key, row.groups)
             assert row.mutual is (one.attribute == 6)
         groups = await store.groups(owner)
         members = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guanxi.stores import on_server, shown
+from guanxi.stores import is_server_address, shown
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ from guanxi.stores import on_server, shown
 )
 def test_what_is_shown_of_an_address(address: str, told: str) -> None:
     assert shown(address) == told
-    assert on_server(address) is told.startswith("postgres")
+    assert is_server_address(address) is told.startswith("postgres")

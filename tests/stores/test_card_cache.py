@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from guanxi.accounts.account import DEREGISTERED_CARD, Card, Privacy, State
-from guanxi.stores.card_cache import with_cards_kept
+from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store
 from tests.stores.engines import Opener
 from tests.stores.world import people
@@ -57,7 +57,7 @@ def watched(store: Store) -> Watched:
 
 @pytest.fixture
 def kept(watched: Watched, moved: Moved) -> Store:
-    return with_cards_kept(watched, 100, STALENESS, moved)
+    return with_card_cache(watched, 100, STALENESS, moved)
 
 
 def named(tails: dict[int, bytes]) -> dict[int, str]:
@@ -120,7 +120,7 @@ async def test_a_long_pause_leaves_nothing(
 
 
 async def test_at_most_so_many_are_kept(store: Store, watched: Watched, moved: Moved) -> None:
-    kept = with_cards_kept(watched, 10, STALENESS, moved)
+    kept = with_card_cache(watched, 10, STALENESS, moved)
     everybody = list(range(1, 31))
     await people(store, *everybody)
     for mid in everybody:
@@ -138,7 +138,7 @@ async def test_at_most_so_many_are_kept(store: Store, watched: Watched, moved: M
 async def test_what_is_read_again_and_again_is_listed_no_more_than_kept(
     store: Store, moved: Moved
 ) -> None:
-    kept = with_cards_kept(store, 10, STALENESS, moved)
+    kept = with_card_cache(store, 10, STALENESS, moved)
     await people(store, 1, 2)
     for turn in range(100):
         await kept.put_account(1, Card(name=f"n{turn}"))
@@ -216,8 +216,8 @@ async def test_a_card_is_as_old_as_the_reading_of_it(
 async def test_what_another_process_writes_is_told_in_time(
     open_again: Opener, moved: Moved
 ) -> None:
-    ours = with_cards_kept(await open_again(), 100, STALENESS, moved)
-    theirs = with_cards_kept(await open_again(), 100, STALENESS, moved)
+    ours = with_card_cache(await open_again(), 100, STALENESS, moved)
+    theirs = with_card_cache(await open_again(), 100, STALENESS, moved)
     await people(ours, 1)
     assert await name_of(ours, 1) == await name_of(theirs, 1) == "u1"
     await theirs.put_account(1, Card(name="new"))
@@ -229,7 +229,7 @@ async def test_what_another_process_writes_is_told_in_time(
 
 @pytest.mark.parametrize(("most", "staleness"), [(0, 10.0), (100, 0.0)])
 async def test_it_can_be_left_away(store: Store, most: int, staleness: float) -> None:
-    assert with_cards_kept(store, most, staleness) is store
+    assert with_card_cache(store, most, staleness) is store
 
 
 async def test_every_other_verb_is_the_stores(kept: Store, store: Store) -> None:

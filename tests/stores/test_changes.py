@@ -8,19 +8,27 @@ import pytest
 
 from guanxi.accounts.account import Privacy, State
 from guanxi.contract.limits import Limits
-from guanxi.graph.groups import CreateGroup, DeleteGroup, How, Regroup, RenameGroup
+from guanxi.graph.groups import CreateGroup, DeleteGroup, Regroup, RegroupMode, RenameGroup
 from guanxi.graph.lists import Listing, Sort
-from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Modify, Standing, mtime_of, place_at
-from guanxi.graph.pair import standing as standing_of
+from guanxi.graph.pair import (
+    DEFAULT,
+    SPECIAL,
+    Act,
+    Modify,
+    Relation,
+    mtime_of,
+    relation_of,
+    sort_key_at,
+)
 from guanxi.stores.port import EdgeRow, GroupRow, Row, Store, StoreError, Tally
 from tests.counts import count
 from tests.stores.engines import START, Clock
 from tests.stores.world import ALL, LIMITS, do, faults, follow, listed, mids, people
 
 
-async def places(store: Store, owner: int) -> dict[int, int]:
+async def sort_keys(store: Store, owner: int) -> dict[int, int]:
     rows = (await store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, ALL)).rows
-    return {row.mid: row.place for row in rows}
+    return {row.mid: row.sort_key for row in rows}
 
 
 async def test_refusals_are_answered_and_undo_none_of_the_others(store: Store) -> None:
@@ -67,35 +75,35 @@ async def test_the_caps_are_those_of_the_call(store: Store) -> None:
 async def test_times_are_the_clocks_and_rise_within_an_owner(store: Store, clock: Clock) -> None:
     await people(store, 1, 2, 3, 4, 5)
     await follow(store, 1, 2, 3)
-    first = await places(store, 1)
-    assert first == {2: place_at(START), 3: place_at(START) + 1}
+    first = await sort_keys(store, 1)
+    assert first == {2: sort_key_at(START), 3: sort_key_at(START) + 1}
     clock.advance(-60)
     await follow(store, 1, 4)
-    assert (await places(store, 1))[4] == place_at(START) + 2
+    assert (await sort_keys(store, 1))[4] == sort_key_at(START) + 2
     clock.advance(120)
     await follow(store, 1, 5)
-    assert mtime_of((await places(store, 1))[5]) == START // 10**9 + 60
+    assert mtime_of((await sort_keys(store, 1))[5]) == START // 10**9 + 60
     await follow(store, 2, 1)
-    refreshed = await places(store, 1)
+    refreshed = await sort_keys(store, 1)
     assert mtime_of(refreshed[2]) == START // 10**9 + 60
     assert list(refreshed) == [2, 5, 4, 3]
     assert await do(store, Modify(2, 1, Act.UNFOLLOW)) == [0]
-    assert await places(store, 1) == refreshed
+    assert await sort_keys(store, 1) == refreshed
     assert await do(store, Modify(1, 2, Act.BLOCK), Modify(1, 2, Act.UNBLOCK)) == [0, 0]
-    assert await places(store, 1) == {mid: refreshed[mid] for mid in (5, 4, 3)}
+    assert await sort_keys(store, 1) == {mid: refreshed[mid] for mid in (5, 4, 3)}
 
 
 async def test_a_mutual_keeps_its_groups_when_it_moves(store: Store) -> None:
     await people(store, 1, 2, 3)
     await follow(store, 1, 2, 3)
     assert await do(store, CreateGroup(1, "a", 7)) == [0]
-    assert await do(store, Regroup(1, How.SET, (2,), (7, SPECIAL))) == [0]
+    assert await do(store, Regroup(1, RegroupMode.SET, (2,), (7, SPECIAL))) == [0]
     await follow(store, 2, 1)
-    place = (await places(store, 1))[2]
+    sort_key = (await sort_keys(store, 1))[2]
     for group in (7, SPECIAL):
         page = await store.members(1, group, Sort.NEWEST, ALL)
         assert page is not None
-        assert list(page.rows) == [Row(2, place, mutual=True, groups=(SPECIAL, 7))]
+        assert list(page.rows) == [Row(2, sort_key, mutual=True, groups=(SPECIAL, 7))]
     page = await store.members(1, DEFAULT, Sort.NEWEST, ALL)
     assert page is not None
     assert mids(page.rows) == [3]
@@ -114,7 +122,7 @@ async def test_what_hangs_on_an_edge_goes_with_it(store: Store) -> None:
         await follow(store, 1, 2)
         store.visit(1, 2)
         await store.flush_visits()
-        assert await do(store, Regroup(1, How.SET, (2,), (7, SPECIAL)), ending) == [0, 0]
+        assert await do(store, Regroup(1, RegroupMode.SET, (2,), (7, SPECIAL)), ending) == [0, 0]
         assert await store.groups(1) == [
             GroupRow(SPECIAL, "特别关注", 0),
             GroupRow(DEFAULT, "默认分组", 0),
@@ -141,22 +149,22 @@ async def test_attributes_and_standings_of_many(store: Store) -> None:
     everyone = [*range(1, 8), 404]
     expected = {2: 2, 3: 6, 4: 128, 5: 1, 6: 1}
     assert await store.attributes(1, everyone) == expected
-    standings = await store.standings(1, everyone)
-    assert {mid: one.attribute for mid, one in standings.items()} == expected
-    assert {mid: mtime_of(one.place) for mid, one in standings.items() if mid > 3} == {
+    relations = await store.relations(1, everyone)
+    assert {mid: one.attribute for mid, one in relations.items()} == expected
+    assert {mid: mtime_of(one.sort_key) for mid, one in relations.items() if mid > 3} == {
         4: 0,
         5: 5,
         6: 5,
     }
     for mid in everyone:  # one alone is read in another way than many
-        standing = {mid: standings[mid]} if mid in standings else {}
-        assert await store.standings(1, [mid]) == standing
+        relation = {mid: relations[mid]} if mid in relations else {}
+        assert await store.relations(1, [mid]) == relation
         pair = await store.pair(1, mid)
         back = pair.theirs.follows is not None
-        assert standing_of(pair.mine, followed_back=back) == standing.get(mid, Standing())
+        assert relation_of(pair.mine, followed_back=back) == relation.get(mid, Relation())
         one = {mid: expected[mid]} if mid in expected else {}
         assert await store.attributes(1, [mid]) == one
-    assert await store.standings(1, []) == {}
+    assert await store.relations(1, []) == {}
     assert await store.attributes(1, []) == {}
 
 
@@ -166,8 +174,11 @@ async def test_groups_in_the_order_of_their_making(store: Store) -> None:
     made = [CreateGroup(1, name, group) for name, group in (("b", 9), ("a", 3), ("c", 6))]
     assert await do(store, *made, CreateGroup(2, "a", 3)) == [0, 0, 0, 0]
     assert await do(store, RenameGroup(1, 9, " z "), DeleteGroup(1, 3)) == [0, 0]
-    assert await do(store, CreateGroup(1, "a", 1), Regroup(1, How.SET, (2, 3), (9,))) == [0, 0]
-    assert await do(store, Regroup(1, How.COPY, (3,), (SPECIAL, 6))) == [0]
+    assert await do(store, CreateGroup(1, "a", 1), Regroup(1, RegroupMode.SET, (2, 3), (9,))) == [
+        0,
+        0,
+    ]
+    assert await do(store, Regroup(1, RegroupMode.COPY, (3,), (SPECIAL, 6))) == [0]
     assert await store.groups(1) == [
         GroupRow(SPECIAL, "特别关注", 1),
         GroupRow(DEFAULT, "默认分组", 1),
@@ -178,7 +189,7 @@ async def test_groups_in_the_order_of_their_making(store: Store) -> None:
     assert await do(store, DeleteGroup(1, 9)) == [0]
     rows = (await store.page(Listing.FOLLOWINGS, 1, Sort.OLDEST, ALL)).rows
     assert [(row.mid, row.groups) for row in rows] == [(2, ()), (3, (SPECIAL, 6)), (4, ())]
-    assert await do(store, Regroup(1, How.MOVE, (3,), (DEFAULT,), (SPECIAL, 6))) == [0]
+    assert await do(store, Regroup(1, RegroupMode.MOVE, (3,), (DEFAULT,), (SPECIAL, 6))) == [0]
     assert [group.count for group in await store.groups(1)] == [0, 3, 0, 0]
     assert await faults(store) == []
 
@@ -187,8 +198,8 @@ async def test_a_special_one_stays_so_when_its_last_group_goes(store: Store) -> 
     await people(store, 1, 2, 3)
     await follow(store, 1, 2, 3)
     assert await do(store, CreateGroup(1, "a", 7), CreateGroup(1, "b", 8)) == [0, 0]
-    assert await do(store, Regroup(1, How.SET, (2,), (7, SPECIAL))) == [0]
-    assert await do(store, Regroup(1, How.SET, (3,), (7, 8)), DeleteGroup(1, 7)) == [0, 0]
+    assert await do(store, Regroup(1, RegroupMode.SET, (2,), (7, SPECIAL))) == [0]
+    assert await do(store, Regroup(1, RegroupMode.SET, (3,), (7, 8)), DeleteGroup(1, 7)) == [0, 0]
     rows = (await store.page(Listing.FOLLOWINGS, 1, Sort.OLDEST, ALL)).rows
     assert [(row.mid, row.groups) for row in rows] == [(2, (SPECIAL,)), (3, (8,))]
     assert await faults(store) == []
@@ -218,9 +229,9 @@ async def test_refused_group_acts_change_nothing(store: Store) -> None:
         RenameGroup(1, SPECIAL, "x"),
         RenameGroup(1, 7, "a"),
         DeleteGroup(1, 8),
-        Regroup(1, How.SET, (2, 3), (7,)),
-        Regroup(1, How.SET, (2,), (7, 8)),
-        Regroup(1, How.MOVE, (2,), (7,), (8,)),
+        Regroup(1, RegroupMode.SET, (2, 3), (7,)),
+        Regroup(1, RegroupMode.SET, (2,), (7, 8)),
+        Regroup(1, RegroupMode.MOVE, (2,), (7,), (8,)),
     ) == [22106, 40061, 22104, -400, 0, -400, 22105, 22104, 22104]
     assert (await store.groups(1), await store.tally(1)) == before
 

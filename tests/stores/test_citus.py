@@ -32,7 +32,7 @@ STATEMENTS = {
     for (sort, walks), statement in pages.items()
 } | {
     "list": reads._LIST,
-    "standings": reads._STANDINGS,
+    "relations": reads._RELATIONS,
     "attributes": reads._ATTRIBUTES,
     "shown": reads._SHOWN,
     "tally": reads._TALLY,
@@ -52,7 +52,7 @@ def distributed() -> Iterator[str]:
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_one_statement_on_one_shard(distributed: str, name: str) -> None:
     statement = STATEMENTS[name]
-    arrays = {"standings", "attributes", "shown"}
+    arrays = {"relations", "attributes", "shown"}
     for place in sorted(set(re.findall(r"\$(\d+)", statement)), key=int, reverse=True):
         value = "ARRAY[2, 3]::bigint[]" if name in arrays and place == "2" else place
         statement = statement.replace(f"${place}", value)

@@ -11,7 +11,7 @@ import pytest
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import Session, TokenKind
-from guanxi.graph.groups import CreateGroup, How, Regroup, RenameGroup
+from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode, RenameGroup
 from guanxi.graph.lists import Listing, Sort
 from guanxi.graph.pair import SPECIAL, Act, Contract, Modify
 from guanxi.stores import copy, open_store
@@ -76,7 +76,7 @@ async def fill(store: Store, clock: Clock) -> None:
     followed = [
         row.mid for row in (await store.page(Listing.FOLLOWINGS, 10, Sort.NEWEST, ALL)).rows
     ]
-    grouped = Regroup(10, How.SET, tuple(followed[:3]), (3, 9, SPECIAL))
+    grouped = Regroup(10, RegroupMode.SET, tuple(followed[:3]), (3, 9, SPECIAL))
     assert await do(store, grouped) == [0]
     store.visit(10, followed[0])
     store.visit(10, followed[0])

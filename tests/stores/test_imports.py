@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from guanxi.accounts.account import Card, Privacy, State
-from guanxi.graph.groups import CreateGroup, How, Regroup
+from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
 from guanxi.graph.lists import Listing, Sort
 from guanxi.graph.pair import SPECIAL, Act, Contract, Modify, mtime_of
 from guanxi.stores.port import BadLine, EdgeRow, GroupRow, Store, StoreError, Tally
@@ -117,14 +117,16 @@ async def test_an_edge_that_stands_takes_what_the_file_says(store: Store) -> Non
     await people(store, 1, 2, 3)
     await follow(store, 1, 2)
     await follow(store, 2, 1)
-    await do(store, CreateGroup(1, "a", 7), Regroup(1, How.SET, (2,), (7, SPECIAL)))
+    await do(store, CreateGroup(1, "a", 7), Regroup(1, RegroupMode.SET, (2,), (7, SPECIAL)))
     store.visit(1, 2)
     await store.flush_visits()
     theirs = (await store.page(Listing.FOLLOWINGS, 2, Sort.NEWEST, ALL)).rows
     assert await load(store, edge(1, 2, 50, groups=("b",)), edge(1, 3, 60)) == 2
     rows = (await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)).rows
     (b,) = [group.id for group in await store.groups(1) if group.name == "b"]
-    assert [(row.mid, mtime_of(row.place), row.groups, row.mutual, row.visits) for row in rows] == [
+    assert [
+        (row.mid, mtime_of(row.sort_key), row.groups, row.mutual, row.visits) for row in rows
+    ] == [
         (2, 50, (b,), True, 1),
         (3, 60, (), False, 0),
     ]

@@ -6,9 +6,9 @@ from functools import partial
 from random import Random
 
 from guanxi.accounts.account import Card
-from guanxi.graph.groups import CreateGroup, How, Regroup
+from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Contract, Modify, place_of_mtime
+from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Contract, Modify, sort_key_of_mtime
 from guanxi.stores.port import EdgeRow, Row, Rows, Slice, Store
 from tests.counts import count
 from tests.stores.engines import Clock
@@ -155,8 +155,8 @@ async def test_common_and_search_read_by_pages_and_by_cursor(store: Store) -> No
     assert (await store.search(ME, "1", 60, Window(3, 2))).total == len(found)
     backwards = await store.common(OTHER, ME, ALL)
     assert set(mids(backwards.rows)) == set(common)
-    assert [row.place for row in backwards.rows] == sorted(
-        (row.place for row in backwards.rows), reverse=True
+    assert [row.sort_key for row in backwards.rows] == sorted(
+        (row.sort_key for row in backwards.rows), reverse=True
     )
 
 
@@ -167,7 +167,7 @@ async def test_rows_tell_the_owners_edge(store: Store) -> None:
         groups = ((SPECIAL,) if edge.special else ()) + ((5,) if edge.groups else ())
         assert row == Row(
             mid=row.mid,
-            place=place_of_mtime(edge.time),
+            sort_key=sort_key_of_mtime(edge.time),
             mutual=row.mid in FANS,
             groups=groups,
             visits=VISITS.get(row.mid, 0),
@@ -179,7 +179,7 @@ async def test_rows_tell_the_owners_edge(store: Store) -> None:
             groups = ((SPECIAL,) if mine.special else ()) + ((5,) if mine.groups else ())
         assert row == Row(
             mid=row.mid,
-            place=place_of_mtime(FANS[row.mid].time),
+            sort_key=sort_key_of_mtime(FANS[row.mid].time),
             mutual=mine is not None,
             groups=groups,
         )
@@ -275,7 +275,7 @@ async def test_a_walk_meets_each_that_stands_still_once(store: Store, clock: Clo
     for fan in everyone:
         await follow(store, fan, ME)
     group = CreateGroup(ME, GROUP, 5)
-    assert await do(store, group, Regroup(ME, How.SET, tuple(everyone), (5,))) == [0, 0]
+    assert await do(store, group, Regroup(ME, RegroupMode.SET, tuple(everyone), (5,))) == [0, 0]
 
     async def stir() -> None:
         clock.advance(draw.choice([0, 0, 1]))
@@ -332,7 +332,7 @@ async def test_short_lists_beside_long_ones(store: Store) -> None:
             asked = [*everybody[: size // 2], *everybody[-size // 2 :]]
             expected = {mid: 6 if mid == 10 else 2 for mid in asked if mid in mine}
             assert await store.attributes(ME, asked) == expected
-            standings = await store.standings(ME, asked)
-            assert {mid: one.attribute for mid, one in standings.items()} == expected
+            relations = await store.relations(ME, asked)
+            assert {mid: one.attribute for mid, one in relations.items()} == expected
         acts = [Modify(who, mid, Act.UNFOLLOW) for who in (ME, OTHER) for mid in everybody]
         await do(store, *acts)

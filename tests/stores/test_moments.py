@@ -8,7 +8,7 @@ from guanxi.accounts.account import State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.graph.lists import Listing, Sort, Window
-from guanxi.graph.pair import NOTHING, Modify, Pair
+from guanxi.graph.pair import EMPTY_SIDE, Modify, Pair
 from guanxi.stores.port import Store
 from tests.counts import count
 from tests.stores.engines import Opener
@@ -75,7 +75,7 @@ async def test_both_sides_of_a_pair(store: Store) -> None:
     await follow(store, 1, 2)
     pair = await store.pair(1, 2)
     assert pair.mine.follows is not None
-    assert pair.theirs == NOTHING
+    assert pair.theirs == EMPTY_SIDE
     await follow(store, 2, 1)
     there, back = await store.pair(1, 2), await store.pair(2, 1)
     assert there.mine.follows is not None

@@ -12,7 +12,7 @@ import pytest
 
 from guanxi.accounts.account import State
 from guanxi.accounts.secrets import Session, TokenKind
-from guanxi.graph.groups import CreateGroup, How, Regroup
+from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
 from guanxi.graph.pair import Act, Contract, Modify
 from guanxi.stores.port import EdgeRow
 from guanxi.stores.postgresql import check, check_content
@@ -40,7 +40,7 @@ async def _filled(engine: PostgreSQL) -> None:
     )
     acts = (
         CreateGroup(1, "a", 7),
-        Regroup(1, How.COPY, (3,), (7,)),
+        Regroup(1, RegroupMode.COPY, (3,), (7,)),
         Modify(5, 6, Act.BLOCK),
     )
     assert await do(store, *acts) == [0, 0, 0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from guanxi.graph.groups import CreateGroup, How, Regroup
+from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
 from guanxi.graph.pair import SPECIAL, Act, Contract, Modify
 from guanxi.stores.port import EdgeRow, StoreError
 from guanxi.stores.sqlite import SQLiteStore
@@ -31,7 +31,7 @@ async def a_store(path: Path) -> None:
     await people(store, 6)
     acts = (
         CreateGroup(1, "a", 7),
-        Regroup(1, How.COPY, (3,), (7,)),
+        Regroup(1, RegroupMode.COPY, (3,), (7,)),
         Modify(5, 6, Act.BLOCK),
     )
     assert await do(store, *acts) == [0, 0, 0]

@@ -74,6 +74,6 @@ async def by_cursor(
             return rows
         assert len(page.rows) == size
         last = page.rows[-1]
-        after = Position(last.place, last.mid, last.visits)
+        after = Position(last.sort_key, last.mid, last.visits)
         if between is not None:
             await between()

@@ -53,7 +53,7 @@ def bili_jct(secret: bytes, token: str) -> str:
     return _derive(secret, f"csrf:{token}")[:32]
 
 
-def same(one: str, other: str) -> bool:
+def equal(one: str, other: str) -> bool:
     """Whether two texts are equal, without telling where they differ."""
     return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from secrets import token_hex
 
-from guanxi.accounts.secrets import digest, same
+from guanxi.accounts.secrets import digest, equal
 from guanxi.contract.pages import access_id_ends
 
 #: How long an access id is good for, in seconds.
@@ -27,18 +27,18 @@ def access_id(secret: bytes, now: int) -> str:
     return f"{signed}.{_letters(_mac(secret, f'access-id:{signed}'))}"
 
 
-def access_id_stands(secret: bytes, given: str, now: int) -> bool:
+def access_id_is_valid(secret: bytes, given: str, now: int) -> bool:
     """Whether a token of a space's page is this service's, and not over."""
     signed, _, proof = given.rpartition(".")
     ends = access_id_ends(given)
-    proven = same(proof, _letters(_mac(secret, f"access-id:{signed}")))
+    proven = equal(proof, _letters(_mac(secret, f"access-id:{signed}")))
     return proven and ends is not None and now < ends
 
 
 def refresh_token(secret: bytes, token: str) -> str:
     """What refreshes a session. Made of the session's token, so that no copy of a store can.
 
-    It names its session by what the store keeps of it; compare it whole with ``secrets.same``.
+    It names its session by what the store keeps of it; compare it whole with ``secrets.equal``.
     """
     return digest(token).hex() + _proof(secret, f"refresh:{token}")
 
@@ -63,10 +63,10 @@ def qr_key(secret: bytes, now: int) -> str:
     return made + _proof(secret, f"qr:{made}")[: _PROOF_LETTERS - len(made)]
 
 
-def qr_key_made(secret: bytes, given: str) -> int | None:
+def qr_key_created(secret: bytes, given: str) -> int | None:
     """When the key of a sign-in was made, in seconds since 1970; None for no such key."""
     made, proof = given[:16], given[16:]
-    if not same(proof, _proof(secret, f"qr:{made}")[:16]):
+    if not equal(proof, _proof(secret, f"qr:{made}")[:16]):
         return None
     return int(made[:8], 16)
 

@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from guanxi.accounts.account import Account, State
-from guanxi.stores import on_server, open_store
+from guanxi.stores import is_server_address, open_store
 from guanxi.stores.port import Store, StoreError
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ def with_store(address: str, do: Callable[[Store], Awaitable[T]], *, create: boo
 def check_folder(address: str) -> None:
     """``StoreError`` where a store's file cannot be made, as its folder is missing."""
     folder = Path(address).parent
-    if not on_server(address) and not folder.is_dir():
+    if not is_server_address(address) and not folder.is_dir():
         raise StoreError(f"文件夹 {folder} 不存在 (there is no folder {folder})")
 
 
@@ -56,7 +56,7 @@ def check_folder(address: str) -> None:
 def whole(address: str) -> Iterator[str]:
     """Where to fill a store: a missing file appears when the block succeeds, or not at all."""
     path = Path(address)
-    if on_server(address) or path.exists():
+    if is_server_address(address) or path.exists():
         yield address
         return
     check_folder(address)

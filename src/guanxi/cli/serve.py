@@ -28,7 +28,7 @@ from guanxi.demo.tour import tour
 from guanxi.demo.world import HERO, make_world
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
-from guanxi.stores import on_server, shown
+from guanxi.stores import is_server_address, shown
 from guanxi.stores.port import Store, StoreError
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def demo(
     from guanxi.service.config import load
     from guanxi.service.server import Plan
 
-    if store is not None and not on_server(store) and Path(store).exists():
+    if store is not None and not is_server_address(store) and Path(store).exists():
         raise _taken(store)
     settings = load(profile, environ=os.environ)
     with tempfile.TemporaryDirectory(prefix="guanxi-demo-") as folder:

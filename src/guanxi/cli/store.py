@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from guanxi.cli.opened import DEFAULT_STORE, StoreOption, check_folder, whole, with_store
-from guanxi.stores import copy, on_server, open_store, shown
+from guanxi.stores import copy, is_server_address, open_store, shown
 from guanxi.stores.content_files import import_content
 from guanxi.stores.edge_files import import_file
 from guanxi.stores.port import Store, StoreError
@@ -43,7 +43,7 @@ def init(
     One that is there already stays as it is; --distribute spreads that too.
     """
     spread: list[str] = []
-    if on_server(store):
+    if is_server_address(store):
         from guanxi.stores.postgresql import schema
 
         made = asyncio.run(schema.init(store, distribute=distribute))
@@ -75,7 +75,7 @@ def migrate(store: Address) -> None:
     PostgreSQL, stop the services first.
     """
     console = Console(stderr=True)
-    if on_server(store):
+    if is_server_address(store):
         from guanxi.stores.postgresql import schema
 
         found = asyncio.run(schema.migrate(store))

@@ -36,7 +36,7 @@ class DeleteGroup(Struct, frozen=True):
     group: int
 
 
-class How(Enum):
+class RegroupMode(Enum):
     """What becomes of a member's groups."""
 
     SET = "set"
@@ -48,7 +48,7 @@ class Regroup(Struct, frozen=True):
     """Change the groups of members. ``before`` serves a move alone."""
 
     owner: int
-    how: How
+    mode: RegroupMode
     members: tuple[int, ...]
     groups: tuple[int, ...]
     before: tuple[int, ...] = ()
@@ -64,7 +64,7 @@ class GroupFacts(Struct, frozen=True, kw_only=True):
     #: The groups of each member that is followed; one that is not followed is not there.
     members: Mapping[int, frozenset[int]] = {}
     name_length: int
-    most_groups: int
+    max_groups: int
 
 
 class PutGroup(Struct, frozen=True):
@@ -94,7 +94,7 @@ def decide_group(act: GroupAct, facts: GroupFacts) -> int | GroupChange:
     match act:
         case CreateGroup():
             named = _named(act.group, act.name, facts)
-            full = len(facts.names) >= facts.most_groups
+            full = len(facts.names) >= facts.max_groups
             return errors.BadRequest.number if full and isinstance(named, PutGroup) else named
         case RenameGroup():
             if act.group in (SPECIAL, DEFAULT):
@@ -130,10 +130,10 @@ def _regroup(act: Regroup, facts: GroupFacts) -> int | Regrouped:
     after = {}
     for member in act.members:
         held = facts.members[member]
-        match act.how:
-            case How.SET:
+        match act.mode:
+            case RegroupMode.SET:
                 groups = added
-            case How.COPY:
+            case RegroupMode.COPY:
                 groups = held | added
             case _:
                 groups = (held - frozenset(act.before)) | added

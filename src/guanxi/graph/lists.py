@@ -50,7 +50,7 @@ def visible_followings(limits: Limits, *, own: bool) -> int:
 class Position(Struct, frozen=True):
     """Where a walk stands: behind the item at this place, with this visit count and this mid."""
 
-    place: int
+    sort_key: int
     mid: int
     visits: int = 0
 
@@ -58,21 +58,21 @@ class Position(Struct, frozen=True):
 _PACKED = struct.Struct(">QQI")
 
 
-def cursor_of(position: Position) -> str:
+def encode_cursor(position: Position) -> str:
     """A position as an opaque text."""
-    packed = _PACKED.pack(position.place, position.mid, position.visits)
+    packed = _PACKED.pack(position.sort_key, position.mid, position.visits)
     return urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
-def position_of(cursor: str) -> Position | None:
+def decode_cursor(cursor: str) -> Position | None:
     """The position behind such a text; None where it begins. ``ValueError`` for another text."""
     if not cursor:
         return None
     try:
         packed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        place, mid, visits = _PACKED.unpack(packed)
+        sort_key, mid, visits = _PACKED.unpack(packed)
     except (ValueError, struct.error):
         raise ValueError("not a cursor of this service") from None
-    if max(place, mid) >= 2**63:
+    if max(sort_key, mid) >= 2**63:
         raise ValueError("not a cursor of this service")
-    return Position(place, mid, visits)
+    return Position(sort_key, mid, visits)

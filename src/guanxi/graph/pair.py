@@ -22,35 +22,35 @@ SPECIAL, DEFAULT = -10, 0
 _FINER_BITS = 16
 
 
-def place_at(ns: int) -> int:
+def sort_key_at(ns: int) -> int:
     """The place of a moment, given in nanoseconds since 1970."""
     seconds, rest = divmod(ns, 1_000_000_000)
     return (seconds << _FINER_BITS) | ((rest << _FINER_BITS) // 1_000_000_000)
 
 
-def place_of_mtime(mtime: int) -> int:
+def sort_key_of_mtime(mtime: int) -> int:
     """The first place of a second."""
     return mtime << _FINER_BITS
 
 
-def next_place(now: int, newest: int) -> int:
+def next_sort_key(now: int, newest: int) -> int:
     """The place of a new row of an owner whose newest row stands at ``newest`` (0 without rows)."""
     return now if now > newest else newest + 1
 
 
-def mtime_of(place: int) -> int:
+def mtime_of(sort_key: int) -> int:
     """The second that a place lies in."""
-    return place >> _FINER_BITS
+    return sort_key >> _FINER_BITS
 
 
-def mtimes_of(places: Iterable[int]) -> list[int]:
+def mtimes_of(sort_keys: Iterable[int]) -> list[int]:
     """The second that each place lies in."""
-    return [place >> _FINER_BITS for place in places]
+    return [sort_key >> _FINER_BITS for sort_key in sort_keys]
 
 
-def finer_of(place: int) -> int:
+def finer_of(sort_key: int) -> int:
     """What a place tells beyond its second, below ``place_of_mtime(1)``."""
-    return place & (1 << _FINER_BITS) - 1
+    return sort_key & (1 << _FINER_BITS) - 1
 
 
 class Contract(Struct, frozen=True, gc=False):
@@ -63,7 +63,7 @@ class Contract(Struct, frozen=True, gc=False):
 class Edge(Struct, frozen=True, gc=False):
     """A following. ``groups`` holds ``SPECIAL`` for a special one, and never ``DEFAULT``."""
 
-    place: int
+    sort_key: int
     groups: frozenset[int] = frozenset()
     contract: Contract | None = None
 
@@ -76,14 +76,14 @@ class Side(Struct, frozen=True, gc=False):
     blocks: int | None = None
 
 
-NOTHING = Side()
+EMPTY_SIDE = Side()
 
 
 class Pair(Struct, frozen=True):
     """``mine`` is the actor's side, ``theirs`` the target's."""
 
-    mine: Side = NOTHING
-    theirs: Side = NOTHING
+    mine: Side = EMPTY_SIDE
+    theirs: Side = EMPTY_SIDE
 
 
 class Attribute(IntEnum):
@@ -109,26 +109,26 @@ def attribute(side: Side, *, followed_back: bool) -> int:
     return _NONE if side.whispers is None else _WHISPER
 
 
-class Standing(Struct, frozen=True, gc=False):
+class Relation(Struct, frozen=True, gc=False):
     """How an account stands to another, as itself may know it."""
 
     #: An ``Attribute``, as a number.
     attribute: int = _NONE
     #: Of the following or the whisper; 0 without either.
-    place: int = 0
+    sort_key: int = 0
     #: Rising; empty for none.
     groups: tuple[int, ...] = ()
 
 
-def standing(side: Side, *, followed_back: bool) -> Standing:
+def relation_of(side: Side, *, followed_back: bool) -> Relation:
     """How one stands to another by one's own side."""
     told, edge = attribute(side, followed_back=followed_back), side.follows
     if edge is None:
-        return Standing(told, side.whispers or 0)
-    return Standing(told, edge.place, tuple(sorted(edge.groups)))
+        return Relation(told, side.whispers or 0)
+    return Relation(told, edge.sort_key, tuple(sorted(edge.groups)))
 
 
-def told_to_other(value: int) -> int:
+def public_attribute(value: int) -> int:
     """An attribute as the other party may know it: without whispers and blocks."""
     return value if value in (Attribute.FOLLOWING, Attribute.MUTUAL) else Attribute.NONE
 
@@ -167,8 +167,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     following: int = 0
     following_cap: int
     #: The places of a new row of the actor's, and of a refreshed following of the target's.
-    place: int
-    their_place: int
+    sort_key: int
+    their_sort_key: int
 
 
 def decide(act: Modify, facts: Facts) -> int | Pair:
@@ -199,8 +199,8 @@ def _follow(facts: Facts) -> int | Pair:
     if refusal is not None:
         return refusal
     if theirs.follows is not None:
-        theirs = replace(theirs, follows=replace(theirs.follows, place=facts.their_place))
-    return Pair(mine=Side(follows=Edge(facts.place)), theirs=theirs)
+        theirs = replace(theirs, follows=replace(theirs.follows, sort_key=facts.their_sort_key))
+    return Pair(mine=Side(follows=Edge(facts.sort_key)), theirs=theirs)
 
 
 def _refused_target(facts: Facts) -> int | None:
@@ -225,7 +225,7 @@ def _block(facts: Facts) -> int | Pair:
     if refusal is not None:
         return refusal
     theirs = replace(facts.pair.theirs, follows=None, whispers=None)
-    return Pair(mine=Side(blocks=facts.place), theirs=theirs)
+    return Pair(mine=Side(blocks=facts.sort_key), theirs=theirs)
 
 
 def _unblock(facts: Facts) -> Pair:
@@ -250,7 +250,7 @@ _ACTS = {
 _WHOLE_CODES = (errors.AccountBanned.number, errors.TargetInBlacklist.number)
 
 
-def batch_answer(fids: list[int], codes: list[int]) -> tuple[int, list[int]]:
+def batch_result(fids: list[int], codes: list[int]) -> tuple[int, list[int]]:
     """The code and the failed fids of a batch, from each member's own code.
 
     One code for all only where the caller is banned, or blocks every one of them; otherwise 0.

@@ -139,7 +139,7 @@ def _guarded(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def guarded(request: Request) -> Response:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secrets.same(given, token):
+        if scheme.lower() != "bearer" or not secrets.equal(given, token):
             why = "missing or wrong bearer token"
             raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
         asked = Asked(_mid(request.path_params), await _body(request))

@@ -10,7 +10,7 @@ import msgspec
 
 from guanxi.contract.endpoint import Envelope
 from guanxi.contract.structs import ContractInfo
-from guanxi.graph.lists import Position, cursor_of
+from guanxi.graph.lists import Position, encode_cursor
 from guanxi.graph.pair import SPECIAL, mtimes_of
 from guanxi.stores.port import Row, Rows
 
@@ -74,9 +74,9 @@ def items(
     parts = [*_ITEM] * len(rows)  # filled by columns: a page has hundreds
     parts[_MID::width] = _decimal(mids)
     parts[_ATTRIBUTE::width] = _decimal(attributes)
-    parts[_MTIME::width] = _decimal(mtimes_of(rows.places))
+    parts[_MTIME::width] = _decimal(mtimes_of(rows.sort_keys))
     parts[_TAIL::width] = map(tails.__getitem__, mids)
-    for at, row in rows.beside.items():
+    for at, row in rows.extras.items():
         if row.groups or row.owner_contract or row.item_contract:
             tag = row.groups if groups else ()
             named = b"[%b]" % b",".join(_decimal(tag)) if tag else b"null"
@@ -114,4 +114,4 @@ def cursor_after(rows: Sequence[Row], more: bool) -> str:
     if not more or not rows:
         return ""
     last = rows[-1]
-    return cursor_of(Position(last.place, last.mid, last.visits))
+    return encode_cursor(Position(last.sort_key, last.mid, last.visits))

@@ -18,7 +18,7 @@ import msgspec
 
 from guanxi.contract import errors
 from guanxi.contract.endpoint import Body, Envelope, Login
-from guanxi.contract.params import Callback, Complaint
+from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import logs
 from guanxi.service.answers import failure, success
@@ -206,7 +206,7 @@ class Application:
                 method = route.endpoint.method
         if method is None:
             return Refused(errors.NotFound.number, status=404)
-        complaint = Complaint("method", f"须为 {method}", f"must be {method}")
+        complaint = InvalidParameter("method", f"须为 {method}", f"must be {method}")
         allow = ((b"allow", method.encode()),)
         return Refused(errors.BadRequest.number, complaint, status=405, headers=allow)
 
@@ -219,7 +219,7 @@ def _refusal(error: BaseException, route: Route | None, request_id: str) -> Refu
     match error:
         case Refused():
             refused = error
-        case Complaint():
+        case InvalidParameter():
             code = errors.BadRequest.number if route is None else route.endpoint.complaint
             refused = Refused(code, error)
         case StoreUnavailable():

@@ -12,7 +12,7 @@ from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract import errors, sign
 from guanxi.contract.endpoint import ACCESS_KEY, Endpoint, Login
 from guanxi.contract.limits import Limits
-from guanxi.contract.params import Complaint
+from guanxi.contract.params import InvalidParameter
 from guanxi.service.handling import Refused
 from guanxi.service.request import Headers, Pairs, cookies
 from guanxi.stores.port import Store
@@ -23,8 +23,8 @@ IN_QUERY = frozenset({"access_key", "appkey", "sign"})
 _TRUST = 1.0
 #: How many sessions are, and how many credentials are read but once; how long one of those may be.
 _MOST, _LONGEST = 20_000, 1_024
-_NO_CSRF = Complaint("csrf", "缺失", "missing; send the session's bili_jct")
-_WRONG_CSRF = Complaint("csrf", "与会话不符", "not this session's bili_jct")
+_NO_CSRF = InvalidParameter("csrf", "缺失", "missing; send the session's bili_jct")
+_WRONG_CSRF = InvalidParameter("csrf", "与会话不符", "not this session's bili_jct")
 
 
 def fields_of(endpoint: Endpoint) -> frozenset[str]:
@@ -115,12 +115,12 @@ class Gate:
         if session is None or session.kind is not kind or session.expires <= time.time():
             if endpoint.login is Login.REQUIRED:
                 name = "access_key" if by_key else "SESSDATA"
-                complaint = Complaint(name, "无效或已过期", "not valid, or ended")
+                complaint = InvalidParameter(name, "无效或已过期", "not valid, or ended")
                 raise Refused(errors.NotSignedIn.number, complaint if credential else None)
             return 0
         if endpoint.writes and credential is not None and not by_key:
             form, (_, csrf, sent_csrf) = values.get("csrf", ""), credential
-            if not (secrets.same(form, csrf) and secrets.same(sent_csrf, csrf)):
+            if not (secrets.equal(form, csrf) and secrets.equal(sent_csrf, csrf)):
                 raise Refused(errors.CsrfFailed.number, _WRONG_CSRF if form else _NO_CSRF)
         return session.mid
 
@@ -155,19 +155,23 @@ class Gate:
         given = values.get("w_webid")
         if given is None:
             return
-        if not tokens.access_id_stands(self._store.secret, given, int(time.time())):
+        if not tokens.access_id_is_valid(self._store.secret, given, int(time.time())):
             raise Refused(errors.RequestIntercepted.number)
 
     def signature(self, endpoint: Endpoint, pairs: Pairs, values: Mapping[str, str]) -> None:
         """-403 where a signature is wrong, or missing though the endpoint wants one."""
         wanted = "w_rid" in values if endpoint.unsigned else endpoint.wbi
         if wanted and not ("wts" in values and self._wbi(pairs)):
-            complaint = Complaint("w_rid", "签名缺失、错误或已过期", "missing, wrong or stale")
+            complaint = InvalidParameter(
+                "w_rid", "签名缺失、错误或已过期", "missing, wrong or stale"
+            )
             raise Refused(errors.AccessDenied.number, complaint)
         if ("sign" in values or "appkey" in values) and endpoint.app_signed:
             appsec = secrets.appsec(self._store.secret, values.get("appkey", ""))
             if not sign.app_verify(pairs, appsec):
-                raise Refused(errors.AccessDenied.number, Complaint("sign", "签名错误", "wrong"))
+                raise Refused(
+                    errors.AccessDenied.number, InvalidParameter("sign", "签名错误", "wrong")
+                )
 
     def _wbi(self, pairs: Pairs) -> bool:
         """Whether the keys of today or of yesterday signed the pairs."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from guanxi.contract import errors
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.limits import Profile
-from guanxi.contract.params import Complaint
+from guanxi.contract.params import InvalidParameter
 from guanxi.stores.port import Store
 
 
@@ -42,7 +42,7 @@ class Refused(Exception):
     def __init__(
         self,
         code: int,
-        complaint: Complaint | None = None,
+        complaint: InvalidParameter | None = None,
         *,
         message: str = "",
         data: bytes = b"",
@@ -68,7 +68,7 @@ class Refused(Exception):
         return f"{plain}: {self.complaint}" if self.complaint else plain
 
 
-def refuse_if(code: int, complaint: Complaint | None = None) -> None:
+def refuse_if(code: int, complaint: InvalidParameter | None = None) -> None:
     """Raise ``Refused`` for a code other than 0."""
     if code:
         raise Refused(code, complaint)

@@ -15,7 +15,7 @@ from guanxi.contract import errors, pages
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.limits import Limits
-from guanxi.contract.params import Complaint
+from guanxi.contract.params import InvalidParameter
 from guanxi.service.answers import encode
 from guanxi.service.auth import issue
 from guanxi.service.handling import Answer, Refused, Service
@@ -32,7 +32,7 @@ async def agree(store: Store, key: str, mid: int, limits: Limits) -> None:
 
     ``ValueError`` for a key that is none or is over, and for an account that cannot sign in.
     """
-    made = tokens.qr_key_made(store.secret, key)
+    made = tokens.qr_key_created(store.secret, key)
     if made is None or time.time() >= made + limits.qr_seconds:
         raise ValueError("no such key, or it is over")
     account = await store.account(mid)
@@ -50,9 +50,9 @@ async def qr_generate(service: Service, _caller: int, _asked: p.NoParams) -> byt
 async def qr_poll(service: Service, _caller: int, asked: p.QrPoll) -> Answer:
     """How far it is; the first to ask after somebody agreed is given the cookies."""
     store, key = service.store, asked.qrcode_key
-    made = tokens.qr_key_made(store.secret, key)
+    made = tokens.qr_key_created(store.secret, key)
     if made is None:
-        raise Complaint("qrcode_key", "无效", "no key of this service")
+        raise InvalidParameter("qrcode_key", "无效", "no key of this service")
     if time.time() >= made + service.profile.limits.qr_seconds:
         return Answer(encode(s.QrState(code=_ENDED, message="二维码已失效")))
     mid = await store.take_grant(secrets.digest(key))
@@ -93,7 +93,9 @@ async def cookie_refresh(
     """000, Credential.refresh: a new session; the old one stands until that is confirmed."""
     secret, old = service.store.secret, jar["SESSDATA"]
     csrf, refresh = tokens.refresh_csrf(secret, old), tokens.refresh_token(secret, old)
-    if not (secrets.same(asked.refresh_csrf, csrf) and secrets.same(asked.refresh_token, refresh)):
+    if not (
+        secrets.equal(asked.refresh_csrf, csrf) and secrets.equal(asked.refresh_token, refresh)
+    ):
         raise Refused(errors.RefreshRefused.number)
     token, cookies = await _signed_in(service, caller)
     return Answer(
@@ -106,7 +108,7 @@ async def confirm_refresh(service: Service, caller: int, asked: p.RefreshConfirm
     digest = tokens.session_of(asked.refresh_token)
     session = await service.store.session(digest) if digest is not None else None
     if session is None or session.mid != caller:
-        raise Complaint("refresh_token", "无效", "no session of this account")
+        raise InvalidParameter("refresh_token", "无效", "no session of this account")
     await service.store.close_session(session.digest)
     return b""
 

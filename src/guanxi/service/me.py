@@ -13,7 +13,7 @@ from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.limits import ALL
-from guanxi.contract.params import LARGEST, Complaint
+from guanxi.contract.params import LARGEST, InvalidParameter
 from guanxi.service import documents, people
 from guanxi.service.answers import encode
 from guanxi.service.handling import Refused, Service, refuse_if
@@ -41,7 +41,7 @@ async def edit(service: Service, caller: int, asked: p.ProfileEdit) -> bytes:
     try:
         clock.seconds_of_day(asked.birthday)
     except ValueError:
-        raise Complaint("birthday", "没有这一天", "no such day") from None
+        raise InvalidParameter("birthday", "没有这一天", "no such day") from None
     limits = service.profile.limits
     refuse_if(world.nickname_code(asked.uname, limits))
     await _refuse_taken(service, caller, asked.uname)
@@ -68,7 +68,7 @@ async def set_notice(service: Service, caller: int, asked: p.Notice) -> bytes:
     code = world.notice_code(asked.notice, kept.text if kept is not None else "", limits)
     if code == errors.BadRequest.number:
         most = limits.notice
-        raise Complaint("notice", f"最长 {most} 字符", f"at most {most} characters")
+        raise InvalidParameter("notice", f"最长 {most} 字符", f"at most {most} characters")
     refuse_if(code)
     if asked.notice:
         await service.store.put([world.NOTICE.entry(caller, world.Notice(asked.notice))])
@@ -81,7 +81,8 @@ async def coins(service: Service, caller: int, _asked: p.NoParams, jar: Mapping[
     """000, get_self_coins: null for 0. The cookies must agree on whose they are (ours)."""
     if jar.get("DedeUserID", str(caller)) != str(caller):
         raise Refused(
-            errors.NotSignedIn.number, Complaint("DedeUserID", "与会话不符", "not this session's")
+            errors.NotSignedIn.number,
+            InvalidParameter("DedeUserID", "与会话不符", "not this session's"),
         )
     return encode(s.Coins((await people.profile(service, caller)).coins or None))
 

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.enums import HistoryType
-from guanxi.contract.params import LARGEST, Complaint
+from guanxi.contract.params import LARGEST, InvalidParameter
 from guanxi.service import documents, people
 from guanxi.service.answers import encode
 from guanxi.service.handling import Service
@@ -66,7 +66,7 @@ async def _after(
         return view_at, place
     seen = await service.store.get(SEEN, caller, place)
     if seen is None:
-        raise Complaint("max", "不在历史记录中", "not in the history")
+        raise InvalidParameter("max", "不在历史记录中", "not in the history")
     return seen.entry.view_at, place
 
 

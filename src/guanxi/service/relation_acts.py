@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
-from guanxi.contract.params import Complaint
+from guanxi.contract.params import InvalidParameter
 from guanxi.graph.pair import (
     SPECIAL,
     Act,
     Modify,
+    Relation,
     Side,
-    Standing,
-    batch_answer,
+    batch_result,
     mtime_of,
-    standing,
-    told_to_other,
+    public_attribute,
+    relation_of,
 )
 from guanxi.service.answers import encode
 from guanxi.service.handling import Refused, Service, refuse_if
 
-_NONE = Standing()
+_NONE = Relation()
 
 
 async def modify(service: Service, caller: int, asked: p.ModifyParams) -> bytes:
     """004, 操作用户关系."""
     if asked.act == Act.WHISPER.value:
-        raise Complaint("act", "3 已下线", "3 is retired")
+        raise InvalidParameter("act", "3 已下线", "3 is retired")
     act = Modify(caller, asked.fid, asked.act)
     [code] = await service.store.change([act], service.profile.limits)
     refuse_if(code)
@@ -37,31 +37,31 @@ async def batch_modify(service: Service, caller: int, asked: p.BatchParams) -> b
     fids = list(dict.fromkeys(asked.fids))
     acts = [Modify(caller, fid, asked.act) for fid in fids]
     codes = await service.store.change(acts, service.profile.limits)
-    code, failed = batch_answer(fids, codes)
+    code, failed = batch_result(fids, codes)
     data = encode(s.FailedFids(failed))
     if code:
         raise Refused(code, data=data)
     return data
 
 
-def _relation(mid: int, stands: Standing) -> s.Relation:
+def _relation(mid: int, relation: Relation) -> s.Relation:
     """How one stands to an account, told to oneself."""
-    told = s.Relation(mid, stands.attribute, mtime_of(stands.place))
-    if stands.groups:
-        told.tag, told.special = list(stands.groups), int(SPECIAL in stands.groups)
+    told = s.Relation(mid, relation.attribute, mtime_of(relation.sort_key))
+    if relation.groups:
+        told.tag, told.special = list(relation.groups), int(SPECIAL in relation.groups)
     return told
 
 
 async def relation(service: Service, caller: int, asked: p.Target) -> bytes:
     """004, 查询用户与自己关系（仅关注）."""
-    standings = await service.store.standings(caller, [asked.fid])
-    return encode(_relation(asked.fid, standings.get(asked.fid, _NONE)))
+    relations = await service.store.relations(caller, [asked.fid])
+    return encode(_relation(asked.fid, relations.get(asked.fid, _NONE)))
 
 
 async def relations(service: Service, caller: int, asked: p.ManyTargets) -> bytes:
     """004, 批量查询用户与自己关系. Accounts towards whom nothing stands are left out."""
-    standings = await service.store.standings(caller, [*{*asked.fids}])  # each once
-    return encode({fid: _relation(fid, standings[fid]) for fid in asked.fids if fid in standings})
+    relations = await service.store.relations(caller, [*{*asked.fids}])  # each once
+    return encode({fid: _relation(fid, relations[fid]) for fid in asked.fids if fid in relations})
 
 
 async def mutual(service: Service, caller: int, asked: p.Account) -> bytes:
@@ -86,15 +86,15 @@ async def _both(service: Service, caller: int, other: int) -> s.MutualRelation:
     if mine.follows is not None:
         service.store.visit(caller, other)
     return s.MutualRelation(
-        _relation(other, standing(mine, followed_back=theirs.follows is not None)),
+        _relation(other, relation_of(mine, followed_back=theirs.follows is not None)),
         _told(service, caller, theirs, followed_back=mine.follows is not None),
     )
 
 
 def _told(service: Service, caller: int, side: Side, *, followed_back: bool) -> s.Relation:
     """The other's side, as far as the caller may know it."""
-    whole = _relation(caller, standing(side, followed_back=followed_back))
-    whole.attribute = told_to_other(whole.attribute)
+    whole = _relation(caller, relation_of(side, followed_back=followed_back))
+    whole.attribute = public_attribute(whole.attribute)
     if not whole.attribute:
         return s.Relation(caller)
     if not service.profile.shows_groups:

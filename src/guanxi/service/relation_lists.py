@@ -12,20 +12,20 @@ from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.limits import ALL
-from guanxi.contract.params import Complaint
+from guanxi.contract.params import InvalidParameter
 from guanxi.graph.lists import (
     Listing,
     Position,
     Sort,
     Window,
-    position_of,
+    decode_cursor,
     visible_followings,
     window,
 )
 from guanxi.graph.pair import SPECIAL, Attribute, mtime_of
 from guanxi.service.answers import cursor_after, encode, items, page
 from guanxi.service.handling import Refused, Service
-from guanxi.stores.port import NOTHING, Row, Rows, Slice
+from guanxi.stores.port import EMPTY_SLICE, Row, Rows, Slice
 from guanxi.stores.tails import encoded_tail
 
 
@@ -46,9 +46,9 @@ _Numbered = (
 
 def _position(cursor: str) -> Position | None:
     try:
-        return position_of(cursor)
+        return decode_cursor(cursor)
     except ValueError:
-        raise Complaint("cursor", "无效", "not a cursor of this service") from None
+        raise InvalidParameter("cursor", "无效", "not a cursor of this service") from None
 
 
 def _numbered(service: Service, asked: _Numbered, visible: int) -> _Run:
@@ -201,7 +201,8 @@ async def group_members(service: Service, viewer: int, asked: p.GroupParams) -> 
     found = await service.store.members(viewer, asked.tagid, sort, run.window, run.after)
     if found is None:
         raise Refused(
-            errors.NoSuchGroup.number, Complaint("tagid", "不是你的分组", "no group of yours")
+            errors.NoSuchGroup.number,
+            InvalidParameter("tagid", "不是你的分组", "no group of yours"),
         )
     rows, more = found.rows, found.more
     cards = await service.store.cards(rows.mids)
@@ -252,7 +253,7 @@ async def app_followings(service: Service, _viewer: int, asked: p.FollowersParam
         s.AppItem(
             mid=row.mid,
             attribute=attribute,
-            mtime=mtime_of(row.place),
+            mtime=mtime_of(row.sort_key),
             tag=(list(row.groups) or None) if shown else None,
             special=int(shown and SPECIAL in row.groups),
             uname=card.name,
@@ -273,7 +274,7 @@ async def game_followings(service: Service, _viewer: int, asked: p.GameParams) -
     """004, 查询用户关注明细3."""
     run = _numbered(service, asked, visible_followings(service.profile.limits, own=False))
     opened = await _open_followings(service, asked.vmid, Sort.NEWEST, run)
-    found, cards = opened or (NOTHING, [])
+    found, cards = opened or (EMPTY_SLICE, [])
     rows = found.rows
     told = [
         s.GameItem(mid=str(row.mid), attribute=attribute, uname=card.name, face=card.face)
@@ -304,5 +305,5 @@ async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
 
 
 def _too_deep(pages: int) -> Refused:
-    complaint = Complaint("pn", f"最多 {pages}", f"at most {pages}")
+    complaint = InvalidParameter("pn", f"最多 {pages}", f"at most {pages}")
     return Refused(errors.PageTooDeep.number, complaint, message=f"访问超过 {pages} 页")

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from guanxi.contract import errors
-from guanxi.contract.params import Complaint
+from guanxi.contract.params import InvalidParameter
 from guanxi.service.handling import Refused
 
 Pairs = list[tuple[str, str]]
@@ -29,7 +29,7 @@ class Gone(Exception):
     """The client went away before its request was whole; nobody waits for an answer."""
 
 
-def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, Complaint | None]:
+def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter | None]:
     """The decoded fields of a query or a form, and which known one is badly encoded.
 
     A badly encoded field is left out.
@@ -51,7 +51,7 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, Complaint | None]:
             pairs.append((field, _unescaped(value)))
         except (KeyError, UnicodeDecodeError):
             if field in known:
-                complaint = complaint or Complaint(field, "编码无效", "badly encoded")
+                complaint = complaint or InvalidParameter(field, "编码无效", "badly encoded")
     return pairs, complaint
 
 
@@ -79,12 +79,12 @@ def headers_of(sent: Collection[tuple[bytes, bytes]]) -> Headers:
     return headers
 
 
-def repeated(pairs: Pairs, known: frozenset[str]) -> Complaint | None:
+def repeated(pairs: Pairs, known: frozenset[str]) -> InvalidParameter | None:
     """The first known field that is there more than once."""
     seen = set()
     for name, _ in pairs:
         if name in seen:
-            return Complaint(name, "重复", "given more than once")
+            return InvalidParameter(name, "重复", "given more than once")
         if name in known:
             seen.add(name)
     return None
@@ -132,7 +132,7 @@ async def form_body(receive: Receive, headers: Headers, most: int) -> bytes:
         body = await _whole(receive, most)
     except asyncio.CancelledError:
         raise Refused(
-            errors.BadRequest.number, Complaint("body", "不完整", "not whole"), status=408
+            errors.BadRequest.number, InvalidParameter("body", "不完整", "not whole"), status=408
         ) from None
     if body and b"content-type" not in headers:
         raise _not_a_form()
@@ -153,10 +153,12 @@ async def _whole(receive: Receive, most: int) -> bytes:
 
 
 def _too_large(most: int) -> Refused:
-    complaint = Complaint("body", f"最大 {most} 字节", f"at most {most} bytes")
+    complaint = InvalidParameter("body", f"最大 {most} 字节", f"at most {most} bytes")
     return Refused(errors.BadRequest.number, complaint, status=413)
 
 
 def _not_a_form() -> Refused:
-    complaint = Complaint("Content-Type", f"必须是 {_FORM.decode()}", f"must be {_FORM.decode()}")
+    complaint = InvalidParameter(
+        "Content-Type", f"必须是 {_FORM.decode()}", f"must be {_FORM.decode()}"
+    )
     return Refused(errors.BadRequest.number, complaint, status=415)

@@ -32,7 +32,7 @@ from guanxi.service.config import Settings
 from guanxi.service.http import bind, serving, url_of
 from guanxi.service.metrics import Metrics, summed, worker_ended
 from guanxi.stores import open_store, shown
-from guanxi.stores.card_cache import with_cards_kept
+from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store
 
 _VISIT_SECONDS = 3.0
@@ -145,7 +145,7 @@ async def run(plan: Plan, on_ready: Callable[[Ready], None], stop: asyncio.Event
 
 def with_cards(store: Store, settings: Settings) -> Store:
     """A store with the cards kept before it that the settings want."""
-    return with_cards_kept(store, settings.card_cache, settings.card_staleness)
+    return with_card_cache(store, settings.card_cache, settings.card_staleness)
 
 
 def application_of(store: Store, settings: Settings, metrics: Metrics) -> Application:

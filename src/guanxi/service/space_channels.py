@@ -11,7 +11,7 @@ from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.enums import ChannelOrder
 from guanxi.contract.limits import ALL
-from guanxi.contract.params import Complaint
+from guanxi.contract.params import InvalidParameter
 from guanxi.graph.lists import window
 from guanxi.service import people
 from guanxi.service.answers import encode
@@ -51,7 +51,7 @@ async def season_videos(service: Service, _viewer: int, asked: p.SeasonVideosPar
     """000, User.get_channel_videos_season; another's season is no season of this account."""
     season = await service.store.get(SEASON, asked.mid, asked.season_id)
     if season is None:
-        raise Complaint("season_id", "不是该用户的合集", "no season of this account")
+        raise InvalidParameter("season_id", "不是该用户的合集", "no season of this account")
     changed = asked.sort_reverse is ChannelOrder.CHANGE
     aids = _run(season.aids, asked.page_num, asked.page_size, reverse=changed)
     found = await _archives(service, aids)
@@ -68,7 +68,7 @@ async def series_videos(service: Service, _viewer: int, asked: p.SeriesVideosPar
     """000, User.get_channel_videos_series; ``desc`` is its own order (ours)."""
     series = await service.store.get(SERIES, asked.mid, asked.series_id)
     if series is None:
-        raise Complaint("series_id", "不是该用户的列表", "no series of this account")
+        raise InvalidParameter("series_id", "不是该用户的列表", "no series of this account")
     aids = _run(series.aids, asked.pn, asked.ps, reverse=asked.sort == "asc")
     found = await _archives(service, aids)
     told = s.SeriesVideos(

@@ -11,7 +11,7 @@ from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.enums import AlbumType
-from guanxi.contract.params import Complaint
+from guanxi.contract.params import InvalidParameter
 from guanxi.service import documents, people
 from guanxi.service.answers import encode
 from guanxi.service.handling import Refused, Service
@@ -62,7 +62,7 @@ async def media_list(service: Service, _viewer: int, asked: p.MediaListParams) -
     else:
         current = await service.store.get(world.VIDEO, owner, asked.oid)
         if current is None:
-            raise Complaint("oid", "不是该用户的视频", "no video of this account")
+            raise InvalidParameter("oid", "不是该用户的视频", "no video of this account")
         query = Query(
             order=order,
             ascending=not asked.desc if asked.direction else asked.desc,

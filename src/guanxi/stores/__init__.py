@@ -15,7 +15,7 @@ async def open_store(address: str, *, create: bool = False) -> Store:
     or newer schema is refused, or migrated, as its module's docstring tells.
     """
     # The engines are extras: loaded when asked for.
-    if on_server(address):
+    if is_server_address(address):
         from guanxi.stores.postgresql import PostgreSQLStore
 
         return await PostgreSQLStore.open(address, create=create)
@@ -24,14 +24,14 @@ async def open_store(address: str, *, create: bool = False) -> Store:
     return await SQLiteStore.open(address, create=create)
 
 
-def on_server(address: str) -> bool:
+def is_server_address(address: str) -> bool:
     """Whether an address is that of a database on a server, and not a file's path."""
     return address.startswith(_SCHEMES)
 
 
 def shown(address: str) -> str:
     """An address as it may be shown: without a password, wherever it stands in it."""
-    if not on_server(address):
+    if not is_server_address(address):
         return address
     scheme, _, rest = address.partition(":")
     place, _, behind = rest.removeprefix("//").partition("?")

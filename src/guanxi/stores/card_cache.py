@@ -18,7 +18,7 @@ from guanxi.accounts.account import Card, Privacy, State
 from guanxi.stores.port import Store
 
 
-def with_cards_kept(
+def with_card_cache(
     store: Store, most: int, staleness: float, clock: Callable[[], float] = time.monotonic
 ) -> Store:
     """The store with at most ``most`` cards kept, none for longer than ``staleness`` seconds.

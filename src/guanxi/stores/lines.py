@@ -7,12 +7,12 @@ from functools import lru_cache
 
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import CreateGroup, GroupFacts, PutGroup, decide_group
-from guanxi.graph.pair import place_of_mtime
+from guanxi.graph.pair import sort_key_of_mtime
 from guanxi.stores.port import BadLine, EdgeRow
 
 KINDS = ("follow", "whisper", "block")
 #: The last place of a second, as its first is 0.
-FINEST = place_of_mtime(1) - 1
+FINEST = sort_key_of_mtime(1) - 1
 #: How many lines are taken at once.
 CHUNK = 10_000
 
@@ -59,6 +59,6 @@ def group_names(line: int, row: EdgeRow) -> list[str]:
 def group_name(name: str) -> str | None:
     """A group's name as the rules have it; None where they refuse it."""
     limits = Limits()
-    facts = GroupFacts(names={}, name_length=limits.group_name, most_groups=limits.groups)
+    facts = GroupFacts(names={}, name_length=limits.group_name, max_groups=limits.groups)
     change = decide_group(CreateGroup(owner=0, name=name, group=1), facts)
     return change.name if isinstance(change, PutGroup) else None

@@ -16,7 +16,7 @@ from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import Contract, Modify, Pair, Standing, place_of_mtime
+from guanxi.graph.pair import Contract, Modify, Pair, Relation, sort_key_of_mtime
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class Row(Struct, frozen=True, gc=False):  # made by the thousand, and part of n
     """
 
     mid: int
-    place: int
+    sort_key: int
     #: Each follows the other.
     mutual: bool = False
     #: The owner's groups for this account, rising; empty for none.
@@ -68,15 +68,15 @@ class Rows(Sequence[Row]):
     def __init__(
         self,
         mids: Sequence[int] = (),
-        places: Sequence[int] = (),
+        sort_keys: Sequence[int] = (),
         mutuals: Sequence[int] = (),
-        beside: Mapping[int, Row] = {},
+        extras: Mapping[int, Row] = {},
     ) -> None:
-        self.mids, self.places = mids, places
+        self.mids, self.sort_keys = mids, sort_keys
         #: Whether each follows the other, as a number.
         self.mutuals = mutuals
         #: At least the rows that have groups, contracts or visits, by where they stand.
-        self.beside = beside
+        self.extras = extras
 
     def __len__(self) -> int:
         return len(self.mids)
@@ -91,10 +91,10 @@ class Rows(Sequence[Row]):
         where = range(len(self))[at]
         if isinstance(where, range):
             return [self[one] for one in where]
-        beside = self.beside.get(where)
-        if beside is not None:
-            return beside
-        return Row(self.mids[where], self.places[where], bool(self.mutuals[where]))
+        extras = self.extras.get(where)
+        if extras is not None:
+            return extras
+        return Row(self.mids[where], self.sort_keys[where], bool(self.mutuals[where]))
 
     def __eq__(self, other: object) -> bool:
         return [*self] == [*other] if isinstance(other, Rows | list) else NotImplemented
@@ -118,7 +118,7 @@ class Slice(NamedTuple):
 
 
 #: A list without anybody.
-NOTHING = Slice(Rows(), False, 0, 0)
+EMPTY_SLICE = Slice(Rows(), False, 0, 0)
 
 
 class Tally(Struct, frozen=True):
@@ -163,8 +163,8 @@ class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=
     visits: int = 0
 
     @property
-    def place(self) -> int:
-        return place_of_mtime(self.time) + self.finer
+    def sort_key(self) -> int:
+        return sort_key_of_mtime(self.time) + self.finer
 
 
 class OwnedGroup(NamedTuple):
@@ -230,7 +230,7 @@ class Relations(Protocol):
     async def pair(self, owner: int, target: int) -> Pair:
         """What the two hold towards each other, as of one moment."""
 
-    async def standings(self, owner: int, targets: Sequence[int]) -> dict[int, Standing]:
+    async def relations(self, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
         """How the owner stands to targets, each named once; to whom it does not are left out."""
 
     async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:

@@ -19,7 +19,7 @@ from guanxi.contract.limits import Limits
 P = TypeVar("P", bound=Struct)
 
 
-class Complaint(Exception):
+class InvalidParameter(Exception):
     """A field is wrong. ``field`` names it; the text says what it must be, in both languages."""
 
     def __init__(self, field: str, zh: str, en: str) -> None:
@@ -27,9 +27,9 @@ class Complaint(Exception):
         self.field = field
         self._texts = zh, en
 
-    def about(self, field: str) -> Complaint:
+    def about(self, field: str) -> InvalidParameter:
         """The same complaint about a field of another name."""
-        return Complaint(field, *self._texts)
+        return InvalidParameter(field, *self._texts)
 
 
 def decoder(
@@ -52,10 +52,10 @@ def decoder(
         for name in numbers:
             text = pairs.get(name, "")
             if not text.isdigit() and ("." in text or "e" in text or "E" in text):
-                raise Complaint(name, *_WHOLE)  # msgspec takes 1.0 and 1e3 for integers
+                raise InvalidParameter(name, *_WHOLE)  # msgspec takes 1.0 and 1e3 for integers
         for name in choices:
             if _HUGE.fullmatch(pairs.get(name, "")):  # msgspec takes these for text
-                raise Complaint(name, *_OUT_OF_RANGE)
+                raise InvalidParameter(name, *_OUT_OF_RANGE)
         for name in lists:
             if name in pairs:
                 values = {**values, name: pairs[name].split(",")}
@@ -74,7 +74,7 @@ def decoder(
         }
         try:
             return decoded({**pairs, **{name: pairs[other] for name, other in sent.items()}})
-        except Complaint as complaint:
+        except InvalidParameter as complaint:
             if complaint.field in sent:
                 raise complaint.about(sent[complaint.field]) from None
             raise
@@ -112,34 +112,34 @@ _REASONS = (
 )
 
 
-def _complaint(text: str) -> Complaint:
+def _complaint(text: str) -> InvalidParameter:
     place = re.search(_PLACE, text)
     name = place[1] if place else ""
     for pattern, zh, en in _REASONS:
         found = re.match(pattern, text)
         if found and not found.groups():
-            return Complaint(name, zh, en)
+            return InvalidParameter(name, zh, en)
         if found and pattern is _REASONS[0][0]:
-            return Complaint(found[1], zh, en)
+            return InvalidParameter(found[1], zh, en)
         if found:
             told = found[1][:_ECHOED]
-            return Complaint(name, zh.format(told), en.format(told))
-    return Complaint(name, "无效", "not valid")
+            return InvalidParameter(name, zh.format(told), en.format(told))
+    return InvalidParameter(name, "无效", "not valid")
 
 
 #: The fields that limits are about.
 _LIMITED = frozenset({"ps", "fids"})
 
 
-def over_limit(params: Struct, limits: Limits) -> Complaint | None:
+def over_limit(params: Struct, limits: Limits) -> InvalidParameter | None:
     """What in a request is larger than the limits allow; batches count each id once."""
     size = getattr(params, "ps", 1)
     if size > limits.page_size:
-        return Complaint("ps", f"不得大于 {limits.page_size}", f"at most {limits.page_size}")
+        return InvalidParameter("ps", f"不得大于 {limits.page_size}", f"at most {limits.page_size}")
     fids = getattr(params, "fids", ())
     if len(fids) > limits.ids_per_call and len(set(fids)) > limits.ids_per_call:
         most = limits.ids_per_call
-        return Complaint("fids", f"一次最多 {most} 个", f"at most {most} ids a call")
+        return InvalidParameter("fids", f"一次最多 {most} 个", f"at most {most} ids a call")
     return None
 
 

@@ -25,7 +25,7 @@ from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import Modify, Pair, Standing
+from guanxi.graph.pair import Modify, Pair, Relation
 from guanxi.stores.port import (
     Documents,
     EdgeRow,
@@ -132,8 +132,8 @@ class PostgreSQLStore:
     ) -> Slice:
         return await self._read(reads.common, owner, other, window, after)
 
-    async def standings(self, owner: int, targets: Sequence[int]) -> dict[int, Standing]:
-        return await self._read(reads.standings, owner, targets)
+    async def relations(self, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
+        return await self._read(reads.relations, owner, targets)
 
     async def pair(self, owner: int, target: int) -> Pair:
         return await self._read(reads.pair, owner, target)

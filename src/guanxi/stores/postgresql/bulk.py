@@ -16,7 +16,7 @@ import asyncpg
 from msgspec.structs import astuple
 
 from guanxi.accounts.account import Account, Card, Privacy, State
-from guanxi.graph.pair import SPECIAL, place_of_mtime
+from guanxi.graph.pair import SPECIAL, sort_key_of_mtime
 from guanxi.stores.lines import CHUNK, FINEST, KINDS, first_unfit, group_name, group_names, has_more
 from guanxi.stores.port import BadLine, EdgeRow, StoreError, StoreUnavailable
 from guanxi.stores.postgresql.cards import put, put_plain
@@ -35,7 +35,7 @@ CREATE TEMP TABLE staged (
     mtime bigint NOT NULL CHECK (mtime BETWEEN 0 AND {{now}}),
     finer bigint NOT NULL CHECK (finer BETWEEN 0 AND {FINEST}),
     special boolean NOT NULL CHECK (NOT special OR kind = 'follow'),
-    place bigint GENERATED ALWAYS AS (mtime * {place_of_mtime(1)} + finer) STORED,
+    place bigint GENERATED ALWAYS AS (mtime * {sort_key_of_mtime(1)} + finer) STORED,
     CHECK (source <> target)
 );
 CREATE TEMP TABLE staged_group (line bigint NOT NULL, at bigint NOT NULL, name text NOT NULL);

@@ -19,8 +19,17 @@ from typing import NamedTuple
 import asyncpg
 
 from guanxi.accounts.account import State
-from guanxi.graph.pair import NOTHING, Act, Edge, Facts, Modify, Pair, Side, decide
-from guanxi.graph.pair import next_place as place_behind
+from guanxi.graph.pair import (
+    EMPTY_SIDE,
+    Act,
+    Edge,
+    Facts,
+    Modify,
+    Pair,
+    Side,
+    decide,
+    next_sort_key,
+)
 from guanxi.stores.postgresql.connections import Connection, send_many
 from guanxi.stores.postgresql.reads import SIDE, side_of
 
@@ -72,9 +81,9 @@ _ACCOUNTS = "SELECT mid, state, refuse_follows FROM account WHERE mid = $1"
 
 #: The places of the newest following and of the newest block of an account.
 _NEWEST = {
-    places: f"SELECT owner, {places} FROM relation"
-    f" WHERE owner = $1 AND {places} IS NOT NULL ORDER BY {places} DESC LIMIT 1"
-    for places in ("follows", "blocks")
+    sort_keys: f"SELECT owner, {sort_keys} FROM relation"
+    f" WHERE owner = $1 AND {sort_keys} IS NOT NULL ORDER BY {sort_keys} DESC LIMIT 1"
+    for sort_keys in ("follows", "blocks")
 }
 #: Where an act puts a row, other than among the followings.
 _LISTS: Mapping[int, str] = {Act.BLOCK: "blocks"}
@@ -100,8 +109,8 @@ async def hold(connection: Connection, acts: Iterable[Modify], now: int) -> Held
     # As a rule every place lies in the past, and nobody has to look which is the newest.
     ahead = {row["mid"] for row in tallies if row["newest"] >= now}
     newest = {
-        (row["owner"], places): row[places]
-        for places, statement in _NEWEST.items()
+        (row["owner"], sort_keys): row[sort_keys]
+        for sort_keys, statement in _NEWEST.items()
         for row in await _each(connection, statement, ahead)
     }
     concerned |= {act.target for act in able if act.act in _NEEDS_ACCOUNT}
@@ -150,9 +159,9 @@ async def write(connection: Connection, held: Held, slot: int) -> None:
     put, gone = [], []
     for key in sorted(held.changed | held.bare, key=lock_order):
         owner, other = key
-        mine = held.sides.get(key, NOTHING)
-        theirs = held.sides.get((other, owner), NOTHING)
-        if mine != NOTHING or theirs.follows is not None:
+        mine = held.sides.get(key, EMPTY_SIDE)
+        theirs = held.sides.get((other, owner), EMPTY_SIDE)
+        if mine != EMPTY_SIDE or theirs.follows is not None:
             put.append((*key, *_columns(mine, theirs), key in held.ended))
         elif key in held.stored:
             gone.append(key)
@@ -175,10 +184,10 @@ def _columns(mine: Side, theirs: Side) -> tuple[object, ...]:
     """What is stored of a pair at one end, from ``follows`` on."""
     edge, back = mine.follows, theirs.follows
     return (
-        edge.place if edge else None,
+        edge.sort_key if edge else None,
         mine.whispers,
         mine.blocks,
-        back.place if back else None,
+        back.sort_key if back else None,
         sorted(edge.groups) if edge and edge.groups else None,
         *_contract_columns(edge),
         *_contract_columns(back),
@@ -208,7 +217,7 @@ class Held:
         self.bare = {
             key
             for (key, side), row in zip(self.stored.items(), rows, strict=True)
-            if side == NOTHING and not row["back"]
+            if side == EMPTY_SIDE and not row["back"]
         }
         self.tallies = {row["mid"]: _Tally(*row[1:]) for row in tallies}
         #: Of accounts that have a place ahead of the clock, and of what was changed.
@@ -225,8 +234,8 @@ class Held:
         act = asked.act
         owner, target = act.owner, act.target
         pair = Pair(
-            mine=self.sides.get((owner, target), NOTHING),
-            theirs=self.sides.get((target, owner), NOTHING),
+            mine=self.sides.get((owner, target), EMPTY_SIDE),
+            theirs=self.sides.get((target, owner), EMPTY_SIDE),
         )
         own, _ = self.accounts.get(owner, _NOBODY)
         state, refuses = self.accounts.get(target, _NOBODY)
@@ -239,8 +248,8 @@ class Held:
             refuses_follows=refuses,
             following=mine.following if mine else 0,
             following_cap=asked.following_cap,
-            place=place_behind(now, self._newest(owner, _LISTS.get(act.act, "follows"))),
-            their_place=place_behind(now, self._newest(target, "follows")),
+            sort_key=next_sort_key(now, self._newest(owner, _LISTS.get(act.act, "follows"))),
+            their_sort_key=next_sort_key(now, self._newest(target, "follows")),
         )
         after = decide(act, facts)
         if isinstance(after, int):
@@ -263,7 +272,7 @@ class Held:
             tally.whisper += (after.whispers is not None) - (before.whispers is not None)
             tally.black += (after.blocks is not None) - (before.blocks is not None)
             tally.version += 1
-            self._place(owner, "follows", after.follows.place if after.follows else 0)
+            self._place(owner, "follows", after.follows.sort_key if after.follows else 0)
             self._place(owner, "blocks", after.blocks or 0)
             self.changed_tallies.add(owner)
         if _shown(was) != _shown(now):
@@ -271,13 +280,13 @@ class Held:
             slot.follower += (now.theirs.follows is not None) - (was.theirs.follows is not None)
             slot.version += 1
 
-    def _newest(self, mid: int, places: str) -> int:
-        return self.newest.get((mid, places), 0)
+    def _newest(self, mid: int, sort_keys: str) -> int:
+        return self.newest.get((mid, sort_keys), 0)
 
-    def _place(self, mid: int, places: str, place: int) -> None:
+    def _place(self, mid: int, sort_keys: str, sort_key: int) -> None:
         tally = self.tallies[mid]
-        tally.newest = max(tally.newest, place)
-        self.newest[mid, places] = max(self._newest(mid, places), place)
+        tally.newest = max(tally.newest, sort_key)
+        self.newest[mid, sort_keys] = max(self._newest(mid, sort_keys), sort_key)
 
 
 def _turned(pair: Pair) -> Pair:

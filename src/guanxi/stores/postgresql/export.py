@@ -35,16 +35,16 @@ ORDER BY owner, place, other
 async def edges(db: Connection, after: int) -> AsyncIterator[EdgeRow]:
     """Every following, whisper and block, by account, oldest first."""
     async for row in db.cursor(_EDGES, after, prefetch=_AT_ONCE):
-        owner, other, place, kind, special, groups, since, attr, visits = row
+        owner, other, sort_key, kind, special, groups, since, attr, visits = row
         yield EdgeRow(
             follower=owner,
             followed=other,
-            time=mtime_of(place),
+            time=mtime_of(sort_key),
             kind=kind,
             special=special,
             groups=tuple(groups or ()),
             contract=None if since is None else Contract(since, attr),
-            finer=finer_of(place),
+            finer=finer_of(sort_key),
             visits=visits,
         )
 

@@ -65,7 +65,7 @@ async def regroup(connection: Connection, act: GroupAct, limits: Limits) -> int:
         names=names,
         members=members,
         name_length=limits.group_name,
-        most_groups=limits.groups,
+        max_groups=limits.groups,
     )
     change = decide_group(act, facts)
     match change:

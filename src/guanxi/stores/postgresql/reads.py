@@ -16,14 +16,14 @@ from guanxi.graph.groups import DEFAULT_NAME, SPECIAL_NAME
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import (
     DEFAULT,
-    NOTHING,
+    EMPTY_SIDE,
     SPECIAL,
     Attribute,
     Contract,
     Edge,
     Pair,
+    Relation,
     Side,
-    Standing,
 )
 from guanxi.stores.port import NO_TALLY, GroupRow, Row, Rows, Slice, Tally
 from guanxi.stores.postgresql.connections import Connection
@@ -48,7 +48,7 @@ CROSS JOIN (
 class _Source(NamedTuple):
     """Where the rows of a list are, and what is told of it besides them."""
 
-    place: str
+    sort_key: str
     where: str = ""
     shows: str = _GROUPED
     total: str = "NULL::bigint"
@@ -77,11 +77,11 @@ _NAMED = _Source(
 
 def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
     """The statements that page a source: by order, and from an offset or behind a position."""
-    place = source.place
-    place_at = 5 if "$4" in source.where else 4
-    key, position = f"{place}, other", f"${place_at}, ${place_at + 1}"
-    visits, most = "coalesce(visits, 0)", f"${place_at + 2}"
-    down = f"{place} DESC, other DESC"
+    sort_key = source.sort_key
+    sort_key_at = 5 if "$4" in source.where else 4
+    key, position = f"{sort_key}, other", f"${sort_key_at}, ${sort_key_at + 1}"
+    visits, most = "coalesce(visits, 0)", f"${sort_key_at + 2}"
+    down = f"{sort_key} DESC, other DESC"
     orders = {
         Sort.NEWEST: ("0::bigint", down, f"({key}) < ({position})"),
         Sort.OLDEST: ("0::bigint", key, f"({key}) > ({position})"),
@@ -95,10 +95,10 @@ def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
         (sort, walks): f"""
 SELECT {source.total} AS total, {source.version} AS version, run.*
 FROM tally {source.joined} LEFT JOIN (
-    SELECT other, {place} AS place, {count} AS visits,
+    SELECT other, {sort_key} AS place, {count} AS visits,
         follows IS NOT NULL AND followed IS NOT NULL AS mutual, {source.shows}
     FROM relation
-    WHERE owner = $1 AND {place} IS NOT NULL {source.where} {f"AND {behind}" if walks else ""}
+    WHERE owner = $1 AND {sort_key} IS NOT NULL {source.where} {f"AND {behind}" if walks else ""}
     ORDER BY {order} LIMIT $2 OFFSET $3
 ) AS run ON true
 WHERE tally.mid = $1
@@ -157,7 +157,7 @@ async def _run(
     most = window.limit + 1 if window.limit else 0
     values = [whose[0], most, window.offset, *whose[1:]]
     if after is not None:
-        values += [after.place, after.mid]
+        values += [after.sort_key, after.mid]
         if sort is Sort.VISITED:
             values.append(after.visits)
     return await db.fetch(pages[sort, after is not None], *values)
@@ -177,16 +177,16 @@ def _rows(found: Sequence[tuple[Any, ...]]) -> Rows:
     """What was found, with nearly always nothing but an edge."""
     if not found:
         return Rows()
-    mids, places, visits, mutuals, groups, mine, _, theirs, _ = zip(*found, strict=True)
-    beside: dict[int, Row] = {}
+    mids, sort_keys, visits, mutuals, groups, mine, _, theirs, _ = zip(*found, strict=True)
+    extras: dict[int, Row] = {}
     if any(visits) or any(groups) or {*mine, *theirs} != {None}:
-        beside = {at: _row(*each) for at, each in enumerate(found)}
-    return Rows(mids, places, mutuals, beside)
+        extras = {at: _row(*each) for at, each in enumerate(found)}
+    return Rows(mids, sort_keys, mutuals, extras)
 
 
 def _row(
     mid: int,
-    place: int,
+    sort_key: int,
     visits: int,
     mutual: bool,
     groups: list[int] | None,
@@ -197,7 +197,7 @@ def _row(
 ) -> Row:
     return Row(
         mid,
-        place,
+        sort_key,
         mutual,
         tuple(groups) if groups else (),
         None if contract_ts is None else Contract(contract_ts, contract_attr),
@@ -240,8 +240,8 @@ async def _list(db: Connection, owner: int, within: int | None = None) -> _List:
     row = await db.fetchrow(_LIST, owner, within)
     if row is None:
         return _List(0, ())
-    version, others, places = row
-    return _List(version, list(zip(others or (), places or (), strict=True)))
+    version, others, sort_keys = row
+    return _List(version, list(zip(others or (), sort_keys or (), strict=True)))
 
 
 async def search(
@@ -285,8 +285,8 @@ async def _counted(
 ) -> Slice:
     total = len(found)
     if after is not None:
-        behind = (after.place, after.mid)
-        found = [(mid, place) for mid, place in found if (place, mid) < behind]
+        behind = (after.sort_key, after.mid)
+        found = [(mid, sort_key) for mid, sort_key in found if (sort_key, mid) < behind]
     shown = [mid for mid, _ in found[window.offset : window.offset + window.limit]]
     more = window.limit > 0 and len(found) > window.offset + window.limit
     rows = {row[0]: tuple(row) for row in await db.fetch(_SHOWN, owner, shown)} if shown else {}
@@ -306,16 +306,16 @@ _PAIR = f"{SIDE} WHERE (owner = $1 AND other = $2) OR (owner = $2 AND other = $1
 async def pair(db: Connection, owner: int, target: int) -> Pair:
     """What the two hold towards each other."""
     held = {row[0]: side_of(row) for row in await db.fetch(_PAIR, owner, target)}
-    return Pair(mine=held.get(owner, NOTHING), theirs=held.get(target, NOTHING))
+    return Pair(mine=held.get(owner, EMPTY_SIDE), theirs=held.get(target, EMPTY_SIDE))
 
 
 def side_of(row: asyncpg.Record) -> Side:
     """The side in a row of ``SIDE``."""
-    place, whispers, blocks, groups, contract_ts, contract_attr = row[2:8]
-    if place is None:
+    sort_key, whispers, blocks, groups, contract_ts, contract_attr = row[2:8]
+    if sort_key is None:
         return Side(whispers=whispers, blocks=blocks)
     contract = None if contract_ts is None else Contract(contract_ts, contract_attr)
-    return Side(Edge(place, frozenset(groups or ()), contract), whispers, blocks)
+    return Side(Edge(sort_key, frozenset(groups or ()), contract), whispers, blocks)
 
 
 _ATTRIBUTE = f"""CASE
@@ -329,17 +329,17 @@ FROM relation WHERE owner = $1 AND other = ANY($2)
 AND (follows IS NOT NULL OR whispers IS NOT NULL OR blocks IS NOT NULL)
 """
 _ATTRIBUTES = f"SELECT other, {_ATTRIBUTE} {_HELD}"
-_STANDINGS = f"SELECT other, {_ATTRIBUTE}, coalesce(follows, whispers, 0), groups {_HELD}"
+_RELATIONS = f"SELECT other, {_ATTRIBUTE}, coalesce(follows, whispers, 0), groups {_HELD}"
 
 
-async def standings(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, Standing]:
+async def relations(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
     """How the owner stands to each target; those to whom it does not are left out."""
     if not targets:
         return {}
-    found = await db.fetch(_STANDINGS, owner, targets)
+    found = await db.fetch(_RELATIONS, owner, targets)
     return {
-        other: Standing(attribute, place, tuple(groups or ()))
-        for other, attribute, place, groups in found
+        other: Relation(attribute, sort_key, tuple(groups or ()))
+        for other, attribute, sort_key, groups in found
     }
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
-from guanxi.graph.pair import place_at
+from guanxi.graph.pair import sort_key_at
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.postgresql.changes import Asked, hold, write
 from guanxi.stores.postgresql.connections import (
@@ -161,7 +161,7 @@ class Writer:
         lane: int = 0,
     ) -> list[int]:
         """Apply acts on pairs, asked for at ``since``, within a transaction; their codes."""
-        now = place_at(self._clock())
+        now = sort_key_at(self._clock())
         held = await hold(connection, (asked.act for asked in acts), now)
         self.waited(time.monotonic() - since)
         codes = [held.apply(asked, now) for asked in acts]

@@ -26,7 +26,7 @@ from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import DEFAULT, Modify, Pair, Standing, place_at
+from guanxi.graph.pair import DEFAULT, Modify, Pair, Relation, sort_key_at
 from guanxi.stores.port import (
     Documents,
     EdgeRow,
@@ -92,7 +92,7 @@ class SQLiteStore:
 
     async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
         def apply(db: apsw.Connection) -> list[int]:
-            now = place_at(self._clock())
+            now = sort_key_at(self._clock())
             return [
                 modify(db, act, limits, now)
                 if isinstance(act, Modify)
@@ -136,10 +136,10 @@ class SQLiteStore:
     ) -> Slice:
         return await self._read_long(reads.common, owner, other, window, after)
 
-    async def standings(self, owner: int, targets: Sequence[int]) -> dict[int, Standing]:
+    async def relations(self, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
         if len(targets) == 1:
-            return self._read(reads.standing, owner, targets[0])
-        return self._read(reads.standings, owner, targets)
+            return self._read(reads.relation, owner, targets[0])
+        return self._read(reads.relations, owner, targets)
 
     async def pair(self, owner: int, target: int) -> Pair:
         return self._read(reads.pair, owner, target)

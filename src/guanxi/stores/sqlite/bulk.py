@@ -15,7 +15,7 @@ from secrets import randbelow
 import apsw
 
 from guanxi.accounts.account import Account, Card, Privacy, State
-from guanxi.graph.pair import SPECIAL, place_of_mtime
+from guanxi.graph.pair import SPECIAL, sort_key_of_mtime
 from guanxi.stores.lines import CHUNK, FINEST, first_unfit, group_name, group_names, has_more
 from guanxi.stores.port import BadLine, EdgeRow, StoreError
 from guanxi.stores.sqlite.cards import put, put_plain
@@ -60,7 +60,7 @@ _STAGED = f"""
 INSERT INTO staged (kind, follower, followed, place, flags) VALUES (
     CASE ?1 WHEN 'follow' THEN {FOLLOW} WHEN 'whisper' THEN {WHISPER} WHEN 'block' THEN {BLOCK} END,
     ?2, ?3,
-    CASE WHEN ?5 BETWEEN 0 AND {FINEST} THEN ?4 * {place_of_mtime(1)} + ?5 END,
+    CASE WHEN ?5 BETWEEN 0 AND {FINEST} THEN ?4 * {sort_key_of_mtime(1)} + ?5 END,
     ?6 * {SPECIAL_BIT}
 )
 """
@@ -71,7 +71,7 @@ _REST = attrgetter("kind", "special", "finer", "groups", "contract", "visits")
 _PLAIN_FIELDS = attrgetter("follower", "followed", "time")
 _PLAIN_ROWS = 50
 _PLAIN_STAGED = "INSERT INTO staged (kind, follower, followed, place, flags) VALUES " + ", ".join(
-    [f"({FOLLOW}, ?, ?, ? * {place_of_mtime(1)}, 0)"] * _PLAIN_ROWS
+    [f"({FOLLOW}, ?, ?, ? * {sort_key_of_mtime(1)}, 0)"] * _PLAIN_ROWS
 )
 _FOLLOWER, _FOLLOWED = attrgetter("follower"), attrgetter("followed")
 
@@ -90,7 +90,7 @@ def stage(
     ``BadLine`` names an edge that cannot be, by its position from 1.
     """
     db.pragma("cache_size", -_CACHE_KIB)
-    db.execute(_STAGE.format(latest=place_of_mtime(now) + FINEST))
+    db.execute(_STAGE.format(latest=sort_key_of_mtime(now) + FINEST))
     mids: set[int] = set()
     lines, rows = 0, iter(rows)
     db.execute("BEGIN")

@@ -40,16 +40,16 @@ ORDER BY 1, 2, 3
 def edges(db: apsw.Connection, after: int) -> Iterator[EdgeRow]:
     """Every following, whisper and block, by account, oldest first."""
     rows = db.execute(_EDGES, {"after": after})
-    for owner, place, target, kind, flags, groups, contract, visits in rows:
+    for owner, sort_key, target, kind, flags, groups, contract, visits in rows:
         yield EdgeRow(
             follower=owner,
             followed=target,
-            time=mtime_of(place),
+            time=mtime_of(sort_key),
             kind=kind,
             special=bool(flags & SPECIAL_BIT),
             groups=() if groups is None else tuple(json.loads(groups)),
             contract=None if contract is None else Contract(*json.loads(contract)),
-            finer=finer_of(place),
+            finer=finer_of(sort_key),
             visits=visits,
         )
 

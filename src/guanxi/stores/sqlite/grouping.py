@@ -61,7 +61,7 @@ def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
         names=names,
         members=members,
         name_length=limits.group_name,
-        most_groups=limits.groups,
+        max_groups=limits.groups,
     )
     change = decide_group(act, facts)
     match change:
@@ -94,7 +94,8 @@ def _members(db: apsw.Connection, act: Regroup) -> tuple[_Edges, dict[int, froze
         return {}, {}
     packed = apsw.carray(array("q", targets))
     edges = {
-        target: (place, flags) for target, place, flags in db.execute(_EDGES, (act.owner, packed))
+        target: (sort_key, flags)
+        for target, sort_key, flags in db.execute(_EDGES, (act.owner, packed))
     }
     held: dict[int, set[int]] = {target: set() for target in edges}
     if any(flags & IN_GROUPS for _, flags in edges.values()):
@@ -111,20 +112,20 @@ def _put_groups(
     before: frozenset[int],
     after: frozenset[int],
 ) -> None:
-    place, flags = edge
+    sort_key, flags = edge
     db.executemany(
         "DELETE FROM member WHERE owner = ? AND grp = ? AND place = ? AND target = ?",
-        ((owner, group, place, target) for group in before - after),
+        ((owner, group, sort_key, target) for group in before - after),
     )
     db.executemany(
         "INSERT INTO member (owner, grp, place, target) VALUES (?, ?, ?, ?)",
-        ((owner, group, place, target) for group in after - before),
+        ((owner, group, sort_key, target) for group in after - before),
     )
     now = (flags & ~IN_GROUPS) | flags_of(after)
     if now != flags:
         db.execute(
             "UPDATE following SET flags = ? WHERE owner = ? AND place = ? AND target = ?",
-            (now, owner, place, target),
+            (now, owner, sort_key, target),
         )
 
 

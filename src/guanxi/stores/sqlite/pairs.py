@@ -9,7 +9,7 @@ import apsw
 
 from guanxi.accounts.account import State
 from guanxi.contract.limits import Limits
-from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Side, decide, next_place
+from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Side, decide, next_sort_key
 from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
 
 # Look-ups one by one: SQLite joins single rows several times slower.
@@ -58,8 +58,8 @@ def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
         refuses_follows=bool(refuses),
         following=following or 0,
         following_cap=limits.following_cap,
-        place=_new_place(db, "block" if act.act == Act.BLOCK else "following", owner, now),
-        their_place=0 if theirs is None else _new_place(db, "following", target, now),
+        sort_key=_new_place(db, "block" if act.act == Act.BLOCK else "following", owner, now),
+        their_sort_key=0 if theirs is None else _new_place(db, "following", target, now),
     )
     after = decide(act, facts)
     if isinstance(after, int):
@@ -73,9 +73,9 @@ def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
     return 0
 
 
-def _flags(db: apsw.Connection, owner: int, place: int | None, target: int) -> int:
+def _flags(db: apsw.Connection, owner: int, sort_key: int | None, target: int) -> int:
     """The flags of a following; none where it does not stand."""
-    return 0 if place is None else int(db.execute(_FLAGS, (owner, place, target)).get)
+    return 0 if sort_key is None else int(db.execute(_FLAGS, (owner, sort_key, target)).get)
 
 
 _NEWEST = {
@@ -85,7 +85,7 @@ _NEWEST = {
 
 
 def _new_place(db: apsw.Connection, table: str, owner: int, now: int) -> int:
-    return next_place(now, db.execute(_NEWEST[table], (owner,)).get or 0)
+    return next_sort_key(now, db.execute(_NEWEST[table], (owner,)).get or 0)
 
 
 _TALLY = """
@@ -127,13 +127,13 @@ def _rows(mine: Side, theirs: Side, my_flags: int, their_flags: int) -> dict[str
     if theirs.follows is not None and their_flags & OWNER_CONTRACT:
         shared |= ITEM_CONTRACT
     if mine.follows is not None:
-        rows["following"] = (mine.follows.place, (my_flags & IN_GROUPS) | shared)
+        rows["following"] = (mine.follows.sort_key, (my_flags & IN_GROUPS) | shared)
     if mine.whispers is not None:
         rows["whisper"] = (mine.whispers,)
     if mine.blocks is not None:
         rows["block"] = (mine.blocks,)
     if theirs.follows is not None:
-        rows["follower"] = (theirs.follows.place, shared)
+        rows["follower"] = (theirs.follows.sort_key, shared)
     return rows
 
 
@@ -178,7 +178,9 @@ def _follow_edge(db: apsw.Connection, me: _End, target: int) -> None:
             db.execute("DELETE FROM contract WHERE owner = ? AND target = ?", key)
         db.execute("DELETE FROM visit WHERE owner = ? AND target = ?", key)
     elif me.flags & IN_GROUPS:
-        db.execute("UPDATE member SET place = ? WHERE owner = ? AND target = ?", (edge.place, *key))
+        db.execute(
+            "UPDATE member SET place = ? WHERE owner = ? AND target = ?", (edge.sort_key, *key)
+        )
 
 
 _VISITS = """

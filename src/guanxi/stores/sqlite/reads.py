@@ -13,14 +13,14 @@ from guanxi.graph.groups import DEFAULT_NAME, SPECIAL_NAME
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import (
     DEFAULT,
-    NOTHING,
+    EMPTY_SIDE,
     SPECIAL,
     Attribute,
     Contract,
     Edge,
     Pair,
+    Relation,
     Side,
-    Standing,
 )
 from guanxi.stores.port import NO_TALLY, GroupRow, Row, Rows, Slice, Tally
 from guanxi.stores.sqlite.schema import (
@@ -145,7 +145,7 @@ def _run(
         return []
     values = {"owner": owner, "grp": group, "limit": window.limit + 1, "offset": window.offset}
     if after is not None:
-        values |= {"place": after.place, "mid": after.mid, "visits": after.visits}
+        values |= {"place": after.sort_key, "mid": after.mid, "visits": after.visits}
     return list(db.execute(pages[sort, after is not None], values))
 
 
@@ -155,21 +155,21 @@ def rows(
     """Rows with what their flags point to: the owner's groups, the contracts of either side."""
     if not found:
         return Rows()
-    mids, places, flags, visits = zip(*found, strict=True)
+    mids, sort_keys, flags, visits = zip(*found, strict=True)
     points = MUTUAL | CONTRACTS if followers else GROUPED | SPECIAL_BIT | CONTRACTS
     pointing = [at for at, each in enumerate(flags) if each & points]
     mutuals = [each & MUTUAL for each in flags]
     if not pointing and not any(visits):  # nearly always
-        return Rows(mids, places, mutuals)
+        return Rows(mids, sort_keys, mutuals)
     grouped = [mids[at] for at in pointing if followers or flags[at] & GROUPED]
     groups = groups_of(db, owner, grouped) if grouped else {}
     bound = [mids[at] for at in pointing if flags[at] & CONTRACTS]
     mine, theirs = _contracts(db, owner, bound) if bound else ({}, {})
     special = (SPECIAL,)
-    beside = {
+    extras = {
         at: Row(
             mid,
-            places[at],
+            sort_keys[at],
             bool(mutuals[at]),
             groups.get(mid, special if flags[at] & SPECIAL_BIT else ()),
             mine.get(mid) if flags[at] & OWNER_CONTRACT else None,
@@ -179,7 +179,7 @@ def rows(
         for at, mid in enumerate(mids)
         if flags[at] & points or visits[at]
     }
-    return Rows(mids, places, mutuals, beside)
+    return Rows(mids, sort_keys, mutuals, extras)
 
 
 def packed(mids: Iterable[int]) -> apsw.CArrayBinding:
@@ -312,7 +312,7 @@ def _counted(
 ) -> Slice:
     total = len(found)
     if after is not None:
-        found = [each for each in found if (each[1], each[0]) < (after.place, after.mid)]
+        found = [each for each in found if (each[1], each[0]) < (after.sort_key, after.mid)]
     shown = found[window.offset : window.offset + window.limit]
     more = window.limit > 0 and len(found) > window.offset + window.limit
     return Slice(rows(db, owner, shown), more, total, version)
@@ -339,16 +339,16 @@ LIMIT 1
 def _side(db: apsw.Connection, owner: int, target: int) -> Side:
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
-        return NOTHING
-    kind, place, _, groups, contract = row
+        return EMPTY_SIDE
+    kind, sort_key, _, groups, contract = row
     if kind == _BLOCKS:
-        return Side(blocks=place)
+        return Side(blocks=sort_key)
     if kind == _WHISPERS:
-        return Side(whispers=place)
-    edge = Edge(place)
+        return Side(whispers=sort_key)
+    edge = Edge(sort_key)
     if groups or contract:
         held = frozenset(_numbers(groups)) if groups else frozenset()
-        edge = Edge(place, held, Contract(*_numbers(contract)) if contract else None)
+        edge = Edge(sort_key, held, Contract(*_numbers(contract)) if contract else None)
     return Side(edge)
 
 
@@ -394,26 +394,26 @@ _ATTRIBUTES = {
 }
 
 
-def standings(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, Standing]:
+def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
     """How the owner stands to each target; those to whom it does not are left out."""
     held = _held(db, owner, targets)
     grouped = [target for target, _, _, flags in held if flags & IN_GROUPS]
     groups = groups_of(db, owner, grouped) if grouped else {}
     return {
-        target: Standing(_ATTRIBUTES[kind][flags & MUTUAL], place, groups.get(target, ()))
-        for target, kind, place, flags in held
+        target: Relation(_ATTRIBUTES[kind][flags & MUTUAL], sort_key, groups.get(target, ()))
+        for target, kind, sort_key, flags in held
     }
 
 
-def standing(db: apsw.Connection, owner: int, target: int) -> dict[int, Standing]:
+def relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation]:
     """The same of one target."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
         return {}
-    kind, place, flags, groups, _ = row
+    kind, sort_key, flags, groups, _ = row
     held = tuple(sorted(_numbers(groups))) if groups else ()
     told = _ATTRIBUTES[kind][flags & MUTUAL]
-    return {target: Standing(told, 0 if kind == _BLOCKS else place, held)}
+    return {target: Relation(told, 0 if kind == _BLOCKS else sort_key, held)}
 
 
 def _numbers(joined: str) -> tuple[int, ...]:

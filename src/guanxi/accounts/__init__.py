@@ -1,1 +1,1 @@
-"""Who is signed in: accounts, sessions, csrf, app tokens, secrets. Pure functions of values."""
+"""Accounts, sessions, CSRF and app tokens, secrets: pure functions of values."""

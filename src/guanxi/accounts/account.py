@@ -1,4 +1,4 @@
-"""What the service knows of an account: its state, its privacy switches, its card."""
+"""An account: its state, its privacy switches and its card."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from guanxi.contract import structs as wire
 
 
 class State(IntEnum):
+    """The state of an account.
+
+    A banned one cannot change its relations; a deregistered one has no card and cannot sign in.
+    """
+
     NORMAL = 0
     BANNED = 1
     DEREGISTERED = 2
 
 
 class Privacy(Struct, frozen=True, kw_only=True):
-    """The three switches."""
+    """The three privacy switches of an account."""
 
     hide_followings: bool = False
     hide_followers: bool = False
@@ -31,35 +36,41 @@ _Flag = Annotated[int, Meta(ge=0, le=1)]
 
 
 class Card(Struct, frozen=True, kw_only=True):
-    """What others see of an account in a list. Its bounds hold for what comes from outside."""
+    """What others see of an account in a list.
+
+    The bounds are checked when a card is decoded, not when it is constructed.
+    """
 
     name: _Name = ""
     face: _Address = ""
     face_nft: _Flag = 0
     sign: _Line = ""
-    #: -1 none, 0 a person, 1 an organisation.
+    #: -1 not verified, 0 a person, 1 an organisation.
     official_type: Annotated[int, Meta(ge=-1, le=1)] = -1
     official_desc: _Line = ""
-    #: 0 none, 1 monthly, 2 annual or longer; its end in milliseconds; 1 while it runs.
+    #: The membership: 0 none, 1 monthly, 2 annual or longer; its end, in milliseconds since the
+    #: Unix epoch; 1 while it is valid.
     vip_type: Annotated[int, Meta(ge=0, le=2)] = 0
     vip_due_ms: Annotated[int, Meta(ge=0, le=2**53)] = 0
     vip_status: _Flag = 0
-    #: 1 while live, and where.
+    #: 1 while streaming live; the address of the stream.
     live: _Flag = 0
     live_url: _Address = ""
     nft_icon: _Address = ""
 
 
 class Account(Struct, frozen=True, kw_only=True):
+    """An account without its card."""
+
     mid: int
     state: State = State.NORMAL
     privacy: Privacy = Privacy()
 
 
-#: What is left to see of a deregistered account.
+#: The card of every deregistered account.
 DEREGISTERED_CARD = Card(name="账号已注销", face="https://i0.hdslb.com/bfs/face/member/noface.jpg")
 
-#: How a running membership shows beside a name, by its type.
+#: The text and the theme of a valid membership's label, by membership type.
 _LABELS = {
     1: ("大会员", "vip"),
     2: ("年度大会员", "annual_vip"),
@@ -68,7 +79,7 @@ _VIP_COLOUR = "#FB7299"
 
 
 def vip_of(card: Card) -> wire.Vip:
-    """The membership as the wire tells it."""
+    """Return the membership as a response contains it, with a label while it is valid."""
     vip = wire.Vip(type=card.vip_type, due_date_ms=card.vip_due_ms, status=card.vip_status)
     if card.vip_status and card.vip_type in _LABELS:
         text, theme = _LABELS[card.vip_type]
@@ -85,12 +96,12 @@ def vip_of(card: Card) -> wire.Vip:
 
 
 def official_of(card: Card) -> wire.OfficialVerify:
-    """The verification as the wire tells it."""
+    """Return the verification as a response contains it."""
     return wire.OfficialVerify(type=card.official_type, desc=card.official_desc)
 
 
 def tail_of(card: Card) -> wire.ItemTail:
-    """The part of a list item that the account alone decides."""
+    """Return the fields of a list item that depend only on the account."""
     return wire.ItemTail(
         uname=card.name,
         face=card.face,

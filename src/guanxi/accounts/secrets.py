@@ -1,7 +1,7 @@
-"""Keys, tokens and what is kept of them.
+"""Secrets, session tokens and the keys derived from them.
 
-A store holds one secret; what workers must agree on derives from it. Of a token the store keeps a
-hash alone, so that a copy of the file signs nobody in.
+A store has one secret, from which all workers derive the same keys. It stores only the digest of a
+token, so that a copy of the store's file signs nobody in.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from secrets import token_bytes, token_hex
 
 from msgspec import Struct
 
+#: In seconds.
 DAY = 86_400
 
 
 class TokenKind(StrEnum):
-    """How a token travels: in the cookie SESSDATA, or as the parameter access_key."""
+    """How a request carries a token: in the cookie SESSDATA, or in the parameter access_key."""
 
     COOKIE = "cookie"
     APP = "app"
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """What the store keeps of a token. Times in seconds."""
+    """A stored session. It has its token's digest; times are in seconds since the Unix epoch."""
 
     digest: bytes
     mid: int
@@ -34,44 +35,46 @@ class Session(Struct, frozen=True, kw_only=True):
 
 
 def new_secret() -> bytes:
-    """A store's secret, made once."""
+    """Return 32 random bytes, the secret of a new store."""
     return token_bytes(32)
 
 
 def new_token() -> str:
-    """A SESSDATA or access_key: 256 random bits, in letters that need no escaping."""
+    """Return a new SESSDATA or access_key: 256 random bits as 64 hexadecimal digits."""
     return token_hex(32)
 
 
 def digest(token: str) -> bytes:
-    """What the store keeps of a token."""
+    """Return the SHA-256 of a token, by which a store finds its session."""
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def bili_jct(secret: bytes, token: str) -> str:
-    """The csrf of a session: bound to it, so that another session's is not taken."""
+    """Return the CSRF token (32 characters) that is valid for the session of ``token`` only."""
     return _derive(secret, f"csrf:{token}")[:32]
 
 
-def equal(one: str, other: str) -> bool:
-    """Whether two texts are equal, without telling where they differ."""
-    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
+def equal(given: str, expected: str) -> bool:
+    """Compare two texts in constant time, so that timing does not reveal where they differ."""
+    return hmac.compare_digest(
+        given.encode("utf-8", "replace"), expected.encode("utf-8", "replace")
+    )
 
 
 def wbi_keys(secret: bytes, now: int) -> tuple[str, str]:
-    """img_key and sub_key of the day that ``now`` (seconds) lies in."""
+    """Return img_key and sub_key of the UTC day of ``now``, in seconds since the Unix epoch."""
     day = now // DAY
     return _derive(secret, f"wbi-img:{day}")[:32], _derive(secret, f"wbi-sub:{day}")[:32]
 
 
 def new_app(secret: bytes) -> tuple[str, str]:
-    """An appkey and its appsec."""
+    """Return a new random appkey and its appsec."""
     appkey = token_hex(8)
     return appkey, appsec(secret, appkey)
 
 
 def appsec(secret: bytes, appkey: str) -> str:
-    """The appsec of an appkey: only its holder can sign, so no list of appkeys is kept."""
+    """Derive the appsec of an appkey from the store's secret, so that no appkey need be stored."""
     return _derive(secret, f"app:{appkey}")[:32]
 
 

@@ -1,6 +1,7 @@
-"""Tokens that carry their own proof: what a service hands out and later knows again, unstored.
+"""Tokens that a service verifies without storing them: access ids, refresh tokens, QR keys.
 
-Each is bound to the store's secret, so that every worker knows it; none tells a session's token.
+Each is signed with the store's secret, so that every worker can verify it. None reveals the token
+of a session.
 """
 
 from __future__ import annotations
@@ -15,60 +16,70 @@ from secrets import token_hex
 from guanxi.accounts.secrets import digest, equal
 from guanxi.contract.pages import access_id_ends
 
-#: How long an access id is good for, in seconds.
+#: How long an access id is valid, in seconds.
 ACCESS_ID_SECONDS = 3_600
-_DIGEST_LETTERS, _PROOF_LETTERS, _NONCE_BYTES = 64, 32, 4
+_DIGEST_LENGTH, _PROOF_LENGTH, _NONCE_BYTES = 64, 32, 4
 
 
 def access_id(secret: bytes, now: int) -> str:
-    """The token of a space's page: a JWT that says when it was made and how long it lasts."""
+    """Return a new access id, the token of a space's page.
+
+    It is a JWT with its time of creation, ``now`` in seconds since the Unix epoch, and lifetime.
+    """
     claims = {"iat": now, "ttl": ACCESS_ID_SECONDS}
     signed = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
-    return f"{signed}.{_letters(_mac(secret, f'access-id:{signed}'))}"
+    return f"{signed}.{_base64(_mac(secret, f'access-id:{signed}'))}"
 
 
 def access_id_is_valid(secret: bytes, given: str, now: int) -> bool:
-    """Whether a token of a space's page is this service's, and not over."""
+    """Return whether ``given`` is an access id of this service that is still valid at ``now``."""
     signed, _, proof = given.rpartition(".")
-    ends = access_id_ends(given)
-    proven = equal(proof, _letters(_mac(secret, f"access-id:{signed}")))
-    return proven and ends is not None and now < ends
+    expires = access_id_ends(given)
+    authentic = equal(proof, _base64(_mac(secret, f"access-id:{signed}")))
+    return authentic and expires is not None and now < expires
 
 
 def refresh_token(secret: bytes, token: str) -> str:
-    """What refreshes a session. Made of the session's token, so that no copy of a store can.
+    """Return the refresh token of the session of ``token``: 96 hexadecimal digits.
 
-    It names its session by what the store keeps of it; compare it whole with ``secrets.equal``.
+    It begins with the session's digest (see ``session_of``). A copy of the store is not enough to
+    create one, as that needs ``token``. To verify one, compare it with ``secrets.equal``.
     """
     return digest(token).hex() + _proof(secret, f"refresh:{token}")
 
 
 def session_of(refresh: str) -> bytes | None:
-    """The digest of the session that a refresh token names, unproven; None for no such token."""
+    """Return the session digest in a refresh token, not verified; None if the form is invalid."""
     try:
-        named = bytes.fromhex(refresh[:_DIGEST_LETTERS])
+        session = bytes.fromhex(refresh[:_DIGEST_LENGTH])
     except ValueError:
         return None
-    return named if len(refresh) == _DIGEST_LETTERS + _PROOF_LETTERS else None
+    return session if len(refresh) == _DIGEST_LENGTH + _PROOF_LENGTH else None
 
 
 def refresh_csrf(secret: bytes, token: str) -> str:
-    """What the page of a refresh carries, by the session's token."""
+    """Return the CSRF token in the page that refreshes the session of ``token``."""
     return _proof(secret, f"refresh-csrf:{token}")
 
 
 def qr_key(secret: bytes, now: int) -> str:
-    """The key of a sign-in by code, 32 characters, that tells when it was made."""
-    made = f"{now:08x}{token_hex(_NONCE_BYTES)}"
-    return made + _proof(secret, f"qr:{made}")[: _PROOF_LETTERS - len(made)]
+    """Return a new QR sign-in key: 32 characters that encode its time of creation.
+
+    ``now`` is in seconds since the Unix epoch.
+    """
+    signed = f"{now:08x}{token_hex(_NONCE_BYTES)}"
+    return signed + _proof(secret, f"qr:{signed}")[: _PROOF_LENGTH - len(signed)]
 
 
 def qr_key_created(secret: bytes, given: str) -> int | None:
-    """When the key of a sign-in was made, in seconds since 1970; None for no such key."""
-    made, proof = given[:16], given[16:]
-    if not equal(proof, _proof(secret, f"qr:{made}")[:16]):
+    """Return when a QR sign-in key was created, in seconds since the Unix epoch.
+
+    None if it is not a key of this service. Whether it has expired is for the caller to check.
+    """
+    signed, proof = given[:16], given[16:]
+    if not equal(proof, _proof(secret, f"qr:{signed}")[:16]):
         return None
-    return int(made[:8], 16)
+    return int(signed[:8], 16)
 
 
 def _mac(secret: bytes, purpose: str) -> bytes:
@@ -76,12 +87,12 @@ def _mac(secret: bytes, purpose: str) -> bytes:
 
 
 def _proof(secret: bytes, purpose: str) -> str:
-    return _mac(secret, purpose).hex()[:_PROOF_LETTERS]
+    return _mac(secret, purpose).hex()[:_PROOF_LENGTH]
 
 
 def _part(claims: Mapping[str, object]) -> str:
-    return _letters(json.dumps(claims, separators=(",", ":")).encode())
+    return _base64(json.dumps(claims, separators=(",", ":")).encode())
 
 
-def _letters(raw: bytes) -> str:
+def _base64(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()

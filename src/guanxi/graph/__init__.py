@@ -1,1 +1,1 @@
-"""The rules of relations: pure functions of values. No I/O, no await, no store."""
+"""The rules of the follow graph: pure functions of values, without I/O, await or store."""

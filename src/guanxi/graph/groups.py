@@ -1,4 +1,4 @@
-"""Groups of followings: their names, and the acts that change them and their members."""
+"""Groups of followings: the acts on them, and the rules for names and members."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 class CreateGroup(Struct, frozen=True):
-    """``group`` is the id that the new group gets."""
+    """Create a group. ``group`` is the id of the new group; the caller draws it."""
 
     owner: int
     name: str
@@ -26,26 +26,33 @@ class CreateGroup(Struct, frozen=True):
 
 
 class RenameGroup(Struct, frozen=True):
+    """Give a group another name."""
+
     owner: int
     group: int
     name: str
 
 
 class DeleteGroup(Struct, frozen=True):
+    """Delete a group. Its members stay followed."""
+
     owner: int
     group: int
 
 
 class RegroupMode(Enum):
-    """What becomes of a member's groups."""
+    """How ``Regroup`` changes the groups of each member."""
 
+    #: The member is in exactly ``groups`` afterwards.
     SET = "set"
+    #: The member is added to ``groups``.
     COPY = "copy"
+    #: The member is removed from ``before``, then added to ``groups``.
     MOVE = "move"
 
 
 class Regroup(Struct, frozen=True):
-    """Change the groups of members. ``before`` serves a move alone."""
+    """Change the groups of followings. ``before`` is for ``RegroupMode.MOVE`` only."""
 
     owner: int
     mode: RegroupMode
@@ -58,30 +65,32 @@ GroupAct = CreateGroup | RenameGroup | DeleteGroup | Regroup
 
 
 class GroupFacts(Struct, frozen=True, kw_only=True):
-    """What the rules must know of an owner's groups: names by id, and the members' groups."""
+    """What ``decide_group`` must know about an owner's groups."""
 
+    #: Names of the owner's own groups, by id.
     names: Mapping[int, str]
-    #: The groups of each member that is followed; one that is not followed is not there.
+    #: For ``Regroup``: the current groups of each of its members that the owner follows.
     members: Mapping[int, frozenset[int]] = {}
+    #: The longest name, in characters.
     name_length: int
     max_groups: int
 
 
 class PutGroup(Struct, frozen=True):
-    """The group stands under this name afterwards."""
+    """A change: create the group with this name, or rename it."""
 
     group: int
     name: str
 
 
 class DropGroup(Struct, frozen=True):
-    """The group is gone afterwards, and out of its members' groups."""
+    """A change: delete the group, and remove its members from it."""
 
     group: int
 
 
 class Regrouped(Struct, frozen=True):
-    """The groups, afterwards, of the members whose groups change."""
+    """A change: the new groups of each member whose groups change; empty if none do."""
 
     members: Mapping[int, frozenset[int]]
 
@@ -90,12 +99,15 @@ GroupChange = PutGroup | DropGroup | Regrouped
 
 
 def decide_group(act: GroupAct, facts: GroupFacts) -> int | GroupChange:
-    """What becomes of the owner's groups: the code of a refusal, or the change."""
+    """Apply the rules to an act; return the code of a refusal, or the change to make.
+
+    If several refusals apply, the first of the documented order is returned.
+    """
     match act:
         case CreateGroup():
-            named = _named(act.group, act.name, facts)
+            result = _named(act.group, act.name, facts)
             full = len(facts.names) >= facts.max_groups
-            return errors.BadRequest.number if full and isinstance(named, PutGroup) else named
+            return errors.BadRequest.number if full and isinstance(result, PutGroup) else result
         case RenameGroup():
             if act.group in (SPECIAL, DEFAULT):
                 return errors.BadRequest.number
@@ -109,6 +121,7 @@ def decide_group(act: GroupAct, facts: GroupFacts) -> int | GroupChange:
 
 
 def _named(group: int, name: str, facts: GroupFacts) -> int | PutGroup:
+    """Return the change that names a group, or the code of an invalid or taken name."""
     if any(unicodedata.category(char) in _CONTROL for char in name):
         return errors.BadRequest.number
     cleaned = name.strip()
@@ -129,14 +142,14 @@ def _regroup(act: Regroup, facts: GroupFacts) -> int | Regrouped:
     added = frozenset(act.groups) - {DEFAULT}
     after = {}
     for member in act.members:
-        held = facts.members[member]
+        current = facts.members[member]
         match act.mode:
             case RegroupMode.SET:
                 groups = added
             case RegroupMode.COPY:
-                groups = held | added
+                groups = current | added
             case _:
-                groups = (held - frozenset(act.before)) | added
-        if groups != held:
+                groups = (current - frozenset(act.before)) | added
+        if groups != current:
             after[member] = groups
     return Regrouped(after)

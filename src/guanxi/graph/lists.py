@@ -1,4 +1,4 @@
-"""Which lists there are, who sees how much of them, and where a walk goes on."""
+"""The lists of an account, their orders, how much of them is visible, pages and cursors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Listing(Enum):
 
 
 class Sort(Enum):
-    """The orders a list can be read in: newest first, oldest first, most visited first."""
+    """The orders of a list: newest first, oldest first, most visited first."""
 
     NEWEST = "desc"
     OLDEST = "asc"
@@ -30,25 +30,31 @@ class Sort(Enum):
 
 
 class Window(Struct, frozen=True):
-    """A run of positions, from 0; ``limit`` 0 is none."""
+    """The rows of a list to read: ``limit`` rows from index ``offset``, which counts from 0."""
 
     offset: int
     limit: int
 
 
 def window(pn: int, ps: int, visible: int) -> Window:
-    """Page ``pn`` of ``ps`` items within the first ``visible`` positions, the last page cut."""
+    """Return the window of page ``pn`` (from 1) of ``ps`` items, cut to the first ``visible`` rows.
+
+    A page past the visible rows is empty.
+    """
     offset = (pn - 1) * ps
     return Window(min(offset, visible), max(0, min(ps, visible - offset)))
 
 
 def visible_followings(limits: Limits, *, own: bool) -> int:
-    """How many positions of a list of followings may be seen."""
+    """Return how many rows of a list of followings its owner, or another viewer, may see."""
     return limits.own_followings if own else limits.others_followings
 
 
 class Position(Struct, frozen=True):
-    """Where a walk stands: behind the item at this place, with this visit count and this mid."""
+    """The position of a row in a list, after which the next page begins.
+
+    ``visits`` counts in the order by visits only.
+    """
 
     sort_key: int
     mid: int
@@ -59,13 +65,16 @@ _PACKED = struct.Struct(">QQI")
 
 
 def encode_cursor(position: Position) -> str:
-    """A position as an opaque text."""
+    """Encode a position as a cursor: opaque, URL-safe text."""
     packed = _PACKED.pack(position.sort_key, position.mid, position.visits)
     return urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str) -> Position | None:
-    """The position behind such a text; None where it begins. ``ValueError`` for another text."""
+    """Return the position of a cursor, or None for "", the start of a list.
+
+    Raise ValueError for text that is not a cursor.
+    """
     if not cursor:
         return None
     try:

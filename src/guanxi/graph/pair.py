@@ -1,7 +1,8 @@
-"""Two accounts and what each holds towards the other; and the acts that change it.
+"""The relation of two accounts, and the acts that change it.
 
-A ``Side`` is what one account holds towards the other. Everything else derives: two followings make
-a mutual, and an attribute follows from one's own side and whether the other follows back.
+A ``Side`` is what one account has towards the other: a following, a whisper or a block. All else is
+derived from the two sides: they are mutual if both follow, and an account's attribute depends on
+its own side and on whether the other follows back.
 """
 
 from __future__ import annotations
@@ -14,54 +15,60 @@ from msgspec.structs import replace
 
 from guanxi.contract import errors
 
-#: The group of special followings, and the group of those in no group.
+#: The id of the group of special followings, and that of the followings in no group.
 SPECIAL, DEFAULT = -10, 0
 
-#: A place orders a list: seconds in the high bits, a finer part in the low ones. Places rise within
-#: an owner, so that newest first is one total order even where clocks are coarse or step back.
+#: A sort key orders a list: seconds in the high bits, a finer part in these low ones. A new row of
+#: an owner gets one above all its others, so that the order stays total if a clock steps back.
 _FINER_BITS = 16
 
 
 def sort_key_at(ns: int) -> int:
-    """The place of a moment, given in nanoseconds since 1970."""
+    """Return the sort key of a time in nanoseconds since the Unix epoch."""
     seconds, rest = divmod(ns, 1_000_000_000)
     return (seconds << _FINER_BITS) | ((rest << _FINER_BITS) // 1_000_000_000)
 
 
 def sort_key_of_mtime(mtime: int) -> int:
-    """The first place of a second."""
+    """Return the lowest sort key of a second; ``mtime`` is in seconds since the Unix epoch."""
     return mtime << _FINER_BITS
 
 
 def next_sort_key(now: int, newest: int) -> int:
-    """The place of a new row of an owner whose newest row stands at ``newest`` (0 without rows)."""
+    """Return the sort key of a new row: ``now``, but at least ``newest + 1``.
+
+    ``newest`` is the owner's newest sort key, or 0 without rows.
+    """
     return now if now > newest else newest + 1
 
 
 def mtime_of(sort_key: int) -> int:
-    """The second that a place lies in."""
+    """Return the second of a sort key, in seconds since the Unix epoch."""
     return sort_key >> _FINER_BITS
 
 
 def mtimes_of(sort_keys: Iterable[int]) -> list[int]:
-    """The second that each place lies in."""
+    """Return ``mtime_of`` each sort key."""
     return [sort_key >> _FINER_BITS for sort_key in sort_keys]
 
 
 def finer_of(sort_key: int) -> int:
-    """What a place tells beyond its second, below ``place_of_mtime(1)``."""
+    """Return the part of a sort key below its second: 0 to ``sort_key_of_mtime(1) - 1``."""
     return sort_key & (1 << _FINER_BITS) - 1
 
 
 class Contract(Struct, frozen=True, gc=False):
-    """One account is a contractor of the other since ``ts``; ``user_attr`` 1 is an old fan."""
+    """One account has been a contractor of another since ``ts``, in seconds since the Unix epoch.
+
+    ``user_attr`` 1 marks an old fan (004, 关系列表对象).
+    """
 
     ts: int
     user_attr: int = 0
 
 
 class Edge(Struct, frozen=True, gc=False):
-    """A following. ``groups`` holds ``SPECIAL`` for a special one, and never ``DEFAULT``."""
+    """A following. ``groups`` contains ``SPECIAL`` if it is special, and never ``DEFAULT``."""
 
     sort_key: int
     groups: frozenset[int] = frozenset()
@@ -69,25 +76,29 @@ class Edge(Struct, frozen=True, gc=False):
 
 
 class Side(Struct, frozen=True, gc=False):
-    """What one account holds towards another; places, or None for what does not stand."""
+    """What one account has towards another: at most one of the three; None for what it has not.
+
+    A whisper or a block is represented by its sort key.
+    """
 
     follows: Edge | None = None
     whispers: int | None = None
     blocks: int | None = None
 
 
+#: The side of an account without a relation to the other.
 EMPTY_SIDE = Side()
 
 
 class Pair(Struct, frozen=True):
-    """``mine`` is the actor's side, ``theirs`` the target's."""
+    """Both sides of a relation: ``mine`` is the owner's (the actor's), ``theirs`` the target's."""
 
     mine: Side = EMPTY_SIDE
     theirs: Side = EMPTY_SIDE
 
 
 class Attribute(IntEnum):
-    """How an account stands to another, as the wire tells it."""
+    """The relation of an account to another, as a response contains it."""
 
     NONE = 0
     WHISPER = 1
@@ -96,12 +107,12 @@ class Attribute(IntEnum):
     BLOCKED = 128
 
 
-#: As numbers, which are told sooner than members of an enumeration.
+#: As plain numbers, which are encoded faster than enumeration members.
 _NONE, _WHISPER, _FOLLOWING, _MUTUAL, _BLOCKED = map(int, Attribute)
 
 
 def attribute(side: Side, *, followed_back: bool) -> int:
-    """The ``Attribute`` of one's own side."""
+    """Return the ``Attribute``, as a number, of an account with this side."""
     if side.follows is not None:
         return _MUTUAL if followed_back else _FOLLOWING
     if side.blocks is not None:
@@ -110,31 +121,31 @@ def attribute(side: Side, *, followed_back: bool) -> int:
 
 
 class Relation(Struct, frozen=True, gc=False):
-    """How an account stands to another, as itself may know it."""
+    """The relation of an account to another, as the account itself may see it."""
 
     #: An ``Attribute``, as a number.
     attribute: int = _NONE
-    #: Of the following or the whisper; 0 without either.
+    #: Of the following or the whisper; 0 for a block and for no relation.
     sort_key: int = 0
-    #: Rising; empty for none.
+    #: Ids of the owner's groups that hold the target, ascending.
     groups: tuple[int, ...] = ()
 
 
 def relation_of(side: Side, *, followed_back: bool) -> Relation:
-    """How one stands to another by one's own side."""
-    told, edge = attribute(side, followed_back=followed_back), side.follows
+    """Return the relation of an account with this side."""
+    value, edge = attribute(side, followed_back=followed_back), side.follows
     if edge is None:
-        return Relation(told, side.whispers or 0)
-    return Relation(told, edge.sort_key, tuple(sorted(edge.groups)))
+        return Relation(value, side.whispers or 0)
+    return Relation(value, edge.sort_key, tuple(sorted(edge.groups)))
 
 
 def public_attribute(value: int) -> int:
-    """An attribute as the other party may know it: without whispers and blocks."""
+    """Return an attribute as the other account may see it: 0 for a whisper or a block."""
     return value if value in (Attribute.FOLLOWING, Attribute.MUTUAL) else Attribute.NONE
 
 
 class Act(IntEnum):
-    """What ``modify`` can be asked to do (004, 操作用户关系)."""
+    """The values of ``act`` in POST /x/relation/modify (004, 操作用户关系)."""
 
     FOLLOW = 1
     UNFOLLOW = 2
@@ -154,27 +165,28 @@ class Modify(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What the rules must know of a pair before an act."""
+    """What ``decide`` must know about the actor and the target."""
 
     pair: Pair = Pair()
-    #: The actor may do none of the acts.
+    #: The actor is banned, and may do none of the acts.
     banned: bool = False
-    #: The target's account.
+    #: The target has an account; it is deregistered; it refuses to be followed.
     known: bool = True
     deregistered: bool = False
     refuses_follows: bool = False
-    #: How many the actor follows, and how many they may.
+    #: How many accounts the actor follows, and how many it may follow.
     following: int = 0
     following_cap: int
-    #: The places of a new row of the actor's, and of a refreshed following of the target's.
+    #: The sort keys of a new row of the actor, and of the target's following if it is refreshed.
     sort_key: int
     their_sort_key: int
 
 
 def decide(act: Modify, facts: Facts) -> int | Pair:
-    """What becomes of the pair: the code of a refusal, or the pair afterwards.
+    """Apply the rules to an act; return the code of a refusal, or the pair afterwards.
 
-    A pair equal to ``facts.pair`` means that there was nothing to do.
+    A pair equal to ``facts.pair`` means that there is nothing to do. If several refusals apply, the
+    first of the documented order is returned. Raise ValueError for a number that is not an ``Act``.
     """
     if act.act == Act.WHISPER:
         return errors.BadRequest.number
@@ -246,15 +258,16 @@ _ACTS = {
 }
 
 
-#: What a batch is answered as a whole, where it is the code of every member.
+#: The codes that a batch returns as a whole if every member has them.
 _WHOLE_CODES = (errors.AccountBanned.number, errors.TargetInBlacklist.number)
 
 
 def batch_result(fids: list[int], codes: list[int]) -> tuple[int, list[int]]:
-    """The code and the failed fids of a batch, from each member's own code.
+    """Return the code and the failed fids of a batch; ``codes`` has the code of each fid.
 
-    One code for all only where the caller is banned, or blocks every one of them; otherwise 0.
+    The code is 0, unless the caller is banned or blocks every one of ``fids``. Raise ValueError if
+    the lists differ in length.
     """
     failed = [fid for fid, code in zip(fids, codes, strict=True) if code]
-    alike = codes[0] if len(set(codes)) == 1 else 0
-    return (alike if alike in _WHOLE_CODES else 0), failed
+    common = codes[0] if len(set(codes)) == 1 else 0
+    return (common if common in _WHOLE_CODES else 0), failed

@@ -1,9 +1,8 @@
-"""A machine of random acts on five accounts, and a plain model of what must come of them.
+"""A state machine of random acts on five accounts, and a plain model of the expected results.
 
-The model is written from DESIGN.md, section 3, in dicts and in words of its own: it calls no rule
-of guanxi's, so that a rule cannot vouch for itself. What is driven is a ``Driver``: the rules
-alone, a store, or a service over HTTP. After each step every account is looked at through its own
-eyes.
+The model is written from DESIGN.md, section 3, in plain dicts. It calls no rule of guanxi, so that
+a wrong rule cannot confirm itself. The machine drives a ``Driver``: the rules alone, a store, or a
+service over HTTP. After each step, what accounts see of themselves is compared with the model.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from typing import ClassVar, Protocol
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-#: The accounts, by name: names that meet in letters of any case and in none.
+#: The names of the accounts, by mid; some share parts when case is ignored.
 PEOPLE = {1: "Warma", 2: "warmth", 3: "ÉCLAIR", 4: "用户", 5: "éclipse 用户"}
 STRANGER = 99
 PARTS = ("", "WAR", "é", "户", "zz")
 
-#: What a driver is to allow, small enough to be met.
+#: The limits of every driver, small enough to be reached.
 FOLLOWING_CAP, MOST_GROUPS = 3, 2
 START = 1_700_000_000
 
@@ -31,7 +30,7 @@ SPECIAL, DEFAULT, NO_GROUP = -10, 0, 7_777_777
 
 @dataclass(frozen=True)
 class Seen:
-    """An account in a list: when its edge was made, what it is to the owner, in which groups."""
+    """A list item: its mid, and its mtime, attribute and groups as the owner sees them."""
 
     mid: int
     mtime: int
@@ -41,7 +40,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class View:
-    """All that an account sees of itself."""
+    """Everything that an account sees of its own lists, counts and groups."""
 
     followings: list[Seen]
     followings_oldest: list[int]
@@ -51,38 +50,40 @@ class View:
     friends: list[Seen]
     whispers: list[Seen]
     blacks: list[Seen]
-    #: following, whisper, black, follower.
+    #: Of followings, whispers, blacks and followers.
     counts: tuple[int, int, int, int]
-    #: Changes when the lists of followings, and of followers, do.
+    #: The first changes with followings, whispers, blacks and groups, the second with followers.
     versions: tuple[int, int]
+    #: By mid; without zeros.
     attributes: Mapping[int, int]
-    #: id, name, count; in order.
+    #: (id, name, count), in order.
     groups: list[tuple[int, str, int]]
+    #: Mids by group.
     members: Mapping[int, list[int]]
-    #: By part of a name, and by another account.
+    #: Mids by searched part of a name, and mids by the other account.
     found: Mapping[str, list[int]]
     common: Mapping[int, list[int]]
 
 
 class Driver(Protocol):
-    """What the machine moves. Each method returns once what it did is done."""
+    """What the machine drives. A method returns when its effect is visible to every read."""
 
-    #: Whether it turns away those who are deregistered (-101), and tells them nothing: a service
-    #: does, a store leaves that to the service.
+    #: Whether it refuses every request of a deregistered account (-101): a service does, a store
+    #: leaves that to the service.
     guarded: bool
-    #: Whether every account can be looked at after every step, or only those that it concerned.
+    #: Whether to compare every account after every step, or only those that the step involved.
     thorough: bool
 
     def start(self, names: Mapping[int, str], now: int) -> None:
-        """Make the accounts; the time is ``now``, in seconds, until it is set again."""
+        """Create the accounts, and set the clock to ``now``, in seconds since the Unix epoch."""
 
     def set_time(self, now: int) -> None: ...
 
     def modify(self, owner: int, target: int, act: int) -> int:
-        """The code."""
+        """Do the act; return its code."""
 
     def create_group(self, owner: int, name: str) -> tuple[int, int]:
-        """The code and, with code 0, the new group's id."""
+        """Create a group; return the code and, if that is 0, the new group's id."""
 
     def rename_group(self, owner: int, group: int, name: str) -> int: ...
 
@@ -91,10 +92,10 @@ class Driver(Protocol):
     def regroup(
         self, owner: int, mode: str, members: list[int], groups: list[int], before: list[int]
     ) -> int:
-        """``how`` is set, copy or move; the code."""
+        """Change the groups of members; return the code. ``mode`` is set, copy or move."""
 
     def import_whisper(self, owner: int, target: int, time: int) -> bool:
-        """Whether it was taken."""
+        """Import a whisper; return False if it was refused."""
 
     def set_privacy(
         self, mid: int, *, hide_followings: bool, hide_followers: bool, refuse_follows: bool
@@ -103,21 +104,22 @@ class Driver(Protocol):
     def set_state(self, mid: int, state: str) -> None: ...
 
     def visit(self, owner: int, target: int) -> None:
-        """A visit, counted before the next look."""
+        """Count a visit."""
 
-    def look(self, owner: int) -> View: ...
+    def look(self, owner: int) -> View:
+        """Return what the owner sees."""
 
     def faults(self) -> list[str]:
-        """What ``guanxi check`` finds."""
+        """Return the faults that ``guanxi check`` finds."""
 
     def close(self) -> None: ...
 
 
 @dataclass
 class Follow:
-    """``turn`` counts the edges as they were made or made anew, so that it orders an owner's."""
+    """A following or a block. ``sequence`` rises with each row created or refreshed."""
 
-    turn: int
+    sequence: int
     mtime: int
     groups: set[int] = field(default_factory=set)
     visits: int = 0
@@ -125,10 +127,10 @@ class Follow:
 
 @dataclass
 class Model:
-    """What must be so."""
+    """The expected state."""
 
     now: int = START
-    turn: int = 0
+    sequence: int = 0
     follows: dict[tuple[int, int], Follow] = field(default_factory=dict)
     whispers: dict[tuple[int, int], int] = field(default_factory=dict)
     blocks: dict[tuple[int, int], Follow] = field(default_factory=dict)
@@ -142,11 +144,11 @@ class Model:
     def name(self, mid: int) -> str:
         return "账号已注销" if self.states[mid] == DEREGISTERED else PEOPLE[mid]
 
-    def _made_now(self, rows: Mapping[tuple[int, int], Follow], owner: int) -> Follow:
-        """A new row of an owner: it comes first, also when the clock went back."""
-        self.turn += 1
+    def _new_row(self, rows: Mapping[tuple[int, int], Follow], owner: int) -> Follow:
+        """Return a new row of the owner, which is the newest even if the clock stepped back."""
+        self.sequence += 1
         newest = max((row.mtime for (who, _), row in rows.items() if who == owner), default=0)
-        return Follow(self.turn, max(self.now, newest))
+        return Follow(self.sequence, max(self.now, newest))
 
     def modify(self, a: int, b: int, act: int) -> int:
         if act == WHISPER:
@@ -177,11 +179,11 @@ class Model:
         if len(self.followed_by(a)) >= FOLLOWING_CAP:
             return 22009
         self.whispers.pop((a, b), None)
-        self.follows[a, b] = self._made_now(self.follows, a)
+        self.follows[a, b] = self._new_row(self.follows, a)
         back = self.follows.get((b, a))
         if back is not None:
-            fresh = self._made_now(self.follows, b)
-            back.turn, back.mtime = fresh.turn, fresh.mtime
+            fresh = self._new_row(self.follows, b)
+            back.sequence, back.mtime = fresh.sequence, fresh.mtime
         return 0
 
     def _unfollow(self, a: int, b: int) -> int:
@@ -199,7 +201,7 @@ class Model:
         for pair in ((a, b), (b, a)):
             self.follows.pop(pair, None)
             self.whispers.pop(pair, None)
-        self.blocks[a, b] = self._made_now(self.blocks, a)
+        self.blocks[a, b] = self._new_row(self.blocks, a)
         return 0
 
     def _unblock(self, a: int, b: int) -> int:
@@ -216,8 +218,8 @@ class Model:
         self.whispers[a, b] = time
         return True
 
-    def named(self, owner: int, group: int | None, name: str) -> tuple[int, str]:
-        """The code of giving a group this name, and the name it then has."""
+    def check_name(self, owner: int, group: int | None, name: str) -> tuple[int, str]:
+        """Return the code of giving the group this name, and the name without outer spaces."""
         if any(ord(char) < 32 for char in name):
             return -400, name
         name = name.strip()
@@ -227,7 +229,7 @@ class Model:
         return (22106 if name in others | {"特别关注", "默认分组"} else 0), name
 
     def create_group(self, owner: int, name: str) -> tuple[int, str]:
-        code, name = self.named(owner, None, name)
+        code, name = self.check_name(owner, None, name)
         full = len(self.groups[owner]) >= MOST_GROUPS
         return (-400 if full and code == 0 else code), name
 
@@ -236,7 +238,7 @@ class Model:
             return -400
         if group not in self.groups[owner]:
             return 22104
-        code, name = self.named(owner, group, name)
+        code, name = self.check_name(owner, group, name)
         if code == 0:
             self.groups[owner][group] = name
         return code
@@ -280,10 +282,10 @@ class Model:
         return 1 if (a, b) in self.whispers else 0
 
     def view(self, owner: int) -> View:
-        """What the owner must see; ``versions`` aside, and followers in an order of mids."""
+        """Return what the owner must see, with ``versions`` (0, 0) and followers ordered by mid."""
         rows = {b: row for (a, b), row in self.follows.items() if a == owner}
-        newest = sorted(rows, key=lambda b: -rows[b].turn)
-        visited = sorted(rows, key=lambda b: (-rows[b].visits, -rows[b].turn))
+        newest = sorted(rows, key=lambda b: -rows[b].sequence)
+        visited = sorted(rows, key=lambda b: (-rows[b].visits, -rows[b].sequence))
         fans = {a: row for (a, b), row in self.follows.items() if b == owner}
         whispers = {b: time for (a, b), time in self.whispers.items() if a == owner}
         blocks = {b: row for (a, b), row in self.blocks.items() if a == owner}
@@ -294,23 +296,23 @@ class Model:
         members[DEFAULT] = [b for b in newest if not rows[b].groups]
         names = {SPECIAL: "特别关注", DEFAULT: "默认分组", **self.groups[owner]}
 
-        def seen(b: int, mtime: int) -> Seen:
+        def item(b: int, mtime: int) -> Seen:
             groups = frozenset(rows[b].groups) if b in rows else frozenset()
             return Seen(b, mtime, self.attribute(owner, b), groups)
 
-        followings = [seen(b, rows[b].mtime) for b in newest]
+        followings = [item(b, rows[b].mtime) for b in newest]
         return View(
             followings=followings,
             followings_oldest=newest[::-1],
             followings_visited=visited,
-            followers=[seen(a, fans[a].mtime) for a in sorted(fans)],
+            followers=[item(a, fans[a].mtime) for a in sorted(fans)],
             followers_oldest=sorted(fans),
-            friends=[each for each in followings if each.attribute == 6],
+            friends=[row for row in followings if row.attribute == 6],
             whispers=[
-                seen(b, whispers[b]) for b in sorted(whispers, key=lambda b: (-whispers[b], -b))
+                item(b, whispers[b]) for b in sorted(whispers, key=lambda b: (-whispers[b], -b))
             ],
             blacks=[
-                seen(b, blocks[b].mtime) for b in sorted(blocks, key=lambda b: -blocks[b].turn)
+                item(b, blocks[b].mtime) for b in sorted(blocks, key=lambda b: -blocks[b].sequence)
             ],
             counts=(len(rows), len(whispers), len(blocks), len(fans)),
             versions=(0, 0),
@@ -333,20 +335,20 @@ anybody = st.sampled_from([*sorted(PEOPLE), STRANGER])
 group_names = st.sampled_from(
     ["朋友", " 朋友 ", "b", "特别关注", "默认分组", " ", "x" * 17, "a\x07b", "c\n", ""]
 )
-#: A group by its place among the owner's; beyond them, one that is not there.
-group_picks = st.sampled_from([SPECIAL, DEFAULT, "first", "second", "another's"])
+#: A group: special, default, the owner's first or second, or one that the owner does not have.
+group_picks = st.sampled_from([SPECIAL, DEFAULT, "first", "second", "unknown"])
 some_groups = st.lists(group_picks, min_size=1, max_size=3, unique=True)
 own_groups = st.lists(
     st.sampled_from([SPECIAL, DEFAULT, "first", "second"]), min_size=1, max_size=3, unique=True
 )
-hows = st.sampled_from(["set", "copy", "move"])
-#: Chooses among what is there, whatever its number.
+regroup_modes = st.sampled_from(["set", "copy", "move"])
+#: An index into whatever exists, taken modulo its length.
 picks = st.integers(0, 99)
 rarely = st.sampled_from([False, False, False, True])
 
 
 class RelationMachine(RuleBasedStateMachine):
-    """Random acts; ``make`` makes what they are done to. Subclass it with one."""
+    """Random acts on a driver. A subclass sets ``make``, which creates the driver."""
 
     make: ClassVar[Callable[[], Driver]]
 
@@ -355,7 +357,7 @@ class RelationMachine(RuleBasedStateMachine):
         self.model = Model()
         self.driver = type(self).make()
         self.last: dict[int, View] = {}
-        self.concerned: set[int] = set(PEOPLE)
+        self.involved: set[int] = set(PEOPLE)
 
     @initialize(
         follows=st.lists(st.tuples(people, people), min_size=6, max_size=14),
@@ -368,7 +370,7 @@ class RelationMachine(RuleBasedStateMachine):
         whispers: list[tuple[int, int]],
         grouping: list[int],
     ) -> None:
-        """A graph to start from, so that acts meet something."""
+        """Start with some relations, so that most acts have an effect."""
         self.driver.start(PEOPLE, START)
         for owner, other in follows:
             self.modify(owner, other, FOLLOW)
@@ -379,30 +381,32 @@ class RelationMachine(RuleBasedStateMachine):
             followed = self.model.followed_by(owner)
             if followed:
                 self.regroup(owner, "set", followed, ["first", SPECIAL], [])
-        self.concerned = set(PEOPLE)
+        self.involved = set(PEOPLE)
 
     def teardown(self) -> None:
         try:
-            self.look_at(PEOPLE)
+            self.compare_views(PEOPLE)
             assert self.driver.faults() == []
         finally:
             self.driver.close()
 
     def refusal(self, owner: int, *, changes_edges: bool) -> int:
-        """What one who may not act is answered; 0 for one who may."""
+        """Return the code that refuses an act because of the owner's state, or 0."""
         state = self.model.states[owner]
         if state == DEREGISTERED:
             return -101 if self.driver.guarded else 0
         return -102 if state == BANNED and changes_edges else 0
 
-    def picked(self, owner: int, chosen: Iterable[int | str]) -> list[int]:
-        """Ids of groups; of those that are not there, one that nobody has."""
+    def group_ids(self, owner: int, picked: Iterable[int | str]) -> list[int]:
+        """Return the ids of the picked groups; ``NO_GROUP`` for one that does not exist."""
         own = list(self.model.groups[owner])
-        ids = {"first": own[:1], "second": own[1:2], "another's": []}
-        found = [each if isinstance(each, int) else (ids[each] or [NO_GROUP])[0] for each in chosen]
-        return list(dict.fromkeys(found))
+        ids = {"first": own[:1], "second": own[1:2], "unknown": []}
+        groups = [
+            pick if isinstance(pick, int) else (ids[pick] or [NO_GROUP])[0] for pick in picked
+        ]
+        return list(dict.fromkeys(groups))
 
-    # --- what happens ---
+    # --- acts ---
 
     @rule(seconds=st.sampled_from([0, 1, 1, 2, 60, -30]))
     def pass_time(self, seconds: int) -> None:
@@ -411,68 +415,67 @@ class RelationMachine(RuleBasedStateMachine):
 
     @rule(owner=people, other=anybody, act=st.sampled_from([1, 1, 1, 1, 2, 3, 4, 5, 6, 6, 7]))
     def modify(self, owner: int, other: int, act: int) -> None:
-        self.concerned = {owner, other}
+        self.involved = {owner, other}
         expected = self.refusal(owner, changes_edges=act != WHISPER)  # -400 comes before -102
         expected = expected or self.model.modify(owner, other, act)
         assert self.driver.modify(owner, other, act) == expected
 
-    @rule(pick=picks, act=st.sampled_from([1, 1, 2, 2, 4, 5, 5, 6, 7]), turned=st.booleans())
-    def modify_where_something_stands(self, pick: int, act: int, turned: bool) -> None:
-        """By the one who holds it, or by the other."""
+    @rule(pick=picks, act=st.sampled_from([1, 1, 2, 2, 4, 5, 5, 6, 7]), by_target=st.booleans())
+    def modify_an_existing_relation(self, pick: int, act: int, by_target: bool) -> None:
         model = self.model
-        standing = sorted({*model.follows, *model.whispers, *model.blocks})
-        if standing:
-            owner, other = standing[pick % len(standing)]
-            self.modify(*((other, owner) if turned else (owner, other)), act)
+        pairs = sorted({*model.follows, *model.whispers, *model.blocks})
+        if pairs:
+            owner, other = pairs[pick % len(pairs)]
+            self.modify(*((other, owner) if by_target else (owner, other)), act)
 
     @rule(owner=people, other=people, ago=st.integers(0, 100))
     def import_whisper(self, owner: int, other: int, ago: int) -> None:
-        self.concerned = {owner, other}
+        self.involved = {owner, other}
         time = min(START, self.model.now) - ago  # the future is refused
         expected = self.model.import_whisper(owner, other, time)
         assert self.driver.import_whisper(owner, other, time) == expected
 
     @rule(owner=people, name=group_names)
     def create_group(self, owner: int, name: str) -> None:
-        self.concerned = {owner}
-        expected, name_then = self.model.create_group(owner, name)
+        self.involved = {owner}
+        expected, stored_name = self.model.create_group(owner, name)
         expected = self.refusal(owner, changes_edges=False) or expected
         code, group = self.driver.create_group(owner, name)
         assert code == expected
         if code == 0:
             assert group > 0
             assert group not in self.model.groups[owner]
-            self.model.groups[owner][group] = name_then
+            self.model.groups[owner][group] = stored_name
 
     @rule(owner=people, pick=group_picks, name=group_names)
     def rename_group(self, owner: int, pick: int | str, name: str) -> None:
-        self.concerned = {owner}
-        (group,) = self.picked(owner, [pick])
+        self.involved = {owner}
+        (group,) = self.group_ids(owner, [pick])
         expected = self.refusal(owner, changes_edges=False)
         expected = expected or self.model.rename_group(owner, group, name)
         assert self.driver.rename_group(owner, group, name) == expected
 
     @rule(owner=people, pick=group_picks)
     def delete_group(self, owner: int, pick: int | str) -> None:
-        self.concerned = {owner}
-        (group,) = self.picked(owner, [pick])
+        self.involved = {owner}
+        (group,) = self.group_ids(owner, [pick])
         expected = self.refusal(owner, changes_edges=False)
         expected = expected or self.model.delete_group(owner, group)
         assert self.driver.delete_group(owner, group) == expected
 
     @rule(pick=picks)
-    def delete_a_group_that_is_there(self, pick: int) -> None:
-        held = [(owner, group) for owner, groups in self.model.groups.items() for group in groups]
-        if held:
-            owner, group = held[pick % len(held)]
-            self.concerned = {owner}
+    def delete_an_existing_group(self, pick: int) -> None:
+        owned = [(owner, group) for owner, groups in self.model.groups.items() for group in groups]
+        if owned:
+            owner, group = owned[pick % len(owned)]
+            self.involved = {owner}
             expected = self.refusal(owner, changes_edges=False)
             expected = expected or self.model.delete_group(owner, group)
             assert self.driver.delete_group(owner, group) == expected
 
     @rule(
         owner=people,
-        mode=hows,
+        mode=regroup_modes,
         others=st.lists(people, min_size=1, max_size=3, unique=True),
         into=some_groups,
         out_of=some_groups,
@@ -485,32 +488,32 @@ class RelationMachine(RuleBasedStateMachine):
         into: list[int | str],
         out_of: list[int | str],
     ) -> None:
-        self.concerned = {owner}
-        groups = self.picked(owner, into)
-        before = self.picked(owner, out_of) if mode == "move" else []
+        self.involved = {owner}
+        groups = self.group_ids(owner, into)
+        before = self.group_ids(owner, out_of) if mode == "move" else []
         expected = self.refusal(owner, changes_edges=False)
         expected = expected or self.model.regroup(owner, mode, others, groups, before)
         assert self.driver.regroup(owner, mode, others, groups, before) == expected
 
-    @rule(pick=picks, mode=hows, alone=st.booleans(), into=own_groups, out_of=own_groups)
-    def regroup_those_followed(
+    @rule(pick=picks, mode=regroup_modes, alone=st.booleans(), into=own_groups, out_of=own_groups)
+    def regroup_followings(
         self, pick: int, mode: str, alone: bool, into: list[int | str], out_of: list[int | str]
     ) -> None:
-        """Into and out of groups that are there, as far as they are."""
+        """Regroup one following, or all of its owner, with groups that mostly exist."""
         if self.model.follows:
             edges = sorted(self.model.follows)
             owner, member = edges[pick % len(edges)]
-            self.make_sure_of_groups(owner)
+            self.create_missing_groups(owner)
             members = [member] if alone else self.model.followed_by(owner)
             self.regroup(owner, mode, members, into, out_of)
 
-    def make_sure_of_groups(self, owner: int) -> None:
+    def create_missing_groups(self, owner: int) -> None:
         for name in ("朋友", "b")[len(self.model.groups[owner]) :]:
             self.create_group(owner, name)
 
     @rule(mid=people, followings=st.booleans(), followers=st.booleans(), refuse=rarely)
     def set_privacy(self, mid: int, followings: bool, followers: bool, refuse: bool) -> None:
-        self.concerned = {mid}
+        self.involved = {mid}
         self.driver.set_privacy(
             mid, hide_followings=followings, hide_followers=followers, refuse_follows=refuse
         )
@@ -518,40 +521,40 @@ class RelationMachine(RuleBasedStateMachine):
 
     @rule(mid=people, state=st.sampled_from([NORMAL, NORMAL, NORMAL, BANNED, BANNED, DEREGISTERED]))
     def set_state(self, mid: int, state: str) -> None:
-        self.concerned = {mid}
-        # One who came back would bring a card of their own: no rule says which.
+        self.involved = {mid}
+        # A restored account would get a new card, and no rule says which.
         if self.model.states[mid] not in (state, DEREGISTERED):
             self.driver.set_state(mid, state)
             self.model.states[mid] = state
 
     @rule(pick=picks, times=st.integers(1, 3))
-    def visit_one_followed(self, pick: int, times: int) -> None:
+    def visit_a_following(self, pick: int, times: int) -> None:
         if self.model.follows:
             edges = sorted(self.model.follows)
             self.visit(*edges[pick % len(edges)], times)
 
     @rule(owner=people, other=people, times=st.integers(1, 3))
     def visit(self, owner: int, other: int, times: int) -> None:
-        self.concerned = {owner}
+        self.involved = {owner}
         if self.refusal(owner, changes_edges=False):
             return
         for _ in range(times):
             self.driver.visit(owner, other)
             self.model.visit(owner, other)
 
-    # --- what must be so ---
+    # --- checks ---
 
     @invariant()
-    def views_agree(self) -> None:
-        self.look_at(PEOPLE if self.driver.thorough else self.concerned & PEOPLE.keys())
+    def views_match_the_model(self) -> None:
+        self.compare_views(PEOPLE if self.driver.thorough else self.involved & PEOPLE.keys())
 
-    def look_at(self, mids: Iterable[int]) -> None:
+    def compare_views(self, mids: Iterable[int]) -> None:
         for mid in mids:
             if self.refusal(mid, changes_edges=False):
                 continue
             view = self.driver.look(mid)
             self.compare(view, self.model.view(mid))
-            self.versions_moved(self.last.get(mid), view)
+            self.check_versions(self.last.get(mid), view)
             self.last[mid] = view
 
     @staticmethod
@@ -559,27 +562,31 @@ class RelationMachine(RuleBasedStateMachine):
         for name in View.__dataclass_fields__:
             if name not in ("versions", "followers", "followers_oldest"):
                 assert getattr(view, name) == getattr(expected, name), name
-        # Edges of several owners: by time, and either way round within a second.
-        times = [each.mtime for each in view.followers]
+        # Followers' edges have several owners: ordered by time, in any order within a second.
+        times = [follower.mtime for follower in view.followers]
         assert times == sorted(times, reverse=True)
-        assert sorted(view.followers, key=lambda each: each.mid) == expected.followers
-        assert view.followers_oldest == [each.mid for each in view.followers][::-1]
+        assert sorted(view.followers, key=lambda follower: follower.mid) == expected.followers
+        assert view.followers_oldest == [follower.mid for follower in view.followers][::-1]
 
     @staticmethod
-    def versions_moved(before: View | None, after: View) -> None:
-        """A version changes when its list does. Attributes are the viewer's, not the list's."""
+    def check_versions(before: View | None, after: View) -> None:
+        """Check that a version changed if its lists did. Attributes are not part of a list."""
         if before is None:
             return
-        for names, at in ((OWN_LISTS, 0), (("followers",), 1)):
-            if any(told(getattr(before, name)) != told(getattr(after, name)) for name in names):
-                assert before.versions[at] != after.versions[at]
+        for index, names in enumerate((OWN_LISTS, ("followers",))):
+            lists_before, lists_after = [
+                [without_attributes(getattr(view, name)) for name in names]
+                for view in (before, after)
+            ]
+            if lists_before != lists_after:
+                assert before.versions[index] != after.versions[index]
 
 
 OWN_LISTS = ("followings", "followings_visited", "whispers", "blacks", "groups", "members")
 
 
-def told(rows: object) -> object:
-    """A list without what its viewer adds."""
+def without_attributes(rows: object) -> object:
+    """Return a list's items with attribute 0; return anything else as it is."""
     if not isinstance(rows, list):
         return rows
     return [replace(row, attribute=0) if isinstance(row, Seen) else row for row in rows]

@@ -1,4 +1,4 @@
-"""The machine's driver for a store."""
+"""The state machine's driver for a store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _STATES = {"normal": State.NORMAL, "banned": State.BANNED, "deregistered": State
 
 
 class StoreDriver:
-    """Drives an engine through its port, on a loop of its own."""
+    """Drives an engine through its port, on its own event loop."""
 
     guarded = False
     thorough = LONG
@@ -45,8 +45,8 @@ class StoreDriver:
         self.store: Store = self.do(engine.open(self.clock))
         self.ids = numbers(1)
 
-    def do(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(work)
+    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(coroutine)
 
     def start(self, names: Mapping[int, str], now: int) -> None:
         self.mids = sorted(names)
@@ -112,12 +112,12 @@ class StoreDriver:
         store = self.store
         attributes = await store.attributes(owner, self.mids)
         relations = await store.relations(owner, self.mids)
-        assert {mid: one.attribute for mid, one in relations.items()} == attributes
+        assert {mid: relation.attribute for mid, relation in relations.items()} == attributes
 
         async def listed(listing: Listing, sort: Sort = Sort.NEWEST) -> list[Row]:
             return list((await store.page(listing, owner, sort, ALL)).rows)
 
-        def seen(rows: Iterable[Row]) -> list[Seen]:
+        def items(rows: Iterable[Row]) -> list[Seen]:
             return [
                 Seen(
                     row.mid,
@@ -130,26 +130,26 @@ class StoreDriver:
 
         followings = await listed(Listing.FOLLOWINGS)
         for row in followings:
-            one = relations[row.mid]
-            assert (one.sort_key, one.groups) == (row.sort_key, row.groups)
-            assert row.mutual is (one.attribute == 6)
+            relation = relations[row.mid]
+            assert (relation.sort_key, relation.groups) == (row.sort_key, row.groups)
+            assert row.mutual is (relation.attribute == 6)
         groups = await store.groups(owner)
         members = {}
         for group in groups:
-            slice_ = await store.members(owner, group.id, Sort.NEWEST, ALL)
-            assert slice_ is not None
-            members[group.id] = _mids(slice_.rows)
+            page = await store.members(owner, group.id, Sort.NEWEST, ALL)
+            assert page is not None
+            members[group.id] = _mids(page.rows)
         tally = await store.tally(owner)
         others = [mid for mid in self.mids if mid != owner]
         return View(
-            followings=seen(followings),
+            followings=items(followings),
             followings_oldest=_mids(await listed(Listing.FOLLOWINGS, Sort.OLDEST)),
             followings_visited=_mids(await listed(Listing.FOLLOWINGS, Sort.VISITED)),
-            followers=seen(await listed(Listing.FOLLOWERS)),
+            followers=items(await listed(Listing.FOLLOWERS)),
             followers_oldest=_mids(await listed(Listing.FOLLOWERS, Sort.OLDEST)),
-            friends=seen(await listed(Listing.FRIENDS)),
-            whispers=seen(await listed(Listing.WHISPERS)),
-            blacks=seen(await listed(Listing.BLACKS)),
+            friends=items(await listed(Listing.FRIENDS)),
+            whispers=items(await listed(Listing.WHISPERS)),
+            blacks=items(await listed(Listing.BLACKS)),
             counts=(tally.following, tally.whisper, tally.black, tally.follower),
             versions=(tally.version, tally.follower_version),
             attributes=attributes,
@@ -162,10 +162,10 @@ class StoreDriver:
         )
 
     def faults(self) -> list[str]:
-        async def found() -> list[str]:
+        async def check() -> list[str]:
             return [f"{fault.invariant}: {fault.detail}" async for fault in self.store.check()]
 
-        return self.do(found())
+        return self.do(check())
 
     def close(self) -> None:
         self.do(self.store.close())
@@ -177,7 +177,7 @@ def _mids(rows: Iterable[Row]) -> list[int]:
 
 
 class InFolder(StoreDriver):
-    """A store in a folder that goes with it."""
+    """A driver whose store is in a temporary folder, deleted with it."""
 
     def __init__(self, make: Callable[[Path], Engine]) -> None:
         self.folder = TemporaryDirectory()

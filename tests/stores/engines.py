@@ -1,4 +1,4 @@
-"""The engines that the conformance suite runs on. Another one is one more entry here."""
+"""The engines that the conformance suite runs on; add a new engine to ``ENGINES``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from guanxi.stores.postgresql import PostgreSQLStore, schema
 from guanxi.stores.sqlite import SQLiteStore
 from tests import postgres
 
-#: 2023-11-14, in nanoseconds.
+#: 2023-11-14, in nanoseconds since the Unix epoch.
 START = 1_700_000_000 * 10**9
 
 
 class Clock:
-    """A clock that a test moves."""
+    """A clock that a test sets, in nanoseconds since the Unix epoch."""
 
     def __init__(self) -> None:
         self.ns = START
@@ -29,19 +29,20 @@ class Clock:
 
 
 class Engine(Protocol):
-    """A place for one store, opened as often as one likes."""
+    """The location of one store, which may be opened several times."""
 
-    #: What ``open_store`` takes.
+    #: The address that ``open_store`` accepts.
     address: str
 
-    async def open(self, clock: Callable[[], int]) -> Store: ...
+    async def open(self, clock: Callable[[], int]) -> Store:
+        """Open the store; create it if it does not exist. ``clock`` returns nanoseconds."""
 
     def drop(self) -> None:
-        """Take the place away, once nobody has it open."""
+        """Delete the store, which must be closed everywhere."""
 
 
 class Opener(Protocol):
-    """Opens an engine's store once more; what is opened is closed at the end of the test."""
+    """Opens an engine's store once more; it is closed at the end of the test."""
 
     async def __call__(self) -> Store: ...
 
@@ -60,24 +61,24 @@ class SQLite:
 
 
 class PostgreSQL:
-    """On Citus, where to make tables takes seconds, a store is emptied and has its next test."""
+    """A schema of its own; on Citus, where creating tables takes seconds, it is reused."""
 
     def __init__(self, _folder: Path) -> None:
         self.address = postgres.kept.pop() if postgres.kept else postgres.new_schema()
-        self._made = False
+        self._created = False
 
     async def open(self, clock: Callable[[], int]) -> Store:
-        if not self._made and postgres.has_citus():
+        if not self._created and postgres.has_citus():
             await schema.init(self.address, distribute=True)
-        self._made = True
+        self._created = True
         return await PostgreSQLStore.open(self.address, create=True, clock=clock)
 
     def drop(self) -> None:
         if postgres.has_citus():
             tables = (*schema.BY_ACCOUNT, *schema.BY_OWN_KEY)
             notes = "DELETE FROM meta WHERE name NOT IN ('secret', 'version')"
-            emptied = (f"DELETE FROM {table}" for table in tables)
-            postgres.sql(*emptied, notes, address=self.address)
+            deletes = (f"DELETE FROM {table}" for table in tables)
+            postgres.sql(*deletes, notes, address=self.address)
             postgres.kept.append(self.address)
         else:
             postgres.drop(self.address)

@@ -1,4 +1,4 @@
-"""Other processes on a store: what they run, and how a test talks to them."""
+"""Other processes that use a store: what they run, and their pipes to the test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECONDS = 60
 
 
 class Other:
-    """A process of its own, with a pipe to it."""
+    """Another process, with a pipe to it."""
 
     def __init__(self, target: Callable[..., None], *args: object) -> None:
         self.pipe, theirs = _START.Pipe()
@@ -32,18 +32,19 @@ class Other:
         theirs.close()
 
     def receive(self) -> object:
+        """Return the next message; EOFError when the process has stopped."""
         if not self.pipe.poll(_SECONDS):
-            raise TimeoutError("the other process says nothing")
+            raise TimeoutError(f"the other process sent nothing for {_SECONDS} seconds")
         return self.pipe.recv()
 
     def received(self) -> list[object]:
-        """All that it said until it ended."""
-        said = []
+        """Return all messages until the process stopped."""
+        messages = []
         while True:
             try:
-                said.append(self.receive())
+                messages.append(self.receive())
             except (EOFError, ConnectionResetError):
-                return said
+                return messages
 
     def kill(self) -> None:
         self.process.kill()
@@ -59,7 +60,7 @@ class Other:
 
 @contextmanager
 def others(*targets_and_args: tuple[object, ...]) -> Iterator[list[Other]]:
-    """Processes that end with the block."""
+    """Start processes, each from its function and arguments; kill them at the end of the block."""
     running: list[Other] = []
     try:
         for target, *args in targets_and_args:
@@ -72,34 +73,34 @@ def others(*targets_and_args: tuple[object, ...]) -> Iterator[list[Other]]:
 
 
 def racer(pipe: Connection, address: str) -> None:
-    """Do the acts that arrive, those of one message all at once; answer with their codes."""
+    """Receive lists of acts, do those of each list concurrently, and send their codes back."""
 
     async def race() -> None:
         store = await open_store(address)
         pipe.send("ready")
         while (acts := await asyncio.to_thread(pipe.recv)) is not None:
-            answers = await asyncio.gather(*(store.change([act], Limits()) for act in acts))
-            pipe.send([code for (code,) in answers])
+            codes = await asyncio.gather(*(store.change([act], Limits()) for act in acts))
+            pipe.send([code for (code,) in codes])
         await store.close()
 
     asyncio.run(race())
 
 
 def endless_writer(pipe: Connection, address: str, seed: int) -> None:
-    """Write until killed; tell of each write once it is answered.
+    """Write until killed; send a message after each write that succeeded.
 
-    Accounts 1 to 40 are there. Nothing that was told is undone later.
+    Accounts 1 to 40 must exist. No write undoes an earlier one.
     """
 
-    async def one(store: Store, draw: Random, name: int) -> None:
-        pairs = [(a, b) for a in range(1, 41) for b in range(1, 41) if a != b and a % 4 == name]
+    async def write_share(store: Store, draw: Random, share: int) -> None:
+        pairs = [(a, b) for a in range(1, 41) for b in range(1, 41) if a != b and a % 4 == share]
         draw.shuffle(pairs)
-        for at, (a, b) in enumerate(pairs):
-            if at % 5 == 0:
+        for index, (a, b) in enumerate(pairs):
+            if index % 5 == 0:
                 group = CreateGroup(a, f"{b}", 1000 + b)
                 assert await store.change([group], Limits()) == [0]
                 pipe.send(("group", a, 1000 + b))
-            if at % 7 == 0:
+            if index % 7 == 0:
                 digest = os.urandom(8)
                 session = Session(digest=digest, mid=a, kind=TokenKind.APP, created=1, expires=2)
                 await store.open_session(session)
@@ -111,19 +112,19 @@ def endless_writer(pipe: Connection, address: str, seed: int) -> None:
         store = await open_store(address)
         pipe.send("ready")
         draw = Random(seed)
-        await asyncio.gather(*(one(store, draw, name) for name in range(4)))
+        await asyncio.gather(*(write_share(store, draw, share) for share in range(4)))
         pipe.send("done")
 
     asyncio.run(write())
 
 
 def importer(pipe: Connection, address: str, edges: int) -> None:
-    """Import so many edges."""
+    """Import ``edges`` edges."""
 
     def rows() -> Iterator[EdgeRow]:
-        for at in range(edges):
-            one, other = 1 + at % 97, 1_000 + at // 97
-            yield EdgeRow(follower=one, followed=other, time=at, special=at % 5 == 0)
+        for index in range(edges):
+            follower, followed = 1 + index % 97, 1_000 + index // 97
+            yield EdgeRow(follower=follower, followed=followed, time=index, special=index % 5 == 0)
 
     async def work() -> None:
         store = await open_store(address)
@@ -136,7 +137,7 @@ def importer(pipe: Connection, address: str, edges: int) -> None:
 
 
 def stopped_reader(pipe: Connection, address: str) -> None:
-    """Hold a read of the whole store open until told to end."""
+    """Keep a read of the whole store open until a message arrives."""
 
     async def read() -> None:
         store = await open_store(address)
@@ -144,11 +145,11 @@ def stopped_reader(pipe: Connection, address: str) -> None:
         await anext(edges)
         pipe.send("reading")
         await asyncio.to_thread(pipe.recv)
-        await edges.aclose()  # type: ignore[attr-defined] # a generator, as every async iterator of a store
+        await edges.aclose()  # type: ignore[attr-defined] # every async iterator of a store is a generator
         await store.close()
 
     asyncio.run(read())
 
 
 if __name__ == "__main__":
-    sys.exit("run by the tests")
+    sys.exit("this module is started by the tests, not by hand")

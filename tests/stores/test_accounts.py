@@ -30,7 +30,7 @@ CARD = Card(
 )
 
 
-async def test_a_card_comes_back_whole(store: Store) -> None:
+async def test_a_stored_card_is_read_back_unchanged(store: Store) -> None:
     await store.put_account(7, CARD)
     await store.put_account(2**63 - 1, Card(name="last"))
     assert await store.cards([7, 8, 2**63 - 1]) == {7: CARD, 2**63 - 1: Card(name="last")}
@@ -40,7 +40,7 @@ async def test_a_card_comes_back_whole(store: Store) -> None:
     assert await store.tails([]) == {}
 
 
-async def test_a_tail_is_spliced_into_an_item(store: Store) -> None:
+async def test_a_tail_completes_a_list_item(store: Store) -> None:
     await store.put_account(7, CARD)
     tails = await store.tails([7, 8])
     assert tails.keys() == {7}
@@ -54,7 +54,7 @@ async def test_a_tail_is_spliced_into_an_item(store: Store) -> None:
     assert b'"uname":"new"' in (await store.tails([7]))[7]
 
 
-async def test_privacy_stays_when_a_card_is_replaced(store: Store) -> None:
+async def test_replacing_a_card_keeps_the_privacy(store: Store) -> None:
     privacy = Privacy(hide_followings=True, refuse_follows=True)
     await store.put_account(7, CARD, privacy)
     await store.put_account(7, Card(name="new"))
@@ -66,7 +66,7 @@ async def test_privacy_stays_when_a_card_is_replaced(store: Store) -> None:
     assert await store.account(7) == Account(mid=7)
 
 
-async def test_an_unknown_account_cannot_be_set(store: Store) -> None:
+async def test_setting_an_unknown_account_is_an_error(store: Store) -> None:
     with pytest.raises(StoreError, match="no account 7"):
         await store.set_privacy(7, Privacy())
     with pytest.raises(StoreError, match="no account 7"):
@@ -74,7 +74,7 @@ async def test_an_unknown_account_cannot_be_set(store: Store) -> None:
     assert await store.tally(7) == Tally()
 
 
-async def test_deregistering_erases_the_card_and_leaves_the_edges(store: Store) -> None:
+async def test_deregistering_erases_the_card_and_keeps_the_edges(store: Store) -> None:
     await people(store, 1, 3)
     await store.put_account(2, CARD, Privacy(hide_followers=True))
     await follow(store, 1, 2)
@@ -99,7 +99,7 @@ async def test_deregistering_erases_the_card_and_leaves_the_edges(store: Store) 
     assert await faults(store) == []
 
 
-async def test_a_ban_leaves_all_as_it_is(store: Store) -> None:
+async def test_a_ban_keeps_card_and_sessions(store: Store) -> None:
     await store.put_account(2, CARD)
     await store.open_session(session_of(2, b"a"))
     await store.set_state(2, State.BANNED)
@@ -117,9 +117,9 @@ async def test_sessions_open_and_close(store: Store) -> None:
     mine = session_of(1, digest("token"))
     app = session_of(1, digest("key"), TokenKind.APP)
     theirs = session_of(2, digest("other"))
-    for each in (mine, app, theirs):
-        await store.open_session(each)
-        assert await store.session(each.digest) == each
+    for session in (mine, app, theirs):
+        await store.open_session(session)
+        assert await store.session(session.digest) == session
     assert await store.close_session(mine.digest) is True
     assert await store.close_session(mine.digest) is False
     assert await store.session(mine.digest) is None

@@ -1,4 +1,4 @@
-"""Where a store is, and what is shown of it."""
+"""Addresses of stores: which name a server, and how they are shown without secrets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from guanxi.stores import is_server_address, shown
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "expected"),
     [
         ("guanxi.db", "guanxi.db"),
         ("/a:b/c@d?e.db", "/a:b/c@d?e.db"),
@@ -23,6 +23,6 @@ from guanxi.stores import is_server_address, shown
         ("postgresql://me:h@id?den@host/name", "postgresql://…"),
     ],
 )
-def test_what_is_shown_of_an_address(address: str, told: str) -> None:
-    assert shown(address) == told
-    assert is_server_address(address) is told.startswith("postgres")
+def test_a_shown_address_contains_no_password(address: str, expected: str) -> None:
+    assert shown(address) == expected
+    assert is_server_address(address) is expected.startswith("postgres")

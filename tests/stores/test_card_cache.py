@@ -1,4 +1,4 @@
-"""Cards kept before a store: never too many, never too old, and never against what one wrote."""
+"""The card cache: its size, its staleness, and that a process sees its own writes at once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.stores.world import people
 STALENESS = 10.0
 
 
-class Moved:
-    """A clock of seconds that a test moves."""
+class CacheClock:
+    """A clock that a test sets, in seconds."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -28,26 +28,26 @@ class Moved:
 
 
 class Watched:
-    """A store that notes which cards were read of it, and can be held up doing so."""
+    """A store that records which tails were read from it, and can pause such a read."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.asked = store, list[int]()
-        self.go_on = asyncio.Event()
-        self.go_on.set()
+        self.store, self.read = store, list[int]()
+        self.resume = asyncio.Event()
+        self.resume.set()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
 
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
-        read = await self.store.tails(mids)
-        self.asked += mids
-        await self.go_on.wait()
-        return read
+        tails = await self.store.tails(mids)
+        self.read += mids
+        await self.resume.wait()
+        return tails
 
 
 @pytest.fixture
-def moved() -> Moved:
-    return Moved()
+def cache_clock() -> CacheClock:
+    return CacheClock()
 
 
 @pytest.fixture
@@ -56,184 +56,192 @@ def watched(store: Store) -> Watched:
 
 
 @pytest.fixture
-def kept(watched: Watched, moved: Moved) -> Store:
-    return with_card_cache(watched, 100, STALENESS, moved)
+def cached_store(watched: Watched, cache_clock: CacheClock) -> Store:
+    return with_card_cache(watched, 100, STALENESS, cache_clock)
 
 
-def named(tails: dict[int, bytes]) -> dict[int, str]:
+def names_in(tails: dict[int, bytes]) -> dict[int, str]:
     return {mid: tail.split(b'"uname":"')[1].split(b'"')[0].decode() for mid, tail in tails.items()}
 
 
 async def name_of(store: Store, mid: int) -> str:
-    return named(await store.tails([mid]))[mid]
+    return names_in(await store.tails([mid]))[mid]
 
 
-async def test_a_card_is_read_once_and_told_as_the_store_has_it(
-    kept: Store, watched: Watched, store: Store
+async def test_a_cached_tail_is_read_once_and_equals_the_stored_one(
+    cached_store: Store, watched: Watched, store: Store
 ) -> None:
     await people(store, 1, 2, 3)
-    assert await kept.tails([1, 2]) == await store.tails([1, 2])
-    assert await kept.tails([2, 3, 1]) == await store.tails([1, 2, 3])
-    assert await kept.tails([]) == {}
-    assert sorted(watched.asked) == [1, 2, 3]
+    assert await cached_store.tails([1, 2]) == await store.tails([1, 2])
+    assert await cached_store.tails([2, 3, 1]) == await store.tails([1, 2, 3])
+    assert await cached_store.tails([]) == {}
+    assert sorted(watched.read) == [1, 2, 3]
 
 
-async def test_who_is_not_there_is_found_once_made_by_anybody(kept: Store, store: Store) -> None:
-    assert await kept.tails([1]) == {}
+async def test_an_unknown_account_is_not_cached(cached_store: Store, store: Store) -> None:
+    assert await cached_store.tails([1]) == {}
     await people(store, 1)
-    assert await name_of(kept, 1) == "u1"
+    assert await name_of(cached_store, 1) == "u1"
 
 
 @pytest.mark.parametrize("read_at", [0.0, 2.0, 4.9, 5.0, 7.5])
-async def test_no_card_is_older_than_the_staleness(
-    kept: Store, store: Store, moved: Moved, read_at: float
+async def test_no_tail_is_older_than_the_staleness(
+    cached_store: Store, store: Store, cache_clock: CacheClock, read_at: float
 ) -> None:
     await people(store, 1)
-    moved.now += read_at
-    assert await name_of(kept, 1) == "u1"
+    cache_clock.now += read_at
+    assert await name_of(cached_store, 1) == "u1"
     await store.put_account(1, Card(name="later"))
-    moved.now += STALENESS / 2 - 0.01
-    assert await name_of(kept, 1) == "u1"  # kept for half of it at least
-    moved.now += STALENESS / 2 + 0.01
-    assert await name_of(kept, 1) == "later"
+    cache_clock.now += STALENESS / 2 - 0.01
+    assert await name_of(cached_store, 1) == "u1"  # still cached
+    cache_clock.now += STALENESS / 2 + 0.01
+    assert await name_of(cached_store, 1) == "later"
 
 
-async def test_reading_a_card_makes_it_no_younger(kept: Store, store: Store, moved: Moved) -> None:
+async def test_a_cached_read_does_not_extend_the_staleness(
+    cached_store: Store, store: Store, cache_clock: CacheClock
+) -> None:
     await people(store, 1)
-    await kept.tails([1])
+    await cached_store.tails([1])
     await store.put_account(1, Card(name="later"))
     for _ in range(20):
-        moved.now += STALENESS / 20
-        await kept.tails([1])
-    assert await name_of(kept, 1) == "later"
+        cache_clock.now += STALENESS / 20
+        await cached_store.tails([1])
+    assert await name_of(cached_store, 1) == "later"
 
 
 @pytest.mark.parametrize("pause", [STALENESS, 1.5 * STALENESS, 100 * STALENESS])
-async def test_a_long_pause_leaves_nothing(
-    kept: Store, store: Store, moved: Moved, pause: float
+async def test_every_tail_expires_after_a_pause(
+    cached_store: Store, store: Store, cache_clock: CacheClock, pause: float
 ) -> None:
     await people(store, 1)
-    await kept.tails([1])
+    await cached_store.tails([1])
     await store.put_account(1, Card(name="later"))
-    moved.now += pause
-    assert await name_of(kept, 1) == "later"
+    cache_clock.now += pause
+    assert await name_of(cached_store, 1) == "later"
 
 
-async def test_at_most_so_many_are_kept(store: Store, watched: Watched, moved: Moved) -> None:
-    kept = with_card_cache(watched, 10, STALENESS, moved)
-    everybody = list(range(1, 31))
-    await people(store, *everybody)
-    for mid in everybody:
-        await kept.tails([mid])
-    watched.asked.clear()
-    assert await kept.tails(everybody) == await store.tails(everybody)
-    remembered = len(everybody) - len(watched.asked)
-    assert 5 <= remembered <= 10
-    # More at once than are kept at all: told, and not kept.
-    watched.asked.clear()
-    assert len(await kept.tails(everybody)) == len(everybody)
-    assert len(watched.asked) >= len(everybody) - 10
-
-
-async def test_what_is_read_again_and_again_is_listed_no_more_than_kept(
-    store: Store, moved: Moved
+async def test_the_cache_does_not_exceed_its_size(
+    store: Store, watched: Watched, cache_clock: CacheClock
 ) -> None:
-    kept = with_card_cache(store, 10, STALENESS, moved)
+    cached_store = with_card_cache(watched, 10, STALENESS, cache_clock)
+    accounts = list(range(1, 31))
+    await people(store, *accounts)
+    for mid in accounts:
+        await cached_store.tails([mid])
+    watched.read.clear()
+    assert await cached_store.tails(accounts) == await store.tails(accounts)
+    cached = len(accounts) - len(watched.read)
+    assert 5 <= cached <= 10
+    # A read of more tails than fit is returned, but not cached.
+    watched.read.clear()
+    assert len(await cached_store.tails(accounts)) == len(accounts)
+    assert len(watched.read) >= len(accounts) - 10
+
+
+async def test_repeated_reads_do_not_grow_the_list_of_reads(
+    store: Store, cache_clock: CacheClock
+) -> None:
+    cached_store = with_card_cache(store, 10, STALENESS, cache_clock)
     await people(store, 1, 2)
     for turn in range(100):
-        await kept.put_account(1, Card(name=f"n{turn}"))
-        assert named(await kept.tails([1, 2, 99])) == {1: f"n{turn}", 2: "u2"}
-    assert vars(kept)["_listed"] <= 10
-    assert sum(len(mids) for _, mids in vars(kept)["_read"]) <= 10
+        await cached_store.put_account(1, Card(name=f"n{turn}"))
+        assert names_in(await cached_store.tails([1, 2, 99])) == {1: f"n{turn}", 2: "u2"}
+    assert vars(cached_store)["_listed"] <= 10
+    assert sum(len(mids) for _, mids in vars(cached_store)["_reads"]) <= 10
 
 
-async def test_readings_that_end_out_of_order_are_kept_each_for_its_own_time(
-    store: Store, watched: Watched, kept: Store, moved: Moved
+async def test_reads_that_finish_out_of_order_expire_each_at_its_own_time(
+    store: Store, watched: Watched, cached_store: Store, cache_clock: CacheClock
 ) -> None:
     await people(store, 1, 2)
-    watched.go_on.clear()
-    earlier = asyncio.create_task(kept.tails([1]))
-    while not watched.asked:
+    watched.resume.clear()
+    earlier = asyncio.create_task(cached_store.tails([1]))
+    while not watched.read:
         await asyncio.sleep(0)
-    moved.now += STALENESS / 2
-    hold, watched.go_on = watched.go_on, asyncio.Event()
-    watched.go_on.set()
-    await kept.tails([2])
-    hold.set()
+    cache_clock.now += STALENESS / 2
+    paused, watched.resume = watched.resume, asyncio.Event()
+    watched.resume.set()
+    await cached_store.tails([2])
+    paused.set()
     await earlier
-    watched.asked.clear()
-    await kept.tails([1, 2])
-    assert watched.asked == []
+    watched.read.clear()
+    await cached_store.tails([1, 2])
+    assert watched.read == []
     await store.put_account(1, Card(name="new"))
-    moved.now += STALENESS / 2
-    assert await name_of(kept, 1) == "new"
-    assert watched.asked == [1]
-    await kept.tails([2])
-    assert watched.asked == [1], "the later reading stands"
+    cache_clock.now += STALENESS / 2
+    assert await name_of(cached_store, 1) == "new"
+    assert watched.read == [1]
+    await cached_store.tails([2])
+    assert watched.read == [1], "the later read is still cached"
 
 
-async def test_what_this_process_writes_is_told_at_once(kept: Store) -> None:
-    await people(kept, 1, 2)
-    await kept.tails([1, 2])
-    await kept.put_account(1, Card(name="new"), Privacy())
-    assert named(await kept.tails([1, 2])) == {1: "new", 2: "u2"}
-    await kept.set_state(2, State.DEREGISTERED)
-    assert await name_of(kept, 2) == DEREGISTERED_CARD.name
+async def test_a_write_by_this_process_shows_at_once(cached_store: Store) -> None:
+    await people(cached_store, 1, 2)
+    await cached_store.tails([1, 2])
+    await cached_store.put_account(1, Card(name="new"), Privacy())
+    assert names_in(await cached_store.tails([1, 2])) == {1: "new", 2: "u2"}
+    await cached_store.set_state(2, State.DEREGISTERED)
+    assert await name_of(cached_store, 2) == DEREGISTERED_CARD.name
     accounts = {1: (Card(name="imported"), Privacy(), State.NORMAL)}
-    await kept.import_edges(list, accounts=accounts)
-    assert await name_of(kept, 1) == "imported"
+    await cached_store.import_edges(list, accounts=accounts)
+    assert await name_of(cached_store, 1) == "imported"
 
 
-async def test_a_card_read_while_it_is_written_is_not_kept(kept: Store, watched: Watched) -> None:
-    await people(kept, 1)
-    watched.go_on.clear()
-    reading = asyncio.create_task(kept.tails([1]))
-    while not watched.asked:
+async def test_a_tail_read_during_a_write_is_not_cached(
+    cached_store: Store, watched: Watched
+) -> None:
+    await people(cached_store, 1)
+    watched.resume.clear()
+    reading = asyncio.create_task(cached_store.tails([1]))
+    while not watched.read:
         await asyncio.sleep(0)
-    await kept.put_account(1, Card(name="new"))
-    watched.go_on.set()
-    await reading  # what it read, it read before the change
-    assert await name_of(kept, 1) == "new"
+    await cached_store.put_account(1, Card(name="new"))
+    watched.resume.set()
+    await reading  # it read the tail before the change
+    assert await name_of(cached_store, 1) == "new"
 
 
-async def test_a_card_is_as_old_as_the_reading_of_it(
-    kept: Store, store: Store, watched: Watched, moved: Moved
+async def test_the_age_of_a_tail_counts_from_the_start_of_its_read(
+    cached_store: Store, store: Store, watched: Watched, cache_clock: CacheClock
 ) -> None:
     await people(store, 1, 2)
-    watched.go_on.clear()
-    reading = asyncio.create_task(kept.tails([1]))
-    while not watched.asked:
+    watched.resume.clear()
+    reading = asyncio.create_task(cached_store.tails([1]))
+    while not watched.read:
         await asyncio.sleep(0)
-    moved.now += STALENESS * 0.8
-    watched.go_on.set()
-    await kept.tails([2])  # the young are old by now
+    cache_clock.now += STALENESS * 0.8
+    watched.resume.set()
+    await cached_store.tails([2])  # a later read
     await reading
     await store.put_account(1, Card(name="new"))
-    moved.now += STALENESS * 0.2
-    assert await name_of(kept, 1) == "new"
+    cache_clock.now += STALENESS * 0.2
+    assert await name_of(cached_store, 1) == "new"
 
 
-async def test_what_another_process_writes_is_told_in_time(
-    open_again: Opener, moved: Moved
+async def test_a_write_by_another_process_shows_after_the_staleness(
+    open_again: Opener, cache_clock: CacheClock
 ) -> None:
-    ours = with_card_cache(await open_again(), 100, STALENESS, moved)
-    theirs = with_card_cache(await open_again(), 100, STALENESS, moved)
+    ours = with_card_cache(await open_again(), 100, STALENESS, cache_clock)
+    theirs = with_card_cache(await open_again(), 100, STALENESS, cache_clock)
     await people(ours, 1)
     assert await name_of(ours, 1) == await name_of(theirs, 1) == "u1"
     await theirs.put_account(1, Card(name="new"))
     assert await name_of(theirs, 1) == "new"
-    assert (await ours.cards([1]))[1].name == "new"  # these are never kept
-    moved.now += STALENESS
+    assert (await ours.cards([1]))[1].name == "new"  # cards are never cached
+    cache_clock.now += STALENESS
     assert await name_of(ours, 1) == "new"
 
 
-@pytest.mark.parametrize(("most", "staleness"), [(0, 10.0), (100, 0.0)])
-async def test_it_can_be_left_away(store: Store, most: int, staleness: float) -> None:
-    assert with_card_cache(store, most, staleness) is store
+@pytest.mark.parametrize(("size", "staleness"), [(0, 10.0), (100, 0.0)])
+async def test_size_or_staleness_0_disables_the_cache(
+    store: Store, size: int, staleness: float
+) -> None:
+    assert with_card_cache(store, size, staleness) is store
 
 
-async def test_every_other_verb_is_the_stores(kept: Store, store: Store) -> None:
-    await people(kept, 1)
-    assert kept.secret == store.secret
-    assert await kept.account(1) == await store.account(1)
-    assert await kept.tally(1) == await store.tally(1)
+async def test_every_other_verb_is_that_of_the_store(cached_store: Store, store: Store) -> None:
+    await people(cached_store, 1)
+    assert cached_store.secret == store.secret
+    assert await cached_store.account(1) == await store.account(1)
+    assert await cached_store.tally(1) == await store.tally(1)

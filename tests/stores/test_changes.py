@@ -1,4 +1,4 @@
-"""Acts on pairs and on groups, on every engine: what the rules decide is what stands."""
+"""Acts on pairs and on groups, on every engine: the store holds what the rules decide."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def sort_keys(store: Store, owner: int) -> dict[int, int]:
     return {row.mid: row.sort_key for row in rows}
 
 
-async def test_refusals_are_answered_and_undo_none_of_the_others(store: Store) -> None:
+async def test_a_refused_act_does_not_undo_the_others(store: Store) -> None:
     await people(store, 1, 2, 3, 4, 5)
     await store.set_privacy(4, Privacy(refuse_follows=True))
     await store.set_state(5, State.DEREGISTERED)
@@ -60,7 +60,7 @@ async def test_refusals_are_answered_and_undo_none_of_the_others(store: Store) -
     assert await faults(store) == []
 
 
-async def test_the_caps_are_those_of_the_call(store: Store) -> None:
+async def test_each_call_has_its_own_limits(store: Store) -> None:
     await people(store, 1, 2, 3, 4)
     tight = Limits(following_cap=2, groups=1, group_name=3)
     follows = [Modify(1, mid, Act.FOLLOW) for mid in (2, 3, 4)]
@@ -72,7 +72,9 @@ async def test_the_caps_are_those_of_the_call(store: Store) -> None:
     assert await store.change([groups[2]], LIMITS) == [0]
 
 
-async def test_times_are_the_clocks_and_rise_within_an_owner(store: Store, clock: Clock) -> None:
+async def test_sort_keys_follow_the_clock_and_rise_within_an_owner(
+    store: Store, clock: Clock
+) -> None:
     await people(store, 1, 2, 3, 4, 5)
     await follow(store, 1, 2, 3)
     first = await sort_keys(store, 1)
@@ -93,7 +95,7 @@ async def test_times_are_the_clocks_and_rise_within_an_owner(store: Store, clock
     assert await sort_keys(store, 1) == {mid: refreshed[mid] for mid in (5, 4, 3)}
 
 
-async def test_a_mutual_keeps_its_groups_when_it_moves(store: Store) -> None:
+async def test_a_refreshed_following_keeps_its_groups(store: Store) -> None:
     await people(store, 1, 2, 3)
     await follow(store, 1, 2, 3)
     assert await do(store, CreateGroup(1, "a", 7)) == [0]
@@ -110,10 +112,10 @@ async def test_a_mutual_keeps_its_groups_when_it_moves(store: Store) -> None:
     assert await faults(store) == []
 
 
-async def test_what_hangs_on_an_edge_goes_with_it(store: Store) -> None:
+async def test_removing_an_edge_removes_its_groups_and_visits(store: Store) -> None:
     await people(store, 1, 2)
     assert await do(store, CreateGroup(1, "a", 7)) == [0]
-    for ending in (
+    for removal in (
         Modify(1, 2, Act.UNFOLLOW),
         Modify(1, 2, Act.BLOCK),
         Modify(2, 1, Act.BLOCK),
@@ -122,7 +124,7 @@ async def test_what_hangs_on_an_edge_goes_with_it(store: Store) -> None:
         await follow(store, 1, 2)
         store.visit(1, 2)
         await store.flush_visits()
-        assert await do(store, Regroup(1, RegroupMode.SET, (2,), (7, SPECIAL)), ending) == [0, 0]
+        assert await do(store, Regroup(1, RegroupMode.SET, (2,), (7, SPECIAL)), removal) == [0, 0]
         assert await store.groups(1) == [
             GroupRow(SPECIAL, "特别关注", 0),
             GroupRow(DEFAULT, "默认分组", 0),
@@ -137,7 +139,7 @@ async def test_what_hangs_on_an_edge_goes_with_it(store: Store) -> None:
     assert await faults(store) == []
 
 
-async def test_attributes_and_standings_of_many(store: Store) -> None:
+async def test_attributes_and_relations_of_many_targets(store: Store) -> None:
     await people(store, *range(1, 8))
     await follow(store, 1, 2, 3)
     await follow(store, 3, 1)
@@ -150,29 +152,26 @@ async def test_attributes_and_standings_of_many(store: Store) -> None:
     expected = {2: 2, 3: 6, 4: 128, 5: 1, 6: 1}
     assert await store.attributes(1, everyone) == expected
     relations = await store.relations(1, everyone)
-    assert {mid: one.attribute for mid, one in relations.items()} == expected
-    assert {mid: mtime_of(one.sort_key) for mid, one in relations.items() if mid > 3} == {
-        4: 0,
-        5: 5,
-        6: 5,
-    }
-    for mid in everyone:  # one alone is read in another way than many
-        relation = {mid: relations[mid]} if mid in relations else {}
-        assert await store.relations(1, [mid]) == relation
+    assert {mid: relation.attribute for mid, relation in relations.items()} == expected
+    mtimes = {mid: mtime_of(relation.sort_key) for mid, relation in relations.items() if mid > 3}
+    assert mtimes == {4: 0, 5: 5, 6: 5}
+    for mid in everyone:  # a single target is read by another statement
+        expected_relation = {mid: relations[mid]} if mid in relations else {}
+        assert await store.relations(1, [mid]) == expected_relation
         pair = await store.pair(1, mid)
         back = pair.theirs.follows is not None
-        assert relation_of(pair.mine, followed_back=back) == relation.get(mid, Relation())
-        one = {mid: expected[mid]} if mid in expected else {}
-        assert await store.attributes(1, [mid]) == one
+        assert relation_of(pair.mine, followed_back=back) == relations.get(mid, Relation())
+        expected_attribute = {mid: expected[mid]} if mid in expected else {}
+        assert await store.attributes(1, [mid]) == expected_attribute
     assert await store.relations(1, []) == {}
     assert await store.attributes(1, []) == {}
 
 
-async def test_groups_in_the_order_of_their_making(store: Store) -> None:
+async def test_groups_are_in_order_of_creation(store: Store) -> None:
     await people(store, 1, 2, 3, 4)
     await follow(store, 1, 2, 3, 4)
-    made = [CreateGroup(1, name, group) for name, group in (("b", 9), ("a", 3), ("c", 6))]
-    assert await do(store, *made, CreateGroup(2, "a", 3)) == [0, 0, 0, 0]
+    creations = [CreateGroup(1, name, group) for name, group in (("b", 9), ("a", 3), ("c", 6))]
+    assert await do(store, *creations, CreateGroup(2, "a", 3)) == [0, 0, 0, 0]
     assert await do(store, RenameGroup(1, 9, " z "), DeleteGroup(1, 3)) == [0, 0]
     assert await do(store, CreateGroup(1, "a", 1), Regroup(1, RegroupMode.SET, (2, 3), (9,))) == [
         0,
@@ -194,7 +193,7 @@ async def test_groups_in_the_order_of_their_making(store: Store) -> None:
     assert await faults(store) == []
 
 
-async def test_a_special_one_stays_so_when_its_last_group_goes(store: Store) -> None:
+async def test_a_special_following_stays_special_without_groups(store: Store) -> None:
     await people(store, 1, 2, 3)
     await follow(store, 1, 2, 3)
     assert await do(store, CreateGroup(1, "a", 7), CreateGroup(1, "b", 8)) == [0, 0]
@@ -205,7 +204,7 @@ async def test_a_special_one_stays_so_when_its_last_group_goes(store: Store) -> 
     assert await faults(store) == []
 
 
-async def test_a_block_ends_whispers_both_ways(store: Store) -> None:
+async def test_a_block_removes_whispers_of_both_sides(store: Store) -> None:
     whispers = [
         EdgeRow(follower=a, followed=b, time=5, kind="whisper") for a, b in ((1, 2), (2, 1))
     ]
@@ -236,7 +235,7 @@ async def test_refused_group_acts_change_nothing(store: Store) -> None:
     assert (await store.groups(1), await store.tally(1)) == before
 
 
-async def test_a_new_groups_id_that_is_taken_is_no_rename(store: Store) -> None:
+async def test_creating_a_group_with_a_used_id_does_not_rename_it(store: Store) -> None:
     await people(store, 1)
     assert await do(store, CreateGroup(1, "a", 7)) == [0]
     with pytest.raises(StoreError, match="taken"):
@@ -244,23 +243,23 @@ async def test_a_new_groups_id_that_is_taken_is_no_rename(store: Store) -> None:
     assert (await store.groups(1))[2:] == [GroupRow(7, "a", 0)]
 
 
-async def test_what_cannot_be_done_does_not_spoil_what_arrives_with_it(store: Store) -> None:
-    """Calls share a commit, and no fate."""
+async def test_an_error_of_one_call_does_not_affect_the_others(store: Store) -> None:
+    """Concurrent calls may share a commit, but an error rolls back only its own call."""
     await people(store, 1, 2, 3)
     assert await do(store, CreateGroup(1, "a", 7)) == [0]
-    answers = await asyncio.gather(
+    results = await asyncio.gather(
         do(store, Modify(1, 2, Act.FOLLOW)),
         do(store, Modify(1, 3, Act.FOLLOW), CreateGroup(1, "b", 7)),
         do(store, Modify(2, 3, Act.FOLLOW)),
         return_exceptions=True,
     )
-    assert answers[0] == answers[2] == [0]
-    assert isinstance(answers[1], StoreError)
+    assert results[0] == results[2] == [0]
+    assert isinstance(results[1], StoreError)
     assert await listed(store, Listing.FOLLOWINGS, 1) == [2]
     assert await listed(store, Listing.FOLLOWERS, 3) == [2]
 
 
-async def test_many_at_once_lose_nothing(store: Store) -> None:
+async def test_concurrent_follows_are_all_counted(store: Store) -> None:
     fans = range(10, 10 + count(200, 1_000))
     await people(store, 1, *fans)
     codes = await asyncio.gather(*(do(store, Modify(fan, 1, Act.FOLLOW)) for fan in fans))
@@ -270,12 +269,12 @@ async def test_many_at_once_lose_nothing(store: Store) -> None:
     assert await faults(store) == []
 
 
-async def test_the_cap_holds_when_many_follow_at_once(store: Store) -> None:
+async def test_concurrent_follows_do_not_exceed_the_cap(store: Store) -> None:
     targets = range(10, 60)
     await people(store, 1, *targets)
     tight = Limits(following_cap=20)
-    answers = await asyncio.gather(
+    results = await asyncio.gather(
         *(store.change([Modify(1, mid, Act.FOLLOW)], tight) for mid in targets)
     )
-    assert sorted(code for (code,) in answers) == [0] * 20 + [22009] * 30
+    assert sorted(code for (code,) in results) == [0] * 20 + [22009] * 30
     assert (await store.tally(1)).following == 20

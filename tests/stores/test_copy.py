@@ -1,4 +1,4 @@
-"""A store copied into another, of the same engine or of another one."""
+"""Copies of a store, into the same engine and into the other."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ NOW = START // 10**9
 
 @pytest.fixture(params=product(ENGINES, ENGINES), ids=" to ".join)
 def ends(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Engine, Engine]]:
-    """Each two engines, empty."""
-    made = []
-    for at, name in enumerate(request.param):
-        folder = tmp_path / str(at)
+    """Yield each pair of engines, without data: the source and the target."""
+    engines = []
+    for index, name in enumerate(request.param):
+        folder = tmp_path / str(index)
         folder.mkdir()
-        made.append(ENGINES[name](folder))
-    yield made[0], made[1]
-    for engine in made:
+        engines.append(ENGINES[name](folder))
+    yield engines[0], engines[1]
+    for engine in engines:
         engine.drop()
 
 
 class Progress:
-    """What a copy told of itself."""
+    """Records the progress that a copy reports."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, int]] = []
+        self.reports: list[tuple[str, int]] = []
 
     def __call__(self, part: str, count: int) -> None:
-        self.told.append((part, count))
+        self.reports.append((part, count))
 
 
 async def fill(store: Store, clock: Clock) -> None:
-    """One of everything that a store keeps."""
+    """Write at least one of everything that a store holds."""
     rows = [
         EdgeRow(follower=1, followed=2, time=10, contract=Contract(3, 1), visits=7),
         EdgeRow(follower=2, followed=1, time=10),
@@ -60,7 +60,7 @@ async def fill(store: Store, clock: Clock) -> None:
     ]
     await store.import_edges(lambda: rows)
     await store.put_account(7, Card(name="七", face="f", vip_type=1), Privacy(hide_followers=True))
-    await store.put_account(8, Card(name="gone"))
+    await store.put_account(8, Card(name="erased"))
     await people(store, *range(10, 60))
     draw = Random(3)
     acts = [
@@ -83,7 +83,7 @@ async def fill(store: Store, clock: Clock) -> None:
     await store.flush_visits()
     await put(store, VIDEO, 1, *(video(aid, at=aid, title=f"标题 {aid}") for aid in range(1, 20)))
     await put(store, NOTICE, 7, Notice("n"))
-    await put(store, NOTICE, 99, Notice("whose owner has no account"))
+    await put(store, NOTICE, 99, Notice("its owner has no account"))
     for digest, expires in ((b"a", NOW + 10**9), (b"b", NOW + 10**9), (b"over", 5)):
         session = Session(digest=digest, mid=7, kind=TokenKind.APP, created=1, expires=expires)
         assert await store.open_session(session)
@@ -93,15 +93,17 @@ async def fill(store: Store, clock: Clock) -> None:
 
 async def copied(source: Store, target: Store) -> list[copy.Difference]:
     await copy.copy(source, target, Progress(), NOW)
-    return [each async for each in copy.differences(source, target, Progress(), NOW)]
+    return [difference async for difference in copy.differences(source, target, Progress(), NOW)]
 
 
 async def everything(store: Store) -> list[object]:
     rows = [store.accounts(), store.owned_groups(), store.edges(), store.entries()]
-    return [[each async for each in part] for part in rows]
+    return [[row async for row in part] for part in rows]
 
 
-async def test_all_of_a_store_is_in_its_copy(ends: tuple[Engine, Engine], clock: Clock) -> None:
+async def test_a_copy_holds_everything_of_its_source(
+    ends: tuple[Engine, Engine], clock: Clock
+) -> None:
     source, target = [await engine.open(clock) for engine in ends]
     await fill(source, clock)
     assert await copied(source, target) == []
@@ -125,18 +127,18 @@ async def test_all_of_a_store_is_in_its_copy(ends: tuple[Engine, Engine], clock:
     await copy.finish(target)
     for store in (source, target):
         await store.close()
-    again = await open_store(ends[1].address)
-    assert again.secret == secret
-    # It is a store like any other: what is done to it comes behind what it has.
-    assert await do(again, Modify(7, 10, Act.FOLLOW), CreateGroup(10, "c", 4)) == [0, 0]
-    assert [group.name for group in await again.groups(10)][2:] == ["b", "a", "c"]
+    reopened = await open_store(ends[1].address)
+    assert reopened.secret == secret
+    # A finished copy is a store like any other: new rows sort after the copied ones.
+    assert await do(reopened, Modify(7, 10, Act.FOLLOW), CreateGroup(10, "c", 4)) == [0, 0]
+    assert [group.name for group in await reopened.groups(10)][2:] == ["b", "a", "c"]
     with pytest.raises(StoreError, match="not empty"):
-        await copy.copy(again, again, Progress(), NOW)
-    assert await faults(again) == []
-    await again.close()
+        await copy.copy(reopened, reopened, Progress(), NOW)
+    assert await faults(reopened) == []
+    await reopened.close()
 
 
-async def test_what_differs_is_named(ends: tuple[Engine, Engine], clock: Clock) -> None:
+async def test_differences_name_part_and_account(ends: tuple[Engine, Engine], clock: Clock) -> None:
     source, target = [await engine.open(clock) for engine in ends]
     await fill(source, clock)
     assert await copied(source, target) == []
@@ -147,7 +149,9 @@ async def test_what_differs_is_named(ends: tuple[Engine, Engine], clock: Clock) 
     await do(target, Modify(6, 5, Act.BLOCK), CreateGroup(12, "a", 1))
     await put(source, VIDEO, 1, video(1, title="changed"))
     await target.close_session(b"b")
-    differing = [each async for each in copy.differences(source, target, Progress(), NOW)]
+    differing = [
+        difference async for difference in copy.differences(source, target, Progress(), NOW)
+    ]
     assert set(differing) == {
         ("accounts", 7),
         ("accounts", 70),
@@ -161,12 +165,12 @@ async def test_what_differs_is_named(ends: tuple[Engine, Engine], clock: Clock) 
         await store.close()
 
 
-async def test_a_copy_goes_on_where_it_stopped(
+async def test_an_interrupted_copy_resumes(
     ends: tuple[Engine, Engine], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = [await engine.open(clock) for engine in ends]
     await fill(source, clock)
-    small = tuple(part._replace(run=7) for part in copy._PARTS)
+    small = tuple(part._replace(batch_size=7) for part in copy._PARTS)
     monkeypatch.setattr(copy, "_PARTS", small)
     whole = Progress()
     steps = 0
@@ -192,16 +196,18 @@ async def test_a_copy_goes_on_where_it_stopped(
         except Stopped:
             stops += 1
     assert stops > 20
-    assert [each async for each in copy.differences(source, target, Progress(), NOW)] == []
+    assert [
+        difference async for difference in copy.differences(source, target, Progress(), NOW)
+    ] == []
     assert await faults(target) == []
-    # What was done is not done again.
-    relations = sum(count == 7 for part, count in whole.told if part == "relations")
+    # No batch is copied again, except one whose progress was not noted.
+    relations = sum(count == 7 for part, count in whole.reports if part == "relations")
     assert relations <= stops + 1
     for store in (source, target):
         await store.close()
 
 
-async def test_a_target_that_holds_something_else_is_refused(
+async def test_a_target_with_other_data_is_refused(
     ends: tuple[Engine, Engine], clock: Clock
 ) -> None:
     source, target = [await engine.open(clock) for engine in ends]

@@ -1,4 +1,4 @@
-"""Files of edges: what each form holds, and every line that is none."""
+"""Imports of edges from files: each format, and every kind of invalid line."""
 
 from __future__ import annotations
 
@@ -50,17 +50,22 @@ def as_parquet(path: Path) -> None:
     parquet.write_table(pyarrow.Table.from_pylist(records), path)
 
 
-FORMS = {".csv": as_csv, ".jsonl": as_json_lines, ".ndjson": as_json_lines, ".parquet": as_parquet}
+FORMATS = {
+    ".csv": as_csv,
+    ".jsonl": as_json_lines,
+    ".ndjson": as_json_lines,
+    ".parquet": as_parquet,
+}
 
 
-@pytest.mark.parametrize("suffix", FORMS)
-def test_each_form_reads_the_same(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_has_the_same_rows(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"edges{suffix}"
-    FORMS[suffix](path)
+    FORMATS[suffix](path)
     assert list(read_edges(path)) == ROWS
 
 
-def test_three_columns_are_enough(tmp_path: Path) -> None:
+def test_three_columns_are_required(tmp_path: Path) -> None:
     path = tmp_path / "edges.CSV"
     for text in (
         "follower,followed,time\n1,2,3\n\n4,5,6",
@@ -76,21 +81,21 @@ def test_three_columns_are_enough(tmp_path: Path) -> None:
     assert list(read_edges(tmp_path / "edges.parquet")) == [EdgeRow(follower=1, followed=2, time=3)]
 
 
-PLAIN = [EdgeRow(follower=1, followed=2 + at, time=at) for at in range(2_500)]
+PLAIN = [EdgeRow(follower=1, followed=2 + index, time=index) for index in range(2_500)]
 ODD = {
     "a quoted field": ('"1","2","3"', EdgeRow(follower=1, followed=2, time=3)),
     "an empty line": ("\n1,2,3", EdgeRow(follower=1, followed=2, time=3)),
     "a missing number": ("1,,3", "followed"),
-    "too many fields": ("1,2,3,4", "4 fields, and the header has 3"),
-    "no number": ("1,2,x", "time"),
+    "too many fields": ("1,2,3,4", "4 fields, but the header has 3"),
+    "text instead of a number": ("1,2,x", "time"),
     "not UTF-8": ("1,2,\udcff", "not UTF-8"),
 }
 
 
-@pytest.mark.parametrize(("text", "found"), ODD.values(), ids=ODD)
+@pytest.mark.parametrize(("text", "expected"), ODD.values(), ids=ODD)
 @pytest.mark.parametrize("before", [0, 1_500])
-def test_an_odd_line_among_many(
-    tmp_path: Path, before: int, text: str, found: EdgeRow | str
+def test_an_unusual_line_among_many(
+    tmp_path: Path, before: int, text: str, expected: EdgeRow | str
 ) -> None:
     path = tmp_path / "edges.csv"
     lines = [f"{row.follower},{row.followed},{row.time}" for row in PLAIN]
@@ -98,15 +103,15 @@ def test_an_odd_line_among_many(
     path.write_text("follower,followed,time\n" + "\n".join(lines), errors="surrogateescape")
     rows = read_edges(path)
     assert list(islice(rows, before)) == PLAIN[:before]
-    if isinstance(found, EdgeRow):
-        assert list(rows) == [found, *PLAIN[before:]]
+    if isinstance(expected, EdgeRow):
+        assert list(rows) == [expected, *PLAIN[before:]]
     else:
-        with pytest.raises(UnreadableLine, match=found) as refused:
+        with pytest.raises(UnreadableLine, match=expected) as refused:
             list(rows)
         assert refused.value.line == before + 2
 
 
-def test_a_contract_in_json_lines(tmp_path: Path) -> None:
+def test_json_lines_may_have_a_contract(tmp_path: Path) -> None:
     path = tmp_path / "edges.jsonl"
     path.write_text('{"follower":1,"followed":2,"time":3,"contract":{"ts":4,"user_attr":1}}')
     (row,) = read_edges(path)
@@ -117,23 +122,33 @@ HEADER = "follower,followed,time,kind,special,groups"
 BAD_CSV = {
     "no header": ("", 1, "lacks follower, followed, time"),
     "a header that lacks one": ("follower,time\n1,2", 1, "lacks followed"),
-    "a strange column": ("follower,followed,time,mood\n1,2,3,x", 1, "columns are each one of"),
-    "a column twice": ("follower,followed,time,time\n1,2,3,3", 1, "columns are each one of"),
-    "too few fields": (f"{HEADER}\n1,2,3,,,\n1,2", 3, "2 fields, and the header has 6"),
-    "too many fields": (f"{HEADER}\n1,2,3,,,,", 2, "7 fields, and the header has 6"),
-    "no mid": (f"{HEADER}\n,2,3,,,", 2, "follower"),
-    "no number": (f"{HEADER}\n1,two,3,,,", 2, "followed"),
+    "an unknown column": (
+        "follower,followed,time,mood\n1,2,3,x",
+        1,
+        "columns must be unique",
+    ),
+    "a column twice": (
+        "follower,followed,time,time\n1,2,3,3",
+        1,
+        "columns must be unique",
+    ),
+    "too few fields": (f"{HEADER}\n1,2,3,,,\n1,2", 3, "2 fields, but the header has 6"),
+    "too many fields": (f"{HEADER}\n1,2,3,,,,", 2, "7 fields, but the header has 6"),
+    "a missing mid": (f"{HEADER}\n,2,3,,,", 2, "follower"),
+    "text instead of a number": (f"{HEADER}\n1,two,3,,,", 2, "followed"),
     "a number with a point": (f"{HEADER}\n1,2,3.5,,,", 2, "time"),
     "a number with underscores": (f"{HEADER}\n1,2,1_000,,,", 2, "time"),
-    "a number of other digits": (f"{HEADER}\n1,２,3,,,", 2, "followed"),
-    "a special that is neither": (f"{HEADER}\n1,2,3,,maybe,", 2, "special"),
+    "full-width digits": (f"{HEADER}\n1,２,3,,,", 2, "followed"),
+    "a special flag that is not a boolean": (f"{HEADER}\n1,2,3,,maybe,", 2, "special"),
     "a quote left open": (f'{HEADER}\n1,2,3,,,a\n1,3,3,,,"a', 3, "not CSV"),
     "not UTF-8": (b"follower,followed,time\n1,2,3\n\xff,1,1", 3, "not UTF-8"),
 }
 
 
 @pytest.mark.parametrize(("text", "line", "reason"), BAD_CSV.values(), ids=BAD_CSV)
-def test_a_bad_csv_line_is_named(tmp_path: Path, text: str | bytes, line: int, reason: str) -> None:
+def test_an_invalid_csv_line_is_named(
+    tmp_path: Path, text: str | bytes, line: int, reason: str
+) -> None:
     path = tmp_path / "edges.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UnreadableLine) as refused:
@@ -144,18 +159,18 @@ def test_a_bad_csv_line_is_named(tmp_path: Path, text: str | bytes, line: int, r
 GOOD = '{"follower":1,"followed":2,"time":3}\n'
 BAD_JSON = {
     "not JSON": ("{", ""),
-    "no object": ("[1,2,3]", "object"),
-    "a field that is missing": ('{"follower":1,"followed":2}', "time"),
-    "a field that nobody reads": ('{"follower":1,"followed":2,"time":3,"mood":1}', "mood"),
+    "an array": ("[1,2,3]", "object"),
+    "a missing field": ('{"follower":1,"followed":2}', "time"),
+    "an unknown field": ('{"follower":1,"followed":2,"time":3,"mood":1}', "mood"),
     "a number as text": ('{"follower":"1","followed":2,"time":3}', "follower"),
-    "a number beyond": ('{"follower":1,"followed":2,"time":1e30}', "time"),
+    "a number too large": ('{"follower":1,"followed":2,"time":1e30}', "time"),
     "groups as text": ('{"follower":1,"followed":2,"time":3,"groups":"a"}', "groups"),
     "not UTF-8": (b'{"follower":1,"followed":2,"time":3,"groups":["\xff"]}', ""),
 }
 
 
 @pytest.mark.parametrize(("text", "reason"), BAD_JSON.values(), ids=BAD_JSON)
-def test_a_bad_json_line_is_named(tmp_path: Path, text: str | bytes, reason: str) -> None:
+def test_an_invalid_json_line_is_named(tmp_path: Path, text: str | bytes, reason: str) -> None:
     path = tmp_path / "edges.jsonl"
     bad = text if isinstance(text, bytes) else text.encode()
     path.write_bytes(GOOD.encode() + b"\n" + bad + b"\n" + GOOD.encode())
@@ -165,7 +180,7 @@ def test_a_bad_json_line_is_named(tmp_path: Path, text: str | bytes, reason: str
     assert reason in str(refused.value)
 
 
-def test_a_bad_parquet_row_is_named(tmp_path: Path) -> None:
+def test_an_invalid_parquet_row_is_named(tmp_path: Path) -> None:
     path = tmp_path / "edges.parquet"
     table = pyarrow.table({"follower": [1, 1], "followed": [2, None], "time": [3, 3]})
     parquet.write_table(table, path)
@@ -174,32 +189,36 @@ def test_a_bad_parquet_row_is_named(tmp_path: Path) -> None:
     assert refused.value.line == 2
 
 
-def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StoreError, match=r"none of \.csv"):
+def test_an_unreadable_file_is_a_store_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StoreError, match=r"one of \.csv"):
         list(read_edges(tmp_path / "edges.xlsx"))
-    for suffix in FORMS:
+    for suffix in FORMATS:
         with pytest.raises(StoreError, match="cannot be read"):
             list(read_edges(tmp_path / f"missing{suffix}"))
     (tmp_path / "text.parquet").write_text("text")
-    with pytest.raises(StoreError, match="not a Parquet file"):
+    with pytest.raises(StoreError, match="not a readable Parquet file"):
         list(read_edges(tmp_path / "text.parquet"))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(StoreError, match=r"pip install 'guanxi\[parquet\]'"):
         list(read_edges(tmp_path / "text.parquet"))
 
 
-async def test_a_file_goes_into_a_store(store: Store, tmp_path: Path) -> None:
-    for suffix, write in FORMS.items():
+async def test_a_file_is_imported(store: Store, tmp_path: Path) -> None:
+    for suffix, write in FORMATS.items():
         path = tmp_path / f"edges{suffix}"
         write(path)
-        told: list[int] = []
-        changed = await import_file(store, path, progress=told.append)
+        reports: list[int] = []
+        changed = await import_file(store, path, progress=reports.append)
         assert changed == (4 if suffix == ".csv" else 0)
-        assert told == [4]
+        assert reports == [4]
     assert await faults(store) == []
 
 
-async def test_a_refused_edge_is_named_by_the_files_line(store: Store, tmp_path: Path) -> None:
+async def test_an_invalid_edge_is_named_by_its_line_in_the_file(
+    store: Store, tmp_path: Path
+) -> None:
     path = tmp_path / "edges.csv"
     path.write_text(f"{HEADER}\n1,2,3,,,\n\n1,3,4,,,\n1,2,5,block,,\n")
     with pytest.raises(BadLine) as refused:
@@ -210,17 +229,17 @@ async def test_a_refused_edge_is_named_by_the_files_line(store: Store, tmp_path:
         await import_file(store, path)
     assert unreadable.value.line == 4
     path.write_text(f"{HEADER}\n1,2,3,,,\n")
-    with pytest.raises(BadLine, match=r"^line 2: .* unknown") as strange:
+    with pytest.raises(BadLine, match=r"^line 2: .* unknown") as unknown:
         await import_file(store, path, strict=True)
-    assert strange.value.line == 2
+    assert unknown.value.line == 2
     assert await store.account(1) is None
 
 
-@pytest.mark.parametrize("odd", ["", ",x", "\n7,7,7,x"])
-def test_both_readers_of_csv_have_the_same_lines(tmp_path: Path, odd: str) -> None:
-    """A lone CR ends no line, neither in a file of plain lines nor where another follows."""
+@pytest.mark.parametrize("rest", ["", ",x", "\n7,7,7,x"])
+def test_both_csv_readers_split_the_same_lines(tmp_path: Path, rest: str) -> None:
+    """A lone CR does not end a line, whatever follows."""
     path = tmp_path / "edges.csv"
-    path.write_bytes(f"follower,followed,time\n1,2,3\n4,5,6\r7,8,9\n{odd}".encode())
+    path.write_bytes(f"follower,followed,time\n1,2,3\n4,5,6\r7,8,9\n{rest}".encode())
     with pytest.raises(UnreadableLine) as refused:
         list(read_edges(path))
     assert refused.value.line == 3
@@ -229,9 +248,9 @@ def test_both_readers_of_csv_have_the_same_lines(tmp_path: Path, odd: str) -> No
 def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "edges.csv"
     os.mkfifo(path)
-    written = threading.Thread(target=as_csv, args=[path])
-    written.start()
+    writer = threading.Thread(target=as_csv, args=[path])
+    writer.start()
     try:
         assert list(read_edges(path)) == ROWS
     finally:
-        written.join()
+        writer.join()

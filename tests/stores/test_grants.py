@@ -1,4 +1,4 @@
-"""Accounts found by name, and who may sign in by a code, on every engine."""
+"""Accounts by name, and grants of QR sign-ins, on every engine."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from tests.stores.engines import START, Clock, Opener
 NOW = START // 10**9
 
 
-async def test_accounts_by_name(store: Store) -> None:
+async def test_the_lowest_mid_has_an_exact_name(store: Store) -> None:
     for mid, name in ((9, "same"), (5, "same"), (7, "Other"), (8, "中文"), (6, "")):
         await store.put_account(mid, Card(name=name))
-    asked = ["same", "Other", "other", "中文", "nobody", "same", "o", "Other "]
-    assert await store.mids(asked) == {"same": 5, "Other": 7, "中文": 8}
+    names = ["same", "Other", "other", "中文", "nobody", "same", "o", "Other "]
+    assert await store.mids(names) == {"same": 5, "Other": 7, "中文": 8}
     assert await store.mids([]) == {}
     await store.put_account(5, Card(name="another"))
     assert await store.mids(["same", "another"]) == {"same": 9, "another": 5}
 
 
-async def test_the_deregistered_have_no_name_of_their_own(store: Store) -> None:
+async def test_a_deregistered_account_is_not_found_by_name(store: Store) -> None:
     await store.put_account(1, Card(name="one"))
     await store.set_state(1, State.DEREGISTERED)
-    told = (await store.cards([1]))[1].name
-    assert await store.mids(["one", told]) == {}
+    erased_name = (await store.cards([1]))[1].name
+    assert await store.mids(["one", erased_name]) == {}
     await store.set_state(1, State.NORMAL)
-    assert await store.mids([told]) == {told: 1}
+    assert await store.mids([erased_name]) == {erased_name: 1}
 
 
-async def test_a_grant_is_taken_once_and_in_time(store: Store, clock: Clock) -> None:
+async def test_a_grant_is_valid_once_and_until_it_expires(store: Store, clock: Clock) -> None:
     await store.put_account(1, Card(name="one"))
     assert await store.take_grant(b"a") is None
     await store.put_grant(b"a", 1, NOW + 180)
@@ -42,17 +42,17 @@ async def test_a_grant_is_taken_once_and_in_time(store: Store, clock: Clock) -> 
     assert await store.take_grant(b"b") is None
 
 
-async def test_of_many_who_take_a_grant_one_gets_it(open_again: Opener) -> None:
-    one, two = await open_again(), await open_again()
-    await one.put_account(1, Card(name="one"))
-    await one.put_grant(b"a", 1, NOW + 180)
+async def test_concurrent_takers_of_a_grant_get_it_once(open_again: Opener) -> None:
+    first, second = await open_again(), await open_again()
+    await first.put_account(1, Card(name="one"))
+    await first.put_grant(b"a", 1, NOW + 180)
     taken = await asyncio.gather(
-        *(store.take_grant(b"a") for store in (one, two) for _ in range(10))
+        *(store.take_grant(b"a") for store in (first, second) for _ in range(10))
     )
     assert sorted(taken, key=str) == [1] + [None] * 19
 
 
-async def test_a_grant_ends_with_its_account(store: Store) -> None:
+async def test_deregistering_deletes_the_grants_of_an_account(store: Store) -> None:
     await store.put_account(1, Card(name="one"))
     await store.put_grant(b"a", 1, NOW + 180)
     await store.set_state(1, State.DEREGISTERED)

@@ -31,7 +31,7 @@ GROUP = "朋友"
 
 
 def crowd_edges() -> list[EdgeRow]:
-    """Edges of one account with many, several a second, of every kind."""
+    """Return edges of every kind between one account and many, several in one second."""
     draw = Random(7)
     rows = []
     for mid in CROWD:
@@ -55,7 +55,7 @@ def crowd_edges() -> list[EdgeRow]:
 ROWS = crowd_edges()
 MINE = {row.followed: row for row in ROWS if row.follower == ME and row.kind == "follow"}
 FANS = {row.follower: row for row in ROWS if row.followed == ME}
-VISITS = {mid: 1 + at % 3 for at, mid in enumerate(sorted(MINE)) if at % 4}
+VISITS = {mid: 1 + index % 3 for index, mid in enumerate(sorted(MINE)) if index % 4}
 
 
 def newest(rows: dict[int, EdgeRow]) -> list[int]:
@@ -82,7 +82,7 @@ MEMBERS = {
 
 
 def in_order(expected: list[int], sort: Sort) -> list[int]:
-    """A list that is given newest first, in another order."""
+    """Sort a list that is in the order newest first."""
     if sort is Sort.OLDEST:
         return expected[::-1]
     if sort is Sort.VISITED:
@@ -142,17 +142,17 @@ async def test_common_and_search_read_by_pages_and_by_cursor(store: Store) -> No
     await crowd(store)
     theirs = {row.followed for row in ROWS if row.follower == OTHER}
     common = [mid for mid in FOLLOWINGS if mid in theirs]
-    found = [mid for mid in FOLLOWINGS[:60] if "1" in str(mid)]
+    matching = [mid for mid in FOLLOWINGS[:60] if "1" in str(mid)]
     assert common
-    assert found
+    assert matching
     for size in SIZES:
         for walk in (by_pages, by_cursor):
             rows = await walk(lambda w, after: store.common(ME, OTHER, w, after), size)
             assert mids(rows) == common
             rows = await walk(lambda w, after: store.search(ME, "1", 60, w, after), size)
-            assert mids(rows) == found
+            assert mids(rows) == matching
     assert (await store.common(ME, OTHER, Window(3, 2))).total == len(common)
-    assert (await store.search(ME, "1", 60, Window(3, 2))).total == len(found)
+    assert (await store.search(ME, "1", 60, Window(3, 2))).total == len(matching)
     backwards = await store.common(OTHER, ME, ALL)
     assert set(mids(backwards.rows)) == set(common)
     assert [row.sort_key for row in backwards.rows] == sorted(
@@ -160,7 +160,7 @@ async def test_common_and_search_read_by_pages_and_by_cursor(store: Store) -> No
     )
 
 
-async def test_rows_tell_the_owners_edge(store: Store) -> None:
+async def test_rows_show_the_edge_and_the_owners_groups(store: Store) -> None:
     await crowd(store)
     for row in (await store.page(Listing.FOLLOWINGS, ME, Sort.VISITED, ALL)).rows:
         edge = MINE[row.mid]
@@ -188,7 +188,7 @@ async def test_rows_tell_the_owners_edge(store: Store) -> None:
         assert 5 in row.groups
 
 
-async def test_windows_beyond_the_end_and_without_a_limit(store: Store) -> None:
+async def test_a_page_past_the_end_or_without_a_limit_is_empty(store: Store) -> None:
     await people(store, 1, 2, 3)
     await follow(store, 1, 2, 3)
     read = reader_of(store, Listing.FOLLOWINGS, Sort.NEWEST)
@@ -196,14 +196,14 @@ async def test_windows_beyond_the_end_and_without_a_limit(store: Store) -> None:
     for window in (Window(2, 5), Window(10_000, 5), Window(0, 0), Window(1, 0)):
         page = await read(window, None)
         assert (list(page.rows), page.more) == ([], False)
-        assert page.total == 2, "the list is as long as it is, whatever of it is asked for"
+        assert page.total == 2, "the total does not depend on the window"
     assert await store.page(Listing.FOLLOWERS, 404, Sort.NEWEST, ALL) == Slice(Rows(), False, 0, 0)
     assert await store.members(404, 5, Sort.NEWEST, ALL) is None
-    found = await store.search(404, "", 100, ALL)
-    assert (list(found.rows), found.more, found.total) == ([], False, 0)
+    page = await store.search(404, "", 100, ALL)
+    assert (list(page.rows), page.more, page.total) == ([], False, 0)
 
 
-async def test_contracts_show_on_both_sides(store: Store) -> None:
+async def test_contracts_show_in_the_lists_of_both_accounts(store: Store) -> None:
     """004, 关系列表对象: is_contractor is the owner's contract, is_contract the item's."""
     rows = [
         EdgeRow(follower=1, followed=2, time=10, contract=Contract(5, 1)),
@@ -238,38 +238,40 @@ async def test_contracts_show_on_both_sides(store: Store) -> None:
     assert await contracts(Listing.FOLLOWINGS, 1) == {2: (None, None)}
 
 
-async def test_search_knows_no_case(store: Store) -> None:
+async def test_search_ignores_case(store: Store) -> None:
     names = {2: "Warma", 3: "ÉCLAIR", 4: "straße", 5: "100%_sure", 6: "用户"}
     for mid, name in names.items():
         await store.put_account(mid, Card(name=name))
     await people(store, 1)
     await follow(store, 1, *names)
 
-    async def found(text: str, within: int = 100) -> list[int]:
-        counted = await store.search(1, text, within, ALL)
-        assert counted.total == len(counted.rows)
-        return mids(counted.rows)
+    async def search(text: str, within: int = 100) -> list[int]:
+        page = await store.search(1, text, within, ALL)
+        assert page.total == len(page.rows)
+        return mids(page.rows)
 
-    assert await found("WARMA") == [2]
-    assert await found("éclair") == await found("É") == [3]
-    assert await found("STRASSE") == [4]
-    assert await found("%") == await found("_") == [5]
-    assert await found("户") == [6]
-    assert await found("") == [6, 5, 4, 3, 2]
-    assert await found("", within=2) == [6, 5]
-    assert await found("warma", within=4) == []
+    assert await search("WARMA") == [2]
+    assert await search("éclair") == await search("É") == [3]
+    assert await search("STRASSE") == [4]
+    assert await search("%") == await search("_") == [5]
+    assert await search("户") == [6]
+    assert await search("") == [6, 5, 4, 3, 2]
+    assert await search("", within=2) == [6, 5]
+    assert await search("warma", within=4) == []
     await store.put_account(2, Card(name="other"))
-    assert await found("warma") == []
-    assert await found("OTHER") == [2]
+    assert await search("warma") == []
+    assert await search("OTHER") == [2]
 
 
-async def test_a_walk_meets_each_that_stands_still_once(store: Store, clock: Clock) -> None:
-    """Others come, go and move to the front between its pages."""
-    still = list(range(100, 100 + count(60, 600)))
+async def test_keyset_pagination_returns_each_unchanged_row_once(
+    store: Store, clock: Clock
+) -> None:
+    """Other rows are added, removed and moved to the front between the pages."""
+    unchanged = list(range(100, 100 + count(60, 600)))
     moving = list(range(10, 30))
-    await people(store, ME, *still, *moving)
+    await people(store, ME, *unchanged, *moving)
     draw = Random(3)
-    everyone = [*still, *moving]
+    everyone = [*unchanged, *moving]
     draw.shuffle(everyone)
     await follow(store, ME, *everyone)
     for fan in everyone:
@@ -277,7 +279,7 @@ async def test_a_walk_meets_each_that_stands_still_once(store: Store, clock: Clo
     group = CreateGroup(ME, GROUP, 5)
     assert await do(store, group, Regroup(ME, RegroupMode.SET, tuple(everyone), (5,))) == [0, 0]
 
-    async def stir() -> None:
+    async def change_others() -> None:
         clock.advance(draw.choice([0, 0, 1]))
         for mid in draw.sample(moving, 4):
             act = draw.choice([Act.UNFOLLOW, Act.FOLLOW, Act.BLOCK, Act.UNBLOCK])
@@ -291,17 +293,18 @@ async def test_a_walk_meets_each_that_stands_still_once(store: Store, clock: Clo
     ]
     readers.append(members_of(store, 5, Sort.NEWEST))
     readers.append(lambda window, after: store.search(ME, "", 100_000, window, after))
-    order = {mid: at for at, mid in enumerate(await listed(store, Listing.FOLLOWINGS, ME))}
+    order = {mid: index for index, mid in enumerate(await listed(store, Listing.FOLLOWINGS, ME))}
     for read in readers:
-        met = mids(await by_cursor(read, 7, between=stir))
-        met_still = [mid for mid in met if mid in order and mid in still]
-        assert sorted(met_still) == still
-    quiet = mids(await by_cursor(readers[0], 7))
-    assert len(set(quiet)) == len(quiet)
-    assert [mid for mid in quiet if mid in still] == sorted(still, key=lambda mid: order[mid])
+        walked = mids(await by_cursor(read, 7, between=change_others))
+        assert sorted(mid for mid in walked if mid in unchanged) == unchanged
+    final = mids(await by_cursor(readers[0], 7))
+    assert len(set(final)) == len(final)
+    assert [mid for mid in final if mid in unchanged] == sorted(
+        unchanged, key=lambda mid: order[mid]
+    )
 
 
-async def test_the_order_by_visits_counts_only_followings(store: Store) -> None:
+async def test_only_visits_to_followings_count(store: Store) -> None:
     await people(store, 1, 2, 3, 4)
     await follow(store, 1, 2, 3)
     for mid in (2, 2, 3, 4, 404):
@@ -316,23 +319,23 @@ async def test_the_order_by_visits_counts_only_followings(store: Store) -> None:
     assert [(row.mid, row.visits) for row in rows] == [(3, 1), (2, 0), (4, 0)]
 
 
-async def test_short_lists_beside_long_ones(store: Store) -> None:
-    """What is asked of few and of many, however much longer the one list is than the other."""
-    everybody = range(10, 410)
-    await people(store, ME, OTHER, *everybody)
-    for mine, theirs in ((everybody, range(10, 14)), (range(400, 404), everybody)):
+async def test_lists_of_very_different_lengths(store: Store) -> None:
+    """Common followings and attributes of few and of many targets, on short and long lists."""
+    accounts = range(10, 410)
+    await people(store, ME, OTHER, *accounts)
+    for mine, theirs in ((accounts, range(10, 14)), (range(400, 404), accounts)):
         rows = [EdgeRow(follower=ME, followed=mid, time=1_000 + mid) for mid in mine]
         rows += [EdgeRow(follower=OTHER, followed=mid, time=2_000 - mid) for mid in theirs]
-        rows.append(EdgeRow(follower=everybody[0], followed=ME, time=1))
+        rows.append(EdgeRow(follower=accounts[0], followed=ME, time=1))
         await store.import_edges(partial(list, rows))
         both = sorted(set(mine) & set(theirs))
         assert mids((await store.common(ME, OTHER, ALL)).rows) == both[::-1]
         assert mids((await store.common(OTHER, ME, ALL)).rows) == both
         for size in (2, 50, 400):
-            asked = [*everybody[: size // 2], *everybody[-size // 2 :]]
-            expected = {mid: 6 if mid == 10 else 2 for mid in asked if mid in mine}
-            assert await store.attributes(ME, asked) == expected
-            relations = await store.relations(ME, asked)
-            assert {mid: one.attribute for mid, one in relations.items()} == expected
-        acts = [Modify(who, mid, Act.UNFOLLOW) for who in (ME, OTHER) for mid in everybody]
+            targets = [*accounts[: size // 2], *accounts[-size // 2 :]]
+            expected = {mid: 6 if mid == 10 else 2 for mid in targets if mid in mine}
+            assert await store.attributes(ME, targets) == expected
+            relations = await store.relations(ME, targets)
+            assert {mid: relation.attribute for mid, relation in relations.items()} == expected
+        acts = [Modify(who, mid, Act.UNFOLLOW) for who in (ME, OTHER) for mid in accounts]
         await do(store, *acts)

@@ -1,4 +1,4 @@
-"""The machine of random acts on each engine."""
+"""The state machine of random acts, on each engine."""
 
 from __future__ import annotations
 

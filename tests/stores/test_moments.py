@@ -1,4 +1,4 @@
-"""What one answer tells is of one moment, whatever is written meanwhile."""
+"""Every response is one snapshot of the store, whatever is written at the same time."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ LIMITS = Limits()
 
 
 async def toggle(store: Store, owner: int, target: int, times: int) -> None:
-    """Follow and unfollow, over and over."""
+    """Follow and unfollow ``times`` times in all."""
     for turn in range(times):
         assert await store.change([Modify(owner, target, 1 + turn % 2)], LIMITS) == [0]
 
 
-async def test_a_list_is_as_long_as_it_says_and_its_version_is_its_own(store: Store) -> None:
+async def test_rows_total_and_version_of_a_page_belong_together(store: Store) -> None:
     await people(store, *range(1, 9))
     for mid in (1, 2):
         await follow(store, mid, 3, 4, 5)
     await follow(store, 3, 1)
     writing = asyncio.create_task(toggle(store, 1, 6, count(200, 2_000)))
-    seen: dict[tuple[str, int], list[int]] = {}
+    rows_by_version: dict[tuple[str, int], list[int]] = {}
     while not writing.done():
         for name, page in (
             ("followings", await store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, ALL)),
@@ -41,22 +41,22 @@ async def test_a_list_is_as_long_as_it_says_and_its_version_is_its_own(store: St
         ):
             mids = [row.mid for row in page.rows]
             assert page.total in (None, len(mids)), name
-            assert seen.setdefault((name, page.version), mids) == mids, name
+            assert rows_by_version.setdefault((name, page.version), mids) == mids, name
         await asyncio.sleep(0)
     await writing
 
 
-async def read_on(store: Store, mid: int) -> None:
-    """Read without end, so that at every moment some read is under way or just over."""
+async def read_endlessly(store: Store, mid: int) -> None:
+    """Read until cancelled, so that at any time a read is running or has just finished."""
     while True:
         await store.tally(mid)
         await asyncio.sleep(0)
 
 
-async def test_an_answered_change_is_seen_at_once_here_and_elsewhere(open_again: Opener) -> None:
+async def test_a_finished_change_shows_at_once_in_every_process(open_again: Opener) -> None:
     stores = [await open_again(), await open_again()]
     await people(stores[0], 1, 2)
-    reading = [asyncio.create_task(read_on(store, 1)) for store in stores for _ in range(4)]
+    reading = [asyncio.create_task(read_endlessly(store, 1)) for store in stores for _ in range(4)]
     for turn in range(count(200, 2_000)):
         follows = turn % 2 == 0
         writer = stores[turn // 2 % 2]
@@ -70,7 +70,7 @@ async def test_an_answered_change_is_seen_at_once_here_and_elsewhere(open_again:
     await asyncio.gather(*reading, return_exceptions=True)
 
 
-async def test_both_sides_of_a_pair(store: Store) -> None:
+async def test_a_pair_has_both_sides(store: Store) -> None:
     await people(store, 1, 2, 3)
     await follow(store, 1, 2)
     pair = await store.pair(1, 2)
@@ -84,7 +84,7 @@ async def test_both_sides_of_a_pair(store: Store) -> None:
     assert await store.pair(1, 3) == Pair()
 
 
-async def test_what_is_in_common_has_a_version_of_both(store: Store) -> None:
+async def test_the_version_of_common_followings_depends_on_both_accounts(store: Store) -> None:
     await people(store, 1, 2, 3, 4)
     await follow(store, 1, 3, 4)
     await follow(store, 2, 3)
@@ -95,7 +95,7 @@ async def test_what_is_in_common_has_a_version_of_both(store: Store) -> None:
     assert before.version != after.version
 
 
-async def test_visits_change_the_version_as_they_may_change_an_order(store: Store) -> None:
+async def test_visits_change_the_version_of_a_list(store: Store) -> None:
     await people(store, 1, 2, 3)
     await follow(store, 1, 2, 3)
     before = await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)
@@ -107,7 +107,7 @@ async def test_visits_change_the_version_as_they_may_change_an_order(store: Stor
     assert before.version != after.version
 
 
-async def test_a_session_never_outlives_its_account(store: Store) -> None:
+async def test_no_session_survives_the_deregistration_of_its_account(store: Store) -> None:
     await people(store, 9)
     for turn in range(count(20, 200)):
         digest = turn.to_bytes(4, "big")

@@ -1,4 +1,4 @@
-"""A store opened more than once, and again, on every engine."""
+"""A store opened several times, at once and again, on every engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.stores.engines import Opener
 from tests.stores.world import do, faults, follow, listed, people
 
 
-async def test_what_was_written_is_there_after_reopening(open_again: Opener) -> None:
+async def test_a_reopened_store_has_all_that_was_written(open_again: Opener) -> None:
     store = await open_again()
     await people(store, 1, 2, 3)
     await follow(store, 1, 2, 3)
@@ -37,12 +37,12 @@ async def test_what_was_written_is_there_after_reopening(open_again: Opener) -> 
     assert await faults(store) == []
 
 
-async def test_each_sees_what_the_other_has_answered(open_again: Opener) -> None:
-    one, two = await open_again(), await open_again()
-    assert one.secret == two.secret
-    await people(one, 1, 2)
-    for at in range(count(20, 200)):
-        writer, reader = (one, two) if at % 2 else (two, one)
+async def test_each_opener_sees_the_changes_of_the_other(open_again: Opener) -> None:
+    first, second = await open_again(), await open_again()
+    assert first.secret == second.secret
+    await people(first, 1, 2)
+    for turn in range(count(20, 200)):
+        writer, reader = (first, second) if turn % 2 else (second, first)
         await follow(writer, 1, 2)
         assert await reader.attributes(1, [2]) == {2: 2}
         assert (await reader.groups(1))[1].count == 1
@@ -51,16 +51,16 @@ async def test_each_sees_what_the_other_has_answered(open_again: Opener) -> None
         assert (await reader.groups(1))[1].count == 0
 
 
-async def test_two_write_at_once(open_again: Opener) -> None:
-    one, two = await open_again(), await open_again()
+async def test_two_openers_write_concurrently(open_again: Opener) -> None:
+    first, second = await open_again(), await open_again()
     fans = range(10, 10 + count(100, 1_000))
-    await people(one, 1, *fans)
+    await people(first, 1, *fans)
     codes = await asyncio.gather(
-        *(do(store, Modify(fan, 1, Act.FOLLOW)) for fan in fans for store in (one, two))
+        *(do(store, Modify(fan, 1, Act.FOLLOW)) for fan in fans for store in (first, second))
     )
     assert sorted(code for (code,) in codes) == [0] * len(fans) + [22014] * len(fans)
-    assert (await one.tally(1)).follower == len(fans)
-    assert await faults(two) == []
+    assert (await first.tally(1)).follower == len(fans)
+    assert await faults(second) == []
 
 
 async def test_visits_are_written_when_a_store_closes(open_again: Opener) -> None:
@@ -74,7 +74,7 @@ async def test_visits_are_written_when_a_store_closes(open_again: Opener) -> Non
     assert page.rows[0].visits == 1
 
 
-async def test_a_closed_store_says_so(open_again: Opener) -> None:
+async def test_a_closed_store_is_unavailable(open_again: Opener) -> None:
     store = await open_again()
     await store.ready()
     await store.close()
@@ -89,12 +89,12 @@ async def test_a_closed_store_says_so(open_again: Opener) -> None:
         await store.ready()
 
 
-async def test_closing_waits_for_what_was_asked(open_again: Opener) -> None:
+async def test_closing_waits_for_pending_changes(open_again: Opener) -> None:
     store = await open_again()
     await people(store, 1, 2)
-    asked = asyncio.gather(*(do(store, Modify(1, 2, act)) for act in (1, 5, 6, 1)))
+    changes = asyncio.gather(*(do(store, Modify(1, 2, act)) for act in (1, 5, 6, 1)))
     await asyncio.sleep(0)
     await store.close()
-    assert await asked == [[0], [0], [0], [0]]
+    assert await changes == [[0], [0], [0], [0]]
     store = await open_again()
     assert await store.attributes(1, [2]) == {2: 2}

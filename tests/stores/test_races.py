@@ -1,4 +1,4 @@
-"""Two processes race for one pair: what comes of it is what one after the other would have made."""
+"""Two processes act on one pair at once: the result equals one of the two sequential orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.stores.processes import Other, others, racer
 from tests.stores.world import LIMITS, faults, people
 
 ACTS = (1, 2, 4, 5, 6, 7)
-#: What stands between a and b before the race: acts of theirs, in order.
+#: Acts of a and b before the race, in order.
 BEFORE: tuple[tuple[tuple[str, int], ...], ...] = (
     (),
     (("a", 1),),
@@ -41,7 +41,7 @@ def outcome(model: Model, pair: tuple[int, int]) -> tuple[int, int]:
 Race = tuple[Modify, Modify, Model, tuple[int, int]]
 
 
-async def test_two_acts_on_one_pair(engine: Engine, store: Store) -> None:
+async def test_concurrent_acts_on_a_pair_are_serializable(engine: Engine, store: Store) -> None:
     address = engine.address
     races = list(product(ACTS, ACTS, RACERS, BEFORE)) * count(1, 8)
     Random(5).shuffle(races)
@@ -51,7 +51,7 @@ async def test_two_acts_on_one_pair(engine: Engine, store: Store) -> None:
         pending = iter(races)
         while batch := list(islice(pending, BATCH)):
             started: list[Race] = []
-            for act, other_act, (one, two), before in batch:
+            for act, other_act, (first, second), before in batch:
                 pair = (first_mid, first_mid + 1)
                 first_mid += 2
                 model = Model(states=dict.fromkeys(pair, NORMAL))
@@ -59,7 +59,9 @@ async def test_two_acts_on_one_pair(engine: Engine, store: Store) -> None:
                 await people(store, *pair)
                 codes = await store.change(setting_up, LIMITS)
                 assert codes == [model.modify(a.owner, a.target, a.act) for a in setting_up]
-                started.append((act_of(one, act, pair), act_of(two, other_act, pair), model, pair))
+                started.append(
+                    (act_of(first, act, pair), act_of(second, other_act, pair), model, pair)
+                )
             await run(store, processes, started)
         for process in processes:
             process.pipe.send(None)
@@ -68,19 +70,19 @@ async def test_two_acts_on_one_pair(engine: Engine, store: Store) -> None:
 
 
 async def run(store: Store, processes: list[Other], races: list[Race]) -> None:
-    """Both acts of each race at once; each outcome is that of one order or of the other."""
-    for at, process in enumerate(processes):
-        process.pipe.send([race[at] for race in races])
-    codes_of_one, codes_of_two = (process.receive() for process in processes)
-    assert isinstance(codes_of_one, list)
-    assert isinstance(codes_of_two, list)
-    for race, code, other_code in zip(races, codes_of_one, codes_of_two, strict=True):
-        one, two, model, (a, b) = race
+    """Do both acts of each race at once; check that each result equals one of the two orders."""
+    for index, process in enumerate(processes):
+        process.pipe.send([race[index] for race in races])
+    first_codes, second_codes = (process.receive() for process in processes)
+    assert isinstance(first_codes, list)
+    assert isinstance(second_codes, list)
+    for race, code, other_code in zip(races, first_codes, second_codes, strict=True):
+        first, second, model, (a, b) = race
         possible = set()
-        for order in ((one, two), (two, one)):
+        for order in ((first, second), (second, first)):
             after = deepcopy(model)
             codes = {id(act): after.modify(act.owner, act.target, act.act) for act in order}
-            possible.add((codes[id(one)], codes[id(two)], *outcome(after, (a, b))))
+            possible.add((codes[id(first)], codes[id(second)], *outcome(after, (a, b))))
         mine = (await store.attributes(a, [b])).get(b, 0)
         theirs = (await store.attributes(b, [a])).get(a, 0)
-        assert (code, other_code, mine, theirs) in possible, (one, two)
+        assert (code, other_code, mine, theirs) in possible, (first, second)

@@ -1,4 +1,4 @@
-"""Rows of a list, which are held by columns, are a sequence like any."""
+"""``Rows``, which stores columns, behaves like any sequence of ``Row``."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import pytest
 
 from guanxi.stores.port import Row, Rows
 
-WHOLE = Row(2, 20, groups=(7,), visits=3)
-EXPECTED = [Row(1, 10), WHOLE, Row(3, 30, mutual=True)]
+EXTRA = Row(2, 20, groups=(7,), visits=3)
+EXPECTED = [Row(1, 10), EXTRA, Row(3, 30, mutual=True)]
 
 
 def test_rows_are_a_sequence() -> None:
-    rows = Rows((1, 2, 3), (10, 20, 30), (0, 0, 1), {1: WHOLE})
+    rows = Rows((1, 2, 3), (10, 20, 30), (0, 0, 1), {1: EXTRA})
     assert [*rows] == EXPECTED
     assert rows == EXPECTED
-    assert rows == Rows([1, 2, 3], [10, 20, 30], [False, False, True], {1: WHOLE})
+    assert rows == Rows([1, 2, 3], [10, 20, 30], [False, False, True], {1: EXTRA})
     assert rows != EXPECTED[:2]
     assert rows != "rows"
-    assert (rows[0], rows[-1], rows[-2]) == (EXPECTED[0], EXPECTED[2], WHOLE)
+    assert (rows[0], rows[-1], rows[-2]) == (EXPECTED[0], EXPECTED[2], EXTRA)
     assert rows[::-1] == EXPECTED[::-1]
     assert rows[1:9] == EXPECTED[1:]
     assert repr(rows) == f"Rows({EXPECTED})"
@@ -27,6 +27,6 @@ def test_rows_are_a_sequence() -> None:
         hash(rows)
 
 
-def test_no_rows() -> None:
+def test_rows_may_be_empty() -> None:
     assert Rows() == []
     assert not Rows()

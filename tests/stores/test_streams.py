@@ -1,4 +1,4 @@
-"""What a store tells row by row, and its notes, on every engine."""
+"""Exports of a store row by row, and its notes, on every engine."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from tests.stores.engines import Opener
 from tests.stores.world import do, people
 
 
-async def test_accounts_by_mid(store: Store) -> None:
+async def test_accounts_are_in_order_of_mid(store: Store) -> None:
     card, privacy = Card(name="三", sign="s", vip_type=2), Privacy(refuse_follows=True)
     await store.put_account(2**63 - 1, Card(name="last"))
     await store.put_account(3, card, privacy)
-    await store.put_account(2, Card(name="gone"))
+    await store.put_account(2, Card(name="erased"))
     await store.set_state(2, State.DEREGISTERED)
-    everybody = [
+    accounts = [
         (Account(mid=2, state=State.DEREGISTERED), DEREGISTERED_CARD),
         (Account(mid=3, privacy=privacy), card),
         (Account(mid=2**63 - 1), Card(name="last")),
     ]
-    for after, expected in ((0, everybody), (2, everybody[1:]), (3, everybody[2:])):
-        assert [each async for each in store.accounts(after)] == expected
+    for after, expected in ((0, accounts), (2, accounts[1:]), (3, accounts[2:])):
+        assert [row async for row in store.accounts(after)] == expected
 
 
-async def test_groups_in_the_order_of_their_making(store: Store) -> None:
+async def test_groups_are_in_order_of_owner_and_creation(store: Store) -> None:
     await people(store, 1, 2)
-    made = [CreateGroup(2, "z", 1), CreateGroup(1, "z", 9), CreateGroup(1, "a", 3)]
-    assert await do(store, *made, RenameGroup(1, 9, "b")) == [0] * 4
+    creations = [CreateGroup(2, "z", 1), CreateGroup(1, "z", 9), CreateGroup(1, "a", 3)]
+    assert await do(store, *creations, RenameGroup(1, 9, "b")) == [0] * 4
     groups = [OwnedGroup(1, 9, "b"), OwnedGroup(1, 3, "a"), OwnedGroup(2, 1, "z")]
-    assert [each async for each in store.owned_groups()] == groups
-    assert [each async for each in store.owned_groups(1)] == groups[2:]
+    assert [group async for group in store.owned_groups()] == groups
+    assert [group async for group in store.owned_groups(1)] == groups[2:]
 
 
-async def test_edges_behind_an_account(store: Store) -> None:
+async def test_edges_are_those_of_the_accounts_after_a_mid(store: Store) -> None:
     rows = [
         EdgeRow(follower=1, followed=3, time=4),
         EdgeRow(follower=2, followed=3, time=5, kind="whisper"),
@@ -49,7 +49,7 @@ async def test_edges_behind_an_account(store: Store) -> None:
         assert [row async for row in store.edges(after)] == expected
 
 
-async def test_documents_by_owner_kind_and_id(store: Store) -> None:
+async def test_documents_are_in_order_of_owner_kind_and_id(store: Store) -> None:
     entries = [
         NOTICE.entry(1, Notice("n")),
         VIDEO.entry(1, Video(aid=5, title="ẞ", tid=3)),
@@ -57,25 +57,25 @@ async def test_documents_by_owner_kind_and_id(store: Store) -> None:
         NOTICE.entry(2, Notice("")),
     ]
     await store.put(entries[::-1])
-    assert [each async for each in store.entries()] == entries
-    assert [each async for each in store.entries(1)] == entries[3:]
+    assert [entry async for entry in store.entries()] == entries
+    assert [entry async for entry in store.entries(1)] == entries[3:]
 
 
-async def test_sessions(store: Store) -> None:
+async def test_sessions_include_expired_ones(store: Store) -> None:
     await people(store, 1, 2)
     sessions = [
-        Session(digest=bytes([at]), mid=1 + at % 2, kind=kind, created=5, expires=expires)
-        for at, (kind, expires) in enumerate(
+        Session(digest=bytes([index]), mid=1 + index % 2, kind=kind, created=5, expires=expires)
+        for index, (kind, expires) in enumerate(
             [(TokenKind.APP, 6), (TokenKind.COOKIE, 2**40), (TokenKind.COOKIE, 7)]
         )
     ]
     for session in sessions:
         assert await store.open_session(session)
-    told = [each async for each in store.sessions()]
-    assert sorted(told, key=lambda session: session.digest) == sessions
+    stored = [session async for session in store.sessions()]
+    assert sorted(stored, key=lambda session: session.digest) == sessions
 
 
-async def test_notes(open_again: Opener) -> None:
+async def test_a_note_is_written_replaced_and_deleted(open_again: Opener) -> None:
     store = await open_again()
     assert await store.note("n") is None
     await store.put_note("n", b"1")

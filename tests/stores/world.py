@@ -1,4 +1,4 @@
-"""What tests of stores make and read again and again."""
+"""Helpers that tests of stores use to create and read accounts and lists."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ ALL = Window(0, 1_000)
 
 
 async def people(store: Store, *mids: int) -> None:
-    """Accounts, named u<mid>."""
+    """Create accounts, named u<mid>."""
     for mid in mids:
         await store.put_account(mid, Card(name=f"u{mid}"))
 
 
 async def do(store: Store, *acts: Modify | GroupAct) -> list[int]:
-    """The codes of acts, under the documents' limits."""
+    """Apply acts under the documented limits; return their codes."""
     return await store.change(acts, LIMITS)
 
 
 async def follow(store: Store, owner: int, *targets: int) -> None:
-    """The owner follows each, the last one newest."""
+    """Let the owner follow each target, the last one newest."""
     acts = [Modify(owner, target, Act.FOLLOW) for target in targets]
     assert await do(store, *acts) == [0] * len(targets)
 
 
 async def listed(store: Store, listing: Listing, owner: int, sort: Sort = Sort.NEWEST) -> list[int]:
-    """A whole list's mids."""
+    """Return the mids of a whole list."""
     return mids((await store.page(listing, owner, sort, ALL)).rows)
 
 
@@ -42,16 +42,16 @@ def mids(rows: Iterable[Row]) -> list[int]:
 
 
 async def faults(store: Store) -> list[str]:
-    """What the store's own check finds."""
+    """Return the faults that the store's own check finds."""
     return [f"{fault.invariant}: {fault.detail}" async for fault in store.check()]
 
 
-#: Reads a run of some list: by window, behind a position.
+#: Reads one page of some list: the window, after the position.
 Reader = Callable[[Window, Position | None], Awaitable[Slice]]
 
 
 async def by_pages(read: Reader, size: int) -> list[Row]:
-    """A list read page by page; every page but the last is full."""
+    """Read a list by page number; check that every page but the last is full."""
     rows: list[Row] = []
     while True:
         page = await read(Window(len(rows), size), None)
@@ -64,7 +64,7 @@ async def by_pages(read: Reader, size: int) -> list[Row]:
 async def by_cursor(
     read: Reader, size: int, between: Callable[[], Awaitable[None]] | None = None
 ) -> list[Row]:
-    """A list walked by positions, with something done between the pages."""
+    """Read a list by keyset pagination, and call ``between`` after each page but the last."""
     rows: list[Row] = []
     after: Position | None = None
     while True:

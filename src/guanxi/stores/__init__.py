@@ -1,4 +1,4 @@
-"""Where relations and accounts are kept: one module per engine, one conformance suite for all."""
+"""Stores of relations, accounts and documents: one package per engine, one test suite for all."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ _SCHEMES = ("postgresql:", "postgres:")
 
 
 async def open_store(address: str, *, create: bool = False) -> Store:
-    """The store at an address: the path of a SQLite file, or a PostgreSQL database.
+    """Open the store at ``address``: the path of a SQLite file, or a PostgreSQL database.
 
-    The latter is told as ``postgresql://user:password@host:port/database``. ``create`` makes the
-    file or the tables where they are missing; otherwise ``StoreError`` says so. A store of an older
-    or newer schema is refused, or migrated, as its module's docstring tells.
+    A database is written as ``postgresql://user:password@host:port/database``. With ``create``, a
+    missing file or missing tables are created. ``StoreError`` if they are missing otherwise, or if
+    the schema is newer or too old; the ``schema`` module of the engine says which older schemas it
+    migrates. ``StoreUnavailable`` if a server cannot be reached.
     """
-    # The engines are extras: loaded when asked for.
+    # The engines' drivers are optional dependencies: imported only when used.
     if is_server_address(address):
         from guanxi.stores.postgresql import PostgreSQLStore
 
@@ -25,17 +26,20 @@ async def open_store(address: str, *, create: bool = False) -> Store:
 
 
 def is_server_address(address: str) -> bool:
-    """Whether an address is that of a database on a server, and not a file's path."""
+    """Return whether ``address`` names a database on a server rather than a file."""
     return address.startswith(_SCHEMES)
 
 
 def shown(address: str) -> str:
-    """An address as it may be shown: without a password, wherever it stands in it."""
+    """Return ``address`` as it may be printed: without the password and the query.
+
+    Where a password may contain an unencoded "?", everything after the scheme becomes "…".
+    """
     if not is_server_address(address):
         return address
     scheme, _, rest = address.partition(":")
-    place, _, behind = rest.removeprefix("//").partition("?")
-    user, at, host = place.rpartition("@")
-    if "@" in behind:  # a "?" in a password that was not encoded, perhaps
+    location, _, query = rest.removeprefix("//").partition("?")
+    user, at, host = location.rpartition("@")
+    if "@" in query:  # perhaps a "?" in a password that was not encoded
         return f"{scheme}://…"
     return f"{scheme}://{user.partition(':')[0]}{at}{host}"

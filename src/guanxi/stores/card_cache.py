@@ -1,8 +1,8 @@
-"""A store before which the cards that pages splice are kept in memory, for a few seconds.
+"""An in-memory cache of card tails in front of any store, for a few seconds.
 
-It stands before any engine. What this process writes it forgets at once; what another process
-writes is told at most ``staleness`` seconds late. Nothing but ``tails`` is kept: rows, counts,
-privacy and ``cards`` are always read.
+A write by this process removes the card from the cache at once; a write by another process shows
+after at most ``staleness`` seconds. Only ``tails`` is cached: rows, counts, privacy and ``cards``
+are always read from the store.
 """
 
 from __future__ import annotations
@@ -19,91 +19,92 @@ from guanxi.stores.port import Store
 
 
 def with_card_cache(
-    store: Store, most: int, staleness: float, clock: Callable[[], float] = time.monotonic
+    store: Store, size: int, staleness: float, clock: Callable[[], float] = time.monotonic
 ) -> Store:
-    """The store with at most ``most`` cards kept, none for longer than ``staleness`` seconds.
+    """Return ``store`` with a cache of up to ``size`` tails, at most ``staleness`` seconds old.
 
-    0 of either keeps none. ``clock`` tells seconds and never steps back.
+    If either is 0 or less, return ``store`` itself. ``clock`` returns seconds and never steps back.
     """
-    if most <= 0 or staleness <= 0:
+    if size <= 0 or staleness <= 0:
         return store
-    return cast(Store, _CardCache(store, most, staleness, clock))
+    return cast(Store, _CardCache(store, size, staleness, clock))
 
 
-_when: Callable[[tuple[float, list[int]]], float] = itemgetter(0)
+_read_time: Callable[[tuple[float, list[int]]], float] = itemgetter(0)
 
 
 class _CardCache:
-    """Cards in the order in which they were read: the oldest go, by age or to make room."""
+    """A store whose tails are cached; the oldest are dropped, by age or to make room."""
 
     def __init__(
-        self, store: Store, most: int, staleness: float, clock: Callable[[], float]
+        self, store: Store, size: int, staleness: float, clock: Callable[[], float]
     ) -> None:
         self._store, self._clock = store, clock
-        self._most, self._staleness = most, staleness
-        self._kept: dict[int, bytes] = {}
-        #: When cards were read, and whose, oldest first; and how many that lists. (One that was
-        #: forgotten, and read again, is listed twice and goes with the first.)
-        self._read: deque[tuple[float, list[int]]] = deque()
+        self._size, self._staleness = size, staleness
+        self._tails: dict[int, bytes] = {}
+        #: The reads that filled the cache, oldest first: time and mids; and how many mids in all.
+        #: (A mid that was removed and read again is in two reads, and is dropped with the first.)
+        self._reads: deque[tuple[float, list[int]]] = deque()
         self._listed = 0
-        #: Counts what was forgotten: a card that was being read meanwhile is not kept.
-        self._forgotten = 0
+        #: Counts removals: a read during which one happened is not cached.
+        self._removals = 0
 
     def __getattr__(self, name: str) -> Any:
-        """Every other verb is the store's own."""
+        """Return the store's own verb, and remember it."""
         verb = self.__dict__[name] = getattr(self._store, name)
         return verb
 
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
         now = self._clock()
-        while self._read and self._read[0][0] <= now - self._staleness:
-            self._drop()
-        told = dict(zip(mids, map(self._kept.get, mids), strict=True))
-        if all(told.values()):
-            return cast(dict[int, bytes], told)
-        forgotten = self._forgotten
-        read = await self._store.tails([mid for mid, kept in told.items() if not kept])
-        if forgotten == self._forgotten:
-            self._keep(read, now)  # it is as old as its reading
-        return {mid: kept for mid, kept in told.items() if kept} | read
+        while self._reads and self._reads[0][0] <= now - self._staleness:
+            self._drop_oldest()
+        cached = dict(zip(mids, map(self._tails.get, mids), strict=True))
+        if all(cached.values()):
+            return cast(dict[int, bytes], cached)
+        removals = self._removals
+        read = await self._store.tails([mid for mid, tail in cached.items() if not tail])
+        if removals == self._removals:
+            self._add(read, now)  # as old as the start of the read
+        return {mid: tail for mid, tail in cached.items() if tail} | read
 
-    def _keep(self, read: dict[int, bytes], at: float) -> None:
-        new = {mid: tail for mid, tail in read.items() if mid not in self._kept}
-        if not new or len(new) > self._most:
+    def _add(self, read: dict[int, bytes], at: float) -> None:
+        new = {mid: tail for mid, tail in read.items() if mid not in self._tails}
+        if not new or len(new) > self._size:
             return
-        self._kept |= new
+        self._tails |= new
         self._listed += len(new)
-        insort(self._read, (at, [*new]), key=_when)  # a reading may end after a later one
-        while self._listed > self._most:
-            self._drop()
+        insort(self._reads, (at, [*new]), key=_read_time)  # a read may finish after a later one
+        while self._listed > self._size:
+            self._drop_oldest()
 
-    def _drop(self) -> None:
-        _, mids = self._read.popleft()
+    def _drop_oldest(self) -> None:
+        _, mids = self._reads.popleft()
         self._listed -= len(mids)
         for mid in mids:
-            self._kept.pop(mid, None)
+            self._tails.pop(mid, None)
 
-    def _forget(self, mid: int) -> None:
-        self._forgotten += 1
-        self._kept.pop(mid, None)
+    def _remove(self, mid: int) -> None:
+        self._removals += 1
+        self._tails.pop(mid, None)
 
     async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
         try:
             await self._store.put_account(mid, card, privacy)
         finally:
-            self._forget(mid)  # after a failure too: it may have been written
+            self._remove(mid)  # after an error too: the card may have been written
 
     async def set_state(self, mid: int, state: State) -> None:
         try:
             await self._store.set_state(mid, state)
         finally:
-            self._forget(mid)
+            self._remove(mid)
 
     async def import_edges(self, *args: Any, **kwargs: Any) -> int:
+        """Import edges, and empty the cache: an import may replace any card."""
         try:
             return await self._store.import_edges(*args, **kwargs)
         finally:
-            self._forgotten += 1
-            self._kept.clear()
-            self._read.clear()
+            self._removals += 1
+            self._tails.clear()
+            self._reads.clear()
             self._listed = 0

@@ -1,4 +1,4 @@
-"""Files of content: JSON Lines, each line a document with its owner and kind (docs/content.md)."""
+"""Import of documents from JSON Lines: one with its owner and kind a line (docs/content.md)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from guanxi.world.kinds import entry_of
 
 
 def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
-    """The documents of a file, each with the number of its line.
+    """Yield the documents of a file, each with its line number from 1; skip blank lines.
 
-    ``BadLine`` for the first line that is none; ``StoreError`` for a file that cannot be read.
+    ``BadLine`` for the first line that is not a document; ``StoreError`` if the file cannot be
+    read.
     """
     try:
         with path.open("rb") as file:
@@ -29,9 +30,10 @@ def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
 
 
 async def import_content(store: Store, path: Path) -> int:
-    """Put the documents of a file, all or none; how many there are.
+    """Store the documents of a file, all or none; return their number.
 
-    ``BadLine`` names the first line that cannot be taken, or whose owner the store does not have.
+    ``BadLine`` for the first line that is not a document, or whose owner has no account;
+    ``StoreError`` if the file cannot be read.
     """
     lines = list(read_content(path))
     known = await store.cards(list({entry.owner for _, entry in lines}))

@@ -1,10 +1,10 @@
-"""From one store into another: accounts, groups, relations, documents, sessions and the secret.
+"""Copying of a store into another: accounts, groups, relations, documents, sessions, secret.
 
-Everything goes through the port, part by part and account by account, in runs of whole accounts
-that are one transaction each. After each the target notes how far it is, so that a copy that was
-interrupted goes on there; to do a run twice is to do it once. Grants of a sign-in, which last
-minutes, stay behind. Nobody should write to the source meanwhile: what is written where the copy
-has passed is not in it, and ``differences`` names whose it is.
+A copy reads and writes through the port, part by part, in batches of whole accounts. Each batch is
+one transaction, after which the target notes the progress; an interrupted copy resumes there, and
+to write a batch twice changes nothing. Grants of QR sign-ins, which last minutes, are not copied.
+Do not write to the source during a copy: a change to an account that is already copied is not in
+the target. ``differences`` names the accounts that differ.
 """
 
 from __future__ import annotations
@@ -26,22 +26,26 @@ T = TypeVar("T")
 
 _NOTE, _SECRET = "copy", "secret"
 _SESSIONS = "sessions"
-#: How many sessions are opened at once.
-_AT_ONCE = 64
+#: How many sessions are written concurrently.
+_CONCURRENT_SESSIONS = 64
 
-#: Told which part is at work, and how many of its rows are done.
+#: Called with the name of the current part and the number of its rows that are done.
 Progress = Callable[[str, int], None]
 
 
 class Difference(NamedTuple):
-    """What is not the same in two stores, and whose it is (0 for the store's own)."""
+    """A part in which two stores differ, and the account (0 for the secret)."""
 
     part: str
     mid: int
 
 
 class _Done(Struct, frozen=True):
-    """How far a copy is: the part at work, and the last account done in it."""
+    """The progress of a copy, as the target stores it.
+
+    ``source`` identifies the source, ``part`` is the current part, and ``after`` the last account
+    of it that is done.
+    """
 
     source: str
     part: str
@@ -49,18 +53,18 @@ class _Done(Struct, frozen=True):
 
 
 class _Part(NamedTuple):
-    """Rows of a store in the order of their accounts, and how they are put into another."""
+    """One kind of rows: how to read them by account, and how to write them."""
 
     name: str
     rows: Callable[[Store, int], AsyncIterator[Any]]
     owner: Callable[[Any], int]
     put: Callable[[Store, Sequence[Any]], Awaitable[object]]
-    #: How many rows a run has, and then to the end of the account.
-    run: int
+    #: The least number of rows in a batch, which then extends to the end of the account.
+    batch_size: int
 
 
 async def _put_accounts(store: Store, rows: Sequence[tuple[Account, Card]]) -> None:
-    accounts = {each.mid: (card, each.privacy, each.state) for each, card in rows}
+    accounts = {account.mid: (card, account.privacy, account.state) for account, card in rows}
     await store.import_edges(tuple, accounts=accounts)
 
 
@@ -110,41 +114,43 @@ _NAMES = tuple(part.name for part in _PARTS)
 
 
 async def copy(source: Store, target: Store, progress: Progress, now: int) -> None:
-    """Bring all that the source holds into the target, from where an earlier copy stopped.
+    """Copy the source into the target; resume an interrupted copy of the same source.
 
-    ``now`` in seconds: sessions that are over by then stay behind. ``StoreError`` where the target
-    holds anything but an unfinished copy of this source. ``finish`` when it has been compared.
+    Sessions that expire by ``now``, in seconds since the Unix epoch, are not copied. ``StoreError``
+    if the target holds anything but an unfinished copy of this source. Call ``finish`` afterwards:
+    until then the target is marked as unfinished.
     """
-    done = await _begun(source, target)
+    done = await _begin(source, target)
     if done.part in _NAMES:
         for part in _PARTS[_NAMES.index(done.part) :]:
             after = done.after if part.name == done.part else 0
             count = 0
-            async for run in _runs(part.rows(source, after), part.owner, part.run):
-                await part.put(target, run)
-                await _note(target, _Done(done.source, part.name, part.owner(run[-1])))
-                count += len(run)
+            async for rows in _batches(part.rows(source, after), part.owner, part.batch_size):
+                await part.put(target, rows)
+                await _note(target, _Done(done.source, part.name, part.owner(rows[-1])))
+                count += len(rows)
                 progress(part.name, count)
         await _note(target, _Done(done.source, _SESSIONS, 0))
-    sessions = [each async for each in source.sessions() if each.expires > now]
-    for at in range(0, len(sessions), _AT_ONCE):
-        await asyncio.gather(*map(target.open_session, sessions[at : at + _AT_ONCE]))
-        progress(_SESSIONS, min(at + _AT_ONCE, len(sessions)))
+    sessions = [session async for session in source.sessions() if session.expires > now]
+    for start in range(0, len(sessions), _CONCURRENT_SESSIONS):
+        end = min(start + _CONCURRENT_SESSIONS, len(sessions))
+        await asyncio.gather(*map(target.open_session, sessions[start:end]))
+        progress(_SESSIONS, end)
     await target.put_note(_SECRET, source.secret)
 
 
-async def _begun(source: Store, target: Store) -> _Done:
-    """How far an earlier copy came; the beginning where there was none."""
+async def _begin(source: Store, target: Store) -> _Done:
+    """Return the progress of an earlier copy; note and return the start if there was none."""
     name = sha256(b"copy of " + source.secret).hexdigest()
     note = await target.note(_NOTE)
     if note is not None:
         done = msgspec.json.decode(note, type=_Done)
         if done.source != name:
-            raise StoreError("the target holds an unfinished copy of another store: take a new one")
+            raise StoreError("the target holds an unfinished copy of another store: name a new one")
         return done
     for rows in (target.accounts(), target.entries()):
         async for _ in rows:
-            raise StoreError("the target is not empty: a copy wants a new store")
+            raise StoreError("the target is not empty: copy into a new store")
     done = _Done(name, _NAMES[0], 0)
     await _note(target, done)
     return done
@@ -154,48 +160,52 @@ async def _note(target: Store, done: _Done) -> None:
     await target.put_note(_NOTE, msgspec.json.encode(done))
 
 
-async def _runs(
+async def _batches(
     rows: AsyncIterator[T], owner: Callable[[T], int], size: int
 ) -> AsyncIterator[list[T]]:
-    """Rows in lists of this size or more, each of which ends with an account."""
-    run: list[T] = []
+    """Yield rows in lists of at least ``size``; all adjacent rows of an owner are in one list."""
+    batch: list[T] = []
     async for row in rows:
-        if len(run) >= size and owner(run[-1]) != owner(row):
-            yield run
-            run = []
-        run.append(row)
-    if run:
-        yield run
+        if len(batch) >= size and owner(batch[-1]) != owner(row):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
 
 
 async def differences(
     source: Store, target: Store, progress: Progress, now: int
 ) -> AsyncIterator[Difference]:
-    """Compare two stores account by account, by count and checksum of all rows of each part."""
+    """Compare two stores; yield each part of each account that differs.
+
+    Compares the count and the checksum of an account's rows, its sessions that are valid at ``now``
+    (in seconds since the Unix epoch), and the secrets.
+    """
     for part in _PARTS:
         count = 0
-        ours, theirs = (_sums(part.rows(store, 0), part.owner) for store in (source, target))
-        async for mid, one, other in _side_by_side(ours, theirs):
-            count += max(one.rows, other.rows)
+        sums = [_sums(part.rows(store, 0), part.owner) for store in (source, target)]
+        async for mid, in_source, in_target in _merged(*sums):
+            count += max(in_source.rows, in_target.rows)
             progress(part.name, count)
-            if one != other:
+            if in_source != in_target:
                 yield Difference(part.name, mid)
-    ours_now, theirs_now = [
-        {each async for each in store.sessions() if each.expires > now}
+    source_sessions, target_sessions = [
+        {session async for session in store.sessions() if session.expires > now}
         for store in (source, target)
     ]
-    for session in sorted(ours_now ^ theirs_now, key=_whose):
+    for session in sorted(source_sessions ^ target_sessions, key=_session_order):
         yield Difference(_SESSIONS, session.mid)
     if await target.note(_SECRET) != source.secret:
         yield Difference(_SECRET, 0)
 
 
-def _whose(session: Session) -> tuple[int, bytes]:
+def _session_order(session: Session) -> tuple[int, bytes]:
     return session.mid, session.digest
 
 
 class _Sum(NamedTuple):
-    """How many rows an account has, and a checksum of them in order."""
+    """The number of an account's rows, and a checksum of them in order."""
 
     rows: int = 0
     checksum: bytes = b""
@@ -207,31 +217,31 @@ _NONE = _Sum()
 async def _sums(
     rows: AsyncIterator[T], owner: Callable[[T], int]
 ) -> AsyncIterator[tuple[int, _Sum]]:
-    """The sum of each account, by mid."""
+    """Yield each account's mid and sum, by mid."""
     encode = msgspec.json.Encoder(order="deterministic").encode
-    async for run in _runs(rows, owner, 1):
+    async for batch in _batches(rows, owner, 1):
         checksum = sha256()
-        for row in run:
+        for row in batch:
             checksum.update(encode(row))
-        yield owner(run[0]), _Sum(len(run), checksum.digest())
+        yield owner(batch[0]), _Sum(len(batch), checksum.digest())
 
 
-async def _side_by_side(
-    ours: AsyncIterator[tuple[int, _Sum]], theirs: AsyncIterator[tuple[int, _Sum]]
+async def _merged(
+    source: AsyncIterator[tuple[int, _Sum]], target: AsyncIterator[tuple[int, _Sum]]
 ) -> AsyncIterator[tuple[int, _Sum, _Sum]]:
-    """Two runs of sums by mid as one, with none where one has nothing."""
-    both = ours, theirs
-    heads = [await anext(each, None) for each in both]
+    """Merge two iterators of sums by mid; a mid that one lacks has an empty sum there."""
+    both = source, target
+    heads = [await anext(sums, None) for sums in both]
     while mids := [head[0] for head in heads if head is not None]:
         mid = min(mids)
         sums = [head[1] if head is not None and head[0] == mid else _NONE for head in heads]
         yield mid, sums[0], sums[1]
         heads = [
-            await anext(each, None) if head is not None and head[0] == mid else head
-            for each, head in zip(both, heads, strict=True)
+            await anext(rest, None) if head is not None and head[0] == mid else head
+            for rest, head in zip(both, heads, strict=True)
         ]
 
 
 async def finish(target: Store) -> None:
-    """Let the copy be a store like any other."""
+    """Mark a copy as finished, so that the target is a store like any other."""
     await target.put_note(_NOTE, None)

@@ -1,4 +1,4 @@
-"""What every engine asks of documents, and how what is kept of them is checked."""
+"""Decoding and checking of stored documents, shared by every engine."""
 
 from __future__ import annotations
 
@@ -15,49 +15,58 @@ T = TypeVar("T")
 
 
 def declared(names: Iterable[str], known: Collection[str]) -> None:
-    """A name that a kind does not declare would meet nothing, and nobody would see why."""
+    """Raise KeyError for the first name not in ``known``.
+
+    Otherwise a name that the kind does not declare would silently match nothing.
+    """
     for name in names:
         if name not in known:
             raise KeyError(name)
 
 
 def document(kind: Kind[T], owner: int, id: int, body: bytes) -> T:
-    """A document from its body."""
+    """Decode a document's body. Raise StoreError, naming owner and id, if that fails."""
     try:
         return kind.read(body)
-    except msgspec.MsgspecError as wrong:
-        raise StoreError(f"the {kind.name} {id} of {owner} cannot be read: {wrong}") from None
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"the {kind.name} {id} of {owner} cannot be read: {error}") from None
 
 
 def entry(owner: int, kind: str, body: bytes) -> Entry:
-    """A document as it was put, from its body."""
+    """Decode a body, and return the entry that stores it.
+
+    Raise StoreError if that fails or ``kind`` is not declared.
+    """
     try:
         return BY_NAME[kind].entry(owner, BY_NAME[kind].read(body))
-    except (LookupError, msgspec.MsgspecError) as wrong:
-        raise StoreError(f"a {kind} of {owner} cannot be read: {wrong}") from None
+    except (LookupError, msgspec.MsgspecError) as error:
+        raise StoreError(f"a {kind} of {owner} cannot be read: {error}") from None
 
 
 _READ = "a document can be read"
 _DERIVED = "what a document is found by is that of its body"
 
-#: All that is checked of one document, by name.
+#: The invariants of one document, as ``Fault`` names them.
 INVARIANTS = (_READ, _DERIVED)
 
 
 def broken(
-    kind: str, owner: int, body: bytes, kept: object, keeps: Callable[[Entry], object]
+    kind: str, owner: int, body: bytes, stored: object, derive: Callable[[Entry], object]
 ) -> str | None:
-    """The invariant that does not hold of a document: what is ``kept`` of it, made again."""
-    known = BY_NAME.get(kind)
-    if known is None:
+    """Return the invariant that a stored document breaks, or None.
+
+    ``stored`` holds the columns that ``derive`` computes from the document's entry.
+    """
+    declaration = BY_NAME.get(kind)
+    if declaration is None:
         return _READ
     try:
-        entry = known.entry(owner, known.read(body))
+        entry = declaration.entry(owner, declaration.read(body))
     except (msgspec.MsgspecError, LookupError):
         return _READ
-    return None if kept == keeps(entry) else _DERIVED
+    return None if stored == derive(entry) else _DERIVED
 
 
 def fault(invariant: str, owner: int, kind: str, id: int) -> Fault:
-    """A fault of a document."""
+    """Return the fault of a document that breaks ``invariant``."""
     return Fault(invariant, f"{owner}, {kind} {id}")

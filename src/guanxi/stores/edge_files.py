@@ -1,9 +1,9 @@
-"""Files of edges: CSV, JSON Lines and Parquet, told apart by their suffix.
+"""Import of edges from files: CSV, JSON Lines or Parquet, chosen by the file's suffix.
 
-The columns are those of ``EdgeRow``: follower, followed and time (seconds since 1970); kind
-(follow, whisper or block), special (0 or 1) and groups (their names) may be missing or empty. In
-CSV, which has a header line and is UTF-8, groups are separated by ``|``; a contract, visits and the
-finer place can be told in JSON Lines and Parquet alone.
+The columns are the fields of ``EdgeRow``. Follower, followed and time (seconds since the Unix
+epoch) are required; kind (follow, whisper or block), special (0 or 1) and groups (their names) are
+optional. CSV is UTF-8 with a header line, and separates groups by ``|``; it has no columns for
+contract, visits and finer, which need JSON Lines or Parquet.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import msgspec
 
 from guanxi.stores.port import BadLine, EdgeRow, StoreError, Upkeep
 
-_NEEDED = ("follower", "followed", "time")
-_CSV_COLUMNS = (*_NEEDED, "kind", "special", "groups")
-_GROUPS_APART = "|"
-#: How many plain lines are taken at once.
+_REQUIRED = ("follower", "followed", "time")
+_CSV_COLUMNS = (*_REQUIRED, "kind", "special", "groups")
+_GROUP_SEPARATOR = "|"
+#: How many plain lines are converted at once.
 _CHUNK = 1_000
 
-#: What a field must be.
-_WANTED = {
+#: What each field must be, for error messages.
+_EXPECTED = {
     "follower": "an account's id",
     "followed": "an account's id",
     "time": "seconds since 1970",
@@ -34,15 +34,15 @@ _WANTED = {
     "special": "true or false (in CSV: 1 or 0)",
     "groups": "a list of names",
     "contract": "a contract",
-    "finer": "a place within its second",
+    "finer": "a whole number from 0 to 65535",
     "visits": "a count",
 }
 _FIELD = re.compile(r" - at `\$\.(\w+)")
-_ECHOED = 60
+_MAX_ECHO = 60
 
 
 class UnreadableLine(BadLine):
-    """A line of a file that is no edge; ``line`` is the file's own."""
+    """A line of a file that is not an edge. ``line`` counts from 1; in Parquet it is the row."""
 
 
 _Numbered = Iterator[tuple[int, EdgeRow]]
@@ -50,7 +50,7 @@ _Numbered = Iterator[tuple[int, EdgeRow]]
 
 def _csv(path: Path) -> _Numbered:
     with path.open("rb") as file:
-        # Line by line, so that what is not UTF-8 is found in its own line.
+        # Line by line, so that an error names the line that is not UTF-8.
         reader = csv.reader((line.decode("utf-8-sig") for line in file), strict=True)
         try:
             header = next(reader, [])
@@ -65,9 +65,9 @@ def _csv(path: Path) -> _Numbered:
 
 
 def _csv_rows(path: Path) -> Iterator[EdgeRow]:
-    """The rows of a CSV file: those of the usual kind quickly, from the first other one by one."""
+    """Yield the rows of a CSV file: plain ones in chunks, from the first other line one by one."""
     plain: int | None = 0
-    if path.is_file():  # a pipe can be read but once
+    if path.is_file():  # a pipe can be read only once
         plain = yield from _plain_rows(path)
     if plain is not None:
         for _, row in islice(_csv(path), plain, None):
@@ -75,51 +75,51 @@ def _csv_rows(path: Path) -> Iterator[EdgeRow]:
 
 
 def _plain_rows(path: Path) -> Generator[EdgeRow, None, int | None]:
-    """The rows of a CSV file that has the needed columns alone, many at a time.
+    """Yield the rows of a CSV file that has only the required columns, in chunks.
 
-    Returns how many there were before one that is otherwise or wrong; None where all were plain.
+    Return the number of rows before a chunk that is not plain or is wrong; None at the end.
     """
-    read = 0
-    with path.open(encoding="utf-8-sig", newline="\n") as file:  # lines as ``_csv`` has them
+    count = 0
+    with path.open(encoding="utf-8-sig", newline="\n") as file:  # splits lines like ``_csv``
         lines = csv.reader(file, strict=True)
         try:
             header = next(lines, [])
-            if sorted(header) != sorted(_NEEDED):
+            if sorted(header) != sorted(_REQUIRED):
                 return 0
-            order = [header.index(name) for name in _NEEDED]
+            order = [header.index(name) for name in _REQUIRED]
             while chunk := list(islice(filter(None, lines), _CHUNK)):
                 if set(map(len, chunk)) != {len(header)}:
-                    return read
+                    return count
                 fields = list(chain.from_iterable(chunk))
                 numbers = msgspec.convert(fields, list[int], strict=False)
-                columns = [numbers[at :: len(header)] for at in order]
+                columns = [numbers[index :: len(header)] for index in order]
                 yield from [
                     EdgeRow(follower=follower, followed=followed, time=time)
                     for follower, followed, time in zip(*columns, strict=True)
                 ]
-                read += len(chunk)
+                count += len(chunk)
         except (csv.Error, UnicodeDecodeError, msgspec.ValidationError):
-            return read
+            return count
     return None
 
 
 def _check_header(header: list[str]) -> None:
-    missing = [name for name in _NEEDED if name not in header]
-    strange = [name for name in header if name not in _CSV_COLUMNS]
+    missing = [name for name in _REQUIRED if name not in header]
+    unknown = [name for name in header if name not in _CSV_COLUMNS]
     if missing:
-        raise UnreadableLine(1, f"the header lacks {', '.join(missing)}")
-    if strange or len(set(header)) < len(header):
-        raise UnreadableLine(1, f"the header's columns are each one of {', '.join(_CSV_COLUMNS)}")
+        raise UnreadableLine(1, f"the header lacks {', '.join(missing)}: add the columns")
+    if unknown or len(set(header)) < len(header):
+        raise UnreadableLine(1, f"columns must be unique, each one of {', '.join(_CSV_COLUMNS)}")
 
 
 def _of_fields(line: int, header: list[str], fields: list[str]) -> EdgeRow:
     if len(fields) != len(header):
-        raise UnreadableLine(line, f"{len(fields)} fields, and the header has {len(header)}")
+        raise UnreadableLine(line, f"{len(fields)} fields, but the header has {len(header)}")
     record: dict[str, Any] = {
         name: value for name, value in zip(header, fields, strict=True) if value
     }
     if "groups" in record:
-        record["groups"] = record["groups"].split(_GROUPS_APART)
+        record["groups"] = record["groups"].split(_GROUP_SEPARATOR)
     return _converted(line, record, strict=False)
 
 
@@ -131,12 +131,12 @@ def _converted(line: int, record: object, *, strict: bool) -> EdgeRow:
 
 
 def _reason(record: Any, error: Exception) -> str:
-    """What is wrong with a record, in the words of the file."""
-    found = _FIELD.search(str(error))
-    if found is None:
+    """Return what is wrong with a record: its field, the value and what the field must be."""
+    match = _FIELD.search(str(error))
+    if match is None:
         return str(error)
-    name = found[1]
-    return f"{name}: {record[name]!r:.{_ECHOED}} is not {_WANTED[name]}"
+    name = match[1]
+    return f"{name}: {record[name]!r:.{_MAX_ECHO}} is not {_EXPECTED[name]}"
 
 
 def _json_lines(path: Path) -> _Numbered:
@@ -154,7 +154,7 @@ def _json_lines(path: Path) -> _Numbered:
 def _json_reason(text: bytes, error: Exception) -> str:
     try:
         return _reason(msgspec.json.decode(text), error)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # it is no JSON behind the field either
+    except (msgspec.DecodeError, UnicodeDecodeError):  # the rest of the line is not JSON either
         return str(error)
 
 
@@ -170,10 +170,10 @@ def _parquet(path: Path) -> _Numbered:
             for batch in file.iter_batches():
                 for record in batch.to_pylist():
                     line += 1
-                    known = {name: value for name, value in record.items() if value is not None}
-                    yield line, _converted(line, known, strict=True)
+                    fields = {name: value for name, value in record.items() if value is not None}
+                    yield line, _converted(line, fields, strict=True)
     except pyarrow.ArrowException as error:
-        raise StoreError(f"{path} is not a Parquet file that can be read: {error}") from None
+        raise StoreError(f"{path} is not a readable Parquet file: {error}") from None
 
 
 _READERS: dict[str, Callable[[Path], _Numbered]] = {
@@ -188,14 +188,14 @@ def _reader(path: Path) -> Callable[[Path], _Numbered]:
     try:
         return _READERS[path.suffix.lower()]
     except KeyError:
-        raise StoreError(f"{path} ends in none of {', '.join(_READERS)}") from None
+        raise StoreError(f"{path} must end in one of {', '.join(_READERS)}") from None
 
 
 def read_edges(path: Path) -> Iterator[EdgeRow]:
-    """The edges of a file, in order.
+    """Yield the edges of a file, in order.
 
-    ``UnreadableLine`` for the first line that is none (in Parquet: the row, from 1); ``StoreError``
-    for a file that cannot be read at all.
+    ``UnreadableLine`` for the first line that is not an edge. ``StoreError`` if the suffix is
+    unknown, the file cannot be read, or Parquet support is not installed.
     """
     reader = _reader(path)
     try:
@@ -214,9 +214,10 @@ async def import_file(
     strict: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Import a file whole or not at all; how many edges were new or changed.
+    """Import the edges of a file, all or none; return how many are new or changed.
 
-    ``progress`` is told how many were read. ``BadLine`` names the file's own line.
+    ``strict`` and ``progress`` are those of ``Upkeep.import_edges``. ``BadLine`` for an invalid
+    edge, with the line of the file; other errors as ``read_edges`` raises them.
     """
     try:
         return await store.import_edges(lambda: read_edges(path), strict=strict, progress=progress)
@@ -226,7 +227,7 @@ async def import_file(
         raise BadLine(_line_of(path, error.line), error.reason) from None
 
 
-def _line_of(path: Path, position: int) -> int:
-    """The line of a file in which its edge at a position, from 1, stands."""
+def _line_of(path: Path, row: int) -> int:
+    """Return the line of the file's edge number ``row``, from 1."""
     lines = (line for line, _ in _reader(path)(path))
-    return next(line for at, line in enumerate(lines, 1) if at == position)
+    return next(line for number, line in enumerate(lines, 1) if number == row)

@@ -1,4 +1,4 @@
-"""The lines of an import: what can be told of each by itself, on every engine."""
+"""Checks of an import's rows, each row alone; shared by every engine."""
 
 from __future__ import annotations
 
@@ -11,53 +11,60 @@ from guanxi.graph.pair import sort_key_of_mtime
 from guanxi.stores.port import BadLine, EdgeRow
 
 KINDS = ("follow", "whisper", "block")
-#: The last place of a second, as its first is 0.
+#: The highest value of ``EdgeRow.finer``; the lowest is 0.
 FINEST = sort_key_of_mtime(1) - 1
-#: How many lines are taken at once.
+#: How many rows are read and written in one step.
 CHUNK = 10_000
 
 
 def first_unfit(chunk: Iterable[EdgeRow], lines: int, now: int) -> BadLine:
-    """What is wrong with the first edge, behind so many lines, that cannot be by itself."""
+    """Return the error of the first row in ``chunk`` that is invalid on its own.
+
+    ``lines`` is the number of rows before the chunk; ``now`` is in seconds. Raise AssertionError if
+    every row is valid.
+    """
     for line, row in enumerate(chunk, lines + 1):
         if row.kind not in KINDS:
             return BadLine(line, f"kind {row.kind!r} is not follow, whisper or block")
         if not (0 < row.follower < 2**63 and 0 < row.followed < 2**63):
-            return BadLine(line, "an account is a whole number from 1, below 2^63")
+            return BadLine(line, "an account id must be from 1 to 2^63 - 1")
         if row.follower == row.followed:
             return BadLine(line, "an account cannot follow, whisper to or block itself")
         if not 0 <= row.time <= now:
-            return BadLine(line, f"time {row.time} is no past second since 1970 (milliseconds?)")
+            return BadLine(line, f"time {row.time} is not a past second since 1970 (milliseconds?)")
         if not 0 <= row.finer <= FINEST:
             return BadLine(line, f"finer {row.finer} is not from 0 to {FINEST}")
         if row.special and row.kind != "follow":
             return BadLine(line, "only a follow can be special")
-    raise AssertionError("the table refused a row that fits")
+    raise AssertionError("the table refused a row, but every row of the chunk is valid")
 
 
 def has_more(row: EdgeRow) -> bool:
-    """Whether an edge has groups, a contract or visits."""
+    """Return whether an edge has groups, a contract or visits."""
     return bool(row.groups) or row.contract is not None or row.visits != 0
 
 
 def group_names(line: int, row: EdgeRow) -> list[str]:
-    """The groups of an edge that has more; ``BadLine`` where it cannot have what it has."""
+    """Return the unique group names of an edge for which ``has_more`` is true, as stored.
+
+    ``BadLine`` if it is not a follow, or if its visits or a group name are invalid.
+    """
     if row.kind != "follow":
         raise BadLine(line, "only a follow can be in groups, under contract or visited")
     if not 0 <= row.visits < 2**63:
-        raise BadLine(line, f"visits {row.visits} is no count")
+        raise BadLine(line, f"visits {row.visits} is not from 0 to 2^63 - 1")
     names: dict[str, None] = {}
     for name in row.groups:
         cleaned = group_name(name)
         if cleaned is None:
-            raise BadLine(line, f"{name!r} cannot be the name of a group")
+            raise BadLine(line, f"{name!r} is not a valid group name")
         names[cleaned] = None
     return list(names)
 
 
 @lru_cache(maxsize=10_000)
 def group_name(name: str) -> str | None:
-    """A group's name as the rules have it; None where they refuse it."""
+    """Return a group name as the rules store it, without outer spaces; None if it is invalid."""
     limits = Limits()
     facts = GroupFacts(names={}, name_length=limits.group_name, max_groups=limits.groups)
     change = decide_group(CreateGroup(owner=0, name=name, group=1), facts)

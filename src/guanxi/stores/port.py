@@ -1,7 +1,11 @@
-"""What every store can do: four small ports, and the values that pass through them.
+"""The interface of every store, in four parts, and the values that it accepts and returns.
 
-A store applies the rules (``graph``) to what it holds; it knows neither HTTP nor who is signed in.
-Reads take and give positions of one list; the caller decides how much of a list may be seen.
+A store applies the rules of ``graph`` to its rows. It knows nothing of HTTP, of who is signed in
+or of what a viewer may see: the caller checks that.
+
+Every coroutine raises ``StoreUnavailable`` when the store is closed, busy or out of reach, and
+``StoreTimeout`` when it cannot know whether a write succeeded. A write is one transaction, and is
+durable once its coroutine returns. A read returns one snapshot.
 """
 
 from __future__ import annotations
@@ -23,19 +27,19 @@ T = TypeVar("T")
 
 
 class StoreError(Exception):
-    """The store cannot be used as asked; the text says why and what helps."""
+    """A store cannot be opened, or cannot do the work; the text says why and what helps."""
 
 
 class StoreUnavailable(StoreError):
-    """Nothing was done; the same may succeed later (-503)."""
+    """The store is closed, busy or out of reach; nothing was written. Retry later (-503)."""
 
 
 class StoreTimeout(StoreError):
-    """It may have been done; read before repeating (-504)."""
+    """A write may or may not have succeeded. Read before writing again (-504)."""
 
 
 class BadLine(StoreError):
-    """An edge of an import cannot be taken. ``line`` counts from 1; nothing was written."""
+    """A line of an import is invalid. ``line`` counts from 1; nothing of the import was written."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}")
@@ -44,26 +48,29 @@ class BadLine(StoreError):
 
 
 class Row(Struct, frozen=True, gc=False):  # made by the thousand, and part of no cycle
-    """An item of a list: the owner's edge to ``mid``, without the card.
+    """An item of an owner's list, without the card.
 
-    In followers the place is that of the follower's edge; the groups are the owner's all the same.
+    In a list of followers, ``sort_key`` is that of the follower's edge; ``groups`` are the owner's.
     """
 
     mid: int
     sort_key: int
-    #: Each follows the other.
+    #: Whether the two follow each other.
     mutual: bool = False
-    #: The owner's groups for this account, rising; empty for none.
+    #: Ids of the owner's groups that hold this account, ``SPECIAL`` included, ascending.
     groups: tuple[int, ...] = ()
-    #: The owner is a contractor of the item; the item is one of the owner.
+    #: The owner's contract with the item, and the item's contract with the owner.
     owner_contract: Contract | None = None
     item_contract: Contract | None = None
-    #: How often the owner visited the item; told in the order by visits alone.
+    #: How often the owner visited the item; 0 in every order but ``Sort.VISITED``.
     visits: int = 0
 
 
 class Rows(Sequence[Row]):
-    """Rows of a list, by columns: so they are read and told, and few have more than three."""
+    """A sequence of ``Row``, stored as columns, since most rows have only three values.
+
+    Each column has one value per row. A ``Row`` is created when it is read.
+    """
 
     def __init__(
         self,
@@ -73,102 +80,107 @@ class Rows(Sequence[Row]):
         extras: Mapping[int, Row] = {},
     ) -> None:
         self.mids, self.sort_keys = mids, sort_keys
-        #: Whether each follows the other, as a number.
+        #: ``Row.mutual`` as a number: 0 is false.
         self.mutuals = mutuals
-        #: At least the rows that have groups, contracts or visits, by where they stand.
+        #: By index: at least every row with groups, contracts or visits.
         self.extras = extras
 
     def __len__(self) -> int:
         return len(self.mids)
 
     @overload
-    def __getitem__(self, at: int) -> Row: ...
+    def __getitem__(self, index: int) -> Row: ...
 
     @overload
-    def __getitem__(self, at: slice) -> list[Row]: ...
+    def __getitem__(self, index: slice) -> list[Row]: ...
 
-    def __getitem__(self, at: int | slice) -> Row | list[Row]:
-        where = range(len(self))[at]
-        if isinstance(where, range):
-            return [self[one] for one in where]
-        extras = self.extras.get(where)
-        if extras is not None:
-            return extras
-        return Row(self.mids[where], self.sort_keys[where], bool(self.mutuals[where]))
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        selected = range(len(self))[index]
+        if isinstance(selected, range):
+            return [self[position] for position in selected]
+        row = self.extras.get(selected)
+        if row is not None:
+            return row
+        return Row(self.mids[selected], self.sort_keys[selected], bool(self.mutuals[selected]))
 
     def __eq__(self, other: object) -> bool:
         return [*self] == [*other] if isinstance(other, Rows | list) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # as a list has none
+    __hash__ = None  # type: ignore[assignment]  # like a list, it has no hash
 
     def __repr__(self) -> str:
         return f"Rows({[*self]})"
 
 
 class Slice(NamedTuple):
-    """A run of a list, and what is told of the list, as of one moment."""
+    """One page of a list, with the list's total and version, read from one snapshot."""
 
     rows: Rows
-    #: Whether more follow behind the last.
+    #: Whether the list has rows after the last of these; False for a page with ``limit`` 0.
     more: bool
-    #: How many the list has in all; None where nobody counts.
+    #: How many rows the whole list has; None for friends and group members.
     total: int | None
-    #: Changes whenever the list does.
+    #: A number that changes whenever the list changes.
     version: int
 
 
-#: A list without anybody.
+#: A page of an empty list.
 EMPTY_SLICE = Slice(Rows(), False, 0, 0)
 
 
 class Tally(Struct, frozen=True):
-    """An account's counts, and what changes whenever a list of its does."""
+    """How long an account's lists are, and numbers that change whenever one of them changes."""
 
     following: int = 0
     whisper: int = 0
     black: int = 0
     follower: int = 0
-    #: Of followings, whispers, blacks and groups.
+    #: Changes with followings, whispers, blacks, groups and visits.
     version: int = 0
-    #: Of followers.
+    #: Changes with followers.
     follower_version: int = 0
 
 
+#: The counts of an account without lists, and of an unknown one.
 NO_TALLY = Tally()
 
 
 class GroupRow(Struct, frozen=True):
-    """A group and how many are in it."""
+    """A group of followings and the number of its members."""
 
     id: int
     name: str
     count: int
 
 
-# Millions at once are nothing for the collector of cycles to look through: none can hold one.
+# Imports create millions of these; no field can form a cycle, so the collector need not see them.
 class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A line of an import or an export. ``time`` in seconds; ``kind`` follow, whisper or block."""
+    """A following, whisper or block, as imports and exports have it. Not validated when created."""
 
     follower: int
     followed: int
+    #: When it began, in seconds since the Unix epoch.
     time: int
+    #: "follow", "whisper" or "block". All fields below but ``finer`` need "follow".
     kind: str = "follow"
     special: bool = False
-    #: Names of the follower's groups.
+    #: Names of the follower's groups, without the special and the default group.
     groups: tuple[str, ...] = ()
+    #: The follower's contract with the followed.
     contract: Contract | None = None
-    #: What orders rows of one second: the finer part of the row's place.
+    #: Orders edges within one second: the low bits of the sort key, 0 to ``lines.FINEST``.
     finer: int = 0
-    #: How often the follower visited whom they follow.
+    #: How often the follower visited the followed.
     visits: int = 0
 
     @property
     def sort_key(self) -> int:
+        """The integer that orders lists, from ``time`` and ``finer``."""
         return sort_key_of_mtime(self.time) + self.finer
 
 
 class OwnedGroup(NamedTuple):
-    """A group of an account's own."""
+    """A group that an account created, as exports have it."""
 
     owner: int
     id: int
@@ -176,19 +188,21 @@ class OwnedGroup(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """An invariant that does not hold, and the row where it does not."""
+    """An invariant that is broken, and the row that breaks it."""
 
     invariant: str
     detail: str
 
 
 class Relations(Protocol):
-    """The graph."""
+    """The follow graph: acts on it, and reads of lists, pairs, counts and groups."""
 
     async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
-        """Apply acts in order, each on its own: facts, rules and writes in one transaction.
+        """Apply acts in order, in one transaction; return the code of each.
 
-        Returns each act's code, 0 when it stands afterwards. What is answered is durable.
+        Code 0: the act is done, or there was nothing to do. Any other code: the rules refused this
+        act, and it changed nothing; the other acts are applied all the same. ``StoreUnavailable``
+        if a ``CreateGroup`` has an id that the owner already uses; then no act is applied.
         """
 
     async def page(
@@ -199,9 +213,11 @@ class Relations(Protocol):
         window: Window,
         after: Position | None = None,
     ) -> Slice:
-        """A run of a list by position, or (``after`` given, offset 0) behind a position.
+        """Return the page of an owner's list that ``window`` selects.
 
-        ``Sort.VISITED`` is for followings.
+        With ``after`` (and offset 0) the page begins after that position, whether or not its row
+        still exists. The list of an unknown owner is empty. ``Sort.VISITED`` is for followings and
+        friends.
         """
 
     async def members(
@@ -212,153 +228,196 @@ class Relations(Protocol):
         window: Window,
         after: Position | None = None,
     ) -> Slice | None:
-        """As ``page``, of the followings in one group (-10 special, 0 those in none).
+        """Return a page of the followings in one group, as ``page`` does; ``total`` is None.
 
-        None where the owner has no such group.
+        Group -10 is the special one; 0 holds the followings that are in no group. None if the owner
+        has no such group.
         """
 
     async def search(
         self, owner: int, text: str, within: int, window: Window, after: Position | None = None
     ) -> Slice:
-        """The first ``within`` followings, newest first, whose name holds ``text`` in any case."""
+        """Return a page of the followings whose name contains ``text``, newest first.
+
+        Only the ``within`` newest followings are searched. Case is ignored; "" matches every name.
+        ``total`` counts the matches.
+        """
 
     async def common(
         self, owner: int, other: int, window: Window, after: Position | None = None
     ) -> Slice:
-        """The owner's followings, newest first, that ``other`` follows too."""
+        """Return a page of the owner's followings that ``other`` also follows, newest first.
+
+        ``total`` counts them all; ``version`` changes with the followings of either account.
+        """
 
     async def pair(self, owner: int, target: int) -> Pair:
-        """What the two hold towards each other, as of one moment."""
+        """Return the owner's side (``mine``) and the target's; empty sides if they have none."""
 
     async def relations(self, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
-        """How the owner stands to targets, each named once; to whom it does not are left out."""
+        """Return the owner's relation to each of ``targets`` (unique mids), by target.
+
+        Targets without a relation are omitted. The sort key of a block is 0.
+        """
 
     async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
-        """The owner's attribute towards each target; those of 0 are left out."""
+        """Return the owner's ``Attribute`` towards each of ``targets`` (unique mids), as a number.
+
+        Targets with attribute 0 are omitted.
+        """
 
     async def tally(self, mid: int) -> Tally:
-        """An account's counts; zeros for one that is not there."""
+        """Return an account's counts; zeros for an unknown account."""
 
     async def groups(self, owner: int) -> list[GroupRow]:
-        """Special, default, then the owner's own groups in the order of their making."""
+        """Return the special group, the default one, then the owner's groups, oldest first."""
 
     def visit(self, owner: int, target: int) -> None:
-        """Count a visit, in memory; ``flush_visits`` writes it, and counts it only if followed."""
+        """Count a visit in memory. It is lost unless ``flush_visits`` or ``close`` follows."""
 
     async def flush_visits(self) -> None:
-        """Write the visits counted so far."""
+        """Write the counted visits, and drop those to targets that the owner does not follow.
+
+        After ``StoreUnavailable`` they stay in memory, for the next call.
+        """
 
 
 class Accounts(Protocol):
-    """Accounts, cards and sessions."""
+    """Accounts, their cards, their sessions and the grants of QR sign-ins."""
 
-    async def account(self, mid: int) -> Account | None: ...
+    async def account(self, mid: int) -> Account | None:
+        """Return an account's state and privacy, or None for an unknown account."""
 
     async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
-        """The cards of those that are there."""
+        """Return the cards of accounts, by mid; unknown accounts are omitted."""
 
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
-        """The encoded ``ItemTail`` of each, its opening brace replaced by a comma.
+        """Return the list-item tails of accounts, by mid; unknown accounts are omitted.
 
-        Where cards are kept before a store (``card_cache``), this may be some seconds old.
+        A tail is the JSON of an ``ItemTail`` whose opening brace is replaced by a comma. With
+        a card cache in front of the store (``card_cache``) it may be some seconds old.
         """
 
     async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
-        """Make an account or replace its card; privacy stays as it is where None."""
+        """Create an account, or replace its card, and its privacy unless that is None.
 
-    async def set_privacy(self, mid: int, privacy: Privacy) -> None: ...
+        A deregistered account keeps ``DEREGISTERED_CARD`` whatever ``card`` is.
+        """
+
+    async def set_privacy(self, mid: int, privacy: Privacy) -> None:
+        """Replace an account's privacy switches. ``StoreError`` for an unknown account."""
 
     async def set_state(self, mid: int, state: State) -> None:
-        """Ban, deregister or restore. Deregistering ends the sessions and erases the card."""
+        """Ban, deregister or restore an account. ``StoreError`` for an unknown account.
+
+        To deregister also erases the card and deletes the account's sessions and grants; its edges
+        stay. To restore it does not bring the card back.
+        """
 
     async def open_session(self, session: Session) -> bool:
-        """Whether it stands: nobody signs in an account that is unknown or deregistered."""
+        """Store a session; return False, and store nothing, if nobody may sign in to its account.
 
-    async def session(self, digest: bytes) -> Session | None: ...
+        That is an unknown or deregistered account. Also deletes the account's sessions that expired
+        before ``session.created``.
+        """
+
+    async def session(self, digest: bytes) -> Session | None:
+        """Return the session with this token digest, expired or not; None if there is none."""
 
     async def close_session(self, digest: bytes) -> bool:
-        """Whether there was one."""
+        """Delete a session; return whether it existed."""
 
     async def close_sessions(self, mid: int) -> int:
-        """How many there were."""
+        """Delete all sessions of an account; return their number."""
 
     async def mids(self, names: Sequence[str]) -> dict[str, int]:
-        """The account of each exact name, of those that somebody has; of several, the lowest.
+        """Return the account of each exact name, by name; of several, the lowest mid.
 
-        Deregistered accounts have no name of their own, and are not found.
+        Names that no account has are omitted. Deregistered accounts are never found.
         """
 
     async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
-        """Let whoever has the code of this digest sign in as an account, until then (seconds)."""
+        """Store a grant: the QR sign-in code with this digest signs in as ``mid``.
+
+        It is valid until ``expires``, in seconds since the Unix epoch. Expired grants are deleted.
+        """
 
     async def take_grant(self, digest: bytes) -> int | None:
-        """Whom a code signs in, once; None where nobody agreed yet, or it is over or taken."""
+        """Delete a valid grant and return its account, so that a code signs in only once.
+
+        None if nobody confirmed the sign-in, or the grant has expired or was already used.
+        """
 
     @property
     def secret(self) -> bytes:
-        """The store's secret, from which shared keys derive."""
+        """The store's secret, from which shared keys are derived; as read when it was opened."""
 
 
 class Query(Struct, frozen=True, kw_only=True):
-    """Which run of an owner's documents of one kind, and in which order."""
+    """A page of an owner's documents of one kind: order, conditions and window."""
 
-    #: One of the kind's keys; equal ones go by id, in the same direction.
+    #: The name of one of the kind's keys. Ties are ordered by id, in the same direction.
     order: str
     ascending: bool = False
-    #: Only those whose filters have these values.
+    #: The value that each named filter must have.
     where: Mapping[str, Value] = {}
-    #: Only those whose text holds this, in any case; empty for all.
+    #: What the document's text must contain, in any case; "" for every document.
     text: str = ""
     offset: int = 0
     limit: int
-    #: Behind the document with this key and this id, whether or not it is still there.
+    #: Start after the document with this key and this id, whether or not it still exists.
     after: tuple[int, int] | None = None
 
 
 class Documents(NamedTuple, Generic[T]):
-    """Documents in order, and whether more follow behind the last."""
+    """One page of documents, in order."""
 
     items: Sequence[T]
+    #: Whether more documents match after the last of these.
     more: bool
 
 
 class Content(Protocol):
-    """Documents of the kinds that ``world`` declares; a new kind needs nothing here.
+    """Documents of the kinds that ``world`` declares; a new kind needs no change in a store.
 
-    Keys, filters and ids are those that the kind names; another name is the caller's mistake
-    (``KeyError``). An owner needs no account.
+    Names of keys and filters are those that the kind declares; ``KeyError`` for any other. An
+    owner needs no account. ``StoreError`` for a stored document that cannot be decoded.
     """
 
     async def put(self, entries: Sequence[Entry]) -> None:
-        """Keep documents, all or none, each in the place of one with its owner, kind and id.
+        """Store documents, all or none. ``KeyError`` for a kind that is not declared.
 
-        One of a ``unique`` kind takes the place of any with its kind and id.
+        A document replaces the one with the same owner, kind and id; one of a ``unique`` kind also
+        replaces the one that another owner has under its id.
         """
 
     async def get(self, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
-        """One document."""
+        """Return an owner's document, or None if there is none with this id."""
 
     async def find(self, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
-        """Documents of a ``unique`` kind, whoever has them: the owner and the document, by id.
+        """Return the owner and the document of each id of a ``unique`` kind, by id.
 
-        Those that are not there are left out.
+        Ids without a document are omitted.
         """
 
     async def documents(self, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
-        """A run of an owner's documents."""
+        """Return the page of an owner's documents that ``query`` selects."""
 
     async def count(
         self, kind: Kind[T], owner: int, where: Mapping[str, Value] = {}, text: str = ""
     ) -> int:
-        """How many documents a query without a window would meet."""
+        """Return how many of an owner's documents match; see ``Query.where`` and ``Query.text``."""
 
     async def counts(
         self, kind: Kind[T], owner: int, name: str, text: str = ""
     ) -> dict[Value, int]:
-        """How many documents there are for each value of a filter, those with the text alone."""
+        """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
+
+        Values without a document are omitted.
+        """
 
     async def total(self, kind: Kind[T], owner: int, key: str) -> int:
-        """The sum of a key over an owner's documents; 0 for none."""
+        """Return the sum of a key over all of an owner's documents; 0 if there are none."""
 
     async def delete(
         self,
@@ -367,11 +426,17 @@ class Content(Protocol):
         ids: Sequence[int] | None = None,
         where: Mapping[str, Value] = {},
     ) -> int:
-        """Drop an owner's documents: of these ids, or all, and with these values; how many."""
+        """Delete an owner's documents that match ``where``; return their number.
+
+        ``ids`` restricts that to these ids; None means every id, and an empty sequence no id.
+        """
 
 
 class Upkeep(Protocol):
-    """What is done to a store as a whole."""
+    """Verbs on a store as a whole: import, export, notes, checks, readiness.
+
+    Each export reads one snapshot. ``after`` restricts it to accounts with a higher mid.
+    """
 
     async def import_edges(
         self,
@@ -382,47 +447,54 @@ class Upkeep(Protocol):
         strict: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Add many edges at once, all or nothing, caps apart; how many were new or changed.
+        """Import many edges, all or none, without the caps; return how many are new or changed.
 
-        ``accounts`` are put as given; other unknown ones are made with a plain card, or refused
-        when ``strict``. ``groups`` gives ids for (owner, name); others get one of their own. An
-        edge that stands already takes the row's time, special and groups, and its contract and
-        visits where it tells some. ``BadLine`` for a row that cannot be, or that another row or
-        what stands leaves no room for. ``progress`` is told how many rows were read.
+        ``rows`` is read on another thread; ``progress`` is called, on any thread, with the number
+        of rows read so far. ``accounts`` are created or replaced; other unknown accounts get a
+        plain card, or are refused if ``strict``. ``groups`` gives the ids of new groups by owner
+        and name; others get a new id.
+
+        An existing edge gets the row's time, special flag and groups; its contract and visits
+        change only if the row has some. ``BadLine`` for a row that is invalid, or that contradicts
+        another row or an edge in the store. ``StoreError`` if an id in ``groups`` cannot be used.
         """
 
     def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:
-        """Every edge, whisper and block by account, of those behind one; oldest first."""
+        """Yield every following, whisper and block, by follower, then oldest first."""
 
     def accounts(self, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
-        """Every account behind one, by mid."""
+        """Yield every account with its card, by mid."""
 
     def owned_groups(self, after: int = 0) -> AsyncIterator[OwnedGroup]:
-        """The own groups of the accounts behind one, by account, in the order of their making."""
+        """Yield the groups that accounts created, by owner, then oldest first."""
 
     def entries(self, after: int = 0) -> AsyncIterator[Entry]:
-        """Every document of the owners behind one, by owner, kind and id."""
+        """Yield every document, by owner, kind and id. ``StoreError`` if one cannot be decoded."""
 
     def sessions(self) -> AsyncIterator[Session]:
-        """Every session, those that are over included."""
+        """Yield every session, expired ones included, in no given order."""
 
     async def note(self, name: str) -> bytes | None:
-        """What was put under a name in the store's own notes; ``secret`` is one of these."""
+        """Return a note, a named value of the store itself, or None; ``secret`` is a note."""
 
     async def put_note(self, name: str, value: bytes | None) -> None:
-        """Keep a note, or drop it (None). A new secret is in force once the store is reopened."""
+        """Write a note, or delete it if ``value`` is None.
+
+        A new ``secret`` takes effect when the store is opened again.
+        """
 
     def check(self) -> AsyncIterator[Fault]:
-        """Every place where an invariant of the rules does not hold."""
+        """Check every stored row; yield each broken invariant."""
 
     def watch_waits(self, seen: Callable[[float], None]) -> None:
-        """Tell ``seen``, on any thread, how many seconds each transaction waited to write."""
+        """Call ``seen``, on any thread, with the seconds that each transaction waited to write."""
 
     async def ready(self) -> None:
-        """Return when the store can read and write; raise ``StoreUnavailable`` otherwise."""
+        """Check that the store can read and write. ``StoreUnavailable`` if it cannot."""
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Write the counted visits, finish the pending writes and close. Safe to call again."""
 
 
 class Store(Relations, Accounts, Content, Upkeep, Protocol):
-    """A store whole."""
+    """A whole store: all four parts of the interface."""

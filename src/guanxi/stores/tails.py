@@ -1,4 +1,4 @@
-"""What every engine keeps beside a card and derives from it, and how that is checked."""
+"""Values that every engine derives from a card and stores with it, and the check of them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ import msgspec
 from guanxi.accounts.account import DEREGISTERED_CARD, Card, State, tail_of
 from guanxi.stores.port import Fault
 
-#: The version of the encoding below. It rises when that changes; `guanxi check` names old rows.
+#: The version of the encoding below, to be raised with it: `guanxi check` reports older rows.
 TAIL_VERSION = 1
 
-#: An account that nobody described is called this and its mid.
+#: An account that was created without a card is named this, followed by its mid.
 PLAIN = "用户"
 
 _encode = msgspec.json.Encoder().encode
 
 
 def encoded_tail(card: Card) -> bytes:
-    """The part of a list item that the account decides, ready to follow other fields."""
+    """Return the tail of a list item: the JSON of its ``ItemTail``, with "," in place of "{"."""
     return b"," + _encode(tail_of(card))[1:]
 
 
 class Derived(NamedTuple):
-    """An account's card, and what is kept beside it that derives from it."""
+    """An account's state and card, and the stored values that derive from them.
+
+    ``folded`` is the name in folded case; ``version`` and ``tail`` are None without a stored tail.
+    """
 
     mid: int
     state: State
@@ -39,13 +42,13 @@ _ERASED = "a deregistered account's card is erased"
 _FOLDED = "a name without case is that of the card"
 _TAIL = "a tail is that of the card"
 
-#: All that is checked of one card, by name.
+#: The invariants of one card, as ``Fault`` names them.
 INVARIANTS = (_ERASED, _FOLDED, _TAIL)
 
 
-def faults_of(kept: Derived) -> Iterator[Fault]:
-    """What derives from a card, derived again."""
-    mid, state, card, folded, version, tail = kept
+def faults_of(row: Derived) -> Iterator[Fault]:
+    """Derive the stored values of a card again; yield a fault for each that differs."""
+    mid, state, card, folded, version, tail = row
     if state is State.DEREGISTERED and card != DEREGISTERED_CARD:
         yield Fault(_ERASED, f"{mid}")
     if folded != card.name.casefold():

@@ -1,4 +1,4 @@
-"""What holds for every test: loopback only, a clean environment, one way to run Hypothesis."""
+"""Settings of every test: loopback only, a clean environment, one Hypothesis profile."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def pytest_unconfigure() -> None:
 
 def _refuse_beyond_loopback(host: str) -> None:
     if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
-        raise AssertionError(f"a test tried to reach {host}")
+        raise AssertionError(f"a test tried to connect to {host}: only loopback is allowed")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def loopback_only() -> Iterator[None]:
-    """No test reaches beyond this machine.
+    """Raise AssertionError for every connection to another machine.
 
-    The SDK's transport connects without Python's sockets, so its requests are looked at themselves;
-    names under ``.test`` exist nowhere, and are what a test's own proxy on loopback is asked for.
+    The SDK's transport does not use Python's sockets, so its requests are checked too. Names under
+    ``.test`` are allowed: they resolve nowhere, and tests request them from a proxy on loopback.
     """
     connect, send, send_sync = socket.socket.connect, Network.send, SyncNetwork.send
 
@@ -51,17 +51,17 @@ def loopback_only() -> Iterator[None]:
             _refuse_beyond_loopback(address[0])
         connect(self, address)
 
-    def look_at(request: Request) -> None:
+    def check_host(request: Request) -> None:
         host = urlsplit(request.url).hostname or ""
         if not host.endswith(".test"):
             _refuse_beyond_loopback(host)
 
     async def guarded_send(self: Network, request: Request) -> Response:
-        look_at(request)
+        check_host(request)
         return await send(self, request)
 
     def guarded_send_sync(self: SyncNetwork, request: Request) -> Response:
-        look_at(request)
+        check_host(request)
         return send_sync(self, request)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -73,20 +73,20 @@ def loopback_only() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server() -> str:
-    """The address of a real PostgreSQL; without one the test is skipped."""
+    """Return the address of a real PostgreSQL; skip the test if there is none."""
     return postgres.server_address()
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """Where a store may be made on a real PostgreSQL. Without one the test is skipped."""
+    """Yield the address of a new schema on a real PostgreSQL; skip the test if there is none."""
     with postgres.schema() as address:
         yield address
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the machine's reaches a test."""
+    """Remove the machine's own guanxi settings and keyring from the environment."""
     for name in list(os.environ):
         if name.startswith("GUANXI_") and name != "GUANXI_TEST":
             monkeypatch.delenv(name)

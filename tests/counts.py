@@ -1,4 +1,4 @@
-"""How much each kind of test does: little in ``make test``, the named counts in ``test-long``."""
+"""How many examples a test runs: few in ``make test``, many in ``make test-long``."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ LONG = os.environ.get("GUANXI_TEST") == "long"
 
 
 def count(short: int, long: int) -> int:
-    """The count for this run."""
+    """Return ``long`` if GUANXI_TEST is "long", otherwise ``short``."""
     return long if LONG else short

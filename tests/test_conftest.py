@@ -1,4 +1,4 @@
-"""The guard that keeps tests on this machine."""
+"""The fixture that forbids connections to other machines."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ import pytest
 
 from guanxi import Client, SyncClient
 
-FAR = "192.0.2.1"  # set apart for documents: nobody has it
+#: Reserved for documentation: no machine has it.
+REMOTE = "192.0.2.1"
 
 
-def test_sockets_stay_here() -> None:
-    with socket.socket() as one, pytest.raises(AssertionError, match=FAR):
-        one.connect((FAR, 80))
+def test_a_socket_cannot_leave_the_machine() -> None:
+    with socket.socket() as remote, pytest.raises(AssertionError, match=REMOTE):
+        remote.connect((REMOTE, 80))
 
 
-def test_clients_stay_here() -> None:
+def test_a_client_cannot_leave_the_machine() -> None:
     with (
-        SyncClient(base_url=f"http://{FAR}") as client,
-        pytest.raises(AssertionError, match=FAR),
+        SyncClient(base_url=f"http://{REMOTE}") as client,
+        pytest.raises(AssertionError, match=REMOTE),
     ):
         client.web.buvid()
 
-    async def far() -> None:
-        async with Client(base_url=f"http://{FAR}") as client:
+    async def request() -> None:
+        async with Client(base_url=f"http://{REMOTE}") as client:
             await client.web.buvid()
 
-    with pytest.raises(AssertionError, match=FAR):
-        asyncio.run(far())
+    with pytest.raises(AssertionError, match=REMOTE):
+        asyncio.run(request())

@@ -1,4 +1,4 @@
-"""The arrows of the house: which room may import which."""
+"""Which package of guanxi may import which."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "guanxi"
 
-#: Each room, and the rooms that it may import besides itself.
+#: Each package, and the packages that it may import besides itself.
 MAY_IMPORT: dict[str, set[str]] = {
     "contract": set(),
     "graph": {"contract"},
@@ -23,11 +23,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "user": {"contract", "sdk"},
     "demo": {"contract", "graph", "accounts", "world", "stores", "sdk"},
     "cli": {"contract", "graph", "accounts", "world", "stores", "service", "sdk", "user", "demo"},
-    # The front door hands on names of the SDK and of the contract.
+    # The top level re-exports names of the SDK and of the contract.
     "__init__": {"contract", "sdk"},
 }
 
-#: What the pure rooms may import from outside: nothing that reads, writes or waits.
+#: The pure packages, and what they must not import: modules that read, write or wait.
 PURE = {"contract", "graph", "accounts", "world"}
 IMPURE = {"asyncio", "socket", "apsw", "sqlite3", "starlette", "uvicorn", "pyreqwest", "os", "time"}
 
@@ -40,7 +40,7 @@ def imports(path: Path) -> Iterator[str]:
             assert node.level == 0, f"{path}: imports are absolute"
             assert node.module is not None
             yield node.module
-            # `from guanxi import user` names a room too.
+            # `from guanxi import user` names a package too.
             if node.module == "guanxi":
                 yield from (f"guanxi.{alias.name}" for alias in node.names)
 
@@ -49,28 +49,34 @@ def files() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 
 
-def room_of(path: Path) -> str:
+def package_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(SOURCE)))
 def test_imports_point_one_way(path: Path) -> None:
-    room = room_of(path)
+    package = package_of(path)
     for name in imports(path):
         parts = name.split(".")
         if parts[0] == "guanxi" and len(parts) > 1 and parts[1] in MAY_IMPORT:
-            assert parts[1] == room or parts[1] in MAY_IMPORT[room], f"{room} imports {name}"
-        if room in PURE:
-            assert parts[0] not in IMPURE, f"{room} is pure, and imports {name}"
+            assert parts[1] == package or parts[1] in MAY_IMPORT[package], (
+                f"{package} must not import {name}"
+            )
+        if package in PURE:
+            assert parts[0] not in IMPURE, f"{package} must be pure, but imports {name}"
 
 
-def test_every_room_is_on_the_plan() -> None:
-    assert {room_of(path) for path in files()} <= MAY_IMPORT.keys()
+def test_every_package_is_listed() -> None:
+    assert {package_of(path) for path in files()} <= MAY_IMPORT.keys()
 
 
-def test_the_plan_has_no_circle() -> None:
-    left = {room: set(below) for room, below in MAY_IMPORT.items()}
-    while left:
-        ground = [room for room, below in left.items() if not below]
-        assert ground, f"these rooms import each other: {sorted(left)}"
-        left = {room: below - set(ground) for room, below in left.items() if room not in ground}
+def test_packages_do_not_import_each_other() -> None:
+    remaining = {package: set(imported) for package, imported in MAY_IMPORT.items()}
+    while remaining:
+        leaves = {package for package, imported in remaining.items() if not imported}
+        assert leaves, f"these packages import each other: {sorted(remaining)}"
+        remaining = {
+            package: imported - leaves
+            for package, imported in remaining.items()
+            if package not in leaves
+        }

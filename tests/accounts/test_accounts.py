@@ -1,4 +1,4 @@
-"""Cards as the wire tells them, and keys and tokens."""
+"""Cards as responses contain them; keys and tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from guanxi.accounts.account import Card, official_of, tail_of, vip_of
 SECRET, OTHER = b"s" * 32, b"o" * 32
 
 
-def test_a_running_membership_has_its_label() -> None:
+def test_a_valid_membership_has_a_label() -> None:
     vip = vip_of(Card(vip_type=2, vip_status=1, vip_due_ms=5))
     assert (vip.type, vip.status, vip.due_date_ms) == (2, 1, 5)
     assert (vip.label.text, vip.label.label_theme) == ("年度大会员", "annual_vip")
@@ -16,13 +16,13 @@ def test_a_running_membership_has_its_label() -> None:
     assert vip_of(Card(vip_type=1, vip_status=1)).label.text == "大会员"
 
 
-def test_one_that_has_ended_has_none() -> None:
-    ended = vip_of(Card(vip_type=2, vip_due_ms=5))
-    assert (ended.label.text, ended.avatar_subscript, ended.nickname_color) == ("", 0, "")
+def test_an_expired_membership_has_no_label() -> None:
+    expired = vip_of(Card(vip_type=2, vip_due_ms=5))
+    assert (expired.label.text, expired.avatar_subscript, expired.nickname_color) == ("", 0, "")
     assert vip_of(Card(vip_type=9, vip_status=1)).label.text == ""
 
 
-def test_the_tail_tells_the_card() -> None:
+def test_a_tail_contains_the_card() -> None:
     card = Card(name="名", face="f", face_nft=1, sign="s", official_type=1, official_desc="d")
     tail = tail_of(card)
     assert (tail.uname, tail.face, tail.face_nft, tail.sign) == ("名", "f", 1, "s")
@@ -36,14 +36,14 @@ def test_tokens_are_random_and_long() -> None:
     assert len(secrets.new_secret()) == 32
 
 
-def test_a_store_keeps_no_token() -> None:
+def test_a_digest_does_not_contain_the_token() -> None:
     token = secrets.new_token()
     assert token.encode() not in secrets.digest(token)
     assert secrets.digest(token) == secrets.digest(token) != secrets.digest(token + "0")
     assert secrets.digest("\udc80")
 
 
-def test_csrf_is_bound_to_session_and_store() -> None:
+def test_a_csrf_token_depends_on_session_and_store() -> None:
     first = secrets.bili_jct(SECRET, "a")
     assert len(first) == 32
     assert len({first, secrets.bili_jct(SECRET, "b"), secrets.bili_jct(OTHER, "a")}) == 3
@@ -59,13 +59,13 @@ def test_wbi_keys_last_a_day() -> None:
     assert secrets.wbi_keys(OTHER, noon) != (img, sub)
 
 
-def test_an_app_key_carries_its_own_secret() -> None:
+def test_an_appsec_is_derived_from_appkey_and_store() -> None:
     appkey, appsec = secrets.new_app(SECRET)
     assert secrets.appsec(SECRET, appkey) == appsec
     assert secrets.appsec(OTHER, appkey) != appsec
 
 
-def test_equal() -> None:
+def test_equal_compares_any_texts() -> None:
     assert secrets.equal("关系", "关系")
     assert not secrets.equal("关系", "关")
     assert not secrets.equal("\udc80", "x")

@@ -1,4 +1,4 @@
-"""Tokens that carry their own proof."""
+"""Tokens that are verified without being stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECRET, OTHER = b"s" * 32, b"o" * 32
 NOW = 1_700_000_000
 
 
-def test_an_access_id_stands_for_its_time() -> None:
+def test_an_access_id_is_valid_until_it_expires() -> None:
     access_id = tokens.access_id(SECRET, NOW)
     assert access_id_ends(access_id) == NOW + tokens.ACCESS_ID_SECONDS
     assert tokens.access_id_is_valid(SECRET, access_id, NOW)
@@ -25,7 +25,7 @@ def test_an_access_id_stands_for_its_time() -> None:
     assert not tokens.access_id_is_valid(SECRET, f"{head}.{later}.{proof}", NOW)
 
 
-def test_a_refresh_token_tells_its_session_and_nothing_of_its_token() -> None:
+def test_a_refresh_token_names_its_session_without_its_token() -> None:
     refresh = tokens.refresh_token(SECRET, "SESSDATA")
     assert refresh == tokens.refresh_token(SECRET, "SESSDATA")
     assert tokens.session_of(refresh) == digest("SESSDATA")
@@ -38,14 +38,14 @@ def test_a_refresh_token_tells_its_session_and_nothing_of_its_token() -> None:
         assert another[64:] != refresh[64:]
 
 
-def test_the_csrf_of_a_refresh_is_the_sessions() -> None:
+def test_a_refresh_csrf_depends_on_session_and_store() -> None:
     csrf = tokens.refresh_csrf(SECRET, "SESSDATA")
     assert csrf == tokens.refresh_csrf(SECRET, "SESSDATA")
     assert csrf != tokens.refresh_csrf(SECRET, "another")
     assert csrf != tokens.refresh_csrf(OTHER, "SESSDATA")
 
 
-def test_a_key_of_a_sign_in_tells_when_it_was_made() -> None:
+def test_a_qr_key_contains_its_time_of_creation() -> None:
     key = tokens.qr_key(SECRET, NOW)
     assert len(key) == 32
     assert tokens.qr_key_created(SECRET, key) == NOW
@@ -53,16 +53,16 @@ def test_a_key_of_a_sign_in_tells_when_it_was_made() -> None:
     assert tokens.qr_key(SECRET, NOW) != key
 
 
-@pytest.mark.parametrize("given_", ["", "x", "签" * 32, "0" * 32, "0" * 200])
-def test_what_nobody_handed_out(given_: str) -> None:
-    assert not tokens.access_id_is_valid(SECRET, given_, NOW)
-    assert tokens.session_of(given_) is None
-    assert tokens.qr_key_created(SECRET, given_) is None
+@pytest.mark.parametrize("token", ["", "x", "签" * 32, "0" * 32, "0" * 200])
+def test_a_forged_token_is_invalid(token: str) -> None:
+    assert not tokens.access_id_is_valid(SECRET, token, NOW)
+    assert tokens.session_of(token) is None
+    assert tokens.qr_key_created(SECRET, token) is None
 
 
 @given(st.text())
-def test_no_text_breaks_them(text: str) -> None:
+def test_no_text_raises_an_error(text: str) -> None:
     assert not tokens.access_id_is_valid(SECRET, text, NOW)
-    named = tokens.session_of(text)
-    assert named is None or len(named) <= 32
+    session = tokens.session_of(text)
+    assert session is None or len(session) <= 32
     assert tokens.qr_key_created(SECRET, text) is None

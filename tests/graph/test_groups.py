@@ -1,4 +1,4 @@
-"""Groups: names, members, refusals (004, 关注分组相关)."""
+"""The rules of groups: names, members, refusals (004, 关注分组相关)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ NAMES = {7: "同学", 8: "同事"}
 MEMBERS = {20: frozenset({7}), 21: frozenset({SPECIAL, 8}), 22: frozenset[int]()}
 
 
-def decided(act: GroupAct, *, most: int = 200) -> int | GroupChange:
-    facts = GroupFacts(names=NAMES, members=MEMBERS, name_length=16, max_groups=most)
+def decide_with(act: GroupAct, *, max_groups: int = 200) -> int | GroupChange:
+    facts = GroupFacts(names=NAMES, members=MEMBERS, name_length=16, max_groups=max_groups)
     return decide_group(act, facts)
 
 
@@ -60,15 +60,17 @@ def decided(act: GroupAct, *, most: int = 200) -> int | GroupChange:
         ("默认分组", 22106),
     ],
 )
-def test_names(name: str, result: int | PutGroup) -> None:
-    assert decided(CreateGroup(ME, name, 9)) == result
+def test_a_name_is_stripped_and_checked(name: str, result: int | PutGroup) -> None:
+    assert decide_with(CreateGroup(ME, name, 9)) == result
 
 
-def test_a_group_too_many() -> None:
-    assert decided(CreateGroup(ME, "第三个", 9), most=2) == -400
-    assert decided(CreateGroup(ME, "第三个", 9), most=3) == PutGroup(9, "第三个")
-    assert decided(CreateGroup(ME, "同学", 9), most=2) == 22106, "a repeat answers what it did"
-    assert decided(CreateGroup(ME, "长" * 17, 9), most=2) == 22103
+def test_no_group_is_created_past_the_limit() -> None:
+    assert decide_with(CreateGroup(ME, "第三个", 9), max_groups=2) == -400
+    assert decide_with(CreateGroup(ME, "第三个", 9), max_groups=3) == PutGroup(9, "第三个")
+    assert decide_with(CreateGroup(ME, "同学", 9), max_groups=2) == 22106, (
+        "an existing name is refused as such"
+    )
+    assert decide_with(CreateGroup(ME, "长" * 17, 9), max_groups=2) == 22103
 
 
 @pytest.mark.parametrize(
@@ -84,70 +86,73 @@ def test_a_group_too_many() -> None:
         (-10, "新名", -400),
     ],
 )
-def test_rename(group: int, name: str, result: int | PutGroup) -> None:
-    assert decided(RenameGroup(ME, group, name)) == result
+def test_rename_refuses_existing_names_and_built_in_groups(
+    group: int, name: str, result: int | PutGroup
+) -> None:
+    assert decide_with(RenameGroup(ME, group, name)) == result
 
 
 @pytest.mark.parametrize(
     ("group", "result"), [(7, DropGroup(7)), (99, -400), (0, -400), (-10, -400)]
 )
-def test_delete(group: int, result: int | DropGroup) -> None:
-    assert decided(DeleteGroup(ME, group)) == result
+def test_only_an_own_group_is_deleted(group: int, result: int | DropGroup) -> None:
+    assert decide_with(DeleteGroup(ME, group)) == result
 
 
 def regrouped(
     mode: RegroupMode, groups: tuple[int, ...], before: tuple[int, ...] = (), *members: int
 ) -> int | Mapping[int, frozenset[int]]:
-    result = decided(Regroup(ME, mode, members or (20, 21, 22), groups, before))
+    """Regroup ``members`` (default: all); return the code, or the new groups by member."""
+    result = decide_with(Regroup(ME, mode, members or (20, 21, 22), groups, before))
     if isinstance(result, int):
         return result
     assert isinstance(result, Regrouped)
     return result.members
 
 
-def test_set_puts_into_exactly_these() -> None:
+def test_set_replaces_the_groups() -> None:
     both = frozenset({SPECIAL, 7})
     assert regrouped(RegroupMode.SET, (SPECIAL, 7)) == {20: both, 21: both, 22: both}
 
 
-def test_set_to_default_alone_takes_out_of_all_special_included() -> None:
+def test_set_to_default_removes_from_every_group() -> None:
     assert regrouped(RegroupMode.SET, (DEFAULT,)) == {20: frozenset(), 21: frozenset()}
 
 
-def test_default_beside_others_is_ignored() -> None:
+def test_default_together_with_other_groups_is_ignored() -> None:
     assert regrouped(RegroupMode.SET, (DEFAULT, 8), (), 22) == {22: frozenset({8})}
 
 
-def test_copy_adds() -> None:
+def test_copy_adds_groups() -> None:
     assert regrouped(RegroupMode.COPY, (8,)) == {20: frozenset({7, 8}), 22: frozenset({8})}
     assert regrouped(RegroupMode.COPY, (DEFAULT,)) == {}
 
 
-def test_move_takes_away_and_adds() -> None:
+def test_move_removes_and_adds_groups() -> None:
     assert regrouped(RegroupMode.MOVE, (8,), (7,)) == {20: frozenset({8}), 22: frozenset({8})}
     assert regrouped(RegroupMode.MOVE, (DEFAULT,), (SPECIAL,)) == {21: frozenset({8})}
     assert regrouped(RegroupMode.MOVE, (7,), (DEFAULT,), 22) == {22: frozenset({7})}
 
 
 @pytest.mark.parametrize("mode", RegroupMode)
-def test_unknown_groups_and_strangers_refuse_the_whole(mode: RegroupMode) -> None:
+def test_an_unknown_group_or_member_refuses_the_whole_act(mode: RegroupMode) -> None:
     assert regrouped(mode, (99,)) == 22104
     assert regrouped(mode, (7, -5)) == 22104
     assert regrouped(mode, (7,), (99,)) == 22104
     assert regrouped(mode, (7,), (), 20, 30) == 22105
-    assert regrouped(mode, (99,), (), 30) == 22104, "the group is looked at first"
+    assert regrouped(mode, (99,), (), 30) == 22104, "groups are checked before members"
 
 
 groups = st.lists(st.sampled_from([SPECIAL, DEFAULT, 7, 8]), min_size=1, max_size=4).map(tuple)
 
 
 @given(st.sampled_from(RegroupMode), groups, groups)
-def test_only_what_changes_is_told_and_default_is_never_held(
+def test_a_regroup_returns_only_changes_and_never_the_default_group(
     mode: RegroupMode, added: tuple[int, ...], before: tuple[int, ...]
 ) -> None:
     result = regrouped(mode, added, before)
     assert not isinstance(result, int)
-    for member, held in result.items():
-        assert held != MEMBERS[member]
-        assert DEFAULT not in held
-        assert set(added) - {DEFAULT} <= held
+    for member, after in result.items():
+        assert after != MEMBERS[member]
+        assert DEFAULT not in after
+        assert set(added) - {DEFAULT} <= after

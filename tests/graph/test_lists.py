@@ -1,4 +1,4 @@
-"""How much of a list may be seen, and where a walk goes on."""
+"""Windows of visible rows, and cursors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from guanxi.graph.lists import (
 
 
 @pytest.mark.parametrize(
-    ("pn", "ps", "visible", "seen"),
+    ("pn", "ps", "visible", "expected"),
     [
         (1, 50, 100, Window(0, 50)),
         (2, 50, 100, Window(50, 50)),
@@ -29,22 +29,20 @@ from guanxi.graph.lists import (
         (2**63 - 1, 100, ALL, Window(ALL, 0)),
     ],
 )
-def test_window(pn: int, ps: int, visible: int, seen: Window) -> None:
-    assert window(pn, ps, visible) == seen
+def test_a_page_is_cut_to_the_visible_rows(
+    pn: int, ps: int, visible: int, expected: Window
+) -> None:
+    assert window(pn, ps, visible) == expected
 
 
 @given(st.integers(1, 40), st.integers(1, 100), st.integers(0, 1000))
-def test_windows_tile_what_is_visible(pages: int, ps: int, visible: int) -> None:
-    seen = [
-        position
-        for pn in range(1, pages + 1)
-        for one in [window(pn, ps, visible)]
-        for position in range(one.offset, one.offset + one.limit)
-    ]
-    assert seen == list(range(min(pages * ps, visible)))
+def test_pages_cover_every_visible_row_once(pages: int, ps: int, visible: int) -> None:
+    windows = [window(pn, ps, visible) for pn in range(1, pages + 1)]
+    rows = [row for page in windows for row in range(page.offset, page.offset + page.limit)]
+    assert rows == list(range(min(pages * ps, visible)))
 
 
-def test_ones_own_followings_are_all_visible_and_anothers_are_not() -> None:
+def test_others_see_fewer_followings_than_the_owner() -> None:
     assert visible_followings(DOCUMENTED.limits, own=True) == ALL
     assert visible_followings(DOCUMENTED.limits, own=False) == 100
     assert visible_followings(OPEN.limits, own=False) == 10_000
@@ -55,29 +53,29 @@ def test_ones_own_followings_are_all_visible_and_anothers_are_not() -> None:
         Position, st.integers(0, 2**63 - 1), st.integers(1, 2**63 - 1), st.integers(0, 2**32 - 1)
     )
 )
-def test_a_cursor_is_read_back(position: Position) -> None:
+def test_a_cursor_decodes_to_its_position(position: Position) -> None:
     assert decode_cursor(encode_cursor(position)) == position
 
 
-def test_an_empty_cursor_begins() -> None:
+def test_an_empty_cursor_is_the_start() -> None:
     assert decode_cursor("") is None
 
 
 @pytest.mark.parametrize(
     "cursor", ["x", "!!!!", "AAAA", "关系", encode_cursor(Position(1, 2)) + "AAAA"]
 )
-def test_other_texts_are_no_cursors(cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(ValueError, match="not a cursor"):
         decode_cursor(cursor)
 
 
-def test_a_cursor_past_every_mid_is_none_of_ours() -> None:
+def test_a_cursor_with_a_number_too_large_is_refused() -> None:
     with pytest.raises(ValueError, match="not a cursor"):
         decode_cursor("_" * 27)
 
 
 @given(st.text(max_size=64))
-def test_no_text_breaks_it(cursor: str) -> None:
+def test_any_text_decodes_or_raises_value_error(cursor: str) -> None:
     try:
         decode_cursor(cursor)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The machine of random acts on the rules alone, applied to dicts."""
+"""The state machine of random acts on the rules alone, applied to dicts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from tests.machine import (
 
 
 class RulesDriver:
-    """Sides in a dict, and the rules; no store."""
+    """A driver that applies the rules to sides in a dict, without a store."""
 
     guarded = False
     thorough = True
@@ -91,7 +91,7 @@ class RulesDriver:
             if who == owner
         ]
         return next_sort_key(
-            sort_key_of_mtime(self.now), max((each or 0 for each in sort_keys), default=0)
+            sort_key_of_mtime(self.now), max((sort_key or 0 for sort_key in sort_keys), default=0)
         )
 
     def modify(self, owner: int, target: int, act: int) -> int:
@@ -182,7 +182,7 @@ class RulesDriver:
             self.version[owner] = self.version.get(owner, 0) + 1
 
     def edges(self, owner: int) -> dict[int, Edge]:
-        """The owner's followings, newest first."""
+        """Return the owner's followings, newest first."""
         edges = {
             target: side.follows
             for (who, target), side in self.sides.items()
@@ -195,14 +195,14 @@ class RulesDriver:
         back = self.side(target, owner).follows is not None
         return int(attribute(self.side(owner, target), followed_back=back))
 
-    def seen(self, owner: int, target: int, sort_key: int) -> Seen:
+    def item(self, owner: int, target: int, sort_key: int) -> Seen:
         edge = self.side(owner, target).follows
         groups = edge.groups if edge else frozenset()
         return Seen(target, mtime_of(sort_key), self.attribute(owner, target), groups)
 
-    def listed(self, owner: int, sort_keys: Mapping[int, int | None]) -> list[Seen]:
-        held = [(sort_key, mid) for mid, sort_key in sort_keys.items() if sort_key is not None]
-        return [self.seen(owner, mid, sort_key) for sort_key, mid in sorted(held, reverse=True)]
+    def items(self, owner: int, sort_keys: Mapping[int, int | None]) -> list[Seen]:
+        rows = [(sort_key, mid) for mid, sort_key in sort_keys.items() if sort_key is not None]
+        return [self.item(owner, mid, sort_key) for sort_key, mid in sorted(rows, reverse=True)]
 
     def look(self, owner: int) -> View:
         edges = self.edges(owner)
@@ -213,10 +213,10 @@ class RulesDriver:
             if target == owner and side.follows is not None
         }
         own = self.groups.get(owner, {})
-        followings = self.listed(owner, {mid: edge.sort_key for mid, edge in edges.items()})
-        followers = self.listed(owner, fans)
-        whispers = self.listed(owner, {mid: side.whispers for mid, side in mine.items()})
-        blacks = self.listed(owner, {mid: side.blocks for mid, side in mine.items()})
+        followings = self.items(owner, {mid: edge.sort_key for mid, edge in edges.items()})
+        followers = self.items(owner, fans)
+        whispers = self.items(owner, {mid: side.whispers for mid, side in mine.items()})
+        blacks = self.items(owner, {mid: side.blocks for mid, side in mine.items()})
         members = {
             group: [mid for mid, edge in edges.items() if group in edge.groups]
             for group in (SPECIAL, *own)
@@ -229,8 +229,8 @@ class RulesDriver:
             followings_oldest=list(edges)[::-1],
             followings_visited=sorted(edges, key=lambda mid: -self.visits.get((owner, mid), 0)),
             followers=followers,
-            followers_oldest=[each.mid for each in followers][::-1],
-            friends=[each for each in followings if each.attribute == 6],
+            followers_oldest=[row.mid for row in followers][::-1],
+            friends=[row for row in followings if row.attribute == 6],
             whispers=whispers,
             blacks=blacks,
             counts=(len(followings), len(whispers), len(blacks), len(followers)),
@@ -250,7 +250,7 @@ class RulesDriver:
         )
 
     def faults(self) -> list[str]:
-        """A block that leaves no room, among the sides."""
+        """Return the pairs that have a block together with another relation."""
         return [
             f"{owner}, {target}"
             for (owner, target), side in self.sides.items()

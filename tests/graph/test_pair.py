@@ -1,4 +1,4 @@
-"""What becomes of two accounts (DESIGN: the rules of the graph; 004, 操作用户关系)."""
+"""The rules of acts on a pair (DESIGN: the rules of the graph; 004, 操作用户关系)."""
 
 from __future__ import annotations
 
@@ -35,74 +35,74 @@ from guanxi.graph.pair import (
 ME, YOU = 1, 2
 OLD, NOW, THEIR_NOW = 100, 900, 901
 FOLLOWS = Side(follows=Edge(OLD))
-SPECIALLY = Side(follows=Edge(OLD, frozenset({SPECIAL, 7}), Contract(5)))
+SPECIAL_FOLLOW = Side(follows=Edge(OLD, frozenset({SPECIAL, 7}), Contract(5)))
 WHISPERS = Side(whispers=OLD)
 BLOCKS = Side(blocks=OLD)
 
 
 def after(act: int, mine: Side = EMPTY_SIDE, theirs: Side = EMPTY_SIDE, **facts: Any) -> int | Pair:
-    """What ``decide`` makes of it."""
-    known: dict[str, Any] = {"following_cap": 10, "sort_key": NOW, "their_sort_key": THEIR_NOW}
-    return decide(Modify(ME, YOU, act), Facts(pair=Pair(mine, theirs), **known | facts))
+    """Return what ``decide`` returns for an act of ME on YOU; ``facts`` replace the usual ones."""
+    usual: dict[str, Any] = {"following_cap": 10, "sort_key": NOW, "their_sort_key": THEIR_NOW}
+    return decide(Modify(ME, YOU, act), Facts(pair=Pair(mine, theirs), **usual | facts))
 
 
-def test_follow_makes_an_edge_now() -> None:
+def test_follow_creates_an_edge_with_the_current_sort_key() -> None:
     assert after(Act.FOLLOW) == Pair(Side(follows=Edge(NOW)), EMPTY_SIDE)
 
 
-def test_following_back_refreshes_both_times_and_keeps_the_others_groups() -> None:
+def test_following_back_refreshes_both_sort_keys_and_keeps_the_targets_groups() -> None:
     theirs = Side(follows=Edge(THEIR_NOW, frozenset({SPECIAL, 7}), Contract(5)))
-    assert after(Act.FOLLOW, theirs=SPECIALLY) == Pair(Side(follows=Edge(NOW)), theirs)
+    assert after(Act.FOLLOW, theirs=SPECIAL_FOLLOW) == Pair(Side(follows=Edge(NOW)), theirs)
 
 
 def test_a_whisper_becomes_a_following() -> None:
     assert after(Act.FOLLOW, WHISPERS) == Pair(Side(follows=Edge(NOW)), EMPTY_SIDE)
 
 
-def test_following_one_who_whispers_is_not_mutual() -> None:
+def test_following_a_whisperer_is_not_mutual() -> None:
     assert after(Act.FOLLOW, theirs=WHISPERS) == Pair(Side(follows=Edge(NOW)), WHISPERS)
 
 
-@pytest.mark.parametrize("mine", [FOLLOWS, SPECIALLY, WHISPERS])
-def test_unfollow_takes_all_of_ones_own_and_leaves_the_other(mine: Side) -> None:
-    assert after(Act.UNFOLLOW, mine, SPECIALLY) == Pair(EMPTY_SIDE, SPECIALLY)
+@pytest.mark.parametrize("mine", [FOLLOWS, SPECIAL_FOLLOW, WHISPERS])
+def test_unfollow_clears_the_actors_side_only(mine: Side) -> None:
+    assert after(Act.UNFOLLOW, mine, SPECIAL_FOLLOW) == Pair(EMPTY_SIDE, SPECIAL_FOLLOW)
 
 
-def test_unfollow_leaves_a_block() -> None:
+def test_unfollow_keeps_a_block() -> None:
     assert after(Act.UNFOLLOW, BLOCKS) == Pair(BLOCKS, EMPTY_SIDE)
 
 
-def test_whisper_is_retired_even_towards_oneself() -> None:
+def test_whisper_is_not_accepted() -> None:
     assert after(Act.WHISPER) == -400
 
 
-def test_cancel_whisper_takes_the_whisper_alone() -> None:
+def test_cancel_whisper_removes_only_the_actors_whisper() -> None:
     assert after(Act.CANCEL_WHISPER, WHISPERS, WHISPERS) == Pair(EMPTY_SIDE, WHISPERS)
     assert after(Act.CANCEL_WHISPER, FOLLOWS) == Pair(FOLLOWS, EMPTY_SIDE)
 
 
-@pytest.mark.parametrize("mine", [EMPTY_SIDE, FOLLOWS, SPECIALLY, WHISPERS])
-@pytest.mark.parametrize("theirs", [EMPTY_SIDE, SPECIALLY, WHISPERS])
-def test_block_ends_followings_and_whispers_both_ways(mine: Side, theirs: Side) -> None:
+@pytest.mark.parametrize("mine", [EMPTY_SIDE, FOLLOWS, SPECIAL_FOLLOW, WHISPERS])
+@pytest.mark.parametrize("theirs", [EMPTY_SIDE, SPECIAL_FOLLOW, WHISPERS])
+def test_block_removes_followings_and_whispers_of_both(mine: Side, theirs: Side) -> None:
     assert after(Act.BLOCK, mine, theirs) == Pair(Side(blocks=NOW), EMPTY_SIDE)
 
 
-def test_two_may_block_each_other() -> None:
+def test_two_accounts_may_block_each_other() -> None:
     assert after(Act.BLOCK, theirs=BLOCKS) == Pair(Side(blocks=NOW), BLOCKS)
 
 
-def test_unblock_brings_nothing_back() -> None:
+def test_unblock_restores_nothing() -> None:
     assert after(Act.UNBLOCK, BLOCKS, BLOCKS) == Pair(EMPTY_SIDE, BLOCKS)
 
 
-def test_remove_follower_takes_their_edge_and_leaves_ones_own() -> None:
-    assert after(Act.REMOVE_FOLLOWER, FOLLOWS, SPECIALLY) == Pair(FOLLOWS, EMPTY_SIDE)
+def test_remove_follower_removes_the_targets_edge_only() -> None:
+    assert after(Act.REMOVE_FOLLOWER, FOLLOWS, SPECIAL_FOLLOW) == Pair(FOLLOWS, EMPTY_SIDE)
     assert after(Act.REMOVE_FOLLOWER, theirs=WHISPERS) == Pair(EMPTY_SIDE, WHISPERS)
 
 
 @pytest.mark.parametrize("act", [Act.UNFOLLOW, Act.CANCEL_WHISPER, Act.UNBLOCK, 7])
 @pytest.mark.parametrize("target", [{"known": False}, {"deregistered": True}, {}])
-def test_nothing_to_undo_changes_nothing(act: int, target: dict[str, Any]) -> None:
+def test_an_act_without_effect_is_not_an_error(act: int, target: dict[str, Any]) -> None:
     assert after(act, **target) == Pair()
 
 
@@ -126,7 +126,7 @@ def test_nothing_to_undo_changes_nothing(act: int, target: dict[str, Any]) -> No
             if act != Act.WHISPER
         ),
         (3, EMPTY_SIDE, EMPTY_SIDE, {"banned": True}, -400),
-        # Where several hold, the first of the documented order is told.
+        # If several refusals apply, the first of the documented order is returned.
         (1, BLOCKS, BLOCKS, {"banned": True, "known": False}, -102),
         (1, BLOCKS, BLOCKS, {"deregistered": True, "following": 10}, 22013),
         (5, BLOCKS, EMPTY_SIDE, {"deregistered": True}, 22013),
@@ -135,18 +135,20 @@ def test_nothing_to_undo_changes_nothing(act: int, target: dict[str, Any]) -> No
         (1, EMPTY_SIDE, BLOCKS, {"following": 10}, 22002),
     ],
 )
-def test_refusals(act: int, mine: Side, theirs: Side, facts: dict[str, Any], code: int) -> None:
+def test_an_act_is_refused_with_its_code(
+    act: int, mine: Side, theirs: Side, facts: dict[str, Any], code: int
+) -> None:
     assert after(act, mine, theirs, **facts) == code
 
 
-def test_blocking_one_who_refuses_follows_or_past_the_cap_is_allowed() -> None:
+def test_blocking_depends_on_neither_the_cap_nor_the_targets_privacy() -> None:
     assert after(Act.BLOCK, refuses_follows=True, following=10) == Pair(
         Side(blocks=NOW), EMPTY_SIDE
     )
 
 
 @pytest.mark.parametrize("act", [1, 2, 4, 5, 6, 7])
-def test_nobody_acts_on_themselves(act: int) -> None:
+def test_an_act_on_the_actor_itself_is_refused(act: int) -> None:
     facts = Facts(known=False, following_cap=1, sort_key=NOW, their_sort_key=NOW)
     assert decide(Modify(ME, ME, act), facts) == 22001
 
@@ -163,8 +165,8 @@ sides = st.one_of(
 
 
 @given(sides, sides, st.sampled_from([1, 2, 4, 5, 6, 7]))
-def test_no_act_leaves_a_block_beside_a_following(mine: Side, theirs: Side, act: int) -> None:
-    if mine.blocks or theirs.blocks:  # a block and a following do not meet beforehand either
+def test_a_block_excludes_followings_after_any_act(mine: Side, theirs: Side, act: int) -> None:
+    if mine.blocks or theirs.blocks:  # a valid pair to start from
         mine, theirs = (side if side.blocks else EMPTY_SIDE for side in (mine, theirs))
     result = after(act, mine, theirs)
     if isinstance(result, Pair):
@@ -176,7 +178,7 @@ def test_no_act_leaves_a_block_beside_a_following(mine: Side, theirs: Side, act:
 
 
 @given(sides, sides, st.sampled_from([1, 2, 4, 5, 6, 7]))
-def test_a_repeated_act_changes_nothing_more(mine: Side, theirs: Side, act: int) -> None:
+def test_a_repeated_act_changes_nothing(mine: Side, theirs: Side, act: int) -> None:
     once = after(act, mine, theirs)
     if isinstance(once, Pair):
         again = after(act, once.mine, once.theirs)
@@ -194,27 +196,29 @@ def test_a_repeated_act_changes_nothing_more(mine: Side, theirs: Side, act: int)
         (BLOCKS, False, 128),
     ],
 )
-def test_attribute(side: Side, back: bool, value: int) -> None:
+def test_the_attribute_depends_on_the_side_and_on_following_back(
+    side: Side, back: bool, value: int
+) -> None:
     assert attribute(side, followed_back=back) == value
 
 
-@pytest.mark.parametrize(("value", "told"), [(0, 0), (1, 0), (2, 2), (6, 6), (128, 0)])
-def test_whispers_and_blocks_are_not_told_to_the_other(value: int, told: int) -> None:
-    assert public_attribute(value) == told
+@pytest.mark.parametrize(("value", "public"), [(0, 0), (1, 0), (2, 2), (6, 6), (128, 0)])
+def test_the_public_attribute_hides_whispers_and_blocks(value: int, public: int) -> None:
+    assert public_attribute(value) == public
 
 
 @pytest.mark.parametrize("followed_back", [False, True])
-def test_standing_tells_a_side(followed_back: bool) -> None:
-    told = 6 if followed_back else 2
+def test_a_relation_is_derived_from_a_side(followed_back: bool) -> None:
+    expected = Relation(6 if followed_back else 2, OLD, (SPECIAL, 7))
     edge = Edge(OLD, frozenset({7, SPECIAL}))
-    assert relation_of(Side(edge), followed_back=followed_back) == Relation(told, OLD, (SPECIAL, 7))
+    assert relation_of(Side(edge), followed_back=followed_back) == expected
     assert relation_of(Side(whispers=OLD), followed_back=followed_back) == Relation(1, OLD)
     assert relation_of(Side(blocks=OLD), followed_back=followed_back) == Relation(128, 0)
     assert relation_of(EMPTY_SIDE, followed_back=followed_back) == Relation()
     assert {Attribute.MUTUAL, Attribute.FOLLOWING} == {6, 2}
 
 
-def test_places_rise_and_keep_their_second() -> None:
+def test_sort_keys_rise_and_contain_their_second() -> None:
     assert mtime_of(sort_key_at(1_700_000_000_999_999_999)) == 1_700_000_000
     assert finer_of(sort_key_at(1_700_000_000_999_999_999)) == sort_key_of_mtime(1) - 1
     assert finer_of(sort_key_of_mtime(1_700_000_000)) == 0
@@ -225,7 +229,7 @@ def test_places_rise_and_keep_their_second() -> None:
 
 
 @pytest.mark.parametrize(
-    ("codes", "answer"),
+    ("codes", "result"),
     [
         ([0, 0], (0, [])),
         ([22014, 0], (0, [11])),
@@ -235,11 +239,11 @@ def test_places_rise_and_keep_their_second() -> None:
         ([-102, -102], (-102, [11, 12])),
     ],
 )
-def test_a_batch_has_one_code_only_when_the_caller_is_banned_or_blocks_everyone(
-    codes: list[int], answer: tuple[int, list[int]]
+def test_a_batch_has_a_code_only_if_the_caller_is_banned_or_blocks_everyone(
+    codes: list[int], result: tuple[int, list[int]]
 ) -> None:
-    assert batch_result([11, 12], codes) == answer
+    assert batch_result([11, 12], codes) == result
 
 
-def test_an_empty_batch_is_code_0() -> None:
+def test_an_empty_batch_has_code_0() -> None:
     assert batch_result([], []) == (0, [])

@@ -1,4 +1,4 @@
-"""Tests of stores are coroutines: each runs on one loop together with its fixtures."""
+"""Fixtures of store tests. A test may be a coroutine; it runs on one loop with its fixtures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def clock() -> Clock:
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """Each engine, empty."""
+    """Yield each engine in turn, without data."""
     engine = ENGINES[request.param](tmp_path)
     yield engine
     engine.drop()
@@ -47,6 +47,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def open_again(engine: Engine, clock: Clock, runner: asyncio.Runner) -> Iterator[Opener]:
+    """Return a function that opens the engine's store once more."""
     opened: list[Store] = []
 
     async def opener() -> Store:

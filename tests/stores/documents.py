@@ -1,4 +1,4 @@
-"""What tests of documents make and read again and again."""
+"""Helpers that tests of documents use to create and read them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.stores.engines import Engine
 
 T = TypeVar("T")
 
-#: The highest number a store takes.
+#: The highest number that a store accepts.
 MOST = 2**63 - 1
 START = 1_700_000_000
 
 
 class Clock:
-    """A clock that a test moves, in nanoseconds."""
+    """A clock that a test sets in seconds; it returns nanoseconds."""
 
     seconds = START
 
@@ -46,17 +46,17 @@ async def closed_after(store: Store) -> AsyncIterator[Store]:
 
 
 def on_a_store(test: Callable[[Store], Awaitable[None]]) -> Callable[[Engine], None]:
-    """The test, given an empty store of each engine; afterwards its own check finds nothing."""
+    """Run a test with an empty store of an engine, then check that the store has no faults."""
 
     async def run(engine: Engine) -> None:
         async with closed_after(await engine.open(Clock())) as store:
             await test(store)
             assert await faults(store) == []
 
-    def whole(engine: Engine) -> None:
+    def test_with_engine(engine: Engine) -> None:
         asyncio.run(run(engine))
 
-    return whole
+    return test_with_engine
 
 
 async def faults(store: Store) -> list[Fault]:

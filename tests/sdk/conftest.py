@@ -1,4 +1,4 @@
-"""What every test of the SDK is given."""
+"""Fixtures for the tests of the SDK."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.sdk.recorder import KINDS, Kind, Recorder, recording
 
 @pytest.fixture(params=KINDS, ids=str)
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """The async and the sync client in turn."""
-    one: Kind = request.param
-    return one
+    """Return the async client, then the sync client."""
+    kind: Kind = request.param
+    return kind
 
 
 @pytest.fixture
 def server() -> Iterator[Recorder]:
-    """A server that answers 0, without data, to everything."""
+    """Yield a server that responds to everything with code 0 and no data."""
     with recording() as recorder:
         yield recorder

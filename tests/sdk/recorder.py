@@ -1,4 +1,4 @@
-"""A tiny real server that writes down what it is sent, and clients of both kinds to send it."""
+"""A small real server that records its requests, and both clients to send them with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from guanxi.contract import pages, sign
 
 @dataclass
 class Received:
-    """One request, taken apart."""
+    """A received request, parsed."""
 
     method: str
     target: str
@@ -49,53 +49,53 @@ class Received:
 
 @dataclass
 class Answer:
-    """What to answer; a body that is no bytes goes as JSON."""
+    """A response to send; a body other than bytes is sent as JSON."""
 
     body: Any
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    #: The values of its Set-Cookie headers.
+    #: The values of the Set-Cookie headers.
     cookies: tuple[str, ...] = ()
-    #: Say that the body is longer than it is.
+    #: Bytes by which Content-Length exceeds the body.
     cut_short: int = 0
 
 
-#: Answers a request; None closes the connection instead.
+#: Returns the response to a request; None closes the connection instead.
 Handle = Callable[[Received], Answer | None]
 
 
 def envelope(data: Any = None, code: int = 0, message: str = "0") -> dict[str, Any]:
-    """A body as the documents have it, without data where there is none."""
+    """Return a documented response body; without ``data`` if it is None."""
     body = {"code": code, "message": message, "ttl": 1}
     return body if data is None else {**body, "data": data}
 
 
 @dataclass
 class Recorder:
-    """A server on loopback."""
+    """A recording server on loopback: its address, requests and numbers of connections."""
 
     url: str
     received: list[Received] = field(default_factory=list)
     opened: int = 0
-    open_now: int = 0
+    open_count: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def one(self) -> Received:
-        """The only request."""
-        (only,) = self.received
-        return only
+    def only_request(self) -> Received:
+        """Return the only request; raise ValueError if there is not exactly one."""
+        (request,) = self.received
+        return request
 
-    def is_left_alone(self) -> bool:
-        """Whether every connection ends soon: before an idle one would by itself."""
-        until = time.monotonic() + 3
-        while self.open_now and time.monotonic() < until:
+    def closes_all_connections(self) -> bool:
+        """Return whether every connection is closed within 3 s: before the idle time-out."""
+        deadline = time.monotonic() + 3
+        while self.open_count and time.monotonic() < deadline:
             time.sleep(0.01)
-        return self.open_now == 0
+        return self.open_count == 0
 
 
 @contextmanager
 def recording(handle: Handle = lambda request: Answer(envelope())) -> Iterator[Recorder]:
-    """A server that answers by ``handle``, and writes down what it is sent."""
+    """Run a server that responds with ``handle`` and records its requests."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -106,12 +106,12 @@ def recording(handle: Handle = lambda request: Answer(envelope())) -> Iterator[R
             super().setup()
             with recorder.lock:
                 recorder.opened += 1
-                recorder.open_now += 1
+                recorder.open_count += 1
 
         def finish(self) -> None:
             super().finish()
             with recorder.lock:
-                recorder.open_now -= 1
+                recorder.open_count -= 1
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -153,10 +153,10 @@ def recording(handle: Handle = lambda request: Answer(envelope())) -> Iterator[R
         server.server_close()
 
 
-#: The keys that ``wbi`` answers, and what clients make of them.
+#: The keys that ``wbi`` returns, and the mixin key that clients derive from them.
 IMG_KEY, SUB_KEY = "a" * 32, "b" * 32
 MIXIN = sign.mixin_key(IMG_KEY, SUB_KEY)
-#: A token of a space's page that ends at no time of these tests.
+#: The access id in a space's page; it does not expire during these tests.
 ACCESS_ID = ".".join(
     urlsafe_b64encode(part).decode().rstrip("=")
     for part in (b"{}", b'{"iat":1700000000,"ttl":9000000000}', b"proof")
@@ -164,7 +164,7 @@ ACCESS_ID = ".".join(
 
 
 def wbi(handle: Handle) -> Handle:
-    """Answers wbi keys and spaces' pages by itself, all else by ``handle``."""
+    """Return a handler of wbi keys and pages of spaces that passes other requests to ``handle``."""
 
     def answer(request: Received) -> Answer | None:
         if request.path == "/x/web-interface/nav":
@@ -180,8 +180,8 @@ def wbi(handle: Handle) -> Handle:
     return answer
 
 
-class Still(Clock):
-    """A clock that moves only by sleeping, and remembers how long it slept."""
+class FakeClock(Clock):
+    """A clock that advances only by sleeping, and records each sleep in ``slept``."""
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self.now = start
@@ -198,8 +198,8 @@ class Still(Clock):
         self.now += seconds
 
 
-class SyncStill(SyncClock):
-    """The same for the sync client."""
+class FakeSyncClock(SyncClock):
+    """A ``FakeClock`` for the sync client."""
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self.now = start
@@ -216,16 +216,15 @@ class SyncStill(SyncClock):
         self.now += seconds
 
 
-#: A signed-in account made of words that are easy to look for.
+#: A credential with secrets that are easy to search for.
 SIGNED_IN = Credential(sessdata="sess-secret", bili_jct="jct-secret")
-NOBODY = Credential()
+SIGNED_OUT = Credential()
 
 Use = Callable[[Any], Any]
 
 
 class Kind:
-    """One of the two clients, driven alike: ``use`` is given the client, and may return what it is
-    to be awaited or walked; a walk comes back as a list."""
+    """The async or the sync client, both used in the same way (see ``do``)."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -234,13 +233,16 @@ class Kind:
         return self.name
 
     def clock(self) -> Any:
-        return Still() if self.name == "async" else SyncStill()
+        return FakeClock() if self.name == "async" else FakeSyncClock()
 
     def script(self, clock: Any, *answers: Answer) -> Any:
         return (AsyncScript if self.name == "async" else SyncScript)(clock, *answers)
 
     def do(self, use: Use, **settings: Any) -> Any:
-        """Open a client, use it, close it, and return what came of it."""
+        """Open a client, call ``use`` with it, close it, and return the result of ``use``.
+
+        An awaitable is awaited first; an iterator is returned as a list.
+        """
         settings.setdefault("credential", SIGNED_IN)
         if self.name == "async":
             return asyncio.run(_do_async(use, settings))
@@ -261,26 +263,26 @@ KINDS = (Kind("async"), Kind("sync"))
 
 
 class Script:
-    """A transport without a network, for clients of the documents' hosts: answers in turn.
+    """A transport that returns ``answers`` in turn, the last one again and again.
 
-    ``answers`` are answered one after the other, the last one for ever.
+    It replaces the network in tests of clients of the documents' hosts.
     """
 
     def __init__(self, clock: Any, *answers: Answer) -> None:
         self.clock = clock
         self.answers = list(answers) or [Answer(envelope())]
         self.sent: list[Request] = []
-        #: When each was sent.
+        #: The time at which each request was sent.
         self.times: list[float] = []
-        self.busy = 0
+        self.in_progress = 0
         self.closed = 0
-        #: How long an answer takes, in the clock's seconds.
-        self.takes = 0.0
+        #: Seconds that a response takes, by the clock.
+        self.duration = 0.0
 
     def reply(self, request: Request) -> Response:
         self.sent.append(request)
         self.times.append(self.clock.monotonic())
-        self.clock.now += self.takes
+        self.clock.now += self.duration
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         raw = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         return Response(answer.status, answer.headers, raw, answer.cookies)
@@ -288,12 +290,12 @@ class Script:
 
 class AsyncScript(Script):
     async def send(self, request: Request) -> Response:
-        self.busy += 1
-        assert self.busy == 1, "two requests at once"
+        self.in_progress += 1
+        assert self.in_progress == 1, "two requests at the same time"
         await asyncio.sleep(0)
         response = self.reply(request)
         await asyncio.sleep(0)
-        self.busy -= 1
+        self.in_progress -= 1
         return response
 
     async def close(self) -> None:
@@ -302,10 +304,10 @@ class AsyncScript(Script):
 
 class SyncScript(Script):
     def send(self, request: Request) -> Response:
-        self.busy += 1
-        assert self.busy == 1, "two requests at once"
+        self.in_progress += 1
+        assert self.in_progress == 1, "two requests at the same time"
         response = self.reply(request)
-        self.busy -= 1
+        self.in_progress -= 1
         return response
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the typed methods besides relations send: each endpoint's address, and its fields."""
+"""What the typed methods send, except for relations: each endpoint's path and parameters."""
 
 from __future__ import annotations
 
@@ -150,12 +150,12 @@ SENT: dict[str, tuple[Use, dict[str, str]]] = {
     ),
     "account.check_nickname": (lambda c: c.account.check_nickname("名"), {"nickName": "名"}),
 }
-#: What stands in a path.
+#: The parameters that are part of a path.
 IN_PATH = {"mid": "7", "correspond_path": "ab12"}
 
 
 @pytest.mark.parametrize("name", SENT)
-def test_each_method_sends_what_its_endpoint_takes(kind: Kind, name: str) -> None:
+def test_each_method_sends_the_parameters_of_its_endpoint(kind: Kind, name: str) -> None:
     use, expected = SENT[name]
     endpoint = BY_NAME[name]
     with recording(wbi(lambda request: Answer(envelope()))) as server:
@@ -164,7 +164,7 @@ def test_each_method_sends_what_its_endpoint_takes(kind: Kind, name: str) -> Non
         except AnswerException:  # this server sends no data
             assert endpoint.data is not None
     request = server.received[-1]
-    in_path = {one: IN_PATH[one] for one in placeholders(endpoint.path)}
+    in_path = {field: IN_PATH[field] for field in placeholders(endpoint.path)}
     assert (request.method, request.path) == (endpoint.method, fill(endpoint.path, in_path))
     pairs = request.form if endpoint.method == "POST" else request.query
     sent = dict(pairs)

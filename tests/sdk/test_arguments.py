@@ -1,4 +1,4 @@
-"""Arguments that cannot be right are refused by name, and nothing is sent."""
+"""Invalid arguments raise an error with their name, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from guanxi.contract.endpoint import Login
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.contract.paths import placeholders
 from guanxi.sdk.credential import Credential
-from tests.sdk.recorder import NOBODY, Kind, Recorder
+from tests.sdk.recorder import SIGNED_OUT, Kind, Recorder
 
 LARGE = 2**63
 VALUES: list[tuple[str, Callable[[Any], Any]]] = [
@@ -93,26 +93,30 @@ TYPES: list[tuple[str, Callable[[Any], Any]]] = [
 
 
 @pytest.mark.parametrize(("name", "use"), VALUES)
-def test_values(kind: Kind, server: Recorder, name: str, use: Callable[[Any], Any]) -> None:
+def test_invalid_values_raise_value_error(
+    kind: Kind, server: Recorder, name: str, use: Callable[[Any], Any]
+) -> None:
     with pytest.raises(ValueError, match=rf"^{name}: "):
         kind.do(use, base_url=server.url)
     assert server.received == []
 
 
 @pytest.mark.parametrize(("name", "use"), TYPES)
-def test_types(kind: Kind, server: Recorder, name: str, use: Callable[[Any], Any]) -> None:
+def test_invalid_types_raise_type_error(
+    kind: Kind, server: Recorder, name: str, use: Callable[[Any], Any]
+) -> None:
     with pytest.raises(TypeError, match=rf"^{name}: "):
         kind.do(use, base_url=server.url)
     assert server.received == []
 
 
-def test_ids_named_twice_count_once(kind: Kind, server: Recorder) -> None:
+def test_repeated_ids_count_once_against_the_limit(kind: Kind, server: Recorder) -> None:
     kind.do(lambda c: c.relation.set_groups([1, 2] * 30, [9]), base_url=server.url)
-    assert len(server.one().form[0][1].split(",")) == 60
+    assert len(server.only_request().form[0][1].split(",")) == 60
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
-def test_what_the_credential_lacks_is_named_before_anything_is_sent(
+def test_a_missing_credential_part_raises_before_anything_is_sent(
     kind: Kind, server: Recorder, endpoint: Any
 ) -> None:
     values = dict.fromkeys(placeholders(endpoint.path), 7)
@@ -122,7 +126,7 @@ def test_what_the_credential_lacks_is_named_before_anything_is_sent(
 
     if endpoint.login is Login.REQUIRED:
         with pytest.raises(CredentialNoSessdataException):
-            call(NOBODY)
+            call(SIGNED_OUT)
         with pytest.raises(CredentialNoSessdataException):
             call(Credential(sessdata="", bili_jct="jct"))
         if endpoint.writes:
@@ -131,13 +135,13 @@ def test_what_the_credential_lacks_is_named_before_anything_is_sent(
         assert server.received == []
     elif endpoint.wbi:
         with pytest.raises(AnswerException, match="nav"):  # this server has no keys
-            call(NOBODY)
+            call(SIGNED_OUT)
     else:
-        call(NOBODY)
+        call(SIGNED_OUT)
         assert len(server.received) == 1
 
 
-def test_what_stands_in_a_path_cannot_be_missing(kind: Kind, server: Recorder) -> None:
+def test_a_missing_path_parameter_raises(kind: Kind, server: Recorder) -> None:
     with pytest.raises(ValueError, match=r"^mid: missing"):
         kind.do(lambda c: c.call("space.page"), base_url=server.url)
     assert server.received == []

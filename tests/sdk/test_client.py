@@ -1,4 +1,4 @@
-"""Clients: their settings, what they own, and how they keep apart."""
+"""Clients: their settings, the connections that they own, concurrency, and proxies."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from guanxi import ArgsException, ASGITransport, Client, Credential, SyncClient
 from tests.sdk.recorder import (
-    NOBODY,
     SIGNED_IN,
+    SIGNED_OUT,
     Answer,
     Kind,
     Received,
@@ -31,27 +31,29 @@ def groups(client: Any) -> Any:
 # Settings
 
 
-def test_the_environment_names_server_and_account(
+def test_server_and_credential_come_from_the_environment(
     kind: Kind, server: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GUANXI_BASE_URL", server.url)
     monkeypatch.setenv("GUANXI_SESSDATA", "from-env")
     monkeypatch.setenv("GUANXI_BILI_JCT", "jct-from-env")
     kind.do(lambda c: c.relation.follow(7), credential=None)
-    assert server.one().cookies == {"SESSDATA": "from-env", "bili_jct": "jct-from-env"}
+    assert server.only_request().cookies == {"SESSDATA": "from-env", "bili_jct": "jct-from-env"}
 
 
-def test_what_is_nearer_wins(kind: Kind, server: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_win_over_the_environment(
+    kind: Kind, server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GUANXI_BASE_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("GUANXI_SESSDATA", "from-env")
     kind.do(groups, base_url=server.url)
-    kind.do(lambda c: c.call("relation.stat"), base_url=server.url, credential=NOBODY)
-    signed_in, nobody = server.received
+    kind.do(lambda c: c.call("relation.stat"), base_url=server.url, credential=SIGNED_OUT)
+    signed_in, signed_out = server.received
     assert signed_in.cookies["SESSDATA"] == SIGNED_IN.sessdata
-    assert nobody.cookies == {}
+    assert signed_out.cookies == {}
 
 
-def test_an_empty_base_url_is_the_documents_hosts(
+def test_an_empty_base_url_stands_for_the_documents_hosts(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GUANXI_BASE_URL", "http://127.0.0.1:1")
@@ -73,14 +75,14 @@ def test_an_empty_base_url_is_the_documents_hosts(
     ],
 )
 @pytest.mark.parametrize("make", [Client, SyncClient])
-def test_a_base_url_that_cannot_be_right(make: Any, base_url: str) -> None:
+def test_an_invalid_base_url_raises(make: Any, base_url: str) -> None:
     with pytest.raises(ArgsException, match=r"^base_url: "):
         make(base_url=base_url)
 
 
 @pytest.mark.parametrize("make", [Client, SyncClient])
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
-def test_a_timeout_that_cannot_be_right(make: Any, timeout: float) -> None:
+def test_an_invalid_timeout_raises(make: Any, timeout: float) -> None:
     with pytest.raises(ArgsException, match=r"^timeout: "):
         make(timeout=timeout)
 
@@ -89,13 +91,13 @@ def test_a_timeout_that_cannot_be_right(make: Any, timeout: float) -> None:
 @pytest.mark.parametrize(
     "proxy", ["u:secret@x", "ftp://u:secret@x", "http://u:secret@x:y", "http://u:secret@"]
 )
-def test_a_proxy_that_cannot_be_right(make: Any, proxy: str) -> None:
+def test_an_invalid_proxy_raises_without_its_password(make: Any, proxy: str) -> None:
     with pytest.raises(ArgsException, match=r"^proxy: ") as caught:
         make(proxy=proxy)
     assert "secret" not in str(caught.value)
 
 
-def test_who_is_calling_can_be_read() -> None:
+def test_the_credential_can_be_read() -> None:
     with SyncClient(credential=SIGNED_IN) as client:
         assert client.credential is SIGNED_IN
 
@@ -103,7 +105,7 @@ def test_who_is_calling_can_be_read() -> None:
 # Ownership
 
 
-def test_a_closed_client_refuses(kind: Kind, server: Recorder) -> None:
+def test_a_closed_client_raises(kind: Kind, server: Recorder) -> None:
     async def use() -> None:
         client = Client(base_url=server.url, credential=SIGNED_IN)
         await client.call("relation.groups")
@@ -122,10 +124,10 @@ def test_a_closed_client_refuses(kind: Kind, server: Recorder) -> None:
         with pytest.raises(RuntimeError, match="closed"):
             client.call("relation.groups")
     assert len(server.received) == 1
-    assert server.is_left_alone()
+    assert server.closes_all_connections()
 
 
-def test_a_transport_is_closed_once_also_after_an_error(kind: Kind) -> None:
+def test_a_transport_is_closed_once_even_after_an_error(kind: Kind) -> None:
     clock = kind.clock()
     transport = kind.script(clock, Answer(b"x"))
     with pytest.raises(Exception, match="JSON"):
@@ -133,33 +135,33 @@ def test_a_transport_is_closed_once_also_after_an_error(kind: Kind) -> None:
     assert transport.closed == 1
 
 
-def test_a_call_that_is_cancelled_leaves_nothing() -> None:
-    over = threading.Event()
+def test_a_cancelled_call_leaves_no_connection() -> None:
+    finished = threading.Event()
 
     def handle(request: Received) -> Answer:
         if "hold" in request.target:
-            over.wait(30)
+            finished.wait(30)
         return Answer(envelope("data"))
 
     async def use(url: str) -> None:
         async with Client(base_url=url, credential=SIGNED_IN) as client:
-            held = asyncio.create_task(client.call("relation.groups", {"hold": 1}))
+            task = asyncio.create_task(client.call("relation.groups", {"hold": 1}))
             await asyncio.sleep(0.1)
-            held.cancel()
+            task.cancel()
             with pytest.raises(asyncio.CancelledError):
-                await held
+                await task
             assert await client.call("relation.groups") == "data"
 
     with recording(handle) as server:
         asyncio.run(use(server.url))
-        over.set()
-        assert server.is_left_alone()
+        finished.set()
+        assert server.closes_all_connections()
 
 
-# Many at once
+# Concurrency
 
 
-def test_many_calls_at_once_each_get_their_own_answer(kind: Kind) -> None:
+def test_concurrent_calls_each_get_their_own_response(kind: Kind) -> None:
     def handle(request: Received) -> Answer:
         return Answer(envelope({"mid": int(dict(request.query)["vmid"])}))
 
@@ -170,22 +172,22 @@ def test_many_calls_at_once_each_get_their_own_answer(kind: Kind) -> None:
 
     with recording(handle) as server:
         if kind.name == "async":
-            got = asyncio.run(use(server.url))
+            mids = asyncio.run(use(server.url))
         else:
             with SyncClient(base_url=server.url) as client, ThreadPoolExecutor(8) as threads:
-                got = [stat.mid for stat in threads.map(client.relation.stat, range(1, 51))]
-        assert server.is_left_alone()
-    assert got == list(range(1, 51))
+                mids = [stat.mid for stat in threads.map(client.relation.stat, range(1, 51))]
+        assert server.closes_all_connections()
+    assert mids == list(range(1, 51))
 
 
-def test_accounts_at_once_on_one_client_do_not_see_each_other() -> None:
+def test_concurrent_calls_keep_their_credentials_apart() -> None:
     def handle(request: Received) -> Answer:
         return Answer(envelope(request.cookies["SESSDATA"]))
 
     async def use(url: str) -> list[Any]:
-        async with Client(base_url=url, credential=NOBODY) as client:
+        async with Client(base_url=url, credential=SIGNED_OUT) as client:
             accounts = (Credential(f"account-{number}") for number in range(50))
-            calls = (client.call("relation.groups", credential=one) for one in accounts)
+            calls = (client.call("relation.groups", credential=account) for account in accounts)
             return await asyncio.gather(*calls)
 
     with recording(handle) as server:
@@ -196,7 +198,7 @@ def test_accounts_at_once_on_one_client_do_not_see_each_other() -> None:
 
 
 class Proxy:
-    """A server that is asked for addresses of others, and answers for them."""
+    """The handler of a proxy; its response has the proxy's name and the requested host."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -207,32 +209,32 @@ class Proxy:
 
 @pytest.fixture
 def proxies() -> Iterator[tuple[Recorder, Recorder]]:
-    with recording(Proxy("one")) as one, recording(Proxy("other")) as other:
-        yield one, other
+    with recording(Proxy("one")) as first, recording(Proxy("other")) as second:
+        yield first, second
 
 
 def test_a_proxy_belongs_to_its_client(kind: Kind, proxies: tuple[Recorder, Recorder]) -> None:
-    one, other = proxies
+    first, second = proxies
     far: dict[str, Any] = {"base_url": "http://far.test", "own_hosts": ["far.test"]}
-    assert kind.do(groups, proxy=one.url, **far) == "one for far.test"
-    account = Credential("sess", proxy=other.url)
+    assert kind.do(groups, proxy=first.url, **far) == "one for far.test"
+    account = Credential("sess", proxy=second.url)
     assert kind.do(groups, credential=account, **far) == "other for far.test"
-    assert kind.do(groups, credential=account, proxy=one.url, **far) == "one for far.test"
+    assert kind.do(groups, credential=account, proxy=first.url, **far) == "one for far.test"
 
 
 def test_proxies_of_two_clients_at_once(proxies: tuple[Recorder, Recorder]) -> None:
     async def use() -> list[Any]:
         far: dict[str, Any] = {"base_url": "http://far.test", "own_hosts": ["far.test"]}
-        one, other = (Client(credential=SIGNED_IN, proxy=proxy.url, **far) for proxy in proxies)
-        async with one, other:
+        first, second = (Client(credential=SIGNED_IN, proxy=proxy.url, **far) for proxy in proxies)
+        async with first, second:
             return await asyncio.gather(
-                *(client.call("relation.groups") for client in (one, other) * 10)
+                *(client.call("relation.groups") for client in (first, second) * 10)
             )
 
     assert asyncio.run(use()) == ["one for far.test", "other for far.test"] * 10
 
 
-def test_the_environments_proxies_are_not_looked_at(
+def test_the_proxies_of_the_environment_are_ignored(
     kind: Kind, server: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "https_proxy"):
@@ -241,7 +243,7 @@ def test_the_environments_proxies_are_not_looked_at(
     assert len(server.received) == 1
 
 
-def test_a_call_may_not_bring_another_proxy(kind: Kind, server: Recorder) -> None:
+def test_a_credential_with_another_proxy_raises(kind: Kind, server: Recorder) -> None:
     account = Credential("sess", proxy="http://127.0.0.1:1")
     for use in (
         lambda c: c.call("relation.groups", credential=account),
@@ -256,12 +258,12 @@ def test_a_call_may_not_bring_another_proxy(kind: Kind, server: Recorder) -> Non
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with what it was asked."""
+    """Respond with the request's parts as data."""
     message = await receive()
     assert not message["more_body"]
     assert (await receive())["type"] == "http.disconnect"
     headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-    told = {
+    data = {
         "method": scope["method"],
         "path": scope["path"],
         "query": scope["query_string"].decode(),
@@ -269,14 +271,14 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         "agent": headers["user-agent"],
         "body": message["body"].decode(),
     }
-    body = str(envelope(told)).replace("'", '"').encode()
+    body = str(envelope(data)).replace("'", '"').encode()
     headers_out = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 200, "headers": headers_out})
     await send({"type": "http.response.body", "body": body[:10], "more_body": True})
     await send({"type": "http.response.body", "body": body[10:]})
 
 
-def test_an_application_can_stand_in_for_the_network() -> None:
+def test_an_asgi_application_can_replace_the_network() -> None:
     async def use() -> tuple[Any, Any]:
         transport = ASGITransport(application)
         settings: dict[str, Any] = {"base_url": "http://127.0.0.1:80", "transport": transport}

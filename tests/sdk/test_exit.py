@@ -1,4 +1,4 @@
-"""A process that used a client ends quietly, however soon after its last answer."""
+"""A process that used a client exits without errors, even right after its last response."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def service() -> Iterator[RunningService]:
 
 
 @pytest.mark.parametrize("program", [ASYNC, MODULE, LEFT_OPEN], ids=["async", "module", "open"])
-def test_it_ends_quietly(program: str, service: RunningService) -> None:
-    """The transport's native thread once aborted one such process in ten."""
+def test_a_process_exits_without_errors(program: str, service: RunningService) -> None:
+    """Without a delay at exit, the transport's native thread aborts one process in ten."""
     for _ in range(count(10, 60)):
         done = subprocess.run(
             [sys.executable, "-c", program],

@@ -1,4 +1,4 @@
-"""Signing in by a code, and refreshing: what is asked, in which order, and what comes of it."""
+"""QR sign-in and cookie refresh: the requests, their order, and the results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from guanxi import (
 from guanxi.contract import pages
 from guanxi.sdk.answers import cookies_of
 from guanxi.sdk.login import POLLS, correspond_path
-from tests.sdk.recorder import NOBODY, Answer, Kind, Received, envelope, recording
+from tests.sdk.recorder import SIGNED_OUT, Answer, Kind, Received, envelope, recording
 
 COOKIES = (
     "SESSDATA=new-sess%2C1; Path=/; HttpOnly; Expires=Wed, 01 Jan 2031 00:00:00 GMT",
@@ -33,7 +33,7 @@ COOKIES = (
     "sid=abc",
 )
 NEW = ("new-sess%2C1", "new-jct", "42", "new-token")
-#: The server's time, a week away from this machine's.
+#: The time of the server, which differs from this machine's.
 TIMESTAMP = 1_760_000_000_000
 
 
@@ -50,7 +50,7 @@ def old() -> Credential:
     return Credential("old-sess", "old-jct", "buvid", dedeuserid="42", ac_time_value="old-token")
 
 
-# By a code
+# By QR code
 
 
 def state(code: int, token: str = "") -> dict[str, Any]:
@@ -59,7 +59,7 @@ def state(code: int, token: str = "") -> dict[str, Any]:
     )
 
 
-def test_a_code_is_asked_about_until_it_is_agreed_to(kind: Kind) -> None:
+def test_a_qr_code_is_polled_until_it_is_confirmed(kind: Kind) -> None:
     clock = kind.clock()
     transport = kind.script(
         clock,
@@ -80,11 +80,11 @@ def test_a_code_is_asked_about_until_it_is_agreed_to(kind: Kind) -> None:
     credential = kind.do(wait, **settings)
     assert parts(credential) == NEW
     assert clock.slept == [2.0, 2.0]
-    assert [one.url.partition("/x/")[2] for one in transport.sent] == [
+    assert [request.url.partition("/x/")[2] for request in transport.sent] == [
         "passport-login/web/qrcode/generate",
         *["passport-login/web/qrcode/poll?qrcode_key=key"] * 3,
     ]
-    assert all("Cookie" not in one.headers for one in transport.sent)
+    assert all("Cookie" not in request.headers for request in transport.sent)
     assert "new" not in repr(credential)
 
 
@@ -95,17 +95,17 @@ def poll(kind: Kind, *answers: Answer) -> Any:
     return kind.do(lambda c: c.login.qr_wait("key"), **settings), transport
 
 
-def test_a_code_that_ends_is_no_sign_in(kind: Kind) -> None:
+def test_an_expired_qr_code_returns_none(kind: Kind) -> None:
     assert poll(kind, Answer(state(86101)), Answer(state(86038)))[0] is None
 
 
-def test_asking_ends_though_the_server_does_not(kind: Kind) -> None:
-    told, transport = poll(kind, Answer(state(86101)))
-    assert told is None
+def test_polling_ends_even_if_the_code_never_expires(kind: Kind) -> None:
+    credential, transport = poll(kind, Answer(state(86101)))
+    assert credential is None
     assert len(transport.sent) == POLLS
 
 
-def test_odd_states_are_named(kind: Kind) -> None:
+def test_unexpected_qr_states_raise(kind: Kind) -> None:
     with pytest.raises(ResponseCodeException) as caught:
         poll(kind, Answer(state(86999)))
     assert caught.value.code == 86999
@@ -117,14 +117,14 @@ def test_odd_states_are_named(kind: Kind) -> None:
         poll(kind, Answer(envelope([])))
 
 
-def test_cookies_of_several_headers_are_read_over_the_network(kind: Kind) -> None:
+def test_several_set_cookie_headers_are_read_over_the_network(kind: Kind) -> None:
     answer = Answer(state(0, "new-token"), cookies=COOKIES)
     with recording(lambda request: answer) as server:
         credential = kind.do(lambda c: c.login.qr_wait("key"), base_url=server.url)
     assert parts(credential) == NEW
 
 
-def test_cookies_are_read_as_servers_write_them() -> None:
+def test_set_cookie_headers_are_parsed() -> None:
     assert cookies_of(["a=1=2; Path=/", " b = x ;HttpOnly", "c=", "broken", "a=3"]) == {
         "a": "3",
         "b": "x",
@@ -137,7 +137,7 @@ def test_cookies_are_read_as_servers_write_them() -> None:
 
 
 class Refreshing:
-    """A server that refreshes; a step can be made to answer otherwise."""
+    """A handler that refreshes cookies; ``instead`` replaces the response of a step."""
 
     def __init__(self, **instead: Answer | None) -> None:
         self.instead = instead
@@ -169,13 +169,13 @@ def refresh(kind: Kind, credential: Credential, server: Refreshing) -> None:
 
 def test_a_refresh_is_four_steps_and_changes_the_credential_in_place(kind: Kind) -> None:
     credential, server = old(), Refreshing()
-    key = hash(credential)
-    kept = {credential: "kept"}
+    hash_before = hash(credential)
+    by_credential = {credential: "kept"}
     refresh(kind, credential, server)
     assert parts(credential) == NEW
     assert credential.buvid3 == "buvid"
-    assert hash(credential) == key
-    assert kept[credential] == "kept"
+    assert hash(credential) == hash_before
+    assert by_credential[credential] == "kept"
     assert credential != old()
     assert [step for step, _, _ in server.steps] == ["info", "page", "cookie", "confirm"]
     _, page, cookie, confirm = server.steps
@@ -196,22 +196,24 @@ def test_a_refresh_is_four_steps_and_changes_the_credential_in_place(kind: Kind)
     }
 
 
-def test_the_path_is_of_the_server_s_time(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+def test_the_refresh_path_uses_the_time_of_the_server(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times: list[int] = []
 
     def path(milliseconds: int) -> str:
-        asked.append(milliseconds)
+        times.append(milliseconds)
         return "ab12"
 
     monkeypatch.setattr("guanxi.sdk.login.correspond_path", path)
     refresh(kind, old(), Refreshing())
-    assert asked == [TIMESTAMP]
+    assert times == [TIMESTAMP]
 
 
-def test_the_path_is_hexadecimal_and_new_each_time() -> None:
-    one, other = correspond_path(TIMESTAMP), correspond_path(TIMESTAMP)
-    assert one != other
-    assert len(bytes.fromhex(one)) == len(bytes.fromhex(other)) == 128
+def test_the_refresh_path_is_hexadecimal_and_differs_each_time() -> None:
+    first, second = correspond_path(TIMESTAMP), correspond_path(TIMESTAMP)
+    assert first != second
+    assert len(bytes.fromhex(first)) == len(bytes.fromhex(second)) == 128
 
 
 @pytest.mark.parametrize(
@@ -226,7 +228,7 @@ def test_the_path_is_hexadecimal_and_new_each_time() -> None:
         ("cookie", Answer(envelope(None, -111, "csrf 校验失败"))),
     ],
 )
-def test_a_refused_step_is_named_and_the_old_ones_stand(
+def test_a_refused_step_raises_and_keeps_the_old_cookies(
     kind: Kind, step: str, answer: Answer
 ) -> None:
     credential = old()
@@ -235,14 +237,14 @@ def test_a_refused_step_is_named_and_the_old_ones_stand(
     assert credential == old()
 
 
-def test_new_cookies_count_though_the_old_session_did_not_end(kind: Kind) -> None:
+def test_new_cookies_are_kept_if_ending_the_old_session_fails(kind: Kind) -> None:
     credential = old()
     with pytest.raises(CookiesRefreshException):
         refresh(kind, credential, Refreshing(confirm=Answer(envelope(None, -111, "x"))))
     assert parts(credential) == NEW
 
 
-def test_a_lost_connection_is_a_lost_connection(kind: Kind) -> None:
+def test_a_lost_connection_during_a_refresh_raises_network_exception(kind: Kind) -> None:
     credential = old()
     with pytest.raises(NetworkException):
         refresh(kind, credential, Refreshing(cookie=None))
@@ -257,7 +259,7 @@ def test_a_lost_connection_is_a_lost_connection(kind: Kind) -> None:
         Answer(envelope(), cookies=COOKIES),
     ],
 )
-def test_half_a_refresh_is_none(kind: Kind, answer: Answer) -> None:
+def test_an_incomplete_refresh_keeps_the_old_cookies(kind: Kind, answer: Answer) -> None:
     credential = old()
     with pytest.raises(AnswerException):
         refresh(kind, credential, Refreshing(cookie=answer))
@@ -267,12 +269,12 @@ def test_half_a_refresh_is_none(kind: Kind, answer: Answer) -> None:
 @pytest.mark.parametrize(
     ("credential", "error"),
     [
-        (NOBODY, CredentialNoSessdataException),
+        (SIGNED_OUT, CredentialNoSessdataException),
         (Credential("s"), CredentialNoBiliJctException),
         (Credential("s", "j"), CredentialNoAcTimeValueException),
     ],
 )
-def test_what_a_refresh_needs_is_asked_for_first(
+def test_a_refresh_checks_the_credential_first(
     kind: Kind, credential: Credential, error: type[Exception]
 ) -> None:
     server = Refreshing()
@@ -281,10 +283,8 @@ def test_what_a_refresh_needs_is_asked_for_first(
     assert server.steps == []
 
 
-def test_the_extra_is_named_where_it_is_missing(
-    kind: Kind, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in [one for one in sys.modules if one.split(".")[0] == "cryptography"]:
+def test_a_refresh_without_the_extra_names_it(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [module for module in sys.modules if module.split(".")[0] == "cryptography"]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "cryptography", None)
     credential = old()
@@ -293,7 +293,7 @@ def test_the_extra_is_named_where_it_is_missing(
     assert credential == old()
 
 
-def test_whether_to_refresh_and_whether_signed_in(kind: Kind) -> None:
+def test_check_refresh_and_check_valid(kind: Kind) -> None:
     images = {"img_url": "a", "sub_url": "b"}
 
     def handle(request: Received) -> Answer:
@@ -303,33 +303,33 @@ def test_whether_to_refresh_and_whether_signed_in(kind: Kind) -> None:
             return Answer(envelope(data, 0 if signed_in else -101))
         return Answer(envelope({"refresh": True, "timestamp": 1}))
 
-    def asks(what: str, *arguments: Credential) -> Callable[[Any], Any]:
-        return lambda client: getattr(client.login, what)(*arguments)
+    def calling(method: str, *arguments: Credential) -> Callable[[Any], Any]:
+        return lambda client: getattr(client.login, method)(*arguments)
 
     with recording(handle) as server:
         url = server.url
-        assert kind.do(asks("check_valid"), base_url=url, credential=old()) is True
-        assert kind.do(asks("check_valid", old()), base_url=url, credential=NOBODY) is True
-        assert kind.do(asks("check_valid"), base_url=url, credential=Credential("x")) is False
-        assert kind.do(asks("check_refresh"), base_url=url, credential=old()) is True
+        assert kind.do(calling("check_valid"), base_url=url, credential=old()) is True
+        assert kind.do(calling("check_valid", old()), base_url=url, credential=SIGNED_OUT) is True
+        assert kind.do(calling("check_valid"), base_url=url, credential=Credential("x")) is False
+        assert kind.do(calling("check_refresh"), base_url=url, credential=old()) is True
     refused = Answer(envelope(None, -101, "x"))
     with recording(lambda request: refused) as server, pytest.raises(NotSignedIn):
-        kind.do(asks("check_refresh"), base_url=server.url, credential=old())
+        kind.do(calling("check_refresh"), base_url=server.url, credential=old())
 
 
-def test_the_documented_credential_asks_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_documented_credential_has_the_same_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Refreshing()
-    one = user.Credential("old-sess", "old-jct", None, None, "42", "old-token")
+    credential = user.Credential("old-sess", "old-jct", None, None, "42", "old-token")
     with recording(server) as recorder:
         monkeypatch.setenv("GUANXI_BASE_URL", recorder.url)
-        assert user.sync(one.check_refresh()) is True
-        user.sync(one.refresh())
-    assert parts(one) == NEW
-    assert one == Credential(NEW[0], NEW[1], None, None, NEW[2], NEW[3])
+        assert user.sync(credential.check_refresh()) is True
+        user.sync(credential.refresh())
+    assert parts(credential) == NEW
+    assert credential == Credential(NEW[0], NEW[1], None, None, NEW[2], NEW[3])
 
 
 @pytest.mark.parametrize("step", ["cookie", "confirm"])
-def test_no_step_shows_a_secret(kind: Kind, step: str) -> None:
+def test_a_refused_refresh_shows_no_secret(kind: Kind, step: str) -> None:
     credential = old()
     echo = Answer(envelope(None, -111, "old-token old-jct old-sess new-jct"))
     with pytest.raises(CookiesRefreshException) as caught:

@@ -1,4 +1,4 @@
-"""Connections that are lost, refused, cut short or too slow."""
+"""Connections that are lost, refused, truncated or too slow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.sdk.recorder import Answer, Handle, Kind, Received, envelope, recordi
 
 
 def losing(times: int) -> Handle:
-    """Closes the connection so many times before it answers."""
+    """Return a handler that closes the connection ``times`` times before it responds."""
     numbers = count()
 
     def handle(request: Received) -> Answer | None:
@@ -26,18 +26,18 @@ def losing(times: int) -> Handle:
 
 
 @pytest.mark.parametrize("times", range(len(BACKOFF) + 1))
-def test_a_read_is_sent_again_after_a_growing_wait(kind: Kind, times: int) -> None:
+def test_a_lost_read_is_retried_after_a_growing_wait(kind: Kind, times: int) -> None:
     clock = kind.clock()
     with recording(losing(times)) as server:
         got = kind.do(lambda c: c.call("relation.groups"), base_url=server.url, clock=clock)
     assert got == "data"
     assert len(server.received) == times + 1
     assert len(clock.slept) == times
-    for slept, meant in zip(clock.slept, BACKOFF, strict=False):
-        assert meant / 2 <= slept <= meant * 1.5
+    for slept, expected in zip(clock.slept, BACKOFF, strict=False):
+        assert expected / 2 <= slept <= expected * 1.5
 
 
-def test_a_read_gives_up_in_the_end(kind: Kind) -> None:
+def test_a_read_fails_after_the_last_retry(kind: Kind) -> None:
     clock = kind.clock()
     with recording(losing(99)) as server, pytest.raises(NetworkException) as caught:
         kind.do(lambda c: c.call("relation.groups"), base_url=server.url, clock=clock)
@@ -46,7 +46,7 @@ def test_a_read_gives_up_in_the_end(kind: Kind) -> None:
     assert server.url.removeprefix("http://") in str(caught.value)
 
 
-def test_a_write_is_never_sent_again(kind: Kind) -> None:
+def test_a_write_is_never_retried(kind: Kind) -> None:
     clock = kind.clock()
     with recording(losing(1)) as server, pytest.raises(NetworkException) as caught:
         kind.do(lambda c: c.relation.follow(7), base_url=server.url, clock=clock)
@@ -55,10 +55,10 @@ def test_a_write_is_never_sent_again(kind: Kind) -> None:
     assert caught.value.sent
 
 
-def test_a_write_that_never_left_says_so(kind: Kind) -> None:
+def test_a_write_without_a_connection_is_marked_as_not_sent(kind: Kind) -> None:
     clock = kind.clock()
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        taken.bind(("127.0.0.1", 0))  # but do not listen
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(NetworkException) as caught:
             kind.do(lambda c: c.relation.follow(7), base_url=url, clock=clock)
@@ -66,7 +66,7 @@ def test_a_write_that_never_left_says_so(kind: Kind) -> None:
     assert clock.slept == []
 
 
-def test_a_body_cut_short_is_no_answer(kind: Kind) -> None:
+def test_a_truncated_body_raises_network_exception(kind: Kind) -> None:
     clock = kind.clock()
     answer = Answer(envelope("data"), cut_short=9)
     with recording(lambda request: answer) as server, pytest.raises(NetworkException) as caught:
@@ -76,24 +76,24 @@ def test_a_body_cut_short_is_no_answer(kind: Kind) -> None:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """A server that takes requests and never answers."""
-    over = threading.Event()
+    """Yield the address of a server that never responds."""
+    finished = threading.Event()
 
     def handle(request: Received) -> None:
-        over.wait(30)
+        finished.wait(30)
 
     with recording(handle) as server:
         yield server.url
-        over.set()
+        finished.set()
 
 
-def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(kind: Kind, silent: str) -> None:
+def test_a_missing_response_times_out(kind: Kind, silent: str) -> None:
     with pytest.raises(NetworkException) as caught:
         kind.do(lambda c: c.relation.follow(7), base_url=silent, timeout=0.05, clock=kind.clock())
     assert (caught.value.status, caught.value.sent) == (0, True)
 
 
-def test_a_connection_is_used_again_and_none_is_left(kind: Kind) -> None:
+def test_a_connection_is_reused_and_closed(kind: Kind) -> None:
     def handle(request: Received) -> Answer:
         number = int(dict(request.query)["pn"])
         return Answer(envelope([{"mid": number}] if number < 5 else []))
@@ -105,4 +105,4 @@ def test_a_connection_is_used_again_and_none_is_left(kind: Kind) -> None:
         assert len(kind.do(walk, base_url=server.url)) == 4
         assert len(server.received) == 5
         assert server.opened == 1
-        assert server.is_left_alone()
+        assert server.closes_all_connections()

@@ -1,4 +1,4 @@
-"""The pace: where it is kept, how long the pauses are, and when a call stops."""
+"""The pace: for which servers, how long the pauses are, and when a call fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from guanxi import (
     SyncClock,
     TooManyRequests,
 )
-from tests.sdk.recorder import SIGNED_IN, Answer, AsyncScript, Kind, Still, envelope, recording
+from tests.sdk.recorder import SIGNED_IN, Answer, AsyncScript, FakeClock, Kind, envelope, recording
 
 BUSY = Answer(envelope(None, -799, "请求过于频繁"))
 OWN = ["http://127.0.0.1", "http://127.9.9.9:80", "http://[::1]:8000", "https://localhost"]
@@ -29,10 +29,10 @@ FOREIGN += ["http://[::ffff:8.8.8.8]", "http://2130706433", "https://localhost.e
 
 
 def times(kind: Kind, names: Sequence[str], **settings: Any) -> list[float]:
-    """When each of several calls in a row was sent, the first at 0."""
+    """Return the times at which several calls in a row were sent, the first at 0."""
     clock = kind.clock()
     transport = kind.script(clock)
-    transport.takes = 0.25
+    transport.duration = 0.25
     settings = {"credential": SIGNED_IN, "transport": transport, "clock": clock, **settings}
 
     async def in_turn() -> None:
@@ -50,21 +50,21 @@ def times(kind: Kind, names: Sequence[str], **settings: Any) -> list[float]:
 
 
 def pauses(kind: Kind, name: str, **settings: Any) -> list[float]:
-    """The pauses between the end of each call and the start of the next."""
+    """Return the pauses between the end of each call and the start of the next."""
     return [b - a - 0.25 for a, b in pairwise(times(kind, [name] * 40, **settings))]
 
 
 @pytest.mark.parametrize("base_url", OWN)
-def test_ones_own_servers_are_not_spared(kind: Kind, base_url: str) -> None:
+def test_own_servers_get_no_pauses(kind: Kind, base_url: str) -> None:
     assert set(pauses(kind, "relation.groups", base_url=base_url)) == {0.0}
 
 
 @pytest.mark.parametrize("base_url", FOREIGN)
-def test_every_other_server_is(kind: Kind, base_url: str) -> None:
+def test_other_servers_get_pauses(kind: Kind, base_url: str) -> None:
     assert min(pauses(kind, "relation.groups", base_url=base_url)) >= 1
 
 
-def test_own_hosts_are_named(kind: Kind) -> None:
+def test_own_hosts_get_no_pauses(kind: Kind) -> None:
     settings = {"base_url": "https://Graph.example.org:8443", "own_hosts": ["graph.Example.org."]}
     assert set(pauses(kind, "relation.groups", **settings)) == {0.0}
     settings["own_hosts"] = ["other.example.org"]
@@ -75,14 +75,14 @@ def test_own_hosts_are_named(kind: Kind) -> None:
     "host",
     ["api.bilibili.com", "API.bilibili.com.", "bilibili.com", "x.biliapi.net", "biligame.com"],
 )
-def test_the_documents_hosts_are_nobodys_own(host: str) -> None:
+def test_the_documents_hosts_cannot_be_own_hosts(host: str) -> None:
     with pytest.raises(ArgsException, match="own_hosts"):
         Client(own_hosts=[host])
     with pytest.raises(ArgsException, match="own_hosts"):
         SyncClient(own_hosts=["fine.example.org", host])
 
 
-def test_reads_and_writes_have_pauses_of_their_own_with_jitter(kind: Kind) -> None:
+def test_reads_and_writes_have_separate_random_pauses(kind: Kind) -> None:
     reads = pauses(kind, "relation.groups")
     writes = pauses(kind, "relation.modify")
     assert all(1 - 1e-6 <= pause <= 3 + 1e-6 for pause in reads)
@@ -102,8 +102,8 @@ def test_the_real_clocks_run() -> None:
     assert abs(after[1] - before[1]) < 3600
 
 
-def test_time_that_passed_by_itself_counts() -> None:
-    clock = Still()
+def test_time_that_has_passed_shortens_the_pause() -> None:
+    clock = FakeClock()
     transport = AsyncScript(clock)
 
     async def use() -> None:
@@ -116,7 +116,7 @@ def test_time_that_passed_by_itself_counts() -> None:
     assert sum(clock.slept) == 0
 
 
-def test_a_slower_pace_is_kept_everywhere(kind: Kind) -> None:
+def test_a_slower_pace_applies_to_every_server(kind: Kind) -> None:
     pace = Pace(reads=(20.0, 30.0))
     for base_url in ("", "http://127.0.0.1"):
         slow = pauses(kind, "relation.groups", pace=pace, base_url=base_url)
@@ -135,14 +135,14 @@ def test_a_slower_pace_is_kept_everywhere(kind: Kind) -> None:
         {"busy": (10.0, 10.0, 10.0)},
     ],
 )
-def test_a_quicker_pace_is_refused(settings: Any) -> None:
+def test_a_faster_pace_raises(settings: Any) -> None:
     with pytest.raises(ArgsException, match="pace"):
         Pace(**settings)
 
 
-def test_calls_go_one_at_a_time() -> None:
-    clock = Still()
-    transport = AsyncScript(clock)  # which complains of two at once
+def test_paced_calls_are_sent_one_at_a_time() -> None:
+    clock = FakeClock()
+    transport = AsyncScript(clock)  # which fails on two requests at the same time
 
     async def use() -> None:
         async with Client(transport=transport, clock=clock, credential=SIGNED_IN) as client:
@@ -154,7 +154,7 @@ def test_calls_go_one_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("name", ["relation.groups", "relation.modify"])
-def test_a_busy_server_is_waited_for_twice(kind: Kind, name: str) -> None:
+def test_a_busy_server_gets_two_retries(kind: Kind, name: str) -> None:
     clock = kind.clock()
     transport = kind.script(clock, BUSY, BUSY, Answer(envelope("data")))
     assert kind.do(lambda c: c.call(name), transport=transport, clock=clock) == "data"
@@ -163,8 +163,8 @@ def test_a_busy_server_is_waited_for_twice(kind: Kind, name: str) -> None:
     assert 15 <= third - second <= 45 + 10
 
 
-def test_while_one_call_waits_for_a_busy_server_all_do() -> None:
-    clock = Still()
+def test_all_calls_wait_for_a_busy_server() -> None:
+    clock = FakeClock()
     transport = AsyncScript(clock, BUSY, Answer(envelope("data")))
 
     async def use() -> None:
@@ -176,7 +176,7 @@ def test_while_one_call_waits_for_a_busy_server_all_do() -> None:
     assert len(transport.sent) == 4
 
 
-def test_a_server_that_stays_busy_is_left_alone(kind: Kind) -> None:
+def test_a_call_fails_if_the_server_stays_busy(kind: Kind) -> None:
     clock = kind.clock()
     transport = kind.script(clock, BUSY)
     with pytest.raises(TooManyRequests):
@@ -184,14 +184,14 @@ def test_a_server_that_stays_busy_is_left_alone(kind: Kind) -> None:
     assert len(transport.sent) == 3
 
 
-def test_ones_own_busy_server_is_not_waited_for(kind: Kind) -> None:
+def test_an_own_busy_server_gets_no_retry(kind: Kind) -> None:
     with recording(lambda request: BUSY) as server, pytest.raises(TooManyRequests):
         kind.do(lambda c: c.call("relation.groups"), base_url=server.url)
     assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("status", [200, 412])
-def test_a_ban_stops_at_once(kind: Kind, status: int) -> None:
+def test_a_ban_is_raised_without_a_retry(kind: Kind, status: int) -> None:
     clock = kind.clock()
     transport = kind.script(clock, Answer(envelope(None, -412, "banned"), status))
     with pytest.raises(RequestBanned):

@@ -1,4 +1,4 @@
-"""No secret is seen: not in a repr, an exception, a traceback with its locals, or a raw answer."""
+"""No secret is visible in a repr, an exception, a traceback with locals, or a raw response."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COOKIE = Credential(
     ac_time_value="SECRETtime",
 )
 TOKEN = Credential(access_key="SECRETkey", appkey="0123", appsec="SECRETsec")
-#: Every form a secret may take.
+#: Parts of every form that a secret may have.
 FORMS = ("SECRET", "sess%2Cdata")
 
 
@@ -43,11 +43,11 @@ def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture(params=(COOKIE, TOKEN), ids=("cookie", "token"))
 def account(request: pytest.FixtureRequest) -> Credential:
-    one: Credential = request.param
-    return one
+    credential: Credential = request.param
+    return credential
 
 
-def test_public_objects(account: Credential) -> None:
+def test_the_repr_of_public_objects_shows_no_secret(account: Credential) -> None:
     from guanxi.user import User
 
     credential = Credential(**{**_parts(account), "proxy": "http://user:SECRETproxy@127.0.0.1:9"})
@@ -59,13 +59,13 @@ def test_public_objects(account: Credential) -> None:
         asyncio.run(client.close())
         shown = [credential, request, write, response, sync_client, client]
         shown += [sync_client.relation, User(7, credential)]
-        for one in shown:
-            assert clean(f"{one!r} {one!s} {one}")
+        for value in shown:
+            assert clean(f"{value!r} {value!s} {value}")
     assert repr(request) == "Request(GET https://api.bilibili.com/x/relation/followers)"
     assert repr(response) == "Response(200, 6 bytes)"
 
 
-def test_which_parts_are_set_is_shown() -> None:
+def test_the_repr_of_a_credential_shows_which_parts_are_set() -> None:
     assert repr(Credential("a", dedeuserid="7")) == "Credential(sessdata=***, dedeuserid=***)"
     assert str(Credential()) == "Credential()"
 
@@ -77,9 +77,9 @@ def _parts(credential: Credential) -> dict[str, Any]:
 
 
 def echo(request: Received) -> Answer:
-    """Refuses, with everything that it was sent in the answer."""
-    told = f"{request.target} {request.headers.get('cookie')} {request.body.decode()}"
-    return Answer(envelope({"told": [told, {told: 1}]}, -400, told))
+    """Return an error that repeats the whole request."""
+    text = f"{request.target} {request.headers.get('cookie')} {request.body.decode()}"
+    return Answer(envelope({"echo": [text, {text: 1}]}, -400, text))
 
 
 def html(request: Received) -> Answer:
@@ -110,7 +110,7 @@ USES: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-def test_exceptions_and_their_frames(
+def test_exceptions_and_their_frames_show_no_secret(
     kind: Kind,
     account: Credential,
     failure: Callable[[Received], Answer | None],
@@ -118,7 +118,7 @@ def test_exceptions_and_their_frames(
 ) -> None:
     with recording(failure) as server, pytest.raises(ApiException) as caught:
         kind.do(use, base_url=server.url, credential=account, clock=kind.clock())
-    assert "SECRET" in str(server.received)  # there was something to be seen
+    assert "SECRET" in str(server.received)  # so the test would see a leak
     error = caught.value
     assert clean(f"{error!r} {error} {vars(error)}")
     assert error.__context__ is None or clean(str(error.__context__))
@@ -128,7 +128,7 @@ def test_exceptions_and_their_frames(
     assert clean("".join(str(frame.locals) for frame in frames))
 
 
-def test_no_connection(kind: Kind) -> None:
+def test_a_failed_connection_shows_no_secret(kind: Kind) -> None:
     with recording() as server:
         url = server.url
     with pytest.raises(ApiException) as caught:
@@ -136,13 +136,13 @@ def test_no_connection(kind: Kind) -> None:
     assert clean(f"{caught.value} {vars(caught.value)}")
 
 
-def test_raw_answers_keep_all_but_the_secrets(kind: Kind) -> None:
+def test_only_secrets_are_masked_in_raw_responses(kind: Kind) -> None:
     with recording(echo) as server, pytest.raises(ResponseCodeException) as caught:
         kind.do(lambda c: c.relation.create_group("x"), base_url=server.url, credential=COOKIE)
     raw: Any = caught.value.raw
-    told = raw["data"]["told"][0]
-    assert "tag=x&csrf=***" in told
-    assert "SESSDATA=***" in told
+    text = raw["data"]["echo"][0]
+    assert "tag=x&csrf=***" in text
+    assert "SESSDATA=***" in text
 
 
 def test_a_proxy_password_is_a_secret() -> None:

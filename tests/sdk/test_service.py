@@ -1,4 +1,4 @@
-"""The client against the real service: what it asks is what the service understands."""
+"""The client against the real service."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from guanxi.accounts.account import Privacy
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.sdk.answers import typed
 from guanxi.testing import RunningService, running
-from tests.sdk.recorder import NOBODY, Kind
+from tests.sdk.recorder import SIGNED_OUT, Kind
 
 CROWD = range(100, 220)
 
@@ -50,7 +50,7 @@ def credential(service: RunningService, mid: int) -> Credential:
 
 @pytest.fixture
 def client(service: RunningService) -> Iterator[SyncClient]:
-    """Account 1, who follows and blocks nobody, and has no groups."""
+    """Yield a client of account 1, and delete its followings, blocks and groups afterwards."""
     with SyncClient(base_url=service.base_url, credential=credential(service, 1)) as client:
         yield client
         for item in list(client.relation.iter_followings(1)):
@@ -62,7 +62,7 @@ def client(service: RunningService) -> Iterator[SyncClient]:
                 client.relation.delete_group(group.id)
 
 
-def test_acts_and_single_relations(client: SyncClient) -> None:
+def test_changes_and_single_relations(client: SyncClient) -> None:
     relation = client.relation
     relation.follow(2)
     assert relation.get(2).attribute == 2
@@ -79,7 +79,7 @@ def test_acts_and_single_relations(client: SyncClient) -> None:
     assert relation.get(2).attribute == 0
 
 
-def test_both_directions_are_signed(service: RunningService, client: SyncClient) -> None:
+def test_relations_in_both_directions(service: RunningService, client: SyncClient) -> None:
     with SyncClient(base_url=service.base_url, credential=credential(service, 2)) as other:
         other.relation.follow(1)
         client.relation.follow(2)
@@ -102,12 +102,12 @@ def test_groups(client: SyncClient) -> None:
     assert relation.groups_of(2) == {"-10": "特别关注", str(group): "a & b=c+d"}
     assert sorted(relation.specials()) == [2, 3]
     assert sorted(relation.iter_specials()) == [2, 3]
-    assert {one.mid for one in relation.iter_group_members(group, size=1)} == {2, 3}
+    assert {item.mid for item in relation.iter_group_members(group, size=1)} == {2, 3}
     relation.move_between_groups([3], [group], [0])
-    assert [one.mid for one in relation.group_members(group)] == [2]
+    assert [item.mid for item in relation.group_members(group)] == [2]
     relation.copy_to_groups([3], [group])
     assert relation.many([2, 3, 4]).keys() == {"2", "3"}
-    assert [one.count for one in relation.groups() if one.id == group] == [2]
+    assert [item.count for item in relation.groups() if item.id == group] == [2]
 
 
 def test_walks(service: RunningService, client: SyncClient) -> None:
@@ -117,7 +117,7 @@ def test_walks(service: RunningService, client: SyncClient) -> None:
     relation = client.relation
     assert [item.mid for item in relation.iter_followings(1, size=7)] == newest
     assert [item.mid for item in relation.iter_followings(1, order="asc")] == list(CROWD)
-    # 5 pages of 7 where pages are counted, all by cursor
+    # 5 pages of 7 if pages are numbered, all by cursor
     seen = newest[:35] if service.settings.profile.name == "documented" else newest
     assert [item.mid for item in relation.iter_app_followings(1, size=7)] == seen
     assert [item.mid for item in relation.iter_search(1, size=7)] == seen
@@ -140,16 +140,16 @@ def test_privacy(service: RunningService, client: SyncClient) -> None:
     assert list(client.relation.iter_same(4)) == []
 
 
-def test_who_is_calling(service: RunningService, client: SyncClient) -> None:
+def test_the_service_identifies_the_caller(service: RunningService, client: SyncClient) -> None:
     assert client.web.nav().mid == 1
     forged = Credential(client.credential.sessdata, "0" * 32)
     with pytest.raises(CsrfFailed):
         client.call("relation.modify", {"fid": 2, "act": 1, "re_src": 11}, credential=forged)
     with pytest.raises(NotSignedIn):
         client.call("relation.groups", credential=Credential("no such session"))
-    with SyncClient(base_url=service.base_url, credential=NOBODY) as nobody:
-        assert not nobody.web.nav().is_login
-        assert nobody.relation.stat(1).mid == 1
+    with SyncClient(base_url=service.base_url, credential=SIGNED_OUT) as signed_out:
+        assert not signed_out.web.nav().is_login
+        assert signed_out.relation.stat(1).mid == 1
     token = Credential(access_key=service.access_key(3))
     with SyncClient(base_url=service.base_url, credential=token) as app:
         app.relation.follow(2)
@@ -157,7 +157,7 @@ def test_who_is_calling(service: RunningService, client: SyncClient) -> None:
         app.relation.unfollow(2)
 
 
-#: What every parameter that must be there is given.
+#: The value of every required parameter.
 ARGUMENTS: dict[str, Any] = {
     **dict.fromkeys(("vmid", "uid", "host_uid", "host_mid", "up_mid", "target_id", "biz_id"), 1),
     "mid": 2,
@@ -173,7 +173,7 @@ ARGUMENTS: dict[str, Any] = {
     "pn": 1,
     "ps": 5,
 }
-#: What is answered instead of data where there is no such thing; others answer what is empty.
+#: The error of reads whose subject does not exist; other reads return an empty result.
 NOTHING_THERE = {
     "channel.season": NotFound,
     "channel.series": NotFound,
@@ -187,11 +187,13 @@ NOTHING_THERE = {
 
 
 @pytest.mark.parametrize(
-    "endpoint", [one for one in ENDPOINTS if not one.writes], ids=lambda one: one.name
+    "endpoint",
+    [endpoint for endpoint in ENDPOINTS if not endpoint.writes],
+    ids=lambda endpoint: endpoint.name,
 )
-def test_every_read_is_understood(client: SyncClient, endpoint: Any) -> None:
-    required = [one for one in fields(endpoint.params) if one.required]
-    params = {one.encode_name: ARGUMENTS[one.encode_name] for one in required}
+def test_the_service_understands_every_read(client: SyncClient, endpoint: Any) -> None:
+    required = [field for field in fields(endpoint.params) if field.required]
+    params = {field.encode_name: ARGUMENTS[field.encode_name] for field in required}
     area, verb = endpoint.name.split(".")
     if endpoint.name in NOTHING_THERE:
         with pytest.raises(NOTHING_THERE[endpoint.name]):

@@ -1,4 +1,4 @@
-"""Spaces and one's own account: walks as each endpoint pages, access ids, pages, odd envelopes."""
+"""Spaces and the own account: walks over every kind of list, access ids, unusual envelopes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from guanxi.contract.sign import wbi_verify
 from tests.sdk.recorder import (
     ACCESS_ID,
     MIXIN,
-    NOBODY,
     SIGNED_IN,
+    SIGNED_OUT,
     Answer,
     Kind,
     Received,
@@ -28,14 +28,16 @@ from tests.sdk.recorder import (
 Use = Callable[[Any], Any]
 
 
-def by_number(place: str, number: str, size: str, make: Callable[[int], Any]) -> Any:
-    """Five items in pages of two, at a place of the data."""
+def by_number(path: str, number: str, size: str, make: Callable[[int], Any]) -> Any:
+    """Return a handler of five items in pages of two, at a path of the data."""
 
     def handle(request: Received) -> Answer:
-        asked = dict(request.query)
-        start = (int(asked[number]) - 1) * int(asked[size])
-        data: Any = [make(one) for one in [5, 4, 3, 2, 1][start : start + int(asked[size])]]
-        for step in reversed(place.split(".") if place else []):
+        params = dict(request.query)
+        start = (int(params[number]) - 1) * int(params[size])
+        data: Any = [
+            make(item_id) for item_id in [5, 4, 3, 2, 1][start : start + int(params[size])]
+        ]
+        for step in reversed(path.split(".") if path else []):
             data = {step: data}
         return Answer(envelope(data))
 
@@ -99,7 +101,7 @@ def id_of(item: Any) -> int:
 
 
 @pytest.mark.parametrize("use", NUMBERED.values(), ids=NUMBERED)
-def test_pages_are_walked_to_their_end(kind: Kind, use: tuple[Use, Any]) -> None:
+def test_numbered_pages_are_walked_to_the_end(kind: Kind, use: tuple[Use, Any]) -> None:
     walk, handle = use
     with recording(handle) as server:
         items = kind.do(walk, base_url=server.url)
@@ -107,7 +109,7 @@ def test_pages_are_walked_to_their_end(kind: Kind, use: tuple[Use, Any]) -> None
     assert not any("cursor" in request.target for request in server.received)
 
 
-def test_a_page_says_itself_that_it_is_the_last(kind: Kind) -> None:
+def test_a_walk_ends_with_a_page_marked_as_the_last(kind: Kind) -> None:
     def handle(request: Received) -> Answer:
         number = int(dict(request.query)["pn"])
         data = {"items": [{"season_id": number}], "page": {"next": number < 3}}
@@ -120,8 +122,8 @@ def test_a_page_says_itself_that_it_is_the_last(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("name", ["iter_channels", "iter_legacy_channels"])
-def test_seasons_and_series_are_walked_as_one(kind: Kind, name: str) -> None:
-    runs = {
+def test_seasons_and_series_are_walked_together(kind: Kind, name: str) -> None:
+    pages_by_number = {
         "1": {"seasons_list": [{"meta": {"season_id": 1, "mid": 7}}], "series_list": []},
         "2": {
             "seasons_list": [{"meta": {"season_id": 2, "mid": 7}}],
@@ -130,7 +132,7 @@ def test_seasons_and_series_are_walked_as_one(kind: Kind, name: str) -> None:
     }
 
     def handle(request: Received) -> Answer:
-        page = runs.get(dict(request.query)["page_num"], {"seasons_list": []})
+        page = pages_by_number.get(dict(request.query)["page_num"], {"seasons_list": []})
         return Answer(envelope({"items_lists": page}))
 
     with recording(wbi(handle)) as server:
@@ -139,22 +141,24 @@ def test_seasons_and_series_are_walked_as_one(kind: Kind, name: str) -> None:
 
 
 class Chain:
-    """Three runs, each of which says where the next begins."""
+    """A handler of three pages, each with the position of the next."""
 
     def __init__(self, parameter: str, answer: Callable[[int], Any]) -> None:
         self.parameter, self.answer = parameter, answer
-        self.asked: list[str | None] = []
+        self.positions: list[str | None] = []
 
     def __call__(self, request: Received) -> Answer:
-        place = dict(request.query).get(self.parameter)
-        self.asked.append(place)
-        return Answer(envelope(self.answer(int(place or 0))))
+        position = dict(request.query).get(self.parameter)
+        self.positions.append(position)
+        return Answer(envelope(self.answer(int(position or 0))))
 
 
-def run(place: int, name: str, items: Callable[[int], Any], **more: Any) -> dict[str, Any]:
-    left = [n for n in (9, 8, 7, 6, 5) if not place or n < place][:2]
-    last = left[-1] if left else 0
-    return {name: [items(n) for n in left], "has_more": last > 5, **more} | (
+def chained_page(
+    position: int, name: str, items: Callable[[int], Any], **more: Any
+) -> dict[str, Any]:
+    page = [n for n in (9, 8, 7, 6, 5) if not position or n < position][:2]
+    last = page[-1] if page else 0
+    return {name: [items(n) for n in page], "has_more": last > 5, **more} | (
         {"offset": str(last), "next_offset": last} if name != "media_list" else {}
     )
 
@@ -162,50 +166,50 @@ def run(place: int, name: str, items: Callable[[int], Any], **more: Any) -> dict
 CHAINED: dict[str, tuple[Use, Chain]] = {
     "media_list": (
         lambda c: c.space.iter_media_list(7, size=2),
-        Chain("oid", lambda at: run(at, "media_list", lambda n: {"id": n})),
+        Chain("oid", lambda at: chained_page(at, "media_list", lambda n: {"id": n})),
     ),
     "dynamics": (
         lambda c: c.space.iter_dynamics(7),
-        Chain("offset", lambda at: run(at, "items", lambda n: {"id_str": str(n)})),
+        Chain("offset", lambda at: chained_page(at, "items", lambda n: {"id_str": str(n)})),
     ),
     "opus": (
         lambda c: c.space.iter_opus(7),
-        Chain("offset", lambda at: run(at, "items", lambda n: {"opus_id": str(n)})),
+        Chain("offset", lambda at: chained_page(at, "items", lambda n: {"opus_id": str(n)})),
     ),
     "old_dynamics": (
         lambda c: c.space.iter_old_dynamics(7),
         Chain(
             "offset_dynamic_id",
-            lambda at: run(at, "cards", lambda n: {"desc": {"dynamic_id": n}}),
+            lambda at: chained_page(at, "cards", lambda n: {"desc": {"dynamic_id": n}}),
         ),
     ),
 }
 
 
 @pytest.mark.parametrize("name", CHAINED)
-def test_a_chain_is_followed_to_its_end(kind: Kind, name: str) -> None:
+def test_chained_pages_are_walked_to_the_end(kind: Kind, name: str) -> None:
     walk, chain = CHAINED[name]
-    chain.asked.clear()
+    chain.positions.clear()
     with recording(wbi(chain)) as server:
         items = kind.do(walk, base_url=server.url)
-    ids = [int(getattr(getattr(one, "desc", one), "id", 0)) for one in items]
+    ids = [int(getattr(getattr(item, "desc", item), "id", 0)) for item in items]
     assert ids == [9, 8, 7, 6, 5]
-    assert chain.asked == [None, "8", "6"]
+    assert chain.positions == [None, "8", "6"]
     if name == "media_list":
-        asked = [one for one in server.received if "medialist" in one.path]
-        assert {dict(one.query)["direction"] for one in asked} == {"1"}
+        requests = [request for request in server.received if "medialist" in request.path]
+        assert {dict(request.query)["direction"] for request in requests} == {"1"}
 
 
 def entry(number: int) -> dict[str, Any]:
     return {"kid": number, "view_at": 100, "history": {"business": "archive", "oid": number}}
 
 
-def test_history_goes_on_from_its_cursor_until_a_run_is_empty(kind: Kind) -> None:
-    runs: dict[str | None, list[int]] = {None: [5, 4], "4": [3], "3": []}
+def test_history_is_walked_by_cursor_until_a_page_is_empty(kind: Kind) -> None:
+    pages_by_position: dict[str | None, list[int]] = {None: [5, 4], "4": [3], "3": []}
 
     def handle(request: Received) -> Answer:
-        asked = dict(request.query)
-        found = runs[asked.get("max")]
+        params = dict(request.query)
+        found = pages_by_position[params.get("max")]
         last = found[-1] if found else 0
         cursor = {"max": last, "view_at": 100 if last else 0, "business": "archive", "ps": 20}
         return Answer(envelope({"list": [entry(n) for n in found], "cursor": cursor}))
@@ -213,7 +217,11 @@ def test_history_goes_on_from_its_cursor_until_a_run_is_empty(kind: Kind) -> Non
     with recording(handle) as server:
         items = kind.do(lambda c: c.me.iter_history_cursor(), base_url=server.url)
     assert [item.kid for item in items] == [5, 4, 3]
-    assert [dict(one.query).get("view_at") for one in server.received] == [None, "100", "100"]
+    assert [dict(request.query).get("view_at") for request in server.received] == [
+        None,
+        "100",
+        "100",
+    ]
     assert dict(server.received[1].query)["business"] == "archive"
 
 
@@ -229,7 +237,7 @@ def test_history_goes_on_from_its_cursor_until_a_run_is_empty(kind: Kind) -> Non
         (None, "$.data"),
     ],
 )
-def test_an_odd_chain_is_named(kind: Kind, data: Any, path: str) -> None:
+def test_an_invalid_chained_page_raises(kind: Kind, data: Any, path: str) -> None:
     body = {"code": 0, "data": data}
     server = recording(wbi(lambda request: Answer(body)))
     with server as recorder, pytest.raises(AnswerException) as caught:
@@ -241,7 +249,7 @@ def _always(answer: Answer) -> Callable[[Received], Answer]:
     return lambda request: answer
 
 
-def test_a_chain_that_is_over_is_not_followed(kind: Kind) -> None:
+def test_a_walk_ends_with_has_more_0(kind: Kind) -> None:
     for data in ({"has_more": 0, "next_offset": 0}, {"has_more": 0, "cards": []}, {}):
         answer = Answer(envelope(data))
         with recording(_always(answer)) as server:
@@ -249,7 +257,7 @@ def test_a_chain_that_is_over_is_not_followed(kind: Kind) -> None:
             assert len(server.received) == 1
 
 
-# What is sent besides
+# Additional parameters
 
 
 def test_fixed_fields_and_the_access_id_are_signed(kind: Kind) -> None:
@@ -259,15 +267,15 @@ def test_fixed_fields_and_the_access_id_are_signed(kind: Kind) -> None:
             lambda c: c.call("space.videos", {"mid": 7, "platform": "mine", "w_webid": "own"}),
             base_url=server.url,
         )
-    sent = [one.query for one in server.received if one.path.endswith("arc/search")]
+    sent = [request.query for request in server.received if request.path.endswith("arc/search")]
     assert all(wbi_verify(pairs, MIXIN) for pairs in sent)
     first, second = (dict(pairs) for pairs in sent)
     assert (first["order_avoided"], first["platform"], first["w_webid"]) == ("1", "web", ACCESS_ID)
     assert (second["order_avoided"], second["platform"], second["w_webid"]) == ("1", "mine", "own")
-    assert sum(one.path == "/7/dynamic" for one in server.received) == 1
+    assert sum(request.path == "/7/dynamic" for request in server.received) == 1
 
 
-def test_an_access_id_is_asked_for_again_when_it_has_ended(kind: Kind) -> None:
+def test_an_expired_access_id_is_fetched_again(kind: Kind) -> None:
     clock = kind.clock()
     with recording(wbi(lambda request: Answer(envelope({"mid": 7})))) as server:
 
@@ -284,39 +292,39 @@ def test_an_access_id_is_asked_for_again_when_it_has_ended(kind: Kind) -> None:
             client.space.info(7)
 
         kind.do(use if kind.name == "async" else use_sync, base_url=server.url, clock=clock)
-    assert sum(one.path == "/7/dynamic" for one in server.received) == 2
+    assert sum(request.path == "/7/dynamic" for request in server.received) == 2
 
 
-def test_an_access_id_that_does_not_say_when_it_ends_is_not_kept(kind: Kind) -> None:
+def test_an_access_id_without_expiry_is_not_cached(kind: Kind) -> None:
     page = Answer(pages.space_page("no token").encode())
     with recording(lambda request: page) as server:
         for _ in range(2):
             assert kind.do(lambda c: c.space.access_id(7), base_url=server.url) == "no token"
         assert kind.do(lambda c: c.space.page(7), base_url=server.url) == page.body.decode()
-    assert {one.target for one in server.received} == {"/7/dynamic"}
+    assert {request.target for request in server.received} == {"/7/dynamic"}
 
 
-def test_a_page_that_is_refused_is_named(kind: Kind) -> None:
+def test_a_refused_page_raises_its_code(kind: Kind) -> None:
     answer = Answer(envelope(None, -404, "啥都木有"), 404)
     with recording(lambda request: answer) as server, pytest.raises(NotFound):
         kind.do(lambda c: c.space.info(7), base_url=server.url)
 
 
-def test_calls_at_once_share_one_access_id_and_one_key() -> None:
+def test_concurrent_calls_share_one_access_id_and_one_key() -> None:
     async def many(url: str) -> None:
-        async with Client(base_url=url, credential=NOBODY) as client:
+        async with Client(base_url=url, credential=SIGNED_OUT) as client:
             await asyncio.gather(*(client.space.info(7) for _ in range(20)))
 
     with recording(wbi(lambda request: Answer(envelope({"mid": 7})))) as server:
         asyncio.run(many(server.url))
-    paths = [one.path for one in server.received]
+    paths = [request.path for request in server.received]
     assert paths.count("/7/dynamic") == paths.count("/x/web-interface/nav") == 1
     assert len(paths) == 22
-    assert server.is_left_alone()
+    assert server.closes_all_connections()
 
 
-def test_two_clients_do_not_see_each_other() -> None:
-    def other(request: Received) -> Answer:
+def test_two_clients_share_no_keys_ids_or_cookies() -> None:
+    def theirs(request: Received) -> Answer:
         if request.path.endswith("/dynamic"):
             return Answer(pages.space_page("theirs").encode())
         if request.path.endswith("/nav"):
@@ -324,47 +332,47 @@ def test_two_clients_do_not_see_each_other() -> None:
             return Answer(envelope({"wbi_img": images}, -101))
         return Answer(envelope({"mid": 7}))
 
-    async def both(one: str, two: str) -> None:
+    async def both(our_url: str, their_url: str) -> None:
         async with (
-            Client(base_url=one, credential=SIGNED_IN) as first,
-            Client(base_url=two, credential=NOBODY) as second,
+            Client(base_url=our_url, credential=SIGNED_IN) as first,
+            Client(base_url=their_url, credential=SIGNED_OUT) as second,
         ):
             await asyncio.gather(*(client.space.info(7) for client in (first, second) * 5))
 
     ours = wbi(lambda request: Answer(envelope({"mid": 7})))
-    with recording(ours) as one, recording(other) as two:
-        asyncio.run(both(one.url, two.url))
+    with recording(ours) as our_server, recording(theirs) as their_server:
+        asyncio.run(both(our_server.url, their_server.url))
     for server, mixin, access_id, cookie in (
-        (one, MIXIN, ACCESS_ID, "sess-secret"),
-        (two, sign.mixin_key("c" * 32, "d" * 32), "theirs", None),
+        (our_server, MIXIN, ACCESS_ID, "sess-secret"),
+        (their_server, sign.mixin_key("c" * 32, "d" * 32), "theirs", None),
     ):
-        asked = [request for request in server.received if request.path.endswith("acc/info")]
-        assert len(asked) == 5
-        assert all(wbi_verify(request.query, mixin) for request in asked)
-        assert {dict(request.query)["w_webid"] for request in asked} == {access_id}
-        assert {request.cookies.get("SESSDATA") for request in asked} == {cookie}
+        requests = [request for request in server.received if request.path.endswith("acc/info")]
+        assert len(requests) == 5
+        assert all(wbi_verify(request.query, mixin) for request in requests)
+        assert {dict(request.query)["w_webid"] for request in requests} == {access_id}
+        assert {request.cookies.get("SESSDATA") for request in requests} == {cookie}
 
 
-# Odd envelopes
+# Unusual envelopes
 
 
-def test_an_answer_that_says_ok(kind: Kind) -> None:
-    def ask(body: Any) -> Any:
+def test_a_response_with_ok_is_returned_whole(kind: Kind) -> None:
+    def call(body: Any) -> Any:
         with recording(lambda request: Answer(body)) as server:
             return kind.do(lambda c: c.call("space.notice", {"mid": 7}), base_url=server.url)
 
-    assert ask({"OK": 1, "code": 0, "x": 2}) == {"OK": 1, "code": 0, "x": 2}
+    assert call({"OK": 1, "code": 0, "x": 2}) == {"OK": 1, "code": 0, "x": 2}
     with pytest.raises(ResponseCodeException) as caught:
-        ask({"OK": 0})
+        call({"OK": 0})
     assert caught.value.code == -1
 
 
-def test_nothing_announced_is_none(kind: Kind) -> None:
+def test_no_reservations_are_none(kind: Kind) -> None:
     with recording(wbi(lambda request: Answer(envelope()))) as server:
         assert kind.do(lambda c: c.space.reservations(7), base_url=server.url) is None
 
 
-def test_statistics_of_nobody_are_empty(kind: Kind) -> None:
+def test_up_stat_is_empty_when_signed_out(kind: Kind) -> None:
     with recording(lambda request: Answer(envelope({}))) as server:
-        told = kind.do(lambda c: c.space.up_stat(7), base_url=server.url, credential=NOBODY)
-    assert told == s.UpStat()
+        stat = kind.do(lambda c: c.space.up_stat(7), base_url=server.url, credential=SIGNED_OUT)
+    assert stat == s.UpStat()

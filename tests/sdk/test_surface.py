@@ -29,12 +29,12 @@ AREAS: dict[str, tuple[type, type]] = {
         getattr(import_module(f"guanxi.sdk.aio.{name}"), f"{name.title()}Area"),
         getattr(import_module(f"guanxi.sdk.sync.{name}"), f"{name.title()}Area"),
     )
-    for name in dict.fromkeys(one.name.split(".")[0] for one in endpoints.ENDPOINTS)
+    for name in dict.fromkeys(endpoint.name.split(".")[0] for endpoint in endpoints.ENDPOINTS)
 }
 TWINS = [(Client, SyncClient), *AREAS.values()]
 
 
-def test_what_is_exported_is_sorted_and_whole() -> None:
+def test_exports_are_sorted_and_complete() -> None:
     assert guanxi.__all__ == sorted(guanxi.__all__)
     assert dir(guanxi) == guanxi.__all__
     raised = {
@@ -49,7 +49,7 @@ def test_what_is_exported_is_sorted_and_whole() -> None:
         _ = guanxi.nothing  # type: ignore[attr-defined]  # which is what is tested
 
 
-def test_the_version_is_that_of_the_package() -> None:
+def test_the_version_matches_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert guanxi.__version__ == project["version"]
 
@@ -62,7 +62,7 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_an_import_loads_little() -> None:
+def test_importing_guanxi_loads_few_modules() -> None:
     bare = loaded_by("import guanxi")
     assert not bare & {"asyncio", "msgspec", "pyreqwest", "guanxi.sdk", "guanxi.contract"}
     assert "pyreqwest" not in loaded_by("from guanxi import Client, SyncClient, user")
@@ -70,7 +70,7 @@ def test_an_import_loads_little() -> None:
 
 
 @pytest.mark.parametrize("endpoint", endpoints.ENDPOINTS, ids=lambda endpoint: endpoint.name)
-def test_each_endpoint_has_its_method_which_returns_its_data(endpoint: Endpoint) -> None:
+def test_each_endpoint_has_a_method_that_returns_its_data(endpoint: Endpoint) -> None:
     area, verb = endpoint.name.split(".")
     for kind in AREAS[area]:
         returned = get_type_hints(getattr(kind, verb))["return"]
@@ -78,9 +78,11 @@ def test_each_endpoint_has_its_method_which_returns_its_data(endpoint: Endpoint)
 
 
 @pytest.mark.parametrize(
-    "endpoint", [one for one in endpoints.ENDPOINTS if one.paging], ids=lambda one: one.name
+    "endpoint",
+    [endpoint for endpoint in endpoints.ENDPOINTS if endpoint.paging],
+    ids=lambda endpoint: endpoint.name,
 )
-def test_each_list_has_its_iterator_which_hands_out_its_items(endpoint: Endpoint) -> None:
+def test_each_list_has_an_iterator_of_its_items(endpoint: Endpoint) -> None:
     area, verb = endpoint.name.split(".")
     item = reduce(or_, items_of(endpoint))
     for kind, walked in zip(AREAS[area], (AsyncIterator, Iterator), strict=True):
@@ -103,19 +105,19 @@ def methods(kind: type) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("one", "other"), TWINS)
-def test_the_twins_have_the_same_methods(one: type, other: type) -> None:
-    assert methods(one).keys() == methods(other).keys()
-    for name, method in methods(one).items():
-        twin = methods(other)[name]
+@pytest.mark.parametrize(("async_class", "sync_class"), TWINS)
+def test_both_clients_have_the_same_methods(async_class: type, sync_class: type) -> None:
+    assert methods(async_class).keys() == methods(sync_class).keys()
+    for name, method in methods(async_class).items():
+        sync_method = methods(sync_class)[name]
         assert list(inspect.signature(method).parameters.values()) == list(
-            inspect.signature(twin).parameters.values()
+            inspect.signature(sync_method).parameters.values()
         )
-        assert inspect.getdoc(method) == inspect.getdoc(twin)
-        assert not inspect.iscoroutinefunction(twin)
+        assert inspect.getdoc(method) == inspect.getdoc(sync_method)
+        assert not inspect.iscoroutinefunction(sync_method)
 
 
-def test_the_twins_take_the_same_settings() -> None:
+def test_both_clients_accept_the_same_settings() -> None:
     ours, theirs = (list(inspect.signature(kind).parameters) for kind in (Client, SyncClient))
     assert ours == theirs
     assert ours == [
@@ -134,26 +136,26 @@ def test_the_twins_take_the_same_settings() -> None:
     )
 
 
-@pytest.mark.parametrize(("one", "other"), TWINS)
-def test_every_public_method_says_what_it_does(one: type, other: type) -> None:
-    assert one.__doc__
-    for name, method in methods(one).items():
+@pytest.mark.parametrize(("async_class", "sync_class"), TWINS)
+def test_every_public_method_has_a_docstring(async_class: type, sync_class: type) -> None:
+    assert async_class.__doc__
+    for name, method in methods(async_class).items():
         assert inspect.getdoc(method), name
 
 
 @pytest.mark.parametrize(("name", "make"), generate.OUTPUTS.items(), ids=generate.OUTPUTS)
-def test_generated_files_are_fresh(name: str, make: Any) -> None:
+def test_generated_files_are_current(name: str, make: Any) -> None:
     assert (ROOT / name).read_text("utf-8") == make(), "stale: run `make generate`"
 
 
-def test_every_module_of_the_async_client_has_its_twin() -> None:
-    written = {path.name for path in (ROOT / "src/guanxi/sdk/aio").glob("*.py")}
-    made = {path.name for path in (ROOT / "src/guanxi/sdk/sync").glob("*.py")}
-    assert written == made
-    assert written <= {Path(name).name for name in generate.OUTPUTS}
+def test_every_async_module_has_a_sync_one() -> None:
+    async_modules = {path.name for path in (ROOT / "src/guanxi/sdk/aio").glob("*.py")}
+    sync_modules = {path.name for path in (ROOT / "src/guanxi/sdk/sync").glob("*.py")}
+    assert async_modules == sync_modules
+    assert async_modules <= {Path(name).name for name in generate.OUTPUTS}
 
 
-def test_generating_writes_only_what_is_stale(
+def test_generate_writes_only_stale_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "fresh").write_text("same")

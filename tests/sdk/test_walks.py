@@ -1,4 +1,4 @@
-"""Walks over lists: by page, by cursor, to the end, each item once."""
+"""Walks over lists by page and by cursor: to the end, every item once."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Use = Callable[[Any], Any]
 
 
 def numbered(mids: list[int], refuse_after: int | None = None) -> Callable[[Received], Answer]:
-    """A list in pages; past ``refuse_after`` pages it answers 22007."""
+    """Return a handler of a list in pages, with code 22007 after ``refuse_after`` pages."""
 
     def handle(request: Received) -> Answer:
-        asked = dict(request.query)
-        size, page = int(asked.get("ps", 50)), int(asked["pn"])
+        params = dict(request.query)
+        size, page = int(params.get("ps", 50)), int(params["pn"])
         if refuse_after is not None and page > refuse_after:
             return Answer(envelope(None, 22007, "访问超过 5 页"))
         items = [{"mid": mid} for mid in mids[(page - 1) * size : page * size]]
@@ -32,7 +32,7 @@ def mids(items: list[Any]) -> list[Any]:
     return [item.mid for item in items]
 
 
-def asked(server: Recorder, name: str) -> list[str | None]:
+def sent_values(server: Recorder, name: str) -> list[str | None]:
     return [dict(request.query).get(name) for request in server.received]
 
 
@@ -47,17 +47,17 @@ PAGED: dict[str, tuple[Use, type]] = {
 
 
 @pytest.mark.parametrize("use", PAGED.values(), ids=PAGED)
-def test_pages_are_walked_until_one_is_empty(kind: Kind, use: tuple[Use, type]) -> None:
-    walk, item = use
+def test_a_walk_ends_with_an_empty_page(kind: Kind, use: tuple[Use, type]) -> None:
+    walk, item_type = use
     with recording(numbered([5, 4, 3, 2, 1])) as server:
         items = kind.do(walk, base_url=server.url)
     assert mids(items) == [5, 4, 3, 2, 1]
-    assert all(type(one) is item for one in items)
-    assert asked(server, "pn") == ["1", "2", "3", "4"]
-    assert set(asked(server, "ps")) == {"2"}
+    assert all(type(item) is item_type for item in items)
+    assert sent_values(server, "pn") == ["1", "2", "3", "4"]
+    assert set(sent_values(server, "ps")) == {"2"}
 
 
-def test_a_short_page_is_not_taken_for_the_last(kind: Kind) -> None:
+def test_a_short_page_does_not_end_a_walk(kind: Kind) -> None:
     pages = {"1": [5, 4], "2": [3], "3": [2, 1]}
 
     def handle(request: Received) -> Answer:
@@ -77,12 +77,14 @@ def test_22007_ends_a_walk(kind: Kind, name: str) -> None:
     assert len(server.received) == 6
 
 
-def test_items_that_move_to_the_next_page_are_met_once(kind: Kind) -> None:
+def test_items_that_move_to_the_next_page_are_not_repeated(kind: Kind) -> None:
     followers = [4, 3, 2, 1]
 
     def handle(request: Received) -> Answer:
         answer = numbered(followers)(request)
-        followers.insert(0, 100 + len(followers))  # somebody new, before the next page is asked
+        followers.insert(
+            0, 100 + len(followers)
+        )  # a new follower before the next page is requested
         return answer
 
     def walk(client: Any) -> Any:
@@ -94,7 +96,7 @@ def test_items_that_move_to_the_next_page_are_met_once(kind: Kind) -> None:
     assert len(set(mids(items))) == len(items)
 
 
-def test_a_server_that_ignores_pages_is_asked_twice_and_no_more(kind: Kind) -> None:
+def test_a_walk_ends_if_the_server_repeats_a_page(kind: Kind) -> None:
     answer = Answer(envelope({"list": [{"mid": 1}]}))
     with recording(lambda request: answer) as server:
         items = kind.do(lambda c: c.relation.iter_blacks(), base_url=server.url)
@@ -108,7 +110,7 @@ def test_a_hidden_list_of_the_app_host_is_empty(kind: Kind) -> None:
         assert kind.do(PAGED["app"][0], base_url=server.url) == []
 
 
-def test_mids_of_the_biligame_host_are_texts(kind: Kind) -> None:
+def test_mids_of_the_biligame_host_are_strings(kind: Kind) -> None:
     def handle(request: Received) -> Answer:
         items = [{"mid": "9"}] if dict(request.query)["pn"] == "1" else []
         return Answer({"code": 0, "data": {"list": items}, "ts": 1, "request_id": "x"})
@@ -119,23 +121,23 @@ def test_mids_of_the_biligame_host_are_texts(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("use", "data", "met"),
+    ("use", "data", "expected"),
     [
         (lambda c: c.relation.iter_friends(), {"list": [{"mid": 3}, {"mid": 2}]}, [3, 2]),
         (lambda c: c.relation.iter_whispers(), {"list": []}, []),
         (lambda c: c.relation.iter_specials(), [3, 2], [3, 2]),
     ],
 )
-def test_a_list_without_pages_is_asked_for_once(
-    kind: Kind, use: Use, data: Any, met: list[int]
+def test_a_list_without_pages_is_requested_once(
+    kind: Kind, use: Use, data: Any, expected: list[int]
 ) -> None:
     with recording(lambda request: Answer(envelope(data))) as server:
         items = kind.do(use, base_url=server.url)
-    assert [getattr(item, "mid", item) for item in items] == met
-    assert asked(server, "pn") == [None]
+    assert [getattr(item, "mid", item) for item in items] == expected
+    assert sent_values(server, "pn") == [None]
 
 
-def test_a_group_is_walked_though_its_data_is_an_array(kind: Kind) -> None:
+def test_a_group_whose_data_is_an_array_is_walked(kind: Kind) -> None:
     def handle(request: Received) -> Answer:
         page = int(dict(request.query)["pn"])
         return Answer(envelope([{"mid": page}] if page < 3 else []))
@@ -146,15 +148,15 @@ def test_a_group_is_walked_though_its_data_is_an_array(kind: Kind) -> None:
 
 
 class ByCursor:
-    """A server that knows cursors: the mid before which to go on."""
+    """The handler of a list by cursor; a cursor is the mid of the last item."""
 
     def __init__(self, mids: list[int], size: int = 2, plain: bool = False) -> None:
         self.mids, self.size, self.plain = mids, size, plain
 
     def __call__(self, request: Received) -> Answer:
-        place = dict(request.query).get("cursor")
-        assert place is not None, "not asked by cursor"
-        rest = [mid for mid in self.mids if not place or mid < int(place)]
+        position = dict(request.query).get("cursor")
+        assert position is not None, "the request has no cursor"
+        rest = [mid for mid in self.mids if not position or mid < int(position)]
         page = rest[: self.size]
         cursor = str(page[-1]) if len(rest) > self.size else ""
         items = page if self.plain else [{"mid": mid} for mid in page]
@@ -170,12 +172,12 @@ class ByCursor:
         lambda c: c.relation.iter_group_members(0),
     ],
 )
-def test_a_cursor_is_followed_where_one_is_answered(kind: Kind, use: Use) -> None:
+def test_a_returned_cursor_is_followed(kind: Kind, use: Use) -> None:
     with recording(ByCursor([5, 4, 3, 2, 1])) as server:
         items = kind.do(use, base_url=server.url)
     assert mids(items) == [5, 4, 3, 2, 1]
-    assert asked(server, "cursor") == ["", "4", "2"]
-    assert asked(server, "pn")[1:] == [None, None]
+    assert sent_values(server, "cursor") == ["", "4", "2"]
+    assert sent_values(server, "pn")[1:] == [None, None]
 
 
 def test_specials_by_cursor(kind: Kind) -> None:
@@ -184,7 +186,7 @@ def test_specials_by_cursor(kind: Kind) -> None:
     assert items == [5, 4, 3]
 
 
-def test_an_empty_page_with_a_cursor_is_not_the_end(kind: Kind) -> None:
+def test_an_empty_page_with_a_cursor_does_not_end_a_walk(kind: Kind) -> None:
     pages = {"": ([], "a"), "a": ([{"mid": 1}], "")}
 
     def handle(request: Received) -> Answer:
@@ -196,7 +198,7 @@ def test_an_empty_page_with_a_cursor_is_not_the_end(kind: Kind) -> None:
     assert mids(items) == [1]
 
 
-def test_a_cursor_that_leads_in_a_circle_is_named(kind: Kind) -> None:
+def test_a_repeating_cursor_raises(kind: Kind) -> None:
     following = {"": "a", "a": "b", "b": "a"}
 
     def handle(request: Received) -> Answer:
@@ -208,14 +210,14 @@ def test_a_cursor_that_leads_in_a_circle_is_named(kind: Kind) -> None:
     assert caught.value.path == "$.data.cursor"
 
 
-def test_the_cursor_is_asked_for_once_where_none_is_answered(kind: Kind) -> None:
+def test_a_cursor_is_requested_once_if_none_is_returned(kind: Kind) -> None:
     with recording(numbered([3, 2, 1])) as server:
         kind.do(PAGED["blacks"][0], base_url=server.url)
-    assert asked(server, "cursor") == ["", None, None]
+    assert sent_values(server, "cursor") == ["", None, None]
 
 
 @pytest.mark.parametrize("base_url", ["", "https://api.bilibili.com"])
-def test_the_documents_hosts_are_not_asked_for_a_cursor(kind: Kind, base_url: str) -> None:
+def test_no_cursor_is_sent_to_the_documents_hosts(kind: Kind, base_url: str) -> None:
     clock = kind.clock()
     page = Answer(envelope({"list": [{"mid": 1}]}))
     transport = kind.script(clock, page, Answer(envelope({"list": []})))
@@ -235,14 +237,14 @@ def test_the_documents_hosts_are_not_asked_for_a_cursor(kind: Kind, base_url: st
         ({"list": [{"mid": 1, "mtime": "x"}]}, "$.data.list[...].mtime"),
     ],
 )
-def test_a_page_outside_the_contract_is_named(kind: Kind, data: Any, path: str) -> None:
+def test_an_invalid_page_raises_with_its_path(kind: Kind, data: Any, path: str) -> None:
     answer = Answer(envelope(data))
     with recording(lambda request: answer) as server, pytest.raises(AnswerException) as caught:
         kind.do(lambda c: c.relation.iter_blacks(), base_url=server.url)
     assert caught.value.path == path
 
 
-def test_errors_come_through(kind: Kind) -> None:
+def test_errors_end_a_walk(kind: Kind) -> None:
     hidden = Answer(envelope(None, 22115, "用户已设置隐私，无法查看"))
     with recording(lambda request: hidden) as server, pytest.raises(FollowingsHidden):
         kind.do(PAGED["followings"][0], base_url=server.url)
@@ -251,7 +253,7 @@ def test_errors_come_through(kind: Kind) -> None:
         kind.do(PAGED["followings"][0], base_url=server.url, clock=clock)
 
 
-def test_walk_hands_out_items_as_they_came(kind: Kind) -> None:
+def test_walk_yields_undecoded_items(kind: Kind) -> None:
     items = [{"mid": 1, "new": {"a": 1}}, {"mid": 2}]
     pages = {"1": items}
 
@@ -259,11 +261,11 @@ def test_walk_hands_out_items_as_they_came(kind: Kind) -> None:
         return Answer(envelope({"list": pages.get(dict(request.query)["pn"], [])}))
 
     with recording(handle) as server:
-        found = kind.do(lambda c: c.walk("relation.blacks", {"ps": 5}), base_url=server.url)
-    assert found == items
+        walked = kind.do(lambda c: c.walk("relation.blacks", {"ps": 5}), base_url=server.url)
+    assert walked == items
 
 
-def test_a_walk_may_be_left_early(kind: Kind) -> None:
+def test_a_walk_can_be_closed_early(kind: Kind) -> None:
     with recording(numbered(list(range(1000, 0, -1)))) as server:
         if kind.name == "sync":
             kind.do(lambda c: next(iter(c.relation.iter_blacks())), base_url=server.url)
@@ -277,4 +279,4 @@ def test_a_walk_may_be_left_early(kind: Kind) -> None:
 
             kind.do(first, base_url=server.url)
         assert len(server.received) == 1
-        assert server.is_left_alone()
+        assert server.closes_all_connections()

@@ -1,4 +1,4 @@
-"""The wbi signature: keys fetched once, fetched anew at -403, given up at the third."""
+"""The wbi signature: keys are fetched once, again at -403, and the third refusal raises."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOTH = {"relation": {"mid": 7, "attribute": 2}, "be_relation": {"mid": 42}}
 
 
 class Signed:
-    """A server with wbi keys, which it changes after as many calls as it is told."""
+    """The handler of a server with wbi keys; it refuses ``refusals`` calls and changes the keys."""
 
     def __init__(self, refusals: int = 0) -> None:
         self.refusals = refusals
@@ -47,7 +47,7 @@ def paths(server: Recorder) -> list[str]:
     return [request.path.rpartition("/")[2] for request in server.received]
 
 
-def test_keys_are_fetched_once_and_by_nobody(kind: Kind, signed: Recorder) -> None:
+def test_keys_are_fetched_once_without_a_credential(kind: Kind, signed: Recorder) -> None:
     clock = kind.clock()
     if kind.name == "async":
 
@@ -70,26 +70,26 @@ def test_keys_are_fetched_once_and_by_nobody(kind: Kind, signed: Recorder) -> No
     assert first.cookies["SESSDATA"] == "sess-secret"
 
 
-def test_the_typed_answer(kind: Kind, signed: Recorder) -> None:
+def test_the_typed_result(kind: Kind, signed: Recorder) -> None:
     both = kind.do(lambda c: c.relation.mutual(7), base_url=signed.url)
     assert (both.relation.mid, both.relation.attribute, both.be_relation.mid) == (7, 2, 42)
 
 
 @pytest.mark.parametrize("refusals", [1, 2])
-def test_stale_keys_are_fetched_anew(kind: Kind, refusals: int) -> None:
+def test_stale_keys_are_fetched_again(kind: Kind, refusals: int) -> None:
     with recording(Signed(refusals)) as server:
         kind.do(lambda c: c.relation.mutual(7), base_url=server.url)
         assert paths(server) == ["nav", "relation"] * (refusals + 1)
 
 
-def test_the_third_refusal_is_the_last(kind: Kind) -> None:
+def test_the_third_refusal_raises(kind: Kind) -> None:
     with recording(Signed(3)) as server:
         with pytest.raises(WbiRetryTimesExceedException):
             kind.do(lambda c: c.relation.mutual(7), base_url=server.url)
         assert paths(server) == ["nav", "relation"] * 3
 
 
-def test_an_access_key_is_signed_along_and_needs_no_app_signature(
+def test_an_access_key_is_signed_by_wbi_without_an_app_signature(
     kind: Kind, signed: Recorder
 ) -> None:
     account = Credential(access_key="app-secret", appkey="k", appsec="s")
@@ -98,7 +98,7 @@ def test_an_access_key_is_signed_along_and_needs_no_app_signature(
     assert app_sign([("a", "b")], "s") not in str(signed.received)
 
 
-def test_many_calls_at_once_fetch_the_keys_once() -> None:
+def test_concurrent_calls_fetch_the_keys_once() -> None:
     with recording(Signed()) as server:
 
         async def many() -> None:
@@ -120,7 +120,7 @@ def test_many_calls_at_once_fetch_the_keys_once() -> None:
 @pytest.mark.parametrize(
     "images", [None, {}, {"img_url": "https://a/short.png", "sub_url": "https://a/short.png"}]
 )
-def test_keys_that_are_none_are_an_answer_outside_the_contract(kind: Kind, images: Any) -> None:
+def test_missing_keys_raise_answer_exception(kind: Kind, images: Any) -> None:
     def handle(request: Received) -> Answer:
         data = {"isLogin": False} if images is None else {"isLogin": False, "wbi_img": images}
         return Answer(envelope(data, -101, "账号未登录"))
@@ -130,14 +130,14 @@ def test_keys_that_are_none_are_an_answer_outside_the_contract(kind: Kind, image
     assert caught.value.path == "$.data.wbi_img"
 
 
-def test_nav_answers_signed_out_too(kind: Kind, signed: Recorder) -> None:
-    told = kind.do(lambda c: c.web.nav(), base_url=signed.url)
-    assert not told.is_login
-    assert told.wbi_img.img_url == f"https://a/{KEYS[0][0]}.png"
-    assert signed.one().cookies["SESSDATA"] == "sess-secret"
+def test_nav_returns_the_keys_when_signed_out(kind: Kind, signed: Recorder) -> None:
+    nav_data = kind.do(lambda c: c.web.nav(), base_url=signed.url)
+    assert not nav_data.is_login
+    assert nav_data.wbi_img.img_url == f"https://a/{KEYS[0][0]}.png"
+    assert signed.only_request().cookies["SESSDATA"] == "sess-secret"
 
 
-def test_nav_tells_who_is_signed_in(kind: Kind) -> None:
+def test_nav_returns_who_is_signed_in(kind: Kind) -> None:
     with recording(lambda request: Answer(envelope({"isLogin": True, "mid": 42}))) as server:
-        told = kind.do(lambda c: c.web.nav(), base_url=server.url)
-    assert (told.is_login, told.mid) == (True, 42)
+        nav_data = kind.do(lambda c: c.web.nav(), base_url=server.url)
+    assert (nav_data.is_login, nav_data.mid) == (True, 42)

@@ -1,4 +1,4 @@
-"""What goes over the wire, to the letter."""
+"""The exact requests that go over the wire."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from guanxi.contract import params as p
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.sign import app_verify
 from guanxi.user import OrderType, RelationType
-from tests.sdk.recorder import NOBODY, SIGNED_IN, Answer, Kind, Recorder, envelope, recording
+from tests.sdk.recorder import SIGNED_IN, SIGNED_OUT, Answer, Kind, Recorder, envelope, recording
 from tests.sdk.test_areas import SENT
 
 Pairs = list[tuple[str, str]]
@@ -24,7 +24,7 @@ CSRF = ("csrf", "jct-secret")
 
 
 class Case(msgspec.Struct):
-    """A typed call, the endpoint that it is of, and the parameters that it sends."""
+    """A typed call, its endpoint, and the parameters that it sends."""
 
     endpoint: Endpoint
     use: Callable[[Any], Any]
@@ -136,7 +136,7 @@ CASES = [
 
 
 def send(kind: Kind, server: Recorder, use: Callable[[Any], Any], **settings: Any) -> None:
-    """Make a call whose answer, which holds nothing, may be too little for a typed method."""
+    """Make a call, and ignore that the response may have too little data for a typed method."""
     with contextlib.suppress(AnswerException):
         kind.do(use, base_url=server.url, **settings)
 
@@ -146,7 +146,7 @@ def test_each_call_sends_its_parameters_to_its_path(
     kind: Kind, server: Recorder, case: Case
 ) -> None:
     send(kind, server, case.use)
-    request = server.one()
+    request = server.only_request()
     assert (request.method, request.path) == (case.endpoint.method, case.endpoint.path)
     sent, empty = request.query, request.form
     if request.method == "POST":
@@ -155,86 +155,86 @@ def test_each_call_sends_its_parameters_to_its_path(
     assert empty == []
 
 
-def test_the_cases_leave_out_no_endpoint_but_the_signed_one() -> None:
+def test_the_cases_cover_every_endpoint_but_the_signed_one() -> None:
     tried = {case.endpoint.name for case in CASES} | {e.MUTUAL.name}
     assert tried | SENT.keys() == set(e.BY_NAME)
 
 
 def test_headers_of_a_read(kind: Kind, server: Recorder) -> None:
     send(kind, server, lambda c: c.relation.followers(7))
-    headers = server.one().headers
+    headers = server.only_request().headers
     assert headers["user-agent"] == f"guanxi/{__version__}"
     assert headers["referer"] == "https://www.bilibili.com/"
     assert "content-type" not in headers
     assert "python" not in str(headers).lower()
-    assert server.one().cookies == {"SESSDATA": "sess-secret", "bili_jct": "jct-secret"}
+    assert server.only_request().cookies == {"SESSDATA": "sess-secret", "bili_jct": "jct-secret"}
 
 
 def test_headers_of_a_write(kind: Kind, server: Recorder) -> None:
     kind.do(lambda c: c.relation.follow(7), base_url=server.url)
-    headers = server.one().headers
+    headers = server.only_request().headers
     assert headers["content-type"] == "application/x-www-form-urlencoded"
     assert headers["referer"] == "https://www.bilibili.com/"
-    assert server.one().cookies == {"SESSDATA": "sess-secret", "bili_jct": "jct-secret"}
+    assert server.only_request().cookies == {"SESSDATA": "sess-secret", "bili_jct": "jct-secret"}
 
 
-def test_the_cookies_that_are_set_are_sent_and_no_others(kind: Kind, server: Recorder) -> None:
+def test_only_the_cookies_that_are_set_are_sent(kind: Kind, server: Recorder) -> None:
     account = Credential(
         "a,b", "j", "b3", "b4", dedeuserid="42", ac_time_value="never", appkey="never"
     )
     send(kind, server, lambda c: c.relation.stat(7), credential=account)
-    assert server.one().cookies == {
+    assert server.only_request().cookies == {
         "SESSDATA": "a%2Cb",
         "bili_jct": "j",
         "buvid3": "b3",
         "buvid4": "b4",
         "DedeUserID": "42",
     }
-    assert "never" not in str(server.one())
+    assert "never" not in str(server.only_request())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.endpoint.name)
-def test_an_endpoint_that_takes_no_sign_in_is_told_none(
+def test_no_secret_is_sent_to_an_endpoint_without_sign_in(
     kind: Kind, server: Recorder, case: Case
 ) -> None:
     account = Credential("sess-secret", "jct-secret", "buvid-secret", access_key="app-secret")
     send(kind, server, case.use, credential=account)
-    assert ("secret" in str(server.one())) == bool(case.endpoint.auth)
+    assert ("secret" in str(server.only_request())) == bool(case.endpoint.auth)
 
 
-def test_nobody_sends_no_cookie_and_no_csrf(kind: Kind, server: Recorder) -> None:
-    send(kind, server, lambda c: c.relation.stat(7), credential=NOBODY)
-    assert "cookie" not in server.one().headers
-    assert server.one().query == [("vmid", "7")]
+def test_a_signed_out_call_sends_no_cookie_and_no_csrf(kind: Kind, server: Recorder) -> None:
+    send(kind, server, lambda c: c.relation.stat(7), credential=SIGNED_OUT)
+    assert "cookie" not in server.only_request().headers
+    assert server.only_request().query == [("vmid", "7")]
 
 
 def test_an_access_key_signs_in_without_cookies_or_csrf(kind: Kind, server: Recorder) -> None:
     account = Credential(access_key="app-secret", buvid3="b3")
     kind.do(lambda c: c.relation.follow(7), base_url=server.url, credential=account)
-    assert server.one().form == [
+    assert server.only_request().form == [
         ("fid", "7"),
         ("act", "1"),
         ("re_src", "11"),
         ("access_key", "app-secret"),
     ]
-    assert "cookie" not in server.one().headers
+    assert "cookie" not in server.only_request().headers
 
 
-def test_an_app_key_pair_signs_what_it_sends(kind: Kind, server: Recorder) -> None:
+def test_an_app_key_pair_signs_the_parameters(kind: Kind, server: Recorder) -> None:
     pair = {"appkey": "0123456789abcdef", "appsec": "fedcba9876543210fedcba9876543210"}
     account = Credential(access_key="app-secret", **pair)
     send(kind, server, lambda c: c.relation.search(7, "a b"), credential=account)
-    sent = server.one().query
+    sent = server.only_request().query
     assert [name for name, _ in sent][-3:] == ["access_key", "appkey", "sign"]
     assert app_verify(sent, pair["appsec"])
-    assert pair["appsec"] not in str(server.one())
+    assert pair["appsec"] not in str(server.only_request())
 
 
 def test_cookies_win_over_an_access_key(kind: Kind, server: Recorder) -> None:
     account = Credential("sess-secret", "jct-secret", access_key="app-secret")
     kind.do(lambda c: c.relation.follow(7), base_url=server.url, credential=account)
-    assert CSRF in server.one().form
-    assert "app-secret" not in str(server.one())
+    assert CSRF in server.only_request().form
+    assert "app-secret" not in str(server.only_request())
 
 
 class Colour(Enum):
@@ -265,24 +265,24 @@ def test_call_encodes_values_of_every_kind(kind: Kind, server: Recorder) -> None
     assert write.query == []
 
 
-def test_call_takes_a_struct_of_the_contract(kind: Kind, server: Recorder) -> None:
+def test_call_accepts_a_struct_of_the_contract(kind: Kind, server: Recorder) -> None:
     params = p.MoveParams(fids=[3], before=[9], after=[0])
     kind.do(lambda c: c.call(e.MOVE_MEMBERS, params), base_url=server.url)
-    asked = p.FollowersParams(vmid=7)
-    kind.do(lambda c: c.call(e.FOLLOWERS, asked), base_url=server.url)
+    follower_params = p.FollowersParams(vmid=7)
+    kind.do(lambda c: c.call(e.FOLLOWERS, follower_params), base_url=server.url)
     moved, listed = server.received
     assert moved.form == [("fids", "3"), ("beforeTagids", "9"), ("afterTagids", "0"), CSRF]
     assert listed.query == [("vmid", "7"), ("order", "desc"), ("ps", "50"), ("pn", "1")]
 
 
-def test_an_account_may_differ_from_call_to_call(kind: Kind, server: Recorder) -> None:
+def test_each_call_can_have_its_own_credential(kind: Kind, server: Recorder) -> None:
     def calls(account: Credential | None) -> Callable[[Any], Any]:
         return lambda c: c.call("relation.stat", {"vmid": 1}, credential=account)
 
-    for account in (None, Credential("other", "other-jct"), NOBODY):
+    for account in (None, Credential("other", "other-jct"), SIGNED_OUT):
         kind.do(calls(account), base_url=server.url)
-    told = [request.cookies.get("SESSDATA") for request in server.received]
-    assert told == [SIGNED_IN.sessdata, "other", None]
+    sessdata_sent = [request.cookies.get("SESSDATA") for request in server.received]
+    assert sessdata_sent == [SIGNED_IN.sessdata, "other", None]
 
 
 def test_a_base_url_may_have_a_path(kind: Kind, server: Recorder) -> None:
@@ -305,7 +305,7 @@ def test_a_base_url_may_have_a_path(kind: Kind, server: Recorder) -> None:
         ("account.card_by_mid", "https://account.bilibili.com/api/member/getCardByMid", True),
     ],
 )
-def test_without_a_base_url_each_endpoint_has_its_documented_host(
+def test_without_a_base_url_requests_go_to_the_documented_hosts(
     kind: Kind, name: str, url: str, referer: bool
 ) -> None:
     transport = kind.script(kind.clock())
@@ -315,7 +315,7 @@ def test_without_a_base_url_each_endpoint_has_its_documented_host(
     assert ("Referer" in request.headers) == referer
 
 
-def test_call_returns_the_data_as_it_came(kind: Kind) -> None:
+def test_call_returns_the_decoded_data_unchanged(kind: Kind) -> None:
     data = {"list": [{"mid": 1, "unknown": [None, {"x": 1.5}]}], "new": True}
     with recording(lambda request: Answer(envelope(data))) as server:
         assert kind.do(lambda c: c.call("relation.blacks"), base_url=server.url) == data

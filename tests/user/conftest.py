@@ -1,4 +1,4 @@
-"""What every test of the module is given."""
+"""Fixtures for the tests of ``guanxi.user``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.sdk.recorder import Answer, Received, Recorder, envelope, recording, 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
-    """A server that answers 0, without data, to everything: the one that the module calls."""
+    """Yield the server that the module calls; it responds with code 0 and no data."""
     with recording() as recorder:
         monkeypatch.setenv("GUANXI_BASE_URL", recorder.url)
         yield recorder
@@ -21,29 +21,31 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A server whose data can be set: ``answering.body``; keys and pages it answers by itself."""
+    """Yield a server with a settable response ``body``; keys and pages have their own responses."""
 
     class Answering:
         body: Any = envelope()
         server: Recorder
 
-        def asked(self) -> list[Received]:
-            """What was asked besides keys and pages."""
-            extra = ("/nav", "/dynamic")
-            return [one for one in self.server.received if not one.path.endswith(extra)]
+        def requests(self) -> list[Received]:
+            """Return the requests except those of keys and pages."""
+            automatic = ("/nav", "/dynamic")
+            return [
+                request for request in self.server.received if not request.path.endswith(automatic)
+            ]
 
         def sent(self) -> list[dict[str, str]]:
-            return [dict(one.form or one.query) for one in self.asked()]
+            return [dict(request.form or request.query) for request in self.requests()]
 
-    told = Answering()
-    with recording(wbi(lambda request: Answer(told.body))) as server:
-        told.server = server
+    answering = Answering()
+    with recording(wbi(lambda request: Answer(answering.body))) as server:
+        answering.server = server
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
-        yield told
+        yield answering
 
 
 @pytest.fixture(autouse=True)
 def no_client_is_left() -> Iterator[None]:
-    """Clients end with their loops."""
+    """Check after each test that every client was closed with its loop."""
     yield
-    assert not [loop for loop in _clients._held if not loop.is_closed()]
+    assert not [loop for loop in _clients._loop_clients if not loop.is_closed()]

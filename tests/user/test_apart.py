@@ -1,4 +1,4 @@
-"""The documented names that do more than one call, or more than a call."""
+"""The documented functions that make several calls, or process the response."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ from tests.sdk.recorder import (
 )
 
 SIGNED_IN = Credential("sess-secret", "jct-secret", dedeuserid="1")
-NOBODY = Credential()
+SIGNED_OUT = Credential()
 
 
-def test_the_access_id_is_asked_for_once_a_user(answering: Any) -> None:
+def test_the_access_id_is_fetched_once_for_each_user(answering: Any) -> None:
     async def several() -> list[object]:
-        one = User(7, SIGNED_IN)
-        await one.get_user_info()
-        await User(7, NOBODY).get_videos()
-        return [await one.get_access_id(), await User(8, NOBODY).get_access_id()]
+        request = User(7, SIGNED_IN)
+        await request.get_user_info()
+        await User(7, SIGNED_OUT).get_videos()
+        return [await request.get_access_id(), await User(8, SIGNED_OUT).get_access_id()]
 
     assert sync(several()) == [ACCESS_ID, ACCESS_ID]
-    pages = [one for one in answering.server.received if one.path.endswith("/dynamic")]
-    assert [(one.path, one.query, one.cookies) for one in pages] == [
+    pages = [request for request in answering.server.received if request.path.endswith("/dynamic")]
+    assert [(request.path, request.query, request.cookies) for request in pages] == [
         ("/7/dynamic", [], {}),
         ("/8/dynamic", [], {}),
     ]
 
 
 @pytest.mark.parametrize(
-    ("page", "told"),
+    ("page", "result"),
     [
         (b"<html>no data</html>", None),
         (b'<script id="__RENDER_DATA__" type="application/json">%7B%7D</script>', None),
@@ -56,7 +56,7 @@ def test_the_access_id_is_asked_for_once_a_user(answering: Any) -> None:
     ],
 )
 def test_a_page_without_an_access_id(
-    page: bytes, told: object, monkeypatch: pytest.MonkeyPatch
+    page: bytes, result: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = wbi(lambda request: Answer(envelope({"ok": True})))
 
@@ -65,9 +65,9 @@ def test_a_page_without_an_access_id(
 
     with recording(handle) as server:
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
-        assert sync(User(7, NOBODY).get_access_id()) is told
-        told_of: Any = sync(User(7, NOBODY).get_user_info())
-        assert told_of == {"ok": True}
+        assert sync(User(7, SIGNED_OUT).get_access_id()) is result
+        info: Any = sync(User(7, SIGNED_OUT).get_user_info())
+        assert info == {"ok": True}
         assert "w_webid" not in dict(server.received[-1].query)
 
 
@@ -76,36 +76,48 @@ def test_a_page_whose_data_is_not_json(monkeypatch: pytest.MonkeyPatch) -> None:
     with recording(lambda request: Answer(page)) as server:
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
         with pytest.raises(InitialStateException):
-            sync(User(7, NOBODY).get_user_info())
+            sync(User(7, SIGNED_OUT).get_user_info())
 
 
 def lists(number: int, total: int) -> dict[str, Any]:
-    """A page of channels, 20 to a page: 23 seasons, then series."""
-    run = range(1, total + 1)[(number - 1) * 20 : number * 20]
-    seasons = [{"meta": {"season_id": one, "name": str(one)}} for one in run if one <= 23]
-    series = [{"meta": {"series_id": one, "name": str(one)}} for one in run if one > 23]
+    """Return a page of channels, 20 per page: 23 seasons, then series."""
+    page_ids = range(1, total + 1)[(number - 1) * 20 : number * 20]
+    seasons = [
+        {"meta": {"season_id": channel_id, "name": str(channel_id)}}
+        for channel_id in page_ids
+        if channel_id <= 23
+    ]
+    series = [
+        {"meta": {"series_id": channel_id, "name": str(channel_id)}}
+        for channel_id in page_ids
+        if channel_id > 23
+    ]
     page = {"page_num": number, "page_size": 20, "total": total}
     return {"items_lists": {"page": page, "seasons_list": seasons, "series_list": series}}
 
 
-def test_channels_are_joined_over_all_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_get_channel_list_joins_all_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     def handle(request: Received) -> Answer:
         return Answer(envelope(lists(int(dict(request.query)["page_num"]), 45)))
 
     with recording(wbi(handle)) as server:
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
-        whole = sync(User(7, NOBODY).get_channel_list())["items_lists"]
-        assert [one["meta"]["season_id"] for one in whole["seasons_list"]] == list(range(1, 24))
-        assert [one["meta"]["series_id"] for one in whole["series_list"]] == list(range(24, 46))
-        assert whole["page"] == {"page_num": 1, "page_size": 45, "total": 45}
+        channels_by_kind = sync(User(7, SIGNED_OUT).get_channel_list())["items_lists"]
+        assert [item["meta"]["season_id"] for item in channels_by_kind["seasons_list"]] == list(
+            range(1, 24)
+        )
+        assert [item["meta"]["series_id"] for item in channels_by_kind["series_list"]] == list(
+            range(24, 46)
+        )
+        assert channels_by_kind["page"] == {"page_num": 1, "page_size": 45, "total": 45}
         channels = sync(User(7, SIGNED_IN).get_channels())
-    asked = [dict(one.query) for one in server.received if "page_num" in one.target]
-    assert [(one["page_num"], one["page_size"]) for one in asked] == [
+    requests = [dict(request.query) for request in server.received if "page_num" in request.target]
+    assert [(params["page_num"], params["page_size"]) for params in requests] == [
         (number, "20") for number in "123123"
     ]
-    assert [one.get_id() for one in channels] == list(range(1, 46))
-    assert {one.get_type() for one in channels[:23]} == {ChannelSeriesType.SEASON}
-    assert {one.get_type() for one in channels[23:]} == {ChannelSeriesType.SERIES}
+    assert [channel.get_id() for channel in channels] == list(range(1, 46))
+    assert {channel.get_type() for channel in channels[:23]} == {ChannelSeriesType.SEASON}
+    assert {channel.get_type() for channel in channels[23:]} == {ChannelSeriesType.SERIES}
     assert channels[0].meta == {"season_id": 1, "name": "1"}
     assert channels[0].owner.get_uid() == 7
     assert channels[0].credential is SIGNED_IN
@@ -123,10 +135,10 @@ def test_channels_are_joined_over_all_pages(monkeypatch: pytest.MonkeyPatch) -> 
         {"items_lists": {"seasons_list": [{}], "series_list": [], "page": {"total": 1}}},
     ],
 )
-def test_odd_channels_are_named(answering: Any, data: object) -> None:
+def test_an_invalid_channel_list_raises(answering: Any, data: object) -> None:
     answering.body = envelope(data) if data is not None else envelope()
     with pytest.raises(AnswerException) as caught:
-        sync(User(7, NOBODY).get_channels())
+        sync(User(7, SIGNED_OUT).get_channels())
     assert caught.value.path.startswith("$.data")
 
 
@@ -136,60 +148,63 @@ def test_a_channel_by_its_id(answering: Any) -> None:
     assert season.meta is None
     assert (season.is_new, season.owner.get_uid()) == (1, -1)
 
-    async def ask() -> int:
+    async def fetch_owner() -> int:
         owner = await season.get_owner()
         assert await season.get_meta() == answering.body["data"]["info"]
         return owner.get_uid()
 
-    assert sync(ask()) == 7
+    assert sync(fetch_owner()) == 7
     answering.body = envelope({"meta": {"series_id": 9, "mid": 7}})
     series = ChannelSeries(id_=9)
     assert sync(series.get_meta()) == {"series_id": 9, "mid": 7}
-    assert [one.target for one in answering.asked()] == [
+    assert [request.target for request in answering.requests()] == [
         "/x/space/fav/season/list?season_id=9",
         "/x/series/series?series_id=9",
     ]
-    assert all(one.cookies == {} for one in answering.asked())
+    assert all(request.cookies == {} for request in answering.requests())
 
 
 def test_a_channel_s_videos(answering: Any) -> None:
     answering.body = envelope({"archives": []})
     for type_ in ChannelSeriesType:
-        one = ChannelSeries(7, type_, 9, NOBODY)
-        page: Any = sync(one.get_videos(ChannelOrder.CHANGE, 2, 5))
+        channel = ChannelSeries(7, type_, 9, SIGNED_OUT)
+        page: Any = sync(channel.get_videos(ChannelOrder.CHANGE, 2, 5))
         assert page == {"archives": []}
-    assert [one.path for one in answering.asked()] == [e.SERIES_VIDEOS.path, e.SEASON_VIDEOS.path]
-    assert [one["mid"] for one in answering.sent()] == ["7", "7"]
+    assert [channel.path for channel in answering.requests()] == [
+        e.SERIES_VIDEOS.path,
+        e.SEASON_VIDEOS.path,
+    ]
+    assert [channel["mid"] for channel in answering.sent()] == ["7", "7"]
 
 
 def test_a_channel_needs_an_id_and_a_type() -> None:
-    wrong: Any = None
+    no_type: Any = None
     with pytest.raises(StatementException, match="id_"):
         ChannelSeries(7)
     with pytest.raises(StatementException, match="type_"):
-        ChannelSeries(7, wrong, 9)
+        ChannelSeries(7, no_type, 9)
 
 
 @pytest.mark.parametrize("data", [None, {}, {"info": {}}, {"info": {"upper": {"mid": "7"}}}])
-def test_an_odd_channel_is_named(answering: Any, data: Any) -> None:
+def test_an_invalid_channel_raises(answering: Any, data: Any) -> None:
     answering.body = {"code": 0, "data": data}
     with pytest.raises(AnswerException):
         sync(ChannelSeries(type_=ChannelSeriesType.SEASON, id_=9).get_meta())
 
 
-def test_what_older_dynamics_hold_is_decoded(answering: Any) -> None:
+def test_json_strings_in_older_dynamics_are_decoded(answering: Any) -> None:
     card = {"desc": {"dynamic_id": 1}, "card": '{"a":[1]}', "extend_json": "{}"}
     answering.body = envelope({"cards": [card, {"desc": {}}], "has_more": 1, "next_offset": 5})
-    page = sync(User(7, NOBODY).get_dynamics())
+    page = sync(User(7, SIGNED_OUT).get_dynamics())
     assert page["cards"] == [
         {"desc": {"dynamic_id": 1}, "card": {"a": [1]}, "extend_json": {}},
         {"desc": {}},
     ]
     answering.body = envelope({"has_more": 0, "next_offset": 0})
-    assert sync(User(7, NOBODY).get_dynamics()) == {"has_more": 0, "next_offset": 0}
+    assert sync(User(7, SIGNED_OUT).get_dynamics()) == {"has_more": 0, "next_offset": 0}
     answering.body = envelope({"cards": [card | {"extend_json": "{"}]})
     with pytest.raises(AnswerException) as caught:
-        sync(User(7, NOBODY).get_dynamics())
+        sync(User(7, SIGNED_OUT).get_dynamics())
     assert caught.value.path == "$.data.cards[0].extend_json"
 
 
@@ -202,52 +217,52 @@ def test_coins(answering: Any) -> None:
     with pytest.raises(AnswerException):
         sync(user.get_self_coins(SIGNED_IN))
     before = len(answering.server.received)
-    for account, part in ((NOBODY, "sessdata"), (Credential("s"), "dedeuserid")):
+    for account, part in ((SIGNED_OUT, "sessdata"), (Credential("s"), "dedeuserid")):
         with pytest.raises(errors.CredentialException, match=part):
             sync(user.get_self_coins(account))
     assert len(answering.server.received) == before
-    assert answering.asked()[0].cookies["DedeUserID"] == "1"
+    assert answering.requests()[0].cookies["DedeUserID"] == "1"
 
 
-def test_a_nickname_is_free_or_it_is_said_why_not(answering: Any) -> None:
+def test_check_nickname_returns_the_reason(answering: Any) -> None:
     answering.body = {"code": 0}
     assert sync(user.check_nickname("新 名")) == (True, "")
     for code in (40014, 2001, 40004, -412, 12345):
         answering.body = {"code": code, "message": "昵称已存在"}
-        free, why = sync(user.check_nickname("x"))
+        free, reason = sync(user.check_nickname("x"))
         assert not free
-        assert str(code) in why
-        assert "昵称已存在" in why
+        assert str(code) in reason
+        assert "昵称已存在" in reason
     assert answering.sent()[0] == {"nickName": "新 名"}
-    assert all(one.cookies == {} for one in answering.asked())
+    assert all(request.cookies == {} for request in answering.requests())
 
 
 def test_names_without_a_credential(answering: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answering.body = envelope({"uid_list": [{"name": "a", "uid": "7"}]})
     found = {"uid_list": [{"name": "a", "uid": "7"}]}
-    told: list[object] = [sync(user.name2uid("a")), user.name2uid_sync(["a", "b"])]
-    assert told == [found, found]
-    assert {one.path for one in answering.asked()} == {e.LEGACY_NAME_TO_UID.path}
+    result: list[object] = [sync(user.name2uid("a")), user.name2uid_sync(["a", "b"])]
+    assert result == [found, found]
+    assert {request.path for request in answering.requests()} == {e.LEGACY_NAME_TO_UID.path}
     with pytest.raises(errors.CredentialNoSessdataException):
-        sync(user.name2uid("a", NOBODY))
+        sync(user.name2uid("a", SIGNED_OUT))
     monkeypatch.setenv("GUANXI_SESSDATA", "from-env")
     sync(user.name2uid("a"))
-    last = answering.asked()[-1]
+    last = answering.requests()[-1]
     assert (last.path, last.cookies) == (e.NAME_TO_UID.path, {"SESSDATA": "from-env"})
 
 
-def test_the_plain_calls_of_001_work_within_a_loop_too(answering: Any) -> None:
+def test_the_sync_functions_of_001_work_inside_a_loop(answering: Any) -> None:
     answering.body = envelope({"mid": 7})
-    told: Any = User(7, NOBODY).get_user_info_sync()
-    assert told == {"mid": 7}
+    result: Any = User(7, SIGNED_OUT).get_user_info_sync()
+    assert result == {"mid": 7}
 
     async def within() -> list[object]:
-        return [User(7, NOBODY).get_user_info_sync(), user.name2uid_sync("a")]
+        return [User(7, SIGNED_OUT).get_user_info_sync(), user.name2uid_sync("a")]
 
     assert sync(within()) == [{"mid": 7}, {"mid": 7}]
 
 
-def test_jsonp_is_read_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jsonp_response_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     def handle(request: Received) -> Answer:
         body = json.dumps(envelope({"video": 3}))
         name = dict(request.query).get("callback")
@@ -255,5 +270,5 @@ def test_jsonp_is_read_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) ->
 
     with recording(handle) as server:
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
-        told: Any = sync(User(7, NOBODY).get_overview_stat())
-        assert told == {"video": 3}
+        result: Any = sync(User(7, SIGNED_OUT).get_overview_stat())
+        assert result == {"video": 3}

@@ -1,4 +1,4 @@
-"""The documented names: what each sends, returns and asks of a credential."""
+"""The documented relation functions: their requests, results and required credential parts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from guanxi.contract import errors
 from guanxi.contract.endpoint import Endpoint
 from guanxi.user import OrderType, RelationType, User, sync
 from tests.sdk.recorder import (
-    NOBODY,
     SIGNED_IN,
+    SIGNED_OUT,
     Answer,
     Received,
     Recorder,
@@ -28,7 +28,7 @@ Call = Callable[[Any], Coroutine[Any, Any, Any]]
 
 
 class Case(msgspec.Struct):
-    """A call of the module, the endpoint behind it, and what it sends."""
+    """A call of the module, its endpoint, and the parameters that it sends."""
 
     name: str
     call: Call
@@ -127,16 +127,16 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_sends_what_the_documents_say(server: Recorder, case: Case) -> None:
+def test_each_call_sends_the_documented_request(server: Recorder, case: Case) -> None:
     assert sync(case.call(SIGNED_IN)) is None  # the server sends no data
-    request = server.one()
+    request = server.only_request()
     assert (request.method, request.path) == (case.endpoint.method, case.endpoint.path)
     assert (request.form if case.endpoint.method == "POST" else request.query) == case.pairs
     assert request.cookies == {"SESSDATA": "sess-secret", "bili_jct": "jct-secret"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_returns_the_data_as_it_came(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_call_returns_the_data_unchanged(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     data = {"list": [{"mid": 1, "new": [None]}], "other": 1.5}
     with recording(lambda request: Answer(envelope(data))) as server:
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
@@ -144,7 +144,9 @@ def test_each_returns_the_data_as_it_came(case: Case, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_raises_the_code_by_name(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_call_raises_the_exception_of_the_code(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with recording(lambda request: Answer(envelope(None, 22014, "x"))) as server:
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
         with pytest.raises(AlreadyFollowing):
@@ -154,9 +156,11 @@ def test_each_raises_the_code_by_name(case: Case, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case.endpoint is not e.STAT], ids=lambda case: case.name
 )
-def test_sessdata_and_then_bili_jct_are_asked_for_first(server: Recorder, case: Case) -> None:
+def test_sessdata_and_bili_jct_are_required_before_anything_is_sent(
+    server: Recorder, case: Case
+) -> None:
     with pytest.raises(errors.CredentialNoSessdataException):
-        sync(case.call(NOBODY))
+        sync(case.call(SIGNED_OUT))
     if case.endpoint.writes:
         with pytest.raises(errors.CredentialNoBiliJctException):
             sync(case.call(user.Credential("sess")))
@@ -164,29 +168,29 @@ def test_sessdata_and_then_bili_jct_are_asked_for_first(server: Recorder, case: 
 
 
 def test_counts_need_no_sign_in(server: Recorder) -> None:
-    sync(User(7, NOBODY).get_relation_info())
-    assert server.one().cookies == {}
+    sync(User(7, SIGNED_OUT).get_relation_info())
+    assert server.only_request().cookies == {}
 
 
-def test_an_act_that_is_none_is_refused(server: Recorder) -> None:
-    wrong: Any = 4
+def test_an_invalid_relation_type_raises(server: Recorder) -> None:
+    invalid: Any = 4
     with pytest.raises(ValueError, match=r"^relation: "):
-        sync(User(7, SIGNED_IN).modify_relation(wrong))
+        sync(User(7, SIGNED_IN).modify_relation(invalid))
     assert server.received == []
 
 
-def test_a_user_is_its_uid_and_its_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uid_and_credential_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUANXI_SESSDATA", "from-env")
-    one = User(7)
-    assert one.get_uid() == 7
-    assert one.credential == user.Credential("from-env")
-    one.credential = NOBODY
-    assert one.credential == NOBODY
+    someone = User(7)
+    assert someone.get_uid() == 7
+    assert someone.credential == user.Credential("from-env")
+    someone.credential = SIGNED_OUT
+    assert someone.credential == SIGNED_OUT
     assert User(7, SIGNED_IN).credential == SIGNED_IN
     assert repr(User(7, SIGNED_IN)) == "User(7)"
 
 
-def test_exports_are_sorted_and_whole() -> None:
+def test_module_exports_are_sorted_and_complete() -> None:
     assert user.__all__ == sorted(user.__all__)
     public = {name for name in vars(user) if not name.startswith("_")}
     assert set(user.__all__) == public
@@ -199,19 +203,19 @@ def relation(request: Received) -> Answer:
     if request.path.endswith("/nav"):
         images = {"img_url": "https://a/" + "a" * 32, "sub_url": "https://a/" + "b" * 32}
         return Answer(envelope({"wbi_img": images}, -101, "账号未登录"))
-    return Answer(envelope({"asked": dict(request.query)["mid"]}))
+    return Answer(envelope({"mid": dict(request.query)["mid"]}))
 
 
 def test_get_relation_with_and_without_a_uid(monkeypatch: pytest.MonkeyPatch) -> None:
     with recording(relation) as server:
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
-        told: list[object] = [
+        results: list[object] = [
             sync(User(7, SIGNED_IN).get_relation()),
             sync(User(7, SIGNED_IN).get_relation(8)),
         ]
-        assert told == [{"asked": "7"}, {"asked": "8"}]
+        assert results == [{"mid": "7"}, {"mid": "8"}]
         with pytest.raises(errors.CredentialNoSessdataException):
-            sync(User(7, NOBODY).get_relation())
+            sync(User(7, SIGNED_OUT).get_relation())
     assert len(server.received) == 4
 
 
@@ -220,9 +224,9 @@ def test_get_relation_with_and_without_a_uid(monkeypatch: pytest.MonkeyPatch) ->
 
 def pages(count: int) -> Callable[[Received], Answer]:
     def handle(request: Received) -> Answer:
-        asked = dict(request.query)
-        start = (int(asked["pn"]) - 1) * int(asked["ps"])
-        mids = range(count, 0, -1)[start : start + int(asked["ps"])]
+        requests = dict(request.query)
+        start = (int(requests["pn"]) - 1) * int(requests["ps"])
+        mids = range(count, 0, -1)[start : start + int(requests["ps"])]
         return Answer(envelope({"list": [{"mid": mid} for mid in mids], "total": count}))
 
     return handle
@@ -233,7 +237,7 @@ def pages(count: int) -> Callable[[Received], Answer]:
     [
         (SIGNED_IN, e.FOLLOWINGS),
         (user.Credential(access_key="app"), e.FOLLOWINGS),
-        (NOBODY, e.APP_FOLLOWINGS),
+        (SIGNED_OUT, e.APP_FOLLOWINGS),
         (user.Credential(bili_jct="jct"), e.APP_FOLLOWINGS),
     ],
 )
@@ -251,7 +255,7 @@ def test_all_followings_are_walked(
     ("account", "answer"),
     [
         (SIGNED_IN, envelope(None, 22115, "用户已设置隐私，无法查看")),
-        (NOBODY, envelope({"list": None, "total": 0})),
+        (SIGNED_OUT, envelope({"list": None, "total": 0})),
     ],
 )
 def test_a_hidden_list_is_empty(

@@ -1,4 +1,4 @@
-"""The clients behind the module: whose they are, how many, and when they end."""
+"""The clients of the module: which one is used, how many there are, and when they are closed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from guanxi import ArgsException, Client, Credential
 from guanxi.user import User, _clients, sync, using
 from tests.counts import count
 from tests.sdk.recorder import (
-    NOBODY,
     SIGNED_IN,
+    SIGNED_OUT,
     Answer,
     Received,
     Recorder,
@@ -26,62 +26,62 @@ from tests.sdk.recorder import (
 
 
 def who(request: Received) -> Answer:
-    """Answers with who asks."""
+    """Respond with the caller's SESSDATA as ``who``."""
     return Answer(envelope({"who": request.cookies.get("SESSDATA")}))
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     with recording(who) as server:
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
         yield server
 
 
-async def ask(credential: Credential | None = SIGNED_IN) -> Any:
+async def call(credential: Credential | None = SIGNED_IN) -> Any:
     info: Any = await User(7, credential).get_relation_info()
     return info["who"]
 
 
-def test_a_loop_has_one_client_which_ends_with_it(asked: Recorder) -> None:
+def test_a_loop_has_one_client_which_is_closed_with_it(server: Recorder) -> None:
     async def thrice() -> None:
-        for account in (SIGNED_IN, NOBODY, Credential("other")):
-            await ask(account)
-        assert [len(clients) for clients in _clients._held.values()] == [1]
+        for account in (SIGNED_IN, SIGNED_OUT, Credential("other")):
+            await call(account)
+        assert [len(clients) for clients in _clients._loop_clients.values()] == [1]
 
     asyncio.run(thrice())
-    assert _clients._held == {}
-    assert asked.opened == 1
-    assert asked.is_left_alone()
+    assert _clients._loop_clients == {}
+    assert server.opened == 1
+    assert server.closes_all_connections()
 
 
-def test_a_hundred_loops_leave_nothing(asked: Recorder) -> None:
+def test_a_hundred_loops_leave_no_client(server: Recorder) -> None:
     for _ in range(count(100, 1000)):
-        asyncio.run(ask())
+        asyncio.run(call())
     gc.collect()
-    assert _clients._held == {}
-    assert asked.is_left_alone()
+    assert _clients._loop_clients == {}
+    assert server.closes_all_connections()
 
 
-def test_a_loop_that_is_only_closed_leaves_nothing_for_long(asked: Recorder) -> None:
+def test_the_client_of_a_closed_loop_is_dropped_with_the_next_call(server: Recorder) -> None:
     for _ in range(5):
         loop = asyncio.new_event_loop()
-        loop.run_until_complete(ask())
+        loop.run_until_complete(call())
         loop.close()
-    assert len(_clients._held) == 1
-    asyncio.run(ask())
-    assert _clients._held == {}
+    assert len(_clients._loop_clients) == 1
+    asyncio.run(call())
+    assert _clients._loop_clients == {}
     gc.collect()
-    assert asked.is_left_alone()
+    assert server.closes_all_connections()
 
 
-def test_two_loops_at_once_have_a_client_each(asked: Recorder) -> None:
+def test_two_concurrent_loops_have_a_client_each(server: Recorder) -> None:
     both = threading.Barrier(2, timeout=30)
     seen: list[int] = []
 
     async def meet() -> None:
-        await ask()
+        await call()
         both.wait()
-        seen.append(len(_clients._held))
+        seen.append(len(_clients._loop_clients))
         both.wait()
 
     threads = [threading.Thread(target=asyncio.run, args=(meet(),)) for _ in range(2)]
@@ -90,42 +90,46 @@ def test_two_loops_at_once_have_a_client_each(asked: Recorder) -> None:
     for thread in threads:
         thread.join()
     assert seen == [2, 2]
-    assert _clients._held == {}
+    assert _clients._loop_clients == {}
 
 
-def test_accounts_at_once_in_one_loop_do_not_see_each_other(asked: Recorder) -> None:
+def test_concurrent_calls_in_one_loop_keep_their_credentials_apart(server: Recorder) -> None:
     async def many() -> list[Any]:
         names = [f"account-{number}" for number in range(40)]
-        told = await asyncio.gather(*(ask(Credential(name)) for name in names))
-        assert told == names
-        assert await ask(NOBODY) is None
-        return told
+        names_seen = await asyncio.gather(*(call(Credential(name)) for name in names))
+        assert names_seen == names
+        assert await call(SIGNED_OUT) is None
+        return names_seen
 
     asyncio.run(many())
 
 
-def test_none_is_the_environments_account(asked: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert sync(ask(None)) is None
+def test_none_stands_for_the_credential_of_the_environment(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sync(call(None)) is None
     monkeypatch.setenv("GUANXI_SESSDATA", "from-env")
-    assert sync(ask(None)) == "from-env"
-    assert sync(ask(NOBODY)) is None
+    assert sync(call(None)) == "from-env"
+    assert sync(call(SIGNED_OUT)) is None
 
 
-def test_another_server_is_another_client(asked: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_server_gets_another_client(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def move(url: str) -> None:
-        await ask()
+        await call()
         monkeypatch.setenv("GUANXI_BASE_URL", url)
-        await ask()
-        assert [len(clients) for clients in _clients._held.values()] == [2]
+        await call()
+        assert [len(clients) for clients in _clients._loop_clients.values()] == [2]
 
     with recording(who) as other:
         asyncio.run(move(other.url))
-        assert (len(asked.received), len(other.received)) == (1, 1)
-        assert other.is_left_alone()
-    assert asked.is_left_alone()
+        assert (len(server.received), len(other.received)) == (1, 1)
+        assert other.closes_all_connections()
+    assert server.closes_all_connections()
 
 
-def test_another_proxy_is_another_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_proxy_gets_another_client(monkeypatch: pytest.MonkeyPatch) -> None:
     def proxy(name: str) -> Any:
         def handle(request: Received) -> Answer:
             return Answer(envelope({"who": f"{name} to {urlsplit(request.target).port}"}))
@@ -133,66 +137,67 @@ def test_another_proxy_is_another_client(monkeypatch: pytest.MonkeyPatch) -> Non
         return handle
 
     async def through(*accounts: Credential) -> list[Any]:
-        return await asyncio.gather(*(ask(account) for account in accounts))
+        return await asyncio.gather(*(call(account) for account in accounts))
 
-    monkeypatch.setenv("GUANXI_BASE_URL", "http://127.0.0.1:9")  # which only proxies know
-    with recording(proxy("one")) as one, recording(proxy("other")) as other:
-        accounts = [Credential("a", proxy=server.url) for server in (one, other)] * 5
+    # Nothing listens there: only the proxies respond.
+    monkeypatch.setenv("GUANXI_BASE_URL", "http://127.0.0.1:9")
+    with recording(proxy("one")) as first, recording(proxy("other")) as second:
+        accounts = [Credential("a", proxy=server.url) for server in (first, second)] * 5
         assert asyncio.run(through(*accounts)) == ["one to 9", "other to 9"] * 5
-        assert one.is_left_alone()
-        assert other.is_left_alone()
+        assert first.closes_all_connections()
+        assert second.closes_all_connections()
 
 
-# One's own client
+# The client of ``using``
 
 
-def test_ones_own_client_is_used_within(asked: Recorder) -> None:
+def test_using_replaces_the_client_in_its_block(server: Recorder) -> None:
     async def within() -> None:
         with recording(who) as server:
             async with Client(base_url=server.url, credential=Credential("mine")) as client:
                 with using(client) as same:
                     assert same is client
-                    assert await ask(None) == "mine"
-                    assert await ask(NOBODY) is None
-                    assert await asyncio.create_task(ask(SIGNED_IN)) == SIGNED_IN.sessdata
+                    assert await call(None) == "mine"
+                    assert await call(SIGNED_OUT) is None
+                    assert await asyncio.create_task(call(SIGNED_IN)) == SIGNED_IN.sessdata
                     assert User(7).credential == Credential("mine")
                 assert len(server.received) == 3
-            await ask()
+            await call()
             assert len(server.received) == 3
 
     asyncio.run(within())
-    assert len(asked.received) == 1
+    assert len(server.received) == 1
 
 
-def test_ones_own_client_keeps_its_proxy(asked: Recorder) -> None:
+def test_the_client_of_using_keeps_its_proxy(server: Recorder) -> None:
     async def within() -> None:
-        async with Client(base_url=asked.url) as client:
+        async with Client(base_url=server.url) as client:
             with using(client), pytest.raises(ArgsException, match="proxy"):
-                await ask(Credential("a", proxy="http://127.0.0.1:9"))
+                await call(Credential("a", proxy="http://127.0.0.1:9"))
 
     asyncio.run(within())
-    assert asked.received == []
+    assert server.received == []
 
 
 # From code without a loop
 
 
-def test_sync_outside_and_inside_a_loop(asked: Recorder) -> None:
+def test_sync_outside_and_inside_a_loop(server: Recorder) -> None:
     async def inside() -> Any:
         here = threading.get_ident()
 
         async def elsewhere() -> Any:
             assert threading.get_ident() != here
-            return await ask()
+            return await call()
 
         return sync(elsewhere())
 
-    assert sync(ask()) == SIGNED_IN.sessdata
+    assert sync(call()) == SIGNED_IN.sessdata
     assert asyncio.run(inside()) == SIGNED_IN.sessdata
-    assert _clients._held == {}
+    assert _clients._loop_clients == {}
 
 
-def test_sync_raises_what_the_coroutine_does() -> None:
+def test_sync_raises_the_exception_of_the_coroutine() -> None:
     async def fail() -> None:
         raise KeyError("x")
 

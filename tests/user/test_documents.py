@@ -14,8 +14,8 @@ from guanxi import user
 from guanxi.user import User
 from tests.documents.test_wire import MODULE, by_name
 
-CALLED = [one for one in MODULE if one["kind"] in {"method", "function"}]
-RETIRED = [
+CALLED = [entry for entry in MODULE if entry["kind"] in {"method", "function"}]
+DEPRECATED = [
     User.get_album,
     user.get_self_events,
     user.RelationType,
@@ -30,23 +30,23 @@ def named(name: str) -> Any:
 
 
 def written(value: object) -> str:
-    """A default as the documents write it."""
+    """Return a default value as the documents write it."""
     return str(value) if isinstance(value, Enum) else repr(value)
 
 
 @pytest.mark.parametrize("entry", CALLED, ids=by_name)
-def test_arguments_are_the_documented_ones(entry: dict[str, Any]) -> None:
+def test_arguments_match_the_documents(entry: dict[str, Any]) -> None:
     function = named(entry["name"])
     ours = [
-        {"name": one.name}
-        if one.default is one.empty
-        else {"name": one.name, "default": written(one.default)}
-        for one in inspect.signature(function).parameters.values()
-        if one.name != "self"
+        {"name": parameter.name}
+        if parameter.default is parameter.empty
+        else {"name": parameter.name, "default": written(parameter.default)}
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.name != "self"
     ]
     theirs = [
-        {name: value for name, value in one.items() if name in {"name", "default"}}
-        for one in entry["parameters"]
+        {name: value for name, value in parameter.items() if name in {"name", "default"}}
+        for parameter in entry["parameters"]
     ]
     if entry["name"] == "User.get_relation":  # 001 gives it a uid
         theirs = [{"name": "uid", "default": "None"}]
@@ -54,20 +54,24 @@ def test_arguments_are_the_documented_ones(entry: dict[str, Any]) -> None:
     assert inspect.iscoroutinefunction(function) == entry["async"]
 
 
-@pytest.mark.parametrize("entry", [one for one in MODULE if one["kind"] == "enum"], ids=by_name)
-def test_enums_are_the_documented_ones(entry: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "entry", [entry for entry in MODULE if entry["kind"] == "enum"], ids=by_name
+)
+def test_enums_match_the_documents(entry: dict[str, Any]) -> None:
     members = {member.name: member.value for member in named(entry["name"])}
     assert members == entry["members"]
 
 
 def test_every_name_is_exported() -> None:
-    documented = {one["name"] for one in MODULE if "." not in one["name"]}
+    documented = {entry["name"] for entry in MODULE if "." not in entry["name"]}
     referred = {"ChannelSeries", "Credential", "sync"}
     assert set(user.__all__) == documented | referred | {"using"}
 
 
 def test_user_has_the_documented_methods_and_no_others() -> None:
-    documented = {one["name"].removeprefix("User.") for one in MODULE if "User." in one["name"]}
+    documented = {
+        entry["name"].removeprefix("User.") for entry in MODULE if "User." in entry["name"]
+    }
     ours = {
         name for name, _ in inspect.getmembers(User, inspect.isfunction) if not name.startswith("_")
     }
@@ -75,23 +79,23 @@ def test_user_has_the_documented_methods_and_no_others() -> None:
     assert len(documented) == 40
 
 
-def test_every_name_says_what_it_does_and_where_it_is_documented() -> None:
+def test_every_docstring_names_its_document() -> None:
     for entry in CALLED:
         if entry["name"] != "User.__init__":
-            told = inspect.getdoc(named(entry["name"])) or ""
-            assert re.search(r"00[01]", told), entry["name"]
+            docstring = inspect.getdoc(named(entry["name"])) or ""
+            assert re.search(r"00[01]", docstring), entry["name"]
 
 
-def test_what_is_retired_says_so() -> None:
-    for value in RETIRED:
+def test_deprecated_names_have_a_note() -> None:
+    for value in DEPRECATED:
         assert "eprecated" in (inspect.getdoc(value) or ""), value
 
 
-def test_the_credential_is_the_sdk_s() -> None:
-    one = user.Credential("a", "b")
-    assert isinstance(one, guanxi.Credential)
-    assert one == guanxi.Credential("a", "b")
-    assert hash(one) == hash(guanxi.Credential("a", "b"))
+def test_the_credential_is_a_subclass_of_the_sdk_s() -> None:
+    credential = user.Credential("a", "b")
+    assert isinstance(credential, guanxi.Credential)
+    assert credential == guanxi.Credential("a", "b")
+    assert hash(credential) == hash(guanxi.Credential("a", "b"))
     assert type(user.Credential.from_cookies({"SESSDATA": "a"})) is user.Credential
     parts = list(inspect.signature(user.Credential).parameters)
     assert parts[:7] == [

@@ -35,7 +35,7 @@ def test_relations_and_groups(service: RunningService) -> None:
         await User(1, other).modify_relation(RelationType.SUBSCRIBE)
         both = await User(2, me).get_relation()
         assert (both["relation"]["attribute"], both["be_relation"]["attribute"]) == (6, 6)
-        assert [one["mid"] for one in (await user.get_self_friends(me))["list"]] == [2]
+        assert [item["mid"] for item in (await user.get_self_friends(me))["list"]] == [2]
         group = (await user.create_subscribe_group("测试", me))["tagid"]
         assert await user.set_subscribe_group([2], [group, -10], me) is None
         assert await user.get_self_special_followings(me) == [2]
@@ -46,7 +46,7 @@ def test_relations_and_groups(service: RunningService) -> None:
         with pytest.raises(NoSuchGroup):
             await user.rename_subscribe_group(group, "y", me)
         await User(2, me).modify_relation(RelationType.BLOCK)
-        assert [one["mid"] for one in (await user.get_self_black_list(me))["list"]] == [2]
+        assert [item["mid"] for item in (await user.get_self_black_list(me))["list"]] == [2]
         assert (await user.get_self_whisper_followings(me))["list"] == []
         assert await User(2).get_relation_info() == {
             "mid": 2,
@@ -59,7 +59,7 @@ def test_relations_and_groups(service: RunningService) -> None:
     asyncio.run(use())
 
 
-def test_lists_of_oneself_of_another_and_signed_out(service: RunningService) -> None:
+def test_lists_of_the_caller_of_another_account_and_signed_out(service: RunningService) -> None:
     me, other = account(service, 1), account(service, 2)
 
     async def follow_all() -> None:
@@ -73,8 +73,8 @@ def test_lists_of_oneself_of_another_and_signed_out(service: RunningService) -> 
     assert sorted(everybody) == list(CROWD)
     assert sync(User(1, other).get_all_followings()) == everybody[:100]
     assert sync(User(1, user.Credential()).get_all_followings()) == everybody
-    assert [one["mid"] for one in sync(User(1, other).get_self_same_followers())["list"]] == [100]
-    assert {one["mid"] for one in sync(User(100, me).get_followers())["list"]} == {1, 2}
+    assert [item["mid"] for item in sync(User(1, other).get_self_same_followers())["list"]] == [100]
+    assert {item["mid"] for item in sync(User(100, me).get_followers())["list"]} == {1, 2}
     service.set_privacy(1, Privacy(hide_followings=True))
     assert sync(User(1, other).get_all_followings()) == []
     assert sync(User(1, user.Credential()).get_all_followings()) == []

@@ -1,4 +1,4 @@
-"""Every documented name besides relations: what each sends, returns, refuses and needs."""
+"""The other documented functions: their requests, results, errors and credential parts."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from tests.sdk.recorder import (
 )
 
 SIGNED_IN = Credential("sess-secret", "jct-secret", dedeuserid="1")
-NOBODY = Credential()
+SIGNED_OUT = Credential()
 Call = Callable[[Any], Coroutine[Any, Any, Any]]
-NEEDS = {one["name"]: one["wire"]["needs"] for one in MODULE if "wire" in one}
+NEEDS = {entry["name"]: entry["wire"]["needs"] for entry in MODULE if "wire" in entry}
 
 
 class Case(msgspec.Struct):
-    """A documented call, the endpoint behind it, and what it sends besides signatures."""
+    """A documented call, its endpoint, and the parameters that it sends, without signatures."""
 
     name: str
     call: Call
@@ -297,7 +297,7 @@ CASES = [
     ),
     Case("name2uid", lambda c: user.name2uid("一,b", c), e.NAME_TO_UID, {"names": "一,b"}),
 ]
-#: Those that have tests of their own in test_apart.py, as they do more than one call.
+#: Functions with tests in test_apart.py, because they make several calls.
 APART = {
     "User.get_access_id",
     "User.get_channel_list",
@@ -310,9 +310,9 @@ APART = {
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_sends_what_the_documents_say(answering: Any, case: Case) -> None:
+def test_each_call_sends_the_documented_request(answering: Any, case: Case) -> None:
     assert sync(case.call(SIGNED_IN)) is None  # the server sends no data
-    (request,) = answering.asked()
+    (request,) = answering.requests()
     assert (request.method, request.path) == (case.endpoint.method, case.endpoint.path)
     pairs = request.form if case.endpoint.method == "POST" else request.query
     sent = dict(pairs)
@@ -329,7 +329,7 @@ def test_each_sends_what_the_documents_say(answering: Any, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_returns_the_data_as_it_came(answering: Any, case: Case) -> None:
+def test_each_call_returns_the_data_unchanged(answering: Any, case: Case) -> None:
     answering.body = envelope({"list": [{"mid": 1, "new": [None]}], "other": 1.5})
     assert sync(case.call(SIGNED_IN)) == answering.body["data"]
     answering.body = {"code": 0, "result": ["instead"]}
@@ -337,7 +337,7 @@ def test_each_returns_the_data_as_it_came(answering: Any, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_raises_the_code_by_name(answering: Any, case: Case) -> None:
+def test_each_call_raises_the_exception_of_the_code(answering: Any, case: Case) -> None:
     answering.body = envelope(None, -101, "账号未登录")
     with pytest.raises(NotSignedIn):
         sync(case.call(SIGNED_IN))
@@ -350,88 +350,90 @@ def test_each_raises_the_code_by_name(answering: Any, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_each_needs_is_asked_for_first(answering: Any, case: Case) -> None:
+def test_each_call_checks_the_credential_first(answering: Any, case: Case) -> None:
     needs = NEEDS[case.name]
     full = {"sessdata": "s", "bili_jct": "j", "dedeuserid": "1"}
     for part in needs:
-        # An app token stands in for cookies where the server takes it.
+        # An app token replaces cookies if the server accepts it.
         if ACCESS_KEY in case.endpoint.auth and part == "sessdata":
             continue
         lacking = Credential(**{name: value for name, value in full.items() if name != part})
         with pytest.raises(errors.CredentialException, match=part):
             sync(case.call(lacking))
         with pytest.raises(errors.CredentialException, match=needs[0]):
-            sync(case.call(NOBODY))
+            sync(case.call(SIGNED_OUT))
     assert answering.server.received == []
     if not needs:
-        sync(case.call(NOBODY))
-        assert all(one.cookies == {} for one in answering.server.received)
-        assert len(answering.asked()) == 1
+        sync(case.call(SIGNED_OUT))
+        assert all(request.cookies == {} for request in answering.server.received)
+        assert len(answering.requests()) == 1
 
 
-def test_every_documented_call_is_tried() -> None:
-    relations = {one["name"] for one in MODULE if "relation" in one.get("wire", {}).get("path", "")}
+def test_every_documented_call_has_a_case() -> None:
+    relations = {
+        entry["name"] for entry in MODULE if "relation" in entry.get("wire", {}).get("path", "")
+    }
     tried = {case.name for case in CASES} | APART | relations | {"User.get_all_followings"}
     assert set(NEEDS) <= tried
 
 
-#: The module, for calls that its types refuse.
-odd: Any = user
+#: The module without its types, for invalid calls.
+untyped: Any = user
 WRONG: list[tuple[type[Exception], str, Call]] = [
-    (ValueError, "uid", lambda c: odd.User(0, c).get_user_info()),
-    (ValueError, "uid", lambda c: odd.User(-1, c).get_access_id()),
-    (ValueError, "uid", lambda c: odd.User(2**63, c).get_audios()),
-    (ValueError, "uid", lambda c: odd.User(0, c).get_followings()),
-    (ValueError, "uid", lambda c: odd.User(0, c).get_all_followings()),
-    (TypeError, "uid", lambda c: odd.User("7", c).get_videos()),
-    (TypeError, "credential", lambda c: odd.User(7, "c").get_videos()),
-    (ValueError, "pn", lambda c: odd.User(7, c).get_videos(pn=0)),
-    (ValueError, "ps", lambda c: odd.User(7, c).get_videos(ps=101)),
-    (ValueError, "tid", lambda c: odd.User(7, c).get_videos(tid=-1)),
-    (ValueError, "keyword", lambda c: odd.User(7, c).get_videos(keyword="x" * 201)),
-    (ValueError, "order", lambda c: odd.User(7, c).get_videos(order="x")),
-    (ValueError, "order", lambda c: odd.User(7, c).get_articles(order="x")),
-    (ValueError, "ps", lambda c: odd.User(7, c).get_articles(ps=31)),
-    (ValueError, "oid", lambda c: odd.User(7, c).get_media_list(0)),
-    (ValueError, "ps", lambda c: odd.User(7, c).get_media_list(ps=101)),
-    (ValueError, "page_num", lambda c: odd.User(7, c).get_album(page_num=0)),
-    (ValueError, "page_size", lambda c: odd.User(7, c).get_album(page_size=101)),
-    (ValueError, "sid", lambda c: odd.User(7, c).get_channel_videos_season(0)),
-    (ValueError, "pn", lambda c: odd.User(7, c).get_channel_videos_season(1, pn=0)),
-    (ValueError, "ps", lambda c: odd.User(7, c).get_channel_videos_season(1, ps=101)),
-    (ValueError, "sort", lambda c: odd.User(7, c).get_channel_videos_season(1, "x")),
-    (ValueError, "sort", lambda c: odd.User(7, c).get_channel_videos_series(1, "x")),
-    (ValueError, "type_", lambda c: odd.User(7, c).get_subscribed_bangumi(3)),
-    (ValueError, "type_", lambda c: odd.User(7, c).get_opus("x")),
-    (ValueError, "offset", lambda c: odd.User(7, c).get_opus(offset="x")),
-    (ValueError, "offset", lambda c: odd.User(7, c).get_dynamics("x")),
-    (ValueError, "offset", lambda c: odd.User(7, c).get_dynamics(-1)),
-    (ValueError, "since", lambda c: odd.User(7, c).top_followers(-1)),
-    (TypeError, "content", lambda c: odd.User(7, c).set_space_notice(7)),
-    (ValueError, "relation", lambda c: odd.User(7, c).modify_relation(9)),
-    (TypeError, "nick_name", lambda c: odd.check_nickname(7)),
-    (ValueError, "names", lambda c: odd.name2uid([], c)),
-    (TypeError, "names", lambda c: odd.name2uid([7], c)),
-    (ValueError, "birthday", lambda c: odd.edit_self_info("1.1.2000", "男", "x", "", c)),
-    (ValueError, "sex", lambda c: odd.edit_self_info("2000-01-01", "x", "x", "", c)),
-    (ValueError, "page_num", lambda c: odd.get_self_history(0, credential=c)),
-    (ValueError, "per_page_item", lambda c: odd.get_self_history(1, 101, c)),
-    (ValueError, "_type", lambda c: odd.get_self_history_new(c, "x")),
-    (ValueError, "ps", lambda c: odd.get_self_history_new(c, ps=31)),
-    (ValueError, "business", lambda c: odd.get_self_history_new(c, business="x")),
-    (StatementException, "page_num", lambda c: odd.get_self_notes_info(0, 1, c)),
-    (StatementException, "page_size", lambda c: odd.get_self_public_notes_info(1, 0, c)),
-    (TypeError, "page_num", lambda c: odd.get_self_notes_info("1", 1, c)),
-    (ValueError, "pn", lambda c: odd.get_self_special_followings(c, 0)),
-    (ValueError, "ts", lambda c: odd.get_self_events(-1, c)),
-    (ValueError, "group_id", lambda c: odd.delete_subscribe_group(-11, c)),
-    (TypeError, "new_name", lambda c: odd.rename_subscribe_group(1, 7, c)),
-    (ValueError, "uids", lambda c: odd.set_subscribe_group([], [1], c)),
+    (ValueError, "uid", lambda c: untyped.User(0, c).get_user_info()),
+    (ValueError, "uid", lambda c: untyped.User(-1, c).get_access_id()),
+    (ValueError, "uid", lambda c: untyped.User(2**63, c).get_audios()),
+    (ValueError, "uid", lambda c: untyped.User(0, c).get_followings()),
+    (ValueError, "uid", lambda c: untyped.User(0, c).get_all_followings()),
+    (TypeError, "uid", lambda c: untyped.User("7", c).get_videos()),
+    (TypeError, "credential", lambda c: untyped.User(7, "c").get_videos()),
+    (ValueError, "pn", lambda c: untyped.User(7, c).get_videos(pn=0)),
+    (ValueError, "ps", lambda c: untyped.User(7, c).get_videos(ps=101)),
+    (ValueError, "tid", lambda c: untyped.User(7, c).get_videos(tid=-1)),
+    (ValueError, "keyword", lambda c: untyped.User(7, c).get_videos(keyword="x" * 201)),
+    (ValueError, "order", lambda c: untyped.User(7, c).get_videos(order="x")),
+    (ValueError, "order", lambda c: untyped.User(7, c).get_articles(order="x")),
+    (ValueError, "ps", lambda c: untyped.User(7, c).get_articles(ps=31)),
+    (ValueError, "oid", lambda c: untyped.User(7, c).get_media_list(0)),
+    (ValueError, "ps", lambda c: untyped.User(7, c).get_media_list(ps=101)),
+    (ValueError, "page_num", lambda c: untyped.User(7, c).get_album(page_num=0)),
+    (ValueError, "page_size", lambda c: untyped.User(7, c).get_album(page_size=101)),
+    (ValueError, "sid", lambda c: untyped.User(7, c).get_channel_videos_season(0)),
+    (ValueError, "pn", lambda c: untyped.User(7, c).get_channel_videos_season(1, pn=0)),
+    (ValueError, "ps", lambda c: untyped.User(7, c).get_channel_videos_season(1, ps=101)),
+    (ValueError, "sort", lambda c: untyped.User(7, c).get_channel_videos_season(1, "x")),
+    (ValueError, "sort", lambda c: untyped.User(7, c).get_channel_videos_series(1, "x")),
+    (ValueError, "type_", lambda c: untyped.User(7, c).get_subscribed_bangumi(3)),
+    (ValueError, "type_", lambda c: untyped.User(7, c).get_opus("x")),
+    (ValueError, "offset", lambda c: untyped.User(7, c).get_opus(offset="x")),
+    (ValueError, "offset", lambda c: untyped.User(7, c).get_dynamics("x")),
+    (ValueError, "offset", lambda c: untyped.User(7, c).get_dynamics(-1)),
+    (ValueError, "since", lambda c: untyped.User(7, c).top_followers(-1)),
+    (TypeError, "content", lambda c: untyped.User(7, c).set_space_notice(7)),
+    (ValueError, "relation", lambda c: untyped.User(7, c).modify_relation(9)),
+    (TypeError, "nick_name", lambda c: untyped.check_nickname(7)),
+    (ValueError, "names", lambda c: untyped.name2uid([], c)),
+    (TypeError, "names", lambda c: untyped.name2uid([7], c)),
+    (ValueError, "birthday", lambda c: untyped.edit_self_info("1.1.2000", "男", "x", "", c)),
+    (ValueError, "sex", lambda c: untyped.edit_self_info("2000-01-01", "x", "x", "", c)),
+    (ValueError, "page_num", lambda c: untyped.get_self_history(0, credential=c)),
+    (ValueError, "per_page_item", lambda c: untyped.get_self_history(1, 101, c)),
+    (ValueError, "_type", lambda c: untyped.get_self_history_new(c, "x")),
+    (ValueError, "ps", lambda c: untyped.get_self_history_new(c, ps=31)),
+    (ValueError, "business", lambda c: untyped.get_self_history_new(c, business="x")),
+    (StatementException, "page_num", lambda c: untyped.get_self_notes_info(0, 1, c)),
+    (StatementException, "page_size", lambda c: untyped.get_self_public_notes_info(1, 0, c)),
+    (TypeError, "page_num", lambda c: untyped.get_self_notes_info("1", 1, c)),
+    (ValueError, "pn", lambda c: untyped.get_self_special_followings(c, 0)),
+    (ValueError, "ts", lambda c: untyped.get_self_events(-1, c)),
+    (ValueError, "group_id", lambda c: untyped.delete_subscribe_group(-11, c)),
+    (TypeError, "new_name", lambda c: untyped.rename_subscribe_group(1, 7, c)),
+    (ValueError, "uids", lambda c: untyped.set_subscribe_group([], [1], c)),
 ]
 
 
 @pytest.mark.parametrize(("kind", "name", "call"), WRONG)
-def test_wrong_arguments_are_named_before_anything_is_sent(
+def test_invalid_arguments_raise_before_anything_is_sent(
     answering: Any, kind: type[Exception], name: str, call: Call
 ) -> None:
     with pytest.raises(kind, match=rf"^{name}: "):

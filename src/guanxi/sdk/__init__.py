@@ -1,5 +1,6 @@
-"""The client side: contract + a transport -> calls, async and sync.
+"""The client side of guanxi: the contract plus a transport, as an async and a sync client.
 
-``aio`` is written; ``sync`` is made from it by ``make generate`` and never edited. What both share
-stands beside them and does no I/O: conversations, requests, answers, credentials, pace.
+``aio`` is written by hand; ``make generate`` makes ``sync`` from it, so never edit ``sync``. The
+other modules are shared by both and do no I/O: conversations, requests, responses, credentials,
+pace.
 """

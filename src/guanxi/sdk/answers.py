@@ -1,4 +1,4 @@
-"""From an answer to its data, or to the exception that says what is wrong with it."""
+"""Decode responses: return their data, or raise the exception that says what is wrong."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from guanxi.sdk.transport import Response
 
 T = TypeVar("T")
 
-#: What becomes of a body that is not what it should be.
-_WRONG = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+#: What msgspec raises for a body that it cannot decode.
+_DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def read(
@@ -29,14 +29,16 @@ def read(
     *,
     jsonp: bool = False,
 ) -> Any:
-    """The ``data`` of an answer, as ``kind``; see ``_data`` and ``typed`` for what they raise.
+    """Return the ``data`` of a response, converted to ``kind``.
 
-    What is plain is decoded in one go; what is not is looked at closely.
+    An ordinary response is decoded in one pass; every other one goes through ``_data`` and
+    ``typed``, which see for what they return and raise. ``jsonp`` says that a callback's name and
+    parentheses surround the JSON.
     """
     if response.status == 200 and endpoint.envelope is not Envelope.NONE:
         try:
-            data = _plain(kind).decode(response.body).data
-        except _WRONG:
+            data = _ordinary(kind).decode(response.body).data
+        except _DECODE_ERRORS:
             data = None
         if data is not None:
             return data
@@ -45,51 +47,55 @@ def read(
 
 
 @cache
-def _plain(kind: Any) -> Decoder[Any]:
-    """Of what nearly every answer is, with ``data`` of a kind."""
+def _ordinary(kind: Any) -> Decoder[Any]:
+    """Return a decoder of envelopes with code 0, ``data`` of type ``kind`` and no ``OK``."""
     return Decoder(
         defstruct("Plain", [("code", Literal[0]), ("data", kind), ("OK", UnsetType, UNSET)])
     )
 
 
 def _data(endpoint: Endpoint, response: Response, credential: Credential, *, jsonp: bool) -> Any:
-    """The ``data`` of an answer, as decoded: ``result`` where that is sent instead, else None.
+    """Return the decoded ``data`` of a response, or its ``result`` if ``data`` is missing or null.
 
-    Of a page its text; of an answer that says ``OK: 1`` all of it.
+    Return None for an empty body and for a response with neither; the text of an HTML page; the
+    whole object of an endpoint without an envelope and of a response with ``OK: 1``.
 
-    Raises the named exception of a code other than 0; ``NetworkException`` for an HTTP status other
-    than 200 without such a code; ``AnswerException`` for what is no answer of the contract. Secrets
-    that a server echoes are hidden in all of them. ``jsonp``: a callback stands around the JSON.
+    Raise the named exception of a code other than 0 (and of ``OK`` other than 1),
+    ``NetworkException`` for an HTTP status other than 200 without such a code, and
+    ``AnswerException`` for a response outside the contract. Secrets that a server echoes are
+    masked in all of them.
     """
     if response.status == 200 and not response.body:
         return None
     if response.status == 200 and endpoint.body is Body.HTML:
         return response.body.decode("utf-8", "replace")
     try:
-        answer = _decode(response.body, jsonp=jsonp)
-    except AnswerException as wrong:
+        content = _decode(response.body, jsonp=jsonp)
+    except AnswerException as error:
         if response.status == 200:
-            raise AnswerException(wrong.msg, endpoint=endpoint.name) from None
-        answer = None
-    code = answer.get("code") if isinstance(answer, dict) else None
+            raise AnswerException(error.msg, endpoint=endpoint.name) from None
+        content = None
+    code = content.get("code") if isinstance(content, dict) else None
     if type(code) is int and code != 0:
-        answer = credential.conceal(answer)
-        message = str(answer.get("message") or answer.get("msg") or "")
-        raise error_for(code, message, answer, endpoint=endpoint.name)
+        content = credential.conceal(content)
+        message = str(content.get("message") or content.get("msg") or "")
+        raise error_for(code, message, content, endpoint=endpoint.name)
     if response.status != 200:
         raise NetworkException(response.status, f"{endpoint.name}: HTTP {response.status}")
-    if not isinstance(answer, dict):
-        raise AnswerException("the answer is not an object", endpoint=endpoint.name)
+    if not isinstance(content, dict):
+        raise AnswerException("the response is not a JSON object", endpoint=endpoint.name)
     if endpoint.envelope is Envelope.NONE:
-        return answer
-    if "OK" in answer:
-        if answer["OK"] != 1:
-            raise error_for(-1, "", credential.conceal(answer), endpoint=endpoint.name)
-        return answer
+        return content
+    if "OK" in content:
+        if content["OK"] != 1:
+            raise error_for(-1, "", credential.conceal(content), endpoint=endpoint.name)
+        return content
     if type(code) is not int:
-        raise AnswerException("the answer has no code", path="$.code", endpoint=endpoint.name)
-    data = answer.get("data")
-    return answer.get("result") if data is None else data
+        raise AnswerException(
+            "the response has no integer code", path="$.code", endpoint=endpoint.name
+        )
+    data = content.get("data")
+    return content.get("result") if data is None else data
 
 
 def _decode(body: bytes, *, jsonp: bool) -> Any:
@@ -97,13 +103,16 @@ def _decode(body: bytes, *, jsonp: bool) -> Any:
         body = body[body.find(b"{") : body.rfind(b"}") + 1]
     try:
         return msgspec.json.decode(body)
-    except _WRONG:
-        raise AnswerException("the answer is not JSON, or is cut short") from None
+    except _DECODE_ERRORS:
+        raise AnswerException("the response is not JSON, or is truncated") from None
 
 
-def at(data: Any, place: str) -> Any:
-    """What stands at a place of the contract's ``Pages``; None where there is no such place."""
-    for step in place.split(".") if place else ():
+def at(data: Any, path: str) -> Any:
+    """Return the value at a dotted path, as ``list.vlist``; None if the path does not exist.
+
+    The empty path is ``data`` itself; the step ``-1`` is the last element of a list.
+    """
+    for step in path.split(".") if path else ():
         if isinstance(data, dict):
             data = data.get(step)
         elif isinstance(data, list) and data and step == "-1":
@@ -113,20 +122,24 @@ def at(data: Any, place: str) -> Any:
     return data
 
 
-def cookies_of(values: Iterable[str]) -> dict[str, str]:
-    """The cookies that Set-Cookie headers set, by name."""
-    found: dict[str, str] = {}
-    for value in values:
-        name, _, rest = value.partition("=")
-        found[name.strip()] = rest.partition(";")[0].strip()
-    return found
+def cookies_of(headers: Iterable[str]) -> dict[str, str]:
+    """Return the cookies of ``Set-Cookie`` header values, by name; the last of a name counts."""
+    cookies: dict[str, str] = {}
+    for header in headers:
+        name, _, rest = header.partition("=")
+        cookies[name.strip()] = rest.partition(";")[0].strip()
+    return cookies
 
 
 def typed(data: Any, kind: type[T], endpoint: Endpoint, path: str = "$.data") -> T:
-    """Data as a struct of the contract; ``AnswerException`` names the place that does not fit."""
+    """Return decoded data converted to ``kind``, a type of the contract.
+
+    Raise ``AnswerException`` with the path of the first value that does not fit; ``path`` is the
+    path of ``data`` itself.
+    """
     try:
         return msgspec.convert(data, kind)
-    except msgspec.ValidationError as wrong:
-        what, _, place = str(wrong).partition(" - at `$")
-        where = path + place.rstrip("`")
-        raise AnswerException(f"{what} at {where}", path=where, endpoint=endpoint.name) from None
+    except msgspec.ValidationError as error:
+        reason, _, inner = str(error).partition(" - at `$")
+        where = path + inner.rstrip("`")
+        raise AnswerException(f"{reason} at {where}", path=where, endpoint=endpoint.name) from None

@@ -1,10 +1,15 @@
-"""What is said to a server, and in which order: generators that yield what they want done.
+"""Conversations with a server: generators that yield the steps which a client has to perform.
 
-A conversation yields a ``Request`` and is answered with a ``Response``, or with the
-``NetworkException`` thrown into it; a ``Wait`` and is answered when it is over; a ``Key`` and is
-answered with a wbi mixin key; a ``Page`` and is answered with the access id of a space's page;
-``Found`` hands items of a list out. It returns what it comes to. The drivers are ``Client`` and its
-sync twin; nothing here waits, sends, or knows which of them runs it.
+| a conversation yields | and receives                                              |
+|-----------------------|-----------------------------------------------------------|
+| ``Request``           | its ``Response``, or a ``NetworkException`` thrown into it |
+| ``Wait``              | None, when the time is over                               |
+| ``NeedsMixinKey``     | a wbi mixin key                                           |
+| ``NeedsAccessId``     | the access id of an account's space, or None              |
+| ``Items``             | None; the client hands the items to its caller            |
+
+The return value of the generator is the result. ``Client`` and ``SyncClient`` drive conversations
+(see ``advance``); nothing here sends, waits, or depends on which of them runs it.
 """
 
 from __future__ import annotations
@@ -37,78 +42,83 @@ from guanxi.sdk.transport import Request
 S = TypeVar("S")
 T = TypeVar("T")
 
-#: Seconds, about, before a read whose connection was lost is sent again.
+#: Seconds before each retry of a read whose connection was lost; each is jittered.
 BACKOFF = (0.5, 2.0)
-#: How often a wbi call is signed before it gives up.
+#: How many times a wbi call is signed and sent before it fails.
 WBI_TRIES = 3
 _KEY_LENGTH = 32
-#: Where a request says whose space it is about.
-_WHOSE = ("mid", "host_mid")
+#: The parameters that name the owner of a space.
+_OWNER_PARAMS = ("mid", "host_mid")
 
 
 class Wait(Struct, frozen=True):
-    """So many seconds."""
+    """A step: wait this many seconds."""
 
     seconds: float
 
 
-class Key(Struct, frozen=True):
-    """A mixin key other than ``stale``."""
+class NeedsMixinKey(Struct, frozen=True):
+    """A step: get a wbi mixin key that differs from ``stale`` (None: any key)."""
 
     stale: str | None
 
 
-class Page(Struct, frozen=True):
-    """The access id in the page of an account's space, None where it has none."""
+class NeedsAccessId(Struct, frozen=True):
+    """A step: get the access id in the page of an account's space, None if the page has none."""
 
     mid: str
 
 
-class Found(Struct, frozen=True):
-    """Items of a list, met for the first time."""
+class Items(Struct, frozen=True):
+    """A step of a walk: items of a list, none of which was handed out before."""
 
     items: list[Any]
 
 
-class Answered(Struct, frozen=True):
-    """The data of an answer, and the cookies that came with it, by name."""
+class CallResult(Struct, frozen=True):
+    """The decoded data of a response, and the cookies that it sets, by name."""
 
     data: Any
     cookies: dict[str, str]
 
     def __repr__(self) -> str:
-        return "Answered(***)"
+        return "CallResult(***)"
 
 
 class Done(Struct, frozen=True):
-    """The end of a conversation."""
+    """The end of a conversation, with its return value."""
 
     value: Any
 
 
-Step: TypeAlias = Request | Wait | Key | Page
+Step: TypeAlias = Request | Wait | NeedsMixinKey | NeedsAccessId
 Conversation: TypeAlias = Generator[Step, Any, T]
-Walk: TypeAlias = Generator[Step | Found, Any, None]
+Walk: TypeAlias = Generator[Step | Items, Any, None]
 
 
-class Setting(Struct, frozen=True, kw_only=True):
-    """What of a client its conversations rest on."""
+class Settings(Struct, frozen=True, kw_only=True):
+    """The settings of a client that its conversations need."""
 
+    #: The address of the server; None for each endpoint's documented host.
     base: str | None
-    #: Whether the server may know cursors.
+    #: Whether to request cursors; the documents' hosts do not support them.
     cursors: bool
-    #: Waits (seconds) after -799, for one call.
+    #: Seconds to wait after each -799 within one call; its length is the number of retries.
     busy: tuple[float, ...]
-    #: Seconds since the epoch.
+    #: Return the time in seconds since the Unix epoch.
     now: Callable[[], float]
 
 
-def advance(conversation: Generator[S, Any, Any], answer: Any = None) -> S | Done:
-    """What a conversation wants after an answer; an exception as the answer is thrown into it."""
+def advance(conversation: Generator[S, Any, Any], reply: Any = None) -> S | Done:
+    """Give a conversation the reply to its last step; return its next step, or ``Done``.
+
+    A ``NetworkException`` is thrown into the conversation. Exceptions that the conversation raises
+    pass through.
+    """
     try:
-        if isinstance(answer, NetworkException):
-            return conversation.throw(answer)
-        return conversation.send(answer)
+        if isinstance(reply, NetworkException):
+            return conversation.throw(reply)
+        return conversation.send(reply)
     except StopIteration as end:
         return Done(end.value)
 
@@ -117,38 +127,45 @@ def call(
     endpoint: Endpoint,
     params: Params | None,
     credential: Credential,
-    setting: Setting,
+    settings: Settings,
     kind: Any = Any,
 ) -> Conversation[Any]:
-    """One call, and the data of its answer, as ``kind``. See ``exchange``."""
-    answered = yield from exchange(endpoint, params, credential, setting, kind)
-    return answered.data
+    """Make one call and return its data as ``kind``; see ``exchange`` for the errors."""
+    result = yield from exchange(endpoint, params, credential, settings, kind)
+    return result.data
 
 
 def exchange(
     endpoint: Endpoint,
     params: Params | None,
     credential: Credential,
-    setting: Setting,
+    settings: Settings,
     kind: Any = Any,
-) -> Conversation[Answered]:
-    """One call: check, sign, send; at -403 to a wbi signature, sign again with fresh keys."""
+) -> Conversation[CallResult]:
+    """Make one call: check the credential, add fixed parameters, sign, send, decode.
+
+    A wbi call that gets -403 is signed again with a new mixin key, ``WBI_TRIES`` times in all.
+
+    Raise ``CredentialException`` before anything is sent if the credential lacks what the endpoint
+    needs, ``WbiRetryTimesExceedException`` if every signature is refused, and what
+    ``answers.read`` and the transport raise.
+    """
     require(endpoint, credential)
     pairs = pairs_of(params)
     given = dict(pairs)
     pairs += tuple((name, value) for name, value in endpoint.fixed.items() if name not in given)
     if endpoint.access_id and "w_webid" not in given:
-        whose = next((given[name] for name in _WHOSE if name in given), None)
-        access_id = None if whose is None else (yield Page(whose))
+        owner = next((given[name] for name in _OWNER_PARAMS if name in given), None)
+        access_id = None if owner is None else (yield NeedsAccessId(owner))
         if access_id is not None:
             pairs += (("w_webid", access_id),)
     if not endpoint.wbi:
-        return (yield from _send(endpoint, pairs, credential, setting, kind))
+        return (yield from _send(endpoint, pairs, credential, settings, kind))
     mixin: str | None = None
     for _ in range(WBI_TRIES):
-        mixin = yield Key(mixin)
+        mixin = yield NeedsMixinKey(mixin)
         try:
-            return (yield from _send(endpoint, pairs, credential, setting, kind, mixin=mixin))
+            return (yield from _send(endpoint, pairs, credential, settings, kind, mixin=mixin))
         except AccessDenied:
             continue
     raise WbiRetryTimesExceedException
@@ -158,163 +175,185 @@ def _send(
     endpoint: Endpoint,
     pairs: Pairs,
     credential: Credential,
-    setting: Setting,
+    settings: Settings,
     kind: Any,
     *,
     mixin: str | None = None,
-) -> Conversation[Answered]:
-    """Send until there is an answer, within what may be repeated: reads, and what was refused."""
-    losses, refusals = iter(BACKOFF), iter(setting.busy)
+) -> Conversation[CallResult]:
+    """Send a request and decode its response, with retries.
+
+    A read is sent again after a lost connection (see ``BACKOFF``), every request after -799 (see
+    ``Settings.busy``). The last error is raised when the retries are used up.
+    """
+    backoff_waits, busy_waits = iter(BACKOFF), iter(settings.busy)
     jsonp = any(name == "callback" for name, _ in pairs)
     while True:
-        wbi = (mixin, int(setting.now())) if mixin else None
-        request = compose(endpoint, pairs, credential, setting.base, wbi)
+        wbi = (mixin, int(settings.now())) if mixin else None
+        request = compose(endpoint, pairs, credential, settings.base, wbi)
         try:
             response = yield request
             data = answers.read(endpoint, response, credential, kind, jsonp=jsonp)
-            return Answered(data, answers.cookies_of(response.cookies))
-        except NetworkException as lost:
-            wait = next(losses, None) if lost.status == 0 and not request.writes else None
+            return CallResult(data, answers.cookies_of(response.cookies))
+        except NetworkException as error:
+            retryable = error.status == 0 and not request.writes
+            wait = next(backoff_waits, None) if retryable else None
             if wait is None:
                 raise
         except TooManyRequests:
-            wait = next(refusals, None)
+            wait = next(busy_waits, None)
             if wait is None:
                 raise
         yield Wait(jittered(wait))
 
 
-def nav(credential: Credential, setting: Setting) -> Conversation[Nav]:
-    """Who is signed in, and the wbi keys, which the server sends with -101 too."""
+def nav(credential: Credential, settings: Settings) -> Conversation[Nav]:
+    """Return who is signed in, and the wbi keys. Signed out, the server sends them with -101."""
     try:
-        data = yield from call(NAV, None, credential, setting)
-    except NotSignedIn as refused:
-        data = refused.raw.get("data") if isinstance(refused.raw, dict) else None
+        data = yield from call(NAV, None, credential, settings)
+    except NotSignedIn as error:
+        data = error.raw.get("data") if isinstance(error.raw, dict) else None
     return answers.typed(data, Nav, NAV)
 
 
-def mixin_key(setting: Setting) -> Conversation[str]:
-    """The mixin key of the day. Asked for by nobody: the keys are the same for every account."""
-    images = (yield from nav(Credential(), setting)).wbi_img
+def mixin_key(settings: Settings) -> Conversation[str]:
+    """Return the current wbi mixin key. Raise ``AnswerException`` if the server sends no keys.
+
+    No credential is sent: the keys are the same for every account.
+    """
+    images = (yield from nav(Credential(), settings)).wbi_img
     keys = [sign.key_of_url(url) for url in (images.img_url, images.sub_url)]
     if any(len(key) != _KEY_LENGTH for key in keys):
-        raise AnswerException("no wbi keys", path="$.data.wbi_img", endpoint=NAV.name)
+        raise AnswerException(
+            "the response has no wbi keys", path="$.data.wbi_img", endpoint=NAV.name
+        )
     return sign.mixin_key(*keys)
 
 
-def access_id(mid: str, setting: Setting) -> Conversation[str | None]:
-    """The access id in the page of an account's space. Asked for by nobody: it is nobody's own."""
-    page = yield from call(SPACE_PAGE, {"mid": mid}, Credential(), setting)
+def access_id(mid: str, settings: Settings) -> Conversation[str | None]:
+    """Return the access id in the page of an account's space, None if the page has none.
+
+    No credential is sent: the id is the same for every caller. Raise ``InitialStateException`` if
+    the data in the page is not JSON.
+    """
+    page = yield from call(SPACE_PAGE, {"mid": mid}, Credential(), settings)
     try:
         return pages.access_id_of(page or "")
-    except ValueError as wrong:
-        raise InitialStateException(f"{SPACE_PAGE.name}: {wrong}") from None
+    except ValueError as error:
+        raise InitialStateException(f"{SPACE_PAGE.name}: {error}") from None
 
 
 def walk(
-    endpoint: Endpoint, params: Mapping[str, Any], credential: Credential, setting: Setting
+    endpoint: Endpoint, params: Mapping[str, Any], credential: Credential, settings: Settings
 ) -> Walk:
-    """Every item of a list, once each: by cursor where the server answers one, else as it pages.
+    """Yield every item of a list once, page by page, by cursor if the server returns one.
 
-    The documents' hosts know no cursor and are not asked for one. By page it ends with a page that
-    brings nothing new, or at 22007; items that move to a later page meanwhile are not met twice.
-    What says where the next page begins ends with an empty page, or where it says that it is over.
+    ``params`` are as in ``call``, without a page number or a cursor. The documents' hosts are
+    never sent a cursor. Items that moved to a later page meanwhile are not repeated.
+
+    The walk ends, by cursor, with an empty cursor; by page number, with a page that has no new
+    items or with code 22007; by values of the last page (chained), with an empty page or the
+    server's mark that no more follows.
+
+    Raise ``AnswerException`` if a page has no list, an item has no key, or the position of the next
+    page is missing or repeats; otherwise as ``call``.
     """
     seen: set[object] = set()
-    been: set[object] = set()
+    visited: set[object] = set()
     number = 1
-    place: dict[str, Any] = beginning(endpoint)
-    if setting.cursors and "cursor" in endpoint.params.__struct_fields__:
-        place["cursor"] = ""
-    params = {name: value for name, value in params.items() if name not in place}
+    page_params: dict[str, Any] = first_page_params(endpoint)
+    if settings.cursors and "cursor" in endpoint.params.__struct_fields__:
+        page_params["cursor"] = ""
+    params = {name: value for name, value in params.items() if name not in page_params}
     while True:
         try:
-            data = yield from call(endpoint, {**params, **place}, credential, setting)
+            data = yield from call(endpoint, {**params, **page_params}, credential, settings)
         except PageTooDeep:
             return
         items = _items(data, endpoint)
-        fresh = [item for item in items if not _met(item, seen, endpoint)]
+        fresh = [item for item in items if not _was_seen(item, seen, endpoint)]
         if fresh:
-            yield Found(fresh)
+            yield Items(fresh)
         more = answers.at(data, endpoint.pages.more) if endpoint.pages.more else True
-        cursor = data.get("cursor") if _by_cursor(data, place) else None
+        cursor = data.get("cursor") if _by_cursor(data, page_params) else None
         if cursor is not None:
             if cursor == "":
                 return
-            place = {"cursor": cursor}
+            page_params = {"cursor": cursor}
         elif not more:
             return
         elif endpoint.paging is Paging.NUMBERED and fresh:
             number += 1
-            place = {endpoint.pages.number: number}
+            page_params = {endpoint.pages.number: number}
         elif endpoint.paging is Paging.CHAINED and (items or endpoint.pages.more):
-            place = _next(data, endpoint)
+            page_params = _next_page_params(data, endpoint)
         else:
             return
-        _go_on(place, been, endpoint)
+        _check_progress(page_params, visited, endpoint)
 
 
-def beginning(endpoint: Endpoint) -> dict[str, Any]:
-    """What asks for the first page, where pages are counted."""
+def first_page_params(endpoint: Endpoint) -> dict[str, Any]:
+    """Return the parameters of the first page: page 1 if pages are numbered, else none."""
     return {endpoint.pages.number: 1} if endpoint.paging is Paging.NUMBERED else {}
 
 
-def _by_cursor(data: Any, place: Mapping[str, Any]) -> bool:
-    """Whether an answer is one to a cursor."""
-    return "cursor" in place and isinstance(data, dict)
+def _by_cursor(data: Any, page_params: Mapping[str, Any]) -> bool:
+    """Return whether a cursor was sent and the data can contain the next one."""
+    return "cursor" in page_params and isinstance(data, dict)
 
 
-def _next(data: Any, endpoint: Endpoint) -> dict[str, Any]:
-    """Where an answer says that the next page begins."""
-    found = {name: answers.at(data, at) for name, at in endpoint.pages.next.items()}
-    for name, value in found.items():
+def _next_page_params(data: Any, endpoint: Endpoint) -> dict[str, Any]:
+    """Return the parameters of the page after the one in ``data``, for a chained list."""
+    page_params = {name: answers.at(data, path) for name, path in endpoint.pages.next.items()}
+    for name, value in page_params.items():
         if not isinstance(value, int | str):
-            where = f"$.data.{endpoint.pages.next[name]}"
-            raise AnswerException("nowhere to go on from", path=where, endpoint=endpoint.name)
-    return found
+            path = f"$.data.{endpoint.pages.next[name]}"
+            raise AnswerException(
+                "the position of the next page is missing", path=path, endpoint=endpoint.name
+            )
+    return page_params
 
 
-def _go_on(place: Mapping[str, Any], been: set[object], endpoint: Endpoint) -> None:
-    """Note that a place was gone to; ``AnswerException`` where the way leads in a circle."""
-    here = tuple(place.values())
-    if here in been:
-        where = next(iter(endpoint.pages.next.values()), "cursor")
-        raise AnswerException(
-            f"the {where} repeats", path=f"$.data.{where}", endpoint=endpoint.name
-        )
-    been.add(here)
+def _check_progress(
+    page_params: Mapping[str, Any], visited: set[object], endpoint: Endpoint
+) -> None:
+    """Add a position to ``visited``; raise ``AnswerException`` if it is in there already."""
+    position = tuple(page_params.values())
+    if position in visited:
+        name = next(iter(endpoint.pages.next.values()), "cursor")
+        raise AnswerException(f"the {name} repeats", path=f"$.data.{name}", endpoint=endpoint.name)
+    visited.add(position)
 
 
-def item_place(endpoint: Endpoint) -> str:
-    """Where the items of an answer stand, for messages."""
+def items_path(endpoint: Endpoint) -> str:
+    """Return the JSON path of a list's items for messages, as ``$.data.list[...]``."""
     return ".".join(part for part in ("$.data", endpoint.pages.items[0]) if part) + "[...]"
 
 
 def _items(data: Any, endpoint: Endpoint) -> list[Any]:
-    """The items of a page, of all its arrays; an array that is not there is empty."""
+    """Return the items of a page, of all its arrays; a missing array counts as empty."""
     found: list[Any] = []
-    for place in endpoint.pages.items:
-        # An answer by cursor has in its list what is an array by itself otherwise.
-        items = answers.at(data, place or ("list" if isinstance(data, dict) else ""))
+    for path in endpoint.pages.items:
+        # By cursor, an endpoint whose data is an array returns an object with a list instead.
+        items = answers.at(data, path or ("list" if isinstance(data, dict) else ""))
         if items is None and isinstance(data, dict):
             continue
         if not isinstance(items, list):
-            raise AnswerException("not a list", path="$.data", endpoint=endpoint.name)
+            raise AnswerException("the list is not an array", path="$.data", endpoint=endpoint.name)
         found += items
     return found
 
 
-def _met(item: Any, seen: set[object], endpoint: Endpoint) -> bool:
-    """Whether an item was met before; it counts as met from now on."""
-    keys = endpoint.pages.key
-    told = tuple(answers.at(item, key) for key in keys) if keys else (item,)
-    wrong = [one for one in told if not isinstance(one, int | str | None)]
-    if wrong or all(one is None for one in told):
-        name = " and ".join(keys) or "id"
+def _was_seen(item: Any, seen: set[object], endpoint: Endpoint) -> bool:
+    """Return whether an item's key is in ``seen``, and add it if it is not."""
+    names = endpoint.pages.key
+    key = tuple(answers.at(item, name) for name in names) if names else (item,)
+    invalid = [part for part in key if not isinstance(part, int | str | None)]
+    if invalid or all(part is None for part in key):
+        label = " and ".join(names) or "id"
         raise AnswerException(
-            f"an item has no {name}", path=item_place(endpoint), endpoint=endpoint.name
+            f"an item has no {label}", path=items_path(endpoint), endpoint=endpoint.name
         )
-    if told in seen:
+    if key in seen:
         return True
-    seen.add(told)
+    seen.add(key)
     return False

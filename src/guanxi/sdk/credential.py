@@ -1,4 +1,4 @@
-"""Who is calling: the parts of a sign-in, which nothing ever shows."""
+"""The credential of an account. Its secrets never appear in a repr or an error."""
 
 from __future__ import annotations
 
@@ -21,38 +21,36 @@ _COOKIES = {
     "DedeUserID": "dedeuserid",
     "ac_time_value": "ac_time_value",
 }
-#: Those that travel in requests: the last is for refreshing alone.
+#: The cookies that requests carry; ac_time_value is only a parameter of a refresh.
 _SENT = [item for item in _COOKIES.items() if item[0] != "ac_time_value"]
-#: What RFC 6265 lets a cookie's value hold.
+#: The characters that RFC 6265 allows in the value of a cookie.
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
-
-
-#: What a refresh replaces.
+#: The fields that a refresh replaces.
 _RENEWED = ("sessdata", "bili_jct", "dedeuserid", "ac_time_value")
 
 
 @dataclass(frozen=True, repr=False, eq=False, slots=True)
 class Credential:
-    """The parts of a sign-in; each may be missing. Equal by value, and never shown by ``repr``.
+    """The cookies or the app token that sign in an account; every part is optional.
 
-    Nothing assigns to its parts. A refresh alone replaces four of them in place (``renew``), so
-    that all who hold the credential call with the new ones. Its hash rests on the other parts: it
-    stays as it is, and those that are equal have the same.
+    Immutable but for ``renew``, which a refresh uses to replace four parts in place, so that
+    everything that holds the credential calls with the new ones. Equal by value; the hash covers
+    only the parts that ``renew`` leaves alone. The repr masks every value.
 
     Args:
-        sessdata: the cookie SESSDATA. Percent-encoded here unless it holds a ``%`` already.
+        sessdata: the cookie SESSDATA; percent-encoded here unless it contains a ``%``.
         bili_jct: the cookie bili_jct, which writes repeat as ``csrf``.
         buvid3: the cookie buvid3, a device id.
         buvid4: the cookie buvid4, a device id.
         dedeuserid: the cookie DedeUserID, the account's mid as text.
-        ac_time_value: the token that a refresh needs; no cookie carries it, and no other request.
-        proxy: where this account's requests pass through, as ``http://user:password@host:port``.
-        access_key: an app token: signs in without cookies (ours: the documents' APP way).
-        appkey: with ``appsec``, signs what goes with the app token (ours).
+        ac_time_value: the refresh token; only a refresh sends it, and never as a cookie.
+        proxy: the proxy of this account's requests, as ``http://user:password@host:port``.
+        access_key: an app token, which signs in without cookies (ours: the documents' APP way).
+        appkey: with ``appsec``, signs requests that carry the app token (ours).
         appsec: the secret of ``appkey`` (ours).
 
-    Raises ``TypeError`` for a part that is not text, and ``ValueError`` for one that no cookie can
-    hold. Document 000.
+    Raises ``TypeError`` for a part that is not text, and ``ValueError`` for one that contains a
+    character which cookies do not allow. Document 000.
     """
 
     sessdata: str | None = None
@@ -70,41 +68,41 @@ class Credential:
     def __post_init__(self) -> None:
         for name in self._names():
             if not isinstance(getattr(self, name), str | None):
-                raise TypeError(f"{name}: must be text or None")
+                raise TypeError(f"{name}: must be a str or None")
         if self.sessdata and "%" not in self.sessdata:
             object.__setattr__(self, "sessdata", quote(self.sessdata))
         for name in _COOKIES.values():
             if not _COOKIE_VALUE.fullmatch(getattr(self, name) or ""):
-                raise ValueError(f"{name}: holds a character that a cookie cannot hold")
+                raise ValueError(f"{name}: contains a character that is not allowed in a cookie")
 
     @classmethod
     def from_cookies(cls, cookies: Mapping[str, str]) -> Self:
-        """Of a browser's cookies, by the names that they have there; other cookies are left out."""
-        known: dict[str, Any] = {field: cookies.get(name) for name, field in _COOKIES.items()}
-        return cls(**known)
+        """Return a credential made from a browser's cookies, by cookie name; ignore all others."""
+        parts: dict[str, Any] = {field: cookies.get(name) for name, field in _COOKIES.items()}
+        return cls(**parts)
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Of GUANXI_SESSDATA and GUANXI_BILI_JCT; empty where neither is set."""
+        """Return a credential from GUANXI_SESSDATA and GUANXI_BILI_JCT; empty if both are unset."""
         return cls(os.environ.get("GUANXI_SESSDATA"), os.environ.get("GUANXI_BILI_JCT"))
 
     def get_cookies(self) -> dict[str, str]:
-        """The cookies that are set, by name."""
+        """Return the cookies that are set, by cookie name; ac_time_value is included."""
         return {name: value for name, field in _COOKIES.items() if (value := getattr(self, field))}
 
     def cookie_header(self) -> str:
-        """The cookies as a request carries them; empty where none is set."""
+        """Return the ``Cookie`` header of a request, without ac_time_value; it may be empty."""
         sent = [(name, getattr(self, field)) for name, field in _SENT]
         return "; ".join([f"{name}={value}" for name, value in sent if value])
 
     def conceal(self, value: Any) -> Any:
-        """A decoded answer, or a text, with every secret of this credential hidden in it."""
+        """Return a copy of a decoded response or a text with this credential's secrets masked."""
         return _conceal(value, self._secrets())
 
     def renew(self, fresh: Credential) -> None:
-        """Take over sessdata, bili_jct, dedeuserid and ac_time_value where ``fresh`` has them.
+        """Replace sessdata, bili_jct, dedeuserid and ac_time_value in place by those of ``fresh``.
 
-        What ``client.login.refresh`` does with the answer of a refresh, in place.
+        Parts that ``fresh`` lacks stay as they are. ``client.login.refresh`` calls this.
         """
         for name in _RENEWED:
             if value := getattr(fresh, name):
@@ -119,60 +117,60 @@ class Credential:
         return hash(tuple(getattr(self, name) for name in self._names() if name not in _RENEWED))
 
     def has_sessdata(self) -> bool:
-        """Whether sessdata is set."""
+        """Return whether sessdata is set and not empty."""
         return bool(self.sessdata)
 
     def has_bili_jct(self) -> bool:
-        """Whether bili_jct is set."""
+        """Return whether bili_jct is set and not empty."""
         return bool(self.bili_jct)
 
     def has_buvid3(self) -> bool:
-        """Whether buvid3 is set."""
+        """Return whether buvid3 is set and not empty."""
         return bool(self.buvid3)
 
     def has_buvid4(self) -> bool:
-        """Whether buvid4 is set."""
+        """Return whether buvid4 is set and not empty."""
         return bool(self.buvid4)
 
     def has_dedeuserid(self) -> bool:
-        """Whether dedeuserid is set."""
+        """Return whether dedeuserid is set and not empty."""
         return bool(self.dedeuserid)
 
     def has_ac_time_value(self) -> bool:
-        """Whether ac_time_value is set."""
+        """Return whether ac_time_value is set and not empty."""
         return bool(self.ac_time_value)
 
     def has_access_key(self) -> bool:
-        """Whether access_key is set."""
+        """Return whether access_key is set and not empty."""
         return bool(self.access_key)
 
     def raise_for_no_sessdata(self) -> None:
-        """Raise ``CredentialNoSessdataException`` unless sessdata is set."""
+        """Raise ``CredentialNoSessdataException`` if sessdata is missing or empty."""
         if not self.sessdata:
             raise errors.CredentialNoSessdataException
 
     def raise_for_no_bili_jct(self) -> None:
-        """Raise ``CredentialNoBiliJctException`` unless bili_jct is set."""
+        """Raise ``CredentialNoBiliJctException`` if bili_jct is missing or empty."""
         if not self.bili_jct:
             raise errors.CredentialNoBiliJctException
 
     def raise_for_no_buvid3(self) -> None:
-        """Raise ``CredentialNoBuvid3Exception`` unless buvid3 is set."""
+        """Raise ``CredentialNoBuvid3Exception`` if buvid3 is missing or empty."""
         if not self.buvid3:
             raise errors.CredentialNoBuvid3Exception
 
     def raise_for_no_buvid4(self) -> None:
-        """Raise ``CredentialNoBuvid4Exception`` unless buvid4 is set."""
+        """Raise ``CredentialNoBuvid4Exception`` if buvid4 is missing or empty."""
         if not self.buvid4:
             raise errors.CredentialNoBuvid4Exception
 
     def raise_for_no_dedeuserid(self) -> None:
-        """Raise ``CredentialNoDedeUserIDException`` unless dedeuserid is set."""
+        """Raise ``CredentialNoDedeUserIDException`` if dedeuserid is missing or empty."""
         if not self.dedeuserid:
             raise errors.CredentialNoDedeUserIDException
 
     def raise_for_no_ac_time_value(self) -> None:
-        """Raise ``CredentialNoAcTimeValueException`` unless ac_time_value is set."""
+        """Raise ``CredentialNoAcTimeValueException`` if ac_time_value is missing or empty."""
         if not self.ac_time_value:
             raise errors.CredentialNoAcTimeValueException
 
@@ -185,7 +183,7 @@ class Credential:
         return tuple(field.name for field in fields(cls))
 
     def _secrets(self) -> tuple[str, ...]:
-        """Every text that must not be seen, the longest first, so that none is left half hidden."""
+        """Return every text to mask, longest first, so that no part of one remains visible."""
         password = urlsplit(self.proxy).password if self.proxy else None
         plain = unquote(self.sessdata) if self.sessdata else None
         parts = (
@@ -208,7 +206,7 @@ def _conceal(value: Any, secrets: tuple[str, ...]) -> Any:
             value = value.replace(secret, HIDDEN)
         return value
     if isinstance(value, list):
-        return [_conceal(one, secrets) for one in value]
+        return [_conceal(item, secrets) for item in value]
     if isinstance(value, dict):
-        return {_conceal(name, secrets): _conceal(one, secrets) for name, one in value.items()}
+        return {_conceal(name, secrets): _conceal(item, secrets) for name, item in value.items()}
     return value

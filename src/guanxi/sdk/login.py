@@ -1,4 +1,4 @@
-"""Signing in by a code on a screen, and keeping signed in: conversations of several calls."""
+"""Conversations of several calls: sign in by QR code, and refresh cookies."""
 
 from __future__ import annotations
 
@@ -16,26 +16,30 @@ from guanxi.contract.errors import (
     error_for,
 )
 from guanxi.sdk import answers
-from guanxi.sdk.conversation import Conversation, Setting, Wait, call, exchange
+from guanxi.sdk.conversation import Conversation, Settings, Wait, call, exchange
 from guanxi.sdk.credential import Credential
 
-#: Seconds between two questions about a code, and how often one is asked: longer than it lasts.
+#: Seconds between two polls of a QR code, and the number of polls: longer than a code is valid.
 POLL = 2.0
 POLLS = 100
 
-_DONE, _ENDED = 0, 86038
-_WAITING = {86101, 86090}  # not scanned, scanned and not agreed to
+_CONFIRMED, _EXPIRED = 0, 86038
+_WAITING = {86101, 86090}  # not scanned; scanned and not confirmed
 
 
-def sign_in(key: str, setting: Setting) -> Conversation[Credential | None]:
-    """The credential of a sign-in by code, once it is agreed to; None where the code ends first."""
+def sign_in(key: str, settings: Settings) -> Conversation[Credential | None]:
+    """Poll a QR code until it is confirmed; return the credential, None if the code expires first.
+
+    ``key`` is the ``qrcode_key``. Raise ``AnswerException`` if the cookies or the refresh token are
+    missing, and the exception of any other code.
+    """
     for _ in range(POLLS):
-        answered = yield from exchange(e.QR_POLL, {"qrcode_key": key}, Credential(), setting)
-        state = answers.typed(answered.data, s.QrState, e.QR_POLL)
-        if state.code == _ENDED:
+        result = yield from exchange(e.QR_POLL, {"qrcode_key": key}, Credential(), settings)
+        state = answers.typed(result.data, s.QrState, e.QR_POLL)
+        if state.code == _EXPIRED:
             return None
-        if state.code == _DONE:
-            cookies = {**answered.cookies, "ac_time_value": state.refresh_token}
+        if state.code == _CONFIRMED:
+            cookies = {**result.cookies, "ac_time_value": state.refresh_token}
             return _signed_in(Credential.from_cookies(cookies), e.QR_POLL.name)
         if state.code not in _WAITING:
             raise error_for(state.code, state.message, endpoint=e.QR_POLL.name)
@@ -43,74 +47,83 @@ def sign_in(key: str, setting: Setting) -> Conversation[Credential | None]:
     return None
 
 
-def check_refresh(credential: Credential, setting: Setting) -> Conversation[bool]:
-    """Whether the cookies should be refreshed."""
-    info = yield from call(e.COOKIE_INFO, None, credential, setting)
+def check_refresh(credential: Credential, settings: Settings) -> Conversation[bool]:
+    """Return whether the server recommends a refresh of the cookies."""
+    info = yield from call(e.COOKIE_INFO, None, credential, settings)
     return answers.typed(info, s.CookieInfo, e.COOKIE_INFO).refresh
 
 
-def refresh(credential: Credential, setting: Setting) -> Conversation[None]:
-    """Give a credential new cookies, and end the session of the old ones.
+def refresh(credential: Credential, settings: Settings) -> Conversation[None]:
+    """Replace the cookies of a credential in place, and end the session of the old ones.
 
-    The time is the server's: a clock that is ahead makes a path that the server does not know.
+    Raise ``CredentialException`` if sessdata, bili_jct or ac_time_value is missing,
+    ``CookiesRefreshException`` if the server refuses a step, ``NetworkException`` of status 0 if a
+    connection is lost, ``AnswerException`` if the new cookies are incomplete, and ``ImportError``
+    without the extra ``crypto``. The credential is unchanged, unless only the last step, which ends
+    the old session, fails.
     """
     credential.raise_for_no_sessdata()
     credential.raise_for_no_bili_jct()
     credential.raise_for_no_ac_time_value()
     old = replace(credential)
     try:
-        info = yield from call(e.COOKIE_INFO, None, credential, setting)
+        info = yield from call(e.COOKIE_INFO, None, credential, settings)
+        # The server's time: it refuses a path that was made by a clock ahead of its own.
         path = correspond_path(answers.typed(info, s.CookieInfo, e.COOKIE_INFO).timestamp)
-        page = yield from call(e.CORRESPOND, {"correspond_path": path}, credential, setting)
+        page = yield from call(e.CORRESPOND, {"correspond_path": path}, credential, settings)
         csrf = pages.refresh_csrf_of(page or "")
         if csrf is None:
-            raise CookiesRefreshException(f"{e.CORRESPOND.name}: the page has no csrf")
-        told: dict[str, Any] = {
+            raise CookiesRefreshException(f"{e.CORRESPOND.name}: the page has no refresh csrf")
+        params: dict[str, Any] = {
             "refresh_csrf": csrf,
             "refresh_token": old.ac_time_value,
             "source": "main_web",
         }
-        answered = yield from exchange(e.COOKIE_REFRESH, told, credential, setting)
-        new = answers.typed(answered.data, s.RefreshedCookie, e.COOKIE_REFRESH)
-        cookies = {**answered.cookies, "ac_time_value": new.refresh_token}
+        result = yield from exchange(e.COOKIE_REFRESH, params, credential, settings)
+        new = answers.typed(result.data, s.RefreshedCookie, e.COOKIE_REFRESH)
+        cookies = {**result.cookies, "ac_time_value": new.refresh_token}
         fresh = _signed_in(Credential.from_cookies(cookies), e.COOKIE_REFRESH.name)
-        # From here on the new ones count, whatever becomes of the old.
+        # From here on the new cookies are valid, even if the next call fails.
         credential.renew(fresh)
-        ended = {"refresh_token": old.ac_time_value}
-        yield from call(e.CONFIRM_REFRESH, ended, credential, setting)
+        old_token = {"refresh_token": old.ac_time_value}
+        yield from call(e.CONFIRM_REFRESH, old_token, credential, settings)
         return
-    except ResponseCodeException as refused:
-        failure = str(refused)
-    except NetworkException as lost:
-        if lost.status == 0:
+    except ResponseCodeException as error:
+        failure = str(error)
+    except NetworkException as error:
+        if error.status == 0:
             raise
-        failure = str(lost)
-    # Out here, where nothing chains it to what may quote the old token.
+        failure = str(error)
+    # Raised outside the except blocks: a chained exception may quote the old token.
     raise CookiesRefreshException(old.conceal(failure))
 
 
 def correspond_path(milliseconds: int) -> str:
-    """The path of a refresh at a time: hexadecimal, encrypted for the documents' host.
+    """Return the path of the refresh page at a time: RSA-encrypted, in hexadecimal.
 
-    ``ImportError`` names the extra that it needs.
+    ``milliseconds`` is the server's time since the Unix epoch. Raise ``ImportError`` without the
+    extra ``crypto``.
     """
     try:
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import padding, rsa
-    except ImportError as missing:
+    except ImportError as error:
         raise ImportError(
-            "a refresh needs cryptography: pip install 'guanxi[crypto]'", name="cryptography"
-        ) from missing
+            "refreshing cookies needs the package cryptography: pip install 'guanxi[crypto]'",
+            name="cryptography",
+        ) from error
     key = serialization.load_pem_public_key(sign.CORRESPOND_KEY)
     if not isinstance(key, rsa.RSAPublicKey):
-        raise TypeError("the key of a refresh is no RSA key")
+        raise TypeError("CORRESPOND_KEY is not an RSA public key")
     sha256 = hashes.SHA256()
     oaep = padding.OAEP(padding.MGF1(sha256), sha256, None)
     return key.encrypt(f"refresh_{milliseconds}".encode(), oaep).hex()
 
 
 def _signed_in(credential: Credential, endpoint: str) -> Credential:
-    """A credential that has all that a sign-in brings; ``AnswerException`` for another."""
+    """Return the credential; raise ``AnswerException`` if a cookie or the token is missing."""
     if not (credential.sessdata and credential.bili_jct and credential.ac_time_value):
-        raise AnswerException("the sign-in came without its cookies", endpoint=endpoint)
+        raise AnswerException(
+            "the response lacks SESSDATA, bili_jct or the refresh token", endpoint=endpoint
+        )
     return credential

@@ -1,4 +1,4 @@
-"""What became of a request that pyreqwest could not finish."""
+"""Turn pyreqwest's errors into ``NetworkException``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from urllib.parse import urlsplit
 from guanxi.contract.errors import NetworkException
 from guanxi.sdk.transport import Request
 
-_NEVER_LEFT = "client error (Connect)"
+_NOT_CONNECTED = "client error (Connect)"
 
 
 def lost(request: Request, error: Exception) -> NetworkException:
-    """The named error, which tells the root cause and no more of the address than its host."""
+    """Return the ``NetworkException`` of a request that pyreqwest failed to complete.
+
+    Its status is 0 and its message has the host and the root cause. ``sent`` is False if no
+    connection was made, so that the server cannot have seen the request.
+    """
     details: dict[str, Any] = getattr(error, "details", None) or {}
     causes = [cause["message"] for cause in details.get("causes") or ()]
-    # The first cause quotes the address, and with it an access key.
+    # The first cause quotes the whole address, which may contain an access key.
     root = causes[-1] if len(causes) > 1 else type(error).__name__
     host = urlsplit(request.url).netloc
-    return NetworkException(0, f"{host}: {root}", sent=_NEVER_LEFT not in causes)
+    return NetworkException(0, f"{host}: {root}", sent=_NOT_CONNECTED not in causes)

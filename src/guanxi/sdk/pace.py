@@ -1,4 +1,4 @@
-"""How fast a client may go at a server that is not one's own, and the clocks it goes by."""
+"""The pauses that a client makes between requests to other people's servers, and its clocks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ _uniform = SystemRandom().uniform
 
 
 class Pace(Struct, frozen=True, kw_only=True):
-    """Pauses, in seconds, each drawn from a range anew. They can be longer, never shorter.
+    """The pauses between a client's requests, in seconds. They can only be longer than the default.
 
-    ``reads`` and ``writes`` are the pauses before a request of that kind, counted from the end of
-    the one before; ``busy`` are the waits after -799, as many as there are for one call, before the
-    call gives up. On -352 and -412 a call stops at once, whatever the pace.
+    Args:
+        reads: the range (shortest, longest) from which the pause before each GET is drawn, counted
+            from the end of the previous request.
+        writes: the same for requests that change something.
+        busy: the waits before each retry after code -799, jittered; at most as many as by default,
+            10 s or more each. Then the call fails. Codes -352 and -412 are never retried.
 
-    Raises ``ArgsException`` for a range that is shorter than the default or runs backwards.
+    Raises ``ArgsException`` for a range below the default one or with its bounds swapped.
     """
 
     reads: tuple[float, float] = _READS
@@ -30,51 +33,56 @@ class Pace(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         ranges = {"reads": (self.reads, _READS), "writes": (self.writes, _WRITES)}
-        for name, ((low, high), (least, most)) in ranges.items():
-            if not (least <= low <= high and most <= high):
-                raise ArgsException(f"pace: {name} are {least:g} to {most:g} s apart, or more")
+        for name, ((low, high), (min_low, min_high)) in ranges.items():
+            if not (min_low <= low <= high and min_high <= high):
+                raise ArgsException(
+                    f"pace: {name} must be a range of at least {min_low:g} to {min_high:g} s"
+                )
         if len(self.busy) > len(_BUSY) or not all(wait >= min(_BUSY) for wait in self.busy):
             raise ArgsException(
-                f"pace: busy is up to {len(_BUSY)} waits of {min(_BUSY):g} s or more"
+                f"pace: busy must be at most {len(_BUSY)} waits of {min(_BUSY):g} s or more each"
             )
 
     def pause(self, *, writes: bool) -> float:
-        """How long to pause before the next request."""
+        """Return a random pause in seconds to make before the next request."""
         return _uniform(*(self.writes if writes else self.reads))
 
 
 def jittered(seconds: float) -> float:
-    """About so long: clients that lost one server do not come back all at once."""
+    """Return a random time between 0.5 and 1.5 times ``seconds``.
+
+    Clients that lost the same server would otherwise all retry at the same time.
+    """
     return _uniform(seconds / 2, seconds * 3 / 2)
 
 
 class Clock:
-    """What an async client asks for the time, and waits by."""
+    """The clock of an async client; pass a subclass as ``clock=`` to control time in tests."""
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Return the time in seconds since the Unix epoch."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds from some moment on, never backwards."""
+        """Return seconds since an arbitrary start; never decreases."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for this many seconds."""
         await asyncio.sleep(seconds)
 
 
 class SyncClock:
-    """What a sync client asks for the time, and waits by."""
+    """The clock of a sync client; pass a subclass as ``clock=`` to control time in tests."""
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Return the time in seconds since the Unix epoch."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds from some moment on, never backwards."""
+        """Return seconds since an arbitrary start; never decreases."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for this many seconds."""
         time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""From an endpoint, parameters and a credential to a request. Facts are the contract's."""
+"""Build requests from an endpoint, its parameters and a credential, as the contract says."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from guanxi.sdk.transport import Request
 USER_AGENT = f"guanxi/{__version__}"
 FORM = "application/x-www-form-urlencoded"
 
-#: Parameters by wire name: texts, numbers, enum members, or several of these.
+#: Parameters by wire name: texts, numbers, bools, enum members, or iterables of these.
 Params: TypeAlias = Mapping[str, Any] | Struct
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
-#: What typed methods call the parameters whose wire name says little.
+#: Wire name -> argument name of the typed methods, if they differ.
 _ARGUMENTS = {
     "vmid": "mid",
     "uid": "mid",
@@ -66,16 +66,21 @@ _ARGUMENTS = {
 
 
 def find(endpoint: Endpoint | str) -> Endpoint:
-    """An endpoint by its name; ``ValueError`` for a name that none has."""
+    """Return the endpoint named ``relation.stat`` or the like. Raise ``ValueError`` if unknown."""
     if isinstance(endpoint, Endpoint):
         return endpoint
     if endpoint not in BY_NAME:
-        raise ValueError(f"endpoint: none is named {endpoint!r}")
+        raise ValueError(f"endpoint: there is no endpoint {endpoint!r}")
     return BY_NAME[endpoint]
 
 
 def pairs_of(params: Params | None) -> Pairs:
-    """Parameters as they travel: None left out, truth as 1 and 0, several joined by commas."""
+    """Return parameters as (wire name, text) pairs.
+
+    None and unset values are omitted; True is ``1``, False ``0``; iterables are joined by commas.
+    Raise ``TypeError`` for a value of another type, ``ValueError`` for a text with a lone
+    surrogate.
+    """
     if isinstance(params, Struct):
         params = {
             field.encode_name: getattr(params, field.name)
@@ -89,51 +94,51 @@ def pairs_of(params: Params | None) -> Pairs:
 
 
 def _text(name: str, value: Any) -> str:
-    if type(value) is int:  # nearly all of them
+    if type(value) is int:  # the usual case
         return str(value)
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, str):
-        return _sendable(name, value)
+        return _encodable(name, value)
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
-        return ",".join(_text(name, one) for one in value)
-    raise TypeError(f"{name}: cannot be a {type(value).__name__}")
+        return ",".join(_text(name, item) for item in value)
+    raise TypeError(f"{name}: unsupported type {type(value).__name__}")
 
 
-def _sendable(name: str, value: str) -> str:
+def _encodable(name: str, value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name}: holds half a character") from None
+        raise ValueError(f"{name}: contains a lone surrogate, which UTF-8 cannot encode") from None
     return value
 
 
 def checked(
     endpoint: Endpoint, values: Mapping[str, Any], arguments: Mapping[str, str] = _ARGUMENTS
 ) -> dict[str, Any]:
-    """Values that the endpoint's parameters allow, enum members unwrapped, None left out.
+    """Return ``values`` (by wire name) without None, enum members unwrapped, iterables as lists.
 
-    Raises ``TypeError`` or ``ValueError`` with the argument's name, and within the documents'
-    limits: ``client.call`` is there for servers that allow more. ``arguments`` has the names of
-    those arguments that are not named as on the wire.
+    Raise ``TypeError`` or ``ValueError``, with the argument's name, for a value that the endpoint's
+    parameters or the documents' limits do not allow; ``client.call`` is unchecked, for servers with
+    other limits. ``arguments`` maps wire names to argument names if they differ.
     """
     plain = {name: _plain(value) for name, value in values.items() if value is not None}
     try:
         params = msgspec.convert(plain, endpoint.params)
-    except msgspec.ValidationError as wrong:
-        raise _argument_error(str(wrong), arguments) from None
-    complaint = over_limit(params, DOCUMENTED.limits)
-    if complaint is not None:
-        raise ValueError(f"{arguments.get(complaint.field, complaint.field)}: {complaint}")
+    except msgspec.ValidationError as error:
+        raise _argument_error(str(error), arguments) from None
+    invalid = over_limit(params, DOCUMENTED.limits)
+    if invalid is not None:
+        raise ValueError(f"{arguments.get(invalid.field, invalid.field)}: {invalid}")
     return plain
 
 
 def _plain(value: Any) -> Any:
-    if type(value) is int or type(value) is str:  # nearly all of them
+    if type(value) is int or type(value) is str:  # the usual case
         return value
     if isinstance(value, Enum):
         return value.value
@@ -143,18 +148,21 @@ def _plain(value: Any) -> Any:
 
 
 def _argument_error(text: str, arguments: Mapping[str, str]) -> Exception:
-    """What msgspec says of a field, under the name that the caller gave it."""
-    what, _, place = text.partition(" - at `$.")
-    if not place:  # a required one is missing: the only complaint about the whole
-        what, wire = "missing", text.split("`")[1]
+    """Return a ``TypeError`` or ``ValueError`` with msgspec's message and the argument's name."""
+    reason, _, path = text.partition(" - at `$.")
+    if not path:  # the only error without a path is a missing parameter
+        reason, wire_name = "missing", text.split("`")[1]
     else:
-        wire = place.rstrip("`").partition("[")[0]
-    kind = TypeError if not place or ", got" in what else ValueError
-    return kind(f"{arguments.get(wire, wire)}: {what.replace('`', '')}")
+        wire_name = path.rstrip("`").partition("[")[0]
+    kind = TypeError if not path or ", got" in reason else ValueError
+    return kind(f"{arguments.get(wire_name, wire_name)}: {reason.replace('`', '')}")
 
 
-def way_in(endpoint: Endpoint, credential: Credential) -> str | None:
-    """How a credential signs in at an endpoint: by cookie, by app token, or not at all."""
+def auth_method(endpoint: Endpoint, credential: Credential) -> str | None:
+    """Return ``COOKIE`` or ``ACCESS_KEY``, whichever signs in at the endpoint; None for neither.
+
+    Cookies win if the credential has both.
+    """
     if COOKIE in endpoint.auth and credential.sessdata:
         return COOKIE
     if ACCESS_KEY in endpoint.auth and credential.access_key:
@@ -163,11 +171,14 @@ def way_in(endpoint: Endpoint, credential: Credential) -> str | None:
 
 
 def require(endpoint: Endpoint, credential: Credential) -> None:
-    """Raise the documented exception when a credential lacks what the endpoint needs."""
-    way = way_in(endpoint, credential)
-    if endpoint.login is Login.REQUIRED and way is None:
+    """Raise ``CredentialException`` if the credential lacks what the endpoint needs.
+
+    That is sessdata (or an app token) to sign in, and bili_jct to write with cookies.
+    """
+    method = auth_method(endpoint, credential)
+    if endpoint.login is Login.REQUIRED and method is None:
         credential.raise_for_no_sessdata()
-    if endpoint.writes and way == COOKIE:
+    if endpoint.writes and method == COOKIE:
         credential.raise_for_no_bili_jct()
 
 
@@ -178,14 +189,22 @@ def compose(
     base: str | None,
     wbi: tuple[str, int] | None = None,
 ) -> Request:
-    """The request. ``wbi`` is the mixin key and the time (seconds) that it is signed with."""
-    way = way_in(endpoint, credential)
+    """Return the signed request. Raise ``ValueError`` if a parameter of the path is missing.
+
+    Args:
+        endpoint: the endpoint.
+        pairs: its parameters, from ``pairs_of``.
+        credential: the caller's.
+        base: the address of the server; None for the endpoint's documented host.
+        wbi: the mixin key and the time in seconds to sign with; None for no wbi signature.
+    """
+    method = auth_method(endpoint, credential)
     headers = {"User-Agent": USER_AGENT}
     if endpoint.referer is not None:
         headers["Referer"] = endpoint.referer
-    if COOKIE in endpoint.auth and way != ACCESS_KEY and (cookies := credential.cookie_header()):
+    if COOKIE in endpoint.auth and method != ACCESS_KEY and (cookies := credential.cookie_header()):
         headers["Cookie"] = cookies
-    if way == ACCESS_KEY:
+    if method == ACCESS_KEY:
         pairs += (("access_key", credential.access_key or ""),)
         # A wbi signature and an app signature would each have to cover the other.
         if credential.appkey and credential.appsec and wbi is None:
@@ -201,8 +220,8 @@ def compose(
     if in_path := paths.placeholders(path):
         try:
             path = paths.fill(path, dict(pairs))
-        except KeyError as missing:
-            raise ValueError(f"{missing.args[0]}: missing") from None
+        except KeyError as error:
+            raise ValueError(f"{error.args[0]}: missing") from None
         pairs = tuple(pair for pair in pairs if pair[0] not in in_path)
     url = (base or f"https://{endpoint.host}") + path
     encoded = "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in pairs])
@@ -213,5 +232,5 @@ def compose(
 
 
 def _encoded(text: str) -> str:
-    plain = text.isascii() and (text.isalnum() or text.isidentifier())  # most are
+    plain = text.isascii() and (text.isalnum() or text.isidentifier())  # the usual case, and fast
     return text if plain else quote(text, safe="")

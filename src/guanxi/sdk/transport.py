@@ -1,6 +1,6 @@
-"""What carries requests: two protocols of two verbs, and an ASGI application in their place.
+"""Requests, responses, the transport protocols, and a transport for ASGI applications.
 
-The default, over pyreqwest, is in ``aio.network`` and its twin.
+The default transport, over pyreqwest, is ``Network`` in ``aio.network`` and ``sync.network``.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from msgspec import Struct
 
 
 class Request(Struct, frozen=True):
-    """A request, ready to be sent. Its ``repr`` leaves out all that may hold a secret."""
+    """A request, ready to be sent. Its ``repr`` omits query, headers and body (secrets)."""
 
     method: str
-    #: The whole address, the query encoded in it.
+    #: The full address, including the encoded query.
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
@@ -26,14 +26,14 @@ class Request(Struct, frozen=True):
 
     @property
     def writes(self) -> bool:
-        """Whether sending it twice may do something twice."""
+        """Whether the request changes something, so that it must not be sent twice."""
         return self.method != "GET"
 
 
 class Response(Struct, frozen=True):
-    """An answer, read whole. ``headers`` has lower-case names.
+    """A response with its whole body. ``headers`` has lower-case names.
 
-    ``cookies`` has the values of all its Set-Cookie headers: a sign-in and a refresh need them.
+    ``cookies`` has the values of all Set-Cookie headers, which signing in and refreshing need.
     """
 
     status: int
@@ -46,26 +46,32 @@ class Response(Struct, frozen=True):
 
 
 class Transport(Protocol):
-    """What an async client sends through. No answer is a ``NetworkException`` of status 0."""
+    """The protocol of an async client's transport; pass an implementation as ``transport=``."""
 
     async def send(self, request: Request) -> Response:
-        """Send one request and read its answer whole, without following a redirect."""
+        """Send one request and return its response; do not follow redirects.
+
+        Raise ``NetworkException`` of status 0 if there is no response.
+        """
         ...
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         ...
 
 
 class SyncTransport(Protocol):
-    """What a sync client sends through. No answer is a ``NetworkException`` of status 0."""
+    """The protocol of a sync client's transport; pass an implementation as ``transport=``."""
 
     def send(self, request: Request) -> Response:
-        """Send one request and read its answer whole, without following a redirect."""
+        """Send one request and return its response; do not follow redirects.
+
+        Raise ``NetworkException`` of status 0 if there is no response.
+        """
         ...
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         ...
 
 
@@ -76,9 +82,9 @@ ASGIApplication = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 
 class ASGITransport:
-    """A transport without a network: requests go to an ASGI application in this process.
+    """An async transport that passes requests to an ASGI application in this process.
 
-    It starts no lifespan: whoever made the application does.
+    It does not run the application's lifespan events; the creator of the application has to.
     """
 
     def __init__(self, application: ASGIApplication) -> None:
@@ -126,4 +132,4 @@ class ASGITransport:
         return Response(start["status"], dict(headers), body, cookies)
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there are no connections."""

@@ -1,18 +1,19 @@
-"""The documented module: users, what they made, their relations, and one's own account.
+"""The documented module: users, their works and relations, and the caller's own account.
 
-Names, argument order, defaults and return kinds are those of documents 000 and 001: plain
-dictionaries and lists, as decoded, annotated with what the contract says is in them. Every function
-that reaches a server is a coroutine, but for those named ``…_sync``; ``sync`` runs one from code
-that has no event loop. docs/user-module.md lists all names with their endpoints.
+Names, argument order, defaults and return types are those of documents 000 and 001. Functions
+return plain decoded dictionaries and lists; annotations say what the contract puts in them. Every
+function that sends requests is a coroutine, except those named ``…_sync``; ``sync`` runs a
+coroutine from code without an event loop. docs/user-module.md lists all names with their endpoints.
 
-Requests go where GUANXI_BASE_URL says, else to the documents' hosts, through one client for each
-running loop and proxy, which closes with its loop; ``using`` puts one's own client in its place.
-Where ``credential`` is None the environment's account calls; an empty ``Credential()`` is nobody.
+Requests go to GUANXI_BASE_URL, or to the documents' hosts if it is unset. There is one client for
+each running loop and proxy, which is closed with its loop; ``using`` replaces it by your own
+client. ``credential=None`` stands for the credential of the environment; an empty ``Credential()``
+calls signed out.
 
-Besides what each lists, functions raise ``ResponseCodeException`` (by name, a code other than 0),
-``NetworkException``, ``AnswerException``, and, before anything is sent, the ``CredentialException``
-of the part that a call needs and the credential lacks, and ``TypeError`` or ``ValueError`` with the
-name of an argument that cannot be right.
+In addition to the errors that a function lists, each may raise ``ResponseCodeException`` (a code
+other than 0, by name), ``NetworkException``, ``AnswerException``, and, before anything is sent, a
+``CredentialException`` if the credential lacks a part that the call needs, and ``TypeError`` or
+``ValueError`` with the name of an invalid argument.
 """
 
 from guanxi.contract.enums import (

@@ -1,4 +1,4 @@
-"""Whom a method is about, and who asks: what the parts of ``User`` have in common."""
+"""The base class of the parts of ``User``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from guanxi.user import _clients
 
 
 class About:
-    """A uid and a credential."""
+    """A user's uid, and the credential to request its data with."""
 
     def __init__(self, uid: int, credential: Credential | None = None) -> None:
         self._uid = uid
@@ -18,7 +18,7 @@ class About:
 
     @property
     def credential(self) -> Credential:
-        """Who is looking; can be set."""
+        """The caller's credential; can be set. None stands for the environment's or ``using``'s."""
         return _clients.account_of(self._credential)
 
     @credential.setter
@@ -29,7 +29,7 @@ class About:
         return f"{type(self).__name__}({self._uid})"
 
     def get_uid(self) -> int:
-        """The user's mid (000, get_uid). Sends nothing."""
+        """Return the user's mid (000, get_uid). Sends nothing."""
         return self._uid
 
     async def _call(self, endpoint: Endpoint, params: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The part of ``User`` that is about the account itself and what its space shows besides works."""
+"""The part of ``User`` for the account itself, and for what its space shows except works."""
 
 from __future__ import annotations
 
@@ -25,60 +25,63 @@ if TYPE_CHECKING:
 
 
 class Account(About):
-    """Who the user is."""
+    """Methods for a user's profile, notice, supporters, medals and followed tags and series."""
 
     async def get_access_id(self) -> str | None:
-        """The access id in the user's page, None where it has none (000, get_access_id).
+        """Return the access id in the user's page, None if it has none (000, get_access_id).
 
-        It is asked for once in a while, and kept until it ends. Methods that send it ask by
-        themselves. No sign-in goes with it.
+        It is cached until it expires; methods that need it fetch it automatically. The request
+        carries no credential.
 
-        Raises ``InitialStateException`` for a page whose data is not JSON.
+        Raises ``InitialStateException`` if the data in the page is not JSON.
         """
         uid = _clients.check(e.SPACE_PAGE, {"mid": self._uid})["mid"]
         client = await _clients.client_of(self.credential)
         return await client.access_id(uid)
 
     async def get_user_info(self) -> UserInfo:
-        """The user as the space shows it (000, get_user_info). Raises ``NotFound``."""
+        """Return the user as the space shows it (000, get_user_info). Raises ``NotFound``."""
         info: UserInfo = await self._call(e.SPACE_INFO, {"mid": self._uid})
         return info
 
     def get_user_info_sync(self) -> UserInfo:
-        """``get_user_info`` as a plain call (001, get_user_info_sync)."""
+        """Return the same as ``get_user_info``, as a plain function (001, get_user_info_sync)."""
         return _clients.sync(self.get_user_info())
 
     async def get_live_info(self) -> UserInfo:
-        """The user, the live room as ``live_room`` among the rest (000, get_live_info)."""
+        """Return the same as ``get_user_info``; ``live_room`` is the live room.
+
+        Document 000, get_live_info.
+        """
         info: UserInfo = await self._call(e.SPACE_INFO, {"mid": self._uid})
         return info
 
     async def get_overview_stat(self) -> Overview:
-        """How much of each kind the space holds (000, get_overview_stat)."""
+        """Return the number of items of each type in the space (000, get_overview_stat)."""
         counts: Overview = await self._call(e.OVERVIEW, {"mid": self._uid})
         return counts
 
     async def get_up_stat(self) -> UpStat:
-        """Views and likes of all works (000, get_up_stat). Needs bili_jct.
+        """Return the views and likes of all works (000, get_up_stat). Needs bili_jct.
 
-        The server tells them to those alone who are signed in; to others it answers ``{}``.
+        The server returns ``{}`` to callers who are not signed in.
         """
         self.credential.raise_for_no_bili_jct()
         counts: UpStat = await self._call(e.UP_STAT, {"mid": self._uid})
         return counts
 
     async def get_space_notice(self) -> str:
-        """The notice of the space, empty where there is none (000, get_space_notice)."""
+        """Return the notice of the space, empty if there is none (000, get_space_notice)."""
         notice: str = await self._call(e.SPACE_NOTICE, {"mid": self._uid})
         return notice
 
     async def set_space_notice(self, content: str = "") -> dict[str, Any] | None:
-        """Change the notice of one's own space, whoever the user is (000, set_space_notice).
+        """Set the notice of the caller's own space, whatever the uid (000, set_space_notice).
 
         Needs sessdata and bili_jct.
 
         Args:
-            content: up to 150 characters; empty deletes it.
+            content: at most 150 characters; empty deletes the notice.
 
         Returns None: the server sends no data. Raises ``BadRequest``, ``NothingChanged``.
         """
@@ -86,12 +89,12 @@ class Account(About):
         return done
 
     async def get_reservation(self) -> list[Reservation] | None:
-        """What the space announces for signing up, None for nothing (000, get_reservation)."""
+        """Return the reservations that the space offers, None for none (000, get_reservation)."""
         announced: list[Reservation] | None = await self._call(e.RESERVATIONS, {"vmid": self._uid})
         return announced
 
     async def get_elec_user_monthly(self) -> Supporters:
-        """Who supported the user this month (000, get_elec_user_monthly). Needs sessdata.
+        """Return who supported the user this month (000, get_elec_user_monthly). Needs sessdata.
 
         Raises ``SupportNotOpen``.
         """
@@ -100,7 +103,7 @@ class Account(About):
         return supporters
 
     async def get_uplikeimg(self) -> LikeEffect:
-        """The pictures of a like, a coin and a favourite at once (000, get_uplikeimg).
+        """Return the images of the user's like, coin and favourite effect (000, get_uplikeimg).
 
         Needs sessdata.
         """
@@ -108,16 +111,16 @@ class Account(About):
         return effect
 
     async def get_user_medal(self) -> MedalWall:
-        """The user's fan medals (000, get_user_medal). Needs sessdata."""
+        """Return the user's fan medals (000, get_user_medal). Needs sessdata."""
         wall: MedalWall = await self._call(e.MEDALS, {"target_id": self._uid})
         return wall
 
     async def get_user_fav_tag(self, pn: int = 1, ps: int = 20) -> Tags:
-        """The tags that the user follows (000, get_user_fav_tag).
+        """Return one page of the tags that the user follows (000, get_user_fav_tag).
 
         Args:
             pn: page, from 1.
-            ps: items a page, 1 to 100.
+            ps: items per page, 1 to 100.
 
         Raises ``HiddenByPrivacy``.
         """
@@ -131,13 +134,13 @@ class Account(About):
         pn: int = 1,
         ps: int = 15,
     ) -> BangumiPage:
-        """The series that the user follows (000, get_subscribed_bangumi).
+        """Return one page of the series that the user follows (000, get_subscribed_bangumi).
 
         Args:
             type_: anime, or drama and the like.
-            follow_status: how far the user is.
+            follow_status: the user's progress.
             pn: page, from 1.
-            ps: items a page, 1 to 30.
+            ps: items per page, 1 to 30.
 
         Raises ``HiddenByPrivacy``.
         """
@@ -154,10 +157,11 @@ class Account(About):
         return page
 
     async def top_followers(self, since: int | None = None) -> FanReport:
-        """What one is told of one's own followers, whoever the user is (000, top_followers).
+        """Return statistics of the caller's own followers, whatever the uid (000, top_followers).
 
         Args:
-            since: milliseconds since 1970; None or 0 for the server's own choice.
+            since: the start in milliseconds since the Unix epoch; None or 0 for the server's
+                default.
 
         Raises ``NotSignedIn``.
         """

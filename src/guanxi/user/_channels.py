@@ -1,4 +1,4 @@
-"""A channel by its id: a season or a series."""
+"""Channels by their id: seasons and series."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from guanxi.user._shapes import SeasonVideos, SeriesVideos
     from guanxi.user._user import User
 
-#: The uid of a channel whose owner is not known yet.
+#: The uid of a channel with an unknown owner.
 _UNKNOWN = -1
 
 
 class ChannelSeries:
-    """A channel, as ``User.get_channels`` lists them (000, class ChannelSeries).
+    """A channel of a user, a season or a series (000, class ChannelSeries).
 
     Args:
-        uid: whose it is; -1 where that is not known: it is asked for when it is needed.
+        uid: the owner's mid; -1 if unknown: it is then fetched when it is needed.
         type_: season or series.
-        id_: its id.
-        credential: who is looking, as in ``User``.
+        id_: the channel's id.
+        credential: the caller's, as in ``User``.
 
-    ``meta`` is what is known of it, None until it is asked for. Raises ``StatementException`` for
-    an ``id_`` of -1 and a ``type_`` of None.
+    ``meta`` is the channel's metadata, None until it is fetched; ``User.get_channels`` sets it.
+    Raises ``StatementException`` if ``id_`` is -1 or ``type_`` is not a ``ChannelSeriesType``.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ChannelSeries:
 
     @property
     def credential(self) -> Credential:
-        """Who is looking; can be set."""
+        """The caller's credential; can be set. None stands for the environment's or ``using``'s."""
         return _clients.account_of(self._credential)
 
     @credential.setter
@@ -60,8 +60,8 @@ class ChannelSeries:
 
     @property
     def owner(self) -> User:
-        """Whose it is; of uid -1 where that is not known yet."""
-        from guanxi.user._user import User  # it is made of parts that make channels
+        """The user who owns the channel; its uid is -1 if it is not known yet."""
+        from guanxi.user._user import User  # imported late: User needs this module
 
         return User(self._uid, self._credential)
 
@@ -69,15 +69,18 @@ class ChannelSeries:
         return f"ChannelSeries({self._uid}, {self.get_type()}, {self.id_})"
 
     def get_type(self) -> ChannelSeriesType:
-        """Season or series. Sends nothing."""
+        """Return whether the channel is a season or a series. Sends nothing."""
         return ChannelSeriesType(self.is_new)
 
     def get_id(self) -> int:
-        """Its id. Sends nothing."""
+        """Return the channel's id. Sends nothing."""
         return self.id_
 
     async def get_meta(self) -> dict[str, Any]:
-        """What it is, and whose (000): asked for once. No sign-in. Raises ``NotFound``."""
+        """Return the channel's metadata (000); it is fetched once, signed out.
+
+        Raises ``NotFound``, and ``AnswerException`` if the response does not name the owner.
+        """
         if self.meta is None:
             if self.get_type() is ChannelSeriesType.SEASON:
                 data = await _clients.call(e.SEASON, {"season_id": self.id_}, Credential())
@@ -86,12 +89,14 @@ class ChannelSeries:
                 data = await _clients.call(e.SERIES, {"series_id": self.id_}, Credential())
                 meta, uid = answers.at(data, "meta"), answers.at(data, "meta.mid")
             if not isinstance(meta, dict) or not isinstance(uid, int):
-                raise AnswerException("the answer does not say whose the channel is", path="$.data")
+                raise AnswerException(
+                    "the response does not name the owner of the channel", path="$.data"
+                )
             self.meta, self._uid = meta, uid
         return self.meta
 
     async def get_owner(self) -> User:
-        """Whose it is (000); asked for where it is not known."""
+        """Return the user who owns the channel (000); an unknown owner is fetched."""
         if self._uid == _UNKNOWN:
             await self.get_meta()
         return self.owner
@@ -99,7 +104,10 @@ class ChannelSeries:
     async def get_videos(
         self, sort: ChannelOrder = ChannelOrder.DEFAULT, pn: int = 1, ps: int = 100
     ) -> SeasonVideos | SeriesVideos:
-        """Its videos (000). See ``User.get_channel_videos_season`` and ``…_series``."""
+        """Return one page of the channel's videos (000).
+
+        See ``User.get_channel_videos_season`` and ``User.get_channel_videos_series``.
+        """
         owner = await self.get_owner()
         if self.get_type() is ChannelSeriesType.SEASON:
             return await owner.get_channel_videos_season(self.id_, sort, pn, ps)
@@ -113,7 +121,7 @@ def known(
     credential: Credential | None,
     meta: dict[str, Any],
 ) -> ChannelSeries:
-    """A channel whose ``meta`` came with a list."""
+    """Return a channel with its ``meta``, which a list contained."""
     channel = ChannelSeries(uid, type_, id_, credential)
     channel.meta = meta
     return channel

@@ -1,7 +1,6 @@
-"""The clients behind the module: one for each running loop, proxy and server, or one's own.
+"""The clients of the module: one for each running loop, proxy and server, or the caller's own.
 
-This is the one place where guanxi keeps something by itself. No account is kept: each call brings
-its own.
+This is guanxi's only global state. It contains no credential: each call brings its own.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-#: What this module's functions call the parameters of requests: whose mid it is, above all.
+#: Wire name -> argument name in ``guanxi.user``, if they differ.
 _ARGUMENTS = {
     **dict.fromkeys(("vmid", "mid", "host_mid", "host_uid", "up_mid", "biz_id", "fid"), "uid"),
     "target_id": "uid",
@@ -42,8 +41,8 @@ _ARGUMENTS = {
     "offset_dynamic_id": "offset",
     "t": "since",
 }
-#: And where one endpoint's are called otherwise.
-_OWN_ARGUMENTS = {
+#: The same for single endpoints; these take precedence.
+_ENDPOINT_ARGUMENTS = {
     "channel.season": {"season_id": "id_"},
     "channel.series": {"series_id": "id_"},
     "me.history": {"pn": "page_num", "ps": "per_page_item"},
@@ -59,34 +58,34 @@ _OWN_ARGUMENTS = {
 }
 
 
-class _Held(NamedTuple):
+class _LoopClient(NamedTuple):
     client: Client
-    #: Suspended for as long as the loop runs; the loop ends it, and that closes the client.
+    #: Suspended while the loop runs; the loop closes it at its end, and it closes the client.
     holder: AsyncGenerator[None, None]
 
 
-_held: dict[AbstractEventLoop, dict[tuple[str | None, str | None], _Held]] = {}
-_own: ContextVar[Client | None] = ContextVar("guanxi.user client", default=None)
+_loop_clients: dict[AbstractEventLoop, dict[tuple[str | None, str | None], _LoopClient]] = {}
+_current: ContextVar[Client | None] = ContextVar("guanxi.user client", default=None)
 
 
 @contextmanager
 def using(client: Client) -> Iterator[Client]:
-    """Within the ``with``, this module's functions use this client (ours).
+    """Use a client for this module's functions within the ``with`` block (ours).
 
-    Its account calls where ``credential`` is None. It stays open; tasks that are started within
-    use it too, ``sync`` inside a running loop does not.
+    ``credential=None`` then stands for the client's credential. The client stays open. Tasks that
+    are started in the block use it too; ``sync`` inside a running loop does not.
     """
-    token = _own.set(client)
+    token = _current.set(client)
     try:
         yield client
     finally:
-        _own.reset(token)
+        _current.reset(token)
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and return what it returns (000).
+    """Run a coroutine to completion and return its result (000).
 
-    Inside a running loop it runs in a thread and a loop of its own, and blocks this one meanwhile.
+    Inside a running loop, it runs in a thread with a loop of its own and blocks this one meanwhile.
     """
     try:
         asyncio.get_running_loop()
@@ -97,20 +96,25 @@ def sync(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def account_of(credential: Credential | None) -> Credential:
-    """Who calls: the one given, or that of the client in use, or the environment's."""
+    """Return the credential to call with: the given one, or ``using``'s, or the environment's.
+
+    Raise ``TypeError`` if it is neither a ``Credential`` nor None.
+    """
     if credential is not None:
         if not isinstance(credential, Credential):
-            raise TypeError(f"credential: cannot be a {type(credential).__name__}")
+            raise TypeError(
+                f"credential: must be a Credential or None, not {type(credential).__name__}"
+            )
         return credential
-    own = _own.get()
-    return Credential.from_environment() if own is None else own.credential
+    current = _current.get()
+    return Credential.from_environment() if current is None else current.credential
 
 
 async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None) -> Any:
-    """Call an endpoint for an account, through the client that is in use.
+    """Call an endpoint with a credential, through the current client, and return its data.
 
-    Raises ``TypeError`` or ``ValueError`` for a parameter, with the name that the function has it
-    by, before anything is sent.
+    Raise ``TypeError`` or ``ValueError``, with the argument's name in the module, before anything
+    is sent.
     """
     account = account_of(credential)
     allowed = check(endpoint, params)
@@ -119,14 +123,17 @@ async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Creden
 
 
 def check(endpoint: Endpoint, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters that an endpoint allows; what is wrong has the name that a function has it by."""
-    return checked(endpoint, params, {**_ARGUMENTS, **_OWN_ARGUMENTS.get(endpoint.name, {})})
+    """Return the endpoint's parameters checked; see ``guanxi.sdk.requests.checked``.
+
+    Errors have the argument's name in this module.
+    """
+    return checked(endpoint, params, {**_ARGUMENTS, **_ENDPOINT_ARGUMENTS.get(endpoint.name, {})})
 
 
 async def walk(
     endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None
 ) -> AsyncIterator[Any]:
-    """Walk a list for an account, through the client that is in use."""
+    """Yield every item of a list, with a credential, through the current client."""
     account = account_of(credential)
     allowed = check(endpoint, params)
     client = await client_of(account)
@@ -135,30 +142,33 @@ async def walk(
 
 
 async def client_of(account: Credential) -> Client:
-    """The client in use, or the loop's own for an account's proxy."""
-    own = _own.get()
-    if own is not None:
-        return own
+    """Return the client of ``using``, or the running loop's client for the credential's proxy.
+
+    The loop's client is created when it is first needed.
+    """
+    current = _current.get()
+    if current is not None:
+        return current
     loop = asyncio.get_running_loop()
-    if loop not in _held:
-        for other in list(_held):
-            if other.is_closed():  # without its generators; dropping a client closes it too
-                del _held[other]
-    clients = _held.setdefault(loop, {})
+    if loop not in _loop_clients:
+        for other in list(_loop_clients):
+            if other.is_closed():  # its generators were never closed; dropping a client closes it
+                del _loop_clients[other]
+    clients = _loop_clients.setdefault(loop, {})
     key = (account.proxy, os.environ.get("GUANXI_BASE_URL"))
     if key not in clients:
-        from guanxi.sdk.aio import Client  # no start pays for what a first call needs
+        from guanxi.sdk.aio import Client  # imported late: slow to load
 
         client = Client(credential=Credential(), proxy=account.proxy)
-        held = clients[key] = _Held(client, _hold(client, loop))
-        await anext(held.holder)
+        entry = clients[key] = _LoopClient(client, _hold(client, loop))
+        await anext(entry.holder)
     return clients[key].client
 
 
 async def _hold(client: Client, loop: AbstractEventLoop) -> AsyncGenerator[None, None]:
-    """Close a client when the loop closes its generators, which is the last thing it does."""
+    """Close a client when its loop closes its generators, which is the last thing a loop does."""
     try:
         yield
     finally:
-        _held.pop(loop, None)
+        _loop_clients.pop(loop, None)
         await client.close()

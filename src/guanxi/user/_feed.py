@@ -1,4 +1,4 @@
-"""The part of ``User`` that is about the feed: dynamics of both generations, picture posts."""
+"""The part of ``User`` for the feed: dynamics in both formats, and picture posts."""
 
 from __future__ import annotations
 
@@ -15,52 +15,57 @@ from guanxi.user._about import About
 if TYPE_CHECKING:
     from guanxi.user._shapes import DynamicPage, OpusPage
 
-#: What an older dynamic holds as JSON in a text.
-_TEXTS = ("card", "extend_json")
+#: The fields of an older dynamic that are strings of JSON.
+_JSON_FIELDS = ("card", "extend_json")
 
 
 class Feed(About):
-    """What the user posted."""
+    """Methods for what the user posted."""
 
     async def get_dynamics(self, offset: int | str = 0, need_top: bool = False) -> dict[str, Any]:
-        """The user's dynamics in the shape of older clients (000, get_dynamics).
+        """Return one page of the user's dynamics in the format of older clients.
+
+        Document 000, get_dynamics.
 
         Args:
-            offset: the last answer's ``next_offset``; 0 to begin. Go on while ``has_more`` is 1.
-            need_top: the pinned one before all others.
+            offset: the previous page's ``next_offset``; 0 for the first page. The last page has
+                ``has_more`` 0.
+            need_top: True to put the pinned dynamic first.
 
-        ``card`` and ``extend_json`` of each in ``cards`` are decoded; at the end there is no
-        ``cards``.
+        ``card`` and ``extend_json`` of each item in ``cards`` are decoded; an empty page has no
+        ``cards``. Raises ``ValueError`` if ``offset`` is not an integer.
         """
         try:
-            place = int(offset)
+            position = int(offset)
         except (TypeError, ValueError):
-            raise ValueError(f"offset: {offset!r} is no whole number") from None
+            raise ValueError(f"offset: {offset!r} is not an integer") from None
         page: dict[str, Any] = await self._call(
             e.OLD_DYNAMICS,
-            {"host_uid": self._uid, "offset_dynamic_id": place, "need_top": need_top},
+            {"host_uid": self._uid, "offset_dynamic_id": position, "need_top": need_top},
         )
         for number, card in enumerate(answers.at(page, "cards") or ()):
-            for name in _TEXTS:
+            for name in _JSON_FIELDS:
                 if isinstance(text := answers.at(card, name), str):
                     card[name] = _decoded(text, f"$.data.cards[{number}].{name}")
         return page
 
     async def get_dynamics_new(self, offset: str = "") -> DynamicPage:
-        """The user's dynamics, the newest first (000, get_dynamics_new).
+        """Return one page of the user's dynamics, newest first (000, get_dynamics_new).
 
         Args:
-            offset: the last answer's; empty to begin. Go on while ``has_more`` is true.
+            offset: the previous page's; empty for the first page. The last page has
+                ``has_more`` False.
         """
         page: DynamicPage = await self._call(e.DYNAMICS, {"host_mid": self._uid, "offset": offset})
         return page
 
     async def get_opus(self, type_: OpusType = OpusType.ALL, offset: str = "") -> OpusPage:
-        """The user's picture posts, the newest first (000, get_opus).
+        """Return one page of the user's picture posts, newest first (000, get_opus).
 
         Args:
-            type_: all, those of articles, or the others.
-            offset: the last answer's; empty to begin. Go on while ``has_more`` is true.
+            type_: all, only those of articles, or only the others.
+            offset: the previous page's; empty for the first page. The last page has
+                ``has_more`` False.
         """
         page: OpusPage = await self._call(
             e.OPUS, {"host_mid": self._uid, "offset": offset, "type": type_}
@@ -72,4 +77,6 @@ def _decoded(text: str, path: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, RecursionError):
-        raise AnswerException("not JSON", path=path, endpoint=e.OLD_DYNAMICS.name) from None
+        raise AnswerException(
+            "the string is not JSON", path=path, endpoint=e.OLD_DYNAMICS.name
+        ) from None

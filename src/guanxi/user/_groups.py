@@ -1,4 +1,4 @@
-"""Groups of one's followings."""
+"""Groups of the caller's followings."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 async def create_subscribe_group(name: str, credential: Credential | None) -> GroupCreated:
-    """Make a group (000, create_subscribe_group).
+    """Create a group and return its id, as ``tagid`` (000, create_subscribe_group).
 
     Args:
         name: 1 to 16 characters.
         credential: needs sessdata and bili_jct, or an access_key.
 
-    Returns the new group's id, as ``tagid``. Raises ``GroupNameTooLong``, ``GroupExists``.
+    Raises ``GroupNameTooLong``, ``GroupExists``.
     """
     created: GroupCreated = await _clients.call(e.CREATE_GROUP, {"tag": name}, credential)
     return created
@@ -29,10 +29,10 @@ async def create_subscribe_group(name: str, credential: Credential | None) -> Gr
 async def delete_subscribe_group(
     group_id: int, credential: Credential | None
 ) -> dict[str, Any] | None:
-    """Delete a group; its members stay followed (000, delete_subscribe_group).
+    """Delete a group; its members remain followed (000, delete_subscribe_group).
 
     Args:
-        group_id: one's own group.
+        group_id: a group of the caller.
         credential: needs sessdata and bili_jct, or an access_key.
 
     Returns None: the server sends no data.
@@ -46,10 +46,10 @@ async def delete_subscribe_group(
 async def rename_subscribe_group(
     group_id: int, new_name: str, credential: Credential | None
 ) -> dict[str, Any] | None:
-    """Give a group another name (000, rename_subscribe_group).
+    """Rename a group (000, rename_subscribe_group).
 
     Args:
-        group_id: one's own group.
+        group_id: a group of the caller.
         new_name: 1 to 16 characters.
         credential: needs sessdata and bili_jct, or an access_key.
 
@@ -65,11 +65,11 @@ async def rename_subscribe_group(
 async def set_subscribe_group(
     uids: Iterable[int], group_ids: Iterable[int], credential: Credential | None
 ) -> dict[str, Any] | None:
-    """Put accounts into exactly these groups (000, set_subscribe_group).
+    """Replace the groups of accounts by ``group_ids`` (000, set_subscribe_group).
 
     Args:
-        uids: accounts that one follows, up to 50.
-        group_ids: one's own groups, -10 for special, 0 alone for none.
+        uids: up to 50 accounts that the caller follows.
+        group_ids: groups of the caller; -10 for special, only 0 for none.
         credential: needs sessdata and bili_jct, or an access_key.
 
     Returns None: the server sends no data. Raises ``NoSuchGroup``, ``NotFollowing``; then nothing

@@ -1,4 +1,7 @@
-"""What one looked at, put by and noted. Each needs sessdata, and what it changes bili_jct too."""
+"""The caller's history, watch-later list and notes.
+
+All need sessdata; changes also need bili_jct.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ if TYPE_CHECKING:
 async def get_self_history(
     page_num: int = 1, per_page_item: int = 100, credential: Credential | None = None
 ) -> list[HistoryVideo]:
-    """What one watched, the latest first, by page (000, get_self_history).
+    """Return one page of the videos that the caller watched, latest first (000, get_self_history).
 
     Args:
         page_num: page, from 1.
-        per_page_item: items a page, 1 to 100.
+        per_page_item: items per page, 1 to 100.
         credential: needs sessdata.
     """
     videos: list[HistoryVideo] = await _clients.call(
@@ -39,17 +42,20 @@ async def get_self_history_new(
     max: int | None = None,
     business: HistoryBusinessType | str | None = None,
 ) -> HistoryPage:
-    """Everything that one looked at, the latest first (000, get_self_history_new).
+    """Return one page of everything that the caller viewed, latest first.
 
-    ``view_at``, ``max`` and ``business`` are those of the last answer's ``cursor``; None to begin.
+    Document 000, get_self_history_new.
+
+    ``view_at``, ``max`` and ``business`` are those of the previous page's ``cursor``; None for the
+    first page.
 
     Args:
         credential: needs sessdata.
-        _type: which part of it.
-        ps: entries, 1 to 30.
-        view_at: seconds since 1970.
+        _type: the type of entries.
+        ps: entries per page, 1 to 30.
+        view_at: seconds since the Unix epoch.
         max: an entry's id.
-        business: an entry's kind.
+        business: an entry's content type.
     """
     page: HistoryPage = await _clients.call(
         e.HISTORY_CURSOR,
@@ -60,13 +66,13 @@ async def get_self_history_new(
 
 
 async def get_toview_list(credential: Credential | None) -> Toview:
-    """The videos put by to be watched later (000, get_toview_list)."""
+    """Return the watch-later list (000, get_toview_list)."""
     videos: Toview = await _clients.call(e.TOVIEW, {}, credential)
     return videos
 
 
 async def clear_toview_list(credential: Credential | None) -> dict[str, Any] | None:
-    """Empty the watch-later list (000, clear_toview_list).
+    """Delete every video from the watch-later list (000, clear_toview_list).
 
     Returns None: the server sends no data.
     """
@@ -77,7 +83,7 @@ async def clear_toview_list(credential: Credential | None) -> dict[str, Any] | N
 async def delete_viewed_videos_from_toview(
     credential: Credential | None,
 ) -> dict[str, Any] | None:
-    """Take out of the watch-later list what has been watched to its end (000).
+    """Delete fully watched videos from the watch-later list (000).
 
     Returns None: the server sends no data.
     """
@@ -90,11 +96,11 @@ async def delete_viewed_videos_from_toview(
 async def get_self_notes_info(
     page_num: int, page_size: int, credential: Credential | None
 ) -> NotePage:
-    """One's own notes on videos (000, get_self_notes_info).
+    """Return one page of the caller's notes on videos (000, get_self_notes_info).
 
     Args:
         page_num: page, from 1.
-        page_size: items a page, 1 to 100.
+        page_size: items per page, 1 to 100.
         credential: needs sessdata.
 
     Raises ``StatementException`` for a page or a size below 1.
@@ -106,11 +112,11 @@ async def get_self_notes_info(
 async def get_self_public_notes_info(
     page_num: int, page_size: int, credential: Credential | None
 ) -> PublicNotePage:
-    """One's own notes that others can read (000, get_self_public_notes_info).
+    """Return one page of the caller's public notes (000, get_self_public_notes_info).
 
     Args:
         page_num: page, from 1.
-        page_size: items a page, 1 to 100.
+        page_size: items per page, 1 to 100.
         credential: needs sessdata.
 
     Raises ``StatementException`` for a page or a size below 1.
@@ -122,8 +128,8 @@ async def get_self_public_notes_info(
 async def _notes(
     endpoint: Endpoint, page_num: int, page_size: int, credential: Credential | None
 ) -> Any:
-    asked: dict[str, object] = {"page_num": page_num, "page_size": page_size}
-    for name, value in asked.items():
+    params: dict[str, object] = {"page_num": page_num, "page_size": page_size}
+    for name, value in params.items():
         if isinstance(value, int) and value <= 0:
             raise StatementException(f"{name}: must be at least 1")
     return await _clients.call(endpoint, {"pn": page_num, "ps": page_size}, credential)

@@ -1,4 +1,4 @@
-"""Names of accounts: whose they are, and whether they are free."""
+"""Names of accounts: look up their mids, and check whether a name is free."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 
 
 async def check_nickname(nick_name: str) -> tuple[bool, str]:
-    """Whether a name may be taken, and if not, why not (000, check_nickname).
+    """Return whether a name is valid and free, and the reason if it is not (000, check_nickname).
 
-    Returns ``(True, "")``, or ``(False, …)`` with the server's code and message: a code is told and
-    not raised.
+    Returns ``(True, "")``, or ``(False, reason)`` with the server's code and message, which is not
+    raised.
     """
     try:
         await _clients.call(e.CHECK_NICKNAME, {"nickName": nick_name}, Credential())
-    except ResponseCodeException as refused:
-        return False, str(refused)
+    except ResponseCodeException as error:
+        return False, str(error)
     return True, ""
 
 
 async def name2uid(
     names: str | Iterable[str], credential: Credential | None = None
 ) -> NamedAccounts:
-    """The mids of accounts by their exact names, as ``uid_list`` (000, 001, name2uid).
+    """Return the mids of accounts by their exact names, as ``uid_list`` (000, 001, name2uid).
+
+    Names that no account has are omitted.
 
     Args:
-        names: one name, several joined by commas, or a list of names; 50 at most.
-        credential: needs sessdata (000). Without one, given or in the environment, it asks as
-            document 001 does, without a sign-in; an explicit empty ``Credential()`` is refused.
-
-    Names that nobody has are left out.
+        names: one name, several joined by commas, or an iterable of names; at most 50.
+        credential: needs sessdata (000). If it is None and the environment has none, the request is
+            sent signed out (001); an explicit empty ``Credential()`` is refused.
     """
     account = _clients.account_of(credential)
     anonymous = credential is None and not account.has_sessdata()
@@ -48,7 +48,7 @@ async def name2uid(
 
 
 def name2uid_sync(names: str | Iterable[str]) -> NamedAccounts:
-    """``name2uid`` without a sign-in, as a plain call (001, name2uid_sync)."""
+    """Return the same as ``name2uid``, signed out, as a plain function (001, name2uid_sync)."""
     wanted = names.split(",") if isinstance(names, str) else names
     found: NamedAccounts = _clients.sync(
         _clients.call(e.LEGACY_NAME_TO_UID, {"names": wanted}, Credential())

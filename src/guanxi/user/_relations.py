@@ -1,4 +1,4 @@
-"""The part of ``User`` that is about relations."""
+"""The part of ``User`` for relations."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from guanxi.user._about import About
 if TYPE_CHECKING:
     from guanxi.user._shapes import MutualRelation, RelationPage, Stat
 
-#: What a relation is said to come from: a space page.
+#: The source of a change: a space page.
 _SPACE = 11
-#: The largest page there is, so that a walk asks least often.
-_LARGEST_PAGE = 100
+#: The largest page size, so that a walk sends the fewest requests.
+_MAX_PAGE_SIZE = 100
 
 
 class Relations(About):
-    """Whom the user follows and is followed by."""
+    """Methods for a user's followings and followers, and to change the caller's relation to it."""
 
     async def get_followings(
         self,
@@ -29,12 +29,14 @@ class Relations(About):
         attention: bool = False,
         order: OrderType = OrderType.desc,
     ) -> RelationPage:
-        """Whom the user follows (000, get_followings). Needs sessdata.
+        """Return one page of the accounts that the user follows (000, get_followings).
+
+        Needs sessdata.
 
         Args:
-            pn: page, from 1. Of another's list the first 100 can be seen.
-            ps: items a page, 1 to 100.
-            attention: the most visited first, instead of the order of following; of one's own.
+            pn: page, from 1. Of another account's list only the first 100 items are visible.
+            ps: items per page, 1 to 100.
+            attention: True for the most visited first, in the caller's own list.
             order: newest or oldest first.
 
         Raises ``FollowingsHidden``.
@@ -52,27 +54,29 @@ class Relations(About):
         return page
 
     async def get_all_followings(self) -> list[int]:
-        """The mids of all whom the user follows, newest first (000, get_all_followings).
+        """Return the mids of all accounts that the user follows, newest first.
 
-        Of another's list as many as can be seen: signed in the first 100; signed out, by the app.
-        host, 5 pages. Empty where the list is hidden.
+        Document 000, get_all_followings.
+
+        Of another account's list only the visible part: the first 100 when signed in, 5 pages of
+        the app host when signed out. Empty if the list is hidden.
         """
         account = self.credential
         signed_in = account.has_sessdata() or account.has_access_key()
         endpoint = e.FOLLOWINGS if signed_in else e.APP_FOLLOWINGS
-        params = {"vmid": self._uid, "ps": _LARGEST_PAGE}
+        params = {"vmid": self._uid, "ps": _MAX_PAGE_SIZE}
         try:
             return [item["mid"] async for item in _clients.walk(endpoint, params, account)]
         except FollowingsHidden:
             return []
 
     async def get_followers(self, pn: int = 1, ps: int = 100, desc: bool = True) -> RelationPage:
-        """Who follows the user (000, get_followers). Needs sessdata.
+        """Return one page of the user's followers (000, get_followers). Needs sessdata.
 
         Args:
-            pn: page, from 1. The first 1,000 can be seen, one's own too.
-            ps: items a page, 1 to 100.
-            desc: newest first.
+            pn: page, from 1. Only the first 1,000 items are visible, even to the owner.
+            ps: items per page, 1 to 100.
+            desc: True for the newest first.
 
         Raises ``FollowersHidden``.
         """
@@ -83,20 +87,28 @@ class Relations(About):
         return page
 
     async def get_self_same_followers(self, pn: int = 1, ps: int = 50) -> RelationPage:
-        """Whom both the user and oneself follow (000, get_self_same_followers). Needs sessdata.
+        """Return one page of the accounts that the user and the caller both follow.
+
+        Document 000, get_self_same_followers.
+
+        Needs sessdata.
 
         Args:
             pn: page, from 1.
-            ps: items a page, 1 to 100.
+            ps: items per page, 1 to 100.
         """
         page: RelationPage = await self._call(e.SAME, {"vmid": self._uid, "pn": pn, "ps": ps})
         return page
 
     async def get_relation(self, uid: int | None = None) -> MutualRelation:
-        """Both directions between oneself and the user (000, get_relation). Needs sessdata.
+        """Return the relations between the caller and the user, in both directions.
+
+        Document 000, get_relation.
+
+        Needs sessdata.
 
         Args:
-            uid: another user than this one, as document 001 has it.
+            uid: another user instead of this one, as in document 001.
         """
         relation: MutualRelation = await self._call(
             e.MUTUAL, {"mid": self._uid if uid is None else uid}
@@ -104,27 +116,30 @@ class Relations(About):
         return relation
 
     async def get_relation_info(self) -> Stat:
-        """How many the user follows, and is followed by (000, get_relation_info).
+        """Return the user's numbers of followings and followers (000, get_relation_info).
 
-        ``whisper`` and ``black`` are 0 unless the user is oneself.
+        ``whisper`` and ``black`` are 0 unless the user is the caller.
         """
         stat: Stat = await self._call(e.STAT, {"vmid": self._uid})
         return stat
 
     async def modify_relation(self, relation: RelationType) -> dict[str, Any] | None:
-        """Follow, unfollow, block, unblock the user, or remove it as a follower (000).
+        """Follow, unfollow, block or unblock the user, or remove it from the caller's followers.
 
-        Needs sessdata and bili_jct. It is never sent twice: after a ``NetworkException``, look
-        before repeating it.
+        Document 000.
 
-        Returns None: the server sends no data. Raises ``CannotTargetSelf``, ``FollowRefused``,
-        ``TargetInBlacklist``, ``FollowingLimitReached``, ``AccountDeregistered``,
-        ``AlreadyFollowing``, ``AlreadyBlocked``, ``NoSuchUser``, ``AccountBanned``.
+        Needs sessdata and bili_jct. The request is never retried: after a ``NetworkException``,
+        check the relation before repeating the call.
+
+        Returns None: the server sends no data. Raises ``ValueError`` if ``relation`` is not a
+        ``RelationType``, ``CannotTargetSelf``, ``FollowRefused``, ``TargetInBlacklist``,
+        ``FollowingLimitReached``, ``AccountDeregistered``, ``AlreadyFollowing``,
+        ``AlreadyBlocked``, ``NoSuchUser``, ``AccountBanned``.
         """
         try:
             act = RelationType(relation)
         except ValueError:
-            raise ValueError(f"relation: {relation!r} is no RelationType") from None
+            raise ValueError(f"relation: {relation!r} is not a RelationType") from None
         done: dict[str, Any] | None = await self._call(
             e.MODIFY, {"fid": self._uid, "act": act, "re_src": _SPACE}
         )

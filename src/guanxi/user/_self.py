@@ -1,4 +1,4 @@
-"""One's own account: lists, what it is, and what is kept of it. Each needs sessdata."""
+"""The caller's own account: relation lists, profile and logs. All need sessdata."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 async def get_self_special_followings(
     credential: Credential | None, pn: int = 1, ps: int = 50
 ) -> list[int]:
-    """The mids that one follows specially (000, get_self_special_followings).
+    """Return the mids in the caller's special group (000, get_self_special_followings).
 
-    ``pn`` and ``ps`` are sent, as documented; the server answers with all in any case.
+    ``pn`` and ``ps`` are sent as documented, but the server always returns the whole list.
     """
     mids: list[int] = await _clients.call(e.SPECIALS, _page(pn, ps), credential)
     return mids
@@ -38,16 +38,17 @@ async def get_self_special_followings(
 async def get_self_whisper_followings(
     credential: Credential | None, pn: int = 1, ps: int = 50
 ) -> UncountedPage:
-    """Whom one follows in silence (000, get_self_whisper_followings). None can be added.
+    """Return the accounts that the caller follows silently (000, get_self_whisper_followings).
 
-    ``pn`` and ``ps`` are sent, as documented; the server answers with all in any case.
+    Servers no longer accept new silent followings. ``pn`` and ``ps`` are sent as documented, but
+    the server always returns the whole list.
     """
     page: UncountedPage = await _clients.call(e.WHISPERS, _page(pn, ps), credential)
     return page
 
 
 async def get_self_friends(credential: Credential | None) -> UncountedPage:
-    """Whom one follows and is followed by (000, get_self_friends)."""
+    """Return the accounts that the caller follows and that follow back (000, get_self_friends)."""
     page: UncountedPage = await _clients.call(e.FRIENDS, {}, credential)
     return page
 
@@ -55,21 +56,21 @@ async def get_self_friends(credential: Credential | None) -> UncountedPage:
 async def get_self_black_list(
     credential: Credential | None, pn: int = 1, ps: int = 50
 ) -> RelationPage:
-    """Whom one blocks (000, get_self_black_list).
+    """Return one page of the accounts that the caller blocks (000, get_self_black_list).
 
-    ``pn`` is the page, from 1; ``ps`` items a page, 1 to 100.
+    ``pn`` is the page, from 1; ``ps`` the items per page, 1 to 100.
     """
     page: RelationPage = await _clients.call(e.BLACKS, {"pn": pn, "ps": ps}, credential)
     return page
 
 
 def _page(pn: int, ps: int) -> dict[str, Any]:
-    """A page of a list whose endpoint knows of none: right where it would be elsewhere."""
+    """Return ``pn`` and ``ps`` checked as in a paged list, for endpoints that declare neither."""
     return _clients.check(e.BLACKS, {"pn": pn, "ps": ps})
 
 
 async def get_self_info(credential: Credential | None) -> MyInfo:
-    """Oneself (000, get_self_info)."""
+    """Return the caller's own account (000, get_self_info)."""
     info: MyInfo = await _clients.call(e.MY_INFO, {}, credential)
     return info
 
@@ -77,13 +78,13 @@ async def get_self_info(credential: Credential | None) -> MyInfo:
 async def edit_self_info(
     birthday: str, sex: str, uname: str, usersign: str, credential: Credential | None
 ) -> dict[str, Any] | None:
-    """Change birthday, sex, name and signature, all four at once (000, edit_self_info).
+    """Change birthday, sex, name and signature together (000, edit_self_info).
 
     Args:
         birthday: as YYYY-MM-DD.
         sex: 男, 女 or 保密.
-        uname: the new name, or the old one.
-        usersign: the signature, 70 characters at most.
+        uname: the new name, or the current one to keep it.
+        usersign: the signature, at most 70 characters.
         credential: needs sessdata and bili_jct.
 
     Returns None: the server sends no data. Raises ``BadRequest`` (no such day),
@@ -99,51 +100,54 @@ async def edit_self_info(
 
 
 async def get_self_coins(credential: Credential | None) -> int | float | None:
-    """How many coins one has (000, get_self_coins). Needs sessdata and dedeuserid.
+    """Return the caller's number of coins (000, get_self_coins). Needs sessdata and dedeuserid.
 
-    The server says None for 0.
+    The server returns None for 0. Raises ``AnswerException`` if the data is not an object.
     """
     account = _clients.account_of(credential)
     account.raise_for_no_sessdata()
     account.raise_for_no_dedeuserid()
     coins: Coins = await _clients.call(e.COINS, {}, account)
     if not isinstance(coins, dict):
-        raise AnswerException("not an object", path="$.data", endpoint=e.COINS.name)
+        raise AnswerException("the data is not an object", path="$.data", endpoint=e.COINS.name)
     money: int | float | None = answers.at(coins, "money")
     return money
 
 
 async def get_self_jury_info(credential: Credential | None) -> Jury:
-    """One's state as a juror (000, get_self_jury_info)."""
+    """Return the caller's status as a juror (000, get_self_jury_info)."""
     jury: Jury = await _clients.call(e.JURY, {}, credential)
     return jury
 
 
 async def get_self_experience_log(credential: Credential | None) -> ExperienceLog:
-    """What one gained experience for in the last week (000, get_self_experience_log)."""
+    """Return what the caller gained experience for in the last week.
+
+    Document 000, get_self_experience_log.
+    """
     log: ExperienceLog = await _clients.call(e.EXPERIENCE_LOG, {}, credential)
     return log
 
 
 async def get_self_moral_log(credential: Credential | None) -> MoralLog:
-    """One's moral value and what changed it (000, get_self_moral_log)."""
+    """Return the caller's moral value and its changes (000, get_self_moral_log)."""
     log: MoralLog = await _clients.call(e.MORAL_LOG, {}, credential)
     return log
 
 
 async def get_self_login_log(credential: Credential | None) -> LoginLog:
-    """When and from where one signed in (000, get_self_login_log)."""
+    """Return when and from where the caller signed in (000, get_self_login_log)."""
     log: LoginLog = await _clients.call(e.LOGIN_LOG, {}, credential)
     return log
 
 
 async def get_self_events(ts: int = 0, credential: Credential | None = None) -> Events:
-    """What happened to one's account since a time (000, get_self_events).
+    """Return what happened to the caller's account since a time (000, get_self_events).
 
-    Deprecated: later clients have given it up.
+    Deprecated: later clients no longer have it.
 
     Args:
-        ts: seconds since 1970.
+        ts: seconds since the Unix epoch.
         credential: needs sessdata.
     """
     events: Events = await _clients.call(e.EVENTS, {"ts": ts}, credential)

@@ -1,4 +1,4 @@
-"""A user by uid."""
+"""The documented ``User``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from guanxi.user._works import Works
 
 
 class User(Account, Works, Feed, Relations):
-    """A user by uid, as seen by an account (000, class User).
+    """A user by uid, as an account sees it (000, class User).
 
     Args:
         uid: the user's mid.
-        credential: who is looking. None is whoever the environment names; with an own client in
-            use (``using``), that client's account.
+        credential: the caller's. None stands for the credential of the client of ``using``, or else
+            for the environment's.
     """

@@ -1,4 +1,4 @@
-"""The part of ``User`` that is about works: videos, channels, articles, audios, courses."""
+"""The part of ``User`` for works: videos, channels, articles, audios, courses."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
         VideoPage,
     )
 
-#: The largest page of channels that newer servers give.
-_CHANNELS = 20
+#: The largest page size of channels that newer servers allow.
+_CHANNEL_PAGE_SIZE = 20
 
 
 class Works(About):
-    """What the user made."""
+    """Methods for what the user published."""
 
     async def get_videos(
         self,
@@ -50,14 +50,14 @@ class Works(About):
         keyword: str = "",
         order: VideoOrder = VideoOrder.PUBDATE,
     ) -> VideoPage:
-        """The user's videos (000, get_videos).
+        """Return one page of the user's videos (000, get_videos).
 
         Args:
-            tid: of this partition, 0 for all.
+            tid: only videos of this partition; 0 for all.
             pn: page, from 1.
-            ps: items a page, 1 to 100.
-            keyword: whose title holds it; empty for all.
-            order: newest, most played or most kept first.
+            ps: items per page, 1 to 100.
+            keyword: only videos with this text in the title; empty for all.
+            order: newest, most played or most favourited first.
         """
         page: VideoPage = await self._call(
             e.VIDEOS,
@@ -82,18 +82,18 @@ class Works(About):
         tid: int = 0,
         with_current: bool = False,
     ) -> MediaList:
-        """The user's videos as a list to play (000, get_media_list).
+        """Return one page of the user's videos as a playlist (000, get_media_list).
 
         Args:
-            oid: the aid to go on from; None for the head of the list.
-            ps: items, 1 to 100.
-            direction: True towards the end of the list, False towards its head.
-            desc: the largest first.
+            oid: the aid of the video to continue from; None for the start of the list.
+            ps: items per page, 1 to 100.
+            direction: True towards the end of the list, False towards its start.
+            desc: True for the newest, most played or most favourited first.
             sort_field: by date, plays or favourites.
-            tid: of this partition, 0 for all.
-            with_current: with the one that it goes on from.
+            tid: only videos of this partition; 0 for all.
+            with_current: True to include the video ``oid``.
         """
-        run: MediaList = await self._call(
+        page: MediaList = await self._call(
             e.MEDIA_LIST,
             {
                 "biz_id": self._uid,
@@ -106,27 +106,27 @@ class Works(About):
                 "with_current": with_current,
             },
         )
-        return run
+        return page
 
     async def get_top_videos(self) -> ChosenVideo:
-        """The video that the user pinned (000, get_top_videos). Raises ``NoTopVideo``."""
+        """Return the user's pinned video (000, get_top_videos). Raises ``NoTopVideo``."""
         video: ChosenVideo = await self._call(e.TOP_VIDEO, {"vmid": self._uid})
         return video
 
     async def get_masterpiece(self) -> list[ChosenVideo]:
-        """Up to three videos that the user is proud of (000, get_masterpiece)."""
+        """Return up to three masterpieces that the user chose (000, get_masterpiece)."""
         videos: list[ChosenVideo] = await self._call(e.MASTERPIECES, {"vmid": self._uid})
         return videos
 
     async def get_audios(
         self, order: AudioOrder = AudioOrder.PUBDATE, pn: int = 1, ps: int = 30
     ) -> AudioPage:
-        """The user's audios (000, get_audios).
+        """Return one page of the user's audios (000, get_audios).
 
         Args:
-            order: newest, most played or most kept first.
+            order: newest, most played or most favourited first.
             pn: page, from 1.
-            ps: items a page, 1 to 100.
+            ps: items per page, 1 to 100.
         """
         page: AudioPage = await self._call(
             e.AUDIOS, {"uid": self._uid, "ps": ps, "pn": pn, "order": order}
@@ -136,12 +136,12 @@ class Works(About):
     async def get_articles(
         self, pn: int = 1, order: ArticleOrder = ArticleOrder.PUBDATE, ps: int = 30
     ) -> ArticlePage:
-        """The user's articles (000, get_articles).
+        """Return one page of the user's articles (000, get_articles).
 
         Args:
             pn: page, from 1.
-            order: newest, most kept or most read first.
-            ps: items a page, 1 to 30.
+            order: newest, most favourited or most read first.
+            ps: items per page, 1 to 30.
         """
         page: ArticlePage = await self._call(
             e.ARTICLES, {"mid": self._uid, "ps": ps, "pn": pn, "sort": order}
@@ -151,9 +151,9 @@ class Works(About):
     async def get_article_list(
         self, order: ArticleListOrder = ArticleListOrder.LATEST
     ) -> ArticleLists:
-        """The lists that the user keeps articles in (000, get_article_list).
+        """Return the user's article collections (000, get_article_list).
 
-        ``order`` is last updated or most read first.
+        ``order`` is last updated first or most read first.
         """
         lists: ArticleLists = await self._call(e.ARTICLE_LISTS, {"mid": self._uid, "sort": order})
         return lists
@@ -161,12 +161,14 @@ class Works(About):
     async def get_album(
         self, biz: AlbumType = AlbumType.ALL, page_num: int = 1, page_size: int = 30
     ) -> AlbumPage:
-        """The user's albums (000, get_album). Deprecated: the documents' host gave them up.
+        """Return one page of the user's albums (000, get_album).
+
+        Deprecated: the documents' host has withdrawn it.
 
         Args:
-            biz: which albums.
+            biz: the type of albums.
             page_num: page, from 1.
-            page_size: items a page, 1 to 100.
+            page_size: items per page, 1 to 100.
         """
         page: AlbumPage = await self._call(
             e.ALBUMS,
@@ -175,18 +177,19 @@ class Works(About):
         return page
 
     async def get_cheese(self) -> CoursePage:
-        """The user's courses, the first 20 (000, get_cheese). Raises ``HiddenByPrivacy``."""
+        """Return the user's first 20 courses (000, get_cheese). Raises ``HiddenByPrivacy``."""
         page: CoursePage = await self._call(e.COURSES, {"mid": self._uid})
         return page
 
     async def get_channel_list(self) -> ChannelPage:
-        """All the user's channels, seasons and series apart (000, get_channel_list).
+        """Return all channels of the user, seasons and series separately (000, get_channel_list).
 
-        It is the first page with the channels of the others joined to it.
+        The result has the form of the first page, with the channels of all pages in it. Raises
+        ``AnswerException`` if a page lacks its lists or its total.
         """
         whole = await self._channel_page(1)
         lists = whole["items_lists"]
-        pages = -(-lists["page"]["total"] // _CHANNELS)
+        pages = -(-lists["page"]["total"] // _CHANNEL_PAGE_SIZE)
         for number in range(2, pages + 1):
             more = (await self._channel_page(number))["items_lists"]
             if not (more["seasons_list"] or more["series_list"]):
@@ -198,28 +201,34 @@ class Works(About):
 
     async def _channel_page(self, number: int) -> ChannelPage:
         page: ChannelPage = await self._call(
-            e.CHANNELS, {"mid": self._uid, "page_num": number, "page_size": _CHANNELS}
+            e.CHANNELS, {"mid": self._uid, "page_num": number, "page_size": _CHANNEL_PAGE_SIZE}
         )
         lists = answers.at(page, "items_lists")
-        for place, kind in (("seasons_list", list), ("series_list", list), ("page.total", int)):
-            if not isinstance(answers.at(lists, place), kind):
-                where = f"$.data.items_lists.{place}"
-                raise AnswerException("not as declared", path=where, endpoint=e.CHANNELS.name)
+        for name, kind in (("seasons_list", list), ("series_list", list), ("page.total", int)):
+            if not isinstance(answers.at(lists, name), kind):
+                where = f"$.data.items_lists.{name}"
+                raise AnswerException(
+                    "the value is missing or has the wrong type",
+                    path=where,
+                    endpoint=e.CHANNELS.name,
+                )
         return page
 
     async def get_channels(self) -> list[ChannelSeries]:
-        """All the user's channels, seasons before series, each with its ``meta`` (000)."""
+        """Return all channels of the user, seasons before series, each with its ``meta`` (000)."""
         lists = (await self.get_channel_list())["items_lists"]
-        seasons = [self._channel(ChannelSeriesType.SEASON, one) for one in lists["seasons_list"]]
+        seasons = [self._channel(ChannelSeriesType.SEASON, item) for item in lists["seasons_list"]]
         return seasons + [
-            self._channel(ChannelSeriesType.SERIES, one) for one in lists["series_list"]
+            self._channel(ChannelSeriesType.SERIES, item) for item in lists["series_list"]
         ]
 
     def _channel(self, type_: ChannelSeriesType, item: Any) -> ChannelSeries:
         id_ = answers.at(item, f"meta.{type_.name.lower()}_id")
         if not isinstance(id_, int):
             where = "$.data.items_lists[...].meta"
-            raise AnswerException("a channel has no id", path=where, endpoint=e.CHANNELS.name)
+            raise AnswerException(
+                "a channel has no integer id", path=where, endpoint=e.CHANNELS.name
+            )
         return known(self._uid, type_, id_, self._credential, item["meta"])
 
     async def get_channel_videos_season(
@@ -229,13 +238,15 @@ class Works(About):
         pn: int = 1,
         ps: int = 100,
     ) -> SeasonVideos:
-        """The videos of one of the user's seasons (000, get_channel_videos_season).
+        """Return one page of the videos of one of the user's seasons.
+
+        Document 000, get_channel_videos_season.
 
         Args:
             sid: the season's id.
-            sort: in its own order, or the other way round.
+            sort: the season's own order, or its reverse.
             pn: page, from 1.
-            ps: items a page, 1 to 100.
+            ps: items per page, 1 to 100.
         """
         page: SeasonVideos = await self._call(
             e.SEASON_VIDEOS,
@@ -256,18 +267,22 @@ class Works(About):
         pn: int = 1,
         ps: int = 100,
     ) -> SeriesVideos:
-        """The videos of one of the user's series (000, get_channel_videos_series).
+        """Return one page of the videos of one of the user's series.
+
+        Document 000, get_channel_videos_series.
 
         Args:
             sid: the series' id.
-            sort: in its own order, or the other way round.
+            sort: the series' own order, or its reverse.
             pn: page, from 1.
-            ps: items a page, 1 to 100.
+            ps: items per page, 1 to 100.
+
+        Raises ``ValueError`` if ``sort`` is not a ``ChannelOrder``.
         """
         try:
             direction = "desc" if ChannelOrder(sort) is ChannelOrder.DEFAULT else "asc"
         except ValueError:
-            raise ValueError(f"sort: {sort!r} is no ChannelOrder") from None
+            raise ValueError(f"sort: {sort!r} is not a ChannelOrder") from None
         page: SeriesVideos = await self._call(
             e.SERIES_VIDEOS,
             {"mid": self._uid, "series_id": sid, "pn": pn, "ps": ps, "sort": direction},

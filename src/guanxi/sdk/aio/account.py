@@ -1,4 +1,4 @@
-"""The account host's endpoints, typed."""
+"""Typed methods for the endpoints of the account host."""
 
 from __future__ import annotations
 
@@ -13,41 +13,46 @@ if TYPE_CHECKING:
 
 
 class AccountArea:
-    """``client.account``."""
+    """The methods of ``client.account``: names and cards of accounts."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def card_by_mid(self, mid: int) -> s.CardByMid:
-        """An account's card with the mids that it follows; no sign-in (001, get_all_followings).
+        """Return an account's card with the mids that it follows (001, get_all_followings).
 
-        The documents' own host has given this up; a guanxi service still answers it.
+        Needs no sign-in. The documents' host has withdrawn the endpoint; a guanxi service has it.
 
         Args:
             mid: the account, from 1.
 
         Raises ``BadRequest``.
         """
-        return await self._client.ask(e.CARD_BY_MID, s.CardByMid, mid=mid)
+        return await self._client.call_as(e.CARD_BY_MID, s.CardByMid, mid=mid)
 
     async def name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
-        """The mids of accounts by their exact names (000, name2uid); unknown names are left out.
+        """Return the mids of accounts by their exact names (000, name2uid).
+
+        Names that no account has are omitted.
 
         Args:
             names: 1 to 50 names.
 
         Raises ``NotSignedIn``.
         """
-        return await self._client.ask(e.NAME_TO_UID, s.NamedAccounts, names=names)
+        return await self._client.call_as(e.NAME_TO_UID, s.NamedAccounts, names=names)
 
     async def legacy_name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
-        """As ``name_to_uid``, without a sign-in (001, name2uid)."""
-        return await self._client.ask(e.LEGACY_NAME_TO_UID, s.NamedAccounts, names=names)
+        """Return the mids of accounts by their exact names, without a sign-in (001, name2uid).
+
+        ``names`` and the result are as in ``name_to_uid``.
+        """
+        return await self._client.call_as(e.LEGACY_NAME_TO_UID, s.NamedAccounts, names=names)
 
     async def check_nickname(self, name: str) -> None:
-        """Whether a name may be taken (000, check_nickname): the exception says why not.
+        """Check that a name is valid and free; return None if it is (000, check_nickname).
 
         Raises ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``,
         ``NicknameSensitive``, ``NicknameExists``, ``NicknameTaken``.
         """
-        await self._client.tell(e.CHECK_NICKNAME, nickName=name)
+        await self._client.execute(e.CHECK_NICKNAME, nickName=name)

@@ -1,4 +1,4 @@
-"""Channels by their own id, typed; those of an account are in ``space``."""
+"""Typed methods for channels by their id. An account's channels are in ``space``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ if TYPE_CHECKING:
 
 
 class ChannelArea:
-    """``client.channel``. No sign-in; ``NotFound`` where there is no such channel."""
+    """The methods of ``client.channel``. They need no sign-in."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def season(self, season: int) -> s.SeasonById:
-        """What a season is, and whose (000, ChannelSeries.get_meta)."""
-        return await self._client.ask(e.SEASON, s.SeasonById, season_id=season)
+        """Return a season's metadata, with its owner (000, ChannelSeries.get_meta).
+
+        Raises ``NotFound`` if there is no such season.
+        """
+        return await self._client.call_as(e.SEASON, s.SeasonById, season_id=season)
 
     async def series(self, series: int) -> s.SeriesById:
-        """What a series is, and whose (000, ChannelSeries.get_meta)."""
-        return await self._client.ask(e.SERIES, s.SeriesById, series_id=series)
+        """Return the metadata of a series, with its owner (000, ChannelSeries.get_meta).
+
+        Raises ``NotFound`` if there is no such series.
+        """
+        return await self._client.call_as(e.SERIES, s.SeriesById, series_id=series)

@@ -1,4 +1,4 @@
-"""The client: owns a transport, drives conversations, keeps the pace."""
+"""The client: it owns a transport, drives conversations and paces requests."""
 
 from __future__ import annotations
 
@@ -20,39 +20,50 @@ from guanxi.sdk.aio.me import MeArea
 from guanxi.sdk.aio.relation import RelationArea
 from guanxi.sdk.aio.space import SpaceArea
 from guanxi.sdk.aio.web import WebArea
-from guanxi.sdk.conversation import Conversation, Done, Found, Key, Page, Setting, Step
+from guanxi.sdk.conversation import (
+    Conversation,
+    Done,
+    Items,
+    NeedsAccessId,
+    NeedsMixinKey,
+    Settings,
+    Step,
+)
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.pace import Clock, Pace
 from guanxi.sdk.requests import Params, checked, find
 from guanxi.sdk.transport import Request, Response, Transport
 
 T = TypeVar("T")
-_LONGEST = 86_400.0
+#: The limit of a time-out, in seconds.
+_MAX_TIMEOUT = 86_400.0
 
 
 class Client:
     """A client of one server, or of the documents' hosts.
 
-    Use it as ``async with Client() as client``: it owns the connections that it opens, and leaves
-    none. Its areas (``relation``, ``space``, ``channel``, ``me``, ``login``, ``account``, ``web``)
-    hold a typed method for each endpoint; ``call`` takes any endpoint as it is.
+    Use it as ``async with Client() as client``, which closes its connections at the end. Its areas
+    (``relation``, ``space``, ``channel``, ``me``, ``login``, ``account``, ``web``) have a typed
+    method for each endpoint; ``call`` calls any endpoint and returns plain data.
 
     Args:
-        credential: who is calling. None takes GUANXI_SESSDATA and GUANXI_BILI_JCT from the
-            environment; an empty ``Credential()`` is nobody.
-        base_url: where everything goes, paths unchanged. None takes GUANXI_BASE_URL; where that is
-            not set either, or for an empty text, each endpoint's documented host, over https.
-        proxy: an http, https or socks5 address; None takes the credential's. The environment's
-            proxies are not looked at.
-        pace: slower pauses than the default ones, or a pace for a server that needs none. Without
-            it there is none on loopback, private addresses and ``own_hosts``, and ``Pace()``
-            elsewhere.
-        transport: what to send through instead of the network. The client closes it.
-        clock: what to ask for the time, and to wait by.
-        own_hosts: names of servers that are one's own. The documents' hosts can not be.
-        timeout: seconds that one request may take, its answer included.
+        credential: the caller's. None stands for GUANXI_SESSDATA and GUANXI_BILI_JCT of the
+            environment; an empty ``Credential()`` calls signed out.
+        base_url: the server that gets every request, paths unchanged. None stands for
+            GUANXI_BASE_URL; if that is unset too, or for an empty text, each request goes to its
+            endpoint's documented host, over https.
+        proxy: an http, https or socks5 address; None stands for the credential's. The proxies of
+            the environment are ignored.
+        pace: the pauses between requests. None stands for no pauses on loopback, private addresses
+            and ``own_hosts``, and for ``Pace()`` elsewhere.
+        transport: sends the requests instead of the network. The client closes it.
+        clock: the source of the time, and what waits; for tests.
+        own_hosts: names of your own servers, which need no pauses. The documents' hosts are
+            refused.
+        timeout: seconds that one request may take until its response is complete; more than 0,
+            less than 86,400.
 
-    Raises ``ArgsException`` for a setting that cannot be right.
+    Raises ``ArgsException`` for an invalid ``base_url``, ``proxy``, ``own_hosts`` or ``timeout``.
     """
 
     def __init__(
@@ -81,25 +92,25 @@ class Client:
         own = hosts.is_own(base, hosts.own_names(own_hosts))
         self._pace = Pace() if pace is None and not own else pace
         busy = self._pace.busy if self._pace else ()
-        self._setting = Setting(
+        self._settings = Settings(
             base=base,
             cursors=not hosts.is_documented(base),
             busy=busy,
             now=self._clock.time,
         )
         self._mixin_key: str | None = None
-        self._keys = asyncio.Lock()
-        #: Access ids by account, each with the time (seconds) that it ends at.
+        self._key_lock = asyncio.Lock()
+        #: Access ids by mid, each with its time of expiry in seconds.
         self._access_ids: dict[str, tuple[str, float]] = {}
-        self._pages = asyncio.Lock()
-        self._turn = asyncio.Lock()
+        self._access_id_lock = asyncio.Lock()
+        self._pace_lock = asyncio.Lock()
         self._last_end: float | None = None
         self._closed = False
         self._transport = transport or _network(self._proxy, timeout)
 
     @property
     def credential(self) -> Credential:
-        """Who is calling, where a call names nobody else."""
+        """The credential of calls that pass no ``credential`` of their own."""
         return self._credential
 
     async def call(
@@ -109,21 +120,22 @@ class Client:
         *,
         credential: Credential | None = None,
     ) -> Any:
-        """Call an endpoint and return its ``data`` as decoded; None where the server sends none.
+        """Call an endpoint and return its decoded ``data``; None if the server sends none.
 
         Args:
             endpoint: an endpoint of the contract, or its name, as ``relation.followings``.
-            params: parameters by wire name, unchecked: the server judges them. None is left out,
-                truth goes as 1 and 0, several values are joined by commas.
-            credential: who is calling, for this call alone.
+            params: parameters by wire name, which only the server checks. None is omitted, True
+                and False are sent as 1 and 0, iterables are joined by commas.
+            credential: the caller's, for this call only; it must not name another proxy.
 
-        Raises ``ResponseCodeException`` (a code other than 0), ``NetworkException`` (no answer),
-        ``AnswerException`` (an answer outside the contract), ``CredentialException`` (the endpoint
-        needs what the credential lacks; nothing was sent), ``ValueError`` (no such endpoint).
+        Raises ``ResponseCodeException`` (a code other than 0), ``NetworkException`` (no response,
+        or an HTTP error), ``AnswerException`` (a response outside the contract),
+        ``CredentialException`` (the credential lacks what the endpoint needs; nothing was sent),
+        ``ValueError`` (no such endpoint), ``ArgsException`` (another proxy).
         """
         account = self._account(credential)
-        talk = conversation.call(find(endpoint), params, account, self._setting)
-        return await self._run(talk)
+        steps = conversation.call(find(endpoint), params, account, self._settings)
+        return await self._run(steps)
 
     async def walk(
         self,
@@ -132,66 +144,75 @@ class Client:
         *,
         credential: Credential | None = None,
     ) -> AsyncIterator[Any]:
-        """Every item of a list, as decoded, once each, page after page.
+        """Yield every decoded item of a list once, page by page.
 
-        ``params`` are as in ``call``, without those that page. The walk ends where the server says
-        so: an empty cursor, nothing more, a page without anything new, or 22007. Raises as ``call``
-        does.
+        The arguments are as in ``call``, but ``params`` has no page number and no cursor. The walk
+        ends with an empty cursor, a page that is marked as the last, a page without new items, or
+        code 22007. Raises as ``call``.
         """
         account = self._account(credential)
-        talk = conversation.walk(find(endpoint), params, account, self._setting)
-        step = conversation.advance(talk)
+        steps = conversation.walk(find(endpoint), params, account, self._settings)
+        step = conversation.advance(steps)
         while not isinstance(step, Done):
-            if isinstance(step, Found):
+            if isinstance(step, Items):
                 for item in step.items:
                     yield item
-                step = conversation.advance(talk)
+                step = conversation.advance(steps)
             else:
-                step = conversation.advance(talk, await self._answer(step))
+                step = conversation.advance(steps, await self._perform(step))
 
-    async def ask(self, endpoint: Endpoint, kind: type[T], **values: Any) -> T:
-        """Call with checked parameters and return the data as ``kind``; what typed methods do.
+    async def call_as(self, endpoint: Endpoint, kind: type[T], **values: Any) -> T:
+        """Call an endpoint with checked parameters and return its data as ``kind``.
 
-        Raises as ``call`` does, and ``TypeError`` or ``ValueError`` for a parameter, with its name.
+        ``values`` are parameters by wire name. Typed methods use this. Raises as ``call``, and
+        ``TypeError`` or ``ValueError``, with the argument's name, before anything is sent.
         """
         params = checked(endpoint, values)
-        talk = conversation.call(endpoint, params, self._credential, self._setting, kind)
-        value: T = await self._run(talk)
+        steps = conversation.call(endpoint, params, self._credential, self._settings, kind)
+        value: T = await self._run(steps)
         return value
 
-    async def tell(self, endpoint: Endpoint, **values: Any) -> None:
-        """As ``ask``, of an endpoint that answers without data."""
+    async def execute(self, endpoint: Endpoint, **values: Any) -> None:
+        """Call an endpoint with checked parameters and ignore its data. Raises as ``call_as``."""
         await self.call(endpoint, checked(endpoint, values))
 
-    async def items(self, endpoint: Endpoint, kind: type[T], **values: Any) -> AsyncIterator[T]:
-        """Walk with checked parameters; each item as ``kind``."""
-        place = conversation.item_place(endpoint)
-        params = checked(endpoint, {**conversation.beginning(endpoint), **values})
+    async def iter_items(
+        self, endpoint: Endpoint, kind: type[T], **values: Any
+    ) -> AsyncIterator[T]:
+        """Yield every item of a list as ``kind``, with checked parameters.
+
+        Raises as ``call_as``, when the first item is requested.
+        """
+        path = conversation.items_path(endpoint)
+        params = checked(endpoint, {**conversation.first_page_params(endpoint), **values})
         async for item in self.walk(endpoint, params):
-            yield answers.typed(item, kind, endpoint, place)
+            yield answers.typed(item, kind, endpoint, path)
 
     async def nav(self, credential: Credential | None = None) -> Nav:
-        """Who is signed in, and the wbi keys; signed out too. See ``web.nav``."""
-        return await self._run(conversation.nav(self._account(credential), self._setting))
+        """Return who is signed in, and the wbi keys, also when signed out. See ``web.nav``."""
+        return await self._run(conversation.nav(self._account(credential), self._settings))
 
     async def access_id(self, mid: int) -> str | None:
-        """The access id in the page of an account's space. See ``space.access_id``."""
+        """Return the access id in the page of an account's space. See ``space.access_id``."""
         return await self._access_id(checked(SPACE_PAGE, {"mid": mid})["mid"])
 
     async def sign_in(self, key: str) -> Credential | None:
-        """The credential of a sign-in by code. See ``login.qr_wait``."""
-        return await self._run(login.sign_in(key, self._setting))
+        """Wait for a QR sign-in and return its credential. See ``login.qr_wait``."""
+        return await self._run(login.sign_in(key, self._settings))
 
     async def check_refresh(self, credential: Credential | None = None) -> bool:
-        """Whether cookies should be refreshed. See ``login.check_refresh``."""
-        return await self._run(login.check_refresh(self._account(credential), self._setting))
+        """Return whether the cookies should be refreshed. See ``login.check_refresh``."""
+        return await self._run(login.check_refresh(self._account(credential), self._settings))
 
     async def refresh(self, credential: Credential | None = None) -> None:
-        """Refresh cookies in place. See ``login.refresh``."""
-        await self._run(login.refresh(self._account(credential), self._setting))
+        """Refresh the cookies of a credential in place. See ``login.refresh``."""
+        await self._run(login.refresh(self._account(credential), self._settings))
 
     async def close(self) -> None:
-        """Close every connection. A closed client refuses to call; closing twice does nothing."""
+        """Close every connection; closing again does nothing.
+
+        Calls of a closed client raise ``RuntimeError``.
+        """
         if not self._closed:
             self._closed = True
             await self._transport.close()
@@ -208,33 +229,36 @@ class Client:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._setting.base or 'documented hosts'})"
+        return f"{type(self).__name__}({self._settings.base or 'documented hosts'})"
 
     def _account(self, credential: Credential | None) -> Credential:
         if credential is None:
             return self._credential
         if credential.proxy not in {None, self._proxy}:
-            raise ArgsException("proxy: the credential names another than the client's")
+            raise ArgsException(
+                "proxy: the credential has another proxy than the client; use one client per proxy"
+            )
         return credential
 
-    async def _run(self, talk: Conversation[T]) -> T:
-        """Do what a conversation asks for, step by step, and return what it comes to."""
-        step = conversation.advance(talk)
+    async def _run(self, steps: Conversation[T]) -> T:
+        """Perform every step of a conversation and return its result."""
+        step = conversation.advance(steps)
         while not isinstance(step, Done):
-            step = conversation.advance(talk, await self._answer(step))
+            step = conversation.advance(steps, await self._perform(step))
         value: T = step.value
         return value
 
-    async def _answer(self, step: Step) -> object:
-        if isinstance(step, Key):
-            return await self._key(step.stale)
-        if isinstance(step, Page):
+    async def _perform(self, step: Step) -> object:
+        """Perform one step and return the reply to it; a ``NetworkException`` is returned too."""
+        if isinstance(step, NeedsMixinKey):
+            return await self._get_mixin_key(step.stale)
+        if isinstance(step, NeedsAccessId):
             return await self._access_id(step.mid)
         if isinstance(step, Request):
             try:
                 return await self._send(step)
-            except NetworkException as lost:
-                return lost
+            except NetworkException as error:
+                return error
         await self._wait(step.seconds)
         return None
 
@@ -242,43 +266,46 @@ class Client:
         if self._pace is None:
             await self._clock.sleep(seconds)
             return
-        async with self._turn:  # a server that is too busy for one call is so for all
+        async with self._pace_lock:  # all calls wait: the server is too busy for any of them
             await self._clock.sleep(seconds)
 
-    async def _key(self, stale: str | None) -> str:
-        """A mixin key other than the stale one, fetched by one call for all that wait for it."""
-        async with self._keys:
+    async def _get_mixin_key(self, stale: str | None) -> str:
+        """Return a mixin key other than ``stale``; concurrent callers share one request for it."""
+        async with self._key_lock:
             key = self._mixin_key
             if key is None or key == stale:
-                key = self._mixin_key = await self._run(conversation.mixin_key(self._setting))
+                key = self._mixin_key = await self._run(conversation.mixin_key(self._settings))
             return key
 
     async def _access_id(self, mid: str | int) -> str | None:
-        """An account's access id, fetched by one call for all that wait for it, kept to its end."""
-        async with self._pages:
+        """Return an account's access id, None if its page has none.
+
+        Ids are cached until they expire; concurrent callers share one request.
+        """
+        async with self._access_id_lock:
             now = self._clock.time()
-            kept = self._access_ids.get(str(mid))
-            if kept is not None and now < kept[1]:
-                return kept[0]
-            found = await self._run(conversation.access_id(str(mid), self._setting))
-            ends = None if found is None else access_id_ends(found)
-            left = {one: kept for one, kept in self._access_ids.items() if now < kept[1]}
-            if found is not None and ends is not None:
-                left[str(mid)] = (found, ends)
-            self._access_ids = left
-            return found
+            cached = self._access_ids.get(str(mid))
+            if cached is not None and now < cached[1]:
+                return cached[0]
+            access_id = await self._run(conversation.access_id(str(mid), self._settings))
+            expiry = None if access_id is None else access_id_ends(access_id)
+            valid = {owner: entry for owner, entry in self._access_ids.items() if now < entry[1]}
+            if access_id is not None and expiry is not None:
+                valid[str(mid)] = (access_id, expiry)
+            self._access_ids = valid
+            return access_id
 
     async def _send(self, request: Request) -> Response:
-        """Send at once, or where a pace is kept one at a time, each after its pause."""
+        """Send a request; with a pace, one at a time and each after its pause."""
         if self._closed:
-            raise RuntimeError("the client is closed")
+            raise RuntimeError("the client is closed; create a new one")
         if self._pace is None:
             return await self._transport.send(request)
-        async with self._turn:
+        async with self._pace_lock:
             if self._last_end is not None:
                 pause = self._pace.pause(writes=request.writes)
-                over = self._last_end + pause - self._clock.monotonic()
-                await self._clock.sleep(max(0.0, over))
+                remaining = self._last_end + pause - self._clock.monotonic()
+                await self._clock.sleep(max(0.0, remaining))
             try:
                 return await self._transport.send(request)
             finally:
@@ -286,8 +313,8 @@ class Client:
 
 
 def _network(proxy: str | None, timeout: float) -> Transport:
-    if not 0 < timeout < _LONGEST:
-        raise ArgsException("timeout: must be more than 0 seconds, and less than a day")
-    from guanxi.sdk.aio.network import Network  # costs a start, and not everybody needs it
+    if not 0 < timeout < _MAX_TIMEOUT:
+        raise ArgsException("timeout: must be more than 0 and less than 86,400 seconds")
+    from guanxi.sdk.aio.network import Network  # imported late: pyreqwest is slow to load
 
     return Network(proxy=proxy, timeout=timeout)

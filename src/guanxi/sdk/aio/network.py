@@ -1,4 +1,4 @@
-"""The default transport, over pyreqwest; loaded by the first client that needs it."""
+"""The default transport, over pyreqwest; imported by the first client that needs it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from pyreqwest.proxy import ProxyBuilder
 from guanxi.sdk.losses import lost
 from guanxi.sdk.transport import Request, Response
 
-#: Shorter than servers keep a connection open, so that none is reused as it closes.
-_IDLE = timedelta(seconds=4)
+#: Shorter than the keep-alive of servers, so that no closing connection is reused.
+_IDLE_TIMEOUT = timedelta(seconds=4)
 
-
-#: pyreqwest's own thread lets go of an answer a moment after it was given. A process whose
-#: interpreter ended within that moment would abort, so its end waits.
+#: pyreqwest's native thread releases a response shortly after returning it. A process whose
+#: interpreter exits before that aborts, so the exit is delayed.
 atexit.register(time.sleep, 0.02)
 
 
 class Network:
-    """Connections to servers, kept for reuse. Follows no redirect, keeps no cookie.
+    """A transport with a pool of connections. It follows no redirects and stores no cookies.
 
     Args:
-        proxy: its address; None for none, whatever the environment says.
-        timeout: seconds that a request may take, its answer included.
+        proxy: the address of a proxy; None for none, whatever the environment says.
+        timeout: seconds that a request may take until its response is complete.
     """
 
     def __init__(self, *, proxy: str | None, timeout: float) -> None:
@@ -36,7 +35,7 @@ class Network:
             .follow_redirects(False)
             .referer(False)
             .timeout(timedelta(seconds=timeout))
-            .pool_idle_timeout(_IDLE)
+            .pool_idle_timeout(_IDLE_TIMEOUT)
             .no_proxy()
         )
         if proxy is not None:
@@ -44,22 +43,25 @@ class Network:
         self._client = builder.build()
 
     async def send(self, request: Request) -> Response:
-        """Send one request and read its answer whole."""
+        """Send one request and return its response.
+
+        Raise ``NetworkException`` of status 0 if there is no complete response.
+        """
         try:
-            building = self._client.request(request.method, request.url)
-            building = building.headers(request.headers)
+            builder = self._client.request(request.method, request.url)
+            builder = builder.headers(request.headers)
             if request.body is not None:
-                building = building.body_bytes(request.body)
-            answer = await building.build().send()
-            headers, body = answer.headers, bytes(await answer.bytes())
+                builder = builder.body_bytes(request.body)
+            response = await builder.build().send()
+            headers, body = response.headers, bytes(await response.bytes())
             cookies = tuple(headers.getall("set-cookie"))
-            return Response(answer.status, dict(headers), body, cookies)
+            return Response(response.status, dict(headers), body, cookies)
         except PyreqwestError as error:
-            problem = lost(request, error)
-        raise problem  # out here, where nothing chains it to an error that quotes the address
+            network_error = lost(request, error)
+        raise network_error  # not chained to pyreqwest's error, which quotes the whole address
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         client = self._client
-        del self._client  # idle connections end with the last name for it, and no sooner
+        del self._client  # idle connections close only with the last reference to the client
         await client.close()

@@ -1,7 +1,7 @@
-"""The relation endpoints, typed: lists, single relations, acts, groups.
+"""Typed methods for the relation endpoints: lists, single relations, changes, groups.
 
-Each method names its document. Besides the errors that it lists, each may raise what ``call``
-does, and ``TypeError`` or ``ValueError`` for an argument, before anything is sent.
+Each method names its document. In addition to the errors that it lists, each may raise the errors
+of ``call``, and ``TypeError`` or ``ValueError`` for an argument, before anything is sent.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from guanxi.contract.params import Order, OrderType
 if TYPE_CHECKING:
     from guanxi.sdk.aio.client import Client
 
-#: Where a following is said to come from unless told otherwise: a space page.
+#: The default source of a change: a space page.
 _SPACE = 11
 
 
 class RelationArea:
-    """``client.relation``.
+    """The methods of ``client.relation``.
 
-    Arguments have one meaning throughout: ``mid`` is an account, from 1; ``members`` are accounts,
-    1 to 50 of them; ``group`` is a group's id (-10 special, 0 default, or one's own); ``page``
-    counts from 1; ``size`` is items a page, 1 to 100; ``cursor`` is where to go on, on servers that
-    know cursors (ours), with ``""`` to begin, and stands in for ``page``. Enum members are taken
-    for their values. The ``iter_`` methods walk whole lists and meet each item once.
+    The arguments mean the same everywhere. ``mid`` is an account, from 1; ``members`` are 1 to 50
+    accounts; ``group`` is the id of a group: -10 special, 0 default, or one that the caller
+    created. ``page`` counts from 1; ``size`` is the number of items per page, 1 to 100. ``cursor``
+    replaces ``page`` on servers that support cursors (ours): pass ``""`` first, then the previous
+    page's cursor. An enum member stands for its value. The ``iter_`` methods yield every item of a
+    list once, page by page.
     """
 
     def __init__(self, client: Client) -> None:
@@ -45,14 +46,14 @@ class RelationArea:
         size: int = 50,
         cursor: str | None = None,
     ) -> s.RelationPage:
-        """Who follows an account, newest first (004, 查询用户粉丝明细).
+        """Return one page of an account's followers, newest first (004, 查询用户粉丝明细).
 
-        The first 1,000 can be seen, one's own too; past them a page is empty. ``total`` is the true
-        count. ``order`` is ``desc`` or ``asc``.
+        Only the first 1,000 are visible, even to the owner; later pages are empty. ``total`` counts
+        all of them. ``order`` is ``desc`` or ``asc``.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowersHidden``.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.FOLLOWERS,
             s.RelationPage,
             vmid=mid,
@@ -65,8 +66,8 @@ class RelationArea:
     def iter_followers(
         self, mid: int, *, order: Order | Enum = "desc", size: int = 50
     ) -> AsyncIterator[s.RelationItem]:
-        """Every follower that can be seen, page after page; as ``followers``."""
-        return self._client.items(e.FOLLOWERS, s.RelationItem, vmid=mid, order=order, ps=size)
+        """Yield every visible follower of an account; see ``followers``."""
+        return self._client.iter_items(e.FOLLOWERS, s.RelationItem, vmid=mid, order=order, ps=size)
 
     async def followings(
         self,
@@ -78,15 +79,17 @@ class RelationArea:
         size: int = 50,
         cursor: str | None = None,
     ) -> s.RelationPage:
-        """Whom an account follows, newest first (004, 查询用户关注明细).
+        """Return one page of the accounts that an account follows, newest first.
 
-        Of one's own all can be seen, of another's the first 100; past them a page is empty.
-        ``order`` is ``desc`` or ``asc``; ``order_type`` is ``attention`` for the most visited
-        first, of one's own.
+        Document 004, 查询用户关注明细.
+
+        All of the caller's own followings are visible, of another account's the first 100; later
+        pages are empty. ``order`` is ``desc`` or ``asc``. ``order_type="attention"`` sorts the
+        caller's own followings by visits, most visited first.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowingsHidden``.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.FOLLOWINGS,
             s.RelationPage,
             vmid=mid,
@@ -105,8 +108,8 @@ class RelationArea:
         order_type: OrderType | Enum = "",
         size: int = 50,
     ) -> AsyncIterator[s.RelationItem]:
-        """Every following that can be seen, page after page; as ``followings``."""
-        return self._client.items(
+        """Yield every visible following of an account; see ``followings``."""
+        return self._client.iter_items(
             e.FOLLOWINGS, s.RelationItem, vmid=mid, order=order, order_type=order_type, ps=size
         )
 
@@ -119,13 +122,13 @@ class RelationArea:
         size: int = 50,
         cursor: str | None = None,
     ) -> s.AppPage:
-        """Whom an account follows, as the app. host tells it; no sign-in (004, 查询用户关注明细2).
+        """Return one page of an account's followings from the app host (004, 查询用户关注明细2).
 
-        Of a hidden list ``items`` is None and ``total`` 0.
+        Needs no sign-in. For a hidden list ``items`` is None and ``total`` 0.
 
-        Raises ``BadRequest``, and ``PageTooDeep`` past page 5.
+        Raises ``BadRequest``, and ``PageTooDeep`` for pages after 5.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.APP_FOLLOWINGS,
             s.AppPage,
             vmid=mid,
@@ -138,19 +141,21 @@ class RelationArea:
     def iter_app_followings(
         self, mid: int, *, order: Order | Enum = "desc", size: int = 50
     ) -> AsyncIterator[s.AppItem]:
-        """Every following that can be seen there, page after page; as ``app_followings``."""
-        return self._client.items(e.APP_FOLLOWINGS, s.AppItem, vmid=mid, order=order, ps=size)
+        """Yield every following of an account that the app host shows; see ``app_followings``."""
+        return self._client.iter_items(e.APP_FOLLOWINGS, s.AppItem, vmid=mid, order=order, ps=size)
 
     async def game_followings(
         self, mid: int, *, page: int = 1, size: int = 20, cursor: str | None = None
     ) -> s.GamePage:
-        """Whom an account follows, as the biligame host tells it; no sign-in (004, …关注明细3).
+        """Return one page of an account's followings from the biligame host.
 
-        A hidden list is empty.
+        Document 004, 查询用户关注明细3.
+
+        Needs no sign-in. A hidden list is empty.
 
         Raises ``BadRequest``.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.GAME_FOLLOWINGS,
             s.GamePage,
             vmid=mid,
@@ -160,8 +165,11 @@ class RelationArea:
         )
 
     def iter_game_followings(self, mid: int, *, size: int = 20) -> AsyncIterator[s.GameItem]:
-        """Every following that can be seen there, page after page; as ``game_followings``."""
-        return self._client.items(e.GAME_FOLLOWINGS, s.GameItem, vmid=mid, ps=size)
+        """Yield every following of an account that the biligame host shows.
+
+        See ``game_followings``.
+        """
+        return self._client.iter_items(e.GAME_FOLLOWINGS, s.GameItem, vmid=mid, ps=size)
 
     async def search(
         self,
@@ -172,14 +180,16 @@ class RelationArea:
         size: int = 50,
         cursor: str | None = None,
     ) -> s.RelationPage:
-        """Followings of an account whose name holds ``name``, any case (004, 搜索关注明细).
+        """Return one page of an account's followings with ``name`` in their names.
 
-        An empty name finds all. Another's are searched within the first 100. A hidden list
-        is empty.
+        Document 004, 搜索关注明细.
 
-        Raises ``NotSignedIn``, ``BadRequest``, and ``PageTooDeep`` past page 5.
+        Upper and lower case match each other; an empty name matches every account. Another
+        account's list is searched within its first 100 followings. A hidden list is empty.
+
+        Raises ``NotSignedIn``, ``BadRequest``, and ``PageTooDeep`` for pages after 5.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.SEARCH,
             s.RelationPage,
             vmid=mid,
@@ -192,168 +202,181 @@ class RelationArea:
     def iter_search(
         self, mid: int, name: str = "", *, size: int = 50
     ) -> AsyncIterator[s.RelationItem]:
-        """Every following found, page after page; as ``search``."""
-        return self._client.items(e.SEARCH, s.RelationItem, vmid=mid, name=name, ps=size)
+        """Yield every matching following of an account; see ``search``."""
+        return self._client.iter_items(e.SEARCH, s.RelationItem, vmid=mid, name=name, ps=size)
 
     async def same(
         self, mid: int, *, page: int = 1, size: int = 50, cursor: str | None = None
     ) -> s.RelationPage:
-        """Whom both the caller and an account follow (004, 查询共同关注明细).
+        """Return one page of the accounts that the caller and ``mid`` both follow.
 
-        Empty with an account that hides its list.
+        Document 004, 查询共同关注明细.
+
+        The page is empty if ``mid`` hides its followings.
 
         Raises ``NotSignedIn``, ``BadRequest``.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.SAME, s.RelationPage, vmid=mid, ps=size, pn=_page(page, cursor), cursor=cursor
         )
 
     def iter_same(self, mid: int, *, size: int = 50) -> AsyncIterator[s.RelationItem]:
-        """Everybody whom both follow, page after page; as ``same``."""
-        return self._client.items(e.SAME, s.RelationItem, vmid=mid, ps=size)
+        """Yield every account that the caller and ``mid`` both follow; see ``same``."""
+        return self._client.iter_items(e.SAME, s.RelationItem, vmid=mid, ps=size)
 
     async def whispers(self, *, cursor: str | None = None) -> s.UncountedPage:
-        """Whom the caller follows in silence (004, 查询悄悄关注明细). None can be added.
+        """Return the accounts that the caller follows silently (004, 查询悄悄关注明细).
+
+        Servers no longer accept new silent followings.
 
         Raises ``NotSignedIn``, ``BadRequest``.
         """
-        return await self._client.ask(e.WHISPERS, s.UncountedPage, cursor=cursor)
+        return await self._client.call_as(e.WHISPERS, s.UncountedPage, cursor=cursor)
 
     def iter_whispers(self) -> AsyncIterator[s.RelationItem]:
-        """Everybody whom the caller follows in silence."""
-        return self._client.items(e.WHISPERS, s.RelationItem)
+        """Yield every account that the caller follows silently."""
+        return self._client.iter_items(e.WHISPERS, s.RelationItem)
 
     async def friends(self, *, cursor: str | None = None) -> s.UncountedPage:
-        """Whom the caller follows and is followed by (004, 查询互相关注明细).
+        """Return the accounts that the caller follows and that follow back (004, 查询互相关注明细).
 
         Raises ``NotSignedIn``, ``BadRequest``.
         """
-        return await self._client.ask(e.FRIENDS, s.UncountedPage, cursor=cursor)
+        return await self._client.call_as(e.FRIENDS, s.UncountedPage, cursor=cursor)
 
     def iter_friends(self) -> AsyncIterator[s.RelationItem]:
-        """Everybody whom the caller follows and is followed by."""
-        return self._client.items(e.FRIENDS, s.RelationItem)
+        """Yield every account that the caller follows and that follows back."""
+        return self._client.iter_items(e.FRIENDS, s.RelationItem)
 
     async def blacks(
         self, *, page: int = 1, size: int = 50, cursor: str | None = None
     ) -> s.RelationPage:
-        """Whom the caller blocks (004, 查询黑名单明细).
+        """Return one page of the accounts that the caller blocks (004, 查询黑名单明细).
 
         Raises ``NotSignedIn``, ``BadRequest``.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.BLACKS, s.RelationPage, ps=size, pn=_page(page, cursor), cursor=cursor
         )
 
     def iter_blacks(self, *, size: int = 50) -> AsyncIterator[s.RelationItem]:
-        """Everybody whom the caller blocks, page after page."""
-        return self._client.items(e.BLACKS, s.RelationItem, ps=size)
+        """Yield every account that the caller blocks."""
+        return self._client.iter_items(e.BLACKS, s.RelationItem, ps=size)
 
     # Single relations
 
     async def get(self, mid: int) -> s.Relation:
-        """The caller's relation to one account (004, 查询用户与自己关系（仅关注）).
+        """Return the caller's relation to one account (004, 查询用户与自己关系（仅关注）).
 
         Raises ``NotSignedIn``, ``BadRequest``.
         """
-        return await self._client.ask(e.RELATION, s.Relation, fid=mid)
+        return await self._client.call_as(e.RELATION, s.Relation, fid=mid)
 
     async def many(self, members: Iterable[int]) -> dict[str, s.Relation]:
-        """The caller's relations to several accounts, by mid as text (004, 批量查询…关系).
+        """Return the caller's relations to several accounts, by mid as a string.
 
-        Accounts with attribute 0 are left out.
+        Document 004, 批量查询…关系.
+
+        Accounts without a relation (attribute 0) are omitted.
 
         Raises ``NotSignedIn``, ``BadRequest``.
         """
-        return await self._client.ask(e.RELATIONS, dict[str, s.Relation], fids=members)
+        return await self._client.call_as(e.RELATIONS, dict[str, s.Relation], fids=members)
 
     async def mutual(self, mid: int) -> s.MutualRelation:
-        """Both directions between the caller and an account, signed by wbi (004, …互相关系).
+        """Return the relations between the caller and an account, in both directions.
+
+        Document 004, …互相关系.
+
+        The request is signed by wbi.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``WbiRetryTimesExceedException``.
         """
-        return await self._client.ask(e.MUTUAL, s.MutualRelation, mid=mid)
+        return await self._client.call_as(e.MUTUAL, s.MutualRelation, mid=mid)
 
     async def legacy_mutual(self, mid: int) -> s.LegacyMutualRelation:
-        """Both directions, at the address that document 004 strikes out (002, …关系2(互相)).
+        """Return the relations in both directions, from the withdrawn address (002, …关系2(互相)).
+
+        Document 004 strikes this address out; use ``mutual``.
 
         Raises ``NotSignedIn``, ``BadRequest``.
         """
-        return await self._client.ask(e.LEGACY_MUTUAL, s.LegacyMutualRelation, mid=mid)
+        return await self._client.call_as(e.LEGACY_MUTUAL, s.LegacyMutualRelation, mid=mid)
 
     async def stat(self, mid: int) -> s.Stat:
-        """How many an account follows and is followed by; no sign-in (000, get_relation_info).
+        """Return an account's numbers of followings and followers (000, get_relation_info).
 
-        ``whisper`` and ``black`` are 0 unless the account is the caller's.
+        Needs no sign-in. ``whisper`` and ``black`` are 0 unless the account is the caller's.
 
         Raises ``BadRequest``.
         """
-        return await self._client.ask(e.STAT, s.Stat, vmid=mid)
+        return await self._client.call_as(e.STAT, s.Stat, vmid=mid)
 
-    # Acts
+    # Changes
 
     async def modify(self, mid: int, act: int | Enum, *, source: int | Enum = _SPACE) -> None:
-        """Act on one account (004, 操作用户关系).
+        """Change the caller's relation to one account (004, 操作用户关系).
 
         Args:
             mid: the account, from 1.
-            act: 1 follow, 2 unfollow, 3 whisper (retired: refused), 4 cancel a whisper, 5 block,
-                6 unblock, 7 remove a follower.
-            source: where it is done: 11 a space page, 14 a video, 115 an article, 222 an activity.
+            act: 1 follow, 2 unfollow, 3 follow silently (withdrawn: refused), 4 stop following
+                silently, 5 block, 6 unblock, 7 remove a follower.
+            source: the page of the change: 11 a space, 14 a video, 115 an article, 222 an activity.
 
         Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest``,
         ``CannotTargetSelf``, ``FollowRefused``, ``TargetInBlacklist``, ``FollowingLimitReached``,
-        ``AccountDeregistered``, ``AlreadyFollowing``, ``AlreadyBlocked``, ``NoSuchUser``. It is
-        never sent twice: after a ``NetworkException``, look before repeating it.
+        ``AccountDeregistered``, ``AlreadyFollowing``, ``AlreadyBlocked``, ``NoSuchUser``. The
+        request is never retried: after a ``NetworkException``, check the relation before repeating
+        the call.
         """
-        await self._client.tell(e.MODIFY, fid=mid, act=act, re_src=source)
+        await self._client.execute(e.MODIFY, fid=mid, act=act, re_src=source)
 
     async def follow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Follow an account; a whisper becomes a following. ``modify`` with act 1."""
+        """Follow an account; a silent following becomes a public one. ``modify`` with act 1."""
         await self.modify(mid, 1, source=source)
 
     async def unfollow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unfollow an account, its groups and special with it. ``modify`` with act 2."""
+        """Unfollow an account and remove it from all groups. ``modify`` with act 2."""
         await self.modify(mid, 2, source=source)
 
     async def cancel_whisper(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """End a silent following. ``modify`` with act 4."""
+        """Stop following an account silently. ``modify`` with act 4."""
         await self.modify(mid, 4, source=source)
 
     async def block(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Block an account; followings end, both ways. ``modify`` with act 5."""
+        """Block an account; followings in both directions are deleted. ``modify`` with act 5."""
         await self.modify(mid, 5, source=source)
 
     async def unblock(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unblock an account; nothing comes back. ``modify`` with act 6."""
+        """Unblock an account; deleted followings are not restored. ``modify`` with act 6."""
         await self.modify(mid, 6, source=source)
 
     async def remove_follower(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """End an account's following of the caller. ``modify`` with act 7."""
+        """Delete an account's following of the caller. ``modify`` with act 7."""
         await self.modify(mid, 7, source=source)
 
     async def batch_modify(
         self, members: Iterable[int], act: int | Enum, *, source: int | Enum = _SPACE
     ) -> s.FailedFids:
-        """Follow (1) or block (5) several accounts (004, 批量操作用户关系).
+        """Follow (act 1) or block (act 5) several accounts (004, 批量操作用户关系).
 
-        Each is judged on its own; those refused are in ``failed_fids``.
+        Each account is handled separately; those that were refused are in ``failed_fids``.
 
         Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest``,
-        ``TargetInBlacklist`` (the caller blocks them all).
+        ``TargetInBlacklist`` (the caller blocks all of them).
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.BATCH_MODIFY, s.FailedFids, fids=members, act=act, re_src=source
         )
 
     # Groups
 
     async def groups(self) -> list[s.Group]:
-        """The caller's groups: special, default, then their own (004, 查询关注分组列表).
+        """Return the caller's groups: special, default, then those created (004, 查询关注分组列表).
 
         Raises ``NotSignedIn``.
         """
-        return await self._client.ask(e.GROUPS, list[s.Group])
+        return await self._client.call_as(e.GROUPS, list[s.Group])
 
     async def group_members(
         self,
@@ -363,13 +386,13 @@ class RelationArea:
         page: int = 1,
         size: int = 20,
     ) -> list[s.GroupMember]:
-        """The members of one of the caller's groups (004, 查询关注分组明细).
+        """Return one page of the members of one of the caller's groups (004, 查询关注分组明细).
 
-        ``order_type`` is ``attention`` for the most visited first.
+        ``order_type="attention"`` sorts them by visits, most visited first.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``NoSuchGroup``.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.GROUP_MEMBERS,
             list[s.GroupMember],
             tagid=group,
@@ -381,83 +404,89 @@ class RelationArea:
     def iter_group_members(
         self, group: int, *, order_type: OrderType | Enum = "", size: int = 20
     ) -> AsyncIterator[s.GroupMember]:
-        """Every member of a group, page after page; as ``group_members``."""
-        return self._client.items(
+        """Yield every member of one of the caller's groups; see ``group_members``."""
+        return self._client.iter_items(
             e.GROUP_MEMBERS, s.GroupMember, tagid=group, order_type=order_type, ps=size
         )
 
     async def groups_of(self, mid: int) -> dict[str, str]:
-        """Names, by id as text, of the caller's groups that hold an account (004, …所在的分组).
+        """Return the names, by id as a string, of the caller's groups with an account.
 
-        The default group is left out.
+        Document 004, …所在的分组.
+
+        The default group is omitted.
 
         Raises ``NotSignedIn``, ``BadRequest``.
         """
-        return await self._client.ask(e.GROUPS_OF, dict[str, str], fid=mid)
+        return await self._client.call_as(e.GROUPS_OF, dict[str, str], fid=mid)
 
     async def specials(self) -> list[int]:
-        """The mids that the caller follows specially (004, 查询所有特别关注 mid).
+        """Return the mids in the caller's special group (004, 查询所有特别关注 mid).
 
         Raises ``NotSignedIn``.
         """
-        return await self._client.ask(e.SPECIALS, list[int])
+        return await self._client.call_as(e.SPECIALS, list[int])
 
     def iter_specials(self) -> AsyncIterator[int]:
-        """Every mid that the caller follows specially."""
-        return self._client.items(e.SPECIALS, int)
+        """Yield every mid in the caller's special group."""
+        return self._client.iter_items(e.SPECIALS, int)
 
     async def create_group(self, name: str) -> s.GroupCreated:
-        """Make a group of 1 to 16 characters' name (004, 创建分组).
+        """Create a group with a name of 1 to 16 characters, and return its id (004, 创建分组).
 
         Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest``, ``GroupNameTooLong``,
         ``GroupExists``.
         """
-        return await self._client.ask(e.CREATE_GROUP, s.GroupCreated, tag=name)
+        return await self._client.call_as(e.CREATE_GROUP, s.GroupCreated, tag=name)
 
     async def rename_group(self, group: int, name: str) -> None:
-        """Give a group another name (004, 重命名分组).
+        """Rename one of the caller's groups (004, 重命名分组).
 
         Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest``, ``GroupNameTooLong``,
         ``NoSuchGroup``, ``GroupExists``.
         """
-        await self._client.tell(e.RENAME_GROUP, tagid=group, name=name)
+        await self._client.execute(e.RENAME_GROUP, tagid=group, name=name)
 
     async def delete_group(self, group: int) -> None:
-        """Delete a group; its members stay followed (004, 删除分组).
+        """Delete one of the caller's groups; its members remain followed (004, 删除分组).
 
         Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest``.
         """
-        await self._client.tell(e.DELETE_GROUP, tagid=group)
+        await self._client.execute(e.DELETE_GROUP, tagid=group)
 
     async def set_groups(self, members: Iterable[int], groups: Iterable[int]) -> None:
-        """Put accounts into exactly these groups; 0 alone for none (004, 修改分组成员).
+        """Replace the groups of the accounts by ``groups``; ``[0]`` for none (004, 修改分组成员).
 
         Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest``, ``NoSuchGroup``, ``NotFollowing``;
         then nothing has changed.
         """
-        await self._client.tell(e.SET_MEMBERS, fids=members, tagids=groups)
+        await self._client.execute(e.SET_MEMBERS, fids=members, tagids=groups)
 
     async def copy_to_groups(self, members: Iterable[int], groups: Iterable[int]) -> None:
-        """Put accounts into these groups besides those they are in (004, 复制关注到分组).
+        """Add the accounts to ``groups``; they also stay in their current groups.
+
+        Document 004, 复制关注到分组.
 
         Raises as ``set_groups``.
         """
-        await self._client.tell(e.COPY_MEMBERS, fids=members, tagids=groups)
+        await self._client.execute(e.COPY_MEMBERS, fids=members, tagids=groups)
 
     async def move_between_groups(
         self, members: Iterable[int], before: Iterable[int], after: Iterable[int]
     ) -> None:
-        """Take accounts out of the groups ``before`` and put them into those ``after``.
+        """Remove the accounts from the groups ``before`` and add them to ``after``.
 
-        0 in ``after`` stands for no group (004, 移动关注到分组).
+        Document 004, 移动关注到分组.
+
+        0 in ``after`` stands for no group.
 
         Raises as ``set_groups``.
         """
-        await self._client.tell(
+        await self._client.execute(
             e.MOVE_MEMBERS, fids=members, beforeTagids=before, afterTagids=after
         )
 
 
 def _page(page: int, cursor: str | None) -> int | None:
-    """The page to ask for: none beside a cursor."""
+    """Return the page number to send: None if there is a cursor, which replaces it."""
     return page if cursor is None else None

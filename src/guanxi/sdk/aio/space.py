@@ -1,7 +1,7 @@
-"""The endpoints of spaces, typed: what an account shows to others, and a little more to itself.
+"""Typed methods for spaces: what an account shows to others, and a little more to itself.
 
-Each method names its document. Besides the errors that it lists, each may raise what ``call``
-does, and ``TypeError`` or ``ValueError`` for an argument, before anything is sent.
+Each method names its document. In addition to the errors that it lists, each may raise the errors
+of ``call``, and ``TypeError`` or ``ValueError`` for an argument, before anything is sent.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class SpaceArea:
-    """``client.space``.
+    """The methods of ``client.space``.
 
-    Arguments have one meaning throughout: ``mid`` is an account, from 1; ``page`` counts from 1;
-    ``size`` is items a page, 1 to 100, or to 30 where that is said; ``offset`` is the last
-    answer's, and begins where it is left out. Enum members are taken for their values. The
-    ``iter_`` methods walk whole lists and meet each item once.
+    The arguments mean the same everywhere. ``mid`` is an account, from 1; ``page`` counts from 1;
+    ``size`` is the number of items per page, 1 to 100 unless stated otherwise; ``offset`` is the
+    previous page's, and is left out for the first page. An enum member stands for its value. The
+    ``iter_`` methods yield every item of a list once, page by page.
     """
 
     def __init__(self, client: Client) -> None:
@@ -36,72 +36,83 @@ class SpaceArea:
     # The account
 
     async def page(self, mid: int) -> str:
-        """The page that carries the access id, as HTML (000, User.get_access_id)."""
-        return await self._client.ask(e.SPACE_PAGE, str, mid=mid)
+        """Return the HTML page of a space, which contains the access id.
+
+        Document 000, User.get_access_id.
+        """
+        return await self._client.call_as(e.SPACE_PAGE, str, mid=mid)
 
     async def access_id(self, mid: int) -> str | None:
-        """The access id in an account's page, None where it has none (000, User.get_access_id).
+        """Return the access id in an account's page, None if it has none (000, User.get_access_id).
 
-        It is asked for once, and kept until it ends; the methods that send it do so by themselves.
+        It is cached until it expires. Methods that need it fetch it automatically.
 
-        Raises ``InitialStateException`` for a page whose data is not JSON.
+        Raises ``InitialStateException`` if the data in the page is not JSON.
         """
         return await self._client.access_id(mid)
 
     async def info(self, mid: int) -> s.UserInfo:
-        """An account as its space shows it, the live room among it (000, User.get_user_info).
+        """Return an account as its space shows it, with its live room (000, User.get_user_info).
 
         Raises ``NotFound``.
         """
-        return await self._client.ask(e.SPACE_INFO, s.UserInfo, mid=mid)
+        return await self._client.call_as(e.SPACE_INFO, s.UserInfo, mid=mid)
 
     async def overview(self, mid: int) -> s.Overview:
-        """How much of each kind a space holds (000, User.get_overview_stat)."""
-        return await self._client.ask(e.OVERVIEW, s.Overview, mid=mid)
+        """Return the number of items of each type in a space (000, User.get_overview_stat)."""
+        return await self._client.call_as(e.OVERVIEW, s.Overview, mid=mid)
 
     async def up_stat(self, mid: int) -> s.UpStat:
-        """Views and likes of all works (000, User.get_up_stat); nothing in it when signed out."""
-        return await self._client.ask(e.UP_STAT, s.UpStat, mid=mid)
+        """Return the views and likes of all works; empty when signed out.
+
+        Document 000, User.get_up_stat.
+        """
+        return await self._client.call_as(e.UP_STAT, s.UpStat, mid=mid)
 
     async def notice(self, mid: int) -> str:
-        """The notice of a space, empty where there is none (000, User.get_space_notice)."""
-        return await self._client.ask(e.SPACE_NOTICE, str, mid=mid)
+        """Return the notice of a space, empty if there is none (000, User.get_space_notice)."""
+        return await self._client.call_as(e.SPACE_NOTICE, str, mid=mid)
 
     async def reservations(self, mid: int) -> list[s.Reservation] | None:
-        """What a space announces for signing up, None for nothing (000, User.get_reservation)."""
+        """Return the reservations that a space offers, None for none.
+
+        Document 000, User.get_reservation.
+        """
         data = await self._client.call(e.RESERVATIONS, checked(e.RESERVATIONS, {"vmid": mid}))
         if data is None:
             return None
         return answers.typed(data, list[s.Reservation], e.RESERVATIONS)
 
     async def supporters(self, mid: int) -> s.Supporters:
-        """Who supported an account this month (000, User.get_elec_user_monthly).
+        """Return who supported an account this month (000, User.get_elec_user_monthly).
 
         Raises ``SupportNotOpen``.
         """
-        return await self._client.ask(e.SUPPORTERS, s.Supporters, up_mid=mid)
+        return await self._client.call_as(e.SUPPORTERS, s.Supporters, up_mid=mid)
 
     async def like_effect(self, mid: int) -> s.LikeEffect:
-        """The pictures of a like, a coin and a favourite at once (000, User.get_uplikeimg).
+        """Return the images of an account's like, coin and favourite effect.
+
+        Document 000, User.get_uplikeimg.
 
         Raises ``NotSignedIn``.
         """
-        return await self._client.ask(e.LIKE_EFFECT, s.LikeEffect, vmid=mid)
+        return await self._client.call_as(e.LIKE_EFFECT, s.LikeEffect, vmid=mid)
 
     async def medals(self, mid: int) -> s.MedalWall:
-        """An account's fan medals (000, User.get_user_medal). Raises ``NotSignedIn``."""
-        return await self._client.ask(e.MEDALS, s.MedalWall, target_id=mid)
+        """Return an account's fan medals (000, User.get_user_medal). Raises ``NotSignedIn``."""
+        return await self._client.call_as(e.MEDALS, s.MedalWall, target_id=mid)
 
     async def tags(self, mid: int, *, page: int = 1, size: int = 20) -> s.Tags:
-        """The tags that an account follows (000, User.get_user_fav_tag).
+        """Return one page of the tags that an account follows (000, User.get_user_fav_tag).
 
         Raises ``HiddenByPrivacy``.
         """
-        return await self._client.ask(e.FOLLOWED_TAGS, s.Tags, vmid=mid, pn=page, ps=size)
+        return await self._client.call_as(e.FOLLOWED_TAGS, s.Tags, vmid=mid, pn=page, ps=size)
 
     def iter_tags(self, mid: int, *, size: int = 20) -> AsyncIterator[s.Tag]:
-        """Every tag that an account follows, page after page; as ``tags``."""
-        return self._client.items(e.FOLLOWED_TAGS, s.Tag, vmid=mid, ps=size)
+        """Yield every tag that an account follows; see ``tags``."""
+        return self._client.iter_items(e.FOLLOWED_TAGS, s.Tag, vmid=mid, ps=size)
 
     async def bangumi(
         self,
@@ -112,11 +123,13 @@ class SpaceArea:
         page: int = 1,
         size: int = 15,
     ) -> s.BangumiPage:
-        """The series that an account follows (000, User.get_subscribed_bangumi).
+        """Return one page of the bangumi that an account follows.
 
-        ``size`` is 30 at most. Raises ``HiddenByPrivacy``.
+        Document 000, User.get_subscribed_bangumi.
+
+        ``size`` is at most 30. Raises ``HiddenByPrivacy``.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.FOLLOWED_BANGUMI,
             s.BangumiPage,
             vmid=mid,
@@ -134,8 +147,8 @@ class SpaceArea:
         follow_status: enums.BangumiFollowStatus | int = enums.BangumiFollowStatus.ALL,
         size: int = 15,
     ) -> AsyncIterator[s.Bangumi]:
-        """Every series that an account follows, page after page; as ``bangumi``."""
-        return self._client.items(
+        """Yield every bangumi that an account follows; see ``bangumi``."""
+        return self._client.iter_items(
             e.FOLLOWED_BANGUMI,
             s.Bangumi,
             vmid=mid,
@@ -156,17 +169,18 @@ class SpaceArea:
         page: int = 1,
         size: int = 30,
     ) -> s.VideoPage:
-        """An account's videos (000, User.get_videos).
+        """Return one page of an account's videos (000, User.get_videos).
 
         Args:
             mid: the account, from 1.
-            tid: of this partition, 0 for all.
-            keyword: whose title holds it, any case; up to 200 characters, empty for all.
-            order: newest, most played or most kept first.
+            tid: only videos of this partition; 0 for all.
+            keyword: only videos with this text in the title, in any case; at most 200 characters,
+                empty for all.
+            order: newest, most played or most favourited first.
             page: page, from 1.
-            size: items a page, 1 to 100.
+            size: items per page, 1 to 100.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.VIDEOS,
             s.VideoPage,
             mid=mid,
@@ -186,8 +200,8 @@ class SpaceArea:
         order: enums.VideoOrder | str = enums.VideoOrder.PUBDATE,
         size: int = 30,
     ) -> AsyncIterator[s.VideoMeta]:
-        """Every video found, page after page; as ``videos``."""
-        return self._client.items(
+        """Yield every matching video of an account; see ``videos``."""
+        return self._client.iter_items(
             e.VIDEOS, s.VideoMeta, mid=mid, ps=size, tid=tid, keyword=keyword, order=order
         )
 
@@ -203,19 +217,19 @@ class SpaceArea:
         tid: int = 0,
         with_current: bool = False,
     ) -> s.MediaList:
-        """An account's videos as a list to play (000, User.get_media_list).
+        """Return one page of an account's videos as a playlist (000, User.get_media_list).
 
         Args:
             mid: the account, from 1.
-            after: the aid to go on from; None for the head of the list.
-            size: items, 1 to 100.
-            direction: True towards the end of the list, False towards its head.
-            desc: the largest first.
+            after: the aid of the video to continue from; None for the start of the list.
+            size: items per page, 1 to 100.
+            direction: True towards the end of the list, False towards its start.
+            desc: True for the newest, most played or most favourited first.
             order: by date, plays or favourites.
-            tid: of this partition, 0 for all.
-            with_current: with the one that it goes on from.
+            tid: only videos of this partition; 0 for all.
+            with_current: True to include the video ``after``.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.MEDIA_LIST,
             s.MediaList,
             biz_id=mid,
@@ -237,8 +251,8 @@ class SpaceArea:
         order: enums.MedialistOrder | int = enums.MedialistOrder.PUBDATE,
         tid: int = 0,
     ) -> AsyncIterator[s.MediaItem]:
-        """Every video of the list from its head to its end; as ``media_list``."""
-        return self._client.items(
+        """Yield every video of the playlist from start to end; see ``media_list``."""
+        return self._client.iter_items(
             e.MEDIA_LIST,
             s.MediaItem,
             biz_id=mid,
@@ -250,47 +264,50 @@ class SpaceArea:
         )
 
     async def top_video(self, mid: int) -> s.ChosenVideo:
-        """The video that an account pinned (000, User.get_top_videos). Raises ``NoTopVideo``."""
-        return await self._client.ask(e.TOP_VIDEO, s.ChosenVideo, vmid=mid)
+        """Return an account's pinned video (000, User.get_top_videos). Raises ``NoTopVideo``."""
+        return await self._client.call_as(e.TOP_VIDEO, s.ChosenVideo, vmid=mid)
 
     async def masterpieces(self, mid: int) -> list[s.ChosenVideo]:
-        """Up to three videos that an account is proud of (000, User.get_masterpiece)."""
-        return await self._client.ask(e.MASTERPIECES, list[s.ChosenVideo], vmid=mid)
+        """Return up to three masterpieces that an account chose (000, User.get_masterpiece)."""
+        return await self._client.call_as(e.MASTERPIECES, list[s.ChosenVideo], vmid=mid)
 
     # Channels
 
     async def channels(self, mid: int, *, page: int = 1, size: int = 20) -> s.ChannelPage:
-        """An account's channels, seasons before series (000, User.get_channel_list)."""
-        return await self._client.ask(
+        """Return one page of an account's channels, seasons before series.
+
+        Document 000, User.get_channel_list.
+        """
+        return await self._client.call_as(
             e.CHANNELS, s.ChannelPage, mid=mid, page_num=page, page_size=size
         )
 
     def iter_channels(self, mid: int, *, size: int = 20) -> AsyncIterator[s.Season | s.Series]:
-        """Every channel, page after page; as ``channels``."""
+        """Yield every channel of an account, a season or a series; see ``channels``."""
         return self._channels(e.CHANNELS, mid, size)
 
     async def legacy_channels(self, mid: int, *, page: int = 1, size: int = 20) -> s.ChannelPage:
-        """As ``channels``, at the address of older clients (001, User.get_channel_list)."""
-        return await self._client.ask(
+        """Return the same as ``channels``, from the older address (001, User.get_channel_list)."""
+        return await self._client.call_as(
             e.LEGACY_CHANNELS, s.ChannelPage, mid=mid, page_num=page, page_size=size
         )
 
     def iter_legacy_channels(
         self, mid: int, *, size: int = 20
     ) -> AsyncIterator[s.Season | s.Series]:
-        """Every channel, page after page; as ``legacy_channels``."""
+        """Yield every channel of an account, from the older address; see ``channels``."""
         return self._channels(e.LEGACY_CHANNELS, mid, size)
 
     async def _channels(
         self, endpoint: Endpoint, mid: int, size: int
     ) -> AsyncIterator[s.Season | s.Series]:
         params = checked(endpoint, {"mid": mid, "page_size": size})
-        place = conversation.item_place(endpoint)
+        path = conversation.items_path(endpoint)
         async for item in self._client.walk(endpoint, params):
             if answers.at(item, "meta.season_id") is None:
-                yield answers.typed(item, s.Series, endpoint, place)
+                yield answers.typed(item, s.Series, endpoint, path)
             else:
-                yield answers.typed(item, s.Season, endpoint, place)
+                yield answers.typed(item, s.Season, endpoint, path)
 
     async def season_videos(
         self,
@@ -301,11 +318,11 @@ class SpaceArea:
         page: int = 1,
         size: int = 100,
     ) -> s.SeasonVideos:
-        """The videos of one of an account's seasons (000, User.get_channel_videos_season).
+        """Return one page of a season's videos (000, User.get_channel_videos_season).
 
-        ``order`` is the season's own, or the other way round.
+        ``order`` is the season's own order, or its reverse.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.SEASON_VIDEOS,
             s.SeasonVideos,
             mid=mid,
@@ -323,8 +340,8 @@ class SpaceArea:
         order: enums.ChannelOrder | str = enums.ChannelOrder.DEFAULT,
         size: int = 100,
     ) -> AsyncIterator[s.ChannelVideo]:
-        """Every video of a season, page after page; as ``season_videos``."""
-        return self._client.items(
+        """Yield every video of a season; see ``season_videos``."""
+        return self._client.iter_items(
             e.SEASON_VIDEOS,
             s.ChannelVideo,
             mid=mid,
@@ -342,8 +359,8 @@ class SpaceArea:
         page: int = 1,
         size: int = 100,
     ) -> s.SeasonVideos:
-        """As ``season_videos``, at the address of older clients (001)."""
-        return await self._client.ask(
+        """Return the same as ``season_videos``, from the older address (001)."""
+        return await self._client.call_as(
             e.LEGACY_SEASON_VIDEOS,
             s.SeasonVideos,
             mid=mid,
@@ -361,8 +378,8 @@ class SpaceArea:
         order: enums.ChannelOrder | str = enums.ChannelOrder.DEFAULT,
         size: int = 100,
     ) -> AsyncIterator[s.ChannelVideo]:
-        """Every video of a season, page after page; as ``legacy_season_videos``."""
-        return self._client.items(
+        """Yield every video of a season, from the older address; see ``season_videos``."""
+        return self._client.iter_items(
             e.LEGACY_SEASON_VIDEOS,
             s.ChannelVideo,
             mid=mid,
@@ -374,11 +391,11 @@ class SpaceArea:
     async def series_videos(
         self, mid: int, series: int, *, order: Order = "desc", page: int = 1, size: int = 100
     ) -> s.SeriesVideos:
-        """The videos of one of an account's series (000, User.get_channel_videos_series).
+        """Return one page of the videos of a series (000, User.get_channel_videos_series).
 
-        ``order`` is ``desc`` for the series' own, ``asc`` for the other way round.
+        ``order`` is ``desc`` for the series' own order, ``asc`` for its reverse.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.SERIES_VIDEOS,
             s.SeriesVideos,
             mid=mid,
@@ -391,8 +408,8 @@ class SpaceArea:
     def iter_series_videos(
         self, mid: int, series: int, *, order: Order = "desc", size: int = 100
     ) -> AsyncIterator[s.ChannelVideo]:
-        """Every video of a series, page after page; as ``series_videos``."""
-        return self._client.items(
+        """Yield every video of a series; see ``series_videos``."""
+        return self._client.iter_items(
             e.SERIES_VIDEOS, s.ChannelVideo, mid=mid, series_id=series, sort=order, ps=size
         )
 
@@ -406,8 +423,10 @@ class SpaceArea:
         page: int = 1,
         size: int = 30,
     ) -> s.AudioPage:
-        """An account's audios (000, User.get_audios)."""
-        return await self._client.ask(e.AUDIOS, s.AudioPage, uid=mid, order=order, pn=page, ps=size)
+        """Return one page of an account's audios (000, User.get_audios)."""
+        return await self._client.call_as(
+            e.AUDIOS, s.AudioPage, uid=mid, order=order, pn=page, ps=size
+        )
 
     def iter_audios(
         self,
@@ -416,8 +435,8 @@ class SpaceArea:
         order: enums.AudioOrder | int = enums.AudioOrder.PUBDATE,
         size: int = 30,
     ) -> AsyncIterator[s.Audio]:
-        """Every audio, page after page; as ``audios``."""
-        return self._client.items(e.AUDIOS, s.Audio, uid=mid, order=order, ps=size)
+        """Yield every audio of an account; see ``audios``."""
+        return self._client.iter_items(e.AUDIOS, s.Audio, uid=mid, order=order, ps=size)
 
     async def articles(
         self,
@@ -427,8 +446,11 @@ class SpaceArea:
         page: int = 1,
         size: int = 30,
     ) -> s.ArticlePage:
-        """An account's articles (000, User.get_articles). ``size`` is 30 at most."""
-        return await self._client.ask(
+        """Return one page of an account's articles.
+
+        Document 000, User.get_articles. ``size`` is at most 30.
+        """
+        return await self._client.call_as(
             e.ARTICLES, s.ArticlePage, mid=mid, sort=order, pn=page, ps=size
         )
 
@@ -439,14 +461,14 @@ class SpaceArea:
         order: enums.ArticleOrder | str = enums.ArticleOrder.PUBDATE,
         size: int = 30,
     ) -> AsyncIterator[s.Article]:
-        """Every article, page after page; as ``articles``."""
-        return self._client.items(e.ARTICLES, s.Article, mid=mid, sort=order, ps=size)
+        """Yield every article of an account; see ``articles``."""
+        return self._client.iter_items(e.ARTICLES, s.Article, mid=mid, sort=order, ps=size)
 
     async def article_lists(
         self, mid: int, *, order: enums.ArticleListOrder | int = enums.ArticleListOrder.LATEST
     ) -> s.ArticleLists:
-        """The lists that an account keeps its articles in (000, User.get_article_list)."""
-        return await self._client.ask(e.ARTICLE_LISTS, s.ArticleLists, mid=mid, sort=order)
+        """Return an account's article collections (000, User.get_article_list)."""
+        return await self._client.call_as(e.ARTICLE_LISTS, s.ArticleLists, mid=mid, sort=order)
 
     async def albums(
         self,
@@ -456,43 +478,51 @@ class SpaceArea:
         page: int = 1,
         size: int = 30,
     ) -> s.AlbumPage:
-        """An account's albums (000, User.get_album). Deprecated: the documents' host gave it up."""
-        return await self._client.ask(
+        """Return one page of an account's albums (000, User.get_album).
+
+        Deprecated: the documents' host has withdrawn it.
+        """
+        return await self._client.call_as(
             e.ALBUMS, s.AlbumPage, uid=mid, biz=biz, page_num=page, page_size=size
         )
 
     def iter_albums(
         self, mid: int, *, biz: enums.AlbumType | str = enums.AlbumType.ALL, size: int = 30
     ) -> AsyncIterator[s.Album]:
-        """Every album, page after page; as ``albums``."""
-        return self._client.items(e.ALBUMS, s.Album, uid=mid, biz=biz, page_size=size)
+        """Yield every album of an account; see ``albums``."""
+        return self._client.iter_items(e.ALBUMS, s.Album, uid=mid, biz=biz, page_size=size)
 
     async def courses(self, mid: int, *, page: int = 1, size: int = 20) -> s.CoursePage:
-        """An account's courses (000, User.get_cheese). Raises ``HiddenByPrivacy``."""
-        return await self._client.ask(e.COURSES, s.CoursePage, mid=mid, pn=page, ps=size)
+        """Return one page of an account's courses.
+
+        Document 000, User.get_cheese. Raises ``HiddenByPrivacy``.
+        """
+        return await self._client.call_as(e.COURSES, s.CoursePage, mid=mid, pn=page, ps=size)
 
     def iter_courses(self, mid: int, *, size: int = 20) -> AsyncIterator[s.Course]:
-        """Every course, page after page; as ``courses``."""
-        return self._client.items(e.COURSES, s.Course, mid=mid, ps=size)
+        """Yield every course of an account; see ``courses``."""
+        return self._client.iter_items(e.COURSES, s.Course, mid=mid, ps=size)
 
     # The feed
 
     async def dynamics(self, mid: int, *, offset: str = "") -> s.DynamicPage:
-        """An account's dynamics, the newest first (000, User.get_dynamics_new)."""
-        return await self._client.ask(e.DYNAMICS, s.DynamicPage, host_mid=mid, offset=offset)
+        """Return one page of an account's dynamics, newest first (000, User.get_dynamics_new)."""
+        return await self._client.call_as(e.DYNAMICS, s.DynamicPage, host_mid=mid, offset=offset)
 
     def iter_dynamics(self, mid: int) -> AsyncIterator[s.Dynamic]:
-        """Every dynamic, run after run; as ``dynamics``."""
-        return self._client.items(e.DYNAMICS, s.Dynamic, host_mid=mid)
+        """Yield every dynamic of an account; see ``dynamics``."""
+        return self._client.iter_items(e.DYNAMICS, s.Dynamic, host_mid=mid)
 
     async def old_dynamics(
         self, mid: int, *, offset: int = 0, need_top: bool = False
     ) -> s.OldDynamicPage:
-        """An account's dynamics in the shape of older clients (000, User.get_dynamics).
+        """Return one page of an account's dynamics in the format of older clients.
 
-        ``need_top`` puts the pinned one before all others.
+        Document 000, User.get_dynamics.
+
+        ``need_top`` puts the pinned dynamic first.
         """
-        return await self._client.ask(
+        return await self._client.call_as(
             e.OLD_DYNAMICS,
             s.OldDynamicPage,
             host_uid=mid,
@@ -501,17 +531,24 @@ class SpaceArea:
         )
 
     def iter_old_dynamics(self, mid: int, *, need_top: bool = False) -> AsyncIterator[s.OldDynamic]:
-        """Every dynamic in that shape, run after run; as ``old_dynamics``."""
-        return self._client.items(e.OLD_DYNAMICS, s.OldDynamic, host_uid=mid, need_top=need_top)
+        """Yield every dynamic of an account in the format of older clients.
+
+        See ``old_dynamics``.
+        """
+        return self._client.iter_items(
+            e.OLD_DYNAMICS, s.OldDynamic, host_uid=mid, need_top=need_top
+        )
 
     async def opus(
         self, mid: int, *, type: enums.OpusType | str = enums.OpusType.ALL, offset: str = ""
     ) -> s.OpusPage:
-        """An account's picture posts, the newest first (000, User.get_opus)."""
-        return await self._client.ask(e.OPUS, s.OpusPage, host_mid=mid, offset=offset, type=type)
+        """Return one page of an account's picture posts, newest first (000, User.get_opus)."""
+        return await self._client.call_as(
+            e.OPUS, s.OpusPage, host_mid=mid, offset=offset, type=type
+        )
 
     def iter_opus(
         self, mid: int, *, type: enums.OpusType | str = enums.OpusType.ALL
     ) -> AsyncIterator[s.Opus]:
-        """Every picture post, run after run; as ``opus``."""
-        return self._client.items(e.OPUS, s.Opus, host_mid=mid, type=type)
+        """Yield every picture post of an account; see ``opus``."""
+        return self._client.iter_items(e.OPUS, s.Opus, host_mid=mid, type=type)

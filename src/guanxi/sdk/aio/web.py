@@ -1,4 +1,4 @@
-"""What clients of the relation endpoints need besides, typed."""
+"""Typed methods for what clients of the relation endpoints need in addition."""
 
 from __future__ import annotations
 
@@ -12,37 +12,41 @@ if TYPE_CHECKING:
 
 
 class WebArea:
-    """``client.web``."""
+    """The methods of ``client.web``."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def nav(self) -> s.Nav:
-        """Who is signed in, and the wbi keys of the day (000, credentials and wbi).
+        """Return who is signed in, and the current wbi keys (000, credentials and wbi).
 
-        Signed out it answers too: ``is_login`` is False, and the keys are all there is.
+        Signed out, only ``is_login`` (False) and the keys are set; it does not raise
+        ``NotSignedIn``.
         """
         return await self._client.nav()
 
     async def buvid(self) -> s.Buvids:
-        """A pair of device ids (ours: clients of the documents ask for it; guanxi does not)."""
-        return await self._client.ask(e.BUVID, s.Buvids)
+        """Return a new pair of device ids (ours).
+
+        Other clients request it; guanxi itself does not.
+        """
+        return await self._client.call_as(e.BUVID, s.Buvids)
 
     async def device_report(self) -> s.Ignored:
-        """Send an empty device report (ours).
+        """Send an empty device report, which a service ignores (ours).
 
-        It is here to try a service with, which takes and forgets it. Nothing in guanxi calls it.
+        It exists to try a service with. Nothing in guanxi calls it.
         """
-        return await self._client.ask(e.DEVICE_REPORT, s.Ignored)
+        return await self._client.call_as(e.DEVICE_REPORT, s.Ignored)
 
     async def attentions(self, mid: int) -> list[int]:
-        """The mids that an account follows (000, get_all_followings in later clients).
+        """Return the mids that an account follows (000, get_all_followings in later clients).
 
-        The documents' own host has given this up; a guanxi service still answers it.
+        The documents' host has withdrawn the endpoint; a guanxi service has it.
 
         Args:
             mid: the account, from 1.
 
         Raises ``NotSignedIn``, ``BadRequest``.
         """
-        return await self._client.ask(e.ATTENTIONS, list[int], mid=mid)
+        return await self._client.call_as(e.ATTENTIONS, list[int], mid=mid)

@@ -1,7 +1,7 @@
 # Made by `make generate` from src/guanxi/sdk/aio/account.py.
 # Do not edit: edit that instead.
 
-"""The account host's endpoints, typed."""
+"""Typed methods for the endpoints of the account host."""
 
 from __future__ import annotations
 
@@ -16,41 +16,46 @@ if TYPE_CHECKING:
 
 
 class AccountArea:
-    """``client.account``."""
+    """The methods of ``client.account``: names and cards of accounts."""
 
     def __init__(self, client: SyncClient) -> None:
         self._client = client
 
     def card_by_mid(self, mid: int) -> s.CardByMid:
-        """An account's card with the mids that it follows; no sign-in (001, get_all_followings).
+        """Return an account's card with the mids that it follows (001, get_all_followings).
 
-        The documents' own host has given this up; a guanxi service still answers it.
+        Needs no sign-in. The documents' host has withdrawn the endpoint; a guanxi service has it.
 
         Args:
             mid: the account, from 1.
 
         Raises ``BadRequest``.
         """
-        return self._client.ask(e.CARD_BY_MID, s.CardByMid, mid=mid)
+        return self._client.call_as(e.CARD_BY_MID, s.CardByMid, mid=mid)
 
     def name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
-        """The mids of accounts by their exact names (000, name2uid); unknown names are left out.
+        """Return the mids of accounts by their exact names (000, name2uid).
+
+        Names that no account has are omitted.
 
         Args:
             names: 1 to 50 names.
 
         Raises ``NotSignedIn``.
         """
-        return self._client.ask(e.NAME_TO_UID, s.NamedAccounts, names=names)
+        return self._client.call_as(e.NAME_TO_UID, s.NamedAccounts, names=names)
 
     def legacy_name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
-        """As ``name_to_uid``, without a sign-in (001, name2uid)."""
-        return self._client.ask(e.LEGACY_NAME_TO_UID, s.NamedAccounts, names=names)
+        """Return the mids of accounts by their exact names, without a sign-in (001, name2uid).
+
+        ``names`` and the result are as in ``name_to_uid``.
+        """
+        return self._client.call_as(e.LEGACY_NAME_TO_UID, s.NamedAccounts, names=names)
 
     def check_nickname(self, name: str) -> None:
-        """Whether a name may be taken (000, check_nickname): the exception says why not.
+        """Check that a name is valid and free; return None if it is (000, check_nickname).
 
         Raises ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``,
         ``NicknameSensitive``, ``NicknameExists``, ``NicknameTaken``.
         """
-        self._client.tell(e.CHECK_NICKNAME, nickName=name)
+        self._client.execute(e.CHECK_NICKNAME, nickName=name)

@@ -1,7 +1,7 @@
 # Made by `make generate` from src/guanxi/sdk/aio/channel.py.
 # Do not edit: edit that instead.
 
-"""Channels by their own id, typed; those of an account are in ``space``."""
+"""Typed methods for channels by their id. An account's channels are in ``space``."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ if TYPE_CHECKING:
 
 
 class ChannelArea:
-    """``client.channel``. No sign-in; ``NotFound`` where there is no such channel."""
+    """The methods of ``client.channel``. They need no sign-in."""
 
     def __init__(self, client: SyncClient) -> None:
         self._client = client
 
     def season(self, season: int) -> s.SeasonById:
-        """What a season is, and whose (000, ChannelSeries.get_meta)."""
-        return self._client.ask(e.SEASON, s.SeasonById, season_id=season)
+        """Return a season's metadata, with its owner (000, ChannelSeries.get_meta).
+
+        Raises ``NotFound`` if there is no such season.
+        """
+        return self._client.call_as(e.SEASON, s.SeasonById, season_id=season)
 
     def series(self, series: int) -> s.SeriesById:
-        """What a series is, and whose (000, ChannelSeries.get_meta)."""
-        return self._client.ask(e.SERIES, s.SeriesById, series_id=series)
+        """Return the metadata of a series, with its owner (000, ChannelSeries.get_meta).
+
+        Raises ``NotFound`` if there is no such series.
+        """
+        return self._client.call_as(e.SERIES, s.SeriesById, series_id=series)

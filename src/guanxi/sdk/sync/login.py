@@ -1,7 +1,7 @@
 # Made by `make generate` from src/guanxi/sdk/aio/login.py.
 # Do not edit: edit that instead.
 
-"""Signing in by a code on a screen, and keeping signed in, typed."""
+"""Typed methods to sign in by QR code and to refresh cookies."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class LoginArea:
-    """``client.login``.
+    """The methods of ``client.login``.
 
-    ``qr_generate``, a drawing of its ``url``, and ``qr_wait`` sign in; ``check_refresh`` and
-    ``refresh`` keep signed in. The others are single steps of these. A ``credential`` of None is
-    the client's.
+    To sign in, call ``qr_generate``, show its ``url`` as a QR code, and call ``qr_wait``. To stay
+    signed in, call ``check_refresh`` and ``refresh``. The other methods are single steps of these.
+    ``credential=None`` stands for the client's credential.
     """
 
     def __init__(self, client: SyncClient) -> None:
@@ -29,68 +29,76 @@ class LoginArea:
     # By a code
 
     def qr_generate(self) -> s.QrCode:
-        """Begin a sign-in: an address to draw as a code, and the key to ask with (ours)."""
-        return self._client.ask(e.QR_GENERATE, s.QrCode)
+        """Start a sign-in: return the ``url`` of its QR code, and its ``qrcode_key`` (ours)."""
+        return self._client.call_as(e.QR_GENERATE, s.QrCode)
 
     def qr_poll(self, key: str) -> s.QrState:
-        """How far a sign-in is (ours). Its cookies are ``qr_wait``'s to read."""
-        return self._client.ask(e.QR_POLL, s.QrState, qrcode_key=key)
+        """Return the state of a QR sign-in (ours).
+
+        The cookies are lost: use ``qr_wait`` to get them.
+        """
+        return self._client.call_as(e.QR_POLL, s.QrState, qrcode_key=key)
 
     def qr_wait(self, key: str) -> Credential | None:
-        """Ask every 2 seconds until a sign-in is agreed to, and return its credential (ours).
+        """Poll every 2 seconds until a QR sign-in is confirmed, and return its credential (ours).
 
-        None where the code ends first, which it does after 180 seconds: begin another.
+        Returns None if the code expires first, which it does after 180 seconds: generate another.
 
         Args:
             key: the ``qrcode_key`` of ``qr_generate``.
 
-        Raises ``AnswerException`` for a sign-in without cookies.
+        Raises ``AnswerException`` if the confirmed sign-in has no cookies.
         """
         return self._client.sign_in(key)
 
     # Keeping signed in
 
     def check_valid(self, credential: Credential | None = None) -> bool:
-        """Whether a credential is signed in (000, Credential.check_valid)."""
+        """Return whether the server accepts a credential as signed in.
+
+        Document 000, Credential.check_valid.
+        """
         return (self._client.nav(credential)).is_login
 
     def check_refresh(self, credential: Credential | None = None) -> bool:
-        """Whether the cookies should be refreshed (000, Credential.check_refresh).
+        """Return whether the server recommends a refresh (000, Credential.check_refresh).
 
         Raises ``NotSignedIn``.
         """
         return self._client.check_refresh(credential)
 
     def refresh(self, credential: Credential | None = None) -> None:
-        """Give a credential new cookies, in place (000, Credential.refresh).
+        """Replace the cookies of a credential in place (000, Credential.refresh).
 
-        sessdata, bili_jct, dedeuserid and ac_time_value are replaced as soon as the server has
-        answered with new ones; then the old session is ended. Needs sessdata, bili_jct and
-        ac_time_value, and the extra ``crypto``.
+        sessdata, bili_jct, dedeuserid and ac_time_value are replaced as soon as the server returns
+        new ones; then the old session is ended. Needs sessdata, bili_jct and ac_time_value, and the
+        extra ``crypto``.
 
-        Raises ``CookiesRefreshException`` where the server refuses a step, and ``ImportError``
-        without the extra.
+        Raises ``CredentialException`` if a part is missing, ``CookiesRefreshException`` if the
+        server refuses a step, and ``ImportError`` without the extra.
         """
         self._client.refresh(credential)
 
     def cookie_info(self) -> s.CookieInfo:
-        """Whether the cookies should be refreshed, and the server's time, in milliseconds (000)."""
-        return self._client.ask(e.COOKIE_INFO, s.CookieInfo)
+        """Return whether to refresh the cookies, and the server's time in milliseconds (000)."""
+        return self._client.call_as(e.COOKIE_INFO, s.CookieInfo)
 
     def correspond(self, path: str) -> str:
-        """The page that carries a refresh's csrf, as HTML (000, Credential.refresh).
+        """Return the HTML page that contains a refresh's csrf (000, Credential.refresh).
 
-        ``path`` is ``refresh_`` and the server's time, encrypted, in hexadecimal. Raises
-        ``NotFound`` for one that is not.
+        ``path`` is ``refresh_`` and the server's time in milliseconds, encrypted, in hexadecimal.
+        Raises ``NotFound`` if it is anything else.
         """
-        return self._client.ask(e.CORRESPOND, str, correspond_path=path)
+        return self._client.call_as(e.CORRESPOND, str, correspond_path=path)
 
     def cookie_refresh(self, csrf: str, token: str) -> s.RefreshedCookie:
-        """New cookies for the old refresh token (000, Credential.refresh).
+        """Exchange the old refresh token for new cookies; return the new one.
 
-        The cookies are ``refresh``'s to read. Raises ``RefreshRefused``.
+        Document 000, Credential.refresh.
+
+        The cookies are lost: use ``refresh`` to get them. Raises ``RefreshRefused``.
         """
-        return self._client.ask(
+        return self._client.call_as(
             e.COOKIE_REFRESH,
             s.RefreshedCookie,
             refresh_csrf=csrf,
@@ -99,5 +107,5 @@ class LoginArea:
         )
 
     def confirm_refresh(self, token: str) -> None:
-        """End the session that the old refresh token belongs to (000, Credential.refresh)."""
-        self._client.tell(e.CONFIRM_REFRESH, refresh_token=token)
+        """End the session that an old refresh token belongs to (000, Credential.refresh)."""
+        self._client.execute(e.CONFIRM_REFRESH, refresh_token=token)

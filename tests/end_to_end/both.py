@@ -1,6 +1,6 @@
-"""A program for the documented module, run once by a stranger's and once by ours.
+"""A program for the documented module, run with another library's and with ours.
 
-The line that imports the module is put in front. It prints, by function, what came back.
+Its caller inserts the line that imports the module as ``user``. It prints the results by name.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ OF_USERS = {
     "get_uplikeimg": (),
     "get_opus": (),
 }
-OF_ONESELF = {
+OF_CALLER = {
     "get_self_info": (),
     "get_self_history": (),
     "get_self_coins": (),
@@ -68,49 +68,49 @@ OF_ONESELF = {
 async def main():
     results = {}
 
-    async def tell(name, call):
+    async def record(name, call):
         try:
             results[name] = await call()
         except Exception as error:
-            # Ours has a class of its own for each code.
+            # Our module has a class for each code, so compare the codes.
             results[name] = {"error": getattr(error, "code", type(error).__name__)}
 
     for name, args in OF_USERS.items():
         for whose, of in (("mine", me), ("other's", other)):
-            await tell(f"{whose} {name}", lambda of=of, n=name, a=args: getattr(of, n)(*a))
-    for name in OF_ONESELF:
-        await tell(name, lambda n=name: getattr(user, n)(credential=credential))
-    await tell("get_self_history_new", lambda: user.get_self_history_new(credential))
-    await tell(
+            await record(f"{whose} {name}", lambda of=of, n=name, a=args: getattr(of, n)(*a))
+    for name in OF_CALLER:
+        await record(name, lambda n=name: getattr(user, n)(credential=credential))
+    await record("get_self_history_new", lambda: user.get_self_history_new(credential))
+    await record(
         "get_self_notes_info",
         lambda: user.get_self_notes_info(1, 20, credential),
     )
-    await tell(
+    await record(
         "get_self_public_notes_info",
         lambda: user.get_self_public_notes_info(1, 20, credential),
     )
-    await tell("check_nickname", lambda: user.check_nickname("没人用的名字"))
-    await tell("name2uid", lambda: user.name2uid(["Warma", "没有"], credential))
-    await tell("channels", channels)
-    await tell("get_videos, found", lambda: me.get_videos(keyword="日", pn=1, ps=5))
-    await tell("get_videos, by views", lambda: me.get_videos(order=user.VideoOrder.VIEW))
-    await tell("get_followings, oldest", lambda: me.get_followings(order=user.OrderType.asc))
+    await record("check_nickname", lambda: user.check_nickname("没人用的名字"))
+    await record("name2uid", lambda: user.name2uid(["Warma", "没有"], credential))
+    await record("channels", channels)
+    await record("get_videos, found", lambda: me.get_videos(keyword="日", pn=1, ps=5))
+    await record("get_videos, by views", lambda: me.get_videos(order=user.VideoOrder.VIEW))
+    await record("get_followings, oldest", lambda: me.get_followings(order=user.OrderType.asc))
 
-    # What is written is read back.
-    await tell("set_space_notice", lambda: me.set_space_notice("新的公告"))
-    await tell("get_space_notice again", me.get_space_notice)
-    await tell(
+    # Write, then read back.
+    await record("set_space_notice", lambda: me.set_space_notice("新的公告"))
+    await record("get_space_notice again", me.get_space_notice)
+    await record(
         "edit_self_info",
         lambda: user.edit_self_info("2000-02-29", "保密", "新名字", "新签名", credential),
     )
-    await tell("get_self_info again", lambda: user.get_self_info(credential))
-    await tell(
+    await record("get_self_info again", lambda: user.get_self_info(credential))
+    await record(
         "delete_viewed_videos_from_toview",
         lambda: user.delete_viewed_videos_from_toview(credential),
     )
-    await tell("get_toview_list again", lambda: user.get_toview_list(credential))
-    await tell("clear_toview_list", lambda: user.clear_toview_list(credential))
-    await tell("get_toview_list empty", lambda: user.get_toview_list(credential))
+    await record("get_toview_list again", lambda: user.get_toview_list(credential))
+    await record("clear_toview_list", lambda: user.clear_toview_list(credential))
+    await record("get_toview_list empty", lambda: user.get_toview_list(credential))
     print(json.dumps(results, ensure_ascii=False))
 
 

@@ -1,7 +1,7 @@
-"""One case an endpoint: called through the SDK, its answer compared with what the world holds.
+"""One case for each endpoint: call it through the SDK and compare the result with the world.
 
-``CASES`` is what the coverage table means by "tested"; a test runs every one of them. Those of
-what accounts have besides relations are in ``content_cases``.
+``CASES`` is what the coverage table means by "tested"; a test runs every case. The cases of
+content, which is everything but relations, are in ``content_cases``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from guanxi.demo.world import BLOCKS_HERO, GROUPS, HERO, World
 from guanxi.graph.pair import SPECIAL
 from guanxi.stores.port import EdgeRow
 
-#: Not followed by the hero when the world is fresh.
+#: An account that the hero does not follow at first.
 STRANGER = 100_001
 FOLLOWED = 205631797
 FRIEND = 15858903
@@ -32,7 +32,7 @@ def case(endpoint: Endpoint) -> Callable[[Case], Case]:
 
 
 def edges_of(world: World, kind: str = "follow", owner: int = HERO) -> list[EdgeRow]:
-    """An owner's edges of a kind, newest first."""
+    """Return an owner's edges of a kind, newest first."""
     found = [edge for edge in world.edges if edge.follower == owner and edge.kind == kind]
     return sorted(found, key=lambda edge: (edge.time, edge.followed), reverse=True)
 
@@ -63,8 +63,10 @@ def followers(client: SyncClient, world: World) -> None:
     mutual = set(followed_by(world))
     assert all(item.attribute == (6 if item.mid in mutual else 0) for item in page.items)
     contractors = {i.mid: i.contract_info.ts for i in page.items if i.contract_info.is_contractor}
-    held = {edge.follower: edge.contract for edge in world.edges if edge.followed == HERO}
-    assert contractors == {mid: one.ts for mid, one in held.items() if one is not None}
+    contracts = {edge.follower: edge.contract for edge in world.edges if edge.followed == HERO}
+    assert contractors == {
+        mid: contract.ts for mid, contract in contracts.items() if contract is not None
+    }
 
 
 @case(e.FOLLOWINGS)
@@ -145,8 +147,8 @@ def modify(client: SyncClient, world: World) -> None:
 
 @case(e.BATCH_MODIFY)
 def batch_modify(client: SyncClient, world: World) -> None:
-    answer = client.relation.batch_modify([STRANGER, FOLLOWED, BLOCKS_HERO, STRANGER], 1)
-    assert answer.failed_fids == [FOLLOWED, BLOCKS_HERO]
+    result = client.relation.batch_modify([STRANGER, FOLLOWED, BLOCKS_HERO, STRANGER], 1)
+    assert result.failed_fids == [FOLLOWED, BLOCKS_HERO]
     assert client.relation.stat(HERO).following == len(followed_by(world)) + 1
 
 
@@ -177,8 +179,8 @@ def legacy_mutual(client: SyncClient, world: World) -> None:
 @case(e.RELATIONS)
 def relations(client: SyncClient, world: World) -> None:
     found = client.relation.many([1, 2, STRANGER, 178429408, 22179720, FRIEND])
-    told = {mid: one.attribute for mid, one in found.items()}
-    assert told == {"1": 2, "2": 2, "178429408": 1, "22179720": 128, str(FRIEND): 6}
+    attributes = {mid: relation.attribute for mid, relation in found.items()}
+    assert attributes == {"1": 2, "2": 2, "178429408": 1, "22179720": 128, str(FRIEND): 6}
 
 
 @case(e.GROUPS)
@@ -214,8 +216,8 @@ def specials(client: SyncClient, world: World) -> None:
 
 @case(e.CREATE_GROUP)
 def create_group(client: SyncClient, world: World) -> None:
-    made = client.relation.create_group(" 测试 ")
-    assert {group.id: group.name for group in client.relation.groups()}[made.id] == "测试"
+    created = client.relation.create_group(" 测试 ")
+    assert {group.id: group.name for group in client.relation.groups()}[created.id] == "测试"
 
 
 @case(e.RENAME_GROUP)
@@ -260,7 +262,7 @@ def stat(client: SyncClient, world: World) -> None:
     assert (own.following, own.follower) == (len(followed_by(world)), len(followers_of(world)))
     assert (own.whisper, own.black) == (1, 2)
     other = client.relation.stat(BLOCKS_HERO)
-    assert other.black == 0, "somebody else's blocks are nobody's business"
+    assert other.black == 0, "the number of another account's blocks must not be shown"
 
 
 @case(e.NAV)

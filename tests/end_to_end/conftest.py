@@ -1,4 +1,4 @@
-"""The demo's world, served: what the documents' examples presume."""
+"""A service with the demo's world, which the documents' examples assume."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def world() -> World:
 
 @pytest.fixture(scope="session")
 def filled(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store's file that holds the world."""
+    """Return the path of a store with the world in it."""
     path = tmp_path_factory.mktemp("world") / "store.db"
     with running(store=path) as service:
         service.do(
@@ -35,7 +35,7 @@ def filled(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def demo(filled: Path, tmp_path: Path) -> Iterator[RunningService]:
-    """A documented service on a fresh copy of the world."""
+    """Yield a service with the documented profile on a new copy of the world."""
     with running(store=Path(shutil.copy(filled, tmp_path))) as service:
         yield service
 

@@ -1,4 +1,4 @@
-"""The cases of what accounts have besides relations, against the demo's content."""
+"""The cases of content: videos, feeds, history and the like, against the demo's content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _made: dict[str, Any] = {}
 
 
 def entries_of(world: World) -> list[Entry]:
-    """The world's content, made once."""
+    """Return the world's content; it is created once for each world."""
     if _made.get("of") is not world:
         _made.update({"of": world, "entries": make_content(world)})
     entries: list[Entry] = _made["entries"]
@@ -33,15 +33,15 @@ def entries_of(world: World) -> list[Entry]:
 
 
 def of_hero(world: World, kind: Kind[T], key: str = "", **where: object) -> list[T]:
-    """What the hero has of a kind, the highest first."""
+    """Return the bodies of the hero's entries of a kind, sorted by ``key``, largest first."""
     found = [
-        one
-        for one in entries_of(world)
-        if (one.owner, one.kind) == (HERO, kind.name)
-        and all(one.filters[name] == value for name, value in where.items())
+        entry
+        for entry in entries_of(world)
+        if (entry.owner, entry.kind) == (HERO, kind.name)
+        and all(entry.filters[name] == value for name, value in where.items())
     ]
-    found.sort(key=lambda one: (one.keys.get(key, 0), one.id), reverse=True)
-    return [kind.read(one.body) for one in found]
+    found.sort(key=lambda entry: (entry.keys.get(key, 0), entry.id), reverse=True)
+    return [kind.read(entry.body) for entry in found]
 
 
 def ids(items: Iterable[Any]) -> list[int]:
@@ -52,123 +52,123 @@ def aids(items: Iterable[Any]) -> list[int]:
     return [item.aid for item in items]
 
 
-def walked(
+def list_case(
     endpoint: Endpoint,
     walk: Callable[[SyncClient], list[Any]],
     wanted: Callable[[World], list[Any]],
 ) -> None:
-    """A case: a list walked to its end is what the world holds of it, in order."""
+    """Add a case: a list walked to its end equals the world's entries, in order."""
 
     @case(endpoint)
     def check(client: SyncClient, world: World) -> None:
-        told = walk(client)
-        assert told
-        assert told == wanted(world)
+        items = walk(client)
+        assert items
+        assert items == wanted(world)
 
 
-def told(
-    endpoint: Endpoint, ask: Callable[[SyncClient], Any], wanted: Callable[[World], Any]
+def result_case(
+    endpoint: Endpoint, call: Callable[[SyncClient], Any], wanted: Callable[[World], Any]
 ) -> None:
-    """A case: one answer, or what matters in it, is what the world holds."""
+    """Add a case: a result, or a part of it, equals the world's."""
 
     @case(endpoint)
     def check(client: SyncClient, world: World) -> None:
-        assert ask(client) == wanted(world)
+        assert call(client) == wanted(world)
 
 
-walked(
+list_case(
     e.FOLLOWED_TAGS,
     lambda client: list(client.space.iter_tags(HERO)),
-    lambda world: [one.tag for one in of_hero(world, works.TAG, "since")],
+    lambda world: [item.tag for item in of_hero(world, works.TAG, "since")],
 )
-walked(
+list_case(
     e.FOLLOWED_BANGUMI,
     lambda client: list(client.space.iter_bangumi(HERO)),
-    lambda world: [one.bangumi for one in of_hero(world, works.BANGUMI, "since", type=1)],
+    lambda world: [item.bangumi for item in of_hero(world, works.BANGUMI, "since", type=1)],
 )
-walked(
+list_case(
     e.VIDEOS,
     lambda client: aids(client.space.iter_videos(HERO, order="click")),
     lambda world: aids(of_hero(world, videos.VIDEO, "view")),
 )
-walked(
+list_case(
     e.MEDIA_LIST,
     lambda client: ids(client.space.iter_media_list(HERO)),
     lambda world: aids(of_hero(world, videos.VIDEO, "pubdate")),
 )
-walked(
+list_case(
     e.AUDIOS,
     lambda client: ids(client.space.iter_audios(HERO)),
     lambda world: ids(of_hero(world, works.AUDIO, "time")),
 )
-walked(
+list_case(
     e.ARTICLES,
     lambda client: ids(client.space.iter_articles(HERO)),
     lambda world: ids(of_hero(world, works.ARTICLE, "time")),
 )
-walked(
+list_case(
     e.ARTICLE_LISTS,
     lambda client: client.space.article_lists(HERO).lists,
     lambda world: of_hero(world, works.ARTICLE_LIST, "time"),
 )
-walked(
+list_case(
     e.ALBUMS,
     lambda client: list(client.space.iter_albums(HERO)),
-    lambda world: [one.album for one in of_hero(world, works.ALBUM, "time")],
+    lambda world: [item.album for item in of_hero(world, works.ALBUM, "time")],
 )
-walked(
+list_case(
     e.COURSES,
     lambda client: list(client.space.iter_courses(HERO)),
     lambda world: of_hero(world, works.COURSE, "id"),
 )
-walked(
+list_case(
     e.MEDALS,
     lambda client: client.space.medals(HERO).items,
     lambda world: of_hero(world, works.MEDAL, "level"),
 )
-walked(
+list_case(
     e.RESERVATIONS,
     lambda client: client.space.reservations(HERO) or [],
     lambda world: of_hero(world, works.RESERVATION, "time"),
 )
-walked(
+list_case(
     e.SUPPORTERS,
-    lambda client: [(one.rank, one.pay_mid) for one in client.space.supporters(HERO).items],
-    lambda world: [(one.rank, one.mid) for one in of_hero(world, works.SUPPORT, "rank")[::-1]],
+    lambda client: [(item.rank, item.pay_mid) for item in client.space.supporters(HERO).items],
+    lambda world: [(item.rank, item.mid) for item in of_hero(world, works.SUPPORT, "rank")[::-1]],
 )
-walked(
+list_case(
     e.MASTERPIECES,
-    lambda client: [(one.aid, one.reason) for one in client.space.masterpieces(HERO)],
+    lambda client: [(item.aid, item.reason) for item in client.space.masterpieces(HERO)],
     lambda world: [
-        (one.aid, one.reason) for one in of_hero(world, videos.MASTERPIECE, "place")[::-1]
+        (item.aid, item.reason) for item in of_hero(world, videos.MASTERPIECE, "place")[::-1]
     ],
 )
 
 
 def _channel_names(world: World) -> list[str]:
-    seasons = [one.meta.name for one in of_hero(world, videos.SEASON, "time")]
-    return seasons + [one.meta.name for one in of_hero(world, videos.SERIES, "time")]
+    seasons = [item.meta.name for item in of_hero(world, videos.SEASON, "time")]
+    return seasons + [item.meta.name for item in of_hero(world, videos.SERIES, "time")]
 
 
-walked(
+list_case(
     e.CHANNELS,
-    lambda client: [one.meta.name for one in client.space.iter_channels(HERO)],
+    lambda client: [item.meta.name for item in client.space.iter_channels(HERO)],
     _channel_names,
 )
-walked(
+list_case(
     e.LEGACY_CHANNELS,
-    lambda client: [one.meta.name for one in client.space.iter_legacy_channels(HERO)],
+    lambda client: [item.meta.name for item in client.space.iter_legacy_channels(HERO)],
     _channel_names,
 )
 
 
 def _season(world: World) -> videos.Season:
-    """The one with most videos."""
-    return max(of_hero(world, videos.SEASON), key=lambda one: len(one.aids))
+    """Return the hero's season with the most videos."""
+    return max(of_hero(world, videos.SEASON), key=lambda season: len(season.aids))
 
 
 def _series(world: World) -> videos.Series:
-    return max(of_hero(world, videos.SERIES), key=lambda one: len(one.aids))
+    return max(of_hero(world, videos.SERIES), key=lambda series: len(series.aids))
 
 
 @case(e.SEASON_VIDEOS)
@@ -194,17 +194,17 @@ def series_videos(client: SyncClient, world: World) -> None:
 
 @case(e.SEASON)
 def season(client: SyncClient, world: World) -> None:
-    one = _season(world)
-    info = client.channel.season(one.meta.id).info
+    item = _season(world)
+    info = client.channel.season(item.meta.id).info
     assert info.upper is not None
-    assert (info.title, info.media_count, info.upper.mid) == (one.meta.name, len(one.aids), HERO)
+    assert (info.title, info.media_count, info.upper.mid) == (item.meta.name, len(item.aids), HERO)
 
 
 @case(e.SERIES)
 def series(client: SyncClient, world: World) -> None:
-    one = _series(world)
-    meta = client.channel.series(one.meta.id).meta
-    assert (meta.name, meta.total, meta.mid) == (one.meta.name, len(one.aids), HERO)
+    item = _series(world)
+    meta = client.channel.series(item.meta.id).meta
+    assert (meta.name, meta.total, meta.mid) == (item.meta.name, len(item.aids), HERO)
 
 
 @case(e.TOP_VIDEO)
@@ -228,14 +228,14 @@ def space_page(client: SyncClient, world: World) -> None:
 
 @case(e.SPACE_INFO)
 def space_info(client: SyncClient, world: World) -> None:
-    [kept] = of_hero(world, profile.PROFILE)
+    [stored] = of_hero(world, profile.PROFILE)
     info = client.space.info(HERO)
     assert (info.name, info.sex, info.coins) == (
         world.accounts[HERO][0].name,
-        kept.sex,
-        kept.coins,
+        stored.sex,
+        stored.coins,
     )
-    assert info.birthday == kept.birthday[5:]
+    assert info.birthday == stored.birthday[5:]
 
 
 @case(e.OVERVIEW)
@@ -250,19 +250,19 @@ def overview(client: SyncClient, world: World) -> None:
 @case(e.UP_STAT)
 def up_stat(client: SyncClient, world: World) -> None:
     stat = client.space.up_stat(HERO)
-    kept, written = of_hero(world, videos.VIDEO), of_hero(world, works.ARTICLE)
-    views, likes = sum(one.stat.view for one in kept), sum(one.stat.like for one in kept)
+    stored, written = of_hero(world, videos.VIDEO), of_hero(world, works.ARTICLE)
+    views, likes = sum(item.stat.view for item in stored), sum(item.stat.like for item in stored)
     assert stat.archive
     assert stat.archive.view == views
-    assert stat.likes == likes + sum(one.stats.like for one in written)
+    assert stat.likes == likes + sum(item.stats.like for item in written)
 
 
-told(
+result_case(
     e.SPACE_NOTICE,
     lambda client: client.space.notice(HERO),
     lambda world: of_hero(world, profile.NOTICE)[0].text,
 )
-told(
+result_case(
     e.LIKE_EFFECT,
     lambda client: client.space.like_effect(HERO),
     lambda world: of_hero(world, profile.LIKE_EFFECT)[0],
@@ -272,32 +272,32 @@ told(
 
 
 def _posts(world: World) -> list[int]:
-    """The pinned one, then the others."""
+    """Return the hero's posts, the pinned one first."""
     pinned = of_hero(world, feed.POST, "id", pinned=1)
     return ids(pinned) + ids(of_hero(world, feed.POST, "id", pinned=0))
 
 
-walked(e.DYNAMICS, lambda client: ids(client.space.iter_dynamics(HERO)), _posts)
-walked(
+list_case(e.DYNAMICS, lambda client: ids(client.space.iter_dynamics(HERO)), _posts)
+list_case(
     e.OLD_DYNAMICS,
-    lambda client: [one.desc.id for one in client.space.iter_old_dynamics(HERO, need_top=True)],
+    lambda client: [item.desc.id for item in client.space.iter_old_dynamics(HERO, need_top=True)],
     _posts,
 )
-walked(
+list_case(
     e.OPUS,
     lambda client: ids(client.space.iter_opus(HERO)),
     lambda world: ids(of_hero(world, feed.PICTURE_POST, "id")),
 )
 
-# --- oneself ---
+# --- the own account ---
 
 
 @case(e.MY_INFO)
 def my_info(client: SyncClient, world: World) -> None:
-    [kept] = of_hero(world, profile.PROFILE)
+    [stored] = of_hero(world, profile.PROFILE)
     info = client.me.info()
     assert (info.mid, info.name) == (HERO, world.accounts[HERO][0].name)
-    assert (info.coins, info.moral, info.sex) == (kept.coins, kept.moral, kept.sex)
+    assert (info.coins, info.moral, info.sex) == (stored.coins, stored.moral, stored.sex)
 
 
 @case(e.EDIT)
@@ -316,38 +316,38 @@ def set_notice(client: SyncClient, world: World) -> None:
     assert client.space.notice(HERO) == ""
 
 
-told(
+result_case(
     e.COINS,
     lambda client: client.me.coins().money,
     lambda world: of_hero(world, profile.PROFILE)[0].coins or None,
 )
-walked(
+list_case(
     e.HISTORY,
-    lambda client: [(one.business, one.view_at) for one in client.me.iter_history()],
+    lambda client: [(item.business, item.view_at) for item in client.me.iter_history()],
     lambda world: [
-        (one.entry.history.business, one.entry.view_at)
-        for one in of_hero(world, mine.SEEN, "time", tab="archive")
+        (item.entry.history.business, item.entry.view_at)
+        for item in of_hero(world, mine.SEEN, "time", tab="archive")
     ],
 )
-walked(
+list_case(
     e.HISTORY_CURSOR,
     lambda client: [
-        (one.history.business, one.history.oid) for one in client.me.iter_history_cursor()
+        (item.history.business, item.history.oid) for item in client.me.iter_history_cursor()
     ],
     lambda world: [
-        (one.entry.history.business, one.entry.history.oid)
-        for one in of_hero(world, mine.SEEN, "time")
+        (item.entry.history.business, item.entry.history.oid)
+        for item in of_hero(world, mine.SEEN, "time")
     ],
 )
 
 
 def _later(world: World, **where: object) -> list[int]:
-    """Those put by whose videos are there."""
-    there = {one.id for one in entries_of(world) if one.kind == videos.VIDEO.name}
-    return [aid for aid in aids(of_hero(world, mine.LATER, "time", **where)) if aid in there]
+    """Return the watch-later entries whose videos exist."""
+    video_ids = {entry.id for entry in entries_of(world) if entry.kind == videos.VIDEO.name}
+    return [aid for aid in aids(of_hero(world, mine.LATER, "time", **where)) if aid in video_ids]
 
 
-walked(e.TOVIEW, lambda client: aids(client.me.toview().items), _later)
+list_case(e.TOVIEW, lambda client: aids(client.me.toview().items), _later)
 
 
 @case(e.CLEAR_TOVIEW)
@@ -362,49 +362,49 @@ def delete_viewed(client: SyncClient, world: World) -> None:
     assert aids(client.me.toview().items) == _later(world, finished=0) != _later(world)
 
 
-walked(
+list_case(
     e.NOTES,
     lambda client: ids(client.me.iter_notes()),
-    lambda world: [one.note.id for one in of_hero(world, mine.NOTE, "time")],
+    lambda world: [item.note.id for item in of_hero(world, mine.NOTE, "time")],
 )
-walked(
+list_case(
     e.PUBLIC_NOTES,
     lambda client: ids(client.me.iter_public_notes()),
-    lambda world: [one.note.id for one in of_hero(world, mine.PUBLIC_NOTE, "time")],
+    lambda world: [item.note.id for item in of_hero(world, mine.PUBLIC_NOTE, "time")],
 )
 
 
 def _week(world: World) -> list[mine.Change]:
     lines = of_hero(world, mine.EXPERIENCE, "time")
-    return [one for one in lines if one.time > lines[0].time - 7 * 86_400]
+    return [item for item in lines if item.time > lines[0].time - 7 * 86_400]
 
 
-walked(
+list_case(
     e.EXPERIENCE_LOG,
-    lambda client: [(one.delta, one.reason) for one in client.me.experience_log().items],
-    lambda world: [(one.delta, one.reason) for one in _week(world)],
+    lambda client: [(item.delta, item.reason) for item in client.me.experience_log().items],
+    lambda world: [(item.delta, item.reason) for item in _week(world)],
 )
-walked(
+list_case(
     e.MORAL_LOG,
-    lambda client: [one["reason"] for one in client.me.moral_log().items],
-    lambda world: [one.reason for one in of_hero(world, mine.MORAL, "time")],
+    lambda client: [item["reason"] for item in client.me.moral_log().items],
+    lambda world: [item.reason for item in of_hero(world, mine.MORAL, "time")],
 )
-walked(
+list_case(
     e.LOGIN_LOG,
-    lambda client: [(one.time, one.ip) for one in client.me.login_log().items],
-    lambda world: [(one.time, one.ip) for one in of_hero(world, mine.SIGN_IN, "time")],
+    lambda client: [(item.time, item.ip) for item in client.me.login_log().items],
+    lambda world: [(item.time, item.ip) for item in of_hero(world, mine.SIGN_IN, "time")],
 )
-told(
+result_case(
     e.JURY,
     lambda client: (client.me.jury().status, client.me.jury().case_total),
-    lambda world: next((one.status, one.case_total) for one in of_hero(world, profile.JURY)),
+    lambda world: next((item.status, item.case_total) for item in of_hero(world, profile.JURY)),
 )
-walked(
+list_case(
     e.EVENTS,
-    lambda client: [(one.ts, one.title) for one in client.me.events().events],
-    lambda world: [(one.time, one.title) for one in of_hero(world, mine.EVENT, "time")[::-1]],
+    lambda client: [(item.ts, item.title) for item in client.me.events().events],
+    lambda world: [(item.time, item.title) for item in of_hero(world, mine.EVENT, "time")[::-1]],
 )
-told(
+result_case(
     e.FAN_REPORT,
     lambda client: client.me.fan_report(),
     lambda world: of_hero(world, profile.FAN_REPORT)[0],
@@ -415,10 +415,10 @@ told(
 
 @case(e.QR_GENERATE)
 def qr_generate(client: SyncClient, world: World) -> None:
-    one, other = client.login.qr_generate(), client.login.qr_generate()
-    assert len(one.qrcode_key) == 32
-    assert one.qrcode_key in one.url
-    assert one.qrcode_key != other.qrcode_key
+    item, other = client.login.qr_generate(), client.login.qr_generate()
+    assert len(item.qrcode_key) == 32
+    assert item.qrcode_key in item.url
+    assert item.qrcode_key != other.qrcode_key
 
 
 @case(e.QR_POLL)

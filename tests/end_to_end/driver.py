@@ -1,4 +1,4 @@
-"""The machine's driver for a service: every act and every look goes over HTTP, through the SDK."""
+"""The state machine's driver for a service: it acts and reads over HTTP, through the SDK."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ T = TypeVar("T")
 SETTINGS = Settings(
     profile=with_limits(DOCUMENTED, {"following_cap": FOLLOWING_CAP, "groups": MOST_GROUPS})
 )
-#: How long a worker may believe a session that has ended, and a little.
+#: Slightly longer than a worker caches an ended session, in seconds.
 TRUST_SECONDS = 1.05
 ALL = Window(0, 1_000)
 STATES = {"normal": State.NORMAL, "banned": State.BANNED, "deregistered": State.DEREGISTERED}
 
 
 class ServiceDriver:
-    """A service on a store with a clock that is moved, and a client for each account."""
+    """A service on a store with an adjustable clock, and a client for each account."""
 
     guarded = True
-    #: Looking takes some twenty requests an account, so only at those that a step concerned.
+    #: A look is some twenty requests, so only the accounts that a step changed are looked at.
     thorough = False
 
     def __init__(self, make: Callable[[Path], Engine]) -> None:
@@ -53,29 +53,29 @@ class ServiceDriver:
         self.ns = 0
         self.hidden: set[int] = set()
         self.clients: dict[int, SyncClient] = {}
-        came_up: Future[str] = Future()
-        self.thread = threading.Thread(target=self._work, args=(came_up,), daemon=True)
+        started: Future[str] = Future()
+        self.thread = threading.Thread(target=self._work, args=(started,), daemon=True)
         self.thread.start()
-        self.base_url = came_up.result(30)
+        self.base_url = started.result(30)
 
-    def _work(self, came_up: Future[str]) -> None:
+    def _work(self, started: Future[str]) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._serve(came_up))
+            runner.run(self._serve(started))
 
-    async def _serve(self, came_up: Future[str]) -> None:
+    async def _serve(self, started: Future[str]) -> None:
         self.loop, self.stop = asyncio.get_running_loop(), asyncio.Event()
         self.store = await self.engine.open(lambda: self.ns)
         try:
             with bind("127.0.0.1", 0) as listener:
                 application = application_of(self.store, SETTINGS, Metrics())
                 async with serving((application, listener)):
-                    came_up.set_result(url_of(listener))
+                    started.set_result(url_of(listener))
                     await self.stop.wait()
         finally:
             await self.store.close()
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the service's own store answers, for what no endpoint does."""
+        """Run a coroutine on the service's store, for what no endpoint does; return its result."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
     def start(self, names: Mapping[int, str], now: int) -> None:
@@ -95,13 +95,13 @@ class ServiceDriver:
         return code(lambda: self.clients[owner].relation.modify(target, act))
 
     def create_group(self, owner: int, name: str) -> tuple[int, int]:
-        made: list[int] = []
+        created: list[int] = []
         refusal = code(
-            lambda: made.append(
+            lambda: created.append(
                 self.clients[owner].call("relation.create_group", {"tag": name})["tagid"]
             )
         )
-        return refusal, made[0] if made else 0
+        return refusal, created[0] if created else 0
 
     def rename_group(self, owner: int, group: int, name: str) -> int:
         given = {"tagid": group, "name": name}
@@ -155,7 +155,7 @@ class ServiceDriver:
         followers = list(relation.iter_followers(owner, size=2))
         stat = relation.stat(owner)
         others = [mid for mid in self.mids if mid != owner]
-        attributes = {int(mid): one.attribute for mid, one in relation.many(others).items()}
+        attributes = {int(mid): item.attribute for mid, item in relation.many(others).items()}
         assert {
             mid: relation.get(mid).attribute for mid in others if relation.get(mid).attribute
         } == attributes
@@ -185,11 +185,11 @@ class ServiceDriver:
         )
 
     def _common(self, owner: int, other: int) -> list[int]:
-        answered = mids(self.clients[owner].relation.same(other).items)
+        result = mids(self.clients[owner].relation.same(other).items)
         if other not in self.hidden:
-            return answered
-        assert answered == []
-        # What is in common stands all the same, where nobody is told.
+            return result
+        assert result == []
+        # The endpoint hides the common followings of a hidden list; the store still has them.
         return [row.mid for row in self.do(self.store.common(owner, other, ALL)).rows]
 
     def faults(self) -> list[str]:

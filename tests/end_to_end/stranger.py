@@ -1,10 +1,10 @@
-"""Run by the stranger's own interpreter: drives its relation functions, prints what came back.
+"""Call the relation functions of another client, under its own interpreter; print the results.
 
-Nothing of the client is changed but where its requests go: its HTTP session gets a transport that
-sends every request to the service instead of the host in its address, the path unchanged.
+Only the destination of its requests is changed: its HTTP session gets a transport that sends every
+request to the service instead of the host in its address, with the same path.
 
-Reads one JSON object from standard input (base_url, mid, sessdata, bili_jct, other, fresh, gone,
-grouped), writes one JSON object to standard output: a result or an error by step.
+Reads a JSON object from standard input (base_url, mid, sessdata, bili_jct, other, fresh,
+deregistered, grouped), and writes one to standard output: a result or an error for each step.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ async def main() -> None:
     me = user.User(given["mid"], credential)
     other = user.User(given["other"], credential)
     fresh = user.User(given["fresh"], credential)
-    gone = user.User(given["gone"], credential)
+    deregistered = user.User(given["deregistered"], credential)
     Relation = user.RelationType
     results: dict[str, Any] = {}
 
@@ -71,10 +71,10 @@ async def main() -> None:
 
     await step("follow", lambda: fresh.modify_relation(Relation.SUBSCRIBE))
     await step("follow_again", lambda: fresh.modify_relation(Relation.SUBSCRIBE))
-    await step("follow_gone", lambda: gone.modify_relation(Relation.SUBSCRIBE))
+    await step("follow_deregistered", lambda: deregistered.modify_relation(Relation.SUBSCRIBE))
     await step("relation_after", fresh.get_relation)
-    made = await step("create", lambda: user.create_subscribe_group("陌生人", credential))
-    group = made["tagid"]
+    created = await step("create", lambda: user.create_subscribe_group("陌生人", credential))
+    group = created["tagid"]
     await step("rename", lambda: user.rename_subscribe_group(group, "熟人", credential))
     await step(
         "set_group",

@@ -1,6 +1,6 @@
-"""Run by the stranger's own interpreter: a script for it, from standard input.
+"""Run a script from standard input with another client, under its own interpreter.
 
-Nothing is changed but where requests go: to GUANXI_BASE_URL, the path unchanged.
+Only the destination of its requests is changed: they go to GUANXI_BASE_URL, with the same path.
 """
 
 from __future__ import annotations

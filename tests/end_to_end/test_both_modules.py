@@ -1,4 +1,4 @@
-"""One program, run by the stranger's module and by ours, on one world: they tell the same."""
+"""Run one program with another library's module and with ours; both return the same data."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ RUNS: dict[str, tuple[list[Path | str], str]] = {
 }
 
 
-def tells(argv: list[Path | str], front: str, store: Path) -> dict[str, Any]:
-    """What a module tells of a world of its own, by function."""
+def results_of(argv: list[Path | str], front: str, store: Path) -> dict[str, Any]:
+    """Run the program with a module, on its own copy of the store; return the results by name."""
     program = (HERE / "both.py").read_text("utf-8").partition("import asyncio")
     with running(store=store) as service:
         hero = service.sign_in(HERO)
@@ -49,14 +49,14 @@ def tells(argv: list[Path | str], front: str, store: Path) -> dict[str, Any]:
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert isinstance(found, dict)
-    return found
+    results = json.loads(done.stdout.splitlines()[-1])
+    assert isinstance(results, dict)
+    return results
 
 
-def test_they_tell_the_same(filled: Path, tmp_path: Path) -> None:
+def test_both_modules_return_the_same(filled: Path, tmp_path: Path) -> None:
     ours, theirs = (
-        tells(*RUNS[name], store=Path(shutil.copy(filled, tmp_path / name)))
+        results_of(*RUNS[name], store=Path(shutil.copy(filled, tmp_path / name)))
         for name in ("ours", "theirs")
     )
     assert ours.keys() == theirs.keys()
@@ -64,12 +64,14 @@ def test_they_tell_the_same(filled: Path, tmp_path: Path) -> None:
     assert not differing, {
         name: (str(ours[name])[:300], str(theirs[name])[:300]) for name in differing
     }
-    refused = {name for name, one in theirs.items() if isinstance(one, dict) and "error" in one}
+    refused = {
+        name for name, result in theirs.items() if isinstance(result, dict) and "error" in result
+    }
     assert {name for name in refused if not name.startswith("other's")} == set()
-    empty = {name for name, one in ours.items() if not one and not name.startswith("other's")}
+    empty = {name for name, result in ours.items() if not result and not name.startswith("other's")}
     written = {"set_space_notice", "edit_self_info"}
     written |= {"delete_viewed_videos_from_toview", "clear_toview_list"}
-    assert empty == written, "what is read comes back filled; what is written has no data"
+    assert empty == written, "every read returns data, and no write does"
     assert ours["get_space_notice again"] == "新的公告"
     assert (ours["get_self_info again"]["name"], ours["get_self_info again"]["sign"]) == (
         "新名字",

@@ -1,4 +1,4 @@
-"""Every endpoint, through the SDK and over HTTP, against what the world holds."""
+"""Every endpoint, through the SDK and over HTTP, compared with the world."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The curl lines of document 004: only host, cookie, csrf and signature are changed.
+"""The curl lines of document 004; only host, cookie, csrf and signature are changed.
 
-Each runs with the real curl, on a world that holds what it presumes, and must answer every field of
-its example with the example's type. ``examples.jsonl`` has the lines' parameters and the shapes of
-the examples' answers.
+Each runs with the real curl, on a world with the accounts that it assumes. The response must have
+every field of the example, with the same type. ``examples.jsonl`` has the parameters of the lines
+and the shapes of the example responses.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ EXAMPLES: list[dict[str, Any]] = [
     for line in Path(__file__).with_name("examples.jsonl").read_text("utf-8").splitlines()
 ]
 
-#: Whom an example presumes that the caller does not follow. All else the world holds.
+#: The accounts that an example assumes are not followed. The world has everything else.
 NOT_FOLLOWED = {"/x/relation/modify": [14082], "/x/relation/batch/modify": [1, 2, 3, 4, 5]}
 
 KINDS = {"num": (int, float), "str": (str,), "bool": (bool,)}
 
 
 def mismatches(shape: Any, value: Any, path: str = "$") -> list[str]:
-    """Where a value is not of a shape. ``*`` stands for every key of an object."""
+    """Return how a value differs from a shape; ``*`` stands for every key of an object."""
     if isinstance(shape, dict) and isinstance(value, dict):
         if "*" in shape:
             shape = dict.fromkeys(value, shape["*"])
@@ -47,11 +47,15 @@ def mismatches(shape: Any, value: Any, path: str = "$") -> list[str]:
             wrong
             for index, item in enumerate(value)
             for wrong in min(
-                (mismatches(one, item, f"{path}[{index}]") for one in shape or [None]), key=len
+                (
+                    mismatches(item_shape, item, f"{path}[{index}]")
+                    for item_shape in shape or [None]
+                ),
+                key=len,
             )
         ]
     if path.endswith(".tag"):  # null in the default group, a list of numbers otherwise
-        fits = value is None or all(type(one) is int for one in value)
+        fits = value is None or all(type(item_shape) is int for item_shape in value)
     elif isinstance(shape, str):
         fits = type(value) in KINDS[shape]
     else:
@@ -60,7 +64,7 @@ def mismatches(shape: Any, value: Any, path: str = "$") -> list[str]:
 
 
 def curl(example: dict[str, Any], service: RunningService, hero: SignedIn) -> dict[str, Any]:
-    """Run an example's line against the service."""
+    """Run an example's curl line against the service; return the response."""
     argv = ["curl", "-sS", "-m", "30", service.base_url + example["path"]]
     if example["method"] == "GET":
         argv.append("-G")
@@ -69,40 +73,42 @@ def curl(example: dict[str, Any], service: RunningService, hero: SignedIn) -> di
     if example["cookie"]:
         argv += ["-b", f"SESSDATA={hero.sessdata}"]
     done = subprocess.run(argv, capture_output=True, check=True, timeout=60)
-    answer = json.loads(done.stdout)
-    assert isinstance(answer, dict)
-    return answer
+    response = json.loads(done.stdout)
+    assert isinstance(response, dict)
+    return response
 
 
 @pytest.mark.skipif(
-    shutil.which("curl") is None and "CI" not in os.environ, reason="there is no curl here"
+    shutil.which("curl") is None and "CI" not in os.environ, reason="curl is not installed"
 )
-@pytest.mark.parametrize("example", EXAMPLES, ids=[one["path"] for one in EXAMPLES])
+@pytest.mark.parametrize("example", EXAMPLES, ids=[entry["path"] for entry in EXAMPLES])
 def test_example(
     example: dict[str, Any], demo: RunningService, hero: SignedIn, client: SyncClient
 ) -> None:
     for mid in NOT_FOLLOWED.get(example["path"], []):
         client.relation.unfollow(mid)
-    answer = curl(example, demo, hero)
-    assert answer["code"] == 0, answer
-    assert mismatches(example["answer"], answer) == []
-    data: Any = answer.get("data")
+    response = curl(example, demo, hero)
+    assert response["code"] == 0, response
+    assert mismatches(example["answer"], response) == []
+    data: Any = response.get("data")
     shape = example["answer"].get("data")
     if isinstance(shape, dict) and "list" in shape:
-        assert data["list"], "an empty list would prove nothing"
+        assert data["list"], "the list is empty, so its items were not compared"
     if isinstance(shape, list) or (isinstance(shape, dict) and "*" in shape):
-        assert data, "an empty answer would prove nothing"
+        assert data, "the data is empty, so it was not compared"
 
 
 def test_every_documented_endpoint_has_its_example() -> None:
-    by_address = {(one.method, one.path): one.name for one in ENDPOINTS}
-    shown = {by_address[one["method"], one["path"]] for one in EXAMPLES}
-    # The document's line for the wbi endpoint has the address that it strikes out above.
-    assert shown - {LEGACY_MUTUAL.name} | {MUTUAL.name} == {one.name for one in DOCUMENTED_RELATION}
+    by_address = {(entry.method, entry.path): entry.name for entry in ENDPOINTS}
+    shown = {by_address[entry["method"], entry["path"]] for entry in EXAMPLES}
+    # The document's example of the wbi endpoint uses the legacy address.
+    assert shown - {LEGACY_MUTUAL.name} | {MUTUAL.name} == {
+        entry.name for entry in DOCUMENTED_RELATION
+    }
     assert len(EXAMPLES) == 24
 
 
-def test_a_wrong_answer_would_be_seen() -> None:
+def test_mismatches_finds_a_wrong_response() -> None:
     shape = {"data": {"list": [{"mid": "num", "tag": None}]}}
     assert mismatches(shape, {"data": {"list": [{"mid": 1, "tag": [2]}]}}) == []
     assert mismatches(shape, {"data": {"list": [{"mid": 1}]}}) == ["$.data.list[0].tag: missing"]

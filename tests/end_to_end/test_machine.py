@@ -1,4 +1,4 @@
-"""The machine of random acts on a service, over HTTP, through the SDK."""
+"""Random sequences of changes on a service, over HTTP, through the SDK."""
 
 from __future__ import annotations
 

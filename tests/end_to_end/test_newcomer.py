@@ -1,4 +1,4 @@
-"""The newcomer's script of the READMEs: written for another library, run by it and by this one."""
+"""The README's script for another library: run with that library and with guanxi."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def shown(argv: list[Path | str], text: str, environment: dict[str, str]) -> str
     return done.stdout
 
 
-def test_the_import_alone_tells_them_apart(world: World, environment: dict[str, str]) -> None:
+def test_the_script_of_the_readme_differs_only_in_its_import(
+    world: World, environment: dict[str, str]
+) -> None:
     ours = script()
     original, changed = re.subn(r"^from guanxi import .*# it was: ", "", ours, flags=re.M)
     assert changed == 1

@@ -1,4 +1,4 @@
-"""A client that nobody here wrote, unmodified but for where its requests go."""
+"""Another library's client against the service; only the destination of requests is changed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = [
 
 @pytest.fixture
 def results(demo: RunningService, hero: SignedIn) -> dict[str, Any]:
-    """What came back from each of its functions."""
+    """Return the result or error of each step of stranger.py."""
     demo.do(lambda store: store.import_edges(list))
     given = {
         "base_url": demo.base_url,
@@ -41,7 +41,7 @@ def results(demo: RunningService, hero: SignedIn) -> dict[str, Any]:
         "bili_jct": hero.bili_jct,
         "other": OTHER,
         "fresh": FRESH,
-        "gone": DEREGISTERED,
+        "deregistered": DEREGISTERED,
         "grouped": GROUPED,
     }
     done = subprocess.run(
@@ -59,7 +59,7 @@ def results(demo: RunningService, hero: SignedIn) -> dict[str, Any]:
 
 
 def newest_first(world: World, kind: str = "follow") -> list[int]:
-    """Whom the hero follows, whispers or blocks, as the world has it."""
+    """Return the mids that the hero follows, whispers to or blocks, newest first."""
     edges = [edge for edge in world.edges if edge.follower == HERO and edge.kind == kind]
     return [edge.followed for edge in sorted(edges, key=_order, reverse=True)]
 
@@ -81,13 +81,15 @@ def mids(page: dict[str, Any]) -> list[int]:
     return [item["mid"] for item in page["list"]]
 
 
-def test_the_stranger(results: dict[str, Any], world: World, demo: RunningService) -> None:
+def test_an_unmodified_client_works(
+    results: dict[str, Any], world: World, demo: RunningService
+) -> None:
     followed, following = newest_first(world), set(newest_first(world))
     mutual = [mid for mid in followed if mid in followers(world)]
     special = [edge.followed for edge in world.edges if edge.follower == HERO and edge.special]
     others = [edge.followed for edge in world.edges if edge.follower == OTHER]
 
-    # What it read, against the world.
+    # The results of reads equal the world.
     assert mids(results["followings"]) == followed[:5]
     assert results["followings"]["total"] == len(followed)
     assert mids(results["followings_oldest"]) == followed[::-1][:5]
@@ -109,18 +111,18 @@ def test_the_stranger(results: dict[str, Any], world: World, demo: RunningServic
     assert set(mids(results["friends"])) == set(mutual)
     assert mids(results["blacks"]) == newest_first(world, "block")
 
-    # What it did, by its own account.
-    for quiet in ("rename", "set_group", "delete", "block", "unblock", "unfollow", "remove"):
-        assert results[quiet] is None, quiet
+    # The results of changes.
+    for step in ("rename", "set_group", "delete", "block", "unblock", "unfollow", "remove"):
+        assert results[step] is None, step
     assert results["follow_again"] == {"refused": 22014}
-    assert results["follow_gone"] == {"refused": 22013}
+    assert results["follow_deregistered"] == {"refused": 22013}
     assert results["relation_after"]["relation"]["attribute"] == 2
 
-    # What the store holds afterwards.
-    asyncio.run(stands(demo, results["create"]["tagid"]))
+    # The stored rows afterwards.
+    asyncio.run(check_store(demo, results["create"]["tagid"]))
 
 
-async def stands(demo: RunningService, group: int) -> None:
+async def check_store(demo: RunningService, group: int) -> None:
     store = await open_store(str(demo.store))
     try:
         relations = await store.relations(HERO, [FRESH, GROUPED, 1, 2, 22179720])

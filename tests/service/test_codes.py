@@ -237,7 +237,7 @@ _EVERY = [
 @pytest.mark.parametrize(("name", "code"), _EVERY)
 def test_code(name: str, code: int, documented: RunningService) -> None:
     endpoint = BY_NAME[name]
-    provoked = _repeated if code == endpoint.complaint else (OWN | GENERIC)[code]
+    provoked = _repeated if code == endpoint.invalid_code else (OWN | GENERIC)[code]
     answer = provoked(Scene(documented), endpoint)
     status = 404 if endpoint.body is Body.HTML else 200
     assert (answer.status, answer.code) == (status, code), answer.raw

@@ -1,4 +1,4 @@
-"""What an endpoint is: a value from which the service, the SDK and the documents derive."""
+"""``Endpoint``: the value from which the service, the SDK and the documents derive a call."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Host(StrEnum):
 
 
 class Envelope(StrEnum):
-    """What stands around the data."""
+    """The fields of a response around its data."""
 
     STANDARD = "standard"  # code, message, ttl, data
     MSG = "msg"  # code, msg, message, data
@@ -38,11 +38,11 @@ class Envelope(StrEnum):
 
 
 class Body(StrEnum):
-    """What an answer is written in."""
+    """The format of a response body."""
 
     JSON = "json"
-    JSONP = "jsonp"  # JSON; within a call of a function where the request names a callback
-    HTML = "html"  # a page; `contract.pages` reads and writes what matters in it
+    JSONP = "jsonp"  # JSON, wrapped in a function call if the request names a callback
+    HTML = "html"  # a page, which `contract.pages` writes and parses
 
 
 class Login(StrEnum):
@@ -54,108 +54,108 @@ class Login(StrEnum):
 
 
 class Paging(StrEnum):
-    """How the next page is asked for."""
+    """How a client requests the next page of a list."""
 
-    NUMBERED = "numbered"  # pn and ps; a cursor besides in the open profile
-    WHOLE = "whole"  # one answer holds all; by cursor in pages in the open profile
-    CHAINED = "chained"  # each answer says where the next one begins
+    NUMBERED = "numbered"  # by pn and ps; in the open profile also by cursor
+    WHOLE = "whole"  # one response contains all; in the open profile pages by cursor
+    CHAINED = "chained"  # each response contains the parameters of the next page
 
 
 class Pages(Struct, frozen=True, kw_only=True):
-    """Where a walk over all pages finds what it needs.
+    """The paths in a response that a walk over all pages reads.
 
-    A place is a dotted path within ``data``, empty for ``data`` itself; -1 is the last of an array.
+    A path is dotted and relative to ``data``; empty is ``data`` itself, -1 the last of an array.
     """
 
-    #: The arrays of items; several where an answer keeps its items apart. Where ``data`` is one,
-    #: an answer by cursor has it in ``list`` (``Endpoint.cursor_data``).
+    #: The paths of the arrays of items. Where ``data`` itself is the array, a response to a
+    #: request by cursor has it in ``list`` (``Endpoint.cursor_data``).
     items: tuple[str, ...] = ("list",)
-    #: What tells one item from another, as places within it (one that is not there counts as
-    #: None); none where the item itself does.
+    #: The paths within an item that identify it (a missing one counts as None); none where the
+    #: item is its own identity.
     key: tuple[str, ...] = ("mid",)
-    #: The parameter that counts pages (NUMBERED).
+    #: The parameter that holds the page number (NUMBERED).
     number: str = "pn"
-    #: The parameters that begin the next page, and the places of their values (CHAINED).
+    #: The parameters that select the next page, each with the path of its value (CHAINED).
     next: dict[str, str] = {}
-    #: A place that is true while more follows; without one an empty page is the end.
+    #: The path of a value that is true while pages follow; without it an empty page is the last.
     more: str = ""
 
 
-#: How a parameter of a credential travels, besides the cookie.
+#: The ways to send a credential: in the cookie SESSDATA, or as the parameter access_key.
 COOKIE, ACCESS_KEY = "cookie", "access_key"
 _API_REFERER = "https://www.bilibili.com/"
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """One endpoint of the contract."""
+    """One endpoint: its request, its response, who may call it, and where it is documented."""
 
-    #: Area and verb, as the client has them: ``relation.followings``.
+    #: Area and verb, as in the client: ``relation.followings``.
     name: str
     method: Literal["GET", "POST"]
     host: Host = Host.API
-    #: A parameter in braces stands in the path itself: ``/{mid}/dynamic``.
+    #: May contain parameters in braces: ``/{mid}/dynamic``.
     path: str
-    #: The request's struct, and second names that the documents' examples use for its fields.
+    #: The struct of the request, and the aliases of its fields in the documents' examples.
     params: type[Struct] = NoParams
     aliases: dict[str, str] = {}
-    #: What clients send besides, always the same; a service ignores it. What describes a browser
-    #: or a page is not among it.
+    #: Parameters that clients send with constant values and the service ignores. Those that
+    #: describe a browser or a page are left out.
     fixed: dict[str, str] = {}
     #: The type of ``data`` (of the body, where the envelope is none); None where there is no data.
     data: Any = None
-    #: ``data`` where a caller asked by cursor and data is an array otherwise.
+    #: The type of ``data`` in a response by cursor, where ``data`` is an array otherwise.
     cursor_data: Any = None
     login: Login = Login.REQUIRED
-    #: The ways to sign in that it takes; empty where login is none.
+    #: The accepted ways to sign in; empty where login is none.
     auth: frozenset[str] = frozenset({COOKIE, ACCESS_KEY})
-    #: Clients sign it; a service wants the signature unless ``unsigned`` does as well.
+    #: Clients send a wbi signature; the service requires it unless ``unsigned`` is set.
     wbi: bool = False
     unsigned: bool = False
-    #: Clients send the space page's access id as ``w_webid`` when they have one.
+    #: Clients send the access id of the space's page as ``w_webid`` if they have one.
     access_id: bool = False
     envelope: Envelope = Envelope.STANDARD
     body: Body = Body.JSON
     paging: Paging | None = None
     pages: Pages = Pages()
-    #: The body is taken and forgotten, whatever it is.
+    #: The request body is ignored, whatever it contains.
     ignores_body: bool = False
-    #: Answers -352 to a foreign Referer or a User-Agent naming python, in the documented profile.
+    #: In the documented profile, a foreign Referer or a User-Agent with "python" answers -352.
     header_rule: bool = False
     #: The Referer that the SDK sends; None for none.
     referer: str | None = _API_REFERER
-    #: The code that names a wrong field.
-    complaint: int = errors.BadRequest.number
-    #: The codes of its own table in the documents, 0 apart.
+    #: The code for a missing or invalid parameter.
+    invalid_code: int = errors.BadRequest.number
+    #: The codes in its own table in the documents, without 0.
     own_codes: frozenset[int] = frozenset()
-    #: Those of its codes that other servers alone answer; guanxi's service never does.
+    #: Those of its codes that only other servers answer, never guanxi's service.
     elsewhere: frozenset[int] = frozenset()
-    #: The messages that the documents give codes here and not elsewhere.
+    #: Messages of codes where the documents differ from ``CODES`` at this endpoint.
     messages: dict[int, str] = {}
-    #: What it does, in a line.
+    #: What it does, in one line.
     summary: str
     #: Where it is documented.
     seed: str
 
     @property
     def writes(self) -> bool:
-        """Whether it changes what is stored for the caller, and so wants a csrf from cookies."""
+        """Whether it changes what the caller stores; then callers with a cookie must send csrf."""
         return self.method == "POST" and self.login is Login.REQUIRED
 
     @property
     def app_signed(self) -> bool:
-        """Whether an appkey and sign, when sent, are verified."""
+        """Whether ``appkey`` and ``sign`` are verified if they are sent."""
         return ACCESS_KEY in self.auth or self.host is Host.APP
 
     def message(self, code: int) -> str:
-        """What is said here with a code."""
+        """Return the message of a code at this endpoint; ``KeyError`` for an unknown code."""
         return self.messages.get(code, errors.CODES[code].wire_message)
 
     @property
     def codes(self) -> frozenset[int]:
-        """Every code it may answer, 0 apart: its own, and what its auth and signature imply."""
+        """The codes it may answer, without 0: its own, and those of sign-in, csrf and signature."""
         implied = {errors.ServiceUnavailable.number, errors.DeadlineExceeded.number}
         if self.app_signed or self.params is not NoParams:
-            implied.add(self.complaint)
+            implied.add(self.invalid_code)
         if self.login is Login.REQUIRED:
             implied.add(errors.NotSignedIn.number)
         if self.writes:

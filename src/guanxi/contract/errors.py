@@ -1,16 +1,16 @@
-"""Every code a server may answer, and every error a caller may catch.
+"""The codes a server may answer, and the exceptions a caller may catch.
 
-    ApiException                              anything guanxi raises on purpose
+    ApiException                              every error that guanxi raises itself
     ├── ResponseCodeException                 the server answered a code other than 0
     │   ├── NotSignedIn                -101
     │   ├── AccountBanned              -102
     │   ├── CsrfFailed                 -111
     │   ├── NothingChanged             -304
-    │   ├── RequestIntercepted         -352   stop: the server asks for it
+    │   ├── RequestIntercepted         -352   stop: the server demands it
     │   ├── BadRequest                 -400
     │   ├── AccessDenied               -403   a missing, wrong or stale signature
     │   ├── NotFound                   -404
-    │   ├── RequestBanned              -412   stop: the server asks for it
+    │   ├── RequestBanned              -412   stop: the server demands it
     │   ├── ServiceUnavailable         -503   nothing was done: try again
     │   ├── DeadlineExceeded           -504   may have been done: read before repeating
     │   ├── TooManyRequests            -799   slow down
@@ -43,13 +43,13 @@
     │   ├── RefreshRefused            86095
     │   ├── SupportNotOpen            88214
     │   └── ParameterMissing       72000000
-    ├── NetworkException                      no answer, or an HTTP status that is not 200
-    ├── AnswerException                       an answer that is not what the contract says
+    ├── NetworkException                      no response, or an HTTP status other than 200
+    ├── AnswerException                       a response that violates the contract
     ├── WbiRetryTimesExceedException          -403 again after fresh keys
     ├── CookiesRefreshException               the cookies could not be refreshed
-    ├── InitialStateException                 a page without the data that it should carry
-    ├── StatementException                    an argument that cannot be right
-    ├── ArgsException                         a setting that cannot be right
+    ├── InitialStateException                 a page without its data
+    ├── StatementException                    an invalid argument
+    ├── ArgsException                         an invalid setting
     └── CredentialException                   a call needs a part that the credential lacks
         ├── CredentialNoSessdataException
         ├── CredentialNoBiliJctException
@@ -58,8 +58,8 @@
         ├── CredentialNoDedeUserIDException
         └── CredentialNoAcTimeValueException
 
-``CODES`` is the table behind the upper half: number, message on the wire, meaning, and where it is
-documented. An exception class and a row of the table are the same thing, declared once.
+``CODES`` maps each code to its exception class, which also declares the message on the wire, the
+meaning and the document it comes from.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ from typing import ClassVar
 
 
 class ApiException(Exception):
-    """The root of everything guanxi raises on purpose. ``msg`` is the text."""
+    """The root of every error that guanxi raises itself. ``msg`` is its text."""
 
     def __init__(self, msg: str = "") -> None:
         super().__init__(msg)
@@ -81,8 +81,8 @@ class ApiException(Exception):
 class ResponseCodeException(ApiException):
     """The server answered a code other than 0.
 
-    ``code``, ``message`` and ``raw`` (the decoded answer) are the server's; ``endpoint`` names the
-    call; ``can_retry`` says whether the same call may succeed later without a change.
+    ``code``, ``message`` and ``raw`` (the decoded response) are the server's; ``endpoint`` is the
+    name of the called endpoint; ``can_retry`` is whether the same call may succeed later.
     """
 
     number: ClassVar[int] = 0
@@ -404,10 +404,10 @@ CODES: dict[int, type[ResponseCodeException]] = {
     kind.number: kind for kind in ResponseCodeException.__subclasses__()
 }
 
-#: Codes on which a caller stops instead of trying again.
+#: Codes after which a caller must stop instead of retrying.
 STOP_CODES = frozenset({RequestIntercepted.number, RequestBanned.number})
 
-#: Two endpoints give one code another message: 22104 where groups are changed, 22003 in a batch.
+#: Messages of codes that differ by endpoint: 22104 where groups change, 22003 in a batch.
 NO_PERMISSION_MESSAGE = "无权限"
 BATCH_BLACKLIST_MESSAGE = "用户位于黑名单"
 
@@ -415,14 +415,15 @@ BATCH_BLACKLIST_MESSAGE = "用户位于黑名单"
 def error_for(
     code: int, message: str, raw: object = None, *, endpoint: str | None = None
 ) -> ResponseCodeException:
-    """The named exception of a code; a code that nobody documented is a ResponseCodeException."""
+    """Return the exception of a code: its named class, or ``ResponseCodeException`` if unknown."""
     return CODES.get(code, ResponseCodeException)(code, message, raw, endpoint=endpoint)
 
 
 class NetworkException(ApiException):
-    """No answer came, or one with an HTTP status that is not 200 and no envelope in it.
+    """There was no response, or one with an HTTP status other than 200 and without a code.
 
-    ``status`` is 0 where no answer came. ``sent`` is False only when the request surely never left.
+    ``status`` is 0 if there was no response. ``sent`` is False only if the request was certainly
+    not sent.
     """
 
     def __init__(self, status: int, msg: str, *, sent: bool = True) -> None:
@@ -432,9 +433,9 @@ class NetworkException(ApiException):
 
 
 class AnswerException(ApiException):
-    """The answer is not what the contract says: not JSON, cut short, or of another shape.
+    """The response violates the contract: not JSON, truncated, or of another shape.
 
-    ``path`` names the place in the answer, ``$`` being its root.
+    ``path`` is the path of the wrong value in the response; ``$`` is its root.
     """
 
     def __init__(self, msg: str, *, path: str = "$", endpoint: str | None = None) -> None:
@@ -444,30 +445,30 @@ class AnswerException(ApiException):
 
 
 class WbiRetryTimesExceedException(ApiException):
-    """-403 came again after the wbi keys were fetched anew."""
+    """The server answered -403 again after the wbi keys were renewed."""
 
     def __init__(self) -> None:
         super().__init__("the wbi signature was refused again after fresh keys")
 
 
 class CookiesRefreshException(ApiException):
-    """The cookies could not be refreshed; the old ones still stand."""
+    """The cookies could not be refreshed; the old ones remain valid."""
 
 
 class InitialStateException(ApiException):
-    """A page was read, and what should carry its data is not JSON."""
+    """The data of a page that was read is not JSON."""
 
 
 class StatementException(ApiException):
-    """An argument that cannot be right; nothing was sent."""
+    """An argument is invalid; nothing was sent."""
 
 
 class ArgsException(ApiException):
-    """A setting that cannot be right; nothing was sent."""
+    """A setting is invalid; nothing was sent."""
 
 
 class CredentialException(ApiException):
-    """A call needs a part that the credential lacks; nothing was sent."""
+    """A call needs a value that the credential lacks; nothing was sent."""
 
     part: ClassVar[str] = ""
 

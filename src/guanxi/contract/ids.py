@@ -1,15 +1,15 @@
-"""Video ids: the number (aid) and the twelve characters (bvid) that mean the same."""
+"""Convert video ids between the number (aid) and the twelve characters (bvid)."""
 
 from __future__ import annotations
 
 _LETTERS = "FcwAPNKTMug3GV5Lj7EJnHpWsx4tb8haYeviqBz6rkCy12mUSDQX9RdoZf"
-_PLACE = {letter: place for place, letter in enumerate(_LETTERS)}
+_DIGIT = {letter: digit for digit, letter in enumerate(_LETTERS)}
 _HIGHEST, _MASK = 1 << 51, 23442827791579
 _DIGITS = 9
 
 
 def bvid_of(aid: int) -> str:
-    """The bvid of an aid (section 2.9 of the wire catalogue)."""
+    """Return the bvid of an aid (wire catalogue, 2.9)."""
     number = (_HIGHEST | aid) ^ _MASK
     digits = []
     for _ in range(_DIGITS):
@@ -19,12 +19,12 @@ def bvid_of(aid: int) -> str:
 
 
 def aid_of(bvid: str) -> int:
-    """The aid of a bvid; ``ValueError`` for a text that is none."""
-    if len(bvid) != _DIGITS + 3 or not bvid.startswith("BV1") or not set(bvid[3:]) <= _PLACE.keys():
+    """Return the aid of a bvid; raise ``ValueError`` for a text that is not a bvid."""
+    if len(bvid) != _DIGITS + 3 or not bvid.startswith("BV1") or not set(bvid[3:]) <= _DIGIT.keys():
         raise ValueError("not a bvid")
     number = 0
     for letter in _swapped(bvid)[3:]:
-        number = number * len(_LETTERS) + _PLACE[letter]
+        number = number * len(_LETTERS) + _DIGIT[letter]
     return (number & (_HIGHEST - 1)) ^ _MASK
 
 

@@ -1,7 +1,7 @@
 """Every limit of the service, in one table, each with its source; and the two profiles.
 
 ``documented`` answers as the documents say, so that a client can be tested against it; ``open`` is
-for one's own product: the same rules without the header rule, with wider caps and with cursors.
+for your own product: the same rules without the header rule, with wider limits and with cursors.
 """
 
 from __future__ import annotations
@@ -15,51 +15,51 @@ def _limit(source: str) -> Meta:
     return Meta(ge=1, le=2**31 - 1, description=source)
 
 
-#: What stands for "all" in a limit.
+#: A limit that means "all".
 ALL = 2**31 - 1
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Sizes and caps. The defaults are those of the documents."""
+    """All limits of a service; the defaults are those of the documents."""
 
     page_size: Annotated[int, _limit("ours: `ps` up to 100, larger answers -400")] = 100
     ids_per_call: Annotated[int, _limit("user reports: ids in one batch call")] = 50
     following_cap: Annotated[int, _limit("user reports: followings an account may have")] = 3_000
-    own_followings: Annotated[int, _limit("004, 查询用户关注明细: one's own are all visible")] = ALL
+    own_followings: Annotated[int, _limit("004, 查询用户关注明细: all visible to the owner")] = ALL
     others_followings: Annotated[
         int, _limit("004, 查询用户关注明细: the first 100 of another's")
     ] = 100
-    followers: Annotated[int, _limit("004, 查询用户粉丝明细: the first 1000, also one's own")] = (
-        1_000
-    )
+    followers: Annotated[
+        int, _limit("004, 查询用户粉丝明细: the first 1000, also to the owner")
+    ] = 1_000
     app_pages: Annotated[int, _limit("004, 查询用户关注明细2: 5 pages, then 22007")] = 5
     search_pages: Annotated[int, _limit("004, 搜索关注明细: 5 pages, then 22007")] = 5
     unpaged: Annotated[int, _limit("004, 查询互相关注明细: friends are all visible")] = ALL
     group_name: Annotated[int, _limit("004, 创建分组: characters in a group's name")] = 16
-    groups: Annotated[int, _limit("ours: groups an account may make; one more answers -400")] = 200
+    groups: Annotated[int, _limit("ours: groups an account may have; one more answers -400")] = 200
     body_bytes: Annotated[int, _limit("ours: a form's size; larger answers HTTP 413")] = 65_536
     nickname_least: Annotated[int, _limit("000, check_nickname: characters, at least")] = 2
     nickname: Annotated[int, _limit("000, check_nickname: characters in a nickname")] = 16
     signature: Annotated[int, _limit("000, edit_self_info: characters in a signature")] = 70
     notice: Annotated[int, _limit("000, set_space_notice: characters in a notice")] = 150
-    toview: Annotated[int, _limit("000, get_toview_list: videos that it tells")] = 100
-    masterpieces: Annotated[int, _limit("000, get_masterpiece: videos that it tells")] = 3
-    feed_page: Annotated[int, _limit("ours: dynamics in one answer")] = 12
-    opus_page: Annotated[int, _limit("000, get_opus: picture posts in one answer")] = 20
-    qr_seconds: Annotated[int, _limit("user reports: a sign-in by code ends after these")] = 180
+    toview: Annotated[int, _limit("000, get_toview_list: videos that it returns")] = 100
+    masterpieces: Annotated[int, _limit("000, get_masterpiece: videos that it returns")] = 3
+    feed_page: Annotated[int, _limit("ours: dynamics in one response")] = 12
+    opus_page: Annotated[int, _limit("000, get_opus: picture posts in one response")] = 20
+    qr_seconds: Annotated[int, _limit("user reports: seconds until a QR code expires")] = 180
     session_days: Annotated[int, _limit("ours: a session ends this many days after sign-in")] = 180
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """How strictly a service plays the documents' part."""
+    """How strictly a service follows the documents: its limits and its other rules."""
 
     name: str
     limits: Limits
-    #: On followers and followings a foreign Referer or a User-Agent naming python answers -352.
+    #: On followers and followings, a foreign Referer or a User-Agent with "python" answers -352.
     header_rule: bool
-    #: Others' tag and special are shown where 004's examples show them.
+    #: Tag and special of other accounts are shown where 004's examples show them.
     shows_groups: bool
-    #: `cursor` is read and `data.cursor` written on every list.
+    #: Every list accepts ``cursor`` and returns ``data.cursor``.
     cursors: bool
 
 
@@ -87,6 +87,6 @@ PROFILES = {profile.name: profile for profile in (DOCUMENTED, OPEN)}
 
 
 def limit_sources() -> dict[str, str]:
-    """Each limit's name and where it comes from."""
+    """Return the name of each limit with its description and source."""
     hints = get_type_hints(Limits, include_extras=True)
     return {name: hint.__metadata__[0].description for name, hint in hints.items()}

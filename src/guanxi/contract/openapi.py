@@ -1,4 +1,4 @@
-"""The contract as an OpenAPI 3.1 document: everything in it derives from the endpoints."""
+"""Generate the OpenAPI 3.1 document of the contract from its endpoints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 _FORM = "application/x-www-form-urlencoded"
 _REFS = "#/components/schemas/{name}"
-#: What the documented limits make of a type; a service may be set up with others.
+#: The schema of the types that have a documented limit; a service may be configured otherwise.
 _LIMITED: dict[Any, Json] = {
     p.PageSize: {"maximum": DOCUMENTED.limits.page_size},
     p.Mids: {"maxItems": DOCUMENTED.limits.ids_per_call},
@@ -32,14 +32,14 @@ _APP_SIGNED = (
 _KEY = "an app's token, instead of the cookie; may be in the query as well"
 _SIGNED = (
     ("wts", "integer", "seconds since 1970, part of what w_rid signs"),
-    ("w_rid", "string", "wbi signature with the keys that nav tells"),
+    ("w_rid", "string", "wbi signature with the keys that nav returns"),
 )
 
 
 def document() -> Json:
-    """The whole document. Its version is that of the newest document of the relation API."""
-    told = [one for endpoint in ENDPOINTS for one in (endpoint.data, endpoint.cursor_data) if one]
-    _, components = msgspec.json.schema_components(told, ref_template=_REFS)
+    """Return the OpenAPI document; its version is the number of the newest seed document."""
+    kinds = [one for endpoint in ENDPOINTS for one in (endpoint.data, endpoint.cursor_data) if one]
+    _, components = msgspec.json.schema_components(kinds, ref_template=_REFS)
     paths: dict[str, Json] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
@@ -50,12 +50,12 @@ def document() -> Json:
             "version": "004",
             "summary": "The user-relation API that the documents describe.",
             "description": (
-                "Errors travel as HTTP 200 with a code in the body, as documented; the rest of "
-                "HTTP's statuses serve for what is no such request, and for 503 and 504."
+                "Errors are sent as HTTP 200 with a code in the body, as documented. Other "
+                "HTTP statuses are for requests that are not of this API, and for 503 and 504."
             ),
         },
         "servers": [{"url": "/"}],
-        # For a page that signs by itself: where the mixin key's characters come from.
+        # For pages that sign requests: the indexes that form the mixin key.
         "x-wbi-mixin": list(MIXIN),
         "paths": paths,
         "components": {
@@ -68,7 +68,7 @@ def document() -> Json:
                     "name": "access_key",
                     "description": (
                         "An app's token; in a POST it may be in the form instead. `appkey` and "
-                        "`sign` need not come with it, and are verified when they do."
+                        "`sign` are optional, and verified when sent."
                     ),
                 },
             },
@@ -95,10 +95,10 @@ def _operation(endpoint: Endpoint) -> Json:
 
 
 def _description(endpoint: Endpoint) -> str:
-    """Where it is documented, and each code that it may answer."""
+    """Return Markdown: the documented host, the source, and a table of the endpoint's codes."""
     codes = "\n".join(
         f"| {code} | {endpoint.message(code)} | {errors.CODES[code].meaning}"
-        f"{'; other servers alone answer it' if code in endpoint.elsewhere else ''} |"
+        f"{'; only other servers answer it' if code in endpoint.elsewhere else ''} |"
         for code in sorted(endpoint.codes)
     )
     host = f"`{endpoint.host}` in the documents; source: {endpoint.seed}."
@@ -106,13 +106,13 @@ def _description(endpoint: Endpoint) -> str:
 
 
 def _security(endpoint: Endpoint) -> list[Json]:
-    """Either way to sign in does; an empty one stands for none."""
+    """Return the alternatives to sign in; ``{}`` means without."""
     ways: list[Json] = [{way: []} for way in (COOKIE, ACCESS_KEY) if way in endpoint.auth]
     return ways if endpoint.login is Login.REQUIRED else [*ways, {}]
 
 
 def _schema(endpoint: Endpoint, name: str) -> Json:
-    """The schema of a parameter, its default included; an enum's stands in it whole."""
+    """Return a parameter's JSON schema with its default; enums are inlined."""
     kind = wire_types(endpoint.params)[name]
     schema: Json = msgspec.json.schema(kind) | _LIMITED.get(kind, {})
     named = schema.pop("$defs", {})
@@ -142,9 +142,9 @@ def _parameter(endpoint: Endpoint, name: str) -> Json:
 
 def _parameters(endpoint: Endpoint) -> list[Json]:
     own = [_parameter(endpoint, name) for name in wire_types(endpoint.params)]
-    seconds = [
+    aliases = [
         _parameter(endpoint, name)
-        | {"name": other, "required": False, "description": _second_name(name)}
+        | {"name": other, "required": False, "description": _alias_description(name)}
         for other, name in endpoint.aliases.items()
     ]
     wanted = not endpoint.unsigned
@@ -152,7 +152,7 @@ def _parameters(endpoint: Endpoint) -> list[Json]:
     by_app = [_text(name, "string", text, required=False) for name, text in _APP_SIGNED]
     return [
         *own,
-        *seconds,
+        *aliases,
         *(signed if endpoint.wbi else ()),
         *(by_app if endpoint.app_signed else ()),
     ]
@@ -169,17 +169,17 @@ def _text(name: str, of: str, text: str, *, required: bool) -> Json:
     }
 
 
-def _second_name(name: str) -> str:
-    return f"a second name of {name}, read where {name} is not sent"
+def _alias_description(name: str) -> str:
+    return f"an alias of {name}, read if {name} is not sent"
 
 
 def _form(endpoint: Endpoint) -> Json:
     names = list(wire_types(endpoint.params))
     properties = {name: _schema(endpoint, name) for name in names}
     for other, name in endpoint.aliases.items():
-        properties[other] = properties[name] | {"description": _second_name(name)}
+        properties[other] = properties[name] | {"description": _alias_description(name)}
     texts = (
-        ("csrf", "bili_jct; callers with a cookie alone"),
+        ("csrf", "bili_jct; required from callers with a cookie"),
         *((("access_key", _KEY),) if ACCESS_KEY in endpoint.auth else ()),
         *(_APP_SIGNED if endpoint.app_signed else ()),
     )
@@ -205,8 +205,8 @@ def _data(endpoint: Endpoint) -> Json | None:
     return schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
 
 
-#: What stands beside code and data in an answer with code 0.
-_AROUND: dict[Envelope, Json] = {
+#: The fields of a success in addition to code and data.
+_ENVELOPE_FIELDS: dict[Envelope, Json] = {
     Envelope.STANDARD: {"message": {"type": "string"}, "ttl": {"const": 1}},
     Envelope.MSG: {"msg": {"type": "string"}, "message": {"type": "string"}},
     Envelope.STATUS: {"status": {"const": True}},
@@ -219,7 +219,7 @@ def _success(endpoint: Endpoint) -> Json:
     data = _data(endpoint)
     if endpoint.envelope is Envelope.NONE and data is not None:
         return data
-    properties: Json = {"code": {"const": 0}, **_AROUND[endpoint.envelope]}
+    properties: Json = {"code": {"const": 0}, **_ENVELOPE_FIELDS[endpoint.envelope]}
     if data is not None:
         properties["data"] = data
     return {"type": "object", "properties": properties, "required": list(properties)}
@@ -228,7 +228,7 @@ def _success(endpoint: Endpoint) -> Json:
 def _failure() -> Json:
     return {
         "type": "object",
-        "description": "An answer with a code other than 0; the message names the field at fault.",
+        "description": "A response with a code other than 0; the message names the invalid field.",
         "properties": {
             "code": {"type": "integer", "not": {"const": 0}},
             "message": {"type": "string"},
@@ -245,19 +245,19 @@ def _failure() -> Json:
 
 def _responses(endpoint: Endpoint) -> Json:
     failure = {"$ref": _REFS.format(name="Failure")}
-    answered = _response(
-        "The answer, or a code that says why there is none.",
+    success = _response(
+        "The data, or a code that says why there is none.",
         {"anyOf": [_success(endpoint), failure]},
     )
     if endpoint.body is Body.JSONP:
-        answered["content"]["application/javascript"] = {"schema": {"type": "string"}}
+        success["content"]["application/javascript"] = {"schema": {"type": "string"}}
     missing: dict[str, Json] = {}
     if endpoint.body is Body.HTML:
         page = {"text/html": {"schema": _success(endpoint)}}
-        answered = {"description": "The page.", "content": page}
+        success = {"description": "The page.", "content": page}
         missing = {"404": _response("There is no such page; the code says why.", failure)}
     wrong = {
-        "408": "The request did not come whole in time.",
+        "408": "The request was not complete in time.",
         "413": "The request is too large.",
         "415": "The request is not form-encoded.",
     }
@@ -268,7 +268,7 @@ def _responses(endpoint: Endpoint) -> Json:
     takes_form = endpoint.method == "POST" and not endpoint.ignores_body
     statuses = {**(wrong if takes_form else {}), **unable}
     return {
-        "200": answered,
+        "200": success,
         **missing,
         **{status: _response(text, failure) for status, text in statuses.items()},
     }

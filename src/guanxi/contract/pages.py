@@ -1,4 +1,4 @@
-"""The two HTML pages that clients read: what matters in them, written and found.
+"""Write and parse the two HTML pages that clients read.
 
 A space's page carries the access id (``w_webid``), a token of which clients read two claims; the
 page of a cookie refresh carries its csrf. Documents 000; sections 2.3 and 6 of the wire catalogue.
@@ -23,16 +23,16 @@ _REFRESH_CSRF = re.compile(r'<div[^>]*\bid="1-name"[^>]*>(.*?)</div>', re.DOTALL
 
 
 def space_page(access_id: str) -> str:
-    """A space's page, as bare as a client's reading allows."""
+    """Return the HTML of a space's page: only the access id, where clients look for it."""
     data = msgspec.json.encode({"access_id": access_id}).decode().replace("<", "\\u003c")
     script = f'<script id="__RENDER_DATA__" type="application/json">{data}</script>'
     return _PAGE.format(script)
 
 
 def access_id_of(page: str) -> str | None:
-    """The access id in a space's page; None where it holds none.
+    """Return the access id in the HTML of a space's page, or None if the page has none.
 
-    ``ValueError`` where what should hold it is not JSON, plain or percent-encoded.
+    Raise ``ValueError`` if the page's data is not JSON (plain or percent-encoded).
     """
     found = _RENDER_DATA.search(page)
     if found is None:
@@ -47,9 +47,9 @@ def access_id_of(page: str) -> str | None:
 
 
 def access_id_ends(access_id: str) -> int | None:
-    """When an access id ends, in seconds since 1970; None where it does not say.
+    """Return when an access id expires, in seconds since the epoch; None if it is malformed.
 
-    Its signature is nobody's business but the server's.
+    The signature is not checked: only the server that issued it can.
     """
     try:
         payload = access_id.split(".")[1]
@@ -62,14 +62,14 @@ def access_id_ends(access_id: str) -> int | None:
 
 
 def refresh_page(csrf: str) -> str:
-    """The page of a cookie refresh."""
-    from html import escape  # the names of all characters, which a start need not load
+    """Return the HTML page of a cookie refresh, which contains its csrf."""
+    from html import escape  # loads the table of all entities, which most runs do not need
 
     return _PAGE.format(f'<div id="1-name">{escape(csrf)}</div>')
 
 
 def refresh_csrf_of(page: str) -> str | None:
-    """The csrf in the page of a cookie refresh; None where it holds none."""
+    """Return the csrf in the HTML page of a cookie refresh, or None if it is missing or empty."""
     from html import unescape
 
     found = _REFRESH_CSRF.search(page)

@@ -10,17 +10,23 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def placeholders(template: str) -> tuple[str, ...]:
-    """The parameters that stand in a path, by wire name."""
+    """Return the wire names of the parameters in a path template, in order."""
     return tuple(_PLACEHOLDER.findall(template))
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """The path for these values, each encoded; ``KeyError`` names one that is missing."""
+    """Return the path with its parameters replaced by the percent-encoded values.
+
+    Raise ``KeyError`` with the name of a parameter that has no value.
+    """
     return _PLACEHOLDER.sub(lambda found: quote(values[found[1]], safe=""), template)
 
 
 def matcher(template: str) -> Callable[[str], dict[str, str] | None]:
-    """A function from a decoded path to the parameters in it, None for another path."""
+    """Return a function that parses a decoded path into its parameters by wire name.
+
+    It returns None for a path that does not match the template.
+    """
     parts = _PLACEHOLDER.split(template)
     names = parts[1::2]
     pattern = re.compile("([^/]+)".join(re.escape(part) for part in parts[::2]))

@@ -7,12 +7,12 @@ from hashlib import md5
 from hmac import compare_digest
 from urllib.parse import quote, quote_plus
 
-#: Where the mixin key takes its 32 characters from (2.7 of the wire catalogue).
+#: The indexes of the 32 characters that form the mixin key (wire catalogue, 2.7).
 MIXIN = (
     46, 47, 18, 2, 53, 8, 23, 32, 15, 50, 10, 31, 58, 3, 45, 35,
     27, 43, 5, 49, 33, 9, 42, 19, 29, 28, 14, 39, 12, 38, 41, 13,
 )  # fmt: skip
-#: The public key that the documents' host has the path of a refresh encrypted with (2.3 there).
+#: The public key that encrypts the path of a cookie refresh (wire catalogue, 2.3).
 CORRESPOND_KEY = b"""-----BEGIN PUBLIC KEY-----
 MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDLgd2OAkcGVtoE3ThUREbio0Eg
 Uc/prcajMKXvkCKFCWhJYJcLkcM2DKKcSeFpD/j6Boy538YXnR6VhcuUJOhH2x71
@@ -26,18 +26,18 @@ Pairs = Iterable[tuple[str, str]]
 
 
 def mixin_key(img_key: str, sub_key: str) -> str:
-    """The 32 characters that a wbi signature is salted with; both keys have 32 characters."""
+    """Return the mixin key, the 32-character salt of wbi signatures, of two 32-character keys."""
     keys = img_key + sub_key
     return "".join(keys[index] for index in MIXIN)
 
 
 def key_of_url(url: str) -> str:
-    """The wbi key in an image's address: its file name without the extension."""
+    """Return the wbi key in the URL of an image: its file name without the extension."""
     return url.rsplit("/", 1)[-1].split(".", 1)[0]
 
 
 def wbi_sign(pairs: Pairs, mixin: str) -> str:
-    """``w_rid`` of the parameters, ``wts`` among them, by the documented encoding."""
+    """Return the wbi signature (``w_rid``) of the parameters, which must include ``wts``."""
     query = "&".join(
         f"{quote(name, safe='')}={quote(value.translate(_REMOVED), safe='')}"
         for name, value in sorted(pairs)
@@ -46,10 +46,10 @@ def wbi_sign(pairs: Pairs, mixin: str) -> str:
 
 
 def wbi_verify(pairs: Pairs, mixin: str) -> bool:
-    """Whether ``w_rid`` among the pairs signs the others.
+    """Return whether ``w_rid`` in the pairs is the wbi signature of all others.
 
-    Two encodings are about: the documented one (five characters dropped, a space as ``%20``) and
-    that of clients which drop nothing and write a space as ``+``. Either is taken.
+    Clients use two encodings: the documented one (five characters are dropped, a space is ``%20``)
+    and one that drops nothing and writes a space as ``+``. Both are accepted.
     """
     signed = [(name, value) for name, value in pairs if name != "w_rid"]
     given = next((value for name, value in pairs if name == "w_rid"), "")
@@ -62,13 +62,13 @@ def wbi_verify(pairs: Pairs, mixin: str) -> bool:
 
 
 def app_sign(pairs: Pairs, appsec: str) -> str:
-    """``sign`` of the parameters, ``appkey`` among them, for the holder of ``appsec``."""
+    """Return the APP signature (``sign``) of the parameters, which must include ``appkey``."""
     query = "&".join(f"{quote_plus(n)}={quote_plus(v)}" for n, v in sorted(pairs))
     return _md5(query + appsec)
 
 
 def app_verify(pairs: Pairs, appsec: str) -> bool:
-    """Whether ``sign`` among the pairs signs the others."""
+    """Return whether ``sign`` in the pairs is the APP signature of all others."""
     given = next((value for name, value in pairs if name == "sign"), "")
     signed = [(name, value) for name, value in pairs if name != "sign"]
     return given.isascii() and compare_digest(given, app_sign(signed, appsec))

@@ -220,7 +220,7 @@ def _refusal(error: BaseException, route: Route | None, request_id: str) -> Refu
         case Refused():
             refused = error
         case InvalidParameter():
-            code = errors.BadRequest.number if route is None else route.endpoint.complaint
+            code = errors.BadRequest.number if route is None else route.endpoint.invalid_code
             refused = Refused(code, error)
         case StoreUnavailable():
             return _failed(errors.ServiceUnavailable.number, error, route, request_id)

@@ -10,7 +10,7 @@ from typing import Any, NotRequired, TypedDict
 
 
 class MemberCard(TypedDict):
-    """An account with the mids it follows, as an old endpoint of account. gave it."""
+    """An account with the mids it follows, from an old endpoint of the account. host."""
 
     mid: str
     name: str
@@ -30,20 +30,20 @@ class CardByMid(TypedDict):
 
 
 class NamedAccount(TypedDict):
-    """A name and whose it is: ``uid`` is text at one address and may be a number at the other."""
+    """A name and its account: ``uid`` is text at one endpoint and may be a number at the other."""
 
     name: str
     uid: str | int
 
 
 class NamedAccounts(TypedDict):
-    """The accounts of those names that have one."""
+    """The accounts that were found by name."""
 
     uid_list: builtins.list[NamedAccount]
 
 
 class LevelInfo(TypedDict):
-    """A level and what it takes to the next."""
+    """A level, and the experience that the next one needs."""
 
     current_level: int
     current_min: int
@@ -52,7 +52,7 @@ class LevelInfo(TypedDict):
 
 
 class Membership(TypedDict):
-    """Membership, whole: ``type`` 0 none, 1 monthly, 2 annual or longer; ``status`` 1 if it runs.
+    """The complete membership: ``type`` 0 none, 1 monthly, 2 annual or longer; ``status`` 1 active.
 
     ``role`` is 1 monthly, 3 annual, 7 ten years, 15 a hundred years.
     """
@@ -116,7 +116,7 @@ class LikeIcon(TypedDict):
 
 
 class DynamicBasic(TypedDict):
-    """Where its comments are, and what it is about."""
+    """The ids of its comments and of its subject."""
 
     comment_id_str: str
     comment_type: int
@@ -125,7 +125,7 @@ class DynamicBasic(TypedDict):
 
 
 class DynamicAuthor(TypedDict):
-    """Whose it is; ``following`` is the viewer's, None where nobody is signed in."""
+    """The author; ``following`` is the viewer's relation, None without a sign-in."""
 
     mid: int
     name: str
@@ -164,7 +164,7 @@ class DynamicText(TypedDict):
 
 
 class Major(TypedDict):
-    """What it shows: ``type`` says which one of the others is there.
+    """The content shown: ``type`` says which of the other fields is set.
 
     What those hold is not established, but for what the service itself sends.
     """
@@ -185,7 +185,7 @@ class Major(TypedDict):
 
 
 class Topic(TypedDict):
-    """What it is filed under."""
+    """The topic."""
 
     id: int
     jump_url: str
@@ -193,7 +193,7 @@ class Topic(TypedDict):
 
 
 class DynamicContent(TypedDict):
-    """What a dynamic says and shows; each part None where it has none."""
+    """The text and content of a dynamic; each part is None if it has none."""
 
     additional: builtins.dict[str, Any] | None
     desc: DynamicText | None
@@ -202,20 +202,20 @@ class DynamicContent(TypedDict):
 
 
 class MenuItem(TypedDict):
-    """An entry of the menu behind a dynamic."""
+    """An entry of a dynamic's menu."""
 
     label: str
     type: str
 
 
 class DynamicMenu(TypedDict):
-    """The menu behind a dynamic."""
+    """The menu of a dynamic."""
 
     three_point_items: builtins.list[MenuItem]
 
 
 class DynamicCount(TypedDict):
-    """A count, and whether one may add to it."""
+    """A count, and whether the viewer may add to it."""
 
     count: int
     forbidden: bool
@@ -230,7 +230,7 @@ class DynamicLikes(TypedDict):
 
 
 class DynamicCounts(TypedDict):
-    """What a dynamic has gathered."""
+    """The counts of a dynamic."""
 
     comment: DynamicCount
     forward: DynamicCount
@@ -238,7 +238,7 @@ class DynamicCounts(TypedDict):
 
 
 class DynamicModules(TypedDict):
-    """``tag`` is there for the pinned one."""
+    """The parts of a dynamic; only the pinned one has ``tag``."""
 
     module_author: DynamicAuthor
     module_dynamic: DynamicContent
@@ -251,7 +251,7 @@ class DynamicModules(TypedDict):
 
 
 class Dynamic(TypedDict):
-    """A dynamic; ``orig`` is what a DYNAMIC_TYPE_FORWARD passes on."""
+    """A dynamic; ``orig`` is the dynamic that a DYNAMIC_TYPE_FORWARD forwards."""
 
     id_str: str
     basic: DynamicBasic
@@ -262,7 +262,7 @@ class Dynamic(TypedDict):
 
 
 class DynamicPage(TypedDict):
-    """A run of dynamics; ``offset`` is where the next one begins."""
+    """A page of dynamics; ``offset`` selects the next page."""
 
     has_more: bool
     items: builtins.list[Dynamic]
@@ -272,7 +272,7 @@ class DynamicPage(TypedDict):
 
 
 class OldUser(TypedDict):
-    """Whose a dynamic of the older feed is."""
+    """The author of a dynamic in the older feed."""
 
     uid: int
     uname: str
@@ -280,13 +280,13 @@ class OldUser(TypedDict):
 
 
 class OldUserCard(TypedDict):
-    """Their verification."""
+    """The author's verification."""
 
     official_verify: OfficialVerify
 
 
 class OldUserProfile(TypedDict):
-    """Their card."""
+    """The author's card."""
 
     info: OldUser
     card: OldUserCard
@@ -298,7 +298,7 @@ class OldUserProfile(TypedDict):
 
 
 class OldDescription(TypedDict):
-    """What a dynamic of the older feed is: ids, counts, author.
+    """The ids, counts and author of a dynamic in the older feed.
 
     ``type`` is 1 a forward, 2 pictures, 4 text, 8 a video, 64 an article.
     """
@@ -334,7 +334,7 @@ class OldDescription(TypedDict):
 
 
 class OldExtra(TypedDict):
-    """``is_space_top`` 1 for the pinned one at the head of the list."""
+    """Further flags; ``is_space_top`` is 1 for the pinned dynamic at the head of the list."""
 
     is_space_top: int
 
@@ -351,7 +351,7 @@ class OldDynamic(TypedDict):
 
 
 class OldDynamicPage(TypedDict):
-    """A run of the older feed; ``cards`` is not there at its end."""
+    """A page of the older feed; ``cards`` is missing after the end."""
 
     has_more: int
     next_offset: int
@@ -367,7 +367,7 @@ class OpusCover(TypedDict):
 
 
 class OpusCounts(TypedDict):
-    """Counts as text; ``view`` is told to the account itself alone."""
+    """Counts as text; only the account itself gets ``view``."""
 
     like: str
     view: NotRequired[str]
@@ -384,7 +384,7 @@ class Opus(TypedDict):
 
 
 class OpusPage(TypedDict):
-    """A run of picture posts; ``offset`` is where the next one begins."""
+    """A page of picture posts; ``offset`` selects the next page."""
 
     has_more: bool
     items: builtins.list[Opus]
@@ -393,16 +393,16 @@ class OpusPage(TypedDict):
 
 
 class QrCode(TypedDict):
-    """A sign-in begun: ``url`` is what the code is drawn of; it ends after 180 seconds."""
+    """A started sign-in: ``url`` is the content of the QR code; it expires after 180 seconds."""
 
     url: str
     qrcode_key: str
 
 
 class QrState(TypedDict):
-    """How far a sign-in is: ``code`` 0 done, 86101 not scanned, 86090 scanned, 86038 ended.
+    """The state of a sign-in: ``code`` 0 done, 86101 not scanned, 86090 scanned, 86038 expired.
 
-    Once it is done the cookies come as headers, and ``refresh_token`` is the credential's
+    Once it is done the cookies are in Set-Cookie headers, and ``refresh_token`` is the credential's
     ``ac_time_value``. ``timestamp`` is in milliseconds.
     """
 
@@ -421,7 +421,7 @@ class CookieInfo(TypedDict):
 
 
 class RefreshedCookie(TypedDict):
-    """The next ``ac_time_value``; the cookies come as headers."""
+    """The next ``ac_time_value``; the cookies are in Set-Cookie headers."""
 
     status: int
     message: str
@@ -429,7 +429,7 @@ class RefreshedCookie(TypedDict):
 
 
 class Nameplate(TypedDict):
-    """The badge beside the name; ``nid`` 0 for none."""
+    """The badge next to the name; ``nid`` 0 for none."""
 
     nid: int
     name: str
@@ -440,7 +440,7 @@ class Nameplate(TypedDict):
 
 
 class Official(TypedDict):
-    """Verification, whole.
+    """The complete verification.
 
     ``role`` is 0 none; 1, 2, 7, 9 a person (creator, big name, streamer, public figure); 3 to 6 an
     organisation (company, body, media, government). ``type`` is -1 none, 0 a person, 1 an
@@ -454,7 +454,7 @@ class Official(TypedDict):
 
 
 class Dimension(TypedDict):
-    """Width and height in pixels; ``rotate`` 1 where they are exchanged."""
+    """Width and height in pixels; ``rotate`` is 1 if they are swapped."""
 
     width: int
     height: int
@@ -462,7 +462,7 @@ class Dimension(TypedDict):
 
 
 class SizedPage(TypedDict):
-    """Which page of how many items, in other words."""
+    """The page number, the page size and the total, under other names."""
 
     num: int
     size: int
@@ -470,7 +470,7 @@ class SizedPage(TypedDict):
 
 
 class MyProfession(TypedDict):
-    """What one does."""
+    """The profession of the account."""
 
     id: int
     name: str
@@ -478,7 +478,7 @@ class MyProfession(TypedDict):
 
 
 class MyInfo(TypedDict):
-    """Oneself; ``birthday`` in seconds since 1970."""
+    """The caller's account; ``birthday`` in seconds since 1970."""
 
     mid: int
     name: str
@@ -607,7 +607,7 @@ class HistoryVideo(TypedDict):
 
 
 class HistoryTarget(TypedDict):
-    """What was seen: ``business`` says what ``oid`` is the id of."""
+    """What was viewed: ``business`` is the content type of the id ``oid``."""
 
     oid: int
     epid: int
@@ -648,7 +648,7 @@ class HistoryEntry(TypedDict):
 
 
 class HistoryCursor(TypedDict):
-    """The last entry of a page: the next page begins behind it."""
+    """The last entry of a page: the next page starts after it."""
 
     max: int
     view_at: int
@@ -657,14 +657,14 @@ class HistoryCursor(TypedDict):
 
 
 class HistoryTab(TypedDict):
-    """A tab over the history."""
+    """A tab of the history."""
 
     type: str
     name: str
 
 
 class HistoryPage(TypedDict):
-    """A run of the history."""
+    """A page of the history."""
 
     cursor: HistoryCursor
     tab: builtins.list[HistoryTab]
@@ -672,7 +672,7 @@ class HistoryPage(TypedDict):
 
 
 class ToviewVideo(TypedDict):
-    """A video put by to be watched later; ``progress`` in seconds, -1 to the end."""
+    """A video of the watch-later list; ``progress`` in seconds, -1 if watched to the end."""
 
     aid: int
     bvid: str
@@ -709,7 +709,7 @@ class Toview(TypedDict):
 
 
 class NotedVideo(TypedDict):
-    """What a note is about; ``aid`` and ``oid`` are one number for a video."""
+    """The subject of a note; for a video ``aid`` and ``oid`` are equal."""
 
     oid: int
     bvid: NotRequired[str]
@@ -738,14 +738,14 @@ class Note(TypedDict):
 
 
 class NotePage(TypedDict):
-    """A page of notes; ``items`` is None where it is empty."""
+    """A page of notes; ``items`` is None if it is empty."""
 
     list: builtins.list[Note] | None
     page: SizedPage
 
 
 class NoteAuthor(TypedDict):
-    """Whose a note is."""
+    """The author of a note."""
 
     mid: int
     name: str
@@ -770,14 +770,14 @@ class PublicNote(TypedDict):
 
 
 class PublicNotePage(TypedDict):
-    """A page of public notes; ``items`` is None where it is empty."""
+    """A page of public notes; ``items`` is None if it is empty."""
 
     list: builtins.list[PublicNote] | None
     page: SizedPage
 
 
 class Coins(TypedDict):
-    """The balance; None where it is 0."""
+    """The balance of coins; None if it is 0."""
 
     money: int | float | None
 
@@ -850,20 +850,20 @@ class EventProfile(TypedDict):
 
 
 class EventOwner(TypedDict):
-    """Whose events they are."""
+    """The account of the events."""
 
     profile: EventProfile
 
 
 class Event(TypedDict):
-    """Something that happened to the account (ours: what the endpoint tells is not established)."""
+    """An event of the account (ours: the real endpoint's fields are not established)."""
 
     ts: int
     title: str
 
 
 class Events(TypedDict):
-    """``pfs`` is None where nobody is signed in. The events' place in it is ours."""
+    """``pfs`` is None without a sign-in. The field of the events is ours."""
 
     pfs: EventOwner | None
     events: builtins.list[Event]
@@ -909,7 +909,7 @@ class RankedFan(TypedDict):
 
 
 class FanRanks(TypedDict):
-    """Fans by what they did: dynamics, interactions with videos, plays."""
+    """Followers ranked by activity: dynamics, interactions with videos, plays."""
 
     dynamic_act: builtins.list[RankedFan]
     video_act: builtins.list[RankedFan]
@@ -935,7 +935,7 @@ class FanSources(TypedDict):
 
 
 class FanReport(TypedDict):
-    """What a creator is told of their followers."""
+    """A report on the followers of an account."""
 
     summary: FanSummary
     rank_list: FanRanks
@@ -944,7 +944,7 @@ class FanReport(TypedDict):
 
 
 class VipLabel(TypedDict):
-    """How the membership is shown beside the name."""
+    """The label of a membership next to the name."""
 
     path: str
     text: str
@@ -956,7 +956,7 @@ class VipLabel(TypedDict):
 
 
 class ImageVipLabel(TypedDict):
-    """How the membership is shown beside the name, pictures included."""
+    """The label of a membership next to the name, with its pictures."""
 
     path: str
     text: str
@@ -1011,7 +1011,7 @@ class HonourInfo(TypedDict):
 
 
 class SystemNotice(TypedDict):
-    """A notice of the service about the account; an empty object where there is none."""
+    """A notice of the service about the account; an empty object if there is none."""
 
     id: NotRequired[int]
     content: NotRequired[str]
@@ -1023,7 +1023,7 @@ class SystemNotice(TypedDict):
 
 
 class Watched(TypedDict):
-    """How many watch a live room, as it is shown."""
+    """The number of viewers of a live room, as shown."""
 
     switch: bool
     num: int
@@ -1035,7 +1035,7 @@ class Watched(TypedDict):
 
 
 class LiveRoom(TypedDict):
-    """A live room: ``room_status`` 1 where there is one, ``live_status`` 1 while it is live."""
+    """A live room: ``room_status`` 1 if there is one, ``live_status`` 1 while it is live."""
 
     roomStatus: int
     liveStatus: int
@@ -1049,13 +1049,13 @@ class LiveRoom(TypedDict):
 
 
 class School(TypedDict):
-    """Where an account went to school."""
+    """The school of an account."""
 
     name: str
 
 
 class Profession(TypedDict):
-    """What an account does; ``is_show`` 1 where it is shown."""
+    """The profession of an account; ``is_show`` 1 if it is shown."""
 
     name: str
     department: str
@@ -1064,14 +1064,14 @@ class Profession(TypedDict):
 
 
 class UpgradeWindow(TypedDict):
-    """Whether the space tells of a rise in level."""
+    """Whether the space announces a new level."""
 
     user_upgrade_status: int
     show_upgrade_window: bool
 
 
 class ElecButton(TypedDict):
-    """The button by which an account is supported; ``state`` 1 where it is open, -1 otherwise."""
+    """The button for supporting an account; ``state`` 1 if open, -1 otherwise."""
 
     show: bool
     state: int
@@ -1096,7 +1096,7 @@ class ContractDisplay(TypedDict):
 class UserInfo(TypedDict):
     """A space's account (用户空间详细信息).
 
-    ``coins`` is told to the account itself alone, 0 to others; ``is_followed`` is the viewer's;
+    ``coins`` is 0 for everyone but the account itself; ``is_followed`` is the viewer's;
     ``birthday`` is MM-DD, empty where it is hidden; ``silence`` is 1 for a banned account.
     """
 
@@ -1140,7 +1140,7 @@ class UserInfo(TypedDict):
 
 
 class Author(TypedDict):
-    """Whose something is."""
+    """An author."""
 
     mid: int
     name: str
@@ -1181,7 +1181,7 @@ class RelationItem(TypedDict):
 
 
 class RelationPage(TypedDict):
-    """A page of a counted list; ``total`` is the true count, ``cursor`` is there on request."""
+    """A page of a counted list; ``total`` is the true count, ``cursor`` only on request."""
 
     list: builtins.list[RelationItem]
     re_version: int
@@ -1214,7 +1214,7 @@ class AppItem(TypedDict):
 
 
 class AppPage(TypedDict):
-    """A page of the app. host's list; ``items`` is None where the list is hidden."""
+    """A page of the app. host's list; ``items`` is None if the list is hidden."""
 
     list: builtins.list[AppItem] | None
     re_version: int
@@ -1245,7 +1245,7 @@ class FailedFids(TypedDict):
 
 
 class Relation(TypedDict):
-    """One's relation to an account (关系属性对象); ``mtime`` is 0 without a following."""
+    """The relation to an account (关系属性对象); ``mtime`` is 0 without a following."""
 
     mid: int
     attribute: int
@@ -1316,13 +1316,13 @@ class GroupMember(TypedDict):
 
 
 class GroupCreated(TypedDict):
-    """The id of a group just made."""
+    """The id of a new group."""
 
     tagid: int
 
 
 class Stat(TypedDict):
-    """Counts; ``whisper`` and ``black`` are 0 unless one's own."""
+    """Counts; ``whisper`` and ``black`` are 0 for everyone but the account itself."""
 
     mid: int
     following: int
@@ -1388,7 +1388,7 @@ class ArticleCategory(TypedDict):
 
 
 class ArticleAuthor(TypedDict):
-    """Whose an article is."""
+    """The author of an article."""
 
     mid: int
     name: str
@@ -1400,7 +1400,7 @@ class ArticleAuthor(TypedDict):
 
 
 class ArticleCounts(TypedDict):
-    """The names are one description's, and not established."""
+    """The counts of an article; the names come from one description and are not established."""
 
     view: int
     favorite: int
@@ -1455,7 +1455,7 @@ class Article(TypedDict):
 
 
 class ArticlePage(TypedDict):
-    """A page of articles; ``count`` is how many there are in all."""
+    """A page of articles; ``count`` is the total."""
 
     articles: builtins.list[Article]
     pn: int
@@ -1500,7 +1500,7 @@ class Picture(TypedDict):
 
 
 class Album(TypedDict):
-    """An album (相簿); its id is no dynamic's."""
+    """An album (相簿); its id is not that of a dynamic."""
 
     doc_id: int
     poster_uid: int
@@ -1574,21 +1574,21 @@ class Episode(TypedDict):
 
 
 class Rating(TypedDict):
-    """A series' rating, and by how many."""
+    """The rating of a series, and the number of ratings."""
 
     score: int | float
     count: int
 
 
 class Region(TypedDict):
-    """Where a series comes from."""
+    """The country of a series."""
 
     id: int
     name: str
 
 
 class BangumiSeries(TypedDict):
-    """What a season of a series belongs to."""
+    """The series that a season belongs to."""
 
     series_id: int
     title: str
@@ -1656,7 +1656,7 @@ class BangumiPage(TypedDict):
 
 
 class Lottery(TypedDict):
-    """What can be won."""
+    """The prize of a lottery."""
 
     text: str
     lottery_icon: str
@@ -1741,14 +1741,14 @@ class Tags(TypedDict):
 
 
 class GuestCounts(TypedDict):
-    """What the account itself sees, and what others see."""
+    """A count for the account itself, and one for others."""
 
     master: int
     guest: int
 
 
 class Overview(TypedDict):
-    """How much of each kind a space holds."""
+    """The number of works of each kind in a space."""
 
     video: int
     bangumi: int
@@ -1766,13 +1766,13 @@ class Overview(TypedDict):
 
 
 class Views(TypedDict):
-    """How often something was seen."""
+    """A number of views."""
 
     view: int
 
 
 class UpStat(TypedDict):
-    """What an account's works have gathered; an empty object where nobody is signed in."""
+    """The totals of an account's works; an empty object without a sign-in."""
 
     archive: NotRequired[Views]
     article: NotRequired[Views]
@@ -1780,7 +1780,7 @@ class UpStat(TypedDict):
 
 
 class MedalInfo(TypedDict):
-    """A medal and how far its owner has come with it."""
+    """A medal, with its owner's level and progress."""
 
     target_id: int
     level: int
@@ -1866,7 +1866,7 @@ class VideoStat(TypedDict):
 
 
 class VideoRights(TypedDict):
-    """What may be done with a video, each 0 or 1."""
+    """What a video permits, each 0 or 1."""
 
     bp: int
     elec: int
@@ -1883,7 +1883,7 @@ class VideoRights(TypedDict):
 
 
 class ChosenVideo(TypedDict):
-    """A video that its author put in front, and why."""
+    """A video that its author pinned or features, with the reason."""
 
     aid: int
     bvid: str
@@ -1950,14 +1950,14 @@ class VideoType(TypedDict):
 
 
 class VideoList(TypedDict):
-    """``types`` (by tid as text) count the whole space, not the page; None where it is empty."""
+    """``types`` (by tid as text) count all videos of the space; None if it has none."""
 
     tlist: builtins.dict[str, VideoType] | None
     vlist: builtins.list[VideoMeta]
 
 
 class CountedPage(TypedDict):
-    """Which page of how many items."""
+    """The page number, the page size and the total."""
 
     pn: int
     ps: int
@@ -1965,7 +1965,7 @@ class CountedPage(TypedDict):
 
 
 class Button(TypedDict):
-    """A button: its text and where it leads."""
+    """A button: its text and its link."""
 
     text: str
     uri: str
@@ -2033,7 +2033,7 @@ class MediaItem(TypedDict):
 
 
 class MediaList(TypedDict):
-    """A run of a media list; ``items`` is None where it is empty."""
+    """A page of a media list; ``items`` is None if it is empty."""
 
     media_list: builtins.list[MediaItem] | None
     has_more: bool
@@ -2042,7 +2042,7 @@ class MediaList(TypedDict):
 
 
 class ChannelVideoStat(TypedDict):
-    """What is counted of a video in a channel."""
+    """The counts of a video in a channel."""
 
     view: int
     vt: NotRequired[int]
@@ -2101,7 +2101,7 @@ class SeriesMeta(TypedDict):
 
 
 class NumberedPage(TypedDict):
-    """Which page of how many items, in other words."""
+    """The page number, the page size and the total, under other names."""
 
     page_num: int
     page_size: int
@@ -2156,7 +2156,7 @@ class SeriesVideos(TypedDict):
 
 
 class SeasonInfo(TypedDict):
-    """A season by its id alone. Of its fields the documents' client reads ``upper.mid``."""
+    """A season, requested by its id. Of its fields the documents' client reads ``upper.mid``."""
 
     id: int
     title: str
@@ -2174,7 +2174,7 @@ class SeasonById(TypedDict):
 
 
 class SeriesById(TypedDict):
-    """A series by its id alone."""
+    """A series, requested by its id."""
 
     meta: SeriesMeta
     recent_aids: builtins.list[int]
@@ -2188,7 +2188,7 @@ class WbiImages(TypedDict):
 
 
 class Nav(TypedDict):
-    """Who is signed in, and the wbi keys; only the keys are there when nobody is."""
+    """Who is signed in, and the wbi keys; only the keys if nobody is."""
 
     isLogin: bool
     wbi_img: WbiImages
@@ -2201,11 +2201,11 @@ class Nav(TypedDict):
 
 
 class Buvids(TypedDict):
-    """A pair of device ids that clients ask for."""
+    """A pair of device ids."""
 
     b_3: str
     b_4: str
 
 
 class Ignored(TypedDict):
-    """The answer to what the service takes and forgets."""
+    """The response to a device report, which the service discards."""

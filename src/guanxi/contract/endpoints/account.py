@@ -17,7 +17,7 @@ CARD_BY_MID = Endpoint(
     auth=frozenset(),
     envelope=Envelope.NONE,
     own_codes=frozenset({-400, -404}),
-    summary="An account with the mids that it follows, for clients that still ask here.",
+    summary="An account with the mids that it follows, at the address of older clients.",
     seed="001, get_all_followings",
 )
 NAME_TO_UID = Endpoint(
@@ -28,7 +28,7 @@ NAME_TO_UID = Endpoint(
     data=s.NamedAccounts,
     auth=frozenset({COOKIE}),
     own_codes=frozenset({-101, -400}),
-    summary="The mids of accounts by their exact names; names that nobody has are left out.",
+    summary="The mids of accounts by exact name; unknown names are left out.",
     seed="000, name2uid",
 )
 LEGACY_NAME_TO_UID = Endpoint(
@@ -42,7 +42,7 @@ LEGACY_NAME_TO_UID = Endpoint(
     auth=frozenset(),
     envelope=Envelope.MSG,
     own_codes=frozenset({-400}),
-    summary="The mids of accounts by their exact names, without a sign-in.",
+    summary="The mids of accounts by exact name, without a sign-in.",
     seed="001, name2uid, name2uid_sync",
 )
 CHECK_NICKNAME = Endpoint(
@@ -55,8 +55,8 @@ CHECK_NICKNAME = Endpoint(
     auth=frozenset(),
     envelope=Envelope.BARE,
     own_codes=frozenset({-400, 2001, 40002, 40004, 40005, 40006, 40014}),
-    # One code for a name that is taken is enough, and no word is forbidden here.
+    # One code for a name in use is enough, and this service forbids no words.
     elsewhere=frozenset({2001, 40002}),
-    summary="Whether a nickname may be taken; the code says why not.",
+    summary="Check whether a nickname is allowed and free; the code says why not.",
     seed="000, 001, check_nickname",
 )

@@ -15,7 +15,7 @@ SEASON = Endpoint(
     login=Login.NONE,
     auth=frozenset(),
     own_codes=frozenset({-400, -404}),
-    summary="What a season is, and whose.",
+    summary="A season and its owner, by the season's id.",
     seed="000, 001, ChannelSeries.get_meta; -404 is ours",
 )
 SERIES = Endpoint(
@@ -27,6 +27,6 @@ SERIES = Endpoint(
     login=Login.NONE,
     auth=frozenset(),
     own_codes=frozenset({-400, -404}),
-    summary="What a series is, and whose.",
+    summary="A series and its owner, by the series' id.",
     seed="000, 001, ChannelSeries.get_meta; -404 is ours",
 )

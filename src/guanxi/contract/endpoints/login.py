@@ -16,7 +16,7 @@ QR_GENERATE = Endpoint(
     data=s.QrCode,
     login=Login.NONE,
     auth=frozenset(),
-    summary="Begin a sign-in: an address to draw as a code, and the key to ask with.",
+    summary="Start a sign-in by QR code: the URL to draw, and the key to poll with.",
     seed="ours: the documents take a credential for granted; the web's own address",
 )
 QR_POLL = Endpoint(
@@ -29,7 +29,7 @@ QR_POLL = Endpoint(
     login=Login.NONE,
     auth=frozenset(),
     own_codes=frozenset({-400}),
-    summary="How far a sign-in is; once it is done the cookies come with the answer.",
+    summary="The state of a sign-in by QR code; when confirmed, the response sets the cookies.",
     seed="ours: the documents take a credential for granted; the web's own address",
 )
 COOKIE_INFO = Endpoint(
@@ -53,9 +53,9 @@ CORRESPOND = Endpoint(
     auth=_COOKIE,
     envelope=Envelope.NONE,
     body=Body.HTML,
-    complaint=-404,
+    invalid_code=-404,
     own_codes=frozenset({-404}),
-    summary="The page that carries a refresh's csrf.",
+    summary="The HTML page that contains the csrf of a cookie refresh.",
     seed="000, Credential.refresh",
 )
 COOKIE_REFRESH = Endpoint(
@@ -67,7 +67,7 @@ COOKIE_REFRESH = Endpoint(
     data=s.RefreshedCookie,
     auth=_COOKIE,
     own_codes=frozenset({-101, -111, 86095}),
-    summary="New cookies and a new refresh token for the old one.",
+    summary="Exchange a refresh token for new cookies and a new refresh token.",
     seed="000, Credential.refresh",
 )
 CONFIRM_REFRESH = Endpoint(
@@ -78,6 +78,6 @@ CONFIRM_REFRESH = Endpoint(
     params=p.RefreshConfirmation,
     auth=_COOKIE,
     own_codes=frozenset({-101, -111, -400}),
-    summary="End the session that the old refresh token belongs to.",
+    summary="Close the session of the old refresh token.",
     seed="000, Credential.refresh",
 )

@@ -1,4 +1,4 @@
-"""One's own account: what it is told of itself alone, and what it may change."""
+"""The caller's own account: what only it may read, and what it may change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MY_INFO = Endpoint(
     data=s.MyInfo,
     auth=_COOKIE,
     own_codes=_SIGNED_IN,
-    summary="One's own account.",
+    summary="The caller's own account.",
     seed="000, 001, get_self_info",
 )
 EDIT = Endpoint(
@@ -37,7 +37,7 @@ EDIT = Endpoint(
     auth=_COOKIE,
     own_codes=_WRITES | {40002, 40004, 40005, 40006, 40014, 40015, 40021, 40022},
     elsewhere=frozenset({40002, 40015}),  # no word is forbidden here
-    summary="Change one's name, signature, sex and birthday, all four at once.",
+    summary="Change the caller's name, signature, sex and birthday in one call.",
     seed="000, 001, edit_self_info; 40002 and 40006 as check_nickname has them",
 )
 SET_NOTICE = Endpoint(
@@ -47,7 +47,7 @@ SET_NOTICE = Endpoint(
     params=p.Notice,
     auth=_COOKIE,
     own_codes=_WRITES | {-304, -400},
-    summary="Change the notice of one's space; an empty one deletes it.",
+    summary="Change the notice of the caller's space; an empty one deletes it.",
     seed="000, 001, User.set_space_notice",
 )
 COINS = Endpoint(
@@ -59,7 +59,7 @@ COINS = Endpoint(
     auth=_COOKIE,
     envelope=Envelope.STATUS,
     own_codes=_SIGNED_IN,
-    summary="How many coins one has.",
+    summary="The caller's balance of coins.",
     seed="000, 001, get_self_coins",
 )
 HISTORY = Endpoint(
@@ -72,7 +72,7 @@ HISTORY = Endpoint(
     paging=Paging.NUMBERED,
     pages=Pages(items=("",), key=("business", "kid")),
     own_codes=_SIGNED_IN | {-400},
-    summary="The videos, episodes and lessons that one watched, the latest first, by page.",
+    summary="The videos, episodes and lessons that the caller watched, latest first, by page.",
     seed="000, 001, get_self_history",
 )
 HISTORY_CURSOR = Endpoint(
@@ -88,7 +88,7 @@ HISTORY_CURSOR = Endpoint(
         next={"max": "cursor.max", "view_at": "cursor.view_at", "business": "cursor.business"},
     ),
     own_codes=_SIGNED_IN | {-400},
-    summary="Everything that one looked at, the latest first, on from an entry.",
+    summary="Everything that the caller viewed, latest first, from an entry on.",
     seed="000, 001, get_self_history_new",
 )
 TOVIEW = Endpoint(
@@ -99,7 +99,7 @@ TOVIEW = Endpoint(
     auth=_COOKIE,
     own_codes=_SIGNED_IN | {-400},
     elsewhere=frozenset({-400}),  # there is no field to be wrong
-    summary="The videos put by to be watched later.",
+    summary="The caller's watch-later list.",
     seed="000, 001, get_toview_list",
 )
 CLEAR_TOVIEW = Endpoint(
@@ -108,7 +108,7 @@ CLEAR_TOVIEW = Endpoint(
     path="/x/v2/history/toview/clear",
     auth=_COOKIE,
     own_codes=_WRITES,
-    summary="Empty the watch-later list.",
+    summary="Delete every video of the watch-later list.",
     seed="000, 001, clear_toview_list",
 )
 DELETE_VIEWED = Endpoint(
@@ -118,7 +118,7 @@ DELETE_VIEWED = Endpoint(
     params=p.ToviewDeletion,
     auth=_COOKIE,
     own_codes=_WRITES | {-400},
-    summary="Take out of the watch-later list what has been watched to its end.",
+    summary="Delete the videos that were watched to the end from the watch-later list.",
     seed="000, 001, delete_viewed_videos_from_toview",
 )
 NOTES = Endpoint(
@@ -131,7 +131,7 @@ NOTES = Endpoint(
     paging=Paging.NUMBERED,
     pages=Pages(key=("note_id",)),
     own_codes=_SIGNED_IN | {-400},
-    summary="One's own notes on videos.",
+    summary="The caller's notes on videos.",
     seed="000, 001, get_self_notes_info",
 )
 PUBLIC_NOTES = Endpoint(
@@ -144,7 +144,7 @@ PUBLIC_NOTES = Endpoint(
     paging=Paging.NUMBERED,
     pages=Pages(key=("cvid",)),
     own_codes=_SIGNED_IN | {-400},
-    summary="One's own notes that others can read.",
+    summary="The caller's public notes.",
     seed="000, 001, get_self_public_notes_info",
 )
 EXPERIENCE_LOG = Endpoint(
@@ -154,7 +154,7 @@ EXPERIENCE_LOG = Endpoint(
     data=s.ExperienceLog,
     auth=_COOKIE,
     own_codes=_SIGNED_IN,
-    summary="What one gained experience for in the last week.",
+    summary="The experience that the caller gained in the last week.",
     seed="000, 001, get_self_experience_log",
 )
 MORAL_LOG = Endpoint(
@@ -164,7 +164,7 @@ MORAL_LOG = Endpoint(
     data=s.MoralLog,
     auth=_COOKIE,
     own_codes=_SIGNED_IN,
-    summary="One's moral value and what changed it.",
+    summary="The caller's moral value and its changes.",
     seed="000, 001, get_self_moral_log",
 )
 LOGIN_LOG = Endpoint(
@@ -174,7 +174,7 @@ LOGIN_LOG = Endpoint(
     data=s.LoginLog,
     auth=_COOKIE,
     own_codes=_SIGNED_IN,
-    summary="When and from where one signed in.",
+    summary="The times and addresses of the caller's sign-ins.",
     seed="000, 001, get_self_login_log",
 )
 JURY = Endpoint(
@@ -184,7 +184,7 @@ JURY = Endpoint(
     data=s.Jury,
     auth=frozenset({COOKIE, ACCESS_KEY}),
     own_codes=_SIGNED_IN,
-    summary="One's state as a juror.",
+    summary="The caller's state as a juror.",
     seed="000, 001, get_self_jury_info",
 )
 EVENTS = Endpoint(
@@ -196,7 +196,7 @@ EVENTS = Endpoint(
     data=s.Events,
     auth=_COOKIE,
     own_codes=_SIGNED_IN,
-    summary="What happened to one's account since it was made.",
+    summary="The events of the caller's account since its creation.",
     seed="000, 001, get_self_events",
 )
 FAN_REPORT = Endpoint(
@@ -210,6 +210,6 @@ FAN_REPORT = Endpoint(
     login=Login.OPTIONAL,
     auth=_COOKIE,
     own_codes=_SIGNED_IN,
-    summary="What a creator is told of their followers: counts, ranks, sources.",
+    summary="A report on the caller's followers: counts, rankings, sources.",
     seed="000, 001, User.top_followers",
 )

@@ -48,7 +48,7 @@ APP_FOLLOWINGS = Endpoint(
     paging=Paging.NUMBERED,
     referer=None,
     own_codes=frozenset({-400, 22007}),
-    summary="Whom an account follows, as the app. host tells it without a sign-in; 5 pages.",
+    summary="Whom an account follows, from the app. host, without a sign-in; 5 pages.",
     seed="004, 查询用户关注明细2",
 )
 GAME_FOLLOWINGS = Endpoint(
@@ -64,7 +64,7 @@ GAME_FOLLOWINGS = Endpoint(
     paging=Paging.NUMBERED,
     referer=None,
     own_codes=frozenset({-400}),
-    summary="Whom an account follows, as the biligame host tells it without a sign-in.",
+    summary="Whom an account follows, from the biligame host, without a sign-in.",
     seed="004, 查询用户关注明细3",
 )
 SEARCH = Endpoint(
@@ -75,7 +75,7 @@ SEARCH = Endpoint(
     data=s.RelationPage,
     paging=Paging.NUMBERED,
     own_codes=frozenset({-400, 22007}),
-    summary="Followings of an account whose name holds a text; 5 pages.",
+    summary="Followings of an account whose name contains a text; 5 pages.",
     seed="004, 搜索关注明细",
 )
 SAME = Endpoint(
@@ -86,7 +86,7 @@ SAME = Endpoint(
     data=s.RelationPage,
     paging=Paging.NUMBERED,
     own_codes=_LIST_CODES,
-    summary="Whom both the caller and an account follow.",
+    summary="The accounts that both the caller and an account follow.",
     seed="004, 查询共同关注明细",
 )
 WHISPERS = Endpoint(
@@ -97,7 +97,7 @@ WHISPERS = Endpoint(
     data=s.UncountedPage,
     paging=Paging.WHOLE,
     own_codes=_LIST_CODES,
-    summary="Whom the caller follows in silence (imports alone bring such).",
+    summary="The accounts that the caller follows privately (only imports create these).",
     seed="004, 查询悄悄关注明细",
 )
 FRIENDS = Endpoint(
@@ -108,7 +108,7 @@ FRIENDS = Endpoint(
     data=s.UncountedPage,
     paging=Paging.WHOLE,
     own_codes=_LIST_CODES,
-    summary="Whom the caller follows and is followed by.",
+    summary="The accounts that the caller follows and that follow the caller.",
     seed="004, 查询互相关注明细",
 )
 BLACKS = Endpoint(
@@ -119,7 +119,7 @@ BLACKS = Endpoint(
     data=s.RelationPage,
     paging=Paging.NUMBERED,
     own_codes=_LIST_CODES,
-    summary="Whom the caller blocks.",
+    summary="The accounts that the caller blocks.",
     seed="004, 查询黑名单明细",
 )
 MODIFY = Endpoint(
@@ -140,7 +140,7 @@ BATCH_MODIFY = Endpoint(
     data=s.FailedFids,
     own_codes=_CSRF_CODES | {-102, 22003},
     messages={22003: errors.BATCH_BLACKLIST_MESSAGE},
-    summary="Follow or block many accounts; tells which were refused.",
+    summary="Follow or block many accounts; returns the refused ones.",
     seed="004, 批量操作用户关系",
 )
 RELATION = Endpoint(
@@ -182,7 +182,7 @@ RELATIONS = Endpoint(
     aliases={"fid": "fids"},
     data=dict[str, s.Relation],
     own_codes=_LIST_CODES,
-    summary="The caller's relations to many accounts, by mid; without those of attribute 0.",
+    summary="The caller's relations to many accounts, by mid; those with attribute 0 are left out.",
     seed="004, 批量查询用户与自己关系",
 )
 GROUPS = Endpoint(
@@ -214,7 +214,7 @@ GROUPS_OF = Endpoint(
     params=p.Target,
     data=dict[str, str],
     own_codes=_LIST_CODES,
-    summary="Names, by id, of the caller's groups that hold one account.",
+    summary="The names, by id, of the caller's groups that contain one account.",
     seed="004, 查询目标用户所在的分组",
 )
 SPECIALS = Endpoint(
@@ -237,7 +237,7 @@ CREATE_GROUP = Endpoint(
     params=p.NewGroup,
     data=s.GroupCreated,
     own_codes=_CSRF_CODES | {22103, 22106},
-    summary="Make a group.",
+    summary="Create a group.",
     seed="004, 创建分组",
 )
 RENAME_GROUP = Endpoint(
@@ -246,7 +246,7 @@ RENAME_GROUP = Endpoint(
     path="/x/relation/tag/update",
     params=p.RenameGroup,
     own_codes=_CSRF_CODES | {22103, 22104, 22106},
-    summary="Give a group another name.",
+    summary="Rename a group.",
     seed="004, 重命名分组; 22106 is ours",
 )
 DELETE_GROUP = Endpoint(
@@ -265,7 +265,7 @@ SET_MEMBERS = Endpoint(
     params=p.MembersParams,
     own_codes=_MEMBER_CODES,
     messages=_MEMBER_MESSAGES,
-    summary="Put accounts into exactly these groups.",
+    summary="Set the groups of followed accounts: exactly these.",
     seed="004, 修改分组成员",
 )
 COPY_MEMBERS = Endpoint(
@@ -275,7 +275,7 @@ COPY_MEMBERS = Endpoint(
     params=p.MembersParams,
     own_codes=_MEMBER_CODES,
     messages=_MEMBER_MESSAGES,
-    summary="Put accounts into these groups besides those that they are in.",
+    summary="Add followed accounts to groups; their other groups stay.",
     seed="004, 复制关注到分组",
 )
 MOVE_MEMBERS = Endpoint(
@@ -285,7 +285,7 @@ MOVE_MEMBERS = Endpoint(
     params=p.MoveParams,
     own_codes=_MEMBER_CODES,
     messages=_MEMBER_MESSAGES,
-    summary="Take accounts out of some groups and put them into others.",
+    summary="Move followed accounts from some groups to others.",
     seed="004, 移动关注到分组",
 )
 STAT = Endpoint(
@@ -296,7 +296,7 @@ STAT = Endpoint(
     data=s.Stat,
     login=Login.OPTIONAL,
     own_codes=frozenset({-400}),
-    summary="How many an account follows and is followed by.",
+    summary="The numbers of an account's followings and followers.",
     seed="000, get_relation_info",
 )
 

@@ -20,7 +20,7 @@ _COOKIE = frozenset({COOKIE})
 _BAD = frozenset({-400})
 #: Codes of risk control. The service answers -352 alone, for an access id that is not its own.
 _RISK = frozenset({-352, -412})
-#: What the newer feed may be asked to contain.
+#: The features that clients request from the newer feed.
 _FEATURES = (
     "itemOpusStyle,listOnlyfans,opusBigCover,onlyfansVote,forwardListHidden,decorationCard,"
     "commentsNewVersion,onlyfansAssetsV2,ugcDelete,onlyfansQaCard"
@@ -39,7 +39,7 @@ SPACE_PAGE = Endpoint(
     auth=frozenset(),
     envelope=Envelope.NONE,
     body=Body.HTML,
-    summary="The page that carries the access id.",
+    summary="The HTML page that contains the access id.",
     seed="000, User.get_access_id",
 )
 SPACE_INFO = Endpoint(
@@ -53,7 +53,7 @@ SPACE_INFO = Endpoint(
     wbi=True,
     access_id=True,
     own_codes=_BAD | {-352, -403, -404},
-    summary="An account as its space shows it, the live room among it.",
+    summary="An account as its space shows it, with its live room.",
     seed="000, 001, User.get_user_info, User.get_live_info; 001, User.get_user_info_sync",
 )
 OVERVIEW = Endpoint(
@@ -66,7 +66,7 @@ OVERVIEW = Endpoint(
     auth=_COOKIE,
     body=Body.JSONP,
     own_codes=_BAD,
-    summary="How much of each kind a space holds.",
+    summary="The number of works of each kind in a space.",
     seed="000, 001, User.get_overview_stat",
 )
 UP_STAT = Endpoint(
@@ -78,7 +78,7 @@ UP_STAT = Endpoint(
     login=Login.OPTIONAL,
     auth=frozenset({COOKIE, ACCESS_KEY}),
     own_codes=_BAD,
-    summary="Views and likes of all works; nothing where nobody is signed in.",
+    summary="Views and likes of all works; empty without a sign-in.",
     seed="000, 001, User.get_up_stat",
 )
 SPACE_NOTICE = Endpoint(
@@ -90,7 +90,7 @@ SPACE_NOTICE = Endpoint(
     login=Login.NONE,
     auth=frozenset(),
     own_codes=_BAD,
-    summary="The notice of a space; empty where there is none.",
+    summary="The notice of a space; empty if there is none.",
     seed="000, 001, User.get_space_notice",
 )
 RESERVATIONS = Endpoint(
@@ -103,7 +103,7 @@ RESERVATIONS = Endpoint(
     auth=_COOKIE,
     wbi=True,
     unsigned=True,
-    summary="What a space announces for signing up; None where it announces nothing.",
+    summary="The announcements of a space that accept reservations; null if there are none.",
     seed="000, 001, User.get_reservation",
 )
 SUPPORTERS = Endpoint(
@@ -125,7 +125,7 @@ LIKE_EFFECT = Endpoint(
     params=p.Viewed,
     data=s.LikeEffect,
     auth=_COOKIE,
-    summary="The pictures of a like, a coin and a favourite at once.",
+    summary="The pictures shown for like, coin and favourite together.",
     seed="000, 001, User.get_uplikeimg",
 )
 MEDALS = Endpoint(
@@ -205,7 +205,7 @@ MEDIA_LIST = Endpoint(
         items=("media_list",), key=("id",), next={"oid": "media_list.-1.id"}, more="has_more"
     ),
     own_codes=_BAD,
-    summary="An account's videos as a list to play, on from one of them.",
+    summary="An account's videos as a playlist, from one of them on.",
     seed="000, 001, User.get_media_list",
 )
 TOP_VIDEO = Endpoint(
@@ -229,7 +229,7 @@ MASTERPIECES = Endpoint(
     login=Login.NONE,
     auth=frozenset(),
     own_codes=_BAD,
-    summary="Up to three videos that an account is proud of.",
+    summary="The up to three videos that an account features.",
     seed="000, 001, User.get_masterpiece",
 )
 CHANNELS = Endpoint(
@@ -326,7 +326,7 @@ AUDIOS = Endpoint(
     envelope=Envelope.MSG,
     paging=Paging.NUMBERED,
     pages=Pages(items=("data",), key=("id",)),
-    complaint=72000000,
+    invalid_code=72000000,
     own_codes=frozenset({72000000}),
     summary="An account's audios.",
     seed="000, 001, User.get_audios",
@@ -355,7 +355,7 @@ ARTICLE_LISTS = Endpoint(
     login=Login.OPTIONAL,
     auth=_COOKIE,
     own_codes=_BAD,
-    summary="The lists that an account keeps its articles in.",
+    summary="The lists of articles of an account.",
     seed="000, 001, User.get_article_list",
 )
 ALBUMS = Endpoint(

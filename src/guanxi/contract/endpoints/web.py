@@ -1,4 +1,4 @@
-"""What every client asks for besides."""
+"""Requests that every client makes: who is signed in, the wbi keys, device ids."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BUVID = Endpoint(
     data=s.Buvids,
     login=Login.NONE,
     auth=frozenset(),
-    summary="A pair of device ids for clients that ask; nothing is kept.",
+    summary="A new pair of device ids; nothing is stored.",
     seed="ours: clients of the documents ask it",
 )
 DEVICE_REPORT = Endpoint(
@@ -35,7 +35,7 @@ DEVICE_REPORT = Endpoint(
     login=Login.NONE,
     auth=frozenset(),
     ignores_body=True,
-    summary="Takes a device report and forgets it; guanxi's own client never sends one.",
+    summary="Accept a device report and discard it; guanxi's own client never sends one.",
     seed="ours: clients of the documents send it",
 )
 ATTENTIONS = Endpoint(
@@ -45,6 +45,6 @@ ATTENTIONS = Endpoint(
     params=p.Account,
     data=list[int],
     own_codes=frozenset({-101, -400}),
-    summary="The mids that an account follows, for clients that still ask here.",
+    summary="The mids that an account follows, at the address of older clients.",
     seed="000, get_all_followings",
 )

@@ -1,4 +1,4 @@
-"""What the requests about names hold."""
+"""Parameters of requests about names."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ class Names(Struct):
 
 
 class Nickname(Struct):
-    nick_name: Annotated[str, Meta(description="the name to look at")] = field(name="nickName")
+    nick_name: Annotated[str, Meta(description="the name to check")] = field(name="nickName")

@@ -1,7 +1,7 @@
-"""From a request's fields to values, and what is told about those that are wrong.
+"""Decode the fields of a request into a struct, and name the field that is invalid.
 
-``decoder`` makes of a struct a function from decoded pairs to a value; whatever is wrong with a
-field raises ``Complaint``, which names it in both languages.
+``decoder`` returns the function for a struct. It raises ``InvalidParameter`` for the first invalid
+field, with a text in both languages.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ P = TypeVar("P", bound=Struct)
 
 
 class InvalidParameter(Exception):
-    """A field is wrong. ``field`` names it; the text says what it must be, in both languages."""
+    """A parameter is missing or invalid; ``field`` is its wire name, the text what is wrong."""
 
     def __init__(self, field: str, zh: str, en: str) -> None:
         super().__init__(f"{field} {zh} ({field}: {en})")
@@ -28,17 +28,18 @@ class InvalidParameter(Exception):
         self._texts = zh, en
 
     def about(self, field: str) -> InvalidParameter:
-        """The same complaint about a field of another name."""
+        """Return the same error for a field of another name."""
         return InvalidParameter(field, *self._texts)
 
 
 def decoder(
     kind: type[P], aliases: Mapping[str, str] = {}, limits: Limits | None = None
 ) -> Callable[[dict[str, str]], P]:
-    """A function from a request's pairs to ``kind``. It raises ``Complaint``; unknown names pass.
+    """Return a function that decodes a request's fields (text by wire name) into ``kind``.
 
-    ``aliases`` maps a second name that the documents use to the field it stands for; a complaint
-    names the one that was sent. What is over the ``limits`` is refused, where they are given.
+    The function raises ``InvalidParameter`` for the first missing or invalid field, and ignores
+    unknown ones. ``aliases`` maps an alias to the field that it replaces; an error names the one
+    that was sent. ``limits``, if given, bound ``ps`` and the number of ``fids``.
     """
     typed = get_type_hints(kind)
     hints = {one.encode_name: typed[one.name] for one in msgspec.structs.fields(kind)}
@@ -52,9 +53,9 @@ def decoder(
         for name in numbers:
             text = pairs.get(name, "")
             if not text.isdigit() and ("." in text or "e" in text or "E" in text):
-                raise InvalidParameter(name, *_WHOLE)  # msgspec takes 1.0 and 1e3 for integers
+                raise InvalidParameter(name, *_WHOLE)  # msgspec accepts 1.0 and 1e3 as integers
         for name in choices:
-            if _HUGE.fullmatch(pairs.get(name, "")):  # msgspec takes these for text
+            if _HUGE.fullmatch(pairs.get(name, "")):  # msgspec accepts these as text
                 raise InvalidParameter(name, *_OUT_OF_RANGE)
         for name in lists:
             if name in pairs:
@@ -62,45 +63,45 @@ def decoder(
         try:
             value = msgspec.convert(values, kind, strict=False)
         except msgspec.ValidationError as error:
-            raise _complaint(str(error)) from None
-        complaint = over_limit(value, limited) if limited else None
-        if complaint is not None:
-            raise complaint
+            raise _invalid(str(error)) from None
+        invalid = over_limit(value, limited) if limited else None
+        if invalid is not None:
+            raise invalid
         return value
 
-    def with_aliases(pairs: dict[str, str]) -> P:
+    def decoded_with_aliases(pairs: dict[str, str]) -> P:
         sent = {
             name: other for other, name in aliases.items() if name not in pairs and other in pairs
         }
         try:
             return decoded({**pairs, **{name: pairs[other] for name, other in sent.items()}})
-        except InvalidParameter as complaint:
-            if complaint.field in sent:
-                raise complaint.about(sent[complaint.field]) from None
+        except InvalidParameter as invalid:
+            if invalid.field in sent:
+                raise invalid.about(sent[invalid.field]) from None
             raise
 
-    return with_aliases if aliases else decoded
+    return decoded_with_aliases if aliases else decoded
 
 
 def _is_number(hint: Any) -> bool:
-    """Whether a field is a whole number, or several, or one of those that may be left out."""
+    """Return whether a type is an integer, a list of integers, or an optional one of these."""
     return _is_choice(hint) or hint is int or any(_is_number(part) for part in get_args(hint))
 
 
 def _is_choice(hint: Any) -> bool:
-    """Whether it is one of a few numbers."""
+    """Return whether a type is an enum or ``Literal`` of integers."""
     if get_origin(hint) is Literal:
         return isinstance(get_args(hint)[0], int)
     is_enum = isinstance(hint, type) and issubclass(hint, Enum)
     return is_enum and isinstance(next(iter(hint)).value, int)
 
 
-#: How much of a wrong value a complaint repeats.
+#: The number of characters of an invalid value that an error repeats.
 _ECHOED = 40
 _WHOLE = ("必须是整数", "must be a whole number")
 _OUT_OF_RANGE = ("超出范围", "out of range")
 _HUGE = re.compile(r"-?[1-9][0-9]{18,}")
-_PLACE = r" - at `\$\.?([A-Za-z_]*)(.*)`$"
+_PATH = r" - at `\$\.?([A-Za-z_]*)(.*)`$"
 _REASONS = (
     (r"Object missing required field `(\w+)`", "缺失", "missing"),
     (r"Expected `int` >= (-?\d+)", "不得小于 {}", "at least {}"),
@@ -112,9 +113,9 @@ _REASONS = (
 )
 
 
-def _complaint(text: str) -> InvalidParameter:
-    place = re.search(_PLACE, text)
-    name = place[1] if place else ""
+def _invalid(text: str) -> InvalidParameter:
+    path = re.search(_PATH, text)
+    name = path[1] if path else ""
     for pattern, zh, en in _REASONS:
         found = re.match(pattern, text)
         if found and not found.groups():
@@ -122,17 +123,20 @@ def _complaint(text: str) -> InvalidParameter:
         if found and pattern is _REASONS[0][0]:
             return InvalidParameter(found[1], zh, en)
         if found:
-            told = found[1][:_ECHOED]
-            return InvalidParameter(name, zh.format(told), en.format(told))
+            value = found[1][:_ECHOED]
+            return InvalidParameter(name, zh.format(value), en.format(value))
     return InvalidParameter(name, "无效", "not valid")
 
 
-#: The fields that limits are about.
+#: The fields that have a limit.
 _LIMITED = frozenset({"ps", "fids"})
 
 
 def over_limit(params: Struct, limits: Limits) -> InvalidParameter | None:
-    """What in a request is larger than the limits allow; batches count each id once."""
+    """Return the error for a page size or a number of ids over the limits, or None.
+
+    Repeated ids count once.
+    """
     size = getattr(params, "ps", 1)
     if size > limits.page_size:
         return InvalidParameter("ps", f"不得大于 {limits.page_size}", f"at most {limits.page_size}")
@@ -144,7 +148,7 @@ def over_limit(params: Struct, limits: Limits) -> InvalidParameter | None:
 
 
 def defaults(kind: type[Struct]) -> dict[str, Any]:
-    """The default of each optional parameter as it travels, by wire name."""
+    """Return the wire value of the default of each optional parameter, by wire name."""
     return {
         one.encode_name: one.default.value if isinstance(one.default, Enum) else one.default
         for one in msgspec.structs.fields(kind)
@@ -153,12 +157,12 @@ def defaults(kind: type[Struct]) -> dict[str, Any]:
 
 
 def wire_types(kind: type[Struct]) -> dict[str, Any]:
-    """Each parameter's annotated type, by wire name."""
+    """Return the annotated type of each parameter, by wire name."""
     hints = get_type_hints(kind, include_extras=True)
     return {one.encode_name: hints[one.name] for one in msgspec.structs.fields(kind)}
 
 
 def is_list(annotation: Any) -> bool:
-    """Whether a parameter is comma-joined on the wire."""
+    """Return whether a parameter is a list, which is joined by commas on the wire."""
     inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     return get_origin(inner) is list

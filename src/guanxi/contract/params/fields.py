@@ -1,4 +1,4 @@
-"""What a field of a request may be: types with their bounds, shared by the areas."""
+"""Types of request parameters with their bounds, shared by the areas."""
 
 from __future__ import annotations
 
@@ -19,10 +19,17 @@ PageNumber = Annotated[int, Meta(ge=1, le=LARGEST, description="page, from 1")]
 #: Where the documents bound a page more closely than the limits do.
 UpTo30 = Annotated[int, Meta(ge=1, le=30, description="items a page")]
 UpTo100 = Annotated[int, Meta(ge=1, le=100, description="items a page")]
-Cursor = Annotated[str, Meta(max_length=64, description="where to go on; empty to begin (ours)")]
-#: The id that the last page ended with, as text; what has more digits is no id.
+Cursor = Annotated[
+    str,
+    Meta(max_length=64, description="the last cursor; empty for the first page (ours)"),
+]
+#: The last id of the previous page, as text; more digits cannot be an id.
 Offset = Annotated[
-    str, Meta(pattern=r"^[0-9]{0,19}$", description="the last answer's offset; empty to begin")
+    str,
+    Meta(
+        pattern=r"^[0-9]{0,19}$",
+        description="the last offset; empty for the first page",
+    ),
 ]
 Keyword = Annotated[str, Meta(max_length=200, description="part of a title; empty for all")]
 Seconds = Annotated[int, Meta(ge=0, le=LARGEST, description="seconds since 1970")]
@@ -40,7 +47,7 @@ Act = Annotated[
 BatchAct = Annotated[Literal[1, 5], Meta(description="1 follow, 5 block")]
 Source = Annotated[
     Literal[11, 14, 115, 222],
-    Meta(description="where it comes from: 11 space, 14 video, 115 article, 222 activity"),
+    Meta(description="the source of the follow: 11 space, 14 video, 115 article, 222 activity"),
 ]
 GroupName = Annotated[str, Meta(description="a group's name")]
 

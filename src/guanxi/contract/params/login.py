@@ -1,4 +1,4 @@
-"""What the requests of a sign-in hold."""
+"""Parameters of sign-in and cookie refresh."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 #: A token of this service, or of another server.
-Token = Annotated[str, Meta(min_length=1, max_length=512, description="from an earlier answer")]
+Token = Annotated[str, Meta(min_length=1, max_length=512, description="from an earlier response")]
 
 
 class QrPoll(Struct):
@@ -18,7 +18,7 @@ class QrPoll(Struct):
 
 
 class Correspondence(Struct):
-    """The path is encrypted for the documents' host; any that is well-formed is taken (ours)."""
+    """The path is encrypted for the documents' host; any well-formed one is accepted (ours)."""
 
     path: Annotated[
         str, Meta(pattern=r"^[0-9a-f]{2,1024}$", description="lower-case hexadecimal digits")

@@ -1,4 +1,4 @@
-"""What the requests about one's own account hold."""
+"""Parameters of requests about the caller's own account."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class HistoryParams(Struct, kw_only=True):
 
 
 class HistoryCursorParams(Struct, kw_only=True):
-    """``max``, ``view_at`` and ``business`` are the last answer's cursor; none to begin."""
+    """``max``, ``view_at`` and ``business`` are the last cursor, all absent for the first page."""
 
     type: HistoryType = HistoryType.ALL
     ps: UpTo30 = 20
     view_at: Seconds | UnsetType = UNSET
-    max: Annotated[int, Meta(ge=0, description="the last answer's cursor.max")] | UnsetType = UNSET
+    max: Annotated[int, Meta(ge=0, description="the last cursor.max")] | UnsetType = UNSET
     #: A value of ``HistoryBusinessType``, or what an entry besides is; empty as the last cursor of
     #: a list has it.
     business: (
         Annotated[
             Literal["", "archive", "pgc", "cheese", "live", "article-list", "article"],
-            Meta(description="the last answer's cursor.business"),
+            Meta(description="the last cursor.business"),
         ]
         | UnsetType
     ) = UNSET
@@ -61,6 +61,6 @@ class Notice(Struct):
 
 class ProfileEdit(Struct, kw_only=True):
     birthday: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="YYYY-MM-DD")]
-    sex: Annotated[Literal["男", "女", "保密"], Meta(description="保密: not told")]
+    sex: Annotated[Literal["男", "女", "保密"], Meta(description="保密: undisclosed")]
     uname: Annotated[str, Meta(description="the new name")]
-    usersign: Annotated[str, Meta(description="the new line about oneself")]
+    usersign: Annotated[str, Meta(description="the new signature")]

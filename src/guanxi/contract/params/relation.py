@@ -1,4 +1,4 @@
-"""What the requests about relations hold."""
+"""Parameters of requests about relations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from guanxi.contract.params.fields import (
 
 
 class ListParams(Struct, kw_only=True):
-    """A list of one's own without pages (a cursor apart)."""
+    """A list of the caller without page numbers; only a cursor pages it."""
 
     cursor: Cursor | UnsetType = UNSET
 

@@ -1,4 +1,4 @@
-"""What the requests about a space hold: what an account shows to others."""
+"""Parameters of requests about a space: what an account shows to others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ from guanxi.contract.params.fields import (
 TypeId = Annotated[int, Meta(ge=0, le=LARGEST, description="a partition's id; 0 for all")]
 #: The name of a JavaScript function, and nothing else that a script could hold.
 Callback = Annotated[
-    str, Meta(pattern=r"^[A-Za-z_$][A-Za-z0-9_$.]{0,63}$", description="a function to wrap it in")
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_$][A-Za-z0-9_$.]{0,63}$",
+        description="the function to call with it",
+    ),
 ]
 
 
@@ -57,7 +61,7 @@ class MediaListParams(Struct, kw_only=True):
     desc: Annotated[bool, Meta(description="the largest first")] = True
     sort_field: MedialistOrder = MedialistOrder.PUBDATE
     tid: TypeId = 0
-    with_current: Annotated[bool, Meta(description="with the one that oid names")] = False
+    with_current: Annotated[bool, Meta(description="include the video of oid")] = False
 
 
 class AudiosParams(Struct, kw_only=True):
@@ -89,7 +93,7 @@ class AlbumsParams(Struct, kw_only=True):
 
 
 class ChannelsParams(Struct, kw_only=True):
-    """A page of 20 is what 17.4.2 asks for at most; older clients ask for all at once."""
+    """17.4.2 requests pages of at most 20; older clients request all in one."""
 
     mid: Mid
     page_num: PageNumber = 1
@@ -135,7 +139,7 @@ class BangumiParams(Struct, kw_only=True):
 
 
 class TagsParams(Struct, kw_only=True):
-    """The documents name ``pn`` and ``ps``; 17.4.2 takes them and does not send them."""
+    """The documents name ``pn`` and ``ps``; 17.4.2 accepts them and does not send them."""
 
     vmid: Mid
     pn: PageNumber = 1
@@ -160,10 +164,10 @@ class OpusParams(Struct, kw_only=True):
 
 
 class OverviewParams(Struct, kw_only=True):
-    """With ``callback`` the answer is wrapped in a call of that function."""
+    """With ``callback`` the response is wrapped in a call of that function."""
 
     mid: Mid
-    jsonp: Annotated[str, Meta(description="not looked at")] | UnsetType = UNSET
+    jsonp: Annotated[str, Meta(description="ignored")] | UnsetType = UNSET
     callback: Callback | UnsetType = UNSET
 
 

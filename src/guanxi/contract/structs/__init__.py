@@ -1,4 +1,4 @@
-"""What the answers hold, by area. Wire names are given here and nowhere else.
+"""The data of responses, by area. Wire names are given here and nowhere else.
 
 Every field but an identity has a default, so that an answer which leaves one out still reads;
 what the documents call "only when" is ``UNSET`` when it is not there. Times are seconds unless the

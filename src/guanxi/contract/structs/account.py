@@ -1,4 +1,4 @@
-"""What the answers about accounts and their names hold."""
+"""Response data about accounts and their names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 
 class MemberCard(Struct):
-    """An account with the mids it follows, as an old endpoint of account. gave it."""
+    """An account with the mids it follows, from an old endpoint of the account. host."""
 
     mid: str
     name: str = ""
@@ -26,13 +26,13 @@ class CardByMid(Struct):
 
 
 class NamedAccount(Struct):
-    """A name and whose it is: ``uid`` is text at one address and may be a number at the other."""
+    """A name and its account: ``uid`` is text at one endpoint and may be a number at the other."""
 
     name: str = ""
     uid: str | int = ""
 
 
 class NamedAccounts(Struct):
-    """The accounts of those names that have one."""
+    """The accounts that were found by name."""
 
     uid_list: list[NamedAccount] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What the answers about dynamics and picture posts hold: both generations of the feed."""
+"""Response data about dynamics and picture posts: both generations of the feed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LikeIcon(Struct):
 
 
 class DynamicBasic(Struct):
-    """Where its comments are, and what it is about."""
+    """The ids of its comments and of its subject."""
 
     comment_id_str: str = ""
     comment_type: int = 0
@@ -31,7 +31,7 @@ class DynamicBasic(Struct):
 
 
 class DynamicAuthor(Struct):
-    """Whose it is; ``following`` is the viewer's, None where nobody is signed in."""
+    """The author; ``following`` is the viewer's relation, None without a sign-in."""
 
     mid: int
     name: str = ""
@@ -70,7 +70,7 @@ class DynamicText(Struct):
 
 
 class Major(Struct):
-    """What it shows: ``type`` says which one of the others is there.
+    """The content shown: ``type`` says which of the other fields is set.
 
     What those hold is not established, but for what the service itself sends.
     """
@@ -91,7 +91,7 @@ class Major(Struct):
 
 
 class Topic(Struct):
-    """What it is filed under."""
+    """The topic."""
 
     id: int = 0
     jump_url: str = ""
@@ -99,7 +99,7 @@ class Topic(Struct):
 
 
 class DynamicContent(Struct):
-    """What a dynamic says and shows; each part None where it has none."""
+    """The text and content of a dynamic; each part is None if it has none."""
 
     additional: Loose | None = None
     desc: DynamicText | None = None
@@ -108,20 +108,20 @@ class DynamicContent(Struct):
 
 
 class MenuItem(Struct):
-    """An entry of the menu behind a dynamic."""
+    """An entry of a dynamic's menu."""
 
     label: str = ""
     type: str = ""
 
 
 class DynamicMenu(Struct):
-    """The menu behind a dynamic."""
+    """The menu of a dynamic."""
 
     three_point_items: list[MenuItem] = []
 
 
 class DynamicCount(Struct):
-    """A count, and whether one may add to it."""
+    """A count, and whether the viewer may add to it."""
 
     count: int = 0
     forbidden: bool = False
@@ -134,7 +134,7 @@ class DynamicLikes(DynamicCount):
 
 
 class DynamicCounts(Struct):
-    """What a dynamic has gathered."""
+    """The counts of a dynamic."""
 
     comment: DynamicCount = field(default_factory=DynamicCount)
     forward: DynamicCount = field(default_factory=DynamicCount)
@@ -142,7 +142,7 @@ class DynamicCounts(Struct):
 
 
 class DynamicModules(Struct):
-    """``tag`` is there for the pinned one."""
+    """The parts of a dynamic; only the pinned one has ``tag``."""
 
     author: DynamicAuthor = field(name="module_author")
     content: DynamicContent = field(name="module_dynamic", default_factory=DynamicContent)
@@ -155,7 +155,7 @@ class DynamicModules(Struct):
 
 
 class Dynamic(Struct):
-    """A dynamic; ``orig`` is what a DYNAMIC_TYPE_FORWARD passes on."""
+    """A dynamic; ``orig`` is the dynamic that a DYNAMIC_TYPE_FORWARD forwards."""
 
     id: str = field(name="id_str")
     basic: DynamicBasic = field(default_factory=DynamicBasic)
@@ -166,7 +166,7 @@ class Dynamic(Struct):
 
 
 class DynamicPage(Struct):
-    """A run of dynamics; ``offset`` is where the next one begins."""
+    """A page of dynamics; ``offset`` selects the next page."""
 
     has_more: bool = False
     items: list[Dynamic] = []
@@ -179,7 +179,7 @@ class DynamicPage(Struct):
 
 
 class OldUser(Struct):
-    """Whose a dynamic of the older feed is."""
+    """The author of a dynamic in the older feed."""
 
     uid: int = 0
     uname: str = ""
@@ -187,13 +187,13 @@ class OldUser(Struct):
 
 
 class OldUserCard(Struct):
-    """Their verification."""
+    """The author's verification."""
 
     official_verify: OfficialVerify = field(default_factory=OfficialVerify)
 
 
 class OldUserProfile(Struct):
-    """Their card."""
+    """The author's card."""
 
     info: OldUser = field(default_factory=OldUser)
     card: OldUserCard = field(default_factory=OldUserCard)
@@ -205,7 +205,7 @@ class OldUserProfile(Struct):
 
 
 class OldDescription(Struct):
-    """What a dynamic of the older feed is: ids, counts, author.
+    """The ids, counts and author of a dynamic in the older feed.
 
     ``type`` is 1 a forward, 2 pictures, 4 text, 8 a video, 64 an article.
     """
@@ -241,7 +241,7 @@ class OldDescription(Struct):
 
 
 class OldExtra(Struct):
-    """``is_space_top`` 1 for the pinned one at the head of the list."""
+    """Further flags; ``is_space_top`` is 1 for the pinned dynamic at the head of the list."""
 
     is_space_top: int = 0
 
@@ -258,7 +258,7 @@ class OldDynamic(Struct):
 
 
 class OldDynamicPage(Struct):
-    """A run of the older feed; ``cards`` is not there at its end."""
+    """A page of the older feed; ``cards`` is missing after the end."""
 
     has_more: int = 0
     next_offset: int = 0
@@ -277,7 +277,7 @@ class OpusCover(Struct):
 
 
 class OpusCounts(Struct):
-    """Counts as text; ``view`` is told to the account itself alone."""
+    """Counts as text; only the account itself gets ``view``."""
 
     like: str = "0"
     view: str | UnsetType = UNSET
@@ -294,7 +294,7 @@ class Opus(Struct):
 
 
 class OpusPage(Struct):
-    """A run of picture posts; ``offset`` is where the next one begins."""
+    """A page of picture posts; ``offset`` selects the next page."""
 
     has_more: bool = False
     items: list[Opus] = []

@@ -1,4 +1,4 @@
-"""What the answers of a sign-in hold. Their ``repr`` shows no token."""
+"""Response data of sign-in and cookie refresh. Their ``repr`` shows no token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class QrCode(Struct):
-    """A sign-in begun: ``url`` is what the code is drawn of; it ends after 180 seconds."""
+    """A started sign-in: ``url`` is the content of the QR code; it expires after 180 seconds."""
 
     url: str = ""
     qrcode_key: str = ""
@@ -16,9 +16,9 @@ class QrCode(Struct):
 
 
 class QrState(Struct):
-    """How far a sign-in is: ``code`` 0 done, 86101 not scanned, 86090 scanned, 86038 ended.
+    """The state of a sign-in: ``code`` 0 done, 86101 not scanned, 86090 scanned, 86038 expired.
 
-    Once it is done the cookies come as headers, and ``refresh_token`` is the credential's
+    Once it is done the cookies are in Set-Cookie headers, and ``refresh_token`` is the credential's
     ``ac_time_value``. ``timestamp`` is in milliseconds.
     """
 
@@ -40,7 +40,7 @@ class CookieInfo(Struct):
 
 
 class RefreshedCookie(Struct):
-    """The next ``ac_time_value``; the cookies come as headers."""
+    """The next ``ac_time_value``; the cookies are in Set-Cookie headers."""
 
     status: int = 0
     message: str = ""

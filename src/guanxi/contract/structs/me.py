@@ -1,4 +1,4 @@
-"""What the answers about one's own account hold."""
+"""Response data about the caller's own account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from guanxi.contract.structs.video import Dimension, SizedPage, Video
 
 
 class MyProfession(Struct):
-    """What one does."""
+    """The profession of the account."""
 
     id: int = 0
     name: str = ""
@@ -26,7 +26,7 @@ class MyProfession(Struct):
 
 
 class MyInfo(Struct):
-    """Oneself; ``birthday`` in seconds since 1970."""
+    """The caller's account; ``birthday`` in seconds since 1970."""
 
     mid: int
     name: str = ""
@@ -134,7 +134,7 @@ class HistoryVideo(Video):
 
 
 class HistoryTarget(Struct):
-    """What was seen: ``business`` says what ``oid`` is the id of."""
+    """What was viewed: ``business`` is the content type of the id ``oid``."""
 
     oid: int = 0
     epid: int = 0
@@ -175,7 +175,7 @@ class HistoryEntry(Struct):
 
 
 class HistoryCursor(Struct):
-    """The last entry of a page: the next page begins behind it."""
+    """The last entry of a page: the next page starts after it."""
 
     max: int = 0
     view_at: int = 0
@@ -184,14 +184,14 @@ class HistoryCursor(Struct):
 
 
 class HistoryTab(Struct):
-    """A tab over the history."""
+    """A tab of the history."""
 
     type: str = ""
     name: str = ""
 
 
 class HistoryPage(Struct):
-    """A run of the history."""
+    """A page of the history."""
 
     cursor: HistoryCursor = field(default_factory=HistoryCursor)
     tab: list[HistoryTab] = []
@@ -199,7 +199,7 @@ class HistoryPage(Struct):
 
 
 class ToviewVideo(Video):
-    """A video put by to be watched later; ``progress`` in seconds, -1 to the end."""
+    """A video of the watch-later list; ``progress`` in seconds, -1 if watched to the end."""
 
     page: VideoPart | UnsetType = UNSET
     count: int = 1
@@ -218,7 +218,7 @@ class Toview(Struct):
 
 
 class NotedVideo(Struct):
-    """What a note is about; ``aid`` and ``oid`` are one number for a video."""
+    """The subject of a note; for a video ``aid`` and ``oid`` are equal."""
 
     oid: int = 0
     bvid: str | UnsetType = UNSET
@@ -247,14 +247,14 @@ class Note(Struct):
 
 
 class NotePage(Struct):
-    """A page of notes; ``items`` is None where it is empty."""
+    """A page of notes; ``items`` is None if it is empty."""
 
     items: list[Note] | None = field(name="list", default=None)
     page: SizedPage = field(default_factory=SizedPage)
 
 
 class NoteAuthor(Struct):
-    """Whose a note is."""
+    """The author of a note."""
 
     mid: int
     name: str = ""
@@ -279,7 +279,7 @@ class PublicNote(Struct):
 
 
 class PublicNotePage(Struct):
-    """A page of public notes; ``items`` is None where it is empty."""
+    """A page of public notes; ``items`` is None if it is empty."""
 
     items: list[PublicNote] | None = field(name="list", default=None)
     page: SizedPage = field(default_factory=SizedPage)
@@ -289,7 +289,7 @@ class PublicNotePage(Struct):
 
 
 class Coins(Struct):
-    """The balance; None where it is 0."""
+    """The balance of coins; None if it is 0."""
 
     money: int | float | None = None
 
@@ -362,26 +362,26 @@ class EventProfile(Struct):
 
 
 class EventOwner(Struct):
-    """Whose events they are."""
+    """The account of the events."""
 
     profile: EventProfile = field(default_factory=EventProfile)
 
 
 class Event(Struct):
-    """Something that happened to the account (ours: what the endpoint tells is not established)."""
+    """An event of the account (ours: the real endpoint's fields are not established)."""
 
     ts: int = 0
     title: str = ""
 
 
 class Events(Struct):
-    """``pfs`` is None where nobody is signed in. The events' place in it is ours."""
+    """``pfs`` is None without a sign-in. The field of the events is ours."""
 
     pfs: EventOwner | None = None
     events: list[Event] = []
 
 
-# --- what a creator is told ---
+# --- the report on followers ---
 
 
 class FanSummary(Struct):
@@ -424,7 +424,7 @@ class RankedFan(Struct):
 
 
 class FanRanks(Struct):
-    """Fans by what they did: dynamics, interactions with videos, plays."""
+    """Followers ranked by activity: dynamics, interactions with videos, plays."""
 
     dynamic_act: list[RankedFan] = []
     video_act: list[RankedFan] = []
@@ -450,7 +450,7 @@ class FanSources(Struct):
 
 
 class FanReport(Struct):
-    """What a creator is told of their followers."""
+    """A report on the followers of an account."""
 
     summary: FanSummary = field(default_factory=FanSummary)
     rank_list: FanRanks = field(default_factory=FanRanks)

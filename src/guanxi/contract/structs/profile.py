@@ -1,4 +1,4 @@
-"""What the answers about an account itself hold: the card whole, as a space shows it."""
+"""Response data about an account itself: the complete profile that a space shows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from guanxi.contract.structs.relation import VipLabel
 
-#: An object that no document describes: whatever a server sends.
+#: An object that no document describes, as the server sends it.
 Loose: TypeAlias = dict[str, Any]
 
 
 class Official(Struct):
-    """Verification, whole.
+    """The complete verification.
 
     ``role`` is 0 none; 1, 2, 7, 9 a person (creator, big name, streamer, public figure); 3 to 6 an
     organisation (company, body, media, government). ``type`` is -1 none, 0 a person, 1 an
@@ -27,7 +27,7 @@ class Official(Struct):
 
 
 class ImageVipLabel(VipLabel):
-    """How the membership is shown beside the name, pictures included."""
+    """The label of a membership next to the name, with its pictures."""
 
     use_img_label: bool = False
     img_label_uri_hans: str = ""
@@ -37,7 +37,7 @@ class ImageVipLabel(VipLabel):
 
 
 class Membership(Struct):
-    """Membership, whole: ``type`` 0 none, 1 monthly, 2 annual or longer; ``status`` 1 if it runs.
+    """The complete membership: ``type`` 0 none, 1 monthly, 2 annual or longer; ``status`` 1 active.
 
     ``role`` is 1 monthly, 3 annual, 7 ten years, 15 a hundred years.
     """
@@ -69,7 +69,7 @@ class Pendant(Struct):
 
 
 class Nameplate(Struct):
-    """The badge beside the name; ``nid`` 0 for none."""
+    """The badge next to the name; ``nid`` 0 for none."""
 
     nid: int = 0
     name: str = ""
@@ -118,7 +118,7 @@ class HonourInfo(Struct):
 
 
 class SystemNotice(Struct):
-    """A notice of the service about the account; an empty object where there is none."""
+    """A notice of the service about the account; an empty object if there is none."""
 
     id: int | UnsetType = UNSET
     content: str | UnsetType = UNSET
@@ -131,7 +131,7 @@ class SystemNotice(Struct):
 
 
 class Watched(Struct):
-    """How many watch a live room, as it is shown."""
+    """The number of viewers of a live room, as shown."""
 
     switch: bool = False
     num: int = 0
@@ -143,7 +143,7 @@ class Watched(Struct):
 
 
 class LiveRoom(Struct):
-    """A live room: ``room_status`` 1 where there is one, ``live_status`` 1 while it is live."""
+    """A live room: ``room_status`` 1 if there is one, ``live_status`` 1 while it is live."""
 
     room_status: int = field(name="roomStatus", default=0)
     live_status: int = field(name="liveStatus", default=0)
@@ -157,13 +157,13 @@ class LiveRoom(Struct):
 
 
 class School(Struct):
-    """Where an account went to school."""
+    """The school of an account."""
 
     name: str = ""
 
 
 class Profession(Struct):
-    """What an account does; ``is_show`` 1 where it is shown."""
+    """The profession of an account; ``is_show`` 1 if it is shown."""
 
     name: str = ""
     department: str = ""
@@ -172,14 +172,14 @@ class Profession(Struct):
 
 
 class UpgradeWindow(Struct):
-    """Whether the space tells of a rise in level."""
+    """Whether the space announces a new level."""
 
     user_upgrade_status: int = 0
     show_upgrade_window: bool = False
 
 
 class ElecButton(Struct):
-    """The button by which an account is supported; ``state`` 1 where it is open, -1 otherwise."""
+    """The button for supporting an account; ``state`` 1 if open, -1 otherwise."""
 
     show: bool = False
     state: int = -1
@@ -204,7 +204,7 @@ class ContractDisplay(Struct):
 class UserInfo(Struct):
     """A space's account (用户空间详细信息).
 
-    ``coins`` is told to the account itself alone, 0 to others; ``is_followed`` is the viewer's;
+    ``coins`` is 0 for everyone but the account itself; ``is_followed`` is the viewer's;
     ``birthday`` is MM-DD, empty where it is hidden; ``silence`` is 1 for a banned account.
     """
 
@@ -249,7 +249,7 @@ class UserInfo(Struct):
 
 
 class Author(Struct):
-    """Whose something is."""
+    """An author."""
 
     mid: int
     name: str = ""
@@ -257,7 +257,7 @@ class Author(Struct):
 
 
 class LevelInfo(Struct):
-    """A level and what it takes to the next."""
+    """A level, and the experience that the next one needs."""
 
     current_level: int = 0
     current_min: int = 0

@@ -1,4 +1,4 @@
-"""What the answers about relations hold."""
+"""Response data about relations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class OfficialVerify(Struct):
 
 
 class VipLabel(Struct):
-    """How the membership is shown beside the name."""
+    """The label of a membership next to the name."""
 
     path: str = ""
     text: str = ""
@@ -50,7 +50,7 @@ class ContractInfo(Struct, omit_defaults=True):
 
 
 class ItemTail(Struct):
-    """The part of a list item that the account alone decides: kept encoded, and spliced."""
+    """The part of a list item that depends on the account only: stored encoded, then spliced."""
 
     uname: str = ""
     face: str = ""
@@ -88,7 +88,7 @@ class RelationItem(Struct):
 
 
 class RelationPage(Struct):
-    """A page of a counted list; ``total`` is the true count, ``cursor`` is there on request."""
+    """A page of a counted list; ``total`` is the true count, ``cursor`` only on request."""
 
     items: list[RelationItem] = field(name="list", default_factory=list)
     re_version: int = 0
@@ -121,7 +121,7 @@ class AppItem(Struct):
 
 
 class AppPage(Struct):
-    """A page of the app. host's list; ``items`` is None where the list is hidden."""
+    """A page of the app. host's list; ``items`` is None if the list is hidden."""
 
     items: list[AppItem] | None = field(name="list", default=None)
     re_version: int = 0
@@ -152,7 +152,7 @@ class FailedFids(Struct):
 
 
 class Relation(Struct):
-    """One's relation to an account (关系属性对象); ``mtime`` is 0 without a following."""
+    """The relation to an account (关系属性对象); ``mtime`` is 0 without a following."""
 
     mid: int
     attribute: int = 0
@@ -223,27 +223,27 @@ class GroupMember(Struct):
 
 
 class GroupMemberPage(Struct):
-    """A group's members where the caller asked by ``cursor`` (ours)."""
+    """A group's members, in a response by ``cursor`` (ours)."""
 
     items: list[GroupMember] = field(name="list", default_factory=list)
     cursor: str = ""
 
 
 class SpecialPage(Struct):
-    """The specially followed mids where the caller asked by ``cursor`` (ours)."""
+    """The specially followed mids, in a response by ``cursor`` (ours)."""
 
     items: list[int] = field(name="list", default_factory=list)
     cursor: str = ""
 
 
 class GroupCreated(Struct):
-    """The id of a group just made."""
+    """The id of a new group."""
 
     id: int = field(name="tagid")
 
 
 class Stat(Struct):
-    """Counts; ``whisper`` and ``black`` are 0 unless one's own."""
+    """Counts; ``whisper`` and ``black`` are 0 for everyone but the account itself."""
 
     mid: int
     following: int = 0

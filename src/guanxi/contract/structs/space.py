@@ -1,4 +1,4 @@
-"""What the answers about a space hold, videos and dynamics apart."""
+"""Response data about a space, videos and dynamics apart."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class ArticleCategory(Struct):
 
 
 class ArticleAuthor(Struct):
-    """Whose an article is."""
+    """The author of an article."""
 
     mid: int
     name: str = ""
@@ -85,7 +85,7 @@ class ArticleAuthor(Struct):
 
 
 class ArticleCounts(Struct):
-    """The names are one description's, and not established."""
+    """The counts of an article; the names come from one description and are not established."""
 
     view: int = 0
     favorite: int = 0
@@ -140,7 +140,7 @@ class Article(Struct):
 
 
 class ArticlePage(Struct):
-    """A page of articles; ``count`` is how many there are in all."""
+    """A page of articles; ``count`` is the total."""
 
     articles: list[Article] = []
     pn: int = 1
@@ -188,7 +188,7 @@ class Picture(Struct):
 
 
 class Album(Struct):
-    """An album (相簿); its id is no dynamic's."""
+    """An album (相簿); its id is not that of a dynamic."""
 
     id: int = field(name="doc_id")
     poster_uid: int = 0
@@ -262,21 +262,21 @@ class Episode(Struct):
 
 
 class Rating(Struct):
-    """A series' rating, and by how many."""
+    """The rating of a series, and the number of ratings."""
 
     score: int | float = 0
     count: int = 0
 
 
 class Region(Struct):
-    """Where a series comes from."""
+    """The country of a series."""
 
     id: int = 0
     name: str = ""
 
 
 class BangumiSeries(Struct):
-    """What a season of a series belongs to."""
+    """The series that a season belongs to."""
 
     series_id: int = 0
     title: str = ""
@@ -347,7 +347,7 @@ class BangumiPage(Struct):
 
 
 class Lottery(Struct):
-    """What can be won."""
+    """The prize of a lottery."""
 
     text: str = ""
     lottery_icon: str = ""
@@ -432,14 +432,14 @@ class Tags(Struct):
 
 
 class GuestCounts(Struct):
-    """What the account itself sees, and what others see."""
+    """A count for the account itself, and one for others."""
 
     master: int = 0
     guest: int = 0
 
 
 class Overview(Struct):
-    """How much of each kind a space holds."""
+    """The number of works of each kind in a space."""
 
     video: int = 0
     bangumi: int = 0
@@ -457,13 +457,13 @@ class Overview(Struct):
 
 
 class Views(Struct):
-    """How often something was seen."""
+    """A number of views."""
 
     view: int = 0
 
 
 class UpStat(Struct):
-    """What an account's works have gathered; an empty object where nobody is signed in."""
+    """The totals of an account's works; an empty object without a sign-in."""
 
     archive: Views | UnsetType = UNSET
     article: Views | UnsetType = UNSET
@@ -474,7 +474,7 @@ class UpStat(Struct):
 
 
 class MedalInfo(Struct):
-    """A medal and how far its owner has come with it."""
+    """A medal, with its owner's level and progress."""
 
     target_id: int = 0
     level: int = 0

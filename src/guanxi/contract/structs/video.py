@@ -1,4 +1,4 @@
-"""What the answers about videos and their channels hold."""
+"""Response data about videos and their channels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class VideoStat(Struct):
 
 
 class VideoRights(Struct):
-    """What may be done with a video, each 0 or 1."""
+    """What a video permits, each 0 or 1."""
 
     bp: int = 0
     elec: int = 0
@@ -43,7 +43,7 @@ class VideoRights(Struct):
 
 
 class Dimension(Struct):
-    """Width and height in pixels; ``rotate`` 1 where they are exchanged."""
+    """Width and height in pixels; ``rotate`` is 1 if they are swapped."""
 
     width: int = 0
     height: int = 0
@@ -51,7 +51,7 @@ class Dimension(Struct):
 
 
 class Video(Struct):
-    """A video, whole (稿件); ``copyright`` is 1 original, 2 repost; ``duration`` in seconds."""
+    """A complete video (稿件); ``copyright`` is 1 original, 2 repost; ``duration`` in seconds."""
 
     aid: int
     bvid: str = ""
@@ -65,7 +65,7 @@ class Video(Struct):
     ctime: int = 0
     desc: str = ""
     state: int = 0
-    #: Older servers alone.
+    #: Only from older servers.
     attribute: int | UnsetType = UNSET
     duration: int = 0
     mission_id: int | UnsetType = UNSET
@@ -78,7 +78,7 @@ class Video(Struct):
 
 
 class ChosenVideo(Video):
-    """A video that its author put in front, and why."""
+    """A video that its author pinned or features, with the reason."""
 
     reason: str = ""
     inter_video: bool = False
@@ -124,14 +124,14 @@ class VideoType(Struct):
 
 
 class VideoList(Struct):
-    """``types`` (by tid as text) count the whole space, not the page; None where it is empty."""
+    """``types`` (by tid as text) count all videos of the space; None if it has none."""
 
     types: dict[str, VideoType] | None = field(name="tlist", default=None)
     videos: list[VideoMeta] = field(name="vlist", default=[])
 
 
 class CountedPage(Struct):
-    """Which page of how many items."""
+    """The page number, the page size and the total."""
 
     pn: int = 1
     ps: int = 30
@@ -139,7 +139,7 @@ class CountedPage(Struct):
 
 
 class Button(Struct):
-    """A button: its text and where it leads."""
+    """A button: its text and its link."""
 
     text: str = ""
     uri: str = ""
@@ -207,7 +207,7 @@ class MediaItem(Struct):
 
 
 class MediaList(Struct):
-    """A run of a media list; ``items`` is None where it is empty."""
+    """A page of a media list; ``items`` is None if it is empty."""
 
     items: list[MediaItem] | None = field(name="media_list", default=None)
     has_more: bool = False
@@ -216,7 +216,7 @@ class MediaList(Struct):
 
 
 class ChannelVideoStat(Struct):
-    """What is counted of a video in a channel."""
+    """The counts of a video in a channel."""
 
     view: int = 0
     vt: int | UnsetType = UNSET
@@ -275,7 +275,7 @@ class SeriesMeta(Struct):
 
 
 class NumberedPage(Struct):
-    """Which page of how many items, in other words."""
+    """The page number, the page size and the total, under other names."""
 
     page_num: int = 1
     page_size: int = 20
@@ -283,7 +283,7 @@ class NumberedPage(Struct):
 
 
 class SizedPage(Struct):
-    """Which page of how many items, in other words."""
+    """The page number, the page size and the total, under other names."""
 
     num: int = 1
     size: int = 20
@@ -338,7 +338,7 @@ class SeriesVideos(Struct):
 
 
 class SeasonInfo(Struct):
-    """A season by its id alone. Of its fields the documents' client reads ``upper.mid``."""
+    """A season, requested by its id. Of its fields the documents' client reads ``upper.mid``."""
 
     id: int
     title: str = ""
@@ -356,7 +356,7 @@ class SeasonById(Struct):
 
 
 class SeriesById(Struct):
-    """A series by its id alone."""
+    """A series, requested by its id."""
 
     meta: SeriesMeta
     recent_aids: list[int] = []

@@ -1,4 +1,4 @@
-"""What every client asks for besides: who is signed in, the keys of the day, device ids."""
+"""Response data that every client needs: who is signed in, the wbi keys, device ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class WbiImages(Struct):
 
 
 class Nav(Struct):
-    """Who is signed in, and the wbi keys; only the keys are there when nobody is."""
+    """Who is signed in, and the wbi keys; only the keys if nobody is."""
 
     is_login: bool = field(name="isLogin", default=False)
     wbi_img: WbiImages = field(default_factory=WbiImages)
@@ -26,11 +26,11 @@ class Nav(Struct):
 
 
 class Buvids(Struct):
-    """A pair of device ids that clients ask for."""
+    """A pair of device ids."""
 
     b_3: str = ""
     b_4: str = ""
 
 
 class Ignored(Struct):
-    """The answer to what the service takes and forgets."""
+    """The response to a device report, which the service discards."""

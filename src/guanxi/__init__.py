@@ -1,8 +1,8 @@
 """guanxi: a user-relation service, the SDK that speaks to it, and tools for long following lists.
 
 The names here are the SDK's: clients, credentials, and every error. ``guanxi.user`` is the
-documented module, ``guanxi.testing`` the fixture that runs the service. Each name is loaded when it
-is first asked for, so that a part costs only those who use it.
+documented module, ``guanxi.testing`` the fixture that runs the service. A name's module is imported
+when the name is first used, so that ``import guanxi`` stays fast.
 """
 
 from __future__ import annotations
@@ -80,15 +80,15 @@ else:
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(_HOMES.get(name, _ERRORS)), name)
+        value = getattr(import_module(_MODULES.get(name, _ERRORS)), name)
         globals()[name] = value
         return value
 
 
 __version__ = "0.1.0"
 
-#: Where a name is at home; the errors, all the others, in one place.
-_HOMES = {
+#: The module of each name; all others are errors, in ``_ERRORS``.
+_MODULES = {
     "ASGITransport": "guanxi.sdk.transport",
     "Client": "guanxi.sdk.aio",
     "Clock": "guanxi.sdk.pace",

@@ -1,4 +1,4 @@
-"""A keyring without a desktop: what it keeps stands in the file that KEYRING_FILE names."""
+"""A keyring backend for tests that stores its passwords in the file named by KEYRING_FILE."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keyring.errors import KeyringLocked, PasswordDeleteError
 
 
 class FileKeyring(KeyringBackend):
-    """Locked while its file cannot be read."""
+    """A keyring that is locked while its file does not exist."""
 
     priority = 1
 
@@ -22,20 +22,20 @@ class FileKeyring(KeyringBackend):
         self._write(self._read() | {f"{service} {username}": password})
 
     def delete_password(self, service: str, username: str) -> None:
-        kept = self._read()
-        if kept.pop(f"{service} {username}", None) is None:
+        passwords = self._read()
+        if passwords.pop(f"{service} {username}", None) is None:
             raise PasswordDeleteError
-        self._write(kept)
+        self._write(passwords)
 
     def _read(self) -> dict[str, str]:
         try:
-            kept: dict[str, str] = json.loads(self._path().read_text("utf-8"))
+            passwords: dict[str, str] = json.loads(self._path().read_text("utf-8"))
         except FileNotFoundError:
             raise KeyringLocked from None
-        return kept
+        return passwords
 
-    def _write(self, kept: dict[str, str]) -> None:
-        self._path().write_text(json.dumps(kept), "utf-8")
+    def _write(self, passwords: dict[str, str]) -> None:
+        self._path().write_text(json.dumps(passwords), "utf-8")
 
     def _path(self) -> Path:
         return Path(os.environ["KEYRING_FILE"])

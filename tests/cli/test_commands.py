@@ -1,4 +1,4 @@
-"""The commands, run as a shell runs them, on real files and against a real service."""
+"""Tests of the commands: each runs as a process, on real files and against a real service."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ COMMAND = "from guanxi.cli import main; main()"
 
 
 def guanxi(*argv: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with these arguments and additional environment variables."""
     return subprocess.run(
         [sys.executable, "-c", COMMAND, *map(str, argv)],
         env=os.environ | environment,
@@ -45,15 +46,15 @@ def guanxi(*argv: object, **environment: str) -> subprocess.CompletedProcess[str
     )
 
 
-def done(*argv: object, **environment: str) -> str:
-    """Standard output of a command that must succeed."""
+def output_of(*argv: object, **environment: str) -> str:
+    """Run a command that must succeed; return its standard output."""
     result = guanxi(*argv, **environment)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-def refused(*argv: object, **environment: str) -> str:
-    """Standard error of a command that must not, and prints no trace."""
+def error_of(*argv: object, **environment: str) -> str:
+    """Run a command that must fail without a traceback; return its standard error."""
     result = guanxi(*argv, **environment)
     assert result.returncode in (1, 2), result
     assert result.stdout == ""
@@ -61,69 +62,69 @@ def refused(*argv: object, **environment: str) -> str:
     return result.stderr
 
 
-def held(path: Path, read: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
-    """What a store holds."""
+def read_store(path: Path, read: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
+    """Return what ``read`` returns for an existing store."""
 
-    async def opened() -> T:
+    async def run() -> T:
         store = await open_store(str(path))
         try:
             return await read(store)
         finally:
             await store.close()
 
-    return asyncio.run(opened())
+    return asyncio.run(run())
 
 
 def account(path: Path, mid: int) -> Account | None:
-    return held(path, lambda store: store.account(mid))
+    return read_store(path, lambda store: store.account(mid))
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     path = tmp_path / "s.db"
     for mid, name in ((1, "甲"), (2, "乙")):
-        done("account", "add", mid, "--name", name, "--store", path)
+        output_of("account", "add", mid, "--name", name, "--store", path)
     return path
 
 
-def test_accounts(store: Path) -> None:
-    done("account", "add", 1, "--name", "丙", "--face", "https://a/b.png", "--store", store)
-    done("account", "add", 1, "--sign", "新", "--store", store)
-    card = held(store, lambda opened: opened.cards([1]))[1]
+def test_account_commands_change_card_and_state(store: Path) -> None:
+    output_of("account", "add", 1, "--name", "丙", "--face", "https://a/b.png", "--store", store)
+    output_of("account", "add", 1, "--sign", "新", "--store", store)
+    card = read_store(store, lambda opened: opened.cards([1]))[1]
     assert (card.name, card.face, card.sign) == ("丙", "https://a/b.png", "新")
-    done("account", "ban", 1, "--store", store)
+    output_of("account", "ban", 1, "--store", store)
     assert account(store, 1) == Account(mid=1, state=State.BANNED)
-    done("account", "ban", 1, "--lift", "--store", store)
+    output_of("account", "ban", 1, "--lift", "--store", store)
     assert account(store, 1) == Account(mid=1)
-    done("account", "deregister", 1, "--store", store)
+    output_of("account", "deregister", 1, "--store", store)
     assert account(store, 1) == Account(mid=1, state=State.DEREGISTERED)
-    gone = held(store, lambda opened: opened.cards([1]))
+    erased = read_store(store, lambda opened: opened.cards([1]))
     for argv in (
         ("account", "ban", 1, "--lift"),
         ("account", "add", 1, "--name", "丁"),
         ("session", "new", 1),
     ):
-        assert "账号 1 已注销" in refused(*argv, "--store", store)
+        assert "账号 1 已注销" in error_of(*argv, "--store", store)
     assert account(store, 1) == Account(mid=1, state=State.DEREGISTERED)
-    assert held(store, lambda opened: opened.cards([1])) == gone
+    assert read_store(store, lambda opened: opened.cards([1])) == erased
 
 
-def test_an_account_without_a_name_has_a_plain_one(store: Path) -> None:
-    done("account", "add", 3, "--store", store)
-    assert held(store, lambda opened: opened.cards([3]))[3].name == "用户3"
+def test_an_account_added_without_a_name_has_a_default_name(store: Path) -> None:
+    output_of("account", "add", 3, "--store", store)
+    assert read_store(store, lambda opened: opened.cards([3]))[3].name == "用户3"
 
 
-def test_privacy_sets_what_is_given(store: Path) -> None:
-    done("account", "privacy", 1, "--hide-followings", "--refuse-follows", "--store", store)
-    printed = done("account", "privacy", 1, "--allow-follows", "--store", store)
+def test_privacy_changes_only_the_given_switches(store: Path) -> None:
+    output_of("account", "privacy", 1, "--hide-followings", "--refuse-follows", "--store", store)
+    printed = output_of("account", "privacy", 1, "--allow-follows", "--store", store)
     assert json.loads(printed) == {
         "hide_followings": True,
         "hide_followers": False,
         "refuse_follows": False,
     }
-    found = account(store, 1)
-    assert found is not None
-    assert found.privacy == Privacy(hide_followings=True)
+    changed = account(store, 1)
+    assert changed is not None
+    assert changed.privacy == Privacy(hide_followings=True)
 
 
 @pytest.mark.parametrize(
@@ -136,15 +137,19 @@ def test_privacy_sets_what_is_given(store: Path) -> None:
         ("session", "revoke", 9),
     ],
 )
-def test_nobody_is_made_by_mistake(store: Path, argv: tuple[object, ...]) -> None:
-    assert "账号 9 不存在" in refused(*argv, "--store", store)
+def test_commands_on_a_missing_account_do_not_create_it(
+    store: Path, argv: tuple[object, ...]
+) -> None:
+    assert "账号 9 不存在" in error_of(*argv, "--store", store)
     assert account(store, 9) is None
 
 
 @pytest.mark.parametrize("argv", [("check",), ("session", "new", 1), ("account", "ban", 1)])
-def test_no_store_is_made_by_mistake(tmp_path: Path, argv: tuple[object, ...]) -> None:
+def test_commands_on_a_missing_store_do_not_create_it(
+    tmp_path: Path, argv: tuple[object, ...]
+) -> None:
     path = tmp_path / "missing.db"
-    assert "guanxi serve" in refused(*argv, "--store", path)
+    assert "guanxi serve" in error_of(*argv, "--store", path)
     assert not path.exists()
 
 
@@ -157,95 +162,100 @@ def test_no_store_is_made_by_mistake(tmp_path: Path, argv: tuple[object, ...]) -
         ("store", "import", "edges", "edges.csv"),
     ],
 )
-def test_a_folder_that_is_missing(
+def test_a_missing_folder_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: tuple[object, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("edges.csv").write_text(EDGES, "utf-8")
-    assert "文件夹 missing 不存在" in refused(*argv, "--store", "missing/s.db")
+    assert "文件夹 missing 不存在" in error_of(*argv, "--store", "missing/s.db")
 
 
-def test_what_the_system_refuses_is_one_line() -> None:
-    said = refused("account", "add", 1, "--store", "/proc/s.db")
-    assert said.startswith("guanxi: ")
-    assert "/proc/s.db" in said
-    assert said.count("\n") == 1
+def test_an_error_of_the_operating_system_is_one_line() -> None:
+    message = error_of("account", "add", 1, "--store", "/proc/s.db")
+    assert message.startswith("guanxi: ")
+    assert "/proc/s.db" in message
+    assert message.count("\n") == 1
 
 
 @pytest.mark.parametrize("argv", [("serve",), ("demo",)])
-def test_an_address_that_cannot_be_listened_on(tmp_path: Path, argv: tuple[object, ...]) -> None:
+def test_an_unusable_address_is_reported_before_the_store_is_created(
+    tmp_path: Path, argv: tuple[object, ...]
+) -> None:
     path = tmp_path / "s.db"
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        said = refused(*argv, "--store", path, "--port", port)
-    assert said == (
-        f"guanxi: 端口 {port} 已被占用 (127.0.0.1:{port} is in use): --port {port + 1}, --port 0\n"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        message = error_of(*argv, "--store", path, "--port", port)
+    assert message == (
+        f"guanxi: 端口 {port} 已被占用，请换一个 (127.0.0.1:{port} is in use, choose another):"
+        f" --port {port + 1}, --port 0\n"
     )
-    assert "no address 192.0.2.1" in refused(*argv, "--store", path, "--host", "192.0.2.1")
-    assert not path.exists(), "it is found out before anything is made"
+    assert "no address 192.0.2.1" in error_of(*argv, "--store", path, "--host", "192.0.2.1")
+    assert not path.exists(), "the store was created before the address was checked"
 
 
-def test_an_address_of_the_administration_that_is_taken(store: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_an_administration_address_in_use_is_reported(store: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         admin = f"127.0.0.1:{port}"
-        said = refused("serve", "--store", store, "--port", 0, "--admin", admin)
-    assert f"{admin} is in use" in said
-    assert "--admin 127.0.0.1:0" in said
+        message = error_of("serve", "--store", store, "--port", 0, "--admin", admin)
+    assert f"{admin} is in use" in message
+    assert "--admin 127.0.0.1:0" in message
 
 
-def test_the_store_is_named_by_the_environment_too(store: Path) -> None:
-    done("check", GUANXI_STORE=str(store))
+def test_the_environment_can_name_the_store(store: Path) -> None:
+    output_of("check", GUANXI_STORE=str(store))
 
 
-def test_sessions(store: Path) -> None:
-    made = json.loads(done("session", "new", 1, "--store", store))
+def test_a_session_works_until_it_is_revoked(store: Path) -> None:
+    session = json.loads(output_of("session", "new", 1, "--store", store))
     with (
         running(store=store) as service,
         SyncClient(
-            base_url=service.base_url, credential=Credential(made["sessdata"], made["bili_jct"])
+            base_url=service.base_url,
+            credential=Credential(session["sessdata"], session["bili_jct"]),
         ) as client,
     ):
         client.relation.follow(2)
         assert client.relation.get(2).attribute == 2
-        assert done("session", "revoke", 1, "--store", store) == "1\n"
+        assert output_of("session", "revoke", 1, "--store", store) == "1\n"
     with (
         running(store=store) as service,
         SyncClient(
-            base_url=service.base_url, credential=Credential(made["sessdata"], made["bili_jct"])
+            base_url=service.base_url,
+            credential=Credential(session["sessdata"], session["bili_jct"]),
         ) as client,
         pytest.raises(NotSignedIn),
     ):
         client.relation.get(2)
 
 
-def test_a_session_as_lines_for_a_shell(store: Path) -> None:
-    lines = done("session", "new", 1, "--export", "--store", store).splitlines()
-    found = dict(line.removeprefix("export ").split("=") for line in lines)
-    assert found.keys() == {"GUANXI_SESSDATA", "GUANXI_BILI_JCT"}
+def test_a_session_can_be_printed_as_export_lines(store: Path) -> None:
+    lines = output_of("session", "new", 1, "--export", "--store", store).splitlines()
+    variables = dict(line.removeprefix("export ").split("=") for line in lines)
+    assert variables.keys() == {"GUANXI_SESSDATA", "GUANXI_BILI_JCT"}
     with running(store=store) as service:
-        environment = {"GUANXI_BASE_URL": service.base_url, **found}
-        done("api", "relation.modify", "fid=2", "act=1", "re_src=11", **environment)
-    assert "--app" in refused("session", "new", 1, "--export", "--app", "--store", store)
+        environment = {"GUANXI_BASE_URL": service.base_url, **variables}
+        output_of("api", "relation.modify", "fid=2", "act=1", "re_src=11", **environment)
+    assert "--app" in error_of("session", "new", 1, "--export", "--app", "--store", store)
 
 
-def test_an_app_token_with_its_pair(store: Path) -> None:
-    made = json.loads(done("session", "new", 1, "--app", "--store", store))
-    made.pop("expires")
+def test_an_app_session_signs_requests(store: Path) -> None:
+    session = json.loads(output_of("session", "new", 1, "--app", "--store", store))
+    session.pop("expires")
     with (
         running(store=store) as service,
-        SyncClient(base_url=service.base_url, credential=Credential(**made)) as client,
+        SyncClient(base_url=service.base_url, credential=Credential(**session)) as client,
     ):
         client.relation.follow(2)
         assert client.relation.get(2).attribute == 2
 
 
-def test_a_session_lasts_as_long_as_asked(store: Path) -> None:
-    short, long = (
-        json.loads(done("session", "new", 1, "--days", days, "--store", store))["expires"]
+def test_a_session_expires_after_the_given_days(store: Path) -> None:
+    one_day, eleven_days = (
+        json.loads(output_of("session", "new", 1, "--days", days, "--store", store))["expires"]
         for days in (1, 11)
     )
-    assert 0 <= long - short - 10 * 86_400 < 60
+    assert 0 <= eleven_days - one_day - 10 * 86_400 < 60
 
 
 EDGES = (
@@ -253,49 +263,49 @@ EDGES = (
 )
 
 
-def test_import(store: Path, tmp_path: Path) -> None:
+def test_import_edges(store: Path, tmp_path: Path) -> None:
     file = tmp_path / "edges.csv"
     file.write_text(EDGES + "1,3,1700000002,block,,\n", "utf-8")
     result = guanxi("store", "import", "edges", file, "--store", store)
     assert result.returncode == 0, result.stderr
-    assert "写入 3 条（新增或更新） (3 edges written)" in result.stderr
-    relations = held(store, lambda opened: opened.relations(1, [2, 3]))
+    assert "写入 3 条关系（新增或更新） (3 relations written, new or updated)" in result.stderr
+    relations = read_store(store, lambda opened: opened.relations(1, [2, 3]))
     assert relations[2].attribute == Attribute.MUTUAL
     assert SPECIAL in relations[2].groups
     assert len(relations[2].groups) == 3
     assert relations[3].attribute == Attribute.BLOCKED
-    done("check", "--store", store)
+    output_of("check", "--store", store)
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    "line",
     [
-        ("1,x,1700000000,,,", "4"),
-        ("1,1,1700000000,,,", "4"),
-        ("1,2,1700000000,block,,", "4"),
-        ("1,3", "4"),
-        ("1,3,1700000000,love,,", "4"),
+        "1,x,1700000000,,,",
+        "1,1,1700000000,,,",
+        "1,2,1700000000,block,,",
+        "1,3",
+        "1,3,1700000000,love,,",
     ],
 )
-def test_a_bad_line_is_named_and_nothing_is_written(
-    store: Path, tmp_path: Path, line: str, says: str
+def test_an_import_with_an_invalid_line_names_it_and_writes_nothing(
+    store: Path, tmp_path: Path, line: str
 ) -> None:
     file = tmp_path / "edges.csv"
     file.write_text(f"{EDGES}{line}\n", "utf-8")
     result = guanxi("store", "import", "edges", file, "--store", store)
     assert result.returncode == 1
-    assert f"line {says}" in result.stderr
-    assert held(store, lambda opened: opened.relations(1, [2])) == {}
+    assert "line 4" in result.stderr
+    assert read_store(store, lambda opened: opened.relations(1, [2])) == {}
 
 
 @pytest.mark.parametrize("line", ["1,x,1700000000,,,", "1,1,1700000000,,,"])
-def test_a_refused_import_makes_no_store(tmp_path: Path, line: str) -> None:
+def test_a_failed_import_creates_no_store(tmp_path: Path, line: str) -> None:
     file, path = tmp_path / "edges.csv", tmp_path / "s.db"
     file.write_text(f"{EDGES}{line}\n", "utf-8")
     assert guanxi("store", "import", "edges", file, "--store", path).returncode == 1
     assert list(tmp_path.iterdir()) == [file]
     file.write_text(EDGES, "utf-8")
-    done("store", "import", "edges", file, "--store", path)
+    output_of("store", "import", "edges", file, "--store", path)
     assert sorted(tmp_path.iterdir()) == [file, path]
     assert "检查通过" in guanxi("check", "--store", path).stderr
     assert account(path, 2) is not None
@@ -306,7 +316,7 @@ def test_strict_refuses_unknown_accounts(store: Path, tmp_path: Path) -> None:
     file.write_text('{"follower": 1, "followed": 77, "time": 1700000000}\n', "utf-8")
     assert guanxi("store", "import", "edges", file, "--strict", "--store", store).returncode == 1
     assert account(store, 77) is None
-    done("store", "import", "edges", file, "--store", store)
+    output_of("store", "import", "edges", file, "--store", store)
     assert account(store, 77) is not None
 
 
@@ -317,21 +327,21 @@ CONTENT = """\
 """
 
 
-def test_import_content(store: Path, tmp_path: Path) -> None:
+def test_import_content_replaces_documents_with_the_same_id(store: Path, tmp_path: Path) -> None:
     file = tmp_path / "content.jsonl"
     for title in ("first", "second"):
         file.write_text(CONTENT.replace("first", title), "utf-8")
         result = guanxi("store", "import", "content", file, "--store", store)
         assert (result.returncode, result.stdout) == (0, ""), result.stderr
         assert "2" in result.stderr
-        found = held(store, lambda opened: opened.find(VIDEO, [7]))
-        assert {owner: video.title for owner, video in found.values()} == {1: title}
-    assert held(store, lambda opened: opened.get(NOTICE, 1)) == Notice("hello")
-    done("check", "--store", store)
+        videos = read_store(store, lambda opened: opened.find(VIDEO, [7]))
+        assert {owner: video.title for owner, video in videos.values()} == {1: title}
+    assert read_store(store, lambda opened: opened.get(NOTICE, 1)) == Notice("hello")
+    output_of("check", "--store", store)
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "text"),
     [
         ('{"owner": 1, "kind": "video", "document": {"title": "none"}}', "aid"),
         ('{"owner": 1, "kind": "poem", "document": {}}', "poem"),
@@ -342,21 +352,21 @@ def test_import_content(store: Path, tmp_path: Path) -> None:
         ("\udcff", "malformed"),
     ],
 )
-def test_a_bad_line_of_content_is_named_and_nothing_is_written(
-    store: Path, tmp_path: Path, line: str, says: str
+def test_a_content_import_with_an_invalid_line_names_it_and_writes_nothing(
+    store: Path, tmp_path: Path, line: str, text: str
 ) -> None:
     file = tmp_path / "content.jsonl"
     file.write_text(f"{CONTENT}{line}\n", "utf-8", errors="surrogateescape")
-    said = refused("store", "import", "content", file, "--store", store)
-    assert "line 4" in said
-    assert says in said
-    assert held(store, lambda opened: opened.get(NOTICE, 1)) is None
+    message = error_of("store", "import", "content", file, "--store", store)
+    assert "line 4" in message
+    assert text in message
+    assert read_store(store, lambda opened: opened.get(NOTICE, 1)) is None
 
 
-def test_check_finds_what_is_wrong(store: Path, tmp_path: Path) -> None:
+def test_check_prints_a_fault(store: Path, tmp_path: Path) -> None:
     file = tmp_path / "edges.csv"
     file.write_text(EDGES, "utf-8")
-    done("store", "import", "edges", file, "--store", store)
+    output_of("store", "import", "edges", file, "--store", store)
     db = apsw.Connection(str(store))
     db.execute("DELETE FROM follower WHERE owner = 2")
     db.close()
@@ -372,7 +382,7 @@ def service(store: Path) -> Any:
         yield service
 
 
-def test_api(service: RunningService) -> None:
+def test_api_calls_an_endpoint(service: RunningService) -> None:
     me = service.sign_in(1)
     environment = {
         "GUANXI_BASE_URL": service.base_url,
@@ -381,57 +391,61 @@ def test_api(service: RunningService) -> None:
     }
     write = guanxi("api", "relation.modify", "fid=2", "act=1", "re_src=11", **environment)
     assert (write.returncode, write.stdout, write.stderr) == (0, "null\n", "ok\n")
-    page = json.loads(done("api", "relation.followings", "vmid=1", **environment))
+    page = json.loads(output_of("api", "relation.followings", "vmid=1", **environment))
     assert [item["uname"] for item in page["list"]] == ["乙"]
-    again = refused("api", "relation.modify", "fid=2", "act=1", "re_src=11", **environment)
+    again = error_of("api", "relation.modify", "fid=2", "act=1", "re_src=11", **environment)
     assert "22014" in again
     assert me.sessdata not in again
-    assert "KEY=VALUE" in refused("api", "relation.get", "fid", **environment)
-    plain = done("api", "relation.followings", "vmid=1", **environment, PYTHONIOENCODING="ascii")
-    assert plain.isascii()
-    assert json.loads(plain) == page
+    assert "KEY=VALUE" in error_of("api", "relation.get", "fid", **environment)
+    ascii_output = output_of(
+        "api", "relation.followings", "vmid=1", **environment, PYTHONIOENCODING="ascii"
+    )
+    assert ascii_output.isascii()
+    assert json.loads(ascii_output) == page
 
 
-def test_api_knows_its_endpoints_and_their_parameters() -> None:
-    nowhere = {"GUANXI_BASE_URL": "http://127.0.0.1:1"}
-    listed = done("api", "--list").splitlines()
-    assert [line.split()[0] for line in listed] == list(BY_NAME)
-    assert "是否想用 relation.followings" in refused("api", "relation.folowings", **nowhere)
-    assert "--list" in refused("api", **nowhere)
-    said = refused("api", "relation.many", "mids=1", **nowhere)
-    assert "没有参数 mids" in said
-    assert "fids, fid" in said
+def test_api_lists_endpoints_and_suggests_names() -> None:
+    no_server = {"GUANXI_BASE_URL": "http://127.0.0.1:1"}
+    lines = output_of("api", "--list").splitlines()
+    assert [line.split()[0] for line in lines] == list(BY_NAME)
+    assert "是否想用 relation.followings" in error_of("api", "relation.folowings", **no_server)
+    assert "--list" in error_of("api", **no_server)
+    message = error_of("api", "relation.many", "mids=1", **no_server)
+    assert "没有参数 mids" in message
+    assert "fids, fid" in message
 
 
-def test_api_says_where_it_sends() -> None:
-    """To the documents' host, which is not asked here: the account is missing."""
-    bare = {"GUANXI_BASE_URL": "", "GUANXI_SESSDATA": "", "GUANXI_BILI_JCT": ""}
-    assert "sending to https://api.bilibili.com" in refused("api", "relation.groups", **bare)
-    bare["GUANXI_BASE_URL"] = "http://127.0.0.1:1"
-    assert "sending to" not in refused("api", "relation.groups", **bare)
+def test_api_prints_the_host_if_no_server_is_set() -> None:
+    """Without an account the SDK refuses the call before it sends anything to that host."""
+    environment = {"GUANXI_BASE_URL": "", "GUANXI_SESSDATA": "", "GUANXI_BILI_JCT": ""}
+    assert "sending to https://api.bilibili.com" in error_of(
+        "api", "relation.groups", **environment
+    )
+    environment["GUANXI_BASE_URL"] = "http://127.0.0.1:1"
+    assert "sending to" not in error_of("api", "relation.groups", **environment)
 
 
-def test_the_version() -> None:
-    assert done("--version") == f"guanxi {__version__}\n"
+def test_version_is_printed() -> None:
+    assert output_of("--version") == f"guanxi {__version__}\n"
 
 
-def test_every_command_is_told_in_both_languages_and_fits() -> None:
-    waiting: list[tuple[str, ...]] = [()]
-    told = 0
-    while waiting:
-        path = waiting.pop()
-        help_of = done(*path, "--help", COLUMNS="80", TERMINAL_WIDTH="80")
-        _, _, commands = help_of.partition("Commands:\n")
+def test_every_command_has_a_summary_in_both_languages_that_fits_80_columns() -> None:
+    pending: list[tuple[str, ...]] = [()]
+    count = 0
+    while pending:
+        path = pending.pop()
+        help_text = output_of(*path, "--help", COLUMNS="80", TERMINAL_WIDTH="80")
+        _, _, commands = help_text.partition("Commands:\n")
         for line in commands.splitlines():
             name, chinese, english = line.split(maxsplit=2)
             assert re.search(r"[\u4e00-\u9fff]", chinese), line
             assert re.search(r"\w\.$", english), line
             wide = sum(1 + (east_asian_width(letter) in "WF") for letter in line)
             assert wide <= 80, line
-            told += 1
+            count += 1
             if name in {"account", "session", "store", "import"}:
-                waiting.append((*path, name))
-    assert told >= 14
+                pending.append((*path, name))
+    assert count >= 14
 
 
 def test_demo_as_json(tmp_path: Path) -> None:
@@ -452,12 +466,12 @@ def test_demo_as_json(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30)[0] == ""
     assert process.returncode == 0
-    assert done("check", "--store", path) == ""
-    assert held(path, lambda opened: opened.count(VIDEO, HERO)) >= 70
-    assert "guanxi serve" in refused("demo", "--store", path)
+    assert output_of("check", "--store", path) == ""
+    assert read_store(path, lambda opened: opened.count(VIDEO, HERO)) >= 70
+    assert "guanxi serve" in error_of("demo", "--store", path)
 
 
-def test_a_demo_interrupted_in_its_tour_ends_without_a_trace() -> None:
+def test_a_demo_interrupted_in_its_tour_exits_without_a_traceback() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "demo", "--port", "0", "--accounts", "100"],
         stdout=subprocess.PIPE,
@@ -468,22 +482,22 @@ def test_a_demo_interrupted_in_its_tour_ends_without_a_trace() -> None:
     assert process.stdout is not None
     assert "signed in" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (0, "")
+    _, message = process.communicate(timeout=60)
+    assert (process.returncode, message) == (0, "")
 
 
 @pytest.mark.parametrize("address", ["8001", ":8001", "here:", "here:port", "h:99999"])
-def test_an_address_that_is_none(store: Path, address: str) -> None:
-    assert "HOST:PORT" in refused("serve", "--store", store, "--admin", address)
+def test_an_invalid_administration_address_is_refused(store: Path, address: str) -> None:
+    assert "HOST:PORT" in error_of("serve", "--store", store, "--admin", address)
 
 
-def test_a_setting_that_does_not_exist(store: Path) -> None:
-    said = refused("serve", "--store", store, "--port", 0, GUANXI_LIMIT_FOLLOWINGS="3")
-    assert "followings" in said
+def test_an_unknown_limit_in_the_environment_is_refused(store: Path) -> None:
+    message = error_of("serve", "--store", store, "--port", 0, GUANXI_LIMIT_FOLLOWINGS="3")
+    assert "followings" in message
 
 
 def without(*modules: str) -> str:
-    """The command, on a machine where these are not installed."""
+    """Return code that runs the command as if these modules were not installed."""
     return f"import sys; sys.modules.update(dict.fromkeys({modules!r})); {COMMAND}"
 
 
@@ -500,7 +514,7 @@ def without(*modules: str) -> str:
         ("pyarrow", ["store", "import", "edges", "e.parquet", "--store", "x.db"], "parquet"),
     ],
 )
-def test_a_missing_extra_is_named(
+def test_a_missing_module_names_the_extra_to_install(
     tmp_path: Path, missing: str, argv: list[str], extra: str
 ) -> None:
     (tmp_path / "e.parquet").write_bytes(b"PAR1")
@@ -517,7 +531,7 @@ def test_a_missing_extra_is_named(
     assert "Traceback" not in result.stderr
 
 
-def test_api_needs_no_service(service: RunningService) -> None:
+def test_api_works_without_the_service_extra(service: RunningService) -> None:
     modules = ("apsw", "uvicorn", "starlette", "prometheus_client", "uvloop", "httptools")
     result = subprocess.run(
         [sys.executable, "-c", without(*modules), "api", "relation.stat", "vmid=1"],

@@ -1,4 +1,4 @@
-"""Signing in from a shell: real commands, a real service, a folder of the test's own."""
+"""Tests of login, logout and whoami: real commands against a real service, in a temporary home."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from keyring.core import load_keyring
 
 from guanxi import Credential
 from guanxi.accounts.account import Card
-from guanxi.cli import kept
+from guanxi.cli import credentials
 from guanxi.testing import RunningService, running
-from tests.cli.test_commands import COMMAND, done, refused
+from tests.cli.test_commands import COMMAND, error_of, output_of
 
 ROOT = Path(__file__).parents[2]
-NOWHERE = "keyring.backends.null.Keyring"
-IN_A_FILE = "tests.cli.file_keyring.FileKeyring"
+NO_KEYRING = "keyring.backends.null.Keyring"
+FILE_KEYRING = "tests.cli.file_keyring.FileKeyring"
 NAMES = {1: "甲", 2: "乙"}
 
 
@@ -34,25 +34,25 @@ def service() -> Iterator[RunningService]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the commands keep what they keep: without a keyring."""
+def config_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary home and configuration folder, without a keyring."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", NOWHERE)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", NO_KEYRING)
     monkeypatch.setenv("KEYRING_FILE", str(tmp_path / "keyring.json"))
     monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'src'}:{ROOT}")
     before = keyring.get_keyring()
-    keyring.set_keyring(load_keyring(NOWHERE))
+    keyring.set_keyring(load_keyring(NO_KEYRING))
     yield tmp_path
     keyring.set_keyring(before)
 
 
-def kept_in(home: Path) -> Path:
-    return home / "config" / "guanxi" / "credentials.json"
+def credentials_file(config_home: Path) -> Path:
+    return config_home / "config" / "guanxi" / "credentials.json"
 
 
 def sign_in(service: RunningService, mid: int) -> tuple[str, str]:
-    """``guanxi login``, with somebody who agrees once the code is shown: both its outputs."""
+    """Run ``guanxi login`` and confirm it; return its standard output and standard error."""
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "login", "--base-url", service.base_url],
         stdout=subprocess.PIPE,
@@ -60,115 +60,124 @@ def sign_in(service: RunningService, mid: int) -> tuple[str, str]:
         text=True,
     )
     assert process.stderr is not None
-    shown = ""
+    printed = ""
     for line in process.stderr:
-        shown += line
-        found = re.search(r"qrcode_key=(\w+)", line)
-        if found is not None:
-            service.agree(found[1], mid)
+        printed += line
+        key = re.search(r"qrcode_key=(\w+)", line)
+        if key is not None:
+            service.agree(key[1], mid)
             break
-    out, rest = process.communicate(timeout=60)
-    assert process.returncode == 0, shown + rest
-    return out, shown + rest
+    output, remainder = process.communicate(timeout=60)
+    assert process.returncode == 0, printed + remainder
+    return output, printed + remainder
 
 
-def keep(service: RunningService, mid: int, name: str = "default") -> None:
-    """What ``guanxi login`` leaves behind."""
+def save_session(service: RunningService, mid: int, name: str = "default") -> None:
+    """Save a new session, as ``guanxi login`` does."""
     session = service.sign_in(mid)
-    kept.keep(service.base_url, name, Credential(session.sessdata, session.bili_jct))
+    credentials.save(service.base_url, name, Credential(session.sessdata, session.bili_jct))
 
 
-def who(service: RunningService, *argv: str) -> int:
-    found: int = json.loads(done("whoami", "--base-url", service.base_url, *argv))["mid"]
-    return found
+def current_mid(service: RunningService, *argv: str) -> int:
+    """Return the mid that ``guanxi whoami`` prints."""
+    mid: int = json.loads(output_of("whoami", "--base-url", service.base_url, *argv))["mid"]
+    return mid
 
 
-@pytest.mark.parametrize("backend", [NOWHERE, IN_A_FILE])
-def test_login_keeps_an_account(
-    service: RunningService, home: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+@pytest.mark.parametrize("backend", [NO_KEYRING, FILE_KEYRING])
+def test_login_saves_an_account_until_logout(
+    service: RunningService, config_home: Path, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
-    (home / "keyring.json").write_text("{}")
-    out, shown = sign_in(service, 1)
-    assert json.loads(out) == {"mid": 1, "name": "甲"}
-    assert "█" in shown or "▄" in shown, "no code is drawn"
-    assert who(service) == 1
-    assert "null" in done(
+    (config_home / "keyring.json").write_text("{}")
+    output, printed = sign_in(service, 1)
+    assert json.loads(output) == {"mid": 1, "name": "甲"}
+    assert "█" in printed or "▄" in printed, "no QR code was drawn"
+    assert current_mid(service) == 1
+    assert "null" in output_of(
         "api", "relation.modify", "fid=2", "act=1", "re_src=11", "--base-url", service.base_url
     )
-    assert kept_in(home).exists() == (backend == NOWHERE)
-    done("logout", "--base-url", service.base_url)
-    assert "guanxi login" in refused("whoami", "--base-url", service.base_url)
-    assert "default" in refused("logout", "--base-url", service.base_url)
+    assert credentials_file(config_home).exists() == (backend == NO_KEYRING)
+    output_of("logout", "--base-url", service.base_url)
+    assert "guanxi login" in error_of("whoami", "--base-url", service.base_url)
+    assert "default" in error_of("logout", "--base-url", service.base_url)
 
 
-def test_the_file_is_its_owners_alone_and_no_secret_is_shown(
-    service: RunningService, home: Path
+def test_the_file_is_private_and_no_secret_is_printed(
+    service: RunningService, config_home: Path
 ) -> None:
-    kept_in(home).parent.mkdir(parents=True)
-    kept_in(home).write_text("{}")
-    kept_in(home).chmod(0o644)
-    shown = "".join(sign_in(service, 1))
-    assert stat.S_IMODE(kept_in(home).stat().st_mode) == 0o600
-    assert [path.name for path in kept_in(home).parent.iterdir()] == [kept_in(home).name]
-    [parts] = json.loads(kept_in(home).read_text()).values()
+    credentials_file(config_home).parent.mkdir(parents=True)
+    credentials_file(config_home).write_text("{}")
+    credentials_file(config_home).chmod(0o644)
+    printed = "".join(sign_in(service, 1))
+    assert stat.S_IMODE(credentials_file(config_home).stat().st_mode) == 0o600
+    assert [path.name for path in credentials_file(config_home).parent.iterdir()] == [
+        credentials_file(config_home).name
+    ]
+    [parts] = json.loads(credentials_file(config_home).read_text()).values()
     assert parts.keys() == {"sessdata", "bili_jct", "dedeuserid", "ac_time_value"}
     assert parts["dedeuserid"] == "1"
     for part in ("sessdata", "bili_jct", "ac_time_value"):
-        assert parts[part] not in shown
+        assert parts[part] not in printed
 
 
-def test_several_accounts_by_name(service: RunningService, home: Path) -> None:
-    keep(service, 1)
-    keep(service, 2, "work")
-    assert (who(service), who(service, "--name", "work")) == (1, 2)
-    info = done("api", "me.info", "--name", "work", "--base-url", service.base_url)
+def test_several_accounts_can_be_saved_by_name(service: RunningService, config_home: Path) -> None:
+    save_session(service, 1)
+    save_session(service, 2, "work")
+    assert (current_mid(service), current_mid(service, "--name", "work")) == (1, 2)
+    info = output_of("api", "me.info", "--name", "work", "--base-url", service.base_url)
     assert json.loads(info)["mid"] == 2
-    done("logout", "--name", "work", "--base-url", service.base_url)
-    assert who(service) == 1
-    refused("whoami", "--name", "work", "--base-url", service.base_url)
+    output_of("logout", "--name", "work", "--base-url", service.base_url)
+    assert current_mid(service) == 1
+    error_of("whoami", "--name", "work", "--base-url", service.base_url)
 
 
-def test_an_account_is_shown_to_its_own_server_alone(service: RunningService, home: Path) -> None:
-    keep(service, 1)
-    with running() as other:
-        assert "not signed in" in refused("whoami", "--base-url", other.base_url)
-
-
-def test_the_environment_comes_first(service: RunningService, home: Path) -> None:
-    keep(service, 1)
-    two = service.sign_in(2)
-    environment = {"GUANXI_BASE_URL": service.base_url, "GUANXI_SESSDATA": two.sessdata}
-    assert json.loads(done("whoami", **environment))["mid"] == 2
-    del environment["GUANXI_SESSDATA"]
-    assert json.loads(done("whoami", **environment))["mid"] == 1
-
-
-def test_a_locked_keyring_leaves_the_file(
-    service: RunningService, home: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_saved_account_is_not_used_for_another_server(
+    service: RunningService, config_home: Path
 ) -> None:
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", IN_A_FILE)
-    keyring.set_keyring(load_keyring(IN_A_FILE))
-    keep(service, 1)
-    assert kept_in(home).exists()
-    assert who(service) == 1
-    (home / "keyring.json").write_text("{}")
-    keep(service, 2)
-    assert json.loads(kept_in(home).read_text()) == {}, "the older one is not left behind"
-    assert who(service) == 2
+    save_session(service, 1)
+    with running() as other:
+        assert "not signed in" in error_of("whoami", "--base-url", other.base_url)
 
 
-def test_a_file_that_is_none_is_named_and_not_shown(service: RunningService, home: Path) -> None:
-    kept_in(home).parent.mkdir(parents=True)
-    kept_in(home).write_text('{"secret": ')
-    said = refused("whoami", "--base-url", service.base_url)
-    assert str(kept_in(home)) in said
-    assert "secret" not in said
+def test_the_environment_overrides_the_saved_account(
+    service: RunningService, config_home: Path
+) -> None:
+    save_session(service, 1)
+    second = service.sign_in(2)
+    environment = {"GUANXI_BASE_URL": service.base_url, "GUANXI_SESSDATA": second.sessdata}
+    assert json.loads(output_of("whoami", **environment))["mid"] == 2
+    del environment["GUANXI_SESSDATA"]
+    assert json.loads(output_of("whoami", **environment))["mid"] == 1
 
 
-def test_agree_from_a_shell(home: Path, tmp_path: Path) -> None:
+def test_a_locked_keyring_falls_back_to_the_file(
+    service: RunningService, config_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", FILE_KEYRING)
+    keyring.set_keyring(load_keyring(FILE_KEYRING))
+    save_session(service, 1)
+    assert credentials_file(config_home).exists()
+    assert current_mid(service) == 1
+    (config_home / "keyring.json").write_text("{}")
+    save_session(service, 2)
+    assert json.loads(credentials_file(config_home).read_text()) == {}, (
+        "the credential in the file was not deleted"
+    )
+    assert current_mid(service) == 2
+
+
+def test_a_damaged_file_is_named_but_not_quoted(service: RunningService, config_home: Path) -> None:
+    credentials_file(config_home).parent.mkdir(parents=True)
+    credentials_file(config_home).write_text('{"secret": ')
+    message = error_of("whoami", "--base-url", service.base_url)
+    assert str(credentials_file(config_home)) in message
+    assert "secret" not in message
+
+
+def test_session_agree_confirms_a_sign_in(config_home: Path, tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-    done("account", "add", 7, "--store", path)
+    output_of("account", "add", 7, "--store", path)
     with running(store=path) as service:
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, "login", "--base-url", service.base_url],
@@ -177,22 +186,20 @@ def test_agree_from_a_shell(home: Path, tmp_path: Path) -> None:
             text=True,
         )
         assert process.stderr is not None
-        code = next(
-            found[0] for line in process.stderr if (found := re.search(r"https://\S+", line))
-        )
-        done("session", "agree", 7, code, "--store", path)
-        out, _ = process.communicate(timeout=60)
-        assert json.loads(out)["mid"] == 7
-        assert "key" in refused("session", "agree", 7, "0" * 32, "--store", path)
+        code = next(url[0] for line in process.stderr if (url := re.search(r"https://\S+", line)))
+        output_of("session", "agree", 7, code, "--store", path)
+        output, _ = process.communicate(timeout=60)
+        assert json.loads(output)["mid"] == 7
+        assert "key" in error_of("session", "agree", 7, "0" * 32, "--store", path)
 
 
-def test_a_code_that_ends(home: Path) -> None:
+def test_an_expired_code_saves_nothing(config_home: Path) -> None:
     with running(limits={"qr_seconds": 1}) as service:
-        assert "try again" in refused("login", "--base-url", service.base_url)
-    assert not kept_in(home).exists()
+        assert "try again" in error_of("login", "--base-url", service.base_url)
+    assert not credentials_file(config_home).exists()
 
 
-def test_api_goes_without_what_login_needs(service: RunningService, home: Path) -> None:
+def test_api_works_without_the_modules_of_login(service: RunningService, config_home: Path) -> None:
     code = f"import sys; sys.modules.update(keyring=None, platformdirs=None, segno=None); {COMMAND}"
     argv = ["api", "relation.stat", "vmid=1", "--base-url", service.base_url]
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""The commands on stores of both kinds: made, brought up to date, copied, served and killed."""
+"""Tests of the commands on SQLite and PostgreSQL: init, migrate, copy, and a service killed."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from guanxi.service.auth import Issued, issue
 from guanxi.stores import copy, open_store
 from guanxi.stores.port import EdgeRow, Fault, Store
 from tests import postgres
-from tests.cli.test_commands import COMMAND, done, guanxi, refused
+from tests.cli.test_commands import COMMAND, error_of, guanxi, output_of
 from tests.counts import count
 
 T = TypeVar("T")
 
 
-def on(address: object, do: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
-    """What ``do`` returns of a store, which is made if it is missing."""
+def with_store(address: object, do: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
+    """Return what ``do`` returns for a store, which is created if it is missing."""
 
-    async def opened() -> T:
+    async def run() -> T:
         store = await open_store(str(address), create=True)
         try:
             return await do(store)
         finally:
             await store.close()
 
-    return asyncio.run(opened())
+    return asyncio.run(run())
 
 
-async def standing(store: Store) -> set[tuple[int, int]]:
+async def stored_edges(store: Store) -> set[tuple[int, int]]:
     return {(row.follower, row.followed) async for row in store.edges()}
 
 
@@ -55,62 +55,62 @@ async def faults(store: Store) -> list[Fault]:
     return [fault async for fault in store.check()]
 
 
-# --- a store on a server ---
+# --- a PostgreSQL store ---
 
 
-def test_every_command_takes_a_store_on_a_server(address: str, tmp_path: Path) -> None:
+def test_every_command_accepts_a_postgresql_store(address: str, tmp_path: Path) -> None:
     edges = tmp_path / "e.csv"
     edges.write_text("follower,followed,time\n1,2,3\n3,2,4\n")
     content = tmp_path / "c.jsonl"
     content.write_text('{"owner": 1, "kind": "notice", "document": {"text": "n"}}\n')
-    done("account", "add", 1, "--name", "甲", "--store", address)
-    done("store", "import", "edges", edges, GUANXI_STORE=address)
-    done("store", "import", "content", content, GUANXI_STORE=address)
-    done("account", "privacy", 1, "--hide-followers", "--store", address)
-    session = json.loads(done("session", "new", 1, "--store", address))
-    assert on(address, lambda store: store.session(digest(session["sessdata"]))) is not None
-    assert done("session", "revoke", 1, "--store", address).strip() == "1"
-    assert on(address, standing) == {(1, 2), (3, 2)}
-    assert done("check", "--store", address) == ""
+    output_of("account", "add", 1, "--name", "甲", "--store", address)
+    output_of("store", "import", "edges", edges, GUANXI_STORE=address)
+    output_of("store", "import", "content", content, GUANXI_STORE=address)
+    output_of("account", "privacy", 1, "--hide-followers", "--store", address)
+    session = json.loads(output_of("session", "new", 1, "--store", address))
+    assert with_store(address, lambda store: store.session(digest(session["sessdata"]))) is not None
+    assert output_of("session", "revoke", 1, "--store", address).strip() == "1"
+    assert with_store(address, stored_edges) == {(1, 2), (3, 2)}
+    assert output_of("check", "--store", address) == ""
 
 
-def test_init(address: str, tmp_path: Path) -> None:
-    for place in (address, tmp_path / "s.db"):
-        assert "no store" in refused("check", "--store", place)
-        assert "made" in guanxi("store", "init", place).stderr
-        assert "there already" in guanxi("store", "init", place).stderr
-        assert done("check", "--store", place) == ""
-    assert "SQLite" in refused("store", "init", tmp_path / "t.db", "--distribute")
+def test_init_creates_an_empty_store_once(address: str, tmp_path: Path) -> None:
+    for target in (address, tmp_path / "s.db"):
+        assert "no store" in error_of("check", "--store", target)
+        assert "created" in guanxi("store", "init", target).stderr
+        assert "exists already" in guanxi("store", "init", target).stderr
+        assert output_of("check", "--store", target) == ""
+    assert "SQLite" in error_of("store", "init", tmp_path / "t.db", "--distribute")
     assert not (tmp_path / "t.db").exists()
 
 
-def test_without_citus_nothing_is_distributed(address: str) -> None:
+def test_distribute_without_citus_is_refused(address: str) -> None:
     if postgres.has_citus():
         pytest.skip("the server has Citus")
-    assert "Citus" in refused("store", "init", address, "--distribute")
-    assert "no store" in refused("check", "--store", address)
+    assert "Citus" in error_of("store", "init", address, "--distribute")
+    assert "no store" in error_of("check", "--store", address)
 
 
-def test_migrate(address: str, tmp_path: Path) -> None:
-    for place, told in ((address, "up to date"), (tmp_path / "s.db", "whenever it is opened")):
-        assert "no store" in refused("store", "migrate", place)
-        done("store", "init", place)
-        assert told in guanxi("store", "migrate", place).stderr
+def test_migrate_of_a_current_store_changes_nothing(address: str, tmp_path: Path) -> None:
+    for target, message in ((address, "up to date"), (tmp_path / "s.db", "whenever it is opened")):
+        assert "no store" in error_of("store", "migrate", target)
+        output_of("store", "init", target)
+        assert message in guanxi("store", "migrate", target).stderr
 
 
-def test_a_password_is_not_told() -> None:
+def test_no_message_shows_the_password() -> None:
     password = new_token()
-    place = f"postgresql://me:{password}@127.0.0.1:1/name"
+    target = f"postgresql://me:{password}@127.0.0.1:1/name"
     for argv in (
-        ["check", "--store", place],
-        ["store", "init", place],
-        ["store", "migrate", place],
-        ["store", "copy", place, place],
-        ["account", "add", "1", "--store", place],
-        ["demo", "--port", "0", "--store", place],
-        ["serve", "--port", "0", "--store", place],
+        ["check", "--store", target],
+        ["store", "init", target],
+        ["store", "migrate", target],
+        ["store", "copy", target, target],
+        ["account", "add", "1", "--store", target],
+        ["demo", "--port", "0", "--store", target],
+        ["serve", "--port", "0", "--store", target],
     ):
-        assert password not in refused(*argv)
+        assert password not in error_of(*argv)
 
 
 # --- copies ---
@@ -125,61 +125,61 @@ async def _fill(store: Store) -> None:
     await store.import_edges(lambda: rows)
 
 
-def test_a_store_is_copied_there_and_back(address: str, tmp_path: Path) -> None:
+def test_a_store_can_be_copied_to_postgresql_and_back(address: str, tmp_path: Path) -> None:
     first, last = tmp_path / "first.db", tmp_path / "last.db"
-    on(first, _fill)
-    session = json.loads(done("session", "new", 7, "--store", first))
-    assert done("store", "copy", first, address) == ""
-    assert done("store", "copy", address, last) == ""
-    assert on(last, standing) == on(first, standing)
-    assert on(last, lambda store: store.session(digest(session["sessdata"]))) is not None
-    for place in (address, last):
-        assert done("check", "--store", place) == ""
-    assert "not empty" in refused("store", "copy", first, address)
-    assert "no store" in refused("store", "copy", tmp_path / "none.db", tmp_path / "new.db")
+    with_store(first, _fill)
+    session = json.loads(output_of("session", "new", 7, "--store", first))
+    assert output_of("store", "copy", first, address) == ""
+    assert output_of("store", "copy", address, last) == ""
+    assert with_store(last, stored_edges) == with_store(first, stored_edges)
+    assert with_store(last, lambda store: store.session(digest(session["sessdata"]))) is not None
+    for target in (address, last):
+        assert output_of("check", "--store", target) == ""
+    assert "not empty" in error_of("store", "copy", first, address)
+    assert "no store" in error_of("store", "copy", tmp_path / "none.db", tmp_path / "new.db")
     assert not (tmp_path / "new.db").exists()
 
 
-def test_accounts_that_differ_are_named(address: str, tmp_path: Path) -> None:
+def test_copy_names_the_accounts_that_differ(address: str, tmp_path: Path) -> None:
     source = tmp_path / "s.db"
-    on(source, lambda store: store.put_account(7, Card(name="old")))
+    with_store(source, lambda store: store.put_account(7, Card(name="old")))
 
-    async def begin() -> None:
-        ours, theirs = await open_store(str(source)), await open_store(address, create=True)
-        await copy.copy(ours, theirs, lambda _part, _count: None, 0)
-        await ours.put_account(7, Card(name="new"))
-        await ours.close()
-        await theirs.close()
+    async def copy_then_change() -> None:
+        old, new = await open_store(str(source)), await open_store(address, create=True)
+        await copy.copy(old, new, lambda _part, _count: None, 0)
+        await old.put_account(7, Card(name="new"))
+        await old.close()
+        await new.close()
 
-    asyncio.run(begin())
+    asyncio.run(copy_then_change())
     result = guanxi("store", "copy", source, address)
     assert (result.returncode, result.stdout) == (1, "account 7: accounts\n")
 
 
-def test_a_copy_that_is_killed_goes_on(address: str, tmp_path: Path) -> None:
+def test_a_killed_copy_resumes(address: str, tmp_path: Path) -> None:
     source = tmp_path / "s.db"
-    on(source, _fill)
+    with_store(source, _fill)
     draw = Random(29)
-    longest, left = 1.0, 0
+    max_seconds, killed = 1.0, 0
     for _ in range(count(3, 12)):
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, "store", "copy", str(source), address],
             stderr=subprocess.DEVNULL,
         )
         with suppress(subprocess.TimeoutExpired):
-            process.wait(draw.uniform(0.3, longest))
+            process.wait(draw.uniform(0.3, max_seconds))
         process.kill()
         if process.wait() == 0:
             break
-        left += 1
-        longest += 0.5
-    assert left
+        killed += 1
+        max_seconds += 0.5
+    assert killed
     result = guanxi("store", "copy", source, address)
-    # The last one killed may have been past its comparison.
+    # The last process may have been killed after it marked the copy as finished.
     assert result.returncode == 0 or "not empty" in result.stderr, result
-    assert on(address, standing) == on(source, standing)
-    for place in (source, address):
-        assert done("check", "--store", place) == ""
+    assert with_store(address, stored_edges) == with_store(source, stored_edges)
+    for target in (source, address):
+        assert output_of("check", "--store", target) == ""
 
 
 # --- services ---
@@ -187,7 +187,7 @@ def test_a_copy_that_is_killed_goes_on(address: str, tmp_path: Path) -> None:
 
 @contextmanager
 def serving(store: str, workers: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A service of so many workers in a process group of its own, and where it answers."""
+    """Run a service in its own process group; yield the process and its URL."""
     argv = ["serve", "--port", "0", "--workers", str(workers), "--store", store]
     with subprocess.Popen(
         [sys.executable, "-c", COMMAND, *argv],
@@ -198,10 +198,10 @@ def serving(store: str, workers: int) -> Iterator[tuple[subprocess.Popen[str], s
     ) as process:
         try:
             assert process.stderr is not None
-            told = process.stderr.readline()
-            found = re.search(r"http://\S+", told)
-            assert found is not None, told + process.stderr.read()
-            yield process, found[0]
+            line = process.stderr.readline()
+            url = re.search(r"http://\S+", line)
+            assert url is not None, line + process.stderr.read()
+            yield process, url[0]
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -210,40 +210,40 @@ def serving(store: str, workers: int) -> Iterator[tuple[subprocess.Popen[str], s
 MIDS = range(1, 31)
 
 
-async def _signed_in(store: Store) -> dict[int, Issued]:
+async def _sign_in_all(store: Store) -> dict[int, Issued]:
     for mid in MIDS:
         await store.put_account(mid, Card(name=f"u{mid}"))
     return {mid: await issue(store, mid, TokenKind.COOKIE, Limits()) for mid in MIDS}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_service_killed_under_load_loses_nothing_answered(address: str, workers: int) -> None:
-    sessions = on(address, _signed_in)
-    answered: set[tuple[int, int]] = set()
+def test_a_service_killed_under_load_loses_no_confirmed_follow(address: str, workers: int) -> None:
+    sessions = with_store(address, _sign_in_all)
+    confirmed: set[tuple[int, int]] = set()
 
     def follow_all(url: str, mid: int, life: int) -> None:
         credential = Credential(sessions[mid].token, sessions[mid].bili_jct)
-        others = [other for other in MIDS if other != mid and (mid, other) not in answered]
+        others = [other for other in MIDS if other != mid and (mid, other) not in confirmed]
         Random(life).shuffle(others)
         with (
             SyncClient(base_url=url, credential=credential) as client,
-            suppress(ApiException),  # the service was killed
+            suppress(ApiException),  # the service is killed meanwhile
         ):
             for other in others:
                 client.relation.modify(other, 1)
-                answered.add((mid, other))
+                confirmed.add((mid, other))
 
     for life in range(count(2, 8)):
-        before = len(answered)
+        count_before = len(confirmed)
         with serving(address, workers) as (process, url), ThreadPoolExecutor(8) as threads:
             mids = Random(life).sample(MIDS, 8)
             working = [threads.submit(follow_all, url, mid, life) for mid in mids]
             until = time.monotonic() + 30
-            while len(answered) < before + 20 and time.monotonic() < until:
+            while len(confirmed) < count_before + 20 and time.monotonic() < until:
                 time.sleep(0.002)
             os.killpg(process.pid, signal.SIGKILL)
             for work in working:
                 work.result()
-        assert len(answered) >= before + 20
-        assert on(address, standing) >= answered
-        assert on(address, faults) == []
+        assert len(confirmed) >= count_before + 20
+        assert with_store(address, stored_edges) >= confirmed
+        assert with_store(address, faults) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-#: Which extra brings a module that a command needs.
+#: The extra that installs each module a command may need.
 _EXTRAS = {
     "apsw": "service",
     "asyncpg": "postgres",
@@ -20,13 +20,13 @@ _EXTRAS = {
     "segno": "tools",
     "typer": "tools",
 }
-#: The commands that work on a store: what they need of the tools comes with the service.
-_ON_A_STORE = frozenset({"account", "check", "demo", "serve", "session", "store"})
+#: The commands that work on a store: extra ``service`` includes the tools that they need.
+_STORE_COMMANDS = frozenset({"account", "check", "demo", "serve", "session", "store"})
 _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; a command whose extra is missing names it."""
+    """Run the command line; exit with a message that names the extra if a module is missing."""
     try:
         from guanxi.cli.app import run
 
@@ -35,11 +35,11 @@ def main() -> None:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        if extra == "tools" and not _ON_A_STORE.isdisjoint(sys.argv[1:2]):
+        if extra == "tools" and not _STORE_COMMANDS.isdisjoint(sys.argv[1:2]):
             extra = "service"
         sys.exit(
             f"此命令需要 {error.name}，请安装：pip install 'guanxi[{extra}]'\n"
-            f"this command needs {error.name}: pip install 'guanxi[{extra}]'"
+            f"this command needs {error.name}, please install it: pip install 'guanxi[{extra}]'"
         )
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

@@ -1,4 +1,4 @@
-"""``guanxi account``: accounts of a store."""
+"""``guanxi account``: create, ban and deregister accounts of a store."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from guanxi.accounts.account import Card, State
-from guanxi.cli.opened import DEFAULT_STORE, StoreOption, known, living, with_store
+from guanxi.cli.stores import (
+    DEFAULT_STORE,
+    StoreOption,
+    existing_account,
+    registered_account,
+    with_store,
+)
 from guanxi.stores.port import Store
 
-app = typer.Typer(help="管理账号。 Make, ban and deregister accounts.", no_args_is_help=True)
+app = typer.Typer(help="管理账号。 Create, ban and deregister accounts.", no_args_is_help=True)
 
 Mid = Annotated[int, typer.Argument(min=1, help="The account's id.")]
 
@@ -21,24 +27,24 @@ Mid = Annotated[int, typer.Argument(min=1, help="The account's id.")]
 @app.command()
 def add(
     mid: Mid,
-    name: Annotated[str | None, typer.Option(help="What others see it called.")] = None,
-    face: Annotated[str | None, typer.Option(help="The address of its picture.")] = None,
-    sign: Annotated[str | None, typer.Option(help="A line about itself.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name that others see.")] = None,
+    face: Annotated[str | None, typer.Option(help="The URL of its picture.")] = None,
+    sign: Annotated[str | None, typer.Option(help="A line that it says about itself.")] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """建立账号或修改名片。 Make an account, or change its card.
+    """建立账号或修改名片。 Create an account, or change its card.
 
-    What is not given stays as it is. The store is made when it is missing.
+    Options that are left out change nothing. The store is created if it is missing.
     """
-    fields = {"name": name, "face": face, "sign": sign}
-    given = {field: value for field, value in fields.items() if value is not None}
+    options = {"name": name, "face": face, "sign": sign}
+    changes = {field: value for field, value in options.items() if value is not None}
 
     async def put(opened: Store) -> None:
         card = Card(name=f"用户{mid}")
         if await opened.account(mid) is not None:
-            await living(opened, mid)
+            await registered_account(opened, mid)
             card = (await opened.cards([mid]))[mid]
-        await opened.put_account(mid, replace(card, **given))
+        await opened.put_account(mid, replace(card, **changes))
 
     with_store(store, put, create=True)
 
@@ -49,11 +55,14 @@ def ban(
     lift: Annotated[bool, typer.Option("--lift", help="Lift the ban instead.")] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """封停账号，或解封。 Ban an account: its acts answer -102."""
+    """封停账号，或解封。 Ban an account, or lift its ban.
+
+    Actions of a banned account are refused with code -102.
+    """
     state = State.NORMAL if lift else State.BANNED
 
     async def change(opened: Store) -> None:
-        await living(opened, mid)
+        await registered_account(opened, mid)
         await opened.set_state(mid, state)
 
     with_store(store, change)
@@ -61,13 +70,13 @@ def ban(
 
 @app.command()
 def deregister(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
-    """注销账号。 Deregister an account.
+    """注销账号。 Deregister an account for good.
 
-    Its card is erased and its sessions end; its edges stay.
+    Its card and its sessions are deleted; its followings, followers and blocks are not.
     """
 
     async def change(opened: Store) -> None:
-        await known(opened, mid)
+        await existing_account(opened, mid)
         await opened.set_state(mid, State.DEREGISTERED)
 
     with_store(store, change)
@@ -85,19 +94,19 @@ def privacy(
     refuse_follows: Annotated[bool | None, typer.Option("--refuse-follows/--allow-follows")] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """设置隐私开关。 Set privacy switches.
+    """设置隐私开关。 Set privacy switches, and print all three.
 
-    Those that are not given stay as they are; all three are printed as they stand then.
+    Switches that are left out do not change. The output is JSON.
     """
-    given = {
+    options = {
         "hide_followings": hide_followings,
         "hide_followers": hide_followers,
         "refuse_follows": refuse_follows,
     }
-    changes = {switch: value for switch, value in given.items() if value is not None}
+    changes = {switch: value for switch, value in options.items() if value is not None}
 
     async def change(opened: Store) -> str:
-        switches = replace((await known(opened, mid)).privacy, **changes)
+        switches = replace((await existing_account(opened, mid)).privacy, **changes)
         if changes:
             await opened.set_privacy(mid, switches)
         return json.dumps(to_builtins(switches))

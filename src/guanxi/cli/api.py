@@ -1,4 +1,4 @@
-"""``guanxi api``: any endpoint from the shell."""
+"""``guanxi api``: call any endpoint from the shell."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from guanxi.sdk.hosts import base_address
 
 def api(
     name: Annotated[
-        str | None, typer.Argument(help="The endpoint, such as relation.followings.")
+        str | None, typer.Argument(help="The endpoint's name, such as relation.followings.")
     ] = None,
     params: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE…", help="Its parameters.")
@@ -26,59 +26,69 @@ def api(
     base_url: BaseUrl = None,
     account: Name = DEFAULT_NAME,
     listed: Annotated[
-        bool, typer.Option("--list", help="List the endpoints instead, with what they do.")
+        bool, typer.Option("--list", help="List all endpoints with a summary, and call none.")
     ] = False,
 ) -> None:
-    """调用任一接口。 Call an endpoint and print its data as JSON.
+    """调用任一接口。 Call an endpoint, and print its data as JSON.
 
-    The account is taken from GUANXI_SESSDATA and GUANXI_BILI_JCT, else it is the one that guanxi
-    login kept for the server: secrets never stand in a command.
+    The account comes from GUANXI_SESSDATA and GUANXI_BILI_JCT, else from guanxi login for this
+    server. No option accepts a secret, so that none ends up in the shell's history.
     """
     if listed:
         for endpoint in BY_NAME.values():
             print(f"{endpoint.name:<30} {endpoint.summary}")
         return
     endpoint = _endpoint(name)
-    given = _given(endpoint, params or [])
+    values = _values(endpoint, params or [])
     if base_address(base_url) is None:
-        print(f"发往 sending to https://{endpoint.host} (no GUANXI_BASE_URL)", file=sys.stderr)
+        print(
+            f"发往 sending to https://{endpoint.host} (未设 GUANXI_BASE_URL is not set)",
+            file=sys.stderr,
+        )
     with client_of(base_url, account) as client:
-        data = client.call(endpoint, given)
+        data = client.call(endpoint, values)
     if data is None and endpoint.writes:
         print("ok", file=sys.stderr)
-    print(_shown(data))
+    print(_json(data))
 
 
 def _endpoint(name: str | None) -> Endpoint:
+    """Return the endpoint of a name. Raise BadParameter, with the nearest name, for no such one."""
     if name in BY_NAME:
         return BY_NAME[name]
     if name is None:
-        raise typer.BadParameter("缺少接口名 (an endpoint is missing): guanxi api --list")
+        raise typer.BadParameter(
+            "缺少接口名，可用 guanxi api --list 查看"
+            " (the endpoint's name is missing; for a list: guanxi api --list)"
+        )
     near = get_close_matches(name, BY_NAME, 1, cutoff=0)[0]
     raise typer.BadParameter(
         f"没有接口 {name}；是否想用 {near}？ (no such endpoint; did you mean {near}?)"
     )
 
 
-def _given(endpoint: Endpoint, params: list[str]) -> dict[str, str]:
-    """The parameters of a command line; one that the endpoint does not declare is refused."""
+def _values(endpoint: Endpoint, params: list[str]) -> dict[str, str]:
+    """Return the values of KEY=VALUE arguments.
+
+    Raise BadParameter for one without "=" and for a key that the endpoint does not declare.
+    """
     known = [*wire_types(endpoint.params), *endpoint.aliases]
-    given = {}
+    values = {}
     for param in params:
         key, equals, value = param.partition("=")
         if not equals:
             raise typer.BadParameter(f"{param}: 应为 KEY=VALUE (must be KEY=VALUE)")
         if key not in known:
-            there = ", ".join(known) or "none"
             raise typer.BadParameter(
-                f"{endpoint.name} 没有参数 {key} (has no parameter {key}; there are: {there})"
+                f"{endpoint.name} 没有参数 {key}"
+                f" (has no parameter {key}; its parameters: {', '.join(known) or 'none'})"
             )
-        given[key] = value
-    return given
+        values[key] = value
+    return values
 
 
-def _shown(data: Any) -> str:
-    """Data as JSON, with escapes where standard output cannot show the characters."""
+def _json(data: Any) -> str:
+    """Return data as JSON, with escapes if standard output cannot show its characters."""
     text = json.dumps(data, ensure_ascii=False, indent=2)
     try:
         text.encode(sys.stdout.encoding)

@@ -1,4 +1,4 @@
-"""The commands, put together."""
+"""The ``guanxi`` command line, assembled from its commands."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ app = typer.Typer(
     name="guanxi",
     help="用户关系服务、SDK 与工具。 A user-relation service, its SDK and tools.",
     no_args_is_help=True,
-    pretty_exceptions_enable=False,  # a trace could show a secret
+    pretty_exceptions_enable=False,  # a trace with local variables could show a secret
     rich_markup_mode=None,
 )
 
 
-def _version(*, asked: bool) -> None:
-    if asked:
+def _version(*, requested: bool) -> None:
+    if requested:
         print(f"guanxi {__version__}")
         raise typer.Exit
 
@@ -32,7 +32,7 @@ def _version(*, asked: bool) -> None:
 def guanxi(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Tell the version."),
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     pass
@@ -51,7 +51,10 @@ app.add_typer(store.app, name="store")
 
 
 def run() -> None:
-    """Run a command; what went wrong is a line on standard error and exit status 1."""
+    """Run the command in ``sys.argv``.
+
+    Exit with status 1 and one line on standard error for an error that the user can act on.
+    """
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -59,5 +62,8 @@ def run() -> None:
     except (ApiException, StoreError, ValueError) as error:
         sys.exit(f"guanxi: {error}")
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"guanxi: 系统不允许 (the system refuses): {place}{error.strerror or error}")
+        file = f"{error.filename}: " if error.filename else ""
+        sys.exit(
+            f"guanxi: 操作系统拒绝了操作 (the operating system refused): "
+            f"{file}{error.strerror or error}"
+        )

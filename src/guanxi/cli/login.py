@@ -9,34 +9,42 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from guanxi.cli import kept
+from guanxi.cli import credentials
 from guanxi.sdk import hosts
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
 
 BaseUrl = Annotated[
     str | None,
-    typer.Option("--base-url", help="The server; else GUANXI_BASE_URL, else the documents' hosts."),
+    typer.Option(
+        "--base-url",
+        help="The server's address. Default: GUANXI_BASE_URL, else the documents' hosts.",
+    ),
 ]
-Name = Annotated[str, typer.Option("--name", help="Which of several kept accounts.")]
+Name = Annotated[
+    str, typer.Option("--name", help="The name the account is saved under, if you save several.")
+]
 DEFAULT_NAME = "default"
 
 
 def client_of(base_url: str | None, name: str) -> SyncClient:
-    """A client that acts as the environment's account, else as the one kept under a name."""
+    """Return a client that acts as the environment's account, else as the saved one.
+
+    Without either the client is anonymous. Raise ValueError if the credentials file is damaged.
+    """
     credential = Credential.from_environment()
     if not credential.get_cookies():
-        credential = kept.kept(_server(base_url), name) or credential
+        credential = credentials.load(_server(base_url), name) or credential
     return SyncClient(base_url=base_url, credential=credential)
 
 
 def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
-    """扫码登录并保存账号。 Sign in by a QR code, and keep the account.
+    """扫码登录并保存账号。 Sign in by a QR code, and save the account.
 
-    Who it is is printed as JSON.
+    Prints the account's mid and name as JSON.
 
-    Scan the code with the server's app, and agree there. The account is kept in the keyring, or
-    where there is none in a file that only you can read.
+    Scan the code with the server's app, and confirm there. The account is saved in the system's
+    keyring, or where there is none in a file that only you can read.
     """
     import segno
 
@@ -44,41 +52,45 @@ def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
     with SyncClient(base_url=base_url, credential=Credential()) as client:
         code = client.login.qr_generate()
         segno.make(code.url).terminal(sys.stderr, compact=True)
-        console.print(f"请扫码 Scan it: {code.url}", soft_wrap=True)
+        console.print(f"请扫码 Scan this code: {code.url}", soft_wrap=True)
         credential = client.login.qr_wait(code.qrcode_key)
     if credential is None:
-        raise ValueError("二维码已过期，请重试 (the code has ended: try again)")
+        raise ValueError("二维码已过期，请重试 (the QR code has expired: try again)")
     with SyncClient(base_url=base_url, credential=credential) as client:
-        _show(client)
-    place = kept.keep(_server(base_url), name, credential)
-    console.print(f"已保存 kept as {name}: {place}", soft_wrap=True)
+        _print_account(client)
+    location = credentials.save(_server(base_url), name, credential)
+    console.print(f"已保存 saved as {name}: {location}", soft_wrap=True)
 
 
 def logout(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
-    """忘记保存的账号。 Forget a kept account.
+    """删除保存的账号。 Delete a saved account.
 
-    Its session lasts until the server ends it.
+    The session itself is not ended: it lasts until the server ends it.
     """
-    if not kept.forget(_server(base_url), name):
-        raise ValueError(f"没有保存 {name} (nothing is kept as {name} for this server)")
+    if not credentials.delete(_server(base_url), name):
+        raise ValueError(
+            f"此服务器没有保存名为 {name} 的账号"
+            f" (no account is saved under the name {name} for this server)"
+        )
 
 
 def whoami(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
-    """显示当前账号。 Print as JSON which account commands act as.
+    """显示当前账号。 Print which account the commands act as.
 
-    It is the environment's, else the kept one.
+    Prints its mid and name as JSON. The environment's account comes first, then the saved one.
     """
     with client_of(base_url, name) as client:
-        _show(client)
+        _print_account(client)
 
 
-def _show(client: SyncClient) -> None:
+def _print_account(client: SyncClient) -> None:
+    """Print the signed-in account's mid and name. Raise ValueError if nobody is signed in."""
     nav = client.web.nav()
     if not nav.is_login:
-        raise ValueError("未登录 (not signed in): guanxi login")
+        raise ValueError("未登录，请运行 guanxi login (not signed in: run guanxi login)")
     print(json.dumps({"mid": nav.mid, "name": nav.uname}, ensure_ascii=False))
 
 
 def _server(base_url: str | None) -> str:
-    """What an account is kept for: a base address, empty for the documents' hosts."""
+    """Return the base address that credentials are saved for; empty for the documents' hosts."""
     return hosts.base_address(base_url) or ""

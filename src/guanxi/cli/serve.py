@@ -1,4 +1,4 @@
-"""``guanxi serve`` and ``guanxi demo``: the service in the foreground."""
+"""``guanxi serve`` and ``guanxi demo``: run the service in the foreground."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from guanxi.accounts.secrets import TokenKind, new_token
-from guanxi.cli.opened import DEFAULT_STORE, StoreOption, check_folder, with_store
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, check_folder, with_store
 from guanxi.contract.endpoints import NAV
 from guanxi.contract.errors import NetworkException
 from guanxi.demo.content import make_content
@@ -37,42 +37,50 @@ if TYPE_CHECKING:
 
 
 class ProfileName(StrEnum):
+    """The profiles, as choices of ``--profile``."""
+
     documented = "documented"
     open = "open"
 
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
-Workers = Annotated[int, typer.Option(min=1, max=64, help="Processes over the one store.")]
+Port = Annotated[
+    int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free one.")
+]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="How many processes serve the store.")]
 
 
 def serve(
     store: StoreOption = DEFAULT_STORE,
     profile: Annotated[
-        ProfileName | None, typer.Option(help="documented, or open (the default).")
+        ProfileName | None,
+        typer.Option(help="documented or open. Default: the config file's, else open."),
     ] = None,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Workers = 1,
     admin: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="Where to administer it, and its metrics."),
+        typer.Option(metavar="HOST:PORT", help="A second address, for administration and metrics."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A TOML file of settings.")
     ] = None,
     card_cache: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Cards kept in memory; 0 for none.")
+        int | None,
+        typer.Option(min=0, metavar="N", help="How many cards a worker caches; 0 for none."),
     ] = None,
     card_staleness: Annotated[
         float | None,
-        typer.Option(min=0.001, max=3600, metavar="SECONDS", help="How old one may be in a list."),
+        typer.Option(
+            min=0.001, max=3600, metavar="SECONDS", help="How old a card in a list may be."
+        ),
     ] = None,
 ) -> None:
     """启动服务。 Serve a store until Ctrl-C.
 
-    The store is made when it is missing. The token of the administration is taken from
-    GUANXI_ADMIN_TOKEN, or made and shown once.
+    The store is created if it is missing. The administration's token is GUANXI_ADMIN_TOKEN; if
+    that is not set, a new one is generated and printed.
     """
     from guanxi.service.config import load
     from guanxi.service.server import Plan
@@ -80,15 +88,15 @@ def serve(
     check_folder(store)
     settings = load(profile, file=config, environ=os.environ)
     cards = {"card_cache": card_cache, "card_staleness": card_staleness}
-    given = {name: value for name, value in cards.items() if value is not None}
-    settings = replace(settings, **given)
+    changes = {name: value for name, value in cards.items() if value is not None}
+    settings = replace(settings, **changes)
     plan = Plan(store, settings, host, port, workers, _administration(admin))
     _check_addresses(plan)
     console = Console(stderr=True, highlight=False)
 
     def ready(service: Ready) -> None:
         console.print(f"guanxi {settings.profile.name}: {service.url} ({shown(store)})")
-        console.print(f"文档 documents: {service.url}/docs")
+        console.print(f"接口页面 API page: {service.url}/docs")
         if plan.administration is not None:
             console.print(f"管理 administration: {service.admin_url}")
             if "GUANXI_ADMIN_TOKEN" not in os.environ:
@@ -98,16 +106,17 @@ def serve(
 
 
 def _serve(plan: Plan, ready: Callable[[Ready], None]) -> None:
+    """Serve until Ctrl-C, calling ``ready`` once requests are accepted; exit if it fails."""
     from guanxi.service import server
 
     try:
         server.serve(plan, ready)
     except server.ServiceError as error:
-        sys.exit(f"guanxi: 服务无法启动 (the service cannot start): {error}")
+        sys.exit(f"guanxi: 服务启动失败 (the service failed to start): {error}")
 
 
 def _check_addresses(plan: Plan) -> None:
-    """``StoreError`` where an address of a plan cannot be listened on, before work is done."""
+    """Raise StoreError if an address of the plan cannot be listened on, before any work is done."""
     from guanxi.service.http import bind
 
     addresses = [("--port", plan.host, plan.port)]
@@ -118,23 +127,27 @@ def _check_addresses(plan: Plan) -> None:
             try:
                 stack.enter_context(bind(host, port))
             except OSError as error:
-                raise StoreError(_unbound(error, option, host, port)) from None
+                raise StoreError(_bind_error(error, option, host, port)) from None
 
 
-def _unbound(error: OSError, option: str, host: str, port: int) -> str:
-    """Why an address cannot be listened on, and what helps."""
+def _bind_error(error: OSError, option: str, host: str, port: int) -> str:
+    """Return why an address cannot be listened on, and which option to change."""
     address = f"{host}:{port}"
     if error.errno == errno.EADDRINUSE:
-        free = f"{option} {port + 1}, {option} 0" if option == "--port" else f"{option} {host}:0"
-        return f"端口 {port} 已被占用 ({address} is in use): {free}"
+        other = f"{option} {port + 1}, {option} 0" if option == "--port" else f"{option} {host}:0"
+        return f"端口 {port} 已被占用，请换一个 ({address} is in use, choose another): {other}"
     if error.errno == errno.EACCES:
-        return f"无权使用端口 {port} (no permission for {address}): {option}"
+        return f"无权使用端口 {port}，请换一个 (no permission for {address}: use another): {option}"
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return f"本机没有地址 {host} (this machine has no address {host})"
-    return f"无法监听 {address} (cannot listen there): {error.strerror}"
+        return f"本机没有地址 {host}，请换地址 (this machine has no address {host}: use another)"
+    return f"无法监听 {address} (cannot listen on it): {error.strerror}"
 
 
 def _administration(address: str | None) -> Administration | None:
+    """Return the settings of the second address, None without one; a token is created if unset.
+
+    Raise BadParameter if ``address`` is not HOST:PORT.
+    """
     from guanxi.service.server import Administration
 
     if address is None:
@@ -146,33 +159,35 @@ def _administration(address: str | None) -> Administration | None:
 
 
 def demo(
-    seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 1,
-    accounts: Annotated[int, typer.Option(min=1, help="About how many.")] = 2_000,
-    edges: Annotated[int, typer.Option(min=0, help="About how many.")] = 60_000,
+    seed: Annotated[int, typer.Option(help="Which world to generate.")] = 1,
+    accounts: Annotated[int, typer.Option(min=1, help="About how many accounts.")] = 2_000,
+    edges: Annotated[int, typer.Option(min=0, help="About how many relations.")] = 60_000,
     store: Annotated[
         str | None,
         typer.Option(
             metavar="STORE",
-            help="A file to make and keep, or postgresql://…; else a temporary file.",
+            help="A new file that is kept, or postgresql://…. Default: a temporary file.",
         ),
     ] = None,
-    profile: Annotated[ProfileName, typer.Option()] = ProfileName.documented,
+    profile: Annotated[
+        ProfileName, typer.Option(help="documented or open.")
+    ] = ProfileName.documented,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Workers = 1,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One line of JSON first, and no tour.")
+        bool, typer.Option("--json", help="Print one line of JSON, and no tour.")
     ] = False,
 ) -> None:
-    """启动演示。 Serve a small world and take a tour of it.
+    """启动演示。 Serve generated data, and show a tour.
 
-    The world of a seed is the same every time. The service goes on until Ctrl-C.
+    The same seed generates the same data. The service runs until Ctrl-C.
     """
     from guanxi.service.config import load
     from guanxi.service.server import Plan
 
     if store is not None and not is_server_address(store) and Path(store).exists():
-        raise _taken(store)
+        raise _exists(store)
     settings = load(profile, environ=os.environ)
     with tempfile.TemporaryDirectory(prefix="guanxi-demo-") as folder:
         address = store or str(Path(folder, "guanxi.db"))
@@ -183,7 +198,7 @@ def demo(
             from guanxi.service.auth import issue
 
             async for _ in opened.accounts():
-                raise _taken(address)
+                raise _exists(address)
             world = make_world(seed, accounts, edges)
             await opened.import_edges(
                 lambda: world.edges, accounts=world.accounts, groups=world.groups
@@ -205,14 +220,15 @@ def demo(
         _serve(plan, ready)
 
 
-def _taken(store: str) -> StoreError:
+def _exists(store: str) -> StoreError:
     return StoreError(
-        f"{shown(store)} 已存在，演示需要新库。 It is there already, and a demo wants a new one;"
-        f" to go on with it: guanxi serve --store {shown(store)}"
+        f"{shown(store)} 已存在，演示需要新库。 It exists already, and the demo needs a new store;"
+        f" to serve the existing one: guanxi serve --store {shown(store)}"
     )
 
 
 def _facts(url: str, issued: Issued, store: str) -> dict[str, str | int]:
+    """Return what ``--json`` prints."""
     return {
         "base_url": url,
         "mid": HERO,
@@ -224,15 +240,15 @@ def _facts(url: str, issued: Issued, store: str) -> dict[str, str | int]:
 
 
 def _show(url: str, issued: Issued, store: str) -> None:
-    """The tour, and behind it what a shell needs to go on."""
+    """Print the tour, then the service's addresses and the variables for another shell."""
     credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
     with SyncClient(base_url=url, credential=credential) as client:
         try:
             tour(client, print)
-        except NetworkException:  # Ctrl-C: the service ended before the tour did
+        except NetworkException:  # Ctrl-C stopped the service before the tour's end
             return
     print(
-        f"\n服务仍在运行，Ctrl-C 结束。 The service goes on until Ctrl-C.\n"
+        f"\n服务仍在运行，Ctrl-C 结束。 The service runs until Ctrl-C.\n"
         f"接口页面 API page: {url}/docs\n"
         f"数据 store: {shown(store)}\n\n"
         f"export GUANXI_BASE_URL={url}\n"

@@ -1,4 +1,4 @@
-"""``guanxi session``: who is signed in."""
+"""``guanxi session``: sign accounts of a store in and out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import typer
 
 from guanxi.accounts.secrets import TokenKind, new_app
 from guanxi.cli.account import Mid
-from guanxi.cli.opened import DEFAULT_STORE, StoreOption, known, living, with_store
+from guanxi.cli.stores import (
+    DEFAULT_STORE,
+    StoreOption,
+    existing_account,
+    registered_account,
+    with_store,
+)
 from guanxi.contract.limits import Limits
 from guanxi.stores.port import Store
 
@@ -23,25 +29,33 @@ app = typer.Typer(
 def new(
     mid: Mid,
     app_token: Annotated[
-        bool, typer.Option("--app", help="An access_key with an app key pair, instead of a cookie.")
+        bool,
+        typer.Option(
+            "--app", help="Create an access_key with an app key pair, instead of a cookie."
+        ),
     ] = False,
-    days: Annotated[int, typer.Option(min=1, help="How long it lasts.")] = Limits().session_days,
+    days: Annotated[
+        int, typer.Option(min=1, help="How many days the session lasts.")
+    ] = Limits().session_days,
     export: Annotated[
-        bool, typer.Option("--export", help="Print it as export lines for a shell.")
+        bool, typer.Option("--export", help="Print export lines for a shell, instead of JSON.")
     ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """登录一个账号。 Sign an account in, and print the session.
+    """登录一个账号。 Sign an account in, and print its session.
 
-    Its secrets are shown this once, as JSON or as export lines for eval.
+    Its secrets are shown this once. The output is JSON, or with --export lines for a shell's eval.
     """
     from guanxi.service.auth import issue
 
     if app_token and export:
-        raise typer.BadParameter("--export 仅用于 cookie (is for cookies, not for --app)")
+        raise typer.BadParameter(
+            "--export 只用于 cookie 会话，不能与 --app 同用"
+            " (--export works for cookie sessions only: leave out --app)"
+        )
 
-    async def open_one(opened: Store) -> dict[str, str | int]:
-        await living(opened, mid)
+    async def open_session(opened: Store) -> dict[str, str | int]:
+        await registered_account(opened, mid)
         kind = TokenKind.APP if app_token else TokenKind.COOKIE
         issued = await issue(opened, mid, kind, Limits(session_days=days))
         if not app_token:
@@ -58,7 +72,7 @@ def new(
             "expires": issued.expires,
         }
 
-    session = with_store(store, open_one)
+    session = with_store(store, open_session)
     if export:
         print(f"export GUANXI_SESSDATA={session['sessdata']}")
         print(f"export GUANXI_BILI_JCT={session['bili_jct']}")
@@ -69,12 +83,12 @@ def new(
 @app.command()
 def agree(
     mid: Mid,
-    code: Annotated[str, typer.Argument(help="What the QR code says, or its qrcode_key.")],
+    code: Annotated[str, typer.Argument(help="The URL in the QR code, or its qrcode_key.")],
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """同意扫码登录。 Agree to a sign-in by QR code.
+    """确认扫码登录。 Confirm a sign-in by QR code.
 
-    Whoever shows the code is signed in as this account.
+    Whoever displays the code is then signed in as this account.
     """
     from guanxi.service import login
 
@@ -84,10 +98,13 @@ def agree(
 
 @app.command()
 def revoke(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
-    """结束账号的全部会话。 End an account's sessions; print how many."""
+    """结束账号的全部会话。 End all sessions of an account.
+
+    Prints how many there were.
+    """
 
     async def close_all(opened: Store) -> int:
-        await known(opened, mid)
+        await existing_account(opened, mid)
         return await opened.close_sessions(mid)
 
     print(with_store(store, close_all))

@@ -1,6 +1,7 @@
-"""Credentials that ``guanxi login`` keeps: in the keyring, or in a file that its owner alone reads.
+"""Storage for the credentials that ``guanxi login`` saves.
 
-Each is kept for one server and under one name, and is sent to no other server.
+They are in the system's keyring, or where there is none in a file with mode 0600. Each belongs to
+one server and one name, and is sent to no other server.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ import msgspec
 
 from guanxi.sdk.credential import Credential
 
-#: What everything is kept under in a keyring.
+#: The service name of every entry in a keyring.
 _SERVICE = "guanxi"
 _FILE = "credentials.json"
 _Accounts = dict[str, dict[str, str]]
 
 
-def keep(server: str, name: str, credential: Credential) -> str:
-    """Keep a credential in the place of the one before; where it is kept now."""
+def save(server: str, name: str, credential: Credential) -> str:
+    """Save a credential, replacing any earlier one; return where it is saved, for people to read.
+
+    Raise ValueError if the credentials file exists and is damaged.
+    """
     import keyring
     from keyring.errors import KeyringError
 
@@ -31,7 +35,7 @@ def keep(server: str, name: str, credential: Credential) -> str:
     if _has_keyring():
         with contextlib.suppress(KeyringError):
             keyring.set_password(_SERVICE, _key(server, name), json.dumps(parts))
-            _drop(server, name)
+            _delete_from_file(server, name)
             return f"keyring {keyring.get_keyring().name}"
     accounts = _read()
     accounts[_key(server, name)] = parts
@@ -39,32 +43,38 @@ def keep(server: str, name: str, credential: Credential) -> str:
     return str(_path())
 
 
-def kept(server: str, name: str) -> Credential | None:
-    """The credential of a server and a name."""
+def load(server: str, name: str) -> Credential | None:
+    """Return the saved credential, or None if there is none or keyring is not installed.
+
+    Raise ValueError if the credentials file is damaged.
+    """
     try:
         import keyring
         from keyring.errors import KeyringError
     except ModuleNotFoundError:
-        return None  # who cannot sign in here has kept nothing
-    parts = None
+        return None  # without keyring, guanxi login cannot have saved anything
+    text = None
     if _has_keyring():
         with contextlib.suppress(KeyringError):
-            parts = keyring.get_password(_SERVICE, _key(server, name))
-    found = json.loads(parts) if parts else _read().get(_key(server, name))
-    return Credential(**found) if found else None
+            text = keyring.get_password(_SERVICE, _key(server, name))
+    parts = json.loads(text) if text else _read().get(_key(server, name))
+    return Credential(**parts) if parts else None
 
 
-def forget(server: str, name: str) -> bool:
-    """Forget a credential; whether there was one."""
+def delete(server: str, name: str) -> bool:
+    """Delete a saved credential; return whether there was one.
+
+    Raise ValueError if the credentials file is damaged.
+    """
     import keyring
     from keyring.errors import KeyringError
 
-    forgotten = False
+    deleted = False
     if _has_keyring():
         with contextlib.suppress(KeyringError):
             keyring.delete_password(_SERVICE, _key(server, name))
-            forgotten = True
-    return _drop(server, name) or forgotten
+            deleted = True
+    return _delete_from_file(server, name) or deleted
 
 
 def _key(server: str, name: str) -> str:
@@ -72,7 +82,7 @@ def _key(server: str, name: str) -> str:
 
 
 def _has_keyring() -> bool:
-    """Whether there is a keyring that keeps anything: those that do not have no priority."""
+    """Return whether there is a usable keyring: backends that store nothing have priority 0."""
     import keyring
 
     return keyring.get_keyring().priority > 0
@@ -85,16 +95,19 @@ def _path() -> Path:
 
 
 def _read() -> _Accounts:
+    """Return the file's credentials, empty without a file. Raise ValueError if it is damaged."""
     try:
         return msgspec.json.decode(_path().read_bytes(), type=_Accounts)
     except FileNotFoundError:
         return {}
     except msgspec.MsgspecError:
-        # The text of the error could show what stands there.
-        raise ValueError(f"{_path()} 无法读取 (cannot be read: delete it)") from None
+        # The decoder's own message could quote a secret.
+        raise ValueError(
+            f"{_path()} 已损坏，请删除后重新登录 (is damaged: delete it and sign in again)"
+        ) from None
 
 
-def _drop(server: str, name: str) -> bool:
+def _delete_from_file(server: str, name: str) -> bool:
     accounts = _read()
     if accounts.pop(_key(server, name), None) is None:
         return False
@@ -103,14 +116,14 @@ def _drop(server: str, name: str) -> bool:
 
 
 def _write(accounts: _Accounts) -> None:
-    """Replace the file at once. It is made with 0600, and is never readable to others."""
+    """Replace the file atomically by one with mode 0600, never readable to other users."""
     folder = _path().parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, new = tempfile.mkstemp(dir=folder)
+    handle, temporary = tempfile.mkstemp(dir=folder)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(accounts, file, indent=2)
-        Path(new).replace(_path())
+        Path(temporary).replace(_path())
     except BaseException:
-        Path(new).unlink()
+        Path(temporary).unlink()
         raise

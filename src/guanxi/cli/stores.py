@@ -1,0 +1,102 @@
+"""What the commands share for working on a store: the option, opening it, looking up accounts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, TypeVar
+
+import typer
+
+from guanxi.accounts.account import Account, State
+from guanxi.stores import is_server_address, open_store
+from guanxi.stores.port import Store, StoreError
+
+T = TypeVar("T")
+
+#: The ``--store`` option, the same in every command that works on a store.
+StoreOption = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        envvar="GUANXI_STORE",
+        metavar="STORE",
+        help="The store: a SQLite file, or postgresql://…",
+    ),
+]
+DEFAULT_STORE = "guanxi.db"
+
+
+def with_store(address: str, do: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
+    """Open the store, return what ``do(store)`` returns, and close it.
+
+    Raise StoreError if there is no store; ``create`` creates it instead.
+    """
+    if create:
+        check_folder(address)
+
+    async def run() -> T:
+        store = await open_store(address, create=create)
+        try:
+            return await do(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def check_folder(address: str) -> None:
+    """Raise StoreError if a store's file cannot be created because its folder is missing."""
+    folder = Path(address).parent
+    if not is_server_address(address) and not folder.is_dir():
+        raise StoreError(
+            f"文件夹 {folder} 不存在，请先建立 (no such folder {folder}: create it first)"
+        )
+
+
+@contextmanager
+def all_or_nothing(address: str) -> Iterator[str]:
+    """Yield the address to write to; a new SQLite file appears only if the block succeeds.
+
+    For an existing file or a server that is ``address`` itself, else a file in a temporary folder,
+    renamed at the end. Raise StoreError if the folder is missing, or if another process creates the
+    file meanwhile.
+    """
+    path = Path(address)
+    if is_server_address(address) or path.exists():
+        yield address
+        return
+    check_folder(address)
+    with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        temporary = Path(folder, path.name)
+        yield str(temporary)
+        if path.exists():
+            raise StoreError(
+                f"{path} 刚被另一个进程建立，请重新导入"
+                " (another process created it meanwhile: import again)"
+            )
+        temporary.rename(path)
+
+
+async def existing_account(store: Store, mid: int) -> Account:
+    """Return the account. Raise StoreError if there is none; deregistered accounts count."""
+    account = await store.account(mid)
+    if account is None:
+        raise StoreError(
+            f"账号 {mid} 不存在，可用 guanxi account add 建立"
+            f" (account {mid} does not exist: guanxi account add creates one)"
+        )
+    return account
+
+
+async def registered_account(store: Store, mid: int) -> Account:
+    """Return the account. Raise StoreError if there is none or if it is deregistered."""
+    account = await existing_account(store, mid)
+    if account.state is State.DEREGISTERED:
+        raise StoreError(
+            f"账号 {mid} 已注销，不能恢复 (account {mid} is deregistered, which is final)"
+        )
+    return account

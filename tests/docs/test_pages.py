@@ -1,4 +1,4 @@
-"""Every example of the pages by area runs, against a demo of its page's own."""
+"""Tests that run every example of the pages by area, each page against its own demo."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ COMMAND = "from guanxi.cli import main; main()"
 
 
 def blocks(page: str, language: str) -> list[str]:
+    """Return the code blocks of a page in one language."""
     text = (ROOT / "docs" / f"{page}.md").read_text("utf-8")
-    return [text for of, text in BLOCK.findall(text) if of == language]
+    return [block for tag, block in BLOCK.findall(text) if tag == language]
 
 
 @pytest.fixture
 def demo() -> Iterator[dict[str, str]]:
-    """The variables that ``guanxi demo`` prints for the next shell; it runs meanwhile."""
+    """Run ``guanxi demo``; yield the variables that it prints for another shell."""
     argv = ["demo", "--json", "--port", "0", "--accounts", "200", "--edges", "2000"]
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, *argv], stdout=subprocess.PIPE, text=True
@@ -49,8 +50,8 @@ def demo() -> Iterator[dict[str, str]]:
 
 
 def run(text: str, demo: dict[str, str]) -> str:
-    """What an example prints, in a process of its own."""
-    done = subprocess.run(
+    """Run an example in its own process; return its output. It must succeed without warnings."""
+    result = subprocess.run(
         [sys.executable, "-W", "error", "-c", text],
         env=os.environ | demo,
         capture_output=True,
@@ -58,31 +59,31 @@ def run(text: str, demo: dict[str, str]) -> str:
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, ""), f"{text}\n{done.stderr}"
-    return done.stdout
+    assert (result.returncode, result.stderr) == (0, ""), f"{text}\n{result.stderr}"
+    return result.stdout
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_examples(page: str, demo: dict[str, str]) -> None:
-    found = blocks(page, "python")
-    assert found
-    for text in found:
-        assert run(text, demo).strip(), f"{text}\nshows nothing"
+def test_examples_print_something(page: str, demo: dict[str, str]) -> None:
+    examples = blocks(page, "python")
+    assert examples
+    for text in examples:
+        assert run(text, demo).strip(), f"{text}\nprints nothing"
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
-def test_the_newcomers_script(readme: str, demo: dict[str, str]) -> None:
-    """Written against the original, but for its import."""
+def test_the_readme_script_for_bilibili_api_runs(readme: str, demo: dict[str, str]) -> None:
+    """The script is written for bilibili-api; only its import differs."""
     text = (ROOT / readme).read_text("utf-8")
-    [script] = [text for of, text in BLOCK.findall(text) if "bilibili_api" in text]
+    [script] = [text for _, text in BLOCK.findall(text) if "bilibili_api" in text]
     assert len([line for line in script.splitlines() if line]) <= 20
-    assert script.count("guanxi") == 1, "the import alone"
-    shown = run(script, demo)
-    assert shown.startswith("示例用户 粉丝 ")
-    assert len(shown.splitlines()) == 7
+    assert script.count("guanxi") == 1, "only the import may name guanxi"
+    printed = run(script, demo)
+    assert printed.startswith("示例用户 粉丝 ")
+    assert len(printed.splitlines()) == 7
 
 
-def test_every_page_is_run() -> None:
+def test_every_page_with_examples_is_listed() -> None:
     with_examples = {
         path.stem for path in (ROOT / "docs").glob("*.md") if blocks(path.stem, "python")
     }
@@ -90,40 +91,41 @@ def test_every_page_is_run() -> None:
 
 
 def example_lines() -> list[bytes]:
+    """Return the lines of the JSON Lines file in docs/content.md."""
     [shell] = blocks("content", "sh")
     _, _, rest = shell.partition("<<'END'\n")
     return rest.partition("\nEND\n")[0].encode().splitlines()
 
 
 @pytest.mark.parametrize("line", example_lines())
-def test_lines_of_the_content_page(line: bytes) -> None:
+def test_lines_of_the_content_page_lose_no_field(line: bytes) -> None:
     assert entry_of(line).kind in BY_NAME
-    written, kept = json.loads(line), json.loads(entry_of(line).body)
-    assert holds(kept, written["document"]), "a field that is passed over"
+    document, stored = json.loads(line)["document"], json.loads(entry_of(line).body)
+    assert contains(stored, document), "a field was dropped"
 
 
-def holds(kept: object, written: object) -> bool:
-    """Whether what was written is kept, besides defaults."""
-    if isinstance(written, dict):
-        return isinstance(kept, dict) and all(
-            name in kept and holds(kept[name], value) for name, value in written.items()
+def contains(stored: object, expected: object) -> bool:
+    """Return whether ``stored`` equals ``expected``, apart from additional keys of objects."""
+    if isinstance(expected, dict):
+        return isinstance(stored, dict) and all(
+            name in stored and contains(stored[name], value) for name, value in expected.items()
         )
-    return kept == written
+    return stored == expected
 
 
-def test_commands_of_the_content_page(tmp_path: Path) -> None:
+def test_commands_of_the_content_page_fill_a_store(tmp_path: Path) -> None:
     [shell] = blocks("content", "sh")
-    commands = Path(sys.executable).parent
-    done = subprocess.run(
+    bin_folder = Path(sys.executable).parent
+    result = subprocess.run(
         ["bash", "-euc", shell],
-        env=os.environ | {"PATH": f"{commands}:{os.environ['PATH']}"},
+        env=os.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}"},
         cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
 
     async def read() -> tuple[list[int], list[tuple[int, ...]]]:
         store = await open_store(str(tmp_path / "mine.db"))

@@ -1,4 +1,4 @@
-"""Every command and every snippet of both READMEs runs, in order, as a newcomer would run them."""
+"""Tests that run every command and snippet of the READMEs and of docs/service.md, in order."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from guanxi.service.config import load
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 READMES = ["README.md", "README.zh-CN.md"]
-DOCUMENTS = [f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md"))]
-SERVES = "guanxi serve --store mine.db --port 8001\n"
-COMMANDS = Path(sys.executable).parent
+PAGES = [f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md"))]
+SERVE_BLOCK = "guanxi serve --store mine.db --port 8001\n"
+BIN = Path(sys.executable).parent
 
 
 def blocks(readme: str) -> list[tuple[str, str]]:
+    """Return the language and the text of each code block."""
     return BLOCK.findall((ROOT / readme).read_text("utf-8"))
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
-    """Ctrl-C, as a terminal sends it: to the command and to what the command started."""
+    """Send Ctrl-C as a terminal does: to the command and to the processes that it started."""
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=30)
 
 
 @pytest.fixture
 def exports() -> Iterator[dict[str, str]]:
-    """What ``make demo`` prints for the second shell; the demo runs meanwhile."""
+    """Run ``make demo``; yield the variables that it prints for a second shell."""
     demo = subprocess.Popen(
         ["make", "demo", "ARGS=--port 0"],
         cwd=ROOT,
@@ -46,48 +47,50 @@ def exports() -> Iterator[dict[str, str]]:
         start_new_session=True,
     )
     assert demo.stdout is not None
-    patience = threading.Timer(150, os.killpg, (demo.pid, signal.SIGKILL))
-    patience.start()
-    found = {}
+    timer = threading.Timer(150, os.killpg, (demo.pid, signal.SIGKILL))
+    timer.start()
+    variables = {}
     for line in demo.stdout:
         if line.startswith("export "):
             name, _, value = line.removeprefix("export ").strip().partition("=")
-            found[name] = value
+            variables[name] = value
         if line.startswith("curl "):
             break
-    patience.cancel()
-    yield found
+    timer.cancel()
+    yield variables
     interrupt(demo)
 
 
 @pytest.mark.parametrize("readme", READMES)
-def test_readme(readme: str, exports: dict[str, str], tmp_path: Path) -> None:
+def test_readme_commands_and_snippets_run(
+    readme: str, exports: dict[str, str], tmp_path: Path
+) -> None:
     assert exports.keys() == {"GUANXI_BASE_URL", "GUANXI_SESSDATA", "GUANXI_BILI_JCT"}
     environment = os.environ | exports
-    environment["PATH"] = f"{COMMANDS}:{os.environ['PATH']}"
+    environment["PATH"] = f"{BIN}:{os.environ['PATH']}"
     port = str(free_port())
-    ran = []
+    printed = []
     with ExitStack() as stack:
         for language, text in blocks(readme):
             if text == "make demo\n":
-                ran.append(text)  # by the fixture
-            elif text == SERVES:
-                ran.append(text)
+                printed.append(text)  # the fixture ran it
+            elif text == SERVE_BLOCK:
+                printed.append(text)
                 stack.enter_context(serving(text.replace("8001", port), environment, tmp_path))
             else:
-                ran.append(run(language, text.replace("8001", port), environment, tmp_path))
-    assert len(ran) == len(blocks(readme)) >= 12
-    answers = "".join(ran)
-    assert '"list":[{"mid":14082,' in answers, "the first listing"
-    assert '{"code":0,"message":"0","ttl":1}' in answers, "the first follow"
-    assert "22014" in answers, "the refused follow of the snippet"
-    assert '"uname": "乙"' in answers, "the follower in one's own data"
+                printed.append(run(language, text.replace("8001", port), environment, tmp_path))
+    assert len(printed) == len(blocks(readme)) >= 12
+    outputs = "".join(printed)
+    assert '"list":[{"mid":14082,' in outputs, "the first listing"
+    assert '{"code":0,"message":"0","ttl":1}' in outputs, "the first follow"
+    assert "22014" in outputs, "the refused follow of the snippet"
+    assert '"uname": "乙"' in outputs, "the follower in the newcomer's own data"
 
 
 def run(language: str, text: str, environment: dict[str, str], folder: Path) -> str:
-    """What a block prints; it must succeed, and be refused nothing."""
+    """Run a block; return its output. It must succeed, and no request may be refused."""
     argv = ["bash", "-euc"] if language == "sh" else [sys.executable, "-c"]
-    done = subprocess.run(
+    result = subprocess.run(
         [*argv, text],
         env=environment,
         cwd=folder,
@@ -96,14 +99,14 @@ def run(language: str, text: str, environment: dict[str, str], folder: Path) -> 
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, f"{text}\n{done.stderr}"
-    assert '"code":-' not in done.stdout, f"{text}\n{done.stdout}"
-    return done.stdout
+    assert result.returncode == 0, f"{text}\n{result.stderr}"
+    assert '"code":-' not in result.stdout, f"{text}\n{result.stdout}"
+    return result.stdout
 
 
 @contextmanager
 def serving(command: str, environment: dict[str, str], folder: Path) -> Iterator[None]:
-    """The service of the README, on the store made before."""
+    """Run the README's service on the store that earlier blocks created."""
     process = subprocess.Popen(
         command.split(),
         env=environment,
@@ -126,7 +129,7 @@ def test_snippets_pass_a_strict_type_checker(tmp_path: Path) -> None:
     files = [tmp_path / f"snippet_{number}.py" for number in range(len(snippets))]
     for file, text in zip(files, snippets, strict=True):
         file.write_text(text, "utf-8")
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file=", *map(str, files)],
         cwd=tmp_path,
         capture_output=True,
@@ -134,16 +137,16 @@ def test_snippets_pass_a_strict_type_checker(tmp_path: Path) -> None:
         timeout=240,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert result.returncode == 0, result.stdout
 
 
-def test_service_document(tmp_path: Path) -> None:
-    """The commands of docs/service.md, as one session of a shell."""
+def test_commands_of_the_service_page_run(tmp_path: Path) -> None:
+    """All commands of docs/service.md run in one shell."""
     shell = "".join(text for language, text in blocks("docs/service.md") if language == "sh")
     for port in ("8001", "8002"):
         shell = shell.replace(port, str(free_port()))
-    environment = os.environ | {"PATH": f"{COMMANDS}:{os.environ['PATH']}"}
-    done = subprocess.run(
+    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", f"trap 'kill $!; wait' EXIT\n{shell}"],
         env=environment,
         cwd=tmp_path,
@@ -152,12 +155,12 @@ def test_service_document(tmp_path: Path) -> None:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert '"bili_jct"' in done.stdout
-    assert "guanxi_requests" in done.stdout
+    assert result.returncode == 0, result.stderr
+    assert '"bili_jct"' in result.stdout
+    assert "guanxi_requests" in result.stdout
 
 
-def test_settings_of_the_service_document(tmp_path: Path) -> None:
+def test_settings_of_the_service_page_load(tmp_path: Path) -> None:
     [text] = [text for language, text in blocks("docs/service.md") if language == "toml"]
     file = tmp_path / "guanxi.toml"
     file.write_text(text, "utf-8")
@@ -173,21 +176,21 @@ def free_port() -> int:
     return port
 
 
-def test_both_languages_show_the_same() -> None:
+def test_both_readmes_have_the_same_blocks() -> None:
     english, chinese = (blocks(readme) for readme in READMES)
     assert english == chinese
 
 
-@pytest.mark.parametrize("document", [*READMES, "CONTRIBUTING.md", *DOCUMENTS])
-def test_tests_that_are_named_exist(document: str) -> None:
-    for named in re.findall(r"\btests/[\w/.]*\w", (ROOT / document).read_text("utf-8")):
-        assert (ROOT / named).exists(), f"{document}: {named}"
+@pytest.mark.parametrize("document", [*READMES, "CONTRIBUTING.md", *PAGES])
+def test_test_files_named_in_a_page_exist(document: str) -> None:
+    for path in re.findall(r"\btests/[\w/.]*\w", (ROOT / document).read_text("utf-8")):
+        assert (ROOT / path).exists(), f"{document}: {path}"
 
 
 @pytest.mark.parametrize(
     "document", [path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]]
 )
-def test_links_lead_somewhere(document: Path) -> None:
+def test_relative_links_point_to_existing_files(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", (ROOT / document).read_text("utf-8")):
         if not target.startswith("http"):
             assert (ROOT / document.parent / target).exists(), f"{document}: {target}"

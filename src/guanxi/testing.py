@@ -1,4 +1,4 @@
-"""The service for tests: in a thread of this process, on a free loopback port.
+"""Run the service for tests, in a thread of this process, on a free loopback port.
 
     from guanxi.testing import running
 
@@ -7,7 +7,7 @@
         session = service.sign_in(1)
         ...  # any client, at service.base_url, with session.sessdata and session.bili_jct
 
-pytest finds the fixture ``guanxi_service`` where ``pytest_plugins = ["guanxi.testing"]`` stands.
+For the pytest fixture ``guanxi_service``, set ``pytest_plugins = ["guanxi.testing"]``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _START_SECONDS = 60
 
 
 class SignedIn(Struct, frozen=True):
-    """A session. Its secrets are not shown in a repr."""
+    """A cookie session of an account. The repr omits its secrets."""
 
     mid: int
     sessdata: str
@@ -47,7 +47,7 @@ class SignedIn(Struct, frozen=True):
 
     @property
     def cookie(self) -> str:
-        """The value of a Cookie header."""
+        """Return the value of a Cookie header."""
         return f"SESSDATA={self.sessdata}; bili_jct={self.bili_jct}"
 
     def __repr__(self) -> str:
@@ -55,7 +55,7 @@ class SignedIn(Struct, frozen=True):
 
 
 class RunningService:
-    """A service that answers, and quick ways to what stands in its store."""
+    """A running service, with shortcuts to read and change its store."""
 
     def __init__(
         self, ready: Ready, plan: Plan, token: str, loop: asyncio.AbstractEventLoop
@@ -70,26 +70,32 @@ class RunningService:
         self._loop = loop
 
     def do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
-        """What ``work`` returns, run on the service's own store and loop."""
+        """Run ``work`` with the service's store on its event loop; return or raise what it does."""
         return asyncio.run_coroutine_threadsafe(work(self._store), self._loop).result()
 
     def add_accounts(self, *mids: int, cards: Mapping[int, Card] | None = None) -> None:
-        """Make accounts: plain ones named ``u<mid>``, and others with cards of their own."""
+        """Create accounts: ``mids`` with the names ``u<mid>``, and those of ``cards``.
+
+        The cards of existing accounts are replaced.
+        """
 
         async def add(store: Store) -> None:
-            plain = {mid: Card(name=f"u{mid}") for mid in mids}
-            for mid, card in (plain | dict(cards or {})).items():
+            cards_by_mid = {mid: Card(name=f"u{mid}") for mid in mids}
+            for mid, card in (cards_by_mid | dict(cards or {})).items():
                 await store.put_account(mid, card)
 
         self.do(add)
 
     def import_edges(self, edges: Iterable[EdgeRow]) -> int:
-        """Add edges as an import does: caps apart, missing accounts made. How many are new."""
+        """Import edges; return how many are new or changed. Missing accounts are created.
+
+        Caps do not apply. Raise BadLine for an invalid edge, and then import none.
+        """
         rows = list(edges)
         return self.do(lambda store: store.import_edges(lambda: rows))
 
     def set_privacy(self, mid: int, privacy: Privacy) -> None:
-        """Set an account's switches."""
+        """Set an account's privacy switches."""
         self.do(lambda store: store.set_privacy(mid, privacy))
 
     def set_state(self, mid: int, state: State) -> None:
@@ -97,18 +103,25 @@ class RunningService:
         self.do(lambda store: store.set_state(mid, state))
 
     def sign_in(self, mid: int) -> SignedIn:
-        """A new session of an account, as a browser has it."""
+        """Open a cookie session. Raise ValueError if the account is unknown or deregistered."""
         limits = self.settings.profile.limits
         issued = self.do(lambda store: issue(store, mid, TokenKind.COOKIE, limits))
         return SignedIn(mid, issued.token, issued.bili_jct)
 
     def agree(self, key: str, mid: int) -> None:
-        """Agree, as an account, to the sign-in that a code began. ``ValueError`` if it cannot."""
+        """Confirm a QR sign-in as an account.
+
+        Raise ValueError if the key is invalid or expired, or if the account is unknown or
+        deregistered.
+        """
         limits = self.settings.profile.limits
         self.do(lambda store: login.agree(store, key, mid, limits))
 
     def access_key(self, mid: int) -> str:
-        """A new token of an account, as an app has it."""
+        """Open an app session and return its token.
+
+        Raise ValueError if the account is unknown or deregistered.
+        """
         limits = self.settings.profile.limits
         return self.do(lambda store: issue(store, mid, TokenKind.APP, limits)).token
 
@@ -124,17 +137,18 @@ def running(
 ) -> Iterator[RunningService]:
     """Run a service while the block runs.
 
-    ``profile`` is ``documented`` or ``open``, with ``limits`` changed; ``settings``, where given,
-    stands instead of both. ``store`` is a file's path or a server's address, made if it is missing;
-    None takes a file that is gone afterwards. With several ``workers`` these are processes.
-    ``SettingError`` for a profile or a limit that does not exist, or cannot be.
+    ``profile`` is ``documented`` or ``open``; ``limits`` changes some of its limits. ``settings``
+    replaces both. ``store`` is a file's path or a server's address, created if it is missing; None
+    uses a file that is deleted afterwards. Several ``workers`` run as processes.
+    Raise SettingError for an unknown or invalid profile or limit, and ServiceError if a worker does
+    not start.
     """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
-        chosen = Settings(profile=with_limits(load(profile, environ={}).profile, limits or {}))
+        defaults = Settings(profile=with_limits(load(profile, environ={}).profile, limits or {}))
         token = secrets.new_token()
         plan = Plan(
             store=str(store or Path(folder, "store.db")),
-            settings=settings or chosen,
+            settings=settings or defaults,
             workers=workers,
             administration=Administration(token),
         )
@@ -144,25 +158,25 @@ def running(
 
 @contextmanager
 def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
-    came_up: Future[tuple[Ready, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    started: Future[tuple[Ready, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     failed: Future[None] = Future()
 
     async def serve() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        await run(plan, lambda ready: came_up.set_result((ready, loop, stop)), stop)
+        await run(plan, lambda ready: started.set_result((ready, loop, stop)), stop)
 
     def work() -> None:
-        # A parent of workers watches processes, which asyncio does from any thread.
+        # With several workers the parent watches processes, which asyncio supports in any thread.
         factory = uvloop.new_event_loop if plan.workers == 1 else asyncio.new_event_loop
         try:
             with asyncio.Runner(loop_factory=factory) as runner:
                 runner.run(serve())
         except BaseException as error:
-            (failed if came_up.done() else came_up).set_exception(error)
+            (failed if started.done() else started).set_exception(error)
 
     thread = threading.Thread(target=work, name="guanxi-service", daemon=True)
     thread.start()
-    ready, loop, stop = came_up.result(_START_SECONDS)
+    ready, loop, stop = started.result(_START_SECONDS)
     try:
         yield ready, loop
     finally:
@@ -174,12 +188,12 @@ def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
 
 try:
     import pytest
-except ModuleNotFoundError:  # ``running`` does without
+except ModuleNotFoundError:  # ``running`` does not need pytest
     pass
 else:
 
     @pytest.fixture
     def guanxi_service() -> Iterator[RunningService]:
-        """A service of the documented profile, on an empty store."""
+        """Yield a running service with the documented profile and an empty store."""
         with running() as service:
             yield service

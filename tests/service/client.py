@@ -1,4 +1,4 @@
-"""A client that knows nothing of guanxi's own: what goes over the wire, and what comes back."""
+"""An HTTP client for tests that shares no code with the SDK: raw requests and responses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 
     @property
     def code(self) -> int:
-        """What the envelope says; a page stands for 0."""
+        """Return the envelope's code; 0 for an HTML page."""
         if self.headers["content-type"].startswith("text/html"):
             return 0
         code: int = self.body["code"]
@@ -63,7 +63,7 @@ def send(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """One request over a connection of its own."""
+    """Send one request over a new connection."""
     address = urlsplit(base_url)
     assert address.hostname is not None
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
@@ -88,7 +88,7 @@ def call(
 ) -> Answer:
     """Call an endpoint as a browser with a session does: cookie, csrf and wbi signature.
 
-    What stands in a path is taken from the fields.
+    Path parameters are read from the fields.
     """
     kept = {"Cookie": session.cookie} if session else {}
     if endpoint.method == "GET":
@@ -112,7 +112,7 @@ def call(
 
 
 def _filled(path: str, fields: Fields) -> tuple[str, Fields]:
-    """A path with the fields that stand in it, and the others; a text is a query and no more."""
+    """Return the path filled in from the fields, and the other fields; a str is a whole query."""
     if isinstance(fields, str):
         return path, fields
     left = list(fields.items() if isinstance(fields, Mapping) else fields)
@@ -132,7 +132,7 @@ def secret_of(service: RunningService) -> bytes:
 
 
 def signed(service: RunningService, fields: Fields, *, days_ago: int = 0) -> list[tuple[str, str]]:
-    """Fields with their wbi signature, made with the keys of a day."""
+    """Return the fields with a wbi signature made with the keys of a day."""
     assert not isinstance(fields, str)
     given = fields.items() if isinstance(fields, Mapping) else fields
     now = int(time.time())
@@ -142,7 +142,7 @@ def signed(service: RunningService, fields: Fields, *, days_ago: int = 0) -> lis
 
 
 def raw(base_url: str, sent: bytes, *, half: bool = False) -> bytes:
-    """Send bytes, and read until the server closes. ``half`` closes one's own way first."""
+    """Send bytes and read until the server closes. ``half`` first closes the sending side."""
     address = urlsplit(base_url)
     assert address.hostname is not None
     assert address.port is not None
@@ -154,7 +154,7 @@ def raw(base_url: str, sent: bytes, *, half: bool = False) -> bytes:
 
 
 def contents(service: RunningService) -> object:
-    """Every row of the store's file, but for visits, which are written later, and what derives."""
+    """Return all rows of the store's file, except visits (written later) and derived tables."""
     # Another library of SQLite in this process would break the locks of the store's own.
     with closing(apsw.Connection(str(service.store), flags=apsw.SQLITE_OPEN_READONLY)) as file:
         named = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
@@ -169,14 +169,14 @@ _mids = itertools.count(1_000_000)
 
 
 def fresh(service: RunningService, count: int = 1) -> list[SignedIn]:
-    """New accounts that nobody else in the tests touches, signed in."""
+    """Create accounts that no other test uses, and sign them in."""
     mids = list(itertools.islice(_mids, count))
     service.add_accounts(*mids)
     return [service.sign_in(mid) for mid in mids]
 
 
 def follow(service: RunningService, follower: SignedIn, *followed: SignedIn) -> None:
-    """Follow, in this order, over HTTP."""
+    """Follow the targets over HTTP, in this order."""
     for one in followed:
         answer = modify(service, follower, one.mid, 1)
         assert answer.code == 0, answer.raw

@@ -1,4 +1,4 @@
-"""The real service over a real store that can be told to fail."""
+"""The real service over a real store that fails on request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guanxi.service import admin
 from guanxi.service.config import Settings
 from guanxi.service.http import bind, serving, url_of
 from guanxi.service.metrics import Metrics
-from guanxi.service.server import Plan, Ready, application_of, tending
+from guanxi.service.server import Plan, Ready, application_of, background_tasks
 from guanxi.stores import open_store
 from guanxi.stores.port import Store
 from guanxi.testing import RunningService
@@ -49,7 +49,7 @@ class Faulty:
         self.verbs = _VERBS
         self.held = False
         #: Set when somebody waits.
-        self.asked = threading.Event()
+        self.called = threading.Event()
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._store, name)
@@ -57,7 +57,7 @@ class Faulty:
             return real
 
         async def faulty(*args: Any, **named: Any) -> Any:
-            self.asked.set()
+            self.called.set()
             while self.held:
                 await asyncio.sleep(0.01)
             if self.error is not None:
@@ -85,7 +85,7 @@ def faulty_service(
             application = application_of(opened, settings, metrics)
             administered = admin.Administered(opened, settings.profile.limits, metrics.collected)
             served = (application, listener), (admin.application(administered, "token"), door)
-            async with tending(opened, application), serving(*served):
+            async with background_tasks(opened, application), serving(*served):
                 loop = asyncio.get_running_loop()
                 plan = Plan(str(folder / "faulty.db"), settings)
                 came_up.set_result((RunningService(ready, plan, "token", loop), store))

@@ -1,4 +1,4 @@
-"""Catching the service's log lines."""
+"""Capture the service's log lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from guanxi.service import logs
 
 @contextmanager
 def logged(level: int = logging.DEBUG) -> Iterator[io.StringIO]:
-    """The lines that the service and uvicorn log meanwhile."""
+    """Yield a stream of the lines that the service and uvicorn log while the block runs."""
     loggers = [logging.getLogger(name) for name in ("guanxi", "uvicorn")]
     kept = [(one, one.handlers, one.level, one.propagate) for one in loggers]
     stream = io.StringIO()
@@ -28,5 +28,5 @@ def logged(level: int = logging.DEBUG) -> Iterator[io.StringIO]:
 
 
 def lines_of(stream: io.StringIO) -> list[dict[str, Any]]:
-    """Each line as the object it is."""
+    """Return each logged line, decoded from JSON."""
     return [json.loads(line) for line in stream.getvalue().splitlines()]

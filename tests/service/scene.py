@@ -1,4 +1,4 @@
-"""Accounts with something of everything, and for each endpoint a request that is right."""
+"""Accounts with every kind of data, and a valid request for each endpoint."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Scene:
         put(service, other, videos.SERIES, videos.Series(s.SeriesMeta(other)))
 
     def fields(self, endpoint: Endpoint) -> dict[str, object]:
-        """The fields that must be there, and the one without which nothing is done."""
+        """Return the required fields, and the one without which the endpoint does nothing."""
         target = self.third if endpoint in (e.MODIFY, e.BATCH_MODIFY) else self.other
         secret, token = secret_of(self.service), self.caller.sessdata
         right: dict[str, object] = {
@@ -79,14 +79,14 @@ class Scene:
         }
 
     def call(self, endpoint: Endpoint, **changed: object) -> Answer:
-        """As the caller, with some fields changed."""
+        """Call an endpoint as the caller, with some fields changed."""
         return call(self.service, endpoint, self.caller, {**self.fields(endpoint), **changed})
 
     def hide(self, **switches: bool) -> None:
-        """The other hides lists of its relations."""
+        """Let the other account hide its relation lists."""
         self.service.set_privacy(self.other.mid, Privacy(**switches))
 
     def hide_content(self) -> None:
-        """The other hides what it can of its space."""
+        """Let the other account hide all of its space that it can."""
         hidden = profile.Profile(hides=frozenset(("bangumi", "tags", "courses", "medals")))
         put(self.service, self.other.mid, profile.PROFILE, hidden)

@@ -18,8 +18,8 @@ _BEGAN = 1_600_000_000
 
 
 def relation(service: RunningService, caller: SignedIn, other: SignedIn) -> dict[str, Any]:
-    told: dict[str, Any] = call(service, e.RELATION, caller, {"fid": other.mid}).data
-    return told
+    data: dict[str, Any] = call(service, e.RELATION, caller, {"fid": other.mid}).data
+    return data
 
 
 def attributes(service: RunningService, one: SignedIn, other: SignedIn) -> tuple[int, int]:
@@ -51,18 +51,18 @@ def test_follow_mutual_unfollow(documented: RunningService) -> None:
     }
 
 
-def test_block_takes_all_away_and_unblock_brings_nothing_back(documented: RunningService) -> None:
+def test_block_deletes_relations_and_unblock_restores_none(documented: RunningService) -> None:
     one, other = fresh(documented, 2)
     follow(documented, one, other)
     follow(documented, other, one)
     assert call(documented, e.SET_MEMBERS, one, {"fids": other.mid, "tagids": -10}).code == 0
     assert modify(documented, one, other.mid, 5).code == 0
     assert attributes(documented, one, other) == (128, 0)
-    told = relation(documented, one, other)
-    assert (told["mtime"], told["tag"], told["special"]) == (0, None, 0)
+    current = relation(documented, one, other)
+    assert (current["mtime"], current["tag"], current["special"]) == (0, None, 0)
     assert modify(documented, other, one.mid, 1).code == 22002, "the blocked one may not follow"
     both = call(documented, e.MUTUAL, other, {"mid": one.mid}).data
-    assert both["be_relation"]["attribute"] == 0, "nor is it told"
+    assert both["be_relation"]["attribute"] == 0, "nor is it current"
     assert modify(documented, one, other.mid, 6).code == 0
     assert attributes(documented, one, other) == (0, 0)
     assert call(documented, e.SPECIALS, one).data == []
@@ -77,10 +77,10 @@ def test_remove_a_follower(documented: RunningService) -> None:
 
 
 @pytest.mark.parametrize("act", [2, 4, 6, 7])
-def test_nothing_to_undo_answers_0(act: int, documented: RunningService) -> None:
-    caller, other, gone = fresh(documented, 3)
-    documented.set_state(gone.mid, State.DEREGISTERED)
-    for fid in (other.mid, gone.mid, 2**62):
+def test_undoing_nothing_returns_code_0(act: int, documented: RunningService) -> None:
+    caller, other, deregistered = fresh(documented, 3)
+    documented.set_state(deregistered.mid, State.DEREGISTERED)
+    for fid in (other.mid, deregistered.mid, 2**62):
         assert modify(documented, caller, fid, act).code == 0
     assert modify(documented, caller, caller.mid, act).code == 22001
 
@@ -89,8 +89,8 @@ def test_an_imported_whisper(documented: RunningService) -> None:
     caller, whispered = fresh(documented, 2)
     quiet = EdgeRow(follower=caller.mid, followed=whispered.mid, time=_BEGAN, kind="whisper")
     documented.import_edges([quiet])
-    told = relation(documented, caller, whispered)
-    assert (told["attribute"], told["mtime"]) == (1, _BEGAN)
+    current = relation(documented, caller, whispered)
+    assert (current["attribute"], current["mtime"]) == (1, _BEGAN)
     both = call(documented, e.MUTUAL, whispered, {"mid": caller.mid}).data
     assert both["be_relation"] == {**both["be_relation"], "attribute": 0, "mtime": 0}
     [item] = call(documented, e.WHISPERS, caller).data["list"]
@@ -105,13 +105,13 @@ def test_an_imported_whisper(documented: RunningService) -> None:
     assert relation(documented, caller, whispered)["attribute"] == 0
 
 
-def test_a_batch_tells_who_was_refused(documented: RunningService) -> None:
-    caller, plain, known, shy, gone, blocked = fresh(documented, 6)
+def test_a_batch_returns_the_refused_fids(documented: RunningService) -> None:
+    caller, plain, known, shy, deregistered, blocked = fresh(documented, 6)
     follow(documented, caller, known)
     documented.set_privacy(shy.mid, Privacy(refuse_follows=True))
-    documented.set_state(gone.mid, State.DEREGISTERED)
+    documented.set_state(deregistered.mid, State.DEREGISTERED)
     assert modify(documented, caller, blocked.mid, 5).code == 0
-    refused = [known.mid, shy.mid, gone.mid, blocked.mid, caller.mid, 2**62]
+    refused = [known.mid, shy.mid, deregistered.mid, blocked.mid, caller.mid, 2**62]
     fields = {"fids": ",".join(map(str, [*refused, plain.mid])), "act": 1, "re_src": 14}
     answer = call(documented, e.BATCH_MODIFY, caller, fields)
     assert (answer.code, answer.data) == (0, {"failed_fids": refused})
@@ -127,21 +127,21 @@ def test_a_batch_tells_who_was_refused(documented: RunningService) -> None:
     assert answer.data == {"failed_fids": [blocked.mid]}
 
 
-def test_relations_leave_out_those_of_0(documented: RunningService) -> None:
+def test_relations_omit_attribute_0(documented: RunningService) -> None:
     caller, followed, stranger, blocked, fan = fresh(documented, 5)
     follow(documented, caller, followed)
     follow(documented, fan, caller)
     assert modify(documented, caller, blocked.mid, 5).code == 0
     fids = ",".join(str(one.mid) for one in (stranger, fan, blocked, followed, caller))
-    told = call(documented, e.RELATIONS, caller, {"fids": fids}).data
-    assert {mid: one["attribute"] for mid, one in told.items()} == {
+    data = call(documented, e.RELATIONS, caller, {"fids": fids}).data
+    assert {mid: one["attribute"] for mid, one in data.items()} == {
         str(blocked.mid): 128,
         str(followed.mid): 2,
     }
-    assert all(str(one["mid"]) == mid for mid, one in told.items())
+    assert all(str(one["mid"]) == mid for mid, one in data.items())
 
 
-def test_groups_whole(documented: RunningService) -> None:
+def test_the_life_of_groups(documented: RunningService) -> None:
     caller, one, two = fresh(documented, 3)
     follow(documented, caller, one, two)
 
@@ -150,12 +150,12 @@ def test_groups_whole(documented: RunningService) -> None:
         return group
 
     def groups_of(other: SignedIn) -> dict[str, str]:
-        told: dict[str, str] = call(documented, e.GROUPS_OF, caller, {"fid": other.mid}).data
-        return told
+        data: dict[str, str] = call(documented, e.GROUPS_OF, caller, {"fid": other.mid}).data
+        return data
 
     def counts() -> list[tuple[str, int]]:
-        told = call(documented, e.GROUPS, caller).data
-        return [(group["name"], group["count"]) for group in told]
+        data = call(documented, e.GROUPS, caller).data
+        return [(group["name"], group["count"]) for group in data]
 
     first, second = make("一"), make("二")
     both = f"{one.mid},{two.mid}"
@@ -185,7 +185,7 @@ def test_groups_whole(documented: RunningService) -> None:
     assert groups_of(caller) == {}
 
 
-def test_a_new_group_never_takes_an_id_of_another(
+def test_a_new_group_has_an_unused_id(
     documented: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [caller] = fresh(documented)

@@ -33,12 +33,12 @@ def admin(
     service: RunningService,
     method: str,
     path: str,
-    told: object = None,
+    payload: object = None,
     *,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     bearer = {"Authorization": f"Bearer {service.admin_token}"}
-    body = None if told is None else json.dumps(told).encode()
+    body = None if payload is None else json.dumps(payload).encode()
     return send(service.admin_url, method, path, body=body, headers=bearer | dict(headers or {}))
 
 
@@ -56,7 +56,9 @@ VERBS = [
 
 
 @pytest.mark.parametrize(("method", "path"), VERBS)
-def test_nobody_without_the_token(method: str, path: str, service: RunningService) -> None:
+def test_requests_without_the_token_are_refused(
+    method: str, path: str, service: RunningService
+) -> None:
     token = service.admin_token
     for given in ("", "Bearer", "Bearer ", f"Bearer {token}x", f"Basic {token}", token, "Bearer é"):
         answer = admin(service, method, path, headers={"Authorization": given})
@@ -73,9 +75,9 @@ def test_an_accounts_life(service: RunningService) -> None:
     assert admin(service, "PUT", "/accounts/7/state", {"state": "banned"}).status == 404
     assert admin(service, "POST", "/accounts/7/sessions", {}).status == 404
     assert admin(service, "PUT", "/accounts/7", {"card": card}).status == 200
-    told = admin(service, "GET", "/accounts/7").body
-    assert told["card"] == {**told["card"], **card}
-    assert (told["mid"], told["state"], told["tally"]["follower"]) == (7, "normal", 0)
+    account = admin(service, "GET", "/accounts/7").body
+    assert account["card"] == {**account["card"], **card}
+    assert (account["mid"], account["state"], account["tally"]["follower"]) == (7, "normal", 0)
 
     issued = admin(service, "POST", "/accounts/7/sessions").body
     session = SignedIn(7, issued["sessdata"], issued["bili_jct"])
@@ -106,36 +108,36 @@ def test_an_accounts_life(service: RunningService) -> None:
     assert call(service, e.NAV, session).code == -101
 
 
-def test_what_a_put_does_not_name_stays(service: RunningService) -> None:
-    def told() -> dict[str, Any]:
+def test_a_put_leaves_omitted_fields_unchanged(service: RunningService) -> None:
+    def current() -> dict[str, Any]:
         body: dict[str, Any] = admin(service, "GET", "/accounts/30").body
         return body
 
     card = {"name": "三十", "sign": "签名", "vip_type": 2, "official_type": 1}
     first = {"card": card, "privacy": {"hide_followers": True}}
     assert admin(service, "PUT", "/accounts/30", first).status == 200
-    whole = told()
+    whole = current()
     bodies: list[dict[str, object]] = [{}, {"card": {}}, {"privacy": {}}]
     for nothing in bodies:
         assert admin(service, "PUT", "/accounts/30", nothing).status == 200
-        assert told() == whole
+        assert current() == whole
     assert admin(service, "PUT", "/accounts/30/privacy", {}).status == 200
-    assert told() == whole
+    assert current() == whole
     assert admin(service, "PUT", "/accounts/30", {"card": {"name": "新"}}).status == 200
-    assert told() == {**whole, "card": {**whole["card"], "name": "新"}}
+    assert current() == {**whole, "card": {**whole["card"], "name": "新"}}
     refuses = {"refuse_follows": True}
     assert admin(service, "PUT", "/accounts/30/privacy", refuses).status == 200
-    assert told()["privacy"] == {**whole["privacy"], **refuses}
+    assert current()["privacy"] == {**whole["privacy"], **refuses}
     shows = {"privacy": {"hide_followers": False}}
     assert admin(service, "PUT", "/accounts/30", shows).status == 200
-    assert told()["privacy"] == {**whole["privacy"], **refuses, "hide_followers": False}
-    before = told()
+    assert current()["privacy"] == {**whole["privacy"], **refuses, "hide_followers": False}
+    before = current()
     for path in ("/accounts/30", "/accounts/30/privacy", "/accounts/30/state"):
         assert admin(service, "PUT", path).status == 400, "an empty body"
-    assert told() == before
+    assert current() == before
 
 
-def test_changes_at_once_lose_nothing(service: RunningService) -> None:
+def test_concurrent_puts_lose_no_change(service: RunningService) -> None:
     service.add_accounts(31)
     changes = [{"card": {name: 1}} for name in ("face_nft", "vip_type", "vip_status", "live")]
     with ThreadPoolExecutor(len(changes)) as pool:
@@ -177,7 +179,7 @@ def test_a_card_has_bounds(
     assert admin(service, "GET", "/accounts/40").body["card"][field] == right[-1]
 
 
-def test_a_deregistered_account_stays_one(service: RunningService) -> None:
+def test_a_deregistered_account_cannot_be_restored(service: RunningService) -> None:
     service.add_accounts(50)
     path = "/accounts/50/state"
     assert admin(service, "PUT", path, {"state": "deregistered"}).status == 200
@@ -188,7 +190,7 @@ def test_a_deregistered_account_stays_one(service: RunningService) -> None:
     assert admin(service, "PUT", path, {"state": "deregistered"}).status == 200
 
 
-def test_no_path_breaks_it(service: RunningService) -> None:
+def test_unusual_paths_are_refused(service: RunningService) -> None:
     with logged() as lines:
         for mid in ("9" * 5000, "9" * 19, "0", "-1", "1.0", "+1", "%31%32x", "%EF%BC%91", "%C2%B2"):
             answer = admin(service, "GET", f"/accounts/{mid}")
@@ -199,7 +201,7 @@ def test_no_path_breaks_it(service: RunningService) -> None:
     assert lines.getvalue() == ""
 
 
-def test_sessions_are_revoked_one_or_all(service: RunningService) -> None:
+def test_one_or_all_sessions_are_revoked(service: RunningService) -> None:
     service.add_accounts(20)
     one, two, three = (service.sign_in(20) for _ in range(3))
     key = admin(service, "POST", "/accounts/20/sessions", {"kind": "app"}).body["access_key"]
@@ -216,14 +218,14 @@ def test_sessions_are_revoked_one_or_all(service: RunningService) -> None:
     assert call(service, e.FRIENDS, None, {"access_key": key}).code == -101
 
 
-def test_an_app_gets_a_pair(service: RunningService) -> None:
-    told = admin(service, "POST", "/apps").body
-    assert told["appsec"] == appsec(secret_of(service), told["appkey"])
-    assert told["appkey"] != admin(service, "POST", "/apps").body["appkey"]
+def test_a_new_app_has_an_appkey_and_an_appsec(service: RunningService) -> None:
+    pair = admin(service, "POST", "/apps").body
+    assert pair["appsec"] == appsec(secret_of(service), pair["appkey"])
+    assert pair["appkey"] != admin(service, "POST", "/apps").body["appkey"]
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "told", "status"),
+    ("method", "path", "payload", "status"),
     [
         ("PUT", "/accounts/0", {}, 404),
         ("PUT", f"/accounts/{2**63}", {}, 404),
@@ -241,11 +243,11 @@ def test_an_app_gets_a_pair(service: RunningService) -> None:
         ("GET", "/nope", None, 404),
     ],
 )
-def test_what_is_wrong_is_said(
-    method: str, path: str, told: object, status: int, service: RunningService
+def test_errors_have_a_status_and_a_reason(
+    method: str, path: str, payload: object, status: int, service: RunningService
 ) -> None:
     service.add_accounts(5)
-    answer = admin(service, method, path, told)
+    answer = admin(service, method, path, payload)
     assert (answer.status, list(answer.body)) == (status, ["error"])
     broken = send(
         service.admin_url,

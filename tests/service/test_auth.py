@@ -82,7 +82,7 @@ def as_actor(actor: str, scene: Scene, endpoint: Endpoint) -> Answer:
 
 
 @pytest.mark.parametrize("actor", ACTORS)
-def test_who_may_call_what(actor: str, documented: RunningService) -> None:
+def test_credentials_that_each_endpoint_accepts(actor: str, documented: RunningService) -> None:
     for endpoint in ENDPOINTS:
         answer = as_actor(actor, Scene(documented), endpoint)
         way = {"cookie": COOKIE, "access_key": ACCESS_KEY}.get(actor)
@@ -137,7 +137,7 @@ def test_cookies_in_several_lines(documented: RunningService) -> None:
     "cookie",
     ["", ";", "SESSDATA", "SESSDATA=", "SESSDATA=%", "SESSDATA=\xff\xfe", "SESSDATA=" + "x" * 8000],
 )
-def test_cookies_that_name_nobody(cookie: str, documented: RunningService) -> None:
+def test_cookies_without_a_session(cookie: str, documented: RunningService) -> None:
     assert call(documented, e.FRIENDS, headers={"Cookie": cookie}).code == -101
 
 
@@ -152,7 +152,7 @@ def test_sign_out_counts_within_a_second(documented: RunningService) -> None:
     assert call(documented, e.FRIENDS, caller).code == -101
 
 
-def test_a_long_credential_is_like_any(documented: RunningService) -> None:
+def test_a_long_credential_is_not_cached(documented: RunningService) -> None:
     [caller] = fresh(documented)
     sent = {"Cookie": f"SESSDATA={caller.sessdata}; x={'y' * 1_024}"}
     for _ in range(2):
@@ -162,7 +162,7 @@ def test_a_long_credential_is_like_any(documented: RunningService) -> None:
     assert call(documented, e.FRIENDS, headers=sent).code == -101
 
 
-def test_what_signs_in_one_way_does_not_in_another(documented: RunningService) -> None:
+def test_each_kind_of_token_works_one_way_only(documented: RunningService) -> None:
     """Not even right after it did, while it is trusted."""
     [caller] = fresh(documented)
     cookie = f"SESSDATA={caller.sessdata}"
@@ -175,10 +175,8 @@ def test_what_signs_in_one_way_does_not_in_another(documented: RunningService) -
         assert call(documented, e.FRIENDS, headers={"Cookie": cookie}).code == -101
 
 
-def test_what_is_kept_of_callers_is_bounded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(auth, "_MOST", 3)
+def test_the_session_caches_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "_MAX_ENTRIES", 3)
     asyncio.run(_many_callers(tmp_path / "s.db"))
 
 
@@ -274,17 +272,17 @@ def test_csrf_is_the_sessions_own(endpoint: Endpoint, documented: RunningService
     assert contents(documented) != before
 
 
-def test_a_missing_csrf_is_told_from_a_wrong_one(documented: RunningService) -> None:
+def test_missing_and_wrong_csrf_have_different_messages(documented: RunningService) -> None:
     caller, other = fresh(documented, 2)
     fields = f"fid={other.mid}&act=1&re_src=11"
     missing = call(documented, e.MODIFY, caller, f"{fields}&csrf=")
-    told = "csrf 缺失 (csrf: missing; send the session's bili_jct)"
-    assert missing.message == f"csrf校验失败: {told}"
+    reason = "csrf 缺失 (csrf: missing; send the session's bili_jct)"
+    assert missing.message == f"csrf校验失败: {reason}"
     wrong = call(documented, e.MODIFY, caller, f"{fields}&csrf=x")
     assert "(csrf: not this session's bili_jct)" in wrong.message
 
 
-def test_csrf_is_not_taken_from_the_query(documented: RunningService) -> None:
+def test_csrf_in_the_query_is_ignored(documented: RunningService) -> None:
     caller, other = fresh(documented, 2)
     body = f"fid={other.mid}&act=1&re_src=11".encode()
     headers = {"Cookie": caller.cookie, **_FORM}
@@ -303,8 +301,8 @@ def test_an_access_key_needs_no_csrf_and_decides(documented: RunningService) -> 
     # Beside a cookie of somebody else's the key says who calls.
     fields["fid"] = third.mid
     assert call(documented, e.MODIFY, other, {**fields, "access_key": key}).code == 0
-    told = call(documented, e.STAT, caller, {"vmid": caller.mid}).data
-    assert told["following"] == 2
+    counts = call(documented, e.STAT, caller, {"vmid": caller.mid}).data
+    assert counts["following"] == 2
     cookie = {"Cookie": caller.cookie}
     assert call(documented, e.FRIENDS, None, {"access_key": "x"}, headers=cookie).code == -101
     assert call(documented, e.FRIENDS, None, {"access_key": ""}, headers=cookie).code == 0
@@ -385,10 +383,10 @@ def test_wbi_keys_of_today_and_yesterday(documented: RunningService) -> None:
     assert call(documented, e.MUTUAL, None, {"mid": "x"}).code == -101
     assert code([("mid", "x")]) == -403
     assert code(signed(documented, {"mid": "x"})) == -400
-    # A client that is told -403 fetches the keys from nav, also without a session.
-    told = call(documented, e.NAV).data
-    assert told["isLogin"] is False
-    names = [told["wbi_img"][key].rsplit("/", 1)[-1] for key in ("img_url", "sub_url")]
+    # A client that receives -403 fetches the keys from nav, also without a session.
+    nav = call(documented, e.NAV).data
+    assert nav["isLogin"] is False
+    names = [nav["wbi_img"][key].rsplit("/", 1)[-1] for key in ("img_url", "sub_url")]
     assert all(len(name) == 36 and name.endswith(".png") for name in names)
 
 
@@ -397,10 +395,10 @@ def test_the_legacy_address_ignores_a_signature(documented: RunningService) -> N
     follow(documented, caller, other)
     follow(documented, other, caller)
     for extra in ({}, {"w_rid": "wrong", "wts": "1"}):
-        told = call(documented, e.LEGACY_MUTUAL, caller, {"mid": other.mid, **extra}).data
-        assert told["relation"].pop("is_followed") is False
-        assert told["be_relation"].pop("is_followed") is False
-        assert told == call(documented, e.MUTUAL, caller, {"mid": other.mid}).data
+        data = call(documented, e.LEGACY_MUTUAL, caller, {"mid": other.mid, **extra}).data
+        assert data["relation"].pop("is_followed") is False
+        assert data["be_relation"].pop("is_followed") is False
+        assert data == call(documented, e.MUTUAL, caller, {"mid": other.mid}).data
 
 
 # --- the header rule of the documented profile ---

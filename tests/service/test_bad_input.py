@@ -105,12 +105,12 @@ def test_bad_input_is_named_and_changes_nothing(
     before = contents(documented)
     for endpoint, fields, code, named in _cases():
         answer = call(documented, endpoint, caller, fields)
-        told = (endpoint.name, fields, answer.raw.decode())
-        assert (answer.status, answer.code) == (200, code), told
-        assert named in answer.message.rpartition("(")[2].partition(":")[0].split(", "), told
-        assert "Traceback" not in answer.message, told
+        details = (endpoint.name, fields, answer.raw.decode())
+        assert (answer.status, answer.code) == (200, code), details
+        assert named in answer.message.rpartition("(")[2].partition(":")[0].split(", "), details
+        assert "Traceback" not in answer.message, details
         if endpoint.envelope == "biligame":
-            assert "data" not in answer.body, told
+            assert "data" not in answer.body, details
     assert contents(documented) == before
 
 
@@ -121,7 +121,7 @@ def test_messages_name_the_field_in_both_languages(
     assert answer.message == "请求错误: ps 不得大于 100 (ps: at most 100)"
 
 
-def test_a_number_beyond_all_is_not_told_to_be_none(
+def test_a_number_too_large_is_reported_as_too_large(
     documented: RunningService, caller: SignedIn
 ) -> None:
     for huge in ("9" * 20, "-" + "9" * 20):
@@ -138,8 +138,8 @@ def test_fields_that_are_not_read_may_be_anything(
         assert call(documented, endpoint, caller, f"{right}&{odd}").code == 0, endpoint.name
     keys = "access_key=%&access_key=x&access_key=x"
     for endpoint in (e.NAV, e.BUVID, e.GAME_FOLLOWINGS):
-        told = call(documented, endpoint, caller, f"vmid=1&{keys}&appkey=%&sign=1&sign=1")
-        assert told.code == 0, endpoint.name
+        response = call(documented, endpoint, caller, f"vmid=1&{keys}&appkey=%&sign=1&sign=1")
+        assert response.code == 0, endpoint.name
     one, other = fresh(documented, 2)
     form = f"fid={other.mid}&act=1&re_src=11&cursor=%&cursor=1&cursor=1&{odd[:37]}&x=%zz"
     query = "fid=%zz&act=2&act=3&re_src=x&csrf=%"
@@ -179,7 +179,7 @@ def test_somebody_elses_group(documented: RunningService, caller: SignedIn) -> N
     assert contents(documented) == before
 
 
-def test_groups_are_all_or_none(documented: RunningService, caller: SignedIn) -> None:
+def test_group_changes_are_all_or_nothing(documented: RunningService, caller: SignedIn) -> None:
     followed, stranger = fresh(documented, 2)
     follow(documented, caller, followed)
     before = contents(documented)
@@ -191,16 +191,16 @@ def test_groups_are_all_or_none(documented: RunningService, caller: SignedIn) ->
     assert contents(documented) == before
 
 
-def test_names_at_the_edge_are_taken(documented: RunningService) -> None:
+def test_names_at_the_limit_are_accepted(documented: RunningService) -> None:
     [caller] = fresh(documented)
     for name in ["字" * 16, "🙂" * 16, "a", "🙂", "-10"]:
         assert call(documented, e.CREATE_GROUP, caller, {"tag": f"  {name} "}).code == 0
-    told = call(documented, e.GROUPS, caller).data
-    names = [group["name"] for group in told]
+    groups = call(documented, e.GROUPS, caller).data
+    names = [group["name"] for group in groups]
     assert names == ["特别关注", "默认分组", "字" * 16, "🙂" * 16, "a", "🙂", "-10"]
-    assert [group["tagid"] for group in told[:2]] == [-10, 0]
-    assert told[0]["tip"] == "第一时间收到该分组下用户更新稿件的通知"
-    assert all(100_000 <= group["tagid"] < 2**31 for group in told[2:])
+    assert [group["tagid"] for group in groups[:2]] == [-10, 0]
+    assert groups[0]["tip"] == "第一时间收到该分组下用户更新稿件的通知"
+    assert all(100_000 <= group["tagid"] < 2**31 for group in groups[2:])
 
 
 def test_too_many_groups(documented: RunningService) -> None:
@@ -220,8 +220,8 @@ def test_repeated_ids_count_once(documented: RunningService) -> None:
     fields = {"fids": fids, "act": 1, "re_src": 11}
     answer = call(documented, e.BATCH_MODIFY, caller, fields)
     assert answer.data == {"failed_fids": []}
-    told = call(documented, e.STAT, caller, {"vmid": caller.mid}).data
-    assert told["following"] == 50
+    counts = call(documented, e.STAT, caller, {"vmid": caller.mid}).data
+    assert counts["following"] == 50
     many = call(documented, e.RELATIONS, caller, {"fids": fids}).data
     assert many.keys() == {str(mid) for mid in mids}
     special = {"fids": mids[0], "tagids": -10}
@@ -236,8 +236,8 @@ def test_unknown_fields_and_second_names(documented: RunningService) -> None:
     caller, other = fresh(documented, 2)
     fields = {"fid": f"{other.mid}", "act": 1, "re_src": 11, "spmid": "x", "": "y", "cursor": "?"}
     assert call(documented, e.BATCH_MODIFY, caller, fields).data == {"failed_fids": []}
-    told = call(documented, e.RELATIONS, caller, {"fid": other.mid}).data
-    assert told[str(other.mid)]["attribute"] == 2
+    relations = call(documented, e.RELATIONS, caller, {"fid": other.mid}).data
+    assert relations[str(other.mid)]["attribute"] == 2
     answer = call(documented, e.FOLLOWINGS, caller, f"vmid={caller.mid}&&x&cursor=?&=&x=1&x=+")
     assert answer.data["total"] == 1
     assert "cursor" not in answer.data

@@ -1,4 +1,4 @@
-"""The cards of a list: one's own as it is, another's at most as old as the settings let it be."""
+"""Cards in lists: the caller's own is current, others are at most ``card_staleness`` old."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rename_elsewhere(path: Path, mid: int, name: str) -> None:
     asyncio.run(renamed())
 
 
-def test_ones_own_card_is_fresh_and_anothers_kept(tmp_path: Path) -> None:
+def test_the_callers_own_card_is_current_and_others_are_cached(tmp_path: Path) -> None:
     path = tmp_path / "guanxi.db"
     settings = Settings(profile=OPEN, card_staleness=LONG)
     with running(store=path, settings=settings) as service:
@@ -57,7 +57,7 @@ def test_ones_own_card_is_fresh_and_anothers_kept(tmp_path: Path) -> None:
         assert names(service, owner, owner) == {one.mid: "edited", other.mid: "put"}
 
 
-def test_anothers_card_comes_in_time(tmp_path: Path) -> None:
+def test_another_accounts_card_is_refreshed(tmp_path: Path) -> None:
     path = tmp_path / "guanxi.db"
     settings = Settings(profile=OPEN, card_staleness=SHORT)
     with running(store=path, settings=settings) as service:
@@ -69,7 +69,7 @@ def test_anothers_card_comes_in_time(tmp_path: Path) -> None:
         assert names(service, owner, owner) == {one.mid: "new"}
 
 
-def test_without_a_cache_every_card_is_fresh(tmp_path: Path) -> None:
+def test_without_a_cache_every_card_is_current(tmp_path: Path) -> None:
     path = tmp_path / "guanxi.db"
     settings = Settings(profile=OPEN, card_cache=0, card_staleness=LONG)
     with running(store=path, settings=settings) as service:

@@ -42,7 +42,7 @@ def _forged(scene: Scene, endpoint: Endpoint) -> Answer:
 
 
 def _intercepted(scene: Scene, endpoint: Endpoint) -> Answer:
-    """A foreign client, where the header rule holds; an access id of one's own making elsewhere."""
+    """Break the header rule where it applies; elsewhere send an invalid access id."""
     if not endpoint.header_rule:
         return scene.call(endpoint, w_webid="x.y.z")
     agent = {"User-Agent": "Python-client/1"}
@@ -241,7 +241,7 @@ def test_code(name: str, code: int, documented: RunningService) -> None:
     answer = provoked(Scene(documented), endpoint)
     status = 404 if endpoint.body is Body.HTML else 200
     assert (answer.status, answer.code) == (status, code), answer.raw
-    if endpoint is not e.CARD_BY_MID or code != -404:  # that is told in its data
+    if endpoint is not e.CARD_BY_MID or code != -404:  # its data contains the code
         assert answer.message.startswith(endpoint.message(code))
 
 
@@ -261,7 +261,7 @@ def test_codes_with_a_message_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)
-def test_right_fields_answer_0(endpoint: Endpoint, documented: RunningService) -> None:
+def test_valid_params_return_code_0(endpoint: Endpoint, documented: RunningService) -> None:
     answer = Scene(documented).call(endpoint)
     assert (answer.status, answer.code) == (200, 0), answer.raw
 
@@ -270,7 +270,7 @@ def test_every_endpoint_has_a_handler_and_no_handler_is_left_over() -> None:
     assert HANDLERS.keys() == BY_NAME.keys()
 
 
-def test_unavailable_and_late(tmp_path: Path) -> None:
+def test_store_unavailable_and_time_out(tmp_path: Path) -> None:
     with faulty_service(tmp_path) as (service, store):
         scene = Scene(service)
         for endpoint in ENDPOINTS:
@@ -295,7 +295,7 @@ def test_too_many_requests_at_once(tmp_path: Path) -> None:
         answers: list[Answer] = []
         slow = threading.Thread(target=lambda: answers.append(call(service, e.FRIENDS, caller)))
         slow.start()
-        assert store.asked.wait(30)
+        assert store.called.wait(30)
         for endpoint in [one for one in ENDPOINTS if one.name in _NO_STORE]:
             answer = call(service, endpoint, None, {"mid": 1, "correspond_path": "00"})
             assert (answer.status, answer.code) == (503, -503)

@@ -37,7 +37,7 @@ def test_a_file_then_the_environment(tmp_path: Path) -> None:
     limits = read.profile.limits
     assert (limits.page_size, limits.groups, limits.ids_per_call) == (7, 4, 50)
     named = load("open", file=file, environ={}).profile
-    assert (named.name, named.limits.page_size) == ("open", 7), "what is asked for wins"
+    assert (named.name, named.limits.page_size) == ("open", 7), "the argument takes precedence"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_file_then_the_environment(tmp_path: Path) -> None:
         ("\x00", "guanxi.toml"),
     ],
 )
-def test_what_a_file_cannot_say(text: str, named: str, tmp_path: Path) -> None:
+def test_invalid_settings_in_a_file(text: str, named: str, tmp_path: Path) -> None:
     file = tmp_path / "guanxi.toml"
     file.write_text(text)
     with pytest.raises(SettingError, match=named):
@@ -78,12 +78,12 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     ("name", "value"),
     [("PAGE_SIZE", "x"), ("PAGE_SIZE", ""), ("PAGE_SIZE", "-1"), ("PAGE_SIZE", str(2**31))],
 )
-def test_what_the_environment_cannot_say(name: str, value: str) -> None:
+def test_invalid_settings_in_the_environment(name: str, value: str) -> None:
     with pytest.raises(SettingError, match="page_size"):
         load(environ={f"GUANXI_LIMIT_{name}": value})
 
 
-def test_unknown_names_are_told_the_known_ones() -> None:
+def test_errors_for_unknown_names_list_the_known_ones() -> None:
     with pytest.raises(SettingError, match=r"limits\.nonsense.*page_size"):
         load(environ={"GUANXI_LIMIT_NONSENSE": "1"})
     with pytest.raises(SettingError, match="documented, open"):

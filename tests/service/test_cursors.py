@@ -94,13 +94,13 @@ def walk(
 
 @pytest.mark.parametrize(("endpoint", "fields", "members"), LISTS)
 @pytest.mark.parametrize("ps", [1, 3, 5])
-def test_a_walk_meets_each_member_once(
+def test_cursors_return_each_member_once(
     endpoint: Endpoint, fields: dict[str, object], members: set[int], ps: int, walked: Walked
 ) -> None:
     service, owner, _ = walked
     paged = any(name == "ps" for name in endpoint.params.__struct_fields__)
-    asked = {**fields, "ps": ps} if paged else fields
-    pages = list(walk(service, owner, endpoint, asked))
+    params = {**fields, "ps": ps} if paged else fields
+    pages = list(walk(service, owner, endpoint, params))
     met = [mid for page in pages for mid in page]
     assert len(met) == len(set(met))
     assert set(met) == members, "the caps of page numbers do not bind it"
@@ -108,13 +108,13 @@ def test_a_walk_meets_each_member_once(
     assert all(len(page) == size for page in pages[:-1])
 
 
-def test_every_list_is_walked_here() -> None:
+def test_every_list_is_tested_with_cursors() -> None:
     walked = {endpoint.name for endpoint, _, _ in LISTS}
     lists = {one.name for one in ENDPOINTS if "cursor" in one.params.__struct_fields__}
     assert lists - walked == {e.SEARCH.name}, "the search has its own test"
 
 
-def test_a_search_is_walked_whole_too(walked: Walked) -> None:
+def test_cursors_reach_all_search_results(walked: Walked) -> None:
     service, owner, viewer = walked
     for caller in (owner, viewer):
         pages = list(walk(service, caller, e.SEARCH, {"vmid": _OWNER, "ps": 3}))
@@ -122,13 +122,13 @@ def test_a_search_is_walked_whole_too(walked: Walked) -> None:
         assert len(met) == len(set(met)) == 23
 
 
-def test_another_walks_past_the_cap_too(walked: Walked) -> None:
+def test_cursors_pass_the_page_cap_for_others(walked: Walked) -> None:
     service, _, viewer = walked
     pages = walk(service, viewer, e.FOLLOWINGS, {"vmid": _OWNER, "ps": 5})
     assert {mid for page in pages for mid in page} == set(_FOLLOWED)
 
 
-def test_page_numbers_go_on_by_cursor(walked: Walked) -> None:
+def test_a_cursor_continues_a_numbered_page(walked: Walked) -> None:
     service, owner, _ = walked
     by_number = call(service, e.FOLLOWINGS, owner, {"vmid": _OWNER, "ps": 5, "pn": 2})
     assert len(mids_of(by_number)) == 5
@@ -142,7 +142,7 @@ def test_page_numbers_go_on_by_cursor(walked: Walked) -> None:
     assert (mids_of(past), past.data["total"]) == ([], _SIZE)
 
 
-def test_whole_lists_without_a_cursor_tell_so_many(walked: Walked) -> None:
+def test_unpaged_lists_without_a_cursor_are_limited(walked: Walked) -> None:
     service, owner, _ = walked
     for endpoint in (e.FRIENDS, e.WHISPERS):
         answer = call(service, endpoint, owner)
@@ -154,7 +154,7 @@ def test_whole_lists_without_a_cursor_tell_so_many(walked: Walked) -> None:
     assert isinstance(call(service, e.GROUP_MEMBERS, owner, {"tagid": -10}).data, list)
 
 
-def test_privacy_holds_on_a_walk(open_service: RunningService) -> None:
+def test_privacy_applies_to_cursors(open_service: RunningService) -> None:
     owner, viewer = fresh(open_service, 2)
     open_service.set_privacy(owner.mid, Privacy(hide_followings=True, hide_followers=True))
     expected: dict[str, Any] = {e.FOLLOWINGS.name: 22115, e.FOLLOWERS.name: 22118}
@@ -186,18 +186,18 @@ def test_a_bad_cursor_is_named(cursor: str, open_service: RunningService) -> Non
         assert "(cursor: " in answer.message
 
 
-def test_the_documented_profile_knows_no_cursor(documented: RunningService) -> None:
+def test_the_documented_profile_ignores_cursors(documented: RunningService) -> None:
     [caller] = fresh(documented)
     for endpoint in [one for one in ENDPOINTS if "cursor" in one.params.__struct_fields__]:
         fields = {"vmid": caller.mid, "tagid": 0}
         plain = call(documented, endpoint, caller, fields)
-        asked = call(documented, endpoint, caller, {**fields, "cursor": "x" * 100})
-        assert asked.code == 0
-        assert asked.data == plain.data
+        response = call(documented, endpoint, caller, {**fields, "cursor": "x" * 100})
+        assert response.code == 0
+        assert response.data == plain.data
         assert "cursor" not in (plain.data if isinstance(plain.data, dict) else {})
 
 
-def test_who_stays_is_met_once_while_others_come_and_go(open_service: RunningService) -> None:
+def test_members_that_stay_are_returned_once_during_changes(open_service: RunningService) -> None:
     """Between any two pages some follow and others unfollow; the rest keep their place."""
     [owner] = fresh(open_service)
     staying = list(range(owner.mid + 10**6, owner.mid + 10**6 + 40))

@@ -85,7 +85,7 @@ def operation(browser: Chrome, endpoint: Endpoint) -> WebElement:
 
 
 def answer_of(browser: Chrome, endpoint: Endpoint) -> str:
-    """What stands in an operation's answer, once it has come."""
+    """Wait for an operation's response and return its text."""
     place = operation(browser, endpoint).find_element(By.CLASS_NAME, "answer")
     waiting(browser).until(lambda _: place.text.startswith("HTTP"))
     return place.text
@@ -99,7 +99,7 @@ def sign_in(browser: Chrome, sessdata: str, bili_jct: str) -> None:
 
 
 @pytest.mark.browser
-def test_every_operation_is_there_and_nothing_is_refused(page: Chrome) -> None:
+def test_every_operation_is_shown_and_no_resource_is_blocked(page: Chrome) -> None:
     shown = page.find_elements(By.CSS_SELECTOR, "main details")
     assert {one.get_attribute("id") for one in shown} == {one.name for one in ENDPOINTS}
     console: Callable[[str], list[dict[str, str]]] = page.get_log
@@ -113,7 +113,7 @@ def test_every_operation_is_there_and_nothing_is_refused(page: Chrome) -> None:
 
 
 @pytest.mark.browser
-def test_an_operation_is_told_whole(page: Chrome) -> None:
+def test_an_operation_is_shown_completely(page: Chrome) -> None:
     place = operation(page, e.MODIFY)
     place.find_element(By.TAG_NAME, "summary").click()
     assert e.MODIFY.name in place.find_element(By.TAG_NAME, "summary").text
@@ -147,9 +147,9 @@ def test_following_by_keyboard_alone(page: Chrome, documented: RunningService) -
         keys.send_keys(value)
     keys.send_keys(Keys.TAB)
     page.switch_to.active_element.send_keys(Keys.ENTER)
-    told = answer_of(page, e.MODIFY)
-    assert told.startswith("HTTP 200")
-    assert '"code": 0' in told
+    response = answer_of(page, e.MODIFY)
+    assert response.startswith("HTTP 200")
+    assert '"code": 0' in response
     line = operation(page, e.MODIFY).find_element(By.CLASS_NAME, "line").text
     assert line.startswith(f"POST {e.MODIFY.path}")
     assert f"fid={other.mid}&act=1&re_src=222" in line
@@ -157,7 +157,9 @@ def test_following_by_keyboard_alone(page: Chrome, documented: RunningService) -
 
 
 @pytest.mark.browser
-def test_names_are_text_and_large_mids_are_whole(page: Chrome, documented: RunningService) -> None:
+def test_names_are_escaped_and_large_mids_are_exact(
+    page: Chrome, documented: RunningService
+) -> None:
     [caller] = fresh(documented)
     large = 2**63 - 1
     documented.add_accounts(cards={large: Card(name=_HOSTILE)})
@@ -172,23 +174,23 @@ def test_names_are_text_and_large_mids_are_whole(page: Chrome, documented: Runni
     place = operation(page, e.FOLLOWINGS)
     place.find_element(By.TAG_NAME, "summary").click()
     place.find_element(By.NAME, "vmid").send_keys(str(caller.mid) + Keys.ENTER)
-    told = answer_of(page, e.FOLLOWINGS)
-    assert f'"mid": {large},' in told
-    assert _HOSTILE.replace('"', '\\"') in told
+    response = answer_of(page, e.FOLLOWINGS)
+    assert f'"mid": {large},' in response
+    assert _HOSTILE.replace('"', '\\"') in response
     assert page.title == "guanxi API"
     assert not page.find_elements(By.TAG_NAME, "img")
 
 
 @pytest.mark.browser
-def test_it_signs_by_itself(page: Chrome, documented: RunningService) -> None:
+def test_the_page_adds_the_signature(page: Chrome, documented: RunningService) -> None:
     caller, other = fresh(documented, 2)
     sign_in(page, caller.sessdata, caller.bili_jct)
     place = operation(page, e.MUTUAL)
     place.find_element(By.TAG_NAME, "summary").click()
     place.find_element(By.NAME, "mid").send_keys(str(other.mid) + Keys.ENTER)
-    told = answer_of(page, e.MUTUAL)
-    assert '"code": 0' in told
-    assert f'"mid": {other.mid}' in told
+    response = answer_of(page, e.MUTUAL)
+    assert '"code": 0' in response
+    assert f'"mid": {other.mid}' in response
 
 
 @pytest.mark.browser

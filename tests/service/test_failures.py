@@ -21,7 +21,7 @@ _SECRET_TEXT = "what only the inside knows"
 @pytest.mark.parametrize(
     ("endpoint", "status", "code"), [(e.FRIENDS, 503, -503), (e.MODIFY, 504, -504)]
 )
-def test_what_nobody_foresaw(endpoint: Endpoint, status: int, code: int, tmp_path: Path) -> None:
+def test_an_unexpected_error(endpoint: Endpoint, status: int, code: int, tmp_path: Path) -> None:
     with faulty_service(tmp_path) as (service, store), logged() as lines:
         caller, other = fresh(service, 2)
         store.error = RuntimeError(_SECRET_TEXT)
@@ -51,19 +51,19 @@ def test_a_request_that_takes_too_long(endpoint: Endpoint, tmp_path: Path) -> No
         assert call(service, endpoint, caller, {"fid": other.mid, "act": 1, "re_src": 11}).code == 0
 
 
-def test_a_failed_write_did_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_changes_nothing(tmp_path: Path) -> None:
     with faulty_service(tmp_path) as (service, store):
         caller, other = fresh(service, 2)
         store.error = StoreUnavailable("the disk is full")
         store.verbs = frozenset({"change"})
         assert modify(service, caller, other.mid, 1).code == -503
         store.error = None
-        told = call(service, e.RELATION, caller, {"fid": other.mid}).data
-        assert told["attribute"] == 0
+        relation = call(service, e.RELATION, caller, {"fid": other.mid}).data
+        assert relation["attribute"] == 0
         assert modify(service, caller, other.mid, 1).code == 0
 
 
-def test_readiness_tells_of_the_store_and_health_does_not(tmp_path: Path) -> None:
+def test_readiness_depends_on_the_store_and_health_does_not(tmp_path: Path) -> None:
     with faulty_service(tmp_path) as (service, store), logged():
         assert send(service.base_url, "GET", "/readyz").status == 200
         for error in (StoreUnavailable("locked"), RuntimeError(_SECRET_TEXT)):
@@ -74,7 +74,7 @@ def test_readiness_tells_of_the_store_and_health_does_not(tmp_path: Path) -> Non
         assert send(service.base_url, "GET", "/healthz").status == 200
 
 
-def test_visits_that_cannot_be_written_end_nothing(tmp_path: Path) -> None:
+def test_a_failure_to_write_visits_stops_nothing(tmp_path: Path) -> None:
     with logged() as lines:
         with faulty_service(tmp_path) as (service, store):
             store.verbs = frozenset({"flush_visits"})

@@ -94,7 +94,7 @@ def test_a_body_that_is_not_form_encoded(kind: str, documented: RunningService) 
     "kind",
     ["application/x-www-form-urlencoded; charset=UTF-8", "Application/X-WWW-Form-Urlencoded"],
 )
-def test_ways_to_say_form_encoded(kind: str, documented: RunningService) -> None:
+def test_accepted_form_content_types(kind: str, documented: RunningService) -> None:
     caller, other = fresh(documented, 2)
     headers = {"Content-Type": kind}
     fields = {"fid": other.mid, "act": 1, "re_src": 11}
@@ -142,15 +142,15 @@ def test_half_a_request_changes_nothing(documented: RunningService) -> None:
     follow(documented, caller, other)
 
 
-def test_a_body_that_does_not_come(documented: RunningService) -> None:
+def test_a_body_that_does_not_arrive(documented: RunningService) -> None:
     settings = Settings(profile=DOCUMENTED, request_seconds=0.3)
     with running(settings=settings) as service:
         head = f"POST {e.MODIFY.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
         head += "Connection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\nfid=1"
         answer = raw(service.base_url, head.encode())
         assert answer.startswith(b"HTTP/1.1 408 ")
-        told = json.loads(answer.partition(b"\r\n\r\n")[2])
-        assert (told["code"], "(body: " in told["message"]) == (-400, True)
+        response = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert (response["code"], "(body: " in response["message"]) == (-400, True)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_what_is_not_http(sent: bytes, documented: RunningService) -> None:
     assert raw(documented.base_url, sent, half=True).startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_head_without_end(documented: RunningService) -> None:
+def test_an_endless_head(documented: RunningService) -> None:
     """Headers are bounded, and the service goes on."""
     address = urlsplit(documented.base_url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
@@ -198,7 +198,7 @@ def head_of(size: int) -> bytes:
     return head.encode()
 
 
-def test_a_whole_head_has_the_same_bound(documented: RunningService) -> None:
+def test_a_head_in_one_piece_has_the_same_limit(documented: RunningService) -> None:
     for size, status in ((65_000, 200), (65_536, 200), (65_537, 400), (90_000, 400)):
         assert raw(documented.base_url, head_of(size)).startswith(b"HTTP/1.1 %d " % status), size
 
@@ -221,7 +221,7 @@ _POST_NOWHERE = b"POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
         ([_POST_NOWHERE, b"x"], 1),
     ],
 )
-def test_a_connection_that_does_not_go_on_is_closed(
+def test_a_stalled_connection_is_closed(
     sent: list[bytes], answers: int, documented: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "_HEAD_SECONDS", 0.5)
@@ -236,18 +236,18 @@ def test_a_connection_that_does_not_go_on_is_closed(
     assert answered.count(b"HTTP/1.1 ") == answers
 
 
-def test_who_waits_for_an_answer_is_not_hurried(
+def test_a_connection_that_waits_for_a_response_is_not_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "_HEAD_SECONDS", 0.2)
     with faulty_service(tmp_path) as (service, store):
         [caller] = fresh(service)
         address = urlsplit(service.base_url)
-        asked = f"GET {e.FRIENDS.path} HTTP/1.1\r\nHost: x\r\nCookie: {caller.cookie}\r\n\r\n"
+        request = f"GET {e.FRIENDS.path} HTTP/1.1\r\nHost: x\r\nCookie: {caller.cookie}\r\n\r\n"
         with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
             store.held = True
-            connection.sendall(asked.encode() + _HEAD)
-            assert store.asked.wait(30)
+            connection.sendall(request.encode() + _HEAD)
+            assert store.called.wait(30)
             connection.settimeout(0.6)
             with pytest.raises(TimeoutError):
                 connection.recv(1)
@@ -266,14 +266,14 @@ def test_pipelined_requests_are_answered_in_order(documented: RunningService) ->
 
 @pytest.mark.parametrize("path", [e.NAV.path, e.FRIENDS.path, "/nope", "/openapi.json"])
 @pytest.mark.parametrize("times", [1, 3])
-def test_who_has_asked_all_is_still_answered(
+def test_a_half_closed_connection_still_receives_responses(
     path: str, times: int, documented: RunningService
 ) -> None:
-    """Some clients close their way once they have asked; one of these answers takes a thread."""
+    """Some clients close their sending side after the request; one response here uses a thread."""
     [caller] = fresh(documented)
-    asked = f"GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {caller.cookie}\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {caller.cookie}\r\n\r\n".encode()
     for _ in range(5):
-        answers = raw(documented.base_url, asked * times, half=True)
+        answers = raw(documented.base_url, request * times, half=True)
         assert answers.count(b"HTTP/1.1 ") == times
         _, _, body = answers.rpartition(b"\r\n\r\n")
         assert json.loads(body)
@@ -284,25 +284,25 @@ _DATA_SEGMENTS_IN = 152
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="this system counts no segments")
-def test_an_answer_comes_in_one_piece(documented: RunningService) -> None:
+def test_a_response_is_sent_in_one_segment(documented: RunningService) -> None:
     """Its head alone would wake the client for nothing."""
     address = urlsplit(documented.base_url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         for answers in range(1, 20):
             connection.sendall(b"GET /x/web-interface/nav HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b'{"code":-101' in connection.recv(65_536)
-            told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
-            assert struct.unpack_from("I", told, _DATA_SEGMENTS_IN) == (answers,)
+            tcp_info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+            assert struct.unpack_from("I", tcp_info, _DATA_SEGMENTS_IN) == (answers,)
 
 
-def test_a_large_answer_is_whole_on_a_connection_that_closes(documented: RunningService) -> None:
-    asked = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    head, _, body = raw(documented.base_url, asked).partition(b"\r\n\r\n")
+def test_a_large_response_is_complete_on_a_closing_connection(documented: RunningService) -> None:
+    request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    head, _, body = raw(documented.base_url, request).partition(b"\r\n\r\n")
     assert f"content-length: {len(body)}".encode() in head
-    assert len(body) > http._HELD_BYTES
+    assert len(body) > http._BUFFER_BYTES
 
 
-def test_headers_of_an_answer(documented: RunningService) -> None:
+def test_response_headers(documented: RunningService) -> None:
     answer = call(documented, e.NAV)
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"

@@ -50,7 +50,7 @@ def crowd() -> Iterator[tuple[RunningService, dict[str, SignedIn]]]:
 Crowd = tuple[RunningService, dict[str, SignedIn]]
 
 
-def test_all_of_ones_own_followings(crowd: Crowd) -> None:
+def test_an_owner_sees_all_own_followings(crowd: Crowd) -> None:
     service, who = crowd
     newest_first = list(range(1_000, 1_240))
     for order, expected in (("desc", newest_first), ("asc", newest_first[::-1])):
@@ -63,7 +63,7 @@ def test_all_of_ones_own_followings(crowd: Crowd) -> None:
         assert met == expected
 
 
-def test_the_first_100_of_anothers(crowd: Crowd) -> None:
+def test_others_see_the_first_100_followings(crowd: Crowd) -> None:
     service, who = crowd
     for order, expected in (
         ("desc", range(1_000, 1_100)),
@@ -81,7 +81,7 @@ def test_the_first_100_of_anothers(crowd: Crowd) -> None:
         assert met == list(expected)
 
 
-def test_the_first_1000_followers_also_of_ones_own(crowd: Crowd) -> None:
+def test_everyone_sees_the_first_1000_followers(crowd: Crowd) -> None:
     service, who = crowd
     for caller in who.values():
         met: list[int] = []
@@ -93,7 +93,7 @@ def test_the_first_1000_followers_also_of_ones_own(crowd: Crowd) -> None:
         assert met == newest_first[:99] + newest_first[891:1_000]
 
 
-def test_the_app_host_tells_five_pages(crowd: Crowd) -> None:
+def test_the_app_host_returns_five_pages(crowd: Crowd) -> None:
     service, _ = crowd
     met = []
     for pn in range(1, 6):
@@ -106,7 +106,7 @@ def test_the_app_host_tells_five_pages(crowd: Crowd) -> None:
     assert mids_of(answer) == [1_239, 1_238]
 
 
-def test_the_biligame_host_tells_100(crowd: Crowd) -> None:
+def test_the_biligame_host_returns_100_followings(crowd: Crowd) -> None:
     service, _ = crowd
     answer = call(service, e.GAME_FOLLOWINGS, None, {"vmid": 1})
     assert mids_of(answer) == list(range(1_000, 1_020)), "20 a page"
@@ -123,7 +123,7 @@ def test_the_biligame_host_tells_100(crowd: Crowd) -> None:
     }
 
 
-def test_search_looks_at_what_may_be_seen(crowd: Crowd) -> None:
+def test_search_covers_only_visible_followings(crowd: Crowd) -> None:
     service, who = crowd
     service.do(lambda store: store.put_account(1_050, Card(name="看得见的 Needle")))
     service.do(lambda store: store.put_account(1_200, Card(name="needle beyond")))
@@ -176,8 +176,8 @@ def test_common_followings(crowd: Crowd) -> None:
 
 # --- privacy ---
 
-#: For each endpoint that tells another's lists: what it answers when followings, or followers, are
-#: hidden. A code; or the data that stands for nothing.
+#: For each endpoint that returns another's lists: the response when followings, or followers, are
+#: hidden. Either a code, or the data of an empty list.
 _EMPTY: dict[str, object] = {"list": [], "re_version": 0, "total": 0}
 PRIVACY: dict[str, tuple[object, object]] = {
     e.FOLLOWINGS.name: (22115, None),
@@ -208,20 +208,20 @@ def test_privacy(name: str, switch: str, documented: RunningService) -> None:
     documented.set_privacy(owner.mid, Privacy(**{switch: True}))
     hidden = {"hide_followings": 0, "hide_followers": 1}.get(switch)
     expected = PRIVACY[name][hidden] if hidden is not None else None
-    told = call(documented, endpoint, viewer, {field: owner.mid})
+    response = call(documented, endpoint, viewer, {field: owner.mid})
     if isinstance(expected, int):
-        assert told.code == expected
-        assert "data" not in told.body
+        assert response.code == expected
+        assert "data" not in response.body
     elif expected is not None:
-        assert (told.code, told.data) == (0, expected)
+        assert (response.code, response.data) == (0, expected)
     else:
-        assert told.data == seen.data
+        assert response.data == seen.data
     # Never to the owner; the hosts that know nobody have no owner.
     if endpoint.envelope is Envelope.STANDARD and endpoint is not e.APP_FOLLOWINGS:
         assert call(documented, endpoint, owner, {field: owner.mid}).data == own.data
 
 
-def test_card_by_mid_keeps_what_is_hidden(documented: RunningService) -> None:
+def test_card_by_mid_omits_hidden_followings(documented: RunningService) -> None:
     owner, followed = fresh(documented, 2)
     follow(documented, owner, followed)
     card = call(documented, e.CARD_BY_MID, None, {"mid": owner.mid}).body["card"]
@@ -233,8 +233,8 @@ def test_card_by_mid_keeps_what_is_hidden(documented: RunningService) -> None:
     assert (body["code"], body["card"]) == (-404, None)
 
 
-def test_what_is_ones_own_has_no_owner_to_name(documented: RunningService) -> None:
-    """Another's mid in the query of what is one's own changes nothing."""
+def test_own_lists_ignore_an_owner_param(documented: RunningService) -> None:
+    """Another account's mid in the query of the caller's own lists changes nothing."""
     caller, other, liked = fresh(documented, 3)
     follow(documented, other, liked)
     follow(documented, liked, other)
@@ -244,8 +244,8 @@ def test_what_is_ones_own_has_no_owner_to_name(documented: RunningService) -> No
     tempting = {"vmid": other.mid, "mid": other.mid, "uid": other.mid, "tagid": -10}
     for endpoint in (e.WHISPERS, e.FRIENDS, e.BLACKS, e.SPECIALS, e.GROUP_MEMBERS):
         assert mids_of(call(documented, endpoint, caller, tempting)) == [], endpoint.name
-    told = call(documented, e.STAT, caller, {"vmid": other.mid}).data
-    assert told == {"mid": other.mid, "following": 1, "whisper": 0, "black": 0, "follower": 1}
+    counts = call(documented, e.STAT, caller, {"vmid": other.mid}).data
+    assert counts == {"mid": other.mid, "following": 1, "whisper": 0, "black": 0, "follower": 1}
     assert call(documented, e.STAT, other, {"vmid": other.mid}).data["black"] == 1
     assert call(documented, e.STAT, None, {"vmid": other.mid}).data["black"] == 0
 
@@ -263,26 +263,28 @@ def test_groups_are_shown_where_the_profile_says(either: RunningService) -> None
     assert call(either, e.SET_MEMBERS, owner, put).code == 0
     grouped, plain = ([-10, group], 1), (None, 0)
 
-    def told(endpoint: Endpoint, caller: SignedIn | None, mid: int) -> tuple[object, object]:
+    def tag_and_special(
+        endpoint: Endpoint, caller: SignedIn | None, mid: int
+    ) -> tuple[object, object]:
         fields = {"vmid": owner.mid, "ps": 50}
         items = call(either, endpoint, caller, fields).data["list"]
         [item] = [one for one in items if one["mid"] == mid]
         return item["tag"], item["special"]
 
     for endpoint in (e.FOLLOWINGS, e.FOLLOWERS, e.SEARCH, e.SAME, e.FRIENDS):
-        assert told(endpoint, owner, member.mid) == grouped, endpoint.name
+        assert tag_and_special(endpoint, owner, member.mid) == grouped, endpoint.name
     for endpoint in (e.FOLLOWINGS, e.FOLLOWERS, e.SEARCH):
-        assert told(endpoint, viewer, member.mid) == plain, endpoint.name
-    assert told(e.APP_FOLLOWINGS, None, member.mid) == (grouped if shown else plain)
+        assert tag_and_special(endpoint, viewer, member.mid) == plain, endpoint.name
+    assert tag_and_special(e.APP_FOLLOWINGS, None, member.mid) == (grouped if shown else plain)
     both = call(either, e.MUTUAL, viewer, {"mid": owner.mid}).data
-    told_back = both["be_relation"]["tag"], both["be_relation"]["special"]
-    assert told_back == (grouped if shown else plain)
+    follower_view = both["be_relation"]["tag"], both["be_relation"]["special"]
+    assert follower_view == (grouped if shown else plain)
     assert both["be_relation"]["mid"] == viewer.mid
     own = call(either, e.MUTUAL, owner, {"mid": viewer.mid}).data["relation"]
     assert (own["tag"], own["special"]) == grouped
 
 
-def test_members_of_a_group_tell_no_relation(documented: RunningService) -> None:
+def test_group_members_have_empty_relation_fields(documented: RunningService) -> None:
     [owner] = fresh(documented)
     documented.add_accounts(cards={owner.mid + 10**7: Card(name="播", live=1, live_url="u")})
     assert modify(documented, owner, owner.mid + 10**7, 1).code == 0
@@ -318,7 +320,7 @@ _SHAPES: list[tuple[Endpoint, Any]] = [
 
 
 @pytest.mark.parametrize(("endpoint", "kind"), _SHAPES, ids=lambda one: getattr(one, "name", ""))
-def test_answers_have_exactly_the_contracts_shape(
+def test_responses_have_exactly_the_contracts_shape(
     endpoint: Endpoint, kind: Any, either: RunningService
 ) -> None:
     """Decoded into the contract's struct and encoded again, an answer is the same bytes."""
@@ -354,7 +356,7 @@ def test_answers_have_exactly_the_contracts_shape(
     assert again == bytes(data)
 
 
-def test_contracts_are_told_from_the_owners_side(documented: RunningService) -> None:
+def test_contract_info_is_from_the_owners_side(documented: RunningService) -> None:
     owner, item = fresh(documented, 2)
     documented.import_edges(
         [
@@ -369,33 +371,33 @@ def test_contracts_are_told_from_the_owners_side(documented: RunningService) -> 
     for who in (owner, item):
         for viewer in (owner, item):
             for endpoint in (e.FOLLOWINGS, e.FOLLOWERS):
-                [told] = call(documented, endpoint, viewer, {"vmid": who.mid}).data["list"]
-                assert told["contract_info"] == expected[who.mid]
+                [entry] = call(documented, endpoint, viewer, {"vmid": who.mid}).data["list"]
+                assert entry["contract_info"] == expected[who.mid]
     [plain, fan] = fresh(documented, 2)
     follow(documented, fan, plain)
-    [told] = call(documented, e.FOLLOWINGS, fan, {"vmid": fan.mid}).data["list"]
-    assert told["contract_info"] == {}
+    [entry] = call(documented, e.FOLLOWINGS, fan, {"vmid": fan.mid}).data["list"]
+    assert entry["contract_info"] == {}
 
 
 def test_a_deregistered_account_is_listed_with_its_card(documented: RunningService) -> None:
-    owner, gone = fresh(documented, 2)
-    follow(documented, owner, gone)
-    follow(documented, gone, owner)
-    documented.set_state(gone.mid, State.DEREGISTERED)
+    owner, deregistered = fresh(documented, 2)
+    follow(documented, owner, deregistered)
+    follow(documented, deregistered, owner)
+    documented.set_state(deregistered.mid, State.DEREGISTERED)
     [item] = call(documented, e.FOLLOWINGS, owner, {"vmid": owner.mid}).data["list"]
     assert (item["uname"], item["attribute"]) == ("账号已注销", 6)
-    assert call(documented, e.STAT, None, {"vmid": gone.mid}).data["following"] == 1
-    assert modify(documented, owner, gone.mid, 2).code == 0
-    assert modify(documented, owner, gone.mid, 1).code == 22013
+    assert call(documented, e.STAT, None, {"vmid": deregistered.mid}).data["following"] == 1
+    assert modify(documented, owner, deregistered.mid, 2).code == 0
+    assert modify(documented, owner, deregistered.mid, 1).code == 22013
 
 
-def test_re_version_changes_with_the_list_and_only_then(documented: RunningService) -> None:
+def test_re_version_changes_only_with_the_list(documented: RunningService) -> None:
     owner, other, third = fresh(documented, 3)
 
     def version(endpoint: Endpoint, who: SignedIn) -> int:
-        told: int = call(documented, endpoint, who, {"vmid": who.mid}).data["re_version"]
-        assert 0 <= told < 2**32
-        return told
+        version: int = call(documented, endpoint, who, {"vmid": who.mid}).data["re_version"]
+        assert 0 <= version < 2**32
+        return version
 
     versions = [version(e.FOLLOWINGS, owner)]
     fans = [version(e.FOLLOWERS, other)]
@@ -409,7 +411,7 @@ def test_re_version_changes_with_the_list_and_only_then(documented: RunningServi
     assert version(e.FOLLOWINGS, owner) == versions[-1]
 
 
-def test_most_visited_first_and_for_oneself_alone(documented: RunningService) -> None:
+def test_only_the_owner_sorts_by_visits(documented: RunningService) -> None:
     owner, viewer, *followed = fresh(documented, 6)
     follow(documented, owner, *followed)
     for count, one in enumerate(followed):
@@ -420,14 +422,14 @@ def test_most_visited_first_and_for_oneself_alone(documented: RunningService) ->
     for _ in range(9):
         assert call(documented, e.MUTUAL, viewer, {"mid": followed[2].mid}).code == 0
     documented.do(lambda store: store.flush_visits())
-    asked = {"vmid": owner.mid, "order_type": "attention", "tagid": 0}
+    params = {"vmid": owner.mid, "order_type": "attention", "tagid": 0}
     visited = [followed[place].mid for place in (1, 3, 0, 2)]
     newest = [one.mid for one in reversed(followed)]
-    assert mids_of(call(documented, e.FOLLOWINGS, owner, asked)) == visited
-    assert mids_of(call(documented, e.GROUP_MEMBERS, owner, asked)) == visited
-    assert mids_of(call(documented, e.FOLLOWINGS, viewer, asked)) == newest
+    assert mids_of(call(documented, e.FOLLOWINGS, owner, params)) == visited
+    assert mids_of(call(documented, e.GROUP_MEMBERS, owner, params)) == visited
+    assert mids_of(call(documented, e.FOLLOWINGS, viewer, params)) == newest
     pages = [
-        mids_of(call(documented, e.FOLLOWINGS, owner, {**asked, "ps": 3, "pn": pn}))
+        mids_of(call(documented, e.FOLLOWINGS, owner, {**params, "ps": 3, "pn": pn}))
         for pn in (1, 2, 3)
     ]
     assert pages == [visited[:3], visited[3:], []]

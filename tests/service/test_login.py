@@ -51,7 +51,7 @@ def _session(answer: Answer) -> SignedIn:
 # --- by a code ---
 
 
-def test_sign_in_by_a_code(service: RunningService) -> None:
+def test_qr_sign_in(service: RunningService) -> None:
     somebody, key = someone(service), _begun(service)
     waiting, data = _poll(service, key)
     assert (data["code"], data["refresh_token"], waiting.cookies) == (_WAITING, "", {})
@@ -92,14 +92,14 @@ def test_a_code_signs_in_once(service: RunningService) -> None:
     assert (data["code"], again.cookies) == (_WAITING, {})
 
 
-def test_a_code_signs_in_who_agreed_to_it(service: RunningService) -> None:
+def test_a_code_signs_in_the_account_that_confirmed_it(service: RunningService) -> None:
     one, other = _begun(service), _begun(service)
     assert one != other
     service.agree(one, someone(service).mid)
     assert _poll(service, other)[1]["code"] == _WAITING
 
 
-def test_a_code_ends(service: RunningService) -> None:
+def test_a_code_expires(service: RunningService) -> None:
     somebody, secret, now = someone(service), secret_of(service), int(time.time())
     young, old = tokens.qr_key(secret, now - 150), tokens.qr_key(secret, now - 181)
     assert _poll(service, young)[1]["code"] == _WAITING
@@ -110,22 +110,22 @@ def test_a_code_ends(service: RunningService) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x", "0" * 32, "字" * 32, "a" * 513])
-def test_what_is_no_code(service: RunningService, key: str) -> None:
+def test_an_invalid_code(service: RunningService, key: str) -> None:
     assert ask(service, e.QR_POLL, qrcode_key=key).code == -400
     with pytest.raises(ValueError, match="key"):
         service.agree(key, someone(service).mid)
 
 
-def test_who_cannot_agree(service: RunningService) -> None:
-    gone, key = someone(service), _begun(service)
-    service.set_state(gone.mid, State.DEREGISTERED)
-    for mid in (gone.mid, 9_999_999_999):
+def test_accounts_that_cannot_confirm_a_code(service: RunningService) -> None:
+    deregistered, key = someone(service), _begun(service)
+    service.set_state(deregistered.mid, State.DEREGISTERED)
+    for mid in (deregistered.mid, 9_999_999_999):
         with pytest.raises(ValueError, match="cannot sign in"):
             service.agree(key, mid)
     assert _poll(service, key)[1]["code"] == _WAITING
 
 
-def test_who_is_gone_after_agreeing_is_not_signed_in(service: RunningService) -> None:
+def test_an_account_deregistered_after_confirming_is_not_signed_in(service: RunningService) -> None:
     somebody, key = someone(service), _begun(service)
     service.agree(key, somebody.mid)
     service.set_state(somebody.mid, State.DEREGISTERED)
@@ -134,26 +134,26 @@ def test_who_is_gone_after_agreeing_is_not_signed_in(service: RunningService) ->
     assert answer.body["data"]["code"] == _WAITING
 
 
-def _administer(service: RunningService, told: object, *, token: str | None = None) -> Answer:
+def _administer(service: RunningService, payload: object, *, token: str | None = None) -> Answer:
     address = urlsplit(service.admin_url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
     try:
         bearer = {"Authorization": f"Bearer {token or service.admin_token}"}
-        connection.request("POST", "/logins/agree", json.dumps(told), bearer)
+        connection.request("POST", "/logins/agree", json.dumps(payload), bearer)
         answer = connection.getresponse()
         return Answer(answer.status, [], answer.read())
     finally:
         connection.close()
 
 
-def test_agreeing_by_administration(service: RunningService) -> None:
+def test_confirming_a_code_by_administration(service: RunningService) -> None:
     somebody, key = someone(service), _begun(service)
     assert _administer(service, {"key": key, "mid": somebody.mid}, token="no").status == 401
     assert _poll(service, key)[1]["code"] == _WAITING
     answer = _administer(service, {"key": key, "mid": somebody.mid})
     assert (answer.status, answer.body) == (200, {})
     assert _session(_poll(service, key)[0]).mid == somebody.mid
-    for told, status in (
+    for payload, status in (
         ({"key": "x", "mid": somebody.mid}, 409),
         ({"key": _begun(service), "mid": 9_999_999_999}, 409),
         ({"key": key, "mid": 0}, 404),
@@ -161,7 +161,7 @@ def test_agreeing_by_administration(service: RunningService) -> None:
         ({"key": key}, 400),
         ({"key": key, "mid": 1, "more": 1}, 400),
     ):
-        assert _administer(service, told).status == status
+        assert _administer(service, payload).status == status
 
 
 # --- new cookies ---
@@ -169,9 +169,9 @@ def test_agreeing_by_administration(service: RunningService) -> None:
 
 def test_cookie_info(service: RunningService) -> None:
     me = someone(service)
-    told = read(service, e.COOKIE_INFO, me)
-    assert not told.refresh
-    assert abs(told.timestamp - time.time() * 1000) < 60_000
+    info = read(service, e.COOKIE_INFO, me)
+    assert not info.refresh
+    assert abs(info.timestamp - time.time() * 1000) < 60_000
     assert ask(service, e.COOKIE_INFO).code == -101
 
 
@@ -188,19 +188,19 @@ def test_an_old_session_should_be_refreshed(service: RunningService) -> None:
     assert read(service, e.COOKIE_INFO, SignedIn(me.mid, token, "")).refresh
 
 
-def test_cookies_of_a_session_that_just_ended(service: RunningService) -> None:
-    """A session is taken on trust for a moment; what is made of it is not."""
+def test_cookies_of_a_session_that_just_expired(service: RunningService) -> None:
+    """A session is cached for a second, but no new session is made from an expired one."""
     me = someone(service)
     assert ask(service, e.COOKIE_INFO, me).code == 0
     service.do(lambda store: store.close_sessions(me.mid))
     assert ask(service, e.COOKIE_INFO, me).code == -101
-    gone = someone(service)
+    deregistered = someone(service)
     fields = {
-        "refresh_csrf": _csrf(service, gone),
-        "refresh_token": tokens.refresh_token(secret_of(service), gone.sessdata),
+        "refresh_csrf": _csrf(service, deregistered),
+        "refresh_token": tokens.refresh_token(secret_of(service), deregistered.sessdata),
     }
-    service.set_state(gone.mid, State.DEREGISTERED)
-    answer = ask(service, e.COOKIE_REFRESH, gone, **fields)
+    service.set_state(deregistered.mid, State.DEREGISTERED)
+    answer = ask(service, e.COOKIE_REFRESH, deregistered, **fields)
     assert (answer.code, answer.cookies) == (-101, {})
 
 
@@ -219,7 +219,7 @@ def test_no_page_at_another_path(service: RunningService, path: str) -> None:
     assert (answer.status, answer.code) == (404, -404)
 
 
-def test_the_page_is_for_who_is_signed_in(service: RunningService) -> None:
+def test_the_page_requires_a_session(service: RunningService) -> None:
     answer = ask(service, e.CORRESPOND, correspond_path="00")
     assert (answer.status, answer.code) == (404, -101)
 
@@ -239,8 +239,8 @@ def test_refresh(service: RunningService) -> None:
     new = _session(answer)
     assert new.mid == me.mid
     assert new.sessdata != me.sessdata
-    told = answer.body["data"]
-    assert told["refresh_token"] == tokens.refresh_token(secret, new.sessdata) != old
+    data = answer.body["data"]
+    assert data["refresh_token"] == tokens.refresh_token(secret, new.sessdata) != old
     assert _sessions(service, me.sessdata, new.sessdata) == [True, True]
     confirmed = ask(service, e.CONFIRM_REFRESH, new, refresh_token=old)
     assert confirmed.body == {"code": 0, "message": "0", "ttl": 1}
@@ -270,7 +270,7 @@ def test_refresh_refuses(service: RunningService) -> None:
     assert ask(service, e.COOKIE_REFRESH, me, **right).code == 0
 
 
-def test_nobody_ends_the_session_of_another(service: RunningService) -> None:
+def test_a_session_of_another_account_cannot_be_closed(service: RunningService) -> None:
     me, other = someone(service), someone(service)
     theirs = tokens.refresh_token(secret_of(service), other.sessdata)
     for wrong in (theirs, "x", "0" * 96, "字" * 96):

@@ -35,13 +35,13 @@ def operation(endpoint: Endpoint) -> dict[str, Any]:
     return found
 
 
-def test_it_is_served_as_it_is(documented: RunningService) -> None:
+def test_the_document_is_served_unchanged(documented: RunningService) -> None:
     answer = send(documented.base_url, "GET", "/openapi.json")
     assert answer.headers["content-type"] == "application/json"
     assert answer.body == json.loads(json.dumps(DOCUMENT))
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     text = json.dumps(DOCUMENT)
     references = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
@@ -50,47 +50,47 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)
-def test_every_endpoint_is_in_it_whole(endpoint: Endpoint) -> None:
-    told = operation(endpoint)
-    assert told["operationId"] == endpoint.name
+def test_every_endpoint_is_documented_completely(endpoint: Endpoint) -> None:
+    documented = operation(endpoint)
+    assert documented["operationId"] == endpoint.name
     for code in endpoint.codes:
-        assert f"| {code} | {endpoint.message(code)} |" in told["description"]
-    ways = {way for one in told["security"] for way in one}
+        assert f"| {code} | {endpoint.message(code)} |" in documented["description"]
+    ways = {way for one in documented["security"] for way in one}
     assert ways == endpoint.auth
-    assert ({} in told["security"]) == (endpoint.login is not Login.REQUIRED)
+    assert ({} in documented["security"]) == (endpoint.login is not Login.REQUIRED)
     given = wire_types(endpoint.params)
     names = given.keys() | endpoint.aliases.keys()
     by_app = {"appkey", "sign"} if endpoint.app_signed else set()
     by_key = {"access_key"} if ACCESS_KEY in endpoint.auth else set()
     if endpoint.method == "GET":
-        parameters = {one["name"]: one for one in told["parameters"]}
+        parameters = {one["name"]: one for one in documented["parameters"]}
         wbi = {"wts", "w_rid"} if endpoint.wbi else set()
         assert parameters.keys() == names | wbi | by_app
         for name, kind in given.items():
             assert (parameters[name].get("explode") is False) == is_list(kind)
-        told_fields = parameters
+        documented_fields = parameters
     elif not endpoint.ignores_body:
-        [form] = told["requestBody"]["content"].values()
-        told_fields = form["schema"]["properties"]
-        assert told_fields.keys() == names | {"csrf"} | by_key | by_app
+        [form] = documented["requestBody"]["content"].values()
+        documented_fields = form["schema"]["properties"]
+        assert documented_fields.keys() == names | {"csrf"} | by_key | by_app
         assert set(form["schema"]["required"]) <= given.keys()
     else:
-        told_fields = {}
+        documented_fields = {}
     for other, name in endpoint.aliases.items():
-        assert f"a second name of {name}" in told_fields[other]["description"]
-        assert not told_fields[other].get("required")
-    for name, field in told_fields.items():
-        assert field["description"] not in ("", name), "a name alone tells nothing"
+        assert f"a second name of {name}" in documented_fields[other]["description"]
+        assert not documented_fields[other].get("required")
+    for name, field in documented_fields.items():
+        assert field["description"] not in ("", name), "the description must say more than the name"
     assert set(DOCUMENT["components"]["securitySchemes"]) == {COOKIE, ACCESS_KEY}
 
 
-def test_the_documented_limits_are_in_it() -> None:
+def test_the_document_contains_the_limits() -> None:
     def schema(endpoint: Endpoint, name: str) -> Any:
-        told = operation(endpoint)
+        documented = operation(endpoint)
         if endpoint.method == "POST":
-            [form] = told["requestBody"]["content"].values()
+            [form] = documented["requestBody"]["content"].values()
             return form["schema"]["properties"][name]
-        return next(one["schema"] for one in told["parameters"] if one["name"] == name)
+        return next(one["schema"] for one in documented["parameters"] if one["name"] == name)
 
     for endpoint in ENDPOINTS:
         if "ps" in wire_types(endpoint.params):
@@ -114,7 +114,7 @@ def test_the_documented_limits_are_in_it() -> None:
     [one for one in ENDPOINTS if one.body is not Body.HTML],
     ids=lambda one: one.name,
 )
-def test_answers_are_as_it_says(endpoint: Endpoint, either: RunningService) -> None:
+def test_responses_match_the_document(endpoint: Endpoint, either: RunningService) -> None:
     """Good and bad answers both; a document that took anything would say nothing."""
     schema = operation(endpoint)["responses"]["200"]["content"]["application/json"]["schema"]
     components = {"components": DOCUMENT["components"]}

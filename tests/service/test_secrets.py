@@ -19,7 +19,7 @@ from tests.service.scene import Scene
 _LOUD = Settings(profile=DOCUMENTED, log_requests=True)
 
 
-def test_no_log_line_answer_or_metric_holds_a_secret(tmp_path: Path) -> None:
+def test_no_log_line_response_or_metric_contains_a_secret(tmp_path: Path) -> None:
     with logged() as lines, faulty_service(tmp_path, _LOUD) as (service, store):
         scene = Scene(service)
         caller = scene.caller
@@ -52,18 +52,18 @@ def test_no_log_line_answer_or_metric_holds_a_secret(tmp_path: Path) -> None:
     assert "zz" not in lines.getvalue(), "no line holds a query"
 
 
-def test_no_metrics_label_holds_a_secret() -> None:
+def test_no_metrics_label_contains_a_secret() -> None:
     with running() as service:
         [caller] = fresh(service)
         for endpoint in ENDPOINTS:
             call(service, endpoint, caller, {"access_key": caller.sessdata})
             send(service.base_url, "GET", f"{endpoint.path}/{caller.sessdata}")
         bearer = {"Authorization": f"Bearer {service.admin_token}"}
-        told = send(service.admin_url, "GET", "/metrics", headers=bearer).raw.decode()
-        assert 'endpoint="none"' in told
+        exposition = send(service.admin_url, "GET", "/metrics", headers=bearer).raw.decode()
+        assert 'endpoint="none"' in exposition
         for secret in (caller.sessdata, caller.bili_jct, service.admin_token):
-            assert secret not in told
-        labels = {line.partition("{")[2].partition("}")[0] for line in told.splitlines()}
+            assert secret not in exposition
+        labels = {line.partition("{")[2].partition("}")[0] for line in exposition.splitlines()}
         assert all(str(caller.mid) not in label for label in labels)
 
 

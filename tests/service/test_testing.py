@@ -28,10 +28,10 @@ pytest_plugins = ["guanxi.testing"]
 def test_theirs(guanxi_service):
     guanxi_service.add_accounts(1, 2)
     session = guanxi_service.sign_in(1)
-    asked = urllib.request.Request(
+    request = urllib.request.Request(
         f"{guanxi_service.base_url}/x/relation?fid=2", headers={"Cookie": session.cookie}
     )
-    with urllib.request.urlopen(asked) as answer:
+    with urllib.request.urlopen(request) as answer:
         assert json.load(answer)["data"]["attribute"] == 0
 """
 
@@ -56,7 +56,7 @@ def test_the_fixture_in_a_project_of_its_own(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
-def test_a_store_of_ones_own_is_kept(tmp_path: Path) -> None:
+def test_a_given_store_is_not_deleted(tmp_path: Path) -> None:
     path = tmp_path / "kept.db"
     with running(store=path) as service:
         service.add_accounts(1, cards={2: Card(name="二")})
@@ -71,14 +71,14 @@ def test_a_profile_that_does_not_exist() -> None:
         raise AssertionError("it cannot run")
 
 
-def test_running_does_without_pytest(tmp_path: Path) -> None:
+def test_running_does_not_need_pytest(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(_WITHOUT_PYTEST)
     ended = subprocess.run([sys.executable, script], capture_output=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"-101", b"")
 
 
-def test_what_goes_wrong_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "broken.db"
     broken.write_text("no database" * 1000)
     with pytest.raises(StoreError), running(store=broken):

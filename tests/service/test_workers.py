@@ -28,7 +28,7 @@ from tests.counts import count
 from tests.service.client import call, fresh, modify, send
 from tests.service.logged import logged
 
-#: What a process of its own runs: a service that tells where it is, in a line.
+#: A script that serves in a separate process and prints its URL as a JSON line.
 _SERVE = """
 import json, sys
 from pathlib import Path
@@ -59,7 +59,7 @@ def served(store: Path, workers: int) -> Iterator[tuple[subprocess.Popen[str], s
 
 
 def workers_of(pid: int) -> set[int]:
-    """The workers that a process has started and that are alive."""
+    """Return the pids of a process's live workers."""
     found = set()
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(OSError):  # a thread, or a worker, that ended meanwhile
@@ -70,12 +70,12 @@ def workers_of(pid: int) -> set[int]:
 
 
 def until(true: Any, seconds: float = 30.0) -> None:
-    """Wait for something, not for ever."""
+    """Wait until ``true()`` is true; raise AssertionError after ``seconds``."""
     for _ in range(int(seconds / 0.02)):
         if true():
             return
         time.sleep(0.02)
-    raise AssertionError("it did not come about")
+    raise AssertionError("the condition did not become true in time")
 
 
 def metrics(service: RunningService) -> dict[str, float]:
@@ -94,15 +94,15 @@ def test_metrics_are_summed_over_workers() -> None:
         [caller] = fresh(service)
         for _ in range(100):
             assert call(service, e.FRIENDS, caller).code == 0
-        told = metrics(service)
+        samples = metrics(service)
         line = f'guanxi_requests_total{{code="0",endpoint="{e.FRIENDS.name}"}}'
-        assert told[line] == 100
+        assert samples[line] == 100
         seconds = f'guanxi_request_seconds_count{{endpoint="{e.FRIENDS.name}"}}'
-        assert told[seconds] == 100
-        assert not [name for name in told if caller.sessdata in name or str(caller.mid) in name]
+        assert samples[seconds] == 100
+        assert not [name for name in samples if caller.sessdata in name or str(caller.mid) in name]
 
 
-def test_a_killed_worker_is_started_anew_and_its_counts_stay() -> None:
+def test_a_killed_worker_is_restarted_and_its_counts_stay() -> None:
     with running(workers=2) as service:
         caller, other = fresh(service, 2)
         for _ in range(20):
@@ -120,13 +120,13 @@ def test_a_killed_worker_is_started_anew_and_its_counts_stay() -> None:
     assert workers_of(os.getpid()) == set()
 
 
-def test_a_worker_that_does_not_come_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(ServiceError, match="did not come up"), running(workers=2):
+    with pytest.raises(ServiceError, match="did not start"), running(workers=2):
         raise AssertionError("it cannot run")
 
 
-def test_a_worker_that_cannot_be_started_anew_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_restart_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_FIRST_PAUSE", 0.05)
     with running(workers=2) as service, logged() as lines:
         python = sys.executable
@@ -138,15 +138,15 @@ def test_a_worker_that_cannot_be_started_anew_yet(monkeypatch: pytest.MonkeyPatc
         until(lambda: len(workers_of(os.getpid())) == 2)
 
 
-def test_a_worker_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_END_SECONDS", 0.2)
+def test_a_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_STOP_SECONDS", 0.2)
     with running(workers=2) as service:
         os.kill(min(workers_of(os.getpid())), signal.SIGSTOP)
         assert service.base_url
     assert workers_of(os.getpid()) == set()
 
 
-def test_an_address_that_is_taken(tmp_path: Path) -> None:
+def test_an_address_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         plan = Plan(str(tmp_path / "store.db"), port=taken.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
@@ -155,7 +155,7 @@ def test_an_address_that_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("workers", "number"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
-def test_a_service_ends_in_order(workers: int, number: signal.Signals, tmp_path: Path) -> None:
+def test_a_service_stops_in_order(workers: int, number: signal.Signals, tmp_path: Path) -> None:
     store = tmp_path / "store.db"
     caller, others = _prepared(store)
     with served(store, workers) as (process, url):
@@ -169,8 +169,8 @@ def test_a_service_ends_in_order(workers: int, number: signal.Signals, tmp_path:
         _, errors = process.communicate(timeout=30)
         assert (process.returncode, errors) == (0, "")
     with running(store=store) as again:
-        asked = {"vmid": caller.mid, "order_type": "attention"}
-        listed = call(again, e.FOLLOWINGS, caller, asked).data["list"]
+        params = {"vmid": caller.mid, "order_type": "attention"}
+        listed = call(again, e.FOLLOWINGS, caller, params).data["list"]
         assert [item["mid"] for item in listed] == sorted(others, reverse=True), "visits are kept"
 
 
@@ -187,7 +187,7 @@ def _prepared(path: Path) -> tuple[SignedIn, list[int]]:
         return service.sign_in(1), others
 
 
-def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+def test_workers_stop_with_their_parent(tmp_path: Path) -> None:
     with served(tmp_path / "store.db", 2) as (process, _):
         workers = workers_of(process.pid)
         assert len(workers) == 2
@@ -264,17 +264,17 @@ def test_many_clients_at_once() -> None:
             *(0, 22001, 22002, 22003, 22014, 22120),
         }
         for client in clients:
-            standing = service.do(lambda store: _standing(store, client.me.mid))  # noqa: B023 - run at once
-            assert standing & set(client.own) == client.followed
+            following = service.do(lambda store: _followings_of(store, client.me.mid))  # noqa: B023 - run at once
+            assert following & set(client.own) == client.followed
             named = {group["name"] for group in call(service, e.GROUPS, client.me).data}
             assert {name for name in named if name.startswith(client.prefix)} == client.groups
         assert service.do(_faults) == []
-        told = metrics(service)
-        assert told["guanxi_write_wait_seconds_count"] > 0
-        assert 0 < told["guanxi_write_wait_longest_seconds"] < 5, "the bound of the store"
+        samples = metrics(service)
+        assert samples["guanxi_write_wait_seconds_count"] > 0
+        assert 0 < samples["guanxi_write_wait_longest_seconds"] < 5, "the bound of the store"
 
 
-async def _standing(store: Store, owner: int) -> set[int]:
+async def _followings_of(store: Store, owner: int) -> set[int]:
     everything = Window(0, 2**31 - 1)
     found = await store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, everything)
     return {row.mid for row in found.rows}

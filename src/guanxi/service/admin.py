@@ -1,25 +1,25 @@
-"""Administration over HTTP, on an address and with a token of its own.
+"""Administration over HTTP, on a separate address and with a separate bearer token.
 
 | request | what it does |
 |---|---|
 | GET /accounts/{mid} | an account's state, privacy, card and counts |
-| PUT /accounts/{mid} | make it, or change what is given: ``{"card": {…}, "privacy": {…}}`` |
-| PUT /accounts/{mid}/privacy | set the switches that are given: ``{"hide_followings": true}`` |
+| PUT /accounts/{mid} | create it, or change the given fields: ``{"card": {…}, "privacy": {…}}`` |
+| PUT /accounts/{mid}/privacy | set the given switches: ``{"hide_followings": true}`` |
 | PUT /accounts/{mid}/state | ``{"state": "normal" or "banned" or "deregistered"}`` |
-| POST /accounts/{mid}/sessions | sign it in: ``{"kind": "cookie" or "app"}``; answers the token |
-| DELETE /accounts/{mid}/sessions | sign it out everywhere |
-| POST /sessions/revoke | end one session: ``{"token": "…"}`` |
-| POST /logins/agree | let a sign-in by code happen: ``{"key": "…", "mid": 1}`` |
+| POST /accounts/{mid}/sessions | sign in: ``{"kind": "cookie" or "app"}``; returns a token |
+| DELETE /accounts/{mid}/sessions | close all its sessions |
+| POST /sessions/revoke | close one session: ``{"token": "…"}`` |
+| POST /logins/agree | confirm a QR sign-in: ``{"key": "…", "mid": 1}`` |
 | POST /apps | issue an appkey and its appsec |
-| GET /metrics | what Prometheus reads |
+| GET /metrics | metrics in Prometheus text format |
 
-What a PUT does not name stays as it is; on a new account it has its default, as ``Card`` and
-``Privacy`` of ``guanxi.accounts.account`` have them, where the bounds of each field stand too. A
-deregistered account stays one, 409 otherwise. A PUT without a body is refused; the bodies of POSTs
-may be left out.
+A PUT leaves fields that it does not contain unchanged; a new account has the defaults of ``Card``
+and ``Privacy`` in ``guanxi.accounts.account``, which also define each field's bounds. A
+deregistered account cannot be restored (409). A PUT needs a body; that of ``POST
+/accounts/{mid}/sessions`` is optional.
 
-Every request carries ``Authorization: Bearer <token>``. Refusals use HTTP's statuses, and say why
-in ``{"error": "…"}``.
+Every request needs ``Authorization: Bearer <token>``. Errors have an HTTP status and the body
+``{"error": "…"}`` with the reason.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ from guanxi.stores.port import Store, StoreError
 _T = TypeVar("_T")
 _S = TypeVar("_S", bound=Struct)
 _BODY_BYTES = 65_536
-#: What the largest mid has.
+#: Decimal digits of the largest mid.
 _DIGITS = 19
 _STATES = {"normal": State.NORMAL, "banned": State.BANNED, "deregistered": State.DEREGISTERED}
 
 
 class CardBody(Card, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A card; a misspelt field is refused."""
+    """A card in a request body. Decoding fails for unknown fields."""
 
 
 class PrivacyBody(Privacy, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The switches; a misspelt one is refused."""
+    """Privacy switches in a request body. Decoding fails for unknown ones."""
 
 
 class AccountBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,30 +91,30 @@ class AgreementBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Administered(NamedTuple):
-    """What administration works on."""
+    """The store, limits and metrics that administration uses."""
 
     store: Store
     limits: Limits
-    #: Gives the counters to expose.
+    #: Returns the registry to expose.
     counters: Callable[[], CollectorRegistry]
 
 
-class Asked(NamedTuple):
-    """A request that the guard let through."""
+class AdminRequest(NamedTuple):
+    """An authenticated request: the mid of its path, and its body."""
 
     #: 0 where the path has none.
     mid: int
     body: bytes
 
 
-_Verb = Callable[[Administered, Asked], Awaitable[Response]]
+_Verb = Callable[[Administered, AdminRequest], Awaitable[Response]]
 
 
 def application(administered: Administered, token: str) -> Starlette:
-    """The administration of a store, for whoever holds the token."""
+    """Return the application that administers a store; requests need the bearer ``token``."""
     verbs: list[tuple[str, str, _Verb]] = [
-        ("GET", "/accounts/{mid}", _tell),
-        ("PUT", "/accounts/{mid}", _put),
+        ("GET", "/accounts/{mid}", _get_account),
+        ("PUT", "/accounts/{mid}", _put_account),
         ("PUT", "/accounts/{mid}/privacy", _set_privacy),
         ("PUT", "/accounts/{mid}/state", _set_state),
         ("POST", "/accounts/{mid}/sessions", _sign_in),
@@ -137,16 +137,18 @@ def application(administered: Administered, token: str) -> Starlette:
 def _guarded(
     verb: _Verb, administered: Administered, token: str, writing: asyncio.Lock
 ) -> Callable[[Request], Awaitable[Response]]:
+    """Wrap ``verb``: check the token, run PUTs one at a time, answer a StoreError with 503."""
+
     async def guarded(request: Request) -> Response:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secrets.equal(given, token):
             why = "missing or wrong bearer token"
             raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
-        asked = Asked(_mid(request.path_params), await _body(request))
+        admin_request = AdminRequest(_mid(request.path_params), await _body(request))
         try:
-            # A PUT reads what there is and changes some of it: one after the other.
+            # A PUT reads and then writes an account, so PUTs run one at a time.
             async with writing if request.method == "PUT" else nullcontext():
-                return await verb(administered, asked)
+                return await verb(administered, admin_request)
         except StoreError as error:
             logs.LOG.exception("administration failed")
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
@@ -155,7 +157,7 @@ def _guarded(
 
 
 def _mid(path: Mapping[str, str]) -> int:
-    """The mid in a path; 0 where there is none."""
+    """Return the mid in a path, or 0 without one. Raise HTTPException (404) if it is invalid."""
     text = path.get("mid", "0")
     if len(text) > _DIGITS or not (text.isascii() and text.isdigit()):
         raise HTTPException(404, "no such mid")
@@ -165,9 +167,9 @@ def _mid(path: Mapping[str, str]) -> int:
     return mid
 
 
-async def _tell(administered: Administered, asked: Asked) -> Response:
-    store, mid = administered.store, asked.mid
-    account = await _known(administered, asked)
+async def _get_account(administered: Administered, request: AdminRequest) -> Response:
+    store, mid = administered.store, request.mid
+    account = await _existing_account(administered, request)
     card = (await store.cards([mid]))[mid]
     return _json(
         {
@@ -180,9 +182,9 @@ async def _tell(administered: Administered, asked: Asked) -> Response:
     )
 
 
-async def _put(administered: Administered, asked: Asked) -> Response:
-    store, mid = administered.store, asked.mid
-    body, given = _decoded(asked.body, AccountBody), _names(asked.body)
+async def _put_account(administered: Administered, request: AdminRequest) -> Response:
+    store, mid = administered.store, request.mid
+    body, given = _decoded(request.body, AccountBody), _names(request.body)
     card = (await store.cards([mid])).get(mid, Card())
     account = await store.account(mid) or Account(mid=mid)
     await store.put_account(
@@ -193,49 +195,49 @@ async def _put(administered: Administered, asked: Asked) -> Response:
     return _json({})
 
 
-async def _set_privacy(administered: Administered, asked: Asked) -> Response:
-    known = await _known(administered, asked)
-    body = _decoded(asked.body, PrivacyBody)
-    switches = _changed(known.privacy, body, _names(asked.body))
-    await administered.store.set_privacy(asked.mid, switches)
+async def _set_privacy(administered: Administered, request: AdminRequest) -> Response:
+    account = await _existing_account(administered, request)
+    body = _decoded(request.body, PrivacyBody)
+    switches = _changed(account.privacy, body, _names(request.body))
+    await administered.store.set_privacy(request.mid, switches)
     return _json({})
 
 
-async def _set_state(administered: Administered, asked: Asked) -> Response:
-    known = await _known(administered, asked)
-    state = _STATES[_decoded(asked.body, StateBody).state]
-    if known.state is State.DEREGISTERED and state is not State.DEREGISTERED:
-        raise HTTPException(409, f"account {asked.mid} is deregistered")
-    await administered.store.set_state(asked.mid, state)
+async def _set_state(administered: Administered, request: AdminRequest) -> Response:
+    account = await _existing_account(administered, request)
+    state = _STATES[_decoded(request.body, StateBody).state]
+    if account.state is State.DEREGISTERED and state is not State.DEREGISTERED:
+        raise HTTPException(409, f"account {request.mid} is deregistered")
+    await administered.store.set_state(request.mid, state)
     return _json({})
 
 
-async def _sign_in(administered: Administered, asked: Asked) -> Response:
-    await _known(administered, asked)
-    kind = _decoded(asked.body or b"{}", SignInBody).kind
+async def _sign_in(administered: Administered, request: AdminRequest) -> Response:
+    await _existing_account(administered, request)
+    kind = _decoded(request.body or b"{}", SignInBody).kind
     try:
-        issued = await issue(administered.store, asked.mid, kind, administered.limits)
+        issued = await issue(administered.store, request.mid, kind, administered.limits)
     except ValueError as error:
         raise HTTPException(409, str(error)) from None
     if kind is TokenKind.APP:
         return _json({"access_key": issued.token, "expires": issued.expires})
-    told = {"sessdata": issued.token, "bili_jct": issued.bili_jct, "expires": issued.expires}
-    return _json(told)
+    response = {"sessdata": issued.token, "bili_jct": issued.bili_jct, "expires": issued.expires}
+    return _json(response)
 
 
-async def _sign_out(administered: Administered, asked: Asked) -> Response:
-    await _known(administered, asked)
-    return _json({"closed": await administered.store.close_sessions(asked.mid)})
+async def _sign_out(administered: Administered, request: AdminRequest) -> Response:
+    await _existing_account(administered, request)
+    return _json({"closed": await administered.store.close_sessions(request.mid)})
 
 
-async def _revoke(administered: Administered, asked: Asked) -> Response:
-    body = _decoded(asked.body, RevokeBody)
+async def _revoke(administered: Administered, request: AdminRequest) -> Response:
+    body = _decoded(request.body, RevokeBody)
     closed = await administered.store.close_session(secrets.digest(body.token))
     return _json({"closed": int(closed)})
 
 
-async def _agree(administered: Administered, asked: Asked) -> Response:
-    body = _decoded(asked.body, AgreementBody)
+async def _agree(administered: Administered, request: AdminRequest) -> Response:
+    body = _decoded(request.body, AgreementBody)
     if not 1 <= body.mid <= LARGEST:
         raise HTTPException(404, "no such mid")
     try:
@@ -245,23 +247,25 @@ async def _agree(administered: Administered, asked: Asked) -> Response:
     return _json({})
 
 
-async def _new_app(administered: Administered, _asked: Asked) -> Response:
+async def _new_app(administered: Administered, _request: AdminRequest) -> Response:
     appkey, appsec = secrets.new_app(administered.store.secret)
     return _json({"appkey": appkey, "appsec": appsec})
 
 
-async def _metrics(administered: Administered, _asked: Asked) -> Response:
+async def _metrics(administered: Administered, _request: AdminRequest) -> Response:
     return Response(exposition(administered.counters()), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _known(administered: Administered, asked: Asked) -> Account:
-    account = await administered.store.account(asked.mid)
+async def _existing_account(administered: Administered, request: AdminRequest) -> Account:
+    """Return the account of the path; raise HTTPException (404) if it does not exist."""
+    account = await administered.store.account(request.mid)
     if account is None:
-        raise HTTPException(404, f"no account {asked.mid}")
+        raise HTTPException(404, f"no account {request.mid}")
     return account
 
 
 async def _body(request: Request) -> bytes:
+    """Read the body; raise HTTPException (413) above ``_BODY_BYTES``."""
     raw = bytearray()
     async for part in request.stream():
         raw += part
@@ -271,6 +275,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _decoded(body: bytes, kind: type[_T]) -> _T:
+    """Decode a JSON body; raise HTTPException (400) if it is empty or invalid."""
     if not body:
         raise HTTPException(400, "the body is empty; it must be a JSON object")
     try:
@@ -280,27 +285,27 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
 
 
 def _names(body: bytes) -> dict[str, Any]:
-    """A body that could be decoded as it came: what it names."""
+    """Return a valid body as a plain dict, which shows the fields that were sent."""
     return msgspec.json.decode(body, type=dict[str, Any])
 
 
-def _changed(kept: _S, body: Struct, names: Iterable[str]) -> _S:
-    """What is kept, with the named fields of a body."""
-    return replace(kept, **{name: getattr(body, name) for name in names})
+def _changed(current: _S, body: Struct, names: Iterable[str]) -> _S:
+    """Return ``current`` with the named fields replaced by those of ``body``."""
+    return replace(current, **{name: getattr(body, name) for name in names})
 
 
-def _json(told: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    kept = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(msgspec.json.encode(told), status, kept, "application/json")
+def _json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    all_headers = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(msgspec.json.encode(data), status, all_headers, "application/json")
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
-    """What a verb, or the routing, refused."""
-    refused = cast(HTTPException, error)  # it is registered for this kind alone
+    """Answer an HTTPException with its status and reason."""
+    refused = cast(HTTPException, error)  # registered for this class only
     return _json({"error": refused.detail}, refused.status_code, dict(refused.headers or {}))
 
 
 async def _failed(_request: Request, error: Exception) -> Response:
-    """Nobody foresaw it; it may have been done."""
+    """Log an unexpected error and answer 504: the change may have been made."""
     logs.LOG.error("administration failed", exc_info=error)
     return _json({"error": "it may have been done; look before repeating"}, 504)

@@ -1,4 +1,4 @@
-"""The bytes of an answer: envelopes, and list pages spliced from stored tails."""
+"""Encode response bodies: envelopes, and list pages built from encoded item tails."""
 
 from __future__ import annotations
 
@@ -16,36 +16,39 @@ from guanxi.stores.port import Row, Rows
 
 encode = msgspec.json.Encoder().encode
 
-#: An item of nearly every list: in no group that is told, without contract. Then where in it each
-#: number, what is told of the edge besides, and the tail go.
+#: The parts of a list item without groups or contract. Below: the indexes of the parts to fill in,
+#: which are the numbers, the edge's other fields, and the tail.
 _ITEM = (
     b',{"mid":', b"", b',"attribute":', b"", b',"mtime":', b"",
     b',"tag":null,"special":0,"contract_info":{}', b"",
 )  # fmt: skip
 _MID, _ATTRIBUTE, _MTIME, _EDGE, _TAIL = 1, 3, 5, 6, 7
-_TOLD_EDGE = b',"tag":%b,"special":%d,"contract_info":%b'
-_DONE = b'{"code":0,"message":"0","ttl":1}'
-_BARE = b'{"code":0}'
+_EDGE_FIELDS = b',"tag":%b,"special":%d,"contract_info":%b'
+_EMPTY_SUCCESS = b'{"code":0,"message":"0","ttl":1}'
+_BARE_SUCCESS = b'{"code":0}'
 
 
 def success(envelope: Envelope, data: bytes) -> bytes:
-    """The body of an answer with code 0; ``data`` is empty where an endpoint has none."""
+    """Return the body of a response with code 0. Empty ``data`` means that there is none."""
     if envelope is Envelope.STANDARD:
-        return b'{"code":0,"message":"0","ttl":1,"data":%b}' % data if data else _DONE
+        return b'{"code":0,"message":"0","ttl":1,"data":%b}' % data if data else _EMPTY_SUCCESS
     if envelope is Envelope.GAME:
-        return b'{"code":0,"data":%b,%b}' % (data, _game_end())
+        return b'{"code":0,"data":%b,%b}' % (data, _game_tail())
     if envelope is Envelope.MSG:
         return b'{"code":0,"msg":"success","message":"success","data":%b}' % data
     if envelope is Envelope.STATUS:
         return b'{"code":0,"status":true,"data":%b}' % data
-    return _BARE if envelope is Envelope.BARE else data
+    return _BARE_SUCCESS if envelope is Envelope.BARE else data
 
 
 def failure(envelope: Envelope, code: int, message: str, data: bytes = b"") -> bytes:
-    """The body of an answer with another code. An endpoint without envelope fails in the usual."""
+    """Return the body of a response with another code.
+
+    An endpoint without envelope uses the standard one. Only the standard one includes ``data``.
+    """
     text = encode(message)
     if envelope is Envelope.GAME:
-        return b'{"code":%d,"message":%b,%b}' % (code, text, _game_end())
+        return b'{"code":%d,"message":%b,%b}' % (code, text, _game_tail())
     if envelope is Envelope.MSG:
         return b'{"code":%d,"msg":%b,"message":%b}' % (code, text, text)
     if envelope is Envelope.STATUS:
@@ -57,16 +60,17 @@ def failure(envelope: Envelope, code: int, message: str, data: bytes = b"") -> b
     return b'{"code":%d,"message":%b,"ttl":1}' % (code, text)
 
 
-def _game_end() -> bytes:
+def _game_tail() -> bytes:
     return b'"ts":%d,"request_id":"%b"' % (time.time_ns() // 1_000_000, uuid4().hex.encode())
 
 
 def items(
     rows: Rows, attributes: Sequence[int], tails: Mapping[int, bytes], *, groups: bool
 ) -> list[bytes]:
-    """The items of a list, in parts; ``attributes`` are in the order of the rows.
+    """Return the encoded items of a list as parts to join; an empty list for no rows.
 
-    ``groups`` says whether the owner's tag and special are told.
+    ``attributes`` has one value for each row, in order. Raise KeyError for a mid without a tail in
+    ``tails``. ``groups`` includes the owner's groups as ``tag`` and ``special``.
     """
     if not rows:
         return []
@@ -76,11 +80,15 @@ def items(
     parts[_ATTRIBUTE::width] = _decimal(attributes)
     parts[_MTIME::width] = _decimal(mtimes_of(rows.sort_keys))
     parts[_TAIL::width] = map(tails.__getitem__, mids)
-    for at, row in rows.extras.items():
+    for index, row in rows.extras.items():
         if row.groups or row.owner_contract or row.item_contract:
             tag = row.groups if groups else ()
-            named = b"[%b]" % b",".join(_decimal(tag)) if tag else b"null"
-            parts[at * width + _EDGE] = _TOLD_EDGE % (named, SPECIAL in tag, _contract(row))
+            groups_json = b"[%b]" % b",".join(_decimal(tag)) if tag else b"null"
+            parts[index * width + _EDGE] = _EDGE_FIELDS % (
+                groups_json,
+                SPECIAL in tag,
+                _contract(row),
+            )
     parts[0] = parts[0][1:]  # no comma before the first
     return parts
 
@@ -102,15 +110,20 @@ def _contract(row: Row) -> bytes:
 
 
 def page(parts: Sequence[bytes], version: int, total: int | None, cursor: str | None) -> bytes:
-    """``data`` of a list; ``total`` and ``cursor`` are left out where they are None."""
-    end = b',"total":%d' % total if total is not None else b""
+    """Return the encoded ``data`` of a list page from the parts of ``items``.
+
+    ``total`` and ``cursor`` are omitted if None; ``version`` is cut to 32 bits.
+    """
+    suffix = b',"total":%d' % total if total is not None else b""
     if cursor is not None:
-        end += b',"cursor":"%b"' % cursor.encode()
-    return b"".join((b'{"list":[', *parts, b'],"re_version":%d%b}' % (version & 0xFFFFFFFF, end)))
+        suffix += b',"cursor":"%b"' % cursor.encode()
+    return b"".join(
+        (b'{"list":[', *parts, b'],"re_version":%d%b}' % (version & 0xFFFFFFFF, suffix))
+    )
 
 
 def cursor_after(rows: Sequence[Row], more: bool) -> str:
-    """Where a walk goes on behind these rows; empty at the end."""
+    """Return the cursor of the last row, or "" if there are no rows or no ``more`` after them."""
     if not more or not rows:
         return ""
     last = rows[-1]

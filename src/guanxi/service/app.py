@@ -1,7 +1,7 @@
-"""The ASGI application: a request goes through contract, rules and store, once, to its answer.
+"""The ASGI application: decode, authenticate and check a request, call its handler, encode.
 
-Checks come in this order: what is wrong with the HTTP of it (404, 405, 413, 415), then -352, -101,
--111, -403, -400, and then the handler's own.
+Checks run in this order: HTTP errors (404, 405, 413, 415), then -352, -101, -111, -403, -400, and
+then the handler's own.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from guanxi.service.config import Settings
 from guanxi.service.handling import Answer, Refused, Service, WithCookies
 from guanxi.service.metrics import NO_ENDPOINT, Metrics
 from guanxi.service.request import (
-    Gone,
+    ClientDisconnected,
     Receive,
+    breaks_header_rule,
     cookies,
     fields,
-    foreign,
     form_body,
     headers_of,
     repeated,
@@ -46,19 +46,19 @@ ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 _SCRIPT = (b"content-type", b"application/javascript; charset=utf-8")
-#: A page only carries a token: nothing in it is to be run.
-_PAGE = (
+#: The refresh page only carries a csrf token, so its policy forbids scripts and all resources.
+_HTML = (
     (b"content-type", b"text/html; charset=utf-8"),
     (b"content-security-policy", b"default-src 'none'"),
 )
-_WRITTEN = {Body.JSON: (_JSON,), Body.JSONP: (_JSON,), Body.HTML: _PAGE}
+_CONTENT_TYPE = {Body.JSON: (_JSON,), Body.JSONP: (_JSON,), Body.HTML: _HTML}
 _RETRY_AFTER = (b"retry-after", b"1")
 
 
 class Application:
-    """One worker's application over an open store.
+    """One worker's ASGI application over an open store.
 
-    ``pages`` answers the paths of ``page_paths``: documentation and health, off the hot path.
+    ``pages`` serves GET requests to ``page_paths``: documentation and health checks.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Application:
         self._gate = Gate(store)
         self._routes = routes(settings.profile)
         self._loop = asyncio.get_running_loop()
-        #: The few whose path holds a parameter.
+        #: Routes with a parameter in the path.
         self._patterns = [
             (matcher(path), self._routes.pop((method, path)))
             for method, path in list(self._routes)
@@ -85,10 +85,12 @@ class Application:
         ]
         self._methods = dict.fromkeys(page_paths, "GET")
         self._methods |= {path: method for method, path in self._routes}
-        self._envelopes = {path: one.endpoint.envelope for (_, path), one in self._routes.items()}
-        self._began: dict[asyncio.Task[Any] | None, float] = {}
-        #: Names requests: this worker, and how many it had before.
-        self._name, self._numbers = token_hex(8), count()
+        self._envelopes = {
+            path: route.endpoint.envelope for (_, path), route in self._routes.items()
+        }
+        self._started: dict[asyncio.Task[Any] | None, float] = {}
+        #: Request ids are a prefix for this worker and a counter.
+        self._id_prefix, self._counter = token_hex(8), count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -98,17 +100,17 @@ class Application:
             if method == "GET" and path in self._page_paths:
                 await self._pages(scope, receive, send)
                 return
-            route, in_path = self._matched(method, path)
+            route, in_path = self._match_pattern(method, path)
         task = asyncio.current_task(self._loop)  # to find the loop takes a system call
-        number = next(self._numbers)
-        began = self._began[task] = time.monotonic()
+        number = next(self._counter)
+        started = self._started[task] = time.monotonic()
         try:
             if route is None:
                 raise self._no_route(path)
-            if len(self._began) > self._settings.requests_at_once:
+            if len(self._started) > self._settings.requests_at_once:
                 raise StoreUnavailable("too many requests at once")
             answer = await self._answer(route, scope, receive, in_path)
-        except Gone:
+        except ClientDisconnected:
             return
         except (Exception, asyncio.CancelledError) as error:
             refused = _refusal(error, route, self._id(number))
@@ -117,60 +119,63 @@ class Application:
             envelope = self._envelopes.get(path, Envelope.STANDARD)
             if endpoint is not None:
                 envelope = endpoint.envelope
-            body = failure(envelope, code, refused.told(endpoint), refused.data)
+            body = failure(envelope, code, refused.message_for(endpoint), refused.data)
         else:
-            code, status, headers = 0, 200, _WRITTEN[route.endpoint.body]
+            code, status, headers = 0, 200, _CONTENT_TYPE[route.endpoint.body]
             if isinstance(answer, bytes):
                 data = answer
             else:
                 data, headers = answer.data, (*headers, *answer.headers)
             body = success(route.endpoint.envelope, data)
         finally:
-            del self._began[task]
-        seconds = time.monotonic() - began
+            del self._started[task]
+        seconds = time.monotonic() - started
         name = NO_ENDPOINT if route is None else route.endpoint.name
         self._metrics.answered(name, code, seconds)
         if self._settings.log_requests:
             ms = round(seconds * 1000, 3)
-            told = {"request_id": self._id(number), "endpoint": name, "method": method}
-            logs.event(logging.INFO, "request", **told, status=status, code=code, ms=ms)
+            log_fields = {"request_id": self._id(number), "endpoint": name, "method": method}
+            logs.event(logging.INFO, "request", **log_fields, status=status, code=code, ms=ms)
         if route is not None and route.endpoint.body is Body.JSONP:
             callback = _callback(route, scope["query_string"])
             if callback:
                 headers = (_SCRIPT, *headers[1:])
                 body = b"%b(%b)" % (callback.encode(), body)
-        told_headers = [*_HEADERS, (b"content-length", b"%d" % len(body)), *headers]
-        await send({"type": "http.response.start", "status": status, "headers": told_headers})
+        response_headers = [*_HEADERS, (b"content-length", b"%d" % len(body)), *headers]
+        await send({"type": "http.response.start", "status": status, "headers": response_headers})
         await send({"type": "http.response.body", "body": body})
 
     def _id(self, number: int) -> str:
-        return f"{self._name}-{number}"
+        return f"{self._id_prefix}-{number}"
 
-    def _matched(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
-        """The route whose path holds a parameter, and what stands there."""
+    def _match_pattern(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
+        """Return the route whose path pattern matches, or None, and its path parameters."""
         for match, route in self._patterns:
-            found = match(path)
-            if found is not None and route.endpoint.method == method:
-                return route, found
+            matched = match(path)
+            if matched is not None and route.endpoint.method == method:
+                return route, matched
         return None, {}
 
     async def _answer(
         self, route: Route, scope: Scope, receive: Receive, in_path: dict[str, str]
     ) -> bytes | Answer:
-        """The answer's encoded data, or whatever stands in its way as an exception."""
+        """Check the request, call its handler and return the encoded data.
+
+        Raise Refused, InvalidParameter, ClientDisconnected or a store's error.
+        """
         endpoint, profile = route.endpoint, self._service.profile
         headers = headers_of(scope["headers"])
-        pairs, complaint = fields(scope["query_string"], route.in_query)
+        pairs, invalid = fields(scope["query_string"], route.in_query)
         if in_path:
             pairs = [*in_path.items(), *pairs]
-        read = pairs
+        accepted = pairs
         if route.reads_form:
             raw = await form_body(receive, headers, profile.limits.body_bytes)
-            form, wrong = fields(raw, route.known)
-            read = [pair for pair in pairs if pair[0] in route.in_query] + form
-            pairs, complaint = pairs + form, complaint or wrong
-        values = dict(read)
-        if endpoint.header_rule and profile.header_rule and foreign(headers):
+            form, form_error = fields(raw, route.known)
+            accepted = [pair for pair in pairs if pair[0] in route.in_query] + form
+            pairs, invalid = pairs + form, invalid or form_error
+        values = dict(accepted)
+        if endpoint.header_rule and profile.header_rule and breaks_header_rule(headers):
             raise Refused(errors.RequestIntercepted.number)
         if endpoint.access_id:
             self._gate.access_id(values)
@@ -178,24 +183,27 @@ class Application:
         if endpoint.login is not Login.NONE:
             caller = await self._gate.caller(endpoint, headers, values)
         self._gate.signature(endpoint, pairs, values)
-        if len(values) != len(read):
-            complaint = complaint or repeated(read, route.known)
-        if complaint is not None:
-            raise complaint
+        if len(values) != len(accepted):
+            invalid = invalid or repeated(accepted, route.known)
+        if invalid is not None:
+            raise invalid
         if not profile.cursors:
             values.pop("cursor", None)
-        asked = route.decode(values)
+        params = route.decode(values)
         if isinstance(route.handler, WithCookies):
             jar = cookies(headers.get(b"cookie", b""))
-            return await route.handler.handler(self._service, caller, asked, jar)
-        return await route.handler(self._service, caller, asked)
+            return await route.handler.handler(self._service, caller, params, jar)
+        return await route.handler(self._service, caller, params)
 
     async def watch(self) -> None:
-        """Cut off, for ever, requests that take too long; a timer for each would cost more."""
+        """Cancel requests that exceed ``request_seconds``; run until cancelled.
+
+        One periodic check costs less than a timer for each request.
+        """
         while True:
             await asyncio.sleep(min(1.0, self._settings.request_seconds))
-            late = time.monotonic() - self._settings.request_seconds
-            for task in [task for task, began in self._began.items() if began < late]:
+            cutoff = time.monotonic() - self._settings.request_seconds
+            for task in [task for task, started in self._started.items() if started < cutoff]:
                 if task is not None:
                     task.cancel()
 
@@ -206,15 +214,16 @@ class Application:
                 method = route.endpoint.method
         if method is None:
             return Refused(errors.NotFound.number, status=404)
-        complaint = InvalidParameter("method", f"须为 {method}", f"must be {method}")
+        invalid = InvalidParameter("method", f"须为 {method}", f"must be {method}")
         allow = ((b"allow", method.encode()),)
-        return Refused(errors.BadRequest.number, complaint, status=405, headers=allow)
+        return Refused(errors.BadRequest.number, invalid, status=405, headers=allow)
 
 
 def _refusal(error: BaseException, route: Route | None, request_id: str) -> Refused:
-    """How an answer tells what stood in its way.
+    """Convert an exception to the Refused that is sent.
 
-    What nobody foresaw is logged, and told as -504 where something may have been done.
+    Store failures, time-outs and unexpected errors are logged. An unexpected error becomes -504 at
+    an endpoint that writes, because the write may have happened, and -503 elsewhere.
     """
     match error:
         case Refused():
@@ -231,12 +240,12 @@ def _refusal(error: BaseException, route: Route | None, request_id: str) -> Refu
             code = errors.DeadlineExceeded.number if writes else errors.ServiceUnavailable.number
             return _failed(code, error, route, request_id)
     if route is not None and route.endpoint.body is Body.HTML and refused.status == 200:
-        refused.status = 404  # who asks for a page looks at the status
+        refused.status = 404  # a browser that loads a page checks the status
     return refused
 
 
 def _callback(route: Route, query: bytes) -> str:
-    """The function that the request wants its answer wrapped in; empty for none, or a bad name."""
+    """Return the JSONP callback in a query, or "" if it is missing or not a valid name."""
     name = dict(fields(query, route.known)[0]).get("callback")
     try:
         return msgspec.convert(name, Callback)
@@ -245,6 +254,7 @@ def _callback(route: Route, query: bytes) -> str:
 
 
 def _failed(code: int, error: BaseException, route: Route | None, request_id: str) -> Refused:
+    """Log an error and return the 503 or 504 refusal with the request's id in a header."""
     logs.event(
         logging.ERROR,
         "failed",

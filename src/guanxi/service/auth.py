@@ -1,4 +1,4 @@
-"""Who calls, and whether the request is theirs: sessions, csrf and the two signatures."""
+"""Authenticate requests: sessions, csrf, access ids, and the wbi and app signatures."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from guanxi.service.handling import Refused
 from guanxi.service.request import Headers, Pairs, cookies
 from guanxi.stores.port import Store
 
-#: Fields that a form's request may have in its query.
+#: Fields that a POST request may have in its query.
 IN_QUERY = frozenset({"access_key", "appkey", "sign"})
-#: How long a verified session is taken on trust, in seconds.
-_TRUST = 1.0
-#: How many sessions are, and how many credentials are read but once; how long one of those may be.
-_MOST, _LONGEST = 20_000, 1_024
+#: How many seconds a worker uses a session that it read before it reads it again.
+_TRUST_SECONDS = 1.0
+#: How many sessions, and how many credentials, are cached; the largest credential that is cached.
+_MAX_ENTRIES, _MAX_CREDENTIAL_BYTES = 20_000, 1_024
 _NO_CSRF = InvalidParameter("csrf", "缺失", "missing; send the session's bili_jct")
 _WRONG_CSRF = InvalidParameter("csrf", "与会话不符", "not this session's bili_jct")
 
 
 def fields_of(endpoint: Endpoint) -> frozenset[str]:
-    """The fields that carry a credential or a signature, and no parameter, at an endpoint."""
+    """Return the names of an endpoint's credential and signature fields."""
     used = {
         "access_key": ACCESS_KEY in endpoint.auth,
         "appkey": endpoint.app_signed,
@@ -42,11 +42,11 @@ def fields_of(endpoint: Endpoint) -> frozenset[str]:
 
 
 class Issued(NamedTuple):
-    """A token and its csrf (of a cookie alone). Neither is shown in a repr."""
+    """A new session's token and csrf ("" for an app's). The repr shows neither."""
 
     token: str
     bili_jct: str
-    #: Seconds since 1970.
+    #: Seconds since the Unix epoch.
     expires: int
 
     def __repr__(self) -> str:
@@ -54,7 +54,10 @@ class Issued(NamedTuple):
 
 
 async def issue(store: Store, mid: int, kind: TokenKind, limits: Limits) -> Issued:
-    """Open a session for an account. ``ValueError`` for one that is unknown or deregistered."""
+    """Open and store a new session for an account, and return its secrets.
+
+    Raise ValueError if the account is unknown or deregistered.
+    """
     account = await store.account(mid)
     if account is None:
         raise ValueError(f"no account {mid}")
@@ -73,7 +76,7 @@ async def issue(store: Store, mid: int, kind: TokenKind, limits: Limits) -> Issu
 
 
 class _Credential(NamedTuple):
-    """What stands in a credential: the hash of its token, the session's csrf, and the one sent."""
+    """A parsed credential: its token's digest, the session's csrf, and the csrf cookie sent."""
 
     digest: bytes
     csrf: str
@@ -84,20 +87,21 @@ class _Credential(NamedTuple):
 
 
 class Gate:
-    """Decides who a request comes from; refuses those that it does not come from."""
+    """A request authenticator of one worker, with a short cache of sessions."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        #: By what was sent, an access_key or a header's cookies: those that opened a session.
+        #: Credentials with a session, by the access_key or Cookie header sent.
         self._credentials: dict[str | bytes, _Credential] = {}
-        #: Sessions by digest, and when each was read.
+        #: Sessions by digest, with the monotonic time of each read.
         self._trusted: dict[bytes, tuple[float, Session]] = {}
         self._mixins: tuple[int, tuple[str, str]] = (-1, ("", ""))
 
     async def caller(self, endpoint: Endpoint, headers: Headers, values: Mapping[str, str]) -> int:
-        """The mid of who is signed in, 0 for nobody; -101 and -111 where that does not do.
+        """Return the caller's mid, or 0 if nobody is signed in.
 
-        An access_key, when sent, decides; the cookie otherwise.
+        An access_key, where accepted, takes precedence over the cookie. Raise Refused:
+        -101 if sign-in is required, -111 if the csrf of a write is missing or wrong.
         """
         sent: str | bytes = values.get("access_key", "")
         by_key = sent != "" and ACCESS_KEY in endpoint.auth
@@ -106,17 +110,17 @@ class Gate:
         credential = self._credentials.get(sent) or self._read(sent)
         session = None
         if credential is not None:
-            known = self._trusted.get(credential.digest)
-            if known is not None and time.monotonic() - known[0] < _TRUST:
-                session = known[1]
+            trusted = self._trusted.get(credential.digest)
+            if trusted is not None and time.monotonic() - trusted[0] < _TRUST_SECONDS:
+                session = trusted[1]
             else:
                 session = await self._session(sent, credential)
         kind = TokenKind.APP if by_key else TokenKind.COOKIE
         if session is None or session.kind is not kind or session.expires <= time.time():
             if endpoint.login is Login.REQUIRED:
                 name = "access_key" if by_key else "SESSDATA"
-                complaint = InvalidParameter(name, "无效或已过期", "not valid, or ended")
-                raise Refused(errors.NotSignedIn.number, complaint if credential else None)
+                invalid = InvalidParameter(name, "无效或已过期", "not valid, or ended")
+                raise Refused(errors.NotSignedIn.number, invalid if credential else None)
             return 0
         if endpoint.writes and credential is not None and not by_key:
             form, (_, csrf, sent_csrf) = values.get("csrf", ""), credential
@@ -125,7 +129,7 @@ class Gate:
         return session.mid
 
     def _read(self, sent: str | bytes) -> _Credential | None:
-        """What stands in what was sent; None without a token."""
+        """Parse an access_key or a Cookie header; return None if it has no token."""
         jar = cookies(sent) if isinstance(sent, bytes) else {}
         token = jar.get("SESSDATA", "") if isinstance(sent, bytes) else sent
         if not token:
@@ -134,38 +138,36 @@ class Gate:
         return _Credential(secrets.digest(token), csrf, jar.get("bili_jct", csrf))
 
     async def _session(self, sent: str | bytes, credential: _Credential) -> Session | None:
-        """The session of a credential as the store has it now; None without one."""
+        """Return a credential's session from the store, or None; update the cache."""
         now = time.monotonic()
         session = await self._store.session(credential.digest)
         if session is None:
             self._trusted.pop(credential.digest, None)
             self._credentials.pop(sent, None)
             return None
-        if len(self._trusted) >= _MOST:
+        if len(self._trusted) >= _MAX_ENTRIES:
             self._trusted.clear()
         self._trusted[credential.digest] = (now, session)
-        if len(self._credentials) >= _MOST:
+        if len(self._credentials) >= _MAX_ENTRIES:
             self._credentials.clear()
-        if len(sent) <= _LONGEST:
+        if len(sent) <= _MAX_CREDENTIAL_BYTES:
             self._credentials[sent] = credential
         return session
 
     def access_id(self, values: Mapping[str, str]) -> None:
-        """-352 where a space's access id is sent and is not one of this service, or is over."""
-        given = values.get("w_webid")
-        if given is None:
+        """Raise Refused (-352) if ``w_webid`` is sent and is invalid or expired."""
+        access_id = values.get("w_webid")
+        if access_id is None:
             return
-        if not tokens.access_id_is_valid(self._store.secret, given, int(time.time())):
+        if not tokens.access_id_is_valid(self._store.secret, access_id, int(time.time())):
             raise Refused(errors.RequestIntercepted.number)
 
     def signature(self, endpoint: Endpoint, pairs: Pairs, values: Mapping[str, str]) -> None:
-        """-403 where a signature is wrong, or missing though the endpoint wants one."""
+        """Raise Refused (-403) if a signature is wrong, or is required and missing."""
         wanted = "w_rid" in values if endpoint.unsigned else endpoint.wbi
         if wanted and not ("wts" in values and self._wbi(pairs)):
-            complaint = InvalidParameter(
-                "w_rid", "签名缺失、错误或已过期", "missing, wrong or stale"
-            )
-            raise Refused(errors.AccessDenied.number, complaint)
+            invalid = InvalidParameter("w_rid", "签名缺失、错误或已过期", "missing, wrong or stale")
+            raise Refused(errors.AccessDenied.number, invalid)
         if ("sign" in values or "appkey" in values) and endpoint.app_signed:
             appsec = secrets.appsec(self._store.secret, values.get("appkey", ""))
             if not sign.app_verify(pairs, appsec):
@@ -174,7 +176,7 @@ class Gate:
                 )
 
     def _wbi(self, pairs: Pairs) -> bool:
-        """Whether the keys of today or of yesterday signed the pairs."""
+        """Return whether today's or yesterday's wbi keys signed the pairs."""
         now = int(time.time())
         if self._mixins[0] != now // secrets.DAY:
             days = (now, now - secrets.DAY)

@@ -1,7 +1,7 @@
-"""How a service is set up: a profile, its limits, and what holds a process together.
+"""Settings of a service: a profile, its limits, and bounds for each process.
 
 Limits come from the profile, then a TOML file, then ``GUANXI_LIMIT_*`` in the environment; the last
-one wins. A setting that does not exist, or cannot be, is refused by name.
+one wins. An unknown or invalid setting raises SettingError with its name.
 """
 
 from __future__ import annotations
@@ -20,67 +20,67 @@ from guanxi.contract.limits import OPEN, PROFILES, Limits, Profile, limit_source
 _PREFIX = "GUANXI_LIMIT_"
 _Seconds = Annotated[float, Meta(gt=0, le=3600)]
 _Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-_Most = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+_SizeOrZero = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _T = TypeVar("_T")
 
 
 class SettingError(ValueError):
-    """A setting that does not exist or cannot be; the text names it."""
+    """An unknown or invalid setting; the text names it."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"配置错误 (bad setting) {name}: {reason}")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What a service is started with."""
+    """The settings that a service starts with."""
 
     profile: Profile = OPEN
-    #: A request that takes longer is answered -504; a store gives up sooner by itself.
+    #: A longer request is answered -504; the store's own time-outs are shorter.
     request_seconds: _Seconds = 20.0
-    #: Requests beyond so many at once, in one worker, are answered -503.
+    #: How many requests one worker handles at once; those beyond are answered -503.
     requests_at_once: _Count = 1_000
     #: Write a log line for every request.
     log_requests: bool = False
-    #: How many accounts' cards a worker keeps in memory for its lists; 0 keeps none.
-    card_cache: _Most = 200_000
-    #: How many seconds a list may tell a card as it was. One's own is always as it is.
+    #: How many accounts' cards a worker caches for lists; 0 disables the cache.
+    card_cache: _SizeOrZero = 200_000
+    #: How many seconds old a card in a list may be. The caller's own card is always current.
     card_staleness: _Seconds = 30.0
 
 
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a file may set."""
+    """The settings that a file may contain."""
 
     profile: str | UnsetType = UNSET
     limits: dict[str, int] = {}
     request_seconds: _Seconds | UnsetType = UNSET
     requests_at_once: _Count | UnsetType = UNSET
     log_requests: bool | UnsetType = UNSET
-    card_cache: _Most | UnsetType = UNSET
+    card_cache: _SizeOrZero | UnsetType = UNSET
     card_staleness: _Seconds | UnsetType = UNSET
 
 
 def load(
     profile: str | None = None, *, file: Path | None = None, environ: Mapping[str, str]
 ) -> Settings:
-    """The settings of a service.
+    """Load a service's settings from a file and the environment.
 
-    ``profile`` is ``documented`` or ``open``; None takes the file's, or ``open``. A file may hold
+    ``profile`` is ``documented`` or ``open``; None uses the file's, or ``open``. A file may hold
     ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests``, ``card_cache``,
     ``card_staleness`` and a table ``limits``.
-    ``SettingError`` for anything that does not exist or cannot be.
+    Raise SettingError for an unknown or invalid setting, or a file that cannot be read.
     """
     read = _read(file) if file else _File()
-    given = {name: value for name, value in asdict(read).items() if value is not UNSET}
-    limits = given.pop("limits")
-    name = profile or given.pop("profile", OPEN.name)
+    values = {name: value for name, value in asdict(read).items() if value is not UNSET}
+    limits = values.pop("limits")
+    name = profile or values.pop("profile", OPEN.name)
     if name not in PROFILES:
         raise SettingError("profile", f"{name!r}; there are {', '.join(PROFILES)}")
-    given["profile"] = with_limits(PROFILES[name], {**limits, **_limits_of(environ)})
-    return replace(Settings(), **given)
+    values["profile"] = with_limits(PROFILES[name], {**limits, **_limits_of(environ)})
+    return replace(Settings(), **values)
 
 
 def with_limits(profile: Profile, limits: Mapping[str, int | str]) -> Profile:
-    """A profile with some limits changed. ``SettingError`` for one that cannot be."""
+    """Return the profile with ``limits`` changed; raise SettingError for an invalid one."""
     for name in limits.keys() - limit_sources().keys():
         raise SettingError(f"limits.{name}", f"there are {', '.join(limit_sources())}")
     changed = {**asdict(profile.limits), **limits}
@@ -102,8 +102,8 @@ def _limits_of(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _converted(place: str, values: dict[str, Any], kind: type[_T]) -> _T:
+def _converted(source: str, values: dict[str, Any], kind: type[_T]) -> _T:
     try:
         return msgspec.convert(values, kind, strict=kind is _File)
     except msgspec.ValidationError as error:
-        raise SettingError(place, str(error)) from None
+        raise SettingError(source, str(error)) from None

@@ -1,4 +1,4 @@
-"""What a handler is given, and how it refuses."""
+"""Types of the handlers: their arguments, their results, and the refusal they raise."""
 
 from __future__ import annotations
 
@@ -13,36 +13,40 @@ from guanxi.stores.port import Store
 
 
 class Service(NamedTuple):
-    """What every handler works with."""
+    """The store and profile that every handler uses."""
 
     store: Store
     profile: Profile
 
 
 class Answer(NamedTuple):
-    """Encoded data, and headers that go with it."""
+    """A handler's result: encoded data and extra response headers."""
 
     data: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-#: From the service, the caller's mid (0 for nobody) and the decoded request to the encoded data.
+#: Called with the service, the caller's mid (0 for nobody) and the decoded params; returns the
+#: encoded data, and may raise Refused, InvalidParameter or StoreError.
 Handler = Callable[[Service, int, Any], Awaitable[bytes | Answer]]
 
 
 class WithCookies(NamedTuple):
-    """A handler that needs the request's cookies besides, by name."""
+    """A handler that also takes the request's cookies by name, as its fourth argument."""
 
     handler: Callable[[Service, int, Any, Mapping[str, str]], Awaitable[bytes | Answer]]
 
 
 class Refused(Exception):
-    """The answer is a code other than 0; ``data`` is encoded, and empty for none."""
+    """A refused request: a response with a code other than 0.
+
+    ``data`` is encoded JSON, empty for none; ``invalid`` is appended to the message.
+    """
 
     def __init__(
         self,
         code: int,
-        complaint: InvalidParameter | None = None,
+        invalid: InvalidParameter | None = None,
         *,
         message: str = "",
         data: bytes = b"",
@@ -51,24 +55,27 @@ class Refused(Exception):
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.complaint = complaint
-        #: For a message that no endpoint can know beforehand; else the endpoint's for the code.
+        self.invalid = invalid
+        #: Replaces the endpoint's message for the code, unless empty.
         self.message = message
         self.data = data
         self.status = status
         self.headers = headers
 
-    def told(self, endpoint: Endpoint | None) -> str:
-        """The message as an endpoint tells it, and what is wrong."""
+    def message_for(self, endpoint: Endpoint | None) -> str:
+        """Return the response's message: the endpoint's for the code, and ``invalid``.
+
+        A request to no endpoint (None) gets the code's general message.
+        """
         plain = self.message or (
             errors.CODES[self.code].wire_message
             if endpoint is None
             else endpoint.message(self.code)
         )
-        return f"{plain}: {self.complaint}" if self.complaint else plain
+        return f"{plain}: {self.invalid}" if self.invalid else plain
 
 
-def refuse_if(code: int, complaint: InvalidParameter | None = None) -> None:
+def refuse_if(code: int, invalid: InvalidParameter | None = None) -> None:
     """Raise ``Refused`` for a code other than 0."""
     if code:
-        raise Refused(code, complaint)
+        raise Refused(code, invalid)

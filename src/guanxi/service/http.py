@@ -1,4 +1,4 @@
-"""uvicorn as this service runs it."""
+"""Run ASGI applications on uvicorn, with bounds on request heads and slow clients."""
 
 from __future__ import annotations
 
@@ -13,89 +13,89 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from guanxi.service.app import ASGI
 
-#: What a request's line and headers may have in all, and how long they may take to come. What is in
-#: a body is the endpoint's to bound.
+#: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
+#: are bounded by the application.
 _HEAD_BYTES, _HEAD_SECONDS = 65_536, 20
-#: How long an idle connection is kept, and how long a running request has to end at shutdown.
+#: Seconds until an idle connection is closed, and seconds to finish requests at shutdown.
 _IDLE_SECONDS, _GRACE_SECONDS = 60, 5
-#: Connections that may wait to be taken.
-_WAITING = 2_048
-#: What is held of answers until a turn of the loop ends; a page is half of it.
-_HELD_BYTES = 65_536
+#: How many connections may wait to be accepted.
+_BACKLOG = 2_048
+#: Response bytes to buffer within one loop iteration; a page of a list is half of that.
+_BUFFER_BYTES = 65_536
 
 
-class _Gathering(asyncio.Transport):
-    """A transport that sends at once, when the loop turns, what was written to it in a turn.
+class _BufferedTransport(asyncio.Transport):
+    """A transport that joins the writes of one event loop iteration into one.
 
-    uvicorn writes the head and the body of an answer apart. To send each when it is written takes
-    two system calls, and wakes the client twice, while others still wait for their answers.
+    uvicorn writes the head and the body of a response separately. Sending each at once would take
+    two system calls and wake the client twice.
     """
 
-    def __init__(self, to: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._to, self._loop = to, loop
-        self._held: list[bytes | bytearray | memoryview] = []
+    def __init__(self, target: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._target, self._loop = target, loop
+        self._buffer: list[bytes | bytearray | memoryview] = []
         self._size = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._held:
+        if not self._buffer:
             self._loop.call_soon(self.flush)
-        self._held.append(data)
+        self._buffer.append(data)
         self._size += len(data)
-        if self._size > _HELD_BYTES:
+        if self._size > _BUFFER_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        if self._held and not self._to.is_closing():
-            self._to.write(b"".join(self._held))
-        self._held.clear()
+        if self._buffer and not self._target.is_closing():
+            self._target.write(b"".join(self._buffer))
+        self._buffer.clear()
         self._size = 0
 
     def close(self) -> None:
         self.flush()
-        self._to.close()
+        self._target.close()
 
     def is_closing(self) -> bool:
-        return self._to.is_closing()
+        return self._target.is_closing()
 
     def pause_reading(self) -> None:
-        self._to.pause_reading()
+        self._target.pause_reading()
 
     def resume_reading(self) -> None:
-        self._to.resume_reading()
+        self._target.resume_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._to.get_extra_info(name, default)
+        return self._target.get_extra_info(name, default)
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's, with the bounds that it lacks: on a request's head, and on the wait for the rest.
+    """uvicorn's protocol with bounds on a request's head and on the wait for its remainder.
 
-    uvicorn itself closes a connection on which nothing comes after an answer; here belong one on
-    which nothing ever comes, and one on which a request begins and does not go on.
+    uvicorn closes connections that are idle after a response. This also closes those that never
+    send anything, and those that send only part of a request.
     """
 
-    #: Between requests; in the head of one.
+    #: Whether the connection is between requests, or in the head of one.
     _between, _in_head = True, False
     _head_bytes = 0
-    _patience: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     # asyncio's base class takes any transport, uvicorn's those that write.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # so
-        self._gathering = _Gathering(transport, self.loop)
-        super().connection_made(self._gathering)
-        self._await_more()
+        self._transport_buffer = _BufferedTransport(transport, self.loop)
+        super().connection_made(self._transport_buffer)
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._await_no_more()
+        self._stop_timer()
         super().connection_lost(exc)
 
-    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's lets the way close
-        """Keep the way open to a client that has asked all it will, and may still read."""
-        self._gathering.flush()
-        waits = self._answering() and not self.cycle.more_body
-        if waits:
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's returns None
+        """Return whether to keep the connection open: its client may still read a response."""
+        self._transport_buffer.flush()
+        keep_open = self._answering() and not self.cycle.more_body
+        if keep_open:
             self.cycle.keep_alive = False
-        return waits
+        return keep_open
 
     def on_message_begin(self) -> None:
         self._between, self._in_head = False, True
@@ -103,19 +103,19 @@ class _Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._await_no_more()
+        self._stop_timer()
         if self._head_bytes > _HEAD_BYTES and self._head_size() > _HEAD_BYTES:
             raise ValueError("head too large")  # uvicorn answers 400
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._between = True
-        self._await_no_more()
+        self._stop_timer()
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         if self._between and not data.strip(b"\r\n"):
-            return  # empty lines before a request say nothing, nor do they keep a connection
+            return  # empty lines before a request do not keep a connection open
         self._head_bytes += len(data)
         super().data_received(data)
         if self.transport.is_closing():
@@ -125,7 +125,7 @@ class _Protocol(HttpToolsProtocol):
         elif self._head_bytes > _HEAD_BYTES:
             self.send_400_response("Request head too large.")
         if self._in_head or not (self._between or self._answering()):
-            self._await_more()
+            self._start_timer()
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
@@ -133,25 +133,25 @@ class _Protocol(HttpToolsProtocol):
     def _answering(self) -> bool:
         return not getattr(self.cycle, "response_complete", True)  # there is none before the first
 
-    def _await_more(self) -> None:
-        if self._patience is None:
-            self._patience = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(_HEAD_SECONDS, self._on_timeout)
 
-    def _await_no_more(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _give_up(self) -> None:
-        self._patience = None
+    def _on_timeout(self) -> None:
+        self._timer = None
         if self._answering():  # an earlier request of the connection
-            self._await_more()
+            self._start_timer()
         else:
             self.transport.close()
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, without its signal handlers, and telling when it listens."""
+    """uvicorn's server without its signal handlers, and with an event set once it listens."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -159,7 +159,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """A process with several servers ends them in its own order."""
+        """Leave signals alone: a process with several servers stops them in a set order."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -168,12 +168,15 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(*served: tuple[ASGI, socket.socket]) -> AsyncIterator[None]:
-    """Serve applications, each on a listening socket, while the block runs; end them in order."""
-    servers = [_Server(_config(application)) for application, _ in served]
+async def serving(*pairs: tuple[ASGI, socket.socket]) -> AsyncIterator[None]:
+    """Serve applications, each on its listening socket, while the block runs.
+
+    The block starts once all listen. After it, running requests get ``_GRACE_SECONDS`` to finish.
+    """
+    servers = [_Server(_config(application)) for application, _ in pairs]
     running = [
         asyncio.create_task(server.serve([listener]))
-        for server, (_, listener) in zip(servers, served, strict=True)
+        for server, (_, listener) in zip(servers, pairs, strict=True)
     ]
     try:
         for server in servers:
@@ -193,24 +196,27 @@ def _config(application: ASGI) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="error",  # whatever is below, any client can cause
+        log_level="error",  # any client can cause lower levels
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=_WAITING,
+        backlog=_BACKLOG,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens on an address; port 0 takes a free one."""
+    """Return a TCP socket that listens on an address; port 0 picks a free port.
+
+    Raise OSError if the address cannot be bound.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(_WAITING)
+        listener.listen(_BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -218,6 +224,6 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The address that a socket is bound to."""
+    """Return the ``http://`` URL of the address that a socket is bound to."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

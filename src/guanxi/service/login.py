@@ -1,6 +1,6 @@
-"""Signing in by a code, and new cookies for old.
+"""QR sign-in, and refresh of session cookies.
 
-Somebody who is signed in elsewhere agrees to a code (``agree``); whoever holds it gets a session.
+An account confirms a QR sign-in key (``agree``); the first client to poll it then gets a session.
 """
 
 from __future__ import annotations
@@ -21,56 +21,66 @@ from guanxi.service.auth import issue
 from guanxi.service.handling import Answer, Refused, Service
 from guanxi.stores.port import Store
 
-#: What a code is drawn of; ``.invalid`` sees to it that nobody fetches it.
+#: The URL in the QR code. The top-level domain ``.invalid`` never resolves.
 _CODE_ADDRESS = "https://guanxi.invalid/login?qrcode_key={}"
-#: How far a sign-in by code is.
-_DONE, _WAITING, _ENDED = 0, 86101, 86038
+#: States of a QR sign-in.
+_CONFIRMED, _WAITING, _EXPIRED = 0, 86101, 86038
 
 
 async def agree(store: Store, key: str, mid: int, limits: Limits) -> None:
-    """Let whoever holds the code sign in as an account.
+    """Confirm a QR sign-in key as the account ``mid``: store a grant until the key expires.
 
-    ``ValueError`` for a key that is none or is over, and for an account that cannot sign in.
+    Raise ValueError if the key is invalid or expired, or if the account is unknown or deregistered.
     """
-    made = tokens.qr_key_created(store.secret, key)
-    if made is None or time.time() >= made + limits.qr_seconds:
+    created = tokens.qr_key_created(store.secret, key)
+    if created is None or time.time() >= created + limits.qr_seconds:
         raise ValueError("no such key, or it is over")
     account = await store.account(mid)
     if account is None or account.state is State.DEREGISTERED:
         raise ValueError(f"account {mid} cannot sign in")
-    await store.put_grant(secrets.digest(key), mid, made + limits.qr_seconds)
+    await store.put_grant(secrets.digest(key), mid, created + limits.qr_seconds)
 
 
-async def qr_generate(service: Service, _caller: int, _asked: p.NoParams) -> bytes:
-    """A key that tells its own age: nothing is kept until somebody agrees."""
+async def qr_generate(service: Service, _caller: int, _params: p.NoParams) -> bytes:
+    """Handle QR sign-in, first step: return a new key, which encodes its time of creation.
+
+    Nothing is stored until an account confirms it.
+    """
     key = tokens.qr_key(service.store.secret, int(time.time()))
     return encode(s.QrCode(_CODE_ADDRESS.format(key), key))
 
 
-async def qr_poll(service: Service, _caller: int, asked: p.QrPoll) -> Answer:
-    """How far it is; the first to ask after somebody agreed is given the cookies."""
-    store, key = service.store, asked.qrcode_key
-    made = tokens.qr_key_created(store.secret, key)
-    if made is None:
+async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
+    """Handle QR sign-in, second step: return the state of a key.
+
+    The first poll after a confirmation deletes the grant, opens a session and sets its cookies.
+    Raise InvalidParameter for an invalid key, and Refused if the account is deregistered by then.
+    """
+    store, key = service.store, params.qrcode_key
+    created = tokens.qr_key_created(store.secret, key)
+    if created is None:
         raise InvalidParameter("qrcode_key", "无效", "no key of this service")
-    if time.time() >= made + service.profile.limits.qr_seconds:
-        return Answer(encode(s.QrState(code=_ENDED, message="二维码已失效")))
+    if time.time() >= created + service.profile.limits.qr_seconds:
+        return Answer(encode(s.QrState(code=_EXPIRED, message="二维码已失效")))
     mid = await store.take_grant(secrets.digest(key))
     if mid is None:
         return Answer(encode(s.QrState(code=_WAITING, message="未扫码")))
-    token, cookies = await _signed_in(service, mid)
-    told = s.QrState(
+    token, cookies = await _open_session(service, mid)
+    response = s.QrState(
         refresh_token=tokens.refresh_token(store.secret, token),
         timestamp=time.time_ns() // 1_000_000,
-        code=_DONE,
+        code=_CONFIRMED,
     )
-    return Answer(encode(told), cookies)
+    return Answer(encode(response), cookies)
 
 
 async def cookie_info(
-    service: Service, _caller: int, _asked: p.NoParams, jar: Mapping[str, str]
+    service: Service, _caller: int, _params: p.NoParams, jar: Mapping[str, str]
 ) -> bytes:
-    """000, Credential.check_refresh: a session should be refreshed in its second half (ours)."""
+    """Handle the check for a cookie refresh: due in a session's second half, which is our rule.
+
+    Source: 000, Credential.check_refresh.
+    """
     now = time.time_ns() // 1_000_000
     session = await service.store.session(secrets.digest(jar["SESSDATA"]))
     if session is None:
@@ -80,32 +90,39 @@ async def cookie_info(
 
 
 async def correspond(
-    service: Service, _caller: int, _asked: p.Correspondence, jar: Mapping[str, str]
+    service: Service, _caller: int, _params: p.Correspondence, jar: Mapping[str, str]
 ) -> bytes:
-    """000, Credential.refresh: the page that carries the csrf of a refresh."""
+    """Handle the HTML page that contains a refresh's csrf (000, Credential.refresh)."""
     csrf = tokens.refresh_csrf(service.store.secret, jar["SESSDATA"])
     return pages.refresh_page(csrf).encode()
 
 
 async def cookie_refresh(
-    service: Service, caller: int, asked: p.CookieRefresh, jar: Mapping[str, str]
+    service: Service, caller: int, params: p.CookieRefresh, jar: Mapping[str, str]
 ) -> Answer:
-    """000, Credential.refresh: a new session; the old one stands until that is confirmed."""
+    """Handle a cookie refresh: open a new session and set its cookies (000, Credential.refresh).
+
+    The old session stays valid until ``confirm_refresh``. Raise Refused if the csrf or the refresh
+    token is wrong.
+    """
     secret, old = service.store.secret, jar["SESSDATA"]
     csrf, refresh = tokens.refresh_csrf(secret, old), tokens.refresh_token(secret, old)
     if not (
-        secrets.equal(asked.refresh_csrf, csrf) and secrets.equal(asked.refresh_token, refresh)
+        secrets.equal(params.refresh_csrf, csrf) and secrets.equal(params.refresh_token, refresh)
     ):
         raise Refused(errors.RefreshRefused.number)
-    token, cookies = await _signed_in(service, caller)
+    token, cookies = await _open_session(service, caller)
     return Answer(
         encode(s.RefreshedCookie(refresh_token=tokens.refresh_token(secret, token))), cookies
     )
 
 
-async def confirm_refresh(service: Service, caller: int, asked: p.RefreshConfirmation) -> bytes:
-    """000, Credential.refresh: the session of the old refresh token ends, if it is the caller's."""
-    digest = tokens.session_of(asked.refresh_token)
+async def confirm_refresh(service: Service, caller: int, params: p.RefreshConfirmation) -> bytes:
+    """Handle the confirmation of a refresh: close the old session (000, Credential.refresh).
+
+    Raise InvalidParameter if the refresh token is of no session of the caller.
+    """
+    digest = tokens.session_of(params.refresh_token)
     session = await service.store.session(digest) if digest is not None else None
     if session is None or session.mid != caller:
         raise InvalidParameter("refresh_token", "无效", "no session of this account")
@@ -113,16 +130,18 @@ async def confirm_refresh(service: Service, caller: int, asked: p.RefreshConfirm
     return b""
 
 
-async def _signed_in(service: Service, mid: int) -> tuple[str, tuple[tuple[bytes, bytes], ...]]:
-    """A new session's token, and the headers that give a browser its cookies."""
+async def _open_session(service: Service, mid: int) -> tuple[str, tuple[tuple[bytes, bytes], ...]]:
+    """Open a session; return its token and Set-Cookie headers. Raise Refused if deregistered."""
     try:
         issued = await issue(service.store, mid, TokenKind.COOKIE, service.profile.limits)
-    except ValueError:  # deregistered since
+    except ValueError:  # deregistered meanwhile
         raise Refused(errors.NotSignedIn.number) from None
-    ends = f"Path=/; Max-Age={service.profile.limits.session_days * secrets.DAY}; SameSite=Lax"
-    cookies = (
-        f"SESSDATA={issued.token}; {ends}; HttpOnly",
-        f"bili_jct={issued.bili_jct}; {ends}",
-        f"DedeUserID={mid}; {ends}",
+    attributes = (
+        f"Path=/; Max-Age={service.profile.limits.session_days * secrets.DAY}; SameSite=Lax"
     )
-    return issued.token, tuple((b"set-cookie", one.encode()) for one in cookies)
+    cookies = (
+        f"SESSDATA={issued.token}; {attributes}; HttpOnly",
+        f"bili_jct={issued.bili_jct}; {attributes}",
+        f"DedeUserID={mid}; {attributes}",
+    )
+    return issued.token, tuple((b"set-cookie", cookie.encode()) for cookie in cookies)

@@ -1,4 +1,4 @@
-"""Log lines as JSON objects. No line holds a query, a header, a body or a token."""
+"""Log lines as JSON objects. No line contains a query, a header, a body or a token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class _Lines(logging.Formatter):
-    """One JSON object a line: time, level, logger, event, and what the event brings."""
+    """A formatter of JSON lines: time, level, logger, event, and the event's own fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -23,7 +23,7 @@ class _Lines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
-            **getattr(record, "told", {}),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[1]:
             line["error"] = trace(record.exc_info[1])
@@ -31,7 +31,7 @@ class _Lines(logging.Formatter):
 
 
 def trace(error: BaseException) -> dict[str, Any]:
-    """An error's type and where it came from. Its text stays out: it may quote a request."""
+    """Return an error's type and stack frames, without its text, which may quote a request."""
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "type": type(error).__name__,
@@ -39,13 +39,16 @@ def trace(error: BaseException) -> dict[str, Any]:
     }
 
 
-def event(level: int, name: str, **told: Any) -> None:
-    """Log an event with what it brings."""
-    LOG.log(level, name, extra={"told": told})
+def event(level: int, name: str, **fields: Any) -> None:
+    """Log an event under its name, with ``fields`` in the JSON line."""
+    LOG.log(level, name, extra={"fields": fields})
 
 
 def to_stream(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
-    """Write the service's log lines, and uvicorn's, to a stream."""
+    """Write the service's log lines, and uvicorn's from warnings on, to a stream.
+
+    This replaces the handlers of the loggers ``guanxi`` and ``uvicorn``.
+    """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Lines())
     for name, lowest in (("guanxi", level), ("uvicorn", max(level, logging.WARNING))):

@@ -1,6 +1,6 @@
-"""What is counted, as Prometheus reads it; with several workers, summed over them.
+"""Prometheus metrics of a service, summed over its workers.
 
-Labels are names of endpoints and codes of the contract: few, and never anything from a request.
+Labels are endpoint names and codes of the contract, never text from a request.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from prometheus_client import (
 
 from guanxi.contract import endpoints
 
-#: What a request to no endpoint is counted under.
+#: The endpoint label of requests that match no endpoint.
 NO_ENDPOINT = "none"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """The counters of one worker."""
+    """The metrics of one worker, in a registry of its own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -60,11 +60,11 @@ class Metrics:
         self._observe = {name: self._seconds.labels(name).observe for name in names}
 
     def collected(self) -> CollectorRegistry:
-        """The counters, to expose."""
+        """Return the registry, for ``exposition``."""
         return self.registry
 
     def answered(self, endpoint: str, code: int, seconds: float) -> None:
-        """Count an answer."""
+        """Count a response. Raise KeyError for an unknown endpoint name."""
         count = self._count.get((endpoint, code))
         if count is None:
             count = self._count[endpoint, code] = self._requests.labels(endpoint, str(code)).inc
@@ -72,7 +72,7 @@ class Metrics:
         self._observe[endpoint](seconds)
 
     def waited_to_write(self, seconds: float) -> None:
-        """Count a transaction; a store calls this on one thread of its own."""
+        """Record a transaction's wait to write. The store calls this on a single thread."""
         self._waits.observe(seconds)
         if seconds > self._longest_wait:
             self._longest_wait = seconds
@@ -80,7 +80,7 @@ class Metrics:
 
 
 def exposition(registry: CollectorRegistry) -> bytes:
-    """The text that Prometheus reads."""
+    """Return a registry's metrics in Prometheus text format."""
     return generate_latest(registry)
 
 
@@ -90,12 +90,12 @@ _mark_dead: Callable[..., None] = multiprocess.mark_process_dead
 
 
 def summed(folder: Path) -> CollectorRegistry:
-    """The counters of all workers that keep theirs in a folder, those that ended included."""
+    """Return a registry that sums the files of all workers in a folder, also of stopped ones."""
     registry = CollectorRegistry()
     _collect(registry, path=str(folder))
     return registry
 
 
 def worker_ended(folder: Path, pid: int) -> None:
-    """Forget what a worker was doing when it ended; what it counted stays."""
+    """Delete a stopped worker's live gauges; its counters and histograms stay."""
     _mark_dead(pid, str(folder))

@@ -1,4 +1,4 @@
-"""What is not hot on the public address: health, the OpenAPI document, and a page to try it."""
+"""Pages on the public address: health checks, the OpenAPI document, and the API try-out page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from guanxi.contract import openapi
 from guanxi.service import logs
 from guanxi.stores.port import Store
 
-#: The page loads its own script and style and speaks to its own service; nothing else.
+#: The page may load its own script and style and send requests to its own service, nothing else.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -37,15 +37,15 @@ PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", *_FILES})
 
 
 def application(store: Store) -> Starlette:
-    """The pages of a service over a store."""
+    """Return the application that serves ``PATHS`` for a store."""
     document = msgspec.json.encode(openapi.document())
 
     async def healthz(_request: Request) -> Response:
-        """The process answers."""
+        """Handle GET /healthz: the process is alive."""
         return _json(b'{"status":"ok"}')
 
     async def readyz(_request: Request) -> Response:
-        """The store can read and write; 503 while it cannot."""
+        """Handle GET /readyz: 503 unless the store can read and write."""
         try:
             await store.ready()
         except Exception:
@@ -53,18 +53,18 @@ def application(store: Store) -> Starlette:
             return _json(b'{"status":"unavailable"}', 503)
         return _json(b'{"status":"ok"}')
 
-    async def described(_request: Request) -> Response:
+    async def openapi_json(_request: Request) -> Response:
         return _json(document)
 
-    async def start(_request: Request) -> Response:
+    async def to_docs(_request: Request) -> Response:
         return RedirectResponse("/docs")
 
     pages = [
-        Route("/", start),
+        Route("/", to_docs),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
-        Route("/openapi.json", described),
-        *(Route(path, _static(*named)) for path, named in _FILES.items()),
+        Route("/openapi.json", openapi_json),
+        *(Route(path, _static(*file)) for path, file in _FILES.items()),
     ]
     return Starlette(routes=pages)
 

@@ -1,4 +1,4 @@
-"""The caller's groups of followings: what they are, and what changes them."""
+"""Handlers that list and change the caller's groups of followings."""
 
 from __future__ import annotations
 
@@ -21,88 +21,96 @@ from guanxi.graph.pair import SPECIAL
 from guanxi.service.answers import encode
 from guanxi.service.handling import Service, refuse_if
 
-#: Ids of new groups lie between these.
+#: New ids are at least the first and less than the second.
 _LOWEST_ID, _HIGHEST_ID = 100_000, 2**31 - 1
 
 
-async def groups(service: Service, caller: int, _asked: p.NoParams) -> bytes:
-    """004, 查询关注分组列表."""
+async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:
+    """Handle a query of the caller's groups and their member counts (004, 查询关注分组列表)."""
     rows = await service.store.groups(caller)
-    told = [
+    response = [
         s.Group(row.id, row.name, row.count, SPECIAL_TIP if row.id == SPECIAL else "")
         for row in rows
     ]
-    return encode(told)
+    return encode(response)
 
 
-async def groups_of(service: Service, caller: int, asked: p.Target) -> bytes:
-    """004, 查询目标用户所在的分组."""
-    relation = (await service.store.relations(caller, [asked.fid])).get(asked.fid)
+async def groups_of(service: Service, caller: int, params: p.Target) -> bytes:
+    """Handle a query of the caller's groups that contain an account: names by id.
+
+    Empty if the account is in no group. Source: 004, 查询目标用户所在的分组.
+    """
+    relation = (await service.store.relations(caller, [params.fid])).get(params.fid)
     if relation is None or not relation.groups:
         return b"{}"
     names = {row.id: row.name for row in await service.store.groups(caller)}
-    # A group that was deleted between the two reads has no name any more.
-    held = sorted(names.keys() & relation.groups)
-    return encode({str(group): names[group] for group in held})
+    # A group deleted between the two reads has no name.
+    ids = sorted(names.keys() & relation.groups)
+    return encode({str(group_id): names[group_id] for group_id in ids})
 
 
-async def create_group(service: Service, caller: int, asked: p.NewGroup) -> bytes:
-    """004, 创建分组."""
-    taken = {row.id for row in await service.store.groups(caller)}
-    group = _new_id()
-    while group in taken:
-        group = _new_id()
-    await _change(service, CreateGroup(caller, asked.tag, group), _name_complaints(service, "tag"))
-    return encode(s.GroupCreated(group))
+async def create_group(service: Service, caller: int, params: p.NewGroup) -> bytes:
+    """Handle the creation of a group with a random unused id (004, 创建分组).
+
+    Raise Refused if the name is invalid or used, or if there are too many groups.
+    """
+    used_ids = {row.id for row in await service.store.groups(caller)}
+    group_id = _new_id()
+    while group_id in used_ids:
+        group_id = _new_id()
+    await _change(
+        service, CreateGroup(caller, params.tag, group_id), _invalid_names(service, "tag")
+    )
+    return encode(s.GroupCreated(group_id))
 
 
 def _new_id() -> int:
     return _LOWEST_ID + randbelow(_HIGHEST_ID - _LOWEST_ID)
 
 
-async def rename_group(service: Service, caller: int, asked: p.RenameGroup) -> bytes:
-    """004, 重命名分组."""
-    complaints = _name_complaints(service, "name")
-    if asked.tagid <= 0:
-        complaints[errors.BadRequest.number] = InvalidParameter(
+async def rename_group(service: Service, caller: int, params: p.RenameGroup) -> bytes:
+    """Handle the renaming of a group; raise Refused if id or name is invalid (004, 重命名分组)."""
+    invalid_params = _invalid_names(service, "name")
+    if params.tagid <= 0:
+        invalid_params[errors.BadRequest.number] = InvalidParameter(
             "tagid", "不可重命名", "cannot be renamed"
         )
-    complaints[errors.NoSuchGroup.number] = InvalidParameter(
+    invalid_params[errors.NoSuchGroup.number] = InvalidParameter(
         "tagid", "不是你的分组", "no group of yours"
     )
-    await _change(service, RenameGroup(caller, asked.tagid, asked.name), complaints)
+    await _change(service, RenameGroup(caller, params.tagid, params.name), invalid_params)
     return b""
 
 
-async def delete_group(service: Service, caller: int, asked: p.OldGroup) -> bytes:
-    """004, 删除分组."""
-    complaint = InvalidParameter("tagid", "不是你可删除的分组", "no group of yours to delete")
-    complaints = {errors.BadRequest.number: complaint}
-    await _change(service, DeleteGroup(caller, asked.tagid), complaints)
+async def delete_group(service: Service, caller: int, params: p.OldGroup) -> bytes:
+    """Handle the deletion of a group; raise Refused if it cannot be deleted (004, 删除分组)."""
+    invalid = InvalidParameter("tagid", "不是你可删除的分组", "no group of yours to delete")
+    invalid_params = {errors.BadRequest.number: invalid}
+    await _change(service, DeleteGroup(caller, params.tagid), invalid_params)
     return b""
 
 
-async def set_members(service: Service, caller: int, asked: p.MembersParams) -> bytes:
-    """004, 修改分组成员."""
-    act = Regroup(caller, RegroupMode.SET, tuple(asked.fids), tuple(asked.tagids))
+async def set_members(service: Service, caller: int, params: p.MembersParams) -> bytes:
+    """Handle setting the groups of followings, replacing their current ones (004, 修改分组成员)."""
+    act = Regroup(caller, RegroupMode.SET, tuple(params.fids), tuple(params.tagids))
     return await _regroup(service, act, "tagids")
 
 
-async def copy_members(service: Service, caller: int, asked: p.MembersParams) -> bytes:
-    """004, 复制关注到分组."""
-    act = Regroup(caller, RegroupMode.COPY, tuple(asked.fids), tuple(asked.tagids))
+async def copy_members(service: Service, caller: int, params: p.MembersParams) -> bytes:
+    """Handle adding followings to further groups (004, 复制关注到分组)."""
+    act = Regroup(caller, RegroupMode.COPY, tuple(params.fids), tuple(params.tagids))
     return await _regroup(service, act, "tagids")
 
 
-async def move_members(service: Service, caller: int, asked: p.MoveParams) -> bytes:
-    """004, 移动关注到分组."""
-    fids, after, before = tuple(asked.fids), tuple(asked.after), tuple(asked.before)
+async def move_members(service: Service, caller: int, params: p.MoveParams) -> bytes:
+    """Handle moving followings from groups to other groups (004, 移动关注到分组)."""
+    fids, after, before = tuple(params.fids), tuple(params.after), tuple(params.before)
     act = Regroup(caller, RegroupMode.MOVE, fids, after, before)
     return await _regroup(service, act, "beforeTagids, afterTagids")
 
 
 async def _regroup(service: Service, act: Regroup, field: str) -> bytes:
-    complaints = {
+    invalid_params = {
         errors.NoSuchGroup.number: InvalidParameter(
             field, "含有不是你的分组", "holds no group of yours"
         ),
@@ -110,27 +118,29 @@ async def _regroup(service: Service, act: Regroup, field: str) -> bytes:
             "fids", "含有未关注的用户", "holds one not followed"
         ),
     }
-    await _change(service, act, complaints)
+    await _change(service, act, invalid_params)
     return b""
 
 
-async def _change(service: Service, act: GroupAct, complaints: dict[int, InvalidParameter]) -> None:
+async def _change(
+    service: Service, act: GroupAct, invalid_params: dict[int, InvalidParameter]
+) -> None:
     [code] = await service.store.change([act], service.profile.limits)
-    refuse_if(code, complaints.get(code))
+    refuse_if(code, invalid_params.get(code))
 
 
-def _name_complaints(service: Service, field: str) -> dict[int, InvalidParameter]:
-    """What is wrong with a group's name, by the code that refuses it."""
+def _invalid_names(service: Service, field: str) -> dict[int, InvalidParameter]:
+    """Return the error texts for a group's name, by response code."""
     limits = service.profile.limits
-    most, length = limits.groups, limits.group_name
+    max_groups, max_length = limits.groups, limits.group_name
     return {
         errors.BadRequest.number: InvalidParameter(
             field,
-            f"不得含控制字符，且最多 {most} 个分组",
-            f"no control characters, and at most {most} groups",
+            f"不得含控制字符，且最多 {max_groups} 个分组",
+            f"no control characters, and at most {max_groups} groups",
         ),
         errors.GroupNameTooLong.number: InvalidParameter(
-            field, f"须为 1 至 {length} 个字符", f"1 to {length} characters"
+            field, f"须为 1 至 {max_length} 个字符", f"1 to {max_length} characters"
         ),
         errors.GroupExists.number: InvalidParameter(field, "已被使用", "already taken"),
     }

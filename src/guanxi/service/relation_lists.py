@@ -1,4 +1,4 @@
-"""The lists of relations: who sees which part of whose (DESIGN: Who sees what)."""
+"""Handlers of the relation lists, with what each viewer may see (DESIGN: Who sees what)."""
 
 from __future__ import annotations
 
@@ -29,185 +29,212 @@ from guanxi.stores.port import EMPTY_SLICE, Row, Rows, Slice
 from guanxi.stores.tails import encoded_tail
 
 
-class _Run(NamedTuple):
-    """Which run of a list is asked for."""
+class _PageRequest(NamedTuple):
+    """The page of a list that a request selects, by number or by cursor."""
 
     window: Window
     after: Position | None
-    #: Whether the caller walks by cursor.
-    walks: bool
+    #: Whether the request has a cursor, which the response then continues.
+    by_cursor: bool
 
 
-_Numbered = (
+_PagedParams = (
     p.FollowersParams | p.FollowingsParams | p.SearchParams | p.SameParams | p.GameParams
     | p.GroupParams | p.OwnPage
 )  # fmt: skip
 
 
 def _position(cursor: str) -> Position | None:
+    """Decode a cursor; raise InvalidParameter if it is invalid."""
     try:
         return decode_cursor(cursor)
     except ValueError:
         raise InvalidParameter("cursor", "无效", "not a cursor of this service") from None
 
 
-def _numbered(service: Service, asked: _Numbered, visible: int) -> _Run:
-    """A page by number within what may be seen; or, by cursor, on from where the last one ended."""
-    if service.profile.cursors and asked.cursor is not UNSET:
-        return _Run(Window(0, asked.ps), _position(asked.cursor), walks=True)
-    return _Run(window(asked.pn, asked.ps, visible), None, walks=False)
+def _page_request(service: Service, params: _PagedParams, visible: int) -> _PageRequest:
+    """Return a page by number within the first ``visible`` rows, or the page after a cursor."""
+    if service.profile.cursors and params.cursor is not UNSET:
+        return _PageRequest(Window(0, params.ps), _position(params.cursor), by_cursor=True)
+    return _PageRequest(window(params.pn, params.ps, visible), None, by_cursor=False)
 
 
-def _whole(service: Service, asked: p.ListParams) -> _Run:
-    """All that is told at once; or, by cursor, the next full page."""
+def _unpaged_request(service: Service, params: p.ListParams) -> _PageRequest:
+    """Return the whole list up to the limit ``unpaged``, or the full page after a cursor."""
     limits = service.profile.limits
-    if service.profile.cursors and asked.cursor is not UNSET:
-        return _Run(Window(0, limits.page_size), _position(asked.cursor), walks=True)
-    return _Run(Window(0, limits.unpaged), None, walks=False)
+    if service.profile.cursors and params.cursor is not UNSET:
+        return _PageRequest(Window(0, limits.page_size), _position(params.cursor), by_cursor=True)
+    return _PageRequest(Window(0, limits.unpaged), None, by_cursor=False)
 
 
-def _cursor(service: Service, rows: Sequence[Row], more: bool) -> str | None:
+def _cursor_or_none(service: Service, rows: Sequence[Row], more: bool) -> str | None:
     return cursor_after(rows, more) if service.profile.cursors else None
 
 
-def _cursor_field(service: Service, rows: Sequence[Row], more: bool) -> str | UnsetType:
+def _cursor_or_unset(service: Service, rows: Sequence[Row], more: bool) -> str | UnsetType:
     return cursor_after(rows, more) if service.profile.cursors else UNSET
 
 
 async def _privacy(service: Service, viewer: int, owner: int) -> Privacy:
-    """The owner's switches, as they bind this viewer."""
+    """Return the owner's privacy switches, all off for the owner or an unknown account."""
     account = None if viewer == owner else await service.store.account(owner)
     return Privacy() if account is None else account.privacy
 
 
-#: As numbers, which are encoded sooner than members of an enumeration.
+#: Plain integers encode faster than enum members.
 _FOLLOWING, _MUTUAL = int(Attribute.FOLLOWING), int(Attribute.MUTUAL)
 
 
 def _own_followings(rows: Rows) -> list[int]:
-    """The attributes of followings as their owner sees them."""
+    """Return the attributes of followings as their owner sees them, one for each row."""
     return [_MUTUAL if mutual else _FOLLOWING for mutual in rows.mutuals]
 
 
 async def _seen_by(service: Service, viewer: int, rows: Rows) -> list[int]:
-    """The attributes of accounts as another sees them."""
-    told = await service.store.attributes(viewer, rows.mids)
-    return [told.get(mid, 0) for mid in rows.mids]
+    """Return the viewer's attribute for each row's account; 0 without a relation."""
+    attributes = await service.store.attributes(viewer, rows.mids)
+    return [attributes.get(mid, 0) for mid in rows.mids]
 
 
-async def _told(
-    service: Service, viewer: int, found: Slice, attributes: Sequence[int], *, groups: bool
+async def _list_page(
+    service: Service, viewer: int, result: Slice, attributes: Sequence[int], *, groups: bool
 ) -> bytes:
-    """A run of a list as the wire has it."""
-    tails = await service.store.tails(found.rows.mids)
-    if viewer in tails:  # kept, perhaps: one's own card is told as it stands
+    """Encode one page of a list. ``groups`` includes the owner's groups."""
+    tails = await service.store.tails(result.rows.mids)
+    if viewer in tails:  # the cached tail may be old; the caller's own card must be current
         cards = await service.store.cards([viewer])
         tails[viewer] = encoded_tail(cards[viewer])
-    parts = items(found.rows, attributes, tails, groups=groups)
-    return page(parts, found.version, found.total, _cursor(service, found.rows, found.more))
+    parts = items(result.rows, attributes, tails, groups=groups)
+    return page(
+        parts, result.version, result.total, _cursor_or_none(service, result.rows, result.more)
+    )
 
 
-async def followings(service: Service, viewer: int, asked: p.FollowingsParams) -> bytes:
-    """004, 查询用户关注明细."""
-    own = viewer == asked.vmid
-    run = _numbered(service, asked, visible_followings(service.profile.limits, own=own))
-    if (await _privacy(service, viewer, asked.vmid)).hide_followings:
+async def followings(service: Service, viewer: int, params: p.FollowingsParams) -> bytes:
+    """Handle GET /x/relation/followings: one page of an account's followings.
+
+    Raise Refused if the owner hides them. Source: 004, 查询用户关注明细.
+    """
+    own = viewer == params.vmid
+    request = _page_request(service, params, visible_followings(service.profile.limits, own=own))
+    if (await _privacy(service, viewer, params.vmid)).hide_followings:
         raise Refused(errors.FollowingsHidden.number)
-    sort = Sort.VISITED if own and asked.order_type == "attention" else Sort(asked.order)
+    sort = Sort.VISITED if own and params.order_type == "attention" else Sort(params.order)
     store = service.store
-    found = await store.page(Listing.FOLLOWINGS, asked.vmid, sort, run.window, run.after)
-    rows = found.rows
+    result = await store.page(Listing.FOLLOWINGS, params.vmid, sort, request.window, request.after)
+    rows = result.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
-    return await _told(service, viewer, found, attributes, groups=own)
+    return await _list_page(service, viewer, result, attributes, groups=own)
 
 
-async def followers(service: Service, viewer: int, asked: p.FollowersParams) -> bytes:
-    """004, 查询用户粉丝明细."""
-    own = viewer == asked.vmid
-    run = _numbered(service, asked, service.profile.limits.followers)
-    if (await _privacy(service, viewer, asked.vmid)).hide_followers:
+async def followers(service: Service, viewer: int, params: p.FollowersParams) -> bytes:
+    """Handle GET /x/relation/followers: one page of an account's followers.
+
+    Raise Refused if the owner hides them. Source: 004, 查询用户粉丝明细.
+    """
+    own = viewer == params.vmid
+    request = _page_request(service, params, service.profile.limits.followers)
+    if (await _privacy(service, viewer, params.vmid)).hide_followers:
         raise Refused(errors.FollowersHidden.number)
     store = service.store
-    found = await store.page(
-        Listing.FOLLOWERS, asked.vmid, Sort(asked.order), run.window, run.after
+    result = await store.page(
+        Listing.FOLLOWERS, params.vmid, Sort(params.order), request.window, request.after
     )
-    rows = found.rows
+    rows = result.rows
     attributes: list[int]
     if own and not (await store.tally(viewer)).whisper:
-        # A follower whom one whispers is the only other case.
+        # Without whispers, a follower is either mutual or not followed back.
         attributes = [_MUTUAL if mutual else 0 for mutual in rows.mutuals]
     else:
         attributes = await _seen_by(service, viewer, rows)
-    return await _told(service, viewer, found, attributes, groups=own)
+    return await _list_page(service, viewer, result, attributes, groups=own)
 
 
-async def search(service: Service, viewer: int, asked: p.SearchParams) -> bytes:
-    """004, 搜索关注明细."""
-    own = viewer == asked.vmid
+async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes:
+    """Handle a search by name in an account's followings (004, 搜索关注明细).
+
+    Empty if the owner hides them. Raise Refused for a page number beyond ``search_pages``.
+    """
+    own = viewer == params.vmid
     limits = service.profile.limits
     within = visible_followings(limits, own=own)
-    run = _numbered(service, asked, within)
-    if run.walks:  # a walk is cut nowhere, here as on every list
+    request = _page_request(service, params, within)
+    if request.by_cursor:  # cursors reach the whole list, as on every list
         within = ALL
-    if not run.walks and asked.pn > limits.search_pages:
+    if not request.by_cursor and params.pn > limits.search_pages:
         raise _too_deep(limits.search_pages)
-    if (await _privacy(service, viewer, asked.vmid)).hide_followings:
-        return page([], 0, 0, _cursor(service, (), more=False))
-    found = await service.store.search(asked.vmid, asked.name, within, run.window, run.after)
-    rows = found.rows
+    if (await _privacy(service, viewer, params.vmid)).hide_followings:
+        return page([], 0, 0, _cursor_or_none(service, (), more=False))
+    result = await service.store.search(
+        params.vmid, params.name, within, request.window, request.after
+    )
+    rows = result.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
-    return await _told(service, viewer, found, attributes, groups=own)
+    return await _list_page(service, viewer, result, attributes, groups=own)
 
 
-async def same(service: Service, viewer: int, asked: p.SameParams) -> bytes:
-    """004, 查询共同关注明细. The list is the caller's: so are mtime, tag and special."""
-    run = _numbered(service, asked, service.profile.limits.own_followings)
-    if (await _privacy(service, viewer, asked.vmid)).hide_followings:
-        return page([], 0, 0, _cursor(service, (), more=False))
-    found = await service.store.common(viewer, asked.vmid, run.window, run.after)
-    return await _told(service, viewer, found, _own_followings(found.rows), groups=True)
+async def same(service: Service, viewer: int, params: p.SameParams) -> bytes:
+    """Handle a query of accounts that the caller and another both follow (004, 查询共同关注明细).
+
+    mtime, tag and special are the caller's. Empty if the other account hides its followings.
+    """
+    request = _page_request(service, params, service.profile.limits.own_followings)
+    if (await _privacy(service, viewer, params.vmid)).hide_followings:
+        return page([], 0, 0, _cursor_or_none(service, (), more=False))
+    result = await service.store.common(viewer, params.vmid, request.window, request.after)
+    return await _list_page(service, viewer, result, _own_followings(result.rows), groups=True)
 
 
-async def friends(service: Service, viewer: int, asked: p.ListParams) -> bytes:
-    """004, 查询互相关注明细."""
-    return await _own_whole(service, viewer, asked, Listing.FRIENDS, Attribute.MUTUAL)
+async def friends(service: Service, viewer: int, params: p.ListParams) -> bytes:
+    """Handle a query of the caller's mutual followings (004, 查询互相关注明细)."""
+    return await _own_list(service, viewer, params, Listing.FRIENDS, Attribute.MUTUAL)
 
 
-async def whispers(service: Service, viewer: int, asked: p.ListParams) -> bytes:
-    """004, 查询悄悄关注明细."""
-    return await _own_whole(service, viewer, asked, Listing.WHISPERS, Attribute.WHISPER)
+async def whispers(service: Service, viewer: int, params: p.ListParams) -> bytes:
+    """Handle a query of the caller's whispers (004, 查询悄悄关注明细)."""
+    return await _own_list(service, viewer, params, Listing.WHISPERS, Attribute.WHISPER)
 
 
-async def _own_whole(
-    service: Service, viewer: int, asked: p.ListParams, listing: Listing, attribute: Attribute
+async def _own_list(
+    service: Service, viewer: int, params: p.ListParams, listing: Listing, attribute: Attribute
 ) -> bytes:
-    run = _whole(service, asked)
-    found = await service.store.page(listing, viewer, Sort.NEWEST, run.window, run.after)
-    uncounted = found._replace(total=None)
-    return await _told(service, viewer, uncounted, [attribute] * len(found.rows), groups=True)
+    """Encode a list of the caller's own, without total, all with the same attribute."""
+    request = _unpaged_request(service, params)
+    result = await service.store.page(listing, viewer, Sort.NEWEST, request.window, request.after)
+    without_total = result._replace(total=None)
+    return await _list_page(
+        service, viewer, without_total, [attribute] * len(result.rows), groups=True
+    )
 
 
-async def blacks(service: Service, viewer: int, asked: p.OwnPage) -> bytes:
-    """004, 查询黑名单明细."""
-    run = _numbered(service, asked, service.profile.limits.own_followings)
-    found = await service.store.page(Listing.BLACKS, viewer, Sort.NEWEST, run.window, run.after)
-    return await _told(service, viewer, found, [Attribute.BLOCKED] * len(found.rows), groups=False)
+async def blacks(service: Service, viewer: int, params: p.OwnPage) -> bytes:
+    """Handle a query of one page of the accounts that the caller blocks (004, 查询黑名单明细)."""
+    request = _page_request(service, params, service.profile.limits.own_followings)
+    result = await service.store.page(
+        Listing.BLACKS, viewer, Sort.NEWEST, request.window, request.after
+    )
+    return await _list_page(
+        service, viewer, result, [Attribute.BLOCKED] * len(result.rows), groups=False
+    )
 
 
-async def group_members(service: Service, viewer: int, asked: p.GroupParams) -> bytes:
-    """004, 查询关注分组明细. The relation fields are empty there, so cards are all it tells."""
-    run = _numbered(service, asked, service.profile.limits.own_followings)
-    sort = Sort.VISITED if asked.order_type == "attention" else Sort.NEWEST
-    found = await service.store.members(viewer, asked.tagid, sort, run.window, run.after)
-    if found is None:
+async def group_members(service: Service, viewer: int, params: p.GroupParams) -> bytes:
+    """Handle a query of the members of one of the caller's groups (004, 查询关注分组明细).
+
+    The items contain cards; their relation fields are empty. Raise Refused for an unknown group.
+    """
+    request = _page_request(service, params, service.profile.limits.own_followings)
+    sort = Sort.VISITED if params.order_type == "attention" else Sort.NEWEST
+    result = await service.store.members(viewer, params.tagid, sort, request.window, request.after)
+    if result is None:
         raise Refused(
             errors.NoSuchGroup.number,
             InvalidParameter("tagid", "不是你的分组", "no group of yours"),
         )
-    rows, more = found.rows, found.more
+    rows, more = result.rows, result.more
     cards = await service.store.cards(rows.mids)
     members = [_member(mid, cards[mid]) for mid in rows.mids]
-    if run.walks:
+    if request.by_cursor:
         return encode(s.GroupMemberPage(members, cursor_after(rows, more)))
     return encode(members)
 
@@ -226,36 +253,42 @@ def _member(mid: int, card: Card) -> s.GroupMember:
     )
 
 
-async def specials(service: Service, viewer: int, asked: p.ListParams) -> bytes:
-    """004, 查询所有特别关注 mid."""
-    run = _whole(service, asked)
-    found = await service.store.members(viewer, SPECIAL, Sort.NEWEST, run.window, run.after)
-    rows = found.rows if found is not None else Rows()
-    if run.walks:
-        more = found is not None and found.more
+async def specials(service: Service, viewer: int, params: p.ListParams) -> bytes:
+    """Handle a query of the mids of all the caller's specials (004, 查询所有特别关注 mid)."""
+    request = _unpaged_request(service, params)
+    result = await service.store.members(
+        viewer, SPECIAL, Sort.NEWEST, request.window, request.after
+    )
+    rows = result.rows if result is not None else Rows()
+    if request.by_cursor:
+        more = result is not None and result.more
         return encode(s.SpecialPage([*rows.mids], cursor_after(rows, more)))
     return encode(rows.mids)
 
 
-async def app_followings(service: Service, _viewer: int, asked: p.FollowersParams) -> bytes:
-    """004, 查询用户关注明细2: the first pages; nobody is signed in, so the owner's view."""
+async def app_followings(service: Service, _viewer: int, params: p.FollowersParams) -> bytes:
+    """Handle the app's query of followings: the first pages, as the owner sees them.
+
+    Nobody signs in there. Empty if the owner hides them; raise Refused for a page beyond
+    ``app_pages``. Source: 004, 查询用户关注明细2.
+    """
     limits = service.profile.limits
-    run = _numbered(service, asked, limits.app_pages * asked.ps)
-    if not run.walks and asked.pn > limits.app_pages:
+    request = _page_request(service, params, limits.app_pages * params.ps)
+    if not request.by_cursor and params.pn > limits.app_pages:
         raise _too_deep(limits.app_pages)
-    opened = await _open_followings(service, asked.vmid, Sort(asked.order), run)
-    if opened is None:
-        return encode(s.AppPage(None, cursor=_cursor_field(service, (), more=False)))
-    found, cards = opened
-    rows = found.rows
-    shown = service.profile.shows_groups
-    told = [
+    visible = await _open_followings(service, params.vmid, Sort(params.order), request)
+    if visible is None:
+        return encode(s.AppPage(None, cursor=_cursor_or_unset(service, (), more=False)))
+    result, cards = visible
+    rows = result.rows
+    shows_groups = service.profile.shows_groups
+    page_items = [
         s.AppItem(
             mid=row.mid,
             attribute=attribute,
             mtime=mtime_of(row.sort_key),
-            tag=(list(row.groups) or None) if shown else None,
-            special=int(shown and SPECIAL in row.groups),
+            tag=(list(row.groups) or None) if shows_groups else None,
+            special=int(shows_groups and SPECIAL in row.groups),
             uname=card.name,
             face=card.face,
             sign=card.sign,
@@ -265,45 +298,49 @@ async def app_followings(service: Service, _viewer: int, asked: p.FollowersParam
         )
         for row, attribute, card in zip(rows, _own_followings(rows), cards, strict=True)
     ]
-    version = found.version & 0xFFFFFFFF
-    cursor = _cursor_field(service, rows, found.more)
-    return encode(s.AppPage(told, version, found.total or 0, cursor))
+    version = result.version & 0xFFFFFFFF
+    cursor = _cursor_or_unset(service, rows, result.more)
+    return encode(s.AppPage(page_items, version, result.total or 0, cursor))
 
 
-async def game_followings(service: Service, _viewer: int, asked: p.GameParams) -> bytes:
-    """004, 查询用户关注明细3."""
-    run = _numbered(service, asked, visible_followings(service.profile.limits, own=False))
-    opened = await _open_followings(service, asked.vmid, Sort.NEWEST, run)
-    found, cards = opened or (EMPTY_SLICE, [])
-    rows = found.rows
-    told = [
+async def game_followings(service: Service, _viewer: int, params: p.GameParams) -> bytes:
+    """Handle the games' query of followings; empty if hidden (004, 查询用户关注明细3)."""
+    request = _page_request(service, params, visible_followings(service.profile.limits, own=False))
+    visible = await _open_followings(service, params.vmid, Sort.NEWEST, request)
+    result, cards = visible or (EMPTY_SLICE, [])
+    rows = result.rows
+    page_items = [
         s.GameItem(mid=str(row.mid), attribute=attribute, uname=card.name, face=card.face)
         for row, attribute, card in zip(rows, _own_followings(rows), cards, strict=True)
     ]
-    return encode(s.GamePage(told, _cursor_field(service, rows, found.more)))
+    return encode(s.GamePage(page_items, _cursor_or_unset(service, rows, result.more)))
 
 
 async def _open_followings(
-    service: Service, owner: int, sort: Sort, run: _Run
+    service: Service, owner: int, sort: Sort, request: _PageRequest
 ) -> tuple[Slice, list[Card]] | None:
-    """Followings with their cards, for whoever asks; None where they are hidden."""
+    """Return a page of followings that anyone may see, with its cards; None if they are hidden."""
     if (await _privacy(service, 0, owner)).hide_followings:
         return None
     store = service.store
-    found = await store.page(Listing.FOLLOWINGS, owner, sort, run.window, run.after)
-    cards = await store.cards(found.rows.mids)
-    return found, [cards[mid] for mid in found.rows.mids]
+    result = await store.page(Listing.FOLLOWINGS, owner, sort, request.window, request.after)
+    cards = await store.cards(result.rows.mids)
+    return result, [cards[mid] for mid in result.rows.mids]
 
 
 async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
-    """The mids of followings that a viewer (0 for nobody) may see, newest first."""
+    """Return the mids of the followings that a viewer (0 for nobody) may see, newest first.
+
+    Empty if the owner hides them.
+    """
     if (await _privacy(service, viewer, owner)).hide_followings:
         return []
-    most = visible_followings(service.profile.limits, own=viewer == owner)
-    found = await service.store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, Window(0, most))
-    return [*found.rows.mids]
+    limit = visible_followings(service.profile.limits, own=viewer == owner)
+    result = await service.store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, Window(0, limit))
+    return [*result.rows.mids]
 
 
 def _too_deep(pages: int) -> Refused:
-    complaint = InvalidParameter("pn", f"最多 {pages}", f"at most {pages}")
-    return Refused(errors.PageTooDeep.number, complaint, message=f"访问超过 {pages} 页")
+    """Return the refusal of a page number greater than ``pages``."""
+    invalid = InvalidParameter("pn", f"最多 {pages}", f"at most {pages}")
+    return Refused(errors.PageTooDeep.number, invalid, message=f"访问超过 {pages} 页")

@@ -1,4 +1,4 @@
-"""A request's parts: its fields, cookies and body, read quickly and strictly."""
+"""Parse a request's fields, headers, cookies and form body, strictly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Receive = Callable[[], Awaitable[Any]]
 
 _FORM = b"application/x-www-form-urlencoded"
 _DIGITS = b"0123456789abcdefABCDEF"
-#: The byte behind each escape, by its two hexadecimal digits.
+#: The byte of each percent escape, by its two hexadecimal digits.
 _ESCAPED = {
     bytes((high, low)): bytes((int(chr(high) + chr(low), 16),))
     for high in _DIGITS
@@ -25,41 +25,41 @@ _ESCAPED = {
 }
 
 
-class Gone(Exception):
-    """The client went away before its request was whole; nobody waits for an answer."""
+class ClientDisconnected(Exception):
+    """A client that disconnected before it sent its whole request; no response is sent."""
 
 
 def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter | None]:
-    """The decoded fields of a query or a form, and which known one is badly encoded.
+    """Return the decoded fields of a query or form, and an error for the first badly encoded one.
 
-    A badly encoded field is left out.
+    Badly encoded fields are omitted; those not in ``known`` are no error.
     """
     if not raw:
         return [], None
-    raw = raw.replace(b"%2C", b",")  # a comma between ids is what is escaped most
+    raw = raw.replace(b"%2C", b",")  # the most frequent escape: commas in lists of ids
     if b"%" not in raw and b"+" not in raw and raw.isascii():
         return _plain(raw.decode("ascii")), None
     pairs: Pairs = []
-    complaint = None
-    for one in raw.split(b"&"):
-        if not one:
+    invalid = None
+    for item in raw.split(b"&"):
+        if not item:
             continue
-        name, _, value = one.partition(b"=")
+        name, _, value = item.partition(b"=")
         field = ""
         try:
             field = _unescaped(name)
             pairs.append((field, _unescaped(value)))
         except (KeyError, UnicodeDecodeError):
             if field in known:
-                complaint = complaint or InvalidParameter(field, "编码无效", "badly encoded")
-    return pairs, complaint
+                invalid = invalid or InvalidParameter(field, "编码无效", "badly encoded")
+    return pairs, invalid
 
 
 def _plain(text: str) -> Pairs:
     pairs = []
-    for one in text.split("&"):
-        if one:
-            name, _, value = one.partition("=")
+    for item in text.split("&"):
+        if item:
+            name, _, value = item.partition("=")
             pairs.append((name, value))
     return pairs
 
@@ -68,11 +68,11 @@ def _unescaped(raw: bytes) -> str:
     head, *rest = raw.replace(b"+", b" ").split(b"%")
     if not rest:
         return head.decode()
-    return (head + b"".join(_ESCAPED[one[:2]] + one[2:] for one in rest)).decode()
+    return (head + b"".join(_ESCAPED[item[:2]] + item[2:] for item in rest)).decode()
 
 
 def headers_of(sent: Collection[tuple[bytes, bytes]]) -> Headers:
-    """Headers by name; cookies that came in several lines are in one."""
+    """Return headers by name, with several Cookie headers joined; of others the last counts."""
     headers = dict(sent)
     if len(headers) != len(sent) and b"cookie" in headers:
         headers[b"cookie"] = b"; ".join(value for name, value in sent if name == b"cookie")
@@ -80,7 +80,7 @@ def headers_of(sent: Collection[tuple[bytes, bytes]]) -> Headers:
 
 
 def repeated(pairs: Pairs, known: frozenset[str]) -> InvalidParameter | None:
-    """The first known field that is there more than once."""
+    """Return an error for the first known field that occurs more than once, or None."""
     seen = set()
     for name, _ in pairs:
         if name in seen:
@@ -91,7 +91,7 @@ def repeated(pairs: Pairs, known: frozenset[str]) -> InvalidParameter | None:
 
 
 def cookies(header: bytes) -> dict[str, str]:
-    """The cookies of a header, decoded; the first of a name counts."""
+    """Return the decoded cookies of a Cookie header by name; the first of a name counts."""
     text = header.decode("latin-1")
     pairs = [part.strip().partition("=") for part in reversed(text.split(";"))]
     if "%" in text:
@@ -99,11 +99,11 @@ def cookies(header: bytes) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def foreign(headers: Headers) -> bool:
-    """Whether the header rule of 004 turns a request away.
+def breaks_header_rule(headers: Headers) -> bool:
+    """Return whether 004's header rule refuses a request.
 
-    It does so with a Referer that is not bilibili.com or under it, and with a User-Agent that
-    names python. A missing Referer passes: the documents' own examples send none.
+    It refuses a Referer outside bilibili.com and its subdomains, and a User-Agent that contains
+    "python". A missing Referer passes, because the documents' own examples send none.
     """
     if b"python" in headers.get(b"user-agent", b"").lower():
         return True
@@ -117,19 +117,19 @@ def foreign(headers: Headers) -> bool:
     return host != "bilibili.com" and not host.endswith(".bilibili.com")
 
 
-async def form_body(receive: Receive, headers: Headers, most: int) -> bytes:
-    """A form's bytes, at most ``most`` of them.
+async def form_body(receive: Receive, headers: Headers, limit: int) -> bytes:
+    """Read a form body of at most ``limit`` bytes; empty if the request has none.
 
-    ``Refused`` for one that is too large (413), not form-encoded (415), or not whole when the
-    request is cancelled for taking too long (408).
+    Raise Refused if it is too large (413), not form-encoded (415), or incomplete when the request
+    is cancelled for taking too long (408). Raise ClientDisconnected if the client disconnects.
     """
-    if int(headers.get(b"content-length", b"0")) > most:
-        raise _too_large(most)
+    if int(headers.get(b"content-length", b"0")) > limit:
+        raise _too_large(limit)
     kind = headers.get(b"content-type", _FORM)
     if kind != _FORM and kind.split(b";")[0].strip().lower() != _FORM:
         raise _not_a_form()
     try:
-        body = await _whole(receive, most)
+        body = await _read_body(receive, limit)
     except asyncio.CancelledError:
         raise Refused(
             errors.BadRequest.number, InvalidParameter("body", "不完整", "not whole"), status=408
@@ -139,26 +139,26 @@ async def form_body(receive: Receive, headers: Headers, most: int) -> bytes:
     return body
 
 
-async def _whole(receive: Receive, most: int) -> bytes:
+async def _read_body(receive: Receive, limit: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Gone
+            raise ClientDisconnected
         body += message["body"]
-        if len(body) > most:
-            raise _too_large(most)
+        if len(body) > limit:
+            raise _too_large(limit)
         if not message["more_body"]:
             return bytes(body)
 
 
-def _too_large(most: int) -> Refused:
-    complaint = InvalidParameter("body", f"最大 {most} 字节", f"at most {most} bytes")
-    return Refused(errors.BadRequest.number, complaint, status=413)
+def _too_large(limit: int) -> Refused:
+    invalid = InvalidParameter("body", f"最大 {limit} 字节", f"at most {limit} bytes")
+    return Refused(errors.BadRequest.number, invalid, status=413)
 
 
 def _not_a_form() -> Refused:
-    complaint = InvalidParameter(
+    invalid = InvalidParameter(
         "Content-Type", f"必须是 {_FORM.decode()}", f"must be {_FORM.decode()}"
     )
-    return Refused(errors.BadRequest.number, complaint, status=415)
+    return Refused(errors.BadRequest.number, invalid, status=415)

@@ -1,4 +1,4 @@
-"""Which handler answers which endpoint, and what a request to it is made of."""
+"""Map each endpoint to its handler, its decoder and the fields that it reads."""
 
 from __future__ import annotations
 
@@ -118,18 +118,20 @@ HANDLERS: dict[str, Handler | WithCookies] = {
 
 
 class Route(NamedTuple):
+    """An endpoint with its handler and the way to read its requests."""
+
     endpoint: Endpoint
     decode: Callable[[dict[str, str]], Any]
     handler: Handler | WithCookies
-    #: The fields that it reads, second names included; none may be there twice.
+    #: The fields that it reads, aliases included; none may occur twice.
     known: frozenset[str]
-    #: Those of them that are read from the query.
+    #: The known fields that are read from the query.
     in_query: frozenset[str]
     reads_form: bool
 
 
 def routes(profile: Profile) -> dict[tuple[str, str], Route]:
-    """Every endpoint's route, by method and path."""
+    """Return every endpoint's route by (method, path)."""
     return {(endpoint.method, endpoint.path): _route(endpoint, profile) for endpoint in e.ENDPOINTS}
 
 
@@ -152,7 +154,7 @@ def _known(endpoint: Endpoint, profile: Profile) -> frozenset[str]:
 
 
 def _decoder(endpoint: Endpoint, limits: Limits) -> Callable[[dict[str, str]], Any]:
-    """The decoder of an endpoint, its default page no larger than a page may be."""
+    """Return an endpoint's decoder, with its default page size cut to the profile's limit."""
     decode = decoder(endpoint.params, endpoint.aliases, limits)
     if defaults(endpoint.params).get("ps", 0) <= limits.page_size:
         return decode

@@ -1,8 +1,8 @@
-"""Processes: one that serves, or several over one store.
+"""Run the service: in one process, or in several workers over one store.
 
-The addresses are bound before anything else starts, so that port 0 works and can be told. A process
-ends in order: what is being answered is answered, and visits are written. With several workers the
-parent administers and watches: a worker that ends by itself is started anew.
+The addresses are bound before anything else starts, so that port 0 works and the real port is
+known. At shutdown a process finishes its requests and writes pending visits. With several workers
+the parent serves administration and restarts workers that exit.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store
 
 _VISIT_SECONDS = 3.0
-#: Pauses between attempts to start a worker anew: they double, from the first to the last.
+#: Seconds between attempts to restart a worker: they double, from the first to the last.
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 8.0
-#: How long a worker has to start, and to end.
-_START_SECONDS, _END_SECONDS = 30.0, 10.0
+#: Seconds that a worker has to start, and to stop.
+_START_SECONDS, _STOP_SECONDS = 30.0, 10.0
 
 
 class ServiceError(Exception):
-    """The service cannot start, or cannot go on; the text says why."""
+    """A failure of the service to start or to continue; the text gives the reason."""
 
 
 class Administration(NamedTuple):
-    """The second address, and the token that opens it. The token is not shown in a repr."""
+    """The address of administration and its bearer token. The repr omits the token."""
 
     token: str
     host: str = "127.0.0.1"
@@ -58,16 +58,16 @@ class Administration(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """A service that answers."""
+    """A running service: its URLs and its open store."""
 
     url: str
-    #: Empty without administration.
+    #: "" without administration.
     admin_url: str
     store: Store
 
 
 class Plan(NamedTuple):
-    """What is to be served, and where. A password in the store's address is not shown in a repr."""
+    """What to serve, and where. The repr hides a password in the store's address."""
 
     store: str
     settings: Settings = Settings()
@@ -81,7 +81,7 @@ class Plan(NamedTuple):
 
 
 class WorkerPlan(Struct, frozen=True):
-    """What a worker is told by its parent."""
+    """The settings that a parent sends to a worker, with the descriptor of the shared socket."""
 
     store: str
     settings: Settings
@@ -94,9 +94,9 @@ class WorkerPlan(Struct, frozen=True):
 def serve(plan: Plan, on_ready: Callable[[Ready], None]) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    The store is made if it is missing. ``on_ready`` is called once, when the service
-    answers. ``StoreError`` where the store cannot be opened, ``OSError`` where an address cannot be
-    bound, ``ServiceError`` where a worker does not start.
+    The store is created if it is missing. ``on_ready`` is called once, when the service accepts
+    requests. Raise StoreError if the store cannot be opened, OSError if an address cannot be bound,
+    and ServiceError if a worker does not start.
     """
     logs.to_stream()
 
@@ -108,7 +108,7 @@ def serve(plan: Plan, on_ready: Callable[[Ready], None]) -> None:
 
 
 def signalled() -> asyncio.Event:
-    """Set at SIGTERM and SIGINT."""
+    """Install handlers of SIGTERM and SIGINT; return the event that they set."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -116,54 +116,60 @@ def signalled() -> asyncio.Event:
 
 
 async def run(plan: Plan, on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
-    """Serve until ``stop`` is set; otherwise as ``serve``."""
+    """Serve until ``stop`` is set. Errors and ``on_ready`` are as in ``serve``."""
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind(plan.host, plan.port))
-        url, admin_url, door = url_of(listener), "", None
+        url, admin_url, admin_listener = url_of(listener), "", None
         if plan.administration is not None:
-            # Before a worker answers: who waits for that may turn here next.
-            door = stack.enter_context(bind(plan.administration.host, plan.administration.port))
-            admin_url = url_of(door)
+            # Bound before a worker accepts requests: a client may use this address right after.
+            admin_listener = stack.enter_context(
+                bind(plan.administration.host, plan.administration.port)
+            )
+            admin_url = url_of(admin_listener)
         store = with_cards(await open_store(plan.store, create=True), plan.settings)
         stack.push_async_callback(store.close)
         served: list[tuple[ASGI, socket.socket]] = []
         if plan.workers == 1:
             metrics = Metrics()
             application = application_of(store, plan.settings, metrics)
-            await stack.enter_async_context(tending(store, application))
+            await stack.enter_async_context(background_tasks(store, application))
             served.append((application, listener))
             counters = metrics.collected
         else:
             counters = await stack.enter_async_context(_workers(plan, listener))
-        if plan.administration is not None and door is not None:
+        if plan.administration is not None and admin_listener is not None:
             administered = admin.Administered(store, plan.settings.profile.limits, counters)
-            served.append((admin.application(administered, plan.administration.token), door))
+            served.append(
+                (admin.application(administered, plan.administration.token), admin_listener)
+            )
         await stack.enter_async_context(serving(*served))
         on_ready(Ready(url, admin_url, store))
         await stop.wait()
 
 
 def with_cards(store: Store, settings: Settings) -> Store:
-    """A store with the cards kept before it that the settings want."""
+    """Return the store behind a card cache as the settings configure it."""
     return with_card_cache(store, settings.card_cache, settings.card_staleness)
 
 
 def application_of(store: Store, settings: Settings, metrics: Metrics) -> Application:
-    """The application of one worker over an open store; its metrics tell of the store too."""
+    """Return one worker's application over an open store; record its write waits in ``metrics``."""
     store.watch_waits(metrics.waited_to_write)
     return Application(store, settings, metrics, pages.application(store), pages.PATHS)
 
 
 @asynccontextmanager
-async def tending(store: Store, application: Application) -> AsyncIterator[None]:
-    """Do what an application needs beside its requests while the block runs."""
-    beside = [asyncio.create_task(one) for one in (_flush_visits(store), application.watch())]
+async def background_tasks(store: Store, application: Application) -> AsyncIterator[None]:
+    """Cancel late requests and write visits while the block runs; write visits at its end."""
+    tasks = [
+        asyncio.create_task(coroutine) for coroutine in (_flush_visits(store), application.watch())
+    ]
     try:
         yield
     finally:
-        for task in beside:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await _flush(store)
 
 
@@ -176,7 +182,7 @@ async def _flush_visits(store: Store) -> None:
 async def _flush(store: Store) -> None:
     try:
         await store.flush_visits()
-    except Exception:  # visits are the one thing that may be lost; the service goes on
+    except Exception:  # visits may be lost; the service continues
         logs.LOG.exception("visits not written")
 
 
@@ -184,29 +190,29 @@ async def _flush(store: Store) -> None:
 async def _workers(
     plan: Plan, listener: socket.socket
 ) -> AsyncIterator[Callable[[], CollectorRegistry]]:
-    """Keep workers that answer on a socket while the block runs. Gives their counters, summed."""
+    """Run workers on a socket while the block runs; yield a function that sums their metrics."""
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
         pool = _Pool(plan, listener, Path(folder))
         try:
             await pool.start(plan.workers)
             yield lambda: summed(Path(folder))
         finally:
-            await pool.end()
+            await pool.stop()
 
 
 class _Pool:
-    """The workers of a parent."""
+    """A parent's worker processes, restarted when they exit."""
 
     def __init__(self, plan: Plan, listener: socket.socket, folder: Path) -> None:
-        self._told = WorkerPlan(plan.store, plan.settings, listener.fileno())
+        self._worker_plan = WorkerPlan(plan.store, plan.settings, listener.fileno())
         self._folder = folder
         self._processes: set[Process] = set()
-        self._keepers: list[asyncio.Task[None]] = []
+        self._supervisors: list[asyncio.Task[None]] = []
 
     async def start(self, count: int) -> None:
-        """Start so many workers. ``ServiceError`` where one does not come up."""
+        """Start ``count`` workers and supervise them. Raise ServiceError if one does not start."""
         first = await asyncio.gather(*(self._start() for _ in range(count)))
-        self._keepers = [asyncio.create_task(self._keep(process)) for process in first]
+        self._supervisors = [asyncio.create_task(self._supervise(process)) for process in first]
 
     async def _start(self) -> Process:
         process = await asyncio.create_subprocess_exec(
@@ -215,29 +221,29 @@ class _Pool:
             "guanxi.service.worker",
             stdin=PIPE,
             stdout=PIPE,
-            pass_fds=[self._told.descriptor],
+            pass_fds=[self._worker_plan.descriptor],
             env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._folder)},
         )
         self._processes.add(process)
-        told, answers = cast(StreamWriter, process.stdin), cast(StreamReader, process.stdout)
-        told.write(msgspec.json.encode(self._told) + b"\n")
+        stdin, stdout = cast(StreamWriter, process.stdin), cast(StreamReader, process.stdout)
+        stdin.write(msgspec.json.encode(self._worker_plan) + b"\n")
         ready = b""
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_SECONDS):
-                ready = await answers.readline()
+                ready = await stdout.readline()
         if not ready:
-            raise ServiceError("a worker did not come up; its log lines say why")
+            raise ServiceError("a worker did not start; see its log lines for the reason")
         return process
 
-    async def _keep(self, process: Process) -> None:
-        """Start a worker anew each time that it ends."""
+    async def _supervise(self, process: Process) -> None:
+        """Log each exit of a worker and start a new one."""
         while True:
             logs.event(logging.ERROR, "worker ended", pid=process.pid, status=await process.wait())
             worker_ended(self._folder, process.pid)
             self._processes.discard(process)
-            process = await self._start_anew()
+            process = await self._restart()
 
-    async def _start_anew(self) -> Process:
+    async def _restart(self) -> Process:
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -247,19 +253,19 @@ class _Pool:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)
 
-    async def end(self) -> None:
-        """End the workers in order; those that do not end in time, at once."""
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
-        await asyncio.gather(*(_end(process) for process in self._processes))
+    async def stop(self) -> None:
+        """Terminate the workers; kill those that do not exit within ``_STOP_SECONDS``."""
+        for supervisor in self._supervisors:
+            supervisor.cancel()
+        await asyncio.gather(*self._supervisors, return_exceptions=True)
+        await asyncio.gather(*(_stop(process) for process in self._processes))
 
 
-async def _end(process: Process) -> None:
+async def _stop(process: Process) -> None:
     with suppress(ProcessLookupError):
         process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), _END_SECONDS)
+        await asyncio.wait_for(process.wait(), _STOP_SECONDS)
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -1,7 +1,7 @@
-"""One of several workers: ``python -m guanxi.service.worker``, started by its parent alone.
+"""One of several workers: ``python -m guanxi.service.worker``, which only its parent starts.
 
-It is told its plan on stdin, says ``ready`` on stdout, and ends in order on SIGTERM or when its
-parent is gone, which it sees by the end of stdin.
+It reads its plan as a JSON line from stdin and writes ``ready`` to stdout. It shuts down on SIGTERM
+or at the end of stdin, which means that its parent exited.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import uvloop
 from guanxi.service import logs
 from guanxi.service.http import serving
 from guanxi.service.metrics import Metrics
-from guanxi.service.server import WorkerPlan, application_of, tending, with_cards
+from guanxi.service.server import WorkerPlan, application_of, background_tasks, with_cards
 from guanxi.stores import open_store
 
 
 async def work(plan: WorkerPlan) -> None:
-    """Answer on the parent's socket until told to stop."""
+    """Serve on the parent's socket until SIGTERM or the end of stdin. Raise StoreError."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -32,7 +32,7 @@ async def work(plan: WorkerPlan) -> None:
     try:
         with socket.socket(fileno=plan.descriptor) as listener:
             application = application_of(store, plan.settings, Metrics())
-            async with tending(store, application), serving((application, listener)):
+            async with background_tasks(store, application), serving((application, listener)):
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()
                 await stop.wait()
@@ -42,6 +42,7 @@ async def work(plan: WorkerPlan) -> None:
 
 
 def main() -> None:
+    """Read the plan from stdin and serve."""
     logs.to_stream()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerPlan)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

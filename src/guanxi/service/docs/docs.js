@@ -1,21 +1,21 @@
-// The page that tries the API. Whatever comes from a server goes into the page as text alone.
+// The API try-out page. Text from the server is inserted as text nodes, never as HTML.
 
 const document_ = await (await fetch("/openapi.json")).json();
 const noReferrer = { referrerPolicy: "no-referrer", credentials: "same-origin", cache: "no-store" };
 const byId = (id) => document.getElementById(id);
 
 function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
+  const created = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) created.setAttribute(key, value);
+  created.append(...children);
+  return created;
 }
 
-// --- signing in: cookies of this origin, made by whoever sits here ---
+// --- sign-in: cookies of this origin, set by the user of this page ---
 
 function cookie(name) {
-  const found = document.cookie.split("; ").find((one) => one.startsWith(`${name}=`));
-  return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+  const pair = document.cookie.split("; ").find((text) => text.startsWith(`${name}=`));
+  return pair ? decodeURIComponent(pair.slice(name.length + 1)) : "";
 }
 
 async function nav() {
@@ -61,26 +61,26 @@ function inputOf(field, id) {
   return select;
 }
 
-// A description is paragraphs of text and one table, as Markdown writes it.
+// Render an operation's description: paragraphs and one Markdown table.
 function described(text) {
-  const place = element("div", { class: "hint" });
+  const hint = element("div", { class: "hint" });
   const rows = [];
   for (const line of text.split("\n").filter((one) => one !== "" && !one.startsWith("|--"))) {
     if (line.startsWith("|")) rows.push(line.split("|").slice(1, -1).map((one) => one.trim()));
-    else place.append(element("p", {}, line.replaceAll("`", "")));
+    else hint.append(element("p", {}, line.replaceAll("`", "")));
   }
   const row = (cell, texts) => element("tr", {}, ...texts.map((one) => element(cell, {}, one)));
   const [head, ...rest] = rows;
   const table = element("table", {}, element("thead", {}, row("th", head)));
   table.append(element("tbody", {}, ...rest.map((texts) => row("td", texts))));
-  place.append(table);
-  return place;
+  hint.append(table);
+  return hint;
 }
 
 function render(path, method, operation) {
   const id = operation.operationId;
   const form = element("form", { autocomplete: "off" });
-  const own = new Set(["csrf", "wts", "w_rid", "access_key", "appkey", "sign"]); // the page signs in by cookie
+  const own = new Set(["csrf", "wts", "w_rid", "access_key", "appkey", "sign"]); // the page uses the cookie instead
   for (const field of fieldsOf(operation).filter((one) => !own.has(one.name))) {
     const name = `${field.name}${field.required ? " *" : ""}`;
     const hint = field.list ? `${field.description}, comma-joined` : field.description;
@@ -88,17 +88,17 @@ function render(path, method, operation) {
     form.append(element("label", {}, name, " ", input, " ", element("span", { class: "hint" }, hint)));
   }
   const line = element("code", { class: "line" });
-  const answer = element("pre", { class: "answer", tabindex: "0", role: "status", "aria-label": `${id} answer` });
-  form.append(element("button", { type: "submit" }, "发送 Send"), element("p", {}, line), answer);
+  const response = element("pre", { class: "answer", tabindex: "0", role: "status", "aria-label": `${id} answer` });
+  form.append(element("button", { type: "submit" }, "发送 Send"), element("p", {}, line), response);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    answer.textContent = "…";
+    response.textContent = "…";
     try {
-      const sent = await send(path, method, operation, new FormData(form));
-      line.textContent = sent.line;
-      answer.textContent = `HTTP ${sent.status}\n${indent(sent.text)}`;
+      const result = await send(path, method, operation, new FormData(form));
+      line.textContent = result.line;
+      response.textContent = `HTTP ${result.status}\n${indent(result.text)}`;
     } catch (error) {
-      answer.textContent = `${error}`;
+      response.textContent = `${error}`;
     }
   });
   const title = element("summary", {}, element("span", { class: "method" }, method.toUpperCase()), " ",
@@ -116,12 +116,12 @@ async function send(template, method, operation, filled) {
   const body = new URLSearchParams(pairs);
   const target = method === "get" && pairs.length ? `${path}?${body}` : path;
   const options = { ...noReferrer, method: method.toUpperCase(), body: takesForm ? body : undefined };
-  const answer = await fetch(target, options);
+  const response = await fetch(target, options);
   const shown = takesForm ? `\n${new URLSearchParams(pairs.filter(([name]) => name !== "csrf"))}&csrf=…` : "";
-  return { line: `${options.method} ${target}${shown}`, status: answer.status, text: await answer.text() };
+  return { line: `${options.method} ${target}${shown}`, status: response.status, text: await response.text() };
 }
 
-// Indents JSON without reading its numbers: a mid may be larger than a JavaScript number holds.
+// Indent JSON without parsing numbers: a mid may exceed JavaScript's safe integers.
 function indent(text) {
   let depth = 0, quoted = false, out = "";
   for (let at = 0; at < text.length; at++) {
@@ -151,7 +151,7 @@ async function signed(pairs) {
   const { data } = await nav();
   const key = (url) => url.split("/").pop().split(".")[0];
   const both = key(data.wbi_img.img_url) + key(data.wbi_img.sub_url);
-  const mixin = document_["x-wbi-mixin"].map((place) => both[place]).join("");
+  const mixin = document_["x-wbi-mixin"].map((index) => both[index]).join("");
   const all = [...pairs, ["wts", `${Math.floor(Date.now() / 1000)}`]].sort(([a], [b]) => (a < b ? -1 : 1));
   const query = all.map(([name, value]) => `${name}=${encodeURIComponent(value.replace(/[!'()*]/g, ""))}`).join("&");
   return [...all, ["w_rid", md5(query + mixin)]];

@@ -28,7 +28,7 @@ from guanxi.contract.endpoints import (
 )
 from guanxi.contract.limits import PROFILES, Limits, limit_sources
 
-#: What tells one thing from another, and what holds nothing but such.
+#: The fields that identify something, and those that contain only such fields.
 IDENTITIES = {"mid", "id", "aid", "relation", "be_relation", "meta", "info", "desc", "author"}
 
 
@@ -37,8 +37,8 @@ def test_the_24_endpoints_of_document_004() -> None:
 
 
 @pytest.mark.parametrize("package", [endpoints, params, structs], ids=lambda one: one.__name__)
-def test_no_two_areas_declare_one_name(package: ModuleType) -> None:
-    """The package hands on what its areas declare: one name twice would hide one of them."""
+def test_names_are_unique_across_areas(package: ModuleType) -> None:
+    """The package re-exports its areas' names: a repeated one would be hidden."""
     declared = Counter(
         name
         for area in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
@@ -51,7 +51,7 @@ def test_no_two_areas_declare_one_name(package: ModuleType) -> None:
     assert declared.keys() <= vars(package).keys()
 
 
-def test_no_two_share_a_name_or_an_address() -> None:
+def test_names_and_addresses_are_unique() -> None:
     assert len(BY_NAME) == len(ENDPOINTS)
     addresses = Counter((endpoint.method, endpoint.path) for endpoint in ENDPOINTS)
     assert max(addresses.values()) == 1
@@ -62,7 +62,7 @@ def test_every_code_that_an_endpoint_may_answer_is_in_the_table() -> None:
         assert endpoint.codes <= errors.CODES.keys(), endpoint.name
 
 
-def test_what_auth_and_signature_imply() -> None:
+def test_sign_in_and_signature_imply_codes() -> None:
     assert FOLLOWINGS.codes == {-101, -352, -400, -403, -503, -504, 22115}
     assert {-101, -111, -102, 22120} <= MODIFY.codes
     assert -403 in MUTUAL.codes
@@ -74,7 +74,7 @@ def test_what_auth_and_signature_imply() -> None:
     }
 
 
-def test_answers_read_without_anything_but_identities() -> None:
+def test_responses_decode_with_only_their_identities() -> None:
     for name, kind in vars(structs).items():
         if not (inspect.isclass(kind) and issubclass(kind, msgspec.Struct)):
             continue
@@ -83,7 +83,7 @@ def test_answers_read_without_anything_but_identities() -> None:
         assert kind is msgspec.Struct or kind.__doc__, f"{name}: the user module's types show it"
 
 
-def test_the_exception_tree_is_drawn_as_it_is() -> None:
+def test_the_drawn_exception_tree_is_complete() -> None:
     drawn = re.findall(r"([├└]── )(\w+)(?: +(-?\d+))?", errors.__doc__ or "")
     named = {name: int(number) if number else None for _, name, number in drawn}
     classes = {
@@ -101,7 +101,7 @@ def test_the_exception_tree_is_drawn_as_it_is() -> None:
             assert kind.number == number, name
 
 
-def test_every_code_says_what_and_from_where() -> None:
+def test_every_code_has_a_meaning_and_a_source() -> None:
     for number, kind in errors.CODES.items():
         assert number == kind.number
         assert kind.wire_message
@@ -109,7 +109,7 @@ def test_every_code_says_what_and_from_where() -> None:
         assert kind.source
 
 
-def test_a_code_has_its_exception() -> None:
+def test_error_for_returns_the_exception_of_a_code() -> None:
     error = errors.error_for(22014, "已经关注用户", {"code": 22014}, endpoint="relation.modify")
     assert type(error) is errors.AlreadyFollowing
     assert (error.code, error.message, error.raw) == (22014, "已经关注用户", {"code": 22014})
@@ -125,11 +125,11 @@ def test_a_code_has_its_exception() -> None:
 
 
 @pytest.mark.parametrize("kind", errors.CredentialException.__subclasses__())
-def test_a_credential_says_what_it_lacks(kind: type[errors.CredentialException]) -> None:
+def test_a_credential_error_names_the_missing_part(kind: type[errors.CredentialException]) -> None:
     assert kind.part in str(kind())
 
 
-def test_the_other_errors_tell_their_story() -> None:
+def test_other_errors_carry_their_details() -> None:
     assert errors.NetworkException(502, "bad gateway").status == 502
     assert errors.NetworkException(0, "refused", sent=False).sent is False
     answer = errors.AnswerException("not JSON", path="$.data", endpoint="web.nav")
@@ -140,7 +140,7 @@ def test_the_other_errors_tell_their_story() -> None:
     assert errors.StatementException("pn").msg == "pn"
 
 
-def test_every_limit_has_its_source_and_both_profiles_are_there() -> None:
+def test_every_limit_has_a_source_and_both_profiles_exist() -> None:
     sources = limit_sources()
     assert sources.keys() == {one.name for one in msgspec.structs.fields(Limits)}
     assert all(sources.values())
@@ -148,7 +148,7 @@ def test_every_limit_has_its_source_and_both_profiles_are_there() -> None:
     assert PROFILES["open"].cursors
 
 
-def test_wire_names_stand_in_the_contract_alone() -> None:
+def test_wire_names_are_only_in_the_contract() -> None:
     """A wire spelling such as ``vipType`` belongs to one room."""
     wire = {
         one.encode_name

@@ -1,4 +1,4 @@
-"""Video ids: the pairs of the wire catalogue, and back again."""
+"""Conversion of video ids: the pairs of the wire catalogue, in both directions."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("aid", "bvid"), PAIRS)
-def test_the_known_pairs(aid: int, bvid: str) -> None:
+def test_known_pairs_convert(aid: int, bvid: str) -> None:
     assert bvid_of(aid) == bvid
     assert aid_of(bvid) == aid
 
 
 @given(st.integers(1, 2**51 - 1))
-def test_there_and_back(aid: int) -> None:
+def test_conversion_round_trips(aid: int) -> None:
     assert aid_of(bvid_of(aid)) == aid
 
 
 @pytest.mark.parametrize("text", ["", "BV1", "av17x411w7KC", "BV17x411w7K0", "BV17x411w7KCC"])
-def test_what_is_no_bvid(text: str) -> None:
+def test_an_invalid_bvid_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a bvid"):
         aid_of(text)

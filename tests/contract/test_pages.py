@@ -27,12 +27,12 @@ def token(claims: object) -> str:
 
 
 @given(ASCII)
-def test_the_access_id_comes_back(access_id: str) -> None:
+def test_the_access_id_round_trips(access_id: str) -> None:
     assert access_id_of(space_page(access_id)) == access_id
 
 
 @given(ASCII)
-def test_the_csrf_comes_back(csrf: str) -> None:
+def test_the_csrf_round_trips(csrf: str) -> None:
     assert refresh_csrf_of(refresh_page(csrf)) == csrf
 
 
@@ -59,7 +59,7 @@ def test_data_that_is_not_json(data: str) -> None:
         access_id_of(f'<script id="__RENDER_DATA__">{data}</script>')
 
 
-def test_when_an_access_id_ends() -> None:
+def test_an_access_id_contains_its_expiry() -> None:
     assert access_id_ends(token({"iat": 1_700_000_000, "ttl": 3600})) == 1_700_003_600
 
 
@@ -76,5 +76,5 @@ def test_when_an_access_id_ends() -> None:
         token(7),
     ],
 )
-def test_an_access_id_that_does_not_say(access_id: str) -> None:
+def test_a_malformed_access_id_has_no_expiry(access_id: str) -> None:
     assert access_id_ends(access_id) is None

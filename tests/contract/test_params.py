@@ -1,4 +1,4 @@
-"""From a request's fields to values, and what is told about those that are wrong."""
+"""Decoding the fields of a request, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ EDIT = {"birthday": "2000-01-31", "sex": "保密", "uname": "name", "usersign": 
 SAMPLES = EDIT | {"re_src": "11", "correspond_path": "0a"}
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_absent_fields_have_their_defaults() -> None:
     assert followings({"vmid": "2"}) == FollowingsParams(vmid=2, ps=50, pn=1, cursor=UNSET)
 
 
-def test_unknown_names_pass() -> None:
+def test_unknown_names_are_ignored() -> None:
     assert followings({"vmid": "2", "jsonp": "x"}).vmid == 2
 
 
-def test_lists_and_their_other_name() -> None:
+def test_lists_and_their_alias() -> None:
     assert batch(BATCH).fids == [1, 2]
     assert batch({"fid": "3", "act": "5", "re_src": "222"}).fids == [3]
     assert batch(BATCH | {"fid": "9"}).fids == [1, 2], "the documented name wins"
@@ -84,14 +84,14 @@ def test_wire_names() -> None:
         ({"vmid": "1", "cursor": "x" * 65}, "cursor", "at most 64 characters"),
     ],
 )
-def test_complaints(pairs: dict[str, str], field: str, says: str) -> None:
+def test_errors(pairs: dict[str, str], field: str, says: str) -> None:
     with pytest.raises(InvalidParameter, match=says) as caught:
         followings(pairs)
     assert caught.value.field == field
     assert str(caught.value).startswith(f"{field} ")
 
 
-def test_a_list_that_is_not_there_is_missing_like_any_field() -> None:
+def test_an_absent_required_list_is_missing() -> None:
     with pytest.raises(InvalidParameter, match="missing") as caught:
         batch({"act": "1", "re_src": "11"})
     assert caught.value.field == "fids"
@@ -109,13 +109,13 @@ def test_a_list_that_is_not_there_is_missing_like_any_field() -> None:
         ({"re_src": "12"}, "re_src"),
     ],
 )
-def test_complaints_about_a_batch(change: dict[str, str], field: str) -> None:
+def test_errors_of_a_batch(change: dict[str, str], field: str) -> None:
     with pytest.raises(InvalidParameter) as caught:
         batch(BATCH | change)
     assert caught.value.field == field
 
 
-def test_a_complaint_names_what_was_sent() -> None:
+def test_an_error_names_the_alias_that_was_sent() -> None:
     limited = decoder(ManyTargets, RELATIONS.aliases, Limits(ids_per_call=2))
     for name in ("fid", "fids"):
         assert limited({name: "1,2,2"}).fids == [1, 2, 2]
@@ -132,48 +132,48 @@ class Odd(Struct):
     flag: bool
 
 
-def test_what_nobody_foresaw_is_still_a_complaint() -> None:
+def test_an_unknown_reason_is_still_an_error() -> None:
     with pytest.raises(InvalidParameter, match="not valid") as caught:
         decoder(Odd)({"flag": "maybe"})
     assert caught.value.field == "flag"
 
 
 @given(st.dictionaries(st.sampled_from(["vmid", "ps", "pn", "order", "cursor"]), st.text()))
-def test_no_text_breaks_it(pairs: dict[str, str]) -> None:
+def test_any_text_decodes_or_is_refused(pairs: dict[str, str]) -> None:
     try:
         vmid = followings(pairs).vmid
-    except InvalidParameter as complaint:
-        vmid = 1 if complaint.field in {"vmid", "ps", "pn", "order", "cursor"} else 0
+    except InvalidParameter as error:
+        vmid = 1 if error.field in {"vmid", "ps", "pn", "order", "cursor"} else 0
     assert 1 <= vmid < 2**63
 
 
 def test_over_limit() -> None:
     limits = Limits(page_size=100, ids_per_call=3)
     assert over_limit(FollowingsParams(vmid=1, ps=100), limits) is None
-    complaint = over_limit(FollowingsParams(vmid=1, ps=101), limits)
-    assert complaint is not None
-    assert complaint.field == "ps"
+    error = over_limit(FollowingsParams(vmid=1, ps=101), limits)
+    assert error is not None
+    assert error.field == "ps"
     assert over_limit(ManyTargets([1, 2, 3]), limits) is None
     assert over_limit(ManyTargets([1, 2, 3, 3, 3]), limits) is None, "repeated ids count once"
-    complaint = over_limit(ManyTargets([1, 2, 3, 4]), limits)
-    assert complaint is not None
-    assert complaint.field == "fids"
+    error = over_limit(ManyTargets([1, 2, 3, 4]), limits)
+    assert error is not None
+    assert error.field == "fids"
 
 
-def test_a_choice_that_is_no_number_of_64_bits_is_out_of_range() -> None:
+def test_a_choice_over_64_bits_is_out_of_range() -> None:
     with pytest.raises(InvalidParameter, match="out of range") as caught:
         batch(BATCH | {"act": "9" * 20})
     assert caught.value.field == "act"
 
 
-def test_a_decoder_with_limits_refuses_what_is_over_them() -> None:
+def test_a_decoder_with_limits_refuses_larger_values() -> None:
     bounded = decoder(FollowingsParams, limits=Limits(page_size=20))
     assert bounded({"vmid": "1", "ps": "20"}).ps == 20
     with pytest.raises(InvalidParameter, match="at most 20"):
         bounded({"vmid": "1", "ps": "21"})
 
 
-def test_what_documents_are_made_from() -> None:
+def test_defaults_and_types_for_the_documents() -> None:
     assert defaults(FollowingsParams) == {"order_type": "", "order": "desc", "ps": 50, "pn": 1}
     types = wire_types(MoveParams)
     assert list(types) == ["fids", "beforeTagids", "afterTagids"]
@@ -192,8 +192,8 @@ def test_every_endpoint_decodes_its_defaults() -> None:
         assert isinstance(decoder(endpoint.params, endpoint.aliases)(required), endpoint.params)
 
 
-def test_defaults_read_back_as_themselves() -> None:
-    """What is left out means what would be sent in its place."""
+def test_defaults_decode_to_themselves() -> None:
+    """An absent field means the same as its default, when sent."""
     for endpoint in ENDPOINTS:
         decode = decoder(endpoint.params, endpoint.aliases)
         required = {
@@ -232,17 +232,17 @@ def test_defaults_read_back_as_themselves() -> None:
         (ProfileEdit, EDIT | {"sex": "?"}, "sex"),
     ],
 )
-def test_complaints_about_content(kind: type[Struct], pairs: dict[str, str], field: str) -> None:
+def test_errors_of_content_requests(kind: type[Struct], pairs: dict[str, str], field: str) -> None:
     with pytest.raises(InvalidParameter) as caught:
         decoder(kind)(pairs)
     assert caught.value.field == field
 
 
-def test_names_are_texts_whatever_they_look_like() -> None:
+def test_names_are_text_even_if_they_look_like_numbers() -> None:
     assert decoder(Names)({"names": "here,1.0,3"}).names == ["here", "1.0", "3"]
 
 
-def test_nothing_of_a_sign_in_shows_its_token() -> None:
+def test_no_repr_of_a_sign_in_shows_its_token() -> None:
     for shown in (
         QrCode("SECRET", "SECRET"),
         QrState("SECRET", "SECRET"),

@@ -13,7 +13,7 @@ from guanxi.contract.params import wire_types
 from guanxi.contract.paths import fill, matcher, placeholders
 
 
-def test_what_stands_in_a_path_is_a_parameter() -> None:
+def test_braces_in_a_path_are_parameters() -> None:
     for endpoint in ENDPOINTS:
         assert set(placeholders(endpoint.path)) <= wire_types(endpoint.params).keys()
     assert [one.name for one in ENDPOINTS if placeholders(one.path)] == [
@@ -22,7 +22,7 @@ def test_what_stands_in_a_path_is_a_parameter() -> None:
     ]
 
 
-def test_filled_and_found() -> None:
+def test_a_filled_path_matches() -> None:
     assert fill(SPACE_PAGE.path, {"mid": "2"}) == "/2/dynamic"
     assert matcher(SPACE_PAGE.path)("/2/dynamic") == {"mid": "2"}
     assert matcher(CORRESPOND.path)("/correspond/1/0a") == {"correspond_path": "0a"}
@@ -31,11 +31,11 @@ def test_filled_and_found() -> None:
 @pytest.mark.parametrize(
     "path", ["/dynamic", "//dynamic", "/2/3/dynamic", "/2/dynamic/", "/2/xdynamic"]
 )
-def test_other_paths(path: str) -> None:
+def test_other_paths_do_not_match(path: str) -> None:
     assert matcher(SPACE_PAGE.path)(path) is None
 
 
-def test_a_path_without_its_parameter() -> None:
+def test_a_missing_parameter_is_refused() -> None:
     with pytest.raises(KeyError, match="mid"):
         fill(SPACE_PAGE.path, {})
 
@@ -45,6 +45,6 @@ def test_a_dot_is_a_dot() -> None:
 
 
 @given(st.text(min_size=1).filter(lambda text: "/" not in text and text.isprintable()))
-def test_what_is_filled_in_is_found_again(value: str) -> None:
+def test_values_round_trip_through_a_path(value: str) -> None:
     path = fill("/{one}/end", {"one": value})
     assert matcher("/{one}/end")(unquote(path)) == {"one": value}

@@ -1,4 +1,4 @@
-"""The vectors of the wire catalogue, and what a verifier takes and refuses."""
+"""The signatures: the vectors of the wire catalogue, and what a verifier accepts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_wbi_vectors(pairs: list[tuple[str, str]], w_rid: str) -> None:
     assert wbi_verify([*pairs, ("w_rid", w_rid)], MIXIN)
 
 
-def test_the_encoding_of_other_clients_is_taken_too() -> None:
+def test_the_encoding_of_other_clients_is_accepted() -> None:
     assert wbi_verify([*KEYWORD, ("w_rid", "ff17d07fcbcaa83eb35c87ff551f3725")], MIXIN)
 
 
@@ -88,7 +88,7 @@ pairs = st.dictionaries(st.text(min_size=1), st.text(), max_size=5).map(
 
 
 @given(pairs, st.text(min_size=1))
-def test_a_signature_holds_for_these_values_alone(signed: list[tuple[str, str]], more: str) -> None:
+def test_a_signature_is_valid_for_its_values_only(signed: list[tuple[str, str]], more: str) -> None:
     w_rid, sign = wbi_sign(signed, MIXIN), app_sign(signed, APPSEC)
     assert wbi_verify([("w_rid", w_rid), *signed], MIXIN)
     assert not wbi_verify([("w_rid", w_rid), *signed], MIXIN[::-1])
@@ -96,5 +96,5 @@ def test_a_signature_holds_for_these_values_alone(signed: list[tuple[str, str]],
     assert not app_verify([("sign", sign), *signed, ("more", more)], APPSEC)
 
 
-def test_the_key_in_an_address() -> None:
+def test_the_key_in_a_url() -> None:
     assert key_of_url(f"https://example.com/bfs/wbi/{IMG}.png") == IMG

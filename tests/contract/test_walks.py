@@ -1,4 +1,4 @@
-"""Where walks find items, what tells them apart, and where the next page begins."""
+"""The paths that a walk reads: items, their identity, and the next page."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PAGED = [endpoint for endpoint in ENDPOINTS if endpoint.paging is not None]
 
 
 def variants(kind: Any) -> list[Any]:
-    """The types that a union holds, None apart."""
+    """Return the members of a union, without None."""
     parts = get_args(kind) if get_origin(kind) not in {list, dict} else ()
     return [part for part in parts if part is not NoneType] or [kind]
 
 
-def at(kind: Any, place: str) -> list[Any]:
-    """The types that may stand at a place of a type; none where there is no such place."""
+def at(kind: Any, path: str) -> list[Any]:
+    """Return the types that may be at a path of a type; empty if there is none."""
     found = [kind]
-    for step in place.split(".") if place else []:
+    for step in path.split(".") if path else []:
         below: list[Any] = []
         for one in (part for each in found for part in variants(each)):
             if step == "-1" and get_origin(one) is list:
@@ -40,20 +40,20 @@ def at(kind: Any, place: str) -> list[Any]:
 
 def items_of(endpoint: Endpoint) -> list[Any]:
     found = []
-    for place in endpoint.pages.items:
+    for path in endpoint.pages.items:
         lists = [
             part
-            for kind in at(endpoint.data, place)
+            for kind in at(endpoint.data, path)
             for part in variants(kind)
             if get_origin(part) is list
         ]
-        assert lists, f"{endpoint.name}: no list at {place!r}"
+        assert lists, f"{endpoint.name}: no list at {path!r}"
         found += [get_args(one)[0] for one in lists]
     return found
 
 
 @pytest.mark.parametrize("endpoint", PAGED, ids=lambda one: one.name)
-def test_the_places_are_there(endpoint: Endpoint) -> None:
+def test_the_paths_exist(endpoint: Endpoint) -> None:
     items = items_of(endpoint)
     if any(isinstance(item, type) and issubclass(item, Struct) for item in items):
         for key in endpoint.pages.key:
@@ -63,18 +63,18 @@ def test_the_places_are_there(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize("endpoint", PAGED, ids=lambda one: one.name)
-def test_the_next_page_is_asked_for_by_parameters(endpoint: Endpoint) -> None:
+def test_the_next_page_is_selected_by_parameters(endpoint: Endpoint) -> None:
     known = wire_types(endpoint.params)
     assert (endpoint.paging is Paging.CHAINED) == bool(endpoint.pages.next)
     if endpoint.paging is Paging.NUMBERED:
         assert endpoint.pages.number in known
-    for parameter, place in endpoint.pages.next.items():
+    for parameter, path in endpoint.pages.next.items():
         assert parameter in known
-        assert at(endpoint.data, place), place
+        assert at(endpoint.data, path), path
 
 
-def test_what_counts_pages_is_paged() -> None:
-    """A page number that no walk knows of would be a list that nobody can read to its end."""
+def test_endpoints_with_a_page_number_are_paged() -> None:
+    """A list with an undeclared page number could not be walked to its end."""
     for endpoint in ENDPOINTS:
         if {"pn", "page_num", "offset"} & wire_types(endpoint.params).keys():
             assert endpoint.paging is not None, endpoint.name

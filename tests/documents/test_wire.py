@@ -35,7 +35,7 @@ def by_name(entry: dict[str, Any]) -> str:
     return str(entry["name"])
 
 
-def test_the_fixture_is_whole() -> None:
+def test_the_fixture_is_complete() -> None:
     assert len(WIRED) == 38 + 26
     assert sum("000" in one["documents"] for one in MODULE if one["name"].startswith("User.")) == 39
     assert sum("001" in one["documents"] for one in MODULE if one["name"].startswith("User.")) == 37
@@ -65,14 +65,14 @@ def test_each_function_has_its_endpoint(entry: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("entry", WIRED, ids=by_name)
-def test_each_answer_has_the_names_that_it_should(entry: dict[str, Any]) -> None:
+def test_each_response_has_its_documented_names(entry: dict[str, Any]) -> None:
     wire = entry["wire"]
     endpoint = BY_ADDRESS[wire["method"], wire["path"]]
     assert set(wire["answers"]) - set(names_in(endpoint.data)) == set()
 
 
 def names_in(kind: Any, seen: frozenset[Any] = frozenset()) -> Iterator[str]:
-    """Every wire name in a type, however deep."""
+    """Return every wire name in a type, at any depth."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         if kind not in seen:
             for field in msgspec.structs.fields(kind):
@@ -83,8 +83,8 @@ def names_in(kind: Any, seen: frozenset[Any] = frozenset()) -> Iterator[str]:
             yield from names_in(part, seen)
 
 
-def test_every_function_of_the_documents_stands_at_an_endpoint() -> None:
-    """By the address, or, where the address differs between the documents, by the seed's line."""
+def test_every_documented_function_has_an_endpoint() -> None:
+    """Matched by address, or by the seed's line where the documents differ in the address."""
     seeds = " ".join(endpoint.seed for endpoint in ENDPOINTS)
     for name in ("User.get_channel_list", "User.get_channel_videos_season", "name2uid"):
         assert name in seeds
@@ -96,7 +96,7 @@ def test_every_function_of_the_documents_stands_at_an_endpoint() -> None:
     }
 
 
-def test_only_these_answer_without_the_usual_envelope() -> None:
+def test_only_these_lack_the_standard_envelope() -> None:
     unusual = {
         endpoint.name: endpoint.envelope
         for endpoint in ENDPOINTS

@@ -87,9 +87,9 @@ def endpoints() -> str:
     pages = [
         f"{_NOTE}# Endpoints\n\n"
         "Send parameters in the query of a GET and in the form of a POST; join several values"
-        " by commas. A write with a cookie needs `csrf`, the session's `bili_jct`; the SDK and `guanxi api`"
-        " add it. [limits.md](limits.md) has the largest `ps` and lists of ids, and how much of a"
-        " list is visible; [codes.md](codes.md) has the meaning of the codes.\n"
+        " by commas. A write with a cookie needs `csrf`, the session's `bili_jct`; the SDK and"
+        " `guanxi api` add it. [limits.md](limits.md) has the largest `ps` and lists of ids, and"
+        " how much of a list is visible; [codes.md](codes.md) has the meaning of the codes.\n"
     ]
     return "".join([*pages, *map(_endpoint_section, ENDPOINTS)])
 
@@ -220,8 +220,9 @@ def user_module() -> str:
     return (
         f"{_NOTE}# The documented module\n\n"
         f"`from guanxi import user` is the module of documents 000 and 001, with all {len(rows)}"
-        " names that they define or refer to. Code written for the original runs after one changed import."
-        " [relation.md](relation.md), [space.md](space.md) and [me.md](me.md) have examples.\n\n"
+        " names that they define or refer to. Code written for the original runs after one changed"
+        " import. [relation.md](relation.md), [space.md](space.md) and [me.md](me.md) have"
+        " examples.\n\n"
         "Results are annotated for editors and type checkers. `typing.get_type_hints` does not"
         " find these\nannotations at run time: importing them would make the import a fifth"
         " slower.\n\n"

@@ -77,7 +77,7 @@ def test_every_endpoint_is_documented_completely(endpoint: Endpoint) -> None:
     else:
         documented_fields = {}
     for other, name in endpoint.aliases.items():
-        assert f"a second name of {name}" in documented_fields[other]["description"]
+        assert f"an alias of {name}" in documented_fields[other]["description"]
         assert not documented_fields[other].get("required")
     for name, field in documented_fields.items():
         assert field["description"] not in ("", name), "the description must say more than the name"

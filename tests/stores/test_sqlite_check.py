@@ -41,39 +41,49 @@ async def a_store(path: Path) -> None:
 
 
 BREAKING = {
-    "a following has its follower's row, at the same place": "DELETE FROM follower WHERE owner = 3",
-    "a follower's row has its following, at the same place": (
+    "each following row has a follower row with the same sort key": (
+        "DELETE FROM follower WHERE owner = 3"
+    ),
+    "each follower row has a following row with the same sort key": (
         "UPDATE follower SET place = place + 1 WHERE owner = 3"
     ),
-    "a following is mutual when its target follows back": (
+    "a following is flagged mutual if and only if the target follows back": (
         "UPDATE following SET flags = flags & ~1 WHERE owner = 1 AND target = 2"
     ),
-    "a follower is mutual when it is followed back": "UPDATE follower SET flags = flags | 1",
-    "nobody follows one that they block or that blocks them": "INSERT INTO block VALUES (3, 1, 1)",
-    "nobody whispers to one that they block or that blocks them": (
+    "a follower is flagged mutual if and only if it is followed back": (
+        "UPDATE follower SET flags = flags | 1"
+    ),
+    "no account follows an account that it blocks or that blocks it": (
+        "INSERT INTO block VALUES (3, 1, 1)"
+    ),
+    "no account whispers to an account that it blocks or that blocks it": (
         "INSERT INTO block VALUES (5, 1, 4)"
     ),
-    "a whisper is no following": "INSERT INTO whisper VALUES (1, 1, 2)",
-    "nobody follows, whispers to or blocks themselves": "INSERT INTO block VALUES (6, 1, 6)",
-    "a following is special when it is in the special group": (
+    "no target is both followed and whispered to": "INSERT INTO whisper VALUES (1, 1, 2)",
+    "no account follows, whispers to or blocks itself": "INSERT INTO block VALUES (6, 1, 6)",
+    "a following is flagged special if and only if it is in the special group": (
         f"DELETE FROM member WHERE grp = {SPECIAL}"
     ),
-    "a following is grouped when it is in a group": "UPDATE following SET flags = flags | 4",
-    "a member is a following, at its place": "UPDATE member SET place = place + 1",
-    "a member's group is there": "DELETE FROM grp",
-    "a group's id is its own": "UPDATE grp SET id = 0",
-    "a contract hangs on a following": "INSERT INTO contract VALUES (3, 1, 1, 0)",
-    "a following knows the contracts of both sides": (
+    "a following is flagged grouped if and only if it is in another group": (
+        "UPDATE following SET flags = flags | 4"
+    ),
+    "each group member is a following with the same sort key": (
+        "UPDATE member SET place = place + 1"
+    ),
+    "the group of each member exists": "DELETE FROM grp",
+    "no stored group has the id of a built-in group": "UPDATE grp SET id = 0",
+    "each contract belongs to a following": "INSERT INTO contract VALUES (3, 1, 1, 0)",
+    "a following's contract flags match the contracts of both sides": (
         "UPDATE following SET flags = flags & ~16 WHERE owner = 2"
     ),
-    "a follower's row knows the contracts of both sides": (
+    "a follower's contract flags match the contracts of both sides": (
         "UPDATE follower SET flags = flags & ~8 WHERE owner = 1"
     ),
-    "flags are known ones": "UPDATE follower SET flags = flags | 4 WHERE owner = 3",
-    "visits are of followings": "INSERT INTO visit VALUES (1, 6, 2)",
-    "a count is the length of its list": "UPDATE tally SET black = black + 1 WHERE mid = 5",
-    "an account has its counts, and counts their account": "DELETE FROM tally WHERE mid = 6",
-    "both ends of what stands have accounts": "DELETE FROM account WHERE mid = 3",
+    "only known flags are set": "UPDATE follower SET flags = flags | 4 WHERE owner = 3",
+    "each visit count is positive and belongs to a following": "INSERT INTO visit VALUES (1, 6, 2)",
+    "each count equals the length of its list": "UPDATE tally SET black = black + 1 WHERE mid = 5",
+    "each account has counts, and all counts have an account": "DELETE FROM tally WHERE mid = 6",
+    "every account that a row names exists": "DELETE FROM account WHERE mid = 3",
     "a deregistered account has no sessions": (
         "UPDATE account SET state = 2 WHERE mid = 6;"
         " INSERT INTO session VALUES (x'00', 6, 'cookie', 1, 2)"
@@ -81,7 +91,7 @@ BREAKING = {
     "a deregistered account's card is erased": "UPDATE account SET state = 2 WHERE mid = 6",
     "a name without case is that of the card": "UPDATE account SET name = 'X' WHERE mid = 6",
     "a tail is that of the card": "UPDATE tail SET version = 0 WHERE mid = 6",
-    "the file is whole": (
+    "the file passes SQLite's integrity check": (
         "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'owner, target',"
         " 'owner, place') WHERE name = 'block_by_target'"
     ),

@@ -93,11 +93,11 @@ TAMPERED = {
         "INSERT INTO content_key VALUES (1, 'video', 'view', 77, 1)",
         "INSERT INTO content_key VALUES (1, 'video', 'mood', 1, 1)",
     ),
-    "a document that can be found by its id alone has one owner": (
+    "a document of a unique kind has one owner": (
         f"INSERT INTO content SELECT 2, kind, id, filters, text, body FROM content{_OF_ONE};"
         f" INSERT INTO content_key SELECT 2, kind, name, value, id FROM content_key{_OF_ONE}",
     ),
-    "a key is of a document": (f"DELETE FROM content{_OF_ONE}",),
+    "each key belongs to a document": (f"DELETE FROM content{_OF_ONE}",),
 }
 
 

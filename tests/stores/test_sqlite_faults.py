@@ -88,13 +88,16 @@ async def test_too_many_waiting_are_turned_away(
 ) -> None:
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     await people(store, *range(1, 30))
-    monkeypatch.setattr(writer, "WAITING_MOST", 3)
+    monkeypatch.setattr(writer, "MAX_WAITING", 3)
     monkeypatch.setattr(writer, "LOCK_SECONDS", 0.2)
     with write_lock(tmp_path / "s.db"):
         asked = [asyncio.ensure_future(do(store, Modify(1, mid, 1))) for mid in range(2, 30)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
     assert {type(answer) for answer in answers} == {StoreUnavailable}
-    assert {str(answer) for answer in answers} == {"too many wait to write", "the store is busy"}
+    assert {str(answer) for answer in answers} == {
+        "too many writes are waiting; retry later",
+        "the store is busy",
+    }
     monkeypatch.undo()
     monkeypatch.setattr(writer, "WAITING_SECONDS", -1.0)
     with pytest.raises(StoreUnavailable, match="waited too long"):
@@ -102,7 +105,7 @@ async def test_too_many_waiting_are_turned_away(
     monkeypatch.undo()
     await follow(store, 1, 2)
     monkeypatch.setattr(sqlite, "LONG_WAITING", 0)
-    with pytest.raises(StoreUnavailable, match="too many wait to read"):
+    with pytest.raises(StoreUnavailable, match="too many reads are waiting"):
         await store.groups(1)
     await store.close()
 

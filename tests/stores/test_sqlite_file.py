@@ -74,7 +74,7 @@ async def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path, create:
     db.close()
     before = contents(tmp_path)
     for name in before:
-        with pytest.raises(StoreError, match="left as it is"):
+        with pytest.raises(StoreError, match="it was not changed"):
             await SQLiteStore.open(tmp_path / name, create=create)
     assert contents(tmp_path) == before
 

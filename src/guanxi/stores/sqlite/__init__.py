@@ -1,9 +1,9 @@
-"""The embedded store: SQLite, one file in WAL mode, several processes at once.
+"""The embedded store: one SQLite file in WAL mode, which several processes may open.
 
-Changes go through one writer thread a process, which commits what arrives together at once and
-syncs it to disk before anything is answered. Short reads run where they are asked; longer ones on a
-thread of their own. Beside the file stand SQLite's ``-wal`` and ``-shm`` while it is open, and
-``-turn``, an empty file that orders the writers. See ``schema`` for versions and migration.
+Each process has one writer thread. It commits the waiting writes in one transaction, synced to disk
+before their callers continue. Short reads run on the event loop, longer ones on a reader thread.
+While the file is open, SQLite's ``-wal`` and ``-shm`` files are in the same folder, as is
+``-turn``, an empty file whose lock orders the writers. See ``schema`` for versions and migration.
 """
 
 from __future__ import annotations
@@ -48,17 +48,18 @@ from guanxi.world.kind import ONLY, Entry, Kind, Value
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: A read that passes over more rows than this has a thread of its own.
+#: A read of more rows than this (offset included) runs on the reader thread.
 SHORT = 2_000
-#: How many long reads may wait, and how long one may take.
+#: How many long reads may be waiting or running, and how many seconds one may last.
 LONG_WAITING, LONG_SECONDS = 256, 10.0
+#: SQLite checks the deadline of a long read after this many of its instructions.
 _PROGRESS_STEPS = 10_000
-#: How many rows of a read of the whole store cross from its thread at once.
-_STREAMED = 1_000
+#: How many rows an export or a check hands over from its thread at a time.
+_STREAM_ROWS = 1_000
 
 
 class SQLiteStore:
-    """A store in one file; see ``stores.port.Store`` for what each verb does."""
+    """A store in one SQLite file; ``stores.port.Store`` documents the methods."""
 
     def __init__(self, path: Path, clock: Callable[[], int]) -> None:
         self._path, self._clock = path, clock
@@ -79,9 +80,10 @@ class SQLiteStore:
         create: bool = False,
         clock: Callable[[], int] = time.time_ns,
     ) -> SQLiteStore:
-        """The store at a path, made where it is missing if ``create``.
+        """Open the store at a path, migrated to the current schema; create it if ``create``.
 
-        ``clock`` tells nanoseconds since 1970. ``StoreError`` as ``schema.prepare`` says.
+        ``clock`` returns the time in nanoseconds since the Unix epoch. Raise ``StoreError`` if the
+        file is missing (without ``create``), is not a guanxi store or cannot be migrated.
         """
         path = Path(address)
         await asyncio.to_thread(prepare, path, create=create)
@@ -157,13 +159,13 @@ class SQLiteStore:
         self._visits[owner, target] += 1
 
     async def flush_visits(self) -> None:
-        counted, self._visits = self._visits, Counter()
-        if not counted:
+        visits, self._visits = self._visits, Counter()
+        if not visits:
             return
         try:
-            await self._writer.run(lambda db: add_visits(db, counted))
+            await self._writer.run(lambda db: add_visits(db, visits))
         except StoreUnavailable:
-            self._visits.update(counted)
+            self._visits.update(visits)
             raise
 
     # --- accounts ---
@@ -206,8 +208,8 @@ class SQLiteStore:
         await self._writer.run(lambda db: cards.put_grant(db, digest, mid, expires, now))
 
     async def take_grant(self, digest: bytes) -> int | None:
-        # Who waits for a grant asks again and again: that must not wait for the writer.
-        if not self._read(cards.granted, digest):
+        # A client polls until the sign-in is confirmed: those polls must not wait for the writer.
+        if not self._read(cards.has_grant, digest):
             return None
         now = self._seconds()
         return await self._writer.run(lambda db: cards.take_grant(db, digest, now))
@@ -265,10 +267,9 @@ class SQLiteStore:
         strict: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """As the port has it; ``rows`` and ``progress`` are called on another thread.
+        """Import edges, see ``stores.port.Upkeep``; ``progress`` is called on another thread.
 
-        ``progress`` is told how many edges were read. The write lock is held only once all are
-        read and agree with one another.
+        The write lock is acquired only after all rows are read and checked against one another.
         """
 
         def work() -> int:
@@ -283,7 +284,7 @@ class SQLiteStore:
         return self._stream(lambda db: export.edges(db, after))
 
     def accounts(self, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
-        return self._stream(lambda db: cards.everybody(db, after))
+        return self._stream(lambda db: cards.accounts(db, after))
 
     def owned_groups(self, after: int = 0) -> AsyncIterator[OwnedGroup]:
         return self._stream(lambda db: export.owned_groups(db, after))
@@ -307,17 +308,17 @@ class SQLiteStore:
         return self._clock() // 10**9
 
     async def _stream(self, read: Callable[[apsw.Connection], Iterator[T]]) -> AsyncIterator[T]:
-        """What a read of the whole store finds, as of one moment, on a thread of its own."""
+        """Yield what ``read`` yields, from one snapshot, on a thread and connection of its own."""
         with ThreadPoolExecutor(1, thread_name_prefix="guanxi-stream") as thread:
             run = partial(asyncio.get_running_loop().run_in_executor, thread)
             db = await run(connect, self._path)
             try:
                 with failures():
                     await run(db.execute, "BEGIN")
-                    found = read(db)
-                    while chunk := await run(list, islice(found, _STREAMED)):
-                        for each in chunk:
-                            yield each
+                    rows = read(db)
+                    while chunk := await run(list, islice(rows, _STREAM_ROWS)):
+                        for row in chunk:
+                            yield row
             finally:
                 await run(db.close)
 
@@ -346,12 +347,14 @@ class SQLiteStore:
     def _read(
         self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """A short read, here and now.
+        """Return what a short read returns, run on the event loop's thread.
 
-        Reads in one turn of the loop share a snapshot: to begin and end one costs as much as a
-        short read. None sees less than it should: whatever runs before the snapshot ends was ready
-        to run before it began, and so waited for no answer, and no request, that came later. (Who
-        waits for another process without giving the loop a turn sees the same moment again.)
+        Reads in one iteration of the loop share a snapshot, because to begin and end one costs as
+        much as a short read. No read misses a write that it must see: a callback that runs before
+        the snapshot ends was ready before it began, so it cannot depend on a later request or
+        response. (Code that blocks the loop to wait for another process reads the same snapshot.)
+
+        Raise ``StoreUnavailable`` or ``StoreError`` as ``schema.failure`` does.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")
@@ -371,11 +374,14 @@ class SQLiteStore:
     async def _read_long(
         self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """A longer read, on its thread, within its bounds."""
+        """Return what a long read returns, run on the reader thread.
+
+        Raise ``StoreUnavailable`` if too many reads wait, or this one exceeds ``LONG_SECONDS``.
+        """
         if self._closed:
             raise StoreUnavailable("the store is closed")
         if self._long_waiting >= LONG_WAITING:
-            raise StoreUnavailable("too many wait to read")
+            raise StoreUnavailable("too many reads are waiting; retry later")
 
         def bounded() -> T:
             until = time.monotonic() + LONG_SECONDS

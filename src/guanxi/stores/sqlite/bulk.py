@@ -1,8 +1,8 @@
-"""Many edges at once: the import.
+"""Importing many edges.
 
-Edges are staged in temporary tables, checked there and against the store, and written sorted, list
-after list, in one transaction: a process that is killed leaves the old store. What an import keeps
-in memory is one number for each of its accounts.
+Edges are staged in temporary tables, checked against one another and against the store, and written
+in one transaction, sorted as the lists are. A killed process leaves the store unchanged. Memory
+holds one chunk of edges, and one number for each account that the edges name.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from guanxi.stores.sqlite.schema import (
 )
 
 FOLLOW, WHISPER, BLOCK = 0, 1, 2
-#: SQLite sorts in runs of this size. One that the processor's own cache holds is sorted in half the
-#: time; what is written comes sorted, and wants no more.
+#: SQLite sorts chunks of this size. A chunk that fits into the processor's cache is sorted in half
+#: the time; the writes are in key order and need no larger cache.
 _CACHE_KIB = 2 * 1024
 
 _STAGE = f"""
@@ -55,8 +55,8 @@ CREATE TEMP TABLE staged_contract (
 CREATE TEMP TABLE staged_visit (line INTEGER PRIMARY KEY, visits INTEGER NOT NULL);
 CREATE TEMP TABLE touched (mid INTEGER PRIMARY KEY);
 """
-# Lines count from 1, as SQLite numbers rows. The work on each edge is left to C as far as it goes.
-_STAGED = f"""
+# Line numbers start at 1, like SQLite's row ids. SQL does as much of the work per edge as it can.
+_INSERT_EDGE = f"""
 INSERT INTO staged (kind, follower, followed, place, flags) VALUES (
     CASE ?1 WHEN 'follow' THEN {FOLLOW} WHEN 'whisper' THEN {WHISPER} WHEN 'block' THEN {BLOCK} END,
     ?2, ?3,
@@ -65,12 +65,12 @@ INSERT INTO staged (kind, follower, followed, place, flags) VALUES (
 )
 """
 _FIELDS = attrgetter("kind", "follower", "followed", "time", "finer", "special")
-# Nearly every edge is a follow and nothing besides; of those many go in by one statement.
+# Nearly every edge is a plain follow; one statement inserts many of those.
 _PLAIN = ("follow", False, 0, (), None, 0)
 _REST = attrgetter("kind", "special", "finer", "groups", "contract", "visits")
 _PLAIN_FIELDS = attrgetter("follower", "followed", "time")
 _PLAIN_ROWS = 50
-_PLAIN_STAGED = "INSERT INTO staged (kind, follower, followed, place, flags) VALUES " + ", ".join(
+_INSERT_PLAIN = "INSERT INTO staged (kind, follower, followed, place, flags) VALUES " + ", ".join(
     [f"({FOLLOW}, ?, ?, ? * {sort_key_of_mtime(1)}, 0)"] * _PLAIN_ROWS
 )
 _FOLLOWER, _FOLLOWED = attrgetter("follower"), attrgetter("followed")
@@ -82,12 +82,11 @@ def stage(
     now: int,
     progress: Callable[[int], None] | None,
 ) -> None:
-    """Put the edges into temporary tables, and see that they agree with one another.
+    """Write the edges into temporary tables, and check them alone and against one another.
 
-    None may be of a time after ``now``: whatever its account did next would be told to be of that
-    time too, as places rise.
-
-    ``BadLine`` names an edge that cannot be, by its position from 1.
+    No edge may be later than ``now`` (seconds since the Unix epoch): sort keys only rise, so the
+    account's next act would get that later time too. ``progress`` is called with the number of
+    edges read so far. Raise ``BadLine``, with a line number from 1, for an invalid edge.
     """
     db.pragma("cache_size", -_CACHE_KIB)
     db.execute(_STAGE.format(latest=sort_key_of_mtime(now) + FINEST))
@@ -105,22 +104,22 @@ def stage(
         if progress is not None:
             progress(lines)
     db.executemany("INSERT INTO touched VALUES (?)", ((mid,) for mid in sorted(mids)))
-    _agree(db)
+    _check_staged(db)
     db.execute("COMMIT")
 
 
 def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> None:
-    """Stage edges that stand behind so many lines."""
+    """Stage edges that are preceded by ``lines`` others."""
     if len(chunk) % _PLAIN_ROWS == 0 and all(map(_PLAIN.__eq__, map(_REST, chunk))):
         fields = chain.from_iterable(map(_PLAIN_FIELDS, chunk))
-        db.executemany(_PLAIN_STAGED, zip(*[fields] * (3 * _PLAIN_ROWS), strict=True))
+        db.executemany(_INSERT_PLAIN, zip(*[fields] * (3 * _PLAIN_ROWS), strict=True))
         return
-    db.executemany(_STAGED, map(_FIELDS, chunk))
-    _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if has_more(each[1])])
+    db.executemany(_INSERT_EDGE, map(_FIELDS, chunk))
+    _stage_extras(db, [(line, row) for line, row in enumerate(chunk, lines + 1) if has_more(row)])
 
 
-def _stage_rest(db: apsw.Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
-    """Stage groups, contracts and visits, of the edges that have some."""
+def _stage_extras(db: apsw.Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
+    """Stage the groups, contracts and visits of edges, which are given with their line."""
     for line, row in numbered:
         for name in group_names(line, row):
             db.execute("INSERT INTO staged_group VALUES (?, ?)", (line, name))
@@ -133,18 +132,18 @@ def _stage_rest(db: apsw.Connection, numbered: Sequence[tuple[int, EdgeRow]]) ->
             db.execute("INSERT INTO staged_visit VALUES (?, ?)", (line, row.visits))
 
 
-# Two lines of one pair agree when they go opposite ways and either both or neither is a block.
+# Two lines of one pair are compatible if their directions differ and both or neither is a block.
 _REPEATED = f"""
 CREATE TEMP TABLE repeated AS
 SELECT low, high, sum(kind = {FOLLOW}) AS follows,
-    count(*) = 2 AND sum(upward) = 1 AND sum(kind = {BLOCK}) <> 1 AS agree
+    count(*) = 2 AND sum(upward) = 1 AND sum(kind = {BLOCK}) <> 1 AS compatible
 FROM staged GROUP BY low, high HAVING count(*) > 1
 """
-_CLASH = f"""
+_CONFLICT = f"""
 SELECT later.line FROM repeated
 CROSS JOIN staged AS earlier INDEXED BY staged_pair USING (low, high)
 CROSS JOIN staged AS later INDEXED BY staged_pair USING (low, high)
-WHERE NOT agree AND earlier.line < later.line AND (
+WHERE NOT compatible AND earlier.line < later.line AND (
     earlier.follower = later.follower
     OR (earlier.kind = {BLOCK}) <> (later.kind = {BLOCK})
 )
@@ -152,13 +151,13 @@ ORDER BY later.line LIMIT 1
 """
 
 
-def _agree(db: apsw.Connection) -> None:
-    """Refuse lines that contradict one another; mark the follows that make a mutual."""
+def _check_staged(db: apsw.Connection) -> None:
+    """Raise ``BadLine`` for the first line that contradicts another; flag mutual follows."""
     db.execute("CREATE INDEX temp.staged_pair ON staged (low, high, kind, upward)")
     db.execute(_REPEATED)
-    line = db.execute(_CLASH).get
+    line = db.execute(_CONFLICT).get
     if line is not None:
-        raise BadLine(line, "an earlier line says otherwise of this pair, or the same")
+        raise BadLine(line, "an earlier line repeats or contradicts this one")
     db.execute(
         f"""
         UPDATE staged SET flags = flags | {MUTUAL} FROM repeated
@@ -174,7 +173,12 @@ def write(
     *,
     strict: bool,
 ) -> int:
-    """Write what is staged, within a transaction that the caller holds; how many edges changed."""
+    """Write the staged edges; return how many are new or changed.
+
+    The caller holds the transaction, and must roll it back on ``BadLine`` (an edge contradicts the
+    store, or names an unknown account while ``strict``) and on ``StoreError`` (a group's id or name
+    in ``groups`` cannot be used).
+    """
     put(
         db,
         (
@@ -182,15 +186,15 @@ def write(
             for mid, (card, privacy, state) in accounts.items()
         ),
     )
-    _make_accounts(db, strict=strict)
-    _agree_with_store(db)
-    _take_standing(db)
-    _write_groups(db, groups)
+    _create_accounts(db, strict=strict)
+    _check_against_store(db)
+    _remove_stored(db)
+    _create_groups(db, groups)
     changed = int(db.execute("SELECT count(*) FROM staged").get)
     if changed:
         _write_lists(db)
-        db.execute(_BESIDE)
-        db.execute(_COUNT)
+        db.execute(_WRITE_EXTRAS)
+        db.execute(_UPDATE_TALLIES)
     return changed
 
 
@@ -201,8 +205,8 @@ ORDER BY line LIMIT 1
 """
 
 
-def _make_accounts(db: apsw.Connection, *, strict: bool) -> None:
-    """Make the accounts that the edges name and the store lacks, each with a plain card."""
+def _create_accounts(db: apsw.Connection, *, strict: bool) -> None:
+    """Create the accounts that only the edges name, with a plain card; ``BadLine`` if strict."""
     db.execute(
         "CREATE TEMP TABLE unknown AS"
         " SELECT mid FROM touched WHERE mid NOT IN (SELECT mid FROM account)"
@@ -212,17 +216,17 @@ def _make_accounts(db: apsw.Connection, *, strict: bool) -> None:
     put_plain(db)
 
 
-# A block in the store leaves no room for a following or whisper of that pair; and so on.
-_CLASHES = (
+# Each finds the first line that contradicts a stored block, a stored whisper or a stored following.
+_STORE_CONFLICTS = (
     f"""
-    SELECT line FROM block AS held
-    JOIN staged ON low = min(held.owner, held.target) AND high = max(held.owner, held.target)
+    SELECT line FROM block AS edge
+    JOIN staged ON low = min(edge.owner, edge.target) AND high = max(edge.owner, edge.target)
     WHERE kind <> {BLOCK} ORDER BY line LIMIT 1
     """,
     f"""
-    SELECT line FROM whisper AS held
-    JOIN staged ON low = min(held.owner, held.target) AND high = max(held.owner, held.target)
-    WHERE kind = {BLOCK} OR (kind = {FOLLOW} AND follower = held.owner) ORDER BY line LIMIT 1
+    SELECT line FROM whisper AS edge
+    JOIN staged ON low = min(edge.owner, edge.target) AND high = max(edge.owner, edge.target)
+    WHERE kind = {BLOCK} OR (kind = {FOLLOW} AND follower = edge.owner) ORDER BY line LIMIT 1
     """,
     f"""
     SELECT line FROM staged WHERE kind <> {FOLLOW} AND (
@@ -235,15 +239,17 @@ _CLASHES = (
 )
 
 
-def _agree_with_store(db: apsw.Connection) -> None:
-    for clash in _CLASHES:
-        line = db.execute(clash).get
+def _check_against_store(db: apsw.Connection) -> None:
+    """Raise ``BadLine`` for a line that contradicts a relation in the store."""
+    for statement in _STORE_CONFLICTS:
+        line = db.execute(statement).get
         if line is not None:
-            raise BadLine(line, "what stands between the two leaves no room for this")
+            raise BadLine(line, "this contradicts a relation between the two accounts in the store")
 
 
-_STANDING = f"""
-CREATE TEMP TABLE standing (
+# The stored rows of staged edges; ``same`` if the import would change nothing.
+_FIND_STORED = f"""
+CREATE TEMP TABLE stored (
     line INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL,
     owner INTEGER NOT NULL,
@@ -251,16 +257,16 @@ CREATE TEMP TABLE standing (
     place INTEGER NOT NULL,
     same INTEGER NOT NULL
 );
-INSERT INTO standing
-SELECT staged.line, kind, owner, target, held.place,
-    held.place = staged.place
-    AND held.flags & {IN_GROUPS} = staged.flags & {IN_GROUPS}
+INSERT INTO stored
+SELECT staged.line, kind, owner, target, edge.place,
+    edge.place = staged.place
+    AND edge.flags & {IN_GROUPS} = staged.flags & {IN_GROUPS}
     AND (
-        held.flags & {GROUPED} = 0
+        edge.flags & {GROUPED} = 0
         OR (
             SELECT json_group_array(name ORDER BY name) FROM member
             JOIN grp ON grp.owner = member.owner AND grp.id = member.grp
-            WHERE member.owner = held.owner AND member.target = held.target
+            WHERE member.owner = edge.owner AND member.target = edge.target
         ) = (
             SELECT json_group_array(name ORDER BY name) FROM staged_group
             WHERE staged_group.line = staged.line
@@ -268,32 +274,32 @@ SELECT staged.line, kind, owner, target, held.place,
     )
     AND NOT EXISTS (
         SELECT 1 FROM staged_contract AS new WHERE new.line = staged.line AND NOT EXISTS (
-            SELECT 1 FROM contract AS old WHERE old.owner = held.owner AND old.target = held.target
+            SELECT 1 FROM contract AS old WHERE old.owner = edge.owner AND old.target = edge.target
             AND old.ts = new.ts AND old.user_attr = new.user_attr
         )
     )
     AND NOT EXISTS (
         SELECT 1 FROM staged_visit AS new WHERE new.line = staged.line AND NOT EXISTS (
-            SELECT 1 FROM visit AS old WHERE old.owner = held.owner AND old.target = held.target
+            SELECT 1 FROM visit AS old WHERE old.owner = edge.owner AND old.target = edge.target
             AND old.visits = new.visits
         )
     )
-FROM staged JOIN following AS held ON held.owner = follower AND held.target = followed
+FROM staged JOIN following AS edge ON edge.owner = follower AND edge.target = followed
 WHERE kind = {FOLLOW};
-INSERT INTO standing
-SELECT line, kind, owner, target, held.place, held.place = staged.place
-FROM staged JOIN whisper AS held ON held.owner = follower AND held.target = followed
+INSERT INTO stored
+SELECT line, kind, owner, target, edge.place, edge.place = staged.place
+FROM staged JOIN whisper AS edge ON edge.owner = follower AND edge.target = followed
 WHERE kind = {WHISPER};
-INSERT INTO standing
-SELECT line, kind, owner, target, held.place, held.place = staged.place
-FROM staged JOIN block AS held ON held.owner = follower AND held.target = followed
+INSERT INTO stored
+SELECT line, kind, owner, target, edge.place, edge.place = staged.place
+FROM staged JOIN block AS edge ON edge.owner = follower AND edge.target = followed
 WHERE kind = {BLOCK};
 """
-# Each goes where it stands otherwise, to be written anew with the rest; its contract and its
-# visits stay. Before that: a follow whose other side stands already makes both a mutual.
-_TAKE = f"""
-DELETE FROM staged WHERE line IN (SELECT line FROM standing WHERE same);
-DELETE FROM standing WHERE same;
+# A row that differs is deleted, and written again with the new ones; its contract and visits stay.
+# Before that, a follow and a stored follow in the other direction are both flagged as mutual.
+_REMOVE_STORED = f"""
+DELETE FROM staged WHERE line IN (SELECT line FROM stored WHERE same);
+DELETE FROM stored WHERE same;
 UPDATE staged SET flags = staged.flags | {MUTUAL} FROM following AS back
 WHERE kind = {FOLLOW} AND back.owner = followed AND back.target = follower;
 UPDATE follower SET flags = follower.flags | {MUTUAL}
@@ -303,34 +309,34 @@ AND follower.source = staged.followed;
 UPDATE following SET flags = following.flags | {MUTUAL} FROM staged
 WHERE kind = {FOLLOW} AND owner = followed AND target = follower;
 DELETE FROM follower WHERE (owner, place, source) IN (
-    SELECT target, place, owner FROM standing WHERE kind = {FOLLOW}
+    SELECT target, place, owner FROM stored WHERE kind = {FOLLOW}
 );
 DELETE FROM following WHERE (owner, place, target) IN (
-    SELECT owner, place, target FROM standing WHERE kind = {FOLLOW}
+    SELECT owner, place, target FROM stored WHERE kind = {FOLLOW}
 );
 DELETE FROM member WHERE (owner, target) IN (
-    SELECT owner, target FROM standing WHERE kind = {FOLLOW}
+    SELECT owner, target FROM stored WHERE kind = {FOLLOW}
 );
 DELETE FROM whisper WHERE (owner, place, target) IN (
-    SELECT owner, place, target FROM standing WHERE kind = {WHISPER}
+    SELECT owner, place, target FROM stored WHERE kind = {WHISPER}
 );
 DELETE FROM block WHERE (owner, place, target) IN (
-    SELECT owner, place, target FROM standing WHERE kind = {BLOCK}
+    SELECT owner, place, target FROM stored WHERE kind = {BLOCK}
 );
 """
 
 
-_ANY = """
+_ANY_STORED = """
 SELECT EXISTS (SELECT 1 FROM following) OR EXISTS (SELECT 1 FROM whisper)
     OR EXISTS (SELECT 1 FROM block)
 """
 
 
-def _take_standing(db: apsw.Connection) -> None:
-    """Leave what stands as staged alone; take away what stands otherwise."""
-    if db.execute(_ANY).get:  # most imports meet an empty store
-        db.execute(_STANDING)
-        db.execute(_TAKE)
+def _remove_stored(db: apsw.Connection) -> None:
+    """Unstage the edges that are stored already; delete the stored rows that differ."""
+    if db.execute(_ANY_STORED).get:  # most imports are into an empty store
+        db.execute(_FIND_STORED)
+        db.execute(_REMOVE_STORED)
 
 
 _NEW_GROUPS = """
@@ -338,32 +344,39 @@ SELECT follower, name FROM staged_group JOIN staged USING (line)
 WHERE NOT EXISTS (SELECT 1 FROM grp WHERE owner = follower AND grp.name = staged_group.name)
 GROUP BY follower, name ORDER BY min(line)
 """
-_MAKE_GROUP = """
+_INSERT_GROUP = """
 INSERT INTO grp (owner, id, name, made)
 VALUES (?1, ?2, ?3, (SELECT ifnull(max(made), 0) + 1 FROM grp WHERE owner = ?1))
 """
-_GROUP_IDS = 2**31 - 1
+_MAX_GROUP_ID = 2**31 - 1
 
 
-def _write_groups(db: apsw.Connection, given: Mapping[tuple[int, str], int]) -> None:
-    """Make the groups that are given, and those that the edges name besides."""
-    held = "SELECT id FROM grp WHERE owner = ? AND name = ?"
-    taken = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
-    for (owner, name), group in given.items():
-        if db.execute(held, (owner, name)).get is not None:
+def _create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -> None:
+    """Create the groups of ``groups`` and of the edges, unless the owner has one of that name.
+
+    Groups that only the edges name get random ids. Raise ``StoreError`` for an invalid name, or an
+    id that is not positive or already used.
+    """
+    id_of_name = "SELECT id FROM grp WHERE owner = ? AND name = ?"
+    id_used = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
+    for (owner, name), group in groups.items():
+        if db.execute(id_of_name, (owner, name)).get is not None:
             continue
-        if group <= 0 or db.execute(taken, (owner, group)).get or group_name(name) != name:
-            raise StoreError(f"account {owner} cannot have group {group} named {name!r}")
-        db.execute(_MAKE_GROUP, (owner, group, name))
+        if group <= 0 or db.execute(id_used, (owner, group)).get or group_name(name) != name:
+            raise StoreError(
+                f"account {owner} cannot have group {group} named {name!r}:"
+                " the id is already used or not positive, or the name is invalid"
+            )
+        db.execute(_INSERT_GROUP, (owner, group, name))
     for owner, name in list(db.execute(_NEW_GROUPS)):
-        group = 1 + randbelow(_GROUP_IDS)
-        while db.execute(taken, (owner, group)).get:
-            group = 1 + randbelow(_GROUP_IDS)
-        db.execute(_MAKE_GROUP, (owner, group, name))
+        group = 1 + randbelow(_MAX_GROUP_ID)
+        while db.execute(id_used, (owner, group)).get:
+            group = 1 + randbelow(_MAX_GROUP_ID)
+        db.execute(_INSERT_GROUP, (owner, group, name))
 
 
-# Sorted as the tables are, so that every page of theirs is written once and full.
-_LISTS = f"""
+# Sorted by primary key, so that each page of a table is written once, and full.
+_INSERT_ROWS = f"""
 INSERT INTO following (owner, place, target, flags)
 SELECT follower, place, followed, flags FROM staged WHERE kind = {FOLLOW} ORDER BY 1, 2, 3;
 INSERT INTO follower (owner, place, source, flags)
@@ -383,17 +396,17 @@ ORDER BY 1, 2, 3, 4;
 
 
 def _write_lists(db: apsw.Connection) -> None:
-    """Write the rows; the index of an empty table after them, so that its pages are full too."""
+    """Insert the staged rows; into an empty store without the index, so that its pages are full."""
     if db.execute("SELECT EXISTS (SELECT 1 FROM following)").get:
-        db.execute(_LISTS)
+        db.execute(_INSERT_ROWS)
         return
     index = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'following_by_target'").get
     db.execute("DROP INDEX following_by_target")
-    db.execute(_LISTS)
+    db.execute(_INSERT_ROWS)
     db.execute(index)
 
 
-_BESIDE = f"""
+_WRITE_EXTRAS = f"""
 INSERT OR REPLACE INTO visit (owner, target, visits)
 SELECT follower, followed, visits FROM staged_visit JOIN staged USING (line);
 INSERT OR REPLACE INTO contract (owner, target, ts, user_attr)
@@ -413,7 +426,7 @@ UPDATE follower SET flags = flags | {OWNER_CONTRACT} WHERE (owner, place, source
     ON back.owner = contract.target AND back.target = contract.owner
 );
 """
-_COUNT = """
+_UPDATE_TALLIES = """
 UPDATE tally SET
     following = (SELECT count(*) FROM following WHERE owner = mid),
     whisper = (SELECT count(*) FROM whisper WHERE owner = mid),

@@ -1,4 +1,4 @@
-"""Accounts, cards, sessions and grants of one, and notes: functions of a connection."""
+"""Reads and writes of accounts, cards, sessions, grants and notes, on a given connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PUT_TALLY = "INSERT INTO tally (mid) VALUES (?) ON CONFLICT DO NOTHING"
 
 
 def put(db: apsw.Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
-    """Make accounts or replace them whole."""
+    """Create or replace accounts, cards and tails; a deregistered account gets an erased card."""
     for account, card in accounts:
         if account.state is State.DEREGISTERED:
             card = DEREGISTERED_CARD
@@ -53,9 +53,9 @@ INSERT INTO tally (mid) SELECT mid FROM unknown WHERE mid <> :first;
 
 
 def put_plain(db: apsw.Connection) -> None:
-    """Make the accounts in the table ``unknown``, each with a card that has a name alone.
+    """Create the accounts in the table ``unknown``, each with a plain card: only a name.
 
-    The first is made as any other, the rest after it: these may be millions.
+    The first is created in Python and copied in SQL for the rest, as there may be millions.
     """
     first = db.execute("SELECT min(mid) FROM unknown").get
     if first is not None:
@@ -67,7 +67,7 @@ _ACCOUNT = f"SELECT state, {_PRIVACY_COLUMNS} FROM account WHERE mid = ?"
 
 
 def account(db: apsw.Connection, mid: int) -> Account | None:
-    """State and privacy."""
+    """Return an account's state and privacy, or None for an unknown account."""
     row = db.execute(_ACCOUNT, (mid,)).get
     if row is None:
         return None
@@ -85,7 +85,7 @@ _CARDS = f"SELECT mid, {_CARD_COLUMNS} FROM carray(?) JOIN account ON mid = valu
 
 
 def cards(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Card]:
-    """The cards of those that are there."""
+    """Return cards by mid; unknown accounts are omitted."""
     if not mids:
         return {}
     return {
@@ -95,7 +95,7 @@ def cards(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Card]:
 
 
 def tails(db: apsw.Connection, mids: Sequence[int]) -> dict[int, bytes]:
-    """The encoded tails of those that are there."""
+    """Return the encoded list-item tails by mid; unknown accounts are omitted."""
     if not mids:
         return {}
     return dict(
@@ -107,10 +107,10 @@ _MID = f"SELECT min(mid) FROM account WHERE name = ? AND state <> {State.DEREGIS
 
 
 def mids(db: apsw.Connection, names: Sequence[str]) -> dict[str, int]:
-    """The lowest mid of each name, of those that somebody has."""
-    # One by one: an array of texts cannot hold one with a NUL in it.
-    found = {name: db.execute(_MID, (name,)).get for name in names}
-    return {name: mid for name, mid in found.items() if mid is not None}
+    """Return the lowest mid with each exact name; names that no account has are omitted."""
+    # One statement per name: an array of strings cannot hold one that contains a NUL.
+    lowest = {name: db.execute(_MID, (name,)).get for name in names}
+    return {name: mid for name, mid in lowest.items() if mid is not None}
 
 
 _DERIVED = f"""
@@ -119,52 +119,60 @@ SELECT mid, state, folded, version, tail, {_CARD_COLUMNS} FROM account LEFT JOIN
 
 
 def derived(db: apsw.Connection) -> Iterator[Derived]:
-    """Every account."""
+    """Yield every account's state and card with the stored values that derive from the card.
+
+    These are the case-folded name, the tail and the tail's version (None without a stored tail).
+    """
     for mid, state, folded, version, tail, *values in db.execute(_DERIVED):
         card = Card(**dict(zip(_CARD, values, strict=True)))
         yield Derived(mid, State(state), card, folded, version, tail)
 
 
-_EVERYBODY = f"""
+_ACCOUNTS = f"""
 SELECT mid, state, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS} FROM account WHERE mid > ? ORDER BY mid
 """
 
 
-def everybody(db: apsw.Connection, after: int) -> Iterator[tuple[Account, Card]]:
-    """Every account behind one, by mid."""
-    for mid, state, *values in db.execute(_EVERYBODY, (after,)):
+def accounts(db: apsw.Connection, after: int) -> Iterator[tuple[Account, Card]]:
+    """Yield the accounts with a mid above ``after``, with their cards, by mid."""
+    for mid, state, *values in db.execute(_ACCOUNTS, (after,)):
         switches, card = values[: len(_PRIVACY)], values[len(_PRIVACY) :]
         account = Account(mid=mid, state=State(state), privacy=_privacy(switches))
         yield account, Card(**dict(zip(_CARD, card, strict=True)))
 
 
 def put_account(db: apsw.Connection, mid: int, card: Card, privacy: Privacy | None) -> None:
-    """Make an account or replace its card; a deregistered one keeps the card of its kind."""
-    known = account(db, mid) or Account(mid=mid)
+    """Create an account, or replace its card, and its privacy unless None; see ``put``."""
+    current = account(db, mid) or Account(mid=mid)
     if privacy is not None:
-        known = msgspec.structs.replace(known, privacy=privacy)
-    put(db, [(known, card)])
+        current = msgspec.structs.replace(current, privacy=privacy)
+    put(db, [(current, card)])
 
 
 def set_privacy(db: apsw.Connection, mid: int, privacy: Privacy) -> None:
-    known = _known(db, mid)
-    put(db, [(msgspec.structs.replace(known, privacy=privacy), cards(db, [mid])[mid])])
+    """Replace an account's privacy switches. ``StoreError`` for an unknown account."""
+    current = _existing(db, mid)
+    put(db, [(msgspec.structs.replace(current, privacy=privacy), cards(db, [mid])[mid])])
 
 
 def set_state(db: apsw.Connection, mid: int, state: State) -> None:
-    """Ban, deregister or restore; deregistering erases the card and ends the sessions."""
-    known = _known(db, mid)
-    put(db, [(msgspec.structs.replace(known, state=state), cards(db, [mid])[mid])])
+    """Ban, deregister or restore an account. ``StoreError`` for an unknown account.
+
+    To deregister also erases the card and deletes the account's sessions and grants.
+    """
+    current = _existing(db, mid)
+    put(db, [(msgspec.structs.replace(current, state=state), cards(db, [mid])[mid])])
     if state is State.DEREGISTERED:
         close_sessions(db, mid)
         db.execute("DELETE FROM sign_in_grant WHERE mid = ?", (mid,))
 
 
-def _known(db: apsw.Connection, mid: int) -> Account:
-    known = account(db, mid)
-    if known is None:
+def _existing(db: apsw.Connection, mid: int) -> Account:
+    """Return an account. ``StoreError`` for an unknown account."""
+    existing = account(db, mid)
+    if existing is None:
         raise StoreError(f"there is no account {mid}")
-    return known
+    return existing
 
 
 _OPEN_SESSION = f"""
@@ -174,7 +182,10 @@ SELECT ?1, ?2, ?3, ?4, ?5 FROM account WHERE mid = ?2 AND state <> {State.DEREGI
 
 
 def open_session(db: apsw.Connection, session: Session) -> bool:
-    """Whether there is an account that may be signed in. What expired before goes."""
+    """Store a session; return False, and store nothing, if its account is unknown or deregistered.
+
+    Also deletes the account's sessions that expired before ``session.created``.
+    """
     db.execute("DELETE FROM session WHERE mid = ? AND expires < ?", (session.mid, session.created))
     db.execute(
         _OPEN_SESSION,
@@ -188,12 +199,13 @@ _SESSION = f"{_SESSIONS} WHERE digest = ?"
 
 
 def session(db: apsw.Connection, digest: bytes) -> Session | None:
+    """Return the session with a token digest, expired or not; None if there is none."""
     row = db.execute(_SESSION, (digest,)).get
     return None if row is None else _session(*row)
 
 
 def sessions(db: apsw.Connection) -> Iterator[Session]:
-    """Every session."""
+    """Return an iterator over every session, expired ones included, in no given order."""
     return starmap(_session, db.execute(_SESSIONS))
 
 
@@ -202,23 +214,25 @@ def _session(digest: bytes, mid: int, kind: str, created: int, expires: int) -> 
 
 
 def close_session(db: apsw.Connection, digest: bytes) -> bool:
-    """Whether there was one."""
+    """Delete a session; return whether it existed."""
     db.execute("DELETE FROM session WHERE digest = ?", (digest,))
     return bool(db.changes())
 
 
 def close_sessions(db: apsw.Connection, mid: int) -> int:
-    """How many there were."""
+    """Delete all sessions of an account; return their number."""
     db.execute("DELETE FROM session WHERE mid = ?", (mid,))
     return db.changes()
 
 
 def note(db: apsw.Connection, name: str) -> bytes | None:
+    """Return a note (a named value in the meta table), or None if there is none."""
     value: bytes | None = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).get
     return value
 
 
 def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
+    """Write a note, or delete it if ``value`` is None."""
     if value is None:
         db.execute("DELETE FROM meta WHERE name = ?", (name,))
     else:
@@ -226,7 +240,7 @@ def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
 
 
 def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Keep a grant; those that nobody took in time go."""
+    """Store a QR sign-in grant for an account; delete the expired grants. Times in seconds."""
     db.execute("DELETE FROM sign_in_grant WHERE expires <= ?", (now,))
     db.execute(
         "INSERT OR REPLACE INTO sign_in_grant (digest, mid, expires) VALUES (?, ?, ?)",
@@ -234,14 +248,14 @@ def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: i
     )
 
 
-def granted(db: apsw.Connection, digest: bytes) -> bool:
-    """Whether there is a grant, in time or not."""
+def has_grant(db: apsw.Connection, digest: bytes) -> bool:
+    """Return whether a grant is stored, expired or not."""
     statement = "SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE digest = ?)"
     return bool(db.execute(statement, (digest,)).get)
 
 
 def take_grant(db: apsw.Connection, digest: bytes, now: int) -> int | None:
-    """The account of a grant that is in time, once."""
+    """Delete a grant that has not expired and return its account; None if there is none."""
     statement = "DELETE FROM sign_in_grant WHERE digest = ? AND expires > ? RETURNING mid"
     mid: int | None = db.execute(statement, (digest, now)).get
     return mid

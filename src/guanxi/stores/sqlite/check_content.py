@@ -1,4 +1,4 @@
-"""What is kept of documents, made again from their bodies."""
+"""The check of documents: keys, filters and text must equal those derived from the body."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from guanxi.stores.sqlite.content import encoded_filters
 from guanxi.world.kind import Entry
 from guanxi.world.kinds import KINDS
 
-_ONE = "a document that can be found by its id alone has one owner"
-_NO_BODY = "a key is of a document"
+_ONE_OWNER = "a document of a unique kind has one owner"
+_KEY_HAS_DOCUMENT = "each key belongs to a document"
 
-#: All that is checked of documents, by name.
-INVARIANTS = (*documents.INVARIANTS, _ONE, _NO_BODY)
+#: The names of all invariants of documents.
+INVARIANTS = (*documents.INVARIANTS, _ONE_OWNER, _KEY_HAS_DOCUMENT)
 
 _keys = msgspec.json.Decoder(list[tuple[str, int]]).decode
 
@@ -27,12 +27,12 @@ SELECT owner, kind, id, filters, text, body, (
     WHERE k.owner = c.owner AND k.kind = c.kind AND k.id = c.id
 ) FROM content AS c
 """
-_TWICE = f"""
+_SEVERAL_OWNERS = f"""
 SELECT min(owner), kind, id FROM content
 WHERE kind IN ({", ".join(f"'{kind.name}'" for kind in KINDS if kind.unique)})
 GROUP BY kind, id HAVING count(*) > 1
 """
-_LEFT_OVER = """
+_ORPHAN_KEYS = """
 SELECT DISTINCT owner, kind, id FROM content_key AS k WHERE NOT EXISTS (
     SELECT 1 FROM content AS c WHERE c.owner = k.owner AND c.kind = k.kind AND c.id = k.id
 )
@@ -40,16 +40,20 @@ SELECT DISTINCT owner, kind, id FROM content_key AS k WHERE NOT EXISTS (
 
 
 def check(db: apsw.Connection) -> Iterator[Fault]:
-    """Every fault, document by document."""
+    """Yield a fault for each broken invariant and document."""
     for owner, kind, id, filters, text, body, keys in db.execute(_CONTENT):
-        kept = id, filters, text, _keys(keys)
-        invariant = documents.broken(kind, owner, body, kept, _kept)
+        stored = id, filters, text, _keys(keys)
+        invariant = documents.broken(kind, owner, body, stored, _derived)
         if invariant is not None:
             yield documents.fault(invariant, owner, kind, id)
-    for invariant, statement in ((_ONE, _TWICE), (_NO_BODY, _LEFT_OVER)):
+    for invariant, statement in (
+        (_ONE_OWNER, _SEVERAL_OWNERS),
+        (_KEY_HAS_DOCUMENT, _ORPHAN_KEYS),
+    ):
         for owner, kind, id in db.execute(statement):
             yield documents.fault(invariant, owner, kind, id)
 
 
-def _kept(entry: Entry) -> object:
+def _derived(entry: Entry) -> object:
+    """Return what the store must hold for a document in addition to its body."""
     return entry.id, encoded_filters(entry), entry.text, sorted(entry.keys.items())

@@ -1,7 +1,7 @@
-"""Documents of every kind: functions of a connection, none of which knows a kind by name.
+"""Reads and writes of documents, on a given connection; no kind needs code of its own here.
 
-A document's keys stand in a table of their own, clustered by owner, kind and key, so that a run in
-any order is a run of neighbouring rows. Its filters are a line of JSON beside it.
+The keys of documents are in a table of their own, clustered by owner, kind and key, so that a page
+in any order is read from adjacent rows. The filters are a JSON object in the document's row.
 """
 
 from __future__ import annotations
@@ -20,27 +20,31 @@ from guanxi.world.kinds import BY_NAME
 
 T = TypeVar("T")
 
-_HOLDERS = "SELECT owner FROM content WHERE kind = ? AND id = ?"
-_DROP = "DELETE FROM content WHERE owner = ? AND kind = ? AND id = ?"
-_DROP_KEYS = "DELETE FROM content_key WHERE owner = ? AND kind = ? AND id = ?"
+_OWNERS = "SELECT owner FROM content WHERE kind = ? AND id = ?"
+_DELETE = "DELETE FROM content WHERE owner = ? AND kind = ? AND id = ?"
+_DELETE_KEYS = "DELETE FROM content_key WHERE owner = ? AND kind = ? AND id = ?"
 _PUT = "INSERT INTO content (owner, kind, id, filters, text, body) VALUES (?, ?, ?, ?, ?, ?)"
 _PUT_KEY = "INSERT INTO content_key (owner, kind, name, value, id) VALUES (?, ?, ?, ?, ?)"
 
 
 def encoded_filters(entry: Entry) -> str:
-    """A document's filters as they are kept."""
+    """Return a document's filters as the JSON text that is stored."""
     return msgspec.json.encode(entry.filters).decode()
 
 
 def put(db: apsw.Connection, entries: Iterable[Entry]) -> None:
-    """Keep documents, each in the place of the one that it replaces."""
+    """Store documents. ``KeyError`` for a kind that is not declared.
+
+    Each replaces the document with its owner, kind and id; if the kind is unique, also that of any
+    other owner.
+    """
     for entry in entries:
         owner, kind, id = entry.owner, entry.kind, entry.id
-        holders = [owner]
+        replaced = [owner]
         if BY_NAME[kind].unique:
-            holders = [holder for (holder,) in db.execute(_HOLDERS, (kind, id))]
-        for holder in holders:
-            _drop(db, holder, kind, id)
+            replaced = [stored_owner for (stored_owner,) in db.execute(_OWNERS, (kind, id))]
+        for stored_owner in replaced:
+            _delete(db, stored_owner, kind, id)
         db.execute(
             _PUT,
             (owner, kind, id, encoded_filters(entry), entry.text, entry.body),
@@ -50,13 +54,13 @@ def put(db: apsw.Connection, entries: Iterable[Entry]) -> None:
         )
 
 
-def _drop(db: apsw.Connection, owner: int, kind: str, id: int) -> None:
-    db.execute(_DROP, (owner, kind, id))
-    db.execute(_DROP_KEYS, (owner, kind, id))
+def _delete(db: apsw.Connection, owner: int, kind: str, id: int) -> None:
+    db.execute(_DELETE, (owner, kind, id))
+    db.execute(_DELETE_KEYS, (owner, kind, id))
 
 
 def get(db: apsw.Connection, kind: Kind[T], owner: int, id: int) -> T | None:
-    """One document."""
+    """Return a document, or None. ``StoreError`` if its body cannot be decoded."""
     body = db.execute(
         "SELECT body FROM content WHERE owner = ? AND kind = ? AND id = ?", (owner, kind.name, id)
     ).get
@@ -67,7 +71,7 @@ _FIND = "SELECT owner, id, body FROM carray(?2) CROSS JOIN content ON kind = ?1 
 
 
 def find(db: apsw.Connection, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
-    """Documents whoever has them: the owner and the document, by id."""
+    """Return the owner and the document of each id of a unique kind; missing ids are omitted."""
     if not ids:
         return {}
     return {
@@ -76,7 +80,7 @@ def find(db: apsw.Connection, kind: Kind[T], ids: Sequence[int]) -> dict[int, tu
     }
 
 
-_RUN = """
+_PAGE = """
 SELECT c.id, c.body FROM content_key AS k
 CROSS JOIN content AS c ON c.owner = k.owner AND c.kind = k.kind AND c.id = k.id
 WHERE k.owner = ? AND k.kind = ? AND k.name = ?
@@ -84,45 +88,52 @@ WHERE k.owner = ? AND k.kind = ? AND k.name = ?
 
 
 def documents(db: apsw.Connection, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
-    """A run of an owner's documents, read with one more to see whether there is one."""
+    """Return the page of an owner's documents that ``query`` selects.
+
+    ``KeyError`` for a key or filter that the kind does not declare.
+    """
     declared([query.order], kind.keys)
     if query.limit == 0:
         return Documents([], more=False)
-    way, behind = ("ASC", ">") if query.ascending else ("DESC", "<")
-    statement, values = _RUN, [owner, kind.name, query.order]
+    direction, after = ("ASC", ">") if query.ascending else ("DESC", "<")
+    statement, values = _PAGE, [owner, kind.name, query.order]
     if query.after is not None:
-        statement += f" AND (k.value, k.id) {behind} (?, ?)"
+        statement += f" AND (k.value, k.id) {after} (?, ?)"
         values += query.after
-    met, with_values = _met(kind, query.where, query.text)
-    statement += f"{met} ORDER BY k.value {way}, k.id {way} LIMIT ? OFFSET ?"
-    values += [*with_values, query.limit + 1, query.offset]
-    found = list(db.execute(statement, values))
-    items = [document(kind, owner, id, body) for id, body in found[: query.limit]]
-    return Documents(items, more=len(found) > query.limit)
+    condition, bindings = _condition(kind, query.where, query.text)
+    statement += f"{condition} ORDER BY k.value {direction}, k.id {direction} LIMIT ? OFFSET ?"
+    values += [*bindings, query.limit + 1, query.offset]  # one more row, to know ``more``
+    rows = list(db.execute(statement, values))
+    items = [document(kind, owner, id, body) for id, body in rows[: query.limit]]
+    return Documents(items, more=len(rows) > query.limit)
 
 
-_OWNED = "FROM content AS c WHERE c.owner = ? AND c.kind = ?"
+_FROM_OWNER = "FROM content AS c WHERE c.owner = ? AND c.kind = ?"
 
 
 def count(
     db: apsw.Connection, kind: Kind[T], owner: int, where: Mapping[str, Value], text: str
 ) -> int:
-    """How many documents there are."""
-    met, values = _met(kind, where, text)
-    return int(db.execute(f"SELECT count(*) {_OWNED}{met}", [owner, kind.name, *values]).get)
+    """Return how many documents match. ``KeyError`` for a filter that the kind does not declare."""
+    condition, bindings = _condition(kind, where, text)
+    statement = f"SELECT count(*) {_FROM_OWNER}{condition}"
+    return int(db.execute(statement, [owner, kind.name, *bindings]).get)
 
 
 def counts(
     db: apsw.Connection, kind: Kind[T], owner: int, name: str, text: str
 ) -> dict[Value, int]:
-    """How many documents there are for each value of a filter."""
+    """Count the documents that contain ``text``, by the value of the filter ``name``.
+
+    ``KeyError`` for a filter that the kind does not declare.
+    """
     declared([name], kind.filters)
-    met, values = _met(kind, {}, text)
-    statement = f"SELECT c.filters ->> ?, count(*) {_OWNED}{met} GROUP BY 1"
-    return dict(db.execute(statement, [name, owner, kind.name, *values]))
+    condition, bindings = _condition(kind, {}, text)
+    statement = f"SELECT c.filters ->> ?, count(*) {_FROM_OWNER}{condition} GROUP BY 1"
+    return dict(db.execute(statement, [name, owner, kind.name, *bindings]))
 
 
-# In two halves: the sum of large numbers is larger than SQLite's own.
+# Summed in two halves: the sum of large numbers may exceed SQLite's 64 bits.
 _TOTAL = """
 SELECT ifnull(sum(value >> 32), 0), ifnull(sum(value & 0xffffffff), 0)
 FROM content_key WHERE owner = ? AND kind = ? AND name = ?
@@ -130,13 +141,13 @@ FROM content_key WHERE owner = ? AND kind = ? AND name = ?
 
 
 def total(db: apsw.Connection, kind: Kind[T], owner: int, key: str) -> int:
-    """The sum of a key."""
+    """Return the sum of a key, 0 without documents. ``KeyError`` for a key not declared."""
     declared([key], kind.keys)
     high, low = db.execute(_TOTAL, (owner, kind.name, key)).get
     return (int(high) << 32) + int(low)
 
 
-_AMONG = " AND c.id IN (SELECT value FROM carray(?))"
+_ID_IN = " AND c.id IN (SELECT value FROM carray(?))"
 
 
 def delete(
@@ -146,26 +157,32 @@ def delete(
     ids: Sequence[int] | None,
     where: Mapping[str, Value],
 ) -> int:
-    """Drop documents; how many."""
+    """Delete the documents that match ``where`` (with ``ids``, only those); return how many.
+
+    ``KeyError`` for a filter that the kind does not declare.
+    """
     if ids is not None and not ids:
         return 0
-    met, values = _met(kind, where, "")
-    among, bound = (_AMONG, [packed(ids)]) if ids is not None else ("", [])
-    statement = f"SELECT c.id {_OWNED}{met}{among}"
-    dropped = [id for (id,) in db.execute(statement, [owner, kind.name, *values, *bound])]
-    for id in dropped:
-        _drop(db, owner, kind.name, id)
-    return len(dropped)
+    condition, bindings = _condition(kind, where, "")
+    id_in, id_binding = (_ID_IN, [packed(ids)]) if ids is not None else ("", [])
+    statement = f"SELECT c.id {_FROM_OWNER}{condition}{id_in}"
+    rows = list(db.execute(statement, [owner, kind.name, *bindings, *id_binding]))
+    for (id,) in rows:
+        _delete(db, owner, kind.name, id)
+    return len(rows)
 
 
-def _met(kind: Kind[T], where: Mapping[str, Value], text: str) -> tuple[str, list[Value]]:
-    """What ``c`` must meet, as the rest of a condition and its values."""
+def _condition(kind: Kind[T], where: Mapping[str, Value], text: str) -> tuple[str, list[Value]]:
+    """Return a condition on ``c``, to append after another one, and its bindings.
+
+    ``KeyError`` for a filter that the kind does not declare.
+    """
     declared(where, kind.filters)
-    values: list[Value] = []
+    bindings: list[Value] = []
     for name, value in where.items():
-        values += name, value
+        bindings += name, value
     condition = " AND c.filters ->> ? = ?" * len(where)
     if text:
         condition += " AND instr(c.text, ?)"
-        values.append(text.casefold())
-    return condition, values
+        bindings.append(text.casefold())
+    return condition, bindings

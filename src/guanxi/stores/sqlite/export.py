@@ -1,4 +1,4 @@
-"""A store row by row: what accounts are, hold and have."""
+"""Exports: every edge, group and document of the store, on a given connection."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ORDER BY 1, 2, 3
 
 
 def edges(db: apsw.Connection, after: int) -> Iterator[EdgeRow]:
-    """Every following, whisper and block, by account, oldest first."""
+    """Yield followings, whispers and blocks of owners above ``after``, by owner, oldest first."""
     rows = db.execute(_EDGES, {"after": after})
     for owner, sort_key, target, kind, flags, groups, contract, visits in rows:
         yield EdgeRow(
@@ -55,13 +55,16 @@ def edges(db: apsw.Connection, after: int) -> Iterator[EdgeRow]:
 
 
 def owned_groups(db: apsw.Connection, after: int) -> Iterator[OwnedGroup]:
-    """Every group that an account made, by account, in the order of their making."""
-    found = "SELECT owner, id, name FROM grp WHERE owner > ? ORDER BY owner, made"
-    return (OwnedGroup(*row) for row in db.execute(found, (after,)))
+    """Return an iterator over the groups of owners above ``after``, by owner, oldest first."""
+    statement = "SELECT owner, id, name FROM grp WHERE owner > ? ORDER BY owner, made"
+    return (OwnedGroup(*row) for row in db.execute(statement, (after,)))
 
 
 def entries(db: apsw.Connection, after: int) -> Iterator[Entry]:
-    """Every document, by owner, kind and id."""
-    found = "SELECT owner, kind, body FROM content WHERE owner > ? ORDER BY owner, kind, id"
-    for owner, kind, body in db.execute(found, (after,)):
+    """Yield the documents of owners above ``after``, by owner, kind and id.
+
+    ``StoreError`` if a body cannot be decoded.
+    """
+    statement = "SELECT owner, kind, body FROM content WHERE owner > ? ORDER BY owner, kind, id"
+    for owner, kind, body in db.execute(statement, (after,)):
         yield entry(owner, kind, body)

@@ -1,4 +1,4 @@
-"""Applying acts on groups, within a transaction that the caller holds."""
+"""Applying acts on groups, in a transaction that the caller holds."""
 
 from __future__ import annotations
 
@@ -26,28 +26,32 @@ from guanxi.stores.sqlite.schema import GROUPED, IN_GROUPS, SPECIAL_BIT
 _EDGES = """
 SELECT target, place, flags FROM carray(?2) JOIN following ON owner = ?1 AND target = value
 """
-_HELD = "SELECT target, grp FROM carray(?2) JOIN member ON owner = ?1 AND target = value"
-_PUT = """
+_GROUPS = "SELECT target, grp FROM carray(?2) JOIN member ON owner = ?1 AND target = value"
+_PUT_GROUP = """
 INSERT INTO grp (owner, id, name, made)
 VALUES (?1, ?2, ?3, (SELECT ifnull(max(made), 0) + 1 FROM grp WHERE owner = ?1))
 ON CONFLICT (owner, id) DO UPDATE SET name = excluded.name
 """
-# Groups show in the lists of followers too, at those who are followed back.
-_CHANGED = """
+# An item in the list of followers contains its groups too, if it is followed back.
+_RAISE_VERSIONS = """
 UPDATE tally SET version = version + 1, follower_version = follower_version + 1 WHERE mid = ?
 """
-_LAST_GROUP = f"""
+# Run before the group is deleted: its members that are in no other group are not grouped any more.
+_CLEAR_GROUPED = f"""
 UPDATE following SET flags = flags & ~{GROUPED}
-FROM (SELECT place, target FROM member WHERE owner = ?1 AND grp = ?2) AS gone
-WHERE following.owner = ?1 AND following.place = gone.place AND following.target = gone.target
-AND NOT EXISTS (
-    SELECT 1 FROM member WHERE owner = ?1 AND target = gone.target AND grp NOT IN (?2, {SPECIAL})
+FROM (SELECT place, target FROM member WHERE owner = ?1 AND grp = ?2) AS members
+WHERE following.owner = ?1 AND following.place = members.place
+AND following.target = members.target AND NOT EXISTS (
+    SELECT 1 FROM member WHERE owner = ?1 AND target = members.target AND grp NOT IN (?2, {SPECIAL})
 )
 """
 
 
 def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
-    """Apply an act on groups; its code."""
+    """Apply an act on groups; return its code, 0 if it is done.
+
+    ``StoreUnavailable`` if a new group has an id that the owner already uses.
+    """
     owner = act.owner
     if not db.execute("SELECT EXISTS (SELECT 1 FROM account WHERE mid = ?)", (owner,)).get:
         return errors.NoSuchUser.number
@@ -55,7 +59,7 @@ def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
         row[0]: row[1] for row in db.execute("SELECT id, name FROM grp WHERE owner = ?", (owner,))
     }
     if isinstance(act, CreateGroup) and act.group in names:
-        raise StoreUnavailable("the new group's id is taken: draw another")
+        raise StoreUnavailable("the new group's id is already taken; retry with another id")
     edges, members = _members(db, act) if isinstance(act, Regroup) else ({}, {})
     facts = GroupFacts(
         names=names,
@@ -70,9 +74,9 @@ def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
         case PutGroup(group, name):
             if names.get(group) == name:
                 return 0
-            db.execute(_PUT, (owner, group, name))
+            db.execute(_PUT_GROUP, (owner, group, name))
         case DropGroup(group):
-            db.execute(_LAST_GROUP, (owner, group))
+            db.execute(_CLEAR_GROUPED, (owner, group))
             db.execute("DELETE FROM member WHERE owner = ? AND grp = ?", (owner, group))
             db.execute("DELETE FROM grp WHERE owner = ? AND id = ?", (owner, group))
         case Regrouped(after):
@@ -80,15 +84,16 @@ def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
                 return 0
             for target in sorted(after):
                 _put_groups(db, owner, target, edges[target], members[target], after[target])
-    db.execute(_CHANGED, (owner,))
+    db.execute(_RAISE_VERSIONS, (owner,))
     return 0
 
 
+#: By target: the sort key and the flags.
 _Edges = dict[int, tuple[int, int]]
 
 
 def _members(db: apsw.Connection, act: Regroup) -> tuple[_Edges, dict[int, frozenset[int]]]:
-    """Place and flags of each member that is followed, and its groups."""
+    """Return the edge of each of the act's targets that is followed, and its groups, by target."""
     targets = sorted(set(act.members))
     if not targets:
         return {}, {}
@@ -97,11 +102,11 @@ def _members(db: apsw.Connection, act: Regroup) -> tuple[_Edges, dict[int, froze
         target: (sort_key, flags)
         for target, sort_key, flags in db.execute(_EDGES, (act.owner, packed))
     }
-    held: dict[int, set[int]] = {target: set() for target in edges}
+    groups_of: dict[int, set[int]] = {target: set() for target in edges}
     if any(flags & IN_GROUPS for _, flags in edges.values()):
-        for target, group in db.execute(_HELD, (act.owner, packed)):
-            held[target].add(group)
-    return edges, {target: frozenset(groups) for target, groups in held.items()}
+        for target, group in db.execute(_GROUPS, (act.owner, packed)):
+            groups_of[target].add(group)
+    return edges, {target: frozenset(groups) for target, groups in groups_of.items()}
 
 
 def _put_groups(
@@ -112,6 +117,7 @@ def _put_groups(
     before: frozenset[int],
     after: frozenset[int],
 ) -> None:
+    """Write the groups of a following: the rows of members, and its flags."""
     sort_key, flags = edge
     db.executemany(
         "DELETE FROM member WHERE owner = ? AND grp = ? AND place = ? AND target = ?",
@@ -121,16 +127,16 @@ def _put_groups(
         "INSERT INTO member (owner, grp, place, target) VALUES (?, ?, ?, ?)",
         ((owner, group, sort_key, target) for group in after - before),
     )
-    now = (flags & ~IN_GROUPS) | flags_of(after)
-    if now != flags:
+    new_flags = (flags & ~IN_GROUPS) | flags_of(after)
+    if new_flags != flags:
         db.execute(
             "UPDATE following SET flags = ? WHERE owner = ? AND place = ? AND target = ?",
-            (now, owner, sort_key, target),
+            (new_flags, owner, sort_key, target),
         )
 
 
 def flags_of(groups: Iterable[int]) -> int:
-    """The bits of a following in these groups."""
+    """Return the group bits of ``following.flags`` for a following in these groups."""
     bits = 0
     for group in groups:
         bits |= SPECIAL_BIT if group == SPECIAL else GROUPED

@@ -1,4 +1,4 @@
-"""Applying acts on two accounts, within a transaction that the caller holds."""
+"""Applying acts between two accounts, in a transaction that the caller holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from guanxi.contract.limits import Limits
 from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Side, decide, next_sort_key
 from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
 
-# Look-ups one by one: SQLite joins single rows several times slower.
+# Scalar subqueries: a join of single rows is several times slower in SQLite.
 _FACTS = """
 SELECT
     (SELECT place FROM following WHERE owner = ?1 AND target = ?2),
@@ -31,7 +31,7 @@ _FLAGS = "SELECT flags FROM following WHERE owner = ? AND place = ? AND target =
 
 
 class _End(NamedTuple):
-    """One of the two: what it holds towards the other before and after, and its row's flags."""
+    """One of the two accounts: its side before and after the act, and its following row's flags."""
 
     mid: int
     before: Side
@@ -40,26 +40,37 @@ class _End(NamedTuple):
 
 
 def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
-    """Apply an act at the place ``now``; its code."""
+    """Apply an act; return its code, 0 if it is done. ``now`` is the current time's sort key."""
     owner, target = act.owner, act.target
     row = db.execute(_FACTS, (owner, target)).get
-    if row is None:  # no such account, so nothing stands towards it
+    if row is None:  # the target does not exist, so there are no relations
         row = (None,) * 7 + (db.execute(_STATE, (owner,)).get, None, None)
-    mine, theirs, whispers, whispered, blocks, blocked, following, own, state, refuses = row
+    (
+        mine,
+        theirs,
+        my_whisper,
+        their_whisper,
+        my_block,
+        their_block,
+        following,
+        owner_state,
+        target_state,
+        refuses_follows,
+    ) = row
     pair = Pair(
-        mine=Side(None if mine is None else Edge(mine), whispers, blocks),
-        theirs=Side(None if theirs is None else Edge(theirs), whispered, blocked),
+        mine=Side(None if mine is None else Edge(mine), my_whisper, my_block),
+        theirs=Side(None if theirs is None else Edge(theirs), their_whisper, their_block),
     )
     facts = Facts(
         pair=pair,
-        banned=own == State.BANNED,
-        known=state is not None and following is not None,
-        deregistered=state == State.DEREGISTERED,
-        refuses_follows=bool(refuses),
+        banned=owner_state == State.BANNED,
+        known=target_state is not None and following is not None,
+        deregistered=target_state == State.DEREGISTERED,
+        refuses_follows=bool(refuses_follows),
         following=following or 0,
         following_cap=limits.following_cap,
-        sort_key=_new_place(db, "block" if act.act == Act.BLOCK else "following", owner, now),
-        their_sort_key=0 if theirs is None else _new_place(db, "following", target, now),
+        sort_key=_new_sort_key(db, "block" if act.act == Act.BLOCK else "following", owner, now),
+        their_sort_key=0 if theirs is None else _new_sort_key(db, "following", target, now),
     )
     after = decide(act, facts)
     if isinstance(after, int):
@@ -74,7 +85,7 @@ def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
 
 
 def _flags(db: apsw.Connection, owner: int, sort_key: int | None, target: int) -> int:
-    """The flags of a following; none where it does not stand."""
+    """Return the flags of a following; 0 if ``sort_key`` is None: it does not exist."""
     return 0 if sort_key is None else int(db.execute(_FLAGS, (owner, sort_key, target)).get)
 
 
@@ -84,7 +95,8 @@ _NEWEST = {
 }
 
 
-def _new_place(db: apsw.Connection, table: str, owner: int, now: int) -> int:
+def _new_sort_key(db: apsw.Connection, table: str, owner: int, now: int) -> int:
+    """Return the sort key of the owner's next row in a table, above that of its newest row."""
     return next_sort_key(now, db.execute(_NEWEST[table], (owner,)).get or 0)
 
 
@@ -96,30 +108,31 @@ WHERE mid = ?1
 
 
 def _write(db: apsw.Connection, me: _End, other: _End) -> None:
-    """Write every row of one account that the change to the pair concerns."""
-    was = _rows(me.before, other.before, me.flags, other.flags)
-    now = _rows(me.after, other.after, me.flags, other.flags)
+    """Write the changes of the pair to the rows and the tally of one account, ``me``."""
+    before = _rows(me.before, other.before, me.flags, other.flags)
+    after = _rows(me.after, other.after, me.flags, other.flags)
     deltas = dict.fromkeys(_PUT, 0)
     own_lists = followers = False
-    for table in was | now:
-        row, after = was.get(table), now.get(table)
-        if row == after:
+    for table in before | after:
+        old, new = before.get(table), after.get(table)
+        if old == new:
             continue
-        _put(db, table, me.mid, other.mid, row, after)
-        deltas[table] = (after is not None) - (row is not None)
+        _put(db, table, me.mid, other.mid, old, new)
+        deltas[table] = (new is not None) - (old is not None)
         own_lists |= table != "follower"
         followers |= table == "follower"
     if me.before.follows is not None and me.before.follows != me.after.follows:
-        _follow_edge(db, me, other.mid)
+        _write_dependents(db, me, other.mid)
     if own_lists or followers:
         db.execute(_TALLY, (me.mid, *deltas.values(), own_lists, followers))
 
 
+#: The sort key, and the flags in tables that have them.
 _Row = tuple[int, ...]
 
 
 def _rows(mine: Side, theirs: Side, my_flags: int, their_flags: int) -> dict[str, _Row]:
-    """The rows that an account has of a pair, by table: the place, and flags where there are."""
+    """Return the rows of the account ``mine`` for a pair, by table."""
     rows: dict[str, _Row] = {}
     shared = MUTUAL if mine.follows is not None and theirs.follows is not None else 0
     if mine.follows is not None and my_flags & OWNER_CONTRACT:
@@ -138,6 +151,7 @@ def _rows(mine: Side, theirs: Side, my_flags: int, their_flags: int) -> dict[str
 
 
 def _statements(table: str, item: str, *, flags: bool) -> tuple[str, str, str]:
+    """Return the statements that insert, delete and update a row of a table."""
     key = f"WHERE owner = ? AND {item} = ? AND place = ?"
     return (
         f"INSERT INTO {table} (owner, {item}, place{', flags' if flags else ''})"
@@ -156,20 +170,20 @@ _PUT = {
 
 
 def _put(
-    db: apsw.Connection, table: str, owner: int, item: int, was: _Row | None, now: _Row | None
+    db: apsw.Connection, table: str, owner: int, item: int, old: _Row | None, new: _Row | None
 ) -> None:
-    """Make the row, take it away, or move it."""
+    """Insert, delete or update a row; None means that there is no row."""
     insert, delete, update = _PUT[table]
-    if was is None and now is not None:
-        db.execute(insert, (owner, item, *now))
-    elif was is not None and now is None:
-        db.execute(delete, (owner, item, was[0]))
-    elif was is not None and now is not None:
-        db.execute(update, (*now, owner, item, was[0]))
+    if old is None and new is not None:
+        db.execute(insert, (owner, item, *new))
+    elif old is not None and new is None:
+        db.execute(delete, (owner, item, old[0]))
+    elif old is not None and new is not None:
+        db.execute(update, (*new, owner, item, old[0]))
 
 
-def _follow_edge(db: apsw.Connection, me: _End, target: int) -> None:
-    """What hangs on a following goes with it, and members move with it."""
+def _write_dependents(db: apsw.Connection, me: _End, target: int) -> None:
+    """Delete what depends on a following that was deleted; else update its members' sort key."""
     edge, key = me.after.follows, (me.mid, target)
     if edge is None:
         if me.flags & IN_GROUPS:
@@ -190,9 +204,9 @@ ON CONFLICT (owner, target) DO UPDATE SET visits = visits + excluded.visits
 """
 
 
-def add_visits(db: apsw.Connection, counted: Mapping[tuple[int, int], int]) -> None:
-    """Add to the visits of followings; others have none."""
-    db.executemany(_VISITS, ((*pair, visits) for pair, visits in counted.items()))
-    # The list by visits may have another order now.
-    owners = sorted({owner for owner, _ in counted})
+def add_visits(db: apsw.Connection, counts: Mapping[tuple[int, int], int]) -> None:
+    """Add visits, by owner and target; those of targets that are not followed are dropped."""
+    db.executemany(_VISITS, ((*pair, visits) for pair, visits in counts.items()))
+    # The list ordered by visits may have changed.
+    owners = sorted({owner for owner, _ in counts})
     db.executemany("UPDATE tally SET version = version + 1 WHERE mid = ?", zip(owners))

@@ -1,4 +1,4 @@
-"""Reading lists, sides and groups: functions of a connection."""
+"""Reads of lists, relations, counts and groups, on a given connection."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from guanxi.stores.sqlite.schema import (
     SPECIAL_BIT,
 )
 
-#: An item's mid, its place, flags and visits.
-_Found = tuple[int, int, int, int]
+#: A row of a list: the item's mid, its sort key, its flags and the owner's visits.
+_ListRow = tuple[int, int, int, int]
 
 
 class _Source(NamedTuple):
-    """Where the rows of a list are."""
+    """Where the rows of a list come from, as parts of a SELECT statement."""
 
     table: str
     item: str = "a.target"
@@ -66,7 +66,7 @@ _VISITED = " LEFT JOIN visit AS v ON v.owner = a.owner AND v.target = a.target"
 
 
 def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
-    """The statements that page a source: by order, and from an offset or behind a position."""
+    """Return the statements that read pages, by order and whether they start after a position."""
     key, visits = f"a.place, {source.item}", "ifnull(v.visits, 0)"
     down = f"a.place DESC, {source.item} DESC"
     orders = {
@@ -74,25 +74,25 @@ def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
         Sort.OLDEST: ("0", "", key, f"({key}) > (:place, :mid)"),
     }
     if source.item == "a.target":
-        behind = f"({visits}, {key}) < (:visits, :place, :mid)"
-        orders[Sort.VISITED] = (visits, _VISITED, f"{visits} DESC, {down}", behind)
+        after = f"({visits}, {key}) < (:visits, :place, :mid)"
+        orders[Sort.VISITED] = (visits, _VISITED, f"{visits} DESC, {down}", after)
     return {
-        (sort, walks): f"SELECT {source.item}, a.place, {source.flags}, {count}"
-        f" FROM {source.table}{joined} WHERE {source.where}{f' AND {behind}' if walks else ''}"
+        (sort, keyset): f"SELECT {source.item}, a.place, {source.flags}, {count}"
+        f" FROM {source.table}{join} WHERE {source.where}{f' AND {after}' if keyset else ''}"
         f" ORDER BY {order} LIMIT :limit OFFSET :offset"
-        for sort, (count, joined, order, behind) in orders.items()
-        for walks in (False, True)
+        for sort, (count, join, order, after) in orders.items()
+        for keyset in (False, True)
     }
 
 
 _PAGES = {listing: _statements(source) for listing, source in _SOURCES.items()}
-#: What is told of a list besides its rows: how many there are, and its version.
-_TOLD: dict[Listing, Callable[[Tally], tuple[int | None, int]]] = {
-    Listing.FOLLOWINGS: lambda held: (held.following, held.version),
-    Listing.FOLLOWERS: lambda held: (held.follower, held.follower_version),
-    Listing.FRIENDS: lambda held: (None, held.version),
-    Listing.WHISPERS: lambda held: (held.whisper, held.version),
-    Listing.BLACKS: lambda held: (held.black, held.version),
+#: How to find a list's total (None where it is not counted) and version in its owner's tally.
+_TOTAL_AND_VERSION: dict[Listing, Callable[[Tally], tuple[int | None, int]]] = {
+    Listing.FOLLOWINGS: lambda tally: (tally.following, tally.version),
+    Listing.FOLLOWERS: lambda tally: (tally.follower, tally.follower_version),
+    Listing.FRIENDS: lambda tally: (None, tally.version),
+    Listing.WHISPERS: lambda tally: (tally.whisper, tally.version),
+    Listing.BLACKS: lambda tally: (tally.black, tally.version),
 }
 _UNGROUPED_PAGES, _MEMBER_PAGES = _statements(_UNGROUPED), _statements(_MEMBERS)
 
@@ -105,11 +105,11 @@ def page(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """A run of a list."""
-    found = _run(db, _PAGES[listing], owner, sort, window, after)
-    total, version = _TOLD[listing](tally(db, owner))
-    shown = rows(db, owner, found[: window.limit], followers=listing is Listing.FOLLOWERS)
-    return Slice(shown, len(found) > window.limit, total, version)
+    """Return the page of a list that ``window`` selects, after a position if there is one."""
+    selected = _select(db, _PAGES[listing], owner, sort, window, after)
+    total, version = _TOTAL_AND_VERSION[listing](tally(db, owner))
+    shown = rows(db, owner, selected[: window.limit], followers=listing is Listing.FOLLOWERS)
+    return Slice(shown, len(selected) > window.limit, total, version)
 
 
 def members(
@@ -120,18 +120,18 @@ def members(
     window: Window,
     after: Position | None,
 ) -> Slice | None:
-    """A run of a group; None where the owner has no such group."""
+    """Return a page of a group's members, or None if the owner has no such group."""
     if group not in (DEFAULT, SPECIAL):
-        named = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
-        if not db.execute(named, (owner, group)).get:
+        exists = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
+        if not db.execute(exists, (owner, group)).get:
             return None
     pages = _UNGROUPED_PAGES if group == DEFAULT else _MEMBER_PAGES
-    found = _run(db, pages, owner, sort, window, after, group)
-    shown = rows(db, owner, found[: window.limit])
-    return Slice(shown, len(found) > window.limit, None, tally(db, owner).version)
+    selected = _select(db, pages, owner, sort, window, after, group)
+    shown = rows(db, owner, selected[: window.limit])
+    return Slice(shown, len(selected) > window.limit, None, tally(db, owner).version)
 
 
-def _run(
+def _select(
     db: apsw.Connection,
     pages: dict[tuple[Sort, bool], str],
     owner: int,
@@ -139,8 +139,8 @@ def _run(
     window: Window,
     after: Position | None,
     group: int = DEFAULT,
-) -> list[_Found]:
-    """A window's rows, and one more where there is one."""
+) -> list[_ListRow]:
+    """Return the rows of a page, and the next row, if there is one."""
     if window.limit == 0:
         return []
     values = {"owner": owner, "grp": group, "limit": window.limit + 1, "offset": window.offset}
@@ -150,56 +150,59 @@ def _run(
 
 
 def rows(
-    db: apsw.Connection, owner: int, found: Sequence[_Found], *, followers: bool = False
+    db: apsw.Connection, owner: int, selected: Sequence[_ListRow], *, followers: bool = False
 ) -> Rows:
-    """Rows with what their flags point to: the owner's groups, the contracts of either side."""
-    if not found:
+    """Return rows with the groups and contracts that their flags announce.
+
+    In a list of ``followers``, the groups are those of the owner's own followings.
+    """
+    if not selected:
         return Rows()
-    mids, sort_keys, flags, visits = zip(*found, strict=True)
-    points = MUTUAL | CONTRACTS if followers else GROUPED | SPECIAL_BIT | CONTRACTS
-    pointing = [at for at, each in enumerate(flags) if each & points]
-    mutuals = [each & MUTUAL for each in flags]
-    if not pointing and not any(visits):  # nearly always
+    mids, sort_keys, flags, visits = zip(*selected, strict=True)
+    announced = MUTUAL | CONTRACTS if followers else GROUPED | SPECIAL_BIT | CONTRACTS
+    announcing = [index for index, bits in enumerate(flags) if bits & announced]
+    mutuals = [bits & MUTUAL for bits in flags]
+    if not announcing and not any(visits):  # nearly always
         return Rows(mids, sort_keys, mutuals)
-    grouped = [mids[at] for at in pointing if followers or flags[at] & GROUPED]
+    grouped = [mids[index] for index in announcing if followers or flags[index] & GROUPED]
     groups = groups_of(db, owner, grouped) if grouped else {}
-    bound = [mids[at] for at in pointing if flags[at] & CONTRACTS]
-    mine, theirs = _contracts(db, owner, bound) if bound else ({}, {})
+    contracted = [mids[index] for index in announcing if flags[index] & CONTRACTS]
+    mine, theirs = _contracts(db, owner, contracted) if contracted else ({}, {})
     special = (SPECIAL,)
     extras = {
-        at: Row(
+        index: Row(
             mid,
-            sort_keys[at],
-            bool(mutuals[at]),
-            groups.get(mid, special if flags[at] & SPECIAL_BIT else ()),
-            mine.get(mid) if flags[at] & OWNER_CONTRACT else None,
-            theirs.get(mid) if flags[at] & ITEM_CONTRACT else None,
-            visits[at],
+            sort_keys[index],
+            bool(mutuals[index]),
+            groups.get(mid, special if flags[index] & SPECIAL_BIT else ()),
+            mine.get(mid) if flags[index] & OWNER_CONTRACT else None,
+            theirs.get(mid) if flags[index] & ITEM_CONTRACT else None,
+            visits[index],
         )
-        for at, mid in enumerate(mids)
-        if flags[at] & points or visits[at]
+        for index, mid in enumerate(mids)
+        if flags[index] & announced or visits[index]
     }
     return Rows(mids, sort_keys, mutuals, extras)
 
 
 def packed(mids: Iterable[int]) -> apsw.CArrayBinding:
-    """Numbers as a table for a statement; at least one."""
+    """Return integers as an array to bind to ``carray(?)``; there must be at least one."""
     return apsw.carray(array("q", mids))
 
 
-# In each CROSS JOIN the numbers come first: SQLite may put the owner's rows first otherwise, and
-# pass over all numbers for each of them.
+# CROSS JOIN fixes the order, array first: otherwise SQLite may loop over the owner's rows, and scan
+# the whole array for each of them.
 _GROUPS_OF = """
 SELECT target, grp FROM carray(?2) CROSS JOIN member ON owner = ?1 AND target = value
 """
 
 
 def groups_of(db: apsw.Connection, owner: int, mids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """The owner's groups, rising, of those that are in any, special included."""
-    held: dict[int, list[int]] = defaultdict(list)
+    """Return the owner's groups of each mid, ascending, special included; ungrouped are omitted."""
+    groups_by_mid: dict[int, list[int]] = defaultdict(list)
     for mid, group in db.execute(_GROUPS_OF, (owner, packed(mids))):
-        held[mid].append(group)
-    return {mid: tuple(sorted(groups)) for mid, groups in held.items()}
+        groups_by_mid[mid].append(group)
+    return {mid: tuple(sorted(groups)) for mid, groups in groups_by_mid.items()}
 
 
 _CONTRACTS = """
@@ -214,13 +217,13 @@ FROM carray(?2) CROSS JOIN contract ON owner = value AND target = ?1
 def _contracts(
     db: apsw.Connection, owner: int, mids: Sequence[int]
 ) -> tuple[dict[int, Contract], dict[int, Contract]]:
-    """The owner's contracts with these, and theirs with the owner."""
+    """Return the owner's contracts with these accounts, and theirs with the owner, by mid."""
     mine, theirs = {}, {}
-    for who, other, ts, user_attr in db.execute(_CONTRACTS, (owner, packed(mids))):
-        if who == owner:
-            mine[other] = Contract(ts, user_attr)
+    for holder, target, ts, user_attr in db.execute(_CONTRACTS, (owner, packed(mids))):
+        if holder == owner:
+            mine[target] = Contract(ts, user_attr)
         else:
-            theirs[who] = Contract(ts, user_attr)
+            theirs[holder] = Contract(ts, user_attr)
     return mine, theirs
 
 
@@ -233,7 +236,7 @@ FROM (
 WHERE instr(folded, :text)
 ORDER BY place DESC, target DESC
 """
-_FIRST = """
+_NEWEST = """
 SELECT target, place, flags, 0 FROM following WHERE owner = :owner
 ORDER BY place DESC, target DESC LIMIT :within
 """
@@ -247,27 +250,28 @@ def search(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """The first followings whose name holds the text in any case."""
+    """Return a page of those of the ``within`` newest followings whose name contains ``text``."""
     values = {"owner": owner, "within": within, "text": text.casefold()}
-    found = list(db.execute(_SEARCH if text else _FIRST, values))
-    return _counted(db, owner, found, window, after, tally(db, owner).version)
+    matches = list(db.execute(_SEARCH if text else _NEWEST, values))
+    return _page_of(db, owner, matches, window, after, tally(db, owner).version)
 
 
-# Lists of about one length are merged, as both are sorted by target: that passes over each once.
-# Otherwise every target of the shorter is looked up in the longer.
+# Lists of similar length are merged by target, which reads each of them once. Otherwise each target
+# of the shorter list is looked up in the longer one.
 _COMMON_MERGED = """
-SELECT found.target, mine.place, 0, 0
+SELECT both.target, mine.place, 0, 0
 FROM (
     SELECT target FROM following INDEXED BY following_by_target WHERE owner = :owner
     INTERSECT
     SELECT target FROM following INDEXED BY following_by_target WHERE owner = :other
     ORDER BY target
-) AS found
+) AS both
 CROSS JOIN following AS mine INDEXED BY following_by_target
-    ON mine.owner = :owner AND mine.target = found.target
+    ON mine.owner = :owner AND mine.target = both.target
 ORDER BY mine.place DESC, mine.target DESC
 """
-_MERGED_TIMES = 8
+#: The longer list has at most this many times the length of the shorter to be merged.
+_MERGE_RATIO = 8
 _COMMON = """
 SELECT mine.target, mine.place, 0, 0
 FROM following AS {outer} INDEXED BY following_by_target
@@ -286,43 +290,44 @@ FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
 def common(
     db: apsw.Connection, owner: int, other: int, window: Window, after: Position | None
 ) -> Slice:
-    """The owner's followings that the other follows too."""
+    """Return a page of the owner's followings that ``other`` also follows, newest first."""
     mine, theirs = tally(db, owner), tally(db, other)
     shorter, longer = sorted((mine.following, theirs.following))
     statement = _COMMON_BY_MINE if mine.following == shorter else _COMMON_BY_THEIRS
-    if longer <= _MERGED_TIMES * shorter:
+    if longer <= _MERGE_RATIO * shorter:
         statement = _COMMON_MERGED
-    found = list(db.execute(statement, {"owner": owner, "other": other}))
+    matches = list(db.execute(statement, {"owner": owner, "other": other}))
     # Versions only rise, so their sum changes whenever either does.
-    counted = _counted(db, owner, found, window, after, mine.version + theirs.version)
-    if not counted.rows:
-        return counted
-    mids = packed(counted.rows.mids)
-    flagged = {each[0]: each for each in db.execute(_FLAGS, (owner, mids))}
-    return counted._replace(rows=rows(db, owner, [flagged[mid] for mid in counted.rows.mids]))
+    result = _page_of(db, owner, matches, window, after, mine.version + theirs.version)
+    if not result.rows:
+        return result
+    mids = packed(result.rows.mids)
+    with_flags = {row[0]: row for row in db.execute(_FLAGS, (owner, mids))}
+    return result._replace(rows=rows(db, owner, [with_flags[mid] for mid in result.rows.mids]))
 
 
-def _counted(
+def _page_of(
     db: apsw.Connection,
     owner: int,
-    found: Sequence[_Found],
+    matches: Sequence[_ListRow],
     window: Window,
     after: Position | None,
     version: int,
 ) -> Slice:
-    total = len(found)
+    """Return one page of ``matches``, all rows of a list, newest first."""
+    total = len(matches)
     if after is not None:
-        found = [each for each in found if (each[1], each[0]) < (after.sort_key, after.mid)]
-    shown = found[window.offset : window.offset + window.limit]
-    more = window.limit > 0 and len(found) > window.offset + window.limit
+        matches = [row for row in matches if (row[1], row[0]) < (after.sort_key, after.mid)]
+    shown = matches[window.offset : window.offset + window.limit]
+    more = window.limit > 0 and len(matches) > window.offset + window.limit
     return Slice(rows(db, owner, shown), more, total, version)
 
 
-#: What one holds towards another.
+#: Kinds of a relation.
 _FOLLOWS, _BLOCKS, _WHISPERS = 0, 1, 2
 
-# A following leaves room for neither of the others, so the first that is found is all there is. All
-# in one statement, as of one moment: nothing costs less, and nothing is asked more often.
+# A following excludes a block and a whisper, and a pair has only one of these, so the first row is
+# the whole side. One statement, since this is the most frequent read.
 _SIDE = f"""
 SELECT {_FOLLOWS}, place, flags,
     CASE WHEN flags & {IN_GROUPS} THEN
@@ -337,6 +342,7 @@ LIMIT 1
 
 
 def _side(db: apsw.Connection, owner: int, target: int) -> Side:
+    """Return the owner's side towards a target."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
         return EMPTY_SIDE
@@ -347,46 +353,47 @@ def _side(db: apsw.Connection, owner: int, target: int) -> Side:
         return Side(whispers=sort_key)
     edge = Edge(sort_key)
     if groups or contract:
-        held = frozenset(_numbers(groups)) if groups else frozenset()
-        edge = Edge(sort_key, held, Contract(*_numbers(contract)) if contract else None)
+        ids = frozenset(_numbers(groups)) if groups else frozenset()
+        edge = Edge(sort_key, ids, Contract(*_numbers(contract)) if contract else None)
     return Side(edge)
 
 
-#: Of some targets, those that the owner follows: each looked up, or, where the owner follows not
-#: so many times as many, found in one run over the list.
-_SOUGHT = f"""
+#: Which targets the owner follows: by looking up each, or by one scan of the owner's followings if
+#: these are at most ``_SCAN_RATIO`` times as many as the targets.
+_LOOK_UP_FOLLOWED = f"""
 SELECT target, {_FOLLOWS}, place, flags
 FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
 """
-_SIFTED = f"""
+_SCAN_FOLLOWED = f"""
 SELECT target, {_FOLLOWS}, place, flags FROM following NOT INDEXED
 WHERE owner = ?1 AND target IN carray(?2)
 """
-_FEW = 6
-_OTHERS = f"""
+_SCAN_RATIO = 6
+_BLOCKED_OR_WHISPERED = f"""
 SELECT value, {_BLOCKS}, 0, 0 FROM carray(?2) CROSS JOIN block ON owner = ?1 AND target = value
 UNION ALL
 SELECT value, {_WHISPERS}, place, 0
     FROM carray(?2) CROSS JOIN whisper ON owner = ?1 AND target = value
 """
 
-#: A target, what is held towards it, the place (0 of a block), and the flags.
-_Held = tuple[int, int, int, int]
+#: A target, the kind of relation, the sort key (0 for a block), and the flags.
+_RelationRow = tuple[int, int, int, int]
 
 
-def _held(db: apsw.Connection, owner: int, targets: Sequence[int]) -> list[_Held]:
-    """What the owner holds towards targets."""
+def _relation_rows(db: apsw.Connection, owner: int, targets: Sequence[int]) -> list[_RelationRow]:
+    """Return a row for each target to which the owner has a relation."""
     if not targets:
         return []
     counts, values = tally(db, owner), (owner, packed(targets))
-    statement = _SIFTED if counts.following <= _FEW * len(targets) else _SOUGHT
-    held: list[_Held] = list(db.execute(statement, values))
-    if len(held) < len(targets) and (counts.black or counts.whisper):
-        held += db.execute(_OTHERS, values)
-    return held
+    scan = counts.following <= _SCAN_RATIO * len(targets)
+    statement = _SCAN_FOLLOWED if scan else _LOOK_UP_FOLLOWED
+    found: list[_RelationRow] = list(db.execute(statement, values))
+    if len(found) < len(targets) and (counts.black or counts.whisper):
+        found += db.execute(_BLOCKED_OR_WHISPERED, values)
+    return found
 
 
-#: The attribute of each kind, by whether the target follows back.
+#: By kind of relation, the attribute without and with a follow back.
 _ATTRIBUTES = {
     _FOLLOWS: (int(Attribute.FOLLOWING), int(Attribute.MUTUAL)),
     _BLOCKS: (int(Attribute.BLOCKED),) * 2,
@@ -395,40 +402,41 @@ _ATTRIBUTES = {
 
 
 def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
-    """How the owner stands to each target; those to whom it does not are left out."""
-    held = _held(db, owner, targets)
-    grouped = [target for target, _, _, flags in held if flags & IN_GROUPS]
+    """Return the owner's relation to each of the unique targets; others are omitted."""
+    found = _relation_rows(db, owner, targets)
+    grouped = [target for target, _, _, flags in found if flags & IN_GROUPS]
     groups = groups_of(db, owner, grouped) if grouped else {}
     return {
         target: Relation(_ATTRIBUTES[kind][flags & MUTUAL], sort_key, groups.get(target, ()))
-        for target, kind, sort_key, flags in held
+        for target, kind, sort_key, flags in found
     }
 
 
 def relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation]:
-    """The same of one target."""
+    """Return what ``relations`` returns for one target."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
         return {}
     kind, sort_key, flags, groups, _ = row
-    held = tuple(sorted(_numbers(groups))) if groups else ()
-    told = _ATTRIBUTES[kind][flags & MUTUAL]
-    return {target: Relation(told, 0 if kind == _BLOCKS else sort_key, held)}
+    ids = tuple(sorted(_numbers(groups))) if groups else ()
+    attribute = _ATTRIBUTES[kind][flags & MUTUAL]
+    return {target: Relation(attribute, 0 if kind == _BLOCKS else sort_key, ids)}
 
 
 def _numbers(joined: str) -> tuple[int, ...]:
+    """Return the integers of a comma-separated text."""
     return tuple(map(int, joined.split(",")))
 
 
 def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
-    """What the two hold towards each other."""
+    """Return the owner's side towards the target, and the target's towards the owner."""
     return Pair(_side(db, owner, target), _side(db, target, owner))
 
 
 def attributes(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:
-    """The owner's attribute towards each target; those of 0 are left out."""
-    held = _held(db, owner, targets)
-    return {target: _ATTRIBUTES[kind][flags & MUTUAL] for target, kind, _, flags in held}
+    """Return the owner's attribute towards each of the unique targets; those of 0 are omitted."""
+    found = _relation_rows(db, owner, targets)
+    return {target: _ATTRIBUTES[kind][flags & MUTUAL] for target, kind, _, flags in found}
 
 
 _TALLY = """
@@ -437,7 +445,7 @@ SELECT following, whisper, black, follower, version, follower_version FROM tally
 
 
 def tally(db: apsw.Connection, mid: int) -> Tally:
-    """An account's counts."""
+    """Return an account's counts; zeros for an unknown account."""
     row = db.execute(_TALLY, (mid,)).get
     return NO_TALLY if row is None else Tally(*row)
 
@@ -447,13 +455,13 @@ SELECT id, name, (SELECT count(*) FROM member WHERE member.owner = grp.owner AND
 FROM grp WHERE owner = ? ORDER BY made
 """
 _SPECIAL = f"SELECT count(*) FROM member WHERE owner = ? AND grp = {SPECIAL}"
-_IN_NONE = f"SELECT count(*) FROM following WHERE owner = ? AND flags & {IN_GROUPS} = 0"
+_UNGROUPED_COUNT = f"SELECT count(*) FROM following WHERE owner = ? AND flags & {IN_GROUPS} = 0"
 
 
 def groups(db: apsw.Connection, owner: int) -> list[GroupRow]:
-    """Special, default, then the owner's own groups."""
+    """Return the special group, the default one, then the owner's groups, oldest first."""
     return [
         GroupRow(SPECIAL, SPECIAL_NAME, db.execute(_SPECIAL, (owner,)).get),
-        GroupRow(DEFAULT, DEFAULT_NAME, db.execute(_IN_NONE, (owner,)).get),
+        GroupRow(DEFAULT, DEFAULT_NAME, db.execute(_UNGROUPED_COUNT, (owner,)).get),
         *(GroupRow(*row) for row in db.execute(_GROUPS, (owner,))),
     ]

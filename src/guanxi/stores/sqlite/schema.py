@@ -1,4 +1,4 @@
-"""The file: its tables, its version, how it is opened, made and brought up to date."""
+"""The store's file: its tables, its version, and how it is created, opened and migrated."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from guanxi.stores.port import StoreError, StoreUnavailable
 APPLICATION_ID = int.from_bytes(b"GuXi", "big")
 VERSION = 2
 
-#: Bits of ``following.flags`` and ``follower.flags``. A bit of a row speaks of its owner and item:
-#: each follows the other; the owner has the item in the special group; in groups of their own;
-#: the owner is a contractor of the item; the item is one of the owner. Rows of ``follower`` leave
-#: the groups out: they are the following's.
+#: Bits of ``following.flags`` and ``follower.flags``, about the row's owner and item:
+#: they follow each other; the item is in the owner's special group; it is in another group of the
+#: owner; the owner has a contract with the item; the item has one with the owner. Rows of
+#: ``follower`` never have the group bits.
 MUTUAL, SPECIAL_BIT, GROUPED, OWNER_CONTRACT, ITEM_CONTRACT = 1, 2, 4, 8, 16
 IN_GROUPS = SPECIAL_BIT | GROUPED
 CONTRACTS = OWNER_CONTRACT | ITEM_CONTRACT
 
-# Lists are clustered by owner and place, so that a page is a run of neighbouring rows whatever the
-# length of the list. An index by target holds the place too (SQLite appends the rest of the primary
-# key), so it answers "since when" alone. `member` repeats the place to page a group the same way.
+# Lists are clustered by owner and sort key (column `place`), so that a page is read from adjacent
+# rows however long the list is. An index by target contains the sort key too (SQLite appends the
+# rest of the primary key), so that mtimes are read from it alone. `member` repeats the sort key, to
+# page a group the same way.
 _RELATIONS = """
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
@@ -54,7 +55,7 @@ CREATE TABLE account (
     nft_icon TEXT NOT NULL
 ) STRICT;
 
--- Derived from the card: what a page splices. Apart, so that each table's rows lie close.
+-- Derived from the card, spliced into list items. In a table of its own, to keep rows small.
 CREATE TABLE tail (
     mid INTEGER PRIMARY KEY,
     version INTEGER NOT NULL,
@@ -147,8 +148,8 @@ CREATE TABLE visit (
 ) STRICT, WITHOUT ROWID;
 """
 
-# Accounts found by name (those that were deregistered share one, and are not), who may sign in by a
-# code, and documents. Owners stand first in every key, as in the lists.
+# An index of accounts by name (without the deregistered, which share one), grants of QR sign-ins,
+# and documents, clustered by owner like the lists.
 _CONTENT = """
 CREATE INDEX account_by_name ON account (name) WHERE state <> 2;
 
@@ -182,22 +183,22 @@ CREATE INDEX content_key_by_id ON content_key (owner, kind, id);
 
 SCHEMA = _RELATIONS + _CONTENT
 
-#: What brings a store of one version to the next, as SQL, by the version that it starts from.
+#: The SQL that migrates a store from each version to the next.
 MIGRATIONS: Mapping[int, str] = {1: _CONTENT}
 
 _CACHE_KIB = 64 * 1024
 _MAPPED_BYTES = 16 * 2**30
-#: How much of the log stays on disk once it has been copied into the file.
+#: How many bytes of the write-ahead log stay allocated after it was copied into the file.
 _LOG_BYTES_KEPT = 64 * 2**20
 
 _FAILURES: tuple[tuple[type[apsw.Error], str], ...] = (
     (apsw.BusyError, "the store is busy"),
     (apsw.LockedError, "the store is busy"),
     (apsw.FullError, "the disk or the store is full"),
-    (apsw.IOError, "the disk answers an error"),
+    (apsw.IOError, "the disk reported an I/O error"),
     (apsw.CantOpenError, "the file cannot be opened"),
     (apsw.ReadOnlyError, "the file cannot be written"),
-    (apsw.PermissionsError, "the file may not be opened"),
+    (apsw.PermissionsError, "the file's permissions do not allow to open it"),
     (apsw.ProtocolError, "the store is busy"),
     (apsw.InterruptError, "the read took too long"),
     (apsw.NoMemError, "memory ran out"),
@@ -205,18 +206,21 @@ _FAILURES: tuple[tuple[type[apsw.Error], str], ...] = (
 
 
 def failure(error: apsw.Error) -> StoreError:
-    """An error of the engine as one of the port; what is damaged is not called unavailable."""
+    """Return the ``StoreError`` for an error of SQLite.
+
+    ``StoreUnavailable`` if a later retry may succeed; not so for a damaged file.
+    """
     for kind, text in _FAILURES:
         if isinstance(error, kind):
             return StoreUnavailable(text)
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return StoreError("the store's file is damaged: restore a copy of it")
+        return StoreError("the store's file is damaged: restore it from a backup")
     return StoreError(f"the store failed: {error}")
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Within, errors of the engine become the port's."""
+    """Convert SQLite's errors in the ``with`` block to ``StoreError``; see ``failure``."""
     try:
         yield
     except apsw.Error as error:
@@ -224,7 +228,10 @@ def failures() -> Iterator[None]:
 
 
 def connect(path: Path, *, writes: bool = False, busy_ms: int = 200) -> apsw.Connection:
-    """A connection to a store that ``prepare`` has seen."""
+    """Open a connection to a store that ``prepare`` has checked; read-only unless ``writes``.
+
+    ``busy_ms`` is how many milliseconds a statement waits for a lock.
+    """
     flags = apsw.SQLITE_OPEN_READWRITE  # readers too: the log's index is shared memory
     db = apsw.Connection(str(path), flags=flags, statementcachesize=200)
     db.set_busy_timeout(busy_ms)
@@ -245,59 +252,62 @@ def prepare(
     schema: str = SCHEMA,
     migrations: Mapping[int, str] = MIGRATIONS,
 ) -> None:
-    """Make the file where it is not there (``create``), bring an older one up to date.
+    """Create a missing or empty file if ``create``; migrate an older store, after a copy of it.
 
-    ``StoreError`` for a missing file, for one that is no store of guanxi's (left as it is), for a
-    newer version, and for an older one that nothing here can bring up to date.
+    Raise ``StoreError`` if the file is missing or empty (without ``create``), is not a guanxi store
+    (it is not changed), has a newer schema, or cannot be migrated.
     """
     if not path.exists():
         if not create:
             raise StoreError(
-                f"there is no store at {path}: make one with `guanxi serve --store {path}`,"
-                f" or name another"
+                f"there is no store at {path}: create one with `guanxi serve --store {path}`,"
+                " or give another path"
             )
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds a secret
     with failures():
         empty = path.stat().st_size == 0
-        found = None if empty else _version(path)
-        if found is None and create:
-            found = _make(path, version, schema)
-    if found is None:
-        raise StoreError(f"{path} is empty and no store yet: make one with `guanxi serve`")
-    if found > version:
+        current = None if empty else _version(path)
+        if current is None and create:
+            current = _create(path, version, schema)
+    if current is None:
+        raise StoreError(f"{path} is empty, not a store: create one with `guanxi serve`")
+    if current > version:
         raise StoreError(
-            f"{path} was written by a newer guanxi (schema {found}, this one knows {version}):"
+            f"{path} was written by a newer guanxi (schema {current}, this one knows {version}):"
             " update with `pip install -U guanxi`"
         )
-    if found < version:
-        _migrate(path, found, version, migrations)
+    if current < version:
+        _migrate(path, current, version, migrations)
 
 
 def _version(path: Path) -> int | None:
-    """The schema's version; None for a file in which nothing was made yet."""
+    """Return the store's schema version, or None for an empty file.
+
+    Raise ``StoreError`` if the file is not a guanxi store.
+    """
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         db.set_busy_timeout(5_000)
-        with snapshot(db):  # another process may be making it at this moment
+        with snapshot(db):  # another process may be creating the tables
             empty = db.execute("SELECT count(*) FROM sqlite_schema").get == 0
             application, version = db.pragma("application_id"), db.pragma("user_version")
     except apsw.NotADBError:
-        raise StoreError(f"{path} is not a store of guanxi; it was left as it is") from None
+        raise StoreError(f"{path} is not a guanxi store; it was not changed") from None
     finally:
         db.close()
     if application == 0 and version == 0 and empty:
         return None
     if application != APPLICATION_ID:
-        raise StoreError(f"{path} is another program's database; it was left as it is")
+        raise StoreError(f"{path} is the database of another program; it was not changed")
     return int(version)
 
 
-def _make(path: Path, version: int, schema: str) -> int:
-    """Make the tables, unless another process was faster; the version that then stands."""
+def _create(path: Path, version: int, schema: str) -> int:
+    """Create the tables if they do not exist; return the schema version."""
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         db.set_busy_timeout(5_000)
-        _keep_log(db)
+        _set_wal_mode(db)
         with immediate(db):
             if db.pragma("application_id") == 0:
                 db.execute(schema)
@@ -309,8 +319,11 @@ def _make(path: Path, version: int, schema: str) -> int:
         db.close()
 
 
-def _keep_log(db: apsw.Connection) -> None:
-    """Turn the file to WAL mode. While others open it too, SQLite answers busy without waiting."""
+def _set_wal_mode(db: apsw.Connection) -> None:
+    """Switch the file to WAL mode; raise ``apsw.BusyError`` after 5 seconds.
+
+    The retries are here because SQLite itself does not wait while others open the file.
+    """
     until = time.monotonic() + 5.0
     while True:
         try:
@@ -324,7 +337,7 @@ def _keep_log(db: apsw.Connection) -> None:
 
 @contextmanager
 def immediate(db: apsw.Connection) -> Iterator[None]:
-    """A transaction that holds the write lock from its start."""
+    """Run the ``with`` block in a transaction that holds the write lock; roll back on an error."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -337,7 +350,7 @@ def immediate(db: apsw.Connection) -> Iterator[None]:
 
 @contextmanager
 def snapshot(db: apsw.Connection) -> Iterator[None]:
-    """Within, every read sees the store as it was at the first."""
+    """Run the ``with`` block in a read transaction: all its reads see the snapshot of the first."""
     db.execute("BEGIN")
     try:
         yield
@@ -345,39 +358,46 @@ def snapshot(db: apsw.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
 
 
-def _migrate(path: Path, found: int, version: int, migrations: Mapping[int, str]) -> None:
-    """Bring a store up to date with nobody else in it, after a copy of it was made beside it."""
-    missing = [step for step in range(found, version) if step not in migrations]
+def _migrate(path: Path, current: int, version: int, migrations: Mapping[int, str]) -> None:
+    """Migrate a store from the schema ``current``, with the file locked for all others.
+
+    First copies it to a file of the same name with the suffix ``.schema-<current>``. Raise
+    ``StoreError``, and leave the store at its schema, if a migration is missing or fails, or
+    another process has the file open.
+    """
+    missing = [step for step in range(current, version) if step not in migrations]
     if missing:
         raise StoreError(
-            f"{path} has schema {found}, too old for this guanxi: bring it up to date with the"
-            f" version that knew schema {missing[0] + 1}"
+            f"{path} has schema {current}, too old for this guanxi: first open it with a guanxi"
+            f" whose schema is {missing[0] + 1}"
         )
-    copy = path.with_name(f"{path.name}.schema-{found}")
+    copy = path.with_name(f"{path.name}.schema-{current}")
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
-        db.pragma("locking_mode", "EXCLUSIVE")  # kept until the connection closes
+        db.pragma("locking_mode", "EXCLUSIVE")  # held until the connection is closed
         with immediate(db):
-            found = int(db.pragma("user_version"))
-        if found >= version:
+            current = int(db.pragma("user_version"))
+        if current >= version:
             return
         _copy(db, copy)
         with immediate(db):
-            for step in range(found, version):
+            for step in range(current, version):
                 db.execute(migrations[step])
             db.pragma("user_version", version)
     except apsw.BusyError:
         raise StoreError(
-            f"{path} must be brought up to date, and another process has it open: stop that first"
+            f"{path} needs a migration, but another process has it open: stop that process first"
         ) from None
     except apsw.Error as error:
-        raise StoreError(f"{path} stays at schema {found}: {error}") from error
+        raise StoreError(
+            f"the migration failed, and {path} stays at schema {current}: {error}"
+        ) from error
     finally:
         db.close()
 
 
 def _copy(db: apsw.Connection, to: Path) -> None:
-    """A copy of the whole store, beside it."""
+    """Copy the whole store to a new file, readable only by its owner; replace an older copy."""
     to.unlink(missing_ok=True)
     os.close(os.open(to, os.O_CREAT | os.O_RDWR, 0o600))
     copy = apsw.Connection(str(to))

@@ -1,10 +1,10 @@
-"""The one writer of a process: a thread that commits what arrives together at once.
+"""The writer of a process: a thread that runs waiting jobs in one transaction and commits them.
 
-Processes on one file take turns. SQLite's own waiting is a lottery that a busy process wins over
-and over, so before it asks for the write lock a writer takes a turnstile: a lock on an empty file
-beside the store, given back once the write lock is held. Whoever stands in it is the only one that
-waits for the write lock, and gets it next. The turnstile orders, it does not protect: a writer that
-waited too long for it goes on without.
+The writers of several processes take turns. SQLite's own waiting polls at random, so that a busy
+process wins again and again. A writer therefore first locks the turnstile, an empty file next to
+the store, and unlocks it once it holds the write lock. Whoever holds the turnstile is the only one
+that waits for the write lock, and gets it next. The turnstile only orders the writers and protects
+no data: a writer that has waited too long for it continues without it.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from guanxi.stores.sqlite.schema import connect, failure
 
 T = TypeVar("T")
 
-#: Bounds of a batch: after either, the write lock is given up, so that others have their turn.
-BATCH_MOST, BATCH_SECONDS = 256, 0.02
-#: How many may wait for the writer, and for how long, before they are turned away.
-WAITING_MOST, WAITING_SECONDS = 4_096, 10.0
-#: How long a batch waits for the write lock.
+#: The most jobs and seconds of a batch; then the write lock is released for other processes.
+MAX_BATCH, BATCH_SECONDS = 256, 0.02
+#: How many jobs may wait for the writer, and for how long, before they are refused.
+MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
+#: How many seconds a batch waits for the write lock.
 LOCK_SECONDS = 5.0
 _POLL_SECONDS = 0.000_5
 
-#: The log is copied into the file when the writer was quiet for so long, or at so many pages; at
-#: twice as many the writer waits for readers that stand in the way, for a moment.
+#: The log is copied into the file after so many seconds without a write, or at so many pages. At
+#: twice as many the writer also waits ``_READERS_SECONDS`` for readers that block this.
 QUIET_SECONDS, LOG_PAGES = 0.25, 100_000
 _READERS_SECONDS = 0.5
 _PASSIVE = apsw.SQLITE_CHECKPOINT_PASSIVE
 
-#: Errors that are the store's, and no job's own.
-_STORE_FAILED = (
+#: Errors of the store itself, not of a job.
+_STORE_ERRORS = (
     apsw.BusyError,
     apsw.LockedError,
     apsw.FullError,
@@ -58,7 +58,7 @@ _STORE_FAILED = (
 
 
 class Turnstile:
-    """Whose turn it is to ask for the write lock."""
+    """A file lock that decides which process waits for the write lock next."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(
@@ -66,7 +66,7 @@ class Turnstile:
         )
 
     def take(self, until: float) -> None:
-        """Return when it is one's turn, or at ``until`` (monotonic seconds)."""
+        """Lock the file, or give up at ``until`` (monotonic seconds); it returns the same way."""
         while True:
             try:
                 return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,7 +83,7 @@ class Turnstile:
 
 
 def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
-    """Start a transaction that holds the write lock, in turn; ``BusyError`` after a while."""
+    """Start a transaction with the write lock; raise ``apsw.BusyError`` after ``LOCK_SECONDS``."""
     until = time.monotonic() + LOCK_SECONDS
     turnstile.take(until)
     try:
@@ -94,6 +94,8 @@ def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
 
 
 def _waiting(until: float) -> Callable[[int], bool]:
+    """Return a busy handler that retries until a time (monotonic seconds)."""
+
     def wait(_attempt: int) -> bool:
         time.sleep(_POLL_SECONDS)
         return time.monotonic() < until
@@ -103,15 +105,16 @@ def _waiting(until: float) -> Callable[[int], bool]:
 
 class _Job(NamedTuple):
     work: Callable[[apsw.Connection], Any]
-    answer: asyncio.Future[Any]
+    result: asyncio.Future[Any]
     since: float
 
 
-_Settled = tuple[asyncio.Future[Any], Any, BaseException | None]
+#: A job's future, with the result or the error to set.
+_Outcome = tuple[asyncio.Future[Any], Any, BaseException | None]
 
 
 class _Failed(Exception):
-    """The transaction failed, and with it each of its jobs, for no fault of theirs."""
+    """The store failed the transaction, and with it all of its jobs."""
 
     def __init__(self, error: StoreError) -> None:
         super().__init__(str(error))
@@ -119,38 +122,43 @@ class _Failed(Exception):
 
 
 class Writer:
-    """Runs jobs, each within a transaction that it may share with others."""
+    """A thread that runs jobs; several may share a transaction."""
 
     def __init__(self, path: Path) -> None:
         self._db = connect(path, writes=True)
-        #: Pages in the log after the last commit; how many there are when it is next copied.
+        #: Pages in the log after the last commit, and at how many pages it is copied next.
         self._log_pages, self._copy_at = 0, LOG_PAGES
         self._db.set_wal_hook(self._committed)
         self._turnstile = Turnstile(path)
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = self._stopped = False
-        #: Told of each transaction how many seconds it waited for the write lock.
+        #: Called with the seconds that each transaction waited for the write lock.
         self.waited: Callable[[float], None] = lambda _seconds: None
         self._thread = threading.Thread(target=self._serve, name="guanxi-writer", daemon=True)
         self._thread.start()
 
     async def run(self, work: Callable[[apsw.Connection], T]) -> T:
-        """What ``work`` returns, once its transaction is durable.
+        """Return what ``work`` returns, once its transaction is on disk.
 
-        ``StoreUnavailable`` when nothing was done, ``StoreTimeout`` when nobody can tell. The work
-        may run more than once, each time on a transaction that saw nothing of the time before.
+        Raise ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is unknown, and
+        what ``work`` raises. ``work`` runs on the writer's thread, and again, in a new transaction,
+        if the first was rolled back because of another job.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        if self._jobs.qsize() >= WAITING_MOST:
-            raise StoreUnavailable("too many wait to write")
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(work, answer, time.monotonic()))
-        return await answer
+        if self._jobs.qsize() >= MAX_WAITING:
+            raise StoreUnavailable("too many writes are waiting; retry later")
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(work, result, time.monotonic()))
+        return await result
 
     @contextmanager
     def turn(self, db: apsw.Connection) -> Iterator[None]:
-        """A transaction of another connection's, in turn with this writer."""
+        """Run the ``with`` block in a write transaction on ``db``, another connection.
+
+        It is rolled back on an error, and takes turns with this writer. Raise ``apsw.BusyError``
+        after ``LOCK_SECONDS``.
+        """
         begin(db, self._turnstile)
         try:
             yield
@@ -159,56 +167,57 @@ class Writer:
             _roll_back(db)
 
     async def close(self) -> None:
-        """Finish what waits, then end."""
+        """Run the waiting jobs, then stop the thread and close the connection."""
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
             await asyncio.to_thread(self._thread.join)
 
     def _serve(self) -> None:
-        waiting: _Job | None
+        job: _Job | None
         while not self._stopped:
             try:
-                waiting = self._jobs.get(timeout=QUIET_SECONDS if self._log_pages else None)
+                job = self._jobs.get(timeout=QUIET_SECONDS if self._log_pages else None)
             except Empty:
                 self._copy_log(_PASSIVE)
                 self._log_pages = 0  # nothing to copy before the next commit
                 continue
-            if waiting is None:
+            if job is None:
                 break
-            if time.monotonic() - waiting.since > WAITING_SECONDS:
-                _deliver([(waiting.answer, None, StoreUnavailable("waited too long to write"))])
+            if time.monotonic() - job.since > WAITING_SECONDS:
+                error = StoreUnavailable("the write waited too long; retry later")
+                _deliver([(job.result, None, error)])
                 continue
-            self._batch(waiting)
+            self._batch(job)
             if self._log_pages >= self._copy_at:
-                late = self._log_pages >= 2 * LOG_PAGES
-                self._copy_log(apsw.SQLITE_CHECKPOINT_RESTART if late else _PASSIVE)
+                overdue = self._log_pages >= 2 * LOG_PAGES
+                self._copy_log(apsw.SQLITE_CHECKPOINT_RESTART if overdue else _PASSIVE)
                 self._copy_at = self._log_pages + LOG_PAGES // 8  # not after every batch
         self._db.close()
         self._turnstile.close()
 
     def _batch(self, first: _Job) -> None:
-        """Run a job and those that wait behind it in one transaction, and answer them."""
+        """Run a job and those that wait after it in one transaction, and deliver their outcomes."""
         jobs = [first]
-        settled: list[_Settled]
+        outcomes: list[_Outcome]
         try:
-            results = self._transaction(self._gathered(jobs))
-            settled = [
-                (job.answer, result, None) for job, result in zip(jobs, results, strict=True)
+            results = self._transaction(self._waiting_jobs(jobs))
+            outcomes = [
+                (job.result, result, None) for job, result in zip(jobs, results, strict=True)
             ]
         except _Failed as failed:
             kind, text = type(failed.error), str(failed)
-            settled = [(job.answer, None, kind(text)) for job in jobs]
+            outcomes = [(job.result, None, kind(text)) for job in jobs]
         except Exception:
-            # One of them cannot be done. The others shall not suffer: each on its own.
-            settled = [self._alone(job) for job in jobs]
-        _deliver(settled)
+            # A job raised. Run each in its own transaction, so that the others do not fail with it.
+            outcomes = [self._alone(job) for job in jobs]
+        _deliver(outcomes)
 
-    def _gathered(self, jobs: list[_Job]) -> Iterator[_Job]:
-        """The jobs, and after them those that wait, within the bounds of a batch."""
+    def _waiting_jobs(self, jobs: list[_Job]) -> Iterator[_Job]:
+        """Yield the job in ``jobs``, then append and yield waiting ones, up to the batch limits."""
         until = time.monotonic() + BATCH_SECONDS
         yield jobs[0]
-        while len(jobs) < BATCH_MOST and time.monotonic() < until:
+        while len(jobs) < MAX_BATCH and time.monotonic() < until:
             try:
                 job = self._jobs.get_nowait()
             except Empty:
@@ -219,21 +228,25 @@ class Writer:
             jobs.append(job)
             yield job
 
-    def _alone(self, job: _Job) -> _Settled:
+    def _alone(self, job: _Job) -> _Outcome:
+        """Run a job in its own transaction; return its outcome."""
         try:
-            return job.answer, self._transaction(iter([job]))[0], None
+            return job.result, self._transaction(iter([job]))[0], None
         except _Failed as failed:
-            return job.answer, None, failed.error
+            return job.result, None, failed.error
         except Exception as error:
-            return job.answer, None, error
+            return job.result, None, error
 
     def _transaction(self, jobs: Iterator[_Job]) -> list[Any]:
-        """What the jobs return, once durable. ``_Failed`` where the store fails them all."""
+        """Run jobs in one transaction; return their results once it is on disk.
+
+        Raise ``_Failed`` if the store failed, else what a job raised; either way it is rolled back.
+        """
         db = self._db
         try:
             self._begin()
             results = [job.work(db) for job in jobs]
-        except _STORE_FAILED as error:
+        except _STORE_ERRORS as error:
             _roll_back(db)
             raise _Failed(failure(error)) from error
         except BaseException:
@@ -244,13 +257,16 @@ class Writer:
         except apsw.Error as error:
             _roll_back(db)
             if isinstance(error, apsw.IOError):
-                # The log may hold the commit or not: the next recovery decides.
-                told = StoreTimeout("the disk answers an error: it may have been written")
-                raise _Failed(told) from error
+                # Whether the log contains the commit is known only after the next recovery.
+                unknown = StoreTimeout(
+                    "the disk reported an I/O error: the write may or may not have succeeded"
+                )
+                raise _Failed(unknown) from error
             raise _Failed(failure(error)) from error
         return results
 
     def _begin(self) -> None:
+        """Start a transaction, and report how long it waited for the write lock."""
         since = time.monotonic()
         try:
             begin(self._db, self._turnstile)
@@ -258,39 +274,41 @@ class Writer:
             self.waited(time.monotonic() - since)
 
     def _committed(self, _db: apsw.Connection, _name: str, pages: int) -> int:
-        if pages < self._log_pages:  # the log began anew
+        """Note the size of the log; SQLite calls this after each commit."""
+        if pages < self._log_pages:  # the log started again from its beginning
             self._copy_at = LOG_PAGES
         self._log_pages = pages
         return apsw.SQLITE_OK
 
     def _copy_log(self, mode: int) -> None:
-        """Copy the log into the file, as far as readers and other processes let it."""
+        """Copy the log into the file, as far as readers and other processes allow."""
         self._db.set_busy_handler(_waiting(time.monotonic() + _READERS_SECONDS))
-        with suppress(apsw.Error):  # what is committed is in the log, and stays there
+        with suppress(apsw.Error):  # commits stay in the log, so nothing is lost
             self._db.wal_checkpoint(mode=mode)
 
 
 def _roll_back(db: apsw.Connection) -> None:
     if db.in_transaction:
-        with suppress(apsw.Error):  # it is rolled back all the same
+        with suppress(apsw.Error):  # SQLite has rolled it back already
             db.execute("ROLLBACK")
 
 
-def _deliver(settled: list[_Settled]) -> None:
-    """Hand answers to the loops that wait for them, one call a loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Settled]] = defaultdict(list)
-    for each in settled:
-        by_loop[each[0].get_loop()].append(each)
-    for loop, answers in by_loop.items():
-        with suppress(RuntimeError):  # a loop that ended waits for nothing
-            loop.call_soon_threadsafe(_settle, answers)
+def _deliver(outcomes: list[_Outcome]) -> None:
+    """Set the outcomes of jobs on the loops of their futures, with one call per loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        by_loop[outcome[0].get_loop()].append(outcome)
+    for loop, of_loop in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed: nothing waits for the outcome
+            loop.call_soon_threadsafe(_settle, of_loop)
 
 
-def _settle(answers: list[_Settled]) -> None:
-    for answer, result, error in answers:
-        if answer.done():
-            continue  # its caller went away
+def _settle(outcomes: list[_Outcome]) -> None:
+    """Set the result or the error of each future that is not cancelled."""
+    for future, result, error in outcomes:
+        if future.done():
+            continue
         if error is None:
-            answer.set_result(result)
+            future.set_result(result)
         else:
-            answer.set_exception(error)
+            future.set_exception(error)

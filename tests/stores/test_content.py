@@ -1,4 +1,4 @@
-"""Documents of every kind: what each verb does, on every engine."""
+"""Writing, reading and deleting documents of every kind, on every engine."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ T = TypeVar("T")
 
 
 async def by_pages(store: Store, kind: Kind[T], owner: int, query: Query) -> list[T]:
-    """A list read page by page; every page but the last is full."""
-    met: list[T] = []
+    """Read a list page by page; check that every page but the last is full."""
+    documents: list[T] = []
     while True:
-        items, more = await store.documents(kind, owner, replace(query, offset=len(met)))
-        assert items or not met  # what was said to follow is there, and is new
-        assert all(each not in met for each in items)
-        met += items
+        items, more = await store.documents(kind, owner, replace(query, offset=len(documents)))
+        assert items or not documents  # a page announced by ``more`` is not empty
+        assert all(item not in documents for item in items)
+        documents += items
         if not more:
-            return met
+            return documents
         assert len(items) == query.limit
 
 
@@ -60,15 +60,15 @@ async def by_cursor(
     query: Query,
     between: Callable[[T], Awaitable[object]] | None = None,
 ) -> list[T]:
-    """A list walked by the place of the last document, with something done to it in between."""
-    met: list[T] = []
+    """Read a list with a cursor; call ``between`` with the last document of each page."""
+    documents: list[T] = []
     while True:
         items, more = await store.documents(kind, owner, query)
-        assert items or not met
-        assert all(each not in met for each in items)
-        met += items
+        assert items or not documents
+        assert all(item not in documents for item in items)
+        documents += items
         if not more:
-            return met
+            return documents
         assert len(items) == query.limit
         last = items[-1]
         query = replace(query, after=(kind.keys[query.order](last), kind.id(last)))
@@ -76,18 +76,18 @@ async def by_cursor(
             await between(last)
 
 
-# --- each verb against a dict ---
+# --- a random test against a dict ---
 
-#: Few of everything, so that they meet; letters of which several are one without case.
+#: Few values, so that they often coincide; several of the letters are equal when case is ignored.
 OWNERS = (1, MOST)
 _OWNERS, _IDS = st.sampled_from(OWNERS), st.sampled_from([1, 2, 3, 4, 5, 6, 7, MOST])
 _NUMBERS = st.sampled_from([0, 1, 1, 2, MOST])
 _TEXTS = st.text("aAßſsSİi̇%_\\'\"K中", max_size=4)
-_SEARCHED = st.just("") | st.text("aßS%", max_size=1) | _TEXTS
+_SEARCH_TEXTS = st.just("") | st.text("aßS%", max_size=1) | _TEXTS
 
 
 def _documents() -> dict[str, st.SearchStrategy[Any]]:
-    """Any document, by the name of its kind."""
+    """Return a strategy for documents of each kind, by the kind's name."""
     return {
         VIDEO.name: st.builds(
             video, _IDS, at=_NUMBERS, view=_NUMBERS, tid=st.sampled_from([0, 1, 3]), title=_TEXTS
@@ -111,7 +111,7 @@ def _documents() -> dict[str, st.SearchStrategy[Any]]:
 _KINDS = st.sampled_from([BY_NAME[name] for name in _documents()])
 _KEYED = _KINDS.filter(lambda kind: bool(kind.keys))
 _FILTERED = _KINDS.filter(lambda kind: bool(kind.filters))
-_SEVERAL = _KINDS.flatmap(
+_BATCHES = _KINDS.flatmap(
     lambda kind: st.tuples(
         st.just(kind),
         st.lists(st.tuples(_OWNERS, _documents()[kind.name]), max_size=20),
@@ -138,7 +138,7 @@ def _query(kind: Kind[Any]) -> st.SearchStrategy[Query]:
         order=st.sampled_from(sorted(kind.keys)),
         ascending=st.booleans(),
         where=_where(kind),
-        text=_SEARCHED,
+        text=_SEARCH_TEXTS,
         offset=st.sampled_from([0, 0, 1, 3]),
         limit=st.sampled_from([0, 1, 2, 3, 10_000]),
         after=st.none() | st.tuples(_NUMBERS, _IDS),
@@ -146,7 +146,7 @@ def _query(kind: Kind[Any]) -> st.SearchStrategy[Query]:
 
 
 class ContentMachine(RuleBasedStateMachine):
-    """Random writes to a store and to a dict of documents, and every read of both compared."""
+    """Random writes to a store and to a dict of documents; all reads of both must be equal."""
 
     make: ClassVar[Callable[[Path], Engine]]
 
@@ -156,7 +156,7 @@ class ContentMachine(RuleBasedStateMachine):
         self._engine = type(self).make(Path(self._folder.name))
         self._runner = asyncio.Runner()
         self._store = self._open()
-        self._kept: dict[tuple[str, int, int], Any] = {}
+        self._stored: dict[tuple[str, int, int], Any] = {}
 
     def _open(self) -> Store:
         return self._runner.run(self._engine.open(time.time_ns))
@@ -168,42 +168,49 @@ class ContentMachine(RuleBasedStateMachine):
         self._engine.drop()
         self._folder.cleanup()
 
-    def _meet(
+    def _matching(
         self, kind: Kind[Any], owner: int, where: Mapping[str, Value], text: str = ""
     ) -> list[Any]:
-        """An owner's documents that meet a condition, in no order."""
+        """Return an owner's documents that match a condition, in no order."""
         return [
             document
-            for (name, holder, _), document in self._kept.items()
+            for (name, holder, _), document in self._stored.items()
             if (name, holder) == (kind.name, owner)
-            and all(kind.filters[each](document) == value for each, value in where.items())
+            and all(kind.filters[key](document) == value for key, value in where.items())
             and text.casefold() in kind.text(document).casefold()
         ]
 
-    @rule(several=_SEVERAL)
-    def put(self, several: tuple[Kind[Any], list[tuple[int, Any]]]) -> None:
-        kind, owned = several
-        self._runner.run(self._store.put([kind.entry(*each) for each in owned]))
-        for owner, document in owned:
+    @rule(batch=_BATCHES)
+    def put(self, batch: tuple[Kind[Any], list[tuple[int, Any]]]) -> None:
+        kind, documents = batch
+        self._runner.run(
+            self._store.put([kind.entry(owner, document) for owner, document in documents])
+        )
+        for owner, document in documents:
             id = kind.id(document)
             if kind.unique:
                 for other in OWNERS:
-                    self._kept.pop((kind.name, other, id), None)
-            self._kept[kind.name, owner, id] = document
+                    self._stored.pop((kind.name, other, id), None)
+            self._stored[kind.name, owner, id] = document
 
-    @rule(kind=_KINDS, owner=_OWNERS, data=st.data(), some=st.none() | st.lists(_IDS, max_size=4))
+    @rule(
+        kind=_KINDS,
+        owner=_OWNERS,
+        data=st.data(),
+        selected=st.none() | st.lists(_IDS, max_size=4),
+    )
     def delete(
-        self, kind: Kind[Any], owner: int, data: st.DataObject, some: list[int] | None
+        self, kind: Kind[Any], owner: int, data: st.DataObject, selected: list[int] | None
     ) -> None:
         where = data.draw(_where(kind))
-        gone = [
+        deleted = [
             kind.id(document)
-            for document in self._meet(kind, owner, where)
-            if some is None or kind.id(document) in some
+            for document in self._matching(kind, owner, where)
+            if selected is None or kind.id(document) in selected
         ]
-        assert self._runner.run(self._store.delete(kind, owner, some, where)) == len(gone)
-        for id in gone:
-            del self._kept[kind.name, owner, id]
+        assert self._runner.run(self._store.delete(kind, owner, selected, where)) == len(deleted)
+        for id in deleted:
+            del self._stored[kind.name, owner, id]
 
     @rule()
     def reopen(self) -> None:
@@ -211,58 +218,62 @@ class ContentMachine(RuleBasedStateMachine):
         self._store = self._open()
 
     @rule(kind=_KEYED, data=st.data())
-    def read_a_run(self, kind: Kind[Any], data: st.DataObject) -> None:
+    def read_a_page(self, kind: Kind[Any], data: st.DataObject) -> None:
         query = data.draw(_query(kind))
         after, end = query.after, query.offset + query.limit
 
-        def place(document: Any) -> tuple[int, int]:
+        def position(document: Any) -> tuple[int, int]:
             return kind.keys[query.order](document), kind.id(document)
 
         for owner in OWNERS:
-            met = self._meet(kind, owner, query.where, query.text)
-            met.sort(key=place, reverse=not query.ascending)
+            expected = self._matching(kind, owner, query.where, query.text)
+            expected.sort(key=position, reverse=not query.ascending)
             if after is not None:
-                met = [each for each in met if place(each) != after]
-                met = [each for each in met if (place(each) > after) == query.ascending]
+                expected = [
+                    document
+                    for document in expected
+                    if position(document) != after
+                    and (position(document) > after) == query.ascending
+                ]
             found = self._runner.run(self._store.documents(kind, owner, query))
-            assert list(found.items) == met[query.offset : end]
-            assert found.more == (query.limit > 0 and len(met) > end)
+            assert list(found.items) == expected[query.offset : end]
+            assert found.more == (query.limit > 0 and len(expected) > end)
 
     @rule(kind=_KEYED, owner=_OWNERS)
-    def add_up(self, kind: Kind[Any], owner: int) -> None:
+    def total(self, kind: Kind[Any], owner: int) -> None:
         for name, key in kind.keys.items():
-            total = sum(map(key, self._meet(kind, owner, {})))
+            total = sum(map(key, self._matching(kind, owner, {})))
             assert self._runner.run(self._store.total(kind, owner, name)) == total
 
-    @rule(kind=_KINDS, text=_SEARCHED, data=st.data())
+    @rule(kind=_KINDS, text=_SEARCH_TEXTS, data=st.data())
     def count(self, kind: Kind[Any], text: str, data: st.DataObject) -> None:
         where = data.draw(_where(kind))
         for owner in OWNERS:
             counted = self._runner.run(self._store.count(kind, owner, where, text))
-            assert counted == len(self._meet(kind, owner, where, text))
+            assert counted == len(self._matching(kind, owner, where, text))
 
-    @rule(kind=_FILTERED, text=_SEARCHED, data=st.data())
-    def count_each(self, kind: Kind[Any], text: str, data: st.DataObject) -> None:
+    @rule(kind=_FILTERED, text=_SEARCH_TEXTS, data=st.data())
+    def counts(self, kind: Kind[Any], text: str, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(kind.filters)))
         for owner in OWNERS:
-            met = Counter(map(kind.filters[name], self._meet(kind, owner, {}, text)))
-            assert self._runner.run(self._store.counts(kind, owner, name, text)) == met
+            expected = Counter(map(kind.filters[name], self._matching(kind, owner, {}, text)))
+            assert self._runner.run(self._store.counts(kind, owner, name, text)) == expected
 
-    @rule(some=st.lists(_IDS, max_size=4))
-    def find(self, some: list[int]) -> None:
-        found = self._runner.run(self._store.find(VIDEO, some))
+    @rule(selected=st.lists(_IDS, max_size=4))
+    def find(self, selected: list[int]) -> None:
+        found = self._runner.run(self._store.find(VIDEO, selected))
         assert found == {
             id: (owner, document)
-            for (name, owner, id), document in self._kept.items()
-            if name == VIDEO.name and id in some
+            for (name, owner, id), document in self._stored.items()
+            if name == VIDEO.name and id in selected
         }
 
     @rule(kind=_KINDS, owner=_OWNERS, id=_IDS)
     def get(self, kind: Kind[Any], owner: int, id: int) -> None:
         if kind is NOTICE:
             id = ONLY
-        kept = self._kept.get((kind.name, owner, id))
-        assert self._runner.run(self._store.get(kind, owner, id)) == kept
+        stored = self._stored.get((kind.name, owner, id))
+        assert self._runner.run(self._store.get(kind, owner, id)) == stored
 
 
 class SQLiteMachine(ContentMachine):
@@ -283,14 +294,14 @@ TestSQLite = SQLiteMachine.TestCase
 TestPostgreSQL = pytest.mark.usefixtures("server")(PostgreSQLMachine.TestCase)
 
 
-# --- places ---
+# --- pages and cursors ---
 
 
-def tied(most: int) -> list[s.Video]:
-    """Videos of which many have one key: the number seen is the aid's in hundreds."""
+def videos_with_ties(limit: int) -> list[s.Video]:
+    """Return videos with the aids 1 to ``limit`` - 1; seven in a row have the same key ``view``."""
     return [
         video(aid, view=aid // 7, tid=aid % 2, title="an even" * (aid % 2 == 0))
-        for aid in range(1, most)
+        for aid in range(1, limit)
     ]
 
 
@@ -303,15 +314,15 @@ ORDERED = [
 
 
 @on_a_store
-async def test_pages_of_any_size_meet_each_document_once(store: Store) -> None:
-    everything = tied(60)
-    await put(store, VIDEO, 1, *reversed(everything))
+async def test_pages_of_any_size_contain_each_document_once(store: Store) -> None:
+    videos = videos_with_ties(60)
+    await put(store, VIDEO, 1, *reversed(videos))
     await put(store, VIDEO, 2, video(1_000))
     for query in ORDERED:
         expected = [
-            each
-            for each in (everything if query.ascending else reversed(everything))
-            if each.tid == query.where.get("tid", each.tid) and query.text.lower() in each.title
+            item
+            for item in (videos if query.ascending else reversed(videos))
+            if item.tid == query.where.get("tid", item.tid) and query.text.lower() in item.title
         ]
         for size in (1, 2, 3, 7, 20, 58, 59, 60, 1_000):
             sized = replace(query, limit=size)
@@ -320,20 +331,20 @@ async def test_pages_of_any_size_meet_each_document_once(store: Store) -> None:
 
 
 @on_a_store
-async def test_a_walk_goes_on_behind_a_document_that_is_gone(store: Store) -> None:
-    everything = tied(30)
+async def test_a_cursor_continues_after_a_deleted_document(store: Store) -> None:
+    videos = videos_with_ties(30)
     for query in ORDERED[:2]:
-        await put(store, VIDEO, 1, *everything)
+        await put(store, VIDEO, 1, *videos)
 
         async def drop(last: s.Video) -> None:
             assert await store.delete(VIDEO, 1, [last.aid]) == 1
 
-        walked = await by_cursor(store, VIDEO, 1, replace(query, limit=4), drop)
-        assert sorted(each.aid for each in walked) == [each.aid for each in everything]
+        found = await by_cursor(store, VIDEO, 1, replace(query, limit=4), drop)
+        assert sorted(video.aid for video in found) == [video.aid for video in videos]
 
 
 @on_a_store
-async def test_a_run_past_the_end_is_empty(store: Store) -> None:
+async def test_a_page_past_the_end_is_empty(store: Store) -> None:
     await put(store, LATER, 1, later(1, 5))
     for query in (
         Query(order="time", limit=0),
@@ -348,7 +359,7 @@ async def test_a_run_past_the_end_is_empty(store: Store) -> None:
 
 
 @on_a_store
-async def test_the_highest_numbers(store: Store) -> None:
+async def test_the_highest_integers_are_stored(store: Store) -> None:
     await put(store, VIDEO, MOST, video(MOST, view=MOST, tid=MOST), video(1, view=MOST, tid=MOST))
     await put(store, VIDEO, MOST, video(2, view=1))
     query = Query(order="view", limit=5)
@@ -361,11 +372,11 @@ async def test_the_highest_numbers(store: Store) -> None:
     assert await store.delete(VIDEO, MOST, [MOST]) == 1
 
 
-# --- what is told apart ---
+# --- owners, kinds, filters and texts ---
 
 
 @on_a_store
-async def test_a_document_found_by_its_id_alone_moves(store: Store) -> None:
+async def test_a_document_of_a_unique_kind_changes_its_owner(store: Store) -> None:
     await put(store, VIDEO, 1, video(7, view=5, tid=3), video(8, view=1))
     await put(store, VIDEO, 2, video(7, view=9))
     query = Query(order="view", limit=5)
@@ -381,7 +392,7 @@ async def test_a_document_found_by_its_id_alone_moves(store: Store) -> None:
 
 
 @on_a_store
-async def test_others_stay_apart(store: Store) -> None:
+async def test_owners_and_kinds_are_separate(store: Store) -> None:
     await put(store, LATER, 1, later(7, 1))
     await put(store, LATER, 2, later(7, 2))
     await put(store, VIDEO, 1, video(7))
@@ -391,7 +402,7 @@ async def test_others_stay_apart(store: Store) -> None:
 
 
 @on_a_store
-async def test_what_is_put_again_is_found_as_it_now_is(store: Store) -> None:
+async def test_a_replaced_document_has_its_new_keys_and_filters(store: Store) -> None:
     await put(store, LATER, 1, later(1, 10), later(2, 20))
     await put(store, LATER, 1, later(1, 30, finished=True))
     assert await ids(store, LATER, 1, Query(order="time", limit=5)) == [1, 2]
@@ -404,14 +415,14 @@ async def test_what_is_put_again_is_found_as_it_now_is(store: Store) -> None:
 
 
 @on_a_store
-async def test_the_last_of_one_put_stands(store: Store) -> None:
+async def test_the_last_of_equal_entries_is_stored(store: Store) -> None:
     twice = [VIDEO.entry(1, video(7, view=1)), VIDEO.entry(2, video(7, view=2))]
     await store.put([*twice, VIDEO.entry(2, video(7, view=3))])
     assert await store.find(VIDEO, [7]) == {7: (2, video(7, view=3))}
 
 
 @on_a_store
-async def test_a_filter_tells_numbers_from_texts(store: Store) -> None:
+async def test_a_filter_distinguishes_numbers_from_texts(store: Store) -> None:
     await put(store, VIDEO, 1, video(1, tid=1))
     await put(store, ALBUM, 1, Album(s.Album(id=1), "draw"))
     assert await store.count(VIDEO, 1, {"tid": 1}) == 1
@@ -421,9 +432,9 @@ async def test_a_filter_tells_numbers_from_texts(store: Store) -> None:
 
 
 @on_a_store
-async def test_a_text_is_found_in_any_case_and_as_it_is_written(store: Store) -> None:
+async def test_search_ignores_case_and_has_no_wildcards(store: Store) -> None:
     titles = ["Die STRASSE", "100% K_ts\\", "中文《标题》", "İstanbul", 'o\'clock "x" \0 end']
-    await put(store, VIDEO, 1, *(video(at, title=each) for at, each in enumerate(titles)))
+    await put(store, VIDEO, 1, *(video(aid, title=title) for aid, title in enumerate(titles)))
     for text, expected in {
         "straße": [0],
         "sTr": [0],
@@ -431,7 +442,7 @@ async def test_a_text_is_found_in_any_case_and_as_it_is_written(store: Store) ->
         "%": [1],
         "_": [1],
         "\\": [1],
-        "K": [4, 1],  # the sign of kelvin is a k
+        "K": [4, 1],  # the Kelvin sign is a k when case is ignored
         "标题": [2],
         "i̇ST": [3],
         "O'Clock": [4],
@@ -446,7 +457,7 @@ async def test_a_text_is_found_in_any_case_and_as_it_is_written(store: Store) ->
 
 
 @on_a_store
-async def test_deleting_tells_how_many(store: Store) -> None:
+async def test_delete_returns_the_number_of_documents(store: Store) -> None:
     await put(store, LATER, 1, *(later(aid, finished=aid % 2 == 0) for aid in range(1, 11)))
     assert await store.delete(LATER, 1, []) == 0
     assert await store.delete(LATER, 1, [1, 1, 99]) == 1
@@ -457,11 +468,11 @@ async def test_deleting_tells_how_many(store: Store) -> None:
     assert await store.delete(LATER, 1) == 0
 
 
-# --- what cannot be ---
+# --- invalid calls ---
 
 
 @on_a_store
-async def test_a_put_keeps_all_or_nothing(store: Store) -> None:
+async def test_put_stores_all_documents_or_none(store: Store) -> None:
     await put(store, LATER, 1, later(1, 10))
     good, too_large = LATER.entry(1, later(1, 20)), LATER.entry(1, later(2, 2**63))
     with pytest.raises(OverflowError):
@@ -474,7 +485,7 @@ async def test_a_put_keeps_all_or_nothing(store: Store) -> None:
 
 
 @on_a_store
-async def test_names_that_a_kind_does_not_declare(store: Store) -> None:
+async def test_undeclared_keys_and_filters_raise(store: Store) -> None:
     await put(store, VIDEO, 1, video(1))
     with pytest.raises(KeyError, match="time"):
         await store.documents(VIDEO, 1, Query(order="time", limit=1))

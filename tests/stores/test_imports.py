@@ -1,4 +1,4 @@
-"""Imports and exports, on every engine: all or nothing, and right afterwards."""
+"""Imports and exports of edges, on every engine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def edges_of(store: Store) -> list[EdgeRow]:
     return [row async for row in store.edges()]
 
 
-async def test_what_goes_in_comes_out(store: Store) -> None:
+async def test_exported_edges_equal_the_imported_ones(store: Store) -> None:
     rows = [
         edge(1, 2, 100, special=True, groups=("a", "b"), contract=Contract(7, 1)),
         edge(1, 3, 200, groups=("b",), finer=1, visits=9),
@@ -62,7 +62,7 @@ async def test_what_goes_in_comes_out(store: Store) -> None:
 
 
 @pytest.mark.parametrize("many", [100, 101])
-async def test_many_follows_and_nothing_else(store: Store, many: int) -> None:
+async def test_an_import_of_plain_follows(store: Store, many: int) -> None:
     pairs = islice(permutations(range(1, 12), 2), many)
     rows = [edge(*pair, time) for time, pair in enumerate(pairs)]
     assert await load(store, *rows) == many
@@ -72,7 +72,7 @@ async def test_many_follows_and_nothing_else(store: Store, many: int) -> None:
     assert await load(store, *rows) == 0
 
 
-async def test_the_caps_do_not_apply(store: Store) -> None:
+async def test_imports_ignore_the_caps(store: Store) -> None:
     rows = [edge(1, mid, groups=(f"g{mid % 300}",)) for mid in range(2, 3_300)]
     assert await load(store, *rows) == len(rows)
     assert len(await store.groups(1)) == 302
@@ -81,29 +81,29 @@ async def test_the_caps_do_not_apply(store: Store) -> None:
     assert await do(store, Modify(1, 9_999, Act.FOLLOW)) == [22009]
 
 
-async def test_accounts_and_groups_as_given(store: Store) -> None:
+async def test_an_import_creates_the_given_accounts_and_groups(store: Store) -> None:
     await people(store, 1, 2)
     accounts = {
         2: (Card(name="b"), Privacy(hide_followers=True), State.BANNED),
         3: (Card(name="c"), Privacy(), State.DEREGISTERED),
     }
     rows = [edge(1, 2, groups=("x", "y")), edge(4, 3)]
-    given = {(1, "x"): 77, (2, "empty"): 5}
-    assert await store.import_edges(lambda: rows, accounts=accounts, groups=given) == 2
+    group_ids = {(1, "x"): 77, (2, "empty"): 5}
+    assert await store.import_edges(lambda: rows, accounts=accounts, groups=group_ids) == 2
     cards = await store.cards([1, 2, 3, 4])
     assert [cards[mid].name for mid in (1, 2, 3, 4)] == ["u1", "b", "账号已注销", "用户4"]
     account = await store.account(2)
     assert account is not None
     assert (account.state, account.privacy.hide_followers) == (State.BANNED, True)
-    own = (await store.groups(1))[2:]
-    assert own[0] == GroupRow(77, "x", 1)
-    assert own[1].name == "y"
-    assert own[1].id > 0
+    own_groups = (await store.groups(1))[2:]
+    assert own_groups[0] == GroupRow(77, "x", 1)
+    assert own_groups[1].name == "y"
+    assert own_groups[1].id > 0
     assert (await store.groups(2))[2:] == [GroupRow(5, "empty", 0)]
     assert await faults(store) == []
 
 
-async def test_a_given_group_that_cannot_be(store: Store) -> None:
+async def test_an_import_refuses_an_invalid_group(store: Store) -> None:
     await people(store, 1, 2)
     assert await do(store, CreateGroup(1, "x", 7)) == [0]
     for name, group in (("y", 7), ("y", 0), (" y", 9), ("特别关注", 9)):
@@ -113,7 +113,7 @@ async def test_a_given_group_that_cannot_be(store: Store) -> None:
     assert (await store.groups(1))[2:] == [GroupRow(7, "x", 0)]
 
 
-async def test_an_edge_that_stands_takes_what_the_file_says(store: Store) -> None:
+async def test_an_import_updates_an_existing_edge(store: Store) -> None:
     await people(store, 1, 2, 3)
     await follow(store, 1, 2)
     await follow(store, 2, 1)
@@ -148,7 +148,7 @@ async def test_an_edge_that_stands_takes_what_the_file_says(store: Store) -> Non
     assert await faults(store) == []
 
 
-async def test_a_follow_back_in_a_file_makes_a_mutual(store: Store) -> None:
+async def test_an_imported_follow_back_makes_both_mutual(store: Store) -> None:
     await people(store, 1, 2)
     await follow(store, 1, 2)
     before = (await store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, ALL)).rows[0]
@@ -159,7 +159,7 @@ async def test_a_follow_back_in_a_file_makes_a_mutual(store: Store) -> None:
     assert await faults(store) == []
 
 
-async def test_whispers_and_blocks_that_stand_take_the_files_time(store: Store) -> None:
+async def test_an_import_updates_the_time_of_whispers_and_blocks(store: Store) -> None:
     rows = [edge(1, 2, 5, kind="whisper"), edge(1, 3, 5, kind="block")]
     assert await load(store, *rows) == 2
     assert await load(store, *rows) == 0
@@ -169,15 +169,15 @@ async def test_whispers_and_blocks_that_stand_take_the_files_time(store: Store) 
     assert await store.tally(1) == Tally(whisper=1, black=1, version=2, follower_version=2)
 
 
-BAD = {
-    "self": [edge(1, 2), edge(3, 3)],
+INVALID = {
+    "a follow of itself": [edge(1, 2), edge(3, 3)],
     "an unknown kind": [edge(1, 2), edge(1, 3, kind="like")],
     "a mid of zero": [edge(1, 2), edge(0, 3)],
     "a negative mid": [edge(1, 2), edge(1, -3)],
     "a mid too large": [edge(1, 2), edge(1, 2**63)],
     "a negative time": [edge(1, 2), edge(1, 3, -1)],
     "a time too large": [edge(1, 2), edge(1, 3, 2**60)],
-    "the same twice": [edge(1, 2, 5), edge(1, 2, 5)],
+    "the same edge twice": [edge(1, 2, 5), edge(1, 2, 5)],
     "followed and blocked": [edge(1, 2), edge(1, 2, kind="block")],
     "followed, and blocked by the other": [edge(1, 2), edge(2, 1, kind="block")],
     "whispered to and followed": [edge(1, 2, kind="whisper"), edge(1, 2)],
@@ -188,26 +188,29 @@ BAD = {
     "a special block": [edge(1, 2), edge(1, 3, kind="block", special=True)],
     "a whisper in groups": [edge(1, 2), edge(1, 3, kind="whisper", groups=("a",))],
     "a whisper under contract": [edge(1, 2), edge(1, 3, kind="whisper", contract=Contract(1))],
-    "a visited whisper": [edge(1, 2), edge(1, 3, kind="whisper", visits=1)],
-    "fewer visits than none": [edge(1, 2), edge(1, 3, visits=-1)],
+    "a whisper with visits": [edge(1, 2), edge(1, 3, kind="whisper", visits=1)],
+    "negative visits": [edge(1, 2), edge(1, 3, visits=-1)],
     "too many visits": [edge(1, 2), edge(1, 3, visits=2**63)],
-    "a place before its second": [edge(1, 2), edge(1, 3, finer=-1)],
-    "a place behind its second": [edge(1, 2), edge(1, 3, finer=65_536)],
+    "a negative finer": [edge(1, 2), edge(1, 3, finer=-1)],
+    "a finer too large": [edge(1, 2), edge(1, 3, finer=65_536)],
     "a long group name": [edge(1, 2), edge(1, 3, groups=("x" * 17,))],
     "an empty group name": [edge(1, 2), edge(1, 3, groups=(" ",))],
     "a reserved group name": [edge(1, 2), edge(1, 3, groups=("默认分组",))],
 }
 
 
-@pytest.mark.parametrize("rows", BAD.values(), ids=BAD)
-async def test_a_bad_line_is_named_and_nothing_is_written(
+@pytest.mark.parametrize("rows", INVALID.values(), ids=INVALID)
+async def test_an_invalid_line_is_reported_and_nothing_is_written(
     store: Store, rows: list[EdgeRow]
 ) -> None:
     await load(store, edge(8, 9))
     filler = [edge(20, mid) for mid in range(21, 40)]
-    for behind in ([], [edge(20, mid) for mid in range(40, 69)]):  # 50 in all go another way
+    for trailing in (
+        [],
+        [edge(20, mid) for mid in range(40, 69)],
+    ):  # 50 rows in all: another code path
         with pytest.raises(BadLine) as refused:
-            await load(store, rows[0], *filler, rows[1], *behind)
+            await load(store, rows[0], *filler, rows[1], *trailing)
         assert refused.value.line == 21
         assert str(refused.value) == f"line 21: {refused.value.reason}"
     assert await edges_of(store) == [edge(8, 9)]
@@ -215,20 +218,25 @@ async def test_a_bad_line_is_named_and_nothing_is_written(
     assert await faults(store) == []
 
 
-STANDING = {
-    "a follow where a block stands": (Modify(1, 2, Act.BLOCK), edge(1, 2)),
-    "a follow where the other blocks": (Modify(2, 1, Act.BLOCK), edge(1, 2)),
-    "a whisper where the other blocks": (Modify(2, 1, Act.BLOCK), edge(1, 2, kind="whisper")),
-    "a block where a follow stands": (Modify(1, 2, Act.FOLLOW), edge(1, 2, kind="block")),
-    "a block where the other follows": (Modify(2, 1, Act.FOLLOW), edge(1, 2, kind="block")),
-    "a whisper where a follow stands": (Modify(1, 2, Act.FOLLOW), edge(1, 2, kind="whisper")),
+CONTRADICTIONS = {
+    "a follow of a blocked account": (Modify(1, 2, Act.BLOCK), edge(1, 2)),
+    "a follow of an account that blocks the follower": (Modify(2, 1, Act.BLOCK), edge(1, 2)),
+    "a whisper to an account that blocks the follower": (
+        Modify(2, 1, Act.BLOCK),
+        edge(1, 2, kind="whisper"),
+    ),
+    "a block of a followed account": (Modify(1, 2, Act.FOLLOW), edge(1, 2, kind="block")),
+    "a block of a follower": (Modify(2, 1, Act.FOLLOW), edge(1, 2, kind="block")),
+    "a whisper to a followed account": (Modify(1, 2, Act.FOLLOW), edge(1, 2, kind="whisper")),
 }
 
 
-@pytest.mark.parametrize(("stands", "row"), STANDING.values(), ids=STANDING)
-async def test_what_stands_leaves_no_room(store: Store, stands: Modify, row: EdgeRow) -> None:
+@pytest.mark.parametrize(("act", "row"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+async def test_a_row_that_contradicts_the_store_is_refused(
+    store: Store, act: Modify, row: EdgeRow
+) -> None:
     await people(store, 1, 2)
-    assert await do(store, stands) == [0]
+    assert await do(store, act) == [0]
     before = await edges_of(store)
     with pytest.raises(BadLine) as refused:
         await load(store, edge(3, 4), row)
@@ -237,7 +245,7 @@ async def test_what_stands_leaves_no_room(store: Store, stands: Modify, row: Edg
     assert await store.account(3) is None
 
 
-async def test_a_whisper_that_stands_leaves_no_room_for_a_follow_or_a_block(store: Store) -> None:
+async def test_an_existing_whisper_excludes_a_follow_or_a_block(store: Store) -> None:
     await load(store, edge(1, 2, kind="whisper"))
     for row in (edge(1, 2), edge(1, 2, kind="block"), edge(2, 1, kind="block")):
         with pytest.raises(BadLine):
@@ -248,7 +256,7 @@ async def test_a_whisper_that_stands_leaves_no_room_for_a_follow_or_a_block(stor
     assert await faults(store) == []
 
 
-async def test_strict_refuses_unknown_accounts(store: Store) -> None:
+async def test_a_strict_import_refuses_unknown_accounts(store: Store) -> None:
     await people(store, 1, 2)
     with pytest.raises(BadLine, match=r"^line 2: .* unknown$"):
         await load(store, edge(1, 2), edge(2, 3), strict=True)
@@ -256,7 +264,7 @@ async def test_strict_refuses_unknown_accounts(store: Store) -> None:
     assert await load(store, edge(1, 2), edge(2, 1), strict=True) == 2
 
 
-async def test_a_reader_that_fails_leaves_the_old_store(store: Store) -> None:
+async def test_an_error_while_reading_rows_changes_nothing(store: Store) -> None:
     def broken() -> Iterator[EdgeRow]:
         yield edge(1, 2)
         raise StoreError("torn")
@@ -267,19 +275,19 @@ async def test_a_reader_that_fails_leaves_the_old_store(store: Store) -> None:
     assert await load(store) == 0
 
 
-async def test_progress_is_told(store: Store) -> None:
-    told: list[int] = []
+async def test_progress_counts_the_rows_read(store: Store) -> None:
+    counts: list[int] = []
     rows = [edge(1, mid) for mid in range(2, 25_002)]
-    await store.import_edges(lambda: rows, progress=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 25_000
+    await store.import_edges(lambda: rows, progress=counts.append)
+    assert counts == sorted(counts)
+    assert counts[-1] == 25_000
 
 
-async def test_imports_and_acts_come_to_the_same(store: Store) -> None:
-    """Random files over random acts: whatever was taken, the store is sound."""
+async def test_random_imports_leave_no_faults(store: Store) -> None:
+    """Random imports after random acts: each is whole or refused, and ``check`` finds no fault."""
     draw = Random(11)
     await people(store, *range(1, 9))
-    taken = 0
+    imported = 0
     for _ in range(count(30, 300)):
         for _ in range(5):
             owner, target = draw.sample(range(1, 9), 2)
@@ -308,13 +316,11 @@ async def test_imports_and_acts_come_to_the_same(store: Store) -> None:
         except BadLine:
             assert await edges_of(store) == before
         else:
-            taken += 1
-            standing = {
-                (row.follower, row.followed, row.kind): row for row in await edges_of(store)
-            }
+            imported += 1
+            stored = {(row.follower, row.followed, row.kind): row for row in await edges_of(store)}
             for row in rows:
-                stands = standing[row.follower, row.followed, row.kind]
-                told = (stands.time, stands.special, stands.groups)
-                assert told == (row.time, row.special, row.groups)
+                edge_row = stored[row.follower, row.followed, row.kind]
+                values = (edge_row.time, edge_row.special, edge_row.groups)
+                assert values == (row.time, row.special, row.groups)
         assert await faults(store) == []
-    assert taken
+    assert imported

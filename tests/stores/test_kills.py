@@ -1,4 +1,4 @@
-"""Processes killed at random moments: what was answered is there, and all of it is sound."""
+"""Processes killed at random times: acknowledged writes are durable, and the store is valid."""
 
 from __future__ import annotations
 
@@ -18,77 +18,80 @@ from tests.stores.world import faults, people
 pytestmark = pytest.mark.usefixtures("runner")
 
 
-async def test_an_answered_write_outlives_its_writer(engine: Engine, open_again: Opener) -> None:
+async def test_an_acknowledged_write_survives_a_killed_writer(
+    engine: Engine, open_again: Opener
+) -> None:
     store = await open_again()
     await people(store, *range(1, 41))
     await store.close()
     draw = Random(17)
-    told: set[tuple[str, int, int | bytes]] = set()
-    for life in range(count(4, 50)):
-        with others((endless_writer, engine.address, life)) as (writer,):
+    acknowledged: set[tuple[str, int, int | bytes]] = set()
+    for seed in range(count(4, 50)):
+        with others((endless_writer, engine.address, seed)) as (writer,):
             assert writer.receive() == "ready"
             time.sleep(draw.uniform(0, 0.08))
             writer.kill()
-            new = writer.received()
-        assert "done" not in new
-        told.update(each for each in new if isinstance(each, tuple))
+            received = writer.received()
+        assert "done" not in received
+        acknowledged.update(write for write in received if isinstance(write, tuple))
         store = await open_again()
-        await everything_told(store, told)
+        await check_acknowledged(store, acknowledged)
         assert await faults(store) == []
         await store.close()
-    assert told
+    assert acknowledged
 
 
-async def everything_told(store: Store, told: set[tuple[str, int, int | bytes]]) -> None:
-    for kind, mid, what in told:
+async def check_acknowledged(store: Store, acknowledged: set[tuple[str, int, int | bytes]]) -> None:
+    """Check that the store contains these sessions, follows and groups."""
+    for kind, mid, value in acknowledged:
         if kind == "session":
-            assert isinstance(what, bytes)
-            assert await store.session(what) is not None
+            assert isinstance(value, bytes)
+            assert await store.session(value) is not None
             continue
-        assert isinstance(what, int)
+        assert isinstance(value, int)
         if kind == "follow":
-            assert (await store.attributes(mid, [what])).get(what) in (2, 6)
+            assert (await store.attributes(mid, [value])).get(value) in (2, 6)
         else:
-            assert what in {group.id for group in await store.groups(mid)}
+            assert value in {group.id for group in await store.groups(mid)}
 
 
-#: What a server makes of a client that is gone is its own matter: fewer kills tell.
+#: How many imports are killed: fewer on PostgreSQL, whose server handles the lost connection.
 KILLED_IMPORTS = {"sqlite": count(4, 50), "postgresql": count(3, 10)}
 
 
 @pytest.mark.parametrize("name", ENGINES)
-async def test_a_killed_import_leaves_the_old_store(tmp_path: Path, name: str) -> None:
+async def test_a_killed_import_changes_nothing(tmp_path: Path, name: str) -> None:
     edges = count(20_000, 60_000)
-    engine = await with_two(name, tmp_path)
+    engine = await engine_with_two_accounts(name, tmp_path)
     draw = Random(19)
     outcomes = set()
-    longest = 0.05
+    max_delay = 0.05
     for _ in range(KILLED_IMPORTS[name]):
         with others((importer, engine.address, edges)) as (process,):
             assert process.receive() == "ready"
             started = time.monotonic()
-            if process.pipe.poll(draw.uniform(0, longest)):
-                longest = time.monotonic() - started  # it was done by then
+            if process.pipe.poll(draw.uniform(0, max_delay)):
+                max_delay = time.monotonic() - started  # the import finished in this time
             else:
-                longest = min(2 * longest, 60)
+                max_delay = min(2 * max_delay, 60)
             process.kill()
         store = await open_store(engine.address)
-        standing = 0
+        stored = 0
         async for _row in store.edges():
-            standing += 1
-        assert standing in (0, edges)
-        outcomes.add(standing)
+            stored += 1
+        assert stored in (0, edges)
+        outcomes.add(stored)
         assert await faults(store) == []
         await store.close()
-        if standing:
+        if stored:
             engine.drop()
-            engine = await with_two(name, tmp_path)
+            engine = await engine_with_two_accounts(name, tmp_path)
     engine.drop()
     assert 0 in outcomes
 
 
-async def with_two(name: str, folder: Path) -> Engine:
-    """An engine with two accounts."""
+async def engine_with_two_accounts(name: str, folder: Path) -> Engine:
+    """Return an engine whose store has the accounts 1 and 2."""
     engine = ENGINES[name](folder)
     store = await engine.open(time.time_ns)
     await people(store, 1, 2)

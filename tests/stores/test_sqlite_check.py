@@ -1,4 +1,4 @@
-"""``check`` finds each invariant broken: every one of them is broken here, by hand."""
+"""``check`` reports every invariant that a statement here breaks, and corrupt pages."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from tests.stores.world import do, faults, people
 pytestmark = pytest.mark.usefixtures("runner")
 
 
-async def a_store(path: Path) -> None:
-    """1 and 2 follow each other, 1 follows 3 in two groups; 4 whispers to 5; 5 blocks 6."""
+async def create_sample_store(path: Path) -> None:
+    """Create a store with one relation of each kind.
+
+    1 and 2 follow each other, 1 follows 3 in two groups, 4 whispers to 5, 5 blocks 6.
+    """
     store = await SQLiteStore.open(path, create=True)
     rows = [
         EdgeRow(follower=1, followed=2, time=10, contract=Contract(3)),
@@ -40,7 +43,8 @@ async def a_store(path: Path) -> None:
     await store.close()
 
 
-BREAKING = {
+#: By invariant, a statement that breaks it in the sample store.
+STATEMENTS = {
     "each following row has a follower row with the same sort key": (
         "DELETE FROM follower WHERE owner = 3"
     ),
@@ -99,11 +103,11 @@ BREAKING = {
 
 
 @pytest.mark.parametrize("invariant", INVARIANTS)
-async def test_a_broken_invariant_is_found(tmp_path: Path, invariant: str) -> None:
+async def test_check_reports_a_broken_invariant(tmp_path: Path, invariant: str) -> None:
     path = tmp_path / "s.db"
-    await a_store(path)
+    await create_sample_store(path)
     db = apsw.Connection(str(path))
-    db.execute(BREAKING[invariant])
+    db.execute(STATEMENTS[invariant])
     db.close()
     store = await SQLiteStore.open(path)
     found = [fault async for fault in store.check()]
@@ -112,16 +116,16 @@ async def test_a_broken_invariant_is_found(tmp_path: Path, invariant: str) -> No
     assert all(fault.detail for fault in found)
 
 
-async def test_a_torn_page_is_told_and_not_read_past(tmp_path: Path) -> None:
+async def test_a_corrupt_page_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-    await a_store(path)
+    await create_sample_store(path)
     whole = path.read_bytes()
     pages = len(whole) // 4096
     healthy = 0
     for page in range(1, pages):
-        torn = bytearray(whole)
-        torn[page * 4096 : page * 4096 + 64] = b"\xff" * 64
-        path.write_bytes(torn)
+        corrupt = bytearray(whole)
+        corrupt[page * 4096 : page * 4096 + 64] = b"\xff" * 64
+        path.write_bytes(corrupt)
         with suppress(StoreError):
             store = await SQLiteStore.open(path)
             try:

@@ -1,4 +1,4 @@
-"""The file of documents: shared, tampered with, brought up to date; names and grants in it."""
+"""Documents in the SQLite file: shared by processes, changed by hand, migrated."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from tests.stores.documents import (
 )
 
 
-def test_what_was_put_is_there_after_reopening_and_for_others(tmp_path: Path) -> None:
+def test_documents_are_read_after_reopening_and_by_other_processes(tmp_path: Path) -> None:
     async def run() -> None:
         path = tmp_path / "s.db"
-        async with opened(path) as one, opened(path) as two:
-            await put(one, VIDEO, 1, video(1, view=3), video(2))
-            assert await two.get(VIDEO, 1, 1) == video(1, view=3)
-            assert await two.delete(VIDEO, 1, [2]) == 1
-            assert await one.count(VIDEO, 1) == 1
-        async with opened(path) as again:
-            assert await again.find(VIDEO, [1, 2]) == {1: (1, video(1, view=3))}
-            assert await again.total(VIDEO, 1, "view") == 3
+        async with opened(path) as first, opened(path) as second:
+            await put(first, VIDEO, 1, video(1, view=3), video(2))
+            assert await second.get(VIDEO, 1, 1) == video(1, view=3)
+            assert await second.delete(VIDEO, 1, [2]) == 1
+            assert await first.count(VIDEO, 1) == 1
+        async with opened(path) as reopened:
+            assert await reopened.find(VIDEO, [1, 2]) == {1: (1, video(1, view=3))}
+            assert await reopened.total(VIDEO, 1, "view") == 3
 
     asyncio.run(run())
 
 
-def test_a_closed_store_says_so(tmp_path: Path) -> None:
+def test_every_call_on_a_closed_store_fails(tmp_path: Path) -> None:
     async def run() -> None:
         async with opened(tmp_path / "s.db") as store:
             await store.close()
-            for asked in (
+            for call in (
                 put(store, VIDEO, 1, video(1)),
                 store.get(VIDEO, 1, 1),
                 store.find(VIDEO, [1]),
@@ -62,12 +62,12 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
                 store.take_grant(b"a"),
             ):
                 with pytest.raises(StoreUnavailable):
-                    await asked
+                    await call
 
     asyncio.run(run())
 
 
-def _edited(path: Path, statement: str) -> None:
+def _execute(path: Path, statement: str) -> None:
     db = apsw.Connection(str(path))
     try:
         db.execute(statement)
@@ -75,44 +75,48 @@ def _edited(path: Path, statement: str) -> None:
         db.close()
 
 
-_OF_ONE = " WHERE kind = 'video' AND id = 1"
+_VIDEO_1 = " WHERE kind = 'video' AND id = 1"
 _NEW_AID = """replace(CAST(body AS TEXT), '"aid":1,', '"aid":9,')"""
-#: What breaks each invariant, of the video 1 of 1.
-TAMPERED = {
+#: By invariant, statements that break it for the video 1 of the account 1.
+STATEMENTS = {
     "a document can be read": (
-        f"UPDATE content SET body = x'7b'{_OF_ONE}",
-        f"UPDATE content SET kind = 'poem'{_OF_ONE}; DELETE FROM content_key{_OF_ONE}",
+        f"UPDATE content SET body = x'7b'{_VIDEO_1}",
+        f"UPDATE content SET kind = 'poem'{_VIDEO_1}; DELETE FROM content_key{_VIDEO_1}",
     ),
     "what a document is found by is that of its body": (
-        f"UPDATE content SET filters = replace(filters, '3', '4'){_OF_ONE}",
-        f"UPDATE content SET filters = 'torn'{_OF_ONE}",
-        f"UPDATE content SET text = 'One'{_OF_ONE}",
-        f"UPDATE content SET body = CAST({_NEW_AID} AS BLOB){_OF_ONE}",
-        f"UPDATE content_key SET value = value + 1{_OF_ONE} AND name = 'view'",
-        f"DELETE FROM content_key{_OF_ONE} AND name = 'like'",
+        f"UPDATE content SET filters = replace(filters, '3', '4'){_VIDEO_1}",
+        f"UPDATE content SET filters = 'torn'{_VIDEO_1}",
+        f"UPDATE content SET text = 'One'{_VIDEO_1}",
+        f"UPDATE content SET body = CAST({_NEW_AID} AS BLOB){_VIDEO_1}",
+        f"UPDATE content_key SET value = value + 1{_VIDEO_1} AND name = 'view'",
+        f"DELETE FROM content_key{_VIDEO_1} AND name = 'like'",
         "INSERT INTO content_key VALUES (1, 'video', 'view', 77, 1)",
         "INSERT INTO content_key VALUES (1, 'video', 'mood', 1, 1)",
     ),
     "a document of a unique kind has one owner": (
-        f"INSERT INTO content SELECT 2, kind, id, filters, text, body FROM content{_OF_ONE};"
-        f" INSERT INTO content_key SELECT 2, kind, name, value, id FROM content_key{_OF_ONE}",
+        f"INSERT INTO content SELECT 2, kind, id, filters, text, body FROM content{_VIDEO_1};"
+        f" INSERT INTO content_key SELECT 2, kind, name, value, id FROM content_key{_VIDEO_1}",
     ),
-    "each key belongs to a document": (f"DELETE FROM content{_OF_ONE}",),
+    "each key belongs to a document": (f"DELETE FROM content{_VIDEO_1}",),
 }
 
 
 @pytest.mark.parametrize(
     ("invariant", "statement"),
-    [(invariant, each) for invariant, statements in TAMPERED.items() for each in statements],
+    [
+        (invariant, statement)
+        for invariant, statements in STATEMENTS.items()
+        for statement in statements
+    ],
 )
-def test_what_was_tampered_with_is_found(tmp_path: Path, invariant: str, statement: str) -> None:
+def test_check_reports_a_changed_document(tmp_path: Path, invariant: str, statement: str) -> None:
     async def run() -> None:
         path = tmp_path / "s.db"
         async with opened(path) as store:
             await put(store, VIDEO, 1, video(1, view=2, tid=3, title="One"), video(2))
             await put(store, NOTICE, 1, Notice("text"))
             assert await faults(store) == []
-        _edited(path, statement)
+        _execute(path, statement)
         kind = "poem" if "poem" in statement else "video"
         async with opened(path) as store:
             assert await faults(store) == [Fault(invariant, f"1, {kind} 1")]
@@ -120,24 +124,24 @@ def test_what_was_tampered_with_is_found(tmp_path: Path, invariant: str, stateme
     asyncio.run(run())
 
 
-def test_every_invariant_was_tampered_with() -> None:
-    assert set(TAMPERED) == set(INVARIANTS)
+def test_every_invariant_of_documents_is_tested() -> None:
+    assert set(STATEMENTS) == set(INVARIANTS)
 
 
-def test_a_document_that_cannot_be_read_is_the_stores_fault(tmp_path: Path) -> None:
+def test_an_undecodable_document_raises_a_store_error(tmp_path: Path) -> None:
     async def run() -> None:
         path = tmp_path / "s.db"
         async with opened(path) as store:
             await put(store, VIDEO, 1, video(5))
-        _edited(path, "UPDATE content SET body = x'7b'")
+        _execute(path, "UPDATE content SET body = x'7b'")
         async with opened(path) as store:
-            for asked in (
+            for call in (
                 store.get(VIDEO, 1, 5),
                 store.find(VIDEO, [5]),
                 store.documents(VIDEO, 1, Query(order="view", limit=1)),
             ):
                 with pytest.raises(StoreError, match="video 5 of 1"):
-                    await asked
+                    await call
 
     asyncio.run(run())
 
@@ -146,7 +150,7 @@ _SCHEMA_1 = (Path(__file__).parent / "schema_1.sql").read_text()
 
 
 def _columns(db: apsw.Connection) -> dict[str, str]:
-    """The columns of each table of a store."""
+    """Return the columns of each table of a store, comma-separated, by table."""
     columns = defaultdict(list)
     statement = """
         SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
@@ -157,8 +161,8 @@ def _columns(db: apsw.Connection) -> dict[str, str]:
     return {table: ", ".join(names) for table, names in columns.items()}
 
 
-def _as_first_made(new: Path, old: Path) -> None:
-    """A store of the first schema with what a new one holds, but for what it knew nothing of."""
+def _copy_to_first_schema(new: Path, old: Path) -> None:
+    """Create a store of the first schema and copy the rows of ``new`` that it has tables for."""
     prepare(old, create=True, version=1, schema=_SCHEMA_1)
     db = apsw.Connection(str(old))
     try:
@@ -178,7 +182,7 @@ def _schema(path: Path) -> set[tuple[str, str]]:
         db.close()
 
 
-def test_a_store_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_a_store_of_the_first_schema_is_migrated(tmp_path: Path) -> None:
     new, old = tmp_path / "new.db", tmp_path / "old.db"
     session = Session(digest=b"a", mid=1, kind=TokenKind.COOKIE, created=1, expires=MOST)
 
@@ -190,7 +194,7 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> No
             assert await store.change([Modify(1, 2, Act.FOLLOW)], Limits()) == [0]
             await store.open_session(session)
             secret = store.secret
-        _as_first_made(new, old)
+        _copy_to_first_schema(new, old)
         async with opened(old) as store:
             assert store.secret == secret
             assert await store.session(b"a") == session

@@ -1,4 +1,4 @@
-"""What the SQLite store does when the disk, a lock or another process fails it."""
+"""The SQLite store with a full disk, a locked or damaged file, and too many calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import os
 import resource
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("runner")
 
 @contextmanager
 def write_lock(path: Path) -> Iterator[None]:
-    """Somebody else is writing."""
+    """Hold the write lock, as another process that writes."""
     db = apsw.Connection(str(path))
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -38,20 +37,20 @@ def write_lock(path: Path) -> Iterator[None]:
         db.close()
 
 
-async def test_a_locked_store_is_read_and_not_written(
+async def test_a_locked_store_can_be_read_but_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     await people(store, 1, 2)
     monkeypatch.setattr(writer, "LOCK_SECONDS", 0.05)
     with write_lock(tmp_path / "s.db"):
-        answers = await asyncio.gather(
+        outcomes = await asyncio.gather(
             do(store, Modify(1, 2, Act.FOLLOW)),
             do(store, Modify(2, 1, Act.FOLLOW)),
             store.put_account(3, Card()),
             return_exceptions=True,
         )
-        assert [type(answer) for answer in answers] == [StoreUnavailable] * 3
+        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
         with pytest.raises(StoreUnavailable, match="busy"):
             await store.import_edges(lambda: [EdgeRow(follower=1, followed=2, time=1)])
         with pytest.raises(StoreUnavailable, match="busy"):
@@ -62,7 +61,7 @@ async def test_a_locked_store_is_read_and_not_written(
         with pytest.raises(StoreUnavailable):
             await store.flush_visits()
     await follow(store, 1, 2)
-    await store.flush_visits()  # those that could not be written are still counted
+    await store.flush_visits()  # the visits that could not be written were not lost
     (row,) = (await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)).rows
     assert row.visits == 1
     await store.ready()
@@ -70,20 +69,20 @@ async def test_a_locked_store_is_read_and_not_written(
     await store.close()
 
 
-async def test_a_turnstile_that_nobody_gives_back_hangs_nobody(
+async def test_a_turnstile_that_stays_locked_blocks_no_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     monkeypatch.setattr(writer, "LOCK_SECONDS", 0.05)
-    stuck = os.open(tmp_path / "s.db-turn", os.O_RDWR)
-    fcntl.flock(stuck, fcntl.LOCK_EX)
+    lock_file = os.open(tmp_path / "s.db-turn", os.O_RDWR)
+    fcntl.flock(lock_file, fcntl.LOCK_EX)
     await people(store, 1, 2)
     await follow(store, 1, 2)
-    os.close(stuck)
+    os.close(lock_file)
     await store.close()
 
 
-async def test_too_many_waiting_are_turned_away(
+async def test_too_many_waiting_calls_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
@@ -91,10 +90,10 @@ async def test_too_many_waiting_are_turned_away(
     monkeypatch.setattr(writer, "MAX_WAITING", 3)
     monkeypatch.setattr(writer, "LOCK_SECONDS", 0.2)
     with write_lock(tmp_path / "s.db"):
-        asked = [asyncio.ensure_future(do(store, Modify(1, mid, 1))) for mid in range(2, 30)]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-    assert {type(answer) for answer in answers} == {StoreUnavailable}
-    assert {str(answer) for answer in answers} == {
+        calls = [asyncio.ensure_future(do(store, Modify(1, mid, 1))) for mid in range(2, 30)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
+    assert {str(outcome) for outcome in outcomes} == {
         "too many writes are waiting; retry later",
         "the store is busy",
     }
@@ -110,7 +109,7 @@ async def test_too_many_waiting_are_turned_away(
     await store.close()
 
 
-async def test_a_read_that_takes_too_long_is_ended(
+async def test_a_read_that_takes_too_long_is_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
@@ -124,10 +123,10 @@ async def test_a_read_that_takes_too_long_is_ended(
     await store.close()
 
 
-async def test_a_full_store_takes_nothing_by_halves(
+async def test_a_write_to_a_full_store_is_done_or_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every caller of the batch is told that nothing was done, and nothing was."""
+    """Every call that fails for lack of space has changed nothing."""
     writers: list[apsw.Connection] = []
 
     def connect(path: Path, *, writes: bool = False, busy_ms: int = 200) -> apsw.Connection:
@@ -141,25 +140,27 @@ async def test_a_full_store_takes_nothing_by_halves(
     await people(store, 1, *targets)
     (db,) = writers
     db.pragma("max_page_count", db.pragma("page_count") + 8)
-    standing: list[int] = []
-    refused = 0
+    followed: list[int] = []
+    refusals = 0
     for start in range(2, 1_500, 50):
         some = range(start, min(start + 50, 1_500))
         acts = [[Modify(1, mid, Act.FOLLOW), Modify(mid, 1, Act.FOLLOW)] for mid in some]
-        answers = await asyncio.gather(*(do(store, *each) for each in acts), return_exceptions=True)
-        for mid, answer in zip(some, answers, strict=True):
-            if answer == [0, 0]:
-                standing.append(mid)
+        outcomes = await asyncio.gather(
+            *(do(store, *pair) for pair in acts), return_exceptions=True
+        )
+        for mid, outcome in zip(some, outcomes, strict=True):
+            if outcome == [0, 0]:
+                followed.append(mid)
             else:
-                assert isinstance(answer, StoreUnavailable)
-                assert "full" in str(answer)
-                refused += 1
-    assert standing
-    assert refused
-    assert sorted(row.mid for row in await all_rows(store)) == standing
+                assert isinstance(outcome, StoreUnavailable)
+                assert "full" in str(outcome)
+                refusals += 1
+    assert followed
+    assert refusals
+    assert sorted(row.mid for row in await all_rows(store)) == followed
     assert await faults(store) == []
     db.pragma("max_page_count", 2**31)
-    await follow(store, 1, next(mid for mid in targets if mid not in standing))
+    await follow(store, 1, next(mid for mid in targets if mid not in followed))
     await store.close()
 
 
@@ -168,7 +169,7 @@ async def all_rows(store: SQLiteStore) -> list[Row]:
     return list((await store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, window)).rows)
 
 
-async def test_an_import_that_fills_the_store_leaves_the_old_one(
+async def test_a_failed_import_into_a_full_store_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def connect(path: Path, *, writes: bool = False, busy_ms: int = 200) -> apsw.Connection:
@@ -190,7 +191,7 @@ async def test_an_import_that_fills_the_store_leaves_the_old_one(
 
 @contextmanager
 def files_no_larger_than(size: int) -> Iterator[None]:
-    """No file of this process grows beyond; what is within can be written anew."""
+    """Limit the size of files that this process writes; bytes below it can be overwritten."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -199,22 +200,22 @@ def files_no_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_a_log_that_cannot_grow(tmp_path: Path) -> None:
-    """The disk fails while a commit is written: it is there whole, or not at all."""
+async def test_a_commit_that_cannot_be_written_is_whole_or_absent(tmp_path: Path) -> None:
+    """A commit that fails with an I/O error is either in the store as a whole or not at all."""
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     await people(store, *range(1, 40))
     log = tmp_path / "s.db-wal"
-    unsure: list[int] = []
-    for room in range(0, 60_000, 6_000):
-        target = 2 + room // 6_000
-        with files_no_larger_than(log.stat().st_size + room):
-            for fan in range(20, 40):
+    uncertain: list[int] = []
+    for spare in range(0, 60_000, 6_000):
+        target = 2 + spare // 6_000
+        with files_no_larger_than(log.stat().st_size + spare):
+            for follower in range(20, 40):
                 try:
-                    await do(store, Modify(fan, target, Act.FOLLOW))
+                    await do(store, Modify(follower, target, Act.FOLLOW))
                 except StoreTimeout:
-                    unsure.append(target)
+                    uncertain.append(target)
         await store.ready()
-    assert unsure
+    assert uncertain
     await follow(store, 1, *range(2, 12))
     assert await listed(store, Listing.FOLLOWINGS, 1) == list(range(11, 1, -1))
     assert await faults(store) == []
@@ -225,19 +226,10 @@ async def test_a_log_that_cannot_grow(tmp_path: Path) -> None:
     await store.close()
 
 
-async def until(true: object, seconds: float = 30) -> None:
-    """Wait for something that happens on another thread."""
-    assert callable(true)
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.02)
-
-
-async def test_a_long_read_holds_nobody_up_and_the_log_shrinks_after_it(
+async def test_a_long_read_blocks_no_writer_and_the_log_shrinks_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader keeps the log from being emptied; writers go on, and it is emptied afterwards."""
+    """A reader keeps the log from being copied and reset; that happens after the read."""
     monkeypatch.setattr(writer, "LOG_PAGES", 50)
     monkeypatch.setattr(writer, "_READERS_SECONDS", 0.01)
     monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
@@ -248,13 +240,13 @@ async def test_a_long_read_holds_nobody_up_and_the_log_shrinks_after_it(
     await follow(store, 1, 2)
     with others((stopped_reader, str(path))) as (reader,):
         assert reader.receive() == "reading"
-        for fan in range(3, 80):
-            await do(store, *(Modify(fan, target, Act.FOLLOW) for target in range(1, 80)))
-        grown = log.stat().st_size
-        assert grown > 4096 * 200
+        for follower in range(3, 80):
+            await do(store, *(Modify(follower, target, Act.FOLLOW) for target in range(1, 80)))
+        log_size = log.stat().st_size
+        assert log_size > 4096 * 200
         reader.pipe.send("enough")
         reader.process.join()
-    copied = path.stat().st_size
+    file_size = path.stat().st_size
 
     async def write() -> bool:
         await do(store, Modify(1, 2, Act.BLOCK), Modify(1, 2, Act.UNBLOCK))
@@ -265,39 +257,41 @@ async def test_a_long_read_holds_nobody_up_and_the_log_shrinks_after_it(
         if await write():
             break
     assert log.stat().st_size <= 4096 * 100
-    assert path.stat().st_size >= copied
+    assert path.stat().st_size >= file_size
     assert await faults(store) == []
     await store.close()
 
 
-async def test_a_busy_log_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a quiet moment the log is copied all the same."""
+async def test_the_log_stays_bounded_under_constant_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is copied into the file even if the writes never pause."""
     monkeypatch.setattr(writer, "LOG_PAGES", 50)
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     await people(store, *range(1, 60))
-    largest = 0
-    for fan in range(2, 60):
+    max_size = 0
+    for follower in range(2, 60):
         for target in range(1, 60):
-            await do(store, Modify(fan, target, Act.FOLLOW))
-        largest = max(largest, (tmp_path / "s.db-wal").stat().st_size)
-    assert largest < 4096 * 400
+            await do(store, Modify(follower, target, Act.FOLLOW))
+        max_size = max(max_size, (tmp_path / "s.db-wal").stat().st_size)
+    assert max_size < 4096 * 400
     await store.close()
 
 
-async def test_a_damaged_store_is_told_apart_from_a_busy_one(tmp_path: Path) -> None:
+async def test_a_damaged_store_is_not_reported_as_unavailable(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     store = await SQLiteStore.open(path, create=True)
     await people(store, *range(1, 200))
     await store.close()
-    torn = bytearray(path.read_bytes())
-    torn[4096 * 4 :] = b"\xff" * (len(torn) - 4096 * 4)
-    path.write_bytes(torn)
+    corrupt = bytearray(path.read_bytes())
+    corrupt[4096 * 4 :] = b"\xff" * (len(corrupt) - 4096 * 4)
+    path.write_bytes(corrupt)
     try:
         store = await SQLiteStore.open(path)
     except StoreError as error:
         assert not isinstance(error, StoreUnavailable)  # noqa: PT017 - it may open, or not
         return
-    with pytest.raises(StoreError, match="damaged") as refused:
+    with pytest.raises(StoreError, match="damaged") as refusals:
         await do(store, Modify(1, 2, Act.FOLLOW))
-    assert not isinstance(refused.value, StoreUnavailable)
+    assert not isinstance(refusals.value, StoreUnavailable)
     await store.close()

@@ -67,7 +67,7 @@ INSERT INTO staged (kind, follower, followed, place, flags) VALUES (
 _FIELDS = attrgetter("kind", "follower", "followed", "time", "finer", "special")
 # Nearly every edge is a plain follow; one statement inserts many of those.
 _PLAIN = ("follow", False, 0, (), None, 0)
-_REST = attrgetter("kind", "special", "finer", "groups", "contract", "visits")
+_PLAIN_MARKS = attrgetter("kind", "special", "finer", "groups", "contract", "visits")
 _PLAIN_FIELDS = attrgetter("follower", "followed", "time")
 _PLAIN_ROWS = 50
 _INSERT_PLAIN = "INSERT INTO staged (kind, follower, followed, place, flags) VALUES " + ", ".join(
@@ -82,7 +82,7 @@ def stage(
     now: int,
     progress: Callable[[int], None] | None,
 ) -> None:
-    """Write the edges into temporary tables, and check them alone and against one another.
+    """Write the edges into temporary tables; check each alone, and all against one another.
 
     No edge may be later than ``now`` (seconds since the Unix epoch): sort keys only rise, so the
     account's next act would get that later time too. ``progress`` is called with the number of
@@ -110,7 +110,7 @@ def stage(
 
 def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> None:
     """Stage edges that are preceded by ``lines`` others."""
-    if len(chunk) % _PLAIN_ROWS == 0 and all(map(_PLAIN.__eq__, map(_REST, chunk))):
+    if len(chunk) % _PLAIN_ROWS == 0 and all(map(_PLAIN.__eq__, map(_PLAIN_MARKS, chunk))):
         fields = chain.from_iterable(map(_PLAIN_FIELDS, chunk))
         db.executemany(_INSERT_PLAIN, zip(*[fields] * (3 * _PLAIN_ROWS), strict=True))
         return

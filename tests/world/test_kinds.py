@@ -173,7 +173,7 @@ def test_a_line_of_a_file(kind: Kind[Any], document: Any) -> None:
         (json.dumps({"owner": 1, "kind": "course", "document": {"season_id": 2**63}}), "id: "),
         (
             '{"owner":1,"kind":"seen","document":{"entry":{"history":{"oid":1,"business":"x"}}}}',
-            "'x' is no business",
+            "business: 'x' is not one of archive",
         ),
     ],
 )

@@ -31,7 +31,7 @@ SEEN = Seen(ENTRY, device=1)
 
 
 def test_a_video_in_the_older_history() -> None:
-    told = mine.old_history(SEEN, VIDEO, AUTHOR)
+    told = mine.old_history_item(SEEN, VIDEO, AUTHOR)
     assert (told.title, told.owner, told.bvid) == ("title", AUTHOR, "BV17x411w7KC")
     assert (told.type, told.business, told.device, told.favorite) == (3, "archive", 1, True)
     assert (told.view_at, told.progress, told.kid, told.redirect_link) == (500, -1, 170001, "uri")
@@ -41,7 +41,7 @@ def test_a_video_in_the_older_history() -> None:
 
 
 def test_a_video_that_is_gone() -> None:
-    told = mine.old_history(SEEN, None, None)
+    told = mine.old_history_item(SEEN, None, None)
     assert (told.aid, told.title, told.pic, told.duration) == (170001, "as it was", "cover", 61)
     assert told.owner == s.Author(3, "then", "")
     assert told.bvid == "BV17x411w7KC"
@@ -52,23 +52,23 @@ def test_episodes_and_lessons_in_the_older_history() -> None:
         msgspec.structs.replace(ENTRY, history=s.HistoryTarget(oid=5, business="pgc")),
         bangumi=s.WatchedEpisode(ep_id=6),
     )
-    told = mine.old_history(episode, None, None)
+    told = mine.old_history_item(episode, None, None)
     assert (told.type, told.business, told.bvid, told.page) == (4, "pgc", "", UNSET)
     assert told.bangumi == s.WatchedEpisode(ep_id=6)
     lesson = Seen(
         msgspec.structs.replace(ENTRY, history=s.HistoryTarget(oid=5, business="cheese")),
         cheese=s.WatchedLesson(season_id=9),
     )
-    told = mine.old_history(lesson, None, None)
+    told = mine.old_history_item(lesson, None, None)
     assert (told.type, told.cheese) == (10, s.WatchedLesson(season_id=9))
 
 
 def test_the_newer_history_makes_the_bvid() -> None:
-    assert mine.history(SEEN).history.bvid == "BV17x411w7KC"
+    assert mine.history_item(SEEN).history.bvid == "BV17x411w7KC"
     kept = msgspec.structs.replace(ENTRY, history=s.HistoryTarget(1, business="archive", bvid="BV"))
-    assert mine.history(Seen(kept)) == kept
+    assert mine.history_item(Seen(kept)) == kept
     live = msgspec.structs.replace(ENTRY, history=s.HistoryTarget(1, business="live"))
-    assert mine.history(Seen(live)) == live
+    assert mine.history_item(Seen(live)) == live
 
 
 def test_ids_of_one_number_in_several_businesses_differ() -> None:
@@ -85,14 +85,14 @@ def test_every_business_and_tab_of_the_documents() -> None:
 
 
 def test_notes_and_logs() -> None:
-    note = mine.noted(mine.Note(s.Note(9, title="t"), 1_700_000_000))
+    note = mine.note_item(mine.Note(s.Note(9, title="t"), 1_700_000_000))
     assert (note.mtime, note.note_id_str, note.title) == ("2023-11-15 06:13", "9", "t")
     author = s.NoteAuthor(2, "name")
-    public = mine.published(mine.PublicNote(s.PublicNote(9), 1_700_000_000), author)
+    public = mine.public_note_item(mine.PublicNote(s.PublicNote(9), 1_700_000_000), author)
     assert (public.pubtime, public.author) == ("2023-11-15 06:13", author)
-    assert mine.gained(Change(1, 1_700_000_000, 5, "why")) == s.Experience(
+    assert mine.log_line(Change(1, 1_700_000_000, 5, "why")) == s.Experience(
         5, "2023-11-15 06:13:20", "why"
     )
-    assert mine.signed_in(
+    assert mine.sign_in_item(
         SignedIn(1, 1_700_000_000, "1.2.*.*", "here", ok=False, type=1)
     ) == s.SignIn("1.2.*.*", 1_700_000_000, "2023-11-15 06:13:20", False, 1, "here")

@@ -29,7 +29,7 @@ BVID = "BV17x411w7KC"
 
 
 def test_whole() -> None:
-    video = videos.told(VIDEO, AUTHOR)
+    video = videos.with_author(VIDEO, AUTHOR)
     assert (video.owner, video.bvid) == (AUTHOR, BVID)
     assert msgspec.structs.replace(video, owner=None, bvid="") == VIDEO
     assert VIDEO.owner is None, "what is kept stays as it is"
@@ -40,19 +40,19 @@ def test_a_bvid_that_is_kept_is_told() -> None:
 
 
 def test_chosen() -> None:
-    chosen = videos.chosen(VIDEO, AUTHOR, "proud")
+    chosen = videos.chosen_video(VIDEO, AUTHOR, "proud")
     assert (chosen.reason, chosen.title, chosen.owner) == ("proud", "title", AUTHOR)
 
 
 def test_later() -> None:
-    later = videos.later(VIDEO, AUTHOR, added=500, progress=-1)
+    later = videos.toview_item(VIDEO, AUTHOR, added=500, progress=-1)
     assert (later.add_at, later.progress, later.count, later.bvid) == (500, -1, 3, BVID)
     assert isinstance(later.page, s.VideoPart)
     assert (later.page.cid, later.page.duration, later.page.dimension.width) == (77, 125, 1920)
 
 
 def test_in_the_list_of_a_space() -> None:
-    assert videos.listed(VIDEO, AUTHOR) == s.VideoMeta(
+    assert videos.list_item(VIDEO, AUTHOR) == s.VideoMeta(
         aid=170001,
         author="name",
         bvid=BVID,
@@ -72,24 +72,24 @@ def test_in_the_list_of_a_space() -> None:
 
 
 def test_in_a_media_list() -> None:
-    item = videos.media(VIDEO, AUTHOR, 6)
+    item = videos.media_item(VIDEO, AUTHOR, 6)
     assert (item.id, item.index, item.bv_id, item.upper) == (170001, 6, BVID, AUTHOR)
     assert item.cnt_info == s.MediaCounts(collect=4, play=1, danmaku=2)
     assert item.pages == [s.MediaPart(77, "title")]
 
 
 def test_in_a_channel() -> None:
-    archive = videos.archive(VIDEO)
+    archive = videos.channel_video(VIDEO)
     assert (archive.aid, archive.bvid, archive.ugc_pay) == (170001, BVID, 1)
     assert archive.stat.view == 1
 
 
 def test_partitions() -> None:
-    assert videos.types({129: 2, 999: 1}) == {
+    assert videos.type_counts({129: 2, 999: 1}) == {
         "129": s.VideoType(129, 2, "舞蹈"),
         "999": s.VideoType(999, 1, ""),
     }
-    assert videos.types({}) is None
+    assert videos.type_counts({}) is None
 
 
 def test_every_order_of_the_documents_has_its_key() -> None:

@@ -1,4 +1,4 @@
-"""Accounts by their names, and names that one may take."""
+"""Handlers that resolve names to mids and check nicknames."""
 
 from __future__ import annotations
 
@@ -10,18 +10,26 @@ from guanxi.service.handling import Refused, Service, refuse_if
 from guanxi.world.profile import nickname_code
 
 
-async def name_to_uid(service: Service, _caller: int, asked: p.Names) -> bytes:
-    """000 and 001, name2uid: in the order asked, without the names that nobody has."""
-    mids = await service.store.mids(asked.names)
-    told = [
-        s.NamedAccount(name, str(mids[name])) for name in dict.fromkeys(asked.names) if name in mids
+async def name_to_uid(service: Service, _caller: int, params: p.Names) -> bytes:
+    """Handle GET name-to-uid and name_to_uid: the mid of each name (000 and 001, name2uid).
+
+    In the order of the request, without duplicates and without names that no account has.
+    """
+    mids = await service.store.mids(params.names)
+    accounts = [
+        s.NamedAccount(name, str(mids[name]))
+        for name in dict.fromkeys(params.names)
+        if name in mids
     ]
-    return encode(s.NamedAccounts(told))
+    return encode(s.NamedAccounts(accounts))
 
 
-async def check_nickname(service: Service, _caller: int, asked: p.Nickname) -> bytes:
-    """000, check_nickname: the code says why not."""
-    refuse_if(nickname_code(asked.nick_name, service.profile.limits))
-    if asked.nick_name in await service.store.mids([asked.nick_name]):
+async def check_nickname(service: Service, _caller: int, params: p.Nickname) -> bytes:
+    """Handle GET /web/generic/check/nickname: 0 for a valid and free name (000, check_nickname).
+
+    ``Refused`` with the code of the first rule that it breaks, or 40014 if an account has it.
+    """
+    refuse_if(nickname_code(params.nick_name, service.profile.limits))
+    if params.nick_name in await service.store.mids([params.nick_name]):
         raise Refused(errors.NicknameExists.number)
     return b""

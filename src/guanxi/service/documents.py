@@ -1,4 +1,4 @@
-"""Runs of documents as the handlers read them: pages by number, whole lists, videos by id."""
+"""What the handlers of content read: pages and lists of documents, videos by id, and hiding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from guanxi.world.videos import VIDEO
 T = TypeVar("T")
 
 
-async def numbered(
+async def numbered_page(
     service: Service,
     kind: Kind[T],
     owner: int,
@@ -30,37 +30,40 @@ async def numbered(
     where: Mapping[str, Value] = {},
     text: str = "",
 ) -> tuple[Sequence[T], int]:
-    """Page ``pn`` of ``ps`` documents, the highest first, and how many there are in all."""
-    run = window(pn, ps, ALL)
-    query = Query(order=order, where=where, text=text, offset=run.offset, limit=run.limit)
+    """Return page ``pn`` (from 1) of ``ps`` documents, highest ``order`` key first, and the total.
+
+    Both consider only documents that match ``where`` and ``text`` (see ``Query``).
+    """
+    page = window(pn, ps, ALL)
+    query = Query(order=order, where=where, text=text, offset=page.offset, limit=page.limit)
     items = (await service.store.documents(kind, owner, query)).items
     return items, await service.store.count(kind, owner, where, text)
 
 
-async def whole(
+async def all_documents(
     service: Service, kind: Kind[T], owner: int, order: str, *, ascending: bool = False
 ) -> Sequence[T]:
-    """All of an owner's documents of a kind."""
+    """Return all of an owner's documents of a kind, highest ``order`` key first by default."""
     query = Query(order=order, ascending=ascending, limit=ALL)
     return (await service.store.documents(kind, owner, query)).items
 
 
 async def videos(service: Service, aids: Sequence[int]) -> dict[int, tuple[s.Video, s.Author]]:
-    """The videos that are there, whoever has them, with their authors, by aid."""
-    found = await service.store.find(VIDEO, aids)
-    authors = await people.authors(service, {owner for owner, _ in found.values()})
-    return {aid: (video, authors[owner]) for aid, (owner, video) in found.items()}
+    """Return each video with its author, by aid, whoever owns it. Missing videos are omitted."""
+    rows = await service.store.find(VIDEO, aids)
+    authors = await people.authors(service, {owner for owner, _ in rows.values()})
+    return {aid: (video, authors[owner]) for aid, (owner, video) in rows.items()}
 
 
-async def hides(service: Service, viewer: int, owner: int, what: Hidden) -> bool:
-    """Whether an account keeps something from a viewer; nothing from itself."""
+async def is_hidden(service: Service, viewer: int, owner: int, part: Hidden) -> bool:
+    """Return whether the owner hides a part of its space from the viewer; never from itself."""
     if viewer == owner:
         return False
     profile = await service.store.get(PROFILE, owner)
-    return profile is not None and what in profile.hides
+    return profile is not None and part in profile.hides
 
 
-async def refuse_hidden(service: Service, viewer: int, owner: int, what: Hidden) -> None:
-    """53013 for what an account keeps from a viewer."""
-    if await hides(service, viewer, owner, what):
+async def refuse_hidden(service: Service, viewer: int, owner: int, part: Hidden) -> None:
+    """Raise ``Refused`` with 53013 if the owner hides a part of its space from the viewer."""
+    if await is_hidden(service, viewer, owner, part):
         raise Refused(errors.HiddenByPrivacy.number)

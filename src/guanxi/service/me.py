@@ -1,4 +1,4 @@
-"""One's own account: what it is told of itself alone, and what it may change."""
+"""Handlers for the caller's own account: its data, logs and statistics, and its changes."""
 
 from __future__ import annotations
 
@@ -21,64 +21,79 @@ from guanxi.stores.port import Query
 from guanxi.world import clock, mine
 from guanxi.world import profile as world
 
-#: How far back the log of experience goes, from its newest line, in seconds.
-_LOGGED = 7 * DAY
+#: How far back the experience log goes, from its newest line, in seconds.
+_EXPERIENCE_LOG_SECONDS = 7 * DAY
 
 
-async def info(service: Service, caller: int, _asked: p.NoParams) -> bytes:
-    """000, get_self_info."""
-    told = people.my_info(
+async def info(service: Service, caller: int, _params: p.NoParams) -> bytes:
+    """Handle GET /x/space/myinfo: the caller's own account (000, get_self_info)."""
+    my_info = people.my_info(
         await service.store.account(caller) or Account(mid=caller),
         await people.card(service, caller),
         await people.profile(service, caller),
         await service.store.tally(caller),
     )
-    return encode(told)
+    return encode(my_info)
 
 
-async def edit(service: Service, caller: int, asked: p.ProfileEdit) -> bytes:
-    """000, edit_self_info: all four at once, once all four may be."""
+async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
+    """Handle POST /x/member/web/update: change the caller's profile (000, edit_self_info).
+
+    Name, signature, sex and birthday; nothing is changed unless all four are valid.
+    ``InvalidParameter`` for an impossible birthday, ``Refused`` with the code of the first other
+    rule that is broken; 40014 for a name in use.
+    """
     try:
-        clock.seconds_of_day(asked.birthday)
+        clock.seconds_of_day(params.birthday)
     except ValueError:
         raise InvalidParameter("birthday", "没有这一天", "no such day") from None
     limits = service.profile.limits
-    refuse_if(world.nickname_code(asked.uname, limits))
-    await _refuse_taken(service, caller, asked.uname)
-    refuse_if(world.signature_code(asked.usersign, limits))
+    refuse_if(world.nickname_code(params.uname, limits))
+    await _refuse_name_in_use(service, caller, params.uname)
+    refuse_if(world.signature_code(params.usersign, limits))
     profile = await people.profile(service, caller)
-    changed = replace(profile, sex=asked.sex, birthday=asked.birthday)
+    changed = replace(profile, sex=params.sex, birthday=params.birthday)
     await service.store.put([world.PROFILE.entry(caller, changed)])
     card = await people.card(service, caller)
-    await service.store.put_account(caller, replace(card, name=asked.uname, sign=asked.usersign))
+    await service.store.put_account(caller, replace(card, name=params.uname, sign=params.usersign))
     return b""
 
 
-async def _refuse_taken(service: Service, caller: int, name: str) -> None:
-    """40014 for a name that another account has."""
+async def _refuse_name_in_use(service: Service, caller: int, name: str) -> None:
+    """Raise ``Refused`` with 40014 if another account has the name."""
     owner = (await service.store.mids([name])).get(name, caller)
     if owner != caller:
         raise Refused(errors.NicknameExists.number)
 
 
-async def set_notice(service: Service, caller: int, asked: p.Notice) -> bytes:
-    """000, User.set_space_notice: an empty one deletes it."""
+async def set_notice(service: Service, caller: int, params: p.Notice) -> bytes:
+    """Handle POST /x/space/notice/set: replace the notice (000, User.set_space_notice).
+
+    An empty one deletes it. ``InvalidParameter`` if it is too long, ``Refused`` with -304 if it is
+    unchanged.
+    """
     limits = service.profile.limits
-    kept = await service.store.get(world.NOTICE, caller)
-    code = world.notice_code(asked.notice, kept.text if kept is not None else "", limits)
+    current = await service.store.get(world.NOTICE, caller)
+    code = world.notice_code(params.notice, current.text if current is not None else "", limits)
     if code == errors.BadRequest.number:
-        most = limits.notice
-        raise InvalidParameter("notice", f"最长 {most} 字符", f"at most {most} characters")
+        limit = limits.notice
+        raise InvalidParameter("notice", f"最长 {limit} 字符", f"at most {limit} characters")
     refuse_if(code)
-    if asked.notice:
-        await service.store.put([world.NOTICE.entry(caller, world.Notice(asked.notice))])
+    if params.notice:
+        await service.store.put([world.NOTICE.entry(caller, world.Notice(params.notice))])
     else:
         await service.store.delete(world.NOTICE, caller)
     return b""
 
 
-async def coins(service: Service, caller: int, _asked: p.NoParams, jar: Mapping[str, str]) -> bytes:
-    """000, get_self_coins: null for 0. The cookies must agree on whose they are (ours)."""
+async def coins(
+    service: Service, caller: int, _params: p.NoParams, jar: Mapping[str, str]
+) -> bytes:
+    """Handle GET /site/getCoin: the caller's coins, null for 0 (000, get_self_coins).
+
+    ``Refused`` with -101 if the cookie DedeUserID names another account (ours). ``jar`` holds the
+    cookies by name.
+    """
     if jar.get("DedeUserID", str(caller)) != str(caller):
         raise Refused(
             errors.NotSignedIn.number,
@@ -87,44 +102,60 @@ async def coins(service: Service, caller: int, _asked: p.NoParams, jar: Mapping[
     return encode(s.Coins((await people.profile(service, caller)).coins or None))
 
 
-async def experience_log(service: Service, caller: int, _asked: p.NoParams) -> bytes:
-    """000, get_self_experience_log: the week before its newest line (ours: not before now)."""
+async def experience_log(service: Service, caller: int, _params: p.NoParams) -> bytes:
+    """Handle GET /x/member/web/exp/log: experience, newest first (000, get_self_experience_log).
+
+    Covers the week before the newest line, not the week before today (ours).
+    """
     store = service.store
     newest = (await store.documents(mine.EXPERIENCE, caller, Query(order="time", limit=1))).items
     if not newest:
         return encode(s.ExperienceLog())
     since = Query(
-        order="time", ascending=True, limit=ALL, after=(newest[0].time - _LOGGED, LARGEST)
+        order="time",
+        ascending=True,
+        limit=ALL,
+        after=(newest[0].time - _EXPERIENCE_LOG_SECONDS, LARGEST),
     )
-    kept = (await store.documents(mine.EXPERIENCE, caller, since)).items
-    return encode(s.ExperienceLog([mine.gained(one) for one in reversed(kept)], len(kept)))
+    changes = (await store.documents(mine.EXPERIENCE, caller, since)).items
+    lines = [mine.log_line(change) for change in reversed(changes)]
+    return encode(s.ExperienceLog(lines, len(lines)))
 
 
-async def moral_log(service: Service, caller: int, _asked: p.NoParams) -> bytes:
-    """000, get_self_moral_log. Its lines are in the shape of experience's (ours)."""
+async def moral_log(service: Service, caller: int, _params: p.NoParams) -> bytes:
+    """Handle GET /x/member/web/moral/log: the moral value and its log (000, get_self_moral_log).
+
+    The lines have the shape of the experience log (ours), newest first.
+    """
     moral = (await people.profile(service, caller)).moral
-    kept = await documents.whole(service, mine.MORAL, caller, "time")
-    told = [to_builtins(mine.gained(one)) for one in kept]
-    return encode(s.MoralLog(moral, told, len(told)))
+    changes = await documents.all_documents(service, mine.MORAL, caller, "time")
+    lines = [to_builtins(mine.log_line(change)) for change in changes]
+    return encode(s.MoralLog(moral, lines, len(lines)))
 
 
-async def login_log(service: Service, caller: int, _asked: p.NoParams) -> bytes:
-    """000, get_self_login_log."""
-    kept = await documents.whole(service, mine.SIGN_IN, caller, "time")
-    return encode(s.LoginLog(len(kept), [mine.signed_in(one) for one in kept]))
+async def login_log(service: Service, caller: int, _params: p.NoParams) -> bytes:
+    """Handle GET /x/member/web/login/log: sign-ins, newest first (000, get_self_login_log)."""
+    lines = await documents.all_documents(service, mine.SIGN_IN, caller, "time")
+    return encode(s.LoginLog(len(lines), [mine.sign_in_item(line) for line in lines]))
 
 
-async def jury(service: Service, caller: int, _asked: p.NoParams) -> bytes:
-    """000, get_self_jury_info: without a state, never a juror."""
-    state = await service.store.get(world.JURY, caller) or s.Jury()
+async def jury(service: Service, caller: int, _params: p.NoParams) -> bytes:
+    """Handle GET /x/credit/v2/jury/jury: the caller as a juror (000, get_self_jury_info).
+
+    Without a stored document, the caller was never a juror.
+    """
+    jury_record = await service.store.get(world.JURY, caller) or s.Jury()
     card = await people.card(service, caller)
-    return encode(replace(state, face=card.face, uname=card.name))
+    return encode(replace(jury_record, face=card.face, uname=card.name))
 
 
-async def events(service: Service, caller: int, asked: p.EventsParams) -> bytes:
-    """000, get_self_events: those from ``ts`` on, the earliest first."""
-    query = Query(order="time", ascending=True, limit=ALL, after=(asked.ts, -1))
-    kept = (await service.store.documents(mine.EVENT, caller, query)).items
+async def events(service: Service, caller: int, params: p.EventsParams) -> bytes:
+    """Handle GET /x2/creative/h5/calendar/event: events from ``ts`` on (000, get_self_events).
+
+    The earliest first. ``ts`` is a Unix time in seconds.
+    """
+    query = Query(order="time", ascending=True, limit=ALL, after=(params.ts, -1))
+    rows = (await service.store.documents(mine.EVENT, caller, query)).items
     card = await people.card(service, caller)
     profile = await people.profile(service, caller)
     owner = s.EventProfile(
@@ -134,12 +165,15 @@ async def events(service: Service, caller: int, asked: p.EventsParams) -> bytes:
         vip=to_builtins(people.membership(card)),
         identification=int(profile.identified),
     )
-    told = [s.Event(one.time, one.title) for one in kept]
-    return encode(s.Events(s.EventOwner(owner), told))
+    items = [s.Event(event.time, event.title) for event in rows]
+    return encode(s.Events(s.EventOwner(owner), items))
 
 
-async def fan_report(service: Service, caller: int, _asked: p.FanReportParams) -> bytes:
-    """000, User.top_followers: always the caller's own; there is one report, whatever ``t``."""
+async def fan_report(service: Service, caller: int, _params: p.FanReportParams) -> bytes:
+    """Handle GET /x/web/data/fan: the caller's own report on followers (000, User.top_followers).
+
+    An account has one report: ``t`` is ignored. ``Refused`` with -101 without a session.
+    """
     if not caller:
         raise Refused(errors.NotSignedIn.number)
     return encode(await service.store.get(world.FAN_REPORT, caller) or s.FanReport())

@@ -1,4 +1,4 @@
-"""What one looked at, put by, and noted."""
+"""Handlers for the caller's history, watch-later list and notes."""
 
 from __future__ import annotations
 
@@ -16,100 +16,125 @@ from guanxi.world import mine, videos
 from guanxi.world.mine import LATER, NOTE, PUBLIC_NOTE, SEEN, seen_id
 
 _VIDEO = "archive"
-#: What is found of a video that is not there any more, and of what is no video.
-_GONE: tuple[s.Video | None, s.Author | None] = (None, None)
+#: The video and author of a history entry whose video is deleted, or that is no video.
+_NO_VIDEO: tuple[s.Video | None, s.Author | None] = (None, None)
 
 
-async def history(service: Service, caller: int, asked: p.HistoryParams) -> bytes:
-    """000, get_self_history: videos, episodes and lessons alone."""
-    kept, _ = await documents.numbered(
-        service, SEEN, caller, "time", pn=asked.pn, ps=asked.ps, where={"tab": _VIDEO}
+async def history(service: Service, caller: int, params: p.HistoryParams) -> bytes:
+    """Handle GET /x/v2/history: one page of the older history (000, get_self_history).
+
+    Newest first; videos, episodes and lessons only.
+    """
+    page, _ = await documents.numbered_page(
+        service, SEEN, caller, "time", pn=params.pn, ps=params.ps, where={"tab": _VIDEO}
     )
-    aids = [one.entry.history.oid for one in kept if one.entry.history.business == _VIDEO]
-    found = await documents.videos(service, aids)
-    told = []
-    for one in kept:
-        what = one.entry.history
-        video, author = found.get(what.oid, _GONE) if what.business == _VIDEO else _GONE
-        told.append(mine.old_history(one, video, author))
-    return encode(told)
+    aids = [seen.entry.history.oid for seen in page if seen.entry.history.business == _VIDEO]
+    by_aid = await documents.videos(service, aids)
+    items = []
+    for seen in page:
+        target = seen.entry.history
+        is_video = target.business == _VIDEO
+        video, author = by_aid.get(target.oid, _NO_VIDEO) if is_video else _NO_VIDEO
+        items.append(mine.old_history_item(seen, video, author))
+    return encode(items)
 
 
-async def history_cursor(service: Service, caller: int, asked: p.HistoryCursorParams) -> bytes:
-    """000, get_self_history_new: on from an entry, which need not be there any more."""
+async def history_cursor(service: Service, caller: int, params: p.HistoryCursorParams) -> bytes:
+    """Handle GET /x/web-interface/history/cursor: one page of the history.
+
+    Newest first, after the cursor's entry (000, get_self_history_new). That entry may be deleted if
+    ``view_at`` is sent too; otherwise ``InvalidParameter``.
+    """
     query = Query(
         order="time",
-        where={} if asked.type is HistoryType.ALL else {"tab": asked.type.value},
-        limit=asked.ps,
-        after=await _after(service, caller, asked),
+        where={} if params.type is HistoryType.ALL else {"tab": params.type.value},
+        limit=params.ps,
+        after=await _after(service, caller, params),
     )
-    kept = (await service.store.documents(SEEN, caller, query)).items
-    cursor = s.HistoryCursor(ps=asked.ps)
-    if kept:
-        last = kept[-1].entry
+    page = (await service.store.documents(SEEN, caller, query)).items
+    cursor = s.HistoryCursor(ps=params.ps)
+    if page:
+        last = page[-1].entry
         cursor.max, cursor.business = last.history.oid, last.history.business
         cursor.view_at = last.view_at
-    return encode(s.HistoryPage(cursor, mine.TABS, [mine.history(one) for one in kept]))
+    return encode(s.HistoryPage(cursor, mine.TABS, [mine.history_item(seen) for seen in page]))
 
 
 async def _after(
-    service: Service, caller: int, asked: p.HistoryCursorParams
+    service: Service, caller: int, params: p.HistoryCursorParams
 ) -> tuple[int, int] | None:
-    """The place to go on from: a time, an entry, or an entry's own time; None to begin."""
-    view_at = 0 if asked.view_at is UNSET else asked.view_at
-    oid = 0 if asked.max is UNSET else asked.max
+    """Return the position (time, id) after which the page begins; None for the first page.
+
+    ``max`` alone selects the entry and its stored time; ``InvalidParameter`` if there is none.
+    """
+    view_at = 0 if params.view_at is UNSET else params.view_at
+    oid = 0 if params.max is UNSET else params.max
     if not oid:
         return (view_at, 0) if view_at else None
-    business = _VIDEO if asked.business is UNSET else asked.business or _VIDEO
-    place = min(seen_id(business, oid), LARGEST)
+    business = _VIDEO if params.business is UNSET else params.business or _VIDEO
+    entry_id = min(seen_id(business, oid), LARGEST)
     if view_at:
-        return view_at, place
-    seen = await service.store.get(SEEN, caller, place)
+        return view_at, entry_id
+    seen = await service.store.get(SEEN, caller, entry_id)
     if seen is None:
         raise InvalidParameter("max", "不在历史记录中", "not in the history")
-    return seen.entry.view_at, place
+    return seen.entry.view_at, entry_id
 
 
-async def toview(service: Service, caller: int, _asked: p.NoParams) -> bytes:
-    """000, get_toview_list; videos that are gone are left out."""
+async def toview(service: Service, caller: int, _params: p.NoParams) -> bytes:
+    """Handle GET /x/v2/history/toview: the watch-later list, newest first (000, get_toview_list).
+
+    At most ``limits.toview`` entries; those whose video is deleted are omitted.
+    """
     query = Query(order="time", limit=service.profile.limits.toview)
-    kept = (await service.store.documents(LATER, caller, query)).items
-    found = await documents.videos(service, [one.aid for one in kept])
-    told = [
-        videos.later(*found[one.aid], added=one.added, progress=one.progress)
-        for one in kept
-        if one.aid in found
+    rows = (await service.store.documents(LATER, caller, query)).items
+    by_aid = await documents.videos(service, [later.aid for later in rows])
+    items = [
+        videos.toview_item(*by_aid[later.aid], added=later.added, progress=later.progress)
+        for later in rows
+        if later.aid in by_aid
     ]
-    return encode(s.Toview(len(told), told))
+    return encode(s.Toview(len(items), items))
 
 
-async def clear_toview(service: Service, caller: int, _asked: p.NoParams) -> bytes:
-    """000, clear_toview_list."""
+async def clear_toview(service: Service, caller: int, _params: p.NoParams) -> bytes:
+    """Handle POST /x/v2/history/toview/clear: empty the list (000, clear_toview_list)."""
     await service.store.delete(LATER, caller)
     return b""
 
 
-async def delete_viewed(service: Service, caller: int, asked: p.ToviewDeletion) -> bytes:
-    """000, delete_viewed_videos_from_toview: nothing goes unless ``viewed`` says so (ours)."""
-    if asked.viewed == "true":
+async def delete_viewed(service: Service, caller: int, params: p.ToviewDeletion) -> bytes:
+    """Handle POST /x/v2/history/toview/del: delete the videos watched to their end.
+
+    Nothing is deleted unless ``viewed`` is "true" (000, delete_viewed_videos_from_toview; ours).
+    """
+    if params.viewed == "true":
         await service.store.delete(LATER, caller, where={"finished": 1})
     return b""
 
 
-async def notes(service: Service, caller: int, asked: p.NotesParams) -> bytes:
-    """000, get_self_notes_info."""
-    kept, total = await documents.numbered(service, NOTE, caller, "time", pn=asked.pn, ps=asked.ps)
-    told = [mine.noted(one) for one in kept]
-    return encode(s.NotePage(told or None, s.SizedPage(asked.pn, asked.ps, total)))
+async def notes(service: Service, caller: int, params: p.NotesParams) -> bytes:
+    """Handle GET /x/note/list: one page of the caller's notes on videos (000, get_self_notes_info).
+
+    Newest first, with the total.
+    """
+    rows, total = await documents.numbered_page(
+        service, NOTE, caller, "time", pn=params.pn, ps=params.ps
+    )
+    items = [mine.note_item(note) for note in rows]
+    return encode(s.NotePage(items or None, s.SizedPage(params.pn, params.ps, total)))
 
 
-async def public_notes(service: Service, caller: int, asked: p.NotesParams) -> bytes:
-    """000, get_self_public_notes_info."""
-    kept, total = await documents.numbered(
-        service, PUBLIC_NOTE, caller, "time", pn=asked.pn, ps=asked.ps
+async def public_notes(service: Service, caller: int, params: p.NotesParams) -> bytes:
+    """Handle GET /x/note/publish/list/user: one page of the caller's published notes.
+
+    Newest first, with the total (000, get_self_public_notes_info).
+    """
+    rows, total = await documents.numbered_page(
+        service, PUBLIC_NOTE, caller, "time", pn=params.pn, ps=params.ps
     )
     author = people.note_author(
         caller, await people.card(service, caller), await people.profile(service, caller)
     )
-    told = [mine.published(one, author) for one in kept]
-    return encode(s.PublicNotePage(told or None, s.SizedPage(asked.pn, asked.ps, total)))
+    items = [mine.public_note_item(note, author) for note in rows]
+    return encode(s.PublicNotePage(items or None, s.SizedPage(params.pn, params.ps, total)))

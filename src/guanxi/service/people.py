@@ -1,4 +1,4 @@
-"""Accounts as the answers tell them: card and profile in each of the wire's shapes."""
+"""Accounts in the wire's shapes, built from card and profile, and the reads that they need."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from guanxi.stores.port import Tally
 from guanxi.world import clock
 from guanxi.world.profile import PROFILE, Profile, level_info, level_of
 
-#: The ``role`` of a membership that runs, by its type.
+#: The ``role`` of a current membership, by its type.
 _VIP_ROLES = {1: 1, 2: 3}
 _FOLLOWED = frozenset({Attribute.WHISPER, Attribute.FOLLOWING, Attribute.MUTUAL})
 
 
 async def cards(service: Service, mids: Collection[int]) -> dict[int, Card]:
-    """Everybody's card; an empty one for those that are not there."""
-    found = await service.store.cards(list(mids))
-    return {mid: found.get(mid) or Card() for mid in mids}
+    """Return the card of each account, by mid; an empty card for one that does not exist."""
+    stored = await service.store.cards(list(mids))
+    return {mid: stored.get(mid) or Card() for mid in mids}
 
 
 async def card(service: Service, mid: int) -> Card:
-    """One account's card."""
+    """Return the card of an account; an empty card if it does not exist."""
     return (await cards(service, [mid]))[mid]
 
 
 async def profile(service: Service, mid: int) -> Profile:
-    """What an account shows beyond its card: nothing of its own once it is deregistered."""
+    """Return the profile of an account; the defaults if it has none or is deregistered."""
     account = await service.store.account(mid)
     if account is not None and account.state is State.DEREGISTERED:
         return Profile()
     return await service.store.get(PROFILE, mid) or Profile()
 
 
-async def followed(service: Service, viewer: int, mids: Collection[int]) -> set[int]:
-    """Those of several accounts that a viewer follows, in the open or not."""
+async def followed_mids(service: Service, viewer: int, mids: Collection[int]) -> set[int]:
+    """Return those of ``mids`` that the viewer follows, also secretly; none without a session."""
     if not viewer:
         return set()
     attributes = await service.store.attributes(viewer, list(mids))
@@ -47,14 +47,13 @@ async def followed(service: Service, viewer: int, mids: Collection[int]) -> set[
 
 
 async def authors(service: Service, mids: Collection[int]) -> dict[int, s.Author]:
-    """Accounts as the authors of videos."""
-    return {
-        mid: s.Author(mid, one.name, one.face) for mid, one in (await cards(service, mids)).items()
-    }
+    """Return each account as the author of videos, by mid."""
+    by_mid = await cards(service, mids)
+    return {mid: s.Author(mid, card.name, card.face) for mid, card in by_mid.items()}
 
 
 def membership(card: Card) -> s.Membership:
-    """The membership, whole."""
+    """Return the membership (大会员) in its long shape."""
     vip = vip_of(card)
     label = vip.label
     return s.Membership(
@@ -75,7 +74,7 @@ def membership(card: Card) -> s.Membership:
 
 
 def official(card: Card, profile: Profile) -> s.Official:
-    """The verification, whole."""
+    """Return the verification (认证) in its long shape."""
     return s.Official(
         role=profile.official_role,
         title=profile.official_title,
@@ -87,7 +86,11 @@ def official(card: Card, profile: Profile) -> s.Official:
 def user_info(
     account: Account, card: Card, profile: Profile, *, own: bool, followed: bool
 ) -> s.UserInfo:
-    """An account as its space shows it; coins are told to itself alone."""
+    """Return an account as its space shows it.
+
+    ``own``: the viewer is the account, which alone sees its coins. ``followed``: the viewer
+    follows it.
+    """
     room = profile.live_room
     if room is not None:
         room = replace(room, live_status=card.live, url=room.url or card.live_url)
@@ -122,7 +125,7 @@ def user_info(
 
 
 def my_info(account: Account, card: Card, profile: Profile, tally: Tally) -> s.MyInfo:
-    """An account as it is told of itself."""
+    """Return an account as the account itself sees it."""
     return s.MyInfo(
         mid=account.mid,
         name=card.name,
@@ -151,7 +154,7 @@ def my_info(account: Account, card: Card, profile: Profile, tally: Tally) -> s.M
 
 
 def article_author(mid: int, card: Card, profile: Profile) -> s.ArticleAuthor:
-    """An account as the author of articles."""
+    """Return an account as the author of articles."""
     return s.ArticleAuthor(
         mid=mid,
         name=card.name,
@@ -164,14 +167,17 @@ def article_author(mid: int, card: Card, profile: Profile) -> s.ArticleAuthor:
 
 
 def note_author(mid: int, card: Card, profile: Profile) -> s.NoteAuthor:
-    """An account as the author of notes."""
+    """Return an account as the author of notes."""
     return s.NoteAuthor(mid, card.name, card.face, level_of(profile.experience))
 
 
 def dynamic_author(
     mid: int, card: Card, profile: Profile, *, following: bool | None
 ) -> s.DynamicAuthor:
-    """An account as the author of dynamics; ``following`` is None where nobody is signed in."""
+    """Return an account as the author of dynamics in the newer feed.
+
+    ``following``: whether the viewer follows it; None without a session.
+    """
     return s.DynamicAuthor(
         mid=mid,
         name=card.name,
@@ -186,7 +192,7 @@ def dynamic_author(
 
 
 def old_user(mid: int, card: Card, profile: Profile) -> s.OldUserProfile:
-    """An account as the older feed tells authors."""
+    """Return an account as the author of dynamics in the older feed."""
     return s.OldUserProfile(
         info=s.OldUser(mid, card.name, card.face),
         card=s.OldUserCard(official_of(card)),
@@ -199,7 +205,7 @@ def old_user(mid: int, card: Card, profile: Profile) -> s.OldUserProfile:
 
 
 def supporter(owner: int, mid: int, card: Card, rank: int) -> s.Supporter:
-    """An account as one that supports another."""
+    """Return account ``mid`` as a supporter of ``owner``, without its message."""
     return s.Supporter(
         mid=owner,
         pay_mid=mid,

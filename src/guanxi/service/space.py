@@ -1,4 +1,4 @@
-"""What an account shows of itself in its space: the account, its counts, what it follows."""
+"""Handlers for a space: the account, its counts, notice, supporters, medals and follows."""
 
 from __future__ import annotations
 
@@ -20,141 +20,170 @@ from guanxi.world.kind import Kind, Value
 from guanxi.world.profile import level_of
 
 
-async def page(service: Service, _viewer: int, _asked: p.Account) -> bytes:
-    """000, User.get_access_id: the page of any space, whether or not somebody has it."""
+async def page(service: Service, _viewer: int, _params: p.Account) -> bytes:
+    """Handle GET /{mid}/dynamic: an HTML page with an access id (000, User.get_access_id).
+
+    The account need not exist.
+    """
     return pages.space_page(tokens.access_id(service.store.secret, int(time.time()))).encode()
 
 
-async def info(service: Service, viewer: int, asked: p.Account) -> bytes:
-    """000, User.get_user_info. A look at somebody's space counts as a visit."""
-    store, mid = service.store, asked.mid
+async def info(service: Service, viewer: int, params: p.Account) -> bytes:
+    """Handle GET /x/space/wbi/acc/info: an account and its profile (000, User.get_user_info).
+
+    Counts a visit of a signed-in viewer. ``Refused`` with -404 if the account does not exist.
+    """
+    store, mid = service.store, params.mid
     account = await store.account(mid)
     if account is None:
         raise Refused(errors.NotFound.number)
     if viewer and viewer != mid:
         store.visit(viewer, mid)
-    told = people.user_info(
+    user_info = people.user_info(
         account,
         await people.card(service, mid),
         await people.profile(service, mid),
         own=viewer == mid,
-        followed=mid in await people.followed(service, viewer, [mid]),
+        followed=mid in await people.followed_mids(service, viewer, [mid]),
     )
-    return encode(told)
+    return encode(user_info)
 
 
-async def overview(service: Service, viewer: int, asked: p.OverviewParams) -> bytes:
-    """000, User.get_overview_stat. What the account hides counts 0 to others (ours)."""
-    mid = asked.mid
+async def overview(service: Service, viewer: int, params: p.OverviewParams) -> bytes:
+    """Handle GET /x/space/navnum: the number of works by type (000, User.get_overview_stat).
 
-    async def shown(
+    What the account hides counts 0 for others (ours).
+    """
+    mid = params.mid
+
+    async def visible_count(
         kind: Kind[Any], hidden: profile.Hidden, where: dict[str, Value] | None = None
     ) -> int:
-        if await documents.hides(service, viewer, mid, hidden):
+        if await documents.is_hidden(service, viewer, mid, hidden):
             return 0
         return await service.store.count(kind, mid, where or {})
 
     count = service.store.count
     seasons = await count(videos.SEASON, mid)
     channels = seasons + await count(videos.SERIES, mid)
-    told = s.Overview(
+    result = s.Overview(
         video=await count(videos.VIDEO, mid),
-        bangumi=await shown(works.BANGUMI, "bangumi", {"type": BangumiType.BANGUMI.value}),
-        cinema=await shown(works.BANGUMI, "bangumi", {"type": BangumiType.DRAMA.value}),
+        bangumi=await visible_count(works.BANGUMI, "bangumi", {"type": BangumiType.BANGUMI.value}),
+        cinema=await visible_count(works.BANGUMI, "bangumi", {"type": BangumiType.DRAMA.value}),
         channel=s.GuestCounts(channels, channels),
-        tag=await shown(works.TAG, "tags"),
+        tag=await visible_count(works.TAG, "tags"),
         article=await count(works.ARTICLE, mid),
         album=await count(works.ALBUM, mid),
         audio=await count(works.AUDIO, mid),
-        pugv=await shown(works.COURSE, "courses"),
+        pugv=await visible_count(works.COURSE, "courses"),
         opus=await count(feed.PICTURE_POST, mid),
         season_num=seasons,
     )
-    return encode(told)
+    return encode(result)
 
 
-async def up_stat(service: Service, viewer: int, asked: p.Account) -> bytes:
-    """000, User.get_up_stat: an empty object where nobody is signed in."""
+async def up_stat(service: Service, viewer: int, params: p.Account) -> bytes:
+    """Handle GET /x/space/upstat: total views and likes (000, User.get_up_stat).
+
+    An empty object without a session.
+    """
     if not viewer:
         return encode(s.UpStat())
-    total, mid = service.store.total, asked.mid
+    total, mid = service.store.total, params.mid
     likes = await total(videos.VIDEO, mid, "like") + await total(works.ARTICLE, mid, "like")
-    told = s.UpStat(
+    stat = s.UpStat(
         archive=s.Views(await total(videos.VIDEO, mid, "view")),
         article=s.Views(await total(works.ARTICLE, mid, "view")),
         likes=likes,
     )
-    return encode(told)
+    return encode(stat)
 
 
-async def notice(service: Service, _viewer: int, asked: p.Account) -> bytes:
-    """000, User.get_space_notice."""
-    kept = await service.store.get(profile.NOTICE, asked.mid)
-    return encode(kept.text if kept is not None else "")
+async def notice(service: Service, _viewer: int, params: p.Account) -> bytes:
+    """Handle GET /x/space/notice: the notice, empty for none (000, User.get_space_notice)."""
+    current = await service.store.get(profile.NOTICE, params.mid)
+    return encode(current.text if current is not None else "")
 
 
-async def reservations(service: Service, _viewer: int, asked: p.Viewed) -> bytes:
-    """000, User.get_reservation: null where there is none."""
-    return encode(await documents.whole(service, works.RESERVATION, asked.vmid, "time") or None)
+async def reservations(service: Service, _viewer: int, params: p.Viewed) -> bytes:
+    """Handle GET /x/space/reservation: all reservations, or null (000, User.get_reservation)."""
+    items = await documents.all_documents(service, works.RESERVATION, params.vmid, "time")
+    return encode(items or None)
 
 
-async def supporters(service: Service, _viewer: int, asked: p.Receiver) -> bytes:
-    """000, User.get_elec_user_monthly. A hidden message is not told."""
-    owner = asked.up_mid
+async def supporters(service: Service, _viewer: int, params: p.Receiver) -> bytes:
+    """Handle GET /x/ugcpay-rank/elec/month/up: this month's supporters, by rank.
+
+    000, User.get_elec_user_monthly. Hidden messages are empty. ``Refused`` with 88214 if the
+    account accepts no support.
+    """
+    owner = params.up_mid
     if not (await people.profile(service, owner)).supported:
         raise Refused(errors.SupportNotOpen.number)
-    kept = await documents.whole(service, works.SUPPORT, owner, "rank", ascending=True)
-    cards = await people.cards(service, [one.mid for one in kept])
-    told = [
+    rows = await documents.all_documents(service, works.SUPPORT, owner, "rank", ascending=True)
+    cards = await people.cards(service, [support.mid for support in rows])
+    items = [
         replace(
-            people.supporter(owner, one.mid, cards[one.mid], one.rank),
-            message="" if one.hidden else one.message,
-            message_hidden=int(one.hidden),
+            people.supporter(owner, support.mid, cards[support.mid], support.rank),
+            message="" if support.hidden else support.message,
+            message_hidden=int(support.hidden),
         )
-        for one in kept
+        for support in rows
     ]
-    return encode(s.Supporters(len(told), told, total_count=len(told), total=len(told)))
+    return encode(s.Supporters(len(items), items, total_count=len(items), total=len(items)))
 
 
-async def like_effect(service: Service, _viewer: int, asked: p.Viewed) -> bytes:
-    """000, User.get_uplikeimg: empty texts where none is kept."""
-    return encode(await service.store.get(profile.LIKE_EFFECT, asked.vmid) or s.LikeEffect())
+async def like_effect(service: Service, _viewer: int, params: p.Viewed) -> bytes:
+    """Handle GET /x/web-interface/view/uplikeimg: the like effect (000, User.get_uplikeimg).
+
+    Its texts are empty if the account has none.
+    """
+    return encode(await service.store.get(profile.LIKE_EFFECT, params.vmid) or s.LikeEffect())
 
 
-async def medals(service: Service, viewer: int, asked: p.MedalOwner) -> bytes:
-    """000, User.get_user_medal. A wall that is closed tells others no medal (ours)."""
-    mid = asked.target_id
+async def medals(service: Service, viewer: int, params: p.MedalOwner) -> bytes:
+    """Handle GET /xlive/web-ucenter/user/MedalWall: fan medals (000, User.get_user_medal).
+
+    Others see no medal if the account hides them (ours).
+    """
+    mid = params.target_id
     card = await people.card(service, mid)
-    told = s.MedalWall(
+    wall = s.MedalWall(
         name=card.name,
         icon=card.face,
         uid=mid,
         level=level_of((await people.profile(service, mid)).experience),
     )
-    if await documents.hides(service, viewer, mid, "medals"):
-        told.close_space_medal = 1
+    if await documents.is_hidden(service, viewer, mid, "medals"):
+        wall.close_space_medal = 1
     else:
-        told.items = list(await documents.whole(service, works.MEDAL, mid, "level"))
-        told.count = len(told.items)
-    return encode(told)
+        wall.items = list(await documents.all_documents(service, works.MEDAL, mid, "level"))
+        wall.count = len(wall.items)
+    return encode(wall)
 
 
-async def tags(service: Service, viewer: int, asked: p.TagsParams) -> bytes:
-    """000, User.get_user_fav_tag."""
-    await documents.refuse_hidden(service, viewer, asked.vmid, "tags")
-    kept, total = await documents.numbered(
-        service, works.TAG, asked.vmid, "since", pn=asked.pn, ps=asked.ps
+async def tags(service: Service, viewer: int, params: p.TagsParams) -> bytes:
+    """Handle GET /x/space/tag/sub/list: one page of followed tags (000, User.get_user_fav_tag).
+
+    ``Refused`` with 53013 if they are hidden from the viewer.
+    """
+    await documents.refuse_hidden(service, viewer, params.vmid, "tags")
+    rows, total = await documents.numbered_page(
+        service, works.TAG, params.vmid, "since", pn=params.pn, ps=params.ps
     )
-    return encode(s.Tags([one.tag for one in kept], total))
+    return encode(s.Tags([follow.tag for follow in rows], total))
 
 
-async def bangumi(service: Service, viewer: int, asked: p.BangumiParams) -> bytes:
-    """000, User.get_subscribed_bangumi."""
-    await documents.refuse_hidden(service, viewer, asked.vmid, "bangumi")
-    where: dict[str, Value] = {"type": asked.type.value}
-    if asked.follow_status is not BangumiFollowStatus.ALL:
-        where["status"] = asked.follow_status.value
-    kept, total = await documents.numbered(
-        service, works.BANGUMI, asked.vmid, "since", pn=asked.pn, ps=asked.ps, where=where
+async def bangumi(service: Service, viewer: int, params: p.BangumiParams) -> bytes:
+    """Handle GET /x/space/bangumi/follow/list: one page of followed bangumi.
+
+    000, User.get_subscribed_bangumi. ``Refused`` with 53013 if they are hidden from the viewer.
+    """
+    await documents.refuse_hidden(service, viewer, params.vmid, "bangumi")
+    where: dict[str, Value] = {"type": params.type.value}
+    if params.follow_status is not BangumiFollowStatus.ALL:
+        where["status"] = params.follow_status.value
+    rows, total = await documents.numbered_page(
+        service, works.BANGUMI, params.vmid, "since", pn=params.pn, ps=params.ps, where=where
     )
-    return encode(s.BangumiPage([one.bangumi for one in kept], asked.pn, asked.ps, total))
+    return encode(s.BangumiPage([follow.bangumi for follow in rows], params.pn, params.ps, total))

@@ -1,4 +1,4 @@
-"""Channels: an account's seasons and series, and the videos in them."""
+"""Handlers for channels: an account's seasons and series, and the videos in them."""
 
 from __future__ import annotations
 
@@ -21,109 +21,128 @@ from guanxi.world import videos
 from guanxi.world.videos import RECENT, SEASON, SERIES, VIDEO
 
 
-async def channels(service: Service, _viewer: int, asked: p.ChannelsParams) -> bytes:
-    """000, User.get_channel_list: seasons, then series, in one numbering."""
-    store, mid = service.store, asked.mid
-    run = window(asked.page_num, asked.page_size, ALL)
-    before = await store.count(SEASON, mid)
-    query = Query(order="time", offset=run.offset, limit=run.limit)
+async def channels(service: Service, _viewer: int, params: p.ChannelsParams) -> bytes:
+    """Handle GET seasons_series_list: one page of channels (000, User.get_channel_list).
+
+    Seasons, then series, paged as one list; each with its first videos, without deleted ones.
+    """
+    store, mid = service.store, params.mid
+    page = window(params.page_num, params.page_size, ALL)
+    season_count = await store.count(SEASON, mid)
+    query = Query(order="time", offset=page.offset, limit=page.limit)
     seasons = (await store.documents(SEASON, mid, query)).items
-    offset = max(0, run.offset - before)
-    query = Query(order="time", offset=offset, limit=run.limit - len(seasons))
+    offset = max(0, page.offset - season_count)
+    query = Query(order="time", offset=offset, limit=page.limit - len(seasons))
     series = (await store.documents(SERIES, mid, query)).items
-    aids = [one.aids for one in seasons] + [one.aids for one in series]
-    newest = [aid for some in aids for aid in some[:RECENT]]
-    found = await _archives(service, newest)
+    channel_aids = [channel.aids for channel in seasons] + [channel.aids for channel in series]
+    recent_aids = [aid for aids in channel_aids for aid in aids[:RECENT]]
+    by_aid = await _channel_videos(service, recent_aids)
 
     def recent(aids: Sequence[int]) -> tuple[list[s.ChannelVideo], list[int]]:
-        there = [aid for aid in aids[:RECENT] if aid in found]
-        return [found[aid] for aid in there], there
+        existing = [aid for aid in aids[:RECENT] if aid in by_aid]
+        return [by_aid[aid] for aid in existing], existing
 
-    told = s.ChannelLists(
-        s.NumberedPage(asked.page_num, asked.page_size, before + await store.count(SERIES, mid)),
-        [s.Season(_season_meta(mid, one), *recent(one.aids)) for one in seasons],
-        [s.Series(_series_meta(mid, one), *recent(one.aids)) for one in series],
+    lists = s.ChannelLists(
+        s.NumberedPage(
+            params.page_num, params.page_size, season_count + await store.count(SERIES, mid)
+        ),
+        [s.Season(_season_meta(mid, season), *recent(season.aids)) for season in seasons],
+        [s.Series(_series_meta(mid, a_series), *recent(a_series.aids)) for a_series in series],
     )
-    return encode(s.ChannelPage(told))
+    return encode(s.ChannelPage(lists))
 
 
-async def season_videos(service: Service, _viewer: int, asked: p.SeasonVideosParams) -> bytes:
-    """000, User.get_channel_videos_season; another's season is no season of this account."""
-    season = await service.store.get(SEASON, asked.mid, asked.season_id)
+async def season_videos(service: Service, _viewer: int, params: p.SeasonVideosParams) -> bytes:
+    """Handle GET seasons_archives_list: one page of a season (000, User.get_channel_videos_season).
+
+    Deleted videos are omitted from the archives, not from the aids. ``InvalidParameter`` if the
+    account does not own the season.
+    """
+    season = await service.store.get(SEASON, params.mid, params.season_id)
     if season is None:
         raise InvalidParameter("season_id", "不是该用户的合集", "no season of this account")
-    changed = asked.sort_reverse is ChannelOrder.CHANGE
-    aids = _run(season.aids, asked.page_num, asked.page_size, reverse=changed)
-    found = await _archives(service, aids)
-    told = s.SeasonVideos(
-        _season_meta(asked.mid, season),
+    changed = params.sort_reverse is ChannelOrder.CHANGE
+    aids = _page_of(season.aids, params.page_num, params.page_size, reverse=changed)
+    by_aid = await _channel_videos(service, aids)
+    page = s.SeasonVideos(
+        _season_meta(params.mid, season),
         aids,
-        [found[aid] for aid in aids if aid in found],
-        s.NumberedPage(asked.page_num, asked.page_size, len(season.aids)),
+        [by_aid[aid] for aid in aids if aid in by_aid],
+        s.NumberedPage(params.page_num, params.page_size, len(season.aids)),
     )
-    return encode(told)
+    return encode(page)
 
 
-async def series_videos(service: Service, _viewer: int, asked: p.SeriesVideosParams) -> bytes:
-    """000, User.get_channel_videos_series; ``desc`` is its own order (ours)."""
-    series = await service.store.get(SERIES, asked.mid, asked.series_id)
+async def series_videos(service: Service, _viewer: int, params: p.SeriesVideosParams) -> bytes:
+    """Handle GET /x/series/archives: one page of a series (000, User.get_channel_videos_series).
+
+    ``sort=desc`` is the series' own order (ours). Deleted videos are omitted from the archives, not
+    from the aids. ``InvalidParameter`` if the account does not own the series.
+    """
+    series = await service.store.get(SERIES, params.mid, params.series_id)
     if series is None:
         raise InvalidParameter("series_id", "不是该用户的列表", "no series of this account")
-    aids = _run(series.aids, asked.pn, asked.ps, reverse=asked.sort == "asc")
-    found = await _archives(service, aids)
-    told = s.SeriesVideos(
+    aids = _page_of(series.aids, params.pn, params.ps, reverse=params.sort == "asc")
+    by_aid = await _channel_videos(service, aids)
+    page = s.SeriesVideos(
         aids,
-        [found[aid] for aid in aids if aid in found],
-        s.SizedPage(asked.pn, asked.ps, len(series.aids)),
+        [by_aid[aid] for aid in aids if aid in by_aid],
+        s.SizedPage(params.pn, params.ps, len(series.aids)),
     )
-    return encode(told)
+    return encode(page)
 
 
-async def season(service: Service, _viewer: int, asked: p.SeasonId) -> bytes:
-    """000, ChannelSeries.get_meta: a season by its id alone."""
-    found = (await service.store.find(SEASON, [asked.season_id])).get(asked.season_id)
-    if found is None:
+async def season(service: Service, _viewer: int, params: p.SeasonId) -> bytes:
+    """Handle GET /x/space/fav/season/list: a season by its id (000, ChannelSeries.get_meta).
+
+    ``Refused`` with -404 if it does not exist.
+    """
+    owned = (await service.store.find(SEASON, [params.season_id])).get(params.season_id)
+    if owned is None:
         raise Refused(errors.NotFound.number)
-    owner, one = found
+    owner, season = owned
     info = s.SeasonInfo(
-        id=one.meta.id,
-        title=one.meta.name,
-        cover=one.meta.cover,
-        intro=one.meta.description,
-        media_count=len(one.aids),
+        id=season.meta.id,
+        title=season.meta.name,
+        cover=season.meta.cover,
+        intro=season.meta.description,
+        media_count=len(season.aids),
         upper=(await people.authors(service, [owner]))[owner],
     )
     return encode(s.SeasonById(info))
 
 
-async def series(service: Service, _viewer: int, asked: p.SeriesId) -> bytes:
-    """000, ChannelSeries.get_meta: a series by its id alone."""
-    found = (await service.store.find(SERIES, [asked.series_id])).get(asked.series_id)
-    if found is None:
+async def series(service: Service, _viewer: int, params: p.SeriesId) -> bytes:
+    """Handle GET /x/series/series: a series by its id (000, ChannelSeries.get_meta).
+
+    ``Refused`` with -404 if it does not exist.
+    """
+    owned = (await service.store.find(SERIES, [params.series_id])).get(params.series_id)
+    if owned is None:
         raise Refused(errors.NotFound.number)
-    owner, one = found
-    newest = one.aids[:RECENT]
-    there = await service.store.find(VIDEO, newest)
-    recent = [aid for aid in newest if aid in there]
-    return encode(s.SeriesById(_series_meta(owner, one), recent))
+    owner, series = owned
+    aids = series.aids[:RECENT]
+    existing = await service.store.find(VIDEO, aids)
+    recent_aids = [aid for aid in aids if aid in existing]
+    return encode(s.SeriesById(_series_meta(owner, series), recent_aids))
 
 
-def _season_meta(owner: int, one: videos.Season) -> s.SeasonMeta:
-    return replace(one.meta, mid=owner, total=len(one.aids))
+def _season_meta(owner: int, season: videos.Season) -> s.SeasonMeta:
+    return replace(season.meta, mid=owner, total=len(season.aids))
 
 
-def _series_meta(owner: int, one: videos.Series) -> s.SeriesMeta:
-    return replace(one.meta, mid=owner, total=len(one.aids))
+def _series_meta(owner: int, series: videos.Series) -> s.SeriesMeta:
+    return replace(series.meta, mid=owner, total=len(series.aids))
 
 
-def _run(aids: Sequence[int], pn: int, ps: int, *, reverse: bool) -> list[int]:
-    """A page of a channel's videos."""
-    run = window(pn, ps, len(aids))
+def _page_of(aids: Sequence[int], pn: int, ps: int, *, reverse: bool) -> list[int]:
+    """Return page ``pn`` (from 1) of ``ps`` aids."""
+    page = window(pn, ps, len(aids))
     ordered = aids[::-1] if reverse else aids
-    return list(ordered[run.offset : run.offset + run.limit])
+    return list(ordered[page.offset : page.offset + page.limit])
 
 
-async def _archives(service: Service, aids: Sequence[int]) -> dict[int, s.ChannelVideo]:
-    """The videos that are there, as channels tell them, by aid."""
-    found = await service.store.find(VIDEO, aids)
-    return {aid: videos.archive(video) for aid, (_, video) in found.items()}
+async def _channel_videos(service: Service, aids: Sequence[int]) -> dict[int, s.ChannelVideo]:
+    """Return the videos as items of a channel, by aid. Missing videos are omitted."""
+    owned = await service.store.find(VIDEO, aids)
+    return {aid: videos.channel_video(video) for aid, (_, video) in owned.items()}

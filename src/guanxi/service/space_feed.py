@@ -1,4 +1,4 @@
-"""What an account posts: dynamics in both generations of the feed, and picture posts."""
+"""Handlers for an account's dynamics (older and newer feed) and picture posts."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from guanxi.world.kind import Value
 
 
 def _after(offset: int) -> tuple[int, int] | None:
-    """The place behind a post, whether or not it is still there; None to begin.
+    """Return the position of the post with id ``offset``, deleted or not; None for the first page.
 
-    An offset may have more digits than an id can, and stands for the highest then.
+    An offset that is too large for an id counts as the largest id.
     """
-    place = min(offset, LARGEST)
-    return (place, place) if place else None
+    id = min(offset, LARGEST)
+    return (id, id) if id else None
 
 
 async def _posts(
@@ -38,13 +38,13 @@ async def _posts(
 
 
 async def _pinned(service: Service, owner: int) -> Sequence[Post]:
-    """What stands before the others."""
+    """Return the pinned posts, newest first."""
     query = Query(order="id", where={"pinned": 1}, limit=service.profile.limits.feed_page)
     return (await service.store.documents(POST, owner, query)).items
 
 
-def _everybody(owner: int, posts: Sequence[Post]) -> set[int]:
-    """Whose posts these are, and those that they pass on."""
+def _author_mids(owner: int, posts: Sequence[Post]) -> set[int]:
+    """Return the owner's mid and the mids of all authors of reposted posts, at any depth."""
     mids = {owner}
     for post in posts:
         while post.origin is not None:
@@ -53,14 +53,17 @@ def _everybody(owner: int, posts: Sequence[Post]) -> set[int]:
     return mids
 
 
-async def dynamics(service: Service, viewer: int, asked: p.DynamicsParams) -> bytes:
-    """000, User.get_dynamics_new: the pinned one before the first page, and nowhere else."""
-    owner, offset = asked.host_mid, int(asked.offset or 0)
-    rest = await _posts(service, owner, {"pinned": 0}, offset)
-    posts = [*rest.items] if offset else [*await _pinned(service, owner), *rest.items]
-    mids = _everybody(owner, posts)
+async def dynamics(service: Service, viewer: int, params: p.DynamicsParams) -> bytes:
+    """Handle GET …/v1/feed/space: one page of dynamics, newest first (000, User.get_dynamics_new).
+
+    The pinned one is at the head of the first page, in addition to its posts, and nowhere else.
+    """
+    owner, offset = params.host_mid, int(params.offset or 0)
+    page = await _posts(service, owner, {"pinned": 0}, offset)
+    posts = [*page.items] if offset else [*await _pinned(service, owner), *page.items]
+    mids = _author_mids(owner, posts)
     cards = await people.cards(service, mids)
-    followed = await people.followed(service, viewer, mids)
+    followed = await people.followed_mids(service, viewer, mids)
     authors = {
         mid: people.dynamic_author(
             mid,
@@ -70,50 +73,57 @@ async def dynamics(service: Service, viewer: int, asked: p.DynamicsParams) -> by
         )
         for mid in mids
     }
-    told = s.DynamicPage(
-        has_more=rest.more,
+    data = s.DynamicPage(
+        has_more=page.more,
         items=[feed.dynamic(post, owner, authors) for post in posts],
-        offset=str(rest.items[-1].id) if rest.items else "",
+        offset=str(page.items[-1].id) if page.items else "",
     )
-    return encode(told)
+    return encode(data)
 
 
-async def old_dynamics(service: Service, _viewer: int, asked: p.OldDynamicsParams) -> bytes:
-    """000, User.get_dynamics: the pinned one at its own place, or before all where asked for."""
-    owner, offset = asked.host_uid, asked.offset_dynamic_id
-    rest = await _posts(service, owner, {"pinned": 0} if asked.need_top else {}, offset)
-    top = await _pinned(service, owner) if asked.need_top and not offset else []
-    posts = [*top, *rest.items]
-    mids = _everybody(owner, posts)
+async def old_dynamics(service: Service, _viewer: int, params: p.OldDynamicsParams) -> bytes:
+    """Handle GET …/space_history: one page of the older feed (000, User.get_dynamics).
+
+    Newest first. With ``need_top`` the pinned post is at the head of the first page and nowhere
+    else, otherwise at its position in time.
+    """
+    owner, offset = params.host_uid, params.offset_dynamic_id
+    page = await _posts(service, owner, {"pinned": 0} if params.need_top else {}, offset)
+    top = await _pinned(service, owner) if params.need_top and not offset else []
+    posts = [*top, *page.items]
+    mids = _author_mids(owner, posts)
     cards = await people.cards(service, mids)
     authors = {
         mid: people.old_user(mid, cards[mid], await people.profile(service, mid)) for mid in mids
     }
-    told = s.OldDynamicPage(
-        has_more=int(rest.more),
+    data = s.OldDynamicPage(
+        has_more=int(page.more),
         next_offset=posts[-1].id if posts else 0,
         cards=[
-            feed.old_dynamic(post, owner, authors, on_top=place < len(top))
-            for place, post in enumerate(posts)
+            feed.old_dynamic(post, owner, authors, on_top=index < len(top))
+            for index, post in enumerate(posts)
         ]
         or UNSET,
     )
-    return encode(told)
+    return encode(data)
 
 
-async def opus(service: Service, viewer: int, asked: p.OpusParams) -> bytes:
-    """000, User.get_opus. Views are told to the account itself alone."""
-    owner = asked.host_mid
+async def opus(service: Service, viewer: int, params: p.OpusParams) -> bytes:
+    """Handle GET …/v1/opus/feed/space: one page of picture posts (000, User.get_opus).
+
+    Newest first. Only the account itself sees the number of views.
+    """
+    owner = params.host_mid
     query = Query(
         order="id",
-        where={} if asked.type is OpusType.ALL else {"type": asked.type.value},
+        where={} if params.type is OpusType.ALL else {"type": params.type.value},
         limit=service.profile.limits.opus_page,
-        after=_after(int(asked.offset or 0)),
+        after=_after(int(params.offset or 0)),
     )
-    kept, more = await service.store.documents(PICTURE_POST, owner, query)
-    told = s.OpusPage(
+    posts, more = await service.store.documents(PICTURE_POST, owner, query)
+    data = s.OpusPage(
         has_more=more,
-        items=[feed.opus(post, own=viewer == owner) for post in kept],
-        offset=str(kept[-1].id) if kept else "",
+        items=[feed.opus(post, own=viewer == owner) for post in posts],
+        offset=str(posts[-1].id) if posts else "",
     )
-    return encode(told)
+    return encode(data)

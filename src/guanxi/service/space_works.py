@@ -1,4 +1,4 @@
-"""What an account has made: videos, audios, articles, albums, courses."""
+"""Handlers for an account's works: videos, audios, articles, albums, courses."""
 
 from __future__ import annotations
 
@@ -25,136 +25,170 @@ async def _author(service: Service, mid: int) -> s.Author:
     return (await people.authors(service, [mid]))[mid]
 
 
-def _in_type(tid: int) -> dict[str, Value]:
+def _in_partition(tid: int) -> dict[str, Value]:
+    """Return the condition on the partition; 0 selects every partition."""
     return {"tid": tid} if tid else {}
 
 
-async def videos(service: Service, _viewer: int, asked: p.VideosParams) -> bytes:
-    """000, User.get_videos. The partitions count what has the keyword, whatever the page."""
-    mid = asked.mid
-    kept, total = await documents.numbered(
+async def videos(service: Service, _viewer: int, params: p.VideosParams) -> bytes:
+    """Handle GET /x/space/wbi/arc/search: one page of videos (000, User.get_videos).
+
+    The counts by partition cover every video with the keyword, whatever ``tid`` and page.
+    """
+    mid = params.mid
+    rows, total = await documents.numbered_page(
         service,
         world.VIDEO,
         mid,
-        world.VIDEO_KEYS[asked.order],
-        pn=asked.pn,
-        ps=asked.ps,
-        where=_in_type(asked.tid),
-        text=asked.keyword,
+        world.VIDEO_KEYS[params.order],
+        pn=params.pn,
+        ps=params.ps,
+        where=_in_partition(params.tid),
+        text=params.keyword,
     )
-    counts = await service.store.counts(world.VIDEO, mid, "tid", asked.keyword)
+    counts = await service.store.counts(world.VIDEO, mid, "tid", params.keyword)
     author = await _author(service, mid)
-    told = s.VideoPage(
-        list=s.VideoList(world.types(counts), [world.listed(one, author) for one in kept]),
-        page=s.CountedPage(asked.pn, asked.ps, total),
+    items = [world.list_item(video, author) for video in rows]
+    data = s.VideoPage(
+        list=s.VideoList(world.type_counts(counts), items),
+        page=s.CountedPage(params.pn, params.ps, total),
     )
-    return encode(told)
+    return encode(data)
 
 
-async def media_list(service: Service, _viewer: int, asked: p.MediaListParams) -> bytes:
-    """000, User.get_media_list: on from a video in either direction; the head without one."""
-    owner, where = asked.biz_id, _in_type(asked.tid)
-    order = world.MEDIA_KEYS[asked.sort_field]
-    kept: Sequence[s.Video]
-    if asked.oid is UNSET:
-        query = Query(order=order, ascending=not asked.desc, where=where, limit=asked.ps)
-        kept, more = await service.store.documents(world.VIDEO, owner, query)
+async def media_list(service: Service, _viewer: int, params: p.MediaListParams) -> bytes:
+    """Handle GET /x/v2/medialist/resource/list: videos around ``oid`` (000, User.get_media_list).
+
+    Those after it, or before it if ``direction`` is false; without ``oid``, the first of the list.
+    ``with_current`` adds the video itself. ``InvalidParameter`` if the account does not own it.
+    """
+    owner, where = params.biz_id, _in_partition(params.tid)
+    order = world.MEDIA_KEYS[params.sort_field]
+    items: Sequence[s.Video]
+    if params.oid is UNSET:
+        query = Query(order=order, ascending=not params.desc, where=where, limit=params.ps)
+        items, more = await service.store.documents(world.VIDEO, owner, query)
     else:
-        current = await service.store.get(world.VIDEO, owner, asked.oid)
+        current = await service.store.get(world.VIDEO, owner, params.oid)
         if current is None:
             raise InvalidParameter("oid", "不是该用户的视频", "no video of this account")
         query = Query(
             order=order,
-            ascending=not asked.desc if asked.direction else asked.desc,
+            ascending=not params.desc if params.direction else params.desc,
             where=where,
-            limit=asked.ps,
+            limit=params.ps,
             after=(world.VIDEO.keys[order](current), current.aid),
         )
-        kept, more = await service.store.documents(world.VIDEO, owner, query)
-        beside = [current] if asked.with_current else []
-        kept = [*beside, *kept] if asked.direction else [*reversed(kept), *beside]
+        items, more = await service.store.documents(world.VIDEO, owner, query)
+        extra = [current] if params.with_current else []
+        items = [*extra, *items] if params.direction else [*reversed(items), *extra]
     author = await _author(service, owner)
-    told = s.MediaList(
-        items=[world.media(one, author, index) for index, one in enumerate(kept)] or None,
+    data = s.MediaList(
+        items=[world.media_item(video, author, index) for index, video in enumerate(items)] or None,
         has_more=more,
         total_count=await service.store.count(world.VIDEO, owner, where),
-        next_start_key=str(kept[-1].aid) if kept else "",
+        next_start_key=str(items[-1].aid) if items else "",
     )
-    return encode(told)
+    return encode(data)
 
 
-async def top_video(service: Service, _viewer: int, asked: p.Viewed) -> bytes:
-    """000, User.get_top_videos: 53016 where none is pinned, or it is gone."""
-    pinned = await service.store.get(world.TOP_VIDEO, asked.vmid)
-    told = await _chosen(service, [pinned] if pinned is not None else [])
-    if not told:
+async def top_video(service: Service, _viewer: int, params: p.Viewed) -> bytes:
+    """Handle GET /x/space/top/arc: the pinned video (000, User.get_top_videos).
+
+    ``Refused`` with 53016 if none is pinned, or if it is deleted.
+    """
+    pinned = await service.store.get(world.TOP_VIDEO, params.vmid)
+    items = await _chosen_videos(service, [pinned] if pinned is not None else [])
+    if not items:
         raise Refused(errors.NoTopVideo.number)
-    return encode(told[0])
+    return encode(items[0])
 
 
-async def masterpieces(service: Service, _viewer: int, asked: p.Viewed) -> bytes:
-    """000, User.get_masterpiece; those whose video is gone are left out."""
+async def masterpieces(service: Service, _viewer: int, params: p.Viewed) -> bytes:
+    """Handle GET /x/space/masterpiece: the first masterpieces (000, User.get_masterpiece).
+
+    Of these, those whose video is deleted are omitted.
+    """
     query = Query(order="place", ascending=True, limit=service.profile.limits.masterpieces)
-    kept = await service.store.documents(world.MASTERPIECE, asked.vmid, query)
-    return encode(await _chosen(service, kept.items))
+    page = await service.store.documents(world.MASTERPIECE, params.vmid, query)
+    return encode(await _chosen_videos(service, page.items))
 
 
-async def _chosen(service: Service, kept: Sequence[world.Chosen]) -> list[s.ChosenVideo]:
-    found = await documents.videos(service, [one.aid for one in kept])
-    return [world.chosen(*found[one.aid], reason=one.reason) for one in kept if one.aid in found]
+async def _chosen_videos(service: Service, rows: Sequence[world.Chosen]) -> list[s.ChosenVideo]:
+    by_aid = await documents.videos(service, [row.aid for row in rows])
+    return [
+        world.chosen_video(*by_aid[row.aid], reason=row.reason) for row in rows if row.aid in by_aid
+    ]
 
 
-async def audios(service: Service, _viewer: int, asked: p.AudiosParams) -> bytes:
-    """000, User.get_audios."""
-    kept, total = await documents.numbered(
-        service, works.AUDIO, asked.uid, works.AUDIO_KEYS[asked.order], pn=asked.pn, ps=asked.ps
+async def audios(service: Service, _viewer: int, params: p.AudiosParams) -> bytes:
+    """Handle GET /audio/music-service/web/song/upper: one page of audios (000, User.get_audios)."""
+    rows, total = await documents.numbered_page(
+        service, works.AUDIO, params.uid, works.AUDIO_KEYS[params.order], pn=params.pn, ps=params.ps
     )
-    name = (await people.card(service, asked.uid)).name
-    told = s.AudioPage(
-        page=asked.pn,
-        pages=-(-total // asked.ps),
+    name = (await people.card(service, params.uid)).name
+    data = s.AudioPage(
+        page=params.pn,
+        pages=-(-total // params.ps),
         total=total,
-        size=asked.ps,
-        items=[replace(one, uid=asked.uid, uname=name) for one in kept],
+        size=params.ps,
+        items=[replace(audio, uid=params.uid, uname=name) for audio in rows],
     )
-    return encode(told)
+    return encode(data)
 
 
-async def articles(service: Service, _viewer: int, asked: p.ArticlesParams) -> bytes:
-    """000, User.get_articles."""
-    kept, total = await documents.numbered(
-        service, works.ARTICLE, asked.mid, works.ARTICLE_KEYS[asked.sort], pn=asked.pn, ps=asked.ps
+async def articles(service: Service, _viewer: int, params: p.ArticlesParams) -> bytes:
+    """Handle GET /x/space/wbi/article: one page of articles (000, User.get_articles)."""
+    rows, total = await documents.numbered_page(
+        service,
+        works.ARTICLE,
+        params.mid,
+        works.ARTICLE_KEYS[params.sort],
+        pn=params.pn,
+        ps=params.ps,
     )
     author = people.article_author(
-        asked.mid,
-        await people.card(service, asked.mid),
-        await people.profile(service, asked.mid),
+        params.mid,
+        await people.card(service, params.mid),
+        await people.profile(service, params.mid),
     )
-    told = [replace(one, author=author) for one in kept]
-    return encode(s.ArticlePage(told, asked.pn, asked.ps, total))
+    items = [replace(article, author=author) for article in rows]
+    return encode(s.ArticlePage(items, params.pn, params.ps, total))
 
 
-async def article_lists(service: Service, _viewer: int, asked: p.ArticleListsParams) -> bytes:
-    """000, User.get_article_list: all of them."""
-    order = works.ARTICLE_LIST_KEYS[asked.sort]
-    kept = await documents.whole(service, works.ARTICLE_LIST, asked.mid, order)
-    return encode(s.ArticleLists(list(kept), len(kept)))
+async def article_lists(service: Service, _viewer: int, params: p.ArticleListsParams) -> bytes:
+    """Handle GET /x/article/up/lists: all lists of articles (000, User.get_article_list)."""
+    order = works.ARTICLE_LIST_KEYS[params.sort]
+    rows = await documents.all_documents(service, works.ARTICLE_LIST, params.mid, order)
+    return encode(s.ArticleLists(list(rows), len(rows)))
 
 
-async def albums(service: Service, _viewer: int, asked: p.AlbumsParams) -> bytes:
-    """000, User.get_album: no total, so that a page without albums is past the end."""
-    where: dict[str, Value] = {} if asked.biz is AlbumType.ALL else {"biz": asked.biz.value}
-    kept, _ = await documents.numbered(
-        service, works.ALBUM, asked.uid, "time", pn=asked.page_num, ps=asked.page_size, where=where
+async def albums(service: Service, _viewer: int, params: p.AlbumsParams) -> bytes:
+    """Handle GET /link_draw/v1/doc/doc_list: one page of albums (000, User.get_album).
+
+    The response has no total: an empty page is past the end.
+    """
+    where: dict[str, Value] = {} if params.biz is AlbumType.ALL else {"biz": params.biz.value}
+    rows, _ = await documents.numbered_page(
+        service,
+        works.ALBUM,
+        params.uid,
+        "time",
+        pn=params.page_num,
+        ps=params.page_size,
+        where=where,
     )
-    return encode(s.AlbumPage([one.album for one in kept]))
+    return encode(s.AlbumPage([row.album for row in rows]))
 
 
-async def courses(service: Service, viewer: int, asked: p.CoursesParams) -> bytes:
-    """000, User.get_cheese."""
-    await documents.refuse_hidden(service, viewer, asked.mid, "courses")
-    kept, total = await documents.numbered(
-        service, works.COURSE, asked.mid, "id", pn=asked.pn, ps=asked.ps
+async def courses(service: Service, viewer: int, params: p.CoursesParams) -> bytes:
+    """Handle GET /pugv/app/web/season/page: one page of courses (000, User.get_cheese).
+
+    ``Refused`` with 53013 if they are hidden from the viewer.
+    """
+    await documents.refuse_hidden(service, viewer, params.mid, "courses")
+    rows, total = await documents.numbered_page(
+        service, works.COURSE, params.mid, "id", pn=params.pn, ps=params.ps
     )
-    more = asked.pn * asked.ps < total
-    return encode(s.CoursePage(list(kept), s.CoursePages(asked.pn, asked.ps, total, next=more)))
+    more = params.pn * params.ps < total
+    return encode(s.CoursePage(list(rows), s.CoursePages(params.pn, params.ps, total, next=more)))

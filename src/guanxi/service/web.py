@@ -1,4 +1,4 @@
-"""What clients of the relation API ask for besides: keys, device ids, and two old lists."""
+"""Handlers that clients of the relation API need too: wbi keys, device ids, two older lists."""
 
 from __future__ import annotations
 
@@ -13,59 +13,65 @@ from guanxi.service.answers import encode
 from guanxi.service.handling import Refused, Service
 from guanxi.service.relation_lists import visible_mids
 
-#: Only the file's name matters to clients; ``.invalid`` sees to it that nobody fetches it.
+#: Clients use only the file's name, which is the key. Nobody can fetch from ``.invalid``.
 _KEY_ADDRESS = "https://guanxi.invalid/wbi/{}.png"
 
 
-async def nav(service: Service, caller: int, _asked: p.NoParams) -> bytes:
-    """Who is signed in, and the wbi keys; those also for nobody, with -101 (000)."""
+async def nav(service: Service, caller: int, _params: p.NoParams) -> bytes:
+    """Handle GET /x/web-interface/nav: the caller's card and the wbi keys (000).
+
+    Without a session, ``Refused`` with -101, whose data still holds the keys.
+    """
     store = service.store
     keys = [_KEY_ADDRESS.format(key) for key in wbi_keys(store.secret, int(time.time()))]
-    told = s.Nav(wbi_img=s.WbiImages(*keys))
+    data = s.Nav(wbi_img=s.WbiImages(*keys))
     if not caller:
-        raise Refused(errors.NotSignedIn.number, data=encode(told))
+        raise Refused(errors.NotSignedIn.number, data=encode(data))
     card = (await store.cards([caller]))[caller]
-    told.is_login = True
-    told.mid, told.uname, told.face = caller, card.name, card.face
-    told.vip_type, told.vip_status = card.vip_type, card.vip_status
-    told.vip_due_date_ms = card.vip_due_ms
-    return encode(told)
+    data.is_login = True
+    data.mid, data.uname, data.face = caller, card.name, card.face
+    data.vip_type, data.vip_status = card.vip_type, card.vip_status
+    data.vip_due_date_ms = card.vip_due_ms
+    return encode(data)
 
 
-async def buvid(_service: Service, _caller: int, _asked: p.NoParams) -> bytes:
-    """A pair of device ids; nothing is kept of them."""
-    one, other = (str(uuid4()).upper() + "infoc" for _ in range(2))
-    return encode(s.Buvids(one, other))
+async def buvid(_service: Service, _caller: int, _params: p.NoParams) -> bytes:
+    """Handle GET /x/frontend/finger/spi: two new device ids, which are not stored."""
+    buvid3, buvid4 = (str(uuid4()).upper() + "infoc" for _ in range(2))
+    return encode(s.Buvids(buvid3, buvid4))
 
 
-async def device_report(_service: Service, _caller: int, _asked: p.NoParams) -> bytes:
-    """A report taken and forgotten."""
+async def device_report(_service: Service, _caller: int, _params: p.NoParams) -> bytes:
+    """Handle POST …/ExClimbWuzhi: accept a device report and discard it."""
     return b"{}"
 
 
-async def attentions(service: Service, caller: int, asked: p.Account) -> bytes:
-    """The mids that an account follows, as far as its lists tell the caller."""
-    return encode(await visible_mids(service, caller, asked.mid))
+async def attentions(service: Service, caller: int, params: p.Account) -> bytes:
+    """Handle GET /x/web-interface/attentions: the followed mids that the caller may see."""
+    return encode(await visible_mids(service, caller, params.mid))
 
 
-async def card_by_mid(service: Service, caller: int, asked: p.Account) -> bytes:
-    """An account with the mids it follows (001, get_all_followings); the body has no envelope."""
+async def card_by_mid(service: Service, caller: int, params: p.Account) -> bytes:
+    """Handle GET /api/member/getCardByMid: a card and followed mids (001, get_all_followings).
+
+    The response has no envelope; an account that does not exist has code -404 in the body.
+    """
     now = int(time.time())
-    card = (await service.store.cards([asked.mid])).get(asked.mid)
+    card = (await service.store.cards([params.mid])).get(params.mid)
     if card is None:
         return encode(s.CardByMid(now, errors.NotFound.number))
-    tally = await service.store.tally(asked.mid)
+    tally = await service.store.tally(params.mid)
     return encode(
         s.CardByMid(
             ts=now,
             card=s.MemberCard(
-                mid=str(asked.mid),
+                mid=str(params.mid),
                 name=card.name,
                 face=card.face,
                 sign=card.sign,
                 fans=tally.follower,
                 attention=tally.following,
-                attentions=await visible_mids(service, caller, asked.mid),
+                attentions=await visible_mids(service, caller, params.mid),
             ),
         )
     )

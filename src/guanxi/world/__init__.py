@@ -1,1 +1,1 @@
-"""What an account has besides relations: kinds of content, their order, their shapes. Pure."""
+"""An account's content: its kinds, their sort keys and their wire shapes. Pure, without I/O."""

@@ -1,4 +1,4 @@
-"""Times as the wire writes them: in the time of Beijing, whatever the machine's."""
+"""Times in the wire's formats, always in Beijing time (UTC+8), whatever the machine's zone."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ _BEIJING = timezone(timedelta(hours=8))
 
 
 def minute(seconds: int) -> str:
-    """YYYY-MM-DD HH:MM."""
-    return _at(seconds).strftime("%Y-%m-%d %H:%M")
+    """Return a Unix time as YYYY-MM-DD HH:MM."""
+    return _beijing_time(seconds).strftime("%Y-%m-%d %H:%M")
 
 
 def second(seconds: int) -> str:
-    """YYYY-MM-DD HH:MM:SS."""
-    return _at(seconds).strftime("%Y-%m-%d %H:%M:%S")
+    """Return a Unix time as YYYY-MM-DD HH:MM:SS."""
+    return _beijing_time(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def day(seconds: int) -> str:
-    """YYYY-MM-DD."""
-    return _at(seconds).strftime("%Y-%m-%d")
+    """Return the date of a Unix time as YYYY-MM-DD."""
+    return _beijing_time(seconds).strftime("%Y-%m-%d")
 
 
 def length(seconds: int) -> str:
-    """A duration: MM:SS, with as many minutes as it takes."""
+    """Return a duration as MM:SS; more than 99 minutes take more digits."""
     return f"{seconds // 60:02}:{seconds % 60:02}"
 
 
 def seconds_of_day(text: str) -> int:
-    """When a day (YYYY-MM-DD) begins, in seconds since 1970; ``ValueError`` for no day."""
+    """Return the Unix time at which a day (YYYY-MM-DD) begins. ``ValueError`` if invalid."""
     return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=_BEIJING).timestamp())
 
 
-def _at(seconds: int) -> datetime:
+def _beijing_time(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).astimezone(_BEIJING)

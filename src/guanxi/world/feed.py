@@ -1,4 +1,4 @@
-"""Dynamics and picture posts: one document each, told in the shapes of both feeds."""
+"""Dynamics (posts) and picture posts: their documents, and their shapes in both feeds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from guanxi.world.kind import Kind
 
 
 class PostType(StrEnum):
-    """What a dynamic is, by the newer feed's name."""
+    """The type of a dynamic, named as in the newer feed."""
 
     WORD = "DYNAMIC_TYPE_WORD"
     DRAW = "DYNAMIC_TYPE_DRAW"
@@ -26,19 +26,19 @@ class PostType(StrEnum):
 
 
 class Post(Struct, frozen=True, kw_only=True):
-    """A dynamic. Ids rise with time. The author is told from the card."""
+    """A dynamic. A newer one must have a higher id. Its author is read from the card."""
 
     id: int
     type: PostType
-    #: Seconds since 1970.
+    #: Unix time, in seconds.
     time: int
     text: str = ""
-    #: A video's aid, an article's cvid, an album's doc_id; 0 for what has none.
+    #: The aid of its video, the cvid of its article or the doc_id of its album; 0 for other types.
     rid: int = 0
-    #: Of what it shows.
+    #: Title, cover and, for a video, duration of the video or article that it shows.
     title: str = ""
     cover: str = ""
-    #: Seconds.
+    #: In seconds.
     duration: int = 0
     pictures: tuple[s.Picture, ...] = ()
     topic: str = ""
@@ -47,16 +47,16 @@ class Post(Struct, frozen=True, kw_only=True):
     comments: int = 0
     likes: int = 0
     pinned: bool = False
-    #: What a FORWARD passes on, and whose it is.
+    #: The post that a FORWARD reposts, and the mid of its author.
     origin: Post | None = None
     origin_mid: int = 0
 
 
 class PicturePost(Struct, frozen=True, kw_only=True):
-    """A picture post (图文). Ids rise with time."""
+    """A picture post (图文). A newer one must have a higher id."""
 
     id: int
-    #: Whether it belongs to an article.
+    #: Whether it was published with an article.
     of_article: bool = False
     content: str = ""
     cover: s.OpusCover | None = None
@@ -80,7 +80,7 @@ PICTURE_POST = Kind(
     filters={"type": lambda post: "article" if post.of_article else "dynamic"},
 )
 
-#: Numbers of the older feed, and what the comments of a dynamic hang on.
+#: The type's number in the older feed.
 _OLD_TYPES = {
     PostType.FORWARD: 1,
     PostType.DRAW: 2,
@@ -88,6 +88,7 @@ _OLD_TYPES = {
     PostType.VIDEO: 8,
     PostType.ARTICLE: 64,
 }
+#: The type of the object that the comments belong to, sent as ``comment_type``.
 _COMMENT_TYPES = {
     PostType.FORWARD: 17,
     PostType.DRAW: 11,
@@ -97,13 +98,16 @@ _COMMENT_TYPES = {
 }
 _ACTIONS = {PostType.VIDEO: "投稿了视频", PostType.ARTICLE: "投稿了文章"}
 
-#: How each author is told, by mid.
+#: The authors of posts and of their origins, by mid, in the shape of the feed.
 Authors = Mapping[int, s.DynamicAuthor]
 OldAuthors = Mapping[int, s.OldUserProfile]
 
 
 def dynamic(post: Post, mid: int, authors: Authors) -> s.Dynamic:
-    """A dynamic in the newer feed."""
+    """Return a post of account ``mid`` as an item of the newer feed.
+
+    ``authors`` must hold ``mid`` and every ``origin_mid``, else ``KeyError``.
+    """
     author = msgspec.structs.replace(
         authors[mid],
         pub_ts=post.time,
@@ -113,9 +117,9 @@ def dynamic(post: Post, mid: int, authors: Authors) -> s.Dynamic:
     return s.Dynamic(
         id=str(post.id),
         basic=s.DynamicBasic(
-            comment_id_str=str(_subject(post)),
+            comment_id_str=str(_resource_id(post)),
             comment_type=_COMMENT_TYPES[post.type],
-            rid_str=str(_subject(post)),
+            rid_str=str(_resource_id(post)),
         ),
         type=post.type,
         orig=dynamic(post.origin, post.origin_mid, authors) if post.origin else UNSET,
@@ -139,7 +143,7 @@ def dynamic(post: Post, mid: int, authors: Authors) -> s.Dynamic:
     )
 
 
-def _subject(post: Post) -> int:
+def _resource_id(post: Post) -> int:
     return post.rid or post.id
 
 
@@ -174,27 +178,31 @@ def _major(post: Post) -> s.Major | None:
     if post.type is PostType.DRAW:
         items: list[s.Loose] = [
             {
-                "src": one.img_src,
-                "width": one.img_width,
-                "height": one.img_height,
-                "size": one.img_size,
+                "src": picture.img_src,
+                "width": picture.img_width,
+                "height": picture.img_height,
+                "size": picture.img_size,
                 "tags": [],
             }
-            for one in post.pictures
+            for picture in post.pictures
         ]
         return s.Major(type="MAJOR_TYPE_DRAW", draw={"id": post.rid, "items": items})
     return None
 
 
 def old_dynamic(post: Post, mid: int, authors: OldAuthors, *, on_top: bool) -> s.OldDynamic:
-    """A dynamic in the older feed; ``on_top`` for the pinned one at the head of the list."""
+    """Return a post of account ``mid`` as an item of the older feed.
+
+    ``on_top`` marks the pinned post at the head of the list. ``authors`` must hold ``mid`` and
+    every ``origin_mid``, else ``KeyError``.
+    """
     origin = post.origin
     return s.OldDynamic(
         desc=s.OldDescription(
             id=post.id,
             uid=mid,
             type=_OLD_TYPES[post.type],
-            rid=_subject(post),
+            rid=_resource_id(post),
             view=post.views,
             repost=post.forwards,
             comment=post.comments,
@@ -205,16 +213,16 @@ def old_dynamic(post: Post, mid: int, authors: OldAuthors, *, on_top: bool) -> s
             user_profile=authors[mid],
             dynamic_id_str=str(post.id),
             orig_dy_id_str=str(origin.id if origin else 0),
-            rid_str=str(_subject(post)),
+            rid_str=str(_resource_id(post)),
             bvid=bvid_of(post.rid) if post.type is PostType.VIDEO else UNSET,
         ),
-        card=msgspec.json.encode(_card(post, mid, authors)).decode(),
+        card=msgspec.json.encode(_old_card(post, mid, authors)).decode(),
         extra=s.OldExtra(1) if on_top else UNSET,
     )
 
 
-def _card(post: Post, mid: int, authors: OldAuthors) -> dict[str, Any]:
-    """What the older feed keeps as JSON in a text, by the kind of dynamic."""
+def _old_card(post: Post, mid: int, authors: OldAuthors) -> dict[str, Any]:
+    """Return what the older feed sends as JSON text in ``card``; it depends on the type."""
     user = authors[mid].info
     if post.type is PostType.VIDEO:
         return {
@@ -248,21 +256,21 @@ def _card(post: Post, mid: int, authors: OldAuthors) -> dict[str, Any]:
             },
             "user": {"uid": mid, "name": user.uname, "head_url": user.face},
         }
-    said = {
+    card = {
         "item": {"rp_id": post.id, "content": post.text, "timestamp": post.time},
         "user": {"uid": mid, "uname": user.uname, "face": user.face},
     }
     if post.origin is None:
-        return said
-    origin = _card(post.origin, post.origin_mid, authors)
-    return said | {
+        return card
+    origin = _old_card(post.origin, post.origin_mid, authors)
+    return card | {
         "origin": msgspec.json.encode(origin).decode(),
         "origin_user": authors[post.origin_mid],
     }
 
 
 def opus(post: PicturePost, *, own: bool) -> s.Opus:
-    """A picture post in its list; its views are told to the account itself."""
+    """Return a picture post as a list item. ``own``: its author is the viewer, who sees views."""
     return s.Opus(
         id=str(post.id),
         content=post.content,

@@ -1,8 +1,8 @@
-"""What a kind of content is: a value from which a store needs no more than rows of one table.
+"""Kinds of content (video, note, …), declared so that a store needs one table for all of them.
 
-A document belongs to an owner. A kind says what its documents are, which number tells them apart,
-by which numbers they are ordered, by which values they are filtered, and which text is searched. A
-new kind is a declaration.
+A document belongs to an owner. Its kind declares its class, its id, the numbers that it can be
+sorted by, the values that it can be filtered by, and the text that is searched. To add a kind,
+declare a ``Kind``.
 """
 
 from __future__ import annotations
@@ -16,49 +16,52 @@ from msgspec import Struct
 T = TypeVar("T")
 Value = int | str
 
-#: The id of the one document of a kind that has one an owner.
+#: The id of the document of a kind that has only one document per owner.
 ONLY = 0
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A document as a store keeps it."""
+    """A document in the form that a store writes: encoded, with its sort and filter values."""
 
     owner: int
     kind: str
     id: int
-    #: What it is ordered by, and what it is filtered by, by name.
+    #: The values to sort by and to filter by, by name.
     keys: dict[str, int]
     filters: dict[str, Value]
-    #: What is searched, case folded; empty where nothing is.
+    #: The text that is searched, case-folded; empty if the kind has none.
     text: str
     body: bytes
 
 
-def _only(_document: object) -> int:
+def _only_id(_document: object) -> int:
     return ONLY
 
 
-def _no_text(_document: object) -> str:
+def _empty_text(_document: object) -> str:
     return ""
 
 
 class Kind(Struct, Generic[T], frozen=True, kw_only=True, eq=False):
-    """A kind of content."""
+    """A kind of content: how a store identifies, sorts, filters, searches and encodes it."""
 
     name: str
-    #: The type of its documents.
+    #: The class of its documents.
     body: type[T]
-    #: Tells an owner's documents apart.
-    id: Callable[[T], int] = _only
+    #: Returns a document's id, unique among the owner's documents of the kind.
+    id: Callable[[T], int] = _only_id
+    #: The sort keys, by name: each returns a number from 0 to 2**63 - 1.
     keys: Mapping[str, Callable[[T], int]] = {}
+    #: The values that a query can require, by name.
     filters: Mapping[str, Callable[[T], Value]] = {}
-    text: Callable[[T], str] = _no_text
-    #: Its ids are one row of numbers over all owners, so that a document is found by its id alone;
-    #: putting it for another owner moves it.
+    #: Returns the text that is searched.
+    text: Callable[[T], str] = _empty_text
+    #: Ids are unique over all owners, so that a document is found by its id alone. Storing it for
+    #: another owner moves it.
     unique: bool = False
 
     def entry(self, owner: int, document: T) -> Entry:
-        """A document, ready to be kept."""
+        """Return a document in the form that a store writes. ``document`` is not validated."""
         return Entry(
             owner=owner,
             kind=self.name,
@@ -66,9 +69,9 @@ class Kind(Struct, Generic[T], frozen=True, kw_only=True, eq=False):
             keys={name: key(document) for name, key in self.keys.items()},
             filters={name: value(document) for name, value in self.filters.items()},
             text=self.text(document).casefold(),
-            body=msgspec.json.encode(document, order="deterministic"),  # of sets, too
+            body=msgspec.json.encode(document, order="deterministic"),  # for sets, too
         )
 
     def read(self, body: bytes) -> T:
-        """A document that was kept."""
+        """Decode the body of an entry. ``msgspec.MsgspecError`` if it is not such a document."""
         return msgspec.json.decode(body, type=self.body)

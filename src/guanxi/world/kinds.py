@@ -1,4 +1,4 @@
-"""Every kind of content there is, and the lines that a file of content is made of."""
+"""All kinds of content, and the decoder of a line of a content file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from msgspec import Meta, Struct
 from guanxi.world import feed, mine, profile, videos, works
 from guanxi.world.kind import Entry, Kind
 
+#: Every kind that the modules of this package declare.
 KINDS: tuple[Kind[Any], ...] = tuple(
     value
-    for room in (profile, videos, works, feed, mine)
-    for value in vars(room).values()
+    for module in (profile, videos, works, feed, mine)
+    for value in vars(module).values()
     if isinstance(value, Kind)
 )
 BY_NAME: dict[str, Kind[Any]] = {kind.name: kind for kind in KINDS}
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """A line of JSON Lines: whose it is, of which kind, and the document itself."""
+    """A line of a content file (JSON Lines): owner's mid, name of the kind, and document."""
 
     owner: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     kind: str
@@ -28,17 +29,20 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 def entry_of(line: bytes) -> Entry:
-    """A line of a file of content; ``ValueError`` says what is wrong with it, and where."""
+    """Return the entry for a line of a content file.
+
+    ``ValueError`` says which field is invalid and why.
+    """
     try:
-        one = msgspec.json.decode(line, type=Line)
-        if one.kind not in BY_NAME:
-            raise ValueError(f"there is no kind {one.kind!r}")
-        kind = BY_NAME[one.kind]
-        entry = kind.entry(one.owner, kind.read(bytes(one.document)))
-    except msgspec.MsgspecError as wrong:
-        raise ValueError(str(wrong)) from None
-    except KeyError as unknown:
-        raise ValueError(f"{unknown} is no business of a history") from None
+        row = msgspec.json.decode(line, type=Line)
+        if row.kind not in BY_NAME:
+            raise ValueError(f"kind: {row.kind!r} is not a kind of content")
+        kind = BY_NAME[row.kind]
+        entry = kind.entry(row.owner, kind.read(bytes(row.document)))
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from None
+    except KeyError as error:
+        raise ValueError(f"business: {error} is not one of {', '.join(mine.BUSINESSES)}") from None
     for name, number in (("id", entry.id), *entry.keys.items()):
         if not 0 <= number < 2**63:
             raise ValueError(f"{name}: {number} is out of range")

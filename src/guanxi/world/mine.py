@@ -1,4 +1,4 @@
-"""What an account is told of itself alone: history, watch-later, notes, logs, events."""
+"""Content that only its own account may read: history, watch-later, notes, logs, events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from guanxi.contract.ids import bvid_of
 from guanxi.world import clock, videos
 from guanxi.world.kind import Kind
 
-#: What an entry of the history can be, and which tab shows it. Its place here goes into its id.
+#: The tab that shows a history entry, by its ``business`` (type). The order is part of stored ids:
+#: append only.
 BUSINESSES = {
     "archive": "archive",
     "pgc": "archive",
@@ -21,35 +22,35 @@ BUSINESSES = {
     "article": "article",
     "article-list": "article",
 }
-_PLACES = {business: place for place, business in enumerate(BUSINESSES)}
-_PLACE_BITS = 3
-#: The tabs over the history, as they are told.
+_BUSINESS_CODES = {business: code for code, business in enumerate(BUSINESSES)}
+_BUSINESS_BITS = 3
+#: The tabs above the history, as sent in its response.
 TABS = [
     s.HistoryTab("archive", "视频"),
     s.HistoryTab("live", "直播"),
     s.HistoryTab("article", "专栏"),
 ]
-#: Progress of what was watched to its end.
+#: The progress of a video that was watched to its end.
 FINISHED = -1
 #: ``type`` of the older history, by business.
 _OLD_TYPES = {"archive": 3, "pgc": 4, "cheese": 10}
 
 
 class Seen(Struct, frozen=True):
-    """Something looked at: the entry as the newer history tells it, and what the older adds.
+    """A history entry: an item of the newer history, and the extra fields of the older one.
 
-    ``entry.history`` says what it is; seeing it again replaces it.
+    ``entry.history`` identifies what was seen; seeing it again replaces the document.
     """
 
     entry: s.HistoryEntry
-    #: As ``structs.HistoryVideo`` has it.
+    #: See ``structs.HistoryVideo``.
     device: int = 2
     bangumi: s.WatchedEpisode | None = None
     cheese: s.WatchedLesson | None = None
 
 
 class Later(Struct, frozen=True):
-    """A video put by. ``progress`` in seconds, -1 to the end."""
+    """A video in the watch-later list. ``progress`` is in seconds; -1: watched to the end."""
 
     aid: int
     added: int
@@ -57,21 +58,21 @@ class Later(Struct, frozen=True):
 
 
 class Note(Struct, frozen=True):
-    """A note and when it was changed."""
+    """A note on a video, with the Unix time of its last change."""
 
     note: s.Note
     time: int
 
 
 class PublicNote(Struct, frozen=True):
-    """A note that others can read, and when it was published. Its author is told from the card."""
+    """A published note, with its Unix time of publication. Its author is read from the card."""
 
     note: s.PublicNote
     time: int
 
 
 class Change(Struct, frozen=True):
-    """A line of a log: experience or moral value gained or lost, and why."""
+    """A line of the log of experience or of moral value: the difference, and why."""
 
     id: int
     time: int
@@ -80,7 +81,7 @@ class Change(Struct, frozen=True):
 
 
 class SignedIn(Struct, frozen=True):
-    """A line of the log of sign-ins; the address is kept masked."""
+    """A line of the sign-in log. ``ip`` must already be masked, such as ``1.2.*.*``."""
 
     id: int
     time: int
@@ -91,7 +92,7 @@ class SignedIn(Struct, frozen=True):
 
 
 class Happened(Struct, frozen=True):
-    """An event of the account's life."""
+    """An event in the account's history on the site."""
 
     id: int
     time: int
@@ -99,8 +100,8 @@ class Happened(Struct, frozen=True):
 
 
 def seen_id(business: str, oid: int) -> int:
-    """The id of what was looked at; ``KeyError`` for another business."""
-    return oid << _PLACE_BITS | _PLACES[business]
+    """Return the id of a ``Seen`` document. ``KeyError`` if ``business`` is not in BUSINESSES."""
+    return oid << _BUSINESS_BITS | _BUSINESS_CODES[business]
 
 
 SEEN = Kind(
@@ -123,14 +124,14 @@ LATER = Kind(
 NOTE = Kind(
     name="note",
     body=Note,
-    id=lambda one: one.note.id,
-    keys={"time": lambda one: one.time},
+    id=lambda document: document.note.id,
+    keys={"time": lambda document: document.time},
 )
 PUBLIC_NOTE = Kind(
     name="public_note",
     body=PublicNote,
-    id=lambda one: one.note.id,
-    keys={"time": lambda one: one.time},
+    id=lambda document: document.note.id,
+    keys={"time": lambda document: document.time},
 )
 EXPERIENCE = Kind(
     name="experience",
@@ -147,8 +148,8 @@ MORAL = Kind(
 SIGN_IN = Kind(
     name="sign_in",
     body=SignedIn,
-    id=lambda one: one.id,
-    keys={"time": lambda one: one.time},
+    id=lambda line: line.id,
+    keys={"time": lambda line: line.time},
 )
 EVENT = Kind(
     name="event",
@@ -158,66 +159,71 @@ EVENT = Kind(
 )
 
 
-def old_history(seen: Seen, video: s.Video | None, author: s.Author | None) -> s.HistoryVideo:
-    """An entry of the older history; of a video that is gone, what the entry itself remembers."""
-    entry, what = seen.entry, seen.entry.history
+def old_history_item(seen: Seen, video: s.Video | None, author: s.Author | None) -> s.HistoryVideo:
+    """Return an entry as an item of the older history.
+
+    Without ``video``, which is deleted or no video, it shows what the entry itself recorded.
+    ``KeyError`` if the entry's business is not archive, pgc or cheese.
+    """
+    entry, target = seen.entry, seen.entry.history
     if video is None:
         author = s.Author(entry.author_mid, entry.author_name, entry.author_face)
         video = s.Video(
-            aid=what.oid,
+            aid=target.oid,
             title=entry.title,
             pic=entry.cover,
             duration=entry.duration,
             videos=entry.videos,
-            cid=what.cid,
+            cid=target.cid,
         )
     fields: dict[str, Any] = asdict(video) | {"owner": author}
-    if what.business == "archive":
+    if target.business == "archive":
         fields["bvid"] = videos.bvid(video)
     return s.HistoryVideo(
         **fields,
         favorite=bool(entry.is_fav),
-        type=_OLD_TYPES[what.business],
+        type=_OLD_TYPES[target.business],
         device=seen.device,
-        page=videos.part(video) if what.business == "archive" else UNSET,
+        page=videos.first_part(video) if target.business == "archive" else UNSET,
         count=video.videos,
         progress=entry.progress,
         view_at=entry.view_at,
         kid=entry.kid,
-        business=what.business,
+        business=target.business,
         redirect_link=entry.uri,
-        bangumi=_or_unset(seen.bangumi),
-        cheese=_or_unset(seen.cheese),
+        bangumi=_unset_if_none(seen.bangumi),
+        cheese=_unset_if_none(seen.cheese),
     )
 
 
-def _or_unset(value: Any) -> Any | UnsetType:
+def _unset_if_none(value: Any) -> Any | UnsetType:
     return UNSET if value is None else value
 
 
-def history(seen: Seen) -> s.HistoryEntry:
-    """An entry of the history; a video's bvid is made where none is kept."""
-    entry, what = seen.entry, seen.entry.history
-    if what.business != "archive" or what.bvid:
+def history_item(seen: Seen) -> s.HistoryEntry:
+    """Return an entry as an item of the newer history; a video without a bvid gets it."""
+    entry, target = seen.entry, seen.entry.history
+    if target.business != "archive" or target.bvid:
         return entry
-    return replace(entry, history=replace(what, bvid=bvid_of(what.oid)))
+    return replace(entry, history=replace(target, bvid=bvid_of(target.oid)))
 
 
-def noted(one: Note) -> s.Note:
-    """A note as it is listed."""
-    return replace(one.note, mtime=clock.minute(one.time), note_id_str=str(one.note.id))
+def note_item(document: Note) -> s.Note:
+    """Return a note as an item of the caller's own list."""
+    note, time = document.note, document.time
+    return replace(note, mtime=clock.minute(time), note_id_str=str(note.id))
 
 
-def published(one: PublicNote, author: s.NoteAuthor) -> s.PublicNote:
-    """A public note as it is listed."""
-    return replace(one.note, pubtime=clock.minute(one.time), author=author)
+def public_note_item(document: PublicNote, author: s.NoteAuthor) -> s.PublicNote:
+    """Return a published note as a list item."""
+    return replace(document.note, pubtime=clock.minute(document.time), author=author)
 
 
-def gained(change: Change) -> s.Experience:
-    """A line of the experience log."""
+def log_line(change: Change) -> s.Experience:
+    """Return a line of the experience log; the log of moral value has the same shape."""
     return s.Experience(change.delta, clock.second(change.time), change.reason)
 
 
-def signed_in(one: SignedIn) -> s.SignIn:
-    """A line of the log of sign-ins."""
-    return s.SignIn(one.ip, one.time, clock.second(one.time), one.ok, one.type, one.geo)
+def sign_in_item(line: SignedIn) -> s.SignIn:
+    """Return a line of the sign-in log."""
+    return s.SignIn(line.ip, line.time, clock.second(line.time), line.ok, line.type, line.geo)

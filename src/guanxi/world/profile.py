@@ -1,4 +1,4 @@
-"""What an account shows of itself beyond its card, and the rules of changing it."""
+"""The profile of an account, which adds to its card; levels; rules for names and texts."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from guanxi.contract import structs as s
 from guanxi.contract.limits import Limits
 from guanxi.world.kind import Kind
 
-#: What an account may keep to itself besides its relations; asked for, it is 53013.
+#: The parts of a space that an account may hide from others.
 Hidden = Literal["bangumi", "tags", "courses", "medals"]
-#: What experience a level begins at, by level.
+#: The experience at which each level begins, by level.
 LEVELS = (0, 1, 200, 1_500, 4_500, 10_800, 28_800)
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """An account beyond its card. Name, face, signature, membership and verification are there."""
+    """A profile: what a space shows in addition to the card.
+
+    Name, face, signature, membership and verification are in the card.
+    """
 
     #: 男, 女 or 保密.
     sex: str = "保密"
-    #: YYYY-MM-DD, empty for none; only its month and day are told to others.
+    #: YYYY-MM-DD, or empty. Others see only month and day.
     birthday: str = ""
     experience: int = 0
     coins: int | float = 0
-    #: 70 at most.
+    #: At most 70.
     moral: int = 70
     rank: int = 10_000
     is_senior: bool = False
-    #: Seconds since 1970.
+    #: Unix time of registration, in seconds.
     joined: int = 0
-    #: 0 none, 1 to 7 and 9 as ``structs.Official`` has them; the card has the rest.
+    #: 0 for none; 1 to 7 and 9 as in ``structs.Official``. The card has type and description.
     official_role: int = 0
     official_title: str = ""
     pendant: s.Pendant = field(default_factory=s.Pendant)
@@ -44,19 +47,20 @@ class Profile(Struct, frozen=True, kw_only=True):
     profession: s.Profession = field(default_factory=s.Profession)
     tags: tuple[str, ...] = ()
     system_notice: s.SystemNotice = field(default_factory=s.SystemNotice)
-    #: None without a live room. Whether it is live is the card's.
+    #: None without a live room. The card has whether it is live.
     live_room: s.LiveRoom | None = None
-    #: Whether it takes support.
+    #: Whether it accepts paid support (充电).
     supported: bool = False
     contract: bool = False
     email: bool = True
     telephone: bool = True
     identified: bool = False
+    #: What others may not read.
     hides: frozenset[Hidden] = frozenset()
 
 
 class Notice(Struct, frozen=True):
-    """What stands at the head of a space."""
+    """The notice at the head of a space."""
 
     text: str
 
@@ -69,44 +73,50 @@ FAN_REPORT = Kind(name="fan_report", body=s.FanReport)
 
 
 def level_of(experience: int) -> int:
-    """The level that an experience reaches."""
-    return sum(experience >= least for least in LEVELS[1:])
+    """Return the level of an experience, from 0 to 6."""
+    return sum(experience >= minimum for minimum in LEVELS[1:])
 
 
 def level_info(experience: int) -> s.LevelInfo:
-    """The level, where it began and where the next one does (-1 at the highest)."""
+    """Return level and experience, with the bounds of the level; ``next_exp`` -1 at the highest."""
     level = level_of(experience)
-    following = LEVELS[level + 1] if level + 1 < len(LEVELS) else -1
+    next_minimum = LEVELS[level + 1] if level + 1 < len(LEVELS) else -1
     return s.LevelInfo(
         current_level=level,
         current_min=LEVELS[level],
         current_exp=experience,
-        next_exp=following,
+        next_exp=next_minimum,
     )
 
 
 def nickname_code(name: str, limits: Limits) -> int:
-    """Why a nickname may not be (000, check_nickname), whoever has it; 0 where it may."""
+    """Return the error code of an invalid nickname, or 0 (000, check_nickname).
+
+    It does not check whether an account has the name.
+    """
     if len(name) > limits.nickname:
         return errors.NicknameTooLong.number
     if len(name) < limits.nickname_least:
         return errors.NicknameTooShort.number
-    if not all(letter.isalnum() or letter in "-_" for letter in name):
+    if not all(character.isalnum() or character in "-_" for character in name):
         return errors.NicknameIllegal.number
     return 0
 
 
 def signature_code(text: str, limits: Limits) -> int:
-    """Why a signature may not be (000, edit_self_info); 0 where it may."""
+    """Return the error code of an invalid signature, or 0 (000, edit_self_info)."""
     if len(text) > limits.signature:
         return errors.SignatureTooLong.number
-    if any(unicodedata.category(letter) == "So" for letter in text):
+    if any(unicodedata.category(character) == "So" for character in text):
         return errors.SignatureHasEmoji.number
     return 0
 
 
 def notice_code(text: str, current: str, limits: Limits) -> int:
-    """Why a notice may not be (000, set_space_notice); 0 where it may."""
+    """Return the error code for replacing the notice ``current`` by ``text``, or 0.
+
+    -400 if ``text`` is too long, -304 if it is unchanged (000, set_space_notice).
+    """
     if len(text) > limits.notice:
         return errors.BadRequest.number
     return errors.NothingChanged.number if text == current else 0

@@ -1,4 +1,4 @@
-"""Videos, the channels that hold them, and the shapes in which they are told."""
+"""Videos and channels (seasons and series): their documents, and a video's shapes on the wire."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from guanxi.world.kind import Kind, Value
 
 
 class Chosen(Struct, frozen=True):
-    """One of an account's own videos that it put in front, and why."""
+    """A video that an account features: its top video or a masterpiece, with its reason."""
 
     aid: int
     reason: str = ""
-    #: Among the masterpieces, from 0.
+    #: The position among the masterpieces, from 0.
     place: int = 0
 
 
 class Season(Struct, frozen=True):
-    """A season with its videos, in its own order. ``meta.total`` is told as their count."""
+    """A season and the aids of its videos, in its order. Responses compute ``meta.total``."""
 
     meta: s.SeasonMeta
     aids: tuple[int, ...] = ()
 
 
 class Series(Struct, frozen=True):
-    """A series with its videos, in its own order. ``meta.total`` is told as their count."""
+    """A series and the aids of its videos, in its order. Responses compute ``meta.total``."""
 
     meta: s.SeriesMeta
     aids: tuple[int, ...] = ()
 
 
-#: An owner's videos. ``owner`` is left empty in what is kept: it is told from the card.
+#: An owner's videos. The stored ``owner`` stays empty: responses read it from the card.
 VIDEO = Kind(
     name="video",
     body=s.Video,
@@ -57,8 +57,8 @@ TOP_VIDEO = Kind(name="top_video", body=Chosen)
 MASTERPIECE = Kind(
     name="masterpiece",
     body=Chosen,
-    id=lambda chosen: chosen.aid,
-    keys={"place": lambda chosen: chosen.place},
+    id=lambda masterpiece: masterpiece.aid,
+    keys={"place": lambda masterpiece: masterpiece.place},
 )
 SEASON = Kind(
     name="season",
@@ -75,7 +75,7 @@ SERIES = Kind(
     unique=True,
 )
 
-#: Which key each order of the documents goes by; all from the highest down.
+#: The sort key of each order in the documentation; every order is descending.
 VIDEO_KEYS = {
     VideoOrder.PUBDATE: "pubdate",
     VideoOrder.VIEW: "view",
@@ -86,7 +86,7 @@ MEDIA_KEYS = {
     MedialistOrder.PLAY: "view",
     MedialistOrder.COLLECT: "favorite",
 }
-#: Partitions by tid, as far as they are known here.
+#: Names of partitions (分区) by tid; incomplete.
 TYPES = {
     1: "动画",
     3: "音乐",
@@ -101,45 +101,48 @@ TYPES = {
     188: "科技",
     211: "美食",
 }
-#: How many of its newest videos a channel shows in the list of channels.
+#: How many of its first videos a channel shows in the list of channels.
 RECENT = 5
 
 
 def bvid(video: s.Video) -> str:
-    """The video's bvid, made from its aid where none is kept."""
+    """Return the video's stored bvid, or the one computed from its aid."""
     return video.bvid or bvid_of(video.aid)
 
 
-def told(video: s.Video, author: s.Author) -> s.Video:
-    """The video whole, with its author and bvid."""
-    return s.Video(**_fields(video, author))
+def with_author(video: s.Video, author: s.Author) -> s.Video:
+    """Return a copy of the video with its author and bvid."""
+    return s.Video(**_fields_with_author(video, author))
 
 
-def chosen(video: s.Video, author: s.Author, reason: str) -> s.ChosenVideo:
-    """A video put in front, and why."""
-    return s.ChosenVideo(**_fields(video, author), reason=reason)
+def chosen_video(video: s.Video, author: s.Author, reason: str) -> s.ChosenVideo:
+    """Return a top video or masterpiece, with the reason given by its owner."""
+    return s.ChosenVideo(**_fields_with_author(video, author), reason=reason)
 
 
-def later(video: s.Video, author: s.Author, *, added: int, progress: int) -> s.ToviewVideo:
-    """A video put by: when, and how far it was watched (seconds, -1 to the end)."""
+def toview_item(video: s.Video, author: s.Author, *, added: int, progress: int) -> s.ToviewVideo:
+    """Return an item of the watch-later list.
+
+    ``added`` is the Unix time at which it was added, ``progress`` the seconds watched, -1 for all.
+    """
     return s.ToviewVideo(
-        **_fields(video, author),
-        page=part(video),
+        **_fields_with_author(video, author),
+        page=first_part(video),
         count=video.videos,
         progress=progress,
         add_at=added,
     )
 
 
-def part(video: s.Video) -> s.VideoPart:
-    """The first part of a video."""
+def first_part(video: s.Video) -> s.VideoPart:
+    """Return the first part (分P) of a video."""
     return s.VideoPart(
         cid=video.cid, part=video.title, duration=video.duration, dimension=video.dimension
     )
 
 
-def listed(video: s.Video, author: s.Author) -> s.VideoMeta:
-    """The video in the list of its space."""
+def list_item(video: s.Video, author: s.Author) -> s.VideoMeta:
+    """Return the video as an item of the list of videos in a space."""
     return s.VideoMeta(
         aid=video.aid,
         author=author.name,
@@ -159,8 +162,8 @@ def listed(video: s.Video, author: s.Author) -> s.VideoMeta:
     )
 
 
-def media(video: s.Video, author: s.Author, index: int) -> s.MediaItem:
-    """The video in a media list, at an index from 0."""
+def media_item(video: s.Video, author: s.Author, index: int) -> s.MediaItem:
+    """Return the video as an item of a media list; ``index`` is its index on the page, from 0."""
     return s.MediaItem(
         id=video.aid,
         offset=index,
@@ -182,8 +185,8 @@ def media(video: s.Video, author: s.Author, index: int) -> s.MediaItem:
     )
 
 
-def archive(video: s.Video) -> s.ChannelVideo:
-    """The video in a channel."""
+def channel_video(video: s.Video) -> s.ChannelVideo:
+    """Return the video as an item of a channel."""
     return s.ChannelVideo(
         aid=video.aid,
         bvid=bvid(video),
@@ -198,13 +201,13 @@ def archive(video: s.Video) -> s.ChannelVideo:
     )
 
 
-def types(counts: Mapping[Value, int]) -> dict[str, s.VideoType] | None:
-    """How many videos are in each partition, by tid as text; None where there are none."""
+def type_counts(counts: Mapping[Value, int]) -> dict[str, s.VideoType] | None:
+    """Return the named count of videos in each partition, by tid as text; None without counts."""
     return {
         str(tid): s.VideoType(int(tid), count, TYPES.get(int(tid), ""))
         for tid, count in counts.items()
     } or None
 
 
-def _fields(video: s.Video, author: s.Author) -> dict[str, Any]:
+def _fields_with_author(video: s.Video, author: s.Author) -> dict[str, Any]:
     return asdict(video) | {"owner": author, "bvid": bvid(video)}

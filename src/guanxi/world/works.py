@@ -1,4 +1,4 @@
-"""What a space holds besides videos and dynamics: works, what it follows, what it announces."""
+"""Content of a space other than videos and dynamics: works, follows, medals, reservations."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from guanxi.world.kind import Kind
 
 
 class Album(Struct, frozen=True):
-    """An album, and which kind it is."""
+    """An album and its type."""
 
     album: s.Album
     biz: Literal["draw", "photo", "daily"] = "daily"
 
 
 class BangumiFollow(Struct, frozen=True):
-    """A series that an account follows, since when, and which kind it is."""
+    """A bangumi or drama that an account follows, since a Unix time, and its type."""
 
     bangumi: s.Bangumi
     since: int = 0
@@ -27,23 +27,24 @@ class BangumiFollow(Struct, frozen=True):
 
 
 class TagFollow(Struct, frozen=True):
-    """A tag that an account follows, and since when."""
+    """A tag that an account follows, since a Unix time."""
 
     tag: s.Tag
     since: int = 0
 
 
 class Support(Struct, frozen=True):
-    """Who supported an account this month. Name and face are told from the card."""
+    """A supporter of an account this month. Name and face are read from the supporter's card."""
 
     mid: int
     #: From 1.
     rank: int = 1
     message: str = ""
+    #: Whether responses omit the message.
     hidden: bool = False
 
 
-#: An owner's audios. ``uname`` is told from the card.
+#: An owner's audios. Responses read ``uname`` from the card.
 AUDIO = Kind(
     name="audio",
     body=s.Audio,
@@ -54,7 +55,7 @@ AUDIO = Kind(
         "collect": lambda audio: audio.statistic.collect,
     },
 )
-#: An owner's articles. ``author`` is left empty in what is kept: it is told from the card.
+#: An owner's articles. The stored ``author`` stays empty: responses read it from the card.
 ARTICLE = Kind(
     name="article",
     body=s.Article,
@@ -69,17 +70,17 @@ ARTICLE = Kind(
 ARTICLE_LIST = Kind(
     name="article_list",
     body=s.ArticleList,
-    id=lambda one: one.id,
-    keys={"time": lambda one: one.update_time, "read": lambda one: one.read},
+    id=lambda articles: articles.id,
+    keys={"time": lambda articles: articles.update_time, "read": lambda articles: articles.read},
 )
 ALBUM = Kind(
     name="album",
     body=Album,
-    id=lambda one: one.album.id,
-    keys={"time": lambda one: one.album.ctime},
-    filters={"biz": lambda one: one.biz},
+    id=lambda document: document.album.id,
+    keys={"time": lambda document: document.album.ctime},
+    filters={"biz": lambda document: document.biz},
 )
-#: Courses have no time of their own: the newest has the highest id.
+#: Courses have no time: the newest has the highest id.
 COURSE = Kind(
     name="course",
     body=s.Course,
@@ -102,7 +103,7 @@ TAG = Kind(
     id=lambda follow: follow.tag.id,
     keys={"since": lambda follow: follow.since},
 )
-#: Fan medals that the owner has; the one with most points of its level first.
+#: Fan medals that the owner has. The key sorts by level, then by points (intimacy).
 MEDAL = Kind(
     name="medal",
     body=s.Medal,
@@ -112,10 +113,10 @@ MEDAL = Kind(
 RESERVATION = Kind(
     name="reservation",
     body=s.Reservation,
-    id=lambda one: one.id,
-    keys={"time": lambda one: one.stime},
+    id=lambda reservation: reservation.id,
+    keys={"time": lambda reservation: reservation.stime},
 )
-#: Supporters of the owner, by rank from the lowest number up.
+#: Supporters of the owner; ranks count up from 1.
 SUPPORT = Kind(
     name="support",
     body=Support,
@@ -123,7 +124,7 @@ SUPPORT = Kind(
     keys={"rank": lambda support: support.rank},
 )
 
-#: Which key each order of the documents goes by; all from the highest down.
+#: The sort key of each order in the documentation; every order is descending.
 AUDIO_KEYS = {
     AudioOrder.PUBDATE: "time",
     AudioOrder.VIEW: "play",

@@ -1,4 +1,4 @@
-"""Content put into a service's store, and a client that knows no more than the contract's facts."""
+"""Helpers to store content in a running service, and a client driven by the contract alone."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ _mids = itertools.count(2_000_000)
 
 
 class Answer(NamedTuple):
+    """A response of the service."""
+
     status: int
-    #: Names in lower case; a name may be there several times.
+    #: Name and value; names are in lower case and may repeat.
     headers: list[tuple[str, str]]
     raw: bytes
 
@@ -45,27 +47,27 @@ class Answer(NamedTuple):
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies that it sets."""
-        given = [value for name, value in self.headers if name == "set-cookie"]
-        pairs = [value.partition(";")[0].partition("=") for value in given]
+        """The cookies that the response sets, by name."""
+        set_cookies = [value for name, value in self.headers if name == "set-cookie"]
+        pairs = [value.partition(";")[0].partition("=") for value in set_cookies]
         return {name: value for name, _, value in pairs}
 
 
 def someone(service: RunningService, card: Card | None = None) -> SignedIn:
-    """An account that no other test touches, signed in."""
+    """Add an account that no other test uses, and sign it in."""
     mid = next(_mids)
     service.add_accounts(cards={mid: card or Card(name=f"u{mid}", face=f"https://face/{mid}")})
     return service.sign_in(mid)
 
 
 def put(service: RunningService, owner: int, kind: Kind[T], *documents: T) -> None:
-    """Keep documents."""
-    entries = [kind.entry(owner, one) for one in documents]
+    """Store documents of a kind for an owner."""
+    entries = [kind.entry(owner, item) for item in documents]
     service.do(lambda store: store.put(entries))
 
 
-def kept(service: RunningService, owner: int, kind: Kind[T]) -> T | None:
-    """The one document of a kind."""
+def stored(service: RunningService, owner: int, kind: Kind[T]) -> T | None:
+    """Return the stored document of a kind that has one per owner, or None."""
     return service.do(lambda store: store.get(kind, owner))
 
 
@@ -77,7 +79,7 @@ def secret_of(service: RunningService) -> bytes:
 
 
 def signed(service: RunningService, fields: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Fields with a wbi signature of today."""
+    """Return the fields with a wbi signature by today's keys."""
     now = int(time.time())
     pairs = [(name, str(value)) for name, value in fields.items()] + [("wts", str(now))]
     mixin = mixin_key(*wbi_keys(secret_of(service), now))
@@ -92,15 +94,15 @@ def send(
     body: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """One request over a connection of its own; ``path`` may hold a query."""
+    """Send one request over a new connection; ``path`` may contain a query."""
     address = urlsplit(service.base_url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
     try:
         sent = {"User-Agent": "test", **(headers or {})}
         connection.request(method, path, body, sent)
-        answer = connection.getresponse()
-        named = [(name.lower(), value) for name, value in answer.getheaders()]
-        return Answer(answer.status, named, answer.read())
+        response = connection.getresponse()
+        response_headers = [(name.lower(), value) for name, value in response.getheaders()]
+        return Answer(response.status, response_headers, response.read())
     finally:
         connection.close()
 
@@ -112,9 +114,9 @@ def ask(
     /,
     **fields: object,
 ) -> Answer:
-    """Call an endpoint as a browser does: cookies, csrf, and a signature where one is wanted.
+    """Call an endpoint as a browser does: with cookies, csrf, and a signature if it requires one.
 
-    A text stands for a Cookie header of one's own making.
+    ``session`` may be the text of a Cookie header. Then no csrf is added.
     """
     path = endpoint.path
     for name in list(fields):
@@ -124,8 +126,8 @@ def ask(
     if session is not None:
         headers["Cookie"] = session if isinstance(session, str) else session.cookie
     if endpoint.method == "GET":
-        wanted = endpoint.wbi and not endpoint.unsigned
-        query = urlencode(signed(service, fields) if wanted else fields)
+        signs = endpoint.wbi and not endpoint.unsigned
+        query = urlencode(signed(service, fields) if signs else fields)
         return send(service, "GET", f"{path}?{query}" if query else path, headers=headers)
     if isinstance(session, SignedIn):
         fields.setdefault("csrf", session.bili_jct)
@@ -140,21 +142,23 @@ def read(
     /,
     **fields: object,
 ) -> Any:
-    """The data of an answer with code 0, as the contract's type of it."""
-    answer = ask(service, endpoint, session, **fields)
-    assert answer.status == 200
-    assert answer.code == 0, answer.raw
-    return msgspec.convert(answer.body["data"], endpoint.data)
+    """Call an endpoint, check that it succeeds, and return its data as the contract's type."""
+    response = ask(service, endpoint, session, **fields)
+    assert response.status == 200
+    assert response.code == 0, response.raw
+    return msgspec.convert(response.body["data"], endpoint.data)
 
 
-def done(service: RunningService, endpoint: Endpoint, session: SignedIn, **fields: object) -> None:
-    """Call an endpoint that answers no data."""
-    answer = ask(service, endpoint, session, **fields)
-    assert answer.body == {"code": 0, "message": "0", "ttl": 1}, answer.raw
+def succeed(
+    service: RunningService, endpoint: Endpoint, session: SignedIn, **fields: object
+) -> None:
+    """Call an endpoint and check that it succeeds without data."""
+    response = ask(service, endpoint, session, **fields)
+    assert response.body == {"code": 0, "message": "0", "ttl": 1}, response.raw
 
 
-def place(data: Any, path: str) -> Any:
-    """What stands at a dotted path; -1 is the last of an array."""
+def value_at(data: Any, path: str) -> Any:
+    """Return the value at a dotted path, or _MISSING; the index -1 is the last of an array."""
     for name in filter(None, path.split(".")):
         if isinstance(data, list):
             data = data[int(name)] if data else _MISSING
@@ -170,7 +174,7 @@ def walk(
     /,
     **fields: object,
 ) -> list[Any]:
-    """Every item of a paged list, page after page, told apart as the contract says."""
+    """Return the key of every item of a paged list, page by page."""
     return [key for page in pages(service, endpoint, session, **fields) for key in page]
 
 
@@ -181,31 +185,31 @@ def pages(
     /,
     **fields: object,
 ) -> Iterator[list[Any]]:
-    """The keys of the items on each page until the list ends."""
-    how = endpoint.pages
+    """Yield the keys of the items of each page; ``endpoint.pages`` says which fields they are."""
+    pagination = endpoint.pages
     for number in range(1, 1000):
         if endpoint.paging is Paging.NUMBERED:
-            fields[how.number] = number
-        answer = ask(service, endpoint, session, **fields)
-        assert answer.code == 0, answer.raw
-        data = answer.body["data"]
-        found = [item for path in how.items for item in _items(data, path)]
-        if found:
-            yield [_key(item, how.key) for item in found]
-        if not found or (how.more and not place(data, how.more)):
+            fields[pagination.number] = number
+        response = ask(service, endpoint, session, **fields)
+        assert response.code == 0, response.raw
+        data = response.body["data"]
+        items = [item for path in pagination.items for item in _items(data, path)]
+        if items:
+            yield [_key(item, pagination.key) for item in items]
+        if not items or (pagination.more and not value_at(data, pagination.more)):
             return
-        for name, path in how.next.items():
-            fields[name] = place(data, path)
-    raise AssertionError("it never ends")
+        for name, path in pagination.next.items():
+            fields[name] = value_at(data, path)
+    raise AssertionError("no end after 999 pages")
 
 
 def _items(data: Any, path: str) -> list[Any]:
-    found = place(data, path)
-    return [] if found is None or found is _MISSING else found
+    items = value_at(data, path)
+    return [] if items is None or items is _MISSING else items
 
 
 def _key(item: Any, names: tuple[str, ...]) -> Any:
     if len(names) == 1:
-        return place(item, names[0])
-    values = (place(item, name) for name in names)
+        return value_at(item, names[0])
+    values = (value_at(item, name) for name in names)
     return tuple(None if value is _MISSING else value for value in values)

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the rarer envelopes, bodies and paths is what is answered."""
+"""Responses match the OpenAPI document, also with rare envelopes, bodies and paths."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _DOCUMENT: dict[str, Any] = json.loads(json.dumps(document()))
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[RunningService]:
-    with running() as one:
-        yield one
+    with running() as running_service:
+        yield running_service
 
 
 def _operation(endpoint: Endpoint) -> Any:
@@ -42,9 +42,9 @@ def _operation(endpoint: Endpoint) -> Any:
         (e.RESERVATIONS, {"vmid": 1}),
         (e.TOVIEW, {}),
     ],
-    ids=lambda one: getattr(one, "name", ""),
+    ids=lambda value: getattr(value, "name", ""),
 )
-def test_good_and_bad_answers_fit(
+def test_success_and_error_bodies_match_the_schema(
     service: RunningService, endpoint: Endpoint, fields: dict[str, object]
 ) -> None:
     described = _operation(endpoint)["responses"]["200"]["content"]["application/json"]["schema"]
@@ -59,30 +59,32 @@ def test_good_and_bad_answers_fit(
         assert not fits.is_valid(missing)
 
 
-def test_pages_are_described_as_pages(service: RunningService) -> None:
+def test_html_pages_are_described_as_html(service: RunningService) -> None:
     for endpoint, fields in ((e.SPACE_PAGE, {"mid": 1}), (e.CORRESPOND, {"correspond_path": "00"})):
-        told = _operation(endpoint)
-        [parameter] = told["parameters"]
+        operation = _operation(endpoint)
+        [parameter] = operation["parameters"]
         assert (parameter["in"], parameter["required"]) == ("path", True)
-        assert list(told["responses"]["200"]["content"]) == ["text/html"]
-        answer = ask(service, endpoint, someone(service), **fields)
-        assert answer.header("content-type").startswith("text/html")
-        assert list(told["responses"]["404"]["content"]) == ["application/json"]
+        assert list(operation["responses"]["200"]["content"]) == ["text/html"]
+        response = ask(service, endpoint, someone(service), **fields)
+        assert response.header("content-type").startswith("text/html")
+        assert list(operation["responses"]["404"]["content"]) == ["application/json"]
 
 
-def test_a_signature_is_required_where_it_is_wanted() -> None:
-    for endpoint, wanted in ((e.VIDEOS, True), (e.DYNAMICS, False)):
-        given = {one["name"]: one["required"] for one in _operation(endpoint)["parameters"]}
-        assert (given["wts"], given["w_rid"]) == (wanted, wanted)
+def test_only_signed_endpoints_require_a_signature() -> None:
+    for endpoint, required in ((e.VIDEOS, True), (e.DYNAMICS, False)):
+        is_required = {
+            item["name"]: item["required"] for item in _operation(endpoint)["parameters"]
+        }
+        assert (is_required["wts"], is_required["w_rid"]) == (required, required)
 
 
-def test_an_enum_stands_whole_in_its_parameter() -> None:
-    order = next(one for one in _operation(e.VIDEOS)["parameters"] if one["name"] == "order")
+def test_an_enum_parameter_lists_all_its_values() -> None:
+    order = next(item for item in _operation(e.VIDEOS)["parameters"] if item["name"] == "order")
     assert order["schema"]["default"] == "pubdate"
     assert set(order["schema"]["enum"]) == {"pubdate", "click", "stow"}
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_schema_is_referenced_and_every_reference_exists() -> None:
     schemas = _DOCUMENT["components"]["schemas"]
     text = json.dumps(_DOCUMENT)
     references = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}

@@ -1,4 +1,4 @@
-"""The feed in both generations, and picture posts: every post once, each in its place."""
+"""Dynamics in both feeds, and picture posts: every post once, in the right order."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from guanxi.world import feed, profile
 from guanxi.world.feed import PicturePost, Post, PostType
 from tests.service.content_fixtures import ask, pages, put, read, someone, walk
 
-_NOBODY = 9_999_999_999
+_UNKNOWN_MID = 9_999_999_999
 _POSTS, _PINNED, _PAGE = 30, 11, 12
 _TYPES = list(PostType)
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[RunningService]:
-    with running() as one:
-        yield one
+    with running() as running_service:
+        yield running_service
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +36,15 @@ def other(service: RunningService) -> SignedIn:
 @pytest.fixture(scope="module")
 def owner(service: RunningService, other: SignedIn) -> SignedIn:
     card = Card(name="楼主", face="https://face/1", face_nft=1, official_type=0, official_desc="d")
-    one = someone(service, card)
+    account = someone(service, card)
     put(
         service,
-        one.mid,
+        account.mid,
         profile.PROFILE,
         profile.Profile(experience=1_500, pendant=s.Pendant(pid=8)),
     )
-    put(service, one.mid, feed.POST, *(_post(one, other, n) for n in range(_POSTS)))
-    return one
+    put(service, account.mid, feed.POST, *(_post(account, other, n) for n in range(_POSTS)))
+    return account
 
 
 def _id(owner: SignedIn, n: int) -> int:
@@ -79,48 +79,52 @@ def _newest(owner: SignedIn, *, without: int = -1) -> list[int]:
 # --- the newer feed ---
 
 
-def test_dynamics_begin_with_the_pinned_one(service: RunningService, owner: SignedIn) -> None:
-    told = list(pages(service, e.DYNAMICS, host_mid=owner.mid))
-    assert [len(page) for page in told] == [_PAGE + 1, _PAGE, _POSTS - 1 - 2 * _PAGE]
-    wanted = [_id(owner, _PINNED), *_newest(owner, without=_PINNED)]
-    assert [int(one) for page in told for one in page] == wanted
+def test_the_pinned_dynamic_is_at_the_head_of_the_first_page_only(
+    service: RunningService, owner: SignedIn
+) -> None:
+    id_pages = list(pages(service, e.DYNAMICS, host_mid=owner.mid))
+    assert [len(page) for page in id_pages] == [_PAGE + 1, _PAGE, _POSTS - 1 - 2 * _PAGE]
+    expected = [_id(owner, _PINNED), *_newest(owner, without=_PINNED)]
+    assert [int(item) for page in id_pages for item in page] == expected
     first = read(service, e.DYNAMICS, host_mid=owner.mid)
-    assert [one.modules.tag is not msgspec.UNSET for one in first.items] == [True] + [False] * 12
+    assert [item.modules.tag is not msgspec.UNSET for item in first.items] == [True] + [False] * 12
     assert first.offset == first.items[-1].id
 
 
-def test_each_kind_of_dynamic(service: RunningService, owner: SignedIn, other: SignedIn) -> None:
-    items = {one.id: one for one in read(service, e.DYNAMICS, host_mid=owner.mid).items}
-    seen = set()
+def test_each_type_of_dynamic(service: RunningService, owner: SignedIn, other: SignedIn) -> None:
+    items = {item.id: item for item in read(service, e.DYNAMICS, host_mid=owner.mid).items}
+    types = set()
     for n in range(_POSTS - _PAGE, _POSTS):
-        post, told = _post(owner, other, n), items[str(_id(owner, n))]
-        seen.add(told.type)
-        assert told.type == post.type.value
-        assert told.modules.content.desc.text == post.text
-        counts = told.modules.counts
+        post, data = _post(owner, other, n), items[str(_id(owner, n))]
+        types.add(data.type)
+        assert data.type == post.type.value
+        assert data.modules.content.desc.text == post.text
+        counts = data.modules.counts
         assert (counts.like.count, counts.comment.count, counts.forward.count) == (
             post.likes,
             post.comments,
             post.forwards,
         )
-        assert told.modules.author.pub_ts == post.time
+        assert data.modules.author.pub_ts == post.time
         if post.type is PostType.VIDEO:
-            assert told.modules.content.major.archive["bvid"] == bvid_of(post.rid)
+            assert data.modules.content.major.archive["bvid"] == bvid_of(post.rid)
         if post.type is PostType.FORWARD:
-            origin = told.orig
+            origin = data.orig
             assert origin.modules.content.desc.text == f"原文{n}"
             assert (origin.modules.author.mid, origin.modules.author.name) == (other.mid, "原作者")
-    assert seen == {kind.value for kind in PostType}
+    assert types == {kind.value for kind in PostType}
 
 
-def test_author_of_a_dynamic(service: RunningService, owner: SignedIn) -> None:
+def test_the_author_of_a_dynamic_is_read_from_card_and_profile(
+    service: RunningService, owner: SignedIn
+) -> None:
     author = read(service, e.DYNAMICS, host_mid=owner.mid).items[0].modules.author
     assert (author.mid, author.name, author.face) == (owner.mid, "楼主", "https://face/1")
     assert (author.face_nft, author.pendant.pid) == (True, 8)
     assert author.official_verify == s.OfficialVerify(0, "d")
 
 
-def test_whether_the_viewer_follows_an_author(
+def test_an_author_shows_whether_the_viewer_follows(
     service: RunningService, owner: SignedIn, other: SignedIn
 ) -> None:
     viewer = someone(service)
@@ -128,43 +132,47 @@ def test_whether_the_viewer_follows_an_author(
 
     def following(session: SignedIn | None) -> tuple[object, object]:
         items = read(service, e.DYNAMICS, session, host_mid=owner.mid).items
-        forward = next(one for one in items if one.type == PostType.FORWARD.value)
+        forward = next(item for item in items if item.type == PostType.FORWARD.value)
         return forward.modules.author.following, forward.orig.modules.author.following
 
     assert following(None) == (None, None)
     assert following(viewer) == (False, True)
 
 
-def test_an_offset_is_a_place(service: RunningService, owner: SignedIn) -> None:
+def test_an_offset_selects_the_older_dynamics(service: RunningService, owner: SignedIn) -> None:
     def ids(offset: object) -> list[int]:
-        told = read(service, e.DYNAMICS, host_mid=owner.mid, offset=offset)
-        return [int(one.id) for one in told.items]
+        data = read(service, e.DYNAMICS, host_mid=owner.mid, offset=offset)
+        return [int(item.id) for item in data.items]
 
     newest = _newest(owner, without=_PINNED)
-    assert ids(_id(owner, 20)) == [one for one in newest if one < _id(owner, 20)][:_PAGE]
+    assert ids(_id(owner, 20)) == [item for item in newest if item < _id(owner, 20)][:_PAGE]
     assert ids("9" * 19) == newest[:_PAGE]
     assert ids(_id(owner, 0)) == []
     assert ids(0) == ids("") == [_id(owner, _PINNED), *newest[:_PAGE]]
 
 
-def test_an_offset_whose_post_is_gone(service: RunningService, owner: SignedIn) -> None:
-    one = someone(service)
-    posts = [Post(id=_id(one, n), type=PostType.WORD, time=n) for n in range(20)]
-    put(service, one.mid, feed.POST, *posts)
-    first = read(service, e.DYNAMICS, host_mid=one.mid)
-    service.do(lambda store: store.delete(feed.POST, one.mid, [int(first.offset)]))
-    rest = read(service, e.DYNAMICS, host_mid=one.mid, offset=first.offset)
-    assert [int(post.id) for post in rest.items] == [_id(one, n) for n in reversed(range(8))]
+def test_an_offset_may_be_the_id_of_a_deleted_post(
+    service: RunningService, owner: SignedIn
+) -> None:
+    account = someone(service)
+    posts = [Post(id=_id(account, n), type=PostType.WORD, time=n) for n in range(20)]
+    put(service, account.mid, feed.POST, *posts)
+    first = read(service, e.DYNAMICS, host_mid=account.mid)
+    service.do(lambda store: store.delete(feed.POST, account.mid, [int(first.offset)]))
+    rest = read(service, e.DYNAMICS, host_mid=account.mid, offset=first.offset)
+    assert [int(post.id) for post in rest.items] == [_id(account, n) for n in reversed(range(8))]
 
 
 @pytest.mark.parametrize("offset", ["x", "-1", "1.0", "9" * 20])
-def test_no_offset(service: RunningService, owner: SignedIn, offset: str) -> None:
+def test_an_invalid_offset_is_refused(
+    service: RunningService, owner: SignedIn, offset: str
+) -> None:
     assert ask(service, e.DYNAMICS, host_mid=owner.mid, offset=offset).code == -400
     assert ask(service, e.OPUS, host_mid=owner.mid, offset=offset).code == -400
 
 
-def test_no_dynamics(service: RunningService) -> None:
-    assert read(service, e.DYNAMICS, host_mid=_NOBODY) == s.DynamicPage()
+def test_an_account_without_unpinned_dynamics_has_one_page(service: RunningService) -> None:
+    assert read(service, e.DYNAMICS, host_mid=_UNKNOWN_MID) == s.DynamicPage()
     alone = someone(service)
     put(
         service,
@@ -172,25 +180,27 @@ def test_no_dynamics(service: RunningService) -> None:
         feed.POST,
         Post(id=_id(alone, 1), type=PostType.WORD, time=1, pinned=True),
     )
-    told = read(service, e.DYNAMICS, host_mid=alone.mid)
-    assert ([one.id for one in told.items], told.has_more) == ([str(_id(alone, 1))], False)
+    data = read(service, e.DYNAMICS, host_mid=alone.mid)
+    assert ([item.id for item in data.items], data.has_more) == ([str(_id(alone, 1))], False)
 
 
 # --- the older feed ---
 
 
-def test_old_dynamics_with_the_pinned_one_at_its_place(
+def test_old_dynamics_without_need_top_are_newest_first(
     service: RunningService, owner: SignedIn
 ) -> None:
-    told = list(pages(service, e.OLD_DYNAMICS, host_uid=owner.mid))
-    assert [len(page) for page in told] == [12, 12, 6]
-    assert [one for page in told for one in page] == _newest(owner)
+    id_pages = list(pages(service, e.OLD_DYNAMICS, host_uid=owner.mid))
+    assert [len(page) for page in id_pages] == [12, 12, 6]
+    assert [item for page in id_pages for item in page] == _newest(owner)
 
 
-def test_old_dynamics_with_the_pinned_one_on_top(service: RunningService, owner: SignedIn) -> None:
+def test_old_dynamics_with_need_top_begin_with_the_pinned_post(
+    service: RunningService, owner: SignedIn
+) -> None:
     for need_top in ("1", "true"):
-        told = walk(service, e.OLD_DYNAMICS, host_uid=owner.mid, need_top=need_top)
-        assert told == [_id(owner, _PINNED), *_newest(owner, without=_PINNED)]
+        ids = walk(service, e.OLD_DYNAMICS, host_uid=owner.mid, need_top=need_top)
+        assert ids == [_id(owner, _PINNED), *_newest(owner, without=_PINNED)]
     first = read(service, e.OLD_DYNAMICS, host_uid=owner.mid, need_top=1)
     assert first.cards[0].extra == s.OldExtra(1)
     assert all(card.extra is msgspec.UNSET for card in first.cards[1:])
@@ -198,7 +208,7 @@ def test_old_dynamics_with_the_pinned_one_on_top(service: RunningService, owner:
     assert all(card.extra is msgspec.UNSET for card in plain.cards)
 
 
-def test_a_card_of_the_older_feed(
+def test_old_dynamics_have_description_and_json_card(
     service: RunningService, owner: SignedIn, other: SignedIn
 ) -> None:
     page = read(service, e.OLD_DYNAMICS, host_uid=owner.mid)
@@ -207,8 +217,8 @@ def test_a_card_of_the_older_feed(
         PostType.VIDEO: 8,
         PostType.ARTICLE: 64,
     }
-    for n, told in zip(reversed(range(_POSTS - _PAGE, _POSTS)), page.cards, strict=True):
-        post, desc, card = _post(owner, other, n), told.desc, json.loads(told.card)
+    for n, data in zip(reversed(range(_POSTS - _PAGE, _POSTS)), page.cards, strict=True):
+        post, desc, card = _post(owner, other, n), data.desc, json.loads(data.card)
         assert (desc.id, desc.uid, desc.type) == (post.id, owner.mid, types[post.type])
         assert (desc.view, desc.repost, desc.comment, desc.like, desc.timestamp) == (
             post.views,
@@ -230,21 +240,23 @@ def test_a_card_of_the_older_feed(
             ]
 
 
-def test_the_end_of_the_older_feed(service: RunningService, owner: SignedIn) -> None:
+def test_the_last_page_of_the_older_feed_has_no_cards(
+    service: RunningService, owner: SignedIn
+) -> None:
     end = {"has_more": 0, "next_offset": 0}
-    answer = ask(service, e.OLD_DYNAMICS, host_uid=owner.mid, offset_dynamic_id=_id(owner, 0))
-    assert answer.body == {"code": 0, "msg": "success", "message": "success", "data": end}
-    assert ask(service, e.OLD_DYNAMICS, host_uid=_NOBODY).body["data"] == end
-    for wrong in ({"offset_dynamic_id": 2**63}, {"offset_dynamic_id": -1}, {"need_top": 2}):
-        assert ask(service, e.OLD_DYNAMICS, host_uid=1, **wrong).code == -400
+    response = ask(service, e.OLD_DYNAMICS, host_uid=owner.mid, offset_dynamic_id=_id(owner, 0))
+    assert response.body == {"code": 0, "msg": "success", "message": "success", "data": end}
+    assert ask(service, e.OLD_DYNAMICS, host_uid=_UNKNOWN_MID).body["data"] == end
+    for invalid in ({"offset_dynamic_id": 2**63}, {"offset_dynamic_id": -1}, {"need_top": 2}):
+        assert ask(service, e.OLD_DYNAMICS, host_uid=1, **invalid).code == -400
 
 
 # --- picture posts ---
 
 
-def test_picture_posts(service: RunningService) -> None:
+def test_picture_posts_are_paged_and_filtered_by_type(service: RunningService) -> None:
     owner = someone(service)
-    kept = [
+    stored = [
         PicturePost(
             id=10**18 + n,
             of_article=n % 3 == 0,
@@ -255,14 +267,14 @@ def test_picture_posts(service: RunningService) -> None:
         )
         for n in range(45)
     ]
-    put(service, owner.mid, feed.PICTURE_POST, *kept)
-    newest = [str(one.id) for one in reversed(kept)]
-    told = list(pages(service, e.OPUS, host_mid=owner.mid))
-    assert [len(page) for page in told] == [20, 20, 5]
-    assert [one for page in told for one in page] == newest
-    articles = [str(one.id) for one in reversed(kept) if one.of_article]
+    put(service, owner.mid, feed.PICTURE_POST, *stored)
+    newest = [str(item.id) for item in reversed(stored)]
+    id_pages = list(pages(service, e.OPUS, host_mid=owner.mid))
+    assert [len(page) for page in id_pages] == [20, 20, 5]
+    assert [item for page in id_pages for item in page] == newest
+    articles = [str(item.id) for item in reversed(stored) if item.of_article]
     assert walk(service, e.OPUS, host_mid=owner.mid, type="article") == articles
-    others = [one for one in newest if one not in articles]
+    others = [item for item in newest if item not in articles]
     assert walk(service, e.OPUS, host_mid=owner.mid, type="dynamic") == others
     for viewer, views in ((owner, "1044"), (someone(service), None), (None, None)):
         first = read(service, e.OPUS, viewer, host_mid=owner.mid).items[:2]
@@ -270,4 +282,4 @@ def test_picture_posts(service: RunningService) -> None:
         assert (first[0].content, first[0].cover) == ("图44", msgspec.UNSET)
         assert first[1].cover == s.OpusCover(3, "u", 4)
     assert ask(service, e.OPUS, host_mid=owner.mid, type="none").code == -400
-    assert read(service, e.OPUS, host_mid=_NOBODY) == s.OpusPage()
+    assert read(service, e.OPUS, host_mid=_UNKNOWN_MID) == s.OpusPage()

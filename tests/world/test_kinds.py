@@ -1,4 +1,4 @@
-"""Kinds of content: what a store is given, and what comes back."""
+"""Kinds of content: entries, decoding, and lines of content files."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ CASES: list[tuple[Kind[Any], Any, int, dict[str, int], dict[str, object], str]] 
 ]
 
 
-def test_every_kind_is_in_the_table_and_tested() -> None:
+def test_every_kind_has_a_unique_name_and_a_case() -> None:
     assert len(BY_NAME) == len(KINDS)
     assert [case[0] for case in CASES] == list(KINDS)
 
@@ -138,9 +138,9 @@ def test_every_kind_is_in_the_table_and_tested() -> None:
 @pytest.mark.parametrize(
     ("kind", "document", "id", "keys", "filters", "text"),
     CASES,
-    ids=lambda one: getattr(one, "name", ""),
+    ids=lambda value: getattr(value, "name", ""),
 )
-def test_what_a_store_is_given(
+def test_an_entry_has_the_declared_values_and_decodes(
     kind: Kind[Any],
     document: Any,
     id: int,
@@ -155,13 +155,13 @@ def test_what_a_store_is_given(
 
 
 @pytest.mark.parametrize(("kind", "document"), [case[:2] for case in CASES])
-def test_a_line_of_a_file(kind: Kind[Any], document: Any) -> None:
+def test_a_line_of_a_content_file_becomes_an_entry(kind: Kind[Any], document: Any) -> None:
     line = msgspec.json.encode({"owner": 7, "kind": kind.name, "document": document})
     assert entry_of(line) == kind.entry(7, document)
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "message"),
     [
         ("", "truncated"),
         ("{}", "owner"),
@@ -177,6 +177,6 @@ def test_a_line_of_a_file(kind: Kind[Any], document: Any) -> None:
         ),
     ],
 )
-def test_a_line_that_is_wrong(line: str, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_an_invalid_line_is_refused_with_its_reason(line: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         entry_of(line.encode())

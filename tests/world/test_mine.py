@@ -1,4 +1,4 @@
-"""What an account is told of itself alone."""
+"""Items of the history, notes and logs."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ ENTRY = s.HistoryEntry(
 SEEN = Seen(ENTRY, device=1)
 
 
-def test_a_video_in_the_older_history() -> None:
-    told = mine.old_history_item(SEEN, VIDEO, AUTHOR)
-    assert (told.title, told.owner, told.bvid) == ("title", AUTHOR, "BV17x411w7KC")
-    assert (told.type, told.business, told.device, told.favorite) == (3, "archive", 1, True)
-    assert (told.view_at, told.progress, told.kid, told.redirect_link) == (500, -1, 170001, "uri")
-    assert isinstance(told.page, s.VideoPart)
-    assert told.page.cid == 7
-    assert (told.bangumi, told.cheese) == (UNSET, UNSET)
+def test_the_older_history_shows_the_current_video() -> None:
+    item = mine.old_history_item(SEEN, VIDEO, AUTHOR)
+    assert (item.title, item.owner, item.bvid) == ("title", AUTHOR, "BV17x411w7KC")
+    assert (item.type, item.business, item.device, item.favorite) == (3, "archive", 1, True)
+    assert (item.view_at, item.progress, item.kid, item.redirect_link) == (500, -1, 170001, "uri")
+    assert isinstance(item.page, s.VideoPart)
+    assert item.page.cid == 7
+    assert (item.bangumi, item.cheese) == (UNSET, UNSET)
 
 
-def test_a_video_that_is_gone() -> None:
-    told = mine.old_history_item(SEEN, None, None)
-    assert (told.aid, told.title, told.pic, told.duration) == (170001, "as it was", "cover", 61)
-    assert told.owner == s.Author(3, "then", "")
-    assert told.bvid == "BV17x411w7KC"
+def test_a_deleted_video_is_shown_as_its_entry_recorded_it() -> None:
+    item = mine.old_history_item(SEEN, None, None)
+    assert (item.aid, item.title, item.pic, item.duration) == (170001, "as it was", "cover", 61)
+    assert item.owner == s.Author(3, "then", "")
+    assert item.bvid == "BV17x411w7KC"
 
 
 def test_episodes_and_lessons_in_the_older_history() -> None:
@@ -52,39 +52,41 @@ def test_episodes_and_lessons_in_the_older_history() -> None:
         msgspec.structs.replace(ENTRY, history=s.HistoryTarget(oid=5, business="pgc")),
         bangumi=s.WatchedEpisode(ep_id=6),
     )
-    told = mine.old_history_item(episode, None, None)
-    assert (told.type, told.business, told.bvid, told.page) == (4, "pgc", "", UNSET)
-    assert told.bangumi == s.WatchedEpisode(ep_id=6)
+    item = mine.old_history_item(episode, None, None)
+    assert (item.type, item.business, item.bvid, item.page) == (4, "pgc", "", UNSET)
+    assert item.bangumi == s.WatchedEpisode(ep_id=6)
     lesson = Seen(
         msgspec.structs.replace(ENTRY, history=s.HistoryTarget(oid=5, business="cheese")),
         cheese=s.WatchedLesson(season_id=9),
     )
-    told = mine.old_history_item(lesson, None, None)
-    assert (told.type, told.cheese) == (10, s.WatchedLesson(season_id=9))
+    item = mine.old_history_item(lesson, None, None)
+    assert (item.type, item.cheese) == (10, s.WatchedLesson(season_id=9))
 
 
-def test_the_newer_history_makes_the_bvid() -> None:
+def test_the_newer_history_computes_a_missing_bvid() -> None:
     assert mine.history_item(SEEN).history.bvid == "BV17x411w7KC"
-    kept = msgspec.structs.replace(ENTRY, history=s.HistoryTarget(1, business="archive", bvid="BV"))
-    assert mine.history_item(Seen(kept)) == kept
+    stored = msgspec.structs.replace(
+        ENTRY, history=s.HistoryTarget(1, business="archive", bvid="BV")
+    )
+    assert mine.history_item(Seen(stored)) == stored
     live = msgspec.structs.replace(ENTRY, history=s.HistoryTarget(1, business="live"))
     assert mine.history_item(Seen(live)) == live
 
 
-def test_ids_of_one_number_in_several_businesses_differ() -> None:
+def test_ids_of_equal_oids_differ_by_business() -> None:
     assert len({mine.seen_id(business, 7) for business in mine.BUSINESSES}) == len(mine.BUSINESSES)
     assert mine.seen_id("archive", 7) != mine.seen_id("archive", 8)
     with pytest.raises(KeyError):
         mine.seen_id("films", 7)
 
 
-def test_every_business_and_tab_of_the_documents() -> None:
-    assert {one.value for one in HistoryBusinessType} <= mine.BUSINESSES.keys()
-    tabs = {one.value for one in HistoryType} - {"all"}
+def test_every_documented_business_and_tab_exists() -> None:
+    assert {item.value for item in HistoryBusinessType} <= mine.BUSINESSES.keys()
+    tabs = {item.value for item in HistoryType} - {"all"}
     assert set(mine.BUSINESSES.values()) == tabs == {tab.type for tab in mine.TABS}
 
 
-def test_notes_and_logs() -> None:
+def test_items_of_notes_and_logs() -> None:
     note = mine.note_item(mine.Note(s.Note(9, title="t"), 1_700_000_000))
     assert (note.mtime, note.note_id_str, note.title) == ("2023-11-15 06:13", "9", "t")
     author = s.NoteAuthor(2, "name")

@@ -1,4 +1,4 @@
-"""The rules of names, signatures and notices; levels."""
+"""Rules for nicknames, signatures and notices; levels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIMITS = Limits()
         ("a\nb", 40004),
     ],
 )
-def test_nicknames(name: str, code: int) -> None:
+def test_nickname_code(name: str, code: int) -> None:
     assert nickname_code(name, LIMITS) == code
 
 
@@ -34,7 +34,7 @@ def test_nicknames(name: str, code: int) -> None:
     ("text", "code"),
     [("", 0), ("每周更新, 谢谢!", 0), ("x" * 70, 0), ("x" * 71, 40022), ("好🎵", 40021)],
 )
-def test_signatures(text: str, code: int) -> None:
+def test_signature_code(text: str, code: int) -> None:
     assert signature_code(text, LIMITS) == code
 
 
@@ -49,7 +49,7 @@ def test_signatures(text: str, code: int) -> None:
         ("x" * 151, "", -400),
     ],
 )
-def test_notices(text: str, current: str, code: int) -> None:
+def test_notice_code(text: str, current: str, code: int) -> None:
     assert notice_code(text, current, LIMITS) == code
 
 
@@ -57,11 +57,11 @@ def test_notices(text: str, current: str, code: int) -> None:
     ("experience", "level"),
     [(0, 0), (1, 1), (199, 1), (200, 2), (10_799, 4), (10_800, 5), (28_800, 6), (10**9, 6)],
 )
-def test_levels(experience: int, level: int) -> None:
+def test_level_of(experience: int, level: int) -> None:
     assert level_of(experience) == level
 
 
-def test_what_the_next_level_takes() -> None:
+def test_level_info_has_the_bounds_of_the_level() -> None:
     info = level_info(300)
     assert (info.current_level, info.current_min, info.current_exp, info.next_exp) == (
         2,

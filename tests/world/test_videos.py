@@ -1,4 +1,4 @@
-"""One video in each of its shapes."""
+"""A video in each of its shapes on the wire."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ VIDEO = s.Video(
 BVID = "BV17x411w7KC"
 
 
-def test_whole() -> None:
+def test_with_author_adds_author_and_bvid_to_a_copy() -> None:
     video = videos.with_author(VIDEO, AUTHOR)
     assert (video.owner, video.bvid) == (AUTHOR, BVID)
     assert msgspec.structs.replace(video, owner=None, bvid="") == VIDEO
-    assert VIDEO.owner is None, "what is kept stays as it is"
+    assert VIDEO.owner is None, "the stored video must not be changed"
 
 
-def test_a_bvid_that_is_kept_is_told() -> None:
+def test_a_stored_bvid_is_not_computed() -> None:
     assert videos.bvid(msgspec.structs.replace(VIDEO, bvid="BV1own")) == "BV1own"
 
 
-def test_chosen() -> None:
+def test_chosen_video() -> None:
     chosen = videos.chosen_video(VIDEO, AUTHOR, "proud")
     assert (chosen.reason, chosen.title, chosen.owner) == ("proud", "title", AUTHOR)
 
 
-def test_later() -> None:
-    later = videos.toview_item(VIDEO, AUTHOR, added=500, progress=-1)
-    assert (later.add_at, later.progress, later.count, later.bvid) == (500, -1, 3, BVID)
-    assert isinstance(later.page, s.VideoPart)
-    assert (later.page.cid, later.page.duration, later.page.dimension.width) == (77, 125, 1920)
+def test_toview_item() -> None:
+    toview = videos.toview_item(VIDEO, AUTHOR, added=500, progress=-1)
+    assert (toview.add_at, toview.progress, toview.count, toview.bvid) == (500, -1, 3, BVID)
+    assert isinstance(toview.page, s.VideoPart)
+    assert (toview.page.cid, toview.page.duration, toview.page.dimension.width) == (77, 125, 1920)
 
 
-def test_in_the_list_of_a_space() -> None:
+def test_list_item() -> None:
     assert videos.list_item(VIDEO, AUTHOR) == s.VideoMeta(
         aid=170001,
         author="name",
@@ -71,20 +71,20 @@ def test_in_the_list_of_a_space() -> None:
     )
 
 
-def test_in_a_media_list() -> None:
+def test_media_item() -> None:
     item = videos.media_item(VIDEO, AUTHOR, 6)
     assert (item.id, item.index, item.bv_id, item.upper) == (170001, 6, BVID, AUTHOR)
     assert item.cnt_info == s.MediaCounts(collect=4, play=1, danmaku=2)
     assert item.pages == [s.MediaPart(77, "title")]
 
 
-def test_in_a_channel() -> None:
-    archive = videos.channel_video(VIDEO)
-    assert (archive.aid, archive.bvid, archive.ugc_pay) == (170001, BVID, 1)
-    assert archive.stat.view == 1
+def test_channel_video() -> None:
+    video = videos.channel_video(VIDEO)
+    assert (video.aid, video.bvid, video.ugc_pay) == (170001, BVID, 1)
+    assert video.stat.view == 1
 
 
-def test_partitions() -> None:
+def test_type_counts() -> None:
     assert videos.type_counts({129: 2, 999: 1}) == {
         "129": s.VideoType(129, 2, "舞蹈"),
         "999": s.VideoType(999, 1, ""),
@@ -92,7 +92,7 @@ def test_partitions() -> None:
     assert videos.type_counts({}) is None
 
 
-def test_every_order_of_the_documents_has_its_key() -> None:
+def test_every_order_has_a_declared_key() -> None:
     for keys in (videos.VIDEO_KEYS, videos.MEDIA_KEYS):
         assert len(keys) == 3
         assert set(keys.values()) <= videos.VIDEO.keys.keys()

@@ -37,7 +37,7 @@ from guanxi.contract.limits import OPEN
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify, sort_key_at
 from guanxi.stores.postgresql import cards, reads
-from guanxi.stores.postgresql.changes import Asked, hold, write
+from guanxi.stores.postgresql.changes import CappedAct, hold, write
 from guanxi.stores.postgresql.connections import PATIENT, connect
 
 #: A tenth of the graph: filling it takes minutes, and a page costs the same.
@@ -202,7 +202,7 @@ async def _follows(db: Any, owners: Sequence[int], made: Graph, draw: random.Ran
     now = sort_key_at(time.time_ns())
     held = await hold(db, acts, now)
     for act in acts:
-        held.apply(Asked(act, OPEN.limits.following_cap), now)
+        held.apply(CappedAct(act, OPEN.limits.following_cap), now)
     await write(db, held, 0)
 
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: started when one is first asked for, ended with the run.
+"""A real PostgreSQL for the tests, started at its first use and stopped after the run.
 
 ``GUANXI_TEST_POSTGRES`` names a server to use instead; its user must be able to make schemas. Each
 store of a test has a schema of its own, so that a Citus coordinator can be that server.
@@ -190,7 +190,7 @@ def server_address() -> str:
 
 
 def sql(*statements: str, address: str | None = None) -> Any:
-    """Run statements, each on its own; the first value of the last one's answer."""
+    """Run each statement in its own transaction; return the first value of the last one."""
 
     async def run() -> Any:
         connection = await asyncpg.connect(address or server_address(), timeout=30)

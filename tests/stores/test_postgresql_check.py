@@ -64,67 +64,69 @@ _1_2, _1_3 = "WHERE owner = 1 AND other = 2", "WHERE owner = 1 AND other = 3"
 _VIDEO_1 = "WHERE owner = 1 AND kind = 'video' AND id = 1"
 #: What breaks each invariant, in one way or several.
 BREAKING: dict[str, tuple[str, ...]] = {
-    "a row says something": ("INSERT INTO relation (owner, other) VALUES (1, 6)",),
-    "nobody holds two of a following, a whisper and a block": (
+    "no row of a pair is empty": ("INSERT INTO relation (owner, other) VALUES (1, 6)",),
+    "no account has two of a following, a whisper and a block towards another": (
         f"UPDATE relation SET whispers = 1 {_1_2}",
         f"UPDATE relation SET blocks = 1 {_1_3}",
     ),
-    "nobody follows or whispers to one that blocks them": (
+    "no account follows or whispers to an account that blocks it": (
         "INSERT INTO relation (owner, other, blocks) VALUES (5, 4, 1)",
         "UPDATE relation SET blocks = 1 WHERE owner = 3 AND other = 1",
     ),
-    "nobody is followed by one that they block": (
+    "no account is followed by an account that it blocks": (
         "UPDATE relation SET blocks = 1 WHERE owner = 3 AND other = 1",
     ),
-    "nobody follows, whispers to or blocks themselves": (
+    "no account follows, whispers to or blocks itself": (
         "INSERT INTO relation (owner, other, blocks) VALUES (6, 6, 1)",
     ),
-    "groups, contracts and visits are of followings": (
+    "groups, contracts and visits belong to followings": (
         "UPDATE relation SET groups = ARRAY[7] WHERE owner = 3 AND other = 1",
         "UPDATE relation SET visits = 1 WHERE owner = 4 AND other = 5",
         "UPDATE relation SET contract_ts = 1, contract_attr = 0 WHERE owner = 5 AND other = 6",
     ),
-    "the groups of a following are some, and rise": (
+    "the groups of a following are not empty, unique and sorted": (
         f"UPDATE relation SET groups = ARRAY[7, -10] {_1_3}",
         f"UPDATE relation SET groups = ARRAY[7, 7] {_1_3}",
         f"UPDATE relation SET groups = ARRAY[0] {_1_3}",
         f"UPDATE relation SET groups = '{{}}' {_1_3}",
     ),
-    "a following's group is there": ("DELETE FROM grp WHERE owner = 1",),
-    "a group's id is its own": ("INSERT INTO grp VALUES (1, 0, 'b', 9)",),
-    "a contract is told whole": (f"UPDATE relation SET contract_attr = NULL {_1_2}",),
-    "visits are some": (f"UPDATE relation SET visits = 0 {_1_2}",),
-    "no place is behind the newest that an account had": (
+    "the group of each member exists": ("DELETE FROM grp WHERE owner = 1",),
+    "no stored group has the id of a built-in group": ("INSERT INTO grp VALUES (1, 0, 'b', 9)",),
+    "each contract has both its time and its attribute": (
+        f"UPDATE relation SET contract_attr = NULL {_1_2}",
+    ),
+    "each visit count is positive": (f"UPDATE relation SET visits = 0 {_1_2}",),
+    "no sort key is greater than the account's stored newest one": (
         "UPDATE tally SET newest = 1 WHERE mid = 1",
     ),
-    "both ends of what stands have accounts": (
+    "every account that a row names exists": (
         "DELETE FROM account WHERE mid = 5",
         "INSERT INTO grp VALUES (99, 1, 'b', 9)",
         "INSERT INTO follower_tally VALUES (99, 1, 0, 0)",
         "UPDATE session SET mid = 99",
     ),
     "a deregistered account has no sessions": ("UPDATE session SET mid = 7",),
-    "a following stands at both ends, at the same place": (
+    "each following is stored at both ends with the same sort key": (
         "UPDATE relation SET followed = followed + 1 WHERE owner = 3",
         "DELETE FROM relation WHERE owner = 3",
         f"UPDATE relation SET follows = follows + 1 {_1_3}",
     ),
-    "both ends know a contract": (
+    "each contract is stored at both ends": (
         f"UPDATE relation SET contract_ts = 4 {_1_2}",
         f"UPDATE relation SET contract_ts = NULL, contract_attr = NULL {_1_2}",
         "UPDATE relation SET other_contract_attr = 1 WHERE owner = 2 AND other = 1",
     ),
-    "a count is the length of its list": (
+    "each count equals the length of its list": (
         "UPDATE tally SET following = following + 1 WHERE mid = 1",
         "UPDATE tally SET whisper = 0 WHERE mid = 4",
         "UPDATE tally SET black = 2 WHERE mid = 6",
     ),
-    "the counts of followers add up": (
+    "the counts of followers equal the lengths of their lists": (
         "UPDATE follower_tally SET follower = follower + 1 WHERE mid = 1",
         "DELETE FROM follower_tally WHERE mid = 3",
     ),
-    "an account has its counts, and counts their account": ("DELETE FROM tally WHERE mid = 6",),
-    "an account is found by its name": (
+    "each account has counts, and all counts have an account": ("DELETE FROM tally WHERE mid = 6",),
+    "each account's name is in the table of names, and no other": (
         "DELETE FROM account_name WHERE mid = 6",
         "INSERT INTO account_name VALUES ('x', 6)",
         "INSERT INTO account_name SELECT name, mid FROM account WHERE mid = 7",
@@ -147,12 +149,12 @@ BREAKING: dict[str, tuple[str, ...]] = {
         f"DELETE FROM content_key {_VIDEO_1} AND name = 'like'",
         "INSERT INTO content_key VALUES (1, 'video', 'view', 77, 1)",
     ),
-    "a document that can be found by its id alone has one owner": (
+    "a document of a unique kind has one owner": (
         "DELETE FROM content_holder WHERE id = 1",
         f"INSERT INTO content SELECT 2, kind, id, filters, text, body FROM content {_VIDEO_1}",
     ),
-    "a key is of a document": (f"DELETE FROM content {_VIDEO_1}",),
-    "who holds a document has it": (
+    "each key belongs to a document": (f"DELETE FROM content {_VIDEO_1}",),
+    "the recorded holder of a document has it": (
         f"DELETE FROM content {_VIDEO_1}",
         "UPDATE content_holder SET owner = 2 WHERE id = 1",
     ),

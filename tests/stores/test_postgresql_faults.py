@@ -89,7 +89,7 @@ async def test_a_storm_of_acts_on_few_accounts(address: str) -> None:
         await people(one, *range(1, 9))
         stores = one, two, three
         for _ in range(count(5, 60)):
-            asked = [
+            changes = [
                 do(
                     draw.choice(stores),
                     *(
@@ -99,7 +99,7 @@ async def test_a_storm_of_acts_on_few_accounts(address: str) -> None:
                 )
                 for _ in range(120)
             ]
-            for codes in await asyncio.gather(*asked):
+            for codes in await asyncio.gather(*changes):
                 known = {0, 22001, 22002, 22003, 22014, 22120}
                 assert set(codes) <= known
         assert await faults(one) == []
@@ -235,7 +235,7 @@ async def test_backends_that_are_ended_under_load(address: str) -> None:
     assert ended > times // 2
 
 
-async def test_a_server_that_is_gone_is_told_within_a_bound(
+async def test_a_stopped_server_is_unavailable_within_a_bound(
     restartable: postgres.Server, address: str, short_pauses: None
 ) -> None:
     async with opened(address) as store:
@@ -243,7 +243,7 @@ async def test_a_server_that_is_gone_is_told_within_a_bound(
         restartable.stop()
         try:
             async with asyncio.timeout(30):
-                for asked in (
+                for call in (
                     do(store, Modify(1, 2, Act.FOLLOW)),
                     store.tally(1),
                     store.groups(1),
@@ -251,7 +251,7 @@ async def test_a_server_that_is_gone_is_told_within_a_bound(
                     open_store(address),
                 ):
                     with pytest.raises(StoreUnavailable):
-                        await asked
+                        await call
         finally:
             restartable.start()
         await store.ready()
@@ -324,7 +324,7 @@ async def test_whoever_deadlocks_with_a_store_does_not_undo_it(address: str) -> 
         lock = "SELECT follows FROM relation WHERE owner = 1 AND other = $1 FOR UPDATE"
         await other.execute("BEGIN")
         await other.fetch(lock, 3)
-        asked = asyncio.create_task(
+        change = asyncio.create_task(
             do(store, Modify(1, 2, Act.UNFOLLOW), Modify(1, 3, Act.UNFOLLOW))
         )
         waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
@@ -333,7 +333,7 @@ async def test_whoever_deadlocks_with_a_store_does_not_undo_it(address: str) -> 
                 await asyncio.sleep(0.01)
             await other.fetch(lock, 2)  # once the store's transaction was ended for it
         await other.execute("COMMIT")
-        assert await asked == [0, 0]
+        assert await change == [0, 0]
         assert await listed(store, Listing.FOLLOWINGS, 1) == []
         assert await faults(store) == []
     assert postgres.sql(DEADLOCKS) > before
@@ -352,9 +352,9 @@ async def test_a_server_that_only_reads_is_unavailable_until_it_writes(
         restartable.start(default_transaction_read_only="on")
         try:
             assert await listed(store, Listing.FOLLOWINGS, 1) == [2]
-            for asked in (do(store, Modify(1, 3, Act.FOLLOW)), store.ready()):
+            for call in (do(store, Modify(1, 3, Act.FOLLOW)), store.ready()):
                 with pytest.raises(StoreUnavailable):
-                    await asked
+                    await call
         finally:
             restartable.stop()
             restartable.start()
@@ -375,17 +375,17 @@ async def test_a_server_that_only_reads_is_unavailable_until_it_writes(
         "me:a?{}@127.0.0.1:1/name",
     ],
 )
-async def test_no_password_is_told(short_pauses: None, place: str) -> None:
+async def test_no_error_contains_the_password(short_pauses: None, place: str) -> None:
     password = new_token()
     address = "postgresql://" + place.format(password)
     with pytest.raises(StoreError) as raised:
         await open_store(address, create=True)
-    told = [shown(address), str(raised.value), repr(raised.value)]
+    texts = [shown(address), str(raised.value), repr(raised.value)]
     cause = raised.value.__cause__
     while cause is not None:
-        told.append(repr(cause))
+        texts.append(repr(cause))
         cause = cause.__cause__
-    assert not [text for text in told if password in text]
+    assert not [text for text in texts if password in text]
 
 
 async def test_a_silent_host_does_not_stand_before_the_others(
@@ -426,13 +426,13 @@ async def test_who_goes_away_leaves_no_connection_in_the_middle(address: str) ->
         async with client(address) as other:
             await other.execute("BEGIN; LOCK TABLE tally IN ACCESS EXCLUSIVE MODE")
             for _ in range(count(5, 50)):
-                asked = [asyncio.create_task(store.search(1, "", 10, Window(0, 10)))]
+                searches = [asyncio.create_task(store.search(1, "", 10, Window(0, 10)))]
                 await asyncio.sleep(0.02)
-                asked[0].cancel()
-                asked.append(asyncio.create_task(store.search(1, "", 10, Window(0, 10))))
+                searches[0].cancel()
+                searches.append(asyncio.create_task(store.search(1, "", 10, Window(0, 10))))
                 await asyncio.sleep(0)
-                asked[1].cancel()
-                await asyncio.gather(*asked, return_exceptions=True)
+                searches[1].cancel()
+                await asyncio.gather(*searches, return_exceptions=True)
             await other.execute("ROLLBACK")
         for _ in range(20):
             assert (await store.search(1, "", 10, Window(0, 10))).total == 1

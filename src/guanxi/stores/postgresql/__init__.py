@@ -38,7 +38,7 @@ from guanxi.stores.port import (
     Tally,
 )
 from guanxi.stores.postgresql import bulk, cards, check, content, export, reads
-from guanxi.stores.postgresql.changes import Asked, add_visits
+from guanxi.stores.postgresql.changes import CappedAct, add_visits
 from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
@@ -46,7 +46,7 @@ from guanxi.stores.postgresql.connections import (
     commit,
     connect,
     failures,
-    repeated,
+    retried,
 )
 from guanxi.stores.postgresql.grouping import regroup
 from guanxi.stores.postgresql.schema import prepare
@@ -61,7 +61,7 @@ READING, WRITING = 16, 2 * LANES
 
 
 class PostgreSQLStore:
-    """A store on a server; see ``stores.port.Store`` for what each verb does."""
+    """A store on a PostgreSQL server; ``stores.port.Store`` describes its methods."""
 
     def __init__(self, address: str, secret: bytes, clock: Callable[[], int]) -> None:
         self._address, self._secret, self._clock = address, secret, clock
@@ -75,16 +75,17 @@ class PostgreSQLStore:
     async def open(
         cls, address: str, *, create: bool = False, clock: Callable[[], int] = time.time_ns
     ) -> PostgreSQLStore:
-        """The store at an address, whose tables are made where they are missing if ``create``.
+        """Open the store at an address; with ``create``, create missing tables first.
 
-        ``clock`` tells nanoseconds since 1970. ``StoreError`` as ``schema.prepare`` says.
+        ``clock`` returns the time in nanoseconds since the epoch. Raise ``StoreError`` if there is
+        no store, or its schema is newer or older (see ``schema.prepare``).
         """
         return cls(address, await prepare(address, create=create), clock)
 
     # --- relations ---
 
     async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
-        pairs = [Asked(act, limits.following_cap) for act in acts if isinstance(act, Modify)]
+        pairs = [CappedAct(act, limits.following_cap) for act in acts if isinstance(act, Modify)]
         if len(pairs) == len(acts):
             return await self._writer.change(pairs)
 
@@ -94,8 +95,8 @@ class PostgreSQLStore:
             codes = []
             for act in acts:
                 if isinstance(act, Modify):
-                    asked = [Asked(act, limits.following_cap)]
-                    codes += await self._writer.modify(connection, asked, since)
+                    capped = [CappedAct(act, limits.following_cap)]
+                    codes += await self._writer.modify(connection, capped, since)
                 else:
                     codes.append(await regroup(connection, act, limits))
             return codes
@@ -202,7 +203,7 @@ class PostgreSQLStore:
         await self._writer.run(lambda db: cards.put_grant(db, digest, mid, expires, now))
 
     async def take_grant(self, digest: bytes) -> int | None:
-        # Who waits for a grant asks again and again: that must not cost a transaction.
+        # Clients poll for a grant: that must not cost a write transaction.
         if not await self._read(cards.granted, digest):
             return None
         now = self._seconds()
@@ -259,7 +260,7 @@ class PostgreSQLStore:
         strict: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """As the port has it; what stands is locked only once all rows are read and agree."""
+        """See the port; the store is locked only after all rows were read and checked."""
         with failures():
             db = await connect(self._address, PATIENT)
             try:
@@ -300,7 +301,7 @@ class PostgreSQLStore:
 
     async def ready(self) -> None:
         await self._read(reads.tally, 0)
-        await self._writer.run(_writes)
+        await self._writer.run(_check_writable)
 
     async def close(self) -> None:
         if self._closed:
@@ -321,14 +322,14 @@ class PostgreSQLStore:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """A read, on a connection of the pool."""
+        """Return the result of a read on a pooled connection, retried if the connection is lost."""
 
         async def once() -> T:
-            async with self._reading.one() as connection:
+            async with self._reading.acquire() as connection:
                 return await read(connection, *args, **kwargs)
 
         with failures():
-            return await repeated(once)
+            return await retried(once)
 
     async def _stream(
         self,
@@ -336,17 +337,17 @@ class PostgreSQLStore:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> AsyncIterator[T]:
-        """What a read of the whole store finds, as of one moment, on a connection of its own."""
+        """Yield the rows of a read of the whole store, from one snapshot, on its own connection."""
         with failures():
             db = await connect(self._address, PATIENT)
             try:
                 async with db.transaction(isolation="repeatable_read", readonly=True):
-                    async for each in read(db, *args, **kwargs):
-                        yield each
+                    async for row in read(db, *args, **kwargs):
+                        yield row
             finally:
                 await db.close()
 
 
-async def _writes(connection: Connection) -> None:
-    """Fail where the server only reads."""
+async def _check_writable(connection: Connection) -> None:
+    """Raise the server's error if it is read-only."""
     await connection.execute("SELECT mid FROM tally WHERE mid = 0 FOR UPDATE")

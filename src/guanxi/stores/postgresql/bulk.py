@@ -1,4 +1,4 @@
-"""Many edges at once: the import.
+"""The import of many edges.
 
 Edges are copied into temporary tables and paired there, so that an end of a pair is one row, as in
 ``relation``; they are checked against one another and against the store by whole statements, and
@@ -47,7 +47,7 @@ CREATE TEMP TABLE staged_visits (line bigint NOT NULL, visits bigint NOT NULL);
 _FIELDS = ("kind", "follower", "followed", "time", "finer", "special")
 _COLUMNS = ("kind", "source", "target", "mtime", "finer", "special")
 _fields = attrgetter(*_FIELDS)
-_UNFIT = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OverflowError)
+_INVALID = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OverflowError)
 
 
 async def stage(
@@ -56,22 +56,21 @@ async def stage(
     now: int,
     progress: Callable[[int], None] | None,
 ) -> None:
-    """Put the edges into temporary tables, and see that they agree with one another.
+    """Copy the edges into temporary tables, and check them against each other.
 
-    None may be of a time after ``now``: whatever its account did next would be told to be of that
-    time too, as places rise.
-
-    ``BadLine`` names an edge that cannot be, by its position from 1. Edges are read on another
-    thread. The connection is of no other use afterwards.
+    Raise ``BadLine``, with the number of the row from 1, for an invalid edge and for one that
+    contradicts or repeats an earlier one. No edge may be later than ``now`` (seconds): sort keys
+    rise, so the account's next action would get that time too. Rows are read on another thread.
+    The temporary tables stay on the connection, which must be closed afterwards.
     """
     await db.execute(_MEMORY)
     await db.execute(_STAGE.format(now=now))
-    lines, left = 0, iter(rows)
-    while chunk := await asyncio.to_thread(list, islice(left, CHUNK)):
+    lines, remaining = 0, iter(rows)
+    while chunk := await asyncio.to_thread(list, islice(remaining, CHUNK)):
         try:
             records = map(_fields, chunk)
             await db.copy_records_to_table("staged", records=records, columns=_COLUMNS)
-        except _UNFIT:
+        except _INVALID:
             raise first_unfit(chunk, lines, now) from None
         await _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if has_more(each[1])])
         lines += len(chunk)
@@ -81,7 +80,7 @@ async def stage(
 
 
 async def _stage_rest(db: Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
-    """Stage groups, contracts and visits, of the edges that have some."""
+    """Stage the groups, contracts and visits of edges, which are (row number, edge)."""
     if not numbered:
         return
     groups = [
@@ -94,7 +93,7 @@ async def _stage_rest(db: Connection, numbered: Sequence[tuple[int, EdgeRow]]) -
     await db.copy_records_to_table("staged_visits", records=visits)
 
 
-# All that the file says of a pair, once for each end.
+# Everything that the file contains about a pair, once for each end.
 _PAIR = """
 CREATE TEMP TABLE ends AS
 SELECT owner, other, follows, whispers, blocks, followed, line, back, blocked,
@@ -113,7 +112,7 @@ FROM (
 ) AS paired
 ORDER BY owner, other
 """
-# Two lines of one pair agree when they go opposite ways and either both or neither is a block.
+# Two rows of a pair are compatible if their directions differ and both or neither is a block.
 _CLASH = """
 WITH suspect AS (
     SELECT staged.line, source, target, kind FROM staged
@@ -129,13 +128,13 @@ WHERE earlier.line < later.line AND (
 
 
 async def _pair(db: Connection) -> None:
-    """Bring the lines of a pair together; refuse those that contradict one another."""
+    """Join the rows of each pair; raise ``BadLine`` for one that contradicts an earlier one."""
     await db.execute("ANALYZE staged, staged_group, staged_contract, staged_visits")
     await db.execute(_PAIR)
     await db.execute("ANALYZE ends")
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM ends WHERE clash)"):
         line = await db.fetchval(_CLASH)
-        raise BadLine(line, "an earlier line says otherwise of this pair, or the same")
+        raise BadLine(line, "an earlier line repeats or contradicts this one")
 
 
 async def write(
@@ -145,8 +144,13 @@ async def write(
     *,
     strict: bool,
 ) -> int:
-    """Write what is staged, within a transaction that the caller holds; how many edges changed."""
-    await _stop_others(db)
+    """Write the staged edges within the caller's transaction; return how many are new or changed.
+
+    ``accounts`` and ``groups`` are as in the port's ``import_edges``. Raise ``BadLine`` for an edge
+    that contradicts the store or, if ``strict``, has an unknown account; ``StoreError`` for an
+    invalid group; ``StoreUnavailable`` if the tables could not be locked.
+    """
+    await _lock_out_writers(db)
     await put(
         db,
         (
@@ -154,31 +158,32 @@ async def write(
             for mid, (card, privacy, state) in accounts.items()
         ),
     )
-    await _meet_store(db)
-    await _make_accounts(db, strict=strict)
-    await _write_groups(db, groups)
-    await db.execute(_BESIDE)
-    await db.execute("ANALYZE beside")
+    await _check_against_store(db)
+    await _create_accounts(db, strict=strict)
+    await _create_groups(db, groups)
+    await db.execute(_EXTRAS)
+    await db.execute("ANALYZE extras")
     changed = int(await db.fetchval(_CHANGED))
     if changed:
-        await _relate(db)
+        await _write_pairs(db)
         await db.execute(_COUNT)
         await db.execute(_COUNT_FOLLOWERS)
     return changed
 
 
-# Nobody changes anything meanwhile. All may read, but of relations that have none yet: these wait
-# until the import ends, as it makes the indexes last.
+# Other writers wait. Readers do not, except on an empty table of relations: its indexes are created
+# at the end of the import, and readers wait until then.
 _LOCK = """
 LOCK TABLE relation, tally, follower_tally, grp, account, account_name IN SHARE ROW EXCLUSIVE MODE
 """
 _LOCK_TRIES, _LOCK_PAUSE = 60, 0.05
 
 
-async def _stop_others(db: Connection) -> None:
-    """Hold the tables against writers.
+async def _lock_out_writers(db: Connection) -> None:
+    """Lock the tables against other writers.
 
-    One who holds rows may be waiting for what this took already: it gives way, and tries again.
+    A writer that has locked rows may wait for a table that is locked already: release all after a
+    short time-out, and retry. Raise ``StoreUnavailable`` if that fails too often.
     """
     await db.execute("SET LOCAL lock_timeout = '500ms'")
     for _ in range(_LOCK_TRIES):
@@ -190,19 +195,19 @@ async def _stop_others(db: Connection) -> None:
         else:
             await db.execute("SET LOCAL lock_timeout TO DEFAULT")
             return
-    raise StoreUnavailable("too many write for an import to begin")
+    raise StoreUnavailable("too many writers: the import could not lock the store; try again")
 
 
-# What stands of the pairs that the file names, as it stood before. Citus joins its tables to local
-# ones in subqueries of their own alone; what comes back is then looked at here.
-_STANDING = """
-CREATE TEMP TABLE standing ON COMMIT DROP AS
+# The stored rows of the pairs in the file, before the import, copied into a local table: Citus
+# joins its tables with local ones only in a subquery.
+_STORED = """
+CREATE TEMP TABLE stored ON COMMIT DROP AS
 SELECT relation.*
 FROM (SELECT owner, other FROM ends OFFSET 0) AS named JOIN relation USING (owner, other)
 """
-# A block in the store leaves no room for a following or whisper of that pair; and so on.
-_NO_ROOM = """
-SELECT min(staged.line) FROM standing AS held JOIN ends AS new USING (owner, other)
+# A stored block contradicts a following or whisper of its pair, and so on.
+_CONTRADICTION = """
+SELECT min(staged.line) FROM stored AS held JOIN ends AS new USING (owner, other)
 JOIN staged ON (source = owner AND target = other)
     OR (source = other AND target = owner AND (blocked OR held.blocks IS NOT NULL))
 WHERE (blocked AND (held.follows IS NOT NULL OR held.whispers IS NOT NULL))
@@ -218,19 +223,19 @@ SELECT owner AS mid,
     count(new.blocks) - count(held.blocks) FILTER (WHERE new.blocks IS NOT NULL) AS black,
     count(new.followed) - count(held.followed) FILTER (WHERE new.followed IS NOT NULL) AS follower,
     coalesce(max(greatest(new.follows, new.whispers, new.blocks)), 0) AS newest
-FROM ends AS new LEFT JOIN standing AS held USING (owner, other)
+FROM ends AS new LEFT JOIN stored AS held USING (owner, other)
 GROUP BY owner
 """
 
 
-async def _meet_store(db: Connection) -> None:
-    """See that what stands leaves room; count what the file adds to each account's lists."""
-    await db.execute(_STANDING)
-    await db.execute("ANALYZE standing")
-    if await db.fetchval("SELECT EXISTS (SELECT 1 FROM standing)"):  # most find an empty store
-        line = await db.fetchval(_NO_ROOM)
+async def _check_against_store(db: Connection) -> None:
+    """Raise ``BadLine`` for an edge that contradicts the store; count the additions per account."""
+    await db.execute(_STORED)
+    await db.execute("ANALYZE stored")
+    if await db.fetchval("SELECT EXISTS (SELECT 1 FROM stored)"):  # not for an empty store
+        line = await db.fetchval(_CONTRADICTION)
         if line is not None:
-            raise BadLine(line, "what stands between the two leaves no room for this")
+            raise BadLine(line, "this contradicts a relation between the two accounts in the store")
     await db.execute(_ADDED)
     await db.execute("ANALYZE added")
 
@@ -247,8 +252,8 @@ WHERE source IN (SELECT mid FROM unknown) OR target IN (SELECT mid FROM unknown)
 """
 
 
-async def _make_accounts(db: Connection, *, strict: bool) -> None:
-    """Make the accounts that the edges name and the store lacks, each with a plain card."""
+async def _create_accounts(db: Connection, *, strict: bool) -> None:
+    """Create the unknown accounts with plain cards; raise ``BadLine`` instead if ``strict``."""
     await db.execute(_UNKNOWN)
     if strict:
         line = await db.fetchval(_FIRST_UNKNOWN)
@@ -260,21 +265,23 @@ async def _make_accounts(db: Connection, *, strict: bool) -> None:
 _GIVEN = """
 CREATE TEMP TABLE given (owner bigint, id bigint, name text, at bigint) ON COMMIT DROP
 """
-# The groups of whoever gets some, as they stand and as they are to be.
+# The groups of the owners that get new ones: the stored and the new.
 _OWN = """
 CREATE TEMP TABLE own (
-    owner bigint, id bigint, name text, made bigint, stands boolean,
+    owner bigint, id bigint, name text, made bigint, is_stored boolean,
     UNIQUE (owner, id), UNIQUE (owner, name)
 ) ON COMMIT DROP
 """
-_STANDING_GROUPS = """
+_STORED_GROUPS = """
 INSERT INTO own
 SELECT owner, id, name, made, true FROM (
     SELECT owner FROM given UNION SELECT source FROM staged_group JOIN staged USING (line) OFFSET 0
 ) AS named JOIN grp USING (owner)
 """
-_MISSING = "DELETE FROM given USING own WHERE own.owner = given.owner AND own.name = given.name"
-_TAKEN = """
+_DROP_EXISTING = (
+    "DELETE FROM given USING own WHERE own.owner = given.owner AND own.name = given.name"
+)
+_CONFLICTING = """
 SELECT owner, id, name FROM given WHERE id <= 0
 OR EXISTS (SELECT 1 FROM own WHERE own.owner = given.owner AND own.id = given.id)
 OR EXISTS (
@@ -283,19 +290,19 @@ OR EXISTS (
 )
 ORDER BY at LIMIT 1
 """
-_MAKE = """
+_ADD_GIVEN = """
 INSERT INTO own
 SELECT owner, id, name, row_number() OVER (PARTITION BY owner ORDER BY at)
     + coalesce((SELECT max(made) FROM own WHERE own.owner = given.owner), 0), false
 FROM given
 ON CONFLICT DO NOTHING
 """
-_KEEP = """
+_INSERT_GROUPS = """
 INSERT INTO grp (owner, id, name, made)
-SELECT owner, id, name, made FROM own WHERE NOT stands ORDER BY owner, made
+SELECT owner, id, name, made FROM own WHERE NOT is_stored ORDER BY owner, made
 """
 _GROUP_IDS = 2**31 - 1
-_NAMED = f"""
+_DRAW_IDS = f"""
 INSERT INTO given (owner, name, at, id)
 SELECT owner, name, row_number() OVER (ORDER BY line, at), 1 + floor(random() * {_GROUP_IDS})
 FROM (
@@ -306,8 +313,11 @@ WHERE NOT EXISTS (SELECT 1 FROM own WHERE own.owner = named.owner AND own.name =
 """
 
 
-async def _write_groups(db: Connection, given: Mapping[tuple[int, str], int]) -> None:
-    """Make the groups that are given, and those that the edges name besides."""
+async def _create_groups(db: Connection, given: Mapping[tuple[int, str], int]) -> None:
+    """Create the given groups with their ids, and the others that edges name with random ids.
+
+    Raise ``StoreError`` for an invalid name, and for an id that is invalid or in use.
+    """
     records = []
     for at, ((owner, name), group) in enumerate(given.items()):
         if group_name(name) != name:
@@ -316,27 +326,27 @@ async def _write_groups(db: Connection, given: Mapping[tuple[int, str], int]) ->
     await db.execute(_GIVEN)
     await db.copy_records_to_table("given", records=records)
     await db.execute(_OWN)
-    await db.execute(_STANDING_GROUPS)
-    await db.execute(_MISSING)
-    taken = await db.fetchrow(_TAKEN)
-    if taken is not None:
-        raise _refused(*taken)
-    await db.execute(_MAKE)
-    # An id that is drawn twice is drawn again.
+    await db.execute(_STORED_GROUPS)
+    await db.execute(_DROP_EXISTING)
+    conflicting = await db.fetchrow(_CONFLICTING)
+    if conflicting is not None:
+        raise _refused(*conflicting)
+    await db.execute(_ADD_GIVEN)
+    # An id in use is drawn again.
     await db.execute("TRUNCATE given")
-    while await db.execute(_NAMED) != "INSERT 0 0":
-        await db.execute(_MAKE)
+    while await db.execute(_DRAW_IDS) != "INSERT 0 0":
+        await db.execute(_ADD_GIVEN)
         await db.execute("TRUNCATE given")
-    await db.execute(_KEEP)
+    await db.execute(_INSERT_GROUPS)
 
 
 def _refused(owner: int, group: int, name: str) -> StoreError:
     return StoreError(f"account {owner} cannot have group {group} named {name!r}")
 
 
-# What a following has beside its place, where it has something.
-_BESIDE = f"""
-CREATE TEMP TABLE beside ON COMMIT DROP AS
+# The groups, contract and visits of followings that have any.
+_EXTRAS = f"""
+CREATE TEMP TABLE extras ON COMMIT DROP AS
 SELECT line, groups, ts, user_attr, visits FROM (
     SELECT line, array_agg(id ORDER BY id) AS groups FROM (
         SELECT line, {SPECIAL} AS id FROM staged WHERE special
@@ -349,27 +359,27 @@ SELECT line, groups, ts, user_attr, visits FROM (
 """
 _CHANGED = """
 SELECT (SELECT count(*) FROM staged) - (
-    SELECT count(*) FROM standing AS held JOIN ends AS new USING (owner, other)
-    LEFT JOIN beside USING (line)
+    SELECT count(*) FROM stored AS held JOIN ends AS new USING (owner, other)
+    LEFT JOIN extras USING (line)
     WHERE held.whispers = new.whispers OR held.blocks = new.blocks OR (
         held.follows = new.follows
-        AND held.groups IS NOT DISTINCT FROM beside.groups
+        AND held.groups IS NOT DISTINCT FROM extras.groups
         AND (ts IS NULL OR (ts, user_attr) IS NOT DISTINCT FROM (contract_ts, contract_attr))
-        AND (beside.visits IS NULL OR beside.visits IS NOT DISTINCT FROM held.visits)
+        AND (extras.visits IS NULL OR extras.visits IS NOT DISTINCT FROM held.visits)
     )
 )
 """
-_RELATE = """
+_INSERT_PAIRS = """
 INSERT INTO relation AS held (
     owner, other, follows, whispers, blocks, followed, groups,
     contract_ts, contract_attr, other_contract_ts, other_contract_attr, visits
 )
 SELECT owner, other, follows, whispers, blocks, followed, mine.groups,
     mine.ts, mine.user_attr, theirs.ts, theirs.user_attr, mine.visits
-FROM ends LEFT JOIN beside AS mine USING (line) LEFT JOIN beside AS theirs ON theirs.line = back
+FROM ends LEFT JOIN extras AS mine USING (line) LEFT JOIN extras AS theirs ON theirs.line = back
 WHERE coalesce(follows, whispers, blocks, followed) IS NOT NULL
 """
-# What the file does not speak of stays: the contract and visits of a following, the other side.
+# What the file does not contain stays: contract and visits of a following, the other side.
 _MERGE = """
 ON CONFLICT (owner, other) DO UPDATE SET
     follows = coalesce(excluded.follows, held.follows),
@@ -389,15 +399,15 @@ WHERE schemaname = current_schema() AND tablename = 'relation' AND indexname <> 
 """
 
 
-async def _relate(db: Connection) -> None:
-    """Write the pairs; the indexes of an empty table after them, which is far quicker."""
+async def _write_pairs(db: Connection) -> None:
+    """Write the pairs; for an empty table create its indexes afterwards, which is much faster."""
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM relation)"):
-        await db.execute(_RELATE + _MERGE)
+        await db.execute(_INSERT_PAIRS + _MERGE)
         return
     indexes = await db.fetch(_INDEXES)
     for name, _ in indexes:
         await db.execute(f"DROP INDEX {name}")
-    await db.execute(_RELATE)
+    await db.execute(_INSERT_PAIRS)
     for _, definition in indexes:
         await db.execute(definition)
 

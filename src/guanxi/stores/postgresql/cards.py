@@ -1,6 +1,6 @@
-"""Accounts, their cards, sessions, grants and names; the store's notes: functions of a connection.
+"""Read and write accounts, cards, sessions, grants, names and notes, given a connection.
 
-Those that write expect a transaction that the caller holds.
+Functions that write expect the caller's transaction.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from guanxi.stores.tails import PLAIN, TAIL_VERSION, Derived, encoded_tail
 _CARD = tuple(field.name for field in fields(Card))
 _PRIVACY = tuple(field.name for field in fields(Privacy))
 _NO_SWITCH = Privacy()
-#: In the order of ``_row``.
+#: The columns in the order of ``_row``.
 _COLUMNS = ("mid", "state", *_PRIVACY, *_CARD, "folded", "tail_version", "tail")
 _CARD_AT = slice(2 + len(_PRIVACY), 2 + len(_PRIVACY) + len(_CARD))
-_PUT_AT_ONCE = 1_000
+_PUT_BATCH = 1_000
 
 
 def _numbered(columns: Sequence[str]) -> str:
     return ", ".join(f"${at}" for at in range(1, len(columns) + 1))
 
 
-# What stands already comes back as it stood, and is held until the transaction ends.
+# An existing row is returned unchanged, and locked until the transaction ends.
 _CLAIM = f"""
 INSERT INTO account ({", ".join(_COLUMNS)}) VALUES ({_numbered(_COLUMNS)})
 ON CONFLICT (mid) DO UPDATE SET state = account.state
@@ -48,7 +48,7 @@ _Row = tuple[Any, ...]
 
 
 def _row(account: Account, card: Card) -> _Row:
-    """An account as it is kept; texts as their bytes."""
+    """Return the stored row of an account; texts are UTF-8 bytes."""
     if account.state is State.DEREGISTERED:
         card = DEREGISTERED_CARD
     values = [each.encode() if isinstance(each, str) else each for each in astuple(card)]
@@ -62,25 +62,25 @@ def _card(values: Iterable[Any]) -> Card:
 
 
 async def put(db: Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
-    """Make accounts or replace them whole."""
-    left = iter(accounts)
-    while some := {
-        account.mid: _row(account, card) for account, card in islice(left, _PUT_AT_ONCE)
+    """Create or replace accounts, with all their values, names and counts."""
+    remaining = iter(accounts)
+    while batch := {
+        account.mid: _row(account, card) for account, card in islice(remaining, _PUT_BATCH)
     }:
-        # In one order, so that two who put the same accounts wait for one another.
-        rows = [some[mid] for mid in sorted(some)]
+        # Sorted, so that two writers of the same accounts do not deadlock.
+        rows = [batch[mid] for mid in sorted(batch)]
         await _replace(db, await _claimed(db, rows), rows)
 
 
 async def _claimed(db: Connection, rows: Iterable[_Row]) -> list[_Row]:
-    """Each account as it stands, and stays: as it was before, or these where there was none."""
+    """Lock each account and return its stored row; insert the given row if it is missing."""
     return [tuple(row) for row in await db.fetchmany(_CLAIM, rows)]
 
 
-async def _replace(db: Connection, stood: Sequence[_Row], rows: Sequence[_Row]) -> None:
-    """Put rows in the place of those that were claimed."""
-    before, after = _names(stood), _names(rows)
-    changed = [row for old, row in zip(stood, rows, strict=True) if old != row]
+async def _replace(db: Connection, previous: Sequence[_Row], rows: Sequence[_Row]) -> None:
+    """Replace the locked rows ``previous`` by ``rows``, with their names and counts."""
+    before, after = _names(previous), _names(rows)
+    changed = [row for old, row in zip(previous, rows, strict=True) if old != row]
     for statement, values in (
         (_REPLACE, changed),
         (_DROP_NAME, sorted(before - after)),
@@ -92,7 +92,7 @@ async def _replace(db: Connection, stood: Sequence[_Row], rows: Sequence[_Row]) 
 
 
 def _names(rows: Iterable[_Row]) -> set[tuple[bytes, int]]:
-    """By which names accounts are found."""
+    """Return (name, mid) of each account that can be found by name."""
     at = _COLUMNS.index("name")
     return {(row[at], row[0]) for row in rows if row[1] != State.DEREGISTERED}
 
@@ -109,7 +109,7 @@ INSERT INTO account_name (name, mid) SELECT convert_to('{PLAIN}' || mid, 'UTF8')
 
 
 async def put_plain(db: Connection) -> None:
-    """Make the accounts in the table ``unknown``, each with a card that has a name alone."""
+    """Create the accounts of the temporary table ``unknown``, with cards that have only a name."""
     plain = dict(zip(_COLUMNS, _row(Account(mid=0), Card(name=PLAIN)), strict=True))
     before, after = plain["tail"].split(PLAIN.encode())
     others = {name: value for name, value in plain.items() if name not in _PLAIN_COLUMNS}
@@ -126,7 +126,7 @@ _ACCOUNT = f"SELECT state, {', '.join(_PRIVACY)} FROM account WHERE mid = $1"
 
 
 async def account(db: Connection, mid: int) -> Account | None:
-    """State and privacy."""
+    """Return an account's state and privacy, or None if it is unknown."""
     row = await db.fetchrow(_ACCOUNT, mid)
     return None if row is None else _account(mid, *row)
 
@@ -140,14 +140,14 @@ _CARDS = f"SELECT mid, {', '.join(_CARD)} FROM account WHERE mid = ANY($1)"
 
 
 async def cards(db: Connection, mids: Sequence[int]) -> dict[int, Card]:
-    """The cards of those that are there."""
+    """Return the cards by mid; unknown mids are omitted."""
     if not mids:
         return {}
     return {mid: _card(values) for mid, *values in await db.fetch(_CARDS, mids)}
 
 
 async def tails(db: Connection, mids: Sequence[int]) -> dict[int, bytes]:
-    """The encoded tails of those that are there."""
+    """Return the encoded list-item tails by mid; unknown mids are omitted."""
     if not mids:
         return {}
     found = await db.fetch("SELECT mid, tail FROM account WHERE mid = ANY($1)", mids)
@@ -155,7 +155,7 @@ async def tails(db: Connection, mids: Sequence[int]) -> dict[int, bytes]:
 
 
 async def mids(db: Connection, names: Sequence[str]) -> dict[str, int]:
-    """The lowest mid of each name, of those that somebody has."""
+    """Return the lowest mid of each exact name; unknown names are omitted."""
     if not names:
         return {}
     found = await db.fetch(
@@ -169,21 +169,24 @@ _EVERYBODY = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid > $1 ORDER BY
 
 
 async def everybody(db: Connection, after: int) -> AsyncIterator[tuple[Account, Card]]:
-    """Every account behind one, by mid."""
-    async for row in db.cursor(_EVERYBODY, after, prefetch=_PUT_AT_ONCE):
+    """Yield every account with a mid above ``after`` and its card, by mid."""
+    async for row in db.cursor(_EVERYBODY, after, prefetch=_PUT_BATCH):
         yield _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
 
 
 async def derived(db: Connection) -> AsyncIterator[Derived]:
-    """Every account."""
-    async for row in db.cursor(_EVERYBODY, 0, prefetch=_PUT_AT_ONCE):
+    """Yield each account's stored and derived values, for the check."""
+    async for row in db.cursor(_EVERYBODY, 0, prefetch=_PUT_BATCH):
         mid, state = row[:2]
         folded, version, tail = row[_CARD_AT.stop :]
         yield Derived(mid, State(state), _card(row[_CARD_AT]), folded.decode(), version, tail)
 
 
 async def put_account(db: Connection, mid: int, card: Card, privacy: Privacy | None) -> None:
-    """Make an account or replace its card; a deregistered one keeps the card of its kind."""
+    """Create an account or replace its card; a deregistered account keeps the erased card.
+
+    ``privacy`` None keeps the stored switches (all off for a new account).
+    """
     stood = await _claimed(db, [_row(Account(mid=mid, privacy=privacy or _NO_SWITCH), card)])
     known = _account(*stood[0][: _CARD_AT.start])
     if privacy is not None:
@@ -198,7 +201,10 @@ async def set_privacy(db: Connection, mid: int, privacy: Privacy) -> None:
 
 
 async def set_state(db: Connection, mid: int, state: State) -> None:
-    """Ban, deregister or restore; deregistering erases the card and ends the sessions."""
+    """Ban, deregister or restore an account; raise ``StoreError`` if it is unknown.
+
+    Deregistering also erases the card and deletes the sessions.
+    """
     stood = await _known(db, mid)
     known = replace(_account(*stood[: _CARD_AT.start]), state=state)
     await _replace(db, [stood], [_row(known, _card(stood[_CARD_AT]))])
@@ -211,7 +217,10 @@ _KNOWN = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid = $1 FOR UPDATE"
 
 
 async def _known(db: Connection, mid: int) -> _Row:
-    """An account as it stands, and stays until the transaction ends."""
+    """Lock an account until the transaction ends and return its row.
+
+    Raise ``StoreError`` if it is unknown.
+    """
     row = await db.fetchrow(_KNOWN, mid)
     if row is None:
         raise StoreError(f"there is no account {mid}")
@@ -229,7 +238,10 @@ SET mid = excluded.mid, kind = excluded.kind, created = excluded.created, expire
 
 
 async def open_session(db: Connection, session: Session) -> bool:
-    """Whether there is an account that may be signed in. What expired before goes."""
+    """Insert a session and delete the expired ones; return whether the account may sign in.
+
+    An unknown or deregistered account may not; then nothing is inserted.
+    """
     # Shared, so that whoever deregisters the account meanwhile ends this session too.
     if await db.fetchval(_MAY_SIGN_IN, session.mid) is None:
         return False
@@ -250,8 +262,8 @@ async def session(db: Connection, digest: bytes) -> Session | None:
 
 
 async def sessions(db: Connection) -> AsyncIterator[Session]:
-    """Every session."""
-    async for row in db.cursor(_SESSION, prefetch=_PUT_AT_ONCE):
+    """Yield every session, expired ones included."""
+    async for row in db.cursor(_SESSION, prefetch=_PUT_BATCH):
         yield _session(row)
 
 
@@ -261,17 +273,17 @@ def _session(row: asyncpg.Record) -> Session:
 
 
 async def close_session(db: Connection, digest: bytes) -> bool:
-    """Whether there was one."""
+    """Delete a session; return whether it existed."""
     return bool(await dropped(db, "DELETE FROM session WHERE digest = $1", digest))
 
 
 async def close_sessions(db: Connection, mid: int) -> int:
-    """How many there were."""
+    """Delete all sessions of an account; return their number."""
     return await dropped(db, "DELETE FROM session WHERE mid = $1", mid)
 
 
 async def dropped(db: Connection, statement: str, *values: object) -> int:
-    """How many rows a statement deleted."""
+    """Run a DELETE and return the number of deleted rows."""
     return int((await db.execute(statement, *values)).removeprefix("DELETE "))
 
 
@@ -300,20 +312,20 @@ ON CONFLICT (digest) DO UPDATE SET mid = excluded.mid, expires = excluded.expire
 
 
 async def put_grant(db: Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Keep a grant; those that nobody took in time go."""
+    """Insert a grant and delete the expired ones; times are in seconds."""
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE expires <= $1)", now):
         await db.execute("DELETE FROM sign_in_grant WHERE expires <= $1", now)
     await db.execute(_PUT_GRANT, digest, mid, expires)
 
 
 async def granted(db: Connection, digest: bytes) -> bool:
-    """Whether there is a grant, in time or not."""
+    """Return whether there is a grant, expired or not."""
     statement = "SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE digest = $1)"
     return bool(await db.fetchval(statement, digest))
 
 
 async def take_grant(db: Connection, digest: bytes, now: int) -> int | None:
-    """The account of a grant that is in time, once."""
+    """Delete a grant and return its account; None if there is none or it has expired."""
     statement = "DELETE FROM sign_in_grant WHERE digest = $1 AND expires > $2 RETURNING mid"
     mid: int | None = await db.fetchval(statement, digest, now)
     return mid

@@ -1,12 +1,12 @@
-"""Applying acts on pairs of accounts, within a transaction that the caller holds.
+"""Apply acts on pairs of accounts, within the caller's transaction.
 
-Locks are taken in one order by whoever changes relations: rows of pairs, those of lower mids
-before those of higher ones (an end's owner before its other); then tallies; then slots of
-followers; each sorted. So two transactions never wait for one another. The lower row of a pair is
-made where it is missing: two changes to one pair meet there. The tally of an account that merely
-gains or loses a follower is not touched: the followers of a hub do not queue.
+Every change of relations locks in one order, so that two transactions never deadlock: first the
+rows of pairs (those whose owner has the lower mid before the others), then tallies, then slots of
+follower counts, each sorted. The lower row of a pair is inserted if it is missing, so that two
+changes of one pair always lock the same row. The tally of an account that only gains or loses a
+follower is not locked: the followers of a popular account do not queue.
 
-Every statement is of one row, found by its account: one shard's.
+Every statement is for one row, found by its account, and so for one shard.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from guanxi.graph.pair import (
 from guanxi.stores.postgresql.connections import Connection, send_many
 from guanxi.stores.postgresql.reads import SIDE, side_of
 
-#: An owner and another: whose row it is, and of whom.
+#: The key of a row: its owner, and the other account of the pair.
 Key = tuple[int, int]
 
 
 def lock_order(key: Key) -> tuple[bool, Key]:
-    """What rows of pairs are sorted by before they are locked."""
+    """Return the key by which rows of pairs are sorted before they are locked."""
     return key[0] > key[1], key
 
 
-class Asked(NamedTuple):
-    """An act, and how many its owner may follow."""
+class CappedAct(NamedTuple):
+    """An act, with the maximum number of its owner's followings."""
 
     act: Modify
     following_cap: int
@@ -51,7 +51,7 @@ class Asked(NamedTuple):
 
 @dataclass(slots=True)
 class _Tally:
-    """An account's own lists; as ``tally`` has them."""
+    """A row of ``tally``: the counts of an account's own lists, their version, newest sort key."""
 
     following: int
     whisper: int
@@ -62,7 +62,7 @@ class _Tally:
 
 @dataclass(slots=True)
 class _Followers:
-    """What is added to a slot."""
+    """The numbers to add to a slot of follower counts."""
 
     follower: int = 0
     version: int = 0
@@ -71,7 +71,7 @@ class _Followers:
 _MAKE = """
 INSERT INTO relation (owner, other) VALUES ($1, $2)
 ON CONFLICT (owner, other) DO UPDATE SET visits = relation.visits WHERE false
-"""  # what stands is locked, and not written
+"""  # an existing row is locked, not written
 _ROWS = f"{SIDE} WHERE owner = $1 AND other = $2 FOR UPDATE"
 _TALLIES = """
 SELECT mid, following, whisper, black, version, newest FROM tally WHERE mid = $1 FOR UPDATE
@@ -79,47 +79,50 @@ SELECT mid, following, whisper, black, version, newest FROM tally WHERE mid = $1
 _ACCOUNTS = "SELECT mid, state, refuse_follows FROM account WHERE mid = $1"
 
 
-#: The places of the newest following and of the newest block of an account.
+#: The sort keys of the newest following and of the newest block of an account.
 _NEWEST = {
     sort_keys: f"SELECT owner, {sort_keys} FROM relation"
     f" WHERE owner = $1 AND {sort_keys} IS NOT NULL ORDER BY {sort_keys} DESC LIMIT 1"
     for sort_keys in ("follows", "blocks")
 }
-#: Where an act puts a row, other than among the followings.
+#: The column that an act writes its sort key to, where it is not ``follows``.
 _LISTS: Mapping[int, str] = {Act.BLOCK: "blocks"}
 
 
 async def hold(connection: Connection, acts: Iterable[Modify], now: int) -> Held:
-    """Lock and read what acts at the place ``now`` need to know."""
+    """Lock and read the rows that the acts need; ``now`` is their sort key.
+
+    Rows of pairs that do not exist are inserted, to be locked; ``write`` deletes the empty ones.
+    """
     acts = list(acts)
-    concerned = {act.owner for act in acts}
-    able = [act for act in acts if act.owner != act.target and act.act != Act.WHISPER]
-    lower = sorted({(min(act.owner, act.target), max(act.owner, act.target)) for act in able})
+    accounts = {act.owner for act in acts}
+    effective = [act for act in acts if act.owner != act.target and act.act != Act.WHISPER]
+    lower = sorted({(min(act.owner, act.target), max(act.owner, act.target)) for act in effective})
     higher = sorted((owner, other) for other, owner in lower)
     rows = []
     if lower:
         await connection.executemany(_MAKE, lower)
         rows = await connection.fetchmany(_ROWS, lower + higher)
-    # Those whose own lists may change.
-    mids = {act.owner for act in able}
+    # The accounts whose own lists may change.
+    mids = {act.owner for act in effective}
     mids |= {
         row["owner"] for row in rows if row["follows"] is not None or row["whispers"] is not None
     }
     tallies = await _each(connection, _TALLIES, mids)
-    # As a rule every place lies in the past, and nobody has to look which is the newest.
+    # Usually every stored sort key is in the past; only otherwise is the newest one read.
     ahead = {row["mid"] for row in tallies if row["newest"] >= now}
     newest = {
         (row["owner"], sort_keys): row[sort_keys]
         for sort_keys, statement in _NEWEST.items()
         for row in await _each(connection, statement, ahead)
     }
-    concerned |= {act.target for act in able if act.act in _NEEDS_ACCOUNT}
-    return Held(rows, tallies, newest, await _each(connection, _ACCOUNTS, concerned))
+    accounts |= {act.target for act in effective if act.act in _NEEDS_ACCOUNT}
+    return Held(rows, tallies, newest, await _each(connection, _ACCOUNTS, accounts))
 
 
-#: Acts that ask after the target's account.
+#: Acts that need the target's account.
 _NEEDS_ACCOUNT = (Act.FOLLOW, Act.BLOCK)
-_NOBODY = (None, False)
+_NO_ACCOUNT = (None, False)
 
 
 async def _each(
@@ -155,16 +158,19 @@ ON CONFLICT (mid, slot) DO UPDATE SET
 
 
 async def write(connection: Connection, held: Held, slot: int) -> None:
-    """Write what acts changed, and take away rows of pairs that hold nothing."""
-    put, gone = [], []
+    """Write the changes of the applied acts, and delete rows of pairs that are empty.
+
+    ``slot`` is the slot of follower counts that the changes are added to.
+    """
+    put, deleted = [], []
     for key in sorted(held.changed | held.bare, key=lock_order):
         owner, other = key
         mine = held.sides.get(key, EMPTY_SIDE)
         theirs = held.sides.get((other, owner), EMPTY_SIDE)
         if mine != EMPTY_SIDE or theirs.follows is not None:
-            put.append((*key, *_columns(mine, theirs), key in held.ended))
+            put.append((*key, *_columns(mine, theirs), key in held.unfollowed))
         elif key in held.stored:
-            gone.append(key)
+            deleted.append(key)
     tallies = [(mid, *astuple(held.tallies[mid])) for mid in sorted(held.changed_tallies)]
     followers = [
         (mid, slot, added.follower, added.version)
@@ -172,7 +178,7 @@ async def write(connection: Connection, held: Held, slot: int) -> None:
     ]
     for statement, values in (
         (_PUT, put),
-        (_DELETE, gone),
+        (_DELETE, deleted),
         (_PUT_TALLY, tallies),
         (_PUT_FOLLOWERS, followers),
     ):
@@ -181,7 +187,7 @@ async def write(connection: Connection, held: Held, slot: int) -> None:
 
 
 def _columns(mine: Side, theirs: Side) -> tuple[object, ...]:
-    """What is stored of a pair at one end, from ``follows`` on."""
+    """Return the values of a row's columns from ``follows`` on."""
     edge, back = mine.follows, theirs.follows
     return (
         edge.sort_key if edge else None,
@@ -201,7 +207,7 @@ def _contract_columns(edge: Edge | None) -> tuple[int | None, int | None]:
 
 
 class Held:
-    """What acts need to know, locked; and what they changed, not written yet."""
+    """The locked rows that acts need, and the changes of applied acts, not written yet."""
 
     def __init__(
         self,
@@ -210,35 +216,35 @@ class Held:
         newest: dict[tuple[int, str], int],
         accounts: Sequence[asyncpg.Record],
     ) -> None:
-        #: What the owner of each stored row holds towards the other; and what by now.
+        #: The owner's side of each stored row; and the current side after the applied acts.
         self.stored = {(row["owner"], row["other"]): side_of(row) for row in rows}
         self.sides = dict(self.stored)
-        #: Stored rows in which nothing stands, not even of the other's.
+        #: Stored rows that are empty on both sides.
         self.bare = {
             key
             for (key, side), row in zip(self.stored.items(), rows, strict=True)
             if side == EMPTY_SIDE and not row["back"]
         }
         self.tallies = {row["mid"]: _Tally(*row[1:]) for row in tallies}
-        #: Of accounts that have a place ahead of the clock, and of what was changed.
+        #: The newest sort keys of accounts that are ahead of the clock, and of changed accounts.
         self.newest = newest
         self.accounts = {row["mid"]: (row["state"], row["refuse_follows"]) for row in accounts}
         self.changed: set[Key] = set()
-        #: Ends whose following ended, whether or not another began: their visits are gone.
-        self.ended: set[Key] = set()
+        #: Rows without a following now, or in between: their visits are deleted.
+        self.unfollowed: set[Key] = set()
         self.changed_tallies: set[int] = set()
         self.followers: dict[int, _Followers] = {}
 
-    def apply(self, asked: Asked, now: int) -> int:
-        """Apply an act at the place ``now``; its code."""
-        act = asked.act
+    def apply(self, capped: CappedAct, now: int) -> int:
+        """Apply an act in memory; return 0, or the code of the refusal, which changes nothing."""
+        act = capped.act
         owner, target = act.owner, act.target
         pair = Pair(
             mine=self.sides.get((owner, target), EMPTY_SIDE),
             theirs=self.sides.get((target, owner), EMPTY_SIDE),
         )
-        own, _ = self.accounts.get(owner, _NOBODY)
-        state, refuses = self.accounts.get(target, _NOBODY)
+        own, _ = self.accounts.get(owner, _NO_ACCOUNT)
+        state, refuses = self.accounts.get(target, _NO_ACCOUNT)
         mine = self.tallies.get(owner)
         facts = Facts(
             pair=pair,
@@ -247,7 +253,7 @@ class Held:
             deregistered=state == State.DEREGISTERED,
             refuses_follows=refuses,
             following=mine.following if mine else 0,
-            following_cap=asked.following_cap,
+            following_cap=capped.following_cap,
             sort_key=next_sort_key(now, self._newest(owner, _LISTS.get(act.act, "follows"))),
             their_sort_key=next_sort_key(now, self._newest(target, "follows")),
         )
@@ -256,57 +262,57 @@ class Held:
             return after
         if after != pair:
             self._put((owner, target), pair, after)
-            self._put((target, owner), _turned(pair), _turned(after))
+            self._put((target, owner), _swapped(pair), _swapped(after))
         return 0
 
     def _put(self, key: Key, was: Pair, now: Pair) -> None:
-        """Keep what becomes of one end, the owner's being ``mine``, and count it."""
+        """Record the change of a row, and of counts; ``mine`` is the side of the row's owner."""
         owner, _ = key
         self.sides[key] = now.mine
         self.changed.add(key)
         if now.mine.follows is None:
-            self.ended.add(key)
+            self.unfollowed.add(key)
         if _listed(was) != _listed(now):
             tally, before, after = self.tallies[owner], was.mine, now.mine
             tally.following += (after.follows is not None) - (before.follows is not None)
             tally.whisper += (after.whispers is not None) - (before.whispers is not None)
             tally.black += (after.blocks is not None) - (before.blocks is not None)
             tally.version += 1
-            self._place(owner, "follows", after.follows.sort_key if after.follows else 0)
-            self._place(owner, "blocks", after.blocks or 0)
+            self._record_sort_key(owner, "follows", after.follows.sort_key if after.follows else 0)
+            self._record_sort_key(owner, "blocks", after.blocks or 0)
             self.changed_tallies.add(owner)
         if _shown(was) != _shown(now):
             slot = self.followers.setdefault(owner, _Followers())
             slot.follower += (now.theirs.follows is not None) - (was.theirs.follows is not None)
             slot.version += 1
 
-    def _newest(self, mid: int, sort_keys: str) -> int:
-        return self.newest.get((mid, sort_keys), 0)
+    def _newest(self, mid: int, column: str) -> int:
+        return self.newest.get((mid, column), 0)
 
-    def _place(self, mid: int, sort_keys: str, sort_key: int) -> None:
+    def _record_sort_key(self, mid: int, column: str, sort_key: int) -> None:
         tally = self.tallies[mid]
         tally.newest = max(tally.newest, sort_key)
-        self.newest[mid, sort_keys] = max(self._newest(mid, sort_keys), sort_key)
+        self.newest[mid, column] = max(self._newest(mid, column), sort_key)
 
 
-def _turned(pair: Pair) -> Pair:
-    """As the other account has it."""
+def _swapped(pair: Pair) -> Pair:
+    """Return the pair as the other account sees it."""
     return Pair(mine=pair.theirs, theirs=pair.mine)
 
 
 def _listed(pair: Pair) -> tuple[Side, Edge | None]:
-    """All of a pair that shows in one's own lists."""
+    """Return the parts of a pair that its owner's lists show."""
     return pair.mine, _bare(pair.theirs.follows) if pair.mine.follows else None
 
 
 def _shown(pair: Pair) -> tuple[Edge | None, Edge | None]:
-    """All of a pair that shows in one's list of followers, groups apart."""
+    """Return the parts of a pair that its owner's list of followers shows, without groups."""
     follower = pair.theirs.follows
     return follower, _bare(pair.mine.follows) if follower else None
 
 
 def _bare(edge: Edge | None) -> Edge | None:
-    """An edge as it shows at the other end: that it stands, and its contract."""
+    """Return an edge as the other end shows it: that it exists, and its contract."""
     return None if edge is None else Edge(0, contract=edge.contract)
 
 
@@ -314,13 +320,13 @@ _VISITED = """
 UPDATE relation SET visits = coalesce(visits, 0) + $3
 WHERE owner = $1 AND other = $2 AND follows IS NOT NULL
 """
-_SORTED_ANEW = "UPDATE tally SET version = version + 1 WHERE mid = $1"
+_BUMP_VERSION = "UPDATE tally SET version = version + 1 WHERE mid = $1"
 
 
 async def add_visits(connection: Connection, counted: Mapping[Key, int]) -> None:
-    """Add to the visits of followings; others have none."""
+    """Add numbers of visits, by (owner, target); those of accounts not followed are ignored."""
     visits = [(*key, counted[key]) for key in sorted(counted, key=lock_order)]
     await send_many(connection, _VISITED, visits)
-    # The list by visits may have another order now.
+    # The order by visits may have changed.
     owners = sorted({owner for owner, _ in counted})
-    await send_many(connection, _SORTED_ANEW, [(owner,) for owner in owners])
+    await send_many(connection, _BUMP_VERSION, [(owner,) for owner in owners])

@@ -1,8 +1,8 @@
-"""Every invariant of the rules over the whole store: each a statement that finds what breaks it.
+"""The check of the whole store: for each invariant, a statement that finds rows that break it.
 
-The reads expect a REPEATABLE READ transaction that the caller holds, and so are of one moment; on
-Citus there is no such moment over several shards, and a check beside writers may name what was only
-on its way. Statements there compare whole sets of rows: no join leaves its shard.
+The reads expect the caller's REPEATABLE READ transaction, and so share one snapshot. On Citus there
+is no snapshot over several shards: a check during writes may report a change that is not complete.
+Statements compare whole sets of rows, so that no join leaves its shard.
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ from guanxi.stores.postgresql import check_content
 from guanxi.stores.postgresql.cards import derived
 from guanxi.stores.postgresql.connections import Connection
 
-#: Each invariant, and what breaks it: mostly the owner and the item of a row.
-_BROKEN = {
-    "a row says something": """
+#: By invariant, a statement that returns the rows that break it: mostly the owner and the item.
+_VIOLATIONS = {
+    "no row of a pair is empty": """
         SELECT owner, other FROM relation
         WHERE coalesce(follows, whispers, blocks, followed) IS NULL""",
-    "nobody holds two of a following, a whisper and a block": """
+    "no account has two of a following, a whisper and a block towards another": """
         SELECT owner, other FROM relation WHERE num_nonnulls(follows, whispers, blocks) > 1""",
-    "nobody follows or whispers to one that blocks them": """
+    "no account follows or whispers to an account that blocks it": """
         SELECT owner, other FROM relation WHERE blocks IS NOT NULL
         INTERSECT
         SELECT other, owner FROM relation WHERE follows IS NOT NULL OR whispers IS NOT NULL""",
-    "nobody is followed by one that they block": """
+    "no account is followed by an account that it blocks": """
         SELECT owner, other FROM relation WHERE blocks IS NOT NULL AND followed IS NOT NULL""",
-    "nobody follows, whispers to or blocks themselves": """
+    "no account follows, whispers to or blocks itself": """
         SELECT owner, other FROM relation WHERE owner = other""",
-    "groups, contracts and visits are of followings": """
+    "groups, contracts and visits belong to followings": """
         SELECT owner, other FROM relation WHERE follows IS NULL
         AND num_nonnulls(groups, contract_ts, contract_attr, visits) > 0""",
-    "the groups of a following are some, and rise": f"""
+    "the groups of a following are not empty, unique and sorted": f"""
         SELECT owner, other FROM relation WHERE groups IS NOT NULL
         AND ({DEFAULT} = ANY(groups) OR groups IS DISTINCT FROM (
             SELECT array_agg(DISTINCT each ORDER BY each) FROM unnest(groups) AS each
         ))""",
-    "a following's group is there": f"""
+    "the group of each member exists": f"""
         SELECT owner, each FROM relation CROSS JOIN LATERAL unnest(groups) AS each
         WHERE each <> {SPECIAL}
         EXCEPT SELECT owner, id FROM grp""",
-    "a group's id is its own": f"""
+    "no stored group has the id of a built-in group": f"""
         SELECT owner, id FROM grp WHERE id IN ({SPECIAL}, {DEFAULT})""",
-    "a contract is told whole": """
+    "each contract has both its time and its attribute": """
         SELECT owner, other FROM relation WHERE num_nonnulls(contract_ts, contract_attr) = 1
         OR num_nonnulls(other_contract_ts, other_contract_attr) = 1""",
-    "visits are some": """
+    "each visit count is positive": """
         SELECT owner, other FROM relation WHERE visits < 1""",
-    "no place is behind the newest that an account had": """
+    "no sort key is greater than the account's stored newest one": """
         SELECT mid, newest FROM tally JOIN relation ON owner = mid
         GROUP BY mid, newest HAVING max(greatest(follows, whispers, blocks)) > newest""",
-    "both ends of what stands have accounts": """
+    "every account that a row names exists": """
         (SELECT owner FROM relation UNION SELECT other FROM relation
         UNION SELECT owner FROM grp UNION SELECT mid FROM follower_tally
         UNION SELECT mid FROM session)
@@ -64,60 +64,60 @@ _BROKEN = {
         SELECT mid FROM account WHERE state = {State.DEREGISTERED:d}""",
 }
 
-#: Each invariant that two sets of rows are the same, and the two.
-_SAME = {
-    "a following stands at both ends, at the same place": (
+#: By invariant, two statements that must return the same rows.
+_EQUAL_SETS = {
+    "each following is stored at both ends with the same sort key": (
         "SELECT owner, other, follows FROM relation WHERE follows IS NOT NULL",
         "SELECT other, owner, followed FROM relation WHERE followed IS NOT NULL",
     ),
-    "both ends know a contract": (
+    "each contract is stored at both ends": (
         """SELECT owner, other, contract_ts, contract_attr FROM relation
         WHERE contract_ts IS NOT NULL""",
         """SELECT other, owner, other_contract_ts, other_contract_attr FROM relation
         WHERE other_contract_ts IS NOT NULL""",
     ),
-    "a count is the length of its list": (
+    "each count equals the length of its list": (
         """SELECT mid, following, whisper, black FROM tally
         WHERE (following, whisper, black) <> (0, 0, 0)""",
         """SELECT owner, count(follows), count(whispers), count(blocks) FROM relation
         GROUP BY owner HAVING count(coalesce(follows, whispers, blocks)) > 0""",
     ),
-    "the counts of followers add up": (
+    "the counts of followers equal the lengths of their lists": (
         """SELECT mid, sum(follower)::bigint FROM follower_tally
         GROUP BY mid HAVING sum(follower) <> 0""",
         """SELECT owner, count(followed) FROM relation
         GROUP BY owner HAVING count(followed) > 0""",
     ),
-    "an account has its counts, and counts their account": (
+    "each account has counts, and all counts have an account": (
         "SELECT mid FROM account",
         "SELECT mid FROM tally",
     ),
-    "an account is found by its name": (
+    "each account's name is in the table of names, and no other": (
         f"SELECT mid, name FROM account WHERE state <> {State.DEREGISTERED:d}",
         "SELECT mid, name FROM account_name",
     ),
 }
 
-#: All that is checked of relations and accounts, by name.
-INVARIANTS = (*_BROKEN, *_SAME, *tails.INVARIANTS)
-_AT_ONCE = 500
+#: The names of all invariants of relations and accounts.
+INVARIANTS = (*_VIOLATIONS, *_EQUAL_SETS, *tails.INVARIANTS)
+_PREFETCH = 500
 
 
 async def check(db: Connection) -> AsyncIterator[Fault]:
-    """Every fault of a store, row by row."""
-    apart = {
+    """Yield a fault for each row that breaks an invariant, content included."""
+    differences = {
         invariant: f"({one} EXCEPT {other}) UNION ALL ({other} EXCEPT {one})"
-        for invariant, (one, other) in _SAME.items()
+        for invariant, (one, other) in _EQUAL_SETS.items()
     }
-    for invariant, statement in {**_BROKEN, **apart}.items():
-        async for row in db.cursor(statement, prefetch=_AT_ONCE):
-            yield Fault(invariant, ", ".join(map(_told, row)))
-    async for kept in derived(db):
-        for fault in tails.faults_of(kept):
+    for invariant, statement in {**_VIOLATIONS, **differences}.items():
+        async for row in db.cursor(statement, prefetch=_PREFETCH):
+            yield Fault(invariant, ", ".join(map(_text, row)))
+    async for account in derived(db):
+        for fault in tails.faults_of(account):
             yield fault
     async for fault in check_content.check(db):
         yield fault
 
 
-def _told(value: int | bytes) -> str:
+def _text(value: int | bytes) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else f"{value}"

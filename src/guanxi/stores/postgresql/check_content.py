@@ -1,4 +1,4 @@
-"""What is kept of documents, made again from their bodies."""
+"""The check of documents: keys, filters and text must equal those derived from the body."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from guanxi.stores.postgresql.content import encoded_filters
 from guanxi.world.kind import Entry
 from guanxi.world.kinds import KINDS
 
-_ONE = "a document that can be found by its id alone has one owner"
-_NO_BODY = "a key is of a document"
-_HELD = "who holds a document has it"
+_ONE_OWNER = "a document of a unique kind has one owner"
+_KEY_HAS_DOCUMENT = "each key belongs to a document"
+_HOLDER_HAS_DOCUMENT = "the recorded holder of a document has it"
 
-#: All that is checked of documents, by name.
-INVARIANTS = (*documents.INVARIANTS, _ONE, _NO_BODY, _HELD)
+#: The names of all invariants of documents.
+INVARIANTS = (*documents.INVARIANTS, _ONE_OWNER, _KEY_HAS_DOCUMENT, _HOLDER_HAS_DOCUMENT)
 
 _CONTENT = """
 SELECT owner, kind, id, filters, text, body, coalesce((
@@ -27,36 +27,36 @@ SELECT owner, kind, id, filters, text, body, coalesce((
 )::text, '[]') FROM content AS c
 """
 _UNIQUE = ", ".join(f"'{kind.name}'" for kind in KINDS if kind.unique)
-_BROKEN = {
-    _ONE: f"""
+_VIOLATIONS = {
+    _ONE_OWNER: f"""
         SELECT owner, kind, id FROM content WHERE kind IN ({_UNIQUE})
         EXCEPT SELECT owner, kind, id FROM content_holder""",
-    _HELD: """
+    _HOLDER_HAS_DOCUMENT: """
         SELECT owner, kind, id FROM content_holder
         EXCEPT SELECT owner, kind, id FROM content""",
-    _NO_BODY: """
+    _KEY_HAS_DOCUMENT: """
         SELECT DISTINCT k.owner, k.kind, k.id FROM content_key AS k
         LEFT JOIN content AS c ON c.owner = k.owner AND c.kind = k.kind AND c.id = k.id
         WHERE c.owner IS NULL""",
 }
-_AT_ONCE = 500
+_PREFETCH = 500
 
 _object = msgspec.json.Decoder().decode
 _keys = msgspec.json.Decoder(list[tuple[str, int]]).decode
 
 
 async def check(db: Connection) -> AsyncIterator[Fault]:
-    """Every fault, document by document."""
-    async for owner, kind, id, filters, text, body, keys in db.cursor(_CONTENT, prefetch=_AT_ONCE):
-        kept = id, _object(filters), text, _keys(keys)
-        invariant = documents.broken(kind, owner, body, kept, _kept)
+    """Yield a fault for each document, key or holder that breaks an invariant."""
+    async for owner, kind, id, filters, text, body, keys in db.cursor(_CONTENT, prefetch=_PREFETCH):
+        stored = id, _object(filters), text, _keys(keys)
+        invariant = documents.broken(kind, owner, body, stored, _derived)
         if invariant is not None:
             yield documents.fault(invariant, owner, kind, id)
-    for invariant, statement in _BROKEN.items():
-        async for owner, kind, id in db.cursor(statement, prefetch=_AT_ONCE):
+    for invariant, statement in _VIOLATIONS.items():
+        async for owner, kind, id in db.cursor(statement, prefetch=_PREFETCH):
             yield documents.fault(invariant, owner, kind, id)
 
 
-def _kept(entry: Entry) -> object:
+def _derived(entry: Entry) -> object:
     filters = _object(encoded_filters(entry))
     return entry.id, filters, entry.text.encode(), sorted(entry.keys.items())

@@ -1,7 +1,7 @@
-"""Connections to the server: their settings, a bounded pool, and errors as the port's.
+"""Connections to the server: their settings, a bounded pool, and the translation of errors.
 
-asyncpg's own pool asks the server to reset a connection each time it comes back, a round trip a
-read; nothing here leaves anything to reset.
+asyncpg's own pool resets a connection on each return, one more round trip per read; nothing here
+leaves a state to reset.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ T = TypeVar("T")
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Connector: TypeAlias = Callable[[], Awaitable[Connection]]
 
-#: How long connecting and any one command may take before the server is thought lost.
+#: The seconds that connecting and any one command may take before the server counts as lost.
 CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 15.0
-#: How long a read or write waits for a connection of the pool.
+#: The seconds that a read or write waits for a connection of the pool.
 POOL_SECONDS = 5.0
-#: The pauses before something is tried again while a server restarts or another takes over, and
-#: after how long it is not.
+#: The pauses between retries while a server restarts or another takes over, and the seconds after
+#: which there is no further retry.
 PAUSES, AGAIN_SECONDS = (0.02, 0.1, 0.4, 1.0, 1.5, 2.0), 6.0
 
 _COMMON = {
@@ -37,66 +37,69 @@ _COMMON = {
     "jit": "off",  # these statements are short: compiling one takes longer than it saves
     "synchronous_commit": "on",
 }
-#: Of connections that serve.
+#: Settings of connections that serve requests.
 SERVING: Mapping[str, str] = {
     "statement_timeout": "10s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "15s",
 }
-#: Of connections that read or fill a store whole, as long as that takes.
+#: Settings of connections that read or fill a whole store, without time limits.
 PATIENT: Mapping[str, str] = {
     "statement_timeout": "0",
     "lock_timeout": "30s",
     "idle_in_transaction_session_timeout": "0",
 }
-_NOTHING_DONE = ("40001", "40P01")  # where COMMIT itself fails
-#: How many values of a statement are sent at once.
-_RUN = 2_000
+_NOTHING_DONE = ("40001", "40P01")  # errors of COMMIT itself after which nothing was written
+#: The number of values of a statement that are sent together.
+_BATCH = 2_000
 _Values: TypeAlias = tuple[object, ...]
 
-# By SQLSTATE, whole or the first two of it: what did nothing and may go well the next time (lost
-# connections, conflicts, a server that stops or only reads), and what is busy or full for now.
-_AGAIN = ("08", "40001", "40P01", "57P01", "57P02", "57P03", "25006", "25P03")
-_FOR_NOW = ("53", "55P03", "57014", "57P05")
+# SQLSTATEs or their first two characters: errors after which nothing was done and a retry may
+# succeed (lost connections, conflicts, a stopping or read-only server), and those of a busy server.
+_RETRY = ("08", "40001", "40P01", "57P01", "57P02", "57P03", "25006", "25P03")
+_BUSY = ("53", "55P03", "57014", "57P05")
 _TEXTS = {
     "53": "the server has no room",
     "55P03": "another transaction holds what this needs",
     "57014": "the statement took too long",
 }
-#: The driver's errors that are no answer of the server's.
+#: Errors of the driver itself, not of the server.
 _DRIVER = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 ERRORS = (asyncpg.PostgresError, *_DRIVER, OSError)
 
 
-def passes(error: BaseException) -> bool:
-    """Whether the same may go well on another connection, or at once: it did nothing."""
+def is_transient(error: BaseException) -> bool:
+    """Return whether nothing was done and a retry, perhaps on a new connection, may succeed."""
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "").startswith(_AGAIN)
-    # A server that only reads is a standby: the primary is about to be another.
+        return (error.sqlstate or "").startswith(_RETRY)
+    # A read-only server is a standby: another is about to become the primary.
     return isinstance(error, OSError | asyncpg.TargetServerAttributeNotMatched) and not isinstance(
         error, TimeoutError
     )
 
 
 def failure(error: BaseException) -> StoreError:
-    """An error of the driver or the server as one of the port."""
+    """Return the port's error for one of the driver or the server.
+
+    ``StoreUnavailable`` if the server is busy or does not answer, else ``StoreError``.
+    """
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         for known, text in _TEXTS.items():
             if state.startswith(known):
                 return StoreUnavailable(text)
-        if state.startswith(_FOR_NOW):
+        if state.startswith(_BUSY):
             return StoreUnavailable("the server is busy")
-        if not passes(error):
+        if not is_transient(error):
             return StoreError(f"the store failed: {error.args[0]} ({state})")
-    elif isinstance(error, _DRIVER) and not passes(error):
+    elif isinstance(error, _DRIVER) and not is_transient(error):
         return StoreError(f"the store failed: {error}")
     return StoreUnavailable("the server does not answer")
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Within, errors of the driver and the server become the port's."""
+    """Translate errors of the driver and the server within the block: see ``failure``."""
     try:
         yield
     except ERRORS as error:
@@ -104,7 +107,7 @@ def failures() -> Iterator[None]:
 
 
 def schema_of(address: str) -> str:
-    """The schema that the tables are in, quoted: what ``?search_path=`` names, or guanxi."""
+    """Return the quoted name of the tables' schema: the address's ``search_path``, or guanxi."""
     [name] = parse_qs(urlsplit(address).query).get("search_path", ["guanxi"])
     return '"' + name.replace('"', '""') + '"'
 
@@ -114,27 +117,28 @@ _PORT = "5432"
 
 
 def _hosts(address: str) -> list[dict[str, Any]]:
-    """What tells asyncpg which one host to ask, for each of several; nothing for one alone."""
+    """Return asyncpg's arguments for each host of an address; one empty dict for a single host."""
     parts = urlsplit(address)
     query = parse_qs(parts.query)
     named = unquote(parts.netloc.rpartition("@")[2]) or ",".join(query.get("host", []))
-    places = named.split(",")
-    if len(places) < 2:
+    addresses = named.split(",")
+    if len(addresses) < 2:
         return [{}]
     ports = ",".join(query.get("port", [])).split(",")
     hosts = []
-    for at, place in enumerate(places):
-        found = _HOST_AND_PORT.fullmatch(place)
-        host, port = found.groups() if found else (place, ports[min(at, len(ports) - 1)] or _PORT)
+    for at, one in enumerate(addresses):
+        found = _HOST_AND_PORT.fullmatch(one)
+        host, port = found.groups() if found else (one, ports[min(at, len(ports) - 1)] or _PORT)
         hosts.append({"host": host.strip("[]"), "port": int(port)})
     return hosts
 
 
 async def connect(address: str, settings: Mapping[str, str] = SERVING) -> Connection:
-    """A connection to the primary; ``PATIENT`` for one without time limits.
+    """Return a connection to the primary; with ``PATIENT`` settings it has no time limits.
 
-    Each host of an address is asked in its turn, with a time of its own: one that keeps silent
-    must not stand before the others. No error tells the address: a password may be part of it.
+    The hosts of an address are tried in turn, each with its own time-out, so that a silent one does
+    not hide the others. Raise ``StoreError`` for an invalid address, or the driver's error of the
+    last host. No error contains the address, which may include a password.
     """
     try:
         *others, last = _hosts(address)
@@ -144,7 +148,7 @@ async def connect(address: str, settings: Mapping[str, str] = SERVING) -> Connec
         return await _connect(address, settings, last)
     except OSError:
         raise
-    except ValueError:  # asyncpg's own are, too
+    except ValueError:  # asyncpg's errors for an invalid address are ValueErrors too
         raise StoreError(
             "the address of the store cannot be read; it is like"
             " postgresql://user:password@host:5432/database, other characters percent-encoded"
@@ -164,25 +168,29 @@ async def _connect(
     )
 
 
-async def repeated(work: Callable[[], Awaitable[T]]) -> T:
-    """What ``work`` returns, tried again within a bound while it fails without having done."""
+async def retried(work: Callable[[], Awaitable[T]]) -> T:
+    """Return the result of ``work``, which is retried for some seconds after transient errors."""
     until = time.monotonic() + AGAIN_SECONDS
     for pause in PAUSES:
         try:
             return await work()
         except ERRORS as error:
-            if not passes(error) or time.monotonic() + pause > until:
+            if not is_transient(error) or time.monotonic() + pause > until:
                 raise
         await asyncio.sleep(pause)
     return await work()
 
 
 async def commit(connection: Connection) -> None:
-    """Make a transaction durable, here and wherever the server is told to wait for."""
-    told: list[str] = []
+    """Commit a transaction durably, also on the standbys that the server waits for.
+
+    Raise ``StoreTimeout`` if it may have been written, ``StoreUnavailable`` if it was rolled back,
+    and a conflict's own error, after which nothing was written.
+    """
+    warnings: list[str] = []
 
     def listen(_connection: object, message: asyncpg.PostgresLogMessage) -> None:
-        told.append(message.message)
+        warnings.append(message.message)
 
     connection.add_log_listener(listen)
     try:
@@ -196,70 +204,73 @@ async def commit(connection: Connection) -> None:
         connection.remove_log_listener(listen)
     if status != "COMMIT":
         raise StoreUnavailable("the server undid the transaction")
-    if told:
-        # The wait for a standby was cut short: it is written here, and nowhere else perhaps.
+    if warnings:
+        # The wait for a standby was cancelled: it is written here, but perhaps not there.
         raise StoreTimeout("no standby has it yet: it may have been written")
 
 
 async def send_many(connection: Connection, statement: str, values: Sequence[_Values]) -> None:
-    """Run a statement for each of many values: in runs, each of which has the time of a command."""
-    for at in range(0, len(values), _RUN):
-        await connection.executemany(statement, values[at : at + _RUN])
+    """Run a statement for each of many values, in batches with a command's time-out each."""
+    for at in range(0, len(values), _BATCH):
+        await connection.executemany(statement, values[at : at + _BATCH])
 
 
-async def ask_many(
+async def fetch_many(
     connection: Connection, statement: str, values: Sequence[_Values]
 ) -> list[asyncpg.Record]:
-    """As ``send_many``, of a statement that answers; the rows of all."""
+    """Run a statement for each of many values, as ``send_many``; return all rows in order."""
     rows = []
-    for at in range(0, len(values), _RUN):
-        rows += await connection.fetchmany(statement, values[at : at + _RUN])
+    for at in range(0, len(values), _BATCH):
+        rows += await connection.fetchmany(statement, values[at : at + _BATCH])
     return rows
 
 
 class Connections:
-    """Up to ``most`` connections, made when they are needed, and kept."""
+    """A pool of up to ``limit`` connections, opened when needed and kept open."""
 
-    def __init__(self, connector: Connector, most: int) -> None:
+    def __init__(self, connector: Connector, limit: int) -> None:
         self._connector = connector
         self._idle: list[Connection] = []
-        self._places = asyncio.Semaphore(most)
+        self._slots = asyncio.Semaphore(limit)
         self._closed = False
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[Connection]:
-        """A connection, for as long as the block takes."""
-        await self._place()
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """Provide a connection within the block.
+
+        Raise ``StoreUnavailable`` if none is free within ``POOL_SECONDS`` or the pool is closed.
+        """
+        await self._acquire_slot()
         try:
-            connection = await self._taken()
+            connection = await self._idle_or_new()
             try:
                 yield connection
             except BaseException as error:
-                self._after(connection, error)
+                self._after_error(connection, error)
                 raise
-            self._back(connection)
+            self._release(connection)
         finally:
-            self._places.release()
+            self._slots.release()
 
     async def close(self) -> None:
-        """Close what is idle; what is in use closes when it comes back."""
+        """Close idle connections now, and the others when they are released."""
         self._closed = True
         idle, self._idle = self._idle, []
         for connection in idle:
             with suppress(*ERRORS):
                 await connection.close(timeout=CONNECT_SECONDS)
 
-    async def _place(self) -> None:
-        if not self._places.locked():
-            await self._places.acquire()
+    async def _acquire_slot(self) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
             return
         try:
             async with asyncio.timeout(POOL_SECONDS):
-                await self._places.acquire()
+                await self._slots.acquire()
         except TimeoutError:
-            raise StoreUnavailable("too many wait for the store") from None
+            raise StoreUnavailable("too many requests wait for a connection; retry later") from None
 
-    async def _taken(self) -> Connection:
+    async def _idle_or_new(self) -> Connection:
         if self._closed:
             raise StoreUnavailable("the store is closed")
         while self._idle:
@@ -268,7 +279,7 @@ class Connections:
                 return connection
         return await self._connector()
 
-    def _back(self, connection: Connection) -> None:
+    def _release(self, connection: Connection) -> None:
         if connection.is_closed():
             return
         if self._closed or connection.is_in_transaction():
@@ -276,8 +287,12 @@ class Connections:
         else:
             self._idle.append(connection)
 
-    def _after(self, connection: Connection, error: BaseException) -> None:
-        """Keep the connection if it is sound; drop all after a sign that the server is another."""
+    def _after_error(self, connection: Connection, error: BaseException) -> None:
+        """Release a connection after an error, or close it if it is broken.
+
+        A read-only server is no longer the primary: close all. An error of the driver for a lost
+        connection is raised as ``ConnectionDoesNotExistError``.
+        """
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
             while self._idle:
                 self._idle.pop().terminate()
@@ -289,8 +304,8 @@ class Connections:
         elif isinstance(error, asyncpg.InternalClientError) or (
             isinstance(error, asyncpg.InterfaceError) and connection.is_closed()
         ):
-            # What the driver makes of a connection that ended between two of its steps.
+            # The driver's errors for a connection that was lost between two of its steps.
             connection.terminate()
             raise asyncpg.ConnectionDoesNotExistError("the connection was lost") from error
         else:
-            self._back(connection)
+            self._release(connection)

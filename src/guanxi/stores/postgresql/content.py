@@ -1,9 +1,8 @@
-"""Documents of every kind: functions of a connection, none of which knows a kind by name.
+"""Read and write documents of every kind, given a connection.
 
-A document's keys stand in a table of their own, by owner, kind and key, so that a run in any order
-is a run of an index. Its filters are an object of JSON beside it, each value as the text of its own
-JSON: so numbers and texts stay apart, and a text may hold U+0000. Those that write expect a
-transaction that the caller holds.
+A document's keys are in a separate table, by owner, kind and key, so that a page in any order is a
+range of an index. Its filters are a JSON object, each value again as JSON text: numbers and texts
+stay distinct, and a text may contain U+0000. Functions that write expect the caller's transaction.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ import msgspec
 
 from guanxi.stores.documents import declared, document
 from guanxi.stores.port import Documents, Query
-from guanxi.stores.postgresql.connections import Connection, ask_many, send_many
+from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
 from guanxi.world.kind import Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
 
 T = TypeVar("T")
 
-# Whoever puts or deletes a document that is found by its id alone holds this row first.
+# Writers of a document of a unique kind lock this row first.
 _CLAIM = """
 INSERT INTO content_holder (id, kind, owner) VALUES ($1, $2, $3)
 ON CONFLICT (id, kind) DO UPDATE SET owner = content_holder.owner
@@ -47,55 +46,58 @@ _text_of = msgspec.json.Encoder().encode
 
 
 def encoded(value: Value) -> str:
-    """A filter's value as it is kept."""
+    """Return the stored text of a filter's value."""
     return _text_of(value).decode()
 
 
 def encoded_filters(entry: Entry) -> str:
-    """A document's filters as they are kept."""
+    """Return the stored text of a document's filters."""
     return _text_of({name: encoded(value) for name, value in entry.filters.items()}).decode()
 
 
 async def put(db: Connection, entries: Iterable[Entry]) -> None:
-    """Keep documents, each in the place of the one that it replaces."""
+    """Insert or replace documents by owner, kind and id; of a unique kind, by kind and id.
+
+    Raise ``OverflowError`` for an owner, id or key over 64 bits.
+    """
     last: dict[tuple[str, int, int], Entry] = {}
     for entry in entries:
-        array("q", (entry.owner, entry.id, *entry.keys.values()))  # OverflowError, as any store
-        # Of several that take one place, the last stands.
-        one_place = 0 if BY_NAME[entry.kind].unique else entry.owner
-        last[entry.kind, entry.id, one_place] = entry
-    # In one order, so that two who put the same documents wait for one another.
-    kept = [last[place] for place in sorted(last)]
-    places = [(entry.owner, entry.kind, entry.id) for entry in kept]
-    alone = [(id, kind, owner) for owner, kind, id in places if BY_NAME[kind].unique]
-    stood = [owner for (owner,) in await ask_many(db, _CLAIM, alone)]
-    moved = [each for each, before in zip(alone, stood, strict=True) if each[2] != before]
-    left = [
-        (before, kind, id)
-        for (id, kind, owner), before in zip(alone, stood, strict=True)
-        if owner != before
+        array("q", (entry.owner, entry.id, *entry.keys.values()))  # OverflowError over 64 bits
+        # Of several with the same key, the last one is stored.
+        unique_owner = 0 if BY_NAME[entry.kind].unique else entry.owner
+        last[entry.kind, entry.id, unique_owner] = entry
+    # Sorted, so that two writers of the same documents do not deadlock.
+    stored = [last[key] for key in sorted(last)]
+    ids = [(entry.owner, entry.kind, entry.id) for entry in stored]
+    unique = [(id, kind, owner) for owner, kind, id in ids if BY_NAME[kind].unique]
+    holders = [owner for (owner,) in await fetch_many(db, _CLAIM, unique)]
+    moved = [key for key, holder in zip(unique, holders, strict=True) if key[2] != holder]
+    replaced = [
+        (holder, kind, id)
+        for (id, kind, owner), holder in zip(unique, holders, strict=True)
+        if owner != holder
     ]
     documents = [
         (owner, kind, id, encoded_filters(entry), entry.text.encode(), entry.body)
-        for (owner, kind, id), entry in zip(places, kept, strict=True)
+        for (owner, kind, id), entry in zip(ids, stored, strict=True)
     ]
     keys = [
         (entry.owner, entry.kind, name, value, entry.id)
-        for entry in kept
+        for entry in stored
         for name, value in entry.keys.items()
     ]
     for statement, values in (
         (_HOLD, moved),
-        (_DROP, left),
+        (_DROP, replaced),
         (_PUT, documents),
-        (_DROP_KEYS, left + places),
+        (_DROP_KEYS, replaced + ids),
         (_PUT_KEY, keys),
     ):
         await send_many(db, statement, values)
 
 
 async def get(db: Connection, kind: Kind[T], owner: int, id: int) -> T | None:
-    """One document."""
+    """Return a document, or None if it does not exist."""
     statement = "SELECT body FROM content WHERE owner = $1 AND kind = $2 AND id = $3"
     body = await db.fetchval(statement, owner, kind.name, id)
     return None if body is None else document(kind, owner, id, body)
@@ -108,7 +110,7 @@ SELECT owner, id, body FROM content WHERE owner = ANY($2) AND kind = $1 AND id =
 
 
 async def find(db: Connection, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
-    """Documents whoever has them: the owner and the document, by id."""
+    """Return (owner, document) by id, of a unique kind; unknown ids are omitted."""
     if not ids:
         return {}
     holders = await db.fetch(_FIND_HOLDERS, kind.name, ids)
@@ -121,7 +123,7 @@ async def find(db: Connection, kind: Kind[T], ids: Sequence[int]) -> dict[int, t
     }
 
 
-_RUN = """
+_PAGE = """
 SELECT c.id, c.body FROM content_key AS k
 JOIN content AS c ON c.owner = k.owner AND c.kind = k.kind AND c.id = k.id
 WHERE k.owner = $1 AND k.kind = $2 AND k.name = $3
@@ -129,16 +131,19 @@ WHERE k.owner = $1 AND k.kind = $2 AND k.name = $3
 
 
 async def documents(db: Connection, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
-    """A run of an owner's documents, read with one more to see whether there is one."""
+    """Return one page of an owner's documents; one more row is read, to know whether more follow.
+
+    Raise ``KeyError`` for a key or filter that the kind does not declare.
+    """
     declared([query.order], kind.keys)
     if query.limit == 0:
         return Documents([], more=False)
     way, behind = ("ASC", ">") if query.ascending else ("DESC", "<")
     values: list[object] = [owner, kind.name, query.order]
-    statement = _RUN
+    statement = _PAGE
     if query.after is not None:
         statement += f" AND (k.value, k.id) {behind} ({_bound(values, *query.after)})"
-    statement += _met(values, kind, query.where, query.text)
+    statement += _condition(values, kind, query.where, query.text)
     limit = _bound(values, query.limit + 1)
     statement += f" ORDER BY k.value {way}, k.id {way} LIMIT {limit}"
     statement += f" OFFSET {_bound(values, query.offset)}"
@@ -147,26 +152,31 @@ async def documents(db: Connection, kind: Kind[T], owner: int, query: Query) -> 
     return Documents(items, more=len(found) > query.limit)
 
 
-_OWNED = "FROM content AS c WHERE c.owner = $1 AND c.kind = $2"
+_FROM_OWNER = "FROM content AS c WHERE c.owner = $1 AND c.kind = $2"
 
 
 async def count(
     db: Connection, kind: Kind[T], owner: int, where: Mapping[str, Value], text: str
 ) -> int:
-    """How many documents there are."""
+    """Return the number of an owner's documents that match; ``KeyError`` for an unknown filter."""
     values: list[object] = [owner, kind.name]
-    met = _met(values, kind, where, text)
-    return int(await db.fetchval(f"SELECT count(*) {_OWNED}{met}", *values))
+    condition = _condition(values, kind, where, text)
+    return int(await db.fetchval(f"SELECT count(*) {_FROM_OWNER}{condition}", *values))
 
 
 async def counts(
     db: Connection, kind: Kind[T], owner: int, name: str, text: str
 ) -> dict[Value, int]:
-    """How many documents there are for each value of a filter."""
+    """Return the number of documents with the text for each value of a filter.
+
+    Raise ``KeyError`` for a filter that the kind does not declare.
+    """
     declared([name], kind.filters)
     values: list[object] = [owner, kind.name, name]
-    met = _met(values, kind, {}, text)
-    found = await db.fetch(f"SELECT c.filters ->> $3, count(*) {_OWNED}{met} GROUP BY 1", *values)
+    condition = _condition(values, kind, {}, text)
+    found = await db.fetch(
+        f"SELECT c.filters ->> $3, count(*) {_FROM_OWNER}{condition} GROUP BY 1", *values
+    )
     return {msgspec.json.decode(value, type=Value): number for value, number in found}
 
 
@@ -176,7 +186,7 @@ SELECT coalesce(sum(value), 0)::text FROM content_key WHERE owner = $1 AND kind 
 
 
 async def total(db: Connection, kind: Kind[T], owner: int, key: str) -> int:
-    """The sum of a key."""
+    """Return the sum of a key over an owner's documents; ``KeyError`` for an unknown key."""
     declared([key], kind.keys)
     return int(await db.fetchval(_TOTAL, owner, kind.name, key))
 
@@ -188,27 +198,35 @@ async def delete(
     ids: Sequence[int] | None,
     where: Mapping[str, Value],
 ) -> int:
-    """Drop documents; how many."""
+    """Delete an owner's documents that match, with their keys; return their number.
+
+    ``ids`` None means any id. Raise ``KeyError`` for a filter that the kind does not declare.
+    """
     if ids is not None and not ids:
         return 0
     values: list[object] = [owner, kind.name]
-    met = _met(values, kind, where, "")
+    condition = _condition(values, kind, where, "")
     if ids is not None:
-        met += f" AND c.id = ANY({_bound(values, ids)})"
+        condition += f" AND c.id = ANY({_bound(values, ids)})"
     if kind.unique:
-        found = await db.fetch(f"SELECT c.id {_OWNED}{met} ORDER BY 1", *values)
+        found = await db.fetch(f"SELECT c.id {_FROM_OWNER}{condition} ORDER BY 1", *values)
         mine = [(id, kind.name, owner) for (id,) in found]
-        held = await db.fetchmany(f"{_HOLD_OWN} RETURNING id", mine)
-        met += f" AND c.id = ANY({_bound(values, [id for (id,) in held])})"
-    gone = [id for (id,) in await db.fetch(f"DELETE {_OWNED}{met} RETURNING c.id", *values)]
-    await db.executemany(_DROP_KEYS, [(owner, kind.name, id) for id in gone])
+        locked = await db.fetchmany(f"{_HOLD_OWN} RETURNING id", mine)
+        condition += f" AND c.id = ANY({_bound(values, [id for (id,) in locked])})"
+    deleted = [
+        id for (id,) in await db.fetch(f"DELETE {_FROM_OWNER}{condition} RETURNING c.id", *values)
+    ]
+    await db.executemany(_DROP_KEYS, [(owner, kind.name, id) for id in deleted])
     if kind.unique:
-        await db.executemany(_RELEASE, [(id, kind.name) for id in gone])
-    return len(gone)
+        await db.executemany(_RELEASE, [(id, kind.name) for id in deleted])
+    return len(deleted)
 
 
-def _met(values: list[object], kind: Kind[T], where: Mapping[str, Value], text: str) -> str:
-    """What ``c`` must meet, as the rest of a condition; what it binds joins ``values``."""
+def _condition(values: list[object], kind: Kind[T], where: Mapping[str, Value], text: str) -> str:
+    """Return the SQL condition on ``c`` for filters and text; append its values to ``values``.
+
+    Raise ``KeyError`` for a filter that the kind does not declare.
+    """
     declared(where, kind.filters)
     condition = ""
     for name, value in where.items():
@@ -219,6 +237,6 @@ def _met(values: list[object], kind: Kind[T], where: Mapping[str, Value], text: 
 
 
 def _bound(values: list[object], *more: object) -> str:
-    """The marks of values that a statement binds next."""
+    """Append values to those that a statement binds; return their placeholders."""
     values += more
     return ", ".join(f"${at}" for at in range(len(values) - len(more) + 1, len(values) + 1))

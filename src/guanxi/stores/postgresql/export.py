@@ -1,6 +1,6 @@
-"""A store row by row, by cursor: what accounts are, hold and have.
+"""Read a whole store row by row, by server-side cursor.
 
-Each read expects a transaction that the caller holds, REPEATABLE READ for all of one moment.
+Each function expects the caller's transaction, REPEATABLE READ for one snapshot.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from guanxi.stores.port import EdgeRow, OwnedGroup
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.world.kind import Entry
 
-_AT_ONCE = 1_000
+_PREFETCH = 1_000
 
-# An account's rows stand together, so that each account's are sorted by themselves.
+# The rows of an account are adjacent, so that the sort is per account.
 _EDGES = f"""
 SELECT owner, other, coalesce(follows, whispers, blocks) AS place,
     CASE WHEN follows IS NOT NULL THEN 'follow' WHEN whispers IS NOT NULL THEN 'whisper'
@@ -33,8 +33,8 @@ ORDER BY owner, place, other
 
 
 async def edges(db: Connection, after: int) -> AsyncIterator[EdgeRow]:
-    """Every following, whisper and block, by account, oldest first."""
-    async for row in db.cursor(_EDGES, after, prefetch=_AT_ONCE):
+    """Yield every edge of the accounts above ``after``, by account, oldest first."""
+    async for row in db.cursor(_EDGES, after, prefetch=_PREFETCH):
         owner, other, sort_key, kind, special, groups, since, attr, visits = row
         yield EdgeRow(
             follower=owner,
@@ -50,14 +50,14 @@ async def edges(db: Connection, after: int) -> AsyncIterator[EdgeRow]:
 
 
 async def owned_groups(db: Connection, after: int) -> AsyncIterator[OwnedGroup]:
-    """Every group that an account made, by account, in the order of their making."""
+    """Yield the own groups of the accounts above ``after``, by account, in order of creation."""
     found = "SELECT owner, id, name FROM grp WHERE owner > $1 ORDER BY owner, made"
-    async for row in db.cursor(found, after, prefetch=_AT_ONCE):
+    async for row in db.cursor(found, after, prefetch=_PREFETCH):
         yield OwnedGroup(*row)
 
 
 async def entries(db: Connection, after: int) -> AsyncIterator[Entry]:
-    """Every document, by owner, kind and id."""
+    """Yield every document of the owners above ``after``, by owner, kind and id."""
     found = "SELECT owner, kind, body FROM content WHERE owner > $1 ORDER BY owner, kind, id"
-    async for owner, kind, body in db.cursor(found, after, prefetch=_AT_ONCE):
+    async for owner, kind, body in db.cursor(found, after, prefetch=_PREFETCH):
         yield entry(owner, kind, body)

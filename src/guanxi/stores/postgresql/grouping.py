@@ -1,7 +1,7 @@
-"""Applying acts on groups, within a transaction that the caller holds.
+"""Apply acts on groups, within the caller's transaction.
 
-Locks are taken in the order that ``changes`` has: members, the owner's tally, a slot. The tally's
-lock guards the groups.
+Rows are locked in the order of ``changes``: members, the owner's tally, a slot of followers. The
+lock of the tally guards the groups.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ WHERE owner = $1 AND groups @> ARRAY[$2::bigint]
 """
 _REGROUP = "UPDATE relation SET groups = $3 WHERE owner = $1 AND other = $2"
 _CHANGED = "UPDATE tally SET version = version + 1 WHERE mid = $1"
-# Groups show in the lists of followers too, at those who are followed back.
+# Lists of followers show the groups of those who are followed back.
 _CHANGED_FOLLOWERS = """
 INSERT INTO follower_tally (mid, slot, version) VALUES ($1, 0, 1)
 ON CONFLICT (mid, slot) DO UPDATE SET version = follower_tally.version + 1
@@ -52,15 +52,18 @@ ON CONFLICT (mid, slot) DO UPDATE SET version = follower_tally.version + 1
 
 
 async def regroup(connection: Connection, act: GroupAct, limits: Limits) -> int:
-    """Apply an act on groups; its code."""
+    """Apply an act on groups; return 0, or the code of the refusal, which changes nothing.
+
+    Raise ``StoreUnavailable`` if the id of a new group is in use.
+    """
     owner = act.owner
-    members = await _held_members(connection, act)
+    members = await _lock_members(connection, act)
     if await connection.fetchval(_OWNER, owner) is None:
         return errors.NoSuchUser.number
     rows = await connection.fetch(_NAMES, owner)
     names = {row["id"]: row["name"] for row in rows}
     if isinstance(act, CreateGroup) and act.group in names:
-        raise StoreUnavailable("the new group's id is taken: draw another")
+        raise StoreUnavailable("the new group's id is already taken; retry with another id")
     facts = GroupFacts(
         names=names,
         members=members,
@@ -92,8 +95,8 @@ async def regroup(connection: Connection, act: GroupAct, limits: Limits) -> int:
     return 0
 
 
-async def _held_members(connection: Connection, act: GroupAct) -> Mapping[int, frozenset[int]]:
-    """Lock what the act changes; the groups of those that it names and that are followed."""
+async def _lock_members(connection: Connection, act: GroupAct) -> Mapping[int, frozenset[int]]:
+    """Lock the rows that the act changes; return the groups of its members that are followed."""
     match act:
         case Regroup(owner=owner, members=members):
             rows = await connection.fetch(_MEMBERS, owner, sorted(set(members)))

@@ -1,7 +1,7 @@
-"""Reading lists, sides and groups: functions of a connection.
+"""Read lists, sides and groups, given a connection.
 
-What is told of one account is one statement on its rows, and so of one moment. ``search`` and
-``common`` take several, which see each node of the server as of one moment.
+A read about one account is one statement on its rows, and so from one snapshot. ``search`` and
+``common`` use several statements, in a transaction with one snapshot per node of the server.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BARE = (
     "NULL::bigint[] AS groups, NULL::bigint AS contract_ts, NULL::bigint AS contract_attr,"
     " NULL::bigint AS other_contract_ts, NULL::bigint AS other_contract_attr"
 )
-# Each table is told the account as a value: that is how Citus sees that all of it is on one shard.
+# Each table is compared with the account as a value: so Citus sees that all rows are on one shard.
 
 #: The followers of the account ``$1``, from their slots.
 _FOLLOWERS = """
@@ -46,7 +46,7 @@ CROSS JOIN (
 
 
 class _Source(NamedTuple):
-    """Where the rows of a list are, and what is told of it besides them."""
+    """The SQL parts of a list: its sort key, condition, columns, total and version."""
 
     sort_key: str
     where: str = ""
@@ -76,7 +76,7 @@ _NAMED = _Source(
 
 
 def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
-    """The statements that page a source: by order, and from an offset or behind a position."""
+    """Return the statements for a page by order, with an offset (False) or a position (True)."""
     sort_key = source.sort_key
     sort_key_at = 5 if "$4" in source.where else 4
     key, position = f"{sort_key}, other", f"${sort_key_at}, ${sort_key_at + 1}"
@@ -123,10 +123,10 @@ async def page(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """A run of a list."""
-    found = await _run(db, _PAGES[listing], (owner,), sort, window, after)
+    """Return one page of a list; an unknown owner has an empty one."""
+    rows = await _select(db, _PAGES[listing], (owner,), sort, window, after)
     total = None if listing is Listing.FRIENDS else 0
-    return _slice(found, window) or Slice(Rows(), False, total, 0)
+    return _slice(rows, window) or Slice(Rows(), False, total, 0)
 
 
 async def members(
@@ -137,25 +137,28 @@ async def members(
     window: Window,
     after: Position | None,
 ) -> Slice | None:
-    """A run of a group; None where the owner has no such group."""
+    """Return one page of a group's members; None if the owner has no such group."""
     if group in _MEMBERS:
-        found = await _run(db, _MEMBERS[group], (owner,), sort, window, after)
-        return _slice(found, window) or Slice(Rows(), False, None, 0)
-    found = await _run(db, _NAMED_MEMBERS, (owner, group), sort, window, after)
-    return _slice(found, window)
+        rows = await _select(db, _MEMBERS[group], (owner,), sort, window, after)
+        return _slice(rows, window) or Slice(Rows(), False, None, 0)
+    rows = await _select(db, _NAMED_MEMBERS, (owner, group), sort, window, after)
+    return _slice(rows, window)
 
 
-async def _run(
+async def _select(
     db: Connection,
     pages: dict[tuple[Sort, bool], str],
-    whose: tuple[int, ...],
+    key: tuple[int, ...],
     sort: Sort,
     window: Window,
     after: Position | None,
 ) -> list[asyncpg.Record]:
-    """A window's rows, and one more where there is one; one without an item for none."""
-    most = window.limit + 1 if window.limit else 0
-    values = [whose[0], most, window.offset, *whose[1:]]
+    """Return the rows of a window and one more if it exists; one row without item if empty.
+
+    ``key`` is the owner, then the group if the statement has one.
+    """
+    limit = window.limit + 1 if window.limit else 0
+    values = [key[0], limit, window.offset, *key[1:]]
     if after is not None:
         values += [after.sort_key, after.mid]
         if sort is Sort.VISITED:
@@ -163,18 +166,18 @@ async def _run(
     return await db.fetch(pages[sort, after is not None], *values)
 
 
-def _slice(found: Sequence[asyncpg.Record], window: Window) -> Slice | None:
-    """A run, and what its first row tells of the list; None without any row."""
-    if not found:
+def _slice(rows: Sequence[asyncpg.Record], window: Window) -> Slice | None:
+    """Return the page in the selected rows, whose first has total and version; None if empty."""
+    if not rows:
         return None
-    total, version, other = found[0][:3]
-    more = 0 < window.limit < len(found)
-    shown = [] if other is None else [each[2:] for each in found[: window.limit]]
+    total, version, other = rows[0][:3]
+    more = 0 < window.limit < len(rows)
+    shown = [] if other is None else [row[2:] for row in rows[: window.limit]]
     return Slice(_rows(shown), more, total, version)
 
 
 def _rows(found: Sequence[tuple[Any, ...]]) -> Rows:
-    """What was found, with nearly always nothing but an edge."""
+    """Return selected rows by column; groups, contracts and visits are rare."""
     if not found:
         return Rows()
     mids, sort_keys, visits, mutuals, groups, mine, _, theirs, _ = zip(*found, strict=True)
@@ -226,7 +229,7 @@ _Item = tuple[int, int]
 
 
 class _List(NamedTuple):
-    """Followings, newest first: the mid and the place of each."""
+    """Followings, newest first, as (mid, sort key), with the version of the list."""
 
     version: int
     items: Sequence[_Item]
@@ -252,7 +255,7 @@ async def search(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """The first followings whose name holds the text in any case."""
+    """Return one page of the first ``within`` followings whose name contains the text."""
     async with _snapshot(db):
         first = await _list(db, owner, within)
         found = first.items
@@ -260,22 +263,22 @@ async def search(
             mids = [mid for mid, _ in found]
             named = {row[0] for row in await db.fetch(_NAMES, mids, text.casefold().encode())}
             found = [item for item in found if item[0] in named]
-        return await _counted(db, owner, found, window, after, first.version)
+        return await _page_of(db, owner, found, window, after, first.version)
 
 
 async def common(
     db: Connection, owner: int, other: int, window: Window, after: Position | None
 ) -> Slice:
-    """The owner's followings that the other follows too."""
+    """Return one page of the owner's followings that the other account follows too."""
     async with _snapshot(db):
         mine, theirs = await _list(db, owner), await _list(db, other)
         shared = {mid for mid, _ in theirs.items}
         found = [item for item in mine.items if item[0] in shared]
         # Versions only rise, so their sum changes whenever either does.
-        return await _counted(db, owner, found, window, after, mine.version + theirs.version)
+        return await _page_of(db, owner, found, window, after, mine.version + theirs.version)
 
 
-async def _counted(
+async def _page_of(
     db: Connection,
     owner: int,
     found: Sequence[_Item],
@@ -290,7 +293,7 @@ async def _counted(
     shown = [mid for mid, _ in found[window.offset : window.offset + window.limit]]
     more = window.limit > 0 and len(found) > window.offset + window.limit
     rows = {row[0]: tuple(row) for row in await db.fetch(_SHOWN, owner, shown)} if shown else {}
-    # On Citus a snapshot is of one node's: one of them may be gone by now.
+    # On Citus a snapshot covers one node: some of them may be deleted by now.
     return Slice(_rows([rows[mid] for mid in shown if mid in rows]), more, total, version)
 
 
@@ -304,13 +307,13 @@ _PAIR = f"{SIDE} WHERE (owner = $1 AND other = $2) OR (owner = $2 AND other = $1
 
 
 async def pair(db: Connection, owner: int, target: int) -> Pair:
-    """What the two hold towards each other."""
+    """Return both sides of a pair, from one snapshot."""
     held = {row[0]: side_of(row) for row in await db.fetch(_PAIR, owner, target)}
     return Pair(mine=held.get(owner, EMPTY_SIDE), theirs=held.get(target, EMPTY_SIDE))
 
 
 def side_of(row: asyncpg.Record) -> Side:
-    """The side in a row of ``SIDE``."""
+    """Return the side in a row of ``SIDE``."""
     sort_key, whispers, blocks, groups, contract_ts, contract_attr = row[2:8]
     if sort_key is None:
         return Side(whispers=whispers, blocks=blocks)
@@ -324,16 +327,16 @@ _ATTRIBUTE = f"""CASE
     WHEN followed IS NULL THEN {Attribute.FOLLOWING:d}
     ELSE {Attribute.MUTUAL:d}
 END"""
-_HELD = """
+_RELATED = """
 FROM relation WHERE owner = $1 AND other = ANY($2)
 AND (follows IS NOT NULL OR whispers IS NOT NULL OR blocks IS NOT NULL)
 """
-_ATTRIBUTES = f"SELECT other, {_ATTRIBUTE} {_HELD}"
-_RELATIONS = f"SELECT other, {_ATTRIBUTE}, coalesce(follows, whispers, 0), groups {_HELD}"
+_ATTRIBUTES = f"SELECT other, {_ATTRIBUTE} {_RELATED}"
+_RELATIONS = f"SELECT other, {_ATTRIBUTE}, coalesce(follows, whispers, 0), groups {_RELATED}"
 
 
 async def relations(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
-    """How the owner stands to each target; those to whom it does not are left out."""
+    """Return the owner's relation to each target; targets without a relation are omitted."""
     if not targets:
         return {}
     found = await db.fetch(_RELATIONS, owner, targets)
@@ -344,7 +347,7 @@ async def relations(db: Connection, owner: int, targets: Sequence[int]) -> dict[
 
 
 async def attributes(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:
-    """The owner's attribute towards each target; those of 0 are left out."""
+    """Return the owner's attribute towards each target; those with 0 are omitted."""
     if not targets:
         return {}
     return {row[0]: row[1] for row in await db.fetch(_ATTRIBUTES, owner, targets)}
@@ -357,7 +360,7 @@ FROM tally {_FOLLOWERS} WHERE tally.mid = $1
 
 
 async def tally(db: Connection, mid: int) -> Tally:
-    """An account's counts."""
+    """Return an account's counts; zeros for an unknown account."""
     row = await db.fetchrow(_TALLY, mid)
     return NO_TALLY if row is None else Tally(*row)
 
@@ -379,5 +382,5 @@ ORDER BY made
 
 
 async def groups(db: Connection, owner: int) -> list[GroupRow]:
-    """Special, default, then the owner's own groups."""
+    """Return the special group, the default group, then the owner's own by creation."""
     return [GroupRow(row[0], row[1], int(row[2] or 0)) for row in await db.fetch(_GROUPS, owner)]

@@ -1,16 +1,16 @@
 """The tables, laid out so that one schema is valid on plain PostgreSQL and on Citus.
 
-Rows of an account's lists are distributed by that account and stand together; the column that
-distributes comes first in every key. What is not found by account (names, sessions, grants, ids of
-documents that are one row of numbers) has tables of its own, distributed by what finds it. There is
-no foreign key, no trigger, no sequence.
+Rows of an account's lists are distributed by that account, which is the first column of every key,
+and so are on one shard. Names, sessions, grants and the ids of unique kinds are not found by
+account: they have tables distributed by their own key. There is no foreign key, no trigger, no
+sequence.
 
-Texts that people write are kept as their bytes in UTF-8: PostgreSQL's own texts cannot hold U+0000,
-which names and titles may, and bytes are compared as they are.
+Texts that people write are stored as UTF-8 bytes: PostgreSQL's text type cannot contain U+0000,
+which names and titles may, and bytes are compared without a collation.
 
-Both ends of a pair are a row each: all that ``owner`` holds towards ``other``, and what of the
-other's shows in the owner's lists. Whoever changes a pair writes the row of the lower mid first, so
-that two changes to one pair meet there, whatever they do.
+Each end of a pair is a row: the side of ``owner`` towards ``other``, and what the owner's lists
+show of the other side. Every change of a pair writes the row of the lower mid first, so that two
+changes of one pair always lock the same row.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from guanxi.stores.postgresql.connections import (
 )
 
 VERSION = 1
-#: What brings a store of one version to the next, as SQL, by the version that it starts from.
+#: The SQL that migrates a store to the next version, by the version that it starts from.
 MIGRATIONS: Mapping[int, str] = {}
 
-#: The oldest server that this was tried on.
+#: The oldest major version of the server that is supported.
 OLDEST_SERVER = 15
 
-#: An account's followers are counted in so many rows, or a hub's followers would queue on one.
+#: The number of rows that an account's followers are counted in: followers of a popular account
+#: would queue on a single one.
 SLOTS = 16
 
 SCHEMA = """
@@ -169,8 +170,8 @@ CREATE TABLE content_holder (
 );
 """
 
-#: The column that each table is distributed by on Citus; tables with the same group of accounts
-#: stand together. ``meta`` is on every node.
+#: The column that each table is distributed by on Citus. Tables by account are colocated; ``meta``
+#: is on every node.
 BY_ACCOUNT = {
     "account": "mid",
     "tally": "mid",
@@ -190,9 +191,10 @@ ON_EVERY_NODE = ("meta",)
 
 
 async def init(address: str, *, distribute: bool) -> bool:
-    """Make the tables where none stand, and spread them over the nodes of Citus if asked.
+    """Create the tables if they do not exist; with ``distribute``, shard them with Citus.
 
-    Whether they were made now. All or nothing: an error leaves the database as it was.
+    Return whether they were created. An error leaves the database unchanged. Raise ``StoreError``
+    if the server is too old, or has no Citus to distribute with.
     """
     connection = await _connected(address)
     try:
@@ -204,9 +206,9 @@ async def init(address: str, *, distribute: bool) -> bool:
 
 
 async def prepare(address: str, *, create: bool, version: int = VERSION) -> bytes:
-    """The secret of the store at an address, whose tables are made where none stand if ``create``.
+    """Check the store at an address and return its secret; ``create`` creates missing tables.
 
-    ``StoreError`` for a database without a store, and for one of a newer or older schema.
+    Raise ``StoreError`` for a database without a store, and for a newer or older schema.
     """
     if create:
         await init(address, distribute=False)
@@ -234,7 +236,10 @@ async def prepare(address: str, *, create: bool, version: int = VERSION) -> byte
 async def migrate(
     address: str, *, version: int = VERSION, migrations: Mapping[int, str] = MIGRATIONS
 ) -> int:
-    """Bring a store up to date, all or nothing; the version it had."""
+    """Migrate a store to ``version`` in one transaction; return its version before.
+
+    Raise ``StoreError`` if there is no store, or its schema is newer or too old to migrate.
+    """
     connection = await _connected(address)
     try:
         with failures():
@@ -243,7 +248,7 @@ async def migrate(
                 if found is None:
                     raise StoreError(f"there is no store at {shown(address)}")
                 await connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
-                found = await _version(connection) or 0  # another may have been faster
+                found = await _version(connection) or 0  # another process may have migrated it
                 _refuse_newer(address, found, version)
                 for step in range(found, version):
                     if step not in migrations:
@@ -281,14 +286,14 @@ async def _init(connection: Connection, schema: str, *, distribute: bool) -> boo
             "this database has no Citus: install it and run `CREATE EXTENSION citus` there, or"
             " leave --distribute out"
         )
-    made = await _version(connection) is None and await _make(connection, schema)
+    created = await _version(connection) is None and await _create(connection, schema)
     if distribute:
         await _distribute(connection)
-    return made
+    return created
 
 
-async def _make(connection: Connection, schema: str) -> bool:
-    """Make the tables, unless another was faster."""
+async def _create(connection: Connection, schema: str) -> bool:
+    """Create the tables; return False if another process created them meanwhile."""
     try:
         async with connection.transaction():
             if await connection.fetchval("SELECT to_regnamespace($1)", schema) is None:
@@ -298,17 +303,17 @@ async def _make(connection: Connection, schema: str) -> bool:
                 "INSERT INTO meta (name, value) VALUES ('secret', $1)", new_secret()
             )
             await _put_version(connection, VERSION)
-    except _MADE_MEANWHILE:
+    except _CREATED_MEANWHILE:
         return False
     return True
 
 
-#: Ends a statement that a table of this name is distributed by, if it is not yet.
-_NOT_YET = (
+#: A condition: the table is not distributed yet.
+_NOT_DISTRIBUTED = (
     "WHERE NOT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = $1::text::regclass)"
 )
 _CITUS = "SELECT count(*) = 1 FROM pg_extension WHERE extname = 'citus'"
-_MADE_MEANWHILE = (
+_CREATED_MEANWHILE = (
     asyncpg.UniqueViolationError,
     asyncpg.DuplicateSchemaError,
     asyncpg.DuplicateTableError,
@@ -317,23 +322,25 @@ _MADE_MEANWHILE = (
 
 
 async def _distribute(connection: Connection) -> None:  # pragma: no cover - needs a Citus server
-    """Spread the tables, with what they hold, as the tables below say."""
-    # Several distributed tables in one transaction: over one connection to each node.
+    """Distribute the tables with their rows, those that are not distributed yet."""
+    # Several tables in one transaction need one connection per node.
     await connection.execute("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
     for table in ON_EVERY_NODE:
-        await connection.execute(f"SELECT create_reference_table('{table}') {_NOT_YET}", table)
+        await connection.execute(
+            f"SELECT create_reference_table('{table}') {_NOT_DISTRIBUTED}", table
+        )
     first = next(iter(BY_ACCOUNT))
-    together = {table: "default" if table == first else first for table in BY_ACCOUNT}
+    colocated = {table: "default" if table == first else first for table in BY_ACCOUNT}
     for table, column in {**BY_ACCOUNT, **BY_OWN_KEY}.items():
         await connection.execute(
             f"SELECT create_distributed_table('{table}', '{column}',"
-            f" colocate_with => '{together.get(table, 'none')}') {_NOT_YET}",
+            f" colocate_with => '{colocated.get(table, 'none')}') {_NOT_DISTRIBUTED}",
             table,
         )
 
 
 async def _version(connection: Connection) -> int | None:
-    """The schema's version; None where no tables stand."""
+    """Return the version of the schema, or None if there are no tables."""
     if await connection.fetchval("SELECT to_regclass('meta')") is None:
         return None
     return int(await connection.fetchval("SELECT value FROM meta WHERE name = 'version'"))

@@ -1,7 +1,7 @@
-"""Transactions that write: repeated while they surely did nothing, and shared where acts wait.
+"""Run write transactions: retry those that certainly did nothing, and share them between acts.
 
 Acts on pairs that arrive while others are being written share the next transaction of their
-process; up to ``LANES`` of those run at once. What else writes has a transaction of its own.
+process; up to ``LANES`` of these run at the same time. Other writes have their own transaction.
 """
 
 from __future__ import annotations
@@ -19,56 +19,57 @@ import asyncpg
 
 from guanxi.graph.pair import sort_key_at
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
-from guanxi.stores.postgresql.changes import Asked, hold, write
+from guanxi.stores.postgresql.changes import CappedAct, hold, write
 from guanxi.stores.postgresql.connections import (
     ERRORS,
     Connection,
     Connections,
     commit,
     failures,
-    passes,
-    repeated,
+    is_transient,
+    retried,
 )
 from guanxi.stores.postgresql.schema import SLOTS
 
 T = TypeVar("T")
 
-#: How many transactions of shared acts run at once, and how many acts one holds.
-LANES, BATCH_MOST = 4, 256
-#: How many may wait for a lane, and for how long, before they are turned away.
-WAITING_MOST, WAITING_SECONDS = 4_096, 10.0
+#: The number of shared transactions at the same time, and of acts in one.
+LANES, MAX_BATCH = 4, 256
+#: The number of jobs that may wait for a lane, and the seconds, before they are refused.
+MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-# Many wait for a lock that one of them needs: each is soon tried on its own, and waits longer.
+# A shared transaction must not wait long for one act's lock: it fails soon, and each job is then
+# retried alone with the longer time-out.
 _BEGIN_SHARED = f"{_BEGIN}; SET LOCAL lock_timeout = '200ms'"
 
 
 class _Job(NamedTuple):
-    acts: Sequence[Asked]
-    answer: asyncio.Future[list[int]]
+    acts: Sequence[CappedAct]
+    result: asyncio.Future[list[int]]
     since: float
 
 
 class Writer:
-    """What writes, over connections of its own."""
+    """The store's write queue, with its own connections."""
 
     def __init__(self, connections: Connections, clock: Callable[[], int]) -> None:
         self._connections, self._clock = connections, clock
         self._jobs: deque[_Job] = deque()
         self._lanes = set(range(LANES))
-        #: Lanes of one process never add to the same slot; those of several seldom do.
+        #: Lanes of one process never add to the same slot; those of several processes rarely do.
         self._first_slot = randrange(SLOTS)  # noqa: S311 - no secret
         self._tasks: set[asyncio.Task[None]] = set()
-        self._apart = asyncio.Semaphore(LANES - 1)
+        self._retries = asyncio.Semaphore(LANES - 1)
         self._closed = False
-        #: Told of each transaction how many seconds it waited for its turn and its locks.
+        #: Called with the seconds that each transaction waited for its turn and its locks.
         self.waited: Callable[[float], None] = lambda _seconds: None
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """What ``work`` returns, once its transaction is durable.
+        """Run ``work`` in a transaction and return its result once the transaction is durable.
 
-        ``StoreUnavailable`` when nothing was done, ``StoreTimeout`` when nobody can tell. The work
-        may run more than once, each time on a transaction that saw nothing of the time before.
+        Raise ``StoreUnavailable`` if nothing was done, ``StoreTimeout`` if it may have been done.
+        The work may run several times, each time in a new transaction.
         """
         since = time.monotonic()
 
@@ -78,20 +79,23 @@ class Writer:
 
         return await self._transaction(timed)
 
-    async def change(self, acts: Sequence[Asked]) -> list[int]:
-        """The codes of acts on pairs, as ``run``, in a transaction shared with others."""
+    async def change(self, acts: Sequence[CappedAct]) -> list[int]:
+        """Apply acts on pairs in a shared transaction; return their codes.
+
+        Raise as ``run``, and ``StoreUnavailable`` if the queue is full or the writer is closed.
+        """
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        if len(self._jobs) >= WAITING_MOST:
-            raise StoreUnavailable("too many wait to write")
-        answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(acts, answer, time.monotonic()))
+        if len(self._jobs) >= MAX_WAITING:
+            raise StoreUnavailable("too many writes are waiting; retry later")
+        result: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        self._jobs.append(_Job(acts, result, time.monotonic()))
         if self._lanes:
             self._start(self._serve(self._lanes.pop()))
-        return await answer
+        return await result
 
     async def close(self) -> None:
-        """Finish what waits, then end."""
+        """Finish the waiting jobs, then close the connections."""
         self._closed = True
         while self._tasks:
             await asyncio.wait(self._tasks)
@@ -103,68 +107,72 @@ class Writer:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, lane: int) -> None:
-        """Write what waits, until nothing does."""
+        """Write waiting jobs until none is left, then free the lane."""
         try:
-            while jobs := self._taken():
+            while jobs := self._next_batch():
                 await self._batch(jobs, lane)
         finally:
             self._lanes.add(lane)
 
-    def _taken(self) -> list[_Job]:
-        """The jobs that waited longest, within the bounds of a batch."""
+    def _next_batch(self) -> list[_Job]:
+        """Remove and return the oldest jobs, up to the size of a batch; refuse late ones."""
         jobs: list[_Job] = []
         acts = 0
         late = time.monotonic() - WAITING_SECONDS
-        while self._jobs and (not jobs or acts + len(self._jobs[0].acts) <= BATCH_MOST):
+        while self._jobs and (not jobs or acts + len(self._jobs[0].acts) <= MAX_BATCH):
             job = self._jobs.popleft()
-            if job.answer.done():
-                continue  # its caller went away
+            if job.result.done():
+                continue  # its caller was cancelled
             if job.since < late:
-                job.answer.set_exception(StoreUnavailable("waited too long to write"))
+                job.result.set_exception(StoreUnavailable("the write waited too long; retry later"))
                 continue
             jobs.append(job)
             acts += len(job.acts)
         return jobs
 
     async def _batch(self, jobs: list[_Job], lane: int) -> None:
-        """Write jobs in one transaction, and answer them."""
-        acts = [asked for job in jobs for asked in job.acts]
+        """Write jobs in one transaction and settle their futures; retry each alone if it failed."""
+        acts = [act for job in jobs for act in job.acts]
         begin = _BEGIN if len(jobs) == 1 else _BEGIN_SHARED
         try:
             work = partial(self.modify, acts=acts, lane=lane, since=jobs[0].since)
             codes = await self._transaction(work, begin)
         except Exception as error:
-            if len(jobs) > 1 and _is_of_one(error):
-                # The others shall not suffer: each on its own.
+            if len(jobs) > 1 and _may_be_one_act(error):
+                # One job may have failed them all: retry each alone.
                 for job in jobs:
                     self._start(self._alone(job, lane))
             else:
                 for job in jobs:
-                    if not job.answer.done():
-                        job.answer.set_exception(_again(error))
+                    if not job.result.done():
+                        job.result.set_exception(_copy_of(error))
             return
-        left = iter(codes)
+        remaining = iter(codes)
         for job in jobs:
-            told = [next(left) for _ in job.acts]
-            if not job.answer.done():
-                job.answer.set_result(told)
+            job_codes = [next(remaining) for _ in job.acts]
+            if not job.result.done():
+                job.result.set_result(job_codes)
 
     async def _alone(self, job: _Job, lane: int) -> None:
-        async with self._apart:  # whoever waits for a lock keeps a connection from the others
+        async with self._retries:  # a job that waits for a lock occupies a connection
             await self._batch([job], lane)
 
     async def modify(
         self,
         connection: Connection,
-        acts: Sequence[Asked],
+        acts: Sequence[CappedAct],
         since: float,
         lane: int = 0,
     ) -> list[int]:
-        """Apply acts on pairs, asked for at ``since``, within a transaction; their codes."""
+        """Apply acts on pairs within the caller's transaction; return their codes.
+
+        ``since`` is the monotonic time at which they were queued; ``lane`` selects the slot of
+        follower counts.
+        """
         now = sort_key_at(self._clock())
-        held = await hold(connection, (asked.act for asked in acts), now)
+        held = await hold(connection, (capped.act for capped in acts), now)
         self.waited(time.monotonic() - since)
-        codes = [held.apply(asked, now) for asked in acts]
+        codes = [held.apply(capped, now) for capped in acts]
         await write(connection, held, (self._first_slot + lane) % SLOTS)
         return codes
 
@@ -172,12 +180,12 @@ class Writer:
         self, work: Callable[[Connection], Awaitable[T]], begin: str = _BEGIN
     ) -> T:
         async def once() -> T:
-            async with self._connections.one() as connection:
+            async with self._connections.acquire() as connection:
                 await connection.execute(begin)
                 try:
                     result = await work(connection)
                 except Exception as error:
-                    if not isinstance(error, TimeoutError):  # nothing hears it after one
+                    if not isinstance(error, TimeoutError):  # the connection is unusable after one
                         with suppress(*ERRORS):
                             await connection.execute("ROLLBACK")
                     raise
@@ -185,20 +193,20 @@ class Writer:
                 return result
 
         with failures():
-            return await repeated(once)
+            return await retried(once)
 
 
-def _is_of_one(error: Exception) -> bool:
-    """Whether it may be that one act cannot be done now, and not that the server fails them all."""
+def _may_be_one_act(error: Exception) -> bool:
+    """Return whether an error may come from one act, rather than from the server for all."""
     if not isinstance(error, StoreError):
         return True
     if isinstance(error, StoreTimeout):
         return False  # it may have been done
     cause = error.__cause__
     full = isinstance(cause, asyncpg.InsufficientResourcesError)
-    return isinstance(cause, asyncpg.PostgresError) and not full and not passes(cause)
+    return isinstance(cause, asyncpg.PostgresError) and not full and not is_transient(cause)
 
 
-def _again(error: Exception) -> Exception:
-    """The same error for one more caller, who adds a traceback of its own."""
+def _copy_of(error: Exception) -> Exception:
+    """Return a copy of a ``StoreError`` for another caller, which adds its own traceback."""
     return type(error)(*error.args) if isinstance(error, StoreError) else error

@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP_FLAGS := -qq --disable-pip-version-check --no-input
 UV_VERSION := 0.13.8
 
-# The rooms without I/O, as far as they exist: here every line and branch is tested.
+# The rooms without I/O, as far as they exist: their coverage must be 100 %.
 PURE := $(foreach room,contract graph accounts world,\
 	$(patsubst %,%/*,$(wildcard src/guanxi/$(room))) $(wildcard src/guanxi/$(room).py))
 
@@ -26,9 +26,9 @@ help: ## list the tasks
 	@echo "  ARGS=… is handed on: make test ARGS='-k block -x', make demo ARGS='--port 9000'"
 	@echo "  PYTHON=… chooses the interpreter: make setup PYTHON=python3.13"
 
-# --- environments: each has a stamp, so that nothing is done twice ---
+# --- environments: a stamp file each, so that nothing is installed twice ---
 
-setup: .venv/.installed ## make .venv from the lock file, with guanxi itself in it
+setup: .venv/.installed ## create .venv from the lock file, with guanxi installed in it
 	@:
 
 .venv/.locked: requirements/dev.lock
@@ -44,7 +44,7 @@ setup: .venv/.installed ## make .venv from the lock file, with guanxi itself in 
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
 	@touch $@
 
-stranger: .venv-stranger/.locked ## make .venv-stranger: a client that nobody here wrote, for its tests
+stranger: .venv-stranger/.locked ## create .venv-stranger: an independent client, for the tests with it
 	@:
 
 .venv-stranger/.locked: requirements/stranger.lock
@@ -60,7 +60,7 @@ stranger: .venv-stranger/.locked ## make .venv-stranger: a client that nobody he
 	@.venv-bench/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/bench.lock
 	@touch $@
 
-# Without it the stranger's tests are skipped, and say so. Under CI they must run.
+# Without it the tests marked stranger are skipped, with a message. Under CI they must run.
 stranger-if-possible:
 	@$(MAKE) --no-print-directory stranger || { \
 		if [ -n "$$CI" ]; then exit 1; fi; \
@@ -68,17 +68,17 @@ stranger-if-possible:
 
 # --- running ---
 
-demo: setup ## start the service on a small world, tour it, and leave it running
+demo: setup ## start the service with a small world, show the SDK at work, keep it running
 	@exec $(BIN)/guanxi demo $(ARGS)
 
-# guanxi itself is run from src: what is measured is what stands there.
-bench: .venv-bench/.locked ## measure guanxi beside bare parts and peers (minutes; ARGS=--quick)
+# guanxi runs from src, so that the checked-out code is measured.
+bench: .venv-bench/.locked ## measure guanxi against bare parts and peers (minutes; ARGS=--quick)
 	PYTHONPATH=src .venv-bench/bin/python -m bench $(ARGS)
 
-# The tests that start processes and those that do not take about as long: two cores share them.
+# Tests that start processes take about as long as the others: the two halves run in parallel.
 STARTING := tests/cli tests/docs tests/end_to_end
 
-# $(call in_two,COMMAND): both parts at once; the log of the first is shown when both are done.
+# $(call in_two,COMMAND): run both halves; print the log of the first when both are done.
 define in_two
 	@$(1) $(STARTING) >.test-starting.log 2>&1 & starting=$$!; \
 	$(1) $(STARTING:%=--ignore=%); failed=$$?; \
@@ -102,17 +102,18 @@ endif
 	@$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 ifneq ($(PURE_LIST),)
-	@echo "the rooms without I/O, every line and branch:"
+	@echo "the rooms without I/O, which need 100 %:"
 	$(BIN)/python -m coverage report --include='$(PURE_LIST)' --fail-under=100
 endif
 
 # --- checking ---
 
-lint: setup ## check style and formatting (ruff)
+lint: setup ## check style and formatting (ruff), and the words of names and texts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tools.words
 
-format: setup ## mend what ruff can mend
+format: setup ## fix style and formatting (ruff)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -124,7 +125,7 @@ imports: setup ## check which room may import which
 
 # --- making files that are committed ---
 
-generate: setup ## write the generated files anew
+generate: setup ## rewrite the generated files
 	$(BIN)/python -m tools.generate $(ARGS)
 
 .venv-lock/.locked: Makefile
@@ -136,7 +137,7 @@ LOCK = .venv-lock/bin/uv pip compile --quiet --no-config --universal --python-ve
 	--generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" $(ARGS)
 
-lock: .venv-lock/.locked ## write the lock files anew (newer versions: ARGS=--upgrade)
+lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgrade)
 	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock
 	$(LOCK) --group stranger -o requirements/stranger.lock
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock

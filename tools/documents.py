@@ -33,7 +33,7 @@ from tests.end_to_end.content_cases import CASES
 
 #: The names that documents 000 and 001 define; the tests compare the code with it.
 _MODULE = Path(__file__).resolve().parents[1] / "tests/documents/user_module.json"
-#: What they refer to, and the endpoints of what asks through the client's own methods.
+#: The names that they refer to, with the endpoints of those that call the client's methods.
 _REFERRED = {
     "ChannelSeries": "",
     "ChannelSeries.get_meta": "",

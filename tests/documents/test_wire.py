@@ -27,7 +27,7 @@ WIRED = [entry for entry in MODULE if "wire" in entry]
 BY_ADDRESS = {(endpoint.method, endpoint.path): endpoint for endpoint in ENDPOINTS}
 #: What signs a request or carries a credential, whoever sends it.
 SIGNING = {"wts", "w_rid", "web_location", "w_webid", "csrf", "csrf_token"}
-#: What other clients tell of the browser that they are not.
+#: Parameters with which other clients pretend to be a browser.
 BROWSER = {"x-bili-device-req-json", "x-bili-web-req-json"}
 
 

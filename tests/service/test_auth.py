@@ -298,7 +298,7 @@ def test_an_access_key_needs_no_csrf_and_decides(documented: RunningService) -> 
     key = documented.access_key(caller.mid)
     fields = {"fid": other.mid, "act": 1, "re_src": 11}
     assert call(documented, e.MODIFY, None, fields, query={"access_key": key}).code == 0
-    # Beside a cookie of somebody else's the key says who calls.
+    # Next to another account's cookie, the key determines the caller.
     fields["fid"] = third.mid
     assert call(documented, e.MODIFY, other, {**fields, "access_key": key}).code == 0
     counts = call(documented, e.STAT, caller, {"vmid": caller.mid}).data

@@ -128,7 +128,7 @@ def test_an_operation_is_shown_completely(page: Chrome) -> None:
     for name in ("fid", "act", "re_src"):
         assert place.find_element(By.NAME, name).get_attribute("required")
     place.find_element(By.TAG_NAME, "button").click()
-    assert place.find_element(By.CLASS_NAME, "answer").text == "", "the browser asks for them first"
+    assert place.find_element(By.CLASS_NAME, "answer").text == "", "the browser requires them first"
     optional = operation(page, e.FOLLOWERS).find_element(By.NAME, "ps")
     assert not optional.get_attribute("required")
 

@@ -85,8 +85,8 @@ def test_errors_are_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         raise AssertionError("it cannot run")
 
     async def fails(_: Store) -> None:
-        raise StoreError("the file is gone")
+        raise StoreError("the file is deleted")
 
     monkeypatch.setattr(server, "_flush", fails)  # the last that a service does
-    with pytest.raises(StoreError, match="the file is gone"), running() as service:
+    with pytest.raises(StoreError, match="the file is deleted"), running() as service:
         service.add_accounts(1)

@@ -31,9 +31,9 @@ from guanxi.world.kind import Kind
 from guanxi.world.kinds import KINDS
 from tests.end_to_end.content_cases import CASES
 
-#: The names that documents 000 and 001 define; the tests compare the code with it.
+#: The names that documents 000 and 001 define; tests compare the code with this file.
 _MODULE = Path(__file__).resolve().parents[1] / "tests/documents/user_module.json"
-#: The names that they refer to, with the endpoints of those that call the client's methods.
+#: Names that the documents only refer to, with the endpoints that those call through the client.
 _REFERRED = {
     "ChannelSeries": "",
     "ChannelSeries.get_meta": "",
@@ -104,12 +104,12 @@ def _endpoint_section(endpoint: Endpoint) -> str:
     ways = " or ".join(sorted(endpoint.auth, reverse=True))
     signed = "; wbi signature" if endpoint.wbi else ""
     also = ", ".join(f"`{other}` for `{name}`" for other, name in endpoint.aliases.items())
-    found, others = _in_order(endpoint.codes), _in_order(endpoint.elsewhere)
+    answered, others = _in_order(endpoint.codes), _in_order(endpoint.elsewhere)
     facts = (
         f"{endpoint.method} `{endpoint.path}`",
         f"document: {endpoint.seed}",
         f"sign-in: {endpoint.login}{f' ({ways})' if ways else ''}{signed}",
-        f"codes: 0, {found}",
+        f"codes: 0, {answered}",
         *([f"only other servers answer: {others}"] if others else []),
         *([f"aliases: {also}"] if also else []),
     )
@@ -145,14 +145,14 @@ def _values(schema: Mapping[str, Any]) -> str:
     if schema["type"] == "array":
         return f"list, each: {_values(schema['items'])}"
     if schema["type"] == "integer":
-        low, most = schema.get("minimum"), schema.get("maximum")
+        low, high = schema.get("minimum"), schema.get("maximum")
         if low is None:
             return "integer"
-        return f"integer, {low} to {'2^63 - 1' if most in (None, LARGEST) else most}"
+        return f"integer, {low} to {'2^63 - 1' if high in (None, LARGEST) else high}"
     if schema["type"] in ("boolean", "null"):
         return "`true` or `false`" if schema["type"] == "boolean" else "nothing"
-    most = schema.get("maxLength")
-    return f"text, at most {most} characters" if most else "text"
+    length = schema.get("maxLength")
+    return f"text, at most {length} characters" if length else "text"
 
 
 def limits() -> str:
@@ -177,10 +177,6 @@ def limits() -> str:
         " names.\n\n"
         f"{_table(('limit', 'variable', *by_profile, 'source'), rows)}"
     )
-
-
-def _number(limit: int) -> str:
-    return "all" if limit == ALL else f"{limit:,}"
 
 
 def codes() -> str:

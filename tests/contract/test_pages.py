@@ -43,18 +43,18 @@ def test_the_data_may_be_percent_encoded() -> None:
 
 
 @pytest.mark.parametrize("data", ["{}", '{"access_id": 7}', "[]", '"text"'])
-def test_a_page_without_an_access_id(data: str) -> None:
+def test_a_page_without_an_access_id_returns_none(data: str) -> None:
     assert access_id_of(f'<script id="__RENDER_DATA__">{data}</script>') is None
 
 
-def test_a_page_without_data() -> None:
+def test_a_page_without_data_returns_none() -> None:
     assert access_id_of("<html></html>") is None
     assert refresh_csrf_of("<html></html>") is None
     assert refresh_csrf_of('<div id="1-name"> </div>') is None
 
 
 @pytest.mark.parametrize("data", ["", "{", "%7B", "[" * 100_000])
-def test_data_that_is_not_json(data: str) -> None:
+def test_data_that_is_not_json_raises_value_error(data: str) -> None:
     with pytest.raises(ValueError, match="not JSON"):
         access_id_of(f'<script id="__RENDER_DATA__">{data}</script>')
 

@@ -55,13 +55,13 @@ def test_unknown_names_are_ignored() -> None:
     assert followings({"vmid": "2", "jsonp": "x"}).vmid == 2
 
 
-def test_lists_and_their_alias() -> None:
+def test_a_list_is_split_at_commas_and_has_an_alias() -> None:
     assert batch(BATCH).fids == [1, 2]
     assert batch({"fid": "3", "act": "5", "re_src": "222"}).fids == [3]
     assert batch(BATCH | {"fid": "9"}).fids == [1, 2], "the documented name wins"
 
 
-def test_wire_names() -> None:
+def test_fields_are_read_by_wire_name() -> None:
     move = decoder(MoveParams, MOVE_MEMBERS.aliases)
     value = move({"fids": "1", "beforeTagids": "-10,7", "afterTagids": "0"})
     assert (value.before, value.after) == ([-10, 7], [0])
@@ -84,7 +84,9 @@ def test_wire_names() -> None:
         ({"vmid": "1", "cursor": "x" * 65}, "cursor", "at most 64 characters"),
     ],
 )
-def test_errors(pairs: dict[str, str], field: str, says: str) -> None:
+def test_an_invalid_field_is_named_with_the_reason(
+    pairs: dict[str, str], field: str, says: str
+) -> None:
     with pytest.raises(InvalidParameter, match=says) as caught:
         followings(pairs)
     assert caught.value.field == field
@@ -109,7 +111,7 @@ def test_an_absent_required_list_is_missing() -> None:
         ({"re_src": "12"}, "re_src"),
     ],
 )
-def test_errors_of_a_batch(change: dict[str, str], field: str) -> None:
+def test_an_invalid_field_of_a_batch_is_named(change: dict[str, str], field: str) -> None:
     with pytest.raises(InvalidParameter) as caught:
         batch(BATCH | change)
     assert caught.value.field == field
@@ -147,7 +149,7 @@ def test_any_text_decodes_or_is_refused(pairs: dict[str, str]) -> None:
     assert 1 <= vmid < 2**63
 
 
-def test_over_limit() -> None:
+def test_over_limit_returns_the_error_or_none() -> None:
     limits = Limits(page_size=100, ids_per_call=3)
     assert over_limit(FollowingsParams(vmid=1, ps=100), limits) is None
     error = over_limit(FollowingsParams(vmid=1, ps=101), limits)
@@ -232,7 +234,9 @@ def test_defaults_decode_to_themselves() -> None:
         (ProfileEdit, EDIT | {"sex": "?"}, "sex"),
     ],
 )
-def test_errors_of_content_requests(kind: type[Struct], pairs: dict[str, str], field: str) -> None:
+def test_an_invalid_field_of_a_content_request_is_named(
+    kind: type[Struct], pairs: dict[str, str], field: str
+) -> None:
     with pytest.raises(InvalidParameter) as caught:
         decoder(kind)(pairs)
     assert caught.value.field == field

@@ -40,7 +40,7 @@ def test_a_missing_parameter_is_refused() -> None:
         fill(SPACE_PAGE.path, {})
 
 
-def test_a_dot_is_a_dot() -> None:
+def test_a_dot_in_a_template_matches_only_a_dot() -> None:
     assert matcher("/a.b/{x}")("/acb/1") is None
 
 

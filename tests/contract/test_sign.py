@@ -22,7 +22,7 @@ APPKEY, APPSEC = "0123456789abcdef", "fedcba9876543210fedcba9876543210"
 APP = [("id", "114514"), ("str", "1919810"), ("test", "你好 世界"), ("appkey", APPKEY)]
 
 
-def test_mixin_key() -> None:
+def test_the_mixin_key_of_two_keys() -> None:
     assert mixin_key(IMG, SUB) == MIXIN
 
 
@@ -60,7 +60,7 @@ def test_mixin_key() -> None:
         (KEYWORD, "7fe1b8b4798476988b6fdac437d2bfe1"),
     ],
 )
-def test_wbi_vectors(pairs: list[tuple[str, str]], w_rid: str) -> None:
+def test_wbi_signatures_equal_the_known_vectors(pairs: list[tuple[str, str]], w_rid: str) -> None:
     assert wbi_sign(pairs, MIXIN) == w_rid
     assert wbi_verify([*pairs, ("w_rid", w_rid)], MIXIN)
 
@@ -69,7 +69,7 @@ def test_the_encoding_of_other_clients_is_accepted() -> None:
     assert wbi_verify([*KEYWORD, ("w_rid", "ff17d07fcbcaa83eb35c87ff551f3725")], MIXIN)
 
 
-def test_app_vector() -> None:
+def test_the_app_signature_equals_the_known_vector() -> None:
     assert app_sign(APP, APPSEC) == "306f898ef42b51e9a6c4172222273cdb"
     assert app_verify([*APP, ("sign", "306f898ef42b51e9a6c4172222273cdb")], APPSEC)
 

@@ -25,9 +25,9 @@ MODULE: list[dict[str, Any]] = json.loads(
 )
 WIRED = [entry for entry in MODULE if "wire" in entry]
 BY_ADDRESS = {(endpoint.method, endpoint.path): endpoint for endpoint in ENDPOINTS}
-#: What signs a request or carries a credential, whoever sends it.
+#: Parameters for signatures and credentials, which are not part of an endpoint.
 SIGNING = {"wts", "w_rid", "web_location", "w_webid", "csrf", "csrf_token"}
-#: Parameters with which other clients pretend to be a browser.
+#: Parameters with which other clients imitate a browser.
 BROWSER = {"x-bili-device-req-json", "x-bili-web-req-json"}
 
 

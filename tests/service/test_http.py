@@ -33,8 +33,8 @@ def test_an_unknown_path(path: str, method: str, documented: RunningService) -> 
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
 
 
-#: The fields of a failure in addition to code and message. A page, or a body that is the data, fails
-#: in the standard envelope.
+#: The fields of a failure in addition to code and message. A page, or a body that is the data,
+#: fails in the standard envelope.
 _BESIDES = {
     Envelope.STANDARD: {"ttl"},
     Envelope.NONE: {"ttl"},

@@ -1,4 +1,4 @@
-"""The enums of the documented module, with the values that travel.
+"""The enums of the documented module, with their values on the wire.
 
 Documents 000 and 001 name the members; the values are section 3 of the wire catalogue.
 """
@@ -18,14 +18,14 @@ class AlbumType(Enum):
 
 
 class ArticleListOrder(Enum):
-    """Article lists: last updated first, or most read first."""
+    """The order of article lists: last updated or most read first."""
 
     LATEST = 0
     VIEW = 1
 
 
 class ArticleOrder(Enum):
-    """Articles: newest, most kept or most read first."""
+    """The order of articles: newest, most favourited or most read first."""
 
     PUBDATE = "publish_time"
     FAVORITE = "fav"
@@ -33,7 +33,7 @@ class ArticleOrder(Enum):
 
 
 class AudioOrder(Enum):
-    """Audios: newest, most played or most kept first."""
+    """The order of audios: newest, most played or most favourited first."""
 
     PUBDATE = 1
     VIEW = 2
@@ -41,7 +41,7 @@ class AudioOrder(Enum):
 
 
 class BangumiFollowStatus(Enum):
-    """How far a follower of a series is: all, wants to watch, watches, has watched."""
+    """The state of a followed series: any, wanted, being watched, watched."""
 
     ALL = 0
     WANT = 1
@@ -57,7 +57,7 @@ class BangumiType(Enum):
 
 
 class ChannelOrder(Enum):
-    """The videos of a channel: in its own order, or the other way round."""
+    """The order of a channel's videos: its own, or reversed."""
 
     DEFAULT = "false"
     CHANGE = "true"
@@ -71,7 +71,7 @@ class ChannelSeriesType(Enum):
 
 
 class HistoryBusinessType(Enum):
-    """What an entry of the history is: video, series, live room, article list, article."""
+    """The content type of a history entry: video, series, live room, article list, article."""
 
     archive = "archive"
     pgc = "pgc"
@@ -90,7 +90,7 @@ class HistoryType(Enum):
 
 
 class MedialistOrder(Enum):
-    """A media list by: date of upload, plays, favourites."""
+    """The sort key of a media list: upload date, plays, favourites."""
 
     PUBDATE = 1
     PLAY = 2
@@ -98,7 +98,7 @@ class MedialistOrder(Enum):
 
 
 class OpusType(Enum):
-    """Which picture posts: all, those of articles, the others. Document 000 alone has it."""
+    """Which picture posts: all, those of articles, the others. Only in document 000."""
 
     ALL = "all"
     ARTICLE = "article"
@@ -106,14 +106,14 @@ class OpusType(Enum):
 
 
 class OrderType(Enum):
-    """A list of followings: newest first, oldest first."""
+    """The order of a list of followings: newest first, oldest first."""
 
     desc = "desc"
     asc = "asc"
 
 
 class RelationType(Enum):
-    """What to do to a relation.
+    """A change of the caller's relation to an account.
 
     ``SUBSCRIBE_SECRETLY`` is deprecated: both documents call it defunct, and servers answer -400.
     """
@@ -127,7 +127,7 @@ class RelationType(Enum):
 
 
 class VideoOrder(Enum):
-    """Videos: newest, most kept or most played first."""
+    """The order of videos: newest, most favourited or most played first."""
 
     PUBDATE = "pubdate"
     FAVORITE = "stow"

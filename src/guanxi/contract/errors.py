@@ -114,7 +114,7 @@ def _rebuild(
 class NotSignedIn(ResponseCodeException):
     number = -101
     wire_message = "账号未登录"
-    meaning = "not signed in, or the session has ended"
+    meaning = "not signed in, or the session has expired"
     source = "002, 003, 004"
 
 
@@ -135,21 +135,21 @@ class CsrfFailed(ResponseCodeException):
 class NothingChanged(ResponseCodeException):
     number = -304
     wire_message = "没有变化"
-    meaning = "the new value is the old one"
+    meaning = "the new value equals the current one"
     source = "000, 001, User.set_space_notice"
 
 
 class RequestIntercepted(ResponseCodeException):
     number = -352
     wire_message = "请求被拦截"
-    meaning = "intercepted by risk control: stop"
+    meaning = "intercepted by risk control: stop sending requests"
     source = "003, 004, 查询用户粉丝明细"
 
 
 class BadRequest(ResponseCodeException):
     number = -400
     wire_message = "请求错误"
-    meaning = "the request is wrong; the message names the field"
+    meaning = "the request is invalid; the message names the field"
     source = "002, 003, 004"
 
 
@@ -157,42 +157,42 @@ class AccessDenied(ResponseCodeException):
     number = -403
     wire_message = "访问权限不足"
     meaning = "the signature is missing, wrong or made with stale keys"
-    source = "ours: what clients take as the order to fetch new wbi keys"
+    source = "ours: on it clients fetch new wbi keys"
 
 
 class NotFound(ResponseCodeException):
     number = -404
     wire_message = "啥都木有"
-    meaning = "no such thing"
-    source = "ours: a path that no endpoint has"
+    meaning = "the requested object or path does not exist"
+    source = "ours: also for a path without an endpoint"
 
 
 class RequestBanned(ResponseCodeException):
     number = -412
     wire_message = "请求被拦截"
-    meaning = "banned for a while by risk control: stop"
+    meaning = "temporarily banned by risk control: stop sending requests"
     source = "user reports; the service answers it only on demand"
 
 
 class ServiceUnavailable(ResponseCodeException):
     number = -503
     wire_message = "服务暂不可用"
-    meaning = "the service cannot answer now; nothing was done"
-    source = "ours: travels as HTTP 503 with Retry-After"
+    meaning = "the service is unavailable; nothing was changed, so retry later"
+    source = "ours: sent as HTTP 503 with Retry-After"
     can_retry = True
 
 
 class DeadlineExceeded(ResponseCodeException):
     number = -504
     wire_message = "服务调用超时"
-    meaning = "no answer in time; the change may have been made, read before repeating it"
-    source = "ours: travels as HTTP 504"
+    meaning = "timed out; the change may have been made, so read before you repeat it"
+    source = "ours: sent as HTTP 504"
 
 
 class TooManyRequests(ResponseCodeException):
     number = -799
     wire_message = "请求过于频繁，请稍后再试"
-    meaning = "too many requests: slow down"
+    meaning = "too many requests: send fewer"
     source = "user reports; the service answers it only on demand"
     can_retry = True
 
@@ -200,7 +200,7 @@ class TooManyRequests(ResponseCodeException):
 class NicknameTaken(ResponseCodeException):
     number = 2001
     wire_message = "该昵称已被他人使用"
-    meaning = "somebody has that nickname"
+    meaning = "another account has that nickname"
     source = "000, 001, check_nickname"
 
 
@@ -228,14 +228,14 @@ class TargetInBlacklist(ResponseCodeException):
 class PageTooDeep(ResponseCodeException):
     number = 22007
     wire_message = "访问超过 5 页"
-    meaning = "past the last page that may be seen"
+    meaning = "the page is past the last visible one"
     source = "002, 003, 004"
 
 
 class FollowingLimitReached(ResponseCodeException):
     number = 22009
     wire_message = "关注已达上限"
-    meaning = "the caller follows as many accounts as is allowed"
+    meaning = "the caller has reached the limit of followings"
     source = "user reports"
 
 
@@ -249,7 +249,7 @@ class AccountDeregistered(ResponseCodeException):
 class AlreadyFollowing(ResponseCodeException):
     number = 22014
     wire_message = "已经关注用户，无法重复关注"
-    meaning = "the caller follows the target already"
+    meaning = "the caller already follows the target"
     source = "004, 操作用户关系"
 
 
@@ -263,28 +263,28 @@ class GroupNameTooLong(ResponseCodeException):
 class NoSuchGroup(ResponseCodeException):
     number = 22104
     wire_message = "该分组不存在"
-    meaning = "no such group, or it is another's"
+    meaning = "the caller has no group with that id"
     source = "002, 003, 004"
 
 
 class NotFollowing(ResponseCodeException):
     number = 22105
     wire_message = "未关注"
-    meaning = "a member to be grouped is not followed"
+    meaning = "the caller does not follow one of the accounts"
     source = "002, 003, 004, 修改分组成员"
 
 
 class GroupExists(ResponseCodeException):
     number = 22106
     wire_message = "该分组已经存在"
-    meaning = "the caller has a group of that name"
+    meaning = "the caller already has a group of that name"
     source = "002, 003, 004, 创建分组"
 
 
 class FollowingsHidden(ResponseCodeException):
     number = 22115
     wire_message = "用户已设置隐私，无法查看"
-    meaning = "the account hides whom it follows"
+    meaning = "the account hides its followings"
     source = "003, 004, 查询用户关注明细"
 
 
@@ -298,21 +298,21 @@ class FollowersHidden(ResponseCodeException):
 class AlreadyBlocked(ResponseCodeException):
     number = 22120
     wire_message = "重复加入黑名单"
-    meaning = "the caller blocks the target already"
+    meaning = "the caller already blocks the target"
     source = "004, 操作用户关系"
 
 
 class NicknameSensitive(ResponseCodeException):
     number = 40002
     wire_message = "昵称包含敏感信息"
-    meaning = "the nickname holds what may not be said"
-    source = "000, 001, check_nickname; no word is forbidden here"
+    meaning = "the nickname contains a forbidden word"
+    source = "000, 001, check_nickname; guanxi forbids no words"
 
 
 class NicknameIllegal(ResponseCodeException):
     number = 40004
     wire_message = "昵称不可包含除-和_以外的特殊字符"
-    meaning = "the nickname holds other signs than letters, digits, - and _"
+    meaning = "the nickname contains characters other than letters, digits, - and _"
     source = "000, 001, check_nickname, edit_self_info"
 
 
@@ -333,21 +333,21 @@ class NicknameTooShort(ResponseCodeException):
 class NicknameExists(ResponseCodeException):
     number = 40014
     wire_message = "昵称已存在"
-    meaning = "somebody has that nickname"
+    meaning = "another account has that nickname"
     source = "000, 001, check_nickname, edit_self_info"
 
 
 class SignatureSensitive(ResponseCodeException):
     number = 40015
     wire_message = "签名包含敏感信息"
-    meaning = "the signature holds what may not be said"
-    source = "000, 001, edit_self_info; no word is forbidden here"
+    meaning = "the signature contains a forbidden word"
+    source = "000, 001, edit_self_info; guanxi forbids no words"
 
 
 class SignatureHasEmoji(ResponseCodeException):
     number = 40021
     wire_message = "签名不能包含表情图片"
-    meaning = "the signature holds emoji"
+    meaning = "the signature contains emoji"
     source = "000, 001, edit_self_info"
 
 
@@ -368,7 +368,7 @@ class NoSuchUser(ResponseCodeException):
 class HiddenByPrivacy(ResponseCodeException):
     number = 53013
     wire_message = "用户隐私设置未公开"
-    meaning = "the account keeps this to itself"
+    meaning = "the account hides this list"
     source = "000, 001, User.get_user_fav_tag, User.get_subscribed_bangumi, User.get_cheese"
 
 
@@ -389,14 +389,14 @@ class RefreshRefused(ResponseCodeException):
 class SupportNotOpen(ResponseCodeException):
     number = 88214
     wire_message = "UP主未开通充电"
-    meaning = "the account takes no support"
+    meaning = "the account does not accept support"
     source = "000, 001, User.get_elec_user_monthly"
 
 
 class ParameterMissing(ResponseCodeException):
     number = 72000000
     wire_message = "参数缺失"
-    meaning = "a field is missing or wrong; the message names it"
+    meaning = "a parameter is missing or invalid; the message names it"
     source = "000, 001, User.get_audios"
 
 

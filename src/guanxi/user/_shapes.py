@@ -166,7 +166,7 @@ class DynamicText(TypedDict):
 class Major(TypedDict):
     """The content shown: ``type`` says which of the other fields is set.
 
-    What those hold is not established, but for what the service itself sends.
+    Their contents are not established, except for those that the service sends.
     """
 
     type: str
@@ -816,7 +816,7 @@ class LoginLog(TypedDict):
 
 
 class MoralLog(TypedDict):
-    """``moral`` is 70 at most. What an item holds is not established."""
+    """The moral value, at most 70, and its changes, whose fields are not established."""
 
     moral: int
     list: builtins.list[builtins.dict[str, Any]]
@@ -840,7 +840,7 @@ class Jury(TypedDict):
 
 
 class EventProfile(TypedDict):
-    """Further fields are not established."""
+    """The card of the account in ``Events``; further fields are not established."""
 
     name: str
     jointime: int
@@ -863,14 +863,14 @@ class Event(TypedDict):
 
 
 class Events(TypedDict):
-    """``pfs`` is None without a sign-in. The field of the events is ours."""
+    """The account's events; ``pfs`` is None without a sign-in, ``events`` is ours."""
 
     pfs: EventOwner | None
     events: builtins.list[Event]
 
 
 class FanSummary(TypedDict):
-    """Counts of the day; those that are named ``new_…`` besides these two are not established."""
+    """The day's counts of followers; other fields named ``new_…`` are not established."""
 
     total: int
     inc: int
@@ -917,7 +917,7 @@ class FanRanks(TypedDict):
 
 
 class FanMedals(TypedDict):
-    """Followers by medal. What it holds is not established."""
+    """Followers by medal; the type of ``medal`` is not established."""
 
     medal: Any
 
@@ -1534,7 +1534,7 @@ class Course(TypedDict):
 
 
 class CoursePages(TypedDict):
-    """``next`` is true while more pages follow."""
+    """The page number, the page size and the total; ``next`` is true while pages follow."""
 
     num: int
     size: int
@@ -1718,8 +1718,10 @@ class Supporters(TypedDict):
 
 
 class LikeEffect(TypedDict):
-    """The pictures of a like-coin-favourite at once. The body is not established: it is a
-    sibling's."""
+    """The pictures shown for like, coin and favourite together.
+
+    Its own fields are not established: these are the fields of a similar endpoint.
+    """
 
     pre_img: str
     suc_img: str
@@ -1734,7 +1736,7 @@ class Tag(TypedDict):
 
 
 class Tags(TypedDict):
-    """``count`` is not established."""
+    """The tags that an account follows; ``count`` is not established."""
 
     tags: builtins.list[Tag]
     count: int
@@ -1950,7 +1952,7 @@ class VideoType(TypedDict):
 
 
 class VideoList(TypedDict):
-    """``types`` (by tid as text) count all videos of the space; None if it has none."""
+    """The videos of a page; ``types`` counts the whole space by tid, None if it has none."""
 
     tlist: builtins.dict[str, VideoType] | None
     vlist: builtins.list[VideoMeta]
@@ -1983,7 +1985,7 @@ class VideoPage(TypedDict):
 
 
 class MediaCounts(TypedDict):
-    """Further counts are not established."""
+    """The counts of a video in a media list; further ones are not established."""
 
     collect: int
     play: int
@@ -1998,7 +2000,7 @@ class MediaPart(TypedDict):
 
 
 class MediaItem(TypedDict):
-    """A video in a media list. Types are not established: they are third-party clients'."""
+    """A video in a media list. Its types come from third-party clients."""
 
     id: int
     offset: int
@@ -2167,7 +2169,7 @@ class SeasonInfo(TypedDict):
 
 
 class SeasonById(TypedDict):
-    """Its ``medias`` are not established."""
+    """A response about a season by its id; the fields of ``medias`` are not established."""
 
     info: SeasonInfo
     medias: builtins.list[builtins.dict[str, Any]]

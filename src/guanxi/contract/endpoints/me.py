@@ -36,7 +36,7 @@ EDIT = Endpoint(
     params=p.ProfileEdit,
     auth=_COOKIE,
     own_codes=_WRITES | {40002, 40004, 40005, 40006, 40014, 40015, 40021, 40022},
-    elsewhere=frozenset({40002, 40015}),  # no word is forbidden here
+    elsewhere=frozenset({40002, 40015}),  # guanxi forbids no words
     summary="Change the caller's name, signature, sex and birthday in one call.",
     seed="000, 001, edit_self_info; 40002 and 40006 as check_nickname has them",
 )
@@ -98,7 +98,7 @@ TOVIEW = Endpoint(
     data=s.Toview,
     auth=_COOKIE,
     own_codes=_SIGNED_IN | {-400},
-    elsewhere=frozenset({-400}),  # there is no field to be wrong
+    elsewhere=frozenset({-400}),  # it has no parameters
     summary="The caller's watch-later list.",
     seed="000, 001, get_toview_list",
 )

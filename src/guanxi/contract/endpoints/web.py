@@ -25,7 +25,7 @@ BUVID = Endpoint(
     login=Login.NONE,
     auth=frozenset(),
     summary="A new pair of device ids; nothing is stored.",
-    seed="ours: clients of the documents ask it",
+    seed="ours: clients of the documents request it",
 )
 DEVICE_REPORT = Endpoint(
     name="web.device_report",

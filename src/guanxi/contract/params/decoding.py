@@ -142,8 +142,8 @@ def over_limit(params: Struct, limits: Limits) -> InvalidParameter | None:
         return InvalidParameter("ps", f"不得大于 {limits.page_size}", f"at most {limits.page_size}")
     fids = getattr(params, "fids", ())
     if len(fids) > limits.ids_per_call and len(set(fids)) > limits.ids_per_call:
-        most = limits.ids_per_call
-        return InvalidParameter("fids", f"一次最多 {most} 个", f"at most {most} ids a call")
+        limit = limits.ids_per_call
+        return InvalidParameter("fids", f"一次最多 {limit} 个", f"at most {limit} ids a call")
     return None
 
 

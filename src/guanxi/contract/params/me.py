@@ -22,8 +22,7 @@ class HistoryCursorParams(Struct, kw_only=True):
     ps: UpTo30 = 20
     view_at: Seconds | UnsetType = UNSET
     max: Annotated[int, Meta(ge=0, description="the last cursor.max")] | UnsetType = UNSET
-    #: A value of ``HistoryBusinessType``, or what an entry besides is; empty as the last cursor of
-    #: a list has it.
+    #: A value of ``HistoryBusinessType`` or cheese; empty in the cursor of the last page.
     business: (
         Annotated[
             Literal["", "archive", "pgc", "cheese", "live", "article-list", "article"],

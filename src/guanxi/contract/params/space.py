@@ -84,7 +84,7 @@ class ArticleListsParams(Struct, kw_only=True):
 
 
 class AlbumsParams(Struct, kw_only=True):
-    """Pages from 1, as documents 000 and 001 say; elsewhere they are said to begin at 0."""
+    """Pages start at 1, as in documents 000 and 001; other sources say 0."""
 
     uid: Mid
     page_num: PageNumber = 1

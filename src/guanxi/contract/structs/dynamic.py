@@ -72,7 +72,7 @@ class DynamicText(Struct):
 class Major(Struct):
     """The content shown: ``type`` says which of the other fields is set.
 
-    What those hold is not established, but for what the service itself sends.
+    Their contents are not established, except for those that the service sends.
     """
 
     type: str = "MAJOR_TYPE_NONE"

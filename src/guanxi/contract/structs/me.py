@@ -328,7 +328,7 @@ class LoginLog(Struct):
 
 
 class MoralLog(Struct):
-    """``moral`` is 70 at most. What an item holds is not established."""
+    """The moral value, at most 70, and its changes, whose fields are not established."""
 
     moral: int = 70
     items: list[Loose] = field(name="list", default=[])
@@ -352,7 +352,7 @@ class Jury(Struct):
 
 
 class EventProfile(Struct):
-    """Further fields are not established."""
+    """The card of the account in ``Events``; further fields are not established."""
 
     name: str = ""
     jointime: int = 0
@@ -375,7 +375,7 @@ class Event(Struct):
 
 
 class Events(Struct):
-    """``pfs`` is None without a sign-in. The field of the events is ours."""
+    """The account's events; ``pfs`` is None without a sign-in, ``events`` is ours."""
 
     pfs: EventOwner | None = None
     events: list[Event] = []
@@ -385,7 +385,7 @@ class Events(Struct):
 
 
 class FanSummary(Struct):
-    """Counts of the day; those that are named ``new_…`` besides these two are not established."""
+    """The day's counts of followers; other fields named ``new_…`` are not established."""
 
     total: int = 0
     inc: int = 0
@@ -432,7 +432,7 @@ class FanRanks(Struct):
 
 
 class FanMedals(Struct):
-    """Followers by medal. What it holds is not established."""
+    """Followers by medal; the type of ``medal`` is not established."""
 
     medal: Any = None
 

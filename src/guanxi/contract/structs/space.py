@@ -225,7 +225,7 @@ class Course(Struct):
 
 
 class CoursePages(SizedPage):
-    """``next`` is true while more pages follow."""
+    """The page number, the page size and the total; ``next`` is true while pages follow."""
 
     next: bool = False
 
@@ -409,8 +409,10 @@ class Supporters(Struct):
 
 
 class LikeEffect(Struct):
-    """The pictures of a like-coin-favourite at once. The body is not established: it is a
-    sibling's."""
+    """The pictures shown for like, coin and favourite together.
+
+    Its own fields are not established: these are the fields of a similar endpoint.
+    """
 
     pre_img: str = ""
     suc_img: str = ""
@@ -425,7 +427,7 @@ class Tag(Struct):
 
 
 class Tags(Struct):
-    """``count`` is not established."""
+    """The tags that an account follows; ``count`` is not established."""
 
     tags: list[Tag] = []
     count: int = 0

@@ -124,7 +124,7 @@ class VideoType(Struct):
 
 
 class VideoList(Struct):
-    """``types`` (by tid as text) count all videos of the space; None if it has none."""
+    """The videos of a page; ``types`` counts the whole space by tid, None if it has none."""
 
     types: dict[str, VideoType] | None = field(name="tlist", default=None)
     videos: list[VideoMeta] = field(name="vlist", default=[])
@@ -157,7 +157,7 @@ class VideoPage(Struct):
 
 
 class MediaCounts(Struct):
-    """Further counts are not established."""
+    """The counts of a video in a media list; further ones are not established."""
 
     collect: int = 0
     play: int = 0
@@ -172,7 +172,7 @@ class MediaPart(Struct):
 
 
 class MediaItem(Struct):
-    """A video in a media list. Types are not established: they are third-party clients'."""
+    """A video in a media list. Its types come from third-party clients."""
 
     id: int
     offset: int = 0
@@ -349,7 +349,7 @@ class SeasonInfo(Struct):
 
 
 class SeasonById(Struct):
-    """Its ``medias`` are not established."""
+    """A response about a season by its id; the fields of ``medias`` are not established."""
 
     info: SeasonInfo
     medias: list[Loose] = []

@@ -28,8 +28,8 @@ def test_an_access_id_is_valid_until_it_expires() -> None:
 def test_a_refresh_token_names_its_session_without_its_token() -> None:
     refresh = tokens.refresh_token(SECRET, "SESSDATA")
     assert refresh == tokens.refresh_token(SECRET, "SESSDATA")
-    assert tokens.session_of(refresh) == digest("SESSDATA")
-    assert tokens.session_of(refresh[:-1]) is None
+    assert tokens.session_digest_of(refresh) == digest("SESSDATA")
+    assert tokens.session_digest_of(refresh[:-1]) is None
     assert "SESSDATA" not in refresh
     for another in (
         tokens.refresh_token(SECRET, "another"),
@@ -56,13 +56,13 @@ def test_a_qr_key_contains_its_time_of_creation() -> None:
 @pytest.mark.parametrize("token", ["", "x", "签" * 32, "0" * 32, "0" * 200])
 def test_a_forged_token_is_invalid(token: str) -> None:
     assert not tokens.access_id_is_valid(SECRET, token, NOW)
-    assert tokens.session_of(token) is None
+    assert tokens.session_digest_of(token) is None
     assert tokens.qr_key_created(SECRET, token) is None
 
 
 @given(st.text())
 def test_no_text_raises_an_error(text: str) -> None:
     assert not tokens.access_id_is_valid(SECRET, text, NOW)
-    session = tokens.session_of(text)
+    session = tokens.session_digest_of(text)
     assert session is None or len(session) <= 32
     assert tokens.qr_key_created(SECRET, text) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guanxi.stores import is_server_address, shown
+from guanxi.stores import is_server_address, redacted
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,5 @@ from guanxi.stores import is_server_address, shown
     ],
 )
 def test_a_shown_address_contains_no_password(address: str, expected: str) -> None:
-    assert shown(address) == expected
+    assert redacted(address) == expected
     assert is_server_address(address) is expected.startswith("postgres")

@@ -81,7 +81,7 @@ def test_three_columns_are_required(tmp_path: Path) -> None:
     assert list(read_edges(tmp_path / "edges.parquet")) == [EdgeRow(follower=1, followed=2, time=3)]
 
 
-PLAIN = [EdgeRow(follower=1, followed=2 + index, time=index) for index in range(2_500)]
+PLAIN_NAME = [EdgeRow(follower=1, followed=2 + index, time=index) for index in range(2_500)]
 ODD = {
     "a quoted field": ('"1","2","3"', EdgeRow(follower=1, followed=2, time=3)),
     "an empty line": ("\n1,2,3", EdgeRow(follower=1, followed=2, time=3)),
@@ -98,13 +98,13 @@ def test_an_unusual_line_among_many(
     tmp_path: Path, before: int, text: str, expected: EdgeRow | str
 ) -> None:
     path = tmp_path / "edges.csv"
-    lines = [f"{row.follower},{row.followed},{row.time}" for row in PLAIN]
+    lines = [f"{row.follower},{row.followed},{row.time}" for row in PLAIN_NAME]
     lines.insert(before, text)
     path.write_text("follower,followed,time\n" + "\n".join(lines), errors="surrogateescape")
     rows = read_edges(path)
-    assert list(islice(rows, before)) == PLAIN[:before]
+    assert list(islice(rows, before)) == PLAIN_NAME[:before]
     if isinstance(expected, EdgeRow):
-        assert list(rows) == [expected, *PLAIN[before:]]
+        assert list(rows) == [expected, *PLAIN_NAME[before:]]
     else:
         with pytest.raises(UnreadableLine, match=expected) as refused:
             list(rows)

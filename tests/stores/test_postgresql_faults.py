@@ -17,7 +17,7 @@ from guanxi.accounts.secrets import new_token
 from guanxi.contract import errors
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
-from guanxi.stores import open_store, shown
+from guanxi.stores import open_store, redacted
 from guanxi.stores.port import EdgeRow, Store, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.postgresql import connections
 from tests import postgres
@@ -380,7 +380,7 @@ async def test_no_error_contains_the_password(short_pauses: None, place: str) ->
     address = "postgresql://" + place.format(password)
     with pytest.raises(StoreError) as raised:
         await open_store(address, create=True)
-    texts = [shown(address), str(raised.value), repr(raised.value)]
+    texts = [redacted(address), str(raised.value), repr(raised.value)]
     cause = raised.value.__cause__
     while cause is not None:
         texts.append(repr(cause))

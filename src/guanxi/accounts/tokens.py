@@ -48,7 +48,7 @@ def refresh_token(secret: bytes, token: str) -> str:
     return digest(token).hex() + _proof(secret, f"refresh:{token}")
 
 
-def session_of(refresh: str) -> bytes | None:
+def session_digest_of(refresh: str) -> bytes | None:
     """Return the session digest in a refresh token, not verified; None if the form is invalid."""
     try:
         session = bytes.fromhex(refresh[:_DIGEST_LENGTH])

@@ -28,7 +28,7 @@ from guanxi.demo.tour import tour
 from guanxi.demo.world import HERO, make_world
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
-from guanxi.stores import is_server_address, shown
+from guanxi.stores import is_server_address, redacted
 from guanxi.stores.port import Store, StoreError
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def serve(
     console = Console(stderr=True, highlight=False)
 
     def ready(service: Ready) -> None:
-        console.print(f"guanxi {settings.profile.name}: {service.url} ({shown(store)})")
+        console.print(f"guanxi {settings.profile.name}: {service.url} ({redacted(store)})")
         console.print(f"接口页面 API page: {service.url}/docs")
         if plan.administration is not None:
             console.print(f"管理 administration: {service.admin_url}")
@@ -222,8 +222,8 @@ def demo(
 
 def _exists(store: str) -> StoreError:
     return StoreError(
-        f"{shown(store)} 已存在，演示需要新库。 It exists already, and the demo needs a new store;"
-        f" to serve the existing one: guanxi serve --store {shown(store)}"
+        f"{redacted(store)} 已存在，演示需要新库。 It exists already, and the demo needs a new"
+        f" store; to serve the existing one: guanxi serve --store {redacted(store)}"
     )
 
 
@@ -235,7 +235,7 @@ def _facts(url: str, issued: Issued, store: str) -> dict[str, str | int]:
         "sessdata": issued.token,
         "bili_jct": issued.bili_jct,
         "docs_url": f"{url}/docs",
-        "store": shown(store),
+        "store": redacted(store),
     }
 
 
@@ -250,7 +250,7 @@ def _show(url: str, issued: Issued, store: str) -> None:
     print(
         f"\n服务仍在运行，Ctrl-C 结束。 The service runs until Ctrl-C.\n"
         f"接口页面 API page: {url}/docs\n"
-        f"数据 store: {shown(store)}\n\n"
+        f"数据 store: {redacted(store)}\n\n"
         f"export GUANXI_BASE_URL={url}\n"
         f"export GUANXI_SESSDATA={issued.token}\n"
         f"export GUANXI_BILI_JCT={issued.bili_jct}\n\n"

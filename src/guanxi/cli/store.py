@@ -20,7 +20,7 @@ from guanxi.cli.stores import (
     check_folder,
     with_store,
 )
-from guanxi.stores import copy, is_server_address, open_store, shown
+from guanxi.stores import copy, is_server_address, open_store, redacted
 from guanxi.stores.content_files import import_content
 from guanxi.stores.edge_files import import_file
 from guanxi.stores.port import Store, StoreError
@@ -71,7 +71,7 @@ def init(
         created = not Path(store).exists()
         with_store(store, _nothing, create=True)
     result = "已建立 (created)" if created else "已存在 (exists already)"
-    lines = [f"{shown(store)}: {result}", *distributed]
+    lines = [f"{redacted(store)}: {result}", *distributed]
     Console(stderr=True).print("\n".join(lines), soft_wrap=True)
 
 
@@ -99,7 +99,7 @@ def migrate(store: Address) -> None:
     else:
         with_store(store, _nothing)
         result = "SQLite 库在打开时自动升级 (a SQLite file is upgraded whenever it is opened)"
-    console.print(f"{shown(store)}: {result}", soft_wrap=True)
+    console.print(f"{redacted(store)}: {result}", soft_wrap=True)
 
 
 @app.command("copy")

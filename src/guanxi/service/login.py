@@ -122,7 +122,7 @@ async def confirm_refresh(service: Service, caller: int, params: p.RefreshConfir
 
     Raise InvalidParameter if the refresh token is of no session of the caller.
     """
-    digest = tokens.session_of(params.refresh_token)
+    digest = tokens.session_digest_of(params.refresh_token)
     session = await service.store.session(digest) if digest is not None else None
     if session is None or session.mid != caller:
         raise InvalidParameter("refresh_token", "无效", "no session of this account")

@@ -31,7 +31,7 @@ from guanxi.service.app import ASGI, Application
 from guanxi.service.config import Settings
 from guanxi.service.http import bind, serving, url_of
 from guanxi.service.metrics import Metrics, summed, worker_ended
-from guanxi.stores import open_store, shown
+from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store
 
@@ -77,7 +77,7 @@ class Plan(NamedTuple):
     administration: Administration | None = None
 
     def __repr__(self) -> str:
-        return f"Plan(store={shown(self.store)!r}, host={self.host!r}, port={self.port})"
+        return f"Plan(store={redacted(self.store)!r}, host={self.host!r}, port={self.port})"
 
 
 class WorkerPlan(Struct, frozen=True):
@@ -88,7 +88,7 @@ class WorkerPlan(Struct, frozen=True):
     descriptor: int
 
     def __repr__(self) -> str:
-        return f"WorkerPlan(store={shown(self.store)!r})"
+        return f"WorkerPlan(store={redacted(self.store)!r})"
 
 
 def serve(plan: Plan, on_ready: Callable[[Ready], None]) -> None:

@@ -30,7 +30,7 @@ def is_server_address(address: str) -> bool:
     return address.startswith(_SCHEMES)
 
 
-def shown(address: str) -> str:
+def redacted(address: str) -> str:
     """Return ``address`` as it may be printed: without the password and the query.
 
     Where a password may contain an unencoded "?", everything after the scheme becomes "…".

@@ -14,7 +14,7 @@ from guanxi.world.kinds import BY_NAME
 T = TypeVar("T")
 
 
-def declared(names: Iterable[str], known: Collection[str]) -> None:
+def check_declared(names: Iterable[str], known: Collection[str]) -> None:
     """Raise KeyError for the first name not in ``known``.
 
     Otherwise a name that the kind does not declare would silently match nothing.
@@ -50,7 +50,7 @@ _DERIVED = "what a document is found by is that of its body"
 INVARIANTS = (_READ, _DERIVED)
 
 
-def broken(
+def broken_invariant(
     kind: str, owner: int, body: bytes, stored: object, derive: Callable[[Entry], object]
 ) -> str | None:
     """Return the invariant that a stored document breaks, or None.
@@ -67,6 +67,6 @@ def broken(
     return None if stored == derive(entry) else _DERIVED
 
 
-def fault(invariant: str, owner: int, kind: str, id: int) -> Fault:
+def document_fault(invariant: str, owner: int, kind: str, id: int) -> Fault:
     """Return the fault of a document that breaks ``invariant``."""
     return Fault(invariant, f"{owner}, {kind} {id}")

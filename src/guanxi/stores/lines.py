@@ -12,12 +12,12 @@ from guanxi.stores.port import BadLine, EdgeRow
 
 KINDS = ("follow", "whisper", "block")
 #: The highest value of ``EdgeRow.finer``; the lowest is 0.
-FINEST = sort_key_of_mtime(1) - 1
+MAX_FINER = sort_key_of_mtime(1) - 1
 #: How many rows are read and written in one step.
 CHUNK = 10_000
 
 
-def first_unfit(chunk: Iterable[EdgeRow], lines: int, now: int) -> BadLine:
+def first_invalid(chunk: Iterable[EdgeRow], lines: int, now: int) -> BadLine:
     """Return the error of the first row in ``chunk`` that is invalid on its own.
 
     ``lines`` is the number of rows before the chunk; ``now`` is in seconds. Raise AssertionError if
@@ -32,14 +32,14 @@ def first_unfit(chunk: Iterable[EdgeRow], lines: int, now: int) -> BadLine:
             return BadLine(line, "an account cannot follow, whisper to or block itself")
         if not 0 <= row.time <= now:
             return BadLine(line, f"time {row.time} is not a past second since 1970 (milliseconds?)")
-        if not 0 <= row.finer <= FINEST:
-            return BadLine(line, f"finer {row.finer} is not from 0 to {FINEST}")
+        if not 0 <= row.finer <= MAX_FINER:
+            return BadLine(line, f"finer {row.finer} is not from 0 to {MAX_FINER}")
         if row.special and row.kind != "follow":
             return BadLine(line, "only a follow can be special")
     raise AssertionError("the table refused a row, but every row of the chunk is valid")
 
 
-def has_more(row: EdgeRow) -> bool:
+def has_extras(row: EdgeRow) -> bool:
     """Return whether an edge has groups, a contract or visits."""
     return bool(row.groups) or row.contract is not None or row.visits != 0
 

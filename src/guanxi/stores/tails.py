@@ -14,7 +14,7 @@ from guanxi.stores.port import Fault
 TAIL_VERSION = 1
 
 #: An account that was created without a card is named this, followed by its mid.
-PLAIN = "用户"
+PLAIN_NAME = "用户"
 
 _encode = msgspec.json.Encoder().encode
 

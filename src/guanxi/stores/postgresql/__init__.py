@@ -204,7 +204,7 @@ class PostgreSQLStore:
 
     async def take_grant(self, digest: bytes) -> int | None:
         # Clients poll for a grant: that must not cost a write transaction.
-        if not await self._read(cards.granted, digest):
+        if not await self._read(cards.has_grant, digest):
             return None
         now = self._seconds()
         return await self._writer.run(lambda db: cards.take_grant(db, digest, now))
@@ -276,7 +276,7 @@ class PostgreSQLStore:
         return self._stream(export.edges, after)
 
     def accounts(self, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
-        return self._stream(cards.everybody, after)
+        return self._stream(cards.accounts, after)
 
     def owned_groups(self, after: int = 0) -> AsyncIterator[OwnedGroup]:
         return self._stream(export.owned_groups, after)

@@ -17,7 +17,15 @@ from msgspec.structs import astuple
 
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.graph.pair import SPECIAL, sort_key_of_mtime
-from guanxi.stores.lines import CHUNK, FINEST, KINDS, first_unfit, group_name, group_names, has_more
+from guanxi.stores.lines import (
+    CHUNK,
+    KINDS,
+    MAX_FINER,
+    first_invalid,
+    group_name,
+    group_names,
+    has_extras,
+)
 from guanxi.stores.port import BadLine, EdgeRow, StoreError, StoreUnavailable
 from guanxi.stores.postgresql.cards import put, put_plain
 from guanxi.stores.postgresql.connections import Connection
@@ -33,7 +41,7 @@ CREATE TEMP TABLE staged (
     source bigint NOT NULL CHECK (source > 0),
     target bigint NOT NULL CHECK (target > 0),
     mtime bigint NOT NULL CHECK (mtime BETWEEN 0 AND {{now}}),
-    finer bigint NOT NULL CHECK (finer BETWEEN 0 AND {FINEST}),
+    finer bigint NOT NULL CHECK (finer BETWEEN 0 AND {MAX_FINER}),
     special boolean NOT NULL CHECK (NOT special OR kind = 'follow'),
     place bigint GENERATED ALWAYS AS (mtime * {sort_key_of_mtime(1)} + finer) STORED,
     CHECK (source <> target)
@@ -71,8 +79,8 @@ async def stage(
             records = map(_fields, chunk)
             await db.copy_records_to_table("staged", records=records, columns=_COLUMNS)
         except _INVALID:
-            raise first_unfit(chunk, lines, now) from None
-        await _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if has_more(each[1])])
+            raise first_invalid(chunk, lines, now) from None
+        await _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if has_extras(each[1])])
         lines += len(chunk)
         if progress is not None:
             progress(lines)

@@ -16,7 +16,7 @@ from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, S
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.stores.port import StoreError
 from guanxi.stores.postgresql.connections import Connection
-from guanxi.stores.tails import PLAIN, TAIL_VERSION, Derived, encoded_tail
+from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, encoded_tail
 
 _CARD = tuple(field.name for field in fields(Card))
 _PRIVACY = tuple(field.name for field in fields(Privacy))
@@ -101,17 +101,18 @@ _PLAIN_COLUMNS = ("mid", "name", "folded", "tail")
 _LIKE_PLAIN = f"""
 INSERT INTO account ({{others}}, {", ".join(_PLAIN_COLUMNS)})
 SELECT {{values}}, mid, name, name, {{before}}::bytea || name || {{after}}::bytea
-FROM (SELECT mid, convert_to('{PLAIN}' || mid, 'UTF8') AS name FROM unknown) AS new
+FROM (SELECT mid, convert_to('{PLAIN_NAME}' || mid, 'UTF8') AS name FROM unknown) AS new
 """
 _NAME_PLAIN = f"""
-INSERT INTO account_name (name, mid) SELECT convert_to('{PLAIN}' || mid, 'UTF8'), mid FROM unknown
+INSERT INTO account_name (name, mid)
+SELECT convert_to('{PLAIN_NAME}' || mid, 'UTF8'), mid FROM unknown
 """
 
 
 async def put_plain(db: Connection) -> None:
     """Create the accounts of the temporary table ``unknown``, with cards that have only a name."""
-    plain = dict(zip(_COLUMNS, _row(Account(mid=0), Card(name=PLAIN)), strict=True))
-    before, after = plain["tail"].split(PLAIN.encode())
+    plain = dict(zip(_COLUMNS, _row(Account(mid=0), Card(name=PLAIN_NAME)), strict=True))
+    before, after = plain["tail"].split(PLAIN_NAME.encode())
     others = {name: value for name, value in plain.items() if name not in _PLAIN_COLUMNS}
     bound = [f"${at}" for at in range(1, len(others) + 3)]
     statement = _LIKE_PLAIN.format(
@@ -168,7 +169,7 @@ async def mids(db: Connection, names: Sequence[str]) -> dict[str, int]:
 _EVERYBODY = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid > $1 ORDER BY mid"
 
 
-async def everybody(db: Connection, after: int) -> AsyncIterator[tuple[Account, Card]]:
+async def accounts(db: Connection, after: int) -> AsyncIterator[tuple[Account, Card]]:
     """Yield every account with a mid above ``after`` and its card, by mid."""
     async for row in db.cursor(_EVERYBODY, after, prefetch=_PUT_BATCH):
         yield _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
@@ -195,7 +196,7 @@ async def put_account(db: Connection, mid: int, card: Card, privacy: Privacy | N
 
 
 async def set_privacy(db: Connection, mid: int, privacy: Privacy) -> None:
-    stood = await _known(db, mid)
+    stood = await _existing(db, mid)
     known = replace(_account(*stood[: _CARD_AT.start]), privacy=privacy)
     await _replace(db, [stood], [_row(known, _card(stood[_CARD_AT]))])
 
@@ -205,7 +206,7 @@ async def set_state(db: Connection, mid: int, state: State) -> None:
 
     Deregistering also erases the card and deletes the sessions.
     """
-    stood = await _known(db, mid)
+    stood = await _existing(db, mid)
     known = replace(_account(*stood[: _CARD_AT.start]), state=state)
     await _replace(db, [stood], [_row(known, _card(stood[_CARD_AT]))])
     if state is State.DEREGISTERED:
@@ -216,7 +217,7 @@ async def set_state(db: Connection, mid: int, state: State) -> None:
 _KNOWN = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid = $1 FOR UPDATE"
 
 
-async def _known(db: Connection, mid: int) -> _Row:
+async def _existing(db: Connection, mid: int) -> _Row:
     """Lock an account until the transaction ends and return its row.
 
     Raise ``StoreError`` if it is unknown.
@@ -318,7 +319,7 @@ async def put_grant(db: Connection, digest: bytes, mid: int, expires: int, now: 
     await db.execute(_PUT_GRANT, digest, mid, expires)
 
 
-async def granted(db: Connection, digest: bytes) -> bool:
+async def has_grant(db: Connection, digest: bytes) -> bool:
     """Return whether there is a grant, expired or not."""
     statement = "SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE digest = $1)"
     return bool(await db.fetchval(statement, digest))

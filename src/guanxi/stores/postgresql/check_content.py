@@ -49,12 +49,12 @@ async def check(db: Connection) -> AsyncIterator[Fault]:
     """Yield a fault for each document, key or holder that breaks an invariant."""
     async for owner, kind, id, filters, text, body, keys in db.cursor(_CONTENT, prefetch=_PREFETCH):
         stored = id, _object(filters), text, _keys(keys)
-        invariant = documents.broken(kind, owner, body, stored, _derived)
+        invariant = documents.broken_invariant(kind, owner, body, stored, _derived)
         if invariant is not None:
-            yield documents.fault(invariant, owner, kind, id)
+            yield documents.document_fault(invariant, owner, kind, id)
     for invariant, statement in _VIOLATIONS.items():
         async for owner, kind, id in db.cursor(statement, prefetch=_PREFETCH):
-            yield documents.fault(invariant, owner, kind, id)
+            yield documents.document_fault(invariant, owner, kind, id)
 
 
 def _derived(entry: Entry) -> object:

@@ -203,7 +203,7 @@ async def commit(connection: Connection) -> None:
     finally:
         connection.remove_log_listener(listen)
     if status != "COMMIT":
-        raise StoreUnavailable("the server undid the transaction")
+        raise StoreUnavailable("the server rolled the transaction back; retry later")
     if warnings:
         # The wait for a standby was cancelled: it is written here, but perhaps not there.
         raise StoreTimeout("no standby has it yet: it may have been written")

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from guanxi.stores.documents import declared, document
+from guanxi.stores.documents import check_declared, document
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
 from guanxi.world.kind import Entry, Kind, Value
@@ -135,7 +135,7 @@ async def documents(db: Connection, kind: Kind[T], owner: int, query: Query) -> 
 
     Raise ``KeyError`` for a key or filter that the kind does not declare.
     """
-    declared([query.order], kind.keys)
+    check_declared([query.order], kind.keys)
     if query.limit == 0:
         return Documents([], more=False)
     way, behind = ("ASC", ">") if query.ascending else ("DESC", "<")
@@ -171,7 +171,7 @@ async def counts(
 
     Raise ``KeyError`` for a filter that the kind does not declare.
     """
-    declared([name], kind.filters)
+    check_declared([name], kind.filters)
     values: list[object] = [owner, kind.name, name]
     condition = _condition(values, kind, {}, text)
     found = await db.fetch(
@@ -187,7 +187,7 @@ SELECT coalesce(sum(value), 0)::text FROM content_key WHERE owner = $1 AND kind 
 
 async def total(db: Connection, kind: Kind[T], owner: int, key: str) -> int:
     """Return the sum of a key over an owner's documents; ``KeyError`` for an unknown key."""
-    declared([key], kind.keys)
+    check_declared([key], kind.keys)
     return int(await db.fetchval(_TOTAL, owner, kind.name, key))
 
 
@@ -227,7 +227,7 @@ def _condition(values: list[object], kind: Kind[T], where: Mapping[str, Value], 
 
     Raise ``KeyError`` for a filter that the kind does not declare.
     """
-    declared(where, kind.filters)
+    check_declared(where, kind.filters)
     condition = ""
     for name, value in where.items():
         condition += f" AND c.filters ->> {_bound(values, name)} = {_bound(values, encoded(value))}"

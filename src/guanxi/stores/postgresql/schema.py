@@ -20,7 +20,7 @@ from collections.abc import Mapping
 import asyncpg
 
 from guanxi.accounts.secrets import new_secret
-from guanxi.stores import shown
+from guanxi.stores import redacted
 from guanxi.stores.port import StoreError
 from guanxi.stores.postgresql.connections import (
     PATIENT,
@@ -218,14 +218,14 @@ async def prepare(address: str, *, create: bool, version: int = VERSION) -> byte
             found = await _version(connection)
             if found is None:
                 raise StoreError(
-                    f"there is no store at {shown(address)}: make one with"
-                    f" `guanxi store init {shown(address)}`"
+                    f"there is no store at {redacted(address)}: create one with"
+                    f" `guanxi store init {redacted(address)}`"
                 )
             _refuse_newer(address, found, version)
             if found < version:
                 raise StoreError(
-                    f"{shown(address)} has schema {found}, this guanxi knows {version}: stop what"
-                    f" uses it and run `guanxi store migrate {shown(address)}`"
+                    f"{redacted(address)} has schema {found}, this guanxi knows {version}: stop"
+                    f" what uses it and run `guanxi store migrate {redacted(address)}`"
                 )
             secret = await connection.fetchval("SELECT value FROM meta WHERE name = 'secret'")
             return bytes(secret)
@@ -246,15 +246,15 @@ async def migrate(
             async with connection.transaction():
                 found = await _version(connection)
                 if found is None:
-                    raise StoreError(f"there is no store at {shown(address)}")
+                    raise StoreError(f"there is no store at {redacted(address)}")
                 await connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
                 found = await _version(connection) or 0  # another process may have migrated it
                 _refuse_newer(address, found, version)
                 for step in range(found, version):
                     if step not in migrations:
                         raise StoreError(
-                            f"{shown(address)} has schema {found}, too old for this guanxi: bring"
-                            f" it up to date with the version that knew schema {step + 1}"
+                            f"{redacted(address)} has schema {found}, too old for this guanxi:"
+                            f" bring it up to date with the version that knew schema {step + 1}"
                         )
                     await connection.execute(migrations[step])
                 await _put_version(connection, version)
@@ -268,14 +268,14 @@ async def _connected(address: str) -> Connection:
         connection = await connect(address, PATIENT)
     if connection.get_server_version().major < OLDEST_SERVER:
         await connection.close()
-        raise StoreError(f"{shown(address)} is older than PostgreSQL {OLDEST_SERVER}")
+        raise StoreError(f"{redacted(address)} is older than PostgreSQL {OLDEST_SERVER}")
     return connection
 
 
 def _refuse_newer(address: str, found: int, version: int) -> None:
     if found > version:
         raise StoreError(
-            f"{shown(address)} was written by a newer guanxi (schema {found}, this one knows"
+            f"{redacted(address)} was written by a newer guanxi (schema {found}, this one knows"
             f" {version}): update with `pip install -U guanxi`"
         )
 

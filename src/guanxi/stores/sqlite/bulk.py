@@ -16,7 +16,7 @@ import apsw
 
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.graph.pair import SPECIAL, sort_key_of_mtime
-from guanxi.stores.lines import CHUNK, FINEST, first_unfit, group_name, group_names, has_more
+from guanxi.stores.lines import CHUNK, MAX_FINER, first_invalid, group_name, group_names, has_extras
 from guanxi.stores.port import BadLine, EdgeRow, StoreError
 from guanxi.stores.sqlite.cards import put, put_plain
 from guanxi.stores.sqlite.schema import (
@@ -60,7 +60,7 @@ _INSERT_EDGE = f"""
 INSERT INTO staged (kind, follower, followed, place, flags) VALUES (
     CASE ?1 WHEN 'follow' THEN {FOLLOW} WHEN 'whisper' THEN {WHISPER} WHEN 'block' THEN {BLOCK} END,
     ?2, ?3,
-    CASE WHEN ?5 BETWEEN 0 AND {FINEST} THEN ?4 * {sort_key_of_mtime(1)} + ?5 END,
+    CASE WHEN ?5 BETWEEN 0 AND {MAX_FINER} THEN ?4 * {sort_key_of_mtime(1)} + ?5 END,
     ?6 * {SPECIAL_BIT}
 )
 """
@@ -89,7 +89,7 @@ def stage(
     edges read so far. Raise ``BadLine``, with a line number from 1, for an invalid edge.
     """
     db.pragma("cache_size", -_CACHE_KIB)
-    db.execute(_STAGE.format(latest=sort_key_of_mtime(now) + FINEST))
+    db.execute(_STAGE.format(latest=sort_key_of_mtime(now) + MAX_FINER))
     mids: set[int] = set()
     lines, rows = 0, iter(rows)
     db.execute("BEGIN")
@@ -97,7 +97,7 @@ def stage(
         try:
             _stage_chunk(db, chunk, lines)
         except (apsw.ConstraintError, OverflowError):
-            raise first_unfit(chunk, lines, now) from None
+            raise first_invalid(chunk, lines, now) from None
         mids.update(map(_FOLLOWER, chunk))
         mids.update(map(_FOLLOWED, chunk))
         lines += len(chunk)
@@ -115,7 +115,7 @@ def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> N
         db.executemany(_INSERT_PLAIN, zip(*[fields] * (3 * _PLAIN_ROWS), strict=True))
         return
     db.executemany(_INSERT_EDGE, map(_FIELDS, chunk))
-    _stage_extras(db, [(line, row) for line, row in enumerate(chunk, lines + 1) if has_more(row)])
+    _stage_extras(db, [(line, row) for line, row in enumerate(chunk, lines + 1) if has_extras(row)])
 
 
 def _stage_extras(db: apsw.Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:

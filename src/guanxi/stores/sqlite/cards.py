@@ -13,7 +13,7 @@ from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, S
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.stores.port import StoreError
 from guanxi.stores.sqlite.reads import packed
-from guanxi.stores.tails import PLAIN, TAIL_VERSION, Derived, encoded_tail
+from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, encoded_tail
 
 _CARD = tuple(field.name for field in fields(Card))
 _CARD_COLUMNS = ", ".join(_CARD)
@@ -59,8 +59,8 @@ def put_plain(db: apsw.Connection) -> None:
     """
     first = db.execute("SELECT min(mid) FROM unknown").get
     if first is not None:
-        put(db, [(Account(mid=first), Card(name=f"{PLAIN}{first}"))])
-        db.execute(_LIKE_FIRST, {"plain": PLAIN, "first": first})
+        put(db, [(Account(mid=first), Card(name=f"{PLAIN_NAME}{first}"))])
+        db.execute(_LIKE_FIRST, {"plain": PLAIN_NAME, "first": first})
 
 
 _ACCOUNT = f"SELECT state, {_PRIVACY_COLUMNS} FROM account WHERE mid = ?"

@@ -43,15 +43,15 @@ def check(db: apsw.Connection) -> Iterator[Fault]:
     """Yield a fault for each broken invariant and document."""
     for owner, kind, id, filters, text, body, keys in db.execute(_CONTENT):
         stored = id, filters, text, _keys(keys)
-        invariant = documents.broken(kind, owner, body, stored, _derived)
+        invariant = documents.broken_invariant(kind, owner, body, stored, _derived)
         if invariant is not None:
-            yield documents.fault(invariant, owner, kind, id)
+            yield documents.document_fault(invariant, owner, kind, id)
     for invariant, statement in (
         (_ONE_OWNER, _SEVERAL_OWNERS),
         (_KEY_HAS_DOCUMENT, _ORPHAN_KEYS),
     ):
         for owner, kind, id in db.execute(statement):
-            yield documents.fault(invariant, owner, kind, id)
+            yield documents.document_fault(invariant, owner, kind, id)
 
 
 def _derived(entry: Entry) -> object:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import apsw
 import msgspec
 
-from guanxi.stores.documents import declared, document
+from guanxi.stores.documents import check_declared, document
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.sqlite.reads import packed
 from guanxi.world.kind import Entry, Kind, Value
@@ -92,7 +92,7 @@ def documents(db: apsw.Connection, kind: Kind[T], owner: int, query: Query) -> D
 
     ``KeyError`` for a key or filter that the kind does not declare.
     """
-    declared([query.order], kind.keys)
+    check_declared([query.order], kind.keys)
     if query.limit == 0:
         return Documents([], more=False)
     direction, after = ("ASC", ">") if query.ascending else ("DESC", "<")
@@ -127,7 +127,7 @@ def counts(
 
     ``KeyError`` for a filter that the kind does not declare.
     """
-    declared([name], kind.filters)
+    check_declared([name], kind.filters)
     condition, bindings = _condition(kind, {}, text)
     statement = f"SELECT c.filters ->> ?, count(*) {_FROM_OWNER}{condition} GROUP BY 1"
     return dict(db.execute(statement, [name, owner, kind.name, *bindings]))
@@ -142,7 +142,7 @@ FROM content_key WHERE owner = ? AND kind = ? AND name = ?
 
 def total(db: apsw.Connection, kind: Kind[T], owner: int, key: str) -> int:
     """Return the sum of a key, 0 without documents. ``KeyError`` for a key not declared."""
-    declared([key], kind.keys)
+    check_declared([key], kind.keys)
     high, low = db.execute(_TOTAL, (owner, kind.name, key)).get
     return (int(high) << 32) + int(low)
 
@@ -177,7 +177,7 @@ def _condition(kind: Kind[T], where: Mapping[str, Value], text: str) -> tuple[st
 
     ``KeyError`` for a filter that the kind does not declare.
     """
-    declared(where, kind.filters)
+    check_declared(where, kind.filters)
     bindings: list[Value] = []
     for name, value in where.items():
         bindings += name, value

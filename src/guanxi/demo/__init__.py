@@ -1,1 +1,1 @@
-"""The small deterministic world of ``guanxi demo``, and the tour of it."""
+"""The small deterministic data set of ``guanxi demo``, and a tour of the SDK on it."""

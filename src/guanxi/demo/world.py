@@ -1,7 +1,7 @@
-"""A small world from a seed: accounts, edges and groups, skewed as real follow graphs are.
+"""Generate the demo's accounts, edges and groups from a seed, skewed as real follow graphs are.
 
-The accounts of the documents' examples are among them, with the relations that the examples
-presume: whispers, blocks, groups, contracts, hidden lists and a deregistered account included.
+They include the accounts of the documents' examples with the relations that the examples presume:
+whispers, blocks, groups, contracts, hidden lists and a deregistered account.
 """
 
 from __future__ import annotations
@@ -22,45 +22,51 @@ from guanxi.stores.port import EdgeRow
 HERO = 293793435
 HIDES_FOLLOWINGS, HIDES_FOLLOWERS, REFUSES_FOLLOWS = 9001, 9002, 9003
 DEREGISTERED, BANNED = 9004, 9005
-#: One whom the hero follows while they block nobody; one who blocks the hero.
+#: An account that blocks the hero.
 BLOCKS_HERO = 9006
 
-#: Seconds since 1970: the world ends on 2026-11-01, and began eight years before.
+#: Seconds since the Unix epoch. All data lie in the eight years before END, 2026-11-01 00:00 UTC.
 END = 1_793_491_200
 BEGIN = END - 8 * 365 * 86_400
 _FIRST_MID = 100_001
 
 #: What the rules of popularity and of habit are drawn from.
 _POPULARITY_EXPONENT = 0.9
-_HABIT_SPREAD = 1.1
-_FOLLOWS_BACK = 0.12
-_TRIES = 20
+_ACTIVITY_SPREAD = 1.1
+_FOLLOW_BACK_PROBABILITY = 0.12
+_MAX_ATTEMPTS = 20
 
 Accounts = dict[int, tuple[Card, Privacy, State]]
 
 
 class World(Struct, frozen=True):
+    """A generated follow graph, ready to be imported into a store."""
+
     accounts: Accounts
     edges: list[EdgeRow]
-    #: The ids that the documents give the groups, by owner and name.
+    #: Group ids that the documents use, by owner and group name.
     groups: dict[tuple[int, str], int]
 
 
 def make_world(seed: int = 1, accounts: int = 2_000, edges: int = 60_000) -> World:
-    """The world of a seed: about so many accounts and edges, the examples' among them."""
-    draw = Random(seed)  # noqa: S311 - a world, not a secret
-    people = dict(_example_accounts())
+    """Return the world that `seed` determines, with about `accounts` accounts and `edges` edges.
+
+    The examples' accounts and edges are always included, even if that exceeds the request. There
+    are fewer edges than requested if the accounts leave no room for more.
+    """
+    draw = Random(seed)  # noqa: S311 - test data, not a secret
+    accounts_by_mid = dict(_example_accounts())
     mid = _FIRST_MID
-    while len(people) < accounts:
-        people[mid] = (_card(draw), Privacy(), State.NORMAL)
+    while len(accounts_by_mid) < accounts:
+        accounts_by_mid[mid] = (_card(draw), Privacy(), State.NORMAL)
         mid += draw.randint(1, 7)
     fixed = list(_example_edges())
-    rows = fixed + list(_crowd(draw, people, fixed, edges - len(fixed)))
-    named = {(HERO, name): group for group, name in GROUPS.items()}
-    return World(people, rows, named | _THEIR_GROUP)
+    rows = fixed + list(_crowd(draw, accounts_by_mid, fixed, edges - len(fixed)))
+    group_ids = {(HERO, name): group for group, name in GROUPS.items()}
+    return World(accounts_by_mid, rows, group_ids | _FRIEND_GROUP)
 
 
-#: The hero's groups in the documents' examples; the names that they do not give are ours.
+#: The hero's groups in the documents' examples, by id. Names that the documents omit are invented.
 GROUPS = {
     194110: "基友们",
     194111: "我的同学",
@@ -71,15 +77,15 @@ GROUPS = {
     23130: "音乐区",
     248468: "老朋友",
 }
-#: The group that a follower of the hero has put the hero into.
+#: A mutual follow of the hero who keeps the hero in a group, and that group's id.
 _FRIEND = 15858903
-_THEIR_GROUP = {(_FRIEND, "同好"): 56502}
+_FRIEND_GROUP = {(_FRIEND, "同好"): 56502}
 
 
 def _card(draw: Random) -> Card:
     name = draw.choice(_FIRST) + draw.choice(_SECOND) + str(draw.randint(1, 9999))
     vip_type = draw.choices((0, 1, 2), (6, 2, 3))[0]
-    running = bool(vip_type) and draw.random() < 0.8
+    vip_active = bool(vip_type) and draw.random() < 0.8
     official = draw.choices((-1, 0, 1), (40, 2, 1))[0]
     live = int(draw.random() < 0.03)
     return Card(
@@ -90,8 +96,8 @@ def _card(draw: Random) -> Card:
         official_type=official,
         official_desc=draw.choice(_DESCS) if official >= 0 else "",
         vip_type=vip_type,
-        vip_due_ms=(END + draw.randint(1, 400) * 86_400) * 1000 if running else 0,
-        vip_status=int(running),
+        vip_due_ms=(END + draw.randint(1, 400) * 86_400) * 1000 if vip_active else 0,
+        vip_status=int(vip_active),
         live=live,
         live_url=f"https://live.bilibili.com/{draw.randint(1000, 99999)}" if live else "",
     )
@@ -168,38 +174,38 @@ def _example_accounts() -> Iterator[tuple[int, tuple[Card, Privacy, State]]]:
 
 
 def _example_edges() -> Iterator[EdgeRow]:
-    """What the examples presume, and one of each thing that an edge can be."""
+    """Yield the edges that the examples presume, with at least one of each kind and property."""
 
-    def mine(followed: int, time: int, *groups: int, special: bool = False) -> EdgeRow:
+    def following(followed: int, time: int, *groups: int, special: bool = False) -> EdgeRow:
         names = tuple(GROUPS[group] for group in groups)
         return EdgeRow(follower=HERO, followed=followed, time=time, special=special, groups=names)
 
-    def theirs(follower: int, time: int, **more: Any) -> EdgeRow:
+    def follower_of_hero(follower: int, time: int, **more: Any) -> EdgeRow:
         return EdgeRow(follower=follower, followed=HERO, time=time, **more)
 
-    yield mine(14082, END - 100)
-    yield mine(420831218, END - 200, 207542)
-    yield mine(125086406, END - 300, 207542)
-    yield mine(53456, 1586415053, special=True)
-    yield mine(258150656, 1540659101, special=True)
-    yield mine(116683, 1564627532)
-    yield mine(517717593, 1592126052, 207542)
-    yield mine(319214221, 1560000000, 194111, special=True)
-    yield mine(205631797, 1570000000)
-    yield mine(4856007, 1571000000)
-    yield mine(326499679, 1572000000)
-    yield mine(321173469, 1573000000, 207542)
-    yield mine(327086920, 1574000000, 207542)
-    yield mine(1, 1601654227)
-    yield mine(2, 1601654225)
+    yield following(14082, END - 100)
+    yield following(420831218, END - 200, 207542)
+    yield following(125086406, END - 300, 207542)
+    yield following(53456, 1586415053, special=True)
+    yield following(258150656, 1540659101, special=True)
+    yield following(116683, 1564627532)
+    yield following(517717593, 1592126052, 207542)
+    yield following(319214221, 1560000000, 194111, special=True)
+    yield following(205631797, 1570000000)
+    yield following(4856007, 1571000000)
+    yield following(326499679, 1572000000)
+    yield following(321173469, 1573000000, 207542)
+    yield following(327086920, 1574000000, 207542)
+    yield following(1, 1601654227)
+    yield following(2, 1601654225)
     for group in (194112, 216699, 231305, 23130):
-        yield mine(_GROUPED[group], 1575000000 + group, group)
-    yield from (mine(mid, END - 5_000 - mid % 97) for mid in (HIDES_FOLLOWINGS, DEREGISTERED))
-    # Mutuals, one of them a contractor of the hero, and the hero one of another.
-    yield mine(_FRIEND, 1548311059, 194110, 248468, special=True)
-    yield theirs(_FRIEND, 1548311059, special=True, groups=("同好",))
-    yield mine(596000, 1685110154)
-    yield theirs(596000, 1685110154, contract=Contract(ts=1685120000, user_attr=1))
+        yield following(_GROUP_MEMBER[group], 1575000000 + group, group)
+    yield from (following(mid, END - 5_000 - mid % 97) for mid in (HIDES_FOLLOWINGS, DEREGISTERED))
+    # Mutual follows, with a contract in either direction.
+    yield following(_FRIEND, 1548311059, 194110, 248468, special=True)
+    yield follower_of_hero(_FRIEND, 1548311059, special=True, groups=("同好",))
+    yield following(596000, 1685110154)
+    yield follower_of_hero(596000, 1685110154, contract=Contract(ts=1685120000, user_attr=1))
     yield EdgeRow(
         follower=HERO,
         followed=24022863,
@@ -207,14 +213,14 @@ def _example_edges() -> Iterator[EdgeRow]:
         special=True,
         contract=Contract(ts=1685030000),
     )
-    yield theirs(24022863, 1685026230)
-    yield mine(85438718, 1684759843, 194110)
-    yield theirs(85438718, 1684759843)
-    yield mine(41620134, 1684759649)
-    yield theirs(41620134, 1684759649)
+    yield follower_of_hero(24022863, 1685026230)
+    yield following(85438718, 1684759843, 194110)
+    yield follower_of_hero(85438718, 1684759843)
+    yield following(41620134, 1684759649)
+    yield follower_of_hero(41620134, 1684759649)
     # Followers who are not followed.
-    yield theirs(387195656, 1583839793)
-    yield theirs(175989424, 1583822019, contract=Contract(ts=1583900000))
+    yield follower_of_hero(387195656, 1583839793)
+    yield follower_of_hero(175989424, 1583822019, contract=Contract(ts=1583900000))
     # Account 2 shares two followings with the hero.
     for followed in (116683, 517717593):
         yield EdgeRow(follower=2, followed=followed, time=1560000000)
@@ -224,30 +230,34 @@ def _example_edges() -> Iterator[EdgeRow]:
     yield EdgeRow(follower=BLOCKS_HERO, followed=HERO, time=1603000000, kind="block")
 
 
-#: Who is in the groups that the examples rename, delete, copy to and move to.
-_GROUPED = {194112: 3, 216699: 4, 231305: 5, 23130: HIDES_FOLLOWERS}
+#: The member of each group that the examples rename, delete, copy to or move to.
+_GROUP_MEMBER = {194112: 3, 216699: 4, 231305: 5, 23130: HIDES_FOLLOWERS}
 
-#: Who takes no part in the crowd's following: the examples presume that they are not followed by
-#: the hero, or not at all.
-_APART = frozenset({HERO, BLOCKS_HERO, 178429408, 22179720, 16174624, DEREGISTERED, BANNED})
+#: Accounts without random edges: the examples presume that the hero, or nobody, follows them.
+_NOT_IN_CROWD = frozenset({HERO, BLOCKS_HERO, 178429408, 22179720, 16174624, DEREGISTERED, BANNED})
 
 
-def _crowd(draw: Random, people: Accounts, fixed: list[EdgeRow], wanted: int) -> Iterator[EdgeRow]:
-    """So many edges more, or as many as there is room for: few are followed by most."""
-    mids = [mid for mid in people if mid not in _APART and mid != REFUSES_FOLLOWS]
+def _crowd(draw: Random, accounts: Accounts, fixed: list[EdgeRow], limit: int) -> Iterator[EdgeRow]:
+    """Yield up to `limit` random edges that are not in `fixed`; a few accounts get most followers.
+
+    Stop early when new pairs become too rare to find.
+    """
+    mids = [mid for mid in accounts if mid not in _NOT_IN_CROWD and mid != REFUSES_FOLLOWS]
     draw.shuffle(mids)
-    fame = list(accumulate(1 / rank**_POPULARITY_EXPONENT for rank in range(1, len(mids) + 1)))
-    habit = list(accumulate(draw.lognormvariate(0, _HABIT_SPREAD) for _ in mids))
-    taken = {(edge.follower, edge.followed) for edge in fixed}
-    made = tries = 0
-    while made < wanted and tries < wanted * _TRIES:
-        tries += 1
-        one = mids[bisect(habit, draw.random() * habit[-1])]
-        other = mids[bisect(fame, draw.random() * fame[-1])]
+    popularity = list(
+        accumulate(1 / rank**_POPULARITY_EXPONENT for rank in range(1, len(mids) + 1))
+    )
+    activity = list(accumulate(draw.lognormvariate(0, _ACTIVITY_SPREAD) for _ in mids))
+    pairs = {(edge.follower, edge.followed) for edge in fixed}
+    count = attempts = 0
+    while count < limit and attempts < limit * _MAX_ATTEMPTS:
+        attempts += 1
+        first = mids[bisect(activity, draw.random() * activity[-1])]
+        second = mids[bisect(popularity, draw.random() * popularity[-1])]
         time = draw.randint(BEGIN, END - 10_000)
-        back = draw.random() < _FOLLOWS_BACK
-        for follower, followed in ((one, other), (other, one))[: 1 + back]:
-            if made < wanted and follower != followed and (follower, followed) not in taken:
-                taken.add((follower, followed))
-                made += 1
+        back = draw.random() < _FOLLOW_BACK_PROBABILITY
+        for follower, followed in ((first, second), (second, first))[: 1 + back]:
+            if count < limit and follower != followed and (follower, followed) not in pairs:
+                pairs.add((follower, followed))
+                count += 1
                 yield EdgeRow(follower=follower, followed=followed, time=time)

@@ -1,7 +1,7 @@
-"""What the demo's accounts have besides relations: the same from the same seed.
+"""Generate the content of the demo's accounts: profiles, videos, posts, history and so on.
 
-The hero has something of every kind, and enough of what is paged for several pages; a few dozen
-other accounts have profiles and works for it to look at.
+The same seed gives the same content. The hero has every kind of document, and several pages of each
+paged kind; a few dozen other accounts have profiles and works.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from guanxi.accounts.account import Card, State
 from guanxi.demo.content import feed, mine, profiles, uploads, works
-from guanxi.demo.content.mine import GONE_AID
-from guanxi.demo.content.owner import Made, Owner
+from guanxi.demo.content.mine import DELETED_AID
+from guanxi.demo.content.owner import Owner, PublicContent
 from guanxi.demo.content.uploads import COMMON_WORD
 from guanxi.demo.world import HERO, HIDES_FOLLOWINGS, REFUSES_FOLLOWS, World
 from guanxi.world.feed import PICTURE_POST, POST
@@ -43,21 +43,24 @@ from guanxi.world.works import (
     TAG,
 )
 
-__all__ = ["COMMON_WORD", "GONE_AID", "HIDES_SPACE", "NOTHING", "make_content"]
+__all__ = ["COMMON_WORD", "DELETED_AID", "HIDES_SPACE", "NOTHING", "make_content"]
 
-#: One who keeps series, tags, courses and medals to itself; one who has nothing at all.
+#: An account that hides its bangumi, tags, courses and medals; an account without any content.
 HIDES_SPACE, NOTHING = HIDES_FOLLOWINGS, REFUSES_FOLLOWS
 
-#: How many others have content, and how many of the hero's followers support it.
+#: The number of other accounts with content, and of the hero's followers who support it.
 _OTHERS, _SUPPORTERS = 45, 5
-_HIDDEN_TAGS, _HIDDEN_SERIES = 3, 3
+_HIDDEN_TAGS, _HIDDEN_BANGUMI = 3, 3
 
-#: Documents of one kind and one owner.
+#: A kind, an owner and the owner's documents of that kind.
 _Group = tuple[Kind[Any], Owner, Iterable[Any]]
 
 
 def make_content(world: World, seed: int = 1) -> list[Entry]:
-    """The content of a world, ready to be put."""
+    """Return the entries of all content of `world`, ready to be stored.
+
+    `world` must contain the example accounts, as every result of `make_world` does.
+    """
     mids = (
         mid
         for mid, (_, _, state) in world.accounts.items()
@@ -65,13 +68,13 @@ def make_content(world: World, seed: int = 1) -> list[Entry]:
     )
     cards = {mid: card for mid, (card, _, _) in world.accounts.items()}
     others = [
-        _other(Owner(seed, place, mid, cards[mid]))
-        for place, mid in enumerate(islice(mids, _OTHERS), 1)
+        _other(Owner(seed, index, mid, cards[mid]))
+        for index, mid in enumerate(islice(mids, _OTHERS), 1)
     ]
     hero = Owner(seed, 0, HERO, cards[HERO])
     groups = chain(
         chain.from_iterable(map(_of_other, others)),
-        _of_hidden(next(made.owner for made in others if made.owner.mid == HIDES_SPACE), cards),
+        _of_hidden(next(it.owner for it in others if it.owner.mid == HIDES_SPACE), cards),
         _of_hero(hero, others, _followers(world), cards),
     )
     return [
@@ -87,11 +90,11 @@ def _followers(world: World) -> list[int]:
     )
 
 
-def _other(owner: Owner) -> Made:
-    """Some videos and two posts; every second some articles, and one list of them."""
-    writes, own = owner.place % 2, uploads.videos(owner, 4 + owner.place % 5)
+def _other(owner: Owner) -> PublicContent:
+    """Return a non-hero account's content: videos and two posts; every second also has articles."""
+    writes, own = owner.index % 2, uploads.videos(owner, 4 + owner.index % 5)
     hides = owner.mid == HIDES_SPACE
-    return Made(
+    return PublicContent(
         owner,
         profiles.profile(
             owner, frozenset({"bangumi", "tags", "courses", "medals"} if hides else ())
@@ -104,31 +107,31 @@ def _other(owner: Owner) -> Made:
     )
 
 
-def _of_other(made: Made) -> Iterator[_Group]:
-    owner = made.owner
-    yield PROFILE, owner, [made.profile]
-    yield VIDEO, owner, made.videos
-    yield ARTICLE, owner, made.articles
-    yield ARTICLE_LIST, owner, made.article_lists
-    yield COURSE, owner, made.courses
-    yield POST, owner, made.posts
-    yield SEASON, owner, uploads.seasons(owner, made.videos, owner.place % 2)
+def _of_other(content: PublicContent) -> Iterator[_Group]:
+    owner = content.owner
+    yield PROFILE, owner, [content.profile]
+    yield VIDEO, owner, content.videos
+    yield ARTICLE, owner, content.articles
+    yield ARTICLE_LIST, owner, content.article_lists
+    yield COURSE, owner, content.courses
+    yield POST, owner, content.posts
+    yield SEASON, owner, uploads.seasons(owner, content.videos, owner.index % 2)
 
 
 def _of_hidden(owner: Owner, cards: dict[int, Card]) -> Iterator[_Group]:
-    """What there is to hide, the courses apart."""
-    yield BANGUMI, owner, works.bangumi(owner, _HIDDEN_SERIES)
+    """Yield the hidden bangumi, tags and medals of `HIDES_SPACE`; `_other` adds its courses."""
+    yield BANGUMI, owner, works.bangumi(owner, _HIDDEN_BANGUMI)
     yield TAG, owner, works.tags(owner, _HIDDEN_TAGS)
     yield MEDAL, owner, works.medals(owner, {HERO: cards[HERO]})
 
 
 def _of_hero(
-    owner: Owner, others: list[Made], followers: list[int], cards: dict[int, Card]
+    owner: Owner, others: list[PublicContent], followers: list[int], cards: dict[int, Card]
 ) -> Iterator[_Group]:
     own, articles = uploads.videos(owner, 75), works.articles(owner, 35)
     albums, bangumi = works.albums(owner, 33), works.bangumi(owner, 32)
-    passed_on = [(made.owner.mid, made.posts[-1]) for made in others]
-    givers = {made.owner.mid: made.owner.card for made in others[:5]}
+    forwarded = [(content.owner.mid, content.posts[-1]) for content in others]
+    givers = {content.owner.mid: content.owner.card for content in others[:5]}
 
     yield PROFILE, owner, [profiles.profile(owner)]
     yield NOTICE, owner, [profiles.notice()]
@@ -156,7 +159,7 @@ def _of_hero(
     yield (
         POST,
         owner,
-        feed.posts(owner, 30, own=own, articles=articles, albums=albums, others=passed_on),
+        feed.posts(owner, 30, own=own, articles=articles, albums=albums, others=forwarded),
     )
     yield PICTURE_POST, owner, feed.picture_posts(owner, 45)
 

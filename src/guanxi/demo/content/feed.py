@@ -12,20 +12,20 @@ from guanxi.demo.content.owner import Owner, picture, times
 from guanxi.world.feed import PicturePost, Post, PostType
 from guanxi.world.works import Album
 
-#: Which of the hero's posts, by age, is pinned.
+#: The index of the hero's pinned post, the oldest being 0.
 _PINNED = 7
-#: Where the numbers of picture posts begin among those of posts.
-_PICTURE_POSTS = 500
-_SAID = ("今天天气不错", "剪了一整天", "有人要一起骑车吗", "这首歌循环一周了", "新设备到了")
+#: The first index of picture posts, so that their ids differ from those of dynamics.
+_FIRST_PICTURE_POST = 500
+_TEXTS = ("今天天气不错", "剪了一整天", "有人要一起骑车吗", "这首歌循环一周了", "新设备到了")
 
 
 def small_posts(owner: Owner, own: Sequence[s.Video]) -> list[Post]:
-    """Two posts: a few words, and the newest video."""
+    """Return two posts: a text and the newest video of `own`, which must not be empty."""
     draw = owner.draw("posts")
     first, second = times(draw, 2)
     return [
-        _counted(owner, 0, _words(owner, first, 0)),
-        _counted(owner, 1, _of_video(owner, second, 1, own[-1])),
+        _with_counts(owner, 0, _text_post(owner, first, 0)),
+        _with_counts(owner, 1, _video_post(owner, second, 1, own[-1])),
     ]
 
 
@@ -38,35 +38,39 @@ def posts(
     albums: Sequence[Album],
     others: Sequence[tuple[int, Post]],
 ) -> list[Post]:
-    """Posts of every type in turn, one of them pinned; forwards pass on others' posts."""
+    """Return `count` posts, oldest first, with the types in turn and one of them pinned.
+
+    `others` holds the posts to forward, with their authors' mids. Raise IndexError if `own`,
+    `articles` or `albums` has no item for a post.
+    """
     draw = owner.draw("posts")
-    made = []
+    documents = []
     for n, (time, type_) in enumerate(zip(times(draw, count), cycle(PostType), strict=False)):
         if type_ is PostType.VIDEO:
-            post = _of_video(owner, time, n, own[n])
+            post = _video_post(owner, time, n, own[n])
         elif type_ is PostType.ARTICLE:
-            post = _of_article(owner, time, n, articles[n])
+            post = _article_post(owner, time, n, articles[n])
         elif type_ is PostType.DRAW:
-            post = _of_album(owner, time, n, albums[n])
+            post = _album_post(owner, time, n, albums[n])
         elif type_ is PostType.FORWARD:
             post = _forward(owner, time, n, *others[n % len(others)])
         else:
-            post = _words(owner, time, n)
-        made.append(_counted(owner, n, post))
-    return made
+            post = _text_post(owner, time, n)
+        documents.append(_with_counts(owner, n, post))
+    return documents
 
 
-def _words(owner: Owner, time: int, n: int) -> Post:
+def _text_post(owner: Owner, time: int, n: int) -> Post:
     return Post(
         id=owner.post_number(time, n),
         type=PostType.WORD,
         time=time,
-        text=_SAID[n % len(_SAID)],
+        text=_TEXTS[n % len(_TEXTS)],
         topic="日常" if n % 2 else "",
     )
 
 
-def _of_video(owner: Owner, time: int, n: int, video: s.Video) -> Post:
+def _video_post(owner: Owner, time: int, n: int, video: s.Video) -> Post:
     return Post(
         id=owner.post_number(time, n),
         type=PostType.VIDEO,
@@ -80,7 +84,7 @@ def _of_video(owner: Owner, time: int, n: int, video: s.Video) -> Post:
     )
 
 
-def _of_article(owner: Owner, time: int, n: int, article: s.Article) -> Post:
+def _article_post(owner: Owner, time: int, n: int, article: s.Article) -> Post:
     return Post(
         id=owner.post_number(time, n),
         type=PostType.ARTICLE,
@@ -92,15 +96,15 @@ def _of_article(owner: Owner, time: int, n: int, article: s.Article) -> Post:
     )
 
 
-def _of_album(owner: Owner, time: int, n: int, one: Album) -> Post:
+def _album_post(owner: Owner, time: int, n: int, album: Album) -> Post:
     return Post(
         id=owner.post_number(time, n),
         type=PostType.DRAW,
         time=time,
-        text=one.album.description,
-        rid=one.album.id,
-        title=one.album.title,
-        pictures=tuple(one.album.pictures),
+        text=album.album.description,
+        rid=album.album.id,
+        title=album.album.title,
+        pictures=tuple(album.album.pictures),
     )
 
 
@@ -115,7 +119,7 @@ def _forward(owner: Owner, time: int, n: int, mid: int, origin: Post) -> Post:
     )
 
 
-def _counted(owner: Owner, n: int, post: Post) -> Post:
+def _with_counts(owner: Owner, n: int, post: Post) -> Post:
     draw = owner.draw(f"post {n}")
     return replace(
         post,
@@ -127,13 +131,13 @@ def _counted(owner: Owner, n: int, post: Post) -> Post:
 
 
 def picture_posts(owner: Owner, count: int) -> list[PicturePost]:
-    """Picture posts, every third of an article, every fifth without a picture."""
+    """Return `count` picture posts; every third is of an article, every fifth has no picture."""
     draw = owner.draw("picture posts")
     return [
         PicturePost(
-            id=owner.post_number(time, _PICTURE_POSTS + n),
+            id=owner.post_number(time, _FIRST_PICTURE_POST + n),
             of_article=n % 3 == 0,
-            content=f"{_SAID[n % len(_SAID)]}（{n + 1}）",
+            content=f"{_TEXTS[n % len(_TEXTS)]}（{n + 1}）",
             cover=None if n % 5 == 4 else s.OpusCover(1440, picture(draw, "new_dyn"), 1080),
             likes=draw.randint(0, 300),
             views=draw.randint(100, 9_000),

@@ -1,4 +1,4 @@
-"""What the hero alone is told: history, watch-later, notes, logs, events."""
+"""Generate what only the hero may read: history, watch-later, notes, logs and events."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ from itertools import islice
 
 from guanxi.contract import structs as s
 from guanxi.contract.ids import bvid_of
-from guanxi.demo.content.owner import Made, Owner, times
+from guanxi.demo.content.owner import Owner, PublicContent, times
 from guanxi.demo.world import BEGIN, END
 from guanxi.world.mine import FINISHED, Change, Happened, Later, Note, PublicNote, Seen, SignedIn
 from guanxi.world.works import BangumiFollow
 
-#: A video that was watched, and put by, and is nobody's any more.
-GONE_AID = 404_404
+#: A deleted video that is still in the hero's history and watch-later list.
+DELETED_AID = 404_404
 
-#: How many entries of the history share one second, and how far apart the seconds are.
-_AT_ONCE, _APART = 3, 700
+#: How many history entries share one time, and the gap between two times.
+_SAME_SECOND, _GAP_SECONDS = 3, 700
 _FIRST_NOTE, _FIRST_PUBLIC_NOTE = 9_000_000, 17_000_000
 _DAY = 86_400
-#: How many entries of the history are of each business, as far as there is so much.
+#: The maximum number of history entries of each content type (`business`).
 _VIDEOS, _EPISODES, _LESSONS, _ROOMS, _ARTICLES, _LISTS = 60, 25, 10, 12, 15, 8
 
 
-def history(owner: Owner, others: Sequence[Made], bangumi: Sequence[BangumiFollow]) -> list[Seen]:
-    """What the hero looked at: of every business, three at a time in one second.
+def history(
+    owner: Owner, others: Sequence[PublicContent], bangumi: Sequence[BangumiFollow]
+) -> list[Seen]:
+    """Return the hero's history, newest first, with entries of every content type (`business`).
 
-    The first second has one alone, so that pages of 20 and of 30 end within a second.
+    Three entries share each time, but the newest has its own: so pages of 20 and of 30 end between
+    entries with equal times.
     """
     draw = owner.draw("history")
     seen = [
-        _gone(),
+        _deleted_video(),
         *islice(_videos(owner, others), _VIDEOS - 1),
         *map(_episode, bangumi[:_EPISODES]),
         *islice(_lessons(others), _LESSONS),
@@ -39,21 +42,21 @@ def history(owner: Owner, others: Sequence[Made], bangumi: Sequence[BangumiFollo
         *islice(_article_lists(others), _LISTS),
     ]
     draw.shuffle(seen)
-    for n, one in enumerate(seen):
-        one.entry.view_at = END - 60 - (n + _AT_ONCE - 1) // _AT_ONCE * _APART
-        one.entry.kid = one.entry.history.oid
+    for n, item in enumerate(seen):
+        item.entry.view_at = END - 60 - (n + _SAME_SECOND - 1) // _SAME_SECOND * _GAP_SECONDS
+        item.entry.kid = item.entry.history.oid
     return seen
 
 
-def _by(made: Made, entry: s.HistoryEntry) -> s.HistoryEntry:
-    """The entry, with whose it is."""
-    entry.author_mid = made.owner.mid
-    entry.author_name, entry.author_face = made.owner.card.name, made.owner.card.face
+def _by(content: PublicContent, entry: s.HistoryEntry) -> s.HistoryEntry:
+    """Set the author of `entry` to the owner of `content`; return `entry`."""
+    entry.author_mid = content.owner.mid
+    entry.author_name, entry.author_face = content.owner.card.name, content.owner.card.face
     return entry
 
 
-def _gone() -> Seen:
-    target = s.HistoryTarget(oid=GONE_AID, cid=1, page=1, part="正片", business="archive", dt=2)
+def _deleted_video() -> Seen:
+    target = s.HistoryTarget(oid=DELETED_AID, cid=1, page=1, part="正片", business="archive", dt=2)
     return Seen(
         s.HistoryEntry(
             title="已失效视频",
@@ -67,14 +70,14 @@ def _gone() -> Seen:
     )
 
 
-def _videos(owner: Owner, others: Sequence[Made]) -> Iterator[Seen]:
+def _videos(owner: Owner, others: Sequence[PublicContent]) -> Iterator[Seen]:
     draw = owner.draw("watched")
-    every = [(made, video) for made in others for video in made.videos]
-    for made, video in draw.sample(every, len(every)):
+    every = [(content, video) for content in others for video in content.videos]
+    for content, video in draw.sample(every, len(every)):
         progress = draw.choice((FINISHED, draw.randint(1, video.duration - 1)))
         yield Seen(
             _by(
-                made,
+                content,
                 s.HistoryEntry(
                     title=video.title,
                     cover=video.pic,
@@ -97,46 +100,46 @@ def _videos(owner: Owner, others: Sequence[Made]) -> Iterator[Seen]:
 
 
 def _episode(follow: BangumiFollow) -> Seen:
-    one = follow.bangumi
+    series = follow.bangumi
     return Seen(
         s.HistoryEntry(
-            title=one.title,
-            long_title=one.new_ep.long_title,
-            cover=one.new_ep.cover,
-            uri=one.url,
-            history=s.HistoryTarget(oid=one.id, epid=one.new_ep.id, business="pgc", dt=2),
+            title=series.title,
+            long_title=series.new_ep.long_title,
+            cover=series.new_ep.cover,
+            uri=series.url,
+            history=s.HistoryTarget(oid=series.id, epid=series.new_ep.id, business="pgc", dt=2),
             progress=FINISHED,
-            badge=one.season_type_name,
-            show_title=one.new_ep.index_show,
-            duration=one.new_ep.duration_ms // 1000,
-            total=one.total_count,
-            is_finish=one.is_finish,
+            badge=series.season_type_name,
+            show_title=series.new_ep.index_show,
+            duration=series.new_ep.duration_ms // 1000,
+            total=series.total_count,
+            is_finish=series.is_finish,
         ),
         bangumi=s.WatchedEpisode(
-            ep_id=one.new_ep.id,
-            title=one.new_ep.title,
-            long_title=one.new_ep.long_title,
+            ep_id=series.new_ep.id,
+            title=series.new_ep.title,
+            long_title=series.new_ep.long_title,
             follow=1,
-            cover=one.new_ep.cover,
+            cover=series.new_ep.cover,
             season=s.NewestEpisode(
-                season_id=one.id,
-                title=one.title,
-                is_finish=one.is_finish,
-                total_count=one.total_count,
-                newest_ep_id=one.new_ep.id,
-                newest_ep_index=one.new_ep.title,
-                season_type=one.season_type,
+                season_id=series.id,
+                title=series.title,
+                is_finish=series.is_finish,
+                total_count=series.total_count,
+                newest_ep_id=series.new_ep.id,
+                newest_ep_index=series.new_ep.title,
+                season_type=series.season_type,
             ),
         ),
     )
 
 
-def _lessons(others: Sequence[Made]) -> Iterator[Seen]:
-    for made in others:
-        for course in made.courses:
+def _lessons(others: Sequence[PublicContent]) -> Iterator[Seen]:
+    for content in others:
+        for course in content.courses:
             yield Seen(
                 _by(
-                    made,
+                    content,
                     s.HistoryEntry(
                         title=course.title,
                         long_title="第1课",
@@ -159,13 +162,13 @@ def _lessons(others: Sequence[Made]) -> Iterator[Seen]:
             )
 
 
-def _rooms(others: Sequence[Made]) -> Iterator[Seen]:
-    for made in others:
-        room = made.profile.live_room
+def _rooms(others: Sequence[PublicContent]) -> Iterator[Seen]:
+    for content in others:
+        room = content.profile.live_room
         if room is not None:
             yield Seen(
                 _by(
-                    made,
+                    content,
                     s.HistoryEntry(
                         title=room.title,
                         cover=room.cover,
@@ -178,12 +181,12 @@ def _rooms(others: Sequence[Made]) -> Iterator[Seen]:
             )
 
 
-def _articles(others: Sequence[Made]) -> Iterator[Seen]:
-    for made in others:
-        for article in made.articles:
+def _articles(others: Sequence[PublicContent]) -> Iterator[Seen]:
+    for content in others:
+        for article in content.articles:
             yield Seen(
                 _by(
-                    made,
+                    content,
                     s.HistoryEntry(
                         title=article.title,
                         covers=article.image_urls,
@@ -195,40 +198,46 @@ def _articles(others: Sequence[Made]) -> Iterator[Seen]:
             )
 
 
-def _article_lists(others: Sequence[Made]) -> Iterator[Seen]:
-    for made in others:
-        for one in made.article_lists:
+def _article_lists(others: Sequence[PublicContent]) -> Iterator[Seen]:
+    for content in others:
+        for article_list in content.article_lists:
             yield Seen(
                 _by(
-                    made,
+                    content,
                     s.HistoryEntry(
-                        title=one.name,
-                        cover=one.image_url,
-                        uri=f"https://www.bilibili.com/read/readlist/rl{one.id}",
-                        history=s.HistoryTarget(oid=one.id, business="article-list", dt=2),
+                        title=article_list.name,
+                        cover=article_list.image_url,
+                        uri=f"https://www.bilibili.com/read/readlist/rl{article_list.id}",
+                        history=s.HistoryTarget(oid=article_list.id, business="article-list", dt=2),
                         badge="文集",
                     ),
                 )
             )
 
 
-def later(owner: Owner, others: Sequence[Made], count: int) -> list[Later]:
-    """Videos put by: every fourth watched to its end, and one that is gone."""
+def later(owner: Owner, others: Sequence[PublicContent], count: int) -> list[Later]:
+    """Return `count` watch-later entries: every fourth watched to its end, and one video deleted.
+
+    Raise ValueError if `others` have fewer than `count` - 1 videos.
+    """
     draw = owner.draw("later")
-    aids = [video.aid for made in others for video in made.videos]
-    chosen = [GONE_AID, *draw.sample(aids, count - 1)]
-    put_by = times(draw, count, first=END - 60 * _DAY)
+    aids = [video.aid for content in others for video in content.videos]
+    chosen = [DELETED_AID, *draw.sample(aids, count - 1)]
+    added_times = times(draw, count, first=END - 60 * _DAY)
     return [
         Later(aid, added, FINISHED if n % 4 == 1 else 20 * n)
-        for n, (aid, added) in enumerate(zip(chosen, put_by, strict=True))
+        for n, (aid, added) in enumerate(zip(chosen, added_times, strict=True))
     ]
 
 
-def notes(owner: Owner, others: Sequence[Made], count: int) -> list[Note]:
-    """Notes on others' videos."""
+def notes(owner: Owner, others: Sequence[PublicContent], count: int) -> list[Note]:
+    """Return `count` notes on videos of `others`, oldest first.
+
+    Raise ValueError if `others` have fewer videos.
+    """
     draw = owner.draw("notes")
-    about = draw.sample([video for made in others for video in made.videos], count)
-    made = []
+    about = draw.sample([video for content in others for video in content.videos], count)
+    documents = []
     for n, (video, time) in enumerate(zip(about, times(draw, count), strict=True)):
         arc = s.NotedVideo(
             oid=video.aid,
@@ -244,14 +253,14 @@ def notes(owner: Owner, others: Sequence[Made], count: int) -> list[Note]:
             arc=arc,
             web_url=f"https://www.bilibili.com/h5/note-app/view?oid={video.aid}",
         )
-        made.append(Note(note, time))
-    return made
+        documents.append(Note(note, time))
+    return documents
 
 
 def public_notes(owner: Owner, count: int) -> list[PublicNote]:
-    """Notes that others can read."""
+    """Return `count` notes that others can read, oldest first."""
     draw = owner.draw("public notes")
-    made = []
+    documents = []
     for n, time in enumerate(times(draw, count)):
         cvid = owner.number(_FIRST_PUBLIC_NOTE, n)
         note = s.PublicNote(
@@ -261,12 +270,12 @@ def public_notes(owner: Owner, count: int) -> list[PublicNote]:
             web_url=f"https://www.bilibili.com/read/cv{cvid}",
             likes=draw.randint(0, 90),
         )
-        made.append(PublicNote(note, time))
-    return made
+        documents.append(PublicNote(note, time))
+    return documents
 
 
 def experience(owner: Owner) -> list[Change]:
-    """Three weeks of experience, three times a day: the log tells of the last one."""
+    """Return three gains of experience a day over 21 days; the log shows only the last week."""
     daily = ((5, "登录奖励"), (5, "观看视频奖励"), (10, "视频投币奖励"))
     return [
         Change(owner.number(0, 3 * day + n), END - 3_600 - day * _DAY - n * 600, delta, reason)
@@ -276,7 +285,7 @@ def experience(owner: Owner) -> list[Change]:
 
 
 def moral(owner: Owner) -> list[Change]:
-    """Moral value lost once, and given back."""
+    """Return a loss of moral value and its restoration."""
     return [
         Change(owner.number(0, 0), END - 300 * _DAY, -5, "评论被举报"),
         Change(owner.number(0, 1), END - 200 * _DAY, 5, "节操值自动恢复"),
@@ -284,7 +293,7 @@ def moral(owner: Owner) -> list[Change]:
 
 
 def sign_ins(owner: Owner) -> list[SignedIn]:
-    """Sign-ins, one of them refused."""
+    """Return nine sign-ins, one of which failed."""
     places = (("192.0.2.*", "海滨"), ("198.51.100.*", "北岭"), ("203.0.113.*", "云山"))
     return [
         SignedIn(owner.number(0, n), END - n * 5 * _DAY - 900, ip, geo, ok=n != 3)
@@ -293,7 +302,7 @@ def sign_ins(owner: Owner) -> list[SignedIn]:
 
 
 def events(owner: Owner) -> list[Happened]:
-    """What happened to the account since it was made."""
+    """Return the main events of the account since its registration."""
     titles = ("注册", "第一支视频", "成为会员", "粉丝过十")
     return [
         Happened(owner.number(0, n), time, title)

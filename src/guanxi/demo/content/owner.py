@@ -1,4 +1,4 @@
-"""Whose content is made: what it is drawn from, and the numbers that keep it apart from others'."""
+"""The owner of generated content: its random sources and its id ranges."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from guanxi.demo.world import BEGIN, END
 from guanxi.world.feed import Post
 from guanxi.world.profile import Profile
 
-#: How many documents of one kind an owner has room for, so that no number falls to two.
+#: The size of an owner's id range in each kind, so that ids of two owners never collide.
 ROOM = 500
 _POST_TIMES, _POST_ROOM = 10**9, 1_000
 
 
 class Owner(Struct, frozen=True):
-    """An account of the demo. ``place`` counts those with content, from 0; the hero's is 0."""
+    """An account that owns generated content. ``index`` numbers such accounts; the hero's is 0."""
 
     seed: int
-    place: int
+    index: int
     mid: int
     card: Card
 
     def draw(self, area: str) -> Random:
-        """What an area is drawn from: what one of them holds moves no other."""
-        return Random(f"{self.seed}:{self.mid}:{area}")  # noqa: S311 - a world, not a secret
+        """Return the random source of `area`; changing one area does not alter another."""
+        return Random(f"{self.seed}:{self.mid}:{area}")  # noqa: S311 - test data, not a secret
 
     def number(self, first: int, n: int) -> int:
-        """An id of the numbers that begin at ``first``, for the owner's n-th document."""
-        return first + self.place * ROOM + n
+        """Return the id of document `n` (0 <= n < ROOM); the ids of its kind start at `first`."""
+        return first + self.index * ROOM + n
 
     def post_number(self, time: int, n: int) -> int:
-        """The id of a dynamic: it rises with time, and tells two of one second apart."""
-        return time * _POST_TIMES + self.place * _POST_ROOM + n
+        """Return the id of dynamic `n` (0 <= n < 1000); ids rise with `time` (seconds)."""
+        return time * _POST_TIMES + self.index * _POST_ROOM + n
 
 
 def picture(draw: Random, folder: str) -> str:
-    """An address as that of an uploaded picture."""
+    """Return a random URL with the form of an uploaded picture's."""
     return f"https://i{draw.randint(0, 2)}.hdslb.com/bfs/{folder}/{draw.getrandbits(160):040x}.jpg"
 
 
 def times(draw: Random, count: int, *, first: int = BEGIN, ties: int = 0) -> list[int]:
-    """So many times up to the end of the world, rising; the first ones ``ties`` times the same."""
-    some = sorted(draw.randrange(first, END) for _ in range(count))
-    return some[:1] * ties + some[ties:]
+    """Return `count` ascending times in seconds from `first` to END; the first `ties` are equal."""
+    rising = sorted(draw.randrange(first, END) for _ in range(count))
+    return rising[:1] * ties + rising[ties:]
 
 
-class Made(Struct, frozen=True):
-    """What an owner has made, as far as others look at it."""
+class PublicContent(Struct, frozen=True):
+    """The content of an account that other accounts' content refers to."""
 
     owner: Owner
     profile: Profile

@@ -1,4 +1,4 @@
-"""What accounts show of themselves beyond their cards."""
+"""Generate profiles, and the hero's notice, like effect, jury membership and fan report."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ _TAGS = ("手工", "科普", "旅行", "配乐", "像素", "读书", "厨房", "
 _SCHOOLS = ("", "", "海滨职业学院", "北岭大学", "云山中学")
 _WORKS = (("", ""), ("", ""), ("青柠工作室", "剪辑"), ("拾光唱片", "录音"))
 _EARLIEST_BIRTH, _LATEST_BIRTH = 1985, 2008
-_LONG = 86_400 * 365
+_YEAR = 86_400 * 365
 
 
 def profile(owner: Owner, hides: frozenset[Hidden] = frozenset()) -> Profile:
-    """A profile: a live room for those who are live and for every third, a pendant for members."""
+    """Return the owner's profile, with the areas in `hides` hidden.
+
+    Accounts that are live, and every third, have a live room; paying members have a pendant.
+    """
     draw = owner.draw("profile")
     birthday = (draw.randint(_EARLIEST_BIRTH, _LATEST_BIRTH), draw.randint(1, 12))
     department, title = draw.choice(_WORKS)
@@ -29,7 +32,7 @@ def profile(owner: Owner, hides: frozenset[Hidden] = frozenset()) -> Profile:
         experience=experience,
         coins=draw.randint(10, 40_000) / 10,
         is_senior=experience >= LEVELS[-1],
-        joined=draw.randint(BEGIN - 2 * _LONG, BEGIN),
+        joined=draw.randint(BEGIN - 2 * _YEAR, BEGIN),
         official_role={0: 1, 1: 3}.get(owner.card.official_type, 0),
         official_title=owner.card.official_desc,
         pendant=_pendant(owner) if owner.card.vip_status else s.Pendant(),
@@ -40,9 +43,9 @@ def profile(owner: Owner, hides: frozenset[Hidden] = frozenset()) -> Profile:
             name=department, department=department, title=title, is_show=int(bool(title))
         ),
         tags=tuple(draw.sample(_TAGS, 3)),
-        live_room=_live_room(owner) if owner.card.live or owner.place % 3 == 0 else None,
-        supported=owner.place % 2 == 0,
-        contract=owner.place % 5 == 0,
+        live_room=_live_room(owner) if owner.card.live or owner.index % 3 == 0 else None,
+        supported=owner.index % 2 == 0,
+        contract=owner.index % 5 == 0,
         identified=True,
         hides=hides,
     )
@@ -55,7 +58,7 @@ def _pendant(owner: Owner) -> s.Pendant:
         pid=draw.randint(200, 4_000),
         name=draw.choice(("晴空", "落日", "星轨")),
         image=image,
-        expire=END + _LONG,
+        expire=END + _YEAR,
         image_enhance=image,
     )
 
@@ -75,15 +78,15 @@ def _nameplate(owner: Owner) -> s.Nameplate:
 
 def _live_room(owner: Owner) -> s.LiveRoom:
     draw = owner.draw("live room")
-    room = int(owner.card.live_url.rpartition("/")[2] or 0) or owner.number(20_000_000, 0)
+    room_id = int(owner.card.live_url.rpartition("/")[2] or 0) or owner.number(20_000_000, 0)
     watching = draw.randint(10, 9_000)
     return s.LiveRoom(
         room_status=1,
         live_status=owner.card.live,
-        url=f"https://live.bilibili.com/{room}",
+        url=f"https://live.bilibili.com/{room_id}",
         title=f"{owner.card.name}的直播间",
         cover=picture(draw, "live"),
-        room_id=room,
+        room_id=room_id,
         watched_show=s.Watched(
             num=watching, text_small=str(watching), text_large=f"{watching}人看过"
         ),
@@ -91,25 +94,25 @@ def _live_room(owner: Owner) -> s.LiveRoom:
 
 
 def notice() -> Notice:
-    """What stands at the head of the hero's space."""
+    """Return the notice at the top of the hero's space."""
     return Notice("每周三更新，其余日子随缘。来信请写明事由。")
 
 
 def like_effect(owner: Owner) -> s.LikeEffect:
-    """The pictures of a like at once with a coin and a favourite."""
+    """Return the animation shown for a like together with a coin and a favourite."""
     draw = owner.draw("like effect")
     return s.LikeEffect(picture(draw, "garb"), picture(draw, "garb"), "谢谢三连")
 
 
 def jury() -> s.Jury:
-    """A juror in term."""
+    """Return the status of a juror whose term has not ended."""
     return s.Jury(
         allow_apply=False, apply_status=3, case_total=46, status=1, term_end=END + 60 * 86_400
     )
 
 
 def fan_report(owner: Owner, followers: Sequence[int], cards: Mapping[int, Card]) -> s.FanReport:
-    """What the hero is told of its followers."""
+    """Return the hero's fan report. `cards` must contain every mid in `followers`."""
     draw = owner.draw("fan report")
 
     def ranking() -> list[s.RankedFan]:

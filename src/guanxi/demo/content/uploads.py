@@ -1,4 +1,4 @@
-"""Videos, the channels that hold them, and those put in front."""
+"""Generate videos, seasons and series of videos, masterpieces and the top video."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from guanxi.contract import structs as s
 from guanxi.demo.content.owner import Owner, picture, times
 from guanxi.world.videos import TYPES, Chosen, Season, Series
 
-#: A word in the title of every third video.
+#: A word in the title of every third video, for searches.
 COMMON_WORD = "练习"
-#: What the videos are about, by partition.
+#: Subjects of videos, by partition id (tid).
 _SUBJECTS = {
     3: ("钢琴小品", "吉他弹唱", "编曲笔记"),
     4: ("独立游戏试玩", "像素关卡", "老掌机"),
@@ -20,20 +20,23 @@ _SUBJECTS = {
 }
 _FIRST_AID, _FIRST_CID = 600_000_000, 1_100_000_000
 _FIRST_SEASON, _FIRST_SERIES = 1_400_000, 2_500_000
-#: Channels whose lists take more than one page.
+#: The number of videos in an owner's first season and series: more than one page.
 _LONG_CHANNEL = 35
 
 
 def videos(owner: Owner, count: int) -> list[s.Video]:
-    """Videos by age, two of them of one second; views and favourites are round, so many tie."""
+    """Return `count` videos, oldest first.
+
+    The first two have the same time; views and favourites are round numbers, so that many tie.
+    """
     draw = owner.draw("videos")
-    made = []
+    documents = []
     for n, time in enumerate(times(draw, count, ties=min(2, count))):
         tid = draw.choice(tuple(_SUBJECTS))
         word = COMMON_WORD if n % 3 == 0 else "记录"
         view = draw.randint(1, 30) * 1_000
         aid = owner.number(_FIRST_AID, n)
-        made.append(
+        documents.append(
             s.Video(
                 aid=aid,
                 tid=tid,
@@ -61,16 +64,16 @@ def videos(owner: Owner, count: int) -> list[s.Video]:
                 dimension=s.Dimension(1920, 1080),
             )
         )
-    return made
+    return documents
 
 
 def seasons(owner: Owner, own: Sequence[s.Video], count: int) -> list[Season]:
-    """Seasons of an owner's videos; the first one is long."""
+    """Return `count` seasons of the videos `own`; the first has more than one page of videos."""
     draw = owner.draw("seasons")
-    made = []
+    documents = []
     for n, time in enumerate(times(draw, count)):
-        aids = _some(owner, "season", n, own)
-        made.append(
+        aids = _channel_aids(owner, "season", n, own)
+        documents.append(
             Season(
                 s.SeasonMeta(
                     id=owner.number(_FIRST_SEASON, n),
@@ -84,16 +87,16 @@ def seasons(owner: Owner, own: Sequence[s.Video], count: int) -> list[Season]:
                 aids,
             )
         )
-    return made
+    return documents
 
 
 def series(owner: Owner, own: Sequence[s.Video], count: int) -> list[Series]:
-    """Series of an owner's videos; the first one is long."""
+    """Return `count` series of the videos `own`; the first has more than one page of videos."""
     draw = owner.draw("series")
-    made = []
+    documents = []
     for n, time in enumerate(times(draw, count)):
-        aids = _some(owner, "series", n, own)
-        made.append(
+        aids = _channel_aids(owner, "series", n, own)
+        documents.append(
             Series(
                 s.SeriesMeta(
                     id=owner.number(_FIRST_SERIES, n),
@@ -110,7 +113,7 @@ def series(owner: Owner, own: Sequence[s.Video], count: int) -> list[Series]:
                 aids,
             )
         )
-    return made
+    return documents
 
 
 def _subject(n: int) -> str:
@@ -118,23 +121,23 @@ def _subject(n: int) -> str:
     return f"{subjects[n % len(subjects)]} {n + 1}"
 
 
-def _some(owner: Owner, channel: str, n: int, own: Sequence[s.Video]) -> tuple[int, ...]:
-    """The videos of an owner's n-th channel of a kind, in an order of its own."""
+def _channel_aids(owner: Owner, channel: str, n: int, own: Sequence[s.Video]) -> tuple[int, ...]:
+    """Return the aids in the owner's n-th channel (season or series), in random order."""
     draw = owner.draw(f"{channel} {n}")
-    wanted = _LONG_CHANNEL if n == 0 else draw.randint(2, 8)
-    return tuple(video.aid for video in draw.sample(own, min(wanted, len(own))))
+    size = _LONG_CHANNEL if n == 0 else draw.randint(2, 8)
+    return tuple(video.aid for video in draw.sample(own, min(size, len(own))))
 
 
 def masterpieces(own: Sequence[s.Video]) -> list[Chosen]:
-    """The three most viewed, each with a reason."""
-    best = sorted(own, key=lambda video: video.stat.view, reverse=True)[:3]
+    """Return the three most viewed videos of `own`, each with a reason."""
+    most_viewed = sorted(own, key=lambda video: video.stat.view, reverse=True)[:3]
     reasons = ("第一支过万的", "画面最满意", "写得最久")
     return [
-        Chosen(video.aid, reason, place)
-        for place, (video, reason) in enumerate(zip(best, reasons, strict=False))
+        Chosen(video.aid, reason, index)
+        for index, (video, reason) in enumerate(zip(most_viewed, reasons, strict=False))
     ]
 
 
 def top_video(own: Sequence[s.Video]) -> Chosen:
-    """The newest, pinned."""
+    """Return the newest video of `own` as the pinned one. Raise IndexError if `own` is empty."""
     return Chosen(own[-1].aid, "新来的请先看这支")

@@ -1,4 +1,4 @@
-"""Works besides videos, what an account follows besides accounts, and what it announces."""
+"""Generate works other than videos, followed bangumi and tags, medals, reservations, supporters."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def _scene(n: int) -> str:
 
 
 def audios(owner: Owner, count: int) -> list[s.Audio]:
-    """Audios; counts of plays tie."""
+    """Return `count` audios, oldest first; some have equal play counts."""
     draw = owner.draw("audios")
-    made = []
+    documents = []
     for n, time in enumerate(times(draw, count)):
         number = owner.number(_FIRST_AUDIO, n)
-        made.append(
+        documents.append(
             s.Audio(
                 id=number,
                 uid=owner.mid,
@@ -57,18 +57,18 @@ def audios(owner: Owner, count: int) -> list[s.Audio]:
                 coin_num=draw.randint(0, 50),
             )
         )
-    return made
+    return documents
 
 
 def articles(owner: Owner, count: int) -> list[s.Article]:
-    """Articles; counts of views tie."""
+    """Return `count` articles, oldest first; some have equal view counts."""
     draw = owner.draw("articles")
     category = s.ArticleCategory(id=15, parent_id=3, name="日常")
-    made = []
+    documents = []
     for n, time in enumerate(times(draw, count)):
         images = [picture(draw, "article")]
         view = draw.randint(1, 20) * 50
-        made.append(
+        documents.append(
             s.Article(
                 id=owner.number(_FIRST_ARTICLE, n),
                 category=category,
@@ -92,11 +92,11 @@ def articles(owner: Owner, count: int) -> list[s.Article]:
                 original=1,
             )
         )
-    return made
+    return documents
 
 
 def article_lists(owner: Owner, count: int) -> list[s.ArticleList]:
-    """Lists of articles."""
+    """Return `count` lists of articles, oldest first. Raise IndexError if it exceeds 8."""
     draw = owner.draw("article lists")
     return [
         s.ArticleList(
@@ -117,15 +117,15 @@ def article_lists(owner: Owner, count: int) -> list[s.ArticleList]:
 
 
 def albums(owner: Owner, count: int) -> list[Album]:
-    """Albums of all three kinds in turn."""
+    """Return `count` albums, oldest first, of the kinds draw, photo and daily in turn."""
     draw = owner.draw("albums")
-    made = []
+    documents = []
     for n, (time, biz) in enumerate(zip(times(draw, count), cycle(_KINDS), strict=False)):
         pictures = [
             s.Picture(picture(draw, "album"), 1080, 1440, draw.randint(2_000, 9_000) / 10)
             for _ in range(draw.randint(1, 4))
         ]
-        made.append(
+        documents.append(
             Album(
                 s.Album(
                     id=owner.number(_FIRST_ALBUM, n),
@@ -141,16 +141,15 @@ def albums(owner: Owner, count: int) -> list[Album]:
                 biz,
             )
         )
-    return made
+    return documents
 
 
 def courses(owner: Owner, count: int) -> list[s.Course]:
-    """Courses."""
     draw = owner.draw("courses")
-    made = []
+    documents = []
     for n in range(count):
         number, lessons = owner.number(_FIRST_COURSE, n), draw.randint(5, 40)
-        made.append(
+        documents.append(
             s.Course(
                 id=number,
                 cover=picture(draw, "archive"),
@@ -162,25 +161,25 @@ def courses(owner: Owner, count: int) -> list[s.Course]:
                 title=f"{_PLACES[n % len(_PLACES)]}写生课 {n + 1}",
             )
         )
-    return made
+    return documents
 
 
-def bangumi(owner: Owner, each: int) -> list[BangumiFollow]:
-    """So many followed series of each type, at every stage of watching in turn."""
+def bangumi(owner: Owner, count: int) -> list[BangumiFollow]:
+    """Return `count` followed series of each type, with the follow statuses 1 to 3 in turn."""
     draw = owner.draw("bangumi")
-    made = []
+    documents = []
     for type_ in BangumiType:
         names = {BangumiType.BANGUMI: (1, "番剧"), BangumiType.DRAMA: (3, "纪录片")}
         season_type, type_name = names[type_]
-        for n, since in enumerate(times(draw, each)):
-            place = n + each * (type_.value - 1)
-            number, episode = owner.number(_FIRST_BANGUMI, place), draw.randint(1, 24)
+        for n, since in enumerate(times(draw, count)):
+            index = n + count * (type_.value - 1)
+            number, episode = owner.number(_FIRST_BANGUMI, index), draw.randint(1, 24)
             title, status = f"{_scene(n)}物语", n % 3 + 1
-            made.append(
+            documents.append(
                 BangumiFollow(
                     s.Bangumi(
                         id=number,
-                        media_id=owner.number(_FIRST_MEDIA, place),
+                        media_id=owner.number(_FIRST_MEDIA, index),
                         season_type=season_type,
                         season_type_name=type_name,
                         title=title,
@@ -194,7 +193,7 @@ def bangumi(owner: Owner, each: int) -> list[BangumiFollow]:
                             follow=draw.randint(1, 900) * 100, view=draw.randint(1, 900) * 10_000
                         ),
                         new_ep=s.Episode(
-                            id=owner.number(_FIRST_EPISODE, place),
+                            id=owner.number(_FIRST_EPISODE, index),
                             index_show=f"更新至第{episode}话",
                             cover=picture(draw, "archive"),
                             title=str(episode),
@@ -216,11 +215,11 @@ def bangumi(owner: Owner, each: int) -> list[BangumiFollow]:
                     type_,
                 )
             )
-    return made
+    return documents
 
 
 def tags(owner: Owner, count: int) -> list[TagFollow]:
-    """Followed tags."""
+    """Return `count` followed tags, with the times at which they were followed."""
     draw = owner.draw("tags")
     return [
         TagFollow(s.Tag(_FIRST_TAG + n, f"{_PLACES[n % len(_PLACES)]}{_MOODS[n % 5]}"), since)
@@ -229,14 +228,14 @@ def tags(owner: Owner, count: int) -> list[TagFollow]:
 
 
 def medals(owner: Owner, givers: Mapping[int, Card]) -> list[s.Medal]:
-    """A fan medal of each giver; two have the same level, and the last one is worn."""
+    """Return a fan medal from each giver (by mid); two have equal levels, and the last is worn."""
     draw = owner.draw("medals")
-    made = []
+    documents = []
     for n, (mid, card) in enumerate(givers.items()):
         level, name = max(1, 4 * n), _MEDAL_NAMES[n % len(_MEDAL_NAMES)]
         level = 4 if n == 2 else level
         colour, number = _LEVEL_COLOURS[min(level // 5, 3)], owner.number(_FIRST_MEDAL, n)
-        made.append(
+        documents.append(
             s.Medal(
                 medal_info=s.MedalInfo(
                     target_id=mid,
@@ -273,11 +272,11 @@ def medals(owner: Owner, givers: Mapping[int, Card]) -> list[s.Medal]:
                 ),
             )
         )
-    return made
+    return documents
 
 
 def reservations(owner: Owner) -> list[s.Reservation]:
-    """A show that will be live, and a video with something to win."""
+    """Return two reservations: a live broadcast, and a video with a lottery."""
     soon = END + 3 * 86_400
     return [
         s.Reservation(
@@ -306,7 +305,7 @@ def reservations(owner: Owner) -> list[s.Reservation]:
 
 
 def supporters(mids: Sequence[int]) -> Iterator[Support]:
-    """Who supported an account, by rank; one says nothing, and one hides what they said."""
-    said = ("加油", "下次见", "", "只给你看", "谢谢你的视频")
-    for rank, (mid, message) in enumerate(zip(mids, said, strict=False), 1):
+    """Yield the first five of `mids` as supporters by rank; one has no message, one hides it."""
+    messages = ("加油", "下次见", "", "只给你看", "谢谢你的视频")
+    for rank, (mid, message) in enumerate(zip(mids, messages, strict=False), 1):
         yield Support(mid, rank, message, hidden=rank == 4)

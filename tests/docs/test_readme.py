@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -36,37 +37,43 @@ def interrupt(process: subprocess.Popen[str]) -> None:
     process.communicate(timeout=30)
 
 
+class Demo(NamedTuple):
+    """A running ``make demo``: its output, and the variables that it prints for a second shell."""
+
+    lines: list[str]
+    exports: dict[str, str]
+
+
 @pytest.fixture
-def exports() -> Iterator[dict[str, str]]:
-    """Run ``make demo``; yield the variables that it prints for a second shell."""
-    demo = subprocess.Popen(
+def demo() -> Iterator[Demo]:
+    """Run ``make demo`` until the end of the test."""
+    process = subprocess.Popen(
         ["make", "demo", "ARGS=--port 0"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    assert demo.stdout is not None
-    timer = threading.Timer(150, os.killpg, (demo.pid, signal.SIGKILL))
+    assert process.stdout is not None
+    timer = threading.Timer(150, os.killpg, (process.pid, signal.SIGKILL))
     timer.start()
-    variables = {}
-    for line in demo.stdout:
+    demo = Demo([], {})
+    for line in process.stdout:
+        demo.lines.append(line)
         if line.startswith("export "):
             name, _, value = line.removeprefix("export ").strip().partition("=")
-            variables[name] = value
+            demo.exports[name] = value
         if line.startswith("curl "):
             break
     timer.cancel()
-    yield variables
-    interrupt(demo)
+    yield demo
+    interrupt(process)
 
 
 @pytest.mark.parametrize("readme", READMES)
-def test_readme_commands_and_snippets_run(
-    readme: str, exports: dict[str, str], tmp_path: Path
-) -> None:
-    assert exports.keys() == {"GUANXI_BASE_URL", "GUANXI_SESSDATA", "GUANXI_BILI_JCT"}
-    environment = os.environ | exports
+def test_readme_commands_and_snippets_run(readme: str, demo: Demo, tmp_path: Path) -> None:
+    assert demo.exports.keys() == {"GUANXI_BASE_URL", "GUANXI_SESSDATA", "GUANXI_BILI_JCT"}
+    environment = os.environ | demo.exports
     environment["PATH"] = f"{BIN}:{os.environ['PATH']}"
     port = str(free_port())
     printed = []
@@ -74,6 +81,9 @@ def test_readme_commands_and_snippets_run(
         for language, text in blocks(readme):
             if text == "make demo\n":
                 printed.append(text)  # the fixture ran it
+            elif language == "text":
+                printed.append(text)
+                assert set(text.splitlines(keepends=True)) <= set(demo.lines), "the demo's output"
             elif text == SERVE_BLOCK:
                 printed.append(text)
                 stack.enter_context(serving(text.replace("8001", port), environment, tmp_path))

@@ -1,1 +1,1 @@
-"""How fast guanxi is: each line of `make bench` sets it against something as bare as can be."""
+"""Benchmarks: each line of `make bench` compares guanxi with a minimal program."""

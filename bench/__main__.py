@@ -1,4 +1,4 @@
-"""``python -m bench``: measure the lines, print the table."""
+"""``python -m bench``: measure the lines of the benchmark and print a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from statistics import median
 import msgspec
 
 from bench import growth, postgres, reads, sdk, writes
-from bench.graph import QUICK, Recipe, graph
+from bench.graph import QUICK, Recipe, cached_graph
 from bench.lines import Bench, Line, Result, Skipped, Wrong, measure
 from bench.machine import CACHE, LOG, PROFILE, cores
 from bench.profiled import top
@@ -25,45 +25,49 @@ LINES: tuple[Line, ...] = (*reads.LINES, *writes.LINES, *sdk.LINES, *postgres.LI
 
 
 def main() -> int:
-    told = _options().parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers and copies go
-    chosen = list(_chosen(told.only, told.quick))
-    recipe = QUICK if told.quick else Recipe(edges=told.edges)
+    options = _options().parse_args()
+    # Exit by an exception, so that servers stop and temporary copies are deleted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    chosen = list(_chosen(options.only, options.quick))
+    recipe = QUICK if options.quick else Recipe(edges=options.edges)
     began = time.monotonic()
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="guanxi-bench-", dir=CACHE) as folder:
         bench = Bench(
-            graph=graph(recipe),
+            graph=cached_graph(recipe),
             cores=cores(),
-            seconds=told.seconds or (0.3 if told.quick else 3.0),
-            quick=told.quick,
+            seconds=options.seconds or (0.3 if options.quick else 3.0),
+            quick=options.quick,
             folder=Path(folder),
         )
         _say(f"{recipe.accounts:,} accounts, {recipe.edges:,} edges; {bench.cores}")
-        if told.profile:
-            return _profile(bench, told.profile)
+        if options.profile:
+            return _profile(bench, options.profile)
         _say(
-            "ratio (least-most), bound, both sides; (n%) of a core went to other programs meanwhile"
+            "median ratio (min-max), bound, guanxi : reference; (n%) is CPU used by other programs"
         )
-        alone = reads.load_alone(bench)
-        _say(f"the load takes {alone.busy:.0%} of its core at {alone.rate:,.0f} bare answers/s")
-        if told.growth:
-            growth.told(growth.grown(bench), _say)
+        alone = reads.load_limit(bench)
+        _say(f"the load alone: {alone.rate:,.0f} bare responses/s, {alone.busy:.0%} of its core")
+        if options.growth:
+            growth.print_tables(growth.measure_points(bench), _say)
             return 0
-        results, failed = _measure(bench, chosen, told.rounds or (1 if told.quick else 5))
+        results, failed = _measure(bench, chosen, options.rounds or (1 if options.quick else 5))
     _say(f"{time.monotonic() - began:.0f} s")
-    if told.json:
-        told.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
     return 1 if failed else 0
 
 
 def _measure(bench: Bench, lines: Iterable[Line], rounds: int) -> tuple[list[Result], int]:
-    """The lines, each printed as it is measured; and how many could not be."""
+    """Measure and print each line; return the results and how many lines failed.
+
+    A line that cannot be measured here is skipped with a message.
+    """
     results, failed = [], 0
     for line in lines:
         missing = [name for name in line.needs if find_spec(name) is None]
         if missing:
-            _say(f"{line.name:<18} skipped: without {', '.join(missing)} (make bench has it)")
+            _say(f"{line.name:<18} skipped: no {', '.join(missing)} (`make bench` installs it)")
             continue
         try:
             result = measure(bench, line, rounds)
@@ -72,7 +76,7 @@ def _measure(bench: Bench, lines: Iterable[Line], rounds: int) -> tuple[list[Res
             continue
         except Wrong as wrong:
             failed += 1
-            _say(f"{line.name:<18} FAILED: {wrong} (see {LOG})")
+            _say(f"{line.name:<18} FAILED: {wrong} (server log: {LOG})")
             continue
         results.append(result)
         _say(_row(line, result))
@@ -80,28 +84,43 @@ def _measure(bench: Bench, lines: Iterable[Line], rounds: int) -> tuple[list[Res
 
 
 def _profile(bench: Bench, name: str) -> int:
-    """Where the service spends its time while a line's own side is measured."""
+    """Profile the service while guanxi's side of a line is measured; print the profile.
+
+    Exit with a message if there is no line `name`.
+    """
     folder = bench.folder / "profile"
     folder.mkdir()
     os.environ[PROFILE] = str(folder)
     (line,) = _chosen([name])
     with line.sides(bench) as sides:
-        _say(f"{line.name}: {sides.ours():,.1f} {line.unit} under the profile")
+        _say(f"{line.name}: {sides.ours():,.1f} {line.unit} while profiled")
     for text in top(folder):
         _say(text)
     return 0
 
 
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bench", description="How fast guanxi is.")
-    parser.add_argument("--only", nargs="+", metavar="LINE", help="; ".join(_names()))
-    parser.add_argument("--quick", action="store_true", help="a small graph, one short round")
-    parser.add_argument("--rounds", type=int, help="of both sides, in turn (5)")
-    parser.add_argument("--seconds", type=float, help="of each side in a round (3)")
-    parser.add_argument("--growth", action="store_true", help="how cost grows, instead of lines")
-    parser.add_argument("--profile", metavar="LINE", help="where the service spends its time")
-    parser.add_argument("--edges", type=int, default=Recipe().edges)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every round there")
+    parser = argparse.ArgumentParser(
+        prog="bench", description="Compare guanxi with minimal programs."
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="LINE", help="measure only these: " + ", ".join(_names())
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="use a small graph and one short round"
+    )
+    parser.add_argument("--rounds", type=int, help="rounds per line (default 5)")
+    parser.add_argument("--seconds", type=float, help="seconds per side and round (default 3)")
+    parser.add_argument(
+        "--growth", action="store_true", help="print tables of how cost grows, and no lines"
+    )
+    parser.add_argument("--profile", metavar="LINE", help="profile the service during this line")
+    parser.add_argument(
+        "--edges", type=int, default=Recipe().edges, help="size of the graph (default %(default)s)"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the figures of every round to FILE"
+    )
     return parser
 
 
@@ -110,9 +129,10 @@ def _names() -> list[str]:
 
 
 def _chosen(only: list[str] | None, quick: bool = False) -> Iterable[Line]:
+    """Return the lines to measure. Exit with a message if `only` contains an unknown name."""
     unknown = set(only or ()) - set(_names())
     if unknown:
-        sys.exit(f"no line {', '.join(unknown)}; there are {', '.join(_names())}")
+        sys.exit(f"unknown line: {', '.join(sorted(unknown))}; choose from {', '.join(_names())}")
     if only:
         return (line for line in LINES if line.name in only)
     return (line for line in LINES if line.quick or not quick)
@@ -120,10 +140,10 @@ def _chosen(only: list[str] | None, quick: bool = False) -> Iterable[Line]:
 
 def _row(line: Line, result: Result) -> str:
     ratios = result.ratios
-    wanted = f"{'<=' if line.at_most else '>='} {line.bound:.2f}"
+    bound = f"{'<=' if line.at_most else '>='} {line.bound:.2f}"
     return (
         f"{line.name:<18} {result.ratio:7.3f} ({min(ratios):.3f}-{max(ratios):.3f})"
-        f" {wanted:>8} {'met' if result.met else 'MISSED':<7}"
+        f" {bound:>8} {'met' if result.met else 'MISSED':<7}"
         f" {median(result.ours):12,.1f} : {median(result.theirs):12,.1f} {result.unit:<10}"
         f" {_disturbed(result):<6}"
         f" {line.what} : {line.against}"
@@ -131,7 +151,7 @@ def _row(line: Line, result: Result) -> str:
 
 
 def _disturbed(result: Result) -> str:
-    """How much of a core other programs took, where that says something about the figures."""
+    """Return the share of a core that other programs used, or "" if it is below 5 %."""
     share = median(result.others)
     return f"({share:.0%})" if share >= 0.05 else ""
 

@@ -1,7 +1,7 @@
-"""Bare ASGI applications, on the server that guanxi runs on, with its settings.
+"""Bare ASGI applications on the same server, and with the same settings, as guanxi.
 
-``python -m bench.bare PORT FILE`` answers with the bodies of a file, one after another: as they
-are, or encoded for each request from structs that are ready.
+``python -m bench.bare PORT FILE`` sends the response bodies of FILE in turn: unchanged, or encoded
+for each request from prepared structs.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _HEADERS = (
 )
 
 
-class Answer(Struct):
-    """What stands around a page."""
+class Envelope(Struct):
+    """The response to a request for a page."""
 
     code: int
     message: str
@@ -39,33 +39,40 @@ class Answer(Struct):
 
 
 class Bodies(Struct):
-    """What is answered, in turn."""
+    """Response bodies, to be sent in turn."""
 
     bodies: list[bytes]
-    #: Whether to keep structs, and encode them for each request.
+    #: Whether to decode the bodies once and encode the structs for each request.
     encoded: bool = False
 
 
 def application(next_body: Callable[[], bytes]) -> ASGI:
-    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Return an ASGI application that sends `next_body()` to every request."""
+
+    async def respond(_scope: Scope, _receive: Receive, send: Send) -> None:
         body = next_body()
         length = (b"content-length", b"%d" % len(body))
         start = {"status": 200, "headers": [*_HEADERS, length]}
         await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": body})
 
-    return answer
+    return respond
 
 
-def ready(told: Bodies) -> Callable[[], bytes]:
-    if not told.encoded:
-        return cycle(told.bodies).__next__
-    decode = msgspec.json.Decoder(Answer).decode
-    answers, encode = cycle([decode(body) for body in told.bodies]), msgspec.json.Encoder().encode
-    return lambda: encode(next(answers))
+def next_body_of(bodies: Bodies) -> Callable[[], bytes]:
+    """Return a function that returns the next body, starting again after the last."""
+    if not bodies.encoded:
+        return cycle(bodies.bodies).__next__
+    decode = msgspec.json.Decoder(Envelope).decode
+    envelopes, encode = (
+        cycle([decode(body) for body in bodies.bodies]),
+        msgspec.json.Encoder().encode,
+    )
+    return lambda: encode(next(envelopes))
 
 
 async def serve(app: ASGI, port: int) -> None:
+    """Serve `app` on 127.0.0.1 until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with bind("127.0.0.1", port) as listener:
@@ -74,9 +81,9 @@ async def serve(app: ASGI, port: int) -> None:
 
 
 def main() -> None:
-    told = msgspec.msgpack.decode(Path(sys.argv[2]).read_bytes(), type=Bodies)
+    bodies = msgspec.msgpack.decode(Path(sys.argv[2]).read_bytes(), type=Bodies)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(application(ready(told)), int(sys.argv[1])))
+        runner.run(serve(application(next_body_of(bodies)), int(sys.argv[1])))
 
 
 if __name__ == "__main__":

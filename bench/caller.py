@@ -1,4 +1,7 @@
-"""``python -m bench.caller SIDE``: calls by the SDK, and by no more than what it is built on."""
+"""``python -m bench.caller SIDE``: measure calls by the SDK, or by its HTTP library alone.
+
+Reads an account as JSON from standard input and prints the figure.
+"""
 
 from __future__ import annotations
 
@@ -11,30 +14,34 @@ from msgspec import Struct
 from msgspec.json import Decoder
 from pyreqwest.client import ClientBuilder
 
-from bench.calls import PAGE, Account, Page, cpu, rate, told
+from bench.calls import PAGE, Account, Page, account_from_stdin, cpu, rate
 from guanxi import Client, Credential, user
 from guanxi.contract.structs import RelationPage
 
 
-class Answer(Struct):
+class Envelope(Struct):
+    """The response to a request for a page."""
+
     code: int
     data: RelationPage
 
 
 @asynccontextmanager
 async def typed(account: Account) -> AsyncIterator[Page]:
+    """Yield a function that reads a page of followings with `guanxi.Client`."""
     credential = Credential.from_cookies(account.cookies)
     async with Client(credential=credential, base_url=account.url) as client:
 
         async def page(number: int) -> list[int]:
-            found = await client.relation.followings(account.mid, page=number, size=PAGE)
-            return [item.mid for item in found.items]
+            response = await client.relation.followings(account.mid, page=number, size=PAGE)
+            return [item.mid for item in response.items]
 
         yield page
 
 
 @asynccontextmanager
 async def plain(account: Account) -> AsyncIterator[Page]:
+    """Yield a function that reads a page of followings with `guanxi.user`."""
     credential = user.Credential.from_cookies(account.cookies)
     async with Client(credential=credential, base_url=account.url) as client:
         me = user.User(account.mid, credential)
@@ -48,21 +55,22 @@ async def plain(account: Account) -> AsyncIterator[Page]:
 
 @asynccontextmanager
 async def bare(account: Account) -> AsyncIterator[Page]:
+    """Yield a function that reads a page of followings with pyreqwest and msgspec alone."""
     address = f"{account.url}/x/relation/followings?vmid={account.mid}&ps={PAGE}&pn="
     cookies = "; ".join(f"{name}={value}" for name, value in account.cookies.items())
     headers = {"Cookie": cookies, "User-Agent": "bench"}
-    decoder = Decoder(Answer)
+    decoder = Decoder(Envelope)
     async with ClientBuilder().build() as client:
 
         async def page(number: int) -> list[int]:
             request = client.get(f"{address}{number}").headers(headers).build()
-            answer = decoder.decode(await (await request.send()).bytes())
-            return [item.mid for item in answer.data.items]
+            envelope = decoder.decode(await (await request.send()).bytes())
+            return [item.mid for item in envelope.data.items]
 
         yield page
 
 
-#: How the pages are asked for, and what of it is measured.
+#: By side: the client that requests the pages, and what is measured.
 SIDES = {
     "typed-cpu": (typed, cpu),
     "plain-cpu": (plain, cpu),
@@ -72,9 +80,10 @@ SIDES = {
 
 
 async def main(side: str) -> float:
-    account = told()
-    asking, measure = SIDES[side]
-    async with asking(account) as page:
+    """Return the figure of a side. Raise KeyError for an unknown one."""
+    account = account_from_stdin()
+    client, measure = SIDES[side]
+    async with client(account) as page:
         return await measure(page, account.seconds)
 
 

@@ -1,4 +1,4 @@
-"""What the SDK and its peers are asked for, and the cost of a call; without either of them."""
+"""The calls that clients are compared by, and their measurement; imports no client."""
 
 from __future__ import annotations
 
@@ -11,44 +11,50 @@ from itertools import cycle
 import msgspec
 from msgspec import Struct
 
-PAGE, PAGES, AT_ONCE = 50, 60, 32
-_WARM = 20
+PAGE, PAGES, CONCURRENCY = 50, 60, 32
+_WARM_UP_CALLS = 20
 
-#: Ask for a page by its number; the mids on it.
+#: Requests a page by its number, from 1, and returns the mids on it.
 Page = Callable[[int], Awaitable[list[int]]]
 
 
 class Account(Struct, frozen=True):
-    """Who reads its own followings, and where."""
+    """An account that reads its own followings, and the service that it reads them from."""
 
     url: str
     mid: int
     cookies: dict[str, str]
-    #: Seconds to go on for.
+    #: The duration of the measurement.
     seconds: float
 
 
-def told() -> Account:
-    """The account on standard input."""
+def account_from_stdin() -> Account:
+    """Return the account that is on standard input as JSON. Raise msgspec.DecodeError otherwise."""
     return msgspec.json.decode(sys.stdin.buffer.read(), type=Account)
 
 
 async def cpu(page: Page, seconds: float) -> float:
-    """Milliseconds of CPU that this process needs for a page, one after another."""
+    """Return this process's CPU milliseconds per page, reading pages one after another.
+
+    Raise ValueError if a page has fewer than 50 items.
+    """
     numbers = cycle(range(1, PAGES + 1))
-    for _ in range(_WARM):
+    for _ in range(_WARM_UP_CALLS):
         await page(next(numbers))
     calls, until, began = 0, time.monotonic() + seconds, time.process_time()
     while time.monotonic() < until:
         if len(await page(next(numbers))) != PAGE:
-            raise ValueError("a page is not full")
+            raise ValueError(f"a page has fewer than {PAGE} items")
         calls += 1
     return 1e3 * (time.process_time() - began) / calls
 
 
 async def rate(page: Page, seconds: float) -> float:
-    """Accounts a second, where the whole list is read 32 pages at once, over and over."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    """Return items per second, reading the whole list repeatedly with 32 concurrent requests.
+
+    Raise ValueError if the list does not have 3,000 accounts.
+    """
+    gate = asyncio.Semaphore(CONCURRENCY)
 
     async def gated(number: int) -> list[int]:
         async with gate:
@@ -56,12 +62,12 @@ async def rate(page: Page, seconds: float) -> float:
 
     async def whole() -> int:
         pages = await asyncio.gather(*(gated(number) for number in range(1, PAGES + 1)))
-        return len({mid for found in pages for mid in found})
+        return len({mid for mids in pages for mid in mids})
 
     await whole()
-    met, began = 0, time.monotonic()
+    count, began = 0, time.monotonic()
     while time.monotonic() < began + seconds:
-        if (found := await whole()) != PAGE * PAGES:
-            raise ValueError(f"{found} accounts are not the list")
-        met += found
-    return met / (time.monotonic() - began)
+        if (length := await whole()) != PAGE * PAGES:
+            raise ValueError(f"the list has {PAGE * PAGES} accounts, but {length} were read")
+        count += length
+    return count / (time.monotonic() - began)

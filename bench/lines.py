@@ -1,4 +1,4 @@
-"""What a line of the table is, and how one is measured: two sides, in turn, over several rounds."""
+"""A line of the table and its measurement: two sides, alternating over several rounds."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from bench.graph import Graph
-from bench.machine import Cores, others
+from bench.machine import Cores, foreign_cpu
 
 
 class Bench(Struct, frozen=True, kw_only=True):
-    """What the sides of a line are measured with."""
+    """The environment in which the sides of a line are measured."""
 
     graph: Graph
     cores: Cores
-    #: How long one measurement of a side takes.
+    #: The duration of one measurement of a side.
     seconds: float
     connections: int = 64
     quick: bool = False
-    #: A folder for what a line makes, on the disk that holds the graph.
+    #: A folder for the files of a line, on the same disk as the graph.
     folder: Path
 
 
 class Sides(NamedTuple):
-    """Each measures its side once, and returns the figure of that round."""
+    """The two sides of a line; each call measures the side once and returns its figure."""
 
     ours: Callable[[], float]
     theirs: Callable[[], float]
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """A line: ours over theirs must be at least the bound (at most, where less is better)."""
+    """A comparison: the ratio ours / theirs must be at least `bound` (at most if `at_most`)."""
 
     name: str
     what: str
@@ -44,32 +44,32 @@ class Line(Struct, frozen=True, kw_only=True):
     unit: str
     bound: float
     at_most: bool = False
-    #: How many rounds at most; what takes minutes is not done ten times.
+    #: The maximum number of rounds, lower for a line that takes minutes.
     rounds: int = 100
-    #: Modules that it needs besides guanxi's; without them it is skipped, and says so.
+    #: Extra modules that the line needs; if one is missing, the line is skipped with a message.
     needs: tuple[str, ...] = ()
-    #: Whether a quick run of everything has it too.
+    #: Whether `--quick` without `--only` includes the line.
     quick: bool = True
-    #: What stands ready while both sides are measured.
+    #: Prepares both sides, and cleans up after the last round.
     sides: Callable[[Bench], AbstractContextManager[Sides]]
 
 
 class Wrong(Exception):
-    """What was measured is not what the line is about: an answer was refused, or none came."""
+    """A measurement is invalid: a response was wrong or missing, or a program failed."""
 
 
 class Skipped(Exception):
-    """A line cannot be measured here, for a reason that is no fault."""
+    """A line cannot be measured on this machine, for example because PostgreSQL is missing."""
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """Every round of a line."""
+    """The figures of every round of a line."""
 
     line: str
     unit: str
     ours: list[float]
     theirs: list[float]
-    #: How much of a core other programs took in each round, and how many such rounds were dropped.
+    #: The share of a core that other programs used in each round; the number of dropped rounds.
     others: list[float]
     dropped: int
     bound: float
@@ -77,7 +77,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     @property
     def ratios(self) -> list[float]:
-        return [one / other for one, other in zip(self.ours, self.theirs, strict=True)]
+        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
 
     @property
     def ratio(self) -> float:
@@ -88,39 +88,40 @@ class Result(Struct, frozen=True, kw_only=True):
         return self.ratio <= self.bound if self.at_most else self.ratio >= self.bound
 
 
-#: A round in which other programs took more of a core than this is measured again; for so many
-#: seconds, and so many rounds for each that is asked for.
+#: A round in which other programs used more of a core than `_QUIET` is repeated, for at most
+#: `_PATIENCE_SECONDS` and `_PATIENCE` rounds per requested round.
 _QUIET, _PATIENCE_SECONDS, _PATIENCE = 0.1, 60.0, 3
 
 
 def measure(bench: Bench, line: Line, rounds: int) -> Result:
-    """Both sides in turn, so that what else the machine does meets both.
+    """Measure both sides alternately, so that other activity of the machine affects both alike.
 
-    Rounds that others disturbed are dropped, as long as enough quiet ones come.
+    Return the `rounds` quietest rounds (at most `line.rounds`); the others are dropped. Raise Wrong
+    or Skipped as the line's sides do.
     """
     rounds = min(rounds, line.rounds)
     measured: list[tuple[float, float, float]] = []
     with line.sides(bench) as sides:
         patience = _PATIENCE_SECONDS if rounds > 1 else 0.0
         while len(measured) < rounds * _PATIENCE:
-            before, began = others(), time.monotonic()
+            before, began = foreign_cpu(), time.monotonic()
             ours, theirs = sides.ours(), sides.theirs()
-            took = time.monotonic() - began
-            measured.append(((others() - before) / took, ours, theirs))
+            elapsed = time.monotonic() - began
+            measured.append(((foreign_cpu() - before) / elapsed, ours, theirs))
             if sum(share <= _QUIET for share, *_ in measured) >= rounds:
                 break
             if len(measured) > rounds:
-                patience -= took
+                patience -= elapsed
             if len(measured) >= rounds and patience <= 0:
                 break
-    kept = sorted(measured)[:rounds]
+    quietest = sorted(measured)[:rounds]
     return Result(
         line=line.name,
         unit=line.unit,
-        ours=[ours for _, ours, _ in kept],
-        theirs=[theirs for *_, theirs in kept],
-        others=[share for share, *_ in kept],
-        dropped=len(measured) - len(kept),
+        ours=[ours for _, ours, _ in quietest],
+        theirs=[theirs for *_, theirs in quietest],
+        others=[share for share, *_ in quietest],
+        dropped=len(measured) - len(quietest),
         bound=line.bound,
         at_most=line.at_most,
     )

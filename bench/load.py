@@ -1,8 +1,8 @@
-"""The load: requests over kept-alive connections, one at a time on each, without a pause.
+"""The load generator: requests over keep-alive connections, one at a time on each.
 
-It is a program of its own, so that it has a core of its own: ``python -m bench.load`` reads a plan
-on stdin and writes what it saw on stdout. Connections are driven by epoll by hand: a request costs
-the load less than it costs the barest server, so that it is the server that is measured.
+``python -m bench.load`` reads a `Plan` (MessagePack) from stdin and writes a `Measurement` (JSON)
+to stdout; a separate process can have its own core. It uses epoll directly, so that a request costs
+the generator less than it costs the barest server, and the server limits the rate.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ from bench.machine import pinned, python
 
 _HEAD_END, _LENGTH = b"\r\n\r\n", b"content-length: "
 _OK = b"HTTP/1.1 200"
-#: Before the span that is measured.
+#: Load before the measurement begins.
 WARM_SECONDS = 0.3
 _GIVE_UP_SECONDS = 30.0
 _BUFFER = 256 * 1024
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What is sent, and for how long."""
+    """The requests of a load, and its duration."""
 
     port: int
-    #: For each connection its whole requests, in order.
+    #: For each connection, its complete raw requests in order.
     sequences: list[list[bytes]]
     seconds: float
-    #: Begin again at the end of a sequence; otherwise the load ends with the first that does.
+    #: Whether to repeat the sequences; otherwise the load ends when the first one is exhausted.
     cycled: bool = True
-    #: Requests a second over all connections, evenly; None for as many as are answered.
+    #: Requests per second over all connections, evenly spaced; None for no limit.
     rate: float | None = None
-    #: What each body begins with.
+    #: The required beginning of each response body.
     begins: bytes = b'{"code":0,'
 
 
-class Seen(Struct, frozen=True, kw_only=True):
-    """What came back within the span: the rate, and seconds that answers took.
+class Measurement(Struct, frozen=True, kw_only=True):
+    """The result of a load: the number of responses and their latencies in seconds.
 
-    Where the plan had a rate, an answer's time counts from when its request was due.
+    If the plan has a rate, latency counts from when the request was due.
     """
 
     answers: int
     seconds: float
     p50: float
     p99: float
-    #: The share of its core that the load took: near 1 it is the load that was measured.
+    #: The generator's CPU share: near 1, the generator and not the server limited the rate.
     busy: float = 0.0
-    #: The first answer that was not a 200 with the body that was wanted; empty for none.
+    #: The first response other than a 200 with the required body; empty if there was none.
     wrong: str = ""
 
     @property
@@ -71,7 +71,7 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 class Loading:
-    """A load under way."""
+    """A load that runs in a separate process, started at once on the given core."""
 
     def __init__(self, plan: Plan, core: int) -> None:
         pipe = subprocess.PIPE
@@ -82,37 +82,43 @@ class Loading:
         self._process.stdin.close()
         self._process.stdin = None
 
-    def seen(self) -> Seen:
-        """What it saw, once it ended. ``Wrong`` for answers that are not those of the line."""
-        told, _ = self._process.communicate(timeout=self._seconds + 2 * _GIVE_UP_SECONDS)
+    def result(self) -> Measurement:
+        """Wait for the load to end and return its measurement.
+
+        Raise Wrong if a response was wrong, none came, or the generator failed.
+        """
+        output, _ = self._process.communicate(timeout=self._seconds + 2 * _GIVE_UP_SECONDS)
         if self._process.returncode:
-            raise Wrong(f"the load ended with status {self._process.returncode}")
-        return _right(msgspec.json.decode(told, type=Seen))
+            raise Wrong(f"the load generator exited with status {self._process.returncode}")
+        return _checked(msgspec.json.decode(output, type=Measurement))
 
 
-def _right(seen: Seen) -> Seen:
-    if seen.wrong:
-        raise Wrong(f"an answer was {seen.wrong}")
-    if not seen.answers:
-        raise Wrong("nothing was answered")
-    return seen
+def _checked(measurement: Measurement) -> Measurement:
+    if measurement.wrong:
+        raise Wrong(f"unexpected response: {measurement.wrong}")
+    if not measurement.answers:
+        raise Wrong("no response arrived")
+    return measurement
 
 
-def shared(requests: Sequence[bytes], connections: int) -> list[list[bytes]]:
-    """Requests that any connection may send, dealt out."""
-    return [list(requests[at::connections]) for at in range(connections)]
+def deal(requests: Sequence[bytes], connections: int) -> list[list[bytes]]:
+    """Distribute `requests` evenly over the connections."""
+    return [list(requests[index::connections]) for index in range(connections)]
 
 
-def load(plan: Plan, core: int) -> Seen:
-    """Load until it ends: by wrk, where it is there and can do what the plan says."""
+def load(plan: Plan, core: int) -> Measurement:
+    """Run a load and return its measurement. Raise Wrong as `Loading.result` does.
+
+    Uses wrk if it is installed and supports the plan.
+    """
     counted = plan.seconds >= 1 and plan.rate is None  # wrk counts whole seconds
     if plan.cycled and counted and shutil.which("wrk"):
         return _wrk(plan, core)
-    return Loading(plan, core).seen()
+    return Loading(plan, core).result()
 
 
-def _wrk(plan: Plan, core: int) -> Seen:
-    """The same with wrk, which looks at the status of each answer and at no body."""
+def _wrk(plan: Plan, core: int) -> Measurement:
+    """Run a load with wrk, which checks the status of each response but not the body."""
     requests = [request for sequence in plan.sequences for request in sequence]
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(b"%d\n%b" % (len(request), request) for request in requests))
@@ -121,8 +127,8 @@ def _wrk(plan: Plan, core: int) -> Seen:
         options.append(f"--timeout={_GIVE_UP_SECONDS:.0f}s")
         script = ["--script", str(Path(__file__).with_name("wrk.lua"))]
         url = f"http://127.0.0.1:{plan.port}"
-        before = _children()
-        done = subprocess.run(
+        before = _children_cpu()
+        process = subprocess.run(
             ["wrk", "--threads=1", *options, *script, url, "--", file.name],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -130,35 +136,38 @@ def _wrk(plan: Plan, core: int) -> Seen:
             timeout=plan.seconds + _GIVE_UP_SECONDS,
             check=True,
         )
-    seen = _right(msgspec.json.decode(done.stderr, type=Seen))
-    return replace(seen, busy=(_children() - before) / seen.seconds)
+    measurement = _checked(msgspec.json.decode(process.stderr, type=Measurement))
+    return replace(measurement, busy=(_children_cpu() - before) / measurement.seconds)
 
 
-def _children() -> float:
-    """Seconds of CPU that processes took which this one started, and which ended."""
+def _children_cpu() -> float:
+    """Return the CPU seconds of this process's ended children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 class _Connection:
-    """One connection: its requests, and how much of the answer is still to come."""
+    """A connection: its requests, and how much of the current response is missing."""
 
-    __slots__ = ("at", "got", "missing", "requests", "since", "socket")
+    __slots__ = ("index", "missing", "received", "requests", "since", "socket")
 
     def __init__(self, port: int, requests: list[bytes]) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), _GIVE_UP_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
-        self.requests, self.at = requests, 0
-        #: Bytes of the answer that are still to come; 0 before its head is whole.
-        self.missing, self.got = 0, b""
+        self.requests, self.index = requests, 0
+        #: Bytes of the response still to come (0 until its head is complete); the head so far.
+        self.missing, self.received = 0, b""
         self.since = 0.0
 
 
-def run(plan: Plan) -> Seen:
-    """Load until the time is over; an answer that is wrong ends it at once."""
+def run(plan: Plan) -> Measurement:
+    """Run the load in this process and return its measurement.
+
+    A wrong response or a closed connection ends it early, and is in `Measurement.wrong`.
+    """
     connections = [_Connection(plan.port, requests) for requests in plan.sequences]
-    by_number = {one.socket.fileno(): one for one in connections}
+    by_number = {connection.socket.fileno(): connection for connection in connections}
     poll = select.epoll()
     for number in by_number:
         poll.register(number, select.EPOLLIN)
@@ -170,7 +179,7 @@ def run(plan: Plan) -> Seen:
     counted_from, until = began + WARM_SECONDS, began + WARM_SECONDS + plan.seconds
     gap = 1 / plan.rate if plan.rate else 0.0
     due = began
-    taken: list[float] = []
+    durations: list[float] = []
     wrong = ""
     last = began
     exhausted = False
@@ -178,75 +187,78 @@ def run(plan: Plan) -> Seen:
         while not wrong and not exhausted and last < until:
             last = now()
             while idle and (not gap or due <= last):
-                one = idle.popleft()
-                if one.at == len(one.requests):
+                connection = idle.popleft()
+                if connection.index == len(connection.requests):
                     if not plan.cycled:
                         exhausted = True
                         break
-                    one.at = 0
-                one.socket.send(one.requests[one.at])
-                one.at += 1
-                one.since = due if gap else now()
+                    connection.index = 0
+                connection.socket.send(connection.requests[connection.index])
+                connection.index += 1
+                connection.since = due if gap else now()
                 due += gap
             wait = min(due, until) - last if idle else until - last
             for number, _ in poll.poll(max(wait, 0.0)):
-                one = by_number[number]
-                size = one.socket.recv_into(view)
+                connection = by_number[number]
+                size = connection.socket.recv_into(view)
                 if not size:
                     wrong = "a closed connection"
                     break
-                if one.missing:
-                    one.missing -= size
+                if connection.missing:
+                    connection.missing -= size
                 else:
-                    head = one.got + buffer[:size]
-                    whole = _body(head, plan.begins)
-                    if whole is None:
-                        one.got = bytes(head)
+                    head = connection.received + buffer[:size]
+                    length = _body(head, plan.begins)
+                    if length is None:
+                        connection.received = bytes(head)
                         continue
-                    if whole < 0:
+                    if length < 0:
                         wrong = repr(bytes(head[:300]))
                         break
-                    one.got = b""
-                    one.missing = whole - len(head)
-                if not one.missing:
+                    connection.received = b""
+                    connection.missing = length - len(head)
+                if not connection.missing:
                     last = now()
                     if last > counted_from:
-                        taken.append(last - one.since)
-                    idle.append(one)
-                    if not gap and one.at < len(one.requests):
-                        # the usual case, without a turn around the loop
+                        durations.append(last - connection.since)
+                    idle.append(connection)
+                    if not gap and connection.index < len(connection.requests):
+                        # The common case: send the next request without another pass of the loop.
                         idle.pop()
-                        one.socket.send(one.requests[one.at])
-                        one.at += 1
-                        one.since = now()
+                        connection.socket.send(connection.requests[connection.index])
+                        connection.index += 1
+                        connection.since = now()
     finally:
-        for one in connections:
-            one.socket.close()
+        for connection in connections:
+            connection.socket.close()
         poll.close()
-    taken.sort()
-    return Seen(
-        answers=len(taken),
+    durations.sort()
+    return Measurement(
+        answers=len(durations),
         seconds=max(min(last, until) - counted_from, 1e-9),
-        p50=taken[len(taken) // 2] if taken else 0.0,
-        p99=taken[len(taken) * 99 // 100] if taken else 0.0,
+        p50=durations[len(durations) // 2] if durations else 0.0,
+        p99=durations[len(durations) * 99 // 100] if durations else 0.0,
         busy=(time.process_time() - busy) / (now() - began),
         wrong=wrong,
     )
 
 
 def _body(head: bytes | bytearray, begins: bytes) -> int | None:
-    """How long an answer is in all; None where that is not told yet, -1 where it is not wanted."""
+    """Return the total length of a response from its beginning `head`.
+
+    Return None if more bytes are needed, and -1 if the status or the body is not as required.
+    """
     end = head.find(_HEAD_END)
     if end < 0:
         return None
     body = end + 4
     if len(head) < body + len(begins) and head.startswith(_OK):
         return None
-    at = head.find(_LENGTH, 0, end)
-    if at < 0 or not head.startswith(_OK) or not head.startswith(begins, body):
+    index = head.find(_LENGTH, 0, end)
+    if index < 0 or not head.startswith(_OK) or not head.startswith(begins, body):
         return -1
-    line = head.find(b"\r", at)
-    return body + int(head[at + len(_LENGTH) : line])
+    line = head.find(b"\r", index)
+    return body + int(head[index + len(_LENGTH) : line])
 
 
 def main() -> None:

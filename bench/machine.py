@@ -1,4 +1,4 @@
-"""Processes of a measurement: each on the core that is meant for it."""
+"""Start the processes of a measurement, each on its own core."""
 
 from __future__ import annotations
 
@@ -15,53 +15,56 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-#: Graphs, kept; and what the server that was started last had to say.
+#: The cache of graphs; the output of the last started server.
 CACHE = Path(__file__).parent / ".cache"
 LOG = CACHE / "server.log"
-#: Names, in the environment, a folder for profiles; without it nothing is profiled.
+#: The environment variable that names a folder for profiles; if unset, nothing is profiled.
 PROFILE = "GUANXI_BENCH_PROFILE"
-#: Whether this system lets a process choose its core.
+#: Whether this system can pin a process to a core.
 _PINS = hasattr(os, "sched_setaffinity")
-_START_SECONDS, _END_SECONDS = 30.0, 20.0
+_START_SECONDS, _STOP_SECONDS = 30.0, 20.0
 
 
 class Cores(NamedTuple):
-    """One core serves, the other loads; on a machine with a single core both are that."""
+    """The core for the server and the core for the load: the same if there is only one."""
 
     serve: int
     load: int
 
 
 def cores() -> Cores:
-    """The first and the last core that this process may use."""
+    """Return the first and the last core that this process may use."""
     free = sorted(os.sched_getaffinity(0)) if _PINS else [0]
     return Cores(free[0], free[-1])
 
 
 def pinned(core: int | None) -> Callable[[], None] | None:
-    """What a process of a core does before it begins."""
+    """Return a `preexec_fn` that pins a process to `core`; None if it cannot or need not."""
     return None if core is None or not _PINS else partial(os.sched_setaffinity, 0, [core])
 
 
-def others() -> float:
-    """Seconds of CPU so far that neither this process nor any below it used, nor the kernel."""
+def foreign_cpu() -> float:
+    """Return seconds of CPU since boot used by other programs and, as steal time, other machines.
+
+    This process, its descendants and the kernel do not count. Return 0.0 without /proc/stat.
+    """
     if not Path("/proc/stat").exists():
         return 0.0
     user, nice, *rest = map(int, Path("/proc/stat").read_text().split(maxsplit=9)[1:9])
     stolen = rest[5]
-    parents, used = {}, {}
+    parents, cpu = {}, {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it ended meanwhile
-            # Behind the name: parent at 1, then what it used itself and its ended children did.
+        with suppress(OSError):  # the process has ended
+            # After the name: the parent is field 1, user time field 11, that of ended children 13.
             fields = stat.read_text().rpartition(")")[2].split()
             number = int(stat.parent.name)
-            parents[number], used[number] = int(fields[1]), int(fields[11]) + int(fields[13])
-    ours = sum(taken for number, taken in used.items() if _below(number, parents))
+            parents[number], cpu[number] = int(fields[1]), int(fields[11]) + int(fields[13])
+    ours = sum(ticks for number, ticks in cpu.items() if _is_descendant(number, parents))
     return (user + nice + stolen - ours) / os.sysconf("SC_CLK_TCK")
 
 
-def _below(number: int, parents: dict[int, int]) -> bool:
-    """Whether a process is this one, or was started by it or by one that was."""
+def _is_descendant(number: int, parents: dict[int, int]) -> bool:
+    """Return whether process `number` is this process or its descendant."""
     while number and number != os.getpid():
         number = parents.get(number, 0)
     return number != 0
@@ -69,7 +72,7 @@ def _below(number: int, parents: dict[int, int]) -> bool:
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """This process itself on a core, while the block runs."""
+    """Pin this process to a core while the block runs."""
     if not _PINS:
         yield
         return
@@ -88,7 +91,7 @@ def python(
     stdout: int | None = None,
     stderr: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """This interpreter in a process of its own, on a core, where `bench` and `guanxi` are found."""
+    """Start this Python with `args` on a core (None: any), with `bench` and `guanxi` importable."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     return subprocess.Popen(
         [sys.executable, *args],
@@ -103,29 +106,32 @@ def python(
 
 @contextmanager
 def server(core: int | None, port: int, *args: str) -> Iterator[str]:
-    """A program that listens on a port, while the block runs; its address."""
+    """Run a Python program that listens on `port`; yield its URL, and stop it after the block.
+
+    Raise RuntimeError if it exits or does not respond within 30 seconds. Its output is in `LOG`.
+    """
     with LOG.open("wb") as log:
         process = python(*args, core=core, stdout=log.fileno(), stderr=log.fileno())
     try:
-        _await(process, port)
+        _wait_until_ready(process, port)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         try:
-            process.wait(_END_SECONDS)
+            process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def guanxi(*args: str) -> Sequence[str]:
-    """What this interpreter is given to run the command."""
+    """Return the Python arguments that run the `guanxi` command with `args`."""
     return ("-c", "from guanxi.cli import main; main()", *args)
 
 
 @contextmanager
 def serving(store: Path | str, core: int | None, *options: str) -> Iterator[str]:
-    """`guanxi serve`, as anybody starts it."""
+    """Run `guanxi serve` with default settings; yield its URL. Raises as `server` does."""
     port = free_port()
     command = guanxi("serve", "--store", str(store), "--port", str(port), *options)
     if PROFILE in os.environ:
@@ -135,21 +141,22 @@ def serving(store: Path | str, core: int | None, *options: str) -> Iterator[str]
 
 
 def free_port() -> int:
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
+    """Return a TCP port of 127.0.0.1 that nothing uses at present."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
         return port
 
 
-def _await(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise RuntimeError(f"a server ended with status {process.returncode}: see {LOG}")
+            raise RuntimeError(f"the server exited with status {process.returncode}: see {LOG}")
         probe = HTTPConnection("127.0.0.1", port, timeout=_START_SECONDS)
         with closing(probe), suppress(OSError):
             probe.request("GET", "/")
             probe.getresponse().read()
             return
         time.sleep(0.02)
-    raise RuntimeError(f"a server does not answer: see {LOG}")
+    raise RuntimeError(f"the server did not respond within {_START_SECONDS:.0f} s: see {LOG}")

@@ -1,7 +1,7 @@
-"""A PostgreSQL of the harness's own, with the graph in it, and the lines that run on it.
+"""Lines on PostgreSQL: a server that the benchmark starts, filled with the graph.
 
-The other side of each is what the service asks of the server, recorded from the store's own code,
-and sent again by the driver alone over one connection.
+The other side of each line sends the same statements, recorded from the store's own code, by the
+driver alone over one connection.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ import asyncpg
 import uvloop
 
 from bench import requests
-from bench.graph import Graph, Recipe, graph
+from bench.graph import Graph, Recipe, cached_graph
 from bench.lines import Bench, Line, Sides, Skipped, Wrong
 from bench.load import Plan, load
 from bench.machine import CACHE, guanxi, on_core, python, serving
-from bench.reads import Requests, port_of, rate, sampled
+from bench.reads import Requests, port_of, rate, sample_bodies
 from bench.writes import FOLLOWS_A_SECOND, Follows
 from guanxi.accounts.secrets import digest
 from guanxi.contract.limits import OPEN
@@ -40,19 +40,19 @@ from guanxi.stores.postgresql import cards, reads
 from guanxi.stores.postgresql.changes import CappedAct, hold, write
 from guanxi.stores.postgresql.connections import PATIENT, connect
 
-#: A tenth of the graph: filling it takes minutes, and a page costs the same.
+#: A tenth of the graph: filling the server takes minutes, and a page costs the same.
 _RECIPE = Recipe(accounts=100_001, edges=1_000_000, wide=16, signed_in=10_000)
 _USER, _DATABASE = "guanxi", "postgres"
 _START_SECONDS = 60.0
 _SETTINGS = {"listen_addresses": "", "max_connections": "100", "shared_buffers": "512MB"}
-#: Stands in a server's files once the graph is in it.
-_DONE = "guanxi-bench-done"
-#: How many reads are recorded, and how many follows for each second: more than are sent again.
-_RECORDED, _STRAIGHT_FOLLOWS = 2_000, 10_000
+#: A file in the server's data folder that shows that the graph was copied completely.
+_FILLED = "guanxi-bench-done"
+#: Recorded reads, which are sent in turn; recorded follows per second, more than can be sent.
+_RECORDED_READS, _RECORDED_FOLLOWS = 2_000, 10_000
 
 
 class _Server(NamedTuple):
-    """Its programs, its files, and whose it is: as root it refuses to run."""
+    """A PostgreSQL server: programs, data folder and user (it refuses to run as root)."""
 
     programs: Path
     data: Path
@@ -64,7 +64,7 @@ class _Server(NamedTuple):
             return {}
         return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
 
-    def make(self) -> None:
+    def create(self) -> None:
         self.data.mkdir(parents=True)
         os.chown(self.data, self.user.pw_uid, self.user.pw_gid)
         options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "-U", _USER)
@@ -73,7 +73,7 @@ class _Server(NamedTuple):
 
     @contextmanager
     def running(self) -> Iterator[str]:
-        """Its address, while it runs on a Unix socket."""
+        """Run the server on a Unix socket; yield its URL, and stop it after the block."""
         with tempfile.TemporaryDirectory(prefix="guanxi-pg-") as folder:
             os.chown(folder, self.user.pw_uid, self.user.pw_gid)
             settings = _SETTINGS | {"unix_socket_directories": folder}
@@ -85,14 +85,15 @@ class _Server(NamedTuple):
                 )
             try:
                 address = f"postgresql:///{_DATABASE}?{urlencode({'host': folder, 'user': _USER})}"
-                asyncio.run(_answers(address))
+                asyncio.run(_wait_until_ready(address))
                 yield address
             finally:
                 process.send_signal(signal.SIGINT)
                 process.wait(_START_SECONDS)
 
 
-async def _answers(address: str) -> None:
+async def _wait_until_ready(address: str) -> None:
+    """Return when the server accepts a connection. Raise the last error after 60 seconds."""
     until = time.monotonic() + _START_SECONDS
     while True:
         try:
@@ -106,15 +107,17 @@ async def _answers(address: str) -> None:
             return
 
 
-def _programs() -> Path:
-    """Where the server's programs are: on the path, or where Debian puts them."""
-    found = shutil.which("initdb")
-    folders = [Path(found).resolve().parent] if found else []
+def _server_programs() -> Path:
+    """Return the folder of the server's programs, from PATH or Debian's. Raise Skipped if none."""
+    initdb = shutil.which("initdb")
+    folders = [Path(initdb).resolve().parent] if initdb else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     for folder in folders:
         if (folder / "postgres").exists():
             return folder
-    raise Skipped("no PostgreSQL: neither initdb on the path nor /usr/lib/postgresql/*/bin")
+    raise Skipped(
+        "PostgreSQL not found: put initdb on PATH, or install it in /usr/lib/postgresql/*/bin"
+    )
 
 
 def _unprivileged() -> pwd.struct_passwd:
@@ -126,32 +129,33 @@ def _unprivileged() -> pwd.struct_passwd:
 
 
 @contextmanager
-def _filled(bench: Bench) -> Iterator[tuple[Graph, str]]:
-    """A graph, and the address of a server that holds it, copied by `guanxi store copy`.
+def _running_copy(bench: Bench) -> Iterator[tuple[Graph, str]]:
+    """Yield a graph and the URL of a server that holds it, filled by `guanxi store copy`.
 
-    What the block changes is gone afterwards: the server's files are a copy of those in the cache.
+    The server runs on a temporary copy of the cached files, so changes by the block are discarded.
+    Raise Skipped without PostgreSQL, Wrong if the copy fails.
     """
-    made = bench.graph if bench.quick else graph(_RECIPE)
-    server = _Server(_programs(), CACHE / f"postgres-{made.folder.name}", _unprivileged())
-    if not (server.data / _DONE).exists():
+    graph = bench.graph if bench.quick else cached_graph(_RECIPE)
+    server = _Server(_server_programs(), CACHE / f"postgres-{graph.folder.name}", _unprivileged())
+    if not (server.data / _FILLED).exists():
         shutil.rmtree(server.data, ignore_errors=True)
-        server.make()
+        server.create()
         with server.running() as address:
-            command = guanxi("store", "copy", str(made.store), address)
+            command = guanxi("store", "copy", str(graph.store), address)
             copying = python(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             if copying.wait():
-                raise Wrong(f"guanxi store copy ended with status {copying.returncode}")
-            asyncio.run(_analyzed(address))
-        (server.data / _DONE).touch()
+                raise Wrong(f"guanxi store copy exited with status {copying.returncode}")
+            asyncio.run(_analyze(address))
+        (server.data / _FILLED).touch()
     with tempfile.TemporaryDirectory(prefix="guanxi-pg-", dir=CACHE) as folder:
         os.chmod(folder, 0o755)
         scratch = server._replace(data=Path(folder) / "data")
         subprocess.run(["cp", "-a", server.data, scratch.data], check=True)
         with scratch.running() as address:
-            yield made, address
+            yield graph, address
 
 
-async def _analyzed(address: str) -> None:
+async def _analyze(address: str) -> None:
     connection = await connect(address, PATIENT)
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
@@ -159,104 +163,104 @@ async def _analyzed(address: str) -> None:
 
 # --- the other side ---
 
-#: What a request asks of a connection, for an account of a graph.
+#: Executes the statements of one request, for an account of a graph.
 _Read = Callable[[Any, Graph, int, random.Random], Awaitable[None]]
-#: A method of a connection, and what it was called with.
+#: The name of a connection's method, and the arguments of a call.
 _Call = tuple[str, tuple[Any, ...]]
 
 
 class _Recorder:
-    """A connection that remembers what it was asked."""
+    """A connection that records the calls of its methods."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self.calls: list[_Call] = []
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
-        asked = getattr(self._connection, name)
+        method = getattr(self._connection, name)
 
         async def call(*values: Any) -> Any:
-            kept = tuple(list(one) if isinstance(one, Iterator) else one for one in values)
-            self.calls.append((name, kept))
-            return await asked(*kept)
+            arguments = tuple(list(it) if isinstance(it, Iterator) else it for it in values)
+            self.calls.append((name, arguments))
+            return await method(*arguments)
 
         return call
 
 
-async def _edge(db: Any, made: Graph, mid: int, draw: random.Random) -> None:
-    await cards.session(db, digest(made.token(mid)))
-    await reads.relations(db, mid, [draw.choice(made.mids)])
+async def _edge(db: Any, graph: Graph, mid: int, draw: random.Random) -> None:
+    await cards.session(db, digest(graph.token(mid)))
+    await reads.relations(db, mid, [draw.choice(graph.mids)])
 
 
-async def _page(db: Any, made: Graph, mid: int, _draw: random.Random) -> None:
-    await cards.session(db, digest(made.token(mid)))
-    found = await reads.page(db, Listing.FOLLOWINGS, mid, Sort.NEWEST, Window(0, 50), None)
-    await cards.tails(db, found.rows.mids)
+async def _page(db: Any, graph: Graph, mid: int, _draw: random.Random) -> None:
+    await cards.session(db, digest(graph.token(mid)))
+    page = await reads.page(db, Listing.FOLLOWINGS, mid, Sort.NEWEST, Window(0, 50), None)
+    await cards.tails(db, page.rows.mids)
 
 
-async def _follows(db: Any, owners: Sequence[int], made: Graph, draw: random.Random) -> None:
-    """What a transaction of so many new followings asks, undone again."""
-    drawn = [(owner, draw.choice(made.mids)) for owner in owners]
+async def _follows(db: Any, owners: Sequence[int], graph: Graph, draw: random.Random) -> None:
+    """Execute a transaction with a new follow of each owner; the caller must end it."""
+    drawn = [(owner, draw.choice(graph.mids)) for owner in owners]
     acts = [Modify(owner, target, Act.FOLLOW) for owner, target in drawn if owner != target]
     await db.execute("BEGIN")
     now = sort_key_at(time.time_ns())
-    held = await hold(db, acts, now)
+    changes = await hold(db, acts, now)
     for act in acts:
-        held.apply(CappedAct(act, OPEN.limits.following_cap), now)
-    await write(db, held, 0)
+        changes.apply(CappedAct(act, OPEN.limits.following_cap), now)
+    await write(db, changes, 0)
 
 
-def _read_straight(bench: Bench, address: str, made: Graph, read: _Read) -> float:
+def _read_straight(bench: Bench, address: str, graph: Graph, read: _Read) -> float:
     async def run() -> float:
-        draw = random.Random(made.recipe.seed)
+        draw = random.Random(graph.recipe.seed)
         connection = await connect(address)
-        asked = []
-        for mid in draw.choices(made.owners, k=_RECORDED):
+        recorded = []
+        for mid in draw.choices(graph.owners, k=_RECORDED_READS):
             recorder = _Recorder(connection)
-            await read(recorder, made, mid, draw)
-            asked.append(recorder.calls)
-        done, began = 0, time.perf_counter()
+            await read(recorder, graph, mid, draw)
+            recorded.append(recorder.calls)
+        count, began = 0, time.perf_counter()
         while (last := time.perf_counter()) < began + bench.seconds:
-            for name, values in asked[done % len(asked)]:
+            for name, values in recorded[count % len(recorded)]:
                 await getattr(connection, name)(*values)
-            done += 1
+            count += 1
         await connection.close()
-        return done / (last - began)
+        return count / (last - began)
 
     return _on_serving_core(bench, run)
 
 
 def _follow_straight(
-    bench: Bench, address: str, made: Graph, draw: random.Random, together: int
+    bench: Bench, address: str, graph: Graph, draw: random.Random, batch_size: int
 ) -> float:
     async def run() -> float:
         connection = await connect(address)
-        most = round(_STRAIGHT_FOLLOWS * bench.seconds)
-        served = {*made.owners}  # the service's side follows for these, in the same database
-        others = [mid for mid in made.mids if mid not in served]
-        owners = draw.sample(others, min(len(others) // 2, most))
-        asked = []
-        for at in range(0, len(owners) - together, together):
+        limit = round(_RECORDED_FOLLOWS * bench.seconds)
+        served = {*graph.owners}  # the service's side follows for these, in the same database
+        others = [mid for mid in graph.mids if mid not in served]
+        owners = draw.sample(others, min(len(others) // 2, limit))
+        recorded = []
+        for at in range(0, len(owners) - batch_size, batch_size):
             recorder = _Recorder(connection)
-            await _follows(recorder, owners[at : at + together], made, draw)
+            await _follows(recorder, owners[at : at + batch_size], graph, draw)
             await connection.execute("ROLLBACK")
-            asked.append([*recorder.calls, ("execute", ("COMMIT",))])
-        done, began = 0, time.perf_counter()
-        for calls in asked:
+            recorded.append([*recorder.calls, ("execute", ("COMMIT",))])
+        count, began = 0, time.perf_counter()
+        for calls in recorded:
             if time.perf_counter() > began + bench.seconds:
                 break
             for name, values in calls:
                 await getattr(connection, name)(*values)
-            done += together
+            count += batch_size
         spent = time.perf_counter() - began
         await connection.close()
-        return done / spent
+        return count / spent
 
     return _on_serving_core(bench, run)
 
 
 def _on_serving_core(bench: Bench, run: Callable[[], Coroutine[Any, Any, float]]) -> float:
-    """What a coroutine tells, run where the service runs, on the service's kind of loop."""
+    """Return the result of a coroutine, run on the serving core in a uvloop event loop."""
     with on_core(bench.cores.serve), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run())
 
@@ -265,39 +269,39 @@ def _on_serving_core(bench: Bench, run: Callable[[], Coroutine[Any, Any, float]]
 
 
 @contextmanager
-def _read(bench: Bench, made: Requests, read: _Read) -> Iterator[Sides]:
-    with _filled(bench) as (held, address), serving(address, bench.cores.serve) as url:
-        sent = made(held)
-        sampled(url, sent)
+def _read(bench: Bench, build: Requests, read: _Read) -> Iterator[Sides]:
+    with _running_copy(bench) as (graph, address), serving(address, bench.cores.serve) as url:
+        sent = build(graph)
+        sample_bodies(url, sent)
         yield Sides(
-            partial(rate, bench, url, sent), partial(_read_straight, bench, address, held, read)
+            partial(rate, bench, url, sent), partial(_read_straight, bench, address, graph, read)
         )
 
 
 @contextmanager
-def _follow(bench: Bench, together: int) -> Iterator[Sides]:
+def _follow(bench: Bench, batch_size: int) -> Iterator[Sides]:
     draw = random.Random(bench.graph.recipe.seed)
-    each = round(FOLLOWS_A_SECOND * (bench.seconds + 1))
-    with _filled(bench) as (made, address), serving(address, bench.cores.serve) as url:
-        new = Follows(made, bench.connections)
+    count = round(FOLLOWS_A_SECOND * (bench.seconds + 1))
+    with _running_copy(bench) as (graph, address), serving(address, bench.cores.serve) as url:
+        new = Follows(graph, bench.connections)
 
         def ours() -> float:
             plan = Plan(
                 port=port_of(url),
-                sequences=[[request for _, _, request in one] for one in new(each)],
+                sequences=[[request for _, _, request in batch] for batch in new(count)],
                 seconds=bench.seconds,
                 cycled=False,
             )
             return load(plan, bench.cores.load).rate
 
-        yield Sides(ours, partial(_follow_straight, bench, address, made, draw, together))
+        yield Sides(ours, partial(_follow_straight, bench, address, graph, draw, batch_size))
 
 
 LINES = tuple(
     Line(
         name=f"postgres-{name}",
         what=f"{what}, on PostgreSQL",
-        against=f"{against} sent straight by asyncpg over one connection",
+        against=f"{against} sent by asyncpg alone over one connection",
         unit=unit,
         bound=0.5,
         quick=False,
@@ -308,25 +312,25 @@ LINES = tuple(
             "edge",
             "x/relation, one edge",
             "the same statements",
-            "answers/s",
-            partial(_read, made=requests.edge, read=_edge),
+            "responses/s",
+            partial(_read, build=requests.edge, read=_edge),
         ),
         (
             "own",
-            "50 of one's own followings",
+            "50 of the caller's own followings",
             "the same statements",
-            "answers/s",
-            partial(_read, made=requests.own_page, read=_page),
+            "responses/s",
+            partial(_read, build=requests.own_page, read=_page),
         ),
         *(
             (
-                f"follow-{together}",
-                "answered, durable follows",
-                f"the same statements, {together} in a transaction,",
+                f"follow-{batch_size}",
+                "durable follows over HTTP",
+                f"the same statements, {batch_size} per transaction,",
                 "follows/s",
-                partial(_follow, together=together),
+                partial(_follow, batch_size=batch_size),
             )
-            for together in (1, 64)
+            for batch_size in (1, 64)
         ),
     )
 )

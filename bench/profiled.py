@@ -1,6 +1,6 @@
-"""The service under a profile of its own: ``python -m bench.profiled FOLDER STORE PORT``.
+"""Run the service under a profiler: ``python -m bench.profiled FOLDER STORE PORT``.
 
-Each thread's is written to a file when it ends: where time goes in the loop, and in the writer.
+The profile of each thread is written to a file in FOLDER when the thread ends.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ from guanxi.service import server
 from guanxi.service.config import load
 
 _TOP = 15
-#: A thread that waits for work does none.
+#: Time in this call is waiting for work, and is not counted.
 _WAITING = "<method 'get' of '_queue.SimpleQueue' objects>"
 
 
 def serve(folder: Path, store: str, port: int) -> None:
-    """Serve as `guanxi serve` does; the profile begins once it answers."""
+    """Serve until stopped, as `guanxi serve` does, and write the profiles to `folder`.
+
+    The profile of the event loop begins when the service is ready.
+    """
     threads = threading.Thread.run
 
     def run(thread: threading.Thread) -> None:
         profile = cProfile.Profile()
-        with suppress(ValueError):  # from Python 3.12 on one thread alone can be profiled
+        with suppress(ValueError):  # since Python 3.12, only one thread can be profiled
             profile.enable()
         try:
             threads(thread)
@@ -45,7 +48,10 @@ def serve(folder: Path, store: str, port: int) -> None:
 
 
 def top(folder: Path) -> Iterator[str]:
-    """Where time went, thread by thread, by own time."""
+    """Yield a report of the profiles in `folder`: per thread, the functions with most own time.
+
+    Threads with less than 0.1 s are omitted.
+    """
     for file in sorted(folder.iterdir()):
         stats: dict[tuple[str, int, str], tuple[int, int, float, float, object]]
         stats = vars(pstats.Stats(str(file)))["stats"]
@@ -55,8 +61,8 @@ def top(folder: Path) -> Iterator[str]:
             continue
         yield f"{file.name}: {whole:.1f} s"
         for path, line, name, calls, own in sorted(rows, key=lambda row: -row[-1])[:_TOP]:
-            place = f"{Path(path).name}:{line} {name}" if line else name
-            yield f"  {own / whole:6.1%} {own / calls * 1e6:8.1f} us x {calls:<9,} {place}"
+            function = f"{Path(path).name}:{line} {name}" if line else name
+            yield f"  {own / whole:6.1%} {own / calls * 1e6:8.1f} us x {calls:<9,} {function}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reading over HTTP, against bare applications that answer the same, or against itself."""
+"""Lines that read over HTTP: against bare applications with the same responses, or itself."""
 
 from __future__ import annotations
 
@@ -15,99 +15,103 @@ from bench import requests
 from bench.bare import Bodies
 from bench.graph import Graph
 from bench.lines import Bench, Line, Sides, Wrong
-from bench.load import Plan, Seen, load, shared
+from bench.load import Measurement, Plan, deal, load
 from bench.machine import free_port, server, serving
 
 Requests = Callable[[Graph], list[bytes]]
-#: How many of the service's answers a bare application gives in turn.
+#: The number of the service's response bodies that a bare application repeats in turn.
 _SAMPLE = 2_000
 
 
 def rate(bench: Bench, url: str, sent: Sequence[bytes]) -> float:
-    """Answers a second."""
+    """Return responses per second. Raise Wrong for a response other than a 200 with code 0."""
     plan = Plan(
         port=port_of(url),
-        sequences=shared(sent, bench.connections),
+        sequences=deal(sent, bench.connections),
         seconds=bench.seconds,
     )
     return load(plan, bench.cores.load).rate
 
 
-def load_alone(bench: Bench) -> Seen:
-    """What the load makes of the barest server: how fast, and how much of its core it takes."""
+def load_limit(bench: Bench) -> Measurement:
+    """Measure the load generator against the barest server: its maximum rate and CPU share."""
     body = b'{"code":0,"message":"0","ttl":1}'
     sent = [requests.get("/", "", n=number) for number in range(1_000)]
-    with answering(bench, Bodies([body])) as url:
-        plan = Plan(port=port_of(url), sequences=shared(sent, bench.connections), seconds=1.0)
+    with bare_serving(bench, Bodies([body])) as url:
+        plan = Plan(port=port_of(url), sequences=deal(sent, bench.connections), seconds=1.0)
         return load(plan, bench.cores.load)
 
 
 @contextmanager
-def answering(bench: Bench, told: Bodies) -> Iterator[str]:
-    """A bare application that answers so."""
+def bare_serving(bench: Bench, bodies: Bodies) -> Iterator[str]:
+    """Run a bare application that sends `bodies` in turn; yield its URL."""
     file = bench.folder / "bodies"
-    file.write_bytes(msgspec.msgpack.encode(told))
+    file.write_bytes(msgspec.msgpack.encode(bodies))
     port = free_port()
     with server(bench.cores.serve, port, "-m", "bench.bare", str(port), str(file)) as url:
         yield url
 
 
 def port_of(url: str) -> int:
+    """Return the port of `url`, which must contain one."""
     port = urlsplit(url).port
     assert port is not None
     return port
 
 
-def sampled(url: str, sent: Sequence[bytes]) -> list[bytes]:
-    """The bodies of some answers."""
+def sample_bodies(url: str, sent: Sequence[bytes]) -> list[bytes]:
+    """Send up to 2,000 of the requests `sent`, in random order; return the response bodies.
+
+    Raise Wrong for a response other than a 200 with code 0.
+    """
     connection = HTTPConnection("127.0.0.1", port_of(url), timeout=10)
     bodies = []
     for request in random.Random(1).sample(sent, min(_SAMPLE, len(sent))):
         head = request.decode().split("\r\n")
         cookie = next(line for line in head if line.startswith("Cookie: "))
         connection.request("GET", head[0].split()[1], headers={"Cookie": cookie[8:]})
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != 200 or msgspec.json.decode(body)["code"]:
-            raise Wrong(f"{head[0]} was answered {body[:200]!r}")
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200 or msgspec.json.decode(body)["code"]:
+            raise Wrong(f"{head[0]}: unexpected response {response.status} {body[:200]!r}")
         bodies.append(body)
     connection.close()
     return bodies
 
 
 def _warm(ours: Callable[[], float], theirs: Callable[[], float]) -> Sides:
-    """Both sides, once they have been loaded: a store's file is read, and mapped, bit by bit."""
+    """Return both sides after an unmeasured round, which fills caches and maps the file."""
     ours()
     theirs()
     return Sides(ours, theirs)
 
 
 @contextmanager
-def _against_bare(bench: Bench, made: Requests, *, encoded: bool) -> Iterator[Sides]:
-    sent = made(bench.graph)
+def _against_bare(bench: Bench, build: Requests, *, encoded: bool) -> Iterator[Sides]:
+    sent = build(bench.graph)
     with (
         serving(bench.graph.store, bench.cores.serve) as url,
-        answering(bench, Bodies(sampled(url, sent), encoded)) as bare,
+        bare_serving(bench, Bodies(sample_bodies(url, sent), encoded)) as bare,
     ):
         yield _warm(partial(rate, bench, url, sent), partial(rate, bench, bare, sent))
 
 
 @contextmanager
-def _against_twin(bench: Bench, made: Requests) -> Iterator[Sides]:
-    sent, store, core = made(bench.graph), bench.graph.store, bench.cores.serve
+def _against_twin(bench: Bench, build: Requests) -> Iterator[Sides]:
+    sent, store, core = build(bench.graph), bench.graph.store, bench.cores.serve
     port = free_port()
     with (
         serving(store, core) as url,
         server(core, port, "-m", "bench.twin", str(port), str(store)) as twin,
     ):
-        for ours, theirs in zip(sampled(url, sent), sampled(twin, sent), strict=True):
-            if _told(ours) != _told(theirs):
-                raise Wrong(f"the twin answers {theirs[:200]!r}, guanxi {ours[:200]!r}")
+        for ours, theirs in zip(sample_bodies(url, sent), sample_bodies(twin, sent), strict=True):
+            if _data_without_cursor(ours) != _data_without_cursor(theirs):
+                raise Wrong(f"the responses differ: twin {theirs[:200]!r}, guanxi {ours[:200]!r}")
         yield _warm(partial(rate, bench, url, sent), partial(rate, bench, twin, sent))
 
 
-def _told(body: bytes) -> object:
-    """What both tell: the twin has no cursors."""
+def _data_without_cursor(body: bytes) -> object:
+    """Return the data of a response without `cursor`, which the twin does not have."""
     data = msgspec.json.decode(body)["data"]
     data.pop("cursor", None)
     return data
@@ -117,15 +121,15 @@ def _told(body: bytes) -> object:
 def _hub(bench: Bench, pn: int) -> Iterator[Sides]:
     hub, small = requests.hub_page(bench.graph, pn), requests.small_page(bench.graph)
     with serving(bench.graph.store, bench.cores.serve) as url:
-        for body in [*sampled(url, hub), *sampled(url, small)]:
+        for body in [*sample_bodies(url, hub), *sample_bodies(url, small)]:
             if len(msgspec.json.decode(body)["data"]["list"]) != 50:
-                raise Wrong("a page is not full")
+                raise Wrong("a page has fewer than 50 items")
         yield _warm(partial(rate, bench, url, hub), partial(rate, bench, url, small))
 
 
-_BYTES = "a bare ASGI application answering the same bytes"
-_STRUCTS = "a bare ASGI application that encodes the same page from ready structs"
-_RATE = "answers/s"
+_BYTES = "a bare ASGI application that sends the same bytes"
+_STRUCTS = "a bare ASGI application that encodes the same page from prepared structs"
+_RATE = "responses/s"
 
 LINES = (
     Line(
@@ -134,23 +138,23 @@ LINES = (
         against=_BYTES,
         unit=_RATE,
         bound=0.5,
-        sides=partial(_against_bare, made=requests.edge, encoded=False),
+        sides=partial(_against_bare, build=requests.edge, encoded=False),
     ),
     Line(
         name="own",
-        what="50 of one's own followings, page 1",
+        what="50 of the caller's own followings, page 1",
         against=_STRUCTS,
         unit=_RATE,
         bound=0.35,
-        sides=partial(_against_bare, made=requests.own_page, encoded=True),
+        sides=partial(_against_bare, build=requests.own_page, encoded=True),
     ),
     Line(
         name="other",
-        what="50 of another's followings, attributes computed",
+        what="50 of another account's followings, attributes computed",
         against=_STRUCTS,
         unit=_RATE,
         bound=0.2,
-        sides=partial(_against_bare, made=requests.others_page, encoded=True),
+        sides=partial(_against_bare, build=requests.others_page, encoded=True),
     ),
     *(
         Line(
@@ -169,21 +173,21 @@ LINES = (
         against=_BYTES,
         unit=_RATE,
         bound=0.3,
-        sides=partial(_against_bare, made=requests.relations, encoded=False),
+        sides=partial(_against_bare, build=requests.relations, encoded=False),
     ),
     *(
         Line(
             name=f"twin-{name}",
             what=what,
-            against="the same written plainly with FastAPI and SQLAlchemy on the same file",
+            against="a plain implementation with FastAPI and SQLAlchemy on the same file",
             unit=_RATE,
             bound=8.0,
             needs=("fastapi", "sqlalchemy"),
-            sides=partial(_against_twin, made=made),
+            sides=partial(_against_twin, build=build),
         )
-        for name, what, made in (
+        for name, what, build in (
             ("edge", "x/relation, one edge", requests.edge),
-            ("own", "50 of one's own followings", requests.own_page),
+            ("own", "50 of the caller's own followings", requests.own_page),
         )
     ),
 )

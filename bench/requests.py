@@ -1,4 +1,4 @@
-"""Requests as a client sends them, drawn at random from thousands of accounts."""
+"""Build raw HTTP requests as a client sends them, for random accounts of a graph."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 
 from bench.graph import Graph
 
-#: How many different requests a load has ready.
+#: The number of requests prepared for a load.
 _READY = 20_000
 
 
 def get(path: str, cookie: str, **fields: object) -> bytes:
+    """Return a raw GET request with `fields` as its query and `cookie` as the Cookie header."""
     return (
         f"GET {path}?{urlencode(fields)} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"User-Agent: bench\r\nCookie: {cookie}\r\n\r\n"
@@ -21,6 +22,7 @@ def get(path: str, cookie: str, **fields: object) -> bytes:
 
 
 def post(path: str, cookie: str, **fields: object) -> bytes:
+    """Return a raw POST request with `fields` as its form and `cookie` as the Cookie header."""
     body = urlencode(fields)
     return (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nCookie: {cookie}\r\n"
@@ -30,8 +32,8 @@ def post(path: str, cookie: str, **fields: object) -> bytes:
 
 
 def edge(graph: Graph) -> list[bytes]:
-    """The relation to one account: one that is followed, or any."""
-    draw, cookies = _drawn(graph)
+    """Return requests for the relation to one account: half followed ones, half random."""
+    draw, cookies = _random_and_cookies(graph)
     lists: dict[int, list[int]] = {}
     sent = []
     for mid in draw.choices(graph.owners, k=_READY):
@@ -42,38 +44,38 @@ def edge(graph: Graph) -> list[bytes]:
 
 
 def own_page(graph: Graph) -> list[bytes]:
-    """The first page of one's own followings."""
-    _, cookies = _drawn(graph)
-    return [_followings(cookies[mid], mid) for mid in _many(graph)]
+    """Return requests for the first page of the caller's own followings."""
+    _, cookies = _random_and_cookies(graph)
+    return [_followings(cookies[mid], mid) for mid in _random_owners(graph)]
 
 
 def others_page(graph: Graph) -> list[bytes]:
-    """The first page of another's followings."""
-    draw, cookies = _drawn(graph)
-    return [_followings(cookies[draw.choice(graph.owners)], mid) for mid in _many(graph)]
+    """Return requests for the first page of another account's followings."""
+    draw, cookies = _random_and_cookies(graph)
+    return [_followings(cookies[draw.choice(graph.owners)], mid) for mid in _random_owners(graph)]
 
 
 def hub_page(graph: Graph, pn: int) -> list[bytes]:
-    """A page of the followers of whom everybody follows, seen by anybody."""
+    """Return requests by random callers for page `pn` of the followers of the hub."""
     return followers_of(graph, [graph.hub], pn)
 
 
 def followers_of(graph: Graph, owners: Sequence[int], pn: int) -> list[bytes]:
-    """A page of the followers of one of these, seen by anybody."""
-    draw, cookies = _drawn(graph)
-    return [_followers(cookies[mid], draw.choice(owners), pn) for mid in _many(graph)]
+    """Return requests by random callers for page `pn` of the followers of a random owner."""
+    draw, cookies = _random_and_cookies(graph)
+    return [_followers(cookies[mid], draw.choice(owners), pn) for mid in _random_owners(graph)]
 
 
 def small_page(graph: Graph) -> list[bytes]:
-    """The followers of an account that has a page of them, seen by anybody."""
+    """Return requests by random callers for the followers of accounts with about one page."""
     return followers_of(graph, graph.small, 1)
 
 
 def relations(graph: Graph) -> list[bytes]:
-    """The relations to 50 accounts: half of them followed, half any."""
-    draw, cookies = _drawn(graph)
+    """Return requests for the relations to 50 accounts: half followed, half random."""
+    draw, cookies = _random_and_cookies(graph)
     sent = []
-    for mid in _many(graph):
+    for mid in _random_owners(graph):
         fids = graph.followings(mid, 25) + draw.sample(graph.mids, 25)
         draw.shuffle(fids)
         fields = {"fids": ",".join(map(str, fids))}
@@ -82,7 +84,7 @@ def relations(graph: Graph) -> list[bytes]:
 
 
 def common(graph: Graph) -> list[bytes]:
-    """What two who follow 5,000 each have in common."""
+    """Return requests for the common followings of two accounts that follow 5,000 each."""
     return [
         get("/x/relation/same/followings", graph.cookie(mid), vmid=other, ps=50, pn=1)
         for mid, other in islice(cycle(pairs(graph)), _READY)
@@ -90,20 +92,23 @@ def common(graph: Graph) -> list[bytes]:
 
 
 def pairs(graph: Graph) -> list[tuple[int, int]]:
-    """Every two of those who follow 5,000, in any order."""
-    found = [(mid, other) for mid in graph.wide for other in graph.wide if mid != other]
-    random.Random(graph.recipe.seed).shuffle(found)
-    return found
+    """Return all ordered pairs of accounts that follow 5,000, shuffled by the seed."""
+    ordered_pairs = [(mid, other) for mid in graph.wide for other in graph.wide if mid != other]
+    random.Random(graph.recipe.seed).shuffle(ordered_pairs)
+    return ordered_pairs
 
 
 def follows(graph: Graph, mid: int, draw: random.Random) -> Iterator[tuple[int, bytes]]:
-    """New followings of one account, without end: whom, and the request."""
+    """Yield endless new follows of account `mid`, as the target's mid and the request.
+
+    No target repeats or is already followed.
+    """
     cookie, csrf = graph.cookie(mid), graph.csrf(mid)
-    held = set(graph.followings(mid, 10_000)) | {mid}
+    followed = set(graph.followings(mid, 10_000)) | {mid}
     while True:
         fid = draw.choice(graph.mids)
-        if fid not in held:
-            held.add(fid)
+        if fid not in followed:
+            followed.add(fid)
             fields = {"fid": fid, "act": 1, "re_src": 11, "csrf": csrf}
             yield fid, post("/x/relation/modify", cookie, **fields)
 
@@ -116,9 +121,9 @@ def _followers(cookie: str, vmid: int, pn: int) -> bytes:
     return get("/x/relation/followers", cookie, vmid=vmid, ps=50, pn=pn)
 
 
-def _drawn(graph: Graph) -> tuple[random.Random, dict[int, str]]:
+def _random_and_cookies(graph: Graph) -> tuple[random.Random, dict[int, str]]:
     return random.Random(graph.recipe.seed), {mid: graph.cookie(mid) for mid in graph.owners}
 
 
-def _many(graph: Graph) -> list[int]:
+def _random_owners(graph: Graph) -> list[int]:
     return random.Random(graph.recipe.seed + 1).choices(graph.owners, k=_READY)

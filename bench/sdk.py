@@ -1,4 +1,4 @@
-"""The SDK: what a call costs, what a start costs, how fast a long list is read."""
+"""Lines for the SDK: the cost of a call, the cost of an import, the speed of a long list."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bench.bare import Bodies
 from bench.calls import PAGE, PAGES, Account
 from bench.lines import Bench, Line, Sides, Wrong
 from bench.machine import python, serving
-from bench.reads import answering, sampled
+from bench.reads import bare_serving, sample_bodies
 
 _GIVE_UP_SECONDS = 60.0
-#: Compiled once, before it is measured, as what is installed is.
+#: Prints the CPU milliseconds of an import. Run once unmeasured, to compile the modules.
 _START = (
     "import sys, time; sys.dont_write_bytecode = False; began = time.process_time()\n{}\n"
     "print(1e3 * (time.process_time() - began))"
@@ -25,13 +25,16 @@ _START = (
 
 
 def _figure(core: int, *args: str, account: Account | None = None) -> float:
-    """What a program that is told an account prints."""
+    """Run a program with `account` as JSON on its standard input; return the number it prints.
+
+    Raise Wrong if it fails.
+    """
     pipe = subprocess.PIPE
     process = python(*args, core=core, stdin=pipe, stdout=pipe, stderr=pipe)
-    told, problem = process.communicate(msgspec.json.encode(account), _GIVE_UP_SECONDS)
+    output, errors = process.communicate(msgspec.json.encode(account), _GIVE_UP_SECONDS)
     if process.returncode:
-        raise Wrong(f"{' '.join(args)} ended with {problem[-300:].decode(errors='replace')!r}")
-    return float(told)
+        raise Wrong(f"{' '.join(args)} failed: {errors[-300:].decode(errors='replace')!r}")
+    return float(output)
 
 
 def _account(bench: Bench, url: str) -> Account:
@@ -59,22 +62,22 @@ def _page(bench: Bench, ours: str, library: str) -> Iterator[Sides]:
 def _start(bench: Bench, ours: str) -> Iterator[Sides]:
     theirs = "from bilibili_api import user"
     sides = [partial(_figure, bench.cores.load, "-c", _START.format(it)) for it in (ours, theirs)]
-    for compile_it in sides:
-        compile_it()
+    for run in sides:
+        run()
     yield Sides(*sides)
 
 
 @contextmanager
 def _whole(bench: Bench) -> Iterator[Sides]:
-    """From an application that has the pages ready: it is the clients that are measured."""
+    """Read a whole list from an application with prepared pages: only clients are measured."""
     mid = bench.graph.thousands
     path, cookie = "/x/relation/followings", bench.graph.cookie(mid)
     sent = [
         requests.get(path, cookie, vmid=mid, ps=PAGE, pn=number) for number in range(1, PAGES + 1)
     ]
     with serving(bench.graph.store, bench.cores.serve) as url:
-        bodies = sampled(url, sent)
-    with answering(bench, Bodies(bodies)) as url:
+        bodies = sample_bodies(url, sent)
+    with bare_serving(bench, Bodies(bodies)) as url:
         measure = partial(_figure, bench.cores.load, "-m", "bench.caller")
         account = _account(bench, url)
         yield Sides(
@@ -119,8 +122,8 @@ LINES = (
     ),
     Line(
         name="sdk-whole",
-        what="3,000 followings, 32 pages at once, no pace",
-        against="pyreqwest and msgspec alone, same application with the pages ready",
+        what="3,000 followings, 32 pages at once, no rate limit",
+        against="pyreqwest and msgspec alone, same application with prepared pages",
         unit="accounts/s",
         bound=0.8,
         sides=_whole,

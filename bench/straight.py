@@ -1,7 +1,7 @@
-"""SQLite without a service: what a program does that opens the file itself.
+"""SQLite without the service: the same work by a program that opens the file directly.
 
-``python -m bench.straight TASK STORE FILE SECONDS`` prints operations a second. It opens the store
-as guanxi does, so that cache and durability are the same.
+``python -m bench.straight TASK STORE FILE SECONDS`` prints operations per second. It opens the
+store as guanxi does, so that cache and durability are the same.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ ORDER BY mine.place DESC, mine.target DESC
 
 
 def common(store: Path, file: Path, seconds: float) -> float:
-    """What two accounts follow both, newest first: a page cannot tell how many there are."""
+    """Read all common followings of two accounts, newest first; return joins per second.
+
+    `file` holds the pairs of mids as JSON. All rows are read, because a response has the total.
+    """
     pairs = cycle(msgspec.json.decode(file.read_bytes()))
     with closing(connect(store)) as db:
         return _timed(lambda: bool(db.execute(_COMMON, next(pairs)).fetchall()), seconds)
@@ -50,39 +53,42 @@ _FOLLOW = (
 
 
 def follows(store: Path, file: Path, seconds: float) -> float:
-    """New followings, by 64 in a transaction that is durable when it ends."""
-    changes = iter(msgspec.json.decode(file.read_bytes()))
-    log = 0
+    """Insert new follows, 64 per durable transaction; return follows per second.
 
-    def committed(_db: apsw.Connection, _name: str, pages: int) -> int:
-        nonlocal log
-        log = pages
+    `file` holds the (owner, target) pairs as JSON. Exit with an error if they run out.
+    """
+    changes = iter(msgspec.json.decode(file.read_bytes()))
+    wal_pages = 0
+
+    def on_commit(_db: apsw.Connection, _name: str, pages: int) -> int:
+        nonlocal wal_pages
+        wal_pages = pages
         return apsw.SQLITE_OK
 
     with closing(connect(store, writes=True)) as db:
-        db.set_wal_hook(committed)
+        db.set_wal_hook(on_commit)
 
         def batch() -> int:
-            nonlocal log
-            done = 0
+            nonlocal wal_pages
+            count = 0
             with immediate(db):
                 for owner, target in islice(changes, _BATCH):
                     values = (owner, target, sort_key_at(time.time_ns()))
                     for statement in _FOLLOW:
                         db.execute(statement, values)
-                    done += 1
-            if log >= LOG_PAGES:
+                    count += 1
+            if wal_pages >= LOG_PAGES:
                 db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-                log = 0
-            return done
+                wal_pages = 0
+            return count
 
         return _timed(batch, seconds)
 
 
 def edges(store: Path, file: Path, _seconds: float) -> float:
-    """Every row that an import made, with executemany, in the order of its file; edges a second.
+    """Insert all rows of an import with executemany, in the file's order; return edges per second.
 
-    ``file`` is the imported store. Reading its rows is not counted: they are ready, chunk by chunk.
+    `file` is an imported store. The time to read its rows, chunk by chunk, does not count.
     """
     spent, count = 0.0, 0
     began = time.perf_counter()
@@ -90,7 +96,7 @@ def edges(store: Path, file: Path, _seconds: float) -> float:
     db.pragma("cache_size", -_IMPORT_CACHE_KIB)
     db.execute("BEGIN IMMEDIATE")
     spent += time.perf_counter() - began
-    for statement, rows in _made(file):
+    for statement, rows in _statements(file):
         began = time.perf_counter()
         db.executemany(statement, rows)
         spent += time.perf_counter() - began
@@ -101,11 +107,11 @@ def edges(store: Path, file: Path, _seconds: float) -> float:
     return count / (spent + time.perf_counter() - began)
 
 
-def _made(imported: Path) -> Iterator[tuple[str, Sequence[tuple[int, ...]]]]:
-    """The rows of both ends in the order of the file (by follower and time), then the tallies."""
+def _statements(imported: Path) -> Iterator[tuple[str, Sequence[tuple[int, ...]]]]:
+    """Yield statements and rows: both sides of edges by follower and time, then tallies."""
     with closing(connect(imported)) as db:
-        found = db.execute("SELECT owner, place, target, flags FROM following")
-        while rows := list(islice(found, _CHUNK)):
+        stored = db.execute("SELECT owner, place, target, flags FROM following")
+        while rows := list(islice(stored, _CHUNK)):
             yield "INSERT OR REPLACE INTO following VALUES (?, ?, ?, ?)", rows
             followers = [(target, place, owner, flags) for owner, place, target, flags in rows]
             yield "INSERT OR REPLACE INTO follower VALUES (?, ?, ?, ?)", followers
@@ -116,15 +122,18 @@ def _made(imported: Path) -> Iterator[tuple[str, Sequence[tuple[int, ...]]]]:
 
 
 def _timed(work: Callable[[], int], seconds: float) -> float:
-    """How much is done a second."""
-    done = 0
+    """Repeat `work` for `seconds`; return the sum of its results per second.
+
+    Exit with an error if it returns 0.
+    """
+    count = 0
     began = time.perf_counter()
     while (last := time.perf_counter()) < began + seconds:
         step = work()
         if not step:
-            sys.exit("nothing left to do, or a wrong answer")
-        done += step
-    return done / (last - began)
+            sys.exit("bench.straight: no work left, or an empty result")
+        count += step
+    return count / (last - began)
 
 
 _TASKS: dict[str, Callable[[Path, Path, float], float]] = {

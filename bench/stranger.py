@@ -1,6 +1,7 @@
-"""``python -m bench.stranger LIBRARY``: the same calls by bilibili-api-python, over a library.
+"""``python -m bench.stranger LIBRARY``: measure the same calls by bilibili-api-python.
 
-Run in a process of its own. Nothing of it is changed but the address that it asks.
+LIBRARY is its HTTP client, httpx or aiohttp. Only the URL that it requests is changed. It must
+run in a separate process: no other module may import it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import sys
 import bilibili_api
 from bilibili_api import Credential, user
 
-from bench.calls import PAGE, Account, cpu, told
+from bench.calls import PAGE, Account, account_from_stdin, cpu
 
-#: As the client's arguments are called, by cookie.
-_PARTS = {
+#: The names of Credential's arguments, by cookie.
+_ARGUMENTS = {
     "SESSDATA": "sessdata",
     "bili_jct": "bili_jct",
     "buvid3": "buvid3",
@@ -24,11 +25,12 @@ _PARTS = {
 
 
 async def main(library: str, account: Account) -> float:
-    # A row of its table of addresses, as sending by another way would cost it something.
+    """Return CPU milliseconds per page of the account's followings."""
+    # Change the library's table of URLs: redirecting each request would add to its cost.
     user.API["info"]["all_followings2"]["url"] = f"{account.url}/x/relation/followings"
     bilibili_api.select_client(library)
-    parts = {_PARTS[name]: value for name, value in account.cookies.items()}
-    me = user.User(account.mid, Credential(**parts))
+    arguments = {_ARGUMENTS[name]: value for name, value in account.cookies.items()}
+    me = user.User(account.mid, Credential(**arguments))
 
     async def page(number: int) -> list[int]:
         return [item["mid"] for item in (await me.get_followings(number, PAGE))["list"]]
@@ -40,4 +42,4 @@ async def main(library: str, account: Account) -> float:
 
 
 if __name__ == "__main__":
-    print(asyncio.run(main(sys.argv[1], told())))
+    print(asyncio.run(main(sys.argv[1], account_from_stdin())))

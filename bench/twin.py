@@ -1,8 +1,8 @@
-"""The same API as a team writes it first: FastAPI, SQLAlchemy, the same SQLite file.
+"""A plain implementation of two endpoints with FastAPI and SQLAlchemy on the same SQLite file.
 
-An edge and a page of followings, with the session checked, privacy heeded and attributes computed;
-what none of the measured accounts has (groups, contracts) is left out. Plain functions in the
-thread pool are faster here than async ones over aiosqlite.
+It serves a relation and a page of followings, checks sessions and privacy, and computes attributes.
+Groups and contracts, which no measured account has, are omitted. Sync functions in the thread pool
+are faster here than async ones over aiosqlite.
 
 ``python -m bench.twin PORT STORE`` serves it with one worker.
 """
@@ -136,7 +136,7 @@ class Envelope(BaseModel, Generic[T]):
     data: T
 
 
-# As many connections as requests at once: with fewer than threads they wait for one another.
+# As many connections as concurrent requests: with fewer, the threads wait for one another.
 engine = create_engine(f"sqlite:///{sys.argv[2]}", pool_size=64)
 sessions = sessionmaker(engine)
 app = FastAPI()
@@ -151,6 +151,7 @@ Database = Annotated[Session, Depends(database)]
 
 
 def signed_in(db: Database, SESSDATA: Annotated[str, Cookie()] = "") -> int:
+    """Return the caller's mid. Raise HTTPException 401 without a valid session."""
     session = db.get(SignedIn, sha256(SESSDATA.encode()).digest())
     if session is None or session.expires <= time.time():
         raise HTTPException(401)
@@ -184,7 +185,7 @@ def followings(
         owner = db.get(Account, vmid)
         if owner is None or owner.hide_followings:
             raise HTTPException(403)
-    found = db.execute(
+    rows = db.execute(
         select(Following, Account)
         .join(Account, Account.mid == Following.target)
         .where(Following.owner == vmid)
@@ -193,8 +194,8 @@ def followings(
         .offset((pn - 1) * ps)
     ).all()
     tally = db.get(Tally, vmid)
-    seen = attributes(db, viewer, [account.mid for _, account in found])
-    items = [item(edge, account, seen.get(account.mid, 0)) for edge, account in found]
+    relations = attributes(db, viewer, [account.mid for _, account in rows])
+    items = [item(edge, account, relations.get(account.mid, 0)) for edge, account in rows]
     return Envelope(
         data=Page(
             list=items,
@@ -205,7 +206,7 @@ def followings(
 
 
 def attributes(db: Session, viewer: int, mids: list[int]) -> dict[int, int]:
-    """What the viewer's relation is to each."""
+    """Return the viewer's relation attribute for each of `mids`; 0 is omitted."""
     edges = db.execute(
         select(Following.target, Following.flags).where(
             Following.owner == viewer, Following.target.in_(mids)

@@ -1,4 +1,4 @@
-"""Writing over HTTP, and what it does to reading; importing; what an edge takes on disk."""
+"""Lines for writes over HTTP, reads during writes, imports, and disk space per edge."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ import msgspec
 from bench import requests
 from bench.graph import Graph, import_edges
 from bench.lines import Bench, Line, Sides, Wrong
-from bench.load import Loading, Plan, Seen, load, shared
+from bench.load import Loading, Measurement, Plan, deal, load
 from bench.machine import python, serving
 from bench.reads import port_of, rate
 
-#: More than any store follows in a second on one connection.
+#: More follows per second and connection than any store reaches.
 FOLLOWS_A_SECOND = 250
+#: Requests per second where the pace is fixed.
 _PACED = 500
 
 
 class Follows:
-    """New followings: nobody is followed twice, whichever side of a line does it."""
+    """A source of new follows: no edge occurs twice, whichever side uses it."""
 
     def __init__(self, graph: Graph, connections: int) -> None:
         self._graph, self._connections = graph, connections
         self._draw = random.Random(graph.recipe.seed)
         self._new: dict[int, Iterator[tuple[int, bytes]]] = {}
 
-    def __call__(self, each: int) -> list[list[tuple[int, int, bytes]]]:
-        """For each connection an account of its own: who, whom, and the request."""
+    def __call__(self, count: int) -> list[list[tuple[int, int, bytes]]]:
+        """Return, per connection, `count` follows by one account as (owner, target, request)."""
         owners = self._draw.sample(self._graph.owners, self._connections)
-        return [[(owner, *new) for new in islice(self._of(owner), each)] for owner in owners]
+        return [[(owner, *new) for new in islice(self._of(owner), count)] for owner in owners]
 
     def _of(self, owner: int) -> Iterator[tuple[int, bytes]]:
         if owner not in self._new:
@@ -46,7 +47,7 @@ class Follows:
 
 
 def copy(store: Path, to: Path) -> Path:
-    """A copy of a store that nobody has open."""
+    """Copy a store that no process has open to `to`, replacing what is there; return `to`."""
     for suffix in ("", "-wal", "-shm"):
         Path(f"{to}{suffix}").unlink(missing_ok=True)
     shutil.copyfile(store, to)
@@ -54,12 +55,15 @@ def copy(store: Path, to: Path) -> Path:
 
 
 def straight(bench: Bench, task: str, store: Path, file: Path) -> float:
-    """What `bench.straight` does a second, on the core that serves."""
-    told = ("-m", "bench.straight", task, str(store), str(file), str(bench.seconds))
-    process = python(*told, core=bench.cores.serve, stdout=subprocess.PIPE)
+    """Run a task of `bench.straight` on the serving core; return its operations per second.
+
+    Raise Wrong if it fails.
+    """
+    command = ("-m", "bench.straight", task, str(store), str(file), str(bench.seconds))
+    process = python(*command, core=bench.cores.serve, stdout=subprocess.PIPE)
     out, _ = process.communicate()
     if process.returncode:
-        raise Wrong(f"{task} ended with status {process.returncode}")
+        raise Wrong(f"bench.straight {task} exited with status {process.returncode}")
     return float(out)
 
 
@@ -68,17 +72,17 @@ def _follow(bench: Bench) -> Iterator[Sides]:
     store = copy(bench.graph.store, bench.folder / "served.db")
     other = copy(bench.graph.store, bench.folder / "straight.db")
     file = bench.folder / "follows.json"
-    each = round(FOLLOWS_A_SECOND * (bench.seconds + 1))
+    count = round(FOLLOWS_A_SECOND * (bench.seconds + 1))
     new = Follows(bench.graph, bench.connections)
     with serving(store, bench.cores.serve) as url:
 
         def ours() -> float:
-            drawn = new(each)
-            turns = zip(*([edge[:2] for edge in one] for one in drawn), strict=True)
+            drawn = new(count)
+            turns = zip(*([edge[:2] for edge in batch] for batch in drawn), strict=True)
             file.write_bytes(msgspec.json.encode(list(chain.from_iterable(turns))))
             plan = Plan(
                 port=port_of(url),
-                sequences=[[request for _, _, request in one] for one in drawn],
+                sequences=[[request for _, _, request in batch] for batch in drawn],
                 seconds=bench.seconds,
                 cycled=False,
             )
@@ -90,18 +94,18 @@ def _follow(bench: Bench) -> Iterator[Sides]:
 @contextmanager
 def _p99(bench: Bench, pages_a_second: float | None = None) -> Iterator[Sides]:
     store = copy(bench.graph.store, bench.folder / "served.db")
-    pages = shared(requests.own_page(bench.graph), bench.connections)
+    pages = deal(requests.own_page(bench.graph), bench.connections)
     new = Follows(bench.graph, bench.connections)
-    each = round(_PACED * (bench.seconds + 2) / bench.connections)
+    count = round(_PACED * (bench.seconds + 2) / bench.connections)
     with serving(store, bench.cores.serve) as url:
         port = port_of(url)
         reading = Plan(port=port, sequences=pages, seconds=bench.seconds, rate=pages_a_second)
 
         def quiet() -> float:
-            return Loading(reading, bench.cores.load).seen().p99 * 1000
+            return Loading(reading, bench.cores.load).result().p99 * 1000
 
         def writing() -> float:
-            sequences = [[request for _, _, request in one] for one in new(each)]
+            sequences = [[request for _, _, request in batch] for batch in new(count)]
             follows = Loading(
                 Plan(
                     port=port,
@@ -112,17 +116,17 @@ def _p99(bench: Bench, pages_a_second: float | None = None) -> Iterator[Sides]:
                 ),
                 bench.cores.load,
             )
-            read = Loading(reading, bench.cores.load).seen()
-            _kept(follows.seen(), bench)
+            read = Loading(reading, bench.cores.load).result()
+            _check_pace(follows.result(), bench)
             return read.p99 * 1000
 
         yield Sides(writing, quiet)
 
 
-def _kept(written: Seen, bench: Bench) -> None:
-    """That the pace was kept, but for what was under way at the end."""
+def _check_pace(written: Measurement, bench: Bench) -> None:
+    """Raise Wrong if the follows were slower than the pace, apart from those still in flight."""
     if written.answers < 0.98 * _PACED * written.seconds - bench.connections:
-        raise Wrong(f"only {written.rate:.0f} follows a second were answered")
+        raise Wrong(f"only {written.rate:.0f} follows/s completed, {_PACED} expected")
 
 
 @contextmanager
@@ -149,20 +153,20 @@ def _import(bench: Bench) -> Iterator[Sides]:
 
 @contextmanager
 def _bytes(bench: Bench) -> Iterator[Sides]:
-    """Of tables and indexes of the relations, after an import into a store that had none."""
+    """Measure bytes per edge of the relation tables and indexes after an import."""
     fresh = copy(bench.graph.empty, bench.folder / "fresh.db")
     import_edges(bench.graph.file, fresh, bench.cores.serve)
     with closing(apsw.Connection(str(fresh), flags=apsw.SQLITE_OPEN_READONLY)) as db:
-        taken = db.execute(
+        size = db.execute(
             "SELECT sum(pgsize) FROM dbstat JOIN sqlite_schema USING (name)"
             " WHERE aggregate = TRUE AND tbl_name IN ('following', 'follower')"
         ).get
-    each = taken / _edges(fresh)
-    yield Sides(lambda: each, lambda: _BEFORE)
+    bytes_per_edge = size / _edges(fresh)
+    yield Sides(lambda: bytes_per_edge, lambda: _TRIAL_BYTES)
 
 
-#: Bytes of an edge kept both ways in the trial that the store was chosen by (TECH.md).
-_BEFORE = 81.0
+#: Bytes of an edge, stored in both directions, in the trial that chose the store (TECH.md).
+_TRIAL_BYTES = 81.0
 
 
 def _edges(store: Path) -> int:
@@ -173,16 +177,16 @@ def _edges(store: Path) -> int:
 LINES = (
     Line(
         name="common",
-        what="common followings of two that follow 5,000 each, first page",
-        against="the same join straight in SQLite",
-        unit="answers/s",
+        what="common followings of two accounts that follow 5,000 each, first page",
+        against="the same join directly in SQLite",
+        unit="responses/s",
         bound=0.8,
         sides=_common,
     ),
     Line(
         name="follow",
-        what="answered, durable follows",
-        against="the same changes straight into the same schema, by 64 in a commit",
+        what="durable follows over HTTP",
+        against="the same changes directly in the same schema, 64 per commit",
         unit="follows/s",
         bound=0.5,
         sides=_follow,
@@ -198,7 +202,7 @@ LINES = (
     ),
     Line(
         name="p99-paced",
-        what="the same, where 500 pages a second are asked for",
+        what="the same at 500 page requests a second",
         against="p99 of the same without writes",
         unit="ms",
         bound=3.0,
@@ -208,7 +212,7 @@ LINES = (
     Line(
         name="import",
         what="guanxi store import edges, from the file",
-        against="executemany of the same rows, ready, in the file's order, indexes included",
+        against="executemany of the same prepared rows in the file's order, indexes included",
         unit="edges/s",
         bound=0.7,
         rounds=3,
@@ -216,8 +220,8 @@ LINES = (
     ),
     Line(
         name="bytes",
-        what="bytes on disk of an edge, both ways",
-        against="the 81 of the trial",
+        what="bytes on disk per edge, both directions",
+        against="81 bytes in the trial",
         unit="bytes",
         bound=0.8,
         at_most=True,

@@ -1,5 +1,5 @@
--- The requests of a file, one after another; what came back as JSON on stderr.
--- The file holds, for each request, its length as decimal digits, a line break, and its bytes.
+-- Send the requests of a file in turn; write the measurement as JSON to stderr.
+-- For each request, the file holds its length in decimal digits, a line break, and its bytes.
 local requests, at = {}, 0
 
 function init(args)

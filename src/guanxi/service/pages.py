@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from importlib.resources import files
 
 import msgspec
@@ -36,9 +37,15 @@ _FILES = {
 PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", *_FILES})
 
 
+@cache
+def _openapi() -> bytes:
+    """Return the encoded OpenAPI document, generated once per process."""
+    return msgspec.json.encode(openapi.document())
+
+
 def application(store: Store) -> Starlette:
     """Return the application that serves ``PATHS`` for a store."""
-    document = msgspec.json.encode(openapi.document())
+    document = _openapi()
 
     async def healthz(_request: Request) -> Response:
         """Handle GET /healthz: the process is alive."""

@@ -59,7 +59,7 @@ def _relation(mid: int, relation: Relation) -> s.Relation:
 
 
 async def relation(service: Service, caller: int, params: p.Target) -> bytes:
-    """Handle a query of the caller's relation to one account; attribute 0 if there is none.
+    """Handle GET /x/relation: the caller's relation to one account; attribute 0 if there is none.
 
     Source: 004, 查询用户与自己关系（仅关注）.
     """
@@ -68,7 +68,7 @@ async def relation(service: Service, caller: int, params: p.Target) -> bytes:
 
 
 async def relations(service: Service, caller: int, params: p.ManyTargets) -> bytes:
-    """Handle a query of the caller's relations to many accounts (004, 批量查询用户与自己关系).
+    """Handle GET /x/relation/relations: the relations to accounts (004, 批量查询用户与自己关系).
 
     Accounts without a relation are omitted.
     """
@@ -77,7 +77,7 @@ async def relations(service: Service, caller: int, params: p.ManyTargets) -> byt
 
 
 async def mutual(service: Service, caller: int, params: p.Account) -> bytes:
-    """Handle a query of both directions between two accounts.
+    """Handle GET /x/space/wbi/acc/relation: both directions between two accounts.
 
     A followed account counts as visited. Source: 004, 查询用户与自己关系（互相关系）.
     """
@@ -129,7 +129,7 @@ def _visible_relation(
 
 
 async def stat(service: Service, caller: int, params: p.Viewed) -> bytes:
-    """Handle a query of an account's counts (000, get_relation_info).
+    """Handle GET /x/relation/stat: an account's counts (000, get_relation_info).
 
     Only the account itself sees its numbers of whispers and blocks; others get 0.
     """

@@ -26,7 +26,7 @@ _LOWEST_ID, _HIGHEST_ID = 100_000, 2**31 - 1
 
 
 async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle a query of the caller's groups and their member counts (004, 查询关注分组列表)."""
+    """Handle GET /x/relation/tags: the caller's groups with counts (004, 查询关注分组列表)."""
     rows = await service.store.groups(caller)
     response = [
         s.Group(row.id, row.name, row.count, SPECIAL_TIP if row.id == SPECIAL else "")
@@ -36,7 +36,7 @@ async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:
 
 
 async def groups_of(service: Service, caller: int, params: p.Target) -> bytes:
-    """Handle a query of the caller's groups that contain an account: names by id.
+    """Handle GET /x/relation/tag/user: the caller's groups that contain an account: names by id.
 
     Empty if the account is in no group. Source: 004, 查询目标用户所在的分组.
     """

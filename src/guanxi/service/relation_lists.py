@@ -174,7 +174,7 @@ async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes
 
 
 async def same(service: Service, viewer: int, params: p.SameParams) -> bytes:
-    """Handle a query of accounts that the caller and another both follow (004, 查询共同关注明细).
+    """Handle GET /x/relation/same/followings: the common followings (004, 查询共同关注明细).
 
     mtime, tag and special are the caller's. Empty if the other account hides its followings.
     """
@@ -186,12 +186,12 @@ async def same(service: Service, viewer: int, params: p.SameParams) -> bytes:
 
 
 async def friends(service: Service, viewer: int, params: p.ListParams) -> bytes:
-    """Handle a query of the caller's mutual followings (004, 查询互相关注明细)."""
+    """Handle GET /x/relation/friends: the caller's mutual followings (004, 查询互相关注明细)."""
     return await _own_list(service, viewer, params, Listing.FRIENDS, Attribute.MUTUAL)
 
 
 async def whispers(service: Service, viewer: int, params: p.ListParams) -> bytes:
-    """Handle a query of the caller's whispers (004, 查询悄悄关注明细)."""
+    """Handle GET /x/relation/whispers: the caller's whispers (004, 查询悄悄关注明细)."""
     return await _own_list(service, viewer, params, Listing.WHISPERS, Attribute.WHISPER)
 
 
@@ -208,7 +208,7 @@ async def _own_list(
 
 
 async def blacks(service: Service, viewer: int, params: p.OwnPage) -> bytes:
-    """Handle a query of one page of the accounts that the caller blocks (004, 查询黑名单明细)."""
+    """Handle GET /x/relation/blacks: one page of blocked accounts (004, 查询黑名单明细)."""
     request = _page_request(service, params, service.profile.limits.own_followings)
     result = await service.store.page(
         Listing.BLACKS, viewer, Sort.NEWEST, request.window, request.after
@@ -219,7 +219,7 @@ async def blacks(service: Service, viewer: int, params: p.OwnPage) -> bytes:
 
 
 async def group_members(service: Service, viewer: int, params: p.GroupParams) -> bytes:
-    """Handle a query of the members of one of the caller's groups (004, 查询关注分组明细).
+    """Handle GET /x/relation/tag: the members of the caller's group (004, 查询关注分组明细).
 
     The items contain cards; their relation fields are empty. Raise Refused for an unknown group.
     """
@@ -254,7 +254,7 @@ def _member(mid: int, card: Card) -> s.GroupMember:
 
 
 async def specials(service: Service, viewer: int, params: p.ListParams) -> bytes:
-    """Handle a query of the mids of all the caller's specials (004, 查询所有特别关注 mid)."""
+    """Handle GET /x/relation/tag/special: the caller's special mids (004, 查询所有特别关注 mid)."""
     request = _unpaged_request(service, params)
     result = await service.store.members(
         viewer, SPECIAL, Sort.NEWEST, request.window, request.after

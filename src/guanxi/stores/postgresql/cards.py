@@ -188,27 +188,27 @@ async def put_account(db: Connection, mid: int, card: Card, privacy: Privacy | N
 
     ``privacy`` None keeps the stored switches (all off for a new account).
     """
-    stood = await _claimed(db, [_row(Account(mid=mid, privacy=privacy or _NO_SWITCH), card)])
-    known = _account(*stood[0][: _CARD_AT.start])
+    stored = await _claimed(db, [_row(Account(mid=mid, privacy=privacy or _NO_SWITCH), card)])
+    known = _account(*stored[0][: _CARD_AT.start])
     if privacy is not None:
         known = replace(known, privacy=privacy)
-    await _replace(db, stood, [_row(known, card)])
+    await _replace(db, stored, [_row(known, card)])
 
 
 async def set_privacy(db: Connection, mid: int, privacy: Privacy) -> None:
-    stood = await _existing(db, mid)
-    known = replace(_account(*stood[: _CARD_AT.start]), privacy=privacy)
-    await _replace(db, [stood], [_row(known, _card(stood[_CARD_AT]))])
+    stored = await _existing(db, mid)
+    changed = replace(_account(*stored[: _CARD_AT.start]), privacy=privacy)
+    await _replace(db, [stored], [_row(changed, _card(stored[_CARD_AT]))])
 
 
 async def set_state(db: Connection, mid: int, state: State) -> None:
     """Ban, deregister or restore an account; raise ``StoreError`` if it is unknown.
 
-    Deregistering also erases the card and deletes the sessions.
+    Deregistering also erases the card and deletes the sessions and grants.
     """
-    stood = await _existing(db, mid)
-    known = replace(_account(*stood[: _CARD_AT.start]), state=state)
-    await _replace(db, [stood], [_row(known, _card(stood[_CARD_AT]))])
+    stored = await _existing(db, mid)
+    changed = replace(_account(*stored[: _CARD_AT.start]), state=state)
+    await _replace(db, [stored], [_row(changed, _card(stored[_CARD_AT]))])
     if state is State.DEREGISTERED:
         await close_sessions(db, mid)
         await db.execute("DELETE FROM sign_in_grant WHERE mid = $1", mid)
@@ -239,9 +239,9 @@ SET mid = excluded.mid, kind = excluded.kind, created = excluded.created, expire
 
 
 async def open_session(db: Connection, session: Session) -> bool:
-    """Insert a session and delete the expired ones; return whether the account may sign in.
+    """Store a session; return False, and store nothing, if its account is unknown or deregistered.
 
-    An unknown or deregistered account may not; then nothing is inserted.
+    Also deletes the account's sessions that expired before ``session.created``.
     """
     # Shared, so that whoever deregisters the account meanwhile ends this session too.
     if await db.fetchval(_MAY_SIGN_IN, session.mid) is None:

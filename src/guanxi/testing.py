@@ -138,10 +138,12 @@ def running(
     """Run a service while the block runs.
 
     ``profile`` is ``documented`` or ``open``; ``limits`` changes some of its limits. ``settings``
-    replaces both. ``store`` is a file's path or a server's address, created if it is missing; None
-    uses a file that is deleted afterwards. Several ``workers`` run as processes.
-    Raise SettingError for an unknown or invalid profile or limit, and ServiceError if a worker does
-    not start.
+    is used instead of both. ``store`` is a file's path or a server's address, created if it is
+    missing; None uses a file that is deleted afterwards. Several ``workers`` run as processes.
+
+    Raise SettingError for an unknown or invalid profile or limit, StoreError if the store cannot be
+    opened, ServiceError if one of several workers does not start, and TimeoutError if the service
+    is not ready after 60 seconds.
     """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
         defaults = Settings(profile=with_limits(load(profile, environ={}).profile, limits or {}))

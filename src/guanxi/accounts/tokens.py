@@ -22,9 +22,10 @@ _DIGEST_LENGTH, _PROOF_LENGTH, _NONCE_BYTES = 64, 32, 4
 
 
 def access_id(secret: bytes, now: int) -> str:
-    """Return a new access id, the token of a space's page.
+    """Create an access id, the token of a space's page: a JWT signed with ``secret``.
 
-    It is a JWT with its time of creation, ``now`` in seconds since the Unix epoch, and lifetime.
+    It holds its time of creation, ``now`` (seconds since the Unix epoch), and its lifetime,
+    ``ACCESS_ID_SECONDS``.
     """
     claims = {"iat": now, "ttl": ACCESS_ID_SECONDS}
     signed = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"

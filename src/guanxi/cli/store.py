@@ -48,7 +48,8 @@ def init(
 ) -> None:
     """建立空库。 Create an empty store.
 
-    An existing store keeps its data; --distribute distributes its tables too.
+    An existing store keeps its data; --distribute distributes its tables too. A SQLite file cannot
+    be distributed: it is refused.
     """
     distributed: list[str] = []
     if is_server_address(store):

@@ -263,10 +263,11 @@ _WHOLE_CODES = (errors.AccountBanned.number, errors.TargetInBlacklist.number)
 
 
 def batch_result(fids: list[int], codes: list[int]) -> tuple[int, list[int]]:
-    """Return the code and the failed fids of a batch; ``codes`` has the code of each fid.
+    """Return the code of a batch, and the fids that failed; ``codes`` has the code of each fid.
 
-    The code is 0, unless the caller is banned or blocks every one of ``fids``. Raise ValueError if
-    the lists differ in length.
+    If every fid failed because the caller is banned, or because the caller blocks it, the code is
+    that common one. Else it is 0, even if some failed. Raise ValueError if the lists differ in
+    length.
     """
     failed = [fid for fid, code in zip(fids, codes, strict=True) if code]
     common = codes[0] if len(set(codes)) == 1 else 0

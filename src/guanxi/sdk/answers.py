@@ -48,7 +48,10 @@ def read(
 
 @cache
 def _ordinary(kind: Any) -> Decoder[Any]:
-    """Return a decoder of envelopes with code 0, ``data`` of type ``kind`` and no ``OK``."""
+    """Return a decoder of usual envelopes: code 0, ``data`` of type ``kind`` and no field ``OK``.
+
+    It raises for any other envelope; the caller then reads that in the slower way.
+    """
     return Decoder(
         defstruct("Plain", [("code", Literal[0]), ("data", kind), ("OK", UnsetType, UNSET)])
     )

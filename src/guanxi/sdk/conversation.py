@@ -245,17 +245,18 @@ def access_id(mid: str, settings: Settings) -> Conversation[str | None]:
 def walk(
     endpoint: Endpoint, params: Mapping[str, Any], credential: Credential, settings: Settings
 ) -> Walk:
-    """Yield every item of a list once, page by page, by cursor if the server returns one.
+    """Yield the items of a list in batches, page by page, each item once.
 
-    ``params`` are as in ``call``, without a page number or a cursor. The documents' hosts are
-    never sent a cursor. Items that moved to a later page meanwhile are not repeated.
+    The walk goes by cursor if the server returns one, else by page number, or (chained) by values
+    of the last page. The documents' hosts are never sent a cursor. ``params`` are as in ``call``; a
+    page number or cursor in them is ignored.
 
-    The walk ends, by cursor, with an empty cursor; by page number, with a page that has no new
-    items or with code 22007; by values of the last page (chained), with an empty page or the
-    server's mark that no more follows.
+    Every walk ends with code 22007. By cursor it also ends with an empty cursor; otherwise with the
+    server's mark that no more follows; by page number also with a page without new items; chained,
+    without such a mark, with an empty page. A missing list counts as empty.
 
-    Raise ``AnswerException`` if a page has no list, an item has no key, or the position of the next
-    page is missing or repeats; otherwise as ``call``.
+    Raise ``AnswerException`` if a list is not an array, an item has no key, or the position of the
+    next page is missing or repeats; otherwise as ``call``.
     """
     seen: set[object] = set()
     visited: set[object] = set()

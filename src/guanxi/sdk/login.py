@@ -28,10 +28,11 @@ _WAITING = {86101, 86090}  # not scanned; scanned and not confirmed
 
 
 def sign_in(key: str, settings: Settings) -> Conversation[Credential | None]:
-    """Poll a QR code until it is confirmed; return the credential, None if the code expires first.
+    """Poll a QR code until it is confirmed; return the credential, or None if that does not happen.
 
-    ``key`` is the ``qrcode_key``. Raise ``AnswerException`` if the cookies or the refresh token are
-    missing, and the exception of any other code.
+    None means that the QR code expired, or that ``POLLS`` polls have passed. ``key`` is the
+    ``qrcode_key``. Raise ``AnswerException`` if the cookies or the refresh token are missing, the
+    exception of any other status that the poll returns, and what ``exchange`` raises.
     """
     for _ in range(POLLS):
         result = yield from exchange(e.QR_POLL, {"qrcode_key": key}, Credential(), settings)
@@ -54,13 +55,15 @@ def check_refresh(credential: Credential, settings: Settings) -> Conversation[bo
 
 
 def refresh(credential: Credential, settings: Settings) -> Conversation[None]:
-    """Replace the cookies of a credential in place, and end the session of the old ones.
+    """Replace the cookies of a credential in place, then end the session of the old ones.
 
     Raise ``CredentialException`` if sessdata, bili_jct or ac_time_value is missing,
     ``CookiesRefreshException`` if the server refuses a step, ``NetworkException`` of status 0 if a
-    connection is lost, ``AnswerException`` if the new cookies are incomplete, and ``ImportError``
-    without the extra ``crypto``. The credential is unchanged, unless only the last step, which ends
-    the old session, fails.
+    connection is lost, ``AnswerException`` if a response does not fit or the new cookies are
+    incomplete, and ``ImportError`` without the extra ``crypto``.
+
+    After an error the credential is unchanged, with one exception: if ending the old session fails,
+    the credential already holds the new cookies.
     """
     credential.raise_for_no_sessdata()
     credential.raise_for_no_bili_jct()

@@ -42,9 +42,9 @@ def success(envelope: Envelope, data: bytes) -> bytes:
 
 
 def failure(envelope: Envelope, code: int, message: str, data: bytes = b"") -> bytes:
-    """Return the body of a response with another code.
+    """Return the body of a response whose code is not 0, in the form of the endpoint's envelope.
 
-    An endpoint without envelope uses the standard one. Only the standard one includes ``data``.
+    ``Envelope.NONE`` uses the standard form. Only the standard form includes ``data``.
     """
     text = encode(message)
     if envelope is Envelope.GAME:

@@ -47,7 +47,7 @@ async def followed_mids(service: Service, viewer: int, mids: Collection[int]) ->
 
 
 async def authors(service: Service, mids: Collection[int]) -> dict[int, s.Author]:
-    """Return each account as the author of videos, by mid."""
+    """Return each account as an author, by mid; from an empty card if it does not exist."""
     by_mid = await cards(service, mids)
     return {mid: s.Author(mid, card.name, card.face) for mid, card in by_mid.items()}
 

@@ -53,14 +53,21 @@ def _position(cursor: str) -> Position | None:
 
 
 def _page_request(service: Service, params: _PagedParams, visible: int) -> _PageRequest:
-    """Return a page by number within the first ``visible`` rows, or the page after a cursor."""
+    """Return the request of a page: after the cursor if there is one, otherwise by number.
+
+    A profile without cursors ignores the cursor. Only a page by number is cut to the first
+    ``visible`` rows. Raise InvalidParameter if the cursor is invalid.
+    """
     if service.profile.cursors and params.cursor is not UNSET:
         return _PageRequest(Window(0, params.ps), _position(params.cursor), by_cursor=True)
     return _PageRequest(window(params.pn, params.ps, visible), None, by_cursor=False)
 
 
 def _unpaged_request(service: Service, params: p.ListParams) -> _PageRequest:
-    """Return the whole list up to the limit ``unpaged``, or the full page after a cursor."""
+    """Return a request for the first ``unpaged`` rows, or for ``page_size`` rows after a cursor.
+
+    A profile without cursors ignores the cursor. Raise InvalidParameter if the cursor is invalid.
+    """
     limits = service.profile.limits
     if service.profile.cursors and params.cursor is not UNSET:
         return _PageRequest(Window(0, limits.page_size), _position(params.cursor), by_cursor=True)
@@ -267,10 +274,11 @@ async def specials(service: Service, viewer: int, params: p.ListParams) -> bytes
 
 
 async def app_followings(service: Service, _viewer: int, params: p.FollowersParams) -> bytes:
-    """Handle the app's query of followings: the first pages, as the owner sees them.
+    """Handle GET /x/v2/relation/followings: the first pages of an account's followings.
 
-    Nobody signs in there. Empty if the owner hides them; raise Refused for a page beyond
-    ``app_pages``. Source: 004, 查询用户关注明细2.
+    Source: 004, 查询用户关注明细2. Nobody signs in there, but each row has the attribute and groups
+    that the owner sees. Empty if the owner hides the list. Raise Refused for a page number beyond
+    ``app_pages``, and InvalidParameter for an invalid cursor.
     """
     limits = service.profile.limits
     request = _page_request(service, params, limits.app_pages * params.ps)

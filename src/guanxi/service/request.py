@@ -72,7 +72,10 @@ def _unescaped(raw: bytes) -> str:
 
 
 def headers_of(sent: Collection[tuple[bytes, bytes]]) -> Headers:
-    """Return headers by name, with several Cookie headers joined; of others the last counts."""
+    """Return the headers by name; of several with one name, keep the last, but join Cookie headers.
+
+    Names must be in lower case.
+    """
     headers = dict(sent)
     if len(headers) != len(sent) and b"cookie" in headers:
         headers[b"cookie"] = b"; ".join(value for name, value in sent if name == b"cookie")

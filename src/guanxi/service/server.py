@@ -160,7 +160,10 @@ def application_of(store: Store, settings: Settings, metrics: Metrics) -> Applic
 
 @asynccontextmanager
 async def background_tasks(store: Store, application: Application) -> AsyncIterator[None]:
-    """Cancel late requests and write visits while the block runs; write visits at its end."""
+    """Run two tasks while the block runs: cancel late requests, and write visits from time to time.
+
+    At the end of the block the tasks are cancelled and the remaining visits are written.
+    """
     tasks = [
         asyncio.create_task(coroutine) for coroutine in (_flush_visits(store), application.watch())
     ]

@@ -53,9 +53,10 @@ INVARIANTS = (_READ, _DERIVED)
 def broken_invariant(
     kind: str, owner: int, body: bytes, stored: object, derive: Callable[[Entry], object]
 ) -> str | None:
-    """Return the invariant that a stored document breaks, or None.
+    """Check a stored document; return the invariant that it breaks, or None.
 
-    ``stored`` holds the columns that ``derive`` computes from the document's entry.
+    Its ``body`` must be readable as ``kind``, a declared kind, and ``stored``, the columns stored
+    with it, must equal what ``derive`` computes from its entry.
     """
     declaration = BY_NAME.get(kind)
     if declaration is None:

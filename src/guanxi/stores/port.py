@@ -487,7 +487,10 @@ class Upkeep(Protocol):
         """Check every stored row; yield each broken invariant."""
 
     def watch_waits(self, seen: Callable[[float], None]) -> None:
-        """Call ``seen``, on any thread, with the seconds that each transaction waited to write."""
+        """Report to ``seen`` the seconds that each transaction waits to write, from now on.
+
+        ``seen`` is called on any thread. It replaces the callable of an earlier call.
+        """
 
     async def ready(self) -> None:
         """Check that the store can read and write. ``StoreUnavailable`` if it cannot."""

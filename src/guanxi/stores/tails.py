@@ -47,7 +47,11 @@ INVARIANTS = (_ERASED, _FOLDED, _TAIL)
 
 
 def faults_of(row: Derived) -> Iterator[Fault]:
-    """Derive the stored values of a card again; yield a fault for each that differs."""
+    """Check an account's card; yield a fault for each invariant that it breaks.
+
+    The stored values must be those derived from the card, and the card of a deregistered account
+    must be erased.
+    """
     mid, state, card, folded, version, tail = row
     if state is State.DEREGISTERED and card != DEREGISTERED_CARD:
         yield Fault(_ERASED, f"{mid}")

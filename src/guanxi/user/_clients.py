@@ -113,8 +113,9 @@ def account_of(credential: Credential | None) -> Credential:
 async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None) -> Any:
     """Call an endpoint with a credential, through the current client, and return its data.
 
-    Raise ``TypeError`` or ``ValueError``, with the argument's name in the module, before anything
-    is sent.
+    ``credential`` None stands for that of ``using`` or of the environment. The result is None if
+    the server sends no data. Raise ``TypeError`` or ``ValueError``, with the argument's name in
+    ``guanxi.user``, before anything is sent; otherwise raise as ``Client.call``.
     """
     account = account_of(credential)
     allowed = check(endpoint, params)
@@ -123,9 +124,10 @@ async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Creden
 
 
 def check(endpoint: Endpoint, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the endpoint's parameters checked; see ``guanxi.sdk.requests.checked``.
+    """Check an endpoint's parameters; return them as ``guanxi.sdk.requests.checked`` does.
 
-    Errors have the argument's name in this module.
+    Raise ``TypeError`` or ``ValueError`` for an invalid one; the message names the argument as
+    ``guanxi.user`` does, not the wire.
     """
     return checked(endpoint, params, {**_ARGUMENTS, **_ENDPOINT_ARGUMENTS.get(endpoint.name, {})})
 

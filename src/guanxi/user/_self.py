@@ -65,7 +65,10 @@ async def get_self_black_list(
 
 
 def _page(pn: int, ps: int) -> dict[str, Any]:
-    """Return ``pn`` and ``ps`` checked as in a paged list, for endpoints that declare neither."""
+    """Check ``pn`` and ``ps`` by the rules of a paged list, and return them as parameters.
+
+    For endpoints that declare neither. Raise ``TypeError`` or ``ValueError`` if one is invalid.
+    """
     return _clients.check(e.BLACKS, {"pn": pn, "ps": ps})
 
 

@@ -215,7 +215,11 @@ class Works(About):
         return page
 
     async def get_channels(self) -> list[ChannelSeries]:
-        """Return all channels of the user, seasons before series, each with its ``meta`` (000)."""
+        """Return all channels of the user, seasons before series, each with its ``meta`` (000).
+
+        Raises ``AnswerException`` if a page lacks its lists or its total, or a channel its integer
+        id.
+        """
         lists = (await self.get_channel_list())["items_lists"]
         seasons = [self._channel(ChannelSeriesType.SEASON, item) for item in lists["seasons_list"]]
         return seasons + [

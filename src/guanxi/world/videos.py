@@ -202,7 +202,10 @@ def channel_video(video: s.Video) -> s.ChannelVideo:
 
 
 def type_counts(counts: Mapping[Value, int]) -> dict[str, s.VideoType] | None:
-    """Return the named count of videos in each partition, by tid as text; None without counts."""
+    """Return the number of videos in each partition, with its name, by tid as text.
+
+    ``counts`` is by tid. An unknown partition has the name ""; None if ``counts`` is empty.
+    """
     return {
         str(tid): s.VideoType(int(tid), count, TYPES.get(int(tid), ""))
         for tid, count in counts.items()

@@ -25,11 +25,12 @@ class AccountArea:
         """Return an account's card with the mids that it follows (001, get_all_followings).
 
         Needs no sign-in. The documents' host has withdrawn the endpoint; a guanxi service has it.
+        It returns the newest mids, up to a limit, and none if the account hides its followings.
 
         Args:
             mid: the account, from 1.
 
-        Raises ``BadRequest``.
+        Raises ``BadRequest``, ``NotFound`` (there is no such account).
         """
         return self._client.call_as(e.CARD_BY_MID, s.CardByMid, mid=mid)
 

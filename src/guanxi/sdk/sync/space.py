@@ -513,11 +513,12 @@ class SpaceArea:
     def old_dynamics(
         self, mid: int, *, offset: int = 0, need_top: bool = False
     ) -> s.OldDynamicPage:
-        """Return one page of an account's dynamics in the format of older clients.
+        """Return one page of an account's dynamics in the format of older clients, newest first.
 
         Document 000, User.get_dynamics.
 
-        ``need_top`` puts the pinned dynamic first.
+        ``offset`` is the previous page's ``next_offset``, 0 for the first page. ``need_top`` puts
+        the pinned dynamic at the head of the first page.
         """
         return self._client.call_as(
             e.OLD_DYNAMICS,

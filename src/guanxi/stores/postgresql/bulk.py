@@ -2,7 +2,8 @@
 
 Edges are copied into temporary tables and paired there, so that an end of a pair is one row, as in
 ``relation``; they are checked against one another and against the store by whole statements, and
-written in one transaction, in the order of the table. Nothing is kept in memory.
+written in one transaction, in the order of the table. Only one chunk of rows is in memory at a
+time.
 """
 
 from __future__ import annotations
@@ -88,7 +89,10 @@ async def stage(
 
 
 async def _stage_rest(db: Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
-    """Stage the groups, contracts and visits of edges, which are (row number, edge)."""
+    """Copy the groups, contracts and visits of edges, as (row number, edge), to the staging tables.
+
+    Raise ``BadLine`` if an edge is not a follow, or if its visits or a group name are invalid.
+    """
     if not numbered:
         return
     groups = [
@@ -136,7 +140,10 @@ WHERE earlier.line < later.line AND (
 
 
 async def _pair(db: Connection) -> None:
-    """Join the rows of each pair; raise ``BadLine`` for one that contradicts an earlier one."""
+    """Create the temporary table ``ends`` from the staged rows, with a row for each end of a pair.
+
+    Raise ``BadLine`` for the first line that repeats or contradicts an earlier one.
+    """
     await db.execute("ANALYZE staged, staged_group, staged_contract, staged_visits")
     await db.execute(_PAIR)
     await db.execute("ANALYZE ends")
@@ -237,7 +244,10 @@ GROUP BY owner
 
 
 async def _check_against_store(db: Connection) -> None:
-    """Raise ``BadLine`` for an edge that contradicts the store; count the additions per account."""
+    """Raise ``BadLine`` for an edge that contradicts the store; count the additions per account.
+
+    Creates the temporary tables ``stored`` (the rows of these pairs) and ``added`` (the counts).
+    """
     await db.execute(_STORED)
     await db.execute("ANALYZE stored")
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM stored)"):  # not for an empty store

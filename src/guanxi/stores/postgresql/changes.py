@@ -158,9 +158,9 @@ ON CONFLICT (mid, slot) DO UPDATE SET
 
 
 async def write(connection: Connection, held: Held, slot: int) -> None:
-    """Write the changes of the applied acts, and delete rows of pairs that are empty.
+    """Write the changed rows and counts of the applied acts, and delete rows that became empty.
 
-    ``slot`` is the slot of follower counts that the changes are added to.
+    Runs in the caller's transaction. ``slot`` is the slot that follower counts are added to.
     """
     put, deleted = [], []
     for key in sorted(held.changed | held.bare, key=lock_order):
@@ -266,7 +266,10 @@ class Held:
         return 0
 
     def _put(self, key: Key, was: Pair, now: Pair) -> None:
-        """Record the change of a row, and of counts; ``mine`` is the side of the row's owner."""
+        """Record in memory the change of the row ``key``, and of its owner's counts.
+
+        In both pairs, ``mine`` is the side of the row's owner. Put the row of the other end as well.
+        """
         owner, _ = key
         self.sides[key] = now.mine
         self.changed.add(key)
@@ -312,7 +315,7 @@ def _shown(pair: Pair) -> tuple[Edge | None, Edge | None]:
 
 
 def _bare(edge: Edge | None) -> Edge | None:
-    """Return an edge as the other end shows it: that it exists, and its contract."""
+    """Return an edge as the other end shows it, with its contract only; None stays None."""
     return None if edge is None else Edge(0, contract=edge.contract)
 
 

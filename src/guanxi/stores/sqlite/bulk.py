@@ -333,7 +333,11 @@ SELECT EXISTS (SELECT 1 FROM following) OR EXISTS (SELECT 1 FROM whisper)
 
 
 def _remove_stored(db: apsw.Connection) -> None:
-    """Unstage the edges that are stored already; delete the stored rows that differ."""
+    """Unstage the edges that are stored unchanged; delete the old rows of those that changed.
+
+    The other stored rows stay, as do contracts and visits. A staged follow and a stored one in the
+    other direction are both flagged as mutual.
+    """
     if db.execute(_ANY_STORED).get:  # most imports are into an empty store
         db.execute(_FIND_STORED)
         db.execute(_REMOVE_STORED)

@@ -55,7 +55,8 @@ INSERT INTO tally (mid) SELECT mid FROM unknown WHERE mid <> :first;
 def put_plain(db: apsw.Connection) -> None:
     """Create the accounts in the table ``unknown``, each with a plain card: only a name.
 
-    The first is created in Python and copied in SQL for the rest, as there may be millions.
+    Does nothing if the table is empty. Python writes one account; SQL copies it for the others, of
+    which there may be millions.
     """
     first = db.execute("SELECT min(mid) FROM unknown").get
     if first is not None:

@@ -93,7 +93,10 @@ _Edges = dict[int, tuple[int, int]]
 
 
 def _members(db: apsw.Connection, act: Regroup) -> tuple[_Edges, dict[int, frozenset[int]]]:
-    """Return the edge of each of the act's targets that is followed, and its groups, by target."""
+    """Return two dicts by target, for the targets of the act that its owner follows.
+
+    The first has the edges, the second the groups (an empty set without any).
+    """
     targets = sorted(set(act.members))
     if not targets:
         return {}, {}

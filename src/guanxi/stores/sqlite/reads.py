@@ -152,9 +152,9 @@ def _select(
 def rows(
     db: apsw.Connection, owner: int, selected: Sequence[_ListRow], *, followers: bool = False
 ) -> Rows:
-    """Return rows with the groups and contracts that their flags announce.
+    """Return the selected rows, with the groups, contracts and visits of those that have any.
 
-    In a list of ``followers``, the groups are those of the owner's own followings.
+    The flags say which do. With ``followers``, a row has groups only if the owner follows it back.
     """
     if not selected:
         return Rows()
@@ -402,7 +402,10 @@ _ATTRIBUTES = {
 
 
 def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
-    """Return the owner's relation to each of the unique targets; others are omitted."""
+    """Return the owner's relation to each target; targets without a relation are omitted.
+
+    ``targets`` must be unique.
+    """
     found = _relation_rows(db, owner, targets)
     grouped = [target for target, _, _, flags in found if flags & IN_GROUPS]
     groups = groups_of(db, owner, grouped) if grouped else {}

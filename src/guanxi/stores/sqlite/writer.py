@@ -154,10 +154,10 @@ class Writer:
 
     @contextmanager
     def turn(self, db: apsw.Connection) -> Iterator[None]:
-        """Run the ``with`` block in a write transaction on ``db``, another connection.
+        """Run the ``with`` block in a write transaction on ``db``, not the writer's own connection.
 
-        It is rolled back on an error, and takes turns with this writer. Raise ``apsw.BusyError``
-        after ``LOCK_SECONDS``.
+        The transaction is committed at the end, or rolled back on an error. It queues for the write
+        lock with the writer; raise ``apsw.BusyError`` if it waits longer than ``LOCK_SECONDS``.
         """
         begin(db, self._turnstile)
         try:

@@ -268,7 +268,7 @@ class Held:
     def _put(self, key: Key, was: Pair, now: Pair) -> None:
         """Record in memory the change of the row ``key``, and of its owner's counts.
 
-        In both pairs, ``mine`` is the side of the row's owner. Put the row of the other end as well.
+        In both pairs, ``mine`` is the side of the row's owner. Put the other end as well.
         """
         owner, _ = key
         self.sides[key] = now.mine

@@ -77,7 +77,12 @@ class Credential:
 
     @classmethod
     def from_cookies(cls, cookies: Mapping[str, str]) -> Self:
-        """Return a credential made from a browser's cookies, by cookie name; ignore all others."""
+        """Return a credential made from a browser's cookies, a mapping of cookie name to value.
+
+        Cookies that a credential has no part for are ignored; parts without a cookie are None.
+        Raise ``ValueError`` for a value that cookies do not allow, ``TypeError`` for one that is
+        not text.
+        """
         parts: dict[str, Any] = {field: cookies.get(name) for name, field in _COOKIES.items()}
         return cls(**parts)
 

@@ -104,7 +104,10 @@ def _legacy(relation: s.Relation) -> s.LegacyRelation:
 
 
 async def _both_directions(service: Service, caller: int, other: int) -> s.MutualRelation:
-    """Return both directions; record a visit if the caller follows ``other``."""
+    """Return the relations of ``caller`` to ``other`` and of ``other`` to ``caller``.
+
+    The second lacks what the caller may not see. Record a visit if the caller follows ``other``.
+    """
     pair = await service.store.pair(caller, other)
     mine, theirs = pair.mine, pair.theirs
     if mine.follows is not None:

@@ -45,7 +45,10 @@ _PagedParams = (
 
 
 def _position(cursor: str) -> Position | None:
-    """Decode a cursor; raise InvalidParameter if it is invalid."""
+    """Decode a cursor; return None for "", the start of a list.
+
+    Raise InvalidParameter if it is not a cursor of this service.
+    """
     try:
         return decode_cursor(cursor)
     except ValueError:

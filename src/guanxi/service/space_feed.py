@@ -38,7 +38,7 @@ async def _posts(
 
 
 async def _pinned(service: Service, owner: int) -> Sequence[Post]:
-    """Return the pinned posts, newest first."""
+    """Return the newest pinned posts of an account, newest first, at most ``limits.feed_page``."""
     query = Query(order="id", where={"pinned": 1}, limit=service.profile.limits.feed_page)
     return (await service.store.documents(POST, owner, query)).items
 

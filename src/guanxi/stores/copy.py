@@ -229,7 +229,10 @@ async def _sums(
 async def _merged(
     source: AsyncIterator[tuple[int, _Sum]], target: AsyncIterator[tuple[int, _Sum]]
 ) -> AsyncIterator[tuple[int, _Sum, _Sum]]:
-    """Merge two iterators of sums by mid; a mid that one lacks has an empty sum there."""
+    """Merge two iterators of sums, each in ascending order of mid; yield the mid and its two sums.
+
+    A mid that one iterator lacks has an empty sum there.
+    """
     both = source, target
     heads = [await anext(sums, None) for sums in both]
     while mids := [head[0] for head in heads if head is not None]:

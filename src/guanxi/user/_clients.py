@@ -96,9 +96,10 @@ def sync(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def account_of(credential: Credential | None) -> Credential:
-    """Return the credential to call with: the given one, or ``using``'s, or the environment's.
+    """Return the given credential; for None, that of the client in ``using``, or the environment's.
 
-    Raise ``TypeError`` if it is neither a ``Credential`` nor None.
+    The environment's is empty if its variables are unset. Raise ``TypeError`` if ``credential`` is
+    neither a ``Credential`` nor None.
     """
     if credential is not None:
         if not isinstance(credential, Credential):

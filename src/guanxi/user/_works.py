@@ -85,13 +85,15 @@ class Works(About):
         """Return one page of the user's videos as a playlist (000, get_media_list).
 
         Args:
-            oid: the aid of the video to continue from; None for the start of the list.
+            oid: the aid of the video to page from, which the user must own; None for the first page.
             ps: items per page, 1 to 100.
-            direction: True towards the end of the list, False towards its start.
+            direction: True for the videos after ``oid``, False for those before it.
             desc: True for the newest, most played or most favourited first.
             sort_field: by date, plays or favourites.
             tid: only videos of this partition; 0 for all.
-            with_current: True to include the video ``oid``.
+            with_current: True to include the video ``oid`` too.
+
+        Raises ``BadRequest`` if ``oid`` is not a video of the user.
         """
         page: MediaList = await self._call(
             e.MEDIA_LIST,

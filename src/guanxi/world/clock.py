@@ -28,7 +28,10 @@ def length(seconds: int) -> str:
 
 
 def seconds_of_day(text: str) -> int:
-    """Return the Unix time at which a day (YYYY-MM-DD) begins. ``ValueError`` if invalid."""
+    """Return the Unix time at which a day (YYYY-MM-DD) begins in Beijing.
+
+    Raise ``ValueError`` if the text is not such a day.
+    """
     return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=_BEIJING).timestamp())
 
 

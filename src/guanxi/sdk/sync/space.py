@@ -224,13 +224,15 @@ class SpaceArea:
 
         Args:
             mid: the account, from 1.
-            after: the aid of the video to continue from; None for the start of the list.
+            after: the aid of the video to page from, owned by ``mid``; None for the first page.
             size: items per page, 1 to 100.
-            direction: True towards the end of the list, False towards its start.
+            direction: True for the videos after ``after``, False for those before it.
             desc: True for the newest, most played or most favourited first.
             order: by date, plays or favourites.
             tid: only videos of this partition; 0 for all.
-            with_current: True to include the video ``after``.
+            with_current: True to include the video ``after`` too.
+
+        Raises ``BadRequest`` if ``after`` is not a video of the account.
         """
         return self._client.call_as(
             e.MEDIA_LIST,

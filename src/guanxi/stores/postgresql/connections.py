@@ -184,8 +184,9 @@ async def retried(work: Callable[[], Awaitable[T]]) -> T:
 async def commit(connection: Connection) -> None:
     """Commit a transaction durably, also on the standbys that the server waits for.
 
-    Raise ``StoreTimeout`` if it may have been written, ``StoreUnavailable`` if it was rolled back,
-    and a conflict's own error, after which nothing was written.
+    Raise ``StoreTimeout`` if it may have been written, ``StoreUnavailable`` if the server rolled it
+    back, and the driver's error for a conflict (40001, 40P01), after which nothing was written. Any
+    other error of COMMIT closes the connection and raises ``StoreTimeout``.
     """
     warnings: list[str] = []
 

@@ -158,7 +158,10 @@ _FROM_OWNER = "FROM content AS c WHERE c.owner = $1 AND c.kind = $2"
 async def count(
     db: Connection, kind: Kind[T], owner: int, where: Mapping[str, Value], text: str
 ) -> int:
-    """Return the number of an owner's documents that match; ``KeyError`` for an unknown filter."""
+    """Return how many of an owner's documents match; see ``Query.where`` and ``Query.text``.
+
+    Raise ``KeyError`` for a filter that the kind does not declare.
+    """
     values: list[object] = [owner, kind.name]
     condition = _condition(values, kind, where, text)
     return int(await db.fetchval(f"SELECT count(*) {_FROM_OWNER}{condition}", *values))

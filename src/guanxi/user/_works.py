@@ -85,7 +85,7 @@ class Works(About):
         """Return one page of the user's videos as a playlist (000, get_media_list).
 
         Args:
-            oid: the aid of the video to page from, which the user must own; None for the first page.
+            oid: the aid of the video to page from, of the user; None for the first page.
             ps: items per page, 1 to 100.
             direction: True for the videos after ``oid``, False for those before it.
             desc: True for the newest, most played or most favourited first.

@@ -29,7 +29,7 @@ settings.load_profile("guanxi")
 
 
 def pytest_unconfigure() -> None:
-    postgres.end()
+    postgres.stop_all()
 
 
 def _refuse_beyond_loopback(host: str) -> None:

@@ -1,7 +1,7 @@
 """A real PostgreSQL for the tests, started at its first use and stopped after the run.
 
-``GUANXI_TEST_POSTGRES`` names a server to use instead; its user must be able to make schemas. Each
-store of a test has a schema of its own, so that a Citus coordinator can be that server.
+``GUANXI_TEST_POSTGRES`` names a server to use instead; its user must be able to create schemas.
+Each store of a test has a schema of its own, so that a Citus coordinator can be that server.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import pytest
 _NAMED = os.environ.get("GUANXI_TEST_POSTGRES")
 _USER, _DATABASE = "guanxi", "postgres"
 _START_SECONDS = 60.0
-#: As little as the tests need differs from the defaults; what is committed is synced to disk.
+#: Only what the tests need differs from the defaults; commits are synced to disk.
 _SETTINGS = {
     "listen_addresses": "",
     "max_connections": "300",
@@ -44,34 +44,34 @@ _numbers = count(1)
 
 
 class Server:
-    """A server of this run's own, in a folder that goes with it, on a Unix socket there."""
+    """A PostgreSQL server started for this run, in a temporary folder, on a Unix socket."""
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
         self.folder = Path(tempfile.mkdtemp(prefix="guanxi-postgres-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._as: dict[str, Any] = {"cwd": self.folder}
-        if os.geteuid() == 0:  # as root it refuses to run
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             user = _another_user()
             os.chown(self.folder, user.pw_uid, user.pw_gid)
             self._as |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
     def make(self) -> None:
-        """Make its files."""
+        """Create the data directory."""
         self._run("initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C")
 
     def make_standby_of(self, primary: Server) -> None:
-        """Make its files those of a standby, which follows a primary that runs."""
+        """Create the data directory as that of a standby of a running primary."""
         self._run("pg_basebackup", "--no-sync", "-R", "-c", "fast", "-h", primary.folder)
 
     def _run(self, program: str, *options: str | Path) -> None:
-        made = subprocess.run(
+        result = subprocess.run(
             [self._programs / program, *options, "-U", _USER, "-D", self.folder / "data"],
             capture_output=True,
             check=False,
             **self._as,
         )
-        assert made.returncode == 0, made.stderr.decode()
+        assert result.returncode == 0, result.stderr.decode()
 
     @property
     def address(self) -> str:
@@ -83,7 +83,10 @@ class Server:
         return (self.folder / "log").read_text("utf-8", "replace")
 
     def start(self, **settings: str) -> None:
-        """Start it, and return when it answers."""
+        """Start the server and wait until it accepts connections.
+
+        Raise AssertionError with its log if it stops, or after ``_START_SECONDS``.
+        """
         settings = _SETTINGS | {"unix_socket_directories": str(self.folder)} | settings
         options = [part for pair in settings.items() for part in ("-c", "=".join(pair))]
         with (self.folder / "log").open("ab") as log:
@@ -92,7 +95,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is the tests' alone
+                start_new_session=True,  # Ctrl-C is for the tests only
                 **self._as,
             )
         until = time.monotonic() + _START_SECONDS
@@ -106,7 +109,7 @@ class Server:
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stop it: SIGINT fast, SIGQUIT at once, as if it had crashed."""
+        """Stop the server: SIGINT is a fast shutdown, SIGQUIT an immediate one, like a crash."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -118,7 +121,8 @@ class Server:
             process.wait()
             raise
 
-    def end(self) -> None:
+    def delete(self) -> None:
+        """Stop the server and delete its folder."""
         try:
             self.stop(signal.SIGQUIT)
         finally:
@@ -132,7 +136,7 @@ def _another_user() -> pwd.struct_passwd:
 
 
 def _programs() -> Path | None:
-    """The folder of the server's programs, on the path or where Debian puts them."""
+    """Return the folder of the server's programs, from the path or from Debian's folders."""
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else []
     versions = Path("/usr/lib/postgresql").glob("*/bin")
@@ -145,7 +149,10 @@ _started: list[Server] = []
 
 @cache
 def own_server() -> Server:
-    """The server of this run, which may be stopped and started. The test is skipped without one."""
+    """Return the running server of this run, which a test may stop and start.
+
+    Skip the test if there are no programs, or another server is named.
+    """
     server = new_server()
     server.make()
     server.start()
@@ -153,9 +160,9 @@ def own_server() -> Server:
 
 
 def new_server() -> Server:
-    """A server without files, which is ended with the run if not before."""
+    """Return a server without a data directory, which ``stop_all`` deletes; skip as above."""
     if _NAMED is not None:
-        pytest.skip("GUANXI_TEST_POSTGRES names a server that is not this run's to restart")
+        pytest.skip("GUANXI_TEST_POSTGRES names a server that the tests may not restart")
     server = Server(_needed_programs())
     _started.append(server)
     return server
@@ -171,21 +178,21 @@ def _needed_programs() -> Path:
     return programs
 
 
-#: Schemas that are kept for the next who needs one.
-kept: list[str] = []
+#: Empty schemas for the next test that needs one.
+reusable_schemas: list[str] = []
 
 
-def end() -> None:
-    """End the server of this run, if there is one, and take away what was kept."""
-    while kept:
-        drop(kept.pop())
+def stop_all() -> None:
+    """Drop the reusable schemas, then stop and delete the servers of this run."""
+    while reusable_schemas:
+        drop(reusable_schemas.pop())
     while _started:
-        _started.pop().end()
+        _started.pop().delete()
     own_server.cache_clear()
 
 
 def server_address() -> str:
-    """The address of the server that tests use: the one that is named, or this run's own."""
+    """Return the address of the server for the tests: the named one, or this run's."""
     return _NAMED or own_server().address
 
 
@@ -207,12 +214,12 @@ def sql(*statements: str, address: str | None = None) -> Any:
 
 @cache
 def has_citus() -> bool:
-    """Whether tables can be distributed."""
+    """Return whether the server can distribute tables."""
     return bool(sql("SELECT count(*) FROM pg_extension WHERE extname = 'citus'"))
 
 
 def new_schema() -> str:
-    """The address of a new, empty schema, which ``drop`` ends."""
+    """Create an empty schema; return its address, for the store and for ``drop``."""
     name = f"test_{token_hex(4)}_{next(_numbers)}"
     sql(f"CREATE SCHEMA {name}")
     address = server_address()
@@ -220,14 +227,14 @@ def new_schema() -> str:
 
 
 def drop(address: str) -> None:
-    """Drop a schema of ``new_schema`` with all that is in it."""
+    """Drop a schema of ``new_schema`` with its tables."""
     name = address.rpartition("search_path=")[2]
     sql("SET client_min_messages = warning", f"DROP SCHEMA {name} CASCADE")
 
 
 @contextmanager
 def schema() -> Iterator[str]:
-    """The address of an empty schema while the block runs."""
+    """Provide the address of an empty schema while the block runs, then drop it."""
     address = new_schema()
     try:
         yield address

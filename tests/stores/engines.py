@@ -64,7 +64,8 @@ class PostgreSQL:
     """A schema of its own; on Citus, where creating tables takes seconds, it is reused."""
 
     def __init__(self, _folder: Path) -> None:
-        self.address = postgres.kept.pop() if postgres.kept else postgres.new_schema()
+        reusable = postgres.reusable_schemas
+        self.address = reusable.pop() if reusable else postgres.new_schema()
         self._created = False
 
     async def open(self, clock: Callable[[], int]) -> Store:
@@ -79,7 +80,7 @@ class PostgreSQL:
             notes = "DELETE FROM meta WHERE name NOT IN ('secret', 'version')"
             deletes = (f"DELETE FROM {table}" for table in tables)
             postgres.sql(*deletes, notes, address=self.address)
-            postgres.kept.append(self.address)
+            postgres.reusable_schemas.append(self.address)
         else:
             postgres.drop(self.address)
 

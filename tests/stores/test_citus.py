@@ -1,4 +1,4 @@
-"""What is promised of Citus alone: an account's lists are one statement on one shard.
+"""On Citus, each read of an account's lists is one statement on one shard.
 
 Runs where ``GUANXI_TEST_POSTGRES`` names a coordinator; the rest of the suite runs there as well.
 """
@@ -21,15 +21,15 @@ pytestmark = pytest.mark.skipif(
     reason="Citus is in no package index: GUANXI_TEST_POSTGRES names a coordinator",
 )
 
-#: Statements of one account's, and how many values each takes.
+#: The statements that read one account's lists, by name.
 STATEMENTS = {
-    f"{name} {sort.value}{' behind a position' * walks}": statement
+    f"{name} {sort.value}{' after a position' * after}": statement
     for name, pages in (
         *((listing.value, pages) for listing, pages in reads._PAGES.items()),
         *((f"group {group}", pages) for group, pages in reads._MEMBERS.items()),
         ("a group", reads._NAMED_MEMBERS),
     )
-    for (sort, walks), statement in pages.items()
+    for (sort, after), statement in pages.items()
 } | {
     "list": reads._LIST,
     "relations": reads._RELATIONS,
@@ -53,9 +53,9 @@ def distributed() -> Iterator[str]:
 def test_one_statement_on_one_shard(distributed: str, name: str) -> None:
     statement = STATEMENTS[name]
     arrays = {"relations", "attributes", "shown"}
-    for place in sorted(set(re.findall(r"\$(\d+)", statement)), key=int, reverse=True):
-        value = "ARRAY[2, 3]::bigint[]" if name in arrays and place == "2" else place
-        statement = statement.replace(f"${place}", value)
+    for number in sorted(set(re.findall(r"\$(\d+)", statement)), key=int, reverse=True):
+        value = "ARRAY[2, 3]::bigint[]" if name in arrays and number == "2" else number
+        statement = statement.replace(f"${number}", value)
 
     async def explained() -> list[str]:
         db = await asyncpg.connect(distributed)

@@ -1,4 +1,4 @@
-"""``check`` finds each invariant broken on PostgreSQL: every one of them is broken, by hand."""
+"""``check`` on PostgreSQL reports each invariant after a statement that breaks it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def _filled(engine: PostgreSQL) -> None:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A store that is only read, or changed in transactions that are undone."""
+    """Yield a store that tests read, or change in transactions that they roll back."""
     folder: Path = tmp_path_factory.mktemp("store")
     engine = PostgreSQL(folder)
     asyncio.run(_filled(engine))
@@ -161,26 +161,26 @@ BREAKING: dict[str, tuple[str, ...]] = {
 }
 
 
-def test_every_invariant_is_broken_here() -> None:
+def test_every_invariant_has_a_breaking_statement() -> None:
     assert BREAKING.keys() == {*check.INVARIANTS, *check_content.INVARIANTS}
 
 
 @pytest.mark.parametrize(
     ("invariant", "statement"),
-    [(invariant, each) for invariant, several in BREAKING.items() for each in several],
+    [(invariant, one) for invariant, statements in BREAKING.items() for one in statements],
 )
-def test_check_finds_what_is_broken(address: str, invariant: str, statement: str) -> None:
+def test_check_reports_a_broken_invariant(address: str, invariant: str, statement: str) -> None:
     async def run() -> None:
         db = await asyncpg.connect(address)
         try:
-            undone = db.transaction()
-            await undone.start()
+            transaction = db.transaction()
+            await transaction.start()
             await db.execute(statement)
-            found = [fault async for fault in check.check(db)]
-            await undone.rollback()
+            reported = [fault async for fault in check.check(db)]
+            await transaction.rollback()
         finally:
             await db.close()
-        assert invariant in {fault.invariant for fault in found}
-        assert all(fault.detail for fault in found)
+        assert invariant in {fault.invariant for fault in reported}
+        assert all(fault.detail for fault in reported)
 
     asyncio.run(run())

@@ -1,4 +1,4 @@
-"""What the PostgreSQL store does when its server, a lock or another of its clients fails it."""
+"""The PostgreSQL store when its server, a lock or another client fails."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 
 @pytest.fixture
 def restartable() -> postgres.Server:
-    """A server that a test may stop; skipped where another is named."""
+    """Return a server that a test may stop; skip the test if another server is named."""
     return postgres.own_server()
 
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot go well is not tried for long."""
+    """Shorten the pauses between retries."""
     monkeypatch.setattr(connections, "PAUSES", (0.01, 0.05))
 
 
@@ -52,7 +52,7 @@ async def opened(address: str) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def client(address: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    """Another client of the server."""
+    """Provide another client's connection to the server."""
     connection = await asyncpg.connect(address)
     try:
         yield connection
@@ -60,10 +60,10 @@ async def client(address: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Recor
         await connection.close()
 
 
-# --- many at once ---
+# --- concurrency ---
 
 
-async def test_a_thousand_follow_one_at_once(address: str) -> None:
+async def test_a_thousand_accounts_follow_one_concurrently(address: str) -> None:
     deadlocks = postgres.sql(DEADLOCKS)
     fans = range(10, 1_010)
     async with opened(address) as one, opened(address) as two:
@@ -81,7 +81,7 @@ async def test_a_thousand_follow_one_at_once(address: str) -> None:
     assert postgres.sql(DEADLOCKS) == deadlocks
 
 
-async def test_a_storm_of_acts_on_few_accounts(address: str) -> None:
+async def test_concurrent_acts_on_few_accounts(address: str) -> None:
     deadlocks = postgres.sql(DEADLOCKS)
     draw = Random(23)
     pairs = [(a, b) for a, b in product(range(1, 9), repeat=2) if a != b]
@@ -106,10 +106,10 @@ async def test_a_storm_of_acts_on_few_accounts(address: str) -> None:
     assert postgres.sql(DEADLOCKS) == deadlocks
 
 
-# --- locks that nobody gives back ---
+# --- locks that are not released ---
 
 
-async def test_a_prepared_transaction_left_behind_hangs_nobody(address: str) -> None:
+async def test_an_abandoned_prepared_transaction_blocks_only_its_rows(address: str) -> None:
     if postgres.sql("SHOW max_prepared_transactions") == "0":
         pytest.skip("the server prepares no transactions")
     name = f"left_{new_token()[:8]}"
@@ -139,11 +139,11 @@ async def test_a_prepared_transaction_left_behind_hangs_nobody(address: str) -> 
         assert await faults(store) == []
 
 
-# --- a server that goes away under load ---
+# --- a server that stops under load ---
 
 
 class Load:
-    """Writers that follow one pair after the other, each once, and what they were answered."""
+    """Writers that follow each pair once, and the outcome of each follow."""
 
     MIDS = range(1, 121)
 
@@ -151,16 +151,16 @@ class Load:
         self._store = store
         self._pairs = [(a, b) for a, b in product(self.MIDS, repeat=2) if a != b]
         Random(seed).shuffle(self._pairs)
-        self.answered: list[tuple[int, int]] = []
+        self.confirmed: list[tuple[int, int]] = []
         self.refused: list[tuple[int, int]] = []
         self.unknown: list[tuple[int, int]] = []
-        self.over = asyncio.Event()
+        self.finished = asyncio.Event()
 
     async def write(self) -> None:
         await asyncio.gather(*(self._one() for _ in range(16)))
 
     async def _one(self) -> None:
-        while self._pairs and not self.over.is_set():
+        while self._pairs and not self.finished.is_set():
             pair = self._pairs.pop()
             try:
                 codes = await do(self._store, Modify(*pair, Act.FOLLOW))
@@ -170,26 +170,26 @@ class Load:
                 self.refused.append(pair)
             else:
                 assert codes == [0]
-                self.answered.append(pair)
+                self.confirmed.append(pair)
 
     async def until(self, many: int) -> None:
-        """Return when so many more were answered."""
-        wanted = len(self.answered) + many
-        while len(self.answered) < wanted and self._pairs:
+        """Wait until ``many`` more follows are confirmed, or no pair is left."""
+        wanted = len(self.confirmed) + many
+        while len(self.confirmed) < wanted and self._pairs:
             await asyncio.sleep(0.005)
 
-    async def holds(self, store: Store) -> None:
-        """What was answered stands, what was refused does not, and all of it is sound."""
-        standing = {(row.follower, row.followed) async for row in store.edges()}
-        assert standing >= set(self.answered)
-        assert standing.isdisjoint(self.refused)
-        assert standing <= {*self.answered, *self.unknown}
+    async def check(self, store: Store) -> None:
+        """Check that confirmed follows are stored, refused ones are not, and `check` is clean."""
+        stored = {(row.follower, row.followed) async for row in store.edges()}
+        assert stored >= set(self.confirmed)
+        assert stored.isdisjoint(self.refused)
+        assert stored <= {*self.confirmed, *self.unknown}
         assert await faults(store) == []
 
 
 @asynccontextmanager
 async def loaded(address: str, seed: int) -> AsyncIterator[Load]:
-    """Writers at work while the block runs; afterwards what they were answered holds."""
+    """Run writers while the block runs; check the outcomes at the end and after reopening."""
     async with opened(address) as store:
         await people(store, *Load.MIDS)
         load = Load(store, seed)
@@ -198,17 +198,17 @@ async def loaded(address: str, seed: int) -> AsyncIterator[Load]:
             async with asyncio.timeout(60):
                 await load.until(50)
                 yield load
-                await load.until(50)  # it goes on
+                await load.until(50)  # writes continue
         finally:
-            load.over.set()
+            load.finished.set()
             await writing
-        await load.holds(store)
+        await load.check(store)
     async with opened(address) as store:
-        await load.holds(store)
+        await load.check(store)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
-async def test_a_restarted_server_loses_nothing_that_was_answered(
+async def test_a_restarted_server_loses_no_confirmed_write(
     restartable: postgres.Server, address: str, how: signal.Signals
 ) -> None:
     draw = Random(how)
@@ -222,17 +222,17 @@ async def test_a_restarted_server_loses_nothing_that_was_answered(
                 await load.until(20)
 
 
-async def test_backends_that_are_ended_under_load(address: str) -> None:
-    ended, times = 0, count(30, 200)
+async def test_terminated_backends_lose_no_confirmed_write(address: str) -> None:
+    terminated, times = 0, count(30, 200)
     async with client(address) as other, loaded(address, 3) as load:
         for _ in range(times):
             await load.until(10)
-            ended += await other.fetchval(
+            terminated += await other.fetchval(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                 " WHERE application_name = 'guanxi' AND backend_type = 'client backend'"
                 " AND pid <> pg_backend_pid() AND datname = current_database()"
             )
-    assert ended > times // 2
+    assert terminated > times // 2
 
 
 async def test_a_stopped_server_is_unavailable_within_a_bound(
@@ -258,7 +258,7 @@ async def test_a_stopped_server_is_unavailable_within_a_bound(
         await follow(store, 1, 2)
 
 
-async def test_a_standby_takes_over_with_all_that_was_answered() -> None:
+async def test_a_promoted_standby_has_every_confirmed_write() -> None:
     primary, standby = postgres.new_server(), postgres.new_server()
     try:
         primary.make()
@@ -272,8 +272,8 @@ async def test_a_standby_takes_over_with_all_that_was_answered() -> None:
             await asyncio.to_thread(postgres.sql, "SELECT pg_promote()", address=standby.address)
             await load.until(100)
     finally:
-        primary.end()
-        standby.end()
+        primary.delete()
+        standby.delete()
 
 
 # --- conflicts ---
@@ -289,7 +289,7 @@ END $$
 
 
 @pytest.mark.parametrize("code", ["40001", "40P01"])
-async def test_a_conflict_is_tried_again_within_a_bound(
+async def test_a_conflict_is_retried_within_a_bound(
     address: str, short_pauses: None, code: str
 ) -> None:
     if postgres.has_citus():
@@ -315,11 +315,13 @@ async def test_a_conflict_is_tried_again_within_a_bound(
         assert await faults(store) == []
 
 
-async def test_whoever_deadlocks_with_a_store_does_not_undo_it(address: str) -> None:
+async def test_a_deadlock_with_another_client_is_retried(address: str) -> None:
     async with opened(address) as store, client(address) as other:
         await people(store, 1, 2, 3)
         await follow(store, 1, 2, 3)
-        await other.execute("SET deadlock_timeout = '60s'")  # the store finds it first
+        await other.execute(
+            "SET deadlock_timeout = '60s'"
+        )  # so that the store's connection detects it first
         before = postgres.sql(DEADLOCKS)
         lock = "SELECT follows FROM relation WHERE owner = 1 AND other = $1 FOR UPDATE"
         await other.execute("BEGIN")
@@ -331,7 +333,7 @@ async def test_whoever_deadlocks_with_a_store_does_not_undo_it(address: str) -> 
         async with asyncio.timeout(10):
             while not await other.fetchval(waits):
                 await asyncio.sleep(0.01)
-            await other.fetch(lock, 2)  # once the store's transaction was ended for it
+            await other.fetch(lock, 2)  # after the store's transaction was aborted
         await other.execute("COMMIT")
         assert await change == [0, 0]
         assert await listed(store, Listing.FOLLOWINGS, 1) == []
@@ -339,10 +341,10 @@ async def test_whoever_deadlocks_with_a_store_does_not_undo_it(address: str) -> 
     assert postgres.sql(DEADLOCKS) > before
 
 
-# --- a server that only reads ---
+# --- a read-only server ---
 
 
-async def test_a_server_that_only_reads_is_unavailable_until_it_writes(
+async def test_writes_to_a_read_only_server_are_unavailable(
     restartable: postgres.Server, address: str, short_pauses: None
 ) -> None:
     async with opened(address) as store:
@@ -388,10 +390,10 @@ async def test_no_error_contains_the_password(short_pauses: None, place: str) ->
     assert not [text for text in texts if password in text]
 
 
-async def test_a_silent_host_does_not_stand_before_the_others(
+async def test_a_silent_host_does_not_hide_the_others(
     address: str, restartable: postgres.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes connections and says nothing, as one behind a lost network does."""
+    """The host accepts connections and sends nothing, as after a network failure."""
     monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.5)
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -409,8 +411,8 @@ async def test_a_silent_host_does_not_stand_before_the_others(
 
 
 @pytest.mark.parametrize("act", [Act.BLOCK, Act.REMOVE_FOLLOWER])
-async def test_a_follower_since_the_beginning_of_time(address: str, act: Act) -> None:
-    """A place of 0 is a place."""
+async def test_a_following_with_sort_key_zero_can_be_removed(address: str, act: Act) -> None:
+    """A sort key of 0 is valid, not a missing one."""
     async with opened(address) as store:
         await store.import_edges(lambda: [EdgeRow(follower=1, followed=2, time=0)])
         assert await do(store, Modify(2, 1, act)) == [0]
@@ -418,8 +420,8 @@ async def test_a_follower_since_the_beginning_of_time(address: str, act: Act) ->
         assert await faults(store) == []
 
 
-async def test_who_goes_away_leaves_no_connection_in_the_middle(address: str) -> None:
-    """Two go away one after the other while the server is slow; the next find nothing of it."""
+async def test_a_cancelled_read_leaves_no_broken_connection(address: str) -> None:
+    """Two reads are cancelled while the server is slow; later reads are not affected."""
     async with opened(address) as store:
         await people(store, 1, 2)
         await follow(store, 1, 2)

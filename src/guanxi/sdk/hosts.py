@@ -17,7 +17,7 @@ _DOCUMENTED = frozenset(".".join(host.split(".")[-2:]) for host in Host)
 def base_address(given: str | None) -> str | None:
     """Return the address of the server without a trailing slash, None for the documents' hosts.
 
-    ``given`` None stands for GUANXI_BASE_URL; an empty text stands for the documents' hosts. Raise
+    ``given`` None means GUANXI_BASE_URL; an empty text means the documents' hosts. Raise
     ``ArgsException`` if it is not an http or https address, or has a user, query or fragment.
     """
     address = os.environ.get("GUANXI_BASE_URL", "") if given is None else given

@@ -18,7 +18,7 @@ class About:
 
     @property
     def credential(self) -> Credential:
-        """The caller's credential; can be set. None stands for the environment's or ``using``'s."""
+        """The caller's credential; can be set. None means the environment's or ``using``'s."""
         return _clients.account_of(self._credential)
 
     @credential.setter

@@ -51,7 +51,7 @@ class ChannelSeries:
 
     @property
     def credential(self) -> Credential:
-        """The caller's credential; can be set. None stands for the environment's or ``using``'s."""
+        """The caller's credential; can be set. None means the environment's or ``using``'s."""
         return _clients.account_of(self._credential)
 
     @credential.setter

@@ -72,7 +72,7 @@ _current: ContextVar[Client | None] = ContextVar("guanxi.user client", default=N
 def using(client: Client) -> Iterator[Client]:
     """Use a client for this module's functions within the ``with`` block (ours).
 
-    ``credential=None`` then stands for the client's credential. The client stays open. Tasks that
+    ``credential=None`` then means the client's credential. The client stays open. Tasks that
     are started in the block use it too; ``sync`` inside a running loop does not.
     """
     token = _current.set(client)
@@ -114,7 +114,7 @@ def account_of(credential: Credential | None) -> Credential:
 async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None) -> Any:
     """Call an endpoint with a credential, through the current client, and return its data.
 
-    ``credential`` None stands for that of ``using`` or of the environment. The result is None if
+    ``credential`` None means that of ``using`` or of the environment. The result is None if
     the server sends no data. Raise ``TypeError`` or ``ValueError``, with the argument's name in
     ``guanxi.user``, before anything is sent; otherwise raise as ``Client.call``.
     """

@@ -13,6 +13,6 @@ class User(Account, Works, Feed, Relations):
 
     Args:
         uid: the user's mid.
-        credential: the caller's. None stands for the credential of the client of ``using``, or else
+        credential: the caller's. None means the credential of the client of ``using``, or else
             for the environment's.
     """

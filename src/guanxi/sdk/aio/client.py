@@ -47,14 +47,14 @@ class Client:
     method for each endpoint; ``call`` calls any endpoint and returns plain data.
 
     Args:
-        credential: the caller's. None stands for GUANXI_SESSDATA and GUANXI_BILI_JCT of the
+        credential: the caller's. None means GUANXI_SESSDATA and GUANXI_BILI_JCT of the
             environment; an empty ``Credential()`` calls signed out.
-        base_url: the server that gets every request, paths unchanged. None stands for
+        base_url: the server that gets every request, paths unchanged. None means
             GUANXI_BASE_URL; if that is unset too, or for an empty text, each request goes to its
             endpoint's documented host, over https.
-        proxy: an http, https or socks5 address; None stands for the credential's. The proxies of
+        proxy: an http, https or socks5 address; None means the credential's. The proxies of
             the environment are ignored.
-        pace: the pauses between requests. None stands for no pauses on loopback, private addresses
+        pace: the pauses between requests. None means no pauses on loopback, private addresses
             and ``own_hosts``, and for ``Pace()`` elsewhere.
         transport: sends the requests instead of the network. The client closes it.
         clock: the source of the time, and what waits; for tests.

@@ -28,7 +28,7 @@ class RelationArea:
     accounts; ``group`` is the id of a group: -10 special, 0 default, or one that the caller
     created. ``page`` counts from 1; ``size`` is the number of items per page, 1 to 100. ``cursor``
     replaces ``page`` on servers that support cursors (ours): pass ``""`` first, then the previous
-    page's cursor. An enum member stands for its value. The ``iter_`` methods yield every item of a
+    page's cursor. An enum member means its value. The ``iter_`` methods yield every item of a
     list once, page by page.
     """
 
@@ -478,7 +478,7 @@ class RelationArea:
 
         Document 004, 移动关注到分组.
 
-        0 in ``after`` stands for no group.
+        0 in ``after`` means no group.
 
         Raises as ``set_groups``.
         """

@@ -26,7 +26,7 @@ class SpaceArea:
 
     The arguments mean the same everywhere. ``mid`` is an account, from 1; ``page`` counts from 1;
     ``size`` is the number of items per page, 1 to 100 unless stated otherwise; ``offset`` is the
-    previous page's, and is left out for the first page. An enum member stands for its value. The
+    previous page's, and is left out for the first page. An enum member means its value. The
     ``iter_`` methods yield every item of a list once, page by page.
     """
 

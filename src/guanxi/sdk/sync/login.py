@@ -20,7 +20,7 @@ class LoginArea:
 
     To sign in, call ``qr_generate``, show its ``url`` as a QR code, and call ``qr_wait``. To stay
     signed in, call ``check_refresh`` and ``refresh``. The other methods are single steps of these.
-    ``credential=None`` stands for the client's credential.
+    ``credential=None`` means the client's credential.
     """
 
     def __init__(self, client: SyncClient) -> None:

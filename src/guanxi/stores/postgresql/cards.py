@@ -196,6 +196,7 @@ async def put_account(db: Connection, mid: int, card: Card, privacy: Privacy | N
 
 
 async def set_privacy(db: Connection, mid: int, privacy: Privacy) -> None:
+    """Replace an account's privacy; raise ``StoreError`` if it is unknown."""
     stored = await _existing(db, mid)
     changed = replace(_account(*stored[: _CARD_AT.start]), privacy=privacy)
     await _replace(db, [stored], [_row(changed, _card(stored[_CARD_AT]))])
@@ -243,10 +244,10 @@ async def open_session(db: Connection, session: Session) -> bool:
 
     Also deletes the account's sessions that expired before ``session.created``.
     """
-    # Shared, so that whoever deregisters the account meanwhile ends this session too.
+    # A shared lock: a concurrent deregistration waits, and then deletes this session too.
     if await db.fetchval(_MAY_SIGN_IN, session.mid) is None:
         return False
-    over = "FROM session WHERE mid = $1 AND expires < $2"  # on Citus on any shard: seldom written
+    over = "FROM session WHERE mid = $1 AND expires < $2"  # on every shard of Citus
     if await db.fetchval(f"SELECT EXISTS (SELECT 1 {over})", session.mid, session.created):
         await db.execute(f"DELETE {over}", session.mid, session.created)
     values = (session.digest, session.mid, session.kind.value, session.created, session.expires)

@@ -82,7 +82,7 @@ CREATE TABLE tally (
     whisper integer NOT NULL DEFAULT 0,
     black integer NOT NULL DEFAULT 0,
     version bigint NOT NULL DEFAULT 0,
-    newest bigint NOT NULL DEFAULT 0 -- no place in the account's own lists is behind it
+    newest bigint NOT NULL DEFAULT 0 -- no sort key in the account's own lists is greater
 ) WITH (fillfactor = 80);
 
 CREATE TABLE follower_tally (
@@ -112,13 +112,13 @@ CREATE INDEX sign_in_grant_by_mid ON sign_in_grant (mid);
 CREATE TABLE relation (
     owner bigint NOT NULL,
     other bigint NOT NULL,
-    -- Places in the owner's lists, null where the other is not in them.
+    -- Sort keys in the owner's lists; null if the other account is not in the list.
     follows bigint,
     whispers bigint,
     blocks bigint,
     followed bigint,
-    groups bigint[], -- of a following, rising, special included; null for none
-    -- Since when the owner is a contractor of the other, and the other one of the owner.
+    groups bigint[], -- of a following, sorted, special included; null for none
+    -- Since when the owner is a contractor of the other account, and the reverse.
     contract_ts bigint,
     contract_attr bigint,
     other_contract_ts bigint,
@@ -145,8 +145,8 @@ CREATE TABLE content (
     owner bigint NOT NULL,
     kind text COLLATE "C" NOT NULL,
     id bigint NOT NULL,
-    filters jsonb NOT NULL, -- each value as the text of its JSON, which tells numbers from texts
-    text bytea NOT NULL, -- without case, as search compares it
+    filters jsonb NOT NULL, -- each value as JSON text, so that numbers and texts stay distinct
+    text bytea NOT NULL, -- case-folded, for search
     body bytea NOT NULL,
     PRIMARY KEY (owner, kind, id)
 );
@@ -161,7 +161,7 @@ CREATE TABLE content_key (
 );
 CREATE INDEX content_key_by_id ON content_key (owner, kind, id);
 
--- Who holds a document of a kind whose ids are one row of numbers over all owners.
+-- The owner of each document of a unique kind, whose ids are unique over all owners.
 CREATE TABLE content_holder (
     id bigint NOT NULL,
     kind text COLLATE "C" NOT NULL,

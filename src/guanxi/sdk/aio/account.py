@@ -27,33 +27,34 @@ class AccountArea:
         Args:
             mid: the account, from 1.
 
-        Raises ``BadRequest``, ``NotFound`` (there is no such account).
+        Raises ``BadRequest``, ``NotFound`` (there is no such account), and as ``client.call_as``.
         """
         return await self._client.call_as(e.CARD_BY_MID, s.CardByMid, mid=mid)
 
     async def name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
         """Return the mids of accounts by their exact names (000, name2uid).
 
-        Names that no account has are omitted.
+        The result is in the order of the names, without duplicates. Names that no account has are
+        omitted.
 
         Args:
             names: 1 to 50 names.
 
-        Raises ``NotSignedIn``.
+        Raises ``NotSignedIn``, and as ``client.call_as``.
         """
         return await self._client.call_as(e.NAME_TO_UID, s.NamedAccounts, names=names)
 
     async def legacy_name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
         """Return the mids of accounts by their exact names, without a sign-in (001, name2uid).
 
-        ``names`` and the result are as in ``name_to_uid``.
+        ``names`` and the result are as in ``name_to_uid``. Raises as ``client.call_as``.
         """
         return await self._client.call_as(e.LEGACY_NAME_TO_UID, s.NamedAccounts, names=names)
 
     async def check_nickname(self, name: str) -> None:
         """Check that a name is valid and free; return None if it is (000, check_nickname).
 
-        Raises ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``,
-        ``NicknameSensitive``, ``NicknameExists``, ``NicknameTaken``.
+        Needs no sign-in. Raises ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``,
+        ``NicknameSensitive``, ``NicknameExists``, ``NicknameTaken``, and as ``client.call_as``.
         """
         await self._client.execute(e.CHECK_NICKNAME, nickName=name)

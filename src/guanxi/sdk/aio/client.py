@@ -110,7 +110,7 @@ class Client:
 
     @property
     def credential(self) -> Credential:
-        """The credential of calls that pass no ``credential`` of their own."""
+        """The client's credential, which calls without a ``credential`` of their own use."""
         return self._credential
 
     async def call(
@@ -120,18 +120,26 @@ class Client:
         *,
         credential: Credential | None = None,
     ) -> Any:
-        """Call an endpoint and return its decoded ``data``; None if the server sends none.
+        """Call an endpoint and return its decoded ``data`` as plain values.
+
+        The result is None if the server sends no data. An HTML page is returned as text. A GET is
+        sent up to three times if its connection is lost; ``pace`` decides how often a call is
+        repeated after -799.
 
         Args:
             endpoint: an endpoint of the contract, or its name, as ``relation.followings``.
             params: parameters by wire name, which only the server checks. None is omitted, True
                 and False are sent as 1 and 0, iterables are joined by commas.
-            credential: the caller's, for this call only; it must not name another proxy.
+            credential: the caller's, for this call only, None for the client's; it must not name
+                another proxy.
 
         Raises ``ResponseCodeException`` (a code other than 0), ``NetworkException`` (no response,
         or an HTTP error), ``AnswerException`` (a response outside the contract),
-        ``CredentialException`` (the credential lacks what the endpoint needs; nothing was sent),
-        ``ValueError`` (no such endpoint), ``ArgsException`` (another proxy).
+        ``WbiRetryTimesExceedException`` (three signatures were refused), ``InitialStateException``
+        (the access id cannot be read), ``CredentialException`` (the credential lacks what the
+        endpoint needs; nothing was sent), ``ValueError`` (no such endpoint, or a parameter of its
+        path is missing), ``TypeError`` (a parameter of an unsupported type), ``ArgsException``
+        (another proxy), ``RuntimeError`` (the client is closed).
         """
         account = self._account(credential)
         steps = conversation.call(find(endpoint), params, account, self._settings)
@@ -146,9 +154,12 @@ class Client:
     ) -> AsyncIterator[Any]:
         """Yield every decoded item of a list once, page by page.
 
-        The arguments are as in ``call``, but ``params`` has no page number and no cursor. The walk
-        ends with an empty cursor, a page that is marked as the last, a page without new items, or
-        code 22007. Raises as ``call``.
+        The arguments are as in ``call``, but a page number or cursor in ``params`` is ignored. The
+        walk ends with an empty cursor, a page that is marked as the last, a page without new items,
+        or code 22007.
+
+        Raises as ``call``, during the iteration, and ``AnswerException`` if a list is not an array,
+        an item has no key, or the position of the next page is missing or repeats.
         """
         account = self._account(credential)
         steps = conversation.walk(find(endpoint), params, account, self._settings)
@@ -164,8 +175,9 @@ class Client:
     async def call_as(self, endpoint: Endpoint, kind: type[T], **values: Any) -> T:
         """Call an endpoint with checked parameters and return its data as ``kind``.
 
-        ``values`` are parameters by wire name. Typed methods use this. Raises as ``call``, and
-        ``TypeError`` or ``ValueError``, with the argument's name, before anything is sent.
+        ``values`` are parameters by wire name; None is omitted. The client's credential is used.
+        Typed methods use this. Raises as ``call``, and ``TypeError`` or ``ValueError``, with the
+        argument's name, for a missing or invalid parameter, before anything is sent.
         """
         params = checked(endpoint, values)
         steps = conversation.call(endpoint, params, self._credential, self._settings, kind)
@@ -179,9 +191,10 @@ class Client:
     async def iter_items(
         self, endpoint: Endpoint, kind: type[T], **values: Any
     ) -> AsyncIterator[T]:
-        """Yield every item of a list as ``kind``, with checked parameters.
+        """Yield every item of a list as ``kind``, once, with checked parameters.
 
-        Raises as ``call_as``, when the first item is requested.
+        ``values`` are as in ``call_as``, without the page. Raises as ``call_as`` and ``walk``,
+        during the iteration: for invalid parameters when the first item is requested.
         """
         path = conversation.items_path(endpoint)
         params = checked(endpoint, {**conversation.first_page_params(endpoint), **values})
@@ -189,27 +202,42 @@ class Client:
             yield answers.typed(item, kind, endpoint, path)
 
     async def nav(self, credential: Credential | None = None) -> Nav:
-        """Return who is signed in, and the wbi keys, also when signed out. See ``web.nav``."""
+        """Return who is signed in, and the wbi keys, also when signed out. See ``web.nav``.
+
+        ``credential=None`` means the client's. Raises as ``call``, but not ``NotSignedIn``.
+        """
         return await self._run(conversation.nav(self._account(credential), self._settings))
 
     async def access_id(self, mid: int) -> str | None:
-        """Return the access id in the page of an account's space. See ``space.access_id``."""
+        """Return the access id in the page of an account's space, None if the page has none.
+
+        See ``space.access_id``, also for the errors.
+        """
         return await self._access_id(checked(SPACE_PAGE, {"mid": mid})["mid"])
 
     async def sign_in(self, key: str) -> Credential | None:
-        """Wait for a QR sign-in and return its credential. See ``login.qr_wait``."""
+        """Wait for a QR sign-in and return its credential, None if the QR code expires.
+
+        See ``login.qr_wait``, also for the errors.
+        """
         return await self._run(login.sign_in(key, self._settings))
 
     async def check_refresh(self, credential: Credential | None = None) -> bool:
-        """Return whether the cookies should be refreshed. See ``login.check_refresh``."""
+        """Return whether the server recommends to refresh the cookies.
+
+        See ``login.check_refresh``, also for the errors.
+        """
         return await self._run(login.check_refresh(self._account(credential), self._settings))
 
     async def refresh(self, credential: Credential | None = None) -> None:
-        """Refresh the cookies of a credential in place. See ``login.refresh``."""
+        """Refresh the cookies of a credential in place.
+
+        See ``login.refresh``, also for the errors.
+        """
         await self._run(login.refresh(self._account(credential), self._settings))
 
     async def close(self) -> None:
-        """Close every connection; closing again does nothing.
+        """Close this client's transport and its connections; closing again does nothing.
 
         Calls of a closed client raise ``RuntimeError``.
         """
@@ -241,7 +269,10 @@ class Client:
         return credential
 
     async def _run(self, steps: Conversation[T]) -> T:
-        """Perform every step of a conversation and return its result."""
+        """Perform every step of a conversation and return its result.
+
+        Raises what the conversation raises, and the errors of ``_perform``.
+        """
         step = conversation.advance(steps)
         while not isinstance(step, Done):
             step = conversation.advance(steps, await self._perform(step))
@@ -249,7 +280,10 @@ class Client:
         return value
 
     async def _perform(self, step: Step) -> object:
-        """Perform one step and return the reply to it; a ``NetworkException`` is returned too."""
+        """Perform one step and return the reply to it, None for a wait.
+
+        The ``NetworkException`` of a request is returned; every other error is raised.
+        """
         if isinstance(step, NeedsMixinKey):
             return await self._get_mixin_key(step.stale)
         if isinstance(step, NeedsAccessId):
@@ -270,7 +304,10 @@ class Client:
             await self._clock.sleep(seconds)
 
     async def _get_mixin_key(self, stale: str | None) -> str:
-        """Return a mixin key other than ``stale``; concurrent callers share one request for it."""
+        """Return the wbi mixin key: the cached one, or a new one if that is missing or ``stale``.
+
+        Concurrent callers share one request. Raises as ``call``.
+        """
         async with self._key_lock:
             key = self._mixin_key
             if key is None or key == stale:
@@ -280,7 +317,8 @@ class Client:
     async def _access_id(self, mid: str | int) -> str | None:
         """Return an account's access id, None if its page has none.
 
-        Ids are cached until they expire; concurrent callers share one request.
+        Ids are cached until they expire; malformed ones are not cached. Concurrent callers share
+        one request. Raises as ``call``.
         """
         async with self._access_id_lock:
             now = self._clock.time()
@@ -296,7 +334,11 @@ class Client:
             return access_id
 
     async def _send(self, request: Request) -> Response:
-        """Send a request; with a pace, one at a time and each after its pause."""
+        """Send a request; with a pace, one at a time and each after its pause.
+
+        Raises ``RuntimeError`` if the client is closed, and ``NetworkException`` if there is no
+        response.
+        """
         if self._closed:
             raise RuntimeError("the client is closed; create a new one")
         if self._pace is None:

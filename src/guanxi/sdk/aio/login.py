@@ -26,25 +26,34 @@ class LoginArea:
     # By a code
 
     async def qr_generate(self) -> s.QrCode:
-        """Start a sign-in: return the ``url`` of its QR code, and its ``qrcode_key`` (ours)."""
+        """Start a sign-in: return the ``url`` to show as a QR code, and its ``qrcode_key``.
+
+        Both expire after 180 seconds. Raises as ``client.call_as``.
+        """
         return await self._client.call_as(e.QR_GENERATE, s.QrCode)
 
     async def qr_poll(self, key: str) -> s.QrState:
-        """Return the state of a QR sign-in (ours).
+        """Return the state of a QR sign-in; ``key`` is the ``qrcode_key`` of ``qr_generate``.
 
-        The cookies are lost: use ``qr_wait`` to get them.
+        Its ``code`` is 86101 before the scan, 86090 scanned, 86038 expired, 0 confirmed. The
+        response to the confirmed poll sets the cookies, and this method discards them: use
+        ``qr_wait`` to get them. Raises ``BadRequest`` for an unknown key, and as
+        ``client.call_as``.
         """
         return await self._client.call_as(e.QR_POLL, s.QrState, qrcode_key=key)
 
     async def qr_wait(self, key: str) -> Credential | None:
-        """Poll every 2 seconds until a QR sign-in is confirmed, and return its credential (ours).
+        """Poll every 2 seconds until a QR sign-in is confirmed, and return its credential.
 
-        Returns None if the code expires first, which it does after 180 seconds: generate another.
+        Returns None if the code expires first, which it does after 180 seconds, or after 100 polls:
+        generate another.
 
         Args:
             key: the ``qrcode_key`` of ``qr_generate``.
 
-        Raises ``AnswerException`` if the confirmed sign-in has no cookies.
+        Raises ``BadRequest`` for an unknown key, ``AnswerException`` if the confirmed sign-in lacks
+        cookies or the refresh token, ``ResponseCodeException`` for any other state, and as
+        ``client.call``.
         """
         return await self._client.sign_in(key)
 
@@ -53,47 +62,58 @@ class LoginArea:
     async def check_valid(self, credential: Credential | None = None) -> bool:
         """Return whether the server accepts a credential as signed in.
 
-        Document 000, Credential.check_valid.
+        ``credential=None`` means the client's. Document 000, Credential.check_valid. Raises as
+        ``client.call``, but not ``NotSignedIn``.
         """
         return (await self._client.nav(credential)).is_login
 
     async def check_refresh(self, credential: Credential | None = None) -> bool:
         """Return whether the server recommends a refresh (000, Credential.check_refresh).
 
-        Raises ``NotSignedIn``.
+        ``credential=None`` means the client's. Raises ``NotSignedIn``, and as ``client.call``.
         """
         return await self._client.check_refresh(credential)
 
     async def refresh(self, credential: Credential | None = None) -> None:
         """Replace the cookies of a credential in place (000, Credential.refresh).
 
-        sessdata, bili_jct, dedeuserid and ac_time_value are replaced as soon as the server returns
-        new ones; then the old session is ended. Needs sessdata, bili_jct and ac_time_value, and the
-        extra ``crypto``.
+        ``credential=None`` means the client's. sessdata, bili_jct, dedeuserid and ac_time_value are
+        replaced as soon as the server returns new ones; then the old session is ended. Needs
+        sessdata, bili_jct and ac_time_value, and the extra ``crypto``.
 
         Raises ``CredentialException`` if a part is missing, ``CookiesRefreshException`` if the
-        server refuses a step, and ``ImportError`` without the extra.
+        server refuses a step, ``NetworkException`` if a connection is lost, ``AnswerException`` if
+        a response does not fit, ``ArgsException`` for another proxy, and ``ImportError`` without
+        the extra. After an error the credential is unchanged, unless only ending the old session
+        failed.
         """
         await self._client.refresh(credential)
 
     async def cookie_info(self) -> s.CookieInfo:
-        """Return whether to refresh the cookies, and the server's time in milliseconds (000)."""
+        """Return whether to refresh the cookies, and the server's time in milliseconds (000).
+
+        Raises ``NotSignedIn``, and as ``client.call_as``.
+        """
         return await self._client.call_as(e.COOKIE_INFO, s.CookieInfo)
 
     async def correspond(self, path: str) -> str:
         """Return the HTML page that contains a refresh's csrf (000, Credential.refresh).
 
-        ``path`` is ``refresh_`` and the server's time in milliseconds, encrypted, in hexadecimal.
-        Raises ``NotFound`` if it is anything else.
+        ``path`` is ``refresh_`` and the server's time in milliseconds, encrypted, as 2 to 1,024
+        lower-case hexadecimal digits. Raises ``ValueError`` if it is not such digits, ``NotFound``
+        if the server refuses it, ``NotSignedIn``, and as ``client.call_as``.
         """
         return await self._client.call_as(e.CORRESPOND, str, correspond_path=path)
 
     async def cookie_refresh(self, csrf: str, token: str) -> s.RefreshedCookie:
-        """Exchange the old refresh token for new cookies; return the new one.
+        """Exchange the old refresh token for new cookies; return the new refresh token.
 
-        Document 000, Credential.refresh.
+        Document 000, Credential.refresh. ``csrf`` is from the page of ``correspond``; ``token`` is
+        the credential's ac_time_value.
 
-        The cookies are lost: use ``refresh`` to get them. Raises ``RefreshRefused``.
+        The new cookies are discarded: use ``refresh`` to get them. The old session stays valid.
+        Raises ``NotSignedIn``, ``CsrfFailed``, ``RefreshRefused`` (``csrf`` or ``token`` is wrong),
+        and as ``client.call_as``.
         """
         return await self._client.call_as(
             e.COOKIE_REFRESH,
@@ -104,5 +124,9 @@ class LoginArea:
         )
 
     async def confirm_refresh(self, token: str) -> None:
-        """End the session that an old refresh token belongs to (000, Credential.refresh)."""
+        """End the session that an old refresh token belongs to (000, Credential.refresh).
+
+        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (the caller has no such session), and
+        as ``client.call_as``.
+        """
         await self._client.execute(e.CONFIRM_REFRESH, refresh_token=token)

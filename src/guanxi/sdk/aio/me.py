@@ -31,20 +31,26 @@ class MeArea:
     # The account
 
     async def info(self) -> s.MyInfo:
-        """Return the caller's own account (000, get_self_info)."""
+        """Return the caller's own account (000, get_self_info).
+
+        Raises ``NotSignedIn``, and as ``client.call_as``.
+        """
         return await self._client.call_as(e.MY_INFO, s.MyInfo)
 
     async def edit(self, *, birthday: str, sex: str, name: str, signature: str) -> None:
         """Change birthday, sex, name and signature together (000, edit_self_info).
 
+        Nothing is changed unless all four are valid.
+
         Args:
             birthday: as YYYY-MM-DD.
             sex: 男, 女 or 保密.
-            name: the new name, or the current one to keep it.
+            name: the new name, of 2 to 16 characters, or the current one to keep it.
             signature: at most 70 characters.
 
-        Raises ``BadRequest`` (no such day), ``NicknameTooShort``, ``NicknameTooLong``,
-        ``NicknameIllegal``, ``NicknameExists``, ``SignatureTooLong``, ``SignatureHasEmoji``.
+        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (no such day), ``NicknameTooShort``,
+        ``NicknameTooLong``, ``NicknameIllegal``, ``NicknameExists``, ``SignatureTooLong``,
+        ``SignatureHasEmoji``, and as ``client.call_as``.
         """
         await self._client.execute(
             e.EDIT, birthday=birthday, sex=sex, uname=name, usersign=signature
@@ -53,23 +59,31 @@ class MeArea:
     async def set_notice(self, notice: str = "") -> None:
         """Set the notice of the caller's space, or delete it if empty (000, User.set_space_notice).
 
-        Raises ``BadRequest`` (over 150 characters), ``NothingChanged``.
+        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (over 150 characters),
+        ``NothingChanged`` (it equals the current notice), and as ``client.call_as``.
         """
         await self._client.execute(e.SET_NOTICE, notice=notice)
 
     async def coins(self) -> s.Coins:
-        """Return the caller's number of coins (000, get_self_coins)."""
+        """Return the caller's number of coins; ``money`` is None for 0 (000, get_self_coins).
+
+        Raises ``NotSignedIn``, and as ``client.call_as``.
+        """
         return await self._client.call_as(e.COINS, s.Coins)
 
     async def jury(self) -> s.Jury:
-        """Return the caller's status as a juror (000, get_self_jury_info)."""
+        """Return the caller's status as a juror (000, get_self_jury_info).
+
+        ``status`` is 0 for one who never was a juror. Raises ``NotSignedIn``, and as
+        ``client.call_as``.
+        """
         return await self._client.call_as(e.JURY, s.Jury)
 
     async def fan_report(self, *, since_ms: int | None = None) -> s.FanReport:
         """Return the statistics of the caller's followers (000, User.top_followers).
 
-        ``since_ms`` is the start in milliseconds since the Unix epoch; None for the server's
-        default.
+        ``since_ms`` is the start in milliseconds since the Unix epoch, None for the server's
+        default; guanxi's service ignores it. Raises ``NotSignedIn``, and as ``client.call_as``.
         """
         return await self._client.call_as(e.FAN_REPORT, s.FanReport, t=since_ms)
 
@@ -78,7 +92,8 @@ class MeArea:
     async def history(self, *, page: int = 1, size: int = 100) -> list[s.HistoryVideo]:
         """Return one page of the videos that the caller watched, latest first.
 
-        Document 000, get_self_history.
+        Document 000, get_self_history. Episodes and lessons are included. A page past the end is
+        empty. Raises ``NotSignedIn``, ``BadRequest``, and as ``client.call_as``.
         """
         return await self._client.call_as(e.HISTORY, list[s.HistoryVideo], pn=page, ps=size)
 
@@ -97,7 +112,7 @@ class MeArea:
     ) -> s.HistoryPage:
         """Return one page of everything that the caller viewed, latest first.
 
-        Document 000, get_self_history_new.
+        Document 000, get_self_history_new. A page past the end is empty.
 
         Args:
             type: the type of entries.
@@ -105,6 +120,9 @@ class MeArea:
             view_at: the previous cursor's time, in seconds; None for the first page.
             max: the previous cursor's id; None for the first page.
             business: the previous cursor's content type; None for the first page.
+
+        Raises ``NotSignedIn``, ``BadRequest`` (``max`` without ``view_at``, and no entry has it),
+        and as ``client.call_as``.
         """
         return await self._client.call_as(
             e.HISTORY_CURSOR,
@@ -123,24 +141,35 @@ class MeArea:
         return self._client.iter_items(e.HISTORY_CURSOR, s.HistoryEntry, type=type, ps=size)
 
     async def toview(self) -> s.Toview:
-        """Return the watch-later list (000, get_toview_list)."""
+        """Return the watch-later list, latest added first (000, get_toview_list).
+
+        It has at most 100 videos. Raises ``NotSignedIn``, and as ``client.call_as``.
+        """
         return await self._client.call_as(e.TOVIEW, s.Toview)
 
     async def clear_toview(self) -> None:
-        """Delete every video from the watch-later list (000, clear_toview_list)."""
+        """Delete every video from the watch-later list (000, clear_toview_list).
+
+        Raises ``NotSignedIn``, ``CsrfFailed``, and as ``client.call_as``.
+        """
         await self._client.execute(e.CLEAR_TOVIEW)
 
     async def delete_viewed(self) -> None:
-        """Delete watched videos from the watch-later list.
+        """Delete the videos watched to their end from the watch-later list.
 
-        Document 000, delete_viewed_videos_from_toview.
+        Document 000, delete_viewed_videos_from_toview. Raises ``NotSignedIn``, ``CsrfFailed``, and
+        as ``client.call_as``.
         """
         await self._client.execute(e.DELETE_VIEWED, viewed="true")
 
     # Notes
 
     async def notes(self, *, page: int = 1, size: int = 20) -> s.NotePage:
-        """Return one page of the caller's notes on videos (000, get_self_notes_info)."""
+        """Return one page of the caller's notes on videos, newest first (000, get_self_notes_info).
+
+        ``items`` is None for an empty page. Raises ``NotSignedIn``, ``BadRequest``, and as
+        ``client.call_as``.
+        """
         return await self._client.call_as(e.NOTES, s.NotePage, pn=page, ps=size)
 
     def iter_notes(self, *, size: int = 20) -> AsyncIterator[s.Note]:
@@ -148,7 +177,11 @@ class MeArea:
         return self._client.iter_items(e.NOTES, s.Note, pn=1, ps=size)
 
     async def public_notes(self, *, page: int = 1, size: int = 20) -> s.PublicNotePage:
-        """Return one page of the caller's public notes (000, get_self_public_notes_info)."""
+        """Return one page of the caller's public notes, newest first.
+
+        Document 000, get_self_public_notes_info. ``items`` is None for an empty page. Raises
+        ``NotSignedIn``, ``BadRequest``, and as ``client.call_as``.
+        """
         return await self._client.call_as(e.PUBLIC_NOTES, s.PublicNotePage, pn=page, ps=size)
 
     def iter_public_notes(self, *, size: int = 20) -> AsyncIterator[s.PublicNote]:
@@ -158,25 +191,31 @@ class MeArea:
     # Logs
 
     async def experience_log(self) -> s.ExperienceLog:
-        """Return what the caller gained experience for in the last week.
+        """Return what the caller gained experience for in the last week, newest first.
 
-        Document 000, get_self_experience_log.
+        Document 000, get_self_experience_log. A guanxi service counts the week back from the newest
+        entry. Raises ``NotSignedIn``, and as ``client.call_as``.
         """
         return await self._client.call_as(e.EXPERIENCE_LOG, s.ExperienceLog)
 
     async def moral_log(self) -> s.MoralLog:
-        """Return the caller's moral value and its changes (000, get_self_moral_log)."""
+        """Return the caller's moral value and its changes (000, get_self_moral_log).
+
+        Raises ``NotSignedIn``, and as ``client.call_as``.
+        """
         return await self._client.call_as(e.MORAL_LOG, s.MoralLog)
 
     async def login_log(self) -> s.LoginLog:
-        """Return when and from where the caller signed in (000, get_self_login_log)."""
+        """Return when and from where the caller signed in, latest first (000, get_self_login_log).
+
+        Raises ``NotSignedIn``, and as ``client.call_as``.
+        """
         return await self._client.call_as(e.LOGIN_LOG, s.LoginLog)
 
     async def events(self, *, ts: int = 0) -> s.Events:
-        """Return what happened to the caller's account since ``ts``, in seconds.
+        """Return what happened to the caller's account from ``ts`` on, in seconds, earliest first.
 
-        Document 000, get_self_events.
-
-        Deprecated: later clients no longer have it.
+        Document 000, get_self_events. Deprecated: later clients no longer have it. Raises
+        ``NotSignedIn``, and as ``client.call_as``.
         """
         return await self._client.call_as(e.EVENTS, s.Events, ts=ts)

@@ -61,7 +61,7 @@ class Network:
         raise network_error  # not chained to pyreqwest's error, which quotes the whole address
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection. Call it once, last: a later ``send`` or ``close`` fails."""
         client = self._client
         del self._client  # idle connections close only with the last reference to the client
         await client.close()

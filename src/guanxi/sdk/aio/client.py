@@ -110,7 +110,7 @@ class Client:
 
     @property
     def credential(self) -> Credential:
-        """The client's credential, which calls without a ``credential`` of their own use."""
+        """The client's credential, for calls that pass no ``credential`` of their own."""
         return self._credential
 
     async def call(
@@ -122,9 +122,8 @@ class Client:
     ) -> Any:
         """Call an endpoint and return its decoded ``data`` as plain values.
 
-        The result is None if the server sends no data. An HTML page is returned as text. A GET is
-        sent up to three times if its connection is lost; ``pace`` decides how often a call is
-        repeated after -799.
+        None if the server sends no data; text for an HTML page. A GET is sent up to three times if
+        its connection is lost; after code -799, as often as ``pace`` allows.
 
         Args:
             endpoint: an endpoint of the contract, or its name, as ``relation.followings``.
@@ -136,10 +135,10 @@ class Client:
         Raises ``ResponseCodeException`` (a code other than 0), ``NetworkException`` (no response,
         or an HTTP error), ``AnswerException`` (a response outside the contract),
         ``WbiRetryTimesExceedException`` (three signatures were refused), ``InitialStateException``
-        (the access id cannot be read), ``CredentialException`` (the credential lacks what the
-        endpoint needs; nothing was sent), ``ValueError`` (no such endpoint, or a parameter of its
-        path is missing), ``TypeError`` (a parameter of an unsupported type), ``ArgsException``
-        (another proxy), ``RuntimeError`` (the client is closed).
+        (the access id cannot be read), ``CredentialException`` (the credential lacks a needed part;
+        nothing was sent), ``ValueError`` (no such endpoint, or its path lacks a parameter),
+        ``TypeError`` (a parameter of an unsupported type), ``ArgsException`` (another proxy),
+        ``RuntimeError`` (the client is closed).
         """
         account = self._account(credential)
         steps = conversation.call(find(endpoint), params, account, self._settings)
@@ -176,8 +175,8 @@ class Client:
         """Call an endpoint with checked parameters and return its data as ``kind``.
 
         ``values`` are parameters by wire name; None is omitted. The client's credential is used.
-        Typed methods use this. Raises as ``call``, and ``TypeError`` or ``ValueError``, with the
-        argument's name, for a missing or invalid parameter, before anything is sent.
+        Raises as ``call``, and ``TypeError`` or ``ValueError``, with the argument's name, for a
+        missing or invalid parameter, before anything is sent.
         """
         params = checked(endpoint, values)
         steps = conversation.call(endpoint, params, self._credential, self._settings, kind)
@@ -204,7 +203,7 @@ class Client:
     async def nav(self, credential: Credential | None = None) -> Nav:
         """Return who is signed in, and the wbi keys, also when signed out. See ``web.nav``.
 
-        ``credential=None`` means the client's. Raises as ``call``, but not ``NotSignedIn``.
+        None means the client's credential. Raises as ``call``, but not ``NotSignedIn``.
         """
         return await self._run(conversation.nav(self._account(credential), self._settings))
 
@@ -223,7 +222,7 @@ class Client:
         return await self._run(login.sign_in(key, self._settings))
 
     async def check_refresh(self, credential: Credential | None = None) -> bool:
-        """Return whether the server recommends to refresh the cookies.
+        """Return whether the server recommends refreshing the cookies.
 
         See ``login.check_refresh``, also for the errors.
         """

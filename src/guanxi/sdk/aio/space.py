@@ -38,7 +38,7 @@ class SpaceArea:
     async def page(self, mid: int) -> str:
         """Return the HTML page of a space, which contains the access id.
 
-        Document 000, User.get_access_id.
+        Document 000, User.get_access_id. Raises as ``call_as``.
         """
         return await self._client.call_as(e.SPACE_PAGE, str, mid=mid)
 
@@ -47,36 +47,42 @@ class SpaceArea:
 
         It is cached until it expires. Methods that need it fetch it automatically.
 
-        Raises ``InitialStateException`` if the data in the page is not JSON.
+        Raises ``InitialStateException`` if the data in the page is not JSON, and as ``call_as``.
         """
         return await self._client.access_id(mid)
 
     async def info(self, mid: int) -> s.UserInfo:
         """Return an account as its space shows it, with its live room (000, User.get_user_info).
 
-        Raises ``NotFound``.
+        The server counts a visit. Raises ``NotFound``, and as ``call_as``.
         """
         return await self._client.call_as(e.SPACE_INFO, s.UserInfo, mid=mid)
 
     async def overview(self, mid: int) -> s.Overview:
-        """Return the number of items of each type in a space (000, User.get_overview_stat)."""
+        """Return the number of items of each type in a space (000, User.get_overview_stat).
+
+        What the account hides counts 0. Raises as ``call_as``.
+        """
         return await self._client.call_as(e.OVERVIEW, s.Overview, mid=mid)
 
     async def up_stat(self, mid: int) -> s.UpStat:
-        """Return the views and likes of all works; empty when signed out.
+        """Return the total views and likes of an account's works; no field is set when signed out.
 
-        Document 000, User.get_up_stat.
+        Document 000, User.get_up_stat. Raises as ``call_as``.
         """
         return await self._client.call_as(e.UP_STAT, s.UpStat, mid=mid)
 
     async def notice(self, mid: int) -> str:
-        """Return the notice of a space, empty if there is none (000, User.get_space_notice)."""
+        """Return the notice of a space, empty if there is none (000, User.get_space_notice).
+
+        Raises as ``call_as``.
+        """
         return await self._client.call_as(e.SPACE_NOTICE, str, mid=mid)
 
     async def reservations(self, mid: int) -> list[s.Reservation] | None:
-        """Return the reservations that a space offers, None for none.
+        """Return all reservations that a space offers, None for none.
 
-        Document 000, User.get_reservation.
+        Document 000, User.get_reservation. Raises as ``call_as``.
         """
         data = await self._client.call(e.RESERVATIONS, checked(e.RESERVATIONS, {"vmid": mid}))
         if data is None:
@@ -84,29 +90,33 @@ class SpaceArea:
         return answers.typed(data, list[s.Reservation], e.RESERVATIONS)
 
     async def supporters(self, mid: int) -> s.Supporters:
-        """Return who supported an account this month (000, User.get_elec_user_monthly).
+        """Return who supported an account this month, by rank (000, User.get_elec_user_monthly).
 
-        Raises ``SupportNotOpen``.
+        Raises ``SupportNotOpen`` if it accepts no support, and as ``call_as``.
         """
         return await self._client.call_as(e.SUPPORTERS, s.Supporters, up_mid=mid)
 
     async def like_effect(self, mid: int) -> s.LikeEffect:
         """Return the images of an account's like, coin and favourite effect.
 
-        Document 000, User.get_uplikeimg.
+        Document 000, User.get_uplikeimg. The fields are empty if it has none.
 
-        Raises ``NotSignedIn``.
+        Raises ``NotSignedIn``, and as ``call_as``.
         """
         return await self._client.call_as(e.LIKE_EFFECT, s.LikeEffect, vmid=mid)
 
     async def medals(self, mid: int) -> s.MedalWall:
-        """Return an account's fan medals (000, User.get_user_medal). Raises ``NotSignedIn``."""
+        """Return an account's fan medals, highest level first (000, User.get_user_medal).
+
+        Hidden medals are left out, and ``close_space_medal`` is 1. Raises ``NotSignedIn``, and as
+        ``call_as``.
+        """
         return await self._client.call_as(e.MEDALS, s.MedalWall, target_id=mid)
 
     async def tags(self, mid: int, *, page: int = 1, size: int = 20) -> s.Tags:
         """Return one page of the tags that an account follows (000, User.get_user_fav_tag).
 
-        Raises ``HiddenByPrivacy``.
+        Raises ``HiddenByPrivacy``, and as ``call_as``.
         """
         return await self._client.call_as(e.FOLLOWED_TAGS, s.Tags, vmid=mid, pn=page, ps=size)
 
@@ -123,11 +133,11 @@ class SpaceArea:
         page: int = 1,
         size: int = 15,
     ) -> s.BangumiPage:
-        """Return one page of the bangumi that an account follows.
+        """Return one page of the bangumi that an account follows, last followed first.
 
         Document 000, User.get_subscribed_bangumi.
 
-        ``size`` is at most 30. Raises ``HiddenByPrivacy``.
+        ``size`` is at most 30. Raises ``HiddenByPrivacy``, and as ``call_as``.
         """
         return await self._client.call_as(
             e.FOLLOWED_BANGUMI,
@@ -177,8 +187,10 @@ class SpaceArea:
             keyword: only videos with this text in the title, in any case; at most 200 characters,
                 empty for all.
             order: newest, most played or most favourited first.
-            page: page, from 1.
+            page: from 1.
             size: items per page, 1 to 100.
+
+        Raises as ``call_as``.
         """
         return await self._client.call_as(
             e.VIDEOS,
@@ -219,17 +231,19 @@ class SpaceArea:
     ) -> s.MediaList:
         """Return one page of an account's videos as a playlist (000, User.get_media_list).
 
+        ``items`` is None for an empty page.
+
         Args:
             mid: the account, from 1.
             after: the aid of the video to page from, owned by ``mid``; None for the first page.
             size: items per page, 1 to 100.
             direction: True for the videos after ``after``, False for those before it.
-            desc: True for the newest, most played or most favourited first.
+            desc: True for the newest, most played or most favourited first, else last.
             order: by date, plays or favourites.
             tid: only videos of this partition; 0 for all.
             with_current: True to include the video ``after`` too.
 
-        Raises ``BadRequest`` if ``after`` is not a video of the account.
+        Raises ``BadRequest`` if ``after`` is not a video of the account, and as ``call_as``.
         """
         return await self._client.call_as(
             e.MEDIA_LIST,
@@ -266,11 +280,17 @@ class SpaceArea:
         )
 
     async def top_video(self, mid: int) -> s.ChosenVideo:
-        """Return an account's pinned video (000, User.get_top_videos). Raises ``NoTopVideo``."""
+        """Return an account's pinned video (000, User.get_top_videos).
+
+        Raises ``NoTopVideo`` if it has none, and as ``call_as``.
+        """
         return await self._client.call_as(e.TOP_VIDEO, s.ChosenVideo, vmid=mid)
 
     async def masterpieces(self, mid: int) -> list[s.ChosenVideo]:
-        """Return up to three masterpieces that an account chose (000, User.get_masterpiece)."""
+        """Return up to three masterpieces that an account chose (000, User.get_masterpiece).
+
+        The list is empty if there are none. Raises as ``call_as``.
+        """
         return await self._client.call_as(e.MASTERPIECES, list[s.ChosenVideo], vmid=mid)
 
     # Channels
@@ -278,7 +298,7 @@ class SpaceArea:
     async def channels(self, mid: int, *, page: int = 1, size: int = 20) -> s.ChannelPage:
         """Return one page of an account's channels, seasons before series.
 
-        Document 000, User.get_channel_list.
+        Document 000, User.get_channel_list. Each has its first videos. Raises as ``call_as``.
         """
         return await self._client.call_as(
             e.CHANNELS, s.ChannelPage, mid=mid, page_num=page, page_size=size
@@ -289,7 +309,10 @@ class SpaceArea:
         return self._channels(e.CHANNELS, mid, size)
 
     async def legacy_channels(self, mid: int, *, page: int = 1, size: int = 20) -> s.ChannelPage:
-        """Return the same as ``channels``, from the older address (001, User.get_channel_list)."""
+        """Return the same as ``channels``, from the older address (001, User.get_channel_list).
+
+        Raises as ``call_as``.
+        """
         return await self._client.call_as(
             e.LEGACY_CHANNELS, s.ChannelPage, mid=mid, page_num=page, page_size=size
         )
@@ -322,7 +345,8 @@ class SpaceArea:
     ) -> s.SeasonVideos:
         """Return one page of a season's videos (000, User.get_channel_videos_season).
 
-        ``order`` is the season's own order, or its reverse.
+        ``order`` is the season's own order, or its reverse. Deleted videos are in ``aids`` only.
+        Raises ``BadRequest`` if the account has no such season, and as ``call_as``.
         """
         return await self._client.call_as(
             e.SEASON_VIDEOS,
@@ -361,7 +385,10 @@ class SpaceArea:
         page: int = 1,
         size: int = 100,
     ) -> s.SeasonVideos:
-        """Return the same as ``season_videos``, from the older address (001)."""
+        """Return the same as ``season_videos``, from the older address (001).
+
+        Raises the same.
+        """
         return await self._client.call_as(
             e.LEGACY_SEASON_VIDEOS,
             s.SeasonVideos,
@@ -395,7 +422,9 @@ class SpaceArea:
     ) -> s.SeriesVideos:
         """Return one page of the videos of a series (000, User.get_channel_videos_series).
 
-        ``order`` is ``desc`` for the series' own order, ``asc`` for its reverse.
+        ``order`` is ``desc`` for the series' own order, ``asc`` for its reverse. Deleted videos are
+        in ``aids`` only. Raises ``BadRequest`` if the account has no such series, and as
+        ``call_as``.
         """
         return await self._client.call_as(
             e.SERIES_VIDEOS,
@@ -425,7 +454,11 @@ class SpaceArea:
         page: int = 1,
         size: int = 30,
     ) -> s.AudioPage:
-        """Return one page of an account's audios (000, User.get_audios)."""
+        """Return one page of an account's audios (000, User.get_audios).
+
+        ``order`` is newest, most played or most favourited first. Raises ``ParameterMissing``, and
+        as ``call_as``.
+        """
         return await self._client.call_as(
             e.AUDIOS, s.AudioPage, uid=mid, order=order, pn=page, ps=size
         )
@@ -450,7 +483,8 @@ class SpaceArea:
     ) -> s.ArticlePage:
         """Return one page of an account's articles.
 
-        Document 000, User.get_articles. ``size`` is at most 30.
+        Document 000, User.get_articles. ``size`` is at most 30. ``order`` is newest, most
+        favourited or most read first. Raises as ``call_as``.
         """
         return await self._client.call_as(
             e.ARTICLES, s.ArticlePage, mid=mid, sort=order, pn=page, ps=size
@@ -469,7 +503,10 @@ class SpaceArea:
     async def article_lists(
         self, mid: int, *, order: enums.ArticleListOrder | int = enums.ArticleListOrder.LATEST
     ) -> s.ArticleLists:
-        """Return an account's article collections (000, User.get_article_list)."""
+        """Return all of an account's article collections (000, User.get_article_list).
+
+        ``order`` is last updated or most read first. Raises as ``call_as``.
+        """
         return await self._client.call_as(e.ARTICLE_LISTS, s.ArticleLists, mid=mid, sort=order)
 
     async def albums(
@@ -480,9 +517,10 @@ class SpaceArea:
         page: int = 1,
         size: int = 30,
     ) -> s.AlbumPage:
-        """Return one page of an account's albums (000, User.get_album).
+        """Return one page of an account's albums, newest first (000, User.get_album).
 
-        Deprecated: the documents' host has withdrawn it.
+        There is no total: an empty page is past the end. Deprecated: the documents' host has
+        withdrawn it. Raises as ``call_as``.
         """
         return await self._client.call_as(
             e.ALBUMS, s.AlbumPage, uid=mid, biz=biz, page_num=page, page_size=size
@@ -497,7 +535,7 @@ class SpaceArea:
     async def courses(self, mid: int, *, page: int = 1, size: int = 20) -> s.CoursePage:
         """Return one page of an account's courses.
 
-        Document 000, User.get_cheese. Raises ``HiddenByPrivacy``.
+        Document 000, User.get_cheese. Raises ``HiddenByPrivacy``, and as ``call_as``.
         """
         return await self._client.call_as(e.COURSES, s.CoursePage, mid=mid, pn=page, ps=size)
 
@@ -508,7 +546,11 @@ class SpaceArea:
     # The feed
 
     async def dynamics(self, mid: int, *, offset: str = "") -> s.DynamicPage:
-        """Return one page of an account's dynamics, newest first (000, User.get_dynamics_new)."""
+        """Return one page of an account's dynamics, newest first (000, User.get_dynamics_new).
+
+        ``offset`` is the previous page's, empty for the first page, which begins with the pinned
+        dynamic. Raises as ``call_as``.
+        """
         return await self._client.call_as(e.DYNAMICS, s.DynamicPage, host_mid=mid, offset=offset)
 
     def iter_dynamics(self, mid: int) -> AsyncIterator[s.Dynamic]:
@@ -523,7 +565,8 @@ class SpaceArea:
         Document 000, User.get_dynamics.
 
         ``offset`` is the previous page's ``next_offset``, 0 for the first page. ``need_top`` puts
-        the pinned dynamic at the head of the first page.
+        the pinned dynamic at the head of the first page. Past the end ``cards`` is unset. Raises as
+        ``call_as``.
         """
         return await self._client.call_as(
             e.OLD_DYNAMICS,
@@ -545,7 +588,11 @@ class SpaceArea:
     async def opus(
         self, mid: int, *, type: enums.OpusType | str = enums.OpusType.ALL, offset: str = ""
     ) -> s.OpusPage:
-        """Return one page of an account's picture posts, newest first (000, User.get_opus)."""
+        """Return one page of an account's picture posts, newest first (000, User.get_opus).
+
+        ``type`` selects all, those of articles, or the others. ``offset`` is the previous page's,
+        empty for the first page. Raises as ``call_as``.
+        """
         return await self._client.call_as(
             e.OPUS, s.OpusPage, host_mid=mid, offset=offset, type=type
         )

@@ -27,30 +27,24 @@ class AccountArea:
         Needs no sign-in. The documents' host has withdrawn the endpoint; a guanxi service has it.
         It returns the newest mids, up to a limit, and none if the account hides its followings.
 
-        Args:
-            mid: the account, from 1.
-
-        Raises ``BadRequest``, ``NotFound`` (there is no such account), and as ``client.call_as``.
+        Raises ``BadRequest``, ``NotFound`` (there is no such account), and as ``call_as``.
         """
         return self._client.call_as(e.CARD_BY_MID, s.CardByMid, mid=mid)
 
     def name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
-        """Return the mids of accounts by their exact names (000, name2uid).
+        """Return the mids of accounts by 1 to 50 exact names (000, name2uid).
 
         The result is in the order of the names, without duplicates. Names that no account has are
         omitted.
 
-        Args:
-            names: 1 to 50 names.
-
-        Raises ``NotSignedIn``, and as ``client.call_as``.
+        Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.NAME_TO_UID, s.NamedAccounts, names=names)
 
     def legacy_name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
         """Return the mids of accounts by their exact names, without a sign-in (001, name2uid).
 
-        ``names`` and the result are as in ``name_to_uid``. Raises as ``client.call_as``.
+        ``names`` and the result are as in ``name_to_uid``. Raises as ``call_as``.
         """
         return self._client.call_as(e.LEGACY_NAME_TO_UID, s.NamedAccounts, names=names)
 
@@ -58,6 +52,6 @@ class AccountArea:
         """Check that a name is valid and free; return None if it is (000, check_nickname).
 
         Needs no sign-in. Raises ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``,
-        ``NicknameSensitive``, ``NicknameExists``, ``NicknameTaken``, and as ``client.call_as``.
+        ``NicknameSensitive``, ``NicknameExists``, ``NicknameTaken``, and as ``call_as``.
         """
         self._client.execute(e.CHECK_NICKNAME, nickName=name)

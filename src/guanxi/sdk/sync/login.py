@@ -31,7 +31,7 @@ class LoginArea:
     def qr_generate(self) -> s.QrCode:
         """Start a sign-in: return the ``url`` to show as a QR code, and its ``qrcode_key``.
 
-        Both expire after 180 seconds. Raises as ``client.call_as``.
+        Both expire after 180 seconds. Raises as ``call_as``.
         """
         return self._client.call_as(e.QR_GENERATE, s.QrCode)
 
@@ -39,9 +39,8 @@ class LoginArea:
         """Return the state of a QR sign-in; ``key`` is the ``qrcode_key`` of ``qr_generate``.
 
         Its ``code`` is 86101 before the scan, 86090 scanned, 86038 expired, 0 confirmed. The
-        response to the confirmed poll sets the cookies, and this method discards them: use
-        ``qr_wait`` to get them. Raises ``BadRequest`` for an unknown key, and as
-        ``client.call_as``.
+        cookies of a confirmed sign-in are lost: use ``qr_wait`` to get them. Raises ``BadRequest``
+        for an unknown key, and as ``call_as``.
         """
         return self._client.call_as(e.QR_POLL, s.QrState, qrcode_key=key)
 
@@ -49,14 +48,11 @@ class LoginArea:
         """Poll every 2 seconds until a QR sign-in is confirmed, and return its credential.
 
         Returns None if the code expires first, which it does after 180 seconds, or after 100 polls:
-        generate another.
-
-        Args:
-            key: the ``qrcode_key`` of ``qr_generate``.
+        generate another. ``key`` is the ``qrcode_key`` of ``qr_generate``.
 
         Raises ``BadRequest`` for an unknown key, ``AnswerException`` if the confirmed sign-in lacks
         cookies or the refresh token, ``ResponseCodeException`` for any other state, and as
-        ``client.call``.
+        ``call``.
         """
         return self._client.sign_in(key)
 
@@ -65,22 +61,22 @@ class LoginArea:
     def check_valid(self, credential: Credential | None = None) -> bool:
         """Return whether the server accepts a credential as signed in.
 
-        ``credential=None`` means the client's. Document 000, Credential.check_valid. Raises as
-        ``client.call``, but not ``NotSignedIn``.
+        None means the client's credential. Document 000, Credential.check_valid. Raises as
+        ``call``, but not ``NotSignedIn``.
         """
         return (self._client.nav(credential)).is_login
 
     def check_refresh(self, credential: Credential | None = None) -> bool:
         """Return whether the server recommends a refresh (000, Credential.check_refresh).
 
-        ``credential=None`` means the client's. Raises ``NotSignedIn``, and as ``client.call``.
+        None means the client's credential. Raises ``NotSignedIn``, and as ``call``.
         """
         return self._client.check_refresh(credential)
 
     def refresh(self, credential: Credential | None = None) -> None:
         """Replace the cookies of a credential in place (000, Credential.refresh).
 
-        ``credential=None`` means the client's. sessdata, bili_jct, dedeuserid and ac_time_value are
+        None means the client's credential. sessdata, bili_jct, dedeuserid and ac_time_value are
         replaced as soon as the server returns new ones; then the old session is ended. Needs
         sessdata, bili_jct and ac_time_value, and the extra ``crypto``.
 
@@ -95,7 +91,7 @@ class LoginArea:
     def cookie_info(self) -> s.CookieInfo:
         """Return whether to refresh the cookies, and the server's time in milliseconds (000).
 
-        Raises ``NotSignedIn``, and as ``client.call_as``.
+        Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.COOKIE_INFO, s.CookieInfo)
 
@@ -104,19 +100,17 @@ class LoginArea:
 
         ``path`` is ``refresh_`` and the server's time in milliseconds, encrypted, as 2 to 1,024
         lower-case hexadecimal digits. Raises ``ValueError`` if it is not such digits, ``NotFound``
-        if the server refuses it, ``NotSignedIn``, and as ``client.call_as``.
+        if the server refuses it, ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.CORRESPOND, str, correspond_path=path)
 
     def cookie_refresh(self, csrf: str, token: str) -> s.RefreshedCookie:
         """Exchange the old refresh token for new cookies; return the new refresh token.
 
-        Document 000, Credential.refresh. ``csrf`` is from the page of ``correspond``; ``token`` is
-        the credential's ac_time_value.
-
-        The new cookies are discarded: use ``refresh`` to get them. The old session stays valid.
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``RefreshRefused`` (``csrf`` or ``token`` is wrong),
-        and as ``client.call_as``.
+        Document 000, Credential.refresh. ``csrf`` is in the page of ``correspond``; ``token`` is
+        ac_time_value. The new cookies are lost: use ``refresh`` to get them. The old session stays
+        valid. Raises ``NotSignedIn``, ``CsrfFailed``, ``RefreshRefused`` (``csrf`` or ``token`` is
+        wrong), and as ``call_as``.
         """
         return self._client.call_as(
             e.COOKIE_REFRESH,
@@ -130,6 +124,6 @@ class LoginArea:
         """End the session that an old refresh token belongs to (000, Credential.refresh).
 
         Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (the caller has no such session), and
-        as ``client.call_as``.
+        as ``call_as``.
         """
         self._client.execute(e.CONFIRM_REFRESH, refresh_token=token)

@@ -36,7 +36,7 @@ class MeArea:
     def info(self) -> s.MyInfo:
         """Return the caller's own account (000, get_self_info).
 
-        Raises ``NotSignedIn``, and as ``client.call_as``.
+        Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.MY_INFO, s.MyInfo)
 
@@ -53,7 +53,7 @@ class MeArea:
 
         Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (no such day), ``NicknameTooShort``,
         ``NicknameTooLong``, ``NicknameIllegal``, ``NicknameExists``, ``SignatureTooLong``,
-        ``SignatureHasEmoji``, and as ``client.call_as``.
+        ``SignatureHasEmoji``, and as ``call_as``.
         """
         self._client.execute(e.EDIT, birthday=birthday, sex=sex, uname=name, usersign=signature)
 
@@ -61,22 +61,21 @@ class MeArea:
         """Set the notice of the caller's space, or delete it if empty (000, User.set_space_notice).
 
         Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (over 150 characters),
-        ``NothingChanged`` (it equals the current notice), and as ``client.call_as``.
+        ``NothingChanged`` (it equals the current notice), and as ``call_as``.
         """
         self._client.execute(e.SET_NOTICE, notice=notice)
 
     def coins(self) -> s.Coins:
         """Return the caller's number of coins; ``money`` is None for 0 (000, get_self_coins).
 
-        Raises ``NotSignedIn``, and as ``client.call_as``.
+        Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.COINS, s.Coins)
 
     def jury(self) -> s.Jury:
         """Return the caller's status as a juror (000, get_self_jury_info).
 
-        ``status`` is 0 for one who never was a juror. Raises ``NotSignedIn``, and as
-        ``client.call_as``.
+        ``status`` is 0 for one who never was a juror. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.JURY, s.Jury)
 
@@ -84,7 +83,7 @@ class MeArea:
         """Return the statistics of the caller's followers (000, User.top_followers).
 
         ``since_ms`` is the start in milliseconds since the Unix epoch, None for the server's
-        default; guanxi's service ignores it. Raises ``NotSignedIn``, and as ``client.call_as``.
+        default; guanxi's service ignores it. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.FAN_REPORT, s.FanReport, t=since_ms)
 
@@ -94,7 +93,7 @@ class MeArea:
         """Return one page of the videos that the caller watched, latest first.
 
         Document 000, get_self_history. Episodes and lessons are included. A page past the end is
-        empty. Raises ``NotSignedIn``, ``BadRequest``, and as ``client.call_as``.
+        empty. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.HISTORY, list[s.HistoryVideo], pn=page, ps=size)
 
@@ -113,7 +112,8 @@ class MeArea:
     ) -> s.HistoryPage:
         """Return one page of everything that the caller viewed, latest first.
 
-        Document 000, get_self_history_new. A page past the end is empty.
+        Document 000, get_self_history_new. A page past the end is empty, and its cursor selects the
+        first page again.
 
         Args:
             type: the type of entries.
@@ -123,7 +123,7 @@ class MeArea:
             business: the previous cursor's content type; None for the first page.
 
         Raises ``NotSignedIn``, ``BadRequest`` (``max`` without ``view_at``, and no entry has it),
-        and as ``client.call_as``.
+        and as ``call_as``.
         """
         return self._client.call_as(
             e.HISTORY_CURSOR,
@@ -144,14 +144,14 @@ class MeArea:
     def toview(self) -> s.Toview:
         """Return the watch-later list, latest added first (000, get_toview_list).
 
-        It has at most 100 videos. Raises ``NotSignedIn``, and as ``client.call_as``.
+        It has at most 100 videos. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.TOVIEW, s.Toview)
 
     def clear_toview(self) -> None:
         """Delete every video from the watch-later list (000, clear_toview_list).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, and as ``client.call_as``.
+        Raises ``NotSignedIn``, ``CsrfFailed``, and as ``call_as``.
         """
         self._client.execute(e.CLEAR_TOVIEW)
 
@@ -159,7 +159,7 @@ class MeArea:
         """Delete the videos watched to their end from the watch-later list.
 
         Document 000, delete_viewed_videos_from_toview. Raises ``NotSignedIn``, ``CsrfFailed``, and
-        as ``client.call_as``.
+        as ``call_as``.
         """
         self._client.execute(e.DELETE_VIEWED, viewed="true")
 
@@ -168,8 +168,7 @@ class MeArea:
     def notes(self, *, page: int = 1, size: int = 20) -> s.NotePage:
         """Return one page of the caller's notes on videos, newest first (000, get_self_notes_info).
 
-        ``items`` is None for an empty page. Raises ``NotSignedIn``, ``BadRequest``, and as
-        ``client.call_as``.
+        ``items`` is None for an empty page. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.NOTES, s.NotePage, pn=page, ps=size)
 
@@ -181,7 +180,7 @@ class MeArea:
         """Return one page of the caller's public notes, newest first.
 
         Document 000, get_self_public_notes_info. ``items`` is None for an empty page. Raises
-        ``NotSignedIn``, ``BadRequest``, and as ``client.call_as``.
+        ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.PUBLIC_NOTES, s.PublicNotePage, pn=page, ps=size)
 
@@ -194,22 +193,21 @@ class MeArea:
     def experience_log(self) -> s.ExperienceLog:
         """Return what the caller gained experience for in the last week, newest first.
 
-        Document 000, get_self_experience_log. A guanxi service counts the week back from the newest
-        entry. Raises ``NotSignedIn``, and as ``client.call_as``.
+        Document 000, get_self_experience_log. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.EXPERIENCE_LOG, s.ExperienceLog)
 
     def moral_log(self) -> s.MoralLog:
         """Return the caller's moral value and its changes (000, get_self_moral_log).
 
-        Raises ``NotSignedIn``, and as ``client.call_as``.
+        Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.MORAL_LOG, s.MoralLog)
 
     def login_log(self) -> s.LoginLog:
         """Return when and from where the caller signed in, latest first (000, get_self_login_log).
 
-        Raises ``NotSignedIn``, and as ``client.call_as``.
+        Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.LOGIN_LOG, s.LoginLog)
 
@@ -217,6 +215,6 @@ class MeArea:
         """Return what happened to the caller's account from ``ts`` on, in seconds, earliest first.
 
         Document 000, get_self_events. Deprecated: later clients no longer have it. Raises
-        ``NotSignedIn``, and as ``client.call_as``.
+        ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.EVENTS, s.Events, ts=ts)

@@ -52,9 +52,11 @@ class RelationArea:
         """Return one page of an account's followers, newest first (004, 查询用户粉丝明细).
 
         Only the first 1,000 are visible, even to the owner; later pages are empty. ``total`` counts
-        all of them. ``order`` is ``desc`` or ``asc``.
+        all of them. ``order`` is ``desc`` or ``asc``. ``cursor`` replaces ``page`` on servers that
+        support it: ``""`` first, then the previous page's.
 
-        Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowersHidden``.
+        Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowersHidden``, and as
+        ``call_as``.
         """
         return self._client.call_as(
             e.FOLLOWERS,
@@ -88,9 +90,11 @@ class RelationArea:
 
         All of the caller's own followings are visible, of another account's the first 100; later
         pages are empty. ``order`` is ``desc`` or ``asc``. ``order_type="attention"`` sorts the
-        caller's own followings by visits, most visited first.
+        caller's own followings by visits, most visited first, whatever ``order``. ``cursor`` is as
+        in ``followers``.
 
-        Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowingsHidden``.
+        Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowingsHidden``, and as
+        ``call_as``.
         """
         return self._client.call_as(
             e.FOLLOWINGS,
@@ -127,9 +131,10 @@ class RelationArea:
     ) -> s.AppPage:
         """Return one page of an account's followings from the app host (004, 查询用户关注明细2).
 
-        Needs no sign-in. For a hidden list ``items`` is None and ``total`` 0.
+        Needs no sign-in. For a hidden list ``items`` is None and ``total`` 0. ``order`` and
+        ``cursor`` are as in ``followers``.
 
-        Raises ``BadRequest``, and ``PageTooDeep`` for pages after 5.
+        Raises ``BadRequest``, ``PageTooDeep`` for pages after 5, and as ``call_as``.
         """
         return self._client.call_as(
             e.APP_FOLLOWINGS,
@@ -144,7 +149,10 @@ class RelationArea:
     def iter_app_followings(
         self, mid: int, *, order: Order | Enum = "desc", size: int = 50
     ) -> Iterator[s.AppItem]:
-        """Yield every following of an account that the app host shows; see ``app_followings``."""
+        """Yield every following of an account that the app host shows; see ``app_followings``.
+
+        ``PageTooDeep`` ends the iteration and is not raised.
+        """
         return self._client.iter_items(e.APP_FOLLOWINGS, s.AppItem, vmid=mid, order=order, ps=size)
 
     def game_followings(
@@ -154,9 +162,10 @@ class RelationArea:
 
         Document 004, 查询用户关注明细3.
 
-        Needs no sign-in. A hidden list is empty.
+        Needs no sign-in. A hidden list is empty. The newest come first. ``cursor`` is as in
+        ``followers``.
 
-        Raises ``BadRequest``.
+        Raises ``BadRequest``, and as ``call_as``.
         """
         return self._client.call_as(
             e.GAME_FOLLOWINGS,
@@ -189,8 +198,10 @@ class RelationArea:
 
         Upper and lower case match each other; an empty name matches every account. Another
         account's list is searched within its first 100 followings. A hidden list is empty.
+        ``cursor`` is as in ``followers``.
 
-        Raises ``NotSignedIn``, ``BadRequest``, and ``PageTooDeep`` for pages after 5.
+        Raises ``NotSignedIn``, ``BadRequest``, ``PageTooDeep`` for pages after 5, and as
+        ``call_as``.
         """
         return self._client.call_as(
             e.SEARCH,
@@ -203,7 +214,10 @@ class RelationArea:
         )
 
     def iter_search(self, mid: int, name: str = "", *, size: int = 50) -> Iterator[s.RelationItem]:
-        """Yield every matching following of an account; see ``search``."""
+        """Yield every matching following of an account; see ``search``.
+
+        ``PageTooDeep`` ends the iteration and is not raised.
+        """
         return self._client.iter_items(e.SEARCH, s.RelationItem, vmid=mid, name=name, ps=size)
 
     def same(
@@ -213,9 +227,9 @@ class RelationArea:
 
         Document 004, 查询共同关注明细.
 
-        The page is empty if ``mid`` hides its followings.
+        The page is empty if ``mid`` hides its followings. ``cursor`` is as in ``followers``.
 
-        Raises ``NotSignedIn``, ``BadRequest``.
+        Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
         return self._client.call_as(
             e.SAME, s.RelationPage, vmid=mid, ps=size, pn=_page(page, cursor), cursor=cursor
@@ -228,38 +242,43 @@ class RelationArea:
     def whispers(self, *, cursor: str | None = None) -> s.UncountedPage:
         """Return the accounts that the caller follows silently (004, 查询悄悄关注明细).
 
-        Servers no longer accept new silent followings.
+        All are in one response; ``cursor`` pages them as in ``followers``. Servers no longer accept
+        new silent followings.
 
-        Raises ``NotSignedIn``, ``BadRequest``.
+        Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
         return self._client.call_as(e.WHISPERS, s.UncountedPage, cursor=cursor)
 
     def iter_whispers(self) -> Iterator[s.RelationItem]:
-        """Yield every account that the caller follows silently."""
+        """Yield every account that the caller follows silently; see ``whispers``."""
         return self._client.iter_items(e.WHISPERS, s.RelationItem)
 
     def friends(self, *, cursor: str | None = None) -> s.UncountedPage:
         """Return the accounts that the caller follows and that follow back (004, 查询互相关注明细).
 
-        Raises ``NotSignedIn``, ``BadRequest``.
+        All are in one response; ``cursor`` pages them as in ``followers``.
+
+        Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
         return self._client.call_as(e.FRIENDS, s.UncountedPage, cursor=cursor)
 
     def iter_friends(self) -> Iterator[s.RelationItem]:
-        """Yield every account that the caller follows and that follows back."""
+        """Yield every account that the caller follows and that follows back; see ``friends``."""
         return self._client.iter_items(e.FRIENDS, s.RelationItem)
 
     def blacks(self, *, page: int = 1, size: int = 50, cursor: str | None = None) -> s.RelationPage:
         """Return one page of the accounts that the caller blocks (004, 查询黑名单明细).
 
-        Raises ``NotSignedIn``, ``BadRequest``.
+        The newest block comes first. ``cursor`` is as in ``followers``.
+
+        Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
         return self._client.call_as(
             e.BLACKS, s.RelationPage, ps=size, pn=_page(page, cursor), cursor=cursor
         )
 
     def iter_blacks(self, *, size: int = 50) -> Iterator[s.RelationItem]:
-        """Yield every account that the caller blocks."""
+        """Yield every account that the caller blocks; see ``blacks``."""
         return self._client.iter_items(e.BLACKS, s.RelationItem, ps=size)
 
     # Single relations
@@ -267,7 +286,8 @@ class RelationArea:
     def get(self, mid: int) -> s.Relation:
         """Return the caller's relation to one account (004, 查询用户与自己关系（仅关注）).
 
-        Raises ``NotSignedIn``, ``BadRequest``.
+        ``attribute`` is 0 without a relation. Raises ``NotSignedIn``, ``BadRequest``, and as
+        ``call_as``.
         """
         return self._client.call_as(e.RELATION, s.Relation, fid=mid)
 
@@ -276,9 +296,9 @@ class RelationArea:
 
         Document 004, 批量查询…关系.
 
-        Accounts without a relation (attribute 0) are omitted.
+        ``members`` are 1 to 50 mids. Accounts without a relation (attribute 0) are omitted.
 
-        Raises ``NotSignedIn``, ``BadRequest``.
+        Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
         return self._client.call_as(e.RELATIONS, dict[str, s.Relation], fids=members)
 
@@ -287,9 +307,10 @@ class RelationArea:
 
         Document 004, …互相关系.
 
-        The request is signed by wbi.
+        The request is signed by wbi, and counts as a visit of a followed account.
 
-        Raises ``NotSignedIn``, ``BadRequest``, ``WbiRetryTimesExceedException``.
+        Raises ``NotSignedIn``, ``BadRequest``, ``WbiRetryTimesExceedException``, and as
+        ``call_as``.
         """
         return self._client.call_as(e.MUTUAL, s.MutualRelation, mid=mid)
 
@@ -298,7 +319,7 @@ class RelationArea:
 
         Document 004 strikes this address out; use ``mutual``.
 
-        Raises ``NotSignedIn``, ``BadRequest``.
+        Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
         return self._client.call_as(e.LEGACY_MUTUAL, s.LegacyMutualRelation, mid=mid)
 
@@ -307,7 +328,7 @@ class RelationArea:
 
         Needs no sign-in. ``whisper`` and ``black`` are 0 unless the account is the caller's.
 
-        Raises ``BadRequest``.
+        Raises ``BadRequest``, and as ``call_as``.
         """
         return self._client.call_as(e.STAT, s.Stat, vmid=mid)
 
@@ -317,52 +338,53 @@ class RelationArea:
         """Change the caller's relation to one account (004, 操作用户关系).
 
         Args:
-            mid: the account, from 1.
+            mid: the account.
             act: 1 follow, 2 unfollow, 3 follow silently (withdrawn: refused), 4 stop following
                 silently, 5 block, 6 unblock, 7 remove a follower.
             source: the page of the change: 11 a space, 14 a video, 115 an article, 222 an activity.
 
-        Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest``,
+        Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest`` (act 3),
         ``CannotTargetSelf``, ``FollowRefused``, ``TargetInBlacklist``, ``FollowingLimitReached``,
-        ``AccountDeregistered``, ``AlreadyFollowing``, ``AlreadyBlocked``, ``NoSuchUser``. The
-        request is never retried: after a ``NetworkException``, check the relation before repeating
-        the call.
+        ``AccountDeregistered``, ``AlreadyFollowing``, ``AlreadyBlocked``, ``NoSuchUser``, and as
+        ``call_as``. A lost request is not sent again: after a ``NetworkException``, check the
+        relation before repeating the call.
         """
         self._client.execute(e.MODIFY, fid=mid, act=act, re_src=source)
 
     def follow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Follow an account; a silent following becomes a public one. ``modify`` with act 1."""
+        """Follow an account; a silent following becomes a public one. As ``modify`` with act 1."""
         self.modify(mid, 1, source=source)
 
     def unfollow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unfollow an account and remove it from all groups. ``modify`` with act 2."""
+        """Unfollow an account and remove it from all groups. As ``modify`` with act 2."""
         self.modify(mid, 2, source=source)
 
     def cancel_whisper(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Stop following an account silently. ``modify`` with act 4."""
+        """Stop following an account silently. As ``modify`` with act 4."""
         self.modify(mid, 4, source=source)
 
     def block(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Block an account; followings in both directions are deleted. ``modify`` with act 5."""
+        """Block an account; followings in both directions are deleted. As ``modify`` with act 5."""
         self.modify(mid, 5, source=source)
 
     def unblock(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unblock an account; deleted followings are not restored. ``modify`` with act 6."""
+        """Unblock an account; deleted followings are not restored. As ``modify`` with act 6."""
         self.modify(mid, 6, source=source)
 
     def remove_follower(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Delete an account's following of the caller. ``modify`` with act 7."""
+        """Delete an account's following of the caller. As ``modify`` with act 7."""
         self.modify(mid, 7, source=source)
 
     def batch_modify(
         self, members: Iterable[int], act: int | Enum, *, source: int | Enum = _SPACE
     ) -> s.FailedFids:
-        """Follow (act 1) or block (act 5) several accounts (004, 批量操作用户关系).
+        """Follow (act 1) or block (act 5) 1 to 50 accounts (004, 批量操作用户关系).
 
         Each account is handled separately; those that were refused are in ``failed_fids``.
+        ``source`` is as in ``modify``.
 
         Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest``,
-        ``TargetInBlacklist`` (the caller blocks all of them).
+        ``TargetInBlacklist`` (the caller blocks all of them), and as ``call_as``.
         """
         return self._client.call_as(
             e.BATCH_MODIFY, s.FailedFids, fids=members, act=act, re_src=source
@@ -373,7 +395,7 @@ class RelationArea:
     def groups(self) -> list[s.Group]:
         """Return the caller's groups: special, default, then those created (004, 查询关注分组列表).
 
-        Raises ``NotSignedIn``.
+        Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.GROUPS, list[s.Group])
 
@@ -387,9 +409,10 @@ class RelationArea:
     ) -> list[s.GroupMember]:
         """Return one page of the members of one of the caller's groups (004, 查询关注分组明细).
 
-        ``order_type="attention"`` sorts them by visits, most visited first.
+        ``group`` is its id: -10 special, 0 default. The newest following comes first, or with
+        ``order_type="attention"`` the most visited.
 
-        Raises ``NotSignedIn``, ``BadRequest``, ``NoSuchGroup``.
+        Raises ``NotSignedIn``, ``BadRequest``, ``NoSuchGroup``, and as ``call_as``.
         """
         return self._client.call_as(
             e.GROUP_MEMBERS,
@@ -409,55 +432,57 @@ class RelationArea:
         )
 
     def groups_of(self, mid: int) -> dict[str, str]:
-        """Return the names, by id as a string, of the caller's groups with an account.
+        """Return the names, by id as a string, of the caller's groups that contain an account.
 
         Document 004, …所在的分组.
 
-        The default group is omitted.
+        The default group is omitted; the result may be empty.
 
-        Raises ``NotSignedIn``, ``BadRequest``.
+        Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
         return self._client.call_as(e.GROUPS_OF, dict[str, str], fid=mid)
 
     def specials(self) -> list[int]:
-        """Return the mids in the caller's special group (004, 查询所有特别关注 mid).
+        """Return the mids in the caller's special group, newest first (004, 查询所有特别关注 mid).
 
-        Raises ``NotSignedIn``.
+        Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.SPECIALS, list[int])
 
     def iter_specials(self) -> Iterator[int]:
-        """Yield every mid in the caller's special group."""
+        """Yield every mid in the caller's special group; see ``specials``."""
         return self._client.iter_items(e.SPECIALS, int)
 
     def create_group(self, name: str) -> s.GroupCreated:
         """Create a group with a name of 1 to 16 characters, and return its id (004, 创建分组).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest``, ``GroupNameTooLong``,
-        ``GroupExists``.
+        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (a control character, or too many
+        groups), ``GroupNameTooLong``, ``GroupExists``, and as ``call_as``.
         """
         return self._client.call_as(e.CREATE_GROUP, s.GroupCreated, tag=name)
 
     def rename_group(self, group: int, name: str) -> None:
         """Rename one of the caller's groups (004, 重命名分组).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest``, ``GroupNameTooLong``,
-        ``NoSuchGroup``, ``GroupExists``.
+        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (the special or default group, or a
+        control character), ``GroupNameTooLong`` (over 16 characters, or empty), ``NoSuchGroup``,
+        ``GroupExists`` (the name is used), and as ``call_as``.
         """
         self._client.execute(e.RENAME_GROUP, tagid=group, name=name)
 
     def delete_group(self, group: int) -> None:
         """Delete one of the caller's groups; its members remain followed (004, 删除分组).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest``.
+        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (not a group that the caller
+        created), and as ``call_as``.
         """
         self._client.execute(e.DELETE_GROUP, tagid=group)
 
     def set_groups(self, members: Iterable[int], groups: Iterable[int]) -> None:
         """Replace the groups of the accounts by ``groups``; ``[0]`` for none (004, 修改分组成员).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest``, ``NoSuchGroup``, ``NotFollowing``;
-        then nothing has changed.
+        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest``, ``NoSuchGroup``, ``NotFollowing``
+        (an account is not followed), and as ``call_as``; a refused call changes nothing.
         """
         self._client.execute(e.SET_MEMBERS, fids=members, tagids=groups)
 
@@ -477,7 +502,7 @@ class RelationArea:
 
         Document 004, 移动关注到分组.
 
-        0 in ``after`` means no group.
+        0 in ``after`` means no group, in ``before`` nothing.
 
         Raises as ``set_groups``.
         """

@@ -24,33 +24,30 @@ class WebArea:
         """Return who is signed in, and the current wbi keys (000, credentials and wbi).
 
         Signed out, only ``is_login`` (False) and the keys are set; it does not raise
-        ``NotSignedIn``. Other errors are those of ``client.call``.
+        ``NotSignedIn``. Other errors are those of ``call``.
         """
         return self._client.nav()
 
     def buvid(self) -> s.Buvids:
         """Return a new pair of device ids, which the server does not store.
 
-        Other clients request it; guanxi itself does not. Raises as ``client.call_as``.
+        Raises as ``call_as``.
         """
         return self._client.call_as(e.BUVID, s.Buvids)
 
     def device_report(self) -> s.Ignored:
         """Send an empty device report, which a service ignores; return an empty struct.
 
-        It exists to try a service with. Nothing in guanxi calls it. Raises as ``client.call_as``.
+        Nothing in guanxi calls it. Raises as ``call_as``.
         """
         return self._client.call_as(e.DEVICE_REPORT, s.Ignored)
 
     def attentions(self, mid: int) -> list[int]:
         """Return the mids that an account follows (000, get_all_followings in later clients).
 
-        The newest come first, up to the server's limit. The list is empty if the account hides its
-        followings. The documents' host has withdrawn the endpoint; a guanxi service has it.
+        Newest first, up to the server's limit; empty if the account hides its followings. The
+        documents' host has withdrawn the endpoint; a guanxi service has it.
 
-        Args:
-            mid: the account, from 1.
-
-        Raises ``NotSignedIn``, ``BadRequest``, and as ``client.call_as``.
+        Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
         return self._client.call_as(e.ATTENTIONS, list[int], mid=mid)

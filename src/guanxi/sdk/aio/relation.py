@@ -353,27 +353,27 @@ class RelationArea:
         await self._client.execute(e.MODIFY, fid=mid, act=act, re_src=source)
 
     async def follow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Follow an account; a silent following becomes a public one. As ``modify`` with act 1."""
+        """Follow an account; a silent following becomes a public one. Raises as ``modify``."""
         await self.modify(mid, 1, source=source)
 
     async def unfollow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unfollow an account and remove it from all groups. As ``modify`` with act 2."""
+        """Unfollow an account and remove it from all groups. Raises as ``modify``."""
         await self.modify(mid, 2, source=source)
 
     async def cancel_whisper(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Stop following an account silently. As ``modify`` with act 4."""
+        """Stop following an account silently. Raises as ``modify``."""
         await self.modify(mid, 4, source=source)
 
     async def block(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Block an account; followings in both directions are deleted. As ``modify`` with act 5."""
+        """Block an account; followings in both directions are deleted. Raises as ``modify``."""
         await self.modify(mid, 5, source=source)
 
     async def unblock(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unblock an account; deleted followings are not restored. As ``modify`` with act 6."""
+        """Unblock an account; deleted followings are not restored. Raises as ``modify``."""
         await self.modify(mid, 6, source=source)
 
     async def remove_follower(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Delete an account's following of the caller. As ``modify`` with act 7."""
+        """Delete an account's following of the caller. Raises as ``modify``."""
         await self.modify(mid, 7, source=source)
 
     async def batch_modify(

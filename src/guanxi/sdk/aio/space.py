@@ -237,7 +237,8 @@ class SpaceArea:
             mid: the account, from 1.
             after: the aid of the video to page from, owned by ``mid``; None for the first page.
             size: items per page, 1 to 100.
-            direction: True for the videos after ``after``, False for those before it.
+            direction: True for the videos after ``after``, False for those before it; ignored
+                if ``after`` is None.
             desc: True for the newest, most played or most favourited first, else last.
             order: by date, plays or favourites.
             tid: only videos of this partition; 0 for all.

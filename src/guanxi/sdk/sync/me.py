@@ -191,7 +191,7 @@ class MeArea:
     # Logs
 
     def experience_log(self) -> s.ExperienceLog:
-        """Return what the caller gained experience for in the last week, newest first.
+        """Return the experience that the caller gained in the last week, newest first.
 
         Document 000, get_self_experience_log. Raises ``NotSignedIn``, and as ``call_as``.
         """

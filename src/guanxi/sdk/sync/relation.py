@@ -352,27 +352,27 @@ class RelationArea:
         self._client.execute(e.MODIFY, fid=mid, act=act, re_src=source)
 
     def follow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Follow an account; a silent following becomes a public one. As ``modify`` with act 1."""
+        """Follow an account; a silent following becomes a public one. Raises as ``modify``."""
         self.modify(mid, 1, source=source)
 
     def unfollow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unfollow an account and remove it from all groups. As ``modify`` with act 2."""
+        """Unfollow an account and remove it from all groups. Raises as ``modify``."""
         self.modify(mid, 2, source=source)
 
     def cancel_whisper(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Stop following an account silently. As ``modify`` with act 4."""
+        """Stop following an account silently. Raises as ``modify``."""
         self.modify(mid, 4, source=source)
 
     def block(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Block an account; followings in both directions are deleted. As ``modify`` with act 5."""
+        """Block an account; followings in both directions are deleted. Raises as ``modify``."""
         self.modify(mid, 5, source=source)
 
     def unblock(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unblock an account; deleted followings are not restored. As ``modify`` with act 6."""
+        """Unblock an account; deleted followings are not restored. Raises as ``modify``."""
         self.modify(mid, 6, source=source)
 
     def remove_follower(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Delete an account's following of the caller. As ``modify`` with act 7."""
+        """Delete an account's following of the caller. Raises as ``modify``."""
         self.modify(mid, 7, source=source)
 
     def batch_modify(

@@ -31,9 +31,12 @@ def read(
 ) -> Any:
     """Return the ``data`` of a response, converted to ``kind``.
 
-    An ordinary response is decoded in one pass; every other one goes through ``_data`` and
-    ``typed``, which see for what they return and raise. ``jsonp`` says that a callback's name and
-    parentheses surround the JSON.
+    That is the whole body where the endpoint has no envelope. ``jsonp`` says that a callback's name
+    and parentheses surround the JSON.
+
+    Raise ``ResponseCodeException`` for a code other than 0, ``NetworkException`` for an HTTP status
+    other than 200 without a code, and ``AnswerException`` for data that does not fit or is missing
+    (unless ``kind`` allows None). The errors mask the secrets of ``credential``.
     """
     if response.status == 200 and endpoint.envelope is not Envelope.NONE:
         try:
@@ -50,7 +53,7 @@ def read(
 def _ordinary(kind: Any) -> Decoder[Any]:
     """Return a decoder of usual envelopes: code 0, ``data`` of type ``kind`` and no field ``OK``.
 
-    It raises for any other envelope; the caller then reads that in the slower way.
+    The decoder raises one of ``_DECODE_ERRORS`` for any other body.
     """
     return Decoder(
         defstruct("Plain", [("code", Literal[0]), ("data", kind), ("OK", UnsetType, UNSET)])
@@ -63,10 +66,10 @@ def _data(endpoint: Endpoint, response: Response, credential: Credential, *, jso
     Return None for an empty body and for a response with neither; the text of an HTML page; the
     whole object of an endpoint without an envelope and of a response with ``OK: 1``.
 
-    Raise the named exception of a code other than 0 (and of ``OK`` other than 1),
+    Raise the ``ResponseCodeException`` of a code other than 0 (of -1 for ``OK`` other than 1),
     ``NetworkException`` for an HTTP status other than 200 without such a code, and
-    ``AnswerException`` for a response outside the contract. Secrets that a server echoes are
-    masked in all of them.
+    ``AnswerException`` for a body that is not a JSON object or has no code. Secrets that a server
+    echoes are masked in the errors.
     """
     if response.status == 200 and not response.body:
         return None
@@ -111,7 +114,7 @@ def _decode(body: bytes, *, jsonp: bool) -> Any:
 
 
 def at(data: Any, path: str) -> Any:
-    """Return the value at a dotted path, as ``list.vlist``; None if the path does not exist.
+    """Return the value in decoded JSON at a dotted path, such as ``list.vlist``; None if missing.
 
     The empty path is ``data`` itself; the step ``-1`` is the last element of a list.
     """
@@ -126,7 +129,7 @@ def at(data: Any, path: str) -> Any:
 
 
 def cookies_of(headers: Iterable[str]) -> dict[str, str]:
-    """Return the cookies of ``Set-Cookie`` header values, by name; the last of a name counts."""
+    """Return the cookies' values in ``Set-Cookie`` headers, by name; the last of a name counts."""
     cookies: dict[str, str] = {}
     for header in headers:
         name, _, rest = header.partition("=")
@@ -138,7 +141,7 @@ def typed(data: Any, kind: type[T], endpoint: Endpoint, path: str = "$.data") ->
     """Return decoded data converted to ``kind``, a type of the contract.
 
     Raise ``AnswerException`` with the path of the first value that does not fit; ``path`` is the
-    path of ``data`` itself.
+    path of ``data`` in the response.
     """
     try:
         return msgspec.convert(data, kind)

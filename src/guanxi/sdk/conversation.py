@@ -112,8 +112,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 def advance(conversation: Generator[S, Any, Any], reply: Any = None) -> S | Done:
     """Give a conversation the reply to its last step; return its next step, or ``Done``.
 
-    A ``NetworkException`` is thrown into the conversation. Exceptions that the conversation raises
-    pass through.
+    The reply None starts a conversation; a ``NetworkException`` is thrown into it. ``Done`` holds
+    its return value. Exceptions that the conversation raises pass through.
     """
     try:
         if isinstance(reply, NetworkException):
@@ -130,7 +130,12 @@ def call(
     settings: Settings,
     kind: Any = Any,
 ) -> Conversation[Any]:
-    """Make one call and return its data as ``kind``; see ``exchange`` for the errors."""
+    """Make one call and return its data converted to ``kind``.
+
+    Raise ``CredentialException``, ``TypeError`` or ``ValueError`` before anything is sent, else
+    ``WbiRetryTimesExceedException``, ``ResponseCodeException``, ``NetworkException`` or
+    ``AnswerException``, as ``exchange``.
+    """
     result = yield from exchange(endpoint, params, credential, settings, kind)
     return result.data
 
@@ -147,8 +152,9 @@ def exchange(
     A wbi call that gets -403 is signed again with a new mixin key, ``WBI_TRIES`` times in all.
 
     Raise ``CredentialException`` before anything is sent if the credential lacks what the endpoint
-    needs, ``WbiRetryTimesExceedException`` if every signature is refused, and what
-    ``answers.read`` and the transport raise.
+    needs, ``TypeError`` or ``ValueError`` for parameters that cannot be sent,
+    ``WbiRetryTimesExceedException`` if every signature is refused, ``ResponseCodeException`` for
+    another code than 0, ``NetworkException`` or ``AnswerException``.
     """
     require(endpoint, credential)
     pairs = pairs_of(params)
@@ -180,10 +186,12 @@ def _send(
     *,
     mixin: str | None = None,
 ) -> Conversation[CallResult]:
-    """Send a request and decode its response, with retries.
+    """Send a request and return its decoded data and cookies, with retries.
 
-    A read is sent again after a lost connection (see ``BACKOFF``), every request after -799 (see
-    ``Settings.busy``). The last error is raised when the retries are used up.
+    A GET is sent again after a lost connection (see ``BACKOFF``), every request after code -799
+    (see ``Settings.busy``). The last error is raised when the retries are used up, every other
+    ``NetworkException``, ``ResponseCodeException`` or ``AnswerException`` at once. Raise
+    ``ValueError`` if a parameter of the path is missing. ``mixin`` None: no wbi signature.
     """
     backoff_waits, busy_waits = iter(BACKOFF), iter(settings.busy)
     jsonp = any(name == "callback" for name, _ in pairs)
@@ -207,7 +215,12 @@ def _send(
 
 
 def nav(credential: Credential, settings: Settings) -> Conversation[Nav]:
-    """Return who is signed in, and the wbi keys. Signed out, the server sends them with -101."""
+    """Return who is signed in, and the wbi keys, from the server.
+
+    Signed out (code -101) is not an error: that response has the keys too. Raise
+    ``AnswerException`` if the data does not fit, ``NetworkException``, or
+    ``ResponseCodeException`` for another code.
+    """
     try:
         data = yield from call(NAV, None, credential, settings)
     except NotSignedIn as error:
@@ -216,9 +229,10 @@ def nav(credential: Credential, settings: Settings) -> Conversation[Nav]:
 
 
 def mixin_key(settings: Settings) -> Conversation[str]:
-    """Return the current wbi mixin key. Raise ``AnswerException`` if the server sends no keys.
+    """Request the wbi keys; return the current wbi mixin key.
 
-    No credential is sent: the keys are the same for every account.
+    No credential is sent: the keys are the same for every account. Raise ``AnswerException`` if the
+    server sends no keys, ``NetworkException`` or ``ResponseCodeException``.
     """
     images = (yield from nav(Credential(), settings)).wbi_img
     keys = [sign.key_of_url(url) for url in (images.img_url, images.sub_url)]
@@ -233,7 +247,7 @@ def access_id(mid: str, settings: Settings) -> Conversation[str | None]:
     """Return the access id in the page of an account's space, None if the page has none.
 
     No credential is sent: the id is the same for every caller. Raise ``InitialStateException`` if
-    the data in the page is not JSON.
+    the data in the page is not JSON, ``NetworkException`` or ``ResponseCodeException``.
     """
     page = yield from call(SPACE_PAGE, {"mid": mid}, Credential(), settings)
     try:
@@ -247,16 +261,17 @@ def walk(
 ) -> Walk:
     """Yield the items of a list in batches, page by page, each item once.
 
-    The walk goes by cursor if the server returns one, else by page number, or (chained) by values
-    of the last page. The documents' hosts are never sent a cursor. ``params`` are as in ``call``; a
-    page number or cursor in them is ignored.
+    The walk goes by cursor if ``settings.cursors`` is set and the server returns one, else by page
+    number, or (chained) by values of the last page; a whole list is one page. ``params`` are as in
+    ``call``; a page number in them is ignored, and so is a cursor if ``settings.cursors`` is set.
 
     Every walk ends with code 22007. By cursor it also ends with an empty cursor; otherwise with the
     server's mark that no more follows; by page number also with a page without new items; chained,
     without such a mark, with an empty page. A missing list counts as empty.
 
     Raise ``AnswerException`` if a list is not an array, an item has no key, or the position of the
-    next page is missing or repeats; otherwise as ``call``.
+    next page is missing or repeats; other errors (``ResponseCodeException``, ``NetworkException``
+    and so on) are as in ``call``.
     """
     seen: set[object] = set()
     visited: set[object] = set()
@@ -293,17 +308,20 @@ def walk(
 
 
 def first_page_params(endpoint: Endpoint) -> dict[str, Any]:
-    """Return the parameters of the first page: page 1 if pages are numbered, else none."""
+    """Return the parameters of a list's first page: page 1 if its pages are numbered, else {}."""
     return {endpoint.pages.number: 1} if endpoint.paging is Paging.NUMBERED else {}
 
 
 def _by_cursor(data: Any, page_params: Mapping[str, Any]) -> bool:
-    """Return whether a cursor was sent and the data can contain the next one."""
+    """Return whether a cursor was sent (in ``page_params``) and ``data`` is a JSON object."""
     return "cursor" in page_params and isinstance(data, dict)
 
 
 def _next_page_params(data: Any, endpoint: Endpoint) -> dict[str, Any]:
-    """Return the parameters of the page after the one in ``data``, for a chained list."""
+    """Return the parameters of the page after the one in ``data``, for a chained list.
+
+    Raise ``AnswerException`` if one of them is missing in ``data`` or of a wrong type.
+    """
     page_params = {name: answers.at(data, path) for name, path in endpoint.pages.next.items()}
     for name, value in page_params.items():
         if not isinstance(value, int | str):
@@ -317,7 +335,7 @@ def _next_page_params(data: Any, endpoint: Endpoint) -> dict[str, Any]:
 def _check_progress(
     page_params: Mapping[str, Any], visited: set[object], endpoint: Endpoint
 ) -> None:
-    """Add a position to ``visited``; raise ``AnswerException`` if it is in there already."""
+    """Add a page's position to ``visited``; raise ``AnswerException`` if it is there already."""
     position = tuple(page_params.values())
     if position in visited:
         name = next(iter(endpoint.pages.next.values()), "cursor")
@@ -326,12 +344,15 @@ def _check_progress(
 
 
 def items_path(endpoint: Endpoint) -> str:
-    """Return the JSON path of a list's items for messages, as ``$.data.list[...]``."""
+    """Return the path of a list's first array for error messages, as ``$.data.list[...]``."""
     return ".".join(part for part in ("$.data", endpoint.pages.items[0]) if part) + "[...]"
 
 
 def _items(data: Any, endpoint: Endpoint) -> list[Any]:
-    """Return the items of a page, of all its arrays; a missing array counts as empty."""
+    """Return the items of a page, of all its arrays in order; a missing array counts as empty.
+
+    Raise ``AnswerException`` if one of them is not an array.
+    """
     found: list[Any] = []
     for path in endpoint.pages.items:
         # By cursor, an endpoint whose data is an array returns an object with a list instead.
@@ -345,7 +366,10 @@ def _items(data: Any, endpoint: Endpoint) -> list[Any]:
 
 
 def _was_seen(item: Any, seen: set[object], endpoint: Endpoint) -> bool:
-    """Return whether an item's key is in ``seen``, and add it if it is not."""
+    """Return whether an item's key is in ``seen``; add the key if it is not.
+
+    Raise ``AnswerException`` if the item has no key, or one of a wrong type.
+    """
     names = endpoint.pages.key
     key = tuple(answers.at(item, name) for name in names) if names else (item,)
     invalid = [part for part in key if not isinstance(part, int | str | None)]

@@ -88,26 +88,30 @@ class Credential:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return a credential from GUANXI_SESSDATA and GUANXI_BILI_JCT; empty if both are unset."""
+        """Return a credential from GUANXI_SESSDATA and GUANXI_BILI_JCT; empty if both are unset.
+
+        Raise ``ValueError`` for a value that cookies do not allow.
+        """
         return cls(os.environ.get("GUANXI_SESSDATA"), os.environ.get("GUANXI_BILI_JCT"))
 
     def get_cookies(self) -> dict[str, str]:
-        """Return the cookies that are set, by cookie name; ac_time_value is included."""
+        """Return this credential's cookies by name, ac_time_value included; omit empty ones."""
         return {name: value for name, field in _COOKIES.items() if (value := getattr(self, field))}
 
     def cookie_header(self) -> str:
-        """Return the ``Cookie`` header of a request, without ac_time_value; it may be empty."""
+        """Return this credential's ``Cookie`` header value, without ac_time_value; "" if empty."""
         sent = [(name, getattr(self, field)) for name, field in _SENT]
         return "; ".join([f"{name}={value}" for name, value in sent if value])
 
     def conceal(self, value: Any) -> Any:
-        """Return a copy of a decoded response or a text with this credential's secrets masked."""
+        """Return a copy of a text or decoded JSON with this credential's secrets masked (***)."""
         return _conceal(value, self._secrets())
 
     def renew(self, fresh: Credential) -> None:
-        """Replace sessdata, bili_jct, dedeuserid and ac_time_value in place by those of ``fresh``.
+        """Replace this credential's sessdata, bili_jct, dedeuserid and ac_time_value in place.
 
-        Parts that ``fresh`` lacks stay as they are. ``client.login.refresh`` calls this.
+        The new values are those of ``fresh``; a part that it lacks stays as it is.
+        ``client.login.refresh`` calls this.
         """
         for name in _RENEWED:
             if value := getattr(fresh, name):
@@ -188,7 +192,10 @@ class Credential:
         return tuple(field.name for field in fields(cls))
 
     def _secrets(self) -> tuple[str, ...]:
-        """Return every text to mask, longest first, so that no part of one remains visible."""
+        """Return every secret of this credential, longest first, so that none is masked in part.
+
+        They include the decoded sessdata and the proxy's password, but not dedeuserid.
+        """
         password = urlsplit(self.proxy).password if self.proxy else None
         plain = unquote(self.sessdata) if self.sessdata else None
         parts = (

@@ -15,10 +15,11 @@ _DOCUMENTED = frozenset(".".join(host.split(".")[-2:]) for host in Host)
 
 
 def base_address(given: str | None) -> str | None:
-    """Return the address of the server without a trailing slash, None for the documents' hosts.
+    """Return the server's address without a trailing slash, or None for the documented hosts.
 
-    ``given`` None means GUANXI_BASE_URL; an empty text means the documents' hosts. Raise
-    ``ArgsException`` if it is not an http or https address, or has a user, query or fragment.
+    ``given`` None means the environment's GUANXI_BASE_URL; if that is unset, or for an empty text,
+    return None. Raise ``ArgsException`` if the address is not a valid http or https address, or has
+    a user, query or fragment.
     """
     address = os.environ.get("GUANXI_BASE_URL", "") if given is None else given
     if not address:
@@ -32,10 +33,10 @@ def base_address(given: str | None) -> str | None:
 
 
 def proxy_address(given: str | None) -> str | None:
-    """Return the address of a proxy, None if ``given`` is None or empty.
+    """Check the address of a proxy and return it; None if ``given`` is None or empty.
 
-    Raise ``ArgsException`` for any scheme but http, https, socks5 and socks5h: the transport would
-    silently go without the proxy.
+    Raise ``ArgsException`` for an invalid address and for any scheme but http, https, socks5 and
+    socks5h.
     """
     if given and _split(given, {"http", "https", "socks5", "socks5h"}) is None:
         raise ArgsException("proxy: must be like http://user:password@host:port, or socks5://…")
@@ -43,14 +44,14 @@ def proxy_address(given: str | None) -> str | None:
 
 
 def is_documented(base: str | None) -> bool:
-    """Return whether a base address (None included) is under a domain of the documents' hosts."""
+    """Return whether a base address is under a documented domain (bilibili.com…); True for None."""
     return base is None or _under_documents(_name(urlsplit(base).hostname or ""))
 
 
 def own_names(own_hosts: Iterable[str]) -> frozenset[str]:
-    """Return normalized names of the caller's own servers.
+    """Return the names of the caller's own servers in lower case, without a trailing dot.
 
-    Raise ``ArgsException`` for a host under a domain of the documents' hosts.
+    Raise ``ArgsException`` for a host under a documented domain (bilibili.com…).
     """
     names = frozenset(_name(host) for host in own_hosts)
     for name in sorted(names):
@@ -62,7 +63,10 @@ def own_names(own_hosts: Iterable[str]) -> frozenset[str]:
 
 
 def is_own(base: str | None, own: frozenset[str]) -> bool:
-    """Return whether a base address is loopback, a private IP address, or a host in ``own``."""
+    """Return whether the host of a base address is the caller's own; False for None.
+
+    That is a host in ``own``, localhost, or a loopback or private IP address.
+    """
     if base is None:
         return False
     name = _name(urlsplit(base).hostname or "")
@@ -76,7 +80,7 @@ def is_own(base: str | None, own: frozenset[str]) -> bool:
 
 
 def _split(address: str, schemes: set[str]) -> SplitResult | None:
-    """Return the parts of an address, or None if it is invalid or has another scheme."""
+    """Return an address's parts, or None if it is invalid or its scheme is not in ``schemes``."""
     try:
         parts = urlsplit(address)
         port = parts.port

@@ -28,11 +28,12 @@ _WAITING = {86101, 86090}  # not scanned; scanned and not confirmed
 
 
 def sign_in(key: str, settings: Settings) -> Conversation[Credential | None]:
-    """Poll a QR code until it is confirmed; return the credential, or None if that does not happen.
+    """Poll a QR code every ``POLL`` seconds until it is confirmed; return the new credential.
 
-    None means that the QR code expired, or that ``POLLS`` polls have passed. ``key`` is the
-    ``qrcode_key``. Raise ``AnswerException`` if the cookies or the refresh token are missing, the
-    exception of any other status that the poll returns, and what ``exchange`` raises.
+    Return None if the QR code expired, or after ``POLLS`` polls. ``key`` is the ``qrcode_key``.
+    Raise ``AnswerException`` if the data does not fit or lacks a cookie or the refresh token,
+    ``ValueError`` for a cookie with a character that is not allowed, ``ResponseCodeException`` for
+    a refused poll or an unknown state of the QR code, and ``NetworkException``.
     """
     for _ in range(POLLS):
         result = yield from exchange(e.QR_POLL, {"qrcode_key": key}, Credential(), settings)
@@ -49,7 +50,11 @@ def sign_in(key: str, settings: Settings) -> Conversation[Credential | None]:
 
 
 def check_refresh(credential: Credential, settings: Settings) -> Conversation[bool]:
-    """Return whether the server recommends a refresh of the cookies."""
+    """Return whether the server recommends a refresh of the credential's cookies.
+
+    Raise ``CredentialException`` without sessdata, ``ResponseCodeException``, ``NetworkException``
+    or ``AnswerException``.
+    """
     info = yield from call(e.COOKIE_INFO, None, credential, settings)
     return answers.typed(info, s.CookieInfo, e.COOKIE_INFO).refresh
 
@@ -58,9 +63,10 @@ def refresh(credential: Credential, settings: Settings) -> Conversation[None]:
     """Replace the cookies of a credential in place, then end the session of the old ones.
 
     Raise ``CredentialException`` if sessdata, bili_jct or ac_time_value is missing,
-    ``CookiesRefreshException`` if the server refuses a step, ``NetworkException`` of status 0 if a
-    connection is lost, ``AnswerException`` if a response does not fit or the new cookies are
-    incomplete, and ``ImportError`` without the extra ``crypto``.
+    ``CookiesRefreshException`` if the server refuses a step (a code or an HTTP error) or its page
+    has no csrf, ``NetworkException`` of status 0 if a connection is lost, ``AnswerException`` if a
+    response does not fit or the new cookies are incomplete, ``ValueError`` if one of them has a
+    character that is not allowed, and ``ImportError`` without the extra ``crypto``.
 
     After an error the credential is unchanged, with one exception: if ending the old session fails,
     the credential already holds the new cookies.
@@ -102,7 +108,7 @@ def refresh(credential: Credential, settings: Settings) -> Conversation[None]:
 
 
 def correspond_path(milliseconds: int) -> str:
-    """Return the path of the refresh page at a time: RSA-encrypted, in hexadecimal.
+    """Return the last path segment of the refresh page: a time, RSA-encrypted, in hexadecimal.
 
     ``milliseconds`` is the server's time since the Unix epoch. Raise ``ImportError`` without the
     extra ``crypto``.
@@ -124,7 +130,10 @@ def correspond_path(milliseconds: int) -> str:
 
 
 def _signed_in(credential: Credential, endpoint: str) -> Credential:
-    """Return the credential; raise ``AnswerException`` if a cookie or the token is missing."""
+    """Return the same credential; raise ``AnswerException`` if a cookie or the token is missing.
+
+    ``endpoint`` is named in the error's message.
+    """
     if not (credential.sessdata and credential.bili_jct and credential.ac_time_value):
         raise AnswerException(
             "the response lacks SESSDATA, bili_jct or the refresh token", endpoint=endpoint

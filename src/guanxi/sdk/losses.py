@@ -14,8 +14,8 @@ _NOT_CONNECTED = "client error (Connect)"
 def lost(request: Request, error: Exception) -> NetworkException:
     """Return the ``NetworkException`` of a request that pyreqwest failed to complete.
 
-    Its status is 0 and its message has the host and the root cause. ``sent`` is False if no
-    connection was made, so that the server cannot have seen the request.
+    Its status is 0 and its message has the host and the root cause, not the whole address. ``sent``
+    is False if no connection was made, so that the server cannot have seen the request.
     """
     details: dict[str, Any] = getattr(error, "details", None) or {}
     causes = [cause["message"] for cause in details.get("causes") or ()]

@@ -44,7 +44,7 @@ class Pace(Struct, frozen=True, kw_only=True):
             )
 
     def pause(self, *, writes: bool) -> float:
-        """Return a random pause in seconds to make before the next request."""
+        """Return a random pause in seconds, within this pace's range ``writes`` or ``reads``."""
         return _uniform(*(self.writes if writes else self.reads))
 
 

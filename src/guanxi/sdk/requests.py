@@ -66,7 +66,10 @@ _ARGUMENTS = {
 
 
 def find(endpoint: Endpoint | str) -> Endpoint:
-    """Return the endpoint named ``relation.stat`` or the like. Raise ``ValueError`` if unknown."""
+    """Return an endpoint by its name, such as ``relation.stat``; return an ``Endpoint`` unchanged.
+
+    Raise ``ValueError`` if there is none of that name.
+    """
     if isinstance(endpoint, Endpoint):
         return endpoint
     if endpoint not in BY_NAME:
@@ -75,11 +78,11 @@ def find(endpoint: Endpoint | str) -> Endpoint:
 
 
 def pairs_of(params: Params | None) -> Pairs:
-    """Return parameters as (wire name, text) pairs.
+    """Return parameters as (wire name, text) pairs, in order.
 
-    None and unset values are omitted; True is ``1``, False ``0``; iterables are joined by commas.
-    Raise ``TypeError`` for a value of another type, ``ValueError`` for a text with a lone
-    surrogate.
+    None and unset values are omitted; True is ``1``, False ``0``; iterables are joined by commas;
+    an enum member is its value. Raise ``TypeError`` for a value of another type, ``ValueError`` for
+    a text with a lone surrogate.
     """
     if isinstance(params, Struct):
         params = {
@@ -122,9 +125,10 @@ def checked(
 ) -> dict[str, Any]:
     """Return ``values`` (by wire name) without None, enum members unwrapped, iterables as lists.
 
-    Raise ``TypeError`` or ``ValueError``, with the argument's name, for a value that the endpoint's
-    parameters or the documents' limits do not allow; ``client.call`` is unchecked, for servers with
-    other limits. ``arguments`` maps wire names to argument names if they differ.
+    Raise ``TypeError`` for a missing parameter or a value of the wrong type, and ``ValueError`` for
+    one that the endpoint or the documented limits do not allow. The message begins with the
+    argument's name; ``arguments`` maps wire names to argument names if they differ. Names that
+    the endpoint does not know are kept unchecked.
     """
     plain = {name: _plain(value) for name, value in values.items() if value is not None}
     try:
@@ -148,7 +152,10 @@ def _plain(value: Any) -> Any:
 
 
 def _argument_error(text: str, arguments: Mapping[str, str]) -> Exception:
-    """Return a ``TypeError`` or ``ValueError`` with msgspec's message and the argument's name."""
+    """Return the error for ``text``, a message of msgspec; its message names the argument.
+
+    It is a ``TypeError`` for a missing argument or a wrong type, else a ``ValueError``.
+    """
     reason, _, path = text.partition(" - at `$.")
     if not path:  # the only error without a path is a missing parameter
         reason, wire_name = "missing", text.split("`")[1]
@@ -173,7 +180,8 @@ def auth_method(endpoint: Endpoint, credential: Credential) -> str | None:
 def require(endpoint: Endpoint, credential: Credential) -> None:
     """Raise ``CredentialException`` if the credential lacks what the endpoint needs.
 
-    That is sessdata (or an app token) to sign in, and bili_jct to write with cookies.
+    That is sessdata (or an app token, if the endpoint accepts one) where sign-in is required, and
+    bili_jct to write with cookies.
     """
     method = auth_method(endpoint, credential)
     if endpoint.login is Login.REQUIRED and method is None:
@@ -190,6 +198,8 @@ def compose(
     wbi: tuple[str, int] | None = None,
 ) -> Request:
     """Return the signed request. Raise ``ValueError`` if a parameter of the path is missing.
+
+    The credential adds its cookies (and csrf in writes), or access_key and an APP signature.
 
     Args:
         endpoint: the endpoint.

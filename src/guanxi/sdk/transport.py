@@ -26,7 +26,10 @@ class Request(Struct, frozen=True):
 
     @property
     def writes(self) -> bool:
-        """Whether the request changes something, so that it must not be sent twice."""
+        """Whether this request may change something, that is, its method is not GET.
+
+        After a lost connection such a request must not be sent again.
+        """
         return self.method != "GET"
 
 
@@ -49,9 +52,9 @@ class Transport(Protocol):
     """The protocol of an async client's transport; pass an implementation as ``transport=``."""
 
     async def send(self, request: Request) -> Response:
-        """Send one request and return its response; do not follow redirects.
+        """Send one request and return its response, of any status; do not follow redirects.
 
-        Raise ``NetworkException`` of status 0 if there is no response.
+        Raise ``NetworkException`` of status 0 if there is no complete response.
         """
         ...
 
@@ -64,9 +67,9 @@ class SyncTransport(Protocol):
     """The protocol of a sync client's transport; pass an implementation as ``transport=``."""
 
     def send(self, request: Request) -> Response:
-        """Send one request and return its response; do not follow redirects.
+        """Send one request and return its response, of any status; do not follow redirects.
 
-        Raise ``NetworkException`` of status 0 if there is no response.
+        Raise ``NetworkException`` of status 0 if there is no complete response.
         """
         ...
 

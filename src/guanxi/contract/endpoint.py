@@ -138,12 +138,15 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     @property
     def writes(self) -> bool:
-        """Whether it changes what the caller stores; then callers with a cookie must send csrf."""
+        """Whether calls change the caller's data: a POST that requires sign-in.
+
+        Then callers with a cookie must send csrf.
+        """
         return self.method == "POST" and self.login is Login.REQUIRED
 
     @property
     def app_signed(self) -> bool:
-        """Whether ``appkey`` and ``sign`` are verified if they are sent."""
+        """Whether the service verifies ``appkey`` and ``sign`` if a request has them."""
         return ACCESS_KEY in self.auth or self.host is Host.APP
 
     def message(self, code: int) -> str:
@@ -152,7 +155,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     @property
     def codes(self) -> frozenset[int]:
-        """The codes it may answer, without 0: its own, and those of sign-in, csrf and signature."""
+        """The codes that this endpoint may answer, without 0.
+
+        They are its own, and those of parameters, sign-in, csrf and signature, -503 and -504.
+        """
         implied = {errors.ServiceUnavailable.number, errors.DeadlineExceeded.number}
         if self.app_signed or self.params is not NoParams:
             implied.add(self.invalid_code)

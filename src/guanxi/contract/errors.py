@@ -415,7 +415,10 @@ BATCH_BLACKLIST_MESSAGE = "用户位于黑名单"
 def error_for(
     code: int, message: str, raw: object = None, *, endpoint: str | None = None
 ) -> ResponseCodeException:
-    """Return the exception of a code: its named class, or ``ResponseCodeException`` if unknown."""
+    """Return the exception of a code: its named class, or ``ResponseCodeException`` if unknown.
+
+    ``raw`` is the decoded response, ``endpoint`` the name of the called endpoint.
+    """
     return CODES.get(code, ResponseCodeException)(code, message, raw, endpoint=endpoint)
 
 

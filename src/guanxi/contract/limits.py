@@ -87,6 +87,6 @@ PROFILES = {profile.name: profile for profile in (DOCUMENTED, OPEN)}
 
 
 def limit_sources() -> dict[str, str]:
-    """Return the name of each limit with its description and source."""
+    """Return the description of each limit, which names its source, by limit name."""
     hints = get_type_hints(Limits, include_extras=True)
     return {name: hint.__metadata__[0].description for name, hint in hints.items()}

@@ -37,7 +37,7 @@ _SIGNED = (
 
 
 def document() -> Json:
-    """Return the OpenAPI document; its version is the number of the newest seed document."""
+    """Return the OpenAPI document of all endpoints; its version is that of the API, "004"."""
     kinds = [one for endpoint in ENDPOINTS for one in (endpoint.data, endpoint.cursor_data) if one]
     _, components = msgspec.json.schema_components(kinds, ref_template=_REFS)
     paths: dict[str, Json] = {}
@@ -106,13 +106,16 @@ def _description(endpoint: Endpoint) -> str:
 
 
 def _security(endpoint: Endpoint) -> list[Json]:
-    """Return the alternatives to sign in; ``{}`` means without."""
+    """Return an endpoint's OpenAPI ``security``: the ways to sign in; ``{}`` means signed out."""
     ways: list[Json] = [{way: []} for way in (COOKIE, ACCESS_KEY) if way in endpoint.auth]
     return ways if endpoint.login is Login.REQUIRED else [*ways, {}]
 
 
 def _schema(endpoint: Endpoint, name: str) -> Json:
-    """Return a parameter's JSON schema with its default; enums are inlined."""
+    """Return the JSON schema of the parameter ``name``, with its default and documented limits.
+
+    Enums are inlined. Raise ``KeyError`` if the endpoint has no such parameter.
+    """
     kind = wire_types(endpoint.params)[name]
     schema: Json = msgspec.json.schema(kind) | _LIMITED.get(kind, {})
     named = schema.pop("$defs", {})

@@ -23,7 +23,7 @@ _REFRESH_CSRF = re.compile(r'<div[^>]*\bid="1-name"[^>]*>(.*?)</div>', re.DOTALL
 
 
 def space_page(access_id: str) -> str:
-    """Return the HTML of a space's page: only the access id, where clients look for it."""
+    """Return the HTML of a space's page: only the access id, in a script ``__RENDER_DATA__``."""
     data = msgspec.json.encode({"access_id": access_id}).decode().replace("<", "\\u003c")
     script = f'<script id="__RENDER_DATA__" type="application/json">{data}</script>'
     return _PAGE.format(script)
@@ -47,7 +47,7 @@ def access_id_of(page: str) -> str | None:
 
 
 def access_id_ends(access_id: str) -> int | None:
-    """Return when an access id expires, in seconds since the epoch; None if it is malformed.
+    """Return when an access id expires, in seconds since the Unix epoch; None if malformed.
 
     The signature is not checked: only the server that issued it can.
     """

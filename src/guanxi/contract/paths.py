@@ -15,17 +15,18 @@ def placeholders(template: str) -> tuple[str, ...]:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Return the path with its parameters replaced by the percent-encoded values.
+    """Return the path with its parameters replaced by their percent-encoded ``values``.
 
-    Raise ``KeyError`` with the name of a parameter that has no value.
+    Raise ``KeyError`` with the name of a parameter that has no value; other values are ignored.
     """
     return _PLACEHOLDER.sub(lambda found: quote(values[found[1]], safe=""), template)
 
 
 def matcher(template: str) -> Callable[[str], dict[str, str] | None]:
-    """Return a function that parses a decoded path into its parameters by wire name.
+    """Return a function that parses a decoded path into its parameters' values by wire name.
 
-    It returns None for a path that does not match the template.
+    The function returns None for a path that does not match the template. A value is never empty
+    and has no slash.
     """
     parts = _PLACEHOLDER.split(template)
     names = parts[1::2]

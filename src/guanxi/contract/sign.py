@@ -37,7 +37,7 @@ def key_of_url(url: str) -> str:
 
 
 def wbi_sign(pairs: Pairs, mixin: str) -> str:
-    """Return the wbi signature (``w_rid``) of the parameters, which must include ``wts``."""
+    """Return the wbi signature (``w_rid``) of unencoded parameters, which must have ``wts``."""
     query = "&".join(
         f"{quote(name, safe='')}={quote(value.translate(_REMOVED), safe='')}"
         for name, value in sorted(pairs)
@@ -46,8 +46,9 @@ def wbi_sign(pairs: Pairs, mixin: str) -> str:
 
 
 def wbi_verify(pairs: Pairs, mixin: str) -> bool:
-    """Return whether ``w_rid`` in the pairs is the wbi signature of all others.
+    """Return whether ``w_rid`` in the pairs is the wbi signature of all others; False without it.
 
+    ``pairs`` must not be an iterator. The time ``wts`` is not checked.
     Clients use two encodings: the documented one (five characters are dropped, a space is ``%20``)
     and one that drops nothing and writes a space as ``+``. Both are accepted.
     """
@@ -62,13 +63,16 @@ def wbi_verify(pairs: Pairs, mixin: str) -> bool:
 
 
 def app_sign(pairs: Pairs, appsec: str) -> str:
-    """Return the APP signature (``sign``) of the parameters, which must include ``appkey``."""
+    """Return the APP signature (``sign``) of unencoded parameters, which must have ``appkey``."""
     query = "&".join(f"{quote_plus(n)}={quote_plus(v)}" for n, v in sorted(pairs))
     return _md5(query + appsec)
 
 
 def app_verify(pairs: Pairs, appsec: str) -> bool:
-    """Return whether ``sign`` in the pairs is the APP signature of all others."""
+    """Return whether ``sign`` in the pairs is the APP signature of all others; False without it.
+
+    ``pairs`` must not be an iterator.
+    """
     given = next((value for name, value in pairs if name == "sign"), "")
     signed = [(name, value) for name, value in pairs if name != "sign"]
     return given.isascii() and compare_digest(given, app_sign(signed, appsec))

@@ -28,7 +28,7 @@ class InvalidParameter(Exception):
         self._texts = zh, en
 
     def about(self, field: str) -> InvalidParameter:
-        """Return the same error for a field of another name."""
+        """Return a new error: the same text about another field."""
         return InvalidParameter(field, *self._texts)
 
 
@@ -38,8 +38,8 @@ def decoder(
     """Return a function that decodes a request's fields (text by wire name) into ``kind``.
 
     The function raises ``InvalidParameter`` for the first missing or invalid field, and ignores
-    unknown ones. ``aliases`` maps an alias to the field that it replaces; an error names the one
-    that was sent. ``limits``, if given, bound ``ps`` and the number of ``fids``.
+    unknown ones. ``aliases`` maps an alias to its field, which wins if both are sent; an error
+    names the one that was sent. ``limits``, if given, bound ``ps`` and the number of ``fids``.
     """
     typed = get_type_hints(kind)
     hints = {one.encode_name: typed[one.name] for one in msgspec.structs.fields(kind)}
@@ -133,9 +133,9 @@ _LIMITED = frozenset({"ps", "fids"})
 
 
 def over_limit(params: Struct, limits: Limits) -> InvalidParameter | None:
-    """Return the error for a page size or a number of ids over the limits, or None.
+    """Return the error for a page size (``ps``) or a number of ids (``fids``) over the limits.
 
-    Repeated ids count once.
+    Return None if there is none. Repeated ids count once.
     """
     size = getattr(params, "ps", 1)
     if size > limits.page_size:
@@ -148,7 +148,10 @@ def over_limit(params: Struct, limits: Limits) -> InvalidParameter | None:
 
 
 def defaults(kind: type[Struct]) -> dict[str, Any]:
-    """Return the wire value of the default of each optional parameter, by wire name."""
+    """Return the default of each optional parameter of a struct, as sent, by wire name.
+
+    Parameters without a value by default (``UNSET``) are omitted.
+    """
     return {
         one.encode_name: one.default.value if isinstance(one.default, Enum) else one.default
         for one in msgspec.structs.fields(kind)
@@ -157,12 +160,12 @@ def defaults(kind: type[Struct]) -> dict[str, Any]:
 
 
 def wire_types(kind: type[Struct]) -> dict[str, Any]:
-    """Return the annotated type of each parameter, by wire name."""
+    """Return the type of each parameter of a struct, ``Annotated`` included, by wire name."""
     hints = get_type_hints(kind, include_extras=True)
     return {one.encode_name: hints[one.name] for one in msgspec.structs.fields(kind)}
 
 
 def is_list(annotation: Any) -> bool:
-    """Return whether a parameter is a list, which is joined by commas on the wire."""
+    """Return whether a parameter's type is a list, which is sent joined by commas."""
     inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     return get_origin(inner) is list

@@ -47,7 +47,7 @@ class SignedIn(Struct, frozen=True):
 
     @property
     def cookie(self) -> str:
-        """Return the value of a Cookie header."""
+        """Return the value of a Cookie header with this session's SESSDATA and bili_jct."""
         return f"SESSDATA={self.sessdata}; bili_jct={self.bili_jct}"
 
     def __repr__(self) -> str:
@@ -70,13 +70,16 @@ class RunningService:
         self._loop = loop
 
     def do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
-        """Run ``work`` with the service's store on its event loop; return or raise what it does."""
+        """Run ``work`` with the service's store, on the service's event loop; wait for its result.
+
+        Exceptions of ``work`` pass through.
+        """
         return asyncio.run_coroutine_threadsafe(work(self._store), self._loop).result()
 
     def add_accounts(self, *mids: int, cards: Mapping[int, Card] | None = None) -> None:
         """Create accounts: ``mids`` with the names ``u<mid>``, and those of ``cards``.
 
-        The cards of existing accounts are replaced.
+        The cards of existing accounts are replaced. Raise StoreUnavailable if the store is busy.
         """
 
         async def add(store: Store) -> None:
@@ -89,27 +92,34 @@ class RunningService:
     def import_edges(self, edges: Iterable[EdgeRow]) -> int:
         """Import edges; return how many are new or changed. Missing accounts are created.
 
-        Caps do not apply. Raise BadLine for an invalid edge, and then import none.
+        Caps do not apply. Raise BadLine for an invalid edge, StoreUnavailable if the store is busy;
+        then none is imported.
         """
         rows = list(edges)
         return self.do(lambda store: store.import_edges(lambda: rows))
 
     def set_privacy(self, mid: int, privacy: Privacy) -> None:
-        """Set an account's privacy switches."""
+        """Replace an account's privacy switches. Raise StoreError if the account is unknown."""
         self.do(lambda store: store.set_privacy(mid, privacy))
 
     def set_state(self, mid: int, state: State) -> None:
-        """Ban, deregister or restore an account."""
+        """Ban, deregister or restore an account. Raise StoreError if the account is unknown.
+
+        Deregistering also erases its card and deletes its sessions.
+        """
         self.do(lambda store: store.set_state(mid, state))
 
     def sign_in(self, mid: int) -> SignedIn:
-        """Open a cookie session. Raise ValueError if the account is unknown or deregistered."""
+        """Store a new cookie session of an account and return it.
+
+        Raise ValueError if the account is unknown or deregistered.
+        """
         limits = self.settings.profile.limits
         issued = self.do(lambda store: issue(store, mid, TokenKind.COOKIE, limits))
         return SignedIn(mid, issued.token, issued.bili_jct)
 
     def agree(self, key: str, mid: int) -> None:
-        """Confirm a QR sign-in as an account.
+        """Confirm a QR sign-in as the account ``mid``; the next poll of ``key`` signs in.
 
         Raise ValueError if the key is invalid or expired, or if the account is unknown or
         deregistered.
@@ -118,7 +128,7 @@ class RunningService:
         self.do(lambda store: login.agree(store, key, mid, limits))
 
     def access_key(self, mid: int) -> str:
-        """Open an app session and return its token.
+        """Store a new app session of an account and return its token.
 
         Raise ValueError if the account is unknown or deregistered.
         """
@@ -135,7 +145,7 @@ def running(
     limits: Mapping[str, int] | None = None,
     settings: Settings | None = None,
 ) -> Iterator[RunningService]:
-    """Run a service while the block runs.
+    """Run a service on a free loopback port while the block runs.
 
     ``profile`` is ``documented`` or ``open``; ``limits`` changes some of its limits. ``settings``
     is used instead of both. ``store`` is a file's path or a server's address, created if it is
@@ -143,7 +153,7 @@ def running(
 
     Raise SettingError for an unknown or invalid profile or limit, StoreError if the store cannot be
     opened, ServiceError if one of several workers does not start, and TimeoutError if the service
-    is not ready after 60 seconds.
+    is not ready after 60 seconds. An error that ends the service later is raised after the block.
     """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
         defaults = Settings(profile=with_limits(load(profile, environ={}).profile, limits or {}))

@@ -13,7 +13,8 @@ from guanxi.world.profile import nickname_code
 async def name_to_uid(service: Service, _caller: int, params: p.Names) -> bytes:
     """Handle GET name-to-uid and name_to_uid: the mid of each name (000 and 001, name2uid).
 
-    In the order of the request, without duplicates and without names that no account has.
+    The names are in the order of the request, without duplicates and without those that no account
+    has.
     """
     mids = await service.store.mids(params.names)
     accounts = [
@@ -25,9 +26,10 @@ async def name_to_uid(service: Service, _caller: int, params: p.Names) -> bytes:
 
 
 async def check_nickname(service: Service, _caller: int, params: p.Nickname) -> bytes:
-    """Handle GET /web/generic/check/nickname: 0 for a valid and free name (000, check_nickname).
+    """Handle GET /web/generic/check/nickname: code 0 for a valid, free name (000, check_nickname).
 
-    ``Refused`` with the code of the first rule that it breaks, or 40014 if an account has it.
+    Raise ``Refused`` with 40005 (too long), 40006 (too short), 40004 (illegal character) or 40014
+    (an account has it).
     """
     refuse_if(nickname_code(params.nick_name, service.profile.limits))
     if params.nick_name in await service.store.mids([params.nick_name]):

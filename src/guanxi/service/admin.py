@@ -111,7 +111,10 @@ _Verb = Callable[[Administered, AdminRequest], Awaitable[Response]]
 
 
 def application(administered: Administered, token: str) -> Starlette:
-    """Return the application that administers a store; requests need the bearer ``token``."""
+    """Return the application that administers a store's accounts and sessions over HTTP.
+
+    Requests need the bearer ``token``. An error response has the body ``{"error": "…"}``.
+    """
     verbs: list[tuple[str, str, _Verb]] = [
         ("GET", "/accounts/{mid}", _get_account),
         ("PUT", "/accounts/{mid}", _put_account),
@@ -137,7 +140,11 @@ def application(administered: Administered, token: str) -> Starlette:
 def _guarded(
     verb: _Verb, administered: Administered, token: str, writing: asyncio.Lock
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Wrap ``verb``: check the token, run PUTs one at a time, answer a StoreError with 503."""
+    """Return a handler that checks the token and calls ``verb``, a PUT under the lock ``writing``.
+
+    It raises HTTPException: 401 for a wrong token, 404 for an invalid mid, 413 for a large body,
+    503 for a StoreError.
+    """
 
     async def guarded(request: Request) -> Response:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -157,7 +164,10 @@ def _guarded(
 
 
 def _mid(path: Mapping[str, str]) -> int:
-    """Return the mid in a path, or 0 without one. Raise HTTPException (404) if it is invalid."""
+    """Return the mid in a path's parameters, or 0 if they have none.
+
+    Raise HTTPException (404) unless it is a number from 1 to ``LARGEST``.
+    """
     text = path.get("mid", "0")
     if len(text) > _DIGITS or not (text.isascii() and text.isdigit()):
         raise HTTPException(404, "no such mid")
@@ -257,7 +267,7 @@ async def _metrics(administered: Administered, _request: AdminRequest) -> Respon
 
 
 async def _existing_account(administered: Administered, request: AdminRequest) -> Account:
-    """Return the account of the path; raise HTTPException (404) if it does not exist."""
+    """Return the account in the request's path; raise HTTPException (404) if there is none."""
     account = await administered.store.account(request.mid)
     if account is None:
         raise HTTPException(404, f"no account {request.mid}")
@@ -265,7 +275,10 @@ async def _existing_account(administered: Administered, request: AdminRequest) -
 
 
 async def _body(request: Request) -> bytes:
-    """Read the body; raise HTTPException (413) above ``_BODY_BYTES``."""
+    """Read a request's whole body; raise HTTPException (413) if it exceeds ``_BODY_BYTES``.
+
+    Raise ClientDisconnect if the client disconnects.
+    """
     raw = bytearray()
     async for part in request.stream():
         raw += part
@@ -275,7 +288,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _decoded(body: bytes, kind: type[_T]) -> _T:
-    """Decode a JSON body; raise HTTPException (400) if it is empty or invalid."""
+    """Decode a JSON body into ``kind``; raise HTTPException (400) if it is empty or invalid."""
     if not body:
         raise HTTPException(400, "the body is empty; it must be a JSON object")
     try:
@@ -285,12 +298,12 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
 
 
 def _names(body: bytes) -> dict[str, Any]:
-    """Return a valid body as a plain dict, which shows the fields that were sent."""
+    """Return a JSON object as a dict of its fields; raise DecodeError if it is not an object."""
     return msgspec.json.decode(body, type=dict[str, Any])
 
 
 def _changed(current: _S, body: Struct, names: Iterable[str]) -> _S:
-    """Return ``current`` with the named fields replaced by those of ``body``."""
+    """Return a copy of ``current`` in which the fields ``names`` have the values of ``body``."""
     return replace(current, **{name: getattr(body, name) for name in names})
 
 
@@ -300,12 +313,12 @@ def _json(data: object, status: int = 200, headers: dict[str, str] | None = None
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
-    """Answer an HTTPException with its status and reason."""
+    """Return the response to an HTTPException: its status, headers and reason."""
     refused = cast(HTTPException, error)  # registered for this class only
     return _json({"error": refused.detail}, refused.status_code, dict(refused.headers or {}))
 
 
 async def _failed(_request: Request, error: Exception) -> Response:
-    """Log an unexpected error and answer 504: the change may have been made."""
+    """Log an unexpected error and return a 504 response: the change may have been made."""
     logs.LOG.error("administration failed", exc_info=error)
     return _json({"error": "it may have been done; look before repeating"}, 504)

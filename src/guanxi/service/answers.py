@@ -29,7 +29,11 @@ _BARE_SUCCESS = b'{"code":0}'
 
 
 def success(envelope: Envelope, data: bytes) -> bytes:
-    """Return the body of a response with code 0. Empty ``data`` means that there is none."""
+    """Return the body of a response with code 0, in the form of the endpoint's envelope.
+
+    ``data`` is encoded JSON. ``STANDARD`` omits it if empty, ``BARE`` always; ``NONE`` returns it
+    alone. The other envelopes need it.
+    """
     if envelope is Envelope.STANDARD:
         return b'{"code":0,"message":"0","ttl":1,"data":%b}' % data if data else _EMPTY_SUCCESS
     if envelope is Envelope.GAME:
@@ -44,7 +48,8 @@ def success(envelope: Envelope, data: bytes) -> bytes:
 def failure(envelope: Envelope, code: int, message: str, data: bytes = b"") -> bytes:
     """Return the body of a response whose code is not 0, in the form of the endpoint's envelope.
 
-    ``Envelope.NONE`` uses the standard form. Only the standard form includes ``data``.
+    ``Envelope.NONE`` uses the standard form. Only the standard form includes ``data``,
+    unless it is empty.
     """
     text = encode(message)
     if envelope is Envelope.GAME:
@@ -67,10 +72,11 @@ def _game_tail() -> bytes:
 def items(
     rows: Rows, attributes: Sequence[int], tails: Mapping[int, bytes], *, groups: bool
 ) -> list[bytes]:
-    """Return the encoded items of a list as parts to join; an empty list for no rows.
+    """Return the encoded items of a list, with commas between them, as parts to concatenate.
 
-    ``attributes`` has one value for each row, in order. Raise KeyError for a mid without a tail in
-    ``tails``. ``groups`` includes the owner's groups as ``tag`` and ``special``.
+    ``attributes`` has one value for each row, in order; ``tails``, the encoded rest of each item by
+    mid. Raise KeyError for a mid without one. With ``groups``, ``tag`` and ``special`` show the
+    owner's groups; otherwise they are null and 0.
     """
     if not rows:
         return []
@@ -110,9 +116,9 @@ def _contract(row: Row) -> bytes:
 
 
 def page(parts: Sequence[bytes], version: int, total: int | None, cursor: str | None) -> bytes:
-    """Return the encoded ``data`` of a list page from the parts of ``items``.
+    """Return the encoded ``data`` of a list page from ``parts``, the result of ``items``.
 
-    ``total`` and ``cursor`` are omitted if None; ``version`` is cut to 32 bits.
+    ``total`` and ``cursor`` are omitted if None; ``version`` is cut to its low 32 bits.
     """
     suffix = b',"total":%d' % total if total is not None else b""
     if cursor is not None:
@@ -123,7 +129,10 @@ def page(parts: Sequence[bytes], version: int, total: int | None, cursor: str | 
 
 
 def cursor_after(rows: Sequence[Row], more: bool) -> str:
-    """Return the cursor of the last row, or "" if there are no rows or no ``more`` after them."""
+    """Return the cursor of the page after ``rows``, which encodes the position of the last row.
+
+    Return "" if ``rows`` is empty or ``more`` (whether rows follow) is false.
+    """
     if not more or not rows:
         return ""
     last = rows[-1]

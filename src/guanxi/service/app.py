@@ -149,7 +149,7 @@ class Application:
         return f"{self._id_prefix}-{number}"
 
     def _match_pattern(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
-        """Return the route whose path pattern matches, or None, and its path parameters."""
+        """Return the matching route and the path's parameters by name, or ``(None, {})``."""
         for match, route in self._patterns:
             matched = match(path)
             if matched is not None and route.endpoint.method == method:
@@ -159,9 +159,10 @@ class Application:
     async def _answer(
         self, route: Route, scope: Scope, receive: Receive, in_path: dict[str, str]
     ) -> bytes | Answer:
-        """Check the request, call its handler and return the encoded data.
+        """Check a request, call the route's handler and return the handler's result.
 
-        Raise Refused, InvalidParameter, ClientDisconnected or a store's error.
+        ``in_path`` has the path's parameters. Raise Refused or InvalidParameter if the request is
+        refused, ClientDisconnected if its body does not arrive, or a StoreError.
         """
         endpoint, profile = route.endpoint, self._service.profile
         headers = headers_of(scope["headers"])
@@ -196,9 +197,10 @@ class Application:
         return await route.handler(self._service, caller, params)
 
     async def watch(self) -> None:
-        """Cancel requests that exceed ``request_seconds``; run until cancelled.
+        """Cancel requests that run longer than ``request_seconds``; return only when cancelled.
 
-        One periodic check costs less than a timer for each request.
+        They are answered -504, or HTTP 408 while the body is read. One check a second costs less
+        than a timer for each request.
         """
         while True:
             await asyncio.sleep(min(1.0, self._settings.request_seconds))
@@ -220,10 +222,12 @@ class Application:
 
 
 def _refusal(error: BaseException, route: Route | None, request_id: str) -> Refused:
-    """Convert an exception to the Refused that is sent.
+    """Return the Refused to send for an exception: the exception itself if it is a Refused.
 
-    Store failures, time-outs and unexpected errors are logged. An unexpected error becomes -504 at
-    an endpoint that writes, because the write may have happened, and -503 elsewhere.
+    InvalidParameter gets the endpoint's ``invalid_code``, or -400 without a route. Other exceptions
+    are logged: StoreUnavailable becomes -503; StoreTimeout and a cancellation become -504. The rest
+    become -504 at an endpoint that writes, because the write may have happened, and -503 elsewhere.
+    At an HTML endpoint, a refusal with HTTP status 200 gets 404.
     """
     match error:
         case Refused():
@@ -245,7 +249,7 @@ def _refusal(error: BaseException, route: Route | None, request_id: str) -> Refu
 
 
 def _callback(route: Route, query: bytes) -> str:
-    """Return the JSONP callback in a query, or "" if it is missing or not a valid name."""
+    """Return the JSONP callback in a query (the last), or "" if missing or not a valid name."""
     name = dict(fields(query, route.known)[0]).get("callback")
     try:
         return msgspec.convert(name, Callback)
@@ -254,7 +258,10 @@ def _callback(route: Route, query: bytes) -> str:
 
 
 def _failed(code: int, error: BaseException, route: Route | None, request_id: str) -> Refused:
-    """Log an error and return the 503 or 504 refusal with the request's id in a header."""
+    """Log an error and return a Refused with ``code`` and the header ``x-request-id``.
+
+    Its HTTP status is 503 (with ``retry-after``) for code -503, and 504 otherwise.
+    """
     logs.event(
         logging.ERROR,
         "failed",

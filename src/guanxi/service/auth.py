@@ -28,7 +28,7 @@ _WRONG_CSRF = InvalidParameter("csrf", "与会话不符", "not this session's bi
 
 
 def fields_of(endpoint: Endpoint) -> frozenset[str]:
-    """Return the names of an endpoint's credential and signature fields."""
+    """Return the names of the credential and signature fields that an endpoint reads."""
     used = {
         "access_key": ACCESS_KEY in endpoint.auth,
         "appkey": endpoint.app_signed,
@@ -56,7 +56,8 @@ class Issued(NamedTuple):
 async def issue(store: Store, mid: int, kind: TokenKind, limits: Limits) -> Issued:
     """Open and store a new session for an account, and return its secrets.
 
-    Raise ValueError if the account is unknown or deregistered.
+    It expires after ``limits.session_days``. The account's expired sessions are deleted. Raise
+    ValueError if the account is unknown or deregistered, StoreError if the store fails.
     """
     account = await store.account(mid)
     if account is None:
@@ -98,10 +99,11 @@ class Gate:
         self._mixins: tuple[int, tuple[str, str]] = (-1, ("", ""))
 
     async def caller(self, endpoint: Endpoint, headers: Headers, values: Mapping[str, str]) -> int:
-        """Return the caller's mid, or 0 if nobody is signed in.
+        """Return the mid of the account that sent a request, or 0 if nobody is signed in.
 
-        An access_key, where accepted, takes precedence over the cookie. Raise Refused:
-        -101 if sign-in is required, -111 if the csrf of a write is missing or wrong.
+        An access_key, where accepted, takes precedence over the cookie. Raise Refused: -101 if
+        sign-in is required and there is no valid session, -111 if the csrf of a write with a cookie
+        is missing or wrong.
         """
         sent: str | bytes = values.get("access_key", "")
         by_key = sent != "" and ACCESS_KEY in endpoint.auth
@@ -129,7 +131,10 @@ class Gate:
         return session.mid
 
     def _read(self, sent: str | bytes) -> _Credential | None:
-        """Parse an access_key or a Cookie header; return None if it has no token."""
+        """Parse an access_key (str) or Cookie header (bytes); return None if it has no token.
+
+        Without a ``bili_jct`` cookie, the session's csrf counts as sent.
+        """
         jar = cookies(sent) if isinstance(sent, bytes) else {}
         token = jar.get("SESSDATA", "") if isinstance(sent, bytes) else sent
         if not token:
@@ -138,7 +143,10 @@ class Gate:
         return _Credential(secrets.digest(token), csrf, jar.get("bili_jct", csrf))
 
     async def _session(self, sent: str | bytes, credential: _Credential) -> Session | None:
-        """Return a credential's session from the store, or None; update the cache."""
+        """Return a credential's session from the store, expired or not; None if there is none.
+
+        Cache the session, and the credential under ``sent``; without a session, drop both.
+        """
         now = time.monotonic()
         session = await self._store.session(credential.digest)
         if session is None:
@@ -155,7 +163,7 @@ class Gate:
         return session
 
     def access_id(self, values: Mapping[str, str]) -> None:
-        """Raise Refused (-352) if ``w_webid`` is sent and is invalid or expired."""
+        """Raise Refused (-352) if the field ``w_webid`` is present and is invalid or expired."""
         access_id = values.get("w_webid")
         if access_id is None:
             return
@@ -163,7 +171,11 @@ class Gate:
             raise Refused(errors.RequestIntercepted.number)
 
     def signature(self, endpoint: Endpoint, pairs: Pairs, values: Mapping[str, str]) -> None:
-        """Raise Refused (-403) if a signature is wrong, or is required and missing."""
+        """Raise Refused (-403) if a signature is wrong, or is required and missing.
+
+        The endpoint decides whether wbi is required; an ``unsigned`` one checks ``w_rid`` only if
+        sent. ``sign`` is checked if it or ``appkey`` is sent to an endpoint that reads them.
+        """
         wanted = "w_rid" in values if endpoint.unsigned else endpoint.wbi
         if wanted and not ("wts" in values and self._wbi(pairs)):
             invalid = InvalidParameter("w_rid", "签名缺失、错误或已过期", "missing, wrong or stale")
@@ -176,7 +188,7 @@ class Gate:
                 )
 
     def _wbi(self, pairs: Pairs) -> bool:
-        """Return whether today's or yesterday's wbi keys signed the pairs."""
+        """Return whether the pairs are signed with the wbi keys of today or yesterday (UTC)."""
         now = int(time.time())
         if self._mixins[0] != now // secrets.DAY:
             days = (now, now - secrets.DAY)

@@ -66,7 +66,8 @@ def load(
 
     ``profile`` is ``documented`` or ``open``; None uses the file's, or ``open``. A file may hold
     ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests``, ``card_cache``,
-    ``card_staleness`` and a table ``limits``.
+    ``card_staleness`` and a table ``limits``. ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the
+    file's limit.
     Raise SettingError for an unknown or invalid setting, or a file that cannot be read.
     """
     read = _read(file) if file else _File()
@@ -80,7 +81,10 @@ def load(
 
 
 def with_limits(profile: Profile, limits: Mapping[str, int | str]) -> Profile:
-    """Return the profile with ``limits`` changed; raise SettingError for an invalid one."""
+    """Return a copy of the profile with these limits, given by name as numbers or their text.
+
+    Raise SettingError for an unknown name or an invalid value.
+    """
     for name in limits.keys() - limit_sources().keys():
         raise SettingError(f"limits.{name}", f"there are {', '.join(limit_sources())}")
     changed = {**asdict(profile.limits), **limits}

@@ -32,7 +32,8 @@ async def numbered_page(
 ) -> tuple[Sequence[T], int]:
     """Return page ``pn`` (from 1) of ``ps`` documents, highest ``order`` key first, and the total.
 
-    Both consider only documents that match ``where`` and ``text`` (see ``Query``).
+    Both consider only documents that match ``where`` and ``text`` (see ``Query``). A page past the
+    last is empty. Raise KeyError for a key or filter that the kind does not declare.
     """
     page = window(pn, ps, ALL)
     query = Query(order=order, where=where, text=text, offset=page.offset, limit=page.limit)
@@ -43,20 +44,29 @@ async def numbered_page(
 async def all_documents(
     service: Service, kind: Kind[T], owner: int, order: str, *, ascending: bool = False
 ) -> Sequence[T]:
-    """Return all of an owner's documents of a kind, highest ``order`` key first by default."""
+    """Return all of an owner's documents of a kind, highest ``order`` key first by default.
+
+    Raise KeyError if the kind has no key ``order``.
+    """
     query = Query(order=order, ascending=ascending, limit=ALL)
     return (await service.store.documents(kind, owner, query)).items
 
 
 async def videos(service: Service, aids: Sequence[int]) -> dict[int, tuple[s.Video, s.Author]]:
-    """Return each video with its author, by aid, whoever owns it. Missing videos are omitted."""
+    """Return the videos ``aids`` of any owner, each with its author, by aid.
+
+    Missing videos are omitted. An owner without an account has an empty name.
+    """
     rows = await service.store.find(VIDEO, aids)
     authors = await people.authors(service, {owner for owner, _ in rows.values()})
     return {aid: (video, authors[owner]) for aid, (owner, video) in rows.items()}
 
 
 async def is_hidden(service: Service, viewer: int, owner: int, part: Hidden) -> bool:
-    """Return whether the owner hides a part of its space from the viewer; never from itself."""
+    """Return whether the owner hides a part of its space from the viewer.
+
+    False if the viewer is the owner, or if the owner has no profile.
+    """
     if viewer == owner:
         return False
     profile = await service.store.get(PROFILE, owner)

@@ -63,9 +63,10 @@ class Refused(Exception):
         self.headers = headers
 
     def message_for(self, endpoint: Endpoint | None) -> str:
-        """Return the response's message: the endpoint's for the code, and ``invalid``.
+        """Return the response's message: the endpoint's for the code, then ``invalid`` if any.
 
-        A request to no endpoint (None) gets the code's general message.
+        Without an endpoint, it has the code's general text. This refusal's own ``message``, if not
+        empty, replaces either. Raise KeyError for an unknown code.
         """
         plain = self.message or (
             errors.CODES[self.code].wire_message
@@ -76,6 +77,6 @@ class Refused(Exception):
 
 
 def refuse_if(code: int, invalid: InvalidParameter | None = None) -> None:
-    """Raise ``Refused`` for a code other than 0."""
+    """Raise ``Refused`` with ``code`` and ``invalid`` if the code is not 0."""
     if code:
         raise Refused(code, invalid)

@@ -90,7 +90,10 @@ class _Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's returns None
-        """Return whether to keep the connection open: its client may still read a response."""
+        """Return whether to keep the connection open after the client closed its sending side.
+
+        True while a whole request is being answered; the connection is closed after the response.
+        """
         self._transport_buffer.flush()
         keep_open = self._answering() and not self.cycle.more_body
         if keep_open:
@@ -159,7 +162,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: a process with several servers stops them in a set order."""
+        """Install no signal handlers: a process with several servers stops them in a set order."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -169,9 +172,10 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(*pairs: tuple[ASGI, socket.socket]) -> AsyncIterator[None]:
-    """Serve applications, each on its listening socket, while the block runs.
+    """Serve ASGI applications, each on its listening socket, while the block runs.
 
-    The block starts once all listen. After it, running requests get ``_GRACE_SECONDS`` to finish.
+    The block starts once all listen. After it, the sockets are closed and running requests get
+    ``_GRACE_SECONDS`` to finish.
     """
     servers = [_Server(_config(application)) for application, _ in pairs]
     running = [
@@ -209,7 +213,7 @@ def _config(application: ASGI) -> uvicorn.Config:
 def bind(host: str, port: int) -> socket.socket:
     """Return a TCP socket that listens on an address; port 0 picks a free port.
 
-    Raise OSError if the address cannot be bound.
+    Raise OSError if the address cannot be resolved or bound.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

@@ -30,7 +30,8 @@ _CONFIRMED, _WAITING, _EXPIRED = 0, 86101, 86038
 async def agree(store: Store, key: str, mid: int, limits: Limits) -> None:
     """Confirm a QR sign-in key as the account ``mid``: store a grant until the key expires.
 
-    Raise ValueError if the key is invalid or expired, or if the account is unknown or deregistered.
+    Raise ValueError if the key is invalid or expired, or if the account is unknown or deregistered;
+    StoreError if the store fails.
     """
     created = tokens.qr_key_created(store.secret, key)
     if created is None or time.time() >= created + limits.qr_seconds:
@@ -42,19 +43,20 @@ async def agree(store: Store, key: str, mid: int, limits: Limits) -> None:
 
 
 async def qr_generate(service: Service, _caller: int, _params: p.NoParams) -> bytes:
-    """Handle QR sign-in, first step: return a new key, which encodes its time of creation.
+    """Handle GET …/qrcode/generate, the first step of QR sign-in: return a new key and its URL.
 
-    Nothing is stored until an account confirms it.
+    The key encodes its time of creation. Nothing is stored until an account confirms it.
     """
     key = tokens.qr_key(service.store.secret, int(time.time()))
     return encode(s.QrCode(_CODE_ADDRESS.format(key), key))
 
 
 async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
-    """Handle QR sign-in, second step: return the state of a key.
+    """Handle GET …/qrcode/poll, the second step of QR sign-in: return the state of a key.
 
-    The first poll after a confirmation deletes the grant, opens a session and sets its cookies.
-    Raise InvalidParameter for an invalid key, and Refused if the account is deregistered by then.
+    It is 86101 (not confirmed), 86038 (expired) or 0: the first poll after a confirmation deletes
+    the grant, opens a session, and returns its cookies and refresh token. Raise InvalidParameter
+    for an invalid key, and Refused (-101) if the account is deregistered by then.
     """
     store, key = service.store, params.qrcode_key
     created = tokens.qr_key_created(store.secret, key)
@@ -77,9 +79,10 @@ async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
 async def cookie_info(
     service: Service, _caller: int, _params: p.NoParams, jar: Mapping[str, str]
 ) -> bytes:
-    """Handle the check for a cookie refresh: due in a session's second half, which is our rule.
+    """Handle GET …/cookie/info: whether the cookies are due for a refresh, and the time in ms.
 
-    Source: 000, Credential.check_refresh.
+    They are due in the second half of the session's lifetime, which is our rule. Raise Refused
+    (-101) if the session was closed meanwhile. Source: 000, Credential.check_refresh.
     """
     now = time.time_ns() // 1_000_000
     session = await service.store.session(secrets.digest(jar["SESSDATA"]))
@@ -92,7 +95,10 @@ async def cookie_info(
 async def correspond(
     service: Service, _caller: int, _params: p.Correspondence, jar: Mapping[str, str]
 ) -> bytes:
-    """Handle the HTML page that contains a refresh's csrf (000, Credential.refresh)."""
+    """Handle GET /correspond/1/…: the HTML page with the csrf that ``cookie_refresh`` requires.
+
+    The path's parameter is ignored. Source: 000, Credential.refresh.
+    """
     csrf = tokens.refresh_csrf(service.store.secret, jar["SESSDATA"])
     return pages.refresh_page(csrf).encode()
 
@@ -100,10 +106,11 @@ async def correspond(
 async def cookie_refresh(
     service: Service, caller: int, params: p.CookieRefresh, jar: Mapping[str, str]
 ) -> Answer:
-    """Handle a cookie refresh: open a new session and set its cookies (000, Credential.refresh).
+    """Handle POST …/cookie/refresh: open a session and set its cookies (000, Credential.refresh).
 
-    The old session stays valid until ``confirm_refresh``. Raise Refused if the csrf or the refresh
-    token is wrong.
+    The response has the new refresh token. The old session stays valid until ``confirm_refresh``.
+    Raise Refused: 86095 if the csrf or the refresh token is wrong, -101 if the account is
+    deregistered meanwhile.
     """
     secret, old = service.store.secret, jar["SESSDATA"]
     csrf, refresh = tokens.refresh_csrf(secret, old), tokens.refresh_token(secret, old)
@@ -118,7 +125,7 @@ async def cookie_refresh(
 
 
 async def confirm_refresh(service: Service, caller: int, params: p.RefreshConfirmation) -> bytes:
-    """Handle the confirmation of a refresh: close the old session (000, Credential.refresh).
+    """Handle POST …/confirm/refresh: close the refresh token's session (000, Credential.refresh).
 
     Raise InvalidParameter if the refresh token is of no session of the caller.
     """
@@ -131,7 +138,10 @@ async def confirm_refresh(service: Service, caller: int, params: p.RefreshConfir
 
 
 async def _open_session(service: Service, mid: int) -> tuple[str, tuple[tuple[bytes, bytes], ...]]:
-    """Open a session; return its token and Set-Cookie headers. Raise Refused if deregistered."""
+    """Open a cookie session; return its token and its three Set-Cookie headers.
+
+    Raise Refused (-101) if the account is unknown or deregistered.
+    """
     try:
         issued = await issue(service.store, mid, TokenKind.COOKIE, service.profile.limits)
     except ValueError:  # deregistered meanwhile

@@ -31,7 +31,7 @@ class _Lines(logging.Formatter):
 
 
 def trace(error: BaseException) -> dict[str, Any]:
-    """Return an error's type and stack frames, without its text, which may quote a request."""
+    """Return an error's ``type`` and frames ``at``, without its text, which may quote a request."""
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "type": type(error).__name__,
@@ -40,12 +40,12 @@ def trace(error: BaseException) -> dict[str, Any]:
 
 
 def event(level: int, name: str, **fields: Any) -> None:
-    """Log an event under its name, with ``fields`` in the JSON line."""
+    """Log an event under its name at a ``logging`` level, with ``fields`` in the JSON line."""
     LOG.log(level, name, extra={"fields": fields})
 
 
 def to_stream(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
-    """Write the service's log lines, and uvicorn's from warnings on, to a stream.
+    """Write the service's log lines from ``level`` on, and uvicorn's from warnings on, to a stream.
 
     This replaces the handlers of the loggers ``guanxi`` and ``uvicorn``.
     """

@@ -60,11 +60,14 @@ class Metrics:
         self._observe = {name: self._seconds.labels(name).observe for name in names}
 
     def collected(self) -> CollectorRegistry:
-        """Return the registry, for ``exposition``."""
+        """Return this worker's own registry, for ``exposition``."""
         return self.registry
 
     def answered(self, endpoint: str, code: int, seconds: float) -> None:
-        """Count a response. Raise KeyError for an unknown endpoint name."""
+        """Count a response by endpoint and code, and record its duration.
+
+        Raise KeyError for an unknown endpoint name.
+        """
         count = self._count.get((endpoint, code))
         if count is None:
             count = self._count[endpoint, code] = self._requests.labels(endpoint, str(code)).inc
@@ -72,7 +75,7 @@ class Metrics:
         self._observe[endpoint](seconds)
 
     def waited_to_write(self, seconds: float) -> None:
-        """Record a transaction's wait to write. The store calls this on a single thread."""
+        """Record the seconds that a transaction waited to write. Call it on one thread only."""
         self._waits.observe(seconds)
         if seconds > self._longest_wait:
             self._longest_wait = seconds
@@ -90,12 +93,15 @@ _mark_dead: Callable[..., None] = multiprocess.mark_process_dead
 
 
 def summed(folder: Path) -> CollectorRegistry:
-    """Return a registry that sums the files of all workers in a folder, also of stopped ones."""
+    """Return a registry that sums the files of all workers in a folder, also of stopped ones.
+
+    Raise ValueError if the folder does not exist.
+    """
     registry = CollectorRegistry()
     _collect(registry, path=str(folder))
     return registry
 
 
 def worker_ended(folder: Path, pid: int) -> None:
-    """Delete a stopped worker's live gauges; its counters and histograms stay."""
+    """Delete a stopped worker's files of live gauges; its counters and histograms stay."""
     _mark_dead(pid, str(folder))

@@ -44,15 +44,15 @@ def _openapi() -> bytes:
 
 
 def application(store: Store) -> Starlette:
-    """Return the application that serves ``PATHS`` for a store."""
+    """Return the application of the health checks, the OpenAPI document and the try-out page."""
     document = _openapi()
 
     async def healthz(_request: Request) -> Response:
-        """Handle GET /healthz: the process is alive."""
+        """Handle GET /healthz: always 200 while the process is alive."""
         return _json(b'{"status":"ok"}')
 
     async def readyz(_request: Request) -> Response:
-        """Handle GET /readyz: 503 unless the store can read and write."""
+        """Handle GET /readyz: 200 if the store can read and write, else 503 and a log line."""
         try:
             await store.ready()
         except Exception:

@@ -32,7 +32,7 @@ class ClientDisconnected(Exception):
 def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter | None]:
     """Return the decoded fields of a query or form, and an error for the first badly encoded one.
 
-    Badly encoded fields are omitted; those not in ``known`` are no error.
+    Repeated fields are kept. Badly encoded fields are omitted; those not in ``known`` are no error.
     """
     if not raw:
         return [], None
@@ -94,7 +94,7 @@ def repeated(pairs: Pairs, known: frozenset[str]) -> InvalidParameter | None:
 
 
 def cookies(header: bytes) -> dict[str, str]:
-    """Return the decoded cookies of a Cookie header by name; the first of a name counts."""
+    """Return a Cookie header's cookies by name, percent-decoded; the first of a name counts."""
     text = header.decode("latin-1")
     pairs = [part.strip().partition("=") for part in reversed(text.split(";"))]
     if "%" in text:
@@ -105,8 +105,9 @@ def cookies(header: bytes) -> dict[str, str]:
 def breaks_header_rule(headers: Headers) -> bool:
     """Return whether 004's header rule refuses a request.
 
-    It refuses a Referer outside bilibili.com and its subdomains, and a User-Agent that contains
-    "python". A missing Referer passes, because the documents' own examples send none.
+    It refuses a Referer that is invalid or outside bilibili.com and its subdomains, and a
+    User-Agent that contains "python" in any case. A missing Referer passes, because the documents'
+    own examples send none.
     """
     if b"python" in headers.get(b"user-agent", b"").lower():
         return True
@@ -123,8 +124,9 @@ def breaks_header_rule(headers: Headers) -> bool:
 async def form_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     """Read a form body of at most ``limit`` bytes; empty if the request has none.
 
-    Raise Refused if it is too large (413), not form-encoded (415), or incomplete when the request
-    is cancelled for taking too long (408). Raise ClientDisconnected if the client disconnects.
+    Raise Refused (-400) if it is too large (HTTP 413), not declared as a form (415), or incomplete
+    when the request is cancelled for taking too long (408). Raise ClientDisconnected if the client
+    disconnects.
     """
     if int(headers.get(b"content-length", b"0")) > limit:
         raise _too_large(limit)

@@ -131,7 +131,7 @@ class Route(NamedTuple):
 
 
 def routes(profile: Profile) -> dict[tuple[str, str], Route]:
-    """Return every endpoint's route by (method, path)."""
+    """Return every endpoint's route by (method, path); a path may have parameters in braces."""
     return {(endpoint.method, endpoint.path): _route(endpoint, profile) for endpoint in e.ENDPOINTS}
 
 
@@ -154,7 +154,10 @@ def _known(endpoint: Endpoint, profile: Profile) -> frozenset[str]:
 
 
 def _decoder(endpoint: Endpoint, limits: Limits) -> Callable[[dict[str, str]], Any]:
-    """Return an endpoint's decoder, with its default page size cut to the profile's limit."""
+    """Return a function that decodes an endpoint's fields, or raises InvalidParameter.
+
+    Its default page size is at most ``limits.page_size``.
+    """
     decode = decoder(endpoint.params, endpoint.aliases, limits)
     if defaults(endpoint.params).get("ps", 0) <= limits.page_size:
         return decode

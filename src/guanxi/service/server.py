@@ -92,7 +92,7 @@ class WorkerPlan(Struct, frozen=True):
 
 
 def serve(plan: Plan, on_ready: Callable[[Ready], None]) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT, with log lines on stderr.
 
     The store is created if it is missing. ``on_ready`` is called once, when the service accepts
     requests. Raise StoreError if the store cannot be opened, OSError if an address cannot be bound,
@@ -108,7 +108,7 @@ def serve(plan: Plan, on_ready: Callable[[Ready], None]) -> None:
 
 
 def signalled() -> asyncio.Event:
-    """Install handlers of SIGTERM and SIGINT; return the event that they set."""
+    """Install handlers of SIGTERM and SIGINT in the running loop; return the event they set."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -116,7 +116,11 @@ def signalled() -> asyncio.Event:
 
 
 async def run(plan: Plan, on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
-    """Serve until ``stop`` is set. Errors and ``on_ready`` are as in ``serve``."""
+    """Serve until ``stop`` is set, then finish requests, write visits and close the store.
+
+    A missing store is created. ``on_ready`` is called once, when the service accepts requests.
+    Raise StoreError, OSError or ServiceError if the store, an address or a worker cannot be used.
+    """
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind(plan.host, plan.port))
         url, admin_url, admin_listener = url_of(listener), "", None
@@ -148,7 +152,7 @@ async def run(plan: Plan, on_ready: Callable[[Ready], None], stop: asyncio.Event
 
 
 def with_cards(store: Store, settings: Settings) -> Store:
-    """Return the store behind a card cache as the settings configure it."""
+    """Return the store behind a card cache; the store itself if ``settings.card_cache`` is 0."""
     return with_card_cache(store, settings.card_cache, settings.card_staleness)
 
 
@@ -160,9 +164,10 @@ def application_of(store: Store, settings: Settings, metrics: Metrics) -> Applic
 
 @asynccontextmanager
 async def background_tasks(store: Store, application: Application) -> AsyncIterator[None]:
-    """Run two tasks while the block runs: cancel late requests, and write visits from time to time.
+    """Run two tasks while the block runs: cancel late requests, and write visits periodically.
 
-    At the end of the block the tasks are cancelled and the remaining visits are written.
+    At the end of the block the tasks are cancelled and the remaining visits are written. An error
+    of writing them is only logged.
     """
     tasks = [
         asyncio.create_task(coroutine) for coroutine in (_flush_visits(store), application.watch())
@@ -193,7 +198,10 @@ async def _flush(store: Store) -> None:
 async def _workers(
     plan: Plan, listener: socket.socket
 ) -> AsyncIterator[Callable[[], CollectorRegistry]]:
-    """Run workers on a socket while the block runs; yield a function that sums their metrics."""
+    """Run ``plan.workers`` processes on a socket while the block runs, and restart them.
+
+    Yield a function that sums their metrics. Raise ServiceError if a worker does not start.
+    """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
         pool = _Pool(plan, listener, Path(folder))
         try:
@@ -213,7 +221,10 @@ class _Pool:
         self._supervisors: list[asyncio.Task[None]] = []
 
     async def start(self, count: int) -> None:
-        """Start ``count`` workers and supervise them. Raise ServiceError if one does not start."""
+        """Start ``count`` workers and tasks that restart those that exit.
+
+        Raise ServiceError if one is not ready within ``_START_SECONDS``; ``stop`` ends the others.
+        """
         first = await asyncio.gather(*(self._start() for _ in range(count)))
         self._supervisors = [asyncio.create_task(self._supervise(process)) for process in first]
 
@@ -239,7 +250,7 @@ class _Pool:
         return process
 
     async def _supervise(self, process: Process) -> None:
-        """Log each exit of a worker and start a new one."""
+        """Log each exit of a worker, delete its live gauges, start a new one; until cancelled."""
         while True:
             logs.event(logging.ERROR, "worker ended", pid=process.pid, status=await process.wait())
             worker_ended(self._folder, process.pid)
@@ -257,7 +268,7 @@ class _Pool:
             pause = min(2 * pause, _LAST_PAUSE)
 
     async def stop(self) -> None:
-        """Terminate the workers; kill those that do not exit within ``_STOP_SECONDS``."""
+        """Terminate the workers, without restart; kill those that outlive ``_STOP_SECONDS``."""
         for supervisor in self._supervisors:
             supervisor.cancel()
         await asyncio.gather(*self._supervisors, return_exceptions=True)

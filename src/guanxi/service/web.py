@@ -18,9 +18,9 @@ _KEY_ADDRESS = "https://guanxi.invalid/wbi/{}.png"
 
 
 async def nav(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle GET /x/web-interface/nav: the caller's card and the wbi keys (000).
+    """Handle GET /x/web-interface/nav: the caller's card and the wbi keys of the UTC day (000).
 
-    Without a session, ``Refused`` with -101, whose data still holds the keys.
+    Without a session, raise ``Refused`` with -101, whose data still contains the keys.
     """
     store = service.store
     keys = [_KEY_ADDRESS.format(key) for key in wbi_keys(store.secret, int(time.time()))]
@@ -42,19 +42,23 @@ async def buvid(_service: Service, _caller: int, _params: p.NoParams) -> bytes:
 
 
 async def device_report(_service: Service, _caller: int, _params: p.NoParams) -> bytes:
-    """Handle POST …/ExClimbWuzhi: accept a device report and discard it."""
+    """Handle POST …/ExClimbWuzhi: ignore the device report and return an empty object."""
     return b"{}"
 
 
 async def attentions(service: Service, caller: int, params: p.Account) -> bytes:
-    """Handle GET /x/web-interface/attentions: the followed mids that the caller may see."""
+    """Handle GET /x/web-interface/attentions: the mids that account ``params.mid`` follows.
+
+    Only those that the caller may see, newest first; none if the account hides them.
+    """
     return encode(await visible_mids(service, caller, params.mid))
 
 
 async def card_by_mid(service: Service, caller: int, params: p.Account) -> bytes:
     """Handle GET /api/member/getCardByMid: a card and followed mids (001, get_all_followings).
 
-    The response has no envelope; an account that does not exist has code -404 in the body.
+    The mids are those that the caller may see, newest first. The response has no envelope; an
+    account that does not exist has code -404 in the body.
     """
     now = int(time.time())
     card = (await service.store.cards([params.mid])).get(params.mid)

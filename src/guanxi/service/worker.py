@@ -22,7 +22,11 @@ from guanxi.stores import open_store
 
 
 async def work(plan: WorkerPlan) -> None:
-    """Serve on the parent's socket until SIGTERM or the end of stdin. Raise StoreError."""
+    """Serve on the parent's socket until SIGTERM or the end of stdin; ignore SIGINT.
+
+    Write ``ready`` to stdout once requests are accepted. Raise StoreError if the store is missing
+    or cannot be opened.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -42,7 +46,7 @@ async def work(plan: WorkerPlan) -> None:
 
 
 def main() -> None:
-    """Read the plan from stdin and serve."""
+    """Read the plan, a JSON line, from stdin and ``work``. Raise DecodeError if it is invalid."""
     logs.to_stream()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerPlan)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -26,7 +26,10 @@ _EXPERIENCE_LOG_SECONDS = 7 * DAY
 
 
 async def info(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle GET /x/space/myinfo: the caller's own account (000, get_self_info)."""
+    """Handle GET /x/space/myinfo: the caller's account, profile and counts (000, get_self_info).
+
+    What is not stored has its default value. Raise ValueError for an invalid stored birthday.
+    """
     my_info = people.my_info(
         await service.store.account(caller) or Account(mid=caller),
         await people.card(service, caller),
@@ -39,9 +42,10 @@ async def info(service: Service, caller: int, _params: p.NoParams) -> bytes:
 async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
     """Handle POST /x/member/web/update: change the caller's profile (000, edit_self_info).
 
-    Name, signature, sex and birthday; nothing is changed unless all four are valid.
-    ``InvalidParameter`` for an impossible birthday, ``Refused`` with the code of the first other
-    rule that is broken; 40014 for a name in use.
+    Replaces name, signature, sex and birthday; changes nothing unless all four are valid. Sex and
+    birthday are committed before name and signature. Raise InvalidParameter for an impossible
+    birthday, otherwise Refused with the code of the first rule that the name (40014 if another
+    account has it) or the signature breaks.
     """
     try:
         clock.seconds_of_day(params.birthday)
@@ -60,7 +64,10 @@ async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
 
 
 async def _refuse_name_in_use(service: Service, caller: int, name: str) -> None:
-    """Raise ``Refused`` with 40014 if another account has the name."""
+    """Raise Refused with 40014 if another account has exactly this name.
+
+    Of several accounts with the name, only the one with the lowest mid counts.
+    """
     owner = (await service.store.mids([name])).get(name, caller)
     if owner != caller:
         raise Refused(errors.NicknameExists.number)
@@ -69,8 +76,8 @@ async def _refuse_name_in_use(service: Service, caller: int, name: str) -> None:
 async def set_notice(service: Service, caller: int, params: p.Notice) -> bytes:
     """Handle POST /x/space/notice/set: replace the notice (000, User.set_space_notice).
 
-    An empty one deletes it. ``InvalidParameter`` if it is too long, ``Refused`` with -304 if it is
-    unchanged.
+    An empty text deletes the notice. Raise InvalidParameter if the text is too long, and Refused
+    with -304 if it equals the current one; without a notice, the current one is empty.
     """
     limits = service.profile.limits
     current = await service.store.get(world.NOTICE, caller)
@@ -91,8 +98,8 @@ async def coins(
 ) -> bytes:
     """Handle GET /site/getCoin: the caller's coins, null for 0 (000, get_self_coins).
 
-    ``Refused`` with -101 if the cookie DedeUserID names another account (ours). ``jar`` holds the
-    cookies by name.
+    ``jar`` holds the cookies by name. Raise Refused with -101 if it has a DedeUserID that is not
+    the caller's mid (guanxi's own rule).
     """
     if jar.get("DedeUserID", str(caller)) != str(caller):
         raise Refused(
@@ -103,9 +110,10 @@ async def coins(
 
 
 async def experience_log(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle GET /x/member/web/exp/log: experience, newest first (000, get_self_experience_log).
+    """Handle GET /x/member/web/exp/log: changes of experience (000, get_self_experience_log).
 
-    Covers the week before the newest line, not the week before today (ours).
+    Newest first, and only those of the 7 days that end with the newest change, not with today
+    (guanxi's own rule). The log is empty if no change is stored.
     """
     store = service.store
     newest = (await store.documents(mine.EXPERIENCE, caller, Query(order="time", limit=1))).items
@@ -123,9 +131,10 @@ async def experience_log(service: Service, caller: int, _params: p.NoParams) -> 
 
 
 async def moral_log(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle GET /x/member/web/moral/log: the moral value and its log (000, get_self_moral_log).
+    """Handle GET /x/member/web/moral/log: the caller's moral value (000, get_self_moral_log).
 
-    The lines have the shape of the experience log (ours), newest first.
+    Also returns all its changes, newest first, in the shape of the experience log's lines
+    (guanxi's own choice).
     """
     moral = (await people.profile(service, caller)).moral
     changes = await documents.all_documents(service, mine.MORAL, caller, "time")
@@ -134,7 +143,10 @@ async def moral_log(service: Service, caller: int, _params: p.NoParams) -> bytes
 
 
 async def login_log(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle GET /x/member/web/login/log: sign-ins, newest first (000, get_self_login_log)."""
+    """Handle GET /x/member/web/login/log: all the caller's sign-ins (000, get_self_login_log).
+
+    Newest first, with their number.
+    """
     lines = await documents.all_documents(service, mine.SIGN_IN, caller, "time")
     return encode(s.LoginLog(len(lines), [mine.sign_in_item(line) for line in lines]))
 
@@ -142,7 +154,8 @@ async def login_log(service: Service, caller: int, _params: p.NoParams) -> bytes
 async def jury(service: Service, caller: int, _params: p.NoParams) -> bytes:
     """Handle GET /x/credit/v2/jury/jury: the caller as a juror (000, get_self_jury_info).
 
-    Without a stored document, the caller was never a juror.
+    Name and face are those of the caller's card. If no jury document is stored, the rest says that
+    the caller was never a juror.
     """
     jury_record = await service.store.get(world.JURY, caller) or s.Jury()
     card = await people.card(service, caller)
@@ -150,9 +163,10 @@ async def jury(service: Service, caller: int, _params: p.NoParams) -> bytes:
 
 
 async def events(service: Service, caller: int, params: p.EventsParams) -> bytes:
-    """Handle GET /x2/creative/h5/calendar/event: events from ``ts`` on (000, get_self_events).
+    """Handle GET /x2/creative/h5/calendar/event: the caller's events (000, get_self_events).
 
-    The earliest first. ``ts`` is a Unix time in seconds.
+    Those at or after ``ts`` (a Unix time in seconds), the earliest first, together with the
+    caller's name, signature, membership and time of registration.
     """
     query = Query(order="time", ascending=True, limit=ALL, after=(params.ts, -1))
     rows = (await service.store.documents(mine.EVENT, caller, query)).items
@@ -170,9 +184,10 @@ async def events(service: Service, caller: int, params: p.EventsParams) -> bytes
 
 
 async def fan_report(service: Service, caller: int, _params: p.FanReportParams) -> bytes:
-    """Handle GET /x/web/data/fan: the caller's own report on followers (000, User.top_followers).
+    """Handle GET /x/web/data/fan: the report on the caller's followers (000, User.top_followers).
 
-    An account has one report: ``t`` is ignored. ``Refused`` with -101 without a session.
+    An account has one report, so the parameter ``t`` is ignored; the report has default values if
+    none is stored. Raise Refused with -101 without a session.
     """
     if not caller:
         raise Refused(errors.NotSignedIn.number)

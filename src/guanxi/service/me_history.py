@@ -23,7 +23,8 @@ _NO_VIDEO: tuple[s.Video | None, s.Author | None] = (None, None)
 async def history(service: Service, caller: int, params: p.HistoryParams) -> bytes:
     """Handle GET /x/v2/history: one page of the older history (000, get_self_history).
 
-    Newest first; videos, episodes and lessons only.
+    Newest first; only videos, episodes and lessons. An entry whose video is deleted shows what the
+    entry itself recorded of it. A page past the end is empty.
     """
     page, _ = await documents.numbered_page(
         service, SEEN, caller, "time", pn=params.pn, ps=params.ps, where={"tab": _VIDEO}
@@ -40,10 +41,11 @@ async def history(service: Service, caller: int, params: p.HistoryParams) -> byt
 
 
 async def history_cursor(service: Service, caller: int, params: p.HistoryCursorParams) -> bytes:
-    """Handle GET /x/web-interface/history/cursor: one page of the history.
+    """Handle GET /x/web-interface/history/cursor: one page of the caller's history.
 
-    Newest first, after the cursor's entry (000, get_self_history_new). That entry may be deleted if
-    ``view_at`` is sent too; otherwise ``InvalidParameter``.
+    Newest first, from the entry after the cursor's on (000, get_self_history_new). Raise
+    InvalidParameter if the cursor's entry is deleted, unless ``view_at`` is sent too. The response
+    has the cursor of the next page, with 0 for ``max`` and ``view_at`` if the page is empty.
     """
     query = Query(
         order="time",
@@ -65,7 +67,9 @@ async def _after(
 ) -> tuple[int, int] | None:
     """Return the position (time, id) after which the page begins; None for the first page.
 
-    ``max`` alone selects the entry and its stored time; ``InvalidParameter`` if there is none.
+    ``max`` and ``business`` (a video if absent or empty) name an entry. Its time is ``view_at``; if
+    that is 0 or absent, the stored time: raise InvalidParameter if the entry is not stored. Without
+    ``max``, the page begins with the entries older than ``view_at``.
     """
     view_at = 0 if params.view_at is UNSET else params.view_at
     oid = 0 if params.max is UNSET else params.max
@@ -82,9 +86,10 @@ async def _after(
 
 
 async def toview(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle GET /x/v2/history/toview: the watch-later list, newest first (000, get_toview_list).
+    """Handle GET /x/v2/history/toview: the caller's watch-later list (000, get_toview_list).
 
-    At most ``limits.toview`` entries; those whose video is deleted are omitted.
+    The ``limits.toview`` entries added last, newest first. Those whose video is deleted are omitted
+    from the list and from its count.
     """
     query = Query(order="time", limit=service.profile.limits.toview)
     rows = (await service.store.documents(LATER, caller, query)).items
@@ -98,15 +103,19 @@ async def toview(service: Service, caller: int, _params: p.NoParams) -> bytes:
 
 
 async def clear_toview(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle POST /x/v2/history/toview/clear: empty the list (000, clear_toview_list)."""
+    """Handle POST /x/v2/history/toview/clear: empty the watch-later list (000, clear_toview_list).
+
+    An empty list is no error.
+    """
     await service.store.delete(LATER, caller)
     return b""
 
 
 async def delete_viewed(service: Service, caller: int, params: p.ToviewDeletion) -> bytes:
-    """Handle POST /x/v2/history/toview/del: delete the videos watched to their end.
+    """Handle POST /x/v2/history/toview/del: remove the videos that were watched to their end.
 
-    Nothing is deleted unless ``viewed`` is "true" (000, delete_viewed_videos_from_toview; ours).
+    They are removed from the caller's watch-later list (000, delete_viewed_videos_from_toview).
+    Nothing is removed unless ``viewed`` is "true" (guanxi's own rule).
     """
     if params.viewed == "true":
         await service.store.delete(LATER, caller, where={"finished": 1})
@@ -116,7 +125,7 @@ async def delete_viewed(service: Service, caller: int, params: p.ToviewDeletion)
 async def notes(service: Service, caller: int, params: p.NotesParams) -> bytes:
     """Handle GET /x/note/list: one page of the caller's notes on videos (000, get_self_notes_info).
 
-    Newest first, with the total.
+    Newest first, with the total; the list is null instead of empty.
     """
     rows, total = await documents.numbered_page(
         service, NOTE, caller, "time", pn=params.pn, ps=params.ps
@@ -128,7 +137,8 @@ async def notes(service: Service, caller: int, params: p.NotesParams) -> bytes:
 async def public_notes(service: Service, caller: int, params: p.NotesParams) -> bytes:
     """Handle GET /x/note/publish/list/user: one page of the caller's published notes.
 
-    Newest first, with the total (000, get_self_public_notes_info).
+    Newest first, with the total (000, get_self_public_notes_info). The list is null instead of
+    empty.
     """
     rows, total = await documents.numbered_page(
         service, PUBLIC_NOTE, caller, "time", pn=params.pn, ps=params.ps

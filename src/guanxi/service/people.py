@@ -20,7 +20,7 @@ _FOLLOWED = frozenset({Attribute.WHISPER, Attribute.FOLLOWING, Attribute.MUTUAL}
 
 
 async def cards(service: Service, mids: Collection[int]) -> dict[int, Card]:
-    """Return the card of each account, by mid; an empty card for one that does not exist."""
+    """Return the card of each account in ``mids``, by mid; an empty card if it does not exist."""
     stored = await service.store.cards(list(mids))
     return {mid: stored.get(mid) or Card() for mid in mids}
 
@@ -39,7 +39,10 @@ async def profile(service: Service, mid: int) -> Profile:
 
 
 async def followed_mids(service: Service, viewer: int, mids: Collection[int]) -> set[int]:
-    """Return those of ``mids`` that the viewer follows, also secretly; none without a session."""
+    """Return those of ``mids`` that the viewer follows, openly or as a whisper.
+
+    Empty for viewer 0 (no session).
+    """
     if not viewer:
         return set()
     attributes = await service.store.attributes(viewer, list(mids))
@@ -47,13 +50,16 @@ async def followed_mids(service: Service, viewer: int, mids: Collection[int]) ->
 
 
 async def authors(service: Service, mids: Collection[int]) -> dict[int, s.Author]:
-    """Return each account as an author, by mid; from an empty card if it does not exist."""
+    """Return each account as an author, by mid; name and face are "" if it does not exist."""
     by_mid = await cards(service, mids)
     return {mid: s.Author(mid, card.name, card.face) for mid, card in by_mid.items()}
 
 
 def membership(card: Card) -> s.Membership:
-    """Return the membership (大会员) in its long shape."""
+    """Return a card's membership (大会员) in the long form that spaces show.
+
+    ``role`` is 0 unless the membership is current.
+    """
     vip = vip_of(card)
     label = vip.label
     return s.Membership(
@@ -74,7 +80,10 @@ def membership(card: Card) -> s.Membership:
 
 
 def official(card: Card, profile: Profile) -> s.Official:
-    """Return the verification (认证) in its long shape."""
+    """Return an account's verification (认证) in the long form that spaces show.
+
+    Role and title come from the profile, type and description from the card.
+    """
     return s.Official(
         role=profile.official_role,
         title=profile.official_title,
@@ -86,10 +95,10 @@ def official(card: Card, profile: Profile) -> s.Official:
 def user_info(
     account: Account, card: Card, profile: Profile, *, own: bool, followed: bool
 ) -> s.UserInfo:
-    """Return an account as its space shows it.
+    """Return an account as its space shows it, with month and day of the birthday.
 
-    ``own``: the viewer is the account, which alone sees its coins. ``followed``: the viewer
-    follows it.
+    ``own``: the viewer is the account itself; other viewers see 0 coins. ``followed``: the viewer
+    follows the account.
     """
     room = profile.live_room
     if room is not None:
@@ -125,7 +134,10 @@ def user_info(
 
 
 def my_info(account: Account, card: Card, profile: Profile, tally: Tally) -> s.MyInfo:
-    """Return an account as the account itself sees it."""
+    """Return an account as the account itself sees it.
+
+    Raise ValueError if the profile's birthday is neither empty nor a real day, YYYY-MM-DD.
+    """
     return s.MyInfo(
         mid=account.mid,
         name=card.name,
@@ -176,7 +188,7 @@ def dynamic_author(
 ) -> s.DynamicAuthor:
     """Return an account as the author of dynamics in the newer feed.
 
-    ``following``: whether the viewer follows it; None without a session.
+    ``following``: whether the viewer follows the account; None without a session.
     """
     return s.DynamicAuthor(
         mid=mid,
@@ -205,7 +217,10 @@ def old_user(mid: int, card: Card, profile: Profile) -> s.OldUserProfile:
 
 
 def supporter(owner: int, mid: int, card: Card, rank: int) -> s.Supporter:
-    """Return account ``mid`` as a supporter of ``owner``, without its message."""
+    """Return account ``mid`` as a supporter of ``owner``; the caller adds the message.
+
+    ``card`` is the supporter's; ``rank`` counts from 1.
+    """
     return s.Supporter(
         mid=owner,
         pay_mid=mid,

@@ -23,9 +23,10 @@ _NONE = Relation()
 
 
 async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes:
-    """Handle POST /x/relation/modify: follow, block, or undo it (004, 操作用户关系).
+    """Handle POST /x/relation/modify: apply one act to account ``fid`` (004, 操作用户关系).
 
-    Raise InvalidParameter for the retired act 3, and Refused with the act's code if it fails.
+    Follow or block it, undo that, or remove it as a follower. Raise InvalidParameter for the
+    retired act 3, and Refused with the code of the rule that forbids the act.
     """
     if params.act == Act.WHISPER.value:
         raise InvalidParameter("act", "3 已下线", "3 is retired")
@@ -36,9 +37,11 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
 
 
 async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> bytes:
-    """Handle a batch of acts, each of which succeeds or fails alone (004, 批量操作用户关系).
+    """Handle POST /x/relation/batch/modify: follow or block many accounts (004, 批量操作用户关系).
 
-    Repeated ids count once. The response lists the fids that failed; Refused carries the list too.
+    Each act succeeds or fails alone; repeated ids count once. The response lists the fids that
+    failed. Raise Refused, with that list as data, if all failed because the caller is banned, or
+    all because the caller blocks them.
     """
     fids = list(dict.fromkeys(params.fids))
     acts = [Modify(caller, fid, params.act) for fid in fids]
@@ -51,7 +54,10 @@ async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> 
 
 
 def _relation(mid: int, relation: Relation) -> s.Relation:
-    """Return the caller's own relation to ``mid`` as a response struct."""
+    """Return a relation to account ``mid`` as a response struct.
+
+    Without groups, ``tag`` is None and ``special`` 0.
+    """
     response = s.Relation(mid, relation.attribute, mtime_of(relation.sort_key))
     if relation.groups:
         response.tag, response.special = list(relation.groups), int(SPECIAL in relation.groups)
@@ -68,8 +74,9 @@ async def relation(service: Service, caller: int, params: p.Target) -> bytes:
 
 
 async def relations(service: Service, caller: int, params: p.ManyTargets) -> bytes:
-    """Handle GET /x/relation/relations: the relations to accounts (004, 批量查询用户与自己关系).
+    """Handle GET /x/relation/relations: relations to many accounts (004, 批量查询用户与自己关系).
 
+    The response maps each of ``fids`` to the caller's relation to it, in the order of the request.
     Accounts without a relation are omitted.
     """
     relations = await service.store.relations(caller, [*{*params.fids}])  # unique mids
@@ -77,17 +84,19 @@ async def relations(service: Service, caller: int, params: p.ManyTargets) -> byt
 
 
 async def mutual(service: Service, caller: int, params: p.Account) -> bytes:
-    """Handle GET /x/space/wbi/acc/relation: both directions between two accounts.
+    """Handle GET /x/space/wbi/acc/relation: the relations between the caller and account ``mid``.
 
-    A followed account counts as visited. Source: 004, 查询用户与自己关系（互相关系）.
+    In both directions; the other's whisper or block appears as no relation. Counts a visit if the
+    caller follows the account. Source: 004, 查询用户与自己关系（互相关系）.
     """
     return encode(await _both_directions(service, caller, params.mid))
 
 
 async def legacy_mutual(service: Service, caller: int, params: p.Account) -> bytes:
-    """Handle the older query of both directions (002, 查询用户与自己关系2(互相)).
+    """Handle GET /x/space/acc/relation: the relations between the caller and account ``mid``.
 
-    ``is_followed`` is false in all examples of the document.
+    As ``mutual``, with ``is_followed`` always false, as in all examples of the document. Counts a
+    visit if the caller follows the account. Source: 002, 查询用户与自己关系2(互相).
     """
     mutual_relation = await _both_directions(service, caller, params.mid)
     return encode(
@@ -106,7 +115,8 @@ def _legacy(relation: s.Relation) -> s.LegacyRelation:
 async def _both_directions(service: Service, caller: int, other: int) -> s.MutualRelation:
     """Return the relations of ``caller`` to ``other`` and of ``other`` to ``caller``.
 
-    The second lacks what the caller may not see. Record a visit if the caller follows ``other``.
+    The second is empty for a whisper or block, and lacks groups unless the profile shows them.
+    Count a visit, in memory only, if the caller follows ``other``.
     """
     pair = await service.store.pair(caller, other)
     mine, theirs = pair.mine, pair.theirs
@@ -121,7 +131,11 @@ async def _both_directions(service: Service, caller: int, other: int) -> s.Mutua
 def _visible_relation(
     service: Service, caller: int, side: Side, *, followed_back: bool
 ) -> s.Relation:
-    """Return the other account's relation to the caller without what the caller may not see."""
+    """Return the other account's relation to the caller, as the caller may see it.
+
+    A whisper or block appears as no relation. Groups are omitted unless the profile shows them.
+    ``side`` is the other account's; ``followed_back``: the caller follows the other account.
+    """
     full = _relation(caller, relation_of(side, followed_back=followed_back))
     full.attribute = public_attribute(full.attribute)
     if not full.attribute:
@@ -134,7 +148,8 @@ def _visible_relation(
 async def stat(service: Service, caller: int, params: p.Viewed) -> bytes:
     """Handle GET /x/relation/stat: an account's counts (000, get_relation_info).
 
-    Only the account itself sees its numbers of whispers and blocks; others get 0.
+    Only the account itself sees its numbers of whispers and blocks; others get 0. All counts of an
+    unknown account are 0.
     """
     tally = await service.store.tally(params.vmid)
     response = s.Stat(params.vmid, following=tally.following, follower=tally.follower)

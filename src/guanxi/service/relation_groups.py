@@ -26,7 +26,10 @@ _LOWEST_ID, _HIGHEST_ID = 100_000, 2**31 - 1
 
 
 async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle GET /x/relation/tags: the caller's groups with counts (004, 查询关注分组列表)."""
+    """Handle GET /x/relation/tags: the caller's groups with counts (004, 查询关注分组列表).
+
+    The special group, the default one, then the caller's own groups, oldest first.
+    """
     rows = await service.store.groups(caller)
     response = [
         s.Group(row.id, row.name, row.count, SPECIAL_TIP if row.id == SPECIAL else "")
@@ -36,9 +39,10 @@ async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:
 
 
 async def groups_of(service: Service, caller: int, params: p.Target) -> bytes:
-    """Handle GET /x/relation/tag/user: the caller's groups that contain an account: names by id.
+    """Handle GET /x/relation/tag/user: the caller's groups that contain account ``fid``.
 
-    Empty if the account is in no group. Source: 004, 查询目标用户所在的分组.
+    The response maps group ids, ascending, to names. It is {} if the account is in no group or not
+    followed. Source: 004, 查询目标用户所在的分组.
     """
     relation = (await service.store.relations(caller, [params.fid])).get(params.fid)
     if relation is None or not relation.groups:
@@ -50,9 +54,10 @@ async def groups_of(service: Service, caller: int, params: p.Target) -> bytes:
 
 
 async def create_group(service: Service, caller: int, params: p.NewGroup) -> bytes:
-    """Handle the creation of a group with a random unused id (004, 创建分组).
+    """Handle POST /x/relation/tag/create: create a group with a random unused id (004, 创建分组).
 
-    Raise Refused if the name is invalid or used, or if there are too many groups.
+    Return the id. Raise Refused if the name is invalid or used by another group of the caller, or
+    if the caller already has ``limits.groups`` groups.
     """
     used_ids = {row.id for row in await service.store.groups(caller)}
     group_id = _new_id()
@@ -69,7 +74,11 @@ def _new_id() -> int:
 
 
 async def rename_group(service: Service, caller: int, params: p.RenameGroup) -> bytes:
-    """Handle the renaming of a group; raise Refused if id or name is invalid (004, 重命名分组)."""
+    """Handle POST /x/relation/tag/update: rename one of the caller's groups (004, 重命名分组).
+
+    Raise Refused if the id is not that of a group the caller created, or if the name is invalid or
+    used by another of the caller's groups.
+    """
     invalid_params = _invalid_names(service, "name")
     if params.tagid <= 0:
         invalid_params[errors.BadRequest.number] = InvalidParameter(
@@ -83,7 +92,10 @@ async def rename_group(service: Service, caller: int, params: p.RenameGroup) -> 
 
 
 async def delete_group(service: Service, caller: int, params: p.OldGroup) -> bytes:
-    """Handle the deletion of a group; raise Refused if it cannot be deleted (004, 删除分组)."""
+    """Handle POST /x/relation/tag/del: delete one of the caller's groups (004, 删除分组).
+
+    Its members stay followed. Raise Refused if the caller created no group with this id.
+    """
     invalid = InvalidParameter("tagid", "不是你可删除的分组", "no group of yours to delete")
     invalid_params = {errors.BadRequest.number: invalid}
     await _change(service, DeleteGroup(caller, params.tagid), invalid_params)
@@ -91,19 +103,31 @@ async def delete_group(service: Service, caller: int, params: p.OldGroup) -> byt
 
 
 async def set_members(service: Service, caller: int, params: p.MembersParams) -> bytes:
-    """Handle setting the groups of followings, replacing their current ones (004, 修改分组成员)."""
+    """Handle POST /x/relation/tags/addUsers: replace the groups of followings (004, 修改分组成员).
+
+    Afterwards ``fids`` are in exactly the groups ``tagids``; 0 alone means in none. Raise Refused,
+    and change nothing, if a group is not the caller's or an account is not followed.
+    """
     act = Regroup(caller, RegroupMode.SET, tuple(params.fids), tuple(params.tagids))
     return await _regroup(service, act, "tagids")
 
 
 async def copy_members(service: Service, caller: int, params: p.MembersParams) -> bytes:
-    """Handle adding followings to further groups (004, 复制关注到分组)."""
+    """Handle POST /x/relation/tags/copyUsers: add followings to groups (004, 复制关注到分组).
+
+    ``fids`` keep their other groups. Raise Refused, and change nothing, if a group is not the
+    caller's or an account is not followed.
+    """
     act = Regroup(caller, RegroupMode.COPY, tuple(params.fids), tuple(params.tagids))
     return await _regroup(service, act, "tagids")
 
 
 async def move_members(service: Service, caller: int, params: p.MoveParams) -> bytes:
-    """Handle moving followings from groups to other groups (004, 移动关注到分组)."""
+    """Handle POST /x/relation/tags/moveUsers: move followings to groups (004, 移动关注到分组).
+
+    Remove ``fids`` from the groups ``before``, then add them to ``after``. Raise Refused, and
+    change nothing, if a group is not the caller's or an account is not followed.
+    """
     fids, after, before = tuple(params.fids), tuple(params.after), tuple(params.before)
     act = Regroup(caller, RegroupMode.MOVE, fids, after, before)
     return await _regroup(service, act, "beforeTagids, afterTagids")
@@ -130,7 +154,11 @@ async def _change(
 
 
 def _invalid_names(service: Service, field: str) -> dict[int, InvalidParameter]:
-    """Return the error texts for a group's name, by response code."""
+    """Return the error texts for a group's name, by response code.
+
+    ``field`` is the name's wire field, which the texts name. The text of -400 also covers too many
+    groups.
+    """
     limits = service.profile.limits
     max_groups, max_length = limits.groups, limits.group_name
     return {

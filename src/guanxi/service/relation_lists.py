@@ -45,7 +45,7 @@ _PagedParams = (
 
 
 def _position(cursor: str) -> Position | None:
-    """Decode a cursor; return None for "", the start of a list.
+    """Return the position that a cursor encodes, or None for "", the start of a list.
 
     Raise InvalidParameter if it is not a cursor of this service.
     """
@@ -56,7 +56,7 @@ def _position(cursor: str) -> Position | None:
 
 
 def _page_request(service: Service, params: _PagedParams, visible: int) -> _PageRequest:
-    """Return the request of a page: after the cursor if there is one, otherwise by number.
+    """Return which page ``params`` selects: by cursor if there is one, otherwise by number.
 
     A profile without cursors ignores the cursor. Only a page by number is cut to the first
     ``visible`` rows. Raise InvalidParameter if the cursor is invalid.
@@ -86,7 +86,10 @@ def _cursor_or_unset(service: Service, rows: Sequence[Row], more: bool) -> str |
 
 
 async def _privacy(service: Service, viewer: int, owner: int) -> Privacy:
-    """Return the owner's privacy switches, all off for the owner or an unknown account."""
+    """Return the privacy switches of ``owner`` that apply to ``viewer``.
+
+    All are off if the viewer is the owner, or if the owner has no account.
+    """
     account = None if viewer == owner else await service.store.account(owner)
     return Privacy() if account is None else account.privacy
 
@@ -101,7 +104,7 @@ def _own_followings(rows: Rows) -> list[int]:
 
 
 async def _seen_by(service: Service, viewer: int, rows: Rows) -> list[int]:
-    """Return the viewer's attribute for each row's account; 0 without a relation."""
+    """Return the viewer's attribute towards each row's account, in row order; 0 for no relation."""
     attributes = await service.store.attributes(viewer, rows.mids)
     return [attributes.get(mid, 0) for mid in rows.mids]
 
@@ -109,7 +112,11 @@ async def _seen_by(service: Service, viewer: int, rows: Rows) -> list[int]:
 async def _list_page(
     service: Service, viewer: int, result: Slice, attributes: Sequence[int], *, groups: bool
 ) -> bytes:
-    """Encode one page of a list. ``groups`` includes the owner's groups."""
+    """Return one page of a list as encoded data, with its version, total and next cursor.
+
+    ``attributes`` has one value per row; ``groups`` includes the owner's groups. Only the viewer's
+    own card is surely current: others may be cached. Raise KeyError for a row without an account.
+    """
     tails = await service.store.tails(result.rows.mids)
     if viewer in tails:  # the cached tail may be old; the caller's own card must be current
         cards = await service.store.cards([viewer])
@@ -123,7 +130,9 @@ async def _list_page(
 async def followings(service: Service, viewer: int, params: p.FollowingsParams) -> bytes:
     """Handle GET /x/relation/followings: one page of an account's followings.
 
-    Raise Refused if the owner hides them. Source: 004, 查询用户关注明细.
+    ``order_type`` "attention" (most visited first) applies only to the caller's own list. Raise
+    Refused if the owner hides the list, InvalidParameter if the cursor is invalid. Source: 004,
+    查询用户关注明细.
     """
     own = viewer == params.vmid
     request = _page_request(service, params, visible_followings(service.profile.limits, own=own))
@@ -140,7 +149,8 @@ async def followings(service: Service, viewer: int, params: p.FollowingsParams) 
 async def followers(service: Service, viewer: int, params: p.FollowersParams) -> bytes:
     """Handle GET /x/relation/followers: one page of an account's followers.
 
-    Raise Refused if the owner hides them. Source: 004, 查询用户粉丝明细.
+    By number, only the first ``limits.followers`` are reachable. Raise Refused if the owner hides
+    the list, InvalidParameter if the cursor is invalid. Source: 004, 查询用户粉丝明细.
     """
     own = viewer == params.vmid
     request = _page_request(service, params, service.profile.limits.followers)
@@ -161,9 +171,11 @@ async def followers(service: Service, viewer: int, params: p.FollowersParams) ->
 
 
 async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes:
-    """Handle a search by name in an account's followings (004, 搜索关注明细).
+    """Handle GET /x/relation/followings/search: one page of followings by name (004, 搜索关注明细).
 
-    Empty if the owner hides them. Raise Refused for a page number beyond ``search_pages``.
+    Newest first. Without a cursor, only the followings that the viewer may list are searched. Empty
+    if the owner hides them. Raise Refused for a page number beyond ``limits.search_pages``,
+    InvalidParameter if the cursor is invalid.
     """
     own = viewer == params.vmid
     limits = service.profile.limits
@@ -184,9 +196,10 @@ async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes
 
 
 async def same(service: Service, viewer: int, params: p.SameParams) -> bytes:
-    """Handle GET /x/relation/same/followings: the common followings (004, 查询共同关注明细).
+    """Handle GET /x/relation/same/followings: one page of followings that both accounts have.
 
-    mtime, tag and special are the caller's. Empty if the other account hides its followings.
+    Newest first; mtime, tag and special are the caller's. Empty if the other account hides its
+    followings. Raise InvalidParameter for an invalid cursor. Source: 004, 查询共同关注明细.
     """
     request = _page_request(service, params, service.profile.limits.own_followings)
     if (await _privacy(service, viewer, params.vmid)).hide_followings:
@@ -196,19 +209,28 @@ async def same(service: Service, viewer: int, params: p.SameParams) -> bytes:
 
 
 async def friends(service: Service, viewer: int, params: p.ListParams) -> bytes:
-    """Handle GET /x/relation/friends: the caller's mutual followings (004, 查询互相关注明细)."""
+    """Handle GET /x/relation/friends: the caller's mutual followings (004, 查询互相关注明细).
+
+    Newest first, in one page unless a cursor is sent; InvalidParameter if it is invalid.
+    """
     return await _own_list(service, viewer, params, Listing.FRIENDS, Attribute.MUTUAL)
 
 
 async def whispers(service: Service, viewer: int, params: p.ListParams) -> bytes:
-    """Handle GET /x/relation/whispers: the caller's whispers (004, 查询悄悄关注明细)."""
+    """Handle GET /x/relation/whispers: the caller's whispers (004, 查询悄悄关注明细).
+
+    Newest first, in one page unless a cursor is sent; InvalidParameter if it is invalid.
+    """
     return await _own_list(service, viewer, params, Listing.WHISPERS, Attribute.WHISPER)
 
 
 async def _own_list(
     service: Service, viewer: int, params: p.ListParams, listing: Listing, attribute: Attribute
 ) -> bytes:
-    """Encode a list of the caller's own, without total, all with the same attribute."""
+    """Return one of the caller's own lists as encoded data, newest first, without a total.
+
+    Each item has ``attribute``. Raise InvalidParameter for an invalid cursor.
+    """
     request = _unpaged_request(service, params)
     result = await service.store.page(listing, viewer, Sort.NEWEST, request.window, request.after)
     without_total = result._replace(total=None)
@@ -218,7 +240,10 @@ async def _own_list(
 
 
 async def blacks(service: Service, viewer: int, params: p.OwnPage) -> bytes:
-    """Handle GET /x/relation/blacks: one page of blocked accounts (004, 查询黑名单明细)."""
+    """Handle GET /x/relation/blacks: one page of accounts the caller blocks (004, 查询黑名单明细).
+
+    Newest first. Raise InvalidParameter for an invalid cursor.
+    """
     request = _page_request(service, params, service.profile.limits.own_followings)
     result = await service.store.page(
         Listing.BLACKS, viewer, Sort.NEWEST, request.window, request.after
@@ -231,7 +256,10 @@ async def blacks(service: Service, viewer: int, params: p.OwnPage) -> bytes:
 async def group_members(service: Service, viewer: int, params: p.GroupParams) -> bytes:
     """Handle GET /x/relation/tag: the members of the caller's group (004, 查询关注分组明细).
 
-    The items contain cards; their relation fields are empty. Raise Refused for an unknown group.
+    Newest first, or most visited first for ``order_type`` "attention". Items contain cards; their
+    relation fields are empty. By number, the response is a bare list; by cursor, an object with
+    the list and the next cursor. Raise Refused if the caller has no such group, InvalidParameter
+    if the cursor is invalid.
     """
     request = _page_request(service, params, service.profile.limits.own_followings)
     sort = Sort.VISITED if params.order_type == "attention" else Sort.NEWEST
@@ -264,7 +292,11 @@ def _member(mid: int, card: Card) -> s.GroupMember:
 
 
 async def specials(service: Service, viewer: int, params: p.ListParams) -> bytes:
-    """Handle GET /x/relation/tag/special: the caller's special mids (004, 查询所有特别关注 mid)."""
+    """Handle GET /x/relation/tag/special: mids of special followings (004, 查询所有特别关注 mid).
+
+    The caller's, newest first: a bare list, or, for a request with a cursor, an object with one
+    page and the next cursor. Raise InvalidParameter if the cursor is invalid.
+    """
     request = _unpaged_request(service, params)
     result = await service.store.members(
         viewer, SPECIAL, Sort.NEWEST, request.window, request.after
@@ -279,9 +311,10 @@ async def specials(service: Service, viewer: int, params: p.ListParams) -> bytes
 async def app_followings(service: Service, _viewer: int, params: p.FollowersParams) -> bytes:
     """Handle GET /x/v2/relation/followings: the first pages of an account's followings.
 
-    Source: 004, 查询用户关注明细2. Nobody signs in there, but each row has the attribute and groups
-    that the owner sees. Empty if the owner hides the list. Raise Refused for a page number beyond
-    ``app_pages``, and InvalidParameter for an invalid cursor.
+    Source: 004, 查询用户关注明细2. The request has no session, but each row has the attribute that
+    the owner sees, and the owner's groups if the profile shows them. Empty if the owner hides the
+    list. Raise Refused for a page number beyond ``limits.app_pages``, and InvalidParameter if the
+    cursor is invalid.
     """
     limits = service.profile.limits
     request = _page_request(service, params, limits.app_pages * params.ps)
@@ -315,7 +348,11 @@ async def app_followings(service: Service, _viewer: int, params: p.FollowersPara
 
 
 async def game_followings(service: Service, _viewer: int, params: p.GameParams) -> bytes:
-    """Handle the games' query of followings; empty if hidden (004, 查询用户关注明细3)."""
+    """Handle GET /game/…/following_list: one page of followings (004, 查询用户关注明细3).
+
+    Newest first, with the attribute that the owner sees. Empty if the owner hides them. Raise
+    InvalidParameter if the cursor is invalid.
+    """
     request = _page_request(service, params, visible_followings(service.profile.limits, own=False))
     visible = await _open_followings(service, params.vmid, Sort.NEWEST, request)
     result, cards = visible or (EMPTY_SLICE, [])
@@ -330,7 +367,10 @@ async def game_followings(service: Service, _viewer: int, params: p.GameParams) 
 async def _open_followings(
     service: Service, owner: int, sort: Sort, request: _PageRequest
 ) -> tuple[Slice, list[Card]] | None:
-    """Return a page of followings that anyone may see, with its cards; None if they are hidden."""
+    """Return a page of the owner's followings and the card of each row, in row order.
+
+    None if the owner hides its followings from others.
+    """
     if (await _privacy(service, 0, owner)).hide_followings:
         return None
     store = service.store
@@ -342,7 +382,8 @@ async def _open_followings(
 async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
     """Return the mids of the followings that a viewer (0 for nobody) may see, newest first.
 
-    Empty if the owner hides them.
+    At most ``limits.own_followings`` or ``limits.others_followings``. Empty if the owner hides
+    them.
     """
     if (await _privacy(service, viewer, owner)).hide_followings:
         return []
@@ -352,6 +393,6 @@ async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
 
 
 def _too_deep(pages: int) -> Refused:
-    """Return the refusal of a page number greater than ``pages``."""
+    """Return, for the caller to raise, the refusal (22007) of a page number above ``pages``."""
     invalid = InvalidParameter("pn", f"最多 {pages}", f"at most {pages}")
     return Refused(errors.PageTooDeep.number, invalid, message=f"访问超过 {pages} 页")

@@ -21,7 +21,7 @@ from guanxi.world.profile import level_of
 
 
 async def page(service: Service, _viewer: int, _params: p.Account) -> bytes:
-    """Handle GET /{mid}/dynamic: an HTML page with an access id (000, User.get_access_id).
+    """Handle GET /{mid}/dynamic: an HTML page with a new access id (000, User.get_access_id).
 
     The account need not exist.
     """
@@ -31,7 +31,8 @@ async def page(service: Service, _viewer: int, _params: p.Account) -> bytes:
 async def info(service: Service, viewer: int, params: p.Account) -> bytes:
     """Handle GET /x/space/wbi/acc/info: an account and its profile (000, User.get_user_info).
 
-    Counts a visit of a signed-in viewer. ``Refused`` with -404 if the account does not exist.
+    Counts a visit if the viewer is signed in and not the account. Raise Refused with -404 if the
+    account does not exist.
     """
     store, mid = service.store, params.mid
     account = await store.account(mid)
@@ -52,7 +53,8 @@ async def info(service: Service, viewer: int, params: p.Account) -> bytes:
 async def overview(service: Service, viewer: int, params: p.OverviewParams) -> bytes:
     """Handle GET /x/space/navnum: the number of works by type (000, User.get_overview_stat).
 
-    What the account hides counts 0 for others (ours).
+    What the account hides from the viewer counts 0 (guanxi's own rule). An unknown account has 0
+    everywhere.
     """
     mid = params.mid
 
@@ -83,9 +85,9 @@ async def overview(service: Service, viewer: int, params: p.OverviewParams) -> b
 
 
 async def up_stat(service: Service, viewer: int, params: p.Account) -> bytes:
-    """Handle GET /x/space/upstat: total views and likes (000, User.get_up_stat).
+    """Handle GET /x/space/upstat: views and likes of an account's works (000, User.get_up_stat).
 
-    An empty object without a session.
+    Summed over its videos and articles. An empty object for a viewer without a session.
     """
     if not viewer:
         return encode(s.UpStat())
@@ -100,22 +102,25 @@ async def up_stat(service: Service, viewer: int, params: p.Account) -> bytes:
 
 
 async def notice(service: Service, _viewer: int, params: p.Account) -> bytes:
-    """Handle GET /x/space/notice: the notice, empty for none (000, User.get_space_notice)."""
+    """Handle GET /x/space/notice: an account's notice, "" for none (000, User.get_space_notice)."""
     current = await service.store.get(profile.NOTICE, params.mid)
     return encode(current.text if current is not None else "")
 
 
 async def reservations(service: Service, _viewer: int, params: p.Viewed) -> bytes:
-    """Handle GET /x/space/reservation: all reservations, or null (000, User.get_reservation)."""
+    """Handle GET /x/space/reservation: an account's reservations (000, User.get_reservation).
+
+    All of them, the latest start first; null for none.
+    """
     items = await documents.all_documents(service, works.RESERVATION, params.vmid, "time")
     return encode(items or None)
 
 
 async def supporters(service: Service, _viewer: int, params: p.Receiver) -> bytes:
-    """Handle GET /x/ugcpay-rank/elec/month/up: this month's supporters, by rank.
+    """Handle GET /x/ugcpay-rank/elec/month/up: an account's supporters, by rank from 1.
 
-    000, User.get_elec_user_monthly. Hidden messages are empty. ``Refused`` with 88214 if the
-    account accepts no support.
+    Source: 000, User.get_elec_user_monthly. Returns all stored ones, whatever the month. Hidden
+    messages are empty. Raise Refused with 88214 if the account accepts no support.
     """
     owner = params.up_mid
     if not (await people.profile(service, owner)).supported:
@@ -136,7 +141,7 @@ async def supporters(service: Service, _viewer: int, params: p.Receiver) -> byte
 async def like_effect(service: Service, _viewer: int, params: p.Viewed) -> bytes:
     """Handle GET /x/web-interface/view/uplikeimg: the like effect (000, User.get_uplikeimg).
 
-    Its texts are empty if the account has none.
+    Its texts are empty if the account has no like effect.
     """
     return encode(await service.store.get(profile.LIKE_EFFECT, params.vmid) or s.LikeEffect())
 
@@ -144,7 +149,8 @@ async def like_effect(service: Service, _viewer: int, params: p.Viewed) -> bytes
 async def medals(service: Service, viewer: int, params: p.MedalOwner) -> bytes:
     """Handle GET /xlive/web-ucenter/user/MedalWall: fan medals (000, User.get_user_medal).
 
-    Others see no medal if the account hides them (ours).
+    All of the account's, the highest level first. If the account hides them from the viewer, none,
+    and ``close_space_medal`` is 1 (guanxi's own rule).
     """
     mid = params.target_id
     card = await people.card(service, mid)
@@ -165,7 +171,8 @@ async def medals(service: Service, viewer: int, params: p.MedalOwner) -> bytes:
 async def tags(service: Service, viewer: int, params: p.TagsParams) -> bytes:
     """Handle GET /x/space/tag/sub/list: one page of followed tags (000, User.get_user_fav_tag).
 
-    ``Refused`` with 53013 if they are hidden from the viewer.
+    The most recently followed first, with the total. Raise Refused with 53013 if the account hides
+    them from the viewer.
     """
     await documents.refuse_hidden(service, viewer, params.vmid, "tags")
     rows, total = await documents.numbered_page(
@@ -177,7 +184,9 @@ async def tags(service: Service, viewer: int, params: p.TagsParams) -> bytes:
 async def bangumi(service: Service, viewer: int, params: p.BangumiParams) -> bytes:
     """Handle GET /x/space/bangumi/follow/list: one page of followed bangumi.
 
-    000, User.get_subscribed_bangumi. ``Refused`` with 53013 if they are hidden from the viewer.
+    Those of the requested type and follow status, the most recently followed first, with the total.
+    Raise Refused with 53013 if the account hides them from the viewer. Source: 000,
+    User.get_subscribed_bangumi.
     """
     await documents.refuse_hidden(service, viewer, params.vmid, "bangumi")
     where: dict[str, Value] = {"type": params.type.value}

@@ -24,7 +24,8 @@ from guanxi.world.videos import RECENT, SEASON, SERIES, VIDEO
 async def channels(service: Service, _viewer: int, params: p.ChannelsParams) -> bytes:
     """Handle GET seasons_series_list: one page of channels (000, User.get_channel_list).
 
-    Seasons, then series, paged as one list; each with its first videos, without deleted ones.
+    Seasons, then series, each newest first, paged as one list with one total. Each channel has
+    those of its first 5 videos that are not deleted.
     """
     store, mid = service.store, params.mid
     page = window(params.page_num, params.page_size, ALL)
@@ -55,8 +56,9 @@ async def channels(service: Service, _viewer: int, params: p.ChannelsParams) -> 
 async def season_videos(service: Service, _viewer: int, params: p.SeasonVideosParams) -> bytes:
     """Handle GET seasons_archives_list: one page of a season (000, User.get_channel_videos_season).
 
-    Deleted videos are omitted from the archives, not from the aids. ``InvalidParameter`` if the
-    account does not own the season.
+    In the season's own order, or reversed if ``sort_reverse`` is "true". Deleted videos are omitted
+    from the archives, not from the aids and the total. Raise InvalidParameter if the account does
+    not own the season.
     """
     season = await service.store.get(SEASON, params.mid, params.season_id)
     if season is None:
@@ -76,8 +78,9 @@ async def season_videos(service: Service, _viewer: int, params: p.SeasonVideosPa
 async def series_videos(service: Service, _viewer: int, params: p.SeriesVideosParams) -> bytes:
     """Handle GET /x/series/archives: one page of a series (000, User.get_channel_videos_series).
 
-    ``sort=desc`` is the series' own order (ours). Deleted videos are omitted from the archives, not
-    from the aids. ``InvalidParameter`` if the account does not own the series.
+    ``sort=desc`` is the series' own order (guanxi's own rule), ``asc`` the reverse. Deleted videos
+    are omitted from the archives, not from the aids and the total. Raise InvalidParameter if the
+    account does not own the series.
     """
     series = await service.store.get(SERIES, params.mid, params.series_id)
     if series is None:
@@ -95,7 +98,7 @@ async def series_videos(service: Service, _viewer: int, params: p.SeriesVideosPa
 async def season(service: Service, _viewer: int, params: p.SeasonId) -> bytes:
     """Handle GET /x/space/fav/season/list: a season by its id (000, ChannelSeries.get_meta).
 
-    ``Refused`` with -404 if it does not exist.
+    ``media_count`` includes deleted videos. Raise Refused with -404 if there is no such season.
     """
     owned = (await service.store.find(SEASON, [params.season_id])).get(params.season_id)
     if owned is None:
@@ -115,7 +118,8 @@ async def season(service: Service, _viewer: int, params: p.SeasonId) -> bytes:
 async def series(service: Service, _viewer: int, params: p.SeriesId) -> bytes:
     """Handle GET /x/series/series: a series by its id (000, ChannelSeries.get_meta).
 
-    ``Refused`` with -404 if it does not exist.
+    With the aids of those of its first 5 videos that are not deleted. Raise Refused with -404 if
+    there is no such series.
     """
     owned = (await service.store.find(SERIES, [params.series_id])).get(params.series_id)
     if owned is None:
@@ -136,13 +140,16 @@ def _series_meta(owner: int, series: videos.Series) -> s.SeriesMeta:
 
 
 def _page_of(aids: Sequence[int], pn: int, ps: int, *, reverse: bool) -> list[int]:
-    """Return page ``pn`` (from 1) of ``ps`` aids."""
+    """Return page ``pn`` (from 1) of ``ps`` aids, counted from the last aid if ``reverse``.
+
+    A page past the end is empty.
+    """
     page = window(pn, ps, len(aids))
     ordered = aids[::-1] if reverse else aids
     return list(ordered[page.offset : page.offset + page.limit])
 
 
 async def _channel_videos(service: Service, aids: Sequence[int]) -> dict[int, s.ChannelVideo]:
-    """Return the videos as items of a channel, by aid. Missing videos are omitted."""
+    """Return the videos as items of a channel, by aid, whoever owns them. Omit missing ones."""
     owned = await service.store.find(VIDEO, aids)
     return {aid: videos.channel_video(video) for aid, (_, video) in owned.items()}

@@ -20,9 +20,10 @@ from guanxi.world.kind import Value
 
 
 def _after(offset: int) -> tuple[int, int] | None:
-    """Return the position of the post with id ``offset``, deleted or not; None for the first page.
+    """Return the position (id, id) after which a page begins: that of the post with id ``offset``.
 
-    An offset that is too large for an id counts as the largest id.
+    The post may be deleted. None for offset 0, the first page. An offset above the largest id
+    counts as the largest id.
     """
     id = min(offset, LARGEST)
     return (id, id) if id else None
@@ -56,7 +57,8 @@ def _author_mids(owner: int, posts: Sequence[Post]) -> set[int]:
 async def dynamics(service: Service, viewer: int, params: p.DynamicsParams) -> bytes:
     """Handle GET …/v1/feed/space: one page of dynamics, newest first (000, User.get_dynamics_new).
 
-    The pinned one is at the head of the first page, in addition to its posts, and nowhere else.
+    Pinned dynamics are at the head of the first page, in addition to its other posts, and on no
+    other page. The response's ``offset`` selects the next page; "" after an empty page.
     """
     owner, offset = params.host_mid, int(params.offset or 0)
     page = await _posts(service, owner, {"pinned": 0}, offset)
@@ -84,8 +86,8 @@ async def dynamics(service: Service, viewer: int, params: p.DynamicsParams) -> b
 async def old_dynamics(service: Service, _viewer: int, params: p.OldDynamicsParams) -> bytes:
     """Handle GET …/space_history: one page of the older feed (000, User.get_dynamics).
 
-    Newest first. With ``need_top`` the pinned post is at the head of the first page and nowhere
-    else, otherwise at its position in time.
+    Newest first. With ``need_top``, pinned posts are at the head of the first page and on no other;
+    otherwise at their position in time. An empty page has no ``cards``, and ``next_offset`` 0.
     """
     owner, offset = params.host_uid, params.offset_dynamic_id
     page = await _posts(service, owner, {"pinned": 0} if params.need_top else {}, offset)
@@ -111,7 +113,8 @@ async def old_dynamics(service: Service, _viewer: int, params: p.OldDynamicsPara
 async def opus(service: Service, viewer: int, params: p.OpusParams) -> bytes:
     """Handle GET …/v1/opus/feed/space: one page of picture posts (000, User.get_opus).
 
-    Newest first. Only the account itself sees the number of views.
+    Newest first, of the requested type. Only the account itself sees the number of views.
+    The response's ``offset`` selects the next page; "" after an empty page.
     """
     owner = params.host_mid
     query = Query(

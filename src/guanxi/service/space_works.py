@@ -26,14 +26,15 @@ async def _author(service: Service, mid: int) -> s.Author:
 
 
 def _in_partition(tid: int) -> dict[str, Value]:
-    """Return the condition on the partition; 0 selects every partition."""
+    """Return the store filter for partition ``tid``; {} (every partition) for 0."""
     return {"tid": tid} if tid else {}
 
 
 async def videos(service: Service, _viewer: int, params: p.VideosParams) -> bytes:
     """Handle GET /x/space/wbi/arc/search: one page of videos (000, User.get_videos).
 
-    The counts by partition cover every video with the keyword, whatever ``tid`` and page.
+    Sorted by ``order``, highest first, with the total. The counts by partition cover every video
+    whose title contains the keyword, whatever ``tid`` and page.
     """
     mid = params.mid
     rows, total = await documents.numbered_page(
@@ -57,10 +58,11 @@ async def videos(service: Service, _viewer: int, params: p.VideosParams) -> byte
 
 
 async def media_list(service: Service, _viewer: int, params: p.MediaListParams) -> bytes:
-    """Handle GET /x/v2/medialist/resource/list: videos around ``oid`` (000, User.get_media_list).
+    """Handle GET /x/v2/medialist/resource/list: videos next to ``oid`` (000, User.get_media_list).
 
-    Those after it, or before it if ``direction`` is false; without ``oid``, the first of the list.
-    ``with_current`` adds the video itself. ``InvalidParameter`` if the account does not own it.
+    In the list's order: up to ``ps`` videos after ``oid`` if ``direction`` is true, before it if
+    false; without ``oid``, the first of the list. ``with_current`` adds the video ``oid`` itself.
+    Raise InvalidParameter if the account does not own that video.
     """
     owner, where = params.biz_id, _in_partition(params.tid)
     order = world.MEDIA_KEYS[params.sort_field]
@@ -95,7 +97,7 @@ async def media_list(service: Service, _viewer: int, params: p.MediaListParams) 
 async def top_video(service: Service, _viewer: int, params: p.Viewed) -> bytes:
     """Handle GET /x/space/top/arc: the pinned video (000, User.get_top_videos).
 
-    ``Refused`` with 53016 if none is pinned, or if it is deleted.
+    Raise Refused with 53016 if no video is pinned, or if the pinned one is deleted.
     """
     pinned = await service.store.get(world.TOP_VIDEO, params.vmid)
     items = await _chosen_videos(service, [pinned] if pinned is not None else [])
@@ -105,9 +107,9 @@ async def top_video(service: Service, _viewer: int, params: p.Viewed) -> bytes:
 
 
 async def masterpieces(service: Service, _viewer: int, params: p.Viewed) -> bytes:
-    """Handle GET /x/space/masterpiece: the first masterpieces (000, User.get_masterpiece).
+    """Handle GET /x/space/masterpiece: an account's masterpieces (000, User.get_masterpiece).
 
-    Of these, those whose video is deleted are omitted.
+    The first ``limits.masterpieces``, in their owner's order, without those whose video is deleted.
     """
     query = Query(order="place", ascending=True, limit=service.profile.limits.masterpieces)
     page = await service.store.documents(world.MASTERPIECE, params.vmid, query)
@@ -122,7 +124,10 @@ async def _chosen_videos(service: Service, rows: Sequence[world.Chosen]) -> list
 
 
 async def audios(service: Service, _viewer: int, params: p.AudiosParams) -> bytes:
-    """Handle GET /audio/music-service/web/song/upper: one page of audios (000, User.get_audios)."""
+    """Handle GET /audio/music-service/web/song/upper: one page of audios (000, User.get_audios).
+
+    Sorted by ``order``, highest first, with the total.
+    """
     rows, total = await documents.numbered_page(
         service, works.AUDIO, params.uid, works.AUDIO_KEYS[params.order], pn=params.pn, ps=params.ps
     )
@@ -138,7 +143,10 @@ async def audios(service: Service, _viewer: int, params: p.AudiosParams) -> byte
 
 
 async def articles(service: Service, _viewer: int, params: p.ArticlesParams) -> bytes:
-    """Handle GET /x/space/wbi/article: one page of articles (000, User.get_articles)."""
+    """Handle GET /x/space/wbi/article: one page of articles (000, User.get_articles).
+
+    Sorted by ``sort``, highest first, with the total.
+    """
     rows, total = await documents.numbered_page(
         service,
         works.ARTICLE,
@@ -157,7 +165,10 @@ async def articles(service: Service, _viewer: int, params: p.ArticlesParams) -> 
 
 
 async def article_lists(service: Service, _viewer: int, params: p.ArticleListsParams) -> bytes:
-    """Handle GET /x/article/up/lists: all lists of articles (000, User.get_article_list)."""
+    """Handle GET /x/article/up/lists: an account's lists of articles (000, User.get_article_list).
+
+    All of them, sorted by ``sort``, highest first.
+    """
     order = works.ARTICLE_LIST_KEYS[params.sort]
     rows = await documents.all_documents(service, works.ARTICLE_LIST, params.mid, order)
     return encode(s.ArticleLists(list(rows), len(rows)))
@@ -166,7 +177,7 @@ async def article_lists(service: Service, _viewer: int, params: p.ArticleListsPa
 async def albums(service: Service, _viewer: int, params: p.AlbumsParams) -> bytes:
     """Handle GET /link_draw/v1/doc/doc_list: one page of albums (000, User.get_album).
 
-    The response has no total: an empty page is past the end.
+    Newest first. The response has no total: an empty page is past the end.
     """
     where: dict[str, Value] = {} if params.biz is AlbumType.ALL else {"biz": params.biz.value}
     rows, _ = await documents.numbered_page(
@@ -184,7 +195,8 @@ async def albums(service: Service, _viewer: int, params: p.AlbumsParams) -> byte
 async def courses(service: Service, viewer: int, params: p.CoursesParams) -> bytes:
     """Handle GET /pugv/app/web/season/page: one page of courses (000, User.get_cheese).
 
-    ``Refused`` with 53013 if they are hidden from the viewer.
+    Newest (highest id) first, with the total. Raise Refused with 53013 if the account hides them
+    from the viewer.
     """
     await documents.refuse_hidden(service, viewer, params.mid, "courses")
     rows, total = await documents.numbered_page(

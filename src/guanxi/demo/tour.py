@@ -17,7 +17,9 @@ _OFFICIAL = 420831218
 def tour(client: SyncClient, say: Callable[[str], object]) -> None:
     """Call each area of the SDK as the demo's account and pass one line per step to `say`.
 
-    Most changes are reverted. The client must be signed in as ``HERO``; a failing call raises.
+    The client must be signed in as ``HERO``. Most changes are reverted, but HERO no longer follows
+    account 3. Raise ResponseCodeException, NetworkException or another error of ``client`` if a
+    call fails; what was changed until then stays.
     """
     for line in _steps(client):
         say(line)

@@ -240,7 +240,8 @@ _NOT_IN_CROWD = frozenset({HERO, BLOCKS_HERO, 178429408, 22179720, 16174624, DER
 def _crowd(draw: Random, accounts: Accounts, fixed: list[EdgeRow], limit: int) -> Iterator[EdgeRow]:
     """Yield up to `limit` random edges that are not in `fixed`; a few accounts get most followers.
 
-    Stop early when new pairs become too rare to find.
+    The accounts of `_NOT_IN_CROWD` and REFUSES_FOLLOWS get none. Stop early after `_MAX_ATTEMPTS`
+    draws per requested edge.
     """
     mids = [mid for mid in accounts if mid not in _NOT_IN_CROWD and mid != REFUSES_FOLLOWS]
     draw.shuffle(mids)

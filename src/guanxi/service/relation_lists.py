@@ -211,7 +211,8 @@ async def same(service: Service, viewer: int, params: p.SameParams) -> bytes:
 async def friends(service: Service, viewer: int, params: p.ListParams) -> bytes:
     """Handle GET /x/relation/friends: the caller's mutual followings (004, 查询互相关注明细).
 
-    Newest first, in one page unless a cursor is sent; InvalidParameter if it is invalid.
+    Newest first: the first ``limits.unpaged``, or the page after a cursor. Raise InvalidParameter
+    for an invalid cursor.
     """
     return await _own_list(service, viewer, params, Listing.FRIENDS, Attribute.MUTUAL)
 
@@ -219,7 +220,8 @@ async def friends(service: Service, viewer: int, params: p.ListParams) -> bytes:
 async def whispers(service: Service, viewer: int, params: p.ListParams) -> bytes:
     """Handle GET /x/relation/whispers: the caller's whispers (004, 查询悄悄关注明细).
 
-    Newest first, in one page unless a cursor is sent; InvalidParameter if it is invalid.
+    Newest first: the first ``limits.unpaged``, or the page after a cursor. Raise InvalidParameter
+    for an invalid cursor.
     """
     return await _own_list(service, viewer, params, Listing.WHISPERS, Attribute.WHISPER)
 

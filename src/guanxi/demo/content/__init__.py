@@ -57,9 +57,9 @@ _Group = tuple[Kind[Any], Owner, Iterable[Any]]
 
 
 def make_content(world: World, seed: int = 1) -> list[Entry]:
-    """Return the entries of all content of `world`, ready to be stored.
+    """Return generated content of the hero and up to 45 other accounts of `world`, as entries.
 
-    `world` must contain the example accounts, as every result of `make_world` does.
+    `world` must contain the example accounts and edges, as every result of `make_world` does.
     """
     mids = (
         mid
@@ -91,7 +91,10 @@ def _followers(world: World) -> list[int]:
 
 
 def _other(owner: Owner) -> PublicContent:
-    """Return a non-hero account's content: videos and two posts; every second also has articles."""
+    """Return a non-hero account's content: profile, 4 to 8 videos, two posts.
+
+    Every second account also has articles; `HIDES_SPACE` has courses, and hides parts of its space.
+    """
     writes, own = owner.index % 2, uploads.videos(owner, 4 + owner.index % 5)
     hides = owner.mid == HIDES_SPACE
     return PublicContent(
@@ -119,7 +122,10 @@ def _of_other(content: PublicContent) -> Iterator[_Group]:
 
 
 def _of_hidden(owner: Owner, cards: dict[int, Card]) -> Iterator[_Group]:
-    """Yield the hidden bangumi, tags and medals of `HIDES_SPACE`; `_other` adds its courses."""
+    """Yield the bangumi, tags and medals that `HIDES_SPACE` (`owner`) hides.
+
+    `_other` adds its courses. Raise KeyError if `cards` lacks the hero.
+    """
     yield BANGUMI, owner, works.bangumi(owner, _HIDDEN_BANGUMI)
     yield TAG, owner, works.tags(owner, _HIDDEN_TAGS)
     yield MEDAL, owner, works.medals(owner, {HERO: cards[HERO]})

@@ -20,7 +20,7 @@ _TEXTS = ("今天天气不错", "剪了一整天", "有人要一起骑车吗", "
 
 
 def small_posts(owner: Owner, own: Sequence[s.Video]) -> list[Post]:
-    """Return two posts: a text and the newest video of `own`, which must not be empty."""
+    """Return two posts: a text, then the last video of `own`. IndexError if `own` is empty."""
     draw = owner.draw("posts")
     first, second = times(draw, 2)
     return [
@@ -38,10 +38,10 @@ def posts(
     albums: Sequence[Album],
     others: Sequence[tuple[int, Post]],
 ) -> list[Post]:
-    """Return `count` posts, oldest first, with the types in turn and one of them pinned.
+    """Return `count` posts, oldest first, with the types in turn; the eighth, a video, is pinned.
 
-    `others` holds the posts to forward, with their authors' mids. Raise IndexError if `own`,
-    `articles` or `albums` has no item for a post.
+    `others` holds the posts to forward, each with its author's mid. Raise IndexError if `own`,
+    `articles` or `albums` has no item at a post's index, ZeroDivisionError if `others` is empty.
     """
     draw = owner.draw("posts")
     documents = []
@@ -131,7 +131,10 @@ def _with_counts(owner: Owner, n: int, post: Post) -> Post:
 
 
 def picture_posts(owner: Owner, count: int) -> list[PicturePost]:
-    """Return `count` picture posts; every third is of an article, every fifth has no picture."""
+    """Return `count` picture posts, oldest first.
+
+    Every third was published with an article; every fifth has no picture.
+    """
     draw = owner.draw("picture posts")
     return [
         PicturePost(

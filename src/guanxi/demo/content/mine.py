@@ -28,7 +28,8 @@ def history(
 ) -> list[Seen]:
     """Return the hero's history, newest first, with entries of every content type (`business`).
 
-    Three entries share each time, but the newest has its own: so pages of 20 and of 30 end between
+    They are made from the content of `others` and from `bangumi`, plus one deleted video. Three
+    entries share each time, but the newest has its own: so pages of 20 and of 30 end between
     entries with equal times.
     """
     draw = owner.draw("history")
@@ -49,7 +50,7 @@ def history(
 
 
 def _by(content: PublicContent, entry: s.HistoryEntry) -> s.HistoryEntry:
-    """Set the author of `entry` to the owner of `content`; return `entry`."""
+    """Set mid, name and face of the author of `entry` to the owner of `content`; return `entry`."""
     entry.author_mid = content.owner.mid
     entry.author_name, entry.author_face = content.owner.card.name, content.owner.card.face
     return entry
@@ -216,9 +217,10 @@ def _article_lists(others: Sequence[PublicContent]) -> Iterator[Seen]:
 
 
 def later(owner: Owner, others: Sequence[PublicContent], count: int) -> list[Later]:
-    """Return `count` watch-later entries: every fourth watched to its end, and one video deleted.
+    """Return `count` watch-later entries, oldest first: a deleted video, then videos of `others`.
 
-    Raise ValueError if `others` have fewer than `count` - 1 videos.
+    Every fourth was watched to its end. Raise ValueError if `count` is 0 or `others` have fewer
+    than `count` - 1 videos.
     """
     draw = owner.draw("later")
     aids = [video.aid for content in others for video in content.videos]
@@ -233,7 +235,7 @@ def later(owner: Owner, others: Sequence[PublicContent], count: int) -> list[Lat
 def notes(owner: Owner, others: Sequence[PublicContent], count: int) -> list[Note]:
     """Return `count` notes on videos of `others`, oldest first.
 
-    Raise ValueError if `others` have fewer videos.
+    Raise ValueError if `others` have fewer than `count` videos.
     """
     draw = owner.draw("notes")
     about = draw.sample([video for content in others for video in content.videos], count)
@@ -275,7 +277,10 @@ def public_notes(owner: Owner, count: int) -> list[PublicNote]:
 
 
 def experience(owner: Owner) -> list[Change]:
-    """Return three gains of experience a day over 21 days; the log shows only the last week."""
+    """Return three gains of experience a day over 21 days, newest first.
+
+    The experience log shows only the last week of them.
+    """
     daily = ((5, "登录奖励"), (5, "观看视频奖励"), (10, "视频投币奖励"))
     return [
         Change(owner.number(0, 3 * day + n), END - 3_600 - day * _DAY - n * 600, delta, reason)
@@ -293,7 +298,7 @@ def moral(owner: Owner) -> list[Change]:
 
 
 def sign_ins(owner: Owner) -> list[SignedIn]:
-    """Return nine sign-ins, one of which failed."""
+    """Return nine sign-ins, newest first, of which the fourth failed."""
     places = (("192.0.2.*", "海滨"), ("198.51.100.*", "北岭"), ("203.0.113.*", "云山"))
     return [
         SignedIn(owner.number(0, n), END - n * 5 * _DAY - 900, ip, geo, ok=n != 3)
@@ -302,7 +307,7 @@ def sign_ins(owner: Owner) -> list[SignedIn]:
 
 
 def events(owner: Owner) -> list[Happened]:
-    """Return the main events of the account since its registration."""
+    """Return four events of the account, oldest first, of which the first is its registration."""
     titles = ("注册", "第一支视频", "成为会员", "粉丝过十")
     return [
         Happened(owner.number(0, n), time, title)

@@ -26,25 +26,37 @@ class Owner(Struct, frozen=True):
     card: Card
 
     def draw(self, area: str) -> Random:
-        """Return the random source of `area`; changing one area does not alter another."""
+        """Return a new random source for `area`, always with the same sequence for this owner.
+
+        Draws in one area do not change those in another.
+        """
         return Random(f"{self.seed}:{self.mid}:{area}")  # noqa: S311 - test data, not a secret
 
     def number(self, first: int, n: int) -> int:
-        """Return the id of document `n` (0 <= n < ROOM); the ids of its kind start at `first`."""
+        """Return the id of this owner's document `n` (0 <= n < ROOM, not checked).
+
+        The ids of the document's kind start at `first`.
+        """
         return first + self.index * ROOM + n
 
     def post_number(self, time: int, n: int) -> int:
-        """Return the id of dynamic `n` (0 <= n < 1000); ids rise with `time` (seconds)."""
+        """Return the id of this owner's dynamic `n` (0 <= n < 1000, not checked).
+
+        A later `time` (Unix seconds) gives a higher id.
+        """
         return time * _POST_TIMES + self.index * _POST_ROOM + n
 
 
 def picture(draw: Random, folder: str) -> str:
-    """Return a random URL with the form of an uploaded picture's."""
+    """Return a random URL of a picture in `folder`, in the form that uploaded pictures have."""
     return f"https://i{draw.randint(0, 2)}.hdslb.com/bfs/{folder}/{draw.getrandbits(160):040x}.jpg"
 
 
 def times(draw: Random, count: int, *, first: int = BEGIN, ties: int = 0) -> list[int]:
-    """Return `count` ascending times in seconds from `first` to END; the first `ties` are equal."""
+    """Return `count` ascending Unix times, random from `first` to END - 1, in seconds.
+
+    The first `ties` (at most `count`) are equal.
+    """
     rising = sorted(draw.randrange(first, END) for _ in range(count))
     return rising[:1] * ties + rising[ties:]
 

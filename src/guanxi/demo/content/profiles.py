@@ -18,7 +18,7 @@ _YEAR = 86_400 * 365
 
 
 def profile(owner: Owner, hides: frozenset[Hidden] = frozenset()) -> Profile:
-    """Return the owner's profile, with the areas in `hides` hidden.
+    """Return a random profile of the owner, with the parts in `hides` hidden from others.
 
     Accounts that are live, and every third, have a live room; paying members have a pendant.
     """
@@ -112,7 +112,10 @@ def jury() -> s.Jury:
 
 
 def fan_report(owner: Owner, followers: Sequence[int], cards: Mapping[int, Card]) -> s.FanReport:
-    """Return the hero's fan report. `cards` must contain every mid in `followers`."""
+    """Return the owner's fan report, with three rankings of up to ten random `followers`.
+
+    Raise KeyError if `cards` lacks one of those.
+    """
     draw = owner.draw("fan report")
 
     def ranking() -> list[s.RankedFan]:

@@ -27,7 +27,8 @@ _LONG_CHANNEL = 35
 def videos(owner: Owner, count: int) -> list[s.Video]:
     """Return `count` videos, oldest first.
 
-    The first two have the same time; views and favourites are round numbers, so that many tie.
+    The first two have the same time; views and favourites are round numbers, so that many are
+    equal.
     """
     draw = owner.draw("videos")
     documents = []
@@ -68,7 +69,10 @@ def videos(owner: Owner, count: int) -> list[s.Video]:
 
 
 def seasons(owner: Owner, own: Sequence[s.Video], count: int) -> list[Season]:
-    """Return `count` seasons of the videos `own`; the first has more than one page of videos."""
+    """Return `count` seasons, oldest first, each of random videos of `own`.
+
+    The first has 35 videos, or all of `own` if it has fewer; the others have at most 8.
+    """
     draw = owner.draw("seasons")
     documents = []
     for n, time in enumerate(times(draw, count)):
@@ -91,7 +95,10 @@ def seasons(owner: Owner, own: Sequence[s.Video], count: int) -> list[Season]:
 
 
 def series(owner: Owner, own: Sequence[s.Video], count: int) -> list[Series]:
-    """Return `count` series of the videos `own`; the first has more than one page of videos."""
+    """Return `count` series, oldest first, each of random videos of `own`.
+
+    The first has 35 videos, or all of `own` if it has fewer; the others have at most 8.
+    """
     draw = owner.draw("series")
     documents = []
     for n, time in enumerate(times(draw, count)):
@@ -122,14 +129,18 @@ def _subject(n: int) -> str:
 
 
 def _channel_aids(owner: Owner, channel: str, n: int, own: Sequence[s.Video]) -> tuple[int, ...]:
-    """Return the aids in the owner's n-th channel (season or series), in random order."""
+    """Return random aids of `own`, in random order, for channel `n` (from 0) of the owner.
+
+    `channel` is "season" or "series". Channel 0 has 35 aids, others 2 to 8, or all if `own` has
+    fewer.
+    """
     draw = owner.draw(f"{channel} {n}")
     size = _LONG_CHANNEL if n == 0 else draw.randint(2, 8)
     return tuple(video.aid for video in draw.sample(own, min(size, len(own))))
 
 
 def masterpieces(own: Sequence[s.Video]) -> list[Chosen]:
-    """Return the three most viewed videos of `own`, each with a reason."""
+    """Return the three most viewed videos of `own`, most viewed first, each with a reason."""
     most_viewed = sorted(own, key=lambda video: video.stat.view, reverse=True)[:3]
     reasons = ("第一支过万的", "画面最满意", "写得最久")
     return [
@@ -139,5 +150,5 @@ def masterpieces(own: Sequence[s.Video]) -> list[Chosen]:
 
 
 def top_video(own: Sequence[s.Video]) -> Chosen:
-    """Return the newest video of `own` as the pinned one. Raise IndexError if `own` is empty."""
+    """Return the last video of `own` as the pinned one. Raise IndexError if `own` is empty."""
     return Chosen(own[-1].aid, "新来的请先看这支")

@@ -96,7 +96,7 @@ def articles(owner: Owner, count: int) -> list[s.Article]:
 
 
 def article_lists(owner: Owner, count: int) -> list[s.ArticleList]:
-    """Return `count` lists of articles, oldest first. Raise IndexError if it exceeds 8."""
+    """Return `count` lists of articles, oldest first. Raise IndexError if `count` exceeds 8."""
     draw = owner.draw("article lists")
     return [
         s.ArticleList(
@@ -165,7 +165,7 @@ def courses(owner: Owner, count: int) -> list[s.Course]:
 
 
 def bangumi(owner: Owner, count: int) -> list[BangumiFollow]:
-    """Return `count` followed series of each type, with the follow statuses 1 to 3 in turn."""
+    """Return `count` followed series of each of the two types, with follow statuses 1 to 3 in turn."""
     draw = owner.draw("bangumi")
     documents = []
     for type_ in BangumiType:
@@ -219,7 +219,7 @@ def bangumi(owner: Owner, count: int) -> list[BangumiFollow]:
 
 
 def tags(owner: Owner, count: int) -> list[TagFollow]:
-    """Return `count` followed tags, with the times at which they were followed."""
+    """Return `count` followed tags, each with the time at which it was followed, oldest first."""
     draw = owner.draw("tags")
     return [
         TagFollow(s.Tag(_FIRST_TAG + n, f"{_PLACES[n % len(_PLACES)]}{_MOODS[n % 5]}"), since)
@@ -228,7 +228,10 @@ def tags(owner: Owner, count: int) -> list[TagFollow]:
 
 
 def medals(owner: Owner, givers: Mapping[int, Card]) -> list[s.Medal]:
-    """Return a fan medal from each giver (by mid); two have equal levels, and the last is worn."""
+    """Return a fan medal from each of `givers` (cards by mid).
+
+    The second and third have equal levels; the last is worn.
+    """
     draw = owner.draw("medals")
     documents = []
     for n, (mid, card) in enumerate(givers.items()):
@@ -305,7 +308,10 @@ def reservations(owner: Owner) -> list[s.Reservation]:
 
 
 def supporters(mids: Sequence[int]) -> Iterator[Support]:
-    """Yield the first five of `mids` as supporters by rank; one has no message, one hides it."""
+    """Yield the first five of `mids` as supporters, with ranks from 1.
+
+    The third has no message; the fourth hides its message.
+    """
     messages = ("加油", "下次见", "", "只给你看", "谢谢你的视频")
     for rank, (mid, message) in enumerate(zip(mids, messages, strict=False), 1):
         yield Support(mid, rank, message, hidden=rank == 4)

@@ -18,8 +18,8 @@ def tour(client: SyncClient, say: Callable[[str], object]) -> None:
     """Call each area of the SDK as the demo's account and pass one line per step to `say`.
 
     The client must be signed in as ``HERO``. Most changes are reverted, but HERO no longer follows
-    account 3. Raise ResponseCodeException, NetworkException or another error of ``client`` if a
-    call fails; what was changed until then stays.
+    account 3. If a call fails, raise its error (ResponseCodeException, NetworkException, …) and
+    revert nothing more.
     """
     for line in _steps(client):
         say(line)

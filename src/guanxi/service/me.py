@@ -28,7 +28,7 @@ _EXPERIENCE_LOG_SECONDS = 7 * DAY
 async def info(service: Service, caller: int, _params: p.NoParams) -> bytes:
     """Handle GET /x/space/myinfo: the caller's account, profile and counts (000, get_self_info).
 
-    What is not stored has its default value. Raise ValueError for an invalid stored birthday.
+    Raise ValueError if the stored birthday is invalid.
     """
     my_info = people.my_info(
         await service.store.account(caller) or Account(mid=caller),
@@ -44,8 +44,7 @@ async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
 
     Replaces name, signature, sex and birthday; changes nothing unless all four are valid. Sex and
     birthday are committed before name and signature. Raise InvalidParameter for an impossible
-    birthday, otherwise Refused with the code of the first rule that the name (40014 if another
-    account has it) or the signature breaks.
+    birthday, Refused with the code of the rule that name (40014: in use) or signature breaks.
     """
     try:
         clock.seconds_of_day(params.birthday)
@@ -64,10 +63,7 @@ async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
 
 
 async def _refuse_name_in_use(service: Service, caller: int, name: str) -> None:
-    """Raise Refused with 40014 if another account has exactly this name.
-
-    Of several accounts with the name, only the one with the lowest mid counts.
-    """
+    """Raise Refused with 40014 if the first account (by mid) with exactly this name is another's."""
     owner = (await service.store.mids([name])).get(name, caller)
     if owner != caller:
         raise Refused(errors.NicknameExists.number)
@@ -77,7 +73,7 @@ async def set_notice(service: Service, caller: int, params: p.Notice) -> bytes:
     """Handle POST /x/space/notice/set: replace the notice (000, User.set_space_notice).
 
     An empty text deletes the notice. Raise InvalidParameter if the text is too long, and Refused
-    with -304 if it equals the current one; without a notice, the current one is empty.
+    with -304 if it equals the current text ("" without a notice).
     """
     limits = service.profile.limits
     current = await service.store.get(world.NOTICE, caller)
@@ -113,7 +109,7 @@ async def experience_log(service: Service, caller: int, _params: p.NoParams) -> 
     """Handle GET /x/member/web/exp/log: changes of experience (000, get_self_experience_log).
 
     Newest first, and only those of the 7 days that end with the newest change, not with today
-    (guanxi's own rule). The log is empty if no change is stored.
+    (guanxi's own rule).
     """
     store = service.store
     newest = (await store.documents(mine.EXPERIENCE, caller, Query(order="time", limit=1))).items

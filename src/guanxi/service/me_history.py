@@ -24,7 +24,7 @@ async def history(service: Service, caller: int, params: p.HistoryParams) -> byt
     """Handle GET /x/v2/history: one page of the older history (000, get_self_history).
 
     Newest first; only videos, episodes and lessons. An entry whose video is deleted shows what the
-    entry itself recorded of it. A page past the end is empty.
+    entry itself recorded.
     """
     page, _ = await documents.numbered_page(
         service, SEEN, caller, "time", pn=params.pn, ps=params.ps, where={"tab": _VIDEO}
@@ -44,8 +44,8 @@ async def history_cursor(service: Service, caller: int, params: p.HistoryCursorP
     """Handle GET /x/web-interface/history/cursor: one page of the caller's history.
 
     Newest first, from the entry after the cursor's on (000, get_self_history_new). Raise
-    InvalidParameter if the cursor's entry is deleted, unless ``view_at`` is sent too. The response
-    has the cursor of the next page, with 0 for ``max`` and ``view_at`` if the page is empty.
+    InvalidParameter if the cursor's entry is deleted, unless ``view_at`` is sent too. An empty page
+    returns a cursor of zeros, which selects the first page.
     """
     query = Query(
         order="time",
@@ -103,10 +103,7 @@ async def toview(service: Service, caller: int, _params: p.NoParams) -> bytes:
 
 
 async def clear_toview(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle POST /x/v2/history/toview/clear: empty the watch-later list (000, clear_toview_list).
-
-    An empty list is no error.
-    """
+    """Handle POST /x/v2/history/toview/clear: empty watch-later (000, clear_toview_list)."""
     await service.store.delete(LATER, caller)
     return b""
 

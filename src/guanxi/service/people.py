@@ -39,10 +39,7 @@ async def profile(service: Service, mid: int) -> Profile:
 
 
 async def followed_mids(service: Service, viewer: int, mids: Collection[int]) -> set[int]:
-    """Return those of ``mids`` that the viewer follows, openly or as a whisper.
-
-    Empty for viewer 0 (no session).
-    """
+    """Return those of ``mids`` that the viewer follows, even as a whisper; none for viewer 0."""
     if not viewer:
         return set()
     attributes = await service.store.attributes(viewer, list(mids))
@@ -80,10 +77,7 @@ def membership(card: Card) -> s.Membership:
 
 
 def official(card: Card, profile: Profile) -> s.Official:
-    """Return an account's verification (认证) in the long form that spaces show.
-
-    Role and title come from the profile, type and description from the card.
-    """
+    """Return a verification (认证): role and title of the profile, type and text of the card."""
     return s.Official(
         role=profile.official_role,
         title=profile.official_title,
@@ -219,7 +213,7 @@ def old_user(mid: int, card: Card, profile: Profile) -> s.OldUserProfile:
 def supporter(owner: int, mid: int, card: Card, rank: int) -> s.Supporter:
     """Return account ``mid`` as a supporter of ``owner``; the caller adds the message.
 
-    ``card`` is the supporter's; ``rank`` counts from 1.
+    ``card`` is the supporter's.
     """
     return s.Supporter(
         mid=owner,

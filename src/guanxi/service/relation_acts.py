@@ -76,8 +76,8 @@ async def relation(service: Service, caller: int, params: p.Target) -> bytes:
 async def relations(service: Service, caller: int, params: p.ManyTargets) -> bytes:
     """Handle GET /x/relation/relations: relations to many accounts (004, 批量查询用户与自己关系).
 
-    The response maps each of ``fids`` to the caller's relation to it, in the order of the request.
-    Accounts without a relation are omitted.
+    The response maps ``fids`` to the caller's relations, in the order of the request. Accounts
+    without a relation are omitted.
     """
     relations = await service.store.relations(caller, [*{*params.fids}])  # unique mids
     return encode({fid: _relation(fid, relations[fid]) for fid in params.fids if fid in relations})
@@ -133,8 +133,8 @@ def _visible_relation(
 ) -> s.Relation:
     """Return the other account's relation to the caller, as the caller may see it.
 
-    A whisper or block appears as no relation. Groups are omitted unless the profile shows them.
-    ``side`` is the other account's; ``followed_back``: the caller follows the other account.
+    A whisper or block appears as none. Groups are omitted unless the profile shows them.
+    ``followed_back``: the caller follows the other account.
     """
     full = _relation(caller, relation_of(side, followed_back=followed_back))
     full.attribute = public_attribute(full.attribute)

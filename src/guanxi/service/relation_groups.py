@@ -56,8 +56,8 @@ async def groups_of(service: Service, caller: int, params: p.Target) -> bytes:
 async def create_group(service: Service, caller: int, params: p.NewGroup) -> bytes:
     """Handle POST /x/relation/tag/create: create a group with a random unused id (004, 创建分组).
 
-    Return the id. Raise Refused if the name is invalid or used by another group of the caller, or
-    if the caller already has ``limits.groups`` groups.
+    Return the id. Raise Refused if the name is invalid or in use, or if the caller already has
+    ``limits.groups`` groups.
     """
     used_ids = {row.id for row in await service.store.groups(caller)}
     group_id = _new_id()
@@ -76,8 +76,7 @@ def _new_id() -> int:
 async def rename_group(service: Service, caller: int, params: p.RenameGroup) -> bytes:
     """Handle POST /x/relation/tag/update: rename one of the caller's groups (004, 重命名分组).
 
-    Raise Refused if the id is not that of a group the caller created, or if the name is invalid or
-    used by another of the caller's groups.
+    Raise Refused if the caller created no group with this id, or the name is invalid or in use.
     """
     invalid_params = _invalid_names(service, "name")
     if params.tagid <= 0:
@@ -105,8 +104,8 @@ async def delete_group(service: Service, caller: int, params: p.OldGroup) -> byt
 async def set_members(service: Service, caller: int, params: p.MembersParams) -> bytes:
     """Handle POST /x/relation/tags/addUsers: replace the groups of followings (004, 修改分组成员).
 
-    Afterwards ``fids`` are in exactly the groups ``tagids``; 0 alone means in none. Raise Refused,
-    and change nothing, if a group is not the caller's or an account is not followed.
+    Afterwards ``fids`` are in exactly the groups ``tagids``; 0 alone means none. Raise Refused, and
+    change nothing, for an unknown group or an account not followed.
     """
     act = Regroup(caller, RegroupMode.SET, tuple(params.fids), tuple(params.tagids))
     return await _regroup(service, act, "tagids")
@@ -115,8 +114,8 @@ async def set_members(service: Service, caller: int, params: p.MembersParams) ->
 async def copy_members(service: Service, caller: int, params: p.MembersParams) -> bytes:
     """Handle POST /x/relation/tags/copyUsers: add followings to groups (004, 复制关注到分组).
 
-    ``fids`` keep their other groups. Raise Refused, and change nothing, if a group is not the
-    caller's or an account is not followed.
+    ``fids`` keep their other groups. Raise Refused, and change nothing, for an unknown group or an
+    account not followed.
     """
     act = Regroup(caller, RegroupMode.COPY, tuple(params.fids), tuple(params.tagids))
     return await _regroup(service, act, "tagids")
@@ -126,7 +125,7 @@ async def move_members(service: Service, caller: int, params: p.MoveParams) -> b
     """Handle POST /x/relation/tags/moveUsers: move followings to groups (004, 移动关注到分组).
 
     Remove ``fids`` from the groups ``before``, then add them to ``after``. Raise Refused, and
-    change nothing, if a group is not the caller's or an account is not followed.
+    change nothing, for an unknown group or an account not followed.
     """
     fids, after, before = tuple(params.fids), tuple(params.after), tuple(params.before)
     act = Regroup(caller, RegroupMode.MOVE, fids, after, before)
@@ -156,8 +155,7 @@ async def _change(
 def _invalid_names(service: Service, field: str) -> dict[int, InvalidParameter]:
     """Return the error texts for a group's name, by response code.
 
-    ``field`` is the name's wire field, which the texts name. The text of -400 also covers too many
-    groups.
+    ``field`` is the parameter that they name. The text of -400 also covers too many groups.
     """
     limits = service.profile.limits
     max_groups, max_length = limits.groups, limits.group_name

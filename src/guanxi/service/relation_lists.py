@@ -86,10 +86,7 @@ def _cursor_or_unset(service: Service, rows: Sequence[Row], more: bool) -> str |
 
 
 async def _privacy(service: Service, viewer: int, owner: int) -> Privacy:
-    """Return the privacy switches of ``owner`` that apply to ``viewer``.
-
-    All are off if the viewer is the owner, or if the owner has no account.
-    """
+    """Return the owner's privacy switches; all off if it is the viewer or has no account."""
     account = None if viewer == owner else await service.store.account(owner)
     return Privacy() if account is None else account.privacy
 
@@ -114,8 +111,8 @@ async def _list_page(
 ) -> bytes:
     """Return one page of a list as encoded data, with its version, total and next cursor.
 
-    ``attributes`` has one value per row; ``groups`` includes the owner's groups. Only the viewer's
-    own card is surely current: others may be cached. Raise KeyError for a row without an account.
+    ``attributes`` has one value per row; ``groups`` includes the owner's groups. Cards may be some
+    seconds old, except the viewer's. Raise KeyError for a row without an account.
     """
     tails = await service.store.tails(result.rows.mids)
     if viewer in tails:  # the cached tail may be old; the caller's own card must be current
@@ -130,9 +127,8 @@ async def _list_page(
 async def followings(service: Service, viewer: int, params: p.FollowingsParams) -> bytes:
     """Handle GET /x/relation/followings: one page of an account's followings.
 
-    ``order_type`` "attention" (most visited first) applies only to the caller's own list. Raise
-    Refused if the owner hides the list, InvalidParameter if the cursor is invalid. Source: 004,
-    查询用户关注明细.
+    ``order_type`` applies only to the caller's own list. Raise Refused if the owner hides the list,
+    InvalidParameter for an invalid cursor. Source: 004, 查询用户关注明细.
     """
     own = viewer == params.vmid
     request = _page_request(service, params, visible_followings(service.profile.limits, own=own))
@@ -149,8 +145,8 @@ async def followings(service: Service, viewer: int, params: p.FollowingsParams) 
 async def followers(service: Service, viewer: int, params: p.FollowersParams) -> bytes:
     """Handle GET /x/relation/followers: one page of an account's followers.
 
-    By number, only the first ``limits.followers`` are reachable. Raise Refused if the owner hides
-    the list, InvalidParameter if the cursor is invalid. Source: 004, 查询用户粉丝明细.
+    Raise Refused if the owner hides the list, InvalidParameter for an invalid cursor. Source: 004,
+    查询用户粉丝明细.
     """
     own = viewer == params.vmid
     request = _page_request(service, params, service.profile.limits.followers)
@@ -175,7 +171,7 @@ async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes
 
     Newest first. Without a cursor, only the followings that the viewer may list are searched. Empty
     if the owner hides them. Raise Refused for a page number beyond ``limits.search_pages``,
-    InvalidParameter if the cursor is invalid.
+    InvalidParameter for an invalid cursor.
     """
     own = viewer == params.vmid
     limits = service.profile.limits
@@ -258,10 +254,9 @@ async def blacks(service: Service, viewer: int, params: p.OwnPage) -> bytes:
 async def group_members(service: Service, viewer: int, params: p.GroupParams) -> bytes:
     """Handle GET /x/relation/tag: the members of the caller's group (004, 查询关注分组明细).
 
-    Newest first, or most visited first for ``order_type`` "attention". Items contain cards; their
-    relation fields are empty. By number, the response is a bare list; by cursor, an object with
-    the list and the next cursor. Raise Refused if the caller has no such group, InvalidParameter
-    if the cursor is invalid.
+    One page of cards, with empty relation fields: a bare list, or, for a request with a cursor, an
+    object with the list and the next cursor. Raise Refused for an unknown group, InvalidParameter
+    for an invalid cursor.
     """
     request = _page_request(service, params, service.profile.limits.own_followings)
     sort = Sort.VISITED if params.order_type == "attention" else Sort.NEWEST
@@ -297,7 +292,7 @@ async def specials(service: Service, viewer: int, params: p.ListParams) -> bytes
     """Handle GET /x/relation/tag/special: mids of special followings (004, 查询所有特别关注 mid).
 
     The caller's, newest first: a bare list, or, for a request with a cursor, an object with one
-    page and the next cursor. Raise InvalidParameter if the cursor is invalid.
+    page and the next cursor. Raise InvalidParameter for an invalid cursor.
     """
     request = _unpaged_request(service, params)
     result = await service.store.members(
@@ -384,8 +379,7 @@ async def _open_followings(
 async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
     """Return the mids of the followings that a viewer (0 for nobody) may see, newest first.
 
-    At most ``limits.own_followings`` or ``limits.others_followings``. Empty if the owner hides
-    them.
+    At most ``limits.own_followings`` or ``others_followings``; empty if the owner hides them.
     """
     if (await _privacy(service, viewer, owner)).hide_followings:
         return []

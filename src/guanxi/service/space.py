@@ -53,8 +53,7 @@ async def info(service: Service, viewer: int, params: p.Account) -> bytes:
 async def overview(service: Service, viewer: int, params: p.OverviewParams) -> bytes:
     """Handle GET /x/space/navnum: the number of works by type (000, User.get_overview_stat).
 
-    What the account hides from the viewer counts 0 (guanxi's own rule). An unknown account has 0
-    everywhere.
+    What the account hides from the viewer counts 0 (guanxi's own rule).
     """
     mid = params.mid
 

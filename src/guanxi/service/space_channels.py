@@ -98,7 +98,7 @@ async def series_videos(service: Service, _viewer: int, params: p.SeriesVideosPa
 async def season(service: Service, _viewer: int, params: p.SeasonId) -> bytes:
     """Handle GET /x/space/fav/season/list: a season by its id (000, ChannelSeries.get_meta).
 
-    ``media_count`` includes deleted videos. Raise Refused with -404 if there is no such season.
+    Raise Refused with -404 if there is no such season.
     """
     owned = (await service.store.find(SEASON, [params.season_id])).get(params.season_id)
     if owned is None:
@@ -140,10 +140,7 @@ def _series_meta(owner: int, series: videos.Series) -> s.SeriesMeta:
 
 
 def _page_of(aids: Sequence[int], pn: int, ps: int, *, reverse: bool) -> list[int]:
-    """Return page ``pn`` (from 1) of ``ps`` aids, counted from the last aid if ``reverse``.
-
-    A page past the end is empty.
-    """
+    """Return page ``pn`` (from 1) of ``ps`` aids, from the last aid back if ``reverse``."""
     page = window(pn, ps, len(aids))
     ordered = aids[::-1] if reverse else aids
     return list(ordered[page.offset : page.offset + page.limit])

@@ -28,9 +28,8 @@ def history(
 ) -> list[Seen]:
     """Return the hero's history, newest first, with entries of every content type (`business`).
 
-    They are made from the content of `others` and from `bangumi`, plus one deleted video. Three
-    entries share each time, but the newest has its own: so pages of 20 and of 30 end between
-    entries with equal times.
+    The sources are `others`, `bangumi` and a deleted video. Three entries share each time, but the
+    newest has its own: so pages of 20 and of 30 end between entries with equal times.
     """
     draw = owner.draw("history")
     seen = [

@@ -71,7 +71,7 @@ def videos(owner: Owner, count: int) -> list[s.Video]:
 def seasons(owner: Owner, own: Sequence[s.Video], count: int) -> list[Season]:
     """Return `count` seasons, oldest first, each of random videos of `own`.
 
-    The first has 35 videos, or all of `own` if it has fewer; the others have at most 8.
+    The first has up to 35 videos, the others up to 8.
     """
     draw = owner.draw("seasons")
     documents = []
@@ -97,7 +97,7 @@ def seasons(owner: Owner, own: Sequence[s.Video], count: int) -> list[Season]:
 def series(owner: Owner, own: Sequence[s.Video], count: int) -> list[Series]:
     """Return `count` series, oldest first, each of random videos of `own`.
 
-    The first has 35 videos, or all of `own` if it has fewer; the others have at most 8.
+    The first has up to 35 videos, the others up to 8.
     """
     draw = owner.draw("series")
     documents = []
@@ -131,8 +131,7 @@ def _subject(n: int) -> str:
 def _channel_aids(owner: Owner, channel: str, n: int, own: Sequence[s.Video]) -> tuple[int, ...]:
     """Return random aids of `own`, in random order, for channel `n` (from 0) of the owner.
 
-    `channel` is "season" or "series". Channel 0 has 35 aids, others 2 to 8, or all if `own` has
-    fewer.
+    `channel` is "season" or "series". Channel 0 has up to 35 aids, the others up to 8.
     """
     draw = owner.draw(f"{channel} {n}")
     size = _LONG_CHANNEL if n == 0 else draw.randint(2, 8)

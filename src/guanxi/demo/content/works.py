@@ -165,7 +165,7 @@ def courses(owner: Owner, count: int) -> list[s.Course]:
 
 
 def bangumi(owner: Owner, count: int) -> list[BangumiFollow]:
-    """Return `count` followed series of each of the two types, with follow statuses 1 to 3 in turn."""
+    """Return `count` followed series of each of the two types, with statuses 1 to 3 in turn."""
     draw = owner.draw("bangumi")
     documents = []
     for type_ in BangumiType:

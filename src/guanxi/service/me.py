@@ -63,7 +63,7 @@ async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
 
 
 async def _refuse_name_in_use(service: Service, caller: int, name: str) -> None:
-    """Raise Refused with 40014 if the first account (by mid) with exactly this name is another's."""
+    """Raise Refused with 40014 if the lowest mid with exactly this name is not the caller's."""
     owner = (await service.store.mids([name])).get(name, caller)
     if owner != caller:
         raise Refused(errors.NicknameExists.number)

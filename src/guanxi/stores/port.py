@@ -4,8 +4,9 @@ A store applies the rules of ``graph`` to its rows. It knows nothing of HTTP, of
 or of what a viewer may see: the caller checks that.
 
 Every coroutine raises ``StoreUnavailable`` when the store is closed, busy or out of reach, and
-``StoreTimeout`` when it cannot know whether a write succeeded. A write is one transaction, and is
-durable once its coroutine returns. A read returns one snapshot.
+``StoreTimeout`` when it cannot know whether a write succeeded; a plain ``StoreError`` means that a
+retry will not help, as with a damaged file. A write is one transaction, and is durable once its
+coroutine returns. A read returns one snapshot.
 """
 
 from __future__ import annotations
@@ -168,14 +169,14 @@ class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=
     groups: tuple[str, ...] = ()
     #: The follower's contract with the followed.
     contract: Contract | None = None
-    #: Orders edges within one second: the low bits of the sort key, 0 to ``lines.FINEST``.
+    #: Orders edges within one second: the low bits of the sort key, 0 to ``lines.MAX_FINER``.
     finer: int = 0
     #: How often the follower visited the followed.
     visits: int = 0
 
     @property
     def sort_key(self) -> int:
-        """The integer that orders lists, from ``time`` and ``finer``."""
+        """Return the integer that orders lists by age, computed from ``time`` and ``finer``."""
         return sort_key_of_mtime(self.time) + self.finer
 
 
@@ -201,8 +202,10 @@ class Relations(Protocol):
         """Apply acts in order, in one transaction; return the code of each.
 
         Code 0: the act is done, or there was nothing to do. Any other code: the rules refused this
-        act, and it changed nothing; the other acts are applied all the same. ``StoreUnavailable``
-        if a ``CreateGroup`` has an id that the owner already uses; then no act is applied.
+        act, and it changed nothing; the other acts are applied all the same. Raise
+        ``StoreUnavailable`` if nothing was written, also if a ``CreateGroup`` has an id that the
+        owner already uses; ``StoreTimeout`` if it is unknown whether the acts were written;
+        ``ValueError`` for a ``Modify`` whose act is not an ``Act``.
         """
 
     async def page(
@@ -216,8 +219,9 @@ class Relations(Protocol):
         """Return the page of an owner's list that ``window`` selects.
 
         With ``after`` (and offset 0) the page begins after that position, whether or not its row
-        still exists. The list of an unknown owner is empty. ``Sort.VISITED`` is for followings and
-        friends.
+        still exists. The list of an unknown owner is empty. ``total`` is None for friends. Use
+        ``Sort.VISITED`` for followings and friends only. Raise ``StoreUnavailable`` if the store
+        cannot be read.
         """
 
     async def members(
@@ -230,8 +234,8 @@ class Relations(Protocol):
     ) -> Slice | None:
         """Return a page of the followings in one group, as ``page`` does; ``total`` is None.
 
-        Group -10 is the special one; 0 holds the followings that are in no group. None if the owner
-        has no such group.
+        Group -10 is the special one; 0 holds the followings that are in no group. Return None if
+        the owner has no such group. Raise ``StoreUnavailable`` if the store cannot be read.
         """
 
     async def search(
@@ -240,7 +244,8 @@ class Relations(Protocol):
         """Return a page of the followings whose name contains ``text``, newest first.
 
         Only the ``within`` newest followings are searched. Case is ignored; "" matches every name.
-        ``total`` counts the matches.
+        ``total`` counts the matches. ``after`` is as in ``page``. Raise ``StoreUnavailable`` if the
+        store cannot be read.
         """
 
     async def common(
@@ -249,36 +254,53 @@ class Relations(Protocol):
         """Return a page of the owner's followings that ``other`` also follows, newest first.
 
         ``total`` counts them all; ``version`` changes with the followings of either account.
+        ``after`` is as in ``page``. Raise ``StoreUnavailable`` if the store cannot be read.
         """
 
     async def pair(self, owner: int, target: int) -> Pair:
-        """Return the owner's side (``mine``) and the target's; empty sides if they have none."""
+        """Return the owner's side (``mine``) and the target's; empty sides if they have none.
+
+        Raise ``StoreUnavailable`` if the store cannot be read.
+        """
 
     async def relations(self, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
         """Return the owner's relation to each of ``targets`` (unique mids), by target.
 
-        Targets without a relation are omitted. The sort key of a block is 0.
+        Targets without a relation are omitted. The sort key of a block is 0. Raise
+        ``StoreUnavailable`` if the store cannot be read.
         """
 
     async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
         """Return the owner's ``Attribute`` towards each of ``targets`` (unique mids), as a number.
 
-        Targets with attribute 0 are omitted.
+        The result is by target; targets with attribute 0 are omitted. Raise ``StoreUnavailable`` if
+        the store cannot be read.
         """
 
     async def tally(self, mid: int) -> Tally:
-        """Return an account's counts; zeros for an unknown account."""
+        """Return an account's counts; zeros for an unknown account.
+
+        Raise ``StoreUnavailable`` if the store cannot be read.
+        """
 
     async def groups(self, owner: int) -> list[GroupRow]:
-        """Return the special group, the default one, then the owner's groups, oldest first."""
+        """Return the special group, the default one, then the owner's groups, oldest first.
+
+        An unknown owner has the first two, with count 0. Raise ``StoreUnavailable`` if the store
+        cannot be read.
+        """
 
     def visit(self, owner: int, target: int) -> None:
-        """Count a visit in memory. It is lost unless ``flush_visits`` or ``close`` follows."""
+        """Count a visit of the owner to the target, in memory; nothing is checked or written.
+
+        It is lost unless ``flush_visits`` or ``close`` follows.
+        """
 
     async def flush_visits(self) -> None:
         """Write the counted visits, and drop those to targets that the owner does not follow.
 
-        After ``StoreUnavailable`` they stay in memory, for the next call.
+        Raise ``StoreUnavailable`` if nothing was written: the visits stay in memory, for the next
+        call. Raise ``StoreTimeout`` if that is unknown: they are dropped from memory.
         """
 
 
@@ -286,71 +308,98 @@ class Accounts(Protocol):
     """Accounts, their cards, their sessions and the grants of QR sign-ins."""
 
     async def account(self, mid: int) -> Account | None:
-        """Return an account's state and privacy, or None for an unknown account."""
+        """Return an account's state and privacy, or None for an unknown account.
+
+        Raise ``StoreUnavailable`` if the store cannot be read.
+        """
 
     async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
-        """Return the cards of accounts, by mid; unknown accounts are omitted."""
+        """Return the cards of accounts, by mid; unknown accounts are omitted.
+
+        Raise ``StoreUnavailable`` if the store cannot be read.
+        """
 
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
         """Return the list-item tails of accounts, by mid; unknown accounts are omitted.
 
-        A tail is the JSON of an ``ItemTail`` whose opening brace is replaced by a comma. With
-        a card cache in front of the store (``card_cache``) it may be some seconds old.
+        A tail is the JSON of an ``ItemTail`` whose opening brace is replaced by a comma. With a
+        card cache in front of the store (``card_cache``) it may be some seconds old. Raise
+        ``StoreUnavailable`` if the store cannot be read.
         """
 
     async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
         """Create an account, or replace its card, and its privacy unless that is None.
 
-        A deregistered account keeps ``DEREGISTERED_CARD`` whatever ``card`` is.
+        A new account without ``privacy`` has all switches off. A deregistered account keeps
+        ``DEREGISTERED_CARD`` whatever ``card`` is. Raise ``StoreUnavailable`` if nothing was
+        written, ``StoreTimeout`` if that is unknown.
         """
 
     async def set_privacy(self, mid: int, privacy: Privacy) -> None:
-        """Replace an account's privacy switches. ``StoreError`` for an unknown account."""
+        """Replace an account's privacy switches. ``StoreError`` for an unknown account.
+
+        Raise ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is unknown.
+        """
 
     async def set_state(self, mid: int, state: State) -> None:
         """Ban, deregister or restore an account. ``StoreError`` for an unknown account.
 
         To deregister also erases the card and deletes the account's sessions and grants; its edges
-        stay. To restore it does not bring the card back.
+        stay. To restore it does not bring the card back. Raise ``StoreUnavailable`` if nothing was
+        written, ``StoreTimeout`` if that is unknown.
         """
 
     async def open_session(self, session: Session) -> bool:
         """Store a session; return False, and store nothing, if nobody may sign in to its account.
 
         That is an unknown or deregistered account. Also deletes the account's sessions that expired
-        before ``session.created``.
+        before ``session.created``. Raise ``StoreUnavailable`` if nothing was written,
+        ``StoreTimeout`` if that is unknown.
         """
 
     async def session(self, digest: bytes) -> Session | None:
-        """Return the session with this token digest, expired or not; None if there is none."""
+        """Return the session with this token digest, expired or not; None if there is none.
+
+        Raise ``StoreUnavailable`` if the store cannot be read.
+        """
 
     async def close_session(self, digest: bytes) -> bool:
-        """Delete a session; return whether it existed."""
+        """Delete the session with this token digest; return whether it existed.
+
+        Raise ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is unknown.
+        """
 
     async def close_sessions(self, mid: int) -> int:
-        """Delete all sessions of an account; return their number."""
+        """Delete all sessions of an account; return their number.
+
+        Raise ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is unknown.
+        """
 
     async def mids(self, names: Sequence[str]) -> dict[str, int]:
-        """Return the account of each exact name, by name; of several, the lowest mid.
+        """Return the mid of the account with each exact name, by name; of several, the lowest.
 
-        Names that no account has are omitted. Deregistered accounts are never found.
+        Names that no account has are omitted. Deregistered accounts are never found. Raise
+        ``StoreUnavailable`` if the store cannot be read.
         """
 
     async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
         """Store a grant: the QR sign-in code with this digest signs in as ``mid``.
 
         It is valid until ``expires``, in seconds since the Unix epoch. Expired grants are deleted.
+        Whether the account exists is not checked. Raise ``StoreUnavailable`` if nothing was
+        written, ``StoreTimeout`` if that is unknown.
         """
 
     async def take_grant(self, digest: bytes) -> int | None:
         """Delete a valid grant and return its account, so that a code signs in only once.
 
-        None if nobody confirmed the sign-in, or the grant has expired or was already used.
+        Return None if nobody confirmed the sign-in, or the grant has expired or was already used.
+        Raise ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is unknown.
         """
 
     @property
     def secret(self) -> bytes:
-        """The store's secret, from which shared keys are derived; as read when it was opened."""
+        """Return the store's secret, as read when it was opened; shared keys are derived from it."""
 
 
 class Query(Struct, frozen=True, kw_only=True):
@@ -388,36 +437,55 @@ class Content(Protocol):
         """Store documents, all or none. ``KeyError`` for a kind that is not declared.
 
         A document replaces the one with the same owner, kind and id; one of a ``unique`` kind also
-        replaces the one that another owner has under its id.
+        replaces the one that another owner has under its id. Raise ``StoreUnavailable`` if nothing
+        was written, ``StoreTimeout`` if that is unknown.
         """
 
     async def get(self, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
-        """Return an owner's document, or None if there is none with this id."""
+        """Return an owner's document, or None if there is none with this id.
+
+        Raise ``StoreError`` if it cannot be decoded. Raise ``StoreUnavailable`` if the store cannot
+        be read.
+        """
 
     async def find(self, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
         """Return the owner and the document of each id of a ``unique`` kind, by id.
 
-        Ids without a document are omitted.
+        Ids without a document are omitted. Raise ``StoreError`` if a document cannot be decoded.
+        Raise ``StoreUnavailable`` if the store cannot be read.
         """
 
     async def documents(self, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
-        """Return the page of an owner's documents that ``query`` selects."""
+        """Return the page of an owner's documents that ``query`` selects.
+
+        Raise ``KeyError`` for an order or filter that the kind does not declare, ``StoreError`` if
+        a document cannot be decoded. Raise ``StoreUnavailable`` if the store cannot be read.
+        """
 
     async def count(
         self, kind: Kind[T], owner: int, where: Mapping[str, Value] = {}, text: str = ""
     ) -> int:
-        """Return how many of an owner's documents match; see ``Query.where`` and ``Query.text``."""
+        """Return how many of an owner's documents match; see ``Query.where`` and ``Query.text``.
+
+        Raise ``KeyError`` for a filter that the kind does not declare. Raise ``StoreUnavailable``
+        if the store cannot be read.
+        """
 
     async def counts(
         self, kind: Kind[T], owner: int, name: str, text: str = ""
     ) -> dict[Value, int]:
         """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
-        Values without a document are omitted.
+        Values without a document are omitted. Raise ``KeyError`` if the kind does not declare the
+        filter. Raise ``StoreUnavailable`` if the store cannot be read.
         """
 
     async def total(self, kind: Kind[T], owner: int, key: str) -> int:
-        """Return the sum of a key over all of an owner's documents; 0 if there are none."""
+        """Return the sum of a key over all of an owner's documents; 0 if there are none.
+
+        Raise ``KeyError`` if the kind does not declare the key. Raise ``StoreUnavailable`` if the
+        store cannot be read.
+        """
 
     async def delete(
         self,
@@ -428,7 +496,9 @@ class Content(Protocol):
     ) -> int:
         """Delete an owner's documents that match ``where``; return their number.
 
-        ``ids`` restricts that to these ids; None means every id, and an empty sequence no id.
+        ``ids`` restricts that to these ids; None means every id, and an empty sequence no id. Raise
+        ``KeyError`` for a filter that the kind does not declare. Raise ``StoreUnavailable`` if
+        nothing was written, ``StoreTimeout`` if that is unknown.
         """
 
 
@@ -455,36 +525,63 @@ class Upkeep(Protocol):
         and name; others get a new id.
 
         An existing edge gets the row's time, special flag and groups; its contract and visits
-        change only if the row has some. ``BadLine`` for a row that is invalid, or that contradicts
-        another row or an edge in the store. ``StoreError`` if an id in ``groups`` cannot be used.
+        change only if the row has some. Raise ``BadLine`` for a row that is invalid, or that
+        contradicts another row or an edge in the store; ``StoreError`` if an id in ``groups``
+        cannot be used; ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is
+        unknown; and whatever ``rows`` raises.
         """
 
     def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:
-        """Yield every following, whisper and block, by follower, then oldest first."""
+        """Yield every following, whisper and block, by follower, then oldest first.
+
+        ``after`` skips followers up to that mid. Raises ``StoreUnavailable``, while iterated, if
+        the store cannot be read.
+        """
 
     def accounts(self, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
-        """Yield every account with its card, by mid."""
+        """Yield every account with its card, by mid; ``after`` skips accounts up to that mid.
+
+        Raises ``StoreUnavailable``, while iterated, if the store cannot be read.
+        """
 
     def owned_groups(self, after: int = 0) -> AsyncIterator[OwnedGroup]:
-        """Yield the groups that accounts created, by owner, then oldest first."""
+        """Yield the groups that accounts created, by owner, then oldest first.
+
+        ``after`` skips owners up to that mid. Raises ``StoreUnavailable``, while iterated, if the
+        store cannot be read.
+        """
 
     def entries(self, after: int = 0) -> AsyncIterator[Entry]:
-        """Yield every document, by owner, kind and id. ``StoreError`` if one cannot be decoded."""
+        """Yield every document, by owner, kind and id. ``StoreError`` if one cannot be decoded.
+
+        ``after`` skips owners up to that mid. Raises ``StoreUnavailable``, while iterated, if the
+        store cannot be read.
+        """
 
     def sessions(self) -> AsyncIterator[Session]:
-        """Yield every session, expired ones included, in no given order."""
+        """Yield every session, expired ones included, in no given order.
+
+        Raises ``StoreUnavailable``, while iterated, if the store cannot be read.
+        """
 
     async def note(self, name: str) -> bytes | None:
-        """Return a note, a named value of the store itself, or None; ``secret`` is a note."""
+        """Return a note, a named value of the store itself, or None; ``secret`` is a note.
+
+        Raise ``StoreUnavailable`` if the store cannot be read.
+        """
 
     async def put_note(self, name: str, value: bytes | None) -> None:
         """Write a note, or delete it if ``value`` is None.
 
-        A new ``secret`` takes effect when the store is opened again.
+        A new ``secret`` takes effect when the store is opened again. Raise ``StoreUnavailable`` if
+        nothing was written, ``StoreTimeout`` if that is unknown.
         """
 
     def check(self) -> AsyncIterator[Fault]:
-        """Check every stored row; yield each broken invariant."""
+        """Check every stored row; yield each broken invariant. Nothing is repaired.
+
+        Raises ``StoreUnavailable``, while iterated, if the store cannot be read.
+        """
 
     def watch_waits(self, seen: Callable[[float], None]) -> None:
         """Report to ``seen`` the seconds that each transaction waits to write, from now on.
@@ -493,10 +590,14 @@ class Upkeep(Protocol):
         """
 
     async def ready(self) -> None:
-        """Check that the store can read and write. ``StoreUnavailable`` if it cannot."""
+        """Check that the store can read and write. Raise ``StoreUnavailable`` if it cannot."""
 
     async def close(self) -> None:
-        """Write the counted visits, finish the pending writes and close. Safe to call again."""
+        """Write the counted visits, finish the pending writes and close. Safe to call again.
+
+        Raise ``StoreUnavailable`` or ``StoreTimeout`` if the visits could not be written; the store
+        is closed all the same.
+        """
 
 
 class Store(Relations, Accounts, Content, Upkeep, Protocol):

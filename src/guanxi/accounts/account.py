@@ -79,7 +79,10 @@ _VIP_COLOUR = "#FB7299"
 
 
 def vip_of(card: Card) -> wire.Vip:
-    """Return the membership as a response contains it, with a label while it is valid."""
+    """Return the card's membership in the form of a response.
+
+    It has a label, colour and badge only while it is valid (``vip_status`` 1).
+    """
     vip = wire.Vip(type=card.vip_type, due_date_ms=card.vip_due_ms, status=card.vip_status)
     if card.vip_status and card.vip_type in _LABELS:
         text, theme = _LABELS[card.vip_type]
@@ -96,12 +99,12 @@ def vip_of(card: Card) -> wire.Vip:
 
 
 def official_of(card: Card) -> wire.OfficialVerify:
-    """Return the verification as a response contains it."""
+    """Return the card's verification (type and text) in the form of a response."""
     return wire.OfficialVerify(type=card.official_type, desc=card.official_desc)
 
 
 def tail_of(card: Card) -> wire.ItemTail:
-    """Return the fields of a list item that depend only on the account."""
+    """Return the part of a list item in a response that depends only on the account's card."""
     return wire.ItemTail(
         uname=card.name,
         face=card.face,

@@ -45,36 +45,39 @@ def new_token() -> str:
 
 
 def digest(token: str) -> bytes:
-    """Return the SHA-256 of a token, by which a store finds its session."""
+    """Return the SHA-256 (32 bytes) of a token, by which a store finds its session."""
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def bili_jct(secret: bytes, token: str) -> str:
-    """Return the CSRF token (32 characters) that is valid for the session of ``token`` only."""
+    """Return the CSRF token (32 hex digits) that is valid for the session of ``token`` only."""
     return _derive(secret, f"csrf:{token}")[:32]
 
 
 def equal(given: str, expected: str) -> bool:
-    """Compare two texts in constant time, so that timing does not reveal where they differ."""
+    """Return whether two texts are equal. The time taken does not reveal where they differ."""
     return hmac.compare_digest(
         given.encode("utf-8", "replace"), expected.encode("utf-8", "replace")
     )
 
 
 def wbi_keys(secret: bytes, now: int) -> tuple[str, str]:
-    """Return img_key and sub_key of the UTC day of ``now``, in seconds since the Unix epoch."""
+    """Return img_key and sub_key of the UTC day of ``now``, in seconds since the Unix epoch.
+
+    Each has 32 hexadecimal digits.
+    """
     day = now // DAY
     return _derive(secret, f"wbi-img:{day}")[:32], _derive(secret, f"wbi-sub:{day}")[:32]
 
 
 def new_app(secret: bytes) -> tuple[str, str]:
-    """Return a new random appkey and its appsec."""
+    """Return a new random appkey and the appsec derived from it."""
     appkey = token_hex(8)
     return appkey, appsec(secret, appkey)
 
 
 def appsec(secret: bytes, appkey: str) -> str:
-    """Derive the appsec of an appkey from the store's secret, so that no appkey need be stored."""
+    """Return the appsec of an appkey, derived from the store's secret; no appkey is stored."""
     return _derive(secret, f"app:{appkey}")[:32]
 
 

@@ -22,7 +22,7 @@ _DIGEST_LENGTH, _PROOF_LENGTH, _NONCE_BYTES = 64, 32, 4
 
 
 def access_id(secret: bytes, now: int) -> str:
-    """Create an access id, the token of a space's page: a JWT signed with ``secret``.
+    """Return a new access id, the token of a space's page: a JWT signed with ``secret``.
 
     It holds its time of creation, ``now`` (seconds since the Unix epoch), and its lifetime,
     ``ACCESS_ID_SECONDS``.
@@ -33,7 +33,10 @@ def access_id(secret: bytes, now: int) -> str:
 
 
 def access_id_is_valid(secret: bytes, given: str, now: int) -> bool:
-    """Return whether ``given`` is an access id of this service that is still valid at ``now``."""
+    """Return whether ``given`` is an access id of this service that is still valid at ``now``.
+
+    ``now`` is in seconds since the Unix epoch.
+    """
     signed, _, proof = given.rpartition(".")
     expires = access_id_ends(given)
     authentic = equal(proof, _base64(_mac(secret, f"access-id:{signed}")))
@@ -43,14 +46,17 @@ def access_id_is_valid(secret: bytes, given: str, now: int) -> bool:
 def refresh_token(secret: bytes, token: str) -> str:
     """Return the refresh token of the session of ``token``: 96 hexadecimal digits.
 
-    It begins with the session's digest (see ``session_of``). A copy of the store is not enough to
-    create one, as that needs ``token``. To verify one, compare it with ``secrets.equal``.
+    It begins with the session's digest (see ``session_digest_of``). A copy of the store is not
+    enough to create one, as that needs ``token``. To verify one, compare it with ``secrets.equal``.
     """
     return digest(token).hex() + _proof(secret, f"refresh:{token}")
 
 
 def session_digest_of(refresh: str) -> bytes | None:
-    """Return the session digest in a refresh token, not verified; None if the form is invalid."""
+    """Return the session digest in a refresh token; None if the form is invalid.
+
+    The signature is not verified.
+    """
     try:
         session = bytes.fromhex(refresh[:_DIGEST_LENGTH])
     except ValueError:
@@ -59,7 +65,10 @@ def session_digest_of(refresh: str) -> bytes | None:
 
 
 def refresh_csrf(secret: bytes, token: str) -> str:
-    """Return the CSRF token in the page that refreshes the session of ``token``."""
+    """Return the CSRF token in the page that refreshes the session of ``token``.
+
+    It has 32 hexadecimal digits.
+    """
     return _proof(secret, f"refresh-csrf:{token}")
 
 
@@ -75,7 +84,8 @@ def qr_key(secret: bytes, now: int) -> str:
 def qr_key_created(secret: bytes, given: str) -> int | None:
     """Return when a QR sign-in key was created, in seconds since the Unix epoch.
 
-    None if it is not a key of this service. Whether it has expired is for the caller to check.
+    None if ``given`` is not a key of this service. Whether it has expired is for the caller to
+    check.
     """
     signed, proof = given[:16], given[16:]
     if not equal(proof, _proof(secret, f"qr:{signed}")[:16]):

@@ -32,7 +32,8 @@ def api(
     """调用任一接口。 Call an endpoint, and print its data as JSON.
 
     The account comes from GUANXI_SESSDATA and GUANXI_BILI_JCT, else from guanxi login for this
-    server. No option accepts a secret, so that none ends up in the shell's history.
+    server. No option accepts a secret, so that none ends up in the shell's history. An unknown
+    endpoint or parameter, a code other than 0, or no response is an error.
     """
     if listed:
         for endpoint in BY_NAME.values():
@@ -53,7 +54,10 @@ def api(
 
 
 def _endpoint(name: str | None) -> Endpoint:
-    """Return the endpoint of a name. Raise BadParameter, with the nearest name, for no such one."""
+    """Return the endpoint of a name.
+
+    Raise BadParameter if ``name`` is None or, with the nearest name, if there is no such endpoint.
+    """
     if name in BY_NAME:
         return BY_NAME[name]
     if name is None:
@@ -68,9 +72,9 @@ def _endpoint(name: str | None) -> Endpoint:
 
 
 def _values(endpoint: Endpoint, params: list[str]) -> dict[str, str]:
-    """Return the values of KEY=VALUE arguments.
+    """Return the values of KEY=VALUE arguments, by key; of a repeated key, the last.
 
-    Raise BadParameter for one without "=" and for a key that the endpoint does not declare.
+    Raise BadParameter for an argument without "=" and for a key that the endpoint does not declare.
     """
     known = [*wire_types(endpoint.params), *endpoint.aliases]
     values = {}
@@ -88,7 +92,10 @@ def _values(endpoint: Endpoint, params: list[str]) -> dict[str, str]:
 
 
 def _json(data: Any) -> str:
-    """Return data as JSON, with escapes if standard output cannot show its characters."""
+    """Return data as indented JSON.
+
+    Characters that standard output cannot show are escaped.
+    """
     text = json.dumps(data, ensure_ascii=False, indent=2)
     try:
         text.encode(sys.stdout.encoding)

@@ -51,9 +51,10 @@ app.add_typer(store.app, name="store")
 
 
 def run() -> None:
-    """Run the command in ``sys.argv``.
+    """Run the command in ``sys.argv``, and exit.
 
-    Exit with status 1 and one line on standard error for an error that the user can act on.
+    For ApiException, StoreError, ValueError and OSError the status is 1, with one line on standard
+    error.
     """
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -26,7 +26,7 @@ _Accounts = dict[str, dict[str, str]]
 def save(server: str, name: str, credential: Credential) -> str:
     """Save a credential, replacing any earlier one; return where it is saved, for people to read.
 
-    Raise ValueError if the credentials file exists and is damaged.
+    Raise ValueError if the credentials file is damaged, OSError if it cannot be written.
     """
     import keyring
     from keyring.errors import KeyringError
@@ -46,7 +46,7 @@ def save(server: str, name: str, credential: Credential) -> str:
 def load(server: str, name: str) -> Credential | None:
     """Return the saved credential, or None if there is none or keyring is not installed.
 
-    Raise ValueError if the credentials file is damaged.
+    Raise ValueError if the credentials file is damaged, OSError if it cannot be read.
     """
     try:
         import keyring
@@ -62,9 +62,9 @@ def load(server: str, name: str) -> Credential | None:
 
 
 def delete(server: str, name: str) -> bool:
-    """Delete a saved credential; return whether there was one.
+    """Delete a saved credential from the keyring and the file; return whether there was one.
 
-    Raise ValueError if the credentials file is damaged.
+    Raise ValueError if the credentials file is damaged, OSError if it cannot be written.
     """
     import keyring
     from keyring.errors import KeyringError
@@ -95,7 +95,10 @@ def _path() -> Path:
 
 
 def _read() -> _Accounts:
-    """Return the file's credentials, empty without a file. Raise ValueError if it is damaged."""
+    """Return the file's credentials, by name@server; empty without a file.
+
+    Raise ValueError if it is damaged, OSError if it cannot be read.
+    """
     try:
         return msgspec.json.decode(_path().read_bytes(), type=_Accounts)
     except FileNotFoundError:
@@ -116,7 +119,10 @@ def _delete_from_file(server: str, name: str) -> bool:
 
 
 def _write(accounts: _Accounts) -> None:
-    """Replace the file atomically by one with mode 0600, never readable to other users."""
+    """Replace the credentials file atomically by one with mode 0600; create its folder if missing.
+
+    Raise OSError if that fails; the old file then stays.
+    """
     folder = _path().parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=folder)

@@ -28,9 +28,10 @@ DEFAULT_NAME = "default"
 
 
 def client_of(base_url: str | None, name: str) -> SyncClient:
-    """Return a client that acts as the environment's account, else as the saved one.
+    """Return a client that acts as the environment's account, else as the one saved as ``name``.
 
-    Without either the client is anonymous. Raise ValueError if the credentials file is damaged.
+    Without either the client is anonymous. Raise ValueError for a damaged credentials file or an
+    invalid cookie, ArgsException for an invalid address.
     """
     credential = Credential.from_environment()
     if not credential.get_cookies():
@@ -43,8 +44,9 @@ def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
 
     Prints the account's mid and name as JSON.
 
-    Scan the code with the server's app, and confirm there. The account is saved in the system's
-    keyring, or where there is none in a file that only you can read.
+    Scan the code with the server's app, and confirm there. It is an error if the code expires
+    first. The account is saved in the system's keyring, or where there is none in a file that only
+    you can read.
     """
     import segno
 
@@ -65,7 +67,8 @@ def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
 def logout(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
     """删除保存的账号。 Delete a saved account.
 
-    The session itself is not ended: it lasts until the server ends it.
+    The session itself is not ended: it lasts until the server ends it. It is an error if no account
+    is saved under this name.
     """
     if not credentials.delete(_server(base_url), name):
         raise ValueError(
@@ -77,14 +80,18 @@ def logout(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
 def whoami(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
     """显示当前账号。 Print which account the commands act as.
 
-    Prints its mid and name as JSON. The environment's account comes first, then the saved one.
+    Prints its mid and name as JSON. The environment's account comes first, then the saved one. It
+    is an error if nobody is signed in.
     """
     with client_of(base_url, name) as client:
         _print_account(client)
 
 
 def _print_account(client: SyncClient) -> None:
-    """Print the signed-in account's mid and name. Raise ValueError if nobody is signed in."""
+    """Print the signed-in account's mid and name as JSON. Raise ValueError if nobody is signed in.
+
+    Raise ApiException as ``client.web.nav``.
+    """
     nav = client.web.nav()
     if not nav.is_login:
         raise ValueError("未登录，请运行 guanxi login (not signed in: run guanxi login)")
@@ -92,5 +99,8 @@ def _print_account(client: SyncClient) -> None:
 
 
 def _server(base_url: str | None) -> str:
-    """Return the base address that credentials are saved for; empty for the documents' hosts."""
+    """Return the base address that credentials are saved for; empty for the documents' hosts.
+
+    None means GUANXI_BASE_URL. Raise ArgsException for an invalid address.
+    """
     return hosts.base_address(base_url) or ""

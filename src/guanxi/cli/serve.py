@@ -106,7 +106,10 @@ def serve(
 
 
 def _serve(plan: Plan, ready: Callable[[Ready], None]) -> None:
-    """Serve until Ctrl-C, calling ``ready`` once requests are accepted; exit if it fails."""
+    """Serve until Ctrl-C, calling ``ready`` once requests are accepted.
+
+    Exit with a message if a worker does not start; raise other errors (StoreError, OSError).
+    """
     from guanxi.service import server
 
     try:
@@ -144,9 +147,10 @@ def _bind_error(error: OSError, option: str, host: str, port: int) -> str:
 
 
 def _administration(address: str | None) -> Administration | None:
-    """Return the settings of the second address, None without one; a token is created if unset.
+    """Return the settings of the administration's address, or None if ``address`` is None.
 
-    Raise BadParameter if ``address`` is not HOST:PORT.
+    The token is GUANXI_ADMIN_TOKEN, or a new one. Raise BadParameter if ``address`` is not
+    HOST:PORT.
     """
     from guanxi.service.server import Administration
 
@@ -181,7 +185,8 @@ def demo(
 ) -> None:
     """启动演示。 Serve generated data, and show a tour.
 
-    The same seed generates the same data. The service runs until Ctrl-C.
+    The same seed generates the same data. The service runs until Ctrl-C. An existing file, or a
+    database with accounts, is an error.
     """
     from guanxi.service.config import load
     from guanxi.service.server import Plan
@@ -228,7 +233,7 @@ def _exists(store: str) -> StoreError:
 
 
 def _facts(url: str, issued: Issued, store: str) -> dict[str, str | int]:
-    """Return what ``--json`` prints."""
+    """Return what ``--json`` prints: the demo's addresses, account, session and store."""
     return {
         "base_url": url,
         "mid": HERO,
@@ -240,7 +245,10 @@ def _facts(url: str, issued: Issued, store: str) -> dict[str, str | int]:
 
 
 def _show(url: str, issued: Issued, store: str) -> None:
-    """Print the tour, then the service's addresses and the variables for another shell."""
+    """Print the tour, then the service's addresses and the variables for another shell.
+
+    If the service stops during the tour, nothing more is printed.
+    """
     credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
     with SyncClient(base_url=url, credential=credential) as client:
         try:

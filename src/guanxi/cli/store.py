@@ -139,7 +139,7 @@ def copy_store(
 async def _copy(source: Store, target: Store, progress: Progress) -> list[str]:
     """Copy and compare; return a line for each difference and each fault of the target.
 
-    If there are none, mark the copy as finished in the target.
+    If there are none, mark the copy as finished in the target. Raise StoreError as ``copy.copy``.
     """
     now = int(time.time())
     await copy.copy(source, target, _reporter(progress, "复制 copying"), now)

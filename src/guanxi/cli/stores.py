@@ -31,9 +31,9 @@ DEFAULT_STORE = "guanxi.db"
 
 
 def with_store(address: str, do: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
-    """Open the store, return what ``do(store)`` returns, and close it.
+    """Open the store, return what ``do(store)`` returns, and close the store.
 
-    Raise StoreError if there is no store; ``create`` creates it instead.
+    Raise StoreError if there is no store; ``create`` creates it instead. Errors of ``do`` pass on.
     """
     if create:
         check_folder(address)
@@ -49,7 +49,10 @@ def with_store(address: str, do: Callable[[Store], Awaitable[T]], *, create: boo
 
 
 def check_folder(address: str) -> None:
-    """Raise StoreError if a store's file cannot be created because its folder is missing."""
+    """Raise StoreError if the folder of a store's file is missing.
+
+    Does nothing for a server's address.
+    """
     folder = Path(address).parent
     if not is_server_address(address) and not folder.is_dir():
         raise StoreError(
@@ -63,7 +66,7 @@ def all_or_nothing(address: str) -> Iterator[str]:
 
     For an existing file or a server that is ``address`` itself, else a file in a temporary folder,
     renamed at the end. Raise StoreError if the folder is missing, or if another process creates the
-    file meanwhile.
+    file meanwhile; OSError if the block created no file.
     """
     path = Path(address)
     if is_server_address(address) or path.exists():
@@ -82,7 +85,7 @@ def all_or_nothing(address: str) -> Iterator[str]:
 
 
 async def existing_account(store: Store, mid: int) -> Account:
-    """Return the account. Raise StoreError if there is none; deregistered accounts count."""
+    """Return the account, which may be deregistered. Raise StoreError if there is none."""
     account = await store.account(mid)
     if account is None:
         raise StoreError(

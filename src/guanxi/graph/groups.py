@@ -121,7 +121,10 @@ def decide_group(act: GroupAct, facts: GroupFacts) -> int | GroupChange:
 
 
 def _named(group: int, name: str, facts: GroupFacts) -> int | PutGroup:
-    """Return the change that names a group, or the code of an invalid or taken name."""
+    """Return the change that names a group, or the code of an invalid or used name.
+
+    Outer spaces are removed from the name first.
+    """
     if any(unicodedata.category(char) in _CONTROL for char in name):
         return errors.BadRequest.number
     cleaned = name.strip()

@@ -39,14 +39,17 @@ class Window(Struct, frozen=True):
 def window(pn: int, ps: int, visible: int) -> Window:
     """Return the window of page ``pn`` (from 1) of ``ps`` items, cut to the first ``visible`` rows.
 
-    A page past the visible rows is empty.
+    A page past the visible rows has limit 0.
     """
     offset = (pn - 1) * ps
     return Window(min(offset, visible), max(0, min(ps, visible - offset)))
 
 
 def visible_followings(limits: Limits, *, own: bool) -> int:
-    """Return how many rows of a list of followings its owner, or another viewer, may see."""
+    """Return how many rows of a list of followings may be read from its start.
+
+    ``own``: by the owner of the list; else by another viewer.
+    """
     return limits.own_followings if own else limits.others_followings
 
 
@@ -65,7 +68,10 @@ _PACKED = struct.Struct(">QQI")
 
 
 def encode_cursor(position: Position) -> str:
-    """Encode a position as a cursor: opaque, URL-safe text."""
+    """Return a position as a cursor: opaque, URL-safe text.
+
+    Raise struct.error if a number is negative or exceeds 64 bits (``visits``: 32 bits).
+    """
     packed = _PACKED.pack(position.sort_key, position.mid, position.visits)
     return urlsafe_b64encode(packed).rstrip(b"=").decode()
 

@@ -35,9 +35,9 @@ def sort_key_of_mtime(mtime: int) -> int:
 
 
 def next_sort_key(now: int, newest: int) -> int:
-    """Return the sort key of a new row: ``now``, but at least ``newest + 1``.
+    """Return the sort key of an owner's new row: ``now``, but at least ``newest + 1``.
 
-    ``newest`` is the owner's newest sort key, or 0 without rows.
+    ``now`` is a sort key too. ``newest`` is the owner's newest sort key, or 0 without rows.
     """
     return now if now > newest else newest + 1
 
@@ -48,7 +48,7 @@ def mtime_of(sort_key: int) -> int:
 
 
 def mtimes_of(sort_keys: Iterable[int]) -> list[int]:
-    """Return ``mtime_of`` each sort key."""
+    """Return the seconds of sort keys, in the same order; see ``mtime_of``."""
     return [sort_key >> _FINER_BITS for sort_key in sort_keys]
 
 
@@ -112,7 +112,10 @@ _NONE, _WHISPER, _FOLLOWING, _MUTUAL, _BLOCKED = map(int, Attribute)
 
 
 def attribute(side: Side, *, followed_back: bool) -> int:
-    """Return the ``Attribute``, as a number, of an account with this side."""
+    """Return the ``Attribute``, as a number, of the account that has this side.
+
+    ``followed_back`` (the other account follows it) matters only if ``side`` is a following.
+    """
     if side.follows is not None:
         return _MUTUAL if followed_back else _FOLLOWING
     if side.blocks is not None:
@@ -132,7 +135,10 @@ class Relation(Struct, frozen=True, gc=False):
 
 
 def relation_of(side: Side, *, followed_back: bool) -> Relation:
-    """Return the relation of an account with this side."""
+    """Return the relation to the other account of the account that has this side.
+
+    ``followed_back`` is as in ``attribute``.
+    """
     value, edge = attribute(side, followed_back=followed_back), side.follows
     if edge is None:
         return Relation(value, side.whispers or 0)
@@ -140,7 +146,10 @@ def relation_of(side: Side, *, followed_back: bool) -> Relation:
 
 
 def public_attribute(value: int) -> int:
-    """Return an attribute as the other account may see it: 0 for a whisper or a block."""
+    """Return an attribute as the other account may see it.
+
+    Only following (2) and mutual (6) are visible; any other ``value`` becomes 0.
+    """
     return value if value in (Attribute.FOLLOWING, Attribute.MUTUAL) else Attribute.NONE
 
 
@@ -265,9 +274,9 @@ _WHOLE_CODES = (errors.AccountBanned.number, errors.TargetInBlacklist.number)
 def batch_result(fids: list[int], codes: list[int]) -> tuple[int, list[int]]:
     """Return the code of a batch, and the fids that failed; ``codes`` has the code of each fid.
 
-    If every fid failed because the caller is banned, or because the caller blocks it, the code is
-    that common one. Else it is 0, even if some failed. Raise ValueError if the lists differ in
-    length.
+    If every fid failed with the same code, and this says that the caller is banned or blocks the
+    fid, it is the batch's code too. Else that is 0, even if some failed. Raise ValueError if the
+    lists differ in length.
     """
     failed = [fid for fid, code in zip(fids, codes, strict=True) if code]
     common = codes[0] if len(set(codes)) == 1 else 0

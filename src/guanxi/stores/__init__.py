@@ -11,9 +11,11 @@ async def open_store(address: str, *, create: bool = False) -> Store:
     """Open the store at ``address``: the path of a SQLite file, or a PostgreSQL database.
 
     A database is written as ``postgresql://user:password@host:port/database``. With ``create``, a
-    missing file or missing tables are created. ``StoreError`` if they are missing otherwise, or if
-    the schema is newer or too old; the ``schema`` module of the engine says which older schemas it
-    migrates. ``StoreUnavailable`` if a server cannot be reached.
+    missing file or missing tables are created. An older SQLite file is migrated; an older
+    PostgreSQL schema is refused. Raise ``StoreError`` if the store is missing (without ``create``),
+    or its schema is newer or too old; ``StoreUnavailable`` if a server cannot be reached;
+    ``OSError`` if the file cannot be created; ``ModuleNotFoundError`` if the engine's driver is not
+    installed.
     """
     # The engines' drivers are optional dependencies: imported only when used.
     if is_server_address(address):

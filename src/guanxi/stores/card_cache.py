@@ -23,7 +23,8 @@ def with_card_cache(
 ) -> Store:
     """Return ``store`` with a cache of up to ``size`` tails, at most ``staleness`` seconds old.
 
-    If either is 0 or less, return ``store`` itself. ``clock`` returns seconds and never steps back.
+    A tail is the encoded list item of an account. If ``size`` or ``staleness`` is 0 or less, return
+    ``store`` itself. ``clock`` returns seconds and never steps back.
     """
     if size <= 0 or staleness <= 0:
         return store
@@ -50,7 +51,7 @@ class _CardCache:
         self._removals = 0
 
     def __getattr__(self, name: str) -> Any:
-        """Return the store's own verb, and remember it."""
+        """Return the attribute ``name`` of the wrapped store, and keep it for the next access."""
         verb = self.__dict__[name] = getattr(self._store, name)
         return verb
 
@@ -100,7 +101,7 @@ class _CardCache:
             self._remove(mid)
 
     async def import_edges(self, *args: Any, **kwargs: Any) -> int:
-        """Import edges, and empty the cache: an import may replace any card."""
+        """Import edges, then empty the cache, also after an error: any card may have changed."""
         try:
             return await self._store.import_edges(*args, **kwargs)
         finally:

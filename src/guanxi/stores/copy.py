@@ -117,8 +117,9 @@ async def copy(source: Store, target: Store, progress: Progress, now: int) -> No
     """Copy the source into the target; resume an interrupted copy of the same source.
 
     Sessions that expire by ``now``, in seconds since the Unix epoch, are not copied. ``StoreError``
-    if the target holds anything but an unfinished copy of this source. Call ``finish`` afterwards:
-    until then the target is marked as unfinished.
+    if the target holds anything but an unfinished copy of this source, or if a store fails (then
+    call again to resume). Call ``finish`` afterwards: until then the target is marked as
+    unfinished.
     """
     done = await _begin(source, target)
     if done.part in _NAMES:
@@ -140,7 +141,10 @@ async def copy(source: Store, target: Store, progress: Progress, now: int) -> No
 
 
 async def _begin(source: Store, target: Store) -> _Done:
-    """Return the progress of an earlier copy; note and return the start if there was none."""
+    """Return the progress noted in ``target``; if there is none, note the start and return it.
+
+    Raise StoreError if it is that of another source, or if ``target`` is not empty.
+    """
     name = sha256(b"copy of " + source.secret).hexdigest()
     note = await target.note(_NOTE)
     if note is not None:
@@ -163,7 +167,10 @@ async def _note(target: Store, done: _Done) -> None:
 async def _batches(
     rows: AsyncIterator[T], owner: Callable[[T], int], size: int
 ) -> AsyncIterator[list[T]]:
-    """Yield rows in lists of at least ``size``; all adjacent rows of an owner are in one list."""
+    """Yield rows in lists of at least ``size``; all adjacent rows of an owner are in one list.
+
+    The last list may be shorter.
+    """
     batch: list[T] = []
     async for row in rows:
         if len(batch) >= size and owner(batch[-1]) != owner(row):
@@ -180,7 +187,8 @@ async def differences(
     """Compare two stores; yield each part of each account that differs.
 
     Compares the count and the checksum of an account's rows, its sessions that are valid at ``now``
-    (in seconds since the Unix epoch), and the secrets.
+    (in seconds since the Unix epoch), and the secrets. ``progress`` gets a part's name and the
+    number of its rows compared. Raise StoreError if a read fails.
     """
     for part in _PARTS:
         count = 0
@@ -217,7 +225,10 @@ _NONE = _Sum()
 async def _sums(
     rows: AsyncIterator[T], owner: Callable[[T], int]
 ) -> AsyncIterator[tuple[int, _Sum]]:
-    """Yield each account's mid and sum, by mid."""
+    """Yield each account's mid, with the count and the checksum of its rows.
+
+    ``rows`` must be sorted by owner.
+    """
     encode = msgspec.json.Encoder(order="deterministic").encode
     async for batch in _batches(rows, owner, 1):
         checksum = sha256()
@@ -246,5 +257,8 @@ async def _merged(
 
 
 async def finish(target: Store) -> None:
-    """Mark a copy as finished, so that the target is a store like any other."""
+    """Mark a copy as finished, so that the target is a store like any other.
+
+    Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
+    """
     await target.put_note(_NOTE, None)

@@ -25,7 +25,7 @@ def check_declared(names: Iterable[str], known: Collection[str]) -> None:
 
 
 def document(kind: Kind[T], owner: int, id: int, body: bytes) -> T:
-    """Decode a document's body. Raise StoreError, naming owner and id, if that fails."""
+    """Decode and return a document's body. Raise StoreError, with owner and id, if that fails."""
     try:
         return kind.read(body)
     except msgspec.MsgspecError as error:
@@ -33,7 +33,7 @@ def document(kind: Kind[T], owner: int, id: int, body: bytes) -> T:
 
 
 def entry(owner: int, kind: str, body: bytes) -> Entry:
-    """Decode a body, and return the entry that stores it.
+    """Decode a body of the kind named ``kind``, and return the entry that stores it.
 
     Raise StoreError if that fails or ``kind`` is not declared.
     """
@@ -53,7 +53,7 @@ INVARIANTS = (_READ, _DERIVED)
 def broken_invariant(
     kind: str, owner: int, body: bytes, stored: object, derive: Callable[[Entry], object]
 ) -> str | None:
-    """Check a stored document; return the invariant that it breaks, or None.
+    """Check a stored document; return the text of the invariant that it breaks, or None.
 
     Its ``body`` must be readable as ``kind``, a declared kind, and ``stored``, the columns stored
     with it, must equal what ``derive`` computes from its entry.
@@ -69,5 +69,5 @@ def broken_invariant(
 
 
 def document_fault(invariant: str, owner: int, kind: str, id: int) -> Fault:
-    """Return the fault of a document that breaks ``invariant``."""
+    """Return the ``Fault`` that says which document breaks ``invariant``."""
     return Fault(invariant, f"{owner}, {kind} {id}")

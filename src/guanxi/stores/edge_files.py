@@ -65,7 +65,10 @@ def _csv(path: Path) -> _Numbered:
 
 
 def _csv_rows(path: Path) -> Iterator[EdgeRow]:
-    """Yield the rows of a CSV file: plain ones in chunks, from the first other line one by one."""
+    """Yield the edges of a CSV file, in order: plain lines in chunks, others one by one.
+
+    Raise UnreadableLine for the first invalid line, OSError if the file cannot be read.
+    """
     plain: int | None = 0
     if path.is_file():  # a pipe can be read only once
         plain = yield from _plain_rows(path)
@@ -75,9 +78,10 @@ def _csv_rows(path: Path) -> Iterator[EdgeRow]:
 
 
 def _plain_rows(path: Path) -> Generator[EdgeRow, None, int | None]:
-    """Yield the rows of a CSV file that has only the required columns, in chunks.
+    """Yield the edges of a CSV file that has only the required columns, in chunks.
 
-    Return the number of rows before a chunk that is not plain or is wrong; None at the end.
+    Stop before the first chunk that is not plain or is invalid, and return the number of edges
+    before it; None if all were read. Raise OSError if the file cannot be read.
     """
     count = 0
     with path.open(encoding="utf-8-sig", newline="\n") as file:  # splits lines like ``_csv``
@@ -131,7 +135,10 @@ def _converted(line: int, record: object, *, strict: bool) -> EdgeRow:
 
 
 def _reason(record: Any, error: Exception) -> str:
-    """Return what is wrong with a record: its field, the value and what the field must be."""
+    """Return why a record is not an edge: its field, the value and what the field must be.
+
+    If ``error`` names no field, return its own text.
+    """
     match = _FIELD.search(str(error))
     if match is None:
         return str(error)
@@ -194,8 +201,9 @@ def _reader(path: Path) -> Callable[[Path], _Numbered]:
 def read_edges(path: Path) -> Iterator[EdgeRow]:
     """Yield the edges of a file, in order.
 
-    ``UnreadableLine`` for the first line that is not an edge. ``StoreError`` if the suffix is
-    unknown, the file cannot be read, or Parquet support is not installed.
+    Raises, while iterated: ``UnreadableLine`` for the first line that is not an edge;
+    ``StoreError`` if the suffix is unknown, the file cannot be read, or Parquet support is not
+    installed.
     """
     reader = _reader(path)
     try:
@@ -217,7 +225,8 @@ async def import_file(
     """Import the edges of a file, all or none; return how many are new or changed.
 
     ``strict`` and ``progress`` are those of ``Upkeep.import_edges``. ``BadLine`` for an invalid
-    edge, with the line of the file; other errors as ``read_edges`` raises them.
+    edge, with the line of the file; other errors as ``read_edges`` and ``Upkeep.import_edges``
+    raise them.
     """
     try:
         return await store.import_edges(lambda: read_edges(path), strict=strict, progress=progress)
@@ -228,6 +237,9 @@ async def import_file(
 
 
 def _line_of(path: Path, row: int) -> int:
-    """Return the line of the file's edge number ``row``, from 1."""
+    """Return the line of the file's edge number ``row``, from 1, by reading the file again.
+
+    Raise OSError if that fails.
+    """
     lines = (line for line, _ in _reader(path)(path))
     return next(line for number, line in enumerate(lines, 1) if number == row)

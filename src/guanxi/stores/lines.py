@@ -20,8 +20,8 @@ CHUNK = 10_000
 def first_invalid(chunk: Iterable[EdgeRow], lines: int, now: int) -> BadLine:
     """Return the error of the first row in ``chunk`` that is invalid on its own.
 
-    ``lines`` is the number of rows before the chunk; ``now`` is in seconds. Raise AssertionError if
-    every row is valid.
+    ``lines`` is the number of rows before the chunk; ``now``, the latest time allowed, is in
+    seconds since the Unix epoch. Raise AssertionError if every row is valid.
     """
     for line, row in enumerate(chunk, lines + 1):
         if row.kind not in KINDS:
@@ -45,9 +45,10 @@ def has_extras(row: EdgeRow) -> bool:
 
 
 def group_names(line: int, row: EdgeRow) -> list[str]:
-    """Return the unique group names of an edge for which ``has_more`` is true, as stored.
+    """Return the unique group names of an edge for which ``has_extras`` is true, as stored.
 
-    ``BadLine`` if it is not a follow, or if its visits or a group name are invalid.
+    ``line`` is for the error: ``BadLine`` if the edge is not a follow, or if its visits or a group
+    name are invalid.
     """
     if row.kind != "follow":
         raise BadLine(line, "only a follow can be in groups, under contract or visited")

@@ -49,8 +49,8 @@ INVARIANTS = (_ERASED, _FOLDED, _TAIL)
 def faults_of(row: Derived) -> Iterator[Fault]:
     """Check an account's card; yield a fault for each invariant that it breaks.
 
-    The stored values must be those derived from the card, and the card of a deregistered account
-    must be erased.
+    The stored values (folded name, tail and its version) must be those derived from the card, and
+    the card of a deregistered account must be erased.
     """
     mid, state, card, folded, version, tail = row
     if state is State.DEREGISTERED and card != DEREGISTERED_CARD:

@@ -26,7 +26,7 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; exit with a message that names the extra if a module is missing.
+    """Run the command line; exit with a message naming the pip extra if a module is missing.
 
     Raise ModuleNotFoundError if no extra installs it. Ctrl-C exits with status 130.
     """

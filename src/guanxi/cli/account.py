@@ -34,8 +34,8 @@ def add(
 ) -> None:
     """建立账号或修改名片。 Create an account, or change its card.
 
-    Options that are left out change nothing. The store is created if it is missing. A deregistered
-    account is an error.
+    Options that are left out change nothing. The store is created if it is missing. The account
+    must not be deregistered.
     """
     options = {"name": name, "face": face, "sign": sign}
     changes = {field: value for field, value in options.items() if value is not None}
@@ -58,8 +58,8 @@ def ban(
 ) -> None:
     """封停账号，或解封。 Ban an account, or lift its ban.
 
-    Actions of a banned account are refused with code -102. An unknown or deregistered account is an
-    error.
+    Actions of a banned account are refused with code -102. The account must exist and not be
+    deregistered.
     """
     state = State.NORMAL if lift else State.BANNED
 
@@ -74,8 +74,8 @@ def ban(
 def deregister(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
     """注销账号。 Deregister an account for good.
 
-    Its card and its sessions are deleted; its followings, followers and blocks are not. An unknown
-    account is an error.
+    Its card and its sessions are deleted; its followings, followers and blocks are not. The account
+    must exist.
     """
 
     async def change(opened: Store) -> None:
@@ -99,7 +99,7 @@ def privacy(
 ) -> None:
     """设置隐私开关。 Set privacy switches, and print all three.
 
-    Switches that are left out do not change. The output is JSON. An unknown account is an error.
+    Switches that are left out do not change. The output is JSON. The account must exist.
     """
     options = {
         "hide_followings": hide_followings,

@@ -32,8 +32,8 @@ def api(
     """调用任一接口。 Call an endpoint, and print its data as JSON.
 
     The account comes from GUANXI_SESSDATA and GUANXI_BILI_JCT, else from guanxi login for this
-    server. No option accepts a secret, so that none ends up in the shell's history. An unknown
-    endpoint or parameter, a code other than 0, or no response is an error.
+    server. No option accepts a secret, so that none ends up in the shell's history. Fails for an
+    unknown endpoint or parameter, without a response, or for a code other than 0.
     """
     if listed:
         for endpoint in BY_NAME.values():
@@ -54,7 +54,7 @@ def api(
 
 
 def _endpoint(name: str | None) -> Endpoint:
-    """Return the endpoint of a name.
+    """Return the endpoint called ``name``.
 
     Raise BadParameter if ``name`` is None or, with the nearest name, if there is no such endpoint.
     """
@@ -92,10 +92,7 @@ def _values(endpoint: Endpoint, params: list[str]) -> dict[str, str]:
 
 
 def _json(data: Any) -> str:
-    """Return data as indented JSON.
-
-    Characters that standard output cannot show are escaped.
-    """
+    """Return data as JSON, with escapes if standard output cannot show its characters."""
     text = json.dumps(data, ensure_ascii=False, indent=2)
     try:
         text.encode(sys.stdout.encoding)

@@ -24,9 +24,10 @@ _Accounts = dict[str, dict[str, str]]
 
 
 def save(server: str, name: str, credential: Credential) -> str:
-    """Save a credential, replacing any earlier one; return where it is saved, for people to read.
+    """Save a credential for a server and a name; return where, as text for people to read.
 
-    Raise ValueError if the credentials file is damaged, OSError if it cannot be written.
+    An earlier one is replaced. Raise ValueError if the credentials file is damaged, OSError if it
+    cannot be written, ModuleNotFoundError without the keyring package.
     """
     import keyring
     from keyring.errors import KeyringError
@@ -44,7 +45,7 @@ def save(server: str, name: str, credential: Credential) -> str:
 
 
 def load(server: str, name: str) -> Credential | None:
-    """Return the saved credential, or None if there is none or keyring is not installed.
+    """Return the credential saved for a server and a name; None without one or without keyring.
 
     Raise ValueError if the credentials file is damaged, OSError if it cannot be read.
     """
@@ -62,9 +63,10 @@ def load(server: str, name: str) -> Credential | None:
 
 
 def delete(server: str, name: str) -> bool:
-    """Delete a saved credential from the keyring and the file; return whether there was one.
+    """Delete the credential saved for a server and a name; return whether there was one.
 
-    Raise ValueError if the credentials file is damaged, OSError if it cannot be written.
+    Raise ValueError if the credentials file is damaged, OSError if it cannot be written,
+    ModuleNotFoundError without the keyring package.
     """
     import keyring
     from keyring.errors import KeyringError
@@ -121,7 +123,7 @@ def _delete_from_file(server: str, name: str) -> bool:
 def _write(accounts: _Accounts) -> None:
     """Replace the credentials file atomically by one with mode 0600; create its folder if missing.
 
-    Raise OSError if that fails; the old file then stays.
+    Raise OSError if that fails.
     """
     folder = _path().parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -44,9 +44,9 @@ def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
 
     Prints the account's mid and name as JSON.
 
-    Scan the code with the server's app, and confirm there. It is an error if the code expires
-    first. The account is saved in the system's keyring, or where there is none in a file that only
-    you can read.
+    Scan the code with the server's app, and confirm there. Fails if the code expires first. The
+    account is saved in the system's keyring, or where there is none in a file that only you can
+    read.
     """
     import segno
 
@@ -67,8 +67,8 @@ def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
 def logout(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
     """删除保存的账号。 Delete a saved account.
 
-    The session itself is not ended: it lasts until the server ends it. It is an error if no account
-    is saved under this name.
+    The session itself is not ended: it lasts until the server ends it. Fails if no account is saved
+    under this name.
     """
     if not credentials.delete(_server(base_url), name):
         raise ValueError(
@@ -80,8 +80,8 @@ def logout(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
 def whoami(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
     """显示当前账号。 Print which account the commands act as.
 
-    Prints its mid and name as JSON. The environment's account comes first, then the saved one. It
-    is an error if nobody is signed in.
+    Prints its mid and name as JSON. The environment's account comes first, then the saved one.
+    Fails if nobody is signed in.
     """
     with client_of(base_url, name) as client:
         _print_account(client)

@@ -186,7 +186,7 @@ def demo(
     """启动演示。 Serve generated data, and show a tour.
 
     The same seed generates the same data. The service runs until Ctrl-C. An existing file, or a
-    database with accounts, is an error.
+    database with accounts, is refused.
     """
     from guanxi.service.config import load
     from guanxi.service.server import Plan

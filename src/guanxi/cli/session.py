@@ -45,7 +45,7 @@ def new(
     """登录一个账号。 Sign an account in, and print its session.
 
     Its secrets are shown this once. The output is JSON, or with --export lines for a shell's eval.
-    An unknown or deregistered account is an error, and so is --app with --export.
+    The account must exist and not be deregistered. --app and --export exclude each other.
     """
     from guanxi.service.auth import issue
 
@@ -89,8 +89,8 @@ def agree(
 ) -> None:
     """确认扫码登录。 Confirm a sign-in by QR code.
 
-    Whoever displays the code is then signed in as this account. An expired code, or an unknown or
-    deregistered account, is an error.
+    Whoever displays the code is then signed in as this account. The code must not have expired; the
+    account must exist and not be deregistered.
     """
     from guanxi.service import login
 
@@ -102,7 +102,7 @@ def agree(
 def revoke(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
     """结束账号的全部会话。 End all sessions of an account.
 
-    Prints how many there were. An unknown account is an error.
+    Prints how many there were. The account must exist.
     """
 
     async def close_all(opened: Store) -> int:

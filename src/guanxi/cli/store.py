@@ -85,7 +85,8 @@ def migrate(store: Address) -> None:
     """升级库结构。 Upgrade the tables to this version.
 
     Stop the services of a PostgreSQL store first. A SQLite file needs no command: it is upgraded
-    whenever it is opened, and the old file is copied into the same folder before.
+    whenever it is opened, and the old file is copied into the same folder before. The store must
+    exist.
     """
     console = Console(stderr=True)
     if is_server_address(store):

@@ -66,7 +66,7 @@ def all_or_nothing(address: str) -> Iterator[str]:
 
     For an existing file or a server that is ``address`` itself, else a file in a temporary folder,
     renamed at the end. Raise StoreError if the folder is missing, or if another process creates the
-    file meanwhile; OSError if the block created no file.
+    file meanwhile.
     """
     path = Path(address)
     if is_server_address(address) or path.exists():

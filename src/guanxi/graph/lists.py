@@ -46,9 +46,9 @@ def window(pn: int, ps: int, visible: int) -> Window:
 
 
 def visible_followings(limits: Limits, *, own: bool) -> int:
-    """Return how many rows of a list of followings may be read from its start.
+    """Return how many rows of a list of followings its reader may see, from the start.
 
-    ``own``: by the owner of the list; else by another viewer.
+    ``own``: the reader is the list's owner.
     """
     return limits.own_followings if own else limits.others_followings
 

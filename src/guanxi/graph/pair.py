@@ -48,7 +48,7 @@ def mtime_of(sort_key: int) -> int:
 
 
 def mtimes_of(sort_keys: Iterable[int]) -> list[int]:
-    """Return the seconds of sort keys, in the same order; see ``mtime_of``."""
+    """Return the times of sort keys, in seconds since the Unix epoch, in the same order."""
     return [sort_key >> _FINER_BITS for sort_key in sort_keys]
 
 
@@ -112,7 +112,7 @@ _NONE, _WHISPER, _FOLLOWING, _MUTUAL, _BLOCKED = map(int, Attribute)
 
 
 def attribute(side: Side, *, followed_back: bool) -> int:
-    """Return the ``Attribute``, as a number, of the account that has this side.
+    """Return an account's ``Attribute`` towards another, as a number, from its side.
 
     ``followed_back`` (the other account follows it) matters only if ``side`` is a following.
     """
@@ -135,9 +135,9 @@ class Relation(Struct, frozen=True, gc=False):
 
 
 def relation_of(side: Side, *, followed_back: bool) -> Relation:
-    """Return the relation to the other account of the account that has this side.
+    """Return an account's relation to another, from its side.
 
-    ``followed_back`` is as in ``attribute``.
+    ``followed_back`` (the other account follows it) matters only if ``side`` is a following.
     """
     value, edge = attribute(side, followed_back=followed_back), side.follows
     if edge is None:

@@ -14,8 +14,7 @@ async def open_store(address: str, *, create: bool = False) -> Store:
     missing file or missing tables are created. An older SQLite file is migrated; an older
     PostgreSQL schema is refused. Raise ``StoreError`` if the store is missing (without ``create``),
     or its schema is newer or too old; ``StoreUnavailable`` if a server cannot be reached;
-    ``OSError`` if the file cannot be created; ``ModuleNotFoundError`` if the engine's driver is not
-    installed.
+    ``OSError`` if the file cannot be created.
     """
     # The engines' drivers are optional dependencies: imported only when used.
     if is_server_address(address):

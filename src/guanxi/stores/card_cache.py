@@ -101,7 +101,7 @@ class _CardCache:
             self._remove(mid)
 
     async def import_edges(self, *args: Any, **kwargs: Any) -> int:
-        """Import edges, then empty the cache, also after an error: any card may have changed."""
+        """Import edges as the wrapped store does, then empty the cache, also after an error."""
         try:
             return await self._store.import_edges(*args, **kwargs)
         finally:

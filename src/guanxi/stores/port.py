@@ -176,7 +176,7 @@ class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=
 
     @property
     def sort_key(self) -> int:
-        """Return the integer that orders lists by age, computed from ``time`` and ``finer``."""
+        """Return the integer that orders lists, computed from ``time`` and ``finer``."""
         return sort_key_of_mtime(self.time) + self.finer
 
 
@@ -202,10 +202,9 @@ class Relations(Protocol):
         """Apply acts in order, in one transaction; return the code of each.
 
         Code 0: the act is done, or there was nothing to do. Any other code: the rules refused this
-        act, and it changed nothing; the other acts are applied all the same. Raise
-        ``StoreUnavailable`` if nothing was written, also if a ``CreateGroup`` has an id that the
-        owner already uses; ``StoreTimeout`` if it is unknown whether the acts were written;
-        ``ValueError`` for a ``Modify`` whose act is not an ``Act``.
+        act, and it changed nothing; the other acts are applied all the same. Raise StoreUnavailable
+        (nothing written), also if a ``CreateGroup`` has an id that the owner already uses;
+        StoreTimeout (perhaps written); ValueError if a ``Modify.act`` is not an ``Act``.
         """
 
     async def page(
@@ -220,8 +219,7 @@ class Relations(Protocol):
 
         With ``after`` (and offset 0) the page begins after that position, whether or not its row
         still exists. The list of an unknown owner is empty. ``total`` is None for friends. Use
-        ``Sort.VISITED`` for followings and friends only. Raise ``StoreUnavailable`` if the store
-        cannot be read.
+        ``Sort.VISITED`` for followings and friends only. Raise StoreUnavailable if the read fails.
         """
 
     async def members(
@@ -234,8 +232,8 @@ class Relations(Protocol):
     ) -> Slice | None:
         """Return a page of the followings in one group, as ``page`` does; ``total`` is None.
 
-        Group -10 is the special one; 0 holds the followings that are in no group. Return None if
-        the owner has no such group. Raise ``StoreUnavailable`` if the store cannot be read.
+        Group -10 is the special one; 0 holds the followings that are in no group. None if the owner
+        has no such group. Raise StoreUnavailable if the read fails.
         """
 
     async def search(
@@ -244,8 +242,8 @@ class Relations(Protocol):
         """Return a page of the followings whose name contains ``text``, newest first.
 
         Only the ``within`` newest followings are searched. Case is ignored; "" matches every name.
-        ``total`` counts the matches. ``after`` is as in ``page``. Raise ``StoreUnavailable`` if the
-        store cannot be read.
+        ``total`` counts the matches. ``after`` is as in ``page``. Raise StoreUnavailable if the
+        read fails.
         """
 
     async def common(
@@ -254,44 +252,43 @@ class Relations(Protocol):
         """Return a page of the owner's followings that ``other`` also follows, newest first.
 
         ``total`` counts them all; ``version`` changes with the followings of either account.
-        ``after`` is as in ``page``. Raise ``StoreUnavailable`` if the store cannot be read.
+        ``after`` is as in ``page``. Raise StoreUnavailable if the read fails.
         """
 
     async def pair(self, owner: int, target: int) -> Pair:
         """Return the owner's side (``mine``) and the target's; empty sides if they have none.
 
-        Raise ``StoreUnavailable`` if the store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     async def relations(self, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
         """Return the owner's relation to each of ``targets`` (unique mids), by target.
 
-        Targets without a relation are omitted. The sort key of a block is 0. Raise
-        ``StoreUnavailable`` if the store cannot be read.
+        Targets without a relation are omitted. The sort key of a block is 0. Raise StoreUnavailable
+        if the read fails.
         """
 
     async def attributes(self, owner: int, targets: Sequence[int]) -> dict[int, int]:
         """Return the owner's ``Attribute`` towards each of ``targets`` (unique mids), as a number.
 
-        The result is by target; targets with attribute 0 are omitted. Raise ``StoreUnavailable`` if
-        the store cannot be read.
+        The result is by target; targets with attribute 0 are omitted. Raise StoreUnavailable if the
+        read fails.
         """
 
     async def tally(self, mid: int) -> Tally:
         """Return an account's counts; zeros for an unknown account.
 
-        Raise ``StoreUnavailable`` if the store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     async def groups(self, owner: int) -> list[GroupRow]:
         """Return the special group, the default one, then the owner's groups, oldest first.
 
-        An unknown owner has the first two, with count 0. Raise ``StoreUnavailable`` if the store
-        cannot be read.
+        An unknown owner has the first two. Raise StoreUnavailable if the read fails.
         """
 
     def visit(self, owner: int, target: int) -> None:
-        """Count a visit of the owner to the target, in memory; nothing is checked or written.
+        """Count a visit of the owner to the target, in memory and unchecked.
 
         It is lost unless ``flush_visits`` or ``close`` follows.
         """
@@ -299,8 +296,8 @@ class Relations(Protocol):
     async def flush_visits(self) -> None:
         """Write the counted visits, and drop those to targets that the owner does not follow.
 
-        Raise ``StoreUnavailable`` if nothing was written: the visits stay in memory, for the next
-        call. Raise ``StoreTimeout`` if that is unknown: they are dropped from memory.
+        After StoreUnavailable they stay in memory, for the next call; after StoreTimeout they do
+        not.
         """
 
 
@@ -310,13 +307,13 @@ class Accounts(Protocol):
     async def account(self, mid: int) -> Account | None:
         """Return an account's state and privacy, or None for an unknown account.
 
-        Raise ``StoreUnavailable`` if the store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
         """Return the cards of accounts, by mid; unknown accounts are omitted.
 
-        Raise ``StoreUnavailable`` if the store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
@@ -324,82 +321,81 @@ class Accounts(Protocol):
 
         A tail is the JSON of an ``ItemTail`` whose opening brace is replaced by a comma. With a
         card cache in front of the store (``card_cache``) it may be some seconds old. Raise
-        ``StoreUnavailable`` if the store cannot be read.
+        StoreUnavailable if the read fails.
         """
 
     async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
         """Create an account, or replace its card, and its privacy unless that is None.
 
         A new account without ``privacy`` has all switches off. A deregistered account keeps
-        ``DEREGISTERED_CARD`` whatever ``card`` is. Raise ``StoreUnavailable`` if nothing was
-        written, ``StoreTimeout`` if that is unknown.
+        ``DEREGISTERED_CARD`` whatever ``card`` is. Raise StoreUnavailable (not written) or
+        StoreTimeout (perhaps written).
         """
 
     async def set_privacy(self, mid: int, privacy: Privacy) -> None:
-        """Replace an account's privacy switches. ``StoreError`` for an unknown account.
+        """Replace an account's privacy switches. Raise StoreError for an unknown account.
 
-        Raise ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is unknown.
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     async def set_state(self, mid: int, state: State) -> None:
-        """Ban, deregister or restore an account. ``StoreError`` for an unknown account.
+        """Ban, deregister or restore an account. Raise StoreError for an unknown account.
 
         To deregister also erases the card and deletes the account's sessions and grants; its edges
-        stay. To restore it does not bring the card back. Raise ``StoreUnavailable`` if nothing was
-        written, ``StoreTimeout`` if that is unknown.
+        stay. To restore it does not bring the card back. Raise StoreUnavailable (not written) or
+        StoreTimeout (perhaps written).
         """
 
     async def open_session(self, session: Session) -> bool:
         """Store a session; return False, and store nothing, if nobody may sign in to its account.
 
         That is an unknown or deregistered account. Also deletes the account's sessions that expired
-        before ``session.created``. Raise ``StoreUnavailable`` if nothing was written,
-        ``StoreTimeout`` if that is unknown.
+        before ``session.created``. Raise StoreUnavailable (not written) or StoreTimeout (perhaps
+        written).
         """
 
     async def session(self, digest: bytes) -> Session | None:
         """Return the session with this token digest, expired or not; None if there is none.
 
-        Raise ``StoreUnavailable`` if the store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     async def close_session(self, digest: bytes) -> bool:
         """Delete the session with this token digest; return whether it existed.
 
-        Raise ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is unknown.
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     async def close_sessions(self, mid: int) -> int:
         """Delete all sessions of an account; return their number.
 
-        Raise ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is unknown.
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     async def mids(self, names: Sequence[str]) -> dict[str, int]:
         """Return the mid of the account with each exact name, by name; of several, the lowest.
 
         Names that no account has are omitted. Deregistered accounts are never found. Raise
-        ``StoreUnavailable`` if the store cannot be read.
+        StoreUnavailable if the read fails.
         """
 
     async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
         """Store a grant: the QR sign-in code with this digest signs in as ``mid``.
 
         It is valid until ``expires``, in seconds since the Unix epoch. Expired grants are deleted.
-        Whether the account exists is not checked. Raise ``StoreUnavailable`` if nothing was
-        written, ``StoreTimeout`` if that is unknown.
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     async def take_grant(self, digest: bytes) -> int | None:
         """Delete a valid grant and return its account, so that a code signs in only once.
 
-        Return None if nobody confirmed the sign-in, or the grant has expired or was already used.
-        Raise ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is unknown.
+        None if nobody confirmed the sign-in, or the grant has expired or was already used. Raise
+        StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     @property
     def secret(self) -> bytes:
-        """Return the store's secret, as read when it was opened; shared keys are derived from it."""
+        """Return the store's secret, as read at opening; shared keys are derived from it."""
 
 
 class Query(Struct, frozen=True, kw_only=True):
@@ -434,32 +430,31 @@ class Content(Protocol):
     """
 
     async def put(self, entries: Sequence[Entry]) -> None:
-        """Store documents, all or none. ``KeyError`` for a kind that is not declared.
+        """Store documents, all or none. Raise KeyError for a kind that is not declared.
 
         A document replaces the one with the same owner, kind and id; one of a ``unique`` kind also
-        replaces the one that another owner has under its id. Raise ``StoreUnavailable`` if nothing
-        was written, ``StoreTimeout`` if that is unknown.
+        replaces the one that another owner has under its id. Raise StoreUnavailable (not written)
+        or StoreTimeout (perhaps written).
         """
 
     async def get(self, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
         """Return an owner's document, or None if there is none with this id.
 
-        Raise ``StoreError`` if it cannot be decoded. Raise ``StoreUnavailable`` if the store cannot
-        be read.
+        Raise StoreError if it cannot be decoded, StoreUnavailable if the read fails.
         """
 
     async def find(self, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
         """Return the owner and the document of each id of a ``unique`` kind, by id.
 
-        Ids without a document are omitted. Raise ``StoreError`` if a document cannot be decoded.
-        Raise ``StoreUnavailable`` if the store cannot be read.
+        Ids without a document are omitted. Raise StoreError if one cannot be decoded,
+        StoreUnavailable if the read fails.
         """
 
     async def documents(self, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
         """Return the page of an owner's documents that ``query`` selects.
 
-        Raise ``KeyError`` for an order or filter that the kind does not declare, ``StoreError`` if
-        a document cannot be decoded. Raise ``StoreUnavailable`` if the store cannot be read.
+        Raise KeyError for an undeclared order or filter, StoreError if a document cannot be
+        decoded, StoreUnavailable if the read fails.
         """
 
     async def count(
@@ -467,8 +462,7 @@ class Content(Protocol):
     ) -> int:
         """Return how many of an owner's documents match; see ``Query.where`` and ``Query.text``.
 
-        Raise ``KeyError`` for a filter that the kind does not declare. Raise ``StoreUnavailable``
-        if the store cannot be read.
+        Raise KeyError for an undeclared filter, StoreUnavailable if the read fails.
         """
 
     async def counts(
@@ -476,15 +470,14 @@ class Content(Protocol):
     ) -> dict[Value, int]:
         """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
-        Values without a document are omitted. Raise ``KeyError`` if the kind does not declare the
-        filter. Raise ``StoreUnavailable`` if the store cannot be read.
+        Values without a document are omitted. Raise KeyError for an undeclared filter,
+        StoreUnavailable if the read fails.
         """
 
     async def total(self, kind: Kind[T], owner: int, key: str) -> int:
         """Return the sum of a key over all of an owner's documents; 0 if there are none.
 
-        Raise ``KeyError`` if the kind does not declare the key. Raise ``StoreUnavailable`` if the
-        store cannot be read.
+        Raise KeyError for an undeclared key, StoreUnavailable if the read fails.
         """
 
     async def delete(
@@ -497,8 +490,8 @@ class Content(Protocol):
         """Delete an owner's documents that match ``where``; return their number.
 
         ``ids`` restricts that to these ids; None means every id, and an empty sequence no id. Raise
-        ``KeyError`` for a filter that the kind does not declare. Raise ``StoreUnavailable`` if
-        nothing was written, ``StoreTimeout`` if that is unknown.
+        KeyError for an undeclared filter. Raise StoreUnavailable (not written) or StoreTimeout
+        (perhaps written).
         """
 
 
@@ -517,70 +510,67 @@ class Upkeep(Protocol):
         strict: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Import many edges, all or none, without the caps; return how many are new or changed.
+        """Import many edges, all or none; return how many are new or changed.
 
-        ``rows`` is read on another thread; ``progress`` is called, on any thread, with the number
-        of rows read so far. ``accounts`` are created or replaced; other unknown accounts get a
-        plain card, or are refused if ``strict``. ``groups`` gives the ids of new groups by owner
-        and name; others get a new id.
+        The limits on followings and groups are not applied. ``rows`` is read on another thread;
+        ``progress`` is called, on any thread, with the number of rows read so far. ``accounts`` are
+        created or replaced; other unknown accounts get a plain card, or are refused if ``strict``.
+        ``groups`` gives the ids of new groups by owner and name; others get a new id.
 
         An existing edge gets the row's time, special flag and groups; its contract and visits
-        change only if the row has some. Raise ``BadLine`` for a row that is invalid, or that
-        contradicts another row or an edge in the store; ``StoreError`` if an id in ``groups``
-        cannot be used; ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is
-        unknown; and whatever ``rows`` raises.
+        change only if the row has some. Raise BadLine for a row that is invalid, or that
+        contradicts another row or an edge in the store; StoreError if an id in ``groups`` cannot be
+        used; StoreUnavailable (nothing written); StoreTimeout (perhaps written); and whatever
+        ``rows`` raises.
         """
 
     def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:
-        """Yield every following, whisper and block, by follower, then oldest first.
+        """Yield followings, whispers and blocks of mids above ``after``, by follower, oldest first.
 
-        ``after`` skips followers up to that mid. Raises ``StoreUnavailable``, while iterated, if
-        the store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     def accounts(self, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
-        """Yield every account with its card, by mid; ``after`` skips accounts up to that mid.
+        """Yield every account with a mid above ``after``, with its card, by mid.
 
-        Raises ``StoreUnavailable``, while iterated, if the store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     def owned_groups(self, after: int = 0) -> AsyncIterator[OwnedGroup]:
-        """Yield the groups that accounts created, by owner, then oldest first.
+        """Yield the groups that owners above ``after`` created, by owner, then oldest first.
 
-        ``after`` skips owners up to that mid. Raises ``StoreUnavailable``, while iterated, if the
-        store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     def entries(self, after: int = 0) -> AsyncIterator[Entry]:
-        """Yield every document, by owner, kind and id. ``StoreError`` if one cannot be decoded.
+        """Yield every document of owners above ``after``, by owner, kind and id.
 
-        ``after`` skips owners up to that mid. Raises ``StoreUnavailable``, while iterated, if the
-        store cannot be read.
+        Raise StoreError if one cannot be decoded, StoreUnavailable if the read fails.
         """
 
     def sessions(self) -> AsyncIterator[Session]:
         """Yield every session, expired ones included, in no given order.
 
-        Raises ``StoreUnavailable``, while iterated, if the store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     async def note(self, name: str) -> bytes | None:
         """Return a note, a named value of the store itself, or None; ``secret`` is a note.
 
-        Raise ``StoreUnavailable`` if the store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     async def put_note(self, name: str, value: bytes | None) -> None:
         """Write a note, or delete it if ``value`` is None.
 
-        A new ``secret`` takes effect when the store is opened again. Raise ``StoreUnavailable`` if
-        nothing was written, ``StoreTimeout`` if that is unknown.
+        A new ``secret`` takes effect when the store is opened again. Raise StoreUnavailable (not
+        written) or StoreTimeout (perhaps written).
         """
 
     def check(self) -> AsyncIterator[Fault]:
-        """Check every stored row; yield each broken invariant. Nothing is repaired.
+        """Check every stored row; yield each broken invariant.
 
-        Raises ``StoreUnavailable``, while iterated, if the store cannot be read.
+        Raise StoreUnavailable if the read fails.
         """
 
     def watch_waits(self, seen: Callable[[float], None]) -> None:
@@ -590,13 +580,12 @@ class Upkeep(Protocol):
         """
 
     async def ready(self) -> None:
-        """Check that the store can read and write. Raise ``StoreUnavailable`` if it cannot."""
+        """Check that the store can read and write. Raise StoreUnavailable if it cannot."""
 
     async def close(self) -> None:
         """Write the counted visits, finish the pending writes and close. Safe to call again.
 
-        Raise ``StoreUnavailable`` or ``StoreTimeout`` if the visits could not be written; the store
-        is closed all the same.
+        If the visits cannot be written, raise StoreUnavailable or StoreTimeout after closing.
         """
 
 

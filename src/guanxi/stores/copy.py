@@ -143,7 +143,7 @@ async def copy(source: Store, target: Store, progress: Progress, now: int) -> No
 async def _begin(source: Store, target: Store) -> _Done:
     """Return the progress noted in ``target``; if there is none, note the start and return it.
 
-    Raise StoreError for the progress of another source, or if ``target`` holds data without progress.
+    Raise StoreError for another source's progress, or if ``target`` holds data without progress.
     """
     name = sha256(b"copy of " + source.secret).hexdigest()
     note = await target.note(_NOTE)

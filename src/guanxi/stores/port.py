@@ -512,7 +512,7 @@ class Upkeep(Protocol):
     ) -> int:
         """Import many edges, all or none; return how many are new or changed.
 
-        The limits on followings and groups are not applied. ``rows`` is read on another thread;
+        The numbers of followings and groups are not limited. ``rows`` is read on another thread;
         ``progress`` is called, on any thread, with the number of rows read so far. ``accounts`` are
         created or replaced; other unknown accounts get a plain card, or are refused if ``strict``.
         ``groups`` gives the ids of new groups by owner and name; others get a new id.

@@ -77,8 +77,9 @@ class PostgreSQLStore:
     ) -> PostgreSQLStore:
         """Open the store at an address; with ``create``, create missing tables first.
 
-        ``clock`` returns the time in nanoseconds since the epoch. Raise ``StoreError`` if there is
-        no store, or its schema is newer or older (see ``schema.prepare``).
+        ``clock`` returns the time in nanoseconds since the epoch. Raise ``StoreError`` if the
+        address is invalid, there is no store, or the version of the server or the schema is
+        unsupported; ``StoreUnavailable`` if no server answers.
         """
         return cls(address, await prepare(address, create=create), clock)
 
@@ -260,7 +261,12 @@ class PostgreSQLStore:
         strict: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """See the port; the store is locked only after all rows were read and checked."""
+        """Import edges, all or none; return how many are new or changed. Parameters: see the port.
+
+        The store is locked only after all rows are checked. Raise ``BadLine`` for an invalid or
+        contradicting row, ``StoreError`` for an invalid group, ``StoreUnavailable`` if nothing was
+        written, ``StoreTimeout`` if it may have been.
+        """
         with failures():
             db = await connect(self._address, PATIENT)
             try:
@@ -322,7 +328,11 @@ class PostgreSQLStore:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Return the result of a read on a pooled connection, retried if the connection is lost."""
+        """Return the result of a read on a pooled connection, retried after transient errors.
+
+        Raise ``StoreUnavailable`` if the store is closed, busy or out of reach, ``StoreError`` for
+        other errors of the server.
+        """
 
         async def once() -> T:
             async with self._reading.acquire() as connection:
@@ -337,7 +347,11 @@ class PostgreSQLStore:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> AsyncIterator[T]:
-        """Yield the rows of a read of the whole store, from one snapshot, on its own connection."""
+        """Yield the rows of a read of the whole store, from one snapshot, on its own connection.
+
+        Raise ``StoreUnavailable`` if the server is out of reach, ``StoreError`` for its other
+        errors.
+        """
         with failures():
             db = await connect(self._address, PATIENT)
             try:
@@ -349,5 +363,5 @@ class PostgreSQLStore:
 
 
 async def _check_writable(connection: Connection) -> None:
-    """Raise the server's error if it is read-only."""
+    """Raise asyncpg's error if the server is read-only. Nothing is written."""
     await connection.execute("SELECT mid FROM tally WHERE mid = 0 FOR UPDATE")

@@ -67,10 +67,10 @@ async def stage(
 ) -> None:
     """Copy the edges into temporary tables, and check them against each other.
 
-    Raise ``BadLine``, with the number of the row from 1, for an invalid edge and for one that
-    contradicts or repeats an earlier one. No edge may be later than ``now`` (seconds): sort keys
-    rise, so the account's next action would get that time too. Rows are read on another thread.
-    The temporary tables stay on the connection, which must be closed afterwards.
+    Raise ``BadLine``, with the number of the row from 1, for an invalid edge, for one later than
+    ``now`` (seconds), and for one that contradicts or repeats an earlier one. Rows are read on
+    another thread; ``progress`` gets the number read so far. Expects no open transaction. The
+    temporary tables stay on the connection, which must be closed afterwards.
     """
     await db.execute(_MEMORY)
     await db.execute(_STAGE.format(now=now))
@@ -89,7 +89,7 @@ async def stage(
 
 
 async def _stage_rest(db: Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
-    """Copy the groups, contracts and visits of edges, as (row number, edge), to the staging tables.
+    """Copy the groups, contracts and visits of edges, as (row number, edge), to staging tables.
 
     Raise ``BadLine`` if an edge is not a follow, or if its visits or a group name are invalid.
     """
@@ -159,7 +159,7 @@ async def write(
     *,
     strict: bool,
 ) -> int:
-    """Write the staged edges within the caller's transaction; return how many are new or changed.
+    """Write the staged edges in the caller's transaction; return how many are new or changed.
 
     ``accounts`` and ``groups`` are as in the port's ``import_edges``. Raise ``BadLine`` for an edge
     that contradicts the store or, if ``strict``, has an unknown account; ``StoreError`` for an
@@ -195,10 +195,10 @@ _LOCK_TRIES, _LOCK_PAUSE = 60, 0.05
 
 
 async def _lock_out_writers(db: Connection) -> None:
-    """Lock the tables against other writers.
+    """Lock the tables against other writers until the caller's transaction ends.
 
-    A writer that has locked rows may wait for a table that is locked already: release all after a
-    short time-out, and retry. Raise ``StoreUnavailable`` if that fails too often.
+    A lock that is not free within 500 ms could be a deadlock: release all and retry. Raise
+    ``StoreUnavailable`` after ``_LOCK_TRIES`` failures.
     """
     await db.execute("SET LOCAL lock_timeout = '500ms'")
     for _ in range(_LOCK_TRIES):
@@ -244,9 +244,10 @@ GROUP BY owner
 
 
 async def _check_against_store(db: Connection) -> None:
-    """Raise ``BadLine`` for an edge that contradicts the store; count the additions per account.
+    """Raise ``BadLine`` for the first staged edge that contradicts a stored one.
 
-    Creates the temporary tables ``stored`` (the rows of these pairs) and ``added`` (the counts).
+    Creates the temporary tables ``stored`` (the stored rows of the staged pairs) and ``added`` (by
+    account, the numbers to add to its counts), which last until the transaction ends.
     """
     await db.execute(_STORED)
     await db.execute("ANALYZE stored")
@@ -271,7 +272,10 @@ WHERE source IN (SELECT mid FROM unknown) OR target IN (SELECT mid FROM unknown)
 
 
 async def _create_accounts(db: Connection, *, strict: bool) -> None:
-    """Create the unknown accounts with plain cards; raise ``BadLine`` instead if ``strict``."""
+    """Create the accounts of ``added`` that are not stored, with plain cards (only a name).
+
+    Raise ``BadLine`` instead if ``strict``. Creates the temporary table ``unknown``.
+    """
     await db.execute(_UNKNOWN)
     if strict:
         line = await db.fetchval(_FIRST_UNKNOWN)
@@ -334,7 +338,9 @@ WHERE NOT EXISTS (SELECT 1 FROM own WHERE own.owner = named.owner AND own.name =
 async def _create_groups(db: Connection, given: Mapping[tuple[int, str], int]) -> None:
     """Create the given groups with their ids, and the others that edges name with random ids.
 
-    Raise ``StoreError`` for an invalid name, and for an id that is invalid or in use.
+    ``given`` has ids by (owner, name); existing names are skipped. Raise ``StoreError`` for an
+    invalid name, and for an id that is invalid or in use. The temporary table ``own`` has all
+    afterwards.
     """
     records = []
     for at, ((owner, name), group) in enumerate(given.items()):
@@ -418,7 +424,10 @@ WHERE schemaname = current_schema() AND tablename = 'relation' AND indexname <> 
 
 
 async def _write_pairs(db: Connection) -> None:
-    """Write the pairs; for an empty table create its indexes afterwards, which is much faster."""
+    """Insert the staged pairs into ``relation``, or merge them with its rows.
+
+    For an empty table its indexes are dropped and created again, which is faster.
+    """
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM relation)"):
         await db.execute(_INSERT_PAIRS + _MERGE)
         return

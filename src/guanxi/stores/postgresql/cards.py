@@ -48,7 +48,10 @@ _Row = tuple[Any, ...]
 
 
 def _row(account: Account, card: Card) -> _Row:
-    """Return the stored row of an account; texts are UTF-8 bytes."""
+    """Return the stored row of an account, in the order of ``_COLUMNS``; texts are UTF-8 bytes.
+
+    A deregistered account gets the erased card.
+    """
     if account.state is State.DEREGISTERED:
         card = DEREGISTERED_CARD
     values = [each.encode() if isinstance(each, str) else each for each in astuple(card)]
@@ -62,7 +65,10 @@ def _card(values: Iterable[Any]) -> Card:
 
 
 async def put(db: Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
-    """Create or replace accounts, with all their values, names and counts."""
+    """Create or replace accounts and their names; new ones get counts of zero.
+
+    A deregistered account gets the erased card. Expects the caller's transaction.
+    """
     remaining = iter(accounts)
     while batch := {
         account.mid: _row(account, card) for account, card in islice(remaining, _PUT_BATCH)
@@ -73,12 +79,18 @@ async def put(db: Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
 
 
 async def _claimed(db: Connection, rows: Iterable[_Row]) -> list[_Row]:
-    """Lock each account and return its stored row; insert the given row if it is missing."""
+    """Lock the account of each row and return the stored rows, in the same order.
+
+    A missing account is inserted first.
+    """
     return [tuple(row) for row in await db.fetchmany(_CLAIM, rows)]
 
 
 async def _replace(db: Connection, previous: Sequence[_Row], rows: Sequence[_Row]) -> None:
-    """Replace the locked rows ``previous`` by ``rows``, with their names and counts."""
+    """Replace the locked rows ``previous`` by ``rows``, in the same order, and the names.
+
+    Insert missing counts as zeros.
+    """
     before, after = _names(previous), _names(rows)
     changed = [row for old, row in zip(previous, rows, strict=True) if old != row]
     for statement, values in (
@@ -92,7 +104,7 @@ async def _replace(db: Connection, previous: Sequence[_Row], rows: Sequence[_Row
 
 
 def _names(rows: Iterable[_Row]) -> set[tuple[bytes, int]]:
-    """Return (name, mid) of each account that can be found by name."""
+    """Return (name, mid) of each account that is not deregistered: those found by name."""
     at = _COLUMNS.index("name")
     return {(row[at], row[0]) for row in rows if row[1] != State.DEREGISTERED}
 
@@ -110,7 +122,10 @@ SELECT convert_to('{PLAIN_NAME}' || mid, 'UTF8'), mid FROM unknown
 
 
 async def put_plain(db: Connection) -> None:
-    """Create the accounts of the temporary table ``unknown``, with cards that have only a name."""
+    """Create the accounts of the temporary table ``unknown``, with cards that have only a name.
+
+    They must not exist yet. Expects the caller's transaction.
+    """
     plain = dict(zip(_COLUMNS, _row(Account(mid=0), Card(name=PLAIN_NAME)), strict=True))
     before, after = plain["tail"].split(PLAIN_NAME.encode())
     others = {name: value for name, value in plain.items() if name not in _PLAIN_COLUMNS}
@@ -148,7 +163,7 @@ async def cards(db: Connection, mids: Sequence[int]) -> dict[int, Card]:
 
 
 async def tails(db: Connection, mids: Sequence[int]) -> dict[int, bytes]:
-    """Return the encoded list-item tails by mid; unknown mids are omitted."""
+    """Return the list-item tails (part of an item's JSON) by mid; unknown mids are omitted."""
     if not mids:
         return {}
     found = await db.fetch("SELECT mid, tail FROM account WHERE mid = ANY($1)", mids)
@@ -156,7 +171,7 @@ async def tails(db: Connection, mids: Sequence[int]) -> dict[int, bytes]:
 
 
 async def mids(db: Connection, names: Sequence[str]) -> dict[str, int]:
-    """Return the lowest mid of each exact name; unknown names are omitted."""
+    """Return the lowest mid of each exact name, by name; unknown names are omitted."""
     if not names:
         return {}
     found = await db.fetch(
@@ -170,13 +185,19 @@ _EVERYBODY = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid > $1 ORDER BY
 
 
 async def accounts(db: Connection, after: int) -> AsyncIterator[tuple[Account, Card]]:
-    """Yield every account with a mid above ``after`` and its card, by mid."""
+    """Yield every account with a mid above ``after`` and its card, by mid.
+
+    Expects a transaction.
+    """
     async for row in db.cursor(_EVERYBODY, after, prefetch=_PUT_BATCH):
         yield _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
 
 
 async def derived(db: Connection) -> AsyncIterator[Derived]:
-    """Yield each account's stored and derived values, for the check."""
+    """Yield each account's stored state and card, with the values derived from the card.
+
+    These are the case-folded name, the tail and its version. Expects a transaction.
+    """
     async for row in db.cursor(_EVERYBODY, 0, prefetch=_PUT_BATCH):
         mid, state = row[:2]
         folded, version, tail = row[_CARD_AT.stop :]
@@ -219,7 +240,7 @@ _KNOWN = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid = $1 FOR UPDATE"
 
 
 async def _existing(db: Connection, mid: int) -> _Row:
-    """Lock an account until the transaction ends and return its row.
+    """Lock an account until the transaction ends; return its row, in the order of ``_COLUMNS``.
 
     Raise ``StoreError`` if it is unknown.
     """
@@ -242,7 +263,8 @@ SET mid = excluded.mid, kind = excluded.kind, created = excluded.created, expire
 async def open_session(db: Connection, session: Session) -> bool:
     """Store a session; return False, and store nothing, if its account is unknown or deregistered.
 
-    Also deletes the account's sessions that expired before ``session.created``.
+    Replaces one with the same digest. Also deletes the account's sessions that expired before
+    ``session.created``.
     """
     # A shared lock: a concurrent deregistration waits, and then deletes this session too.
     if await db.fetchval(_MAY_SIGN_IN, session.mid) is None:
@@ -264,7 +286,10 @@ async def session(db: Connection, digest: bytes) -> Session | None:
 
 
 async def sessions(db: Connection) -> AsyncIterator[Session]:
-    """Yield every session, expired ones included."""
+    """Yield every session, expired ones included, in no given order.
+
+    Expects a transaction.
+    """
     async for row in db.cursor(_SESSION, prefetch=_PUT_BATCH):
         yield _session(row)
 
@@ -285,7 +310,7 @@ async def close_sessions(db: Connection, mid: int) -> int:
 
 
 async def dropped(db: Connection, statement: str, *values: object) -> int:
-    """Run a DELETE and return the number of deleted rows."""
+    """Run the given DELETE and return the number of deleted rows."""
     return int((await db.execute(statement, *values)).removeprefix("DELETE "))
 
 
@@ -314,20 +339,26 @@ ON CONFLICT (digest) DO UPDATE SET mid = excluded.mid, expires = excluded.expire
 
 
 async def put_grant(db: Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Insert a grant and delete the expired ones; times are in seconds."""
+    """Store or replace a QR sign-in grant by its digest, and delete the expired grants.
+
+    Times are in seconds since the Unix epoch.
+    """
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE expires <= $1)", now):
         await db.execute("DELETE FROM sign_in_grant WHERE expires <= $1", now)
     await db.execute(_PUT_GRANT, digest, mid, expires)
 
 
 async def has_grant(db: Connection, digest: bytes) -> bool:
-    """Return whether there is a grant, expired or not."""
+    """Return whether a grant with this digest is stored, expired or not."""
     statement = "SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE digest = $1)"
     return bool(await db.fetchval(statement, digest))
 
 
 async def take_grant(db: Connection, digest: bytes, now: int) -> int | None:
-    """Delete a grant and return its account; None if there is none or it has expired."""
+    """Delete a grant and return its account; None if there is none or it has expired.
+
+    ``now`` is in seconds.
+    """
     statement = "DELETE FROM sign_in_grant WHERE digest = $1 AND expires > $2 RETURNING mid"
     mid: int | None = await db.fetchval(statement, digest, now)
     return mid

@@ -38,7 +38,7 @@ Key = tuple[int, int]
 
 
 def lock_order(key: Key) -> tuple[bool, Key]:
-    """Return the key by which rows of pairs are sorted before they are locked."""
+    """Return the key that sorts rows for locking: first those whose owner is the lower mid."""
     return key[0] > key[1], key
 
 
@@ -90,9 +90,10 @@ _LISTS: Mapping[int, str] = {Act.BLOCK: "blocks"}
 
 
 async def hold(connection: Connection, acts: Iterable[Modify], now: int) -> Held:
-    """Lock and read the rows that the acts need; ``now`` is their sort key.
+    """Lock and read the rows that the acts need, until the caller's transaction ends.
 
-    Rows of pairs that do not exist are inserted, to be locked; ``write`` deletes the empty ones.
+    ``now`` is the sort key of the current time. Rows of pairs that do not exist are inserted, to be
+    locked; ``write`` deletes the empty ones.
     """
     acts = list(acts)
     accounts = {act.owner for act in acts}
@@ -158,9 +159,10 @@ ON CONFLICT (mid, slot) DO UPDATE SET
 
 
 async def write(connection: Connection, held: Held, slot: int) -> None:
-    """Write the changed rows and counts of the applied acts, and delete rows that became empty.
+    """Write the changed rows and counts of the applied acts, and delete the rows that are empty.
 
-    Runs in the caller's transaction. ``slot`` is the slot that follower counts are added to.
+    Runs in the caller's transaction. ``slot``, from 0 to ``SLOTS - 1``, is the slot that follower
+    counts are added to.
     """
     put, deleted = [], []
     for key in sorted(held.changed | held.bare, key=lock_order):
@@ -187,7 +189,7 @@ async def write(connection: Connection, held: Held, slot: int) -> None:
 
 
 def _columns(mine: Side, theirs: Side) -> tuple[object, ...]:
-    """Return the values of a row's columns from ``follows`` on."""
+    """Return the column values, from ``follows`` on, of the row whose owner has side ``mine``."""
     edge, back = mine.follows, theirs.follows
     return (
         edge.sort_key if edge else None,
@@ -236,7 +238,11 @@ class Held:
         self.followers: dict[int, _Followers] = {}
 
     def apply(self, capped: CappedAct, now: int) -> int:
-        """Apply an act in memory; return 0, or the code of the refusal, which changes nothing."""
+        """Apply a held act in memory; return 0, also if nothing changes, or the code of a refusal.
+
+        A refusal changes nothing. ``now`` is the sort key of the current time. Raise ``ValueError``
+        for a number that is not an ``Act``.
+        """
         act = capped.act
         owner, target = act.owner, act.target
         pair = Pair(
@@ -268,7 +274,8 @@ class Held:
     def _put(self, key: Key, was: Pair, now: Pair) -> None:
         """Record in memory the change of the row ``key``, and of its owner's counts.
 
-        In both pairs, ``mine`` is the side of the row's owner. Put the other end as well.
+        In both pairs, ``mine`` is the side of the row's owner. The caller must put the other
+        account's row as well.
         """
         owner, _ = key
         self.sides[key] = now.mine
@@ -304,18 +311,24 @@ def _swapped(pair: Pair) -> Pair:
 
 
 def _listed(pair: Pair) -> tuple[Side, Edge | None]:
-    """Return the parts of a pair that its owner's lists show."""
+    """Return the parts of a pair that its owner's lists show: its side, the other's following.
+
+    The following has only its contract, and is None unless both follow.
+    """
     return pair.mine, _bare(pair.theirs.follows) if pair.mine.follows else None
 
 
 def _shown(pair: Pair) -> tuple[Edge | None, Edge | None]:
-    """Return the parts of a pair that its owner's list of followers shows, without groups."""
+    """Return the parts of a pair that its owner's list of followers shows: both followings.
+
+    The follower's comes first. The owner's has only its contract, and is None unless both follow.
+    """
     follower = pair.theirs.follows
     return follower, _bare(pair.mine.follows) if follower else None
 
 
 def _bare(edge: Edge | None) -> Edge | None:
-    """Return an edge as the other end shows it, with its contract only; None stays None."""
+    """Return an edge with only its contract, without sort key (0) and groups; None for None."""
     return None if edge is None else Edge(0, contract=edge.contract)
 
 
@@ -327,7 +340,10 @@ _BUMP_VERSION = "UPDATE tally SET version = version + 1 WHERE mid = $1"
 
 
 async def add_visits(connection: Connection, counted: Mapping[Key, int]) -> None:
-    """Add numbers of visits, by (owner, target); those of accounts not followed are ignored."""
+    """Add numbers of visits, by (owner, target), within the caller's transaction.
+
+    Visits of accounts not followed are ignored. The list version of every owner rises.
+    """
     visits = [(*key, counted[key]) for key in sorted(counted, key=lock_order)]
     await send_many(connection, _VISITED, visits)
     # The order by visits may have changed.

@@ -104,7 +104,10 @@ _PREFETCH = 500
 
 
 async def check(db: Connection) -> AsyncIterator[Fault]:
-    """Yield a fault for each row that breaks an invariant, content included."""
+    """Yield a fault for each stored row that breaks an invariant, documents included.
+
+    Expects a transaction.
+    """
     differences = {
         invariant: f"({one} EXCEPT {other}) UNION ALL ({other} EXCEPT {one})"
         for invariant, (one, other) in _EQUAL_SETS.items()

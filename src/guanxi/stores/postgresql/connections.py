@@ -69,7 +69,10 @@ ERRORS = (asyncpg.PostgresError, *_DRIVER, OSError)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether nothing was done and a retry, perhaps on a new connection, may succeed."""
+    """Return whether nothing was written and a retry may succeed after ``error`` (not of COMMIT).
+
+    True for a lost connection, a conflict, and a server that stops, starts or is read-only.
+    """
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_RETRY)
     # A read-only server is a standby: another is about to become the primary.
@@ -79,9 +82,10 @@ def is_transient(error: BaseException) -> bool:
 
 
 def failure(error: BaseException) -> StoreError:
-    """Return the port's error for one of the driver or the server.
+    """Return the port's error to raise for an error of the driver, the server or the network.
 
-    ``StoreUnavailable`` if the server is busy or does not answer, else ``StoreError``.
+    ``StoreUnavailable`` if the server is busy or does not answer, or a retry may succeed; else
+    ``StoreError``.
     """
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
@@ -99,7 +103,10 @@ def failure(error: BaseException) -> StoreError:
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Translate errors of the driver and the server within the block: see ``failure``."""
+    """Translate errors of the driver, the server and the network in the block by ``failure``.
+
+    These are ``ERRORS``, with every ``OSError``; others pass unchanged.
+    """
     try:
         yield
     except ERRORS as error:
@@ -107,7 +114,10 @@ def failures() -> Iterator[None]:
 
 
 def schema_of(address: str) -> str:
-    """Return the quoted name of the tables' schema: the address's ``search_path``, or guanxi."""
+    """Return the quoted name of the tables' schema: the address's ``search_path``, or guanxi.
+
+    Raise ``ValueError`` for an invalid address or a repeated ``search_path``.
+    """
     [name] = parse_qs(urlsplit(address).query).get("search_path", ["guanxi"])
     return '"' + name.replace('"', '""') + '"'
 
@@ -117,7 +127,11 @@ _PORT = "5432"
 
 
 def _hosts(address: str) -> list[dict[str, Any]]:
-    """Return asyncpg's arguments for each host of an address; one empty dict for a single host."""
+    """Return the host and port arguments of ``asyncpg.connect`` for each host of an address.
+
+    [{}] for an address with one host, which asyncpg reads itself. Raise ``ValueError`` for an
+    invalid address.
+    """
     parts = urlsplit(address)
     query = parse_qs(parts.query)
     named = unquote(parts.netloc.rpartition("@")[2]) or ",".join(query.get("host", []))
@@ -136,9 +150,10 @@ def _hosts(address: str) -> list[dict[str, Any]]:
 async def connect(address: str, settings: Mapping[str, str] = SERVING) -> Connection:
     """Return a connection to the primary; with ``PATIENT`` settings it has no time limits.
 
-    The hosts of an address are tried in turn, each with its own time-out, so that a silent one does
-    not hide the others. Raise ``StoreError`` for an invalid address, or the driver's error of the
-    last host. No error contains the address, which may include a password.
+    The hosts of an address are tried in turn, each with its own time-out. One that cannot be
+    reached or is not the primary is skipped; any other error, and every error of the last host, is
+    raised unchanged (``OSError`` or asyncpg's). Raise ``StoreError`` for an invalid address. No
+    error contains the address, which may include a password.
     """
     try:
         *others, last = _hosts(address)
@@ -169,7 +184,10 @@ async def _connect(
 
 
 async def retried(work: Callable[[], Awaitable[T]]) -> T:
-    """Return the result of ``work``, which is retried for some seconds after transient errors."""
+    """Return the result of ``work``, which is retried for some seconds after transient errors.
+
+    Raise the last error, or the first that is not transient, unchanged.
+    """
     until = time.monotonic() + AGAIN_SECONDS
     for pause in PAUSES:
         try:
@@ -182,11 +200,11 @@ async def retried(work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def commit(connection: Connection) -> None:
-    """Commit a transaction durably, also on the standbys that the server waits for.
+    """Commit the open transaction durably, also on the standbys that the server waits for.
 
-    Raise ``StoreTimeout`` if it may have been written, ``StoreUnavailable`` if the server rolled it
-    back, and the driver's error for a conflict (40001, 40P01), after which nothing was written. Any
-    other error of COMMIT closes the connection and raises ``StoreTimeout``.
+    Raise ``StoreUnavailable`` if the server rolled it back, and asyncpg's error for a conflict
+    (40001, 40P01): nothing was written. Raise ``StoreTimeout`` after any other error, which also
+    closes the connection, and if the server sent a warning: it may have been written.
     """
     warnings: list[str] = []
 
@@ -211,7 +229,10 @@ async def commit(connection: Connection) -> None:
 
 
 async def send_many(connection: Connection, statement: str, values: Sequence[_Values]) -> None:
-    """Run a statement for each of many values, in batches with a command's time-out each."""
+    """Run ``statement`` for each tuple of arguments in ``values``, in the caller's transaction.
+
+    They are sent in batches with a command's time-out each.
+    """
     for at in range(0, len(values), _BATCH):
         await connection.executemany(statement, values[at : at + _BATCH])
 
@@ -219,7 +240,10 @@ async def send_many(connection: Connection, statement: str, values: Sequence[_Va
 async def fetch_many(
     connection: Connection, statement: str, values: Sequence[_Values]
 ) -> list[asyncpg.Record]:
-    """Run a statement for each of many values, as ``send_many``; return all rows in order."""
+    """Run ``statement`` for each tuple of arguments in ``values``, as ``send_many``.
+
+    Return all rows, in the order of ``values``.
+    """
     rows = []
     for at in range(0, len(values), _BATCH):
         rows += await connection.fetchmany(statement, values[at : at + _BATCH])
@@ -237,9 +261,10 @@ class Connections:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        """Provide a connection within the block.
+        """Provide a connection of this pool within the block; open one if none is idle.
 
         Raise ``StoreUnavailable`` if none is free within ``POOL_SECONDS`` or the pool is closed.
+        Errors of opening a connection pass unchanged.
         """
         await self._acquire_slot()
         try:
@@ -254,7 +279,10 @@ class Connections:
             self._slots.release()
 
     async def close(self) -> None:
-        """Close idle connections now, and the others when they are released."""
+        """Close this pool: idle connections now, the others when they are released.
+
+        Errors of closing are ignored.
+        """
         self._closed = True
         idle, self._idle = self._idle, []
         for connection in idle:
@@ -289,10 +317,10 @@ class Connections:
             self._idle.append(connection)
 
     def _after_error(self, connection: Connection, error: BaseException) -> None:
-        """Release a connection after an error, or close it if it is broken.
+        """Return a connection to the pool after the block's ``error``, or close it if it is broken.
 
-        A read-only server is no longer the primary: close all. An error of the driver for a lost
-        connection is raised as ``ConnectionDoesNotExistError``.
+        A read-only server is no longer the primary: also close all idle connections. Raise
+        ``ConnectionDoesNotExistError`` for an error of the driver that means a lost connection.
         """
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
             while self._idle:

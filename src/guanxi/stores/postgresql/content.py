@@ -46,19 +46,20 @@ _text_of = msgspec.json.Encoder().encode
 
 
 def encoded(value: Value) -> str:
-    """Return the stored text of a filter's value."""
+    """Return a filter's value as the JSON text that is stored."""
     return _text_of(value).decode()
 
 
 def encoded_filters(entry: Entry) -> str:
-    """Return the stored text of a document's filters."""
+    """Return a document's filters as the JSON text that is stored."""
     return _text_of({name: encoded(value) for name, value in entry.filters.items()}).decode()
 
 
 async def put(db: Connection, entries: Iterable[Entry]) -> None:
     """Insert or replace documents by owner, kind and id; of a unique kind, by kind and id.
 
-    Raise ``OverflowError`` for an owner, id or key over 64 bits.
+    Expects the caller's transaction. Raise ``KeyError`` for an undeclared kind, ``OverflowError``
+    for an owner, id or key over 64 bits.
     """
     last: dict[tuple[str, int, int], Entry] = {}
     for entry in entries:
@@ -97,7 +98,7 @@ async def put(db: Connection, entries: Iterable[Entry]) -> None:
 
 
 async def get(db: Connection, kind: Kind[T], owner: int, id: int) -> T | None:
-    """Return a document, or None if it does not exist."""
+    """Return a document, or None if it does not exist. ``StoreError`` if it is unreadable."""
     statement = "SELECT body FROM content WHERE owner = $1 AND kind = $2 AND id = $3"
     body = await db.fetchval(statement, owner, kind.name, id)
     return None if body is None else document(kind, owner, id, body)
@@ -110,7 +111,10 @@ SELECT owner, id, body FROM content WHERE owner = ANY($2) AND kind = $1 AND id =
 
 
 async def find(db: Connection, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
-    """Return (owner, document) by id, of a unique kind; unknown ids are omitted."""
+    """Return (owner, document) by id, of a unique kind; unknown ids are omitted.
+
+    Raise ``StoreError`` for an unreadable document.
+    """
     if not ids:
         return {}
     holders = await db.fetch(_FIND_HOLDERS, kind.name, ids)
@@ -131,9 +135,10 @@ WHERE k.owner = $1 AND k.kind = $2 AND k.name = $3
 
 
 async def documents(db: Connection, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
-    """Return one page of an owner's documents; one more row is read, to know whether more follow.
+    """Return the page of an owner's documents that ``query`` selects; none for ``limit`` 0.
 
-    Raise ``KeyError`` for a key or filter that the kind does not declare.
+    Raise ``KeyError`` for a key or filter that the kind does not declare, ``StoreError`` for an
+    unreadable document.
     """
     check_declared([query.order], kind.keys)
     if query.limit == 0:
@@ -170,9 +175,10 @@ async def count(
 async def counts(
     db: Connection, kind: Kind[T], owner: int, name: str, text: str
 ) -> dict[Value, int]:
-    """Return the number of documents with the text for each value of a filter.
+    """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
-    Raise ``KeyError`` for a filter that the kind does not declare.
+    Case is ignored. Values without a document are omitted. Raise ``KeyError`` for a filter that the
+    kind does not declare.
     """
     check_declared([name], kind.filters)
     values: list[object] = [owner, kind.name, name]
@@ -189,7 +195,10 @@ SELECT coalesce(sum(value), 0)::text FROM content_key WHERE owner = $1 AND kind 
 
 
 async def total(db: Connection, kind: Kind[T], owner: int, key: str) -> int:
-    """Return the sum of a key over an owner's documents; ``KeyError`` for an unknown key."""
+    """Return the sum of a key over an owner's documents, 0 for none.
+
+    Raise ``KeyError`` for an unknown key.
+    """
     check_declared([key], kind.keys)
     return int(await db.fetchval(_TOTAL, owner, kind.name, key))
 
@@ -203,7 +212,8 @@ async def delete(
 ) -> int:
     """Delete an owner's documents that match, with their keys; return their number.
 
-    ``ids`` None means any id. Raise ``KeyError`` for a filter that the kind does not declare.
+    ``ids`` None means any id, and [] none. Expects the caller's transaction. Raise ``KeyError`` for
+    a filter that the kind does not declare.
     """
     if ids is not None and not ids:
         return 0
@@ -228,7 +238,7 @@ async def delete(
 def _condition(values: list[object], kind: Kind[T], where: Mapping[str, Value], text: str) -> str:
     """Return the SQL condition on ``c`` for filters and text; append its values to ``values``.
 
-    Raise ``KeyError`` for a filter that the kind does not declare.
+    It begins with AND, or is "". Raise ``KeyError`` for a filter that the kind does not declare.
     """
     check_declared(where, kind.filters)
     condition = ""
@@ -240,6 +250,6 @@ def _condition(values: list[object], kind: Kind[T], where: Mapping[str, Value], 
 
 
 def _bound(values: list[object], *more: object) -> str:
-    """Append values to those that a statement binds; return their placeholders."""
+    """Append ``more`` to a statement's arguments ``values``; return placeholders, as "$4, $5"."""
     values += more
     return ", ".join(f"${at}" for at in range(len(values) - len(more) + 1, len(values) + 1))

@@ -33,7 +33,10 @@ ORDER BY owner, place, other
 
 
 async def edges(db: Connection, after: int) -> AsyncIterator[EdgeRow]:
-    """Yield every edge of the accounts above ``after``, by account, oldest first."""
+    """Yield every following, whisper and block of the accounts above ``after``.
+
+    By account, then oldest first. Expects a transaction.
+    """
     async for row in db.cursor(_EDGES, after, prefetch=_PREFETCH):
         owner, other, sort_key, kind, special, groups, since, attr, visits = row
         yield EdgeRow(
@@ -50,14 +53,20 @@ async def edges(db: Connection, after: int) -> AsyncIterator[EdgeRow]:
 
 
 async def owned_groups(db: Connection, after: int) -> AsyncIterator[OwnedGroup]:
-    """Yield the own groups of the accounts above ``after``, by account, in order of creation."""
+    """Yield the groups that the accounts above ``after`` created, by account, oldest first.
+
+    Expects a transaction.
+    """
     found = "SELECT owner, id, name FROM grp WHERE owner > $1 ORDER BY owner, made"
     async for row in db.cursor(found, after, prefetch=_PREFETCH):
         yield OwnedGroup(*row)
 
 
 async def entries(db: Connection, after: int) -> AsyncIterator[Entry]:
-    """Yield every document of the owners above ``after``, by owner, kind and id."""
+    """Yield every document of the owners above ``after``, by owner, kind and id.
+
+    Raise ``StoreError`` for an unreadable one. Expects a transaction.
+    """
     found = "SELECT owner, kind, body FROM content WHERE owner > $1 ORDER BY owner, kind, id"
     async for owner, kind, body in db.cursor(found, after, prefetch=_PREFETCH):
         yield entry(owner, kind, body)

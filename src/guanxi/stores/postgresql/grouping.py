@@ -52,9 +52,10 @@ ON CONFLICT (mid, slot) DO UPDATE SET version = follower_tally.version + 1
 
 
 async def regroup(connection: Connection, act: GroupAct, limits: Limits) -> int:
-    """Apply an act on groups; return 0, or the code of the refusal, which changes nothing.
+    """Apply an act on groups in the caller's transaction; return 0, or the code of a refusal.
 
-    Raise ``StoreUnavailable`` if the id of a new group is in use.
+    A refusal changes nothing; so does 0 if there is nothing to do. Raise ``StoreUnavailable`` if
+    the id of a new group is in use.
     """
     owner = act.owner
     members = await _lock_members(connection, act)
@@ -96,7 +97,10 @@ async def regroup(connection: Connection, act: GroupAct, limits: Limits) -> int:
 
 
 async def _lock_members(connection: Connection, act: GroupAct) -> Mapping[int, frozenset[int]]:
-    """Lock the rows that the act changes; return the groups of its members that are followed."""
+    """Lock the rows of members that the act may change, in the caller's transaction.
+
+    For ``Regroup``, return the groups of each member that is followed, by mid; else {}.
+    """
     match act:
         case Regroup(owner=owner, members=members):
             rows = await connection.fetch(_MEMBERS, owner, sorted(set(members)))

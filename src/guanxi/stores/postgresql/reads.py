@@ -76,7 +76,7 @@ _NAMED = _Source(
 
 
 def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
-    """Return the statements for a page by order, with an offset (False) or a position (True)."""
+    """Return a list's SQL statements for one page, by (order, whether it begins at a position)."""
     sort_key = source.sort_key
     sort_key_at = 5 if "$4" in source.where else 4
     key, position = f"{sort_key}, other", f"${sort_key_at}, ${sort_key_at + 1}"
@@ -123,7 +123,10 @@ async def page(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """Return one page of a list; an unknown owner has an empty one."""
+    """Return one page of a list, after ``after`` if given; an unknown owner has an empty one.
+
+    ``total`` is None for friends.
+    """
     rows = await _select(db, _PAGES[listing], (owner,), sort, window, after)
     total = None if listing is Listing.FRIENDS else 0
     return _slice(rows, window) or Slice(Rows(), False, total, 0)
@@ -137,7 +140,10 @@ async def members(
     window: Window,
     after: Position | None,
 ) -> Slice | None:
-    """Return one page of a group's members; None if the owner has no such group."""
+    """Return one page of a group's members; None if the owner has no such group.
+
+    The special and the default group always exist. ``total`` is None.
+    """
     if group in _MEMBERS:
         rows = await _select(db, _MEMBERS[group], (owner,), sort, window, after)
         return _slice(rows, window) or Slice(Rows(), False, None, 0)
@@ -155,7 +161,8 @@ async def _select(
 ) -> list[asyncpg.Record]:
     """Return the rows of a window and one more if it exists; one row without item if empty.
 
-    ``key`` is the owner, then the group if the statement has one.
+    No row if the owner or group is unknown. ``key`` is the owner, then the group if the statement
+    has one.
     """
     limit = window.limit + 1 if window.limit else 0
     values = [key[0], limit, window.offset, *key[1:]]
@@ -167,7 +174,7 @@ async def _select(
 
 
 def _slice(rows: Sequence[asyncpg.Record], window: Window) -> Slice | None:
-    """Return the page in the selected rows, whose first has total and version; None if empty."""
+    """Return the page in the rows that ``_select`` returned; None if there are no rows."""
     if not rows:
         return None
     total, version, other = rows[0][:3]
@@ -177,7 +184,7 @@ def _slice(rows: Sequence[asyncpg.Record], window: Window) -> Slice | None:
 
 
 def _rows(found: Sequence[tuple[Any, ...]]) -> Rows:
-    """Return selected rows by column; groups, contracts and visits are rare."""
+    """Return selected rows as ``Rows``: by column, with ``extras`` only if any row needs them."""
     if not found:
         return Rows()
     mids, sort_keys, visits, mutuals, groups, mine, _, theirs, _ = zip(*found, strict=True)
@@ -255,7 +262,10 @@ async def search(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """Return one page of the first ``within`` followings whose name contains the text."""
+    """Return one page of the ``within`` newest followings whose name contains the text.
+
+    Case is ignored; "" matches every name. ``total`` counts the matches. Expects no transaction.
+    """
     async with _snapshot(db):
         first = await _list(db, owner, within)
         found = first.items
@@ -269,7 +279,10 @@ async def search(
 async def common(
     db: Connection, owner: int, other: int, window: Window, after: Position | None
 ) -> Slice:
-    """Return one page of the owner's followings that the other account follows too."""
+    """Return one page of the owner's followings that the other account follows too.
+
+    Newest first, with the total. Expects no transaction.
+    """
     async with _snapshot(db):
         mine, theirs = await _list(db, owner), await _list(db, other)
         shared = {mid for mid, _ in theirs.items}
@@ -307,13 +320,13 @@ _PAIR = f"{SIDE} WHERE (owner = $1 AND other = $2) OR (owner = $2 AND other = $1
 
 
 async def pair(db: Connection, owner: int, target: int) -> Pair:
-    """Return both sides of a pair, from one snapshot."""
+    """Return both sides of a pair, from one snapshot; empty ones if there is none."""
     held = {row[0]: side_of(row) for row in await db.fetch(_PAIR, owner, target)}
     return Pair(mine=held.get(owner, EMPTY_SIDE), theirs=held.get(target, EMPTY_SIDE))
 
 
 def side_of(row: asyncpg.Record) -> Side:
-    """Return the side in a row of ``SIDE``."""
+    """Return the owner's side in a row selected by ``SIDE``."""
     sort_key, whispers, blocks, groups, contract_ts, contract_attr = row[2:8]
     if sort_key is None:
         return Side(whispers=whispers, blocks=blocks)
@@ -336,7 +349,7 @@ _RELATIONS = f"SELECT other, {_ATTRIBUTE}, coalesce(follows, whispers, 0), group
 
 
 async def relations(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
-    """Return the owner's relation to each target; targets without a relation are omitted."""
+    """Return the owner's relation to each target, by mid; targets without one are omitted."""
     if not targets:
         return {}
     found = await db.fetch(_RELATIONS, owner, targets)
@@ -347,7 +360,7 @@ async def relations(db: Connection, owner: int, targets: Sequence[int]) -> dict[
 
 
 async def attributes(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:
-    """Return the owner's attribute towards each target; those with 0 are omitted."""
+    """Return the owner's ``Attribute`` towards each target, by mid; those with 0 are omitted."""
     if not targets:
         return {}
     return {row[0]: row[1] for row in await db.fetch(_ATTRIBUTES, owner, targets)}
@@ -382,5 +395,8 @@ ORDER BY made
 
 
 async def groups(db: Connection, owner: int) -> list[GroupRow]:
-    """Return the special group, the default group, then the owner's own by creation."""
+    """Return the special group, the default group, then the owner's own by creation.
+
+    An unknown owner has the first two.
+    """
     return [GroupRow(row[0], row[1], int(row[2] or 0)) for row in await db.fetch(_GROUPS, owner)]

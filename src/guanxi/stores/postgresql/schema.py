@@ -194,7 +194,8 @@ async def init(address: str, *, distribute: bool) -> bool:
     """Create the tables if they do not exist; with ``distribute``, shard them with Citus.
 
     Return whether they were created. An error leaves the database unchanged. Raise ``StoreError``
-    if the server is too old, or has no Citus to distribute with.
+    if the address is invalid, the server too old or without Citus; ``StoreUnavailable`` if it does
+    not answer.
     """
     connection = await _connected(address)
     try:
@@ -208,7 +209,8 @@ async def init(address: str, *, distribute: bool) -> bool:
 async def prepare(address: str, *, create: bool, version: int = VERSION) -> bytes:
     """Check the store at an address and return its secret; ``create`` creates missing tables.
 
-    Raise ``StoreError`` for a database without a store, and for a newer or older schema.
+    Raise ``StoreError`` for an invalid address, an old server, a database without a store, and a
+    schema that is not ``version``; ``StoreUnavailable`` if no server answers.
     """
     if create:
         await init(address, distribute=False)
@@ -238,7 +240,8 @@ async def migrate(
 ) -> int:
     """Migrate a store to ``version`` in one transaction; return its version before.
 
-    Raise ``StoreError`` if there is no store, or its schema is newer or too old to migrate.
+    Raise ``StoreError`` if there is no store, or its schema is newer or too old to migrate;
+    ``StoreUnavailable`` if no server answers.
     """
     connection = await _connected(address)
     try:
@@ -293,7 +296,10 @@ async def _init(connection: Connection, schema: str, *, distribute: bool) -> boo
 
 
 async def _create(connection: Connection, schema: str) -> bool:
-    """Create the tables; return False if another process created them meanwhile."""
+    """Create schema, tables, secret and version within the caller's transaction.
+
+    Return False, and create nothing, if another process created them meanwhile.
+    """
     try:
         async with connection.transaction():
             if await connection.fetchval("SELECT to_regnamespace($1)", schema) is None:
@@ -322,7 +328,10 @@ _CREATED_MEANWHILE = (
 
 
 async def _distribute(connection: Connection) -> None:  # pragma: no cover - needs a Citus server
-    """Distribute the tables with their rows, those that are not distributed yet."""
+    """Distribute the tables that are not distributed yet, with their rows.
+
+    Expects the caller's transaction.
+    """
     # Several tables in one transaction need one connection per node.
     await connection.execute("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
     for table in ON_EVERY_NODE:
@@ -340,7 +349,7 @@ async def _distribute(connection: Connection) -> None:  # pragma: no cover - nee
 
 
 async def _version(connection: Connection) -> int | None:
-    """Return the version of the schema, or None if there are no tables."""
+    """Return the stored version of the schema, or None if there is no table ``meta``."""
     if await connection.fetchval("SELECT to_regclass('meta')") is None:
         return None
     return int(await connection.fetchval("SELECT value FROM meta WHERE name = 'version'"))

@@ -66,10 +66,11 @@ class Writer:
         self.waited: Callable[[float], None] = lambda _seconds: None
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run ``work`` in a transaction and return its result once the transaction is durable.
+        """Run ``work`` in its own transaction; return its result once the transaction is durable.
 
-        Raise ``StoreUnavailable`` if nothing was done, ``StoreTimeout`` if it may have been done.
-        The work may run several times, each time in a new transaction.
+        The work may run several times, each time in a new transaction. Raise ``StoreUnavailable``
+        if nothing was done, ``StoreTimeout`` if it may have been done, ``StoreError`` for other
+        errors of the server. Errors of ``work`` pass after a rollback.
         """
         since = time.monotonic()
 
@@ -80,9 +81,10 @@ class Writer:
         return await self._transaction(timed)
 
     async def change(self, acts: Sequence[CappedAct]) -> list[int]:
-        """Apply acts on pairs in a shared transaction; return their codes.
+        """Apply acts on pairs in a shared transaction; return their codes in order, 0 for success.
 
-        Raise as ``run``, and ``StoreUnavailable`` if the queue is full or the writer is closed.
+        Raise as ``run``, and ``StoreUnavailable`` if the queue is full or the writer is closed;
+        ``ValueError`` for a number that is not an ``Act``.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")
@@ -95,7 +97,7 @@ class Writer:
         return await result
 
     async def close(self) -> None:
-        """Finish the waiting jobs, then close the connections."""
+        """Refuse new acts, finish the waiting ones, then close the writer's connections."""
         self._closed = True
         while self._tasks:
             await asyncio.wait(self._tasks)
@@ -107,7 +109,7 @@ class Writer:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, lane: int) -> None:
-        """Write waiting jobs until none is left, then free the lane."""
+        """Write waiting jobs, batch by batch, until none is left; then mark ``lane`` as free."""
         try:
             while jobs := self._next_batch():
                 await self._batch(jobs, lane)
@@ -115,7 +117,10 @@ class Writer:
             self._lanes.add(lane)
 
     def _next_batch(self) -> list[_Job]:
-        """Remove and return the oldest jobs, up to the size of a batch; refuse late ones."""
+        """Remove and return the oldest jobs, up to ``MAX_BATCH`` acts or one larger job.
+
+        Cancelled jobs are dropped; late ones get ``StoreUnavailable`` as their result.
+        """
         jobs: list[_Job] = []
         acts = 0
         late = time.monotonic() - WAITING_SECONDS
@@ -131,7 +136,10 @@ class Writer:
         return jobs
 
     async def _batch(self, jobs: list[_Job], lane: int) -> None:
-        """Write jobs in one transaction and settle their futures; retry each alone if it failed."""
+        """Write jobs in one transaction; set the codes, or the error, as the result of each.
+
+        If one of several may have caused the error, retry each alone, in the background.
+        """
         acts = [act for job in jobs for act in job.acts]
         begin = _BEGIN if len(jobs) == 1 else _BEGIN_SHARED
         try:
@@ -164,10 +172,10 @@ class Writer:
         since: float,
         lane: int = 0,
     ) -> list[int]:
-        """Apply acts on pairs within the caller's transaction; return their codes.
+        """Apply acts on pairs within the caller's transaction; return their codes in order.
 
         ``since`` is the monotonic time at which they were queued; ``lane`` selects the slot of
-        follower counts.
+        follower counts. Calls ``waited``. Raise ``ValueError`` for a number that is not an ``Act``.
         """
         now = sort_key_at(self._clock())
         held = await hold(connection, (capped.act for capped in acts), now)
@@ -197,7 +205,10 @@ class Writer:
 
 
 def _may_be_one_act(error: Exception) -> bool:
-    """Return whether an error may come from one act, rather than from the server for all."""
+    """Return whether an error may come from one act, rather than from the server for all.
+
+    False if it may have been done, for a lost or full server, and for a conflict.
+    """
     if not isinstance(error, StoreError):
         return True
     if isinstance(error, StoreTimeout):
@@ -208,5 +219,5 @@ def _may_be_one_act(error: Exception) -> bool:
 
 
 def _copy_of(error: Exception) -> Exception:
-    """Return a copy of a ``StoreError`` for another caller, which adds its own traceback."""
+    """Return a copy of a ``StoreError``, for another caller; any other error unchanged."""
     return type(error)(*error.args) if isinstance(error, StoreError) else error

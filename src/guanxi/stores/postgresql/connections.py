@@ -129,8 +129,8 @@ _PORT = "5432"
 def _hosts(address: str) -> list[dict[str, Any]]:
     """Return the host and port arguments of ``asyncpg.connect`` for each host of an address.
 
-    [{}] for an address with one host, which asyncpg reads itself. Raise ``ValueError`` for an
-    invalid address.
+    The default port is 5432. [{}] for an address with one host, which asyncpg reads itself. Raise
+    ``ValueError`` for an invalid address.
     """
     parts = urlsplit(address)
     query = parse_qs(parts.query)

@@ -349,7 +349,7 @@ async def _distribute(connection: Connection) -> None:  # pragma: no cover - nee
 
 
 async def _version(connection: Connection) -> int | None:
-    """Return the stored version of the schema, or None if there is no table ``meta``."""
+    """Return the version of the schema, or None if there is no table ``meta``."""
     if await connection.fetchval("SELECT to_regclass('meta')") is None:
         return None
     return int(await connection.fetchval("SELECT value FROM meta WHERE name = 'version'"))

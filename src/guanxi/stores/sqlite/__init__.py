@@ -80,10 +80,13 @@ class SQLiteStore:
         create: bool = False,
         clock: Callable[[], int] = time.time_ns,
     ) -> SQLiteStore:
-        """Open the store at a path, migrated to the current schema; create it if ``create``.
+        """Open the store in the file ``address``; create a missing or empty one if ``create``.
 
-        ``clock`` returns the time in nanoseconds since the Unix epoch. Raise ``StoreError`` if the
-        file is missing (without ``create``), is not a guanxi store or cannot be migrated.
+        An older schema is migrated, after a copy of the file. ``clock`` returns the time in
+        nanoseconds since the Unix epoch. Raise ``StoreError`` if the file is missing or empty
+        (without ``create``), is not a guanxi store, has a newer schema or cannot be migrated,
+        ``StoreUnavailable`` if it is busy or cannot be opened, and ``OSError`` if it cannot be
+        created.
         """
         path = Path(address)
         await asyncio.to_thread(prepare, path, create=create)
@@ -267,9 +270,14 @@ class SQLiteStore:
         strict: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Import edges, see ``stores.port.Upkeep``; ``progress`` is called on another thread.
+        """Import the edges of ``rows()``, all or none; return how many are new or changed.
 
-        The write lock is acquired only after all rows are read and checked against one another.
+        ``accounts`` are created or replaced. Accounts that only the edges name get a plain card, or
+        are refused if ``strict``. ``groups`` gives the ids of new groups by owner and name.
+        ``progress`` is called, on another thread, with the number of edges read so far. The write
+        lock is acquired once all edges are read and checked against one another. Raise ``BadLine``
+        for an invalid edge, ``StoreError`` if an id in ``groups`` cannot be used,
+        ``StoreUnavailable`` if the store is busy.
         """
 
         def work() -> int:
@@ -308,7 +316,11 @@ class SQLiteStore:
         return self._clock() // 10**9
 
     async def _stream(self, read: Callable[[apsw.Connection], Iterator[T]]) -> AsyncIterator[T]:
-        """Yield what ``read`` yields, from one snapshot, on a thread and connection of its own."""
+        """Yield what ``read`` yields for a new connection, from one snapshot, on a new thread.
+
+        Raise ``StoreError`` for SQLite's errors, ``apsw.Error`` if the connection cannot be opened,
+        and what ``read`` raises.
+        """
         with ThreadPoolExecutor(1, thread_name_prefix="guanxi-stream") as thread:
             run = partial(asyncio.get_running_loop().run_in_executor, thread)
             db = await run(connect, self._path)
@@ -347,14 +359,15 @@ class SQLiteStore:
     def _read(
         self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Return what a short read returns, run on the event loop's thread.
+        """Call ``read`` with the store's read connection, on the loop's thread; return its result.
 
-        Reads in one iteration of the loop share a snapshot, because to begin and end one costs as
-        much as a short read. No read misses a write that it must see: a callback that runs before
-        the snapshot ends was ready before it began, so it cannot depend on a later request or
-        response. (Code that blocks the loop to wait for another process reads the same snapshot.)
+        Reads share a snapshot until the callbacks that were ready when it began have run, because
+        to begin and end one costs as much as a short read. Such callbacks cannot depend on a later
+        request or response, so none misses a write that it must see. (Code that blocks the loop to
+        wait for another process reads the same snapshot.)
 
-        Raise ``StoreUnavailable`` or ``StoreError`` as ``schema.failure`` does.
+        Raise ``StoreUnavailable`` if the store is closed, ``StoreError`` for SQLite's errors as
+        ``schema.failure`` converts them, and what ``read`` raises.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")
@@ -374,9 +387,11 @@ class SQLiteStore:
     async def _read_long(
         self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Return what a long read returns, run on the reader thread.
+        """Call ``read`` in a snapshot of its own, on the reader thread; return its result.
 
-        Raise ``StoreUnavailable`` if too many reads wait, or this one exceeds ``LONG_SECONDS``.
+        Raise ``StoreUnavailable`` if the store is closed, if ``LONG_WAITING`` reads wait or run
+        already, or if this one runs longer than ``LONG_SECONDS``; ``StoreError`` for SQLite's other
+        errors; and what ``read`` raises.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")

@@ -86,7 +86,8 @@ def stage(
 
     No edge may be later than ``now`` (seconds since the Unix epoch): sort keys only rise, so the
     account's next act would get that later time too. ``progress`` is called with the number of
-    edges read so far. Raise ``BadLine``, with a line number from 1, for an invalid edge.
+    edges read so far. Runs in a transaction of its own. Raise ``BadLine``, with a line number from
+    1, for an invalid edge; the transaction then stays open, for the caller to close ``db``.
     """
     db.pragma("cache_size", -_CACHE_KIB)
     db.execute(_STAGE.format(latest=sort_key_of_mtime(now) + MAX_FINER))
@@ -109,7 +110,11 @@ def stage(
 
 
 def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> None:
-    """Stage edges that are preceded by ``lines`` others."""
+    """Insert edges that are preceded by ``lines`` others into the temporary tables.
+
+    Raise ``apsw.ConstraintError`` or ``OverflowError`` for an edge that is invalid on its own, and
+    ``BadLine`` for one with invalid groups, contract or visits.
+    """
     if len(chunk) % _PLAIN_ROWS == 0 and all(map(_PLAIN.__eq__, map(_PLAIN_MARKS, chunk))):
         fields = chain.from_iterable(map(_PLAIN_FIELDS, chunk))
         db.executemany(_INSERT_PLAIN, zip(*[fields] * (3 * _PLAIN_ROWS), strict=True))
@@ -119,7 +124,11 @@ def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> N
 
 
 def _stage_extras(db: apsw.Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
-    """Stage the groups, contracts and visits of edges, which are given with their line."""
+    """Insert the groups, contracts and visits of edges into the temporary tables.
+
+    ``numbered`` gives each edge with its line. Edges with groups are flagged. Raise ``BadLine`` if
+    an edge is not a follow, or its visits or a group name are invalid.
+    """
     for line, row in numbered:
         for name in group_names(line, row):
             db.execute("INSERT INTO staged_group VALUES (?, ?)", (line, name))
@@ -152,7 +161,10 @@ ORDER BY later.line LIMIT 1
 
 
 def _check_staged(db: apsw.Connection) -> None:
-    """Raise ``BadLine`` for the first line that contradicts another; flag mutual follows."""
+    """Raise ``BadLine`` for the first line that contradicts another; flag mutual follows.
+
+    Leaves an index of ``staged`` and the temporary table ``repeated``.
+    """
     db.execute("CREATE INDEX temp.staged_pair ON staged (low, high, kind, upward)")
     db.execute(_REPEATED)
     line = db.execute(_CONFLICT).get
@@ -173,8 +185,9 @@ def write(
     *,
     strict: bool,
 ) -> int:
-    """Write the staged edges; return how many are new or changed.
+    """Write the staged edges into the store's tables; return how many are new or changed.
 
+    ``accounts`` are created or replaced; ``groups`` gives the ids of new groups by owner and name.
     The caller holds the transaction, and must roll it back on ``BadLine`` (an edge contradicts the
     store, or names an unknown account while ``strict``) and on ``StoreError`` (a group's id or name
     in ``groups`` cannot be used).
@@ -206,7 +219,11 @@ ORDER BY line LIMIT 1
 
 
 def _create_accounts(db: apsw.Connection, *, strict: bool) -> None:
-    """Create the accounts that only the edges name, with a plain card; ``BadLine`` if strict."""
+    """Create the accounts that only the edges name, with a plain card.
+
+    If ``strict``, raise ``BadLine`` for the first line that names such an account instead. Leaves
+    the temporary table ``unknown``.
+    """
     db.execute(
         "CREATE TEMP TABLE unknown AS"
         " SELECT mid FROM touched WHERE mid NOT IN (SELECT mid FROM account)"
@@ -240,7 +257,7 @@ _STORE_CONFLICTS = (
 
 
 def _check_against_store(db: apsw.Connection) -> None:
-    """Raise ``BadLine`` for a line that contradicts a relation in the store."""
+    """Raise ``BadLine`` for a staged line that contradicts a relation in the store."""
     for statement in _STORE_CONFLICTS:
         line = db.execute(statement).get
         if line is not None:
@@ -356,10 +373,10 @@ _MAX_GROUP_ID = 2**31 - 1
 
 
 def _create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -> None:
-    """Create the groups of ``groups`` and of the edges, unless the owner has one of that name.
+    """Create the groups of ``groups`` (ids by owner and name) and of the staged edges.
 
-    Groups that only the edges name get random ids. Raise ``StoreError`` for an invalid name, or an
-    id that is not positive or already used.
+    Names that the owner already uses are skipped. Groups that only the edges name get random ids.
+    Raise ``StoreError`` for an invalid name, or an id that is not positive or already used.
     """
     id_of_name = "SELECT id FROM grp WHERE owner = ? AND name = ?"
     id_used = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
@@ -400,7 +417,11 @@ ORDER BY 1, 2, 3, 4;
 
 
 def _write_lists(db: apsw.Connection) -> None:
-    """Insert the staged rows; into an empty store without the index, so that its pages are full."""
+    """Insert the staged edges into the tables of lists and of group members.
+
+    If no followings are stored, their index by target is dropped first and created again at the
+    end, so that its pages are full.
+    """
     if db.execute("SELECT EXISTS (SELECT 1 FROM following)").get:
         db.execute(_INSERT_ROWS)
         return

@@ -29,7 +29,10 @@ _PUT_TALLY = "INSERT INTO tally (mid) VALUES (?) ON CONFLICT DO NOTHING"
 
 
 def put(db: apsw.Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
-    """Create or replace accounts, cards and tails; a deregistered account gets an erased card."""
+    """Create or replace accounts, cards and tails; a deregistered account gets an erased card.
+
+    A new account also gets zero counts. The caller commits.
+    """
     for account, card in accounts:
         if account.state is State.DEREGISTERED:
             card = DEREGISTERED_CARD
@@ -55,8 +58,8 @@ INSERT INTO tally (mid) SELECT mid FROM unknown WHERE mid <> :first;
 def put_plain(db: apsw.Connection) -> None:
     """Create the accounts in the table ``unknown``, each with a plain card: only a name.
 
-    Does nothing if the table is empty. Python writes one account; SQL copies it for the others, of
-    which there may be millions.
+    Does nothing if the table is empty. The caller commits. Python writes one account; SQL copies it
+    for the others, of which there may be millions.
     """
     first = db.execute("SELECT min(mid) FROM unknown").get
     if first is not None:
@@ -86,7 +89,7 @@ _CARDS = f"SELECT mid, {_CARD_COLUMNS} FROM carray(?) JOIN account ON mid = valu
 
 
 def cards(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Card]:
-    """Return cards by mid; unknown accounts are omitted."""
+    """Return the cards of accounts, by mid; unknown accounts are omitted."""
     if not mids:
         return {}
     return {
@@ -96,7 +99,7 @@ def cards(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Card]:
 
 
 def tails(db: apsw.Connection, mids: Sequence[int]) -> dict[int, bytes]:
-    """Return the encoded list-item tails by mid; unknown accounts are omitted."""
+    """Return the list-item tails (JSON with "," in place of "{") by mid; omit unknown accounts."""
     if not mids:
         return {}
     return dict(
@@ -108,7 +111,10 @@ _MID = f"SELECT min(mid) FROM account WHERE name = ? AND state <> {State.DEREGIS
 
 
 def mids(db: apsw.Connection, names: Sequence[str]) -> dict[str, int]:
-    """Return the lowest mid with each exact name; names that no account has are omitted."""
+    """Return the lowest mid with each exact name, by name; names that no account has are omitted.
+
+    Deregistered accounts are not found.
+    """
     # One statement per name: an array of strings cannot hold one that contains a NUL.
     lowest = {name: db.execute(_MID, (name,)).get for name in names}
     return {name: mid for name, mid in lowest.items() if mid is not None}
@@ -122,7 +128,8 @@ SELECT mid, state, folded, version, tail, {_CARD_COLUMNS} FROM account LEFT JOIN
 def derived(db: apsw.Connection) -> Iterator[Derived]:
     """Yield every account's state and card with the stored values that derive from the card.
 
-    These are the case-folded name, the tail and the tail's version (None without a stored tail).
+    These are the case-folded name, the tail and the tail's version (the last two None without a
+    stored tail).
     """
     for mid, state, folded, version, tail, *values in db.execute(_DERIVED):
         card = Card(**dict(zip(_CARD, values, strict=True)))
@@ -143,7 +150,10 @@ def accounts(db: apsw.Connection, after: int) -> Iterator[tuple[Account, Card]]:
 
 
 def put_account(db: apsw.Connection, mid: int, card: Card, privacy: Privacy | None) -> None:
-    """Create an account, or replace its card, and its privacy unless None; see ``put``."""
+    """Create an account, or replace its card, and its privacy unless ``privacy`` is None.
+
+    A deregistered account keeps its erased card. The caller commits.
+    """
     current = account(db, mid) or Account(mid=mid)
     if privacy is not None:
         current = msgspec.structs.replace(current, privacy=privacy)
@@ -151,7 +161,10 @@ def put_account(db: apsw.Connection, mid: int, card: Card, privacy: Privacy | No
 
 
 def set_privacy(db: apsw.Connection, mid: int, privacy: Privacy) -> None:
-    """Replace an account's privacy switches. ``StoreError`` for an unknown account."""
+    """Replace an account's privacy switches. ``StoreError`` for an unknown account.
+
+    The caller commits.
+    """
     current = _existing(db, mid)
     put(db, [(msgspec.structs.replace(current, privacy=privacy), cards(db, [mid])[mid])])
 
@@ -159,7 +172,8 @@ def set_privacy(db: apsw.Connection, mid: int, privacy: Privacy) -> None:
 def set_state(db: apsw.Connection, mid: int, state: State) -> None:
     """Ban, deregister or restore an account. ``StoreError`` for an unknown account.
 
-    To deregister also erases the card and deletes the account's sessions and grants.
+    To deregister also erases the card, for good, and deletes the account's sessions and grants. The
+    caller commits.
     """
     current = _existing(db, mid)
     put(db, [(msgspec.structs.replace(current, state=state), cards(db, [mid])[mid])])
@@ -169,7 +183,7 @@ def set_state(db: apsw.Connection, mid: int, state: State) -> None:
 
 
 def _existing(db: apsw.Connection, mid: int) -> Account:
-    """Return an account. ``StoreError`` for an unknown account."""
+    """Return an account's state and privacy. ``StoreError`` for an unknown account."""
     existing = account(db, mid)
     if existing is None:
         raise StoreError(f"there is no account {mid}")
@@ -185,7 +199,7 @@ SELECT ?1, ?2, ?3, ?4, ?5 FROM account WHERE mid = ?2 AND state <> {State.DEREGI
 def open_session(db: apsw.Connection, session: Session) -> bool:
     """Store a session; return False, and store nothing, if its account is unknown or deregistered.
 
-    Also deletes the account's sessions that expired before ``session.created``.
+    Also deletes the account's sessions that expired before ``session.created``. The caller commits.
     """
     db.execute("DELETE FROM session WHERE mid = ? AND expires < ?", (session.mid, session.created))
     db.execute(
@@ -215,13 +229,13 @@ def _session(digest: bytes, mid: int, kind: str, created: int, expires: int) -> 
 
 
 def close_session(db: apsw.Connection, digest: bytes) -> bool:
-    """Delete a session; return whether it existed."""
+    """Delete the session with a token digest; return whether it existed. The caller commits."""
     db.execute("DELETE FROM session WHERE digest = ?", (digest,))
     return bool(db.changes())
 
 
 def close_sessions(db: apsw.Connection, mid: int) -> int:
-    """Delete all sessions of an account; return their number."""
+    """Delete all sessions of an account; return their number. The caller commits."""
     db.execute("DELETE FROM session WHERE mid = ?", (mid,))
     return db.changes()
 
@@ -233,7 +247,7 @@ def note(db: apsw.Connection, name: str) -> bytes | None:
 
 
 def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
-    """Write a note, or delete it if ``value`` is None."""
+    """Write a note, or delete it if ``value`` is None. The caller commits."""
     if value is None:
         db.execute("DELETE FROM meta WHERE name = ?", (name,))
     else:
@@ -241,7 +255,10 @@ def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
 
 
 def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Store a QR sign-in grant for an account; delete the expired grants. Times in seconds."""
+    """Store a QR sign-in grant for an account, valid until ``expires``; the caller commits.
+
+    Also deletes the grants that have expired at ``now``. Times are in seconds since the Unix epoch.
+    """
     db.execute("DELETE FROM sign_in_grant WHERE expires <= ?", (now,))
     db.execute(
         "INSERT OR REPLACE INTO sign_in_grant (digest, mid, expires) VALUES (?, ?, ?)",
@@ -250,13 +267,16 @@ def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: i
 
 
 def has_grant(db: apsw.Connection, digest: bytes) -> bool:
-    """Return whether a grant is stored, expired or not."""
+    """Return whether a QR sign-in grant with this digest is stored, expired or not."""
     statement = "SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE digest = ?)"
     return bool(db.execute(statement, (digest,)).get)
 
 
 def take_grant(db: apsw.Connection, digest: bytes, now: int) -> int | None:
-    """Delete a grant that has not expired and return its account; None if there is none."""
+    """Delete a grant that has not expired and return its account; None if there is none.
+
+    ``now`` is in seconds since the Unix epoch. The caller commits.
+    """
     statement = "DELETE FROM sign_in_grant WHERE digest = ? AND expires > ? RETURNING mid"
     mid: int | None = db.execute(statement, (digest, now)).get
     return mid

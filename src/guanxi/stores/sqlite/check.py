@@ -27,7 +27,10 @@ _CONTRACTED = "EXISTS (SELECT 1 FROM contract AS c WHERE c.owner = {} AND c.targ
 
 
 def _grouped(operator: str) -> str:
-    """Return a condition: ``a`` is in the special group (``=``), or in another (``<>``)."""
+    """Return an SQL condition: the following ``a`` is in the special group, or in another one.
+
+    ``operator`` is "=" for the special group, "<>" for another.
+    """
     return (
         "EXISTS (SELECT 1 FROM member AS m WHERE m.owner = a.owner AND m.target = a.target"
         f" AND m.grp {operator} {SPECIAL})"
@@ -131,7 +134,7 @@ INVARIANTS = (_INTEGRITY, *_VIOLATIONS, *tails.INVARIANTS)
 
 
 def check(db: apsw.Connection) -> Iterator[Fault]:
-    """Yield a fault for each row that breaks an invariant, content included; file faults first."""
+    """Check all rows, documents included; yield a fault for each broken invariant, file first."""
     for (text,) in db.execute("PRAGMA integrity_check"):
         if text != "ok":
             yield Fault(_INTEGRITY, text)

@@ -40,7 +40,7 @@ SELECT DISTINCT owner, kind, id FROM content_key AS k WHERE NOT EXISTS (
 
 
 def check(db: apsw.Connection) -> Iterator[Fault]:
-    """Yield a fault for each broken invariant and document."""
+    """Check all documents and keys; yield a fault for each document that breaks an invariant."""
     for owner, kind, id, filters, text, body, keys in db.execute(_CONTENT):
         stored = id, filters, text, _keys(keys)
         invariant = documents.broken_invariant(kind, owner, body, stored, _derived)
@@ -55,5 +55,5 @@ def check(db: apsw.Connection) -> Iterator[Fault]:
 
 
 def _derived(entry: Entry) -> object:
-    """Return what the store must hold for a document in addition to its body."""
+    """Return the id, encoded filters, text and sorted keys to be stored with a document's body."""
     return entry.id, encoded_filters(entry), entry.text, sorted(entry.keys.items())

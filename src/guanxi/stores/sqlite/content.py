@@ -33,7 +33,7 @@ def encoded_filters(entry: Entry) -> str:
 
 
 def put(db: apsw.Connection, entries: Iterable[Entry]) -> None:
-    """Store documents. ``KeyError`` for a kind that is not declared.
+    """Store documents; the caller commits. ``KeyError`` for a kind that is not declared.
 
     Each replaces the document with its owner, kind and id; if the kind is unique, also that of any
     other owner.
@@ -60,7 +60,10 @@ def _delete(db: apsw.Connection, owner: int, kind: str, id: int) -> None:
 
 
 def get(db: apsw.Connection, kind: Kind[T], owner: int, id: int) -> T | None:
-    """Return a document, or None. ``StoreError`` if its body cannot be decoded."""
+    """Return an owner's document, or None if there is none with this id.
+
+    ``StoreError`` if its body cannot be decoded.
+    """
     body = db.execute(
         "SELECT body FROM content WHERE owner = ? AND kind = ? AND id = ?", (owner, kind.name, id)
     ).get
@@ -71,7 +74,10 @@ _FIND = "SELECT owner, id, body FROM carray(?2) CROSS JOIN content ON kind = ?1 
 
 
 def find(db: apsw.Connection, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
-    """Return the owner and the document of each id of a unique kind; missing ids are omitted."""
+    """Return the owner and the document of each id of a unique kind; missing ids are omitted.
+
+    ``StoreError`` if a body cannot be decoded.
+    """
     if not ids:
         return {}
     return {
@@ -88,9 +94,10 @@ WHERE k.owner = ? AND k.kind = ? AND k.name = ?
 
 
 def documents(db: apsw.Connection, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
-    """Return the page of an owner's documents that ``query`` selects.
+    """Return the page of an owner's documents that ``query`` selects; empty if its limit is 0.
 
-    ``KeyError`` for a key or filter that the kind does not declare.
+    ``KeyError`` for a key or filter that the kind does not declare. ``StoreError`` if a body cannot
+    be decoded.
     """
     check_declared([query.order], kind.keys)
     if query.limit == 0:
@@ -114,7 +121,10 @@ _FROM_OWNER = "FROM content AS c WHERE c.owner = ? AND c.kind = ?"
 def count(
     db: apsw.Connection, kind: Kind[T], owner: int, where: Mapping[str, Value], text: str
 ) -> int:
-    """Return how many documents match. ``KeyError`` for a filter that the kind does not declare."""
+    """Return how many of an owner's documents match ``where`` and contain ``text``, in any case.
+
+    ``KeyError`` for a filter that the kind does not declare.
+    """
     condition, bindings = _condition(kind, where, text)
     statement = f"SELECT count(*) {_FROM_OWNER}{condition}"
     return int(db.execute(statement, [owner, kind.name, *bindings]).get)
@@ -123,9 +133,9 @@ def count(
 def counts(
     db: apsw.Connection, kind: Kind[T], owner: int, name: str, text: str
 ) -> dict[Value, int]:
-    """Count the documents that contain ``text``, by the value of the filter ``name``.
+    """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
-    ``KeyError`` for a filter that the kind does not declare.
+    Values without a document are omitted. ``KeyError`` for a filter that the kind does not declare.
     """
     check_declared([name], kind.filters)
     condition, bindings = _condition(kind, {}, text)
@@ -141,7 +151,10 @@ FROM content_key WHERE owner = ? AND kind = ? AND name = ?
 
 
 def total(db: apsw.Connection, kind: Kind[T], owner: int, key: str) -> int:
-    """Return the sum of a key, 0 without documents. ``KeyError`` for a key not declared."""
+    """Return the sum of a key over an owner's documents, 0 without any.
+
+    ``KeyError`` for a key that the kind does not declare.
+    """
     check_declared([key], kind.keys)
     high, low = db.execute(_TOTAL, (owner, kind.name, key)).get
     return (int(high) << 32) + int(low)
@@ -157,9 +170,10 @@ def delete(
     ids: Sequence[int] | None,
     where: Mapping[str, Value],
 ) -> int:
-    """Delete the documents that match ``where`` (with ``ids``, only those); return how many.
+    """Delete an owner's documents that match ``where``; return how many. The caller commits.
 
-    ``KeyError`` for a filter that the kind does not declare.
+    ``ids`` restricts that to these ids; None means every id. ``KeyError`` for a filter that the
+    kind does not declare.
     """
     if ids is not None and not ids:
         return 0
@@ -173,7 +187,7 @@ def delete(
 
 
 def _condition(kind: Kind[T], where: Mapping[str, Value], text: str) -> tuple[str, list[Value]]:
-    """Return a condition on ``c``, to append after another one, and its bindings.
+    """Return SQL conditions on ``c`` that begin with AND ("" without any), and their bindings.
 
     ``KeyError`` for a filter that the kind does not declare.
     """

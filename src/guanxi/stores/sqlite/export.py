@@ -63,7 +63,7 @@ def owned_groups(db: apsw.Connection, after: int) -> Iterator[OwnedGroup]:
 def entries(db: apsw.Connection, after: int) -> Iterator[Entry]:
     """Yield the documents of owners above ``after``, by owner, kind and id.
 
-    ``StoreError`` if a body cannot be decoded.
+    ``StoreError`` if a kind is not declared or a body cannot be decoded.
     """
     statement = "SELECT owner, kind, body FROM content WHERE owner > ? ORDER BY owner, kind, id"
     for owner, kind, body in db.execute(statement, (after,)):

@@ -48,9 +48,10 @@ AND following.target = members.target AND NOT EXISTS (
 
 
 def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
-    """Apply an act on groups; return its code, 0 if it is done.
+    """Apply an act on groups; return 0 if it is done, or the code of its refusal.
 
-    ``StoreUnavailable`` if a new group has an id that the owner already uses.
+    A refused act changes nothing. The caller commits. ``StoreUnavailable`` if a new group has an id
+    that the owner already uses.
     """
     owner = act.owner
     if not db.execute("SELECT EXISTS (SELECT 1 FROM account WHERE mid = ?)", (owner,)).get:
@@ -95,7 +96,8 @@ _Edges = dict[int, tuple[int, int]]
 def _members(db: apsw.Connection, act: Regroup) -> tuple[_Edges, dict[int, frozenset[int]]]:
     """Return two dicts by target, for the targets of the act that its owner follows.
 
-    The first has the edges, the second the groups (an empty set without any).
+    The first contains each edge's sort key and flags, the second its group ids (an empty set if
+    none).
     """
     targets = sorted(set(act.members))
     if not targets:
@@ -120,7 +122,10 @@ def _put_groups(
     before: frozenset[int],
     after: frozenset[int],
 ) -> None:
-    """Write the groups of a following: the rows of members, and its flags."""
+    """Change the groups of a following from ``before`` to ``after``: its members and flags.
+
+    ``edge`` is the sort key and the flags of the following.
+    """
     sort_key, flags = edge
     db.executemany(
         "DELETE FROM member WHERE owner = ? AND grp = ? AND place = ? AND target = ?",

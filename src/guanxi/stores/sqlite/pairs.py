@@ -40,7 +40,11 @@ class _End(NamedTuple):
 
 
 def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
-    """Apply an act; return its code, 0 if it is done. ``now`` is the current time's sort key."""
+    """Apply an act; return 0 if it is done or there is nothing to do, or the code of its refusal.
+
+    A refused act changes nothing. The caller commits. ``now`` is the current time's sort key. Raise
+    ``ValueError`` for a number that is not an ``Act``.
+    """
     owner, target = act.owner, act.target
     row = db.execute(_FACTS, (owner, target)).get
     if row is None:  # the target does not exist, so there are no relations
@@ -85,7 +89,7 @@ def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
 
 
 def _flags(db: apsw.Connection, owner: int, sort_key: int | None, target: int) -> int:
-    """Return the flags of a following; 0 if ``sort_key`` is None: it does not exist."""
+    """Return the flags of a following, given its sort key; 0 if that is None (no following)."""
     return 0 if sort_key is None else int(db.execute(_FLAGS, (owner, sort_key, target)).get)
 
 
@@ -96,7 +100,10 @@ _NEWEST = {
 
 
 def _new_sort_key(db: apsw.Connection, table: str, owner: int, now: int) -> int:
-    """Return the sort key of the owner's next row in a table, above that of its newest row."""
+    """Return the sort key of the owner's next row: ``now``, but above that of its newest row.
+
+    ``table`` is "following" or "block".
+    """
     return next_sort_key(now, db.execute(_NEWEST[table], (owner,)).get or 0)
 
 
@@ -108,7 +115,10 @@ WHERE mid = ?1
 
 
 def _write(db: apsw.Connection, me: _End, other: _End) -> None:
-    """Write the changes of the pair to the rows and the tally of one account, ``me``."""
+    """Write the changes of the pair to the rows and the tally of one account, ``me``.
+
+    The rows of ``other`` are not written.
+    """
     before = _rows(me.before, other.before, me.flags, other.flags)
     after = _rows(me.after, other.after, me.flags, other.flags)
     deltas = dict.fromkeys(_PUT, 0)
@@ -132,7 +142,11 @@ _Row = tuple[int, ...]
 
 
 def _rows(mine: Side, theirs: Side, my_flags: int, their_flags: int) -> dict[str, _Row]:
-    """Return the rows of the account ``mine`` for a pair, by table."""
+    """Return the rows that one account stores for a pair, by table; only tables with a row.
+
+    A row is its sort key, then its flags if the table has them. ``mine`` is this account's side,
+    ``theirs`` the other's; the flags are those of their following rows before the act.
+    """
     rows: dict[str, _Row] = {}
     shared = MUTUAL if mine.follows is not None and theirs.follows is not None else 0
     if mine.follows is not None and my_flags & OWNER_CONTRACT:
@@ -151,7 +165,10 @@ def _rows(mine: Side, theirs: Side, my_flags: int, their_flags: int) -> dict[str
 
 
 def _statements(table: str, item: str, *, flags: bool) -> tuple[str, str, str]:
-    """Return the statements that insert, delete and update a row of a table."""
+    """Return the statements that insert, delete and update a row of a table.
+
+    ``item`` is the column of the other account; ``flags`` is whether the table has that column.
+    """
     key = f"WHERE owner = ? AND {item} = ? AND place = ?"
     return (
         f"INSERT INTO {table} (owner, {item}, place{', flags' if flags else ''})"
@@ -172,7 +189,7 @@ _PUT = {
 def _put(
     db: apsw.Connection, table: str, owner: int, item: int, old: _Row | None, new: _Row | None
 ) -> None:
-    """Insert, delete or update a row; None means that there is no row."""
+    """Insert, delete or update one row of a list, from ``old`` to ``new``; None means no row."""
     insert, delete, update = _PUT[table]
     if old is None and new is not None:
         db.execute(insert, (owner, item, *new))
@@ -183,7 +200,11 @@ def _put(
 
 
 def _write_dependents(db: apsw.Connection, me: _End, target: int) -> None:
-    """Delete what depends on a following that was deleted; else update its members' sort key."""
+    """Update the rows that depend on a following of ``me`` that was deleted or moved.
+
+    If it was deleted, delete its group memberships, contract and visits; else give its group
+    memberships its new sort key.
+    """
     edge, key = me.after.follows, (me.mid, target)
     if edge is None:
         if me.flags & IN_GROUPS:
@@ -205,7 +226,10 @@ ON CONFLICT (owner, target) DO UPDATE SET visits = visits + excluded.visits
 
 
 def add_visits(db: apsw.Connection, counts: Mapping[tuple[int, int], int]) -> None:
-    """Add visits, by owner and target; those of targets that are not followed are dropped."""
+    """Add visits, by owner and target; drop those of targets that are not followed.
+
+    Raises the version of every owner in ``counts``. The caller commits.
+    """
     db.executemany(_VISITS, ((*pair, visits) for pair, visits in counts.items()))
     # The list ordered by visits may have changed.
     owners = sorted({owner for owner, _ in counts})

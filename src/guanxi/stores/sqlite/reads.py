@@ -66,7 +66,10 @@ _VISITED = " LEFT JOIN visit AS v ON v.owner = a.owner AND v.target = a.target"
 
 
 def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
-    """Return the statements that read pages, by order and whether they start after a position."""
+    """Return the statements that read pages, by order and whether they start after a position.
+
+    ``Sort.VISITED`` is omitted for followers.
+    """
     key, visits = f"a.place, {source.item}", "ifnull(v.visits, 0)"
     down = f"a.place DESC, {source.item} DESC"
     orders = {
@@ -105,7 +108,10 @@ def page(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """Return the page of a list that ``window`` selects, after a position if there is one."""
+    """Return the page of an owner's list that ``window`` selects, after a position if given.
+
+    ``total`` is None for friends. ``KeyError`` for followers by ``Sort.VISITED``.
+    """
     selected = _select(db, _PAGES[listing], owner, sort, window, after)
     total, version = _TOTAL_AND_VERSION[listing](tally(db, owner))
     shown = rows(db, owner, selected[: window.limit], followers=listing is Listing.FOLLOWERS)
@@ -120,7 +126,10 @@ def members(
     window: Window,
     after: Position | None,
 ) -> Slice | None:
-    """Return a page of a group's members, or None if the owner has no such group."""
+    """Return a page of a group's members, or None if the owner has no such group.
+
+    Group -10 is the special one; 0 holds the followings in no group. ``total`` is None.
+    """
     if group not in (DEFAULT, SPECIAL):
         exists = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
         if not db.execute(exists, (owner, group)).get:
@@ -140,7 +149,10 @@ def _select(
     after: Position | None,
     group: int = DEFAULT,
 ) -> list[_ListRow]:
-    """Return the rows of a page, and the next row, if there is one."""
+    """Return a page's rows (mid, sort key, flags, visits) and the next row, if there is one.
+
+    No row if the limit is 0. ``KeyError`` if ``pages`` has no statement for ``sort``.
+    """
     if window.limit == 0:
         return []
     values = {"owner": owner, "grp": group, "limit": window.limit + 1, "offset": window.offset}
@@ -152,9 +164,10 @@ def _select(
 def rows(
     db: apsw.Connection, owner: int, selected: Sequence[_ListRow], *, followers: bool = False
 ) -> Rows:
-    """Return the selected rows, with the groups, contracts and visits of those that have any.
+    """Return the selected rows with their groups, contracts and visits.
 
-    The flags say which do. With ``followers``, a row has groups only if the owner follows it back.
+    Only those are read that the rows' flags announce. With ``followers``, a row has groups only if
+    the owner follows it back.
     """
     if not selected:
         return Rows()
@@ -186,7 +199,10 @@ def rows(
 
 
 def packed(mids: Iterable[int]) -> apsw.CArrayBinding:
-    """Return integers as an array to bind to ``carray(?)``; there must be at least one."""
+    """Return integers as an array to bind to ``carray(?)``; there must be at least one.
+
+    ``OverflowError`` for an integer of more than 64 bits.
+    """
     return apsw.carray(array("q", mids))
 
 
@@ -198,7 +214,10 @@ SELECT target, grp FROM carray(?2) CROSS JOIN member ON owner = ?1 AND target = 
 
 
 def groups_of(db: apsw.Connection, owner: int, mids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """Return the owner's groups of each mid, ascending, special included; ungrouped are omitted."""
+    """Return the owner's group ids of each mid, ascending, special included; omit the ungrouped.
+
+    There must be at least one mid.
+    """
     groups_by_mid: dict[int, list[int]] = defaultdict(list)
     for mid, group in db.execute(_GROUPS_OF, (owner, packed(mids))):
         groups_by_mid[mid].append(group)
@@ -217,7 +236,10 @@ FROM carray(?2) CROSS JOIN contract ON owner = value AND target = ?1
 def _contracts(
     db: apsw.Connection, owner: int, mids: Sequence[int]
 ) -> tuple[dict[int, Contract], dict[int, Contract]]:
-    """Return the owner's contracts with these accounts, and theirs with the owner, by mid."""
+    """Return the owner's contracts with these accounts, and theirs with the owner, by mid.
+
+    Accounts without a contract are omitted. There must be at least one mid.
+    """
     mine, theirs = {}, {}
     for holder, target, ts, user_attr in db.execute(_CONTRACTS, (owner, packed(mids))):
         if holder == owner:
@@ -250,7 +272,10 @@ def search(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """Return a page of those of the ``within`` newest followings whose name contains ``text``."""
+    """Search the owner's ``within`` newest followings for names with ``text``; return a page.
+
+    The order is newest first. Case is ignored; "" matches every name. ``total`` counts the matches.
+    """
     values = {"owner": owner, "within": within, "text": text.casefold()}
     matches = list(db.execute(_SEARCH if text else _NEWEST, values))
     return _page_of(db, owner, matches, window, after, tally(db, owner).version)
@@ -290,7 +315,10 @@ FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
 def common(
     db: apsw.Connection, owner: int, other: int, window: Window, after: Position | None
 ) -> Slice:
-    """Return a page of the owner's followings that ``other`` also follows, newest first."""
+    """Return a page of the owner's followings that ``other`` also follows, newest first.
+
+    ``total`` counts them all; ``version`` is the sum of the two accounts' versions.
+    """
     mine, theirs = tally(db, owner), tally(db, other)
     shorter, longer = sorted((mine.following, theirs.following))
     statement = _COMMON_BY_MINE if mine.following == shorter else _COMMON_BY_THEIRS
@@ -314,7 +342,10 @@ def _page_of(
     after: Position | None,
     version: int,
 ) -> Slice:
-    """Return one page of ``matches``, all rows of a list, newest first."""
+    """Return one page of ``matches``, all rows of a list, newest first.
+
+    ``total`` counts all matches. With ``after``, the window begins after that position.
+    """
     total = len(matches)
     if after is not None:
         matches = [row for row in matches if (row[1], row[0]) < (after.sort_key, after.mid)]
@@ -342,7 +373,7 @@ LIMIT 1
 
 
 def _side(db: apsw.Connection, owner: int, target: int) -> Side:
-    """Return the owner's side towards a target."""
+    """Return the owner's side towards a target; an empty side without a relation."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
         return EMPTY_SIDE
@@ -381,7 +412,10 @@ _RelationRow = tuple[int, int, int, int]
 
 
 def _relation_rows(db: apsw.Connection, owner: int, targets: Sequence[int]) -> list[_RelationRow]:
-    """Return a row for each target to which the owner has a relation."""
+    """Return (target, kind, sort key, flags) for each target to which the owner has a relation.
+
+    The sort key of a block is 0. The order is not defined.
+    """
     if not targets:
         return []
     counts, values = tally(db, owner), (owner, packed(targets))
@@ -404,7 +438,7 @@ _ATTRIBUTES = {
 def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
     """Return the owner's relation to each target; targets without a relation are omitted.
 
-    ``targets`` must be unique.
+    ``targets`` must be unique. The sort key of a block is 0.
     """
     found = _relation_rows(db, owner, targets)
     grouped = [target for target, _, _, flags in found if flags & IN_GROUPS]
@@ -416,7 +450,7 @@ def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[i
 
 
 def relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation]:
-    """Return what ``relations`` returns for one target."""
+    """Return a dict with the owner's relation to ``target``, as ``relations`` does."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
         return {}
@@ -432,7 +466,7 @@ def _numbers(joined: str) -> tuple[int, ...]:
 
 
 def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
-    """Return the owner's side towards the target, and the target's towards the owner."""
+    """Return the owner's side towards the target, and the target's; empty without a relation."""
     return Pair(_side(db, owner, target), _side(db, target, owner))
 
 
@@ -462,7 +496,10 @@ _UNGROUPED_COUNT = f"SELECT count(*) FROM following WHERE owner = ? AND flags & 
 
 
 def groups(db: apsw.Connection, owner: int) -> list[GroupRow]:
-    """Return the special group, the default one, then the owner's groups, oldest first."""
+    """Return the special group, the default one, then the owner's groups, oldest first.
+
+    Each has its number of members; the default group counts the followings in no group.
+    """
     return [
         GroupRow(SPECIAL, SPECIAL_NAME, db.execute(_SPECIAL, (owner,)).get),
         GroupRow(DEFAULT, DEFAULT_NAME, db.execute(_UNGROUPED_COUNT, (owner,)).get),

@@ -206,9 +206,9 @@ _FAILURES: tuple[tuple[type[apsw.Error], str], ...] = (
 
 
 def failure(error: apsw.Error) -> StoreError:
-    """Return the ``StoreError`` for an error of SQLite.
+    """Return, without raising it, the ``StoreError`` for an error of SQLite.
 
-    ``StoreUnavailable`` if a later retry may succeed; not so for a damaged file.
+    It is a ``StoreUnavailable`` if a later retry may succeed; not so for a damaged file.
     """
     for kind, text in _FAILURES:
         if isinstance(error, kind):
@@ -230,7 +230,8 @@ def failures() -> Iterator[None]:
 def connect(path: Path, *, writes: bool = False, busy_ms: int = 200) -> apsw.Connection:
     """Open a connection to a store that ``prepare`` has checked; read-only unless ``writes``.
 
-    ``busy_ms`` is how many milliseconds a statement waits for a lock.
+    ``busy_ms`` is how many milliseconds a statement waits for a lock. Raise ``apsw.Error`` if the
+    file is missing (it is not created) or cannot be opened.
     """
     flags = apsw.SQLITE_OPEN_READWRITE  # readers too: the log's index is shared memory
     db = apsw.Connection(str(path), flags=flags, statementcachesize=200)
@@ -254,8 +255,10 @@ def prepare(
 ) -> None:
     """Create a missing or empty file if ``create``; migrate an older store, after a copy of it.
 
-    Raise ``StoreError`` if the file is missing or empty (without ``create``), is not a guanxi store
-    (it is not changed), has a newer schema, or cannot be migrated.
+    ``schema`` is the SQL of a new store, ``migrations`` that from each version to the next. Raise
+    ``StoreError`` if the file is missing or empty (without ``create``), is not a guanxi store (it
+    is not changed), has a newer schema, or cannot be migrated; ``StoreUnavailable`` if it is busy
+    or cannot be opened; ``OSError`` if it or the copy cannot be created.
     """
     if not path.exists():
         if not create:
@@ -281,9 +284,10 @@ def prepare(
 
 
 def _version(path: Path) -> int | None:
-    """Return the store's schema version, or None for an empty file.
+    """Return the store's schema version, or None for a database without tables.
 
-    Raise ``StoreError`` if the file is not a guanxi store.
+    Raise ``StoreError`` if the file is not a guanxi store, and ``apsw.Error`` if it cannot be read
+    or is locked for 5 seconds.
     """
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
@@ -303,7 +307,11 @@ def _version(path: Path) -> int | None:
 
 
 def _create(path: Path, version: int, schema: str) -> int:
-    """Create the tables if they do not exist; return the schema version."""
+    """Create the tables and the secret in an existing file, unless it has them.
+
+    Switches the file to WAL mode. Return the stored schema version, which another process may have
+    created. Raise ``apsw.Error`` if SQLite fails or the file is locked for 5 seconds.
+    """
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         db.set_busy_timeout(5_000)
@@ -337,7 +345,11 @@ def _set_wal_mode(db: apsw.Connection) -> None:
 
 @contextmanager
 def immediate(db: apsw.Connection) -> Iterator[None]:
-    """Run the ``with`` block in a transaction that holds the write lock; roll back on an error."""
+    """Run the ``with`` block in a transaction that holds the write lock, then commit.
+
+    On an error it is rolled back. Raise ``apsw.BusyError`` if the lock is not free within the
+    connection's busy time-out.
+    """
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -350,7 +362,10 @@ def immediate(db: apsw.Connection) -> Iterator[None]:
 
 @contextmanager
 def snapshot(db: apsw.Connection) -> Iterator[None]:
-    """Run the ``with`` block in a read transaction: all its reads see the snapshot of the first."""
+    """Run the ``with`` block in a read transaction: all its reads see the snapshot of the first.
+
+    The transaction is rolled back at the end.
+    """
     db.execute("BEGIN")
     try:
         yield
@@ -359,11 +374,12 @@ def snapshot(db: apsw.Connection) -> Iterator[None]:
 
 
 def _migrate(path: Path, current: int, version: int, migrations: Mapping[int, str]) -> None:
-    """Migrate a store from the schema ``current``, with the file locked for all others.
+    """Migrate a store from ``current`` to ``version``, with the file locked for all others.
 
-    First copies it to a file of the same name with the suffix ``.schema-<current>``. Raise
-    ``StoreError``, and leave the store at its schema, if a migration is missing or fails, or
-    another process has the file open.
+    First copies it to a file of the same name with the suffix ``.schema-<current>``. Does nothing
+    if another process has migrated it already. Raise ``StoreError``, and leave the store at its
+    schema, if a migration is missing or fails, or another process has the file open; ``OSError`` if
+    the copy cannot be created.
     """
     missing = [step for step in range(current, version) if step not in migrations]
     if missing:
@@ -397,7 +413,10 @@ def _migrate(path: Path, current: int, version: int, migrations: Mapping[int, st
 
 
 def _copy(db: apsw.Connection, to: Path) -> None:
-    """Copy the whole store to a new file, readable only by its owner; replace an older copy."""
+    """Copy the whole store to the file ``to``, readable only by its owner; replace an older copy.
+
+    Raise ``OSError`` if ``to`` cannot be created, and ``apsw.Error`` if the copying fails.
+    """
     to.unlink(missing_ok=True)
     os.close(os.open(to, os.O_CREAT | os.O_RDWR, 0o600))
     copy = apsw.Connection(str(to))

@@ -66,7 +66,10 @@ class Turnstile:
         )
 
     def take(self, until: float) -> None:
-        """Lock the file, or give up at ``until`` (monotonic seconds); it returns the same way."""
+        """Wait until the file is locked, or until ``until`` (seconds of ``time.monotonic``).
+
+        Return None in both cases. Raise ``OSError`` if the file cannot be locked at all.
+        """
         while True:
             try:
                 return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,7 +86,11 @@ class Turnstile:
 
 
 def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
-    """Start a transaction with the write lock; raise ``apsw.BusyError`` after ``LOCK_SECONDS``."""
+    """Start a transaction with the write lock; wait for it at most ``LOCK_SECONDS``.
+
+    The turnstile is locked while this waits. Replaces the connection's busy handler. Raise
+    ``apsw.BusyError`` if the write lock stays held by another.
+    """
     until = time.monotonic() + LOCK_SECONDS
     turnstile.take(until)
     try:
@@ -94,7 +101,10 @@ def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
 
 
 def _waiting(until: float) -> Callable[[int], bool]:
-    """Return a busy handler that retries until a time (monotonic seconds)."""
+    """Return a busy handler that sleeps ``_POLL_SECONDS``, then returns whether to retry.
+
+    It returns False from ``until`` on (seconds of ``time.monotonic``).
+    """
 
     def wait(_attempt: int) -> bool:
         time.sleep(_POLL_SECONDS)
@@ -138,11 +148,12 @@ class Writer:
         self._thread.start()
 
     async def run(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Return what ``work`` returns, once its transaction is on disk.
+        """Run ``work`` in a transaction on the writer's thread; return its result after the commit.
 
-        Raise ``StoreUnavailable`` if nothing was written, ``StoreTimeout`` if that is unknown, and
-        what ``work`` raises. ``work`` runs on the writer's thread, and again, in a new transaction,
-        if the first was rolled back because of another job.
+        ``work`` runs again, in a new transaction, if the first was rolled back because of another
+        job. Raise what ``work`` raises, after a rollback; ``StoreUnavailable`` if the store is
+        closed, busy or failing and nothing was written; ``StoreError`` if its file is damaged;
+        ``StoreTimeout`` if it is unknown whether the write succeeded.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")
@@ -156,8 +167,9 @@ class Writer:
     def turn(self, db: apsw.Connection) -> Iterator[None]:
         """Run the ``with`` block in a write transaction on ``db``, not the writer's own connection.
 
-        The transaction is committed at the end, or rolled back on an error. It queues for the write
-        lock with the writer; raise ``apsw.BusyError`` if it waits longer than ``LOCK_SECONDS``.
+        The transaction is committed at the end, or rolled back on an error. It uses the writer's
+        turnstile to wait for the write lock; raise ``apsw.BusyError`` if that takes longer than
+        ``LOCK_SECONDS``.
         """
         begin(db, self._turnstile)
         try:
@@ -167,7 +179,10 @@ class Writer:
             _roll_back(db)
 
     async def close(self) -> None:
-        """Run the waiting jobs, then stop the thread and close the connection."""
+        """Run the waiting jobs, then stop the thread and close its connection and the turnstile.
+
+        From then on ``run`` raises ``StoreUnavailable``; another ``close`` does nothing.
+        """
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
@@ -197,7 +212,11 @@ class Writer:
         self._turnstile.close()
 
     def _batch(self, first: _Job) -> None:
-        """Run a job and those that wait after it in one transaction, and deliver their outcomes."""
+        """Run a job and those that wait after it in one transaction, and deliver their outcomes.
+
+        If the store fails, all of them get its error. If a job raises, each runs again in its own
+        transaction.
+        """
         jobs = [first]
         outcomes: list[_Outcome]
         try:
@@ -214,7 +233,11 @@ class Writer:
         _deliver(outcomes)
 
     def _waiting_jobs(self, jobs: list[_Job]) -> Iterator[_Job]:
-        """Yield the job in ``jobs``, then append and yield waiting ones, up to the batch limits."""
+        """Yield the one job in ``jobs``, then the queue's jobs, which are appended to ``jobs``.
+
+        Ends at ``MAX_BATCH`` jobs, after ``BATCH_SECONDS``, at an empty queue, or at the None that
+        ``close`` queues; the latter sets ``_stopped``.
+        """
         until = time.monotonic() + BATCH_SECONDS
         yield jobs[0]
         while len(jobs) < MAX_BATCH and time.monotonic() < until:
@@ -229,7 +252,7 @@ class Writer:
             yield job
 
     def _alone(self, job: _Job) -> _Outcome:
-        """Run a job in its own transaction; return its outcome."""
+        """Run a job in its own transaction; return its outcome, which contains any error raised."""
         try:
             return job.result, self._transaction(iter([job]))[0], None
         except _Failed as failed:
@@ -241,6 +264,8 @@ class Writer:
         """Run jobs in one transaction; return their results once it is on disk.
 
         Raise ``_Failed`` if the store failed, else what a job raised; either way it is rolled back.
+        After an I/O error of the commit, ``_Failed`` contains ``StoreTimeout``: it may be on disk
+        all the same.
         """
         db = self._db
         try:
@@ -266,7 +291,11 @@ class Writer:
         return results
 
     def _begin(self) -> None:
-        """Start a transaction, and report how long it waited for the write lock."""
+        """Start a transaction with the write lock on the writer's connection.
+
+        Calls ``waited`` with the seconds that this took, also on failure. Raise ``apsw.BusyError``
+        after ``LOCK_SECONDS``.
+        """
         since = time.monotonic()
         try:
             begin(self._db, self._turnstile)
@@ -274,14 +303,20 @@ class Writer:
             self.waited(time.monotonic() - since)
 
     def _committed(self, _db: apsw.Connection, _name: str, pages: int) -> int:
-        """Note the size of the log; SQLite calls this after each commit."""
+        """Note the write-ahead log's size, ``pages``, in memory; return ``SQLITE_OK``.
+
+        SQLite calls this after each commit.
+        """
         if pages < self._log_pages:  # the log started again from its beginning
             self._copy_at = LOG_PAGES
         self._log_pages = pages
         return apsw.SQLITE_OK
 
     def _copy_log(self, mode: int) -> None:
-        """Copy the log into the file, as far as readers and other processes allow."""
+        """Copy the write-ahead log into the file, as far as readers and other processes allow.
+
+        ``mode`` is one of SQLite's checkpoint modes. SQLite's errors are ignored.
+        """
         self._db.set_busy_handler(_waiting(time.monotonic() + _READERS_SECONDS))
         with suppress(apsw.Error):  # commits stay in the log, so nothing is lost
             self._db.wal_checkpoint(mode=mode)
@@ -294,7 +329,10 @@ def _roll_back(db: apsw.Connection) -> None:
 
 
 def _deliver(outcomes: list[_Outcome]) -> None:
-    """Set the outcomes of jobs on the loops of their futures, with one call per loop."""
+    """Set the outcomes of jobs on the loops of their futures, with one call per loop.
+
+    Outcomes for a closed loop are dropped.
+    """
     by_loop: dict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_loop[outcome[0].get_loop()].append(outcome)
@@ -304,7 +342,7 @@ def _deliver(outcomes: list[_Outcome]) -> None:
 
 
 def _settle(outcomes: list[_Outcome]) -> None:
-    """Set the result or the error of each future that is not cancelled."""
+    """Set the result or the error of each future that is not done yet."""
     for future, result, error in outcomes:
         if future.done():
             continue

@@ -80,13 +80,11 @@ class SQLiteStore:
         create: bool = False,
         clock: Callable[[], int] = time.time_ns,
     ) -> SQLiteStore:
-        """Open the store in the file ``address``; create a missing or empty one if ``create``.
+        """Open the store at a path, migrated to the current schema; create it if ``create``.
 
-        An older schema is migrated, after a copy of the file. ``clock`` returns the time in
-        nanoseconds since the Unix epoch. Raise ``StoreError`` if the file is missing or empty
-        (without ``create``), is not a guanxi store, has a newer schema or cannot be migrated,
-        ``StoreUnavailable`` if it is busy or cannot be opened, and ``OSError`` if it cannot be
-        created.
+        ``clock`` returns the time in nanoseconds since the Unix epoch. Raise ``StoreError`` if the
+        file is missing or empty (without ``create``), is not a guanxi store, has a newer schema or
+        cannot be migrated, ``StoreUnavailable`` if it is busy, ``OSError`` if it cannot be created.
         """
         path = Path(address)
         await asyncio.to_thread(prepare, path, create=create)
@@ -274,9 +272,9 @@ class SQLiteStore:
 
         ``accounts`` are created or replaced. Accounts that only the edges name get a plain card, or
         are refused if ``strict``. ``groups`` gives the ids of new groups by owner and name.
-        ``progress`` is called, on another thread, with the number of edges read so far. The write
-        lock is acquired once all edges are read and checked against one another. Raise ``BadLine``
-        for an invalid edge, ``StoreError`` if an id in ``groups`` cannot be used,
+        ``progress`` is called on another thread, with the number of edges read so far. The write
+        lock is acquired only after all edges are read and checked against one another. Raise
+        ``BadLine`` for an invalid edge, ``StoreError`` for an invalid id in ``groups``,
         ``StoreUnavailable`` if the store is busy.
         """
 
@@ -316,10 +314,9 @@ class SQLiteStore:
         return self._clock() // 10**9
 
     async def _stream(self, read: Callable[[apsw.Connection], Iterator[T]]) -> AsyncIterator[T]:
-        """Yield what ``read`` yields for a new connection, from one snapshot, on a new thread.
+        """Yield what ``read`` yields, from one snapshot, on a thread and connection of its own.
 
-        Raise ``StoreError`` for SQLite's errors, ``apsw.Error`` if the connection cannot be opened,
-        and what ``read`` raises.
+        Raise ``StoreError`` for SQLite's errors, but ``apsw.Error`` if the file cannot be opened.
         """
         with ThreadPoolExecutor(1, thread_name_prefix="guanxi-stream") as thread:
             run = partial(asyncio.get_running_loop().run_in_executor, thread)
@@ -389,9 +386,8 @@ class SQLiteStore:
     ) -> T:
         """Call ``read`` in a snapshot of its own, on the reader thread; return its result.
 
-        Raise ``StoreUnavailable`` if the store is closed, if ``LONG_WAITING`` reads wait or run
-        already, or if this one runs longer than ``LONG_SECONDS``; ``StoreError`` for SQLite's other
-        errors; and what ``read`` raises.
+        Raise ``StoreUnavailable`` if the store is closed, too many reads wait, or this one exceeds
+        ``LONG_SECONDS``; ``StoreError`` for SQLite's other errors; and what ``read`` raises.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")

@@ -86,8 +86,8 @@ def stage(
 
     No edge may be later than ``now`` (seconds since the Unix epoch): sort keys only rise, so the
     account's next act would get that later time too. ``progress`` is called with the number of
-    edges read so far. Runs in a transaction of its own. Raise ``BadLine``, with a line number from
-    1, for an invalid edge; the transaction then stays open, for the caller to close ``db``.
+    edges read so far. Raise ``BadLine``, with a line number from 1, for an invalid edge. The
+    function commits its own transaction; an error leaves that open.
     """
     db.pragma("cache_size", -_CACHE_KIB)
     db.execute(_STAGE.format(latest=sort_key_of_mtime(now) + MAX_FINER))
@@ -112,8 +112,8 @@ def stage(
 def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> None:
     """Insert edges that are preceded by ``lines`` others into the temporary tables.
 
-    Raise ``apsw.ConstraintError`` or ``OverflowError`` for an edge that is invalid on its own, and
-    ``BadLine`` for one with invalid groups, contract or visits.
+    Raise ``BadLine`` for invalid groups or visits, ``apsw.ConstraintError`` or ``OverflowError``
+    for an edge that is otherwise invalid.
     """
     if len(chunk) % _PLAIN_ROWS == 0 and all(map(_PLAIN.__eq__, map(_PLAIN_MARKS, chunk))):
         fields = chain.from_iterable(map(_PLAIN_FIELDS, chunk))
@@ -126,8 +126,8 @@ def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> N
 def _stage_extras(db: apsw.Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
     """Insert the groups, contracts and visits of edges into the temporary tables.
 
-    ``numbered`` gives each edge with its line. Edges with groups are flagged. Raise ``BadLine`` if
-    an edge is not a follow, or its visits or a group name are invalid.
+    ``numbered`` gives each edge with its line. Raise ``BadLine`` for an edge that is not a follow,
+    and for invalid visits or group names.
     """
     for line, row in numbered:
         for name in group_names(line, row):
@@ -187,10 +187,9 @@ def write(
 ) -> int:
     """Write the staged edges into the store's tables; return how many are new or changed.
 
-    ``accounts`` are created or replaced; ``groups`` gives the ids of new groups by owner and name.
-    The caller holds the transaction, and must roll it back on ``BadLine`` (an edge contradicts the
-    store, or names an unknown account while ``strict``) and on ``StoreError`` (a group's id or name
-    in ``groups`` cannot be used).
+    ``accounts`` are created or replaced. The caller holds the transaction, and must roll it back on
+    ``BadLine`` (an edge contradicts the store, or names an unknown account while ``strict``) and on
+    ``StoreError`` (a group's id or name in ``groups`` cannot be used).
     """
     put(
         db,
@@ -221,8 +220,8 @@ ORDER BY line LIMIT 1
 def _create_accounts(db: apsw.Connection, *, strict: bool) -> None:
     """Create the accounts that only the edges name, with a plain card.
 
-    If ``strict``, raise ``BadLine`` for the first line that names such an account instead. Leaves
-    the temporary table ``unknown``.
+    If ``strict``, raise ``BadLine`` for the first line that names one instead. The temporary table
+    ``unknown`` then holds them.
     """
     db.execute(
         "CREATE TEMP TABLE unknown AS"
@@ -417,10 +416,9 @@ ORDER BY 1, 2, 3, 4;
 
 
 def _write_lists(db: apsw.Connection) -> None:
-    """Insert the staged edges into the tables of lists and of group members.
+    """Insert the staged edges into the tables of lists and group members.
 
-    If no followings are stored, their index by target is dropped first and created again at the
-    end, so that its pages are full.
+    If no followings are stored, their index is created anew afterwards, so that its pages are full.
     """
     if db.execute("SELECT EXISTS (SELECT 1 FROM following)").get:
         db.execute(_INSERT_ROWS)

@@ -172,7 +172,7 @@ def set_privacy(db: apsw.Connection, mid: int, privacy: Privacy) -> None:
 def set_state(db: apsw.Connection, mid: int, state: State) -> None:
     """Ban, deregister or restore an account. ``StoreError`` for an unknown account.
 
-    To deregister also erases the card, for good, and deletes the account's sessions and grants. The
+    To deregister also erases the card for good and deletes the account's sessions and grants. The
     caller commits.
     """
     current = _existing(db, mid)
@@ -229,13 +229,13 @@ def _session(digest: bytes, mid: int, kind: str, created: int, expires: int) -> 
 
 
 def close_session(db: apsw.Connection, digest: bytes) -> bool:
-    """Delete the session with a token digest; return whether it existed. The caller commits."""
+    """Delete the session with a token digest; return whether it existed."""
     db.execute("DELETE FROM session WHERE digest = ?", (digest,))
     return bool(db.changes())
 
 
 def close_sessions(db: apsw.Connection, mid: int) -> int:
-    """Delete all sessions of an account; return their number. The caller commits."""
+    """Delete all sessions of an account; return their number."""
     db.execute("DELETE FROM session WHERE mid = ?", (mid,))
     return db.changes()
 
@@ -247,7 +247,7 @@ def note(db: apsw.Connection, name: str) -> bytes | None:
 
 
 def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
-    """Write a note, or delete it if ``value`` is None. The caller commits."""
+    """Write a note, or delete it if ``value`` is None."""
     if value is None:
         db.execute("DELETE FROM meta WHERE name = ?", (name,))
     else:
@@ -255,9 +255,9 @@ def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
 
 
 def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Store a QR sign-in grant for an account, valid until ``expires``; the caller commits.
+    """Store a QR sign-in grant for an account; delete the grants that are expired at ``now``.
 
-    Also deletes the grants that have expired at ``now``. Times are in seconds since the Unix epoch.
+    Times are in seconds since the Unix epoch. The caller commits.
     """
     db.execute("DELETE FROM sign_in_grant WHERE expires <= ?", (now,))
     db.execute(
@@ -275,7 +275,7 @@ def has_grant(db: apsw.Connection, digest: bytes) -> bool:
 def take_grant(db: apsw.Connection, digest: bytes, now: int) -> int | None:
     """Delete a grant that has not expired and return its account; None if there is none.
 
-    ``now`` is in seconds since the Unix epoch. The caller commits.
+    ``now`` is in seconds since the Unix epoch.
     """
     statement = "DELETE FROM sign_in_grant WHERE digest = ? AND expires > ? RETURNING mid"
     mid: int | None = db.execute(statement, (digest, now)).get

@@ -27,10 +27,7 @@ _CONTRACTED = "EXISTS (SELECT 1 FROM contract AS c WHERE c.owner = {} AND c.targ
 
 
 def _grouped(operator: str) -> str:
-    """Return an SQL condition: the following ``a`` is in the special group, or in another one.
-
-    ``operator`` is "=" for the special group, "<>" for another.
-    """
+    """Return an SQL condition: ``a`` is in the special group ("="), or in another group ("<>")."""
     return (
         "EXISTS (SELECT 1 FROM member AS m WHERE m.owner = a.owner AND m.target = a.target"
         f" AND m.grp {operator} {SPECIAL})"

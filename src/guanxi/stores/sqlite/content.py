@@ -121,9 +121,9 @@ _FROM_OWNER = "FROM content AS c WHERE c.owner = ? AND c.kind = ?"
 def count(
     db: apsw.Connection, kind: Kind[T], owner: int, where: Mapping[str, Value], text: str
 ) -> int:
-    """Return how many of an owner's documents match ``where`` and contain ``text``, in any case.
+    """Return how many of an owner's documents match ``where`` and contain ``text``.
 
-    ``KeyError`` for a filter that the kind does not declare.
+    Case is ignored in the text. ``KeyError`` for a filter that the kind does not declare.
     """
     condition, bindings = _condition(kind, where, text)
     statement = f"SELECT count(*) {_FROM_OWNER}{condition}"
@@ -135,7 +135,8 @@ def counts(
 ) -> dict[Value, int]:
     """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
-    Values without a document are omitted. ``KeyError`` for a filter that the kind does not declare.
+    Case is ignored; values without a document are omitted. ``KeyError`` for a filter that the kind
+    does not declare.
     """
     check_declared([name], kind.filters)
     condition, bindings = _condition(kind, {}, text)
@@ -172,8 +173,8 @@ def delete(
 ) -> int:
     """Delete an owner's documents that match ``where``; return how many. The caller commits.
 
-    ``ids`` restricts that to these ids; None means every id. ``KeyError`` for a filter that the
-    kind does not declare.
+    ``ids`` restricts that to these ids; None means every id, an empty sequence none. ``KeyError``
+    for a filter that the kind does not declare.
     """
     if ids is not None and not ids:
         return 0

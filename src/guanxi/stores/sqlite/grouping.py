@@ -48,10 +48,9 @@ AND following.target = members.target AND NOT EXISTS (
 
 
 def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
-    """Apply an act on groups; return 0 if it is done, or the code of its refusal.
+    """Apply an act on groups; return 0, or the code of its refusal, which changes nothing.
 
-    A refused act changes nothing. The caller commits. ``StoreUnavailable`` if a new group has an id
-    that the owner already uses.
+    The caller commits. ``StoreUnavailable`` if a new group has an id that the owner already uses.
     """
     owner = act.owner
     if not db.execute("SELECT EXISTS (SELECT 1 FROM account WHERE mid = ?)", (owner,)).get:

@@ -40,10 +40,10 @@ class _End(NamedTuple):
 
 
 def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
-    """Apply an act; return 0 if it is done or there is nothing to do, or the code of its refusal.
+    """Apply an act; return 0, or the code of its refusal, which changes nothing.
 
-    A refused act changes nothing. The caller commits. ``now`` is the current time's sort key. Raise
-    ``ValueError`` for a number that is not an ``Act``.
+    ``now`` is the current time's sort key. The caller commits. Raise ``ValueError`` for a number
+    that is not an ``Act``.
     """
     owner, target = act.owner, act.target
     row = db.execute(_FACTS, (owner, target)).get
@@ -115,10 +115,7 @@ WHERE mid = ?1
 
 
 def _write(db: apsw.Connection, me: _End, other: _End) -> None:
-    """Write the changes of the pair to the rows and the tally of one account, ``me``.
-
-    The rows of ``other`` are not written.
-    """
+    """Write the changes of the pair to one account, ``me``: its rows, counts and versions."""
     before = _rows(me.before, other.before, me.flags, other.flags)
     after = _rows(me.after, other.after, me.flags, other.flags)
     deltas = dict.fromkeys(_PUT, 0)
@@ -142,10 +139,10 @@ _Row = tuple[int, ...]
 
 
 def _rows(mine: Side, theirs: Side, my_flags: int, their_flags: int) -> dict[str, _Row]:
-    """Return the rows that one account stores for a pair, by table; only tables with a row.
+    """Return the rows of the account with the side ``mine`` for a pair, by table.
 
-    A row is its sort key, then its flags if the table has them. ``mine`` is this account's side,
-    ``theirs`` the other's; the flags are those of their following rows before the act.
+    A row is its sort key, then its flags if the table has them. ``my_flags`` and ``their_flags``
+    are those of the two following rows before the act.
     """
     rows: dict[str, _Row] = {}
     shared = MUTUAL if mine.follows is not None and theirs.follows is not None else 0
@@ -167,7 +164,7 @@ def _rows(mine: Side, theirs: Side, my_flags: int, their_flags: int) -> dict[str
 def _statements(table: str, item: str, *, flags: bool) -> tuple[str, str, str]:
     """Return the statements that insert, delete and update a row of a table.
 
-    ``item`` is the column of the other account; ``flags`` is whether the table has that column.
+    ``item`` is the name of the column of the other account.
     """
     key = f"WHERE owner = ? AND {item} = ? AND place = ?"
     return (
@@ -200,10 +197,9 @@ def _put(
 
 
 def _write_dependents(db: apsw.Connection, me: _End, target: int) -> None:
-    """Update the rows that depend on a following of ``me`` that was deleted or moved.
+    """Delete the memberships, contract and visits of a following that was deleted.
 
-    If it was deleted, delete its group memberships, contract and visits; else give its group
-    memberships its new sort key.
+    If it only has a new sort key, update that of its group memberships instead.
     """
     edge, key = me.after.follows, (me.mid, target)
     if edge is None:
@@ -228,7 +224,7 @@ ON CONFLICT (owner, target) DO UPDATE SET visits = visits + excluded.visits
 def add_visits(db: apsw.Connection, counts: Mapping[tuple[int, int], int]) -> None:
     """Add visits, by owner and target; drop those of targets that are not followed.
 
-    Raises the version of every owner in ``counts``. The caller commits.
+    Raises the version of every owner in ``counts``.
     """
     db.executemany(_VISITS, ((*pair, visits) for pair, visits in counts.items()))
     # The list ordered by visits may have changed.

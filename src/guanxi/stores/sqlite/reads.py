@@ -66,10 +66,7 @@ _VISITED = " LEFT JOIN visit AS v ON v.owner = a.owner AND v.target = a.target"
 
 
 def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
-    """Return the statements that read pages, by order and whether they start after a position.
-
-    ``Sort.VISITED`` is omitted for followers.
-    """
+    """Return the statements that read pages, by order and whether they start after a position."""
     key, visits = f"a.place, {source.item}", "ifnull(v.visits, 0)"
     down = f"a.place DESC, {source.item} DESC"
     orders = {
@@ -151,7 +148,7 @@ def _select(
 ) -> list[_ListRow]:
     """Return a page's rows (mid, sort key, flags, visits) and the next row, if there is one.
 
-    No row if the limit is 0. ``KeyError`` if ``pages`` has no statement for ``sort``.
+    No row if the limit is 0.
     """
     if window.limit == 0:
         return []
@@ -166,8 +163,8 @@ def rows(
 ) -> Rows:
     """Return the selected rows with their groups, contracts and visits.
 
-    Only those are read that the rows' flags announce. With ``followers``, a row has groups only if
-    the owner follows it back.
+    Their flags say which of these are stored. With ``followers``, a row has groups only if the
+    owner follows it back.
     """
     if not selected:
         return Rows()
@@ -199,10 +196,7 @@ def rows(
 
 
 def packed(mids: Iterable[int]) -> apsw.CArrayBinding:
-    """Return integers as an array to bind to ``carray(?)``; there must be at least one.
-
-    ``OverflowError`` for an integer of more than 64 bits.
-    """
+    """Return integers as an array to bind to ``carray(?)``; there must be at least one."""
     return apsw.carray(array("q", mids))
 
 
@@ -216,7 +210,7 @@ SELECT target, grp FROM carray(?2) CROSS JOIN member ON owner = ?1 AND target = 
 def groups_of(db: apsw.Connection, owner: int, mids: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """Return the owner's group ids of each mid, ascending, special included; omit the ungrouped.
 
-    There must be at least one mid.
+    ``mids`` must not be empty.
     """
     groups_by_mid: dict[int, list[int]] = defaultdict(list)
     for mid, group in db.execute(_GROUPS_OF, (owner, packed(mids))):
@@ -238,7 +232,7 @@ def _contracts(
 ) -> tuple[dict[int, Contract], dict[int, Contract]]:
     """Return the owner's contracts with these accounts, and theirs with the owner, by mid.
 
-    Accounts without a contract are omitted. There must be at least one mid.
+    Accounts without a contract are omitted.
     """
     mine, theirs = {}, {}
     for holder, target, ts, user_attr in db.execute(_CONTRACTS, (owner, packed(mids))):
@@ -272,7 +266,7 @@ def search(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """Search the owner's ``within`` newest followings for names with ``text``; return a page.
+    """Search the names of the owner's ``within`` newest followings; return a page of matches.
 
     The order is newest first. Case is ignored; "" matches every name. ``total`` counts the matches.
     """
@@ -344,7 +338,7 @@ def _page_of(
 ) -> Slice:
     """Return one page of ``matches``, all rows of a list, newest first.
 
-    ``total`` counts all matches. With ``after``, the window begins after that position.
+    ``total`` counts all matches. The window begins after ``after``, if given.
     """
     total = len(matches)
     if after is not None:
@@ -414,7 +408,7 @@ _RelationRow = tuple[int, int, int, int]
 def _relation_rows(db: apsw.Connection, owner: int, targets: Sequence[int]) -> list[_RelationRow]:
     """Return (target, kind, sort key, flags) for each target to which the owner has a relation.
 
-    The sort key of a block is 0. The order is not defined.
+    The sort key of a block is 0.
     """
     if not targets:
         return []
@@ -450,7 +444,7 @@ def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[i
 
 
 def relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation]:
-    """Return a dict with the owner's relation to ``target``, as ``relations`` does."""
+    """Return the owner's relation to ``target`` in a dict by target; {} without a relation."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
         return {}

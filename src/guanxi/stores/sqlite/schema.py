@@ -231,7 +231,7 @@ def connect(path: Path, *, writes: bool = False, busy_ms: int = 200) -> apsw.Con
     """Open a connection to a store that ``prepare`` has checked; read-only unless ``writes``.
 
     ``busy_ms`` is how many milliseconds a statement waits for a lock. Raise ``apsw.Error`` if the
-    file is missing (it is not created) or cannot be opened.
+    file is missing or cannot be opened.
     """
     flags = apsw.SQLITE_OPEN_READWRITE  # readers too: the log's index is shared memory
     db = apsw.Connection(str(path), flags=flags, statementcachesize=200)
@@ -255,10 +255,10 @@ def prepare(
 ) -> None:
     """Create a missing or empty file if ``create``; migrate an older store, after a copy of it.
 
-    ``schema`` is the SQL of a new store, ``migrations`` that from each version to the next. Raise
-    ``StoreError`` if the file is missing or empty (without ``create``), is not a guanxi store (it
-    is not changed), has a newer schema, or cannot be migrated; ``StoreUnavailable`` if it is busy
-    or cannot be opened; ``OSError`` if it or the copy cannot be created.
+    ``schema`` and ``migrations`` are SQL. Raise ``StoreError`` if the file is missing or empty
+    (without ``create``), is not a guanxi store (it is not changed), has a newer schema, or cannot
+    be migrated; ``StoreUnavailable`` if it is busy; ``OSError`` if it or the copy cannot be
+    created.
     """
     if not path.exists():
         if not create:
@@ -307,10 +307,10 @@ def _version(path: Path) -> int | None:
 
 
 def _create(path: Path, version: int, schema: str) -> int:
-    """Create the tables and the secret in an existing file, unless it has them.
+    """Create the tables and the secret if they do not exist; return the stored schema version.
 
-    Switches the file to WAL mode. Return the stored schema version, which another process may have
-    created. Raise ``apsw.Error`` if SQLite fails or the file is locked for 5 seconds.
+    The file must exist; it is switched to WAL mode. Raise ``apsw.Error`` if it cannot be written or
+    is locked for 5 seconds.
     """
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
@@ -347,8 +347,7 @@ def _set_wal_mode(db: apsw.Connection) -> None:
 def immediate(db: apsw.Connection) -> Iterator[None]:
     """Run the ``with`` block in a transaction that holds the write lock, then commit.
 
-    On an error it is rolled back. Raise ``apsw.BusyError`` if the lock is not free within the
-    connection's busy time-out.
+    On an error it is rolled back. Raise ``apsw.BusyError`` if the lock is not free in time.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -377,9 +376,9 @@ def _migrate(path: Path, current: int, version: int, migrations: Mapping[int, st
     """Migrate a store from ``current`` to ``version``, with the file locked for all others.
 
     First copies it to a file of the same name with the suffix ``.schema-<current>``. Does nothing
-    if another process has migrated it already. Raise ``StoreError``, and leave the store at its
-    schema, if a migration is missing or fails, or another process has the file open; ``OSError`` if
-    the copy cannot be created.
+    if another process has migrated it. Raise ``StoreError``, and leave the store at its schema, if
+    a migration is missing or fails, or another process has the file open; ``OSError`` if the copy
+    cannot be created.
     """
     missing = [step for step in range(current, version) if step not in migrations]
     if missing:
@@ -415,7 +414,7 @@ def _migrate(path: Path, current: int, version: int, migrations: Mapping[int, st
 def _copy(db: apsw.Connection, to: Path) -> None:
     """Copy the whole store to the file ``to``, readable only by its owner; replace an older copy.
 
-    Raise ``OSError`` if ``to`` cannot be created, and ``apsw.Error`` if the copying fails.
+    Raise ``OSError`` or ``apsw.Error`` if that fails.
     """
     to.unlink(missing_ok=True)
     os.close(os.open(to, os.O_CREAT | os.O_RDWR, 0o600))

@@ -86,10 +86,9 @@ class Turnstile:
 
 
 def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
-    """Start a transaction with the write lock; wait for it at most ``LOCK_SECONDS``.
+    """Start a transaction with the write lock; raise ``apsw.BusyError`` after ``LOCK_SECONDS``.
 
-    The turnstile is locked while this waits. Replaces the connection's busy handler. Raise
-    ``apsw.BusyError`` if the write lock stays held by another.
+    The turnstile is locked while this waits. The connection's busy handler is replaced.
     """
     until = time.monotonic() + LOCK_SECONDS
     turnstile.take(until)
@@ -101,10 +100,7 @@ def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
 
 
 def _waiting(until: float) -> Callable[[int], bool]:
-    """Return a busy handler that sleeps ``_POLL_SECONDS``, then returns whether to retry.
-
-    It returns False from ``until`` on (seconds of ``time.monotonic``).
-    """
+    """Return a handler that makes SQLite sleep and retry until a time (monotonic seconds)."""
 
     def wait(_attempt: int) -> bool:
         time.sleep(_POLL_SECONDS)
@@ -179,10 +175,7 @@ class Writer:
             _roll_back(db)
 
     async def close(self) -> None:
-        """Run the waiting jobs, then stop the thread and close its connection and the turnstile.
-
-        From then on ``run`` raises ``StoreUnavailable``; another ``close`` does nothing.
-        """
+        """Refuse new jobs, run the waiting ones, then stop the thread; do nothing if closed."""
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
@@ -235,8 +228,8 @@ class Writer:
     def _waiting_jobs(self, jobs: list[_Job]) -> Iterator[_Job]:
         """Yield the one job in ``jobs``, then the queue's jobs, which are appended to ``jobs``.
 
-        Ends at ``MAX_BATCH`` jobs, after ``BATCH_SECONDS``, at an empty queue, or at the None that
-        ``close`` queues; the latter sets ``_stopped``.
+        Ends at the batch limits, at an empty queue, or at the None of ``close``: that sets
+        ``_stopped``.
         """
         until = time.monotonic() + BATCH_SECONDS
         yield jobs[0]
@@ -291,10 +284,9 @@ class Writer:
         return results
 
     def _begin(self) -> None:
-        """Start a transaction with the write lock on the writer's connection.
+        """Start a transaction with the write lock; call ``waited`` with the seconds that it took.
 
-        Calls ``waited`` with the seconds that this took, also on failure. Raise ``apsw.BusyError``
-        after ``LOCK_SECONDS``.
+        Raise ``apsw.BusyError`` after ``LOCK_SECONDS``, which are reported too.
         """
         since = time.monotonic()
         try:
@@ -303,10 +295,7 @@ class Writer:
             self.waited(time.monotonic() - since)
 
     def _committed(self, _db: apsw.Connection, _name: str, pages: int) -> int:
-        """Note the write-ahead log's size, ``pages``, in memory; return ``SQLITE_OK``.
-
-        SQLite calls this after each commit.
-        """
+        """Keep the size of the log in memory and return 0; SQLite calls this after each commit."""
         if pages < self._log_pages:  # the log started again from its beginning
             self._copy_at = LOG_PAGES
         self._log_pages = pages
@@ -329,10 +318,7 @@ def _roll_back(db: apsw.Connection) -> None:
 
 
 def _deliver(outcomes: list[_Outcome]) -> None:
-    """Set the outcomes of jobs on the loops of their futures, with one call per loop.
-
-    Outcomes for a closed loop are dropped.
-    """
+    """Set the outcomes of jobs on the loops of their futures, with one call per loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_loop[outcome[0].get_loop()].append(outcome)

@@ -18,7 +18,10 @@ class About:
 
     @property
     def credential(self) -> Credential:
-        """The caller's credential; can be set. None means the environment's or ``using``'s."""
+        """The caller's credential; can be set. None selects that of ``using`` or the environment.
+
+        Reading raises ``TypeError`` if it was set to any other type.
+        """
         return _clients.account_of(self._credential)
 
     @credential.setter
@@ -29,7 +32,7 @@ class About:
         return f"{type(self).__name__}({self._uid})"
 
     def get_uid(self) -> int:
-        """Return the user's mid (000, get_uid). Sends nothing."""
+        """Return the user's mid (000). Sends nothing."""
         return self._uid
 
     async def _call(self, endpoint: Endpoint, params: dict[str, Any]) -> Any:

@@ -28,101 +28,122 @@ class Account(About):
     """Methods for a user's profile, notice, supporters, medals and followed tags and series."""
 
     async def get_access_id(self) -> str | None:
-        """Return the access id in the user's page, None if it has none (000, get_access_id).
+        """Return the access id in the user's page, None if it has none (000).
 
-        It is cached until it expires; methods that need it fetch it automatically. The request
-        carries no credential.
+        The client caches it until it expires; methods that need it fetch it automatically. The
+        request carries no credential.
 
-        Raises ``InitialStateException`` if the data in the page is not JSON.
+        Raises ``InitialStateException`` if the data in the page is not JSON, or another
+        ``ApiException`` on failure.
         """
         uid = _clients.check(e.SPACE_PAGE, {"mid": self._uid})["mid"]
         client = await _clients.client_of(self.credential)
         return await client.access_id(uid)
 
     async def get_user_info(self) -> UserInfo:
-        """Return the user as the space shows it (000, get_user_info). Raises ``NotFound``."""
+        """Return the user as the space shows it (000).
+
+        Raises ``NotFound`` if there is no such user, or another ``ApiException`` on failure.
+        """
         info: UserInfo = await self._call(e.SPACE_INFO, {"mid": self._uid})
         return info
 
     def get_user_info_sync(self) -> UserInfo:
-        """Return the same as ``get_user_info``, as a plain function (001, get_user_info_sync)."""
+        """Return the same as ``get_user_info``, without ``await`` (001).
+
+        It raises the same errors. It blocks the event loop if one is running.
+        """
         return _clients.sync(self.get_user_info())
 
     async def get_live_info(self) -> UserInfo:
-        """Return the same as ``get_user_info``; ``live_room`` is the live room.
+        """Return the same as ``get_user_info``, with the same errors (000).
 
-        Document 000, get_live_info.
+        ``live_room`` is the live room, None without one.
         """
         info: UserInfo = await self._call(e.SPACE_INFO, {"mid": self._uid})
         return info
 
     async def get_overview_stat(self) -> Overview:
-        """Return the number of items of each type in the space (000, get_overview_stat)."""
+        """Return the number of items of each type in the space (000).
+
+        Raises ``ApiException`` on failure.
+        """
         counts: Overview = await self._call(e.OVERVIEW, {"mid": self._uid})
         return counts
 
     async def get_up_stat(self) -> UpStat:
-        """Return the views and likes of all works (000, get_up_stat). Needs bili_jct.
+        """Return the total views and likes of the user's works (000). Needs bili_jct.
 
-        The server returns ``{}`` to callers who are not signed in.
+        The server returns ``{}`` to callers who are not signed in. Raises ``ApiException`` on
+        failure.
         """
         self.credential.raise_for_no_bili_jct()
         counts: UpStat = await self._call(e.UP_STAT, {"mid": self._uid})
         return counts
 
     async def get_space_notice(self) -> str:
-        """Return the notice of the space, empty if there is none (000, get_space_notice)."""
+        """Return the notice of the space, empty if there is none (000).
+
+        Raises ``ApiException`` on failure.
+        """
         notice: str = await self._call(e.SPACE_NOTICE, {"mid": self._uid})
         return notice
 
     async def set_space_notice(self, content: str = "") -> dict[str, Any] | None:
-        """Set the notice of the caller's own space, whatever the uid (000, set_space_notice).
+        """Set the notice of the caller's own space, not of this user's (000).
 
         Needs sessdata and bili_jct.
 
         Args:
             content: at most 150 characters; empty deletes the notice.
 
-        Returns None: the server sends no data. Raises ``BadRequest``, ``NothingChanged``.
+        Returns None. Raises ``BadRequest`` (too long),
+        ``NothingChanged``, or another ``ApiException`` on failure.
         """
         done: dict[str, Any] | None = await self._call(e.SET_NOTICE, {"notice": content})
         return done
 
     async def get_reservation(self) -> list[Reservation] | None:
-        """Return the reservations that the space offers, None for none (000, get_reservation)."""
+        """Return the user's reservable announcements, None if there are none (000).
+
+        Raises ``ApiException`` on failure.
+        """
         announced: list[Reservation] | None = await self._call(e.RESERVATIONS, {"vmid": self._uid})
         return announced
 
     async def get_elec_user_monthly(self) -> Supporters:
-        """Return who supported the user this month (000, get_elec_user_monthly). Needs sessdata.
+        """Return who supported the user this month (000). Needs sessdata.
 
-        Raises ``SupportNotOpen``.
+        Raises ``SupportNotOpen``, or another ``ApiException`` on failure.
         """
         self.credential.raise_for_no_sessdata()
         supporters: Supporters = await self._call(e.SUPPORTERS, {"up_mid": self._uid})
         return supporters
 
     async def get_uplikeimg(self) -> LikeEffect:
-        """Return the images of the user's like, coin and favourite effect (000, get_uplikeimg).
+        """Return the images of the user's like, coin and favourite effect (000).
 
-        Needs sessdata.
+        Needs sessdata. Raises ``ApiException`` on failure.
         """
         effect: LikeEffect = await self._call(e.LIKE_EFFECT, {"vmid": self._uid})
         return effect
 
     async def get_user_medal(self) -> MedalWall:
-        """Return the user's fan medals (000, get_user_medal). Needs sessdata."""
+        """Return the user's fan medals (000). Needs sessdata.
+
+        Raises ``ApiException`` on failure.
+        """
         wall: MedalWall = await self._call(e.MEDALS, {"target_id": self._uid})
         return wall
 
     async def get_user_fav_tag(self, pn: int = 1, ps: int = 20) -> Tags:
-        """Return one page of the tags that the user follows (000, get_user_fav_tag).
+        """Return one page of the tags that the user follows (000).
 
         Args:
             pn: page, from 1.
             ps: items per page, 1 to 100.
 
-        Raises ``HiddenByPrivacy``.
+        Raises ``HiddenByPrivacy`` or another ``ApiException``; ``ValueError`` for bad arguments.
         """
         tags: Tags = await self._call(e.FOLLOWED_TAGS, {"vmid": self._uid, "pn": pn, "ps": ps})
         return tags
@@ -134,15 +155,15 @@ class Account(About):
         pn: int = 1,
         ps: int = 15,
     ) -> BangumiPage:
-        """Return one page of the series that the user follows (000, get_subscribed_bangumi).
+        """Return one page of the series that the user follows (000).
 
         Args:
             type_: anime, or drama and the like.
-            follow_status: the user's progress.
+            follow_status: only series with this progress; ALL for any.
             pn: page, from 1.
             ps: items per page, 1 to 30.
 
-        Raises ``HiddenByPrivacy``.
+        Raises ``HiddenByPrivacy`` or another ``ApiException``; ``ValueError`` for bad arguments.
         """
         page: BangumiPage = await self._call(
             e.FOLLOWED_BANGUMI,
@@ -157,13 +178,13 @@ class Account(About):
         return page
 
     async def top_followers(self, since: int | None = None) -> FanReport:
-        """Return statistics of the caller's own followers, whatever the uid (000, top_followers).
+        """Return statistics of the caller's own followers, not of this user's (000).
 
         Args:
             since: the start in milliseconds since the Unix epoch; None or 0 for the server's
                 default.
 
-        Raises ``NotSignedIn``.
+        Raises ``NotSignedIn`` or another ``ApiException``, ``ValueError`` for a negative ``since``.
         """
         report: FanReport = await self._call(e.FAN_REPORT, {"t": since or None})
         return report

@@ -51,7 +51,10 @@ class ChannelSeries:
 
     @property
     def credential(self) -> Credential:
-        """The caller's credential; can be set. None means the environment's or ``using``'s."""
+        """The caller's credential; can be set. None selects that of ``using`` or the environment.
+
+        Reading raises ``TypeError`` if it was set to any other type.
+        """
         return _clients.account_of(self._credential)
 
     @credential.setter
@@ -77,9 +80,10 @@ class ChannelSeries:
         return self.id_
 
     async def get_meta(self) -> dict[str, Any]:
-        """Return the channel's metadata (000); it is fetched once, signed out.
+        """Return the channel's metadata (000); it is fetched only once, signed out.
 
-        Raises ``NotFound``, and ``AnswerException`` if the response does not name the owner.
+        The first call sets ``meta`` and the owner. Raises ``NotFound``, ``AnswerException`` if the
+        response does not name the owner, or another ``ApiException`` on failure.
         """
         if self.meta is None:
             if self.get_type() is ChannelSeriesType.SEASON:
@@ -96,7 +100,10 @@ class ChannelSeries:
         return self.meta
 
     async def get_owner(self) -> User:
-        """Return the user who owns the channel (000); an unknown owner is fetched."""
+        """Return the user who owns the channel (000).
+
+        An unknown owner is fetched by ``get_meta``, and raises as that.
+        """
         if self._uid == _UNKNOWN:
             await self.get_meta()
         return self.owner
@@ -104,9 +111,10 @@ class ChannelSeries:
     async def get_videos(
         self, sort: ChannelOrder = ChannelOrder.DEFAULT, pn: int = 1, ps: int = 100
     ) -> SeasonVideos | SeriesVideos:
-        """Return one page of the channel's videos (000).
+        """Return one page of the channel's videos (000); an unknown owner is fetched first.
 
-        See ``User.get_channel_videos_season`` and ``User.get_channel_videos_series``.
+        Arguments and errors are those of ``User.get_channel_videos_season`` or
+        ``User.get_channel_videos_series``, and the errors of ``get_meta``.
         """
         owner = await self.get_owner()
         if self.get_type() is ChannelSeriesType.SEASON:
@@ -121,7 +129,10 @@ def known(
     credential: Credential | None,
     meta: dict[str, Any],
 ) -> ChannelSeries:
-    """Return a channel with its ``meta``, which a list contained."""
+    """Return a new channel object with ``meta`` set, so that it need not be fetched.
+
+    Raise ``StatementException`` if ``id_`` is -1.
+    """
     channel = ChannelSeries(uid, type_, id_, credential)
     channel.meta = meta
     return channel

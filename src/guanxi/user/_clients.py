@@ -70,9 +70,9 @@ _current: ContextVar[Client | None] = ContextVar("guanxi.user client", default=N
 
 @contextmanager
 def using(client: Client) -> Iterator[Client]:
-    """Use a client for this module's functions within the ``with`` block (ours).
+    """Use a client for all functions of ``guanxi.user`` within the ``with`` block (ours).
 
-    ``credential=None`` then means the client's credential. The client stays open. Tasks that
+    ``credential=None`` then means the client's credential. The client is not closed. Tasks that
     are started in the block use it too; ``sync`` inside a running loop does not.
     """
     token = _current.set(client)
@@ -83,7 +83,7 @@ def using(client: Client) -> Iterator[Client]:
 
 
 def sync(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to completion and return its result (000).
+    """Run a coroutine to completion and return its result, or raise its exception (000).
 
     Inside a running loop, it runs in a thread with a loop of its own and blocks this one meanwhile.
     """
@@ -99,7 +99,7 @@ def account_of(credential: Credential | None) -> Credential:
     """Return the given credential; for None, that of the client in ``using``, or the environment's.
 
     The environment's is empty if its variables are unset. Raise ``TypeError`` if ``credential`` is
-    neither a ``Credential`` nor None.
+    neither a ``Credential`` nor None, ``ValueError`` if a variable is no cookie value.
     """
     if credential is not None:
         if not isinstance(credential, Credential):
@@ -116,7 +116,7 @@ async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Creden
 
     ``credential`` None means that of ``using`` or of the environment. The result is None if
     the server sends no data. Raise ``TypeError`` or ``ValueError``, with the argument's name in
-    ``guanxi.user``, before anything is sent; otherwise raise as ``Client.call``.
+    ``guanxi.user``, before anything is sent; otherwise ``ApiException``, as ``Client.call``.
     """
     account = account_of(credential)
     allowed = check(endpoint, params)
@@ -125,10 +125,10 @@ async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Creden
 
 
 def check(endpoint: Endpoint, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Check an endpoint's parameters; return them as ``guanxi.sdk.requests.checked`` does.
+    """Check an endpoint's parameters, by wire name; return those that are not None.
 
-    Raise ``TypeError`` or ``ValueError`` for an invalid one; the message names the argument as
-    ``guanxi.user`` does, not the wire.
+    Enum members are unwrapped, iterables become lists. Raise ``TypeError`` or ``ValueError`` for an
+    invalid one; the message names the argument as ``guanxi.user`` does, not the wire.
     """
     return checked(endpoint, params, {**_ARGUMENTS, **_ENDPOINT_ARGUMENTS.get(endpoint.name, {})})
 
@@ -136,7 +136,11 @@ def check(endpoint: Endpoint, params: Mapping[str, Any]) -> dict[str, Any]:
 async def walk(
     endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None
 ) -> AsyncIterator[Any]:
-    """Yield every item of a list, with a credential, through the current client."""
+    """Yield every item of a list once, through the current client, fetching page by page.
+
+    ``credential`` and errors are as in ``call``; nothing is raised before the first item is
+    requested.
+    """
     account = account_of(credential)
     allowed = check(endpoint, params)
     client = await client_of(account)
@@ -147,7 +151,8 @@ async def walk(
 async def client_of(account: Credential) -> Client:
     """Return the client of ``using``, or the running loop's client for the credential's proxy.
 
-    The loop's client is created when it is first needed.
+    The loop's client is created when it is first needed, for the current GUANXI_BASE_URL, and
+    closed with its loop. Raise ``ArgsException`` if that address or the proxy is invalid.
     """
     current = _current.get()
     if current is not None:
@@ -169,7 +174,10 @@ async def client_of(account: Credential) -> Client:
 
 
 async def _hold(client: Client, loop: AbstractEventLoop) -> AsyncGenerator[None, None]:
-    """Close a client when its loop closes its generators, which is the last thing a loop does."""
+    """Yield once; close the client when its loop closes its generators, the last thing a loop does.
+
+    The module then also forgets all clients of this loop.
+    """
     try:
         yield
     finally:

@@ -17,17 +17,17 @@ class Credential(SdkCredential):
     __slots__ = ()
 
     async def check_valid(self) -> bool:
-        """Return whether the server accepts the credential as signed in.
+        """Return whether the server accepts the credential as signed in (000).
 
-        Document 000, Credential.check_valid.
+        Raises ``ApiException`` on failure.
         """
         client = await _clients.client_of(self)
         return await client.login.check_valid(self)
 
     async def check_refresh(self) -> bool:
-        """Return whether the server recommends a refresh (000, Credential.check_refresh).
+        """Return whether the server recommends a refresh (000). Needs sessdata.
 
-        Needs sessdata.
+        Raises ``NotSignedIn``, or another ``ApiException`` on failure.
         """
         client = await _clients.client_of(self)
         return await client.login.check_refresh(self)
@@ -35,10 +35,11 @@ class Credential(SdkCredential):
     async def refresh(self) -> None:
         """Replace sessdata, bili_jct, dedeuserid and ac_time_value in place by new ones (000).
 
-        Needs the current ones and the extra ``crypto``. The old session is ended.
+        Needs the current ones and the extra ``crypto``. Then the old session is ended; if only that
+        fails, the credential already has the new values.
 
-        Raises ``CookiesRefreshException`` if the server refuses a step, and ``ImportError`` without
-        the extra.
+        Raises ``CookiesRefreshException`` if the server refuses a step, another ``ApiException`` on
+        failure, and ``ImportError`` without the extra.
         """
         client = await _clients.client_of(self)
         await client.login.refresh(self)

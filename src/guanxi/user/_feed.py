@@ -23,17 +23,16 @@ class Feed(About):
     """Methods for what the user posted."""
 
     async def get_dynamics(self, offset: int | str = 0, need_top: bool = False) -> dict[str, Any]:
-        """Return one page of the user's dynamics in the format of older clients.
-
-        Document 000, get_dynamics.
+        """Return one page of the user's dynamics, newest first, in the older clients' format (000).
 
         Args:
             offset: the previous page's ``next_offset``; 0 for the first page. The last page has
                 ``has_more`` 0.
             need_top: True to put the pinned dynamic first.
 
-        ``card`` and ``extend_json`` of each item in ``cards`` are decoded; an empty page has no
-        ``cards``. Raises ``ValueError`` if ``offset`` is not an integer.
+        ``card`` and ``extend_json`` of each item in ``cards`` are decoded from JSON; an empty page
+        has no ``cards``. Raises ``ValueError`` if ``offset`` is not an integer from 0, and
+        ``ApiException`` on failure.
         """
         try:
             position = int(offset)
@@ -50,22 +49,28 @@ class Feed(About):
         return page
 
     async def get_dynamics_new(self, offset: str = "") -> DynamicPage:
-        """Return one page of the user's dynamics, newest first (000, get_dynamics_new).
+        """Return one page of the user's dynamics, newest first (000).
+
+        The pinned dynamic is at the head of the first page.
 
         Args:
             offset: the previous page's; empty for the first page. The last page has
                 ``has_more`` False.
+
+        Raises ``ValueError`` if ``offset`` is not digits, and ``ApiException`` on failure.
         """
         page: DynamicPage = await self._call(e.DYNAMICS, {"host_mid": self._uid, "offset": offset})
         return page
 
     async def get_opus(self, type_: OpusType = OpusType.ALL, offset: str = "") -> OpusPage:
-        """Return one page of the user's picture posts, newest first (000, get_opus).
+        """Return one page of the user's picture posts, newest first (000).
 
         Args:
             type_: all, only those of articles, or only the others.
             offset: the previous page's; empty for the first page. The last page has
                 ``has_more`` False.
+
+        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
         """
         page: OpusPage = await self._call(
             e.OPUS, {"host_mid": self._uid, "offset": offset, "type": type_}

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 
 async def create_subscribe_group(name: str, credential: Credential | None) -> GroupCreated:
-    """Create a group and return its id, as ``tagid`` (000, create_subscribe_group).
+    """Create a group and return its id, as ``tagid`` (000).
 
     Args:
         name: 1 to 16 characters.
-        credential: needs sessdata and bili_jct, or an access_key.
+        credential: needs sessdata and bili_jct, or an access_key; None: the environment's.
 
-    Raises ``GroupNameTooLong``, ``GroupExists``.
+    Raises ``GroupNameTooLong``, ``GroupExists``, ``BadRequest`` (control characters, or too many
+    groups), or another ``ApiException`` on failure.
     """
     created: GroupCreated = await _clients.call(e.CREATE_GROUP, {"tag": name}, credential)
     return created
@@ -29,13 +30,14 @@ async def create_subscribe_group(name: str, credential: Credential | None) -> Gr
 async def delete_subscribe_group(
     group_id: int, credential: Credential | None
 ) -> dict[str, Any] | None:
-    """Delete a group; its members remain followed (000, delete_subscribe_group).
+    """Delete a group; its members remain followed (000).
 
     Args:
-        group_id: a group of the caller.
-        credential: needs sessdata and bili_jct, or an access_key.
+        group_id: a group that the caller created.
+        credential: needs sessdata and bili_jct, or an access_key; None: the environment's.
 
-    Returns None: the server sends no data.
+    Returns None. Raises ``BadRequest`` (no such group), or another
+    ``ApiException`` on failure.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.DELETE_GROUP, {"tagid": group_id}, credential
@@ -46,15 +48,16 @@ async def delete_subscribe_group(
 async def rename_subscribe_group(
     group_id: int, new_name: str, credential: Credential | None
 ) -> dict[str, Any] | None:
-    """Rename a group (000, rename_subscribe_group).
+    """Rename a group (000).
 
     Args:
-        group_id: a group of the caller.
+        group_id: a group that the caller created.
         new_name: 1 to 16 characters.
-        credential: needs sessdata and bili_jct, or an access_key.
+        credential: needs sessdata and bili_jct, or an access_key; None: the environment's.
 
-    Returns None: the server sends no data. Raises ``GroupNameTooLong``, ``NoSuchGroup``,
-    ``GroupExists``.
+    Returns None. Raises ``GroupNameTooLong``, ``NoSuchGroup``,
+    ``GroupExists``, ``BadRequest`` (control characters, or group -10 or 0), or another
+    ``ApiException`` on failure.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.RENAME_GROUP, {"tagid": group_id, "name": new_name}, credential
@@ -65,15 +68,15 @@ async def rename_subscribe_group(
 async def set_subscribe_group(
     uids: Iterable[int], group_ids: Iterable[int], credential: Credential | None
 ) -> dict[str, Any] | None:
-    """Replace the groups of accounts by ``group_ids`` (000, set_subscribe_group).
+    """Replace the groups of accounts by ``group_ids`` (000).
 
     Args:
-        uids: up to 50 accounts that the caller follows.
-        group_ids: groups of the caller; -10 for special, only 0 for none.
-        credential: needs sessdata and bili_jct, or an access_key.
+        uids: 1 to 50 accounts that the caller follows.
+        group_ids: groups of the caller; -10 is the special one, 0 alone means no group.
+        credential: needs sessdata and bili_jct, or an access_key; None: the environment's.
 
-    Returns None: the server sends no data. Raises ``NoSuchGroup``, ``NotFollowing``; then nothing
-    has changed.
+    Returns None. Raises ``NoSuchGroup`` or ``NotFollowing``, and then
+    nothing has changed; another ``ApiException`` on failure; ``ValueError`` for an empty list.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.SET_MEMBERS, {"fids": uids, "tagids": group_ids}, credential

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 async def get_self_history(
     page_num: int = 1, per_page_item: int = 100, credential: Credential | None = None
 ) -> list[HistoryVideo]:
-    """Return one page of the videos that the caller watched, latest first (000, get_self_history).
+    """Return one page of the videos that the caller watched, latest first (000).
 
     Args:
-        page_num: page, from 1.
+        page_num: page, from 1; past the end it is empty.
         per_page_item: items per page, 1 to 100.
-        credential: needs sessdata.
+        credential: needs sessdata; None: the environment's.
+
+    Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
     """
     videos: list[HistoryVideo] = await _clients.call(
         e.HISTORY, {"pn": page_num, "ps": per_page_item}, credential
@@ -42,20 +44,20 @@ async def get_self_history_new(
     max: int | None = None,
     business: HistoryBusinessType | str | None = None,
 ) -> HistoryPage:
-    """Return one page of everything that the caller viewed, latest first.
-
-    Document 000, get_self_history_new.
+    """Return one page of everything that the caller viewed, latest first (000).
 
     ``view_at``, ``max`` and ``business`` are those of the previous page's ``cursor``; None for the
-    first page.
+    first page. An empty page ends the list.
 
     Args:
-        credential: needs sessdata.
+        credential: needs sessdata; None: the environment's.
         _type: the type of entries.
         ps: entries per page, 1 to 30.
         view_at: seconds since the Unix epoch.
         max: an entry's id.
         business: an entry's content type.
+
+    Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
     """
     page: HistoryPage = await _clients.call(
         e.HISTORY_CURSOR,
@@ -66,15 +68,19 @@ async def get_self_history_new(
 
 
 async def get_toview_list(credential: Credential | None) -> Toview:
-    """Return the watch-later list (000, get_toview_list)."""
+    """Return the caller's watch-later list, last added first (000).
+
+    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    """
     videos: Toview = await _clients.call(e.TOVIEW, {}, credential)
     return videos
 
 
 async def clear_toview_list(credential: Credential | None) -> dict[str, Any] | None:
-    """Delete every video from the watch-later list (000, clear_toview_list).
+    """Delete every video from the caller's watch-later list (000). Returns None.
 
-    Returns None: the server sends no data.
+    ``credential`` needs sessdata and bili_jct; None: the environment's. Raises ``ApiException`` on
+    failure.
     """
     done: dict[str, Any] | None = await _clients.call(e.CLEAR_TOVIEW, {}, credential)
     return done
@@ -83,9 +89,10 @@ async def clear_toview_list(credential: Credential | None) -> dict[str, Any] | N
 async def delete_viewed_videos_from_toview(
     credential: Credential | None,
 ) -> dict[str, Any] | None:
-    """Delete fully watched videos from the watch-later list (000).
+    """Delete fully watched videos from the caller's watch-later list (000). Returns None.
 
-    Returns None: the server sends no data.
+    ``credential`` needs sessdata and bili_jct; None: the environment's. Raises ``ApiException`` on
+    failure.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.DELETE_VIEWED, {"viewed": "true"}, credential
@@ -96,14 +103,15 @@ async def delete_viewed_videos_from_toview(
 async def get_self_notes_info(
     page_num: int, page_size: int, credential: Credential | None
 ) -> NotePage:
-    """Return one page of the caller's notes on videos (000, get_self_notes_info).
+    """Return one page of the caller's notes on videos, newest first (000).
 
     Args:
-        page_num: page, from 1.
+        page_num: page, from 1; past the end ``list`` is None.
         page_size: items per page, 1 to 100.
-        credential: needs sessdata.
+        credential: needs sessdata; None: the environment's.
 
-    Raises ``StatementException`` for a page or a size below 1.
+    Raises ``StatementException`` for a page or a size below 1, ``ValueError`` for a size over 100,
+    and another ``ApiException`` on failure.
     """
     page: NotePage = await _notes(e.NOTES, page_num, page_size, credential)
     return page
@@ -112,14 +120,15 @@ async def get_self_notes_info(
 async def get_self_public_notes_info(
     page_num: int, page_size: int, credential: Credential | None
 ) -> PublicNotePage:
-    """Return one page of the caller's public notes (000, get_self_public_notes_info).
+    """Return one page of the caller's public notes, newest first (000).
 
     Args:
-        page_num: page, from 1.
+        page_num: page, from 1; past the end ``list`` is None.
         page_size: items per page, 1 to 100.
-        credential: needs sessdata.
+        credential: needs sessdata; None: the environment's.
 
-    Raises ``StatementException`` for a page or a size below 1.
+    Raises ``StatementException`` for a page or a size below 1, ``ValueError`` for a size over 100,
+    and another ``ApiException`` on failure.
     """
     page: PublicNotePage = await _notes(e.PUBLIC_NOTES, page_num, page_size, credential)
     return page

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 async def check_nickname(nick_name: str) -> tuple[bool, str]:
-    """Return whether a name is valid and free, and the reason if it is not (000, check_nickname).
+    """Return whether a name is valid and free, and the reason if it is not (000).
 
-    Returns ``(True, "")``, or ``(False, reason)`` with the server's code and message, which is not
-    raised.
+    Returns ``(True, "")``, or ``(False, reason)`` with the server's code and message: no code is
+    raised. Raises ``NetworkException`` or ``AnswerException`` if the request fails.
     """
     try:
         await _clients.call(e.CHECK_NICKNAME, {"nickName": nick_name}, Credential())
@@ -30,7 +30,7 @@ async def check_nickname(nick_name: str) -> tuple[bool, str]:
 async def name2uid(
     names: str | Iterable[str], credential: Credential | None = None
 ) -> NamedAccounts:
-    """Return the mids of accounts by their exact names, as ``uid_list`` (000, 001, name2uid).
+    """Return the mids of accounts by their exact names, as ``uid_list`` (000, 001).
 
     Names that no account has are omitted.
 
@@ -38,6 +38,8 @@ async def name2uid(
         names: one name, several joined by commas, or an iterable of names; at most 50.
         credential: needs sessdata (000). If it is None and the environment has none, the request is
             sent signed out (001); an explicit empty ``Credential()`` is refused.
+
+    Raises ``ValueError`` for more names, and ``ApiException`` on failure.
     """
     account = _clients.account_of(credential)
     anonymous = credential is None and not account.has_sessdata()
@@ -48,7 +50,10 @@ async def name2uid(
 
 
 def name2uid_sync(names: str | Iterable[str]) -> NamedAccounts:
-    """Return the same as ``name2uid``, signed out, as a plain function (001, name2uid_sync)."""
+    """Return the same as ``name2uid``, signed out, as a plain function (001).
+
+    It raises the same errors. It blocks the event loop if one is running.
+    """
     wanted = names.split(",") if isinstance(names, str) else names
     found: NamedAccounts = _clients.sync(
         _clients.call(e.LEGACY_NAME_TO_UID, {"names": wanted}, Credential())

@@ -29,7 +29,7 @@ class Relations(About):
         attention: bool = False,
         order: OrderType = OrderType.desc,
     ) -> RelationPage:
-        """Return one page of the accounts that the user follows (000, get_followings).
+        """Return one page of the accounts that the user follows (000).
 
         Needs sessdata.
 
@@ -39,7 +39,7 @@ class Relations(About):
             attention: True for the most visited first, in the caller's own list.
             order: newest or oldest first.
 
-        Raises ``FollowingsHidden``.
+        Raises ``FollowingsHidden`` or another ``ApiException``; ``ValueError`` for bad arguments.
         """
         page: RelationPage = await self._call(
             e.FOLLOWINGS,
@@ -54,12 +54,11 @@ class Relations(About):
         return page
 
     async def get_all_followings(self) -> list[int]:
-        """Return the mids of all accounts that the user follows, newest first.
-
-        Document 000, get_all_followings.
+        """Return the mids of all accounts that the user follows, newest first (000).
 
         Of another account's list only the visible part: the first 100 when signed in, 5 pages of
-        the app host when signed out. Empty if the list is hidden.
+        the app host when signed out. Empty if the list is hidden. Raises ``ApiException`` on
+        failure.
         """
         account = self.credential
         signed_in = account.has_sessdata() or account.has_access_key()
@@ -71,14 +70,14 @@ class Relations(About):
             return []
 
     async def get_followers(self, pn: int = 1, ps: int = 100, desc: bool = True) -> RelationPage:
-        """Return one page of the user's followers (000, get_followers). Needs sessdata.
+        """Return one page of the user's followers (000). Needs sessdata.
 
         Args:
             pn: page, from 1. Only the first 1,000 items are visible, even to the owner.
             ps: items per page, 1 to 100.
-            desc: True for the newest first.
+            desc: True for the newest first, False for the oldest first.
 
-        Raises ``FollowersHidden``.
+        Raises ``FollowersHidden`` or another ``ApiException``; ``ValueError`` for bad arguments.
         """
         page: RelationPage = await self._call(
             e.FOLLOWERS,
@@ -87,28 +86,29 @@ class Relations(About):
         return page
 
     async def get_self_same_followers(self, pn: int = 1, ps: int = 50) -> RelationPage:
-        """Return one page of the accounts that the user and the caller both follow.
+        """Return one page of the accounts that the user and the caller both follow (000).
 
-        Document 000, get_self_same_followers.
-
-        Needs sessdata.
+        Newest following of the caller first; empty if the user hides its followings. Needs
+        sessdata.
 
         Args:
             pn: page, from 1.
             ps: items per page, 1 to 100.
+
+        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
         """
         page: RelationPage = await self._call(e.SAME, {"vmid": self._uid, "pn": pn, "ps": ps})
         return page
 
     async def get_relation(self, uid: int | None = None) -> MutualRelation:
-        """Return the relations between the caller and the user, in both directions.
-
-        Document 000, get_relation.
+        """Return the relations between the caller and the user, in both directions (000).
 
         Needs sessdata.
 
         Args:
             uid: another user instead of this one, as in document 001.
+
+        Raises ``ApiException`` on failure.
         """
         relation: MutualRelation = await self._call(
             e.MUTUAL, {"mid": self._uid if uid is None else uid}
@@ -116,9 +116,10 @@ class Relations(About):
         return relation
 
     async def get_relation_info(self) -> Stat:
-        """Return the user's numbers of followings and followers (000, get_relation_info).
+        """Return the user's numbers of followings and followers (000).
 
-        ``whisper`` and ``black`` are 0 unless the user is the caller.
+        ``whisper`` and ``black`` are 0 unless the user is the caller. Raises ``ApiException`` on
+        failure.
         """
         stat: Stat = await self._call(e.STAT, {"vmid": self._uid})
         return stat
@@ -126,15 +127,13 @@ class Relations(About):
     async def modify_relation(self, relation: RelationType) -> dict[str, Any] | None:
         """Follow, unfollow, block or unblock the user, or remove it from the caller's followers.
 
-        Document 000.
+        Document 000. Needs sessdata and bili_jct. After a ``NetworkException``, check the relation
+        before repeating the call: a lost request may have been carried out.
 
-        Needs sessdata and bili_jct. The request is never retried: after a ``NetworkException``,
-        check the relation before repeating the call.
-
-        Returns None: the server sends no data. Raises ``ValueError`` if ``relation`` is not a
+        Returns None. Raises ``ValueError`` if ``relation`` is not a
         ``RelationType``, ``CannotTargetSelf``, ``FollowRefused``, ``TargetInBlacklist``,
         ``FollowingLimitReached``, ``AccountDeregistered``, ``AlreadyFollowing``,
-        ``AlreadyBlocked``, ``NoSuchUser``, ``AccountBanned``.
+        ``AlreadyBlocked``, ``NoSuchUser``, ``AccountBanned``, or another ``ApiException``.
         """
         try:
             act = RelationType(relation)

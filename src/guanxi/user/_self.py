@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 async def get_self_special_followings(
     credential: Credential | None, pn: int = 1, ps: int = 50
 ) -> list[int]:
-    """Return the mids in the caller's special group (000, get_self_special_followings).
+    """Return the mids in the caller's special group, newest first (000).
 
-    ``pn`` and ``ps`` are sent as documented, but the server always returns the whole list.
+    ``credential`` needs sessdata; None: the environment's. ``pn`` and ``ps`` are checked and sent
+    as documented, but the server always returns the whole list. Raises ``ValueError`` for an
+    invalid one, and ``ApiException`` on failure.
     """
     mids: list[int] = await _clients.call(e.SPECIALS, _page(pn, ps), credential)
     return mids
@@ -38,17 +40,21 @@ async def get_self_special_followings(
 async def get_self_whisper_followings(
     credential: Credential | None, pn: int = 1, ps: int = 50
 ) -> UncountedPage:
-    """Return the accounts that the caller follows silently (000, get_self_whisper_followings).
+    """Return the accounts that the caller follows silently, newest first (000).
 
-    Servers no longer accept new silent followings. ``pn`` and ``ps`` are sent as documented, but
-    the server always returns the whole list.
+    ``credential`` needs sessdata; None: the environment's. Servers no longer accept new silent
+    followings. ``pn`` and ``ps`` are checked and sent as documented, but the server always returns
+    the whole list. Raises ``ValueError`` for an invalid one, and ``ApiException`` on failure.
     """
     page: UncountedPage = await _clients.call(e.WHISPERS, _page(pn, ps), credential)
     return page
 
 
 async def get_self_friends(credential: Credential | None) -> UncountedPage:
-    """Return the accounts that the caller follows and that follow back (000, get_self_friends)."""
+    """Return all accounts that the caller follows and that follow back, newest first (000).
+
+    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    """
     page: UncountedPage = await _clients.call(e.FRIENDS, {}, credential)
     return page
 
@@ -56,9 +62,11 @@ async def get_self_friends(credential: Credential | None) -> UncountedPage:
 async def get_self_black_list(
     credential: Credential | None, pn: int = 1, ps: int = 50
 ) -> RelationPage:
-    """Return one page of the accounts that the caller blocks (000, get_self_black_list).
+    """Return one page of the accounts that the caller blocks, newest first (000).
 
-    ``pn`` is the page, from 1; ``ps`` the items per page, 1 to 100.
+    ``credential`` needs sessdata; None: the environment's. ``pn`` is the page, from 1; ``ps`` the
+    items per page, 1 to 100. Raises ``ValueError`` for an invalid one, and ``ApiException`` on
+    failure.
     """
     page: RelationPage = await _clients.call(e.BLACKS, {"pn": pn, "ps": ps}, credential)
     return page
@@ -73,7 +81,10 @@ def _page(pn: int, ps: int) -> dict[str, Any]:
 
 
 async def get_self_info(credential: Credential | None) -> MyInfo:
-    """Return the caller's own account (000, get_self_info)."""
+    """Return the caller's own account (000).
+
+    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    """
     info: MyInfo = await _clients.call(e.MY_INFO, {}, credential)
     return info
 
@@ -81,18 +92,19 @@ async def get_self_info(credential: Credential | None) -> MyInfo:
 async def edit_self_info(
     birthday: str, sex: str, uname: str, usersign: str, credential: Credential | None
 ) -> dict[str, Any] | None:
-    """Change birthday, sex, name and signature together (000, edit_self_info).
+    """Change birthday, sex, name and signature together (000).
 
     Args:
         birthday: as YYYY-MM-DD.
         sex: 男, 女 or 保密.
         uname: the new name, or the current one to keep it.
         usersign: the signature, at most 70 characters.
-        credential: needs sessdata and bili_jct.
+        credential: needs sessdata and bili_jct; None: the environment's.
 
-    Returns None: the server sends no data. Raises ``BadRequest`` (no such day),
+    Returns None. Raises ``BadRequest`` (no such day),
     ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``, ``NicknameExists``,
-    ``SignatureTooLong``, ``SignatureHasEmoji``.
+    ``SignatureTooLong``, ``SignatureHasEmoji``, or another ``ApiException``; ``ValueError`` for
+    another form of ``birthday`` or ``sex``.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.EDIT,
@@ -103,9 +115,10 @@ async def edit_self_info(
 
 
 async def get_self_coins(credential: Credential | None) -> int | float | None:
-    """Return the caller's number of coins (000, get_self_coins). Needs sessdata and dedeuserid.
+    """Return the caller's number of coins, None for 0 (000).
 
-    The server returns None for 0. Raises ``AnswerException`` if the data is not an object.
+    ``credential`` needs sessdata and dedeuserid; None: the environment's. Raises
+    ``AnswerException`` if the data is not an object, or another ``ApiException`` on failure.
     """
     account = _clients.account_of(credential)
     account.raise_for_no_sessdata()
@@ -118,40 +131,52 @@ async def get_self_coins(credential: Credential | None) -> int | float | None:
 
 
 async def get_self_jury_info(credential: Credential | None) -> Jury:
-    """Return the caller's status as a juror (000, get_self_jury_info)."""
+    """Return the caller's status as a juror (000).
+
+    ``credential`` needs sessdata or an access_key; None: the environment's. Raises
+    ``ApiException`` on failure.
+    """
     jury: Jury = await _clients.call(e.JURY, {}, credential)
     return jury
 
 
 async def get_self_experience_log(credential: Credential | None) -> ExperienceLog:
-    """Return what the caller gained experience for in the last week.
+    """Return what the caller gained experience for in the last week, newest first (000).
 
-    Document 000, get_self_experience_log.
+    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
     """
     log: ExperienceLog = await _clients.call(e.EXPERIENCE_LOG, {}, credential)
     return log
 
 
 async def get_self_moral_log(credential: Credential | None) -> MoralLog:
-    """Return the caller's moral value and its changes (000, get_self_moral_log)."""
+    """Return the caller's moral value and its changes, newest first (000).
+
+    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    """
     log: MoralLog = await _clients.call(e.MORAL_LOG, {}, credential)
     return log
 
 
 async def get_self_login_log(credential: Credential | None) -> LoginLog:
-    """Return when and from where the caller signed in (000, get_self_login_log)."""
+    """Return when and from where the caller signed in, newest first (000).
+
+    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    """
     log: LoginLog = await _clients.call(e.LOGIN_LOG, {}, credential)
     return log
 
 
 async def get_self_events(ts: int = 0, credential: Credential | None = None) -> Events:
-    """Return what happened to the caller's account since a time (000, get_self_events).
+    """Return what happened to the caller's account since a time, earliest first (000).
 
     Deprecated: later clients no longer have it.
 
     Args:
         ts: seconds since the Unix epoch.
-        credential: needs sessdata.
+        credential: needs sessdata; None: the environment's.
+
+    Raises ``ValueError`` for a negative ``ts``, and ``ApiException`` on failure.
     """
     events: Events = await _clients.call(e.EVENTS, {"ts": ts}, credential)
     return events

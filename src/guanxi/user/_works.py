@@ -50,14 +50,16 @@ class Works(About):
         keyword: str = "",
         order: VideoOrder = VideoOrder.PUBDATE,
     ) -> VideoPage:
-        """Return one page of the user's videos (000, get_videos).
+        """Return one page of the user's videos (000).
 
         Args:
             tid: only videos of this partition; 0 for all.
             pn: page, from 1.
             ps: items per page, 1 to 100.
-            keyword: only videos with this text in the title; empty for all.
+            keyword: only videos with this text in the title, in any case; empty for all.
             order: newest, most played or most favourited first.
+
+        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
         """
         page: VideoPage = await self._call(
             e.VIDEOS,
@@ -82,18 +84,19 @@ class Works(About):
         tid: int = 0,
         with_current: bool = False,
     ) -> MediaList:
-        """Return one page of the user's videos as a playlist (000, get_media_list).
+        """Return one page of the user's videos as a playlist (000).
 
         Args:
-            oid: the aid of the video to page from, of the user; None for the first page.
-            ps: items per page, 1 to 100.
+            oid: the aid of the user's video to page from; None for the first page.
+            ps: items per page, 1 to 100, not counting ``oid``.
             direction: True for the videos after ``oid``, False for those before it.
             desc: True for the newest, most played or most favourited first.
             sort_field: by date, plays or favourites.
             tid: only videos of this partition; 0 for all.
             with_current: True to include the video ``oid`` too.
 
-        Raises ``BadRequest`` if ``oid`` is not a video of the user.
+        Raises ``BadRequest`` if ``oid`` is not a video of the user, or another ``ApiException``;
+        ``ValueError`` for an invalid argument.
         """
         page: MediaList = await self._call(
             e.MEDIA_LIST,
@@ -111,24 +114,32 @@ class Works(About):
         return page
 
     async def get_top_videos(self) -> ChosenVideo:
-        """Return the user's pinned video (000, get_top_videos). Raises ``NoTopVideo``."""
+        """Return the user's pinned video (000).
+
+        Raises ``NoTopVideo`` if there is none, or another ``ApiException`` on failure.
+        """
         video: ChosenVideo = await self._call(e.TOP_VIDEO, {"vmid": self._uid})
         return video
 
     async def get_masterpiece(self) -> list[ChosenVideo]:
-        """Return up to three masterpieces that the user chose (000, get_masterpiece)."""
+        """Return up to three masterpieces that the user chose, in the user's order (000).
+
+        Raises ``ApiException`` on failure.
+        """
         videos: list[ChosenVideo] = await self._call(e.MASTERPIECES, {"vmid": self._uid})
         return videos
 
     async def get_audios(
         self, order: AudioOrder = AudioOrder.PUBDATE, pn: int = 1, ps: int = 30
     ) -> AudioPage:
-        """Return one page of the user's audios (000, get_audios).
+        """Return one page of the user's audios (000).
 
         Args:
             order: newest, most played or most favourited first.
             pn: page, from 1.
             ps: items per page, 1 to 100.
+
+        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
         """
         page: AudioPage = await self._call(
             e.AUDIOS, {"uid": self._uid, "ps": ps, "pn": pn, "order": order}
@@ -138,12 +149,14 @@ class Works(About):
     async def get_articles(
         self, pn: int = 1, order: ArticleOrder = ArticleOrder.PUBDATE, ps: int = 30
     ) -> ArticlePage:
-        """Return one page of the user's articles (000, get_articles).
+        """Return one page of the user's articles (000).
 
         Args:
             pn: page, from 1.
             order: newest, most favourited or most read first.
             ps: items per page, 1 to 30.
+
+        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
         """
         page: ArticlePage = await self._call(
             e.ARTICLES, {"mid": self._uid, "ps": ps, "pn": pn, "sort": order}
@@ -153,9 +166,9 @@ class Works(About):
     async def get_article_list(
         self, order: ArticleListOrder = ArticleListOrder.LATEST
     ) -> ArticleLists:
-        """Return the user's article collections (000, get_article_list).
+        """Return all article collections of the user (000).
 
-        ``order`` is last updated first or most read first.
+        ``order`` is last updated first or most read first. Raises ``ApiException`` on failure.
         """
         lists: ArticleLists = await self._call(e.ARTICLE_LISTS, {"mid": self._uid, "sort": order})
         return lists
@@ -163,14 +176,16 @@ class Works(About):
     async def get_album(
         self, biz: AlbumType = AlbumType.ALL, page_num: int = 1, page_size: int = 30
     ) -> AlbumPage:
-        """Return one page of the user's albums (000, get_album).
+        """Return one page of the user's albums, newest first (000).
 
         Deprecated: the documents' host has withdrawn it.
 
         Args:
             biz: the type of albums.
-            page_num: page, from 1.
+            page_num: page, from 1; past the end it is empty.
             page_size: items per page, 1 to 100.
+
+        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
         """
         page: AlbumPage = await self._call(
             e.ALBUMS,
@@ -179,15 +194,19 @@ class Works(About):
         return page
 
     async def get_cheese(self) -> CoursePage:
-        """Return the user's first 20 courses (000, get_cheese). Raises ``HiddenByPrivacy``."""
+        """Return the user's first 20 courses, newest first (000).
+
+        Raises ``HiddenByPrivacy`` if the user hides them, or another ``ApiException`` on failure.
+        """
         page: CoursePage = await self._call(e.COURSES, {"mid": self._uid})
         return page
 
     async def get_channel_list(self) -> ChannelPage:
-        """Return all channels of the user, seasons and series separately (000, get_channel_list).
+        """Return all channels of the user, seasons and series separately (000).
 
         The result has the form of the first page, with the channels of all pages in it. Raises
-        ``AnswerException`` if a page lacks its lists or its total.
+        ``AnswerException`` if a page lacks its lists or its total, or another ``ApiException`` on
+        failure.
         """
         whole = await self._channel_page(1)
         lists = whole["items_lists"]
@@ -220,7 +239,7 @@ class Works(About):
         """Return all channels of the user, seasons before series, each with its ``meta`` (000).
 
         Raises ``AnswerException`` if a page lacks its lists or its total, or a channel its integer
-        id.
+        id; another ``ApiException`` on failure.
         """
         lists = (await self.get_channel_list())["items_lists"]
         seasons = [self._channel(ChannelSeriesType.SEASON, item) for item in lists["seasons_list"]]
@@ -244,15 +263,16 @@ class Works(About):
         pn: int = 1,
         ps: int = 100,
     ) -> SeasonVideos:
-        """Return one page of the videos of one of the user's seasons.
-
-        Document 000, get_channel_videos_season.
+        """Return one page of the videos of one of the user's seasons (000).
 
         Args:
             sid: the season's id.
             sort: the season's own order, or its reverse.
             pn: page, from 1.
             ps: items per page, 1 to 100.
+
+        Raises ``BadRequest`` if the user has no such season, or another ``ApiException``;
+        ``ValueError`` for an invalid argument.
         """
         page: SeasonVideos = await self._call(
             e.SEASON_VIDEOS,
@@ -273,9 +293,7 @@ class Works(About):
         pn: int = 1,
         ps: int = 100,
     ) -> SeriesVideos:
-        """Return one page of the videos of one of the user's series.
-
-        Document 000, get_channel_videos_series.
+        """Return one page of the videos of one of the user's series (000).
 
         Args:
             sid: the series' id.
@@ -283,7 +301,8 @@ class Works(About):
             pn: page, from 1.
             ps: items per page, 1 to 100.
 
-        Raises ``ValueError`` if ``sort`` is not a ``ChannelOrder``.
+        Raises ``BadRequest`` if the user has no such series, or another ``ApiException``;
+        ``ValueError`` for an invalid argument.
         """
         try:
             direction = "desc" if ChannelOrder(sort) is ChannelOrder.DEFAULT else "asc"

@@ -34,7 +34,7 @@ class Account(About):
         request carries no credential.
 
         Raises ``InitialStateException`` if the data in the page is not JSON, or another
-        ``ApiException`` on failure.
+        ``ApiException``.
         """
         uid = _clients.check(e.SPACE_PAGE, {"mid": self._uid})["mid"]
         client = await _clients.client_of(self.credential)
@@ -43,7 +43,7 @@ class Account(About):
     async def get_user_info(self) -> UserInfo:
         """Return the user as the space shows it (000).
 
-        Raises ``NotFound`` if there is no such user, or another ``ApiException`` on failure.
+        Raises ``NotFound`` if there is no such user, or another ``ApiException``.
         """
         info: UserInfo = await self._call(e.SPACE_INFO, {"mid": self._uid})
         return info
@@ -98,7 +98,7 @@ class Account(About):
             content: at most 150 characters; empty deletes the notice.
 
         Returns None. Raises ``BadRequest`` (too long),
-        ``NothingChanged``, or another ``ApiException`` on failure.
+        ``NothingChanged``, or another ``ApiException``.
         """
         done: dict[str, Any] | None = await self._call(e.SET_NOTICE, {"notice": content})
         return done
@@ -114,7 +114,7 @@ class Account(About):
     async def get_elec_user_monthly(self) -> Supporters:
         """Return who supported the user this month (000). Needs sessdata.
 
-        Raises ``SupportNotOpen``, or another ``ApiException`` on failure.
+        Raises ``SupportNotOpen``, or another ``ApiException``.
         """
         self.credential.raise_for_no_sessdata()
         supporters: Supporters = await self._call(e.SUPPORTERS, {"up_mid": self._uid})

@@ -83,7 +83,7 @@ class ChannelSeries:
         """Return the channel's metadata (000); it is fetched only once, signed out.
 
         The first call sets ``meta`` and the owner. Raises ``NotFound``, ``AnswerException`` if the
-        response does not name the owner, or another ``ApiException`` on failure.
+        response does not name the owner, or another ``ApiException``.
         """
         if self.meta is None:
             if self.get_type() is ChannelSeriesType.SEASON:

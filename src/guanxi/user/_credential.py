@@ -27,7 +27,7 @@ class Credential(SdkCredential):
     async def check_refresh(self) -> bool:
         """Return whether the server recommends a refresh (000). Needs sessdata.
 
-        Raises ``NotSignedIn``, or another ``ApiException`` on failure.
+        Raises ``NotSignedIn``, or another ``ApiException``.
         """
         client = await _clients.client_of(self)
         return await client.login.check_refresh(self)

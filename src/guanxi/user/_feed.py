@@ -70,7 +70,7 @@ class Feed(About):
             offset: the previous page's; empty for the first page. The last page has
                 ``has_more`` False.
 
-        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
+        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
         """
         page: OpusPage = await self._call(
             e.OPUS, {"host_mid": self._uid, "offset": offset, "type": type_}

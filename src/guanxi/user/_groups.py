@@ -21,7 +21,7 @@ async def create_subscribe_group(name: str, credential: Credential | None) -> Gr
         credential: needs sessdata and bili_jct, or an access_key; None: the environment's.
 
     Raises ``GroupNameTooLong``, ``GroupExists``, ``BadRequest`` (control characters, or too many
-    groups), or another ``ApiException`` on failure.
+    groups), or another ``ApiException``.
     """
     created: GroupCreated = await _clients.call(e.CREATE_GROUP, {"tag": name}, credential)
     return created
@@ -37,7 +37,7 @@ async def delete_subscribe_group(
         credential: needs sessdata and bili_jct, or an access_key; None: the environment's.
 
     Returns None. Raises ``BadRequest`` (no such group), or another
-    ``ApiException`` on failure.
+    ``ApiException``.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.DELETE_GROUP, {"tagid": group_id}, credential
@@ -57,7 +57,7 @@ async def rename_subscribe_group(
 
     Returns None. Raises ``GroupNameTooLong``, ``NoSuchGroup``,
     ``GroupExists``, ``BadRequest`` (control characters, or group -10 or 0), or another
-    ``ApiException`` on failure.
+    ``ApiException``.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.RENAME_GROUP, {"tagid": group_id, "name": new_name}, credential

@@ -28,7 +28,7 @@ async def get_self_history(
         per_page_item: items per page, 1 to 100.
         credential: needs sessdata; None: the environment's.
 
-    Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
+    Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
     """
     videos: list[HistoryVideo] = await _clients.call(
         e.HISTORY, {"pn": page_num, "ps": per_page_item}, credential
@@ -57,7 +57,7 @@ async def get_self_history_new(
         max: an entry's id.
         business: an entry's content type.
 
-    Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
+    Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
     """
     page: HistoryPage = await _clients.call(
         e.HISTORY_CURSOR,

@@ -95,7 +95,7 @@ class Relations(About):
             pn: page, from 1.
             ps: items per page, 1 to 100.
 
-        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
+        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
         """
         page: RelationPage = await self._call(e.SAME, {"vmid": self._uid, "pn": pn, "ps": ps})
         return page

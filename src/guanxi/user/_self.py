@@ -118,7 +118,7 @@ async def get_self_coins(credential: Credential | None) -> int | float | None:
     """Return the caller's number of coins, None for 0 (000).
 
     ``credential`` needs sessdata and dedeuserid; None: the environment's. Raises
-    ``AnswerException`` if the data is not an object, or another ``ApiException`` on failure.
+    ``AnswerException`` if the data is not an object, or another ``ApiException``.
     """
     account = _clients.account_of(credential)
     account.raise_for_no_sessdata()

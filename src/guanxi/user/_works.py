@@ -59,7 +59,7 @@ class Works(About):
             keyword: only videos with this text in the title, in any case; empty for all.
             order: newest, most played or most favourited first.
 
-        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
+        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
         """
         page: VideoPage = await self._call(
             e.VIDEOS,
@@ -116,7 +116,7 @@ class Works(About):
     async def get_top_videos(self) -> ChosenVideo:
         """Return the user's pinned video (000).
 
-        Raises ``NoTopVideo`` if there is none, or another ``ApiException`` on failure.
+        Raises ``NoTopVideo`` if there is none, or another ``ApiException``.
         """
         video: ChosenVideo = await self._call(e.TOP_VIDEO, {"vmid": self._uid})
         return video
@@ -139,7 +139,7 @@ class Works(About):
             pn: page, from 1.
             ps: items per page, 1 to 100.
 
-        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
+        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
         """
         page: AudioPage = await self._call(
             e.AUDIOS, {"uid": self._uid, "ps": ps, "pn": pn, "order": order}
@@ -156,7 +156,7 @@ class Works(About):
             order: newest, most favourited or most read first.
             ps: items per page, 1 to 30.
 
-        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
+        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
         """
         page: ArticlePage = await self._call(
             e.ARTICLES, {"mid": self._uid, "ps": ps, "pn": pn, "sort": order}
@@ -185,7 +185,7 @@ class Works(About):
             page_num: page, from 1; past the end it is empty.
             page_size: items per page, 1 to 100.
 
-        Raises ``ValueError`` for an invalid argument, and ``ApiException`` on failure.
+        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
         """
         page: AlbumPage = await self._call(
             e.ALBUMS,
@@ -196,7 +196,7 @@ class Works(About):
     async def get_cheese(self) -> CoursePage:
         """Return the user's first 20 courses, newest first (000).
 
-        Raises ``HiddenByPrivacy`` if the user hides them, or another ``ApiException`` on failure.
+        Raises ``HiddenByPrivacy`` if the user hides them, or another ``ApiException``.
         """
         page: CoursePage = await self._call(e.COURSES, {"mid": self._uid})
         return page
@@ -205,8 +205,7 @@ class Works(About):
         """Return all channels of the user, seasons and series separately (000).
 
         The result has the form of the first page, with the channels of all pages in it. Raises
-        ``AnswerException`` if a page lacks its lists or its total, or another ``ApiException`` on
-        failure.
+        ``AnswerException`` if a page lacks its lists or its total, or another ``ApiException``.
         """
         whole = await self._channel_page(1)
         lists = whole["items_lists"]

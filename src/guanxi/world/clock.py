@@ -8,22 +8,25 @@ _BEIJING = timezone(timedelta(hours=8))
 
 
 def minute(seconds: int) -> str:
-    """Return a Unix time as YYYY-MM-DD HH:MM."""
+    """Return a Unix time, in seconds, as YYYY-MM-DD HH:MM in Beijing.
+
+    Raise ``ValueError``, ``OSError`` or ``OverflowError`` if its year is not 1 to 9999.
+    """
     return _beijing_time(seconds).strftime("%Y-%m-%d %H:%M")
 
 
 def second(seconds: int) -> str:
-    """Return a Unix time as YYYY-MM-DD HH:MM:SS."""
+    """Return a Unix time, in seconds, as YYYY-MM-DD HH:MM:SS in Beijing. Raise as ``minute``."""
     return _beijing_time(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def day(seconds: int) -> str:
-    """Return the date of a Unix time as YYYY-MM-DD."""
+    """Return the date of a Unix time, in seconds, as YYYY-MM-DD in Beijing. Raise as ``minute``."""
     return _beijing_time(seconds).strftime("%Y-%m-%d")
 
 
 def length(seconds: int) -> str:
-    """Return a duration as MM:SS; more than 99 minutes take more digits."""
+    """Return a duration in seconds as MM:SS; more than 99 minutes take more digits."""
     return f"{seconds // 60:02}:{seconds % 60:02}"
 
 

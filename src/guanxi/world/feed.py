@@ -104,7 +104,7 @@ OldAuthors = Mapping[int, s.OldUserProfile]
 
 
 def dynamic(post: Post, mid: int, authors: Authors) -> s.Dynamic:
-    """Return a post of account ``mid`` as an item of the newer feed.
+    """Return a post of account ``mid`` as an item of the newer feed, with the post that it reposts.
 
     ``authors`` must hold ``mid`` and every ``origin_mid``, else ``KeyError``.
     """
@@ -222,7 +222,11 @@ def old_dynamic(post: Post, mid: int, authors: OldAuthors, *, on_top: bool) -> s
 
 
 def _old_card(post: Post, mid: int, authors: OldAuthors) -> dict[str, Any]:
-    """Return what the older feed sends as JSON text in ``card``; it depends on the type."""
+    """Return what the older feed sends as JSON text in ``card``; it depends on the type.
+
+    A repost holds the card of its origin, as JSON text. ``KeyError`` for an author not in
+    ``authors``.
+    """
     user = authors[mid].info
     if post.type is PostType.VIDEO:
         return {
@@ -270,7 +274,7 @@ def _old_card(post: Post, mid: int, authors: OldAuthors) -> dict[str, Any]:
 
 
 def opus(post: PicturePost, *, own: bool) -> s.Opus:
-    """Return a picture post as a list item. ``own``: its author is the viewer, who sees views."""
+    """Return a picture post as a list item. The views are included only if ``own`` is true."""
     return s.Opus(
         id=str(post.id),
         content=post.content,

@@ -61,7 +61,11 @@ class Kind(Struct, Generic[T], frozen=True, kw_only=True, eq=False):
     unique: bool = False
 
     def entry(self, owner: int, document: T) -> Entry:
-        """Return a document in the form that a store writes. ``document`` is not validated."""
+        """Return an owner's document of this kind in the form that a store writes.
+
+        ``document`` is not validated. Exceptions of the kind's functions (``id``, ``keys`` …) pass
+        through.
+        """
         return Entry(
             owner=owner,
             kind=self.name,
@@ -73,5 +77,8 @@ class Kind(Struct, Generic[T], frozen=True, kw_only=True, eq=False):
         )
 
     def read(self, body: bytes) -> T:
-        """Decode the body of an entry. ``msgspec.MsgspecError`` if it is not such a document."""
+        """Return the document in an entry's body.
+
+        ``msgspec.MsgspecError`` if the body is not a document of this kind.
+        """
         return msgspec.json.decode(body, type=self.body)

@@ -29,7 +29,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 def entry_of(line: bytes) -> Entry:
-    """Return the entry for a line of a content file.
+    """Return the entry for a line of a content file: JSON in the form of ``Line``.
 
     ``ValueError`` says which field is invalid and why.
     """

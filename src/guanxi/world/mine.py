@@ -100,7 +100,10 @@ class Happened(Struct, frozen=True):
 
 
 def seen_id(business: str, oid: int) -> int:
-    """Return the id of a ``Seen`` document. ``KeyError`` if ``business`` is not in BUSINESSES."""
+    """Return the id of a ``Seen`` document, from the content type and id of what was seen.
+
+    ``KeyError`` if ``business`` is not in BUSINESSES.
+    """
     return oid << _BUSINESS_BITS | _BUSINESS_CODES[business]
 
 
@@ -160,10 +163,10 @@ EVENT = Kind(
 
 
 def old_history_item(seen: Seen, video: s.Video | None, author: s.Author | None) -> s.HistoryVideo:
-    """Return an entry as an item of the older history.
+    """Return an entry as an item of the older history, with its video and author.
 
-    Without ``video``, which is deleted or no video, it shows what the entry itself recorded.
-    ``KeyError`` if the entry's business is not archive, pgc or cheese.
+    If ``video`` is None (deleted, or not a video), both are made from what the entry recorded, and
+    ``author`` is ignored. ``KeyError`` if the entry's business is not archive, pgc or cheese.
     """
     entry, target = seen.entry, seen.entry.history
     if video is None:
@@ -201,7 +204,7 @@ def _unset_if_none(value: Any) -> Any | UnsetType:
 
 
 def history_item(seen: Seen) -> s.HistoryEntry:
-    """Return an entry as an item of the newer history; a video without a bvid gets it."""
+    """Return an entry as an item of the newer history; a missing bvid of a video is computed."""
     entry, target = seen.entry, seen.entry.history
     if target.business != "archive" or target.bvid:
         return entry
@@ -209,13 +212,13 @@ def history_item(seen: Seen) -> s.HistoryEntry:
 
 
 def note_item(document: Note) -> s.Note:
-    """Return a note as an item of the caller's own list."""
+    """Return a note as an item of its owner's list, with its time as text."""
     note, time = document.note, document.time
     return replace(note, mtime=clock.minute(time), note_id_str=str(note.id))
 
 
 def public_note_item(document: PublicNote, author: s.NoteAuthor) -> s.PublicNote:
-    """Return a published note as a list item."""
+    """Return a published note as a list item, with its author and its time as text."""
     return replace(document.note, pubtime=clock.minute(document.time), author=author)
 
 
@@ -225,5 +228,5 @@ def log_line(change: Change) -> s.Experience:
 
 
 def sign_in_item(line: SignedIn) -> s.SignIn:
-    """Return a line of the sign-in log."""
+    """Return a line of the sign-in log, with its time as a number and as text."""
     return s.SignIn(line.ip, line.time, clock.second(line.time), line.ok, line.type, line.geo)

@@ -73,7 +73,7 @@ FAN_REPORT = Kind(name="fan_report", body=s.FanReport)
 
 
 def level_of(experience: int) -> int:
-    """Return the level of an experience, from 0 to 6."""
+    """Return the level of an account with this experience, from 0 to 6."""
     return sum(experience >= minimum for minimum in LEVELS[1:])
 
 
@@ -90,7 +90,7 @@ def level_info(experience: int) -> s.LevelInfo:
 
 
 def nickname_code(name: str, limits: Limits) -> int:
-    """Return the error code of an invalid nickname, or 0 (000, check_nickname).
+    """Return the error code of a nickname that is too long, too short or illegal, or 0 (000).
 
     It does not check whether an account has the name.
     """
@@ -104,7 +104,7 @@ def nickname_code(name: str, limits: Limits) -> int:
 
 
 def signature_code(text: str, limits: Limits) -> int:
-    """Return the error code of an invalid signature, or 0 (000, edit_self_info)."""
+    """Return the error code of a signature that is too long or contains emoji, or 0 (000)."""
     if len(text) > limits.signature:
         return errors.SignatureTooLong.number
     if any(unicodedata.category(character) == "So" for character in text):

@@ -111,12 +111,12 @@ def bvid(video: s.Video) -> str:
 
 
 def with_author(video: s.Video, author: s.Author) -> s.Video:
-    """Return a copy of the video with its author and bvid."""
+    """Return a copy of the video with ``author`` as its owner, and with its bvid."""
     return s.Video(**_fields_with_author(video, author))
 
 
 def chosen_video(video: s.Video, author: s.Author, reason: str) -> s.ChosenVideo:
-    """Return a top video or masterpiece, with the reason given by its owner."""
+    """Return the video as a top video or masterpiece, with the reason given by its owner."""
     return s.ChosenVideo(**_fields_with_author(video, author), reason=reason)
 
 
@@ -135,7 +135,7 @@ def toview_item(video: s.Video, author: s.Author, *, added: int, progress: int) 
 
 
 def first_part(video: s.Video) -> s.VideoPart:
-    """Return the first part (分P) of a video."""
+    """Return the first part (分P) of a video, from the video's own cid, title and duration."""
     return s.VideoPart(
         cid=video.cid, part=video.title, duration=video.duration, dimension=video.dimension
     )

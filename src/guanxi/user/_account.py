@@ -97,8 +97,8 @@ class Account(About):
         Args:
             content: at most 150 characters; empty deletes the notice.
 
-        Returns None. Raises ``BadRequest`` (too long),
-        ``NothingChanged``, or another ``ApiException``.
+        Returns None. Raises ``BadRequest`` (too long), ``NothingChanged``, or another
+        ``ApiException``.
         """
         done: dict[str, Any] | None = await self._call(e.SET_NOTICE, {"notice": content})
         return done
@@ -137,7 +137,7 @@ class Account(About):
         return wall
 
     async def get_user_fav_tag(self, pn: int = 1, ps: int = 20) -> Tags:
-        """Return one page of the tags that the user follows (000).
+        """Return one page of the tags that the user follows, last followed first (000).
 
         Args:
             pn: page, from 1.
@@ -155,7 +155,7 @@ class Account(About):
         pn: int = 1,
         ps: int = 15,
     ) -> BangumiPage:
-        """Return one page of the series that the user follows (000).
+        """Return one page of the series that the user follows, last followed first (000).
 
         Args:
             type_: anime, or drama and the like.

@@ -63,7 +63,7 @@ class ChannelSeries:
 
     @property
     def owner(self) -> User:
-        """The user who owns the channel; its uid is -1 if it is not known yet."""
+        """The user who owns the channel; its uid is -1 if it is not known yet. Sends nothing."""
         from guanxi.user._user import User  # imported late: User needs this module
 
         return User(self._uid, self._credential)
@@ -102,7 +102,7 @@ class ChannelSeries:
     async def get_owner(self) -> User:
         """Return the user who owns the channel (000).
 
-        An unknown owner is fetched by ``get_meta``, and raises as that.
+        An unknown owner is fetched with ``get_meta``, whose errors pass through.
         """
         if self._uid == _UNKNOWN:
             await self.get_meta()

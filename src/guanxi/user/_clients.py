@@ -99,7 +99,7 @@ def account_of(credential: Credential | None) -> Credential:
     """Return the given credential; for None, that of the client in ``using``, or the environment's.
 
     The environment's is empty if its variables are unset. Raise ``TypeError`` if ``credential`` is
-    neither a ``Credential`` nor None, ``ValueError`` if a variable is no cookie value.
+    neither a ``Credential`` nor None, ``ValueError`` if a variable's value is not one for cookies.
     """
     if credential is not None:
         if not isinstance(credential, Credential):

@@ -35,7 +35,7 @@ class Credential(SdkCredential):
     async def refresh(self) -> None:
         """Replace sessdata, bili_jct, dedeuserid and ac_time_value in place by new ones (000).
 
-        Needs the current ones and the extra ``crypto``. Then the old session is ended; if only that
+        Needs the current ones and the extra ``crypto``. Ends the old session last; if only that
         fails, the credential already has the new values.
 
         Raises ``CookiesRefreshException`` if the server refuses a step, another ``ApiException`` on

@@ -36,8 +36,7 @@ async def delete_subscribe_group(
         group_id: a group that the caller created.
         credential: needs sessdata and bili_jct, or an access_key; None: the environment's.
 
-    Returns None. Raises ``BadRequest`` (no such group), or another
-    ``ApiException``.
+    Returns None. Raises ``BadRequest`` (no such group), or another ``ApiException``.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.DELETE_GROUP, {"tagid": group_id}, credential
@@ -55,9 +54,8 @@ async def rename_subscribe_group(
         new_name: 1 to 16 characters.
         credential: needs sessdata and bili_jct, or an access_key; None: the environment's.
 
-    Returns None. Raises ``GroupNameTooLong``, ``NoSuchGroup``,
-    ``GroupExists``, ``BadRequest`` (control characters, or group -10 or 0), or another
-    ``ApiException``.
+    Returns None. Raises ``GroupNameTooLong``, ``NoSuchGroup``, ``GroupExists``, ``BadRequest``
+    (control characters, or group -10 or 0), or another ``ApiException``.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.RENAME_GROUP, {"tagid": group_id, "name": new_name}, credential
@@ -75,8 +73,8 @@ async def set_subscribe_group(
         group_ids: groups of the caller; -10 is the special one, 0 alone means no group.
         credential: needs sessdata and bili_jct, or an access_key; None: the environment's.
 
-    Returns None. Raises ``NoSuchGroup`` or ``NotFollowing``, and then
-    nothing has changed; another ``ApiException`` on failure; ``ValueError`` for an empty list.
+    Returns None. Raises ``NoSuchGroup`` or ``NotFollowing``, after which nothing has changed, or
+    another ``ApiException``; ``ValueError`` for bad arguments.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.SET_MEMBERS, {"fids": uids, "tagids": group_ids}, credential

@@ -92,7 +92,7 @@ async def get_self_info(credential: Credential | None) -> MyInfo:
 async def edit_self_info(
     birthday: str, sex: str, uname: str, usersign: str, credential: Credential | None
 ) -> dict[str, Any] | None:
-    """Change birthday, sex, name and signature together (000).
+    """Change the caller's birthday, sex, name and signature together (000).
 
     Args:
         birthday: as YYYY-MM-DD.
@@ -101,10 +101,9 @@ async def edit_self_info(
         usersign: the signature, at most 70 characters.
         credential: needs sessdata and bili_jct; None: the environment's.
 
-    Returns None. Raises ``BadRequest`` (no such day),
-    ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``, ``NicknameExists``,
-    ``SignatureTooLong``, ``SignatureHasEmoji``, or another ``ApiException``; ``ValueError`` for
-    another form of ``birthday`` or ``sex``.
+    Returns None. Raises ``BadRequest`` (no such day), ``NicknameTooShort``, ``NicknameTooLong``,
+    ``NicknameIllegal``, ``NicknameExists``, ``SignatureTooLong``, ``SignatureHasEmoji``, or another
+    ``ApiException``; ``ValueError`` for another form of ``birthday`` or ``sex``.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.EDIT,

@@ -193,8 +193,8 @@ def _major(post: Post) -> s.Major | None:
 def old_dynamic(post: Post, mid: int, authors: OldAuthors, *, on_top: bool) -> s.OldDynamic:
     """Return a post of account ``mid`` as an item of the older feed.
 
-    ``on_top`` marks the pinned post at the head of the list. ``authors`` must hold ``mid`` and
-    every ``origin_mid``, else ``KeyError``.
+    ``on_top`` marks it as the pinned post at the head of the list. ``authors`` must hold ``mid``
+    and every ``origin_mid``, else ``KeyError``.
     """
     origin = post.origin
     return s.OldDynamic(
@@ -222,7 +222,7 @@ def old_dynamic(post: Post, mid: int, authors: OldAuthors, *, on_top: bool) -> s
 
 
 def _old_card(post: Post, mid: int, authors: OldAuthors) -> dict[str, Any]:
-    """Return what the older feed sends as JSON text in ``card``; it depends on the type.
+    """Return what the older feed sends as JSON text in ``card``; its fields depend on the type.
 
     A repost holds the card of its origin, as JSON text. ``KeyError`` for an author not in
     ``authors``.

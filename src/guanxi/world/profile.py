@@ -78,7 +78,7 @@ def level_of(experience: int) -> int:
 
 
 def level_info(experience: int) -> s.LevelInfo:
-    """Return level and experience, with the bounds of the level; ``next_exp`` -1 at the highest."""
+    """Return the level at this experience and its bounds; ``next_exp`` is -1 at the last level."""
     level = level_of(experience)
     next_minimum = LEVELS[level + 1] if level + 1 < len(LEVELS) else -1
     return s.LevelInfo(
@@ -90,9 +90,9 @@ def level_info(experience: int) -> s.LevelInfo:
 
 
 def nickname_code(name: str, limits: Limits) -> int:
-    """Return the error code of a nickname that is too long, too short or illegal, or 0 (000).
+    """Return the error code of an invalid nickname, or 0 if it is valid (000, check_nickname).
 
-    It does not check whether an account has the name.
+    Checked are length and characters, not whether an account has the name.
     """
     if len(name) > limits.nickname:
         return errors.NicknameTooLong.number
@@ -104,7 +104,7 @@ def nickname_code(name: str, limits: Limits) -> int:
 
 
 def signature_code(text: str, limits: Limits) -> int:
-    """Return the error code of a signature that is too long or contains emoji, or 0 (000)."""
+    """Return the error code of a signature that is too long or has an emoji; 0 if valid (000)."""
     if len(text) > limits.signature:
         return errors.SignatureTooLong.number
     if any(unicodedata.category(character) == "So" for character in text):

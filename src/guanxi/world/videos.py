@@ -121,7 +121,7 @@ def chosen_video(video: s.Video, author: s.Author, reason: str) -> s.ChosenVideo
 
 
 def toview_item(video: s.Video, author: s.Author, *, added: int, progress: int) -> s.ToviewVideo:
-    """Return an item of the watch-later list.
+    """Return the video as an item of the watch-later list, with its author.
 
     ``added`` is the Unix time at which it was added, ``progress`` the seconds watched, -1 for all.
     """

@@ -17,12 +17,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "accounts": {"contract"},
     "world": {"contract"},
     "stores": {"contract", "graph", "accounts", "world"},
-    "service": {"contract", "graph", "accounts", "world", "stores"},
-    "testing": {"contract", "graph", "accounts", "world", "stores", "service"},
+    "text": set(),
+    "operations": {"text", "contract", "graph", "accounts", "world", "stores"},
+    "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},
+    "testing": {"contract", "graph", "accounts", "world", "stores", "operations", "service"},
     "sdk": {"contract"},
     "user": {"contract", "sdk"},
     "demo": {"contract", "graph", "accounts", "world", "stores", "sdk"},
-    "cli": {"contract", "graph", "accounts", "world", "stores", "service", "sdk", "user", "demo"},
+    "cli": {
+        *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
+        *("sdk", "user", "demo"),
+    },
     # The top level re-exports names of the SDK and of the contract.
     "__init__": {"contract", "sdk"},
 }

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -27,8 +28,7 @@ from msgspec import Struct
 from guanxi.accounts import secrets
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import TokenKind
-from guanxi.service import login
-from guanxi.service.auth import issue
+from guanxi.operations import accounts, sessions
 from guanxi.service.config import Settings, load, with_limits
 from guanxi.service.server import Administration, Plan, Ready, run
 from guanxi.stores.port import EdgeRow, Store
@@ -82,10 +82,11 @@ class RunningService:
         The cards of existing accounts are replaced. Raise StoreUnavailable if the store is busy.
         """
 
+        cards_by_mid = {mid: Card(name=f"u{mid}") for mid in mids}
+
         async def add(store: Store) -> None:
-            cards_by_mid = {mid: Card(name=f"u{mid}") for mid in mids}
             for mid, card in (cards_by_mid | dict(cards or {})).items():
-                await store.put_account(mid, card)
+                await accounts.put(store, mid, card)
 
         self.do(add)
 
@@ -99,23 +100,23 @@ class RunningService:
         return self.do(lambda store: store.import_edges(lambda: rows))
 
     def set_privacy(self, mid: int, privacy: Privacy) -> None:
-        """Replace an account's privacy switches. Raise StoreError if the account is unknown."""
-        self.do(lambda store: store.set_privacy(mid, privacy))
+        """Replace an account's privacy switches. Raise ValueError if the account is unknown."""
+        self.do(lambda store: accounts.set_privacy(store, mid, privacy))
 
     def set_state(self, mid: int, state: State) -> None:
-        """Ban, deregister or restore an account. Raise StoreError if the account is unknown.
+        """Ban an account, lift its ban, or deregister it for good.
 
-        Deregistering also erases its card and deletes its sessions.
+        Deregistering also erases its card and deletes its sessions. Raise ValueError if the account
+        is unknown, or deregistered and to be restored.
         """
-        self.do(lambda store: store.set_state(mid, state))
+        self.do(lambda store: accounts.set_state(store, mid, state))
 
     def sign_in(self, mid: int) -> SignedIn:
         """Store a new cookie session of an account and return it.
 
         Raise ValueError if the account is unknown or deregistered.
         """
-        limits = self.settings.profile.limits
-        issued = self.do(lambda store: issue(store, mid, TokenKind.COOKIE, limits))
+        issued = self._issue(mid, TokenKind.COOKIE)
         return SignedIn(mid, issued.token, issued.bili_jct)
 
     def agree(self, key: str, mid: int) -> None:
@@ -124,16 +125,19 @@ class RunningService:
         Raise ValueError if the key is invalid or expired, or if the account is unknown or
         deregistered.
         """
-        limits = self.settings.profile.limits
-        self.do(lambda store: login.agree(store, key, mid, limits))
+        seconds, now = self.settings.profile.limits.qr_seconds, time.time()
+        self.do(lambda store: sessions.agree(store, key, mid, seconds, now))
 
     def access_key(self, mid: int) -> str:
         """Store a new app session of an account and return its token.
 
         Raise ValueError if the account is unknown or deregistered.
         """
-        limits = self.settings.profile.limits
-        return self.do(lambda store: issue(store, mid, TokenKind.APP, limits)).token
+        return self._issue(mid, TokenKind.APP).token
+
+    def _issue(self, mid: int, kind: TokenKind) -> sessions.Issued:
+        days, now = self.settings.profile.limits.session_days, int(time.time())
+        return self.do(lambda store: sessions.issue(store, mid, kind, days, now))
 
 
 @contextmanager

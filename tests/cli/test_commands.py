@@ -104,7 +104,7 @@ def test_account_commands_change_card_and_state(store: Path) -> None:
         ("account", "add", 1, "--name", "丁"),
         ("session", "new", 1),
     ):
-        assert "账号 1 已注销" in error_of(*argv, "--store", store)
+        assert "account 1 is deregistered" in error_of(*argv, "--store", store)
     assert account(store, 1) == Account(mid=1, state=State.DEREGISTERED)
     assert read_store(store, lambda opened: opened.cards([1])) == erased
 
@@ -140,7 +140,7 @@ def test_privacy_changes_only_the_given_switches(store: Path) -> None:
 def test_commands_on_a_missing_account_do_not_create_it(
     store: Path, argv: tuple[object, ...]
 ) -> None:
-    assert "账号 9 不存在" in error_of(*argv, "--store", store)
+    assert "account 9 does not exist" in error_of(*argv, "--store", store)
     assert account(store, 9) is None
 
 

@@ -190,7 +190,7 @@ def test_session_agree_confirms_a_sign_in(config_home: Path, tmp_path: Path) -> 
         output_of("session", "agree", 7, code, "--store", path)
         output, _ = process.communicate(timeout=60)
         assert json.loads(output)["mid"] == 7
-        assert "key" in error_of("session", "agree", 7, "0" * 32, "--store", path)
+        assert "QR code" in error_of("session", "agree", 7, "0" * 32, "--store", path)
 
 
 def test_an_expired_code_saves_nothing(config_home: Path) -> None:

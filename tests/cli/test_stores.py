@@ -23,8 +23,8 @@ from guanxi import Credential, SyncClient
 from guanxi.accounts.account import Card
 from guanxi.accounts.secrets import TokenKind, digest, new_token
 from guanxi.contract.errors import ApiException
-from guanxi.contract.limits import Limits
-from guanxi.service.auth import Issued, issue
+from guanxi.operations import accounts
+from guanxi.operations.sessions import Issued, issue
 from guanxi.stores import copy, open_store
 from guanxi.stores.port import EdgeRow, Fault, Store
 from tests import postgres
@@ -142,12 +142,12 @@ def test_a_store_can_be_copied_to_postgresql_and_back(address: str, tmp_path: Pa
 
 def test_copy_names_the_accounts_that_differ(address: str, tmp_path: Path) -> None:
     source = tmp_path / "s.db"
-    with_store(source, lambda store: store.put_account(7, Card(name="old")))
+    with_store(source, lambda store: accounts.put(store, 7, Card(name="old")))
 
     async def copy_then_change() -> None:
         old, new = await open_store(str(source)), await open_store(address, create=True)
         await copy.copy(old, new, lambda _part, _count: None, 0)
-        await old.put_account(7, Card(name="new"))
+        await accounts.put(old, 7, Card(name="new"))
         await old.close()
         await new.close()
 
@@ -212,8 +212,8 @@ MIDS = range(1, 31)
 
 async def _sign_in_all(store: Store) -> dict[int, Issued]:
     for mid in MIDS:
-        await store.put_account(mid, Card(name=f"u{mid}"))
-    return {mid: await issue(store, mid, TokenKind.COOKIE, Limits()) for mid in MIDS}
+        await accounts.put(store, mid, Card(name=f"u{mid}"))
+    return {mid: await issue(store, mid, TokenKind.COOKIE, 1, int(time.time())) for mid in MIDS}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

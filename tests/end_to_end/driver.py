@@ -20,7 +20,8 @@ from guanxi.contract.errors import ResponseCodeException
 from guanxi.contract.limits import DOCUMENTED
 from guanxi.contract.structs import RelationItem
 from guanxi.graph.lists import Window
-from guanxi.service.auth import issue
+from guanxi.operations import accounts
+from guanxi.operations.sessions import issue
 from guanxi.service.config import Settings, with_limits
 from guanxi.service.http import bind, serving, url_of
 from guanxi.service.metrics import Metrics
@@ -82,9 +83,8 @@ class ServiceDriver:
         self.mids = sorted(names)
         self.set_time(now)
         for mid, name in names.items():
-            self.do(self.store.put_account(mid, Card(name=name)))
-            limits = SETTINGS.profile.limits
-            issued = self.do(issue(self.store, mid, TokenKind.COOKIE, limits))
+            self.do(accounts.put(self.store, mid, Card(name=name)))
+            issued = self.do(issue(self.store, mid, TokenKind.COOKIE, 1, int(time.time())))
             credential = Credential(issued.token, issued.bili_jct)
             self.clients[mid] = SyncClient(base_url=self.base_url, credential=credential)
 
@@ -138,10 +138,10 @@ class ServiceDriver:
             hide_followers=hide_followers,
             refuse_follows=refuse_follows,
         )
-        self.do(self.store.set_privacy(mid, privacy))
+        self.do(accounts.set_privacy(self.store, mid, privacy))
 
     def set_state(self, mid: int, state: str) -> None:
-        self.do(self.store.set_state(mid, STATES[state]))
+        self.do(accounts.set_state(self.store, mid, STATES[state]))
         if state == DEREGISTERED:
             time.sleep(TRUST_SECONDS)
 

@@ -36,7 +36,7 @@ _VERBS = frozenset(
         "groups",
     }
     | {"account", "cards", "tails", "session", "mids", "take_grant", "flush_visits", "ready"}
-    | {"put", "get", "find", "documents", "count", "counts", "total", "delete"}
+    | {"edit_account", "put", "get", "find", "documents", "count", "counts", "total", "delete"}
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from guanxi.accounts.account import Privacy, State
 from guanxi.contract import endpoints as e
-from guanxi.service import relation_groups
+from guanxi.stores import group_ids
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import RunningService, SignedIn
 from tests.service.client import call, follow, fresh, modify
@@ -190,7 +190,7 @@ def test_a_new_group_has_an_unused_id(
 ) -> None:
     [caller] = fresh(documented)
     drawn = iter([5, 5, 5, 6])
-    monkeypatch.setattr(relation_groups, "randbelow", lambda _: next(drawn))
+    monkeypatch.setattr(group_ids, "randbelow", lambda _: next(drawn))
     groups = [call(documented, e.CREATE_GROUP, caller, {"tag": name}).data for name in "ab"]
     assert groups == [{"tagid": 100_005}, {"tagid": 100_006}]
 

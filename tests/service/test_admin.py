@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from guanxi.accounts.account import DEREGISTERED_CARD
 from guanxi.accounts.secrets import appsec
 from guanxi.contract import endpoints as e
 from guanxi.stores.port import StoreUnavailable
@@ -186,7 +187,11 @@ def test_a_deregistered_account_cannot_be_restored(service: RunningService) -> N
     for state in ("banned", "normal"):
         answer = admin(service, "PUT", path, {"state": state})
         assert (answer.status, "deregistered" in answer.body["error"]) == (409, True)
-    assert admin(service, "GET", "/accounts/50").body["state"] == "deregistered"
+    for body in ({"card": {"name": "again"}}, {}):
+        answer = admin(service, "PUT", "/accounts/50", body)
+        assert (answer.status, "deregistered" in answer.body["error"]) == (409, True)
+    account = admin(service, "GET", "/accounts/50").body
+    assert (account["state"], account["card"]["name"]) == ("deregistered", DEREGISTERED_CARD.name)
     assert admin(service, "PUT", path, {"state": "deregistered"}).status == 200
 
 

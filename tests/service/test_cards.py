@@ -9,6 +9,7 @@ from pathlib import Path
 from guanxi.accounts.account import Card
 from guanxi.contract import endpoints as e
 from guanxi.contract.limits import OPEN
+from guanxi.operations import accounts
 from guanxi.service.config import Settings
 from guanxi.stores import open_store
 from guanxi.testing import RunningService, SignedIn, running
@@ -29,7 +30,7 @@ def rename_elsewhere(path: Path, mid: int, name: str) -> None:
 
     async def renamed() -> None:
         store = await open_store(str(path))
-        await store.put_account(mid, Card(name=name))
+        await accounts.put(store, mid, Card(name=name))
         await store.close()
 
     asyncio.run(renamed())

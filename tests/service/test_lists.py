@@ -13,6 +13,7 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint, Envelope
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.graph.pair import Contract
+from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import RunningService, SignedIn, running
 from tests.service.client import Answer, call, follow, fresh, modify
@@ -125,8 +126,8 @@ def test_the_biligame_host_returns_100_followings(crowd: Crowd) -> None:
 
 def test_search_covers_only_visible_followings(crowd: Crowd) -> None:
     service, who = crowd
-    service.do(lambda store: store.put_account(1_050, Card(name="看得见的 Needle")))
-    service.do(lambda store: store.put_account(1_200, Card(name="needle beyond")))
+    service.do(lambda store: accounts.put(store, 1_050, Card(name="看得见的 Needle")))
+    service.do(lambda store: accounts.put(store, 1_200, Card(name="needle beyond")))
     for caller, expected in (("hub", [1_050, 1_200]), ("looker", [1_050])):
         for text in ("needle", "NEEDLE", "eedl"):
             answer = call(service, e.SEARCH, who[caller], {"vmid": 1, "name": text})

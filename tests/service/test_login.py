@@ -105,14 +105,14 @@ def test_a_code_expires(service: RunningService) -> None:
     assert _poll(service, young)[1]["code"] == _WAITING
     answer, data = _poll(service, old)
     assert (data["code"], answer.cookies) == (_ENDED, {})
-    with pytest.raises(ValueError, match="over"):
+    with pytest.raises(ValueError, match="expired"):
         service.agree(old, somebody.mid)
 
 
 @pytest.mark.parametrize("key", ["", "x", "0" * 32, "字" * 32, "a" * 513])
 def test_an_invalid_code(service: RunningService, key: str) -> None:
     assert ask(service, e.QR_POLL, qrcode_key=key).code == -400
-    with pytest.raises(ValueError, match="key"):
+    with pytest.raises(ValueError, match="QR code"):
         service.agree(key, someone(service).mid)
 
 
@@ -120,7 +120,7 @@ def test_accounts_that_cannot_confirm_a_code(service: RunningService) -> None:
     deregistered, key = someone(service), _begun(service)
     service.set_state(deregistered.mid, State.DEREGISTERED)
     for mid in (deregistered.mid, 9_999_999_999):
-        with pytest.raises(ValueError, match="cannot sign in"):
+        with pytest.raises(ValueError, match=r"does not exist|is deregistered"):
             service.agree(key, mid)
     assert _poll(service, key)[1]["code"] == _WAITING
 

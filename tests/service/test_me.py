@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +15,13 @@ from guanxi.accounts.account import Card, Privacy, State
 from guanxi.contract import endpoints as e
 from guanxi.contract import structs as s
 from guanxi.contract.endpoint import Endpoint
+from guanxi.operations import accounts
+from guanxi.stores.port import StoreUnavailable
 from guanxi.testing import RunningService, running
 from guanxi.world import mine, profile
+from tests.counts import count
 from tests.service.content_fixtures import ask, put, read, someone, stored, succeed
+from tests.service.faults import faulty_service
 
 _DAY = 86_400
 
@@ -166,6 +172,44 @@ def test_edit_refuses_and_changes_nothing(
     before = read(service, e.MY_INFO, me)
     assert ask(service, e.EDIT, me, **{**_EDIT, "uname": f"n{me.mid}", **invalid}).code == code
     assert read(service, e.MY_INFO, me) == before
+
+
+@pytest.mark.parametrize("verb", ["put", "edit_account"])
+def test_a_failed_edit_changes_nothing(tmp_path: Path, verb: str) -> None:
+    with faulty_service(tmp_path) as (service, store):
+        me = someone(service, Card(name="旧名", sign="旧签"))
+        before = read(service, e.SPACE_INFO, me, mid=me.mid)
+        store.verbs, store.error = frozenset({verb}), StoreUnavailable("the disk is full")
+        answer = ask(service, e.EDIT, me, **_EDIT)
+        store.error = None
+        after = read(service, e.SPACE_INFO, me, mid=me.mid)
+        changed = (after.name, after.sign, after.sex) == ("新名", "新签", "女")
+        assert (answer.code, after == before, changed) in ((0, False, True), (-503, True, False))
+
+
+def test_an_edit_keeps_what_administration_changes_meanwhile(service: RunningService) -> None:
+    me = someone(service, Card(name="两边"))
+    names = ["两边", "两边2"]
+
+    def put_face(turn: int) -> None:
+        service.do(lambda store: accounts.put(store, me.mid, {"face": f"f{turn}"}))
+
+    with ThreadPoolExecutor() as pool:
+        for turn in range(count(10, 100)):
+            edit = {**_EDIT, "uname": names[turn % 2]}
+            edited = pool.submit(succeed, service, e.EDIT, me, **edit)
+            pool.submit(put_face, turn).result()
+            edited.result()
+            data = read(service, e.SPACE_INFO, me, mid=me.mid)
+            assert (data.name, data.face) == (names[turn % 2], f"f{turn}")
+
+
+def test_of_accounts_that_edit_to_one_name_one_gets_it(service: RunningService) -> None:
+    sessions = [someone(service) for _ in range(8)]
+    edit = {**_EDIT, "uname": "大家都要"}
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda session: ask(service, e.EDIT, session, **edit).code, sessions)
+    assert sorted(answers) == [0] + [40014] * 7
 
 
 def test_edit_requires_all_four_fields(service: RunningService) -> None:

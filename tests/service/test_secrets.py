@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from guanxi.accounts.secrets import TokenKind, new_app, new_token
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.contract.limits import DOCUMENTED
-from guanxi.service.auth import issue
+from guanxi.operations.sessions import issue
 from guanxi.service.config import Settings
 from guanxi.service.server import Administration, Plan, WorkerPlan
 from guanxi.testing import running
@@ -71,8 +72,8 @@ def test_no_repr_shows_a_secret() -> None:
     token = new_token()
     with running() as service:
         [caller] = fresh(service)
-        limits = service.settings.profile.limits
-        issued = service.do(lambda store: issue(store, caller.mid, TokenKind.COOKIE, limits))
+        now = int(time.time())
+        issued = service.do(lambda store: issue(store, caller.mid, TokenKind.COOKIE, 1, now))
         shown = [repr(one) + str(one) for one in (service, caller, issued)]
         secrets = [caller.sessdata, caller.bili_jct, issued.token, issued.bili_jct]
         secrets += [service.admin_token, token]

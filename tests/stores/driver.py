@@ -21,6 +21,7 @@ from guanxi.graph.groups import (
 )
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Modify, mtime_of
+from guanxi.operations import accounts
 from guanxi.stores.port import BadLine, EdgeRow, Row, Store
 from tests.counts import LONG
 from tests.machine import FOLLOWING_CAP, MOST_GROUPS, PARTS, Seen, View
@@ -52,7 +53,7 @@ class StoreDriver:
         self.mids = sorted(names)
         self.set_time(now)
         for mid, name in names.items():
-            self.do(self.store.put_account(mid, Card(name=name)))
+            self.do(accounts.put(self.store, mid, Card(name=name)))
 
     def set_time(self, now: int) -> None:
         self.clock.ns = now * 10**9
@@ -96,10 +97,10 @@ class StoreDriver:
             hide_followers=hide_followers,
             refuse_follows=refuse_follows,
         )
-        self.do(self.store.set_privacy(mid, privacy))
+        self.do(accounts.set_privacy(self.store, mid, privacy))
 
     def set_state(self, mid: int, state: str) -> None:
-        self.do(self.store.set_state(mid, _STATES[state]))
+        self.do(accounts.set_state(self.store, mid, _STATES[state]))
 
     def visit(self, owner: int, target: int) -> None:
         self.store.visit(owner, target)

@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from random import Random
 
+from guanxi.accounts.account import AccountEdit
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import CreateGroup
 from guanxi.graph.pair import Act, Modify
 from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow, Store
+from guanxi.world.kind import DocumentEdit
+from guanxi.world.profile import PROFILE
 
 _START = multiprocessing.get_context("spawn")
 _SECONDS = 60
@@ -100,6 +103,11 @@ def endless_writer(pipe: Connection, address: str, seed: int) -> None:
                 group = CreateGroup(a, f"{b}", 1000 + b)
                 assert await store.change([group], Limits()) == [0]
                 pipe.send(("group", a, 1000 + b))
+            if index % 3 == 0:
+                # The card and the document change together; the check compares them.
+                text = f"{seed}-{index}"
+                document = DocumentEdit(kind=PROFILE, fields={"birthday": text})
+                assert not await store.edit_account(a, AccountEdit(card={"sign": text}), [document])
             if index % 7 == 0:
                 digest = os.urandom(8)
                 session = Session(digest=digest, mid=a, kind=TokenKind.APP, created=1, expires=2)

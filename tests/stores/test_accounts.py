@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, State, tail_of
+from guanxi.accounts.account import (
+    DEREGISTERED_CARD,
+    Account,
+    AccountEdit,
+    Card,
+    EditRefusal,
+    Privacy,
+    State,
+    tail_of,
+)
 from guanxi.accounts.secrets import Session, TokenKind, digest
 from guanxi.contract.structs import ItemTail, RelationItem
 from guanxi.graph.lists import Listing
 from guanxi.graph.pair import Act, Modify
-from guanxi.stores.port import Store, StoreError, Tally
+from guanxi.operations import accounts
+from guanxi.operations.accounts import AccountError
+from guanxi.stores.port import Store, Tally
+from guanxi.world.kind import DocumentEdit
+from guanxi.world.profile import PROFILE, Profile
+from tests.counts import count
+from tests.stores.engines import Opener
 from tests.stores.world import do, faults, follow, listed, people
 
 CARD = Card(
@@ -31,8 +48,8 @@ CARD = Card(
 
 
 async def test_a_stored_card_is_read_back_unchanged(store: Store) -> None:
-    await store.put_account(7, CARD)
-    await store.put_account(2**63 - 1, Card(name="last"))
+    await accounts.put(store, 7, CARD)
+    await accounts.put(store, 2**63 - 1, Card(name="last"))
     assert await store.cards([7, 8, 2**63 - 1]) == {7: CARD, 2**63 - 1: Card(name="last")}
     assert await store.account(7) == Account(mid=7)
     assert await store.account(8) is None
@@ -41,7 +58,7 @@ async def test_a_stored_card_is_read_back_unchanged(store: Store) -> None:
 
 
 async def test_a_tail_completes_a_list_item(store: Store) -> None:
-    await store.put_account(7, CARD)
+    await accounts.put(store, 7, CARD)
     tails = await store.tails([7, 8])
     assert tails.keys() == {7}
     spliced = b'{"mid":7' + tails[7]
@@ -50,37 +67,37 @@ async def test_a_tail_completes_a_list_item(store: Store) -> None:
     for name in ItemTail.__struct_fields__:
         assert getattr(item, name) == getattr(expected, name)
     assert msgspec.json.decode(spliced).keys() == {"mid", *msgspec.json.decode(b"{" + tails[7][1:])}
-    await store.put_account(7, replace(CARD, name="new"))
+    await accounts.put(store, 7, replace(CARD, name="new"))
     assert b'"uname":"new"' in (await store.tails([7]))[7]
 
 
 async def test_replacing_a_card_keeps_the_privacy(store: Store) -> None:
     privacy = Privacy(hide_followings=True, refuse_follows=True)
-    await store.put_account(7, CARD, privacy)
-    await store.put_account(7, Card(name="new"))
+    await accounts.put(store, 7, CARD, privacy)
+    await accounts.put(store, 7, Card(name="new"))
     assert await store.account(7) == Account(mid=7, privacy=privacy)
-    await store.set_privacy(7, Privacy(hide_followers=True))
+    await accounts.set_privacy(store, 7, Privacy(hide_followers=True))
     assert await store.account(7) == Account(mid=7, privacy=Privacy(hide_followers=True))
     assert (await store.cards([7]))[7].name == "new"
-    await store.put_account(7, CARD, Privacy())
+    await accounts.put(store, 7, CARD, Privacy())
     assert await store.account(7) == Account(mid=7)
 
 
 async def test_setting_an_unknown_account_is_an_error(store: Store) -> None:
-    with pytest.raises(StoreError, match="no account 7"):
-        await store.set_privacy(7, Privacy())
-    with pytest.raises(StoreError, match="no account 7"):
-        await store.set_state(7, State.BANNED)
+    with pytest.raises(AccountError, match="account 7 does not exist"):
+        await accounts.set_privacy(store, 7, Privacy())
+    with pytest.raises(AccountError, match="account 7 does not exist"):
+        await accounts.set_state(store, 7, State.BANNED)
     assert await store.tally(7) == Tally()
 
 
 async def test_deregistering_erases_the_card_and_keeps_the_edges(store: Store) -> None:
     await people(store, 1, 3)
-    await store.put_account(2, CARD, Privacy(hide_followers=True))
+    await accounts.put(store, 2, CARD, Privacy(hide_followers=True))
     await follow(store, 1, 2)
     await follow(store, 2, 3)
     await store.open_session(session_of(2, b"a"))
-    await store.set_state(2, State.DEREGISTERED)
+    await accounts.set_state(store, 2, State.DEREGISTERED)
     assert await store.account(2) == Account(
         mid=2, state=State.DEREGISTERED, privacy=Privacy(hide_followers=True)
     )
@@ -89,20 +106,113 @@ async def test_deregistering_erases_the_card_and_keeps_the_edges(store: Store) -
     assert await store.session(b"a") is None
     assert await listed(store, Listing.FOLLOWERS, 2) == [1]
     assert await listed(store, Listing.FOLLOWINGS, 2) == [3]
-    await store.put_account(2, CARD)
-    assert (await store.cards([2]))[2] == DEREGISTERED_CARD
     assert await do(store, Modify(3, 2, Act.FOLLOW), Modify(1, 2, Act.UNFOLLOW)) == [22013, 0]
-    await store.set_state(2, State.NORMAL)
-    await store.put_account(2, CARD)
-    assert (await store.cards([2]))[2] == CARD
-    assert await do(store, Modify(3, 2, Act.FOLLOW)) == [0]
     assert await faults(store) == []
 
 
+async def test_a_deregistered_account_stays_so_and_keeps_its_erased_card(store: Store) -> None:
+    await accounts.put(store, 2, CARD)
+    await accounts.set_state(store, 2, State.DEREGISTERED)
+    for change in (
+        accounts.set_state(store, 2, State.NORMAL),
+        accounts.set_state(store, 2, State.BANNED),
+        accounts.put(store, 2, CARD),
+        accounts.put(store, 2),
+    ):
+        with pytest.raises(AccountError, match="account 2 is deregistered") as caught:
+            await change
+        assert caught.value.refusal is EditRefusal.DEREGISTERED
+    await accounts.set_state(store, 2, State.DEREGISTERED)
+    # What others may see of its lists can still be changed.
+    await accounts.set_privacy(store, 2, {"hide_followers": True})
+    assert await store.account(2) == Account(
+        mid=2, state=State.DEREGISTERED, privacy=Privacy(hide_followers=True)
+    )
+    assert (await store.cards([2]))[2] == DEREGISTERED_CARD
+    assert await faults(store) == []
+
+
+async def test_a_change_names_its_fields_and_keeps_the_others(store: Store) -> None:
+    await accounts.put(store, 7, {"name": "n"}, {"hide_followings": True}, new=CARD)
+    assert (await store.cards([7]))[7] == replace(CARD, name="n")
+    changes: list[dict[str, str | int]] = [
+        {"sign": "s"},
+        {"face": "f"},
+        {"vip_type": 1},
+        {"live": 0},
+    ]
+    await asyncio.gather(
+        *(accounts.put(store, 7, change) for change in changes),
+        accounts.set_privacy(store, 7, {"refuse_follows": True}),
+        accounts.set_privacy(store, 7, {"hide_followers": True}),
+        accounts.set_state(store, 7, State.BANNED),
+    )
+    expected = replace(CARD, name="n", sign="s", face="f", vip_type=1, live=0)
+    assert (await store.cards([7]))[7] == expected
+    privacy = Privacy(hide_followings=True, hide_followers=True, refuse_follows=True)
+    assert await store.account(7) == Account(mid=7, state=State.BANNED, privacy=privacy)
+
+
+async def test_two_processes_change_different_fields_and_none_is_lost(open_again: Opener) -> None:
+    first, second = await open_again(), await open_again()
+    await accounts.put(first, 7, CARD)
+    for turn in range(count(10, 100)):
+        await asyncio.gather(
+            accounts.put(first, 7, {"sign": f"s{turn}"}),
+            accounts.put(second, 7, {"face": f"f{turn}"}),
+        )
+        card = (await first.cards([7]))[7]
+        assert (card.sign, card.face) == (f"s{turn}", f"f{turn}")
+
+
+async def test_of_concurrent_edits_to_one_name_one_succeeds(open_again: Opener) -> None:
+    stores = [await open_again(), await open_again()]
+    await people(stores[0], *range(1, 9))
+    for turn in range(count(5, 50)):
+        wanted = AccountEdit(card={"name": f"wanted{turn}"}, unique_name=True)
+        results = await asyncio.gather(
+            *(stores[mid % 2].edit_account(mid, wanted) for mid in range(1, 9))
+        )
+        assert sorted(results, key=str) == [EditRefusal.NAME_IN_USE] * 7 + [None]
+        winner = results.index(None) + 1
+        cards = await stores[0].cards(range(1, 9))
+        assert [mid for mid, card in cards.items() if card.name == f"wanted{turn}"] == [winner]
+        # The winner may send the same edit again.
+        assert await stores[1].edit_account(winner, wanted) is None
+    assert await faults(stores[0]) == []
+
+
+async def test_an_unknown_account_is_created_only_on_request(store: Store) -> None:
+    await people(store, 1)
+    named = AccountEdit(card={"name": "u1"}, unique_name=True)
+    assert await store.edit_account(7, named) is EditRefusal.UNKNOWN
+    assert await store.edit_account(7, replace(named, new=CARD)) is EditRefusal.NAME_IN_USE
+    assert await store.account(7) is None
+    free = replace(named, card={"name": "u7"}, new=CARD)
+    assert await store.edit_account(7, free) is None
+    assert (await store.cards([7]))[7] == replace(CARD, name="u7")
+    assert await faults(store) == []
+
+
+async def test_an_edit_changes_account_and_documents_together(store: Store) -> None:
+    await people(store, 1, 2)
+    await store.put([PROFILE.entry(1, Profile(sex="女", coins=7))])
+    both = DocumentEdit(kind=PROFILE, fields={"sex": "男"})
+    refused = AccountEdit(card={"name": "u2"}, unique_name=True)
+    assert await store.edit_account(1, refused, [both]) is EditRefusal.NAME_IN_USE
+    assert await store.get(PROFILE, 1) == Profile(sex="女", coins=7)
+    assert await store.edit_account(1, AccountEdit(card={"sign": "s"}), [both]) is None
+    assert await store.get(PROFILE, 1) == Profile(sex="男", coins=7)
+    assert (await store.cards([1]))[1] == Card(name="u1", sign="s")
+    # A document that is not stored starts with the defaults of its class.
+    assert await store.edit_account(2, AccountEdit(), [both]) is None
+    assert await store.get(PROFILE, 2) == Profile(sex="男")
+
+
 async def test_a_ban_keeps_card_and_sessions(store: Store) -> None:
-    await store.put_account(2, CARD)
+    await accounts.put(store, 2, CARD)
     await store.open_session(session_of(2, b"a"))
-    await store.set_state(2, State.BANNED)
+    await accounts.set_state(store, 2, State.BANNED)
     assert await store.account(2) == Account(mid=2, state=State.BANNED)
     assert (await store.cards([2]))[2] == CARD
     assert await store.session(b"a") is not None

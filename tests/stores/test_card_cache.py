@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from guanxi.accounts.account import DEREGISTERED_CARD, Card, Privacy, State
+from guanxi.operations import accounts
 from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store
 from tests.stores.engines import Opener
@@ -91,7 +92,7 @@ async def test_no_tail_is_older_than_the_staleness(
     await people(store, 1)
     cache_clock.now += read_at
     assert await name_of(cached_store, 1) == "u1"
-    await store.put_account(1, Card(name="later"))
+    await accounts.put(store, 1, Card(name="later"))
     cache_clock.now += STALENESS / 2 - 0.01
     assert await name_of(cached_store, 1) == "u1"  # still cached
     cache_clock.now += STALENESS / 2 + 0.01
@@ -103,7 +104,7 @@ async def test_a_cached_read_does_not_extend_the_staleness(
 ) -> None:
     await people(store, 1)
     await cached_store.tails([1])
-    await store.put_account(1, Card(name="later"))
+    await accounts.put(store, 1, Card(name="later"))
     for _ in range(20):
         cache_clock.now += STALENESS / 20
         await cached_store.tails([1])
@@ -116,7 +117,7 @@ async def test_every_tail_expires_after_a_pause(
 ) -> None:
     await people(store, 1)
     await cached_store.tails([1])
-    await store.put_account(1, Card(name="later"))
+    await accounts.put(store, 1, Card(name="later"))
     cache_clock.now += pause
     assert await name_of(cached_store, 1) == "later"
 
@@ -125,18 +126,18 @@ async def test_the_cache_does_not_exceed_its_size(
     store: Store, watched: Watched, cache_clock: CacheClock
 ) -> None:
     cached_store = with_card_cache(watched, 10, STALENESS, cache_clock)
-    accounts = list(range(1, 31))
-    await people(store, *accounts)
-    for mid in accounts:
+    mids = list(range(1, 31))
+    await people(store, *mids)
+    for mid in mids:
         await cached_store.tails([mid])
     watched.read.clear()
-    assert await cached_store.tails(accounts) == await store.tails(accounts)
-    cached = len(accounts) - len(watched.read)
+    assert await cached_store.tails(mids) == await store.tails(mids)
+    cached = len(mids) - len(watched.read)
     assert 5 <= cached <= 10
     # A read of more tails than fit is returned, but not cached.
     watched.read.clear()
-    assert len(await cached_store.tails(accounts)) == len(accounts)
-    assert len(watched.read) >= len(accounts) - 10
+    assert len(await cached_store.tails(mids)) == len(mids)
+    assert len(watched.read) >= len(mids) - 10
 
 
 async def test_repeated_reads_do_not_grow_the_list_of_reads(
@@ -145,7 +146,7 @@ async def test_repeated_reads_do_not_grow_the_list_of_reads(
     cached_store = with_card_cache(store, 10, STALENESS, cache_clock)
     await people(store, 1, 2)
     for turn in range(100):
-        await cached_store.put_account(1, Card(name=f"n{turn}"))
+        await accounts.put(cached_store, 1, Card(name=f"n{turn}"))
         assert names_in(await cached_store.tails([1, 2, 99])) == {1: f"n{turn}", 2: "u2"}
     assert vars(cached_store)["_listed"] <= 10
     assert sum(len(mids) for _, mids in vars(cached_store)["_reads"]) <= 10
@@ -168,7 +169,7 @@ async def test_reads_that_finish_out_of_order_expire_each_at_its_own_time(
     watched.read.clear()
     await cached_store.tails([1, 2])
     assert watched.read == []
-    await store.put_account(1, Card(name="new"))
+    await accounts.put(store, 1, Card(name="new"))
     cache_clock.now += STALENESS / 2
     assert await name_of(cached_store, 1) == "new"
     assert watched.read == [1]
@@ -179,12 +180,12 @@ async def test_reads_that_finish_out_of_order_expire_each_at_its_own_time(
 async def test_a_write_by_this_process_shows_at_once(cached_store: Store) -> None:
     await people(cached_store, 1, 2)
     await cached_store.tails([1, 2])
-    await cached_store.put_account(1, Card(name="new"), Privacy())
+    await accounts.put(cached_store, 1, Card(name="new"), Privacy())
     assert names_in(await cached_store.tails([1, 2])) == {1: "new", 2: "u2"}
-    await cached_store.set_state(2, State.DEREGISTERED)
+    await accounts.set_state(cached_store, 2, State.DEREGISTERED)
     assert await name_of(cached_store, 2) == DEREGISTERED_CARD.name
-    accounts = {1: (Card(name="imported"), Privacy(), State.NORMAL)}
-    await cached_store.import_edges(list, accounts=accounts)
+    imported = {1: (Card(name="imported"), Privacy(), State.NORMAL)}
+    await cached_store.import_edges(list, accounts=imported)
     assert await name_of(cached_store, 1) == "imported"
 
 
@@ -196,7 +197,7 @@ async def test_a_tail_read_during_a_write_is_not_cached(
     reading = asyncio.create_task(cached_store.tails([1]))
     while not watched.read:
         await asyncio.sleep(0)
-    await cached_store.put_account(1, Card(name="new"))
+    await accounts.put(cached_store, 1, Card(name="new"))
     watched.resume.set()
     await reading  # it read the tail before the change
     assert await name_of(cached_store, 1) == "new"
@@ -214,7 +215,7 @@ async def test_the_age_of_a_tail_counts_from_the_start_of_its_read(
     watched.resume.set()
     await cached_store.tails([2])  # a later read
     await reading
-    await store.put_account(1, Card(name="new"))
+    await accounts.put(store, 1, Card(name="new"))
     cache_clock.now += STALENESS * 0.2
     assert await name_of(cached_store, 1) == "new"
 
@@ -226,7 +227,7 @@ async def test_a_write_by_another_process_shows_after_the_staleness(
     theirs = with_card_cache(await open_again(), 100, STALENESS, cache_clock)
     await people(ours, 1)
     assert await name_of(ours, 1) == await name_of(theirs, 1) == "u1"
-    await theirs.put_account(1, Card(name="new"))
+    await accounts.put(theirs, 1, Card(name="new"))
     assert await name_of(theirs, 1) == "new"
     assert (await ours.cards([1]))[1].name == "new"  # cards are never cached
     cache_clock.now += STALENESS

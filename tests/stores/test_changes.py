@@ -20,6 +20,7 @@ from guanxi.graph.pair import (
     relation_of,
     sort_key_at,
 )
+from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow, GroupRow, Row, Store, StoreError, Tally
 from tests.counts import count
 from tests.stores.engines import START, Clock
@@ -33,8 +34,8 @@ async def sort_keys(store: Store, owner: int) -> dict[int, int]:
 
 async def test_a_refused_act_does_not_undo_the_others(store: Store) -> None:
     await people(store, 1, 2, 3, 4, 5)
-    await store.set_privacy(4, Privacy(refuse_follows=True))
-    await store.set_state(5, State.DEREGISTERED)
+    await accounts.set_privacy(store, 4, Privacy(refuse_follows=True))
+    await accounts.set_state(store, 5, State.DEREGISTERED)
     acts_and_codes = [
         (Modify(1, 1, Act.FOLLOW), 22001),
         (Modify(1, 404, Act.FOLLOW), 40061),

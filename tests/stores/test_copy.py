@@ -14,6 +14,7 @@ from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode, RenameGroup
 from guanxi.graph.lists import Listing, Sort
 from guanxi.graph.pair import SPECIAL, Act, Contract, Modify
+from guanxi.operations import accounts
 from guanxi.stores import copy, open_store
 from guanxi.stores.port import EdgeRow, Query, Store, StoreError
 from guanxi.world.profile import NOTICE, Notice
@@ -59,8 +60,10 @@ async def fill(store: Store, clock: Clock) -> None:
         EdgeRow(follower=5, followed=6, time=12, kind="block"),
     ]
     await store.import_edges(lambda: rows)
-    await store.put_account(7, Card(name="七", face="f", vip_type=1), Privacy(hide_followers=True))
-    await store.put_account(8, Card(name="erased"))
+    await accounts.put(
+        store, 7, Card(name="七", face="f", vip_type=1), Privacy(hide_followers=True)
+    )
+    await accounts.put(store, 8, Card(name="erased"))
     await people(store, *range(10, 60))
     draw = Random(3)
     acts = [
@@ -87,8 +90,8 @@ async def fill(store: Store, clock: Clock) -> None:
     for digest, expires in ((b"a", NOW + 10**9), (b"b", NOW + 10**9), (b"over", 5)):
         session = Session(digest=digest, mid=7, kind=TokenKind.APP, created=1, expires=expires)
         assert await store.open_session(session)
-    await store.set_state(8, State.DEREGISTERED)
-    await store.set_state(2, State.BANNED)
+    await accounts.set_state(store, 8, State.DEREGISTERED)
+    await accounts.set_state(store, 2, State.BANNED)
 
 
 async def copied(source: Store, target: Store) -> list[copy.Difference]:
@@ -143,8 +146,8 @@ async def test_differences_name_part_and_account(ends: tuple[Engine, Engine], cl
     await fill(source, clock)
     assert await copied(source, target) == []
     clock.advance(10)
-    await source.put_account(7, Card(name="another"))
-    await source.put_account(70, Card(name="new"))
+    await accounts.put(source, 7, Card(name="another"))
+    await accounts.put(source, 70, Card(name="new"))
     await do(source, Modify(4, 5, Act.CANCEL_WHISPER))
     await do(target, Modify(6, 5, Act.BLOCK), CreateGroup(12, "a", 1))
     await put(source, VIDEO, 1, video(1, title="changed"))

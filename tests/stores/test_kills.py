@@ -10,6 +10,7 @@ import pytest
 
 from guanxi.stores import open_store
 from guanxi.stores.port import Store
+from guanxi.world.profile import PROFILE, Profile
 from tests.counts import count
 from tests.stores.engines import ENGINES, Engine, Opener
 from tests.stores.processes import endless_writer, importer, others
@@ -37,6 +38,7 @@ async def test_an_acknowledged_write_survives_a_killed_writer(
         store = await open_again()
         await check_acknowledged(store, acknowledged)
         assert await faults(store) == []
+        await check_edits(store)
         await store.close()
     assert acknowledged
 
@@ -53,6 +55,13 @@ async def check_acknowledged(store: Store, acknowledged: set[tuple[str, int, int
             assert (await store.attributes(mid, [value])).get(value) in (2, 6)
         else:
             assert value in {group.id for group in await store.groups(mid)}
+
+
+async def check_edits(store: Store) -> None:
+    """Check that every account shows one edit only, in its card and in its profile."""
+    for mid, card in (await store.cards(range(1, 41))).items():
+        profile = await store.get(PROFILE, mid) or Profile()
+        assert card.sign == profile.birthday
 
 
 #: How many imports are killed: fewer on PostgreSQL, whose server handles the lost connection.

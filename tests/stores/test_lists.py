@@ -9,6 +9,7 @@ from guanxi.accounts.account import Card
 from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Contract, Modify, sort_key_of_mtime
+from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow, Row, Rows, Slice, Store
 from tests.counts import count
 from tests.stores.engines import Clock
@@ -241,7 +242,7 @@ async def test_contracts_show_in_the_lists_of_both_accounts(store: Store) -> Non
 async def test_search_ignores_case(store: Store) -> None:
     names = {2: "Warma", 3: "ÉCLAIR", 4: "straße", 5: "100%_sure", 6: "用户"}
     for mid, name in names.items():
-        await store.put_account(mid, Card(name=name))
+        await accounts.put(store, mid, Card(name=name))
     await people(store, 1)
     await follow(store, 1, *names)
 
@@ -258,7 +259,7 @@ async def test_search_ignores_case(store: Store) -> None:
     assert await search("") == [6, 5, 4, 3, 2]
     assert await search("", within=2) == [6, 5]
     assert await search("warma", within=4) == []
-    await store.put_account(2, Card(name="other"))
+    await accounts.put(store, 2, Card(name="other"))
     assert await search("warma") == []
     assert await search("OTHER") == [2]
 
@@ -321,21 +322,21 @@ async def test_only_visits_to_followings_count(store: Store) -> None:
 
 async def test_lists_of_very_different_lengths(store: Store) -> None:
     """Common followings and attributes of few and of many targets, on short and long lists."""
-    accounts = range(10, 410)
-    await people(store, ME, OTHER, *accounts)
-    for mine, theirs in ((accounts, range(10, 14)), (range(400, 404), accounts)):
+    others = range(10, 410)
+    await people(store, ME, OTHER, *others)
+    for mine, theirs in ((others, range(10, 14)), (range(400, 404), others)):
         rows = [EdgeRow(follower=ME, followed=mid, time=1_000 + mid) for mid in mine]
         rows += [EdgeRow(follower=OTHER, followed=mid, time=2_000 - mid) for mid in theirs]
-        rows.append(EdgeRow(follower=accounts[0], followed=ME, time=1))
+        rows.append(EdgeRow(follower=others[0], followed=ME, time=1))
         await store.import_edges(partial(list, rows))
         both = sorted(set(mine) & set(theirs))
         assert mids((await store.common(ME, OTHER, ALL)).rows) == both[::-1]
         assert mids((await store.common(OTHER, ME, ALL)).rows) == both
         for size in (2, 50, 400):
-            targets = [*accounts[: size // 2], *accounts[-size // 2 :]]
+            targets = [*others[: size // 2], *others[-size // 2 :]]
             expected = {mid: 6 if mid == 10 else 2 for mid in targets if mid in mine}
             assert await store.attributes(ME, targets) == expected
             relations = await store.relations(ME, targets)
             assert {mid: relation.attribute for mid, relation in relations.items()} == expected
-        acts = [Modify(who, mid, Act.UNFOLLOW) for who in (ME, OTHER) for mid in accounts]
+        acts = [Modify(who, mid, Act.UNFOLLOW) for who in (ME, OTHER) for mid in others]
         await do(store, *acts)

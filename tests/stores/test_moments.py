@@ -9,6 +9,7 @@ from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import EMPTY_SIDE, Modify, Pair
+from guanxi.operations import accounts
 from guanxi.stores.port import Store
 from tests.counts import count
 from tests.stores.engines import Opener
@@ -108,17 +109,16 @@ async def test_visits_change_the_version_of_a_list(store: Store) -> None:
 
 
 async def test_no_session_survives_the_deregistration_of_its_account(store: Store) -> None:
-    await people(store, 9)
     for turn in range(count(20, 200)):
-        digest = turn.to_bytes(4, "big")
-        session = Session(digest=digest, mid=9, kind=TokenKind.COOKIE, created=1, expires=2**40)
-        await store.set_state(9, State.NORMAL)
+        mid, digest = 9 + turn, turn.to_bytes(4, "big")
+        await people(store, mid)
+        session = Session(digest=digest, mid=mid, kind=TokenKind.COOKIE, created=1, expires=2**40)
         _, opened = await asyncio.gather(
-            store.set_state(9, State.DEREGISTERED), store.open_session(session)
+            accounts.set_state(store, mid, State.DEREGISTERED), store.open_session(session)
         )
         assert await store.session(digest) is None
         assert isinstance(opened, bool)
     assert not await store.open_session(
-        Session(digest=b"x", mid=404, kind=TokenKind.COOKIE, created=1, expires=2)
+        Session(digest=b"x", mid=4_040, kind=TokenKind.COOKIE, created=1, expires=2)
     )
     assert await faults(store) == []

@@ -10,6 +10,7 @@ from guanxi.accounts.account import Card
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
+from guanxi.operations import accounts
 from guanxi.stores.port import StoreUnavailable
 from tests.counts import count
 from tests.stores.engines import Opener
@@ -84,7 +85,7 @@ async def test_a_closed_store_is_unavailable(open_again: Opener) -> None:
     with pytest.raises(StoreUnavailable):
         await store.groups(1)
     with pytest.raises(StoreUnavailable):
-        await store.put_account(1, Card())
+        await accounts.put(store, 1, Card())
     with pytest.raises(StoreUnavailable):
         await store.ready()
 

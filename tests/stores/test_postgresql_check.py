@@ -14,6 +14,7 @@ from guanxi.accounts.account import State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
 from guanxi.graph.pair import Act, Contract, Modify
+from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow
 from guanxi.stores.postgresql import check, check_content
 from guanxi.world.profile import NOTICE, Notice
@@ -34,7 +35,7 @@ async def _filled(engine: PostgreSQL) -> None:
     ]
     await store.import_edges(lambda: rows)
     await people(store, 6, 7)
-    await store.set_state(7, State.DEREGISTERED)
+    await accounts.set_state(store, 7, State.DEREGISTERED)
     await store.open_session(
         Session(digest=b"a", mid=6, kind=TokenKind.COOKIE, created=1, expires=2**40)
     )

@@ -14,6 +14,7 @@ from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
+from guanxi.operations import accounts
 from guanxi.stores.port import Fault, Query, StoreError, StoreUnavailable
 from guanxi.stores.sqlite.check_content import INVARIANTS
 from guanxi.stores.sqlite.schema import prepare
@@ -189,8 +190,8 @@ def test_a_store_of_the_first_schema_is_migrated(tmp_path: Path) -> None:
     async def run() -> None:
         async with opened(new) as store:
             for mid, name in ((1, "one"), (2, "same"), (3, "same"), (4, "gone")):
-                await store.put_account(mid, Card(name=name))
-            await store.set_state(4, State.DEREGISTERED)
+                await accounts.put(store, mid, Card(name=name))
+            await accounts.set_state(store, 4, State.DEREGISTERED)
             assert await store.change([Modify(1, 2, Act.FOLLOW)], Limits()) == [0]
             await store.open_session(session)
             secret = store.secret

@@ -16,6 +16,7 @@ import pytest
 from guanxi.accounts.account import Card
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
+from guanxi.operations import accounts
 from guanxi.stores import sqlite
 from guanxi.stores.port import EdgeRow, Row, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.sqlite import SQLiteStore, schema, writer
@@ -47,7 +48,7 @@ async def test_a_locked_store_can_be_read_but_not_written(
         outcomes = await asyncio.gather(
             do(store, Modify(1, 2, Act.FOLLOW)),
             do(store, Modify(2, 1, Act.FOLLOW)),
-            store.put_account(3, Card()),
+            accounts.put(store, 3, Card()),
             return_exceptions=True,
         )
         assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3

@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from guanxi.accounts.account import Card
+from guanxi.operations import accounts
 from guanxi.stores import open_store
 from guanxi.stores.port import StoreError
 from guanxi.stores.sqlite import SQLiteStore
@@ -160,6 +161,6 @@ def test_a_store_that_another_process_has_open_is_not_migrated(tmp_path: Path) -
 
 async def test_the_secret_is_not_in_the_repr(tmp_path: Path) -> None:
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
-    await store.put_account(1, Card(name="a"))
+    await accounts.put(store, 1, Card(name="a"))
     assert repr(store.secret) not in repr(store)
     await store.close()

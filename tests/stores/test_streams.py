@@ -6,6 +6,7 @@ from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, S
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract.structs import Video
 from guanxi.graph.groups import CreateGroup, RenameGroup
+from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow, OwnedGroup, Store
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
@@ -15,16 +16,16 @@ from tests.stores.world import do, people
 
 async def test_accounts_are_in_order_of_mid(store: Store) -> None:
     card, privacy = Card(name="三", sign="s", vip_type=2), Privacy(refuse_follows=True)
-    await store.put_account(2**63 - 1, Card(name="last"))
-    await store.put_account(3, card, privacy)
-    await store.put_account(2, Card(name="erased"))
-    await store.set_state(2, State.DEREGISTERED)
-    accounts = [
+    await accounts.put(store, 2**63 - 1, Card(name="last"))
+    await accounts.put(store, 3, card, privacy)
+    await accounts.put(store, 2, Card(name="erased"))
+    await accounts.set_state(store, 2, State.DEREGISTERED)
+    rows = [
         (Account(mid=2, state=State.DEREGISTERED), DEREGISTERED_CARD),
         (Account(mid=3, privacy=privacy), card),
         (Account(mid=2**63 - 1), Card(name="last")),
     ]
-    for after, expected in ((0, accounts), (2, accounts[1:]), (3, accounts[2:])):
+    for after, expected in ((0, rows), (2, rows[1:]), (3, rows[2:])):
         assert [row async for row in store.accounts(after)] == expected
 
 

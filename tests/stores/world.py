@@ -9,6 +9,7 @@ from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import Act, Modify
+from guanxi.operations import accounts
 from guanxi.stores.port import Row, Slice, Store
 
 LIMITS = Limits()
@@ -18,7 +19,7 @@ ALL = Window(0, 1_000)
 async def people(store: Store, *mids: int) -> None:
     """Create accounts, named u<mid>."""
     for mid in mids:
-        await store.put_account(mid, Card(name=f"u{mid}"))
+        await accounts.put(store, mid, Card(name=f"u{mid}"))
 
 
 async def do(store: Store, *acts: Modify | GroupAct) -> list[int]:

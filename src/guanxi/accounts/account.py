@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Mapping
+from enum import Enum, IntEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from guanxi.contract import structs as wire
 
@@ -69,6 +71,59 @@ class Account(Struct, frozen=True, kw_only=True):
 
 #: The card of every deregistered account.
 DEREGISTERED_CARD = Card(name="账号已注销", face="https://i0.hdslb.com/bfs/face/member/noface.jpg")
+
+
+class AccountEdit(Struct, frozen=True, kw_only=True):
+    """A change of an account. Fields that ``card`` and ``privacy`` do not name stay as they are."""
+
+    card: Mapping[str, str | int] = {}
+    privacy: Mapping[str, bool] = {}
+    #: None keeps the state.
+    state: State | None = None
+    #: The card that an unknown account starts with. None refuses an unknown account.
+    new: Card | None = None
+    #: Refuse a new name that another account has.
+    unique_name: bool = False
+
+
+class EditRefusal(Enum):
+    """Why an account was not changed."""
+
+    UNKNOWN = "unknown"
+    DEREGISTERED = "deregistered"
+    NAME_IN_USE = "name in use"
+
+
+def decide_account(
+    mid: int, edit: AccountEdit, stored: tuple[Account, Card] | None, *, name_in_use: bool
+) -> EditRefusal | tuple[Account, Card]:
+    """Apply an edit; return the account and card to store, or why the edit is refused.
+
+    ``stored`` is None for an unknown account. ``name_in_use``: another account has the name that
+    the edit gives, which does not matter if the account has it already. A deregistered account
+    keeps its state and its erased card: an edit may change its privacy only.
+    """
+    if stored is None and edit.new is not None:
+        stored = Account(mid=mid), edit.new
+    if stored is None:
+        return EditRefusal.UNKNOWN
+    account, card = stored
+    if account.state is State.DEREGISTERED and (
+        edit.card or edit.new is not None or edit.state not in (None, State.DEREGISTERED)
+    ):
+        return EditRefusal.DEREGISTERED
+    renamed = edit.card.get("name", card.name) != card.name
+    if edit.unique_name and renamed and name_in_use:
+        return EditRefusal.NAME_IN_USE
+    account = replace(
+        account,
+        state=account.state if edit.state is None else edit.state,
+        privacy=replace(account.privacy, **edit.privacy),
+    )
+    if account.state is State.DEREGISTERED:
+        return account, DEREGISTERED_CARD
+    return account, replace(card, **edit.card)
+
 
 #: The text and the theme of a valid membership's label, by membership type.
 _LABELS = {

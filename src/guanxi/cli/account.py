@@ -7,16 +7,10 @@ from typing import Annotated
 
 import typer
 from msgspec import to_builtins
-from msgspec.structs import replace
 
 from guanxi.accounts.account import Card, State
-from guanxi.cli.stores import (
-    DEFAULT_STORE,
-    StoreOption,
-    existing_account,
-    registered_account,
-    with_store,
-)
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
+from guanxi.operations import accounts
 from guanxi.stores.port import Store
 
 app = typer.Typer(help="管理账号。 Create, ban and deregister accounts.", no_args_is_help=True)
@@ -41,11 +35,7 @@ def add(
     changes = {field: value for field, value in options.items() if value is not None}
 
     async def put(opened: Store) -> None:
-        card = Card(name=f"用户{mid}")
-        if await opened.account(mid) is not None:
-            await registered_account(opened, mid)
-            card = (await opened.cards([mid]))[mid]
-        await opened.put_account(mid, replace(card, **changes))
+        await accounts.put(opened, mid, changes, new=Card(name=f"用户{mid}"))
 
     with_store(store, put, create=True)
 
@@ -63,11 +53,7 @@ def ban(
     """
     state = State.NORMAL if lift else State.BANNED
 
-    async def change(opened: Store) -> None:
-        await registered_account(opened, mid)
-        await opened.set_state(mid, state)
-
-    with_store(store, change)
+    with_store(store, lambda opened: accounts.set_state(opened, mid, state))
 
 
 @app.command()
@@ -78,11 +64,7 @@ def deregister(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
     must exist.
     """
 
-    async def change(opened: Store) -> None:
-        await existing_account(opened, mid)
-        await opened.set_state(mid, State.DEREGISTERED)
-
-    with_store(store, change)
+    with_store(store, lambda opened: accounts.set_state(opened, mid, State.DEREGISTERED))
 
 
 @app.command()
@@ -109,9 +91,8 @@ def privacy(
     changes = {switch: value for switch, value in options.items() if value is not None}
 
     async def change(opened: Store) -> str:
-        switches = replace((await existing_account(opened, mid)).privacy, **changes)
         if changes:
-            await opened.set_privacy(mid, switches)
-        return json.dumps(to_builtins(switches))
+            await accounts.set_privacy(opened, mid, changes)
+        return json.dumps(to_builtins((await accounts.existing(opened, mid)).privacy))
 
     print(with_store(store, change))

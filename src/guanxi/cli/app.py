@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
 from typing import Annotated
@@ -12,6 +13,7 @@ from guanxi import __version__
 from guanxi.cli import account, api, login, serve, session, store
 from guanxi.contract.errors import ApiException
 from guanxi.stores.port import StoreError
+from guanxi.text import Text, language_of
 
 app = typer.Typer(
     name="guanxi",
@@ -50,6 +52,12 @@ app.add_typer(session.app, name="session")
 app.add_typer(store.app, name="store")
 
 
+def _text_of(error: Exception) -> str:
+    """Return the text of an error, in the environment's language where it has both."""
+    text = error.args[0] if error.args else ""
+    return text.into(language_of(os.environ)) if isinstance(text, Text) else str(error)
+
+
 def run() -> None:
     """Run the command in ``sys.argv``, and exit.
 
@@ -61,7 +69,7 @@ def run() -> None:
     try:
         app()
     except (ApiException, StoreError, ValueError) as error:
-        sys.exit(f"guanxi: {error}")
+        sys.exit(f"guanxi: {_text_of(error)}")
     except OSError as error:
         file = f"{error.filename}: " if error.filename else ""
         sys.exit(

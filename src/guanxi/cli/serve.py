@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from enum import StrEnum
@@ -26,13 +27,13 @@ from guanxi.contract.errors import NetworkException
 from guanxi.demo.content import make_content
 from guanxi.demo.tour import tour
 from guanxi.demo.world import HERO, make_world
+from guanxi.operations.sessions import Issued, issue
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
 from guanxi.stores import is_server_address, redacted
 from guanxi.stores.port import Store, StoreError
 
 if TYPE_CHECKING:
-    from guanxi.service.auth import Issued
     from guanxi.service.server import Administration, Plan, Ready
 
 
@@ -200,8 +201,6 @@ def demo(
         _check_addresses(plan)
 
         async def fill(opened: Store) -> Issued:
-            from guanxi.service.auth import issue
-
             async for _ in opened.accounts():
                 raise _exists(address)
             world = make_world(seed, accounts, edges)
@@ -209,7 +208,8 @@ def demo(
                 lambda: world.edges, accounts=world.accounts, groups=world.groups
             )
             await opened.put(make_content(world, seed))
-            return await issue(opened, HERO, TokenKind.COOKIE, settings.profile.limits)
+            days = settings.profile.limits.session_days
+            return await issue(opened, HERO, TokenKind.COOKIE, days, int(time.time()))
 
         issued = with_store(address, fill, create=True)
 

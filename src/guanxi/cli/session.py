@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,14 +11,9 @@ import typer
 
 from guanxi.accounts.secrets import TokenKind, new_app
 from guanxi.cli.account import Mid
-from guanxi.cli.stores import (
-    DEFAULT_STORE,
-    StoreOption,
-    existing_account,
-    registered_account,
-    with_store,
-)
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
 from guanxi.contract.limits import Limits
+from guanxi.operations import accounts, sessions
 from guanxi.stores.port import Store
 
 app = typer.Typer(
@@ -47,8 +43,6 @@ def new(
     Its secrets are shown this once. The output is JSON, or with --export lines for a shell's eval.
     The account must exist and not be deregistered. --app and --export exclude each other.
     """
-    from guanxi.service.auth import issue
-
     if app_token and export:
         raise typer.BadParameter(
             "--export 只用于 cookie 会话，不能与 --app 同用"
@@ -56,9 +50,8 @@ def new(
         )
 
     async def open_session(opened: Store) -> dict[str, str | int]:
-        await registered_account(opened, mid)
         kind = TokenKind.APP if app_token else TokenKind.COOKIE
-        issued = await issue(opened, mid, kind, Limits(session_days=days))
+        issued = await sessions.issue(opened, mid, kind, days, int(time.time()))
         if not app_token:
             return {
                 "sessdata": issued.token,
@@ -92,10 +85,9 @@ def agree(
     Whoever displays the code is then signed in as this account. The code must not have expired; the
     account must exist and not be deregistered.
     """
-    from guanxi.service import login
-
     key = parse_qs(urlsplit(code).query).get("qrcode_key", [code])[0]
-    with_store(store, lambda opened: login.agree(opened, key, mid, Limits()))
+    seconds = Limits().qr_seconds
+    with_store(store, lambda opened: sessions.agree(opened, key, mid, seconds, time.time()))
 
 
 @app.command()
@@ -106,7 +98,7 @@ def revoke(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
     """
 
     async def close_all(opened: Store) -> int:
-        await existing_account(opened, mid)
+        await accounts.existing(opened, mid)
         return await opened.close_sessions(mid)
 
     print(with_store(store, close_all))

@@ -11,7 +11,6 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from guanxi.accounts.account import Account, State
 from guanxi.stores import is_server_address, open_store
 from guanxi.stores.port import Store, StoreError
 
@@ -82,24 +81,3 @@ def all_or_nothing(address: str) -> Iterator[str]:
                 " (another process created it meanwhile: import again)"
             )
         temporary.rename(path)
-
-
-async def existing_account(store: Store, mid: int) -> Account:
-    """Return the account, which may be deregistered. Raise StoreError if there is none."""
-    account = await store.account(mid)
-    if account is None:
-        raise StoreError(
-            f"账号 {mid} 不存在，可用 guanxi account add 建立"
-            f" (account {mid} does not exist: guanxi account add creates one)"
-        )
-    return account
-
-
-async def registered_account(store: Store, mid: int) -> Account:
-    """Return the account. Raise StoreError if there is none or if it is deregistered."""
-    account = await existing_account(store, mid)
-    if account.state is State.DEREGISTERED:
-        raise StoreError(
-            f"账号 {mid} 已注销，不能恢复 (account {mid} is deregistered, which is final)"
-        )
-    return account

@@ -24,14 +24,12 @@ Every request needs ``Authorization: Bearer <token>``. Errors have an HTTP statu
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import nullcontext
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -40,17 +38,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from guanxi.accounts import secrets
-from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.account import Card, EditRefusal, Privacy, State
 from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.contract.params import LARGEST
-from guanxi.service import login, logs
-from guanxi.service.auth import issue
+from guanxi.operations import accounts, sessions
+from guanxi.operations.accounts import AccountError
+from guanxi.service import logs
 from guanxi.service.metrics import exposition
 from guanxi.stores.port import Store, StoreError
 
 _T = TypeVar("_T")
-_S = TypeVar("_S", bound=Struct)
 _BODY_BYTES = 65_536
 #: Decimal digits of the largest mid.
 _DIGITS = 19
@@ -127,9 +125,8 @@ def application(administered: Administered, token: str) -> Starlette:
         ("POST", "/apps", _new_app),
         ("GET", "/metrics", _metrics),
     ]
-    writing = asyncio.Lock()
     routes = [
-        Route(path, _guarded(verb, administered, token, writing), methods=[method])
+        Route(path, _guarded(verb, administered, token), methods=[method])
         for method, path, verb in verbs
     ]
     return Starlette(
@@ -138,12 +135,12 @@ def application(administered: Administered, token: str) -> Starlette:
 
 
 def _guarded(
-    verb: _Verb, administered: Administered, token: str, writing: asyncio.Lock
+    verb: _Verb, administered: Administered, token: str
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Return a handler that checks the token and calls ``verb``, a PUT under the lock ``writing``.
+    """Return a handler that checks the token and calls ``verb``.
 
-    It raises HTTPException: 401 for a wrong token, 404 for an invalid mid, 413 for a large body,
-    503 for a StoreError.
+    It raises HTTPException: 401 for a wrong token, 404 for an invalid mid or unknown account, 409
+    for a deregistered account, 413 for a large body, 503 for a StoreError.
     """
 
     async def guarded(request: Request) -> Response:
@@ -153,9 +150,10 @@ def _guarded(
             raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
         admin_request = AdminRequest(_mid(request.path_params), await _body(request))
         try:
-            # A PUT reads and then writes an account, so PUTs run one at a time.
-            async with writing if request.method == "PUT" else nullcontext():
-                return await verb(administered, admin_request)
+            return await verb(administered, admin_request)
+        except AccountError as error:
+            status = 404 if error.refusal is EditRefusal.UNKNOWN else 409
+            raise HTTPException(status, str(error)) from None
         except StoreError as error:
             logs.LOG.exception("administration failed")
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
@@ -179,7 +177,7 @@ def _mid(path: Mapping[str, str]) -> int:
 
 async def _get_account(administered: Administered, request: AdminRequest) -> Response:
     store, mid = administered.store, request.mid
-    account = await _existing_account(administered, request)
+    account = await accounts.existing(store, mid)
     card = (await store.cards([mid]))[mid]
     return _json(
         {
@@ -193,42 +191,33 @@ async def _get_account(administered: Administered, request: AdminRequest) -> Res
 
 
 async def _put_account(administered: Administered, request: AdminRequest) -> Response:
-    store, mid = administered.store, request.mid
     body, given = _decoded(request.body, AccountBody), _names(request.body)
-    card = (await store.cards([mid])).get(mid, Card())
-    account = await store.account(mid) or Account(mid=mid)
-    await store.put_account(
-        mid,
-        _changed(card, body.card, given.get("card", ())),
-        _changed(account.privacy, body.privacy, given.get("privacy", ())),
+    await accounts.put(
+        administered.store,
+        request.mid,
+        _fields(body.card, given.get("card", ())),
+        _fields(body.privacy, given.get("privacy", ())),
     )
     return _json({})
 
 
 async def _set_privacy(administered: Administered, request: AdminRequest) -> Response:
-    account = await _existing_account(administered, request)
     body = _decoded(request.body, PrivacyBody)
-    switches = _changed(account.privacy, body, _names(request.body))
-    await administered.store.set_privacy(request.mid, switches)
+    switches = _fields(body, _names(request.body))
+    await accounts.set_privacy(administered.store, request.mid, switches)
     return _json({})
 
 
 async def _set_state(administered: Administered, request: AdminRequest) -> Response:
-    account = await _existing_account(administered, request)
     state = _STATES[_decoded(request.body, StateBody).state]
-    if account.state is State.DEREGISTERED and state is not State.DEREGISTERED:
-        raise HTTPException(409, f"account {request.mid} is deregistered")
-    await administered.store.set_state(request.mid, state)
+    await accounts.set_state(administered.store, request.mid, state)
     return _json({})
 
 
 async def _sign_in(administered: Administered, request: AdminRequest) -> Response:
-    await _existing_account(administered, request)
     kind = _decoded(request.body or b"{}", SignInBody).kind
-    try:
-        issued = await issue(administered.store, request.mid, kind, administered.limits)
-    except ValueError as error:
-        raise HTTPException(409, str(error)) from None
+    days, now = administered.limits.session_days, int(time.time())
+    issued = await sessions.issue(administered.store, request.mid, kind, days, now)
     if kind is TokenKind.APP:
         return _json({"access_key": issued.token, "expires": issued.expires})
     response = {"sessdata": issued.token, "bili_jct": issued.bili_jct, "expires": issued.expires}
@@ -236,7 +225,7 @@ async def _sign_in(administered: Administered, request: AdminRequest) -> Respons
 
 
 async def _sign_out(administered: Administered, request: AdminRequest) -> Response:
-    await _existing_account(administered, request)
+    await accounts.existing(administered.store, request.mid)
     return _json({"closed": await administered.store.close_sessions(request.mid)})
 
 
@@ -250,8 +239,11 @@ async def _agree(administered: Administered, request: AdminRequest) -> Response:
     body = _decoded(request.body, AgreementBody)
     if not 1 <= body.mid <= LARGEST:
         raise HTTPException(404, "no such mid")
+    seconds, now = administered.limits.qr_seconds, time.time()
     try:
-        await login.agree(administered.store, body.key, body.mid, administered.limits)
+        await sessions.agree(administered.store, body.key, body.mid, seconds, now)
+    except AccountError as error:
+        raise HTTPException(409, str(error)) from None
     except ValueError as error:
         raise HTTPException(409, str(error)) from None
     return _json({})
@@ -264,14 +256,6 @@ async def _new_app(administered: Administered, _request: AdminRequest) -> Respon
 
 async def _metrics(administered: Administered, _request: AdminRequest) -> Response:
     return Response(exposition(administered.counters()), media_type=CONTENT_TYPE_LATEST)
-
-
-async def _existing_account(administered: Administered, request: AdminRequest) -> Account:
-    """Return the account in the request's path; raise HTTPException (404) if there is none."""
-    account = await administered.store.account(request.mid)
-    if account is None:
-        raise HTTPException(404, f"no account {request.mid}")
-    return account
 
 
 async def _body(request: Request) -> bytes:
@@ -302,9 +286,9 @@ def _names(body: bytes) -> dict[str, Any]:
     return msgspec.json.decode(body, type=dict[str, Any])
 
 
-def _changed(current: _S, body: Struct, names: Iterable[str]) -> _S:
-    """Return a copy of ``current`` in which the fields ``names`` have the values of ``body``."""
-    return replace(current, **{name: getattr(body, name) for name in names})
+def _fields(body: Struct, names: Iterable[str]) -> dict[str, Any]:
+    """Return the named fields of a decoded body, by name."""
+    return {name: getattr(body, name) for name in names}
 
 
 def _json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from guanxi.accounts import secrets, tokens
-from guanxi.accounts.account import State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract import errors, sign
 from guanxi.contract.endpoint import ACCESS_KEY, Endpoint, Login
-from guanxi.contract.limits import Limits
 from guanxi.contract.params import InvalidParameter
 from guanxi.service.handling import Refused
 from guanxi.service.request import Headers, Pairs, cookies
@@ -39,41 +37,6 @@ def fields_of(endpoint: Endpoint) -> frozenset[str]:
         "w_webid": endpoint.access_id,
     }
     return frozenset(name for name, is_used in used.items() if is_used)
-
-
-class Issued(NamedTuple):
-    """A new session's token and csrf ("" for an app's). The repr shows neither."""
-
-    token: str
-    bili_jct: str
-    #: Seconds since the Unix epoch.
-    expires: int
-
-    def __repr__(self) -> str:
-        return f"Issued(expires={self.expires})"
-
-
-async def issue(store: Store, mid: int, kind: TokenKind, limits: Limits) -> Issued:
-    """Open and store a new session for an account, and return its secrets.
-
-    It expires after ``limits.session_days``. The account's expired sessions are deleted. Raise
-    ValueError if the account is unknown or deregistered, StoreError if the store fails.
-    """
-    account = await store.account(mid)
-    if account is None:
-        raise ValueError(f"no account {mid}")
-    if account.state is State.DEREGISTERED:
-        raise ValueError(f"account {mid} is deregistered")
-    token = secrets.new_token()
-    now = int(time.time())
-    expires = now + limits.session_days * secrets.DAY
-    session = Session(
-        digest=secrets.digest(token), mid=mid, kind=kind, created=now, expires=expires
-    )
-    if not await store.open_session(session):
-        raise ValueError(f"account {mid} is deregistered")
-    csrf = secrets.bili_jct(store.secret, token) if kind is TokenKind.COOKIE else ""
-    return Issued(token, csrf, expires)
 
 
 class _Credential(NamedTuple):

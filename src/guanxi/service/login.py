@@ -1,6 +1,7 @@
 """QR sign-in, and refresh of session cookies.
 
-An account confirms a QR sign-in key (``agree``); the first client to poll it then gets a session.
+An account confirms a QR sign-in key (``operations.sessions.agree``); the first client to poll it
+then gets a session.
 """
 
 from __future__ import annotations
@@ -9,37 +10,20 @@ import time
 from collections.abc import Mapping
 
 from guanxi.accounts import secrets, tokens
-from guanxi.accounts.account import State
 from guanxi.accounts.secrets import TokenKind
 from guanxi.contract import errors, pages
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
-from guanxi.contract.limits import Limits
 from guanxi.contract.params import InvalidParameter
+from guanxi.operations.accounts import AccountError
+from guanxi.operations.sessions import issue
 from guanxi.service.answers import encode
-from guanxi.service.auth import issue
 from guanxi.service.handling import Answer, Refused, Service
-from guanxi.stores.port import Store
 
 #: The URL in the QR code. The top-level domain ``.invalid`` never resolves.
 _CODE_ADDRESS = "https://guanxi.invalid/login?qrcode_key={}"
 #: States of a QR sign-in.
 _CONFIRMED, _WAITING, _EXPIRED = 0, 86101, 86038
-
-
-async def agree(store: Store, key: str, mid: int, limits: Limits) -> None:
-    """Confirm a QR sign-in key as the account ``mid``: store a grant until the key expires.
-
-    Raise ValueError if the key is invalid or expired, or if the account is unknown or deregistered;
-    StoreError if the store fails.
-    """
-    created = tokens.qr_key_created(store.secret, key)
-    if created is None or time.time() >= created + limits.qr_seconds:
-        raise ValueError("no such key, or it is over")
-    account = await store.account(mid)
-    if account is None or account.state is State.DEREGISTERED:
-        raise ValueError(f"account {mid} cannot sign in")
-    await store.put_grant(secrets.digest(key), mid, created + limits.qr_seconds)
 
 
 async def qr_generate(service: Service, _caller: int, _params: p.NoParams) -> bytes:
@@ -143,8 +127,9 @@ async def _open_session(service: Service, mid: int) -> tuple[str, tuple[tuple[by
     Raise Refused (-101) if the account is unknown or deregistered.
     """
     try:
-        issued = await issue(service.store, mid, TokenKind.COOKIE, service.profile.limits)
-    except ValueError:  # deregistered meanwhile
+        days, now = service.profile.limits.session_days, int(time.time())
+        issued = await issue(service.store, mid, TokenKind.COOKIE, days, now)
+    except AccountError:  # deregistered meanwhile
         raise Refused(errors.NotSignedIn.number) from None
     attributes = (
         f"Path=/; Max-Age={service.profile.limits.session_days * secrets.DAY}; SameSite=Lax"

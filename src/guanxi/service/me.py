@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from guanxi.accounts.account import Account
+from guanxi.accounts.account import Account, AccountEdit, EditRefusal
 from guanxi.accounts.secrets import DAY
 from guanxi.contract import errors
 from guanxi.contract import params as p
@@ -20,6 +20,7 @@ from guanxi.service.handling import Refused, Service, refuse_if
 from guanxi.stores.port import Query
 from guanxi.world import clock, mine
 from guanxi.world import profile as world
+from guanxi.world.kind import DocumentEdit
 
 #: How far back the experience log goes, from its newest line, in seconds.
 _EXPERIENCE_LOG_SECONDS = 7 * DAY
@@ -52,21 +53,19 @@ async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
         raise InvalidParameter("birthday", "没有这一天", "no such day") from None
     limits = service.profile.limits
     refuse_if(world.nickname_code(params.uname, limits))
-    await _refuse_name_in_use(service, caller, params.uname)
     refuse_if(world.signature_code(params.usersign, limits))
-    profile = await people.profile(service, caller)
-    changed = replace(profile, sex=params.sex, birthday=params.birthday)
-    await service.store.put([world.PROFILE.entry(caller, changed)])
-    card = await people.card(service, caller)
-    await service.store.put_account(caller, replace(card, name=params.uname, sign=params.usersign))
-    return b""
-
-
-async def _refuse_name_in_use(service: Service, caller: int, name: str) -> None:
-    """Raise Refused with 40014 if the lowest mid with exactly this name is not the caller's."""
-    owner = (await service.store.mids([name])).get(name, caller)
-    if owner != caller:
+    card = {"name": params.uname, "sign": params.usersign}
+    profile = {"sex": params.sex, "birthday": params.birthday}
+    refusal = await service.store.edit_account(
+        caller,
+        AccountEdit(card=card, unique_name=True),
+        [DocumentEdit(kind=world.PROFILE, fields=profile)],
+    )
+    if refusal is EditRefusal.NAME_IN_USE:
         raise Refused(errors.NicknameExists.number)
+    if refusal is not None:  # deregistered since the session was checked
+        raise Refused(errors.NotSignedIn.number)
+    return b""
 
 
 async def set_notice(service: Service, caller: int, params: p.Notice) -> bytes:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from secrets import randbelow
-
 from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.params import InvalidParameter
 from guanxi.graph.groups import (
     SPECIAL_TIP,
-    CreateGroup,
     DeleteGroup,
     GroupAct,
     Regroup,
@@ -18,11 +15,9 @@ from guanxi.graph.groups import (
     RenameGroup,
 )
 from guanxi.graph.pair import SPECIAL
+from guanxi.operations import groups as operations
 from guanxi.service.answers import encode
 from guanxi.service.handling import Service, refuse_if
-
-#: New ids are at least the first and less than the second.
-_LOWEST_ID, _HIGHEST_ID = 100_000, 2**31 - 1
 
 
 async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:
@@ -59,18 +54,10 @@ async def create_group(service: Service, caller: int, params: p.NewGroup) -> byt
     Return the id. Raise Refused if the name is invalid or in use, or if the caller already has
     ``limits.groups`` groups.
     """
-    used_ids = {row.id for row in await service.store.groups(caller)}
-    group_id = _new_id()
-    while group_id in used_ids:
-        group_id = _new_id()
-    await _change(
-        service, CreateGroup(caller, params.tag, group_id), _invalid_names(service, "tag")
-    )
+    limits = service.profile.limits
+    code, group_id = await operations.create(service.store, caller, params.tag, limits)
+    refuse_if(code, _invalid_names(service, "tag").get(code))
     return encode(s.GroupCreated(group_id))
-
-
-def _new_id() -> int:
-    return _LOWEST_ID + randbelow(_HIGHEST_ID - _LOWEST_ID)
 
 
 async def rename_group(service: Service, caller: int, params: p.RenameGroup) -> bytes:

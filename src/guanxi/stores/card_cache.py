@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
-from guanxi.accounts.account import Card, Privacy, State
+from guanxi.accounts.account import AccountEdit, EditRefusal
 from guanxi.stores.port import Store
+from guanxi.world.kind import DocumentEdit
 
 
 def with_card_cache(
@@ -88,17 +89,13 @@ class _CardCache:
         self._removals += 1
         self._tails.pop(mid, None)
 
-    async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
+    async def edit_account(
+        self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
+    ) -> EditRefusal | None:
         try:
-            await self._store.put_account(mid, card, privacy)
+            return await self._store.edit_account(mid, edit, documents)
         finally:
             self._remove(mid)  # after an error too: the card may have been written
-
-    async def set_state(self, mid: int, state: State) -> None:
-        try:
-            await self._store.set_state(mid, state)
-        finally:
-            self._remove(mid)
 
     async def import_edges(self, *args: Any, **kwargs: Any) -> int:
         """Import edges as the wrapped store does, then empty the cache, also after an error."""

@@ -12,17 +12,17 @@ coroutine returns. A read returns one snapshot.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar, overload
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
 
 from msgspec import Struct
 
-from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal, Privacy, State
 from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import Contract, Modify, Pair, Relation, sort_key_of_mtime
-from guanxi.world.kind import ONLY, Entry, Kind, Value
+from guanxi.world.kind import ONLY, DocumentEdit, Entry, Kind, Value
 
 T = TypeVar("T")
 
@@ -324,26 +324,15 @@ class Accounts(Protocol):
         StoreUnavailable if the read fails.
         """
 
-    async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
-        """Create an account, or replace its card, and its privacy unless that is None.
+    async def edit_account(
+        self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
+    ) -> EditRefusal | None:
+        """Change an account and documents of it in one transaction; return None, or a refusal.
 
-        A new account without ``privacy`` has all switches off. A deregistered account keeps
-        ``DEREGISTERED_CARD`` whatever ``card`` is. Raise StoreUnavailable (not written) or
-        StoreTimeout (perhaps written).
-        """
-
-    async def set_privacy(self, mid: int, privacy: Privacy) -> None:
-        """Replace an account's privacy switches. Raise StoreError for an unknown account.
-
-        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
-        """
-
-    async def set_state(self, mid: int, state: State) -> None:
-        """Ban, deregister or restore an account. Raise StoreError for an unknown account.
-
-        To deregister also erases the card and deletes the account's sessions and grants; its edges
-        stay. To restore it does not bring the card back. Raise StoreUnavailable (not written) or
-        StoreTimeout (perhaps written).
+        ``accounts.account.decide_account`` is applied to the stored account. A refused edit changes
+        nothing. An edit that deregisters also deletes the account's sessions and grants; its edges
+        stay. Of several edits to one name with ``unique_name``, one succeeds. Raise
+        StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     async def open_session(self, session: Session) -> bool:

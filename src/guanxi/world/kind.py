@@ -8,10 +8,11 @@ declare a ``Kind``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 T = TypeVar("T")
 Value = int | str
@@ -82,3 +83,16 @@ class Kind(Struct, Generic[T], frozen=True, kw_only=True, eq=False):
         ``msgspec.MsgspecError`` if the body is not a document of this kind.
         """
         return msgspec.json.decode(body, type=self.body)
+
+
+class DocumentEdit(Struct, Generic[T], frozen=True, kw_only=True):
+    """A change of some fields of a document. A missing one starts with its class's defaults."""
+
+    kind: Kind[T]
+    fields: Mapping[str, Any]
+    id: int = ONLY
+
+    def entry(self, owner: int, stored: T | None) -> Entry:
+        """Return the changed document in the form that a store writes."""
+        current: Any = self.kind.body() if stored is None else stored
+        return self.kind.entry(owner, replace(current, **self.fields))

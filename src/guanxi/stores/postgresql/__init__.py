@@ -18,9 +18,9 @@ from collections.abc import (
     Sequence,
 )
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal, Privacy, State
 from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
@@ -51,7 +51,7 @@ from guanxi.stores.postgresql.connections import (
 from guanxi.stores.postgresql.grouping import regroup
 from guanxi.stores.postgresql.schema import prepare
 from guanxi.stores.postgresql.writer import LANES, Writer
-from guanxi.world.kind import ONLY, Entry, Kind, Value
+from guanxi.world.kind import ONLY, DocumentEdit, Entry, Kind, Value
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -175,14 +175,10 @@ class PostgreSQLStore:
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
         return await self._read(cards.tails, mids)
 
-    async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
-        await self._writer.run(lambda db: cards.put_account(db, mid, card, privacy))
-
-    async def set_privacy(self, mid: int, privacy: Privacy) -> None:
-        await self._writer.run(lambda db: cards.set_privacy(db, mid, privacy))
-
-    async def set_state(self, mid: int, state: State) -> None:
-        await self._writer.run(lambda db: cards.set_state(db, mid, state))
+    async def edit_account(
+        self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
+    ) -> EditRefusal | None:
+        return await self._writer.run(lambda db: cards.edit_account(db, mid, edit, documents))
 
     async def open_session(self, session: Session) -> bool:
         return await self._writer.run(lambda db: cards.open_session(db, session))

@@ -18,6 +18,7 @@ from msgspec.structs import astuple
 
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.graph.pair import SPECIAL, sort_key_of_mtime
+from guanxi.stores.group_ids import COUNT, LOWEST
 from guanxi.stores.lines import (
     CHUNK,
     KINDS,
@@ -323,10 +324,9 @@ _INSERT_GROUPS = """
 INSERT INTO grp (owner, id, name, made)
 SELECT owner, id, name, made FROM own WHERE NOT is_stored ORDER BY owner, made
 """
-_GROUP_IDS = 2**31 - 1
 _DRAW_IDS = f"""
 INSERT INTO given (owner, name, at, id)
-SELECT owner, name, row_number() OVER (ORDER BY line, at), 1 + floor(random() * {_GROUP_IDS})
+SELECT owner, name, row_number() OVER (ORDER BY line, at), {LOWEST} + floor(random() * {COUNT})
 FROM (
     SELECT DISTINCT ON (source, name) source AS owner, name, line, at
     FROM staged_group JOIN staged USING (line) ORDER BY source, name, line, at

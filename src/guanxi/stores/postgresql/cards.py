@@ -10,13 +10,23 @@ from itertools import islice
 from typing import Any
 
 import asyncpg
-from msgspec.structs import astuple, fields, replace
+from msgspec.structs import astuple, fields
 
-from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, State
+from guanxi.accounts.account import (
+    DEREGISTERED_CARD,
+    Account,
+    AccountEdit,
+    Card,
+    EditRefusal,
+    Privacy,
+    State,
+    decide_account,
+)
 from guanxi.accounts.secrets import Session, TokenKind
-from guanxi.stores.port import StoreError
+from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, encoded_tail
+from guanxi.world.kind import DocumentEdit
 
 _CARD = tuple(field.name for field in fields(Card))
 _PRIVACY = tuple(field.name for field in fields(Privacy))
@@ -204,50 +214,49 @@ async def derived(db: Connection) -> AsyncIterator[Derived]:
         yield Derived(mid, State(state), _card(row[_CARD_AT]), folded.decode(), version, tail)
 
 
-async def put_account(db: Connection, mid: int, card: Card, privacy: Privacy | None) -> None:
-    """Create an account or replace its card; a deregistered account keeps the erased card.
+_LOCKED = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid = $1 FOR UPDATE"
+# The row of mid 0 exists only within a transaction: a second one that claims the name waits for it.
+_CLAIM_NAME = """
+INSERT INTO account_name (name, mid) VALUES ($1, 0)
+ON CONFLICT (name, mid) DO UPDATE SET mid = 0
+"""
+_NAME_IN_USE = "SELECT EXISTS (SELECT 1 FROM account_name WHERE name = $1 AND mid NOT IN (0, $2))"
 
-    ``privacy`` None keeps the stored switches (all off for a new account).
+
+async def edit_account(
+    db: Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]]
+) -> EditRefusal | None:
+    """Change an account and documents of it; return None, or why nothing was changed.
+
+    To deregister it also deletes its sessions and grants. Runs in the caller's transaction.
     """
-    stored = await _claimed(db, [_row(Account(mid=mid, privacy=privacy or _NO_SWITCH), card)])
-    known = _account(*stored[0][: _CARD_AT.start])
-    if privacy is not None:
-        known = replace(known, privacy=privacy)
-    await _replace(db, stored, [_row(known, card)])
-
-
-async def set_privacy(db: Connection, mid: int, privacy: Privacy) -> None:
-    """Replace an account's privacy; raise ``StoreError`` if it is unknown."""
-    stored = await _existing(db, mid)
-    changed = replace(_account(*stored[: _CARD_AT.start]), privacy=privacy)
-    await _replace(db, [stored], [_row(changed, _card(stored[_CARD_AT]))])
-
-
-async def set_state(db: Connection, mid: int, state: State) -> None:
-    """Ban, deregister or restore an account; raise ``StoreError`` if it is unknown.
-
-    Deregistering also erases the card and deletes the sessions and grants.
-    """
-    stored = await _existing(db, mid)
-    changed = replace(_account(*stored[: _CARD_AT.start]), state=state)
-    await _replace(db, [stored], [_row(changed, _card(stored[_CARD_AT]))])
-    if state is State.DEREGISTERED:
-        await close_sessions(db, mid)
-        await db.execute("DELETE FROM sign_in_grant WHERE mid = $1", mid)
-
-
-_KNOWN = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid = $1 FOR UPDATE"
-
-
-async def _existing(db: Connection, mid: int) -> _Row:
-    """Lock an account until the transaction ends; return its row, in the order of ``_COLUMNS``.
-
-    Raise ``StoreError`` if it is unknown.
-    """
-    row = await db.fetchrow(_KNOWN, mid)
-    if row is None:
-        raise StoreError(f"there is no account {mid}")
-    return tuple(row)
+    name = str(edit.card.get("name")).encode()
+    in_use = False
+    if edit.unique_name:
+        await db.execute(_CLAIM_NAME, name)
+        in_use = await db.fetchval(_NAME_IN_USE, name, mid)
+    found = await db.fetchrow(_LOCKED, mid)
+    row = None if found is None else tuple(found)
+    if row is None and edit.new is not None and not in_use:
+        [row] = await _claimed(db, [_row(Account(mid=mid), edit.new)])
+    stored = None
+    if row is not None:
+        stored = _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
+    decided = decide_account(mid, edit, stored, name_in_use=in_use)
+    if row is not None and not isinstance(decided, EditRefusal):
+        await _replace(db, [row], [_row(*decided)])
+        if edit.state is State.DEREGISTERED:
+            await close_sessions(db, mid)
+            await db.execute("DELETE FROM sign_in_grant WHERE mid = $1", mid)
+        entries = [
+            change.entry(mid, await content.get(db, change.kind, mid, change.id))
+            for change in documents
+        ]
+        if entries:
+            await content.put(db, entries)
+    if edit.unique_name:
+        await db.execute(_DROP_NAME, name, 0)
+    return decided if isinstance(decided, EditRefusal) else None
 
 
 _MAY_SIGN_IN = f"""

@@ -17,11 +17,11 @@ from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import apsw
 
-from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal, Privacy, State
 from guanxi.accounts.secrets import Session
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
@@ -43,7 +43,7 @@ from guanxi.stores.sqlite.grouping import regroup
 from guanxi.stores.sqlite.pairs import add_visits, modify
 from guanxi.stores.sqlite.schema import connect, failure, failures, prepare, snapshot
 from guanxi.stores.sqlite.writer import Writer
-from guanxi.world.kind import ONLY, Entry, Kind, Value
+from guanxi.world.kind import ONLY, DocumentEdit, Entry, Kind, Value
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -180,14 +180,10 @@ class SQLiteStore:
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
         return self._read(cards.tails, mids)
 
-    async def put_account(self, mid: int, card: Card, privacy: Privacy | None = None) -> None:
-        await self._writer.run(lambda db: cards.put_account(db, mid, card, privacy))
-
-    async def set_privacy(self, mid: int, privacy: Privacy) -> None:
-        await self._writer.run(lambda db: cards.set_privacy(db, mid, privacy))
-
-    async def set_state(self, mid: int, state: State) -> None:
-        await self._writer.run(lambda db: cards.set_state(db, mid, state))
+    async def edit_account(
+        self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
+    ) -> EditRefusal | None:
+        return await self._writer.run(lambda db: cards.edit_account(db, mid, edit, documents))
 
     async def open_session(self, session: Session) -> bool:
         return await self._writer.run(lambda db: cards.open_session(db, session))

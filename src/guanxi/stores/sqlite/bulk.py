@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, islice
 from operator import attrgetter
-from secrets import randbelow
 
 import apsw
 
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.graph.pair import SPECIAL, sort_key_of_mtime
+from guanxi.stores.group_ids import new_group_id
 from guanxi.stores.lines import CHUNK, MAX_FINER, first_invalid, group_name, group_names, has_extras
 from guanxi.stores.port import BadLine, EdgeRow, StoreError
 from guanxi.stores.sqlite.cards import put, put_plain
@@ -368,7 +368,6 @@ _INSERT_GROUP = """
 INSERT INTO grp (owner, id, name, made)
 VALUES (?1, ?2, ?3, (SELECT ifnull(max(made), 0) + 1 FROM grp WHERE owner = ?1))
 """
-_MAX_GROUP_ID = 2**31 - 1
 
 
 def _create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -> None:
@@ -378,6 +377,7 @@ def _create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -
     Raise ``StoreError`` for an invalid name, or an id that is not positive or already used.
     """
     id_of_name = "SELECT id FROM grp WHERE owner = ? AND name = ?"
+    ids = "SELECT id FROM grp WHERE owner = ?"
     id_used = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
     for (owner, name), group in groups.items():
         if db.execute(id_of_name, (owner, name)).get is not None:
@@ -389,9 +389,7 @@ def _create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -
             )
         db.execute(_INSERT_GROUP, (owner, group, name))
     for owner, name in list(db.execute(_NEW_GROUPS)):
-        group = 1 + randbelow(_MAX_GROUP_ID)
-        while db.execute(id_used, (owner, group)).get:
-            group = 1 + randbelow(_MAX_GROUP_ID)
+        group = new_group_id({id for (id,) in db.execute(ids, (owner,))})
         db.execute(_INSERT_GROUP, (owner, group, name))
 
 

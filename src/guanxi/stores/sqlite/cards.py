@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import starmap
+from typing import Any
 
 import apsw
-import msgspec
 from msgspec.structs import astuple, fields
 
-from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, State
+from guanxi.accounts.account import (
+    DEREGISTERED_CARD,
+    Account,
+    AccountEdit,
+    Card,
+    EditRefusal,
+    Privacy,
+    State,
+    decide_account,
+)
 from guanxi.accounts.secrets import Session, TokenKind
-from guanxi.stores.port import StoreError
+from guanxi.stores.sqlite import content
 from guanxi.stores.sqlite.reads import packed
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, encoded_tail
+from guanxi.world.kind import DocumentEdit
 
 _CARD = tuple(field.name for field in fields(Card))
 _CARD_COLUMNS = ", ".join(_CARD)
@@ -149,45 +159,36 @@ def accounts(db: apsw.Connection, after: int) -> Iterator[tuple[Account, Card]]:
         yield account, Card(**dict(zip(_CARD, card, strict=True)))
 
 
-def put_account(db: apsw.Connection, mid: int, card: Card, privacy: Privacy | None) -> None:
-    """Create an account, or replace its card, and its privacy unless ``privacy`` is None.
+_NAME_IN_USE = f"""
+SELECT EXISTS (
+    SELECT 1 FROM account WHERE name = ? AND mid <> ? AND state <> {State.DEREGISTERED:d}
+)
+"""
 
-    A deregistered account keeps its erased card. The caller commits.
+
+def edit_account(
+    db: apsw.Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]]
+) -> EditRefusal | None:
+    """Change an account and documents of it; return None, or why nothing was changed.
+
+    To deregister it also deletes its sessions and grants. Runs in the caller's transaction.
     """
-    current = account(db, mid) or Account(mid=mid)
-    if privacy is not None:
-        current = msgspec.structs.replace(current, privacy=privacy)
-    put(db, [(current, card)])
-
-
-def set_privacy(db: apsw.Connection, mid: int, privacy: Privacy) -> None:
-    """Replace an account's privacy switches. ``StoreError`` for an unknown account.
-
-    The caller commits.
-    """
-    current = _existing(db, mid)
-    put(db, [(msgspec.structs.replace(current, privacy=privacy), cards(db, [mid])[mid])])
-
-
-def set_state(db: apsw.Connection, mid: int, state: State) -> None:
-    """Ban, deregister or restore an account. ``StoreError`` for an unknown account.
-
-    To deregister also erases the card for good and deletes the account's sessions and grants. The
-    caller commits.
-    """
-    current = _existing(db, mid)
-    put(db, [(msgspec.structs.replace(current, state=state), cards(db, [mid])[mid])])
-    if state is State.DEREGISTERED:
+    current = account(db, mid)
+    stored = None if current is None else (current, cards(db, [mid])[mid])
+    name = edit.card.get("name")
+    in_use = edit.unique_name and bool(db.execute(_NAME_IN_USE, (name, mid)).get)
+    decided = decide_account(mid, edit, stored, name_in_use=in_use)
+    if isinstance(decided, EditRefusal):
+        return decided
+    put(db, [decided])
+    if edit.state is State.DEREGISTERED:
         close_sessions(db, mid)
         db.execute("DELETE FROM sign_in_grant WHERE mid = ?", (mid,))
-
-
-def _existing(db: apsw.Connection, mid: int) -> Account:
-    """Return an account's state and privacy. ``StoreError`` for an unknown account."""
-    existing = account(db, mid)
-    if existing is None:
-        raise StoreError(f"there is no account {mid}")
-    return existing
+    entries = (
+        change.entry(mid, content.get(db, change.kind, mid, change.id)) for change in documents
+    )
+    content.put(db, entries)
+    return None
 
 
 _OPEN_SESSION = f"""

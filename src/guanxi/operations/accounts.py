@@ -1,0 +1,112 @@
+"""Create, change, ban and deregister accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from guanxi.accounts.account import (
+    Account,
+    AccountEdit,
+    Card,
+    EditRefusal,
+    Privacy,
+    State,
+)
+from guanxi.stores.port import Store
+from guanxi.text import Text
+
+T = TypeVar("T")
+
+
+_TEXTS = {
+    EditRefusal.UNKNOWN: (
+        "账号 {0} 不存在，可用 guanxi account add 建立",
+        "account {0} does not exist: guanxi account add creates one",
+    ),
+    EditRefusal.DEREGISTERED: (
+        "账号 {0} 已注销，不能恢复",
+        "account {0} is deregistered, which is final",
+    ),
+    EditRefusal.NAME_IN_USE: (
+        "账号 {0} 的新昵称已被占用",
+        "account {0} cannot have this name: another account has it",
+    ),
+}
+
+
+class AccountError(ValueError):
+    """An operation on an account was refused; ``refusal`` says why, the text also what helps."""
+
+    def __init__(self, refusal: EditRefusal, mid: int) -> None:
+        zh, en = _TEXTS[refusal]
+        super().__init__(Text(zh.format(mid), en.format(mid)))
+        self.refusal = refusal
+        self.mid = mid
+
+
+async def edit(store: Store, mid: int, change: AccountEdit) -> None:
+    """Change an account; raise ``AccountError`` if the change is refused."""
+    refusal = await store.edit_account(mid, change)
+    if refusal is not None:
+        raise AccountError(refusal, mid)
+
+
+async def put(
+    store: Store,
+    mid: int,
+    card: Card | Mapping[str, str | int] | None = None,
+    privacy: Privacy | Mapping[str, bool] | None = None,
+    *,
+    new: Card | None = None,
+) -> None:
+    """Create an account, or change the given fields of its card and privacy.
+
+    A ``Card`` or a ``Privacy`` sets all fields. An account that is created has the other fields of
+    ``new``, by default those of ``Card()``. Raise ``AccountError`` for a deregistered account.
+    """
+    await edit(
+        store, mid, AccountEdit(card=_named(card), privacy=_named(privacy), new=new or Card())
+    )
+
+
+async def set_privacy(store: Store, mid: int, privacy: Privacy | Mapping[str, bool]) -> None:
+    """Set the given privacy switches (a ``Privacy`` sets all), also of a deregistered account.
+
+    Raise ``AccountError`` for an unknown account.
+    """
+    await edit(store, mid, AccountEdit(privacy=_named(privacy)))
+
+
+async def set_state(store: Store, mid: int, state: State) -> None:
+    """Ban an account, lift its ban, or deregister it for good.
+
+    To deregister also erases the card and deletes the sessions and grants; the edges stay. Raise
+    ``AccountError`` for an unknown account, or one that is deregistered already, unless ``state``
+    is that.
+    """
+    await edit(store, mid, AccountEdit(state=state))
+
+
+async def existing(store: Store, mid: int) -> Account:
+    """Return an account, deregistered or not. Raise ``AccountError`` if it is unknown."""
+    account = await store.account(mid)
+    if account is None:
+        raise AccountError(EditRefusal.UNKNOWN, mid)
+    return account
+
+
+async def registered(store: Store, mid: int) -> Account:
+    """Return an account. Raise ``AccountError`` if it is unknown or deregistered."""
+    account = await existing(store, mid)
+    if account.state is State.DEREGISTERED:
+        raise AccountError(EditRefusal.DEREGISTERED, mid)
+    return account
+
+
+def _named(fields: Struct | Mapping[str, T] | None) -> Mapping[str, T]:
+    """Return fields by name; those of a struct are all of its fields."""
+    return asdict(fields) if isinstance(fields, Struct) else fields or {}

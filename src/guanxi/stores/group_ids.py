@@ -1,0 +1,17 @@
+"""The ids of new groups: random, from one range, unique within an owner."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from secrets import randbelow
+
+#: New ids are at least ``LOWEST`` and less than ``LOWEST + COUNT``.
+LOWEST, COUNT = 100_000, 2**31 - 1 - 100_000
+
+
+def new_group_id(used: Container[int]) -> int:
+    """Return a random id that is not in ``used``, the ids of the owner's groups."""
+    group = LOWEST + randbelow(COUNT)
+    while group in used:
+        group = LOWEST + randbelow(COUNT)
+    return group

@@ -1,0 +1,44 @@
+"""Text for people, in Chinese and in English; the edge that shows it chooses the language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+Language = Literal["zh", "en"]
+
+#: The environment variables that name a language; the first that is set decides.
+VARIABLES = ("GUANXI_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
+class Text(Struct, frozen=True):
+    """One text in both languages. ``str()`` is the English one, as in an exception of a library."""
+
+    zh: str
+    en: str
+
+    def __str__(self) -> str:
+        return self.en
+
+    def __repr__(self) -> str:
+        return repr(self.en)
+
+    def into(self, language: Language) -> str:
+        """Return the text in one language."""
+        return self.zh if language == "zh" else self.en
+
+    @property
+    def both(self) -> str:
+        """Return the text in both languages, as the wire has it: Chinese (English)."""
+        return f"{self.zh} ({self.en})"
+
+
+def language_of(environ: Mapping[str, str]) -> Language:
+    """Return the language that the environment selects: Chinese for ``zh…``, otherwise English.
+
+    ``environ`` is usually ``os.environ``; an empty variable counts as not set.
+    """
+    chosen = next((environ[name] for name in VARIABLES if environ.get(name)), "")
+    return "zh" if chosen.lower().startswith("zh") else "en"

@@ -96,7 +96,8 @@ class Gate:
     def _read(self, sent: str | bytes) -> _Credential | None:
         """Parse an access_key (str) or Cookie header (bytes); return None if it has no token.
 
-        Without a ``bili_jct`` cookie, the session's csrf counts as sent.
+        Whether the token has a session is not checked. Without a ``bili_jct`` cookie, the session's
+        csrf counts as sent.
         """
         jar = cookies(sent) if isinstance(sent, bytes) else {}
         token = jar.get("SESSDATA", "") if isinstance(sent, bytes) else sent
@@ -134,10 +135,12 @@ class Gate:
             raise Refused(errors.RequestIntercepted.number)
 
     def signature(self, endpoint: Endpoint, pairs: Pairs, values: Mapping[str, str]) -> None:
-        """Raise Refused (-403) if a signature is wrong, or is required and missing.
+        """Raise Refused (-403) if a signature is wrong or stale, or is required and missing.
 
-        The endpoint decides whether wbi is required; an ``unsigned`` one checks ``w_rid`` only if
-        sent. ``sign`` is checked if it or ``appkey`` is sent to an endpoint that reads them.
+        ``pairs`` are all fields as sent, which a signature covers; ``values`` the accepted ones, by
+        name. The endpoint decides whether wbi is required; an ``unsigned`` one checks ``w_rid``
+        only if sent. ``sign`` is checked if it or ``appkey`` is sent to an endpoint that reads
+        them.
         """
         wanted = "w_rid" in values if endpoint.unsigned else endpoint.wbi
         if wanted and not ("wts" in values and self._wbi(pairs)):

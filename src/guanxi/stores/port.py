@@ -422,8 +422,8 @@ class Content(Protocol):
         """Store documents, all or none. Raise KeyError for a kind that is not declared.
 
         A document replaces the one with the same owner, kind and id; one of a ``unique`` kind also
-        replaces the one that another owner has under its id. Raise StoreUnavailable (not written)
-        or StoreTimeout (perhaps written).
+        replaces the one that another owner has under its id. Raise OverflowError for an owner, id
+        or key over 64 bits, StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     async def get(self, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
@@ -459,8 +459,8 @@ class Content(Protocol):
     ) -> dict[Value, int]:
         """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
-        Values without a document are omitted. Raise KeyError for an undeclared filter,
-        StoreUnavailable if the read fails.
+        ``text`` is as in ``Query``: in any case, "" for every document. Values without a document
+        are omitted. Raise KeyError for an undeclared filter, StoreUnavailable if the read fails.
         """
 
     async def total(self, kind: Kind[T], owner: int, key: str) -> int:

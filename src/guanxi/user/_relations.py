@@ -31,7 +31,7 @@ class Relations(About):
     ) -> RelationPage:
         """Return one page of the accounts that the user follows (000).
 
-        Needs sessdata.
+        Needs sessdata or an access_key.
 
         Args:
             pn: page, from 1. Of another account's list only the first 100 items are visible.
@@ -70,7 +70,7 @@ class Relations(About):
             return []
 
     async def get_followers(self, pn: int = 1, ps: int = 100, desc: bool = True) -> RelationPage:
-        """Return one page of the user's followers (000). Needs sessdata.
+        """Return one page of the user's followers (000). Needs sessdata or an access_key.
 
         Args:
             pn: page, from 1. Only the first 1,000 items are visible, even to the owner.
@@ -89,7 +89,7 @@ class Relations(About):
         """Return one page of the accounts that the user and the caller both follow (000).
 
         Newest following of the caller first; empty if the user hides its followings. Needs
-        sessdata.
+        sessdata or an access_key.
 
         Args:
             pn: page, from 1.
@@ -103,7 +103,7 @@ class Relations(About):
     async def get_relation(self, uid: int | None = None) -> MutualRelation:
         """Return the relations between the caller and the user, in both directions (000).
 
-        Needs sessdata.
+        Needs sessdata or an access_key.
 
         Args:
             uid: another user instead of this one, as in document 001.
@@ -127,8 +127,8 @@ class Relations(About):
     async def modify_relation(self, relation: RelationType) -> dict[str, Any] | None:
         """Follow, unfollow, block or unblock the user, or remove it from the caller's followers.
 
-        Document 000. Needs sessdata and bili_jct. After a ``NetworkException``, check the relation
-        before repeating the call: a lost request may have been carried out.
+        Document 000. Needs sessdata and bili_jct, or an access_key. After a ``NetworkException``,
+        check the relation before repeating the call: a lost request may have been carried out.
 
         Returns None. Raises ``ValueError`` if ``relation`` is not a
         ``RelationType``, ``CannotTargetSelf``, ``FollowRefused``, ``TargetInBlacklist``,

@@ -1,4 +1,4 @@
-"""The caller's own account: relation lists, profile and logs. All need sessdata."""
+"""The caller's own account: relation lists, profile and logs. All need a sign-in."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ async def get_self_special_followings(
 ) -> list[int]:
     """Return the mids in the caller's special group, newest first (000).
 
-    ``credential`` needs sessdata; None: the environment's. ``pn`` and ``ps`` are checked and sent
-    as documented, but the server always returns the whole list. Raises ``ValueError`` for an
-    invalid one, and ``ApiException`` on failure.
+    ``credential`` needs sessdata or an access_key; None: the environment's. ``pn`` (from 1) and
+    ``ps`` (1 to 100) are checked and sent, but the server ignores them and returns the whole list,
+    up to its limit. Raises ``ValueError`` for an invalid one, and ``ApiException`` on failure.
     """
     mids: list[int] = await _clients.call(e.SPECIALS, _page(pn, ps), credential)
     return mids
@@ -42,9 +42,10 @@ async def get_self_whisper_followings(
 ) -> UncountedPage:
     """Return the accounts that the caller follows silently, newest first (000).
 
-    ``credential`` needs sessdata; None: the environment's. Servers no longer accept new silent
-    followings. ``pn`` and ``ps`` are checked and sent as documented, but the server always returns
-    the whole list. Raises ``ValueError`` for an invalid one, and ``ApiException`` on failure.
+    ``credential`` needs sessdata or an access_key; None: the environment's. Servers no longer
+    accept new silent followings. ``pn`` (from 1) and ``ps`` (1 to 100) are checked and sent, but
+    the server ignores them and returns the whole list, up to its limit. Raises ``ValueError`` for
+    an invalid one, and ``ApiException`` on failure.
     """
     page: UncountedPage = await _clients.call(e.WHISPERS, _page(pn, ps), credential)
     return page
@@ -53,7 +54,8 @@ async def get_self_whisper_followings(
 async def get_self_friends(credential: Credential | None) -> UncountedPage:
     """Return all accounts that the caller follows and that follow back, newest first (000).
 
-    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    ``credential`` needs sessdata or an access_key; None: the environment's. Raises
+    ``ApiException`` on failure.
     """
     page: UncountedPage = await _clients.call(e.FRIENDS, {}, credential)
     return page
@@ -64,9 +66,9 @@ async def get_self_black_list(
 ) -> RelationPage:
     """Return one page of the accounts that the caller blocks, newest first (000).
 
-    ``credential`` needs sessdata; None: the environment's. ``pn`` is the page, from 1; ``ps`` the
-    items per page, 1 to 100. Raises ``ValueError`` for an invalid one, and ``ApiException`` on
-    failure.
+    ``credential`` needs sessdata or an access_key; None: the environment's. ``pn`` is the page,
+    from 1; ``ps`` the items per page, 1 to 100. Raises ``ValueError`` for an invalid one, and
+    ``ApiException`` on failure.
     """
     page: RelationPage = await _clients.call(e.BLACKS, {"pn": pn, "ps": ps}, credential)
     return page
@@ -130,7 +132,7 @@ async def get_self_coins(credential: Credential | None) -> int | float | None:
 
 
 async def get_self_jury_info(credential: Credential | None) -> Jury:
-    """Return the caller's status as a juror (000).
+    """Return the caller's status as a juror (000); ``status`` is 0 for one who never was a juror.
 
     ``credential`` needs sessdata or an access_key; None: the environment's. Raises
     ``ApiException`` on failure.

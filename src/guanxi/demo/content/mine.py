@@ -28,8 +28,8 @@ def history(
 ) -> list[Seen]:
     """Return the hero's history, newest first, with entries of every content type (`business`).
 
-    The sources are `others`, `bangumi` and a deleted video. Three entries share each time, but the
-    newest has its own: so pages of 20 and of 30 end between entries with equal times.
+    The sources are `others`, `bangumi` and a deleted video. The newest entry has its own time, then
+    each three share one: so the first page, of 20 or of 30, ends between entries with equal times.
     """
     draw = owner.draw("history")
     seen = [

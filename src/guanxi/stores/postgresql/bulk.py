@@ -339,8 +339,8 @@ async def _create_groups(db: Connection, given: Mapping[tuple[int, str], int]) -
     """Create the given groups with their ids, and the others that edges name with random ids.
 
     ``given`` has ids by (owner, name); existing names are skipped. Raise ``StoreError`` for an
-    invalid name, and for an id that is invalid or in use. The temporary table ``own`` has all
-    afterwards.
+    invalid name, and for an id that is invalid or in use. Creates the temporary table ``own``: all
+    groups, old and new, of the owners named in ``given`` or in edges with groups.
     """
     records = []
     for at, ((owner, name), group) in enumerate(given.items()):

@@ -48,7 +48,7 @@ _keys = msgspec.json.Decoder(list[tuple[str, int]]).decode
 async def check(db: Connection) -> AsyncIterator[Fault]:
     """Yield a fault for each document, key or holder that breaks an invariant.
 
-    Expects a transaction.
+    A holder is the recorded owner of a document of a unique kind. Expects a transaction.
     """
     async for owner, kind, id, filters, text, body, keys in db.cursor(_CONTENT, prefetch=_PREFETCH):
         stored = id, _object(filters), text, _keys(keys)

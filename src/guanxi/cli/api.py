@@ -32,8 +32,10 @@ def api(
     """调用任一接口。 Call an endpoint, and print its data as JSON.
 
     The account comes from GUANXI_SESSDATA and GUANXI_BILI_JCT, else from guanxi login for this
-    server. No option accepts a secret, so that none ends up in the shell's history. Fails for an
-    unknown endpoint or parameter, without a response, or for a code other than 0.
+    server; without either, the call is signed out. No option accepts a secret, so that none ends up
+    in the shell's history. Only the server checks the values. Fails without a name or --list, for an
+    unknown endpoint or parameter, if the endpoint needs an account and there is none, without a
+    response, or for a code other than 0.
     """
     if listed:
         for endpoint in BY_NAME.values():

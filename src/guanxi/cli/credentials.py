@@ -63,10 +63,11 @@ def load(server: str, name: str) -> Credential | None:
 
 
 def delete(server: str, name: str) -> bool:
-    """Delete the credential saved for a server and a name; return whether there was one.
+    """Delete the credential saved for a server and a name; return whether one was deleted.
 
-    Raise ValueError if the credentials file is damaged, OSError if it cannot be written,
-    ModuleNotFoundError without the keyring package.
+    Also False if the keyring refuses, as when it is locked: its credential is then still there.
+    Raise ValueError if the credentials file is damaged, OSError if it cannot be read or written (the
+    keyring's credential is deleted before that), ModuleNotFoundError without the keyring package.
     """
     import keyring
     from keyring.errors import KeyringError

@@ -82,8 +82,9 @@ def agree(
 ) -> None:
     """确认扫码登录。 Confirm a sign-in by QR code.
 
-    Whoever displays the code is then signed in as this account. The code must not have expired; the
-    account must exist and not be deregistered.
+    Whoever displays the code is then signed in as this account. Fails if the code is older than 180
+    seconds, whatever the service's own limit qr_seconds is, or if the account does not exist or is
+    deregistered.
     """
     key = parse_qs(urlsplit(code).query).get("qrcode_key", [code])[0]
     seconds = Limits().qr_seconds

@@ -39,8 +39,9 @@ async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
     """Handle GET …/qrcode/poll, the second step of QR sign-in: return the state of a key.
 
     It is 86101 (not confirmed), 86038 (expired) or 0: the first poll after a confirmation deletes
-    the grant, opens a session, and returns its cookies and refresh token. Raise InvalidParameter
-    for an invalid key, and Refused (-101) if the account is deregistered by then.
+    the grant, opens a session, and returns its cookies and refresh token. Deregistering the account
+    before the poll withdraws the confirmation (86101). Raise InvalidParameter for an invalid key,
+    and Refused (-101) if the account is deregistered during the poll.
     """
     store, key = service.store, params.qrcode_key
     created = tokens.qr_key_created(store.secret, key)

@@ -65,9 +65,11 @@ def _csv(path: Path) -> _Numbered:
 
 
 def _csv_rows(path: Path) -> Iterator[EdgeRow]:
-    """Yield the edges of a CSV file, in order: plain lines in chunks, others one by one.
+    """Yield the edges of a CSV file, one by one, in order.
 
-    Raise UnreadableLine for the first invalid line, OSError if the file cannot be read.
+    A file with only the required columns is converted in chunks, which is faster; from the first
+    chunk that is invalid, or in any other file, each line is read alone. Raise UnreadableLine for the
+    first invalid line, OSError if the file cannot be read.
     """
     plain: int | None = 0
     if path.is_file():  # a pipe can be read only once

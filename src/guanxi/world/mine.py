@@ -165,8 +165,9 @@ EVENT = Kind(
 def old_history_item(seen: Seen, video: s.Video | None, author: s.Author | None) -> s.HistoryVideo:
     """Return an entry as an item of the older history, with its video and author.
 
-    If ``video`` is None (deleted, or not a video), both are made from what the entry recorded, and
-    ``author`` is ignored. ``KeyError`` if the entry's business is not archive, pgc or cheese.
+    ``author`` must be given with a ``video``. If ``video`` is None (deleted, or not a video), both
+    are made from what the entry recorded, and ``author`` is ignored. ``KeyError`` if the entry's
+    business is not archive, pgc or cheese.
     """
     entry, target = seen.entry, seen.entry.history
     if video is None:

@@ -187,9 +187,11 @@ def write(
 ) -> int:
     """Write the staged edges into the store's tables; return how many are new or changed.
 
-    ``accounts`` are created or replaced. The caller holds the transaction, and must roll it back on
-    ``BadLine`` (an edge contradicts the store, or names an unknown account while ``strict``) and on
-    ``StoreError`` (a group's id or name in ``groups`` cannot be used).
+    ``accounts`` are created or replaced; other unknown accounts get a plain card. ``groups`` gives
+    the ids of new groups by owner and name: a name that exists keeps its id, other new groups get a
+    random one. The caller holds the transaction, and must roll it back on ``BadLine`` (an edge
+    contradicts the store, or names an unknown account while ``strict``) and on ``StoreError`` (a
+    group's id or name in ``groups`` cannot be used).
     """
     put(
         db,

@@ -188,9 +188,11 @@ def delete(
 
 
 def _condition(kind: Kind[T], where: Mapping[str, Value], text: str) -> tuple[str, list[Value]]:
-    """Return SQL conditions on ``c`` that begin with AND ("" without any), and their bindings.
+    """Return SQL conditions that begin with AND ("" without any), and their bindings.
 
-    ``KeyError`` for a filter that the kind does not declare.
+    ``c`` must be the statement's name for the table content. A document must have each filter's value
+    in ``where``, and contain ``text`` in any case ("" for every document). ``KeyError`` for a filter
+    that the kind does not declare.
     """
     check_declared(where, kind.filters)
     bindings: list[Value] = []

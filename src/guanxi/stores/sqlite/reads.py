@@ -161,10 +161,10 @@ def _select(
 def rows(
     db: apsw.Connection, owner: int, selected: Sequence[_ListRow], *, followers: bool = False
 ) -> Rows:
-    """Return the selected rows with their groups, contracts and visits.
+    """Return the selected rows, in their order, with their groups, contracts and visits.
 
-    Their flags say which of these are stored. With ``followers``, a row has groups only if the
-    owner follows it back.
+    A selected row holds its visits; its flags say whether it has groups or contracts, which only then
+    are read. With ``followers``, a row has groups only if the owner follows it back.
     """
     if not selected:
         return Rows()

@@ -33,8 +33,8 @@ def api(
 
     The account comes from GUANXI_SESSDATA and GUANXI_BILI_JCT, else from guanxi login for this
     server; without either, the call is signed out. No option accepts a secret, so that none ends up
-    in the shell's history. Only the server checks the values. Fails without a name or --list, for an
-    unknown endpoint or parameter, if the endpoint needs an account and there is none, without a
+    in the shell's history. Only the server checks the values. Fails without a name or --list, for
+    an unknown endpoint or parameter, if the endpoint needs an account and there is none, without a
     response, or for a code other than 0.
     """
     if listed:

@@ -66,8 +66,9 @@ def delete(server: str, name: str) -> bool:
     """Delete the credential saved for a server and a name; return whether one was deleted.
 
     Also False if the keyring refuses, as when it is locked: its credential is then still there.
-    Raise ValueError if the credentials file is damaged, OSError if it cannot be read or written (the
-    keyring's credential is deleted before that), ModuleNotFoundError without the keyring package.
+    Raise ValueError if the credentials file is damaged, OSError if it cannot be read or written
+    (the keyring's credential is deleted before that), ModuleNotFoundError without the keyring
+    package.
     """
     import keyring
     from keyring.errors import KeyringError

@@ -68,8 +68,8 @@ def _csv_rows(path: Path) -> Iterator[EdgeRow]:
     """Yield the edges of a CSV file, one by one, in order.
 
     A file with only the required columns is converted in chunks, which is faster; from the first
-    chunk that is invalid, or in any other file, each line is read alone. Raise UnreadableLine for the
-    first invalid line, OSError if the file cannot be read.
+    chunk that is invalid, or in any other file, each line is read alone. Raise UnreadableLine for
+    the first invalid line, OSError if the file cannot be read.
     """
     plain: int | None = 0
     if path.is_file():  # a pipe can be read only once

@@ -190,9 +190,9 @@ def delete(
 def _condition(kind: Kind[T], where: Mapping[str, Value], text: str) -> tuple[str, list[Value]]:
     """Return SQL conditions that begin with AND ("" without any), and their bindings.
 
-    ``c`` must be the statement's name for the table content. A document must have each filter's value
-    in ``where``, and contain ``text`` in any case ("" for every document). ``KeyError`` for a filter
-    that the kind does not declare.
+    ``c`` must be the statement's name for the table content. A document must have each filter's
+    value in ``where``, and contain ``text`` in any case ("" for every document). ``KeyError`` for a
+    filter that the kind does not declare.
     """
     check_declared(where, kind.filters)
     bindings: list[Value] = []

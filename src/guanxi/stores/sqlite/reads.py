@@ -163,8 +163,8 @@ def rows(
 ) -> Rows:
     """Return the selected rows, in their order, with their groups, contracts and visits.
 
-    A selected row holds its visits; its flags say whether it has groups or contracts, which only then
-    are read. With ``followers``, a row has groups only if the owner follows it back.
+    A selected row holds its visits; its flags say whether it has groups or contracts, which only
+    then are read. With ``followers``, a row has groups only if the owner follows it back.
     """
     if not selected:
         return Rows()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -191,17 +193,17 @@ def test_an_edit_keeps_what_administration_changes_meanwhile(service: RunningSer
     me = someone(service, Card(name="两边"))
     names = ["两边", "两边2"]
 
-    def put_face(turn: int) -> None:
-        service.do(lambda store: accounts.put(store, me.mid, {"face": f"f{turn}"}))
-
+    faces = itertools.count()
     with ThreadPoolExecutor() as pool:
-        for turn in range(count(10, 100)):
+        for turn in range(count(20, 100)):
             edit = {**_EDIT, "uname": names[turn % 2]}
-            edited = pool.submit(succeed, service, e.EDIT, me, **edit)
-            pool.submit(put_face, turn).result()
+            edited, face = pool.submit(succeed, service, e.EDIT, me, **edit), ""
+            while not edited.done():
+                face = f"f{next(faces)}"
+                service.do(partial(accounts.put, mid=me.mid, card={"face": face}))
             edited.result()
             data = read(service, e.SPACE_INFO, me, mid=me.mid)
-            assert (data.name, data.face) == (names[turn % 2], f"f{turn}")
+            assert (data.name, data.face) == (names[turn % 2], face)
 
 
 def test_of_accounts_that_edit_to_one_name_one_gets_it(service: RunningService) -> None:

@@ -99,9 +99,11 @@ def decide_account(
 ) -> EditRefusal | tuple[Account, Card]:
     """Apply an edit; return the account and card to store, or why the edit is refused.
 
-    ``stored`` is None for an unknown account. ``name_in_use``: another account has the name that
-    the edit gives, which does not matter if the account has it already. A deregistered account
-    keeps its state and its erased card: an edit may change its privacy only.
+    ``stored`` is None for an unknown account: it starts with the card ``edit.new``; if that is
+    None, the edit is refused. ``name_in_use``: another account has the name in ``edit.card``; if
+    ``edit.unique_name`` is set, a change to that name is refused. For a deregistered account, an
+    edit with a card, ``new`` or another state is refused. An account that the edit deregisters gets
+    ``DEREGISTERED_CARD``. Raise TypeError for an unknown field name.
     """
     if stored is None and edit.new is not None:
         stored = Account(mid=mid), edit.new
@@ -136,7 +138,7 @@ _VIP_COLOUR = "#FB7299"
 def vip_of(card: Card) -> wire.Vip:
     """Return the card's membership in the form of a response.
 
-    It has a label, colour and badge only while it is valid (``vip_status`` 1).
+    It has a label, colour and badge only while it is valid (``vip_status`` 1, ``vip_type`` 1 or 2).
     """
     vip = wire.Vip(type=card.vip_type, due_date_ms=card.vip_due_ms, status=card.vip_status)
     if card.vip_status and card.vip_type in _LABELS:
@@ -159,7 +161,7 @@ def official_of(card: Card) -> wire.OfficialVerify:
 
 
 def tail_of(card: Card) -> wire.ItemTail:
-    """Return the part of a list item in a response that depends only on the account's card."""
+    """Return the part of a list item in a response that depends on the account's card only."""
     return wire.ItemTail(
         uname=card.name,
         face=card.face,

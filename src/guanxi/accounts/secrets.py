@@ -50,12 +50,15 @@ def digest(token: str) -> bytes:
 
 
 def bili_jct(secret: bytes, token: str) -> str:
-    """Return the CSRF token (32 hex digits) that is valid for the session of ``token`` only."""
+    """Return the CSRF token of the session of ``token``: 32 hex digits, derived with ``secret``."""
     return _derive(secret, f"csrf:{token}")[:32]
 
 
 def equal(given: str, expected: str) -> bool:
-    """Return whether two texts are equal. The time taken does not reveal where they differ."""
+    """Return whether two texts are equal. The time taken does not reveal where they differ.
+
+    A lone surrogate counts as ``?``.
+    """
     return hmac.compare_digest(
         given.encode("utf-8", "replace"), expected.encode("utf-8", "replace")
     )
@@ -64,20 +67,20 @@ def equal(given: str, expected: str) -> bool:
 def wbi_keys(secret: bytes, now: int) -> tuple[str, str]:
     """Return img_key and sub_key of the UTC day of ``now``, in seconds since the Unix epoch.
 
-    Each has 32 hexadecimal digits.
+    Each has 32 hexadecimal digits, derived from the day and the store's ``secret``.
     """
     day = now // DAY
     return _derive(secret, f"wbi-img:{day}")[:32], _derive(secret, f"wbi-sub:{day}")[:32]
 
 
 def new_app(secret: bytes) -> tuple[str, str]:
-    """Return a new random appkey and the appsec derived from it."""
+    """Return a new random appkey (16 hex digits) and its appsec (see ``appsec``); store nothing."""
     appkey = token_hex(8)
     return appkey, appsec(secret, appkey)
 
 
 def appsec(secret: bytes, appkey: str) -> str:
-    """Return the appsec of an appkey, derived from the store's secret; no appkey is stored."""
+    """Return the appsec of any appkey: 32 hex digits, derived from it and the store's ``secret``."""
     return _derive(secret, f"app:{appkey}")[:32]
 
 

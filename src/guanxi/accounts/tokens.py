@@ -22,10 +22,10 @@ _DIGEST_LENGTH, _PROOF_LENGTH, _NONCE_BYTES = 64, 32, 4
 
 
 def access_id(secret: bytes, now: int) -> str:
-    """Return a new access id, the token of a space's page: a JWT signed with ``secret``.
+    """Return a new access id, the token in the page of any space: a JWT signed with ``secret``.
 
     It holds its time of creation, ``now`` (seconds since the Unix epoch), and its lifetime,
-    ``ACCESS_ID_SECONDS``.
+    ``ACCESS_ID_SECONDS`` (an hour).
     """
     claims = {"iat": now, "ttl": ACCESS_ID_SECONDS}
     signed = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
@@ -33,7 +33,7 @@ def access_id(secret: bytes, now: int) -> str:
 
 
 def access_id_is_valid(secret: bytes, given: str, now: int) -> bool:
-    """Return whether ``given`` is an access id of this service that is still valid at ``now``.
+    """Return whether ``given`` is an access id signed with ``secret`` and not expired at ``now``.
 
     ``now`` is in seconds since the Unix epoch.
     """
@@ -53,9 +53,9 @@ def refresh_token(secret: bytes, token: str) -> str:
 
 
 def session_digest_of(refresh: str) -> bytes | None:
-    """Return the session digest in a refresh token; None if the form is invalid.
+    """Return the session digest (32 bytes) at the head of a refresh token, which is not verified.
 
-    The signature is not verified.
+    None unless the token has 96 characters and begins with 64 hexadecimal digits.
     """
     try:
         session = bytes.fromhex(refresh[:_DIGEST_LENGTH])
@@ -84,8 +84,7 @@ def qr_key(secret: bytes, now: int) -> str:
 def qr_key_created(secret: bytes, given: str) -> int | None:
     """Return when a QR sign-in key was created, in seconds since the Unix epoch.
 
-    None if ``given`` is not a key of this service. Whether it has expired is for the caller to
-    check.
+    None if ``given`` is not a key made with ``secret``. Whether it has expired is not checked.
     """
     signed, proof = given[:16], given[16:]
     if not equal(proof, _proof(secret, f"qr:{signed}")[:16]):

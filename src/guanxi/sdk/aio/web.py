@@ -33,7 +33,7 @@ class WebArea:
         return await self._client.call_as(e.BUVID, s.Buvids)
 
     async def device_report(self) -> s.Ignored:
-        """Send an empty device report, which a service ignores; return an empty struct.
+        """Send an empty device report, which guanxi's service ignores; return an empty struct.
 
         Nothing in guanxi calls it. Raises as ``call_as``.
         """

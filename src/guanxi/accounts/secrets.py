@@ -80,7 +80,7 @@ def new_app(secret: bytes) -> tuple[str, str]:
 
 
 def appsec(secret: bytes, appkey: str) -> str:
-    """Return the appsec of any appkey: 32 hex digits, derived from it and the store's ``secret``."""
+    """Return the appsec of any appkey: 32 hex digits, derived from both arguments."""
     return _derive(secret, f"app:{appkey}")[:32]
 
 

@@ -50,8 +50,7 @@ class MeArea:
 
         Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (no such day), ``NicknameTooShort``,
         ``NicknameTooLong``, ``NicknameIllegal``, ``NicknameExists``, ``SignatureTooLong``,
-        ``SignatureHasEmoji``, from other servers ``NicknameSensitive`` or ``SignatureSensitive``,
-        and as ``call_as``.
+        ``SignatureHasEmoji``, and as ``call_as``.
         """
         await self._client.execute(
             e.EDIT, birthday=birthday, sex=sex, uname=name, usersign=signature

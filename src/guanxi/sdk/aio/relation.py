@@ -48,9 +48,10 @@ class RelationArea:
     ) -> s.RelationPage:
         """Return one page of an account's followers, newest first (004, 查询用户粉丝明细).
 
-        Only the first 1,000 are visible, even to the owner; later pages are empty. ``total`` counts
-        all of them. ``order`` is ``desc`` or ``asc``. ``cursor`` replaces ``page`` on servers that
-        support it: ``""`` first, then the previous page's.
+        By page number only the first 1,000 are visible, even to the owner; later pages are empty.
+        ``total`` counts all. ``order`` is ``desc``, or ``asc`` for the oldest first; ``size`` is at
+        most 100. ``cursor`` replaces ``page``: ``""`` first, then the previous page's; servers
+        without cursors ignore it. An account that does not exist has an empty list.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowersHidden``, and as
         ``call_as``.
@@ -85,10 +86,10 @@ class RelationArea:
 
         Document 004, 查询用户关注明细.
 
-        All of the caller's own followings are visible, of another account's the first 100; later
-        pages are empty. ``order`` is ``desc`` or ``asc``. ``order_type="attention"`` sorts the
-        caller's own followings by visits, most visited first, whatever ``order``. ``cursor`` is as
-        in ``followers``.
+        By page number, all of the caller's own followings are visible, of another account's the
+        first 100; later pages are empty. ``order_type="attention"`` sorts the caller's own
+        followings by visits, most visited first, whatever ``order``. ``order``, ``size`` and
+        ``cursor`` are as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowingsHidden``, and as
         ``call_as``.
@@ -128,8 +129,9 @@ class RelationArea:
     ) -> s.AppPage:
         """Return one page of an account's followings from the app host (004, 查询用户关注明细2).
 
-        Needs no sign-in. For a hidden list ``items`` is None and ``total`` 0. ``order`` and
-        ``cursor`` are as in ``followers``.
+        Needs no sign-in. An item's ``attribute`` is the relation of ``mid`` to it. For a hidden
+        list ``items`` is None and ``total`` 0. ``order``, ``size`` and ``cursor`` are as in
+        ``followers``.
 
         Raises ``BadRequest``, ``PageTooDeep`` for pages after 5, and as ``call_as``.
         """
@@ -159,8 +161,9 @@ class RelationArea:
 
         Document 004, 查询用户关注明细3.
 
-        Needs no sign-in. A hidden list is empty. The newest come first. ``cursor`` is as in
-        ``followers``.
+        Needs no sign-in. The newest come first; by page number only the first 100 are visible. An
+        item's ``attribute`` is the relation of ``mid`` to it. A hidden list is empty. ``size`` and
+        ``cursor`` are as in ``followers``.
 
         Raises ``BadRequest``, and as ``call_as``.
         """
@@ -189,13 +192,13 @@ class RelationArea:
         size: int = 50,
         cursor: str | None = None,
     ) -> s.RelationPage:
-        """Return one page of an account's followings with ``name`` in their names.
+        """Return one page of an account's followings with ``name`` in their names, newest first.
 
         Document 004, 搜索关注明细.
 
-        Upper and lower case match each other; an empty name matches every account. Another
-        account's list is searched within its first 100 followings. A hidden list is empty.
-        ``cursor`` is as in ``followers``.
+        Upper and lower case match each other; an empty name matches every account. By page number,
+        another account's list is searched within its first 100 followings. A hidden list is empty.
+        ``size`` and ``cursor`` are as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``PageTooDeep`` for pages after 5, and as
         ``call_as``.
@@ -226,7 +229,8 @@ class RelationArea:
 
         Document 004, 查询共同关注明细.
 
-        The page is empty if ``mid`` hides its followings. ``cursor`` is as in ``followers``.
+        The caller's newest following comes first. The page is empty if ``mid`` hides its
+        followings. ``size`` and ``cursor`` are as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
@@ -241,8 +245,8 @@ class RelationArea:
     async def whispers(self, *, cursor: str | None = None) -> s.UncountedPage:
         """Return the accounts that the caller follows silently (004, 查询悄悄关注明细).
 
-        All are in one response; ``cursor`` pages them as in ``followers``. Servers no longer accept
-        new silent followings.
+        All are in one response, newest first; ``cursor`` pages them as in ``followers``. Servers no
+        longer accept new silent followings.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
@@ -255,7 +259,7 @@ class RelationArea:
     async def friends(self, *, cursor: str | None = None) -> s.UncountedPage:
         """Return the accounts that the caller follows and that follow back (004, 查询互相关注明细).
 
-        All are in one response; ``cursor`` pages them as in ``followers``.
+        All are in one response, newest first; ``cursor`` pages them as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
@@ -270,7 +274,7 @@ class RelationArea:
     ) -> s.RelationPage:
         """Return one page of the accounts that the caller blocks (004, 查询黑名单明细).
 
-        The newest block comes first. ``cursor`` is as in ``followers``.
+        The newest block comes first. ``size`` and ``cursor`` are as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
@@ -287,8 +291,8 @@ class RelationArea:
     async def get(self, mid: int) -> s.Relation:
         """Return the caller's relation to one account (004, 查询用户与自己关系（仅关注）).
 
-        ``attribute`` is 0 without a relation. Raises ``NotSignedIn``, ``BadRequest``, and as
-        ``call_as``.
+        ``attribute`` is 0 none, 1 followed silently, 2 followed, 6 mutual, 128 blocked. Raises
+        ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
         return await self._client.call_as(e.RELATION, s.Relation, fid=mid)
 
@@ -308,17 +312,18 @@ class RelationArea:
 
         Document 004, …互相关系.
 
-        The request is signed by wbi, and counts as a visit of a followed account.
+        ``relation`` is the caller's, ``be_relation`` the account's, in which a silent following or
+        a block appears as no relation. The request counts as a visit if the caller follows the
+        account.
 
-        Raises ``NotSignedIn``, ``BadRequest``, ``WbiRetryTimesExceedException``, and as
-        ``call_as``.
+        Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
         return await self._client.call_as(e.MUTUAL, s.MutualRelation, mid=mid)
 
     async def legacy_mutual(self, mid: int) -> s.LegacyMutualRelation:
-        """Return the relations in both directions, from the withdrawn address (002, …关系2(互相)).
+        """Return the same as ``mutual``, from a withdrawn address (002, …关系2(互相)).
 
-        Document 004 strikes this address out; use ``mutual``.
+        Document 004 strikes this address out; use ``mutual``. ``is_followed`` is always False.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
@@ -327,7 +332,8 @@ class RelationArea:
     async def stat(self, mid: int) -> s.Stat:
         """Return an account's numbers of followings and followers (000, get_relation_info).
 
-        Needs no sign-in. ``whisper`` and ``black`` are 0 unless the account is the caller's.
+        Needs no sign-in. ``whisper`` (silent followings) and ``black`` (blocks) are 0 unless the
+        account is the caller's.
 
         Raises ``BadRequest``, and as ``call_as``.
         """
@@ -340,8 +346,9 @@ class RelationArea:
 
         Args:
             mid: the account.
-            act: 1 follow, 2 unfollow, 3 follow silently (withdrawn: refused), 4 stop following
-                silently, 5 block, 6 unblock, 7 remove a follower.
+            act: 1 follow, 2 unfollow, 3 follow silently (withdrawn: refused), 4 end a silent
+                following, 5 block, 6 unblock, 7 remove a follower. 2, 4, 6 and 7 succeed even if
+                there is nothing to undo.
             source: the page of the change: 11 a space, 14 a video, 115 an article, 222 an activity.
 
         Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest`` (act 3),
@@ -353,27 +360,27 @@ class RelationArea:
         await self._client.execute(e.MODIFY, fid=mid, act=act, re_src=source)
 
     async def follow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Follow an account; a silent following becomes a public one. Raises as ``modify``."""
+        """Follow an account; a silent following becomes a public one. See ``modify``."""
         await self.modify(mid, 1, source=source)
 
     async def unfollow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unfollow an account and remove it from all groups. Raises as ``modify``."""
+        """End a following of an account, even a silent one; it leaves all groups. See ``modify``."""
         await self.modify(mid, 2, source=source)
 
     async def cancel_whisper(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Stop following an account silently. Raises as ``modify``."""
+        """End the caller's silent following of an account. See ``modify``."""
         await self.modify(mid, 4, source=source)
 
     async def block(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Block an account; followings in both directions are deleted. Raises as ``modify``."""
+        """Block an account; followings in both directions are deleted. See ``modify``."""
         await self.modify(mid, 5, source=source)
 
     async def unblock(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unblock an account; deleted followings are not restored. Raises as ``modify``."""
+        """Unblock an account; deleted followings are not restored. See ``modify``."""
         await self.modify(mid, 6, source=source)
 
     async def remove_follower(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Delete an account's following of the caller. Raises as ``modify``."""
+        """Delete an account's following of the caller. See ``modify``."""
         await self.modify(mid, 7, source=source)
 
     async def batch_modify(
@@ -394,9 +401,10 @@ class RelationArea:
     # Groups
 
     async def groups(self) -> list[s.Group]:
-        """Return the caller's groups: special, default, then those created (004, 查询关注分组列表).
+        """Return the caller's groups with their sizes (004, 查询关注分组列表).
 
-        Raises ``NotSignedIn``, and as ``call_as``.
+        The special group comes first, then the default one, then those that the caller created,
+        oldest first. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return await self._client.call_as(e.GROUPS, list[s.Group])
 
@@ -411,7 +419,8 @@ class RelationArea:
         """Return one page of the members of one of the caller's groups (004, 查询关注分组明细).
 
         ``group`` is its id: -10 special, 0 default. The newest following comes first, or with
-        ``order_type="attention"`` the most visited.
+        ``order_type="attention"`` the most visited. ``size`` is at most 100. The relation fields of
+        the members are empty.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``NoSuchGroup``, and as ``call_as``.
         """
@@ -437,7 +446,7 @@ class RelationArea:
 
         Document 004, …所在的分组.
 
-        The default group is omitted; the result may be empty.
+        The default group is omitted; the result is {} for an account in no group, or not followed.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
@@ -458,7 +467,8 @@ class RelationArea:
         """Create a group with a name of 1 to 16 characters, and return its id (004, 创建分组).
 
         Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (a control character, or too many
-        groups), ``GroupNameTooLong``, ``GroupExists``, and as ``call_as``.
+        groups), ``GroupNameTooLong`` (over 16 characters, or empty), ``GroupExists`` (the name is
+        used), and as ``call_as``.
         """
         return await self._client.call_as(e.CREATE_GROUP, s.GroupCreated, tag=name)
 
@@ -480,19 +490,18 @@ class RelationArea:
         await self._client.execute(e.DELETE_GROUP, tagid=group)
 
     async def set_groups(self, members: Iterable[int], groups: Iterable[int]) -> None:
-        """Replace the groups of the accounts by ``groups``; ``[0]`` for none (004, 修改分组成员).
+        """Replace the groups of the accounts by ``groups``, ``[0]`` for none (004, 修改分组成员).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest``, ``NoSuchGroup``, ``NotFollowing``
-        (an account is not followed), and as ``call_as``; a refused call changes nothing.
+        ``members`` are 1 to 50 followed accounts; -10 is the special group. Raises ``NotSignedIn``,
+        ``CsrfFailed``, ``BadRequest``, ``NoSuchGroup``, ``NotFollowing`` (an account is not
+        followed), and as ``call_as``; a refused call changes nothing.
         """
         await self._client.execute(e.SET_MEMBERS, fids=members, tagids=groups)
 
     async def copy_to_groups(self, members: Iterable[int], groups: Iterable[int]) -> None:
         """Add the accounts to ``groups``; they also stay in their current groups.
 
-        Document 004, 复制关注到分组.
-
-        Raises as ``set_groups``.
+        Document 004, 复制关注到分组. Arguments and errors are as in ``set_groups``; 0 adds nothing.
         """
         await self._client.execute(e.COPY_MEMBERS, fids=members, tagids=groups)
 
@@ -503,9 +512,8 @@ class RelationArea:
 
         Document 004, 移动关注到分组.
 
-        0 in ``after`` means no group, in ``before`` nothing.
-
-        Raises as ``set_groups``.
+        They keep their other groups; 0, the default group, is ignored. Arguments and errors are as
+        in ``set_groups``.
         """
         await self._client.execute(
             e.MOVE_MEMBERS, fids=members, beforeTagids=before, afterTagids=after

@@ -36,7 +36,7 @@ class SpaceArea:
     # The account
 
     async def page(self, mid: int) -> str:
-        """Return the HTML page of a space, which contains the access id.
+        """Return the HTML page of an account's space, which contains the access id.
 
         Document 000, User.get_access_id. Raises as ``call_as``.
         """
@@ -54,7 +54,8 @@ class SpaceArea:
     async def info(self, mid: int) -> s.UserInfo:
         """Return an account as its space shows it, with its live room (000, User.get_user_info).
 
-        The server counts a visit. Raises ``NotFound``, and as ``call_as``.
+        A signed-in call counts as a visit. Raises ``NotFound`` (no such account), and as
+        ``call_as``.
         """
         return await self._client.call_as(e.SPACE_INFO, s.UserInfo, mid=mid)
 
@@ -80,7 +81,7 @@ class SpaceArea:
         return await self._client.call_as(e.SPACE_NOTICE, str, mid=mid)
 
     async def reservations(self, mid: int) -> list[s.Reservation] | None:
-        """Return all reservations that a space offers, None for none.
+        """Return all events that a space offers to reserve, latest start first; None for none.
 
         Document 000, User.get_reservation. Raises as ``call_as``.
         """
@@ -108,15 +109,16 @@ class SpaceArea:
     async def medals(self, mid: int) -> s.MedalWall:
         """Return an account's fan medals, highest level first (000, User.get_user_medal).
 
-        Hidden medals are left out, and ``close_space_medal`` is 1. Raises ``NotSignedIn``, and as
-        ``call_as``.
+        If the account hides them, there are none and ``close_space_medal`` is 1. Raises
+        ``NotSignedIn``, and as ``call_as``.
         """
         return await self._client.call_as(e.MEDALS, s.MedalWall, target_id=mid)
 
     async def tags(self, mid: int, *, page: int = 1, size: int = 20) -> s.Tags:
-        """Return one page of the tags that an account follows (000, User.get_user_fav_tag).
+        """Return one page of the tags that an account follows, last followed first.
 
-        Raises ``HiddenByPrivacy``, and as ``call_as``.
+        Document 000, User.get_user_fav_tag. ``size`` is at most 100. Raises ``HiddenByPrivacy``,
+        and as ``call_as``.
         """
         return await self._client.call_as(e.FOLLOWED_TAGS, s.Tags, vmid=mid, pn=page, ps=size)
 
@@ -137,7 +139,8 @@ class SpaceArea:
 
         Document 000, User.get_subscribed_bangumi.
 
-        ``size`` is at most 30. Raises ``HiddenByPrivacy``, and as ``call_as``.
+        ``type`` is 1 anime, 2 drama and the like; ``follow_status`` is 0 any, 1 wanted, 2 watching,
+        3 watched. ``size`` is at most 30. Raises ``HiddenByPrivacy``, and as ``call_as``.
         """
         return await self._client.call_as(
             e.FOLLOWED_BANGUMI,
@@ -231,16 +234,16 @@ class SpaceArea:
     ) -> s.MediaList:
         """Return one page of an account's videos as a playlist (000, User.get_media_list).
 
-        ``items`` is None for an empty page.
+        ``items`` are in the playlist's order; None for an empty page.
 
         Args:
             mid: the account, from 1.
             after: the aid of the video to page from, owned by ``mid``; None for the first page.
-            size: items per page, 1 to 100.
-            direction: True for the videos after ``after``, False for those before it; ignored
-                if ``after`` is None.
-            desc: True for the newest, most played or most favourited first, else last.
-            order: by date, plays or favourites.
+            size: items per page, 1 to 100, not counting ``after``.
+            direction: True for the videos after ``after``, False for those before it; ignored if
+                ``after`` is None.
+            desc: True for the newest, most played or most favourited first, False for them last.
+            order: sort by date, plays or favourites.
             tid: only videos of this partition; 0 for all.
             with_current: True to include the video ``after`` too.
 
@@ -288,7 +291,7 @@ class SpaceArea:
         return await self._client.call_as(e.TOP_VIDEO, s.ChosenVideo, vmid=mid)
 
     async def masterpieces(self, mid: int) -> list[s.ChosenVideo]:
-        """Return up to three masterpieces that an account chose (000, User.get_masterpiece).
+        """Return an account's up to three masterpieces, in its order (000, User.get_masterpiece).
 
         The list is empty if there are none. Raises as ``call_as``.
         """
@@ -299,7 +302,8 @@ class SpaceArea:
     async def channels(self, mid: int, *, page: int = 1, size: int = 20) -> s.ChannelPage:
         """Return one page of an account's channels, seasons before series.
 
-        Document 000, User.get_channel_list. Each has its first videos. Raises as ``call_as``.
+        Document 000, User.get_channel_list. Each has up to five videos. ``size`` is at most 100.
+        Raises as ``call_as``.
         """
         return await self._client.call_as(
             e.CHANNELS, s.ChannelPage, mid=mid, page_num=page, page_size=size
@@ -346,8 +350,9 @@ class SpaceArea:
     ) -> s.SeasonVideos:
         """Return one page of a season's videos (000, User.get_channel_videos_season).
 
-        ``order`` is the season's own order, or its reverse. Deleted videos are in ``aids`` only.
-        Raises ``BadRequest`` if the account has no such season, and as ``call_as``.
+        ``order`` is the season's own order, or its reverse. ``size`` is at most 100. Deleted videos
+        are in ``aids`` only. Raises ``BadRequest`` if the account has no such season, and as
+        ``call_as``.
         """
         return await self._client.call_as(
             e.SEASON_VIDEOS,
@@ -423,9 +428,9 @@ class SpaceArea:
     ) -> s.SeriesVideos:
         """Return one page of the videos of a series (000, User.get_channel_videos_series).
 
-        ``order`` is ``desc`` for the series' own order, ``asc`` for its reverse. Deleted videos are
-        in ``aids`` only. Raises ``BadRequest`` if the account has no such series, and as
-        ``call_as``.
+        ``order`` is ``desc`` for the series' own order, ``asc`` for its reverse. ``size`` is at
+        most 100. Deleted videos are in ``aids`` only. Raises ``BadRequest`` if the account has no
+        such series, and as ``call_as``.
         """
         return await self._client.call_as(
             e.SERIES_VIDEOS,
@@ -457,8 +462,8 @@ class SpaceArea:
     ) -> s.AudioPage:
         """Return one page of an account's audios (000, User.get_audios).
 
-        ``order`` is newest, most played or most favourited first. Raises ``ParameterMissing``, and
-        as ``call_as``.
+        ``order`` is newest, most played or most favourited first; ``size`` is at most 100. Raises
+        ``ParameterMissing`` (the server refuses a parameter), and as ``call_as``.
         """
         return await self._client.call_as(
             e.AUDIOS, s.AudioPage, uid=mid, order=order, pn=page, ps=size
@@ -520,8 +525,9 @@ class SpaceArea:
     ) -> s.AlbumPage:
         """Return one page of an account's albums, newest first (000, User.get_album).
 
-        There is no total: an empty page is past the end. Deprecated: the documents' host has
-        withdrawn it. Raises as ``call_as``.
+        ``biz`` is all, drawings, photos or daily life; ``size`` is at most 100. There is no total:
+        an empty page is past the end. Deprecated: the documents' host has withdrawn it. Raises as
+        ``call_as``.
         """
         return await self._client.call_as(
             e.ALBUMS, s.AlbumPage, uid=mid, biz=biz, page_num=page, page_size=size
@@ -534,9 +540,10 @@ class SpaceArea:
         return self._client.iter_items(e.ALBUMS, s.Album, uid=mid, biz=biz, page_size=size)
 
     async def courses(self, mid: int, *, page: int = 1, size: int = 20) -> s.CoursePage:
-        """Return one page of an account's courses.
+        """Return one page of an account's courses, newest first.
 
-        Document 000, User.get_cheese. Raises ``HiddenByPrivacy``, and as ``call_as``.
+        Document 000, User.get_cheese. ``size`` is at most 100. Raises ``HiddenByPrivacy``, and as
+        ``call_as``.
         """
         return await self._client.call_as(e.COURSES, s.CoursePage, mid=mid, pn=page, ps=size)
 
@@ -550,7 +557,7 @@ class SpaceArea:
         """Return one page of an account's dynamics, newest first (000, User.get_dynamics_new).
 
         ``offset`` is the previous page's, empty for the first page, which begins with the pinned
-        dynamic. Raises as ``call_as``.
+        dynamic. The last page has ``has_more`` False. Raises as ``call_as``.
         """
         return await self._client.call_as(e.DYNAMICS, s.DynamicPage, host_mid=mid, offset=offset)
 
@@ -566,8 +573,8 @@ class SpaceArea:
         Document 000, User.get_dynamics.
 
         ``offset`` is the previous page's ``next_offset``, 0 for the first page. ``need_top`` puts
-        the pinned dynamic at the head of the first page. Past the end ``cards`` is unset. Raises as
-        ``call_as``.
+        the pinned dynamic at the head of the first page. The last page has ``has_more`` 0; past the
+        end ``cards`` is unset. Raises as ``call_as``.
         """
         return await self._client.call_as(
             e.OLD_DYNAMICS,
@@ -592,7 +599,7 @@ class SpaceArea:
         """Return one page of an account's picture posts, newest first (000, User.get_opus).
 
         ``type`` selects all, those of articles, or the others. ``offset`` is the previous page's,
-        empty for the first page. Raises as ``call_as``.
+        empty for the first page. The last page has ``has_more`` False. Raises as ``call_as``.
         """
         return await self._client.call_as(
             e.OPUS, s.OpusPage, host_mid=mid, offset=offset, type=type

@@ -22,10 +22,11 @@ class AccountArea:
         self._client = client
 
     def card_by_mid(self, mid: int) -> s.CardByMid:
-        """Return an account's card with the mids that it follows (001, get_all_followings).
+        """Return an account's ``card``, with the mids that it follows (001, get_all_followings).
 
         Needs no sign-in. The documents' host has withdrawn the endpoint; a guanxi service has it.
-        It returns the newest mids, up to a limit, and none if the account hides its followings.
+        ``card.attentions`` has the newest followings, up to the server's limit; none if they are
+        hidden.
 
         Raises ``BadRequest``, ``NotFound`` (there is no such account), and as ``call_as``.
         """
@@ -37,7 +38,7 @@ class AccountArea:
         The result is in the order of the names, without duplicates. Names that no account has are
         omitted.
 
-        Raises ``NotSignedIn``, and as ``call_as``.
+        Needs sessdata. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.NAME_TO_UID, s.NamedAccounts, names=names)
 
@@ -49,9 +50,10 @@ class AccountArea:
         return self._client.call_as(e.LEGACY_NAME_TO_UID, s.NamedAccounts, names=names)
 
     def check_nickname(self, name: str) -> None:
-        """Check that a name is valid and free; return None if it is (000, check_nickname).
+        """Check that a nickname is valid and free: return None, or raise (000, check_nickname).
 
         Needs no sign-in. Raises ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``,
-        ``NicknameSensitive``, ``NicknameExists``, ``NicknameTaken``, and as ``call_as``.
+        ``NicknameSensitive``, ``NicknameExists`` or ``NicknameTaken`` (both: in use), and as
+        ``call_as``.
         """
         self._client.execute(e.CHECK_NICKNAME, nickName=name)

@@ -23,13 +23,15 @@ class ChannelArea:
     def season(self, season: int) -> s.SeasonById:
         """Return a season's metadata, with its owner (000, ChannelSeries.get_meta).
 
-        ``season`` is its id. Raises ``NotFound`` if there is no such season, and as ``call_as``.
+        ``season`` is its id. Needs no sign-in. Raises ``NotFound`` if there is no such season, and
+        as ``call_as``.
         """
         return self._client.call_as(e.SEASON, s.SeasonById, season_id=season)
 
     def series(self, series: int) -> s.SeriesById:
-        """Return the metadata of a series, with its owner (000, ChannelSeries.get_meta).
+        """Return a series' metadata, owner and first aids (000, ChannelSeries.get_meta).
 
-        ``series`` is its id. Raises ``NotFound`` if there is no such series, and as ``call_as``.
+        ``series`` is its id. Needs no sign-in. Raises ``NotFound`` if there is no such series, and
+        as ``call_as``.
         """
         return self._client.call_as(e.SERIES, s.SeriesById, series_id=series)

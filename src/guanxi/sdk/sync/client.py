@@ -126,12 +126,14 @@ class SyncClient:
         """Call an endpoint and return its decoded ``data`` as plain values.
 
         None if the server sends no data; text for an HTML page. A GET is sent up to three times if
-        its connection is lost; after code -799, as often as ``pace`` allows.
+        its connection is lost; after code -799, any request is repeated as often as ``pace``
+        allows.
 
         Args:
             endpoint: an endpoint of the contract, or its name, as ``relation.followings``.
-            params: parameters by wire name, which only the server checks. None is omitted, True
-                and False are sent as 1 and 0, iterables are joined by commas.
+            params: parameters by wire name; only the server checks them. None is omitted, True and
+                False are sent as 1 and 0, iterables are joined by commas. The client adds
+                credential and signatures.
             credential: the caller's, for this call only, None for the client's; it must not name
                 another proxy.
 
@@ -139,9 +141,9 @@ class SyncClient:
         or an HTTP error), ``AnswerException`` (a response outside the contract),
         ``WbiRetryTimesExceedException`` (three signatures were refused), ``InitialStateException``
         (the access id cannot be read), ``CredentialException`` (the credential lacks a needed part;
-        nothing was sent), ``ValueError`` (no such endpoint, or its path lacks a parameter),
-        ``TypeError`` (a parameter of an unsupported type), ``ArgsException`` (another proxy),
-        ``RuntimeError`` (the client is closed).
+        nothing was sent), ``ValueError`` (no such endpoint, its path lacks a parameter, or a text
+        has a lone surrogate), ``TypeError`` (a parameter of an unsupported type), ``ArgsException``
+        (another proxy), ``RuntimeError`` (the client is closed).
         """
         account = self._account(credential)
         steps = conversation.call(find(endpoint), params, account, self._settings)
@@ -156,9 +158,9 @@ class SyncClient:
     ) -> Iterator[Any]:
         """Yield every decoded item of a list once, page by page.
 
-        The arguments are as in ``call``, but a page number or cursor in ``params`` is ignored. The
-        walk ends with an empty cursor, a page that is marked as the last, a page without new items,
-        or code 22007.
+        The arguments are as in ``call``, but a page number in ``params`` is ignored, and so is a
+        cursor, except with the documents' hosts. The walk ends with code 22007, an empty cursor or
+        the server's mark of the last page; without such marks, with a page without new items.
 
         Raises as ``call``, during the iteration, and ``AnswerException`` if a list is not an array,
         an item has no key, or the position of the next page is missing or repeats.
@@ -176,9 +178,10 @@ class SyncClient:
     def call_as(self, endpoint: Endpoint, kind: type[T], **values: Any) -> T:
         """Call an endpoint with checked parameters and return its data as ``kind``.
 
-        ``values`` are parameters by wire name; None is omitted. The client's credential is used.
-        Raises as ``call``, and ``TypeError`` or ``ValueError``, with the argument's name, for a
-        missing or invalid parameter, before anything is sent.
+        ``values`` are parameters by wire name; None is omitted, unknown names are sent unchecked.
+        The client's credential is used. Raises as ``call``, and ``TypeError`` or ``ValueError`` for
+        a missing or invalid parameter, before anything is sent; the message has the typed method's
+        argument name.
         """
         params = checked(endpoint, values)
         steps = conversation.call(endpoint, params, self._credential, self._settings, kind)
@@ -186,7 +189,7 @@ class SyncClient:
         return value
 
     def execute(self, endpoint: Endpoint, **values: Any) -> None:
-        """Call an endpoint with checked parameters and ignore its data. Raises as ``call_as``."""
+        """Call an endpoint and ignore its data. Arguments and errors are as in ``call_as``."""
         self.call(endpoint, checked(endpoint, values))
 
     def iter_items(self, endpoint: Endpoint, kind: type[T], **values: Any) -> Iterator[T]:
@@ -236,7 +239,7 @@ class SyncClient:
         self._run(login.refresh(self._account(credential), self._settings))
 
     def close(self) -> None:
-        """Close this client's transport and its connections; closing again does nothing.
+        """Close this client's transport, even one passed to it; closing again does nothing.
 
         Calls of a closed client raise ``RuntimeError``.
         """
@@ -281,7 +284,7 @@ class SyncClient:
     def _perform(self, step: Step) -> object:
         """Perform one step and return the reply to it, None for a wait.
 
-        The ``NetworkException`` of a request is returned; every other error is raised.
+        The ``NetworkException`` of a ``Request`` step is returned; every other error is raised.
         """
         if isinstance(step, NeedsMixinKey):
             return self._get_mixin_key(step.stale)
@@ -316,8 +319,8 @@ class SyncClient:
     def _access_id(self, mid: str | int) -> str | None:
         """Return an account's access id, None if its page has none.
 
-        Ids are cached until they expire; malformed ones are not cached. Concurrent callers share
-        one request. Raises as ``call``.
+        Ids are cached until they expire; malformed ones are not cached. Only one request is sent at
+        a time, so that callers for one account share it. Raises as ``call``.
         """
         with self._access_id_lock:
             now = self._clock.time()
@@ -335,8 +338,8 @@ class SyncClient:
     def _send(self, request: Request) -> Response:
         """Send a request; with a pace, one at a time and each after its pause.
 
-        Raises ``RuntimeError`` if the client is closed, and ``NetworkException`` if there is no
-        response.
+        Raises ``RuntimeError`` if the client is closed, and ``NetworkException`` (status 0) if
+        there is no response.
         """
         if self._closed:
             raise RuntimeError("the client is closed; create a new one")

@@ -47,12 +47,12 @@ class LoginArea:
     def qr_wait(self, key: str) -> Credential | None:
         """Poll every 2 seconds until a QR sign-in is confirmed, and return its credential.
 
-        Returns None if the code expires first, which it does after 180 seconds, or after 100 polls:
-        generate another. ``key`` is the ``qrcode_key`` of ``qr_generate``.
+        Returns None if the QR code expires first (after 180 seconds), or after 100 polls. ``key``
+        is the ``qrcode_key`` of ``qr_generate``. The client's own credential stays as it is.
 
         Raises ``BadRequest`` for an unknown key, ``AnswerException`` if the confirmed sign-in lacks
-        cookies or the refresh token, ``ResponseCodeException`` for any other state, and as
-        ``call``.
+        cookies or the refresh token, ``ValueError`` for an invalid cookie,
+        ``ResponseCodeException`` for an unknown state, and as ``call``.
         """
         return self._client.sign_in(key)
 
@@ -82,9 +82,9 @@ class LoginArea:
 
         Raises ``CredentialException`` if a part is missing, ``CookiesRefreshException`` if the
         server refuses a step, ``NetworkException`` if a connection is lost, ``AnswerException`` if
-        a response does not fit, ``ArgsException`` for another proxy, and ``ImportError`` without
-        the extra. After an error the credential is unchanged, unless only ending the old session
-        failed.
+        a response does not fit, ``ValueError`` if a new cookie is invalid, ``ArgsException`` for
+        another proxy, and ``ImportError`` without the extra. After an error the credential is
+        unchanged, unless only ending the old session failed.
         """
         self._client.refresh(credential)
 
@@ -98,9 +98,9 @@ class LoginArea:
     def correspond(self, path: str) -> str:
         """Return the HTML page that contains a refresh's csrf (000, Credential.refresh).
 
-        ``path`` is ``refresh_`` and the server's time in milliseconds, encrypted, as 2 to 1,024
-        lower-case hexadecimal digits. Raises ``ValueError`` if it is not such digits, ``NotFound``
-        if the server refuses it, ``NotSignedIn``, and as ``call_as``.
+        ``path`` is the server's time, encrypted by ``guanxi.sdk.login.correspond_path``. Raises
+        ``ValueError`` if it is not 2 to 1,024 lower-case hexadecimal digits, ``NotFound`` if the
+        server refuses it, ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.CORRESPOND, str, correspond_path=path)
 

@@ -48,8 +48,8 @@ class MeArea:
         Args:
             birthday: as YYYY-MM-DD.
             sex: 男, 女 or 保密.
-            name: the new name, of 2 to 16 characters, or the current one to keep it.
-            signature: at most 70 characters.
+            name: 2 to 16 letters, digits, ``-`` or ``_``; the current name to keep it.
+            signature: at most 70 characters, no emoji; empty deletes it.
 
         Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (no such day), ``NicknameTooShort``,
         ``NicknameTooLong``, ``NicknameIllegal``, ``NicknameExists``, ``SignatureTooLong``,
@@ -83,7 +83,8 @@ class MeArea:
         """Return the statistics of the caller's followers (000, User.top_followers).
 
         ``since_ms`` is the start in milliseconds since the Unix epoch, None for the server's
-        default; guanxi's service ignores it. Raises ``NotSignedIn``, and as ``call_as``.
+        default; guanxi's service ignores it. Needs sessdata. Raises ``NotSignedIn``, and as
+        ``call_as``.
         """
         return self._client.call_as(e.FAN_REPORT, s.FanReport, t=since_ms)
 
@@ -92,8 +93,8 @@ class MeArea:
     def history(self, *, page: int = 1, size: int = 100) -> list[s.HistoryVideo]:
         """Return one page of the videos that the caller watched, latest first.
 
-        Document 000, get_self_history. Episodes and lessons are included. A page past the end is
-        empty. Raises ``NotSignedIn``, and as ``call_as``.
+        Document 000, get_self_history. Episodes and lessons are included. ``size`` is at most 100.
+        A page past the end is empty. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.HISTORY, list[s.HistoryVideo], pn=page, ps=size)
 
@@ -116,14 +117,14 @@ class MeArea:
         first page again.
 
         Args:
-            type: the type of entries.
+            type: all, videos (also episodes and lessons), live rooms, or articles.
             size: entries per page, 1 to 30.
             view_at: the previous cursor's time, in seconds; None for the first page.
             max: the previous cursor's id; None for the first page.
             business: the previous cursor's content type; None for the first page.
 
-        Raises ``NotSignedIn``, ``BadRequest`` (``max`` without ``view_at``, and no entry has it),
-        and as ``call_as``.
+        Raises ``NotSignedIn``, ``BadRequest`` (``max`` is sent without ``view_at`` and is no
+        entry's id), and as ``call_as``.
         """
         return self._client.call_as(
             e.HISTORY_CURSOR,
@@ -144,7 +145,8 @@ class MeArea:
     def toview(self) -> s.Toview:
         """Return the watch-later list, latest added first (000, get_toview_list).
 
-        It has at most 100 videos. Raises ``NotSignedIn``, and as ``call_as``.
+        It has at most 100 videos; deleted ones are omitted. Raises ``NotSignedIn``, and as
+        ``call_as``.
         """
         return self._client.call_as(e.TOVIEW, s.Toview)
 
@@ -168,7 +170,8 @@ class MeArea:
     def notes(self, *, page: int = 1, size: int = 20) -> s.NotePage:
         """Return one page of the caller's notes on videos, newest first (000, get_self_notes_info).
 
-        ``items`` is None for an empty page. Raises ``NotSignedIn``, and as ``call_as``.
+        ``size`` is at most 100; ``items`` is None for an empty page. Raises ``NotSignedIn``, and as
+        ``call_as``.
         """
         return self._client.call_as(e.NOTES, s.NotePage, pn=page, ps=size)
 
@@ -179,8 +182,8 @@ class MeArea:
     def public_notes(self, *, page: int = 1, size: int = 20) -> s.PublicNotePage:
         """Return one page of the caller's public notes, newest first.
 
-        Document 000, get_self_public_notes_info. ``items`` is None for an empty page. Raises
-        ``NotSignedIn``, and as ``call_as``.
+        Document 000, get_self_public_notes_info. ``size`` is at most 100; ``items`` is None for an
+        empty page. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.PUBLIC_NOTES, s.PublicNotePage, pn=page, ps=size)
 
@@ -191,14 +194,15 @@ class MeArea:
     # Logs
 
     def experience_log(self) -> s.ExperienceLog:
-        """Return the experience that the caller gained in the last week, newest first.
+        """Return the changes of the caller's experience in the last week, newest first.
 
-        Document 000, get_self_experience_log. Raises ``NotSignedIn``, and as ``call_as``.
+        Document 000, get_self_experience_log. guanxi's service returns the week before the newest
+        change. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.EXPERIENCE_LOG, s.ExperienceLog)
 
     def moral_log(self) -> s.MoralLog:
-        """Return the caller's moral value and its changes (000, get_self_moral_log).
+        """Return the caller's moral value and its changes, newest first (000, get_self_moral_log).
 
         Raises ``NotSignedIn``, and as ``call_as``.
         """
@@ -212,9 +216,9 @@ class MeArea:
         return self._client.call_as(e.LOGIN_LOG, s.LoginLog)
 
     def events(self, *, ts: int = 0) -> s.Events:
-        """Return what happened to the caller's account from ``ts`` on, in seconds, earliest first.
+        """Return the events of the caller's account from the time ``ts`` on, earliest first.
 
-        Document 000, get_self_events. Deprecated: later clients no longer have it. Raises
-        ``NotSignedIn``, and as ``call_as``.
+        Document 000, get_self_events. ``ts`` is in seconds since the Unix epoch. Deprecated: later
+        clients no longer have it. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return self._client.call_as(e.EVENTS, s.Events, ts=ts)

@@ -46,7 +46,7 @@ class Network:
         self._client = builder.build()
 
     def send(self, request: Request) -> Response:
-        """Send one request and return its response.
+        """Send one request and return its response, of any HTTP status.
 
         Raise ``NetworkException`` of status 0 if there is no complete response.
         """

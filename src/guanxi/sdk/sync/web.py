@@ -36,7 +36,7 @@ class WebArea:
         return self._client.call_as(e.BUVID, s.Buvids)
 
     def device_report(self) -> s.Ignored:
-        """Send an empty device report, which a service ignores; return an empty struct.
+        """Send an empty device report, which guanxi's service ignores; return an empty struct.
 
         Nothing in guanxi calls it. Raises as ``call_as``.
         """

@@ -360,27 +360,39 @@ class RelationArea:
         await self._client.execute(e.MODIFY, fid=mid, act=act, re_src=source)
 
     async def follow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Follow an account; a silent following becomes a public one. See ``modify``."""
+        """Follow an account; a silent following becomes a public one.
+
+        Arguments and errors: see ``modify``.
+        """
         await self.modify(mid, 1, source=source)
 
     async def unfollow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """End a following of an account, even a silent one; it leaves all groups. See ``modify``."""
+        """Unfollow an account, even a silently followed one; remove it from all groups.
+
+        Arguments and errors: see ``modify``.
+        """
         await self.modify(mid, 2, source=source)
 
     async def cancel_whisper(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """End the caller's silent following of an account. See ``modify``."""
+        """End the caller's silent following of an account. Arguments and errors: see ``modify``."""
         await self.modify(mid, 4, source=source)
 
     async def block(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Block an account; followings in both directions are deleted. See ``modify``."""
+        """Block an account; followings in both directions are deleted.
+
+        Arguments and errors: see ``modify``.
+        """
         await self.modify(mid, 5, source=source)
 
     async def unblock(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unblock an account; deleted followings are not restored. See ``modify``."""
+        """Unblock an account; deleted followings are not restored.
+
+        Arguments and errors: see ``modify``.
+        """
         await self.modify(mid, 6, source=source)
 
     async def remove_follower(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Delete an account's following of the caller. See ``modify``."""
+        """Delete an account's following of the caller. Arguments and errors: see ``modify``."""
         await self.modify(mid, 7, source=source)
 
     async def batch_modify(
@@ -501,7 +513,7 @@ class RelationArea:
     async def copy_to_groups(self, members: Iterable[int], groups: Iterable[int]) -> None:
         """Add the accounts to ``groups``; they also stay in their current groups.
 
-        Document 004, 复制关注到分组. Arguments and errors are as in ``set_groups``; 0 adds nothing.
+        Document 004, 复制关注到分组. Arguments and errors are as in ``set_groups``; 0 is ignored.
         """
         await self._client.execute(e.COPY_MEMBERS, fids=members, tagids=groups)
 

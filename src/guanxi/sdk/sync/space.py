@@ -84,7 +84,7 @@ class SpaceArea:
         return self._client.call_as(e.SPACE_NOTICE, str, mid=mid)
 
     def reservations(self, mid: int) -> list[s.Reservation] | None:
-        """Return all events that a space offers to reserve, latest start first; None for none.
+        """Return a space's reservable announcements, latest start first; None for none.
 
         Document 000, User.get_reservation. Raises as ``call_as``.
         """
@@ -569,8 +569,8 @@ class SpaceArea:
 
         Document 000, User.get_dynamics.
 
-        ``offset`` is the previous page's ``next_offset``, 0 for the first page. ``need_top`` puts
-        the pinned dynamic at the head of the first page. The last page has ``has_more`` 0; past the
+        ``offset`` is the previous page's ``next_offset``, 0 for the first page. ``need_top`` moves
+        the pinned dynamic to the head of the first page. The last page has ``has_more`` 0; past the
         end ``cards`` is unset. Raises as ``call_as``.
         """
         return self._client.call_as(

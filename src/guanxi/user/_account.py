@@ -43,7 +43,8 @@ class Account(About):
     async def get_user_info(self) -> UserInfo:
         """Return the user as the space shows it (000).
 
-        Raises ``NotFound`` if there is no such user, or another ``ApiException``.
+        A signed-in call counts as a visit. Raises ``NotFound`` if there is no such user, or another
+        ``ApiException``.
         """
         info: UserInfo = await self._call(e.SPACE_INFO, {"mid": self._uid})
         return info
@@ -51,7 +52,7 @@ class Account(About):
     def get_user_info_sync(self) -> UserInfo:
         """Return the same as ``get_user_info``, without ``await`` (001).
 
-        It raises the same errors. It blocks the event loop if one is running.
+        It raises the same errors. If an event loop is running, it blocks that loop.
         """
         return _clients.sync(self.get_user_info())
 
@@ -66,7 +67,7 @@ class Account(About):
     async def get_overview_stat(self) -> Overview:
         """Return the number of items of each type in the space (000).
 
-        Raises ``ApiException`` on failure.
+        What the user hides counts 0. Raises ``ApiException`` on failure.
         """
         counts: Overview = await self._call(e.OVERVIEW, {"mid": self._uid})
         return counts
@@ -97,14 +98,14 @@ class Account(About):
         Args:
             content: at most 150 characters; empty deletes the notice.
 
-        Returns None. Raises ``BadRequest`` (too long), ``NothingChanged``, or another
-        ``ApiException``.
+        Returns None. Raises ``BadRequest`` (too long), ``NothingChanged`` (it equals the current
+        notice), or another ``ApiException``.
         """
         done: dict[str, Any] | None = await self._call(e.SET_NOTICE, {"notice": content})
         return done
 
     async def get_reservation(self) -> list[Reservation] | None:
-        """Return the user's reservable announcements, None if there are none (000).
+        """Return the user's reservable announcements, latest start first; None for none (000).
 
         Raises ``ApiException`` on failure.
         """
@@ -112,9 +113,9 @@ class Account(About):
         return announced
 
     async def get_elec_user_monthly(self) -> Supporters:
-        """Return who supported the user this month (000). Needs sessdata.
+        """Return who supported the user this month, by rank (000). Needs sessdata.
 
-        Raises ``SupportNotOpen``, or another ``ApiException``.
+        Raises ``SupportNotOpen`` if the user accepts no support, or another ``ApiException``.
         """
         self.credential.raise_for_no_sessdata()
         supporters: Supporters = await self._call(e.SUPPORTERS, {"up_mid": self._uid})
@@ -123,15 +124,16 @@ class Account(About):
     async def get_uplikeimg(self) -> LikeEffect:
         """Return the images of the user's like, coin and favourite effect (000).
 
-        Needs sessdata. Raises ``ApiException`` on failure.
+        The fields are empty if there is none. Needs sessdata. Raises ``ApiException`` on failure.
         """
         effect: LikeEffect = await self._call(e.LIKE_EFFECT, {"vmid": self._uid})
         return effect
 
     async def get_user_medal(self) -> MedalWall:
-        """Return the user's fan medals (000). Needs sessdata.
+        """Return the user's fan medals, highest level first (000). Needs sessdata.
 
-        Raises ``ApiException`` on failure.
+        If the user hides them, there are none and ``close_space_medal`` is 1. Raises
+        ``ApiException`` on failure.
         """
         wall: MedalWall = await self._call(e.MEDALS, {"target_id": self._uid})
         return wall
@@ -155,11 +157,11 @@ class Account(About):
         pn: int = 1,
         ps: int = 15,
     ) -> BangumiPage:
-        """Return one page of the series that the user follows, last followed first (000).
+        """Return one page of the bangumi that the user follows, last followed first (000).
 
         Args:
             type_: anime, or drama and the like.
-            follow_status: only series with this progress; ALL for any.
+            follow_status: only those with this progress; ALL for any.
             pn: page, from 1.
             ps: items per page, 1 to 30.
 
@@ -179,6 +181,8 @@ class Account(About):
 
     async def top_followers(self, since: int | None = None) -> FanReport:
         """Return statistics of the caller's own followers, not of this user's (000).
+
+        Needs sessdata.
 
         Args:
             since: the start in milliseconds since the Unix epoch; None or 0 for the server's

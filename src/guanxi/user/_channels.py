@@ -53,7 +53,8 @@ class ChannelSeries:
     def credential(self) -> Credential:
         """The caller's credential; can be set. None selects that of ``using`` or the environment.
 
-        Reading raises ``TypeError`` if it was set to any other type.
+        Reading raises ``TypeError`` if it was set to any other type, and ``ValueError`` if the
+        environment's value is not allowed in a cookie.
         """
         return _clients.account_of(self._credential)
 
@@ -82,8 +83,8 @@ class ChannelSeries:
     async def get_meta(self) -> dict[str, Any]:
         """Return the channel's metadata (000); it is fetched only once, signed out.
 
-        The first call sets ``meta`` and the owner. Raises ``NotFound``, ``AnswerException`` if the
-        response does not name the owner, or another ``ApiException``.
+        The first call sets ``meta`` and the owner. Raises ``NotFound`` (no such channel),
+        ``AnswerException`` if the response does not name the owner, or another ``ApiException``.
         """
         if self.meta is None:
             if self.get_type() is ChannelSeriesType.SEASON:
@@ -129,9 +130,9 @@ def known(
     credential: Credential | None,
     meta: dict[str, Any],
 ) -> ChannelSeries:
-    """Return a new channel object with ``meta`` set, so that it need not be fetched.
+    """Return a new ``ChannelSeries`` with ``meta`` set, so that it need not be fetched.
 
-    Raise ``StatementException`` if ``id_`` is -1.
+    Raise ``StatementException`` if ``id_`` is -1 or ``type_`` is not a ``ChannelSeriesType``.
     """
     channel = ChannelSeries(uid, type_, id_, credential)
     channel.meta = meta

@@ -72,8 +72,8 @@ _current: ContextVar[Client | None] = ContextVar("guanxi.user client", default=N
 def using(client: Client) -> Iterator[Client]:
     """Use a client for all functions of ``guanxi.user`` within the ``with`` block (ours).
 
-    ``credential=None`` then means the client's credential. The client is not closed. Tasks that
-    are started in the block use it too; ``sync`` inside a running loop does not.
+    Yield the client. ``credential=None`` then means its credential. It is not closed at the end.
+    Tasks that are started in the block use it too; ``sync`` inside a running loop does not.
     """
     token = _current.set(client)
     try:
@@ -99,7 +99,8 @@ def account_of(credential: Credential | None) -> Credential:
     """Return the given credential; for None, that of the client in ``using``, or the environment's.
 
     The environment's is empty if its variables are unset. Raise ``TypeError`` if ``credential`` is
-    neither a ``Credential`` nor None, ``ValueError`` if a variable's value is not one for cookies.
+    neither a ``Credential`` nor None, ``ValueError`` if a variable's value is not allowed in a
+    cookie.
     """
     if credential is not None:
         if not isinstance(credential, Credential):
@@ -114,9 +115,9 @@ def account_of(credential: Credential | None) -> Credential:
 async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None) -> Any:
     """Call an endpoint with a credential, through the current client, and return its data.
 
-    ``credential`` None means that of ``using`` or of the environment. The result is None if
-    the server sends no data. Raise ``TypeError`` or ``ValueError``, with the argument's name in
-    ``guanxi.user``, before anything is sent; otherwise ``ApiException``, as ``Client.call``.
+    ``credential`` None means that of ``using`` or of the environment. The result is None if the
+    server sends no data. Raise ``TypeError`` or ``ValueError``, with the argument's name in
+    ``guanxi.user``, before anything is sent; otherwise as ``Client.call``.
     """
     account = account_of(credential)
     allowed = check(endpoint, params)
@@ -127,8 +128,8 @@ async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Creden
 def check(endpoint: Endpoint, params: Mapping[str, Any]) -> dict[str, Any]:
     """Check an endpoint's parameters, by wire name; return those that are not None.
 
-    Enum members are unwrapped, iterables become lists. Raise ``TypeError`` or ``ValueError`` for an
-    invalid one; the message names the argument as ``guanxi.user`` does, not the wire.
+    Enum members are unwrapped, iterables become lists. Raise ``TypeError`` or ``ValueError`` for a
+    missing or invalid one; the message names the argument as ``guanxi.user`` does, not the wire.
     """
     return checked(endpoint, params, {**_ARGUMENTS, **_ENDPOINT_ARGUMENTS.get(endpoint.name, {})})
 

@@ -35,11 +35,11 @@ class Credential(SdkCredential):
     async def refresh(self) -> None:
         """Replace sessdata, bili_jct, dedeuserid and ac_time_value in place by new ones (000).
 
-        Needs the current ones and the extra ``crypto``. Ends the old session last; if only that
-        fails, the credential already has the new values.
+        Needs sessdata, bili_jct, ac_time_value and the extra ``crypto``. Ends the old session last;
+        if only that fails, the credential already has the new values.
 
         Raises ``CookiesRefreshException`` if the server refuses a step, another ``ApiException`` on
-        failure, and ``ImportError`` without the extra.
+        failure, ``ValueError`` if a new cookie is invalid, and ``ImportError`` without the extra.
         """
         client = await _clients.client_of(self)
         await client.login.refresh(self)

@@ -28,7 +28,7 @@ class Feed(About):
         Args:
             offset: the previous page's ``next_offset``; 0 for the first page. The last page has
                 ``has_more`` 0.
-            need_top: True to put the pinned dynamic first.
+            need_top: True to put the pinned dynamic at the head of the first page.
 
         ``card`` and ``extend_json`` of each item in ``cards`` are decoded from JSON; an empty page
         has no ``cards``. Raises ``ValueError`` if ``offset`` is not an integer from 0, and
@@ -54,10 +54,11 @@ class Feed(About):
         The pinned dynamic is at the head of the first page.
 
         Args:
-            offset: the previous page's; empty for the first page. The last page has
-                ``has_more`` False.
+            offset: the previous page's; empty for the first page. The last page has ``has_more``
+                False.
 
-        Raises ``ValueError`` if ``offset`` is not digits, and ``ApiException`` on failure.
+        Raises ``ValueError`` if ``offset`` is not at most 19 digits, and ``ApiException`` on
+        failure.
         """
         page: DynamicPage = await self._call(e.DYNAMICS, {"host_mid": self._uid, "offset": offset})
         return page

@@ -23,10 +23,12 @@ async def get_self_history(
 ) -> list[HistoryVideo]:
     """Return one page of the videos that the caller watched, latest first (000).
 
+    Episodes and lessons are included.
+
     Args:
         page_num: page, from 1; past the end it is empty.
         per_page_item: items per page, 1 to 100.
-        credential: needs sessdata; None: the environment's.
+        credential: needs sessdata; None: that of ``using`` or the environment.
 
     Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
     """
@@ -50,8 +52,8 @@ async def get_self_history_new(
     first page. An empty page ends the list.
 
     Args:
-        credential: needs sessdata; None: the environment's.
-        _type: the type of entries.
+        credential: needs sessdata; None: that of ``using`` or the environment.
+        _type: all, videos (also episodes and lessons), live rooms, or articles.
         ps: entries per page, 1 to 30.
         view_at: seconds since the Unix epoch.
         max: an entry's id.
@@ -70,7 +72,8 @@ async def get_self_history_new(
 async def get_toview_list(credential: Credential | None) -> Toview:
     """Return the caller's watch-later list, last added first (000).
 
-    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    It has at most 100 videos. ``credential`` needs sessdata; None: that of ``using`` or the
+    environment. Raises ``ApiException`` on failure.
     """
     videos: Toview = await _clients.call(e.TOVIEW, {}, credential)
     return videos
@@ -79,8 +82,8 @@ async def get_toview_list(credential: Credential | None) -> Toview:
 async def clear_toview_list(credential: Credential | None) -> dict[str, Any] | None:
     """Delete every video from the caller's watch-later list (000). Returns None.
 
-    ``credential`` needs sessdata and bili_jct; None: the environment's. Raises ``ApiException`` on
-    failure.
+    ``credential`` needs sessdata and bili_jct; None: that of ``using`` or the environment. Raises
+    ``ApiException`` on failure.
     """
     done: dict[str, Any] | None = await _clients.call(e.CLEAR_TOVIEW, {}, credential)
     return done
@@ -89,10 +92,10 @@ async def clear_toview_list(credential: Credential | None) -> dict[str, Any] | N
 async def delete_viewed_videos_from_toview(
     credential: Credential | None,
 ) -> dict[str, Any] | None:
-    """Delete fully watched videos from the caller's watch-later list (000). Returns None.
+    """Delete videos watched to their end from the caller's watch-later list (000). Returns None.
 
-    ``credential`` needs sessdata and bili_jct; None: the environment's. Raises ``ApiException`` on
-    failure.
+    ``credential`` needs sessdata and bili_jct; None: that of ``using`` or the environment. Raises
+    ``ApiException`` on failure.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.DELETE_VIEWED, {"viewed": "true"}, credential
@@ -108,7 +111,7 @@ async def get_self_notes_info(
     Args:
         page_num: page, from 1; past the end ``list`` is None.
         page_size: items per page, 1 to 100.
-        credential: needs sessdata; None: the environment's.
+        credential: needs sessdata; None: that of ``using`` or the environment.
 
     Raises ``StatementException`` for a page or a size below 1, ``ValueError`` for a size over 100,
     and another ``ApiException`` on failure.
@@ -125,7 +128,7 @@ async def get_self_public_notes_info(
     Args:
         page_num: page, from 1; past the end ``list`` is None.
         page_size: items per page, 1 to 100.
-        credential: needs sessdata; None: the environment's.
+        credential: needs sessdata; None: that of ``using`` or the environment.
 
     Raises ``StatementException`` for a page or a size below 1, ``ValueError`` for a size over 100,
     and another ``ApiException`` on failure.

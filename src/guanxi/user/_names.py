@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 async def check_nickname(nick_name: str) -> tuple[bool, str]:
     """Return whether a name is valid and free, and the reason if it is not (000).
 
-    Returns ``(True, "")``, or ``(False, reason)`` with the server's code and message: no code is
-    raised. Raises ``NetworkException`` or ``AnswerException`` if the request fails.
+    Returns ``(True, "")``, or ``(False, reason)`` with the server's code and message, whatever the
+    code. Raises ``NetworkException`` or ``AnswerException`` if the request fails.
     """
     try:
         await _clients.call(e.CHECK_NICKNAME, {"nickName": nick_name}, Credential())
@@ -35,11 +35,12 @@ async def name2uid(
     Names that no account has are omitted.
 
     Args:
-        names: one name, several joined by commas, or an iterable of names; at most 50.
-        credential: needs sessdata (000). If it is None and the environment has none, the request is
-            sent signed out (001); an explicit empty ``Credential()`` is refused.
+        names: one name, several joined by commas, or an iterable of names; 1 to 50.
+        credential: needs sessdata (000). None: that of ``using`` or the environment; if that has
+            none, the request is sent signed out (001); an explicit empty ``Credential()`` is
+            refused.
 
-    Raises ``ValueError`` for more names, and ``ApiException`` on failure.
+    Raises ``ValueError`` for no or more names, and ``ApiException`` on failure.
     """
     account = _clients.account_of(credential)
     anonymous = credential is None and not account.has_sessdata()
@@ -50,9 +51,9 @@ async def name2uid(
 
 
 def name2uid_sync(names: str | Iterable[str]) -> NamedAccounts:
-    """Return the same as ``name2uid``, signed out, as a plain function (001).
+    """Return the same as ``name2uid``, without ``await``, always signed out (001).
 
-    It raises the same errors. It blocks the event loop if one is running.
+    It raises the same errors. If an event loop is running, it blocks that loop.
     """
     wanted = names.split(",") if isinstance(names, str) else names
     found: NamedAccounts = _clients.sync(

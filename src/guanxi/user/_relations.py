@@ -36,7 +36,8 @@ class Relations(About):
         Args:
             pn: page, from 1. Of another account's list only the first 100 items are visible.
             ps: items per page, 1 to 100.
-            attention: True for the most visited first, in the caller's own list.
+            attention: True for the most visited first, only in the caller's own list; ``order`` is
+                then ignored.
             order: newest or oldest first.
 
         Raises ``FollowingsHidden`` or another ``ApiException``; ``ValueError`` for bad arguments.
@@ -56,9 +57,9 @@ class Relations(About):
     async def get_all_followings(self) -> list[int]:
         """Return the mids of all accounts that the user follows, newest first (000).
 
-        Of another account's list only the visible part: the first 100 when signed in, 5 pages of
-        the app host when signed out. Empty if the list is hidden. Raises ``ApiException`` on
-        failure.
+        Of another account's list, servers without cursors show only the first 100 when signed in,
+        the first 500 (on the app host) when signed out. Empty if the list is hidden. Raises
+        ``ApiException`` on failure.
         """
         account = self.credential
         signed_in = account.has_sessdata() or account.has_access_key()
@@ -73,7 +74,8 @@ class Relations(About):
         """Return one page of the user's followers (000). Needs sessdata or an access_key.
 
         Args:
-            pn: page, from 1. Only the first 1,000 items are visible, even to the owner.
+            pn: page, from 1. Only the first 1,000 items are visible, even to the owner; ``total``
+                counts all.
             ps: items per page, 1 to 100.
             desc: True for the newest first, False for the oldest first.
 
@@ -103,10 +105,12 @@ class Relations(About):
     async def get_relation(self, uid: int | None = None) -> MutualRelation:
         """Return the relations between the caller and the user, in both directions (000).
 
+        ``relation`` is the caller's, ``be_relation`` the user's.
+
         Needs sessdata or an access_key.
 
         Args:
-            uid: another user instead of this one, as in document 001.
+            uid: another user, as in document 001; None for this one.
 
         Raises ``ApiException`` on failure.
         """
@@ -127,13 +131,14 @@ class Relations(About):
     async def modify_relation(self, relation: RelationType) -> dict[str, Any] | None:
         """Follow, unfollow, block or unblock the user, or remove it from the caller's followers.
 
-        Document 000. Needs sessdata and bili_jct, or an access_key. After a ``NetworkException``,
-        check the relation before repeating the call: a lost request may have been carried out.
+        Document 000. Needs sessdata and bili_jct, or an access_key. ``SUBSCRIBE_SECRETLY`` is
+        refused (``BadRequest``). After a ``NetworkException``, check the relation before repeating
+        the call: a lost request may have been carried out.
 
-        Returns None. Raises ``ValueError`` if ``relation`` is not a
-        ``RelationType``, ``CannotTargetSelf``, ``FollowRefused``, ``TargetInBlacklist``,
-        ``FollowingLimitReached``, ``AccountDeregistered``, ``AlreadyFollowing``,
-        ``AlreadyBlocked``, ``NoSuchUser``, ``AccountBanned``, or another ``ApiException``.
+        Returns None. Raises ``ValueError`` if ``relation`` is not a ``RelationType``,
+        ``CannotTargetSelf``, ``FollowRefused``, ``TargetInBlacklist``, ``FollowingLimitReached``,
+        ``AccountDeregistered``, ``AlreadyFollowing``, ``AlreadyBlocked``, ``NoSuchUser``,
+        ``AccountBanned``, or another ``ApiException``.
         """
         try:
             act = RelationType(relation)

@@ -29,9 +29,10 @@ async def get_self_special_followings(
 ) -> list[int]:
     """Return the mids in the caller's special group, newest first (000).
 
-    ``credential`` needs sessdata or an access_key; None: the environment's. ``pn`` (from 1) and
-    ``ps`` (1 to 100) are checked and sent, but the server ignores them and returns the whole list,
-    up to its limit. Raises ``ValueError`` for an invalid one, and ``ApiException`` on failure.
+    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
+    ``pn`` (from 1) and ``ps`` (1 to 100) are checked and sent, but the server ignores them and
+    returns the whole list, up to its limit. Raises ``ValueError`` if one is invalid, and
+    ``ApiException`` on failure.
     """
     mids: list[int] = await _clients.call(e.SPECIALS, _page(pn, ps), credential)
     return mids
@@ -42,10 +43,10 @@ async def get_self_whisper_followings(
 ) -> UncountedPage:
     """Return the accounts that the caller follows silently, newest first (000).
 
-    ``credential`` needs sessdata or an access_key; None: the environment's. Servers no longer
-    accept new silent followings. ``pn`` (from 1) and ``ps`` (1 to 100) are checked and sent, but
-    the server ignores them and returns the whole list, up to its limit. Raises ``ValueError`` for
-    an invalid one, and ``ApiException`` on failure.
+    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
+    Servers no longer accept new silent followings. ``pn`` (from 1) and ``ps`` (1 to 100) are
+    checked and sent, but the server ignores them and returns the whole list, up to its limit.
+    Raises ``ValueError`` if one is invalid, and ``ApiException`` on failure.
     """
     page: UncountedPage = await _clients.call(e.WHISPERS, _page(pn, ps), credential)
     return page
@@ -54,8 +55,8 @@ async def get_self_whisper_followings(
 async def get_self_friends(credential: Credential | None) -> UncountedPage:
     """Return all accounts that the caller follows and that follow back, newest first (000).
 
-    ``credential`` needs sessdata or an access_key; None: the environment's. Raises
-    ``ApiException`` on failure.
+    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
+    Raises ``ApiException`` on failure.
     """
     page: UncountedPage = await _clients.call(e.FRIENDS, {}, credential)
     return page
@@ -66,9 +67,9 @@ async def get_self_black_list(
 ) -> RelationPage:
     """Return one page of the accounts that the caller blocks, newest first (000).
 
-    ``credential`` needs sessdata or an access_key; None: the environment's. ``pn`` is the page,
-    from 1; ``ps`` the items per page, 1 to 100. Raises ``ValueError`` for an invalid one, and
-    ``ApiException`` on failure.
+    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
+    ``pn`` is the page, from 1; ``ps`` the items per page, 1 to 100. Raises ``ValueError`` if one is
+    invalid, and ``ApiException`` on failure.
     """
     page: RelationPage = await _clients.call(e.BLACKS, {"pn": pn, "ps": ps}, credential)
     return page
@@ -85,7 +86,8 @@ def _page(pn: int, ps: int) -> dict[str, Any]:
 async def get_self_info(credential: Credential | None) -> MyInfo:
     """Return the caller's own account (000).
 
-    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    ``credential`` needs sessdata; None: that of ``using`` or the environment. Raises
+    ``ApiException`` on failure.
     """
     info: MyInfo = await _clients.call(e.MY_INFO, {}, credential)
     return info
@@ -99,9 +101,9 @@ async def edit_self_info(
     Args:
         birthday: as YYYY-MM-DD.
         sex: 男, 女 or 保密.
-        uname: the new name, or the current one to keep it.
-        usersign: the signature, at most 70 characters.
-        credential: needs sessdata and bili_jct; None: the environment's.
+        uname: 2 to 16 letters, digits, ``-`` or ``_``; the current name to keep it.
+        usersign: the signature, at most 70 characters, no emoji; empty deletes it.
+        credential: needs sessdata and bili_jct; None: that of ``using`` or the environment.
 
     Returns None. Raises ``BadRequest`` (no such day), ``NicknameTooShort``, ``NicknameTooLong``,
     ``NicknameIllegal``, ``NicknameExists``, ``SignatureTooLong``, ``SignatureHasEmoji``, or another
@@ -118,7 +120,7 @@ async def edit_self_info(
 async def get_self_coins(credential: Credential | None) -> int | float | None:
     """Return the caller's number of coins, None for 0 (000).
 
-    ``credential`` needs sessdata and dedeuserid; None: the environment's. Raises
+    ``credential`` needs sessdata and dedeuserid; None: that of ``using`` or the environment. Raises
     ``AnswerException`` if the data is not an object, or another ``ApiException``.
     """
     account = _clients.account_of(credential)
@@ -134,17 +136,18 @@ async def get_self_coins(credential: Credential | None) -> int | float | None:
 async def get_self_jury_info(credential: Credential | None) -> Jury:
     """Return the caller's status as a juror (000); ``status`` is 0 for one who never was a juror.
 
-    ``credential`` needs sessdata or an access_key; None: the environment's. Raises
-    ``ApiException`` on failure.
+    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
+    Raises ``ApiException`` on failure.
     """
     jury: Jury = await _clients.call(e.JURY, {}, credential)
     return jury
 
 
 async def get_self_experience_log(credential: Credential | None) -> ExperienceLog:
-    """Return what the caller gained experience for in the last week, newest first (000).
+    """Return the changes of the caller's experience in the last week, newest first (000).
 
-    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    guanxi's service returns the week before the newest change. ``credential`` needs sessdata; None:
+    that of ``using`` or the environment. Raises ``ApiException`` on failure.
     """
     log: ExperienceLog = await _clients.call(e.EXPERIENCE_LOG, {}, credential)
     return log
@@ -153,7 +156,8 @@ async def get_self_experience_log(credential: Credential | None) -> ExperienceLo
 async def get_self_moral_log(credential: Credential | None) -> MoralLog:
     """Return the caller's moral value and its changes, newest first (000).
 
-    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    ``credential`` needs sessdata; None: that of ``using`` or the environment. Raises
+    ``ApiException`` on failure.
     """
     log: MoralLog = await _clients.call(e.MORAL_LOG, {}, credential)
     return log
@@ -162,20 +166,21 @@ async def get_self_moral_log(credential: Credential | None) -> MoralLog:
 async def get_self_login_log(credential: Credential | None) -> LoginLog:
     """Return when and from where the caller signed in, newest first (000).
 
-    ``credential`` needs sessdata; None: the environment's. Raises ``ApiException`` on failure.
+    ``credential`` needs sessdata; None: that of ``using`` or the environment. Raises
+    ``ApiException`` on failure.
     """
     log: LoginLog = await _clients.call(e.LOGIN_LOG, {}, credential)
     return log
 
 
 async def get_self_events(ts: int = 0, credential: Credential | None = None) -> Events:
-    """Return what happened to the caller's account since a time, earliest first (000).
+    """Return the events of the caller's account from the time ``ts`` on, earliest first (000).
 
     Deprecated: later clients no longer have it.
 
     Args:
         ts: seconds since the Unix epoch.
-        credential: needs sessdata; None: the environment's.
+        credential: needs sessdata; None: that of ``using`` or the environment.
 
     Raises ``ValueError`` for a negative ``ts``, and ``ApiException`` on failure.
     """

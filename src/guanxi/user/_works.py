@@ -56,7 +56,8 @@ class Works(About):
             tid: only videos of this partition; 0 for all.
             pn: page, from 1.
             ps: items per page, 1 to 100.
-            keyword: only videos with this text in the title, in any case; empty for all.
+            keyword: only videos with this text in the title, in any case; at most 200 characters,
+                empty for all.
             order: newest, most played or most favourited first.
 
         Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
@@ -84,14 +85,15 @@ class Works(About):
         tid: int = 0,
         with_current: bool = False,
     ) -> MediaList:
-        """Return one page of the user's videos as a playlist (000).
+        """Return one page of the user's videos as a playlist, in its order (000).
 
         Args:
             oid: the aid of the user's video to page from; None for the first page.
             ps: items per page, 1 to 100, not counting ``oid``.
-            direction: True for the videos after ``oid``, False for those before it.
-            desc: True for the newest, most played or most favourited first.
-            sort_field: by date, plays or favourites.
+            direction: True for the videos after ``oid``, False for those before it; ignored without
+                ``oid``.
+            desc: True for the newest, most played or most favourited first, False for them last.
+            sort_field: sort by date, plays or favourites.
             tid: only videos of this partition; 0 for all.
             with_current: True to include the video ``oid`` too.
 
@@ -168,7 +170,7 @@ class Works(About):
     ) -> ArticleLists:
         """Return all article collections of the user (000).
 
-        ``order`` is last updated first or most read first. Raises ``ApiException`` on failure.
+        ``order`` is last updated or most read first. Raises ``ApiException`` on failure.
         """
         lists: ArticleLists = await self._call(e.ARTICLE_LISTS, {"mid": self._uid, "sort": order})
         return lists
@@ -181,7 +183,7 @@ class Works(About):
         Deprecated: the documents' host has withdrawn it.
 
         Args:
-            biz: the type of albums.
+            biz: all, drawings, photos or daily life.
             page_num: page, from 1; past the end it is empty.
             page_size: items per page, 1 to 100.
 
@@ -202,7 +204,7 @@ class Works(About):
         return page
 
     async def get_channel_list(self) -> ChannelPage:
-        """Return all channels of the user, seasons and series separately (000).
+        """Return all channels of the user, seasons and series in two lists (000).
 
         The result has the form of the first page, with the channels of all pages in it. Raises
         ``AnswerException`` if a page lacks its lists or its total, or another ``ApiException``.
@@ -237,8 +239,8 @@ class Works(About):
     async def get_channels(self) -> list[ChannelSeries]:
         """Return all channels of the user, seasons before series, each with its ``meta`` (000).
 
-        Raises ``AnswerException`` if a page lacks its lists or its total, or a channel its integer
-        id; another ``ApiException`` on failure.
+        Raises ``AnswerException`` if a page lacks its lists or its total, or if a channel has no
+        integer id; another ``ApiException`` on failure.
         """
         lists = (await self.get_channel_list())["items_lists"]
         seasons = [self._channel(ChannelSeriesType.SEASON, item) for item in lists["seasons_list"]]
@@ -270,8 +272,8 @@ class Works(About):
             pn: page, from 1.
             ps: items per page, 1 to 100.
 
-        Raises ``BadRequest`` if the user has no such season, or another ``ApiException``;
-        ``ValueError`` for an invalid argument.
+        Deleted videos are in ``aids`` only. Raises ``BadRequest`` if the user has no such season,
+        or another ``ApiException``; ``ValueError`` for an invalid argument.
         """
         page: SeasonVideos = await self._call(
             e.SEASON_VIDEOS,
@@ -300,8 +302,8 @@ class Works(About):
             pn: page, from 1.
             ps: items per page, 1 to 100.
 
-        Raises ``BadRequest`` if the user has no such series, or another ``ApiException``;
-        ``ValueError`` for an invalid argument.
+        Deleted videos are in ``aids`` only. Raises ``BadRequest`` if the user has no such series,
+        or another ``ApiException``; ``ValueError`` for an invalid argument.
         """
         try:
             direction = "desc" if ChannelOrder(sort) is ChannelOrder.DEFAULT else "asc"

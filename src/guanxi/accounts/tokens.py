@@ -46,8 +46,8 @@ def access_id_is_valid(secret: bytes, given: str, now: int) -> bool:
 def refresh_token(secret: bytes, token: str) -> str:
     """Return the refresh token of the session of ``token``: 96 hexadecimal digits.
 
-    It begins with the session's digest (see ``session_digest_of``). A copy of the store is not
-    enough to create one, as that needs ``token``. To verify one, compare it with ``secrets.equal``.
+    It begins with the session's digest (see ``session_digest_of``). To verify one, compare it with
+    ``secrets.equal``.
     """
     return digest(token).hex() + _proof(secret, f"refresh:{token}")
 

@@ -30,8 +30,7 @@ class Account(About):
     async def get_access_id(self) -> str | None:
         """Return the access id in the user's page, None if it has none (000).
 
-        The client caches it until it expires; methods that need it fetch it automatically. The
-        request carries no credential.
+        The client caches it until it expires; methods that need it fetch it.
 
         Raises ``InitialStateException`` if the data in the page is not JSON, or another
         ``ApiException``.
@@ -52,7 +51,7 @@ class Account(About):
     def get_user_info_sync(self) -> UserInfo:
         """Return the same as ``get_user_info``, without ``await`` (001).
 
-        It raises the same errors. If an event loop is running, it blocks that loop.
+        It raises the same errors. It blocks the event loop if one is running.
         """
         return _clients.sync(self.get_user_info())
 
@@ -67,7 +66,7 @@ class Account(About):
     async def get_overview_stat(self) -> Overview:
         """Return the number of items of each type in the space (000).
 
-        What the user hides counts 0. Raises ``ApiException`` on failure.
+        What the user hides counts 0. Raises ``ApiException``.
         """
         counts: Overview = await self._call(e.OVERVIEW, {"mid": self._uid})
         return counts
@@ -75,8 +74,7 @@ class Account(About):
     async def get_up_stat(self) -> UpStat:
         """Return the total views and likes of the user's works (000). Needs bili_jct.
 
-        The server returns ``{}`` to callers who are not signed in. Raises ``ApiException`` on
-        failure.
+        The server returns ``{}`` to callers who are not signed in. Raises ``ApiException``.
         """
         self.credential.raise_for_no_bili_jct()
         counts: UpStat = await self._call(e.UP_STAT, {"mid": self._uid})
@@ -85,7 +83,7 @@ class Account(About):
     async def get_space_notice(self) -> str:
         """Return the notice of the space, empty if there is none (000).
 
-        Raises ``ApiException`` on failure.
+        Raises ``ApiException``.
         """
         notice: str = await self._call(e.SPACE_NOTICE, {"mid": self._uid})
         return notice
@@ -107,7 +105,7 @@ class Account(About):
     async def get_reservation(self) -> list[Reservation] | None:
         """Return the user's reservable announcements, latest start first; None for none (000).
 
-        Raises ``ApiException`` on failure.
+        Raises ``ApiException``.
         """
         announced: list[Reservation] | None = await self._call(e.RESERVATIONS, {"vmid": self._uid})
         return announced
@@ -124,7 +122,7 @@ class Account(About):
     async def get_uplikeimg(self) -> LikeEffect:
         """Return the images of the user's like, coin and favourite effect (000).
 
-        The fields are empty if there is none. Needs sessdata. Raises ``ApiException`` on failure.
+        The fields are empty if there is none. Needs sessdata. Raises ``ApiException``.
         """
         effect: LikeEffect = await self._call(e.LIKE_EFFECT, {"vmid": self._uid})
         return effect
@@ -132,8 +130,7 @@ class Account(About):
     async def get_user_medal(self) -> MedalWall:
         """Return the user's fan medals, highest level first (000). Needs sessdata.
 
-        If the user hides them, there are none and ``close_space_medal`` is 1. Raises
-        ``ApiException`` on failure.
+        If they are hidden, ``close_space_medal`` is 1. Raises ``ApiException``.
         """
         wall: MedalWall = await self._call(e.MEDALS, {"target_id": self._uid})
         return wall

@@ -53,8 +53,8 @@ class ChannelSeries:
     def credential(self) -> Credential:
         """The caller's credential; can be set. None selects that of ``using`` or the environment.
 
-        Reading raises ``TypeError`` if it was set to any other type, and ``ValueError`` if the
-        environment's value is not allowed in a cookie.
+        Reading raises ``TypeError`` if it was set to any other type, ``ValueError`` if the
+        environment's is invalid.
         """
         return _clients.account_of(self._credential)
 

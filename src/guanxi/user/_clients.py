@@ -175,7 +175,7 @@ async def client_of(account: Credential) -> Client:
 
 
 async def _hold(client: Client, loop: AbstractEventLoop) -> AsyncGenerator[None, None]:
-    """Yield once; close the client when its loop closes its generators, the last thing a loop does.
+    """Yield once; close the client when its loop closes its generators.
 
     The module then also forgets all clients of this loop.
     """

@@ -19,7 +19,7 @@ class Credential(SdkCredential):
     async def check_valid(self) -> bool:
         """Return whether the server accepts the credential as signed in (000).
 
-        Raises ``ApiException`` on failure.
+        Raises ``ApiException``.
         """
         client = await _clients.client_of(self)
         return await client.login.check_valid(self)
@@ -38,8 +38,8 @@ class Credential(SdkCredential):
         Needs sessdata, bili_jct, ac_time_value and the extra ``crypto``. Ends the old session last;
         if only that fails, the credential already has the new values.
 
-        Raises ``CookiesRefreshException`` if the server refuses a step, another ``ApiException`` on
-        failure, ``ValueError`` if a new cookie is invalid, and ``ImportError`` without the extra.
+        Raises ``CookiesRefreshException`` if the server refuses a step, another ``ApiException``,
+        ``ValueError`` if a new cookie is invalid, and ``ImportError`` without the extra.
         """
         client = await _clients.client_of(self)
         await client.login.refresh(self)

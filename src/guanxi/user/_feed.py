@@ -31,8 +31,8 @@ class Feed(About):
             need_top: True to put the pinned dynamic at the head of the first page.
 
         ``card`` and ``extend_json`` of each item in ``cards`` are decoded from JSON; an empty page
-        has no ``cards``. Raises ``ValueError`` if ``offset`` is not an integer from 0, and
-        ``ApiException`` on failure.
+        has no ``cards``. Raises ``ValueError`` if ``offset`` is not an integer from 0, or
+        ``ApiException``.
         """
         try:
             position = int(offset)
@@ -57,8 +57,7 @@ class Feed(About):
             offset: the previous page's; empty for the first page. The last page has ``has_more``
                 False.
 
-        Raises ``ValueError`` if ``offset`` is not at most 19 digits, and ``ApiException`` on
-        failure.
+        Raises ``ValueError`` if ``offset`` is not 0 to 19 digits, or ``ApiException``.
         """
         page: DynamicPage = await self._call(e.DYNAMICS, {"host_mid": self._uid, "offset": offset})
         return page
@@ -68,10 +67,10 @@ class Feed(About):
 
         Args:
             type_: all, only those of articles, or only the others.
-            offset: the previous page's; empty for the first page. The last page has
-                ``has_more`` False.
+            offset: the previous page's; empty for the first page. The last page has ``has_more``
+                False.
 
-        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
+        Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
         page: OpusPage = await self._call(
             e.OPUS, {"host_mid": self._uid, "offset": offset, "type": type_}

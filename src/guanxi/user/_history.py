@@ -30,7 +30,7 @@ async def get_self_history(
         per_page_item: items per page, 1 to 100.
         credential: needs sessdata; None: that of ``using`` or the environment.
 
-    Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
+    Raises ``ApiException``, or ``ValueError`` for bad arguments.
     """
     videos: list[HistoryVideo] = await _clients.call(
         e.HISTORY, {"pn": page_num, "ps": per_page_item}, credential
@@ -59,7 +59,7 @@ async def get_self_history_new(
         max: an entry's id.
         business: an entry's content type.
 
-    Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
+    Raises ``ApiException``, or ``ValueError`` for bad arguments.
     """
     page: HistoryPage = await _clients.call(
         e.HISTORY_CURSOR,
@@ -73,7 +73,7 @@ async def get_toview_list(credential: Credential | None) -> Toview:
     """Return the caller's watch-later list, last added first (000).
 
     It has at most 100 videos. ``credential`` needs sessdata; None: that of ``using`` or the
-    environment. Raises ``ApiException`` on failure.
+    environment. Raises ``ApiException``.
     """
     videos: Toview = await _clients.call(e.TOVIEW, {}, credential)
     return videos
@@ -83,7 +83,7 @@ async def clear_toview_list(credential: Credential | None) -> dict[str, Any] | N
     """Delete every video from the caller's watch-later list (000). Returns None.
 
     ``credential`` needs sessdata and bili_jct; None: that of ``using`` or the environment. Raises
-    ``ApiException`` on failure.
+    ``ApiException``.
     """
     done: dict[str, Any] | None = await _clients.call(e.CLEAR_TOVIEW, {}, credential)
     return done
@@ -95,7 +95,7 @@ async def delete_viewed_videos_from_toview(
     """Delete videos watched to their end from the caller's watch-later list (000). Returns None.
 
     ``credential`` needs sessdata and bili_jct; None: that of ``using`` or the environment. Raises
-    ``ApiException`` on failure.
+    ``ApiException``.
     """
     done: dict[str, Any] | None = await _clients.call(
         e.DELETE_VIEWED, {"viewed": "true"}, credential
@@ -114,7 +114,7 @@ async def get_self_notes_info(
         credential: needs sessdata; None: that of ``using`` or the environment.
 
     Raises ``StatementException`` for a page or a size below 1, ``ValueError`` for a size over 100,
-    and another ``ApiException`` on failure.
+    or another ``ApiException``.
     """
     page: NotePage = await _notes(e.NOTES, page_num, page_size, credential)
     return page
@@ -131,7 +131,7 @@ async def get_self_public_notes_info(
         credential: needs sessdata; None: that of ``using`` or the environment.
 
     Raises ``StatementException`` for a page or a size below 1, ``ValueError`` for a size over 100,
-    and another ``ApiException`` on failure.
+    or another ``ApiException``.
     """
     page: PublicNotePage = await _notes(e.PUBLIC_NOTES, page_num, page_size, credential)
     return page

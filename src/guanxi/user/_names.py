@@ -40,7 +40,7 @@ async def name2uid(
             none, the request is sent signed out (001); an explicit empty ``Credential()`` is
             refused.
 
-    Raises ``ValueError`` for no or more names, and ``ApiException`` on failure.
+    Raises ``ValueError`` for another number of names, or ``ApiException``.
     """
     account = _clients.account_of(credential)
     anonymous = credential is None and not account.has_sessdata()
@@ -53,7 +53,7 @@ async def name2uid(
 def name2uid_sync(names: str | Iterable[str]) -> NamedAccounts:
     """Return the same as ``name2uid``, without ``await``, always signed out (001).
 
-    It raises the same errors. If an event loop is running, it blocks that loop.
+    It raises the same errors. It blocks the event loop if one is running.
     """
     wanted = names.split(",") if isinstance(names, str) else names
     found: NamedAccounts = _clients.sync(

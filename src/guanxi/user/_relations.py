@@ -59,7 +59,7 @@ class Relations(About):
 
         Of another account's list, servers without cursors show only the first 100 when signed in,
         the first 500 (on the app host) when signed out. Empty if the list is hidden. Raises
-        ``ApiException`` on failure.
+        ``ApiException``.
         """
         account = self.credential
         signed_in = account.has_sessdata() or account.has_access_key()
@@ -74,8 +74,7 @@ class Relations(About):
         """Return one page of the user's followers (000). Needs sessdata or an access_key.
 
         Args:
-            pn: page, from 1. Only the first 1,000 items are visible, even to the owner; ``total``
-                counts all.
+            pn: page, from 1. Only the first 1,000 items are visible, even to the owner.
             ps: items per page, 1 to 100.
             desc: True for the newest first, False for the oldest first.
 
@@ -90,14 +89,14 @@ class Relations(About):
     async def get_self_same_followers(self, pn: int = 1, ps: int = 50) -> RelationPage:
         """Return one page of the accounts that the user and the caller both follow (000).
 
-        Newest following of the caller first; empty if the user hides its followings. Needs
-        sessdata or an access_key.
+        Newest following of the caller first; empty if the user hides its followings. Needs sessdata
+        or an access_key.
 
         Args:
             pn: page, from 1.
             ps: items per page, 1 to 100.
 
-        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
+        Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
         page: RelationPage = await self._call(e.SAME, {"vmid": self._uid, "pn": pn, "ps": ps})
         return page
@@ -112,7 +111,7 @@ class Relations(About):
         Args:
             uid: another user, as in document 001; None for this one.
 
-        Raises ``ApiException`` on failure.
+        Raises ``ApiException``.
         """
         relation: MutualRelation = await self._call(
             e.MUTUAL, {"mid": self._uid if uid is None else uid}
@@ -122,8 +121,7 @@ class Relations(About):
     async def get_relation_info(self) -> Stat:
         """Return the user's numbers of followings and followers (000).
 
-        ``whisper`` and ``black`` are 0 unless the user is the caller. Raises ``ApiException`` on
-        failure.
+        ``whisper`` and ``black`` are 0 unless the user is the caller. Raises ``ApiException``.
         """
         stat: Stat = await self._call(e.STAT, {"vmid": self._uid})
         return stat
@@ -133,7 +131,7 @@ class Relations(About):
 
         Document 000. Needs sessdata and bili_jct, or an access_key. ``SUBSCRIBE_SECRETLY`` is
         refused (``BadRequest``). After a ``NetworkException``, check the relation before repeating
-        the call: a lost request may have been carried out.
+        the call.
 
         Returns None. Raises ``ValueError`` if ``relation`` is not a ``RelationType``,
         ``CannotTargetSelf``, ``FollowRefused``, ``TargetInBlacklist``, ``FollowingLimitReached``,

@@ -29,10 +29,9 @@ async def get_self_special_followings(
 ) -> list[int]:
     """Return the mids in the caller's special group, newest first (000).
 
-    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
-    ``pn`` (from 1) and ``ps`` (1 to 100) are checked and sent, but the server ignores them and
-    returns the whole list, up to its limit. Raises ``ValueError`` if one is invalid, and
-    ``ApiException`` on failure.
+    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment. The
+    server ignores ``pn`` (from 1) and ``ps`` (1 to 100) and returns the whole list, up to its
+    limit. Raises ``ValueError`` if one is invalid, or ``ApiException``.
     """
     mids: list[int] = await _clients.call(e.SPECIALS, _page(pn, ps), credential)
     return mids
@@ -43,10 +42,9 @@ async def get_self_whisper_followings(
 ) -> UncountedPage:
     """Return the accounts that the caller follows silently, newest first (000).
 
-    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
-    Servers no longer accept new silent followings. ``pn`` (from 1) and ``ps`` (1 to 100) are
-    checked and sent, but the server ignores them and returns the whole list, up to its limit.
-    Raises ``ValueError`` if one is invalid, and ``ApiException`` on failure.
+    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment. The
+    server ignores ``pn`` (from 1) and ``ps`` (1 to 100) and returns the whole list, up to its
+    limit. Raises ``ValueError`` if one is invalid, or ``ApiException``.
     """
     page: UncountedPage = await _clients.call(e.WHISPERS, _page(pn, ps), credential)
     return page
@@ -56,7 +54,7 @@ async def get_self_friends(credential: Credential | None) -> UncountedPage:
     """Return all accounts that the caller follows and that follow back, newest first (000).
 
     ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
-    Raises ``ApiException`` on failure.
+    Raises ``ApiException``.
     """
     page: UncountedPage = await _clients.call(e.FRIENDS, {}, credential)
     return page
@@ -69,7 +67,7 @@ async def get_self_black_list(
 
     ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
     ``pn`` is the page, from 1; ``ps`` the items per page, 1 to 100. Raises ``ValueError`` if one is
-    invalid, and ``ApiException`` on failure.
+    invalid, or ``ApiException``.
     """
     page: RelationPage = await _clients.call(e.BLACKS, {"pn": pn, "ps": ps}, credential)
     return page
@@ -87,7 +85,7 @@ async def get_self_info(credential: Credential | None) -> MyInfo:
     """Return the caller's own account (000).
 
     ``credential`` needs sessdata; None: that of ``using`` or the environment. Raises
-    ``ApiException`` on failure.
+    ``ApiException``.
     """
     info: MyInfo = await _clients.call(e.MY_INFO, {}, credential)
     return info
@@ -137,7 +135,7 @@ async def get_self_jury_info(credential: Credential | None) -> Jury:
     """Return the caller's status as a juror (000); ``status`` is 0 for one who never was a juror.
 
     ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
-    Raises ``ApiException`` on failure.
+    Raises ``ApiException``.
     """
     jury: Jury = await _clients.call(e.JURY, {}, credential)
     return jury
@@ -146,8 +144,8 @@ async def get_self_jury_info(credential: Credential | None) -> Jury:
 async def get_self_experience_log(credential: Credential | None) -> ExperienceLog:
     """Return the changes of the caller's experience in the last week, newest first (000).
 
-    guanxi's service returns the week before the newest change. ``credential`` needs sessdata; None:
-    that of ``using`` or the environment. Raises ``ApiException`` on failure.
+    guanxi's service counts the week back from the newest change. ``credential`` needs sessdata;
+    None: that of ``using`` or the environment. Raises ``ApiException``.
     """
     log: ExperienceLog = await _clients.call(e.EXPERIENCE_LOG, {}, credential)
     return log
@@ -157,7 +155,7 @@ async def get_self_moral_log(credential: Credential | None) -> MoralLog:
     """Return the caller's moral value and its changes, newest first (000).
 
     ``credential`` needs sessdata; None: that of ``using`` or the environment. Raises
-    ``ApiException`` on failure.
+    ``ApiException``.
     """
     log: MoralLog = await _clients.call(e.MORAL_LOG, {}, credential)
     return log
@@ -167,7 +165,7 @@ async def get_self_login_log(credential: Credential | None) -> LoginLog:
     """Return when and from where the caller signed in, newest first (000).
 
     ``credential`` needs sessdata; None: that of ``using`` or the environment. Raises
-    ``ApiException`` on failure.
+    ``ApiException``.
     """
     log: LoginLog = await _clients.call(e.LOGIN_LOG, {}, credential)
     return log
@@ -182,7 +180,7 @@ async def get_self_events(ts: int = 0, credential: Credential | None = None) -> 
         ts: seconds since the Unix epoch.
         credential: needs sessdata; None: that of ``using`` or the environment.
 
-    Raises ``ValueError`` for a negative ``ts``, and ``ApiException`` on failure.
+    Raises ``ValueError`` for a negative ``ts``, or ``ApiException``.
     """
     events: Events = await _clients.call(e.EVENTS, {"ts": ts}, credential)
     return events

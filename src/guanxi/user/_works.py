@@ -60,7 +60,7 @@ class Works(About):
                 empty for all.
             order: newest, most played or most favourited first.
 
-        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
+        Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
         page: VideoPage = await self._call(
             e.VIDEOS,
@@ -126,7 +126,7 @@ class Works(About):
     async def get_masterpiece(self) -> list[ChosenVideo]:
         """Return up to three masterpieces that the user chose, in the user's order (000).
 
-        Raises ``ApiException`` on failure.
+        Raises ``ApiException``.
         """
         videos: list[ChosenVideo] = await self._call(e.MASTERPIECES, {"vmid": self._uid})
         return videos
@@ -141,7 +141,7 @@ class Works(About):
             pn: page, from 1.
             ps: items per page, 1 to 100.
 
-        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
+        Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
         page: AudioPage = await self._call(
             e.AUDIOS, {"uid": self._uid, "ps": ps, "pn": pn, "order": order}
@@ -158,7 +158,7 @@ class Works(About):
             order: newest, most favourited or most read first.
             ps: items per page, 1 to 30.
 
-        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
+        Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
         page: ArticlePage = await self._call(
             e.ARTICLES, {"mid": self._uid, "ps": ps, "pn": pn, "sort": order}
@@ -170,7 +170,7 @@ class Works(About):
     ) -> ArticleLists:
         """Return all article collections of the user (000).
 
-        ``order`` is last updated or most read first. Raises ``ApiException`` on failure.
+        ``order`` is last updated or most read first. Raises ``ApiException``.
         """
         lists: ArticleLists = await self._call(e.ARTICLE_LISTS, {"mid": self._uid, "sort": order})
         return lists
@@ -187,7 +187,7 @@ class Works(About):
             page_num: page, from 1; past the end it is empty.
             page_size: items per page, 1 to 100.
 
-        Raises ``ApiException`` on failure, ``ValueError`` for bad arguments.
+        Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
         page: AlbumPage = await self._call(
             e.ALBUMS,
@@ -240,7 +240,7 @@ class Works(About):
         """Return all channels of the user, seasons before series, each with its ``meta`` (000).
 
         Raises ``AnswerException`` if a page lacks its lists or its total, or if a channel has no
-        integer id; another ``ApiException`` on failure.
+        integer id; another ``ApiException``.
         """
         lists = (await self.get_channel_list())["items_lists"]
         seasons = [self._channel(ChannelSeriesType.SEASON, item) for item in lists["seasons_list"]]

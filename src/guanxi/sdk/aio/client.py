@@ -123,14 +123,13 @@ class Client:
         """Call an endpoint and return its decoded ``data`` as plain values.
 
         None if the server sends no data; text for an HTML page. A GET is sent up to three times if
-        its connection is lost; after code -799, any request is repeated as often as ``pace``
+        its connection is lost; any request is repeated after code -799, as often as ``pace``
         allows.
 
         Args:
             endpoint: an endpoint of the contract, or its name, as ``relation.followings``.
             params: parameters by wire name; only the server checks them. None is omitted, True and
-                False are sent as 1 and 0, iterables are joined by commas. The client adds
-                credential and signatures.
+                False are sent as 1 and 0, iterables are joined by commas.
             credential: the caller's, for this call only, None for the client's; it must not name
                 another proxy.
 
@@ -177,9 +176,9 @@ class Client:
         """Call an endpoint with checked parameters and return its data as ``kind``.
 
         ``values`` are parameters by wire name; None is omitted, unknown names are sent unchecked.
-        The client's credential is used. Raises as ``call``, and ``TypeError`` or ``ValueError`` for
-        a missing or invalid parameter, before anything is sent; the message has the typed method's
-        argument name.
+        The client's credential is used. Raises as ``call``, and ``TypeError`` or ``ValueError``,
+        with the typed method's argument name, for a missing or invalid parameter, before anything
+        is sent.
         """
         params = checked(endpoint, values)
         steps = conversation.call(endpoint, params, self._credential, self._settings, kind)
@@ -319,8 +318,8 @@ class Client:
     async def _access_id(self, mid: str | int) -> str | None:
         """Return an account's access id, None if its page has none.
 
-        Ids are cached until they expire; malformed ones are not cached. Only one request is sent at
-        a time, so that callers for one account share it. Raises as ``call``.
+        Ids are cached until they expire; malformed ones are not cached. Only one is requested at a
+        time, so that concurrent callers for one account share it. Raises as ``call``.
         """
         async with self._access_id_lock:
             now = self._clock.time()

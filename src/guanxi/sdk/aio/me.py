@@ -82,8 +82,7 @@ class MeArea:
         """Return the statistics of the caller's followers (000, User.top_followers).
 
         ``since_ms`` is the start in milliseconds since the Unix epoch, None for the server's
-        default; guanxi's service ignores it. Needs sessdata. Raises ``NotSignedIn``, and as
-        ``call_as``.
+        default; guanxi's service ignores it. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return await self._client.call_as(e.FAN_REPORT, s.FanReport, t=since_ms)
 
@@ -144,8 +143,7 @@ class MeArea:
     async def toview(self) -> s.Toview:
         """Return the watch-later list, latest added first (000, get_toview_list).
 
-        It has at most 100 videos; deleted ones are omitted. Raises ``NotSignedIn``, and as
-        ``call_as``.
+        It has at most 100 videos. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return await self._client.call_as(e.TOVIEW, s.Toview)
 
@@ -195,7 +193,7 @@ class MeArea:
     async def experience_log(self) -> s.ExperienceLog:
         """Return the changes of the caller's experience in the last week, newest first.
 
-        Document 000, get_self_experience_log. guanxi's service returns the week before the newest
+        Document 000, get_self_experience_log. guanxi's service counts the week back from the newest
         change. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return await self._client.call_as(e.EXPERIENCE_LOG, s.ExperienceLog)

@@ -50,8 +50,8 @@ class RelationArea:
 
         By page number only the first 1,000 are visible, even to the owner; later pages are empty.
         ``total`` counts all. ``order`` is ``desc``, or ``asc`` for the oldest first; ``size`` is at
-        most 100. ``cursor`` replaces ``page``: ``""`` first, then the previous page's; servers
-        without cursors ignore it. An account that does not exist has an empty list.
+        most 100. ``cursor`` replaces ``page`` on servers that support it: ``""`` first, then the
+        previous page's. An unknown account has no followers.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowersHidden``, and as
         ``call_as``.
@@ -87,9 +87,9 @@ class RelationArea:
         Document 004, 查询用户关注明细.
 
         By page number, all of the caller's own followings are visible, of another account's the
-        first 100; later pages are empty. ``order_type="attention"`` sorts the caller's own
-        followings by visits, most visited first, whatever ``order``. ``order``, ``size`` and
-        ``cursor`` are as in ``followers``.
+        first 100; later pages are empty. ``order_type="attention"`` puts the most visited of the
+        caller's own followings first, whatever ``order``. ``order``, ``size`` and ``cursor`` are as
+        in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowingsHidden``, and as
         ``call_as``.
@@ -161,9 +161,9 @@ class RelationArea:
 
         Document 004, 查询用户关注明细3.
 
-        Needs no sign-in. The newest come first; by page number only the first 100 are visible. An
-        item's ``attribute`` is the relation of ``mid`` to it. A hidden list is empty. ``size`` and
-        ``cursor`` are as in ``followers``.
+        Needs no sign-in. The newest come first; by page number only the first 100 are visible. A
+        hidden list is empty. ``attribute`` is as in ``app_followings``, ``size`` and ``cursor`` as
+        in ``followers``.
 
         Raises ``BadRequest``, and as ``call_as``.
         """
@@ -245,8 +245,7 @@ class RelationArea:
     async def whispers(self, *, cursor: str | None = None) -> s.UncountedPage:
         """Return the accounts that the caller follows silently (004, 查询悄悄关注明细).
 
-        All are in one response, newest first; ``cursor`` pages them as in ``followers``. Servers no
-        longer accept new silent followings.
+        All are in one response, newest first; ``cursor`` pages them as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
@@ -312,9 +311,8 @@ class RelationArea:
 
         Document 004, …互相关系.
 
-        ``relation`` is the caller's, ``be_relation`` the account's, in which a silent following or
-        a block appears as no relation. The request counts as a visit if the caller follows the
-        account.
+        ``relation`` is the caller's, ``be_relation`` the account's, without a silent following or a
+        block. The request counts as a visit of a followed account.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
@@ -332,8 +330,7 @@ class RelationArea:
     async def stat(self, mid: int) -> s.Stat:
         """Return an account's numbers of followings and followers (000, get_relation_info).
 
-        Needs no sign-in. ``whisper`` (silent followings) and ``black`` (blocks) are 0 unless the
-        account is the caller's.
+        Needs no sign-in. ``whisper`` and ``black`` are 0 unless the account is the caller's.
 
         Raises ``BadRequest``, and as ``call_as``.
         """
@@ -347,52 +344,39 @@ class RelationArea:
         Args:
             mid: the account.
             act: 1 follow, 2 unfollow, 3 follow silently (withdrawn: refused), 4 end a silent
-                following, 5 block, 6 unblock, 7 remove a follower. 2, 4, 6 and 7 succeed even if
+                following, 5 block, 6 unblock, 7 remove a follower. 2, 4, 6 and 7 also succeed if
                 there is nothing to undo.
             source: the page of the change: 11 a space, 14 a video, 115 an article, 222 an activity.
 
         Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest`` (act 3),
         ``CannotTargetSelf``, ``FollowRefused``, ``TargetInBlacklist``, ``FollowingLimitReached``,
         ``AccountDeregistered``, ``AlreadyFollowing``, ``AlreadyBlocked``, ``NoSuchUser``, and as
-        ``call_as``. A lost request is not sent again: after a ``NetworkException``, check the
-        relation before repeating the call.
+        ``call_as``. After a ``NetworkException``, check the relation before repeating the call.
         """
         await self._client.execute(e.MODIFY, fid=mid, act=act, re_src=source)
 
     async def follow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Follow an account; a silent following becomes a public one.
-
-        Arguments and errors: see ``modify``.
-        """
+        """Follow an account; a silent following becomes a public one. Otherwise as ``modify``."""
         await self.modify(mid, 1, source=source)
 
     async def unfollow(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unfollow an account, even a silently followed one; remove it from all groups.
-
-        Arguments and errors: see ``modify``.
-        """
+        """Stop following an account; remove it from all groups. Otherwise as ``modify``."""
         await self.modify(mid, 2, source=source)
 
     async def cancel_whisper(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """End the caller's silent following of an account. Arguments and errors: see ``modify``."""
+        """End the caller's silent following of an account. Otherwise as ``modify``."""
         await self.modify(mid, 4, source=source)
 
     async def block(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Block an account; followings in both directions are deleted.
-
-        Arguments and errors: see ``modify``.
-        """
+        """Block an account; followings in both directions are deleted. Otherwise as ``modify``."""
         await self.modify(mid, 5, source=source)
 
     async def unblock(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Unblock an account; deleted followings are not restored.
-
-        Arguments and errors: see ``modify``.
-        """
+        """Unblock an account; deleted followings are not restored. Otherwise as ``modify``."""
         await self.modify(mid, 6, source=source)
 
     async def remove_follower(self, mid: int, *, source: int | Enum = _SPACE) -> None:
-        """Delete an account's following of the caller. Arguments and errors: see ``modify``."""
+        """Delete an account's following of the caller. Otherwise as ``modify``."""
         await self.modify(mid, 7, source=source)
 
     async def batch_modify(
@@ -415,8 +399,8 @@ class RelationArea:
     async def groups(self) -> list[s.Group]:
         """Return the caller's groups with their sizes (004, 查询关注分组列表).
 
-        The special group comes first, then the default one, then those that the caller created,
-        oldest first. Raises ``NotSignedIn``, and as ``call_as``.
+        They are special, default, then those created, oldest first. Raises ``NotSignedIn``, and as
+        ``call_as``.
         """
         return await self._client.call_as(e.GROUPS, list[s.Group])
 
@@ -431,8 +415,8 @@ class RelationArea:
         """Return one page of the members of one of the caller's groups (004, 查询关注分组明细).
 
         ``group`` is its id: -10 special, 0 default. The newest following comes first, or with
-        ``order_type="attention"`` the most visited. ``size`` is at most 100. The relation fields of
-        the members are empty.
+        ``order_type="attention"`` the most visited. ``size`` is at most 100. The members' relation
+        fields are empty.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``NoSuchGroup``, and as ``call_as``.
         """

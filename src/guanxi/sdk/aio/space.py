@@ -45,7 +45,7 @@ class SpaceArea:
     async def access_id(self, mid: int) -> str | None:
         """Return the access id in an account's page, None if it has none (000, User.get_access_id).
 
-        It is cached until it expires. Methods that need it fetch it automatically.
+        It is cached until it expires; methods that need it fetch it.
 
         Raises ``InitialStateException`` if the data in the page is not JSON, and as ``call_as``.
         """
@@ -139,8 +139,8 @@ class SpaceArea:
 
         Document 000, User.get_subscribed_bangumi.
 
-        ``type`` is 1 anime, 2 drama and the like; ``follow_status`` is 0 any, 1 wanted, 2 watching,
-        3 watched. ``size`` is at most 30. Raises ``HiddenByPrivacy``, and as ``call_as``.
+        ``type`` is anime, or drama and the like; ``follow_status`` the progress. ``size`` is at
+        most 30. Raises ``HiddenByPrivacy``, and as ``call_as``.
         """
         return await self._client.call_as(
             e.FOLLOWED_BANGUMI,
@@ -598,8 +598,8 @@ class SpaceArea:
     ) -> s.OpusPage:
         """Return one page of an account's picture posts, newest first (000, User.get_opus).
 
-        ``type`` selects all, those of articles, or the others. ``offset`` is the previous page's,
-        empty for the first page. The last page has ``has_more`` False. Raises as ``call_as``.
+        ``type`` selects all, those of articles, or the others. ``offset`` and ``has_more`` are as
+        in ``dynamics``. Raises as ``call_as``.
         """
         return await self._client.call_as(
             e.OPUS, s.OpusPage, host_mid=mid, offset=offset, type=type

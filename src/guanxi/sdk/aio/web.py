@@ -35,7 +35,7 @@ class WebArea:
     async def device_report(self) -> s.Ignored:
         """Send an empty device report, which guanxi's service ignores; return an empty struct.
 
-        Nothing in guanxi calls it. Raises as ``call_as``.
+        Raises as ``call_as``.
         """
         return await self._client.call_as(e.DEVICE_REPORT, s.Ignored)
 

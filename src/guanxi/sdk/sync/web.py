@@ -38,7 +38,7 @@ class WebArea:
     def device_report(self) -> s.Ignored:
         """Send an empty device report, which guanxi's service ignores; return an empty struct.
 
-        Nothing in guanxi calls it. Raises as ``call_as``.
+        Raises as ``call_as``.
         """
         return self._client.call_as(e.DEVICE_REPORT, s.Ignored)
 

@@ -55,7 +55,8 @@ def refresh_token(secret: bytes, token: str) -> str:
 def session_digest_of(refresh: str) -> bytes | None:
     """Return the session digest (32 bytes) at the head of a refresh token, which is not verified.
 
-    None unless the token has 96 characters and begins with 64 hexadecimal digits.
+    None unless the token has 96 characters and begins with 64 hexadecimal digits (spaces among them
+    are skipped).
     """
     try:
         session = bytes.fromhex(refresh[:_DIGEST_LENGTH])

@@ -7,8 +7,8 @@ coroutine from code without an event loop. docs/user-module.md lists all names w
 
 Requests go to GUANXI_BASE_URL, or to the documents' hosts if it is unset. There is one client for
 each running loop and proxy, which is closed with its loop; ``using`` replaces it by your own
-client. ``credential=None`` means the credential of the environment; an empty ``Credential()``
-calls signed out.
+client. ``credential=None`` means the credential of that client, else of the environment; an empty
+``Credential()`` calls signed out.
 
 In addition to the errors that a function lists, each may raise ``ResponseCodeException`` (a code
 other than 0, by name), ``NetworkException``, ``AnswerException``, and, before anything is sent, a

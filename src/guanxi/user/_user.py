@@ -14,5 +14,5 @@ class User(Account, Works, Feed, Relations):
     Args:
         uid: the user's mid.
         credential: the caller's. None means the credential of the client of ``using``, or else
-            for the environment's.
+            the environment's.
     """

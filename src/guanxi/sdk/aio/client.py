@@ -55,7 +55,7 @@ class Client:
         proxy: an http, https or socks5 address; None means the credential's. The proxies of
             the environment are ignored.
         pace: the pauses between requests. None means no pauses on loopback, private addresses
-            and ``own_hosts``, and for ``Pace()`` elsewhere.
+            and ``own_hosts``, and ``Pace()`` elsewhere.
         transport: sends the requests instead of the network. The client closes it.
         clock: the source of the time, and what waits; for tests.
         own_hosts: names of your own servers, which need no pauses. The documents' hosts are

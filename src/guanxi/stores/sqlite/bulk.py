@@ -82,12 +82,12 @@ def stage(
     now: int,
     progress: Callable[[int], None] | None,
 ) -> None:
-    """Write the edges into temporary tables; check each alone, and all against one another.
+    """Write the edges into new temporary tables; check each alone, and all against one another.
 
     No edge may be later than ``now`` (seconds since the Unix epoch): sort keys only rise, so the
     account's next act would get that later time too. ``progress`` is called with the number of
-    edges read so far. Raise ``BadLine``, with a line number from 1, for an invalid edge. The
-    function commits its own transaction; an error leaves that open.
+    edges read so far. Raise ``BadLine``, with a line number from 1, for an invalid edge. Expects no
+    open transaction. The function commits its own; after an error, that is still open.
     """
     db.pragma("cache_size", -_CACHE_KIB)
     db.execute(_STAGE.format(latest=sort_key_of_mtime(now) + MAX_FINER))
@@ -112,8 +112,8 @@ def stage(
 def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> None:
     """Insert edges that are preceded by ``lines`` others into the temporary tables.
 
-    Raise ``BadLine`` for invalid groups or visits, ``apsw.ConstraintError`` or ``OverflowError``
-    for an edge that is otherwise invalid.
+    Raise ``BadLine`` for groups, a contract or visits that are invalid or belong to no follow,
+    ``apsw.ConstraintError`` or ``OverflowError`` for an edge that is otherwise invalid.
     """
     if len(chunk) % _PLAIN_ROWS == 0 and all(map(_PLAIN.__eq__, map(_PLAIN_MARKS, chunk))):
         fields = chain.from_iterable(map(_PLAIN_FIELDS, chunk))
@@ -126,8 +126,8 @@ def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> N
 def _stage_extras(db: apsw.Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
     """Insert the groups, contracts and visits of edges into the temporary tables.
 
-    ``numbered`` gives each edge with its line. Raise ``BadLine`` for an edge that is not a follow,
-    and for invalid visits or group names.
+    ``numbered`` gives each edge that has some, with its line. Raise ``BadLine`` for an edge that is
+    not a follow, and for invalid visits or group names.
     """
     for line, row in numbered:
         for name in group_names(line, row):
@@ -161,9 +161,10 @@ ORDER BY later.line LIMIT 1
 
 
 def _check_staged(db: apsw.Connection) -> None:
-    """Raise ``BadLine`` for the first line that contradicts another; flag mutual follows.
+    """Raise ``BadLine`` for the first line that repeats or contradicts an earlier one.
 
-    Leaves an index of ``staged`` and the temporary table ``repeated``.
+    Otherwise flag mutual follows. Leaves an index of ``staged`` and the temporary table
+    ``repeated``.
     """
     db.execute("CREATE INDEX temp.staged_pair ON staged (low, high, kind, upward)")
     db.execute(_REPEATED)
@@ -187,11 +188,12 @@ def write(
 ) -> int:
     """Write the staged edges into the store's tables; return how many are new or changed.
 
-    ``accounts`` are created or replaced; other unknown accounts get a plain card. ``groups`` gives
-    the ids of new groups by owner and name: a name that exists keeps its id, other new groups get a
-    random one. The caller holds the transaction, and must roll it back on ``BadLine`` (an edge
-    contradicts the store, or names an unknown account while ``strict``) and on ``StoreError`` (a
-    group's id or name in ``groups`` cannot be used).
+    ``accounts`` (by mid) are created or replaced; other unknown accounts of edges get a card with
+    only a name. ``groups`` gives ids by owner and name: such a group is created unless the owner
+    has one of that name, which keeps its id; other new groups of edges get a random id. The caller
+    holds the transaction, and must roll it back on ``BadLine`` (an edge contradicts the store, or
+    names an unknown account while ``strict``) and on ``StoreError`` (a group's id or name in
+    ``groups`` cannot be used).
     """
     put(
         db,
@@ -220,10 +222,10 @@ ORDER BY line LIMIT 1
 
 
 def _create_accounts(db: apsw.Connection, *, strict: bool) -> None:
-    """Create the accounts that only the edges name, with a plain card.
+    """Create the accounts that edges name and the store lacks, with cards that have only a name.
 
-    If ``strict``, raise ``BadLine`` for the first line that names one instead. The temporary table
-    ``unknown`` then holds them.
+    If ``strict``, raise ``BadLine`` for the first line that names one instead. Leaves the temporary
+    table ``unknown``, which contains their mids.
     """
     db.execute(
         "CREATE TEMP TABLE unknown AS"
@@ -373,7 +375,7 @@ VALUES (?1, ?2, ?3, (SELECT ifnull(max(made), 0) + 1 FROM grp WHERE owner = ?1))
 
 
 def _create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -> None:
-    """Create the groups of ``groups`` (ids by owner and name) and of the staged edges.
+    """Create the groups of ``groups`` (ids by owner and name) and those that staged edges name.
 
     Names that the owner already uses are skipped. Groups that only the edges name get random ids.
     Raise ``StoreError`` for an invalid name, or an id that is not positive or already used.
@@ -418,7 +420,8 @@ ORDER BY 1, 2, 3, 4;
 def _write_lists(db: apsw.Connection) -> None:
     """Insert the staged edges into the tables of lists and group members.
 
-    If no followings are stored, their index is created anew afterwards, so that its pages are full.
+    If no followings are stored, their index by target is rebuilt afterwards, so that its pages are
+    full.
     """
     if db.execute("SELECT EXISTS (SELECT 1 FROM following)").get:
         db.execute(_INSERT_ROWS)

@@ -39,9 +39,9 @@ _PUT_TALLY = "INSERT INTO tally (mid) VALUES (?) ON CONFLICT DO NOTHING"
 
 
 def put(db: apsw.Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
-    """Create or replace accounts, cards and tails; a deregistered account gets an erased card.
+    """Create or replace accounts with their cards and list-item tails; new ones get zero counts.
 
-    A new account also gets zero counts. The caller commits.
+    A deregistered account gets the erased card. The caller commits.
     """
     for account, card in accounts:
         if account.state is State.DEREGISTERED:
@@ -66,10 +66,9 @@ INSERT INTO tally (mid) SELECT mid FROM unknown WHERE mid <> :first;
 
 
 def put_plain(db: apsw.Connection) -> None:
-    """Create the accounts in the table ``unknown``, each with a plain card: only a name.
+    """Create the accounts in the temporary table ``unknown``, with cards that have only a name.
 
-    Does nothing if the table is empty. The caller commits. Python writes one account; SQL copies it
-    for the others, of which there may be millions.
+    They must not exist yet. Does nothing if the table is empty. The caller commits.
     """
     first = db.execute("SELECT min(mid) FROM unknown").get
     if first is not None:
@@ -138,8 +137,8 @@ SELECT mid, state, folded, version, tail, {_CARD_COLUMNS} FROM account LEFT JOIN
 def derived(db: apsw.Connection) -> Iterator[Derived]:
     """Yield every account's state and card with the stored values that derive from the card.
 
-    These are the case-folded name, the tail and the tail's version (the last two None without a
-    stored tail).
+    These are the case-folded name, the list-item tail and the tail's version (the last two None
+    without a stored tail).
     """
     for mid, state, folded, version, tail, *values in db.execute(_DERIVED):
         card = Card(**dict(zip(_CARD, values, strict=True)))
@@ -171,7 +170,9 @@ def edit_account(
 ) -> EditRefusal | None:
     """Change an account and documents of it; return None, or why nothing was changed.
 
-    To deregister it also deletes its sessions and grants. Runs in the caller's transaction.
+    ``decide_account`` decides. An edit that deregisters also deletes the account's sessions and
+    grants. ``StoreError`` for a stored document that cannot be decoded. Runs in the caller's
+    transaction.
     """
     current = account(db, mid)
     stored = None if current is None else (current, cards(db, [mid])[mid])
@@ -200,7 +201,8 @@ SELECT ?1, ?2, ?3, ?4, ?5 FROM account WHERE mid = ?2 AND state <> {State.DEREGI
 def open_session(db: apsw.Connection, session: Session) -> bool:
     """Store a session; return False, and store nothing, if its account is unknown or deregistered.
 
-    Also deletes the account's sessions that expired before ``session.created``. The caller commits.
+    In both cases, sessions of the account that expired before ``session.created`` are deleted. The
+    caller commits.
     """
     db.execute("DELETE FROM session WHERE mid = ? AND expires < ?", (session.mid, session.created))
     db.execute(
@@ -256,9 +258,10 @@ def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
 
 
 def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Store a QR sign-in grant for an account; delete the grants that are expired at ``now``.
+    """Store or replace a QR sign-in grant by its digest; delete the grants expired at ``now``.
 
-    Times are in seconds since the Unix epoch. The caller commits.
+    ``mid`` is the account that may sign in. Times are in seconds since the Unix epoch. The caller
+    commits.
     """
     db.execute("DELETE FROM sign_in_grant WHERE expires <= ?", (now,))
     db.execute(

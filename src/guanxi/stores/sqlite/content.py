@@ -36,7 +36,7 @@ def put(db: apsw.Connection, entries: Iterable[Entry]) -> None:
     """Store documents; the caller commits. ``KeyError`` for a kind that is not declared.
 
     Each replaces the document with its owner, kind and id; if the kind is unique, also that of any
-    other owner.
+    other owner. ``OverflowError`` for an owner, id or key over 64 bits.
     """
     for entry in entries:
         owner, kind, id = entry.owner, entry.kind, entry.id
@@ -74,9 +74,9 @@ _FIND = "SELECT owner, id, body FROM carray(?2) CROSS JOIN content ON kind = ?1 
 
 
 def find(db: apsw.Connection, kind: Kind[T], ids: Sequence[int]) -> dict[int, tuple[int, T]]:
-    """Return the owner and the document of each id of a unique kind; missing ids are omitted.
+    """Return, by id, the owner and the document of each of ``ids``, for a unique kind.
 
-    ``StoreError`` if a body cannot be decoded.
+    Missing ids are omitted. ``StoreError`` if a body cannot be decoded.
     """
     if not ids:
         return {}
@@ -96,8 +96,8 @@ WHERE k.owner = ? AND k.kind = ? AND k.name = ?
 def documents(db: apsw.Connection, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
     """Return the page of an owner's documents that ``query`` selects; empty if its limit is 0.
 
-    ``KeyError`` for a key or filter that the kind does not declare. ``StoreError`` if a body cannot
-    be decoded.
+    ``KeyError`` for a key that the kind does not declare or, unless the limit is 0, such a filter.
+    ``StoreError`` if a body cannot be decoded.
     """
     check_declared([query.order], kind.keys)
     if query.limit == 0:
@@ -123,7 +123,8 @@ def count(
 ) -> int:
     """Return how many of an owner's documents match ``where`` and contain ``text``.
 
-    Case is ignored in the text. ``KeyError`` for a filter that the kind does not declare.
+    Case is ignored in the text; "" matches every document. ``KeyError`` for a filter that the kind
+    does not declare.
     """
     condition, bindings = _condition(kind, where, text)
     statement = f"SELECT count(*) {_FROM_OWNER}{condition}"
@@ -135,8 +136,8 @@ def counts(
 ) -> dict[Value, int]:
     """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
-    Case is ignored; values without a document are omitted. ``KeyError`` for a filter that the kind
-    does not declare.
+    Case is ignored; "" matches every document. Values without a document are omitted. ``KeyError``
+    for a filter that the kind does not declare.
     """
     check_declared([name], kind.filters)
     condition, bindings = _condition(kind, {}, text)
@@ -152,7 +153,7 @@ FROM content_key WHERE owner = ? AND kind = ? AND name = ?
 
 
 def total(db: apsw.Connection, kind: Kind[T], owner: int, key: str) -> int:
-    """Return the sum of a key over an owner's documents, 0 without any.
+    """Return the sum of the values of a key over an owner's documents, 0 without any.
 
     ``KeyError`` for a key that the kind does not declare.
     """
@@ -173,8 +174,8 @@ def delete(
 ) -> int:
     """Delete an owner's documents that match ``where``; return how many. The caller commits.
 
-    ``ids`` restricts that to these ids; None means every id, an empty sequence none. ``KeyError``
-    for a filter that the kind does not declare.
+    ``ids`` restricts that to these ids; None means every id. An empty sequence returns 0 unchecked;
+    else ``KeyError`` for a filter that the kind does not declare.
     """
     if ids is not None and not ids:
         return 0
@@ -188,11 +189,11 @@ def delete(
 
 
 def _condition(kind: Kind[T], where: Mapping[str, Value], text: str) -> tuple[str, list[Value]]:
-    """Return SQL conditions that begin with AND ("" without any), and their bindings.
+    """Return SQL conditions that each begin with AND ("" without any), and their bindings.
 
-    ``c`` must be the statement's name for the table content. A document must have each filter's
-    value in ``where``, and contain ``text`` in any case ("" for every document). ``KeyError`` for a
-    filter that the kind does not declare.
+    The statement must name the table content ``c``. A document must have each filter's value in
+    ``where``, and contain ``text`` in any case ("" for every document). ``KeyError`` for a filter
+    that the kind does not declare.
     """
     check_declared(where, kind.filters)
     bindings: list[Value] = []

@@ -66,7 +66,11 @@ _VISITED = " LEFT JOIN visit AS v ON v.owner = a.owner AND v.target = a.target"
 
 
 def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
-    """Return the statements that read pages, by order and whether they start after a position."""
+    """Return SQL for one page of a list, by (order, whether the page starts after a position).
+
+    Followers have none by visits. Bindings are named ``owner``, ``grp``, ``limit`` and ``offset``,
+    and for a position ``place``, ``mid`` and ``visits``.
+    """
     key, visits = f"a.place, {source.item}", "ifnull(v.visits, 0)"
     down = f"a.place DESC, {source.item} DESC"
     orders = {
@@ -105,9 +109,10 @@ def page(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """Return the page of an owner's list that ``window`` selects, after a position if given.
+    """Return the page of an owner's list that ``window`` selects, counted from ``after`` if given.
 
-    ``total`` is None for friends. ``KeyError`` for followers by ``Sort.VISITED``.
+    The list of an unknown owner is empty. ``total``, of the whole list, is None for friends.
+    ``KeyError`` for followers by ``Sort.VISITED``.
     """
     selected = _select(db, _PAGES[listing], owner, sort, window, after)
     total, version = _TOTAL_AND_VERSION[listing](tally(db, owner))
@@ -125,7 +130,8 @@ def members(
 ) -> Slice | None:
     """Return a page of a group's members, or None if the owner has no such group.
 
-    Group -10 is the special one; 0 holds the followings in no group. ``total`` is None.
+    Every owner has group -10 (special) and 0 (the followings in no group). ``window`` is counted
+    from ``after`` if given. ``total`` is None.
     """
     if group not in (DEFAULT, SPECIAL):
         exists = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
@@ -148,7 +154,8 @@ def _select(
 ) -> list[_ListRow]:
     """Return a page's rows (mid, sort key, flags, visits) and the next row, if there is one.
 
-    No row if the limit is 0.
+    ``pages`` are the statements to choose from (``_statements``); only that of a group's members
+    reads ``group``. No row if the limit is 0. Visits are 0 except in the order by visits.
     """
     if window.limit == 0:
         return []
@@ -161,10 +168,11 @@ def _select(
 def rows(
     db: apsw.Connection, owner: int, selected: Sequence[_ListRow], *, followers: bool = False
 ) -> Rows:
-    """Return the selected rows, in their order, with their groups, contracts and visits.
+    """Return ``selected`` as ``Rows``, in the same order, with groups, contracts and visits.
 
-    A selected row holds its visits; its flags say whether it has groups or contracts, which only
-    then are read. With ``followers``, a row has groups only if the owner follows it back.
+    A selected row holds its visits; groups and contracts are read only for rows whose flags
+    announce them. ``followers``: these are the owner's followers, which have groups only if the
+    owner follows them back.
     """
     if not selected:
         return Rows()
@@ -196,7 +204,10 @@ def rows(
 
 
 def packed(mids: Iterable[int]) -> apsw.CArrayBinding:
-    """Return integers as an array to bind to ``carray(?)``; there must be at least one."""
+    """Return integers as an array to bind to ``carray(?)``; there must be at least one.
+
+    ``OverflowError`` for one that exceeds 64 bits.
+    """
     return apsw.carray(array("q", mids))
 
 
@@ -208,9 +219,9 @@ SELECT target, grp FROM carray(?2) CROSS JOIN member ON owner = ?1 AND target = 
 
 
 def groups_of(db: apsw.Connection, owner: int, mids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """Return the owner's group ids of each mid, ascending, special included; omit the ungrouped.
+    """Return, by mid, the ids of the owner's groups that contain it, ascending.
 
-    ``mids`` must not be empty.
+    The special group is included; mids in no group are omitted. ``mids`` must not be empty.
     """
     groups_by_mid: dict[int, list[int]] = defaultdict(list)
     for mid, group in db.execute(_GROUPS_OF, (owner, packed(mids))):
@@ -232,7 +243,7 @@ def _contracts(
 ) -> tuple[dict[int, Contract], dict[int, Contract]]:
     """Return the owner's contracts with these accounts, and theirs with the owner, by mid.
 
-    Accounts without a contract are omitted.
+    Accounts without a contract are omitted. ``mids`` must not be empty.
     """
     mine, theirs = {}, {}
     for holder, target, ts, user_attr in db.execute(_CONTRACTS, (owner, packed(mids))):
@@ -266,9 +277,10 @@ def search(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """Search the names of the owner's ``within`` newest followings; return a page of matches.
+    """Return a page of the owner's followings whose name contains ``text``, newest first.
 
-    The order is newest first. Case is ignored; "" matches every name. ``total`` counts the matches.
+    Only the ``within`` newest followings are searched. Case is ignored; "" matches every name.
+    ``total`` counts the matches. ``window`` is counted from ``after`` if given.
     """
     values = {"owner": owner, "within": within, "text": text.casefold()}
     matches = list(db.execute(_SEARCH if text else _NEWEST, values))
@@ -311,7 +323,8 @@ def common(
 ) -> Slice:
     """Return a page of the owner's followings that ``other`` also follows, newest first.
 
-    ``total`` counts them all; ``version`` is the sum of the two accounts' versions.
+    ``window`` is counted from ``after`` if given. ``total`` counts them all; ``version`` is the sum
+    of the two accounts' versions.
     """
     mine, theirs = tally(db, owner), tally(db, other)
     shorter, longer = sorted((mine.following, theirs.following))
@@ -336,9 +349,9 @@ def _page_of(
     after: Position | None,
     version: int,
 ) -> Slice:
-    """Return one page of ``matches``, all rows of a list, newest first.
+    """Return the page of ``matches``, a whole list newest first, that ``window`` selects.
 
-    ``total`` counts all matches. The window begins after ``after``, if given.
+    ``window`` is counted from ``after`` if given. ``total`` is the number of all matches.
     """
     total = len(matches)
     if after is not None:
@@ -408,7 +421,8 @@ _RelationRow = tuple[int, int, int, int]
 def _relation_rows(db: apsw.Connection, owner: int, targets: Sequence[int]) -> list[_RelationRow]:
     """Return (target, kind, sort key, flags) for each target to which the owner has a relation.
 
-    The sort key of a block is 0.
+    The kind is ``_FOLLOWS``, ``_BLOCKS`` or ``_WHISPERS``. The sort key of a block is 0; flags are
+    0 except for a following.
     """
     if not targets:
         return []
@@ -444,7 +458,10 @@ def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[i
 
 
 def relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation]:
-    """Return the owner's relation to ``target`` in a dict by target; {} without a relation."""
+    """Return the owner's relation to ``target`` in a dict by target; {} without a relation.
+
+    The sort key of a block is 0.
+    """
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
         return {}
@@ -455,12 +472,12 @@ def relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation
 
 
 def _numbers(joined: str) -> tuple[int, ...]:
-    """Return the integers of a comma-separated text."""
+    """Return the integers of a comma-separated text, which must not be empty."""
     return tuple(map(int, joined.split(",")))
 
 
 def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
-    """Return the owner's side towards the target, and the target's; empty without a relation."""
+    """Return the owner's side (``mine``) and the target's (``theirs``); empty ones without."""
     return Pair(_side(db, owner, target), _side(db, target, owner))
 
 
@@ -476,7 +493,7 @@ SELECT following, whisper, black, follower, version, follower_version FROM tally
 
 
 def tally(db: apsw.Connection, mid: int) -> Tally:
-    """Return an account's counts; zeros for an unknown account."""
+    """Return an account's counts and list versions; zeros for an unknown account."""
     row = db.execute(_TALLY, (mid,)).get
     return NO_TALLY if row is None else Tally(*row)
 
@@ -492,7 +509,8 @@ _UNGROUPED_COUNT = f"SELECT count(*) FROM following WHERE owner = ? AND flags & 
 def groups(db: apsw.Connection, owner: int) -> list[GroupRow]:
     """Return the special group, the default one, then the owner's groups, oldest first.
 
-    Each has its number of members; the default group counts the followings in no group.
+    Each has its number of members; the default group counts the followings in no group. An unknown
+    owner has the first two, empty.
     """
     return [
         GroupRow(SPECIAL, SPECIAL_NAME, db.execute(_SPECIAL, (owner,)).get),

@@ -138,7 +138,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     @property
     def writes(self) -> bool:
-        """Whether calls change the caller's data: a POST that requires sign-in.
+        """Return whether calls change the caller's data: a POST that requires sign-in.
 
         Then callers with a cookie must send csrf.
         """
@@ -146,7 +146,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     @property
     def app_signed(self) -> bool:
-        """Whether the service verifies ``appkey`` and ``sign`` if a request has them."""
+        """Return whether the service verifies ``appkey`` and ``sign`` if a request has them."""
         return ACCESS_KEY in self.auth or self.host is Host.APP
 
     def message(self, code: int) -> str:
@@ -155,9 +155,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     @property
     def codes(self) -> frozenset[int]:
-        """The codes that this endpoint may answer, without 0.
+        """Return the codes that this endpoint may answer, without 0.
 
-        They are its own, and those of parameters, sign-in, csrf and signature, -503 and -504.
+        They are its own, and those of parameters, sign-in, csrf, signature and headers, -503 and
+        -504.
         """
         implied = {errors.ServiceUnavailable.number, errors.DeadlineExceeded.number}
         if self.app_signed or self.params is not NoParams:

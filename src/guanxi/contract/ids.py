@@ -19,7 +19,7 @@ def bvid_of(aid: int) -> str:
 
 
 def aid_of(bvid: str) -> int:
-    """Return the aid of a bvid; raise ``ValueError`` for a text that is not a bvid."""
+    """Return the aid of a bvid, as a number; raise ``ValueError`` for a text that is not a bvid."""
     if len(bvid) != _DIGITS + 3 or not bvid.startswith("BV1") or not set(bvid[3:]) <= _DIGIT.keys():
         raise ValueError("not a bvid")
     number = 0

@@ -10,14 +10,15 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def placeholders(template: str) -> tuple[str, ...]:
-    """Return the wire names of the parameters in a path template, in order."""
+    """Return the wire names of the parameters in a path template, such as ``/{mid}``, in order."""
     return tuple(_PLACEHOLDER.findall(template))
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Return the path with its parameters replaced by their percent-encoded ``values``.
+    """Return a path template with its parameters replaced by ``values``, percent-encoded.
 
-    Raise ``KeyError`` with the name of a parameter that has no value; other values are ignored.
+    ``values`` are by wire name. Raise ``KeyError`` with the name of a parameter that has no value;
+    other values are ignored.
     """
     return _PLACEHOLDER.sub(lambda found: quote(values[found[1]], safe=""), template)
 

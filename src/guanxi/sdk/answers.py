@@ -31,8 +31,8 @@ def read(
 ) -> Any:
     """Return the ``data`` of a response, converted to ``kind``.
 
-    That is the whole body where the endpoint has no envelope. ``jsonp`` says that a callback's name
-    and parentheses surround the JSON.
+    That is the whole body where the endpoint has no envelope, and the text of an HTML page.
+    ``jsonp``: a callback's name and parentheses surround the JSON.
 
     Raise ``ResponseCodeException`` for a code other than 0, ``NetworkException`` for an HTTP status
     other than 200 without a code, and ``AnswerException`` for data that does not fit or is missing

@@ -132,7 +132,7 @@ def call(
 ) -> Conversation[Any]:
     """Make one call and return its data converted to ``kind``.
 
-    Raise ``CredentialException``, ``TypeError`` or ``ValueError`` before anything is sent, else
+    Raise ``CredentialException``, ``TypeError`` or ``ValueError`` before the request is sent, else
     ``WbiRetryTimesExceedException``, ``ResponseCodeException``, ``NetworkException`` or
     ``AnswerException``, as ``exchange``.
     """
@@ -351,7 +351,7 @@ def items_path(endpoint: Endpoint) -> str:
 def _items(data: Any, endpoint: Endpoint) -> list[Any]:
     """Return the items of a page, of all its arrays in order; a missing array counts as empty.
 
-    Raise ``AnswerException`` if one of them is not an array.
+    Raise ``AnswerException`` if one of them, or data without an object, is not an array.
     """
     found: list[Any] = []
     for path in endpoint.pages.items:
@@ -366,7 +366,7 @@ def _items(data: Any, endpoint: Endpoint) -> list[Any]:
 
 
 def _was_seen(item: Any, seen: set[object], endpoint: Endpoint) -> bool:
-    """Return whether an item's key is in ``seen``; add the key if it is not.
+    """Return whether an item's key (``Pages.key``) is in ``seen``; add the key if it is not.
 
     Raise ``AnswerException`` if the item has no key, or one of a wrong type.
     """

@@ -90,7 +90,7 @@ class Credential:
     def from_environment(cls) -> Self:
         """Return a credential from GUANXI_SESSDATA and GUANXI_BILI_JCT; empty if both are unset.
 
-        Raise ``ValueError`` for a value that cookies do not allow.
+        These are environment variables. Raise ``ValueError`` for a value that cookies do not allow.
         """
         return cls(os.environ.get("GUANXI_SESSDATA"), os.environ.get("GUANXI_BILI_JCT"))
 
@@ -104,7 +104,10 @@ class Credential:
         return "; ".join([f"{name}={value}" for name, value in sent if value])
 
     def conceal(self, value: Any) -> Any:
-        """Return a copy of a text or decoded JSON with this credential's secrets masked (***)."""
+        """Return a copy of a text or decoded JSON with this credential's secrets masked (***).
+
+        Its dedeuserid is not a secret.
+        """
         return _conceal(value, self._secrets())
 
     def renew(self, fresh: Credential) -> None:

@@ -49,7 +49,7 @@ def is_documented(base: str | None) -> bool:
 
 
 def own_names(own_hosts: Iterable[str]) -> frozenset[str]:
-    """Return the names of the caller's own servers in lower case, without a trailing dot.
+    """Return host names of the caller's own servers in lower case, without a trailing dot.
 
     Raise ``ArgsException`` for a host under a documented domain (bilibili.com…).
     """
@@ -65,7 +65,7 @@ def own_names(own_hosts: Iterable[str]) -> frozenset[str]:
 def is_own(base: str | None, own: frozenset[str]) -> bool:
     """Return whether the host of a base address is the caller's own; False for None.
 
-    That is a host in ``own``, localhost, or a loopback or private IP address.
+    That is a host in ``own`` (see ``own_names``), localhost, or a loopback or private IP address.
     """
     if base is None:
         return False

@@ -127,8 +127,8 @@ def checked(
 
     Raise ``TypeError`` for a missing parameter or a value of the wrong type, and ``ValueError`` for
     one that the endpoint or the documented limits do not allow. The message begins with the
-    argument's name; ``arguments`` maps wire names to argument names if they differ. Names that
-    the endpoint does not know are kept unchecked.
+    argument's name; ``arguments`` maps wire names to it where they differ (default: those of the
+    client's methods). Names that the endpoint does not know are kept unchecked.
     """
     plain = {name: _plain(value) for name, value in values.items() if value is not None}
     try:
@@ -199,7 +199,8 @@ def compose(
 ) -> Request:
     """Return the signed request. Raise ``ValueError`` if a parameter of the path is missing.
 
-    The credential adds its cookies (and csrf in writes), or access_key and an APP signature.
+    The credential adds its cookies (and csrf in writes), or access_key. An APP signature is added
+    too if it has appkey and appsec, unless ``wbi`` is given.
 
     Args:
         endpoint: the endpoint.

@@ -26,7 +26,7 @@ class Request(Struct, frozen=True):
 
     @property
     def writes(self) -> bool:
-        """Whether this request may change something, that is, its method is not GET.
+        """Return whether this request may change something, that is, its method is not GET.
 
         After a lost connection such a request must not be sent again.
         """

@@ -34,7 +34,8 @@ def is_server_address(address: str) -> bool:
 def redacted(address: str) -> str:
     """Return ``address`` as it may be printed: without the password and the query.
 
-    Where a password may contain an unencoded "?", everything after the scheme becomes "…".
+    A file's path is returned unchanged. If the query contains "@", a password may contain an
+    unencoded "?": then everything after the scheme becomes "…".
     """
     if not is_server_address(address):
         return address

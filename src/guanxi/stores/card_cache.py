@@ -24,8 +24,9 @@ def with_card_cache(
 ) -> Store:
     """Return ``store`` with a cache of up to ``size`` tails, at most ``staleness`` seconds old.
 
-    A tail is the encoded list item of an account. If ``size`` or ``staleness`` is 0 or less, return
-    ``store`` itself. ``clock`` returns seconds and never steps back.
+    A tail is the part of a list item's JSON that depends on the card. Writes through the result
+    show at once. If ``size`` or ``staleness`` is 0 or less, return ``store`` itself. ``clock``
+    returns seconds and never steps back.
     """
     if size <= 0 or staleness <= 0:
         return store

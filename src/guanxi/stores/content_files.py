@@ -32,9 +32,9 @@ def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
 async def import_content(store: Store, path: Path) -> int:
     """Store the documents of a file, all or none; return their number.
 
-    A document replaces the stored one with its owner, kind and id. ``BadLine`` for the first line
-    that is not a document, or whose owner has no account; ``StoreError`` if the file cannot be read
-    or the store fails.
+    A document replaces the stored one with its owner, kind and id (of a unique kind, that of any
+    owner). ``BadLine`` for the first line that is not a document, or whose owner has no account;
+    ``StoreError`` if the file cannot be read or the store fails.
     """
     lines = list(read_content(path))
     known = await store.cards(list({entry.owner for _, entry in lines}))

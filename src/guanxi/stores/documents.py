@@ -17,7 +17,7 @@ T = TypeVar("T")
 def check_declared(names: Iterable[str], known: Collection[str]) -> None:
     """Raise KeyError for the first name not in ``known``.
 
-    Otherwise a name that the kind does not declare would silently match nothing.
+    Without this check, a name that the kind does not declare would silently match nothing.
     """
     for name in names:
         if name not in known:

@@ -80,10 +80,11 @@ def _csv_rows(path: Path) -> Iterator[EdgeRow]:
 
 
 def _plain_rows(path: Path) -> Generator[EdgeRow, None, int | None]:
-    """Yield the edges of a CSV file that has only the required columns, in chunks.
+    """Yield the edges of a CSV file that has only the required columns, converted in chunks.
 
-    Stop before the first chunk that is not plain or is invalid, and return the number of edges
-    before it; None if all were read. Raise OSError if the file cannot be read.
+    Stop before the first chunk of lines that cannot be converted, and return the number of edges
+    before it (0 for a file with other columns); None if all were read. Raise OSError if the file
+    cannot be read.
     """
     count = 0
     with path.open(encoding="utf-8-sig", newline="\n") as file:  # splits lines like ``_csv``

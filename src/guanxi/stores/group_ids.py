@@ -10,7 +10,7 @@ LOWEST, COUNT = 100_000, 2**31 - 1 - 100_000
 
 
 def new_group_id(used: Container[int]) -> int:
-    """Return a random id that is not in ``used``, the ids of the owner's groups."""
+    """Return a random id from 100000 to 2**31 - 2 that is not in ``used``, the owner's ids."""
     group = LOWEST + randbelow(COUNT)
     while group in used:
         group = LOWEST + randbelow(COUNT)

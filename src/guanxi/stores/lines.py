@@ -20,8 +20,9 @@ CHUNK = 10_000
 def first_invalid(chunk: Iterable[EdgeRow], lines: int, now: int) -> BadLine:
     """Return the error of the first row in ``chunk`` that is invalid on its own.
 
-    ``lines`` is the number of rows before the chunk; ``now``, the latest time allowed, is in
-    seconds since the Unix epoch. Raise AssertionError if every row is valid.
+    Groups, contract and visits are not checked. ``lines`` is the number of rows before the chunk;
+    ``now``, the latest time allowed, is in seconds since the Unix epoch. Raise AssertionError if
+    every row is valid.
     """
     for line, row in enumerate(chunk, lines + 1):
         if row.kind not in KINDS:

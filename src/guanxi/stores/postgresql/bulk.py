@@ -69,9 +69,9 @@ async def stage(
     """Copy the edges into temporary tables, and check them against each other.
 
     Raise ``BadLine``, with the number of the row from 1, for an invalid edge, for one later than
-    ``now`` (seconds), and for one that contradicts or repeats an earlier one. Rows are read on
-    another thread; ``progress`` gets the number read so far. Expects no open transaction. The
-    temporary tables stay on the connection, which must be closed afterwards.
+    ``now`` (seconds since the Unix epoch), and for one that contradicts or repeats an earlier one.
+    Rows are read on another thread; ``progress`` gets the number read so far. Expects no open
+    transaction. The temporary tables stay on the connection, which must be closed afterwards.
     """
     await db.execute(_MEMORY)
     await db.execute(_STAGE.format(now=now))
@@ -90,9 +90,10 @@ async def stage(
 
 
 async def _stage_rest(db: Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
-    """Copy the groups, contracts and visits of edges, as (row number, edge), to staging tables.
+    """Copy groups, contracts and visits to staging tables; ``numbered`` has (row number, edge).
 
-    Raise ``BadLine`` if an edge is not a follow, or if its visits or a group name are invalid.
+    Each edge must have some of these. Raise ``BadLine`` if an edge is not a follow, or if its
+    visits or a group name are invalid.
     """
     if not numbered:
         return
@@ -163,8 +164,9 @@ async def write(
     """Write the staged edges in the caller's transaction; return how many are new or changed.
 
     ``accounts`` and ``groups`` are as in the port's ``import_edges``. Raise ``BadLine`` for an edge
-    that contradicts the store or, if ``strict``, has an unknown account; ``StoreError`` for an
-    invalid group; ``StoreUnavailable`` if the tables could not be locked.
+    that contradicts the store or, if ``strict``, has an unknown account; ``StoreError`` for a group
+    of ``groups`` with an invalid name or an unusable id; ``StoreUnavailable`` if the tables could
+    not be locked. The caller must roll back after an error.
     """
     await _lock_out_writers(db)
     await put(
@@ -273,9 +275,10 @@ WHERE source IN (SELECT mid FROM unknown) OR target IN (SELECT mid FROM unknown)
 
 
 async def _create_accounts(db: Connection, *, strict: bool) -> None:
-    """Create the accounts of ``added`` that are not stored, with plain cards (only a name).
+    """Create the accounts of ``added`` that are not stored, with cards that have only a name.
 
-    Raise ``BadLine`` instead if ``strict``. Creates the temporary table ``unknown``.
+    If ``strict``, raise ``BadLine`` for the first line that names one instead. Creates the
+    temporary table ``unknown``.
     """
     await db.execute(_UNKNOWN)
     if strict:

@@ -75,9 +75,10 @@ def _card(values: Iterable[Any]) -> Card:
 
 
 async def put(db: Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
-    """Create or replace accounts and their names; new ones get counts of zero.
+    """Create or replace accounts with cards and names; new ones get counts of zero.
 
-    A deregistered account gets the erased card. Expects the caller's transaction.
+    A deregistered account gets the erased card and is not found by name. Expects the caller's
+    transaction.
     """
     remaining = iter(accounts)
     while batch := {
@@ -91,15 +92,15 @@ async def put(db: Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
 async def _claimed(db: Connection, rows: Iterable[_Row]) -> list[_Row]:
     """Lock the account of each row and return the stored rows, in the same order.
 
-    A missing account is inserted first.
+    A missing account is first inserted as its row says.
     """
     return [tuple(row) for row in await db.fetchmany(_CLAIM, rows)]
 
 
 async def _replace(db: Connection, previous: Sequence[_Row], rows: Sequence[_Row]) -> None:
-    """Replace the locked rows ``previous`` by ``rows``, in the same order, and the names.
+    """Replace the locked rows ``previous`` by ``rows``, of the same accounts in the same order.
 
-    Insert missing counts as zeros.
+    The table of names follows. An account without counts gets zeros.
     """
     before, after = _names(previous), _names(rows)
     changed = [row for old, row in zip(previous, rows, strict=True) if old != row]
@@ -181,7 +182,10 @@ async def tails(db: Connection, mids: Sequence[int]) -> dict[int, bytes]:
 
 
 async def mids(db: Connection, names: Sequence[str]) -> dict[str, int]:
-    """Return the lowest mid of each exact name, by name; unknown names are omitted."""
+    """Return the lowest mid of each exact name, by name; unknown names are omitted.
+
+    Deregistered accounts are never found.
+    """
     if not names:
         return {}
     found = await db.fetch(
@@ -206,7 +210,7 @@ async def accounts(db: Connection, after: int) -> AsyncIterator[tuple[Account, C
 async def derived(db: Connection) -> AsyncIterator[Derived]:
     """Yield each account's stored state and card, with the values derived from the card.
 
-    These are the case-folded name, the tail and its version. Expects a transaction.
+    These are the case-folded name, the list-item tail and its version. Expects a transaction.
     """
     async for row in db.cursor(_EVERYBODY, 0, prefetch=_PUT_BATCH):
         mid, state = row[:2]
@@ -228,7 +232,9 @@ async def edit_account(
 ) -> EditRefusal | None:
     """Change an account and documents of it; return None, or why nothing was changed.
 
-    To deregister it also deletes its sessions and grants. Runs in the caller's transaction.
+    ``decide_account`` decides. An edit that deregisters also deletes the account's sessions and
+    grants. ``StoreError`` for a stored document that cannot be decoded. Runs in the caller's
+    transaction.
     """
     name = str(edit.card.get("name")).encode()
     in_use = False
@@ -272,8 +278,8 @@ SET mid = excluded.mid, kind = excluded.kind, created = excluded.created, expire
 async def open_session(db: Connection, session: Session) -> bool:
     """Store a session; return False, and store nothing, if its account is unknown or deregistered.
 
-    Replaces one with the same digest. Also deletes the account's sessions that expired before
-    ``session.created``.
+    Replaces one with the same digest. If it is stored, the account's sessions that expired before
+    ``session.created`` are deleted.
     """
     # A shared lock: a concurrent deregistration waits, and then deletes this session too.
     if await db.fetchval(_MAY_SIGN_IN, session.mid) is None:
@@ -309,7 +315,7 @@ def _session(row: asyncpg.Record) -> Session:
 
 
 async def close_session(db: Connection, digest: bytes) -> bool:
-    """Delete a session; return whether it existed."""
+    """Delete the session with a token digest; return whether it existed."""
     return bool(await dropped(db, "DELETE FROM session WHERE digest = $1", digest))
 
 
@@ -348,9 +354,9 @@ ON CONFLICT (digest) DO UPDATE SET mid = excluded.mid, expires = excluded.expire
 
 
 async def put_grant(db: Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Store or replace a QR sign-in grant by its digest, and delete the expired grants.
+    """Store or replace a QR sign-in grant by its digest; delete the grants expired at ``now``.
 
-    Times are in seconds since the Unix epoch.
+    ``mid`` is the account that may sign in. Times are in seconds since the Unix epoch.
     """
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE expires <= $1)", now):
         await db.execute("DELETE FROM sign_in_grant WHERE expires <= $1", now)
@@ -358,15 +364,15 @@ async def put_grant(db: Connection, digest: bytes, mid: int, expires: int, now: 
 
 
 async def has_grant(db: Connection, digest: bytes) -> bool:
-    """Return whether a grant with this digest is stored, expired or not."""
+    """Return whether a QR sign-in grant with this digest is stored, expired or not."""
     statement = "SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE digest = $1)"
     return bool(await db.fetchval(statement, digest))
 
 
 async def take_grant(db: Connection, digest: bytes, now: int) -> int | None:
-    """Delete a grant and return its account; None if there is none or it has expired.
+    """Delete a QR sign-in grant and return its account; None if there is none or it has expired.
 
-    ``now`` is in seconds.
+    ``now`` is in seconds since the Unix epoch.
     """
     statement = "DELETE FROM sign_in_grant WHERE digest = $1 AND expires > $2 RETURNING mid"
     mid: int | None = await db.fetchval(statement, digest, now)

@@ -69,9 +69,10 @@ ERRORS = (asyncpg.PostgresError, *_DRIVER, OSError)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether nothing was written and a retry may succeed after ``error`` (not of COMMIT).
+    """Return whether ``error`` means that nothing was written and a retry may succeed.
 
     True for a lost connection, a conflict, and a server that stops, starts or is read-only.
+    ``error`` must not be one of COMMIT.
     """
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_RETRY)
@@ -129,8 +130,8 @@ _PORT = "5432"
 def _hosts(address: str) -> list[dict[str, Any]]:
     """Return the host and port arguments of ``asyncpg.connect`` for each host of an address.
 
-    The default port is 5432. [{}] for an address with one host, which asyncpg reads itself. Raise
-    ``ValueError`` for an invalid address.
+    The default port is 5432. An address with one host gives [{}]: asyncpg reads the host itself.
+    Raise ``ValueError`` for an invalid address.
     """
     parts = urlsplit(address)
     query = parse_qs(parts.query)
@@ -148,7 +149,7 @@ def _hosts(address: str) -> list[dict[str, Any]]:
 
 
 async def connect(address: str, settings: Mapping[str, str] = SERVING) -> Connection:
-    """Return a connection to the primary; with ``PATIENT`` settings it has no time limits.
+    """Return a connection to the primary; with ``PATIENT`` settings, commands have no time limit.
 
     The hosts of an address are tried in turn, each with its own time-out. One that cannot be
     reached or is not the primary is skipped; any other error, and every error of the last host, is
@@ -231,7 +232,7 @@ async def commit(connection: Connection) -> None:
 async def send_many(connection: Connection, statement: str, values: Sequence[_Values]) -> None:
     """Run ``statement`` for each tuple of arguments in ``values``, in the caller's transaction.
 
-    They are sent in batches with a command's time-out each.
+    They are sent in batches; the command time-out applies to each batch.
     """
     for at in range(0, len(values), _BATCH):
         await connection.executemany(statement, values[at : at + _BATCH])

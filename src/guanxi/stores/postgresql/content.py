@@ -58,8 +58,9 @@ def encoded_filters(entry: Entry) -> str:
 async def put(db: Connection, entries: Iterable[Entry]) -> None:
     """Insert or replace documents by owner, kind and id; of a unique kind, by kind and id.
 
-    Expects the caller's transaction. Raise ``KeyError`` for an undeclared kind, ``OverflowError``
-    for an owner, id or key over 64 bits.
+    The last of several entries for the same document counts. Expects the caller's transaction.
+    Raise ``KeyError`` for an undeclared kind and ``OverflowError`` for an owner, id or key over 64
+    bits, before anything is written.
     """
     last: dict[tuple[str, int, int], Entry] = {}
     for entry in entries:
@@ -98,7 +99,10 @@ async def put(db: Connection, entries: Iterable[Entry]) -> None:
 
 
 async def get(db: Connection, kind: Kind[T], owner: int, id: int) -> T | None:
-    """Return a document, or None if it does not exist. ``StoreError`` if it is unreadable."""
+    """Return an owner's document, or None if there is none with this id.
+
+    Raise ``StoreError`` if it cannot be decoded.
+    """
     statement = "SELECT body FROM content WHERE owner = $1 AND kind = $2 AND id = $3"
     body = await db.fetchval(statement, owner, kind.name, id)
     return None if body is None else document(kind, owner, id, body)
@@ -137,8 +141,8 @@ WHERE k.owner = $1 AND k.kind = $2 AND k.name = $3
 async def documents(db: Connection, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
     """Return the page of an owner's documents that ``query`` selects; none for ``limit`` 0.
 
-    Raise ``KeyError`` for a key or filter that the kind does not declare, ``StoreError`` for an
-    unreadable document.
+    Raise ``KeyError`` for a key that the kind does not declare or, unless the limit is 0, such a
+    filter; ``StoreError`` for an unreadable document.
     """
     check_declared([query.order], kind.keys)
     if query.limit == 0:
@@ -177,8 +181,8 @@ async def counts(
 ) -> dict[Value, int]:
     """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
-    Case is ignored. Values without a document are omitted. Raise ``KeyError`` for a filter that the
-    kind does not declare.
+    Case is ignored; "" matches every document. Values without a document are omitted. Raise
+    ``KeyError`` for a filter that the kind does not declare.
     """
     check_declared([name], kind.filters)
     values: list[object] = [owner, kind.name, name]
@@ -195,9 +199,9 @@ SELECT coalesce(sum(value), 0)::text FROM content_key WHERE owner = $1 AND kind 
 
 
 async def total(db: Connection, kind: Kind[T], owner: int, key: str) -> int:
-    """Return the sum of a key over an owner's documents, 0 for none.
+    """Return the sum of the values of a key over an owner's documents, 0 for none.
 
-    Raise ``KeyError`` for an unknown key.
+    Raise ``KeyError`` for a key that the kind does not declare.
     """
     check_declared([key], kind.keys)
     return int(await db.fetchval(_TOTAL, owner, kind.name, key))
@@ -210,10 +214,11 @@ async def delete(
     ids: Sequence[int] | None,
     where: Mapping[str, Value],
 ) -> int:
-    """Delete an owner's documents that match, with their keys; return their number.
+    """Delete an owner's documents that match ``where``; return their number.
 
-    ``ids`` None means any id, and [] none. Expects the caller's transaction. Raise ``KeyError`` for
-    a filter that the kind does not declare.
+    ``ids`` restricts that to these ids; None means every id. An empty sequence returns 0 unchecked;
+    else raise ``KeyError`` for a filter that the kind does not declare. Expects the caller's
+    transaction.
     """
     if ids is not None and not ids:
         return 0
@@ -236,9 +241,10 @@ async def delete(
 
 
 def _condition(values: list[object], kind: Kind[T], where: Mapping[str, Value], text: str) -> str:
-    """Return the SQL condition on ``c`` for filters and text; append its values to ``values``.
+    """Return the SQL condition for filters and text; append its values to ``values``.
 
-    It begins with AND, or is "". Raise ``KeyError`` for a filter that the kind does not declare.
+    It begins with AND, or is "". The statement must name the table content ``c``. Raise
+    ``KeyError`` for a filter that the kind does not declare.
     """
     check_declared(where, kind.filters)
     condition = ""

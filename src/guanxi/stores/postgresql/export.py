@@ -33,9 +33,9 @@ ORDER BY owner, place, other
 
 
 async def edges(db: Connection, after: int) -> AsyncIterator[EdgeRow]:
-    """Yield every following, whisper and block of the accounts above ``after``.
+    """Yield every following, whisper and block of owners with a mid above ``after``.
 
-    By account, then oldest first. Expects a transaction.
+    By owner, then oldest first. Expects a transaction.
     """
     async for row in db.cursor(_EDGES, after, prefetch=_PREFETCH):
         owner, other, sort_key, kind, special, groups, since, attr, visits = row
@@ -53,7 +53,7 @@ async def edges(db: Connection, after: int) -> AsyncIterator[EdgeRow]:
 
 
 async def owned_groups(db: Connection, after: int) -> AsyncIterator[OwnedGroup]:
-    """Yield the groups that the accounts above ``after`` created, by account, oldest first.
+    """Yield the groups that mids above ``after`` created, by owner, then oldest first.
 
     Expects a transaction.
     """
@@ -63,7 +63,7 @@ async def owned_groups(db: Connection, after: int) -> AsyncIterator[OwnedGroup]:
 
 
 async def entries(db: Connection, after: int) -> AsyncIterator[Entry]:
-    """Yield every document of the owners above ``after``, by owner, kind and id.
+    """Yield every document of owners with a mid above ``after``, by owner, kind and id.
 
     Raise ``StoreError`` for an unreadable one. Expects a transaction.
     """

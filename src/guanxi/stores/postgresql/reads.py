@@ -76,7 +76,11 @@ _NAMED = _Source(
 
 
 def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
-    """Return a list's SQL statements for one page, by (order, whether it begins at a position)."""
+    """Return a list's SQL statements for one page, by (order, whether it begins at a position).
+
+    Arguments: owner, limit, offset, the group if the list is a group's, then the position's sort
+    key and mid, and in the order by visits its visits.
+    """
     sort_key = source.sort_key
     sort_key_at = 5 if "$4" in source.where else 4
     key, position = f"{sort_key}, other", f"${sort_key_at}, ${sort_key_at + 1}"
@@ -123,9 +127,9 @@ async def page(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """Return one page of a list, after ``after`` if given; an unknown owner has an empty one.
+    """Return the page of an owner's list that ``window`` selects, counted from ``after`` if given.
 
-    ``total`` is None for friends.
+    The list of an unknown owner is empty. ``total``, of the whole list, is None for friends.
     """
     rows = await _select(db, _PAGES[listing], (owner,), sort, window, after)
     total = None if listing is Listing.FRIENDS else 0
@@ -142,7 +146,8 @@ async def members(
 ) -> Slice | None:
     """Return one page of a group's members; None if the owner has no such group.
 
-    The special and the default group always exist. ``total`` is None.
+    Every owner has group -10 (special) and 0 (the followings in no group). ``window`` is counted
+    from ``after`` if given. ``total`` is None.
     """
     if group in _MEMBERS:
         rows = await _select(db, _MEMBERS[group], (owner,), sort, window, after)
@@ -159,10 +164,11 @@ async def _select(
     window: Window,
     after: Position | None,
 ) -> list[asyncpg.Record]:
-    """Return the rows of a window and one more if it exists; one row without item if empty.
+    """Return the rows of a page and the next one; one row without item if there are none.
 
-    No row if the owner or group is unknown. ``key`` is the owner, then the group if the statement
-    has one.
+    Each begins with total and version. No row at all if the owner or group is unknown. ``pages``
+    are the statements to choose from (``_statements``); ``key`` is the owner, then the group if
+    they have one.
     """
     limit = window.limit + 1 if window.limit else 0
     values = [key[0], limit, window.offset, *key[1:]]
@@ -262,9 +268,11 @@ async def search(
     window: Window,
     after: Position | None,
 ) -> Slice:
-    """Return one page of the ``within`` newest followings whose name contains the text.
+    """Return a page of the owner's followings whose name contains ``text``, newest first.
 
-    Case is ignored; "" matches every name. ``total`` counts the matches. Expects no transaction.
+    Only the ``within`` newest followings are searched. Case is ignored; "" matches every name.
+    ``total`` counts the matches. ``window`` is counted from ``after`` if given. Expects no
+    transaction.
     """
     async with _snapshot(db):
         first = await _list(db, owner, within)
@@ -279,9 +287,10 @@ async def search(
 async def common(
     db: Connection, owner: int, other: int, window: Window, after: Position | None
 ) -> Slice:
-    """Return one page of the owner's followings that the other account follows too.
+    """Return a page of the owner's followings that ``other`` also follows, newest first.
 
-    Newest first, with the total. Expects no transaction.
+    ``window`` is counted from ``after`` if given. ``total`` counts them all; ``version`` is the sum
+    of the two accounts' versions. Expects no transaction.
     """
     async with _snapshot(db):
         mine, theirs = await _list(db, owner), await _list(db, other)
@@ -320,7 +329,10 @@ _PAIR = f"{SIDE} WHERE (owner = $1 AND other = $2) OR (owner = $2 AND other = $1
 
 
 async def pair(db: Connection, owner: int, target: int) -> Pair:
-    """Return both sides of a pair, from one snapshot; empty ones if there is none."""
+    """Return the owner's side (``mine``) and the target's (``theirs``), from one snapshot.
+
+    A side is empty without a relation.
+    """
     held = {row[0]: side_of(row) for row in await db.fetch(_PAIR, owner, target)}
     return Pair(mine=held.get(owner, EMPTY_SIDE), theirs=held.get(target, EMPTY_SIDE))
 
@@ -349,7 +361,10 @@ _RELATIONS = f"SELECT other, {_ATTRIBUTE}, coalesce(follows, whispers, 0), group
 
 
 async def relations(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
-    """Return the owner's relation to each target, by mid; targets without one are omitted."""
+    """Return the owner's relation to each target, by mid; targets without one are omitted.
+
+    The sort key of a block is 0.
+    """
     if not targets:
         return {}
     found = await db.fetch(_RELATIONS, owner, targets)
@@ -373,7 +388,7 @@ FROM tally {_FOLLOWERS} WHERE tally.mid = $1
 
 
 async def tally(db: Connection, mid: int) -> Tally:
-    """Return an account's counts; zeros for an unknown account."""
+    """Return an account's counts and list versions; zeros for an unknown account."""
     row = await db.fetchrow(_TALLY, mid)
     return NO_TALLY if row is None else Tally(*row)
 

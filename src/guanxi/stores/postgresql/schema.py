@@ -193,9 +193,9 @@ ON_EVERY_NODE = ("meta",)
 async def init(address: str, *, distribute: bool) -> bool:
     """Create the tables if they do not exist; with ``distribute``, shard them with Citus.
 
-    Return whether they were created. An error leaves the database unchanged. Raise ``StoreError``
-    if the address is invalid, the server too old or without Citus; ``StoreUnavailable`` if it does
-    not answer.
+    Existing tables are sharded too. Return whether tables were created. An error leaves the
+    database unchanged. Raise ``StoreError`` if the address is invalid, the server too old or
+    without Citus; ``StoreUnavailable`` if it does not answer.
     """
     connection = await _connected(address)
     try:
@@ -238,10 +238,11 @@ async def prepare(address: str, *, create: bool, version: int = VERSION) -> byte
 async def migrate(
     address: str, *, version: int = VERSION, migrations: Mapping[int, str] = MIGRATIONS
 ) -> int:
-    """Migrate a store to ``version`` in one transaction; return its version before.
+    """Migrate a store to ``version`` in one transaction; return the version that it had.
 
-    Raise ``StoreError`` if there is no store, or its schema is newer or too old to migrate;
-    ``StoreUnavailable`` if no server answers.
+    ``migrations`` gives the SQL by the version that it migrates from. Raise ``StoreError`` if there
+    is no store, or its schema is newer or too old to migrate; ``StoreUnavailable`` if no server
+    answers.
     """
     connection = await _connected(address)
     try:

@@ -151,7 +151,7 @@ SELECT mid, state, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS} FROM account WHERE mid > 
 
 
 def accounts(db: apsw.Connection, after: int) -> Iterator[tuple[Account, Card]]:
-    """Yield the accounts with a mid above ``after``, with their cards, by mid."""
+    """Yield the accounts with a mid above ``after``, with their cards, in ascending order."""
     for mid, state, *values in db.execute(_ACCOUNTS, (after,)):
         switches, card = values[: len(_PRIVACY)], values[len(_PRIVACY) :]
         account = Account(mid=mid, state=State(state), privacy=_privacy(switches))

@@ -380,7 +380,7 @@ LIMIT 1
 
 
 def _side(db: apsw.Connection, owner: int, target: int) -> Side:
-    """Return the owner's side towards a target; an empty side without a relation."""
+    """Return what the owner has towards a target: a following, block or whisper, or nothing."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
         return EMPTY_SIDE
@@ -482,7 +482,10 @@ def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
 
 
 def attributes(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:
-    """Return the owner's attribute towards each of the unique targets; those of 0 are omitted."""
+    """Return the owner's ``Attribute`` number towards each of ``targets`` (unique), by target.
+
+    Those of 0 are omitted.
+    """
     found = _relation_rows(db, owner, targets)
     return {target: _ATTRIBUTES[kind][flags & MUTUAL] for target, kind, _, flags in found}
 

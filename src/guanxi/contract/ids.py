@@ -9,7 +9,7 @@ _DIGITS = 9
 
 
 def bvid_of(aid: int) -> str:
-    """Return the bvid of an aid (wire catalogue, 2.9). Its range, 0 to 2**51 - 1, is unchecked."""
+    """Return the bvid of an aid from 0 to 2**51 - 1 (unchecked); see the wire catalogue, 2.9."""
     number = (_HIGHEST | aid) ^ _MASK
     digits = []
     for _ in range(_DIGITS):

@@ -49,7 +49,7 @@ def access_id_of(page: str) -> str | None:
 def access_id_ends(access_id: str) -> int | None:
     """Return when an access id expires, in seconds since the Unix epoch; None if malformed.
 
-    The signature is not checked: only the server that issued it can.
+    The signature is not checked.
     """
     try:
         payload = access_id.split(".")[1]

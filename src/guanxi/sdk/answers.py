@@ -29,7 +29,7 @@ def read(
     *,
     jsonp: bool = False,
 ) -> Any:
-    """Return the ``data`` of a response, converted to ``kind``.
+    """Return the ``data`` (or ``result``) of a response, converted to ``kind``.
 
     That is the whole body where the endpoint has no envelope, and the text of an HTML page.
     ``jsonp``: a callback's name and parentheses surround the JSON.

@@ -231,8 +231,8 @@ def nav(credential: Credential, settings: Settings) -> Conversation[Nav]:
 def mixin_key(settings: Settings) -> Conversation[str]:
     """Request the wbi keys; return the current wbi mixin key.
 
-    No credential is sent: the keys are the same for every account. Raise ``AnswerException`` if the
-    server sends no keys, ``NetworkException`` or ``ResponseCodeException``.
+    No credential is sent. Raise ``AnswerException`` if the server sends no keys,
+    ``NetworkException`` or ``ResponseCodeException``.
     """
     images = (yield from nav(Credential(), settings)).wbi_img
     keys = [sign.key_of_url(url) for url in (images.img_url, images.sub_url)]
@@ -246,8 +246,8 @@ def mixin_key(settings: Settings) -> Conversation[str]:
 def access_id(mid: str, settings: Settings) -> Conversation[str | None]:
     """Return the access id in the page of an account's space, None if the page has none.
 
-    No credential is sent: the id is the same for every caller. Raise ``InitialStateException`` if
-    the data in the page is not JSON, ``NetworkException`` or ``ResponseCodeException``.
+    No credential is sent. Raise ``InitialStateException`` if the data in the page is not JSON,
+    ``NetworkException`` or ``ResponseCodeException``.
     """
     page = yield from call(SPACE_PAGE, {"mid": mid}, Credential(), settings)
     try:
@@ -351,7 +351,7 @@ def items_path(endpoint: Endpoint) -> str:
 def _items(data: Any, endpoint: Endpoint) -> list[Any]:
     """Return the items of a page, of all its arrays in order; a missing array counts as empty.
 
-    Raise ``AnswerException`` if one of them, or data without an object, is not an array.
+    Raise ``AnswerException`` if one of them is not an array.
     """
     found: list[Any] = []
     for path in endpoint.pages.items:

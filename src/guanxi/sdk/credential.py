@@ -88,9 +88,9 @@ class Credential:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return a credential from GUANXI_SESSDATA and GUANXI_BILI_JCT; empty if both are unset.
+        """Return a credential from the environment: GUANXI_SESSDATA and GUANXI_BILI_JCT, if set.
 
-        These are environment variables. Raise ``ValueError`` for a value that cookies do not allow.
+        Raise ``ValueError`` for a value that cookies do not allow.
         """
         return cls(os.environ.get("GUANXI_SESSDATA"), os.environ.get("GUANXI_BILI_JCT"))
 
@@ -114,7 +114,6 @@ class Credential:
         """Replace this credential's sessdata, bili_jct, dedeuserid and ac_time_value in place.
 
         The new values are those of ``fresh``; a part that it lacks stays as it is.
-        ``client.login.refresh`` calls this.
         """
         for name in _RENEWED:
             if value := getattr(fresh, name):
@@ -195,7 +194,7 @@ class Credential:
         return tuple(field.name for field in fields(cls))
 
     def _secrets(self) -> tuple[str, ...]:
-        """Return every secret of this credential, longest first, so that none is masked in part.
+        """Return every secret of this credential, longest first.
 
         They include the decoded sessdata and the proxy's password, but not dedeuserid.
         """

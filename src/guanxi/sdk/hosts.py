@@ -49,7 +49,7 @@ def is_documented(base: str | None) -> bool:
 
 
 def own_names(own_hosts: Iterable[str]) -> frozenset[str]:
-    """Return host names of the caller's own servers in lower case, without a trailing dot.
+    """Return ``own_hosts``, names of the caller's servers, in lower case without a trailing dot.
 
     Raise ``ArgsException`` for a host under a documented domain (bilibili.com…).
     """

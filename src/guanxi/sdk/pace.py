@@ -49,10 +49,7 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 def jittered(seconds: float) -> float:
-    """Return a random time between 0.5 and 1.5 times ``seconds``.
-
-    Clients that lost the same server would otherwise all retry at the same time.
-    """
+    """Return a random time between 0.5 and 1.5 times ``seconds``."""
     return _uniform(seconds / 2, seconds * 3 / 2)
 
 

@@ -80,9 +80,9 @@ def find(endpoint: Endpoint | str) -> Endpoint:
 def pairs_of(params: Params | None) -> Pairs:
     """Return parameters as (wire name, text) pairs, in order.
 
-    None and unset values are omitted; True is ``1``, False ``0``; iterables are joined by commas;
-    an enum member is its value. Raise ``TypeError`` for a value of another type, ``ValueError`` for
-    a text with a lone surrogate.
+    None and unset values are omitted; True is ``1``, False ``0``; an enum member is its value;
+    iterables are joined by commas. Raise ``TypeError`` for bytes, a mapping or any other type but
+    texts and numbers, ``ValueError`` for a text with a lone surrogate.
     """
     if isinstance(params, Struct):
         params = {

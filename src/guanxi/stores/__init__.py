@@ -12,9 +12,9 @@ async def open_store(address: str, *, create: bool = False) -> Store:
 
     A database is written as ``postgresql://user:password@host:port/database``. With ``create``, a
     missing file or missing tables are created. An older SQLite file is migrated; an older
-    PostgreSQL schema is refused. Raise ``StoreError`` if the store is missing (without ``create``),
-    or its schema is newer or too old; ``StoreUnavailable`` if a server cannot be reached;
-    ``OSError`` if the file cannot be created.
+    PostgreSQL schema is refused. Raise ``StoreError`` if there is no guanxi store, or its schema is
+    newer or too old; ``StoreUnavailable`` if it is busy or cannot be reached; ``OSError`` if the
+    file cannot be created; ``ImportError`` if the engine's driver is not installed.
     """
     # The engines' drivers are optional dependencies: imported only when used.
     if is_server_address(address):
@@ -34,8 +34,8 @@ def is_server_address(address: str) -> bool:
 def redacted(address: str) -> str:
     """Return ``address`` as it may be printed: without the password and the query.
 
-    A file's path is returned unchanged. If the query contains "@", a password may contain an
-    unencoded "?": then everything after the scheme becomes "…".
+    A file's path is returned unchanged. If the query contains "@", it may be part of a password
+    with an unencoded "?": then only the scheme is left.
     """
     if not is_server_address(address):
         return address

@@ -118,8 +118,8 @@ async def copy(source: Store, target: Store, progress: Progress, now: int) -> No
 
     Sessions that expire by ``now``, in seconds since the Unix epoch, are not copied. ``progress``
     gets a part's name and the number of its rows copied by this call. ``StoreError`` if the target
-    holds anything but an unfinished copy of this source, or if a store fails (then call again to
-    resume). Call ``finish`` afterwards: until then the target is marked as unfinished.
+    holds anything but an unfinished copy of this source, or if a store fails. Call ``finish``
+    afterwards: until then the target is marked as unfinished.
     """
     done = await _begin(source, target)
     if done.part in _NAMES:

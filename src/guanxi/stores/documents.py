@@ -17,7 +17,7 @@ T = TypeVar("T")
 def check_declared(names: Iterable[str], known: Collection[str]) -> None:
     """Raise KeyError for the first name not in ``known``.
 
-    Without this check, a name that the kind does not declare would silently match nothing.
+    An undeclared name would otherwise silently match nothing.
     """
     for name in names:
         if name not in known:

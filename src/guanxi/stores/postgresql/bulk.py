@@ -164,9 +164,9 @@ async def write(
     """Write the staged edges in the caller's transaction; return how many are new or changed.
 
     ``accounts`` and ``groups`` are as in the port's ``import_edges``. Raise ``BadLine`` for an edge
-    that contradicts the store or, if ``strict``, has an unknown account; ``StoreError`` for a group
-    of ``groups`` with an invalid name or an unusable id; ``StoreUnavailable`` if the tables could
-    not be locked. The caller must roll back after an error.
+    that contradicts the store or, if ``strict``, has an unknown account; ``StoreError`` for an
+    unusable name or id in ``groups``; ``StoreUnavailable`` if the tables could not be locked. The
+    caller must roll back after an error.
     """
     await _lock_out_writers(db)
     await put(

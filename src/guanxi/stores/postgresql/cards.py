@@ -100,7 +100,7 @@ async def _claimed(db: Connection, rows: Iterable[_Row]) -> list[_Row]:
 async def _replace(db: Connection, previous: Sequence[_Row], rows: Sequence[_Row]) -> None:
     """Replace the locked rows ``previous`` by ``rows``, of the same accounts in the same order.
 
-    The table of names follows. An account without counts gets zeros.
+    Also update the table of names, and insert missing counts as zeros.
     """
     before, after = _names(previous), _names(rows)
     changed = [row for old, row in zip(previous, rows, strict=True) if old != row]
@@ -232,9 +232,8 @@ async def edit_account(
 ) -> EditRefusal | None:
     """Change an account and documents of it; return None, or why nothing was changed.
 
-    ``decide_account`` decides. An edit that deregisters also deletes the account's sessions and
-    grants. ``StoreError`` for a stored document that cannot be decoded. Runs in the caller's
-    transaction.
+    An edit that deregisters also deletes the account's sessions and grants. ``StoreError`` for a
+    stored document that cannot be decoded. Runs in the caller's transaction.
     """
     name = str(edit.card.get("name")).encode()
     in_use = False
@@ -354,9 +353,9 @@ ON CONFLICT (digest) DO UPDATE SET mid = excluded.mid, expires = excluded.expire
 
 
 async def put_grant(db: Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Store or replace a QR sign-in grant by its digest; delete the grants expired at ``now``.
+    """Store or replace an account's QR sign-in grant; delete the grants expired at ``now``.
 
-    ``mid`` is the account that may sign in. Times are in seconds since the Unix epoch.
+    Times are in seconds since the Unix epoch.
     """
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE expires <= $1)", now):
         await db.execute("DELETE FROM sign_in_grant WHERE expires <= $1", now)

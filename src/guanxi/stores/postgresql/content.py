@@ -141,8 +141,8 @@ WHERE k.owner = $1 AND k.kind = $2 AND k.name = $3
 async def documents(db: Connection, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
     """Return the page of an owner's documents that ``query`` selects; none for ``limit`` 0.
 
-    Raise ``KeyError`` for a key that the kind does not declare or, unless the limit is 0, such a
-    filter; ``StoreError`` for an unreadable document.
+    Raise ``KeyError`` for a key, or (unless the limit is 0) a filter, that the kind does not
+    declare; ``StoreError`` for an unreadable document.
     """
     check_declared([query.order], kind.keys)
     if query.limit == 0:
@@ -216,9 +216,9 @@ async def delete(
 ) -> int:
     """Delete an owner's documents that match ``where``; return their number.
 
-    ``ids`` restricts that to these ids; None means every id. An empty sequence returns 0 unchecked;
-    else raise ``KeyError`` for a filter that the kind does not declare. Expects the caller's
-    transaction.
+    ``ids`` restricts that to these ids; None means every id, and [] none. Expects the caller's
+    transaction. Raise ``KeyError`` for a filter that the kind does not declare (unless ``ids`` is
+    empty).
     """
     if ids is not None and not ids:
         return 0

@@ -78,8 +78,8 @@ _NAMED = _Source(
 def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
     """Return a list's SQL statements for one page, by (order, whether it begins at a position).
 
-    Arguments: owner, limit, offset, the group if the list is a group's, then the position's sort
-    key and mid, and in the order by visits its visits.
+    Arguments: owner, limit, offset, the group if there is one, the position's sort key and mid, and
+    (by visits) its visits.
     """
     sort_key = source.sort_key
     sort_key_at = 5 if "$4" in source.where else 4
@@ -129,7 +129,7 @@ async def page(
 ) -> Slice:
     """Return the page of an owner's list that ``window`` selects, counted from ``after`` if given.
 
-    The list of an unknown owner is empty. ``total``, of the whole list, is None for friends.
+    The list of an unknown owner is empty. ``total`` is None for friends.
     """
     rows = await _select(db, _PAGES[listing], (owner,), sort, window, after)
     total = None if listing is Listing.FRIENDS else 0
@@ -146,8 +146,8 @@ async def members(
 ) -> Slice | None:
     """Return one page of a group's members; None if the owner has no such group.
 
-    Every owner has group -10 (special) and 0 (the followings in no group). ``window`` is counted
-    from ``after`` if given. ``total`` is None.
+    Every owner has group -10 (special) and 0 (in no group). ``window`` is counted from ``after`` if
+    given. ``total`` is None.
     """
     if group in _MEMBERS:
         rows = await _select(db, _MEMBERS[group], (owner,), sort, window, after)
@@ -166,9 +166,8 @@ async def _select(
 ) -> list[asyncpg.Record]:
     """Return the rows of a page and the next one; one row without item if there are none.
 
-    Each begins with total and version. No row at all if the owner or group is unknown. ``pages``
-    are the statements to choose from (``_statements``); ``key`` is the owner, then the group if
-    they have one.
+    No row at all if the owner or group is unknown. ``pages`` come from ``_statements``; ``key`` is
+    the owner, then the group if they have one.
     """
     limit = window.limit + 1 if window.limit else 0
     values = [key[0], limit, window.offset, *key[1:]]

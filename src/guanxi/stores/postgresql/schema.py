@@ -240,9 +240,8 @@ async def migrate(
 ) -> int:
     """Migrate a store to ``version`` in one transaction; return the version that it had.
 
-    ``migrations`` gives the SQL by the version that it migrates from. Raise ``StoreError`` if there
-    is no store, or its schema is newer or too old to migrate; ``StoreUnavailable`` if no server
-    answers.
+    ``migrations`` gives the SQL by old version. Raise ``StoreError`` if there is no store, or its
+    schema is newer or too old to migrate; ``StoreUnavailable`` if no server answers.
     """
     connection = await _connected(address)
     try:

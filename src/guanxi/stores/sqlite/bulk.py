@@ -84,10 +84,10 @@ def stage(
 ) -> None:
     """Write the edges into new temporary tables; check each alone, and all against one another.
 
-    No edge may be later than ``now`` (seconds since the Unix epoch): sort keys only rise, so the
-    account's next act would get that later time too. ``progress`` is called with the number of
-    edges read so far. Raise ``BadLine``, with a line number from 1, for an invalid edge. Expects no
-    open transaction. The function commits its own; after an error, that is still open.
+    No edge may be later than ``now`` (seconds since the Unix epoch), because sort keys only rise.
+    ``progress`` is called with the number of edges read so far. Raise ``BadLine``, with a line
+    number from 1, for an invalid edge. Expects no open transaction. The function commits its own;
+    after an error, that is still open.
     """
     db.pragma("cache_size", -_CACHE_KIB)
     db.execute(_STAGE.format(latest=sort_key_of_mtime(now) + MAX_FINER))
@@ -188,12 +188,11 @@ def write(
 ) -> int:
     """Write the staged edges into the store's tables; return how many are new or changed.
 
-    ``accounts`` (by mid) are created or replaced; other unknown accounts of edges get a card with
-    only a name. ``groups`` gives ids by owner and name: such a group is created unless the owner
-    has one of that name, which keeps its id; other new groups of edges get a random id. The caller
-    holds the transaction, and must roll it back on ``BadLine`` (an edge contradicts the store, or
-    names an unknown account while ``strict``) and on ``StoreError`` (a group's id or name in
-    ``groups`` cannot be used).
+    ``accounts`` are created or replaced; other unknown accounts get a card with only a name.
+    ``groups`` gives ids by owner and name: those groups are created too, but a name that exists
+    keeps its id; other new groups get a random one. The caller holds the transaction, and must roll
+    it back on ``BadLine`` (an edge contradicts the store, or names an unknown account while
+    ``strict``) and on ``StoreError`` (a group's id or name in ``groups`` cannot be used).
     """
     put(
         db,

@@ -170,9 +170,8 @@ def edit_account(
 ) -> EditRefusal | None:
     """Change an account and documents of it; return None, or why nothing was changed.
 
-    ``decide_account`` decides. An edit that deregisters also deletes the account's sessions and
-    grants. ``StoreError`` for a stored document that cannot be decoded. Runs in the caller's
-    transaction.
+    An edit that deregisters also deletes the account's sessions and grants. ``StoreError`` for a
+    stored document that cannot be decoded. Runs in the caller's transaction.
     """
     current = account(db, mid)
     stored = None if current is None else (current, cards(db, [mid])[mid])
@@ -258,10 +257,9 @@ def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
 
 
 def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Store or replace a QR sign-in grant by its digest; delete the grants expired at ``now``.
+    """Store or replace an account's QR sign-in grant; delete the grants expired at ``now``.
 
-    ``mid`` is the account that may sign in. Times are in seconds since the Unix epoch. The caller
-    commits.
+    Times are in seconds since the Unix epoch. The caller commits.
     """
     db.execute("DELETE FROM sign_in_grant WHERE expires <= ?", (now,))
     db.execute(

@@ -27,10 +27,7 @@ _CONTRACTED = "EXISTS (SELECT 1 FROM contract AS c WHERE c.owner = {} AND c.targ
 
 
 def _grouped(operator: str) -> str:
-    """Return an SQL condition on row ``a`` of ``following``, by ``operator``.
-
-    "=": its target is in the special group; "<>": it is in another group of the owner.
-    """
+    """Return an SQL condition: following ``a`` is in the special group ("="), or another ("<>")."""
     return (
         "EXISTS (SELECT 1 FROM member AS m WHERE m.owner = a.owner AND m.target = a.target"
         f" AND m.grp {operator} {SPECIAL})"
@@ -134,10 +131,7 @@ INVARIANTS = (_INTEGRITY, *_VIOLATIONS, *tails.INVARIANTS)
 
 
 def check(db: apsw.Connection) -> Iterator[Fault]:
-    """Check all rows, documents included; yield a fault for each row that breaks an invariant.
-
-    Faults of the file itself come first.
-    """
+    """Check all rows, documents included; yield a fault for each row that breaks an invariant."""
     for (text,) in db.execute("PRAGMA integrity_check"):
         if text != "ok":
             yield Fault(_INTEGRITY, text)

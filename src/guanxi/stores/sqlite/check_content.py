@@ -40,10 +40,7 @@ SELECT DISTINCT owner, kind, id FROM content_key AS k WHERE NOT EXISTS (
 
 
 def check(db: apsw.Connection) -> Iterator[Fault]:
-    """Check all documents and keys; yield a fault for each id that breaks an invariant.
-
-    The id may be that of a document, or of keys without a document.
-    """
+    """Yield a fault for each document that breaks an invariant, and for keys without a document."""
     for owner, kind, id, filters, text, body, keys in db.execute(_CONTENT):
         stored = id, filters, text, _keys(keys)
         invariant = documents.broken_invariant(kind, owner, body, stored, _derived)

@@ -96,7 +96,7 @@ WHERE k.owner = ? AND k.kind = ? AND k.name = ?
 def documents(db: apsw.Connection, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
     """Return the page of an owner's documents that ``query`` selects; empty if its limit is 0.
 
-    ``KeyError`` for a key that the kind does not declare or, unless the limit is 0, such a filter.
+    ``KeyError`` for a key, or (unless the limit is 0) a filter, that the kind does not declare.
     ``StoreError`` if a body cannot be decoded.
     """
     check_declared([query.order], kind.keys)
@@ -174,8 +174,8 @@ def delete(
 ) -> int:
     """Delete an owner's documents that match ``where``; return how many. The caller commits.
 
-    ``ids`` restricts that to these ids; None means every id. An empty sequence returns 0 unchecked;
-    else ``KeyError`` for a filter that the kind does not declare.
+    ``ids`` restricts that to these ids; None means every id, an empty sequence none. ``KeyError``
+    for a filter that the kind does not declare (unless ``ids`` is empty).
     """
     if ids is not None and not ids:
         return 0

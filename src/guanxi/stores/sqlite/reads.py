@@ -68,8 +68,8 @@ _VISITED = " LEFT JOIN visit AS v ON v.owner = a.owner AND v.target = a.target"
 def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
     """Return SQL for one page of a list, by (order, whether the page starts after a position).
 
-    Followers have none by visits. Bindings are named ``owner``, ``grp``, ``limit`` and ``offset``,
-    and for a position ``place``, ``mid`` and ``visits``.
+    Followers have none by visits. The bindings are ``owner``, ``grp``, ``limit``, ``offset`` and,
+    for a position, ``place``, ``mid``, ``visits``.
     """
     key, visits = f"a.place, {source.item}", "ifnull(v.visits, 0)"
     down = f"a.place DESC, {source.item} DESC"
@@ -111,8 +111,8 @@ def page(
 ) -> Slice:
     """Return the page of an owner's list that ``window`` selects, counted from ``after`` if given.
 
-    The list of an unknown owner is empty. ``total``, of the whole list, is None for friends.
-    ``KeyError`` for followers by ``Sort.VISITED``.
+    The list of an unknown owner is empty. ``total`` is None for friends. ``KeyError`` for followers
+    by ``Sort.VISITED``.
     """
     selected = _select(db, _PAGES[listing], owner, sort, window, after)
     total, version = _TOTAL_AND_VERSION[listing](tally(db, owner))
@@ -130,8 +130,8 @@ def members(
 ) -> Slice | None:
     """Return a page of a group's members, or None if the owner has no such group.
 
-    Every owner has group -10 (special) and 0 (the followings in no group). ``window`` is counted
-    from ``after`` if given. ``total`` is None.
+    Every owner has group -10 (special) and 0 (in no group). ``window`` is counted from ``after`` if
+    given. ``total`` is None.
     """
     if group not in (DEFAULT, SPECIAL):
         exists = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
@@ -154,8 +154,8 @@ def _select(
 ) -> list[_ListRow]:
     """Return a page's rows (mid, sort key, flags, visits) and the next row, if there is one.
 
-    ``pages`` are the statements to choose from (``_statements``); only that of a group's members
-    reads ``group``. No row if the limit is 0. Visits are 0 except in the order by visits.
+    ``pages`` come from ``_statements``; only those of a group use ``group``. No row if the limit is
+    0. Visits are 0 except in the order by visits.
     """
     if window.limit == 0:
         return []
@@ -206,7 +206,7 @@ def rows(
 def packed(mids: Iterable[int]) -> apsw.CArrayBinding:
     """Return integers as an array to bind to ``carray(?)``; there must be at least one.
 
-    ``OverflowError`` for one that exceeds 64 bits.
+    ``OverflowError`` for one over 64 bits.
     """
     return apsw.carray(array("q", mids))
 
@@ -380,7 +380,7 @@ LIMIT 1
 
 
 def _side(db: apsw.Connection, owner: int, target: int) -> Side:
-    """Return what the owner has towards a target: a following, block or whisper, or nothing."""
+    """Return the owner's side (a following, block, whisper or none) towards a target."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
         return EMPTY_SIDE
@@ -421,8 +421,8 @@ _RelationRow = tuple[int, int, int, int]
 def _relation_rows(db: apsw.Connection, owner: int, targets: Sequence[int]) -> list[_RelationRow]:
     """Return (target, kind, sort key, flags) for each target to which the owner has a relation.
 
-    The kind is ``_FOLLOWS``, ``_BLOCKS`` or ``_WHISPERS``. The sort key of a block is 0; flags are
-    0 except for a following.
+    Kinds are ``_FOLLOWS``, ``_BLOCKS`` and ``_WHISPERS``. A block has sort key 0; only a following
+    has flags.
     """
     if not targets:
         return []
@@ -477,7 +477,7 @@ def _numbers(joined: str) -> tuple[int, ...]:
 
 
 def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
-    """Return the owner's side (``mine``) and the target's (``theirs``); empty ones without."""
+    """Return the owner's side (``mine``) and the target's (``theirs``), empty if unrelated."""
     return Pair(_side(db, owner, target), _side(db, target, owner))
 
 
@@ -513,7 +513,7 @@ def groups(db: apsw.Connection, owner: int) -> list[GroupRow]:
     """Return the special group, the default one, then the owner's groups, oldest first.
 
     Each has its number of members; the default group counts the followings in no group. An unknown
-    owner has the first two, empty.
+    owner has the first two.
     """
     return [
         GroupRow(SPECIAL, SPECIAL_NAME, db.execute(_SPECIAL, (owner,)).get),

@@ -255,11 +255,11 @@ def prepare(
 ) -> None:
     """Check a store's file; with ``create``, create a missing or empty one; migrate an older one.
 
-    Before a migration the file is copied. ``version`` is the schema to have, ``schema`` the SQL of
-    its tables, ``migrations`` the SQL by the version that it migrates from. Raise ``StoreError`` if
-    the file is missing or empty (without ``create``), is not a guanxi store (it is not changed),
-    has a newer schema, or cannot be migrated; ``StoreUnavailable`` if it is busy; ``OSError`` if it
-    or the copy cannot be created.
+    Before a migration the file is copied. ``version`` is the schema to have, ``schema`` its SQL,
+    ``migrations`` the SQL by old version. Raise ``StoreError`` if the file is missing or empty
+    (without ``create``), is not a guanxi store (it is not changed), has a newer schema, or cannot
+    be migrated; ``StoreUnavailable`` if it is busy; ``OSError`` if it or the copy cannot be
+    created.
     """
     if not path.exists():
         if not create:
@@ -348,8 +348,8 @@ def _set_wal_mode(db: apsw.Connection) -> None:
 def immediate(db: apsw.Connection) -> Iterator[None]:
     """Run the ``with`` block in a transaction that holds the write lock, then commit.
 
-    On an error it is rolled back. Raise ``apsw.BusyError`` if the lock is not free within the
-    connection's busy time-out.
+    On an error it is rolled back. Raise ``apsw.BusyError`` if the lock is not free within the busy
+    time-out.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -377,10 +377,10 @@ def snapshot(db: apsw.Connection) -> Iterator[None]:
 def _migrate(path: Path, current: int, version: int, migrations: Mapping[int, str]) -> None:
     """Migrate a store from ``current`` to ``version``, with the file locked for all others.
 
-    ``migrations`` gives the SQL by the version that it migrates from. First copies the store to a
-    file of the same name with the suffix ``.schema-<current>``. Does nothing if another process has
-    migrated it. Raise ``StoreError``, and leave the store at its schema, if a migration is missing
-    or fails, or another process has the file open; ``OSError`` if the copy cannot be created.
+    ``migrations`` gives the SQL by old version. First copies the store to a file of the same name
+    with the suffix ``.schema-<current>``. Does nothing if another process has migrated it. Raise
+    ``StoreError``, and leave the store at its schema, if a migration is missing or fails, or
+    another process has the file open; ``OSError`` if the copy cannot be created.
     """
     missing = [step for step in range(current, version) if step not in migrations]
     if missing:

@@ -72,7 +72,7 @@ def is_transient(error: BaseException) -> bool:
     """Return whether ``error`` means that nothing was written and a retry may succeed.
 
     True for a lost connection, a conflict, and a server that stops, starts or is read-only.
-    ``error`` must not be one of COMMIT.
+    ``error`` must not come from COMMIT.
     """
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_RETRY)

@@ -194,8 +194,8 @@ async def init(address: str, *, distribute: bool) -> bool:
     """Create the tables if they do not exist; with ``distribute``, shard them with Citus.
 
     Existing tables are sharded too. Return whether tables were created. An error leaves the
-    database unchanged. Raise ``StoreError`` if the address is invalid, the server too old or
-    without Citus; ``StoreUnavailable`` if it does not answer.
+    database unchanged. Raise ``StoreError`` if the address is invalid, the server too old or, with
+    ``distribute``, without Citus; ``StoreUnavailable`` if it does not answer.
     """
     connection = await _connected(address)
     try:

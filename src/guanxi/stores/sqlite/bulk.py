@@ -84,10 +84,10 @@ def stage(
 ) -> None:
     """Write the edges into new temporary tables; check each alone, and all against one another.
 
-    No edge may be later than ``now`` (seconds since the Unix epoch), because sort keys only rise.
-    ``progress`` is called with the number of edges read so far. Raise ``BadLine``, with a line
-    number from 1, for an invalid edge. Expects no open transaction. The function commits its own;
-    after an error, that is still open.
+    No edge may be later than ``now`` (seconds since the Unix epoch). ``progress`` is called with
+    the number of edges read so far. Raise ``BadLine``, with a line number from 1, for an invalid
+    edge. Expects no open transaction. The function commits its own; after an error, that is still
+    open.
     """
     db.pragma("cache_size", -_CACHE_KIB)
     db.execute(_STAGE.format(latest=sort_key_of_mtime(now) + MAX_FINER))

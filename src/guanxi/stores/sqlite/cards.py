@@ -275,7 +275,7 @@ def has_grant(db: apsw.Connection, digest: bytes) -> bool:
 
 
 def take_grant(db: apsw.Connection, digest: bytes, now: int) -> int | None:
-    """Delete a grant that has not expired and return its account; None if there is none.
+    """Delete a QR sign-in grant and return its account; None if there is none or it has expired.
 
     ``now`` is in seconds since the Unix epoch.
     """

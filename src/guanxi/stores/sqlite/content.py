@@ -36,7 +36,8 @@ def put(db: apsw.Connection, entries: Iterable[Entry]) -> None:
     """Store documents; the caller commits. ``KeyError`` for a kind that is not declared.
 
     Each replaces the document with its owner, kind and id; if the kind is unique, also that of any
-    other owner. ``OverflowError`` for an owner, id or key over 64 bits.
+    other owner. ``OverflowError`` for an owner, id or key over 64 bits. After an error the caller
+    must roll back.
     """
     for entry in entries:
         owner, kind, id = entry.owner, entry.kind, entry.id

@@ -15,11 +15,11 @@ _OFFICIAL = 420831218
 
 
 def tour(client: SyncClient, say: Callable[[str], object]) -> None:
-    """Call each area of the SDK as the demo's account and pass one line per step to `say`.
+    """Call the main areas of the SDK as the demo's account and pass one line per step to `say`.
 
     The client must be signed in as ``HERO``. Most changes are reverted, but HERO no longer follows
-    account 3. If a call fails, raise its error (ResponseCodeException, NetworkException, …) and
-    revert nothing more.
+    account 3. Three follows are meant to be refused; if any other call fails, raise its error
+    (ResponseCodeException, NetworkException, …) and revert nothing more.
     """
     for line in _steps(client):
         say(line)

@@ -174,7 +174,10 @@ def _example_accounts() -> Iterator[tuple[int, tuple[Card, Privacy, State]]]:
 
 
 def _example_edges() -> Iterator[EdgeRow]:
-    """Yield the edges that the examples presume, with at least one of each kind and property."""
+    """Yield the edges that the documents' examples presume: follows, whispers and blocks.
+
+    Some follows are special, have groups or have a contract.
+    """
 
     def following(followed: int, time: int, *groups: int, special: bool = False) -> EdgeRow:
         names = tuple(GROUPS[group] for group in groups)
@@ -241,7 +244,7 @@ def _crowd(draw: Random, accounts: Accounts, fixed: list[EdgeRow], limit: int) -
     """Yield up to `limit` random edges that are not in `fixed`; a few accounts get most followers.
 
     The accounts of `_NOT_IN_CROWD` and REFUSES_FOLLOWS get none. Stop early after `_MAX_ATTEMPTS`
-    draws per requested edge.
+    draws of a pair per requested edge.
     """
     mids = [mid for mid in accounts if mid not in _NOT_IN_CROWD and mid != REFUSES_FOLLOWS]
     draw.shuffle(mids)

@@ -14,7 +14,7 @@ async def name_to_uid(service: Service, _caller: int, params: p.Names) -> bytes:
     """Handle GET name-to-uid and name_to_uid: the mid of each name (000 and 001, name2uid).
 
     The names are in the order of the request, without duplicates and without those that no account
-    has.
+    has exactly; of several accounts with one name, the lowest mid.
     """
     mids = await service.store.mids(params.names)
     accounts = [

@@ -111,7 +111,8 @@ _Verb = Callable[[Administered, AdminRequest], Awaitable[Response]]
 def application(administered: Administered, token: str) -> Starlette:
     """Return the application that administers a store's accounts and sessions over HTTP.
 
-    Requests need the bearer ``token``. An error response has the body ``{"error": "…"}``.
+    It also issues appkeys and exposes metrics. Requests need the bearer ``token``. An error
+    response has the body ``{"error": "…"}``.
     """
     verbs: list[tuple[str, str, _Verb]] = [
         ("GET", "/accounts/{mid}", _get_account),
@@ -139,8 +140,9 @@ def _guarded(
 ) -> Callable[[Request], Awaitable[Response]]:
     """Return a handler that checks the token and calls ``verb``.
 
-    It raises HTTPException: 401 for a wrong token, 404 for an invalid mid or unknown account, 409
-    for a deregistered account, 413 for a large body, 503 for a StoreError.
+    It raises HTTPException: 401 for a missing or wrong token, 404 for an invalid mid or unknown
+    account, 409 for a deregistered account, 413 for a body over 64 KiB, 503 for a StoreError, which
+    it logs; and passes on the HTTPExceptions of ``verb``.
     """
 
     async def guarded(request: Request) -> Response:
@@ -164,7 +166,7 @@ def _guarded(
 def _mid(path: Mapping[str, str]) -> int:
     """Return the mid in a path's parameters, or 0 if they have none.
 
-    Raise HTTPException (404) unless it is a number from 1 to ``LARGEST``.
+    Raise HTTPException (404) if they have one that is not a number from 1 to 2**63 - 1.
     """
     text = path.get("mid", "0")
     if len(text) > _DIGITS or not (text.isascii() and text.isdigit()):
@@ -259,7 +261,7 @@ async def _metrics(administered: Administered, _request: AdminRequest) -> Respon
 
 
 async def _body(request: Request) -> bytes:
-    """Read a request's whole body; raise HTTPException (413) if it exceeds ``_BODY_BYTES``.
+    """Read a request's whole body; raise HTTPException (413) if it exceeds 64 KiB.
 
     Raise ClientDisconnect if the client disconnects.
     """
@@ -287,7 +289,7 @@ def _names(body: bytes) -> dict[str, Any]:
 
 
 def _fields(body: Struct, names: Iterable[str]) -> dict[str, Any]:
-    """Return the named fields of a decoded body, by name."""
+    """Return the values of the fields ``names`` of a decoded body, by name."""
     return {name: getattr(body, name) for name in names}
 
 

@@ -32,7 +32,7 @@ def success(envelope: Envelope, data: bytes) -> bytes:
     """Return the body of a response with code 0, in the form of the endpoint's envelope.
 
     ``data`` is encoded JSON. ``STANDARD`` omits it if empty, ``BARE`` always; ``NONE`` returns it
-    alone. The other envelopes need it.
+    alone. For the other envelopes it must not be empty.
     """
     if envelope is Envelope.STANDARD:
         return b'{"code":0,"message":"0","ttl":1,"data":%b}' % data if data else _EMPTY_SUCCESS
@@ -74,9 +74,9 @@ def items(
 ) -> list[bytes]:
     """Return the encoded items of a list, with commas between them, as parts to concatenate.
 
-    ``attributes`` has one value for each row, in order; ``tails``, the encoded rest of each item by
-    mid. Raise KeyError for a mid without one. With ``groups``, ``tag`` and ``special`` show the
-    owner's groups; otherwise they are null and 0.
+    ``attributes`` has one value for each row, in order. ``tails``, as ``Store.tails`` returns it,
+    has the encoded rest of each item by mid; raise KeyError for a row without one. With ``groups``,
+    ``tag`` and ``special`` show the owner's groups; otherwise they are null and 0.
     """
     if not rows:
         return []

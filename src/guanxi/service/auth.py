@@ -64,9 +64,10 @@ class Gate:
     async def caller(self, endpoint: Endpoint, headers: Headers, values: Mapping[str, str]) -> int:
         """Return the mid of the account that sent a request, or 0 if nobody is signed in.
 
-        An access_key, where accepted, takes precedence over the cookie. Raise Refused: -101 if
-        sign-in is required and there is no valid session, -111 if the csrf of a write with a cookie
-        is missing or wrong.
+        ``values`` has the accepted fields by name. An access_key, where accepted, takes precedence
+        over the cookie, even if invalid. A closed session may count for one more second. Raise
+        Refused: -101 if sign-in is required and there is no valid session, -111 if a write with a
+        cookie has no csrf, or a wrong one in the form or in the cookie ``bili_jct``.
         """
         sent: str | bytes = values.get("access_key", "")
         by_key = sent != "" and ACCESS_KEY in endpoint.auth
@@ -109,7 +110,8 @@ class Gate:
     async def _session(self, sent: str | bytes, credential: _Credential) -> Session | None:
         """Return a credential's session from the store, expired or not; None if there is none.
 
-        Cache the session, and the credential under ``sent``; without a session, drop both.
+        Cache the session, and the credential under ``sent`` unless that exceeds 1 KiB; without a
+        session, drop both.
         """
         now = time.monotonic()
         session = await self._store.session(credential.digest)
@@ -138,9 +140,9 @@ class Gate:
         """Raise Refused (-403) if a signature is wrong or stale, or is required and missing.
 
         ``pairs`` are all fields as sent, which a signature covers; ``values`` the accepted ones, by
-        name. The endpoint decides whether wbi is required; an ``unsigned`` one checks ``w_rid``
-        only if sent. ``sign`` is checked if it or ``appkey`` is sent to an endpoint that reads
-        them.
+        name. The wbi signature ``w_rid`` is required if the endpoint has ``wbi``; if it is also
+        ``unsigned``, only checked if sent. The app signature ``sign`` is checked if it or
+        ``appkey`` is sent to an endpoint that reads them.
         """
         wanted = "w_rid" in values if endpoint.unsigned else endpoint.wbi
         if wanted and not ("wts" in values and self._wbi(pairs)):

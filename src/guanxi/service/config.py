@@ -64,10 +64,10 @@ def load(
 ) -> Settings:
     """Load a service's settings from a file and the environment.
 
-    ``profile`` is ``documented`` or ``open``; None uses the file's, or ``open``. A file may hold
-    ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests``, ``card_cache``,
-    ``card_staleness`` and a table ``limits``. ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the
-    file's limit.
+    ``profile`` is ``documented`` or ``open``; None uses the file's, or ``open``. A TOML file may
+    hold ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests``, ``card_cache``,
+    ``card_staleness`` and a table ``limits``; what it omits has its default. The variable
+    ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the limit of that name.
     Raise SettingError for an unknown or invalid setting, or a file that cannot be read.
     """
     read = _read(file) if file else _File()

@@ -30,10 +30,11 @@ async def numbered_page(
     where: Mapping[str, Value] = {},
     text: str = "",
 ) -> tuple[Sequence[T], int]:
-    """Return page ``pn`` (from 1) of ``ps`` documents, highest ``order`` key first, and the total.
+    """Return page ``pn`` (from 1) of ``ps`` documents of an owner, and the number of all matches.
 
-    Both consider only documents that match ``where`` and ``text`` (see ``Query``). A page past the
-    last is empty. Raise KeyError for a key or filter that the kind does not declare.
+    ``order`` names the key to sort by, highest first; ``where`` and ``text`` restrict both results
+    (see ``Query``). A page past the last is empty. Raise KeyError for a key or filter that the kind
+    does not declare.
     """
     page = window(pn, ps, ALL)
     query = Query(order=order, where=where, text=text, offset=page.offset, limit=page.limit)
@@ -44,9 +45,9 @@ async def numbered_page(
 async def all_documents(
     service: Service, kind: Kind[T], owner: int, order: str, *, ascending: bool = False
 ) -> Sequence[T]:
-    """Return all of an owner's documents of a kind, highest ``order`` key first by default.
+    """Return all of an owner's documents of a kind, by the key ``order``, by default highest first.
 
-    Raise KeyError if the kind has no key ``order``.
+    Raise KeyError if the kind has no such key.
     """
     query = Query(order=order, ascending=ascending, limit=ALL)
     return (await service.store.documents(kind, owner, query)).items
@@ -55,7 +56,7 @@ async def all_documents(
 async def videos(service: Service, aids: Sequence[int]) -> dict[int, tuple[s.Video, s.Author]]:
     """Return the videos ``aids`` of any owner, each with its author, by aid.
 
-    Missing videos are omitted. An owner without an account has an empty name.
+    Missing videos are omitted. An owner without an account has an empty name and face.
     """
     rows = await service.store.find(VIDEO, aids)
     authors = await people.authors(service, {owner for owner, _ in rows.values()})

@@ -66,7 +66,7 @@ class Refused(Exception):
         """Return the response's message: the endpoint's for the code, then ``invalid`` if any.
 
         Without an endpoint, it has the code's general text. This refusal's own ``message``, if not
-        empty, replaces either. Raise KeyError for an unknown code.
+        empty, replaces either; otherwise raise KeyError for an unknown code.
         """
         plain = self.message or (
             errors.CODES[self.code].wire_message

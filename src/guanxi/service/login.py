@@ -38,10 +38,10 @@ async def qr_generate(service: Service, _caller: int, _params: p.NoParams) -> by
 async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
     """Handle GET …/qrcode/poll, the second step of QR sign-in: return the state of a key.
 
-    It is 86101 (not confirmed), 86038 (expired) or 0: the first poll after a confirmation deletes
-    the grant, opens a session, and returns its cookies and refresh token. Deregistering the account
-    before the poll withdraws the confirmation (86101). Raise InvalidParameter for an invalid key,
-    and Refused (-101) if the account is deregistered during the poll.
+    It is 86101 (not confirmed), 86038 (expired) or 0: the first poll after a confirmation uses it
+    up, opens a session, and returns its cookies and refresh token. Deregistering the account before
+    the poll withdraws the confirmation (86101). Raise InvalidParameter for a key that is not of
+    this service, and Refused (-101) if the account is deregistered during the poll.
     """
     store, key = service.store, params.qrcode_key
     created = tokens.qr_key_created(store.secret, key)
@@ -64,10 +64,11 @@ async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
 async def cookie_info(
     service: Service, _caller: int, _params: p.NoParams, jar: Mapping[str, str]
 ) -> bytes:
-    """Handle GET …/cookie/info: whether the cookies are due for a refresh, and the time in ms.
+    """Handle GET …/cookie/info: whether the cookies are due for a refresh, and the Unix time in ms.
 
-    They are due in the second half of the session's lifetime, which is our rule. Raise Refused
-    (-101) if the session was closed meanwhile. Source: 000, Credential.check_refresh.
+    They are due in the second half of the session's lifetime (guanxi's own rule). ``jar``, the
+    cookies by name, must have SESSDATA. Raise Refused (-101) if the session was closed meanwhile.
+    Source: 000, Credential.check_refresh.
     """
     now = time.time_ns() // 1_000_000
     session = await service.store.session(secrets.digest(jar["SESSDATA"]))
@@ -82,7 +83,8 @@ async def correspond(
 ) -> bytes:
     """Handle GET /correspond/1/…: the HTML page with the csrf that ``cookie_refresh`` requires.
 
-    The path's parameter is ignored. Source: 000, Credential.refresh.
+    The csrf is that of the session of SESSDATA in ``jar``, the cookies by name. The path's
+    parameter is ignored. Source: 000, Credential.refresh.
     """
     csrf = tokens.refresh_csrf(service.store.secret, jar["SESSDATA"])
     return pages.refresh_page(csrf).encode()
@@ -93,9 +95,9 @@ async def cookie_refresh(
 ) -> Answer:
     """Handle POST …/cookie/refresh: open a session and set its cookies (000, Credential.refresh).
 
-    The response has the new refresh token. The old session stays valid until ``confirm_refresh``.
-    Raise Refused: 86095 if the csrf or the refresh token is wrong, -101 if the account is
-    deregistered meanwhile.
+    The response has the new refresh token. The old session, that of SESSDATA in ``jar`` (cookies by
+    name), stays valid until ``confirm_refresh``. Raise Refused: 86095 if csrf or refresh token is
+    not that of the old session, -101 if the account is deregistered meanwhile.
     """
     secret, old = service.store.secret, jar["SESSDATA"]
     csrf, refresh = tokens.refresh_csrf(secret, old), tokens.refresh_token(secret, old)
@@ -123,9 +125,10 @@ async def confirm_refresh(service: Service, caller: int, params: p.RefreshConfir
 
 
 async def _open_session(service: Service, mid: int) -> tuple[str, tuple[tuple[bytes, bytes], ...]]:
-    """Open a cookie session; return its token and its three Set-Cookie headers.
+    """Open a cookie session; return its SESSDATA and three Set-Cookie headers.
 
-    Raise Refused (-101) if the account is unknown or deregistered.
+    They set SESSDATA, bili_jct and DedeUserID. Raise Refused (-101) if the account is unknown or
+    deregistered.
     """
     try:
         days, now = service.profile.limits.session_days, int(time.time())

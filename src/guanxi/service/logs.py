@@ -45,9 +45,10 @@ def event(level: int, name: str, **fields: Any) -> None:
 
 
 def to_stream(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
-    """Write the service's log lines from ``level`` on, and uvicorn's from warnings on, to a stream.
+    """Write the log lines of the service and of uvicorn to a stream, as JSON.
 
-    This replaces the handlers of the loggers ``guanxi`` and ``uvicorn``.
+    The service's begin at ``level``, uvicorn's at WARNING, or at ``level`` if that is higher. This
+    replaces the handlers of the loggers ``guanxi`` and ``uvicorn``.
     """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Lines())

@@ -43,9 +43,9 @@ async def info(service: Service, caller: int, _params: p.NoParams) -> bytes:
 async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
     """Handle POST /x/member/web/update: change the caller's profile (000, edit_self_info).
 
-    Replaces name, signature, sex and birthday; changes nothing unless all four are valid. Sex and
-    birthday are committed before name and signature. Raise InvalidParameter for an impossible
-    birthday, Refused with the code of the rule that name (40014: in use) or signature breaks.
+    Replaces name, signature, sex and birthday in one transaction. Raise, and change nothing:
+    InvalidParameter for an impossible birthday; Refused with the code of the rule that name (40014:
+    in use) or signature breaks, or with -101 if the account is deregistered meanwhile.
     """
     try:
         clock.seconds_of_day(params.birthday)
@@ -160,8 +160,8 @@ async def jury(service: Service, caller: int, _params: p.NoParams) -> bytes:
 async def events(service: Service, caller: int, params: p.EventsParams) -> bytes:
     """Handle GET /x2/creative/h5/calendar/event: the caller's events (000, get_self_events).
 
-    Those at or after ``ts`` (a Unix time in seconds), the earliest first, together with the
-    caller's name, signature, membership and time of registration.
+    Those at or after ``ts`` (a Unix time in seconds, by default 0), the earliest first, together
+    with the caller's name, signature, membership and time of registration.
     """
     query = Query(order="time", ascending=True, limit=ALL, after=(params.ts, -1))
     rows = (await service.store.documents(mine.EVENT, caller, query)).items

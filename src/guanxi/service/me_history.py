@@ -43,9 +43,10 @@ async def history(service: Service, caller: int, params: p.HistoryParams) -> byt
 async def history_cursor(service: Service, caller: int, params: p.HistoryCursorParams) -> bytes:
     """Handle GET /x/web-interface/history/cursor: one page of the caller's history.
 
-    Newest first, from the entry after the cursor's on (000, get_self_history_new). Raise
-    InvalidParameter if the cursor's entry is deleted, unless ``view_at`` is sent too. An empty page
-    returns a cursor of zeros, which selects the first page.
+    Newest first, only entries of the requested ``type``, from after the entry that the cursor
+    (``max``, ``business``, ``view_at``) names (000, get_self_history_new). Raise InvalidParameter
+    if that is deleted, unless ``view_at`` is sent too. An empty page returns a cursor of zeros,
+    which selects the first page.
     """
     query = Query(
         order="time",
@@ -68,8 +69,8 @@ async def _after(
     """Return the position (time, id) after which the page begins; None for the first page.
 
     ``max`` and ``business`` (a video if absent or empty) name an entry. Its time is ``view_at``; if
-    that is 0 or absent, the stored time: raise InvalidParameter if the entry is not stored. Without
-    ``max``, the page begins with the entries older than ``view_at``.
+    that is 0 or absent, the stored time: raise InvalidParameter if the entry is not stored. If
+    ``max`` is 0 or absent, the page begins with the entries older than ``view_at``.
     """
     view_at = 0 if params.view_at is UNSET else params.view_at
     oid = 0 if params.max is UNSET else params.max
@@ -103,7 +104,10 @@ async def toview(service: Service, caller: int, _params: p.NoParams) -> bytes:
 
 
 async def clear_toview(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle POST /x/v2/history/toview/clear: empty watch-later (000, clear_toview_list)."""
+    """Handle POST /x/v2/history/toview/clear: delete the caller's whole watch-later list.
+
+    Source: 000, clear_toview_list.
+    """
     await service.store.delete(LATER, caller)
     return b""
 

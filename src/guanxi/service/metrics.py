@@ -66,7 +66,8 @@ class Metrics:
     def answered(self, endpoint: str, code: int, seconds: float) -> None:
         """Count a response by endpoint and code, and record its duration.
 
-        Raise KeyError for an unknown endpoint name.
+        ``endpoint`` is an endpoint's name, or ``NO_ENDPOINT``. Raise KeyError for another name,
+        after counting.
         """
         count = self._count.get((endpoint, code))
         if count is None:
@@ -93,9 +94,10 @@ _mark_dead: Callable[..., None] = multiprocess.mark_process_dead
 
 
 def summed(folder: Path) -> CollectorRegistry:
-    """Return a registry that sums the files of all workers in a folder, also of stopped ones.
+    """Return a registry of the metrics of all workers with files in a folder, also of stopped ones.
 
-    Raise ValueError if the folder does not exist.
+    Counters and histograms are summed; of the longest waits, the longest is shown. Raise ValueError
+    if the folder does not exist.
     """
     registry = CollectorRegistry()
     _collect(registry, path=str(folder))
@@ -103,5 +105,5 @@ def summed(folder: Path) -> CollectorRegistry:
 
 
 def worker_ended(folder: Path, pid: int) -> None:
-    """Delete a stopped worker's files of live gauges; its counters and histograms stay."""
+    """Delete a stopped worker's files of live gauges; its other files stay."""
     _mark_dead(pid, str(folder))

@@ -44,7 +44,10 @@ def _openapi() -> bytes:
 
 
 def application(store: Store) -> Starlette:
-    """Return the application of the health checks, the OpenAPI document and the try-out page."""
+    """Return the application of the health checks, the OpenAPI document and the try-out page.
+
+    ``store`` is used by /readyz only.
+    """
     document = _openapi()
 
     async def healthz(_request: Request) -> Response:

@@ -20,13 +20,13 @@ _FOLLOWED = frozenset({Attribute.WHISPER, Attribute.FOLLOWING, Attribute.MUTUAL}
 
 
 async def cards(service: Service, mids: Collection[int]) -> dict[int, Card]:
-    """Return the card of each account in ``mids``, by mid; an empty card if it does not exist."""
+    """Return the card of each account in ``mids``, by mid; an empty card for an unknown account."""
     stored = await service.store.cards(list(mids))
     return {mid: stored.get(mid) or Card() for mid in mids}
 
 
 async def card(service: Service, mid: int) -> Card:
-    """Return the card of an account; an empty card if it does not exist."""
+    """Return the card of an account; an empty card if the account is unknown."""
     return (await cards(service, [mid]))[mid]
 
 
@@ -77,7 +77,7 @@ def membership(card: Card) -> s.Membership:
 
 
 def official(card: Card, profile: Profile) -> s.Official:
-    """Return a verification (认证): role and title of the profile, type and text of the card."""
+    """Return a verification (认证): type and text of the card, role and title of the profile."""
     return s.Official(
         role=profile.official_role,
         title=profile.official_title,
@@ -89,7 +89,7 @@ def official(card: Card, profile: Profile) -> s.Official:
 def user_info(
     account: Account, card: Card, profile: Profile, *, own: bool, followed: bool
 ) -> s.UserInfo:
-    """Return an account as its space shows it, with month and day of the birthday.
+    """Return an account as its space shows it; of the birthday only month and day.
 
     ``own``: the viewer is the account itself; other viewers see 0 coins. ``followed``: the viewer
     follows the account.
@@ -211,7 +211,7 @@ def old_user(mid: int, card: Card, profile: Profile) -> s.OldUserProfile:
 
 
 def supporter(owner: int, mid: int, card: Card, rank: int) -> s.Supporter:
-    """Return account ``mid`` as a supporter of ``owner``; the caller adds the message.
+    """Return account ``mid`` as a supporter of ``owner``, with its rank and an empty message.
 
     ``card`` is the supporter's.
     """

@@ -25,8 +25,9 @@ _NONE = Relation()
 async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes:
     """Handle POST /x/relation/modify: apply one act to account ``fid`` (004, 操作用户关系).
 
-    Follow or block it, undo that, or remove it as a follower. Raise InvalidParameter for the
-    retired act 3, and Refused with the code of the rule that forbids the act.
+    Follow or block it, undo that, or remove it as a follower; ``re_src`` is ignored. Raise
+    InvalidParameter for the retired act 3, and Refused with the code of the rule that forbids the
+    act.
     """
     if params.act == Act.WHISPER.value:
         raise InvalidParameter("act", "3 已下线", "3 is retired")
@@ -39,9 +40,9 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
 async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> bytes:
     """Handle POST /x/relation/batch/modify: follow or block many accounts (004, 批量操作用户关系).
 
-    Each act succeeds or fails alone; repeated ids count once. The response lists the fids that
-    failed. Raise Refused, with that list as data, if all failed because the caller is banned, or
-    all because the caller blocks them.
+    Each act succeeds or fails alone; repeated ids count once; ``re_src`` is ignored. The response
+    lists the fids that failed. Raise Refused, with that list as data, if all failed because the
+    caller is banned, or all because the caller blocks them.
     """
     fids = list(dict.fromkeys(params.fids))
     acts = [Modify(caller, fid, params.act) for fid in fids]
@@ -95,8 +96,8 @@ async def mutual(service: Service, caller: int, params: p.Account) -> bytes:
 async def legacy_mutual(service: Service, caller: int, params: p.Account) -> bytes:
     """Handle GET /x/space/acc/relation: the relations between the caller and account ``mid``.
 
-    As ``mutual``, with ``is_followed`` always false, as in all examples of the document. Counts a
-    visit if the caller follows the account. Source: 002, 查询用户与自己关系2(互相).
+    As ``mutual``, with ``is_followed`` always false. Counts a visit if the caller follows the
+    account. Source: 002, 查询用户与自己关系2(互相).
     """
     mutual_relation = await _both_directions(service, caller, params.mid)
     return encode(
@@ -115,8 +116,8 @@ def _legacy(relation: s.Relation) -> s.LegacyRelation:
 async def _both_directions(service: Service, caller: int, other: int) -> s.MutualRelation:
     """Return the relations of ``caller`` to ``other`` and of ``other`` to ``caller``.
 
-    The second is empty for a whisper or block, and lacks groups unless the profile shows them.
-    Count a visit, in memory only, if the caller follows ``other``.
+    The second is empty for a whisper or block, and lacks groups unless the service's profile shows
+    them. Count a visit, in memory only, if the caller follows ``other``.
     """
     pair = await service.store.pair(caller, other)
     mine, theirs = pair.mine, pair.theirs
@@ -133,8 +134,8 @@ def _visible_relation(
 ) -> s.Relation:
     """Return the other account's relation to the caller, as the caller may see it.
 
-    A whisper or block appears as none. Groups are omitted unless the profile shows them.
-    ``followed_back``: the caller follows the other account.
+    ``side`` is the other's. A whisper or block appears as none. Groups are omitted unless the
+    service's profile shows them. ``followed_back``: the caller follows the other account.
     """
     full = _relation(caller, relation_of(side, followed_back=followed_back))
     full.attribute = public_attribute(full.attribute)

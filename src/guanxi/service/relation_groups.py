@@ -36,8 +36,8 @@ async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:
 async def groups_of(service: Service, caller: int, params: p.Target) -> bytes:
     """Handle GET /x/relation/tag/user: the caller's groups that contain account ``fid``.
 
-    The response maps group ids, ascending, to names. It is {} if the account is in no group or not
-    followed. Source: 004, 查询目标用户所在的分组.
+    The response maps group ids, ascending, to names, the special group (-10) included. It is {} if
+    the account is in no group or not followed. Source: 004, 查询目标用户所在的分组.
     """
     relation = (await service.store.relations(caller, [params.fid])).get(params.fid)
     if relation is None or not relation.groups:
@@ -51,8 +51,8 @@ async def groups_of(service: Service, caller: int, params: p.Target) -> bytes:
 async def create_group(service: Service, caller: int, params: p.NewGroup) -> bytes:
     """Handle POST /x/relation/tag/create: create a group with a random unused id (004, 创建分组).
 
-    Return the id. Raise Refused if the name is invalid or in use, or if the caller already has
-    ``limits.groups`` groups.
+    The response has the id. Raise Refused if the name is invalid or in use, or if the caller
+    already has ``limits.groups`` groups.
     """
     limits = service.profile.limits
     code, group_id = await operations.create(service.store, caller, params.tag, limits)

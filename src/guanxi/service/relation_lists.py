@@ -67,9 +67,10 @@ def _page_request(service: Service, params: _PagedParams, visible: int) -> _Page
 
 
 def _unpaged_request(service: Service, params: p.ListParams) -> _PageRequest:
-    """Return a request for the first ``unpaged`` rows, or for ``page_size`` rows after a cursor.
+    """Return a request for the first ``limits.unpaged`` rows, or for a page after a cursor.
 
-    A profile without cursors ignores the cursor. Raise InvalidParameter if the cursor is invalid.
+    That has ``limits.page_size`` rows. A profile without cursors ignores the cursor. Raise
+    InvalidParameter if the cursor is invalid.
     """
     limits = service.profile.limits
     if service.profile.cursors and params.cursor is not UNSET:
@@ -86,7 +87,7 @@ def _cursor_or_unset(service: Service, rows: Sequence[Row], more: bool) -> str |
 
 
 async def _privacy(service: Service, viewer: int, owner: int) -> Privacy:
-    """Return the owner's privacy switches; all off if it is the viewer or has no account."""
+    """Return the owner's privacy switches; all off for the owner itself, and without an account."""
     account = None if viewer == owner else await service.store.account(owner)
     return Privacy() if account is None else account.privacy
 
@@ -109,10 +110,11 @@ async def _seen_by(service: Service, viewer: int, rows: Rows) -> list[int]:
 async def _list_page(
     service: Service, viewer: int, result: Slice, attributes: Sequence[int], *, groups: bool
 ) -> bytes:
-    """Return one page of a list as encoded data, with its version, total and next cursor.
+    """Return one page of a list as encoded data: items, version, total and next cursor.
 
-    ``attributes`` has one value per row; ``groups`` includes the owner's groups. Cards may be some
-    seconds old, except the viewer's. Raise KeyError for a row without an account.
+    ``attributes`` has one value per row; ``groups``: show the owner's groups. The total is omitted
+    if None, the cursor if the service's profile has none. Cards may be some seconds old, except the
+    viewer's. Raise KeyError for a row without an account.
     """
     tails = await service.store.tails(result.rows.mids)
     if viewer in tails:  # the cached tail may be old; the caller's own card must be current
@@ -127,8 +129,9 @@ async def _list_page(
 async def followings(service: Service, viewer: int, params: p.FollowingsParams) -> bytes:
     """Handle GET /x/relation/followings: one page of an account's followings.
 
-    ``order_type`` applies only to the caller's own list. Raise Refused if the owner hides the list,
-    InvalidParameter for an invalid cursor. Source: 004, 查询用户关注明细.
+    ``order_type`` applies only to the caller's own list. Pages by number reach the first
+    ``limits.own_followings`` of it, ``limits.others_followings`` of another's. Raise Refused if the
+    owner hides the list, InvalidParameter for an invalid cursor. Source: 004, 查询用户关注明细.
     """
     own = viewer == params.vmid
     request = _page_request(service, params, visible_followings(service.profile.limits, own=own))
@@ -145,8 +148,8 @@ async def followings(service: Service, viewer: int, params: p.FollowingsParams) 
 async def followers(service: Service, viewer: int, params: p.FollowersParams) -> bytes:
     """Handle GET /x/relation/followers: one page of an account's followers.
 
-    Raise Refused if the owner hides the list, InvalidParameter for an invalid cursor. Source: 004,
-    查询用户粉丝明细.
+    Pages by number reach the first ``limits.followers``. Raise Refused if the owner hides the list,
+    InvalidParameter for an invalid cursor. Source: 004, 查询用户粉丝明细.
     """
     own = viewer == params.vmid
     request = _page_request(service, params, service.profile.limits.followers)
@@ -227,7 +230,8 @@ async def _own_list(
 ) -> bytes:
     """Return one of the caller's own lists as encoded data, newest first, without a total.
 
-    Each item has ``attribute``. Raise InvalidParameter for an invalid cursor.
+    Its rows are those of ``_unpaged_request``; each has ``attribute`` and its groups. Raise
+    InvalidParameter for an invalid cursor.
     """
     request = _unpaged_request(service, params)
     result = await service.store.page(listing, viewer, Sort.NEWEST, request.window, request.after)
@@ -254,9 +258,10 @@ async def blacks(service: Service, viewer: int, params: p.OwnPage) -> bytes:
 async def group_members(service: Service, viewer: int, params: p.GroupParams) -> bytes:
     """Handle GET /x/relation/tag: the members of the caller's group (004, 查询关注分组明细).
 
-    One page of cards, with empty relation fields: a bare list, or, for a request with a cursor, an
-    object with the list and the next cursor. Raise Refused for an unknown group, InvalidParameter
-    for an invalid cursor.
+    One page of cards, with empty relation fields, newest first, or most visited first if
+    ``order_type`` is "attention": a bare list, or, for a request with a cursor, an object with the
+    list and the next cursor. Raise Refused for an unknown group, InvalidParameter for an invalid
+    cursor.
     """
     request = _page_request(service, params, service.profile.limits.own_followings)
     sort = Sort.VISITED if params.order_type == "attention" else Sort.NEWEST
@@ -291,8 +296,9 @@ def _member(mid: int, card: Card) -> s.GroupMember:
 async def specials(service: Service, viewer: int, params: p.ListParams) -> bytes:
     """Handle GET /x/relation/tag/special: mids of special followings (004, 查询所有特别关注 mid).
 
-    The caller's, newest first: a bare list, or, for a request with a cursor, an object with one
-    page and the next cursor. Raise InvalidParameter for an invalid cursor.
+    The caller's, newest first: a bare list of the first ``limits.unpaged``, or, for a request with
+    a cursor, an object with one page and the next cursor. Raise InvalidParameter for an invalid
+    cursor.
     """
     request = _unpaged_request(service, params)
     result = await service.store.members(
@@ -309,9 +315,9 @@ async def app_followings(service: Service, _viewer: int, params: p.FollowersPara
     """Handle GET /x/v2/relation/followings: the first pages of an account's followings.
 
     Source: 004, 查询用户关注明细2. The request has no session, but each row has the attribute that
-    the owner sees, and the owner's groups if the profile shows them. Empty if the owner hides the
-    list. Raise Refused for a page number beyond ``limits.app_pages``, and InvalidParameter if the
-    cursor is invalid.
+    the owner sees, and the owner's groups if the service's profile shows them. The list is null if
+    the owner hides it. Raise Refused for a page number beyond ``limits.app_pages``, and
+    InvalidParameter if the cursor is invalid.
     """
     limits = service.profile.limits
     request = _page_request(service, params, limits.app_pages * params.ps)
@@ -379,7 +385,8 @@ async def _open_followings(
 async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
     """Return the mids of the followings that a viewer (0 for nobody) may see, newest first.
 
-    At most ``limits.own_followings`` or ``others_followings``; empty if the owner hides them.
+    At most ``limits.own_followings`` for the owner, ``limits.others_followings`` for others; empty
+    if the owner hides them.
     """
     if (await _privacy(service, viewer, owner)).hide_followings:
         return []

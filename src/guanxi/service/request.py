@@ -106,8 +106,7 @@ def breaks_header_rule(headers: Headers) -> bool:
     """Return whether 004's header rule refuses a request.
 
     It refuses a Referer that is invalid or outside bilibili.com and its subdomains, and a
-    User-Agent that contains "python" in any case. A missing Referer passes, because the documents'
-    own examples send none.
+    User-Agent that contains "python" in any case. A missing or empty Referer passes.
     """
     if b"python" in headers.get(b"user-agent", b"").lower():
         return True

@@ -131,7 +131,10 @@ class Route(NamedTuple):
 
 
 def routes(profile: Profile) -> dict[tuple[str, str], Route]:
-    """Return every endpoint's route by (method, path); a path may have parameters in braces."""
+    """Return every endpoint's route by (method, path); a path may have parameters in braces.
+
+    ``profile`` sets the limits, and whether the field ``cursor`` is known.
+    """
     return {(endpoint.method, endpoint.path): _route(endpoint, profile) for endpoint in e.ENDPOINTS}
 
 
@@ -154,9 +157,9 @@ def _known(endpoint: Endpoint, profile: Profile) -> frozenset[str]:
 
 
 def _decoder(endpoint: Endpoint, limits: Limits) -> Callable[[dict[str, str]], Any]:
-    """Return a function that decodes an endpoint's fields, or raises InvalidParameter.
+    """Return a function that decodes an endpoint's fields, text by name, into its ``params``.
 
-    Its default page size is at most ``limits.page_size``.
+    It raises InvalidParameter. The default page size is at most ``limits.page_size``.
     """
     decode = decoder(endpoint.params, endpoint.aliases, limits)
     if defaults(endpoint.params).get("ps", 0) <= limits.page_size:

@@ -86,7 +86,8 @@ async def overview(service: Service, viewer: int, params: p.OverviewParams) -> b
 async def up_stat(service: Service, viewer: int, params: p.Account) -> bytes:
     """Handle GET /x/space/upstat: views and likes of an account's works (000, User.get_up_stat).
 
-    Summed over its videos and articles. An empty object for a viewer without a session.
+    The views of its videos and of its articles, and the likes of both together. An empty object for
+    a viewer without a session.
     """
     if not viewer:
         return encode(s.UpStat())
@@ -140,7 +141,7 @@ async def supporters(service: Service, _viewer: int, params: p.Receiver) -> byte
 async def like_effect(service: Service, _viewer: int, params: p.Viewed) -> bytes:
     """Handle GET /x/web-interface/view/uplikeimg: the like effect (000, User.get_uplikeimg).
 
-    Its texts are empty if the account has no like effect.
+    Its fields are "" if the account has no like effect.
     """
     return encode(await service.store.get(profile.LIKE_EFFECT, params.vmid) or s.LikeEffect())
 

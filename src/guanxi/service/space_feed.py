@@ -58,7 +58,8 @@ async def dynamics(service: Service, viewer: int, params: p.DynamicsParams) -> b
     """Handle GET …/v1/feed/space: one page of dynamics, newest first (000, User.get_dynamics_new).
 
     Pinned dynamics are at the head of the first page, in addition to its other posts, and on no
-    other page. The response's ``offset`` selects the next page; "" after an empty page.
+    other page. The response's ``offset`` selects the next page; "" after a page without other
+    posts.
     """
     owner, offset = params.host_mid, int(params.offset or 0)
     page = await _posts(service, owner, {"pinned": 0}, offset)
@@ -113,8 +114,8 @@ async def old_dynamics(service: Service, _viewer: int, params: p.OldDynamicsPara
 async def opus(service: Service, viewer: int, params: p.OpusParams) -> bytes:
     """Handle GET …/v1/opus/feed/space: one page of picture posts (000, User.get_opus).
 
-    Newest first, of the requested type. Only the account itself sees the number of views.
-    The response's ``offset`` selects the next page; "" after an empty page.
+    Newest first, of the requested type, by default all. Only the account itself sees the number of
+    views. The response's ``offset`` selects the next page; "" after an empty page.
     """
     owner = params.host_mid
     query = Query(

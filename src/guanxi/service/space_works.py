@@ -33,8 +33,9 @@ def _in_partition(tid: int) -> dict[str, Value]:
 async def videos(service: Service, _viewer: int, params: p.VideosParams) -> bytes:
     """Handle GET /x/space/wbi/arc/search: one page of videos (000, User.get_videos).
 
-    Sorted by ``order``, highest first, with the total. The counts by partition cover every video
-    whose title contains the keyword, whatever ``tid`` and page.
+    Those of partition ``tid`` (0 for all) whose title contains the keyword, sorted by ``order``,
+    highest first, with the total. The counts by partition cover every video whose title contains
+    the keyword, whatever ``tid`` and page.
     """
     mid = params.mid
     rows, total = await documents.numbered_page(
@@ -60,9 +61,10 @@ async def videos(service: Service, _viewer: int, params: p.VideosParams) -> byte
 async def media_list(service: Service, _viewer: int, params: p.MediaListParams) -> bytes:
     """Handle GET /x/v2/medialist/resource/list: videos next to ``oid`` (000, User.get_media_list).
 
-    In the list's order: up to ``ps`` videos after ``oid`` if ``direction`` is true, before it if
-    false; without ``oid``, the first of the list. ``with_current`` adds the video ``oid`` itself.
-    Raise InvalidParameter if the account does not own that video.
+    The list is sorted by ``sort_field``, highest first if ``desc``. In its order: up to ``ps``
+    videos after ``oid`` if ``direction`` is true, before it if false; without ``oid``, the first of
+    the list. ``with_current`` adds the video ``oid`` itself. Raise InvalidParameter if the account
+    does not own that video.
     """
     owner, where = params.biz_id, _in_partition(params.tid)
     order = world.MEDIA_KEYS[params.sort_field]
@@ -177,7 +179,8 @@ async def article_lists(service: Service, _viewer: int, params: p.ArticleListsPa
 async def albums(service: Service, _viewer: int, params: p.AlbumsParams) -> bytes:
     """Handle GET /link_draw/v1/doc/doc_list: one page of albums (000, User.get_album).
 
-    Newest first. The response has no total: an empty page is past the end.
+    Newest first, of the type ``biz``, by default all. The response has no total: an empty page is
+    past the end.
     """
     where: dict[str, Value] = {} if params.biz is AlbumType.ALL else {"biz": params.biz.value}
     rows, _ = await documents.numbered_page(

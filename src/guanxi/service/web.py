@@ -18,9 +18,10 @@ _KEY_ADDRESS = "https://guanxi.invalid/wbi/{}.png"
 
 
 async def nav(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle GET /x/web-interface/nav: the caller's card and the wbi keys of the UTC day (000).
+    """Handle GET /x/web-interface/nav: the caller's name, face and membership, and the wbi keys.
 
-    Without a session, raise ``Refused`` with -101, whose data still contains the keys.
+    The keys are those of the current UTC day. Without a session, raise ``Refused`` with -101, whose
+    data still contains the keys. Source: 000.
     """
     store = service.store
     keys = [_KEY_ADDRESS.format(key) for key in wbi_keys(store.secret, int(time.time()))]

@@ -46,7 +46,7 @@ async def work(plan: WorkerPlan) -> None:
 
 
 def main() -> None:
-    """Read the plan, a JSON line, from stdin and ``work``. Raise DecodeError if it is invalid."""
+    """Read the plan, a JSON line, from stdin and serve. Raise DecodeError for an invalid plan."""
     logs.to_stream()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerPlan)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -16,12 +16,18 @@ def minute(seconds: int) -> str:
 
 
 def second(seconds: int) -> str:
-    """Return a Unix time, in seconds, as YYYY-MM-DD HH:MM:SS in Beijing. Raise as ``minute``."""
+    """Return a Unix time, in seconds, as YYYY-MM-DD HH:MM:SS in Beijing.
+
+    Raise ``ValueError``, ``OSError`` or ``OverflowError`` if its year is not 1 to 9999.
+    """
     return _beijing_time(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def day(seconds: int) -> str:
-    """Return the date of a Unix time, in seconds, as YYYY-MM-DD in Beijing. Raise as ``minute``."""
+    """Return the date of a Unix time, in seconds, as YYYY-MM-DD in Beijing.
+
+    Raise ``ValueError``, ``OSError`` or ``OverflowError`` if its year is not 1 to 9999.
+    """
     return _beijing_time(seconds).strftime("%Y-%m-%d")
 
 
@@ -31,7 +37,7 @@ def length(seconds: int) -> str:
 
 
 def seconds_of_day(text: str) -> int:
-    """Return the Unix time at which a day (YYYY-MM-DD) begins in Beijing.
+    """Return the Unix time, in seconds, at which a day (YYYY-MM-DD) begins in Beijing.
 
     Raise ``ValueError`` if the text is not such a day.
     """

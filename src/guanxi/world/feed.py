@@ -106,7 +106,7 @@ OldAuthors = Mapping[int, s.OldUserProfile]
 def dynamic(post: Post, mid: int, authors: Authors) -> s.Dynamic:
     """Return a post of account ``mid`` as an item of the newer feed, with the post that it reposts.
 
-    ``authors`` must hold ``mid`` and every ``origin_mid``, else ``KeyError``.
+    Raise ``KeyError`` if ``authors`` lacks ``mid`` or an ``origin_mid``, at any depth.
     """
     author = msgspec.structs.replace(
         authors[mid],
@@ -191,10 +191,10 @@ def _major(post: Post) -> s.Major | None:
 
 
 def old_dynamic(post: Post, mid: int, authors: OldAuthors, *, on_top: bool) -> s.OldDynamic:
-    """Return a post of account ``mid`` as an item of the older feed.
+    """Return a post of account ``mid`` as an item of the older feed, with the post that it reposts.
 
-    ``on_top`` marks it as the pinned post at the head of the list. ``authors`` must hold ``mid``
-    and every ``origin_mid``, else ``KeyError``.
+    ``on_top`` marks it as the pinned post at the head of the list. Raise ``KeyError`` if
+    ``authors`` lacks ``mid`` or an ``origin_mid``, at any depth.
     """
     origin = post.origin
     return s.OldDynamic(
@@ -222,9 +222,9 @@ def old_dynamic(post: Post, mid: int, authors: OldAuthors, *, on_top: bool) -> s
 
 
 def _old_card(post: Post, mid: int, authors: OldAuthors) -> dict[str, Any]:
-    """Return what the older feed sends as JSON text in ``card``; its fields depend on the type.
+    """Return the fields of ``card``, which the older feed sends as JSON text, by the post's type.
 
-    A repost holds the card of its origin, as JSON text. ``KeyError`` for an author not in
+    A repost has the card of its origin, as JSON text. Raise ``KeyError`` for an author not in
     ``authors``.
     """
     user = authors[mid].info

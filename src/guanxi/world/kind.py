@@ -78,9 +78,9 @@ class Kind(Struct, Generic[T], frozen=True, kw_only=True, eq=False):
         )
 
     def read(self, body: bytes) -> T:
-        """Return the document in an entry's body.
+        """Decode and return the document in an entry's body.
 
-        ``msgspec.MsgspecError`` if the body is not a document of this kind.
+        Raise ``msgspec.MsgspecError`` if the body is not a document of this kind.
         """
         return msgspec.json.decode(body, type=self.body)
 
@@ -93,6 +93,10 @@ class DocumentEdit(Struct, Generic[T], frozen=True, kw_only=True):
     id: int = ONLY
 
     def entry(self, owner: int, stored: T | None) -> Entry:
-        """Return the changed document in the form that a store writes."""
+        """Return ``stored`` with the changed fields, in the form that a store writes.
+
+        If ``stored`` is None, change a document with its class's defaults. Raise TypeError for an
+        unknown field.
+        """
         current: Any = self.kind.body() if stored is None else stored
         return self.kind.entry(owner, replace(current, **self.fields))

@@ -31,7 +31,8 @@ class Line(Struct, frozen=True, kw_only=True):
 def entry_of(line: bytes) -> Entry:
     """Return the entry for a line of a content file: JSON in the form of ``Line``.
 
-    ``ValueError`` says which field is invalid and why.
+    Raise ``ValueError`` if it is invalid, or an id or key is not 0 to 2**63 - 1; the text names the
+    field and the reason.
     """
     try:
         row = msgspec.json.decode(line, type=Line)

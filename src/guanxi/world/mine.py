@@ -102,7 +102,7 @@ class Happened(Struct, frozen=True):
 def seen_id(business: str, oid: int) -> int:
     """Return the id of a ``Seen`` document, from the content type and id of what was seen.
 
-    ``KeyError`` if ``business`` is not in BUSINESSES.
+    Raise ``KeyError`` if ``business`` (the content type) is not in BUSINESSES.
     """
     return oid << _BUSINESS_BITS | _BUSINESS_CODES[business]
 
@@ -166,8 +166,8 @@ def old_history_item(seen: Seen, video: s.Video | None, author: s.Author | None)
     """Return an entry as an item of the older history, with its video and author.
 
     ``author`` must be given with a ``video``. If ``video`` is None (deleted, or not a video), both
-    are made from what the entry recorded, and ``author`` is ignored. ``KeyError`` if the entry's
-    business is not archive, pgc or cheese.
+    are made from what the entry recorded, and ``author`` is ignored. Raise ``KeyError`` if the
+    entry's business is not archive, pgc or cheese.
     """
     entry, target = seen.entry, seen.entry.history
     if video is None:

@@ -92,7 +92,8 @@ def level_info(experience: int) -> s.LevelInfo:
 def nickname_code(name: str, limits: Limits) -> int:
     """Return the error code of an invalid nickname, or 0 if it is valid (000, check_nickname).
 
-    Checked are length and characters, not whether an account has the name.
+    40005: too long; 40006: too short; 40004: a character other than letters and digits of any
+    script, - and _. Whether an account has the name is not checked.
     """
     if len(name) > limits.nickname:
         return errors.NicknameTooLong.number
@@ -104,7 +105,10 @@ def nickname_code(name: str, limits: Limits) -> int:
 
 
 def signature_code(text: str, limits: Limits) -> int:
-    """Return the error code of a signature that is too long or has an emoji; 0 if valid (000)."""
+    """Return the error code of an invalid signature, or 0 if it is valid (000, edit_self_info).
+
+    40022: too long; 40021: an emoji, which is any character of the Unicode category So.
+    """
     if len(text) > limits.signature:
         return errors.SignatureTooLong.number
     if any(unicodedata.category(character) == "So" for character in text):

@@ -116,7 +116,7 @@ def with_author(video: s.Video, author: s.Author) -> s.Video:
 
 
 def chosen_video(video: s.Video, author: s.Author, reason: str) -> s.ChosenVideo:
-    """Return the video as a top video or masterpiece, with the reason given by its owner."""
+    """Return the video, with its author, as a top video or masterpiece, with its owner's reason."""
     return s.ChosenVideo(**_fields_with_author(video, author), reason=reason)
 
 

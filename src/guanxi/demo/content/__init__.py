@@ -93,7 +93,8 @@ def _followers(world: World) -> list[int]:
 def _other(owner: Owner) -> PublicContent:
     """Return a non-hero account's content: profile, 4 to 8 videos, two posts.
 
-    Every second account also has articles; `HIDES_SPACE` has courses, and hides parts of its space.
+    Every second account also has two articles and a list of articles; `HIDES_SPACE` has courses,
+    and hides parts of its space.
     """
     writes, own = owner.index % 2, uploads.videos(owner, 4 + owner.index % 5)
     hides = owner.mid == HIDES_SPACE
@@ -122,9 +123,9 @@ def _of_other(content: PublicContent) -> Iterator[_Group]:
 
 
 def _of_hidden(owner: Owner, cards: dict[int, Card]) -> Iterator[_Group]:
-    """Yield the bangumi, tags and medals that `HIDES_SPACE` (`owner`) hides.
+    """Yield groups with the bangumi, the tags and the medal that `HIDES_SPACE` (`owner`) hides.
 
-    `_other` adds its courses. Raise KeyError if `cards` lacks the hero.
+    Raise KeyError if `cards` lacks the hero.
     """
     yield BANGUMI, owner, works.bangumi(owner, _HIDDEN_BANGUMI)
     yield TAG, owner, works.tags(owner, _HIDDEN_TAGS)

@@ -20,7 +20,7 @@ _TEXTS = ("今天天气不错", "剪了一整天", "有人要一起骑车吗", "
 
 
 def small_posts(owner: Owner, own: Sequence[s.Video]) -> list[Post]:
-    """Return two posts: a text, then the last video of `own`. IndexError if `own` is empty."""
+    """Return two posts: a text, then the last video of `own`. Raise IndexError if there is none."""
     draw = owner.draw("posts")
     first, second = times(draw, 2)
     return [
@@ -41,7 +41,8 @@ def posts(
     """Return `count` posts, oldest first, with the types in turn; the eighth, a video, is pinned.
 
     `others` holds the posts to forward, each with its author's mid. Raise IndexError if `own`,
-    `articles` or `albums` has no item at a post's index, ZeroDivisionError if `others` is empty.
+    `articles` or `albums` has no item at a post's index, ZeroDivisionError if a post must forward
+    one and `others` is empty.
     """
     draw = owner.draw("posts")
     documents = []

@@ -26,10 +26,11 @@ _VIDEOS, _EPISODES, _LESSONS, _ROOMS, _ARTICLES, _LISTS = 60, 25, 10, 12, 15, 8
 def history(
     owner: Owner, others: Sequence[PublicContent], bangumi: Sequence[BangumiFollow]
 ) -> list[Seen]:
-    """Return the hero's history, newest first, with entries of every content type (`business`).
+    """Return the hero's history, newest first, with every content type (`business`) of its sources.
 
-    The sources are `others`, `bangumi` and a deleted video. The newest entry has its own time, then
-    each three share one: so the first page, of 20 or of 30, ends between entries with equal times.
+    The sources are `others`, `bangumi` and a deleted video. The newest entry has its own time; each
+    three after it share one. So the first page, of 20 or of 30, ends between entries with equal
+    times.
     """
     draw = owner.draw("history")
     seen = [
@@ -276,10 +277,7 @@ def public_notes(owner: Owner, count: int) -> list[PublicNote]:
 
 
 def experience(owner: Owner) -> list[Change]:
-    """Return three gains of experience a day over 21 days, newest first.
-
-    The experience log shows only the last week of them.
-    """
+    """Return three gains of experience a day over 21 days, newest first."""
     daily = ((5, "登录奖励"), (5, "观看视频奖励"), (10, "视频投币奖励"))
     return [
         Change(owner.number(0, 3 * day + n), END - 3_600 - day * _DAY - n * 600, delta, reason)
@@ -289,7 +287,7 @@ def experience(owner: Owner) -> list[Change]:
 
 
 def moral(owner: Owner) -> list[Change]:
-    """Return a loss of moral value and its restoration."""
+    """Return a loss of moral value, then its restoration."""
     return [
         Change(owner.number(0, 0), END - 300 * _DAY, -5, "评论被举报"),
         Change(owner.number(0, 1), END - 200 * _DAY, 5, "节操值自动恢复"),

@@ -26,14 +26,11 @@ class Owner(Struct, frozen=True):
     card: Card
 
     def draw(self, area: str) -> Random:
-        """Return a new random source for `area`, always with the same sequence for this owner.
-
-        Draws in one area do not change those in another.
-        """
+        """Return a new random source for `area`, always with the same sequence for this owner."""
         return Random(f"{self.seed}:{self.mid}:{area}")  # noqa: S311 - test data, not a secret
 
     def number(self, first: int, n: int) -> int:
-        """Return the id of this owner's document `n` (0 <= n < ROOM, not checked).
+        """Return the id of this owner's document `n` (0 <= n < 500, not checked).
 
         The ids of the document's kind start at `first`.
         """

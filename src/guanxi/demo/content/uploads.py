@@ -139,7 +139,7 @@ def _channel_aids(owner: Owner, channel: str, n: int, own: Sequence[s.Video]) ->
 
 
 def masterpieces(own: Sequence[s.Video]) -> list[Chosen]:
-    """Return the three most viewed videos of `own`, most viewed first, each with a reason."""
+    """Return the three most viewed videos of `own` (or fewer), most viewed first, with reasons."""
     most_viewed = sorted(own, key=lambda video: video.stat.view, reverse=True)[:3]
     reasons = ("第一支过万的", "画面最满意", "写得最久")
     return [

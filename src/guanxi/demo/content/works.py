@@ -31,7 +31,7 @@ def _scene(n: int) -> str:
 
 
 def audios(owner: Owner, count: int) -> list[s.Audio]:
-    """Return `count` audios, oldest first; some have equal play counts."""
+    """Return `count` audios, oldest first, with round play counts, so that some are equal."""
     draw = owner.draw("audios")
     documents = []
     for n, time in enumerate(times(draw, count)):
@@ -61,7 +61,7 @@ def audios(owner: Owner, count: int) -> list[s.Audio]:
 
 
 def articles(owner: Owner, count: int) -> list[s.Article]:
-    """Return `count` articles, oldest first; some have equal view counts."""
+    """Return `count` articles, oldest first, with round view counts, so that some are equal."""
     draw = owner.draw("articles")
     category = s.ArticleCategory(id=15, parent_id=3, name="日常")
     documents = []
@@ -117,7 +117,7 @@ def article_lists(owner: Owner, count: int) -> list[s.ArticleList]:
 
 
 def albums(owner: Owner, count: int) -> list[Album]:
-    """Return `count` albums, oldest first, of the kinds draw, photo and daily in turn."""
+    """Return `count` albums, oldest first, of the types draw, photo and daily in turn."""
     draw = owner.draw("albums")
     documents = []
     for n, (time, biz) in enumerate(zip(times(draw, count), cycle(_KINDS), strict=False)):
@@ -165,7 +165,10 @@ def courses(owner: Owner, count: int) -> list[s.Course]:
 
 
 def bangumi(owner: Owner, count: int) -> list[BangumiFollow]:
-    """Return `count` followed series of each of the two types, with statuses 1 to 3 in turn."""
+    """Return `count` followed series of each of the two types, with statuses 1 to 3 in turn.
+
+    The bangumi are first, then the dramas, each by time of following.
+    """
     draw = owner.draw("bangumi")
     documents = []
     for type_ in BangumiType:

@@ -13,8 +13,8 @@ from guanxi.world.profile import nickname_code
 async def name_to_uid(service: Service, _caller: int, params: p.Names) -> bytes:
     """Handle GET name-to-uid and name_to_uid: the mid of each name (000 and 001, name2uid).
 
-    The names are in the order of the request, without duplicates and without those that no account
-    has exactly; of several accounts with one name, the lowest mid.
+    In the order of the request, each name once. Names that are not exactly those of an account are
+    omitted; of several accounts with one name, the lowest mid is returned.
     """
     mids = await service.store.mids(params.names)
     accounts = [

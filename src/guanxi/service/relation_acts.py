@@ -25,7 +25,7 @@ _NONE = Relation()
 async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes:
     """Handle POST /x/relation/modify: apply one act to account ``fid`` (004, 操作用户关系).
 
-    Follow or block it, undo that, or remove it as a follower; ``re_src`` is ignored. Raise
+    Follow or block it, undo that, or remove it as a follower; ``re_src`` has no effect. Raise
     InvalidParameter for the retired act 3, and Refused with the code of the rule that forbids the
     act.
     """
@@ -40,9 +40,9 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
 async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> bytes:
     """Handle POST /x/relation/batch/modify: follow or block many accounts (004, 批量操作用户关系).
 
-    Each act succeeds or fails alone; repeated ids count once; ``re_src`` is ignored. The response
-    lists the fids that failed. Raise Refused, with that list as data, if all failed because the
-    caller is banned, or all because the caller blocks them.
+    Each act succeeds or fails alone; repeated ids count once; ``re_src`` has no effect. The
+    response lists the fids that failed. Raise Refused, with that list as data, if all failed
+    because the caller is banned, or all because the caller blocks them.
     """
     fids = list(dict.fromkeys(params.fids))
     acts = [Modify(caller, fid, params.act) for fid in fids]

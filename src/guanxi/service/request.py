@@ -30,9 +30,10 @@ class ClientDisconnected(Exception):
 
 
 def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter | None]:
-    """Return the decoded fields of a query or form, and an error for the first badly encoded one.
+    """Return the decoded fields of a query or form, and an error, or None.
 
-    Repeated fields are kept. Badly encoded fields are omitted; those not in ``known`` are no error.
+    The error names the first field of ``known`` that is badly encoded. Badly encoded fields are
+    omitted, repeated ones are kept.
     """
     if not raw:
         return [], None

@@ -140,7 +140,10 @@ def _series_meta(owner: int, series: videos.Series) -> s.SeriesMeta:
 
 
 def _page_of(aids: Sequence[int], pn: int, ps: int, *, reverse: bool) -> list[int]:
-    """Return page ``pn`` (from 1) of ``ps`` aids, from the last aid back if ``reverse``."""
+    """Return page ``pn`` (from 1) of ``ps`` aids, from the last aid back if ``reverse``.
+
+    A page past the end is empty.
+    """
     page = window(pn, ps, len(aids))
     ordered = aids[::-1] if reverse else aids
     return list(ordered[page.offset : page.offset + page.limit])

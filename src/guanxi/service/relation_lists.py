@@ -67,10 +67,10 @@ def _page_request(service: Service, params: _PagedParams, visible: int) -> _Page
 
 
 def _unpaged_request(service: Service, params: p.ListParams) -> _PageRequest:
-    """Return a request for the first ``limits.unpaged`` rows, or for a page after a cursor.
+    """Return a request for the first ``limits.unpaged`` rows or, with a cursor, for one page.
 
-    That has ``limits.page_size`` rows. A profile without cursors ignores the cursor. Raise
-    InvalidParameter if the cursor is invalid.
+    The page has ``limits.page_size`` rows after the cursor; "" is the start of the list. A profile
+    without cursors ignores the cursor. Raise InvalidParameter if the cursor is invalid.
     """
     limits = service.profile.limits
     if service.profile.cursors and params.cursor is not UNSET:

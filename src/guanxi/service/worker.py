@@ -46,7 +46,10 @@ async def work(plan: WorkerPlan) -> None:
 
 
 def main() -> None:
-    """Read the plan, a JSON line, from stdin and serve. Raise DecodeError for an invalid plan."""
+    """Read the plan, a JSON line, from stdin and serve until SIGTERM or the end of stdin.
+
+    Raise DecodeError for an invalid plan, StoreError if the store is missing or cannot be opened.
+    """
     logs.to_stream()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerPlan)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

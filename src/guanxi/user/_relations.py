@@ -34,7 +34,7 @@ class Relations(About):
         Needs sessdata or an access_key.
 
         Args:
-            pn: page, from 1. Of another account's list only the first 100 items are visible.
+            pn: page, from 1. Of another account's list the documents' hosts show the first 100.
             ps: items per page, 1 to 100.
             attention: True for the most visited first, only in the caller's own list; ``order`` is
                 then ignored.
@@ -74,7 +74,7 @@ class Relations(About):
         """Return one page of the user's followers (000). Needs sessdata or an access_key.
 
         Args:
-            pn: page, from 1. Only the first 1,000 items are visible, even to the owner.
+            pn: page, from 1. The documents' hosts show only the first 1,000, even to the owner.
             ps: items per page, 1 to 100.
             desc: True for the newest first, False for the oldest first.
 
@@ -104,9 +104,8 @@ class Relations(About):
     async def get_relation(self, uid: int | None = None) -> MutualRelation:
         """Return the relations between the caller and the user, in both directions (000).
 
-        ``relation`` is the caller's, ``be_relation`` the user's.
-
-        Needs sessdata or an access_key.
+        ``relation`` is the caller's, ``be_relation`` the user's, without a silent following or a
+        block. The request counts as a visit of a followed account. Needs sessdata or an access_key.
 
         Args:
             uid: another user, as in document 001; None for this one.

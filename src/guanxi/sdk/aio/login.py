@@ -78,10 +78,11 @@ class LoginArea:
         sessdata, bili_jct and ac_time_value, and the extra ``crypto``.
 
         Raises ``CredentialException`` if a part is missing, ``CookiesRefreshException`` if the
-        server refuses a step, ``NetworkException`` if a connection is lost, ``AnswerException`` if
-        a response does not fit, ``ValueError`` if a new cookie is invalid, ``ArgsException`` for
-        another proxy, and ``ImportError`` without the extra. After an error the credential is
-        unchanged, unless only ending the old session failed.
+        server refuses a step or its page has no csrf, ``NetworkException`` if a connection is lost,
+        ``AnswerException`` if another response does not fit, ``ValueError`` if a new cookie is
+        invalid, ``ArgsException`` if the credential names another proxy than the client's, and
+        ``ImportError`` without the extra. After an error the credential is unchanged, unless only
+        ending the old session failed.
         """
         await self._client.refresh(credential)
 

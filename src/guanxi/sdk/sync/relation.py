@@ -31,8 +31,8 @@ class RelationArea:
     accounts; ``group`` is the id of a group: -10 special, 0 default, or one that the caller
     created. ``page`` counts from 1; ``size`` is the number of items per page, 1 to 100. ``cursor``
     replaces ``page`` on servers that support cursors (ours): pass ``""`` first, then the previous
-    page's cursor. An enum member means its value. The ``iter_`` methods yield every item of a
-    list once, page by page.
+    page's cursor, until that is ``""``. An enum member means its value. The ``iter_`` methods yield
+    every item of a list once, page by page.
     """
 
     def __init__(self, client: SyncClient) -> None:
@@ -51,10 +51,11 @@ class RelationArea:
     ) -> s.RelationPage:
         """Return one page of an account's followers, newest first (004, 查询用户粉丝明细).
 
-        By page number only the first 1,000 are visible, even to the owner; later pages are empty.
-        ``total`` counts all. ``order`` is ``desc``, or ``asc`` for the oldest first; ``size`` is at
-        most 100. ``cursor`` replaces ``page`` on servers that support it: ``""`` first, then the
-        previous page's. An unknown account has no followers.
+        By page number the documents' hosts show only the first 1,000, even to the owner (a guanxi
+        service as many as its limits say); later pages are empty. ``total`` counts all. ``order``
+        is ``desc``, or ``asc`` for the oldest first; ``size`` is at most 100. ``cursor`` replaces
+        ``page`` on servers that support it: ``""`` first, then the previous page's, until that is
+        ``""``. An unknown account has no followers.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowersHidden``, and as
         ``call_as``.
@@ -89,10 +90,10 @@ class RelationArea:
 
         Document 004, 查询用户关注明细.
 
-        By page number, all of the caller's own followings are visible, of another account's the
-        first 100; later pages are empty. ``order_type="attention"`` puts the most visited of the
-        caller's own followings first, whatever ``order``. ``order``, ``size`` and ``cursor`` are as
-        in ``followers``.
+        By page number, all of the caller's own followings are visible, of another account's on the
+        documents' hosts the first 100; later pages are empty. ``order_type="attention"`` puts the
+        most visited of the caller's own followings first, whatever ``order``. ``order``, ``size``
+        and ``cursor`` are as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowingsHidden``, and as
         ``call_as``.
@@ -136,7 +137,8 @@ class RelationArea:
         list ``items`` is None and ``total`` 0. ``order``, ``size`` and ``cursor`` are as in
         ``followers``.
 
-        Raises ``BadRequest``, ``PageTooDeep`` for pages after 5, and as ``call_as``.
+        Raises ``BadRequest``, ``PageTooDeep`` (on the documents' hosts after page 5), and as
+        ``call_as``.
         """
         return self._client.call_as(
             e.APP_FOLLOWINGS,
@@ -164,9 +166,9 @@ class RelationArea:
 
         Document 004, 查询用户关注明细3.
 
-        Needs no sign-in. The newest come first; by page number only the first 100 are visible. A
-        hidden list is empty. ``attribute`` is as in ``app_followings``, ``size`` and ``cursor`` as
-        in ``followers``.
+        Needs no sign-in. The newest come first; by page number the documents' host shows only the
+        first 100. A hidden list is empty. ``attribute`` is as in ``app_followings``, ``size`` and
+        ``cursor`` as in ``followers``.
 
         Raises ``BadRequest``, and as ``call_as``.
         """
@@ -200,11 +202,12 @@ class RelationArea:
         Document 004, 搜索关注明细.
 
         Upper and lower case match each other; an empty name matches every account. By page number,
-        another account's list is searched within its first 100 followings. A hidden list is empty.
+        the documents' hosts search another account's list within its first 100 followings. A hidden
+        list is empty.
         ``size`` and ``cursor`` are as in ``followers``.
 
-        Raises ``NotSignedIn``, ``BadRequest``, ``PageTooDeep`` for pages after 5, and as
-        ``call_as``.
+        Raises ``NotSignedIn``, ``BadRequest``, ``PageTooDeep`` (on the documents' hosts after page
+        5), and as ``call_as``.
         """
         return self._client.call_as(
             e.SEARCH,

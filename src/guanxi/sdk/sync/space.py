@@ -96,7 +96,8 @@ class SpaceArea:
     def supporters(self, mid: int) -> s.Supporters:
         """Return who supported an account this month, by rank (000, User.get_elec_user_monthly).
 
-        Raises ``SupportNotOpen`` if it accepts no support, and as ``call_as``.
+        A guanxi service returns all stored supporters, whatever the month. Raises ``SupportNotOpen``
+        if the account accepts no support, and as ``call_as``.
         """
         return self._client.call_as(e.SUPPORTERS, s.Supporters, up_mid=mid)
 
@@ -371,7 +372,10 @@ class SpaceArea:
         order: enums.ChannelOrder | str = enums.ChannelOrder.DEFAULT,
         size: int = 100,
     ) -> Iterator[s.ChannelVideo]:
-        """Yield every video of a season; see ``season_videos``."""
+        """Yield the videos of a season, without deleted ones; see ``season_videos``.
+
+        A page that has only deleted videos ends the iteration, even if others follow.
+        """
         return self._client.iter_items(
             e.SEASON_VIDEOS,
             s.ChannelVideo,
@@ -412,7 +416,7 @@ class SpaceArea:
         order: enums.ChannelOrder | str = enums.ChannelOrder.DEFAULT,
         size: int = 100,
     ) -> Iterator[s.ChannelVideo]:
-        """Yield every video of a season, from the older address; see ``season_videos``."""
+        """Yield the videos of a season, from the older address; see ``iter_season_videos``."""
         return self._client.iter_items(
             e.LEGACY_SEASON_VIDEOS,
             s.ChannelVideo,
@@ -444,7 +448,10 @@ class SpaceArea:
     def iter_series_videos(
         self, mid: int, series: int, *, order: Order = "desc", size: int = 100
     ) -> Iterator[s.ChannelVideo]:
-        """Yield every video of a series; see ``series_videos``."""
+        """Yield the videos of a series, without deleted ones; see ``series_videos``.
+
+        A page that has only deleted videos ends the iteration, even if others follow.
+        """
         return self._client.iter_items(
             e.SERIES_VIDEOS, s.ChannelVideo, mid=mid, series_id=series, sort=order, ps=size
         )

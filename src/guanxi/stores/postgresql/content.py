@@ -241,10 +241,11 @@ async def delete(
 
 
 def _condition(values: list[object], kind: Kind[T], where: Mapping[str, Value], text: str) -> str:
-    """Return the SQL condition for filters and text; append its values to ``values``.
+    """Return the SQL condition for ``where`` and ``text``, which are as in ``Query``.
 
-    It begins with AND, or is "". The statement must name the table content ``c``. Raise
-    ``KeyError`` for a filter that the kind does not declare.
+    It begins with AND, or is "" if both are empty. Append its values to ``values``, the statement's
+    arguments so far. The statement must name the table content ``c``. Raise ``KeyError`` for a
+    filter that the kind does not declare.
     """
     check_declared(where, kind.filters)
     condition = ""

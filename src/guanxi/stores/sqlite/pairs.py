@@ -224,7 +224,7 @@ ON CONFLICT (owner, target) DO UPDATE SET visits = visits + excluded.visits
 def add_visits(db: apsw.Connection, counts: Mapping[tuple[int, int], int]) -> None:
     """Add visits, by owner and target; drop those of targets that are not followed.
 
-    Raises the version of every owner in ``counts``.
+    Increments the version of every owner in ``counts``.
     """
     db.executemany(_VISITS, ((*pair, visits) for pair, visits in counts.items()))
     # The list ordered by visits may have changed.

@@ -88,7 +88,8 @@ class Turnstile:
 def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
     """Start a transaction with the write lock; raise ``apsw.BusyError`` after ``LOCK_SECONDS``.
 
-    The turnstile is locked while this waits. The connection's busy handler is replaced.
+    The turnstile is locked only while this waits; if it is not free in time, this tries without it.
+    Raise ``OSError`` if it cannot be locked at all. The connection's busy handler is replaced.
     """
     until = time.monotonic() + LOCK_SECONDS
     turnstile.take(until)

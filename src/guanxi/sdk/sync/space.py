@@ -96,8 +96,8 @@ class SpaceArea:
     def supporters(self, mid: int) -> s.Supporters:
         """Return who supported an account this month, by rank (000, User.get_elec_user_monthly).
 
-        A guanxi service returns all stored supporters, whatever the month. Raises ``SupportNotOpen``
-        if the account accepts no support, and as ``call_as``.
+        A guanxi service returns all stored supporters, whatever the month. Raises
+        ``SupportNotOpen`` if the account accepts no support, and as ``call_as``.
         """
         return self._client.call_as(e.SUPPORTERS, s.Supporters, up_mid=mid)
 

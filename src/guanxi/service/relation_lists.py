@@ -383,10 +383,10 @@ async def _open_followings(
 
 
 async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
-    """Return the mids of the followings that a viewer (0 for nobody) may see, newest first.
+    """Return the mids of the owner's followings that a viewer (0 for nobody) may see, newest first.
 
-    At most ``limits.own_followings`` for the owner, ``limits.others_followings`` for others; empty
-    if the owner hides them.
+    At most ``limits.own_followings`` for the owner itself. For others at most
+    ``limits.others_followings``, and none if the owner hides them.
     """
     if (await _privacy(service, viewer, owner)).hide_followings:
         return []

@@ -31,12 +31,13 @@ def read(
 ) -> Any:
     """Return the ``data`` (or ``result``) of a response, converted to ``kind``.
 
-    That is the whole body where the endpoint has no envelope, and the text of an HTML page.
-    ``jsonp``: a callback's name and parentheses surround the JSON.
+    That is the whole body where the endpoint has no envelope or the body has ``OK: 1``, and the
+    text of an HTML page. ``jsonp``: a callback's name and parentheses surround the JSON.
 
-    Raise ``ResponseCodeException`` for a code other than 0, ``NetworkException`` for an HTTP status
-    other than 200 without a code, and ``AnswerException`` for data that does not fit or is missing
-    (unless ``kind`` allows None). The errors mask the secrets of ``credential``.
+    Raise ``ResponseCodeException`` for a code other than 0 (-1 for another ``OK``),
+    ``NetworkException`` for an HTTP status other than 200 without such a code, and
+    ``AnswerException`` for data that does not fit or is missing (unless ``kind`` allows None). The
+    errors mask the secrets of ``credential``.
     """
     if response.status == 200 and endpoint.envelope is not Envelope.NONE:
         try:

@@ -369,10 +369,11 @@ class Accounts(Protocol):
         """
 
     async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
-        """Store a grant: the QR sign-in code with this digest signs in as ``mid``.
+        """Store or replace a grant: the QR sign-in code with this digest signs in as ``mid``.
 
-        It is valid until ``expires``, in seconds since the Unix epoch. Expired grants are deleted.
-        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
+        Whether the account exists is not checked. The grant is valid until ``expires``, in seconds
+        since the Unix epoch. Expired grants are deleted. Raise StoreUnavailable (not written) or
+        StoreTimeout (perhaps written).
         """
 
     async def take_grant(self, digest: bytes) -> int | None:

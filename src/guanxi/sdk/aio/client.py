@@ -224,16 +224,16 @@ class Client:
         return await self._run(login.sign_in(key, self._settings))
 
     async def check_refresh(self, credential: Credential | None = None) -> bool:
-        """Return whether the server recommends refreshing the cookies.
+        """Return whether the server recommends refreshing the cookies of ``credential``.
 
-        See ``login.check_refresh``, also for the errors.
+        None means the client's. See ``LoginArea.check_refresh``, also for the errors.
         """
         return await self._run(login.check_refresh(self._account(credential), self._settings))
 
     async def refresh(self, credential: Credential | None = None) -> None:
-        """Refresh the cookies of a credential in place.
+        """Replace the cookies of a credential in place, None for the client's.
 
-        See ``login.refresh``, also for the errors.
+        See ``LoginArea.refresh``, also for the errors.
         """
         await self._run(login.refresh(self._account(credential), self._settings))
 

@@ -87,10 +87,10 @@ class RelationArea:
 
         Document 004, 查询用户关注明细.
 
-        By page number, all of the caller's own followings are visible, of another account's on the
-        documents' hosts the first 100; later pages are empty. ``order_type="attention"`` puts the
-        most visited of the caller's own followings first, whatever ``order``. ``order``, ``size``
-        and ``cursor`` are as in ``followers``.
+        By page number the documents' hosts show all of the caller's own followings and the first
+        100 of another account's (a guanxi service as many as its limits say); later pages are
+        empty. ``order_type="attention"`` puts the most visited of the caller's own followings
+        first, whatever ``order``. ``order``, ``size`` and ``cursor`` are as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``RequestIntercepted``, ``FollowingsHidden``, and as
         ``call_as``.
@@ -248,7 +248,8 @@ class RelationArea:
     async def whispers(self, *, cursor: str | None = None) -> s.UncountedPage:
         """Return the accounts that the caller follows silently (004, 查询悄悄关注明细).
 
-        All are in one response, newest first; ``cursor`` pages them as in ``followers``.
+        All are in one response (of a guanxi service as many as its limits say), newest first;
+        ``cursor`` pages them as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """
@@ -261,7 +262,8 @@ class RelationArea:
     async def friends(self, *, cursor: str | None = None) -> s.UncountedPage:
         """Return the accounts that the caller follows and that follow back (004, 查询互相关注明细).
 
-        All are in one response, newest first; ``cursor`` pages them as in ``followers``.
+        All are in one response (of a guanxi service as many as its limits say), newest first;
+        ``cursor`` pages them as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """

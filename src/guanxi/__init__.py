@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         WbiRetryTimesExceedException,
     )
     from guanxi.sdk.aio import Client
+    from guanxi.sdk.conversation import Page
     from guanxi.sdk.credential import Credential
     from guanxi.sdk.pace import Clock, Pace, SyncClock
     from guanxi.sdk.sync import SyncClient
@@ -94,6 +95,7 @@ _MODULES = {
     "Clock": "guanxi.sdk.pace",
     "Credential": "guanxi.sdk.credential",
     "Pace": "guanxi.sdk.pace",
+    "Page": "guanxi.sdk.conversation",
     "Request": "guanxi.sdk.transport",
     "Response": "guanxi.sdk.transport",
     "SyncClient": "guanxi.sdk.sync",
@@ -151,6 +153,7 @@ __all__ = [
     "NotSignedIn",
     "NothingChanged",
     "Pace",
+    "Page",
     "PageTooDeep",
     "ParameterMissing",
     "RefreshRefused",

@@ -6,7 +6,7 @@
 | ``Wait``              | None, when the time is over                               |
 | ``NeedsMixinKey``     | a wbi mixin key                                           |
 | ``NeedsAccessId``     | the access id of an account's space, or None              |
-| ``Items``             | None; the client hands the items to its caller            |
+| ``Page``              | None; the client hands the page to its caller             |
 
 The return value of the generator is the result. ``Client`` and ``SyncClient`` drive conversations
 (see ``advance``); nothing here sends, waits, or depends on which of them runs it.
@@ -69,10 +69,17 @@ class NeedsAccessId(Struct, frozen=True):
     mid: str
 
 
-class Items(Struct, frozen=True):
-    """A step of a walk: items of a list, none of which was handed out before."""
+class Page(Struct, frozen=True):
+    """One page of a list, as the server returned it."""
 
+    #: The undecoded items in order, including those that an earlier page had.
     items: list[Any]
+    #: The response's ``data``, with totals and versions where the endpoint has them.
+    data: Any
+    #: The position of the next page, plain JSON data to pass as ``start``; None for the last page.
+    next: dict[str, Any] | None
+    #: Those of ``items`` that no earlier page of the same run had.
+    new: list[Any]
 
 
 class CallResult(Struct, frozen=True):
@@ -93,7 +100,7 @@ class Done(Struct, frozen=True):
 
 Step: TypeAlias = Request | Wait | NeedsMixinKey | NeedsAccessId
 Conversation: TypeAlias = Generator[Step, Any, T]
-Walk: TypeAlias = Generator[Step | Items, Any, None]
+PageRun: TypeAlias = Generator[Step | Page, Any, None]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -256,55 +263,48 @@ def access_id(mid: str, settings: Settings) -> Conversation[str | None]:
         raise InitialStateException(f"{SPACE_PAGE.name}: {error}") from None
 
 
-def walk(
-    endpoint: Endpoint, params: Mapping[str, Any], credential: Credential, settings: Settings
-) -> Walk:
-    """Yield the items of a list in batches, page by page, each item once.
+def run_pages(
+    endpoint: Endpoint,
+    params: Mapping[str, Any],
+    start: Mapping[str, Any] | None,
+    credential: Credential,
+    settings: Settings,
+) -> PageRun:
+    """Yield the pages of a list, from the first one, or from ``start``, the ``next`` of a page.
 
-    The walk goes by cursor if ``settings.cursors`` is set and the server returns one, else by page
+    The run goes by cursor if ``settings.cursors`` is set and the server returns one, else by page
     number, or (chained) by values of the last page; a whole list is one page. ``params`` are as in
-    ``call``; a page number in them is ignored, and so is a cursor if ``settings.cursors`` is set.
+    ``call``; a page number or cursor in them is ignored.
 
-    Every walk ends with code 22007. By cursor it also ends with an empty cursor; otherwise with the
+    Every run ends with code 22007. By cursor it also ends with an empty cursor; otherwise with the
     server's mark that no more follows; by page number also with a page without new items; chained,
     without such a mark, with an empty page. A missing list counts as empty.
 
-    Raise ``AnswerException`` if a list is not an array, an item has no key, or the position of the
-    next page is missing or repeats; other errors (``ResponseCodeException``, ``NetworkException``
-    and so on) are as in ``call``.
+    Raise ``ValueError`` if ``start`` is not a position in this endpoint's list. Raise
+    ``AnswerException`` if a list is not an array, an item has no key, or the position of the next
+    page is missing or repeats; other errors (``ResponseCodeException``, ``NetworkException`` and so
+    on) are as in ``call``.
     """
+    first = first_page_params(endpoint)
+    cursors = settings.cursors and "cursor" in endpoint.params.__struct_fields__
+    params = {name: value for name, value in params.items() if name not in {"cursor", *first}}
+    position: Mapping[str, Any] | None = {**first, "cursor": ""} if cursors else first
+    if start is not None:
+        position = _start_params(start, endpoint, cursors=cursors)
     seen: set[object] = set()
     visited: set[object] = set()
-    number = 1
-    page_params: dict[str, Any] = first_page_params(endpoint)
-    if settings.cursors and "cursor" in endpoint.params.__struct_fields__:
-        page_params["cursor"] = ""
-    params = {name: value for name, value in params.items() if name not in page_params}
-    while True:
+    while position is not None:
         try:
-            data = yield from call(endpoint, {**params, **page_params}, credential, settings)
+            data = yield from call(endpoint, {**params, **position}, credential, settings)
         except PageTooDeep:
             return
         items = _items(data, endpoint)
-        fresh = [item for item in items if not _was_seen(item, seen, endpoint)]
-        if fresh:
-            yield Items(fresh)
-        more = answers.at(data, endpoint.pages.more) if endpoint.pages.more else True
-        cursor = data.get("cursor") if _by_cursor(data, page_params) else None
-        if cursor is not None:
-            if cursor == "":
-                return
-            page_params = {"cursor": cursor}
-        elif not more:
-            return
-        elif endpoint.paging is Paging.NUMBERED and fresh:
-            number += 1
-            page_params = {endpoint.pages.number: number}
-        elif endpoint.paging is Paging.CHAINED and (items or endpoint.pages.more):
-            page_params = _next_page_params(data, endpoint)
-        else:
-            return
-        _check_progress(page_params, visited, endpoint)
+        new = [item for item in items if not _was_seen(item, seen, endpoint)]
+        position = _next_params(data, position, endpoint, items, new)
+        if position is not None:
+            _check_progress(position, visited, endpoint)
+        following = None if position is None else {"endpoint": endpoint.name, "params": position}
+        yield Page(items, data, following, new)
 
 
 def first_page_params(endpoint: Endpoint) -> dict[str, Any]:
@@ -312,31 +312,57 @@ def first_page_params(endpoint: Endpoint) -> dict[str, Any]:
     return {endpoint.pages.number: 1} if endpoint.paging is Paging.NUMBERED else {}
 
 
-def _by_cursor(data: Any, page_params: Mapping[str, Any]) -> bool:
-    """Return whether a cursor was sent (in ``page_params``) and ``data`` is a JSON object."""
-    return "cursor" in page_params and isinstance(data, dict)
+def _start_params(start: Any, endpoint: Endpoint, *, cursors: bool) -> Mapping[str, Any]:
+    """Return the page's parameters in ``start``; raise ``ValueError`` if they are not its own."""
+    match start:
+        case {"endpoint": endpoint.name, "params": {"cursor": str(cursor), **rest}}:
+            if cursors and cursor and not rest:
+                return {"cursor": cursor}
+        case {"endpoint": endpoint.name, "params": {endpoint.pages.number: int(number), **rest}}:
+            if endpoint.paging is Paging.NUMBERED and number > 0 and not rest:
+                return {endpoint.pages.number: number}
+        case {"endpoint": endpoint.name, "params": dict() as params}:
+            plain = all(isinstance(value, int | str) for value in params.values())
+            if params and plain and params.keys() == endpoint.pages.next.keys():
+                return params
+    raise ValueError(f"start: must be the `next` of a page of {endpoint.name} on this server")
 
 
-def _next_page_params(data: Any, endpoint: Endpoint) -> dict[str, Any]:
-    """Return the parameters of the page after the one in ``data``, for a chained list.
+def _next_params(
+    data: Any, params: Mapping[str, Any], endpoint: Endpoint, items: list[Any], new: list[Any]
+) -> dict[str, Any] | None:
+    """Return the parameters of the page after the one in ``data``, None if it is the last.
 
-    Raise ``AnswerException`` if one of them is missing in ``data`` or of a wrong type.
+    ``params``, ``items`` and ``new`` are this page's. Raise ``AnswerException`` if a parameter is
+    missing in ``data`` or of a wrong type.
     """
-    page_params = {name: answers.at(data, path) for name, path in endpoint.pages.next.items()}
-    for name, value in page_params.items():
+    cursor = answers.at(data, "cursor") if "cursor" in params else None
+    if cursor == "":
+        return None
+    if cursor is not None or params.get("cursor"):
+        paths = {"cursor": "cursor"}
+    elif endpoint.pages.more and not answers.at(data, endpoint.pages.more):
+        return None
+    elif endpoint.paging is Paging.NUMBERED and new:
+        return {endpoint.pages.number: params[endpoint.pages.number] + 1}
+    elif endpoint.paging is Paging.CHAINED and (items or endpoint.pages.more):
+        paths = endpoint.pages.next
+    else:
+        return None
+    found = {name: answers.at(data, path) for name, path in paths.items()}
+    for name, value in found.items():
         if not isinstance(value, int | str):
-            path = f"$.data.{endpoint.pages.next[name]}"
             raise AnswerException(
-                "the position of the next page is missing", path=path, endpoint=endpoint.name
+                "the position of the next page is missing",
+                path=f"$.data.{paths[name]}",
+                endpoint=endpoint.name,
             )
-    return page_params
+    return found
 
 
-def _check_progress(
-    page_params: Mapping[str, Any], visited: set[object], endpoint: Endpoint
-) -> None:
+def _check_progress(params: Mapping[str, Any], visited: set[object], endpoint: Endpoint) -> None:
     """Add a page's position to ``visited``; raise ``AnswerException`` if it is there already."""
-    position = tuple(page_params.values())
+    position = tuple(params.values())
     if position in visited:
         name = next(iter(endpoint.pages.next.values()), "cursor")
         raise AnswerException(f"the {name} repeats", path=f"$.data.{name}", endpoint=endpoint.name)

@@ -23,9 +23,9 @@ from guanxi.sdk.aio.web import WebArea
 from guanxi.sdk.conversation import (
     Conversation,
     Done,
-    Items,
     NeedsAccessId,
     NeedsMixinKey,
+    Page,
     Settings,
     Step,
 )
@@ -145,6 +145,38 @@ class Client:
         steps = conversation.call(find(endpoint), params, account, self._settings)
         return await self._run(steps)
 
+    async def pages(
+        self,
+        endpoint: Endpoint | str,
+        params: Mapping[str, Any],
+        start: Mapping[str, Any] | None = None,
+        *,
+        credential: Credential | None = None,
+    ) -> AsyncIterator[Page]:
+        """Yield the pages of a list, each with its items, its data and the next position.
+
+        The other arguments are as in ``call``, but a page number or cursor in ``params`` is
+        ignored. The pages end with code 22007, an empty cursor or the server's mark of the last
+        page; without such marks, with a page without new items. The last page's ``next`` is None.
+
+        Args:
+            start: the ``next`` of an earlier page of the same list, also of another client, to
+                go on after it; None for the first page.
+
+        Raises as ``call``, during the iteration, ``ValueError`` if ``start`` is not a position in
+        a list of this endpoint, and ``AnswerException`` if a list is not an array, an item has no
+        key, or the position of the next page is missing or repeats.
+        """
+        account = self._account(credential)
+        steps = conversation.run_pages(find(endpoint), params, start, account, self._settings)
+        step = conversation.advance(steps)
+        while not isinstance(step, Done):
+            if isinstance(step, Page):
+                yield step
+                step = conversation.advance(steps)
+            else:
+                step = conversation.advance(steps, await self._perform(step))
+
     async def walk(
         self,
         endpoint: Endpoint | str,
@@ -152,25 +184,13 @@ class Client:
         *,
         credential: Credential | None = None,
     ) -> AsyncIterator[Any]:
-        """Yield every decoded item of a list once, page by page.
+        """Yield every decoded item of a list once: the new items of ``pages``. Raises as it does.
 
-        The arguments are as in ``call``, but a page number in ``params`` is ignored, and so is a
-        cursor, except with the documents' hosts. The walk ends with code 22007, an empty cursor or
-        the server's mark of the last page; without such marks, with a page without new items.
-
-        Raises as ``call``, during the iteration, and ``AnswerException`` if a list is not an array,
-        an item has no key, or the position of the next page is missing or repeats.
+        The arguments are as in ``pages``.
         """
-        account = self._account(credential)
-        steps = conversation.walk(find(endpoint), params, account, self._settings)
-        step = conversation.advance(steps)
-        while not isinstance(step, Done):
-            if isinstance(step, Items):
-                for item in step.items:
-                    yield item
-                step = conversation.advance(steps)
-            else:
-                step = conversation.advance(steps, await self._perform(step))
+        async for page in self.pages(endpoint, params, credential=credential):
+            for item in page.new:
+                yield item
 
     async def call_as(self, endpoint: Endpoint, kind: type[T], **values: Any) -> T:
         """Call an endpoint with checked parameters and return its data as ``kind``.

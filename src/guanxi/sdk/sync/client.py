@@ -19,9 +19,9 @@ from guanxi.sdk import answers, conversation, hosts, login
 from guanxi.sdk.conversation import (
     Conversation,
     Done,
-    Items,
     NeedsAccessId,
     NeedsMixinKey,
+    Page,
     Settings,
     Step,
 )
@@ -148,6 +148,38 @@ class SyncClient:
         steps = conversation.call(find(endpoint), params, account, self._settings)
         return self._run(steps)
 
+    def pages(
+        self,
+        endpoint: Endpoint | str,
+        params: Mapping[str, Any],
+        start: Mapping[str, Any] | None = None,
+        *,
+        credential: Credential | None = None,
+    ) -> Iterator[Page]:
+        """Yield the pages of a list, each with its items, its data and the next position.
+
+        The other arguments are as in ``call``, but a page number or cursor in ``params`` is
+        ignored. The pages end with code 22007, an empty cursor or the server's mark of the last
+        page; without such marks, with a page without new items. The last page's ``next`` is None.
+
+        Args:
+            start: the ``next`` of an earlier page of the same list, also of another client, to
+                go on after it; None for the first page.
+
+        Raises as ``call``, during the iteration, ``ValueError`` if ``start`` is not a position in
+        a list of this endpoint, and ``AnswerException`` if a list is not an array, an item has no
+        key, or the position of the next page is missing or repeats.
+        """
+        account = self._account(credential)
+        steps = conversation.run_pages(find(endpoint), params, start, account, self._settings)
+        step = conversation.advance(steps)
+        while not isinstance(step, Done):
+            if isinstance(step, Page):
+                yield step
+                step = conversation.advance(steps)
+            else:
+                step = conversation.advance(steps, self._perform(step))
+
     def walk(
         self,
         endpoint: Endpoint | str,
@@ -155,24 +187,12 @@ class SyncClient:
         *,
         credential: Credential | None = None,
     ) -> Iterator[Any]:
-        """Yield every decoded item of a list once, page by page.
+        """Yield every decoded item of a list once: the new items of ``pages``. Raises as it does.
 
-        The arguments are as in ``call``, but a page number in ``params`` is ignored, and so is a
-        cursor, except with the documents' hosts. The walk ends with code 22007, an empty cursor or
-        the server's mark of the last page; without such marks, with a page without new items.
-
-        Raises as ``call``, during the iteration, and ``AnswerException`` if a list is not an array,
-        an item has no key, or the position of the next page is missing or repeats.
+        The arguments are as in ``pages``.
         """
-        account = self._account(credential)
-        steps = conversation.walk(find(endpoint), params, account, self._settings)
-        step = conversation.advance(steps)
-        while not isinstance(step, Done):
-            if isinstance(step, Items):
-                yield from step.items
-                step = conversation.advance(steps)
-            else:
-                step = conversation.advance(steps, self._perform(step))
+        for page in self.pages(endpoint, params, credential=credential):
+            yield from page.new
 
     def call_as(self, endpoint: Endpoint, kind: type[T], **values: Any) -> T:
         """Call an endpoint with checked parameters and return its data as ``kind``.

@@ -92,6 +92,17 @@ def test_reads_and_writes_have_separate_random_pauses(kind: Kind) -> None:
     assert max(writes) > 3
 
 
+def test_the_expected_pauses_are_those_of_a_paced_client(kind: Kind) -> None:
+    steady = Pace(reads=(4.0, 4.0), writes=(11.0, 11.0))
+    names = ["relation.groups", *["relation.groups"] * 5, *["relation.modify"] * 3]
+    seconds = times(kind, names, pace=steady)[-1] - 0.25 * 8  # without the first call, and requests
+    assert seconds == pytest.approx(steady.expected(reads=5, writes=3))
+    slow = Pace(reads=(1.0, 30.0))
+    drawn = pauses(kind, "relation.groups", pace=slow)
+    assert slow.expected(reads=39, writes=0) == 39 * 15.5
+    assert sum(drawn) == pytest.approx(39 * 15.5, abs=6 * 29 / 12**0.5 * 39**0.5)  # 6 sigma
+
+
 def test_the_real_clocks_run() -> None:
     sync_clock, clock = SyncClock(), Clock()
     before = sync_clock.monotonic(), clock.time()

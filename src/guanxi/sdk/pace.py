@@ -47,6 +47,13 @@ class Pace(Struct, frozen=True, kw_only=True):
         """Return a random pause in seconds, within this pace's range ``writes`` or ``reads``."""
         return _uniform(*(self.writes if writes else self.reads))
 
+    def expected(self, reads: int, writes: int) -> float:
+        """Return the mean total in seconds of the pauses before so many reads and writes.
+
+        It contains neither the time of the requests nor waits after code -799.
+        """
+        return (reads * sum(self.reads) + writes * sum(self.writes)) / 2
+
 
 def jittered(seconds: float) -> float:
     """Return a random time between 0.5 and 1.5 times ``seconds``."""

@@ -182,13 +182,24 @@ def limits() -> str:
 def codes() -> str:
     """Return docs/codes.md: every code, its exception and its source."""
     rows = [
-        (str(number), f"`{kind.__name__}`", kind.wire_message, kind.meaning, kind.source)
+        (
+            str(number),
+            f"`{kind.__name__}`",
+            kind.wire_message,
+            kind.meaning,
+            "yes" if kind.can_retry else "",
+            "yes" if kind.stops else "",
+            kind.source,
+        )
         for number, kind in sorted(CODES.items(), key=lambda item: (item[0] > 0, abs(item[0])))
     ]
+    head = ("code", "exception", "message", "meaning", "retry", "stop", "source")
     return (
         f"{_NOTE}# Codes\n\n"
-        "Each code has an exception of its own under `guanxi.ResponseCodeException`.\n\n"
-        f"{_table(('code', 'exception', 'message', 'meaning', 'source'), rows)}"
+        "Each code has an exception of its own under `guanxi.ResponseCodeException`, with two"
+        " attributes: `can_retry`, whether the same call may succeed later, and `stops`, whether a"
+        " batch of calls must stop instead of going on with the next item.\n\n"
+        f"{_table(head, rows)}"
     )
 
 

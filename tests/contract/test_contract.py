@@ -109,6 +109,14 @@ def test_every_code_has_a_meaning_and_a_source() -> None:
         assert kind.source
 
 
+def test_a_run_stops_where_the_next_item_would_fail_alike() -> None:
+    """At the end of a session or a limit, at a wrong signature, and where the server says stop."""
+    stopping = {number for number, kind in errors.CODES.items() if kind.stops}
+    assert stopping == {-101, -102, -111, -352, -403, -412, -503, -799, 22009}
+    assert errors.error_for(-412, "x").stops
+    assert not errors.error_for(12345, "an unknown code").stops
+
+
 def test_error_for_returns_the_exception_of_a_code() -> None:
     error = errors.error_for(22014, "已经关注用户", {"code": 22014}, endpoint="relation.modify")
     assert type(error) is errors.AlreadyFollowing

@@ -82,7 +82,8 @@ class ResponseCodeException(ApiException):
     """The server answered a code other than 0.
 
     ``code``, ``message`` and ``raw`` (the decoded response) are the server's; ``endpoint`` is the
-    name of the called endpoint; ``can_retry`` is whether the same call may succeed later.
+    name of the called endpoint; ``can_retry`` is whether the same call may succeed later;
+    ``stops`` is whether a batch of calls must stop instead of going on with the next item.
     """
 
     number: ClassVar[int] = 0
@@ -90,6 +91,7 @@ class ResponseCodeException(ApiException):
     meaning: ClassVar[str] = "the server refused"
     source: ClassVar[str] = ""
     can_retry: ClassVar[bool] = False
+    stops: ClassVar[bool] = False
 
     def __init__(
         self, code: int, message: str, raw: object = None, *, endpoint: str | None = None
@@ -116,6 +118,7 @@ class NotSignedIn(ResponseCodeException):
     wire_message = "账号未登录"
     meaning = "not signed in, or the session has expired"
     source = "002, 003, 004"
+    stops = True
 
 
 class AccountBanned(ResponseCodeException):
@@ -123,6 +126,7 @@ class AccountBanned(ResponseCodeException):
     wire_message = "账号被封停"
     meaning = "the account is banned"
     source = "002, 003, 004, 操作用户关系"
+    stops = True
 
 
 class CsrfFailed(ResponseCodeException):
@@ -130,6 +134,7 @@ class CsrfFailed(ResponseCodeException):
     wire_message = "csrf校验失败"
     meaning = "the csrf field is missing or is not this session's bili_jct"
     source = "002, 003, 004"
+    stops = True
 
 
 class NothingChanged(ResponseCodeException):
@@ -144,6 +149,7 @@ class RequestIntercepted(ResponseCodeException):
     wire_message = "请求被拦截"
     meaning = "intercepted by risk control: stop sending requests"
     source = "003, 004, 查询用户粉丝明细"
+    stops = True
 
 
 class BadRequest(ResponseCodeException):
@@ -158,6 +164,7 @@ class AccessDenied(ResponseCodeException):
     wire_message = "访问权限不足"
     meaning = "the signature is missing, wrong or made with stale keys"
     source = "ours: on it clients fetch new wbi keys"
+    stops = True
 
 
 class NotFound(ResponseCodeException):
@@ -172,6 +179,7 @@ class RequestBanned(ResponseCodeException):
     wire_message = "请求被拦截"
     meaning = "temporarily banned by risk control: stop sending requests"
     source = "user reports; the service answers it only on demand"
+    stops = True
 
 
 class ServiceUnavailable(ResponseCodeException):
@@ -180,6 +188,7 @@ class ServiceUnavailable(ResponseCodeException):
     meaning = "the service is unavailable; nothing was changed, so retry later"
     source = "ours: sent as HTTP 503 with Retry-After"
     can_retry = True
+    stops = True
 
 
 class DeadlineExceeded(ResponseCodeException):
@@ -195,6 +204,7 @@ class TooManyRequests(ResponseCodeException):
     meaning = "too many requests: send fewer"
     source = "user reports; the service answers it only on demand"
     can_retry = True
+    stops = True
 
 
 class NicknameTaken(ResponseCodeException):
@@ -237,6 +247,7 @@ class FollowingLimitReached(ResponseCodeException):
     wire_message = "关注已达上限"
     meaning = "the caller has reached the limit of followings"
     source = "user reports"
+    stops = True
 
 
 class AccountDeregistered(ResponseCodeException):
@@ -403,9 +414,6 @@ class ParameterMissing(ResponseCodeException):
 CODES: dict[int, type[ResponseCodeException]] = {
     kind.number: kind for kind in ResponseCodeException.__subclasses__()
 }
-
-#: Codes after which a caller must stop instead of retrying.
-STOP_CODES = frozenset({RequestIntercepted.number, RequestBanned.number})
 
 #: Messages of codes that differ by endpoint: 22104 where groups change, 22003 in a batch.
 NO_PERMISSION_MESSAGE = "无权限"

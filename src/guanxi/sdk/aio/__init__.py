@@ -1,4 +1,4 @@
-"""The async client and its areas; the sync ones are made from these."""
+"""The client and its areas. The modules of ``sync`` are generated from those of ``aio``."""
 
 from guanxi.sdk.aio.client import Client
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from guanxi._version import __version__
+
 if TYPE_CHECKING:
     from guanxi.contract.errors import (
         AccessDenied,
@@ -85,8 +87,6 @@ else:
         globals()[name] = value
         return value
 
-
-__version__ = "0.1.0"
 
 #: The module of each name; all others are errors, in ``_ERRORS``.
 _MODULES = {

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from guanxi import __version__
+from guanxi._version import __version__
 from guanxi.cli import account, api, login, serve, session, store
 from guanxi.contract.errors import ApiException
 from guanxi.stores.port import StoreError

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, Struct
 
-from guanxi import __version__
+from guanxi._version import __version__
 from guanxi.contract import paths, sign
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
 from guanxi.contract.endpoints import BY_NAME

@@ -33,6 +33,7 @@ from guanxi.contract.params import (
     VideosParams,
     decoder,
     defaults,
+    invalid_parameter,
     is_list,
     over_limit,
     wire_types,
@@ -147,6 +148,46 @@ def test_any_text_decodes_or_is_refused(pairs: dict[str, str]) -> None:
     except InvalidParameter as error:
         vmid = 1 if error.field in {"vmid", "ps", "pn", "order", "cursor"} else 0
     assert 1 <= vmid < 2**63
+
+
+@given(st.data())
+def test_any_text_of_any_parameter_decodes_or_is_named(data: st.DataObject) -> None:
+    endpoint = data.draw(st.sampled_from([one for one in ENDPOINTS if wire_types(one.params)]))
+    name = data.draw(st.sampled_from(list(wire_types(endpoint.params))))
+    text = data.draw(st.text() | st.integers().map(str) | st.floats().map(str))
+    valid = {
+        one.encode_name: SAMPLES.get(one.encode_name, "1")
+        for one in msgspec.structs.fields(endpoint.params)
+        if one.required
+    }
+    named = name
+    try:
+        decoder(endpoint.params)(valid | {name: text})
+    except InvalidParameter as error:
+        named = error.field
+    assert named == name
+
+
+@pytest.mark.parametrize(
+    ("values", "message", "mistyped"),
+    [
+        ({}, "fids: missing", True),
+        ({"fids": [1], "act": 1}, "re_src: missing", True),
+        ({"fids": 7}, "fids: cannot be of type int", True),
+        ({"fids": "12"}, "fids: cannot be of type str", True),
+        ({"fids": [1, "2"]}, "fids: must be a whole number", True),
+        ({"fids": [1, 0]}, "fids: at least 1", False),
+        ({"fids": []}, "fids: not valid", False),
+        ({"fids": [1], "act": True}, "act: must be a whole number", True),
+        ({"fids": [1], "act": 2}, "act: cannot be 2", False),
+        ({"fids": [1], "act": 2**70}, "act: out of range", False),
+        ({"other": 0, "re_src": 12, "fids": 0}, "re_src: cannot be 12", False),
+    ],
+)
+def test_the_error_of_typed_values(values: dict[str, object], message: str, mistyped: bool) -> None:
+    error = invalid_parameter(values, BatchParams)
+    assert f"{error.field}: {error.en}" == message
+    assert error.mistyped == mistyped
 
 
 def test_over_limit_returns_the_error_or_none() -> None:

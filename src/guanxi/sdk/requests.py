@@ -15,7 +15,7 @@ from guanxi.contract import paths, sign
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
 from guanxi.contract.endpoints import BY_NAME
 from guanxi.contract.limits import DOCUMENTED
-from guanxi.contract.params import over_limit
+from guanxi.contract.params import InvalidParameter, invalid_parameter, over_limit
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.transport import Request
 
@@ -133,11 +133,11 @@ def checked(
     plain = {name: _plain(value) for name, value in values.items() if value is not None}
     try:
         params = msgspec.convert(plain, endpoint.params)
-    except msgspec.ValidationError as error:
-        raise _argument_error(str(error), arguments) from None
+    except msgspec.ValidationError:
+        raise _argument_error(invalid_parameter(plain, endpoint.params), arguments) from None
     invalid = over_limit(params, DOCUMENTED.limits)
     if invalid is not None:
-        raise ValueError(f"{arguments.get(invalid.field, invalid.field)}: {invalid}")
+        raise _argument_error(invalid, arguments)
     return plain
 
 
@@ -151,18 +151,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _argument_error(text: str, arguments: Mapping[str, str]) -> Exception:
-    """Return the error for ``text``, a message of msgspec; its message names the argument.
-
-    It is a ``TypeError`` for a missing argument or a wrong type, else a ``ValueError``.
-    """
-    reason, _, path = text.partition(" - at `$.")
-    if not path:  # the only error without a path is a missing parameter
-        reason, wire_name = "missing", text.split("`")[1]
-    else:
-        wire_name = path.rstrip("`").partition("[")[0]
-    kind = TypeError if not path or ", got" in reason else ValueError
-    return kind(f"{arguments.get(wire_name, wire_name)}: {reason.replace('`', '')}")
+def _argument_error(invalid: InvalidParameter, arguments: Mapping[str, str]) -> Exception:
+    """Return the error with the argument's name: ``TypeError`` or ``ValueError``."""
+    kind = TypeError if invalid.mistyped else ValueError
+    return kind(f"{arguments.get(invalid.field, invalid.field)}: {invalid.en}")
 
 
 def auth_method(endpoint: Endpoint, credential: Credential) -> str | None:

@@ -9,27 +9,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Meta, Struct
 
 from guanxi.contract.limits import Limits
+from guanxi.contract.params.fields import LARGEST
 
 P = TypeVar("P", bound=Struct)
 
 
 class InvalidParameter(Exception):
-    """A parameter is missing or invalid; ``field`` is its wire name, the text what is wrong."""
+    """A parameter is missing or invalid; ``field`` is its wire name, the text what is wrong.
 
-    def __init__(self, field: str, zh: str, en: str) -> None:
+    ``mistyped`` is whether it is missing or of a wrong type, not just of a wrong value.
+    """
+
+    def __init__(self, field: str, zh: str, en: str, *, mistyped: bool = False) -> None:
         super().__init__(f"{field} {zh} ({field}: {en})")
         self.field = field
-        self._texts = zh, en
+        self.zh = zh
+        self.en = en
+        self.mistyped = mistyped
 
     def about(self, field: str) -> InvalidParameter:
         """Return a new error: the same text about another field."""
-        return InvalidParameter(field, *self._texts)
+        return InvalidParameter(field, self.zh, self.en, mistyped=self.mistyped)
 
 
 def decoder(
@@ -44,7 +50,6 @@ def decoder(
     typed = get_type_hints(kind)
     hints = {one.encode_name: typed[one.name] for one in msgspec.structs.fields(kind)}
     lists = [name for name, hint in hints.items() if get_origin(hint) is list]
-    choices = [name for name, hint in hints.items() if _is_choice(hint)]
     limited = None if typed.keys().isdisjoint(_LIMITED) else limits
     numbers = [name for name, hint in hints.items() if _is_number(hint)]
 
@@ -54,16 +59,13 @@ def decoder(
             text = pairs.get(name, "")
             if not text.isdigit() and ("." in text or "e" in text or "E" in text):
                 raise InvalidParameter(name, *_WHOLE)  # msgspec accepts 1.0 and 1e3 as integers
-        for name in choices:
-            if _HUGE.fullmatch(pairs.get(name, "")):  # msgspec accepts these as text
-                raise InvalidParameter(name, *_OUT_OF_RANGE)
         for name in lists:
             if name in pairs:
                 values = {**values, name: pairs[name].split(",")}
         try:
             value = msgspec.convert(values, kind, strict=False)
-        except msgspec.ValidationError as error:
-            raise _invalid(str(error)) from None
+        except msgspec.ValidationError:
+            raise invalid_parameter(values, kind, strict=False) from None
         invalid = over_limit(value, limited) if limited else None
         if invalid is not None:
             raise invalid
@@ -99,33 +101,77 @@ def _is_choice(hint: Any) -> bool:
 #: The number of characters of an invalid value that an error repeats.
 _ECHOED = 40
 _WHOLE = ("必须是整数", "must be a whole number")
-_OUT_OF_RANGE = ("超出范围", "out of range")
-_HUGE = re.compile(r"-?[1-9][0-9]{18,}")
-_PATH = r" - at `\$\.?([A-Za-z_]*)(.*)`$"
-_REASONS = (
-    (r"Object missing required field `(\w+)`", "缺失", "missing"),
-    (r"Expected `int` >= (-?\d+)", "不得小于 {}", "at least {}"),
-    (r"Expected `int` <= (-?\d+)", "不得大于 {}", "at most {}"),
-    (r"Expected `str` of length <= (\d+)", "最长 {} 字符", "at most {} characters"),
-    (r"Expected `int`", *_WHOLE),
-    (r"Integer value out of range", *_OUT_OF_RANGE),
-    (r"Invalid enum value (.*?)(?: - at|$)", "不可为 {}", "cannot be {}"),
-)
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
-def _invalid(text: str) -> InvalidParameter:
-    path = re.search(_PATH, text)
-    name = path[1] if path else ""
-    for pattern, zh, en in _REASONS:
-        found = re.match(pattern, text)
-        if found and not found.groups():
-            return InvalidParameter(name, zh, en)
-        if found and pattern is _REASONS[0][0]:
-            return InvalidParameter(found[1], zh, en)
-        if found:
-            value = found[1][:_ECHOED]
-            return InvalidParameter(name, zh.format(value), en.format(value))
-    return InvalidParameter(name, "无效", "not valid")
+def invalid_parameter(
+    values: Mapping[str, Any], kind: type[Struct], *, strict: bool = True
+) -> InvalidParameter:
+    """Return the error for values that msgspec refused to convert to ``kind``: the first invalid.
+
+    ``values`` are by wire name; ``strict`` is that of ``msgspec.convert``. The reason is found from
+    the struct's declaration alone: the text of msgspec's error is not made to be parsed.
+    """
+    hints = wire_types(kind)
+    for name, value in values.items():
+        if name in hints and not _fits(value, hints[name], strict=strict):
+            zh, en, mistyped = _reason(value, hints[name], strict=strict)
+            return InvalidParameter(name, zh, en, mistyped=mistyped)
+    missing = next(
+        one.encode_name
+        for one in msgspec.structs.fields(kind)
+        if one.required and one.encode_name not in values
+    )
+    return InvalidParameter(missing, "缺失", "missing", mistyped=True)
+
+
+def _fits(value: Any, hint: Any, *, strict: bool) -> bool:
+    try:
+        msgspec.convert(value, hint, strict=strict)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _reason(value: Any, hint: Any, *, strict: bool) -> tuple[str, str, bool]:
+    """Return why a value does not fit a type, in both languages, and whether its type is wrong."""
+    if get_origin(hint) is Union:  # with UnsetType
+        hint = get_args(hint)[0]
+    base, bounds = get_args(hint) if get_origin(hint) is Annotated else (hint, Meta())
+    is_array = get_origin(base) is list
+    if _is_number(base) and not is_array:
+        return _number_reason(value, base, bounds, strict=strict)
+    if not isinstance(value, list if is_array else str):
+        kind = type(value).__name__
+        return f"类型不可为 {kind}", f"cannot be of type {kind}", True
+    if is_array:
+        [item] = get_args(base)
+        for one in value:
+            if not _fits(one, item, strict=strict):
+                return _reason(one, item, strict=strict)
+    elif bounds.max_length is not None and len(value) > bounds.max_length:
+        return f"最长 {bounds.max_length} 字符", f"at most {bounds.max_length} characters", False
+    elif base not in (str, bool):
+        return _not_a_choice(repr(value))
+    return "无效", "not valid", False
+
+
+def _number_reason(value: Any, base: Any, bounds: Meta, *, strict: bool) -> tuple[str, str, bool]:
+    whole = type(value) is int if strict else _INTEGER.fullmatch(value)
+    if not whole:
+        return *_WHOLE, True
+    number = int(str(value)[:_ECHOED])  # cut, it is still far out of every range
+    if bounds.ge is not None and number < bounds.ge:
+        return f"不得小于 {bounds.ge}", f"at least {bounds.ge}", False
+    if bounds.le is not None and number > bounds.le:
+        return f"不得大于 {bounds.le}", f"at most {bounds.le}", False
+    if _is_choice(base) and abs(number) <= LARGEST:
+        return _not_a_choice(str(number))
+    return "超出范围", "out of range", False
+
+
+def _not_a_choice(shown: str) -> tuple[str, str, bool]:
+    return f"不可为 {shown[:_ECHOED]}", f"cannot be {shown[:_ECHOED]}", False
 
 
 #: The fields that have a limit.

@@ -96,5 +96,10 @@ def test_a_signature_is_valid_for_its_values_only(signed: list[tuple[str, str]],
     assert not app_verify([("sign", sign), *signed, ("more", more)], APPSEC)
 
 
+def test_an_iterator_of_pairs_is_verified() -> None:
+    assert wbi_verify(iter([*KEYWORD, ("w_rid", wbi_sign(KEYWORD, MIXIN))]), MIXIN)
+    assert app_verify(iter([*APP, ("sign", app_sign(APP, APPSEC))]), APPSEC)
+
+
 def test_the_key_in_a_url() -> None:
     assert key_of_url(f"https://example.com/bfs/wbi/{IMG}.png") == IMG

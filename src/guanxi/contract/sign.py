@@ -48,12 +48,11 @@ def wbi_sign(pairs: Pairs, mixin: str) -> str:
 def wbi_verify(pairs: Pairs, mixin: str) -> bool:
     """Return whether ``w_rid`` in the pairs is the wbi signature of all others; False without it.
 
-    ``pairs`` must not be an iterator. The time ``wts`` is not checked.
+    The time ``wts`` is not checked.
     Clients use two encodings: the documented one (five characters are dropped, a space is ``%20``)
     and one that drops nothing and writes a space as ``+``. Both are accepted.
     """
-    signed = [(name, value) for name, value in pairs if name != "w_rid"]
-    given = next((value for name, value in pairs if name == "w_rid"), "")
+    given, signed = _parted(pairs, "w_rid")
     if not given.isascii():
         return False
     plain = "&".join(f"{quote_plus(n)}={quote_plus(v)}" for n, v in sorted(signed))
@@ -69,13 +68,16 @@ def app_sign(pairs: Pairs, appsec: str) -> str:
 
 
 def app_verify(pairs: Pairs, appsec: str) -> bool:
-    """Return whether ``sign`` in the pairs is the APP signature of all others; False without it.
-
-    ``pairs`` must not be an iterator.
-    """
-    given = next((value for name, value in pairs if name == "sign"), "")
-    signed = [(name, value) for name, value in pairs if name != "sign"]
+    """Return whether ``sign`` in the pairs is the APP signature of all others; False without it."""
+    given, signed = _parted(pairs, "sign")
     return given.isascii() and compare_digest(given, app_sign(signed, appsec))
+
+
+def _parted(pairs: Pairs, signature: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return the first value of that name, "" if there is none, and the pairs of other names."""
+    pairs = list(pairs)
+    given = next((value for name, value in pairs if name == signature), "")
+    return given, [pair for pair in pairs if pair[0] != signature]
 
 
 def _md5(text: str) -> str:

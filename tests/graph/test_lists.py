@@ -16,6 +16,8 @@ from guanxi.graph.lists import (
     window,
 )
 
+CURSOR = encode_cursor(Position(1, 2))
+
 
 @pytest.mark.parametrize(
     ("pn", "ps", "visible", "expected"),
@@ -50,7 +52,7 @@ def test_others_see_fewer_followings_than_the_owner() -> None:
 
 @given(
     st.builds(
-        Position, st.integers(0, 2**63 - 1), st.integers(1, 2**63 - 1), st.integers(0, 2**32 - 1)
+        Position, st.integers(0, 2**63 - 1), st.integers(1, 2**63 - 1), st.integers(0, 2**63 - 1)
     )
 )
 def test_a_cursor_decodes_to_its_position(position: Position) -> None:
@@ -62,7 +64,17 @@ def test_an_empty_cursor_is_the_start() -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "!!!!", "AAAA", "关系", encode_cursor(Position(1, 2)) + "AAAA"]
+    "cursor",
+    [
+        "x",
+        "!!!!",
+        "AAAA",
+        "关系",
+        CURSOR + "AAAA",
+        CURSOR[:8] + "!" + CURSOR[8:],
+        CURSOR + "====",
+        CURSOR[:8] + "\n" + CURSOR[8:],
+    ],
 )
 def test_an_invalid_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(ValueError, match="not a cursor"):
@@ -71,7 +83,7 @@ def test_an_invalid_cursor_is_refused(cursor: str) -> None:
 
 def test_a_cursor_with_a_number_too_large_is_refused() -> None:
     with pytest.raises(ValueError, match="not a cursor"):
-        decode_cursor("_" * 27)
+        decode_cursor("_" * 32)
 
 
 @given(st.text(max_size=64))

@@ -64,13 +64,13 @@ class Position(Struct, frozen=True):
     visits: int = 0
 
 
-_PACKED = struct.Struct(">QQI")
+_PACKED = struct.Struct(">QQQ")
 
 
 def encode_cursor(position: Position) -> str:
     """Return a position as a cursor: opaque, URL-safe text.
 
-    Raise struct.error if a number is negative or exceeds 64 bits (``visits``: 32 bits).
+    Raise struct.error if a number is negative or exceeds 64 bits.
     """
     packed = _PACKED.pack(position.sort_key, position.mid, position.visits)
     return urlsafe_b64encode(packed).rstrip(b"=").decode()
@@ -85,9 +85,10 @@ def decode_cursor(cursor: str) -> Position | None:
         return None
     try:
         packed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        sort_key, mid, visits = _PACKED.unpack(packed)
+        position = Position(*_PACKED.unpack(packed))
     except (ValueError, struct.error):
         raise ValueError("not a cursor of this service") from None
-    if max(sort_key, mid) >= 2**63:
+    largest = max(position.sort_key, position.mid, position.visits)
+    if largest >= 2**63 or encode_cursor(position) != cursor:  # base64 ignores foreign characters
         raise ValueError("not a cursor of this service")
-    return Position(sort_key, mid, visits)
+    return position

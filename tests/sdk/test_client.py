@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from guanxi import ArgsException, ASGITransport, Client, Credential, SyncClient
+from guanxi import ArgsException, ASGITransport, Client, Credential, Request, SyncClient
+from guanxi.sdk.aio.network import Network
+from guanxi.sdk.sync.network import Network as SyncNetwork
 from tests.sdk.recorder import (
     SIGNED_IN,
     SIGNED_OUT,
@@ -72,6 +74,9 @@ def test_an_empty_base_url_stands_for_the_documents_hosts(
         "http://u:p@x",
         "http://x?y",
         "http://x#y",
+        "http://x?",
+        "http://x/#",
+        "http://@x",
     ],
 )
 @pytest.mark.parametrize("make", [Client, SyncClient])
@@ -125,6 +130,24 @@ def test_a_closed_client_raises(kind: Kind, server: Recorder) -> None:
             client.call("relation.groups")
     assert len(server.received) == 1
     assert server.closes_all_connections()
+
+
+def test_closing_a_transport_again_does_nothing() -> None:
+    request = Request("GET", "http://127.0.0.1:1/", {})
+
+    async def use() -> None:
+        transport = Network(proxy=None, timeout=1.0)
+        await transport.close()
+        await transport.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            await transport.send(request)
+
+    asyncio.run(use())
+    transport = SyncNetwork(proxy=None, timeout=1.0)
+    transport.close()
+    transport.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        transport.send(request)
 
 
 def test_a_transport_is_closed_once_even_after_an_error(kind: Kind) -> None:

@@ -27,7 +27,7 @@ def base_address(given: str | None) -> str | None:
     parts = _split(address, {"http", "https"})
     if parts is None:
         raise ArgsException("base_url: must be like https://example.org or http://127.0.0.1:8000")
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or not {"?", "#"}.isdisjoint(address):  # also empty ones
         raise ArgsException("base_url: must not contain a user, a query or a fragment")
     return address.rstrip("/")
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import atexit
 import time
 from datetime import timedelta
+from functools import cache
 
-from pyreqwest.client import SyncClientBuilder
+from pyreqwest.client import SyncClient, SyncClientBuilder
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.proxy import ProxyBuilder
 
@@ -19,9 +20,15 @@ from guanxi.sdk.transport import Request, Response
 #: Shorter than the keep-alive of servers, so that no closing connection is reused.
 _IDLE_TIMEOUT = timedelta(seconds=4)
 
-#: pyreqwest's native thread releases a response shortly after returning it. A process whose
-#: interpreter exits before that aborts, so the exit is delayed.
-atexit.register(time.sleep, 0.02)
+
+@cache
+def _delay_exit() -> None:
+    """Delay the exit of the process by 20 ms; once for all clients.
+
+    pyreqwest's native thread releases a response shortly after returning it. A process whose
+    interpreter exits before that aborts.
+    """
+    atexit.register(time.sleep, 0.02)
 
 
 class Network:
@@ -43,13 +50,17 @@ class Network:
         )
         if proxy is not None:
             builder = builder.proxy(ProxyBuilder.all(proxy))
-        self._client = builder.build()
+        self._client: SyncClient | None = builder.build()
+        _delay_exit()
 
     def send(self, request: Request) -> Response:
         """Send one request and return its response, of any HTTP status.
 
-        Raise ``NetworkException`` of status 0 if there is no complete response.
+        Raise ``NetworkException`` of status 0 if there is no complete response, and
+        ``RuntimeError`` if the transport is closed.
         """
+        if self._client is None:
+            raise RuntimeError("the transport is closed")
         try:
             builder = self._client.request(request.method, request.url)
             builder = builder.headers(request.headers)
@@ -64,7 +75,8 @@ class Network:
         raise network_error  # not chained to pyreqwest's error, which quotes the whole address
 
     def close(self) -> None:
-        """Close every connection. Call it once, last: a later ``send`` or ``close`` fails."""
+        """Close every connection; closing again does nothing. A later ``send`` fails."""
         client = self._client
-        del self._client  # idle connections close only with the last reference to the client
-        client.close()
+        self._client = None  # idle connections close only with the last reference to the client
+        if client is not None:
+            client.close()

@@ -32,6 +32,7 @@ COOKIES = (
     "DedeUserID=42; Path=/",
     "sid=abc",
 )
+ILLEGAL = ("SESSDATA=new-sess", "bili_jct=new jct", "DedeUserID=42")
 NEW = ("new-sess%2C1", "new-jct", "42", "new-token")
 #: The time of the server, which differs from this machine's.
 TIMESTAMP = 1_760_000_000_000
@@ -113,6 +114,8 @@ def test_unexpected_qr_states_raise(kind: Kind) -> None:
         poll(kind, Answer(state(0, "new-token")))  # no cookies
     with pytest.raises(AnswerException):
         poll(kind, Answer(state(0), cookies=COOKIES))  # no token
+    with pytest.raises(AnswerException, match="bili_jct"):
+        poll(kind, Answer(state(0, "new-token"), cookies=ILLEGAL))
     with pytest.raises(AnswerException):
         poll(kind, Answer(envelope([])))
 
@@ -257,6 +260,8 @@ def test_a_lost_connection_during_a_refresh_raises_network_exception(kind: Kind)
         Answer(envelope({"refresh_token": "new-token"})),
         Answer(envelope({}), cookies=COOKIES),
         Answer(envelope(), cookies=COOKIES),
+        Answer(envelope({"refresh_token": "new-token"}), cookies=ILLEGAL),
+        Answer(envelope({"refresh_token": "new token"}), cookies=COOKIES),
     ],
 )
 def test_an_incomplete_refresh_keeps_the_old_cookies(kind: Kind, answer: Answer) -> None:

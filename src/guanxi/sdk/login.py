@@ -31,9 +31,9 @@ def sign_in(key: str, settings: Settings) -> Conversation[Credential | None]:
     """Poll a QR code every ``POLL`` seconds until it is confirmed; return the new credential.
 
     Return None if the QR code expired, or after ``POLLS`` polls. ``key`` is the ``qrcode_key``.
-    Raise ``AnswerException`` if the data does not fit or lacks a cookie or the refresh token,
-    ``ValueError`` for a cookie with a character that is not allowed, ``ResponseCodeException`` for
-    a refused poll or an unknown state of the QR code, and ``NetworkException``.
+    Raise ``AnswerException`` if the data does not fit, a cookie or the refresh token is missing,
+    or a cookie has a character that is not allowed, ``ResponseCodeException`` for a refused poll or
+    an unknown state of the QR code, and ``NetworkException``.
     """
     for _ in range(POLLS):
         result = yield from exchange(e.QR_POLL, {"qrcode_key": key}, Credential(), settings)
@@ -42,7 +42,7 @@ def sign_in(key: str, settings: Settings) -> Conversation[Credential | None]:
             return None
         if state.code == _CONFIRMED:
             cookies = {**result.cookies, "ac_time_value": state.refresh_token}
-            return _signed_in(Credential.from_cookies(cookies), e.QR_POLL.name)
+            return _signed_in(cookies, e.QR_POLL.name)
         if state.code not in _WAITING:
             raise error_for(state.code, state.message, endpoint=e.QR_POLL.name)
         yield Wait(POLL)
@@ -65,8 +65,8 @@ def refresh(credential: Credential, settings: Settings) -> Conversation[None]:
     Raise ``CredentialException`` if sessdata, bili_jct or ac_time_value is missing,
     ``CookiesRefreshException`` if the server refuses a step (a code or an HTTP error) or its page
     has no csrf, ``NetworkException`` of status 0 if a connection is lost, ``AnswerException`` if a
-    response does not fit or the new cookies are incomplete, ``ValueError`` if one of them has a
-    character that is not allowed, and ``ImportError`` without the extra ``crypto``.
+    response does not fit or the new cookies are incomplete or have a character that is not allowed,
+    and ``ImportError`` without the extra ``crypto``.
 
     After an error the credential is unchanged, with one exception: if ending the old session fails,
     the credential already holds the new cookies.
@@ -91,7 +91,7 @@ def refresh(credential: Credential, settings: Settings) -> Conversation[None]:
         result = yield from exchange(e.COOKIE_REFRESH, params, credential, settings)
         new = answers.typed(result.data, s.RefreshedCookie, e.COOKIE_REFRESH)
         cookies = {**result.cookies, "ac_time_value": new.refresh_token}
-        fresh = _signed_in(Credential.from_cookies(cookies), e.COOKIE_REFRESH.name)
+        fresh = _signed_in(cookies, e.COOKIE_REFRESH.name)
         # From here on the new cookies are valid, even if the next call fails.
         credential.renew(fresh)
         old_token = {"refresh_token": old.ac_time_value}
@@ -129,11 +129,16 @@ def correspond_path(milliseconds: int) -> str:
     return key.encrypt(f"refresh_{milliseconds}".encode(), oaep).hex()
 
 
-def _signed_in(credential: Credential, endpoint: str) -> Credential:
-    """Return the same credential; raise ``AnswerException`` if a cookie or the token is missing.
+def _signed_in(cookies: dict[str, str], endpoint: str) -> Credential:
+    """Return the credential of a response's cookies and refresh token.
 
-    ``endpoint`` is named in the error's message.
+    Raise ``AnswerException``, which names ``endpoint``, if one is missing or has a character that
+    is not allowed.
     """
+    try:
+        credential = Credential.from_cookies(cookies)
+    except ValueError as error:
+        raise AnswerException(f"a cookie is invalid: {error}", endpoint=endpoint) from None
     if not (credential.sessdata and credential.bili_jct and credential.ac_time_value):
         raise AnswerException(
             "the response lacks SESSDATA, bili_jct or the refresh token", endpoint=endpoint

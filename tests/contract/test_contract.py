@@ -26,7 +26,7 @@ from guanxi.contract.endpoints import (
     MUTUAL,
     NAV,
 )
-from guanxi.contract.limits import PROFILES, Limits, limit_sources
+from guanxi.contract.limits import ALL, PROFILES, Limits, limit_sources
 
 #: The fields that identify something, and those that contain only such fields.
 IDENTITIES = {"mid", "id", "aid", "relation", "be_relation", "meta", "info", "desc", "author"}
@@ -34,6 +34,7 @@ IDENTITIES = {"mid", "id", "aid", "relation", "be_relation", "meta", "info", "de
 
 def test_the_24_endpoints_of_document_004() -> None:
     assert len(DOCUMENTED_RELATION) == 24
+    assert [one for one in ENDPOINTS if one.seed.startswith("004")] == list(DOCUMENTED_RELATION)
 
 
 @pytest.mark.parametrize("package", [endpoints, params, structs], ids=lambda one: one.__name__)
@@ -148,12 +149,38 @@ def test_other_errors_carry_their_details() -> None:
     assert errors.StatementException("pn").msg == "pn"
 
 
-def test_every_limit_has_a_source_and_both_profiles_exist() -> None:
+#: What the documents say, and users report, in their own numbers.
+DOCUMENTED = {
+    "ids_per_call": 50,
+    "following_cap": 3000,
+    "others_followings": 100,
+    "followers": 1000,
+    "app_pages": 5,
+    "search_pages": 5,
+    "group_name": 16,
+    "nickname_least": 2,
+    "nickname": 16,
+    "signature": 70,
+    "notice": 150,
+    "toview": 100,
+    "masterpieces": 3,
+    "opus_page": 20,
+    "qr_seconds": 180,
+}
+
+
+def test_every_limit_has_a_source_and_the_documented_ones_their_numbers() -> None:
     sources = limit_sources()
     assert sources.keys() == {one.name for one in msgspec.structs.fields(Limits)}
     assert all(sources.values())
-    assert PROFILES["documented"].limits == Limits()
+    ours = {name for name, source in sources.items() if source.startswith("ours: ")}
+    everything = {"own_followings", "unpaged"}
+    assert sources.keys() - ours - everything == DOCUMENTED.keys()
+    limits = PROFILES["documented"].limits
+    assert {name: getattr(limits, name) for name in DOCUMENTED} == DOCUMENTED
+    assert {getattr(limits, name) for name in everything} == {ALL}
     assert PROFILES["open"].cursors
+    assert not PROFILES["documented"].cursors
 
 
 def test_wire_names_are_only_in_the_contract() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -35,7 +36,11 @@ AREAS: dict[str, tuple[type, type]] = {
 
 def test_exports_are_sorted_and_complete() -> None:
     assert guanxi.__all__ == sorted(guanxi.__all__)
-    assert dir(guanxi) == guanxi.__all__
+    tree = ast.parse(Path(guanxi.__file__).read_text("utf-8"))
+    [typed] = [node for node in tree.body if isinstance(node, ast.If)]
+    imports = [node for node in typed.body if isinstance(node, ast.ImportFrom)]
+    seen_by_checkers = {alias.name for node in imports for alias in node.names}
+    assert seen_by_checkers | {"__version__"} == set(guanxi.__all__)
     raised = {
         name
         for name, value in vars(errors).items()

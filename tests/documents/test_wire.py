@@ -27,6 +27,12 @@ WIRED = [entry for entry in MODULE if "wire" in entry]
 BY_ADDRESS = {(endpoint.method, endpoint.path): endpoint for endpoint in ENDPOINTS}
 #: Parameters for signatures and credentials, which are not part of an endpoint.
 SIGNING = {"wts", "w_rid", "web_location", "w_webid", "csrf", "csrf_token"}
+#: The constant parameters of User.get_dynamics_new, as recorded.
+FEED = {
+    "features": "itemOpusStyle,listOnlyfans,opusBigCover,onlyfansVote,forwardListHidden,"
+    "decorationCard,commentsNewVersion,onlyfansAssetsV2,ugcDelete,onlyfansQaCard",
+    "timezone_offset": "-480",
+}
 #: Parameters with which other clients imitate a browser.
 BROWSER = {"x-bili-device-req-json", "x-bili-web-req-json"}
 

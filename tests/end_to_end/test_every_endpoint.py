@@ -11,6 +11,11 @@ from guanxi.stores.port import Fault, Store
 from guanxi.testing import RunningService
 from tests.end_to_end.content_cases import CASES
 
+#: They count a visit, store a QR code's key, or open a session.
+READS_THAT_WRITE = {
+    *("relation.mutual", "relation.legacy_mutual", "login.qr_generate", "login.qr_poll"),
+}
+
 
 def test_every_endpoint_has_a_case() -> None:
     assert CASES.keys() == BY_NAME.keys()
@@ -19,7 +24,8 @@ def test_every_endpoint_has_a_case() -> None:
 @pytest.mark.parametrize("name", BY_NAME)
 def test_endpoint(name: str, client: SyncClient, world: World, demo: RunningService) -> None:
     CASES[name](client, world)
-    assert demo.do(_faults) == []
+    if BY_NAME[name].writes or name in READS_THAT_WRITE:
+        assert demo.do(_faults) == []
 
 
 async def _faults(store: Store) -> list[Fault]:

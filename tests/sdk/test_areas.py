@@ -12,6 +12,7 @@ from guanxi.contract.endpoints import BY_NAME
 from guanxi.contract.enums import ArticleOrder, BangumiType, HistoryType, VideoOrder
 from guanxi.contract.paths import fill, placeholders
 from guanxi.contract.sign import wbi_verify
+from tests.documents.test_wire import FEED
 from tests.sdk.recorder import MIXIN, Answer, Kind, envelope, recording, wbi
 
 Use = Callable[[Any], Any]
@@ -99,7 +100,7 @@ SENT: dict[str, tuple[Use, dict[str, str]]] = {
     "space.courses": (lambda c: c.space.courses(7), {"mid": "7", "pn": "1", "ps": "20"}),
     "space.dynamics": (
         lambda c: c.space.dynamics(7, offset="5"),
-        {"host_mid": "7", "offset": "5", **BY_NAME["space.dynamics"].fixed},
+        {"host_mid": "7", "offset": "5", **FEED},
     ),
     "space.old_dynamics": (
         lambda c: c.space.old_dynamics(7, offset=5, need_top=True),

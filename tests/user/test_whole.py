@@ -31,7 +31,7 @@ from guanxi.user import (
     VideoOrder,
     sync,
 )
-from tests.documents.test_wire import MODULE
+from tests.documents.test_wire import FEED, MODULE
 from tests.sdk.recorder import (
     ACCESS_ID,
     MIXIN,
@@ -229,7 +229,7 @@ CASES = [
         "User.get_dynamics_new",
         lambda c: User(7, c).get_dynamics_new("12"),
         e.DYNAMICS,
-        {"host_mid": "7", "offset": "12", **e.DYNAMICS.fixed},
+        {"host_mid": "7", "offset": "12", **FEED},
     ),
     Case(
         "User.get_opus",
@@ -310,8 +310,11 @@ APART = {
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_call_sends_the_documented_request(answering: Any, case: Case) -> None:
-    assert sync(case.call(SIGNED_IN)) is None  # the server sends no data
+def test_each_call_sends_the_documented_request_and_returns_the_data(
+    answering: Any, case: Case
+) -> None:
+    answering.body = envelope({"list": [{"mid": 1, "new": [None]}], "other": 1.5})
+    assert sync(case.call(SIGNED_IN)) == answering.body["data"]
     (request,) = answering.requests()
     assert (request.method, request.path) == (case.endpoint.method, case.endpoint.path)
     pairs = request.form if case.endpoint.method == "POST" else request.query
@@ -328,25 +331,26 @@ def test_each_call_sends_the_documented_request(answering: Any, case: Case) -> N
     assert ("SESSDATA" in request.cookies) == bool(case.endpoint.auth)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_call_returns_the_data_unchanged(answering: Any, case: Case) -> None:
-    answering.body = envelope({"list": [{"mid": 1, "new": [None]}], "other": 1.5})
-    assert sync(case.call(SIGNED_IN)) == answering.body["data"]
+def test_a_call_returns_none_or_the_result_where_there_is_no_data(answering: Any) -> None:
+    assert sync(untyped.User(7, SIGNED_IN).get_videos()) is None
     answering.body = {"code": 0, "result": ["instead"]}
-    assert sync(case.call(SIGNED_IN)) == ["instead"]
+    assert sync(untyped.User(7, SIGNED_IN).get_videos()) == ["instead"]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_call_raises_the_exception_of_the_code(answering: Any, case: Case) -> None:
-    answering.body = envelope(None, -101, "账号未登录")
-    with pytest.raises(NotSignedIn):
-        sync(case.call(SIGNED_IN))
-    answering.body = b"<html>"
-    with pytest.raises(AnswerException):
-        sync(case.call(SIGNED_IN))
-    answering.body = b'{"code":0,"data":{"list":['
-    with pytest.raises(AnswerException):
-        sync(case.call(SIGNED_IN))
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (envelope(None, -101, "账号未登录"), NotSignedIn),
+        (b"<html>", AnswerException),
+        (b'{"code":0,"data":{"list":[', AnswerException),
+    ],
+)
+def test_a_call_raises_the_exception_of_the_response(
+    answering: Any, body: Any, error: type[Exception]
+) -> None:
+    answering.body = body
+    with pytest.raises(error):
+        sync(User(7, SIGNED_IN).get_videos())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from guanxi import AnswerException, CredentialNoBiliJctException, CredentialNoSessdataException
-from guanxi.contract.endpoint import Login
+from guanxi import (
+    AnswerException,
+    CredentialNoBiliJctException,
+    CredentialNoSessdataException,
+    SyncClient,
+)
+from guanxi.contract.endpoint import Endpoint, Login
 from guanxi.contract.endpoints import ENDPOINTS
+from guanxi.contract.params import wire_types
 from guanxi.contract.paths import placeholders
 from guanxi.sdk.credential import Credential
+from guanxi.sdk.requests import ARGUMENTS
 from tests.sdk.recorder import SIGNED_OUT, Kind, Recorder
 
 LARGE = 2**63
@@ -90,6 +98,29 @@ TYPES: list[tuple[str, Callable[[Any], Any]]] = [
     ("x", lambda c: c.call("relation.groups", {"x": {"a": 1}})),
     ("x", lambda c: c.call("relation.groups", {"x": b"1"})),
 ]
+
+
+#: Parameters that a typed method sends itself, or that it does not offer.
+NOT_OFFERED = {
+    "login.cookie_refresh": {"source"},
+    "me.delete_viewed": {"viewed"},
+    "relation.group_members": {"cursor"},
+    "relation.specials": {"cursor"},
+    "space.overview": {"jsonp", "callback"},
+}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_errors_name_the_arguments_of_the_typed_method(endpoint: Endpoint) -> None:
+    area, verb = endpoint.name.split(".")
+    named = {ARGUMENTS.get(name, name) for name in wire_types(endpoint.params)}
+    with SyncClient(base_url="http://127.0.0.1:1") as client:
+        parameters = inspect.signature(getattr(getattr(client, area), verb)).parameters
+    assert named - NOT_OFFERED.get(endpoint.name, set()) == parameters.keys()
+
+
+def test_every_name_of_an_argument_is_used() -> None:
+    assert ARGUMENTS.keys() <= {name for one in ENDPOINTS for name in wire_types(one.params)}
 
 
 @pytest.mark.parametrize(("name", "use"), VALUES)

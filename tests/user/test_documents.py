@@ -11,8 +11,9 @@ import pytest
 
 import guanxi
 from guanxi import user
-from guanxi.user import User
-from tests.documents.test_wire import MODULE, by_name
+from guanxi.contract.params import wire_types
+from guanxi.user import User, _clients
+from tests.documents.test_wire import BY_ADDRESS, MODULE, WIRED, by_name
 
 CALLED = [entry for entry in MODULE if entry["kind"] in {"method", "function"}]
 DEPRECATED = [
@@ -52,6 +53,24 @@ def test_arguments_match_the_documents(entry: dict[str, Any]) -> None:
         theirs = [{"name": "uid", "default": "None"}]
     assert ours == theirs
     assert inspect.iscoroutinefunction(function) == entry["async"]
+
+
+#: Arguments that are sent as another value, or in vain.
+CONVERTED = {
+    "User.get_followers": {"desc"},
+    "User.get_followings": {"attention"},
+    "get_self_special_followings": {"pn", "ps"},
+    "get_self_whisper_followings": {"pn", "ps"},
+}
+
+
+@pytest.mark.parametrize("entry", WIRED, ids=by_name)
+def test_errors_name_the_arguments_of_the_documents(entry: dict[str, Any]) -> None:
+    endpoint = BY_ADDRESS[entry["wire"]["method"], entry["wire"]["path"]]
+    names = {**_clients._ARGUMENTS, **_clients._ENDPOINT_ARGUMENTS.get(endpoint.name, {})}
+    named = {names.get(one, one) for one in wire_types(endpoint.params)}
+    arguments = {one["name"] for one in entry["parameters"]} - {"credential"}
+    assert arguments - named == CONVERTED.get(entry["name"], set())
 
 
 @pytest.mark.parametrize(

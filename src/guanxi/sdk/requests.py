@@ -27,7 +27,7 @@ Params: TypeAlias = Mapping[str, Any] | Struct
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 #: Wire name -> argument name of the typed methods, if they differ.
-_ARGUMENTS = {
+ARGUMENTS = {
     "vmid": "mid",
     "uid": "mid",
     "host_uid": "mid",
@@ -121,7 +121,7 @@ def _encodable(name: str, value: str) -> str:
 
 
 def checked(
-    endpoint: Endpoint, values: Mapping[str, Any], arguments: Mapping[str, str] = _ARGUMENTS
+    endpoint: Endpoint, values: Mapping[str, Any], arguments: Mapping[str, str] = ARGUMENTS
 ) -> dict[str, Any]:
     """Return ``values`` (by wire name) without None, enum members unwrapped, iterables as lists.
 

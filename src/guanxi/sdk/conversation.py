@@ -303,7 +303,7 @@ def run_pages(
         position = _next_params(data, position, endpoint, items, new)
         if position is not None:
             _check_progress(position, visited, endpoint)
-        following = None if position is None else {"endpoint": endpoint.name, "params": position}
+        following = position and {"endpoint": endpoint.name, "params": dict(position)}
         yield Page(items, data, following, new)
 
 

@@ -37,8 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 #: waits, draws random numbers or knows the time.
 PURE = {"contract", "graph", "accounts", "world"}
 MAY_IMPORT_PURE = {
-    *("__future__", "base64", "collections", "enum", "hashlib", "hmac", "html", "json"),
-    *("msgspec", "re", "struct", "typing", "unicodedata", "urllib.parse"),
+    *("__future__", "base64", "collections", "enum", "functools", "hashlib", "hmac", "html"),
+    *("json", "msgspec", "re", "struct", "typing", "unicodedata", "urllib.parse"),
 }
 #: Exceptions: new secrets and tokens are random; dates are computed from a given time.
 IMPURE = {

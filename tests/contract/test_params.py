@@ -168,6 +168,13 @@ def test_any_text_of_any_parameter_decodes_or_is_named(data: st.DataObject) -> N
     assert named == name
 
 
+def test_required_parameters_are_declared_first() -> None:
+    """The first absent one is named as missing."""
+    for endpoint in ENDPOINTS:
+        required = [one.required for one in msgspec.structs.fields(endpoint.params)]
+        assert required == sorted(required, reverse=True), endpoint.name
+
+
 @pytest.mark.parametrize(
     ("values", "message", "mistyped"),
     [

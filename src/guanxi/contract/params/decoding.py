@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -115,13 +116,8 @@ def invalid_parameter(
     hints = wire_types(kind)
     for name, value in values.items():
         if name in hints and not _fits(value, hints[name], strict=strict):
-            zh, en, mistyped = _reason(value, hints[name], strict=strict)
-            return InvalidParameter(name, zh, en, mistyped=mistyped)
-    missing = next(
-        one.encode_name
-        for one in msgspec.structs.fields(kind)
-        if one.required and one.encode_name not in values
-    )
+            return _unfit(name, value, hints[name], strict=strict)
+    missing = next(name for name in hints if name not in values)  # required ones are declared first
     return InvalidParameter(missing, "缺失", "missing", mistyped=True)
 
 
@@ -133,45 +129,39 @@ def _fits(value: Any, hint: Any, *, strict: bool) -> bool:
     return True
 
 
-def _reason(value: Any, hint: Any, *, strict: bool) -> tuple[str, str, bool]:
-    """Return why a value does not fit a type, in both languages, and whether its type is wrong."""
+def _unfit(name: str, value: Any, hint: Any, *, strict: bool) -> InvalidParameter:
+    """Return the error for a value that does not fit the type of its field."""
     if get_origin(hint) is Union:  # with UnsetType
         hint = get_args(hint)[0]
     base, bounds = get_args(hint) if get_origin(hint) is Annotated else (hint, Meta())
-    is_array = get_origin(base) is list
+    is_array, shown = get_origin(base) is list, value
     if _is_number(base) and not is_array:
-        return _number_reason(value, base, bounds, strict=strict)
-    if not isinstance(value, list if is_array else str):
+        if not (type(value) is int if strict else _INTEGER.fullmatch(value)):
+            return InvalidParameter(name, *_WHOLE, mistyped=True)
+        shown = int(str(value)[:_ECHOED])  # cut, it is still far out of every range
+        if bounds.ge is not None and shown < bounds.ge:
+            return InvalidParameter(name, f"不得小于 {bounds.ge}", f"at least {bounds.ge}")
+        if bounds.le is not None and shown > bounds.le:
+            return InvalidParameter(name, f"不得大于 {bounds.le}", f"at most {bounds.le}")
+        if not _is_choice(base) or abs(shown) > LARGEST:
+            return InvalidParameter(name, "超出范围", "out of range")
+    elif not isinstance(value, list if is_array else str):
         kind = type(value).__name__
-        return f"类型不可为 {kind}", f"cannot be of type {kind}", True
-    if is_array:
+        return InvalidParameter(
+            name, f"类型不可为 {kind}", f"cannot be of type {kind}", mistyped=True
+        )
+    elif is_array:
         [item] = get_args(base)
         for one in value:
             if not _fits(one, item, strict=strict):
-                return _reason(one, item, strict=strict)
+                return _unfit(name, one, item, strict=strict)
     elif bounds.max_length is not None and len(value) > bounds.max_length:
-        return f"最长 {bounds.max_length} 字符", f"at most {bounds.max_length} characters", False
-    elif base not in (str, bool):
-        return _not_a_choice(repr(value))
-    return "无效", "not valid", False
-
-
-def _number_reason(value: Any, base: Any, bounds: Meta, *, strict: bool) -> tuple[str, str, bool]:
-    whole = type(value) is int if strict else _INTEGER.fullmatch(value)
-    if not whole:
-        return *_WHOLE, True
-    number = int(str(value)[:_ECHOED])  # cut, it is still far out of every range
-    if bounds.ge is not None and number < bounds.ge:
-        return f"不得小于 {bounds.ge}", f"at least {bounds.ge}", False
-    if bounds.le is not None and number > bounds.le:
-        return f"不得大于 {bounds.le}", f"at most {bounds.le}", False
-    if _is_choice(base) and abs(number) <= LARGEST:
-        return _not_a_choice(str(number))
-    return "超出范围", "out of range", False
-
-
-def _not_a_choice(shown: str) -> tuple[str, str, bool]:
-    return f"不可为 {shown[:_ECHOED]}", f"cannot be {shown[:_ECHOED]}", False
+        most = bounds.max_length
+        return InvalidParameter(name, f"最长 {most} 字符", f"at most {most} characters")
+    if base in (str, bool) or is_array:
+        return InvalidParameter(name, "无效", "not valid")
+    choice = repr(shown)[:_ECHOED]
+    return InvalidParameter(name, f"不可为 {choice}", f"cannot be {choice}")
 
 
 #: The fields that have a limit.
@@ -205,6 +195,7 @@ def defaults(kind: type[Struct]) -> dict[str, Any]:
     }
 
 
+@cache  # invalid requests read it too
 def wire_types(kind: type[Struct]) -> dict[str, Any]:
     """Return the type of each parameter of a struct, ``Annotated`` included, by wire name."""
     hints = get_type_hints(kind, include_extras=True)

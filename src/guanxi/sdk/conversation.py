@@ -76,7 +76,7 @@ class Page(Struct, frozen=True):
     items: list[Any]
     #: The response's ``data``, with totals and versions where the endpoint has them.
     data: Any
-    #: The position of the next page, plain JSON data to pass as ``start``; None for the last page.
+    #: The position of the next page, plain JSON data to pass as ``start``; None if none follows.
     next: dict[str, Any] | None
     #: Those of ``items`` that no earlier page of the same run had.
     new: list[Any]

@@ -160,7 +160,8 @@ class SyncClient:
 
         The other arguments are as in ``call``, but a page number or cursor in ``params`` is
         ignored. The pages end with code 22007, an empty cursor or the server's mark of the last
-        page; without such marks, with a page without new items. The last page's ``next`` is None.
+        page; without such marks, with a page without new items. The last page's ``next`` is None,
+        except before code 22007.
 
         Args:
             start: the ``next`` of an earlier page of the same list, also of another client, to

@@ -54,13 +54,22 @@ def results_of(argv: list[Path | str], front: str, store: Path) -> dict[str, Any
     return results
 
 
+def without_version(result: Any) -> Any:
+    """Return a result without ``re_version``, which changes when counted visits are written."""
+    if isinstance(result, dict):
+        return {key: value for key, value in result.items() if key != "re_version"}
+    return result
+
+
 def test_both_modules_return_the_same(filled: Path, tmp_path: Path) -> None:
     ours, theirs = (
         results_of(*RUNS[name], store=Path(shutil.copy(filled, tmp_path / name)))
         for name in ("ours", "theirs")
     )
     assert ours.keys() == theirs.keys()
-    differing = {name for name in ours if ours[name] != theirs[name]}
+    differing = {
+        name for name in ours if without_version(ours[name]) != without_version(theirs[name])
+    }
     assert not differing, {
         name: (str(ours[name])[:300], str(theirs[name])[:300]) for name in differing
     }

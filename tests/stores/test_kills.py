@@ -30,9 +30,11 @@ async def test_an_acknowledged_write_survives_a_killed_writer(
     for seed in range(count(4, 50)):
         with others((endless_writer, engine.address, seed)) as (writer,):
             assert writer.receive() == "ready"
+            # Half of them are killed after a first write, however slow the machine is.
+            received = [writer.receive()] if seed % 2 else []
             time.sleep(draw.uniform(0, 0.08))
             writer.kill()
-            received = writer.received()
+            received += writer.received()
         assert "done" not in received
         acknowledged.update(write for write in received if isinstance(write, tuple))
         store = await open_again()

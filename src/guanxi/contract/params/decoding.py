@@ -15,15 +15,20 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from guanxi.contract.limits import Limits
+from guanxi.text import Text
 
 P = TypeVar("P", bound=Struct)
 
 
 class InvalidParameter(Exception):
-    """A parameter is missing or invalid; ``field`` is its wire name, the text what is wrong."""
+    """A parameter is missing or invalid; ``field`` is its wire name, ``text`` what is wrong.
+
+    ``text`` starts with the field. The wire shows ``text.both``.
+    """
 
     def __init__(self, field: str, zh: str, en: str) -> None:
-        super().__init__(f"{field} {zh} ({field}: {en})")
+        self.text = Text(f"{field} {zh}", f"{field}: {en}")
+        super().__init__(self.text)
         self.field = field
         self._texts = zh, en
 

@@ -126,14 +126,14 @@ def test_error_for_returns_the_exception_of_a_code() -> None:
         assert (back.code, back.message, back.raw) == (sent.code, sent.message, sent.raw)
 
 
-def test_the_text_of_an_exception_is_english_and_quotes_an_unusual_message() -> None:
-    usual = errors.error_for(
-        22014, errors.AlreadyFollowing.wire_message, endpoint="relation.modify"
-    )
-    assert str(usual) == "relation.modify: code 22014, the caller already follows the target"
-    assert usual.args[0].into("zh") == "relation.modify: 22014，已经关注用户，无法重复关注"
+def test_the_text_of_an_exception_is_in_one_language_and_quotes_an_unusual_message() -> None:
+    message = errors.AlreadyFollowing.wire_message
+    usual = errors.error_for(22014, message, endpoint="relation.modify")
+    assert usual.args[0].en == "relation.modify: code 22014, the caller already follows the target"
+    assert usual.args[0].zh == "relation.modify: 22014，已经关注用户，无法重复关注"
+    assert message in str(usual)
     other = errors.error_for(22014, "别的话")
-    assert str(other).endswith("follows the target (the server's message: 别的话)")
+    assert other.args[0].en.endswith("follows the target (the server's message: 别的话)")
 
 
 @pytest.mark.parametrize("kind", errors.CredentialException.__subclasses__())

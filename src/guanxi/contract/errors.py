@@ -86,7 +86,8 @@ class ResponseCodeException(ApiException):
 
     ``code``, ``message`` and ``raw`` (the decoded response) are the server's; ``endpoint`` is the
     name of the called endpoint; ``can_retry`` is whether the same call may succeed later.
-    ``text`` replaces the sentence that is made of them.
+    ``text`` replaces the sentence that is made of them. ``args[0]`` holds the text in both
+    languages; str() is the English one, for a response with the server's message.
     """
 
     number: ClassVar[int] = 0
@@ -109,6 +110,8 @@ class ResponseCodeException(ApiException):
         super().__init__(
             text or Text(f"{where}{code}，{message}", f"{where}code {code}, {self.meaning}{others}")
         )
+        if text is None:  # a program may look for the server's message in str()
+            self.msg = f"{where}code {code}, {message} ({self.meaning})"
         self.code = code
         self.message = message
         self.raw = raw
@@ -116,7 +119,7 @@ class ResponseCodeException(ApiException):
 
     def __reduce__(self) -> tuple[object, ...]:
         made = partial(type(self), endpoint=self.endpoint, text=self.args[0])
-        return (made, (self.code, self.message, self.raw))
+        return (made, (self.code, self.message, self.raw), {"msg": self.msg})
 
 
 class NotSignedIn(ResponseCodeException):

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from guanxi.sdk.credential import Credential
+from guanxi.text import Text
 
 #: The service name of every entry in a keyring.
 _SERVICE = "guanxi"
@@ -108,7 +109,10 @@ def _read() -> _Accounts:
     except msgspec.MsgspecError:
         # The decoder's own message could quote a secret.
         raise ValueError(
-            f"{_path()} 已损坏，请删除后重新登录 (is damaged: delete it and sign in again)"
+            Text(
+                f"{_path()} 已损坏，请删除后重新登录",
+                f"{_path()} is damaged: delete it and sign in again",
+            )
         ) from None
 
 

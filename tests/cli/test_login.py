@@ -18,7 +18,7 @@ from guanxi import Credential
 from guanxi.accounts.account import Card
 from guanxi.cli import credentials
 from guanxi.testing import RunningService, running
-from tests.cli.runner import COMMAND, error_of, in_a_process, output_of
+from tests.cli.runner import COMMAND, error_of, guanxi, in_a_process, output_of
 
 ROOT = Path(__file__).parents[2]
 NO_KEYRING = "keyring.backends.null.Keyring"
@@ -170,6 +170,23 @@ def test_a_locked_keyring_falls_back_to_the_file(
         "the credential in the file was not deleted"
     )
     assert current_mid(service) == 2
+
+
+def test_a_locked_keyring_is_reported_if_no_account_is_found(
+    service: RunningService, config_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_keyring(FILE_KEYRING, monkeypatch)
+    api = ("api", "relation.stat", "vmid=1", "--base-url", service.base_url)
+    result = guanxi(*api)
+    assert json.loads(result.stdout)["mid"] == 1, "the command did not run anonymously"
+    assert "warning: the keyring cannot be read" in result.stderr
+    assert "警告：钥匙串无法读取" in guanxi(*api, GUANXI_LANG="zh").stderr
+    assert "cannot be read" in error_of("logout", "--base-url", service.base_url)
+    save_session(service, 1)  # into the file, because the keyring is locked
+    assert guanxi(*api).stderr == ""
+    (config_home / "keyring.json").write_text("{}")
+    credentials_file(config_home).unlink()
+    assert guanxi(*api).stderr == ""
 
 
 def test_a_damaged_file_is_named_but_not_quoted(service: RunningService, config_home: Path) -> None:

@@ -15,8 +15,11 @@ _WIDTH = 100
 def page() -> str:
     """Return the help of every command, each under a heading of its own."""
     heading = text(
-        "# 命令\n\n数据写到标准输出，其余写到标准错误。\n",
-        "# Commands\n\nData goes to standard output, everything else to standard error.\n",
+        "# 命令\n\n数据写到标准输出，其余写到标准错误。语言依次取自 `GUANXI_LANG`、`LC_ALL`、"
+        "`LC_MESSAGES`、`LANG`。\n",
+        "# Commands\n\nData goes to standard output, everything else to standard error. Help and"
+        " messages are in Chinese or English, by the first of `GUANXI_LANG`, `LC_ALL`,"
+        " `LC_MESSAGES` and `LANG` that is set.\n",
     )
     pages = [heading]
     root = typer.main.get_command(app)

@@ -13,11 +13,11 @@ SOURCE = Path(__file__).parents[1] / "src" / "guanxi"
 #: Each package, and the packages that it may import besides itself.
 MAY_IMPORT: dict[str, set[str]] = {
     "_version": set(),
-    "contract": set(),
+    "contract": {"text"},
     "graph": {"contract"},
     "accounts": {"contract"},
     "world": {"contract"},
-    "stores": {"contract", "graph", "accounts", "world"},
+    "stores": {"text", "contract", "graph", "accounts", "world"},
     "text": set(),
     "operations": {"text", "contract", "graph", "accounts", "world", "stores"},
     "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},

@@ -39,3 +39,8 @@ def test_the_first_variable_that_is_set_decides(
     environ: dict[str, str], language: Language
 ) -> None:
     assert language_of(environ) == language
+
+
+def test_a_plain_text_is_the_same_in_both_languages() -> None:
+    assert Text.of(GREETING) is GREETING
+    assert Text.of("42") == Text("42", "42")

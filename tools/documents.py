@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
@@ -12,12 +15,10 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-import typer
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
 from guanxi import user
-from guanxi.cli.app import app
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import DOCUMENTED_RELATION, ENDPOINTS
@@ -203,20 +204,20 @@ def codes() -> str:
     )
 
 
-def cli() -> str:
-    """Return docs/cli.md: the help of every command."""
-    pages = [
-        _NOTE,
-        "# Commands\n\nData goes to standard output, everything else to standard error.\n",
-    ]
-    waiting = [("guanxi", typer.main.get_command(app))]
-    while waiting:
-        path, command = waiting.pop(0)
-        context = typer.Context(command, info_name=path, terminal_width=100, max_content_width=100)
-        pages.append(f"\n## {path}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
-        below = getattr(command, "commands", {})
-        waiting += [(f"{path} {name}", inner) for name, inner in below.items()]
-    return "".join(pages)
+def cli(language: str) -> str:
+    """Return docs/cli.md or docs/cli.zh-CN.md: the help of every command in one language.
+
+    A process of its own, because help is in the language that the process starts with.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.commands"],
+        env=os.environ | {"GUANXI_LANG": language, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return f"{_NOTE}{done.stdout}"
 
 
 def user_module() -> str:

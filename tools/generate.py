@@ -147,11 +147,11 @@ def formatted(sources: Mapping[str, str]) -> dict[str, str]:
         return {name: path.read_text("utf-8") for name, path in paths.items()}
 
 
-def document(name: str) -> str:
+def document(name: str, *arguments: str) -> str:
     """Return a document; imported late, because it needs the client that is generated first."""
     from tools import documents
 
-    text: str = getattr(documents, name)()
+    text: str = getattr(documents, name)(*arguments)
     return text
 
 
@@ -170,7 +170,8 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/limits.md": partial(document, "limits"),
     "docs/codes.md": partial(document, "codes"),
     "docs/user-module.md": partial(document, "user_module"),
-    "docs/cli.md": partial(document, "cli"),
+    "docs/cli.md": partial(document, "cli", "en"),
+    "docs/cli.zh-CN.md": partial(document, "cli", "zh"),
     "docs/content-kinds.md": partial(document, "content_kinds"),
 }
 

@@ -25,6 +25,11 @@ class Text(Struct, frozen=True):
     def __repr__(self) -> str:
         return repr(self.en)
 
+    @classmethod
+    def of(cls, text: str | Text) -> Text:
+        """Return a text as it is, and a ``str`` as the same in both languages."""
+        return text if isinstance(text, cls) else cls(str(text), str(text))
+
     def into(self, language: Language) -> str:
         """Return the text in one language."""
         return self.zh if language == "zh" else self.en

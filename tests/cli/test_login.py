@@ -18,7 +18,7 @@ from guanxi import Credential
 from guanxi.accounts.account import Card
 from guanxi.cli import credentials
 from guanxi.testing import RunningService, running
-from tests.cli.test_commands import COMMAND, error_of, output_of
+from tests.cli.runner import COMMAND, error_of, guanxi, in_a_process, output_of
 
 ROOT = Path(__file__).parents[2]
 NO_KEYRING = "keyring.backends.null.Keyring"
@@ -45,6 +45,12 @@ def config_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     keyring.set_keyring(load_keyring(NO_KEYRING))
     yield tmp_path
     keyring.set_keyring(before)
+
+
+def use_keyring(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use a keyring in this process and in those that it starts."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
+    keyring.set_keyring(load_keyring(backend))
 
 
 def credentials_file(config_home: Path) -> Path:
@@ -88,7 +94,7 @@ def current_mid(service: RunningService, *argv: str) -> int:
 def test_login_saves_an_account_until_logout(
     service: RunningService, config_home: Path, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
+    use_keyring(backend, monkeypatch)
     (config_home / "keyring.json").write_text("{}")
     output, printed = sign_in(service, 1)
     assert json.loads(output) == {"mid": 1, "name": "甲"}
@@ -154,8 +160,7 @@ def test_the_environment_overrides_the_saved_account(
 def test_a_locked_keyring_falls_back_to_the_file(
     service: RunningService, config_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", FILE_KEYRING)
-    keyring.set_keyring(load_keyring(FILE_KEYRING))
+    use_keyring(FILE_KEYRING, monkeypatch)
     save_session(service, 1)
     assert credentials_file(config_home).exists()
     assert current_mid(service) == 1
@@ -165,6 +170,23 @@ def test_a_locked_keyring_falls_back_to_the_file(
         "the credential in the file was not deleted"
     )
     assert current_mid(service) == 2
+
+
+def test_a_locked_keyring_is_reported_if_no_account_is_found(
+    service: RunningService, config_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_keyring(FILE_KEYRING, monkeypatch)
+    api = ("api", "relation.stat", "vmid=1", "--base-url", service.base_url)
+    result = guanxi(*api)
+    assert json.loads(result.stdout)["mid"] == 1, "the command did not run anonymously"
+    assert "warning: the keyring cannot be read" in result.stderr
+    assert "警告：钥匙串无法读取" in guanxi(*api, GUANXI_LANG="zh").stderr
+    assert "cannot be read" in error_of("logout", "--base-url", service.base_url)
+    save_session(service, 1)  # into the file, because the keyring is locked
+    assert guanxi(*api).stderr == ""
+    (config_home / "keyring.json").write_text("{}")
+    credentials_file(config_home).unlink()
+    assert guanxi(*api).stderr == ""
 
 
 def test_a_damaged_file_is_named_but_not_quoted(service: RunningService, config_home: Path) -> None:
@@ -201,14 +223,9 @@ def test_an_expired_code_saves_nothing(config_home: Path) -> None:
 
 def test_api_works_without_the_modules_of_login(service: RunningService, config_home: Path) -> None:
     code = f"import sys; sys.modules.update(keyring=None, platformdirs=None, segno=None); {COMMAND}"
-    argv = ["api", "relation.stat", "vmid=1", "--base-url", service.base_url]
-    result = subprocess.run(
-        [sys.executable, "-c", code, *argv], capture_output=True, text=True, timeout=60, check=False
-    )
+    address = ("--base-url", service.base_url)
+    result = in_a_process("api", "relation.stat", "vmid=1", *address, code=code)
     assert (result.returncode, result.stderr) == (0, "")
-    argv = ["login", "--base-url", service.base_url]
-    result = subprocess.run(
-        [sys.executable, "-c", code, *argv], capture_output=True, text=True, timeout=60, check=False
-    )
+    result = in_a_process("login", *address, code=code)
     assert result.returncode == 1
     assert "guanxi[tools]" in result.stderr

@@ -28,7 +28,7 @@ from guanxi.operations.sessions import Issued, issue
 from guanxi.stores import copy, open_store
 from guanxi.stores.port import EdgeRow, Fault, Store
 from tests import postgres
-from tests.cli.test_commands import COMMAND, error_of, guanxi, output_of
+from tests.cli.runner import COMMAND, error_of, guanxi, output_of
 from tests.counts import count
 
 T = TypeVar("T")

@@ -129,8 +129,20 @@ def test_error_for_returns_the_exception_of_a_code() -> None:
     unknown = errors.error_for(12345, "新的")
     assert type(unknown) is errors.ResponseCodeException
     assert unknown.code == 12345
-    back = pickle.loads(pickle.dumps(error))
-    assert (type(back), str(back), back.raw) == (type(error), str(error), error.raw)
+    for sent in (error, errors.refusal_of(22014, 1, 2)):
+        back = pickle.loads(pickle.dumps(sent))
+        assert (type(back), str(back), back.args) == (type(sent), str(sent), sent.args)
+        assert (back.code, back.message, back.raw) == (sent.code, sent.message, sent.raw)
+
+
+def test_the_text_of_an_exception_is_in_one_language_and_quotes_an_unusual_message() -> None:
+    message = errors.AlreadyFollowing.wire_message
+    usual = errors.error_for(22014, message, endpoint="relation.modify")
+    assert usual.args[0].en == "relation.modify: code 22014, the caller already follows the target"
+    assert usual.args[0].zh == "relation.modify: 22014，已经关注用户，无法重复关注"
+    assert message in str(usual)
+    other = errors.error_for(22014, "别的话")
+    assert other.args[0].en.endswith("follows the target (the server's message: 别的话)")
 
 
 @pytest.mark.parametrize("kind", errors.CredentialException.__subclasses__())

@@ -91,7 +91,8 @@ def test_an_invalid_field_is_named_with_the_reason(
     with pytest.raises(InvalidParameter, match=says) as caught:
         followings(pairs)
     assert caught.value.field == field
-    assert str(caught.value).startswith(f"{field} ")
+    assert caught.value.text.en.startswith(f"{field}: ")
+    assert caught.value.text.zh.startswith(f"{field} ")
 
 
 def test_an_absent_required_list_is_missing() -> None:
@@ -123,7 +124,7 @@ def test_an_error_names_the_alias_that_was_sent() -> None:
     for name in ("fid", "fids"):
         assert limited({name: "1,2,2"}).fids == [1, 2, 2]
         for wrong in ("1,x", "1.0", "0", "1,2,3"):
-            with pytest.raises(InvalidParameter, match=f"^{name} ") as caught:
+            with pytest.raises(InvalidParameter, match=f"^{name}: ") as caught:
                 limited({name: wrong})
             assert caught.value.field == name
     with pytest.raises(InvalidParameter, match="missing") as caught:

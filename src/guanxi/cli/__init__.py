@@ -3,46 +3,82 @@
 from __future__ import annotations
 
 import sys
+from typing import NamedTuple
 
-#: The extra that installs each module a command may need.
-_EXTRAS = {
-    "apsw": "service",
-    "asyncpg": "postgres",
-    "prometheus_client": "service",
-    "starlette": "service",
-    "uvicorn": "service",
-    "uvloop": "service",
-    "httptools": "service",
-    "pyarrow": "parquet",
-    "keyring": "tools",
-    "platformdirs": "tools",
-    "rich": "tools",
-    "segno": "tools",
-    "typer": "tools",
+from guanxi.cli.language import text
+from guanxi.text import Text
+
+
+class Command(NamedTuple):
+    """A command. Its module is imported only when it is used."""
+
+    #: The function in ``guanxi.cli``, or the Typer of a group of commands: "module:name".
+    source: str
+    #: The extra of pip that installs the modules it needs.
+    extra: str
+    #: One line, the first of its help.
+    help: Text
+
+
+COMMANDS = {
+    "serve": Command(
+        "serve:serve", "service", Text("启动服务，直到 Ctrl-C。", "Serve a store until Ctrl-C.")
+    ),
+    "demo": Command(
+        "serve:demo",
+        "service",
+        Text("启动演示，并展示导览。", "Serve generated data, and show a tour."),
+    ),
+    "check": Command(
+        "store:check",
+        "service",
+        Text("检查整个库的全部约束。", "Check every invariant of a whole store."),
+    ),
+    "api": Command(
+        "api:api",
+        "tools",
+        Text("调用任一接口，以 JSON 输出其数据。", "Call an endpoint, and print its data as JSON."),
+    ),
+    "login": Command(
+        "login:login",
+        "tools",
+        Text("扫码登录并保存账号。", "Sign in by a QR code, and save the account."),
+    ),
+    "logout": Command("login:logout", "tools", Text("删除保存的账号。", "Delete a saved account.")),
+    "whoami": Command(
+        "login:whoami",
+        "tools",
+        Text("显示当前账号。", "Print which account the commands act as."),
+    ),
+    "account": Command(
+        "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")
+    ),
+    "session": Command("session:app", "service", Text("管理会话。", "Sign accounts in and out.")),
+    "store": Command(
+        "store:app", "service", Text("管理整个库。", "Create, copy, migrate and fill stores.")
+    ),
 }
-#: The commands that work on a store: extra ``service`` includes the tools that they need.
-_STORE_COMMANDS = frozenset({"account", "check", "demo", "serve", "session", "store"})
 _INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line; exit with a message naming the pip extra if a module is missing.
 
-    Raise ModuleNotFoundError if no extra installs it. Ctrl-C exits with status 130.
+    Raise ModuleNotFoundError if it is a module of guanxi. Ctrl-C exits with status 130.
     """
     try:
         from guanxi.cli.app import run
 
         run()
     except ModuleNotFoundError as error:
-        extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "guanxi":
             raise
-        if extra == "tools" and not _STORE_COMMANDS.isdisjoint(sys.argv[1:2]):
-            extra = "service"
-        sys.exit(
-            f"此命令需要 {error.name}，请安装：pip install 'guanxi[{extra}]'\n"
-            f"this command needs {error.name}, please install it: pip install 'guanxi[{extra}]'"
+        extras = [COMMANDS[name].extra for name in sys.argv[1:2] if name in COMMANDS]
+        extra = "postgres" if missing == "asyncpg" else "".join(extras) or "tools"
+        needed = text(
+            "此命令需要 {0}，请安装：{1}", "this command needs {0}, please install it: {1}"
         )
+        sys.exit(needed.format(error.name, f"pip install 'guanxi[{extra}]'"))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

@@ -9,24 +9,28 @@ import typer
 from msgspec import to_builtins
 
 from guanxi.accounts.account import Card, State
+from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
 from guanxi.operations import accounts
 from guanxi.stores.port import Store
 
-app = typer.Typer(help="管理账号。 Create, ban and deregister accounts.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
-Mid = Annotated[int, typer.Argument(min=1, help="The account's id.")]
+Mid = Annotated[int, argument("账号的 mid。", "The account's id.", min=1)]
 
 
 @app.command()
+@in_chinese("""建立账号，或修改名片。
+
+    省略的选项不作改动。库不存在时会建立。已注销的账号不可修改。""")
 def add(
     mid: Mid,
-    name: Annotated[str | None, typer.Option(help="The name that others see.")] = None,
-    face: Annotated[str | None, typer.Option(help="The URL of its picture.")] = None,
-    sign: Annotated[str | None, typer.Option(help="A line that it says about itself.")] = None,
+    name: Annotated[str | None, option("昵称。", "The name that others see.")] = None,
+    face: Annotated[str | None, option("头像的网址。", "The URL of its picture.")] = None,
+    sign: Annotated[str | None, option("签名。", "A line that it says about itself.")] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """建立账号或修改名片。 Create an account, or change its card.
+    """Create an account, or change its card.
 
     Options that are left out change nothing. The store is created if it is missing. The account
     must not be deregistered.
@@ -41,12 +45,15 @@ def add(
 
 
 @app.command()
+@in_chinese("""封停账号，或解封。
+
+    被封停的账号的操作以 -102 拒绝。账号须存在且未注销。""")
 def ban(
     mid: Mid,
-    lift: Annotated[bool, typer.Option("--lift", help="Lift the ban instead.")] = False,
+    lift: Annotated[bool, option("改为解封。", "Lift the ban instead.", "--lift")] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """封停账号，或解封。 Ban an account, or lift its ban.
+    """Ban an account, or lift its ban.
 
     Actions of a banned account are refused with code -102. The account must exist and not be
     deregistered.
@@ -57,8 +64,11 @@ def ban(
 
 
 @app.command()
+@in_chinese("""永久注销账号。
+
+    删除名片和会话，不删除关注、粉丝和黑名单。账号须存在。""")
 def deregister(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
-    """注销账号。 Deregister an account for good.
+    """Deregister an account for good.
 
     Its card and its sessions are deleted; its followings, followers and blocks are not. The account
     must exist.
@@ -68,18 +78,34 @@ def deregister(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
 
 
 @app.command()
+@in_chinese("""设置隐私开关，并显示全部三项。
+
+    省略的开关不变。输出为 JSON。账号须存在。""")
 def privacy(
     mid: Mid,
     hide_followings: Annotated[
-        bool | None, typer.Option("--hide-followings/--show-followings")
+        bool | None,
+        option(
+            "对他人隐藏关注列表。",
+            "Hide the followings from others.",
+            "--hide-followings/--show-followings",
+        ),
     ] = None,
     hide_followers: Annotated[
-        bool | None, typer.Option("--hide-followers/--show-followers")
+        bool | None,
+        option(
+            "对他人隐藏粉丝列表。",
+            "Hide the followers from others.",
+            "--hide-followers/--show-followers",
+        ),
     ] = None,
-    refuse_follows: Annotated[bool | None, typer.Option("--refuse-follows/--allow-follows")] = None,
+    refuse_follows: Annotated[
+        bool | None,
+        option("拒绝新的关注。", "Refuse new followers.", "--refuse-follows/--allow-follows"),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """设置隐私开关。 Set privacy switches, and print all three.
+    """Set privacy switches, and print all three.
 
     Switches that are left out do not change. The output is JSON. The account must exist.
     """

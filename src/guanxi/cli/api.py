@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from guanxi.cli.help import argument, in_chinese, option
+from guanxi.cli.language import text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl, Name, client_of
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import BY_NAME
@@ -16,20 +18,33 @@ from guanxi.contract.params import wire_types
 from guanxi.sdk.hosts import base_address
 
 
+@in_chinese("""调用任一接口，以 JSON 输出其数据。
+
+    账号取自 GUANXI_SESSDATA 与 GUANXI_BILI_JCT，否则取 guanxi login 为此服务器保存的账号。
+    没有接受密钥的选项，以免密钥留在 shell 的历史中。
+    接口或参数未知、没有响应、或返回码不为 0 时失败。""")
 def api(
     name: Annotated[
-        str | None, typer.Argument(help="The endpoint's name, such as relation.followings.")
+        str | None,
+        argument(
+            "接口名，如 relation.followings。", "The endpoint's name, such as relation.followings."
+        ),
     ] = None,
     params: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE…", help="Its parameters.")
+        list[str] | None, argument("接口的参数。", "Its parameters.", metavar="KEY=VALUE…")
     ] = None,
     base_url: BaseUrl = None,
     account: Name = DEFAULT_NAME,
     listed: Annotated[
-        bool, typer.Option("--list", help="List all endpoints with a summary, and call none.")
+        bool,
+        option(
+            "列出全部接口及摘要，不作调用。",
+            "List all endpoints with a summary, and call none.",
+            "--list",
+        ),
     ] = False,
 ) -> None:
-    """调用任一接口。 Call an endpoint, and print its data as JSON.
+    """Call an endpoint, and print its data as JSON.
 
     The account comes from GUANXI_SESSDATA and GUANXI_BILI_JCT, else from guanxi login for this
     server; without either, the call is signed out. No option accepts a secret, so that none ends up
@@ -45,7 +60,10 @@ def api(
     values = _values(endpoint, params or [])
     if base_address(base_url) is None:
         print(
-            f"发往 sending to https://{endpoint.host} (未设 GUANXI_BASE_URL is not set)",
+            text(
+                f"发往 https://{endpoint.host}（未设 GUANXI_BASE_URL）",
+                f"sending to https://{endpoint.host} (GUANXI_BASE_URL is not set)",
+            ),
             file=sys.stderr,
         )
     with client_of(base_url, account) as client:
@@ -64,12 +82,17 @@ def _endpoint(name: str | None) -> Endpoint:
         return BY_NAME[name]
     if name is None:
         raise typer.BadParameter(
-            "缺少接口名，可用 guanxi api --list 查看"
-            " (the endpoint's name is missing; for a list: guanxi api --list)"
+            text(
+                "缺少接口名，可用 guanxi api --list 查看",
+                "the endpoint's name is missing; for a list: guanxi api --list",
+            )
         )
     near = get_close_matches(name, BY_NAME, 1, cutoff=0)[0]
     raise typer.BadParameter(
-        f"没有接口 {name}；是否想用 {near}？ (no such endpoint; did you mean {near}?)"
+        text(
+            f"没有接口 {name}；是否想用 {near}？",
+            f"there is no endpoint {name}; did you mean {near}?",
+        )
     )
 
 
@@ -83,11 +106,14 @@ def _values(endpoint: Endpoint, params: list[str]) -> dict[str, str]:
     for param in params:
         key, equals, value = param.partition("=")
         if not equals:
-            raise typer.BadParameter(f"{param}: 应为 KEY=VALUE (must be KEY=VALUE)")
+            raise typer.BadParameter(text(f"{param} 应为 KEY=VALUE", f"{param} must be KEY=VALUE"))
         if key not in known:
             raise typer.BadParameter(
-                f"{endpoint.name} 没有参数 {key}"
-                f" (has no parameter {key}; its parameters: {', '.join(known) or 'none'})"
+                text(
+                    f"{endpoint.name} 没有参数 {key}；可用：{', '.join(known) or '无'}",
+                    f"{endpoint.name} has no parameter {key}; its parameters:"
+                    f" {', '.join(known) or 'none'}",
+                )
             )
         values[key] = value
     return values

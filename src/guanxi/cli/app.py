@@ -1,23 +1,58 @@
-"""The ``guanxi`` command line, assembled from its commands."""
+"""The ``guanxi`` command line, assembled from the table of its commands."""
 
 from __future__ import annotations
 
-import os
 import sys
+from importlib import import_module
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 from guanxi._version import __version__
-from guanxi.cli import account, api, login, serve, session, store
+from guanxi.cli import COMMANDS
+from guanxi.cli.help import option
+from guanxi.cli.language import shown, text
 from guanxi.contract.errors import ApiException
-from guanxi.stores.port import StoreError
-from guanxi.text import Text, language_of
+from guanxi.text import Text
+
+
+class _Commands(TyperGroup):
+    """The commands of the table: listed without their modules, imported when one is used."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, command in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=shown(command.help)))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """Return the name of a command, the imported command and the other arguments."""
+        name, _, others = super().resolve_command(ctx, args)
+        return name, name and imported(name), others
+
+
+def imported(name: str) -> Any:
+    """Import a command of the table; return it as a command of click.
+
+    Raise ModuleNotFoundError if its extra is not installed.
+    """
+    command = COMMANDS[name]
+    module, _, attribute = command.source.partition(":")
+    found = getattr(import_module(f"guanxi.cli.{module}"), attribute)
+    parent = typer.Typer(rich_markup_mode=None)
+    if isinstance(found, typer.Typer):
+        parent.add_typer(found, name=name, help=shown(command.help))
+    else:
+        parent.command(name)(found)
+    return get_group(parent).commands[name]
+
 
 app = typer.Typer(
     name="guanxi",
-    help="用户关系服务、SDK 与工具。 A user-relation service, its SDK and tools.",
+    cls=_Commands,
+    help=text("用户关系服务、SDK 与工具。", "A user-relation service, its SDK and tools."),
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a trace with local variables could show a secret
     rich_markup_mode=None,
@@ -34,28 +69,10 @@ def _version(*, requested: bool) -> None:
 def guanxi(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        option("显示版本。", "Print the version.", "--version", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
     pass
-
-
-app.command()(serve.serve)
-app.command()(serve.demo)
-app.command()(store.check)
-app.command()(api.api)
-app.command()(login.login)
-app.command()(login.logout)
-app.command()(login.whoami)
-app.add_typer(account.app, name="account")
-app.add_typer(session.app, name="session")
-app.add_typer(store.app, name="store")
-
-
-def _text_of(error: Exception) -> str:
-    """Return the text of an error, in the environment's language where it has both."""
-    text = error.args[0] if error.args else ""
-    return text.into(language_of(os.environ)) if isinstance(text, Text) else str(error)
 
 
 def run() -> None:
@@ -68,11 +85,14 @@ def run() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
-    except (ApiException, StoreError, ValueError) as error:
-        sys.exit(f"guanxi: {_text_of(error)}")
     except OSError as error:
+        refused = text("操作系统拒绝了操作：", "the operating system refused: ")
         file = f"{error.filename}: " if error.filename else ""
-        sys.exit(
-            f"guanxi: 操作系统拒绝了操作 (the operating system refused): "
-            f"{file}{error.strerror or error}"
-        )
+        sys.exit(f"guanxi: {refused}{file}{error.strerror or error}")
+    except Exception as error:
+        from guanxi.stores.port import StoreError  # a command without a store need not import it
+
+        if not isinstance(error, (ApiException, StoreError, ValueError)):
+            raise
+        first = error.args[0] if error.args else ""
+        sys.exit(f"guanxi: {shown(first) if isinstance(first, Text) else error}")

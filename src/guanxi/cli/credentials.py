@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
 
+from guanxi.cli.language import text
 from guanxi.sdk.credential import Credential
+from guanxi.text import Text
 
 #: The service name of every entry in a keyring.
 _SERVICE = "guanxi"
@@ -47,38 +50,57 @@ def save(server: str, name: str, credential: Credential) -> str:
 def load(server: str, name: str) -> Credential | None:
     """Return the credential saved for a server and a name; None without one or without keyring.
 
-    Raise ValueError if the credentials file is damaged, OSError if it cannot be read.
+    If the keyring is locked and the file has none, print a warning on standard error. Raise
+    ValueError if the credentials file is damaged, OSError if it cannot be read.
     """
     try:
         import keyring
         from keyring.errors import KeyringError
     except ModuleNotFoundError:
         return None  # without keyring, guanxi login cannot have saved anything
-    text = None
+    saved, locked = None, None
     if _has_keyring():
-        with contextlib.suppress(KeyringError):
-            text = keyring.get_password(_SERVICE, _key(server, name))
-    parts = json.loads(text) if text else _read().get(_key(server, name))
+        try:
+            saved = keyring.get_password(_SERVICE, _key(server, name))
+        except KeyringError as error:
+            locked = error
+    parts = json.loads(saved) if saved else _read().get(_key(server, name))
+    if locked is not None and not parts:
+        _warn(locked)
     return Credential(**parts) if parts else None
 
 
 def delete(server: str, name: str) -> bool:
     """Delete the credential saved for a server and a name; return whether one was deleted.
 
-    Also False if the keyring refuses, as when it is locked: its credential is then still there.
-    Raise ValueError if the credentials file is damaged, OSError if it cannot be read or written
-    (the keyring's credential is deleted before that), ModuleNotFoundError without the keyring
-    package.
+    Also False if the keyring is locked, with a warning on standard error: its credential is then
+    still there. Raise ValueError if the credentials file is damaged, OSError if it cannot be read
+    or written (the keyring's credential is deleted before that), ModuleNotFoundError without the
+    keyring package.
     """
     import keyring
-    from keyring.errors import KeyringError
+    from keyring.errors import KeyringError, PasswordDeleteError
 
     deleted = False
     if _has_keyring():
-        with contextlib.suppress(KeyringError):
+        try:
             keyring.delete_password(_SERVICE, _key(server, name))
             deleted = True
+        except PasswordDeleteError:
+            pass  # the keyring has none
+        except KeyringError as error:
+            _warn(error)
     return _delete_from_file(server, name) or deleted
+
+
+def _warn(error: Exception) -> None:
+    """Print that the keyring cannot be read, so that what it holds is not used."""
+    reason = str(error) or type(error).__name__
+    warning = text(
+        f"警告：钥匙串无法读取（{reason}），其中保存的账号未使用",
+        f"warning: the keyring cannot be read ({reason}), so an account saved there is not used",
+    )
+    print(f"guanxi: {warning}", file=sys.stderr)
 
 
 def _key(server: str, name: str) -> str:
@@ -110,7 +132,10 @@ def _read() -> _Accounts:
     except msgspec.MsgspecError:
         # The decoder's own message could quote a secret.
         raise ValueError(
-            f"{_path()} 已损坏，请删除后重新登录 (is damaged: delete it and sign in again)"
+            Text(
+                f"{_path()} 已损坏，请删除后重新登录",
+                f"{_path()} is damaged: delete it and sign in again",
+            )
         ) from None
 
 

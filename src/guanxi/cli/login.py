@@ -6,23 +6,31 @@ import json
 import sys
 from typing import Annotated
 
-import typer
 from rich.console import Console
 
 from guanxi.cli import credentials
+from guanxi.cli.help import in_chinese, option
+from guanxi.cli.language import text
 from guanxi.sdk import hosts
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
+from guanxi.text import Text
 
 BaseUrl = Annotated[
     str | None,
-    typer.Option(
+    option(
+        "服务器地址。默认为 GUANXI_BASE_URL，否则为文档中的主机。",
+        "The server's address. Default: GUANXI_BASE_URL, else the documents' hosts.",
         "--base-url",
-        help="The server's address. Default: GUANXI_BASE_URL, else the documents' hosts.",
     ),
 ]
 Name = Annotated[
-    str, typer.Option("--name", help="The name the account is saved under, if you save several.")
+    str,
+    option(
+        "保存账号所用的名称，供保存多个账号时区分。",
+        "The name the account is saved under, if you save several.",
+        "--name",
+    ),
 ]
 DEFAULT_NAME = "default"
 
@@ -39,8 +47,14 @@ def client_of(base_url: str | None, name: str) -> SyncClient:
     return SyncClient(base_url=base_url, credential=credential)
 
 
+@in_chinese("""扫码登录并保存账号。
+
+    以 JSON 输出账号的 mid 与昵称。
+
+    用服务器的 App 扫码并确认。二维码先过期则失败。
+    账号保存在系统的钥匙串中；没有钥匙串时，保存在只有你可读的文件中。""")
 def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
-    """扫码登录并保存账号。 Sign in by a QR code, and save the account.
+    """Sign in by a QR code, and save the account.
 
     Prints the account's mid and name as JSON.
 
@@ -54,31 +68,40 @@ def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
     with SyncClient(base_url=base_url, credential=Credential()) as client:
         code = client.login.qr_generate()
         segno.make(code.url).terminal(sys.stderr, compact=True)
-        console.print(f"请扫码 Scan this code: {code.url}", soft_wrap=True)
+        console.print(text("请扫码：", "Scan this code: ") + code.url, soft_wrap=True)
         credential = client.login.qr_wait(code.qrcode_key)
     if credential is None:
-        raise ValueError("二维码已过期，请重试 (the QR code has expired: try again)")
+        raise ValueError(Text("二维码已过期，请重试", "the QR code has expired: try again"))
     with SyncClient(base_url=base_url, credential=credential) as client:
         _print_account(client)
     location = credentials.save(_server(base_url), name, credential)
-    console.print(f"已保存 saved as {name}: {location}", soft_wrap=True)
+    saved = text(f"已保存为 {name}：{location}", f"saved as {name}: {location}")
+    console.print(saved, soft_wrap=True)
 
 
+@in_chinese("""删除保存的账号。
+
+    会话本身不结束，直到服务器结束它。没有以此名称保存的账号则失败。""")
 def logout(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
-    """删除保存的账号。 Delete a saved account.
+    """Delete a saved account.
 
     The session itself is not ended: it lasts until the server ends it. Fails if no account is saved
     under this name.
     """
     if not credentials.delete(_server(base_url), name):
         raise ValueError(
-            f"此服务器没有保存名为 {name} 的账号"
-            f" (no account is saved under the name {name} for this server)"
+            Text(
+                f"此服务器没有保存名为 {name} 的账号",
+                f"no account is saved under the name {name} for this server",
+            )
         )
 
 
+@in_chinese("""显示当前账号。
+
+    以 JSON 输出其 mid 与昵称。先取环境变量中的账号，再取保存的账号。未登录则失败。""")
 def whoami(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
-    """显示当前账号。 Print which account the commands act as.
+    """Print which account the commands act as.
 
     Prints its mid and name as JSON. The environment's account comes first, then the saved one.
     Fails if nobody is signed in.
@@ -94,7 +117,7 @@ def _print_account(client: SyncClient) -> None:
     """
     nav = client.web.nav()
     if not nav.is_login:
-        raise ValueError("未登录，请运行 guanxi login (not signed in: run guanxi login)")
+        raise ValueError(Text("未登录，请运行 guanxi login", "not signed in: run guanxi login"))
     print(json.dumps({"mid": nav.mid, "name": nav.uname}, ensure_ascii=False))
 
 

@@ -21,6 +21,8 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from guanxi.accounts.secrets import TokenKind, new_token
+from guanxi.cli.help import in_chinese, option
+from guanxi.cli.language import text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, check_folder, with_store
 from guanxi.contract.endpoints import NAV
 from guanxi.contract.errors import NetworkException
@@ -32,6 +34,7 @@ from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
 from guanxi.stores import is_server_address, redacted
 from guanxi.stores.port import Store, StoreError
+from guanxi.text import Text
 
 if TYPE_CHECKING:
     from guanxi.service.server import Administration, Plan, Ready
@@ -44,41 +47,69 @@ class ProfileName(StrEnum):
     open = "open"
 
 
-Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Host = Annotated[str, option("监听的地址。", "The address to listen on.")]
 Port = Annotated[
-    int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free one.")
+    int,
+    option(
+        "监听的端口；0 为任一空闲端口。",
+        "The port to listen on; 0 for any free one.",
+        min=0,
+        max=65535,
+    ),
 ]
-Workers = Annotated[int, typer.Option(min=1, max=64, help="How many processes serve the store.")]
+Workers = Annotated[
+    int, option("服务进程的数目。", "How many processes serve the store.", min=1, max=64)
+]
 
 
+@in_chinese("""启动服务，直到 Ctrl-C。
+
+    库不存在时会建立。管理口令为 GUANXI_ADMIN_TOKEN；未设时新生成一个并显示。""")
 def serve(
     store: StoreOption = DEFAULT_STORE,
     profile: Annotated[
         ProfileName | None,
-        typer.Option(help="documented or open. Default: the config file's, else open."),
+        option(
+            "documented 或 open。默认取配置文件，否则为 open。",
+            "documented or open. Default: the config file's, else open.",
+        ),
     ] = None,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Workers = 1,
     admin: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="A second address, for administration and metrics."),
+        option(
+            "另一地址，供管理与指标使用。",
+            "A second address, for administration and metrics.",
+            metavar="HOST:PORT",
+        ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A TOML file of settings.")
+        Path | None,
+        option("TOML 配置文件。", "A TOML file of settings.", exists=True, dir_okay=False),
     ] = None,
     card_cache: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="How many cards a worker caches; 0 for none."),
+        option(
+            "每个进程缓存的名片数；0 为不缓存。",
+            "How many cards a worker caches; 0 for none.",
+            min=0,
+            metavar="N",
+        ),
     ] = None,
     card_staleness: Annotated[
         float | None,
-        typer.Option(
-            min=0.001, max=3600, metavar="SECONDS", help="How old a card in a list may be."
+        option(
+            "列表中的名片最多可以多旧。",
+            "How old a card in a list may be.",
+            min=0.001,
+            max=3600,
+            metavar="SECONDS",
         ),
     ] = None,
 ) -> None:
-    """启动服务。 Serve a store until Ctrl-C.
+    """Serve a store until Ctrl-C.
 
     The store is created if it is missing. The administration's token is GUANXI_ADMIN_TOKEN; if
     that is not set, a new one is generated and printed.
@@ -97,9 +128,9 @@ def serve(
 
     def ready(service: Ready) -> None:
         console.print(f"guanxi {settings.profile.name}: {service.url} ({redacted(store)})")
-        console.print(f"接口页面 API page: {service.url}/docs")
+        console.print(text("接口页面：", "API page: ") + f"{service.url}/docs")
         if plan.administration is not None:
-            console.print(f"管理 administration: {service.admin_url}")
+            console.print(text("管理：", "administration: ") + f"{service.admin_url}")
             if "GUANXI_ADMIN_TOKEN" not in os.environ:
                 console.print(f"GUANXI_ADMIN_TOKEN={plan.administration.token}", soft_wrap=True)
 
@@ -116,7 +147,8 @@ def _serve(plan: Plan, ready: Callable[[Ready], None]) -> None:
     try:
         server.serve(plan, ready)
     except server.ServiceError as error:
-        sys.exit(f"guanxi: 服务启动失败 (the service failed to start): {error}")
+        failed = text("服务启动失败：", "the service failed to start: ")
+        sys.exit(f"guanxi: {failed}{error}")
 
 
 def _check_addresses(plan: Plan) -> None:
@@ -134,17 +166,27 @@ def _check_addresses(plan: Plan) -> None:
                 raise StoreError(_bind_error(error, option, host, port)) from None
 
 
-def _bind_error(error: OSError, option: str, host: str, port: int) -> str:
+def _bind_error(error: OSError, option: str, host: str, port: int) -> Text:
     """Return why an address cannot be listened on, and which option to change."""
     address = f"{host}:{port}"
     if error.errno == errno.EADDRINUSE:
         other = f"{option} {port + 1}, {option} 0" if option == "--port" else f"{option} {host}:0"
-        return f"端口 {port} 已被占用，请换一个 ({address} is in use, choose another): {other}"
+        return Text(
+            f"端口 {port} 已被占用，请换一个：{other}",
+            f"{address} is in use, choose another: {other}",
+        )
     if error.errno == errno.EACCES:
-        return f"无权使用端口 {port}，请换一个 (no permission for {address}: use another): {option}"
+        return Text(
+            f"无权使用端口 {port}，请换一个：{option}",
+            f"no permission for {address}, choose another: {option}",
+        )
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return f"本机没有地址 {host}，请换地址 (this machine has no address {host}: use another)"
-    return f"无法监听 {address} (cannot listen on it): {error.strerror}"
+        return Text(
+            f"本机没有地址 {host}，请换地址", f"this machine has no address {host}: use another"
+        )
+    return Text(
+        f"无法监听 {address}：{error.strerror}", f"cannot listen on {address}: {error.strerror}"
+    )
 
 
 def _administration(address: str | None) -> Administration | None:
@@ -159,32 +201,36 @@ def _administration(address: str | None) -> Administration | None:
         return None
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
-        raise typer.BadParameter(f"{address}: 应为 HOST:PORT (must be HOST:PORT)")
+        raise typer.BadParameter(text(f"{address} 应为 HOST:PORT", f"{address} must be HOST:PORT"))
     return Administration(os.environ.get("GUANXI_ADMIN_TOKEN") or new_token(), host, int(port))
 
 
+@in_chinese("""启动演示，并展示导览。
+
+    相同的种子生成相同的数据。服务运行到 Ctrl-C。已存在的文件或已有账号的数据库会被拒绝。""")
 def demo(
-    seed: Annotated[int, typer.Option(help="Which world to generate.")] = 1,
-    accounts: Annotated[int, typer.Option(min=1, help="About how many accounts.")] = 2_000,
-    edges: Annotated[int, typer.Option(min=0, help="About how many relations.")] = 60_000,
+    seed: Annotated[int, option("生成哪个世界。", "Which world to generate.")] = 1,
+    accounts: Annotated[int, option("约多少账号。", "About how many accounts.", min=1)] = 2_000,
+    edges: Annotated[int, option("约多少条关系。", "About how many relations.", min=0)] = 60_000,
     store: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "保留的新文件，或 postgresql://…。默认为临时文件。",
+            "A new file that is kept, or postgresql://…. Default: a temporary file.",
             metavar="STORE",
-            help="A new file that is kept, or postgresql://…. Default: a temporary file.",
         ),
     ] = None,
     profile: Annotated[
-        ProfileName, typer.Option(help="documented or open.")
+        ProfileName, option("documented 或 open。", "documented or open.")
     ] = ProfileName.documented,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Workers = 1,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line of JSON, and no tour.")
+        bool, option("输出一行 JSON，不作导览。", "Print one line of JSON, and no tour.", "--json")
     ] = False,
 ) -> None:
-    """启动演示。 Serve generated data, and show a tour.
+    """Serve generated data, and show a tour.
 
     The same seed generates the same data. The service runs until Ctrl-C. An existing file, or a
     database with accounts, is refused.
@@ -227,8 +273,12 @@ def demo(
 
 def _exists(store: str) -> StoreError:
     return StoreError(
-        f"{redacted(store)} 已存在，演示需要新库。 It exists already, and the demo needs a new"
-        f" store; to serve the existing one: guanxi serve --store {redacted(store)}"
+        Text(
+            f"{redacted(store)} 已存在，演示需要新库；启动已有的库："
+            f"guanxi serve --store {redacted(store)}",
+            f"{redacted(store)} exists already, and the demo needs a new store; to serve the"
+            f" existing one: guanxi serve --store {redacted(store)}",
+        )
     )
 
 
@@ -256,12 +306,15 @@ def _show(url: str, issued: Issued, store: str) -> None:
         except NetworkException:  # Ctrl-C stopped the service before the tour's end
             return
     print(
-        f"\n服务仍在运行，Ctrl-C 结束。 The service runs until Ctrl-C.\n"
-        f"接口页面 API page: {url}/docs\n"
-        f"数据 store: {redacted(store)}\n\n"
+        text("\n服务仍在运行，Ctrl-C 结束。\n", "\nThe service runs until Ctrl-C.\n"),
+        text("接口页面：", "API page: "),
+        f"{url}/docs\n",
+        text("数据：", "store: "),
+        f"{redacted(store)}\n\n"
         f"export GUANXI_BASE_URL={url}\n"
         f"export GUANXI_SESSDATA={issued.token}\n"
         f"export GUANXI_BILI_JCT={issued.bili_jct}\n\n"
         f'curl -s "$GUANXI_BASE_URL{NAV.path}" -b "SESSDATA=$GUANXI_SESSDATA"',
+        sep="",
         flush=True,
     )

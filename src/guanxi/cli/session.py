@@ -11,42 +11,55 @@ import typer
 
 from guanxi.accounts.secrets import TokenKind, new_app
 from guanxi.cli.account import Mid
+from guanxi.cli.help import argument, in_chinese, option
+from guanxi.cli.language import text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
 from guanxi.contract.limits import Limits
 from guanxi.operations import accounts, sessions
 from guanxi.stores.port import Store
 
-app = typer.Typer(
-    help="管理会话。 Sign accounts in and out.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
+@in_chinese("""登录一个账号，并显示其会话。
+
+    密钥只显示这一次。输出为 JSON；用 --export 时为 shell 可 eval 的行。
+    账号须存在且未注销。--app 与 --export 不能同用。""")
 def new(
     mid: Mid,
     app_token: Annotated[
         bool,
-        typer.Option(
-            "--app", help="Create an access_key with an app key pair, instead of a cookie."
+        option(
+            "建立 access_key 与应用密钥对，而不是 cookie。",
+            "Create an access_key with an app key pair, instead of a cookie.",
+            "--app",
         ),
     ] = False,
     days: Annotated[
-        int, typer.Option(min=1, help="How many days the session lasts.")
+        int, option("会话的有效天数。", "How many days the session lasts.", min=1)
     ] = Limits().session_days,
     export: Annotated[
-        bool, typer.Option("--export", help="Print export lines for a shell, instead of JSON.")
+        bool,
+        option(
+            "输出 shell 的 export 行，而不是 JSON。",
+            "Print export lines for a shell, instead of JSON.",
+            "--export",
+        ),
     ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """登录一个账号。 Sign an account in, and print its session.
+    """Sign an account in, and print its session.
 
     Its secrets are shown this once. The output is JSON, or with --export lines for a shell's eval.
     The account must exist and not be deregistered. --app and --export exclude each other.
     """
     if app_token and export:
         raise typer.BadParameter(
-            "--export 只用于 cookie 会话，不能与 --app 同用"
-            " (--export works for cookie sessions only: leave out --app)"
+            text(
+                "--export 只用于 cookie 会话，不能与 --app 同用",
+                "--export works for cookie sessions only: leave out --app",
+            )
         )
 
     async def open_session(opened: Store) -> dict[str, str | int]:
@@ -75,12 +88,18 @@ def new(
 
 
 @app.command()
+@in_chinese("""确认扫码登录。
+
+    显示二维码的一方随即以此账号登录。二维码须未过期；账号须存在且未注销。""")
 def agree(
     mid: Mid,
-    code: Annotated[str, typer.Argument(help="The URL in the QR code, or its qrcode_key.")],
+    code: Annotated[
+        str,
+        argument("二维码中的网址，或其 qrcode_key。", "The URL in the QR code, or its qrcode_key."),
+    ],
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """确认扫码登录。 Confirm a sign-in by QR code.
+    """Confirm a sign-in by QR code.
 
     Whoever displays the code is then signed in as this account. Fails if the code is older than 180
     seconds, whatever the service's own limit qr_seconds is, or if the account does not exist or is
@@ -92,8 +111,11 @@ def agree(
 
 
 @app.command()
+@in_chinese("""结束账号的全部会话。
+
+    输出会话的数目。账号须存在。""")
 def revoke(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
-    """结束账号的全部会话。 End all sessions of an account.
+    """End all sessions of an account.
 
     Prints how many there were. The account must exist.
     """

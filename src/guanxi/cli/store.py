@@ -13,6 +13,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from guanxi import stores
+from guanxi.cli.help import argument, in_chinese, option
+from guanxi.cli.language import text
 from guanxi.cli.stores import (
     DEFAULT_STORE,
     StoreOption,
@@ -20,98 +23,102 @@ from guanxi.cli.stores import (
     check_folder,
     with_store,
 )
-from guanxi.stores import copy, is_server_address, open_store, redacted
+from guanxi.stores import copy, open_store, redacted
 from guanxi.stores.content_files import import_content
 from guanxi.stores.edge_files import import_file
-from guanxi.stores.port import Store, StoreError
+from guanxi.stores.port import Store
 
 app = typer.Typer(
-    help="管理整个库。 Create, copy, migrate and fill stores.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 imports = typer.Typer(
-    help="导入数据。 Import files into a store.", no_args_is_help=True, rich_markup_mode=None
+    help=text("导入数据。", "Import files into a store."),
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(imports, name="import")
 
 
-Address = Annotated[str, typer.Argument(metavar="STORE", help="A SQLite file, or postgresql://…")]
+Address = Annotated[
+    str,
+    argument("SQLite 文件，或 postgresql://…", "A SQLite file, or postgresql://…", metavar="STORE"),
+]
 
 
 @app.command()
+@in_chinese("""建立空库。
+
+    已有的库保留其数据；--distribute 也会分布其表。SQLite 文件不能分布，会被拒绝。""")
 def init(
     store: Address,
     distribute: Annotated[
-        bool, typer.Option("--distribute", help="Distribute the tables over the nodes of Citus.")
+        bool,
+        option(
+            "把表分布到 Citus 的各节点。",
+            "Distribute the tables over the nodes of Citus.",
+            "--distribute",
+        ),
     ] = False,
 ) -> None:
-    """建立空库。 Create an empty store.
+    """Create an empty store.
 
     An existing store keeps its data; --distribute distributes its tables too. A SQLite file cannot
     be distributed: it is refused.
     """
-    distributed: list[str] = []
-    if is_server_address(store):
-        from guanxi.stores.postgresql import schema
-
-        created = asyncio.run(schema.init(store, distribute=distribute))
-        if distribute:
-            by_own_key = (f"{table} ({column})" for table, column in schema.BY_OWN_KEY.items())
-            distributed = [
-                f"按账号分布 (distributed by account): {', '.join(schema.BY_ACCOUNT)}",
-                f"按自身的键分布 (distributed by their own key): {', '.join(by_own_key)}",
-                f"每个节点都有 (copied to every node): {', '.join(schema.ON_EVERY_NODE)}",
-            ]
-    elif distribute:
-        raise StoreError(
-            "SQLite 库不能分布，请用 PostgreSQL 与 Citus"
-            " (a SQLite file cannot be distributed: use PostgreSQL with Citus)"
-        )
-    else:
-        created = not Path(store).exists()
-        with_store(store, _nothing, create=True)
-    result = "已建立 (created)" if created else "已存在 (exists already)"
-    lines = [f"{redacted(store)}: {result}", *distributed]
+    check_folder(store)
+    created = asyncio.run(stores.init(store, distribute=distribute))
+    result = text("已建立", "created") if created else text("已存在", "exists already")
+    lines = [f"{redacted(store)}: {result}"]
+    if distribute:
+        places = stores.distribution()
+        lines += [
+            text("按账号分布：", "distributed by account: ") + ", ".join(places.by_account),
+            text("按自身的键分布：", "distributed by their own key: ")
+            + ", ".join(places.by_own_key),
+            text("每个节点都有：", "copied to every node: ") + ", ".join(places.on_every_node),
+        ]
     Console(stderr=True).print("\n".join(lines), soft_wrap=True)
 
 
-async def _nothing(_opened: Store) -> None:
-    pass
-
-
 @app.command()
+@in_chinese("""把库结构升级到此版本。
+
+    升级 PostgreSQL 库之前请先停止其服务。库须存在。
+    SQLite 文件无需此命令：打开时自动升级，之前先把旧文件复制到同一文件夹。""")
 def migrate(store: Address) -> None:
-    """升级库结构。 Upgrade the tables to this version.
+    """Upgrade the tables to this version.
 
     Stop the services of a PostgreSQL store first. A SQLite file needs no command: it is upgraded
     whenever it is opened, and the old file is copied into the same folder before. The store must
     exist.
     """
-    console = Console(stderr=True)
-    if is_server_address(store):
-        from guanxi.stores.postgresql import schema
-
-        previous = asyncio.run(schema.migrate(store))
-        result = (
-            f"{previous} → {schema.VERSION}"
-            if previous < schema.VERSION
-            else "已是最新 (up to date)"
+    versions = asyncio.run(stores.migrate(store))
+    if versions is None:
+        result = text(
+            "SQLite 库在打开时自动升级", "a SQLite file is upgraded whenever it is opened"
         )
+    elif versions[0] < versions[1]:
+        result = f"{versions[0]} → {versions[1]}"
     else:
-        with_store(store, _nothing)
-        result = "SQLite 库在打开时自动升级 (a SQLite file is upgraded whenever it is opened)"
-    console.print(f"{redacted(store)}: {result}", soft_wrap=True)
+        result = text("已是最新", "up to date")
+    Console(stderr=True).print(f"{redacted(store)}: {result}", soft_wrap=True)
 
 
 @app.command("copy")
+@in_chinese("""把一个库复制到另一个库，并比对。
+
+    两边都可以是 SQLite 文件或 PostgreSQL。请先停止两边的服务。
+    中断后重新运行同一命令即可继续。
+    账号、分组、关系、内容、会话与密钥都会复制，因此无人需要重新登录。
+    之后每个不同的账号输出一行，退出状态为 1。""")
 def copy_store(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="The store to copy.")],
+    source: Annotated[str, argument("要复制的库。", "The store to copy.", metavar="FROM")],
     target: Annotated[
-        str, typer.Argument(metavar="TO", help="An empty store; created if missing.")
+        str, argument("空库；不存在时会建立。", "An empty store; created if missing.", metavar="TO")
     ],
 ) -> None:
-    """复制整个库。 Copy a store into another, and compare.
+    """Copy a store into another, and compare.
 
     Either may be a SQLite file or PostgreSQL. Stop the services of both first. After an
     interruption run the same command again: it resumes. Accounts, groups, relations, documents,
@@ -129,10 +136,13 @@ def copy_store(
     for line in problems:
         print(line)
     Console(stderr=True).print(
-        f"{len(problems)} 处不同；若源库在复制时有改动，请换新的目标重新复制"
-        " (differences; if the source was changed during the copy, copy it into a new target)"
+        text(
+            f"{len(problems)} 处不同；若源库在复制时有改动，请换新的目标重新复制",
+            f"{len(problems)} differences; if the source was changed during the copy, copy it into"
+            " a new target",
+        )
         if problems
-        else "复制完成，两库一致 (copied; the two stores are equal)"
+        else text("复制完成，两库一致", "copied; the two stores are equal")
     )
     raise typer.Exit(1 if problems else 0)
 
@@ -143,12 +153,12 @@ async def _copy(source: Store, target: Store, progress: Progress) -> list[str]:
     If there are none, mark the copy as finished in the target. Raise StoreError as ``copy.copy``.
     """
     now = int(time.time())
-    await copy.copy(source, target, _reporter(progress, "复制 copying"), now)
+    await copy.copy(source, target, _reporter(progress, text("复制", "copying")), now)
     problems = []
-    comparing = _reporter(progress, "比对 comparing")
+    comparing = _reporter(progress, text("比对", "comparing"))
     async for part, mid in copy.differences(source, target, comparing, now):
         problems.append(f"account {mid}: {part}" if mid else part)
-    checking = progress.add_task("检查 checking")
+    checking = progress.add_task(text("检查", "checking"))
     async for fault in target.check():
         problems.append(f"{fault.invariant}: {fault.detail}")
         progress.update(checking, completed=len(problems))
@@ -186,18 +196,33 @@ def _reporter(progress: Progress, label: str) -> copy.Progress:
     return report
 
 
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+File = Annotated[
+    Path,
+    argument("要导入的文件。", "The file to import.", exists=True, dir_okay=False, readable=True),
+]
 
 
 @imports.command("edges")
+@in_chinese("""导入关注、悄悄关注与黑名单。
+
+    文件为 CSV、JSON Lines 或 Parquet。库不存在时会建立。
+
+    字段：follower、followed、time（秒）；
+    可选 kind（follow、whisper、block）、special、groups。
+    有一行无效则全部不导入，并显示其行号。""")
 def import_edges(
     file: File,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse unknown accounts instead of creating them.")
+        bool,
+        option(
+            "拒绝未知账号，而不是建立它们。",
+            "Refuse unknown accounts instead of creating them.",
+            "--strict",
+        ),
     ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """导入关系。 Import followings, whispers and blocks.
+    """Import followings, whispers and blocks.
 
     The file is CSV, JSON Lines or Parquet. The store is created if it is missing.
 
@@ -206,7 +231,7 @@ def import_edges(
     """
     console = Console(stderr=True)
     with Progress(console=console) as progress, all_or_nothing(store) as path:
-        task = progress.add_task("导入 importing", total=None)
+        task = progress.add_task(text("导入", "importing"), total=None)
 
         async def load(opened: Store) -> int:
             return await import_file(
@@ -218,14 +243,23 @@ def import_edges(
 
         changed = with_store(path, load, create=True)
     console.print(
-        f"写入 {changed} 条关系（新增或更新） ({changed} relations written, new or updated)",
+        text(
+            f"写入 {changed} 条关系（新增或更新）", f"{changed} relations written, new or updated"
+        ),
         soft_wrap=True,
     )
 
 
 @imports.command("content")
+@in_chinese("""导入名片资料、视频等内容。
+
+    文件为 JSON Lines。
+
+    字段：owner（已有账号）、kind、document；各种类见 docs/content.md。
+    有一行无效则全部不导入，并显示其行号。
+    同一 owner、kind 与 id 的旧内容会被替换。""")
 def import_documents(file: File, store: StoreOption = DEFAULT_STORE) -> None:
-    """导入内容。 Import profiles, videos and other content.
+    """Import profiles, videos and other content.
 
     The file is JSON Lines.
 
@@ -234,11 +268,14 @@ def import_documents(file: File, store: StoreOption = DEFAULT_STORE) -> None:
     one with the same owner, kind and id.
     """
     count = with_store(store, lambda opened: import_content(opened, file))
-    Console(stderr=True).print(f"写入 {count} 份内容 ({count} documents written)")
+    Console(stderr=True).print(text(f"写入 {count} 份内容", f"{count} documents written"))
 
 
+@in_chinese("""检查整个库的全部约束。
+
+    每处错误输出一行；如有错误，退出状态为 1。""")
 def check(store: StoreOption = DEFAULT_STORE) -> None:
-    """检查整个库。 Check every invariant of a whole store.
+    """Check every invariant of a whole store.
 
     Prints a line for each fault; if there is one, the exit status is 1.
     """
@@ -252,6 +289,6 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
 
     count = with_store(store, print_faults)
     Console(stderr=True).print(
-        f"发现 {count} 处错误 ({count} faults)" if count else "检查通过 (no faults)"
+        text(f"发现 {count} 处错误", f"{count} faults") if count else text("检查通过", "no faults")
     )
     raise typer.Exit(1 if count else 0)

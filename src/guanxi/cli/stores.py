@@ -9,21 +9,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, TypeVar
 
-import typer
-
+from guanxi.cli.help import option
 from guanxi.stores import is_server_address, open_store
 from guanxi.stores.port import Store, StoreError
+from guanxi.text import Text
 
 T = TypeVar("T")
 
 #: The ``--store`` option, the same in every command that works on a store.
 StoreOption = Annotated[
     str,
-    typer.Option(
+    option(
+        "库：SQLite 文件，或 postgresql://…",
+        "The store: a SQLite file, or postgresql://…",
         "--store",
         envvar="GUANXI_STORE",
         metavar="STORE",
-        help="The store: a SQLite file, or postgresql://…",
     ),
 ]
 DEFAULT_STORE = "guanxi.db"
@@ -55,7 +56,7 @@ def check_folder(address: str) -> None:
     folder = Path(address).parent
     if not is_server_address(address) and not folder.is_dir():
         raise StoreError(
-            f"文件夹 {folder} 不存在，请先建立 (no such folder {folder}: create it first)"
+            Text(f"文件夹 {folder} 不存在，请先建立", f"no such folder {folder}: create it first")
         )
 
 
@@ -77,7 +78,9 @@ def all_or_nothing(address: str) -> Iterator[str]:
         yield str(temporary)
         if path.exists():
             raise StoreError(
-                f"{path} 刚被另一个进程建立，请重新导入"
-                " (another process created it meanwhile: import again)"
+                Text(
+                    f"{path} 刚被另一个进程建立，请重新导入",
+                    f"another process created {path} meanwhile: import again",
+                )
             )
         temporary.rename(path)

@@ -64,26 +64,31 @@ meaning and the document it comes from.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
+
+from guanxi.text import Text
 
 
 class ApiException(Exception):
-    """The root of every error that guanxi raises itself. ``msg`` is its text."""
+    """The root of every error that guanxi raises itself. ``msg`` is its text, in English."""
 
-    def __init__(self, msg: str = "") -> None:
+    def __init__(self, msg: str | Text = "") -> None:
         super().__init__(msg)
-        self.msg = msg
+        self.msg = str(msg)
 
     def __str__(self) -> str:
         return self.msg
 
 
 class ResponseCodeException(ApiException):
-    """The server answered a code other than 0.
+    """The server answered a code other than 0, or the rules refused an act in this process.
 
     ``code``, ``message`` and ``raw`` (the decoded response) are the server's; ``endpoint`` is the
     name of the called endpoint; ``can_retry`` is whether the same call may succeed later;
     ``stops`` is whether a batch of calls must stop instead of going on with the next item.
+    ``text`` replaces the sentence that is made of them. ``args[0]`` holds the text in both
+    languages; str() is the English one, for a response with the server's message.
     """
 
     number: ClassVar[int] = 0
@@ -94,23 +99,29 @@ class ResponseCodeException(ApiException):
     stops: ClassVar[bool] = False
 
     def __init__(
-        self, code: int, message: str, raw: object = None, *, endpoint: str | None = None
+        self,
+        code: int,
+        message: str,
+        raw: object = None,
+        *,
+        endpoint: str | None = None,
+        text: Text | None = None,
     ) -> None:
         where = f"{endpoint}: " if endpoint else ""
-        super().__init__(f"{where}code {code}, {message} ({self.meaning})")
+        others = "" if message == self.wire_message else f" (the server's message: {message})"
+        super().__init__(
+            text or Text(f"{where}{code}，{message}", f"{where}code {code}, {self.meaning}{others}")
+        )
+        if text is None:  # a program may look for the server's message in str()
+            self.msg = f"{where}code {code}, {message} ({self.meaning})"
         self.code = code
         self.message = message
         self.raw = raw
         self.endpoint = endpoint
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.code, self.message, self.raw, self.endpoint))
-
-
-def _rebuild(
-    kind: type[ResponseCodeException], code: int, message: str, raw: object, endpoint: str | None
-) -> ResponseCodeException:
-    return kind(code, message, raw, endpoint=endpoint)
+        made = partial(type(self), endpoint=self.endpoint, text=self.args[0])
+        return (made, (self.code, self.message, self.raw), {"msg": self.msg})
 
 
 class NotSignedIn(ResponseCodeException):
@@ -428,6 +439,43 @@ def error_for(
     ``raw`` is the decoded response, ``endpoint`` the name of the called endpoint.
     """
     return CODES.get(code, ResponseCodeException)(code, message, raw, endpoint=endpoint)
+
+
+#: The sentence of each code that the rules refuse an act with: who did it, and to whom or what.
+_SENTENCES = {
+    AccountBanned: ("{0} 已被封停", "{0} is banned"),
+    BadRequest: ("{0} 不能这样操作 {1}", "{0} cannot do this to {1}"),
+    CannotTargetSelf: ("{0} 不能对自己进行此操作", "{0} cannot do this to itself"),
+    FollowRefused: ("{1} 不接受 {0} 的关注", "{1} refuses to be followed by {0}"),
+    TargetInBlacklist: ("{0} 已拉黑 {1}，须先移出黑名单", "{0} blocks {1}: unblock it first"),
+    FollowingLimitReached: (
+        "{0} 的关注已达上限，不能再关注 {1}",
+        "{0} has reached the limit of followings and cannot follow {1}",
+    ),
+    AccountDeregistered: ("{1} 已注销", "{1} is deregistered"),
+    AlreadyFollowing: ("{0} 已经关注了 {1}", "{0} follows {1} already"),
+    GroupNameTooLong: (
+        "{0} 的分组名 {1} 为空或过长",
+        "{0} cannot name a group {1}: the name is empty or too long",
+    ),
+    NoSuchGroup: ("{0} 没有分组 {1}", "{0} has no group {1}"),
+    NotFollowing: ("{0} 没有关注 {1}", "{0} does not follow {1}"),
+    GroupExists: ("{0} 已有分组 {1}", "{0} has a group {1} already"),
+    AlreadyBlocked: ("{0} 已经拉黑了 {1}", "{0} blocks {1} already"),
+    NoSuchUser: ("账号 {1} 不存在", "account {1} does not exist"),
+}
+
+
+def refusal_of(code: int, actor: int, target: int | str) -> ResponseCodeException:
+    """Return the exception of a code that ``decide`` or ``decide_group`` returned.
+
+    Its text is a sentence of its own, such as "1 follows 2 already"; ``raw`` is None. ``target`` is
+    what the act is on: an account, a group's id or its name. Raise KeyError for any other code.
+    """
+    kind = CODES[code]
+    zh, en = _SENTENCES[kind]
+    text = Text(zh.format(actor, target), en.format(actor, target))
+    return kind(code, kind.wire_message, text=text)
 
 
 class NetworkException(ApiException):

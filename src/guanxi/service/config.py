@@ -7,7 +7,7 @@ one wins. An unknown or invalid setting raises SettingError with its name.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
 from guanxi.contract.limits import OPEN, PROFILES, Limits, Profile, limit_sources
+from guanxi.text import Text
 
 _PREFIX = "GUANXI_LIMIT_"
 _Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -27,8 +28,9 @@ _T = TypeVar("_T")
 class SettingError(ValueError):
     """An unknown or invalid setting; the text names it."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"配置错误 (bad setting) {name}: {reason}")
+    def __init__(self, name: str, reason: str | Text) -> None:
+        why = Text.of(reason)
+        super().__init__(Text(f"配置错误 {name}：{why.zh}", f"bad setting {name}: {why.en}"))
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -75,7 +77,7 @@ def load(
     limits = values.pop("limits")
     name = profile or values.pop("profile", OPEN.name)
     if name not in PROFILES:
-        raise SettingError("profile", f"{name!r}; there are {', '.join(PROFILES)}")
+        raise SettingError("profile", _not_one_of(name, PROFILES))
     values["profile"] = with_limits(PROFILES[name], {**limits, **_limits_of(environ)})
     return replace(Settings(), **values)
 
@@ -86,9 +88,14 @@ def with_limits(profile: Profile, limits: Mapping[str, int | str]) -> Profile:
     Raise SettingError for an unknown name or an invalid value.
     """
     for name in limits.keys() - limit_sources().keys():
-        raise SettingError(f"limits.{name}", f"there are {', '.join(limit_sources())}")
+        raise SettingError(f"limits.{name}", _not_one_of(name, limit_sources()))
     changed = {**asdict(profile.limits), **limits}
     return replace(profile, limits=_converted("limits", changed, Limits))
+
+
+def _not_one_of(name: str, known: Iterable[str]) -> Text:
+    names = ", ".join(known)
+    return Text(f"没有 {name!r}；可用：{names}", f"{name!r}; there are {names}")
 
 
 def _read(file: Path) -> _File:

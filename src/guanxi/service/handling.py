@@ -73,7 +73,7 @@ class Refused(Exception):
             if endpoint is None
             else endpoint.message(self.code)
         )
-        return f"{plain}: {self.invalid}" if self.invalid else plain
+        return f"{plain}: {self.invalid.text.both}" if self.invalid else plain
 
 
 def refuse_if(code: int, invalid: InvalidParameter | None = None) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from guanxi.stores.port import Store
+import asyncio
+from pathlib import Path
+from typing import NamedTuple
+
+from guanxi.stores.port import Store, StoreError
+from guanxi.text import Text
 
 _SCHEMES = ("postgresql:", "postgres:")
 
@@ -24,6 +29,60 @@ async def open_store(address: str, *, create: bool = False) -> Store:
     from guanxi.stores.sqlite import SQLiteStore
 
     return await SQLiteStore.open(address, create=create)
+
+
+async def init(address: str, *, distribute: bool = False) -> bool:
+    """Create an empty store if there is none; return whether it was created.
+
+    ``distribute`` shards the tables of a PostgreSQL database over the nodes of Citus, also those of
+    an existing store. Raise ``StoreError`` if that is impossible, and as ``open_store``.
+    """
+    if is_server_address(address):
+        from guanxi.stores.postgresql import schema
+
+        return await schema.init(address, distribute=distribute)
+    if distribute:
+        raise StoreError(
+            Text(
+                "SQLite 库不能分布，请用 PostgreSQL 与 Citus",
+                "a SQLite file cannot be distributed: use PostgreSQL with Citus",
+            )
+        )
+    created = not await asyncio.to_thread(Path(address).exists)
+    await (await open_store(address, create=True)).close()
+    return created
+
+
+class Distribution(NamedTuple):
+    """How ``init`` distributes the tables of a database."""
+
+    by_account: list[str]
+    #: Each with the column that is its key.
+    by_own_key: list[str]
+    on_every_node: list[str]
+
+
+def distribution() -> Distribution:
+    """Return how the tables of a PostgreSQL database are distributed."""
+    from guanxi.stores.postgresql import schema
+
+    by_own_key = [f"{table} ({column})" for table, column in schema.BY_OWN_KEY.items()]
+    return Distribution([*schema.BY_ACCOUNT], by_own_key, [*schema.ON_EVERY_NODE])
+
+
+async def migrate(address: str) -> tuple[int, int] | None:
+    """Migrate an existing store; return the versions of its schema before and after.
+
+    Return None for a SQLite file, which is migrated by opening it. Raise
+    ``StoreError`` if there is no store, or its schema is newer or too old; ``StoreUnavailable`` if
+    a server cannot be reached.
+    """
+    if is_server_address(address):
+        from guanxi.stores.postgresql import schema
+
+        return await schema.migrate(address), schema.VERSION
+    await (await open_store(address)).close()
+    return None
 
 
 def is_server_address(address: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from guanxi.stores.port import BadLine, Store, StoreError
+from guanxi.text import Text
 from guanxi.world.kind import Entry
 from guanxi.world.kinds import entry_of
 
@@ -26,7 +27,9 @@ def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
                 except ValueError as error:
                     raise BadLine(number, str(error)) from None
     except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+        raise StoreError(
+            Text(f"{path} 无法读取：{error.strerror}", f"{path} cannot be read: {error.strerror}")
+        ) from None
 
 
 async def import_content(store: Store, path: Path) -> int:
@@ -40,6 +43,8 @@ async def import_content(store: Store, path: Path) -> int:
     known = await store.cards(list({entry.owner for _, entry in lines}))
     for number, entry in lines:
         if entry.owner not in known:
-            raise BadLine(number, f"there is no account {entry.owner}")
+            raise BadLine(
+                number, Text(f"没有账号 {entry.owner}", f"there is no account {entry.owner}")
+            )
     await store.put([entry for _, entry in lines])
     return len(lines)

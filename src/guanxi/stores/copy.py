@@ -20,6 +20,7 @@ from msgspec import Struct
 from guanxi.accounts.account import Account, Card
 from guanxi.accounts.secrets import Session
 from guanxi.stores.port import EdgeRow, OwnedGroup, Store, StoreError
+from guanxi.text import Text
 from guanxi.world.kind import Entry
 
 T = TypeVar("T")
@@ -150,11 +151,18 @@ async def _begin(source: Store, target: Store) -> _Done:
     if note is not None:
         done = msgspec.json.decode(note, type=_Done)
         if done.source != name:
-            raise StoreError("the target holds an unfinished copy of another store: name a new one")
+            raise StoreError(
+                Text(
+                    "目标中有另一个库未完成的复制：请换新的目标",
+                    "the target holds an unfinished copy of another store: name a new one",
+                )
+            )
         return done
     for rows in (target.accounts(), target.entries()):
         async for _ in rows:
-            raise StoreError("the target is not empty: copy into a new store")
+            raise StoreError(
+                Text("目标不是空库：请复制到新库", "the target is not empty: copy into a new store")
+            )
     done = _Done(name, _NAMES[0], 0)
     await _note(target, done)
     return done

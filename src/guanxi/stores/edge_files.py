@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from guanxi.stores.port import BadLine, EdgeRow, StoreError, Upkeep
+from guanxi.text import Text
 
 _REQUIRED = ("follower", "followed", "time")
 _CSV_COLUMNS = (*_REQUIRED, "kind", "special", "groups")
@@ -27,15 +28,15 @@ _CHUNK = 1_000
 
 #: What each field must be, for error messages.
 _EXPECTED = {
-    "follower": "an account's id",
-    "followed": "an account's id",
-    "time": "seconds since 1970",
-    "kind": "follow, whisper or block",
-    "special": "true or false (in CSV: 1 or 0)",
-    "groups": "a list of names",
-    "contract": "a contract",
-    "finer": "a whole number from 0 to 65535",
-    "visits": "a count",
+    "follower": Text("账号", "an account's id"),
+    "followed": Text("账号", "an account's id"),
+    "time": Text("1970 年以来的秒数", "seconds since 1970"),
+    "kind": Text("follow、whisper 或 block", "follow, whisper or block"),
+    "special": Text("true 或 false（CSV 中为 1 或 0）", "true or false (in CSV: 1 or 0)"),
+    "groups": Text("名称的列表", "a list of names"),
+    "contract": Text("契约", "a contract"),
+    "finer": Text("0 至 65535 的整数", "a whole number from 0 to 65535"),
+    "visits": Text("次数", "a count"),
 }
 _FIELD = re.compile(r" - at `\$\.(\w+)")
 _MAX_ECHO = 60
@@ -59,9 +60,11 @@ def _csv(path: Path) -> _Numbered:
                 if fields:
                     yield reader.line_num, _of_fields(reader.line_num, header, fields)
         except csv.Error as error:
-            raise UnreadableLine(reader.line_num, f"not CSV: {error}") from None
+            raise UnreadableLine(
+                reader.line_num, Text(f"不是 CSV：{error}", f"not CSV: {error}")
+            ) from None
         except UnicodeDecodeError:
-            raise UnreadableLine(reader.line_num + 1, "not UTF-8") from None
+            raise UnreadableLine(reader.line_num + 1, Text("不是 UTF-8", "not UTF-8")) from None
 
 
 def _csv_rows(path: Path) -> Iterator[EdgeRow]:
@@ -114,14 +117,32 @@ def _check_header(header: list[str]) -> None:
     missing = [name for name in _REQUIRED if name not in header]
     unknown = [name for name in header if name not in _CSV_COLUMNS]
     if missing:
-        raise UnreadableLine(1, f"the header lacks {', '.join(missing)}: add the columns")
+        raise UnreadableLine(
+            1,
+            Text(
+                f"标题行缺少 {', '.join(missing)}：请补上这些列",
+                f"the header lacks {', '.join(missing)}: add the columns",
+            ),
+        )
     if unknown or len(set(header)) < len(header):
-        raise UnreadableLine(1, f"columns must be unique, each one of {', '.join(_CSV_COLUMNS)}")
+        raise UnreadableLine(
+            1,
+            Text(
+                f"列不可重复，且须为 {', '.join(_CSV_COLUMNS)} 之一",
+                f"columns must be unique, each one of {', '.join(_CSV_COLUMNS)}",
+            ),
+        )
 
 
 def _of_fields(line: int, header: list[str], fields: list[str]) -> EdgeRow:
     if len(fields) != len(header):
-        raise UnreadableLine(line, f"{len(fields)} fields, but the header has {len(header)}")
+        raise UnreadableLine(
+            line,
+            Text(
+                f"有 {len(fields)} 个字段，标题行有 {len(header)} 个",
+                f"{len(fields)} fields, but the header has {len(header)}",
+            ),
+        )
     record: dict[str, Any] = {
         name: value for name, value in zip(header, fields, strict=True) if value
     }
@@ -137,7 +158,7 @@ def _converted(line: int, record: object, *, strict: bool) -> EdgeRow:
         raise UnreadableLine(line, _reason(record, error)) from None
 
 
-def _reason(record: Any, error: Exception) -> str:
+def _reason(record: Any, error: Exception) -> str | Text:
     """Return why a record is not an edge: its field, the value and what the field must be.
 
     If ``error`` names no field, return its own text.
@@ -146,7 +167,8 @@ def _reason(record: Any, error: Exception) -> str:
     if match is None:
         return str(error)
     name = match[1]
-    return f"{name}: {record[name]!r:.{_MAX_ECHO}} is not {_EXPECTED[name]}"
+    value, expected = f"{record[name]!r:.{_MAX_ECHO}}", _EXPECTED[name]
+    return Text(f"{name}：{value} 不是{expected.zh}", f"{name}: {value} is not {expected.en}")
 
 
 def _json_lines(path: Path) -> _Numbered:
@@ -161,7 +183,7 @@ def _json_lines(path: Path) -> _Numbered:
                 raise UnreadableLine(line, _json_reason(text, error)) from None
 
 
-def _json_reason(text: bytes, error: Exception) -> str:
+def _json_reason(text: bytes, error: Exception) -> str | Text:
     try:
         return _reason(msgspec.json.decode(text), error)
     except (msgspec.DecodeError, UnicodeDecodeError):  # the rest of the line is not JSON either
@@ -173,7 +195,12 @@ def _parquet(path: Path) -> _Numbered:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise StoreError("Parquet needs pyarrow: pip install 'guanxi[parquet]'") from None
+        raise StoreError(
+            Text(
+                "Parquet 需要 pyarrow：pip install 'guanxi[parquet]'",
+                "Parquet needs pyarrow: pip install 'guanxi[parquet]'",
+            )
+        ) from None
     try:
         with parquet.ParquetFile(path) as file:
             line = 0
@@ -183,7 +210,12 @@ def _parquet(path: Path) -> _Numbered:
                     fields = {name: value for name, value in record.items() if value is not None}
                     yield line, _converted(line, fields, strict=True)
     except pyarrow.ArrowException as error:
-        raise StoreError(f"{path} is not a readable Parquet file: {error}") from None
+        raise StoreError(
+            Text(
+                f"{path} 不是可读的 Parquet 文件：{error}",
+                f"{path} is not a readable Parquet file: {error}",
+            )
+        ) from None
 
 
 _READERS: dict[str, Callable[[Path], _Numbered]] = {
@@ -198,7 +230,12 @@ def _reader(path: Path) -> Callable[[Path], _Numbered]:
     try:
         return _READERS[path.suffix.lower()]
     except KeyError:
-        raise StoreError(f"{path} must end in one of {', '.join(_READERS)}") from None
+        raise StoreError(
+            Text(
+                f"{path} 须以 {', '.join(_READERS)} 之一结尾",
+                f"{path} must end in one of {', '.join(_READERS)}",
+            )
+        ) from None
 
 
 def read_edges(path: Path) -> Iterator[EdgeRow]:
@@ -215,7 +252,9 @@ def read_edges(path: Path) -> Iterator[EdgeRow]:
         else:
             yield from (row for _, row in reader(path))
     except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+        raise StoreError(
+            Text(f"{path} 无法读取：{error.strerror}", f"{path} cannot be read: {error.strerror}")
+        ) from None
 
 
 async def import_file(

@@ -9,12 +9,21 @@ from guanxi.contract.limits import Limits
 from guanxi.graph.groups import CreateGroup, GroupFacts, PutGroup, decide_group
 from guanxi.graph.pair import sort_key_of_mtime
 from guanxi.stores.port import BadLine, EdgeRow
+from guanxi.text import Text
 
 KINDS = ("follow", "whisper", "block")
 #: The highest value of ``EdgeRow.finer``; the lowest is 0.
 MAX_FINER = sort_key_of_mtime(1) - 1
 #: How many rows are read and written in one step.
 CHUNK = 10_000
+
+#: Why a row is invalid after others or in a store.
+REPEATED = Text("与前面的一行重复或矛盾", "an earlier line repeats or contradicts this one")
+UNKNOWN_ACCOUNT = Text("有账号不存在", "one of the accounts is unknown")
+CONTRADICTION = Text(
+    "与库中两个账号的关系矛盾",
+    "this contradicts a relation between the two accounts in the store",
+)
 
 
 def first_invalid(chunk: Iterable[EdgeRow], lines: int, now: int) -> BadLine:
@@ -26,17 +35,43 @@ def first_invalid(chunk: Iterable[EdgeRow], lines: int, now: int) -> BadLine:
     """
     for line, row in enumerate(chunk, lines + 1):
         if row.kind not in KINDS:
-            return BadLine(line, f"kind {row.kind!r} is not follow, whisper or block")
+            return BadLine(
+                line,
+                Text(
+                    f"kind {row.kind!r} 不是 follow、whisper 或 block",
+                    f"kind {row.kind!r} is not follow, whisper or block",
+                ),
+            )
         if not (0 < row.follower < 2**63 and 0 < row.followed < 2**63):
-            return BadLine(line, "an account id must be from 1 to 2^63 - 1")
+            return BadLine(
+                line, Text("账号须为 1 至 2^63 - 1", "an account id must be from 1 to 2^63 - 1")
+            )
         if row.follower == row.followed:
-            return BadLine(line, "an account cannot follow, whisper to or block itself")
+            return BadLine(
+                line,
+                Text(
+                    "账号不能关注、悄悄关注或拉黑自己",
+                    "an account cannot follow, whisper to or block itself",
+                ),
+            )
         if not 0 <= row.time <= now:
-            return BadLine(line, f"time {row.time} is not a past second since 1970 (milliseconds?)")
+            return BadLine(
+                line,
+                Text(
+                    f"time {row.time} 不是 1970 年以来已过的秒数（是毫秒吗？）",
+                    f"time {row.time} is not a past second since 1970 (milliseconds?)",
+                ),
+            )
         if not 0 <= row.finer <= MAX_FINER:
-            return BadLine(line, f"finer {row.finer} is not from 0 to {MAX_FINER}")
+            return BadLine(
+                line,
+                Text(
+                    f"finer {row.finer} 不在 0 至 {MAX_FINER} 之间",
+                    f"finer {row.finer} is not from 0 to {MAX_FINER}",
+                ),
+            )
         if row.special and row.kind != "follow":
-            return BadLine(line, "only a follow can be special")
+            return BadLine(line, Text("只有关注可以设为特别", "only a follow can be special"))
     raise AssertionError("the table refused a row, but every row of the chunk is valid")
 
 
@@ -52,14 +87,28 @@ def group_names(line: int, row: EdgeRow) -> list[str]:
     name are invalid.
     """
     if row.kind != "follow":
-        raise BadLine(line, "only a follow can be in groups, under contract or visited")
+        raise BadLine(
+            line,
+            Text(
+                "只有关注可以有分组、契约或访问次数",
+                "only a follow can be in groups, under contract or visited",
+            ),
+        )
     if not 0 <= row.visits < 2**63:
-        raise BadLine(line, f"visits {row.visits} is not from 0 to 2^63 - 1")
+        raise BadLine(
+            line,
+            Text(
+                f"visits {row.visits} 不在 0 至 2^63 - 1 之间",
+                f"visits {row.visits} is not from 0 to 2^63 - 1",
+            ),
+        )
     names: dict[str, None] = {}
     for name in row.groups:
         cleaned = group_name(name)
         if cleaned is None:
-            raise BadLine(line, f"{name!r} is not a valid group name")
+            raise BadLine(
+                line, Text(f"{name!r} 不是有效的分组名", f"{name!r} is not a valid group name")
+            )
         names[cleaned] = None
     return list(names)
 

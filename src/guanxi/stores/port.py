@@ -22,6 +22,7 @@ from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import Contract, Modify, Pair, Relation, sort_key_of_mtime
+from guanxi.text import Text
 from guanxi.world.kind import ONLY, DocumentEdit, Entry, Kind, Value
 
 T = TypeVar("T")
@@ -42,10 +43,11 @@ class StoreTimeout(StoreError):
 class BadLine(StoreError):
     """A line of an import is invalid. ``line`` counts from 1; nothing of the import was written."""
 
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}")
+    def __init__(self, line: int, reason: str | Text) -> None:
         self.line = line
-        self.reason = reason
+        self.reason = Text.of(reason)
+        zh, en = f"第 {line} 行：{self.reason.zh}", f"line {line}: {self.reason.en}"
+        super().__init__(Text(zh, en))
 
 
 class Row(Struct, frozen=True, gc=False):  # made by the thousand, and part of no cycle

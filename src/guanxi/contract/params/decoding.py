@@ -17,18 +17,21 @@ from msgspec import UNSET, Meta, Struct
 
 from guanxi.contract.limits import Limits
 from guanxi.contract.params.fields import LARGEST
+from guanxi.text import Text
 
 P = TypeVar("P", bound=Struct)
 
 
 class InvalidParameter(Exception):
-    """A parameter is missing or invalid; ``field`` is its wire name, the text what is wrong.
+    """A parameter is missing or invalid; ``field`` is its wire name, ``text`` what is wrong.
 
-    ``mistyped`` is whether it is missing or of a wrong type, not just of a wrong value.
+    ``text`` starts with the field; the wire shows ``text.both``. ``mistyped`` is whether it is
+    missing or of a wrong type, not just of a wrong value.
     """
 
     def __init__(self, field: str, zh: str, en: str, *, mistyped: bool = False) -> None:
-        super().__init__(f"{field} {zh} ({field}: {en})")
+        self.text = Text(f"{field} {zh}", f"{field}: {en}")
+        super().__init__(self.text)
         self.field = field
         self.zh = zh
         self.en = en

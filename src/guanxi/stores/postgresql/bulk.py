@@ -21,8 +21,11 @@ from guanxi.graph.pair import SPECIAL, sort_key_of_mtime
 from guanxi.stores.group_ids import COUNT, LOWEST
 from guanxi.stores.lines import (
     CHUNK,
+    CONTRADICTION,
     KINDS,
     MAX_FINER,
+    REPEATED,
+    UNKNOWN_ACCOUNT,
     first_invalid,
     group_name,
     group_names,
@@ -151,7 +154,7 @@ async def _pair(db: Connection) -> None:
     await db.execute("ANALYZE ends")
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM ends WHERE clash)"):
         line = await db.fetchval(_CLASH)
-        raise BadLine(line, "an earlier line repeats or contradicts this one")
+        raise BadLine(line, REPEATED)
 
 
 async def write(
@@ -257,7 +260,7 @@ async def _check_against_store(db: Connection) -> None:
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM stored)"):  # not for an empty store
         line = await db.fetchval(_CONTRADICTION)
         if line is not None:
-            raise BadLine(line, "this contradicts a relation between the two accounts in the store")
+            raise BadLine(line, CONTRADICTION)
     await db.execute(_ADDED)
     await db.execute("ANALYZE added")
 
@@ -284,7 +287,7 @@ async def _create_accounts(db: Connection, *, strict: bool) -> None:
     if strict:
         line = await db.fetchval(_FIRST_UNKNOWN)
         if line is not None:
-            raise BadLine(line, "one of the accounts is unknown")
+            raise BadLine(line, UNKNOWN_ACCOUNT)
     await put_plain(db)
 
 

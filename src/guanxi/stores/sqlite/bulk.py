@@ -16,7 +16,17 @@ import apsw
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.graph.pair import SPECIAL, sort_key_of_mtime
 from guanxi.stores.group_ids import new_group_id
-from guanxi.stores.lines import CHUNK, MAX_FINER, first_invalid, group_name, group_names, has_extras
+from guanxi.stores.lines import (
+    CHUNK,
+    CONTRADICTION,
+    MAX_FINER,
+    REPEATED,
+    UNKNOWN_ACCOUNT,
+    first_invalid,
+    group_name,
+    group_names,
+    has_extras,
+)
 from guanxi.stores.port import BadLine, EdgeRow, StoreError
 from guanxi.stores.sqlite.cards import put, put_plain
 from guanxi.stores.sqlite.schema import (
@@ -170,7 +180,7 @@ def _check_staged(db: apsw.Connection) -> None:
     db.execute(_REPEATED)
     line = db.execute(_CONFLICT).get
     if line is not None:
-        raise BadLine(line, "an earlier line repeats or contradicts this one")
+        raise BadLine(line, REPEATED)
     db.execute(
         f"""
         UPDATE staged SET flags = flags | {MUTUAL} FROM repeated
@@ -231,7 +241,7 @@ def _create_accounts(db: apsw.Connection, *, strict: bool) -> None:
         " SELECT mid FROM touched WHERE mid NOT IN (SELECT mid FROM account)"
     )
     if strict and db.execute("SELECT EXISTS (SELECT 1 FROM unknown)").get:
-        raise BadLine(db.execute(_UNKNOWN).get, "one of the accounts is unknown")
+        raise BadLine(db.execute(_UNKNOWN).get, UNKNOWN_ACCOUNT)
     put_plain(db)
 
 
@@ -263,7 +273,7 @@ def _check_against_store(db: apsw.Connection) -> None:
     for statement in _STORE_CONFLICTS:
         line = db.execute(statement).get
         if line is not None:
-            raise BadLine(line, "this contradicts a relation between the two accounts in the store")
+            raise BadLine(line, CONTRADICTION)
 
 
 # The stored rows of staged edges; ``same`` if the import would change nothing.

@@ -1,0 +1,141 @@
+"""Every command is in one language at a time, and is imported only when it is used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from unicodedata import east_asian_width
+
+import pytest
+
+from guanxi.cli import COMMANDS
+from tests.cli.runner import guanxi, in_a_process, output_of
+
+CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+#: Options that the command-line library describes, in English alone.
+FOREIGN = ("--help ", "--install-completion ", "--show-completion ")
+
+
+def helps(language: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the path and the help of every command, for a terminal of 80 columns."""
+    pending: list[tuple[str, ...]] = [()]
+    while pending:
+        path = pending.pop()
+        shown = output_of(*path, "--help", COLUMNS="80", GUANXI_LANG=language)
+        yield path, shown
+        _, _, commands = shown.partition("Commands:\n")
+        pending += [(*path, line.split()[0]) for line in commands.splitlines()]
+
+
+def entries(shown: str) -> list[str]:
+    """Return the arguments, options and commands of a help, each with its description."""
+    listed = re.sub(r"\A.*?^(?=\w+:\n)|^\w+:\n|^\n", "", shown, flags=re.M | re.S)
+    return re.split(r"\n  (?=\S)", listed.strip())
+
+
+def test_english_help_has_no_chinese_and_fits_80_columns() -> None:
+    found = dict(helps("en"))
+    assert len(found) >= 21
+    for path, shown in found.items():
+        assert not CHINESE.search(shown), path
+        assert max(map(len, shown.splitlines())) <= 80, path
+
+
+def test_chinese_help_describes_everything_in_chinese_and_fits_80_columns() -> None:
+    found = dict(helps("zh"))
+    assert found.keys() == dict(helps("en")).keys()
+    for path, shown in found.items():
+        summary = shown.split("\n\n")[1]
+        assert CHINESE.search(summary), path
+        for entry in entries(shown):
+            assert CHINESE.search(entry) or entry.startswith(FOREIGN), (path, entry)
+        for line in summary.splitlines():
+            assert sum(1 + (east_asian_width(one) in "WF") for one in line) <= 80, line
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_list_of_commands_has_the_first_line_of_each_help(language: str) -> None:
+    found = dict(helps(language))
+    for name in COMMANDS:
+        [listed] = [
+            line.split(maxsplit=1)[1] for line in entries(found[()]) if line.split()[0] == name
+        ]
+        assert found[(name,)].split("\n\n")[1].strip() == listed
+
+
+@pytest.mark.parametrize(
+    ("argv", "english", "chinese"),
+    [
+        (["account", "ban", 9], "account 9 does not exist", "账号 9 不存在"),
+        (["account", "add", 1, "--store", "no/s.db"], "no such folder no", "文件夹 no 不存在"),
+        (["account", "add", 1, "--store", "/proc/s.db"], "system refused", "操作系统拒绝"),
+        (["session", "new", 1, "--app", "--export"], "leave out --app", "不能与 --app 同用"),
+        (["session", "agree", 1, "0" * 32], "code is invalid", "二维码无效"),
+        (["store", "init", "s.db"], "exists already", "已存在"),
+        (["store", "init", "t.db", "--distribute"], "cannot be distributed", "不能分布"),
+        (["store", "migrate", "s.db"], "whenever it is opened", "打开时自动升级"),
+        (["store", "copy", "s.db", "s.db"], "is not empty", "不是空库"),
+        (["store", "import", "edges", "edges.csv"], "line 2: followed:", "第 2 行：followed："),
+        (["store", "import", "edges", "twice.csv"], "line 3: an earlier", "第 3 行：与前面"),
+        (["store", "import", "edges", "edges.txt"], "must end in one of", "之一结尾"),
+        (["store", "import", "content", "content.jsonl"], "no account 9", "没有账号 9"),
+        (["check"], "no faults", "检查通过"),
+        (["serve", "--admin", "8001"], "must be HOST:PORT", "应为 HOST:PORT"),
+        (["demo", "--store", "s.db"], "needs a new store", "演示需要新库"),
+        (["api", "relation.folowings"], "did you mean", "是否想用"),
+        (["api", "relation.many", "mids=1"], "has no parameter", "没有参数"),
+        (["logout"], "no account is saved", "没有保存名为"),
+    ],
+)
+def test_messages_are_in_one_language(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    argv: list[object],
+    english: str,
+    chinese: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GUANXI_STORE", "s.db")
+    monkeypatch.setenv("GUANXI_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    header = "follower,followed,time\n"
+    Path("edges.csv").write_text(f"{header}1,x,1\n")
+    Path("twice.csv").write_text(f"{header}1,2,1\n1,2,1\n")
+    Path("edges.txt").touch()
+    Path("content.jsonl").write_text('{"owner": 9, "kind": "notice", "document": {"text": ""}}\n')
+    output_of("account", "add", 1)
+    for language, here, elsewhere in (("en", english, chinese), ("zh", chinese, english)):
+        result = guanxi(*argv, GUANXI_LANG=language)
+        assert here in result.stderr
+        assert elsewhere not in result.stderr
+        assert bool(CHINESE.search(result.stderr)) == (language == "zh")
+        assert "Traceback" not in result.stderr
+
+
+def test_the_language_of_guanxi_wins_over_that_of_the_system() -> None:
+    assert "显示版本" in output_of("--help", GUANXI_LANG="", LC_ALL="zh_CN.UTF-8")
+    assert "显示版本" not in output_of("--help", GUANXI_LANG="en", LC_ALL="zh_CN.UTF-8")
+    result = in_a_process("--help", GUANXI_LANG="zh", LC_ALL="C.UTF-8")
+    assert "显示版本" in result.stdout
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_import_no_command(option: str) -> None:
+    code = (
+        "import sys\nfrom guanxi.cli import main\ntry: main()\n"
+        "finally: print(*(name for name in sys.modules if name.startswith('guanxi.')))"
+    )
+    result = in_a_process(option, code=code)
+    assert result.returncode == 0, result.stderr
+    imported = set(result.stdout.splitlines()[-1].split())
+    assert {name for name in imported if name.startswith("guanxi.cli.")} == {
+        "guanxi.cli.app",
+        "guanxi.cli.help",
+        "guanxi.cli.language",
+    }
+    assert not {name for name in imported if re.match(r"guanxi\.(stores|service|sdk)\b", name)}
+
+
+def test_an_unknown_command_suggests_a_known_one() -> None:
+    assert "serve" in guanxi("sreve").stderr

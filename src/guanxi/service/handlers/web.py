@@ -10,8 +10,8 @@ from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.service.answers import encode
+from guanxi.service.handlers.relation_lists import visible_mids
 from guanxi.service.handling import Refused, Service
-from guanxi.service.relation_lists import visible_mids
 
 #: Clients use only the file's name, which is the key. Nobody can fetch from ``.invalid``.
 _KEY_ADDRESS = "https://guanxi.invalid/wbi/{}.png"

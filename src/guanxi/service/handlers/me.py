@@ -14,8 +14,8 @@ from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.limits import ALL
 from guanxi.contract.params import LARGEST, InvalidParameter
-from guanxi.service import documents, people
 from guanxi.service.answers import encode
+from guanxi.service.handlers import documents, people
 from guanxi.service.handling import Refused, Service, refuse_if
 from guanxi.stores.port import Query
 from guanxi.world import clock, mine

@@ -12,8 +12,8 @@ from guanxi.contract import errors, pages
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.enums import BangumiFollowStatus, BangumiType
-from guanxi.service import documents, people
 from guanxi.service.answers import encode
+from guanxi.service.handlers import documents, people
 from guanxi.service.handling import Refused, Service
 from guanxi.world import feed, profile, videos, works
 from guanxi.world.kind import Kind, Value

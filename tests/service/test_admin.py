@@ -21,12 +21,12 @@ from tests.counts import count
 from tests.service.client import Answer, call, modify, secret_of, send
 from tests.service.faults import faulty_service
 from tests.service.logged import logged
-from tests.service.test_auth import _TRUST_SECONDS as TRUST_SECONDS
+from tests.stores.engines import Clock
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[RunningService]:
-    with running() as one:
+def service(clock: Clock) -> Iterator[RunningService]:
+    with running(clock=clock) as one:
         yield one
 
 
@@ -70,7 +70,7 @@ def test_requests_without_the_token_are_refused(
     assert send(service.base_url, method, path, headers=bearer).status == 404
 
 
-def test_an_accounts_life(service: RunningService) -> None:
+def test_an_accounts_life(service: RunningService, clock: Clock) -> None:
     card = {"name": "名字", "sign": "签名", "vip_type": 1, "live": 1}
     assert admin(service, "GET", "/accounts/7").status == 404
     assert admin(service, "PUT", "/accounts/7/state", {"state": "banned"}).status == 404
@@ -105,7 +105,7 @@ def test_an_accounts_life(service: RunningService) -> None:
     assert modify(service, session, 8, 2).code == 0
     assert admin(service, "PUT", "/accounts/7/state", {"state": "deregistered"}).status == 200
     assert admin(service, "POST", "/accounts/7/sessions").status == 409
-    time.sleep(TRUST_SECONDS)
+    clock.advance(1)
     assert call(service, e.NAV, session).code == -101
 
 
@@ -206,7 +206,7 @@ def test_unusual_paths_are_refused(service: RunningService) -> None:
     assert lines.getvalue() == ""
 
 
-def test_one_or_all_sessions_are_revoked(service: RunningService) -> None:
+def test_one_or_all_sessions_are_revoked(service: RunningService, clock: Clock) -> None:
     service.add_accounts(20)
     one, two, three = (service.sign_in(20) for _ in range(3))
     key = admin(service, "POST", "/accounts/20/sessions", {"kind": "app"}).body["access_key"]
@@ -217,7 +217,7 @@ def test_one_or_all_sessions_are_revoked(service: RunningService) -> None:
     assert call(service, e.FRIENDS, one).code == -101
     assert call(service, e.FRIENDS, two).code == 0
     assert admin(service, "DELETE", "/accounts/20/sessions").body == {"closed": 3}
-    time.sleep(TRUST_SECONDS)
+    clock.advance(1)
     assert call(service, e.FRIENDS, two).code == -101
     assert call(service, e.FRIENDS, three).code == -101
     assert call(service, e.FRIENDS, None, {"access_key": key}).code == -101

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,10 +14,16 @@ from guanxi.stores.port import Store
 
 
 class Service(NamedTuple):
-    """The store and profile that every handler uses."""
+    """The store, profile and clock that every handler uses."""
 
     store: Store
     profile: Profile
+    #: Returns nanoseconds since the Unix epoch, as a store's clock does.
+    clock: Callable[[], int] = time.time_ns
+
+    def now(self) -> int:
+        """Return the time in seconds since the Unix epoch."""
+        return self.clock() // 10**9
 
 
 class Answer(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from guanxi.service.app import ASGI
+from guanxi.service.exchange import ASGI
 
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
 #: are bounded by the application.

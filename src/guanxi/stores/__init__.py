@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from guanxi.stores.port import Store
 
 _SCHEMES = ("postgresql:", "postgres:")
 
 
-async def open_store(address: str, *, create: bool = False) -> Store:
+async def open_store(
+    address: str, *, create: bool = False, clock: Callable[[], int] = time.time_ns
+) -> Store:
     """Open the store at ``address``: the path of a SQLite file, or a PostgreSQL database.
 
     A database is written as ``postgresql://user:password@host:port/database``. With ``create``, a
     missing file or missing tables are created. An older SQLite file is migrated; an older
-    PostgreSQL schema is refused. Raise ``StoreError`` if the store is missing (without ``create``),
-    or its schema is newer or too old; ``StoreUnavailable`` if a server cannot be reached;
-    ``OSError`` if the file cannot be created.
+    PostgreSQL schema is refused. ``clock`` returns nanoseconds since the Unix epoch. Raise
+    ``StoreError`` if the store is missing (without ``create``), or its schema is newer or too old;
+    ``StoreUnavailable`` if a server cannot be reached; ``OSError`` if the file cannot be created.
     """
     # The engines' drivers are optional dependencies: imported only when used.
     if is_server_address(address):
         from guanxi.stores.postgresql import PostgreSQLStore
 
-        return await PostgreSQLStore.open(address, create=create)
+        return await PostgreSQLStore.open(address, create=create, clock=clock)
     from guanxi.stores.sqlite import SQLiteStore
 
-    return await SQLiteStore.open(address, create=create)
+    return await SQLiteStore.open(address, create=create, clock=clock)
 
 
 def is_server_address(address: str) -> bool:

@@ -6,7 +6,6 @@ then gets a session.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 from guanxi.accounts import secrets, tokens
@@ -31,7 +30,7 @@ async def qr_generate(service: Service, _caller: int, _params: p.NoParams) -> by
 
     The key encodes its time of creation. Nothing is stored until an account confirms it.
     """
-    key = tokens.qr_key(service.store.secret, int(time.time()))
+    key = tokens.qr_key(service.store.secret, service.now())
     return encode(s.QrCode(_CODE_ADDRESS.format(key), key))
 
 
@@ -46,7 +45,7 @@ async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
     created = tokens.qr_key_created(store.secret, key)
     if created is None:
         raise InvalidParameter("qrcode_key", "无效", "no key of this service")
-    if time.time() >= created + service.profile.limits.qr_seconds:
+    if service.now() >= created + service.profile.limits.qr_seconds:
         return Answer(encode(s.QrState(code=_EXPIRED, message="二维码已失效")))
     mid = await store.take_grant(secrets.digest(key))
     if mid is None:
@@ -54,7 +53,7 @@ async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
     token, cookies = await _open_session(service, mid)
     response = s.QrState(
         refresh_token=tokens.refresh_token(store.secret, token),
-        timestamp=time.time_ns() // 1_000_000,
+        timestamp=service.clock() // 1_000_000,
         code=_CONFIRMED,
     )
     return Answer(encode(response), cookies)
@@ -68,8 +67,8 @@ async def cookie_info(
     They are due in the second half of the session's lifetime, which is our rule. Raise Refused
     (-101) if the session was closed meanwhile. Source: 000, Credential.check_refresh.
     """
-    now = time.time_ns() // 1_000_000
-    session = await service.store.session(secrets.digest(jar["SESSDATA"]))
+    now = service.clock() // 1_000_000
+    session = await service.store.session(secrets.digest(_token(jar)))
     if session is None:
         raise Refused(errors.NotSignedIn.number)
     half = (session.created + session.expires) // 2
@@ -83,7 +82,7 @@ async def correspond(
 
     The path's parameter is ignored. Source: 000, Credential.refresh.
     """
-    csrf = tokens.refresh_csrf(service.store.secret, jar["SESSDATA"])
+    csrf = tokens.refresh_csrf(service.store.secret, _token(jar))
     return pages.refresh_page(csrf).encode()
 
 
@@ -96,7 +95,7 @@ async def cookie_refresh(
     Raise Refused: 86095 if the csrf or the refresh token is wrong, -101 if the account is
     deregistered meanwhile.
     """
-    secret, old = service.store.secret, jar["SESSDATA"]
+    secret, old = service.store.secret, _token(jar)
     csrf, refresh = tokens.refresh_csrf(secret, old), tokens.refresh_token(secret, old)
     if not (
         secrets.equal(params.refresh_csrf, csrf) and secrets.equal(params.refresh_token, refresh)
@@ -121,13 +120,24 @@ async def confirm_refresh(service: Service, caller: int, params: p.RefreshConfir
     return b""
 
 
+def _token(jar: Mapping[str, str]) -> str:
+    """Return the token in the session's cookie; raise Refused (-101) if there is none.
+
+    A caller whom the host's own gate signed in has none.
+    """
+    token = jar.get("SESSDATA")
+    if token is None:
+        raise Refused(errors.NotSignedIn.number)
+    return token
+
+
 async def _open_session(service: Service, mid: int) -> tuple[str, tuple[tuple[bytes, bytes], ...]]:
     """Open a cookie session; return its token and its three Set-Cookie headers.
 
     Raise Refused (-101) if the account is unknown or deregistered.
     """
     try:
-        days, now = service.profile.limits.session_days, int(time.time())
+        days, now = service.profile.limits.session_days, service.now()
         issued = await issue(service.store, mid, TokenKind.COOKIE, days, now)
     except AccountError:  # deregistered meanwhile
         raise Refused(errors.NotSignedIn.number) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from msgspec.structs import replace
@@ -25,7 +24,7 @@ async def page(service: Service, _viewer: int, _params: p.Account) -> bytes:
 
     The account need not exist.
     """
-    return pages.space_page(tokens.access_id(service.store.secret, int(time.time()))).encode()
+    return pages.space_page(tokens.access_id(service.store.secret, service.now())).encode()
 
 
 async def info(service: Service, viewer: int, params: p.Account) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
@@ -15,14 +16,18 @@ from guanxi.stores.port import Row, Rows
 
 encode = msgspec.json.Encoder().encode
 
-#: The parts of a list item without groups or contract. Below: the indexes of the parts to fill in,
-#: which are the numbers, the edge's other fields, and the tail.
-_ITEM = (
-    b',{"mid":', b"", b',"attribute":', b"", b',"mtime":', b"",
-    b',"tag":null,"special":0,"contract_info":{}', b"",
-)  # fmt: skip
-_MID, _ATTRIBUTE, _MTIME, _EDGE, _TAIL = 1, 3, 5, 6, 7
+#: The parts of a list item, text and the names of columns in turn. "edge" are the fields of groups
+#: and contract, "tail" the rest.
+_PARTS = re.findall(
+    rb"<\w+>|[^<]+", b',{"mid":<mid>,"attribute":<attribute>,"mtime":<mtime><edge><tail>'
+)
+_MID, _ATTRIBUTE, _MTIME, _EDGE, _TAIL = map(
+    _PARTS.index, (b"<mid>", b"<attribute>", b"<mtime>", b"<edge>", b"<tail>")
+)
 _EDGE_FIELDS = b',"tag":%b,"special":%d,"contract_info":%b'
+#: An item without groups or contract; the other columns are filled in for each row.
+_ITEM = [*_PARTS]
+_ITEM[_EDGE] = _EDGE_FIELDS % (b"null", 0, b"{}")
 _EMPTY_SUCCESS = b'{"code":0,"message":"0","ttl":1}'
 _BARE_SUCCESS = b'{"code":0}'
 

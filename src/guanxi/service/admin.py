@@ -45,12 +45,13 @@ from guanxi.operations.accounts import AccountError
 from guanxi.service import logs
 from guanxi.service.handling import Service
 from guanxi.service.metrics import exposition
-from guanxi.stores.port import StoreError
+from guanxi.stores.port import StoreError, StoreTimeout
 
 _T = TypeVar("_T")
 _BODY_BYTES = 65_536
 #: Decimal digits of the largest mid.
 _DIGITS = 19
+_OUTCOME_UNKNOWN = "it may have been done; look before repeating"
 _STATES = {"normal": State.NORMAL, "banned": State.BANNED, "deregistered": State.DEREGISTERED}
 
 
@@ -138,7 +139,8 @@ def _guarded(
     """Return a handler that checks the token and calls ``verb``.
 
     It raises HTTPException: 401 for a wrong token, 404 for an invalid mid or unknown account, 409
-    for a deregistered account, 413 for a large body, 503 for a StoreError.
+    for a deregistered account, 413 for a large body, 504 for a StoreTimeout, 503 for another
+    StoreError.
     """
 
     async def guarded(request: Request) -> Response:
@@ -152,6 +154,9 @@ def _guarded(
         except AccountError as error:
             status = 404 if error.refusal is EditRefusal.UNKNOWN else 409
             raise HTTPException(status, str(error)) from None
+        except StoreTimeout:
+            logs.LOG.exception("administration failed")
+            raise HTTPException(504, _OUTCOME_UNKNOWN) from None
         except StoreError as error:
             logs.LOG.exception("administration failed")
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
@@ -275,7 +280,7 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
         raise HTTPException(400, "the body is empty; it must be a JSON object")
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise HTTPException(400, str(error)) from None
 
 
@@ -303,4 +308,4 @@ async def _refused(_request: Request, error: Exception) -> Response:
 async def _failed(_request: Request, error: Exception) -> Response:
     """Log an unexpected error and return a 504 response: the change may have been made."""
     logs.LOG.error("administration failed", exc_info=error)
-    return _json({"error": "it may have been done; look before repeating"}, 504)
+    return _json({"error": _OUTCOME_UNKNOWN}, 504)

@@ -267,6 +267,8 @@ class _Pool:
             async with asyncio.timeout(_START_SECONDS):
                 ready = await stdout.readline()
         if not ready:
+            await _stop(process)
+            self._processes.discard(process)
             raise ServiceError("a worker did not start; see its log lines for the reason")
         return process
 
@@ -283,7 +285,7 @@ class _Pool:
         while True:
             try:
                 return await self._start()
-            except ServiceError:
+            except (ServiceError, OSError):
                 logs.LOG.exception("worker not started")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)

@@ -7,6 +7,7 @@ then gets a session.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from guanxi.accounts import secrets, tokens
 from guanxi.accounts.secrets import TokenKind
@@ -18,6 +19,7 @@ from guanxi.operations.accounts import AccountError
 from guanxi.operations.sessions import issue
 from guanxi.service.answers import encode
 from guanxi.service.handling import Answer, Refused, Service
+from guanxi.stores.port import StoreError
 
 #: The URL in the QR code. The top-level domain ``.invalid`` never resolves.
 _CODE_ADDRESS = "https://guanxi.invalid/login?qrcode_key={}"
@@ -45,12 +47,18 @@ async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
     created = tokens.qr_key_created(store.secret, key)
     if created is None:
         raise InvalidParameter("qrcode_key", "无效", "no key of this service")
-    if service.now() >= created + service.profile.limits.qr_seconds:
+    expires = created + service.profile.limits.qr_seconds
+    if service.now() >= expires:
         return Answer(encode(s.QrState(code=_EXPIRED, message="二维码已失效")))
     mid = await store.take_grant(secrets.digest(key))
     if mid is None:
         return Answer(encode(s.QrState(code=_WAITING, message="未扫码")))
-    token, cookies = await _open_session(service, mid)
+    try:
+        token, cookies = await _open_session(service, mid)
+    except StoreError:
+        with suppress(StoreError):  # so that a later poll can sign in
+            await store.put_grant(secrets.digest(key), mid, expires)
+        raise
     response = s.QrState(
         refresh_token=tokens.refresh_token(store.secret, token),
         timestamp=service.clock() // 1_000_000,

@@ -259,9 +259,9 @@ def test_errors_have_a_status_and_a_reason(
 @pytest.mark.parametrize("body", [b"{", b'{"card": {"name": "\xff"}}', b"\xff"])
 def test_a_body_that_is_not_json(body: bytes, service: RunningService) -> None:
     headers = {"Authorization": f"bearer {service.admin_token}"}
-    answer = send(service.admin_url, "PUT", "/accounts/5", body=body, headers=headers)
+    answer = send(service.admin_url, "PUT", "/accounts/59", body=body, headers=headers)
     assert (answer.status, list(answer.body)) == (400, ["error"])
-    assert admin(service, "GET", "/accounts/5").status == 404
+    assert admin(service, "GET", "/accounts/59").status == 404
 
 
 def test_a_store_that_fails(tmp_path: Path) -> None:

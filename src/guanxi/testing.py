@@ -186,37 +186,38 @@ def running(
             workers=workers,
             administration=Administration(token),
         )
-
-        async def serve(on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
-            opened = await open_store(plan.store, create=True, clock=clock)
-            try:
-                await run(plan, on_ready, stop, opened=layer(opened), clock=clock, wrap=wrap)
-            finally:
-                await opened.close()
-
-        # With several workers the parent watches processes, which asyncio supports in any thread.
-        factory = uvloop.new_event_loop if workers == 1 else asyncio.new_event_loop
-        with _in_thread(serve, factory) as (ready, loop):
+        with _in_thread(plan, clock, layer, wrap) as (ready, loop):
             yield RunningService(ready, plan, token, loop, clock)
 
 
 @contextmanager
 def _in_thread(
-    serve: Callable[[Callable[[Ready], None], asyncio.Event], Coroutine[Any, Any, None]],
-    factory: Callable[[], asyncio.AbstractEventLoop],
+    plan: Plan,
+    clock: Callable[[], int],
+    layer: Callable[[Store], Store],
+    wrap: Callable[[ASGI], ASGI],
 ) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
-    """Run ``serve`` on a new event loop in a thread; stop it after the block."""
     started: Future[tuple[Ready, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     failed: Future[None] = Future()
 
-    async def run_until_stopped() -> None:
+    async def serve() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        await serve(lambda ready: started.set_result((ready, loop, stop)), stop)
+        opened = await open_store(plan.store, create=True, clock=clock)
+
+        def on_ready(ready: Ready) -> None:
+            started.set_result((ready, loop, stop))
+
+        try:
+            await run(plan, on_ready, stop, opened=layer(opened), clock=clock, wrap=wrap)
+        finally:
+            await opened.close()
 
     def work() -> None:
+        # With several workers the parent watches processes, which asyncio supports in any thread.
+        factory = uvloop.new_event_loop if plan.workers == 1 else asyncio.new_event_loop
         try:
             with asyncio.Runner(loop_factory=factory) as runner:
-                runner.run(run_until_stopped())
+                runner.run(serve())
         except BaseException as error:
             (failed if started.done() else started).set_exception(error)
 

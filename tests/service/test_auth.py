@@ -20,6 +20,7 @@ from guanxi.contract.sign import app_sign
 from guanxi.operations import accounts
 from guanxi.operations.sessions import issue
 from guanxi.service import auth
+from guanxi.service.config import Settings
 from guanxi.service.handling import Refused, Service
 from guanxi.stores import open_store
 from guanxi.stores.port import Store
@@ -185,7 +186,7 @@ def test_the_session_caches_are_bounded(tmp_path: Path, monkeypatch: pytest.Monk
 async def _many_callers(path: Path) -> None:
     clock = Clock()
     store = await open_store(str(path), create=True, clock=clock)
-    gate = auth.SessionGate(Service(store, DOCUMENTED, clock))
+    gate = auth.SessionGate(Service(store, Settings(profile=DOCUMENTED), clock))
 
     async def caller(cookie: str) -> int:
         headers = {b"cookie": cookie.encode()}

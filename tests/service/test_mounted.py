@@ -21,7 +21,8 @@ from guanxi.operations import accounts
 from guanxi.operations.sessions import issue
 from guanxi.service.app import Application
 from guanxi.service.auth import SessionGate
-from guanxi.service.exchange import ASGI, Caller, Exchange, Gate, Observer, Scope
+from guanxi.service.config import Settings
+from guanxi.service.exchange import ASGI, Caller, Exchange, Observer, Scope
 from guanxi.service.handling import Refused, Service
 from guanxi.service.pages import PATHS
 from guanxi.service.request import Headers, Pairs
@@ -86,22 +87,11 @@ class Everybody:
         return Caller(scope["user"], None, "192.0.2.7")
 
 
-def with_gate(
-    service: Service, gate: Gate, observers: Sequence[Observer] = (), request_seconds: float = 20
-) -> Application:
-    return Application(
-        service,
-        gate,
-        request_seconds=request_seconds,
-        requests_at_once=10,
-        observers=observers,
-    )
-
-
 def with_everybody(
     store: Store, observers: Sequence[Observer] = (), request_seconds: float = 20
 ) -> Application:
-    return with_gate(Service(store, DOCUMENTED), Everybody(), observers, request_seconds)
+    settings = Settings(profile=DOCUMENTED, request_seconds=request_seconds)
+    return Application(Service(store, settings), Everybody(), observers)
 
 
 # --- a path, a start and a stop ---
@@ -256,9 +246,8 @@ def test_the_services_own_gate_knows_session_and_address(tmp_path: Path) -> None
         try:
             await accounts.put(store, 1, Card(name="u1"))
             token = (await issue(store, 1, TokenKind.COOKIE, 1, int(time.time()))).token
-            service = Service(store, DOCUMENTED)
-            gate = SessionGate(service)
-            application = with_gate(service, gate, [seen.append])
+            service = Service(store, Settings(profile=DOCUMENTED))
+            application = Application(service, SessionGate(service), [seen.append])
             sent = [(b"cookie", f"SESSDATA={token}".encode())]
             await answer_of(application, scope_of(e.FRIENDS.path, headers=sent, client=("::1", 9)))
             await answer_of(application, scope_of(e.FRIENDS.path))

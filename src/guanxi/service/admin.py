@@ -245,8 +245,6 @@ async def _agree(administered: Administered, request: AdminRequest) -> Response:
     seconds, now = administered.service.profile.limits.qr_seconds, administered.service.now()
     try:
         await sessions.agree(administered.service.store, body.key, body.mid, seconds, now)
-    except AccountError as error:
-        raise HTTPException(409, str(error)) from None
     except ValueError as error:
         raise HTTPException(409, str(error)) from None
     return _json({})

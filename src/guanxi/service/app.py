@@ -53,24 +53,19 @@ class Application:
 
     It may be constructed anywhere, and then belongs to one event loop, as its store does. ``gate``
     decides who may call. ``observers`` get each exchange. ``pages`` serve GET requests by path. A
-    request that runs longer than ``request_seconds`` is cancelled and answered -504, or HTTP 408
-    while its body is read; requests beyond ``requests_at_once`` are answered -503.
+    request that exceeds ``request_seconds`` is cancelled and answered -504, or HTTP 408 while its
+    body is read.
     """
 
     def __init__(
         self,
         service: Service,
         gate: Gate,
-        *,
-        request_seconds: float,
-        requests_at_once: int,
         observers: Sequence[Observer] = (),
         pages: Mapping[str, ASGI] = {},
     ) -> None:
         self._service = service
         self._gate = gate
-        self._request_seconds = request_seconds
-        self._requests_at_once = requests_at_once
         self._observers = observers
         self._pages = pages
         self._routes = routes(service.profile)
@@ -153,7 +148,7 @@ class Application:
             # Even a late request may have been cancelled by its host in addition.
             if task not in self._late or task.uncancel() > cancelling:
                 raise
-            self._fail(exchange, error if exchange.is_whole else _incomplete_body())
+            self._fail(exchange, error)
         except Exception as error:
             self._fail(exchange, error)
         finally:
@@ -184,11 +179,11 @@ class Application:
     def _check_later(self, loop: asyncio.AbstractEventLoop) -> None:
         # One check a second costs less than a timer for each request.
         self._is_checking = True
-        loop.call_later(min(1.0, self._request_seconds), self._check, loop)
+        loop.call_later(min(1.0, self._service.settings.request_seconds), self._check, loop)
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         """Cancel late requests, and check again later while requests are running."""
-        cutoff = time.monotonic() - self._request_seconds
+        cutoff = time.monotonic() - self._service.settings.request_seconds
         for task, (started, _) in self._running.items():
             if started < cutoff and task not in self._late:
                 self._late.add(task)
@@ -219,7 +214,7 @@ class Application:
         service, scope = self._service, exchange.scope
         if route is None:
             raise self._no_route(exchange.path)
-        if len(self._running) > self._requests_at_once:
+        if len(self._running) > service.settings.requests_at_once:
             raise StoreUnavailable("too many requests at once")
         headers = headers_of(scope["headers"])
         pairs, invalid = fields(scope["query_string"], route.in_query)
@@ -282,6 +277,9 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
             refused = Refused(code, error)
         case StoreUnavailable():
             return _failed(errors.ServiceUnavailable.number, error, exchange)
+        case asyncio.CancelledError() if not exchange.is_whole:
+            invalid = InvalidParameter("body", "不完整", "not whole")
+            refused = Refused(errors.BadRequest.number, invalid, status=408)
         case StoreTimeout() | asyncio.CancelledError():  # cancelled: it took too long
             return _failed(errors.DeadlineExceeded.number, error, exchange)
         case _:
@@ -319,11 +317,6 @@ def _failed(code: int, error: BaseException, exchange: Exchange) -> Refused:
     if code == errors.ServiceUnavailable.number:
         return Refused(code, status=503, headers=(named, _RETRY_AFTER))
     return Refused(code, status=504, headers=(named,))
-
-
-def _incomplete_body() -> Refused:
-    invalid = InvalidParameter("body", "不完整", "not whole")
-    return Refused(errors.BadRequest.number, invalid, status=408)
 
 
 def _below(root: str, path: str) -> str:

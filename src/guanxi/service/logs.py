@@ -48,16 +48,9 @@ def event(level: int, name: str, **fields: Any) -> None:
 
 def exchanged(exchange: Exchange) -> None:
     """Log a request and its response, with the response's time in milliseconds."""
-    event(
-        logging.INFO,
-        "request",
-        request_id=exchange.request_id,
-        endpoint=exchange.name,
-        method=exchange.scope["method"],
-        status=exchange.status,
-        code=exchange.code,
-        ms=round(exchange.seconds * 1000, 3),
-    )
+    method, ms = exchange.scope["method"], round(exchange.seconds * 1000, 3)
+    named = {"request_id": exchange.request_id, "endpoint": exchange.name, "method": method}
+    event(logging.INFO, "request", **named, status=exchange.status, code=exchange.code, ms=ms)
 
 
 def to_stream(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:

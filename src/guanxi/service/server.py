@@ -149,11 +149,11 @@ async def run(
             opened = await open_store(plan.store, create=True, clock=clock)
             stack.push_async_callback(opened.close)
         store = with_cards(opened, plan.settings)
-        service = Service(store, plan.settings.profile, clock)
+        service = Service(store, plan.settings, clock)
         served: list[tuple[ASGI, socket.socket]] = []
         if plan.workers == 1:
             metrics = Metrics()
-            application = application_of(service, plan.settings, metrics)
+            application = application_of(service, metrics)
             await stack.enter_async_context(visits_written(store))
             served.append((wrap(application), listener))
             counters = metrics.collected
@@ -174,17 +174,12 @@ def with_cards(store: Store, settings: Settings) -> Store:
     return with_card_cache(store, settings.card_cache, settings.card_staleness)
 
 
-def application_of(service: Service, settings: Settings, metrics: Metrics) -> Application:
+def application_of(service: Service, metrics: Metrics) -> Application:
     """Return one worker's application; record its requests and write waits in ``metrics``."""
     service.store.watch_waits(metrics.waited_to_write)
-    return Application(
-        service,
-        SessionGate(service),
-        request_seconds=settings.request_seconds,
-        requests_at_once=settings.requests_at_once,
-        observers=(metrics.answered, *((logs.exchanged,) if settings.log_requests else ())),
-        pages=dict.fromkeys(pages.PATHS, pages.application(service.store)),
-    )
+    observers = [metrics.answered, *([logs.exchanged] if service.settings.log_requests else [])]
+    page_by_path = dict.fromkeys(pages.PATHS, pages.application(service.store))
+    return Application(service, SessionGate(service), observers, page_by_path)
 
 
 @asynccontextmanager

@@ -36,8 +36,7 @@ async def work(plan: WorkerPlan) -> None:
     store = with_cards(await open_store(plan.store), plan.settings)
     try:
         with socket.socket(fileno=plan.descriptor) as listener:
-            service = Service(store, plan.settings.profile)
-            application = application_of(service, plan.settings, Metrics())
+            application = application_of(Service(store, plan.settings), Metrics())
             async with visits_written(store), serving((application, listener)):
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()

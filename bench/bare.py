@@ -18,7 +18,7 @@ import uvloop
 from msgspec import Struct
 
 from guanxi.contract.structs import RelationPage
-from guanxi.service.app import ASGI, Scope, Send
+from guanxi.service.exchange import ASGI, Scope, Send
 from guanxi.service.http import bind, serving
 from guanxi.service.request import Receive
 

@@ -30,7 +30,9 @@ from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import TokenKind
 from guanxi.operations import accounts, sessions
 from guanxi.service.config import Settings, load, with_limits
+from guanxi.service.exchange import ASGI
 from guanxi.service.server import Administration, Plan, Ready, run
+from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow, Store
 
 T = TypeVar("T")
@@ -58,7 +60,12 @@ class RunningService:
     """A running service, with shortcuts to read and change its store."""
 
     def __init__(
-        self, ready: Ready, plan: Plan, token: str, loop: asyncio.AbstractEventLoop
+        self,
+        ready: Ready,
+        plan: Plan,
+        token: str,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], int],
     ) -> None:
         self.base_url = ready.url
         self.admin_url = ready.admin_url
@@ -68,6 +75,7 @@ class RunningService:
         self.store = plan.store
         self._store = ready.store
         self._loop = loop
+        self._clock = clock
 
     def do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
         """Run ``work`` with the service's store, on the service's event loop; wait for its result.
@@ -125,7 +133,7 @@ class RunningService:
         Raise ValueError if the key is invalid or expired, or if the account is unknown or
         deregistered.
         """
-        seconds, now = self.settings.profile.limits.qr_seconds, time.time()
+        seconds, now = self.settings.profile.limits.qr_seconds, self._now()
         self.do(lambda store: sessions.agree(store, key, mid, seconds, now))
 
     def access_key(self, mid: int) -> str:
@@ -136,8 +144,11 @@ class RunningService:
         return self._issue(mid, TokenKind.APP).token
 
     def _issue(self, mid: int, kind: TokenKind) -> sessions.Issued:
-        days, now = self.settings.profile.limits.session_days, int(time.time())
+        days, now = self.settings.profile.limits.session_days, self._now()
         return self.do(lambda store: sessions.issue(store, mid, kind, days, now))
+
+    def _now(self) -> int:
+        return self._clock() // 10**9
 
 
 @contextmanager
@@ -148,12 +159,19 @@ def running(
     workers: int = 1,
     limits: Mapping[str, int] | None = None,
     settings: Settings | None = None,
+    clock: Callable[[], int] = time.time_ns,
+    layer: Callable[[Store], Store] = lambda store: store,
+    wrap: Callable[[ASGI], ASGI] = lambda application: application,
 ) -> Iterator[RunningService]:
     """Run a service on a free loopback port while the block runs.
 
     ``profile`` is ``documented`` or ``open``; ``limits`` changes some of its limits. ``settings``
     is used instead of both. ``store`` is a file's path or a server's address, created if it is
     missing; None uses a file that is deleted afterwards. Several ``workers`` run as processes.
+
+    ``clock`` returns nanoseconds since the Unix epoch, for service and store; ``layer`` returns the
+    store that is used in place of the opened one; ``wrap`` returns what is served in place of the
+    application. None of the three reaches several workers.
 
     Raise SettingError for an unknown or invalid profile or limit, StoreError if the store cannot be
     opened, ServiceError if one of several workers does not start, and TimeoutError if the service
@@ -168,18 +186,31 @@ def running(
             workers=workers,
             administration=Administration(token),
         )
-        with _in_thread(plan) as (ready, loop):
-            yield RunningService(ready, plan, token, loop)
+        with _in_thread(plan, clock, layer, wrap) as (ready, loop):
+            yield RunningService(ready, plan, token, loop, clock)
 
 
 @contextmanager
-def _in_thread(plan: Plan) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
+def _in_thread(
+    plan: Plan,
+    clock: Callable[[], int],
+    layer: Callable[[Store], Store],
+    wrap: Callable[[ASGI], ASGI],
+) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
     started: Future[tuple[Ready, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     failed: Future[None] = Future()
 
     async def serve() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        await run(plan, lambda ready: started.set_result((ready, loop, stop)), stop)
+        opened = await open_store(plan.store, create=True, clock=clock)
+
+        def on_ready(ready: Ready) -> None:
+            started.set_result((ready, loop, stop))
+
+        try:
+            await run(plan, on_ready, stop, opened=layer(opened), clock=clock, wrap=wrap)
+        finally:
+            await opened.close()
 
     def work() -> None:
         # With several workers the parent watches processes, which asyncio supports in any thread.

@@ -69,7 +69,7 @@ def send(
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
     try:
         text = encoded(query)
-        target = f"{path}?{text}" if text else path
+        target = f"{address.path}{path}?{text}" if text else address.path + path
         connection.request(method, target, body, {"User-Agent": "test", **(headers or {})})
         answer = connection.getresponse()
         return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())

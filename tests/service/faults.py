@@ -5,22 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-import uvloop
+from msgspec.structs import replace
 
 from guanxi.contract.limits import DOCUMENTED
-from guanxi.service import admin
 from guanxi.service.config import Settings
-from guanxi.service.http import bind, serving, url_of
-from guanxi.service.metrics import Metrics
-from guanxi.service.server import Plan, Ready, application_of, background_tasks
-from guanxi.stores import open_store
 from guanxi.stores.port import Store
-from guanxi.testing import RunningService
+from guanxi.testing import RunningService, running
 
 _VERBS = frozenset(
     {
@@ -72,31 +66,13 @@ def faulty_service(
     folder: Path,
     settings: Settings = Settings(profile=DOCUMENTED),  # noqa: B008 - it is frozen
 ) -> Iterator[tuple[RunningService, Faulty]]:
-    """A service over such a store, administration included; its token is "token"."""
-    came_up: Future[tuple[RunningService, Faulty]] = Future()
-    stop: Future[None] = Future()
+    """A service over such a store, without a card cache, which would hide faults."""
+    faulty: list[Faulty] = []
 
-    async def serve() -> None:
-        store = Faulty(await open_store(str(folder / "faulty.db"), create=True))
-        opened = cast(Store, store)
-        metrics = Metrics()
-        with bind("127.0.0.1", 0) as listener, bind("127.0.0.1", 0) as door:
-            ready = Ready(url_of(listener), url_of(door), opened)
-            application = application_of(opened, settings, metrics)
-            administered = admin.Administered(opened, settings.profile.limits, metrics.collected)
-            served = (application, listener), (admin.application(administered, "token"), door)
-            async with background_tasks(opened, application), serving(*served):
-                loop = asyncio.get_running_loop()
-                plan = Plan(str(folder / "faulty.db"), settings)
-                came_up.set_result((RunningService(ready, plan, "token", loop), store))
-                await asyncio.wrap_future(stop)
-        await opened.close()
+    def layer(store: Store) -> Store:
+        faulty.append(Faulty(store))
+        return cast(Store, faulty[0])
 
-    thread = threading.Thread(target=uvloop.run, args=(serve(),), daemon=True)
-    thread.start()
-    service, store = came_up.result(60)
-    try:
-        yield service, store
-    finally:
-        stop.set_result(None)
-        thread.join()
+    path = folder / "faulty.db"
+    with running(store=path, settings=replace(settings, card_cache=0), layer=layer) as service:
+        yield service, faulty[0]

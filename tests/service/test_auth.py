@@ -15,11 +15,13 @@ from guanxi.accounts.secrets import Session, TokenKind, appsec, bili_jct, digest
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Login
 from guanxi.contract.endpoints import ENDPOINTS
+from guanxi.contract.limits import DOCUMENTED
 from guanxi.contract.sign import app_sign
 from guanxi.operations import accounts
 from guanxi.operations.sessions import issue
 from guanxi.service import auth
-from guanxi.service.handling import Refused
+from guanxi.service.config import Settings
+from guanxi.service.handling import Refused, Service
 from guanxi.stores import open_store
 from guanxi.stores.port import Store
 from guanxi.testing import RunningService, SignedIn
@@ -36,9 +38,9 @@ from tests.service.client import (
     signed,
 )
 from tests.service.scene import Scene
+from tests.stores.engines import Clock
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-_TRUST_SECONDS = 1.05
 
 
 def put_session(
@@ -145,22 +147,22 @@ def test_cookies_without_a_session(cookie: str, documented: RunningService) -> N
 # --- sessions end ---
 
 
-def test_sign_out_counts_within_a_second(documented: RunningService) -> None:
-    [caller] = fresh(documented)
-    assert call(documented, e.FRIENDS, caller).code == 0
-    assert documented.do(lambda store: store.close_session(digest(caller.sessdata)))
-    time.sleep(_TRUST_SECONDS)
-    assert call(documented, e.FRIENDS, caller).code == -101
+def test_sign_out_counts_within_a_second(clocked: RunningService, clock: Clock) -> None:
+    [caller] = fresh(clocked)
+    assert call(clocked, e.FRIENDS, caller).code == 0
+    assert clocked.do(lambda store: store.close_session(digest(caller.sessdata)))
+    clock.advance(1)
+    assert call(clocked, e.FRIENDS, caller).code == -101
 
 
-def test_a_long_credential_is_not_cached(documented: RunningService) -> None:
-    [caller] = fresh(documented)
+def test_a_long_credential_is_not_cached(clocked: RunningService, clock: Clock) -> None:
+    [caller] = fresh(clocked)
     sent = {"Cookie": f"SESSDATA={caller.sessdata}; x={'y' * 1_024}"}
     for _ in range(2):
-        assert call(documented, e.NAV, headers=sent).data["mid"] == caller.mid
-    assert documented.do(lambda store: store.close_session(digest(caller.sessdata)))
-    time.sleep(_TRUST_SECONDS)
-    assert call(documented, e.FRIENDS, headers=sent).code == -101
+        assert call(clocked, e.NAV, headers=sent).data["mid"] == caller.mid
+    assert clocked.do(lambda store: store.close_session(digest(caller.sessdata)))
+    clock.advance(1)
+    assert call(clocked, e.FRIENDS, headers=sent).code == -101
 
 
 def test_each_kind_of_token_works_one_way_only(documented: RunningService) -> None:
@@ -182,47 +184,60 @@ def test_the_session_caches_are_bounded(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 async def _many_callers(path: Path) -> None:
-    store = await open_store(str(path), create=True)
-    gate = auth.Gate(store)
+    clock = Clock()
+    store = await open_store(str(path), create=True, clock=clock)
+    gate = auth.SessionGate(Service(store, Settings(profile=DOCUMENTED), clock))
+
+    async def caller(cookie: str) -> int:
+        headers = {b"cookie": cookie.encode()}
+        return (await gate.caller(e.FRIENDS, {}, headers, [], {})).mid
+
     try:
-        token, sent = "", {b"cookie": b""}
+        token, cookie = "", ""
         for mid in range(1, 8):
             await accounts.put(store, mid, Card(name=f"u{mid}"))
-            token = (await issue(store, mid, TokenKind.COOKIE, 1, int(time.time()))).token
+            token = (await issue(store, mid, TokenKind.COOKIE, 1, clock.ns // 10**9)).token
             for other in range(3):
-                sent = {b"cookie": f"SESSDATA={token}; x={other}".encode()}
-                assert await gate.caller(e.FRIENDS, sent, {}) == mid
+                cookie = f"SESSDATA={token}; x={other}"
+                assert await caller(cookie) == mid
                 assert len(gate._trusted) <= 3
                 assert len(gate._credentials) <= 3
-        await asyncio.sleep(_TRUST_SECONDS)
+        clock.advance(1)
         assert await store.close_session(digest(token))
         with pytest.raises(Refused):
-            await gate.caller(e.FRIENDS, sent, {})
-        assert sent[b"cookie"] not in gate._credentials
+            await caller(cookie)
+        assert cookie.encode() not in gate._credentials
     finally:
         await store.close()
 
 
-def test_a_trusted_session_expires_in_time(documented: RunningService) -> None:
-    [account] = fresh(documented)
-    caller = put_session(documented, account.mid, expires=int(time.time()) + 2)
-    assert call(documented, e.FRIENDS, caller).code == 0
-    for _ in range(300):
-        if call(documented, e.FRIENDS, caller).code == -101:
-            break
-        time.sleep(0.01)
-    assert call(documented, e.FRIENDS, caller).code == -101
+def test_a_trusted_session_expires_in_time(clocked: RunningService, clock: Clock) -> None:
+    [account] = fresh(clocked)
+    caller = put_session(clocked, account.mid, expires=clock.ns // 10**9 + 1)
+    assert call(clocked, e.FRIENDS, caller).code == 0
+    clock.ns = (clock.ns // 10**9 + 1) * 10**9  # less than a second later
+    assert call(clocked, e.FRIENDS, caller).code == -101
 
 
-def test_a_deregistered_account_has_no_session(documented: RunningService) -> None:
-    [caller] = fresh(documented)
-    documented.set_state(caller.mid, State.DEREGISTERED)
-    time.sleep(_TRUST_SECONDS)
-    assert call(documented, e.FRIENDS, caller).code == -101
+def test_a_clock_that_steps_back_ends_no_sign_out(clocked: RunningService, clock: Clock) -> None:
+    """A session that was read in the future is read again."""
+    [caller] = fresh(clocked)
+    assert call(clocked, e.FRIENDS, caller).code == 0
+    assert clocked.do(lambda store: store.close_session(digest(caller.sessdata)))
+    clock.advance(-60)
+    assert call(clocked, e.FRIENDS, caller).code == -101
+    clock.advance(60)
+
+
+def test_a_deregistered_account_has_no_session(clocked: RunningService, clock: Clock) -> None:
+    [caller] = fresh(clocked)
+    clocked.set_state(caller.mid, State.DEREGISTERED)
+    clock.advance(1)
+    assert call(clocked, e.FRIENDS, caller).code == -101
     with pytest.raises(ValueError, match="deregistered"):
-        documented.sign_in(caller.mid)
+        clocked.sign_in(caller.mid)
     with pytest.raises(ValueError, match="does not exist"):
-        documented.sign_in(2**62)
+        clocked.sign_in(2**62)
 
 
 def test_a_banned_account_reads_and_groups_but_neither_follows_nor_blocks(

@@ -6,6 +6,7 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,9 +17,10 @@ from guanxi.accounts.account import State
 from guanxi.accounts.secrets import DAY, Session, TokenKind
 from guanxi.contract import endpoints as e
 from guanxi.contract.pages import refresh_csrf_of
-from guanxi.stores.port import Store
+from guanxi.stores.port import Store, StoreUnavailable
 from guanxi.testing import RunningService, SignedIn, running
 from tests.service.content_fixtures import Answer, ask, read, secret_of, someone
+from tests.service.faults import faulty_service
 
 _WAITING, _ENDED = 86101, 86038
 
@@ -114,6 +116,17 @@ def test_an_invalid_code(service: RunningService, key: str) -> None:
     assert ask(service, e.QR_POLL, qrcode_key=key).code == -400
     with pytest.raises(ValueError, match="QR code"):
         service.agree(key, someone(service).mid)
+
+
+def test_a_confirmation_survives_a_store_that_fails(tmp_path: Path) -> None:
+    with faulty_service(tmp_path) as (service, store):
+        somebody, key = someone(service), _begun(service)
+        service.agree(key, somebody.mid)
+        store.verbs, store.error = frozenset({"open_session"}), StoreUnavailable("it is busy")
+        assert ask(service, e.QR_POLL, qrcode_key=key).code == -503
+        store.error = None
+        answer, data = _poll(service, key)
+        assert (data["code"], _session(answer).mid) == (0, somebody.mid)
 
 
 def test_accounts_that_cannot_confirm_a_code(service: RunningService) -> None:

@@ -132,6 +132,13 @@ def test_info_of_a_plain_or_banned_account(service: RunningService) -> None:
     assert read(service, e.MY_INFO, me).silence == 1
 
 
+@pytest.mark.parametrize("birthday", ["2000-02-30", "January", "01-02"])
+def test_a_stored_birthday_that_is_no_day(birthday: str, service: RunningService) -> None:
+    me = someone(service)
+    put(service, me.mid, profile.PROFILE, profile.Profile(birthday=birthday))
+    assert read(service, e.MY_INFO, me).birthday == 0
+
+
 _EDIT = {"birthday": "1990-12-31", "sex": "女", "uname": "新名", "usersign": "新签"}
 
 

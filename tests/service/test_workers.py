@@ -126,14 +126,35 @@ def test_a_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path:
         raise AssertionError("it cannot run")
 
 
-def test_a_failed_restart_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("program", ["/bin/false", "/there/is/no/python"])
+def test_a_failed_restart_is_repeated(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_FIRST_PAUSE", 0.05)
     with running(workers=2) as service, logged() as lines:
         python = sys.executable
-        monkeypatch.setattr(sys, "executable", "/bin/false")
+        monkeypatch.setattr(sys, "executable", program)
         os.kill(min(workers_of(os.getpid())), signal.SIGKILL)
         until(lambda: lines.getvalue().count("worker not started") >= 2)
         assert call(service, e.NAV).code == -101, "the other one answers"
+        monkeypatch.setattr(sys, "executable", python)
+        until(lambda: len(workers_of(os.getpid())) == 2)
+
+
+def test_a_worker_that_hangs_at_its_start_is_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hanging = tmp_path / "hanging"
+    hanging.write_text("#!/bin/sh\nread plan\nread never\n")
+    hanging.chmod(0o700)
+    monkeypatch.setattr(server, "_FIRST_PAUSE", 0.05)
+    with running(workers=2) as service, logged() as lines:
+        python = sys.executable
+        monkeypatch.setattr(sys, "executable", str(hanging))
+        monkeypatch.setattr(server, "_START_SECONDS", 0.2)
+        os.kill(min(workers_of(os.getpid())), signal.SIGKILL)
+        until(lambda: lines.getvalue().count("worker not started") >= 3)
+        assert len(workers_of(os.getpid())) <= 2, "the other one, and one that starts"
+        assert call(service, e.NAV).code == -101
+        monkeypatch.setattr(server, "_START_SECONDS", 30)
         monkeypatch.setattr(sys, "executable", python)
         until(lambda: len(workers_of(os.getpid())) == 2)
 

@@ -54,7 +54,7 @@ def document() -> Json:
                 "HTTP statuses are for requests that are not of this API, and for 503 and 504."
             ),
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "."}],  # the folder of this document, as it may be mounted
         # For pages that sign requests: the indexes that form the mixin key.
         "x-wbi-mixin": list(MIXIN),
         "paths": paths,

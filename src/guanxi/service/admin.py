@@ -24,7 +24,6 @@ Every request needs ``Authorization: Bearer <token>``. Errors have an HTTP statu
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
@@ -40,18 +39,19 @@ from starlette.routing import Route
 from guanxi.accounts import secrets
 from guanxi.accounts.account import Card, EditRefusal, Privacy, State
 from guanxi.accounts.secrets import TokenKind
-from guanxi.contract.limits import Limits
 from guanxi.contract.params import LARGEST
 from guanxi.operations import accounts, sessions
 from guanxi.operations.accounts import AccountError
 from guanxi.service import logs
+from guanxi.service.handling import Service
 from guanxi.service.metrics import exposition
-from guanxi.stores.port import Store, StoreError
+from guanxi.stores.port import StoreError, StoreTimeout
 
 _T = TypeVar("_T")
 _BODY_BYTES = 65_536
 #: Decimal digits of the largest mid.
 _DIGITS = 19
+_OUTCOME_UNKNOWN = "it may have been done; look before repeating"
 _STATES = {"normal": State.NORMAL, "banned": State.BANNED, "deregistered": State.DEREGISTERED}
 
 
@@ -89,10 +89,9 @@ class AgreementBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Administered(NamedTuple):
-    """The store, limits and metrics that administration uses."""
+    """The store, profile, clock and metrics that administration uses."""
 
-    store: Store
-    limits: Limits
+    service: Service
     #: Returns the registry to expose.
     counters: Callable[[], CollectorRegistry]
 
@@ -141,8 +140,8 @@ def _guarded(
     """Return a handler that checks the token and calls ``verb``.
 
     It raises HTTPException: 401 for a missing or wrong token, 404 for an invalid mid or unknown
-    account, 409 for a deregistered account, 413 for a body over 64 KiB, 503 for a StoreError, which
-    it logs; and passes on the HTTPExceptions of ``verb``.
+    account, 409 for a deregistered account, 413 for a body over 64 KiB, 504 for a StoreTimeout and
+    503 for another StoreError, which it logs; and passes on the HTTPExceptions of ``verb``.
     """
 
     async def guarded(request: Request) -> Response:
@@ -156,6 +155,9 @@ def _guarded(
         except AccountError as error:
             status = 404 if error.refusal is EditRefusal.UNKNOWN else 409
             raise HTTPException(status, str(error)) from None
+        except StoreTimeout:
+            logs.LOG.exception("administration failed")
+            raise HTTPException(504, _OUTCOME_UNKNOWN) from None
         except StoreError as error:
             logs.LOG.exception("administration failed")
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
@@ -178,7 +180,7 @@ def _mid(path: Mapping[str, str]) -> int:
 
 
 async def _get_account(administered: Administered, request: AdminRequest) -> Response:
-    store, mid = administered.store, request.mid
+    store, mid = administered.service.store, request.mid
     account = await accounts.existing(store, mid)
     card = (await store.cards([mid]))[mid]
     return _json(
@@ -195,7 +197,7 @@ async def _get_account(administered: Administered, request: AdminRequest) -> Res
 async def _put_account(administered: Administered, request: AdminRequest) -> Response:
     body, given = _decoded(request.body, AccountBody), _names(request.body)
     await accounts.put(
-        administered.store,
+        administered.service.store,
         request.mid,
         _fields(body.card, given.get("card", ())),
         _fields(body.privacy, given.get("privacy", ())),
@@ -206,20 +208,20 @@ async def _put_account(administered: Administered, request: AdminRequest) -> Res
 async def _set_privacy(administered: Administered, request: AdminRequest) -> Response:
     body = _decoded(request.body, PrivacyBody)
     switches = _fields(body, _names(request.body))
-    await accounts.set_privacy(administered.store, request.mid, switches)
+    await accounts.set_privacy(administered.service.store, request.mid, switches)
     return _json({})
 
 
 async def _set_state(administered: Administered, request: AdminRequest) -> Response:
     state = _STATES[_decoded(request.body, StateBody).state]
-    await accounts.set_state(administered.store, request.mid, state)
+    await accounts.set_state(administered.service.store, request.mid, state)
     return _json({})
 
 
 async def _sign_in(administered: Administered, request: AdminRequest) -> Response:
     kind = _decoded(request.body or b"{}", SignInBody).kind
-    days, now = administered.limits.session_days, int(time.time())
-    issued = await sessions.issue(administered.store, request.mid, kind, days, now)
+    days, now = administered.service.profile.limits.session_days, administered.service.now()
+    issued = await sessions.issue(administered.service.store, request.mid, kind, days, now)
     if kind is TokenKind.APP:
         return _json({"access_key": issued.token, "expires": issued.expires})
     response = {"sessdata": issued.token, "bili_jct": issued.bili_jct, "expires": issued.expires}
@@ -227,13 +229,13 @@ async def _sign_in(administered: Administered, request: AdminRequest) -> Respons
 
 
 async def _sign_out(administered: Administered, request: AdminRequest) -> Response:
-    await accounts.existing(administered.store, request.mid)
-    return _json({"closed": await administered.store.close_sessions(request.mid)})
+    await accounts.existing(administered.service.store, request.mid)
+    return _json({"closed": await administered.service.store.close_sessions(request.mid)})
 
 
 async def _revoke(administered: Administered, request: AdminRequest) -> Response:
     body = _decoded(request.body, RevokeBody)
-    closed = await administered.store.close_session(secrets.digest(body.token))
+    closed = await administered.service.store.close_session(secrets.digest(body.token))
     return _json({"closed": int(closed)})
 
 
@@ -241,18 +243,16 @@ async def _agree(administered: Administered, request: AdminRequest) -> Response:
     body = _decoded(request.body, AgreementBody)
     if not 1 <= body.mid <= LARGEST:
         raise HTTPException(404, "no such mid")
-    seconds, now = administered.limits.qr_seconds, time.time()
+    seconds, now = administered.service.profile.limits.qr_seconds, administered.service.now()
     try:
-        await sessions.agree(administered.store, body.key, body.mid, seconds, now)
-    except AccountError as error:
-        raise HTTPException(409, str(error)) from None
+        await sessions.agree(administered.service.store, body.key, body.mid, seconds, now)
     except ValueError as error:
         raise HTTPException(409, str(error)) from None
     return _json({})
 
 
 async def _new_app(administered: Administered, _request: AdminRequest) -> Response:
-    appkey, appsec = secrets.new_app(administered.store.secret)
+    appkey, appsec = secrets.new_app(administered.service.store.secret)
     return _json({"appkey": appkey, "appsec": appsec})
 
 
@@ -279,7 +279,7 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
         raise HTTPException(400, "the body is empty; it must be a JSON object")
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise HTTPException(400, str(error)) from None
 
 
@@ -307,4 +307,4 @@ async def _refused(_request: Request, error: Exception) -> Response:
 async def _failed(_request: Request, error: Exception) -> Response:
     """Log an unexpected error and return a 504 response: the change may have been made."""
     logs.LOG.error("administration failed", exc_info=error)
-    return _json({"error": "it may have been done; look before repeating"}, 504)
+    return _json({"error": _OUTCOME_UNKNOWN}, 504)

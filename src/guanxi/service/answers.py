@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
 import msgspec
@@ -16,28 +16,33 @@ from guanxi.stores.port import Row, Rows
 
 encode = msgspec.json.Encoder().encode
 
-#: The parts of a list item without groups or contract. Below: the indexes of the parts to fill in,
-#: which are the numbers, the edge's other fields, and the tail.
-_ITEM = (
-    b',{"mid":', b"", b',"attribute":', b"", b',"mtime":', b"",
-    b',"tag":null,"special":0,"contract_info":{}', b"",
-)  # fmt: skip
-_MID, _ATTRIBUTE, _MTIME, _EDGE, _TAIL = 1, 3, 5, 6, 7
+#: The parts of a list item, text and the names of columns in turn. "edge" are the fields of groups
+#: and contract, "tail" the rest.
+_PARTS = re.findall(
+    rb"<\w+>|[^<]+", b',{"mid":<mid>,"attribute":<attribute>,"mtime":<mtime><edge><tail>'
+)
+_MID, _ATTRIBUTE, _MTIME, _EDGE, _TAIL = map(
+    _PARTS.index, (b"<mid>", b"<attribute>", b"<mtime>", b"<edge>", b"<tail>")
+)
 _EDGE_FIELDS = b',"tag":%b,"special":%d,"contract_info":%b'
+#: An item without groups or contract; the other columns are filled in for each row.
+_ITEM = [*_PARTS]
+_ITEM[_EDGE] = _EDGE_FIELDS % (b"null", 0, b"{}")
 _EMPTY_SUCCESS = b'{"code":0,"message":"0","ttl":1}'
 _BARE_SUCCESS = b'{"code":0}'
 
 
-def success(envelope: Envelope, data: bytes) -> bytes:
+def success(envelope: Envelope, data: bytes, clock: Callable[[], int]) -> bytes:
     """Return the body of a response with code 0, in the form of the endpoint's envelope.
 
     ``data`` is encoded JSON. ``STANDARD`` omits it if empty, ``BARE`` always; ``NONE`` returns it
-    alone. For the other envelopes it must not be empty.
+    alone. For the other envelopes it must not be empty. ``clock`` returns nanoseconds since the
+    Unix epoch.
     """
     if envelope is Envelope.STANDARD:
         return b'{"code":0,"message":"0","ttl":1,"data":%b}' % data if data else _EMPTY_SUCCESS
     if envelope is Envelope.GAME:
-        return b'{"code":0,"data":%b,%b}' % (data, _game_tail())
+        return b'{"code":0,"data":%b,%b}' % (data, _game_tail(clock))
     if envelope is Envelope.MSG:
         return b'{"code":0,"msg":"success","message":"success","data":%b}' % data
     if envelope is Envelope.STATUS:
@@ -45,15 +50,17 @@ def success(envelope: Envelope, data: bytes) -> bytes:
     return _BARE_SUCCESS if envelope is Envelope.BARE else data
 
 
-def failure(envelope: Envelope, code: int, message: str, data: bytes = b"") -> bytes:
+def failure(
+    envelope: Envelope, code: int, message: str, data: bytes, clock: Callable[[], int]
+) -> bytes:
     """Return the body of a response whose code is not 0, in the form of the endpoint's envelope.
 
     ``Envelope.NONE`` uses the standard form. Only the standard form includes ``data``,
-    unless it is empty.
+    unless it is empty. ``clock`` returns nanoseconds since the Unix epoch.
     """
     text = encode(message)
     if envelope is Envelope.GAME:
-        return b'{"code":%d,"message":%b,%b}' % (code, text, _game_tail())
+        return b'{"code":%d,"message":%b,%b}' % (code, text, _game_tail(clock))
     if envelope is Envelope.MSG:
         return b'{"code":%d,"msg":%b,"message":%b}' % (code, text, text)
     if envelope is Envelope.STATUS:
@@ -65,8 +72,8 @@ def failure(envelope: Envelope, code: int, message: str, data: bytes = b"") -> b
     return b'{"code":%d,"message":%b,"ttl":1}' % (code, text)
 
 
-def _game_tail() -> bytes:
-    return b'"ts":%d,"request_id":"%b"' % (time.time_ns() // 1_000_000, uuid4().hex.encode())
+def _game_tail(clock: Callable[[], int]) -> bytes:
+    return b'"ts":%d,"request_id":"%b"' % (clock() // 1_000_000, uuid4().hex.encode())
 
 
 def items(

@@ -1,7 +1,7 @@
-"""The ASGI application: decode, authenticate and check a request, call its handler, encode.
+"""The ASGI application: find the endpoint, decode and check the request, call its handler, encode.
 
-Checks run in this order: HTTP errors (404, 405, 413, 415), then -352, -101, -111, -403, -400, and
-then the handler's own.
+Checks run in this order: HTTP errors (404, 405, 413, 415), then the gate's (-352, -101, -111,
+-403), then -400, and then the handler's own.
 """
 
 from __future__ import annotations
@@ -9,27 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Mapping, Sequence
 from itertools import count
-from secrets import token_hex
-from typing import Any
 
 import msgspec
 
 from guanxi.contract import errors
-from guanxi.contract.endpoint import Body, Envelope, Login
+from guanxi.contract.endpoint import Body, Envelope
 from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import logs
 from guanxi.service.answers import failure, success
-from guanxi.service.auth import Gate
-from guanxi.service.config import Settings
+from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
 from guanxi.service.handling import Answer, Refused, Service, WithCookies
-from guanxi.service.metrics import NO_ENDPOINT, Metrics
 from guanxi.service.request import (
     ClientDisconnected,
     Receive,
-    breaks_header_rule,
     cookies,
     fields,
     form_body,
@@ -37,11 +32,7 @@ from guanxi.service.request import (
     repeated,
 )
 from guanxi.service.routes import Route, routes
-from guanxi.stores.port import Store, StoreTimeout, StoreUnavailable
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+from guanxi.stores.port import StoreTimeout, StoreUnavailable
 
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _JSON = (b"content-type", b"application/json; charset=utf-8")
@@ -52,101 +43,82 @@ _HTML = (
     (b"content-security-policy", b"default-src 'none'"),
 )
 _CONTENT_TYPE = {Body.JSON: (_JSON,), Body.JSONP: (_JSON,), Body.HTML: _HTML}
+_NO_FIELDS: dict[str, str] = {}
 _RETRY_AFTER = (b"retry-after", b"1")
+_number = count()
 
 
 class Application:
-    """One worker's ASGI application over an open store.
+    """An ASGI application over a store: served alone, or mounted in another application.
 
-    ``pages`` serves GET requests to ``page_paths``: documentation and health checks.
+    It may be constructed anywhere, and then belongs to one event loop, as its store does. ``gate``
+    decides who may call. ``observers`` get each exchange. ``pages`` serve GET requests by path. A
+    request that exceeds ``request_seconds`` is cancelled and answered -504, or HTTP 408 while its
+    body is read.
     """
 
     def __init__(
         self,
-        store: Store,
-        settings: Settings,
-        metrics: Metrics,
-        pages: ASGI,
-        page_paths: frozenset[str],
+        service: Service,
+        gate: Gate,
+        observers: Sequence[Observer] = (),
+        pages: Mapping[str, ASGI] = {},
     ) -> None:
-        self._service = Service(store, settings.profile)
-        self._settings = settings
-        self._metrics = metrics
+        self._service = service
+        self._gate = gate
+        self._observers = observers
         self._pages = pages
-        self._page_paths = page_paths
-        self._gate = Gate(store)
-        self._routes = routes(settings.profile)
-        self._loop = asyncio.get_running_loop()
+        self._routes = routes(service.profile)
         #: Routes with a parameter in the path.
         self._patterns = [
             (matcher(path), self._routes.pop((method, path)))
             for method, path in list(self._routes)
             if placeholders(path)
         ]
-        self._methods = dict.fromkeys(page_paths, "GET")
+        self._methods = dict.fromkeys(pages, "GET")
         self._methods |= {path: method for method, path in self._routes}
         self._envelopes = {
             path: route.endpoint.envelope for (_, path), route in self._routes.items()
         }
-        self._started: dict[asyncio.Task[Any] | None, float] = {}
-        #: Request ids are a prefix for this worker and a counter.
-        self._id_prefix, self._counter = token_hex(8), count()
+        #: Kept, because to find the running loop takes a system call.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        #: When each running request arrived (monotonic seconds), and how often its task had been
+        #: cancelled by then.
+        self._running: dict[asyncio.Task[object], tuple[float, int]] = {}
+        #: The tasks that the time limit cancelled.
+        self._late: set[asyncio.Task[object]] = set()
+        #: Whether a check for late requests is scheduled.
+        self._is_checking = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer an HTTP request, or acknowledge the host's start and stop (scope ``lifespan``).
+
+        Raise CancelledError if the host cancels the request, RuntimeError on an event loop other
+        than the application's, and ValueError for a scope of another type.
+        """
+        if scope["type"] != "http":
+            await _lifespan(scope, receive, send)
+            return
         method, path = scope["method"], scope["path"]
-        in_path: dict[str, str] = {}
-        route = self._routes.get((method, path))
+        if scope.get("root_path"):
+            path = _below(scope["root_path"], path)
+        route, in_path = self._routes.get((method, path)), _NO_FIELDS
         if route is None:
-            if method == "GET" and path in self._page_paths:
-                await self._pages(scope, receive, send)
+            if method == "GET" and path in self._pages:
+                await self._pages[path](scope, receive, send)
                 return
             route, in_path = self._match_pattern(method, path)
-        task = asyncio.current_task(self._loop)  # to find the loop takes a system call
-        number = next(self._counter)
-        started = self._started[task] = time.monotonic()
+        exchange = Exchange(next(_number), scope, path, route.endpoint if route else None)
         try:
-            if route is None:
-                raise self._no_route(path)
-            if len(self._started) > self._settings.requests_at_once:
-                raise StoreUnavailable("too many requests at once")
-            answer = await self._answer(route, scope, receive, in_path)
+            await self._exchange(exchange, route, in_path, receive)
         except ClientDisconnected:
             return
-        except (Exception, asyncio.CancelledError) as error:
-            refused = _refusal(error, route, self._id(number))
-            code, status, headers = refused.code, refused.status, (_JSON, *refused.headers)
-            endpoint = None if route is None else route.endpoint
-            envelope = self._envelopes.get(path, Envelope.STANDARD)
-            if endpoint is not None:
-                envelope = endpoint.envelope
-            body = failure(envelope, code, refused.message_for(endpoint), refused.data)
-        else:
-            code, status, headers = 0, 200, _CONTENT_TYPE[route.endpoint.body]
-            if isinstance(answer, bytes):
-                data = answer
-            else:
-                data, headers = answer.data, (*headers, *answer.headers)
-            body = success(route.endpoint.envelope, data)
-        finally:
-            del self._started[task]
-        seconds = time.monotonic() - started
-        name = NO_ENDPOINT if route is None else route.endpoint.name
-        self._metrics.answered(name, code, seconds)
-        if self._settings.log_requests:
-            ms = round(seconds * 1000, 3)
-            log_fields = {"request_id": self._id(number), "endpoint": name, "method": method}
-            logs.event(logging.INFO, "request", **log_fields, status=status, code=code, ms=ms)
-        if route is not None and route.endpoint.body is Body.JSONP:
-            callback = _callback(route, scope["query_string"])
-            if callback:
-                headers = (_SCRIPT, *headers[1:])
-                body = b"%b(%b)" % (callback.encode(), body)
-        response_headers = [*_HEADERS, (b"content-length", b"%d" % len(body)), *headers]
-        await send({"type": "http.response.start", "status": status, "headers": response_headers})
-        await send({"type": "http.response.body", "body": body})
-
-    def _id(self, number: int) -> str:
-        return f"{self._id_prefix}-{number}"
+        for observe in self._observers:
+            observe(exchange)
+        length = (b"content-length", b"%d" % len(exchange.body))
+        headers = [*_HEADERS, length, *exchange.headers]
+        await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+        await send({"type": "http.response.body", "body": exchange.body})
 
     def _match_pattern(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
         """Return the matching route and the path's parameters by name, or ``(None, {})``."""
@@ -156,58 +128,125 @@ class Application:
                 return route, matched
         return None, {}
 
-    async def _answer(
-        self, route: Route, scope: Scope, receive: Receive, in_path: dict[str, str]
-    ) -> bytes | Answer:
-        """Check a request, call the route's handler and return the handler's result.
+    async def _exchange(
+        self, exchange: Exchange, route: Route | None, in_path: dict[str, str], receive: Receive
+    ) -> None:
+        """Handle a request and fill in the response of its exchange.
 
-        ``in_path`` has the path's parameters. Raise Refused or InvalidParameter if the request is
-        refused, ClientDisconnected if its body does not arrive, or a StoreError.
+        Raise ClientDisconnected if the request's body does not arrive, and CancelledError if the
+        request is cancelled by anything but the time limit.
         """
-        endpoint, profile = route.endpoint, self._service.profile
+        task = asyncio.current_task(self._loop) if self._is_checking else None
+        if task is None:
+            task = self._bind()
+        started, cancelling = self._running[task] = time.monotonic(), task.cancelling()
+        try:
+            await self._answer(exchange, route, in_path, receive)
+        except ClientDisconnected:
+            raise
+        except asyncio.CancelledError as error:
+            # Even a late request may have been cancelled by its host in addition.
+            if task not in self._late or task.uncancel() > cancelling:
+                raise
+            self._fail(exchange, error)
+        except Exception as error:
+            self._fail(exchange, error)
+        finally:
+            del self._running[task]
+            self._late.discard(task)
+        if route is not None and route.endpoint.body is Body.JSONP:
+            callback = _callback(route, exchange.scope["query_string"])
+            if callback:
+                exchange.headers = (_SCRIPT, *exchange.headers[1:])
+                exchange.body = b"%b(%b)" % (callback.encode(), exchange.body)
+        exchange.seconds = time.monotonic() - started
+
+    def _bind(self) -> asyncio.Task[object]:
+        """Bind to the running loop, schedule a check for late requests; return the current task.
+
+        Raise RuntimeError if the application is bound to another loop that is not closed.
+        """
+        loop = asyncio.get_running_loop()
+        task, bound = asyncio.current_task(loop), self._loop or loop
+        if task is None or not (bound is loop or bound.is_closed()):
+            raise RuntimeError(
+                "this application belongs to another event loop; construct a new one"
+            )
+        self._loop = loop
+        self._check_later(loop)
+        return task
+
+    def _check_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        # One check a second costs less than a timer for each request.
+        self._is_checking = True
+        loop.call_later(min(1.0, self._service.settings.request_seconds), self._check, loop)
+
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Cancel late requests, and check again later while requests are running."""
+        cutoff = time.monotonic() - self._service.settings.request_seconds
+        for task, (started, _) in self._running.items():
+            if started < cutoff and task not in self._late:
+                self._late.add(task)
+                task.cancel()
+        self._is_checking = bool(self._running)
+        if self._is_checking:
+            self._check_later(loop)
+
+    def _fail(self, exchange: Exchange, error: BaseException) -> None:
+        refused, endpoint = _refusal(error, exchange), exchange.endpoint
+        exchange.code, exchange.status = refused.code, refused.status
+        exchange.headers = (_JSON, *refused.headers)
+        if endpoint is not None:
+            envelope = endpoint.envelope
+        else:
+            envelope = self._envelopes.get(exchange.path, Envelope.STANDARD)
+        message = refused.message_for(endpoint)
+        exchange.body = failure(envelope, refused.code, message, refused.data, self._service.clock)
+
+    async def _answer(
+        self, exchange: Exchange, route: Route | None, in_path: dict[str, str], receive: Receive
+    ) -> None:
+        """Check a request, call the route's handler and encode its result into the exchange.
+
+        Raise Refused or InvalidParameter if the request is refused, ClientDisconnected if its body
+        does not arrive, or a StoreError.
+        """
+        service, scope = self._service, exchange.scope
+        if route is None:
+            raise self._no_route(exchange.path)
+        if len(self._running) > service.settings.requests_at_once:
+            raise StoreUnavailable("too many requests at once")
         headers = headers_of(scope["headers"])
         pairs, invalid = fields(scope["query_string"], route.in_query)
         if in_path:
             pairs = [*in_path.items(), *pairs]
         accepted = pairs
         if route.reads_form:
-            raw = await form_body(receive, headers, profile.limits.body_bytes)
+            exchange.is_whole = False
+            raw = await form_body(receive, headers, service.profile.limits.body_bytes)
+            exchange.is_whole = True
             form, form_error = fields(raw, route.known)
             accepted = [pair for pair in pairs if pair[0] in route.in_query] + form
             pairs, invalid = pairs + form, invalid or form_error
         values = dict(accepted)
-        if endpoint.header_rule and profile.header_rule and breaks_header_rule(headers):
-            raise Refused(errors.RequestIntercepted.number)
-        if endpoint.access_id:
-            self._gate.access_id(values)
-        caller = 0
-        if endpoint.login is not Login.NONE:
-            caller = await self._gate.caller(endpoint, headers, values)
-        self._gate.signature(endpoint, pairs, values)
+        caller = exchange.caller = await self._gate.caller(
+            route.endpoint, scope, headers, pairs, values
+        )
         if len(values) != len(accepted):
             invalid = invalid or repeated(accepted, route.known)
         if invalid is not None:
             raise invalid
-        if not profile.cursors:
+        if not service.profile.cursors:
             values.pop("cursor", None)
-        params = route.decode(values)
+        params = exchange.params = route.decode(values)
         if isinstance(route.handler, WithCookies):
             jar = cookies(headers.get(b"cookie", b""))
-            return await route.handler.handler(self._service, caller, params, jar)
-        return await route.handler(self._service, caller, params)
-
-    async def watch(self) -> None:
-        """Cancel requests that run longer than ``request_seconds``; return only when cancelled.
-
-        They are answered -504, or HTTP 408 while the body is read. One check a second costs less
-        than a timer for each request.
-        """
-        while True:
-            await asyncio.sleep(min(1.0, self._settings.request_seconds))
-            cutoff = time.monotonic() - self._settings.request_seconds
-            for task in [task for task, started in self._started.items() if started < cutoff]:
-                if task is not None:
-                    task.cancel()
+            answer = await route.handler.handler(service, caller.mid, params, jar)
+        else:
+            answer = await route.handler(service, caller.mid, params)
+        data, more = answer if isinstance(answer, Answer) else (answer, ())
+        exchange.headers = (*_CONTENT_TYPE[route.endpoint.body], *more)
+        exchange.body = success(route.endpoint.envelope, data, service.clock)
 
     def _no_route(self, path: str) -> Refused:
         method = self._methods.get(path)
@@ -221,29 +260,33 @@ class Application:
         return Refused(errors.BadRequest.number, invalid, status=405, headers=allow)
 
 
-def _refusal(error: BaseException, route: Route | None, request_id: str) -> Refused:
+def _refusal(error: BaseException, exchange: Exchange) -> Refused:
     """Return the Refused to send for an exception: the exception itself if it is a Refused.
 
-    InvalidParameter gets the endpoint's ``invalid_code``, or -400 without a route. Other exceptions
-    are logged: StoreUnavailable becomes -503; StoreTimeout and a cancellation become -504. The rest
-    become -504 at an endpoint that writes, because the write may have happened, and -503 elsewhere.
-    At an HTML endpoint, a refusal with HTTP status 200 gets 404.
+    InvalidParameter gets the endpoint's ``invalid_code``, or -400 without an endpoint. Other
+    exceptions are logged: StoreUnavailable becomes -503; StoreTimeout and a cancellation become
+    -504. The rest become -504 at an endpoint that writes, because the write may have happened, and
+    -503 elsewhere. At an HTML endpoint, a refusal with HTTP status 200 gets 404.
     """
+    endpoint = exchange.endpoint
     match error:
         case Refused():
             refused = error
         case InvalidParameter():
-            code = errors.BadRequest.number if route is None else route.endpoint.invalid_code
+            code = errors.BadRequest.number if endpoint is None else endpoint.invalid_code
             refused = Refused(code, error)
         case StoreUnavailable():
-            return _failed(errors.ServiceUnavailable.number, error, route, request_id)
+            return _failed(errors.ServiceUnavailable.number, error, exchange)
+        case asyncio.CancelledError() if not exchange.is_whole:
+            invalid = InvalidParameter("body", "不完整", "not whole")
+            refused = Refused(errors.BadRequest.number, invalid, status=408)
         case StoreTimeout() | asyncio.CancelledError():  # cancelled: it took too long
-            return _failed(errors.DeadlineExceeded.number, error, route, request_id)
+            return _failed(errors.DeadlineExceeded.number, error, exchange)
         case _:
-            writes = route is not None and route.endpoint.writes
+            writes = endpoint is not None and endpoint.writes
             code = errors.DeadlineExceeded.number if writes else errors.ServiceUnavailable.number
-            return _failed(code, error, route, request_id)
-    if route is not None and route.endpoint.body is Body.HTML and refused.status == 200:
+            return _failed(code, error, exchange)
+    if endpoint is not None and endpoint.body is Body.HTML and refused.status == 200:
         refused.status = 404  # a browser that loads a page checks the status
     return refused
 
@@ -257,7 +300,7 @@ def _callback(route: Route, query: bytes) -> str:
         return ""
 
 
-def _failed(code: int, error: BaseException, route: Route | None, request_id: str) -> Refused:
+def _failed(code: int, error: BaseException, exchange: Exchange) -> Refused:
     """Log an error and return a Refused with ``code`` and the header ``x-request-id``.
 
     Its HTTP status is 503 (with ``retry-after``) for code -503, and 504 otherwise.
@@ -265,12 +308,33 @@ def _failed(code: int, error: BaseException, route: Route | None, request_id: st
     logs.event(
         logging.ERROR,
         "failed",
-        request_id=request_id,
-        endpoint=route.endpoint.name if route else NO_ENDPOINT,
+        request_id=exchange.request_id,
+        endpoint=exchange.name,
         code=code,
         error=logs.trace(error),
     )
-    named = (b"x-request-id", request_id.encode())
+    named = (b"x-request-id", exchange.request_id.encode())
     if code == errors.ServiceUnavailable.number:
         return Refused(code, status=503, headers=(named, _RETRY_AFTER))
     return Refused(code, status=504, headers=(named,))
+
+
+def _below(root: str, path: str) -> str:
+    """Return a path without the one at which the application is mounted.
+
+    By the ASGI specification a path includes ``root_path``; some servers leave it out.
+    """
+    root = root.rstrip("/")
+    return path[len(root) :] if path.startswith(f"{root}/") else path
+
+
+async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """Acknowledge the host's start and stop, of which the application needs neither.
+
+    Raise ValueError if the scope is not ``lifespan``.
+    """
+    if scope["type"] != "lifespan":
+        raise ValueError(f"guanxi serves http, not {scope['type']}")
+    for stage in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{stage}.complete"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -11,14 +10,14 @@ from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract import errors, sign
 from guanxi.contract.endpoint import ACCESS_KEY, Endpoint, Login
 from guanxi.contract.params import InvalidParameter
-from guanxi.service.handling import Refused
-from guanxi.service.request import Headers, Pairs, cookies
-from guanxi.stores.port import Store
+from guanxi.service.exchange import Caller, Scope
+from guanxi.service.handling import Refused, Service
+from guanxi.service.request import Headers, Pairs, breaks_header_rule, cookies
 
 #: Fields that a POST request may have in its query.
 IN_QUERY = frozenset({"access_key", "appkey", "sign"})
-#: How many seconds a worker uses a session that it read before it reads it again.
-_TRUST_SECONDS = 1.0
+#: How many nanoseconds a worker uses a session that it read before it reads it again.
+_TRUST_NS = 10**9
 #: How many sessions, and how many credentials, are cached; the largest credential that is cached.
 _MAX_ENTRIES, _MAX_CREDENTIAL_BYTES = 20_000, 1_024
 _NO_CSRF = InvalidParameter("csrf", "缺失", "missing; send the session's bili_jct")
@@ -50,49 +49,77 @@ class _Credential(NamedTuple):
         return "_Credential()"
 
 
-class Gate:
-    """A request authenticator of one worker, with a short cache of sessions."""
+class SessionGate:
+    """The gate of the store's own sessions, with a short cache of them.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    It checks 004's header rule, access ids, credentials, csrf and signatures.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._secret, self._clock = service.store.secret, service.clock
         #: Credentials with a session, by the access_key or Cookie header sent.
         self._credentials: dict[str | bytes, _Credential] = {}
-        #: Sessions by digest, with the monotonic time of each read.
-        self._trusted: dict[bytes, tuple[float, Session]] = {}
+        #: Sessions by digest, with the clock's time of each read.
+        self._trusted: dict[bytes, tuple[int, Session]] = {}
         self._mixins: tuple[int, tuple[str, str]] = (-1, ("", ""))
 
-    async def caller(self, endpoint: Endpoint, headers: Headers, values: Mapping[str, str]) -> int:
-        """Return the mid of the account that sent a request, or 0 if nobody is signed in.
+    async def caller(
+        self,
+        endpoint: Endpoint,
+        scope: Scope,
+        headers: Headers,
+        pairs: Pairs,
+        values: Mapping[str, str],
+    ) -> Caller:
+        """Return who sent a request; mid 0 if nobody is signed in.
 
-        ``values`` has the accepted fields by name. An access_key, where accepted, takes precedence
-        over the cookie, even if invalid. A closed session may count for one more second. Raise
-        Refused: -101 if sign-in is required and there is no valid session, -111 if a write with a
-        cookie has no csrf, or a wrong one in the form or in the cookie ``bili_jct``.
+        ``pairs`` are all fields as sent, ``values`` the accepted ones by name. An access_key, where
+        accepted, takes precedence over the cookie, even if invalid. A closed session may count for
+        one more second. Raise Refused: -352 if the header rule or an access id forbids the request,
+        -101 if sign-in is required and there is no valid session, -111 if a write with a cookie has
+        no csrf, or a wrong one in the form or in the cookie ``bili_jct``, -403 if a signature is
+        wrong or stale, or required and missing.
         """
+        has_rule = endpoint.header_rule and self._service.profile.header_rule
+        if has_rule and breaks_header_rule(headers):
+            raise Refused(errors.RequestIntercepted.number)
+        if endpoint.access_id:
+            self._check_access_id(values)
+        session = None
+        if endpoint.login is not Login.NONE:
+            session = await self._session(endpoint, headers, values)
+        self._check_signature(endpoint, pairs, values)
+        client = scope.get("client")
+        return Caller(session.mid if session else 0, session, client[0] if client else "")
+
+    async def _session(
+        self, endpoint: Endpoint, headers: Headers, values: Mapping[str, str]
+    ) -> Session | None:
+        """Return the caller's valid session, or None; raise Refused (-101 or -111)."""
         sent: str | bytes = values.get("access_key", "")
         by_key = sent != "" and ACCESS_KEY in endpoint.auth
         if not by_key:
             sent = headers.get(b"cookie", b"")
         credential = self._credentials.get(sent) or self._read(sent)
-        session = None
+        session, now = None, self._clock()
         if credential is not None:
-            trusted = self._trusted.get(credential.digest)
-            if trusted is not None and time.monotonic() - trusted[0] < _TRUST_SECONDS:
-                session = trusted[1]
-            else:
-                session = await self._session(sent, credential)
+            read, session = self._trusted.get(credential.digest, (0, None))
+            # Not after a step backwards of the clock either.
+            if session is None or not 0 <= now - read < _TRUST_NS:
+                session = await self._stored(sent, credential)
         kind = TokenKind.APP if by_key else TokenKind.COOKIE
-        if session is None or session.kind is not kind or session.expires <= time.time():
+        if session is None or session.kind is not kind or session.expires * 10**9 <= now:
             if endpoint.login is Login.REQUIRED:
                 name = "access_key" if by_key else "SESSDATA"
                 invalid = InvalidParameter(name, "无效或已过期", "not valid, or ended")
                 raise Refused(errors.NotSignedIn.number, invalid if credential else None)
-            return 0
+            return None
         if endpoint.writes and credential is not None and not by_key:
             form, (_, csrf, sent_csrf) = values.get("csrf", ""), credential
             if not (secrets.equal(form, csrf) and secrets.equal(sent_csrf, csrf)):
                 raise Refused(errors.CsrfFailed.number, _WRONG_CSRF if form else _NO_CSRF)
-        return session.mid
+        return session
 
     def _read(self, sent: str | bytes) -> _Credential | None:
         """Parse an access_key (str) or Cookie header (bytes); return None if it has no token.
@@ -104,17 +131,17 @@ class Gate:
         token = jar.get("SESSDATA", "") if isinstance(sent, bytes) else sent
         if not token:
             return None
-        csrf = secrets.bili_jct(self._store.secret, token)
+        csrf = secrets.bili_jct(self._secret, token)
         return _Credential(secrets.digest(token), csrf, jar.get("bili_jct", csrf))
 
-    async def _session(self, sent: str | bytes, credential: _Credential) -> Session | None:
+    async def _stored(self, sent: str | bytes, credential: _Credential) -> Session | None:
         """Return a credential's session from the store, expired or not; None if there is none.
 
         Cache the session, and the credential under ``sent`` unless that exceeds 1 KiB; without a
         session, drop both.
         """
-        now = time.monotonic()
-        session = await self._store.session(credential.digest)
+        now = self._clock()
+        session = await self._service.store.session(credential.digest)
         if session is None:
             self._trusted.pop(credential.digest, None)
             self._credentials.pop(sent, None)
@@ -128,15 +155,15 @@ class Gate:
             self._credentials[sent] = credential
         return session
 
-    def access_id(self, values: Mapping[str, str]) -> None:
+    def _check_access_id(self, values: Mapping[str, str]) -> None:
         """Raise Refused (-352) if the field ``w_webid`` is present and is invalid or expired."""
         access_id = values.get("w_webid")
         if access_id is None:
             return
-        if not tokens.access_id_is_valid(self._store.secret, access_id, int(time.time())):
+        if not tokens.access_id_is_valid(self._secret, access_id, self._service.now()):
             raise Refused(errors.RequestIntercepted.number)
 
-    def signature(self, endpoint: Endpoint, pairs: Pairs, values: Mapping[str, str]) -> None:
+    def _check_signature(self, endpoint: Endpoint, pairs: Pairs, values: Mapping[str, str]) -> None:
         """Raise Refused (-403) if a signature is wrong or stale, or is required and missing.
 
         ``pairs`` are all fields as sent, which a signature covers; ``values`` the accepted ones, by
@@ -149,7 +176,7 @@ class Gate:
             invalid = InvalidParameter("w_rid", "签名缺失、错误或已过期", "missing, wrong or stale")
             raise Refused(errors.AccessDenied.number, invalid)
         if ("sign" in values or "appkey" in values) and endpoint.app_signed:
-            appsec = secrets.appsec(self._store.secret, values.get("appkey", ""))
+            appsec = secrets.appsec(self._secret, values.get("appkey", ""))
             if not sign.app_verify(pairs, appsec):
                 raise Refused(
                     errors.AccessDenied.number, InvalidParameter("sign", "签名错误", "wrong")
@@ -157,11 +184,11 @@ class Gate:
 
     def _wbi(self, pairs: Pairs) -> bool:
         """Return whether the pairs are signed with the wbi keys of today or yesterday (UTC)."""
-        now = int(time.time())
+        now = self._service.now()
         if self._mixins[0] != now // secrets.DAY:
             days = (now, now - secrets.DAY)
             today, yesterday = (
-                sign.mixin_key(*secrets.wbi_keys(self._store.secret, day)) for day in days
+                sign.mixin_key(*secrets.wbi_keys(self._secret, day)) for day in days
             )
             self._mixins = (now // secrets.DAY, (today, yesterday))
         return any(sign.wbi_verify(pairs, mixin) for mixin in self._mixins[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -9,14 +10,26 @@ from guanxi.contract import errors
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.limits import Profile
 from guanxi.contract.params import InvalidParameter
+from guanxi.service.config import Settings
 from guanxi.stores.port import Store
 
 
 class Service(NamedTuple):
-    """The store and profile that every handler uses."""
+    """The store, settings and clock that every handler uses."""
 
     store: Store
-    profile: Profile
+    settings: Settings
+    #: Returns nanoseconds since the Unix epoch, as a store's clock does.
+    clock: Callable[[], int] = time.time_ns
+
+    @property
+    def profile(self) -> Profile:
+        """Return the profile of the settings."""
+        return self.settings.profile
+
+    def now(self) -> int:
+        """Return the time in seconds since the Unix epoch."""
+        return self.clock() // 10**9
 
 
 class Answer(NamedTuple):

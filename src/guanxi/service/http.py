@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from guanxi.service.app import ASGI
+from guanxi.service.exchange import ASGI
 
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
 #: are bounded by the application.
@@ -154,11 +154,14 @@ class _Protocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers, and with an event set once it listens."""
+    """uvicorn's server without its signal handlers, and with events for its start and stop.
+
+    uvicorn itself looks ten times a second whether it should stop.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.listening = asyncio.Event()
+        self.listening, self.stopping = asyncio.Event(), asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -168,6 +171,13 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        """Renew the ``date`` header once a second until ``stopping`` is set."""
+        while not self.stopping.is_set():
+            await self.on_tick(0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), 1)
 
 
 @asynccontextmanager
@@ -188,7 +198,7 @@ async def serving(*pairs: tuple[ASGI, socket.socket]) -> AsyncIterator[None]:
         yield
     finally:
         for server in servers:
-            server.should_exit = True
+            server.stopping.set()
         await asyncio.gather(*running)
 
 

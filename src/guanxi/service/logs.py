@@ -10,6 +10,8 @@ from typing import Any, TextIO
 
 import msgspec
 
+from guanxi.service.exchange import Exchange
+
 LOG = logging.getLogger("guanxi.service")
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -42,6 +44,13 @@ def trace(error: BaseException) -> dict[str, Any]:
 def event(level: int, name: str, **fields: Any) -> None:
     """Log an event under its name at a ``logging`` level, with ``fields`` in the JSON line."""
     LOG.log(level, name, extra={"fields": fields})
+
+
+def exchanged(exchange: Exchange) -> None:
+    """Log a request and its response, with the response's time in milliseconds."""
+    method, ms = exchange.scope["method"], round(exchange.seconds * 1000, 3)
+    named = {"request_id": exchange.request_id, "endpoint": exchange.name, "method": method}
+    event(logging.INFO, "request", **named, status=exchange.status, code=exchange.code, ms=ms)
 
 
 def to_stream(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:

@@ -18,9 +18,8 @@ from prometheus_client import (
 )
 
 from guanxi.contract import endpoints
+from guanxi.service.exchange import NO_ENDPOINT, Exchange
 
-#: The endpoint label of requests that match no endpoint.
-NO_ENDPOINT = "none"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -63,17 +62,15 @@ class Metrics:
         """Return this worker's own registry, for ``exposition``."""
         return self.registry
 
-    def answered(self, endpoint: str, code: int, seconds: float) -> None:
-        """Count a response by endpoint and code, and record its duration.
-
-        ``endpoint`` is an endpoint's name, or ``NO_ENDPOINT``. Raise KeyError for another name,
-        after counting.
-        """
-        count = self._count.get((endpoint, code))
+    def answered(self, exchange: Exchange) -> None:
+        """Count an exchange by endpoint and code, and record its duration."""
+        name = exchange.name
+        code = exchange.code
+        count = self._count.get((name, code))
         if count is None:
-            count = self._count[endpoint, code] = self._requests.labels(endpoint, str(code)).inc
+            count = self._count[name, code] = self._requests.labels(name, str(code)).inc
         count()
-        self._observe[endpoint](seconds)
+        self._observe[name](exchange.seconds)
 
     def waited_to_write(self, seconds: float) -> None:
         """Record the seconds that a transaction waited to write. Call it on one thread only."""

@@ -66,8 +66,8 @@ def application(store: Store) -> Starlette:
     async def openapi_json(_request: Request) -> Response:
         return _json(document)
 
-    async def to_docs(_request: Request) -> Response:
-        return RedirectResponse("/docs")
+    async def to_docs(request: Request) -> Response:
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
     pages = [
         Route("/", to_docs),

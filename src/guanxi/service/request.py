@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -124,21 +123,15 @@ def breaks_header_rule(headers: Headers) -> bool:
 async def form_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     """Read a form body of at most ``limit`` bytes; empty if the request has none.
 
-    Raise Refused (-400) if it is too large (HTTP 413), not declared as a form (415), or incomplete
-    when the request is cancelled for taking too long (408). Raise ClientDisconnected if the client
-    disconnects.
+    Raise Refused (-400) if it is too large (HTTP 413) or not declared as a form (415), and
+    ClientDisconnected if the client disconnects.
     """
     if int(headers.get(b"content-length", b"0")) > limit:
         raise _too_large(limit)
     kind = headers.get(b"content-type", _FORM)
     if kind != _FORM and kind.split(b";")[0].strip().lower() != _FORM:
         raise _not_a_form()
-    try:
-        body = await _read_body(receive, limit)
-    except asyncio.CancelledError:
-        raise Refused(
-            errors.BadRequest.number, InvalidParameter("body", "不完整", "not whole"), status=408
-        ) from None
+    body = await _read_body(receive, limit)
     if body and b"content-type" not in headers:
         raise _not_a_form()
     return body

@@ -9,9 +9,9 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.limits import Limits, Profile
 from guanxi.contract.params import decoder, defaults, wire_types
-from guanxi.service import (
+from guanxi.service import auth
+from guanxi.service.handlers import (
     account,
-    auth,
     login,
     me,
     me_history,

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
@@ -27,8 +28,11 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
 from guanxi.service import admin, logs, pages
-from guanxi.service.app import ASGI, Application
+from guanxi.service.app import Application
+from guanxi.service.auth import SessionGate
 from guanxi.service.config import Settings
+from guanxi.service.exchange import ASGI
+from guanxi.service.handling import Service
 from guanxi.service.http import bind, serving, url_of
 from guanxi.service.metrics import Metrics, summed, worker_ended
 from guanxi.stores import open_store, redacted
@@ -115,10 +119,21 @@ def signalled() -> asyncio.Event:
     return stop
 
 
-async def run(plan: Plan, on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
-    """Serve until ``stop`` is set, then finish requests, write visits and close the store.
+async def run(
+    plan: Plan,
+    on_ready: Callable[[Ready], None],
+    stop: asyncio.Event,
+    *,
+    opened: Store | None = None,
+    clock: Callable[[], int] = time.time_ns,
+    wrap: Callable[[ASGI], ASGI] = lambda application: application,
+) -> None:
+    """Serve until ``stop`` is set, then finish requests and write visits.
 
-    A missing store is created. ``on_ready`` is called once, when the service accepts requests.
+    ``opened`` is the store to serve, which stays open; None opens the plan's, creating it if it is
+    missing, and closes it. ``clock`` returns nanoseconds since the Unix epoch. ``wrap`` returns
+    what is served in place of the application. Worker processes open the plan's store, and have
+    neither clock nor wrapper. ``on_ready`` is called once, when the service accepts requests.
     Raise StoreError, OSError or ServiceError if the store, an address or a worker cannot be used.
     """
     async with AsyncExitStack() as stack:
@@ -130,19 +145,22 @@ async def run(plan: Plan, on_ready: Callable[[Ready], None], stop: asyncio.Event
                 bind(plan.administration.host, plan.administration.port)
             )
             admin_url = url_of(admin_listener)
-        store = with_cards(await open_store(plan.store, create=True), plan.settings)
-        stack.push_async_callback(store.close)
+        if opened is None:
+            opened = await open_store(plan.store, create=True, clock=clock)
+            stack.push_async_callback(opened.close)
+        store = with_cards(opened, plan.settings)
+        service = Service(store, plan.settings, clock)
         served: list[tuple[ASGI, socket.socket]] = []
         if plan.workers == 1:
             metrics = Metrics()
-            application = application_of(store, plan.settings, metrics)
-            await stack.enter_async_context(background_tasks(store, application))
-            served.append((application, listener))
+            application = application_of(service, metrics)
+            await stack.enter_async_context(visits_written(store))
+            served.append((wrap(application), listener))
             counters = metrics.collected
         else:
             counters = await stack.enter_async_context(_workers(plan, listener))
         if plan.administration is not None and admin_listener is not None:
-            administered = admin.Administered(store, plan.settings.profile.limits, counters)
+            administered = admin.Administered(service, counters)
             served.append(
                 (admin.application(administered, plan.administration.token), admin_listener)
             )
@@ -156,28 +174,26 @@ def with_cards(store: Store, settings: Settings) -> Store:
     return with_card_cache(store, settings.card_cache, settings.card_staleness)
 
 
-def application_of(store: Store, settings: Settings, metrics: Metrics) -> Application:
-    """Return one worker's application over an open store; record its write waits in ``metrics``."""
-    store.watch_waits(metrics.waited_to_write)
-    return Application(store, settings, metrics, pages.application(store), pages.PATHS)
+def application_of(service: Service, metrics: Metrics) -> Application:
+    """Return one worker's application; record its requests and write waits in ``metrics``."""
+    service.store.watch_waits(metrics.waited_to_write)
+    observers = [metrics.answered, *([logs.exchanged] if service.settings.log_requests else [])]
+    page_by_path = dict.fromkeys(pages.PATHS, pages.application(service.store))
+    return Application(service, SessionGate(service), observers, page_by_path)
 
 
 @asynccontextmanager
-async def background_tasks(store: Store, application: Application) -> AsyncIterator[None]:
-    """Run two tasks while the block runs: cancel late requests, and write visits periodically.
+async def visits_written(store: Store) -> AsyncIterator[None]:
+    """Write visits periodically while the block runs, and the remaining ones after it.
 
-    At the end of the block the tasks are cancelled and the remaining visits are written. An error
-    of writing them is only logged.
+    An error of writing them is only logged.
     """
-    tasks = [
-        asyncio.create_task(coroutine) for coroutine in (_flush_visits(store), application.watch())
-    ]
+    task = asyncio.create_task(_flush_visits(store))
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         await _flush(store)
 
 
@@ -246,6 +262,8 @@ class _Pool:
             async with asyncio.timeout(_START_SECONDS):
                 ready = await stdout.readline()
         if not ready:
+            await _stop(process)
+            self._processes.discard(process)
             raise ServiceError("a worker did not start; see its log lines for the reason")
         return process
 
@@ -262,7 +280,7 @@ class _Pool:
         while True:
             try:
                 return await self._start()
-            except ServiceError:
+            except (ServiceError, OSError):
                 logs.LOG.exception("worker not started")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)

@@ -15,9 +15,10 @@ import msgspec
 import uvloop
 
 from guanxi.service import logs
+from guanxi.service.handling import Service
 from guanxi.service.http import serving
 from guanxi.service.metrics import Metrics
-from guanxi.service.server import WorkerPlan, application_of, background_tasks, with_cards
+from guanxi.service.server import WorkerPlan, application_of, visits_written, with_cards
 from guanxi.stores import open_store
 
 
@@ -35,8 +36,8 @@ async def work(plan: WorkerPlan) -> None:
     store = with_cards(await open_store(plan.store), plan.settings)
     try:
         with socket.socket(fileno=plan.descriptor) as listener:
-            application = application_of(store, plan.settings, Metrics())
-            async with background_tasks(store, application), serving((application, listener)):
+            application = application_of(Service(store, plan.settings), Metrics())
+            async with visits_written(store), serving((application, listener)):
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()
                 await stop.wait()

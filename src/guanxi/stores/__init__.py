@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,23 +14,26 @@ from guanxi.text import Text
 _SCHEMES = ("postgresql:", "postgres:")
 
 
-async def open_store(address: str, *, create: bool = False) -> Store:
+async def open_store(
+    address: str, *, create: bool = False, clock: Callable[[], int] = time.time_ns
+) -> Store:
     """Open the store at ``address``: the path of a SQLite file, or a PostgreSQL database.
 
     A database is written as ``postgresql://user:password@host:port/database``. With ``create``, a
     missing file or missing tables are created. An older SQLite file is migrated; an older
-    PostgreSQL schema is refused. Raise ``StoreError`` if there is no guanxi store, or its schema is
-    newer or too old; ``StoreUnavailable`` if it is busy or cannot be reached; ``OSError`` if the
-    file cannot be created; ``ImportError`` if the engine's driver is not installed.
+    PostgreSQL schema is refused. ``clock`` returns nanoseconds since the Unix epoch. Raise
+    ``StoreError`` if there is no guanxi store, or its schema is newer or too old;
+    ``StoreUnavailable`` if it is busy or cannot be reached; ``OSError`` if the file cannot be
+    created; ``ImportError`` if the engine's driver is not installed.
     """
     # The engines' drivers are optional dependencies: imported only when used.
     if is_server_address(address):
         from guanxi.stores.postgresql import PostgreSQLStore
 
-        return await PostgreSQLStore.open(address, create=create)
+        return await PostgreSQLStore.open(address, create=create, clock=clock)
     from guanxi.stores.sqlite import SQLiteStore
 
-    return await SQLiteStore.open(address, create=create)
+    return await SQLiteStore.open(address, create=create, clock=clock)
 
 
 async def init(address: str, *, distribute: bool = False) -> bool:

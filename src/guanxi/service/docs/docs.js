@@ -1,6 +1,8 @@
 // The API try-out page. Text from the server is inserted as text nodes, never as HTML.
 
-const document_ = await (await fetch("/openapi.json")).json();
+// The service may be mounted under a path: all of its addresses are relative to this file's folder.
+const at = (path) => new URL(`..${path}`, import.meta.url);
+const document_ = await (await fetch(at("/openapi.json"))).json();
 const noReferrer = { referrerPolicy: "no-referrer", credentials: "same-origin", cache: "no-store" };
 const byId = (id) => document.getElementById(id);
 
@@ -19,7 +21,7 @@ function cookie(name) {
 }
 
 async function nav() {
-  return (await fetch("/x/web-interface/nav", noReferrer)).json();
+  return (await fetch(at("/x/web-interface/nav"), noReferrer)).json();
 }
 
 async function showWho() {
@@ -116,7 +118,7 @@ async function send(template, method, operation, filled) {
   const body = new URLSearchParams(pairs);
   const target = method === "get" && pairs.length ? `${path}?${body}` : path;
   const options = { ...noReferrer, method: method.toUpperCase(), body: takesForm ? body : undefined };
-  const response = await fetch(target, options);
+  const response = await fetch(at(target), options);
   const shown = takesForm ? `\n${new URLSearchParams(pairs.filter(([name]) => name !== "csrf"))}&csrf=…` : "";
   return { line: `${options.method} ${target}${shown}`, status: response.status, text: await response.text() };
 }

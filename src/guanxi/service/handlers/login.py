@@ -6,8 +6,8 @@ then gets a session.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from guanxi.accounts import secrets, tokens
 from guanxi.accounts.secrets import TokenKind
@@ -19,6 +19,7 @@ from guanxi.operations.accounts import AccountError
 from guanxi.operations.sessions import issue
 from guanxi.service.answers import encode
 from guanxi.service.handling import Answer, Refused, Service
+from guanxi.stores.port import StoreError
 
 #: The URL in the QR code. The top-level domain ``.invalid`` never resolves.
 _CODE_ADDRESS = "https://guanxi.invalid/login?qrcode_key={}"
@@ -31,7 +32,7 @@ async def qr_generate(service: Service, _caller: int, _params: p.NoParams) -> by
 
     The key encodes its time of creation. Nothing is stored until an account confirms it.
     """
-    key = tokens.qr_key(service.store.secret, int(time.time()))
+    key = tokens.qr_key(service.store.secret, service.now())
     return encode(s.QrCode(_CODE_ADDRESS.format(key), key))
 
 
@@ -47,15 +48,21 @@ async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
     created = tokens.qr_key_created(store.secret, key)
     if created is None:
         raise InvalidParameter("qrcode_key", "无效", "no key of this service")
-    if time.time() >= created + service.profile.limits.qr_seconds:
+    expires = created + service.profile.limits.qr_seconds
+    if service.now() >= expires:
         return Answer(encode(s.QrState(code=_EXPIRED, message="二维码已失效")))
     mid = await store.take_grant(secrets.digest(key))
     if mid is None:
         return Answer(encode(s.QrState(code=_WAITING, message="未扫码")))
-    token, cookies = await _open_session(service, mid)
+    try:
+        token, cookies = await _open_session(service, mid)
+    except StoreError:
+        with suppress(StoreError):  # so that a later poll can sign in
+            await store.put_grant(secrets.digest(key), mid, expires)
+        raise
     response = s.QrState(
         refresh_token=tokens.refresh_token(store.secret, token),
-        timestamp=time.time_ns() // 1_000_000,
+        timestamp=service.clock() // 1_000_000,
         code=_CONFIRMED,
     )
     return Answer(encode(response), cookies)
@@ -70,8 +77,8 @@ async def cookie_info(
     cookies by name, must have SESSDATA. Raise Refused (-101) if the session was closed meanwhile.
     Source: 000, Credential.check_refresh.
     """
-    now = time.time_ns() // 1_000_000
-    session = await service.store.session(secrets.digest(jar["SESSDATA"]))
+    now = service.clock() // 1_000_000
+    session = await service.store.session(secrets.digest(_token(jar)))
     if session is None:
         raise Refused(errors.NotSignedIn.number)
     half = (session.created + session.expires) // 2
@@ -86,7 +93,7 @@ async def correspond(
     The csrf is that of the session of SESSDATA in ``jar``, the cookies by name. The path's
     parameter is ignored. Source: 000, Credential.refresh.
     """
-    csrf = tokens.refresh_csrf(service.store.secret, jar["SESSDATA"])
+    csrf = tokens.refresh_csrf(service.store.secret, _token(jar))
     return pages.refresh_page(csrf).encode()
 
 
@@ -99,7 +106,7 @@ async def cookie_refresh(
     name), stays valid until ``confirm_refresh``. Raise Refused: 86095 if csrf or refresh token is
     not that of the old session, -101 if the account is deregistered meanwhile.
     """
-    secret, old = service.store.secret, jar["SESSDATA"]
+    secret, old = service.store.secret, _token(jar)
     csrf, refresh = tokens.refresh_csrf(secret, old), tokens.refresh_token(secret, old)
     if not (
         secrets.equal(params.refresh_csrf, csrf) and secrets.equal(params.refresh_token, refresh)
@@ -124,6 +131,17 @@ async def confirm_refresh(service: Service, caller: int, params: p.RefreshConfir
     return b""
 
 
+def _token(jar: Mapping[str, str]) -> str:
+    """Return the token in the session's cookie; raise Refused (-101) if there is none.
+
+    A caller whom the host's own gate signed in has none.
+    """
+    token = jar.get("SESSDATA")
+    if token is None:
+        raise Refused(errors.NotSignedIn.number)
+    return token
+
+
 async def _open_session(service: Service, mid: int) -> tuple[str, tuple[tuple[bytes, bytes], ...]]:
     """Open a cookie session; return its SESSDATA and three Set-Cookie headers.
 
@@ -131,7 +149,7 @@ async def _open_session(service: Service, mid: int) -> tuple[str, tuple[tuple[by
     deregistered.
     """
     try:
-        days, now = service.profile.limits.session_days, int(time.time())
+        days, now = service.profile.limits.session_days, service.now()
         issued = await issue(service.store, mid, TokenKind.COOKIE, days, now)
     except AccountError:  # deregistered meanwhile
         raise Refused(errors.NotSignedIn.number) from None

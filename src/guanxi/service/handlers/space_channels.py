@@ -13,8 +13,8 @@ from guanxi.contract.enums import ChannelOrder
 from guanxi.contract.limits import ALL
 from guanxi.contract.params import InvalidParameter
 from guanxi.graph.lists import window
-from guanxi.service import people
 from guanxi.service.answers import encode
+from guanxi.service.handlers import people
 from guanxi.service.handling import Refused, Service
 from guanxi.stores.port import Query
 from guanxi.world import videos

@@ -9,7 +9,7 @@ from guanxi.contract import errors
 from guanxi.contract import structs as s
 from guanxi.contract.limits import ALL
 from guanxi.graph.lists import window
-from guanxi.service import people
+from guanxi.service.handlers import people
 from guanxi.service.handling import Refused, Service
 from guanxi.stores.port import Query
 from guanxi.world.kind import Kind, Value

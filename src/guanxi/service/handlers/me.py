@@ -14,8 +14,8 @@ from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.limits import ALL
 from guanxi.contract.params import LARGEST, InvalidParameter
-from guanxi.service import documents, people
 from guanxi.service.answers import encode
+from guanxi.service.handlers import documents, people
 from guanxi.service.handling import Refused, Service, refuse_if
 from guanxi.stores.port import Query
 from guanxi.world import clock, mine
@@ -27,10 +27,7 @@ _EXPERIENCE_LOG_SECONDS = 7 * DAY
 
 
 async def info(service: Service, caller: int, _params: p.NoParams) -> bytes:
-    """Handle GET /x/space/myinfo: the caller's account, profile and counts (000, get_self_info).
-
-    Raise ValueError if the stored birthday is invalid.
-    """
+    """Handle GET /x/space/myinfo: the caller's account, profile and counts (000, get_self_info)."""
     my_info = people.my_info(
         await service.store.account(caller) or Account(mid=caller),
         await people.card(service, caller),

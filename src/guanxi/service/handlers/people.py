@@ -128,10 +128,7 @@ def user_info(
 
 
 def my_info(account: Account, card: Card, profile: Profile, tally: Tally) -> s.MyInfo:
-    """Return an account as the account itself sees it.
-
-    Raise ValueError if the profile's birthday is neither empty nor a real day, YYYY-MM-DD.
-    """
+    """Return an account as the account itself sees it."""
     return s.MyInfo(
         mid=account.mid,
         name=card.name,
@@ -150,13 +147,21 @@ def my_info(account: Account, card: Card, profile: Profile, tally: Tally) -> s.M
         pendant=profile.pendant,
         nameplate=profile.nameplate,
         official=official(card, profile),
-        birthday=clock.seconds_of_day(profile.birthday) if profile.birthday else 0,
+        birthday=_birthday(profile),
         profession=s.MyProfession(name=profile.profession.name, show_name=profile.profession.title),
         level_exp=level_info(profile.experience),
         coins=profile.coins,
         following=tally.following,
         follower=tally.follower,
     )
+
+
+def _birthday(profile: Profile) -> int:
+    """Return the Unix time of a birthday; 0 if it is empty or, in an import, no real day."""
+    try:
+        return clock.seconds_of_day(profile.birthday)
+    except ValueError:
+        return 0
 
 
 def article_author(mid: int, card: Card, profile: Profile) -> s.ArticleAuthor:

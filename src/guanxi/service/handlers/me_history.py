@@ -8,8 +8,8 @@ from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.enums import HistoryType
 from guanxi.contract.params import LARGEST, InvalidParameter
-from guanxi.service import documents, people
 from guanxi.service.answers import encode
+from guanxi.service.handlers import documents, people
 from guanxi.service.handling import Service
 from guanxi.stores.port import Query
 from guanxi.world import mine, videos

@@ -12,8 +12,8 @@ from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.enums import AlbumType
 from guanxi.contract.params import InvalidParameter
-from guanxi.service import documents, people
 from guanxi.service.answers import encode
+from guanxi.service.handlers import documents, people
 from guanxi.service.handling import Refused, Service
 from guanxi.stores.port import Query
 from guanxi.world import videos as world

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from uuid import uuid4
 
 from guanxi.accounts.secrets import wbi_keys
@@ -10,8 +9,9 @@ from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.service.answers import encode
+from guanxi.service.handlers import people
+from guanxi.service.handlers.relation_lists import visible_mids
 from guanxi.service.handling import Refused, Service
-from guanxi.service.relation_lists import visible_mids
 
 #: Clients use only the file's name, which is the key. Nobody can fetch from ``.invalid``.
 _KEY_ADDRESS = "https://guanxi.invalid/wbi/{}.png"
@@ -23,12 +23,11 @@ async def nav(service: Service, caller: int, _params: p.NoParams) -> bytes:
     The keys are those of the current UTC day. Without a session, raise ``Refused`` with -101, whose
     data still contains the keys. Source: 000.
     """
-    store = service.store
-    keys = [_KEY_ADDRESS.format(key) for key in wbi_keys(store.secret, int(time.time()))]
+    keys = [_KEY_ADDRESS.format(key) for key in wbi_keys(service.store.secret, service.now())]
     data = s.Nav(wbi_img=s.WbiImages(*keys))
     if not caller:
         raise Refused(errors.NotSignedIn.number, data=encode(data))
-    card = (await store.cards([caller]))[caller]
+    card = await people.card(service, caller)
     data.is_login = True
     data.mid, data.uname, data.face = caller, card.name, card.face
     data.vip_type, data.vip_status = card.vip_type, card.vip_status
@@ -61,7 +60,7 @@ async def card_by_mid(service: Service, caller: int, params: p.Account) -> bytes
     The mids are those that the caller may see, newest first. The response has no envelope; an
     account that does not exist has code -404 in the body.
     """
-    now = int(time.time())
+    now = service.now()
     card = (await service.store.cards([params.mid])).get(params.mid)
     if card is None:
         return encode(s.CardByMid(now, errors.NotFound.number))

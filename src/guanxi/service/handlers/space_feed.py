@@ -10,8 +10,8 @@ from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.enums import OpusType
 from guanxi.contract.params import LARGEST
-from guanxi.service import people
 from guanxi.service.answers import encode
+from guanxi.service.handlers import people
 from guanxi.service.handling import Service
 from guanxi.stores.port import Documents, Query
 from guanxi.world import feed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,8 +11,8 @@ from guanxi.contract import errors, pages
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.enums import BangumiFollowStatus, BangumiType
-from guanxi.service import documents, people
 from guanxi.service.answers import encode
+from guanxi.service.handlers import documents, people
 from guanxi.service.handling import Refused, Service
 from guanxi.world import feed, profile, videos, works
 from guanxi.world.kind import Kind, Value
@@ -25,7 +24,7 @@ async def page(service: Service, _viewer: int, _params: p.Account) -> bytes:
 
     The account need not exist.
     """
-    return pages.space_page(tokens.access_id(service.store.secret, int(time.time()))).encode()
+    return pages.space_page(tokens.access_id(service.store.secret, service.now())).encode()
 
 
 async def info(service: Service, viewer: int, params: p.Account) -> bytes:

@@ -1,0 +1,94 @@
+"""One request and its response: who sent it, what was answered, and who observes it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from secrets import token_hex
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from guanxi.accounts.secrets import Session
+from guanxi.contract.endpoint import Endpoint
+from guanxi.service.request import Headers, Pairs, Receive
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: The name of requests that match no endpoint, in metrics and logs.
+NO_ENDPOINT = "none"
+#: The first part of this process's request ids.
+_PROCESS = token_hex(8)
+
+
+class Caller(Struct, frozen=True, gc=False):
+    """Who sent a request."""
+
+    #: 0 for nobody.
+    mid: int = 0
+    #: None for nobody, and for a caller that signed in elsewhere than in the store.
+    session: Session | None = None
+    #: The client's IP address, "" if unknown.
+    address: str = ""
+
+
+NOBODY = Caller()
+
+
+class Exchange(Struct, eq=False, gc=False):
+    """A request and its response.
+
+    Scope, params and body hold secrets, which an observer must not log.
+    """
+
+    #: Unique in the process.
+    number: int
+    scope: Scope
+    #: Relative to the path at which the application is mounted.
+    path: str
+    #: None if the request matches no endpoint.
+    endpoint: Endpoint | None
+    #: Nobody until the gate has decided.
+    caller: Caller = NOBODY
+    #: False while the request's form is being received.
+    is_whole: bool = True
+    #: The decoded parameters; None if the request was refused before.
+    params: Any = None
+    code: int = 0
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    #: From the request's arrival to its encoded response.
+    seconds: float = 0.0
+
+    @property
+    def request_id(self) -> str:
+        """Return the id in the log and in the header ``x-request-id``."""
+        return f"{_PROCESS}-{self.number}"
+
+    @property
+    def name(self) -> str:
+        """Return the endpoint's name, or ``NO_ENDPOINT``."""
+        return NO_ENDPOINT if self.endpoint is None else self.endpoint.name
+
+
+class Gate(Protocol):
+    """Decides who may call an endpoint, and as whom."""
+
+    async def caller(
+        self,
+        endpoint: Endpoint,
+        scope: Scope,
+        headers: Headers,
+        pairs: Pairs,
+        values: Mapping[str, str],
+    ) -> Caller:
+        """Return who sent a request to an endpoint. Raise Refused if it may not be called.
+
+        ``pairs`` are all fields that were sent, ``values`` those that count, not validated yet.
+        """
+
+
+#: Called with each finished exchange before its response is sent; must not raise.
+Observer = Callable[[Exchange], None]

@@ -1,0 +1,1 @@
+"""Handlers of the endpoints, and the reads that several of them share."""

@@ -17,9 +17,8 @@ from guanxi.accounts.account import Card
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
-from guanxi.stores import sqlite
 from guanxi.stores.port import EdgeRow, Row, StoreError, StoreTimeout, StoreUnavailable
-from guanxi.stores.sqlite import SQLiteStore, schema, writer
+from guanxi.stores.sqlite import SQLiteStore, engine, schema, writer
 from tests.stores.processes import others, stopped_reader
 from tests.stores.world import ALL, do, faults, follow, listed, people
 
@@ -104,7 +103,7 @@ async def test_too_many_waiting_calls_are_refused(
         await do(store, Modify(1, 2, Act.FOLLOW))
     monkeypatch.undo()
     await follow(store, 1, 2)
-    monkeypatch.setattr(sqlite, "LONG_WAITING", 0)
+    monkeypatch.setattr(engine, "LONG_WAITING", 0)
     with pytest.raises(StoreUnavailable, match="too many reads are waiting"):
         await store.groups(1)
     await store.close()
@@ -116,7 +115,7 @@ async def test_a_read_that_takes_too_long_is_interrupted(
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     rows = [EdgeRow(follower=a, followed=b, time=1) for a in (1, 2) for b in range(3, 3_000)]
     await store.import_edges(lambda: rows)
-    monkeypatch.setattr(sqlite, "LONG_SECONDS", -1.0)
+    monkeypatch.setattr(engine, "LONG_SECONDS", -1.0)
     with pytest.raises(StoreUnavailable, match="too long"):
         await store.common(1, 2, ALL)
     monkeypatch.undo()
@@ -180,7 +179,7 @@ async def test_a_failed_import_into_a_full_store_changes_nothing(
 
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     rows = [EdgeRow(follower=1 + at % 90, followed=100 + at, time=1) for at in range(20_000)]
-    monkeypatch.setattr(sqlite, "connect", connect)
+    monkeypatch.setattr("guanxi.stores.sqlite.store.connect", connect)
     with pytest.raises(StoreUnavailable, match="full"):
         await store.import_edges(lambda: rows)
     monkeypatch.undo()

@@ -103,7 +103,7 @@ def page(
     owner: int,
     sort: Sort,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice:
     """Return the page of an owner's list that ``window`` selects, after a position if given.
 
@@ -121,7 +121,7 @@ def members(
     group: int,
     sort: Sort,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice | None:
     """Return a page of a group's members, or None if the owner has no such group.
 
@@ -264,7 +264,7 @@ def search(
     text: str,
     within: int,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice:
     """Search the names of the owner's ``within`` newest followings; return a page of matches.
 
@@ -307,7 +307,7 @@ FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
 
 
 def common(
-    db: apsw.Connection, owner: int, other: int, window: Window, after: Position | None
+    db: apsw.Connection, owner: int, other: int, window: Window, after: Position | None = None
 ) -> Slice:
     """Return a page of the owner's followings that ``other`` also follows, newest first.
 
@@ -434,6 +434,8 @@ def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[i
 
     ``targets`` must be unique. The sort key of a block is 0.
     """
+    if len(targets) == 1:
+        return _relation(db, owner, targets[0])
     found = _relation_rows(db, owner, targets)
     grouped = [target for target, _, _, flags in found if flags & IN_GROUPS]
     groups = groups_of(db, owner, grouped) if grouped else {}
@@ -443,7 +445,7 @@ def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[i
     }
 
 
-def relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation]:
+def _relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation]:
     """Return the owner's relation to ``target`` in a dict by target; {} without a relation."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:

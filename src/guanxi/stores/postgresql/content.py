@@ -16,7 +16,7 @@ import msgspec
 from guanxi.stores.documents import check_declared, document
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
-from guanxi.world.kind import Entry, Kind, Value
+from guanxi.world.kind import ONLY, Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ async def put(db: Connection, entries: Iterable[Entry]) -> None:
         await send_many(db, statement, values)
 
 
-async def get(db: Connection, kind: Kind[T], owner: int, id: int) -> T | None:
+async def get(db: Connection, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
     """Return a document, or None if it does not exist. ``StoreError`` if it is unreadable."""
     statement = "SELECT body FROM content WHERE owner = $1 AND kind = $2 AND id = $3"
     body = await db.fetchval(statement, owner, kind.name, id)
@@ -161,7 +161,7 @@ _FROM_OWNER = "FROM content AS c WHERE c.owner = $1 AND c.kind = $2"
 
 
 async def count(
-    db: Connection, kind: Kind[T], owner: int, where: Mapping[str, Value], text: str
+    db: Connection, kind: Kind[T], owner: int, where: Mapping[str, Value] = {}, text: str = ""
 ) -> int:
     """Return how many of an owner's documents match; see ``Query.where`` and ``Query.text``.
 
@@ -173,7 +173,7 @@ async def count(
 
 
 async def counts(
-    db: Connection, kind: Kind[T], owner: int, name: str, text: str
+    db: Connection, kind: Kind[T], owner: int, name: str, text: str = ""
 ) -> dict[Value, int]:
     """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
@@ -207,8 +207,8 @@ async def delete(
     db: Connection,
     kind: Kind[T],
     owner: int,
-    ids: Sequence[int] | None,
-    where: Mapping[str, Value],
+    ids: Sequence[int] | None = None,
+    where: Mapping[str, Value] = {},
 ) -> int:
     """Delete an owner's documents that match, with their keys; return their number.
 

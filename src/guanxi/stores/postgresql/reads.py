@@ -121,7 +121,7 @@ async def page(
     owner: int,
     sort: Sort,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice:
     """Return one page of a list, after ``after`` if given; an unknown owner has an empty one.
 
@@ -138,7 +138,7 @@ async def members(
     group: int,
     sort: Sort,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice | None:
     """Return one page of a group's members; None if the owner has no such group.
 
@@ -260,7 +260,7 @@ async def search(
     text: str,
     within: int,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice:
     """Return one page of the ``within`` newest followings whose name contains the text.
 
@@ -277,7 +277,7 @@ async def search(
 
 
 async def common(
-    db: Connection, owner: int, other: int, window: Window, after: Position | None
+    db: Connection, owner: int, other: int, window: Window, after: Position | None = None
 ) -> Slice:
     """Return one page of the owner's followings that the other account follows too.
 

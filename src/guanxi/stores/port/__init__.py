@@ -7,6 +7,9 @@ Every coroutine raises ``StoreUnavailable`` when the store is closed, busy or ou
 ``StoreTimeout`` when it cannot know whether a write succeeded; a plain ``StoreError`` means that a
 retry will not help, as with a damaged file. A write is one transaction, and is durable once its
 coroutine returns. A read returns one snapshot.
+
+A store belongs to the process and the event loop that opened it: elsewhere its verbs raise
+``StoreError``. Open one store per process and loop, or use ``asyncio.run_coroutine_threadsafe``.
 """
 
 from __future__ import annotations

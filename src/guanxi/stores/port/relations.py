@@ -107,7 +107,8 @@ class Relations(Protocol):
     def visit(self, owner: int, target: int) -> None:
         """Count a visit of the owner to the target, in memory and unchecked.
 
-        It is lost unless ``flush_visits`` or ``close`` follows.
+        It is lost unless ``flush_visits`` or ``close`` follows. Raise StoreUnavailable if the store
+        is closed, StoreError in another thread.
         """
 
     async def flush_visits(self) -> None:

@@ -198,7 +198,7 @@ class SQLiteStore(Engine):
         ``StoreUnavailable`` if the store is busy.
         """
 
-        self.owner.check()
+        self.owner.loop()
 
         def work() -> int:
             with failures(), closing(connect(self.path, writes=True)) as db:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvloop
 
@@ -19,6 +19,7 @@ from guanxi.service.http import bind, serving, url_of
 from guanxi.service.metrics import Metrics
 from guanxi.service.server import Plan, Ready, application_of, background_tasks
 from guanxi.stores import open_store
+from guanxi.stores.layer import Layer
 from guanxi.stores.port import Store
 from guanxi.testing import RunningService
 
@@ -40,29 +41,28 @@ _VERBS = frozenset(
 )
 
 
-class Faulty:
+class Faulty(Layer):
     """A store whose verbs wait while it is ``held``, and raise ``error`` where there is one."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        super().__init__(store)
         self.error: BaseException | None = None
         self.verbs = _VERBS
         self.held = False
         #: Set when somebody waits.
         self.called = threading.Event()
+        for name in _VERBS:
+            setattr(self, name, self._faulty(name))
 
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._store, name)
-        if name not in self.verbs or not (self.error or self.held):
-            return real
-
+    def _faulty(self, name: str) -> Callable[..., Awaitable[Any]]:
         async def faulty(*args: Any, **named: Any) -> Any:
-            self.called.set()
-            while self.held:
-                await asyncio.sleep(0.01)
-            if self.error is not None:
-                raise self.error
-            return await real(*args, **named)
+            if name in self.verbs and (self.error or self.held):
+                self.called.set()
+                while self.held:
+                    await asyncio.sleep(0.01)
+                if self.error is not None:
+                    raise self.error
+            return await getattr(self.store, name)(*args, **named)
 
         return faulty
 
@@ -78,19 +78,18 @@ def faulty_service(
 
     async def serve() -> None:
         store = Faulty(await open_store(str(folder / "faulty.db"), create=True))
-        opened = cast(Store, store)
         metrics = Metrics()
         with bind("127.0.0.1", 0) as listener, bind("127.0.0.1", 0) as door:
-            ready = Ready(url_of(listener), url_of(door), opened)
-            application = application_of(opened, settings, metrics)
-            administered = admin.Administered(opened, settings.profile.limits, metrics.collected)
+            ready = Ready(url_of(listener), url_of(door), store)
+            application = application_of(store, settings, metrics)
+            administered = admin.Administered(store, settings.profile.limits, metrics.collected)
             served = (application, listener), (admin.application(administered, "token"), door)
-            async with background_tasks(opened, application), serving(*served):
+            async with background_tasks(store, application), serving(*served):
                 loop = asyncio.get_running_loop()
                 plan = Plan(str(folder / "faulty.db"), settings)
                 came_up.set_result((RunningService(ready, plan, "token", loop), store))
                 await asyncio.wrap_future(stop)
-        await opened.close()
+        await store.close()
 
     thread = threading.Thread(target=uvloop.run, args=(serve(),), daemon=True)
     thread.start()

@@ -26,6 +26,7 @@ from guanxi.graph.pair import (
     Facts,
     Modify,
     Pair,
+    Refusal,
     Side,
     decide,
     next_sort_key,
@@ -264,8 +265,8 @@ class Held:
             their_sort_key=next_sort_key(now, self._newest(target, "follows")),
         )
         after = decide(act, facts)
-        if isinstance(after, int):
-            return after
+        if isinstance(after, Refusal):
+            return after.code
         if after != pair:
             self._put((owner, target), pair, after)
             self._put((target, owner), _swapped(pair), _swapped(after))

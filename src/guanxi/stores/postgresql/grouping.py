@@ -21,6 +21,7 @@ from guanxi.graph.groups import (
     Regrouped,
     decide_group,
 )
+from guanxi.graph.pair import Refusal
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.postgresql.connections import Connection
 
@@ -73,8 +74,8 @@ async def regroup(connection: Connection, act: GroupAct, limits: Limits) -> int:
     )
     change = decide_group(act, facts)
     match change:
-        case int():
-            return change
+        case Refusal(code):
+            return code
         case PutGroup(group, name):
             if names.get(group) == name:
                 return 0

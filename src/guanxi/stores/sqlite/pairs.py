@@ -9,7 +9,7 @@ import apsw
 
 from guanxi.accounts.account import State
 from guanxi.contract.limits import Limits
-from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Side, decide, next_sort_key
+from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Refusal, Side, decide, next_sort_key
 from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
 
 # Scalar subqueries: a join of single rows is several times slower in SQLite.
@@ -77,8 +77,8 @@ def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
         their_sort_key=0 if theirs is None else _new_sort_key(db, "following", target, now),
     )
     after = decide(act, facts)
-    if isinstance(after, int):
-        return after
+    if isinstance(after, Refusal):
+        return after.code
     if after != pair:
         me = _End(owner, pair.mine, after.mine, _flags(db, owner, mine, target))
         other = _End(target, pair.theirs, after.theirs, _flags(db, target, theirs, owner))

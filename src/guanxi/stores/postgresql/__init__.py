@@ -38,7 +38,6 @@ from guanxi.stores.port import (
     Tally,
 )
 from guanxi.stores.postgresql import bulk, cards, check, content, export, reads
-from guanxi.stores.postgresql.changes import CappedAct, add_visits
 from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
@@ -48,7 +47,7 @@ from guanxi.stores.postgresql.connections import (
     failures,
     retried,
 )
-from guanxi.stores.postgresql.grouping import regroup
+from guanxi.stores.postgresql.pairs import add_visits
 from guanxi.stores.postgresql.schema import prepare
 from guanxi.stores.postgresql.writer import LANES, Writer
 from guanxi.world.kind import ONLY, DocumentEdit, Entry, Kind, Value
@@ -86,23 +85,7 @@ class PostgreSQLStore:
     # --- relations ---
 
     async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
-        pairs = [CappedAct(act, limits.following_cap) for act in acts if isinstance(act, Modify)]
-        if len(pairs) == len(acts):
-            return await self._writer.change(pairs)
-
-        since = time.monotonic()
-
-        async def in_turn(connection: Connection) -> list[int]:
-            codes = []
-            for act in acts:
-                if isinstance(act, Modify):
-                    capped = [CappedAct(act, limits.following_cap)]
-                    codes += await self._writer.modify(connection, capped, since)
-                else:
-                    codes.append(await regroup(connection, act, limits))
-            return codes
-
-        return await self._writer.run(in_turn)
+        return await self._writer.change(acts, limits)
 
     async def page(
         self,

@@ -22,15 +22,17 @@ from guanxi.graph.groups import (
     RegroupMode,
     RenameGroup,
 )
+from guanxi.graph.lists import Listing
 from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Modify
-from guanxi.stores.port import Store
+from guanxi.stores.acts import MAX_ACTS
+from guanxi.stores.port import Store, StoreTimeout, StoreUnavailable
 from tests import postgres
 from tests.counts import count
 from tests.machine import View
 from tests.stores.driver import LIMITS as TIGHT
 from tests.stores.driver import InFolder
 from tests.stores.engines import ENGINES, Engine, Opener, PostgreSQL
-from tests.stores.world import do, faults, people
+from tests.stores.world import do, faults, listed, people
 
 SET, COPY, MOVE = RegroupMode.SET, RegroupMode.COPY, RegroupMode.MOVE
 PEOPLE = (1, 2, 3, 4)
@@ -182,3 +184,40 @@ def test_one_call_equals_a_call_for_each_act(name: str) -> None:
 
         compare()
         assert whole.faults() == apart.faults() == []
+
+
+def toggles(calls: int) -> list[Modify | GroupAct]:
+    """Return acts for so many full transactions; each succeeds only after the one before it."""
+    return [Modify(1, 2, Act.BLOCK), Modify(1, 2, Act.UNBLOCK)] * (calls * MAX_ACTS // 2)
+
+
+async def test_a_call_of_many_acts_keeps_their_order(store: Store) -> None:
+    await people(store, *PEOPLE)
+    call = [*toggles(2), Modify(1, 3, Act.FOLLOW), Modify(1, 3, Act.FOLLOW), CreateGroup(1, "a", 7)]
+    assert await do(store, *call) == [0] * 2 * MAX_ACTS + [0, 22014, 0]
+    assert await do(store) == []
+    assert await listed(store, Listing.FOLLOWINGS, 1) == [3]
+    assert await faults(store) == []
+
+
+async def test_other_writers_get_their_turn_within_a_call_of_many_acts(store: Store) -> None:
+    await people(store, *PEOPLE)
+    large = asyncio.create_task(do(store, *toggles(8)))
+    await asyncio.sleep(0)  # the large call is first
+    assert await do(store, Modify(1, 3, Act.FOLLOW)) == [0]
+    assert not large.done()
+    assert await large == [0] * 8 * MAX_ACTS
+    assert await listed(store, Listing.FOLLOWINGS, 1) == [3]
+
+
+async def test_a_large_call_that_fails_later_says_that_its_first_acts_are_written(
+    store: Store,
+) -> None:
+    await people(store, *PEOPLE)
+    call = [Modify(1, 3, Act.FOLLOW), *toggles(1), CreateGroup(1, "a", 7), CreateGroup(1, "b", 7)]
+    with pytest.raises(StoreTimeout, match=f"only the first {MAX_ACTS} acts are written"):
+        await do(store, *call)
+    assert await listed(store, Listing.FOLLOWINGS, 1) == [3]
+    assert [group.id for group in await store.groups(1)] == [SPECIAL, DEFAULT]
+    with pytest.raises(StoreUnavailable):
+        await do(store, *call[-2:])

@@ -26,6 +26,7 @@ from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import Modify, Pair, Relation
+from guanxi.stores.acts import in_transactions
 from guanxi.stores.port import (
     Documents,
     EdgeRow,
@@ -85,7 +86,7 @@ class PostgreSQLStore:
     # --- relations ---
 
     async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
-        return await self._writer.change(acts, limits)
+        return await in_transactions(acts, lambda part: self._writer.change(part, limits))
 
     async def page(
         self,

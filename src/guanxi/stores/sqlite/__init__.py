@@ -27,6 +27,7 @@ from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT, Modify, Pair, Relation, sort_key_at
+from guanxi.stores.acts import in_transactions
 from guanxi.stores.port import (
     Documents,
     EdgeRow,
@@ -94,16 +95,18 @@ class SQLiteStore:
     # --- relations ---
 
     async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
-        def apply(db: apsw.Connection) -> list[int]:
+        def apply(db: apsw.Connection, part: Sequence[Modify | GroupAct]) -> list[int]:
             now = sort_key_at(self._clock())
             return [
                 modify(db, act, limits, now)
                 if isinstance(act, Modify)
                 else regroup(db, act, limits)
-                for act in acts
+                for act in part
             ]
 
-        return await self._writer.run(apply)
+        return await in_transactions(
+            acts, lambda part: self._writer.run(lambda db: apply(db, part))
+        )
 
     async def page(
         self,

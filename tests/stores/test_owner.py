@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from guanxi.accounts.account import AccountEdit
+from guanxi.graph.groups import DeleteGroup
 from guanxi.graph.lists import Listing, Sort
 from guanxi.graph.pair import Act, Modify
 from guanxi.stores.port import EdgeRow, Query, Store, StoreError, StoreUnavailable
@@ -38,7 +39,7 @@ async def visit(store: Store) -> None:
 
 CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "change": lambda store: store.change([Modify(1, 3, Act.FOLLOW)], LIMITS),
-    "mixed change": lambda store: store.change([], LIMITS),
+    "group change": lambda store: store.change([DeleteGroup(1, 5)], LIMITS),
     "page": lambda store: store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, ALL),
     "friends": lambda store: store.page(Listing.FRIENDS, 1, Sort.NEWEST, ALL),
     "tally": lambda store: store.tally(1),

@@ -16,12 +16,15 @@ class Relations(Protocol):
     """The follow graph: acts on it, and reads of lists, pairs, counts and groups."""
 
     async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
-        """Apply acts in order, in one transaction; return the code of each.
+        """Apply acts in order; return the code of each.
 
         Code 0: the act is done, or there was nothing to do. Any other code: the rules refused this
-        act, and it changed nothing; the other acts are applied all the same. Raise StoreUnavailable
-        (nothing written), also if a ``CreateGroup`` has an id that the owner already uses;
-        StoreTimeout (perhaps written); ValueError if a ``Modify.act`` is not an ``Act``.
+        act, and it changed nothing; the other acts are applied all the same. Up to
+        ``acts.MAX_ACTS`` acts are one transaction; more are several, one after another, and other
+        writers get their turn between them. Raise StoreUnavailable (nothing written), also if a
+        ``CreateGroup`` has an id that the owner already uses; StoreTimeout (perhaps written, or
+        only the first acts of several transactions); ValueError if a ``Modify.act`` is not an
+        ``Act``.
         """
 
     async def page(

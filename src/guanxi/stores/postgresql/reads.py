@@ -313,7 +313,7 @@ async def _page_of(
 #: What the owner holds towards the other, and whether that one follows back.
 SIDE = """
 SELECT owner, other, follows, whispers, blocks, groups, contract_ts, contract_attr,
-    followed IS NOT NULL AS back
+    followed, other_contract_ts, other_contract_attr
 FROM relation
 """
 _PAIR = f"{SIDE} WHERE (owner = $1 AND other = $2) OR (owner = $2 AND other = $1)"

@@ -10,14 +10,14 @@ from guanxi.accounts.account import Card, Privacy, State
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify
+from guanxi.stores.acts import in_transactions
 from guanxi.stores.port import EdgeRow, StoreTimeout
 from guanxi.stores.postgresql import bulk, content, export, reads
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
-from guanxi.stores.postgresql.changes import CappedAct, add_visits
 from guanxi.stores.postgresql.connections import PATIENT, Connection, commit, connect, failures
 from guanxi.stores.postgresql.engine import Engine, reading, streaming, writing
-from guanxi.stores.postgresql.grouping import regroup
+from guanxi.stores.postgresql.pairs import add_visits
 from guanxi.stores.postgresql.schema import prepare
 
 
@@ -45,23 +45,7 @@ class PostgreSQLStore(Engine):
 
     async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
         self.owner.loop()
-        pairs = [CappedAct(act, limits.following_cap) for act in acts if isinstance(act, Modify)]
-        if len(pairs) == len(acts):
-            return await self.writer.change(pairs)
-
-        since = time.monotonic()
-
-        async def in_turn(connection: Connection) -> list[int]:
-            codes = []
-            for act in acts:
-                if isinstance(act, Modify):
-                    capped = [CappedAct(act, limits.following_cap)]
-                    codes += await self.writer.modify(connection, capped, since)
-                else:
-                    codes.append(await regroup(connection, act, limits))
-            return codes
-
-        return await self.writer.run(in_turn)
+        return await in_transactions(acts, lambda part: self.writer.change(part, limits))
 
     page = reading(reads.page)
     members = reading(reads.members)

@@ -19,7 +19,7 @@ from guanxi.graph.groups import (
     Regrouped,
     decide_group,
 )
-from guanxi.graph.pair import SPECIAL
+from guanxi.graph.pair import SPECIAL, Refusal
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.sqlite.schema import GROUPED, IN_GROUPS, SPECIAL_BIT
 
@@ -69,8 +69,8 @@ def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
     )
     change = decide_group(act, facts)
     match change:
-        case int():
-            return change
+        case Refusal(code):
+            return code
         case PutGroup(group, name):
             if names.get(group) == name:
                 return 0

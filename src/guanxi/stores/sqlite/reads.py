@@ -366,7 +366,7 @@ LIMIT 1
 """
 
 
-def _side(db: apsw.Connection, owner: int, target: int) -> Side:
+def side(db: apsw.Connection, owner: int, target: int) -> Side:
     """Return the owner's side towards a target; an empty side without a relation."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
@@ -463,7 +463,7 @@ def _numbers(joined: str) -> tuple[int, ...]:
 
 def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
     """Return the owner's side towards the target, and the target's; empty without a relation."""
-    return Pair(_side(db, owner, target), _side(db, target, owner))
+    return Pair(side(db, owner, target), side(db, target, owner))
 
 
 def attributes(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:

@@ -17,6 +17,7 @@ from guanxi.contract.limits import Limits
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT, Modify, sort_key_at
+from guanxi.stores.acts import in_transactions
 from guanxi.stores.port import Documents, EdgeRow, Query, Slice, StoreTimeout
 from guanxi.stores.sqlite import bulk, content, export, reads
 from guanxi.stores.sqlite import cards as people
@@ -66,16 +67,17 @@ class SQLiteStore(Engine):
     # --- relations ---
 
     async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
-        def apply(db: apsw.Connection) -> list[int]:
+        def apply(db: apsw.Connection, part: Sequence[Modify | GroupAct]) -> list[int]:
             now = sort_key_at(self._clock())
             return [
                 modify(db, act, limits, now)
                 if isinstance(act, Modify)
                 else regroup(db, act, limits)
-                for act in acts
+                for act in part
             ]
 
-        return await self.write(apply)
+        self.owner.loop()
+        return await in_transactions(acts, lambda part: self.write(lambda db: apply(db, part)))
 
     _page, _long_page = short(reads.page), long(reads.page)
     _members, _long_members = short(reads.members), long(reads.members)

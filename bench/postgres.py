@@ -205,7 +205,7 @@ async def _follows(db: Any, owners: Sequence[int], graph: Graph, draw: random.Ra
     await db.execute("BEGIN")
     locked = await lock(db, acts, (), sort_key_at(time.time_ns()))
     for act in acts:
-        modify(locked, act, OPEN.limits)
+        modify(locked, act, OPEN.limits.caps)
     await write(db, locked, 0)
 
 

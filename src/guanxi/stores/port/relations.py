@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from guanxi.contract.limits import Limits
+from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import Modify, Pair, Relation
@@ -15,7 +15,7 @@ from guanxi.stores.port.rows import GroupRow, Slice, Tally
 class Relations(Protocol):
     """The follow graph: acts on it, and reads of lists, pairs, counts and groups."""
 
-    async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
+    async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
         """Apply acts in order; return the code of each.
 
         Code 0: the act is done, or there was nothing to do. Any other code: the rules refused this

@@ -13,7 +13,7 @@ import asyncpg
 from msgspec.structs import replace
 
 from guanxi.contract import errors
-from guanxi.contract.limits import Limits
+from guanxi.contract.limits import Caps
 from guanxi.graph.groups import (
     CreateGroup,
     DeleteGroup,
@@ -94,7 +94,7 @@ async def read_groups(
     return groups
 
 
-def regroup(locked: Locked, groups: Groups, act: GroupAct, limits: Limits) -> int:
+def regroup(locked: Locked, groups: Groups, act: GroupAct, caps: Caps) -> int:
     """Apply an act on groups to its owner's locked rows; return 0, or the code of a refusal.
 
     A refusal changes nothing; so does 0 if there is nothing to do. Raise ``StoreUnavailable`` if
@@ -109,8 +109,8 @@ def regroup(locked: Locked, groups: Groups, act: GroupAct, limits: Limits) -> in
     facts = GroupFacts(
         names=groups.names,
         members={member: edge.groups for member, edge in edges.items()},
-        name_length=limits.group_name,
-        max_groups=limits.groups,
+        name_length=caps.group_name,
+        max_groups=caps.groups,
     )
     change = decide_group(act, facts)
     match change:

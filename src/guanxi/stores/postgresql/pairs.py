@@ -21,7 +21,7 @@ from typing import Any
 import asyncpg
 
 from guanxi.accounts.account import State
-from guanxi.contract.limits import Limits
+from guanxi.contract.limits import Caps
 from guanxi.graph.effects import effect, swapped
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import (
@@ -185,7 +185,7 @@ async def _each(
     return await connection.fetchmany(statement, numbers) if numbers else []
 
 
-def modify(locked: Locked, act: Modify, limits: Limits) -> int:
+def modify(locked: Locked, act: Modify, caps: Caps) -> int:
     """Apply an act to the locked rows; return 0, also if nothing changes, or the refusal's code.
 
     A refusal changes nothing. Raise ``ValueError`` for a number that is not an ``Act``.
@@ -207,7 +207,7 @@ def modify(locked: Locked, act: Modify, limits: Limits) -> int:
         deregistered=state == State.DEREGISTERED,
         refuses_follows=refuses,
         following=tally.following if tally else 0,
-        following_cap=limits.following_cap,
+        following_cap=caps.following,
         sort_key=next_sort_key(locked.now, newest),
         their_sort_key=next_sort_key(locked.now, their_tally.follows if their_tally else 0),
     )

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from guanxi.accounts.account import Card, Privacy, State
-from guanxi.contract.limits import Limits
+from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify
 from guanxi.stores.acts import in_transactions
@@ -43,9 +43,9 @@ class PostgreSQLStore(Engine):
 
     # --- relations ---
 
-    async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
+    async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
         self.owner.loop()
-        return await in_transactions(acts, lambda part: self.writer.change(part, limits))
+        return await in_transactions(acts, lambda part: self.writer.change(part, caps))
 
     page = reading(reads.page)
     members = reading(reads.members)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
-from guanxi.contract.limits import Limits
+from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
@@ -47,13 +47,13 @@ _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_SHARED = f"{_BEGIN}; SET LOCAL lock_timeout = '200ms'"
 
 
-#: Acts of one call, and its limits.
-_Call = tuple[Sequence[Modify | GroupAct], Limits]
+#: Acts of one call, and its caps.
+_Call = tuple[Sequence[Modify | GroupAct], Caps]
 
 
 class _Job(NamedTuple):
     acts: Sequence[Modify]
-    limits: Limits
+    caps: Caps
     result: asyncio.Future[list[int]]
     since: float
 
@@ -88,7 +88,7 @@ class Writer:
 
         return await self._transaction(timed)
 
-    async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
+    async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
         """Apply acts in one transaction; return their codes in order, 0 for success.
 
         Acts on pairs alone share the transaction with other calls. Raise as ``run``, and
@@ -99,14 +99,14 @@ class Writer:
         if len(pairs) < len(acts):
             since = time.monotonic()
             return await self._transaction(
-                partial(self._apply, calls=[(acts, limits)], lane=0, since=since)
+                partial(self._apply, calls=[(acts, caps)], lane=0, since=since)
             )
         if self._closed:
             raise StoreUnavailable("the store is closed")
         if len(self._jobs) >= MAX_WAITING:
             raise StoreUnavailable("too many writes are waiting; retry later")
         result: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(pairs, limits, result, time.monotonic()))
+        self._jobs.append(_Job(pairs, caps, result, time.monotonic()))
         if self._lanes:
             self._start(self._serve(self._lanes.pop()))
         return await result
@@ -155,7 +155,7 @@ class Writer:
 
         If one of several may have caused the error, retry each alone, in the background.
         """
-        calls = [(job.acts, job.limits) for job in jobs]
+        calls = [(job.acts, job.caps) for job in jobs]
         begin = _BEGIN if len(jobs) == 1 else _BEGIN_SHARED
         try:
             work = partial(self._apply, calls=calls, lane=lane, since=jobs[0].since)
@@ -194,10 +194,10 @@ class Writer:
         groups = await read_groups(connection, acts, locked)
         self.waited(time.monotonic() - since)
         codes = [
-            modify(locked, act, limits)
+            modify(locked, act, caps)
             if isinstance(act, Modify)
-            else regroup(locked, groups[act.owner], act, limits)
-            for acts, limits in calls
+            else regroup(locked, groups[act.owner], act, caps)
+            for acts, caps in calls
             for act in acts
         ]
         for owner in groups.values():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import apsw
 
 from guanxi.accounts.account import State
-from guanxi.contract.limits import Limits
+from guanxi.contract.limits import Caps
 from guanxi.graph.effects import Item, effect, swapped
 from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Refusal, Side, decide, next_sort_key
 from guanxi.stores.sqlite.grouping import flags_of
@@ -32,7 +32,7 @@ FROM account WHERE mid = ?2
 _STATE = "SELECT state FROM account WHERE mid = ?"
 
 
-def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
+def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
     """Apply an act; return 0, or the code of its refusal, which changes nothing.
 
     ``now`` is the current time's sort key. The caller commits. Raise ``ValueError`` for a number
@@ -65,7 +65,7 @@ def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
         deregistered=target_state == State.DEREGISTERED,
         refuses_follows=bool(refuses_follows),
         following=following or 0,
-        following_cap=limits.following_cap,
+        following_cap=caps.following,
         sort_key=_new_sort_key(db, "block" if act.act == Act.BLOCK else "following", owner, now),
         their_sort_key=0 if theirs is None else _new_sort_key(db, "following", target, now),
     )

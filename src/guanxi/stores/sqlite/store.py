@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import apsw
 
 from guanxi.accounts.account import Card, Privacy, State
-from guanxi.contract.limits import Limits
+from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT, Modify, sort_key_at
@@ -55,9 +55,9 @@ class SQLiteStore(Engine):
         """Open the store at a path, migrated to the current schema; create it if ``create``.
 
         ``clock`` returns the time in nanoseconds since the Unix epoch. The store belongs to the
-        running loop. Raise ``StoreError`` if the file is missing or empty (without ``create``), is
-        not a guanxi store, has a newer schema or cannot be migrated, ``StoreUnavailable`` if it is
-        busy, ``OSError`` if it cannot be created.
+        running loop. Raise ``StoreError`` if the file is missing or empty (without ``create``),
+        cannot be created, is not a guanxi store, has a newer schema or cannot be migrated,
+        ``StoreUnavailable`` if it is busy.
         """
         path = Path(address)
         await asyncio.to_thread(prepare, path, create=create)
@@ -66,13 +66,11 @@ class SQLiteStore(Engine):
 
     # --- relations ---
 
-    async def change(self, acts: Sequence[Modify | GroupAct], limits: Limits) -> list[int]:
+    async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
         def apply(db: apsw.Connection, part: Sequence[Modify | GroupAct]) -> list[int]:
             now = sort_key_at(self._clock())
             return [
-                modify(db, act, limits, now)
-                if isinstance(act, Modify)
-                else regroup(db, act, limits)
+                modify(db, act, caps, now) if isinstance(act, Modify) else regroup(db, act, caps)
                 for act in part
             ]
 

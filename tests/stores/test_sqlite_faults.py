@@ -69,6 +69,23 @@ async def test_a_locked_store_can_be_read_but_not_written(
     await store.close()
 
 
+async def test_no_error_loses_counted_visits(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    await people(store, 1, 2)
+    await follow(store, 1, 2)
+    other = apsw.Connection(str(tmp_path / "s.db"))
+    other.execute("ALTER TABLE visit RENAME TO away")
+    store.visit(1, 2)
+    with pytest.raises(StoreError, match="no such table"):
+        await store.flush_visits()
+    other.execute("ALTER TABLE away RENAME TO visit")
+    other.close()
+    await store.flush_visits()
+    (row,) = (await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)).rows
+    assert row.visits == 1
+    await store.close()
+
+
 async def test_a_turnstile_that_stays_locked_blocks_no_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,9 +12,9 @@ async def open_store(address: str, *, create: bool = False) -> Store:
 
     A database is written as ``postgresql://user:password@host:port/database``. With ``create``, a
     missing file or missing tables are created. An older SQLite file is migrated; an older
-    PostgreSQL schema is refused. Raise ``StoreError`` if the store is missing (without ``create``),
-    or its schema is newer or too old; ``StoreUnavailable`` if a server cannot be reached;
-    ``OSError`` if the file cannot be created.
+    PostgreSQL schema is refused. Raise ``StoreError`` if the store is missing (without ``create``)
+    or cannot be created, or its schema is newer or too old; ``StoreUnavailable`` if a server cannot
+    be reached.
     """
     # The engines' drivers are optional dependencies: imported only when used.
     if is_server_address(address):

@@ -36,8 +36,8 @@ class Upkeep(Protocol):
         An existing edge gets the row's time, special flag and groups; its contract and visits
         change only if the row has some. Raise BadLine for a row that is invalid, or that
         contradicts another row or an edge in the store; StoreError if an id in ``groups`` cannot be
-        used; StoreUnavailable (nothing written); StoreTimeout (perhaps written); and whatever
-        ``rows`` raises.
+        used, or its owner has no account; StoreUnavailable (nothing written); StoreTimeout (perhaps
+        written); and whatever ``rows`` raises.
         """
 
     def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:

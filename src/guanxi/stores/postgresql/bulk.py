@@ -346,16 +346,21 @@ WHERE NOT EXISTS (SELECT 1 FROM own WHERE own.owner = named.owner AND own.name =
 """
 
 
+_KNOWN = "SELECT mid FROM account WHERE mid = ANY($1)"
+
+
 async def _create_groups(db: Connection, given: Mapping[tuple[int, str], int]) -> None:
     """Create the given groups with their ids, and the others that edges name with random ids.
 
     ``given`` has ids by (owner, name); existing names are skipped. Raise ``StoreError`` for an
-    invalid name, and for an id that is invalid or in use. Creates the temporary table ``own``: all
-    groups, old and new, of the owners named in ``given`` or in edges with groups.
+    unknown owner, an invalid name, and an id that is invalid or in use. Creates the temporary table
+    ``own``: all groups, old and new, of the owners named in ``given`` or in edges with groups.
     """
     records = []
+    owners = {owner for owner, _ in given}
+    known = {mid for (mid,) in await db.fetch(_KNOWN, owners)}
     for at, ((owner, name), group) in enumerate(given.items()):
-        if group_name(name) != name:
+        if group_name(name) != name or owner not in known:
             raise _refused(owner, group, name)
         records.append((owner, group, name, at))
     await db.execute(_GIVEN)

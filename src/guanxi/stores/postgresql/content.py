@@ -141,6 +141,7 @@ async def documents(db: Connection, kind: Kind[T], owner: int, query: Query) -> 
     unreadable document.
     """
     check_declared([query.order], kind.keys)
+    check_declared(query.where, kind.filters)
     if query.limit == 0:
         return Documents([], more=False)
     way, behind = ("ASC", ">") if query.ascending else ("DESC", "<")
@@ -215,6 +216,7 @@ async def delete(
     ``ids`` None means any id, and [] none. Expects the caller's transaction. Raise ``KeyError`` for
     a filter that the kind does not declare.
     """
+    check_declared(where, kind.filters)
     if ids is not None and not ids:
         return 0
     values: list[object] = [owner, kind.name]

@@ -122,12 +122,7 @@ class PostgreSQLStore(Engine):
         strict: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Import edges, all or none; return how many are new or changed. Parameters: see the port.
-
-        The store is locked only after all rows are checked. Raise ``BadLine`` for an invalid or
-        contradicting row, ``StoreError`` for an invalid group, ``StoreUnavailable`` if nothing was
-        written, ``StoreTimeout`` if it may have been.
-        """
+        """Import edges as the port describes; the tables are locked only after all are checked."""
         self.owner.loop()
         with failures():
             db = await connect(self.address, PATIENT)

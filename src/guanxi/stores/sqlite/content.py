@@ -100,6 +100,7 @@ def documents(db: apsw.Connection, kind: Kind[T], owner: int, query: Query) -> D
     be decoded.
     """
     check_declared([query.order], kind.keys)
+    check_declared(query.where, kind.filters)
     if query.limit == 0:
         return Documents([], more=False)
     direction, after = ("ASC", ">") if query.ascending else ("DESC", "<")
@@ -176,6 +177,7 @@ def delete(
     ``ids`` restricts that to these ids; None means every id, an empty sequence none. ``KeyError``
     for a filter that the kind does not declare.
     """
+    check_declared(where, kind.filters)
     if ids is not None and not ids:
         return 0
     condition, bindings = _condition(kind, where, "")

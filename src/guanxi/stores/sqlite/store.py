@@ -188,16 +188,7 @@ class SQLiteStore(Engine):
         strict: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Import the edges of ``rows()``, all or none; return how many are new or changed.
-
-        ``accounts`` are created or replaced. Accounts that only the edges name get a plain card, or
-        are refused if ``strict``. ``groups`` gives the ids of new groups by owner and name.
-        ``progress`` is called on another thread, with the number of edges read so far. The write
-        lock is acquired only after all edges are read and checked against one another. Raise
-        ``BadLine`` for an invalid edge, ``StoreError`` for an invalid id in ``groups``,
-        ``StoreUnavailable`` if the store is busy.
-        """
-
+        """Import edges as the port describes; the write lock is held only after all are checked."""
         self.owner.loop()
 
         def work() -> int:

@@ -242,6 +242,8 @@ class Writer:
                 result = job.work(db)
         except _Failed as failed:
             job.settle(None, failed.error)
+        except apsw.Error as error:
+            job.settle(None, failure(error))
         except Exception as error:
             job.settle(None, error)
         else:

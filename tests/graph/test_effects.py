@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from guanxi.graph.effects import Change, ChangeKind, Effect, Item, Items, change, effect, swapped
 from guanxi.graph.pair import (
@@ -138,7 +139,7 @@ def listed(items: Items) -> list[list[Seen]]:
     """Return the lists that the items make, in the order of ``Items``."""
     return [
         [] if item is None else [Seen(0, mtime_of(item.sort_key), int(item.mutual), item.groups)]
-        for item in items
+        for item in astuple(items)
     ]
 
 

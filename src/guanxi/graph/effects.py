@@ -8,7 +8,6 @@ the other account, call it with the pairs ``swapped``.
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -28,7 +27,7 @@ class Item(Struct, frozen=True, gc=False):
     item_contract: Contract | None = None
 
 
-class Items(NamedTuple):
+class Items(Struct, frozen=True, gc=False):
     """The other account in each of the owner's lists; None where it is not listed."""
 
     following: Item | None
@@ -37,7 +36,7 @@ class Items(NamedTuple):
     follower: Item | None
 
 
-class Effect(Struct, frozen=True):
+class Effect(Struct, frozen=True, gc=False):
     """What a change of a pair does to the lists of one of its accounts.
 
     A number is what to add to the count or the version of the same name: a count changes by 1 at
@@ -82,10 +81,14 @@ def items(pair: Pair) -> Items:
 def effect(before: Pair, after: Pair) -> Effect:
     """Return what the change from ``before`` to ``after`` does to the owner of ``mine``."""
     old, new = items(before), items(after)
-    following, whisper, black, follower = [
-        (now is not None) - (was is not None) for was, now in zip(old, new, strict=True)
-    ]
-    version, follower_version = int(old[:3] != new[:3]), int(old.follower != new.follower)
+    following = (new.following is not None) - (old.following is not None)
+    whisper = (new.whisper is not None) - (old.whisper is not None)
+    black = (new.black is not None) - (old.black is not None)
+    follower = (new.follower is not None) - (old.follower is not None)
+    version = int(
+        old.following != new.following or old.whisper != new.whisper or old.black != new.black
+    )
+    follower_version = int(old.follower != new.follower)
     return Effect(old, new, following, whisper, black, follower, version, follower_version)
 
 

@@ -13,7 +13,7 @@ from guanxi.graph.effects import Item, effect, swapped
 from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Refusal, Side, decide, next_sort_key
 from guanxi.stores.sqlite.grouping import flags_of
 from guanxi.stores.sqlite.reads import side
-from guanxi.stores.sqlite.schema import ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
+from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
 
 # Scalar subqueries: a join of single rows is several times slower in SQLite.
 _FACTS = """
@@ -55,8 +55,8 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
         refuses_follows,
     ) = row
     pair = Pair(
-        side(db, owner, target) if mine is not None else Side(None, my_whisper, my_block),
-        side(db, target, owner) if theirs is not None else Side(None, their_whisper, their_block),
+        Side(_edge(db, owner, target, mine), my_whisper, my_block),
+        Side(_edge(db, target, owner, theirs), their_whisper, their_block),
     )
     facts = Facts(
         pair=pair,
@@ -76,6 +76,19 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
         _write(db, owner, target, pair, after)
         _write(db, target, owner, swapped(pair), swapped(after))
     return 0
+
+
+_FLAGS = "SELECT flags FROM following WHERE owner = ? AND place = ? AND target = ?"
+
+
+def _edge(db: apsw.Connection, owner: int, target: int, sort_key: int | None) -> Edge | None:
+    """Return a following with its groups and contract, given its sort key; None for None."""
+    if sort_key is None:
+        return None
+    flags = db.execute(_FLAGS, (owner, sort_key, target)).get
+    if flags & (IN_GROUPS | OWNER_CONTRACT):
+        return side(db, owner, target).follows
+    return Edge(sort_key)
 
 
 _NEWEST = {
@@ -105,14 +118,15 @@ def _write(db: apsw.Connection, owner: int, other: int, before: Pair, after: Pai
     ``owner`` is the account whose side is ``mine`` in both pairs.
     """
     change = effect(before, after)
-    for table, old, new in zip(_TABLES, change.before, change.after, strict=True):
+    for name, table in _TABLES.items():
+        old, new = getattr(change.before, name), getattr(change.after, name)
         if old == new:
             continue
-        if old is None and new is not None:
+        if old is None:
             db.execute(table.insert, (owner, other, *table.columns(new)))
-        elif new is None and old is not None:
+        elif new is None:
             db.execute(table.delete, (owner, other, old.sort_key))
-        elif old is not None and new is not None:
+        else:
             db.execute(table.update, (*table.columns(new), owner, other, old.sort_key))
     if before.mine.follows is not None and before.mine.follows != after.mine.follows:
         _write_dependents(db, owner, other, before.mine.follows, after.mine.follows)
@@ -173,13 +187,13 @@ def _shared_flags(item: Item) -> int:
     )
 
 
-#: In the order of ``effects.Items``.
-_TABLES = (
-    _table("following", "target", _following_columns, "flags"),
-    _table("whisper", "target", _sort_key, ""),
-    _table("block", "target", _sort_key, ""),
-    _table("follower", "source", _follower_columns, "flags"),
-)
+#: By the name of the list in ``effects.Items``.
+_TABLES = {
+    "following": _table("following", "target", _following_columns, "flags"),
+    "whisper": _table("whisper", "target", _sort_key, ""),
+    "black": _table("block", "target", _sort_key, ""),
+    "follower": _table("follower", "source", _follower_columns, "flags"),
+}
 
 
 def _write_dependents(

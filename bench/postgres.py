@@ -37,8 +37,8 @@ from guanxi.contract.limits import OPEN
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify, sort_key_at
 from guanxi.stores.postgresql import cards, reads
-from guanxi.stores.postgresql.changes import CappedAct, hold, write
 from guanxi.stores.postgresql.connections import PATIENT, connect
+from guanxi.stores.postgresql.pairs import lock, modify, write
 
 #: A tenth of the graph: filling the server takes minutes, and a page costs the same.
 _RECIPE = Recipe(accounts=100_001, edges=1_000_000, wide=16, signed_in=10_000)
@@ -203,11 +203,10 @@ async def _follows(db: Any, owners: Sequence[int], graph: Graph, draw: random.Ra
     drawn = [(owner, draw.choice(graph.mids)) for owner in owners]
     acts = [Modify(owner, target, Act.FOLLOW) for owner, target in drawn if owner != target]
     await db.execute("BEGIN")
-    now = sort_key_at(time.time_ns())
-    changes = await hold(db, acts, now)
+    locked = await lock(db, acts, (), sort_key_at(time.time_ns()))
     for act in acts:
-        changes.apply(CappedAct(act, OPEN.limits.following_cap), now)
-    await write(db, changes, 0)
+        modify(locked, act, OPEN.limits.caps)
+    await write(db, locked, 0)
 
 
 def _read_straight(bench: Bench, address: str, graph: Graph, read: _Read) -> float:

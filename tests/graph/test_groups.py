@@ -22,7 +22,7 @@ from guanxi.graph.groups import (
     RenameGroup,
     decide_group,
 )
-from guanxi.graph.pair import DEFAULT, SPECIAL
+from guanxi.graph.pair import DEFAULT, SPECIAL, Refusal
 
 ME = 1
 NAMES = {7: "同学", 8: "同事"}
@@ -31,7 +31,8 @@ MEMBERS = {20: frozenset({7}), 21: frozenset({SPECIAL, 8}), 22: frozenset[int]()
 
 def decide_with(act: GroupAct, *, max_groups: int = 200) -> int | GroupChange:
     facts = GroupFacts(names=NAMES, members=MEMBERS, name_length=16, max_groups=max_groups)
-    return decide_group(act, facts)
+    change = decide_group(act, facts)
+    return change.code if isinstance(change, Refusal) else change
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from guanxi.graph.pair import (
     Facts,
     Modify,
     Pair,
+    Refusal,
     Side,
     attribute,
     decide,
@@ -108,8 +109,8 @@ class RulesDriver:
             their_sort_key=self.sort_key(target),
         )
         after = decide(Modify(owner, target, act), facts)
-        if isinstance(after, int):
-            return after
+        if isinstance(after, Refusal):
+            return after.code
         self.put(owner, target, after.mine)
         self.put(target, owner, after.theirs)
         return 0
@@ -124,8 +125,8 @@ class RulesDriver:
         )
         change = decide_group(act, facts)
         match change:
-            case int():
-                return change
+            case Refusal(code):
+                return code
             case PutGroup(group, name):
                 names[group] = name
             case DropGroup(group):

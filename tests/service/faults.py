@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from msgspec.structs import replace
 
 from guanxi.contract.limits import DOCUMENTED
 from guanxi.service.config import Settings
+from guanxi.stores.layer import Layer
 from guanxi.stores.port import Store
 from guanxi.testing import RunningService, running
 
@@ -34,29 +35,28 @@ _VERBS = frozenset(
 )
 
 
-class Faulty:
+class Faulty(Layer):
     """A store whose verbs wait while it is ``held``, and raise ``error`` where there is one."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        super().__init__(store)
         self.error: BaseException | None = None
         self.verbs = _VERBS
         self.held = False
         #: Set when somebody waits.
         self.called = threading.Event()
+        for name in _VERBS:
+            setattr(self, name, self._faulty(name))
 
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._store, name)
-        if name not in self.verbs or not (self.error or self.held):
-            return real
-
+    def _faulty(self, name: str) -> Callable[..., Awaitable[Any]]:
         async def faulty(*args: Any, **named: Any) -> Any:
-            self.called.set()
-            while self.held:
-                await asyncio.sleep(0.01)
-            if self.error is not None:
-                raise self.error
-            return await real(*args, **named)
+            if name in self.verbs and (self.error or self.held):
+                self.called.set()
+                while self.held:
+                    await asyncio.sleep(0.01)
+                if self.error is not None:
+                    raise self.error
+            return await getattr(self.store, name)(*args, **named)
 
         return faulty
 
@@ -71,7 +71,7 @@ def faulty_service(
 
     def layer(store: Store) -> Store:
         faulty.append(Faulty(store))
-        return cast(Store, faulty[0])
+        return faulty[0]
 
     path = folder / "faulty.db"
     with running(store=path, settings=replace(settings, card_cache=0), layer=layer) as service:

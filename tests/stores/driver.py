@@ -29,7 +29,7 @@ from tests.stores.engines import Clock, Engine
 
 T = TypeVar("T")
 
-LIMITS = Limits(following_cap=FOLLOWING_CAP, groups=MOST_GROUPS)
+LIMITS = Limits(following_cap=FOLLOWING_CAP, groups=MOST_GROUPS).caps
 ALL = Window(0, 1_000)
 _STATES = {"normal": State.NORMAL, "banned": State.BANNED, "deregistered": State.DEREGISTERED}
 

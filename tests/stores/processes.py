@@ -82,7 +82,7 @@ def racer(pipe: Connection, address: str) -> None:
         store = await open_store(address)
         pipe.send("ready")
         while (acts := await asyncio.to_thread(pipe.recv)) is not None:
-            codes = await asyncio.gather(*(store.change([act], Limits()) for act in acts))
+            codes = await asyncio.gather(*(store.change([act], Limits().caps) for act in acts))
             pipe.send([code for (code,) in codes])
         await store.close()
 
@@ -101,7 +101,7 @@ def endless_writer(pipe: Connection, address: str, seed: int) -> None:
         for index, (a, b) in enumerate(pairs):
             if index % 5 == 0:
                 group = CreateGroup(a, f"{b}", 1000 + b)
-                assert await store.change([group], Limits()) == [0]
+                assert await store.change([group], Limits().caps) == [0]
                 pipe.send(("group", a, 1000 + b))
             if index % 3 == 0:
                 # The card and the document change together; the check compares them.
@@ -113,7 +113,7 @@ def endless_writer(pipe: Connection, address: str, seed: int) -> None:
                 session = Session(digest=digest, mid=a, kind=TokenKind.APP, created=1, expires=2)
                 await store.open_session(session)
                 pipe.send(("session", a, digest))
-            if await store.change([Modify(a, b, Act.FOLLOW)], Limits()) == [0]:
+            if await store.change([Modify(a, b, Act.FOLLOW)], Limits().caps) == [0]:
                 pipe.send(("follow", a, b))
 
     async def write() -> None:

@@ -63,7 +63,7 @@ async def test_a_refused_act_does_not_undo_the_others(store: Store) -> None:
 
 async def test_each_call_has_its_own_limits(store: Store) -> None:
     await people(store, 1, 2, 3, 4)
-    tight = Limits(following_cap=2, groups=1, group_name=3)
+    tight = Limits(following_cap=2, groups=1, group_name=3).caps
     follows = [Modify(1, mid, Act.FOLLOW) for mid in (2, 3, 4)]
     assert await store.change(follows, tight) == [0, 0, 22009]
     assert await store.change([follows[2]], LIMITS) == [0]
@@ -273,7 +273,7 @@ async def test_concurrent_follows_are_all_counted(store: Store) -> None:
 async def test_concurrent_follows_do_not_exceed_the_cap(store: Store) -> None:
     targets = range(10, 60)
     await people(store, 1, *targets)
-    tight = Limits(following_cap=20)
+    tight = Limits(following_cap=20).caps
     results = await asyncio.gather(
         *(store.change([Modify(1, mid, Act.FOLLOW)], tight) for mid in targets)
     )

@@ -491,6 +491,10 @@ async def test_undeclared_keys_and_filters_raise(store: Store) -> None:
         await store.documents(VIDEO, 1, Query(order="time", limit=1))
     with pytest.raises(KeyError, match="biz"):
         await store.documents(VIDEO, 1, Query(order="view", limit=1, where={"biz": "draw"}))
+    with pytest.raises(KeyError, match="biz"):
+        await store.documents(VIDEO, 1, Query(order="view", limit=0, where={"biz": "draw"}))
+    with pytest.raises(KeyError, match="biz"):
+        await store.delete(VIDEO, 1, [], {"biz": "draw"})
     with pytest.raises(KeyError, match="view"):
         await store.count(VIDEO, 1, {"view": 1})
     with pytest.raises(KeyError, match="view"):

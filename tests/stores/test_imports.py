@@ -113,6 +113,21 @@ async def test_an_import_refuses_an_invalid_group(store: Store) -> None:
     assert (await store.groups(1))[2:] == [GroupRow(7, "x", 0)]
 
 
+async def test_an_import_creates_no_group_for_an_unknown_account(store: Store) -> None:
+    with pytest.raises(StoreError, match="account 9 cannot have group"):
+        await store.import_edges(lambda: [edge(1, 2)], groups={(9, "x"): 7})
+    assert [group async for group in store.owned_groups()] == []
+    assert await store.import_edges(lambda: [edge(9, 2)], groups={(9, "x"): 7}) == 1
+    assert (await store.groups(9))[2:] == [GroupRow(7, "x", 0)]
+
+
+@pytest.mark.parametrize("contract", [Contract(2**63, 1), Contract(1, -(2**63) - 1)])
+async def test_an_import_refuses_a_contract_over_64_bits(store: Store, contract: Contract) -> None:
+    with pytest.raises(BadLine, match=r"^line 2: a contract"):
+        await load(store, edge(1, 2), edge(1, 3, contract=contract))
+    assert await edges_of(store) == []
+
+
 async def test_an_import_updates_an_existing_edge(store: Store) -> None:
     await people(store, 1, 2, 3)
     await follow(store, 1, 2)
@@ -273,6 +288,16 @@ async def test_an_error_while_reading_rows_changes_nothing(store: Store) -> None
         await store.import_edges(broken)
     assert await edges_of(store) == []
     assert await load(store) == 0
+
+
+async def test_an_error_of_the_callers_own_passes_unchanged(store: Store) -> None:
+    def unreadable() -> Iterator[EdgeRow]:
+        yield edge(1, 2)
+        raise PermissionError("not my file")
+
+    with pytest.raises(PermissionError, match="not my file"):
+        await store.import_edges(unreadable)
+    assert await edges_of(store) == []
 
 
 async def test_progress_counts_the_rows_read(store: Store) -> None:

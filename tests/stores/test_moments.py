@@ -16,7 +16,7 @@ from tests.stores.engines import Opener
 from tests.stores.world import faults, follow, people
 
 ALL = Window(0, 100)
-LIMITS = Limits()
+LIMITS = Limits().caps
 
 
 async def toggle(store: Store, owner: int, target: int, times: int) -> None:

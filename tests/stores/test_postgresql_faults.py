@@ -438,3 +438,14 @@ async def test_a_cancelled_read_leaves_no_broken_connection(address: str) -> Non
             await other.execute("ROLLBACK")
         for _ in range(20):
             assert (await store.search(1, "", 10, Window(0, 10))).total == 1
+
+
+@pytest.mark.parametrize("columns", ["name text, value text", "id bigint"])
+async def test_a_table_meta_of_another_program_is_refused(address: str, columns: str) -> None:
+    async with client(address) as other:
+        schema = connections.schema_of(address)
+        await other.execute(f"CREATE TABLE {schema}.meta ({columns})")
+        for create in (False, True):
+            with pytest.raises(StoreError, match="another program"):
+                await open_store(address, create=create)
+        assert await other.fetchval(f"SELECT count(*) FROM {schema}.meta") == 0

@@ -192,7 +192,7 @@ def test_a_store_of_the_first_schema_is_migrated(tmp_path: Path) -> None:
             for mid, name in ((1, "one"), (2, "same"), (3, "same"), (4, "gone")):
                 await accounts.put(store, mid, Card(name=name))
             await accounts.set_state(store, 4, State.DEREGISTERED)
-            assert await store.change([Modify(1, 2, Act.FOLLOW)], Limits()) == [0]
+            assert await store.change([Modify(1, 2, Act.FOLLOW)], Limits().caps) == [0]
             await store.open_session(session)
             secret = store.secret
         _copy_to_first_schema(new, old)

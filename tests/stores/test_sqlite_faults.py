@@ -17,9 +17,8 @@ from guanxi.accounts.account import Card
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
-from guanxi.stores import sqlite
 from guanxi.stores.port import EdgeRow, Row, StoreError, StoreTimeout, StoreUnavailable
-from guanxi.stores.sqlite import SQLiteStore, schema, writer
+from guanxi.stores.sqlite import SQLiteStore, engine, schema, writer
 from tests.stores.processes import others, stopped_reader
 from tests.stores.world import ALL, do, faults, follow, listed, people
 
@@ -70,6 +69,23 @@ async def test_a_locked_store_can_be_read_but_not_written(
     await store.close()
 
 
+async def test_no_error_loses_counted_visits(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    await people(store, 1, 2)
+    await follow(store, 1, 2)
+    other = apsw.Connection(str(tmp_path / "s.db"))
+    other.execute("ALTER TABLE visit RENAME TO away")
+    store.visit(1, 2)
+    with pytest.raises(StoreError, match="no such table"):
+        await store.flush_visits()
+    other.execute("ALTER TABLE away RENAME TO visit")
+    other.close()
+    await store.flush_visits()
+    (row,) = (await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)).rows
+    assert row.visits == 1
+    await store.close()
+
+
 async def test_a_turnstile_that_stays_locked_blocks_no_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +120,7 @@ async def test_too_many_waiting_calls_are_refused(
         await do(store, Modify(1, 2, Act.FOLLOW))
     monkeypatch.undo()
     await follow(store, 1, 2)
-    monkeypatch.setattr(sqlite, "LONG_WAITING", 0)
+    monkeypatch.setattr(engine, "LONG_WAITING", 0)
     with pytest.raises(StoreUnavailable, match="too many reads are waiting"):
         await store.groups(1)
     await store.close()
@@ -116,7 +132,7 @@ async def test_a_read_that_takes_too_long_is_interrupted(
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     rows = [EdgeRow(follower=a, followed=b, time=1) for a in (1, 2) for b in range(3, 3_000)]
     await store.import_edges(lambda: rows)
-    monkeypatch.setattr(sqlite, "LONG_SECONDS", -1.0)
+    monkeypatch.setattr(engine, "LONG_SECONDS", -1.0)
     with pytest.raises(StoreUnavailable, match="too long"):
         await store.common(1, 2, ALL)
     monkeypatch.undo()
@@ -180,7 +196,7 @@ async def test_a_failed_import_into_a_full_store_changes_nothing(
 
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     rows = [EdgeRow(follower=1 + at % 90, followed=100 + at, time=1) for at in range(20_000)]
-    monkeypatch.setattr(sqlite, "connect", connect)
+    monkeypatch.setattr("guanxi.stores.sqlite.store.connect", connect)
     with pytest.raises(StoreUnavailable, match="full"):
         await store.import_edges(lambda: rows)
     monkeypatch.undo()

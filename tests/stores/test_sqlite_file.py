@@ -81,6 +81,11 @@ async def test_a_file_of_another_program_is_refused_and_not_changed(
     assert contents(tmp_path) == before
 
 
+async def test_a_file_in_a_missing_folder_cannot_be_created(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be created: No such file or directory"):
+        await SQLiteStore.open(tmp_path / "missing" / "s.db", create=True)
+
+
 async def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         await SQLiteStore.open(tmp_path, create=True)

@@ -12,7 +12,7 @@ from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
 from guanxi.stores.port import Row, Slice, Store
 
-LIMITS = Limits()
+LIMITS = Limits().caps
 ALL = Window(0, 1_000)
 
 

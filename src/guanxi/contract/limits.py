@@ -19,6 +19,16 @@ def _limit(source: str) -> Meta:
 ALL = 2**31 - 1
 
 
+class Caps(Struct, frozen=True, kw_only=True):
+    """The limits that a store applies inside its transaction."""
+
+    #: How many followings and groups an account may have.
+    following: int
+    groups: int
+    #: The most characters of a group's name.
+    group_name: int
+
+
 class Limits(Struct, frozen=True, kw_only=True):
     """All limits of a service; the defaults are those of the documents."""
 
@@ -48,6 +58,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     opus_page: Annotated[int, _limit("000, get_opus: picture posts in one response")] = 20
     qr_seconds: Annotated[int, _limit("user reports: seconds until a QR code expires")] = 180
     session_days: Annotated[int, _limit("ours: a session ends this many days after sign-in")] = 180
+
+    @property
+    def caps(self) -> Caps:
+        """Return the limits that a store applies."""
+        return Caps(following=self.following_cap, groups=self.groups, group_name=self.group_name)
 
 
 class Profile(Struct, frozen=True, kw_only=True):

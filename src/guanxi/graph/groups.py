@@ -9,7 +9,7 @@ from enum import Enum
 from msgspec import Struct
 
 from guanxi.contract import errors
-from guanxi.graph.pair import DEFAULT, SPECIAL
+from guanxi.graph.pair import DEFAULT, SPECIAL, Refusal
 
 SPECIAL_NAME, DEFAULT_NAME = "特别关注", "默认分组"
 SPECIAL_TIP = "第一时间收到该分组下用户更新稿件的通知"
@@ -97,9 +97,11 @@ class Regrouped(Struct, frozen=True):
 
 GroupChange = PutGroup | DropGroup | Regrouped
 
+_BAD_REQUEST = Refusal(errors.BadRequest.number)
 
-def decide_group(act: GroupAct, facts: GroupFacts) -> int | GroupChange:
-    """Apply the rules to an act; return the code of a refusal, or the change to make.
+
+def decide_group(act: GroupAct, facts: GroupFacts) -> Refusal | GroupChange:
+    """Apply the rules to an act; return the change to make, or the refusal.
 
     If several refusals apply, the first of the documented order is returned.
     """
@@ -107,41 +109,41 @@ def decide_group(act: GroupAct, facts: GroupFacts) -> int | GroupChange:
         case CreateGroup():
             result = _named(act.group, act.name, facts)
             full = len(facts.names) >= facts.max_groups
-            return errors.BadRequest.number if full and isinstance(result, PutGroup) else result
+            return _BAD_REQUEST if full and isinstance(result, PutGroup) else result
         case RenameGroup():
             if act.group in (SPECIAL, DEFAULT):
-                return errors.BadRequest.number
+                return _BAD_REQUEST
             if act.group not in facts.names:
-                return errors.NoSuchGroup.number
+                return Refusal(errors.NoSuchGroup.number)
             return _named(act.group, act.name, facts)
         case DeleteGroup():
-            return DropGroup(act.group) if act.group in facts.names else errors.BadRequest.number
+            return DropGroup(act.group) if act.group in facts.names else _BAD_REQUEST
         case _:
             return _regroup(act, facts)
 
 
-def _named(group: int, name: str, facts: GroupFacts) -> int | PutGroup:
-    """Return the change that names a group, or the code of an invalid or used name.
+def _named(group: int, name: str, facts: GroupFacts) -> Refusal | PutGroup:
+    """Return the change that names a group, or the refusal of an invalid or used name.
 
     Outer spaces are removed from the name first.
     """
     if any(unicodedata.category(char) in _CONTROL for char in name):
-        return errors.BadRequest.number
+        return _BAD_REQUEST
     cleaned = name.strip()
     if not 1 <= len(cleaned) <= facts.name_length:
-        return errors.GroupNameTooLong.number
+        return Refusal(errors.GroupNameTooLong.number)
     taken = {other for other_id, other in facts.names.items() if other_id != group}
     if cleaned in _RESERVED or cleaned in taken:
-        return errors.GroupExists.number
+        return Refusal(errors.GroupExists.number)
     return PutGroup(group, cleaned)
 
 
-def _regroup(act: Regroup, facts: GroupFacts) -> int | Regrouped:
+def _regroup(act: Regroup, facts: GroupFacts) -> Refusal | Regrouped:
     known = facts.names.keys() | {SPECIAL, DEFAULT}
     if not known >= {*act.groups, *act.before}:
-        return errors.NoSuchGroup.number
+        return Refusal(errors.NoSuchGroup.number)
     if not facts.members.keys() >= set(act.members):
-        return errors.NotFollowing.number
+        return Refusal(errors.NotFollowing.number)
     added = frozenset(act.groups) - {DEFAULT}
     after = {}
     for member in act.members:

@@ -173,6 +173,12 @@ class Modify(Struct, frozen=True):
     act: int
 
 
+class Refusal(Struct, frozen=True):
+    """The rules refuse an act, which then changes nothing; ``code`` is that of the response."""
+
+    code: int
+
+
 class Facts(Struct, frozen=True, kw_only=True):
     """What ``decide`` must know about the actor and the target."""
 
@@ -191,32 +197,32 @@ class Facts(Struct, frozen=True, kw_only=True):
     their_sort_key: int
 
 
-def decide(act: Modify, facts: Facts) -> int | Pair:
-    """Apply the rules to an act; return the code of a refusal, or the pair afterwards.
+def decide(act: Modify, facts: Facts) -> Refusal | Pair:
+    """Apply the rules to an act; return the pair afterwards, or the refusal.
 
     A pair equal to ``facts.pair`` means that there is nothing to do. If several refusals apply, the
     first of the documented order is returned. Raise ValueError for a number that is not an ``Act``.
     """
     if act.act == Act.WHISPER:
-        return errors.BadRequest.number
+        return Refusal(errors.BadRequest.number)
     if facts.banned:
-        return errors.AccountBanned.number
+        return Refusal(errors.AccountBanned.number)
     if act.owner == act.target:
-        return errors.CannotTargetSelf.number
+        return Refusal(errors.CannotTargetSelf.number)
     return _ACTS[Act(act.act)](facts)
 
 
-def _follow(facts: Facts) -> int | Pair:
+def _follow(facts: Facts) -> Refusal | Pair:
     mine, theirs = facts.pair.mine, facts.pair.theirs
     refusal = _refused_target(facts)
     if refusal is None and mine.blocks is not None:
-        refusal = errors.TargetInBlacklist.number
+        refusal = Refusal(errors.TargetInBlacklist.number)
     if refusal is None and mine.follows is not None:
-        refusal = errors.AlreadyFollowing.number
+        refusal = Refusal(errors.AlreadyFollowing.number)
     if refusal is None and (facts.refuses_follows or theirs.blocks is not None):
-        refusal = errors.FollowRefused.number
+        refusal = Refusal(errors.FollowRefused.number)
     if refusal is None and facts.following >= facts.following_cap:
-        refusal = errors.FollowingLimitReached.number
+        refusal = Refusal(errors.FollowingLimitReached.number)
     if refusal is not None:
         return refusal
     if theirs.follows is not None:
@@ -224,10 +230,10 @@ def _follow(facts: Facts) -> int | Pair:
     return Pair(mine=Side(follows=Edge(facts.sort_key)), theirs=theirs)
 
 
-def _refused_target(facts: Facts) -> int | None:
+def _refused_target(facts: Facts) -> Refusal | None:
     if not facts.known:
-        return errors.NoSuchUser.number
-    return errors.AccountDeregistered.number if facts.deregistered else None
+        return Refusal(errors.NoSuchUser.number)
+    return Refusal(errors.AccountDeregistered.number) if facts.deregistered else None
 
 
 def _unfollow(facts: Facts) -> Pair:
@@ -239,10 +245,10 @@ def _cancel_whisper(facts: Facts) -> Pair:
     return Pair(mine=replace(facts.pair.mine, whispers=None), theirs=facts.pair.theirs)
 
 
-def _block(facts: Facts) -> int | Pair:
+def _block(facts: Facts) -> Refusal | Pair:
     refusal = _refused_target(facts)
     if refusal is None and facts.pair.mine.blocks is not None:
-        refusal = errors.AlreadyBlocked.number
+        refusal = Refusal(errors.AlreadyBlocked.number)
     if refusal is not None:
         return refusal
     theirs = replace(facts.pair.theirs, follows=None, whispers=None)

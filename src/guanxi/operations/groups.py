@@ -15,5 +15,5 @@ async def create(store: Store, owner: int, name: str, limits: Limits) -> tuple[i
     has the id.
     """
     group = new_group_id({row.id for row in await store.groups(owner)})
-    [code] = await store.change([CreateGroup(owner, name, group)], limits)
+    [code] = await store.change([CreateGroup(owner, name, group)], limits.caps)
     return code, group

@@ -22,9 +22,9 @@ async def open_store(
     A database is written as ``postgresql://user:password@host:port/database``. With ``create``, a
     missing file or missing tables are created. An older SQLite file is migrated; an older
     PostgreSQL schema is refused. ``clock`` returns nanoseconds since the Unix epoch. Raise
-    ``StoreError`` if there is no guanxi store, or its schema is newer or too old;
-    ``StoreUnavailable`` if it is busy or cannot be reached; ``OSError`` if the file cannot be
-    created; ``ImportError`` if the engine's driver is not installed.
+    ``StoreError`` if there is no guanxi store, it cannot be created, or its schema is newer or too
+    old; ``StoreUnavailable`` if it is busy or cannot be reached; ``ImportError`` if the engine's
+    driver is not installed.
     """
     # The engines' drivers are optional dependencies: imported only when used.
     if is_server_address(address):

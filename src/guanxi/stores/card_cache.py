@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import Any, cast
 
 from guanxi.accounts.account import AccountEdit, EditRefusal
+from guanxi.stores.layer import Layer
 from guanxi.stores.port import Store
 from guanxi.world.kind import DocumentEdit
 
@@ -30,19 +31,20 @@ def with_card_cache(
     """
     if size <= 0 or staleness <= 0:
         return store
-    return cast(Store, _CardCache(store, size, staleness, clock))
+    return _CardCache(store, size, staleness, clock)
 
 
 _read_time: Callable[[tuple[float, list[int]]], float] = itemgetter(0)
 
 
-class _CardCache:
+class _CardCache(Layer):
     """A store whose tails are cached; the oldest are dropped, by age or to make room."""
 
     def __init__(
         self, store: Store, size: int, staleness: float, clock: Callable[[], float]
     ) -> None:
-        self._store, self._clock = store, clock
+        super().__init__(store)
+        self._clock = clock
         self._size, self._staleness = size, staleness
         self._tails: dict[int, bytes] = {}
         #: The reads that filled the cache, oldest first: time and mids; and how many mids in all.
@@ -52,11 +54,6 @@ class _CardCache:
         #: Counts removals: a read during which one happened is not cached.
         self._removals = 0
 
-    def __getattr__(self, name: str) -> Any:
-        """Return the attribute ``name`` of the wrapped store, and keep it for the next access."""
-        verb = self.__dict__[name] = getattr(self._store, name)
-        return verb
-
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
         now = self._clock()
         while self._reads and self._reads[0][0] <= now - self._staleness:
@@ -65,7 +62,7 @@ class _CardCache:
         if all(cached.values()):
             return cast(dict[int, bytes], cached)
         removals = self._removals
-        read = await self._store.tails([mid for mid, tail in cached.items() if not tail])
+        read = await self.store.tails([mid for mid, tail in cached.items() if not tail])
         if removals == self._removals:
             self._add(read, now)  # as old as the start of the read
         return {mid: tail for mid, tail in cached.items() if tail} | read
@@ -94,14 +91,14 @@ class _CardCache:
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
     ) -> EditRefusal | None:
         try:
-            return await self._store.edit_account(mid, edit, documents)
+            return await self.store.edit_account(mid, edit, documents)
         finally:
             self._remove(mid)  # after an error too: the card may have been written
 
     async def import_edges(self, *args: Any, **kwargs: Any) -> int:
         """Import edges as the wrapped store does, then empty the cache, also after an error."""
         try:
-            return await self._store.import_edges(*args, **kwargs)
+            return await self.store.import_edges(*args, **kwargs)
         finally:
             self._removals += 1
             self._tails.clear()

@@ -83,8 +83,8 @@ def has_extras(row: EdgeRow) -> bool:
 def group_names(line: int, row: EdgeRow) -> list[str]:
     """Return the unique group names of an edge for which ``has_extras`` is true, as stored.
 
-    ``line`` is for the error: ``BadLine`` if the edge is not a follow, or if its visits or a group
-    name are invalid.
+    ``line`` is for the error: ``BadLine`` if the edge is not a follow, or if its visits, its
+    contract or a group name are invalid.
     """
     if row.kind != "follow":
         raise BadLine(
@@ -102,6 +102,16 @@ def group_names(line: int, row: EdgeRow) -> list[str]:
                 f"visits {row.visits} is not from 0 to 2^63 - 1",
             ),
         )
+    if row.contract is not None and not all(
+        -(2**63) <= number < 2**63 for number in (row.contract.ts, row.contract.user_attr)
+    ):
+        raise BadLine(
+            line,
+            Text(
+                "contract 的数不在 -2^63 至 2^63 - 1 之间",
+                "a contract's numbers must be from -2^63 to 2^63 - 1",
+            ),
+        )
     names: dict[str, None] = {}
     for name in row.groups:
         cleaned = group_name(name)
@@ -116,7 +126,7 @@ def group_names(line: int, row: EdgeRow) -> list[str]:
 @lru_cache(maxsize=10_000)
 def group_name(name: str) -> str | None:
     """Return a group name as the rules store it, without outer spaces; None if it is invalid."""
-    limits = Limits()
-    facts = GroupFacts(names={}, name_length=limits.group_name, max_groups=limits.groups)
+    caps = Limits().caps
+    facts = GroupFacts(names={}, name_length=caps.group_name, max_groups=caps.groups)
     change = decide_group(CreateGroup(owner=0, name=name, group=1), facts)
     return change.name if isinstance(change, PutGroup) else None

@@ -32,7 +32,7 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
     if params.act == Act.WHISPER.value:
         raise InvalidParameter("act", "3 已下线", "3 is retired")
     act = Modify(caller, params.fid, params.act)
-    [code] = await service.store.change([act], service.profile.limits)
+    [code] = await service.store.change([act], service.profile.limits.caps)
     refuse_if(code)
     return b""
 
@@ -46,7 +46,7 @@ async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> 
     """
     fids = list(dict.fromkeys(params.fids))
     acts = [Modify(caller, fid, params.act) for fid in fids]
-    codes = await service.store.change(acts, service.profile.limits)
+    codes = await service.store.change(acts, service.profile.limits.caps)
     code, failed = batch_result(fids, codes)
     data = encode(s.FailedFids(failed))
     if code:

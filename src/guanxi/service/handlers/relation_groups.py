@@ -135,7 +135,7 @@ async def _regroup(service: Service, act: Regroup, field: str) -> bytes:
 async def _change(
     service: Service, act: GroupAct, invalid_params: dict[int, InvalidParameter]
 ) -> None:
-    [code] = await service.store.change([act], service.profile.limits)
+    [code] = await service.store.change([act], service.profile.limits.caps)
     refuse_if(code, invalid_params.get(code))
 
 

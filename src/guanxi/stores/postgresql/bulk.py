@@ -33,7 +33,7 @@ from guanxi.stores.lines import (
 )
 from guanxi.stores.port import BadLine, EdgeRow, StoreError, StoreUnavailable
 from guanxi.stores.postgresql.cards import put, put_plain
-from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.connections import Connection, failures
 
 _MEMORY = """
 SET temp_buffers = '128MB';
@@ -73,23 +73,34 @@ async def stage(
 
     Raise ``BadLine``, with the number of the row from 1, for an invalid edge, for one later than
     ``now`` (seconds since the Unix epoch), and for one that contradicts or repeats an earlier one.
-    Rows are read on another thread; ``progress`` gets the number read so far. Expects no open
-    transaction. The temporary tables stay on the connection, which must be closed afterwards.
+    Rows are read on another thread; ``progress`` gets the number read so far; errors of both pass
+    unchanged. ``StoreError`` for the server's errors. Expects no open transaction. The temporary
+    tables stay on the connection, which must be closed afterwards.
     """
-    await db.execute(_MEMORY)
-    await db.execute(_STAGE.format(now=now))
+    with failures():
+        await db.execute(_MEMORY)
+        await db.execute(_STAGE.format(now=now))
     lines, remaining = 0, iter(rows)
     while chunk := await asyncio.to_thread(list, islice(remaining, CHUNK)):
-        try:
-            records = map(_fields, chunk)
-            await db.copy_records_to_table("staged", records=records, columns=_COLUMNS)
-        except _INVALID:
-            raise first_invalid(chunk, lines, now) from None
-        await _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if has_extras(each[1])])
+        with failures():
+            await _stage_chunk(db, chunk, lines, now)
         lines += len(chunk)
         if progress is not None:
             progress(lines)
-    await _pair(db)
+    with failures():
+        await _pair(db)
+
+
+async def _stage_chunk(db: Connection, chunk: Sequence[EdgeRow], lines: int, now: int) -> None:
+    """Copy edges that are preceded by ``lines`` others into the staging tables.
+
+    Raise ``BadLine`` for an edge that is invalid or later than ``now``.
+    """
+    try:
+        await db.copy_records_to_table("staged", records=map(_fields, chunk), columns=_COLUMNS)
+    except _INVALID:
+        raise first_invalid(chunk, lines, now) from None
+    await _stage_rest(db, [each for each in enumerate(chunk, lines + 1) if has_extras(each[1])])
 
 
 async def _stage_rest(db: Connection, numbered: Sequence[tuple[int, EdgeRow]]) -> None:
@@ -341,16 +352,21 @@ WHERE NOT EXISTS (SELECT 1 FROM own WHERE own.owner = named.owner AND own.name =
 """
 
 
+_KNOWN = "SELECT mid FROM account WHERE mid = ANY($1)"
+
+
 async def _create_groups(db: Connection, given: Mapping[tuple[int, str], int]) -> None:
     """Create the given groups with their ids, and the others that edges name with random ids.
 
     ``given`` has ids by (owner, name); existing names are skipped. Raise ``StoreError`` for an
-    invalid name, and for an id that is invalid or in use. Creates the temporary table ``own``: all
-    groups, old and new, of the owners named in ``given`` or in edges with groups.
+    unknown owner, an invalid name, and an id that is invalid or in use. Creates the temporary table
+    ``own``: all groups, old and new, of the owners named in ``given`` or in edges with groups.
     """
     records = []
+    owners = {owner for owner, _ in given}
+    known = {mid for (mid,) in await db.fetch(_KNOWN, owners)}
     for at, ((owner, name), group) in enumerate(given.items()):
-        if group_name(name) != name:
+        if group_name(name) != name or owner not in known:
             raise _refused(owner, group, name)
         records.append((owner, group, name, at))
     await db.execute(_GIVEN)

@@ -198,7 +198,7 @@ async def mids(db: Connection, names: Sequence[str]) -> dict[str, int]:
 _EVERYBODY = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid > $1 ORDER BY mid"
 
 
-async def accounts(db: Connection, after: int) -> AsyncIterator[tuple[Account, Card]]:
+async def accounts(db: Connection, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
     """Yield every account with a mid above ``after`` and its card, by mid.
 
     Expects a transaction.
@@ -228,7 +228,7 @@ _NAME_IN_USE = "SELECT EXISTS (SELECT 1 FROM account_name WHERE name = $1 AND mi
 
 
 async def edit_account(
-    db: Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]]
+    db: Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
 ) -> EditRefusal | None:
     """Change an account and documents of it; return None, or why nothing was changed.
 

@@ -16,7 +16,7 @@ import msgspec
 from guanxi.stores.documents import check_declared, document
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
-from guanxi.world.kind import Entry, Kind, Value
+from guanxi.world.kind import ONLY, Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ async def put(db: Connection, entries: Iterable[Entry]) -> None:
         await send_many(db, statement, values)
 
 
-async def get(db: Connection, kind: Kind[T], owner: int, id: int) -> T | None:
+async def get(db: Connection, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
     """Return an owner's document, or None if there is none with this id.
 
     Raise ``StoreError`` if it cannot be decoded.
@@ -141,10 +141,11 @@ WHERE k.owner = $1 AND k.kind = $2 AND k.name = $3
 async def documents(db: Connection, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
     """Return the page of an owner's documents that ``query`` selects; none for ``limit`` 0.
 
-    Raise ``KeyError`` for a key, or (unless the limit is 0) a filter, that the kind does not
-    declare; ``StoreError`` for an unreadable document.
+    Raise ``KeyError`` for a key or filter that the kind does not declare, ``StoreError`` for an
+    unreadable document.
     """
     check_declared([query.order], kind.keys)
+    check_declared(query.where, kind.filters)
     if query.limit == 0:
         return Documents([], more=False)
     way, behind = ("ASC", ">") if query.ascending else ("DESC", "<")
@@ -165,7 +166,7 @@ _FROM_OWNER = "FROM content AS c WHERE c.owner = $1 AND c.kind = $2"
 
 
 async def count(
-    db: Connection, kind: Kind[T], owner: int, where: Mapping[str, Value], text: str
+    db: Connection, kind: Kind[T], owner: int, where: Mapping[str, Value] = {}, text: str = ""
 ) -> int:
     """Return how many of an owner's documents match; see ``Query.where`` and ``Query.text``.
 
@@ -177,7 +178,7 @@ async def count(
 
 
 async def counts(
-    db: Connection, kind: Kind[T], owner: int, name: str, text: str
+    db: Connection, kind: Kind[T], owner: int, name: str, text: str = ""
 ) -> dict[Value, int]:
     """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
@@ -211,15 +212,15 @@ async def delete(
     db: Connection,
     kind: Kind[T],
     owner: int,
-    ids: Sequence[int] | None,
-    where: Mapping[str, Value],
+    ids: Sequence[int] | None = None,
+    where: Mapping[str, Value] = {},
 ) -> int:
     """Delete an owner's documents that match ``where``; return their number.
 
     ``ids`` restricts that to these ids; None means every id, and [] none. Expects the caller's
-    transaction. Raise ``KeyError`` for a filter that the kind does not declare (unless ``ids`` is
-    empty).
+    transaction. Raise ``KeyError`` for a filter that the kind does not declare.
     """
+    check_declared(where, kind.filters)
     if ids is not None and not ids:
         return 0
     values: list[object] = [owner, kind.name]

@@ -32,7 +32,7 @@ ORDER BY owner, place, other
 """
 
 
-async def edges(db: Connection, after: int) -> AsyncIterator[EdgeRow]:
+async def edges(db: Connection, after: int = 0) -> AsyncIterator[EdgeRow]:
     """Yield every following, whisper and block of owners with a mid above ``after``.
 
     By owner, then oldest first. Expects a transaction.
@@ -52,7 +52,7 @@ async def edges(db: Connection, after: int) -> AsyncIterator[EdgeRow]:
         )
 
 
-async def owned_groups(db: Connection, after: int) -> AsyncIterator[OwnedGroup]:
+async def owned_groups(db: Connection, after: int = 0) -> AsyncIterator[OwnedGroup]:
     """Yield the groups that mids above ``after`` created, by owner, then oldest first.
 
     Expects a transaction.
@@ -62,7 +62,7 @@ async def owned_groups(db: Connection, after: int) -> AsyncIterator[OwnedGroup]:
         yield OwnedGroup(*row)
 
 
-async def entries(db: Connection, after: int) -> AsyncIterator[Entry]:
+async def entries(db: Connection, after: int = 0) -> AsyncIterator[Entry]:
     """Yield every document of owners with a mid above ``after``, by owner, kind and id.
 
     Raise ``StoreError`` for an unreadable one. Expects a transaction.

@@ -1,15 +1,19 @@
 """Apply acts on groups, within the caller's transaction.
 
-Rows are locked in the order of ``changes``: members, the owner's tally, a slot of followers. The
-lock of the tally guards the groups.
+Rows are locked with those of ``pairs``, in its order: members, then the owner's tally, whose lock
+guards the groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+from msgspec.structs import replace
 
 from guanxi.contract import errors
-from guanxi.contract.limits import Limits
+from guanxi.contract.limits import Caps
 from guanxi.graph.groups import (
     CreateGroup,
     DeleteGroup,
@@ -21,90 +25,126 @@ from guanxi.graph.groups import (
     Regrouped,
     decide_group,
 )
+from guanxi.graph.pair import Edge, Modify, Refusal, Side
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.pairs import Key, Locked, Row
 
-# In the order of ``changes.lock_order``.
-_MEMBERS = """
-SELECT other, groups FROM relation WHERE owner = $1 AND other = ANY($2) AND follows IS NOT NULL
-ORDER BY other < $1, other FOR UPDATE
-"""
-_IN_GROUP = """
-SELECT other FROM relation WHERE owner = $1 AND groups @> ARRAY[$2::bigint]
-ORDER BY other < $1, other FOR UPDATE
-"""
-_OWNER = "SELECT mid FROM tally WHERE mid = $1 FOR UPDATE"
-_NAMES = "SELECT id, name, made FROM grp WHERE owner = $1"
+_IN_GROUP = "SELECT other FROM relation WHERE owner = $1 AND groups @> ARRAY[$2::bigint]"
+_NAMES = "SELECT owner, id, name, made FROM grp WHERE owner = $1"
 _MAKE = "INSERT INTO grp (owner, id, name, made) VALUES ($1, $2, $3, $4)"
 _RENAME = "UPDATE grp SET name = $3 WHERE owner = $1 AND id = $2"
 _DROP = "DELETE FROM grp WHERE owner = $1 AND id = $2"
-_LEAVE = """
-UPDATE relation SET groups = nullif(array_remove(groups, $2), '{}')
-WHERE owner = $1 AND groups @> ARRAY[$2::bigint]
-"""
-_REGROUP = "UPDATE relation SET groups = $3 WHERE owner = $1 AND other = $2"
-_CHANGED = "UPDATE tally SET version = version + 1 WHERE mid = $1"
-# Lists of followers show the groups of those who are followed back.
-_CHANGED_FOLLOWERS = """
-INSERT INTO follower_tally (mid, slot, version) VALUES ($1, 0, 1)
-ON CONFLICT (mid, slot) DO UPDATE SET version = follower_tally.version + 1
-"""
 
 
-async def regroup(connection: Connection, act: GroupAct, limits: Limits) -> int:
-    """Apply an act on groups in the caller's transaction; return 0, or the code of a refusal.
+@dataclass(slots=True)
+class Groups:
+    """The groups of one owner, after the acts applied so far."""
+
+    names: dict[int, str]
+    #: The number of the newest group; it rises within an owner.
+    made: int
+    #: The statements that write the applied acts, in order, with their values.
+    writes: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
+
+    def put(self, owner: int, group: int, name: str) -> None:
+        if group in self.names:
+            self.writes.append((_RENAME, (owner, group, name)))
+        else:
+            self.made += 1
+            self.writes.append((_MAKE, (owner, group, name, self.made)))
+        self.names[group] = name
+
+    def drop(self, owner: int, group: int) -> None:
+        del self.names[group]
+        self.writes.append((_DROP, (owner, group)))
+
+
+async def member_keys(connection: Connection, acts: Iterable[Modify | GroupAct]) -> set[Key]:
+    """Return the keys of the rows that acts on groups may change."""
+    keys: set[Key] = set()
+    for act in acts:
+        match act:
+            case Regroup(owner=owner, members=members):
+                keys.update((owner, member) for member in members)
+            case DeleteGroup(owner=owner, group=group):
+                rows = await connection.fetch(_IN_GROUP, owner, group)
+                keys.update((owner, row["other"]) for row in rows)
+    return keys
+
+
+async def read_groups(
+    connection: Connection, acts: Sequence[Modify | GroupAct], locked: Locked
+) -> dict[int, Groups]:
+    """Return the groups of each account that acts on groups; their tallies must be locked.
+
+    Raise ``SerializationError`` if an account joined a group to delete before that: its row is not
+    locked, so that the transaction must be run again.
+    """
+    owners = sorted({act.owner for act in acts if not isinstance(act, Modify)})
+    if not owners:
+        return {}
+    if not locked.rows.keys() >= await member_keys(connection, acts):
+        raise asyncpg.SerializationError("an account joined a group that is being deleted")
+    rows = await connection.fetchmany(_NAMES, [(owner,) for owner in owners])
+    groups = {owner: Groups({}, 0) for owner in owners}
+    for owner, group, name, made in rows:
+        groups[owner].names[group] = name
+        groups[owner].made = max(groups[owner].made, made)
+    return groups
+
+
+def regroup(locked: Locked, groups: Groups, act: GroupAct, caps: Caps) -> int:
+    """Apply an act on groups to its owner's locked rows; return 0, or the code of a refusal.
 
     A refusal changes nothing; so does 0 if there is nothing to do. Raise ``StoreUnavailable`` if
     the id of a new group is in use.
     """
     owner = act.owner
-    members = await _lock_members(connection, act)
-    if await connection.fetchval(_OWNER, owner) is None:
+    if owner not in locked.tallies:
         return errors.NoSuchUser.number
-    rows = await connection.fetch(_NAMES, owner)
-    names = {row["id"]: row["name"] for row in rows}
-    if isinstance(act, CreateGroup) and act.group in names:
+    if isinstance(act, CreateGroup) and act.group in groups.names:
         raise StoreUnavailable("the new group's id is already taken; retry with another id")
+    edges = _edges(locked, owner, act.members if isinstance(act, Regroup) else ())
     facts = GroupFacts(
-        names=names,
-        members=members,
-        name_length=limits.group_name,
-        max_groups=limits.groups,
+        names=groups.names,
+        members={member: edge.groups for member, edge in edges.items()},
+        name_length=caps.group_name,
+        max_groups=caps.groups,
     )
     change = decide_group(act, facts)
     match change:
-        case int():
-            return change
+        case Refusal(code):
+            return code
         case PutGroup(group, name):
-            if names.get(group) == name:
+            if groups.names.get(group) == name:
                 return 0
-            if group in names:
-                await connection.execute(_RENAME, owner, group, name)
-            else:
-                made = max((row["made"] for row in rows), default=0) + 1
-                await connection.execute(_MAKE, owner, group, name, made)
+            groups.put(owner, group, name)
         case DropGroup(group):
-            await connection.execute(_LEAVE, owner, group)
-            await connection.execute(_DROP, owner, group)
+            groups.drop(owner, group)
+            for (who, _), row in locked.rows.items():
+                edge = row.pair.mine.follows
+                if who == owner and edge is not None and group in edge.groups:
+                    _set_groups(row, edge, edge.groups - {group})
         case Regrouped(after):
             if not after:
                 return 0
-            put = [(owner, member, sorted(groups) or None) for member, groups in after.items()]
-            await connection.executemany(_REGROUP, put)
-    await connection.execute(_CHANGED, owner)
-    await connection.execute(_CHANGED_FOLLOWERS, owner)
+            for member, ids in after.items():
+                _set_groups(locked.rows[owner, member], edges[member], ids)
+    tally = locked.tallies[owner]
+    tally.version += 1
+    tally.changed = True
+    # Lists of followers show the groups of those who are followed back.
+    locked.followers[owner].version += 1
     return 0
 
 
-async def _lock_members(connection: Connection, act: GroupAct) -> Mapping[int, frozenset[int]]:
-    """Lock the rows of members that the act may change, in the caller's transaction.
+def _edges(locked: Locked, owner: int, members: Iterable[int]) -> dict[int, Edge]:
+    """Return the current followings of those members that the owner follows."""
+    edges = {member: locked.rows[owner, member].pair.mine.follows for member in members}
+    return {member: edge for member, edge in edges.items() if edge is not None}
 
-    For ``Regroup``, return the groups of each member that is followed, by mid; else {}.
-    """
-    match act:
-        case Regroup(owner=owner, members=members):
-            rows = await connection.fetch(_MEMBERS, owner, sorted(set(members)))
-            return {row["other"]: frozenset(row["groups"] or ()) for row in rows}
-        case DeleteGroup(owner=owner, group=group):
-            await connection.fetch(_IN_GROUP, owner, group)
-    return {}
+
+def _set_groups(row: Row, edge: Edge, groups: frozenset[int]) -> None:
+    row.pair = replace(row.pair, mine=Side(follows=replace(edge, groups=groups)))
+    row.changed = True

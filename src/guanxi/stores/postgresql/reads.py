@@ -125,7 +125,7 @@ async def page(
     owner: int,
     sort: Sort,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice:
     """Return the page of an owner's list that ``window`` selects, counted from ``after`` if given.
 
@@ -142,7 +142,7 @@ async def members(
     group: int,
     sort: Sort,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice | None:
     """Return one page of a group's members; None if the owner has no such group.
 
@@ -265,7 +265,7 @@ async def search(
     text: str,
     within: int,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice:
     """Return a page of the owner's followings whose name contains ``text``, newest first.
 
@@ -284,7 +284,7 @@ async def search(
 
 
 async def common(
-    db: Connection, owner: int, other: int, window: Window, after: Position | None
+    db: Connection, owner: int, other: int, window: Window, after: Position | None = None
 ) -> Slice:
     """Return a page of the owner's followings that ``other`` also follows, newest first.
 
@@ -321,7 +321,7 @@ async def _page_of(
 #: What the owner holds towards the other, and whether that one follows back.
 SIDE = """
 SELECT owner, other, follows, whispers, blocks, groups, contract_ts, contract_attr,
-    followed IS NOT NULL AS back
+    followed, other_contract_ts, other_contract_attr
 FROM relation
 """
 _PAIR = f"{SIDE} WHERE (owner = $1 AND other = $2) OR (owner = $2 AND other = $1)"

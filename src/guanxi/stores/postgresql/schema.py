@@ -349,10 +349,16 @@ async def _distribute(connection: Connection) -> None:  # pragma: no cover - nee
 
 
 async def _version(connection: Connection) -> int | None:
-    """Return the version of the schema, or None if there is no table ``meta``."""
+    """Return the version of the schema, or None if there is no table ``meta``.
+
+    Raise ``StoreError`` for a table ``meta`` of another program.
+    """
     if await connection.fetchval("SELECT to_regclass('meta')") is None:
         return None
-    return int(await connection.fetchval("SELECT value FROM meta WHERE name = 'version'"))
+    try:
+        return int(await connection.fetchval("SELECT value FROM meta WHERE name = 'version'"))
+    except (TypeError, ValueError, asyncpg.UndefinedColumnError):
+        raise StoreError("the table meta is that of another program; nothing was changed") from None
 
 
 async def _put_version(connection: Connection, version: int) -> None:

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
-from guanxi.graph.pair import sort_key_at
+from guanxi.contract.limits import Caps
+from guanxi.graph.groups import GroupAct
+from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
-from guanxi.stores.postgresql.changes import CappedAct, hold, write
 from guanxi.stores.postgresql.connections import (
     ERRORS,
     Connection,
@@ -29,6 +30,8 @@ from guanxi.stores.postgresql.connections import (
     is_transient,
     retried,
 )
+from guanxi.stores.postgresql.grouping import member_keys, read_groups, regroup
+from guanxi.stores.postgresql.pairs import lock, modify, write
 from guanxi.stores.postgresql.schema import SLOTS
 
 T = TypeVar("T")
@@ -44,8 +47,13 @@ _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_SHARED = f"{_BEGIN}; SET LOCAL lock_timeout = '200ms'"
 
 
+#: Acts of one call, and its caps.
+_Call = tuple[Sequence[Modify | GroupAct], Caps]
+
+
 class _Job(NamedTuple):
-    acts: Sequence[CappedAct]
+    acts: Sequence[Modify]
+    caps: Caps
     result: asyncio.Future[list[int]]
     since: float
 
@@ -80,18 +88,25 @@ class Writer:
 
         return await self._transaction(timed)
 
-    async def change(self, acts: Sequence[CappedAct]) -> list[int]:
-        """Apply acts on pairs in a shared transaction; return their codes in order, 0 for success.
+    async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
+        """Apply acts in one transaction; return their codes in order, 0 for success.
 
-        Raise as ``run``, and ``StoreUnavailable`` if the queue is full or the writer is closed;
-        ``ValueError`` for a number that is not an ``Act``.
+        Acts on pairs alone share the transaction with other calls. Raise as ``run``, and
+        ``StoreUnavailable`` if the queue is full, the writer is closed or the id of a new group is
+        in use; ``ValueError`` for a number that is not an ``Act``.
         """
+        pairs = [act for act in acts if isinstance(act, Modify)]
+        if len(pairs) < len(acts):
+            since = time.monotonic()
+            return await self._transaction(
+                partial(self._apply, calls=[(acts, caps)], lane=0, since=since)
+            )
         if self._closed:
             raise StoreUnavailable("the store is closed")
         if len(self._jobs) >= MAX_WAITING:
             raise StoreUnavailable("too many writes are waiting; retry later")
         result: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(acts, result, time.monotonic()))
+        self._jobs.append(_Job(pairs, caps, result, time.monotonic()))
         if self._lanes:
             self._start(self._serve(self._lanes.pop()))
         return await result
@@ -140,10 +155,10 @@ class Writer:
 
         If one of several may have caused the error, retry each alone, in the background.
         """
-        acts = [act for job in jobs for act in job.acts]
+        calls = [(job.acts, job.caps) for job in jobs]
         begin = _BEGIN if len(jobs) == 1 else _BEGIN_SHARED
         try:
-            work = partial(self.modify, acts=acts, lane=lane, since=jobs[0].since)
+            work = partial(self._apply, calls=calls, lane=lane, since=jobs[0].since)
             codes = await self._transaction(work, begin)
         except Exception as error:
             if len(jobs) > 1 and _may_be_one_act(error):
@@ -165,23 +180,30 @@ class Writer:
         async with self._retries:  # a job that waits for a lock occupies a connection
             await self._batch([job], lane)
 
-    async def modify(
-        self,
-        connection: Connection,
-        acts: Sequence[CappedAct],
-        since: float,
-        lane: int = 0,
+    async def _apply(
+        self, connection: Connection, calls: Sequence[_Call], lane: int, since: float
     ) -> list[int]:
-        """Apply acts on pairs within the caller's transaction; return their codes in order.
+        """Apply the acts of calls within the caller's transaction; return their codes in order.
 
         ``since`` is the monotonic time at which they were queued; ``lane`` selects the slot of
-        follower counts. Calls ``waited``. Raise ``ValueError`` for a number that is not an ``Act``.
+        follower counts. Calls ``waited``. Raise as ``change``.
         """
-        now = sort_key_at(self._clock())
-        held = await hold(connection, (capped.act for capped in acts), now)
+        acts = [act for acts, _ in calls for act in acts]
+        members = await member_keys(connection, acts)
+        locked = await lock(connection, acts, members, sort_key_at(self._clock()))
+        groups = await read_groups(connection, acts, locked)
         self.waited(time.monotonic() - since)
-        codes = [held.apply(capped, now) for capped in acts]
-        await write(connection, held, (self._first_slot + lane) % SLOTS)
+        codes = [
+            modify(locked, act, caps)
+            if isinstance(act, Modify)
+            else regroup(locked, groups[act.owner], act, caps)
+            for acts, caps in calls
+            for act in acts
+        ]
+        for owner in groups.values():
+            for statement, values in owner.writes:
+                await connection.execute(statement, *values)
+        await write(connection, locked, (self._first_slot + lane) % SLOTS)
         return codes
 
     async def _transaction(

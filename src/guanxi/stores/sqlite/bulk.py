@@ -28,7 +28,7 @@ from guanxi.stores.lines import (
     has_extras,
 )
 from guanxi.stores.port import BadLine, EdgeRow, StoreError
-from guanxi.stores.sqlite.cards import put, put_plain
+from guanxi.stores.sqlite.cards import account, put, put_plain
 from guanxi.stores.sqlite.schema import (
     GROUPED,
     IN_GROUPS,
@@ -387,7 +387,8 @@ def _create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -
     """Create the groups of ``groups`` (ids by owner and name) and those that staged edges name.
 
     Names that the owner already uses are skipped. Groups that only the edges name get random ids.
-    Raise ``StoreError`` for an invalid name, or an id that is not positive or already used.
+    Raise ``StoreError`` for an unknown owner, an invalid name, or an id that is not positive or
+    already used.
     """
     id_of_name = "SELECT id FROM grp WHERE owner = ? AND name = ?"
     ids = "SELECT id FROM grp WHERE owner = ?"
@@ -395,9 +396,14 @@ def _create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -
     for (owner, name), group in groups.items():
         if db.execute(id_of_name, (owner, name)).get is not None:
             continue
-        if group <= 0 or db.execute(id_used, (owner, group)).get or group_name(name) != name:
+        if (
+            group <= 0
+            or db.execute(id_used, (owner, group)).get
+            or group_name(name) != name
+            or account(db, owner) is None
+        ):
             raise StoreError(
-                f"account {owner} cannot have group {group} named {name!r}:"
+                f"account {owner} cannot have group {group} named {name!r}: the account is unknown,"
                 " the id is already used or not positive, or the name is invalid"
             )
         db.execute(_INSERT_GROUP, (owner, group, name))

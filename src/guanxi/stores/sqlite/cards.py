@@ -150,7 +150,7 @@ SELECT mid, state, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS} FROM account WHERE mid > 
 """
 
 
-def accounts(db: apsw.Connection, after: int) -> Iterator[tuple[Account, Card]]:
+def accounts(db: apsw.Connection, after: int = 0) -> Iterator[tuple[Account, Card]]:
     """Yield the accounts with a mid above ``after``, with their cards, in ascending order."""
     for mid, state, *values in db.execute(_ACCOUNTS, (after,)):
         switches, card = values[: len(_PRIVACY)], values[len(_PRIVACY) :]
@@ -166,7 +166,7 @@ SELECT EXISTS (
 
 
 def edit_account(
-    db: apsw.Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]]
+    db: apsw.Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
 ) -> EditRefusal | None:
     """Change an account and documents of it; return None, or why nothing was changed.
 

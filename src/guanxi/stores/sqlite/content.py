@@ -15,7 +15,7 @@ import msgspec
 from guanxi.stores.documents import check_declared, document
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.sqlite.reads import packed
-from guanxi.world.kind import Entry, Kind, Value
+from guanxi.world.kind import ONLY, Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ def _delete(db: apsw.Connection, owner: int, kind: str, id: int) -> None:
     db.execute(_DELETE_KEYS, (owner, kind, id))
 
 
-def get(db: apsw.Connection, kind: Kind[T], owner: int, id: int) -> T | None:
+def get(db: apsw.Connection, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
     """Return an owner's document, or None if there is none with this id.
 
     ``StoreError`` if its body cannot be decoded.
@@ -101,6 +101,7 @@ def documents(db: apsw.Connection, kind: Kind[T], owner: int, query: Query) -> D
     ``StoreError`` if a body cannot be decoded.
     """
     check_declared([query.order], kind.keys)
+    check_declared(query.where, kind.filters)
     if query.limit == 0:
         return Documents([], more=False)
     direction, after = ("ASC", ">") if query.ascending else ("DESC", "<")
@@ -120,7 +121,7 @@ _FROM_OWNER = "FROM content AS c WHERE c.owner = ? AND c.kind = ?"
 
 
 def count(
-    db: apsw.Connection, kind: Kind[T], owner: int, where: Mapping[str, Value], text: str
+    db: apsw.Connection, kind: Kind[T], owner: int, where: Mapping[str, Value] = {}, text: str = ""
 ) -> int:
     """Return how many of an owner's documents match ``where`` and contain ``text``.
 
@@ -133,7 +134,7 @@ def count(
 
 
 def counts(
-    db: apsw.Connection, kind: Kind[T], owner: int, name: str, text: str
+    db: apsw.Connection, kind: Kind[T], owner: int, name: str, text: str = ""
 ) -> dict[Value, int]:
     """Count an owner's documents that contain ``text``, by the value of the filter ``name``.
 
@@ -170,14 +171,15 @@ def delete(
     db: apsw.Connection,
     kind: Kind[T],
     owner: int,
-    ids: Sequence[int] | None,
-    where: Mapping[str, Value],
+    ids: Sequence[int] | None = None,
+    where: Mapping[str, Value] = {},
 ) -> int:
     """Delete an owner's documents that match ``where``; return how many. The caller commits.
 
     ``ids`` restricts that to these ids; None means every id, an empty sequence none. ``KeyError``
     for a filter that the kind does not declare (unless ``ids`` is empty).
     """
+    check_declared(where, kind.filters)
     if ids is not None and not ids:
         return 0
     condition, bindings = _condition(kind, where, "")

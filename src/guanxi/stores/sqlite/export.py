@@ -37,7 +37,7 @@ ORDER BY 1, 2, 3
 """
 
 
-def edges(db: apsw.Connection, after: int) -> Iterator[EdgeRow]:
+def edges(db: apsw.Connection, after: int = 0) -> Iterator[EdgeRow]:
     """Yield followings, whispers and blocks of mids above ``after``, by owner, oldest first."""
     rows = db.execute(_EDGES, {"after": after})
     for owner, sort_key, target, kind, flags, groups, contract, visits in rows:
@@ -54,13 +54,13 @@ def edges(db: apsw.Connection, after: int) -> Iterator[EdgeRow]:
         )
 
 
-def owned_groups(db: apsw.Connection, after: int) -> Iterator[OwnedGroup]:
+def owned_groups(db: apsw.Connection, after: int = 0) -> Iterator[OwnedGroup]:
     """Return an iterator over groups that mids above ``after`` created, by owner, oldest first."""
     statement = "SELECT owner, id, name FROM grp WHERE owner > ? ORDER BY owner, made"
     return (OwnedGroup(*row) for row in db.execute(statement, (after,)))
 
 
-def entries(db: apsw.Connection, after: int) -> Iterator[Entry]:
+def entries(db: apsw.Connection, after: int = 0) -> Iterator[Entry]:
     """Yield the documents of owners with a mid above ``after``, by owner, kind and id.
 
     ``StoreError`` if a kind is not declared or a body cannot be decoded.

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import apsw
 
 from guanxi.contract import errors
-from guanxi.contract.limits import Limits
+from guanxi.contract.limits import Caps
 from guanxi.graph.groups import (
     CreateGroup,
     DropGroup,
@@ -19,7 +19,7 @@ from guanxi.graph.groups import (
     Regrouped,
     decide_group,
 )
-from guanxi.graph.pair import SPECIAL
+from guanxi.graph.pair import SPECIAL, Refusal
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.sqlite.schema import GROUPED, IN_GROUPS, SPECIAL_BIT
 
@@ -47,7 +47,7 @@ AND following.target = members.target AND NOT EXISTS (
 """
 
 
-def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
+def regroup(db: apsw.Connection, act: GroupAct, caps: Caps) -> int:
     """Apply an act on groups; return 0, or the code of its refusal, which changes nothing.
 
     The caller commits. ``StoreUnavailable`` if a new group has an id that the owner already uses.
@@ -64,13 +64,13 @@ def regroup(db: apsw.Connection, act: GroupAct, limits: Limits) -> int:
     facts = GroupFacts(
         names=names,
         members=members,
-        name_length=limits.group_name,
-        max_groups=limits.groups,
+        name_length=caps.group_name,
+        max_groups=caps.groups,
     )
     change = decide_group(act, facts)
     match change:
-        case int():
-            return change
+        case Refusal(code):
+            return code
         case PutGroup(group, name):
             if names.get(group) == name:
                 return 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import apsw
 
 from guanxi.accounts.account import State
-from guanxi.contract.limits import Limits
-from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Side, decide, next_sort_key
+from guanxi.contract.limits import Caps
+from guanxi.graph.effects import Item, effect, swapped
+from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Refusal, Side, decide, next_sort_key
+from guanxi.stores.sqlite.grouping import flags_of
+from guanxi.stores.sqlite.reads import side
 from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
 
 # Scalar subqueries: a join of single rows is several times slower in SQLite.
@@ -27,19 +30,9 @@ SELECT
 FROM account WHERE mid = ?2
 """
 _STATE = "SELECT state FROM account WHERE mid = ?"
-_FLAGS = "SELECT flags FROM following WHERE owner = ? AND place = ? AND target = ?"
 
 
-class _End(NamedTuple):
-    """One of the two accounts: its side before and after the act, and its following row's flags."""
-
-    mid: int
-    before: Side
-    after: Side
-    flags: int
-
-
-def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
+def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
     """Apply an act; return 0, or the code of its refusal, which changes nothing.
 
     ``now`` is the current time's sort key. The caller commits. Raise ``ValueError`` for a number
@@ -62,8 +55,8 @@ def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
         refuses_follows,
     ) = row
     pair = Pair(
-        mine=Side(None if mine is None else Edge(mine), my_whisper, my_block),
-        theirs=Side(None if theirs is None else Edge(theirs), their_whisper, their_block),
+        Side(_edge(db, owner, target, mine), my_whisper, my_block),
+        Side(_edge(db, target, owner, theirs), their_whisper, their_block),
     )
     facts = Facts(
         pair=pair,
@@ -72,25 +65,30 @@ def modify(db: apsw.Connection, act: Modify, limits: Limits, now: int) -> int:
         deregistered=target_state == State.DEREGISTERED,
         refuses_follows=bool(refuses_follows),
         following=following or 0,
-        following_cap=limits.following_cap,
+        following_cap=caps.following,
         sort_key=_new_sort_key(db, "block" if act.act == Act.BLOCK else "following", owner, now),
         their_sort_key=0 if theirs is None else _new_sort_key(db, "following", target, now),
     )
     after = decide(act, facts)
-    if isinstance(after, int):
-        return after
+    if isinstance(after, Refusal):
+        return after.code
     if after != pair:
-        me = _End(owner, pair.mine, after.mine, _flags(db, owner, mine, target))
-        other = _End(target, pair.theirs, after.theirs, _flags(db, target, theirs, owner))
-        low, high = (me, other) if owner < target else (other, me)
-        _write(db, low, high)
-        _write(db, high, low)
+        _write(db, owner, target, pair, after)
+        _write(db, target, owner, swapped(pair), swapped(after))
     return 0
 
 
-def _flags(db: apsw.Connection, owner: int, sort_key: int | None, target: int) -> int:
-    """Return the flags of a following, given its sort key; 0 if that is None (no following)."""
-    return 0 if sort_key is None else int(db.execute(_FLAGS, (owner, sort_key, target)).get)
+_FLAGS = "SELECT flags FROM following WHERE owner = ? AND place = ? AND target = ?"
+
+
+def _edge(db: apsw.Connection, owner: int, target: int, sort_key: int | None) -> Edge | None:
+    """Return a following with its groups and contract, given its sort key; None for None."""
+    if sort_key is None:
+        return None
+    flags = db.execute(_FLAGS, (owner, sort_key, target)).get
+    if flags & (IN_GROUPS | OWNER_CONTRACT):
+        return side(db, owner, target).follows
+    return Edge(sort_key)
 
 
 _NEWEST = {
@@ -114,103 +112,107 @@ WHERE mid = ?1
 """
 
 
-def _write(db: apsw.Connection, me: _End, other: _End) -> None:
-    """Write the changes of the pair to one account, ``me``: its rows, counts and versions."""
-    before = _rows(me.before, other.before, me.flags, other.flags)
-    after = _rows(me.after, other.after, me.flags, other.flags)
-    deltas = dict.fromkeys(_PUT, 0)
-    own_lists = followers = False
-    for table in before | after:
-        old, new = before.get(table), after.get(table)
+def _write(db: apsw.Connection, owner: int, other: int, before: Pair, after: Pair) -> None:
+    """Write what a change does to one account: its rows, counts and versions.
+
+    ``owner`` is the account whose side is ``mine`` in both pairs.
+    """
+    change = effect(before, after)
+    for name, table in _TABLES.items():
+        old, new = getattr(change.before, name), getattr(change.after, name)
         if old == new:
             continue
-        _put(db, table, me.mid, other.mid, old, new)
-        deltas[table] = (new is not None) - (old is not None)
-        own_lists |= table != "follower"
-        followers |= table == "follower"
-    if me.before.follows is not None and me.before.follows != me.after.follows:
-        _write_dependents(db, me, other.mid)
-    if own_lists or followers:
-        db.execute(_TALLY, (me.mid, *deltas.values(), own_lists, followers))
+        if old is None:
+            db.execute(table.insert, (owner, other, *table.columns(new)))
+        elif new is None:
+            db.execute(table.delete, (owner, other, old.sort_key))
+        else:
+            db.execute(table.update, (*table.columns(new), owner, other, old.sort_key))
+    if before.mine.follows is not None and before.mine.follows != after.mine.follows:
+        _write_dependents(db, owner, other, before.mine.follows, after.mine.follows)
+    if change.version or change.follower_version:
+        db.execute(
+            _TALLY,
+            (
+                owner,
+                change.following,
+                change.whisper,
+                change.black,
+                change.follower,
+                change.version,
+                change.follower_version,
+            ),
+        )
 
 
-#: The sort key, and the flags in tables that have them.
-_Row = tuple[int, ...]
+class _Table(NamedTuple):
+    """A list's table: its statements, and the columns of an item: the sort key, then any flags."""
+
+    insert: str
+    delete: str
+    update: str
+    columns: Callable[[Item], tuple[int, ...]]
 
 
-def _rows(mine: Side, theirs: Side, my_flags: int, their_flags: int) -> dict[str, _Row]:
-    """Return the rows of the account with the side ``mine`` for a pair, by table.
-
-    A row is its sort key, then its flags if the table has them. ``my_flags`` and ``their_flags``
-    are those of the two following rows before the act.
-    """
-    rows: dict[str, _Row] = {}
-    shared = MUTUAL if mine.follows is not None and theirs.follows is not None else 0
-    if mine.follows is not None and my_flags & OWNER_CONTRACT:
-        shared |= OWNER_CONTRACT
-    if theirs.follows is not None and their_flags & OWNER_CONTRACT:
-        shared |= ITEM_CONTRACT
-    if mine.follows is not None:
-        rows["following"] = (mine.follows.sort_key, (my_flags & IN_GROUPS) | shared)
-    if mine.whispers is not None:
-        rows["whisper"] = (mine.whispers,)
-    if mine.blocks is not None:
-        rows["block"] = (mine.blocks,)
-    if theirs.follows is not None:
-        rows["follower"] = (theirs.follows.sort_key, shared)
-    return rows
-
-
-def _statements(table: str, item: str, *, flags: bool) -> tuple[str, str, str]:
-    """Return the statements that insert, delete and update a row of a table.
-
-    ``item`` is the name of the column of the other account.
-    """
+def _table(name: str, item: str, columns: Callable[[Item], tuple[int, ...]], flags: str) -> _Table:
+    """Return a table; ``item`` is the column of the other account, ``flags`` "flags" or ""."""
     key = f"WHERE owner = ? AND {item} = ? AND place = ?"
-    return (
-        f"INSERT INTO {table} (owner, {item}, place{', flags' if flags else ''})"
-        f" VALUES (?, ?, ?{', ?' if flags else ''})",
-        f"DELETE FROM {table} {key}",
-        f"UPDATE {table} SET place = ?{', flags = ?' if flags else ''} {key}",
+    return _Table(
+        f"INSERT INTO {name} (owner, {item}, place{flags and ', flags'})"
+        f" VALUES (?, ?, ?{flags and ', ?'})",
+        f"DELETE FROM {name} {key}",
+        f"UPDATE {name} SET place = ?{flags and ', flags = ?'} {key}",
+        columns,
     )
 
 
-_PUT = {
-    "following": _statements("following", "target", flags=True),
-    "whisper": _statements("whisper", "target", flags=False),
-    "block": _statements("block", "target", flags=False),
-    "follower": _statements("follower", "source", flags=True),
+def _following_columns(item: Item) -> tuple[int, int]:
+    return item.sort_key, flags_of(item.groups) | _shared_flags(item)
+
+
+def _follower_columns(item: Item) -> tuple[int, int]:
+    return item.sort_key, _shared_flags(item)
+
+
+def _sort_key(item: Item) -> tuple[int]:
+    return (item.sort_key,)
+
+
+def _shared_flags(item: Item) -> int:
+    """Return the flags that rows of followings and of followers have in common."""
+    return (
+        (MUTUAL if item.mutual else 0)
+        | (OWNER_CONTRACT if item.owner_contract else 0)
+        | (ITEM_CONTRACT if item.item_contract else 0)
+    )
+
+
+#: By the name of the list in ``effects.Items``.
+_TABLES = {
+    "following": _table("following", "target", _following_columns, "flags"),
+    "whisper": _table("whisper", "target", _sort_key, ""),
+    "black": _table("block", "target", _sort_key, ""),
+    "follower": _table("follower", "source", _follower_columns, "flags"),
 }
 
 
-def _put(
-    db: apsw.Connection, table: str, owner: int, item: int, old: _Row | None, new: _Row | None
+def _write_dependents(
+    db: apsw.Connection, owner: int, target: int, before: Edge, after: Edge | None
 ) -> None:
-    """Insert, delete or update one row of a list, from ``old`` to ``new``; None means no row."""
-    insert, delete, update = _PUT[table]
-    if old is None and new is not None:
-        db.execute(insert, (owner, item, *new))
-    elif old is not None and new is None:
-        db.execute(delete, (owner, item, old[0]))
-    elif old is not None and new is not None:
-        db.execute(update, (*new, owner, item, old[0]))
-
-
-def _write_dependents(db: apsw.Connection, me: _End, target: int) -> None:
     """Delete the memberships, contract and visits of a following that was deleted.
 
     If it only has a new sort key, update that of its group memberships instead.
     """
-    edge, key = me.after.follows, (me.mid, target)
-    if edge is None:
-        if me.flags & IN_GROUPS:
+    key = (owner, target)
+    if after is None:
+        if before.groups:
             db.execute("DELETE FROM member WHERE owner = ? AND target = ?", key)
-        if me.flags & OWNER_CONTRACT:
+        if before.contract is not None:
             db.execute("DELETE FROM contract WHERE owner = ? AND target = ?", key)
         db.execute("DELETE FROM visit WHERE owner = ? AND target = ?", key)
-    elif me.flags & IN_GROUPS:
+    elif before.groups:
         db.execute(
-            "UPDATE member SET place = ? WHERE owner = ? AND target = ?", (edge.sort_key, *key)
+            "UPDATE member SET place = ? WHERE owner = ? AND target = ?", (after.sort_key, *key)
         )
 
 

@@ -107,7 +107,7 @@ def page(
     owner: int,
     sort: Sort,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice:
     """Return the page of an owner's list that ``window`` selects, counted from ``after`` if given.
 
@@ -126,7 +126,7 @@ def members(
     group: int,
     sort: Sort,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice | None:
     """Return a page of a group's members, or None if the owner has no such group.
 
@@ -275,7 +275,7 @@ def search(
     text: str,
     within: int,
     window: Window,
-    after: Position | None,
+    after: Position | None = None,
 ) -> Slice:
     """Return a page of the owner's followings whose name contains ``text``, newest first.
 
@@ -319,7 +319,7 @@ FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
 
 
 def common(
-    db: apsw.Connection, owner: int, other: int, window: Window, after: Position | None
+    db: apsw.Connection, owner: int, other: int, window: Window, after: Position | None = None
 ) -> Slice:
     """Return a page of the owner's followings that ``other`` also follows, newest first.
 
@@ -379,7 +379,7 @@ LIMIT 1
 """
 
 
-def _side(db: apsw.Connection, owner: int, target: int) -> Side:
+def side(db: apsw.Connection, owner: int, target: int) -> Side:
     """Return the owner's side (a following, block, whisper or none) towards a target."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
@@ -448,6 +448,8 @@ def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[i
 
     ``targets`` must be unique. The sort key of a block is 0.
     """
+    if len(targets) == 1:
+        return _relation(db, owner, targets[0])
     found = _relation_rows(db, owner, targets)
     grouped = [target for target, _, _, flags in found if flags & IN_GROUPS]
     groups = groups_of(db, owner, grouped) if grouped else {}
@@ -457,7 +459,7 @@ def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[i
     }
 
 
-def relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation]:
+def _relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation]:
     """Return the owner's relation to ``target`` in a dict by target; {} without a relation.
 
     The sort key of a block is 0.
@@ -478,7 +480,7 @@ def _numbers(joined: str) -> tuple[int, ...]:
 
 def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
     """Return the owner's side (``mine``) and the target's (``theirs``), empty if unrelated."""
-    return Pair(_side(db, owner, target), _side(db, target, owner))
+    return Pair(side(db, owner, target), side(db, target, owner))
 
 
 def attributes(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:

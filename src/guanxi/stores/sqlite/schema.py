@@ -257,9 +257,9 @@ def prepare(
 
     Before a migration the file is copied. ``version`` is the schema to have, ``schema`` its SQL,
     ``migrations`` the SQL by old version. Raise ``StoreError`` if the file is missing or empty
-    (without ``create``), is not a guanxi store (it is not changed), has a newer schema, or cannot
-    be migrated; ``StoreUnavailable`` if it is busy; ``OSError`` if it or the copy cannot be
-    created.
+    (without ``create``), cannot be created, is not a guanxi store (it is not changed), has a newer
+    schema, or cannot be migrated; ``StoreUnavailable`` if it is busy; ``OSError`` if the copy
+    cannot be created.
     """
     if not path.exists():
         if not create:
@@ -267,7 +267,10 @@ def prepare(
                 f"there is no store at {path}: create one with `guanxi serve --store {path}`,"
                 " or give another path"
             )
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds a secret
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds a secret
+        except OSError as error:
+            raise StoreError(f"{path} cannot be created: {error.strerror}") from error
     with failures():
         empty = path.stat().st_size == 0
         current = None if empty else _version(path)

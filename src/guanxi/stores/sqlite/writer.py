@@ -9,24 +9,20 @@ no data: a writer that has waited too long for it continues without it.
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import apsw
 
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.sqlite.schema import connect, failure
-
-T = TypeVar("T")
 
 #: The most jobs and seconds of a batch; then the write lock is released for other processes.
 MAX_BATCH, BATCH_SECONDS = 256, 0.02
@@ -100,6 +96,23 @@ def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
         turnstile.give()
 
 
+@contextmanager
+def turn(db: apsw.Connection, path: Path) -> Iterator[None]:
+    """Run the ``with`` block in a write transaction on ``db``, a connection to the store at a path.
+
+    The transaction is committed at the end, or rolled back on an error. Raise ``apsw.BusyError`` if
+    the write lock is not free within ``LOCK_SECONDS``.
+    """
+    # A lock of its own: that of the writer's open file would not keep this process's writer out.
+    with closing(Turnstile(path)) as turnstile:
+        begin(db, turnstile)
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        _roll_back(db)
+
+
 def _waiting(until: float) -> Callable[[int], bool]:
     """Return a handler that makes SQLite sleep and retry until a time (monotonic seconds)."""
 
@@ -110,14 +123,14 @@ def _waiting(until: float) -> Callable[[int], bool]:
     return wait
 
 
+#: Called on the writer's thread with a job's result and None, or with None and its error.
+Settle = Callable[[Any, BaseException | None], None]
+
+
 class _Job(NamedTuple):
     work: Callable[[apsw.Connection], Any]
-    result: asyncio.Future[Any]
+    settle: Settle
     since: float
-
-
-#: A job's future, with the result or the error to set.
-_Outcome = tuple[asyncio.Future[Any], Any, BaseException | None]
 
 
 class _Failed(Exception):
@@ -129,58 +142,42 @@ class _Failed(Exception):
 
 
 class Writer:
-    """A thread that runs jobs; several may share a transaction."""
+    """A thread that runs jobs; several may share a transaction.
 
-    def __init__(self, path: Path) -> None:
+    ``batch_settled`` is called on that thread after the jobs of a transaction were settled.
+    """
+
+    def __init__(self, path: Path, batch_settled: Callable[[], None]) -> None:
         self._db = connect(path, writes=True)
         #: Pages in the log after the last commit, and at how many pages it is copied next.
         self._log_pages, self._copy_at = 0, LOG_PAGES
         self._db.set_wal_hook(self._committed)
         self._turnstile = Turnstile(path)
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._closed = self._stopped = False
+        self._batch_settled = batch_settled
+        self._stopped = False
         #: Called with the seconds that each transaction waited for the write lock.
         self.waited: Callable[[float], None] = lambda _seconds: None
         self._thread = threading.Thread(target=self._serve, name="guanxi-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Run ``work`` in a transaction on the writer's thread; return its result after the commit.
+    def submit(self, work: Callable[[apsw.Connection], Any], settle: Settle) -> None:
+        """Let the thread run ``work`` in a transaction, and call ``settle`` after the commit.
 
         ``work`` runs again, in a new transaction, if the first was rolled back because of another
-        job. Raise what ``work`` raises, after a rollback; ``StoreUnavailable`` if the store is
-        closed, busy or failing and nothing was written; ``StoreError`` if its file is damaged;
-        ``StoreTimeout`` if it is unknown whether the write succeeded.
+        job. ``settle`` gets what ``work`` raised, after a rollback; ``StoreUnavailable`` if the
+        store is busy or failing and nothing was written; ``StoreError`` if its file is damaged;
+        ``StoreTimeout`` if it is unknown whether the write succeeded. Raise ``StoreUnavailable`` if
+        too many jobs wait.
         """
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
         if self._jobs.qsize() >= MAX_WAITING:
             raise StoreUnavailable("too many writes are waiting; retry later")
-        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(work, result, time.monotonic()))
-        return await result
+        self._jobs.put(_Job(work, settle, time.monotonic()))
 
-    @contextmanager
-    def turn(self, db: apsw.Connection) -> Iterator[None]:
-        """Run the ``with`` block in a write transaction on ``db``, not the writer's own connection.
-
-        The transaction is committed at the end, or rolled back on an error. It uses the writer's
-        turnstile to wait for the write lock; raise ``apsw.BusyError`` if that takes longer than
-        ``LOCK_SECONDS``.
-        """
-        begin(db, self._turnstile)
-        try:
-            yield
-            db.execute("COMMIT")
-        finally:
-            _roll_back(db)
-
-    async def close(self) -> None:
-        """Refuse new jobs, run the waiting ones, then stop the thread; do nothing if closed."""
-        if not self._closed:
-            self._closed = True
-            self._jobs.put(None)
-            await asyncio.to_thread(self._thread.join)
+    def close(self) -> None:
+        """Run the waiting jobs, then stop the thread and wait for its end. Submit nothing after."""
+        self._jobs.put(None)
+        self._thread.join()
 
     def _serve(self) -> None:
         job: _Job | None
@@ -194,10 +191,10 @@ class Writer:
             if job is None:
                 break
             if time.monotonic() - job.since > WAITING_SECONDS:
-                error = StoreUnavailable("the write waited too long; retry later")
-                _deliver([(job.result, None, error)])
-                continue
-            self._batch(job)
+                job.settle(None, StoreUnavailable("the write waited too long; retry later"))
+            else:
+                self._batch(job)
+            self._batch_settled()
             if self._log_pages >= self._copy_at:
                 overdue = self._log_pages >= 2 * LOG_PAGES
                 self._copy_log(apsw.SQLITE_CHECKPOINT_RESTART if overdue else _PASSIVE)
@@ -206,83 +203,78 @@ class Writer:
         self._turnstile.close()
 
     def _batch(self, first: _Job) -> None:
-        """Run a job and those that wait after it in one transaction, and deliver their outcomes.
+        """Run a job, and those that wait after it, in one transaction; settle each.
 
         If the store fails, all of them get its error. If a job raises, each runs again in its own
-        transaction.
+        transaction, so that the others do not fail with it.
         """
         jobs = [first]
-        outcomes: list[_Outcome]
         try:
-            results = self._transaction(self._waiting_jobs(jobs))
-            outcomes = [
-                (job.result, result, None) for job, result in zip(jobs, results, strict=True)
-            ]
+            with self._transaction() as db:
+                until = time.monotonic() + BATCH_SECONDS
+                results = [first.work(db)]
+                while len(jobs) < MAX_BATCH and time.monotonic() < until and (job := self._next()):
+                    jobs.append(job)
+                    results.append(job.work(db))
         except _Failed as failed:
             kind, text = type(failed.error), str(failed)
-            outcomes = [(job.result, None, kind(text)) for job in jobs]
+            for job in jobs:
+                job.settle(None, kind(text))
         except Exception:
-            # A job raised. Run each in its own transaction, so that the others do not fail with it.
-            outcomes = [self._alone(job) for job in jobs]
-        _deliver(outcomes)
+            for job in jobs:
+                self._alone(job)
+        else:
+            for job, result in zip(jobs, results, strict=True):
+                job.settle(result, None)
 
-    def _waiting_jobs(self, jobs: list[_Job]) -> Iterator[_Job]:
-        """Yield the one job in ``jobs``, then the queue's jobs, which are appended to ``jobs``.
-
-        Ends at the batch limits, at an empty queue, or at the None of ``close``: that sets
-        ``_stopped``.
-        """
-        until = time.monotonic() + BATCH_SECONDS
-        yield jobs[0]
-        while len(jobs) < MAX_BATCH and time.monotonic() < until:
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                return
-            if job is None:
-                self._stopped = True
-                return
-            jobs.append(job)
-            yield job
-
-    def _alone(self, job: _Job) -> _Outcome:
-        """Run a job in its own transaction; return its outcome, which contains any error raised."""
+    def _next(self) -> _Job | None:
+        """Return the next job; None if none waits, or at the None of ``close`` (then stop)."""
         try:
-            return job.result, self._transaction(iter([job]))[0], None
+            job = self._jobs.get_nowait()
+        except Empty:
+            return None
+        self._stopped = job is None
+        return job
+
+    def _alone(self, job: _Job) -> None:
+        """Run a job in its own transaction, and settle it."""
+        try:
+            with self._transaction() as db:
+                result = job.work(db)
         except _Failed as failed:
-            return job.result, None, failed.error
+            job.settle(None, failed.error)
+        except apsw.Error as error:
+            job.settle(None, failure(error))
         except Exception as error:
-            return job.result, None, error
+            job.settle(None, error)
+        else:
+            job.settle(result, None)
 
-    def _transaction(self, jobs: Iterator[_Job]) -> list[Any]:
-        """Run jobs in one transaction; return their results once it is on disk.
+    @contextmanager
+    def _transaction(self) -> Iterator[apsw.Connection]:
+        """Run the ``with`` block in a write transaction, which is on disk at the end.
 
-        Raise ``_Failed`` if the store failed, else what a job raised; either way it is rolled back.
-        After an I/O error of the commit, ``_Failed`` contains ``StoreTimeout``: it may be on disk
-        all the same.
+        Raise ``_Failed`` if the store failed, else what the block raised; either way it is rolled
+        back. After an I/O error of the commit, ``_Failed`` contains ``StoreTimeout``: it may be on
+        disk all the same.
         """
         db = self._db
         try:
-            self._begin()
-            results = [job.work(db) for job in jobs]
-        except _STORE_ERRORS as error:
-            _roll_back(db)
-            raise _Failed(failure(error)) from error
-        except BaseException:
-            _roll_back(db)
-            raise
-        try:
-            db.execute("COMMIT")
-        except apsw.Error as error:
-            _roll_back(db)
-            if isinstance(error, apsw.IOError):
+            try:
+                self._begin()
+                yield db
+            except _STORE_ERRORS as error:
+                raise _Failed(failure(error)) from error
+            try:
+                db.execute("COMMIT")
+            except apsw.IOError as error:
                 # Whether the log contains the commit is known only after the next recovery.
-                unknown = StoreTimeout(
-                    "the disk reported an I/O error: the write may or may not have succeeded"
-                )
-                raise _Failed(unknown) from error
-            raise _Failed(failure(error)) from error
-        return results
+                unknown = "the disk reported an I/O error: the write may or may not have succeeded"
+                raise _Failed(StoreTimeout(unknown)) from error
+            except apsw.Error as error:
+                raise _Failed(failure(error)) from error
+        finally:
+            _roll_back(db)
 
     def _begin(self) -> None:
         """Start a transaction with the write lock; call ``waited`` with the seconds that it took.
@@ -316,24 +308,3 @@ def _roll_back(db: apsw.Connection) -> None:
     if db.in_transaction:
         with suppress(apsw.Error):  # SQLite has rolled it back already
             db.execute("ROLLBACK")
-
-
-def _deliver(outcomes: list[_Outcome]) -> None:
-    """Set the outcomes of jobs on the loops of their futures, with one call per loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        by_loop[outcome[0].get_loop()].append(outcome)
-    for loop, of_loop in by_loop.items():
-        with suppress(RuntimeError):  # the loop is closed: nothing waits for the outcome
-            loop.call_soon_threadsafe(_settle, of_loop)
-
-
-def _settle(outcomes: list[_Outcome]) -> None:
-    """Set the result or the error of each future that is not done yet."""
-    for future, result, error in outcomes:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)

@@ -1,0 +1,82 @@
+"""A layer around a store: every verb of the port, delegated unless a subclass defines it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from guanxi.stores.port import Store
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+class _Delegated:
+    """The verb of the layer's store, which the layer's own dictionary keeps once it was used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, layer: Layer, _: type[Layer]) -> Any:
+        verb = layer.__dict__[self._name] = getattr(layer.store, self._name)
+        return verb
+
+
+def _delegated(verb: Verb) -> Verb:
+    """Return a descriptor for ``verb``, with its type."""
+    descriptor: Any = _Delegated(verb.__name__)
+    return descriptor  # type: ignore[no-any-return]
+
+
+class Layer:
+    """A store that delegates every verb to ``store``; subclasses define those that they change."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @property
+    def secret(self) -> bytes:
+        return self.store.secret
+
+    change = _delegated(Store.change)
+    page = _delegated(Store.page)
+    members = _delegated(Store.members)
+    search = _delegated(Store.search)
+    common = _delegated(Store.common)
+    pair = _delegated(Store.pair)
+    relations = _delegated(Store.relations)
+    attributes = _delegated(Store.attributes)
+    tally = _delegated(Store.tally)
+    groups = _delegated(Store.groups)
+    visit = _delegated(Store.visit)
+    flush_visits = _delegated(Store.flush_visits)
+    account = _delegated(Store.account)
+    cards = _delegated(Store.cards)
+    tails = _delegated(Store.tails)
+    edit_account = _delegated(Store.edit_account)
+    open_session = _delegated(Store.open_session)
+    session = _delegated(Store.session)
+    close_session = _delegated(Store.close_session)
+    close_sessions = _delegated(Store.close_sessions)
+    mids = _delegated(Store.mids)
+    put_grant = _delegated(Store.put_grant)
+    take_grant = _delegated(Store.take_grant)
+    put = _delegated(Store.put)
+    get = _delegated(Store.get)
+    find = _delegated(Store.find)
+    documents = _delegated(Store.documents)
+    count = _delegated(Store.count)
+    counts = _delegated(Store.counts)
+    total = _delegated(Store.total)
+    delete = _delegated(Store.delete)
+    import_edges = _delegated(Store.import_edges)
+    edges = _delegated(Store.edges)
+    accounts = _delegated(Store.accounts)
+    owned_groups = _delegated(Store.owned_groups)
+    entries = _delegated(Store.entries)
+    sessions = _delegated(Store.sessions)
+    note = _delegated(Store.note)
+    put_note = _delegated(Store.put_note)
+    check = _delegated(Store.check)
+    watch_waits = _delegated(Store.watch_waits)
+    ready = _delegated(Store.ready)
+    close = _delegated(Store.close)

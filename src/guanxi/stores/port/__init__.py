@@ -1,0 +1,63 @@
+"""The interface of every store, in four parts, and the values that it accepts and returns.
+
+A store applies the rules of ``graph`` to its rows. It knows nothing of HTTP, of who is signed in
+or of what a viewer may see: the caller checks that.
+
+Every coroutine raises ``StoreUnavailable`` when the store is closed, busy or out of reach, and
+``StoreTimeout`` when it cannot know whether a write succeeded; a plain ``StoreError`` means that a
+retry will not help, as with a damaged file. A write is one transaction, and is durable once its
+coroutine returns. A read returns one snapshot.
+
+A store belongs to the process and the event loop that opened it: elsewhere its verbs raise
+``StoreError``. Open one store per process and loop, or use ``asyncio.run_coroutine_threadsafe``.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from guanxi.stores.port.accounts import Accounts
+from guanxi.stores.port.content import Content, Documents, Query
+from guanxi.stores.port.errors import BadLine, StoreError, StoreTimeout, StoreUnavailable
+from guanxi.stores.port.relations import Relations
+from guanxi.stores.port.rows import (
+    EMPTY_SLICE,
+    NO_TALLY,
+    EdgeRow,
+    Fault,
+    GroupRow,
+    OwnedGroup,
+    Row,
+    Rows,
+    Slice,
+    Tally,
+)
+from guanxi.stores.port.upkeep import Upkeep
+
+__all__ = [
+    "EMPTY_SLICE",
+    "NO_TALLY",
+    "Accounts",
+    "BadLine",
+    "Content",
+    "Documents",
+    "EdgeRow",
+    "Fault",
+    "GroupRow",
+    "OwnedGroup",
+    "Query",
+    "Relations",
+    "Row",
+    "Rows",
+    "Slice",
+    "Store",
+    "StoreError",
+    "StoreTimeout",
+    "StoreUnavailable",
+    "Tally",
+    "Upkeep",
+]
+
+
+class Store(Relations, Accounts, Content, Upkeep, Protocol):
+    """A whole store: all four parts of the interface."""

@@ -1,0 +1,97 @@
+"""The port's verbs on accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal
+from guanxi.accounts.secrets import Session
+from guanxi.world.kind import DocumentEdit
+
+
+class Accounts(Protocol):
+    """Accounts, their cards, their sessions and the grants of QR sign-ins."""
+
+    async def account(self, mid: int) -> Account | None:
+        """Return an account's state and privacy, or None for an unknown account.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
+        """Return the cards of accounts, by mid; unknown accounts are omitted.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
+        """Return the list-item tails of accounts, by mid; unknown accounts are omitted.
+
+        A tail is the JSON of an ``ItemTail`` whose opening brace is replaced by a comma. With a
+        card cache in front of the store (``card_cache``) it may be some seconds old. Raise
+        StoreUnavailable if the read fails.
+        """
+
+    async def edit_account(
+        self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
+    ) -> EditRefusal | None:
+        """Change an account and documents of it in one transaction; return None, or a refusal.
+
+        ``accounts.account.decide_account`` is applied to the stored account. A refused edit changes
+        nothing. An edit that deregisters also deletes the account's sessions and grants; its edges
+        stay. Of several edits to one name with ``unique_name``, one succeeds. Raise
+        StoreUnavailable (not written) or StoreTimeout (perhaps written).
+        """
+
+    async def open_session(self, session: Session) -> bool:
+        """Store a session; return False, and store nothing, if nobody may sign in to its account.
+
+        That is an unknown or deregistered account. Also deletes the account's sessions that expired
+        before ``session.created``. Raise StoreUnavailable (not written) or StoreTimeout (perhaps
+        written).
+        """
+
+    async def session(self, digest: bytes) -> Session | None:
+        """Return the session with this token digest, expired or not; None if there is none.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    async def close_session(self, digest: bytes) -> bool:
+        """Delete the session with this token digest; return whether it existed.
+
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
+        """
+
+    async def close_sessions(self, mid: int) -> int:
+        """Delete all sessions of an account; return their number.
+
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
+        """
+
+    async def mids(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the mid of the account with each exact name, by name; of several, the lowest.
+
+        Names that no account has are omitted. Deregistered accounts are never found. Raise
+        StoreUnavailable if the read fails.
+        """
+
+    async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
+        """Store or replace a grant: the QR sign-in code with this digest signs in as ``mid``.
+
+        Whether the account exists is not checked. The grant is valid until ``expires``, in seconds
+        since the Unix epoch. Expired grants are deleted. Raise StoreUnavailable (not written) or
+        StoreTimeout (perhaps written).
+        """
+
+    async def take_grant(self, digest: bytes) -> int | None:
+        """Delete a valid grant and return its account, so that a code signs in only once.
+
+        None if nobody confirmed the sign-in, or the grant has expired or was already used. Raise
+        StoreUnavailable (not written) or StoreTimeout (perhaps written).
+        """
+
+    @property
+    def secret(self) -> bytes:
+        """Return the store's secret, as read at opening; shared keys are derived from it."""

@@ -1,0 +1,27 @@
+"""The errors of every store."""
+
+from __future__ import annotations
+
+from guanxi.text import Text
+
+
+class StoreError(Exception):
+    """A store cannot be opened, or cannot do the work; the text says why and what helps."""
+
+
+class StoreUnavailable(StoreError):
+    """The store is closed, busy or out of reach; nothing was written. Retry later (-503)."""
+
+
+class StoreTimeout(StoreError):
+    """A write may or may not have succeeded. Read before writing again (-504)."""
+
+
+class BadLine(StoreError):
+    """A line of an import is invalid. ``line`` counts from 1; nothing of the import was written."""
+
+    def __init__(self, line: int, reason: str | Text) -> None:
+        self.line = line
+        self.reason = Text.of(reason)
+        zh, en = f"第 {line} 行：{self.reason.zh}", f"line {line}: {self.reason.en}"
+        super().__init__(Text(zh, en))

@@ -1,0 +1,157 @@
+"""The values that reads return and imports accept: rows, pages of rows, counts, edges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, overload
+
+from msgspec import Struct
+
+from guanxi.graph.pair import Contract, sort_key_of_mtime
+
+
+class Row(Struct, frozen=True, gc=False):  # made by the thousand, and part of no cycle
+    """An item of an owner's list, without the card.
+
+    In a list of followers, ``sort_key`` is that of the follower's edge; ``groups`` are the owner's.
+    """
+
+    mid: int
+    sort_key: int
+    #: Whether the two follow each other.
+    mutual: bool = False
+    #: Ids of the owner's groups that hold this account, ``SPECIAL`` included, ascending.
+    groups: tuple[int, ...] = ()
+    #: The owner's contract with the item, and the item's contract with the owner.
+    owner_contract: Contract | None = None
+    item_contract: Contract | None = None
+    #: How often the owner visited the item; 0 in every order but ``Sort.VISITED``.
+    visits: int = 0
+
+
+class Rows(Sequence[Row]):
+    """A sequence of ``Row``, stored as columns, since most rows have only three values.
+
+    Each column has one value per row. A ``Row`` is created when it is read.
+    """
+
+    def __init__(
+        self,
+        mids: Sequence[int] = (),
+        sort_keys: Sequence[int] = (),
+        mutuals: Sequence[int] = (),
+        extras: Mapping[int, Row] = {},
+    ) -> None:
+        self.mids, self.sort_keys = mids, sort_keys
+        #: ``Row.mutual`` as a number: 0 is false.
+        self.mutuals = mutuals
+        #: By index: at least every row with groups, contracts or visits.
+        self.extras = extras
+
+    def __len__(self) -> int:
+        return len(self.mids)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        selected = range(len(self))[index]
+        if isinstance(selected, range):
+            return [self[position] for position in selected]
+        row = self.extras.get(selected)
+        if row is not None:
+            return row
+        return Row(self.mids[selected], self.sort_keys[selected], bool(self.mutuals[selected]))
+
+    def __eq__(self, other: object) -> bool:
+        return [*self] == [*other] if isinstance(other, Rows | list) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # like a list, it has no hash
+
+    def __repr__(self) -> str:
+        return f"Rows({[*self]})"
+
+
+class Slice(NamedTuple):
+    """One page of a list, with the list's total and version, read from one snapshot."""
+
+    rows: Rows
+    #: Whether the list has rows after the last of these; False for a page with ``limit`` 0.
+    more: bool
+    #: How many rows the whole list has; None for friends and group members.
+    total: int | None
+    #: A number that changes whenever the list changes.
+    version: int
+
+
+#: A page of an empty list.
+EMPTY_SLICE = Slice(Rows(), False, 0, 0)
+
+
+class Tally(Struct, frozen=True):
+    """How long an account's lists are, and numbers that change whenever one of them changes."""
+
+    following: int = 0
+    whisper: int = 0
+    black: int = 0
+    follower: int = 0
+    #: Changes with followings, whispers, blacks, groups and visits.
+    version: int = 0
+    #: Changes with followers.
+    follower_version: int = 0
+
+
+#: The counts of an account without lists, and of an unknown one.
+NO_TALLY = Tally()
+
+
+class GroupRow(Struct, frozen=True):
+    """A group of followings and the number of its members."""
+
+    id: int
+    name: str
+    count: int
+
+
+# Imports create millions of these; no field can form a cycle, so the collector need not see them.
+class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A following, whisper or block, as imports and exports have it. Not validated when created."""
+
+    follower: int
+    followed: int
+    #: When it began, in seconds since the Unix epoch.
+    time: int
+    #: "follow", "whisper" or "block". All fields below but ``finer`` need "follow".
+    kind: str = "follow"
+    special: bool = False
+    #: Names of the follower's groups, without the special and the default group.
+    groups: tuple[str, ...] = ()
+    #: The follower's contract with the followed.
+    contract: Contract | None = None
+    #: Orders edges within one second: the low bits of the sort key, 0 to ``lines.MAX_FINER``.
+    finer: int = 0
+    #: How often the follower visited the followed.
+    visits: int = 0
+
+    @property
+    def sort_key(self) -> int:
+        """Return the integer that orders lists, computed from ``time`` and ``finer``."""
+        return sort_key_of_mtime(self.time) + self.finer
+
+
+class OwnedGroup(NamedTuple):
+    """A group that an account created, as exports have it."""
+
+    owner: int
+    id: int
+    name: str
+
+
+class Fault(NamedTuple):
+    """An invariant that is broken, and the row that breaks it."""
+
+    invariant: str
+    detail: str

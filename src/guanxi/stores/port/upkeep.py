@@ -1,0 +1,105 @@
+"""The port's verbs on a store as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Protocol
+
+from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.secrets import Session
+from guanxi.stores.port.rows import EdgeRow, Fault, OwnedGroup
+from guanxi.world.kind import Entry
+
+
+class Upkeep(Protocol):
+    """Verbs on a store as a whole: import, export, notes, checks, readiness.
+
+    Each export reads one snapshot. ``after`` restricts it to accounts with a higher mid.
+    """
+
+    async def import_edges(
+        self,
+        rows: Callable[[], Iterable[EdgeRow]],
+        *,
+        accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
+        groups: Mapping[tuple[int, str], int] | None = None,
+        strict: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Import many edges, all or none; return how many are new or changed.
+
+        The numbers of followings and groups are not limited. ``rows`` is read on another thread;
+        ``progress`` is called, on any thread, with the number of rows read so far. ``accounts`` are
+        created or replaced; other unknown accounts get a plain card, or are refused if ``strict``.
+        ``groups`` gives the ids of new groups by owner and name; others get a new id.
+
+        An existing edge gets the row's time, special flag and groups; its contract and visits
+        change only if the row has some. Raise BadLine for a row that is invalid, or that
+        contradicts another row or an edge in the store; StoreError if an id in ``groups`` cannot be
+        used, or its owner has no account; StoreUnavailable (nothing written); StoreTimeout (perhaps
+        written); and whatever ``rows`` raises.
+        """
+
+    def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:
+        """Yield followings, whispers and blocks of mids above ``after``, by follower, oldest first.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    def accounts(self, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
+        """Yield every account with a mid above ``after``, with its card, by mid.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    def owned_groups(self, after: int = 0) -> AsyncIterator[OwnedGroup]:
+        """Yield the groups that owners above ``after`` created, by owner, then oldest first.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    def entries(self, after: int = 0) -> AsyncIterator[Entry]:
+        """Yield every document of owners above ``after``, by owner, kind and id.
+
+        Raise StoreError if one cannot be decoded, StoreUnavailable if the read fails.
+        """
+
+    def sessions(self) -> AsyncIterator[Session]:
+        """Yield every session, expired ones included, in no given order.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    async def note(self, name: str) -> bytes | None:
+        """Return a note, a named value of the store itself, or None; ``secret`` is a note.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    async def put_note(self, name: str, value: bytes | None) -> None:
+        """Write a note, or delete it if ``value`` is None.
+
+        A new ``secret`` takes effect when the store is opened again. Raise StoreUnavailable (not
+        written) or StoreTimeout (perhaps written).
+        """
+
+    def check(self) -> AsyncIterator[Fault]:
+        """Check every stored row; yield each broken invariant.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    def watch_waits(self, seen: Callable[[float], None]) -> None:
+        """Report to ``seen`` the seconds that each transaction waits to write, from now on.
+
+        ``seen`` is called on any thread. It replaces the callable of an earlier call.
+        """
+
+    async def ready(self) -> None:
+        """Check that the store can read and write. Raise StoreUnavailable if it cannot."""
+
+    async def close(self) -> None:
+        """Write the counted visits, finish the pending writes and close. Safe to call again.
+
+        If the visits cannot be written, raise StoreUnavailable or StoreTimeout after closing.
+        """

@@ -1,0 +1,132 @@
+"""Where the verbs of a store run: pools of connections, and the lanes of reads and writes.
+
+A lane is a function that makes a verb of a function on a connection: ``reading``, ``writing`` and
+``streaming``. ``store`` is a table of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from guanxi.stores.owner import Owner
+from guanxi.stores.postgresql.connections import (
+    PATIENT,
+    Connection,
+    Connections,
+    connect,
+    failures,
+    retried,
+)
+from guanxi.stores.postgresql.writer import LANES, Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Connections of one process: those that read, and those that write.
+READING, WRITING = 16, 2 * LANES
+
+
+class Engine:
+    """The connections to one server, which the loop that opened them may use."""
+
+    def __init__(self, address: str, clock: Callable[[], int]) -> None:
+        self.address, self.owner = address, Owner()
+        connector = partial(connect, address)
+        self._reading = Connections(connector, READING)
+        self.writer = Writer(Connections(connector, WRITING), clock)
+
+    async def read(
+        self,
+        read: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Return the result of a read on a pooled connection, retried after transient errors.
+
+        Raise ``StoreUnavailable`` if the store is closed, busy or out of reach, ``StoreError`` on
+        another loop and for other errors of the server.
+        """
+        self.owner.loop()
+
+        async def once() -> T:
+            async with self._reading.acquire() as connection:
+                return await read(connection, *args, **kwargs)
+
+        with failures():
+            return await retried(once)
+
+    async def write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run ``work`` as ``Writer.run``; raise ``StoreError`` on another loop."""
+        self.owner.loop()
+        return await self.writer.run(work)
+
+    async def stream(
+        self,
+        read: Callable[Concatenate[Connection, P], AsyncIterator[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> AsyncIterator[T]:
+        """Yield the rows of a read of the whole store, from one snapshot, on its own connection.
+
+        Raise ``StoreUnavailable`` if the store is closed or the server is out of reach,
+        ``StoreError`` on another loop and for the server's other errors.
+        """
+        self.owner.loop()
+        with failures():
+            db = await connect(self.address, PATIENT)
+            try:
+                async with db.transaction(isolation="repeatable_read", readonly=True):
+                    async for row in read(db, *args, **kwargs):
+                        yield row
+            finally:
+                await db.close()
+
+    async def close(self) -> None:
+        """Finish the writes that wait, then close the connections. Safe to call again.
+
+        Raise ``StoreError`` on another loop.
+        """
+        if self.owner.closed:
+            return
+        self.owner.loop()
+        self.owner.close()
+        await self.writer.close()
+        await self._reading.close()
+
+
+def reading(
+    read: Callable[Concatenate[Connection, P], Awaitable[T]],
+) -> Callable[Concatenate[Engine, P], Coroutine[Any, Any, T]]:
+    """Return the verb that calls ``read`` on a connection of the pool."""
+
+    @wraps(read)
+    async def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await engine.read(read, *args, **kwargs)
+
+    return verb
+
+
+def writing(
+    write: Callable[Concatenate[Connection, P], Awaitable[T]],
+) -> Callable[Concatenate[Engine, P], Coroutine[Any, Any, T]]:
+    """Return the verb that calls ``write`` in a transaction of its own."""
+
+    @wraps(write)
+    async def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await engine.write(lambda db: write(db, *args, **kwargs))
+
+    return verb
+
+
+def streaming(
+    read: Callable[Concatenate[Connection, P], AsyncIterator[T]],
+) -> Callable[Concatenate[Engine, P], AsyncIterator[T]]:
+    """Return the verb that yields the rows of ``read``, on a connection of its own."""
+
+    @wraps(read)
+    def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        return engine.stream(read, *args, **kwargs)
+
+    return verb

@@ -1,0 +1,334 @@
+"""Apply acts on pairs of accounts, within the caller's transaction.
+
+Every change of relations locks in one order, so that two transactions never deadlock: first the
+rows of pairs (those whose owner has the lower mid before the others), then tallies, then slots of
+follower counts, each sorted. All rows of all acts of a transaction are locked before the first act
+is applied, in memory. The lower row of a pair is inserted if it is missing, so that two changes of
+one pair always lock the same row. The tally of an account that only gains or loses a follower is
+not locked: the followers of a popular account do not queue.
+
+Every statement is for one row, found by its account, and so for one shard.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+import asyncpg
+
+from guanxi.accounts.account import State
+from guanxi.contract.limits import Caps
+from guanxi.graph.effects import effect, swapped
+from guanxi.graph.groups import GroupAct
+from guanxi.graph.pair import (
+    EMPTY_SIDE,
+    Act,
+    Contract,
+    Edge,
+    Facts,
+    Modify,
+    Pair,
+    Refusal,
+    Side,
+    decide,
+    next_sort_key,
+)
+from guanxi.stores.postgresql.connections import Connection, send_many
+from guanxi.stores.postgresql.reads import SIDE, side_of
+
+#: The key of a row: its owner, and the other account of the pair.
+Key = tuple[int, int]
+
+
+def lock_order(key: Key) -> tuple[bool, Key]:
+    """Return the key that sorts rows for locking: first those whose owner is the lower mid."""
+    return key[0] > key[1], key
+
+
+@dataclass(slots=True)
+class Row:
+    """A locked row of ``relation``, after the acts applied so far.
+
+    ``pair.mine`` is the owner's side; of the other side the row has only the following.
+    """
+
+    pair: Pair
+    #: Whether the row is in the table; an empty one is deleted at the end.
+    stored: bool = False
+    changed: bool = False
+    #: Whether the owner did not follow in between: the visits are deleted.
+    unfollowed: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return self.pair.mine == EMPTY_SIDE and self.pair.theirs.follows is None
+
+
+@dataclass(slots=True)
+class Tally:
+    """A locked row of ``tally``, after the acts applied so far."""
+
+    following: int
+    whisper: int
+    black: int
+    version: int
+    #: The newest sort key of all lists.
+    newest: int
+    #: The newest sort keys of followings and blocks; 0 unless they are ahead of the clock.
+    follows: int = 0
+    blocks: int = 0
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class Followers:
+    """The numbers to add to a slot of follower counts."""
+
+    follower: int = 0
+    version: int = 0
+
+
+@dataclass(slots=True)
+class Locked:
+    """The locked rows, and the changes of the applied acts, which are not written yet."""
+
+    #: The sort key of the current time.
+    now: int
+    rows: dict[Key, Row]
+    #: Of the accounts whose own lists may change.
+    tallies: dict[int, Tally]
+    #: The state of accounts, and whether they refuse to be followed. Not locked.
+    accounts: Mapping[int, tuple[int | None, bool]]
+    followers: dict[int, Followers] = field(default_factory=lambda: defaultdict(Followers))
+
+
+_MAKE = """
+INSERT INTO relation (owner, other) VALUES ($1, $2)
+ON CONFLICT (owner, other) DO UPDATE SET visits = relation.visits WHERE false
+"""  # an existing row is locked, not written
+_ROWS = f"{SIDE} WHERE owner = $1 AND other = $2 FOR UPDATE"
+_TALLIES = """
+SELECT mid, following, whisper, black, version, newest FROM tally WHERE mid = $1 FOR UPDATE
+"""
+_ACCOUNTS = "SELECT mid, state, refuse_follows FROM account WHERE mid = $1"
+#: The newest sort key of an account in a list, by the list's column.
+_NEWEST = {
+    column: f"SELECT owner, {column} FROM relation"
+    f" WHERE owner = $1 AND {column} IS NOT NULL ORDER BY {column} DESC LIMIT 1"
+    for column in ("follows", "blocks")
+}
+#: Acts that need the target's account.
+_NEEDS_ACCOUNT = (Act.FOLLOW, Act.BLOCK)
+_NO_ACCOUNT = (None, False)
+
+
+async def lock(
+    connection: Connection, acts: Sequence[Modify | GroupAct], members: Iterable[Key], now: int
+) -> Locked:
+    """Lock and read the rows that the acts need, until the caller's transaction ends.
+
+    ``members`` are the keys of rows of group acts; ``now`` is the sort key of the current time. If
+    there are acts on pairs, missing rows whose owner has the lower mid are inserted; ``write``
+    deletes the empty ones.
+    """
+    modifies = [act for act in acts if isinstance(act, Modify)]
+    effective = [act for act in modifies if act.owner != act.target and act.act != Act.WHISPER]
+    keys = {*members, *((act.owner, act.target) for act in effective)}
+    keys.update((act.target, act.owner) for act in effective)
+    ordered = sorted(keys, key=lock_order)
+    found: list[asyncpg.Record] = []
+    if effective:
+        await connection.executemany(_MAKE, [key for key in ordered if key[0] < key[1]])
+    if ordered:
+        found = await connection.fetchmany(_ROWS, ordered)
+    rows = {key: Row(Pair()) for key in ordered}
+    for row in found:
+        rows[row["owner"], row["other"]] = Row(Pair(side_of(row), _followed(row)), stored=True)
+    mids = {act.owner for act in effective} | {
+        act.owner for act in acts if not isinstance(act, Modify)
+    }
+    mids |= {
+        row["owner"] for row in found if row["follows"] is not None or row["whispers"] is not None
+    }
+    tallies = {row["mid"]: Tally(*row[1:]) for row in await _each(connection, _TALLIES, mids)}
+    # Usually every stored sort key is in the past; only otherwise are the newest ones read.
+    ahead = [mid for mid, tally in tallies.items() if tally.newest >= now]
+    for column, statement in _NEWEST.items():
+        for row in await _each(connection, statement, ahead):
+            setattr(tallies[row["owner"]], column, row[column])
+    mids = {act.owner for act in modifies}
+    mids |= {act.target for act in effective if act.act in _NEEDS_ACCOUNT}
+    accounts = {
+        row["mid"]: (row["state"], row["refuse_follows"])
+        for row in await _each(connection, _ACCOUNTS, mids)
+    }
+    return Locked(now, rows, tallies, accounts)
+
+
+def _followed(row: asyncpg.Record) -> Side:
+    """Return what a row selected by ``SIDE`` shows of the other account's side: its following."""
+    sort_key, contract_ts, contract_attr = row[8:11]
+    if sort_key is None:
+        return EMPTY_SIDE
+    contract = None if contract_ts is None else Contract(contract_ts, contract_attr)
+    return Side(Edge(sort_key, contract=contract))
+
+
+async def _each(
+    connection: Connection, statement: str, mids: Iterable[int]
+) -> list[asyncpg.Record]:
+    numbers = [(mid,) for mid in sorted(mids)]
+    return await connection.fetchmany(statement, numbers) if numbers else []
+
+
+def modify(locked: Locked, act: Modify, caps: Caps) -> int:
+    """Apply an act to the locked rows; return 0, also if nothing changes, or the refusal's code.
+
+    A refusal changes nothing. Raise ``ValueError`` for a number that is not an ``Act``.
+    """
+    owner, target = act.owner, act.target
+    key, their_key = (owner, target), (target, owner)
+    mine = locked.rows[key].pair.mine if key in locked.rows else EMPTY_SIDE
+    theirs = locked.rows[their_key].pair.mine if their_key in locked.rows else EMPTY_SIDE
+    own, _ = locked.accounts.get(owner, _NO_ACCOUNT)
+    state, refuses = locked.accounts.get(target, _NO_ACCOUNT)
+    tally, their_tally = locked.tallies.get(owner), locked.tallies.get(target)
+    newest = 0
+    if tally is not None:
+        newest = tally.blocks if act.act == Act.BLOCK else tally.follows
+    facts = Facts(
+        pair=Pair(mine, theirs),
+        banned=own == State.BANNED,
+        known=state is not None and tally is not None,
+        deregistered=state == State.DEREGISTERED,
+        refuses_follows=refuses,
+        following=tally.following if tally else 0,
+        following_cap=caps.following,
+        sort_key=next_sort_key(locked.now, newest),
+        their_sort_key=next_sort_key(locked.now, their_tally.follows if their_tally else 0),
+    )
+    after = decide(act, facts)
+    if isinstance(after, Refusal):
+        return after.code
+    if after != facts.pair:
+        _put(locked, key, facts.pair, after)
+        _put(locked, their_key, swapped(facts.pair), swapped(after))
+    return 0
+
+
+def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:
+    """Record a change of a row, and what it does to the counts of the row's owner."""
+    row, owner = locked.rows[key], key[0]
+    row.pair, row.changed = after, True
+    row.unfollowed |= after.mine.follows is None
+    change = effect(before, after)
+    if change.version:
+        tally = locked.tallies[owner]
+        tally.following += change.following
+        tally.whisper += change.whisper
+        tally.black += change.black
+        tally.version += 1
+        tally.follows = max(tally.follows, after.mine.follows.sort_key if after.mine.follows else 0)
+        tally.blocks = max(tally.blocks, after.mine.blocks or 0)
+        tally.newest = max(tally.newest, tally.follows, tally.blocks)
+        tally.changed = True
+    if change.follower_version:
+        locked.followers[owner].follower += change.follower
+        locked.followers[owner].version += 1
+
+
+_PUT = """
+INSERT INTO relation (
+    owner, other, follows, whispers, blocks, followed, groups,
+    contract_ts, contract_attr, other_contract_ts, other_contract_attr
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (owner, other) DO UPDATE SET
+    follows = excluded.follows, whispers = excluded.whispers, blocks = excluded.blocks,
+    followed = excluded.followed, groups = excluded.groups,
+    contract_ts = excluded.contract_ts, contract_attr = excluded.contract_attr,
+    other_contract_ts = excluded.other_contract_ts,
+    other_contract_attr = excluded.other_contract_attr,
+    visits = CASE WHEN $12 THEN NULL ELSE relation.visits END
+"""
+_DELETE = "DELETE FROM relation WHERE owner = $1 AND other = $2"
+_PUT_TALLY = """
+UPDATE tally SET following = $2, whisper = $3, black = $4, version = $5, newest = $6 WHERE mid = $1
+"""
+_PUT_FOLLOWERS = """
+INSERT INTO follower_tally (mid, slot, follower, version) VALUES ($1, $2, $3, $4)
+ON CONFLICT (mid, slot) DO UPDATE SET
+    follower = follower_tally.follower + excluded.follower,
+    version = follower_tally.version + excluded.version
+"""
+
+
+async def write(connection: Connection, locked: Locked, slot: int) -> None:
+    """Write the changed rows and counts of the applied acts, and delete the rows that are empty.
+
+    Runs in the caller's transaction. ``slot``, from 0 to ``SLOTS - 1``, is the slot that follower
+    counts are added to.
+    """
+    rows = locked.rows.items()  # in the order of locking
+    tallies = sorted(locked.tallies.items(), key=itemgetter(0))
+    followers = sorted(locked.followers.items(), key=itemgetter(0))
+    changes: tuple[tuple[str, list[tuple[Any, ...]]], ...] = (
+        (_PUT, [_columns(key, row) for key, row in rows if row.changed and not row.empty]),
+        (_DELETE, [key for key, row in rows if row.stored and row.empty]),
+        (
+            _PUT_TALLY,
+            [
+                (mid, tally.following, tally.whisper, tally.black, tally.version, tally.newest)
+                for mid, tally in tallies
+                if tally.changed
+            ],
+        ),
+        (_PUT_FOLLOWERS, [(mid, slot, added.follower, added.version) for mid, added in followers]),
+    )
+    for statement, values in changes:
+        if values:
+            await connection.executemany(statement, values)
+
+
+def _columns(key: Key, row: Row) -> tuple[object, ...]:
+    mine, back = row.pair.mine, row.pair.theirs.follows
+    edge = mine.follows
+    return (
+        *key,
+        edge.sort_key if edge else None,
+        mine.whispers,
+        mine.blocks,
+        back.sort_key if back else None,
+        sorted(edge.groups) if edge and edge.groups else None,
+        *_contract_columns(edge),
+        *_contract_columns(back),
+        row.unfollowed,
+    )
+
+
+def _contract_columns(edge: Edge | None) -> tuple[int | None, int | None]:
+    if edge is None or edge.contract is None:
+        return None, None
+    return edge.contract.ts, edge.contract.user_attr
+
+
+_VISITED = """
+UPDATE relation SET visits = coalesce(visits, 0) + $3
+WHERE owner = $1 AND other = $2 AND follows IS NOT NULL
+"""
+_BUMP_VERSION = "UPDATE tally SET version = version + 1 WHERE mid = $1"
+
+
+async def add_visits(connection: Connection, counted: Mapping[Key, int]) -> None:
+    """Add numbers of visits, by (owner, target), within the caller's transaction.
+
+    Visits of accounts not followed are ignored. The list version of every owner rises.
+    """
+    visits = [(*key, counted[key]) for key in sorted(counted, key=lock_order)]
+    await send_many(connection, _VISITED, visits)
+    # The order by visits may have changed.
+    owners = sorted({owner for owner, _ in counted})
+    await send_many(connection, _BUMP_VERSION, [(owner,) for owner in owners])

@@ -1,0 +1,170 @@
+"""The verbs of a PostgreSQL store: each is a function on a connection and its lane."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from guanxi.accounts.account import Card, Privacy, State
+from guanxi.contract.limits import Caps
+from guanxi.graph.groups import GroupAct
+from guanxi.graph.pair import Modify
+from guanxi.stores.acts import in_transactions
+from guanxi.stores.port import EdgeRow, StoreTimeout
+from guanxi.stores.postgresql import bulk, content, export, reads
+from guanxi.stores.postgresql import cards as people
+from guanxi.stores.postgresql import check as checks
+from guanxi.stores.postgresql.connections import PATIENT, Connection, commit, connect, failures
+from guanxi.stores.postgresql.engine import Engine, reading, streaming, writing
+from guanxi.stores.postgresql.pairs import add_visits
+from guanxi.stores.postgresql.schema import prepare
+
+
+class PostgreSQLStore(Engine):
+    """A store on a PostgreSQL server; ``stores.port.Store`` describes its methods."""
+
+    def __init__(self, address: str, secret: bytes, clock: Callable[[], int]) -> None:
+        super().__init__(address, clock)
+        self._secret, self._clock = secret, clock
+        self._visits: Counter[tuple[int, int]] = Counter()
+
+    @classmethod
+    async def open(
+        cls, address: str, *, create: bool = False, clock: Callable[[], int] = time.time_ns
+    ) -> PostgreSQLStore:
+        """Open the store at an address; with ``create``, create missing tables first.
+
+        ``clock`` returns the time in nanoseconds since the epoch. The store belongs to the running
+        loop. Raise ``StoreError`` if the address is invalid, there is no store, or the version of
+        the server or the schema is unsupported; ``StoreUnavailable`` if no server answers.
+        """
+        return cls(address, await prepare(address, create=create), clock)
+
+    # --- relations ---
+
+    async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
+        self.owner.loop()
+        return await in_transactions(acts, lambda part: self.writer.change(part, caps))
+
+    page = reading(reads.page)
+    members = reading(reads.members)
+    search = reading(reads.search)
+    common = reading(reads.common)
+    pair = reading(reads.pair)
+    relations = reading(reads.relations)
+    attributes = reading(reads.attributes)
+    tally = reading(reads.tally)
+    groups = reading(reads.groups)
+
+    def visit(self, owner: int, target: int) -> None:
+        self.owner.check()
+        self._visits[owner, target] += 1
+
+    async def flush_visits(self) -> None:
+        visits, self._visits = self._visits, Counter()
+        if not visits:
+            return
+        try:
+            await self.write(lambda db: add_visits(db, visits))
+        except StoreTimeout:
+            raise  # they may have been written
+        except BaseException:
+            self._visits.update(visits)
+            raise
+
+    # --- accounts ---
+
+    account = reading(people.account)
+    cards = reading(people.cards)
+    tails = reading(people.tails)
+    edit_account = writing(people.edit_account)
+    open_session = writing(people.open_session)
+    session = reading(people.session)
+    close_session = writing(people.close_session)
+    close_sessions = writing(people.close_sessions)
+    mids = reading(people.mids)
+
+    async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
+        now = self._seconds()
+        await self.write(lambda db: people.put_grant(db, digest, mid, expires, now))
+
+    async def take_grant(self, digest: bytes) -> int | None:
+        # Clients poll for a grant: that must not cost a write transaction.
+        if not await self.read(people.has_grant, digest):
+            return None
+        now = self._seconds()
+        return await self.write(lambda db: people.take_grant(db, digest, now))
+
+    @property
+    def secret(self) -> bytes:
+        return self._secret
+
+    # --- content ---
+
+    put = writing(content.put)
+    get = reading(content.get)
+    find = reading(content.find)
+    documents = reading(content.documents)
+    count = reading(content.count)
+    counts = reading(content.counts)
+    total = reading(content.total)
+    delete = writing(content.delete)
+
+    # --- upkeep ---
+
+    async def import_edges(
+        self,
+        rows: Callable[[], Iterable[EdgeRow]],
+        *,
+        accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
+        groups: Mapping[tuple[int, str], int] | None = None,
+        strict: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Import edges as the port describes; the tables are locked only after all are checked."""
+        self.owner.loop()
+        with failures():
+            db = await connect(self.address, PATIENT)
+        try:
+            await bulk.stage(db, rows(), self._seconds(), progress)
+            with failures():
+                await db.transaction().start()
+                changed = await bulk.write(db, accounts or {}, groups or {}, strict=strict)
+                await commit(db)
+            return changed
+        finally:
+            with failures():
+                await db.close()
+
+    edges = streaming(export.edges)
+    accounts = streaming(people.accounts)
+    owned_groups = streaming(export.owned_groups)
+    entries = streaming(export.entries)
+    sessions = streaming(people.sessions)
+    note = reading(people.note)
+    put_note = writing(people.put_note)
+    check = streaming(checks.check)
+
+    def watch_waits(self, seen: Callable[[float], None]) -> None:
+        self.writer.waited = seen
+
+    async def ready(self) -> None:
+        await self.tally(0)
+        await self.write(_check_writable)
+
+    async def close(self) -> None:
+        if self.owner.closed:
+            return
+        try:
+            await self.flush_visits()
+        finally:
+            await super().close()
+
+    def _seconds(self) -> int:
+        return self._clock() // 10**9
+
+
+async def _check_writable(connection: Connection) -> None:
+    """Raise asyncpg's error if the server is read-only. Nothing is written."""
+    await connection.execute("SELECT mid FROM tally WHERE mid = 0 FOR UPDATE")

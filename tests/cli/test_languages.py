@@ -69,7 +69,7 @@ def test_the_list_of_commands_has_the_first_line_of_each_help(language: str) -> 
     [
         (["account", "ban", 9], "account 9 does not exist", "账号 9 不存在"),
         (["account", "add", 1, "--store", "no/s.db"], "no such folder no", "文件夹 no 不存在"),
-        (["account", "add", 1, "--store", "/proc/s.db"], "system refused", "操作系统拒绝"),
+        (["account", "add", 1, "--store", "/proc/s.db"], "cannot be created", "无法建立"),
         (["session", "new", 1, "--app", "--export"], "leave out --app", "不能与 --app 同用"),
         (["session", "agree", 1, "0" * 32], "code is invalid", "二维码无效"),
         (["store", "init", "s.db"], "exists already", "已存在"),

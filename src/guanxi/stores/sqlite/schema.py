@@ -12,6 +12,7 @@ import apsw
 
 from guanxi.accounts.secrets import new_secret
 from guanxi.stores.port import StoreError, StoreUnavailable
+from guanxi.text import Text
 
 APPLICATION_ID = int.from_bytes(b"GuXi", "big")
 VERSION = 2
@@ -270,7 +271,11 @@ def prepare(
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds a secret
         except OSError as error:
-            raise StoreError(f"{path} cannot be created: {error.strerror}") from error
+            zh, en = (
+                f"无法建立 {path}：{error.strerror}",
+                f"{path} cannot be created: {error.strerror}",
+            )
+            raise StoreError(Text(zh, en)) from error
     with failures():
         empty = path.stat().st_size == 0
         current = None if empty else _version(path)

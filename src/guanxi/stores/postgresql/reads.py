@@ -54,6 +54,8 @@ class _Source(NamedTuple):
     total: str = "NULL::bigint"
     version: str = "version"
     joined: str = ""
+    #: Whether the group is the argument $4, before those of the position.
+    has_group: bool = False
 
 
 _FOLLOWINGS = _Source("follows", total="following")
@@ -72,6 +74,7 @@ _NAMED = _Source(
     "follows",
     "AND groups @> ARRAY[$4::bigint]",
     joined="JOIN grp ON grp.owner = $1 AND grp.id = $4",
+    has_group=True,
 )
 
 
@@ -82,7 +85,7 @@ def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
     (by visits) its visits.
     """
     sort_key = source.sort_key
-    sort_key_at = 5 if "$4" in source.where else 4
+    sort_key_at = 5 if source.has_group else 4
     key, position = f"{sort_key}, other", f"${sort_key_at}, ${sort_key_at + 1}"
     visits, most = "coalesce(visits, 0)", f"${sort_key_at + 2}"
     down = f"{sort_key} DESC, other DESC"

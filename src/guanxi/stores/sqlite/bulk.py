@@ -324,11 +324,13 @@ SELECT line, kind, owner, target, edge.place, edge.place = staged.place
 FROM staged JOIN block AS edge ON edge.owner = follower AND edge.target = followed
 WHERE kind = {BLOCK};
 """
-# A row that differs is deleted, and written again with the new ones; its contract and visits stay.
-# Before that, a follow and a stored follow in the other direction are both flagged as mutual.
+# In this order: what is equal is not looked at again, and the rows of the other direction are
+# flagged while they can still be found by their stored keys.
 _REMOVE_STORED = f"""
+-- Nothing to do for edges that are stored unchanged.
 DELETE FROM staged WHERE line IN (SELECT line FROM stored WHERE same);
 DELETE FROM stored WHERE same;
+-- A follow and a stored follow in the other direction are both flagged as mutual.
 UPDATE staged SET flags = staged.flags | {MUTUAL} FROM following AS back
 WHERE kind = {FOLLOW} AND back.owner = followed AND back.target = follower;
 UPDATE follower SET flags = follower.flags | {MUTUAL}
@@ -337,6 +339,7 @@ WHERE kind = {FOLLOW} AND follower.owner = staged.follower AND follower.place = 
 AND follower.source = staged.followed;
 UPDATE following SET flags = following.flags | {MUTUAL} FROM staged
 WHERE kind = {FOLLOW} AND owner = followed AND target = follower;
+-- A row that differs is deleted, and written again with the new ones; contract and visits stay.
 DELETE FROM follower WHERE (owner, place, source) IN (
     SELECT target, place, owner FROM stored WHERE kind = {FOLLOW}
 );

@@ -188,6 +188,11 @@ async def test_an_unknown_account_is_created_only_on_request(store: Store) -> No
     assert await store.edit_account(7, named) is EditRefusal.UNKNOWN
     assert await store.edit_account(7, replace(named, new=CARD)) is EditRefusal.NAME_IN_USE
     assert await store.account(7) is None
+    taken = AccountEdit(new=Card(name="u1"), unique_name=True)
+    assert await store.edit_account(7, taken) is EditRefusal.NAME_IN_USE
+    same = AccountEdit(card={"name": "u1"}, new=Card(name="u1"), unique_name=True)
+    assert await store.edit_account(7, same) is EditRefusal.NAME_IN_USE
+    assert await store.account(7) is None
     free = replace(named, card={"name": "u7"}, new=CARD)
     assert await store.edit_account(7, free) is None
     assert (await store.cards([7]))[7] == replace(CARD, name="u7")
@@ -204,6 +209,9 @@ async def test_an_edit_changes_account_and_documents_together(store: Store) -> N
     assert await store.edit_account(1, AccountEdit(card={"sign": "s"}), [both]) is None
     assert await store.get(PROFILE, 1) == Profile(sex="男", coins=7)
     assert (await store.cards([1]))[1] == Card(name="u1", sign="s")
+    twice = [DocumentEdit(kind=PROFILE, fields={name: "x"}) for name in ("birthday", "school")]
+    assert await store.edit_account(1, AccountEdit(), twice) is None
+    assert await store.get(PROFILE, 1) == Profile(sex="男", coins=7, birthday="x", school="x")
     # A document that is not stored starts with the defaults of its class.
     assert await store.edit_account(2, AccountEdit(), [both]) is None
     assert await store.get(PROFILE, 2) == Profile(sex="男")

@@ -221,3 +221,10 @@ async def test_a_large_call_that_fails_later_says_that_its_first_acts_are_writte
     assert [group.id for group in await store.groups(1)] == [SPECIAL, DEFAULT]
     with pytest.raises(StoreUnavailable):
         await do(store, *call[-2:])
+
+
+async def test_a_large_call_with_an_invalid_act_applies_none(store: Store) -> None:
+    await people(store, 1, 2, 3)
+    with pytest.raises(ValueError, match="99"):
+        await do(store, Modify(1, 3, Act.FOLLOW), *toggles(1), Modify(1, 3, 99))
+    assert await listed(store, Listing.FOLLOWINGS, 1) == []

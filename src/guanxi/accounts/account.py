@@ -105,6 +105,7 @@ def decide_account(
     edit with a card, ``new`` or another state is refused. An account that the edit deregisters gets
     ``DEREGISTERED_CARD``. Raise TypeError for an unknown field name.
     """
+    is_new = stored is None
     if stored is None and edit.new is not None:
         stored = Account(mid=mid), edit.new
     if stored is None:
@@ -114,7 +115,7 @@ def decide_account(
         edit.card or edit.new is not None or edit.state not in (None, State.DEREGISTERED)
     ):
         return EditRefusal.DEREGISTERED
-    renamed = edit.card.get("name", card.name) != card.name
+    renamed = is_new or edit.card.get("name", card.name) != card.name
     if edit.unique_name and renamed and name_in_use:
         return EditRefusal.NAME_IN_USE
     account = replace(

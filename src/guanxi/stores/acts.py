@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from guanxi.graph.groups import GroupAct
-from guanxi.graph.pair import Modify
+from guanxi.graph.pair import Act, Modify
 from guanxi.stores.port import StoreTimeout, StoreUnavailable
 
 #: The most acts of one transaction: in SQLite about 10 ms, half of what one batch of the writer may
@@ -19,9 +19,14 @@ async def in_transactions(
 ) -> list[int]:
     """Call ``change`` for each ``MAX_ACTS`` acts in turn; return the codes of all acts, in order.
 
-    Raise what ``change`` raises, but StoreTimeout for StoreUnavailable if earlier acts are written.
+    Raise ValueError for a number that is not an ``Act``, before any is applied. Raise what
+    ``change`` raises, but StoreTimeout for StoreUnavailable if earlier acts are written.
     """
     codes: list[int] = []
+    if len(acts) > MAX_ACTS:  # an invalid act must not come to light after others are written
+        for act in acts:
+            if isinstance(act, Modify):
+                Act(act.act)
     for at in range(0, len(acts), MAX_ACTS):
         try:
             codes += await change(acts[at : at + MAX_ACTS])

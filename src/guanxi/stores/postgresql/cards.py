@@ -235,9 +235,10 @@ async def edit_account(
     An edit that deregisters also deletes the account's sessions and grants. ``StoreError`` for a
     stored document that cannot be decoded. Runs in the caller's transaction.
     """
-    name = str(edit.card.get("name")).encode()
+    given = edit.card.get("name", edit.new.name if edit.new else None)
+    name, is_claimed = str(given).encode(), edit.unique_name and given is not None
     in_use = False
-    if edit.unique_name:
+    if is_claimed:
         await db.execute(_CLAIM_NAME, name)
         in_use = await db.fetchval(_NAME_IN_USE, name, mid)
     found = await db.fetchrow(_LOCKED, mid)
@@ -253,13 +254,10 @@ async def edit_account(
         if edit.state is State.DEREGISTERED:
             await close_sessions(db, mid)
             await db.execute("DELETE FROM sign_in_grant WHERE mid = $1", mid)
-        entries = [
-            change.entry(mid, await content.get(db, change.kind, mid, change.id))
-            for change in documents
-        ]
-        if entries:
-            await content.put(db, entries)
-    if edit.unique_name:
+        for change in documents:  # one by one: two may change the same document
+            document = await content.get(db, change.kind, mid, change.id)
+            await content.put(db, [change.entry(mid, document)])
+    if is_claimed:
         await db.execute(_DROP_NAME, name, 0)
     return decided if isinstance(decided, EditRefusal) else None
 

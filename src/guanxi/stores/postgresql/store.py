@@ -69,7 +69,7 @@ class PostgreSQLStore(Engine):
             await self.write(lambda db: add_visits(db, visits))
         except StoreTimeout:
             raise  # they may have been written
-        except BaseException:
+        except Exception:
             self._visits.update(visits)
             raise
 

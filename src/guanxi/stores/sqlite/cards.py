@@ -175,7 +175,7 @@ def edit_account(
     """
     current = account(db, mid)
     stored = None if current is None else (current, cards(db, [mid])[mid])
-    name = edit.card.get("name")
+    name = edit.card.get("name", edit.new.name if edit.new else None)
     in_use = edit.unique_name and bool(db.execute(_NAME_IN_USE, (name, mid)).get)
     decided = decide_account(mid, edit, stored, name_in_use=in_use)
     if isinstance(decided, EditRefusal):
@@ -184,10 +184,9 @@ def edit_account(
     if edit.state is State.DEREGISTERED:
         close_sessions(db, mid)
         db.execute("DELETE FROM sign_in_grant WHERE mid = ?", (mid,))
-    entries = (
-        change.entry(mid, content.get(db, change.kind, mid, change.id)) for change in documents
-    )
-    content.put(db, entries)
+    for change in documents:  # one by one: two may change the same document
+        document = content.get(db, change.kind, mid, change.id)
+        content.put(db, [change.entry(mid, document)])
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -493,3 +494,38 @@ def test_api_works_without_the_service_extra(service: RunningService) -> None:
     result = in_a_process(*argv, code=without(*modules), GUANXI_BASE_URL=service.base_url)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["mid"] == 1
+
+
+@pytest.mark.parametrize("argv", [("account", "add", 1), ("check",), ("store", "init")])
+def test_an_address_of_another_server_is_refused_without_its_password(
+    argv: tuple[object, ...],
+) -> None:
+    address = "postgresql+asyncpg://me:hidden@host/name"
+    store = (address,) if argv[0] == "store" else ("--store", address)
+    message = error_of(*argv, *store)
+    assert "is not supported" in message
+    assert "hidden" not in message
+
+
+def test_brackets_in_a_path_are_shown_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "[bold]" / "a[" / "tmp]"
+    path.parent.mkdir(parents=True)
+    assert f"{path}: " in guanxi("store", "init", path).stderr.replace("\n", "")
+    assert path.exists()
+
+
+@pytest.mark.parametrize("token", ["", "chosen"])
+def test_a_new_administration_token_is_shown(tmp_path: Path, token: str) -> None:
+    argv = ["serve", "--store", str(tmp_path / "s.db"), "--port", "0", "--admin", "127.0.0.1:0"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *argv],
+        stderr=subprocess.PIPE,
+        env=os.environ | ENGLISH | {"GUANXI_ADMIN_TOKEN": token},
+        text=True,
+    )
+    assert process.stderr is not None
+    while "administration" not in (line := process.stderr.readline()):
+        assert line, "it did not start"
+    process.send_signal(signal.SIGTERM)
+    shown = process.communicate(timeout=30)[1]
+    assert bool(re.search(r"GUANXI_ADMIN_TOKEN=\S+", shown)) == (token == "")

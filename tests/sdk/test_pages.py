@@ -148,12 +148,18 @@ def test_items_that_moved_to_the_next_page_are_on_both(kind: Kind) -> None:
         ("relation.friends", {"endpoint": "relation.friends", "params": {}}),
         ("me.history_cursor", {"endpoint": "me.history_cursor", "params": {"max": 1}}),
         ("space.opus", {"endpoint": "space.opus", "params": {"offset": None}}),
-        ("web.nav", {"endpoint": "web.nav", "params": {}}),
     ],
 )
 def test_an_invalid_start_raises_before_anything_is_sent(kind: Kind, name: str, start: Any) -> None:
     with recording() as server, pytest.raises(ValueError, match=rf"^start: .*{name}"):
         kind.do(lambda c: c.pages(name, {}, start), base_url=server.url)
+    assert server.received == []
+
+
+@pytest.mark.parametrize("name", ["me.clear_toview", "relation.groups", "me.toview", "web.nav"])
+def test_an_endpoint_without_pages_raises_before_anything_is_sent(kind: Kind, name: str) -> None:
+    with recording() as server, pytest.raises(ValueError, match=f"{name} has no pages"):
+        kind.do(lambda c: c.pages(name, {}), base_url=server.url)
     assert server.received == []
 
 

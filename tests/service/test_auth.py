@@ -155,6 +155,16 @@ def test_sign_out_counts_within_a_second(clocked: RunningService, clock: Clock) 
     assert call(clocked, e.FRIENDS, caller).code == -101
 
 
+def test_sign_out_counts_although_the_clock_stands_still(
+    clocked: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [caller] = fresh(clocked)
+    assert call(clocked, e.FRIENDS, caller).code == 0
+    assert clocked.do(lambda store: store.close_session(digest(caller.sessdata)))
+    monkeypatch.setattr(auth, "monotonic", lambda: time.monotonic() + 1)
+    assert call(clocked, e.FRIENDS, caller).code == -101
+
+
 def test_a_long_credential_is_not_cached(clocked: RunningService, clock: Clock) -> None:
     [caller] = fresh(clocked)
     sent = {"Cookie": f"SESSDATA={caller.sessdata}; x={'y' * 1_024}"}

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from guanxi.accounts.account import Card
+from guanxi.accounts.account import Account, Card
 from guanxi.accounts.secrets import TokenKind
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
@@ -27,7 +31,8 @@ from guanxi.service.handling import Refused, Service
 from guanxi.service.pages import PATHS
 from guanxi.service.request import Headers, Pairs
 from guanxi.stores import open_store
-from guanxi.stores.port import Store
+from guanxi.stores.layer import Layer
+from guanxi.stores.port import Store, StoreUnavailable
 from guanxi.testing import running
 from tests.service.client import Answer, call, fresh, modify, send
 from tests.service.faults import Faulty
@@ -360,3 +365,88 @@ def test_a_body_that_the_host_does_not_wait_for(tmp_path: Path) -> None:
             await store.close()
 
     asyncio.run(posted())
+
+
+def test_a_body_without_the_optional_keys_of_asgi(tmp_path: Path) -> None:
+    body = b"fid=2&act=1&re_src=11"
+
+    async def answered(*messages: Message) -> int:
+        waiting = [{"type": "http.request", **message} for message in messages]
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return waiting.pop(0)
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        kind = [(b"content-type", b"application/x-www-form-urlencoded")]
+        post = scope_of(e.MODIFY.path, method="POST", headers=kind, user=1)
+        store = await open_store(str(tmp_path / "s.db"), create=True)
+        try:
+            for mid in (1, 2):
+                await accounts.put(store, mid, Card(name=f"u{mid}"))
+            await with_everybody(store)(post, receive, send)
+        finally:
+            await store.close()
+        return int(json.loads(sent[1]["body"])["code"])
+
+    assert asyncio.run(answered({"body": body})) == 0
+    assert asyncio.run(answered({"body": body, "more_body": True}, {})) == 22014
+
+
+class Stubborn(Layer):
+    """A store whose read fails with an error of its own when it is cancelled."""
+
+    async def account(self, _mid: int) -> Account | None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise StoreUnavailable("cut off") from None
+        raise AssertionError
+
+
+def test_a_late_request_whose_store_answers_the_cancellation(engine: Engine) -> None:
+    async def late(held: Held) -> None:
+        application = with_everybody(Stubborn(held.faulty.store), request_seconds=0.05)
+        answer = await answer_of(application, scope_of(e.MY_INFO.path, user=1))
+        assert answer.code == -503
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+
+    asyncio.run(_with_held(engine, late))
+
+
+#: A store that is never reached, and so belongs to no loop.
+_NOTHING = cast(Store, SimpleNamespace(secret=b"secret"))
+
+
+def test_a_new_loop_after_one_that_was_closed_with_a_request() -> None:
+    held = Held(_NOTHING, 0.05)
+    first = asyncio.new_event_loop()
+    pending = first.create_task(held.answer())
+    while not held.faulty.called.is_set():
+        first.run_until_complete(asyncio.sleep(0))
+    first.close()
+    assert asyncio.run(held.answer()).code == -504
+    with suppress(RuntimeError):  # the loop of what it waits for is closed
+        pending.get_coro().close()
+
+
+def test_another_thread_is_refused_while_requests_run() -> None:
+    held = Held(_NOTHING, 20)
+
+    async def both() -> None:
+        running_request = asyncio.create_task(held.answer())
+        while not held.faulty.called.is_set():
+            await asyncio.sleep(0)
+        held.faulty.held, held.faulty.error = False, StoreUnavailable("no store")
+        # This task keeps its loop busy meanwhile, so that the loop has a current task.
+        with ThreadPoolExecutor(1) as thread:
+            refused = thread.submit(lambda: asyncio.run(held.answer()))
+            with pytest.raises(RuntimeError, match="another event loop"):
+                refused.result()
+        assert (await running_request).code == -503
+
+    asyncio.run(both())

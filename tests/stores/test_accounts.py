@@ -245,3 +245,18 @@ async def test_sessions_open_and_close(store: Store) -> None:
     assert await store.close_sessions(1) == 0
     assert await store.session(app.digest) is None
     assert await store.session(theirs.digest) == theirs
+
+
+async def test_an_edit_keeps_a_document_that_is_put_meanwhile(open_again: Opener) -> None:
+    first, second = await open_again(), await open_again()
+    await people(first, *range(1, count(31, 201)))
+    changes = [DocumentEdit(kind=PROFILE, fields={"sex": "男"})]
+    for mid in range(1, count(31, 201)):
+        await asyncio.gather(
+            first.edit_account(mid, AccountEdit(), changes),
+            second.put([PROFILE.entry(mid, Profile(coins=7))]),
+        )
+        profile = await first.get(PROFILE, mid)
+        assert profile is not None
+        assert profile.coins == 7
+    assert await faults(first) == []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from guanxi.stores import is_server_address, redacted
+from guanxi.stores.port import StoreError
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,16 @@ from guanxi.stores import is_server_address, redacted
 def test_a_shown_address_contains_no_password(address: str, expected: str) -> None:
     assert redacted(address) == expected
     assert is_server_address(address) is expected.startswith("postgres")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "Postgres", "POSTGRESQL"])
+def test_a_scheme_is_in_any_case(scheme: str) -> None:
+    assert is_server_address(f"{scheme}://me:hidden@host/name")
+    assert redacted(f"{scheme}://me:hidden@host/name") == f"{scheme}://me@host/name"
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+asyncpg", "mysql", "http"])
+def test_another_server_is_refused_without_its_password(scheme: str) -> None:
+    with pytest.raises(StoreError, match=rf"^{re.escape(scheme)}://… is not supported") as caught:
+        is_server_address(f"{scheme}://me:hidden@host/name")
+    assert "hidden" not in repr(caught.value.args)

@@ -12,6 +12,7 @@ from guanxi.accounts.account import DEREGISTERED_CARD, Card, Privacy, State
 from guanxi.operations import accounts
 from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store
+from tests.counts import count
 from tests.stores.engines import Opener
 from tests.stores.world import people
 
@@ -246,3 +247,20 @@ async def test_every_other_verb_is_that_of_the_store(cached_store: Store, store:
     assert cached_store.secret == store.secret
     assert await cached_store.account(1) == await store.account(1)
     assert await cached_store.tally(1) == await store.tally(1)
+
+
+async def test_a_cancelled_edit_leaves_no_old_tail(cached_store: Store, store: Store) -> None:
+    await people(cached_store, 1, 2)
+    for turn in range(count(10, 100)):
+        write = asyncio.create_task(accounts.put(cached_store, 1, Card(name=f"n{turn}")))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        write.cancel()
+        await asyncio.gather(write, return_exceptions=True)
+        await cached_store.tails([1])
+        async with asyncio.timeout(30):
+            while (await store.cards([1]))[1].name != f"n{turn}":  # it is written all the same
+                await cached_store.tails([1])
+                await asyncio.sleep(0)  # SQLite's short reads do not give way to the loop
+        await asyncio.sleep(0.01)
+        assert await name_of(cached_store, 1) == f"n{turn}"

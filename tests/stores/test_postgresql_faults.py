@@ -13,10 +13,12 @@ from tempfile import TemporaryDirectory
 import asyncpg
 import pytest
 
+from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import new_token
 from guanxi.contract import errors
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
+from guanxi.operations import accounts
 from guanxi.stores import open_store, redacted
 from guanxi.stores.port import EdgeRow, Store, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.postgresql import connections
@@ -449,3 +451,39 @@ async def test_a_table_meta_of_another_program_is_refused(address: str, columns:
             with pytest.raises(StoreError, match="another program"):
                 await open_store(address, create=create)
         assert await other.fetchval(f"SELECT count(*) FROM {schema}.meta") == 0
+
+
+async def test_closing_waits_for_every_write(address: str) -> None:
+    store = await open_store(address, create=True)
+    await people(store, 1)
+    async with client(address) as other:
+        await other.execute("BEGIN")
+        await other.execute("SELECT state FROM account WHERE mid = 1 FOR UPDATE")
+        write = asyncio.create_task(accounts.put(store, 1, {"sign": "late"}))
+        while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0.05)
+        assert not closing.done()
+        await other.execute("ROLLBACK")
+    await closing
+    assert write.done()
+    async with opened(address) as again:
+        assert (await again.cards([1]))[1].sign == "late"
+
+
+async def test_an_import_waits_for_the_edits_of_its_accounts(address: str) -> None:
+    async with opened(address) as store:
+        await people(store, *range(1, 9))
+        imported = {mid: (Card(name=f"i{mid}"), Privacy(), State.NORMAL) for mid in range(1, 9)}
+
+        async def edit(mid: int) -> None:
+            for turn in range(count(20, 100)):
+                await accounts.put(store, mid, {"sign": f"{turn}"})
+
+        async def replace_all() -> None:
+            for _ in range(count(8, 40)):
+                await store.import_edges(tuple, accounts=imported)
+
+        await asyncio.gather(replace_all(), *map(edit, range(1, 9)))
+        assert await faults(store) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import resource
@@ -311,4 +312,26 @@ async def test_a_damaged_store_is_not_reported_as_unavailable(tmp_path: Path) ->
     with pytest.raises(StoreError, match="damaged") as refusals:
         await do(store, Modify(1, 2, Act.FOLLOW))
     assert not isinstance(refusals.value, StoreUnavailable)
+    await store.close()
+
+
+async def test_a_turnstile_that_cannot_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    await people(store, 1, 2)
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", no_locks)
+        for write in (
+            do(store, Modify(1, 2, Act.FOLLOW)),
+            store.import_edges(lambda: [EdgeRow(follower=2, followed=1, time=1)]),
+        ):
+            with pytest.raises(StoreUnavailable, match="No locks available"):
+                await write
+    await follow(store, 1, 2)
+    assert await store.attributes(2, [1]) == {}
     await store.close()

@@ -124,14 +124,14 @@ def serve(
     settings = replace(settings, **changes)
     plan = Plan(store, settings, host, port, workers, _administration(admin))
     _check_addresses(plan)
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False)
 
     def ready(service: Ready) -> None:
         console.print(f"guanxi {settings.profile.name}: {service.url} ({redacted(store)})")
         console.print(text("接口页面：", "API page: ") + f"{service.url}/docs")
         if plan.administration is not None:
             console.print(text("管理：", "administration: ") + f"{service.admin_url}")
-            if "GUANXI_ADMIN_TOKEN" not in os.environ:
+            if not os.environ.get("GUANXI_ADMIN_TOKEN"):
                 console.print(f"GUANXI_ADMIN_TOKEN={plan.administration.token}", soft_wrap=True)
 
     _serve(plan, ready)

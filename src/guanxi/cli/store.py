@@ -78,7 +78,7 @@ def init(
             + ", ".join(places.by_own_key),
             text("每个节点都有：", "copied to every node: ") + ", ".join(places.on_every_node),
         ]
-    Console(stderr=True).print("\n".join(lines), soft_wrap=True)
+    Console(stderr=True, markup=False).print("\n".join(lines), soft_wrap=True)
 
 
 @app.command()
@@ -102,7 +102,7 @@ def migrate(store: Address) -> None:
         result = f"{versions[0]} → {versions[1]}"
     else:
         result = text("已是最新", "up to date")
-    Console(stderr=True).print(f"{redacted(store)}: {result}", soft_wrap=True)
+    Console(stderr=True, markup=False).print(f"{redacted(store)}: {result}", soft_wrap=True)
 
 
 @app.command("copy")
@@ -135,7 +135,7 @@ def copy_store(
         problems = asyncio.run(copy_and_compare())
     for line in problems:
         print(line)
-    Console(stderr=True).print(
+    Console(stderr=True, markup=False).print(
         text(
             f"{len(problems)} 处不同；若源库在复制时有改动，请换新的目标重新复制",
             f"{len(problems)} differences; if the source was changed during the copy, copy it into"
@@ -179,7 +179,7 @@ async def _opened(address: str, *, create: bool = False) -> AsyncIterator[Store]
 def _progress() -> Progress:
     count = TextColumn("{task.completed:>12,.0f}")
     columns = SpinnerColumn(), TextColumn("{task.description}"), count, TimeElapsedColumn()
-    return Progress(*columns, console=Console(stderr=True))
+    return Progress(*columns, console=Console(stderr=True, markup=False))
 
 
 def _reporter(progress: Progress, label: str) -> copy.Progress:
@@ -229,7 +229,7 @@ def import_edges(
     Fields: follower, followed, time (seconds), and optionally kind (follow, whisper, block),
     special, groups. If a line is invalid, nothing is imported and the line's number is printed.
     """
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     with Progress(console=console) as progress, all_or_nothing(store) as path:
         task = progress.add_task(text("导入", "importing"), total=None)
 
@@ -268,7 +268,9 @@ def import_documents(file: File, store: StoreOption = DEFAULT_STORE) -> None:
     one with the same owner, kind and id.
     """
     count = with_store(store, lambda opened: import_content(opened, file))
-    Console(stderr=True).print(text(f"写入 {count} 份内容", f"{count} documents written"))
+    Console(stderr=True, markup=False).print(
+        text(f"写入 {count} 份内容", f"{count} documents written")
+    )
 
 
 @in_chinese("""检查整个库的全部约束。
@@ -288,7 +290,7 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
         return count
 
     count = with_store(store, print_faults)
-    Console(stderr=True).print(
+    Console(stderr=True, markup=False).print(
         text(f"发现 {count} 处错误", f"{count} faults") if count else text("检查通过", "no faults")
     )
     raise typer.Exit(1 if count else 0)

@@ -280,11 +280,13 @@ def run_pages(
     server's mark that no more follows; by page number also with a page without new items; chained,
     without such a mark, with an empty page. A missing list counts as empty.
 
-    Raise ``ValueError`` if ``start`` is not a position in this endpoint's list. Raise
-    ``AnswerException`` if a list is not an array, an item has no key, or the position of the next
-    page is missing or repeats; other errors (``ResponseCodeException``, ``NetworkException`` and so
-    on) are as in ``call``.
+    Raise ``ValueError`` if the endpoint has no pages, or ``start`` is not a position in its list.
+    Raise ``AnswerException`` if a list is not an array, an item has no key, or the position of the
+    next page is missing or repeats; other errors (``ResponseCodeException``, ``NetworkException``
+    and so on) are as in ``call``.
     """
+    if endpoint.paging is None:
+        raise ValueError(f"{endpoint.name} has no pages: use call")
     first = first_page_params(endpoint)
     cursors = settings.cursors and "cursor" in endpoint.params.__struct_fields__
     params = {name: value for name, value in params.items() if name not in {"cursor", *first}}

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from itertools import count
+from threading import get_ident
 
 import msgspec
 
@@ -82,6 +83,7 @@ class Application:
         }
         #: Kept, because to find the running loop takes a system call.
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
         #: When each running request arrived (monotonic seconds), and how often its task had been
         #: cancelled by then.
         self._running: dict[asyncio.Task[object], tuple[float, int]] = {}
@@ -136,7 +138,8 @@ class Application:
         Raise ClientDisconnected if the request's body does not arrive, and CancelledError if the
         request is cancelled by anything but the time limit.
         """
-        task = asyncio.current_task(self._loop) if self._is_checking else None
+        bound = self._is_checking and get_ident() == self._thread
+        task = asyncio.current_task(self._loop) if bound else None
         if task is None:
             task = self._bind()
         started, cancelling = self._running[task] = time.monotonic(), task.cancelling()
@@ -146,14 +149,19 @@ class Application:
             raise
         except asyncio.CancelledError as error:
             # Even a late request may have been cancelled by its host in addition.
-            if task not in self._late or task.uncancel() > cancelling:
+            if task not in self._late:
+                raise
+            self._late.discard(task)
+            if task.uncancel() > cancelling:
                 raise
             self._fail(exchange, error)
         except Exception as error:
             self._fail(exchange, error)
         finally:
-            del self._running[task]
-            self._late.discard(task)
+            self._running.pop(task, None)  # a closed loop's tasks are forgotten already
+            if task in self._late:  # the cancellation was caught below
+                self._late.discard(task)
+                task.uncancel()
         if route is not None and route.endpoint.body is Body.JSONP:
             callback = _callback(route, exchange.scope["query_string"])
             if callback:
@@ -172,8 +180,12 @@ class Application:
             raise RuntimeError(
                 "this application belongs to another event loop; construct a new one"
             )
-        self._loop = loop
-        self._check_later(loop)
+        if self._loop is not loop:  # what ran on a closed loop will not end
+            self._running.clear()
+            self._late.clear()
+        self._loop, self._thread = loop, get_ident()
+        if not self._is_checking or bound is not loop:
+            self._check_later(loop)
         return task
 
     def _check_later(self, loop: asyncio.AbstractEventLoop) -> None:

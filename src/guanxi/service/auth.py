@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import monotonic
 from typing import NamedTuple
 
 from guanxi.accounts import secrets, tokens
@@ -60,8 +61,9 @@ class SessionGate:
         self._secret, self._clock = service.store.secret, service.clock
         #: Credentials with a session, by the access_key or Cookie header sent.
         self._credentials: dict[str | bytes, _Credential] = {}
-        #: Sessions by digest, with the clock's time of each read.
-        self._trusted: dict[bytes, tuple[int, Session]] = {}
+        #: Sessions by digest, each with the time of its read: by the clock, and in real time, as
+        #: the clock of a test may stand still.
+        self._trusted: dict[bytes, tuple[int, float, Session]] = {}
         self._mixins: tuple[int, tuple[str, str]] = (-1, ("", ""))
 
     async def caller(
@@ -104,9 +106,10 @@ class SessionGate:
         credential = self._credentials.get(sent) or self._read(sent)
         session, now = None, self._clock()
         if credential is not None:
-            read, session = self._trusted.get(credential.digest, (0, None))
+            read, since, session = self._trusted.get(credential.digest, (0, 0.0, None))
             # Not after a step backwards of the clock either.
-            if session is None or not 0 <= now - read < _TRUST_NS:
+            is_trusted = 0 <= now - read < _TRUST_NS and monotonic() - since < _TRUST_NS / 10**9
+            if session is None or not is_trusted:
                 session = await self._stored(sent, credential)
         kind = TokenKind.APP if by_key else TokenKind.COOKIE
         if session is None or session.kind is not kind or session.expires * 10**9 <= now:
@@ -140,7 +143,7 @@ class SessionGate:
         Cache the session, and the credential under ``sent`` unless that exceeds 1 KiB; without a
         session, drop both.
         """
-        now = self._clock()
+        now, since = self._clock(), monotonic()
         session = await self._service.store.session(credential.digest)
         if session is None:
             self._trusted.pop(credential.digest, None)
@@ -148,7 +151,7 @@ class SessionGate:
             return None
         if len(self._trusted) >= _MAX_ENTRIES:
             self._trusted.clear()
-        self._trusted[credential.digest] = (now, session)
+        self._trusted[credential.digest] = (now, since, session)
         if len(self._credentials) >= _MAX_ENTRIES:
             self._credentials.clear()
         if len(sent) <= _MAX_CREDENTIAL_BYTES:

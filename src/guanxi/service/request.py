@@ -143,10 +143,10 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
-        body += message["body"]
+        body += message.get("body", b"")
         if len(body) > limit:
             raise _too_large(limit)
-        if not message["more_body"]:
+        if not message.get("more_body", False):
             return bytes(body)
 
 

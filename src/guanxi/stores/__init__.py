@@ -91,8 +91,22 @@ async def migrate(address: str) -> tuple[int, int] | None:
 
 
 def is_server_address(address: str) -> bool:
-    """Return whether ``address`` names a database on a server rather than a file."""
-    return address.startswith(_SCHEMES)
+    """Return whether ``address`` names a database on a server rather than a file.
+
+    Raise ``StoreError`` for an address of another kind of server; the text omits it, as it may
+    contain a password.
+    """
+    scheme, separator, _ = address.partition("://")
+    if address.lower().startswith(_SCHEMES):
+        return True
+    if separator:
+        raise StoreError(
+            Text(
+                f"不支持 {scheme}://…，库应为文件路径或 postgresql://…",
+                f"{scheme}://… is not supported: a store is a file's path or postgresql://…",
+            )
+        )
+    return False
 
 
 def redacted(address: str) -> str:

@@ -7,6 +7,7 @@ are always read from the store.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from bisect import insort
 from collections import deque
@@ -83,17 +84,20 @@ class _CardCache(Layer):
         for mid in mids:
             self._tails.pop(mid, None)
 
-    def _remove(self, mid: int) -> None:
+    def _remove_after(self, done: asyncio.Future[Any], mid: int) -> None:
+        """Remove a card after an error too: it may have been written."""
+        if not done.cancelled():
+            done.exception()  # nobody else looks at it if the caller was cancelled
         self._removals += 1
         self._tails.pop(mid, None)
 
     async def edit_account(
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
     ) -> EditRefusal | None:
-        try:
-            return await self.store.edit_account(mid, edit, documents)
-        finally:
-            self._remove(mid)  # after an error too: the card may have been written
+        # A cancelled call may go on below, and write the card later: then remove it once more.
+        write = asyncio.ensure_future(self.store.edit_account(mid, edit, documents))
+        write.add_done_callback(lambda done: self._remove_after(done, mid))
+        return await asyncio.shield(write)
 
     async def import_edges(self, *args: Any, **kwargs: Any) -> int:
         """Import edges as the wrapped store does, then empty the cache, also after an error."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from guanxi.stores.port import Store
 
@@ -23,8 +23,7 @@ class _Delegated:
 
 def _delegated(verb: Verb) -> Verb:
     """Return a descriptor for ``verb``, with its type."""
-    descriptor: Any = _Delegated(verb.__name__)
-    return descriptor  # type: ignore[no-any-return]
+    return cast(Verb, _Delegated(verb.__name__))
 
 
 class Layer:

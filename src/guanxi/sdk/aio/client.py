@@ -164,9 +164,9 @@ class Client:
             start: the ``next`` of an earlier page of the same list, also of another client, to
                 go on after it; None for the first page.
 
-        Raises as ``call``, during the iteration, ``ValueError`` if ``start`` is not a position in
-        a list of this endpoint, and ``AnswerException`` if a list is not an array, an item has no
-        key, or the position of the next page is missing or repeats.
+        Raises as ``call``, during the iteration, ``ValueError`` if the endpoint has no pages or
+        ``start`` is not a position in its list, and ``AnswerException`` if a list is not an array,
+        an item has no key, or the position of the next page is missing or repeats.
         """
         account = self._account(credential)
         steps = conversation.run_pages(find(endpoint), params, start, account, self._settings)

@@ -218,7 +218,8 @@ async def derived(db: Connection) -> AsyncIterator[Derived]:
         yield Derived(mid, State(state), _card(row[_CARD_AT]), folded.decode(), version, tail)
 
 
-_LOCKED = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid = $1 FOR UPDATE"
+# An update, not FOR UPDATE: it waits for an import before it locks the row that the import needs.
+_LOCKED = f"UPDATE account SET state = state WHERE mid = $1 RETURNING {', '.join(_COLUMNS)}"
 # The row of mid 0 exists only within a transaction: a second one that claims the name waits for it.
 _CLAIM_NAME = """
 INSERT INTO account_name (name, mid) VALUES ($1, 0)
@@ -255,7 +256,7 @@ async def edit_account(
             await close_sessions(db, mid)
             await db.execute("DELETE FROM sign_in_grant WHERE mid = $1", mid)
         for change in documents:  # one by one: two may change the same document
-            document = await content.get(db, change.kind, mid, change.id)
+            document = await content.lock(db, change.kind, change.entry(mid, None))
             await content.put(db, [change.entry(mid, document)])
     if is_claimed:
         await db.execute(_DROP_NAME, name, 0)

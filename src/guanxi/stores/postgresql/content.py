@@ -108,6 +108,21 @@ async def get(db: Connection, kind: Kind[T], owner: int, id: int = ONLY) -> T | 
     return None if body is None else document(kind, owner, id, body)
 
 
+_INSERT = f"{_PUT.partition('ON CONFLICT')[0]} ON CONFLICT DO NOTHING"
+
+
+async def lock(db: Connection, kind: Kind[T], entry: Entry) -> T:
+    """Lock a document until the caller's transaction ends, and return it; insert it if missing.
+
+    Raise ``StoreError`` if it cannot be decoded.
+    """
+    key = (entry.owner, entry.kind, entry.id)
+    text = entry.text.encode()
+    await db.execute(_INSERT, *key, encoded_filters(entry), text, entry.body)
+    statement = "SELECT body FROM content WHERE owner = $1 AND kind = $2 AND id = $3 FOR UPDATE"
+    return document(kind, entry.owner, entry.id, await db.fetchval(statement, *key))
+
+
 _FIND_HOLDERS = "SELECT owner, id FROM content_holder WHERE kind = $1 AND id = ANY($2)"
 _FIND = """
 SELECT owner, id, body FROM content WHERE owner = ANY($2) AND kind = $1 AND id = ANY($3)

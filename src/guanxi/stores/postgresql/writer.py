@@ -70,6 +70,9 @@ class Writer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._retries = asyncio.Semaphore(LANES - 1)
         self._closed = False
+        #: How many transactions run or wait for a retry; set while there are none.
+        self._transactions, self._idle = 0, asyncio.Event()
+        self._idle.set()
         #: Called with the seconds that each transaction waited for its turn and its locks.
         self.waited: Callable[[float], None] = lambda _seconds: None
 
@@ -116,6 +119,7 @@ class Writer:
         self._closed = True
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._idle.wait()
         await self._connections.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -222,8 +226,15 @@ class Writer:
                 await commit(connection)
                 return result
 
-        with failures():
-            return await retried(once)
+        self._transactions += 1
+        self._idle.clear()
+        try:
+            with failures():
+                return await retried(once)
+        finally:
+            self._transactions -= 1
+            if not self._transactions:
+                self._idle.set()
 
 
 def _may_be_one_act(error: Exception) -> bool:

@@ -57,14 +57,17 @@ class Turnstile:
     """A file lock that decides which process waits for the write lock next."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(
-            path.with_name(path.name + "-turn"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        """Open the file, created if missing; raise ``StoreUnavailable`` if that is impossible."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            self._file = os.open(path.with_name(path.name + "-turn"), flags, 0o600)
+        except OSError as error:
+            raise _not_lockable(error) from error
 
     def take(self, until: float) -> None:
         """Wait until the file is locked, or until ``until`` (seconds of ``time.monotonic``).
 
-        Return None in both cases. Raise ``OSError`` if the file cannot be locked at all.
+        Return None in both cases. Raise ``StoreUnavailable`` if it cannot be locked at all.
         """
         while True:
             try:
@@ -72,6 +75,8 @@ class Turnstile:
             except BlockingIOError:
                 if time.monotonic() >= until:
                     return None
+            except OSError as error:
+                raise _not_lockable(error) from error
             time.sleep(_POLL_SECONDS)
 
     def give(self) -> None:
@@ -81,11 +86,16 @@ class Turnstile:
         os.close(self._file)
 
 
+def _not_lockable(error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"the file that orders writers cannot be locked: {error.strerror}")
+
+
 def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
     """Start a transaction with the write lock; raise ``apsw.BusyError`` after ``LOCK_SECONDS``.
 
     The turnstile is locked only while this waits; if it is not free in time, this tries without it.
-    Raise ``OSError`` if it cannot be locked at all. The connection's busy handler is replaced.
+    Raise ``StoreUnavailable`` if it cannot be locked at all. The connection's busy handler is
+    replaced.
     """
     until = time.monotonic() + LOCK_SECONDS
     turnstile.take(until)
@@ -279,11 +289,14 @@ class Writer:
     def _begin(self) -> None:
         """Start a transaction with the write lock; call ``waited`` with the seconds that it took.
 
-        Raise ``apsw.BusyError`` after ``LOCK_SECONDS``, which are reported too.
+        Raise ``apsw.BusyError`` after ``LOCK_SECONDS``, which are reported too, and ``_Failed`` if
+        the turnstile cannot be locked.
         """
         since = time.monotonic()
         try:
             begin(self._db, self._turnstile)
+        except StoreUnavailable as error:
+            raise _Failed(error) from error
         finally:
             self.waited(time.monotonic() - since)
 

@@ -28,20 +28,16 @@ VIDEO = s.Video(
 BVID = "BV17x411w7KC"
 
 
-def test_with_author_adds_author_and_bvid_to_a_copy() -> None:
-    video = videos.with_author(VIDEO, AUTHOR)
-    assert (video.owner, video.bvid) == (AUTHOR, BVID)
-    assert msgspec.structs.replace(video, owner=None, bvid="") == VIDEO
-    assert VIDEO.owner is None, "the stored video must not be changed"
-
-
 def test_a_stored_bvid_is_not_computed() -> None:
     assert videos.bvid(msgspec.structs.replace(VIDEO, bvid="BV1own")) == "BV1own"
 
 
 def test_chosen_video() -> None:
     chosen = videos.chosen_video(VIDEO, AUTHOR, "proud")
-    assert (chosen.reason, chosen.title, chosen.owner) == ("proud", "title", AUTHOR)
+    assert (chosen.reason, chosen.owner, chosen.bvid) == ("proud", AUTHOR, BVID)
+    for name in set(s.Video.__struct_fields__) - {"owner", "bvid"}:
+        assert getattr(chosen, name) == getattr(VIDEO, name)
+    assert VIDEO.owner is None, "the stored video must not be changed"
 
 
 def test_toview_item() -> None:

@@ -110,11 +110,6 @@ def bvid(video: s.Video) -> str:
     return video.bvid or bvid_of(video.aid)
 
 
-def with_author(video: s.Video, author: s.Author) -> s.Video:
-    """Return a copy of the video with ``author`` as its owner, and with its bvid."""
-    return s.Video(**_fields_with_author(video, author))
-
-
 def chosen_video(video: s.Video, author: s.Author, reason: str) -> s.ChosenVideo:
     """Return the video, with its author, as a top video or masterpiece, with its owner's reason."""
     return s.ChosenVideo(**_fields_with_author(video, author), reason=reason)

@@ -81,7 +81,7 @@ def test_no_repr_shows_a_secret() -> None:
     password = new_token()
     secrets.append(password)
     plan = Plan(f"postgresql://me:{password}@host/name", administration=administration)
-    shown.append(repr(WorkerPlan(plan.store, plan.settings, 3)))
+    shown.append(repr(WorkerPlan(plan.store, plan.settings, 3, 4)))
     shown += [repr(administration), str(plan), f"{plan!r}"]
     for secret in secrets:
         assert not [one for one in shown if secret in one]

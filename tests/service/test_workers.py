@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -118,6 +119,20 @@ def test_a_killed_worker_is_restarted_and_its_counts_stay() -> None:
         line = f'guanxi_requests_total{{code="0",endpoint="{e.FRIENDS.name}"}}'
         assert metrics(service)[line] == 40
     assert workers_of(os.getpid()) == set()
+
+
+def test_a_removed_temporary_folder_breaks_neither_answers_nor_restarts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with served(tmp_path / "store.db", 2) as (process, url):
+        shutil.rmtree(temporary)
+        for killed in workers_of(process.pid):
+            os.kill(killed, signal.SIGKILL)
+            until(lambda: killed not in (now := workers_of(process.pid)) and len(now) == 2)  # noqa: B023 - called at once
+        assert send(url, "GET", e.STAT.path, query={"vmid": "1"}).status == 200
 
 
 def test_a_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -44,7 +44,6 @@ from guanxi.operations import accounts, sessions
 from guanxi.operations.accounts import AccountError
 from guanxi.service import logs
 from guanxi.service.handling import Service
-from guanxi.service.metrics import exposition
 from guanxi.stores.port import StoreError, StoreTimeout
 
 _T = TypeVar("_T")
@@ -93,7 +92,8 @@ class Administered(NamedTuple):
 
     service: Service
     #: Returns the registry to expose.
-    counters: Callable[[], CollectorRegistry]
+    #: Returns the metrics in Prometheus text format.
+    metrics: Callable[[], bytes]
 
 
 class AdminRequest(NamedTuple):
@@ -257,7 +257,7 @@ async def _new_app(administered: Administered, _request: AdminRequest) -> Respon
 
 
 async def _metrics(administered: Administered, _request: AdminRequest) -> Response:
-    return Response(exposition(administered.counters()), media_type=CONTENT_TYPE_LATEST)
+    return Response(administered.metrics(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _body(request: Request) -> bytes:

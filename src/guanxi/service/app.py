@@ -67,6 +67,8 @@ class Application:
     ) -> None:
         self._service = service
         self._gate = gate
+        self._at_once = service.settings.requests_at_once
+        self._drops_cursor = not service.profile.cursors
         self._observers = observers
         self._pages = pages
         self._routes = routes(service.profile)
@@ -226,7 +228,7 @@ class Application:
         service, scope = self._service, exchange.scope
         if route is None:
             raise self._no_route(exchange.path)
-        if len(self._running) > service.settings.requests_at_once:
+        if len(self._running) > self._at_once:
             raise StoreUnavailable("too many requests at once")
         headers = headers_of(scope["headers"])
         pairs, invalid = fields(scope["query_string"], route.in_query)
@@ -248,7 +250,7 @@ class Application:
             invalid = invalid or repeated(accepted, route.known)
         if invalid is not None:
             raise invalid
-        if not service.profile.cursors:
+        if self._drops_cursor:
             values.pop("cursor", None)
         params = exchange.params = route.decode(values)
         if isinstance(route.handler, WithCookies):

@@ -17,8 +17,8 @@ from guanxi.service.request import Headers, Pairs, breaks_header_rule, cookies
 
 #: Fields that a POST request may have in its query.
 IN_QUERY = frozenset({"access_key", "appkey", "sign"})
-#: How many nanoseconds a worker uses a session that it read before it reads it again.
-_TRUST_NS = 10**9
+#: How long a worker uses a session that it read before it reads it again.
+_TRUST_NS, _TRUST_SECONDS = 10**9, 1.0
 #: How many sessions, and how many credentials, are cached; the largest credential that is cached.
 _MAX_ENTRIES, _MAX_CREDENTIAL_BYTES = 20_000, 1_024
 _NO_CSRF = InvalidParameter("csrf", "缺失", "missing; send the session's bili_jct")
@@ -59,6 +59,7 @@ class SessionGate:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._secret, self._clock = service.store.secret, service.clock
+        self._has_rule = service.profile.header_rule
         #: Credentials with a session, by the access_key or Cookie header sent.
         self._credentials: dict[str | bytes, _Credential] = {}
         #: Sessions by digest, each with the time of its read: by the clock, and in real time, as
@@ -83,8 +84,7 @@ class SessionGate:
         no csrf, or a wrong one in the form or in the cookie ``bili_jct``, -403 if a signature is
         wrong or stale, or required and missing.
         """
-        has_rule = endpoint.header_rule and self._service.profile.header_rule
-        if has_rule and breaks_header_rule(headers):
+        if endpoint.header_rule and self._has_rule and breaks_header_rule(headers):
             raise Refused(errors.RequestIntercepted.number)
         if endpoint.access_id:
             self._check_access_id(values)
@@ -108,7 +108,7 @@ class SessionGate:
         if credential is not None:
             read, since, session = self._trusted.get(credential.digest, (0, 0.0, None))
             # Not after a step backwards of the clock either.
-            is_trusted = 0 <= now - read < _TRUST_NS and monotonic() - since < _TRUST_NS / 10**9
+            is_trusted = 0 <= now - read < _TRUST_NS and monotonic() - since < _TRUST_SECONDS
             if session is None or not is_trusted:
                 session = await self._stored(sent, credential)
         kind = TokenKind.APP if by_key else TokenKind.COOKIE

@@ -1,106 +1,153 @@
 """Prometheus metrics of a service, summed over its workers.
 
-Labels are endpoint names and codes of the contract, never text from a request.
+Labels are endpoint names and codes of the contract, never text from a request. Each worker counts
+in cells of memory that it shares with its parent: to add to one costs far less than a counter of
+prometheus-client, and no file can fill up or be removed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import mmap
+import os
+import tempfile
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import IO, TypeAlias
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
-    multiprocess,
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
 )
+from prometheus_client.registry import Collector
 
-from guanxi.contract import endpoints
+from guanxi.contract import endpoints, errors
 from guanxi.service.exchange import NO_ENDPOINT, Exchange
 
-_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+#: Upper bounds of the histograms' buckets, in seconds; a last bucket has none.
+_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LABELS = (*map(str, map(float, _BOUNDS)), "+Inf")
+#: A histogram's cells: one for each bucket, not cumulative, and the sum of the seconds.
+_SUM = len(_LABELS)
+_HISTOGRAM = _SUM + 1
+
+_NAMES = (NO_ENDPOINT, *endpoints.BY_NAME)
+_CODES = (0, *errors.CODES)
+#: An endpoint's cells: a count for each code, then the histogram of its seconds.
+_OF_CODE = {code: index for index, code in enumerate(_CODES)}
+_ENDPOINT = len(_CODES) + _HISTOGRAM
+_START = {name: index * _ENDPOINT for index, name in enumerate(_NAMES)}
+#: After the endpoints: the histogram of the waits to write, and the longest of them.
+_WAITS = len(_NAMES) * _ENDPOINT
+_LONGEST = _WAITS + _HISTOGRAM
+_WORKER = _LONGEST + 1
+_CELL_BYTES = 8
+
+#: The cells of one worker, each a float; a count is exact up to 2^53.
+Cells: TypeAlias = "memoryview[float]"
 
 
 class Metrics:
-    """The metrics of one worker, in a registry of its own."""
+    """The metrics of one worker. Each cell is written by one thread only."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "guanxi_requests",
-            "Requests answered, by endpoint and code.",
-            ("endpoint", "code"),
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "guanxi_request_seconds",
-            "Seconds from a request's arrival to its answer, by endpoint.",
-            ("endpoint",),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self._waits = Histogram(
-            "guanxi_write_wait_seconds",
-            "Seconds that a transaction waited for its turn to write; one for each transaction.",
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self._longest = Gauge(
-            "guanxi_write_wait_longest_seconds",
-            "The longest of these waits.",
-            registry=self.registry,
-            multiprocess_mode="max",
-        )
-        self._longest_wait = 0.0
-        names = [NO_ENDPOINT, *endpoints.BY_NAME]
-        self._count: dict[tuple[str, int], Callable[[], None]] = {}
-        self._observe = {name: self._seconds.labels(name).observe for name in names}
-
-    def collected(self) -> CollectorRegistry:
-        """Return this worker's own registry, for ``exposition``."""
-        return self.registry
+    def __init__(self, cells: Cells | None = None) -> None:
+        """Count in ``cells``, which go on from their values, or in memory of this process."""
+        own = memoryview(bytearray(_WORKER * _CELL_BYTES)).cast("d")
+        self.cells: Cells = own if cells is None else cells
 
     def answered(self, exchange: Exchange) -> None:
         """Count an exchange by endpoint and code, and record its duration."""
-        name = exchange.name
-        code = exchange.code
-        count = self._count.get((name, code))
-        if count is None:
-            count = self._count[name, code] = self._requests.labels(name, str(code)).inc
-        count()
-        self._observe[name](exchange.seconds)
+        cells, start, seconds = self.cells, _START[exchange.name], exchange.seconds
+        cells[start + _OF_CODE[exchange.code]] += 1
+        start += len(_CODES)
+        cells[start + bisect_left(_BOUNDS, seconds)] += 1
+        cells[start + _SUM] += seconds
 
     def waited_to_write(self, seconds: float) -> None:
         """Record the seconds that a transaction waited to write. Call it on one thread only."""
-        self._waits.observe(seconds)
-        if seconds > self._longest_wait:
-            self._longest_wait = seconds
-            self._longest.set(seconds)
+        cells = self.cells
+        cells[_WAITS + bisect_left(_BOUNDS, seconds)] += 1
+        cells[_WAITS + _SUM] += seconds
+        cells[_LONGEST] = max(cells[_LONGEST], seconds)
 
 
-def exposition(registry: CollectorRegistry) -> bytes:
-    """Return a registry's metrics in Prometheus text format."""
-    return generate_latest(registry)
+@contextmanager
+def shared(workers: int) -> Iterator[tuple[int, list[Cells]]]:
+    """Yield memory for the metrics of some workers: its descriptor, and the cells of each.
+
+    Raise OSError if there is no space for it.
+    """
+    with _memory_file() as file:
+        file.write(bytes(workers * _WORKER * _CELL_BYTES))  # a hole may find no space later
+        yield file.fileno(), [cells_of(file.fileno(), worker) for worker in range(workers)]
 
 
-#: prometheus-client has no types for these two.
-_collect: Callable[..., object] = multiprocess.MultiProcessCollector
-_mark_dead: Callable[..., None] = multiprocess.mark_process_dead
+def _memory_file() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("guanxi-metrics"), "r+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
 
 
-def summed(folder: Path) -> CollectorRegistry:
-    """Return a registry of the metrics of all workers with files in a folder, also of stopped ones.
+def cells_of(descriptor: int, worker: int) -> Cells:
+    """Return a worker's cells in shared memory; ``worker`` counts from 0."""
+    cells = memoryview(mmap.mmap(descriptor, 0)).cast("d")
+    return cells[worker * _WORKER : (worker + 1) * _WORKER]
 
-    Counters and histograms are summed; of the longest waits, the longest is shown. Raise ValueError
-    if the folder does not exist.
+
+class _Collector(Collector):
+    """The metrics of one or several workers, as prometheus-client writes them."""
+
+    def __init__(self, workers: Iterable[Cells]) -> None:
+        columns = list(zip(*workers, strict=True))
+        self._cells = [sum(column) for column in columns]
+        self._longest = max(columns[_LONGEST])
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of endpoints that were requested, and of the waits to write."""
+        requests = CounterMetricFamily(
+            "guanxi_requests",
+            "Requests answered, by endpoint and code.",
+            labels=("endpoint", "code"),
+        )
+        seconds = HistogramMetricFamily(
+            "guanxi_request_seconds",
+            "Seconds from a request's arrival to its answer, by endpoint.",
+            labels=("endpoint",),
+        )
+        for name, start in _START.items():
+            for code, index in _OF_CODE.items():
+                if count := self._cells[start + index]:
+                    requests.add_metric((name, str(code)), count)
+            buckets, total = self._histogram(start + len(_CODES))
+            if buckets[-1][1]:
+                seconds.add_metric((name,), buckets, total)
+        waits = HistogramMetricFamily(
+            "guanxi_write_wait_seconds",
+            "Seconds that a transaction waited for its turn to write; one for each transaction.",
+        )
+        waits.add_metric((), *self._histogram(_WAITS))
+        yield requests
+        yield seconds
+        yield waits
+        yield GaugeMetricFamily(
+            "guanxi_write_wait_longest_seconds", "The longest of these waits.", self._longest
+        )
+
+    def _histogram(self, start: int) -> tuple[list[tuple[str, float]], float]:
+        """Return a histogram's buckets, each a label and a cumulative count, and its sum."""
+        counts = accumulate(self._cells[start : start + _SUM])
+        return list(zip(_LABELS, counts, strict=True)), self._cells[start + _SUM]
+
+
+def exposition(workers: Iterable[Cells]) -> bytes:
+    """Return the metrics of workers in Prometheus text format.
+
+    Counters and histograms are summed; of the longest waits, the longest is shown.
     """
     registry = CollectorRegistry()
-    _collect(registry, path=str(folder))
-    return registry
-
-
-def worker_ended(folder: Path, pid: int) -> None:
-    """Delete a stopped worker's files of live gauges; its other files stay."""
-    _mark_dead(pid, str(folder))
+    registry.register(_Collector(workers))
+    return generate_latest(registry)

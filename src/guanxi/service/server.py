@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 import sys
-import tempfile
 import time
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from pathlib import Path
 from typing import NamedTuple, cast
 
 import msgspec
 import uvloop
 from msgspec import Struct
-from prometheus_client import CollectorRegistry
+from msgspec.structs import replace
 
 from guanxi.service import admin, logs, pages
 from guanxi.service.app import Application
@@ -34,7 +31,7 @@ from guanxi.service.config import Settings
 from guanxi.service.exchange import ASGI
 from guanxi.service.handling import Service
 from guanxi.service.http import bind, serving, url_of
-from guanxi.service.metrics import Metrics, summed, worker_ended
+from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store
@@ -85,11 +82,15 @@ class Plan(NamedTuple):
 
 
 class WorkerPlan(Struct, frozen=True):
-    """The settings that a parent sends to a worker, with the descriptor of the shared socket."""
+    """What a parent sends to a worker: settings, the shared socket and the worker's metrics."""
 
     store: str
     settings: Settings
-    descriptor: int
+    #: The descriptors of the listening socket and of the memory for metrics.
+    listener: int
+    metrics: int
+    #: The number of the worker, from 0, which is also that of its cells in that memory.
+    worker: int = 0
 
     def __repr__(self) -> str:
         return f"WorkerPlan(store={redacted(self.store)!r})"
@@ -156,11 +157,11 @@ async def run(
             application = application_of(service, metrics)
             await stack.enter_async_context(visits_written(store))
             served.append((wrap(application), listener))
-            counters = metrics.collected
+            cells = [metrics.cells]
         else:
-            counters = await stack.enter_async_context(_workers(plan, listener))
+            cells = await stack.enter_async_context(_workers(plan, listener))
         if plan.administration is not None and admin_listener is not None:
-            administered = admin.Administered(service, counters)
+            administered = admin.Administered(service, lambda: exposition(cells))
             served.append(
                 (admin.application(administered, plan.administration.token), admin_listener)
             )
@@ -211,18 +212,16 @@ async def _flush(store: Store) -> None:
 
 
 @asynccontextmanager
-async def _workers(
-    plan: Plan, listener: socket.socket
-) -> AsyncIterator[Callable[[], CollectorRegistry]]:
+async def _workers(plan: Plan, listener: socket.socket) -> AsyncIterator[list[Cells]]:
     """Run ``plan.workers`` processes on a socket while the block runs, and restart them.
 
-    Yield a function that sums their metrics. Raise ServiceError if a worker does not start.
+    Yield the cells of their metrics. Raise ServiceError if a worker does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
-        pool = _Pool(plan, listener, Path(folder))
+    with shared(plan.workers) as (metrics, cells):
+        pool = _Pool(plan, listener.fileno(), metrics)
         try:
             await pool.start(plan.workers)
-            yield lambda: summed(Path(folder))
+            yield cells
         finally:
             await pool.stop()
 
@@ -230,9 +229,8 @@ async def _workers(
 class _Pool:
     """A parent's worker processes, restarted when they exit."""
 
-    def __init__(self, plan: Plan, listener: socket.socket, folder: Path) -> None:
-        self._worker_plan = WorkerPlan(plan.store, plan.settings, listener.fileno())
-        self._folder = folder
+    def __init__(self, plan: Plan, listener: int, metrics: int) -> None:
+        self._plan = WorkerPlan(plan.store, plan.settings, listener, metrics)
         self._processes: set[Process] = set()
         self._supervisors: list[asyncio.Task[None]] = []
 
@@ -241,22 +239,25 @@ class _Pool:
 
         Raise ServiceError if one is not ready within ``_START_SECONDS``; ``stop`` ends the others.
         """
-        first = await asyncio.gather(*(self._start() for _ in range(count)))
-        self._supervisors = [asyncio.create_task(self._supervise(process)) for process in first]
+        first = await asyncio.gather(*(self._start(worker) for worker in range(count)))
+        self._supervisors = [
+            asyncio.create_task(self._supervise(worker, process))
+            for worker, process in enumerate(first)
+        ]
 
-    async def _start(self) -> Process:
+    async def _start(self, worker: int) -> Process:
+        plan = replace(self._plan, worker=worker)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "guanxi.service.worker",
             stdin=PIPE,
             stdout=PIPE,
-            pass_fds=[self._worker_plan.descriptor],
-            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._folder)},
+            pass_fds=[plan.listener, plan.metrics],
         )
         self._processes.add(process)
         stdin, stdout = cast(StreamWriter, process.stdin), cast(StreamReader, process.stdout)
-        stdin.write(msgspec.json.encode(self._worker_plan) + b"\n")
+        stdin.write(msgspec.json.encode(plan) + b"\n")
         ready = b""
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_SECONDS):
@@ -267,19 +268,18 @@ class _Pool:
             raise ServiceError("a worker did not start; see its log lines for the reason")
         return process
 
-    async def _supervise(self, process: Process) -> None:
-        """Log each exit of a worker, delete its live gauges, start a new one; until cancelled."""
+    async def _supervise(self, worker: int, process: Process) -> None:
+        """Log each exit of a worker and start a new one, which counts on; until cancelled."""
         while True:
             logs.event(logging.ERROR, "worker ended", pid=process.pid, status=await process.wait())
-            worker_ended(self._folder, process.pid)
             self._processes.discard(process)
-            process = await self._restart()
+            process = await self._restart(worker)
 
-    async def _restart(self) -> Process:
+    async def _restart(self, worker: int) -> Process:
         pause = _FIRST_PAUSE
         while True:
             try:
-                return await self._start()
+                return await self._start(worker)
             except (ServiceError, OSError):
                 logs.LOG.exception("worker not started")
             await asyncio.sleep(pause)

@@ -17,7 +17,7 @@ import uvloop
 from guanxi.service import logs
 from guanxi.service.handling import Service
 from guanxi.service.http import serving
-from guanxi.service.metrics import Metrics
+from guanxi.service.metrics import Metrics, cells_of
 from guanxi.service.server import WorkerPlan, application_of, visits_written, with_cards
 from guanxi.stores import open_store
 
@@ -35,8 +35,9 @@ async def work(plan: WorkerPlan) -> None:
     loop.add_reader(sys.stdin.fileno(), stop.set)
     store = with_cards(await open_store(plan.store), plan.settings)
     try:
-        with socket.socket(fileno=plan.descriptor) as listener:
-            application = application_of(Service(store, plan.settings), Metrics())
+        with socket.socket(fileno=plan.listener) as listener:
+            metrics = Metrics(cells_of(plan.metrics, plan.worker))
+            application = application_of(Service(store, plan.settings), metrics)
             async with visits_written(store), serving((application, listener)):
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()

@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
         *("_version", "sdk", "user", "demo"),
     },
+    "__main__": {"cli"},
     # The top level re-exports names of the SDK and of the contract.
     "__init__": {"_version", "contract", "sdk"},
 }

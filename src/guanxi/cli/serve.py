@@ -168,9 +168,10 @@ def _check_addresses(plan: Plan) -> None:
 
 def _bind_error(error: OSError, option: str, host: str, port: int) -> Text:
     """Return why an address cannot be listened on, and which option to change."""
-    address = f"{host}:{port}"
+    address = _shown(host, port)
     if error.errno == errno.EADDRINUSE:
-        other = f"{option} {port + 1}, {option} 0" if option == "--port" else f"{option} {host}:0"
+        others = (port + 1, 0) if option == "--port" else (_shown(host, 0),)
+        other = text("，", ", ").join(_retry(f"{option} {value}") for value in others)
         return Text(
             f"端口 {port} 已被占用，请换一个：{other}",
             f"{address} is in use, choose another: {other}",
@@ -189,6 +190,16 @@ def _bind_error(error: OSError, option: str, host: str, port: int) -> Text:
     )
 
 
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _retry(options: str) -> str:
+    """Return how to give options to the command: through make, if make started it."""
+    task = os.environ.get("GUANXI_MAKE")
+    return f"make {task} ARGS='{options}'" if task else options
+
+
 def _administration(address: str | None) -> Administration | None:
     """Return the settings of the administration's address, or None if ``address`` is None.
 
@@ -200,6 +211,8 @@ def _administration(address: str | None) -> Administration | None:
     if address is None:
         return None
     host, _, port = address.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):  # an IPv6 address, as in a URL
+        host = host[1:-1]
     if not host or not port.isdecimal() or int(port) > 65535:
         raise typer.BadParameter(text(f"{address} 应为 HOST:PORT", f"{address} must be HOST:PORT"))
     return Administration(os.environ.get("GUANXI_ADMIN_TOKEN") or new_token(), host, int(port))

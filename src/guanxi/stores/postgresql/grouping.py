@@ -147,4 +147,4 @@ def _edges(locked: Locked, owner: int, members: Iterable[int]) -> dict[int, Edge
 
 def _set_groups(row: Row, edge: Edge, groups: frozenset[int]) -> None:
     row.pair = replace(row.pair, mine=Side(follows=replace(edge, groups=groups)))
-    row.changed = True
+    row.regrouped = True

@@ -21,7 +21,7 @@ from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
 from guanxi.stores import open_store, redacted
 from guanxi.stores.port import EdgeRow, Store, StoreError, StoreTimeout, StoreUnavailable
-from guanxi.stores.postgresql import connections
+from guanxi.stores.postgresql import PostgreSQLStore, connections
 from tests import postgres
 from tests.counts import count
 from tests.stores.world import do, faults, follow, listed, people
@@ -60,6 +60,35 @@ async def client(address: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Recor
         yield connection
     finally:
         await connection.close()
+
+
+async def test_a_cancelled_close_still_closes_its_connections(address: str) -> None:
+    store = await PostgreSQLStore.open(address, create=True)
+    running, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pid(connection: asyncpg.Connection[asyncpg.Record]) -> int:
+        return connection.get_server_pid()
+
+    async def work(connection: asyncpg.Connection[asyncpg.Record]) -> int:
+        running.set()
+        await go_on.wait()
+        return await pid(connection)
+
+    reader = await store.read(pid)
+    writing = asyncio.create_task(store.writer.run(work))
+    await running.wait()
+    closing = asyncio.create_task(store.close())
+    while not store.owner.closed:
+        await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    go_on.set()
+    pids = (reader, await writing)
+    async with client(address) as other, asyncio.timeout(30):
+        statement = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1)"
+        while await other.fetchval(statement, pids):
+            await asyncio.sleep(0.01)
 
 
 # --- concurrency ---

@@ -117,10 +117,12 @@ class Writer:
     async def close(self) -> None:
         """Refuse new acts, finish the waiting ones, then close the writer's connections."""
         self._closed = True
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        await self._idle.wait()
-        await self._connections.close()
+        try:
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+            await self._idle.wait()
+        finally:  # also if it is cancelled
+            await self._connections.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

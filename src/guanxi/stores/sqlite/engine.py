@@ -139,15 +139,19 @@ class Engine:
     async def close(self) -> None:
         """Finish the writes that wait, then stop the threads and close the connections.
 
-        Safe to call again. Raise ``StoreError`` on another loop.
+        Safe to call again. A cancelled call does not wait, but all of this still happens. Raise
+        ``StoreError`` on another loop.
         """
         if self.owner.closed:
             return
         self.owner.loop()
         self._end_snapshot()
         self.owner.close()
-        await asyncio.to_thread(self.writer.close)
-        await asyncio.to_thread(self._long.shutdown)
+        await asyncio.shield(self._loop.run_in_executor(None, self._shut))
+
+    def _shut(self) -> None:
+        self.writer.close()
+        self._long.shutdown()
         self._long_db.close()
         self.db.close()
 

@@ -25,6 +25,7 @@ from guanxi.stores.postgresql import PostgreSQLStore, connections
 from tests import postgres
 from tests.counts import count
 from tests.stores.world import do, faults, follow, listed, people
+from tools.postgres import Server
 
 pytestmark = pytest.mark.usefixtures("runner")
 
@@ -32,7 +33,7 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 
 
 @pytest.fixture
-def restartable() -> postgres.Server:
+def restartable() -> Server:
     """Return a server that a test may stop; skip the test if another server is named."""
     return postgres.own_server()
 
@@ -240,7 +241,7 @@ async def loaded(address: str, seed: int) -> AsyncIterator[Load]:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
 async def test_a_restarted_server_loses_no_confirmed_write(
-    restartable: postgres.Server, address: str, how: signal.Signals
+    restartable: Server, address: str, how: signal.Signals
 ) -> None:
     draw = Random(how)
     async with loaded(address, how) as load:
@@ -267,7 +268,7 @@ async def test_terminated_backends_lose_no_confirmed_write(address: str) -> None
 
 
 async def test_a_stopped_server_is_unavailable_within_a_bound(
-    restartable: postgres.Server, address: str, short_pauses: None
+    restartable: Server, address: str, short_pauses: None
 ) -> None:
     async with opened(address) as store:
         await people(store, 1, 2)
@@ -376,7 +377,7 @@ async def test_a_deadlock_with_another_client_is_retried(address: str) -> None:
 
 
 async def test_writes_to_a_read_only_server_are_unavailable(
-    restartable: postgres.Server, address: str, short_pauses: None
+    restartable: Server, address: str, short_pauses: None
 ) -> None:
     async with opened(address) as store:
         await people(store, 1, 2, 3)
@@ -422,7 +423,7 @@ async def test_no_error_contains_the_password(short_pauses: None, place: str) ->
 
 
 async def test_a_silent_host_does_not_hide_the_others(
-    address: str, restartable: postgres.Server, monkeypatch: pytest.MonkeyPatch
+    address: str, restartable: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host accepts connections and sends nothing, as after a network failure."""
     monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.5)

@@ -23,6 +23,7 @@ from guanxi.stores.owner import Owner
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.sqlite.schema import connect, failure, failures, snapshot
 from guanxi.stores.sqlite.writer import Writer
+from guanxi.text import Text
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,7 +82,9 @@ class Engine:
         """
         loop = self.owner.loop()
         if self._long_waiting >= LONG_WAITING:
-            raise StoreUnavailable("too many reads are waiting; retry later")
+            raise StoreUnavailable(
+                Text("等待的读取过多，请稍后重试", "too many reads are waiting; retry later")
+            )
 
         def bounded() -> T:
             until = time.monotonic() + LONG_SECONDS

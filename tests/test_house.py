@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {"contract", "graph", "accounts", "world", "stores", "operations", "service"},
     "sdk": {"_version", "contract"},
     "user": {"contract", "sdk"},
-    "demo": {"contract", "graph", "accounts", "world", "stores", "sdk"},
+    "demo": {"text", "contract", "graph", "accounts", "world", "stores", "sdk"},
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
         *("_version", "sdk", "user", "demo"),

@@ -489,16 +489,17 @@ def test_demo_as_json(tmp_path: Path) -> None:
     assert "guanxi serve" in error_of("demo", "--store", path)
 
 
-def test_a_demo_interrupted_in_its_tour_exits_without_a_traceback() -> None:
+@pytest.mark.parametrize(("language", "line"), [("en", "signed in: "), ("zh", "登录：")])
+def test_a_demo_interrupted_in_its_tour_exits_without_a_traceback(language: str, line: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "demo", "--port", "0", "--accounts", "100"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=os.environ | ENGLISH | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"GUANXI_LANG": language, "PYTHONUNBUFFERED": "1"},
         text=True,
     )
     assert process.stdout is not None
-    assert "signed in" in process.stdout.readline()
+    assert process.stdout.readline().startswith(line), "the tour is in one language"
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
     assert (process.returncode, message) == (0, "")

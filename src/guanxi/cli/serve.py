@@ -22,7 +22,7 @@ from rich.console import Console
 
 from guanxi.accounts.secrets import TokenKind, new_token
 from guanxi.cli.help import in_chinese, option
-from guanxi.cli.language import text
+from guanxi.cli.language import shown, text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, check_folder, with_store
 from guanxi.contract.endpoints import NAV
 from guanxi.contract.errors import NetworkException
@@ -315,7 +315,7 @@ def _show(url: str, issued: Issued, store: str) -> None:
     credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
     with SyncClient(base_url=url, credential=credential) as client:
         try:
-            tour(client, print)
+            tour(client, lambda line: print(shown(line)))
         except NetworkException:  # Ctrl-C stopped the service before the tour's end
             return
     print(

@@ -69,7 +69,7 @@ stranger-if-possible:
 # --- running ---
 
 demo: setup ## start the service with a small world, show the SDK at work, keep it running
-	@exec $(BIN)/guanxi demo $(ARGS)
+	@GUANXI_MAKE=demo exec $(BIN)/guanxi demo $(ARGS)
 
 # guanxi runs from src, so that the checked-out code is measured.
 bench: .venv-bench/.locked ## measure guanxi against bare parts and peers (minutes; ARGS=--quick)

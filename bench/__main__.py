@@ -14,9 +14,10 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
+from msgspec.structs import replace
 
 from bench import growth, postgres, reads, sdk, writes
-from bench.graph import QUICK, Recipe, cached_graph
+from bench.graph import QUICK, Recipe, cached_graph, too_sparse
 from bench.lines import Bench, Line, Result, Skipped, Wrong, measure
 from bench.machine import CACHE, LOG, PROFILE, cores
 from bench.profiled import top
@@ -29,7 +30,11 @@ def main() -> int:
     # Exit by an exception, so that servers stop and temporary copies are deleted.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = list(_chosen(options.only, options.quick))
-    recipe = QUICK if options.quick else Recipe(edges=options.edges)
+    recipe = QUICK if options.quick else Recipe()
+    if options.edges is not None:
+        recipe = replace(recipe, edges=options.edges)
+    if why := too_sparse(recipe):
+        sys.exit(f"--edges {recipe.edges}: {why}")
     began = time.monotonic()
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="guanxi-bench-", dir=CACHE) as folder:
@@ -116,7 +121,9 @@ def _options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--profile", metavar="LINE", help="profile the service during this line")
     parser.add_argument(
-        "--edges", type=int, default=Recipe().edges, help="size of the graph (default %(default)s)"
+        "--edges",
+        type=int,
+        help=f"size of the graph (default {Recipe().edges:,}, with --quick {QUICK.edges:,})",
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write the figures of every round to FILE"

@@ -38,6 +38,9 @@ _SINCE, _UNTIL = 1_500_000_000, 1_790_000_000
 _POPULARITY, _FOLLOWS, _MAX_FOLLOWINGS = 0.9, 0.65, 2_000
 _WIDE, _THOUSANDS = 5_000, 3_000
 _PAGE = 50
+#: How many accounts with a page of followings the lines need: one for each connection. A graph with
+#: so many edges for each account has enough.
+_CALLERS, _DENSE = 64, 10
 _SESSION_DAYS = 3_650
 
 
@@ -145,6 +148,17 @@ class Graph:
     @cached_property
     def _db(self) -> apsw.Connection:
         return apsw.Connection(str(self.store), flags=apsw.SQLITE_OPEN_READONLY)
+
+
+def too_sparse(recipe: Recipe) -> str | None:
+    """Return why the lines cannot be measured on a graph with so few edges, or None if they can."""
+    if recipe.edges >= _DENSE * recipe.accounts:
+        return None
+    lengths = _lengths(Graph(recipe, CACHE), random.Random(recipe.seed))
+    found = sum(length >= _PAGE for length in lengths[recipe.wide + 2 :])
+    if found >= _CALLERS:
+        return None
+    return f"only {found} accounts follow {_PAGE}, and {_CALLERS} must: use more edges"
 
 
 def cached_graph(recipe: Recipe) -> Graph:

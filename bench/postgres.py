@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pwd
 import random
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import Any
 
-import asyncpg
 import uvloop
 
 from bench import requests
@@ -39,93 +35,15 @@ from guanxi.graph.pair import Act, Modify, sort_key_at
 from guanxi.stores.postgresql import cards, reads
 from guanxi.stores.postgresql.connections import PATIENT, connect
 from guanxi.stores.postgresql.pairs import lock, modify, write
+from tools.postgres import Server, programs
 
 #: A tenth of the graph: filling the server takes minutes, and a page costs the same.
 _RECIPE = Recipe(accounts=100_001, edges=1_000_000, wide=16, signed_in=10_000)
-_USER, _DATABASE = "guanxi", "postgres"
-_START_SECONDS = 60.0
-_SETTINGS = {"listen_addresses": "", "max_connections": "100", "shared_buffers": "512MB"}
+_SETTINGS = {"max_connections": "100", "shared_buffers": "512MB"}
 #: A file in the server's data folder that shows that the graph was copied completely.
 _FILLED = "guanxi-bench-done"
 #: Recorded reads, which are sent in turn; recorded follows per second, more than can be sent.
 _RECORDED_READS, _RECORDED_FOLLOWS = 2_000, 10_000
-
-
-class _Server(NamedTuple):
-    """A PostgreSQL server: programs, data folder and user (it refuses to run as root)."""
-
-    programs: Path
-    data: Path
-    user: pwd.struct_passwd
-
-    @property
-    def rights(self) -> dict[str, Any]:
-        if os.geteuid():
-            return {}
-        return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
-
-    def create(self) -> None:
-        self.data.mkdir(parents=True)
-        os.chown(self.data, self.user.pw_uid, self.user.pw_gid)
-        options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "-U", _USER)
-        command = [str(self.programs / "initdb"), *options, "-D", str(self.data)]
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd="/", **self.rights)
-
-    @contextmanager
-    def running(self) -> Iterator[str]:
-        """Run the server on a Unix socket; yield its URL, and stop it after the block."""
-        with tempfile.TemporaryDirectory(prefix="guanxi-pg-") as folder:
-            os.chown(folder, self.user.pw_uid, self.user.pw_gid)
-            settings = _SETTINGS | {"unix_socket_directories": folder}
-            options = [part for pair in settings.items() for part in ("-c", "=".join(pair))]
-            command = [str(self.programs / "postgres"), "-D", str(self.data), *options]
-            with (Path(folder) / "log").open("wb") as log:
-                process = subprocess.Popen(
-                    command, stdout=log, stderr=log, cwd="/", start_new_session=True, **self.rights
-                )
-            try:
-                address = f"postgresql:///{_DATABASE}?{urlencode({'host': folder, 'user': _USER})}"
-                asyncio.run(_wait_until_ready(address))
-                yield address
-            finally:
-                process.send_signal(signal.SIGINT)
-                process.wait(_START_SECONDS)
-
-
-async def _wait_until_ready(address: str) -> None:
-    """Return when the server accepts a connection. Raise the last error after 60 seconds."""
-    until = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            connection = await asyncpg.connect(address)
-        except (OSError, asyncpg.PostgresError):
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(0.05)
-        else:
-            await connection.close()
-            return
-
-
-def _server_programs() -> Path:
-    """Return the folder of the server's programs, from PATH or Debian's. Raise Skipped if none."""
-    initdb = shutil.which("initdb")
-    folders = [Path(initdb).resolve().parent] if initdb else []
-    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    for folder in folders:
-        if (folder / "postgres").exists():
-            return folder
-    raise Skipped(
-        "PostgreSQL not found: put initdb on PATH, or install it in /usr/lib/postgresql/*/bin"
-    )
-
-
-def _unprivileged() -> pwd.struct_passwd:
-    if os.geteuid():
-        return pwd.getpwuid(os.geteuid())
-    with suppress(KeyError):
-        return pwd.getpwnam("postgres")
-    return pwd.getpwnam("nobody")
 
 
 @contextmanager
@@ -136,23 +54,40 @@ def _running_copy(bench: Bench) -> Iterator[tuple[Graph, str]]:
     Raise Skipped without PostgreSQL, Wrong if the copy fails.
     """
     graph = bench.graph if bench.quick else cached_graph(_RECIPE)
-    server = _Server(_server_programs(), CACHE / f"postgres-{graph.folder.name}", _unprivileged())
-    if not (server.data / _FILLED).exists():
-        shutil.rmtree(server.data, ignore_errors=True)
-        server.create()
-        with server.running() as address:
+    folder = programs()
+    if folder is None:
+        raise Skipped(
+            "PostgreSQL not found: put initdb on PATH, or install it in /usr/lib/postgresql/*/bin"
+        )
+    data = CACHE / f"postgres-{graph.folder.name}"
+    if not (data / _FILLED).exists():
+        shutil.rmtree(data, ignore_errors=True)
+        server = Server(folder, _SETTINGS, data)
+        server.make()
+        with _running(server) as address:
             command = guanxi("store", "copy", str(graph.store), address)
             copying = python(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             if copying.wait():
                 raise Wrong(f"guanxi store copy exited with status {copying.returncode}")
             asyncio.run(_analyze(address))
-        (server.data / _FILLED).touch()
-    with tempfile.TemporaryDirectory(prefix="guanxi-pg-", dir=CACHE) as folder:
-        os.chmod(folder, 0o755)
-        scratch = server._replace(data=Path(folder) / "data")
-        subprocess.run(["cp", "-a", server.data, scratch.data], check=True)
-        with scratch.running() as address:
+        (data / _FILLED).touch()
+    with tempfile.TemporaryDirectory(prefix="guanxi-pg-", dir=CACHE) as scratch:
+        os.chmod(scratch, 0o755)
+        copied = Path(scratch) / "data"
+        subprocess.run(["cp", "-a", data, copied], check=True)
+        with _running(Server(folder, _SETTINGS, copied)) as address:
             yield graph, address
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[str]:
+    """Run a server while the block runs; yield its URL. Its data directory stays."""
+    try:
+        server.start()
+        yield server.address
+    finally:
+        server.stop()
+        server.delete()
 
 
 async def _analyze(address: str) -> None:

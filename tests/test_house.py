@@ -24,11 +24,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {"contract", "graph", "accounts", "world", "stores", "operations", "service"},
     "sdk": {"_version", "contract"},
     "user": {"contract", "sdk"},
-    "demo": {"contract", "graph", "accounts", "world", "stores", "sdk"},
+    "demo": {"text", "contract", "graph", "accounts", "world", "stores", "sdk"},
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
         *("_version", "sdk", "user", "demo"),
     },
+    "__main__": {"cli"},
     # The top level re-exports names of the SDK and of the contract.
     "__init__": {"_version", "contract", "sdk"},
 }

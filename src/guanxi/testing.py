@@ -22,18 +22,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import uvloop
 from msgspec import Struct
 
 from guanxi.accounts import secrets
-from guanxi.accounts.account import Card, Privacy, State
+from guanxi.accounts.account import STATES, Card, Privacy, State, StateName
 from guanxi.accounts.secrets import TokenKind
 from guanxi.operations import accounts, sessions
-from guanxi.service.config import Settings, load, with_limits
-from guanxi.service.exchange import ASGI
-from guanxi.service.server import Administration, Plan, Ready, run
 from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow, Store
+
+try:
+    import uvloop
+
+    from guanxi.service.config import Settings, load, with_limits
+    from guanxi.service.exchange import ASGI
+    from guanxi.service.server import Administration, Plan, Ready, run
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] == "guanxi":
+        raise
+    needed = f"guanxi.testing needs {error.name}: pip install 'guanxi[service]'"
+    raise ModuleNotFoundError(needed, name=error.name) from error
 
 T = TypeVar("T")
 
@@ -111,13 +119,15 @@ class RunningService:
         """Replace an account's privacy switches. Raise ValueError if the account is unknown."""
         self.do(lambda store: accounts.set_privacy(store, mid, privacy))
 
-    def set_state(self, mid: int, state: State) -> None:
+    def set_state(self, mid: int, state: State | StateName) -> None:
         """Ban an account, lift its ban, or deregister it for good.
 
-        Deregistering also erases its card and deletes its sessions. Raise ValueError if the account
-        is unknown, or deregistered and to be restored.
+        ``state`` is a ``State`` or its name: ``"normal"``, ``"banned"``, ``"deregistered"``.
+        Deregistering also erases the card and deletes the sessions. Raise ValueError for any other
+        state, and if the account is unknown, or deregistered and to be restored.
         """
-        self.do(lambda store: accounts.set_state(store, mid, state))
+        chosen = _state_of(state)
+        self.do(lambda store: accounts.set_state(store, mid, chosen))
 
     def sign_in(self, mid: int) -> SignedIn:
         """Store a new cookie session of an account and return it.
@@ -149,6 +159,16 @@ class RunningService:
 
     def _now(self) -> int:
         return self._clock() // 10**9
+
+
+def _state_of(state: State | str) -> State:
+    """Return a state by its name, and a State itself; raise ValueError for anything else."""
+    if isinstance(state, State):
+        return state
+    for name, one in STATES.items():
+        if name == state:
+            return one
+    raise ValueError(f"{state!r} is not a state of an account: use {', '.join(STATES)}")
 
 
 @contextmanager

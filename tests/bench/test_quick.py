@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 #: One line of each kind that needs no extra packages.
 LINES = ["edge", "common", "follow", "import"]
@@ -37,6 +39,22 @@ def test_lines_are_measured_and_a_line_without_its_packages_is_skipped(tmp_path:
         assert min(results[name]["ours"] + results[name]["theirs"]) > 0
     if "twin-edge" not in results:
         assert "twin-edge          skipped: no fastapi" in process.stdout
+
+
+def test_the_number_of_edges_counts_with_quick_too() -> None:
+    process = bench("--edges", "300000", "--only", "edge")
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert process.stdout.startswith("20,000 accounts, 300,000 edges;")
+
+
+@pytest.mark.parametrize("edges", ["5", "60000"])
+def test_too_few_edges_are_an_error_that_says_so(edges: str) -> None:
+    process = bench("--edges", edges, "--only", "edge")
+    assert process.returncode == 1
+    assert re.fullmatch(
+        rf"--edges {edges}: only \d+ accounts follow 50, and 64 must: use more edges\n",
+        process.stderr,
+    )
 
 
 def test_an_unknown_line_is_an_error_that_names_it() -> None:

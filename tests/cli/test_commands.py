@@ -31,6 +31,7 @@ from guanxi.world.videos import VIDEO
 from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi, in_a_process, output_of
 
 T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
 
 
 def read_store(path: Path, read: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
@@ -83,6 +84,25 @@ def test_account_commands_change_card_and_state(store: Path) -> None:
 def test_an_account_added_without_a_name_has_a_default_name(store: Path) -> None:
     output_of("account", "add", 3, "--store", store)
     assert read_store(store, lambda opened: opened.cards([3]))[3].name == "用户3"
+
+
+def test_many_accounts_are_added_at_once(store: Path) -> None:
+    mids = range(2, 600)
+    output_of("account", "add", *mids, "--sign", "新", "--store", store)
+    cards = read_store(store, lambda opened: opened.cards([*mids]))
+    assert {card.sign for card in cards.values()} == {"新"}
+    assert [cards[mid].name for mid in (2, 3, 599)] == ["乙", "用户3", "用户599"]
+    assert "--name" in error_of("account", "add", 3, 4, "--name", "丙", "--store", store)
+    output_of("account", "add", 3, 3, "--name", "丙", "--store", store)
+    assert read_store(store, lambda opened: opened.cards([3]))[3].name == "丙"
+
+
+def test_no_account_is_added_if_one_is_deregistered(store: Path) -> None:
+    output_of("account", "deregister", 2, "--store", store)
+    message = error_of("account", "add", 1, 3, 2, "--sign", "新", "--store", store)
+    assert "account 2 is deregistered" in message
+    assert account(store, 3) is None
+    assert read_store(store, lambda opened: opened.cards([1]))[1].sign == ""
 
 
 def test_privacy_changes_only_the_given_switches(store: Path) -> None:
@@ -161,6 +181,24 @@ def test_an_unusable_address_is_reported_before_the_store_is_created(
     )
     assert "no address 192.0.2.1" in error_of(*argv, "--store", path, "--host", "192.0.2.1")
     assert not path.exists(), "the store was created before the address was checked"
+
+
+def test_make_is_named_in_the_form_that_it_needs(tmp_path: Path) -> None:
+    """``make demo`` on a port in use: the hint can be typed as it is."""
+    task = subprocess.run(
+        ["make", "--dry-run", "demo", "PYTHON=python3"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    [variable] = re.findall(r"GUANXI_MAKE=(\w+) exec \S+guanxi demo", task.stdout)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        message = error_of(
+            "demo", "--store", tmp_path / "s.db", "--port", port, GUANXI_MAKE=variable
+        )
+    assert f"make demo ARGS='--port {port + 1}', make demo ARGS='--port 0'" in message
 
 
 def test_an_administration_address_in_use_is_reported(store: Path) -> None:
@@ -400,6 +438,23 @@ def test_api_prints_the_host_if_no_server_is_set() -> None:
     assert "sending to" not in error_of("api", "relation.groups", **environment)
 
 
+def test_a_missing_credential_names_what_sets_it() -> None:
+    for language in ("en", "zh"):
+        message = error_of(
+            "api", "me.info", GUANXI_BASE_URL="http://127.0.0.1:1", GUANXI_LANG=language
+        )
+        assert "GUANXI_SESSDATA" in message
+        assert "guanxi login" in message
+        assert ("the credential has no" in message) == (language == "en")
+
+
+def test_the_package_runs_as_a_module() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "guanxi", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (0, f"guanxi {__version__}\n"), result.stderr
+
+
 def test_version_is_printed() -> None:
     assert output_of("--version") == f"guanxi {__version__}\n"
 
@@ -434,19 +489,40 @@ def test_demo_as_json(tmp_path: Path) -> None:
     assert "guanxi serve" in error_of("demo", "--store", path)
 
 
-def test_a_demo_interrupted_in_its_tour_exits_without_a_traceback() -> None:
+@pytest.mark.parametrize(("language", "line"), [("en", "signed in: "), ("zh", "登录：")])
+def test_a_demo_interrupted_in_its_tour_exits_without_a_traceback(language: str, line: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "demo", "--port", "0", "--accounts", "100"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=os.environ | ENGLISH | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"GUANXI_LANG": language, "PYTHONUNBUFFERED": "1"},
         text=True,
     )
     assert process.stdout is not None
-    assert "signed in" in process.stdout.readline()
+    assert process.stdout.readline().startswith(line), "the tour is in one language"
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
     assert (process.returncode, message) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 on this machine")
+def test_the_administration_may_have_an_ipv6_address(tmp_path: Path) -> None:
+    argv = ["serve", "--store", str(tmp_path / "s.db"), "--port", "0", "--admin", "[::1]:0"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *argv],
+        stderr=subprocess.PIPE,
+        env=os.environ | ENGLISH,
+        text=True,
+    )
+    assert process.stderr is not None
+    printed = ""
+    while "administration: " not in printed:
+        line = process.stderr.readline()
+        assert line, printed
+        printed += line
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert re.search(r"administration: http://\[::1\]:\d+$", printed, re.M), printed
 
 
 @pytest.mark.parametrize("address", ["8001", ":8001", "here:", "here:port", "h:99999"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from unicodedata import east_asian_width
 
+import apsw
 import pytest
 
 from guanxi.cli import COMMANDS
-from tests.cli.runner import guanxi, in_a_process, output_of
+from tests import postgres
+from tests.cli.runner import error_of, guanxi, in_a_process, output_of
 
 CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 #: Options that the command-line library describes, in English alone.
@@ -139,3 +142,41 @@ def test_version_and_help_import_no_command(option: str) -> None:
 
 def test_an_unknown_command_suggests_a_known_one() -> None:
     assert "serve" in guanxi("sreve").stderr
+
+
+def stores_that_cannot_be_opened(folder: Path) -> Iterator[str]:
+    """Yield addresses, each of a store that cannot be opened for a reason of its own."""
+    yield str(folder / "missing.db")
+    (folder / "empty.db").touch()
+    yield str(folder / "empty.db")
+    (folder / "text.db").write_text("not a database " * 1_000)
+    yield str(folder / "text.db")
+    for name, change in (
+        ("other.db", "PRAGMA application_id = 7"),
+        ("newer.db", "PRAGMA user_version = 99"),
+        ("older.db", "PRAGMA user_version = 0"),
+    ):
+        path = folder / name
+        output_of("store", "init", path)
+        with closing(apsw.Connection(str(path))) as db:
+            db.execute(change)
+            yield str(path)
+    yield "postgresql://127.0.0.1:1/none"
+    yield "postgresql://me:p@ss:w@rd/x"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_errors_of_stores_are_in_one_language(tmp_path: Path, language: str) -> None:
+    for address in stores_that_cannot_be_opened(tmp_path):
+        message = error_of("check", "--store", address, GUANXI_LANG=language)
+        said = message.replace(str(tmp_path), "")
+        assert bool(CHINESE.search(said)) == (language == "zh"), message
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_errors_of_a_database_are_in_one_language(address: str, language: str) -> None:
+    for argv in (("check", "--store", address), ("store", "init", "--distribute", address)):
+        if "init" in argv and postgres.has_citus():
+            continue
+        message = error_of(*argv, GUANXI_LANG=language)
+        assert bool(CHINESE.search(message)) == (language == "zh"), message

@@ -157,6 +157,18 @@ def test_the_environment_overrides_the_saved_account(
     assert json.loads(output_of("whoami", **environment))["mid"] == 1
 
 
+def test_an_ended_session_of_the_environment_is_named(
+    service: RunningService, config_home: Path
+) -> None:
+    """GUANXI_SESSDATA wins over a saved account: to sign in again would not help."""
+    save_session(service, 1)
+    environment = {"GUANXI_BASE_URL": service.base_url, "GUANXI_SESSDATA": "ended"}
+    message = error_of("whoami", **environment)
+    assert "the session in GUANXI_SESSDATA has ended" in message
+    assert "unset GUANXI_SESSDATA" in message
+    assert "GUANXI_SESSDATA 的会话已结束" in error_of("whoami", **environment, GUANXI_LANG="zh")
+
+
 def test_a_locked_keyring_falls_back_to_the_file(
     service: RunningService, config_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

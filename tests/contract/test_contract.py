@@ -110,6 +110,13 @@ def test_every_code_has_a_meaning_and_a_source() -> None:
         assert kind.source
 
 
+def test_a_code_of_other_servers_alone_is_answered_by_no_endpoint() -> None:
+    foreign = {code for code, kind in errors.CODES.items() if "only other servers" in kind.source}
+    assert foreign == {-412, -799}
+    for endpoint in ENDPOINTS:
+        assert not foreign & ({*endpoint.codes} - {*endpoint.elsewhere}), endpoint.name
+
+
 def test_a_run_stops_where_the_next_item_would_fail_alike() -> None:
     """At the end of a session or a limit, at a wrong signature, and where the server says stop."""
     stopping = {number for number, kind in errors.CODES.items() if kind.stops}

@@ -13,8 +13,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from guanxi.accounts.account import Card
 from guanxi.contract.enums import BangumiFollowStatus, BangumiType
 from guanxi.demo.content import COMMON_WORD, DELETED_AID, HIDES_SPACE, NOTHING, make_content
+from guanxi.demo.content.owner import Owner
+from guanxi.demo.content.works import article_lists
 from guanxi.demo.world import END, HERO, World, make_world
 from guanxi.world import clock, feed, mine, profile, videos, works
 from guanxi.world.feed import Post, PostType
@@ -44,6 +47,11 @@ def documents(entries: list[Entry], kind: Kind[Any], owner: int | None = HERO) -
 def ids(entries: list[Entry], kind: Kind[Any], owner: int | None = None) -> set[int]:
     """Return the ids of the documents of a kind; `owner=None` selects every owner's."""
     return {kind.id(document) for document in documents(entries, kind, owner)}
+
+
+def test_an_account_may_have_more_lists_of_articles_than_names() -> None:
+    lists = article_lists(Owner(seed=1, index=0, mid=HERO, card=Card()), 20)
+    assert len({one.name for one in lists}) == len({one.id for one in lists}) == 20
 
 
 def test_the_same_seed_gives_the_same_content(world: World, entries: list[Entry]) -> None:

@@ -45,11 +45,12 @@ class Demo(NamedTuple):
 
 
 @pytest.fixture
-def demo() -> Iterator[Demo]:
-    """Run ``make demo`` until the end of the test."""
+def demo(readme: str) -> Iterator[Demo]:
+    """Run ``make demo`` until the end of the test, in the language of a README."""
     process = subprocess.Popen(
         ["make", "demo", "ARGS=--port 0"],
         cwd=ROOT,
+        env={**os.environ, "GUANXI_LANG": "zh" if "zh" in readme else "en"},
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -188,7 +189,8 @@ def free_port() -> int:
 
 def test_both_readmes_have_the_same_blocks() -> None:
     english, chinese = (blocks(readme) for readme in READMES)
-    assert english == chinese
+    for one, other in zip(english, chinese, strict=True):
+        assert one == other or one[0] == other[0] == "text", "only outputs are in two languages"
 
 
 @pytest.mark.parametrize("document", [*READMES, "CONTRIBUTING.md", *PAGES])

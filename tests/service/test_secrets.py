@@ -9,6 +9,7 @@ from guanxi.accounts.secrets import TokenKind, new_app, new_token
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.contract.limits import DOCUMENTED
 from guanxi.operations.sessions import issue
+from guanxi.service.admin import AgreementBody, RevokeBody
 from guanxi.service.config import Settings
 from guanxi.service.server import Administration, Plan, WorkerPlan
 from guanxi.testing import running
@@ -83,5 +84,6 @@ def test_no_repr_shows_a_secret() -> None:
     plan = Plan(f"postgresql://me:{password}@host/name", administration=administration)
     shown.append(repr(WorkerPlan(plan.store, plan.settings, 3, 4)))
     shown += [repr(administration), str(plan), f"{plan!r}"]
+    shown += [repr(RevokeBody(token)), repr(AgreementBody(key=token, mid=1))]
     for secret in secrets:
         assert not [one for one in shown if secret in one]

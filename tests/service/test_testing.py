@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.accounts.account import Card
+from guanxi.accounts.account import Card, State
 from guanxi.contract import endpoints as e
 from guanxi.service import server
 from guanxi.service.config import SettingError
@@ -76,6 +76,71 @@ def test_running_does_not_need_pytest(tmp_path: Path) -> None:
     script.write_text(_WITHOUT_PYTEST)
     ended = subprocess.run([sys.executable, script], capture_output=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"-101", b"")
+
+
+def test_a_missing_module_names_the_extra_to_install() -> None:
+    code = "import sys; sys.modules['uvloop'] = None; import guanxi.testing"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.stderr.endswith(
+        "ModuleNotFoundError: guanxi.testing needs uvloop: pip install 'guanxi[service]'\n"
+    )
+
+
+def test_a_state_is_set_by_its_name_or_value() -> None:
+    with running() as service:
+        service.add_accounts(1)
+        for state in (State.BANNED, "normal", "banned"):
+            service.set_state(1, state)
+            stored = service.do(lambda store: store.account(1))
+            assert stored is not None
+            assert stored.state == (State.NORMAL if state == "normal" else State.BANNED)
+        for unknown in ("ban", 7, None):
+            with pytest.raises(ValueError, match="use normal, banned, deregistered"):
+                service.set_state(1, unknown)  # type: ignore[arg-type]
+        service.set_state(1, "deregistered")
+        with pytest.raises(ValueError, match="deregistered"):
+            service.set_state(1, "normal")
+
+
+_FAILING = """
+from contextlib import suppress
+import urllib.error
+import urllib.request
+
+from guanxi.stores.port import StoreUnavailable
+from guanxi.testing import running
+
+
+class Busy:
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def tally(self, mid):
+        raise StoreUnavailable("busy")
+
+
+with running(layer=Busy) as service, suppress(urllib.error.HTTPError):
+    urllib.request.urlopen(f"{service.base_url}/x/relation/stat?vmid=1")
+"""
+
+
+def test_a_failure_is_printed_with_its_fields(tmp_path: Path) -> None:
+    """Without a log handler, Python prints a record's message on standard error."""
+    script = tmp_path / "script.py"
+    script.write_text(_FAILING)
+    ended = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("failed request_id=")
+    assert "endpoint=relation.stat code=-503" in line
+    assert "StoreUnavailable" in line
 
 
 def test_errors_are_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

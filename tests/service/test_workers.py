@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -40,18 +41,25 @@ from guanxi.service.server import Plan, serve
 def ready(service):
     print(json.dumps({"url": service.url}), flush=True)
 settings = Settings(profile=DOCUMENTED)
+sys.executable = sys.argv[3]
 serve(Plan(sys.argv[1], settings, workers=int(sys.argv[2])), ready)
 """
 
 
-@contextmanager
-def served(store: Path, workers: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    with subprocess.Popen(
-        [sys.executable, "-c", _SERVE, str(store), str(workers)],
+def starting(store: Path, workers: int, python: str) -> subprocess.Popen[str]:
+    """Start a service in a session of its own, whose workers are started by ``python``."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _SERVE, str(store), str(workers), python],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        start_new_session=True,
         text=True,
-    ) as process:
+    )
+
+
+@contextmanager
+def served(store: Path, workers: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with starting(store, workers, sys.executable) as process:
         try:
             assert process.stdout is not None
             yield process, json.loads(process.stdout.readline())["url"]
@@ -154,16 +162,56 @@ def test_a_failed_restart_is_repeated(program: str, monkeypatch: pytest.MonkeyPa
         until(lambda: len(workers_of(os.getpid())) == 2)
 
 
+@pytest.fixture
+def hanging(tmp_path: Path) -> str:
+    """A program that never becomes ready, in place of a worker."""
+    program = tmp_path / "hanging"
+    program.write_text("#!/bin/sh\nread plan\nread never\n")
+    program.chmod(0o700)
+    return str(program)
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_ctrl_c_while_workers_start(tmp_path: Path, hanging: str, *, real: bool) -> None:
+    """As in a terminal, the signal reaches the whole process group."""
+    python = sys.executable if real else hanging
+    with starting(tmp_path / "store.db", 3, python) as process:
+        until(lambda: process.poll() is not None or len(workers_of(process.pid)) == 3)
+        workers = workers_of(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            printed, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert (process.returncode, printed, errors) == (0, "", "")
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def test_no_start_goes_on_after_one_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "first-fails"
+    program.write_text('#!/bin/sh\nmkdir "$0.first" && exit 1\nread plan\nread never\n')
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+    async def start() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            pool = server._Pool(Plan(str(tmp_path / "s.db")), listener, tmp_path)
+            with pytest.raises(ServiceError):
+                await pool.start(3)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            await pool.stop()
+        assert workers_of(os.getpid()) == set()
+
+    asyncio.run(start())
+
+
 def test_a_worker_that_hangs_at_its_start_is_ended(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, hanging: str
 ) -> None:
-    hanging = tmp_path / "hanging"
-    hanging.write_text("#!/bin/sh\nread plan\nread never\n")
-    hanging.chmod(0o700)
     monkeypatch.setattr(server, "_FIRST_PAUSE", 0.05)
     with running(workers=2) as service, logged() as lines:
         python = sys.executable
-        monkeypatch.setattr(sys, "executable", str(hanging))
+        monkeypatch.setattr(sys, "executable", hanging)
         monkeypatch.setattr(server, "_START_SECONDS", 0.2)
         os.kill(min(workers_of(os.getpid())), signal.SIGKILL)
         until(lambda: lines.getvalue().count("worker not started") >= 3)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from random import Random
 
+import pytest
+
 from guanxi.accounts.account import Card
 from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
 from guanxi.graph.lists import Listing, Position, Sort, Window
@@ -126,6 +128,14 @@ async def test_lists_read_by_pages_and_by_cursor(store: Store) -> None:
             for size in SIZES:
                 assert mids(await by_pages(read, size)) == in_order(expected, sort)
                 assert mids(await by_cursor(read, size)) == in_order(expected, sort)
+
+
+async def test_a_list_without_visits_has_no_order_by_them(store: Store) -> None:
+    await crowd(store)
+    for listing in (Listing.FOLLOWERS, Listing.WHISPERS, Listing.BLACKS):
+        for window in (ALL, Window(0, 0)):
+            with pytest.raises(ValueError, match="no order by VISITED"):
+                await store.page(listing, ME, Sort.VISITED, window)
 
 
 async def test_groups_read_by_pages_and_by_cursor(store: Store) -> None:

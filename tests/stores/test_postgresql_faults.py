@@ -21,10 +21,11 @@ from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
 from guanxi.stores import open_store, redacted
 from guanxi.stores.port import EdgeRow, Store, StoreError, StoreTimeout, StoreUnavailable
-from guanxi.stores.postgresql import connections
+from guanxi.stores.postgresql import PostgreSQLStore, connections
 from tests import postgres
 from tests.counts import count
 from tests.stores.world import do, faults, follow, listed, people
+from tools.postgres import Server
 
 pytestmark = pytest.mark.usefixtures("runner")
 
@@ -32,7 +33,7 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 
 
 @pytest.fixture
-def restartable() -> postgres.Server:
+def restartable() -> Server:
     """Return a server that a test may stop; skip the test if another server is named."""
     return postgres.own_server()
 
@@ -60,6 +61,35 @@ async def client(address: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Recor
         yield connection
     finally:
         await connection.close()
+
+
+async def test_a_cancelled_close_still_closes_its_connections(address: str) -> None:
+    store = await PostgreSQLStore.open(address, create=True)
+    running, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pid(connection: asyncpg.Connection[asyncpg.Record]) -> int:
+        return connection.get_server_pid()
+
+    async def work(connection: asyncpg.Connection[asyncpg.Record]) -> int:
+        running.set()
+        await go_on.wait()
+        return await pid(connection)
+
+    reader = await store.read(pid)
+    writing = asyncio.create_task(store.writer.run(work))
+    await running.wait()
+    closing = asyncio.create_task(store.close())
+    while not store.owner.closed:
+        await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    go_on.set()
+    pids = (reader, await writing)
+    async with client(address) as other, asyncio.timeout(30):
+        statement = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1)"
+        while await other.fetchval(statement, pids):
+            await asyncio.sleep(0.01)
 
 
 # --- concurrency ---
@@ -211,7 +241,7 @@ async def loaded(address: str, seed: int) -> AsyncIterator[Load]:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
 async def test_a_restarted_server_loses_no_confirmed_write(
-    restartable: postgres.Server, address: str, how: signal.Signals
+    restartable: Server, address: str, how: signal.Signals
 ) -> None:
     draw = Random(how)
     async with loaded(address, how) as load:
@@ -238,7 +268,7 @@ async def test_terminated_backends_lose_no_confirmed_write(address: str) -> None
 
 
 async def test_a_stopped_server_is_unavailable_within_a_bound(
-    restartable: postgres.Server, address: str, short_pauses: None
+    restartable: Server, address: str, short_pauses: None
 ) -> None:
     async with opened(address) as store:
         await people(store, 1, 2)
@@ -347,7 +377,7 @@ async def test_a_deadlock_with_another_client_is_retried(address: str) -> None:
 
 
 async def test_writes_to_a_read_only_server_are_unavailable(
-    restartable: postgres.Server, address: str, short_pauses: None
+    restartable: Server, address: str, short_pauses: None
 ) -> None:
     async with opened(address) as store:
         await people(store, 1, 2, 3)
@@ -393,7 +423,7 @@ async def test_no_error_contains_the_password(short_pauses: None, place: str) ->
 
 
 async def test_a_silent_host_does_not_hide_the_others(
-    address: str, restartable: postgres.Server, monkeypatch: pytest.MonkeyPatch
+    address: str, restartable: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host accepts connections and sends nothing, as after a network failure."""
     monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from pathlib import Path
 
 import apsw
@@ -24,6 +26,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def open_files(folder: Path) -> list[str]:
+    """Return the files of a folder that this process has open."""
+    links = Path("/proc/self/fd").iterdir()
+    files = [os.readlink(link) for link in links if link.is_symlink()]
+    return [file for file in files if file.startswith(f"{folder}/")]
+
+
 def pragma(path: Path, name: str) -> object:
     db = apsw.Connection(str(path))
     try:
@@ -40,6 +49,31 @@ async def test_a_new_store_is_accessible_only_to_its_owner(tmp_path: Path) -> No
     assert set(modes.values()) == {0o600}
     await store.close()
     assert set(contents(tmp_path)) == {"s.db", "s.db-turn"}
+
+
+async def test_a_cancelled_close_still_closes_the_file(tmp_path: Path) -> None:
+    store = await open_store(str(tmp_path / "s.db"), create=True)
+    assert isinstance(store, SQLiteStore)
+    running, go_on = threading.Event(), threading.Event()
+
+    def work(_db: apsw.Connection) -> None:
+        running.set()
+        go_on.wait(30)
+
+    writing = asyncio.create_task(store.write(work))
+    await asyncio.to_thread(running.wait, 30)
+    closing = asyncio.create_task(store.close())
+    while not store.owner.closed:
+        await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert open_files(tmp_path)
+    go_on.set()
+    await writing
+    async with asyncio.timeout(30):
+        while open_files(tmp_path):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_missing_store_is_created_only_with_create(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, IntEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -21,6 +21,15 @@ class State(IntEnum):
     NORMAL = 0
     BANNED = 1
     DEREGISTERED = 2
+
+
+#: The name of a state, as requests of the administration and tests give it.
+StateName = Literal["normal", "banned", "deregistered"]
+STATES: Mapping[StateName, State] = {
+    "normal": State.NORMAL,
+    "banned": State.BANNED,
+    "deregistered": State.DEREGISTERED,
+}
 
 
 class Privacy(Struct, frozen=True, kw_only=True):

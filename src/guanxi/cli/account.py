@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Annotated
 
@@ -10,11 +11,14 @@ from msgspec import to_builtins
 
 from guanxi.accounts.account import Card, State
 from guanxi.cli.help import argument, in_chinese, option
+from guanxi.cli.language import text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
 from guanxi.operations import accounts
 from guanxi.stores.port import Store
 
 app = typer.Typer(no_args_is_help=True)
+#: How many accounts are written at the same time, in one transaction if the store can.
+_CONCURRENT = 256
 
 Mid = Annotated[int, argument("账号的 mid。", "The account's id.", min=1)]
 
@@ -22,24 +26,37 @@ Mid = Annotated[int, argument("账号的 mid。", "The account's id.", min=1)]
 @app.command()
 @in_chinese("""建立账号，或修改名片。
 
-    省略的选项不作改动。库不存在时会建立。已注销的账号不可修改。""")
+    可一次给出多个 mid；--name 只用于一个。省略的选项不作改动。
+    库不存在时会建立。有一个账号已注销则全部不改。""")
 def add(
-    mid: Mid,
+    mids: Annotated[list[int], argument("一个或多个 mid。", "One or more ids.", min=1)],
     name: Annotated[str | None, option("昵称。", "The name that others see.")] = None,
     face: Annotated[str | None, option("头像的网址。", "The URL of its picture.")] = None,
     sign: Annotated[str | None, option("签名。", "A line that it says about itself.")] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Create an account, or change its card.
+    """Create accounts, or change their cards.
 
-    Options that are left out change nothing. The store is created if it is missing. The account
-    must not be deregistered.
+    Several ids may be given; --name works for one only. Options that are left out change nothing.
+    The store is created if it is missing. If one of the accounts is deregistered, none is changed.
     """
+    if name is not None and len(set(mids)) > 1:
+        raise typer.BadParameter(
+            text("--name 只用于一个 mid", "--name is for one account: give one id, or leave it out")
+        )
     options = {"name": name, "face": face, "sign": sign}
     changes = {field: value for field, value in options.items() if value is not None}
 
     async def put(opened: Store) -> None:
-        await accounts.put(opened, mid, changes, new=Card(name=f"用户{mid}"))
+        for mid in mids:
+            if await opened.account(mid) is not None:
+                await accounts.registered(opened, mid)
+        for start in range(0, len(mids), _CONCURRENT):
+            puts = (
+                accounts.put(opened, mid, changes, new=Card(name=f"用户{mid}"))
+                for mid in mids[start : start + _CONCURRENT]
+            )
+            await asyncio.gather(*puts)
 
     with_store(store, put, create=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from guanxi.cli import credentials
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import text
+from guanxi.contract.errors import CredentialNoSessdataException
 from guanxi.sdk import hosts
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
@@ -33,6 +35,7 @@ Name = Annotated[
     ),
 ]
 DEFAULT_NAME = "default"
+_SESSDATA = CredentialNoSessdataException.variable
 
 
 def client_of(base_url: str | None, name: str) -> SyncClient:
@@ -117,8 +120,20 @@ def _print_account(client: SyncClient) -> None:
     """
     nav = client.web.nav()
     if not nav.is_login:
-        raise ValueError(Text("未登录，请运行 guanxi login", "not signed in: run guanxi login"))
+        raise ValueError(_not_signed_in())
     print(json.dumps({"mid": nav.mid, "name": nav.uname}, ensure_ascii=False))
+
+
+def _not_signed_in() -> Text:
+    """Return what helps a user whom the server does not know: variables win over saved accounts."""
+    if os.environ.get(_SESSDATA):
+        return Text(
+            f"{_SESSDATA} 的会话已结束或不属于此服务器：请换新值，"
+            f"或取消此变量（unset {_SESSDATA}）并运行 guanxi login",
+            f"the session in {_SESSDATA} has ended or is not this server's: set a new one,"
+            f" or unset {_SESSDATA} and run guanxi login",
+        )
+    return Text("未登录，请运行 guanxi login", "not signed in: run guanxi login")
 
 
 def _server(base_url: str | None) -> str:

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from guanxi.accounts.secrets import TokenKind, new_token
 from guanxi.cli.help import in_chinese, option
-from guanxi.cli.language import text
+from guanxi.cli.language import shown, text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, check_folder, with_store
 from guanxi.contract.endpoints import NAV
 from guanxi.contract.errors import NetworkException
@@ -168,9 +168,10 @@ def _check_addresses(plan: Plan) -> None:
 
 def _bind_error(error: OSError, option: str, host: str, port: int) -> Text:
     """Return why an address cannot be listened on, and which option to change."""
-    address = f"{host}:{port}"
+    address = _shown(host, port)
     if error.errno == errno.EADDRINUSE:
-        other = f"{option} {port + 1}, {option} 0" if option == "--port" else f"{option} {host}:0"
+        others = (port + 1, 0) if option == "--port" else (_shown(host, 0),)
+        other = text("，", ", ").join(_retry(f"{option} {value}") for value in others)
         return Text(
             f"端口 {port} 已被占用，请换一个：{other}",
             f"{address} is in use, choose another: {other}",
@@ -189,6 +190,16 @@ def _bind_error(error: OSError, option: str, host: str, port: int) -> Text:
     )
 
 
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _retry(options: str) -> str:
+    """Return how to give options to the command: through make, if make started it."""
+    task = os.environ.get("GUANXI_MAKE")
+    return f"make {task} ARGS='{options}'" if task else options
+
+
 def _administration(address: str | None) -> Administration | None:
     """Return the settings of the administration's address, or None if ``address`` is None.
 
@@ -200,6 +211,8 @@ def _administration(address: str | None) -> Administration | None:
     if address is None:
         return None
     host, _, port = address.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):  # an IPv6 address, as in a URL
+        host = host[1:-1]
     if not host or not port.isdecimal() or int(port) > 65535:
         raise typer.BadParameter(text(f"{address} 应为 HOST:PORT", f"{address} must be HOST:PORT"))
     return Administration(os.environ.get("GUANXI_ADMIN_TOKEN") or new_token(), host, int(port))
@@ -302,7 +315,7 @@ def _show(url: str, issued: Issued, store: str) -> None:
     credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
     with SyncClient(base_url=url, credential=credential) as client:
         try:
-            tour(client, print)
+            tour(client, lambda line: print(shown(line)))
         except NetworkException:  # Ctrl-C stopped the service before the tour's end
             return
     print(

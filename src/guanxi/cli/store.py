@@ -69,16 +69,9 @@ def init(
     check_folder(store)
     created = asyncio.run(stores.init(store, distribute=distribute))
     result = text("已建立", "created") if created else text("已存在", "exists already")
-    lines = [f"{redacted(store)}: {result}"]
     if distribute:
-        places = stores.distribution()
-        lines += [
-            text("按账号分布：", "distributed by account: ") + ", ".join(places.by_account),
-            text("按自身的键分布：", "distributed by their own key: ")
-            + ", ".join(places.by_own_key),
-            text("每个节点都有：", "copied to every node: ") + ", ".join(places.on_every_node),
-        ]
-    Console(stderr=True, markup=False).print("\n".join(lines), soft_wrap=True)
+        result += text("，已分布到各节点", ", distributed over the nodes")
+    Console(stderr=True, markup=False).print(f"{redacted(store)}: {result}", soft_wrap=True)
 
 
 @app.command()

@@ -189,7 +189,7 @@ class RequestBanned(ResponseCodeException):
     number = -412
     wire_message = "请求被拦截"
     meaning = "temporarily banned by risk control: stop sending requests"
-    source = "user reports; the service answers it only on demand"
+    source = "user reports; only other servers answer it so far"
     stops = True
 
 
@@ -213,7 +213,7 @@ class TooManyRequests(ResponseCodeException):
     number = -799
     wire_message = "请求过于频繁，请稍后再试"
     meaning = "too many requests: send fewer"
-    source = "user reports; the service answers it only on demand"
+    source = "user reports; only other servers answer it so far"
     can_retry = True
     stops = True
 
@@ -530,17 +530,31 @@ class CredentialException(ApiException):
     """A call needs a value that the credential lacks; nothing was sent."""
 
     part: ClassVar[str] = ""
+    #: The environment variable that the part is read from; "" for none.
+    variable: ClassVar[str] = ""
 
     def __init__(self) -> None:
-        super().__init__(f"the credential has no {self.part}")
+        zh, en = f"凭据没有 {self.part}", f"the credential has no {self.part}"
+        if self.variable:
+            zh += (
+                f"：请设置 {self.variable}，或传入 Credential({self.part}=…)；"
+                "命令行也可用 guanxi login"
+            )
+            en += (
+                f": set {self.variable} or pass Credential({self.part}=…);"
+                " for the command line, guanxi login works too"
+            )
+        super().__init__(Text(zh, en))
 
 
 class CredentialNoSessdataException(CredentialException):
     part = "sessdata"
+    variable = "GUANXI_SESSDATA"
 
 
 class CredentialNoBiliJctException(CredentialException):
     part = "bili_jct"
+    variable = "GUANXI_BILI_JCT"
 
 
 class CredentialNoBuvid3Exception(CredentialException):

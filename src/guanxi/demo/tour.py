@@ -8,13 +8,20 @@ from guanxi.contract.enums import VideoOrder
 from guanxi.contract.errors import ResponseCodeException
 from guanxi.demo.world import BLOCKS_HERO, HERO, REFUSES_FOLLOWS
 from guanxi.sdk.sync import SyncClient
+from guanxi.text import Text
 
-_ATTRIBUTES = {0: "没有关系", 1: "悄悄关注", 2: "已关注", 6: "互相关注", 128: "已拉黑"}
+_ATTRIBUTES = {
+    0: Text("没有关系", "no relation"),
+    1: Text("悄悄关注", "whisper"),
+    2: Text("已关注", "following"),
+    6: Text("互相关注", "mutual"),
+    128: Text("已拉黑", "blocked"),
+}
 _FOLLOWER = 387195656
 _OFFICIAL = 420831218
 
 
-def tour(client: SyncClient, say: Callable[[str], object]) -> None:
+def tour(client: SyncClient, say: Callable[[Text], object]) -> None:
     """Call the main areas of the SDK as the demo's account and pass one line per step to `say`.
 
     The client must be signed in as ``HERO``. Most changes are reverted, but HERO no longer follows
@@ -25,55 +32,72 @@ def tour(client: SyncClient, say: Callable[[str], object]) -> None:
         say(line)
 
 
-def _steps(client: SyncClient) -> Iterator[str]:
+def _steps(client: SyncClient) -> Iterator[Text]:
     relation = client.relation
 
-    def attribute_of(mid: int) -> str:
+    def attribute_of(mid: int) -> Text:
         attribute = relation.get(mid).attribute
-        return f"{attribute} {_ATTRIBUTES[attribute]}"
+        name = _ATTRIBUTES[attribute]
+        return Text(f"{attribute} {name.zh}", f"{attribute} {name.en}")
 
-    def follow_result(mid: int) -> str:
+    def follow_result(mid: int) -> Text:
         try:
             relation.follow(mid)
         except ResponseCodeException as error:
-            return f"{error.code} {error.message} ({error.meaning})"
-        return "0"
+            return Text(f"{error.code} {error.message}", f"{error.code} {error.meaning}")
+        return Text("0", "0")
 
     nav, stat = client.web.nav(), relation.stat(HERO)
-    yield f"登录 signed in: {nav.uname} ({nav.mid})"
-    yield f"计数 counts: 关注 {stat.following}, 粉丝 {stat.follower}, 黑名单 {stat.black}"
+    yield _line("登录", "signed in", f"{nav.uname} ({nav.mid})")
+    yield Text(
+        f"计数：关注 {stat.following}，粉丝 {stat.follower}，黑名单 {stat.black}",
+        f"counts: {stat.following} following, {stat.follower} followers, {stat.black} blocked",
+    )
     newest = relation.followings(HERO, size=3)
-    yield f"关注列表 followings, 3 / {newest.total}: " + ", ".join(i.uname for i in newest.items)
+    names = ", ".join(item.uname for item in newest.items)
+    yield _line("关注列表", "followings", f"3 / {newest.total}: {names}")
 
     relation.follow(_FOLLOWER)
-    yield f"关注粉丝 follow a follower: {attribute_of(_FOLLOWER)}"
+    yield _line("关注粉丝", "follow a follower", attribute_of(_FOLLOWER))
     relation.set_groups([_FOLLOWER], [-10])
-    yield f"特别关注 special: {relation.get(_FOLLOWER).special}, {relation.groups_of(_FOLLOWER)}"
+    special = f"{relation.get(_FOLLOWER).special}, {relation.groups_of(_FOLLOWER)}"
+    yield _line("特别关注", "special", special)
     group = relation.create_group("导览").id
     relation.copy_to_groups([_FOLLOWER, _OFFICIAL], [group])
-    members = relation.group_members(group)
-    yield "分组 group 导览: " + ", ".join(member.uname for member in members)
+    members = ", ".join(member.uname for member in relation.group_members(group))
+    yield _line("分组“导览”", "group 导览", members)
     relation.delete_group(group)
     relation.unfollow(_FOLLOWER)
-    yield f"取关 unfollow: {attribute_of(_FOLLOWER)}"
+    yield _line("取关", "unfollow", attribute_of(_FOLLOWER))
 
     same = relation.same(2)
-    yield f"共同关注 in common with 2: {same.total}: " + ", ".join(i.uname for i in same.items)
+    names = ", ".join(item.uname for item in same.items)
+    yield _line("与 2 共同关注", "followed by you and by 2", f"{same.total}: {names}")
     relation.block(3)
-    yield f"拉黑 block: {attribute_of(3)}"
-    yield f"拉黑后关注 follow an account you block: {follow_result(3)}"
+    yield _line("拉黑", "block", attribute_of(3))
+    yield _line("拉黑后关注", "follow an account you block", follow_result(3))
     relation.unblock(3)
-    yield f"对方拒绝关注 follow an account that refuses follows: {follow_result(REFUSES_FOLLOWS)}"
-    yield f"被对方拉黑 follow an account that blocks you: {follow_result(BLOCKS_HERO)}"
+    refused = follow_result(REFUSES_FOLLOWS)
+    yield _line("对方拒绝关注", "follow an account that refuses follows", refused)
+    blocked = follow_result(BLOCKS_HERO)
+    yield _line("被对方拉黑", "follow an account that blocks you", blocked)
     friends = ", ".join(item.uname for item in relation.friends().items)
-    yield f"互相关注 friends: {friends}"
+    yield _line("互相关注", "friends", friends)
 
     videos = client.space.videos(HERO, order=VideoOrder.VIEW, size=1)
-    most_viewed = videos.list.videos[0]
-    top = f"{most_viewed.title} ({most_viewed.play})"
-    yield f"投稿 videos: {videos.page.count}, 播放最多 most viewed: {top}"
+    top = f"{videos.list.videos[0].title} ({videos.list.videos[0].play})"
+    yield Text(
+        f"投稿：{videos.page.count}，播放最多：{top}",
+        f"videos: {videos.page.count}, most viewed: {top}",
+    )
     pinned = client.space.dynamics(HERO).items[0]
-    yield f"动态 dynamics, 置顶 pinned: {pinned.type} {pinned.id}"
+    yield _line("置顶动态", "pinned dynamic", f"{pinned.type} {pinned.id}")
     latest = client.me.history_cursor(size=1).items[0]
-    yield f"历史 history, 最近 latest: {latest.history.business} {latest.title}"
-    yield f"稍后再看 watch-later: {client.me.toview().count}, 硬币 coins: {client.me.coins().money}"
+    yield _line("最近历史", "latest history", f"{latest.history.business} {latest.title}")
+    later, coins = client.me.toview().count, client.me.coins().money
+    yield Text(f"稍后再看：{later}，硬币：{coins}", f"watch-later: {later}, coins: {coins}")
+
+
+def _line(zh: str, en: str, value: str | Text) -> Text:
+    text = Text.of(value)
+    return Text(f"{zh}：{text.zh}", f"{en}: {text.en}")

@@ -29,6 +29,10 @@ class Sort(Enum):
     VISITED = "attention"
 
 
+#: The lists that have an order by visits, as does every group; others have no visits.
+BY_VISITS = frozenset({Listing.FOLLOWINGS, Listing.FRIENDS})
+
+
 class Window(Struct, frozen=True):
     """The rows of a list to read: ``limit`` rows from index ``offset``, which counts from 0."""
 

@@ -25,7 +25,7 @@ Every request needs ``Authorization: Bearer <token>``. Errors have an HTTP statu
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -37,7 +37,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from guanxi.accounts import secrets
-from guanxi.accounts.account import Card, EditRefusal, Privacy, State
+from guanxi.accounts.account import STATES, Card, EditRefusal, Privacy, StateName
 from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.params import LARGEST
 from guanxi.operations import accounts, sessions
@@ -51,7 +51,6 @@ _BODY_BYTES = 65_536
 #: Decimal digits of the largest mid.
 _DIGITS = 19
 _OUTCOME_UNKNOWN = "it may have been done; look before repeating"
-_STATES = {"normal": State.NORMAL, "banned": State.BANNED, "deregistered": State.DEREGISTERED}
 
 
 class CardBody(Card, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,7 +67,7 @@ class AccountBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StateBody(Struct, frozen=True, forbid_unknown_fields=True):
-    state: Literal["normal", "banned", "deregistered"]
+    state: StateName
 
 
 class SignInBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,7 +75,12 @@ class SignInBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RevokeBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A session to close. The repr hides its token."""
+
     token: str
+
+    def __repr__(self) -> str:
+        return "RevokeBody()"
 
 
 class AgreementBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,7 +217,7 @@ async def _set_privacy(administered: Administered, request: AdminRequest) -> Res
 
 
 async def _set_state(administered: Administered, request: AdminRequest) -> Response:
-    state = _STATES[_decoded(request.body, StateBody).state]
+    state = STATES[_decoded(request.body, StateBody).state]
     await accounts.set_state(administered.service.store, request.mid, state)
     return _json({})
 
@@ -246,6 +250,8 @@ async def _agree(administered: Administered, request: AdminRequest) -> Response:
     seconds, now = administered.service.profile.limits.qr_seconds, administered.service.now()
     try:
         await sessions.agree(administered.service.store, body.key, body.mid, seconds, now)
+    except AccountError:
+        raise  # as for every other request, 404 if it is unknown
     except ValueError as error:
         raise HTTPException(409, str(error)) from None
     return _json({})

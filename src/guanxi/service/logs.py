@@ -5,14 +5,30 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
 from guanxi.service.exchange import Exchange
 
 LOG = logging.getLogger("guanxi.service")
+
+
+class Event(NamedTuple):
+    """The message of a log record: an event's name and its fields.
+
+    As text, for handlers other than ``to_stream``'s, it is the name and ``field=value`` pairs.
+    """
+
+    name: str
+    fields: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *(f"{name}={value}" for name, value in self.fields.items())])
+
+
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -24,12 +40,18 @@ class _Lines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
-            **getattr(record, "fields", {}),
+            **_event_of(record),
         }
         if record.exc_info and record.exc_info[1]:
             line["error"] = trace(record.exc_info[1])
         return _encode(line).decode()
+
+
+def _event_of(record: logging.LogRecord) -> dict[str, object]:
+    """Return the event's name as ``event``, and its fields; a plain message has no fields."""
+    if isinstance(record.msg, Event):
+        return {"event": record.msg.name, **record.msg.fields}
+    return {"event": record.getMessage()}
 
 
 def trace(error: BaseException) -> dict[str, Any]:
@@ -42,8 +64,8 @@ def trace(error: BaseException) -> dict[str, Any]:
 
 
 def event(level: int, name: str, **fields: Any) -> None:
-    """Log an event under its name at a ``logging`` level, with ``fields`` in the JSON line."""
-    LOG.log(level, name, extra={"fields": fields})
+    """Log an event under its name at a ``logging`` level, with ``fields`` in the line."""
+    LOG.log(level, Event(name, fields))
 
 
 def exchanged(exchange: Exchange) -> None:

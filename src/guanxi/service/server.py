@@ -15,9 +15,9 @@ import sys
 import time
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import uvloop
@@ -134,7 +134,8 @@ async def run(
     ``opened`` is the store to serve, which stays open; None opens the plan's, creating it if it is
     missing, and closes it. ``clock`` returns nanoseconds since the Unix epoch. ``wrap`` returns
     what is served in place of the application. Worker processes open the plan's store, and have
-    neither clock nor wrapper. ``on_ready`` is called once, when the service accepts requests.
+    neither clock nor wrapper. ``on_ready`` is called once, when the service accepts requests; never
+    if ``stop`` is set before that.
     Raise StoreError, OSError or ServiceError if the store, an address or a worker cannot be used.
     """
     async with AsyncExitStack() as stack:
@@ -159,7 +160,9 @@ async def run(
             served.append((wrap(application), listener))
             cells = [metrics.cells]
         else:
-            cells = await stack.enter_async_context(_workers(plan, listener))
+            cells = await stack.enter_async_context(_workers(plan, listener, stop))
+            if stop.is_set():
+                return
         if plan.administration is not None and admin_listener is not None:
             administered = admin.Administered(service, lambda: exposition(cells))
             served.append(
@@ -212,18 +215,34 @@ async def _flush(store: Store) -> None:
 
 
 @asynccontextmanager
-async def _workers(plan: Plan, listener: socket.socket) -> AsyncIterator[list[Cells]]:
+async def _workers(
+    plan: Plan, listener: socket.socket, stop: asyncio.Event
+) -> AsyncIterator[list[Cells]]:
     """Run ``plan.workers`` processes on a socket while the block runs, and restart them.
 
-    Yield the cells of their metrics. Raise ServiceError if a worker does not start.
+    Yield the cells of their metrics; without all workers if ``stop`` is set before they are
+    started. Raise ServiceError if a worker does not start.
     """
     with shared(plan.workers) as (metrics, cells):
         pool = _Pool(plan, listener.fileno(), metrics)
         try:
-            await pool.start(plan.workers)
+            await _unless(stop, pool.start(plan.workers))
             yield cells
         finally:
             await pool.stop()
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Wait for ``work``, and cancel it if ``stop`` is set first. Errors of ``work`` pass on."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+    if not working.cancelled():
+        working.result()
 
 
 class _Pool:
@@ -237,9 +256,16 @@ class _Pool:
     async def start(self, count: int) -> None:
         """Start ``count`` workers and tasks that restart those that exit.
 
-        Raise ServiceError if one is not ready within ``_START_SECONDS``; ``stop`` ends the others.
+        Raise ServiceError if one is not ready within ``_START_SECONDS``. Then, or if this is
+        cancelled, no further one is started, and ``stop`` ends the others.
         """
-        first = await asyncio.gather(*(self._start(worker) for worker in range(count)))
+        starting = [asyncio.create_task(self._start(worker)) for worker in range(count)]
+        try:
+            first = await asyncio.gather(*starting)
+        finally:
+            for task in starting:
+                task.cancel()
+            await asyncio.gather(*starting, return_exceptions=True)
         self._supervisors = [
             asyncio.create_task(self._supervise(worker, process))
             for worker, process in enumerate(first)
@@ -254,6 +280,7 @@ class _Pool:
             stdin=PIPE,
             stdout=PIPE,
             pass_fds=[plan.listener, plan.metrics],
+            start_new_session=True,  # the terminal's Ctrl-C is for the parent, which stops workers
         )
         self._processes.add(process)
         stdin, stdout = cast(StreamWriter, process.stdin), cast(StreamReader, process.stdout)

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from guanxi.stores.port import Store, StoreError
 from guanxi.text import Text
@@ -56,23 +55,6 @@ async def init(address: str, *, distribute: bool = False) -> bool:
     created = not await asyncio.to_thread(Path(address).exists)
     await (await open_store(address, create=True)).close()
     return created
-
-
-class Distribution(NamedTuple):
-    """How ``init`` distributes the tables of a database."""
-
-    by_account: list[str]
-    #: Each with the column that is its key.
-    by_own_key: list[str]
-    on_every_node: list[str]
-
-
-def distribution() -> Distribution:
-    """Return how the tables of a PostgreSQL database are distributed."""
-    from guanxi.stores.postgresql import schema
-
-    by_own_key = [f"{table} ({column})" for table, column in schema.BY_OWN_KEY.items()]
-    return Distribution([*schema.BY_ACCOUNT], by_own_key, [*schema.ON_EVERY_NODE])
 
 
 async def migrate(address: str) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from guanxi.stores.port import Fault, StoreError
+from guanxi.text import Text
 from guanxi.world.kind import Entry, Kind
 from guanxi.world.kinds import BY_NAME
 
@@ -29,7 +30,12 @@ def document(kind: Kind[T], owner: int, id: int, body: bytes) -> T:
     try:
         return kind.read(body)
     except msgspec.MsgspecError as error:
-        raise StoreError(f"the {kind.name} {id} of {owner} cannot be read: {error}") from None
+        raise StoreError(
+            Text(
+                f"{owner} 的 {kind.name} {id} 无法读取：{error}",
+                f"the {kind.name} {id} of {owner} cannot be read: {error}",
+            )
+        ) from None
 
 
 def entry(owner: int, kind: str, body: bytes) -> Entry:
@@ -40,7 +46,12 @@ def entry(owner: int, kind: str, body: bytes) -> Entry:
     try:
         return BY_NAME[kind].entry(owner, BY_NAME[kind].read(body))
     except (LookupError, msgspec.MsgspecError) as error:
-        raise StoreError(f"a {kind} of {owner} cannot be read: {error}") from None
+        raise StoreError(
+            Text(
+                f"{owner} 的一份 {kind} 无法读取：{error}",
+                f"a {kind} of {owner} cannot be read: {error}",
+            )
+        ) from None
 
 
 _READ = "a document can be read"

@@ -8,6 +8,7 @@ from threading import get_ident
 from weakref import WeakSet
 
 from guanxi.stores.port import StoreError, StoreUnavailable
+from guanxi.text import Text
 
 
 class Owner:
@@ -45,7 +46,7 @@ class Owner:
     def refusal(self) -> StoreError:
         """Return the error of a call that ``check`` refuses."""
         if self.closed:
-            return StoreUnavailable("the store is closed")
+            return StoreUnavailable(Text("库已关闭", "the store is closed"))
         if os.getpid() != self._process:
             return StoreError("the store was opened before a fork: open one store per process")
         return StoreError(

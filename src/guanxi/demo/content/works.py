@@ -96,13 +96,14 @@ def articles(owner: Owner, count: int) -> list[s.Article]:
 
 
 def article_lists(owner: Owner, count: int) -> list[s.ArticleList]:
-    """Return `count` lists of articles, oldest first. Raise IndexError if `count` exceeds 8."""
+    """Return `count` lists of articles, oldest first; from the 9th on the names have a number."""
     draw = owner.draw("article lists")
+    names = [f"{place}札记{number or ''}" for number in range(count) for place in _PLACES][:count]
     return [
         s.ArticleList(
             id=owner.number(_FIRST_ARTICLE_LIST, n),
             mid=owner.mid,
-            name=f"{_PLACES[n]}札记",
+            name=names[n],
             image_url=picture(draw, "article"),
             update_time=time,
             ctime=time - 86_400,

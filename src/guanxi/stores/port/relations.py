@@ -38,8 +38,9 @@ class Relations(Protocol):
         """Return the page of an owner's list that ``window`` selects.
 
         With ``after`` (and offset 0) the page begins after that position, whether or not its row
-        still exists. The list of an unknown owner is empty. ``total`` is None for friends. Use
-        ``Sort.VISITED`` for followings and friends only. Raise StoreUnavailable if the read fails.
+        still exists. The list of an unknown owner is empty. ``total`` is None for friends. Raise
+        ValueError for ``Sort.VISITED`` of a list that is not in ``BY_VISITS``, StoreUnavailable if
+        the read fails.
         """
 
     async def members(

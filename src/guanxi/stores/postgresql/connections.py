@@ -18,6 +18,7 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
+from guanxi.text import Text
 
 T = TypeVar("T")
 
@@ -59,9 +60,9 @@ _Values: TypeAlias = tuple[object, ...]
 _RETRY = ("08", "40001", "40P01", "57P01", "57P02", "57P03", "25006", "25P03")
 _BUSY = ("53", "55P03", "57014", "57P05")
 _TEXTS = {
-    "53": "the server has no room",
-    "55P03": "another transaction holds what this needs",
-    "57014": "the statement took too long",
+    "53": Text("服务器没有余量", "the server has no room"),
+    "55P03": Text("所需的数据被另一事务占用", "another transaction holds what this needs"),
+    "57014": Text("语句耗时过长", "the statement took too long"),
 }
 #: Errors of the driver itself, not of the server.
 _DRIVER = (asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -94,12 +95,17 @@ def failure(error: BaseException) -> StoreError:
             if state.startswith(known):
                 return StoreUnavailable(text)
         if state.startswith(_BUSY):
-            return StoreUnavailable("the server is busy")
+            return StoreUnavailable(Text("服务器正忙", "the server is busy"))
         if not is_transient(error):
-            return StoreError(f"the store failed: {error.args[0]} ({state})")
+            return StoreError(
+                Text(
+                    f"库出错：{error.args[0]}（{state}）",
+                    f"the store failed: {error.args[0]} ({state})",
+                )
+            )
     elif isinstance(error, _DRIVER) and not is_transient(error):
-        return StoreError(f"the store failed: {error}")
-    return StoreUnavailable("the server does not answer")
+        return StoreError(Text(f"库出错：{error}", f"the store failed: {error}"))
+    return StoreUnavailable(Text("服务器没有响应", "the server does not answer"))
 
 
 @contextmanager
@@ -166,8 +172,12 @@ async def connect(address: str, settings: Mapping[str, str] = SERVING) -> Connec
         raise
     except ValueError:  # asyncpg's errors for an invalid address are ValueErrors too
         raise StoreError(
-            "the address of the store cannot be read; it is like"
-            " postgresql://user:password@host:5432/database, other characters percent-encoded"
+            Text(
+                "库的地址无法识别，应如 postgresql://user:password@host:5432/database，"
+                "其他字符须作百分号编码",
+                "the address of the store cannot be read; it is like"
+                " postgresql://user:password@host:5432/database, other characters percent-encoded",
+            )
         ) from None
 
 
@@ -219,14 +229,25 @@ async def commit(connection: Connection) -> None:
         if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _NOTHING_DONE:
             raise
         connection.terminate()
-        raise StoreTimeout("the server was lost: it may have been written") from error
+        raise StoreTimeout(
+            Text(
+                "与服务器的连接中断：可能已经写入", "the server was lost: it may have been written"
+            )
+        ) from error
     finally:
         connection.remove_log_listener(listen)
     if status != "COMMIT":
-        raise StoreUnavailable("the server rolled the transaction back; retry later")
+        raise StoreUnavailable(
+            Text(
+                "服务器回滚了事务，请稍后重试",
+                "the server rolled the transaction back; retry later",
+            )
+        )
     if warnings:
         # The wait for a standby was cancelled: it is written here, but perhaps not there.
-        raise StoreTimeout("no standby has it yet: it may have been written")
+        raise StoreTimeout(
+            Text("尚无备机收到：可能已经写入", "no standby has it yet: it may have been written")
+        )
 
 
 async def send_many(connection: Connection, statement: str, values: Sequence[_Values]) -> None:
@@ -298,11 +319,16 @@ class Connections:
             async with asyncio.timeout(POOL_SECONDS):
                 await self._slots.acquire()
         except TimeoutError:
-            raise StoreUnavailable("too many requests wait for a connection; retry later") from None
+            raise StoreUnavailable(
+                Text(
+                    "等待连接的请求过多，请稍后重试",
+                    "too many requests wait for a connection; retry later",
+                )
+            ) from None
 
     async def _idle_or_new(self) -> Connection:
         if self._closed:
-            raise StoreUnavailable("the store is closed")
+            raise StoreUnavailable(Text("库已关闭", "the store is closed"))
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():

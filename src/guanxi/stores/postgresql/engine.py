@@ -92,8 +92,10 @@ class Engine:
             return
         self.owner.loop()
         self.owner.close()
-        await self.writer.close()
-        await self._reading.close()
+        try:
+            await self.writer.close()
+        finally:  # also if it is cancelled
+            await self._reading.close()
 
 
 def reading(

@@ -29,6 +29,7 @@ from guanxi.graph.pair import Edge, Modify, Refusal, Side
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.pairs import Key, Locked, Row
+from guanxi.text import Text
 
 _IN_GROUP = "SELECT other FROM relation WHERE owner = $1 AND groups @> ARRAY[$2::bigint]"
 _NAMES = "SELECT owner, id, name, made FROM grp WHERE owner = $1"
@@ -104,7 +105,12 @@ def regroup(locked: Locked, groups: Groups, act: GroupAct, caps: Caps) -> int:
     if owner not in locked.tallies:
         return errors.NoSuchUser.number
     if isinstance(act, CreateGroup) and act.group in groups.names:
-        raise StoreUnavailable("the new group's id is already taken; retry with another id")
+        raise StoreUnavailable(
+            Text(
+                "新分组的 id 已被占用，请换一个重试",
+                "the new group's id is already taken; retry with another id",
+            )
+        )
     edges = _edges(locked, owner, act.members if isinstance(act, Regroup) else ())
     facts = GroupFacts(
         names=groups.names,
@@ -147,4 +153,4 @@ def _edges(locked: Locked, owner: int, members: Iterable[int]) -> dict[int, Edge
 
 def _set_groups(row: Row, edge: Edge, groups: frozenset[int]) -> None:
     row.pair = replace(row.pair, mine=Side(follows=replace(edge, groups=groups)))
-    row.changed = True
+    row.regrouped = True

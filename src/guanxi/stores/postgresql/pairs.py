@@ -7,7 +7,7 @@ is applied, in memory. The lower row of a pair is inserted if it is missing, so 
 one pair always lock the same row. The tally of an account that only gains or loses a follower is
 not locked: the followers of a popular account do not queue.
 
-Every statement is for one row, found by its account, and so for one shard.
+Every statement is for rows of one account, and so for one shard.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
@@ -60,6 +61,8 @@ class Row:
     #: Whether the row is in the table; an empty one is deleted at the end.
     stored: bool = False
     changed: bool = False
+    #: Whether the groups of the following changed, and perhaps nothing else.
+    regrouped: bool = False
     #: Whether the owner did not follow in between: the visits are deleted.
     unfollowed: bool = False
 
@@ -111,6 +114,9 @@ INSERT INTO relation (owner, other) VALUES ($1, $2)
 ON CONFLICT (owner, other) DO UPDATE SET visits = relation.visits WHERE false
 """  # an existing row is locked, not written
 _ROWS = f"{SIDE} WHERE owner = $1 AND other = $2 FOR UPDATE"
+_MANY_ROWS = f"{SIDE} WHERE owner = $1 AND other = ANY($2) ORDER BY other FOR UPDATE"
+#: From how many rows of one owner on a single statement locks them: one each is slower then.
+_MANY = 32
 _TALLIES = """
 SELECT mid, following, whisper, black, version, newest FROM tally WHERE mid = $1 FOR UPDATE
 """
@@ -144,7 +150,7 @@ async def lock(
     if effective:
         await connection.executemany(_MAKE, [key for key in ordered if key[0] < key[1]])
     if ordered:
-        found = await connection.fetchmany(_ROWS, ordered)
+        found = await _lock_rows(connection, ordered)
     rows = {key: Row(Pair()) for key in ordered}
     for row in found:
         rows[row["owner"], row["other"]] = Row(Pair(side_of(row), _followed(row)), stored=True)
@@ -167,6 +173,27 @@ async def lock(
         for row in await _each(connection, _ACCOUNTS, mids)
     }
     return Locked(now, rows, tallies, accounts)
+
+
+async def _lock_rows(connection: Connection, ordered: Sequence[Key]) -> list[asyncpg.Record]:
+    """Lock and return the existing rows of keys, which are in ``lock_order``, in that order.
+
+    Adjacent keys of one owner are locked by one statement if they are many (a group's members).
+    """
+    found: list[asyncpg.Record] = []
+    single: list[Key] = []
+    for (owner, _), adjacent in groupby(ordered, lambda key: (key[0], key[0] > key[1])):
+        keys = list(adjacent)
+        if len(keys) < _MANY:
+            single += keys
+            continue
+        if single:
+            found += await connection.fetchmany(_ROWS, single)
+            single = []
+        found += await connection.fetch(_MANY_ROWS, owner, [other for _, other in keys])
+    if single:
+        found += await connection.fetchmany(_ROWS, single)
+    return found
 
 
 def _followed(row: asyncpg.Record) -> Side:
@@ -254,6 +281,7 @@ ON CONFLICT (owner, other) DO UPDATE SET
     other_contract_attr = excluded.other_contract_attr,
     visits = CASE WHEN $12 THEN NULL ELSE relation.visits END
 """
+_PUT_GROUPS = "UPDATE relation SET groups = $2 WHERE owner = $1 AND other = ANY($3)"
 _DELETE = "DELETE FROM relation WHERE owner = $1 AND other = $2"
 _PUT_TALLY = """
 UPDATE tally SET following = $2, whisper = $3, black = $4, version = $5, newest = $6 WHERE mid = $1
@@ -277,6 +305,7 @@ async def write(connection: Connection, locked: Locked, slot: int) -> None:
     followers = sorted(locked.followers.items(), key=itemgetter(0))
     changes: tuple[tuple[str, list[tuple[Any, ...]]], ...] = (
         (_PUT, [_columns(key, row) for key, row in rows if row.changed and not row.empty]),
+        (_PUT_GROUPS, _regrouped(locked)),
         (_DELETE, [key for key, row in rows if row.stored and row.empty]),
         (
             _PUT_TALLY,
@@ -291,6 +320,19 @@ async def write(connection: Connection, locked: Locked, slot: int) -> None:
     for statement, values in changes:
         if values:
             await connection.executemany(statement, values)
+
+
+def _regrouped(locked: Locked) -> list[tuple[int, list[int] | None, list[int]]]:
+    """Return the rows of which only groups changed, as (owner, groups, other accounts).
+
+    A group's members usually end in few different sets of groups, so that few statements do.
+    """
+    others: dict[tuple[int, frozenset[int]], list[int]] = defaultdict(list)
+    for (owner, other), row in locked.rows.items():
+        edge = row.pair.mine.follows
+        if row.regrouped and not row.changed and edge is not None:
+            others[owner, edge.groups].append(other)
+    return [(owner, sorted(groups) or None, mids) for (owner, groups), mids in others.items()]
 
 
 def _columns(key: Key, row: Row) -> tuple[object, ...]:

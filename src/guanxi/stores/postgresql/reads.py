@@ -13,7 +13,7 @@ import asyncpg
 from asyncpg.transaction import Transaction
 
 from guanxi.graph.groups import DEFAULT_NAME, SPECIAL_NAME
-from guanxi.graph.lists import Listing, Position, Sort, Window
+from guanxi.graph.lists import BY_VISITS, Listing, Position, Sort, Window
 from guanxi.graph.pair import (
     DEFAULT,
     EMPTY_SIDE,
@@ -78,11 +78,11 @@ _NAMED = _Source(
 )
 
 
-def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
+def _statements(source: _Source, *, by_visits: bool = True) -> dict[tuple[Sort, bool], str]:
     """Return a list's SQL statements for one page, by (order, whether it begins at a position).
 
-    Arguments: owner, limit, offset, the group if there is one, the position's sort key and mid, and
-    (by visits) its visits.
+    ``by_visits``: also in that order. Arguments: owner, limit, offset, the group if there is one,
+    the position's sort key and mid, and (by visits) its visits.
     """
     sort_key = source.sort_key
     sort_key_at = 5 if source.has_group else 4
@@ -111,11 +111,15 @@ FROM tally {source.joined} LEFT JOIN (
 WHERE tally.mid = $1
 """
         for sort, (count, order, behind) in orders.items()
+        if by_visits or sort is not Sort.VISITED
         for walks in (False, True)
     }
 
 
-_PAGES = {listing: _statements(source) for listing, source in _SOURCES.items()}
+_PAGES = {
+    listing: _statements(source, by_visits=listing in BY_VISITS)
+    for listing, source in _SOURCES.items()
+}
 _MEMBERS = {
     group: _statements(source) for group, source in ((DEFAULT, _UNGROUPED), (SPECIAL, _SPECIAL))
 }
@@ -132,7 +136,8 @@ async def page(
 ) -> Slice:
     """Return the page of an owner's list that ``window`` selects, counted from ``after`` if given.
 
-    The list of an unknown owner is empty. ``total`` is None for friends.
+    The list of an unknown owner is empty. ``total`` is None for friends. Raise ``ValueError`` for
+    an order that it does not have.
     """
     rows = await _select(db, _PAGES[listing], (owner,), sort, window, after)
     total = None if listing is Listing.FRIENDS else 0
@@ -170,15 +175,18 @@ async def _select(
     """Return the rows of a page and the next one; one row without item if there are none.
 
     No row at all if the owner or group is unknown. ``pages`` come from ``_statements``; ``key`` is
-    the owner, then the group if they have one.
+    the owner, then the group if they have one. Raise ``ValueError`` for an order not in ``pages``.
     """
+    statement = pages.get((sort, after is not None))
+    if statement is None:
+        raise ValueError(f"this list has no order by {sort.name}")
     limit = window.limit + 1 if window.limit else 0
     values = [key[0], limit, window.offset, *key[1:]]
     if after is not None:
         values += [after.sort_key, after.mid]
         if sort is Sort.VISITED:
             values.append(after.visits)
-    return await db.fetch(pages[sort, after is not None], *values)
+    return await db.fetch(statement, *values)
 
 
 def _slice(rows: Sequence[asyncpg.Record], window: Window) -> Slice | None:

@@ -29,6 +29,7 @@ from guanxi.stores.postgresql.connections import (
     failures,
     schema_of,
 )
+from guanxi.text import Text
 
 VERSION = 1
 #: The SQL that migrates a store to the next version, by the version that it starts from.
@@ -220,14 +221,22 @@ async def prepare(address: str, *, create: bool, version: int = VERSION) -> byte
             found = await _version(connection)
             if found is None:
                 raise StoreError(
-                    f"there is no store at {redacted(address)}: create one with"
-                    f" `guanxi store init {redacted(address)}`"
+                    Text(
+                        f"{redacted(address)} 没有库：可用"
+                        f" `guanxi store init {redacted(address)}` 建立",
+                        f"there is no store at {redacted(address)}: create one with"
+                        f" `guanxi store init {redacted(address)}`",
+                    )
                 )
             _refuse_newer(address, found, version)
             if found < version:
                 raise StoreError(
-                    f"{redacted(address)} has schema {found}, this guanxi knows {version}: stop"
-                    f" what uses it and run `guanxi store migrate {redacted(address)}`"
+                    Text(
+                        f"{redacted(address)} 的结构为 {found}，此版本为 {version}：请停止使用它的"
+                        f"进程，再运行 `guanxi store migrate {redacted(address)}`",
+                        f"{redacted(address)} has schema {found}, this guanxi knows {version}: stop"
+                        f" what uses it and run `guanxi store migrate {redacted(address)}`",
+                    )
                 )
             secret = await connection.fetchval("SELECT value FROM meta WHERE name = 'secret'")
             return bytes(secret)
@@ -249,15 +258,25 @@ async def migrate(
             async with connection.transaction():
                 found = await _version(connection)
                 if found is None:
-                    raise StoreError(f"there is no store at {redacted(address)}")
+                    raise StoreError(
+                        Text(
+                            f"{redacted(address)} 没有库",
+                            f"there is no store at {redacted(address)}",
+                        )
+                    )
                 await connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
                 found = await _version(connection) or 0  # another process may have migrated it
                 _refuse_newer(address, found, version)
                 for step in range(found, version):
                     if step not in migrations:
                         raise StoreError(
-                            f"{redacted(address)} has schema {found}, too old for this guanxi:"
-                            f" bring it up to date with the version that knew schema {step + 1}"
+                            Text(
+                                f"{redacted(address)} 的结构 {found} 对此版本过旧："
+                                f"请先用结构为 {step + 1} 的版本升级",
+                                f"{redacted(address)} has schema {found}, too old for this guanxi:"
+                                f" bring it up to date with the version that knew schema"
+                                f" {step + 1}",
+                            )
                         )
                     await connection.execute(migrations[step])
                 await _put_version(connection, version)
@@ -271,23 +290,35 @@ async def _connected(address: str) -> Connection:
         connection = await connect(address, PATIENT)
     if connection.get_server_version().major < OLDEST_SERVER:
         await connection.close()
-        raise StoreError(f"{redacted(address)} is older than PostgreSQL {OLDEST_SERVER}")
+        raise StoreError(
+            Text(
+                f"{redacted(address)} 的 PostgreSQL 早于 {OLDEST_SERVER}",
+                f"{redacted(address)} is older than PostgreSQL {OLDEST_SERVER}",
+            )
+        )
     return connection
 
 
 def _refuse_newer(address: str, found: int, version: int) -> None:
     if found > version:
         raise StoreError(
-            f"{redacted(address)} was written by a newer guanxi (schema {found}, this one knows"
-            f" {version}): update with `pip install -U guanxi`"
+            Text(
+                f"{redacted(address)} 由更新的 guanxi 写成（结构 {found}，此版本为 {version}）："
+                "请更新：`pip install -U guanxi`",
+                f"{redacted(address)} was written by a newer guanxi (schema {found}, this one knows"
+                f" {version}): update with `pip install -U guanxi`",
+            )
         )
 
 
 async def _init(connection: Connection, schema: str, *, distribute: bool) -> bool:
     if distribute and not await connection.fetchval(_CITUS):
         raise StoreError(
-            "this database has no Citus: install it and run `CREATE EXTENSION citus` there, or"
-            " leave --distribute out"
+            Text(
+                "此数据库没有 Citus：请安装并运行 `CREATE EXTENSION citus`，或去掉 --distribute",
+                "this database has no Citus: install it and run `CREATE EXTENSION citus` there, or"
+                " leave --distribute out",
+            )
         )
     created = await _version(connection) is None and await _create(connection, schema)
     if distribute:
@@ -358,7 +389,12 @@ async def _version(connection: Connection) -> int | None:
     try:
         return int(await connection.fetchval("SELECT value FROM meta WHERE name = 'version'"))
     except (TypeError, ValueError, asyncpg.UndefinedColumnError):
-        raise StoreError("the table meta is that of another program; nothing was changed") from None
+        raise StoreError(
+            Text(
+                "表 meta 属于其他程序，未作改动",
+                "the table meta is that of another program; nothing was changed",
+            )
+        ) from None
 
 
 async def _put_version(connection: Connection, version: int) -> None:

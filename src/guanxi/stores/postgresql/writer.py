@@ -33,6 +33,7 @@ from guanxi.stores.postgresql.connections import (
 from guanxi.stores.postgresql.grouping import member_keys, read_groups, regroup
 from guanxi.stores.postgresql.pairs import lock, modify, write
 from guanxi.stores.postgresql.schema import SLOTS
+from guanxi.text import Text
 
 T = TypeVar("T")
 
@@ -40,6 +41,8 @@ T = TypeVar("T")
 LANES, MAX_BATCH = 4, 256
 #: The number of jobs that may wait for a lane, and the seconds, before they are refused.
 MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
+_TOO_MANY = Text("等待的写入过多，请稍后重试", "too many writes are waiting; retry later")
+_TOO_LONG = Text("写入等待过久，请稍后重试", "the write waited too long; retry later")
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # A shared transaction must not wait long for one act's lock: it fails soon, and each job is then
@@ -105,9 +108,9 @@ class Writer:
                 partial(self._apply, calls=[(acts, caps)], lane=0, since=since)
             )
         if self._closed:
-            raise StoreUnavailable("the store is closed")
+            raise StoreUnavailable(Text("库已关闭", "the store is closed"))
         if len(self._jobs) >= MAX_WAITING:
-            raise StoreUnavailable("too many writes are waiting; retry later")
+            raise StoreUnavailable(_TOO_MANY)
         result: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self._jobs.append(_Job(pairs, caps, result, time.monotonic()))
         if self._lanes:
@@ -117,10 +120,12 @@ class Writer:
     async def close(self) -> None:
         """Refuse new acts, finish the waiting ones, then close the writer's connections."""
         self._closed = True
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        await self._idle.wait()
-        await self._connections.close()
+        try:
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+            await self._idle.wait()
+        finally:  # also if it is cancelled
+            await self._connections.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -148,7 +153,7 @@ class Writer:
             if job.result.done():
                 continue  # its caller was cancelled
             if job.since < late:
-                job.result.set_exception(StoreUnavailable("the write waited too long; retry later"))
+                job.result.set_exception(StoreUnavailable(_TOO_LONG))
                 continue
             jobs.append(job)
             acts += len(job.acts)

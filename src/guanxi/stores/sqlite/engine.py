@@ -23,6 +23,7 @@ from guanxi.stores.owner import Owner
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.sqlite.schema import connect, failure, failures, snapshot
 from guanxi.stores.sqlite.writer import Writer
+from guanxi.text import Text
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,7 +82,9 @@ class Engine:
         """
         loop = self.owner.loop()
         if self._long_waiting >= LONG_WAITING:
-            raise StoreUnavailable("too many reads are waiting; retry later")
+            raise StoreUnavailable(
+                Text("等待的读取过多，请稍后重试", "too many reads are waiting; retry later")
+            )
 
         def bounded() -> T:
             until = time.monotonic() + LONG_SECONDS
@@ -139,15 +142,19 @@ class Engine:
     async def close(self) -> None:
         """Finish the writes that wait, then stop the threads and close the connections.
 
-        Safe to call again. Raise ``StoreError`` on another loop.
+        Safe to call again. A cancelled call does not wait, but all of this still happens. Raise
+        ``StoreError`` on another loop.
         """
         if self.owner.closed:
             return
         self.owner.loop()
         self._end_snapshot()
         self.owner.close()
-        await asyncio.to_thread(self.writer.close)
-        await asyncio.to_thread(self._long.shutdown)
+        await asyncio.shield(self._loop.run_in_executor(None, self._shut))
+
+    def _shut(self) -> None:
+        self.writer.close()
+        self._long.shutdown()
         self._long_db.close()
         self.db.close()
 

@@ -22,6 +22,7 @@ from guanxi.graph.groups import (
 from guanxi.graph.pair import SPECIAL, Refusal
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.sqlite.schema import GROUPED, IN_GROUPS, SPECIAL_BIT
+from guanxi.text import Text
 
 _EDGES = """
 SELECT target, place, flags FROM carray(?2) JOIN following ON owner = ?1 AND target = value
@@ -59,7 +60,12 @@ def regroup(db: apsw.Connection, act: GroupAct, caps: Caps) -> int:
         row[0]: row[1] for row in db.execute("SELECT id, name FROM grp WHERE owner = ?", (owner,))
     }
     if isinstance(act, CreateGroup) and act.group in names:
-        raise StoreUnavailable("the new group's id is already taken; retry with another id")
+        raise StoreUnavailable(
+            Text(
+                "新分组的 id 已被占用，请换一个重试",
+                "the new group's id is already taken; retry with another id",
+            )
+        )
     edges, members = _members(db, act) if isinstance(act, Regroup) else ({}, {})
     facts = GroupFacts(
         names=names,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import apsw
 
 from guanxi.graph.groups import DEFAULT_NAME, SPECIAL_NAME
-from guanxi.graph.lists import Listing, Position, Sort, Window
+from guanxi.graph.lists import BY_VISITS, Listing, Position, Sort, Window
 from guanxi.graph.pair import (
     DEFAULT,
     EMPTY_SIDE,
@@ -65,11 +65,11 @@ _MEMBERS = _Source(
 _VISITED = " LEFT JOIN visit AS v ON v.owner = a.owner AND v.target = a.target"
 
 
-def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
+def _statements(source: _Source, *, by_visits: bool = True) -> dict[tuple[Sort, bool], str]:
     """Return SQL for one page of a list, by (order, whether the page starts after a position).
 
-    Followers have none by visits. The bindings are ``owner``, ``grp``, ``limit``, ``offset`` and,
-    for a position, ``place``, ``mid``, ``visits``.
+    ``by_visits``: also in that order. The bindings are ``owner``, ``grp``, ``limit``, ``offset``
+    and, for a position, ``place``, ``mid``, ``visits``.
     """
     key, visits = f"a.place, {source.item}", "ifnull(v.visits, 0)"
     down = f"a.place DESC, {source.item} DESC"
@@ -77,7 +77,7 @@ def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
         Sort.NEWEST: ("0", "", down, f"({key}) < (:place, :mid)"),
         Sort.OLDEST: ("0", "", key, f"({key}) > (:place, :mid)"),
     }
-    if source.item == "a.target":
+    if by_visits:
         after = f"({visits}, {key}) < (:visits, :place, :mid)"
         orders[Sort.VISITED] = (visits, _VISITED, f"{visits} DESC, {down}", after)
     return {
@@ -89,7 +89,10 @@ def _statements(source: _Source) -> dict[tuple[Sort, bool], str]:
     }
 
 
-_PAGES = {listing: _statements(source) for listing, source in _SOURCES.items()}
+_PAGES = {
+    listing: _statements(source, by_visits=listing in BY_VISITS)
+    for listing, source in _SOURCES.items()
+}
 #: How to find a list's total (None where it is not counted) and version in its owner's tally.
 _TOTAL_AND_VERSION: dict[Listing, Callable[[Tally], tuple[int | None, int]]] = {
     Listing.FOLLOWINGS: lambda tally: (tally.following, tally.version),
@@ -111,8 +114,8 @@ def page(
 ) -> Slice:
     """Return the page of an owner's list that ``window`` selects, counted from ``after`` if given.
 
-    The list of an unknown owner is empty. ``total`` is None for friends. ``KeyError`` for followers
-    by ``Sort.VISITED``.
+    The list of an unknown owner is empty. ``total`` is None for friends. Raise
+    ``ValueError`` for an order that it does not have.
     """
     selected = _select(db, _PAGES[listing], owner, sort, window, after)
     total, version = _TOTAL_AND_VERSION[listing](tally(db, owner))
@@ -155,14 +158,18 @@ def _select(
     """Return a page's rows (mid, sort key, flags, visits) and the next row, if there is one.
 
     ``pages`` come from ``_statements``; only those of a group use ``group``. No row if the limit is
-    0. Visits are 0 except in the order by visits.
+    0. Visits are 0 except in the order by visits. Raise ``ValueError`` for an order that ``pages``
+    lacks.
     """
+    statement = pages.get((sort, after is not None))
+    if statement is None:
+        raise ValueError(f"this list has no order by {sort.name}")
     if window.limit == 0:
         return []
     values = {"owner": owner, "grp": group, "limit": window.limit + 1, "offset": window.offset}
     if after is not None:
         values |= {"place": after.sort_key, "mid": after.mid, "visits": after.visits}
-    return list(db.execute(pages[sort, after is not None], values))
+    return list(db.execute(statement, values))
 
 
 def rows(

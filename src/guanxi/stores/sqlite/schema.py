@@ -192,17 +192,21 @@ _MAPPED_BYTES = 16 * 2**30
 #: How many bytes of the write-ahead log stay allocated after it was copied into the file.
 _LOG_BYTES_KEPT = 64 * 2**20
 
-_FAILURES: tuple[tuple[type[apsw.Error], str], ...] = (
-    (apsw.BusyError, "the store is busy"),
-    (apsw.LockedError, "the store is busy"),
-    (apsw.FullError, "the disk or the store is full"),
-    (apsw.IOError, "the disk reported an I/O error"),
-    (apsw.CantOpenError, "the file cannot be opened"),
-    (apsw.ReadOnlyError, "the file cannot be written"),
-    (apsw.PermissionsError, "the file's permissions do not allow to open it"),
-    (apsw.ProtocolError, "the store is busy"),
-    (apsw.InterruptError, "the read took too long"),
-    (apsw.NoMemError, "memory ran out"),
+_BUSY = Text("库正忙", "the store is busy")
+_FAILURES: tuple[tuple[type[apsw.Error], Text], ...] = (
+    (apsw.BusyError, _BUSY),
+    (apsw.LockedError, _BUSY),
+    (apsw.FullError, Text("磁盘或库已满", "the disk or the store is full")),
+    (apsw.IOError, Text("磁盘报告了 I/O 错误", "the disk reported an I/O error")),
+    (apsw.CantOpenError, Text("无法打开文件", "the file cannot be opened")),
+    (apsw.ReadOnlyError, Text("文件不可写", "the file cannot be written")),
+    (
+        apsw.PermissionsError,
+        Text("文件权限不允许打开", "the file's permissions do not allow to open it"),
+    ),
+    (apsw.ProtocolError, _BUSY),
+    (apsw.InterruptError, Text("读取耗时过长", "the read took too long")),
+    (apsw.NoMemError, Text("内存不足", "memory ran out")),
 )
 
 
@@ -215,8 +219,13 @@ def failure(error: apsw.Error) -> StoreError:
         if isinstance(error, kind):
             return StoreUnavailable(text)
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return StoreError("the store's file is damaged: restore it from a backup")
-    return StoreError(f"the store failed: {error}")
+        return StoreError(
+            Text(
+                "库的文件已损坏，请从备份恢复",
+                "the store's file is damaged: restore it from a backup",
+            )
+        )
+    return StoreError(Text(f"库出错：{error}", f"the store failed: {error}"))
 
 
 @contextmanager
@@ -265,8 +274,11 @@ def prepare(
     if not path.exists():
         if not create:
             raise StoreError(
-                f"there is no store at {path}: create one with `guanxi serve --store {path}`,"
-                " or give another path"
+                Text(
+                    f"{path} 没有库：可用 `guanxi serve --store {path}` 建立，或换一个路径",
+                    f"there is no store at {path}: create one with `guanxi serve --store {path}`,"
+                    " or give another path",
+                )
             )
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds a secret
@@ -282,11 +294,20 @@ def prepare(
         if current is None and create:
             current = _create(path, version, schema)
     if current is None:
-        raise StoreError(f"{path} is empty, not a store: create one with `guanxi serve`")
+        raise StoreError(
+            Text(
+                f"{path} 是空文件，不是库：可用 `guanxi serve` 建立",
+                f"{path} is empty, not a store: create one with `guanxi serve`",
+            )
+        )
     if current > version:
         raise StoreError(
-            f"{path} was written by a newer guanxi (schema {current}, this one knows {version}):"
-            " update with `pip install -U guanxi`"
+            Text(
+                f"{path} 由更新的 guanxi 写成（结构 {current}，此版本为 {version}）："
+                "请更新：`pip install -U guanxi`",
+                f"{path} was written by a newer guanxi (schema {current}, this one knows"
+                f" {version}): update with `pip install -U guanxi`",
+            )
         )
     if current < version:
         _migrate(path, current, version, migrations)
@@ -305,13 +326,23 @@ def _version(path: Path) -> int | None:
             empty = db.execute("SELECT count(*) FROM sqlite_schema").get == 0
             application, version = db.pragma("application_id"), db.pragma("user_version")
     except apsw.NotADBError:
-        raise StoreError(f"{path} is not a guanxi store; it was not changed") from None
+        raise StoreError(
+            Text(
+                f"{path} 不是 guanxi 的库，未作改动",
+                f"{path} is not a guanxi store; it was not changed",
+            )
+        ) from None
     finally:
         db.close()
     if application == 0 and version == 0 and empty:
         return None
     if application != APPLICATION_ID:
-        raise StoreError(f"{path} is the database of another program; it was not changed")
+        raise StoreError(
+            Text(
+                f"{path} 是其他程序的数据库，未作改动",
+                f"{path} is the database of another program; it was not changed",
+            )
+        )
     return int(version)
 
 
@@ -393,8 +424,12 @@ def _migrate(path: Path, current: int, version: int, migrations: Mapping[int, st
     missing = [step for step in range(current, version) if step not in migrations]
     if missing:
         raise StoreError(
-            f"{path} has schema {current}, too old for this guanxi: first open it with a guanxi"
-            f" whose schema is {missing[0] + 1}"
+            Text(
+                f"{path} 的结构 {current} 对此版本过旧："
+                f"请先用结构为 {missing[0] + 1} 的 guanxi 打开",
+                f"{path} has schema {current}, too old for this guanxi: first open it with a"
+                f" guanxi whose schema is {missing[0] + 1}",
+            )
         )
     copy = path.with_name(f"{path.name}.schema-{current}")
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
@@ -411,11 +446,18 @@ def _migrate(path: Path, current: int, version: int, migrations: Mapping[int, st
             db.pragma("user_version", version)
     except apsw.BusyError:
         raise StoreError(
-            f"{path} needs a migration, but another process has it open: stop that process first"
+            Text(
+                f"{path} 需要升级，但另一个进程正在使用：请先停止它",
+                f"{path} needs a migration, but another process has it open: stop that process"
+                " first",
+            )
         ) from None
     except apsw.Error as error:
         raise StoreError(
-            f"the migration failed, and {path} stays at schema {current}: {error}"
+            Text(
+                f"升级失败，{path} 仍为结构 {current}：{error}",
+                f"the migration failed, and {path} stays at schema {current}: {error}",
+            )
         ) from error
     finally:
         db.close()

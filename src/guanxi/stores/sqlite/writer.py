@@ -23,11 +23,14 @@ import apsw
 
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.sqlite.schema import connect, failure
+from guanxi.text import Text
 
 #: The most jobs and seconds of a batch; then the write lock is released for other processes.
 MAX_BATCH, BATCH_SECONDS = 256, 0.02
 #: How many jobs may wait for the writer, and for how long, before they are refused.
 MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
+_TOO_MANY = Text("等待的写入过多，请稍后重试", "too many writes are waiting; retry later")
+_TOO_LONG = Text("写入等待过久，请稍后重试", "the write waited too long; retry later")
 #: How many seconds a batch waits for the write lock.
 LOCK_SECONDS = 5.0
 _POLL_SECONDS = 0.000_5
@@ -87,7 +90,12 @@ class Turnstile:
 
 
 def _not_lockable(error: OSError) -> StoreUnavailable:
-    return StoreUnavailable(f"the file that orders writers cannot be locked: {error.strerror}")
+    return StoreUnavailable(
+        Text(
+            f"无法锁定使写入依次进行的文件：{error.strerror}",
+            f"the file that orders writers cannot be locked: {error.strerror}",
+        )
+    )
 
 
 def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
@@ -181,7 +189,7 @@ class Writer:
         too many jobs wait.
         """
         if self._jobs.qsize() >= MAX_WAITING:
-            raise StoreUnavailable("too many writes are waiting; retry later")
+            raise StoreUnavailable(_TOO_MANY)
         self._jobs.put(_Job(work, settle, time.monotonic()))
 
     def close(self) -> None:
@@ -201,7 +209,10 @@ class Writer:
             if job is None:
                 break
             if time.monotonic() - job.since > WAITING_SECONDS:
-                job.settle(None, StoreUnavailable("the write waited too long; retry later"))
+                job.settle(
+                    None,
+                    StoreUnavailable(_TOO_LONG),
+                )
             else:
                 self._batch(job)
             self._batch_settled()
@@ -227,7 +238,7 @@ class Writer:
                     jobs.append(job)
                     results.append(job.work(db))
         except _Failed as failed:
-            kind, text = type(failed.error), str(failed)
+            kind, text = type(failed.error), failed.error.args[0]
             for job in jobs:
                 job.settle(None, kind(text))
         except Exception:
@@ -279,7 +290,10 @@ class Writer:
                 db.execute("COMMIT")
             except apsw.IOError as error:
                 # Whether the log contains the commit is known only after the next recovery.
-                unknown = "the disk reported an I/O error: the write may or may not have succeeded"
+                unknown = Text(
+                    "磁盘报告了 I/O 错误：写入可能成功，也可能没有",
+                    "the disk reported an I/O error: the write may or may not have succeeded",
+                )
                 raise _Failed(StoreTimeout(unknown)) from error
             except apsw.Error as error:
                 raise _Failed(failure(error)) from error

@@ -75,14 +75,13 @@ demo: setup ## start the service with a small world, show the SDK at work, keep 
 bench: .venv-bench/.locked ## measure guanxi against bare parts and peers (minutes; ARGS=--quick)
 	PYTHONPATH=src .venv-bench/bin/python -m bench $(ARGS)
 
-# Tests that start processes take about as long as the others: the two halves run in parallel.
-STARTING := tests/cli tests/docs tests/end_to_end
-
-# $(call in_two,COMMAND): run both halves; print the log of the first when both are done.
+# $(call in_two,COMMAND): run the tests in two runs that share the files (tests/claims.py); print
+# the log of the second when both are done.
 define in_two
-	@$(1) $(STARTING) >.test-starting.log 2>&1 & starting=$$!; \
-	$(1) $(STARTING:%=--ignore=%); failed=$$?; \
-	wait $$starting || failed=1; cat .test-starting.log; rm -f .test-starting.log; exit $$failed
+	@claims=$$(mktemp -d) || exit 1; trap 'rm -rf "$$claims" .test-second.log' EXIT; \
+	$(1) -p tests.claims --claims "$$claims" --last-first >.test-second.log 2>&1 & second=$$!; \
+	$(1) -p tests.claims --claims "$$claims"; failed=$$?; \
+	wait $$second || failed=1; cat .test-second.log; exit $$failed
 endef
 
 test: setup stranger-if-possible ## run the tests in their short form (minutes)

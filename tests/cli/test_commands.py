@@ -603,5 +603,7 @@ def test_a_new_administration_token_is_shown(tmp_path: Path, token: str) -> None
     while "administration" not in (line := process.stderr.readline()):
         assert line, "it did not start"
     process.send_signal(signal.SIGTERM)
-    shown = process.communicate(timeout=30)[1]
+    with process.stderr:  # communicate() would lose lines that readline() buffered
+        shown = process.stderr.read()
+    process.wait(30)
     assert bool(re.search(r"GUANXI_ADMIN_TOKEN=\S+", shown)) == (token == "")

@@ -1,0 +1,56 @@
+"""A pytest plugin that lets two runs share the test files: each file is run by one of them.
+
+A run claims its next file by creating a file in the folder that ``--claims`` names, which must be
+empty when the first run starts. One run goes through the files from the first to the last, the
+other, with ``--last-first``, from the last to the first, until they meet. So both end at about the
+same time, whatever the files cost, and tests of one folder mostly share their session fixtures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("claims")
+    group.addoption("--claims", type=Path, required=True, help="folder of the claims of all runs")
+    group.addoption("--last-first", action="store_true", help="claim the last file first")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run the tests of each file that this run claims, as pytest's own loop runs all tests.
+
+    Raise Failed or Interrupted when pytest's own loop does: after ``--maxfail`` failures, for one.
+    """
+    options = session.config.option
+    if options.collectonly or session.testsfailed:
+        return None  # pytest's own loop lists the tests, or ends the run
+    item: pytest.Item | None
+    for item, next_item in pairwise(chain(claimed(session), [None])):
+        assert item is not None
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+    return True
+
+
+def claimed(session: pytest.Session) -> Iterator[pytest.Item]:
+    """Claim file by file, and yield the tests of each file that no other run has claimed."""
+    options = session.config.option
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in session.items:
+        files.setdefault(item.path, []).append(item)
+    for path in reversed(files) if options.last_first else files:
+        name = "+".join(path.relative_to(session.config.rootpath).parts)
+        try:
+            (options.claims / name).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        yield from files[path]

@@ -59,7 +59,8 @@ def coverage() -> str:
     head = ("endpoint", "request", "document", "declared", "served", "callable", "tested")
     return (
         f"{_NOTE}# Coverage\n\n"
-        f"{_complete(documented)} of the {len(documented)} endpoints of document 004, and"
+        f"{_complete(documented)} of the {len(documented)} endpoints of [document"
+        " 004](documents.md), and"
         f" {_complete(rows)} of {len(rows)} in all, are declared in the contract, served by the"
         " service, callable by that name on the SDK's client, and tested over HTTP against the"
         " stored data.\n\n"
@@ -90,7 +91,8 @@ def endpoints() -> str:
         "Send parameters in the query of a GET and in the form of a POST; join several values"
         " by commas. A write with a cookie needs `csrf`, the session's `bili_jct`; the SDK and"
         " `guanxi api` add it. [limits.md](limits.md) has the largest `ps` and lists of ids, and"
-        " how much of a list is visible; [codes.md](codes.md) has the meaning of the codes.\n"
+        " how much of a list is visible; [codes.md](codes.md) has the meaning of the codes. A"
+        " running service has the same as OpenAPI 3.1 at `/openapi.json`.\n"
     ]
     return "".join([*pages, *map(_endpoint_section, ENDPOINTS)])
 
@@ -175,7 +177,7 @@ def limits() -> str:
         f"{_NOTE}# Limits\n\n"
         "`documented` answers as the documents say; `open` is for your own product. A limit is set"
         " by its variable, or in the table `[limits]` of the file that `guanxi serve --config`"
-        " names.\n\n"
+        " names. A source is a [document](documents.md) and its section.\n\n"
         f"{_table(('limit', 'variable', *by_profile, 'source'), rows)}"
     )
 
@@ -199,7 +201,8 @@ def codes() -> str:
         f"{_NOTE}# Codes\n\n"
         "Each code has an exception of its own under `guanxi.ResponseCodeException`, with two"
         " attributes: `can_retry`, whether the same call may succeed later, and `stops`, whether a"
-        " batch of calls must stop instead of going on with the next item.\n\n"
+        " batch of calls must stop instead of going on with the next item. A source is a"
+        " [document](documents.md) and its section.\n\n"
         f"{_table(head, rows)}"
     )
 
@@ -227,10 +230,10 @@ def user_module() -> str:
     rows += [_user_row({"name": name, "documents": []}) for name in _REFERRED]
     return (
         f"{_NOTE}# The documented module\n\n"
-        f"`from guanxi import user` is the module of documents 000 and 001, with all {len(rows)}"
-        " names that they define or refer to. Code written for the original runs after one changed"
-        " import. [relation.md](relation.md), [space.md](space.md) and [me.md](me.md) have"
-        " examples.\n\n"
+        f"`from guanxi import user` is the module of [documents 000 and 001](documents.md), with"
+        f" all {len(rows)} names that they define or refer to. Code written for the original runs"
+        " after one changed import. [relation.md](relation.md), [space.md](space.md) and"
+        " [me.md](me.md) have examples.\n\n"
         "Results are annotated for editors and type checkers. `typing.get_type_hints` does not"
         " find these\nannotations at run time: importing them would make the import a fifth"
         " slower.\n\n"

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -30,6 +31,7 @@ from tests.counts import count
 from tests.service.client import call, fresh, modify, send
 from tests.service.logged import logged
 
+ROOT = Path(__file__).parents[2]
 #: A script that serves in a separate process and prints its URL as a JSON line.
 _SERVE = """
 import json, sys
@@ -109,6 +111,19 @@ def test_metrics_are_summed_over_workers() -> None:
         seconds = f'guanxi_request_seconds_count{{endpoint="{e.FRIENDS.name}"}}'
         assert samples[seconds] == 100
         assert not [name for name in samples if caller.sessdata in name or str(caller.mid) in name]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_service_page_lists_every_metric(workers: int) -> None:
+    page = (ROOT / "docs" / "service.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(guanxi_\w+)` \| \S", page, re.M)
+    with running(workers=workers) as service:
+        bearer = {"Authorization": f"Bearer {service.admin_token}"}
+        call(service, e.NAV)
+        text = send(service.admin_url, "GET", "/metrics", headers=bearer).raw.decode()
+    exposed = re.findall(r"^# TYPE (\w+)", text, re.M)
+    # The client library adds the time at which each metric began.
+    assert sorted(listed) == sorted(name for name in exposed if not name.endswith("_created"))
 
 
 def test_a_killed_worker_is_restarted_and_its_counts_stay() -> None:

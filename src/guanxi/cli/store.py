@@ -104,7 +104,7 @@ def migrate(store: Address) -> None:
     两边都可以是 SQLite 文件或 PostgreSQL。请先停止两边的服务。
     中断后重新运行同一命令即可继续。
     账号、分组、关系、内容、会话与密钥都会复制，因此无人需要重新登录。
-    之后每个不同的账号输出一行，退出状态为 1。""")
+    之后每个不同的账号输出一行，退出状态为 1；重新运行不会修复，请复制到新库。""")
 def copy_store(
     source: Annotated[str, argument("要复制的库。", "The store to copy.", metavar="FROM")],
     target: Annotated[
@@ -116,7 +116,8 @@ def copy_store(
     Either may be a SQLite file or PostgreSQL. Stop the services of both first. After an
     interruption run the same command again: it resumes. Accounts, groups, relations, documents,
     sessions and the secret are copied, so nobody is signed out. Each account that differs
-    afterwards is printed on a line, and the exit status is 1.
+    afterwards is printed on a line, and the exit status is 1; to run it again repairs nothing, so
+    copy into a new store.
     """
     with _progress() as progress:
 
@@ -130,9 +131,8 @@ def copy_store(
         print(line)
     Console(stderr=True, markup=False).print(
         text(
-            f"{len(problems)} 处不同；若源库在复制时有改动，请换新的目标重新复制",
-            f"{len(problems)} differences; if the source was changed during the copy, copy it into"
-            " a new target",
+            f"{len(problems)} 处不同；重新运行不会修复，请复制到新的目标",
+            f"{len(problems)} differences; running it again repairs nothing: copy into a new store",
         )
         if problems
         else text("复制完成，两库一致", "copied; the two stores are equal")

@@ -200,6 +200,9 @@ def codes() -> str:
         "Each code has an exception of its own under `guanxi.ResponseCodeException`, with two"
         " attributes: `can_retry`, whether the same call may succeed later, and `stops`, whether a"
         " batch of calls must stop instead of going on with the next item.\n\n"
+        "The message on the wire is the documented one, alone. What was wrong with this request is"
+        " in `reason`, a key of guanxi's own, in English: the parameter, header or rule, and what"
+        " would be right. The exceptions have it as `reason`, empty from other servers.\n\n"
         f"{_table(head, rows)}"
     )
 

@@ -10,7 +10,7 @@ from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Envelope, Login
 from guanxi.contract.endpoints import ENDPOINTS
-from guanxi.contract.limits import DOCUMENTED
+from guanxi.contract.limits import DOCUMENTED, OPEN
 from guanxi.contract.params import defaults, is_list, wire_types
 from guanxi.contract.paths import placeholders
 from guanxi.contract.sign import MIXIN
@@ -126,6 +126,9 @@ def _schema(endpoint: Endpoint, name: str) -> Json:
     named = schema.pop("$defs", {})
     if "$ref" in schema:
         schema |= named[schema.pop("$ref").rpartition("/")[2]]
+    if name in OPEN.defaults:
+        optional = f"; optional in the profile {OPEN.name}: {OPEN.defaults[name]}"
+        schema["description"] += optional
     given = defaults(endpoint.params)
     return schema | ({"default": given[name]} if name in given else {})
 

@@ -156,10 +156,15 @@ def _unfit(name: str, value: Any, hint: Any, *, strict: bool) -> InvalidParamete
     elif bounds.max_length is not None and len(value) > bounds.max_length:
         most = bounds.max_length
         return InvalidParameter(name, f"at most {most} characters")
-    if base in (str, bool) or is_array:
-        return InvalidParameter(name, "not valid")
-    choice = repr(shown)[:_ECHOED]
-    return InvalidParameter(name, f"cannot be {choice}")
+    if base is bool:
+        return InvalidParameter(name, "must be true or false")
+    if base is str and bounds.pattern is not None:
+        return InvalidParameter(name, f"must match {bounds.pattern}")
+    if base is str or is_array:
+        too_many = f"at most {bounds.max_length} values"
+        return InvalidParameter(name, too_many if value else "must not be empty")
+    choices = ", ".join(map(repr, get_args(base) or [one.value for one in base]))
+    return InvalidParameter(name, f"cannot be {repr(shown)[:_ECHOED]}; one of {choices}")
 
 
 #: The fields that have a limit.

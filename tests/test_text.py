@@ -9,12 +9,8 @@ from guanxi.text import Language, Text, language_of
 GREETING = Text("你好", "hello")
 
 
-def test_a_text_in_one_language_or_both() -> None:
-    assert (GREETING.into("zh"), GREETING.into("en"), GREETING.both) == (
-        "你好",
-        "hello",
-        "你好 (hello)",
-    )
+def test_a_text_in_one_language() -> None:
+    assert (GREETING.into("zh"), GREETING.into("en")) == ("你好", "hello")
     assert (str(GREETING), repr(GREETING), str(ValueError(GREETING))) == (
         "hello",
         "'hello'",

@@ -23,7 +23,7 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import DOCUMENTED_RELATION, ENDPOINTS
 from guanxi.contract.errors import CODES
-from guanxi.contract.limits import ALL, PROFILES, limit_sources
+from guanxi.contract.limits import ALL, OPEN, PROFILES, limit_sources
 from guanxi.contract.params import LARGEST
 from guanxi.sdk.sync import SyncClient
 from guanxi.service.routes import HANDLERS
@@ -128,6 +128,8 @@ def _in_order(codes: Collection[int]) -> str:
 
 def _parameter_row(name: str, schema: Mapping[str, Any], *, required: bool) -> tuple[str, ...]:
     default = "required" if required else "absent"
+    if name in OPEN.defaults:
+        default = f"required; `{OPEN.defaults[name]}` in `{OPEN.name}`"
     if "default" in schema:
         default = "empty" if schema["default"] == "" else f"`{schema['default']}`"
     return (f"`{name}`", _values(schema), default, schema.get("description", ""))
@@ -175,7 +177,9 @@ def limits() -> str:
     ]
     return (
         f"{_NOTE}# Limits\n\n"
-        "`documented` answers as the documents say; `open` is for your own product. A limit is set"
+        "`documented` answers as the documents say; `open` is for your own product. There,"
+        " parameters that only the documents need may be left out:"
+        f" {', '.join(f'`{name}`' for name in OPEN.defaults)}. A limit is set"
         " by its variable, or in the table `[limits]` of the file that `guanxi serve --config`"
         " names. A source is a [document](documents.md) and its section.\n\n"
         f"{_table(('limit', 'variable', *by_profile, 'source'), rows)}"
@@ -203,6 +207,9 @@ def codes() -> str:
         " attributes: `can_retry`, whether the same call may succeed later, and `stops`, whether a"
         " batch of calls must stop instead of going on with the next item. A source is a"
         " [document](documents.md) and its section.\n\n"
+        "The message on the wire is the documented one, alone. What was wrong with this request is"
+        " in `reason`, a key of guanxi's own, in English: the parameter, header or rule, and what"
+        " would be right. The exceptions have it as `reason`, empty from other servers.\n\n"
         f"{_table(head, rows)}"
     )
 

@@ -34,11 +34,6 @@ class Text(Struct, frozen=True):
         """Return the text in one language."""
         return self.zh if language == "zh" else self.en
 
-    @property
-    def both(self) -> str:
-        """Return the text in both languages, as the wire has it: Chinese (English)."""
-        return f"{self.zh} ({self.en})"
-
 
 def language_of(environ: Mapping[str, str]) -> Language:
     """Return the language that the environment selects: Chinese for ``zh…``, otherwise English.

@@ -402,10 +402,10 @@ def test_api_calls_an_endpoint(service: RunningService) -> None:
     page = json.loads(output_of("api", "relation.followings", "vmid=1", **environment))
     assert [item["uname"] for item in page["list"]] == ["乙"]
     again = error_of("api", "relation.modify", "fid=2", "act=1", "re_src=11", **environment)
-    assert "code 22014, the caller already follows the target" in again
+    assert "code 22014, the caller already follows the target (fid: 1 follows 2 already)" in again
     assert again.isascii()
     in_chinese = dict(environment, GUANXI_LANG="zh")
-    assert "22014，已经关注用户" in error_of(
+    assert "22014，已经关注用户，无法重复关注（fid: 1 follows 2 already）" in error_of(
         "api", "relation.modify", "fid=2", "act=1", "re_src=11", **in_chinese
     )
     assert me.sessdata not in again

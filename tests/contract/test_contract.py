@@ -152,6 +152,23 @@ def test_the_text_of_an_exception_is_in_one_language_and_quotes_an_unusual_messa
     assert other.args[0].en.endswith("follows the target (the server's message: 别的话)")
 
 
+def test_the_text_of_an_exception_contains_the_reason() -> None:
+    message, reason = errors.BadRequest.wire_message, "vmid: missing"
+    error = errors.error_for(-400, message, reason=reason, endpoint="relation.stat")
+    assert error.reason == reason
+    assert str(error) == "relation.stat: code -400, 请求错误 (vmid: missing)"
+    assert error.args[0].en == "relation.stat: code -400, the request is invalid (vmid: missing)"
+    assert error.args[0].zh == "relation.stat: -400，请求错误（vmid: missing）"
+    assert errors.error_for(-400, message).reason == ""
+    back = pickle.loads(pickle.dumps(error))
+    assert (back.reason, str(back), back.args) == (reason, str(error), error.args)
+    refused = errors.WbiRetryTimesExceedException("w_rid: wrong")
+    assert (refused.reason, str(refused).endswith("fresh keys (w_rid: wrong)")) == (
+        "w_rid: wrong",
+        True,
+    )
+
+
 @pytest.mark.parametrize("kind", errors.CredentialException.__subclasses__())
 def test_a_credential_error_names_the_missing_part(kind: type[errors.CredentialException]) -> None:
     assert kind.part in str(kind())

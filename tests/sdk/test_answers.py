@@ -79,7 +79,16 @@ def test_an_unknown_code_raises_response_code_exception(kind: Kind) -> None:
     with pytest.raises(ResponseCodeException) as caught:
         call(kind, Answer({"code": 99999, "msg": "nobody knows"}))
     assert type(caught.value) is ResponseCodeException
-    assert caught.value.message == "nobody knows"
+    assert (caught.value.message, caught.value.reason) == ("nobody knows", "")
+
+
+def test_an_error_contains_the_reason_in_the_response(kind: Kind) -> None:
+    body = envelope(None, -400, "请求错误") | {"reason": "fids: missing"}
+    with pytest.raises(BadRequest) as caught:
+        call(kind, Answer(body))
+    error = caught.value
+    assert (error.message, error.reason, error.raw) == ("请求错误", "fids: missing", body)
+    assert str(error) == "relation.groups: code -400, 请求错误 (fids: missing)"
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,8 @@ def test_only_secrets_are_masked_in_raw_responses(kind: Kind) -> None:
 
 def test_a_proxy_password_is_a_secret() -> None:
     account = Credential(proxy="http://user:SECRETproxy@127.0.0.1:9")
-    response = Response(200, {}, b'{"code":-1,"message":"SECRETproxy"}')
+    response = Response(200, {}, b'{"code":-1,"message":"SECRETproxy","reason":"SECRETproxy"}')
     with pytest.raises(ResponseCodeException) as caught:
         read(STAT, response, account)
-    assert caught.value.message == "***"
+    assert (caught.value.message, caught.value.reason) == ("***", "***")
+    assert "SECRET" not in str(caught.value)

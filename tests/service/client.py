@@ -46,6 +46,12 @@ class Answer(NamedTuple):
         return message
 
     @property
+    def reason(self) -> str:
+        """Return what was wrong with the request; "" if the response does not say."""
+        reason: str = self.body.get("reason", "")
+        return reason
+
+    @property
     def data(self) -> Any:
         return self.body["data"]
 

@@ -42,6 +42,11 @@ class Answer(NamedTuple):
         code: int = self.body["code"]
         return code
 
+    @property
+    def reason(self) -> str:
+        reason: str = self.body.get("reason", "")
+        return reason
+
     def header(self, name: str) -> str:
         return ", ".join(value for key, value in self.headers if key == name)
 

@@ -11,7 +11,16 @@ from urllib.parse import urlencode
 import pytest
 
 from guanxi.accounts.account import Card, State
-from guanxi.accounts.secrets import Session, TokenKind, appsec, bili_jct, digest, new_app, new_token
+from guanxi.accounts.secrets import (
+    DAY,
+    Session,
+    TokenKind,
+    appsec,
+    bili_jct,
+    digest,
+    new_app,
+    new_token,
+)
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Login
 from guanxi.contract.endpoints import ENDPOINTS
@@ -24,7 +33,7 @@ from guanxi.service.config import Settings
 from guanxi.service.handling import Refused, Service
 from guanxi.stores import open_store
 from guanxi.stores.port import Store
-from guanxi.testing import RunningService, SignedIn
+from guanxi.testing import RunningService, SignedIn, running
 from tests.service.client import (
     Answer,
     call,
@@ -98,13 +107,39 @@ def test_credentials_that_each_endpoint_accepts(actor: str, documented: RunningS
         assert (answer.status, answer.code) == (status, expected), (endpoint.name, answer.raw)
 
 
-def test_a_bad_token_is_named_and_a_missing_one_is_not(documented: RunningService) -> None:
+def test_the_reason_of_a_missing_or_invalid_session(documented: RunningService) -> None:
     [caller] = fresh(documented)
-    bad = call(documented, e.FRIENDS, SignedIn(caller.mid, "x", ""))
-    assert (bad.code, "SESSDATA" in bad.message) == (-101, True)
-    bad = call(documented, e.FRIENDS, caller, {"access_key": "x"})
-    assert (bad.code, "access_key" in bad.message) == (-101, True)
-    assert call(documented, e.FRIENDS).message == "账号未登录"
+    key = documented.access_key(caller.mid)
+    for session, fields, reason in [
+        (None, {}, "not signed in: send the cookie SESSDATA or the parameter access_key"),
+        (SignedIn(caller.mid, "x", ""), {}, "SESSDATA: no session has it"),
+        (SignedIn(caller.mid, key, ""), {}, "SESSDATA: this is the access_key"),
+        (caller, {"access_key": "x"}, "access_key: no session has it"),
+        (caller, {"access_key": caller.sessdata}, "access_key: this is the SESSDATA"),
+    ]:
+        answer = call(documented, e.FRIENDS, session, fields)
+        assert (answer.code, answer.message) == (-101, "账号未登录")
+        assert answer.reason.startswith(reason)
+        assert caller.sessdata not in answer.reason
+        assert key not in answer.reason
+    only_cookies = call(documented, e.MY_INFO, None, {"access_key": key})
+    assert (only_cookies.code, only_cookies.reason) == (
+        -101,
+        "not signed in: send the cookie SESSDATA",
+    )
+
+
+def test_the_reason_of_an_expired_session() -> None:
+    now = time.time_ns()
+    with running(clock=lambda: now) as service:
+        [caller] = fresh(service)
+        assert call(service, e.FRIENDS, caller).code == 0
+        now += DOCUMENTED.limits.session_days * DAY * 10**9
+        answer = call(service, e.FRIENDS, caller)
+        assert (answer.code, answer.reason) == (
+            -101,
+            "SESSDATA: the session has expired; sign in again",
+        )
 
 
 @pytest.mark.parametrize(
@@ -298,14 +333,19 @@ def test_csrf_is_the_sessions_own(endpoint: Endpoint, documented: RunningService
     assert contents(documented) != before
 
 
-def test_missing_and_wrong_csrf_have_different_messages(documented: RunningService) -> None:
+def test_missing_and_wrong_csrf_have_different_reasons(documented: RunningService) -> None:
     caller, other = fresh(documented, 2)
     fields = f"fid={other.mid}&act=1&re_src=11"
     missing = call(documented, e.MODIFY, caller, f"{fields}&csrf=")
-    reason = "csrf 缺失 (csrf: missing; send the session's bili_jct)"
-    assert missing.message == f"csrf校验失败: {reason}"
+    assert missing.reason == "csrf: missing; send the value of the cookie bili_jct"
     wrong = call(documented, e.MODIFY, caller, f"{fields}&csrf=x")
-    assert "(csrf: not this session's bili_jct)" in wrong.message
+    assert wrong.reason == "csrf: not this session's bili_jct"
+    cookie = {"Cookie": f"SESSDATA={caller.sessdata}; bili_jct={other.bili_jct}"}
+    foreign = call(documented, e.MODIFY, caller, fields, headers=cookie)
+    assert foreign.reason == "bili_jct: not this session's cookie"
+    for answer in (missing, wrong, foreign):
+        assert (answer.code, answer.message) == (-111, "csrf校验失败")
+        assert caller.bili_jct not in answer.reason
 
 
 def test_csrf_in_the_query_is_ignored(documented: RunningService) -> None:
@@ -348,15 +388,16 @@ def test_an_app_signature_is_verified_when_sent(
     base = {**scene.fields(endpoint), "access_key": documented.access_key(scene.caller.mid)}
     pairs = [(name, str(value)) for name, value in base.items()] + [("appkey", appkey)]
     right = [*pairs, ("sign", app_sign(pairs, secret))]
-    for wrong in (
-        [*pairs, ("sign", app_sign(pairs, appsec(b"another store", appkey)))],
-        [*pairs, ("sign", "")],
-        pairs,
-        [pair for pair in right if pair[0] != "appkey"],
-        [*right, ("added", "1")],
+    for wrong, reason in (
+        ([*pairs, ("sign", app_sign(pairs, appsec(b"another store", appkey)))], "sign: wrong"),
+        ([*pairs, ("sign", "")], "sign: missing"),
+        (pairs, "sign: missing"),
+        ([pair for pair in right if pair[0] != "appkey"], "appkey: missing"),
+        ([*right, ("added", "1")], "sign: wrong"),
     ):
         answer = call(documented, endpoint, None, wrong)
-        assert (answer.code, "sign" in answer.message) == (-403, True)
+        assert (answer.code, answer.message) == (-403, "访问权限不足")
+        assert answer.reason.startswith(reason)
     assert call(documented, endpoint, None, right).code == 0
 
 

@@ -242,7 +242,10 @@ def test_code(name: str, code: int, documented: RunningService) -> None:
     status = 404 if endpoint.body is Body.HTML else 200
     assert (answer.status, answer.code) == (status, code), answer.raw
     if endpoint is not e.CARD_BY_MID or code != -404:  # its data contains the code
-        assert answer.message.startswith(endpoint.message(code))
+        assert answer.message == endpoint.message(code)
+        assert answer.body.get("msg", answer.message) == answer.message
+        assert answer.reason, "a user would be lost"
+        assert answer.reason.isascii()
 
 
 def test_codes_of_other_servers_are_in_the_contracts_table() -> None:

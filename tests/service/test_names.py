@@ -84,8 +84,8 @@ def test_an_invalid_or_used_nickname_is_refused(
     service.add_accounts(cards={77: Card(name="占了")})
     response = ask(service, e.CHECK_NICKNAME, nickName=name)
     assert (response.status, response.code) == (200, code)
-    assert set(response.body) == {"code", "message"}
-    assert response.body["message"]
+    assert set(response.body) == {"code", "message", "reason"}
+    assert response.reason.startswith("nickName: ")
 
 
 def test_a_missing_nickname_is_refused(service: RunningService) -> None:

@@ -84,8 +84,9 @@ class ApiException(Exception):
 class ResponseCodeException(ApiException):
     """The server answered a code other than 0, or the rules refused an act in this process.
 
-    ``code``, ``message`` and ``raw`` (the decoded response) are the server's; ``endpoint`` is the
-    name of the called endpoint; ``can_retry`` is whether the same call may succeed later;
+    ``code``, ``message``, ``reason`` and ``raw`` (the decoded response) are the server's; guanxi's
+    service says in ``reason`` what was wrong with the request, others leave it empty. ``endpoint``
+    is the name of the called endpoint; ``can_retry`` is whether the same call may succeed later;
     ``stops`` is whether a batch of calls must stop instead of going on with the next item.
     ``text`` replaces the sentence that is made of them. ``args[0]`` holds the text in both
     languages; str() is the English one, for a response with the server's message.
@@ -104,23 +105,29 @@ class ResponseCodeException(ApiException):
         message: str,
         raw: object = None,
         *,
+        reason: str = "",
         endpoint: str | None = None,
         text: Text | None = None,
     ) -> None:
         where = f"{endpoint}: " if endpoint else ""
         others = "" if message == self.wire_message else f" (the server's message: {message})"
+        zh, en = (f"（{reason}）", f" ({reason})") if reason else ("", "")
         super().__init__(
-            text or Text(f"{where}{code}，{message}", f"{where}code {code}, {self.meaning}{others}")
+            text
+            or Text(
+                f"{where}{code}，{message}{zh}", f"{where}code {code}, {self.meaning}{en}{others}"
+            )
         )
         if text is None:  # a program may look for the server's message in str()
-            self.msg = f"{where}code {code}, {message} ({self.meaning})"
+            self.msg = f"{where}code {code}, {message} ({reason or self.meaning})"
         self.code = code
         self.message = message
+        self.reason = reason
         self.raw = raw
         self.endpoint = endpoint
 
     def __reduce__(self) -> tuple[object, ...]:
-        made = partial(type(self), endpoint=self.endpoint, text=self.args[0])
+        made = partial(type(self), reason=self.reason, endpoint=self.endpoint, text=self.args[0])
         return (made, (self.code, self.message, self.raw), {"msg": self.msg})
 
 
@@ -166,7 +173,7 @@ class RequestIntercepted(ResponseCodeException):
 class BadRequest(ResponseCodeException):
     number = -400
     wire_message = "请求错误"
-    meaning = "the request is invalid; the message names the field"
+    meaning = "the request is invalid"
     source = "002, 003, 004"
 
 
@@ -418,7 +425,7 @@ class SupportNotOpen(ResponseCodeException):
 class ParameterMissing(ResponseCodeException):
     number = 72000000
     wire_message = "参数缺失"
-    meaning = "a parameter is missing or invalid; the message names it"
+    meaning = "a parameter is missing or invalid"
     source = "000, 001, User.get_audios"
 
 
@@ -432,13 +439,20 @@ BATCH_BLACKLIST_MESSAGE = "用户位于黑名单"
 
 
 def error_for(
-    code: int, message: str, raw: object = None, *, endpoint: str | None = None
+    code: int,
+    message: str,
+    raw: object = None,
+    *,
+    reason: str = "",
+    endpoint: str | None = None,
 ) -> ResponseCodeException:
     """Return the exception of a code: its named class, or ``ResponseCodeException`` if unknown.
 
-    ``raw`` is the decoded response, ``endpoint`` the name of the called endpoint.
+    ``raw`` is the decoded response, ``reason`` the server's reason, ``endpoint`` the name of the
+    called endpoint.
     """
-    return CODES.get(code, ResponseCodeException)(code, message, raw, endpoint=endpoint)
+    kind = CODES.get(code, ResponseCodeException)
+    return kind(code, message, raw, reason=reason, endpoint=endpoint)
 
 
 #: The sentence of each code that the rules refuse an act with: who did it, and to whom or what.
@@ -466,16 +480,24 @@ _SENTENCES = {
 }
 
 
+def sentence_of(code: int, actor: int, target: int | str) -> Text:
+    """Return the sentence of a code that the rules refuse an act with: "1 follows 2 already".
+
+    ``target`` is what the act is on: an account, a group's id or its name. Raise KeyError for a
+    code that no rule returns.
+    """
+    zh, en = _SENTENCES[CODES[code]]
+    return Text(zh.format(actor, target), en.format(actor, target))
+
+
 def refusal_of(code: int, actor: int, target: int | str) -> ResponseCodeException:
     """Return the exception of a code that ``decide`` or ``decide_group`` returned.
 
-    Its text is a sentence of its own, such as "1 follows 2 already"; ``raw`` is None. ``target`` is
-    what the act is on: an account, a group's id or its name. Raise KeyError for any other code.
+    Its text is that of ``sentence_of``; ``raw`` is None. Raise KeyError for a code that no rule
+    returns.
     """
     kind = CODES[code]
-    zh, en = _SENTENCES[kind]
-    text = Text(zh.format(actor, target), en.format(actor, target))
-    return kind(code, kind.wire_message, text=text)
+    return kind(code, kind.wire_message, text=sentence_of(code, actor, target))
 
 
 class NetworkException(ApiException):
@@ -504,10 +526,12 @@ class AnswerException(ApiException):
 
 
 class WbiRetryTimesExceedException(ApiException):
-    """The server answered -403 again after the wbi keys were renewed."""
+    """The server answered -403 again after the wbi keys were renewed, with this ``reason``."""
 
-    def __init__(self) -> None:
-        super().__init__("the wbi signature was refused again after fresh keys")
+    def __init__(self, reason: str = "") -> None:
+        why = f" ({reason})" if reason else ""
+        super().__init__(f"the wbi signature was refused again after fresh keys{why}")
+        self.reason = reason
 
 
 class CookiesRefreshException(ApiException):

@@ -1,7 +1,8 @@
 """Every limit of the service, in one table, each with its source; and the two profiles.
 
 ``documented`` answers as the documents say, so that a client can be tested against it; ``open`` is
-for your own product: the same rules without the header rule, with wider limits and with cursors.
+for your own product: the same rules without the header rule, with wider limits, with cursors, and
+with a default of what only the documents require.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     shows_groups: bool
     #: Every list accepts ``cursor`` and returns ``data.cursor``.
     cursors: bool
+    #: Values of parameters that the documents require and this profile does not, as sent.
+    defaults: dict[str, str] = {}
 
 
 DOCUMENTED = Profile(
@@ -96,6 +99,7 @@ OPEN = Profile(
     header_rule=False,
     shows_groups=False,
     cursors=True,
+    defaults={"re_src": "11"},
 )
 
 PROFILES = {profile.name: profile for profile in (DOCUMENTED, OPEN)}

@@ -10,7 +10,7 @@ from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Envelope, Login
 from guanxi.contract.endpoints import ENDPOINTS
-from guanxi.contract.limits import DOCUMENTED
+from guanxi.contract.limits import DOCUMENTED, OPEN
 from guanxi.contract.params import defaults, is_list, wire_types
 from guanxi.contract.paths import placeholders
 from guanxi.contract.sign import MIXIN
@@ -28,6 +28,10 @@ _LIMITED: dict[Any, Json] = {
 _APP_SIGNED = (
     ("appkey", "names the app whose appsec signed; verified when sent"),
     ("sign", "APP signature of the other fields; verified when sent"),
+)
+_REASON = (
+    "what was wrong with this request, in English: the parameter, header or rule, and what would "
+    "be right (ours); absent where there is nothing to say"
 )
 _KEY = "an app's token, instead of the cookie; may be in the query as well"
 _SIGNED = (
@@ -50,7 +54,8 @@ def document() -> Json:
             "version": "004",
             "summary": "The user-relation API that the documents describe.",
             "description": (
-                "Errors are sent as HTTP 200 with a code in the body, as documented. Other "
+                "Errors are sent as HTTP 200 with a code in the body, as documented; `reason` "
+                "says what was wrong with the request. Other "
                 "HTTP statuses are for requests that are not of this API, and for 503 and 504."
             ),
         },
@@ -121,6 +126,9 @@ def _schema(endpoint: Endpoint, name: str) -> Json:
     named = schema.pop("$defs", {})
     if "$ref" in schema:
         schema |= named[schema.pop("$ref").rpartition("/")[2]]
+    if name in OPEN.defaults:
+        optional = f"; optional in the profile {OPEN.name}: {OPEN.defaults[name]}"
+        schema["description"] += optional
     given = defaults(endpoint.params)
     return schema | ({"default": given[name]} if name in given else {})
 
@@ -231,11 +239,12 @@ def _success(endpoint: Endpoint) -> Json:
 def _failure() -> Json:
     return {
         "type": "object",
-        "description": "A response with a code other than 0; the message names the invalid field.",
+        "description": "A response with a code other than 0.",
         "properties": {
             "code": {"type": "integer", "not": {"const": 0}},
-            "message": {"type": "string"},
-            "msg": {"type": "string"},
+            "message": {"type": "string", "description": "the documented text of the code"},
+            "msg": {"type": "string", "description": "as message"},
+            "reason": {"type": "string", "minLength": 1, "description": _REASON},
             "status": {"const": False},
             "ttl": {"const": 1},
             "ts": {"type": "integer"},

@@ -86,7 +86,8 @@ def _data(endpoint: Endpoint, response: Response, credential: Credential, *, jso
     if type(code) is int and code != 0:
         content = credential.conceal(content)
         message = str(content.get("message") or content.get("msg") or "")
-        raise error_for(code, message, content, endpoint=endpoint.name)
+        reason = str(content.get("reason") or "")
+        raise error_for(code, message, content, reason=reason, endpoint=endpoint.name)
     if response.status != 200:
         raise NetworkException(response.status, f"{endpoint.name}: HTTP {response.status}")
     if not isinstance(content, dict):

@@ -175,13 +175,14 @@ def exchange(
     if not endpoint.wbi:
         return (yield from _send(endpoint, pairs, credential, settings, kind))
     mixin: str | None = None
+    reason = ""
     for _ in range(WBI_TRIES):
         mixin = yield NeedsMixinKey(mixin)
         try:
             return (yield from _send(endpoint, pairs, credential, settings, kind, mixin=mixin))
-        except AccessDenied:
-            continue
-    raise WbiRetryTimesExceedException
+        except AccessDenied as error:
+            reason = error.reason
+    raise WbiRetryTimesExceedException(reason)
 
 
 def _send(

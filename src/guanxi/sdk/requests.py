@@ -154,7 +154,7 @@ def _plain(value: Any) -> Any:
 def _argument_error(invalid: InvalidParameter, arguments: Mapping[str, str]) -> Exception:
     """Return the error with the argument's name: ``TypeError`` or ``ValueError``."""
     kind = TypeError if invalid.mistyped else ValueError
-    return kind(f"{arguments.get(invalid.field, invalid.field)}: {invalid.en}")
+    return kind(f"{arguments.get(invalid.field, invalid.field)}: {invalid.problem}")
 
 
 def auth_method(endpoint: Endpoint, credential: Credential) -> str | None:

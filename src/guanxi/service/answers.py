@@ -51,25 +51,33 @@ def success(envelope: Envelope, data: bytes, clock: Callable[[], int]) -> bytes:
 
 
 def failure(
-    envelope: Envelope, code: int, message: str, data: bytes, clock: Callable[[], int]
+    envelope: Envelope,
+    code: int,
+    message: str,
+    data: bytes,
+    clock: Callable[[], int],
+    *,
+    reason: str = "",
 ) -> bytes:
     """Return the body of a response whose code is not 0, in the form of the endpoint's envelope.
 
-    ``Envelope.NONE`` uses the standard form. Only the standard form includes ``data``,
-    unless it is empty. ``clock`` returns nanoseconds since the Unix epoch.
+    Every form includes ``reason``, unless it is empty. ``Envelope.NONE`` uses the standard form.
+    Only the standard form includes ``data``, unless it is empty. ``clock`` returns nanoseconds
+    since the Unix epoch.
     """
     text = encode(message)
+    why = b',"reason":%b' % encode(reason) if reason else b""
     if envelope is Envelope.GAME:
-        return b'{"code":%d,"message":%b,%b}' % (code, text, _game_tail(clock))
+        return b'{"code":%d,"message":%b%b,%b}' % (code, text, why, _game_tail(clock))
     if envelope is Envelope.MSG:
-        return b'{"code":%d,"msg":%b,"message":%b}' % (code, text, text)
+        return b'{"code":%d,"msg":%b,"message":%b%b}' % (code, text, text, why)
     if envelope is Envelope.STATUS:
-        return b'{"code":%d,"status":false,"message":%b}' % (code, text)
+        return b'{"code":%d,"status":false,"message":%b%b}' % (code, text, why)
     if envelope is Envelope.BARE:
-        return b'{"code":%d,"message":%b}' % (code, text)
+        return b'{"code":%d,"message":%b%b}' % (code, text, why)
     if data:
-        return b'{"code":%d,"message":%b,"ttl":1,"data":%b}' % (code, text, data)
-    return b'{"code":%d,"message":%b,"ttl":1}' % (code, text)
+        return b'{"code":%d,"message":%b%b,"ttl":1,"data":%b}' % (code, text, why, data)
+    return b'{"code":%d,"message":%b%b,"ttl":1}' % (code, text, why)
 
 
 def _game_tail(clock: Callable[[], int]) -> bytes:

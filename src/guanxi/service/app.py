@@ -46,6 +46,7 @@ _HTML = (
 _CONTENT_TYPE = {Body.JSON: (_JSON,), Body.JSONP: (_JSON,), Body.HTML: _HTML}
 _NO_FIELDS: dict[str, str] = {}
 _RETRY_AFTER = (b"retry-after", b"1")
+_CAUSE = "the service's log has the cause, under the x-request-id of this response"
 _number = count()
 
 
@@ -214,8 +215,19 @@ class Application:
             envelope = endpoint.envelope
         else:
             envelope = self._envelopes.get(exchange.path, Envelope.STANDARD)
-        message = refused.message_for(endpoint)
-        exchange.body = failure(envelope, refused.code, message, refused.data, self._service.clock)
+        message = (
+            errors.CODES[refused.code].wire_message
+            if endpoint is None
+            else endpoint.message(refused.code)
+        )
+        exchange.body = failure(
+            envelope,
+            refused.code,
+            message,
+            refused.data,
+            self._service.clock,
+            reason=refused.reason,
+        )
 
     async def _answer(
         self, exchange: Exchange, route: Route | None, in_path: dict[str, str], receive: Receive
@@ -268,10 +280,10 @@ class Application:
             if match(path) is not None:
                 method = route.endpoint.method
         if method is None:
-            return Refused(errors.NotFound.number, status=404)
-        invalid = InvalidParameter("method", f"须为 {method}", f"must be {method}")
+            return Refused(errors.NotFound.number, "path: no endpoint has it", status=404)
         allow = ((b"allow", method.encode()),)
-        return Refused(errors.BadRequest.number, invalid, status=405, headers=allow)
+        reason = f"method: must be {method}"
+        return Refused(errors.BadRequest.number, reason, status=405, headers=allow)
 
 
 def _refusal(error: BaseException, exchange: Exchange) -> Refused:
@@ -292,8 +304,8 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
         case StoreUnavailable():
             return _failed(errors.ServiceUnavailable.number, error, exchange)
         case asyncio.CancelledError() if not exchange.is_whole:
-            invalid = InvalidParameter("body", "不完整", "not whole")
-            refused = Refused(errors.BadRequest.number, invalid, status=408)
+            reason = "body: did not arrive whole in time"
+            refused = Refused(errors.BadRequest.number, reason, status=408)
         case StoreTimeout() | asyncio.CancelledError():  # cancelled: it took too long
             return _failed(errors.DeadlineExceeded.number, error, exchange)
         case _:
@@ -329,8 +341,12 @@ def _failed(code: int, error: BaseException, exchange: Exchange) -> Refused:
     )
     named = (b"x-request-id", exchange.request_id.encode())
     if code == errors.ServiceUnavailable.number:
-        return Refused(code, status=503, headers=(named, _RETRY_AFTER))
-    return Refused(code, status=504, headers=(named,))
+        reason = f"nothing was changed: repeat the request after a second; {_CAUSE}"
+        return Refused(code, reason, status=503, headers=(named, _RETRY_AFTER))
+    wrote = "the change may have been made: read before you repeat it"
+    writes = exchange.endpoint is not None and exchange.endpoint.writes
+    reason = f"{wrote if writes else 'no response in time'}; {_CAUSE}"
+    return Refused(code, reason, status=504, headers=(named,))
 
 
 def _below(root: str, path: str) -> str:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from guanxi.accounts import secrets, tokens
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract import errors, sign
-from guanxi.contract.endpoint import ACCESS_KEY, Endpoint, Login
-from guanxi.contract.params import InvalidParameter
+from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
+from guanxi.contract.endpoints import NAV, SPACE_PAGE
 from guanxi.service.exchange import Caller, Scope
 from guanxi.service.handling import Refused, Service
-from guanxi.service.request import Headers, Pairs, breaks_header_rule, cookies
+from guanxi.service.request import Headers, Pairs, broken_header_rule, cookies
 
 #: Fields that a POST request may have in its query.
 IN_QUERY = frozenset({"access_key", "appkey", "sign"})
@@ -21,8 +21,9 @@ IN_QUERY = frozenset({"access_key", "appkey", "sign"})
 _TRUST_NS, _TRUST_SECONDS = 10**9, 1.0
 #: How many sessions, and how many credentials, are cached; the largest credential that is cached.
 _MAX_ENTRIES, _MAX_CREDENTIAL_BYTES = 20_000, 1_024
-_NO_CSRF = InvalidParameter("csrf", "缺失", "missing; send the session's bili_jct")
-_WRONG_CSRF = InvalidParameter("csrf", "与会话不符", "not this session's bili_jct")
+#: How to send each kind of credential.
+_WAYS = {COOKIE: "the cookie SESSDATA", ACCESS_KEY: "the parameter access_key"}
+_SIGN = f"the current wbi keys, which GET {NAV.path} returns"
 
 
 def fields_of(endpoint: Endpoint) -> frozenset[str]:
@@ -84,8 +85,9 @@ class SessionGate:
         no csrf, or a wrong one in the form or in the cookie ``bili_jct``, -403 if a signature is
         wrong or stale, or required and missing.
         """
-        if endpoint.header_rule and self._has_rule and breaks_header_rule(headers):
-            raise Refused(errors.RequestIntercepted.number)
+        has_rule = endpoint.header_rule and self._has_rule
+        if has_rule and (reason := broken_header_rule(headers)):
+            raise Refused(errors.RequestIntercepted.number, reason)
         if endpoint.access_id:
             self._check_access_id(values)
         session = None
@@ -114,14 +116,18 @@ class SessionGate:
         kind = TokenKind.APP if by_key else TokenKind.COOKIE
         if session is None or session.kind is not kind or session.expires * 10**9 <= now:
             if endpoint.login is Login.REQUIRED:
-                name = "access_key" if by_key else "SESSDATA"
-                invalid = InvalidParameter(name, "无效或已过期", "not valid, or ended")
-                raise Refused(errors.NotSignedIn.number, invalid if credential else None)
+                if credential is None:
+                    raise Refused(errors.NotSignedIn.number, _signed_out(endpoint))
+                raise Refused(errors.NotSignedIn.number, _no_session(session, kind))
             return None
         if endpoint.writes and credential is not None and not by_key:
             form, (_, csrf, sent_csrf) = values.get("csrf", ""), credential
-            if not (secrets.equal(form, csrf) and secrets.equal(sent_csrf, csrf)):
-                raise Refused(errors.CsrfFailed.number, _WRONG_CSRF if form else _NO_CSRF)
+            if not secrets.equal(form, csrf):
+                wrong = "not this session's bili_jct"
+                missing = "missing; send the value of the cookie bili_jct"
+                raise Refused(errors.CsrfFailed.number, f"csrf: {wrong if form else missing}")
+            if not secrets.equal(sent_csrf, csrf):
+                raise Refused(errors.CsrfFailed.number, "bili_jct: not this session's cookie")
         return session
 
     def _read(self, sent: str | bytes) -> _Credential | None:
@@ -164,7 +170,11 @@ class SessionGate:
         if access_id is None:
             return
         if not tokens.access_id_is_valid(self._secret, access_id, self._service.now()):
-            raise Refused(errors.RequestIntercepted.number)
+            raise Refused(
+                errors.RequestIntercepted.number,
+                "w_webid: wrong or expired; send none, or the access id in the page"
+                f" GET {SPACE_PAGE.path}",
+            )
 
     def _check_signature(self, endpoint: Endpoint, pairs: Pairs, values: Mapping[str, str]) -> None:
         """Raise Refused (-403) if a signature is wrong or stale, or is required and missing.
@@ -176,14 +186,11 @@ class SessionGate:
         """
         wanted = "w_rid" in values if endpoint.unsigned else endpoint.wbi
         if wanted and not ("wts" in values and self._wbi(pairs)):
-            invalid = InvalidParameter("w_rid", "签名缺失、错误或已过期", "missing, wrong or stale")
-            raise Refused(errors.AccessDenied.number, invalid)
+            raise Refused(errors.AccessDenied.number, _bad_wbi(values))
         if ("sign" in values or "appkey" in values) and endpoint.app_signed:
             appsec = secrets.appsec(self._secret, values.get("appkey", ""))
             if not sign.app_verify(pairs, appsec):
-                raise Refused(
-                    errors.AccessDenied.number, InvalidParameter("sign", "签名错误", "wrong")
-                )
+                raise Refused(errors.AccessDenied.number, _bad_sign(values))
 
     def _wbi(self, pairs: Pairs) -> bool:
         """Return whether the pairs are signed with the wbi keys of today or yesterday (UTC)."""
@@ -195,3 +202,36 @@ class SessionGate:
             )
             self._mixins = (now // secrets.DAY, (today, yesterday))
         return any(sign.wbi_verify(pairs, mixin) for mixin in self._mixins[1])
+
+
+def _signed_out(endpoint: Endpoint) -> str:
+    """Return the reason for a request without a credential that the endpoint accepts."""
+    ways = " or ".join(text for way, text in _WAYS.items() if way in endpoint.auth)
+    return f"not signed in: send {ways}"
+
+
+def _no_session(session: Session | None, kind: TokenKind) -> str:
+    """Return the reason for a credential sent as ``kind`` whose session is not valid."""
+    name = "access_key" if kind is TokenKind.APP else "SESSDATA"
+    if session is None:
+        return f"{name}: no session has it; it is wrong, or the session was closed"
+    if session.kind is not kind:
+        return f"{name}: this is the {'SESSDATA' if kind is TokenKind.APP else 'access_key'}"
+    return f"{name}: the session has expired; sign in again"
+
+
+def _bad_wbi(values: Mapping[str, str]) -> str:
+    """Return the reason for fields whose wbi signature is missing, wrong or stale."""
+    if not values.get("w_rid"):
+        return f"w_rid: missing; sign the request with {_SIGN}"
+    if "wts" not in values:
+        return "wts: missing; w_rid has to sign it too"
+    return f"w_rid: wrong or stale; sign all other fields with {_SIGN}"
+
+
+def _bad_sign(values: Mapping[str, str]) -> str:
+    """Return the reason for fields whose app signature is wrong or incomplete."""
+    for name, other in (("appkey", "sign"), ("sign", "appkey")):
+        if not values.get(name):
+            return f"{name}: missing next to {other}; send both or none"
+    return "sign: wrong; it must sign all other fields with the appsec of appkey"

@@ -6,12 +6,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
-from guanxi.contract import errors
-from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.limits import Profile
 from guanxi.contract.params import InvalidParameter
 from guanxi.service.config import Settings
 from guanxi.stores.port import Store
+
+#: Reasons of -101 where a handler finds out.
+NO_SESSION = "not signed in: the credential is missing or wrong, or its session has ended"
+NO_ACCOUNT = "the account was deregistered"
 
 
 class Service(NamedTuple):
@@ -53,43 +55,32 @@ class WithCookies(NamedTuple):
 class Refused(Exception):
     """A refused request: a response with a code other than 0.
 
-    ``data`` is encoded JSON, empty for none; ``invalid`` is appended to the message.
+    The response's message is the endpoint's for the code. ``reason`` is what was wrong with this
+    request, in English: the field or header first, then what would be right. It must show no secret
+    and nothing private of another account. ``data`` is encoded JSON, empty for none.
     """
 
     def __init__(
         self,
         code: int,
-        invalid: InvalidParameter | None = None,
+        reason: str | InvalidParameter = "",
         *,
-        message: str = "",
         data: bytes = b"",
         status: int = 200,
         headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.invalid = invalid
-        #: Replaces the endpoint's message for the code, unless empty.
-        self.message = message
+        self.reason = str(reason)
         self.data = data
         self.status = status
         self.headers = headers
 
-    def message_for(self, endpoint: Endpoint | None) -> str:
-        """Return the response's message: the endpoint's for the code, then ``invalid`` if any.
 
-        Without an endpoint, it has the code's general text. This refusal's own ``message``, if not
-        empty, replaces either; otherwise raise KeyError for an unknown code.
-        """
-        plain = self.message or (
-            errors.CODES[self.code].wire_message
-            if endpoint is None
-            else endpoint.message(self.code)
-        )
-        return f"{plain}: {self.invalid.text.both}" if self.invalid else plain
+def refuse_if(code: int, reasons: Mapping[int, str]) -> None:
+    """Raise ``Refused`` with ``code`` and its reason in ``reasons`` if the code is not 0.
 
-
-def refuse_if(code: int, invalid: InvalidParameter | None = None) -> None:
-    """Raise ``Refused`` with ``code`` and ``invalid`` if the code is not 0."""
+    Raise KeyError if ``reasons`` lacks the code.
+    """
     if code:
-        raise Refused(code, invalid)
+        raise Refused(code, reasons[code])

@@ -15,6 +15,9 @@ Headers = Mapping[bytes, bytes]
 Receive = Callable[[], Awaitable[Any]]
 
 _FORM = b"application/x-www-form-urlencoded"
+_HEADER_RULE = "(the header rule of the profile documented; the profile open has no such rule)"
+#: The most characters of a Referer's host that a reason repeats.
+_ECHOED = 40
 _DIGITS = b"0123456789abcdefABCDEF"
 #: The byte of each percent escape, by its two hexadecimal digits.
 _ESCAPED = {
@@ -51,7 +54,7 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter |
             pairs.append((field, _unescaped(value)))
         except (KeyError, UnicodeDecodeError):
             if field in known:
-                invalid = invalid or InvalidParameter(field, "编码无效", "badly encoded")
+                invalid = invalid or InvalidParameter(field, "badly encoded")
     return pairs, invalid
 
 
@@ -87,7 +90,7 @@ def repeated(pairs: Pairs, known: frozenset[str]) -> InvalidParameter | None:
     seen = set()
     for name, _ in pairs:
         if name in seen:
-            return InvalidParameter(name, "重复", "given more than once")
+            return InvalidParameter(name, "given more than once")
         if name in known:
             seen.add(name)
     return None
@@ -102,22 +105,25 @@ def cookies(header: bytes) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def breaks_header_rule(headers: Headers) -> bool:
-    """Return whether 004's header rule refuses a request.
+def broken_header_rule(headers: Headers) -> str:
+    """Return the reason for which 004's header rule refuses a request, "" if it does not.
 
     It refuses a Referer that is invalid or outside bilibili.com and its subdomains, and a
     User-Agent that contains "python" in any case. A missing or empty Referer passes.
     """
     if b"python" in headers.get(b"user-agent", b"").lower():
-        return True
+        return f'User-Agent: must not contain "python" {_HEADER_RULE}'
     referer = headers.get(b"referer")
     if not referer:
-        return False
+        return ""
     try:
         host = urlsplit(referer.decode("latin-1")).hostname or ""
     except ValueError:
-        return True
-    return host != "bilibili.com" and not host.endswith(".bilibili.com")
+        return f"Referer: not a URL {_HEADER_RULE}"
+    if host == "bilibili.com" or host.endswith(".bilibili.com"):
+        return ""
+    shown = repr(host)[:_ECHOED]
+    return f"Referer: the host must be bilibili.com or under it, not {shown} {_HEADER_RULE}"
 
 
 async def form_body(receive: Receive, headers: Headers, limit: int) -> bytes:
@@ -151,12 +157,9 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> Refused:
-    invalid = InvalidParameter("body", f"最大 {limit} 字节", f"at most {limit} bytes")
-    return Refused(errors.BadRequest.number, invalid, status=413)
+    return Refused(errors.BadRequest.number, f"body: at most {limit} bytes", status=413)
 
 
 def _not_a_form() -> Refused:
-    invalid = InvalidParameter(
-        "Content-Type", f"必须是 {_FORM.decode()}", f"must be {_FORM.decode()}"
-    )
-    return Refused(errors.BadRequest.number, invalid, status=415)
+    reason = f"Content-Type: must be {_FORM.decode()}"
+    return Refused(errors.BadRequest.number, reason, status=415)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
-from guanxi.contract.limits import Limits, Profile
+from guanxi.contract.limits import Profile
 from guanxi.contract.params import decoder, defaults, wire_types
 from guanxi.service import auth
 from guanxi.service.handlers import (
@@ -133,7 +133,8 @@ class Route(NamedTuple):
 def routes(profile: Profile) -> dict[tuple[str, str], Route]:
     """Return every endpoint's route by (method, path); a path may have parameters in braces.
 
-    ``profile`` sets the limits, and whether the field ``cursor`` is known.
+    ``profile`` sets the limits, the defaults of parameters that are required otherwise, and whether
+    the field ``cursor`` is known.
     """
     return {(endpoint.method, endpoint.path): _route(endpoint, profile) for endpoint in e.ENDPOINTS}
 
@@ -143,7 +144,7 @@ def _route(endpoint: Endpoint, profile: Profile) -> Route:
     reads_form = endpoint.method == "POST" and not endpoint.ignores_body
     return Route(
         endpoint,
-        _decoder(endpoint, profile.limits),
+        _decoder(endpoint, profile),
         HANDLERS[endpoint.name],
         known,
         known & auth.IN_QUERY if reads_form else known,
@@ -156,13 +157,22 @@ def _known(endpoint: Endpoint, profile: Profile) -> frozenset[str]:
     return fields if profile.cursors else fields - {"cursor"}
 
 
-def _decoder(endpoint: Endpoint, limits: Limits) -> Callable[[dict[str, str]], Any]:
+def _decoder(endpoint: Endpoint, profile: Profile) -> Callable[[dict[str, str]], Any]:
     """Return a function that decodes an endpoint's fields, text by name, into its ``params``.
 
-    It raises InvalidParameter. The default page size is at most ``limits.page_size``.
+    It raises InvalidParameter. A parameter that has a default in the profile may be absent or
+    empty. The default page size is at most ``limits.page_size``.
     """
+    limits, params = profile.limits, wire_types(endpoint.params)
     decode = decoder(endpoint.params, endpoint.aliases, limits)
-    if defaults(endpoint.params).get("ps", 0) <= limits.page_size:
+    given = {name: text for name, text in profile.defaults.items() if name in params}
+    if defaults(endpoint.params).get("ps", 0) > limits.page_size:
+        given["ps"] = str(limits.page_size)
+    if not given:
         return decode
-    size = str(limits.page_size)
-    return lambda values: decode({"ps": size, **values})
+
+    def decode_with_defaults(values: dict[str, str]) -> Any:
+        absent = {name: text for name, text in given.items() if not values.get(name)}
+        return decode({**values, **absent})
+
+    return decode_with_defaults

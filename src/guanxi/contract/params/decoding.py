@@ -1,7 +1,7 @@
 """Decode the fields of a request into a struct, and name the field that is invalid.
 
 ``decoder`` returns the function for a struct. It raises ``InvalidParameter`` for the first invalid
-field, with a text in both languages.
+field.
 """
 
 from __future__ import annotations
@@ -17,29 +17,26 @@ from msgspec import UNSET, Meta, Struct
 
 from guanxi.contract.limits import Limits
 from guanxi.contract.params.fields import LARGEST
-from guanxi.text import Text
 
 P = TypeVar("P", bound=Struct)
 
 
 class InvalidParameter(Exception):
-    """A parameter is missing or invalid; ``field`` is its wire name, ``text`` what is wrong.
+    """A parameter is missing or invalid; ``field`` is its wire name, ``problem`` what is wrong.
 
-    ``text`` starts with the field; the wire shows ``text.both``. ``mistyped`` is whether it is
-    missing or of a wrong type, not just of a wrong value.
+    ``str()`` is ``field: problem``, the reason of a response. ``mistyped`` is whether the parameter
+    is missing or of a wrong type, not just of a wrong value.
     """
 
-    def __init__(self, field: str, zh: str, en: str, *, mistyped: bool = False) -> None:
-        self.text = Text(f"{field} {zh}", f"{field}: {en}")
-        super().__init__(self.text)
+    def __init__(self, field: str, problem: str, *, mistyped: bool = False) -> None:
+        super().__init__(f"{field}: {problem}")
         self.field = field
-        self.zh = zh
-        self.en = en
+        self.problem = problem
         self.mistyped = mistyped
 
     def about(self, field: str) -> InvalidParameter:
-        """Return a new error: the same text about another field."""
-        return InvalidParameter(field, self.zh, self.en, mistyped=self.mistyped)
+        """Return a new error: the same problem with another field."""
+        return InvalidParameter(field, self.problem, mistyped=self.mistyped)
 
 
 def decoder(
@@ -62,7 +59,7 @@ def decoder(
         for name in numbers:
             text = pairs.get(name, "")
             if not text.isdigit() and ("." in text or "e" in text or "E" in text):
-                raise InvalidParameter(name, *_WHOLE)  # msgspec accepts 1.0 and 1e3 as integers
+                raise InvalidParameter(name, _WHOLE)  # msgspec accepts 1.0 and 1e3 as integers
         for name in lists:
             if name in pairs:
                 values = {**values, name: pairs[name].split(",")}
@@ -104,7 +101,7 @@ def _is_choice(hint: Any) -> bool:
 
 #: The number of characters of an invalid value that an error repeats.
 _ECHOED = 40
-_WHOLE = ("必须是整数", "must be a whole number")
+_WHOLE = "must be a whole number"
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
@@ -121,7 +118,7 @@ def invalid_parameter(
         if name in hints and not _fits(value, hints[name], strict=strict):
             return _unfit(name, value, hints[name], strict=strict)
     missing = next(name for name in hints if name not in values)  # required ones are declared first
-    return InvalidParameter(missing, "缺失", "missing", mistyped=True)
+    return InvalidParameter(missing, "missing", mistyped=True)
 
 
 def _fits(value: Any, hint: Any, *, strict: bool) -> bool:
@@ -140,19 +137,17 @@ def _unfit(name: str, value: Any, hint: Any, *, strict: bool) -> InvalidParamete
     is_array, shown = get_origin(base) is list, value
     if _is_number(base) and not is_array:
         if not (type(value) is int if strict else _INTEGER.fullmatch(value)):
-            return InvalidParameter(name, *_WHOLE, mistyped=True)
+            return InvalidParameter(name, _WHOLE, mistyped=True)
         shown = int(str(value)[:_ECHOED])  # cut, it is still far out of every range
         if bounds.ge is not None and shown < bounds.ge:
-            return InvalidParameter(name, f"不得小于 {bounds.ge}", f"at least {bounds.ge}")
+            return InvalidParameter(name, f"at least {bounds.ge}")
         if bounds.le is not None and shown > bounds.le:
-            return InvalidParameter(name, f"不得大于 {bounds.le}", f"at most {bounds.le}")
+            return InvalidParameter(name, f"at most {bounds.le}")
         if not _is_choice(base) or abs(shown) > LARGEST:
-            return InvalidParameter(name, "超出范围", "out of range")
+            return InvalidParameter(name, "out of range")
     elif not isinstance(value, list if is_array else str):
         kind = type(value).__name__
-        return InvalidParameter(
-            name, f"类型不可为 {kind}", f"cannot be of type {kind}", mistyped=True
-        )
+        return InvalidParameter(name, f"cannot be of type {kind}", mistyped=True)
     elif is_array:
         [item] = get_args(base)
         for one in value:
@@ -160,11 +155,16 @@ def _unfit(name: str, value: Any, hint: Any, *, strict: bool) -> InvalidParamete
                 return _unfit(name, one, item, strict=strict)
     elif bounds.max_length is not None and len(value) > bounds.max_length:
         most = bounds.max_length
-        return InvalidParameter(name, f"最长 {most} 字符", f"at most {most} characters")
-    if base in (str, bool) or is_array:
-        return InvalidParameter(name, "无效", "not valid")
-    choice = repr(shown)[:_ECHOED]
-    return InvalidParameter(name, f"不可为 {choice}", f"cannot be {choice}")
+        return InvalidParameter(name, f"at most {most} characters")
+    if base is bool:
+        return InvalidParameter(name, "must be true or false")
+    if base is str and bounds.pattern is not None:
+        return InvalidParameter(name, f"must match {bounds.pattern}")
+    if base is str or is_array:
+        too_many = f"at most {bounds.max_length} values"
+        return InvalidParameter(name, too_many if value else "must not be empty")
+    choices = ", ".join(map(repr, get_args(base) or [one.value for one in base]))
+    return InvalidParameter(name, f"cannot be {repr(shown)[:_ECHOED]}; one of {choices}")
 
 
 #: The fields that have a limit.
@@ -178,11 +178,11 @@ def over_limit(params: Struct, limits: Limits) -> InvalidParameter | None:
     """
     size = getattr(params, "ps", 1)
     if size > limits.page_size:
-        return InvalidParameter("ps", f"不得大于 {limits.page_size}", f"at most {limits.page_size}")
+        return InvalidParameter("ps", f"at most {limits.page_size}")
     fids = getattr(params, "fids", ())
     if len(fids) > limits.ids_per_call and len(set(fids)) > limits.ids_per_call:
         limit = limits.ids_per_call
-        return InvalidParameter("fids", f"一次最多 {limit} 个", f"at most {limit} ids a call")
+        return InvalidParameter("fids", f"at most {limit} ids a call")
     return None
 
 

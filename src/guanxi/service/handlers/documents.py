@@ -77,4 +77,5 @@ async def is_hidden(service: Service, viewer: int, owner: int, part: Hidden) -> 
 async def refuse_hidden(service: Service, viewer: int, owner: int, part: Hidden) -> None:
     """Raise ``Refused`` with 53013 if the owner hides a part of its space from the viewer."""
     if await is_hidden(service, viewer, owner, part):
-        raise Refused(errors.HiddenByPrivacy.number)
+        reason = f"account {owner} shows its {part} to nobody else"
+        raise Refused(errors.HiddenByPrivacy.number, reason)

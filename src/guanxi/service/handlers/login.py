@@ -14,11 +14,12 @@ from guanxi.accounts.secrets import TokenKind
 from guanxi.contract import errors, pages
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
+from guanxi.contract.endpoints import CORRESPOND
 from guanxi.contract.params import InvalidParameter
 from guanxi.operations.accounts import AccountError
 from guanxi.operations.sessions import issue
 from guanxi.service.answers import encode
-from guanxi.service.handling import Answer, Refused, Service
+from guanxi.service.handling import NO_ACCOUNT, NO_SESSION, Answer, Refused, Service
 from guanxi.stores.port import StoreError
 
 #: The URL in the QR code. The top-level domain ``.invalid`` never resolves.
@@ -47,7 +48,7 @@ async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
     store, key = service.store, params.qrcode_key
     created = tokens.qr_key_created(store.secret, key)
     if created is None:
-        raise InvalidParameter("qrcode_key", "无效", "no key of this service")
+        raise InvalidParameter("qrcode_key", "no key of this service")
     expires = created + service.profile.limits.qr_seconds
     if service.now() >= expires:
         return Answer(encode(s.QrState(code=_EXPIRED, message="二维码已失效")))
@@ -80,7 +81,7 @@ async def cookie_info(
     now = service.clock() // 1_000_000
     session = await service.store.session(secrets.digest(_token(jar)))
     if session is None:
-        raise Refused(errors.NotSignedIn.number)
+        raise Refused(errors.NotSignedIn.number, NO_SESSION)
     half = (session.created + session.expires) // 2
     return encode(s.CookieInfo(now >= half * 1000, now))
 
@@ -108,10 +109,12 @@ async def cookie_refresh(
     """
     secret, old = service.store.secret, _token(jar)
     csrf, refresh = tokens.refresh_csrf(secret, old), tokens.refresh_token(secret, old)
-    if not (
-        secrets.equal(params.refresh_csrf, csrf) and secrets.equal(params.refresh_token, refresh)
-    ):
-        raise Refused(errors.RefreshRefused.number)
+    if not secrets.equal(params.refresh_csrf, csrf):
+        reason = f"refresh_csrf: not this session's; GET {CORRESPOND.path} returns it"
+        raise Refused(errors.RefreshRefused.number, reason)
+    if not secrets.equal(params.refresh_token, refresh):
+        reason = "refresh_token: not this session's; the sign-in returned it"
+        raise Refused(errors.RefreshRefused.number, reason)
     token, cookies = await _open_session(service, caller)
     return Answer(
         encode(s.RefreshedCookie(refresh_token=tokens.refresh_token(secret, token))), cookies
@@ -126,7 +129,7 @@ async def confirm_refresh(service: Service, caller: int, params: p.RefreshConfir
     digest = tokens.session_digest_of(params.refresh_token)
     session = await service.store.session(digest) if digest is not None else None
     if session is None or session.mid != caller:
-        raise InvalidParameter("refresh_token", "无效", "no session of this account")
+        raise InvalidParameter("refresh_token", "of no session of this account")
     await service.store.close_session(session.digest)
     return b""
 
@@ -138,7 +141,7 @@ def _token(jar: Mapping[str, str]) -> str:
     """
     token = jar.get("SESSDATA")
     if token is None:
-        raise Refused(errors.NotSignedIn.number)
+        raise Refused(errors.NotSignedIn.number, "SESSDATA: no such cookie")
     return token
 
 
@@ -152,7 +155,7 @@ async def _open_session(service: Service, mid: int) -> tuple[str, tuple[tuple[by
         days, now = service.profile.limits.session_days, service.now()
         issued = await issue(service.store, mid, TokenKind.COOKIE, days, now)
     except AccountError:  # deregistered meanwhile
-        raise Refused(errors.NotSignedIn.number) from None
+        raise Refused(errors.NotSignedIn.number, NO_ACCOUNT) from None
     attributes = (
         f"Path=/; Max-Age={service.profile.limits.session_days * secrets.DAY}; SameSite=Lax"
     )

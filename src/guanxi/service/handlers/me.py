@@ -15,8 +15,8 @@ from guanxi.contract import structs as s
 from guanxi.contract.limits import ALL
 from guanxi.contract.params import LARGEST, InvalidParameter
 from guanxi.service.answers import encode
-from guanxi.service.handlers import documents, people
-from guanxi.service.handling import Refused, Service, refuse_if
+from guanxi.service.handlers import account, documents, people
+from guanxi.service.handling import NO_ACCOUNT, NO_SESSION, Refused, Service, refuse_if
 from guanxi.stores.port import Query
 from guanxi.world import clock, mine
 from guanxi.world import profile as world
@@ -47,10 +47,14 @@ async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
     try:
         clock.seconds_of_day(params.birthday)
     except ValueError:
-        raise InvalidParameter("birthday", "没有这一天", "no such day") from None
+        raise InvalidParameter("birthday", "no such day") from None
     limits = service.profile.limits
-    refuse_if(world.nickname_code(params.uname, limits))
-    refuse_if(world.signature_code(params.usersign, limits))
+    reasons = account.name_reasons("uname", limits) | {
+        errors.SignatureTooLong.number: f"usersign: at most {limits.signature} characters",
+        errors.SignatureHasEmoji.number: "usersign: no emoji",
+    }
+    refuse_if(world.nickname_code(params.uname, limits), reasons)
+    refuse_if(world.signature_code(params.usersign, limits), reasons)
     card = {"name": params.uname, "sign": params.usersign}
     profile = {"sex": params.sex, "birthday": params.birthday}
     refusal = await service.store.edit_account(
@@ -59,25 +63,27 @@ async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
         [DocumentEdit(kind=world.PROFILE, fields=profile)],
     )
     if refusal is EditRefusal.NAME_IN_USE:
-        raise Refused(errors.NicknameExists.number)
+        code = errors.NicknameExists.number
+        raise Refused(code, reasons[code])
     if refusal is not None:  # deregistered since the session was checked
-        raise Refused(errors.NotSignedIn.number)
+        raise Refused(errors.NotSignedIn.number, NO_ACCOUNT)
     return b""
 
 
 async def set_notice(service: Service, caller: int, params: p.Notice) -> bytes:
     """Handle POST /x/space/notice/set: replace the notice (000, User.set_space_notice).
 
-    An empty text deletes the notice. Raise InvalidParameter if the text is too long, and Refused
-    with -304 if it equals the current text ("" without a notice).
+    An empty text deletes the notice. Raise Refused: -400 if the text is too long, -304 if it equals
+    the current text ("" without a notice).
     """
     limits = service.profile.limits
+    reasons = {
+        errors.BadRequest.number: f"notice: at most {limits.notice} characters",
+        errors.NothingChanged.number: "notice: equals the current one",
+    }
     current = await service.store.get(world.NOTICE, caller)
     code = world.notice_code(params.notice, current.text if current is not None else "", limits)
-    if code == errors.BadRequest.number:
-        limit = limits.notice
-        raise InvalidParameter("notice", f"最长 {limit} 字符", f"at most {limit} characters")
-    refuse_if(code)
+    refuse_if(code, reasons)
     if params.notice:
         await service.store.put([world.NOTICE.entry(caller, world.Notice(params.notice))])
     else:
@@ -94,10 +100,7 @@ async def coins(
     the caller's mid (guanxi's own rule).
     """
     if jar.get("DedeUserID", str(caller)) != str(caller):
-        raise Refused(
-            errors.NotSignedIn.number,
-            InvalidParameter("DedeUserID", "与会话不符", "not this session's"),
-        )
+        raise Refused(errors.NotSignedIn.number, "DedeUserID: not the mid of this session")
     return encode(s.Coins((await people.profile(service, caller)).coins or None))
 
 
@@ -182,5 +185,5 @@ async def fan_report(service: Service, caller: int, _params: p.FanReportParams) 
     none is stored. Raise Refused with -101 without a session.
     """
     if not caller:
-        raise Refused(errors.NotSignedIn.number)
+        raise Refused(errors.NotSignedIn.number, NO_SESSION)
     return encode(await service.store.get(world.FAN_REPORT, caller) or s.FanReport())

@@ -82,7 +82,7 @@ async def _after(
         return view_at, entry_id
     seen = await service.store.get(SEEN, caller, entry_id)
     if seen is None:
-        raise InvalidParameter("max", "不在历史记录中", "not in the history")
+        raise InvalidParameter("max", "not in the history")
     return seen.entry.view_at, entry_id
 
 

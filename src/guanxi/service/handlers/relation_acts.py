@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
+from guanxi.contract.limits import Caps
 from guanxi.contract.params import InvalidParameter
 from guanxi.graph.pair import (
     SPECIAL,
@@ -17,7 +19,7 @@ from guanxi.graph.pair import (
     relation_of,
 )
 from guanxi.service.answers import encode
-from guanxi.service.handling import Refused, Service, refuse_if
+from guanxi.service.handling import Refused, Service
 
 _NONE = Relation()
 
@@ -30,11 +32,21 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
     act.
     """
     if params.act == Act.WHISPER.value:
-        raise InvalidParameter("act", "3 已下线", "3 is retired")
-    act = Modify(caller, params.fid, params.act)
-    [code] = await service.store.change([act], service.profile.limits.caps)
-    refuse_if(code)
+        raise InvalidParameter("act", "3 is retired")
+    act, caps = Modify(caller, params.fid, params.act), service.profile.limits.caps
+    [code] = await service.store.change([act], caps)
+    if code:
+        raise Refused(code, _reason(code, caller, params.fid, caps))
     return b""
+
+
+def _reason(code: int, caller: int, fid: int, caps: Caps) -> str:
+    """Return the reason for the code that the rules refuse an act on account ``fid`` with."""
+    sentence = errors.sentence_of(code, caller, fid).en
+    if code == errors.AccountBanned.number:
+        return sentence
+    limit = f"; at most {caps.following}" if code == errors.FollowingLimitReached.number else ""
+    return f"fid: {sentence}{limit}"
 
 
 async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> bytes:
@@ -50,7 +62,11 @@ async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> 
     code, failed = batch_result(fids, codes)
     data = encode(s.FailedFids(failed))
     if code:
-        raise Refused(code, data=data)
+        reasons = {
+            errors.AccountBanned.number: errors.sentence_of(code, caller, 0).en,
+            errors.TargetInBlacklist.number: "fids: you block all of them; unblock them first",
+        }
+        raise Refused(code, reasons[code], data=data)
     return data
 
 

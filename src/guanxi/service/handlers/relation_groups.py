@@ -5,7 +5,6 @@ from __future__ import annotations
 from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
-from guanxi.contract.params import InvalidParameter
 from guanxi.graph.groups import (
     SPECIAL_TIP,
     DeleteGroup,
@@ -56,7 +55,7 @@ async def create_group(service: Service, caller: int, params: p.NewGroup) -> byt
     """
     limits = service.profile.limits
     code, group_id = await operations.create(service.store, caller, params.tag, limits)
-    refuse_if(code, _invalid_names(service, "tag").get(code))
+    refuse_if(code, _name_reasons(service, "tag"))
     return encode(s.GroupCreated(group_id))
 
 
@@ -65,15 +64,11 @@ async def rename_group(service: Service, caller: int, params: p.RenameGroup) -> 
 
     Raise Refused if the caller created no group with this id, or the name is invalid or in use.
     """
-    invalid_params = _invalid_names(service, "name")
+    reasons = _name_reasons(service, "name")
     if params.tagid <= 0:
-        invalid_params[errors.BadRequest.number] = InvalidParameter(
-            "tagid", "不可重命名", "cannot be renamed"
-        )
-    invalid_params[errors.NoSuchGroup.number] = InvalidParameter(
-        "tagid", "不是你的分组", "no group of yours"
-    )
-    await _change(service, RenameGroup(caller, params.tagid, params.name), invalid_params)
+        reasons[errors.BadRequest.number] = "tagid: cannot be renamed"
+    reasons[errors.NoSuchGroup.number] = "tagid: no group of yours"
+    await _change(service, RenameGroup(caller, params.tagid, params.name), reasons)
     return b""
 
 
@@ -82,9 +77,8 @@ async def delete_group(service: Service, caller: int, params: p.OldGroup) -> byt
 
     Its members stay followed. Raise Refused if the caller created no group with this id.
     """
-    invalid = InvalidParameter("tagid", "不是你可删除的分组", "no group of yours to delete")
-    invalid_params = {errors.BadRequest.number: invalid}
-    await _change(service, DeleteGroup(caller, params.tagid), invalid_params)
+    reasons = {errors.BadRequest.number: "tagid: no group of yours to delete"}
+    await _change(service, DeleteGroup(caller, params.tagid), reasons)
     return b""
 
 
@@ -120,40 +114,29 @@ async def move_members(service: Service, caller: int, params: p.MoveParams) -> b
 
 
 async def _regroup(service: Service, act: Regroup, field: str) -> bytes:
-    invalid_params = {
-        errors.NoSuchGroup.number: InvalidParameter(
-            field, "含有不是你的分组", "holds no group of yours"
-        ),
-        errors.NotFollowing.number: InvalidParameter(
-            "fids", "含有未关注的用户", "holds one not followed"
-        ),
+    reasons = {
+        errors.NoSuchGroup.number: f"{field}: not all are groups of yours",
+        errors.NotFollowing.number: "fids: you do not follow all of them",
     }
-    await _change(service, act, invalid_params)
+    await _change(service, act, reasons)
     return b""
 
 
-async def _change(
-    service: Service, act: GroupAct, invalid_params: dict[int, InvalidParameter]
-) -> None:
+async def _change(service: Service, act: GroupAct, reasons: dict[int, str]) -> None:
     [code] = await service.store.change([act], service.profile.limits.caps)
-    refuse_if(code, invalid_params.get(code))
+    refuse_if(code, reasons)
 
 
-def _invalid_names(service: Service, field: str) -> dict[int, InvalidParameter]:
-    """Return the error texts for a group's name, by response code.
+def _name_reasons(service: Service, field: str) -> dict[int, str]:
+    """Return the reasons for which a group's name is refused, by code.
 
-    ``field`` is the parameter that they name. The text of -400 also covers too many groups.
+    ``field`` is the parameter that they name. The reason of -400 also covers too many groups.
     """
     limits = service.profile.limits
-    max_groups, max_length = limits.groups, limits.group_name
     return {
-        errors.BadRequest.number: InvalidParameter(
-            field,
-            f"不得含控制字符，且最多 {max_groups} 个分组",
-            f"no control characters, and at most {max_groups} groups",
+        errors.BadRequest.number: (
+            f"{field}: no control characters, and at most {limits.groups} groups"
         ),
-        errors.GroupNameTooLong.number: InvalidParameter(
-            field, f"须为 1 至 {max_length} 个字符", f"1 to {max_length} characters"
-        ),
-        errors.GroupExists.number: InvalidParameter(field, "已被使用", "already taken"),
+        errors.GroupNameTooLong.number: f"{field}: 1 to {limits.group_name} characters",
+        errors.GroupExists.number: f"{field}: another group has it, or it is reserved",
     }

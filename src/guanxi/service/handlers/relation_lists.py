@@ -52,7 +52,7 @@ def _position(cursor: str) -> Position | None:
     try:
         return decode_cursor(cursor)
     except ValueError:
-        raise InvalidParameter("cursor", "无效", "not a cursor of this service") from None
+        raise InvalidParameter("cursor", "not a cursor of this service") from None
 
 
 def _page_request(service: Service, params: _PagedParams, visible: int) -> _PageRequest:
@@ -136,7 +136,7 @@ async def followings(service: Service, viewer: int, params: p.FollowingsParams) 
     own = viewer == params.vmid
     request = _page_request(service, params, visible_followings(service.profile.limits, own=own))
     if (await _privacy(service, viewer, params.vmid)).hide_followings:
-        raise Refused(errors.FollowingsHidden.number)
+        raise Refused(errors.FollowingsHidden.number, "vmid: the account hides its followings")
     sort = Sort.VISITED if own and params.order_type == "attention" else Sort(params.order)
     store = service.store
     result = await store.page(Listing.FOLLOWINGS, params.vmid, sort, request.window, request.after)
@@ -154,7 +154,7 @@ async def followers(service: Service, viewer: int, params: p.FollowersParams) ->
     own = viewer == params.vmid
     request = _page_request(service, params, service.profile.limits.followers)
     if (await _privacy(service, viewer, params.vmid)).hide_followers:
-        raise Refused(errors.FollowersHidden.number)
+        raise Refused(errors.FollowersHidden.number, "vmid: the account hides its followers")
     store = service.store
     result = await store.page(
         Listing.FOLLOWERS, params.vmid, Sort(params.order), request.window, request.after
@@ -267,10 +267,7 @@ async def group_members(service: Service, viewer: int, params: p.GroupParams) ->
     sort = Sort.VISITED if params.order_type == "attention" else Sort.NEWEST
     result = await service.store.members(viewer, params.tagid, sort, request.window, request.after)
     if result is None:
-        raise Refused(
-            errors.NoSuchGroup.number,
-            InvalidParameter("tagid", "不是你的分组", "no group of yours"),
-        )
+        raise Refused(errors.NoSuchGroup.number, "tagid: no group of yours")
     rows, more = result.rows, result.more
     cards = await service.store.cards(rows.mids)
     members = [_member(mid, cards[mid]) for mid in rows.mids]
@@ -397,5 +394,4 @@ async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
 
 def _too_deep(pages: int) -> Refused:
     """Return, for the caller to raise, the refusal (22007) of a page number above ``pages``."""
-    invalid = InvalidParameter("pn", f"最多 {pages}", f"at most {pages}")
-    return Refused(errors.PageTooDeep.number, invalid, message=f"访问超过 {pages} 页")
+    return Refused(errors.PageTooDeep.number, f"pn: at most {pages}")

@@ -36,7 +36,7 @@ async def info(service: Service, viewer: int, params: p.Account) -> bytes:
     store, mid = service.store, params.mid
     account = await store.account(mid)
     if account is None:
-        raise Refused(errors.NotFound.number)
+        raise Refused(errors.NotFound.number, "mid: no such account")
     if viewer and viewer != mid:
         store.visit(viewer, mid)
     user_info = people.user_info(
@@ -123,7 +123,7 @@ async def supporters(service: Service, _viewer: int, params: p.Receiver) -> byte
     """
     owner = params.up_mid
     if not (await people.profile(service, owner)).supported:
-        raise Refused(errors.SupportNotOpen.number)
+        raise Refused(errors.SupportNotOpen.number, "up_mid: the account accepts no support")
     rows = await documents.all_documents(service, works.SUPPORT, owner, "rank", ascending=True)
     cards = await people.cards(service, [support.mid for support in rows])
     items = [

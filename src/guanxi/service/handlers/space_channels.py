@@ -62,7 +62,7 @@ async def season_videos(service: Service, _viewer: int, params: p.SeasonVideosPa
     """
     season = await service.store.get(SEASON, params.mid, params.season_id)
     if season is None:
-        raise InvalidParameter("season_id", "不是该用户的合集", "no season of this account")
+        raise InvalidParameter("season_id", "no season of this account")
     changed = params.sort_reverse is ChannelOrder.CHANGE
     aids = _page_of(season.aids, params.page_num, params.page_size, reverse=changed)
     by_aid = await _channel_videos(service, aids)
@@ -84,7 +84,7 @@ async def series_videos(service: Service, _viewer: int, params: p.SeriesVideosPa
     """
     series = await service.store.get(SERIES, params.mid, params.series_id)
     if series is None:
-        raise InvalidParameter("series_id", "不是该用户的列表", "no series of this account")
+        raise InvalidParameter("series_id", "no series of this account")
     aids = _page_of(series.aids, params.pn, params.ps, reverse=params.sort == "asc")
     by_aid = await _channel_videos(service, aids)
     page = s.SeriesVideos(
@@ -102,7 +102,7 @@ async def season(service: Service, _viewer: int, params: p.SeasonId) -> bytes:
     """
     owned = (await service.store.find(SEASON, [params.season_id])).get(params.season_id)
     if owned is None:
-        raise Refused(errors.NotFound.number)
+        raise Refused(errors.NotFound.number, "season_id: no such season")
     owner, season = owned
     info = s.SeasonInfo(
         id=season.meta.id,
@@ -123,7 +123,7 @@ async def series(service: Service, _viewer: int, params: p.SeriesId) -> bytes:
     """
     owned = (await service.store.find(SERIES, [params.series_id])).get(params.series_id)
     if owned is None:
-        raise Refused(errors.NotFound.number)
+        raise Refused(errors.NotFound.number, "series_id: no such series")
     owner, series = owned
     aids = series.aids[:RECENT]
     existing = await service.store.find(VIDEO, aids)

@@ -75,7 +75,7 @@ async def media_list(service: Service, _viewer: int, params: p.MediaListParams) 
     else:
         current = await service.store.get(world.VIDEO, owner, params.oid)
         if current is None:
-            raise InvalidParameter("oid", "不是该用户的视频", "no video of this account")
+            raise InvalidParameter("oid", "no video of this account")
         query = Query(
             order=order,
             ascending=not params.desc if params.direction else params.desc,
@@ -104,7 +104,7 @@ async def top_video(service: Service, _viewer: int, params: p.Viewed) -> bytes:
     pinned = await service.store.get(world.TOP_VIDEO, params.vmid)
     items = await _chosen_videos(service, [pinned] if pinned is not None else [])
     if not items:
-        raise Refused(errors.NoTopVideo.number)
+        raise Refused(errors.NoTopVideo.number, "vmid: the account has pinned no video")
     return encode(items[0])
 
 

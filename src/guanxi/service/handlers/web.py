@@ -11,7 +11,7 @@ from guanxi.contract import structs as s
 from guanxi.service.answers import encode
 from guanxi.service.handlers import people
 from guanxi.service.handlers.relation_lists import visible_mids
-from guanxi.service.handling import Refused, Service
+from guanxi.service.handling import NO_SESSION, Refused, Service
 
 #: Clients use only the file's name, which is the key. Nobody can fetch from ``.invalid``.
 _KEY_ADDRESS = "https://guanxi.invalid/wbi/{}.png"
@@ -26,7 +26,7 @@ async def nav(service: Service, caller: int, _params: p.NoParams) -> bytes:
     keys = [_KEY_ADDRESS.format(key) for key in wbi_keys(service.store.secret, service.now())]
     data = s.Nav(wbi_img=s.WbiImages(*keys))
     if not caller:
-        raise Refused(errors.NotSignedIn.number, data=encode(data))
+        raise Refused(errors.NotSignedIn.number, NO_SESSION, data=encode(data))
     card = await people.card(service, caller)
     data.is_login = True
     data.mid, data.uname, data.face = caller, card.name, card.face

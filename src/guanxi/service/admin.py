@@ -39,7 +39,7 @@ from starlette.routing import Route
 from guanxi.accounts import secrets
 from guanxi.accounts.account import Card, EditRefusal, Privacy, State
 from guanxi.accounts.secrets import TokenKind
-from guanxi.contract.params import LARGEST
+from guanxi.contract.params import LARGEST, InvalidParameter
 from guanxi.operations import accounts, sessions
 from guanxi.operations.accounts import AccountError
 from guanxi.service import logs
@@ -302,6 +302,11 @@ async def _refused(_request: Request, error: Exception) -> Response:
     """Return the response to an HTTPException: its status, headers and reason."""
     refused = cast(HTTPException, error)  # registered for this class only
     return _json({"error": refused.detail}, refused.status_code, dict(refused.headers or {}))
+
+
+def bad_request(invalid: InvalidParameter) -> bytes:
+    """Return the body of the response to what is not valid HTTP, with the reason."""
+    return msgspec.json.encode({"error": invalid.text.en})
 
 
 async def _failed(_request: Request, error: Exception) -> Response:

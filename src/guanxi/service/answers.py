@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
 import msgspec
 
+from guanxi.contract import errors
 from guanxi.contract.endpoint import Envelope
+from guanxi.contract.params import InvalidParameter
 from guanxi.contract.structs import ContractInfo
 from guanxi.graph.lists import Position, encode_cursor
 from guanxi.graph.pair import SPECIAL, mtimes_of
@@ -70,6 +73,13 @@ def failure(
     if data:
         return b'{"code":%d,"message":%b,"ttl":1,"data":%b}' % (code, text, data)
     return b'{"code":%d,"message":%b,"ttl":1}' % (code, text)
+
+
+def bad_request(invalid: InvalidParameter) -> bytes:
+    """Return the body of the response to what is not valid HTTP: -400 with the reason."""
+    code = errors.BadRequest.number
+    message = f"{errors.CODES[code].wire_message}: {invalid.text.both}"
+    return failure(Envelope.STANDARD, code, message, b"", time.time_ns)
 
 
 def _game_tail(clock: Callable[[], int]) -> bytes:

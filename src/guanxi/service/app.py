@@ -46,6 +46,7 @@ _HTML = (
 _CONTENT_TYPE = {Body.JSON: (_JSON,), Body.JSONP: (_JSON,), Body.HTML: _HTML}
 _NO_FIELDS: dict[str, str] = {}
 _RETRY_AFTER = (b"retry-after", b"1")
+_CLOSE = (b"connection", b"close")
 _number = count()
 
 
@@ -53,9 +54,9 @@ class Application:
     """An ASGI application over a store: served alone, or mounted in another application.
 
     It may be constructed anywhere, and then belongs to one event loop, as its store does. ``gate``
-    decides who may call. ``observers`` get each exchange. ``pages`` serve GET requests by path. A
-    request that exceeds ``request_seconds`` is cancelled and answered -504, or HTTP 408 while its
-    body is read.
+    decides who may call. ``observers`` get each exchange. ``pages`` serve GET requests by path.
+    HEAD is answered as GET is, without the body. A request that exceeds ``request_seconds`` is
+    cancelled and answered -504, or HTTP 408 while its body is read.
     """
 
     def __init__(
@@ -106,10 +107,12 @@ class Application:
             path = _below(scope["root_path"], path)
         route, in_path = self._routes.get((method, path)), _NO_FIELDS
         if route is None:
+            if method == "HEAD":
+                method = "GET"
             if method == "GET" and path in self._pages:
                 await self._pages[path](scope, receive, send)
                 return
-            route, in_path = self._match_pattern(method, path)
+            route, in_path = self._find(method, path)
         exchange = Exchange(next(_number), scope, path, route.endpoint if route else None)
         try:
             await self._exchange(exchange, route, in_path, receive)
@@ -120,10 +123,14 @@ class Application:
         length = (b"content-length", b"%d" % len(exchange.body))
         headers = [*_HEADERS, length, *exchange.headers]
         await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
-        await send({"type": "http.response.body", "body": exchange.body})
+        body = b"" if scope["method"] == "HEAD" else exchange.body
+        await send({"type": "http.response.body", "body": body})
 
-    def _match_pattern(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
+    def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
         """Return the matching route and the path's parameters by name, or ``(None, {})``."""
+        route = self._routes.get((method, path))
+        if route is not None:
+            return route, _NO_FIELDS
         for match, route in self._patterns:
             matched = match(path)
             if matched is not None and route.endpoint.method == method:
@@ -267,8 +274,9 @@ class Application:
                 method = route.endpoint.method
         if method is None:
             return Refused(errors.NotFound.number, status=404)
-        invalid = InvalidParameter("method", f"须为 {method}", f"must be {method}")
-        allow = ((b"allow", method.encode()),)
+        allowed = "GET, HEAD" if method == "GET" else method
+        invalid = InvalidParameter("method", f"须为 {allowed}", f"must be {allowed}")
+        allow = ((b"allow", allowed.encode()),)
         return Refused(errors.BadRequest.number, invalid, status=405, headers=allow)
 
 
@@ -291,7 +299,9 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
             return _failed(errors.ServiceUnavailable.number, error, exchange)
         case asyncio.CancelledError() if not exchange.is_whole:
             invalid = InvalidParameter("body", "不完整", "not whole")
-            refused = Refused(errors.BadRequest.number, invalid, status=408)
+            # What still comes of the body must not be taken for a request. HTTP/2 has streams.
+            closing = (_CLOSE,) if exchange.scope["http_version"] < "2" else ()
+            refused = Refused(errors.BadRequest.number, invalid, status=408, headers=closing)
         case StoreTimeout() | asyncio.CancelledError():  # cancelled: it took too long
             return _failed(errors.DeadlineExceeded.number, error, exchange)
         case _:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
+import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from guanxi.contract.params import InvalidParameter
 from guanxi.service.exchange import ASGI
 
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
@@ -22,6 +25,36 @@ _IDLE_SECONDS, _GRACE_SECONDS = 60, 5
 _BACKLOG = 2_048
 #: Response bytes to buffer within one loop iteration; a page of a list is half of that.
 _BUFFER_BYTES = 65_536
+
+_HEAD_TOO_LARGE = InvalidParameter(
+    "head", f"请求行与首部最多 {_HEAD_BYTES} 字节", f"at most {_HEAD_BYTES} bytes"
+)
+_NO_HOST = InvalidParameter("Host", "缺失，HTTP/1.1 必须有", "missing; HTTP/1.1 requires it")
+_HOSTS = InvalidParameter("Host", "重复", "given more than once")
+_VERSION = InvalidParameter("version", "须为 HTTP/1.1 或 HTTP/1.0", "must be HTTP/1.1 or HTTP/1.0")
+_TUNNEL = InvalidParameter("method", "CONNECT 不受支持", "CONNECT is not supported")
+_TARGET = InvalidParameter(
+    "target",
+    "含有不允许的字符；非 ASCII 字符须按 UTF-8 百分号编码",
+    "has an invalid character; percent-encode all but ASCII as UTF-8",
+)
+
+
+class Served(NamedTuple):
+    """An ASGI application, its listening socket, and its way to refuse what is not HTTP."""
+
+    application: ASGI
+    listener: socket.socket
+    #: Returns the JSON body of a 400 response that has this reason.
+    bad_request: Callable[[InvalidParameter], bytes]
+
+
+class _BadRequest(Exception):
+    """A request that is not valid HTTP; raised within the parser's callbacks."""
+
+    def __init__(self, invalid: InvalidParameter) -> None:
+        super().__init__(invalid)
+        self.invalid = invalid
 
 
 class _BufferedTransport(asyncio.Transport):
@@ -68,16 +101,26 @@ class _BufferedTransport(asyncio.Transport):
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's protocol with bounds on a request's head and on the wait for its remainder.
+    """uvicorn's protocol, with bounds on heads and slow clients, and strict about what is HTTP.
 
     uvicorn closes connections that are idle after a response. This also closes those that never
-    send anything, and those that send only part of a request.
+    send anything, and those that send only part of a request. It ignores offers to upgrade, where
+    uvicorn loses the message's body, and refuses what is not HTTP with a 400 and a JSON body, in
+    its turn after the responses to earlier requests.
     """
 
     #: Whether the connection is between requests, or in the head of one.
     _between, _in_head = True, False
     _head_bytes = 0
     _timer: asyncio.TimerHandle | None = None
+    #: Why the connection is about to be closed with a 400 response; nothing more is read.
+    _refusal: InvalidParameter | None = None
+
+    def __init__(
+        self, *args: Any, bad_request: Callable[[InvalidParameter], bytes], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._bad_request = bad_request
 
     # asyncio's base class takes any transport, uvicorn's those that write.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # so
@@ -95,6 +138,8 @@ class _Protocol(HttpToolsProtocol):
         True while a whole request is being answered; the connection is closed after the response.
         """
         self._transport_buffer.flush()
+        if self._refusal is not None:  # which closes the connection
+            return True
         keep_open = self._answering() and not self.cycle.more_body
         if keep_open:
             self.cycle.keep_alive = False
@@ -105,30 +150,125 @@ class _Protocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         self._stop_timer()
         if self._head_bytes > _HEAD_BYTES and self._head_size() > _HEAD_BYTES:
-            raise ValueError("head too large")  # uvicorn answers 400
-        super().on_headers_complete()
+            raise _BadRequest(_HEAD_TOO_LARGE)
+        version = self.parser.get_http_version()
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) != 1 or version != "1.1":
+            self._check_version_and_host(version, len(hosts))
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+        elif self.parser.get_method() == b"CONNECT":
+            raise _BadRequest(_TUNNEL)
+        self._in_head = False
+
+    def _check_version_and_host(self, version: str, hosts: int) -> None:
+        """Raise _BadRequest for another version than 1.1 and 1.0, and a wrong number of Hosts."""
+        if version not in ("1.0", "1.1"):
+            raise _BadRequest(_VERSION)
+        if hosts > 1:
+            raise _BadRequest(_HOSTS)
+        if version == "1.0":
+            self.expect_100_continue = False  # such a client knows no 100 Continue
+        elif not hosts:
+            raise _BadRequest(_NO_HOST)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():  # the parser stopped after the head
+            return
         self._between = True
         self._stop_timer()
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
+        if self._refusal is not None:
+            return
         if self._between and not data.strip(b"\r\n"):
             return  # empty lines before a request do not keep a connection open
         self._head_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except _BadRequest as error:
+            self._refuse(error.invalid)
+            return
         if self.transport.is_closing():
             return
         if not self._in_head:
             self._head_bytes = 0
         elif self._head_bytes > _HEAD_BYTES:
-            self.send_400_response("Request head too large.")
+            self._refuse(_HEAD_TOO_LARGE)
+            return
         if self._in_head or not (self._between or self._answering()):
             self._start_timer()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser; raise _BadRequest if the data are not HTTP.
+
+        The parser stops after a head that offers to upgrade, as if another protocol followed. An
+        offer that is not accepted is ignored (RFC 9110, 7.8), so a new parser gets the same head
+        without the offer, and then the rest.
+        """
+        parts: list[bytes | memoryview] = [data]
+        while parts:
+            part = parts.pop()
+            try:
+                self.parser.feed_data(part)
+            except httptools.HttpParserUpgrade as stopped:
+                parts += [memoryview(part)[stopped.args[0] :], self._head_without_offer()]
+                self.parser = httptools.HttpRequestParser(self)
+                # As uvicorn does it: to read on after a request that closes the connection.
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            except httptools.HttpParserError as error:
+                raise _reason(error) from error
+
+    def _head_without_offer(self) -> bytes:
+        """Return the head of the current request, which the parser accepted, without Upgrade."""
+        first = b"%b %b HTTP/%b\r\n" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        return b"".join([first, *fields, b"\r\n"])
+
+    def _refuse(self, invalid: InvalidParameter) -> None:
+        """Answer 400 in its turn and close the connection; read nothing more."""
+        self._refusal = invalid
+        self._stop_timer()
+        in_body = not (self._between or self._in_head)
+        if not self._answering():
+            if in_body:  # answered already
+                self.transport.close()
+            else:
+                self._send_refusal(invalid)
+        elif in_body and self.pipeline:
+            self.pipeline.popleft()
+        elif in_body:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._send_refusal(invalid)
+
+    def on_response_complete(self) -> None:
+        was_last = not self.pipeline
+        super().on_response_complete()
+        if was_last and self._refusal is not None and not self.transport.is_closing():
+            self._send_refusal(self._refusal)
+
+    def _send_refusal(self, invalid: InvalidParameter) -> None:
+        body = self._bad_request(invalid)
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json; charset=utf-8"),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", body]))
+        self.transport.close()
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
@@ -151,6 +291,18 @@ class _Protocol(HttpToolsProtocol):
             self._start_timer()
         else:
             self.transport.close()
+
+
+def _reason(error: httptools.HttpParserError) -> _BadRequest:
+    """Return why the parser failed: what its callback raised, or what it met."""
+    if isinstance(error.__context__, _BadRequest):
+        return error.__context__
+    if isinstance(error, httptools.HttpParserInvalidURLError) or isinstance(
+        error.__context__, httptools.HttpParserInvalidURLError
+    ):
+        return _BadRequest(_TARGET)
+    met = str(error)  # a fixed text of the parser
+    return _BadRequest(InvalidParameter("request", f"不是有效的 HTTP：{met}", f"not HTTP: {met}"))
 
 
 class _Server(uvicorn.Server):
@@ -181,16 +333,16 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(*pairs: tuple[ASGI, socket.socket]) -> AsyncIterator[None]:
+async def serving(*served: Served) -> AsyncIterator[None]:
     """Serve ASGI applications, each on its listening socket, while the block runs.
 
     The block starts once all listen. After it, the sockets are closed and running requests get
     ``_GRACE_SECONDS`` to finish.
     """
-    servers = [_Server(_config(application)) for application, _ in pairs]
+    servers = [_Server(_config(one)) for one in served]
     running = [
-        asyncio.create_task(server.serve([listener]))
-        for server, (_, listener) in zip(servers, pairs, strict=True)
+        asyncio.create_task(server.serve([one.listener]))
+        for server, one in zip(servers, served, strict=True)
     ]
     try:
         for server in servers:
@@ -202,11 +354,12 @@ async def serving(*pairs: tuple[ASGI, socket.socket]) -> AsyncIterator[None]:
         await asyncio.gather(*running)
 
 
-def _config(application: ASGI) -> uvicorn.Config:
+def _config(served: Served) -> uvicorn.Config:
     return uvicorn.Config(
-        application,
+        served.application,
         interface="asgi3",
-        http=_Protocol,
+        # uvicorn calls it as it would call the class.
+        http=partial(_Protocol, bad_request=served.bad_request),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,

@@ -19,7 +19,7 @@ from guanxi.contract import errors
 from guanxi.contract.endpoint import Body, Envelope
 from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
-from guanxi.service import logs
+from guanxi.service import cors, logs
 from guanxi.service.answers import failure, success
 from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
 from guanxi.service.handling import Answer, Refused, Service, WithCookies
@@ -82,6 +82,8 @@ class Application:
         self._envelopes = {
             path: route.endpoint.envelope for (_, path), route in self._routes.items()
         }
+        #: The origins of pages that may call the endpoints.
+        self._origins = frozenset(origin.encode() for origin in service.settings.cors_origins)
         #: Kept, because to find the running loop takes a system call.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
@@ -112,6 +114,8 @@ class Application:
             if method == "GET" and path in self._pages:
                 await self._pages[path](scope, receive, send)
                 return
+            if self._origins and method == "OPTIONS" and await self._preflight(scope, path, send):
+                return
             route, in_path = self._find(method, path)
         exchange = Exchange(next(_number), scope, path, route.endpoint if route else None)
         try:
@@ -122,9 +126,23 @@ class Application:
             observe(exchange)
         length = (b"content-length", b"%d" % len(exchange.body))
         headers = [*_HEADERS, length, *exchange.headers]
+        if self._origins:
+            headers += cors.response_headers(self._origins, scope["headers"])
         await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
         body = b"" if scope["method"] == "HEAD" else exchange.body
         await send({"type": "http.response.body", "body": body})
+
+    async def _preflight(self, scope: Scope, path: str, send: Send) -> bool:
+        """Answer a preflight request to an endpoint from an allowed origin; False if it is none."""
+        method = None if path in self._pages else self._method(path)
+        if method is None:
+            return False
+        headers = cors.preflight(self._origins, scope["headers"], _allowed(method))
+        if headers is None:
+            return False
+        await send({"type": "http.response.start", "status": 204, "headers": [*_HEADERS, *headers]})
+        await send({"type": "http.response.body", "body": b""})
+        return True
 
     def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
         """Return the matching route and the path's parameters by name, or ``(None, {})``."""
@@ -267,17 +285,25 @@ class Application:
         exchange.headers = (*_CONTENT_TYPE[route.endpoint.body], *more)
         exchange.body = success(route.endpoint.envelope, data, service.clock)
 
-    def _no_route(self, path: str) -> Refused:
-        method = self._methods.get(path)
+    def _method(self, path: str) -> str | None:
+        """Return the method of a path's endpoint or page, or None if there is neither."""
         for match, route in self._patterns:
             if match(path) is not None:
-                method = route.endpoint.method
+                return route.endpoint.method
+        return self._methods.get(path)
+
+    def _no_route(self, path: str) -> Refused:
+        method = self._method(path)
         if method is None:
             return Refused(errors.NotFound.number, status=404)
-        allowed = "GET, HEAD" if method == "GET" else method
+        allowed = _allowed(method)
         invalid = InvalidParameter("method", f"须为 {allowed}", f"must be {allowed}")
         allow = ((b"allow", allowed.encode()),)
         return Refused(errors.BadRequest.number, invalid, status=405, headers=allow)
+
+
+def _allowed(method: str) -> str:
+    return "GET, HEAD" if method == "GET" else method
 
 
 def _refusal(error: BaseException, exchange: Exchange) -> Refused:

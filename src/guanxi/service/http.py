@@ -100,6 +100,17 @@ class _BufferedTransport(asyncio.Transport):
         return self._target.get_extra_info(name, default)
 
 
+class _Turn:
+    """What waits in uvicorn's pipeline for the responses to earlier requests."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+
+    async def run_asgi(self, _app: object) -> None:
+        """Act, as uvicorn's own cycles run the application when it is their turn."""
+        self._act()
+
+
 class _Protocol(HttpToolsProtocol):
     """uvicorn's protocol, with bounds on heads and slow clients, and strict about what is HTTP.
 
@@ -189,9 +200,12 @@ class _Protocol(HttpToolsProtocol):
         self._head_bytes += len(data)
         self._unset_keepalive_if_required()
         try:
-            self._parse(data)
-        except _BadRequest as error:
-            self._refuse(error.invalid)
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                self._ignore_offer(memoryview(data)[stopped.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse(_reason(error))
             return
         if self.transport.is_closing():
             return
@@ -203,34 +217,32 @@ class _Protocol(HttpToolsProtocol):
         if self._in_head or not (self._between or self._answering()):
             self._start_timer()
 
-    def _parse(self, data: bytes) -> None:
-        """Feed the parser; raise _BadRequest if the data are not HTTP.
+    def _ignore_offer(self, rest: memoryview) -> None:
+        """Parse a head that offers to upgrade once more, without the offer; then ``rest``.
 
-        The parser stops after a head that offers to upgrade, as if another protocol followed. An
-        offer that is not accepted is ignored (RFC 9110, 7.8), so a new parser gets the same head
-        without the offer, and then the rest.
+        The parser stops after such a head, as if another protocol followed. An offer that is not
+        accepted is ignored (RFC 9110, 7.8): the body has its length, and other requests follow.
+        Raise HttpParserError if what follows is not HTTP.
         """
-        parts: list[bytes | memoryview] = [data]
+        parts: list[bytes | memoryview] = [rest, self._head_without_offer()]
         while parts:
             part = parts.pop()
             try:
                 self.parser.feed_data(part)
             except httptools.HttpParserUpgrade as stopped:
                 parts += [memoryview(part)[stopped.args[0] :], self._head_without_offer()]
-                self.parser = httptools.HttpRequestParser(self)
-                # As uvicorn does it: to read on after a request that closes the connection.
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            except httptools.HttpParserError as error:
-                raise _reason(error) from error
 
     def _head_without_offer(self) -> bytes:
-        """Return the head of the current request, which the parser accepted, without Upgrade."""
+        """Return the head of the current request without Upgrade, for a new parser."""
         first = b"%b %b HTTP/%b\r\n" % (
             self.parser.get_method(),
             self.url,
             self.parser.get_http_version().encode(),
         )
         fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        # As uvicorn does it: to read on after a request that closes the connection.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return b"".join([first, *fields, b"\r\n"])
 
     def _refuse(self, invalid: InvalidParameter) -> None:
@@ -238,23 +250,19 @@ class _Protocol(HttpToolsProtocol):
         self._refusal = invalid
         self._stop_timer()
         in_body = not (self._between or self._in_head)
-        if not self._answering():
-            if in_body:  # answered already
-                self.transport.close()
-            else:
-                self._send_refusal(invalid)
-        elif in_body and self.pipeline:
-            self.pipeline.popleft()
-        elif in_body:
+        if in_body and not self._answering():  # the request was answered already
+            self.transport.close()
+        elif not self._answering():
+            self._send_refusal(invalid)
+        elif in_body and not self.pipeline:  # the request that is being answered never arrives
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             self._send_refusal(invalid)
-
-    def on_response_complete(self) -> None:
-        was_last = not self.pipeline
-        super().on_response_complete()
-        if was_last and self._refusal is not None and not self.transport.is_closing():
-            self._send_refusal(self._refusal)
+        else:
+            if in_body:
+                self.pipeline.popleft()
+            turn: Any = _Turn(partial(self._send_refusal, invalid))
+            self.pipeline.appendleft((turn, self.app))
 
     def _send_refusal(self, invalid: InvalidParameter) -> None:
         body = self._bad_request(invalid)
@@ -293,16 +301,16 @@ class _Protocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def _reason(error: httptools.HttpParserError) -> _BadRequest:
+def _reason(error: httptools.HttpParserError) -> InvalidParameter:
     """Return why the parser failed: what its callback raised, or what it met."""
     if isinstance(error.__context__, _BadRequest):
-        return error.__context__
+        return error.__context__.invalid
     if isinstance(error, httptools.HttpParserInvalidURLError) or isinstance(
         error.__context__, httptools.HttpParserInvalidURLError
     ):
-        return _BadRequest(_TARGET)
+        return _TARGET
     met = str(error)  # a fixed text of the parser
-    return _BadRequest(InvalidParameter("request", f"不是有效的 HTTP：{met}", f"not HTTP: {met}"))
+    return InvalidParameter("request", f"不是有效的 HTTP：{met}", f"not HTTP: {met}")
 
 
 class _Server(uvicorn.Server):

@@ -122,7 +122,8 @@ class _Protocol(HttpToolsProtocol):
 
     #: Whether the connection is between requests, or in the head of one.
     _between, _in_head = True, False
-    _head_bytes = 0
+    #: Bytes received of the current head, and its Host headers.
+    _head_bytes = _hosts = 0
     _timer: asyncio.TimerHandle | None = None
     #: Why the connection is about to be closed with a 400 response; nothing more is read.
     _refusal: InvalidParameter | None = None
@@ -157,32 +158,40 @@ class _Protocol(HttpToolsProtocol):
         return keep_open
 
     def on_message_begin(self) -> None:
-        self._between, self._in_head = False, True
+        self._between, self._in_head, self._hosts = False, True, 0
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # In place of uvicorn's: to look for Host in the finished list takes longer.
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._stop_timer()
         if self._head_bytes > _HEAD_BYTES and self._head_size() > _HEAD_BYTES:
             raise _BadRequest(_HEAD_TOO_LARGE)
         version = self.parser.get_http_version()
-        hosts = [value for name, value in self.headers if name == b"host"]
-        if len(hosts) != 1 or version != "1.1":
-            self._check_version_and_host(version, len(hosts))
+        if self._hosts != 1 or version != "1.1":
+            self._check_version_and_host(version)
         if not self.parser.should_upgrade():
             super().on_headers_complete()
         elif self.parser.get_method() == b"CONNECT":
             raise _BadRequest(_TUNNEL)
         self._in_head = False
 
-    def _check_version_and_host(self, version: str, hosts: int) -> None:
+    def _check_version_and_host(self, version: str) -> None:
         """Raise _BadRequest for another version than 1.1 and 1.0, and a wrong number of Hosts."""
         if version not in ("1.0", "1.1"):
             raise _BadRequest(_VERSION)
-        if hosts > 1:
+        if self._hosts > 1:
             raise _BadRequest(_HOSTS)
         if version == "1.0":
             self.expect_100_continue = False  # such a client knows no 100 Continue
-        elif not hosts:
+        elif not self._hosts:
             raise _BadRequest(_NO_HOST)
 
     def on_message_complete(self) -> None:

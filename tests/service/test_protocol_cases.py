@@ -378,6 +378,23 @@ def test_head_of_administration(path: str, documented: RunningService) -> None:
     assert send(documented.admin_url, "HEAD", path).status == 401
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/metrics", {"GET", "HEAD"}),
+        ("/accounts/1", {"GET", "HEAD", "PUT"}),
+        ("/accounts/1/sessions", {"POST", "DELETE"}),
+        ("/apps", {"POST"}),
+    ],
+)
+def test_administration_names_the_methods_of_a_path(
+    path: str, allowed: set[str], documented: RunningService
+) -> None:
+    for method in {"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"} - allowed:
+        answer = send(documented.admin_url, method, path)
+        assert (answer.status, {*answer.headers["allow"].split(", ")}) == (405, allowed)
+
+
 def test_head_of_what_exists_for_no_get(documented: RunningService) -> None:
     for path, status in ((e.MODIFY.path, 405), ("/nope", 404)):
         answer = send(documented.base_url, "HEAD", path)

@@ -18,7 +18,7 @@ PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup stranger stranger-if-possible demo bench test test-long lint format types imports \
-	generate lock clean
+	generate lock clean clients
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,9 @@ stranger-if-possible:
 
 demo: setup ## start the service with a small world, show the SDK at work, keep it running
 	@GUANXI_MAKE=demo exec $(BIN)/guanxi demo $(ARGS)
+
+clients: setup ## send a demo what curl, requests, Node and Java send; show how it is answered
+	@exec $(BIN)/python -m tools.clients $(ARGS)
 
 # guanxi runs from src, so that the checked-out code is measured.
 bench: .venv-bench/.locked ## measure guanxi against bare parts and peers (minutes; ARGS=--quick)

@@ -18,8 +18,9 @@ import uvloop
 from msgspec import Struct
 
 from guanxi.contract.structs import RelationPage
+from guanxi.service.answers import bad_request
 from guanxi.service.exchange import ASGI, Scope, Send
-from guanxi.service.http import bind, serving
+from guanxi.service.http import Served, bind, serving
 from guanxi.service.request import Receive
 
 _HEADERS = (
@@ -76,7 +77,7 @@ async def serve(app: ASGI, port: int) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with bind("127.0.0.1", port) as listener:
-        async with serving((app, listener)):
+        async with serving(Served(app, listener, bad_request)):
             await stop.wait()
 
 

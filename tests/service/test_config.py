@@ -8,6 +8,7 @@ import pytest
 
 from guanxi.contract.limits import DOCUMENTED, OPEN
 from guanxi.service.config import SettingError, Settings, load, with_limits
+from guanxi.text import Text
 
 _FILE = """
 profile = "documented"
@@ -15,6 +16,7 @@ request_seconds = 2.5
 log_requests = true
 card_cache = 5
 card_staleness = 1.5
+cors_origins = ["https://app.example.com", "http://[::1]:5173"]
 
 [limits]
 page_size = 7
@@ -33,6 +35,7 @@ def test_a_file_then_the_environment(tmp_path: Path) -> None:
     read = load(file=file, environ={"GUANXI_LIMIT_GROUPS": "4", "GUANXI_STORE": "x"})
     assert (read.profile.name, read.request_seconds, read.log_requests) == ("documented", 2.5, True)
     assert (read.card_cache, read.card_staleness) == (5, 1.5)
+    assert read.cors_origins == ("https://app.example.com", "http://[::1]:5173")
     assert read.requests_at_once == Settings().requests_at_once
     limits = read.profile.limits
     assert (limits.page_size, limits.groups, limits.ids_per_call) == (7, 4, 50)
@@ -55,6 +58,9 @@ def test_a_file_then_the_environment(tmp_path: Path) -> None:
         ("log_requests = 1", "log_requests"),
         ("card_cache = -1", "card_cache"),
         ("card_staleness = 0", "card_staleness"),
+        ("cors_origins = 'http://x.example'", "cors_origins"),
+        ("cors_origins = [1]", "cors_origins"),
+        ("cors_origins = ['http://x.example/']", "cors_origins.*send it: http://x.example$"),
         ("= 1", "guanxi.toml"),
         ("\x00", "guanxi.toml"),
     ],
@@ -90,3 +96,46 @@ def test_errors_for_unknown_names_list_the_known_ones() -> None:
         load("closed", environ={})
     with pytest.raises(SettingError, match="nope"):
         with_limits(OPEN, {"nope": 1})
+
+
+def test_the_environment_replaces_the_origins(tmp_path: Path) -> None:
+    file = tmp_path / "guanxi.toml"
+    file.write_text("cors_origins = ['http://a.example']")
+    environ = {"GUANXI_CORS_ORIGINS": "https://b.example, http://localhost:3000,"}
+    read = load(file=file, environ=environ)
+    assert read.cors_origins == ("https://b.example", "http://localhost:3000")
+    assert load(file=file, environ={"GUANXI_CORS_ORIGINS": ""}).cors_origins == ()
+    assert load(file=file, environ={}).cors_origins == ("http://a.example",)
+
+
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        ("*", "list each"),
+        ("null", "is not an origin"),
+        ("app.example.com", "is not an origin"),
+        ("localhost:3000", "is not an origin"),
+        ("https://", "is not an origin"),
+        ("ftp://x.example", "is not an origin"),
+        ("http://[::1", "is not an origin"),
+        ("http://x:port", "is not an origin"),
+        ("https://*.example.com", "is not an origin"),
+        ("https://x.example/", "send it: https://x.example"),
+        ("https://x.example/page?a=1#b", "send it: https://x.example"),
+        ("https://X.example", "send it: https://x.example"),
+        ("HTTPS://x.example", "send it: https://x.example"),
+        ("https://x.example:443", "send it: https://x.example"),
+        ("http://x.example:80", "send it: http://x.example"),
+        ("http://x.example:", "send it: http://x.example"),
+        ("http://me:secret@x.example", "send it: http://x.example"),
+        ("https://山.example", "send it: https://xn--"),
+        ("https://" + "山" * 70, "is not an origin"),
+    ],
+)
+def test_origins_that_no_browser_sends(origin: str, reason: str) -> None:
+    with pytest.raises(SettingError) as raised:
+        load(environ={"GUANXI_CORS_ORIGINS": f"https://right.example,{origin}"})
+    english = Text.of(raised.value.args[0]).en
+    assert english.startswith("bad setting cors_origins: ")
+    assert reason in english
+    assert "secret" not in english

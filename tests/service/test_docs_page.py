@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -21,11 +18,6 @@ from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.testing import RunningService
 from tests.service.client import fresh, send
 
-_MISSING = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
-_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
-    " --disable-background-networking --disable-component-update --disable-sync"
-)
 _HOSTILE = '<img src=x onerror="document.title=1">'
 
 
@@ -44,24 +36,6 @@ def test_its_files_are_kept_to_themselves(path: str, documented: RunningService)
     assert "://" not in text, "nothing is loaded from outside"
     assert "innerHTML" not in text
     assert "eval" not in text
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    if _MISSING and not os.environ.get("CI"):
-        pytest.skip(f"no {' and no '.join(_MISSING)} here")
-    assert not _MISSING, f"under CI these must be there: {_MISSING}"
-    options = ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
-    for flag in _FLAGS.split():
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options, Service(str(shutil.which("chromedriver"))))
-    try:
-        yield driver
-    finally:
-        driver.quit()
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ class AdminRequest(NamedTuple):
 
 
 _Verb = Callable[[Administered, AdminRequest], Awaitable[Response]]
+_Handler = Callable[[Request], Awaitable[Response]]
 
 
 def application(administered: Administered, token: str) -> Starlette:
@@ -129,18 +130,26 @@ def application(administered: Administered, token: str) -> Starlette:
         ("POST", "/apps", _new_app),
         ("GET", "/metrics", _metrics),
     ]
+    # One route for each path: a 405 then names all of its methods.
+    handlers: dict[str, dict[str, _Handler]] = {}
+    for method, path, verb in verbs:
+        handlers.setdefault(path, {})[method] = _guarded(verb, administered, token)
     routes = [
-        Route(path, _guarded(verb, administered, token), methods=[method])
-        for method, path, verb in verbs
+        Route(path, _by_method(of_path), methods=[*of_path]) for path, of_path in handlers.items()
     ]
     return Starlette(
         routes=routes, exception_handlers={HTTPException: _refused, Exception: _failed}
     )
 
 
-def _guarded(
-    verb: _Verb, administered: Administered, token: str
-) -> Callable[[Request], Awaitable[Response]]:
+def _by_method(handlers: Mapping[str, _Handler]) -> _Handler:
+    async def handle(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    return handle
+
+
+def _guarded(verb: _Verb, administered: Administered, token: str) -> _Handler:
     """Return a handler that checks the token and calls ``verb``.
 
     It raises HTTPException: 401 for a missing or wrong token, 404 for an invalid mid or unknown
@@ -308,6 +317,11 @@ async def _refused(_request: Request, error: Exception) -> Response:
     """Return the response to an HTTPException: its status, headers and reason."""
     refused = cast(HTTPException, error)  # registered for this class only
     return _json({"error": refused.detail}, refused.status_code, dict(refused.headers or {}))
+
+
+def bad_request(reason: str) -> bytes:
+    """Return the body of the response to what is not valid HTTP, with the reason."""
+    return msgspec.json.encode({"error": reason})
 
 
 async def _failed(_request: Request, error: Exception) -> Response:

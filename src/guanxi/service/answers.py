@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
 import msgspec
 
+from guanxi.contract import errors
 from guanxi.contract.endpoint import Envelope
 from guanxi.contract.structs import ContractInfo
 from guanxi.graph.lists import Position, encode_cursor
@@ -78,6 +80,13 @@ def failure(
     if data:
         return b'{"code":%d,"message":%b%b,"ttl":1,"data":%b}' % (code, text, why, data)
     return b'{"code":%d,"message":%b%b,"ttl":1}' % (code, text, why)
+
+
+def bad_request(reason: str) -> bytes:
+    """Return the body of the response to what is not valid HTTP: -400 with the reason."""
+    code = errors.BadRequest.number
+    message = errors.CODES[code].wire_message
+    return failure(Envelope.STANDARD, code, message, b"", time.time_ns, reason=reason)
 
 
 def _game_tail(clock: Callable[[], int]) -> bytes:

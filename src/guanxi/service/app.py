@@ -19,7 +19,7 @@ from guanxi.contract import errors
 from guanxi.contract.endpoint import Body, Envelope
 from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
-from guanxi.service import logs
+from guanxi.service import cors, logs
 from guanxi.service.answers import failure, success
 from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
 from guanxi.service.handling import Answer, Refused, Service, WithCookies
@@ -47,6 +47,7 @@ _CONTENT_TYPE = {Body.JSON: (_JSON,), Body.JSONP: (_JSON,), Body.HTML: _HTML}
 _NO_FIELDS: dict[str, str] = {}
 _RETRY_AFTER = (b"retry-after", b"1")
 _CAUSE = "the service's log has the cause, under the x-request-id of this response"
+_CLOSE = (b"connection", b"close")
 _number = count()
 
 
@@ -54,9 +55,9 @@ class Application:
     """An ASGI application over a store: served alone, or mounted in another application.
 
     It may be constructed anywhere, and then belongs to one event loop, as its store does. ``gate``
-    decides who may call. ``observers`` get each exchange. ``pages`` serve GET requests by path. A
-    request that exceeds ``request_seconds`` is cancelled and answered -504, or HTTP 408 while its
-    body is read.
+    decides who may call. ``observers`` get each exchange. ``pages`` serve GET requests by path.
+    HEAD is answered as GET is, without the body. A request that exceeds ``request_seconds`` is
+    cancelled and answered -504, or HTTP 408 while its body is read.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class Application:
         self._envelopes = {
             path: route.endpoint.envelope for (_, path), route in self._routes.items()
         }
+        #: The origins of pages that may call the endpoints.
+        self._origins = frozenset(origin.encode() for origin in service.settings.cors_origins)
         #: Kept, because to find the running loop takes a system call.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
@@ -109,10 +112,14 @@ class Application:
             path = _below(scope["root_path"], path)
         route, in_path = self._routes.get((method, path)), _NO_FIELDS
         if route is None:
+            if method == "HEAD":
+                method = "GET"
             if method == "GET" and path in self._pages:
                 await self._pages[path](scope, receive, send)
                 return
-            route, in_path = self._match_pattern(method, path)
+            if self._origins and method == "OPTIONS" and await self._preflight(scope, path, send):
+                return
+            route, in_path = self._find(method, path)
         exchange = Exchange(next(_number), scope, path, route.endpoint if route else None)
         try:
             await self._exchange(exchange, route, in_path, receive)
@@ -122,11 +129,29 @@ class Application:
             observe(exchange)
         length = (b"content-length", b"%d" % len(exchange.body))
         headers = [*_HEADERS, length, *exchange.headers]
+        if self._origins:
+            headers += cors.response_headers(self._origins, scope["headers"])
         await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
-        await send({"type": "http.response.body", "body": exchange.body})
+        body = b"" if scope["method"] == "HEAD" else exchange.body
+        await send({"type": "http.response.body", "body": body})
 
-    def _match_pattern(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
+    async def _preflight(self, scope: Scope, path: str, send: Send) -> bool:
+        """Answer a preflight request to an endpoint from an allowed origin; False if it is none."""
+        method = None if path in self._pages else self._method(path)
+        if method is None:
+            return False
+        headers = cors.preflight(self._origins, scope["headers"], _allowed(method))
+        if headers is None:
+            return False
+        await send({"type": "http.response.start", "status": 204, "headers": [*_HEADERS, *headers]})
+        await send({"type": "http.response.body", "body": b""})
+        return True
+
+    def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
         """Return the matching route and the path's parameters by name, or ``(None, {})``."""
+        route = self._routes.get((method, path))
+        if route is not None:
+            return route, _NO_FIELDS
         for match, route in self._patterns:
             matched = match(path)
             if matched is not None and route.endpoint.method == method:
@@ -274,16 +299,25 @@ class Application:
         exchange.headers = (*_CONTENT_TYPE[route.endpoint.body], *more)
         exchange.body = success(route.endpoint.envelope, data, service.clock)
 
-    def _no_route(self, path: str) -> Refused:
-        method = self._methods.get(path)
+    def _method(self, path: str) -> str | None:
+        """Return the method of a path's endpoint or page, or None if there is neither."""
         for match, route in self._patterns:
             if match(path) is not None:
-                method = route.endpoint.method
+                return route.endpoint.method
+        return self._methods.get(path)
+
+    def _no_route(self, path: str) -> Refused:
+        method = self._method(path)
         if method is None:
             return Refused(errors.NotFound.number, "path: no endpoint has it", status=404)
-        allow = ((b"allow", method.encode()),)
-        reason = f"method: must be {method}"
+        allowed = _allowed(method)
+        allow = ((b"allow", allowed.encode()),)
+        reason = f"method: must be {allowed}"
         return Refused(errors.BadRequest.number, reason, status=405, headers=allow)
+
+
+def _allowed(method: str) -> str:
+    return "GET, HEAD" if method == "GET" else method
 
 
 def _refusal(error: BaseException, exchange: Exchange) -> Refused:
@@ -305,7 +339,9 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
             return _failed(errors.ServiceUnavailable.number, error, exchange)
         case asyncio.CancelledError() if not exchange.is_whole:
             reason = "body: did not arrive whole in time"
-            refused = Refused(errors.BadRequest.number, reason, status=408)
+            # What still comes of the body must not be taken for a request. HTTP/2 has streams.
+            closing = (_CLOSE,) if exchange.scope["http_version"] < "2" else ()
+            refused = Refused(errors.BadRequest.number, reason, status=408, headers=closing)
         case StoreTimeout() | asyncio.CancelledError():  # cancelled: it took too long
             return _failed(errors.DeadlineExceeded.number, error, exchange)
         case _:

@@ -1,7 +1,8 @@
 """Settings of a service: a profile, its limits, and bounds for each process.
 
 Limits come from the profile, then a TOML file, then ``GUANXI_LIMIT_*`` in the environment; the last
-one wins. An unknown or invalid setting raises SettingError with its name.
+one wins. ``GUANXI_CORS_ORIGINS`` replaces the file's origins. An unknown or invalid setting raises
+SettingError with its name.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
 from guanxi.contract.limits import OPEN, PROFILES, Limits, Profile, limit_sources
+from guanxi.service.cors import unfit_origin
 from guanxi.text import Text
 
-_PREFIX = "GUANXI_LIMIT_"
+_PREFIX, _CORS_ORIGINS = "GUANXI_LIMIT_", "GUANXI_CORS_ORIGINS"
 _Seconds = Annotated[float, Meta(gt=0, le=3600)]
 _Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _SizeOrZero = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -47,6 +49,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     card_cache: _SizeOrZero = 200_000
     #: How many seconds old a card in a list may be. The caller's own card is always current.
     card_staleness: _Seconds = 30.0
+    #: Origins whose pages may call the endpoints from a browser, with cookies.
+    cors_origins: tuple[str, ...] = ()
 
 
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,6 +63,7 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log_requests: bool | UnsetType = UNSET
     card_cache: _SizeOrZero | UnsetType = UNSET
     card_staleness: _Seconds | UnsetType = UNSET
+    cors_origins: tuple[str, ...] | UnsetType = UNSET
 
 
 def load(
@@ -68,8 +73,9 @@ def load(
 
     ``profile`` is ``documented`` or ``open``; None uses the file's, or ``open``. A TOML file may
     hold ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests``, ``card_cache``,
-    ``card_staleness`` and a table ``limits``; what it omits has its default. The variable
-    ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the limit of that name.
+    ``card_staleness``, ``cors_origins`` and a table ``limits``; what it omits has its default. The
+    variable ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the limit of that name, and
+    ``GUANXI_CORS_ORIGINS``, separated by commas, all origins.
     Raise SettingError for an unknown or invalid setting, or a file that cannot be read.
     """
     read = _read(file) if file else _File()
@@ -79,6 +85,13 @@ def load(
     if name not in PROFILES:
         raise SettingError("profile", _not_one_of(name, PROFILES))
     values["profile"] = with_limits(PROFILES[name], {**limits, **_limits_of(environ)})
+    if _CORS_ORIGINS in environ:
+        origins = [origin.strip() for origin in environ[_CORS_ORIGINS].split(",")]
+        values["cors_origins"] = tuple(filter(None, origins))
+    for origin in values.get("cors_origins", ()):
+        invalid = unfit_origin(origin)
+        if invalid is not None:
+            raise SettingError("cors_origins", invalid)
     return replace(Settings(), **values)
 
 

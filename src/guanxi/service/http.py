@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
+import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from guanxi.service.exchange import ASGI
 
@@ -22,6 +24,30 @@ _IDLE_SECONDS, _GRACE_SECONDS = 60, 5
 _BACKLOG = 2_048
 #: Response bytes to buffer within one loop iteration; a page of a list is half of that.
 _BUFFER_BYTES = 65_536
+
+_HEAD_TOO_LARGE = f"head: at most {_HEAD_BYTES} bytes"
+_NO_HOST = "Host: missing; HTTP/1.1 requires it"
+_HOSTS = "Host: given more than once"
+_VERSION = "version: must be HTTP/1.1 or HTTP/1.0"
+_TUNNEL = "method: CONNECT is not supported"
+_TARGET = "target: has an invalid character; percent-encode all but ASCII as UTF-8"
+
+
+class Served(NamedTuple):
+    """An ASGI application, its listening socket, and its way to refuse what is not HTTP."""
+
+    application: ASGI
+    listener: socket.socket
+    #: Returns the JSON body of a 400 response that has this reason.
+    bad_request: Callable[[str], bytes]
+
+
+class _BadRequest(Exception):
+    """A request that is not valid HTTP; raised within the parser's callbacks."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class _BufferedTransport(asyncio.Transport):
@@ -67,17 +93,37 @@ class _BufferedTransport(asyncio.Transport):
         return self._target.get_extra_info(name, default)
 
 
+class _Turn:
+    """What waits in uvicorn's pipeline for the responses to earlier requests."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+
+    async def run_asgi(self, _app: object) -> None:
+        """Act, as uvicorn's own cycles run the application when it is their turn."""
+        self._act()
+
+
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's protocol with bounds on a request's head and on the wait for its remainder.
+    """uvicorn's protocol, with bounds on heads and slow clients, and strict about what is HTTP.
 
     uvicorn closes connections that are idle after a response. This also closes those that never
-    send anything, and those that send only part of a request.
+    send anything, and those that send only part of a request. It ignores offers to upgrade, where
+    uvicorn loses the message's body, and refuses what is not HTTP with a 400 and a JSON body, in
+    its turn after the responses to earlier requests.
     """
 
     #: Whether the connection is between requests, or in the head of one.
     _between, _in_head = True, False
-    _head_bytes = 0
+    #: Bytes received of the current head, and its Host headers.
+    _head_bytes = _hosts = 0
     _timer: asyncio.TimerHandle | None = None
+    #: Why the connection is about to be closed with a 400 response; nothing more is read.
+    _refusal: str | None = None
+
+    def __init__(self, *args: Any, bad_request: Callable[[str], bytes], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._bad_request = bad_request
 
     # asyncio's base class takes any transport, uvicorn's those that write.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # so
@@ -95,40 +141,142 @@ class _Protocol(HttpToolsProtocol):
         True while a whole request is being answered; the connection is closed after the response.
         """
         self._transport_buffer.flush()
+        if self._refusal is not None:  # which closes the connection
+            return True
         keep_open = self._answering() and not self.cycle.more_body
         if keep_open:
             self.cycle.keep_alive = False
         return keep_open
 
     def on_message_begin(self) -> None:
-        self._between, self._in_head = False, True
+        self._between, self._in_head, self._hosts = False, True, 0
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # In place of uvicorn's: to look for Host in the finished list takes longer.
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        self.headers.append((name, value))
+
     def on_headers_complete(self) -> None:
-        self._in_head = False
         self._stop_timer()
         if self._head_bytes > _HEAD_BYTES and self._head_size() > _HEAD_BYTES:
-            raise ValueError("head too large")  # uvicorn answers 400
-        super().on_headers_complete()
+            raise _BadRequest(_HEAD_TOO_LARGE)
+        version = self.parser.get_http_version()
+        if self._hosts != 1 or version != "1.1":
+            self._check_version_and_host(version)
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+        elif self.parser.get_method() == b"CONNECT":
+            raise _BadRequest(_TUNNEL)
+        self._in_head = False
+
+    def _check_version_and_host(self, version: str) -> None:
+        """Raise _BadRequest for another version than 1.1 and 1.0, and a wrong number of Hosts."""
+        if version not in ("1.0", "1.1"):
+            raise _BadRequest(_VERSION)
+        if self._hosts > 1:
+            raise _BadRequest(_HOSTS)
+        if version == "1.0":
+            self.expect_100_continue = False  # such a client knows no 100 Continue
+        elif not self._hosts:
+            raise _BadRequest(_NO_HOST)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():  # the parser stopped after the head
+            return
         self._between = True
         self._stop_timer()
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
+        if self._refusal is not None:
+            return
         if self._between and not data.strip(b"\r\n"):
             return  # empty lines before a request do not keep a connection open
         self._head_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                self._ignore_offer(memoryview(data)[stopped.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse(_reason(error))
+            return
         if self.transport.is_closing():
             return
         if not self._in_head:
             self._head_bytes = 0
         elif self._head_bytes > _HEAD_BYTES:
-            self.send_400_response("Request head too large.")
+            self._refuse(_HEAD_TOO_LARGE)
+            return
         if self._in_head or not (self._between or self._answering()):
             self._start_timer()
+
+    def _ignore_offer(self, rest: memoryview) -> None:
+        """Parse a head that offers to upgrade once more, without the offer; then ``rest``.
+
+        The parser stops after such a head, as if another protocol followed. An offer that is not
+        accepted is ignored (RFC 9110, 7.8): the body has its length, and other requests follow.
+        Raise HttpParserError if what follows is not HTTP.
+        """
+        parts: list[bytes | memoryview] = [rest, self._head_without_offer()]
+        while parts:
+            part = parts.pop()
+            try:
+                self.parser.feed_data(part)
+            except httptools.HttpParserUpgrade as stopped:
+                parts += [memoryview(part)[stopped.args[0] :], self._head_without_offer()]
+
+    def _head_without_offer(self) -> bytes:
+        """Return the head of the current request without Upgrade, for a new parser."""
+        first = b"%b %b HTTP/%b\r\n" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        # As uvicorn does it: to read on after a request that closes the connection.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return b"".join([first, *fields, b"\r\n"])
+
+    def _refuse(self, reason: str) -> None:
+        """Answer 400 in its turn and close the connection; read nothing more."""
+        self._refusal = reason
+        self._stop_timer()
+        in_body = not (self._between or self._in_head)
+        if in_body and not self._answering():  # the request was answered already
+            self.transport.close()
+        elif not self._answering():
+            self._send_refusal(reason)
+        elif in_body and not self.pipeline:  # the request that is being answered never arrives
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._send_refusal(reason)
+        else:
+            if in_body:
+                self.pipeline.popleft()
+            turn: Any = _Turn(partial(self._send_refusal, reason))
+            self.pipeline.appendleft((turn, self.app))
+
+    def _send_refusal(self, reason: str) -> None:
+        body = self._bad_request(reason)
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json; charset=utf-8"),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", body]))
+        self.transport.close()
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
@@ -151,6 +299,19 @@ class _Protocol(HttpToolsProtocol):
             self._start_timer()
         else:
             self.transport.close()
+
+
+def _reason(error: httptools.HttpParserError) -> str:
+    """Return why the parser failed: what its callback raised, or what it met."""
+    raised = error.__context__
+    if isinstance(raised, _BadRequest):
+        return raised.reason
+    if isinstance(error, httptools.HttpParserInvalidURLError) or isinstance(
+        error.__context__, httptools.HttpParserInvalidURLError
+    ):
+        return _TARGET
+    met = str(error)  # a fixed text of the parser
+    return f"request: not HTTP: {met}"
 
 
 class _Server(uvicorn.Server):
@@ -181,16 +342,16 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(*pairs: tuple[ASGI, socket.socket]) -> AsyncIterator[None]:
+async def serving(*served: Served) -> AsyncIterator[None]:
     """Serve ASGI applications, each on its listening socket, while the block runs.
 
     The block starts once all listen. After it, the sockets are closed and running requests get
     ``_GRACE_SECONDS`` to finish.
     """
-    servers = [_Server(_config(application)) for application, _ in pairs]
+    servers = [_Server(_config(one)) for one in served]
     running = [
-        asyncio.create_task(server.serve([listener]))
-        for server, (_, listener) in zip(servers, pairs, strict=True)
+        asyncio.create_task(server.serve([one.listener]))
+        for server, one in zip(servers, served, strict=True)
     ]
     try:
         for server in servers:
@@ -202,11 +363,12 @@ async def serving(*pairs: tuple[ASGI, socket.socket]) -> AsyncIterator[None]:
         await asyncio.gather(*running)
 
 
-def _config(application: ASGI) -> uvicorn.Config:
+def _config(served: Served) -> uvicorn.Config:
     return uvicorn.Config(
-        application,
+        served.application,
         interface="asgi3",
-        http=_Protocol,
+        # uvicorn calls it as it would call the class.
+        http=partial(_Protocol, bad_request=served.bad_request),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,

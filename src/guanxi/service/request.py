@@ -97,12 +97,20 @@ def repeated(pairs: Pairs, known: frozenset[str]) -> InvalidParameter | None:
 
 
 def cookies(header: bytes) -> dict[str, str]:
-    """Return a Cookie header's cookies by name, percent-decoded; the first of a name counts."""
+    """Return a Cookie header's cookies by name, percent-decoded; the first of a name counts.
+
+    A value may be in double quotes, as some Java clients send it (RFC 6265, 4.1.1).
+    """
     text = header.decode("latin-1")
     pairs = [part.strip().partition("=") for part in reversed(text.split(";"))]
-    if "%" in text:
-        return {name: unquote(value) for name, _, value in pairs}
+    if "%" in text or '"' in text:
+        return {name: unquote(_unquoted(value)) for name, _, value in pairs}
     return {name: value for name, _, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return value[1:-1] if is_quoted else value
 
 
 def broken_header_rule(headers: Headers) -> str:

@@ -25,12 +25,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from guanxi.service import admin, logs, pages
+from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
 from guanxi.service.auth import SessionGate
 from guanxi.service.config import Settings
 from guanxi.service.exchange import ASGI
 from guanxi.service.handling import Service
-from guanxi.service.http import bind, serving, url_of
+from guanxi.service.http import Served, bind, serving, url_of
 from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
@@ -152,12 +153,12 @@ async def run(
             stack.push_async_callback(opened.close)
         store = with_cards(opened, plan.settings)
         service = Service(store, plan.settings, clock)
-        served: list[tuple[ASGI, socket.socket]] = []
+        served: list[Served] = []
         if plan.workers == 1:
             metrics = Metrics()
             application = application_of(service, metrics)
             await stack.enter_async_context(visits_written(store))
-            served.append((wrap(application), listener))
+            served.append(Served(wrap(application), listener, bad_request))
             cells = [metrics.cells]
         else:
             cells = await stack.enter_async_context(_workers(plan, listener, stop))
@@ -165,9 +166,8 @@ async def run(
                 return
         if plan.administration is not None and admin_listener is not None:
             administered = admin.Administered(service, lambda: exposition(cells))
-            served.append(
-                (admin.application(administered, plan.administration.token), admin_listener)
-            )
+            administration = admin.application(administered, plan.administration.token)
+            served.append(Served(administration, admin_listener, admin.bad_request))
         await stack.enter_async_context(serving(*served))
         on_ready(Ready(url, admin_url, store))
         await stop.wait()

@@ -15,8 +15,9 @@ import msgspec
 import uvloop
 
 from guanxi.service import logs
+from guanxi.service.answers import bad_request
 from guanxi.service.handling import Service
-from guanxi.service.http import serving
+from guanxi.service.http import Served, serving
 from guanxi.service.metrics import Metrics, cells_of
 from guanxi.service.server import WorkerPlan, application_of, visits_written, with_cards
 from guanxi.stores import open_store
@@ -38,7 +39,7 @@ async def work(plan: WorkerPlan) -> None:
         with socket.socket(fileno=plan.listener) as listener:
             metrics = Metrics(cells_of(plan.metrics, plan.worker))
             application = application_of(Service(store, plan.settings), metrics)
-            async with visits_written(store), serving((application, listener)):
+            async with visits_written(store), serving(Served(application, listener, bad_request)):
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()
                 await stop.wait()

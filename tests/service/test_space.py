@@ -317,7 +317,12 @@ def test_overview_with_a_callback_is_jsonp(service: RunningService) -> None:
     assert response.raw == b"__jp0.done(" + plain.raw + b")"
     refused = ask(service, e.OVERVIEW, mid="x", callback="done")
     assert refused.raw.startswith(b"done(")
-    assert json.loads(refused.raw[5:-1])["code"] == -400
+    assert json.loads(refused.raw[5:-1]) == {
+        "code": -400,
+        "message": "请求错误",
+        "reason": "mid: must be a whole number",
+        "ttl": 1,
+    }
 
 
 @pytest.mark.parametrize("name", ["", "a(b", "alert(1)//", "a b", "1a", "a" * 65, "<script>"])

@@ -272,8 +272,9 @@ def test_what_is_not_http_is_answered_with_the_envelope(
     assert reply.headers["content-type"] == "application/json; charset=utf-8"
     assert "date" in reply.headers
     body = json.loads(reply.body)
-    assert (body.keys(), body["code"]) == ({"code", "message", "ttl"}, -400)
-    assert f"({named}" in body["message"]
+    assert (body.keys(), body["code"]) == ({"code", "message", "reason", "ttl"}, -400)
+    assert body["message"] == "请求错误"
+    assert body["reason"].startswith(named)
     assert lines.getvalue() == "", "nobody writes into the log from outside"
 
 

@@ -54,16 +54,19 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     """
     if int(headers.get(b"content-length", b"0")) > limit:
         raise _too_large(limit)
-    body = bytearray()
+    whole = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
-        body += message.get("body", b"")
-        if len(body) > limit:
+        sent: bytes = message.get("body", b"")
+        if not whole and not message.get("more_body", False) and len(sent) <= limit:
+            return sent  # most bodies are one message, which is not copied
+        whole += sent
+        if len(whole) > limit:
             raise _too_large(limit)
         if not message.get("more_body", False):
-            return bytes(body)
+            return bytes(whole)
 
 
 def form_fields(

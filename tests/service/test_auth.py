@@ -308,15 +308,28 @@ def test_missing_and_wrong_csrf_have_different_messages(documented: RunningServi
     assert "(csrf: not this session's bili_jct)" in wrong.message
 
 
-def test_csrf_in_the_query_is_ignored(documented: RunningService) -> None:
+def test_csrf_in_the_query(documented: RunningService) -> None:
+    """It counts as one in the form does, unless the form has one too."""
     caller, other = fresh(documented, 2)
-    body = f"fid={other.mid}&act=1&re_src=11".encode()
     headers = {"Cookie": caller.cookie, **_FORM}
-    query = {"csrf": caller.bili_jct}
-    answer = send(
-        documented.base_url, "POST", e.MODIFY.path, query=query, body=body, headers=headers
-    )
-    assert answer.code == -111
+    form = f"fid={other.mid}&act=1&re_src=11"
+    for query, body, code in [
+        ("csrf=", form, -111),
+        ("csrf=x", form, -111),
+        (f"csrf={caller.bili_jct}", f"{form}&csrf=x", -111),
+        (f"csrf={caller.bili_jct}", f"{form}&csrf=", -111),
+        (f"csrf={caller.bili_jct}", form, 0),
+        ("csrf=x", f"fid={other.mid}&act=2&re_src=11&csrf={caller.bili_jct}", 0),
+    ]:
+        answer = send(
+            documented.base_url,
+            "POST",
+            e.MODIFY.path,
+            query=query,
+            body=body.encode(),
+            headers=headers,
+        )
+        assert answer.code == code, (query, body)
 
 
 def test_an_access_key_needs_no_csrf_and_decides(documented: RunningService) -> None:
@@ -378,6 +391,15 @@ def test_a_form_may_be_signed_across_its_query(documented: RunningService) -> No
     form = [("fid", str(other.mid)), ("act", "1"), ("re_src", "11")]
     query.append(("sign", app_sign(query + form, secret)))
     assert call(documented, e.MODIFY, None, form, query=query).code == 0
+    # It covers the fields that count: one that the form hides can be changed, no other can.
+    again = [("fid", str(other.mid)), ("act", "2"), ("re_src", "11")]
+    signed = [
+        ("sign", app_sign(query[:-1] + again, secret)) if n == "sign" else (n, v) for n, v in query
+    ]
+    swapped = [("fid", str(other.mid)), ("act", "1"), ("re_src", "11")]
+    assert call(documented, e.MODIFY, None, swapped, query=[*signed, ("act", "2")]).code == -403
+    assert call(documented, e.MODIFY, None, again, query=[*signed, ("act", "1")]).code == 0
+    assert call(documented, e.MODIFY, None, again, query=[*signed, ("ts", "1")]).code == -403
 
 
 def test_wbi_keys_of_today_and_yesterday(documented: RunningService) -> None:

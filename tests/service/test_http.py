@@ -74,7 +74,7 @@ def test_pages_are_read_alone(path: str, documented: RunningService) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/json", "text/plain", "multipart/form-data; boundary=x", "", "x"]
+    "kind", ["application/json", "text/plain", "multipart/mixed; boundary=x", "", "x"]
 )
 def test_a_body_that_is_not_form_encoded(kind: str, documented: RunningService) -> None:
     caller, other = fresh(documented, 2)

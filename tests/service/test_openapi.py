@@ -70,7 +70,10 @@ def test_every_endpoint_is_documented_completely(endpoint: Endpoint) -> None:
             assert (parameters[name].get("explode") is False) == is_list(kind)
         documented_fields = parameters
     elif not endpoint.ignores_body:
-        [form] = documented["requestBody"]["content"].values()
+        contents = documented["requestBody"]["content"]
+        assert contents.keys() == {"application/x-www-form-urlencoded", "multipart/form-data"}
+        [form, same] = contents.values()
+        assert form == same
         documented_fields = form["schema"]["properties"]
         assert documented_fields.keys() == names | {"csrf"} | by_key | by_app
         assert set(form["schema"]["required"]) <= given.keys()
@@ -88,7 +91,7 @@ def test_the_document_contains_the_limits() -> None:
     def schema(endpoint: Endpoint, name: str) -> Any:
         documented = operation(endpoint)
         if endpoint.method == "POST":
-            [form] = documented["requestBody"]["content"].values()
+            form, _ = documented["requestBody"]["content"].values()
             return form["schema"]["properties"][name]
         return next(one["schema"] for one in documented["parameters"] if one["name"] == name)
 

@@ -48,6 +48,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     group_name: Annotated[int, _limit("004, 创建分组: characters in a group's name")] = 16
     groups: Annotated[int, _limit("ours: groups an account may have; one more answers -400")] = 200
     body_bytes: Annotated[int, _limit("ours: a form's size; larger answers HTTP 413")] = 65_536
+    parts: Annotated[int, _limit("ours: parts of a multipart form; more answer HTTP 413")] = 100
+    part_headers: Annotated[int, _limit("ours: header lines of a part; more answer HTTP 413")] = 8
+    part_header_bytes: Annotated[
+        int, _limit("ours: bytes of a part's header line; more answer HTTP 413")
+    ] = 1_024
     nickname_least: Annotated[int, _limit("000, check_nickname: characters, at least")] = 2
     nickname: Annotated[int, _limit("000, check_nickname: characters in a nickname")] = 16
     signature: Annotated[int, _limit("000, edit_self_info: characters in a signature")] = 70

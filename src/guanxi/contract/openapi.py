@@ -17,7 +17,8 @@ from guanxi.contract.sign import MIXIN
 
 Json = dict[str, Any]
 
-_FORM = "application/x-www-form-urlencoded"
+#: The media types of a form. Each of its fields may be in the query instead.
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _REFS = "#/components/schemas/{name}"
 #: The schema of the types that have a documented limit; a service may be configured otherwise.
 _LIMITED: dict[Any, Json] = {
@@ -29,7 +30,7 @@ _APP_SIGNED = (
     ("appkey", "names the app whose appsec signed; verified when sent"),
     ("sign", "APP signature of the other fields; verified when sent"),
 )
-_KEY = "an app's token, instead of the cookie; may be in the query as well"
+_KEY = "an app's token, instead of the cookie"
 _SIGNED = (
     ("wts", "integer", "seconds since 1970, part of what w_rid signs"),
     ("w_rid", "string", "wbi signature with the keys that nav returns"),
@@ -90,7 +91,11 @@ def _operation(endpoint: Endpoint) -> Json:
     elif endpoint.ignores_body:
         operation["requestBody"] = {"content": {"*/*": {"schema": {}}}}
     else:
-        operation["requestBody"] = {"required": True, "content": {_FORM: _form(endpoint)}}
+        operation["requestBody"] = {
+            "required": True,
+            "description": "Each field may be in the query instead; the body's counts.",
+            "content": {kind: _form(endpoint) for kind in _FORMS},
+        }
     return operation
 
 
@@ -260,9 +265,10 @@ def _responses(endpoint: Endpoint) -> Json:
         success = {"description": "The page.", "content": page}
         missing = {"404": _response("There is no such page; the code says why.", failure)}
     wrong = {
+        "400": "The body is not valid multipart/form-data.",
         "408": "The request was not complete in time.",
         "413": "The request is too large.",
-        "415": "The request is not form-encoded.",
+        "415": "The body is no form, holds a file, or has a Content-Encoding.",
     }
     unable = {
         "503": "Nothing was done; try again.",

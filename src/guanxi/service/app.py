@@ -22,14 +22,13 @@ from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import cors, logs
 from guanxi.service.answers import failure, success
 from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
+from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_body
 from guanxi.service.handling import Answer, Refused, Service, WithCookies
 from guanxi.service.request import (
-    ClientDisconnected,
-    Receive,
     cookies,
     fields,
-    form_body,
     headers_of,
+    merged,
     repeated,
 )
 from guanxi.service.routes import Route, routes
@@ -254,23 +253,28 @@ class Application:
         if len(self._running) > service.settings.requests_at_once:
             raise StoreUnavailable("too many requests at once")
         headers = headers_of(scope["headers"])
-        pairs, invalid = fields(scope["query_string"], route.in_query)
+        pairs, invalid = fields(scope["query_string"], route.known)
+        if route.reads_form:
+            limits = service.profile.limits
+            exchange.is_whole = False
+            body = await read_body(receive, headers, limits.body_bytes)
+            exchange.is_whole = True
+            form, form_error = form_fields(body, headers, route.known, limits)
+            if pairs:
+                invalid = invalid or form_error or repeated(pairs, route.known)
+                pairs = merged(pairs, form)
+            else:
+                pairs, invalid = form, invalid or form_error
         if in_path:
             pairs = [*in_path.items(), *pairs]
-        accepted = pairs
-        if route.reads_form:
-            exchange.is_whole = False
-            raw = await form_body(receive, headers, service.profile.limits.body_bytes)
-            exchange.is_whole = True
-            form, form_error = fields(raw, route.known)
-            accepted = [pair for pair in pairs if pair[0] in route.in_query] + form
-            pairs, invalid = pairs + form, invalid or form_error
-        values = dict(accepted)
+        values = dict(pairs)
+        if len(values) != len(pairs):
+            invalid = invalid or repeated(pairs, route.known)
+        if "" in values.values():
+            values = {name: value for name, value in values.items() if value or name in route.blank}
         caller = exchange.caller = await self._gate.caller(
             route.endpoint, scope, headers, pairs, values
         )
-        if len(values) != len(accepted):
-            invalid = invalid or repeated(accepted, route.known)
         if invalid is not None:
             raise invalid
         if not service.profile.cursors:

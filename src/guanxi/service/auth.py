@@ -15,8 +15,6 @@ from guanxi.service.exchange import Caller, Scope
 from guanxi.service.handling import Refused, Service
 from guanxi.service.request import Headers, Pairs, breaks_header_rule, cookies
 
-#: Fields that a POST request may have in its query.
-IN_QUERY = frozenset({"access_key", "appkey", "sign"})
 #: How many nanoseconds a worker uses a session that it read before it reads it again.
 _TRUST_NS = 10**9
 #: How many sessions, and how many credentials, are cached; the largest credential that is cached.
@@ -76,11 +74,11 @@ class SessionGate:
     ) -> Caller:
         """Return who sent a request; mid 0 if nobody is signed in.
 
-        ``pairs`` are all fields as sent, ``values`` the accepted ones by name. An access_key, where
+        ``pairs`` are the fields as sent, ``values`` those that count by name. An access_key, where
         accepted, takes precedence over the cookie, even if invalid. A closed session may count for
         one more second. Raise Refused: -352 if the header rule or an access id forbids the request,
         -101 if sign-in is required and there is no valid session, -111 if a write with a cookie has
-        no csrf, or a wrong one in the form or in the cookie ``bili_jct``, -403 if a signature is
+        no csrf, or a wrong one in the fields or in the cookie ``bili_jct``, -403 if a signature is
         wrong or stale, or required and missing.
         """
         has_rule = endpoint.header_rule and self._service.profile.header_rule

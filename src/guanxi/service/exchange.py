@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from guanxi.accounts.secrets import Session
 from guanxi.contract.endpoint import Endpoint
-from guanxi.service.request import Headers, Pairs, Receive
+from guanxi.service.forms import Receive
+from guanxi.service.request import Headers, Pairs
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -86,7 +87,7 @@ class Gate(Protocol):
     ) -> Caller:
         """Return who sent a request to an endpoint. Raise Refused if it may not be called.
 
-        ``pairs`` are all fields that were sent, ``values`` those that count, not validated yet.
+        ``pairs`` are the fields as sent, ``values`` those that count, not validated yet.
         """
 
 

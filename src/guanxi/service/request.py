@@ -1,20 +1,15 @@
-"""Parse a request's fields, headers, cookies and form body, strictly."""
+"""Parse a request's fields, headers and cookies, strictly."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 from urllib.parse import unquote, urlsplit
 
-from guanxi.contract import errors
 from guanxi.contract.params import InvalidParameter
-from guanxi.service.handling import Refused
 
 Pairs = list[tuple[str, str]]
 Headers = Mapping[bytes, bytes]
-Receive = Callable[[], Awaitable[Any]]
 
-_FORM = b"application/x-www-form-urlencoded"
 _DIGITS = b"0123456789abcdefABCDEF"
 #: The byte of each percent escape, by its two hexadecimal digits.
 _ESCAPED = {
@@ -22,10 +17,6 @@ _ESCAPED = {
     for high in _DIGITS
     for low in _DIGITS
 }
-
-
-class ClientDisconnected(Exception):
-    """A client that disconnected before it sent its whole request; no response is sent."""
 
 
 def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter | None]:
@@ -93,6 +84,12 @@ def repeated(pairs: Pairs, known: frozenset[str]) -> InvalidParameter | None:
     return None
 
 
+def merged(query: Pairs, form: Pairs) -> Pairs:
+    """Return the fields of both, each source in its order; a name in ``form`` hides the query's."""
+    sent = {name for name, _ in form}
+    return [pair for pair in query if pair[0] not in sent] + form
+
+
 def cookies(header: bytes) -> dict[str, str]:
     """Return a Cookie header's cookies by name, percent-decoded; the first of a name counts.
 
@@ -126,45 +123,3 @@ def breaks_header_rule(headers: Headers) -> bool:
     except ValueError:
         return True
     return host != "bilibili.com" and not host.endswith(".bilibili.com")
-
-
-async def form_body(receive: Receive, headers: Headers, limit: int) -> bytes:
-    """Read a form body of at most ``limit`` bytes; empty if the request has none.
-
-    Raise Refused (-400) if it is too large (HTTP 413) or not declared as a form (415), and
-    ClientDisconnected if the client disconnects.
-    """
-    if int(headers.get(b"content-length", b"0")) > limit:
-        raise _too_large(limit)
-    kind = headers.get(b"content-type", _FORM)
-    if kind != _FORM and kind.split(b";")[0].strip().lower() != _FORM:
-        raise _not_a_form()
-    body = await _read_body(receive, limit)
-    if body and b"content-type" not in headers:
-        raise _not_a_form()
-    return body
-
-
-async def _read_body(receive: Receive, limit: int) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnected
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise _too_large(limit)
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def _too_large(limit: int) -> Refused:
-    invalid = InvalidParameter("body", f"最大 {limit} 字节", f"at most {limit} bytes")
-    return Refused(errors.BadRequest.number, invalid, status=413)
-
-
-def _not_a_form() -> Refused:
-    invalid = InvalidParameter(
-        "Content-Type", f"必须是 {_FORM.decode()}", f"must be {_FORM.decode()}"
-    )
-    return Refused(errors.BadRequest.number, invalid, status=415)

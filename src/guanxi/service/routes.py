@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.limits import Limits, Profile
-from guanxi.contract.params import decoder, defaults, wire_types
+from guanxi.contract.params import decoder, defaults, may_be_empty, wire_types
 from guanxi.service import auth
 from guanxi.service.handlers import (
     account,
@@ -125,8 +125,8 @@ class Route(NamedTuple):
     handler: Handler | WithCookies
     #: The fields that it reads, aliases included; none may occur twice.
     known: frozenset[str]
-    #: The known fields that are read from the query.
-    in_query: frozenset[str]
+    #: The fields that may be empty. Any other empty field counts as absent.
+    blank: frozenset[str]
     reads_form: bool
 
 
@@ -140,14 +140,13 @@ def routes(profile: Profile) -> dict[tuple[str, str], Route]:
 
 def _route(endpoint: Endpoint, profile: Profile) -> Route:
     known = _known(endpoint, profile)
-    reads_form = endpoint.method == "POST" and not endpoint.ignores_body
     return Route(
         endpoint,
         _decoder(endpoint, profile.limits),
         HANDLERS[endpoint.name],
         known,
-        known & auth.IN_QUERY if reads_form else known,
-        reads_form,
+        may_be_empty(endpoint.params),
+        endpoint.method == "POST" and not endpoint.ignores_body,
     )
 
 

@@ -205,6 +205,17 @@ def wire_types(kind: type[Struct]) -> dict[str, Any]:
     return {one.encode_name: hints[one.name] for one in msgspec.structs.fields(kind)}
 
 
+def may_be_empty(kind: type[Struct]) -> frozenset[str]:
+    """Return the wire names of the parameters of a struct for which empty text is a value.
+
+    They are those whose type accepts it: an empty notice deletes one, an empty cursor starts at
+    the first page. Any other parameter that is sent empty counts as absent, because clients in
+    Go send their zero values.
+    """
+    hints = wire_types(kind)
+    return frozenset(name for name, hint in hints.items() if _fits("", hint, strict=False))
+
+
 def is_list(annotation: Any) -> bool:
     """Return whether a parameter's type is a list, which is sent joined by commas."""
     inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation

@@ -1,0 +1,177 @@
+"""Read the fields of a request's body: urlencoded, or as multipart/form-data without files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+    parse_options_header,
+)
+
+from guanxi.contract import errors
+from guanxi.contract.limits import Limits
+from guanxi.contract.params import InvalidParameter
+from guanxi.service.handling import Refused
+from guanxi.service.request import Headers, Pairs, fields
+
+Receive = Callable[[], Awaitable[Any]]
+
+_URLENCODED, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+#: The most frequent Content-Type, as clients write it.
+_AS_SENT = _URLENCODED.encode()
+_ACCEPTED = f"{_URLENCODED} or {_MULTIPART}"
+#: The codecs of the accepted charsets of a part. Java's clients declare all of them.
+_CHARSETS = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+    "iso-8859-1": "latin-1",
+    "latin1": "latin-1",
+}
+#: The accepted values of a part's Content-Transfer-Encoding: those that change no byte.
+_PLAIN_TRANSFERS = ("7bit", "8bit", "binary")
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_OPTION = re.compile(r";\s*([^\s=;]+)\s*=")
+_ECHOED = 60
+
+
+class ClientDisconnected(Exception):
+    """A client that disconnected before it sent its whole request; no response is sent."""
+
+
+async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
+    """Return the whole body, of at most ``limit`` bytes; empty if the request has none.
+
+    Raise Refused (-400 with HTTP 413) if it is larger, and ClientDisconnected if the client
+    disconnects.
+    """
+    if int(headers.get(b"content-length", b"0")) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def form_fields(
+    body: bytes, headers: Headers, known: frozenset[str], limits: Limits
+) -> tuple[Pairs, InvalidParameter | None]:
+    """Return the decoded fields of a form body, and an error, or None, as ``fields`` does.
+
+    An empty body has no fields, whatever its Content-Type. Raise Refused (-400): with HTTP 415 if
+    the body has a Content-Encoding other than identity, is neither urlencoded nor
+    multipart/form-data, or has a part that is not plain text; with 413 if a multipart body exceeds
+    ``limits`` (parts, and a part's header lines); with 400 if it is malformed.
+    """
+    if not body:
+        return [], None
+    coding = headers.get(b"content-encoding")
+    if coding and coding.strip().lower() != b"identity":
+        raise _unsupported("Content-Encoding", coding.decode("latin-1"), "identity")
+    sent = headers.get(b"content-type", b"")
+    if sent == _AS_SENT:
+        return fields(body, known)
+    kind, options = parse_options_header(sent.decode("latin-1"))
+    if kind == _URLENCODED:
+        return fields(body, known)
+    if kind == _MULTIPART:
+        return _parts(body, options.get("boundary", ""), known, limits)
+    raise _unsupported("Content-Type", kind, _ACCEPTED)
+
+
+def _parts(
+    body: bytes, boundary: str, known: frozenset[str], limits: Limits
+) -> tuple[Pairs, InvalidParameter | None]:
+    """Return the fields of a multipart body and an error, or None. Raise Refused."""
+    if not boundary:
+        raise _malformed("Content-Type", "缺少 boundary", "needs a boundary")
+    pairs: Pairs = []
+    invalid = None
+    name, value, codec = "", b"", "utf-8"
+    try:
+        with PushMultipartParser(
+            boundary.encode("latin-1"),
+            max_header_size=limits.part_header_bytes,
+            max_header_count=limits.part_headers,
+            max_segment_count=limits.parts,
+            strict=True,
+        ) as parser:
+            for event in parser.parse(body):
+                if isinstance(event, MultipartSegment):
+                    name, value, codec = event.name, b"", _codec(event)
+                elif event is not None:
+                    value += event
+                else:
+                    try:
+                        pairs.append((name, value.decode(codec)))
+                    except UnicodeDecodeError:
+                        if name in known:
+                            invalid = invalid or InvalidParameter(name, "编码无效", "badly encoded")
+    except ParserLimitReached:
+        raise _too_many(limits) from None
+    except MultipartError as error:
+        raise _malformed("body", "multipart 格式错误", f"not valid multipart: {error}") from None
+    return pairs, invalid
+
+
+def _codec(part: MultipartSegment) -> str:
+    """Return the codec of a part's text. Raise Refused if the part is not plain text."""
+    headers = dict(part.headerlist)
+    if len(headers) != len(part.headerlist):
+        raise _malformed("body", "分段的头重复", "a part has one header twice")
+    disposition = _QUOTED.sub("", headers["Content-Disposition"])
+    options = [name.lower() for name in _OPTION.findall(disposition)]
+    if "filename" in options or "filename*" in options:
+        raise _unsupported(f"part {part.name}", "a file", "text")
+    if options.count("name") != 1:
+        raise _malformed("body", "分段须有一个 name", "a part needs one name")
+    kind = part.content_type or "text/plain"
+    if kind != "text/plain":
+        raise _unsupported(f"part {part.name}", kind, "text/plain")
+    transfer = headers.get("Content-Transfer-Encoding", "binary").strip().lower()
+    if transfer not in _PLAIN_TRANSFERS:
+        raise _unsupported(f"part {part.name}", transfer, " or ".join(_PLAIN_TRANSFERS))
+    codec = _CHARSETS.get((part.charset or "utf-8").lower())
+    if codec is None:
+        raise _unsupported(f"part {part.name}", f"charset {part.charset}", "utf-8")
+    return codec
+
+
+def _too_large(limit: int) -> Refused:
+    return _refused("body", f"最大 {limit} 字节", f"at most {limit} bytes", 413)
+
+
+def _too_many(limits: Limits) -> Refused:
+    parts, lines, size = limits.parts, limits.part_headers, limits.part_header_bytes
+    zh = f"最多 {parts} 个分段，每段最多 {lines} 行头，每行最多 {size} 字节"
+    en = f"at most {parts} parts, each with {lines} header lines of {size} bytes"
+    return _refused("body", zh, en, 413)
+
+
+def _malformed(field: str, zh: str, en: str) -> Refused:
+    return _refused(field, zh, en, 400)
+
+
+def _unsupported(field: str, sent: str, accepted: str) -> Refused:
+    """Return the refusal of what was sent in ``field``, which names what is accepted instead."""
+    shown = sent.strip()[:_ECHOED]
+    zh = f"不支持 {shown}，须为 {accepted}" if shown else f"缺失，须为 {accepted}"
+    en = f"{shown} is not accepted; send {accepted}" if shown else f"missing; send {accepted}"
+    return _refused(field[:_ECHOED], zh, en, 415)
+
+
+def _refused(field: str, zh: str, en: str, status: int) -> Refused:
+    return Refused(errors.BadRequest.number, InvalidParameter(field, zh, en), status=status)

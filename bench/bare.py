@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from guanxi.contract.structs import RelationPage
 from guanxi.service.exchange import ASGI, Scope, Send
+from guanxi.service.forms import Receive
 from guanxi.service.http import bind, serving
-from guanxi.service.request import Receive
 
 _HEADERS = (
     (b"cache-control", b"no-store"),

@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from guanxi import stores
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
+from guanxi.cli.store_export import exports
 from guanxi.cli.stores import (
     DEFAULT_STORE,
     StoreOption,
@@ -38,6 +39,7 @@ imports = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(imports, name="import")
+app.add_typer(exports, name="export")
 
 
 Address = Annotated[

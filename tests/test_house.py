@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "world": {"contract"},
     "stores": {"text", "contract", "graph", "accounts", "world"},
     "text": set(),
+    "files": {"text", "contract", "graph", "accounts", "world", "stores"},
     "operations": {"text", "contract", "graph", "accounts", "world", "stores"},
     "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},
     "testing": {"contract", "graph", "accounts", "world", "stores", "operations", "service"},
@@ -27,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": {"contract", "graph", "accounts", "world", "stores", "sdk"},
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
-        *("_version", "sdk", "user", "demo"),
+        *("_version", "sdk", "user", "demo", "files"),
     },
     # The top level re-exports names of the SDK and of the contract.
     "__init__": {"_version", "contract", "sdk"},

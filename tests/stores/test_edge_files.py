@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from guanxi.graph.pair import Contract
 from guanxi.stores.edge_files import UnreadableLine, import_file, read_edges
-from guanxi.stores.port import BadLine, EdgeRow, Store, StoreError
+from guanxi.stores.port import BadLine, EdgeRow, Imported, Store, StoreError
 from tests.stores.world import faults
 
 ROWS = [
@@ -210,8 +210,8 @@ async def test_a_file_is_imported(store: Store, tmp_path: Path) -> None:
         path = tmp_path / f"edges{suffix}"
         write(path)
         reports: list[int] = []
-        changed = await import_file(store, path, progress=reports.append)
-        assert changed == (4 if suffix == ".csv" else 0)
+        imported = await import_file(store, path, progress=reports.append)
+        assert imported == (Imported(new=4) if suffix == ".csv" else Imported(unchanged=4))
         assert reports == [4]
     assert await faults(store) == []
 

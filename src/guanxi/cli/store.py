@@ -234,12 +234,13 @@ def import_edges(
         task = progress.add_task(text("导入", "importing"), total=None)
 
         async def load(opened: Store) -> int:
-            return await import_file(
+            imported = await import_file(
                 opened,
                 file,
                 strict=strict,
                 progress=lambda count: progress.update(task, completed=count),
             )
+            return imported.new + imported.changed
 
         changed = with_store(path, load, create=True)
     console.print(

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from guanxi.stores.port import BadLine, EdgeRow, StoreError, Upkeep
+from guanxi.stores.port import BadLine, EdgeRow, Imported, StoreError, Upkeep
 from guanxi.text import Text
 
 _REQUIRED = ("follower", "followed", "time")
@@ -263,8 +263,8 @@ async def import_file(
     *,
     strict: bool = False,
     progress: Callable[[int], None] | None = None,
-) -> int:
-    """Import the edges of a file, all or none; return how many are new or changed.
+) -> Imported:
+    """Import the edges of a file; return how many are new, changed and unchanged.
 
     ``strict`` and ``progress`` are those of ``Upkeep.import_edges``. ``BadLine`` for an invalid
     edge, with the line of the file; other errors as ``read_edges`` and ``Upkeep.import_edges``

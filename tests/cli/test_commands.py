@@ -238,7 +238,7 @@ def test_import_edges(store: Path, tmp_path: Path) -> None:
     file.write_text(EDGES + "1,3,1700000002,block,,\n", "utf-8")
     result = guanxi("store", "import", "edges", file, "--store", store)
     assert result.returncode == 0, result.stderr
-    assert result.stderr.startswith("3 read, ")
+    assert result.stderr.startswith("3 read, 3 new, ")
     relations = read_store(store, lambda opened: opened.relations(1, [2, 3]))
     assert relations[2].attribute == Attribute.MUTUAL
     assert SPECIAL in relations[2].groups

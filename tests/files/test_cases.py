@@ -93,8 +93,9 @@ def test_an_edge_list_without_times_keeps_its_order(shop: Shop, content: str) ->
 
 def test_a_repeated_line_counts_once(shop: Shop) -> None:
     said = shop.imported("follower,followed,time\n1,2,3\n1,2,3\n4,5,6\n")
-    assert said.startswith("3 read, ")
-    assert " 1 repeated, 0 in conflict, 0 refused" in said
+    assert "3 read, 2 new, 0 changed, 0 unchanged, 1 repeated, 0 in conflict, 0 refused" in said
+    again = shop.imported("follower,followed,time\n1,2,3\n4,5,7\n")
+    assert "2 read, 0 new, 1 changed, 1 unchanged, 0 repeated, 0 in conflict" in again
     assert shop.pairs() == [(1, 2), (4, 5)]
 
 
@@ -124,6 +125,18 @@ def test_a_block_wins_over_a_follow(shop: Shop) -> None:
     assert "line 3: contradicts line 2" in shop.refused(content, "--on-conflict", "refuse")
     assert "1 in conflict" in shop.imported(content)
     assert [(row.follower, row.kind) for row in shop.edges()] == [(2, "block")]
+
+
+def test_a_block_in_the_store_wins_or_the_line_is_refused(shop: Shop) -> None:
+    shop.imported("follower,followed,kind\n2,1,block\n")
+    content = "follower,followed\n5,6\n\n1,2\n"
+    path = file(shop.folder, content)
+    argv = ["store", "import", "edges", path, "--on-conflict", "refuse", "--store", shop.path]
+    assert "line 4: " in error_of(*argv)
+    assert "2 read, 1 new, 0 changed, 0 unchanged, 0 repeated, 1 in conflict" in (
+        shop.imported(content)
+    )
+    assert shop.pairs() == [(2, 1), (5, 6)]
 
 
 # --- i5: one bad line of many ---

@@ -188,6 +188,7 @@ def edges(
                         opened,
                         found,
                         strict=strict,
+                        on_conflict=on_conflict,
                         progress=lambda count: progress.update(task, completed=count),
                     )
                     return names, written

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -317,17 +317,21 @@ async def import_edges(
     edges: Edges,
     *,
     strict: bool = False,
+    on_conflict: OnConflict = "newest",
     progress: Callable[[int], None] | None = None,
 ) -> Counts:
     """Write edges into a store; return what became of all lines.
 
-    An edge that contradicts a relation in the store raises BadLine. ``strict`` raises BadLine for
-    an account that does not exist.
+    An edge that contradicts a relation in the store is resolved by the rules, or raises BadLine if
+    ``on_conflict`` is "refuse". ``strict`` raises BadLine for an account that does not exist.
     ``progress`` is called, on any thread, with the number of edges that are done. Other errors are
     those of ``Upkeep.import_edges``.
     """
+    against_store: Literal["refuse", "resolve"] = "refuse" if on_conflict == "refuse" else "resolve"
     try:
-        written = await store.import_edges(edges.rows, strict=strict, progress=progress)
+        written = await store.import_edges(
+            edges.rows, strict=strict, on_conflict=against_store, progress=progress
+        )
     except BadLine as error:
         _, line, follower, followed = edges.line_of(error.line)
         known = await store.cards([follower, followed])
@@ -337,7 +341,13 @@ async def import_edges(
             raise BadLine(line, Text(f"没有账号 {mids}", f"there is no account {mids}")) from None
         raise BadLine(line, error.reason) from None
     counts = edges.found.counts
-    return replace(counts, changed=written, unchanged=edges.found.ready - written)
+    return replace(
+        counts,
+        new=written.new,
+        changed=written.changed,
+        unchanged=written.unchanged,
+        conflicting=counts.conflicting + written.conflicting,
+    )
 
 
 async def missing_groups(store: Store, edges: Edges) -> list[str]:

@@ -86,17 +86,22 @@ def test_where_selects_rows_on_standard_output(filled: str) -> None:
     assert "no column name; there are follower" in error_of(*command, "name = 'x'")
 
 
-@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "csv.zst", "jsonl", "jsonl.zst", "parquet"])
 def test_the_import_commands_read_what_the_export_commands_write(
     filled: str, tmp_path: Path, ending: str
 ) -> None:
+    output_of("account", "ban", 3, "--store", filled)
+    output_of("account", "privacy", 2, "--hide-followers", "--store", filled)
     edges, content = tmp_path / f"edges.{ending}", tmp_path / "content.jsonl"
+    people = tmp_path / f"accounts.{ending}"
+    output_of("store", "export", "accounts", people, "--store", filled)
     output_of("store", "export", "edges", edges, "--store", filled)
     output_of("store", "export", "content", content, "--store", filled)
     copy = tmp_path / "copy.db"
     output_of("store", "import", "edges", edges, "--store", copy)
+    output_of("store", "import", "accounts", people, "--store", copy)
     output_of("store", "import", "content", content, "--store", copy)
-    for part in ("edges", "content"):
+    for part in ("edges", "accounts", "content"):
         ours, theirs = [
             output_of("store", "export", part, "-", "--store", store) for store in (filled, copy)
         ]

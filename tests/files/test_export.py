@@ -183,6 +183,19 @@ def records_of_bytes(path: Path) -> bytes:
     return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
 
 
+@pytest.mark.parametrize("ending", ["csv", "csv.zst", "jsonl", "parquet"])
+async def test_odd_group_names_are_read_back(store: Store, tmp_path: Path, ending: str) -> None:
+    odd = ["a|b", "a;b", "a,b", "a、b", "[a", '["a"]', 'a"b', "'a'", "a\\b", "a b"]
+    rows = [
+        EdgeRow(follower=1, followed=mid, time=mid, groups=(name, "z"))
+        for mid, name in enumerate(odd, 2)
+    ]
+    await store.import_edges(lambda: rows)
+    file = tmp_path / f"export.{ending}"
+    await export_file(store, EXPORTS["edges"], file)
+    assert sorted_groups(the_reader.read(file).rows) == sorted_groups(rows)
+
+
 CARD = Card(
     name='=甲 "1", 2',
     face="https://example.com/a?b=1&c=2",

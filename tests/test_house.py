@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "world": {"contract"},
     "stores": {"text", "contract", "graph", "accounts", "world"},
     "text": set(),
+    "files": {"text", "contract", "graph", "accounts", "world", "stores"},
     "operations": {"text", "contract", "graph", "accounts", "world", "stores"},
     "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},
     "testing": {"contract", "graph", "accounts", "world", "stores", "operations", "service"},
@@ -27,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": {"text", "contract", "graph", "accounts", "world", "stores", "sdk"},
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
-        *("_version", "sdk", "user", "demo"),
+        *("_version", "sdk", "user", "demo", "files"),
     },
     "__main__": {"cli"},
     # The top level re-exports names of the SDK and of the contract.

@@ -113,7 +113,8 @@ class RunningService:
         then none is imported.
         """
         rows = list(edges)
-        return self.do(lambda store: store.import_edges(lambda: rows))
+        imported = self.do(lambda store: store.import_edges(lambda: rows))
+        return imported.new + imported.changed
 
     def set_privacy(self, mid: int, privacy: Privacy) -> None:
         """Replace an account's privacy switches. Raise ValueError if the account is unknown."""

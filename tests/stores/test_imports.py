@@ -13,7 +13,7 @@ from guanxi.accounts.account import Card, Privacy, State
 from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
 from guanxi.graph.lists import Listing, Sort
 from guanxi.graph.pair import SPECIAL, Act, Contract, Modify, mtime_of
-from guanxi.stores.port import BadLine, EdgeRow, GroupRow, Store, StoreError, Tally
+from guanxi.stores.port import BadLine, EdgeRow, GroupRow, Imported, Store, StoreError, Tally
 from tests.counts import count
 from tests.stores.engines import START
 from tests.stores.world import ALL, do, faults, follow, listed, people
@@ -24,7 +24,10 @@ def edge(follower: int, followed: int, time: int = 100, **rest: object) -> EdgeR
 
 
 async def load(store: Store, *rows: EdgeRow, strict: bool = False) -> int:
-    return await store.import_edges(lambda: rows, strict=strict)
+    """Import the rows; return how many are new or changed."""
+    imported = await store.import_edges(lambda: rows, strict=strict)
+    assert imported.new + imported.changed + imported.unchanged == len(rows)
+    return imported.new + imported.changed
 
 
 async def edges_of(store: Store) -> list[EdgeRow]:
@@ -89,7 +92,8 @@ async def test_an_import_creates_the_given_accounts_and_groups(store: Store) -> 
     }
     rows = [edge(1, 2, groups=("x", "y")), edge(4, 3)]
     group_ids = {(1, "x"): 77, (2, "empty"): 5}
-    assert await store.import_edges(lambda: rows, accounts=accounts, groups=group_ids) == 2
+    imported = await store.import_edges(lambda: rows, accounts=accounts, groups=group_ids)
+    assert imported == Imported(new=2)
     cards = await store.cards([1, 2, 3, 4])
     assert [cards[mid].name for mid in (1, 2, 3, 4)] == ["u1", "b", "账号已注销", "用户4"]
     account = await store.account(2)
@@ -109,7 +113,8 @@ async def test_an_import_refuses_an_invalid_group(store: Store) -> None:
     for name, group in (("y", 7), ("y", 0), (" y", 9), ("特别关注", 9)):
         with pytest.raises(StoreError, match="account 1 cannot have group"):
             await store.import_edges(lambda: [edge(1, 2)], groups={(1, name): group})
-    assert await store.import_edges(lambda: [edge(1, 2)], groups={(1, "x"): 8}) == 1
+    imported = await store.import_edges(lambda: [edge(1, 2)], groups={(1, "x"): 8})
+    assert imported == Imported(new=1)
     assert (await store.groups(1))[2:] == [GroupRow(7, "x", 0)]
 
 
@@ -117,7 +122,8 @@ async def test_an_import_creates_no_group_for_an_unknown_account(store: Store) -
     with pytest.raises(StoreError, match="account 9 cannot have group"):
         await store.import_edges(lambda: [edge(1, 2)], groups={(9, "x"): 7})
     assert [group async for group in store.owned_groups()] == []
-    assert await store.import_edges(lambda: [edge(9, 2)], groups={(9, "x"): 7}) == 1
+    imported = await store.import_edges(lambda: [edge(9, 2)], groups={(9, "x"): 7})
+    assert imported == Imported(new=1)
     assert (await store.groups(9))[2:] == [GroupRow(7, "x", 0)]
 
 

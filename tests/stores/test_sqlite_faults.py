@@ -203,7 +203,7 @@ async def test_a_failed_import_into_a_full_store_changes_nothing(
     monkeypatch.undo()
     assert await store.account(1) is None
     assert await faults(store) == []
-    assert await store.import_edges(lambda: rows) == len(rows)
+    assert (await store.import_edges(lambda: rows)).new == len(rows)
     await store.close()
 
 

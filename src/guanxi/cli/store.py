@@ -1,4 +1,4 @@
-"""``guanxi store`` and ``guanxi check``: create, migrate, copy, import into and check stores."""
+"""``guanxi store`` and ``guanxi check``: create, migrate, copy and check stores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,28 +15,23 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from guanxi import stores
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
+from guanxi.cli.store_export import exports
+from guanxi.cli.store_import import app as imports
 from guanxi.cli.stores import (
     DEFAULT_STORE,
     StoreOption,
-    all_or_nothing,
     check_folder,
     with_store,
 )
 from guanxi.stores import copy, open_store, redacted
-from guanxi.stores.content_files import import_content
-from guanxi.stores.edge_files import import_file
 from guanxi.stores.port import Store
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-imports = typer.Typer(
-    help=text("导入数据。", "Import files into a store."),
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 app.add_typer(imports, name="import")
+app.add_typer(exports, name="export")
 
 
 Address = Annotated[
@@ -187,83 +181,6 @@ def _reporter(progress: Progress, label: str) -> copy.Progress:
         progress.update(tasks[part], completed=count)
 
     return report
-
-
-File = Annotated[
-    Path,
-    argument("要导入的文件。", "The file to import.", exists=True, dir_okay=False, readable=True),
-]
-
-
-@imports.command("edges")
-@in_chinese("""导入关注、悄悄关注与黑名单。
-
-    文件为 CSV、JSON Lines 或 Parquet。库不存在时会建立。
-
-    字段：follower、followed、time（秒）；
-    可选 kind（follow、whisper、block）、special、groups。
-    有一行无效则全部不导入，并显示其行号。""")
-def import_edges(
-    file: File,
-    strict: Annotated[
-        bool,
-        option(
-            "拒绝未知账号，而不是建立它们。",
-            "Refuse unknown accounts instead of creating them.",
-            "--strict",
-        ),
-    ] = False,
-    store: StoreOption = DEFAULT_STORE,
-) -> None:
-    """Import followings, whispers and blocks.
-
-    The file is CSV, JSON Lines or Parquet. The store is created if it is missing.
-
-    Fields: follower, followed, time (seconds), and optionally kind (follow, whisper, block),
-    special, groups. If a line is invalid, nothing is imported and the line's number is printed.
-    """
-    console = Console(stderr=True, markup=False)
-    with Progress(console=console) as progress, all_or_nothing(store) as path:
-        task = progress.add_task(text("导入", "importing"), total=None)
-
-        async def load(opened: Store) -> int:
-            return await import_file(
-                opened,
-                file,
-                strict=strict,
-                progress=lambda count: progress.update(task, completed=count),
-            )
-
-        changed = with_store(path, load, create=True)
-    console.print(
-        text(
-            f"写入 {changed} 条关系（新增或更新）", f"{changed} relations written, new or updated"
-        ),
-        soft_wrap=True,
-    )
-
-
-@imports.command("content")
-@in_chinese("""导入名片资料、视频等内容。
-
-    文件为 JSON Lines。
-
-    字段：owner（已有账号）、kind、document；各种类见 docs/content.md。
-    有一行无效则全部不导入，并显示其行号。
-    同一 owner、kind 与 id 的旧内容会被替换。""")
-def import_documents(file: File, store: StoreOption = DEFAULT_STORE) -> None:
-    """Import profiles, videos and other content.
-
-    The file is JSON Lines.
-
-    Fields: owner (an existing account), kind, document; docs/content.md describes every kind. If a
-    line is invalid, nothing is imported and the line's number is printed. A document replaces the
-    one with the same owner, kind and id.
-    """
-    count = with_store(store, lambda opened: import_content(opened, file))
-    Console(stderr=True, markup=False).print(
-        text(f"写入 {count} 份内容", f"{count} documents written")
-    )
 
 
 @in_chinese("""检查整个库的全部约束。

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from guanxi.accounts.account import AccountEdit, EditRefusal
 from guanxi.stores.layer import Layer
-from guanxi.stores.port import Store
+from guanxi.stores.port import Imported, Store
 from guanxi.world.kind import DocumentEdit
 
 
@@ -99,7 +99,7 @@ class _CardCache(Layer):
         write.add_done_callback(lambda done: self._remove_after(done, mid))
         return await asyncio.shield(write)
 
-    async def import_edges(self, *args: Any, **kwargs: Any) -> int:
+    async def import_edges(self, *args: Any, **kwargs: Any) -> Imported:
         """Import edges as the wrapped store does, then empty the cache, also after an error."""
         try:
             return await self.store.import_edges(*args, **kwargs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, overload
+from typing import Literal, NamedTuple, TypeAlias, overload
 
 from msgspec import Struct
 
@@ -87,6 +87,9 @@ class Slice(NamedTuple):
     version: int
 
 
+#: What an import does with a row that contradicts a stored edge: see ``Upkeep.import_edges``.
+OnConflict: TypeAlias = Literal["refuse", "resolve"]
+
 #: A page of an empty list.
 EMPTY_SLICE = Slice(Rows(), False, 0, 0)
 
@@ -140,6 +143,27 @@ class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=
     def sort_key(self) -> int:
         """Return the integer that orders lists, computed from ``time`` and ``finer``."""
         return sort_key_of_mtime(self.time) + self.finer
+
+
+class Imported(Struct, frozen=True):
+    """How many rows an import wrote or did not write. The sum is the number of rows given."""
+
+    #: Edges that the store did not have.
+    new: int = 0
+    #: Stored edges that got another time, special flag, groups, contract or number of visits.
+    changed: int = 0
+    #: Edges that were stored already.
+    unchanged: int = 0
+    #: Rows that contradicted a stored edge: they removed it, or were left out.
+    conflicting: int = 0
+
+    def __add__(self, other: Imported) -> Imported:
+        return Imported(
+            self.new + other.new,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+            self.conflicting + other.conflicting,
+        )
 
 
 class OwnedGroup(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.accounts.secrets import Session
-from guanxi.stores.port.rows import EdgeRow, Fault, OwnedGroup
+from guanxi.stores.port.rows import EdgeRow, Fault, Imported, OnConflict, OwnedGroup
 from guanxi.world.kind import Entry
 
 
@@ -24,9 +24,15 @@ class Upkeep(Protocol):
         accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
         groups: Mapping[tuple[int, str], int] | None = None,
         strict: bool = False,
+        on_conflict: OnConflict = "refuse",
         progress: Callable[[int], None] | None = None,
-    ) -> int:
-        """Import many edges, all or none; return how many are new or changed.
+    ) -> Imported:
+        """Import many edges; return how many are new, changed, unchanged and in conflict.
+
+        All rows are checked before anything is written. PostgreSQL, and SQLite if no edges are
+        stored, write all or none, in one transaction. Otherwise SQLite writes slices, each in a
+        transaction of some milliseconds, so that other writes go between: an interrupted import
+        leaves whole slices, and the same import run again continues.
 
         The numbers of followings and groups are not limited. ``rows`` is read on another thread;
         ``progress`` is called, on any thread, with the number of rows read so far. ``accounts`` are
@@ -34,10 +40,16 @@ class Upkeep(Protocol):
         ``groups`` gives the ids of new groups by owner and name; others get a new id.
 
         An existing edge gets the row's time, special flag and groups; its contract and visits
-        change only if the row has some. Raise BadLine for a row that is invalid, or that
-        contradicts another row or an edge in the store; StoreError if an id in ``groups`` cannot be
-        used, or its owner has no account; StoreUnavailable (nothing written); StoreTimeout (perhaps
-        written); and whatever ``rows`` raises.
+        change only if the row has some. A row that contradicts a stored edge is an error with
+        ``on_conflict="refuse"``. With ``"resolve"`` a block wins over follows and whispers in both
+        directions, and a follow over the follower's whisper: a row that loses is left out, one that
+        wins removes the stored edges. SQLite's slices resolve so in either case, if an edge was
+        stored after the check.
+
+        Raise BadLine for a row that is invalid, or that contradicts another row or, with
+        ``"refuse"``, a stored edge; StoreError if an id in ``groups`` cannot be used, or its owner
+        has no account; StoreUnavailable (nothing written); StoreTimeout (perhaps written, or only
+        some slices); and whatever ``rows`` raises.
         """
 
     def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:

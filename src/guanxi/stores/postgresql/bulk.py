@@ -12,12 +12,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
+from typing import NamedTuple
 
 import asyncpg
 from msgspec.structs import astuple
 
 from guanxi.accounts.account import Account, Card, Privacy, State
-from guanxi.graph.pair import SPECIAL, sort_key_of_mtime
+from guanxi.graph.pair import SPECIAL, Act, Modify, sort_key_of_mtime
 from guanxi.stores.group_ids import COUNT, LOWEST
 from guanxi.stores.lines import (
     CHUNK,
@@ -31,9 +32,18 @@ from guanxi.stores.lines import (
     group_names,
     has_extras,
 )
-from guanxi.stores.port import BadLine, EdgeRow, StoreError, StoreUnavailable
+from guanxi.stores.port import (
+    BadLine,
+    EdgeRow,
+    Imported,
+    OnConflict,
+    StoreError,
+    StoreUnavailable,
+)
 from guanxi.stores.postgresql.cards import put, put_plain
 from guanxi.stores.postgresql.connections import Connection, failures
+from guanxi.stores.postgresql.pairs import cut, lock
+from guanxi.stores.postgresql.pairs import write as write_rows
 
 _MEMORY = """
 SET temp_buffers = '128MB';
@@ -174,11 +184,13 @@ async def write(
     groups: Mapping[tuple[int, str], int],
     *,
     strict: bool,
-) -> int:
-    """Write the staged edges in the caller's transaction; return how many are new or changed.
+    on_conflict: OnConflict,
+) -> Imported:
+    """Write the staged edges in the caller's transaction; return how many are new, changed, ….
 
-    ``accounts`` and ``groups`` are as in the port's ``import_edges``. Raise ``BadLine`` for an edge
-    that contradicts the store or, if ``strict``, has an unknown account; ``StoreError`` for an
+    The arguments are as in the port's ``import_edges``. Raise ``BadLine`` for an edge that
+    contradicts the store (not if ``on_conflict`` is "resolve") or, if ``strict``, has an unknown
+    account; ``StoreError`` for an
     unusable name or id in ``groups``; ``StoreUnavailable`` if the tables could not be locked. The
     caller must roll back after an error.
     """
@@ -190,23 +202,29 @@ async def write(
             for mid, (card, privacy, state) in accounts.items()
         ),
     )
-    await _check_against_store(db)
+    conflicting = await _check_against_store(db, on_conflict)
     await _create_accounts(db, strict=strict)
     await _create_groups(db, groups)
     await db.execute(_EXTRAS)
     await db.execute("ANALYZE extras")
-    changed = int(await db.fetchval(_CHANGED))
-    if changed:
+    [(rows, stored, unchanged)] = await db.fetch(_COUNTS)
+    if rows > unchanged:
         await _write_pairs(db)
         await db.execute(_COUNT)
         await db.execute(_COUNT_FOLLOWERS)
-    return changed
+    return Imported(
+        new=rows - stored - conflicting.removing,
+        changed=stored - unchanged,
+        unchanged=unchanged,
+        conflicting=conflicting.removing + conflicting.left_out,
+    )
 
 
-# Other writers wait. Readers do not, except on an empty table of relations: its indexes are created
-# at the end of the import, and readers wait until then.
+# Other writers wait, also those that only lock rows: they would hold rows that the import needs and
+# then wait for it, a deadlock. Readers do not wait, except on an empty table of relations: its
+# indexes are created at the end of the import, and readers wait until then.
 _LOCK = """
-LOCK TABLE relation, tally, follower_tally, grp, account, account_name IN SHARE ROW EXCLUSIVE MODE
+LOCK TABLE relation, tally, follower_tally, grp, account, account_name IN EXCLUSIVE MODE
 """
 _LOCK_TRIES, _LOCK_PAUSE = 60, 0.05
 
@@ -260,20 +278,101 @@ GROUP BY owner
 """
 
 
-async def _check_against_store(db: Connection) -> None:
-    """Raise ``BadLine`` for the first staged edge that contradicts a stored one.
+class _Conflicting(NamedTuple):
+    """How many staged rows were left out, and how many removed stored edges."""
 
-    Creates the temporary tables ``stored`` (the stored rows of the staged pairs) and ``added`` (by
-    account, the numbers to add to its counts), which last until the transaction ends.
+    left_out: int = 0
+    removing: int = 0
+
+
+async def _check_against_store(db: Connection, on_conflict: OnConflict) -> _Conflicting:
+    """Find the staged edges that contradict stored ones; return how many there were.
+
+    If ``on_conflict`` is "refuse", raise ``BadLine`` for the first. Otherwise delete from the
+    staging tables those that lose, and from the store the edges that lose. Creates the temporary
+    tables ``stored`` (the stored rows of the staged pairs) and ``added`` (by account, the numbers
+    to add to its counts), which last until the transaction ends.
     """
     await db.execute(_STORED)
     await db.execute("ANALYZE stored")
+    conflicting = _Conflicting()
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM stored)"):  # not for an empty store
         line = await db.fetchval(_CONTRADICTION)
         if line is not None:
-            raise BadLine(line, CONTRADICTION)
+            if on_conflict == "refuse":
+                raise BadLine(line, CONTRADICTION)
+            conflicting = await _resolve(db)
     await db.execute(_ADDED)
     await db.execute("ANALYZE added")
+    return conflicting
+
+
+# The staged rows that lose against a stored edge, which are forgotten.
+_LOSING = """
+CREATE TEMP TABLE losing ON COMMIT DROP AS
+SELECT line, source, target FROM staged JOIN stored ON owner = source AND other = target
+WHERE (kind <> 'block' AND blocks IS NOT NULL) OR (kind = 'whisper' AND follows IS NOT NULL)
+UNION
+SELECT line, source, target FROM staged JOIN stored ON owner = target AND other = source
+WHERE kind <> 'block' AND blocks IS NOT NULL
+"""
+_FORGET = (
+    """
+    UPDATE ends SET follows = NULL, whispers = NULL, line = NULL FROM losing
+    WHERE owner = source AND other = target
+    """,
+    """
+    UPDATE ends SET followed = NULL, back = NULL FROM losing
+    WHERE owner = target AND other = source
+    """,
+    "DELETE FROM staged USING losing WHERE staged.line = losing.line",
+)
+# The staged rows that remove stored edges. (If both block each other, the lower source counts.)
+_WINNING = """
+SELECT kind = 'block' AS both, source, target FROM staged
+JOIN stored ON owner = source AND other = target
+WHERE (kind = 'follow' AND whispers IS NOT NULL)
+    OR (kind = 'block' AND (follows IS NOT NULL OR whispers IS NOT NULL))
+UNION
+SELECT true, source, target FROM staged JOIN stored ON owner = target AND other = source
+WHERE kind = 'block' AND (follows IS NOT NULL OR whispers IS NOT NULL)
+ORDER BY source, target
+"""
+#: How many pairs are removed at once; later than the sort key of every row.
+_CUT, _NEVER = 1_000, 2**63 - 1
+
+
+async def _resolve(db: Connection) -> _Conflicting:
+    """Unstage the edges that lose, and delete the stored ones that lose, with what depends on them.
+
+    The tables must be locked. ``stored`` is created again if rows were deleted.
+    """
+    await db.execute(_LOSING)
+    for statement in _FORGET:
+        await db.execute(statement)
+    left_out = int(await db.fetchval("SELECT count(*) FROM losing"))
+    winning = await db.fetch(_WINNING)
+    pairs = dict.fromkeys(
+        (min(row["source"], row["target"]), max(row["source"], row["target"]))
+        for row in winning
+        if row["both"]
+    )
+    single = [(row["source"], row["target"]) for row in winning if not row["both"]]
+    acts = [
+        Modify(*key, Act.UNFOLLOW)
+        for key in (*single, *pairs, *((high, low) for low, high in pairs))
+    ]
+    for start in range(0, len(acts), _CUT):
+        some = acts[start : start + _CUT]
+        locked = await lock(db, some, (), _NEVER)
+        for act in some:
+            cut(locked, act.owner, act.target)
+        await write_rows(db, locked, 0)
+    if acts:
+        await db.execute("DROP TABLE stored")
+        await db.execute(_STORED)
+        await db.execute("ANALYZE stored")
+    return _Conflicting(left_out, len(single) + len(pairs))
 
 
 _UNKNOWN = """
@@ -403,10 +502,13 @@ SELECT line, groups, ts, user_attr, visits FROM (
     GROUP BY line
 ) AS grouped FULL JOIN staged_contract USING (line) FULL JOIN staged_visits USING (line)
 """
-_CHANGED = """
-SELECT (SELECT count(*) FROM staged) - (
-    SELECT count(*) FROM stored AS held JOIN ends AS new USING (owner, other)
-    LEFT JOIN extras USING (line)
+# How many rows are staged, how many of them are stored, and how many of these unchanged.
+_COUNTS = """
+SELECT (SELECT count(*) FROM staged), count(*) FILTER (
+    WHERE (held.follows IS NOT NULL AND new.follows IS NOT NULL)
+    OR (held.whispers IS NOT NULL AND new.whispers IS NOT NULL)
+    OR (held.blocks IS NOT NULL AND new.blocks IS NOT NULL)
+), count(*) FILTER (
     WHERE held.whispers = new.whispers OR held.blocks = new.blocks OR (
         held.follows = new.follows
         AND held.groups IS NOT DISTINCT FROM extras.groups
@@ -414,6 +516,7 @@ SELECT (SELECT count(*) FROM staged) - (
         AND (extras.visits IS NULL OR extras.visits IS NOT DISTINCT FROM held.visits)
     )
 )
+FROM stored AS held JOIN ends AS new USING (owner, other) LEFT JOIN extras USING (line)
 """
 _INSERT_PAIRS = """
 INSERT INTO relation AS held (

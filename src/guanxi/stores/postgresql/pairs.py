@@ -247,6 +247,19 @@ def modify(locked: Locked, act: Modify, caps: Caps) -> int:
     return 0
 
 
+def cut(locked: Locked, owner: int, target: int) -> None:
+    """Delete the owner's following of the target, or its whisper to it, if there is one.
+
+    The rows must be locked as for an ``Act.UNFOLLOW``. No rule can refuse this.
+    """
+    key, their_key = (owner, target), (target, owner)
+    before = Pair(locked.rows[key].pair.mine, locked.rows[their_key].pair.mine)
+    after = Pair(Side(blocks=before.mine.blocks), before.theirs)
+    if after != before:
+        _put(locked, key, before, after)
+        _put(locked, their_key, swapped(before), swapped(after))
+
+
 def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:
     """Record a change of a row, and what it does to the counts of the row's owner."""
     row, owner = locked.rows[key], key[0]

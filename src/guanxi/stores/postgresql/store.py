@@ -11,7 +11,7 @@ from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify
 from guanxi.stores.acts import in_transactions
-from guanxi.stores.port import EdgeRow, StoreTimeout
+from guanxi.stores.port import EdgeRow, Imported, OnConflict, StoreTimeout
 from guanxi.stores.postgresql import bulk, content, export, reads
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
@@ -120,8 +120,9 @@ class PostgreSQLStore(Engine):
         accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
         groups: Mapping[tuple[int, str], int] | None = None,
         strict: bool = False,
+        on_conflict: OnConflict = "refuse",
         progress: Callable[[int], None] | None = None,
-    ) -> int:
+    ) -> Imported:
         """Import edges as the port describes; the tables are locked only after all are checked."""
         self.owner.loop()
         with failures():
@@ -130,9 +131,11 @@ class PostgreSQLStore(Engine):
             await bulk.stage(db, rows(), self._seconds(), progress)
             with failures():
                 await db.transaction().start()
-                changed = await bulk.write(db, accounts or {}, groups or {}, strict=strict)
+                imported = await bulk.write(
+                    db, accounts or {}, groups or {}, strict=strict, on_conflict=on_conflict
+                )
                 await commit(db)
-            return changed
+            return imported
         finally:
             with failures():
                 await db.close()

@@ -1,13 +1,14 @@
 """Importing many edges.
 
-Edges are staged in temporary tables, checked against one another and against the store, and written
-in one transaction, sorted as the lists are. A killed process leaves the store unchanged. Memory
-holds one chunk of edges, and one number for each account that the edges name.
+Edges are staged in temporary tables, outside of the store, and checked against one another and
+against the store. Into a store without edges they are written in one transaction, sorted as the
+lists are, which is several times faster; ``slices`` writes them into any other. Memory holds one
+chunk of edges, and one number for each account that the edges name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import chain, islice
 from operator import attrgetter
 
@@ -27,15 +28,15 @@ from guanxi.stores.lines import (
     group_names,
     has_extras,
 )
-from guanxi.stores.port import BadLine, EdgeRow, StoreError
+from guanxi.stores.port import BadLine, EdgeRow, Imported, OnConflict, StoreError
 from guanxi.stores.sqlite.cards import account, put, put_plain
 from guanxi.stores.sqlite.schema import (
     GROUPED,
-    IN_GROUPS,
     ITEM_CONTRACT,
     MUTUAL,
     OWNER_CONTRACT,
     SPECIAL_BIT,
+    snapshot,
 )
 
 FOLLOW, WHISPER, BLOCK = 0, 1, 2
@@ -189,20 +190,38 @@ def _check_staged(db: apsw.Connection) -> None:
     )
 
 
-def write(
+def check(
     db: apsw.Connection,
     accounts: Mapping[int, tuple[Card, Privacy, State]],
     groups: Mapping[tuple[int, str], int],
     *,
     strict: bool,
-) -> int:
-    """Write the staged edges into the store's tables; return how many are new or changed.
+    on_conflict: OnConflict,
+) -> None:
+    """Check the staged edges and the groups against a snapshot of the store.
+
+    The arguments are those of the port's ``import_edges``, and so are the errors: ``BadLine`` and
+    ``StoreError``.
+    """
+    with snapshot(db):
+        if strict:
+            _check_accounts(db, accounts)
+        if on_conflict == "refuse":
+            _check_against_store(db)
+        _check_groups(db, accounts, groups)
+
+
+def write(
+    db: apsw.Connection,
+    accounts: Mapping[int, tuple[Card, Privacy, State]],
+    groups: Mapping[tuple[int, str], int],
+) -> Imported:
+    """Write the staged edges into a store without edges; return the counts: all are new.
 
     ``accounts`` are created or replaced; other unknown accounts get a card with only a name.
     ``groups`` gives ids by owner and name: those groups are created too, but a name that exists
     keeps its id; other new groups get a random one. The caller holds the transaction, and must roll
-    it back on ``BadLine`` (an edge contradicts the store, or names an unknown account while
-    ``strict``) and on ``StoreError`` (a group's id or name in ``groups`` cannot be used).
+    it back on ``StoreError`` (a group's id or name in ``groups`` cannot be used).
     """
     put(
         db,
@@ -211,38 +230,34 @@ def write(
             for mid, (card, privacy, state) in accounts.items()
         ),
     )
-    _create_accounts(db, strict=strict)
-    _check_against_store(db)
-    _remove_stored(db)
-    _create_groups(db, groups)
-    changed = int(db.execute("SELECT count(*) FROM staged").get)
-    if changed:
-        _write_lists(db)
-        db.execute(_WRITE_EXTRAS)
-        db.execute(_UPDATE_TALLIES)
-    return changed
-
-
-_UNKNOWN = """
-SELECT line FROM staged
-WHERE follower NOT IN (SELECT mid FROM account) OR followed NOT IN (SELECT mid FROM account)
-ORDER BY line LIMIT 1
-"""
-
-
-def _create_accounts(db: apsw.Connection, *, strict: bool) -> None:
-    """Create the accounts that edges name and the store lacks, with cards that have only a name.
-
-    If ``strict``, raise ``BadLine`` for the first line that names one instead. Leaves the temporary
-    table ``unknown``, which contains their mids.
-    """
     db.execute(
         "CREATE TEMP TABLE unknown AS"
         " SELECT mid FROM touched WHERE mid NOT IN (SELECT mid FROM account)"
     )
-    if strict and db.execute("SELECT EXISTS (SELECT 1 FROM unknown)").get:
-        raise BadLine(db.execute(_UNKNOWN).get, UNKNOWN_ACCOUNT)
     put_plain(db)
+    create_groups(db, groups)
+    new_groups(db, "staged")
+    new = int(db.execute("SELECT count(*) FROM staged").get)
+    if new:
+        _write_lists(db)
+        db.execute(_WRITE_EXTRAS)
+        db.execute(_UPDATE_TALLIES)
+    return Imported(new=new)
+
+
+_UNKNOWN = """
+SELECT line, follower, followed FROM staged
+WHERE follower NOT IN (SELECT mid FROM account) OR followed NOT IN (SELECT mid FROM account)
+ORDER BY line
+"""
+
+
+def _check_accounts(db: apsw.Connection, accounts: Container[int]) -> None:
+    """Raise ``BadLine`` for the first line that names an account not stored nor in ``accounts``."""
+    for line, follower, followed in db.execute(_UNKNOWN):
+        for mid in (follower, followed):
+            if mid not in accounts and account(db, mid) is None:
+                raise BadLine(line, UNKNOWN_ACCOUNT)
 
 
 # Each finds the first line that contradicts a stored block, a stored whisper or a stored following.
@@ -276,142 +291,81 @@ def _check_against_store(db: apsw.Connection) -> None:
             raise BadLine(line, CONTRADICTION)
 
 
-# The stored rows of staged edges; ``same`` if the import would change nothing.
-_FIND_STORED = f"""
-CREATE TEMP TABLE stored (
-    line INTEGER PRIMARY KEY,
-    kind INTEGER NOT NULL,
-    owner INTEGER NOT NULL,
-    target INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    same INTEGER NOT NULL
-);
-INSERT INTO stored
-SELECT staged.line, kind, owner, target, edge.place,
-    edge.place = staged.place
-    AND edge.flags & {IN_GROUPS} = staged.flags & {IN_GROUPS}
-    AND (
-        edge.flags & {GROUPED} = 0
-        OR (
-            SELECT json_group_array(name ORDER BY name) FROM member
-            JOIN grp ON grp.owner = member.owner AND grp.id = member.grp
-            WHERE member.owner = edge.owner AND member.target = edge.target
-        ) = (
-            SELECT json_group_array(name ORDER BY name) FROM staged_group
-            WHERE staged_group.line = staged.line
-        )
-    )
-    AND NOT EXISTS (
-        SELECT 1 FROM staged_contract AS new WHERE new.line = staged.line AND NOT EXISTS (
-            SELECT 1 FROM contract AS old WHERE old.owner = edge.owner AND old.target = edge.target
-            AND old.ts = new.ts AND old.user_attr = new.user_attr
-        )
-    )
-    AND NOT EXISTS (
-        SELECT 1 FROM staged_visit AS new WHERE new.line = staged.line AND NOT EXISTS (
-            SELECT 1 FROM visit AS old WHERE old.owner = edge.owner AND old.target = edge.target
-            AND old.visits = new.visits
-        )
-    )
-FROM staged JOIN following AS edge ON edge.owner = follower AND edge.target = followed
-WHERE kind = {FOLLOW};
-INSERT INTO stored
-SELECT line, kind, owner, target, edge.place, edge.place = staged.place
-FROM staged JOIN whisper AS edge ON edge.owner = follower AND edge.target = followed
-WHERE kind = {WHISPER};
-INSERT INTO stored
-SELECT line, kind, owner, target, edge.place, edge.place = staged.place
-FROM staged JOIN block AS edge ON edge.owner = follower AND edge.target = followed
-WHERE kind = {BLOCK};
-"""
-# In this order: what is equal is not looked at again, and the rows of the other direction are
-# flagged while they can still be found by their stored keys.
-_REMOVE_STORED = f"""
--- Nothing to do for edges that are stored unchanged.
-DELETE FROM staged WHERE line IN (SELECT line FROM stored WHERE same);
-DELETE FROM stored WHERE same;
--- A follow and a stored follow in the other direction are both flagged as mutual.
-UPDATE staged SET flags = staged.flags | {MUTUAL} FROM following AS back
-WHERE kind = {FOLLOW} AND back.owner = followed AND back.target = follower;
-UPDATE follower SET flags = follower.flags | {MUTUAL}
-FROM staged JOIN following AS back ON back.owner = followed AND back.target = follower
-WHERE kind = {FOLLOW} AND follower.owner = staged.follower AND follower.place = back.place
-AND follower.source = staged.followed;
-UPDATE following SET flags = following.flags | {MUTUAL} FROM staged
-WHERE kind = {FOLLOW} AND owner = followed AND target = follower;
--- A row that differs is deleted, and written again with the new ones; contract and visits stay.
-DELETE FROM follower WHERE (owner, place, source) IN (
-    SELECT target, place, owner FROM stored WHERE kind = {FOLLOW}
-);
-DELETE FROM following WHERE (owner, place, target) IN (
-    SELECT owner, place, target FROM stored WHERE kind = {FOLLOW}
-);
-DELETE FROM member WHERE (owner, target) IN (
-    SELECT owner, target FROM stored WHERE kind = {FOLLOW}
-);
-DELETE FROM whisper WHERE (owner, place, target) IN (
-    SELECT owner, place, target FROM stored WHERE kind = {WHISPER}
-);
-DELETE FROM block WHERE (owner, place, target) IN (
-    SELECT owner, place, target FROM stored WHERE kind = {BLOCK}
-);
-"""
-
-
 _ANY_STORED = """
 SELECT EXISTS (SELECT 1 FROM following) OR EXISTS (SELECT 1 FROM whisper)
     OR EXISTS (SELECT 1 FROM block)
 """
 
 
-def _remove_stored(db: apsw.Connection) -> None:
-    """Unstage the edges that are stored unchanged; delete the old rows of those that changed.
-
-    The other stored rows stay, as do contracts and visits. A staged follow and a stored one in the
-    other direction are both flagged as mutual.
-    """
-    if db.execute(_ANY_STORED).get:  # most imports are into an empty store
-        db.execute(_FIND_STORED)
-        db.execute(_REMOVE_STORED)
+def any_stored(db: apsw.Connection) -> bool:
+    """Return whether the store has a following, whisper or block."""
+    return bool(db.execute(_ANY_STORED).get)
 
 
-_NEW_GROUPS = """
-SELECT follower, name FROM staged_group JOIN staged USING (line)
-WHERE NOT EXISTS (SELECT 1 FROM grp WHERE owner = follower AND grp.name = staged_group.name)
-GROUP BY follower, name ORDER BY min(line)
-"""
 _INSERT_GROUP = """
 INSERT INTO grp (owner, id, name, made)
 VALUES (?1, ?2, ?3, (SELECT ifnull(max(made), 0) + 1 FROM grp WHERE owner = ?1))
 """
+_GROUP_IDS = "SELECT id FROM grp WHERE owner = ?"
+_ID_OF_NAME = "SELECT id FROM grp WHERE owner = ? AND name = ?"
+_ID_USED = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
+_TOUCHED = "SELECT EXISTS (SELECT 1 FROM touched WHERE mid = ?)"
 
 
-def _create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -> None:
-    """Create the groups of ``groups`` (ids by owner and name) and those that staged edges name.
+def _check_groups(
+    db: apsw.Connection, accounts: Container[int], groups: Mapping[tuple[int, str], int]
+) -> None:
+    """Raise ``StoreError`` for the first of ``groups`` that cannot be created.
 
-    Names that the owner already uses are skipped. Groups that only the edges name get random ids.
-    Raise ``StoreError`` for an unknown owner, an invalid name, or an id that is not positive or
-    already used.
+    Its owner is not stored, nor in ``accounts``, nor named by an edge; its name is invalid; or its
+    id is not positive, in use, or that of an earlier one.
     """
-    id_of_name = "SELECT id FROM grp WHERE owner = ? AND name = ?"
-    ids = "SELECT id FROM grp WHERE owner = ?"
-    id_used = "SELECT EXISTS (SELECT 1 FROM grp WHERE owner = ? AND id = ?)"
+    used: set[tuple[int, int]] = set()
     for (owner, name), group in groups.items():
-        if db.execute(id_of_name, (owner, name)).get is not None:
+        if db.execute(_ID_OF_NAME, (owner, name)).get is not None:
             continue
         if (
             group <= 0
-            or db.execute(id_used, (owner, group)).get
+            or (owner, group) in used
+            or db.execute(_ID_USED, (owner, group)).get
             or group_name(name) != name
-            or account(db, owner) is None
+            or not (owner in accounts or db.execute(_TOUCHED, (owner,)).get or account(db, owner))
         ):
-            raise StoreError(
-                f"account {owner} cannot have group {group} named {name!r}: the account is unknown,"
-                " the id is already used or not positive, or the name is invalid"
-            )
+            raise _refused(owner, group, name)
+        used.add((owner, group))
+
+
+def _refused(owner: int, group: int, name: str) -> StoreError:
+    return StoreError(
+        f"account {owner} cannot have group {group} named {name!r}: the account is unknown,"
+        " the id is already used or not positive, or the name is invalid"
+    )
+
+
+def create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -> None:
+    """Create the groups of ``groups`` (ids by owner and name) whose names the owner does not use.
+
+    ``check`` has checked them. Raise ``StoreError`` if an id was used since.
+    """
+    for (owner, name), group in groups.items():
+        if db.execute(_ID_OF_NAME, (owner, name)).get is not None:
+            continue
+        if db.execute(_ID_USED, (owner, group)).get:
+            raise _refused(owner, group, name)
         db.execute(_INSERT_GROUP, (owner, group, name))
-    for owner, name in list(db.execute(_NEW_GROUPS)):
-        group = new_group_id({id for (id,) in db.execute(ids, (owner,))})
+
+
+def new_groups(db: apsw.Connection, table: str) -> None:
+    """Create the groups that the edges in ``table`` name and their owners lack, with random ids."""
+    lacking = f"""
+        SELECT follower, name FROM {table} CROSS JOIN staged_group USING (line)
+        WHERE NOT EXISTS (SELECT 1 FROM grp WHERE owner = follower AND grp.name = staged_group.name)
+        GROUP BY follower, name ORDER BY min(line)
+    """
+    if not db.execute("SELECT EXISTS (SELECT 1 FROM staged_group)").get:
+        return
+    for owner, name in list(db.execute(lacking)):
+        group = new_group_id({id for (id,) in db.execute(_GROUP_IDS, (owner,))})
         db.execute(_INSERT_GROUP, (owner, group, name))
 
 
@@ -436,14 +390,10 @@ ORDER BY 1, 2, 3, 4;
 
 
 def _write_lists(db: apsw.Connection) -> None:
-    """Insert the staged edges into the tables of lists and group members.
+    """Insert the staged edges into the empty tables of lists and group members.
 
-    If no followings are stored, their index by target is rebuilt afterwards, so that its pages are
-    full.
+    The index of followings by target is rebuilt afterwards, so that its pages are full.
     """
-    if db.execute("SELECT EXISTS (SELECT 1 FROM following)").get:
-        db.execute(_INSERT_ROWS)
-        return
     index = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'following_by_target'").get
     db.execute("DROP INDEX following_by_target")
     db.execute(_INSERT_ROWS)

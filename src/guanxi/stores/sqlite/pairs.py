@@ -78,6 +78,18 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
     return 0
 
 
+def cut(db: apsw.Connection, owner: int, target: int) -> None:
+    """Delete the owner's following of the target, or its whisper to it, if there is one.
+
+    No rule can refuse this. The caller commits.
+    """
+    before = Pair(side(db, owner, target), side(db, target, owner))
+    after = Pair(Side(blocks=before.mine.blocks), before.theirs)
+    if after != before:
+        _write(db, owner, target, before, after)
+        _write(db, target, owner, swapped(before), swapped(after))
+
+
 _FLAGS = "SELECT flags FROM following WHERE owner = ? AND place = ? AND target = ?"
 
 

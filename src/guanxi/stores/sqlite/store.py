@@ -18,7 +18,15 @@ from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT, Modify, sort_key_at
 from guanxi.stores.acts import in_transactions
-from guanxi.stores.port import Documents, EdgeRow, Query, Slice, StoreTimeout
+from guanxi.stores.port import (
+    Documents,
+    EdgeRow,
+    Imported,
+    OnConflict,
+    Query,
+    Slice,
+    StoreTimeout,
+)
 from guanxi.stores.sqlite import bulk, content, export, reads
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
@@ -26,6 +34,7 @@ from guanxi.stores.sqlite.engine import Engine, long, short, streaming, writing
 from guanxi.stores.sqlite.grouping import regroup
 from guanxi.stores.sqlite.pairs import add_visits, modify
 from guanxi.stores.sqlite.schema import connect, failures, prepare
+from guanxi.stores.sqlite.slices import write_slices
 from guanxi.stores.sqlite.writer import turn
 from guanxi.world.kind import Kind
 
@@ -186,16 +195,22 @@ class SQLiteStore(Engine):
         accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
         groups: Mapping[tuple[int, str], int] | None = None,
         strict: bool = False,
+        on_conflict: OnConflict = "refuse",
         progress: Callable[[int], None] | None = None,
-    ) -> int:
+    ) -> Imported:
         """Import edges as the port describes; the write lock is held only after all are checked."""
         self.owner.loop()
+        new = accounts or {}, groups or {}
 
-        def work() -> int:
+        def work() -> Imported:
             with failures(), closing(connect(self.path, writes=True)) as db:
                 bulk.stage(db, rows(), self._seconds(), progress)
-                with turn(db, self.path):
-                    return bulk.write(db, accounts or {}, groups or {}, strict=strict)
+                bulk.check(db, *new, strict=strict, on_conflict=on_conflict)
+                if not bulk.any_stored(db):
+                    with turn(db, self.path):
+                        if not bulk.any_stored(db):  # since the last look at it
+                            return bulk.write(db, *new)
+                return write_slices(db, self.path, *new)
 
         return await asyncio.to_thread(work)
 

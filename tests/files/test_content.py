@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.stores.content_files import read_content
+from guanxi.files.content import read_content
 from guanxi.stores.port import BadLine, StoreError
 from guanxi.world.profile import NOTICE, Notice
 

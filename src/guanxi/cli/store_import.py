@@ -1,0 +1,421 @@
+"""``guanxi store import``: edges, accounts and content from files into a store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from guanxi.cli.help import argument, in_chinese, option
+from guanxi.cli.language import shown, text
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, with_store
+from guanxi.files.accounts import Accounts, import_accounts, read_accounts
+from guanxi.files.content import import_content
+from guanxi.files.edges import UNITS, Edges, import_edges, missing_groups, read_edges
+from guanxi.files.outcome import Counts, OnConflict, Refused, write_refused
+from guanxi.files.table import Request
+from guanxi.stores.port import Store, StoreError
+from guanxi.text import Text
+
+app = typer.Typer(
+    help=text("导入数据。", "Import files into a store."),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Files = Annotated[
+    list[Path],
+    argument(
+        "要导入的文件。",
+        "The files to import.",
+        metavar="FILE...",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+    ),
+]
+Columns = Annotated[
+    str,
+    option(
+        "文件中的列名，例如 follower=src,followed=dst；没有标题行时用序号。",
+        "The file's names of the columns, as in follower=src,followed=dst; numbers from 1 if the"
+        " file has no header.",
+        "--columns",
+        metavar="COLUMN=NAME,…",
+    ),
+]
+Sql = Annotated[
+    str | None,
+    option(
+        "对文件的查询；文件是表 file1、file2……，第一个也叫 file。",
+        "A query over the files, which are the tables file1, file2 …; file is the first.",
+        "--sql",
+        metavar="QUERY",
+    ),
+]
+Conflict = Annotated[
+    OnConflict,
+    option(
+        "同一对账号（或同一账号）有不同的几行时：保留最新、最旧，或拒绝。",
+        "Of several lines of one pair or account that differ: keep the newest, keep the oldest, or"
+        " refuse.",
+        "--on-conflict",
+    ),
+]
+SkipBad = Annotated[
+    bool,
+    option(
+        "导入其余的行，而不是全部拒绝。",
+        "Import the rest, instead of nothing, if lines are bad.",
+        "--skip-bad",
+    ),
+]
+BadLines = Annotated[
+    Path | None,
+    option(
+        "把拒绝的行连同行号与原因写入此 CSV 文件；隐含 --skip-bad。",
+        "Write the bad lines, with number and reason, to this CSV file. Implies --skip-bad.",
+        "--bad-lines",
+        metavar="FILE",
+        dir_okay=False,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    option("只读取并检查，不写入。", "Read and check, and write nothing.", "--dry-run"),
+]
+Json = Annotated[
+    bool,
+    option("把结果以 JSON 输出。", "Print the result as JSON.", "--json"),
+]
+
+
+@app.command("edges")
+@in_chinese("""导入关注、悄悄关注与黑名单。
+
+    CSV（任何分隔符）、JSON Lines 或 Parquet，可用 gzip 或 zstd 压缩。库不存在时会建立。
+
+    只需要 follower 与 followed 两列。六列的例子：
+
+    follower,followed,time,kind,special,groups
+    1,2,1700000000,follow,1,同学|同事
+    2,1,2023-11-14T22:13:20Z,,,
+    1,3,1700000000123,block,,
+
+    time 为秒、毫秒、微秒或 ISO 8601；没有时间时，文件的顺序即关注的顺序。
+    有一行无效则全部不导入，并显示前 20 行及其行号；另见 --skip-bad。""")
+def edges(
+    file: Files,
+    strict: Annotated[
+        bool,
+        option(
+            "拒绝未知账号，而不是建立它们。",
+            "Refuse unknown accounts instead of creating them.",
+            "--strict",
+        ),
+    ] = False,
+    columns: Columns = "",
+    sql: Sql = None,
+    on_conflict: Conflict = "newest",
+    skip_bad: SkipBad = False,
+    bad_lines: BadLines = None,
+    group_separator: Annotated[
+        str | None,
+        option(
+            "groups 中分组名之间的符号；默认自动识别，否则为 |。",
+            "What separates the names in groups. Found out where it is clear, otherwise |.",
+            "--group-separator",
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Import followings, whispers and blocks.
+
+    CSV with any separator, JSON Lines or Parquet, plain or compressed by gzip or zstd. The store is
+    created if it is missing.
+
+    Only the columns follower and followed are needed. An example with six:
+
+    \b
+    follower,followed,time,kind,special,groups
+    1,2,1700000000,follow,1,school|work
+    2,1,2023-11-14T22:13:20Z,,,
+    1,3,1700000000123,block,,
+
+    A time is in seconds, milliseconds or microseconds, or in ISO 8601. Without times, the order of
+    the file is the order of the follows. If a line is invalid, nothing is imported, and the first
+    20 such lines are shown with their numbers; see --skip-bad.
+    """
+    console = Console(stderr=True, markup=False)
+    with _progress(console) as progress:
+        reading = progress.add_task(text("读取", "reading"), total=None)
+        with read_edges(
+            _request(file, columns, sql),
+            now=int(time.time()),
+            on_conflict=on_conflict,
+            skip_bad=skip_bad or bad_lines is not None,
+            group_separator=group_separator,
+        ) as found:
+            ready = found.found.ready
+            progress.update(reading, completed=found.found.counts.read, total=ready or 1)
+            progress.stop_task(reading)
+            _write_bad(bad_lines, found.refused())
+            odd, counts = [name for _, name in found.found.odd_groups], found.found.counts
+            if not dry_run:
+                task = progress.add_task(text("写入", "writing"), total=ready)
+
+                async def load(opened: Store) -> tuple[list[str], Counts]:
+                    names = await missing_groups(opened, found)
+                    written = await import_edges(
+                        opened,
+                        found,
+                        strict=strict,
+                        on_conflict=on_conflict,
+                        progress=lambda count: progress.update(task, completed=count),
+                    )
+                    return names, written
+
+                with all_or_nothing(store) as path:
+                    odd, counts = with_store(path, load, create=True)
+    _summarise(console, counts, _notes(found, odd), dry_run=dry_run, json=json, ready=ready)
+
+
+@app.command("accounts")
+@in_chinese("""导入账号的名片、隐私与状态。
+
+    文件格式与选项同 edges。库不存在时会建立。
+
+    只需要 mid 一列；可选 name、face、sign 等名片字段、隐私开关、
+    state（normal、banned、deregistered）与 level（0 至 6）。
+    没有的列与空值不作改动。
+
+    mid,name,face,sign,level,state
+    1,山新,https://example.com/1.jpg,你好,5,normal""")
+def accounts(
+    file: Files,
+    columns: Columns = "",
+    sql: Sql = None,
+    on_conflict: Conflict = "newest",
+    skip_bad: SkipBad = False,
+    bad_lines: BadLines = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Import cards, privacy switches and states of accounts.
+
+    Files and options are those of edges. The store is created if it is missing.
+
+    Only the column mid is needed. Optional are the fields of the card (name, face, sign …), the
+    privacy switches, state (normal, banned, deregistered) and level (0 to 6). A column that is
+    missing, and an empty value, change nothing.
+
+    \b
+    mid,name,face,sign,level,state
+    1,Ada,https://example.com/1.jpg,hello,5,normal
+    """
+    console = Console(stderr=True, markup=False)
+    skipping = skip_bad or bad_lines is not None
+    with _progress(console) as progress:
+        reading = progress.add_task(text("读取", "reading"), total=None)
+        with read_accounts(_request(file, columns, sql), on_conflict=on_conflict) as found:
+            progress.update(reading, completed=found.counts.read, total=found.counts.read or 1)
+            progress.stop_task(reading)
+            task = progress.add_task(text("写入", "writing"), total=found.counts.read)
+
+            async def load(opened: Store) -> Counts:
+                return await import_accounts(
+                    opened,
+                    found,
+                    skip_bad=skipping,
+                    dry_run=dry_run,
+                    progress=lambda count: progress.update(task, completed=count),
+                )
+
+            with all_or_nothing(store) as path:
+                counts = with_store(path, load, create=True)
+            _write_bad(bad_lines, found.refused())
+            notes = _ignored(found)
+    _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=None)
+
+
+@app.command("content")
+@in_chinese("""导入名片资料、视频等内容。
+
+    文件为 JSON Lines。
+
+    字段：owner（已有账号）、kind、document；各种类见 docs/content.md。
+    有一行无效则全部不导入，并显示其行号。
+    同一 owner、kind 与 id 的旧内容会被替换。""")
+def content(
+    file: Annotated[
+        Path,
+        argument(
+            "要导入的文件。", "The file to import.", exists=True, dir_okay=False, readable=True
+        ),
+    ],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Import profiles, videos and other content.
+
+    The file is JSON Lines.
+
+    Fields: owner (an existing account), kind, document; docs/content.md describes every kind. If a
+    line is invalid, nothing is imported and the line's number is printed. A document replaces the
+    one with the same owner, kind and id.
+    """
+    count = with_store(store, lambda opened: import_content(opened, file))
+    Console(stderr=True, markup=False).print(
+        text(f"写入 {count} 份内容", f"{count} documents written")
+    )
+
+
+def _request(files: list[Path], columns: str, sql: str | None) -> Request:
+    """Return the request; raise StoreError if ``columns`` is not COLUMN=NAME,…"""
+    pairs = [pair.partition("=") for pair in columns.split(",") if pair]
+    if not all(column.strip() and equals and name.strip() for column, equals, name in pairs):
+        raise StoreError(
+            Text(
+                f"--columns {columns}：应为 列=文件中的列名,…",
+                f"--columns {columns}: it must be COLUMN=NAME,…",
+            )
+        )
+    mapping = {column.strip(): name.strip() for column, _, name in pairs}
+    return Request(files=tuple(files), columns=mapping, sql=sql)
+
+
+# --- what is shown ---
+
+
+class _Rate(ProgressColumn):
+    """Rows per second."""
+
+    def render(self, task: Task) -> str:
+        rate = task.finished_speed or task.speed
+        return "" if rate is None else f"{rate:>10,.0f}/s"
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    """Show rows, rate and time left, if standard error is a terminal."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:>12,.0f}"),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield progress
+
+
+def _write_bad(path: Path | None, refused: Iterator[Refused]) -> None:
+    if path is not None:
+        write_refused(path, ((row, shown(row.reason)) for row in refused))
+
+
+_COUNTS = {
+    "read": Text("读取", "read"),
+    "new": Text("新增", "new"),
+    "changed": Text("更新", "changed"),
+    "unchanged": Text("未变", "unchanged"),
+    "repeated": Text("重复", "repeated"),
+    "conflicting": Text("矛盾", "in conflict"),
+    "refused": Text("拒绝", "refused"),
+}
+_TIMES = {
+    "none": Text(
+        "没有，按文件的顺序，最后一行为现在", "none, so in the file's order, the last now"
+    ),
+    "seconds": Text("秒", "seconds"),
+    "milliseconds": Text("毫秒", "milliseconds"),
+    "microseconds": Text("微秒", "microseconds"),
+    "iso": Text("ISO 8601", "ISO 8601"),
+    "iso without zone": Text("ISO 8601 无时区，视为 UTC", "ISO 8601 without zone, as UTC"),
+}
+
+
+def _notes(edges: Edges, odd_groups: list[str]) -> list[str]:
+    """Return what was found out about files of edges, a sentence each."""
+    found = edges.found
+    notes = []
+    if not found.has_header:
+        notes.append(
+            text(
+                "没有标题行：列依次为 follower、followed、time",
+                "no header: the columns are follower, followed and time",
+            )
+        )
+    kinds = [
+        f"{shown(_TIMES[unit])} ({found.times[unit]:,})" for unit in UNITS if unit in found.times
+    ]
+    if kinds:
+        notes.append(text("时间：", "times: ") + ", ".join(kinds))
+    notes += _ignored(edges)
+    if odd_groups:
+        names = ", ".join(dict.fromkeys(odd_groups))
+        notes.append(
+            text(
+                f"分组名里有分隔符吗？{names}。若是，请用 --group-separator",
+                f"is there a separator in these group names? {names}. If so, use --group-separator",
+            )
+        )
+    elif found.group_separator != "|":
+        notes.append(
+            text(
+                f"分组名之间是 {found.group_separator}",
+                f"groups are separated by {found.group_separator}",
+            )
+        )
+    return notes
+
+
+def _ignored(found: Edges | Accounts) -> list[str]:
+    names = dict.fromkeys(name for part in found.parts for name in part.ignored)
+    if not names:
+        return []
+    return [text("忽略的列：", "columns ignored: ") + ", ".join(names)]
+
+
+def _summarise(
+    console: Console,
+    counts: Counts,
+    notes: list[str],
+    *,
+    dry_run: bool,
+    json: bool,
+    ready: int | None,
+) -> None:
+    """Print what became of the lines; ``ready`` is what a dry run would write."""
+    numbers = msgspec.structs.asdict(counts)
+    if dry_run and ready is not None:  # only the store knows what is new
+        numbers = {name: numbers[name] for name in ("read", "repeated", "conflicting", "refused")}
+        numbers["ready"] = ready
+    if json:
+        print(msgspec.json.encode({**numbers, "notes": notes}).decode())
+        return
+    words = {**_COUNTS, "ready": Text("可写入", "to write")}
+    line = ", ".join(f"{count:,} {shown(words[name])}" for name, count in numbers.items())
+    if dry_run:
+        line += text("（没有写入）", " (nothing was written)")
+    console.print("\n".join([line, *notes]), soft_wrap=True)

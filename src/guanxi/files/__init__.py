@@ -1,0 +1,1 @@
+"""Files of edges, accounts and content, into and out of a store."""

@@ -1,0 +1,409 @@
+"""Import of accounts from files: mid, and any fields of the card, the privacy and the profile.
+
+Only mid is required. A column that is missing, or empty in a line, changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal, Privacy, State
+from guanxi.files import table
+from guanxi.files.outcome import SHOWN, Counts, OnConflict, Refused, RefusedLines, reason
+from guanxi.files.table import Request, Shape
+from guanxi.stores.port import Store
+from guanxi.world.kind import DocumentEdit
+from guanxi.world.profile import LEVELS, PROFILE, level_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+CARD, PRIVACY = Card.__struct_fields__, Privacy.__struct_fields__
+SHAPE = Shape(names=("mid", *CARD, *PRIVACY, "state", "level"), required=("mid",))
+STATES = {state.name.lower(): state for state in State} | {str(int(s)): s for s in State}
+#: How many accounts are read, compared and written at a time. Each is a write of its own, and the
+#: store commits those that wait in few transactions.
+_CHUNK = 256
+#: Control characters, other than tab and line feed.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class AccountLine(Struct, frozen=True, kw_only=True):
+    """One line of a file of accounts: what it changes of an account."""
+
+    mid: int
+    card: Mapping[str, str | int] = {}
+    privacy: Mapping[str, bool] = {}
+    state: State | None = None
+    level: int | None = None
+
+
+def account_line(fields: Mapping[str, str]) -> AccountLine:
+    """Return what a line, texts by column, says about its account.
+
+    Raise ValueError, which names the column, if one is invalid.
+    """
+    state, level = fields.get("state"), fields.get("level")
+    if state is not None and state.lower() not in STATES:
+        raise ValueError(f"state: {state!r} is not normal, banned or deregistered")
+    if level is not None and level not in map(str, range(len(LEVELS))):
+        raise ValueError(f"level: {level!r} is not a whole number from 0 to {len(LEVELS) - 1}")
+    for name in CARD:
+        if _CONTROL.search(fields.get(name, "")):
+            raise ValueError(f"{name}: {fields[name]!r:.60} has control characters")
+    return AccountLine(
+        mid=int(fields["mid"]),
+        card=_converted(fields, CARD, Card),
+        privacy=_converted(
+            {name: _SWITCHES.get(value.lower(), value) for name, value in fields.items()},
+            PRIVACY,
+            Privacy,
+        ),
+        state=None if state is None else STATES[state.lower()],
+        level=None if level is None else int(level),
+    )
+
+
+_SWITCHES = {"t": "true", "f": "false"}
+
+
+def _converted(fields: Mapping[str, str], names: Sequence[str], kind: type[Struct]) -> Any:
+    given = {name: fields[name] for name in names if name in fields}
+    if not given:
+        return {}
+    try:
+        converted = msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        why, _, where = str(error).partition(" - at `$.")
+        name = where.rstrip("`")
+        value = given.get(name, "")
+        raise ValueError(f"{name}: {value!r:.60} cannot be used ({why})") from None
+    return {name: getattr(converted, name) for name in given}
+
+
+class Accounts(NamedTuple):
+    """Lines of accounts in a database, each mid once."""
+
+    counts: Counts
+    db: duckdb.DuckDBPyConnection
+    parts: tuple[table.Part, ...]
+
+    def lines(self) -> Iterator[tuple[int, AccountLine]]:
+        """Yield what is to be written, each with its row's id, in the order of the files."""
+        for row, fields in _rows(self.db, "fault IS NULL AND NOT dropped"):
+            yield row, account_line(fields)
+
+    def refuse(self, rows: Sequence[tuple[int, str, str | None]]) -> None:
+        """Mark rows (id, fault, value) as refused."""
+        _refuse(self.db, rows)
+
+    def refused(self) -> Iterator[Refused]:
+        """Yield the refused lines, in the order of the files."""
+        for at, part in enumerate(self.parts):
+            rejected = table.rejected(self.db, part.rejects)
+            found = self.db.execute(
+                "SELECT line, fault, value, text FROM account"
+                f" WHERE fault IS NOT NULL AND file = {at} ORDER BY line"
+            ).fetchall()
+            rows = [(line, reason("encoding", None), "") for line in rejected]
+            for line, fault, value, text in found:
+                number = table.line_in_file(line, rejected)
+                if fault == "conflict":
+                    value = str(table.line_in_file(int(value), rejected))
+                rows.append((number, reason(fault, value), text or ""))
+            rows.sort(key=lambda row: row[0])
+            yield from (Refused(part.name, line, why, text) for line, why, text in rows)
+
+
+def _rows(db: duckdb.DuckDBPyConnection, where: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the id and the texts of each row that is selected, in the order of the files."""
+    names = SHAPE.names
+    with db.cursor() as cursor:
+        cursor.execute(
+            f"SELECT rowid, {', '.join(names)} FROM account WHERE {where} ORDER BY rowid"
+        )
+        while rows := cursor.fetchmany(10_000):
+            for row, *values in rows:
+                yield (
+                    row,
+                    {
+                        name: value
+                        for name, value in zip(names, values, strict=True)
+                        if value is not None
+                    },
+                )
+
+
+def _refuse(db: duckdb.DuckDBPyConnection, rows: Sequence[tuple[int, str, str | None]]) -> None:
+    if rows:
+        ids, faults, values = (list(column) for column in zip(*rows, strict=True))
+        db.execute(
+            "UPDATE account SET fault = bad.fault, value = bad.value FROM"
+            " (SELECT unnest(?::BIGINT[]) AS id, unnest(?::VARCHAR[]) AS fault,"
+            " unnest(?::VARCHAR[]) AS value) AS bad WHERE bad.id = account.rowid",
+            [ids, faults, values],
+        )
+
+
+@contextmanager
+def read_accounts(request: Request, *, on_conflict: OnConflict = "newest") -> Iterator[Accounts]:
+    """Read and check the accounts of files, and yield them while their database exists.
+
+    Of two different lines of one mid, "newest" keeps the later one, "oldest" the earlier; "refuse"
+    refuses the later. Raise StoreError if a file cannot be read. Refused lines are only counted.
+    """
+    with table.opened(request, SHAPE) as (db, parts):
+        columns = ", ".join(f"{name} VARCHAR" for name in SHAPE.names)
+        db.execute(
+            f"CREATE TABLE account (file UTINYINT, line BIGINT, {columns}, fault VARCHAR,"
+            " value VARCHAR, text VARCHAR, dropped BOOLEAN)"
+        )
+        mid = (
+            "fault IS NULL AND NOT coalesce(regexp_full_match(mid, '[0-9]{1,19}')"
+            " AND TRY_CAST(mid AS BIGINT) > 0, false)"
+        )
+        for at, part in enumerate(parts):
+            with table.failures(part.name):
+                db.execute(
+                    f"INSERT INTO account SELECT {at}, line, {', '.join(SHAPE.names)},"
+                    f" CASE WHEN {mid} THEN 'mid' ELSE fault END,"
+                    f" CASE WHEN {mid} THEN mid ELSE text END, text, false FROM ({part.select})"
+                )
+        with table.failures("accounts"):
+            _check(db)
+            repeated, conflicting = _resolve(db, on_conflict)
+            yield Accounts(_counts(db, parts, repeated, conflicting), db, parts)
+
+
+def _counts(
+    db: duckdb.DuckDBPyConnection, parts: tuple[table.Part, ...], repeated: int, conflicting: int
+) -> Counts:
+    rejected = sum(len(table.rejected(db, part.rejects)) for part in parts)
+    [(read, faults)] = db.execute("SELECT count(*), count(fault) FROM account").fetchall()
+    return Counts(
+        read=read + rejected,
+        refused=faults + rejected,
+        repeated=repeated,
+        conflicting=conflicting,
+    )
+
+
+def _check(db: duckdb.DuckDBPyConnection) -> None:
+    """Refuse the lines with an invalid field."""
+    bad: list[tuple[int, str, str | None]] = []
+    for row, fields in _rows(db, "fault IS NULL"):
+        try:
+            account_line(fields)
+        except ValueError as error:
+            bad.append((row, str(error), None))
+    _refuse(db, bad)
+
+
+def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[int, int]:
+    """Drop all but one line of each mid; return how many were repeated, and how many in conflict.
+
+    If ``on_conflict`` is "refuse", the later line gets the fault "conflict" instead of the latter.
+    """
+    names = ", ".join(SHAPE.names[1:])
+    order = "id DESC" if on_conflict == "newest" else "id"
+    db.execute(
+        "CREATE TABLE several AS SELECT *, row_number() OVER same > 1 AS repeated FROM"
+        " (SELECT rowid AS id, mid::BIGINT AS number, line,"
+        f" {names} FROM account WHERE fault IS NULL)"
+        f" WINDOW same AS (PARTITION BY number, {names} ORDER BY id)"
+    )
+    db.execute(
+        "CREATE TABLE losing AS SELECT id, first FROM (SELECT id, row_number() OVER best AS rank,"
+        " first_value(line) OVER best AS first FROM several WHERE NOT repeated"
+        f" WINDOW best AS (PARTITION BY number ORDER BY {order})) WHERE rank > 1"
+    )
+    [(repeated, losing)] = db.execute(
+        "SELECT (SELECT count(*) FROM several WHERE repeated), (SELECT count(*) FROM losing)"
+    ).fetchall()
+    db.execute(
+        "UPDATE account SET dropped = true WHERE rowid IN (SELECT id FROM several WHERE repeated)"
+    )
+    if on_conflict == "refuse":
+        db.execute(
+            "UPDATE account SET fault = 'conflict', value = first::VARCHAR FROM losing"
+            " WHERE losing.id = account.rowid"
+        )
+        return repeated, 0
+    db.execute("UPDATE account SET dropped = true WHERE rowid IN (SELECT id FROM losing)")
+    return repeated, losing
+
+
+async def import_accounts(
+    store: Store,
+    accounts: Accounts,
+    *,
+    skip_bad: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Counts:
+    """Write accounts into a store, and return what became of the lines.
+
+    Each account is written alone: an interruption leaves whole accounts, and the same import goes
+    on from there. First every line is compared with the store: a name that another account or an
+    earlier line has, and a change of a deregistered account, are refused. Raise RefusedLines if a
+    line is refused, unless ``skip_bad``; then nothing was written. ``progress`` is called with the
+    number of lines that are done.
+    """
+    await _check_against_store(store, accounts)
+    counts = _counts(
+        accounts.db, accounts.parts, accounts.counts.repeated, accounts.counts.conflicting
+    )
+    if counts.refused and not skip_bad:
+        first = [row for row, _ in zip(accounts.refused(), range(SHOWN), strict=False)]
+        raise RefusedLines(first, counts.refused, several_files=len(accounts.parts) > 1)
+    new = changed = unchanged = 0
+    bad: list[tuple[int, str, str | None]] = []
+    done = 0
+    for chunk in _chunks(accounts.lines()):
+        stored = await _stored(store, [line for _, line in chunk])
+        writes: list[tuple[int, AccountLine, _Stored | None]] = []
+        for row, line in chunk:
+            current = stored.get(line.mid)
+            if current is not None and _after(line, current) == current:
+                unchanged += 1
+            elif current is None:
+                new += 1
+                writes.append((row, line, current))
+            else:
+                changed += 1
+                writes.append((row, line, current))
+        if not dry_run:
+            refusals = await asyncio.gather(
+                *(_write(store, line, current) for _, line, current in writes)
+            )
+            for (row, line, current), refusal in zip(writes, refusals, strict=True):
+                if refusal is not None:  # a change of another client since the check
+                    bad.append((row, *_fault(refusal, line)))
+                    new, changed = (new - 1, changed) if current is None else (new, changed - 1)
+        done += len(chunk)
+        if progress is not None:
+            progress(done)
+    accounts.refuse(bad)
+    refused = counts.refused + len(bad)
+    return replace(counts, new=new, changed=changed, unchanged=unchanged, refused=refused)
+
+
+def _chunks(
+    lines: Iterator[tuple[int, AccountLine]],
+) -> Iterator[list[tuple[int, AccountLine]]]:
+    chunk: list[tuple[int, AccountLine]] = []
+    for line in lines:
+        chunk.append(line)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+class _Stored(NamedTuple):
+    account: Account
+    card: Card
+    level: int | None
+
+
+async def _stored(store: Store, lines: Sequence[AccountLine]) -> dict[int, _Stored]:
+    """Return the stored accounts of lines, by mid, with what the lines could change."""
+    cards = await store.cards([line.mid for line in lines])
+    known = [line for line in lines if line.mid in cards]
+    accounts = await asyncio.gather(*(store.account(line.mid) for line in known))
+    levels = iter(
+        await asyncio.gather(*(_level(store, line.mid) for line in known if line.level is not None))
+    )
+    found = {}
+    for line, account in zip(known, accounts, strict=True):
+        level = next(levels) if line.level is not None else None
+        if account is not None:
+            found[line.mid] = _Stored(account, cards[line.mid], level)
+    return found
+
+
+async def _level(store: Store, mid: int) -> int:
+    profile = await store.get(PROFILE, mid)
+    return 0 if profile is None else level_of(profile.experience)
+
+
+def _after(line: AccountLine, stored: _Stored) -> _Stored:
+    """Return a stored account as a line would leave it."""
+    account = replace(
+        stored.account,
+        state=stored.account.state if line.state is None else line.state,
+        privacy=replace(stored.account.privacy, **line.privacy),
+    )
+    if line.state is State.DEREGISTERED:
+        return stored._replace(account=account)
+    return _Stored(account, replace(stored.card, **line.card), line.level)
+
+
+async def _write(store: Store, line: AccountLine, stored: _Stored | None) -> EditRefusal | None:
+    ends = line.state is State.DEREGISTERED
+    card = {} if ends else line.card
+    level = 0 if stored is None else stored.level
+    documents = [] if ends or line.level in (None, level) else [_at_level(line.level or 0)]
+    edit = AccountEdit(
+        card=card,
+        privacy=line.privacy,
+        state=line.state,
+        new=None if ends and stored is not None else Card(name=f"用户{line.mid}"),
+        unique_name="name" in card,
+    )
+    return await store.edit_account(line.mid, edit, documents)
+
+
+def _at_level(level: int) -> DocumentEdit[Any]:
+    return DocumentEdit(kind=PROFILE, fields={"experience": LEVELS[level]})
+
+
+def _fault(refusal: EditRefusal, line: AccountLine) -> tuple[str, str]:
+    if refusal is EditRefusal.NAME_IN_USE:
+        return "name", str(line.card["name"])
+    return "deregistered", str(line.mid)
+
+
+async def _check_against_store(store: Store, accounts: Accounts) -> None:
+    """Refuse lines with a name in use, and changes of deregistered accounts."""
+    taken: list[tuple[int, str, str | None]] = [
+        (row, "name", name)
+        for row, name in accounts.db.execute(
+            "SELECT rowid, name FROM (SELECT rowid, name, row_number() OVER"
+            " (PARTITION BY name ORDER BY rowid) AS nth FROM account"
+            " WHERE fault IS NULL AND NOT dropped AND name IS NOT NULL"
+            " AND lower(coalesce(state, '')) NOT IN ('deregistered', '2')) WHERE nth > 1"
+        ).fetchall()
+    ]
+    seen = {row for row, *_ in taken}
+    for chunk in _chunks(accounts.lines()):
+        mids = await store.mids(
+            [str(line.card["name"]) for _, line in chunk if "name" in line.card]
+        )
+        cards = await store.cards([line.mid for _, line in chunk])
+        states = await asyncio.gather(*(store.account(mid) for mid in cards))
+        ended = {
+            account.mid
+            for account in states
+            if account is not None and account.state is State.DEREGISTERED
+        }
+        for row, line in chunk:
+            if line.mid in ended and line.state is not State.DEREGISTERED:
+                taken.append((row, "deregistered", str(line.mid)))
+            elif row not in seen and line.state is not State.DEREGISTERED:
+                name = str(line.card.get("name", ""))
+                current = cards.get(line.mid)
+                if mids.get(name, line.mid) != line.mid and (
+                    current is None or current.name != name
+                ):
+                    taken.append((row, "name", name))
+    accounts.refuse(taken)

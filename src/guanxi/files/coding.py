@@ -1,0 +1,164 @@
+"""What the bytes of a file say: its format, compression, encoding and line ends.
+
+DuckDB reads UTF-8 and lines that end in LF, CRLF or CR. A file in UTF-16, one with a lone CR inside
+a line, and a pipe, which can be read only once, are first rewritten into a temporary folder.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+import shutil
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from guanxi.stores.port import StoreError
+from guanxi.text import Text
+
+#: The longest line, in bytes.
+LONGEST_LINE = 2_000_000
+
+_BLOCK = 1 << 20
+_HEAD = 4
+_PARQUET, _GZIP, _ZSTD, _ZIP = b"PAR1", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+#: Which of four bytes are zero in ASCII text.
+_UTF16_ZEROS: dict[tuple[bool, ...], str] = {
+    (False, True, False, True): "utf-16-le",
+    (True, False, True, False): "utf-16-be",
+}
+_UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+#: DuckDB must have a separator, and fields are split afterwards: this one. In a file it is
+#: rewritten, like a CR that does not end a line, as a character that no number or name may contain.
+UNUSED = "\x1f"
+_REWRITTEN = b"\x1e"
+_UNREADABLE = re.compile(rb"\r(?!\n)|\x1f")
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """A file that DuckDB can read, and how."""
+
+    #: The file that the user named, for messages.
+    name: Path
+    #: The file to read: ``name`` itself, or a rewritten copy.
+    path: Path
+    is_parquet: bool = False
+    compression: Literal["none", "gzip", "zstd"] = "none"
+    #: "\n": each CR and each LF ends a line. "\r\n": an LF, or a CR with its LF, ends a line.
+    ends: str = "\n"
+    #: False if no line has a double quote.
+    has_quotes: bool = True
+
+
+def prepared(name: Path, folder: Path) -> Source:
+    """Look at a file, rewrite it into ``folder`` if that is needed, and return how to read it.
+
+    Raise StoreError if it cannot be read, is a spreadsheet or archive, or is broken.
+    """
+    try:
+        return _prepared(name, folder)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise StoreError(
+            Text(f"{name} 不是完整的 gzip 文件：{error}", f"{name} is a broken gzip file: {error}")
+        ) from None
+    except UnicodeError as error:
+        raise StoreError(
+            Text(f"{name} 不是有效的 UTF-16：{error}", f"{name} is not valid UTF-16: {error}")
+        ) from None
+    except OSError as error:
+        why = error.strerror or error
+        raise StoreError(Text(f"{name} 无法读取：{why}", f"{name} cannot be read: {why}")) from None
+
+
+def _prepared(name: Path, folder: Path) -> Source:
+    source = Source(name=name, path=name)
+    if not name.is_file():
+        with name.open("rb") as pipe:
+            source = replace(source, path=_copied(pipe, folder))
+    with source.path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head == _PARQUET:
+        return replace(source, is_parquet=True)
+    if head == _ZIP:
+        raise StoreError(
+            Text(
+                f"{name} 是表格或压缩包：请另存为 CSV",
+                f"{name} is a spreadsheet or an archive: save it as CSV",
+            )
+        )
+    if head == _ZSTD:
+        return replace(source, compression="zstd")  # its lines are looked at by DuckDB
+    if head.startswith(_GZIP):
+        source = replace(source, compression="gzip")
+    with _opened(source) as file:
+        encoding = _utf16(file.read(_HEAD))
+    if encoding:
+        source = replace(source, path=_recoded(source, encoding, folder), compression="none")
+    return _with_line_ends(source, folder)
+
+
+def _copied(file: IO[bytes], folder: Path) -> Path:
+    target = _new(folder)
+    with target.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
+    return target
+
+
+def _new(folder: Path) -> Path:
+    return folder / f"input-{len([*folder.iterdir()])}"
+
+
+def _opened(source: Source) -> IO[bytes]:
+    is_gzip = source.compression == "gzip"
+    opened: Any = gzip.open(source.path) if is_gzip else source.path.open("rb")  # noqa: SIM115
+    return cast(IO[bytes], opened)
+
+
+def _blocks(source: Source) -> Iterator[bytes]:
+    """Yield a file's bytes, decompressed, in blocks that do not end between CR and LF."""
+    with _opened(source) as file:
+        while block := file.read(_BLOCK):
+            while block.endswith(b"\r") and (more := file.read(1)):
+                block += more
+            yield block
+
+
+def _utf16(head: bytes) -> str:
+    """Return the UTF-16 encoding that the first bytes of a file show, or ""."""
+    if head[:2] in _UTF16_MARKS:
+        return _UTF16_MARKS[head[:2]]
+    return _UTF16_ZEROS.get(tuple(byte == 0 for byte in head), "")
+
+
+def _recoded(source: Source, encoding: str, folder: Path) -> Path:
+    target, decoder = _new(folder), codecs.getincrementaldecoder(encoding)()
+    with target.open("wb") as recoded:
+        for block in _blocks(source):
+            recoded.write(decoder.decode(block).encode())
+        recoded.write(decoder.decode(b"", final=True).encode())
+    return target
+
+
+def _with_line_ends(source: Source, folder: Path) -> Source:
+    """Find out the line ends and whether there are quotes; rewrite what DuckDB misreads."""
+    returns, pairs, feeds, quotes, unused = 0, 0, 0, 0, 0
+    for block in _blocks(source):
+        quotes += block.count(b'"')
+        feeds += block.count(b"\n")
+        unused += block.count(UNUSED.encode())
+        if b"\r" in block:
+            returns += block.count(b"\r")
+            pairs += block.count(b"\r\n")
+    source = replace(source, has_quotes=quotes > 0, ends="\r\n" if pairs else "\n")
+    if unused == 0 and (returns == pairs or feeds == 0):
+        return source
+    pattern = _UNREADABLE if feeds else re.compile(UNUSED.encode())
+    target = _new(folder)
+    with target.open("wb") as rewritten:
+        rewritten.writelines(pattern.sub(_REWRITTEN, block) for block in _blocks(source))
+    return replace(source, path=target, compression="none")

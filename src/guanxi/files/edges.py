@@ -1,0 +1,506 @@
+"""Import of edges from files: cast, check, order and resolve them, in SQL, then hand them over.
+
+The columns are the fields of ``EdgeRow``; only follower and followed are required. docs/service.md
+describes the forms that each may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from guanxi.files import table
+from guanxi.files.lines import text_of
+from guanxi.files.outcome import SHOWN, Counts, OnConflict, Refused, RefusedLines, reason
+from guanxi.files.table import Request, Shape
+from guanxi.graph.pair import Contract, sort_key_of_mtime
+from guanxi.stores.lines import KINDS, MAX_FINER, group_name
+from guanxi.stores.port import BadLine, EdgeRow, Store
+from guanxi.text import Text
+
+if TYPE_CHECKING:
+    import duckdb
+
+COLUMNS = EdgeRow.__struct_fields__
+SHAPE = Shape(
+    names=COLUMNS,
+    required=("follower", "followed"),
+    headerless=("follower", "followed", "time"),
+)
+#: The separator of groups where none is clear, and the others that are looked for.
+GROUP_SEPARATOR, OTHER_SEPARATORS = "|", (";", ",", "、", "；", "，")
+#: In the order of their codes in ``edge.unit``.
+UNITS = ("none", "seconds", "milliseconds", "microseconds", "iso", "iso without zone")
+_CHUNK = 10_000
+_FINE = sort_key_of_mtime(1)
+_FOLLOW, _BLOCK = KINDS.index("follow"), KINDS.index("block")
+#: Which relation of one pair wins: block, then follow, then whisper.
+_RANK = f"CASE kind WHEN {_BLOCK} THEN 2 WHEN {_FOLLOW} THEN 1 ELSE 0 END"
+
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
+_ZONE = r" ?(?:Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)"
+_DECIMAL = r"[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE]\+?[0-9]{1,2})?"
+#: A number below the first bound is in seconds, below the second in milliseconds, below the third
+#: in microseconds: seconds to the year 5138, and milliseconds from 1973 on.
+_SECONDS, _MILLISECONDS, _MICROSECONDS = 10**11, 10**14, 10**17
+
+_CREATE = """
+CREATE TABLE edge (
+    file UTINYINT, line BIGINT, follower BIGINT, followed BIGINT, place BIGINT, unit UTINYINT,
+    kind UTINYINT, special BOOLEAN, groups VARCHAR, ts BIGINT, user_attr BIGINT, visits BIGINT,
+    fault VARCHAR, value VARCHAR, text VARCHAR
+)
+"""
+
+
+def _whole(column: str) -> str:
+    """Return the SQL of a text as a whole number; NULL if it is none, or is 2**63 or more."""
+    return (
+        f"CASE WHEN regexp_full_match({column}, '[0-9]{{1,19}}')"
+        f" THEN TRY_CAST({column} AS BIGINT) END"
+    )
+
+
+# Each level uses the values of the one inside, which are thus computed once.
+_CAST = f"""
+SELECT *,
+    CASE WHEN raw_time IS NULL THEN 0 WHEN iso_time IS NULL THEN size
+        WHEN regexp_full_match(raw_time, '{_DATE}.*{_ZONE}') THEN 4 ELSE 5 END AS unit,
+    CASE WHEN iso_time IS NOT NULL THEN epoch_us(iso_time)
+        WHEN whole_time IS NOT NULL
+        THEN CASE size WHEN 1 THEN whole_time * 1000000 WHEN 2 THEN whole_time * 1000
+            WHEN 3 THEN whole_time END
+        ELSE CAST(round(CASE size WHEN 1 THEN decimal_time * 1e6 WHEN 2 THEN decimal_time * 1e3
+            WHEN 3 THEN decimal_time END) AS BIGINT) END AS us
+FROM (
+    SELECT *, CASE WHEN coalesce(whole_time, decimal_time) < {_SECONDS} THEN 1
+        WHEN coalesce(whole_time, decimal_time) < {_MILLISECONDS} THEN 2
+        WHEN coalesce(whole_time, decimal_time) < {_MICROSECONDS} THEN 3 END AS size
+    FROM (
+        SELECT *,
+            CASE WHEN whole_time IS NULL AND regexp_full_match(raw_time, '{_DECIMAL}')
+                THEN TRY_CAST(raw_time AS DOUBLE) END AS decimal_time,
+            CASE WHEN whole_time IS NULL
+                AND regexp_full_match(raw_time, '{_DATE}(?:{_CLOCK}(?:{_ZONE})?)?')
+                THEN TRY_CAST(upper(replace(raw_time, ',', '.')) AS TIMESTAMPTZ) END AS iso_time,
+            CASE WHEN raw_special IS NULL OR lower(raw_special) IN ('false', '0', 'f') THEN false
+                WHEN lower(raw_special) IN ('true', '1', 't') THEN true END AS special,
+            contract ->> '$.ts' AS ts_text, coalesce(contract ->> '$.user_attr', '0') AS attr_text,
+            CASE WHEN regexp_full_match(ts_text, '-?[0-9]{{1,19}}')
+                THEN TRY_CAST(ts_text AS BIGINT) END AS ts,
+            CASE WHEN regexp_full_match(attr_text, '-?[0-9]{{1,19}}')
+                THEN TRY_CAST(attr_text AS BIGINT) END AS user_attr
+        FROM (
+            SELECT *, {_whole("raw_follower")} AS follower, {_whole("raw_followed")} AS followed,
+                {_whole("raw_time")} AS whole_time, {_whole("raw_visits")} AS visits,
+                {_whole("raw_finer")} AS finer,
+                CASE WHEN raw_kind IS NULL THEN {_FOLLOW}
+                    ELSE list_position({list(KINDS)}, lower(raw_kind)) - 1 END AS kind,
+                CASE WHEN raw_contract IS NOT NULL AND json_valid(raw_contract)
+                    THEN raw_contract END AS contract
+            FROM (SELECT line, fault, text, {{raw}} FROM ({{part}}))
+        )
+    )
+)
+"""
+# The first fault of a line, in the order of the columns.
+_JUDGED = f"""
+INSERT INTO edge SELECT $file, line, follower, followed,
+    us // 1000000 * {_FINE} + coalesce(finer, us % 1000000 * {_FINE} // 1000000), unit, kind,
+    special, raw_groups, ts, user_attr, nullif(visits, 0), why,
+    CASE why WHEN 'follower' THEN raw_follower WHEN 'followed' THEN raw_followed
+        WHEN 'self' THEN raw_follower WHEN 'time' THEN raw_time WHEN 'future' THEN raw_time
+        WHEN 'kind' THEN raw_kind WHEN 'special' THEN raw_special
+        WHEN 'contract' THEN raw_contract WHEN 'visits' THEN raw_visits
+        WHEN 'finer' THEN raw_finer WHEN 'width' THEN text END,
+    CASE WHEN why IS NOT NULL THEN coalesce(text, '') END
+FROM (
+    SELECT *, CASE WHEN fault IS NOT NULL THEN fault
+        WHEN follower IS NULL OR follower < 1 THEN 'follower'
+        WHEN followed IS NULL OR followed < 1 THEN 'followed'
+        WHEN follower = followed THEN 'self'
+        WHEN unit IS NULL OR us < 0 THEN 'time'
+        WHEN us >= $end THEN 'future'
+        WHEN kind IS NULL THEN 'kind'
+        WHEN special IS NULL THEN 'special'
+        WHEN raw_contract IS NOT NULL AND (ts IS NULL OR user_attr IS NULL) THEN 'contract'
+        WHEN raw_visits IS NOT NULL AND visits IS NULL THEN 'visits'
+        WHEN raw_finer IS NOT NULL AND (finer IS NULL OR finer > {MAX_FINER}) THEN 'finer'
+        WHEN kind <> {_FOLLOW} AND (special OR raw_groups IS NOT NULL AND raw_groups <> '[]'
+            OR raw_contract IS NOT NULL OR visits > 0) THEN 'extras' END AS why
+    FROM ({_CAST})
+)
+"""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """What was found in files of edges."""
+
+    #: Without what only the store knows: new, changed and unchanged.
+    counts: Counts
+    #: The edges to write.
+    ready: int = 0
+    #: How many times of each form there are: see ``UNITS``.
+    times: dict[str, int] = {}
+    has_header: bool = True
+    #: The other columns of the files.
+    ignored: tuple[str, ...] = ()
+    #: What separates groups in a cell, and group names that another separator may be missing in.
+    group_separator: str = GROUP_SEPARATOR
+    odd_groups: tuple[tuple[int, str], ...] = ()
+
+
+class Edges(NamedTuple):
+    """Checked edges in a database: each pair once, and none contradicts another."""
+
+    found: Found
+    db: duckdb.DuckDBPyConnection
+    parts: tuple[table.Part, ...]
+    is_plain: bool
+
+    def rows(self) -> Iterator[EdgeRow]:
+        """Yield the edges by follower, sort key and followed. May be called on any thread."""
+        time_and_finer = f"place // {_FINE}, place % {_FINE}"
+        columns = "follower, followed, " + time_and_finer
+        if not self.is_plain:
+            columns += ", kind, special, groups, ts, user_attr, visits"
+        make = _plain if self.is_plain else self._full
+        with self.db.cursor() as cursor:
+            cursor.execute(f"SELECT {columns} {_READY} ORDER BY follower, place, followed")
+            while rows := cursor.fetchmany(_CHUNK):
+                yield from make(rows)
+
+    def _full(self, rows: Iterable[Any]) -> list[EdgeRow]:
+        separator = self.found.group_separator
+        return [
+            EdgeRow(
+                follower=follower,
+                followed=followed,
+                time=time,
+                finer=finer,
+                kind=KINDS[kind],
+                special=special,
+                groups=groups_of(cell, separator) if cell else (),
+                contract=None if ts is None else Contract(ts, attr),
+                visits=visits or 0,
+            )
+            for follower, followed, time, finer, kind, special, cell, ts, attr, visits in rows
+        ]
+
+    def line_of(self, number: int) -> tuple[Path, int, int, int]:
+        """Return the file and line, the follower and the followed, of row ``number``, from 1."""
+        [(file, line, follower, followed)] = self.db.execute(
+            f"SELECT file, line, follower, followed {_READY}"
+            f" ORDER BY follower, place, followed LIMIT 1 OFFSET {number - 1}"
+        ).fetchall()
+        part = self.parts[file]
+        return (
+            part.name,
+            table.line_in_file(line, table.rejected(self.db, part.rejects)),
+            follower,
+            followed,
+        )
+
+    def refused(self) -> Iterator[Refused]:
+        """Yield the refused lines, in the order of the files."""
+        for at, part in enumerate(self.parts):
+            rejected = table.rejected(self.db, part.rejects)
+            rest = iter(rejected)
+            waiting = next(rest, None)
+            with self.db.cursor() as cursor:
+                cursor.execute(
+                    "SELECT line, fault, value, text FROM edge"
+                    f" WHERE fault IS NOT NULL AND file = {at} ORDER BY line"
+                )
+                while rows := cursor.fetchmany(_CHUNK):
+                    for line, fault, value, text in rows:
+                        number = table.line_in_file(line, rejected)
+                        while waiting is not None and waiting < number:
+                            yield Refused(part.name, waiting, reason("encoding", None))
+                            waiting = next(rest, None)
+                        if fault == "conflict":
+                            value = str(table.line_in_file(int(value), rejected))
+                        yield Refused(part.name, number, reason(fault, value), text or "")
+                while waiting is not None:
+                    yield Refused(part.name, waiting, reason("encoding", None))
+                    waiting = next(rest, None)
+
+
+_READY = (
+    "FROM edge WHERE fault IS NULL AND NOT EXISTS (SELECT 1 FROM dropped WHERE id = edge.rowid)"
+)
+
+
+def _plain(rows: Iterable[Any]) -> list[EdgeRow]:
+    return [
+        EdgeRow(follower=follower, followed=followed, time=time, finer=finer)
+        for follower, followed, time, finer in rows
+    ]
+
+
+@contextmanager
+def read_edges(
+    request: Request,
+    *,
+    now: int,
+    on_conflict: OnConflict = "newest",
+    skip_bad: bool = False,
+    group_separator: str | None = None,
+) -> Iterator[Edges]:
+    """Read, check and resolve the edges of files, and yield them while their database exists.
+
+    ``now`` is in seconds since the Unix epoch: no edge may be later, and those without a time are
+    ordered as in the files, the last at the end of ``now``. Of two lines of one pair that differ,
+    ``on_conflict`` says which is kept (or that the later line is refused); a block wins over a
+    follow and a whisper, in both directions, and a follow over a whisper. ``group_separator`` None
+    finds it out. Raise RefusedLines if a line is refused, unless ``skip_bad``; StoreError if a file
+    cannot be read.
+    """
+    with table.opened(request, SHAPE) as tables:
+        db, parts = tables
+        db.execute(_CREATE)
+        raw = ", ".join(f"{name} AS raw_{name}" for name in COLUMNS)
+        for at, part in enumerate(parts):
+            with table.failures(part.name):
+                statement = _JUDGED.replace("{raw}", raw).replace("{part}", part.select)
+                db.execute(statement, {"file": at, "end": (now + 1) * 1_000_000})
+        with table.failures("edges"):
+            separator, odd = _groups(db, group_separator)
+            _order(db, now)
+            repeated, conflicting = _resolve(db, on_conflict)
+            edges = _found(db, parts, separator, odd)
+        counts = replace(edges.found.counts, repeated=repeated, conflicting=conflicting)
+        ready = counts.read - repeated - conflicting - counts.refused
+        edges = edges._replace(found=replace(edges.found, counts=counts, ready=ready))
+        if counts.refused and not skip_bad:
+            first = [*islice(edges.refused(), SHOWN)]
+            raise RefusedLines(first, counts.refused, several_files=len(request.files) > 1)
+        yield edges
+
+
+def _found(
+    db: duckdb.DuckDBPyConnection,
+    parts: tuple[table.Part, ...],
+    separator: str,
+    odd: tuple[tuple[int, str], ...],
+) -> Edges:
+    rejected = sum(len(table.rejected(db, part.rejects)) for part in parts)
+    [(read, faults, plain)] = db.execute(
+        f"SELECT count(*), count(fault), coalesce(bool_and(fault IS NOT NULL OR kind = {_FOLLOW}"
+        " AND NOT special AND groups IS NULL AND ts IS NULL AND visits IS NULL), true) FROM edge"
+    ).fetchall()
+    times = db.execute(
+        "SELECT unit, count(*) FROM edge WHERE fault IS NULL GROUP BY unit ORDER BY unit"
+    ).fetchall()
+    found = Found(
+        counts=Counts(read=read + rejected, refused=faults + rejected),
+        times={UNITS[unit]: count for unit, count in times},
+        has_header=all(part.has_header for part in parts),
+        ignored=tuple(dict.fromkeys(chain.from_iterable(part.ignored for part in parts))),
+        group_separator=separator,
+        odd_groups=odd,
+    )
+    return Edges(found, db, parts, plain)
+
+
+async def import_edges(
+    store: Store,
+    edges: Edges,
+    *,
+    strict: bool = False,
+    on_conflict: OnConflict = "newest",
+    progress: Callable[[int], None] | None = None,
+) -> Counts:
+    """Write edges into a store; return what became of all lines.
+
+    An edge that contradicts a relation in the store is resolved by the rules, or raises BadLine if
+    ``on_conflict`` is "refuse". ``strict`` raises BadLine for an account that does not exist.
+    ``progress`` is called, on any thread, with the number of edges that are done. Other errors are
+    those of ``Upkeep.import_edges``.
+    """
+    against_store: Literal["refuse", "resolve"] = "refuse" if on_conflict == "refuse" else "resolve"
+    try:
+        written = await store.import_edges(
+            edges.rows, strict=strict, on_conflict=against_store, progress=progress
+        )
+    except BadLine as error:
+        _, line, follower, followed = edges.line_of(error.line)
+        known = await store.cards([follower, followed])
+        unknown = [str(mid) for mid in (follower, followed) if mid not in known]
+        if strict and unknown:
+            mids = ", ".join(unknown)
+            raise BadLine(line, Text(f"没有账号 {mids}", f"there is no account {mids}")) from None
+        raise BadLine(line, error.reason) from None
+    counts = edges.found.counts
+    return replace(
+        counts,
+        new=written.new,
+        changed=written.changed,
+        unchanged=written.unchanged,
+        conflicting=counts.conflicting + written.conflicting,
+    )
+
+
+async def missing_groups(store: Store, edges: Edges) -> list[str]:
+    """Return the names with another separator in them that no group of their owner has."""
+    missing: dict[str, None] = {}
+    for owner, name in edges.found.odd_groups:
+        if all(group.name != name for group in await store.groups(owner)):
+            missing[name] = None
+    return list(missing)
+
+
+# --- order and conflicts ---
+
+
+def _order(db: duckdb.DuckDBPyConnection, now: int) -> None:
+    """Give the edges without a time sort keys in the order of the files, the last before now's end.
+
+    Leaves the empty table ``dropped``.
+    """
+    db.execute("CREATE TABLE dropped (id BIGINT)")
+    last = sort_key_of_mtime(now + 1) - 1
+    [(count,)] = db.execute("SELECT count(*) FROM edge").fetchall()
+    db.execute(
+        f"UPDATE edge SET place = {last} - {count - 1} + rowid WHERE unit = 0 AND fault IS NULL"
+    )
+
+
+def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[int, int]:
+    """Drop all but one of several edges of a pair, and follows and whispers against a block.
+
+    Return how many were repeated, and how many in conflict. If ``on_conflict`` is "refuse", the
+    later line gets the fault "conflict" instead of the latter.
+    """
+    db.execute(
+        "CREATE TABLE pair AS SELECT follower, followed FROM edge WHERE fault IS NULL"
+        " GROUP BY ALL HAVING count(*) > 1"
+    )
+    best = {
+        "newest": f"{_RANK} DESC, unit > 0 DESC, place DESC, id DESC",
+        "oldest": f"{_RANK} DESC, unit > 0 DESC, place, id",
+        "refuse": "id",
+    }[on_conflict]
+    db.execute(
+        "CREATE TABLE several AS SELECT edge.rowid AS id, edge.* EXCLUDE (fault, value, text),"
+        " row_number() OVER (PARTITION BY follower, followed, kind, unit > 0,"
+        " CASE WHEN unit > 0 THEN place END, special, groups, ts, user_attr, visits"
+        " ORDER BY edge.rowid) > 1 AS repeated"
+        " FROM edge JOIN pair USING (follower, followed) WHERE fault IS NULL"
+    )
+    db.execute("INSERT INTO dropped SELECT id FROM several WHERE repeated")
+    [(repeated,)] = db.execute("SELECT count(*) FROM dropped").fetchall()
+    db.execute(
+        "CREATE TABLE conflict (id BIGINT, line BIGINT);"
+        "INSERT INTO conflict SELECT id, line FROM (SELECT id,"
+        f" row_number() OVER best AS rank, first_value(line) OVER best AS line"
+        f" FROM several WHERE NOT repeated"
+        f" WINDOW best AS (PARTITION BY follower, followed ORDER BY {best})) WHERE rank > 1"
+    )
+    loser = "greatest(edge.rowid, block.rowid)" if on_conflict == "refuse" else "edge.rowid"
+    gone = "(SELECT id FROM conflict UNION ALL SELECT id FROM dropped)"
+    db.execute(
+        f"INSERT INTO conflict SELECT {loser} AS loser, arg_min(CASE WHEN loser = edge.rowid"
+        " THEN block.line ELSE edge.line END, 0) FROM edge"
+        " JOIN edge AS block ON block.follower = edge.followed AND block.followed = edge.follower"
+        f" WHERE block.kind = {_BLOCK} AND edge.kind <> {_BLOCK} AND edge.fault IS NULL"
+        f" AND block.fault IS NULL AND edge.rowid NOT IN {gone} AND block.rowid NOT IN {gone}"
+        " GROUP BY loser"
+    )
+    if on_conflict == "refuse":
+        db.execute(
+            "UPDATE edge SET fault = 'conflict', value = conflict.line::VARCHAR"
+            " FROM conflict WHERE edge.rowid = conflict.id"
+        )
+        return repeated, 0
+    db.execute("INSERT INTO dropped SELECT id FROM conflict")
+    [(conflicting,)] = db.execute("SELECT count(*) FROM conflict").fetchall()
+    return repeated, conflicting
+
+
+# --- groups ---
+
+
+@lru_cache(maxsize=10_000)
+def groups_of(cell: str, separator: str) -> tuple[str, ...]:
+    """Return the group names in a cell: those of a JSON list, or the parts between separators.
+
+    Without outer spaces and empty names.
+    """
+    if cell.startswith("["):
+        try:
+            return tuple(msgspec.json.decode(cell, type=list[str]))
+        except (msgspec.DecodeError, RecursionError):
+            pass
+    return tuple(name.strip() for name in cell.split(separator) if name.strip())
+
+
+def _groups(
+    db: duckdb.DuckDBPyConnection, separator: str | None
+) -> tuple[str, tuple[tuple[int, str], ...]]:
+    """Refuse the edges with an invalid group name.
+
+    Return the separator, and the groups (owner and name) whose names hold another one.
+    """
+    db.execute(
+        "CREATE TABLE cell AS SELECT groups, min(follower) AS follower FROM edge"
+        " WHERE groups IS NOT NULL AND fault IS NULL GROUP BY groups"
+    )
+    chosen = separator or _separator(db)
+    odd: list[tuple[int, str]] = []
+    db.execute("CREATE TABLE bad_cell (groups VARCHAR, name VARCHAR)")
+    with db.cursor() as cursor:
+        cursor.execute("SELECT groups, follower FROM cell")
+        while rows := cursor.fetchmany(_CHUNK):
+            bad: list[tuple[str, str]] = []
+            for cell, follower in rows:
+                names = groups_of(cell, chosen)
+                bad.extend((cell, name) for name in names if group_name(name) is None)
+                if not cell.startswith("[") and separator is None and len(odd) < SHOWN:
+                    odd.extend(
+                        (follower, name)
+                        for name in names
+                        if any(other in name for other in OTHER_SEPARATORS)
+                    )
+            if bad:
+                db.execute(
+                    "INSERT INTO bad_cell SELECT unnest(?), unnest(?)",
+                    [[cell for cell, _ in bad], [name for _, name in bad]],
+                )
+    db.execute(
+        "UPDATE edge SET fault = 'groups', value = bad.name, text = coalesce(text, '') FROM"
+        " (SELECT groups, min(name) AS name FROM bad_cell GROUP BY groups) AS bad"
+        " WHERE bad.groups = edge.groups AND fault IS NULL"
+    )
+    return chosen, tuple(odd[:SHOWN])
+
+
+def _separator(db: duckdb.DuckDBPyConnection) -> str:
+    """Return what separates groups: the default, unless another is clear.
+
+    That is: no cell has the default, one other separator occurs, and one of the names that it makes
+    is in several cells.
+    """
+    columns = ", ".join(
+        f"count(*) FILTER (contains(groups, {text_of(mark)}))"
+        for mark in (GROUP_SEPARATOR, *OTHER_SEPARATORS)
+    )
+    cells = "FROM cell WHERE NOT starts_with(groups, '[')"
+    [(default, *others)] = db.execute(f"SELECT {columns} {cells}").fetchall()
+    used = [mark for mark, count in zip(OTHER_SEPARATORS, others, strict=True) if count]
+    if default or len(used) != 1:
+        return GROUP_SEPARATOR
+    [(shared,)] = db.execute(
+        f"SELECT count(*) FROM (SELECT trim(name) FROM (SELECT groups, unnest(string_split(groups,"
+        f" {text_of(used[0])})) AS name {cells}) GROUP BY 1 HAVING count(*) > 1)"
+    ).fetchall()
+    return used[0] if shared else GROUP_SEPARATOR

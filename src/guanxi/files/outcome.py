@@ -1,0 +1,152 @@
+"""What becomes of the lines of a file: counts, and why a line is refused, in words."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from guanxi.stores.lines import MAX_FINER
+from guanxi.stores.port import StoreError
+from guanxi.text import Text
+
+#: Which of several lines of one pair, or of one account, is kept; or that the later is refused.
+OnConflict = Literal["newest", "oldest", "refuse"]
+
+#: How many refused lines an error shows, and how much of a value.
+SHOWN, _MAX_ECHO = 20, 60
+
+_MID = Text(
+    "{0}：{1} 不是 1 至 2^63 - 1 的账号", "{0}: {1} is not an account id from 1 to 2^63 - 1"
+)
+#: By the name of the fault, which for a value is that of its column. {0} is that name and {1} the
+#: value.
+_TEXTS = {
+    "encoding": Text("不是 UTF-8，或一行过长", "not UTF-8, or the line is too long"),
+    "quotes": Text("不是 CSV：引号不成对或位置不对", "not CSV: a quote is left open or misplaced"),
+    "width": Text("字段数与标题行不同：{1}", "the number of fields differs from the header: {1}"),
+    "json": Text("不是一个 JSON 对象", "not a JSON object"),
+    "follower": _MID,
+    "followed": _MID,
+    "mid": _MID,
+    "self": Text(
+        "账号 {1} 不能关注、悄悄关注或拉黑自己",
+        "account {1} cannot follow, whisper to or block itself",
+    ),
+    "time": Text(
+        "time：{1} 不是时间（1970 年以来的秒、毫秒、微秒，或 ISO 8601）",
+        "time: {1} is not a time (seconds, milliseconds or microseconds since 1970, or ISO 8601)",
+    ),
+    "future": Text("time：{1} 晚于现在", "time: {1} is later than now"),
+    "kind": Text(
+        "kind：{1} 不是 follow、whisper 或 block", "kind: {1} is not follow, whisper or block"
+    ),
+    "special": Text(
+        "special：{1} 不是 true、false、1 或 0", "special: {1} is not true, false, 1 or 0"
+    ),
+    "groups": Text("groups：{1} 不是有效的分组名", "groups: {1} is not a valid group name"),
+    "contract": Text(
+        'contract：{1} 不是 {{"ts": 秒, "user_attr": 数}}',
+        'contract: {1} is not {{"ts": seconds, "user_attr": number}}',
+    ),
+    "visits": Text("visits：{1} 不是次数", "visits: {1} is not a count"),
+    "finer": Text(
+        f"finer：{{1}} 不是 0 至 {MAX_FINER} 的整数",
+        f"finer: {{1}} is not a whole number from 0 to {MAX_FINER}",
+    ),
+    "extras": Text(
+        "只有关注可以是特别关注、有分组、契约或访问次数",
+        "only a follow can be special, in groups, under contract or visited",
+    ),
+    "conflict": Text("与第 {1} 行矛盾", "contradicts line {1}"),
+    "name": Text("name：昵称 {1} 已被占用", "name: another account has the name {1}"),
+    "deregistered": Text(
+        "账号 {1} 已注销，不能恢复", "account {1} is deregistered, which is final"
+    ),
+}
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """What became of the lines of files; ``read`` is the sum of the others."""
+
+    #: Lines with data: no header, comments or blank lines.
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    #: Equal to an earlier line.
+    repeated: int = 0
+    #: Lost against another line or, for edges, against a relation in the store.
+    conflicting: int = 0
+    refused: int = 0
+
+
+class Refused(Struct, frozen=True):
+    """A refused line: its file, its number from 1 (in Parquet, of the row), why, and its text.
+
+    ``text`` is "" where the line has none that can be shown.
+    """
+
+    file: Path
+    line: int
+    reason: Text
+    text: str = ""
+
+
+def reason(fault: str, value: str | None) -> Text:
+    """Return why a line is refused.
+
+    ``fault`` is the name of a fault; any other text is itself the reason. ``value`` is the value
+    that is wrong, or None for a missing one.
+    """
+    if fault not in _TEXTS:
+        return Text.of(fault)
+    shown = Text("空值", "an empty value")
+    if value is not None:
+        shown = Text.of(f"{value!r:.{_MAX_ECHO}}" if not value.isdecimal() else value[:_MAX_ECHO])
+    words = _TEXTS[fault]
+    return Text(words.zh.format(fault, shown.zh), words.en.format(fault, shown.en))
+
+
+class RefusedLines(StoreError):
+    """Lines of a file are refused, so nothing was written.
+
+    ``first`` has the first of them, in the order of the file; ``count`` is the number of all.
+    """
+
+    def __init__(self, first: list[Refused], count: int, *, several_files: bool) -> None:
+        self.first, self.count = first, count
+        rows = [_shown(row, several_files=several_files) for row in first]
+        if count > len(first):
+            more = count - len(first)
+            rows.append(Text(f"……另有 {more} 行", f"… and {more} more"))
+        lines = "1 line is" if count == 1 else f"{count} lines are"
+        rows.append(
+            Text(
+                f"拒绝了 {count} 行，因此没有写入任何内容；--skip-bad 可跳过它们",
+                f"{lines} refused, so nothing was written; --skip-bad skips such lines",
+            )
+        )
+        super().__init__(Text("\n".join(row.zh for row in rows), "\n".join(row.en for row in rows)))
+
+
+def _shown(row: Refused, *, several_files: bool) -> Text:
+    file = f"{row.file}: " if several_files else ""
+    return Text(
+        f"{file}第 {row.line} 行：{row.reason.zh}", f"{file}line {row.line}: {row.reason.en}"
+    )
+
+
+def write_refused(path: Path, rows: Iterable[tuple[Refused, str]]) -> None:
+    """Write refused lines, each with its reason in one language, to a CSV file.
+
+    Its columns are file, line, reason and text. Raise OSError if it cannot be written.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "line", "reason", "text"])
+        for row, words in rows:
+            writer.writerow([row.file, row.line, words, row.text])

@@ -1,0 +1,300 @@
+"""Files as a table of texts: CSV and other separated lines, JSON Lines and Parquet, by DuckDB.
+
+Every field stays a text until it is cast explicitly: guessed types would lose digits of large ids.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
+
+from guanxi.files.coding import Source, prepared
+from guanxi.files.lines import Found, name_of, read_lines, text_of
+from guanxi.files.outcome import reason
+from guanxi.stores.port import StoreError
+from guanxi.text import Text
+
+if TYPE_CHECKING:
+    import duckdb
+
+THREADS, MEMORY = 2, "400MB"
+
+
+class Shape(Struct, frozen=True, kw_only=True):
+    """Which columns a command reads."""
+
+    names: tuple[str, ...]
+    required: tuple[str, ...]
+    #: The columns of a file without a header; a file may have fewer of them.
+    headerless: tuple[str, ...] = ()
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """Which files to read, and how.
+
+    ``columns`` maps a column of the ``Shape`` to one of the file: its name, or its number from 1
+    where the file has no header. ``sql`` is a query over the tables ``file1``, ``file2`` …, whose
+    columns are those of the files; ``file`` is the first.
+    """
+
+    files: tuple[Path, ...]
+    columns: Mapping[str, str] = {}
+    sql: str | None = None
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """One file, or the result of a query, as a SELECT.
+
+    Its columns are ``line``, ``fault`` (the name of a fault of the whole line, or NULL), ``text``
+    (the line, or NULL) and the columns of the ``Shape``, all texts, without outer spaces; an empty
+    one is NULL. Rows are in the order of the file.
+    """
+
+    select: str
+    name: Path
+    #: The other columns of the file.
+    ignored: tuple[str, ...] = ()
+    has_header: bool = True
+    #: Where DuckDB lists the lines that it refuses; None if it refuses none.
+    rejects: str | None = None
+
+
+class Tables(NamedTuple):
+    """An open database with the files in it."""
+
+    db: duckdb.DuckDBPyConnection
+    parts: tuple[Part, ...]
+
+
+@contextmanager
+def failures(what: object) -> Iterator[None]:
+    """Raise StoreError, naming ``what`` is read, for an error of DuckDB in the block."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        why = str(error).strip().partition("\n")[0]
+        raise StoreError(Text(f"{what} 无法读取：{why}", f"{what} cannot be read: {why}")) from None
+
+
+@contextmanager
+def opened(request: Request, shape: Shape) -> Iterator[Tables]:
+    """Open the files as tables, in a database in a temporary folder that is deleted at the end.
+
+    DuckDB uses at most two threads and 400 MB, then that folder; it loads no extension. Raise
+    StoreError if a file cannot be read or lacks a required column, or if DuckDB is not installed.
+    """
+    try:
+        import duckdb
+    except ImportError:
+        raise StoreError(
+            Text(
+                "读取文件需要 duckdb，请安装：pip install 'guanxi[files]'",
+                "reading files needs duckdb, please install it: pip install 'guanxi[files]'",
+            )
+        ) from None
+    if unknown := [name for name in request.columns if name not in shape.names]:
+        raise StoreError(
+            Text(
+                f"--columns：没有列 {', '.join(unknown)}；可用：{', '.join(shape.names)}",
+                f"--columns: no column {', '.join(unknown)}; there are {', '.join(shape.names)}",
+            )
+        )
+    with TemporaryDirectory(prefix="guanxi-files-") as folder:
+        inputs = Path(folder, "inputs")
+        inputs.mkdir()
+        sources = [prepared(file, inputs) for file in request.files]
+        settings: dict[str, Any] = {
+            "threads": THREADS,
+            "memory_limit": MEMORY,
+            "temp_directory": f"{folder}/spilled",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        with duckdb.connect(f"{folder}/tables.db", config=settings) as db:
+            db.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
+            if request.sql is None:
+                parts = [_part(db, source, at, request, shape) for at, source in enumerate(sources)]
+            else:
+                parts = [_of_query(db, sources, request, shape)]
+            yield Tables(db, tuple(parts))
+
+
+def _part(
+    db: duckdb.DuckDBPyConnection, source: Source, at: int, request: Request, shape: Shape
+) -> Part:
+    with failures(source.name):
+        found = _found(db, source, at, [request.columns.get(name, name) for name in shape.names])
+    return _as_part(source.name, found, request, shape)
+
+
+def _found(db: duckdb.DuckDBPyConnection, source: Source, at: int, wanted: Sequence[str]) -> Found:
+    return _parquet(db, source) if source.is_parquet else read_lines(db, source, at, wanted)
+
+
+def _as_part(name: Path, found: Found, request: Request, shape: Shape) -> Part:
+    chosen = _chosen(name, found, shape, request.columns)
+    columns = [
+        f"nullif(trim({found.fields[chosen[column]]}), '') AS {column}"
+        if column in chosen
+        else f"NULL::VARCHAR AS {column}"
+        for column in shape.names
+    ]
+    return Part(
+        select=f"SELECT line, fault, text, {', '.join(columns)} FROM ({found.select})",
+        name=name,
+        ignored=tuple(column for column in found.fields if column not in chosen.values()),
+        has_header=found.has_header,
+        rejects=found.rejects,
+    )
+
+
+def _chosen(name: Path, found: Found, shape: Shape, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return which column of a file each column of the shape is.
+
+    Raise StoreError if a required one is missing, or one that is read occurs twice.
+    """
+    by_name = {column.casefold(): column for column in reversed(found.fields)}
+    chosen = {}
+    for column in shape.names:
+        wanted = columns.get(column, column).strip()
+        if wanted in found.fields or wanted.casefold() in by_name:
+            chosen[column] = wanted if wanted in found.fields else by_name[wanted.casefold()]
+        elif column in columns:
+            raise _unfit(name, found, shape, (wanted,))
+    if not found.has_header and not columns:
+        chosen = dict(zip(shape.headerless, found.fields, strict=False))
+        if len(found.fields) > len(shape.headerless):
+            raise _unfit(name, found, shape, shape.required)
+    missing = tuple(
+        column
+        for column in shape.required
+        if column not in chosen or (found.header and chosen[column] in found.assumed)
+    )
+    if missing:
+        raise _unfit(name, found, shape, missing)
+    counts = Counter(column.casefold() for column in found.header)
+    for column in chosen.values():
+        if counts[column.casefold()] > 1:
+            raise StoreError(
+                Text(f"{name}：列 {column} 出现多次", f"{name}: the column {column} occurs twice")
+            )
+    return chosen
+
+
+def _unfit(name: Path, found: Found, shape: Shape, missing: Sequence[str]) -> StoreError:
+    columns = ", ".join(found.header or found.fields)
+    example = ",".join(f"{column}=…" for column in shape.required)
+    lacking, needed = ", ".join(missing), ", ".join(shape.required)
+    if found.has_header:
+        zh, en = f"标题行是：{columns}", f"the header is: {columns}"
+    else:
+        zh = f"没有标题行，第一行是：{columns}"
+        en = f"there is no header, and the first line is: {columns}"
+    return StoreError(
+        Text(
+            f"{name}：缺少列 {lacking}。{zh}。需要 {needed}；列名不同时用 --columns {example}",
+            f"{name}: no column {lacking}; {en}. Needed are {needed}; where columns have other"
+            f" names (or numbers, without a header): --columns {example}",
+        )
+    )
+
+
+# --- Parquet ---
+
+
+def _parquet(db: duckdb.DuckDBPyConnection, source: Source) -> Found:
+    reader = f"read_parquet({text_of(str(source.path))}, file_row_number = true)"
+    return _of_columns(
+        f"SELECT * EXCLUDE (file_row_number), file_row_number + 1 FROM {reader}",
+        db.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {reader}").fetchall(),
+    )
+
+
+def _of_columns(query: str, described: Sequence[tuple[str, ...]]) -> Found:
+    """Return the rows of a query whose last column is the line, and the others as ``described``."""
+    names = [f"c{number}" for number, _ in enumerate(described)]
+    columns = ", ".join([*names, "line"])
+    return Found(
+        select=f"SELECT *, NULL AS fault, NULL AS text FROM ({query}) AS t({columns})",
+        fields={
+            column: f"{'to_json' if _is_nested(kind) else ''}({name})::VARCHAR"
+            for name, (column, kind, *_) in zip(names, described, strict=True)
+        },
+    )
+
+
+def _is_nested(kind: str) -> bool:
+    return kind.endswith("]") or kind.startswith(("STRUCT", "MAP"))
+
+
+# --- queries ---
+
+
+def _of_query(
+    db: duckdb.DuckDBPyConnection, sources: Sequence[Source], request: Request, shape: Shape
+) -> Part:
+    """Load the files into tables, close DuckDB to all other files, and return the query's part.
+
+    Raise StoreError if a line of a file is refused: a query would not know of it.
+    """
+    for at, source in enumerate(sources):
+        with failures(source.name):
+            found = _found(db, source, at, ())
+            columns = "".join(f", {field} AS {name_of(n)}" for n, field in found.fields.items())
+            table = f"file{at + 1}"
+            db.execute(f"CREATE TABLE {table} AS SELECT line, fault{columns} FROM ({found.select})")
+            _check_whole(db, table, source.name, found.rejects)
+            db.execute(f"ALTER TABLE {table} DROP line; ALTER TABLE {table} DROP fault")
+    with failures("--sql"):
+        db.execute("CREATE VIEW file AS FROM file1")
+        db.execute("SET enable_external_access = false")
+        described = db.execute(f"DESCRIBE ({request.sql})").fetchall()
+    query = f"SELECT *, row_number() OVER () FROM ({request.sql})"
+    return _as_part(Path("--sql"), _of_columns(query, described), request, shape)
+
+
+def _check_whole(
+    db: duckdb.DuckDBPyConnection, table: str, name: Path, rejects: str | None
+) -> None:
+    """Raise StoreError if a line of a file that was read is refused as a whole."""
+    refused = rejected(db, rejects)
+    bad = [(line, "encoding") for line in refused]
+    bad += [
+        (line_in_file(line, refused), fault)
+        for line, fault in db.execute(
+            f"SELECT line, fault FROM {table} WHERE fault IS NOT NULL ORDER BY line LIMIT 1"
+        ).fetchall()
+    ]
+    if bad:
+        line, fault = min(bad)
+        why = reason(fault, None)
+        raise StoreError(Text(f"{name} 第 {line} 行：{why.zh}", f"{name}, line {line}: {why.en}"))
+
+
+# --- lines that DuckDB refuses ---
+
+
+def rejected(db: duckdb.DuckDBPyConnection, rejects: str | None) -> list[int]:
+    """Return the numbers of the lines that DuckDB refused, in order, once the part was read."""
+    if rejects is None:
+        return []
+    rows = db.execute(f"SELECT DISTINCT line FROM {rejects} ORDER BY line").fetchall()
+    return [line for (line,) in rows]
+
+
+def line_in_file(row: int, rejected: Sequence[int]) -> int:
+    """Return the number in the file of the line that is number ``row`` among those not refused.
+
+    ``rejected`` is what the function of that name returns.
+    """
+    before = bisect_left(range(len(rejected)), row + 1, key=lambda at: rejected[at] - at)
+    return row + before

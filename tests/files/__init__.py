@@ -1,0 +1,1 @@
+"""Tests of files into and out of a store."""

@@ -1,0 +1,180 @@
+"""Importing accounts from files, into every engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from guanxi.accounts.account import Card, Privacy, State
+from guanxi.files.accounts import import_accounts, read_accounts
+from guanxi.files.outcome import Counts, OnConflict, RefusedLines
+from guanxi.files.table import Request
+from guanxi.operations import accounts
+from guanxi.stores.port import Store
+from guanxi.world.profile import PROFILE, level_of
+from tests.files.reading import file
+
+
+async def load(
+    store: Store,
+    path: Path,
+    *,
+    skip_bad: bool = False,
+    dry_run: bool = False,
+    on_conflict: OnConflict = "newest",
+) -> tuple[Counts, list[tuple[int, str]]]:
+    """Import a file; return the counts, and the refused lines with their reasons."""
+    with read_accounts(Request(files=(path,)), on_conflict=on_conflict) as found:
+        counts = await import_accounts(store, found, skip_bad=skip_bad, dry_run=dry_run)
+        refused = [(row.line, row.reason.en) for row in found.refused()]
+        assert counts.refused == len(refused)
+    assert counts.read == (
+        counts.new
+        + counts.changed
+        + counts.unchanged
+        + counts.repeated
+        + counts.conflicting
+        + counts.refused
+    )
+    return counts, refused
+
+
+async def test_every_column_is_written(store: Store, tmp_path: Path) -> None:
+    path = file(
+        tmp_path,
+        "mid,name,face,face_nft,sign,official_type,official_desc,vip_type,vip_due_ms,vip_status,"
+        "live,live_url,nft_icon,hide_followings,hide_followers,refuse_follows,state,level\n"
+        "7,山新,https://a/b.jpg,1,一行,1,机构,2,1700000000000,1,1,https://live,https://nft,"
+        "true,0,1,banned,5\n",
+    )
+    counts, _ = await load(store, path)
+    assert counts == Counts(read=1, new=1)
+    card = Card(
+        name="山新",
+        face="https://a/b.jpg",
+        face_nft=1,
+        sign="一行",
+        official_type=1,
+        official_desc="机构",
+        vip_type=2,
+        vip_due_ms=1_700_000_000_000,
+        vip_status=1,
+        live=1,
+        live_url="https://live",
+        nft_icon="https://nft",
+    )
+    assert await store.cards([7]) == {7: card}
+    account = await store.account(7)
+    assert account is not None
+    assert account.state is State.BANNED
+    assert account.privacy == Privacy(hide_followings=True, refuse_follows=True)
+    profile = await store.get(PROFILE, 7)
+    assert profile is not None
+    assert level_of(profile.experience) == 5
+    again, _ = await load(store, path)
+    assert again == Counts(read=1, unchanged=1)
+
+
+async def test_named_columns_change_and_others_stay(store: Store, tmp_path: Path) -> None:
+    await accounts.put(store, 1, Card(name="one", sign="kept"), Privacy(hide_followers=True))
+    await accounts.put(store, 2, Card(name="two", face="kept"))
+    path = file(tmp_path, "mid,face,name\n1,https://f,\n2,,zwei\n3,,\n")
+    counts, _ = await load(store, path)
+    assert counts == Counts(read=3, new=1, changed=2)
+    cards = await store.cards([1, 2, 3])
+    assert cards[1] == Card(name="one", sign="kept", face="https://f")
+    assert cards[2] == Card(name="zwei", face="kept")
+    assert cards[3] == Card(name="用户3")
+    account = await store.account(1)
+    assert account is not None
+    assert account.privacy.hide_followers
+
+
+async def test_a_dry_run_writes_nothing(store: Store, tmp_path: Path) -> None:
+    counts, _ = await load(store, file(tmp_path, "mid,name\n1,a\n"), dry_run=True)
+    assert counts == Counts(read=1, new=1)
+    assert await store.account(1) is None
+
+
+BAD = {
+    "no mid": (",x", "mid: an empty value"),
+    "a mid of 0": ("0,x", "mid: 0 is not"),
+    "a mid of words": ("one,x", "mid: 'one' is not"),
+    "a mid of 2^63": ("9223372036854775808,x", "mid: 9223372036854775808 is not"),
+    "too many fields": ("5,x,1", "the number of fields"),
+    "a long name": (f"5,{'x' * 65}", "name: 'xxx"),
+    "a control character": ("5,a\x07b", "name: 'a\\x07b' has control characters"),
+    "a name in use": ("5,taken", "name: another account has the name 'taken'"),
+    "a name of an earlier line": ("5,first", "name: another account has the name 'first'"),
+    "a deregistered account": ("9,back", "account 9 is deregistered"),
+}
+
+
+@pytest.mark.parametrize(("line", "why"), BAD.values(), ids=BAD)
+async def test_a_bad_line_is_refused_with_its_reason(
+    store: Store, tmp_path: Path, line: str, why: str
+) -> None:
+    await accounts.put(store, 2, Card(name="taken"))
+    await accounts.put(store, 9, Card(name="gone"))
+    await accounts.set_state(store, 9, State.DEREGISTERED)
+    path = file(tmp_path, f"mid,name\n3,first\n\n{line}\n4,last\n")
+    with pytest.raises(RefusedLines) as refused:
+        await load(store, path)
+    assert refused.value.first[0].line == 4
+    assert why in str(refused.value)
+    assert await store.account(3) is None
+    counts, lines = await load(store, path, skip_bad=True)
+    assert counts == Counts(read=3, new=2, refused=1)
+    assert lines[0][0] == 4
+    assert set(await store.cards([3, 4, 5])) == {3, 4}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("state", "asleep"),
+        ("level", "7"),
+        ("level", "1.5"),
+        ("official_type", "2"),
+        ("vip_due_ms", "soon"),
+        ("hide_followers", "maybe"),
+    ],
+)
+async def test_a_bad_value_names_its_column(
+    store: Store, tmp_path: Path, column: str, value: str
+) -> None:
+    path = file(tmp_path, f"mid,{column}\n1,{value}\n")
+    with pytest.raises(RefusedLines, match=f"line 2: {column}: '{value}'"):
+        await load(store, path)
+
+
+@pytest.mark.parametrize(("on_conflict", "name"), [("newest", "c"), ("oldest", "a")])
+async def test_of_several_lines_one_is_kept(
+    store: Store, tmp_path: Path, on_conflict: OnConflict, name: str
+) -> None:
+    path = file(tmp_path, "mid,name\n1,a\n1,a\n1,b\n1,c\n")
+    counts, _ = await load(store, path, on_conflict=on_conflict)
+    assert counts == Counts(read=4, new=1, repeated=1, conflicting=2)
+    assert (await store.cards([1]))[1].name == name
+
+
+async def test_the_later_of_several_lines_can_be_refused(store: Store, tmp_path: Path) -> None:
+    path = file(tmp_path, "mid,name\n1,a\n1,b\n")
+    with pytest.raises(RefusedLines, match="line 3: contradicts line 2"):
+        await load(store, path, on_conflict="refuse")
+
+
+async def test_deregistered_accounts_are_imported_once(store: Store, tmp_path: Path) -> None:
+    path = file(tmp_path, "mid,name,state\n1,账号已注销,deregistered\n2,账号已注销,deregistered\n")
+    assert (await load(store, path))[0] == Counts(read=2, new=2)
+    assert (await load(store, path))[0] == Counts(read=2, unchanged=2)
+    account = await store.account(1)
+    assert account is not None
+    assert account.state is State.DEREGISTERED
+
+
+async def test_many_accounts_are_written(store: Store, tmp_path: Path) -> None:
+    path = file(tmp_path, "mid,name\n" + "".join(f"{mid},n{mid}\n" for mid in range(1, 1_001)))
+    assert (await load(store, path))[0] == Counts(read=1_000, new=1_000)
+    assert (await store.cards([1_000]))[1_000].name == "n1000"

@@ -191,11 +191,16 @@ def import_edges(file: Path, store: Path, core: int | None = None) -> float:
     Raise RuntimeError if the command fails.
     """
     began = time.perf_counter()
-    command = guanxi("store", "import", "edges", str(file), "--store", str(store))
-    process = python(*command, core=core, stderr=subprocess.DEVNULL)
+    process = start_import(file, store, core)
     if process.wait():
         raise RuntimeError(f"guanxi store import edges exited with status {process.returncode}")
     return time.perf_counter() - began
+
+
+def start_import(file: Path, store: Path, core: int | None = None) -> subprocess.Popen[bytes]:
+    """Start `guanxi store import edges` on a core (None: any); return its process."""
+    command = guanxi("store", "import", "edges", str(file), "--store", str(store))
+    return python(*command, core=core, stderr=subprocess.DEVNULL)
 
 
 def card(mid: int) -> Card:
@@ -291,6 +296,23 @@ def _edges(graph: Graph) -> Iterator[tuple[int, int, int]]:
         draw.shuffle(others)
         for followed, since in zip(others, times, strict=True):
             yield mid, followed, since
+
+
+def more_edges(graph: Graph, count: int) -> Iterator[tuple[int, int, int]]:
+    """Yield `count` edges as (follower, followed, time), in random order, each pair once.
+
+    Followers are drawn uniformly, followed accounts by popularity; some edges are stored already.
+    """
+    draw = random.Random(graph.recipe.seed + 1)
+    popular = list(graph.mids)
+    draw.shuffle(popular)
+    weights = list(accumulate((rank + 1) ** -_POPULARITY for rank in range(len(popular))))
+    seen: set[tuple[int, int]] = set()
+    while len(seen) < count:
+        pair = draw.choice(graph.mids), draw.choices(popular, cum_weights=weights)[0]
+        if pair[0] != pair[1] and pair not in seen:
+            seen.add(pair)
+            yield *pair, draw.randrange(_SINCE, _UNTIL)
 
 
 def _lengths(graph: Graph, draw: random.Random) -> list[int]:

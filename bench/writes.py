@@ -15,7 +15,7 @@ import apsw
 import msgspec
 
 from bench import requests
-from bench.graph import Graph, import_edges
+from bench.graph import Graph, import_edges, more_edges, start_import, write_edges
 from bench.lines import Bench, Line, Sides, Wrong
 from bench.load import Loading, Measurement, Plan, deal, load
 from bench.machine import python, serving
@@ -25,6 +25,8 @@ from bench.reads import port_of, rate
 FOLLOWS_A_SECOND = 250
 #: Requests per second where the pace is fixed.
 _PACED = 500
+#: Follows per second during an import.
+_BESIDE = 50
 
 
 class Follows:
@@ -152,6 +154,43 @@ def _import(bench: Bench) -> Iterator[Sides]:
 
 
 @contextmanager
+def _beside(bench: Bench) -> Iterator[Sides]:
+    """Measure the p99 of follows while a command imports edges into the served store.
+
+    A refused follow makes the line fail.
+    """
+    store = copy(bench.graph.store, bench.folder / "served.db")
+    file = bench.folder / "more.csv"
+    new = Follows(bench.graph, bench.connections)
+    count = round(_BESIDE * (bench.seconds + 2) / bench.connections) + 1
+    parts = iter(range(1_000))
+    edges = more_edges(bench.graph, bench.graph.recipe.edges)
+
+    with serving(store, bench.cores.serve) as url:
+
+        def follows() -> float:
+            plan = Plan(
+                port=port_of(url),
+                sequences=[[request for _, _, request in batch] for batch in new(count)],
+                seconds=bench.seconds,
+                cycled=False,
+                rate=_BESIDE,
+            )
+            return load(plan, bench.cores.load).p99 * 1000
+
+        def importing() -> float:
+            part = file.with_stem(f"more{next(parts)}")
+            write_edges(part, islice(edges, bench.graph.recipe.edges // 10))
+            process = start_import(part, store)
+            p99 = follows()
+            if process.wait():
+                raise Wrong(f"guanxi store import edges exited with status {process.returncode}")
+            return p99
+
+        yield Sides(importing, follows)
+
+
+@contextmanager
 def _bytes(bench: Bench) -> Iterator[Sides]:
     """Measure bytes per edge of the relation tables and indexes after an import."""
     fresh = copy(bench.graph.empty, bench.folder / "fresh.db")
@@ -217,6 +256,16 @@ LINES = (
         bound=0.7,
         rounds=3,
         sides=_import,
+    ),
+    Line(
+        name="follow-import",
+        what="p99 of 50 durable follows a second while a tenth of the graph is imported",
+        against="p99 of the same without an import",
+        unit="ms",
+        bound=10.0,
+        at_most=True,
+        rounds=3,
+        sides=_beside,
     ),
     Line(
         name="bytes",

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 #: One line of each kind that needs no extra packages.
-LINES = ["edge", "common", "follow", "import"]
+LINES = ["edge", "common", "follow", "import", "follow-import"]
 TIMEOUT_SECONDS = 240
 
 

@@ -15,7 +15,7 @@ from guanxi.accounts.account import AccountEdit
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import CreateGroup
-from guanxi.graph.pair import Act, Modify
+from guanxi.graph.pair import Act, Contract, Modify
 from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow, Store, StoreUnavailable
 from guanxi.world.kind import DocumentEdit
@@ -140,6 +140,39 @@ def importer(pipe: Connection, address: str, edges: int) -> None:
         pipe.send("ready")
         await store.import_edges(rows)
         pipe.send("done")
+        await store.close()
+
+    asyncio.run(work())
+
+
+def slice_rows(edges: int) -> Iterator[EdgeRow]:
+    """Yield edges with everything that an edge can have, for an import into a store in use."""
+    for index in range(edges):
+        follower, followed = 1 + index % 211, 1_000 + index % 1_009
+        if index % 53 == 0:
+            yield EdgeRow(follower=follower, followed=followed, time=index, kind="block")
+        elif index % 31 == 0:
+            yield EdgeRow(follower=follower, followed=followed, time=index, kind="whisper")
+        else:
+            yield EdgeRow(
+                follower=follower,
+                followed=followed,
+                time=index,
+                special=index % 5 == 0,
+                groups=("g",) if index % 17 == 0 else (),
+                contract=Contract(index) if index % 19 == 0 else None,
+                visits=index % 3,
+            )
+
+
+def slice_importer(pipe: Connection, address: str, edges: int) -> None:
+    """Import ``slice_rows`` by the rules; send a message before, and the counts after it."""
+
+    async def work() -> None:
+        store = await open_store(address)
+        pipe.send("ready")
+        imported = await store.import_edges(lambda: slice_rows(edges), on_conflict="resolve")
+        pipe.send(imported)
         await store.close()
 
     asyncio.run(work())

@@ -517,3 +517,26 @@ async def test_an_import_waits_for_the_edits_of_its_accounts(address: str) -> No
 
         await asyncio.gather(replace_all(), *map(edit, range(1, 9)))
         assert await faults(store) == []
+
+
+WAITING = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock')"
+
+
+async def test_an_import_waits_for_a_transaction_that_has_locked_rows(address: str) -> None:
+    """A change of groups locks rows first and writes them later: a deadlock if both got there."""
+    async with opened(address) as store, client(address) as other, client(address) as observer:
+        await people(store, 1, 2)
+        await follow(store, 1, 2)
+        transaction = other.transaction()
+        await transaction.start()
+        await other.fetch("SELECT 1 FROM relation WHERE owner = 1 AND other = 2 FOR UPDATE")
+        load = asyncio.ensure_future(
+            store.import_edges(lambda: [EdgeRow(follower=1, followed=2, time=5)])
+        )
+        while not await observer.fetchval(WAITING) and not load.done():
+            await asyncio.sleep(0.01)
+        await other.execute("UPDATE relation SET visits = 7 WHERE owner = 1 AND other = 2")
+        await transaction.commit()
+        assert (await load).changed == 1
+        assert await other.fetchval("SELECT visits FROM relation WHERE owner = 1") == 7
+        assert await faults(store) == []

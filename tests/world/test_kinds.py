@@ -13,7 +13,7 @@ from guanxi.contract.enums import BangumiType
 from guanxi.world import feed, mine, profile, videos, works
 from guanxi.world.feed import Post, PostType
 from guanxi.world.kind import ONLY, Kind
-from guanxi.world.kinds import BY_NAME, KINDS, entry_of
+from guanxi.world.kinds import BY_NAME, KINDS, MAX_ORIGINS, entry_of
 from guanxi.world.mine import Change, Happened, Later, Seen, SignedIn
 
 VIDEO = s.Video(
@@ -180,3 +180,40 @@ def test_a_line_of_a_content_file_becomes_an_entry(kind: Kind[Any], document: An
 def test_an_invalid_line_is_refused_with_its_reason(line: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         entry_of(line.encode())
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "reason"),
+    [
+        ("profile", {"birthday": "2023-02-29"}, "birthday: '2023-02-29' is not a day"),
+        ("profile", {"birthday": "soon"}, "birthday: 'soon' is not a day"),
+        ("post", {"id": 1, "type": "DYNAMIC_TYPE_WORD", "time": 253_402_272_000}, "time: 2534"),
+        ("post", {"id": 1, "type": "DYNAMIC_TYPE_WORD", "time": -1}, "time: -1 is not"),
+    ],
+)
+def test_a_line_that_no_response_could_show_is_refused(
+    kind: str, document: dict[str, object], reason: str
+) -> None:
+    line = json.dumps({"owner": 1, "kind": kind, "document": document})
+    with pytest.raises(ValueError, match=reason):
+        entry_of(line.encode())
+
+
+def _repost(depth: int, time: int = 1) -> bytes:
+    """Return a line of a post that reposts ``depth`` others, the first of them of ``time``."""
+    head = '{"id": 1, "type": "DYNAMIC_TYPE_WORD", "origin_mid": 1, "time": '
+    document = f'{head}1, "origin": ' * depth + f"{head}{time}}}" + "}" * depth
+    return f'{{"owner": 1, "kind": "post", "document": {document}}}'.encode()
+
+
+def test_reposts_have_a_bound() -> None:
+    assert entry_of(_repost(MAX_ORIGINS - 1)).id == 1
+    with pytest.raises(ValueError, match=f"origin: more than {MAX_ORIGINS}"):
+        entry_of(_repost(MAX_ORIGINS))
+    with pytest.raises(ValueError, match="nested too deeply"):
+        entry_of(_repost(100_000))
+
+
+def test_the_times_of_reposted_posts_are_checked() -> None:
+    with pytest.raises(ValueError, match="time: -5 is not"):
+        entry_of(_repost(3, time=-5))

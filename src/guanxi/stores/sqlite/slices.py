@@ -35,10 +35,12 @@ from guanxi.stores.sqlite.writer import Turnstile, turn
 T = TypeVar("T")
 
 #: The seconds that a slice should last, and the least, first and largest number of its edges.
-SLICE_SECONDS = 0.03
+SLICE_SECONDS = 0.05
 _LEAST, FIRST, _LARGEST = 100, 500, 20_000
 #: How many accounts or groups are created in one transaction.
 _ACCOUNTS = 1_000
+#: A slice changes pages all over the file: they must fit, or they are written to the log twice.
+_CACHE_KIB = 64 * 1024
 #: At how many pages the write-ahead log is copied into the file, between two slices.
 LOG_PAGES = 8_000
 
@@ -77,6 +79,8 @@ def write_slices(
     contradict a staged one are resolved by the rules. Raise ``StoreTimeout`` if an error of SQLite
     comes after a first transaction was committed, ``StoreError`` if an id in ``groups`` is in use.
     """
+    db.pragma("cache_size", -_CACHE_KIB)
+    db.pragma("synchronous", "NORMAL")  # no slice holds the lock during a sync
     db.execute(_ORDER)
     log = _Log(db)
     imported = Imported()
@@ -107,6 +111,9 @@ def write_slices(
             first += size
             size = _next_size(size, time.monotonic() - began)
             log.copy(path)
+        db.pragma("synchronous", "FULL")
+        with turn(db, path):  # the sync of a commit makes all those before it durable too
+            db.execute("UPDATE meta SET value = value WHERE name = 'secret'")
     except apsw.Error as error:
         if not log.commits:
             raise
@@ -153,7 +160,9 @@ class _Log:
             return
         self._pages = 0  # not again before the next commit
         with suppress(apsw.Error):  # another process is copying
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            pages, copied = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if pages == copied:
+                return
         with closing(Turnstile(path)) as turnstile, suppress(apsw.Error):
             turnstile.take(time.monotonic() + 1.0)
             self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -16,9 +17,9 @@ import msgspec
 
 from bench import requests
 from bench.graph import Graph, import_edges, more_edges, start_import, write_edges
-from bench.lines import Bench, Line, Sides, Wrong
+from bench.lines import Bench, Line, Sides, Skipped, Wrong
 from bench.load import Loading, Measurement, Plan, deal, load
-from bench.machine import python, serving
+from bench.machine import pinned, python, serving
 from bench.reads import port_of, rate
 
 #: More follows per second and connection than any store reaches.
@@ -153,6 +154,43 @@ def _import(bench: Bench) -> Iterator[Sides]:
     yield Sides(ours, lambda: straight(bench, "edges", copy(graph.empty, fresh), graph.store))
 
 
+_COPY = {
+    "following": "SELECT owner, place, target, flags FROM following ORDER BY owner, place",
+    "follower": "SELECT target, place, owner, flags FROM following ORDER BY owner, place",
+}
+
+
+@contextmanager
+def _import_tool(bench: Bench) -> Iterator[Sides]:
+    """Compare the import with sqlite3's `.import` of ready rows into the same three b-trees."""
+    tool = shutil.which("sqlite3")
+    if tool is None:
+        raise Skipped("no sqlite3 command")
+    fresh = bench.folder / "fresh.db"
+    graph = bench.graph
+    commands = [".mode csv"]
+    with closing(apsw.Connection(str(graph.store), flags=apsw.SQLITE_OPEN_READONLY)) as db:
+        for table, statement in _COPY.items():
+            file = bench.folder / f"{table}.csv"
+            with file.open("w", encoding="ascii") as out:
+                out.writelines(f"{','.join(map(str, row))}\n" for row in db.execute(statement))
+            commands.append(f".import {file} {table}")
+
+    def ours() -> float:
+        seconds = import_edges(graph.file, copy(graph.empty, fresh), bench.cores.serve)
+        return _edges(fresh) / seconds
+
+    def theirs() -> float:
+        copy(graph.empty, fresh)
+        began = time.perf_counter()
+        subprocess.run(
+            [tool, str(fresh), *commands], check=True, preexec_fn=pinned(bench.cores.serve)
+        )
+        return _edges(fresh) / (time.perf_counter() - began)
+
+    yield Sides(ours, theirs)
+
+
 @contextmanager
 def _beside(bench: Bench) -> Iterator[Sides]:
     """Measure the p99 of follows while a command imports edges into the served store.
@@ -256,6 +294,15 @@ LINES = (
         bound=0.7,
         rounds=3,
         sides=_import,
+    ),
+    Line(
+        name="import-sqlite3",
+        what="guanxi store import edges, from the file",
+        against="sqlite3's .import of ready rows, in the file's order, into the same b-trees",
+        unit="edges/s",
+        bound=0.77,
+        rounds=3,
+        sides=_import_tool,
     ),
     Line(
         name="follow-import",

@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 #: One line of each kind that needs no extra packages.
 LINES = ["edge", "common", "follow", "import", "follow-import"]
+#: A line that needs a program.
+TOOL = "import-sqlite3"
 TIMEOUT_SECONDS = 240
 
 
@@ -32,11 +34,12 @@ def bench(*options: str) -> subprocess.CompletedProcess[str]:
 
 def test_lines_are_measured_and_a_line_without_its_packages_is_skipped(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
-    process = bench("--only", *LINES, "twin-edge", "--json", str(file))
+    process = bench("--only", *LINES, TOOL, "twin-edge", "--json", str(file))
     assert process.returncode == 0, process.stdout + process.stderr
     results = {result["line"]: result for result in json.loads(file.read_bytes())}
     for name in LINES:
         assert min(results[name]["ours"] + results[name]["theirs"]) > 0
+    assert TOOL in results or f"{TOOL:<18} skipped: no sqlite3 command" in process.stdout
     if "twin-edge" not in results:
         assert "twin-edge          skipped: no fastapi" in process.stdout
 

@@ -1,8 +1,8 @@
 """Copying of a store into another: accounts, groups, relations, documents, sessions, secret.
 
-A copy reads and writes through the port, part by part, in batches of whole accounts. Each batch is
-one transaction, after which the target notes the progress; an interrupted copy resumes there, and
-to write a batch twice changes nothing. Grants of QR sign-ins, which last minutes, are not copied.
+A copy reads and writes through the port, part by part, in batches of whole accounts. After each
+batch the target notes the progress; an interrupted copy resumes there, and to write a batch, or a
+part of one, twice changes nothing. Grants of QR sign-ins, which last minutes, are not copied.
 Do not write to the source during a copy: a change to an account that is already copied is not in
 the target. ``differences`` names the accounts that differ.
 """

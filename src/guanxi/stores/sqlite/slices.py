@@ -43,6 +43,8 @@ _ACCOUNTS = 1_000
 _CACHE_KIB = 64 * 1024
 #: At how many pages the write-ahead log is copied into the file, between two slices.
 LOG_PAGES = 8_000
+#: How many milliseconds a copy of the log waits for readers of it, while other writers wait.
+_READERS_MS = 50
 
 # What becomes of an edge. A winning one removes stored edges that contradict it; a losing one is
 # left out.
@@ -160,12 +162,11 @@ class _Log:
             return
         self._pages = 0  # not again before the next commit
         with suppress(apsw.Error):  # another process is copying
-            pages, copied = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            if pages == copied:
-                return
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         with closing(Turnstile(path)) as turnstile, suppress(apsw.Error):
             turnstile.take(time.monotonic() + 1.0)
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._db.set_busy_timeout(_READERS_MS)
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
 
 def _create_accounts(db: apsw.Connection, first: int, last: int) -> None:

@@ -31,7 +31,7 @@ _NO_HOST = "Host: missing; HTTP/1.1 requires it"
 _HOSTS = "Host: given more than once"
 _VERSION = "version: must be HTTP/1.1 or HTTP/1.0"
 _TUNNEL = "method: CONNECT is not supported"
-_TARGET = "target: has an invalid character; percent-encode all but ASCII as UTF-8"
+_TARGET = "target: must be a path, or a URL with a path; percent-encode all but ASCII as UTF-8"
 
 
 class Served(NamedTuple):
@@ -328,9 +328,8 @@ def _reason(error: httptools.HttpParserError) -> str:
     raised = error.__context__
     if isinstance(raised, _BadRequest):
         return raised.reason
-    if isinstance(error, httptools.HttpParserInvalidURLError) or isinstance(
-        error.__context__, httptools.HttpParserInvalidURLError
-    ):
+    # A callback fails for no other reason: uvicorn's parses the target.
+    if isinstance(error, httptools.HttpParserInvalidURLError | httptools.HttpParserCallbackError):
         return _TARGET
     met = str(error)  # a fixed text of the parser
     return f"request: not HTTP: {met}"

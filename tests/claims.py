@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Raise UsageError if pytest has not found its settings, which make warnings errors.
 
     It looks for them above the paths among its arguments: the value of an option that is an
-    argument of its own, ``--claims FOLDER``, is taken for one.
+    argument of its own, as in ``--claims FOLDER``, counts as one.
     """
     if config.inipath is None:
         raise pytest.UsageError("no settings of pytest were found: write --claims=FOLDER")

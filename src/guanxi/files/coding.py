@@ -18,6 +18,7 @@ from typing import IO, Any, Literal, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
+from guanxi.files.zstd import check_frames, is_zstd
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
 
@@ -26,7 +27,7 @@ LONGEST_LINE = 2_000_000
 
 _BLOCK = 1 << 20
 _HEAD = 4
-_PARQUET, _GZIP, _ZSTD, _ZIP = b"PAR1", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+_PARQUET, _GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
 #: Which of four bytes are zero in ASCII text.
 _UTF16_ZEROS: dict[tuple[bool, ...], str] = {
     (False, True, False, True): "utf-16-le",
@@ -91,7 +92,8 @@ def _prepared(name: Path, folder: Path) -> Source:
                 f"{name} is a spreadsheet or an archive: save it as CSV",
             )
         )
-    if head == _ZSTD:
+    if is_zstd(head):
+        _check_zstd(source)
         return replace(source, compression="zstd")  # its lines are looked at by DuckDB
     if head.startswith(_GZIP):
         source = replace(source, compression="gzip")
@@ -100,6 +102,24 @@ def _prepared(name: Path, folder: Path) -> Source:
     if encoding:
         source = replace(source, path=_recoded(source, encoding, folder), compression="none")
     return _with_line_ends(source, folder)
+
+
+def _check_zstd(source: Source) -> None:
+    with source.path.open("rb") as file:
+        try:
+            check_frames(file)
+        except EOFError:
+            why = Text("文件被截断", "it was cut off")
+        except ValueError as error:
+            why = Text.of(str(error))
+        else:
+            return
+    raise StoreError(
+        Text(
+            f"{source.name} 不是完整的 zstd 文件：{why.zh}",
+            f"{source.name} is a broken zstd file: {why.en}",
+        )
+    )
 
 
 def _copied(file: IO[bytes], folder: Path) -> Path:

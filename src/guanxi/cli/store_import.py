@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,12 +25,13 @@ from rich.progress import (
 
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, with_store
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, with_store, with_unchanged
 from guanxi.files.accounts import Accounts, import_accounts, read_accounts
 from guanxi.files.content import import_content
 from guanxi.files.edges import UNITS, Edges, import_edges, missing_groups, read_edges
 from guanxi.files.outcome import Counts, OnConflict, Refused, write_refused
 from guanxi.files.table import Request
+from guanxi.stores import redacted
 from guanxi.stores.port import Store, StoreError
 from guanxi.text import Text
 
@@ -174,12 +176,17 @@ def edges(
             skip_bad=skip_bad or bad_lines is not None,
             group_separator=group_separator,
         ) as found:
-            ready = found.found.ready
+            ready: int | None = found.found.ready
             progress.update(reading, completed=found.found.counts.read, total=ready or 1)
             progress.stop_task(reading)
             _write_bad(bad_lines, found.refused())
             odd, counts = [name for _, name in found.found.odd_groups], found.found.counts
-            if not dry_run:
+            exists = True
+            if dry_run:
+                _, exists = with_unchanged(store, _nothing)
+                if not exists and not strict:
+                    counts, ready = replace(counts, new=ready), None
+            else:
                 task = progress.add_task(text("写入", "writing"), total=ready)
 
                 async def load(opened: Store) -> tuple[list[str], Counts]:
@@ -195,7 +202,8 @@ def edges(
 
                 with all_or_nothing(store) as path:
                     odd, counts = with_store(path, load, create=True)
-    _summarise(console, counts, _notes(found, odd), dry_run=dry_run, json=json, ready=ready)
+    notes = [*_missing(store, exists=exists), *_notes(found, odd)]
+    _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=ready)
 
 
 @app.command("accounts")
@@ -250,10 +258,14 @@ def accounts(
                     progress=lambda count: progress.update(task, completed=count),
                 )
 
-            with all_or_nothing(store) as path:
-                counts = with_store(path, load, create=True)
+            exists = True
+            if dry_run:
+                counts, exists = with_unchanged(store, load)
+            else:
+                with all_or_nothing(store) as path:
+                    counts = with_store(path, load, create=True)
             _write_bad(bad_lines, found.refused())
-            notes = _ignored(found)
+            notes = [*_missing(store, exists=exists), *_ignored(found)]
     _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=None)
 
 
@@ -388,6 +400,19 @@ def _notes(edges: Edges, odd_groups: list[str]) -> list[str]:
             )
         )
     return notes
+
+
+async def _nothing(_: Store) -> None:
+    """Do nothing with a store that was opened."""
+
+
+def _missing(store: str, *, exists: bool) -> list[str]:
+    if exists:
+        return []
+    where = redacted(store)
+    return [
+        text(f"{where} 没有库，导入时会建立", f"there is no store at {where}: an import creates it")
+    ]
 
 
 def _ignored(found: Edges | Accounts) -> list[str]:

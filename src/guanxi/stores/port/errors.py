@@ -9,6 +9,10 @@ class StoreError(Exception):
     """A store cannot be opened, or cannot do the work; the text says why and what helps."""
 
 
+class StoreMissing(StoreError):
+    """There is no store at the address."""
+
+
 class StoreUnavailable(StoreError):
     """The store is closed, busy or out of reach; nothing was written. Retry later (-503)."""
 

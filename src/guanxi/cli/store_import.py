@@ -222,6 +222,14 @@ def accounts(
     columns: Columns = "",
     sql: Sql = None,
     on_conflict: Conflict = "newest",
+    restore: Annotated[
+        bool,
+        option(
+            "文件是导出的账号：保留空值、首尾空格与重名。",
+            "The file is an export: keep empty values, outer spaces and shared names.",
+            "--restore",
+        ),
+    ] = False,
     skip_bad: SkipBad = False,
     bad_lines: BadLines = None,
     dry_run: DryRun = False,
@@ -242,9 +250,10 @@ def accounts(
     """
     console = Console(stderr=True, markup=False)
     skipping = skip_bad or bad_lines is not None
+    request = replace(_request(file, columns, sql), exact=restore)
     with _progress(console) as progress:
         reading = progress.add_task(text("读取", "reading"), total=None)
-        with read_accounts(_request(file, columns, sql), on_conflict=on_conflict) as found:
+        with read_accounts(request, on_conflict=on_conflict) as found:
             progress.update(reading, completed=found.counts.read, total=found.counts.read or 1)
             progress.stop_task(reading)
             task = progress.add_task(text("写入", "writing"), total=found.counts.read)

@@ -62,7 +62,10 @@ _TEXTS = {
         "only a follow can be special, in groups, under contract or visited",
     ),
     "conflict": Text("与第 {1} 行矛盾", "contradicts line {1}"),
-    "name": Text("name：昵称 {1} 已被占用", "name: another account has the name {1}"),
+    "name": Text(
+        "name：昵称 {1} 已被占用（--restore 接受导出中的重名）",
+        "name: another account has the name {1} (--restore accepts the shared names of an export)",
+    ),
     "deregistered": Text(
         "账号 {1} 已注销，不能恢复", "account {1} is deregistered, which is final"
     ),

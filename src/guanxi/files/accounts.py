@@ -124,8 +124,10 @@ class Accounts(NamedTuple):
             for line, fault, value, text in found:
                 number = table.line_in_file(line, rejected)
                 if fault == "conflict":
-                    value = str(table.line_in_file(int(value), rejected))
-                rows.append((number, reason(fault, value), text or ""))
+                    why = table.contradicted(self.db, self.parts, at, value)
+                else:
+                    why = reason(fault, value)
+                rows.append((number, why, text or ""))
             rows.sort(key=lambda row: row[0])
             yield from (Refused(part.name, line, why, text) for line, why, text in rows)
 
@@ -223,13 +225,13 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     order = "id DESC" if on_conflict == "newest" else "id"
     db.execute(
         "CREATE TABLE several AS SELECT *, row_number() OVER same > 1 AS repeated FROM"
-        " (SELECT rowid AS id, mid::BIGINT AS number, line,"
+        " (SELECT rowid AS id, mid::BIGINT AS number, file || ':' || line AS origin,"
         f" {names} FROM account WHERE fault IS NULL)"
         f" WINDOW same AS (PARTITION BY number, {names} ORDER BY id)"
     )
     db.execute(
         "CREATE TABLE losing AS SELECT id, first FROM (SELECT id, row_number() OVER best AS rank,"
-        " first_value(line) OVER best AS first FROM several WHERE NOT repeated"
+        " first_value(origin) OVER best AS first FROM several WHERE NOT repeated"
         f" WINDOW best AS (PARTITION BY number ORDER BY {order})) WHERE rank > 1"
     )
     [(repeated, losing)] = db.execute(
@@ -240,7 +242,7 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     )
     if on_conflict == "refuse":
         db.execute(
-            "UPDATE account SET fault = 'conflict', value = first::VARCHAR FROM losing"
+            "UPDATE account SET fault = 'conflict', value = first FROM losing"
             " WHERE losing.id = account.rowid"
         )
         return repeated, 0

@@ -228,8 +228,10 @@ class Edges(NamedTuple):
                             yield Refused(part.name, waiting, reason("encoding", None))
                             waiting = next(rest, None)
                         if fault == "conflict":
-                            value = str(table.line_in_file(int(value), rejected))
-                        yield Refused(part.name, number, reason(fault, value), text or "")
+                            why = table.contradicted(self.db, self.parts, at, value)
+                        else:
+                            why = reason(fault, value)
+                        yield Refused(part.name, number, why, text or "")
                 while waiting is not None:
                     yield Refused(part.name, waiting, reason("encoding", None))
                     waiting = next(rest, None)
@@ -333,13 +335,15 @@ async def import_edges(
             edges.rows, strict=strict, on_conflict=against_store, progress=progress
         )
     except BadLine as error:
-        _, line, follower, followed = edges.line_of(error.line)
+        file, line, follower, followed = edges.line_of(error.line)
+        several = file if len(edges.parts) > 1 else None
         known = await store.cards([follower, followed])
         unknown = [str(mid) for mid in (follower, followed) if mid not in known]
         if strict and unknown:
             mids = ", ".join(unknown)
-            raise BadLine(line, Text(f"没有账号 {mids}", f"there is no account {mids}")) from None
-        raise BadLine(line, error.reason) from None
+            why = Text(f"没有账号 {mids}", f"there is no account {mids}")
+            raise BadLine(line, why, several) from None
+        raise BadLine(line, error.reason, several) from None
     counts = edges.found.counts
     return replace(
         counts,
@@ -400,9 +404,9 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     db.execute("INSERT INTO dropped SELECT id FROM several WHERE repeated")
     [(repeated,)] = db.execute("SELECT count(*) FROM dropped").fetchall()
     db.execute(
-        "CREATE TABLE conflict (id BIGINT, line BIGINT);"
-        "INSERT INTO conflict SELECT id, line FROM (SELECT id,"
-        f" row_number() OVER best AS rank, first_value(line) OVER best AS line"
+        "CREATE TABLE conflict (id BIGINT, other VARCHAR);"
+        "INSERT INTO conflict SELECT id, other FROM (SELECT id,"
+        f" row_number() OVER best AS rank, first_value(file || ':' || line) OVER best AS other"
         f" FROM several WHERE NOT repeated"
         f" WINDOW best AS (PARTITION BY follower, followed ORDER BY {best})) WHERE rank > 1"
     )
@@ -410,7 +414,7 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     gone = "(SELECT id FROM conflict UNION ALL SELECT id FROM dropped)"
     db.execute(
         f"INSERT INTO conflict SELECT {loser} AS loser, arg_min(CASE WHEN loser = edge.rowid"
-        " THEN block.line ELSE edge.line END, 0) FROM edge"
+        " THEN block.file || ':' || block.line ELSE edge.file || ':' || edge.line END, 0) FROM edge"
         " JOIN edge AS block ON block.follower = edge.followed AND block.followed = edge.follower"
         f" WHERE block.kind = {_BLOCK} AND edge.kind <> {_BLOCK} AND edge.fault IS NULL"
         f" AND block.fault IS NULL AND edge.rowid NOT IN {gone} AND block.rowid NOT IN {gone}"
@@ -418,7 +422,7 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     )
     if on_conflict == "refuse":
         db.execute(
-            "UPDATE edge SET fault = 'conflict', value = conflict.line::VARCHAR"
+            "UPDATE edge SET fault = 'conflict', value = conflict.other"
             " FROM conflict WHERE edge.rowid = conflict.id"
         )
         return repeated, 0

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from guanxi.files.coding import Source, prepared
 from guanxi.files.lines import Found, name_of, read_lines, text_of
-from guanxi.files.outcome import reason
+from guanxi.files.outcome import contradiction, reason
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
 
@@ -301,3 +301,15 @@ def line_in_file(row: int, rejected: Sequence[int]) -> int:
     """
     before = bisect_left(range(len(rejected)), row + 1, key=lambda at: rejected[at] - at)
     return row + before
+
+
+def contradicted(
+    db: duckdb.DuckDBPyConnection, parts: Sequence[Part], own: int, other: str
+) -> Text:
+    """Return which line a refused one contradicts.
+
+    ``own`` is the index of its part; ``other`` is that of the other line's part and its row, "P:R".
+    """
+    at, row = map(int, other.split(":"))
+    line = line_in_file(row, rejected(db, parts[at].rejects))
+    return contradiction(line, None if at == own else parts[at].name)

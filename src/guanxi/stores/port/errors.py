@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from guanxi.text import Text
 
 
@@ -22,10 +24,14 @@ class StoreTimeout(StoreError):
 
 
 class BadLine(StoreError):
-    """A line of an import is invalid. ``line`` counts from 1; nothing of the import was written."""
+    """A line of an import is invalid. ``line`` counts from 1; nothing of the import was written.
 
-    def __init__(self, line: int, reason: str | Text) -> None:
-        self.line = line
+    ``file`` is its file, or None if the caller gave only one.
+    """
+
+    def __init__(self, line: int, reason: str | Text, file: Path | None = None) -> None:
+        self.line, self.file = line, file
         self.reason = Text.of(reason)
+        where = f"{file}: " if file else ""
         zh, en = f"第 {line} 行：{self.reason.zh}", f"line {line}: {self.reason.en}"
-        super().__init__(Text(zh, en))
+        super().__init__(Text(where + zh, where + en))

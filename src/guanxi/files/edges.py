@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +23,7 @@ from guanxi.files.outcome import SHOWN, Counts, OnConflict, Refused, RefusedLine
 from guanxi.files.table import Request, Shape
 from guanxi.graph.pair import Contract, sort_key_of_mtime
 from guanxi.stores.lines import KINDS, MAX_FINER, group_name
-from guanxi.stores.port import BadLine, EdgeRow, Store
+from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, Store
 from guanxi.text import Text
 
 if TYPE_CHECKING:
@@ -329,10 +329,10 @@ async def import_edges(
     ``progress`` is called, on any thread, with the number of edges that are done. Other errors are
     those of ``Upkeep.import_edges``.
     """
-    against_store: Literal["refuse", "resolve"] = "refuse" if on_conflict == "refuse" else "resolve"
+    rule: OnContradiction = "refuse" if on_conflict == "refuse" else "resolve"
     try:
         written = await store.import_edges(
-            edges.rows, strict=strict, on_conflict=against_store, progress=progress
+            edges.rows, strict=strict, on_contradiction=rule, progress=progress
         )
     except BadLine as error:
         file, line, follower, followed = edges.line_of(error.line)

@@ -88,7 +88,7 @@ def export_accounts(
 @exports.command("content")
 @in_chinese("""导出名片资料、视频等内容。
 
-    列：owner、kind、document。标准输出（-）为 JSON Lines，这也是导入所用的格式。
+    列：owner、kind、document。标准输出（-）为 JSON Lines。每种格式都可再导入。
 
     例：guanxi store export content videos.jsonl.gz --where "kind = 'video'" """)
 def export_content(
@@ -96,8 +96,8 @@ def export_content(
 ) -> None:
     """Export profiles, videos and other content.
 
-    Columns: owner, kind, document. On standard output (-) it is JSON Lines, the form that the
-    import reads.
+    Columns: owner, kind, document. On standard output (-) it is JSON Lines. The import reads every
+    form.
 
     Example: guanxi store export content videos.jsonl.gz --where "kind = 'video'"
     """

@@ -281,7 +281,7 @@ def accounts(
 @app.command("content")
 @in_chinese("""导入名片资料、视频等内容。
 
-    文件为 JSON Lines。
+    文件为 JSON Lines，可用 gzip 压缩；也可以是导出的 zstd、CSV 或 Parquet 文件。
 
     字段：owner（已有账号）、kind、document；各种类见 docs/content.md。
     有一行无效则全部不导入，并显示其行号。
@@ -297,7 +297,8 @@ def content(
 ) -> None:
     """Import profiles, videos and other content.
 
-    The file is JSON Lines.
+    The file is JSON Lines, plain or compressed by gzip, or zstd, CSV or Parquet as an export
+    writes it.
 
     Fields: owner (an existing account), kind, document; docs/content.md describes every kind. If a
     line is invalid, nothing is imported and the line's number is printed. A document replaces the

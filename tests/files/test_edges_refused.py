@@ -52,3 +52,24 @@ def test_a_contradicted_line_of_another_file_is_named_with_it(tmp_path: Path) ->
     ]
     with pytest.raises(RefusedLines, match=f"{second}: line 3: contradicts line 3 of {first}"):
         read(first, second, on_conflict="refuse")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_refused_late_have_their_text(tmp_path: Path, end: str) -> None:
+    """Blank lines, lines that are not UTF-8 and quotes over lines before them do not move it."""
+    header = "follower,followed,time,groups"
+    lines = [header, "", "\udcff", '8,9,1,"a\nb"', "1,2,3,", "1,2,4,", "5,6,1,bad\x07", "0,1,1,"]
+    content = end.join(lines).encode(errors="surrogateescape")
+    first, second = file(tmp_path, content, "1"), file(tmp_path, f"{header}\n1,2,5,\n", "2")
+    with read_edges(
+        Request(files=(first, second)), now=NOW, on_conflict="refuse", skip_bad=True
+    ) as edges:
+        refused = [(row.file, row.line, row.text) for row in edges.refused()]
+    assert refused == [
+        (first, 3, ""),
+        (first, 4, '8,9,1,"a\nb"'),
+        (first, 7, "1,2,4,"),
+        (first, 8, "5,6,1,bad\x07"),
+        (first, 9, "0,1,1,"),
+        (second, 2, "1,2,5,"),
+    ]

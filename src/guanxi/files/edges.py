@@ -279,6 +279,8 @@ def read_edges(
             separator, odd = _groups(db, group_separator)
             _order(db, now)
             repeated, conflicting = _resolve(db, on_conflict)
+            if skip_bad:
+                _add_texts(db, parts)
             edges = _found(db, parts, separator, odd)
         counts = replace(edges.found.counts, repeated=repeated, conflicting=conflicting)
         ready = counts.read - repeated - conflicting - counts.refused
@@ -431,6 +433,17 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     return repeated, conflicting
 
 
+def _add_texts(db: duckdb.DuckDBPyConnection, parts: tuple[table.Part, ...]) -> None:
+    """Read again the lines that got their fault after they were read, since only those are kept."""
+    for at, part in enumerate(parts):
+        late = f"file = {at} AND fault IS NOT NULL AND edge.text IS NULL"
+        if db.execute(f"SELECT 1 FROM edge WHERE {late} LIMIT 1").fetchall():
+            db.execute(
+                f"UPDATE edge SET text = coalesce(part.text, '') FROM ({part.select}) AS part"
+                f" WHERE edge.line = part.line AND {late.replace(' fault', ' edge.fault')}"
+            )
+
+
 # --- groups ---
 
 
@@ -481,7 +494,7 @@ def _groups(
                     [[cell for cell, _ in bad], [name for _, name in bad]],
                 )
     db.execute(
-        "UPDATE edge SET fault = 'groups', value = bad.name, text = coalesce(text, '') FROM"
+        "UPDATE edge SET fault = 'groups', value = bad.name FROM"
         " (SELECT groups, min(name) AS name FROM bad_cell GROUP BY groups) AS bad"
         " WHERE bad.groups = edge.groups AND fault IS NULL"
     )

@@ -33,6 +33,7 @@ File = Annotated[
         "新文件：以 .csv、.jsonl 或 .parquet 结尾，前两种可再加 .gz 或 .zst；- 为标准输出。",
         "The new file: .csv, .jsonl or .parquet, the first two also with .gz or .zst; - is standard"
         " output.",
+        metavar="FILE",
     ),
 ]
 Where = Annotated[

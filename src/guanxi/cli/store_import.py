@@ -46,7 +46,7 @@ Files = Annotated[
     argument(
         "要导入的文件。",
         "The files to import.",
-        metavar="FILE...",
+        metavar="FILE",
         exists=True,
         dir_okay=False,
         readable=True,
@@ -143,6 +143,7 @@ def edges(
             "groups 中分组名之间的符号；默认自动识别，否则为 |。",
             "What separates the names in groups. Found out where it is clear, otherwise |.",
             "--group-separator",
+            metavar="SEPARATOR",
         ),
     ] = None,
     dry_run: DryRun = False,
@@ -290,7 +291,12 @@ def content(
     file: Annotated[
         Path,
         argument(
-            "要导入的文件。", "The file to import.", exists=True, dir_okay=False, readable=True
+            "要导入的文件。",
+            "The file to import.",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
         ),
     ],
     store: StoreOption = DEFAULT_STORE,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +23,7 @@ from guanxi.files.outcome import SHOWN, Counts, OnConflict, Refused, RefusedLine
 from guanxi.files.table import Request, Shape
 from guanxi.graph.pair import Contract, sort_key_of_mtime
 from guanxi.stores.lines import KINDS, MAX_FINER, group_name
-from guanxi.stores.port import BadLine, EdgeRow, Store
+from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, Store
 from guanxi.text import Text
 
 if TYPE_CHECKING:
@@ -228,8 +228,10 @@ class Edges(NamedTuple):
                             yield Refused(part.name, waiting, reason("encoding", None))
                             waiting = next(rest, None)
                         if fault == "conflict":
-                            value = str(table.line_in_file(int(value), rejected))
-                        yield Refused(part.name, number, reason(fault, value), text or "")
+                            why = table.contradicted(self.db, self.parts, at, value)
+                        else:
+                            why = reason(fault, value)
+                        yield Refused(part.name, number, why, text or "")
                 while waiting is not None:
                     yield Refused(part.name, waiting, reason("encoding", None))
                     waiting = next(rest, None)
@@ -277,6 +279,8 @@ def read_edges(
             separator, odd = _groups(db, group_separator)
             _order(db, now)
             repeated, conflicting = _resolve(db, on_conflict)
+            if skip_bad:
+                _add_texts(db, parts)
             edges = _found(db, parts, separator, odd)
         counts = replace(edges.found.counts, repeated=repeated, conflicting=conflicting)
         ready = counts.read - repeated - conflicting - counts.refused
@@ -327,19 +331,21 @@ async def import_edges(
     ``progress`` is called, on any thread, with the number of edges that are done. Other errors are
     those of ``Upkeep.import_edges``.
     """
-    against_store: Literal["refuse", "resolve"] = "refuse" if on_conflict == "refuse" else "resolve"
+    rule: OnContradiction = "refuse" if on_conflict == "refuse" else "resolve"
     try:
         written = await store.import_edges(
-            edges.rows, strict=strict, on_conflict=against_store, progress=progress
+            edges.rows, strict=strict, on_contradiction=rule, progress=progress
         )
     except BadLine as error:
-        _, line, follower, followed = edges.line_of(error.line)
+        file, line, follower, followed = edges.line_of(error.line)
+        several = file if len(edges.parts) > 1 else None
         known = await store.cards([follower, followed])
         unknown = [str(mid) for mid in (follower, followed) if mid not in known]
         if strict and unknown:
             mids = ", ".join(unknown)
-            raise BadLine(line, Text(f"没有账号 {mids}", f"there is no account {mids}")) from None
-        raise BadLine(line, error.reason) from None
+            why = Text(f"没有账号 {mids}", f"there is no account {mids}")
+            raise BadLine(line, why, several) from None
+        raise BadLine(line, error.reason, several) from None
     counts = edges.found.counts
     return replace(
         counts,
@@ -400,9 +406,9 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     db.execute("INSERT INTO dropped SELECT id FROM several WHERE repeated")
     [(repeated,)] = db.execute("SELECT count(*) FROM dropped").fetchall()
     db.execute(
-        "CREATE TABLE conflict (id BIGINT, line BIGINT);"
-        "INSERT INTO conflict SELECT id, line FROM (SELECT id,"
-        f" row_number() OVER best AS rank, first_value(line) OVER best AS line"
+        "CREATE TABLE conflict (id BIGINT, other VARCHAR);"
+        "INSERT INTO conflict SELECT id, other FROM (SELECT id,"
+        f" row_number() OVER best AS rank, first_value(file || ':' || line) OVER best AS other"
         f" FROM several WHERE NOT repeated"
         f" WINDOW best AS (PARTITION BY follower, followed ORDER BY {best})) WHERE rank > 1"
     )
@@ -410,7 +416,7 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     gone = "(SELECT id FROM conflict UNION ALL SELECT id FROM dropped)"
     db.execute(
         f"INSERT INTO conflict SELECT {loser} AS loser, arg_min(CASE WHEN loser = edge.rowid"
-        " THEN block.line ELSE edge.line END, 0) FROM edge"
+        " THEN block.file || ':' || block.line ELSE edge.file || ':' || edge.line END, 0) FROM edge"
         " JOIN edge AS block ON block.follower = edge.followed AND block.followed = edge.follower"
         f" WHERE block.kind = {_BLOCK} AND edge.kind <> {_BLOCK} AND edge.fault IS NULL"
         f" AND block.fault IS NULL AND edge.rowid NOT IN {gone} AND block.rowid NOT IN {gone}"
@@ -418,13 +424,24 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     )
     if on_conflict == "refuse":
         db.execute(
-            "UPDATE edge SET fault = 'conflict', value = conflict.line::VARCHAR"
+            "UPDATE edge SET fault = 'conflict', value = conflict.other"
             " FROM conflict WHERE edge.rowid = conflict.id"
         )
         return repeated, 0
     db.execute("INSERT INTO dropped SELECT id FROM conflict")
     [(conflicting,)] = db.execute("SELECT count(*) FROM conflict").fetchall()
     return repeated, conflicting
+
+
+def _add_texts(db: duckdb.DuckDBPyConnection, parts: tuple[table.Part, ...]) -> None:
+    """Read again the lines that got their fault after they were read, since only those are kept."""
+    for at, part in enumerate(parts):
+        late = f"file = {at} AND fault IS NOT NULL AND edge.text IS NULL"
+        if db.execute(f"SELECT 1 FROM edge WHERE {late} LIMIT 1").fetchall():
+            db.execute(
+                f"UPDATE edge SET text = coalesce(part.text, '') FROM ({part.select}) AS part"
+                f" WHERE edge.line = part.line AND {late.replace(' fault', ' edge.fault')}"
+            )
 
 
 # --- groups ---
@@ -477,7 +494,7 @@ def _groups(
                     [[cell for cell, _ in bad], [name for _, name in bad]],
                 )
     db.execute(
-        "UPDATE edge SET fault = 'groups', value = bad.name, text = coalesce(text, '') FROM"
+        "UPDATE edge SET fault = 'groups', value = bad.name FROM"
         " (SELECT groups, min(name) AS name FROM bad_cell GROUP BY groups) AS bad"
         " WHERE bad.groups = edge.groups AND fault IS NULL"
     )

@@ -18,7 +18,13 @@ from typing import Protocol
 
 from guanxi.stores.port.accounts import Accounts
 from guanxi.stores.port.content import Content, Documents, Query
-from guanxi.stores.port.errors import BadLine, StoreError, StoreTimeout, StoreUnavailable
+from guanxi.stores.port.errors import (
+    BadLine,
+    StoreError,
+    StoreMissing,
+    StoreTimeout,
+    StoreUnavailable,
+)
 from guanxi.stores.port.relations import Relations
 from guanxi.stores.port.rows import (
     EMPTY_SLICE,
@@ -27,7 +33,7 @@ from guanxi.stores.port.rows import (
     Fault,
     GroupRow,
     Imported,
-    OnConflict,
+    OnContradiction,
     OwnedGroup,
     Row,
     Rows,
@@ -47,7 +53,7 @@ __all__ = [
     "Fault",
     "GroupRow",
     "Imported",
-    "OnConflict",
+    "OnContradiction",
     "OwnedGroup",
     "Query",
     "Relations",
@@ -56,6 +62,7 @@ __all__ = [
     "Slice",
     "Store",
     "StoreError",
+    "StoreMissing",
     "StoreTimeout",
     "StoreUnavailable",
     "Tally",

@@ -88,7 +88,7 @@ class Slice(NamedTuple):
 
 
 #: What an import does with a row that contradicts a stored edge: see ``Upkeep.import_edges``.
-OnConflict: TypeAlias = Literal["refuse", "resolve"]
+OnContradiction: TypeAlias = Literal["refuse", "resolve"]
 
 #: A page of an empty list.
 EMPTY_SLICE = Slice(Rows(), False, 0, 0)

@@ -28,7 +28,7 @@ from guanxi.stores.lines import (
     group_names,
     has_extras,
 )
-from guanxi.stores.port import BadLine, EdgeRow, Imported, OnConflict, StoreError
+from guanxi.stores.port import BadLine, EdgeRow, Imported, OnContradiction, StoreError
 from guanxi.stores.sqlite.cards import account, put, put_plain
 from guanxi.stores.sqlite.schema import (
     GROUPED,
@@ -196,7 +196,7 @@ def check(
     groups: Mapping[tuple[int, str], int],
     *,
     strict: bool,
-    on_conflict: OnConflict,
+    on_contradiction: OnContradiction,
 ) -> None:
     """Check the staged edges and the groups against a snapshot of the store.
 
@@ -206,7 +206,7 @@ def check(
     with snapshot(db):
         if strict:
             _check_accounts(db, accounts)
-        if on_conflict == "refuse":
+        if on_contradiction == "refuse":
             _check_against_store(db)
         _check_groups(db, accounts, groups)
 

@@ -92,7 +92,7 @@ def test_the_import_commands_read_what_the_export_commands_write(
 ) -> None:
     output_of("account", "ban", 3, "--store", filled)
     output_of("account", "privacy", 2, "--hide-followers", "--store", filled)
-    edges, content = tmp_path / f"edges.{ending}", tmp_path / "content.jsonl"
+    edges, content = tmp_path / f"edges.{ending}", tmp_path / f"content.{ending}"
     people = tmp_path / f"accounts.{ending}"
     output_of("store", "export", "accounts", people, "--store", filled)
     output_of("store", "export", "edges", edges, "--store", filled)

@@ -178,3 +178,15 @@ async def test_many_accounts_are_written(store: Store, tmp_path: Path) -> None:
     path = file(tmp_path, "mid,name\n" + "".join(f"{mid},n{mid}\n" for mid in range(1, 1_001)))
     assert (await load(store, path))[0] == Counts(read=1_000, new=1_000)
     assert (await store.cards([1_000]))[1_000].name == "n1000"
+
+
+async def test_a_contradicted_line_of_another_file_is_named_with_it(
+    store: Store, tmp_path: Path
+) -> None:
+    first, second = file(tmp_path, "mid,name\n1,a\n", "1"), file(tmp_path, "mid,name\n1,b\n", "2")
+    with (
+        read_accounts(Request(files=(first, second)), on_conflict="refuse") as found,
+        pytest.raises(RefusedLines) as refused,
+    ):
+        await import_accounts(store, found)
+    assert f"{second}: line 2: contradicts line 2 of {first}\n" in str(refused.value)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -37,3 +40,40 @@ def test_the_first_invalid_line_is_reported(tmp_path: Path) -> None:
 def test_a_missing_file_raises_a_store_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be read"):
         list(read_content(tmp_path / "missing.jsonl"))
+
+
+CSV = 'owner,kind,document\n3,notice,"{""text"": ""你好""}"\n\n'
+BAD = {
+    "a kind": "3,poem,{}",
+    "no owner": ",notice,{}",
+    "no document": "3,notice,",
+    "a document that is no JSON": "3,notice,{",
+    "a quote": '3,notice,{"text": ""}',
+    "not UTF-8": "3,notice,\udcff",
+}
+
+
+@pytest.mark.parametrize("line", BAD.values(), ids=BAD)
+def test_the_first_invalid_line_of_a_table_is_reported(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "c.csv"
+    file.write_text(f"{CSV}{line}\n", "utf-8", errors="surrogateescape")
+    with pytest.raises(BadLine) as caught:
+        list(read_content(file))
+    assert caught.value.line == 4
+
+
+@pytest.mark.parametrize("content", [gzip.compress(LINE.encode())[:-9], b"\x28\xb5\x2f\xfd\x04"])
+def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "c"
+    file.write_bytes(content)
+    with pytest.raises(StoreError, match="broken"):
+        list(read_content(file))
+
+
+def test_a_pipe_is_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(gzip.compress(LINE.encode()),))
+    writer.start()
+    assert list(read_content(pipe)) == [(1, NOTICE.entry(3, Notice("你好")))]
+    writer.join()

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.files.content import read_content
 from guanxi.files.export import EXPORTS, export_file
 from guanxi.graph.pair import Contract
 from guanxi.operations import accounts
@@ -251,7 +252,9 @@ async def test_exported_content_is_that_of_the_store(
     file = tmp_path / f"export.{ending}"
     done = await export_file(store, EXPORTS["content"], file)
     assert done.rows == 3
-    assert [entry_in(row) for row in records(file)] == await in_order(store.entries())
+    exported = await in_order(store.entries())
+    assert [entry_in(row) for row in records(file)] == exported
+    assert [entry for _, entry in read_content(file)] == exported
 
 
 def entry_in(row: dict[str, Any]) -> Any:

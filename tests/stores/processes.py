@@ -171,7 +171,7 @@ def slice_importer(pipe: Connection, address: str, edges: int) -> None:
     async def work() -> None:
         store = await open_store(address)
         pipe.send("ready")
-        imported = await store.import_edges(lambda: slice_rows(edges), on_conflict="resolve")
+        imported = await store.import_edges(lambda: slice_rows(edges), on_contradiction="resolve")
         pipe.send(imported)
         await store.close()
 

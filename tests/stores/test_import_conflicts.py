@@ -20,7 +20,7 @@ def edge(follower: int, followed: int, kind: str = "follow", time: int = 100) ->
 
 
 async def resolve(store: Store, *rows: EdgeRow) -> Imported:
-    return await store.import_edges(lambda: rows, on_conflict="resolve")
+    return await store.import_edges(lambda: rows, on_contradiction="resolve")
 
 
 async def edges_of(store: Store) -> list[EdgeRow]:

@@ -47,10 +47,10 @@ async def test_an_import_in_slices_equals_one_of_a_single_slice(
     one, many = await store_in_use(tmp_path / "one.db"), await store_in_use(tmp_path / "many.db")
     rows = list(slice_rows(5_000))
     monkeypatch.setattr(slices, "FIRST", 5_000)
-    expected = await one.import_edges(lambda: rows, on_conflict="resolve")
+    expected = await one.import_edges(lambda: rows, on_contradiction="resolve")
     monkeypatch.setattr(slices, "FIRST", 7)
     monkeypatch.setattr(slices, "_next_size", lambda size, _: size)
-    assert await many.import_edges(lambda: rows, on_conflict="resolve") == expected
+    assert await many.import_edges(lambda: rows, on_contradiction="resolve") == expected
     assert expected.conflicting
     assert expected.new
     assert await edges_of(many) == await edges_of(one)
@@ -61,7 +61,7 @@ async def test_an_import_in_slices_equals_one_of_a_single_slice(
 
 async def test_a_killed_import_leaves_whole_slices_and_can_be_run_again(tmp_path: Path) -> None:
     whole = await store_in_use(tmp_path / "whole.db")
-    await whole.import_edges(lambda: slice_rows(EDGES), on_conflict="resolve")
+    await whole.import_edges(lambda: slice_rows(EDGES), on_contradiction="resolve")
     expected = await edges_of(whole)
     await whole.close()
     path = tmp_path / "killed.db"
@@ -78,7 +78,7 @@ async def test_a_killed_import_leaves_whole_slices_and_can_be_run_again(tmp_path
         assert await faults(store) == []
         partial += before < len(await edges_of(store)) < len(expected)
     assert partial
-    imported = await store.import_edges(lambda: slice_rows(EDGES), on_conflict="resolve")
+    imported = await store.import_edges(lambda: slice_rows(EDGES), on_contradiction="resolve")
     assert imported.unchanged
     assert await edges_of(store) == expected
     assert await faults(store) == []
@@ -106,7 +106,7 @@ async def test_others_write_and_read_while_slices_are_written(
         lambda: [EdgeRow(follower=two, followed=one, time=1) for one, two in new.items()]
     )
     task = asyncio.ensure_future(
-        store.import_edges(lambda: slice_rows(EDGES), on_conflict="resolve")
+        store.import_edges(lambda: slice_rows(EDGES), on_contradiction="resolve")
     )
     stored = await count_of(store)
     followed = []
@@ -176,10 +176,10 @@ async def test_an_import_that_fails_between_slices_says_that_a_part_is_written(
     with monkeypatch.context() as patched:
         patched.setattr(slices, "_write_slice", full)
         with pytest.raises(StoreTimeout, match="only a part of the import is written"):
-            await store.import_edges(lambda: slice_rows(9_000), on_conflict="resolve")
+            await store.import_edges(lambda: slice_rows(9_000), on_contradiction="resolve")
     assert await count_of(store) > stored
     assert await faults(store) == []
-    await store.import_edges(lambda: slice_rows(9_000), on_conflict="resolve")
+    await store.import_edges(lambda: slice_rows(9_000), on_contradiction="resolve")
     assert await faults(store) == []
     await store.close()
 
@@ -192,7 +192,7 @@ async def test_the_log_stays_short_during_an_import(
     store = await store_in_use(tmp_path / "s.db")
     log = tmp_path / "s.db-wal"
     stored = (tmp_path / "s.db").stat().st_size
-    await store.import_edges(lambda: slice_rows(EDGES), on_conflict="resolve")
+    await store.import_edges(lambda: slice_rows(EDGES), on_contradiction="resolve")
     written = (tmp_path / "s.db").stat().st_size - stored
     assert written > 2_000_000
     assert log.stat().st_size < written

@@ -33,6 +33,7 @@ File = Annotated[
         "新文件：以 .csv、.jsonl 或 .parquet 结尾，前两种可再加 .gz 或 .zst；- 为标准输出。",
         "The new file: .csv, .jsonl or .parquet, the first two also with .gz or .zst; - is standard"
         " output.",
+        metavar="FILE",
     ),
 ]
 Where = Annotated[
@@ -88,7 +89,7 @@ def export_accounts(
 @exports.command("content")
 @in_chinese("""导出名片资料、视频等内容。
 
-    列：owner、kind、document。标准输出（-）为 JSON Lines，这也是导入所用的格式。
+    列：owner、kind、document。标准输出（-）为 JSON Lines。每种格式都可再导入。
 
     例：guanxi store export content videos.jsonl.gz --where "kind = 'video'" """)
 def export_content(
@@ -96,8 +97,8 @@ def export_content(
 ) -> None:
     """Export profiles, videos and other content.
 
-    Columns: owner, kind, document. On standard output (-) it is JSON Lines, the form that the
-    import reads.
+    Columns: owner, kind, document. On standard output (-) it is JSON Lines. The import reads every
+    form.
 
     Example: guanxi store export content videos.jsonl.gz --where "kind = 'video'"
     """

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,12 +25,13 @@ from rich.progress import (
 
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, with_store
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, with_store, with_unchanged
 from guanxi.files.accounts import Accounts, import_accounts, read_accounts
 from guanxi.files.content import import_content
 from guanxi.files.edges import UNITS, Edges, import_edges, missing_groups, read_edges
 from guanxi.files.outcome import Counts, OnConflict, Refused, write_refused
 from guanxi.files.table import Request
+from guanxi.stores import redacted
 from guanxi.stores.port import Store, StoreError
 from guanxi.text import Text
 
@@ -44,7 +46,7 @@ Files = Annotated[
     argument(
         "要导入的文件。",
         "The files to import.",
-        metavar="FILE...",
+        metavar="FILE",
         exists=True,
         dir_okay=False,
         readable=True,
@@ -141,6 +143,7 @@ def edges(
             "groups 中分组名之间的符号；默认自动识别，否则为 |。",
             "What separates the names in groups. Found out where it is clear, otherwise |.",
             "--group-separator",
+            metavar="SEPARATOR",
         ),
     ] = None,
     dry_run: DryRun = False,
@@ -174,12 +177,17 @@ def edges(
             skip_bad=skip_bad or bad_lines is not None,
             group_separator=group_separator,
         ) as found:
-            ready = found.found.ready
+            ready: int | None = found.found.ready
             progress.update(reading, completed=found.found.counts.read, total=ready or 1)
             progress.stop_task(reading)
             _write_bad(bad_lines, found.refused())
             odd, counts = [name for _, name in found.found.odd_groups], found.found.counts
-            if not dry_run:
+            exists = True
+            if dry_run:
+                _, exists = with_unchanged(store, _nothing)
+                if not exists and not strict:
+                    counts, ready = replace(counts, new=ready), None
+            else:
                 task = progress.add_task(text("写入", "writing"), total=ready)
 
                 async def load(opened: Store) -> tuple[list[str], Counts]:
@@ -195,7 +203,8 @@ def edges(
 
                 with all_or_nothing(store) as path:
                     odd, counts = with_store(path, load, create=True)
-    _summarise(console, counts, _notes(found, odd), dry_run=dry_run, json=json, ready=ready)
+    notes = [*_missing(store, exists=exists), *_notes(found, odd)]
+    _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=ready)
 
 
 @app.command("accounts")
@@ -214,6 +223,14 @@ def accounts(
     columns: Columns = "",
     sql: Sql = None,
     on_conflict: Conflict = "newest",
+    restore: Annotated[
+        bool,
+        option(
+            "文件是导出的账号：保留空值、首尾空格与重名。",
+            "The file is an export: keep empty values, outer spaces and shared names.",
+            "--restore",
+        ),
+    ] = False,
     skip_bad: SkipBad = False,
     bad_lines: BadLines = None,
     dry_run: DryRun = False,
@@ -234,9 +251,10 @@ def accounts(
     """
     console = Console(stderr=True, markup=False)
     skipping = skip_bad or bad_lines is not None
+    request = replace(_request(file, columns, sql), exact=restore)
     with _progress(console) as progress:
         reading = progress.add_task(text("读取", "reading"), total=None)
-        with read_accounts(_request(file, columns, sql), on_conflict=on_conflict) as found:
+        with read_accounts(request, on_conflict=on_conflict) as found:
             progress.update(reading, completed=found.counts.read, total=found.counts.read or 1)
             progress.stop_task(reading)
             task = progress.add_task(text("写入", "writing"), total=found.counts.read)
@@ -250,17 +268,21 @@ def accounts(
                     progress=lambda count: progress.update(task, completed=count),
                 )
 
-            with all_or_nothing(store) as path:
-                counts = with_store(path, load, create=True)
+            exists = True
+            if dry_run:
+                counts, exists = with_unchanged(store, load)
+            else:
+                with all_or_nothing(store) as path:
+                    counts = with_store(path, load, create=True)
             _write_bad(bad_lines, found.refused())
-            notes = _ignored(found)
+            notes = [*_missing(store, exists=exists), *_ignored(found)]
     _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=None)
 
 
 @app.command("content")
 @in_chinese("""导入名片资料、视频等内容。
 
-    文件为 JSON Lines。
+    文件为 JSON Lines，可用 gzip 压缩；也可以是导出的 zstd、CSV 或 Parquet 文件。
 
     字段：owner（已有账号）、kind、document；各种类见 docs/content.md。
     有一行无效则全部不导入，并显示其行号。
@@ -269,14 +291,20 @@ def content(
     file: Annotated[
         Path,
         argument(
-            "要导入的文件。", "The file to import.", exists=True, dir_okay=False, readable=True
+            "要导入的文件。",
+            "The file to import.",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
         ),
     ],
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Import profiles, videos and other content.
 
-    The file is JSON Lines.
+    The file is JSON Lines, plain or compressed by gzip, or zstd, CSV or Parquet as an export
+    writes it.
 
     Fields: owner (an existing account), kind, document; docs/content.md describes every kind. If a
     line is invalid, nothing is imported and the line's number is printed. A document replaces the
@@ -388,6 +416,19 @@ def _notes(edges: Edges, odd_groups: list[str]) -> list[str]:
             )
         )
     return notes
+
+
+async def _nothing(_: Store) -> None:
+    """Do nothing with a store that was opened."""
+
+
+def _missing(store: str, *, exists: bool) -> list[str]:
+    if exists:
+        return []
+    where = redacted(store)
+    return [
+        text(f"{where} 没有库，导入时会建立", f"there is no store at {where}: an import creates it")
+    ]
 
 
 def _ignored(found: Edges | Accounts) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 from guanxi.cli.help import option
 from guanxi.stores import is_server_address, open_store
-from guanxi.stores.port import Store, StoreError
+from guanxi.stores.port import Store, StoreError, StoreMissing
 from guanxi.text import Text
 
 T = TypeVar("T")
@@ -46,6 +46,20 @@ def with_store(address: str, do: Callable[[Store], Awaitable[T]], *, create: boo
             await store.close()
 
     return asyncio.run(run())
+
+
+def with_unchanged(address: str, do: Callable[[Store], Awaitable[T]]) -> tuple[T, bool]:
+    """Return what ``do(store)`` returns, and whether there is a store at the address.
+
+    If there is none, ``do`` gets an empty one in a temporary folder, and none is created. ``do``
+    must not write. Raise StoreError if the folder of a file is missing.
+    """
+    check_folder(address)
+    try:
+        return with_store(address, do), True
+    except StoreMissing:
+        with TemporaryDirectory(prefix="guanxi-empty-") as folder:
+            return with_store(str(Path(folder, "empty.db")), do, create=True), False
 
 
 def check_folder(address: str) -> None:

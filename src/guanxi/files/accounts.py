@@ -1,6 +1,7 @@
 """Import of accounts from files: mid, and any fields of the card, the privacy and the profile.
 
-Only mid is required. A column that is missing, or empty in a line, changes nothing.
+Only mid is required. A column that is missing, or empty in a line, changes nothing. A file that an
+export wrote can be restored instead: then a text counts as it is, also if it is empty.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ STATES = {state.name.lower(): state for state in State} | {str(int(s)): s for s 
 #: How many accounts are read, compared and written at a time. Each is a write of its own, and the
 #: store commits those that wait in few transactions.
 _CHUNK = 256
+#: The fields of the card that are texts, and may be empty.
+_CARD_TEXTS = {name for name, value in msgspec.structs.asdict(Card()).items() if value == ""}
 #: Control characters, other than tab and line feed.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -49,8 +52,10 @@ class AccountLine(Struct, frozen=True, kw_only=True):
 def account_line(fields: Mapping[str, str]) -> AccountLine:
     """Return what a line, texts by column, says about its account.
 
-    Raise ValueError, which names the column, if one is invalid.
+    An empty text changes nothing, except a text of the card. Raise ValueError, which names the
+    column, if one is invalid.
     """
+    fields = {name: value for name, value in fields.items() if value or name in _CARD_TEXTS}
     state, level = fields.get("state"), fields.get("level")
     if state is not None and state.lower() not in STATES:
         raise ValueError(f"state: {state!r} is not normal, banned or deregistered")
@@ -95,6 +100,8 @@ class Accounts(NamedTuple):
     counts: Counts
     db: duckdb.DuckDBPyConnection
     parts: tuple[table.Part, ...]
+    #: Whether the request is exact: the accounts of an export, whose names may be shared.
+    is_exact: bool
 
     def lines(self) -> Iterator[tuple[int, AccountLine]]:
         """Yield what is to be written, each with its row's id, in the order of the files."""
@@ -117,8 +124,10 @@ class Accounts(NamedTuple):
             for line, fault, value, text in found:
                 number = table.line_in_file(line, rejected)
                 if fault == "conflict":
-                    value = str(table.line_in_file(int(value), rejected))
-                rows.append((number, reason(fault, value), text or ""))
+                    why = table.contradicted(self.db, self.parts, at, value)
+                else:
+                    why = reason(fault, value)
+                rows.append((number, why, text or ""))
             rows.sort(key=lambda row: row[0])
             yield from (Refused(part.name, line, why, text) for line, why, text in rows)
 
@@ -180,7 +189,7 @@ def read_accounts(request: Request, *, on_conflict: OnConflict = "newest") -> It
         with table.failures("accounts"):
             _check(db)
             repeated, conflicting = _resolve(db, on_conflict)
-            yield Accounts(_counts(db, parts, repeated, conflicting), db, parts)
+            yield Accounts(_counts(db, parts, repeated, conflicting), db, parts, request.exact)
 
 
 def _counts(
@@ -216,13 +225,13 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     order = "id DESC" if on_conflict == "newest" else "id"
     db.execute(
         "CREATE TABLE several AS SELECT *, row_number() OVER same > 1 AS repeated FROM"
-        " (SELECT rowid AS id, mid::BIGINT AS number, line,"
+        " (SELECT rowid AS id, mid::BIGINT AS number, file || ':' || line AS origin,"
         f" {names} FROM account WHERE fault IS NULL)"
         f" WINDOW same AS (PARTITION BY number, {names} ORDER BY id)"
     )
     db.execute(
         "CREATE TABLE losing AS SELECT id, first FROM (SELECT id, row_number() OVER best AS rank,"
-        " first_value(line) OVER best AS first FROM several WHERE NOT repeated"
+        " first_value(origin) OVER best AS first FROM several WHERE NOT repeated"
         f" WINDOW best AS (PARTITION BY number ORDER BY {order})) WHERE rank > 1"
     )
     [(repeated, losing)] = db.execute(
@@ -233,7 +242,7 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     )
     if on_conflict == "refuse":
         db.execute(
-            "UPDATE account SET fault = 'conflict', value = first::VARCHAR FROM losing"
+            "UPDATE account SET fault = 'conflict', value = first FROM losing"
             " WHERE losing.id = account.rowid"
         )
         return repeated, 0
@@ -252,8 +261,9 @@ async def import_accounts(
     """Write accounts into a store, and return what became of the lines.
 
     Each account is written alone: an interruption leaves whole accounts, and the same import goes
-    on from there. First every line is compared with the store: a name that another account or an
-    earlier line has, and a change of a deregistered account, are refused. Raise RefusedLines if a
+    on from there. First every line is compared with the store: a change of a deregistered account
+    is refused and, unless the request was exact, a new name that another account or an earlier line
+    has. Raise RefusedLines if a
     line is refused, unless ``skip_bad``; then nothing was written. ``progress`` is called with the
     number of lines that are done.
     """
@@ -282,7 +292,10 @@ async def import_accounts(
                 writes.append((row, line, current))
         if not dry_run:
             refusals = await asyncio.gather(
-                *(_write(store, line, current) for _, line, current in writes)
+                *(
+                    _write(store, line, current, unique_name=not accounts.is_exact)
+                    for _, line, current in writes
+                )
             )
             for (row, line, current), refusal in zip(writes, refusals, strict=True):
                 if refusal is not None:  # a change of another client since the check
@@ -348,7 +361,9 @@ def _after(line: AccountLine, stored: _Stored) -> _Stored:
     return _Stored(account, replace(stored.card, **line.card), line.level)
 
 
-async def _write(store: Store, line: AccountLine, stored: _Stored | None) -> EditRefusal | None:
+async def _write(
+    store: Store, line: AccountLine, stored: _Stored | None, *, unique_name: bool
+) -> EditRefusal | None:
     ends = line.state is State.DEREGISTERED
     card = {} if ends else line.card
     level = 0 if stored is None else stored.level
@@ -358,7 +373,7 @@ async def _write(store: Store, line: AccountLine, stored: _Stored | None) -> Edi
         privacy=line.privacy,
         state=line.state,
         new=None if ends and stored is not None else Card(name=f"用户{line.mid}"),
-        unique_name="name" in card,
+        unique_name=unique_name and "name" in card,
     )
     return await store.edit_account(line.mid, edit, documents)
 
@@ -374,21 +389,12 @@ def _fault(refusal: EditRefusal, line: AccountLine) -> tuple[str, str]:
 
 
 async def _check_against_store(store: Store, accounts: Accounts) -> None:
-    """Refuse lines with a name in use, and changes of deregistered accounts."""
-    taken: list[tuple[int, str, str | None]] = [
-        (row, "name", name)
-        for row, name in accounts.db.execute(
-            "SELECT rowid, name FROM (SELECT rowid, name, row_number() OVER"
-            " (PARTITION BY name ORDER BY rowid) AS nth FROM account"
-            " WHERE fault IS NULL AND NOT dropped AND name IS NOT NULL"
-            " AND lower(coalesce(state, '')) NOT IN ('deregistered', '2')) WHERE nth > 1"
-        ).fetchall()
-    ]
-    seen = {row for row, *_ in taken}
+    """Refuse new names that are in use, and changes of deregistered accounts."""
+    bad: list[tuple[int, str, str | None]] = []
+    later = set() if accounts.is_exact else _later_of_a_name(accounts.db)
     for chunk in _chunks(accounts.lines()):
-        mids = await store.mids(
-            [str(line.card["name"]) for _, line in chunk if "name" in line.card]
-        )
+        names = [str(line.card["name"]) for _, line in chunk if "name" in line.card]
+        mids = {} if accounts.is_exact else await store.mids(names)
         cards = await store.cards([line.mid for _, line in chunk])
         states = await asyncio.gather(*(store.account(mid) for mid in cards))
         ended = {
@@ -397,13 +403,23 @@ async def _check_against_store(store: Store, accounts: Accounts) -> None:
             if account is not None and account.state is State.DEREGISTERED
         }
         for row, line in chunk:
-            if line.mid in ended and line.state is not State.DEREGISTERED:
-                taken.append((row, "deregistered", str(line.mid)))
-            elif row not in seen and line.state is not State.DEREGISTERED:
-                name = str(line.card.get("name", ""))
-                current = cards.get(line.mid)
-                if mids.get(name, line.mid) != line.mid and (
-                    current is None or current.name != name
-                ):
-                    taken.append((row, "name", name))
-    accounts.refuse(taken)
+            if line.state is State.DEREGISTERED:
+                continue
+            name, current = line.card.get("name"), cards.get(line.mid)
+            is_new = name is not None and (current is None or current.name != name)
+            if line.mid in ended:
+                bad.append((row, "deregistered", str(line.mid)))
+            elif is_new and (row in later or mids.get(str(name), line.mid) != line.mid):
+                bad.append((row, "name", str(name)))
+    accounts.refuse(bad)
+
+
+def _later_of_a_name(db: duckdb.DuckDBPyConnection) -> set[int]:
+    """Return the ids of the rows whose name an earlier row has."""
+    rows = db.execute(
+        "SELECT rowid FROM (SELECT rowid, row_number() OVER"
+        " (PARTITION BY name ORDER BY rowid) AS nth FROM account"
+        " WHERE fault IS NULL AND NOT dropped AND name IS NOT NULL"
+        " AND lower(coalesce(state, '')) NOT IN ('deregistered', '2')) WHERE nth > 1"
+    ).fetchall()
+    return {row for (row,) in rows}

@@ -12,12 +12,14 @@ import re
 import shutil
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from guanxi.files.zstd import check_frames, is_zstd
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
 
@@ -26,7 +28,7 @@ LONGEST_LINE = 2_000_000
 
 _BLOCK = 1 << 20
 _HEAD = 4
-_PARQUET, _GZIP, _ZSTD, _ZIP = b"PAR1", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+_PARQUET, GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
 #: Which of four bytes are zero in ASCII text.
 _UTF16_ZEROS: dict[tuple[bool, ...], str] = {
     (False, True, False, True): "utf-16-le",
@@ -60,8 +62,15 @@ def prepared(name: Path, folder: Path) -> Source:
 
     Raise StoreError if it cannot be read, is a spreadsheet or archive, or is broken.
     """
-    try:
+    with failures(name):
         return _prepared(name, folder)
+
+
+@contextmanager
+def failures(name: Path) -> Iterator[None]:
+    """Raise StoreError, naming the file, if it cannot be read or decompressed in the block."""
+    try:
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise StoreError(
             Text(f"{name} 不是完整的 gzip 文件：{error}", f"{name} is a broken gzip file: {error}")
@@ -91,15 +100,34 @@ def _prepared(name: Path, folder: Path) -> Source:
                 f"{name} is a spreadsheet or an archive: save it as CSV",
             )
         )
-    if head == _ZSTD:
+    if is_zstd(head):
+        _check_zstd(source)
         return replace(source, compression="zstd")  # its lines are looked at by DuckDB
-    if head.startswith(_GZIP):
+    if head.startswith(GZIP):
         source = replace(source, compression="gzip")
     with _opened(source) as file:
         encoding = _utf16(file.read(_HEAD))
     if encoding:
         source = replace(source, path=_recoded(source, encoding, folder), compression="none")
     return _with_line_ends(source, folder)
+
+
+def _check_zstd(source: Source) -> None:
+    with source.path.open("rb") as file:
+        try:
+            check_frames(file)
+        except EOFError:
+            why = Text("文件被截断", "it was cut off")
+        except ValueError as error:
+            why = Text.of(str(error))
+        else:
+            return
+    raise StoreError(
+        Text(
+            f"{source.name} 不是完整的 zstd 文件：{why.zh}",
+            f"{source.name} is a broken zstd file: {why.en}",
+        )
+    )
 
 
 def _copied(file: IO[bytes], folder: Path) -> Path:

@@ -1,35 +1,97 @@
-"""Import of documents from JSON Lines: one with its owner and kind a line (docs/content.md)."""
+"""Import of documents from files: each with its owner and kind (docs/content.md).
+
+JSON Lines, plain or compressed by gzip, need no DuckDB; the other forms that an export writes do.
+"""
 
 from __future__ import annotations
 
+import gzip
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
 
-from guanxi.stores.port import BadLine, Store, StoreError
+import msgspec
+
+from guanxi.files import table
+from guanxi.files.coding import GZIP, failures
+from guanxi.files.outcome import reason
+from guanxi.files.table import Request, Shape
+from guanxi.stores.port import BadLine, Store
 from guanxi.text import Text
 from guanxi.world.kind import Entry
 from guanxi.world.kinds import entry_of
+
+COLUMNS = ("owner", "kind", "document")
+SHAPE = Shape(names=COLUMNS, required=COLUMNS)
+_HEAD, _CHUNK = 4, 1_000
 
 
 def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
     """Yield the documents of a file, each with its line number from 1; skip blank lines.
 
-    ``BadLine`` for the first line that is not a document; ``StoreError`` if the file cannot be
-    read.
+    The file is JSON Lines, CSV or Parquet, plain or compressed by gzip or zstd. ``BadLine`` for the
+    first line that is not a document; ``StoreError`` if the file cannot be read, or needs DuckDB
+    and that is not installed.
     """
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.isspace():
-                    continue
-                try:
-                    yield number, entry_of(line)
-                except ValueError as error:
-                    raise BadLine(number, str(error)) from None
-    except OSError as error:
-        raise StoreError(
-            Text(f"{path} 无法读取：{error.strerror}", f"{path} cannot be read: {error.strerror}")
-        ) from None
+    with failures(path), TemporaryDirectory(prefix="guanxi-content-") as folder:
+        if path.exists() and not path.is_file():  # a pipe can be read only once
+            path = _copied(path, Path(folder, path.name))
+        for number, line in _json_lines(path) if _is_json_lines(path) else _table_lines(path):
+            try:
+                yield number, entry_of(line)
+            except ValueError as error:
+                raise BadLine(number, str(error)) from None
+
+
+def _copied(pipe: Path, target: Path) -> Path:
+    with pipe.open("rb") as file, target.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
+    return target
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a file, decompressed if it is gzip."""
+    with path.open("rb") as file:
+        head = file.read(len(GZIP))
+    return gzip.open(path) if head == GZIP else path.open("rb")  # type: ignore[return-value]
+
+
+def _is_json_lines(path: Path) -> bool:
+    """Return whether the first line that is not blank begins an object, or none is there."""
+    with _opened(path) as file:
+        first = next((line for line in file if not line.isspace()), b"{")
+        return first.lstrip().startswith(b"{")
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    with _opened(path) as file:
+        for number, line in enumerate(file, 1):
+            if not line.isspace():
+                yield number, line
+
+
+def _table_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the rows of another form as JSON. Raise BadLine for a line that is none."""
+    with table.opened(Request(files=(path,), exact=True), SHAPE) as (db, [part]):
+        with table.failures(path):
+            found = db.execute(f"SELECT line, fault, {', '.join(COLUMNS)} FROM ({part.select})")
+            rows = found.fetchmany(_CHUNK)
+        while rows:
+            for line, fault, owner, kind, document in rows:
+                if fault is not None:
+                    raise BadLine(line, reason(fault, None))
+                fields = {
+                    "owner": int(owner) if owner and owner.isdecimal() else owner,
+                    "kind": kind,
+                    "document": msgspec.Raw((document or "null").encode()),
+                }
+                yield line, msgspec.json.encode(fields)
+            with table.failures(path):
+                rows = found.fetchmany(_CHUNK)
+        if rejected := table.rejected(db, part.rejects):
+            raise BadLine(rejected[0], reason("encoding", None))
 
 
 async def import_content(store: Store, path: Path) -> int:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +23,7 @@ from guanxi.files.outcome import SHOWN, Counts, OnConflict, Refused, RefusedLine
 from guanxi.files.table import Request, Shape
 from guanxi.graph.pair import Contract, sort_key_of_mtime
 from guanxi.stores.lines import KINDS, MAX_FINER, group_name
-from guanxi.stores.port import BadLine, EdgeRow, Store
+from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, PlainFollows, Store
 from guanxi.text import Text
 
 if TYPE_CHECKING:
@@ -167,21 +167,27 @@ class Edges(NamedTuple):
     parts: tuple[table.Part, ...]
     is_plain: bool
 
-    def rows(self) -> Iterator[EdgeRow]:
-        """Yield the edges by follower, sort key and followed. May be called on any thread."""
-        time_and_finer = f"place // {_FINE}, place % {_FINE}"
-        columns = "follower, followed, " + time_and_finer
-        if not self.is_plain:
-            columns += ", kind, special, groups, ts, user_attr, visits"
-        make = _plain if self.is_plain else self._full
+    def rows(self) -> Iterable[EdgeRow]:
+        """Return the edges by follower, sort key and followed. May be called on any thread."""
+        if self.is_plain:
+            return PlainFollows(self._chunks("follower, place, followed"))
+        return self._full()
+
+    def _chunks(self, columns: str) -> Iterator[list[Any]]:
         with self.db.cursor() as cursor:
             cursor.execute(f"SELECT {columns} {_READY} ORDER BY follower, place, followed")
             while rows := cursor.fetchmany(_CHUNK):
-                yield from make(rows)
+                yield rows
 
-    def _full(self, rows: Iterable[Any]) -> list[EdgeRow]:
+    def _full(self) -> Iterator[EdgeRow]:
         separator = self.found.group_separator
-        return [
+        rows = chain.from_iterable(
+            self._chunks(
+                f"follower, followed, place // {_FINE}, place % {_FINE}, kind, special, groups, ts,"
+                " user_attr, visits"
+            )
+        )
+        return (
             EdgeRow(
                 follower=follower,
                 followed=followed,
@@ -194,7 +200,7 @@ class Edges(NamedTuple):
                 visits=visits or 0,
             )
             for follower, followed, time, finer, kind, special, cell, ts, attr, visits in rows
-        ]
+        )
 
     def line_of(self, number: int) -> tuple[Path, int, int, int]:
         """Return the file and line, the follower and the followed, of row ``number``, from 1."""
@@ -228,8 +234,10 @@ class Edges(NamedTuple):
                             yield Refused(part.name, waiting, reason("encoding", None))
                             waiting = next(rest, None)
                         if fault == "conflict":
-                            value = str(table.line_in_file(int(value), rejected))
-                        yield Refused(part.name, number, reason(fault, value), text or "")
+                            why = table.contradicted(self.db, self.parts, at, value)
+                        else:
+                            why = reason(fault, value)
+                        yield Refused(part.name, number, why, text or "")
                 while waiting is not None:
                     yield Refused(part.name, waiting, reason("encoding", None))
                     waiting = next(rest, None)
@@ -238,13 +246,6 @@ class Edges(NamedTuple):
 _READY = (
     "FROM edge WHERE fault IS NULL AND NOT EXISTS (SELECT 1 FROM dropped WHERE id = edge.rowid)"
 )
-
-
-def _plain(rows: Iterable[Any]) -> list[EdgeRow]:
-    return [
-        EdgeRow(follower=follower, followed=followed, time=time, finer=finer)
-        for follower, followed, time, finer in rows
-    ]
 
 
 @contextmanager
@@ -277,6 +278,8 @@ def read_edges(
             separator, odd = _groups(db, group_separator)
             _order(db, now)
             repeated, conflicting = _resolve(db, on_conflict)
+            if skip_bad:
+                _add_texts(db, parts)
             edges = _found(db, parts, separator, odd)
         counts = replace(edges.found.counts, repeated=repeated, conflicting=conflicting)
         ready = counts.read - repeated - conflicting - counts.refused
@@ -327,19 +330,21 @@ async def import_edges(
     ``progress`` is called, on any thread, with the number of edges that are done. Other errors are
     those of ``Upkeep.import_edges``.
     """
-    against_store: Literal["refuse", "resolve"] = "refuse" if on_conflict == "refuse" else "resolve"
+    rule: OnContradiction = "refuse" if on_conflict == "refuse" else "resolve"
     try:
         written = await store.import_edges(
-            edges.rows, strict=strict, on_conflict=against_store, progress=progress
+            edges.rows, strict=strict, on_contradiction=rule, progress=progress
         )
     except BadLine as error:
-        _, line, follower, followed = edges.line_of(error.line)
+        file, line, follower, followed = edges.line_of(error.line)
+        several = file if len(edges.parts) > 1 else None
         known = await store.cards([follower, followed])
         unknown = [str(mid) for mid in (follower, followed) if mid not in known]
         if strict and unknown:
             mids = ", ".join(unknown)
-            raise BadLine(line, Text(f"没有账号 {mids}", f"there is no account {mids}")) from None
-        raise BadLine(line, error.reason) from None
+            why = Text(f"没有账号 {mids}", f"there is no account {mids}")
+            raise BadLine(line, why, several) from None
+        raise BadLine(line, error.reason, several) from None
     counts = edges.found.counts
     return replace(
         counts,
@@ -400,9 +405,9 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     db.execute("INSERT INTO dropped SELECT id FROM several WHERE repeated")
     [(repeated,)] = db.execute("SELECT count(*) FROM dropped").fetchall()
     db.execute(
-        "CREATE TABLE conflict (id BIGINT, line BIGINT);"
-        "INSERT INTO conflict SELECT id, line FROM (SELECT id,"
-        f" row_number() OVER best AS rank, first_value(line) OVER best AS line"
+        "CREATE TABLE conflict (id BIGINT, other VARCHAR);"
+        "INSERT INTO conflict SELECT id, other FROM (SELECT id,"
+        f" row_number() OVER best AS rank, first_value(file || ':' || line) OVER best AS other"
         f" FROM several WHERE NOT repeated"
         f" WINDOW best AS (PARTITION BY follower, followed ORDER BY {best})) WHERE rank > 1"
     )
@@ -410,7 +415,7 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     gone = "(SELECT id FROM conflict UNION ALL SELECT id FROM dropped)"
     db.execute(
         f"INSERT INTO conflict SELECT {loser} AS loser, arg_min(CASE WHEN loser = edge.rowid"
-        " THEN block.line ELSE edge.line END, 0) FROM edge"
+        " THEN block.file || ':' || block.line ELSE edge.file || ':' || edge.line END, 0) FROM edge"
         " JOIN edge AS block ON block.follower = edge.followed AND block.followed = edge.follower"
         f" WHERE block.kind = {_BLOCK} AND edge.kind <> {_BLOCK} AND edge.fault IS NULL"
         f" AND block.fault IS NULL AND edge.rowid NOT IN {gone} AND block.rowid NOT IN {gone}"
@@ -418,13 +423,24 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
     )
     if on_conflict == "refuse":
         db.execute(
-            "UPDATE edge SET fault = 'conflict', value = conflict.line::VARCHAR"
+            "UPDATE edge SET fault = 'conflict', value = conflict.other"
             " FROM conflict WHERE edge.rowid = conflict.id"
         )
         return repeated, 0
     db.execute("INSERT INTO dropped SELECT id FROM conflict")
     [(conflicting,)] = db.execute("SELECT count(*) FROM conflict").fetchall()
     return repeated, conflicting
+
+
+def _add_texts(db: duckdb.DuckDBPyConnection, parts: tuple[table.Part, ...]) -> None:
+    """Read again the lines that got their fault after they were read, since only those are kept."""
+    for at, part in enumerate(parts):
+        late = f"file = {at} AND fault IS NOT NULL AND edge.text IS NULL"
+        if db.execute(f"SELECT 1 FROM edge WHERE {late} LIMIT 1").fetchall():
+            db.execute(
+                f"UPDATE edge SET text = coalesce(part.text, '') FROM ({part.select}) AS part"
+                f" WHERE edge.line = part.line AND {late.replace(' fault', ' edge.fault')}"
+            )
 
 
 # --- groups ---
@@ -477,7 +493,7 @@ def _groups(
                     [[cell for cell, _ in bad], [name for _, name in bad]],
                 )
     db.execute(
-        "UPDATE edge SET fault = 'groups', value = bad.name, text = coalesce(text, '') FROM"
+        "UPDATE edge SET fault = 'groups', value = bad.name FROM"
         " (SELECT groups, min(name) AS name FROM bad_cell GROUP BY groups) AS bad"
         " WHERE bad.groups = edge.groups AND fault IS NULL"
     )

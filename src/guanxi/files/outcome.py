@@ -61,8 +61,10 @@ _TEXTS = {
         "只有关注可以是特别关注、有分组、契约或访问次数",
         "only a follow can be special, in groups, under contract or visited",
     ),
-    "conflict": Text("与第 {1} 行矛盾", "contradicts line {1}"),
-    "name": Text("name：昵称 {1} 已被占用", "name: another account has the name {1}"),
+    "name": Text(
+        "name：昵称 {1} 已被占用（--restore 接受导出中的重名）",
+        "name: another account has the name {1} (--restore accepts the shared names of an export)",
+    ),
     "deregistered": Text(
         "账号 {1} 已注销，不能恢复", "account {1} is deregistered, which is final"
     ),
@@ -109,6 +111,13 @@ def reason(fault: str, value: str | None) -> Text:
         shown = Text.of(f"{value!r:.{_MAX_ECHO}}" if not value.isdecimal() else value[:_MAX_ECHO])
     words = _TEXTS[fault]
     return Text(words.zh.format(fault, shown.zh), words.en.format(fault, shown.en))
+
+
+def contradiction(line: int, file: Path | None) -> Text:
+    """Return that a line contradicts another one; ``file`` is None if both are of one file."""
+    if file is None:
+        return Text(f"与第 {line} 行矛盾", f"contradicts line {line}")
+    return Text(f"与 {file} 第 {line} 行矛盾", f"contradicts line {line} of {file}")
 
 
 class RefusedLines(StoreError):

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from guanxi.files.coding import Source, prepared
 from guanxi.files.lines import Found, name_of, read_lines, text_of
-from guanxi.files.outcome import reason
+from guanxi.files.outcome import contradiction, reason
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
 
@@ -41,12 +41,14 @@ class Request(Struct, frozen=True, kw_only=True):
 
     ``columns`` maps a column of the ``Shape`` to one of the file: its name, or its number from 1
     where the file has no header. ``sql`` is a query over the tables ``file1``, ``file2`` …, whose
-    columns are those of the files; ``file`` is the first.
+    columns are those of the files; ``file`` is the first. ``exact`` keeps outer spaces and
+    empty texts.
     """
 
     files: tuple[Path, ...]
     columns: Mapping[str, str] = {}
     sql: str | None = None
+    exact: bool = False
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
     Its columns are ``line``, ``fault`` (the name of a fault of the whole line, or NULL), ``text``
     (the line, or NULL) and the columns of the ``Shape``, all texts, without outer spaces; an empty
-    one is NULL. Rows are in the order of the file.
+    one is NULL. A ``Request`` that is ``exact`` keeps both. Rows are in the order of the file.
     """
 
     select: str
@@ -142,8 +144,9 @@ def _found(db: duckdb.DuckDBPyConnection, source: Source, at: int, wanted: Seque
 
 def _as_part(name: Path, found: Found, request: Request, shape: Shape) -> Part:
     chosen = _chosen(name, found, shape, request.columns)
+    value = "{0}" if request.exact else "nullif(trim({0}), '')"
     columns = [
-        f"nullif(trim({found.fields[chosen[column]]}), '') AS {column}"
+        f"{value.format(found.fields[chosen[column]])} AS {column}"
         if column in chosen
         else f"NULL::VARCHAR AS {column}"
         for column in shape.names
@@ -298,3 +301,15 @@ def line_in_file(row: int, rejected: Sequence[int]) -> int:
     """
     before = bisect_left(range(len(rejected)), row + 1, key=lambda at: rejected[at] - at)
     return row + before
+
+
+def contradicted(
+    db: duckdb.DuckDBPyConnection, parts: Sequence[Part], own: int, other: str
+) -> Text:
+    """Return which line a refused one contradicts.
+
+    ``own`` is the index of its part; ``other`` is that of the other line's part and its row, "P:R".
+    """
+    at, row = map(int, other.split(":"))
+    line = line_in_file(row, rejected(db, parts[at].rejects))
+    return contradiction(line, None if at == own else parts[at].name)

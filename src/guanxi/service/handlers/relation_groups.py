@@ -20,7 +20,10 @@ from guanxi.graph.groups import (
 from guanxi.graph.pair import DEFAULT, SPECIAL
 from guanxi.operations import groups as operations
 from guanxi.service.answers import encode
-from guanxi.service.handling import Refused, Service, refuse_if
+from guanxi.service.handling import UNKNOWN_CALLER, Refused, Service, refuse_if
+
+#: The reason of a code that any change of groups may be refused with.
+_UNKNOWN = {errors.NoSuchUser.number: UNKNOWN_CALLER}
 
 
 async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:
@@ -59,7 +62,7 @@ async def create_group(service: Service, caller: int, params: p.NewGroup) -> byt
     """
     limits = service.profile.limits
     code, group_id = await operations.create(service.store, caller, params.tag, limits)
-    refuse_if(code, _name_reasons(service, "tag", params.tag))
+    refuse_if(code, _name_reasons(service, "tag", params.tag) | _UNKNOWN)
     return encode(s.GroupCreated(group_id))
 
 
@@ -127,7 +130,8 @@ async def _regroup(service: Service, act: Regroup, sent: Mapping[str, Sequence[i
     [code] = await service.store.change([act], service.profile.limits.caps)
     if code == errors.NoSuchGroup.number:
         raise Refused(code, await _unknown_group(service, act.owner, sent))
-    refuse_if(code, {errors.NotFollowing.number: "fids: you do not follow all of them"})
+    reasons = {errors.NotFollowing.number: "fids: you do not follow all of them"}
+    refuse_if(code, reasons | _UNKNOWN)
     return b""
 
 
@@ -149,7 +153,7 @@ def no_group(field: str, group_id: int) -> str:
 
 async def _change(service: Service, act: GroupAct, reasons: dict[int, str]) -> None:
     [code] = await service.store.change([act], service.profile.limits.caps)
-    refuse_if(code, reasons)
+    refuse_if(code, reasons | _UNKNOWN)
 
 
 def _name_reasons(service: Service, field: str, name: str) -> dict[int, str]:

@@ -18,7 +18,13 @@ from typing import Protocol
 
 from guanxi.stores.port.accounts import Accounts
 from guanxi.stores.port.content import Content, Documents, Query
-from guanxi.stores.port.errors import BadLine, StoreError, StoreTimeout, StoreUnavailable
+from guanxi.stores.port.errors import (
+    BadLine,
+    StoreError,
+    StoreMissing,
+    StoreTimeout,
+    StoreUnavailable,
+)
 from guanxi.stores.port.relations import Relations
 from guanxi.stores.port.rows import (
     EMPTY_SLICE,
@@ -27,8 +33,10 @@ from guanxi.stores.port.rows import (
     Fault,
     GroupRow,
     Imported,
-    OnConflict,
+    OnContradiction,
     OwnedGroup,
+    PlainFollow,
+    PlainFollows,
     Row,
     Rows,
     Slice,
@@ -47,8 +55,10 @@ __all__ = [
     "Fault",
     "GroupRow",
     "Imported",
-    "OnConflict",
+    "OnContradiction",
     "OwnedGroup",
+    "PlainFollow",
+    "PlainFollows",
     "Query",
     "Relations",
     "Row",
@@ -56,6 +66,7 @@ __all__ = [
     "Slice",
     "Store",
     "StoreError",
+    "StoreMissing",
     "StoreTimeout",
     "StoreUnavailable",
     "Tally",

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from guanxi.text import Text
 
 
 class StoreError(Exception):
     """A store cannot be opened, or cannot do the work; the text says why and what helps."""
+
+
+class StoreMissing(StoreError):
+    """There is no store at the address."""
 
 
 class StoreUnavailable(StoreError):
@@ -18,10 +24,14 @@ class StoreTimeout(StoreError):
 
 
 class BadLine(StoreError):
-    """A line of an import is invalid. ``line`` counts from 1; nothing of the import was written."""
+    """A line of an import is invalid. ``line`` counts from 1; nothing of the import was written.
 
-    def __init__(self, line: int, reason: str | Text) -> None:
-        self.line = line
+    ``file`` is its file, or None if the caller gave only one.
+    """
+
+    def __init__(self, line: int, reason: str | Text, file: Path | None = None) -> None:
+        self.line, self.file = line, file
         self.reason = Text.of(reason)
+        where = f"{file}: " if file else ""
         zh, en = f"第 {line} 行：{self.reason.zh}", f"line {line}: {self.reason.en}"
-        super().__init__(Text(zh, en))
+        super().__init__(Text(where + zh, where + en))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.accounts.secrets import Session
-from guanxi.stores.port.rows import EdgeRow, Fault, Imported, OnConflict, OwnedGroup
+from guanxi.stores.port.rows import EdgeRow, Fault, Imported, OnContradiction, OwnedGroup
 from guanxi.world.kind import Entry
 
 
@@ -24,7 +24,7 @@ class Upkeep(Protocol):
         accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
         groups: Mapping[tuple[int, str], int] | None = None,
         strict: bool = False,
-        on_conflict: OnConflict = "refuse",
+        on_contradiction: OnContradiction = "refuse",
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import many edges; return how many are new, changed, unchanged and in conflict.
@@ -41,10 +41,10 @@ class Upkeep(Protocol):
 
         An existing edge gets the row's time, special flag and groups; its contract and visits
         change only if the row has some. A row that contradicts a stored edge is an error with
-        ``on_conflict="refuse"``. With ``"resolve"`` a block wins over follows and whispers in both
-        directions, and a follow over the follower's whisper: a row that loses is left out, one that
-        wins removes the stored edges. SQLite's slices resolve so in either case, if an edge was
-        stored after the check.
+        ``on_contradiction="refuse"``. With ``"resolve"`` a block wins over follows and whispers in
+        both directions, and a follow over the follower's whisper: a row that loses is left out, one
+        that wins removes the stored edges. SQLite's slices resolve so in either case, if an edge
+        was stored after the check.
 
         Raise BadLine for a row that is invalid, or that contradicts another row or, with
         ``"refuse"``, a stored edge; StoreError if an id in ``groups`` cannot be used, or its owner

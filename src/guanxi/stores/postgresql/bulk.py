@@ -36,7 +36,7 @@ from guanxi.stores.port import (
     BadLine,
     EdgeRow,
     Imported,
-    OnConflict,
+    OnContradiction,
     StoreError,
     StoreUnavailable,
 )
@@ -184,13 +184,13 @@ async def write(
     groups: Mapping[tuple[int, str], int],
     *,
     strict: bool,
-    on_conflict: OnConflict,
+    on_contradiction: OnContradiction,
 ) -> Imported:
     """Write the staged edges in the caller's transaction; return how many are new, changed, ….
 
     The arguments are as in the port's ``import_edges``. Raise ``BadLine`` for an edge that
-    contradicts the store (not if ``on_conflict`` is "resolve") or, if ``strict``, has an unknown
-    account; ``StoreError`` for an
+    contradicts the store (not if ``on_contradiction`` is "resolve") or, if ``strict``, has an
+    unknown account; ``StoreError`` for an
     unusable name or id in ``groups``; ``StoreUnavailable`` if the tables could not be locked. The
     caller must roll back after an error.
     """
@@ -202,7 +202,7 @@ async def write(
             for mid, (card, privacy, state) in accounts.items()
         ),
     )
-    conflicting = await _check_against_store(db, on_conflict)
+    conflicting = await _check_against_store(db, on_contradiction)
     await _create_accounts(db, strict=strict)
     await _create_groups(db, groups)
     await db.execute(_EXTRAS)
@@ -285,10 +285,10 @@ class _Conflicting(NamedTuple):
     removing: int = 0
 
 
-async def _check_against_store(db: Connection, on_conflict: OnConflict) -> _Conflicting:
+async def _check_against_store(db: Connection, on_contradiction: OnContradiction) -> _Conflicting:
     """Find the staged edges that contradict stored ones; return how many there were.
 
-    If ``on_conflict`` is "refuse", raise ``BadLine`` for the first. Otherwise delete from the
+    If ``on_contradiction`` is "refuse", raise ``BadLine`` for the first. Otherwise delete from the
     staging tables those that lose, and from the store the edges that lose. Creates the temporary
     tables ``stored`` (the stored rows of the staged pairs) and ``added`` (by account, the numbers
     to add to its counts), which last until the transaction ends.
@@ -299,7 +299,7 @@ async def _check_against_store(db: Connection, on_conflict: OnConflict) -> _Conf
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM stored)"):  # not for an empty store
         line = await db.fetchval(_CONTRADICTION)
         if line is not None:
-            if on_conflict == "refuse":
+            if on_contradiction == "refuse":
                 raise BadLine(line, CONTRADICTION)
             conflicting = await _resolve(db)
     await db.execute(_ADDED)

@@ -21,7 +21,7 @@ import asyncpg
 
 from guanxi.accounts.secrets import new_secret
 from guanxi.stores import redacted
-from guanxi.stores.port import StoreError
+from guanxi.stores.port import StoreError, StoreMissing
 from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
@@ -220,7 +220,7 @@ async def prepare(address: str, *, create: bool, version: int = VERSION) -> byte
         with failures():
             found = await _version(connection)
             if found is None:
-                raise StoreError(
+                raise StoreMissing(
                     Text(
                         f"{redacted(address)} 没有库：可用"
                         f" `guanxi store init {redacted(address)}` 建立",
@@ -258,7 +258,7 @@ async def migrate(
             async with connection.transaction():
                 found = await _version(connection)
                 if found is None:
-                    raise StoreError(
+                    raise StoreMissing(
                         Text(
                             f"{redacted(address)} 没有库",
                             f"there is no store at {redacted(address)}",

@@ -11,7 +11,7 @@ from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify
 from guanxi.stores.acts import in_transactions
-from guanxi.stores.port import EdgeRow, Imported, OnConflict, StoreTimeout
+from guanxi.stores.port import EdgeRow, Imported, OnContradiction, StoreTimeout
 from guanxi.stores.postgresql import bulk, content, export, reads
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
@@ -120,7 +120,7 @@ class PostgreSQLStore(Engine):
         accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
         groups: Mapping[tuple[int, str], int] | None = None,
         strict: bool = False,
-        on_conflict: OnConflict = "refuse",
+        on_contradiction: OnContradiction = "refuse",
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the tables are locked only after all are checked."""
@@ -132,7 +132,11 @@ class PostgreSQLStore(Engine):
             with failures():
                 await db.transaction().start()
                 imported = await bulk.write(
-                    db, accounts or {}, groups or {}, strict=strict, on_conflict=on_conflict
+                    db,
+                    accounts or {},
+                    groups or {},
+                    strict=strict,
+                    on_contradiction=on_contradiction,
                 )
                 await commit(db)
             return imported

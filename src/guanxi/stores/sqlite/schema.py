@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 
 from guanxi.accounts.secrets import new_secret
-from guanxi.stores.port import StoreError, StoreUnavailable
+from guanxi.stores.port import StoreError, StoreMissing, StoreUnavailable
 from guanxi.text import Text
 
 APPLICATION_ID = int.from_bytes(b"GuXi", "big")
@@ -273,7 +273,7 @@ def prepare(
     """
     if not path.exists():
         if not create:
-            raise StoreError(
+            raise StoreMissing(
                 Text(
                     f"{path} 没有库：可用 `guanxi serve --store {path}` 建立，或换一个路径",
                     f"there is no store at {path}: create one with `guanxi serve --store {path}`,"

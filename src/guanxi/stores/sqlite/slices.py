@@ -19,7 +19,7 @@ import apsw
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.graph.pair import SPECIAL
 from guanxi.stores.port import Imported, StoreTimeout
-from guanxi.stores.sqlite.bulk import BLOCK, FOLLOW, WHISPER, create_groups, new_groups
+from guanxi.stores.sqlite.bulk import BLOCK, FOLLOW, WHISPER, create_groups, index_pairs, new_groups
 from guanxi.stores.sqlite.cards import put, put_plain
 from guanxi.stores.sqlite.pairs import cut
 from guanxi.stores.sqlite.schema import (
@@ -84,6 +84,8 @@ def write_slices(
     db.pragma("cache_size", -_CACHE_KIB)
     db.pragma("synchronous", "NORMAL")  # no slice holds the lock during a sync
     db.execute(_ORDER)
+    if db.execute("SELECT EXISTS (SELECT 1 FROM staged WHERE kind = ?)", (BLOCK,)).get:
+        index_pairs(db)
     log = _Log(db)
     imported = Imported()
     try:

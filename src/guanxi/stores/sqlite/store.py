@@ -22,7 +22,7 @@ from guanxi.stores.port import (
     Documents,
     EdgeRow,
     Imported,
-    OnConflict,
+    OnContradiction,
     Query,
     Slice,
     StoreTimeout,
@@ -195,7 +195,7 @@ class SQLiteStore(Engine):
         accounts: Mapping[int, tuple[Card, Privacy, State]] | None = None,
         groups: Mapping[tuple[int, str], int] | None = None,
         strict: bool = False,
-        on_conflict: OnConflict = "refuse",
+        on_contradiction: OnContradiction = "refuse",
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the write lock is held only after all are checked."""
@@ -204,12 +204,12 @@ class SQLiteStore(Engine):
 
         def work() -> Imported:
             with failures(), closing(connect(self.path, writes=True)) as db:
-                bulk.stage(db, rows(), self._seconds(), progress)
-                bulk.check(db, *new, strict=strict, on_conflict=on_conflict)
+                is_sorted = bulk.stage(db, rows(), self._seconds(), progress)
+                bulk.check(db, *new, strict=strict, on_contradiction=on_contradiction)
                 if not bulk.any_stored(db):
                     with turn(db, self.path):
                         if not bulk.any_stored(db):  # since the last look at it
-                            return bulk.write(db, *new)
+                            return bulk.write(db, *new, is_sorted=is_sorted)
                 return write_slices(db, self.path, *new)
 
         return await asyncio.to_thread(work)

@@ -75,6 +75,29 @@ def test_a_preflight_of_another_origin(origin: str, shared: RunningService) -> N
     assert (answer.status, cors_of(answer)) == (405, {})
 
 
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        (_OTHER, f"Origin: '{_OTHER}' is not in cors_origins"),
+        (f"{_ALLOWED}/", f"Origin: '{_ALLOWED}/' is not in cors_origins"),
+        (f"https://{'x' * 33}", f"Origin: 'https://{'x' * 32}'... is not in cors_origins"),
+        ("https://\xe9.example", "Origin: it is not in cors_origins"),
+        ("", "method: must be POST"),
+    ],
+)
+def test_a_refused_preflight_names_its_origin(
+    origin: str, reason: str, shared: RunningService, open_service: RunningService
+) -> None:
+    for service in (shared, open_service):
+        answer = preflight(service.base_url, e.MODIFY.path, origin)
+        assert (answer.status, answer.code, answer.reason) == (405, -400, reason)
+        assert answer.headers["allow"] == "POST"
+    page = preflight(shared.base_url, "/docs", origin, "GET")
+    assert (page.status, page.reason) == (405, "method: must be GET or HEAD")
+    plain = send(shared.base_url, "OPTIONS", e.NAV.path, headers={"Origin": _OTHER})
+    assert (plain.status, plain.reason) == (405, "method: must be GET or HEAD")
+
+
 def test_what_is_no_preflight(shared: RunningService) -> None:
     plain = send(shared.base_url, "OPTIONS", e.MODIFY.path, headers={"Origin": _ALLOWED})
     assert (plain.status, plain.headers["allow"]) == (405, "POST")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -196,6 +197,27 @@ def test_a_page_of_an_allowed_origin_reads_and_writes(
     assert fetched(browser, f"{shared.base_url}/nope")["status"] == 404
     anonymous = fetched(browser, shared.base_url + e.NAV.path, credentials="omit")
     assert anonymous["body"]["code"] == -101
+
+
+@pytest.mark.browser
+def test_a_page_of_an_allowed_origin_signs_in(
+    browser: Chrome, shared: RunningService, documented: RunningService
+) -> None:
+    """Its cookies come from the service, and its script reads csrf from one of them."""
+    [caller] = fresh(shared)
+    browser.get(f"{documented.base_url}/healthz")
+    browser.delete_all_cookies()
+    key = fetched(browser, shared.base_url + e.QR_GENERATE.path)["body"]["data"]["qrcode_key"]
+    shared.agree(key, caller.mid)
+    polled = fetched(browser, f"{shared.base_url}{e.QR_POLL.path}?qrcode_key={key}")
+    assert polled["body"]["data"]["code"] == 0
+    [csrf] = re.findall("bili_jct=([0-9a-f]+)", browser.execute_script("return document.cookie"))
+    form = f"notice=hello&csrf={csrf}"
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    url = shared.base_url + e.SET_NOTICE.path
+    done = fetched(browser, url, method="POST", body=form, headers=kind)
+    assert done["body"]["code"] == 0, done
+    assert call(shared, e.SPACE_NOTICE, caller, {"mid": caller.mid}).data == "hello"
 
 
 @pytest.mark.browser

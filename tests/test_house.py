@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "operations": {"text", "contract", "graph", "accounts", "world", "stores"},
     "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},
     "testing": {"contract", "graph", "accounts", "world", "stores", "operations", "service"},
-    "sdk": {"_version", "contract"},
+    "sdk": {"_version", "text", "contract"},
     "user": {"contract", "sdk"},
     "demo": {"text", "contract", "graph", "accounts", "world", "stores", "sdk"},
     "cli": {

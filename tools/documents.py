@@ -211,7 +211,23 @@ def codes() -> str:
         " in `reason`, a key of guanxi's own, in English: the parameter, header or rule, and what"
         " would be right. The exceptions have it as `reason`, empty from other servers.\n\n"
         f"{_table(head, rows)}"
+        "\n## Messages of single endpoints\n\n"
+        "These endpoints answer a code with another message than the table's, as their document has"
+        " it. A client that compares messages has to know both.\n\n"
+        f"{_table(('code', 'message', 'endpoints'), _other_messages())}"
     )
+
+
+def _other_messages() -> list[tuple[str, str, str]]:
+    """Return the rows of the messages that differ from ``CODES``, with their endpoints."""
+    names: dict[tuple[int, str], list[str]] = {}
+    for endpoint in ENDPOINTS:
+        for code, message in endpoint.messages.items():
+            names.setdefault((code, message), []).append(f"`{endpoint.name}`")
+    return [
+        (str(code), message, ", ".join(sorted(answering)))
+        for (code, message), answering in sorted(names.items())
+    ]
 
 
 def cli(language: str) -> str:

@@ -91,6 +91,7 @@ def test_the_list_of_commands_has_the_first_line_of_each_help(language: str) -> 
         (["api", "relation.folowings"], "did you mean", "是否想用"),
         (["api", "relation.many", "mids=1"], "has no parameter", "没有参数"),
         (["logout"], "no account is saved", "没有保存名为"),
+        (["api", "relation.stat", "vmid=1"], "127.0.0.1:1: ", "127.0.0.1:1 没有响应："),
     ],
 )
 def test_messages_are_in_one_language(

@@ -167,6 +167,7 @@ def test_the_text_of_an_exception_contains_the_reason() -> None:
         "w_rid: wrong",
         True,
     )
+    assert refused.args[0].zh == "换用新密钥后，wbi 签名仍被拒绝（w_rid: wrong）"
 
 
 @pytest.mark.parametrize("kind", errors.CredentialException.__subclasses__())

@@ -132,6 +132,9 @@ def test_an_error_names_the_alias_that_was_sent() -> None:
     assert caught.value.field == "fids"
 
 
+_COMMAS = "send ids with commas between"
+
+
 class Odd(Struct):
     flag: bool
 
@@ -147,11 +150,35 @@ def test_the_reason_says_what_would_be_right() -> None:
         (Correspondence, "correspond_path", "x", "must match ^[0-9a-f]{2,1024}$"),
         (RefreshConfirmation, "refresh_token", "", "must not be empty"),
         (Names, "names", ",".join("x" * 51), "at most 50 values"),
+        (OverviewParams, "mid", "x", "'x' is not a whole number"),
+        (OverviewParams, "mid", "1.5", "'1.5' is not a whole number"),
+        (OverviewParams, "mid", "x" * 41, f"'{'x' * 40}'... is not a whole number"),
+        (OverviewParams, "mid", "", "must be a whole number"),
+        (OverviewParams, "mid", "一", "must be a whole number"),
+        (OverviewParams, "mid", "1\n", "must be a whole number"),
+        (ManyTargets, "fids", "1,x,3", f"'x' is not a whole number; {_COMMAS}"),
+        (ManyTargets, "fids", "1,1e3,x", f"'1e3' is not a whole number; {_COMMAS}"),
+        (ManyTargets, "fids", "1;3", f"'1;3' is not a whole number; {_COMMAS}"),
+        (ManyTargets, "fids", "1,,3", f"must be a whole number; {_COMMAS}"),
+        (Ordered, "order", "x" * 41, f"cannot be '{'x' * 40}'...; one of 'desc', 'asc'"),
+        (Ordered, "order", "倒序", "must be one of 'desc', 'asc'"),
     ]
     for kind, field, value, problem in cases:
         with pytest.raises(InvalidParameter) as caught:
             decoder(kind)({field: value})
         assert str(caught.value) == f"{field}: {problem}"
+
+
+def test_a_reason_does_not_repeat_what_may_be_a_secret() -> None:
+    held = {"qrcode_key", "refresh_csrf", "refresh_token", "correspond_path"}
+    refused = set()
+    for endpoint in ENDPOINTS:
+        for name in held & wire_types(endpoint.params).keys():
+            with pytest.raises(InvalidParameter) as caught:
+                decoder(endpoint.params)({name: "xyz" * 5000})
+            assert "xyz" not in str(caught.value)
+            refused.add(caught.value.field)
+    assert refused == held
 
 
 @given(st.dictionaries(st.sampled_from(["vmid", "ps", "pn", "order", "cursor"]), st.text()))

@@ -339,10 +339,11 @@ def test_missing_and_wrong_csrf_have_different_reasons(documented: RunningServic
     missing = call(documented, e.MODIFY, caller, f"{fields}&csrf=")
     assert missing.reason == "csrf: missing; send the value of the cookie bili_jct"
     wrong = call(documented, e.MODIFY, caller, f"{fields}&csrf=x")
-    assert wrong.reason == "csrf: not this session's bili_jct"
+    hint = "send the bili_jct that came with SESSDATA"
+    assert wrong.reason == f"csrf: not this session's bili_jct; {hint}"
     cookie = {"Cookie": f"SESSDATA={caller.sessdata}; bili_jct={other.bili_jct}"}
     foreign = call(documented, e.MODIFY, caller, fields, headers=cookie)
-    assert foreign.reason == "bili_jct: not this session's cookie"
+    assert foreign.reason == f"bili_jct: not this session's cookie; {hint}"
     for answer in (missing, wrong, foreign):
         assert (answer.code, answer.message) == (-111, "csrf校验失败")
         assert caller.bili_jct not in answer.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +74,29 @@ def test_a_preflight_of_an_allowed_origin(endpoint: Endpoint, shared: RunningSer
 def test_a_preflight_of_another_origin(origin: str, shared: RunningService) -> None:
     answer = preflight(shared.base_url, e.MODIFY.path, origin)
     assert (answer.status, cors_of(answer)) == (405, {})
+
+
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        (_OTHER, f"Origin: '{_OTHER}' is not in cors_origins"),
+        (f"{_ALLOWED}/", f"Origin: '{_ALLOWED}/' is not in cors_origins"),
+        (f"https://{'x' * 33}", f"Origin: 'https://{'x' * 32}'... is not in cors_origins"),
+        ("https://\xe9.example", "Origin: it is not in cors_origins"),
+        ("", "method: must be POST"),
+    ],
+)
+def test_a_refused_preflight_names_its_origin(
+    origin: str, reason: str, shared: RunningService, open_service: RunningService
+) -> None:
+    for service in (shared, open_service):
+        answer = preflight(service.base_url, e.MODIFY.path, origin)
+        assert (answer.status, answer.code, answer.reason) == (405, -400, reason)
+        assert answer.headers["allow"] == "POST"
+    page = preflight(shared.base_url, "/docs", origin, "GET")
+    assert (page.status, page.reason) == (405, "method: must be GET or HEAD")
+    plain = send(shared.base_url, "OPTIONS", e.NAV.path, headers={"Origin": _OTHER})
+    assert (plain.status, plain.reason) == (405, "method: must be GET or HEAD")
 
 
 def test_what_is_no_preflight(shared: RunningService) -> None:
@@ -173,6 +197,27 @@ def test_a_page_of_an_allowed_origin_reads_and_writes(
     assert fetched(browser, f"{shared.base_url}/nope")["status"] == 404
     anonymous = fetched(browser, shared.base_url + e.NAV.path, credentials="omit")
     assert anonymous["body"]["code"] == -101
+
+
+@pytest.mark.browser
+def test_a_page_of_an_allowed_origin_signs_in(
+    browser: Chrome, shared: RunningService, documented: RunningService
+) -> None:
+    """Its cookies come from the service, and its script reads csrf from one of them."""
+    [caller] = fresh(shared)
+    browser.get(f"{documented.base_url}/healthz")
+    browser.delete_all_cookies()
+    key = fetched(browser, shared.base_url + e.QR_GENERATE.path)["body"]["data"]["qrcode_key"]
+    shared.agree(key, caller.mid)
+    polled = fetched(browser, f"{shared.base_url}{e.QR_POLL.path}?qrcode_key={key}")
+    assert polled["body"]["data"]["code"] == 0
+    [csrf] = re.findall("bili_jct=([0-9a-f]+)", browser.execute_script("return document.cookie"))
+    form = f"notice=hello&csrf={csrf}"
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    url = shared.base_url + e.SET_NOTICE.path
+    done = fetched(browser, url, method="POST", body=form, headers=kind)
+    assert done["body"]["code"] == 0, done
+    assert call(shared, e.SPACE_NOTICE, caller, {"mid": caller.mid}).data == "hello"
 
 
 @pytest.mark.browser

@@ -114,7 +114,9 @@ def test_mounted_under_a_path() -> None:
         assert call(service, e.NAV, caller).data["mid"] == caller.mid
         assert modify(service, caller, other.mid, 1).code == 0
         assert call(service, e.SPACE_PAGE, caller, {"mid": other.mid}).status == 200
-        assert send(service.base_url, "GET", "/nope").body["code"] == -404
+        unknown = send(service.base_url, "GET", "/nope")
+        assert unknown.code == -404
+        assert unknown.reason == "path: no endpoint has it; /graph/docs lists them"
         assert send(service.base_url, "POST", e.NAV.path).headers["allow"] == "GET, HEAD"
         for path in PATHS - {"/"}:
             assert send(service.base_url, "GET", path).status == 200
@@ -229,6 +231,7 @@ def test_a_gate_of_the_host_and_observers(tmp_path: Path) -> None:
 
     answers = asyncio.run(exchanged())
     assert [answer.code for answer in answers] == [0, -101, -101, -101, -404]
+    assert answers[-1].reason == "path: no endpoint has it", "no documentation is served"
     assert [(one.name, one.caller.mid, one.code, one.status) for one in seen] == [
         (e.RELATION.name, 1, 0, 200),
         (e.RELATION.name, 0, -101, 200),

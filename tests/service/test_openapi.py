@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Login
 from guanxi.contract.endpoints import CREATE_GROUP, ENDPOINTS, MODIFY, RENAME_GROUP
+from guanxi.contract.limits import OPEN
 from guanxi.contract.openapi import document
 from guanxi.contract.params import PageSize, is_list, wire_types
 from guanxi.testing import RunningService
@@ -47,6 +48,13 @@ def test_every_reference_resolves() -> None:
     references = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
     assert references <= schemas.keys()
     assert schemas.keys() - references == set(), "nothing is left over"
+
+
+def test_a_default_of_the_open_profile_is_described() -> None:
+    form = operation(MODIFY)["requestBody"]["content"]["multipart/form-data"]["schema"]
+    for name, value in OPEN.defaults.items():
+        assert name in form["required"]
+        assert f"the profile open takes {value} if" in form["properties"][name]["description"]
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)

@@ -60,6 +60,57 @@ def test_a_refresh_names_which_of_its_two_tokens_is_wrong(documented: RunningSer
         assert answer.reason.startswith(f"{field}: not this session's; ")
 
 
+def test_the_caller_is_the_wrong_target(documented: RunningService) -> None:
+    scene = Scene(documented)
+    answer = scene.call(e.MODIFY, fid=scene.caller.mid)
+    assert (answer.code, answer.reason) == (22001, "fid: is the caller's own account")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "code", "ids", "wrong"),
+    [
+        (e.GROUP_MEMBERS, 22104, {"tagid": 99}, "tagid: 99"),
+        (e.RENAME_GROUP, 22104, {"tagid": 99}, "tagid: 99"),
+        (e.DELETE_GROUP, -400, {"tagid": 99}, "tagid: 99"),
+        (e.SET_MEMBERS, 22104, {"tagids": "-10,0,98,99"}, "tagids: 98"),
+        (e.COPY_MEMBERS, 22104, {"tagids": "-10,99,98"}, "tagids: 99"),
+        (e.MOVE_MEMBERS, 22104, {"beforeTagids": "97", "afterTagids": "98"}, "beforeTagids: 97"),
+        (e.MOVE_MEMBERS, 22104, {"beforeTagids": "0", "afterTagids": "98"}, "afterTagids: 98"),
+    ],
+    ids=lambda one: getattr(one, "name", None),
+)
+def test_the_group_that_is_not_the_callers_is_named(
+    endpoint: Endpoint, code: int, ids: dict[str, object], wrong: str, documented: RunningService
+) -> None:
+    answer = Scene(documented).call(endpoint, **ids)
+    reason = f"{wrong} is no group of yours; GET /x/relation/tags lists them"
+    assert (answer.code, answer.reason) == (code, reason)
+
+
+@pytest.mark.parametrize("tagid", [-10, 0])
+def test_a_fixed_group_is_neither_renamed_nor_deleted(
+    tagid: int, documented: RunningService
+) -> None:
+    scene = Scene(documented)
+    for endpoint, done in [(e.RENAME_GROUP, "renamed"), (e.DELETE_GROUP, "deleted")]:
+        answer = scene.call(endpoint, tagid=tagid)
+        assert (answer.code, answer.reason) == (-400, f"tagid: {tagid} cannot be {done}")
+
+
+def test_why_a_name_of_a_group_cannot_be_used(documented: RunningService) -> None:
+    scene = Scene(documented)
+    assert call(documented, e.CREATE_GROUP, scene.caller, {"tag": "同事"}).code == 0
+    for name, reason in [
+        ("同事", "you have a group of this name"),
+        (" 同事 ", "you have a group of this name"),
+        ("特别关注", "the name is reserved"),
+        (" 默认分组", "the name is reserved"),
+    ]:
+        for endpoint, field in [(e.CREATE_GROUP, "tag"), (e.RENAME_GROUP, "name")]:
+            answer = scene.call(endpoint, **{field: name})
+            assert (answer.code, answer.reason) == (22106, f"{field}: {reason}")
+
+
 def test_nobody_learns_from_a_reason_whether_an_account_blocks_or_refuses(
     documented: RunningService,
 ) -> None:

@@ -320,7 +320,7 @@ def test_overview_with_a_callback_is_jsonp(service: RunningService) -> None:
     assert json.loads(refused.raw[5:-1]) == {
         "code": -400,
         "message": "请求错误",
-        "reason": "mid: must be a whole number",
+        "reason": "mid: 'x' is not a whole number",
         "ttl": 1,
     }
 

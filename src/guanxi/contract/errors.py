@@ -507,7 +507,7 @@ class NetworkException(ApiException):
     not sent.
     """
 
-    def __init__(self, status: int, msg: str, *, sent: bool = True) -> None:
+    def __init__(self, status: int, msg: str | Text, *, sent: bool = True) -> None:
         super().__init__(msg)
         self.status = status
         self.sent = sent
@@ -529,8 +529,13 @@ class WbiRetryTimesExceedException(ApiException):
     """The server answered -403 again after the wbi keys were renewed, with this ``reason``."""
 
     def __init__(self, reason: str = "") -> None:
-        why = f" ({reason})" if reason else ""
-        super().__init__(f"the wbi signature was refused again after fresh keys{why}")
+        zh, en = (f"（{reason}）", f" ({reason})") if reason else ("", "")
+        super().__init__(
+            Text(
+                f"换用新密钥后，wbi 签名仍被拒绝{zh}",
+                f"the wbi signature was refused again after fresh keys{en}",
+            )
+        )
         self.reason = reason
 
 

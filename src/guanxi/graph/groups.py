@@ -13,7 +13,8 @@ from guanxi.graph.pair import DEFAULT, SPECIAL, Refusal
 
 SPECIAL_NAME, DEFAULT_NAME = "特别关注", "默认分组"
 SPECIAL_TIP = "第一时间收到该分组下用户更新稿件的通知"
-_RESERVED = frozenset({SPECIAL_NAME, DEFAULT_NAME})
+#: The names that no group of an owner may have.
+RESERVED = frozenset({SPECIAL_NAME, DEFAULT_NAME})
 _CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -133,7 +134,7 @@ def _named(group: int, name: str, facts: GroupFacts) -> Refusal | PutGroup:
     if not 1 <= len(cleaned) <= facts.name_length:
         return Refusal(errors.GroupNameTooLong.number)
     taken = {other for other_id, other in facts.names.items() if other_id != group}
-    if cleaned in _RESERVED or cleaned in taken:
+    if cleaned in RESERVED or cleaned in taken:
         return Refusal(errors.GroupExists.number)
     return PutGroup(group, cleaned)
 

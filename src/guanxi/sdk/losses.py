@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from guanxi.contract.errors import NetworkException
 from guanxi.sdk.transport import Request
+from guanxi.text import Text
 
 _NOT_CONNECTED = "client error (Connect)"
 
@@ -22,4 +23,5 @@ def lost(request: Request, error: Exception) -> NetworkException:
     # The first cause quotes the whole address, which may contain an access key.
     root = causes[-1] if len(causes) > 1 else type(error).__name__
     host = urlsplit(request.url).netloc
-    return NetworkException(0, f"{host}: {root}", sent=_NOT_CONNECTED not in causes)
+    text = Text(f"{host} 没有响应：{root}", f"{host}: {root}")
+    return NetworkException(0, text, sent=_NOT_CONNECTED not in causes)

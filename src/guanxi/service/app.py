@@ -263,7 +263,7 @@ class Application:
         """
         service, scope = self._service, exchange.scope
         if route is None:
-            raise self._no_route(exchange.path)
+            raise self._no_route(scope, exchange.path)
         if len(self._running) > self._at_once:
             raise StoreUnavailable("too many requests at once")
         headers = headers_of(scope["headers"])
@@ -310,13 +310,18 @@ class Application:
                 return route.endpoint.method
         return self._methods.get(path)
 
-    def _no_route(self, path: str) -> Refused:
+    def _no_route(self, scope: Scope, path: str) -> Refused:
         method = self._method(path)
         if method is None:
-            return Refused(errors.NotFound.number, "path: no endpoint has it", status=404)
+            reason = "path: no endpoint has it"
+            if "/docs" in self._pages:
+                reason += f"; {scope.get('root_path', '').rstrip('/')}/docs lists them"
+            return Refused(errors.NotFound.number, reason, status=404)
         allowed = _allowed(method)
         allow = ((b"allow", allowed.encode()),)
-        reason = f"method: must be {allowed}"
+        reason = f"method: must be {allowed.replace(', ', ' or ')}"
+        if scope["method"] == "OPTIONS" and path not in self._pages:
+            reason = cors.refusal(self._origins, scope["headers"]) or reason
         return Refused(errors.BadRequest.number, reason, status=405, headers=allow)
 
 

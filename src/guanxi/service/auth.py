@@ -21,6 +21,7 @@ _TRUST_NS, _TRUST_SECONDS = 10**9, 1.0
 _MAX_ENTRIES, _MAX_CREDENTIAL_BYTES = 20_000, 1_024
 #: How to send each kind of credential.
 _WAYS = {COOKIE: "the cookie SESSDATA", ACCESS_KEY: "the parameter access_key"}
+_CAME = "send the bili_jct that came with SESSDATA"
 _SIGN = f"the current wbi keys, which GET {NAV.path} returns"
 
 
@@ -121,11 +122,12 @@ class SessionGate:
         if endpoint.writes and credential is not None and not by_key:
             form, (_, csrf, sent_csrf) = values.get("csrf", ""), credential
             if not secrets.equal(form, csrf):
-                wrong = "not this session's bili_jct"
+                wrong = f"not this session's bili_jct; {_CAME}"
                 missing = "missing; send the value of the cookie bili_jct"
                 raise Refused(errors.CsrfFailed.number, f"csrf: {wrong if form else missing}")
             if not secrets.equal(sent_csrf, csrf):
-                raise Refused(errors.CsrfFailed.number, "bili_jct: not this session's cookie")
+                reason = f"bili_jct: not this session's cookie; {_CAME}"
+                raise Refused(errors.CsrfFailed.number, reason)
         return session
 
     def _read(self, sent: str | bytes) -> _Credential | None:

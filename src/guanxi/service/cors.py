@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
+from guanxi.contract.params import echoed
 from guanxi.text import Text
 
 #: Header pairs as ASGI has them.
@@ -57,6 +58,19 @@ def preflight(
         *allowed,
         _MAX_AGE,
     )
+
+
+def refusal(origins: Collection[bytes], sent: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the reason for which a preflight request to an endpoint is refused.
+
+    Return "" if its origin is one of ``origins``, and for what is no preflight.
+    """
+    headers = dict(sent)
+    origin = headers.get(b"origin", b"")
+    if not origin or origin in origins or b"access-control-request-method" not in headers:
+        return ""
+    shown = echoed(origin.decode("latin-1")) or "it"
+    return f"Origin: {shown} is not in cors_origins"
 
 
 def unfit_origin(origin: str) -> Text | None:

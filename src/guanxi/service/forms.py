@@ -35,6 +35,8 @@ _CHARSETS = {
     "iso-8859-1": "latin-1",
     "latin1": "latin-1",
 }
+#: The names of the codecs that cannot decode every byte.
+_NAMES = {"utf-8": "UTF-8", "ascii": "US-ASCII"}
 #: The accepted values of a part's Content-Transfer-Encoding: those that change no byte.
 _PLAIN_TRANSFERS = ("7bit", "8bit", "binary")
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
@@ -108,28 +110,32 @@ def _parts(
     invalid = None
     name, value, codec = "", b"", "utf-8"
     try:
-        with PushMultipartParser(
+        parser = PushMultipartParser(
             boundary.encode("latin-1"),
             max_header_size=limits.part_header_bytes,
             max_header_count=limits.part_headers,
             max_segment_count=limits.parts,
             strict=True,
-        ) as parser:
-            for event in parser.parse(body):
-                if isinstance(event, MultipartSegment):
-                    name, value, codec = event.name, b"", _codec(event)
-                elif event is not None:
-                    value += event
-                else:
-                    try:
-                        pairs.append((name, value.decode(codec)))
-                    except UnicodeDecodeError:
-                        if name in known:
-                            invalid = invalid or InvalidParameter(name, "badly encoded")
+        )
+        for event in parser.parse(body):
+            if isinstance(event, MultipartSegment):
+                name, value, codec = event.name, b"", _codec(event)
+            elif event is not None:
+                value += event
+            else:
+                try:
+                    pairs.append((name, value.decode(codec)))
+                except UnicodeDecodeError:
+                    if name in known:
+                        invalid = invalid or InvalidParameter(name, f"not {_NAMES[codec]}")
     except ParserLimitReached:
         raise _too_many(limits) from None
     except MultipartError as error:
         raise _refused(f"body: not valid multipart: {error.args[0]}") from None
+    try:
+        parser.close()
+    except MultipartError:
+        raise _refused("body: the closing boundary is missing") from None
     return pairs, invalid
 
 

@@ -11,6 +11,11 @@ Pairs = list[tuple[str, str]]
 Headers = Mapping[bytes, bytes]
 
 _HEADER_RULE = "(the header rule of the profile documented; the profile open has no such rule)"
+#: The problem of a field that cannot be decoded, by the error.
+_BADLY_ENCODED: dict[type[Exception], str] = {
+    KeyError: "a % without two hexadecimal digits after it; write % as %25",
+    UnicodeDecodeError: "not UTF-8 after percent-decoding",
+}
 #: The most characters of a Referer's host that a reason repeats.
 _ECHOED = 40
 _DIGITS = b"0123456789abcdefABCDEF"
@@ -43,9 +48,9 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter |
         try:
             field = _unescaped(name)
             pairs.append((field, _unescaped(value)))
-        except (KeyError, UnicodeDecodeError):
+        except (KeyError, UnicodeDecodeError) as error:
             if field in known:
-                invalid = invalid or InvalidParameter(field, "badly encoded")
+                invalid = invalid or InvalidParameter(field, _BADLY_ENCODED[type(error)])
     return pairs, invalid
 
 

@@ -22,11 +22,16 @@ class MemberCard(TypedDict):
 
 
 class CardByMid(TypedDict):
-    """The whole body of that old endpoint: it has no envelope."""
+    """The whole body of that old endpoint: it has no envelope.
+
+    Only the failure -404 has a message and a reason.
+    """
 
     ts: int
     code: int
     card: MemberCard | None
+    message: NotRequired[str]
+    reason: NotRequired[str]
 
 
 class NamedAccount(TypedDict):

@@ -59,7 +59,11 @@ def decoder(
         for name in numbers:
             text = pairs.get(name, "")
             if not text.isdigit() and ("." in text or "e" in text or "E" in text):
-                raise InvalidParameter(name, _WHOLE)  # msgspec accepts 1.0 and 1e3 as integers
+                # msgspec accepts 1.0 and 1e3 as integers
+                is_listed = name in lists
+                numerals = text.split(",") if is_listed else [text]
+                wrong = next(one for one in numerals if not _INTEGER.fullmatch(one))
+                raise InvalidParameter(name, _not_whole(wrong, is_listed=is_listed))
         for name in lists:
             if name in pairs:
                 values = {**values, name: pairs[name].split(",")}
@@ -121,6 +125,24 @@ def invalid_parameter(
     return InvalidParameter(missing, "missing", mistyped=True)
 
 
+def echoed(value: str) -> str:
+    """Return what a reason repeats of a sent value: at most 40 characters, in quotes.
+
+    Return "" for an empty value, and for one with other characters than printable ASCII ones. The
+    value must not be one that may be a secret.
+    """
+    if not value or not value.isascii() or not value.isprintable():
+        return ""
+    return f"'{value[:_ECHOED]}'{'...' if len(value) > _ECHOED else ''}"
+
+
+def _not_whole(text: str, *, is_listed: bool) -> str:
+    """Return the problem of a text that is not a whole number; it may be an item of a list."""
+    shown = echoed(text)
+    problem = f"{shown} is not a whole number" if shown else _WHOLE
+    return f"{problem}; send ids with commas between" if is_listed else problem
+
+
 def _fits(value: Any, hint: Any, *, strict: bool) -> bool:
     try:
         msgspec.convert(value, hint, strict=strict)
@@ -129,15 +151,21 @@ def _fits(value: Any, hint: Any, *, strict: bool) -> bool:
     return True
 
 
-def _unfit(name: str, value: Any, hint: Any, *, strict: bool) -> InvalidParameter:
-    """Return the error for a value that does not fit the type of its field."""
+def _unfit(
+    name: str, value: Any, hint: Any, *, strict: bool, is_listed: bool = False
+) -> InvalidParameter:
+    """Return the error for a value that does not fit the type of its field.
+
+    ``is_listed`` is whether it is an item of a list.
+    """
     if get_origin(hint) is Union:  # with UnsetType
         hint = get_args(hint)[0]
     base, bounds = get_args(hint) if get_origin(hint) is Annotated else (hint, Meta())
     is_array, shown = get_origin(base) is list, value
     if _is_number(base) and not is_array:
         if not (type(value) is int if strict else _INTEGER.fullmatch(value)):
-            return InvalidParameter(name, _WHOLE, mistyped=True)
+            problem = _WHOLE if strict else _not_whole(value, is_listed=is_listed)
+            return InvalidParameter(name, problem, mistyped=True)
         shown = int(str(value)[:_ECHOED])  # cut, it is still far out of every range
         if bounds.ge is not None and shown < bounds.ge:
             return InvalidParameter(name, f"at least {bounds.ge}")
@@ -152,7 +180,7 @@ def _unfit(name: str, value: Any, hint: Any, *, strict: bool) -> InvalidParamete
         [item] = get_args(base)
         for one in value:
             if not _fits(one, item, strict=strict):
-                return _unfit(name, one, item, strict=strict)
+                return _unfit(name, one, item, strict=strict, is_listed=True)
     elif bounds.max_length is not None and len(value) > bounds.max_length:
         most = bounds.max_length
         return InvalidParameter(name, f"at most {most} characters")
@@ -164,7 +192,10 @@ def _unfit(name: str, value: Any, hint: Any, *, strict: bool) -> InvalidParamete
         too_many = f"at most {bounds.max_length} values"
         return InvalidParameter(name, too_many if value else "must not be empty")
     choices = ", ".join(map(repr, get_args(base) or [one.value for one in base]))
-    return InvalidParameter(name, f"cannot be {repr(shown)[:_ECHOED]}; one of {choices}")
+    refused = echoed(shown) if isinstance(shown, str) else repr(shown)
+    return InvalidParameter(
+        name, f"cannot be {refused}; one of {choices}" if refused else f"must be one of {choices}"
+    )
 
 
 #: The fields that have a limit.

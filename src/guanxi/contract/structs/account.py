@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 
 class MemberCard(Struct):
@@ -18,11 +18,16 @@ class MemberCard(Struct):
 
 
 class CardByMid(Struct):
-    """The whole body of that old endpoint: it has no envelope."""
+    """The whole body of that old endpoint: it has no envelope.
+
+    Only the failure -404 has a message and a reason.
+    """
 
     ts: int = 0
     code: int = 0
     card: MemberCard | None = None
+    message: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
 
 
 class NamedAccount(Struct):

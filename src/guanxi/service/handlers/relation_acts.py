@@ -44,6 +44,8 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
 
 def _reason(code: int, caller: int, fid: int, caps: Caps) -> str:
     """Return the reason for the code that the rules refuse an act on account ``fid`` with."""
+    if code == errors.CannotTargetSelf.number:
+        return "fid: is the caller's own account"
     sentence = errors.sentence_of(code, caller, fid).en
     if code == errors.AccountBanned.number:
         return sentence

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
+from guanxi.contract.endpoints import GROUPS
 from guanxi.graph.groups import (
+    RESERVED,
     SPECIAL_TIP,
     DeleteGroup,
     GroupAct,
@@ -13,10 +17,10 @@ from guanxi.graph.groups import (
     RegroupMode,
     RenameGroup,
 )
-from guanxi.graph.pair import SPECIAL
+from guanxi.graph.pair import DEFAULT, SPECIAL
 from guanxi.operations import groups as operations
 from guanxi.service.answers import encode
-from guanxi.service.handling import UNKNOWN_CALLER, Service, refuse_if
+from guanxi.service.handling import UNKNOWN_CALLER, Refused, Service, refuse_if
 
 #: The reason of a code that any change of groups may be refused with.
 _UNKNOWN = {errors.NoSuchUser.number: UNKNOWN_CALLER}
@@ -58,7 +62,7 @@ async def create_group(service: Service, caller: int, params: p.NewGroup) -> byt
     """
     limits = service.profile.limits
     code, group_id = await operations.create(service.store, caller, params.tag, limits)
-    refuse_if(code, _name_reasons(service, "tag") | _UNKNOWN)
+    refuse_if(code, _name_reasons(service, "tag", params.tag) | _UNKNOWN)
     return encode(s.GroupCreated(group_id))
 
 
@@ -67,10 +71,10 @@ async def rename_group(service: Service, caller: int, params: p.RenameGroup) -> 
 
     Raise Refused if the caller created no group with this id, or the name is invalid or in use.
     """
-    reasons = _name_reasons(service, "name")
-    if params.tagid <= 0:
-        reasons[errors.BadRequest.number] = "tagid: cannot be renamed"
-    reasons[errors.NoSuchGroup.number] = "tagid: no group of yours"
+    reasons = _name_reasons(service, "name", params.name)
+    if params.tagid in (SPECIAL, DEFAULT):
+        reasons[errors.BadRequest.number] = f"tagid: {params.tagid} cannot be renamed"
+    reasons[errors.NoSuchGroup.number] = no_group("tagid", params.tagid)
     await _change(service, RenameGroup(caller, params.tagid, params.name), reasons)
     return b""
 
@@ -80,7 +84,10 @@ async def delete_group(service: Service, caller: int, params: p.OldGroup) -> byt
 
     Its members stay followed. Raise Refused if the caller created no group with this id.
     """
-    reasons = {errors.BadRequest.number: "tagid: no group of yours to delete"}
+    reason = no_group("tagid", params.tagid)
+    if params.tagid in (SPECIAL, DEFAULT):
+        reason = f"tagid: {params.tagid} cannot be deleted"
+    reasons = {errors.BadRequest.number: reason}
     await _change(service, DeleteGroup(caller, params.tagid), reasons)
     return b""
 
@@ -92,7 +99,7 @@ async def set_members(service: Service, caller: int, params: p.MembersParams) ->
     change nothing, for an unknown group or an account not followed.
     """
     act = Regroup(caller, RegroupMode.SET, tuple(params.fids), tuple(params.tagids))
-    return await _regroup(service, act, "tagids")
+    return await _regroup(service, act, {"tagids": params.tagids})
 
 
 async def copy_members(service: Service, caller: int, params: p.MembersParams) -> bytes:
@@ -102,7 +109,7 @@ async def copy_members(service: Service, caller: int, params: p.MembersParams) -
     account not followed.
     """
     act = Regroup(caller, RegroupMode.COPY, tuple(params.fids), tuple(params.tagids))
-    return await _regroup(service, act, "tagids")
+    return await _regroup(service, act, {"tagids": params.tagids})
 
 
 async def move_members(service: Service, caller: int, params: p.MoveParams) -> bytes:
@@ -113,16 +120,35 @@ async def move_members(service: Service, caller: int, params: p.MoveParams) -> b
     """
     fids, after, before = tuple(params.fids), tuple(params.after), tuple(params.before)
     act = Regroup(caller, RegroupMode.MOVE, fids, after, before)
-    return await _regroup(service, act, "beforeTagids, afterTagids")
+    return await _regroup(
+        service, act, {"beforeTagids": params.before, "afterTagids": params.after}
+    )
 
 
-async def _regroup(service: Service, act: Regroup, field: str) -> bytes:
-    reasons = {
-        errors.NoSuchGroup.number: f"{field}: not all are groups of yours",
-        errors.NotFollowing.number: "fids: you do not follow all of them",
-    }
-    await _change(service, act, reasons)
+async def _regroup(service: Service, act: Regroup, sent: Mapping[str, Sequence[int]]) -> bytes:
+    """Apply an act; ``sent`` has its group ids by field. Raise Refused."""
+    [code] = await service.store.change([act], service.profile.limits.caps)
+    if code == errors.NoSuchGroup.number:
+        raise Refused(code, await _unknown_group(service, act.owner, sent))
+    reasons = {errors.NotFollowing.number: "fids: you do not follow all of them"}
+    refuse_if(code, reasons | _UNKNOWN)
     return b""
+
+
+async def _unknown_group(service: Service, owner: int, sent: Mapping[str, Sequence[int]]) -> str:
+    """Return the reason that names the first of the sent ids which is no group of the owner."""
+    known = {row.id for row in await service.store.groups(owner)}
+    for field, ids in sent.items():
+        for group_id in ids:
+            if group_id not in known:
+                return no_group(field, group_id)
+    # Created between the refusal and this read.
+    return f"{', '.join(sent)}: not all were groups of yours; repeat the request"
+
+
+def no_group(field: str, group_id: int) -> str:
+    """Return the reason for an id that is no group of the caller."""
+    return f"{field}: {group_id} is no group of yours; GET {GROUPS.path} lists them"
 
 
 async def _change(service: Service, act: GroupAct, reasons: dict[int, str]) -> None:
@@ -130,16 +156,17 @@ async def _change(service: Service, act: GroupAct, reasons: dict[int, str]) -> N
     refuse_if(code, reasons | _UNKNOWN)
 
 
-def _name_reasons(service: Service, field: str) -> dict[int, str]:
+def _name_reasons(service: Service, field: str, name: str) -> dict[int, str]:
     """Return the reasons for which a group's name is refused, by code.
 
     ``field`` is the parameter that they name. The reason of -400 also covers too many groups.
     """
     limits = service.profile.limits
+    taken = "the name is reserved" if name.strip() in RESERVED else "you have a group of this name"
     return {
         errors.BadRequest.number: (
             f"{field}: no control characters, and at most {limits.groups} groups"
         ),
         errors.GroupNameTooLong.number: f"{field}: 1 to {limits.group_name} characters",
-        errors.GroupExists.number: f"{field}: another group has it, or it is reserved",
+        errors.GroupExists.number: f"{field}: {taken}",
     }

@@ -24,6 +24,7 @@ from guanxi.graph.lists import (
 )
 from guanxi.graph.pair import SPECIAL, Attribute, mtime_of
 from guanxi.service.answers import cursor_after, encode, items, page
+from guanxi.service.handlers.relation_groups import no_group
 from guanxi.service.handling import Refused, Service
 from guanxi.stores.port import EMPTY_SLICE, Row, Rows, Slice
 from guanxi.stores.tails import encoded_tail
@@ -267,7 +268,7 @@ async def group_members(service: Service, viewer: int, params: p.GroupParams) ->
     sort = Sort.VISITED if params.order_type == "attention" else Sort.NEWEST
     result = await service.store.members(viewer, params.tagid, sort, request.window, request.after)
     if result is None:
-        raise Refused(errors.NoSuchGroup.number, "tagid: no group of yours")
+        raise Refused(errors.NoSuchGroup.number, no_group("tagid", params.tagid))
     rows, more = result.rows, result.more
     cards = await service.store.cards(rows.mids)
     members = [_member(mid, cards[mid]) for mid in rows.mids]

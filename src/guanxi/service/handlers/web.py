@@ -58,12 +58,17 @@ async def card_by_mid(service: Service, caller: int, params: p.Account) -> bytes
     """Handle GET /api/member/getCardByMid: a card and followed mids (001, get_all_followings).
 
     The mids are those that the caller may see, newest first. The response has no envelope; an
-    account that does not exist has code -404 in the body.
+    account that does not exist has code -404 in the body, with message and reason.
     """
     now = service.now()
     card = (await service.store.cards([params.mid])).get(params.mid)
     if card is None:
-        return encode(s.CardByMid(now, errors.NotFound.number))
+        missing = errors.NotFound
+        return encode(
+            s.CardByMid(
+                now, missing.number, message=missing.wire_message, reason="mid: no such account"
+            )
+        )
     tally = await service.store.tally(params.mid)
     return encode(
         s.CardByMid(

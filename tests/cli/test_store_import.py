@@ -13,6 +13,8 @@ FILES = {
     "edges": "follower,followed,time\n1,2,3\n1,2,3\n3,2,4\n",
     "accounts": "mid,name\n1,a\n1,a\n2,b\n",
 }
+#: A line for each that is refused.
+BAD = {"edges": "x,1,5\n", "accounts": "x,a\n"}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -48,3 +50,34 @@ def test_a_dry_run_into_a_missing_folder_is_refused(tmp_path: Path, what: str) -
     assert "create it first" in error_of(
         "store", "import", what, file, "--dry-run", "--store", store
     )
+
+
+@pytest.mark.parametrize("what", FILES)
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)], ids=["write", "dry run"])
+def test_the_bad_lines_replace_no_file_unasked(
+    tmp_path: Path, what: str, dry_run: tuple[str, ...]
+) -> None:
+    file, bad, store = tmp_path / "in.csv", tmp_path / "bad.csv", tmp_path / "s.db"
+    file.write_text(FILES[what] + BAD[what])
+    output_of("store", "import", what, file, "--skip-bad", "--store", store)
+    before = store.read_bytes()
+    bad.write_text("mine")
+    (tmp_path / "link.csv").hardlink_to(file)
+    command = ("store", "import", what, file, *dry_run, "--store", store, "--bad-lines")
+    assert "bad.csv exists; --force replaces it" in error_of(*command, bad)
+    for never in (store, f"{store}-wal", tmp_path / "." / "in.csv", tmp_path / "link.csv"):
+        for force in ((), ("--force",)):
+            assert "is the store or an input" in error_of(*command, never, *force)
+    assert (bad.read_text(), store.read_bytes()) == ("mine", before)
+    assert file.read_text().startswith(FILES[what])
+    output_of(*command, bad, "--force")
+    assert bad.read_text().startswith("file,line,reason,text\n")
+    assert len(bad.read_text().splitlines()) == 2
+
+
+def test_the_bad_lines_do_not_take_the_name_of_a_new_store(tmp_path: Path) -> None:
+    file, store = tmp_path / "in.csv", tmp_path / "s.db"
+    file.write_text(FILES["edges"])
+    command = ("store", "import", "edges", file, "--store", store, "--bad-lines", store)
+    assert "is the store or an input" in error_of(*command)
+    assert [*tmp_path.iterdir()] == [file]

@@ -30,10 +30,14 @@ from guanxi.files.accounts import Accounts, import_accounts, read_accounts
 from guanxi.files.content import import_content
 from guanxi.files.edges import UNITS, Edges, import_edges, missing_groups, read_edges
 from guanxi.files.outcome import Counts, OnConflict, Refused, write_refused
+from guanxi.files.output import check_target, whole_file
 from guanxi.files.table import Request
-from guanxi.stores import redacted
+from guanxi.stores import is_server_address, redacted
 from guanxi.stores.port import Store, StoreError
 from guanxi.text import Text
+
+#: The endings of the names of a SQLite store's files.
+SQLITE_FILES = ("", "-wal", "-shm", "-journal")
 
 app = typer.Typer(
     help=text("导入数据。", "Import files into a store."),
@@ -98,6 +102,14 @@ BadLines = Annotated[
         dir_okay=False,
     ),
 ]
+Force = Annotated[
+    bool,
+    option(
+        "替换已有的 --bad-lines 文件。",
+        "Replace the file of --bad-lines if it exists.",
+        "--force",
+    ),
+]
 DryRun = Annotated[
     bool,
     option("只读取并检查，不写入。", "Read and check, and write nothing.", "--dry-run"),
@@ -137,6 +149,7 @@ def edges(
     on_conflict: Conflict = "newest",
     skip_bad: SkipBad = False,
     bad_lines: BadLines = None,
+    force: Force = False,
     group_separator: Annotated[
         str | None,
         option(
@@ -168,6 +181,7 @@ def edges(
     20 such lines are shown with their numbers; see --skip-bad.
     """
     console = Console(stderr=True, markup=False)
+    _check_bad(bad_lines, file, store, force=force)
     with _progress(console) as progress:
         reading = progress.add_task(text("读取", "reading"), total=None)
         with read_edges(
@@ -180,7 +194,7 @@ def edges(
             ready: int | None = found.found.ready
             progress.update(reading, completed=found.found.counts.read, total=ready or 1)
             progress.stop_task(reading)
-            _write_bad(bad_lines, found.refused())
+            _write_bad(bad_lines, found.refused(), force=force)
             odd, counts = [name for _, name in found.found.odd_groups], found.found.counts
             exists = True
             if dry_run:
@@ -233,6 +247,7 @@ def accounts(
     ] = False,
     skip_bad: SkipBad = False,
     bad_lines: BadLines = None,
+    force: Force = False,
     dry_run: DryRun = False,
     json: Json = False,
     store: StoreOption = DEFAULT_STORE,
@@ -250,6 +265,7 @@ def accounts(
     1,Ada,https://example.com/1.jpg,hello,5,normal
     """
     console = Console(stderr=True, markup=False)
+    _check_bad(bad_lines, file, store, force=force)
     skipping = skip_bad or bad_lines is not None
     request = replace(_request(file, columns, sql), exact=restore)
     with _progress(console) as progress:
@@ -274,7 +290,7 @@ def accounts(
             else:
                 with all_or_nothing(store) as path:
                     counts = with_store(path, load, create=True)
-            _write_bad(bad_lines, found.refused())
+            _write_bad(bad_lines, found.refused(), force=force)
             notes = [*_missing(store, exists=exists), *_ignored(found)]
     _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=None)
 
@@ -357,9 +373,33 @@ def _progress(console: Console) -> Iterator[Progress]:
         yield progress
 
 
-def _write_bad(path: Path | None, refused: Iterator[Refused]) -> None:
+def _check_bad(path: Path | None, inputs: list[Path], store: str, *, force: bool) -> None:
+    """Raise StoreError if the file of bad lines may not be written: see ``check_target``.
+
+    The store and the files that are read are never replaced, whatever name they are given by.
+    """
+    if path is None:
+        return
+    kept = list(inputs)
+    if not is_server_address(store):
+        kept += [Path(store + ending) for ending in SQLITE_FILES]
+    for other in kept:
+        if path.resolve() == other.resolve() or (
+            path.exists() and other.exists() and path.samefile(other)
+        ):
+            raise StoreError(
+                Text(
+                    f"--bad-lines {path} 是库或输入文件，不能替换",
+                    f"--bad-lines {path} is the store or an input: it would be lost",
+                )
+            )
+    check_target(path, force=force)
+
+
+def _write_bad(path: Path | None, refused: Iterator[Refused], *, force: bool) -> None:
     if path is not None:
-        write_refused(path, ((row, shown(row.reason)) for row in refused))
+        with whole_file(path, force=force) as temporary:
+            write_refused(temporary, ((row, shown(row.reason)) for row in refused))
 
 
 _COUNTS = {

@@ -352,7 +352,7 @@ def test_a_summary_is_json_on_request(shop: Shop) -> None:
 
 def test_a_dry_run_writes_nothing(shop: Shop) -> None:
     said = shop.imported("1,2\n1,2\n", "--dry-run")
-    assert "2 read, 1 repeated, 0 in conflict, 0 refused, 1 to write" in said
+    assert "2 read, 1 new, 0 changed, 0 unchanged, 1 repeated, 0 in conflict, 0 refused" in said
     assert "nothing was written" in said
     assert not shop.path.exists()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -292,6 +292,8 @@ def accounts(
                     counts = with_store(path, load, create=True)
             _write_bad(bad_lines, found.refused(), force=force)
             notes = [*_missing(store, exists=exists), *_ignored(found)]
+            if not restore:
+                notes += _no_values(found.no_values())
     _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=None)
 
 
@@ -439,7 +441,7 @@ def _notes(edges: Edges, odd_groups: list[str]) -> list[str]:
     ]
     if kinds:
         notes.append(text("时间：", "times: ") + ", ".join(kinds))
-    notes += _ignored(edges)
+    notes += [*_ignored(edges), *_no_values(found.no_values)]
     if odd_groups:
         names = ", ".join(dict.fromkeys(odd_groups))
         notes.append(
@@ -476,6 +478,17 @@ def _ignored(found: Edges | Accounts) -> list[str]:
     if not names:
         return []
     return [text("忽略的列：", "columns ignored: ") + ", ".join(names)]
+
+
+def _no_values(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return [
+        text(
+            f"这些文字按原样写入：{', '.join(names)}。若表示没有值，请留空",
+            f"written as texts: {', '.join(names)}. If they mean no value, leave the cell empty",
+        )
+    ]
 
 
 def _summarise(

@@ -33,6 +33,7 @@ COLUMNS = EdgeRow.__struct_fields__
 SHAPE = Shape(
     names=COLUMNS,
     required=("follower", "followed"),
+    texts=frozenset({"groups"}),
     headerless=("follower", "followed", "time"),
 )
 #: The separator of groups where none is clear, and the others that are looked for.
@@ -157,6 +158,8 @@ class Found(Struct, frozen=True, kw_only=True):
     #: What separates groups in a cell, and group names that another separator may be missing in.
     group_separator: str = GROUP_SEPARATOR
     odd_groups: tuple[tuple[int, str], ...] = ()
+    #: Group names that may have been meant as no value, such as NULL.
+    no_values: tuple[str, ...] = ()
 
 
 class Edges(NamedTuple):
@@ -276,12 +279,13 @@ def read_edges(
                 statement = _JUDGED.replace("{raw}", raw).replace("{part}", part.select)
                 db.execute(statement, {"file": at, "end": (now + 1) * 1_000_000})
         with table.failures("edges"):
-            separator, odd = _groups(db, group_separator)
+            separator, odd, no_values = _groups(db, group_separator)
             _order(db, now)
             repeated, conflicting = _resolve(db, on_conflict)
             if skip_bad:
                 _add_texts(db, parts)
             edges = _found(db, parts, separator, odd)
+            edges = edges._replace(found=replace(edges.found, no_values=no_values))
         counts = replace(edges.found.counts, repeated=repeated, conflicting=conflicting)
         ready = counts.read - repeated - conflicting - counts.refused
         edges = edges._replace(found=replace(edges.found, counts=counts, ready=ready))
@@ -463,10 +467,11 @@ def groups_of(cell: str, separator: str) -> tuple[str, ...]:
 
 def _groups(
     db: duckdb.DuckDBPyConnection, separator: str | None
-) -> tuple[str, tuple[tuple[int, str], ...]]:
+) -> tuple[str, tuple[tuple[int, str], ...], tuple[str, ...]]:
     """Refuse the edges with an invalid group name.
 
-    Return the separator, and the groups (owner and name) whose names hold another one.
+    Return the separator, the groups (owner and name) whose names hold another one, and the names
+    that may have been meant as no value.
     """
     db.execute(
         "CREATE TABLE cell AS SELECT groups, min(follower) AS follower FROM edge"
@@ -474,6 +479,7 @@ def _groups(
     )
     chosen = separator or _separator(db)
     odd: list[tuple[int, str]] = []
+    no_values: dict[str, None] = {}
     db.execute("CREATE TABLE bad_cell (groups VARCHAR, name VARCHAR)")
     with db.cursor() as cursor:
         cursor.execute("SELECT groups, follower FROM cell")
@@ -482,6 +488,7 @@ def _groups(
             for cell, follower in rows:
                 names = groups_of(cell, chosen)
                 bad.extend((cell, name) for name in names if group_name(name) is None)
+                no_values.update((name, None) for name in names if name.lower() in table.NO_VALUE)
                 if not cell.startswith("[") and separator is None and len(odd) < SHOWN:
                     odd.extend(
                         (follower, name)
@@ -498,7 +505,7 @@ def _groups(
         " (SELECT groups, min(name) AS name FROM bad_cell GROUP BY groups) AS bad"
         " WHERE bad.groups = edge.groups AND fault IS NULL"
     )
-    return chosen, tuple(odd[:SHOWN])
+    return chosen, tuple(odd[:SHOWN]), tuple(no_values)
 
 
 def _separator(db: duckdb.DuckDBPyConnection) -> str:

@@ -82,8 +82,8 @@ bench: .venv-bench/.locked ## measure guanxi against bare parts and peers (minut
 # the log of the second when both are done.
 define in_two
 	@claims=$$(mktemp -d) || exit 1; trap 'rm -rf "$$claims" .test-second.log' EXIT; \
-	$(1) -p tests.claims --claims "$$claims" --last-first >.test-second.log 2>&1 & second=$$!; \
-	$(1) -p tests.claims --claims "$$claims"; failed=$$?; \
+	$(1) -p tests.claims --claims="$$claims" --last-first >.test-second.log 2>&1 & second=$$!; \
+	$(1) -p tests.claims --claims="$$claims"; failed=$$?; \
 	wait $$second || failed=1; cat .test-second.log; exit $$failed
 endef
 

@@ -21,6 +21,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--last-first", action="store_true", help="claim the last file first")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Raise UsageError if pytest has not found its settings, which make warnings errors.
+
+    It looks for them above the paths among its arguments: the value of an option that is an
+    argument of its own, as in ``--claims FOLDER``, counts as one.
+    """
+    if config.inipath is None:
+        raise pytest.UsageError("no settings of pytest were found: write --claims=FOLDER")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Run the tests of each file that this run claims, as pytest's own loop runs all tests.

@@ -57,7 +57,7 @@ def project(tmp_path: Path) -> Path:
 def start(project: Path, run: str, *options: str) -> subprocess.Popen[str]:
     """Start pytest on the project, as one of the runs that share its files."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "tests.claims", "--claims", "claims", *options],
+        [sys.executable, "-m", "pytest", "-p", "tests.claims", "--claims=claims", *options],
         cwd=project,
         env=os.environ
         | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "RUN": run},
@@ -121,3 +121,10 @@ def test_a_file_that_cannot_be_collected_fails_the_run(project: Path) -> None:
     assert status == 2, output
     assert "1 error during collection" in output
     assert not list((project / "claims").iterdir())
+
+
+def test_a_run_without_settings_is_refused(project: Path) -> None:
+    (project / "pytest.ini").unlink()
+    status, output = end(start(project, "a"))
+    assert status == 4, output
+    assert "no settings of pytest were found" in output

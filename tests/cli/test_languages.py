@@ -14,8 +14,10 @@ import pytest
 from guanxi.cli import COMMANDS
 from tests import postgres
 from tests.cli.runner import error_of, guanxi, in_a_process, output_of
+from tests.sdk.recorder import Answer, recording
 
 CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+_SIGNED_IN = {"GUANXI_SESSDATA": "token", "GUANXI_BILI_JCT": "csrf"}
 #: Options that the command-line library describes, in English alone.
 FOREIGN = ("--help ", "--install-completion ", "--show-completion ")
 
@@ -180,3 +182,13 @@ def test_errors_of_a_database_are_in_one_language(address: str, language: str) -
             continue
         message = error_of(*argv, GUANXI_LANG=language)
         assert bool(CHINESE.search(message)) == (language == "zh"), message
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_a_server_says_cannot_control_the_terminal(language: str) -> None:
+    refusal = {"code": -400, "message": "关\x1b[31m\u202e\n山", "reason": "why\x1b]0;x\x07\r\x9b1A"}
+    with recording(lambda _: Answer(refusal)) as server:
+        shown = error_of("whoami", GUANXI_LANG=language, GUANXI_BASE_URL=server.url, **_SIGNED_IN)
+    assert r"why\x1b]0;x\x07\r\x9b1A" in shown
+    assert "关\\x1b[31m\\u202e\n山" in shown
+    assert not [one for one in shown if one != "\n" and not one.isprintable()]

@@ -18,7 +18,7 @@ from guanxi.contract import endpoints as e
 from guanxi.stores.port import StoreTimeout, StoreUnavailable
 from guanxi.testing import RunningService, SignedIn, running
 from tests.counts import count
-from tests.service.client import Answer, call, modify, secret_of, send
+from tests.service.client import Answer, call, modify, raw, secret_of, send
 from tests.service.faults import faulty_service
 from tests.service.logged import logged
 from tests.stores.engines import Clock
@@ -294,3 +294,14 @@ def test_metrics(service: RunningService) -> None:
     text = admin(service, "GET", "/metrics")
     assert text.headers["content-type"].startswith("text/plain")
     assert 'guanxi_request_seconds_count{endpoint="web.nav"}' in text.raw.decode()
+
+
+def test_half_a_body_is_no_error_of_the_service(documented: RunningService) -> None:
+    head = (
+        "PUT /accounts/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+        f"Authorization: Bearer {documented.admin_token}\r\n\r\n"
+    )
+    with logged() as lines:
+        assert raw(documented.admin_url, head.encode() + b"{", half=True) == b""
+        assert send(documented.admin_url, "GET", "/metrics").status == 401
+    assert lines.getvalue() == ""

@@ -243,6 +243,36 @@ def test_a_gate_of_the_host_and_observers(tmp_path: Path) -> None:
     assert all(one.seconds > 0 for one in seen)
 
 
+def test_a_caller_of_the_host_without_an_account(engine: Engine) -> None:
+    """Each write on relations is refused with the reason, and is no error of the service."""
+    group, one = "tagid=5", "fids=2"
+    writes = [
+        (e.MODIFY, "fid=2&act=1&re_src=11"),
+        (e.CREATE_GROUP, "tag=g"),
+        (e.RENAME_GROUP, f"{group}&name=g"),
+        (e.DELETE_GROUP, group),
+        (e.SET_MEMBERS, f"{one}&tagids=0"),
+        (e.COPY_MEMBERS, f"{one}&tagids=0"),
+        (e.MOVE_MEMBERS, f"{one}&beforeTagids=0&afterTagids=0"),
+    ]
+
+    async def answered() -> list[Answer]:
+        store = await engine.open(lambda: 1_700_000_000 * 10**9)
+        await accounts.put(store, 2, Card(name="u2"))
+        application = with_everybody(store)
+        try:
+            return [
+                await answer_of(application, scope_of(endpoint.path, query, user=1, method="POST"))
+                for endpoint, query in writes
+            ]
+        finally:
+            await store.close()
+
+    for answer in asyncio.run(answered()):
+        assert (answer.status, answer.code) == (200, 40061)
+        assert answer.reason == "the caller has no account in the store"
+
+
 def test_the_services_own_gate_knows_session_and_address(tmp_path: Path) -> None:
     seen: list[Exchange] = []
 

@@ -9,7 +9,8 @@ import json
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -133,6 +134,54 @@ def test_an_offer_to_upgrade_is_ignored(
     assert follows(documented, caller, other)
 
 
+def test_many_pipelined_requests(documented: RunningService) -> None:
+    """Far more than a head may have, of which a packet has whole requests and part of one."""
+    request, times = b"GET /nope HTTP/1.1\r\nHost: x\r\n\r\n", 10_000
+    with connected(documented.base_url) as connection, ThreadPoolExecutor(1) as other:
+        sending = other.submit(connection.sendall, request * times + _LAST)
+        received = b"".join(iter(lambda: connection.recv(65_536), b""))
+        sending.result()
+    assert [one.status for one in replies(received)] == [404] * (times + 1)
+
+
+_CHUNKED = b"POST %b HTTP/1.1\r\nHost: x\r\n%bTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("path", [e.MODIFY.path, "/nope"])
+@pytest.mark.parametrize(
+    "flood",
+    [b"0\r\n" + b"A: b\r\n" * 20_000, b"0\r\nA: " + b"b" * 100_000, b"1;" + b"b" * 100_000],
+    ids=["trailers", "a trailer", "an extension"],
+)
+def test_a_body_without_content_is_bounded(
+    flood: bytes, path: str, documented: RunningService
+) -> None:
+    """Trailers would be kept, and nothing else bounds them."""
+    head = _CHUNKED % (path.encode(), b"") + b"1\r\na\r\n"
+    pieces = [flood[start : start + 10_000] for start in range(0, len(flood), 10_000)]
+    with connected(documented.base_url) as connection:
+        connection.settimeout(3)
+        connection.sendall(head)
+        received = b""
+        with suppress(ConnectionError):
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.01)  # another packet
+            while part := connection.recv(65_536):
+                received += part
+    assert len(replies(received)) <= 1, "TimeoutError: the connection is still read"
+
+
+def test_trailers_are_no_headers(documented: RunningService) -> None:
+    caller, other = fresh(documented, 2)
+    form = f"fid={other.mid}&act=1&re_src=11&csrf={caller.bili_jct}".encode()
+    body = b"%x\r\n%b\r\n0\r\nCookie: %b\r\n\r\n" % (len(form), form, caller.cookie.encode())
+    kind = b"Content-Type: application/x-www-form-urlencoded\r\n"
+    sent = _CHUNKED % (e.MODIFY.path.encode(), kind) + body
+    found = exchanged(documented.base_url, [sent + _LAST])
+    assert [(one.status, one.code) for one in found] == [(200, -101), (404, -404)]
+
+
 def test_many_offers_in_one_packet(documented: RunningService) -> None:
     offer = _NAV.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
     found = exchanged(documented.base_url, [offer * 500 + _LAST])
@@ -233,6 +282,9 @@ _NO_HOST = b"GET /x/web-interface/nav HTTP/1.1\r\n\r\n"
         ),
         ("GET /山新 HTTP/1.1\r\nHost: x\r\n\r\n".encode(), "target: "),
         ("GET /山新 HTTP/1.1\r\nHost: x\r\n\r\n".encode("gbk"), "target: "),
+        (b"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", "target: "),
+        (b"GET http://x?a=b HTTP/1.1\r\nHost: x\r\n\r\n", "target: "),
+        (b"GET http://x:99999/ HTTP/1.1\r\nHost: x\r\n\r\n", "target: must be a path"),
         (b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", "request: not HTTP"),
         (b"GET /x HTTP/2.0\r\nHost: x\r\n\r\n", "version: "),
         (b"GET /x HTTP/9.9\r\nHost: x\r\n\r\n", "request: not HTTP"),

@@ -62,7 +62,7 @@ def test_the_space_page_of_an_invalid_mid_is_404(service: RunningService, mid: s
 
 def test_the_space_page_accepts_get_only(service: RunningService) -> None:
     response = send(service, "POST", "/5/dynamic", body="")
-    assert (response.status, response.header("allow")) == (405, "GET")
+    assert (response.status, response.header("allow")) == (405, "GET, HEAD")
     assert send(service, "GET", "/5/dynamic/more").status == 404
 
 
@@ -325,10 +325,16 @@ def test_overview_with_a_callback_is_jsonp(service: RunningService) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["", "a(b", "alert(1)//", "a b", "1a", "a" * 65, "<script>"])
+@pytest.mark.parametrize("name", ["a(b", "alert(1)//", "a b", "1a", "a" * 65, "<script>"])
 def test_an_invalid_callback_name_is_refused(service: RunningService, name: str) -> None:
     response = ask(service, e.OVERVIEW, mid=1, callback=name)
     assert response.code == -400
+    assert response.header("content-type") == "application/json; charset=utf-8"
+
+
+def test_an_empty_callback_name_counts_as_absent(service: RunningService) -> None:
+    response = ask(service, e.OVERVIEW, mid=1, callback="")
+    assert response.raw == ask(service, e.OVERVIEW, mid=1).raw
     assert response.header("content-type") == "application/json; charset=utf-8"
 
 

@@ -12,8 +12,18 @@ from msgspec.structs import replace
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
 from guanxi.graph.lists import Listing, Sort
-from guanxi.graph.pair import SPECIAL, Act, Contract, Modify, mtime_of
-from guanxi.stores.port import BadLine, EdgeRow, GroupRow, Imported, Store, StoreError, Tally
+from guanxi.graph.pair import SPECIAL, Act, Contract, Modify, mtime_of, sort_key_of_mtime
+from guanxi.stores.port import (
+    BadLine,
+    EdgeRow,
+    GroupRow,
+    Imported,
+    PlainFollow,
+    PlainFollows,
+    Store,
+    StoreError,
+    Tally,
+)
 from tests.counts import count
 from tests.stores.engines import START
 from tests.stores.world import ALL, do, faults, follow, listed, people
@@ -73,6 +83,51 @@ async def test_an_import_of_plain_follows(store: Store, many: int) -> None:
     assert await store.attributes(1, [10, 11]) == {10: 6, 11: 6 if many > 100 else 2}
     assert await faults(store) == []
     assert await load(store, *rows) == 0
+
+
+def plain(*pairs: tuple[int, int]) -> list[PlainFollow]:
+    """Follows in the order of their times, from 0.5 seconds on."""
+    return [
+        (follower, sort_key_of_mtime(time) + 2**15, followed)
+        for time, (follower, followed) in enumerate(pairs)
+    ]
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+async def test_plain_follows_as_tuples(store: Store, is_sorted: bool) -> None:
+    follows = plain(*islice(permutations(range(1, 12), 2), 108))
+    given = follows if is_sorted else follows[::-1]
+    rows = PlainFollows([given[:51], [], given[51:52], given[52:]])
+    done: list[int] = []
+    imported = await store.import_edges(lambda: rows, progress=done.append)
+    assert (imported, done[-1]) == (Imported(new=108), 108)
+    wanted = [edge(at, to, time, finer=2**15) for time, (at, _, to) in enumerate(follows)]
+    assert await edges_of(store) == wanted
+    assert await store.attributes(10, [1, 11]) == {1: 6, 11: 2}
+    assert await store.attributes(11, [1]) == {1: 6}
+    assert await store.tally(11) == Tally(following=8, follower=10, version=1, follower_version=1)
+    assert await faults(store) == []
+    assert await store.import_edges(lambda: rows) == Imported(unchanged=108)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        (0, 0, 1),
+        (1, 0, 2**63),
+        (30, 0, 30),
+        (1, -1, 30),
+        (1, sort_key_of_mtime(START // 10**9 + 1), 30),
+        (1, 5, 2),  # a follow that is in the first chunk
+    ],
+)
+async def test_an_invalid_plain_follow_is_named_by_its_line(store: Store, bad: PlainFollow) -> None:
+    follows = plain(*islice(permutations(range(1, 12), 2), 70))
+    rows = PlainFollows([follows[:51], [*follows[51:60], bad, *follows[60:]]])
+    with pytest.raises(BadLine) as caught:
+        await store.import_edges(lambda: rows)
+    assert caught.value.line == 61
+    assert await edges_of(store) == []
 
 
 async def test_imports_ignore_the_caps(store: Store) -> None:

@@ -95,7 +95,10 @@ async def test_a_cancelled_close_still_closes_its_connections(address: str) -> N
 # --- concurrency ---
 
 
-async def test_a_thousand_accounts_follow_one_concurrently(address: str) -> None:
+async def test_a_thousand_accounts_follow_one_concurrently(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "POOL_SECONDS", 60)  # on a busy machine the last ones wait
     deadlocks = postgres.sql(DEADLOCKS)
     fans = range(10, 1_010)
     async with opened(address) as one, opened(address) as two:

@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated, Any
+from unicodedata import category
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -17,6 +18,9 @@ from guanxi.cli.help import option
 from guanxi.cli.language import shown, text
 from guanxi.contract.errors import ApiException
 from guanxi.text import Text
+
+#: The categories of control and format characters in Unicode.
+_HIDDEN = ("Cc", "Cf")
 
 
 class _Commands(TyperGroup):
@@ -95,4 +99,15 @@ def run() -> None:
         if not isinstance(error, (ApiException, StoreError, ValueError)):
             raise
         first = error.args[0] if error.args else ""
-        sys.exit(f"guanxi: {shown(first) if isinstance(first, Text) else error}")
+        sys.exit(f"guanxi: {_escaped(shown(first) if isinstance(first, Text) else str(error))}")
+
+
+def _escaped(message: str) -> str:
+    """Return a message whose control and format characters, except line feeds, are escapes.
+
+    A server's message or reason could otherwise move the cursor or change what a terminal shows.
+    """
+    return "".join(
+        one.encode("unicode_escape").decode() if category(one) in _HIDDEN and one != "\n" else one
+        for one in message
+    )

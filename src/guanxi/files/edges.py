@@ -23,7 +23,7 @@ from guanxi.files.outcome import SHOWN, Counts, OnConflict, Refused, RefusedLine
 from guanxi.files.table import Request, Shape
 from guanxi.graph.pair import Contract, sort_key_of_mtime
 from guanxi.stores.lines import KINDS, MAX_FINER, group_name
-from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, Store
+from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, PlainFollows, Store
 from guanxi.text import Text
 
 if TYPE_CHECKING:
@@ -170,21 +170,27 @@ class Edges(NamedTuple):
     parts: tuple[table.Part, ...]
     is_plain: bool
 
-    def rows(self) -> Iterator[EdgeRow]:
-        """Yield the edges by follower, sort key and followed. May be called on any thread."""
-        time_and_finer = f"place // {_FINE}, place % {_FINE}"
-        columns = "follower, followed, " + time_and_finer
-        if not self.is_plain:
-            columns += ", kind, special, groups, ts, user_attr, visits"
-        make = _plain if self.is_plain else self._full
+    def rows(self) -> Iterable[EdgeRow]:
+        """Return the edges by follower, sort key and followed. May be called on any thread."""
+        if self.is_plain:
+            return PlainFollows(self._chunks("follower, place, followed"))
+        return self._full()
+
+    def _chunks(self, columns: str) -> Iterator[list[Any]]:
         with self.db.cursor() as cursor:
             cursor.execute(f"SELECT {columns} {_READY} ORDER BY follower, place, followed")
             while rows := cursor.fetchmany(_CHUNK):
-                yield from make(rows)
+                yield rows
 
-    def _full(self, rows: Iterable[Any]) -> list[EdgeRow]:
+    def _full(self) -> Iterator[EdgeRow]:
         separator = self.found.group_separator
-        return [
+        rows = chain.from_iterable(
+            self._chunks(
+                f"follower, followed, place // {_FINE}, place % {_FINE}, kind, special, groups, ts,"
+                " user_attr, visits"
+            )
+        )
+        return (
             EdgeRow(
                 follower=follower,
                 followed=followed,
@@ -197,7 +203,7 @@ class Edges(NamedTuple):
                 visits=visits or 0,
             )
             for follower, followed, time, finer, kind, special, cell, ts, attr, visits in rows
-        ]
+        )
 
     def line_of(self, number: int) -> tuple[Path, int, int, int]:
         """Return the file and line, the follower and the followed, of row ``number``, from 1."""
@@ -243,13 +249,6 @@ class Edges(NamedTuple):
 _READY = (
     "FROM edge WHERE fault IS NULL AND NOT EXISTS (SELECT 1 FROM dropped WHERE id = edge.rowid)"
 )
-
-
-def _plain(rows: Iterable[Any]) -> list[EdgeRow]:
-    return [
-        EdgeRow(follower=follower, followed=followed, time=time, finer=finer)
-        for follower, followed, time, finer in rows
-    ]
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -138,7 +138,12 @@ def application(administered: Administered, token: str) -> Starlette:
         Route(path, _by_method(of_path), methods=[*of_path]) for path, of_path in handlers.items()
     ]
     return Starlette(
-        routes=routes, exception_handlers={HTTPException: _refused, Exception: _failed}
+        routes=routes,
+        exception_handlers={
+            HTTPException: _refused,
+            ClientDisconnect: _unheard,
+            Exception: _failed,
+        },
     )
 
 
@@ -322,6 +327,11 @@ async def _refused(_request: Request, error: Exception) -> Response:
 def bad_request(reason: str) -> bytes:
     """Return the body of the response to what is not valid HTTP, with the reason."""
     return msgspec.json.encode({"error": reason})
+
+
+async def _unheard(_request: Request, _error: Exception) -> Response:
+    """Return a response that nobody gets: the client closed the connection within its body."""
+    return _json({"error": "body: incomplete"}, 400)
 
 
 async def _failed(_request: Request, error: Exception) -> Response:

@@ -81,6 +81,9 @@ def form_fields(
     """
     if not body:
         return [], None
+    transfer = headers.get(b"transfer-encoding", b"chunked")
+    if transfer.strip().lower() != b"chunked":  # the server removes only the chunks
+        raise _unsupported("Transfer-Encoding", transfer.decode("latin-1"), "chunked")
     coding = headers.get(b"content-encoding")
     if coding and coding.strip().lower() != b"identity":
         raise _unsupported("Content-Encoding", coding.decode("latin-1"), "identity")
@@ -126,7 +129,7 @@ def _parts(
     except ParserLimitReached:
         raise _too_many(limits) from None
     except MultipartError as error:
-        raise _refused(f"body: not valid multipart: {error}") from None
+        raise _refused(f"body: not valid multipart: {error.args[0]}") from None
     return pairs, invalid
 
 

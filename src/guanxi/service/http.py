@@ -26,11 +26,12 @@ _BACKLOG = 2_048
 _BUFFER_BYTES = 65_536
 
 _HEAD_TOO_LARGE = f"head: at most {_HEAD_BYTES} bytes"
+_TRAILERS_TOO_LARGE = f"body: at most {_HEAD_BYTES} bytes of trailers or of a chunk's extensions"
 _NO_HOST = "Host: missing; HTTP/1.1 requires it"
 _HOSTS = "Host: given more than once"
 _VERSION = "version: must be HTTP/1.1 or HTTP/1.0"
 _TUNNEL = "method: CONNECT is not supported"
-_TARGET = "target: has an invalid character; percent-encode all but ASCII as UTF-8"
+_TARGET = "target: must be a path, or a URL with a path; percent-encode all but ASCII as UTF-8"
 
 
 class Served(NamedTuple):
@@ -115,8 +116,11 @@ class _Protocol(HttpToolsProtocol):
 
     #: Whether the connection is between requests, or in the head of one.
     _between, _in_head = True, False
-    #: Bytes received of the current head, and its Host headers.
+    #: Bytes received of the current head, or without content of the current body (trailers); and
+    #: the head's Host headers.
     _head_bytes = _hosts = 0
+    #: How many requests began in the packet that is being parsed.
+    _begun = 0
     _timer: asyncio.TimerHandle | None = None
     #: Why the connection is about to be closed with a 400 response; nothing more is read.
     _refusal: str | None = None
@@ -150,6 +154,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._between, self._in_head, self._hosts = False, True, 0
+        self._begun += 1
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -170,6 +175,7 @@ class _Protocol(HttpToolsProtocol):
             self._check_version_and_host(version)
         if not self.parser.should_upgrade():
             super().on_headers_complete()
+            self.headers = []  # for trailers, which are no part of the head and are dropped
         elif self.parser.get_method() == b"CONNECT":
             raise _BadRequest(_TUNNEL)
         self._in_head = False
@@ -185,6 +191,10 @@ class _Protocol(HttpToolsProtocol):
         elif not self._hosts:
             raise _BadRequest(_NO_HOST)
 
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():  # the parser stopped after the head
             return
@@ -197,7 +207,10 @@ class _Protocol(HttpToolsProtocol):
             return
         if self._between and not data.strip(b"\r\n"):
             return  # empty lines before a request do not keep a connection open
+        was_between = self._between
+        was_in_body = not (was_between or self._in_head)
         self._head_bytes += len(data)
+        self._begun = 0
         self._unset_keepalive_if_required()
         try:
             try:
@@ -210,9 +223,12 @@ class _Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if not self._in_head:
-            self._head_bytes = 0
-        elif self._head_bytes > _HEAD_BYTES:
-            self._refuse(_HEAD_TOO_LARGE)
+            if self._begun or self._between or not was_in_body:
+                self._head_bytes = 0
+        elif self._begun > was_between:  # the head began within this packet
+            self._head_bytes = len(data) - self._start_of_head(data)
+        if self._head_bytes > _HEAD_BYTES:
+            self._refuse(_HEAD_TOO_LARGE if self._in_head else _TRAILERS_TOO_LARGE)
             return
         if self._in_head or not (self._between or self._answering()):
             self._start_timer()
@@ -278,6 +294,12 @@ class _Protocol(HttpToolsProtocol):
         self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", body]))
         self.transport.close()
 
+    def _start_of_head(self, packet: bytes) -> int:
+        """Return where in a packet the head begins of which the packet has the first part."""
+        if not self.url:
+            return len(packet)
+        return packet.rfind(self.parser.get_method() + b" " + self.url)
+
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
@@ -306,9 +328,8 @@ def _reason(error: httptools.HttpParserError) -> str:
     raised = error.__context__
     if isinstance(raised, _BadRequest):
         return raised.reason
-    if isinstance(error, httptools.HttpParserInvalidURLError) or isinstance(
-        error.__context__, httptools.HttpParserInvalidURLError
-    ):
+    # A callback fails for no other reason: uvicorn's parses the target.
+    if isinstance(error, httptools.HttpParserInvalidURLError | httptools.HttpParserCallbackError):
         return _TARGET
     met = str(error)  # a fixed text of the parser
     return f"request: not HTTP: {met}"

@@ -19,7 +19,7 @@ from guanxi.graph.pair import (
     relation_of,
 )
 from guanxi.service.answers import encode
-from guanxi.service.handling import Refused, Service
+from guanxi.service.handling import UNKNOWN_CALLER, Refused, Service
 
 _NONE = Relation()
 
@@ -35,6 +35,8 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
         raise InvalidParameter("act", "3 is retired")
     act, caps = Modify(caller, params.fid, params.act), service.profile.limits.caps
     [code] = await service.store.change([act], caps)
+    if code == errors.NoSuchUser.number and await service.store.account(caller) is None:
+        raise Refused(code, UNKNOWN_CALLER)
     if code:
         raise Refused(code, _reason(code, caller, params.fid, caps))
     return b""

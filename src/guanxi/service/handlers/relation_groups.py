@@ -16,7 +16,10 @@ from guanxi.graph.groups import (
 from guanxi.graph.pair import SPECIAL
 from guanxi.operations import groups as operations
 from guanxi.service.answers import encode
-from guanxi.service.handling import Service, refuse_if
+from guanxi.service.handling import UNKNOWN_CALLER, Service, refuse_if
+
+#: The reason of a code that any change of groups may be refused with.
+_UNKNOWN = {errors.NoSuchUser.number: UNKNOWN_CALLER}
 
 
 async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:
@@ -55,7 +58,7 @@ async def create_group(service: Service, caller: int, params: p.NewGroup) -> byt
     """
     limits = service.profile.limits
     code, group_id = await operations.create(service.store, caller, params.tag, limits)
-    refuse_if(code, _name_reasons(service, "tag"))
+    refuse_if(code, _name_reasons(service, "tag") | _UNKNOWN)
     return encode(s.GroupCreated(group_id))
 
 
@@ -124,7 +127,7 @@ async def _regroup(service: Service, act: Regroup, field: str) -> bytes:
 
 async def _change(service: Service, act: GroupAct, reasons: dict[int, str]) -> None:
     [code] = await service.store.change([act], service.profile.limits.caps)
-    refuse_if(code, reasons)
+    refuse_if(code, reasons | _UNKNOWN)
 
 
 def _name_reasons(service: Service, field: str) -> dict[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias, overload
 
 from msgspec import Struct
@@ -143,6 +143,32 @@ class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=
     def sort_key(self) -> int:
         """Return the integer that orders lists, computed from ``time`` and ``finer``."""
         return sort_key_of_mtime(self.time) + self.finer
+
+
+#: The follower, the sort key and the followed of a follow that has nothing more.
+PlainFollow = tuple[int, int, int]
+
+
+class PlainFollows(Struct, frozen=True):
+    """The rows of an import that are all plain follows, for engines that can write them as tuples.
+
+    Others iterate over them as over any rows.
+    """
+
+    #: Chunks of follows, not validated. An import is fastest if they are sorted.
+    chunks: Iterable[Sequence[PlainFollow]]
+
+    def __iter__(self) -> Iterator[EdgeRow]:
+        """Yield the follows as edges."""
+        for chunk in self.chunks:
+            yield from map(plain_edge, chunk)
+
+
+def plain_edge(follow: PlainFollow) -> EdgeRow:
+    """Return a plain follow as an edge."""
+    follower, sort_key, followed = follow
+    time, finer = divmod(sort_key, sort_key_of_mtime(1))
+    return EdgeRow(follower=follower, followed=followed, time=time, finer=finer)
 
 
 class Imported(Struct, frozen=True):

@@ -8,9 +8,9 @@ chunk of edges, and one number for each account that the edges name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from operator import attrgetter
+from operator import attrgetter, lt
 
 import apsw
 
@@ -28,7 +28,16 @@ from guanxi.stores.lines import (
     group_names,
     has_extras,
 )
-from guanxi.stores.port import BadLine, EdgeRow, Imported, OnContradiction, StoreError
+from guanxi.stores.port import (
+    BadLine,
+    EdgeRow,
+    Imported,
+    OnContradiction,
+    PlainFollow,
+    PlainFollows,
+    StoreError,
+)
+from guanxi.stores.port.rows import plain_edge
 from guanxi.stores.sqlite.cards import account, put, put_plain
 from guanxi.stores.sqlite.schema import (
     GROUPED,
@@ -79,11 +88,16 @@ _FIELDS = attrgetter("kind", "follower", "followed", "time", "finer", "special")
 # Nearly every edge is a plain follow; one statement inserts many of those.
 _PLAIN = ("follow", False, 0, (), None, 0)
 _PLAIN_MARKS = attrgetter("kind", "special", "finer", "groups", "contract", "visits")
-_PLAIN_FIELDS = attrgetter("follower", "followed", "time")
+_PLAIN_FIELDS = attrgetter("follower", "sort_key", "followed")
 _PLAIN_ROWS = 50
-_INSERT_PLAIN = "INSERT INTO staged (kind, follower, followed, place, flags) VALUES " + ", ".join(
-    [f"({FOLLOW}, ?, ?, ? * {sort_key_of_mtime(1)}, 0)"] * _PLAIN_ROWS
-)
+
+
+def _insert_plain(rows: int) -> str:
+    marks = ", ".join([f"({FOLLOW}, ?, ?, ?, 0)"] * rows)
+    return f"INSERT INTO staged (kind, follower, place, followed, flags) VALUES {marks}"
+
+
+_INSERT_PLAIN, _INSERT_ONE = _insert_plain(_PLAIN_ROWS), _insert_plain(1)
 _FOLLOWER, _FOLLOWED = attrgetter("follower"), attrgetter("followed")
 
 
@@ -92,8 +106,10 @@ def stage(
     rows: Iterable[EdgeRow],
     now: int,
     progress: Callable[[int], None] | None,
-) -> None:
+) -> bool:
     """Write the edges into new temporary tables; check each alone, and all against one another.
+
+    Return whether the edges are known to be in the order of ``following``.
 
     No edge may be later than ``now`` (seconds since the Unix epoch). ``progress`` is called with
     the number of edges read so far. Raise ``BadLine``, with a line number from 1, for an invalid
@@ -103,33 +119,63 @@ def stage(
     db.pragma("cache_size", -_CACHE_KIB)
     db.execute(_STAGE.format(latest=sort_key_of_mtime(now) + MAX_FINER))
     mids: set[int] = set()
-    lines, rows = 0, iter(rows)
+    lines, last, is_sorted = 0, (0, 0, 0), True
     db.execute("BEGIN")
-    while chunk := list(islice(rows, CHUNK)):
+    for edges, follows in _chunks(rows):
         try:
-            _stage_chunk(db, chunk, lines)
+            if follows:
+                fields = [*chain.from_iterable(follows)]
+                _stage_plain(db, fields)
+                mids.update(fields[0::3], fields[2::3])
+                is_sorted = is_sorted and last < follows[0] and all(map(lt, follows, follows[1:]))
+                last = follows[-1]
+            else:
+                _stage_edges(db, edges, lines)
+                mids.update(map(_FOLLOWER, edges), map(_FOLLOWED, edges))
+                is_sorted = False
         except (apsw.ConstraintError, OverflowError):
-            raise first_invalid(chunk, lines, now) from None
-        mids.update(map(_FOLLOWER, chunk))
-        mids.update(map(_FOLLOWED, chunk))
-        lines += len(chunk)
+            raise first_invalid(edges or map(plain_edge, follows), lines, now) from None
+        lines += len(edges) or len(follows)
         if progress is not None:
             progress(lines)
     db.executemany("INSERT INTO touched VALUES (?)", ((mid,) for mid in sorted(mids)))
     _check_staged(db)
     db.execute("COMMIT")
+    return is_sorted
 
 
-def _stage_chunk(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> None:
+def _chunks(
+    rows: Iterable[EdgeRow],
+) -> Iterator[tuple[Sequence[EdgeRow], Sequence[PlainFollow]]]:
+    """Yield chunks of edges: as plain follows if all are, otherwise as edges."""
+    if isinstance(rows, PlainFollows):
+        yield from (((), follows) for follows in rows.chunks if follows)
+        return
+    rest = iter(rows)
+    while chunk := list(islice(rest, CHUNK)):
+        if all(map(_PLAIN.__eq__, map(_PLAIN_MARKS, chunk))):
+            yield (), [*map(_PLAIN_FIELDS, chunk)]
+        else:
+            yield chunk, ()
+
+
+def _stage_plain(db: apsw.Connection, fields: Sequence[int]) -> None:
+    """Insert plain follows, three fields each, into the temporary table.
+
+    Raise ``apsw.ConstraintError`` or ``OverflowError`` if one is invalid.
+    """
+    step = 3 * _PLAIN_ROWS
+    whole = len(fields) // step * step
+    db.executemany(_INSERT_PLAIN, zip(*[iter(fields[:whole])] * step, strict=True))
+    db.executemany(_INSERT_ONE, zip(*[iter(fields[whole:])] * 3, strict=True))
+
+
+def _stage_edges(db: apsw.Connection, chunk: Sequence[EdgeRow], lines: int) -> None:
     """Insert edges that are preceded by ``lines`` others into the temporary tables.
 
     Raise ``BadLine`` for groups, a contract or visits that are invalid or belong to no follow,
     ``apsw.ConstraintError`` or ``OverflowError`` for an edge that is otherwise invalid.
     """
-    if len(chunk) % _PLAIN_ROWS == 0 and all(map(_PLAIN.__eq__, map(_PLAIN_MARKS, chunk))):
-        fields = chain.from_iterable(map(_PLAIN_FIELDS, chunk))
-        db.executemany(_INSERT_PLAIN, zip(*[fields] * (3 * _PLAIN_ROWS), strict=True))
-        return
     db.executemany(_INSERT_EDGE, map(_FIELDS, chunk))
     _stage_extras(db, [(line, row) for line, row in enumerate(chunk, lines + 1) if has_extras(row)])
 
@@ -152,13 +198,21 @@ def _stage_extras(db: apsw.Connection, numbered: Sequence[tuple[int, EdgeRow]]) 
             db.execute("INSERT INTO staged_visit VALUES (?, ?)", (line, row.visits))
 
 
-# Two lines of one pair are compatible if their directions differ and both or neither is a block.
+# The pairs of several lines: sorted once, with as few columns as possible, without an index. Two
+# lines of one pair are compatible if their directions differ and both or neither is a block.
 _REPEATED = f"""
 CREATE TEMP TABLE repeated AS
-SELECT low, high, sum(kind = {FOLLOW}) AS follows,
-    count(*) = 2 AND sum(upward) = 1 AND sum(kind = {BLOCK}) <> 1 AS compatible
-FROM staged GROUP BY low, high HAVING count(*) > 1
+SELECT pair.low, pair.high, first, last, one.kind = {FOLLOW} AND two.kind = {FOLLOW} AS mutual,
+    lines = 2 AND one.upward <> two.upward AND (one.kind = {BLOCK}) = (two.kind = {BLOCK})
+    AS compatible
+FROM (
+    SELECT low, high, count(*) AS lines, min(line) AS first, max(line) AS last
+    FROM staged GROUP BY low, high HAVING count(*) > 1
+) AS pair
+CROSS JOIN staged AS one ON one.line = first
+CROSS JOIN staged AS two ON two.line = last
 """
+_ANY_CONFLICT = "SELECT EXISTS (SELECT 1 FROM repeated WHERE NOT compatible)"
 _CONFLICT = f"""
 SELECT later.line FROM repeated
 CROSS JOIN staged AS earlier INDEXED BY staged_pair USING (low, high)
@@ -174,20 +228,24 @@ ORDER BY later.line LIMIT 1
 def _check_staged(db: apsw.Connection) -> None:
     """Raise ``BadLine`` for the first line that repeats or contradicts an earlier one.
 
-    Otherwise flag mutual follows. Leaves an index of ``staged`` and the temporary table
-    ``repeated``.
+    Otherwise flag mutual follows. Leaves the temporary table ``repeated``.
     """
-    db.execute("CREATE INDEX temp.staged_pair ON staged (low, high, kind, upward)")
     db.execute(_REPEATED)
-    line = db.execute(_CONFLICT).get
-    if line is not None:
-        raise BadLine(line, REPEATED)
+    if db.execute(_ANY_CONFLICT).get:
+        index_pairs(db)
+        raise BadLine(db.execute(_CONFLICT).get, REPEATED)
     db.execute(
         f"""
-        UPDATE staged SET flags = flags | {MUTUAL} FROM repeated
-        WHERE follows = 2 AND staged.low = repeated.low AND staged.high = repeated.high
+        UPDATE staged SET flags = flags | {MUTUAL} WHERE line IN (
+            SELECT first FROM repeated WHERE mutual UNION ALL SELECT last FROM repeated WHERE mutual
+        )
         """
     )
+
+
+def index_pairs(db: apsw.Connection) -> None:
+    """Index the staged edges by pair, if they are not indexed yet."""
+    db.execute("CREATE INDEX IF NOT EXISTS temp.staged_pair ON staged (low, high, kind, upward)")
 
 
 def check(
@@ -215,8 +273,12 @@ def write(
     db: apsw.Connection,
     accounts: Mapping[int, tuple[Card, Privacy, State]],
     groups: Mapping[tuple[int, str], int],
+    *,
+    is_sorted: bool,
 ) -> Imported:
     """Write the staged edges into a store without edges; return the counts: all are new.
+
+    ``is_sorted`` is what ``stage`` returned.
 
     ``accounts`` are created or replaced; other unknown accounts get a card with only a name.
     ``groups`` gives ids by owner and name: those groups are created too, but a name that exists
@@ -239,7 +301,7 @@ def write(
     new_groups(db, "staged")
     new = int(db.execute("SELECT count(*) FROM staged").get)
     if new:
-        _write_lists(db)
+        _write_lists(db, is_sorted=is_sorted)
         db.execute(_WRITE_EXTRAS)
         db.execute(_UPDATE_TALLIES)
     return Imported(new=new)
@@ -283,8 +345,13 @@ _STORE_CONFLICTS = (
 )
 
 
+_ANY_BLOCK_OR_WHISPER = "SELECT EXISTS (SELECT 1 FROM block) OR EXISTS (SELECT 1 FROM whisper)"
+
+
 def _check_against_store(db: apsw.Connection) -> None:
     """Raise ``BadLine`` for a staged line that contradicts a relation in the store."""
+    if db.execute(_ANY_BLOCK_OR_WHISPER).get:
+        index_pairs(db)
     for statement in _STORE_CONFLICTS:
         line = db.execute(statement).get
         if line is not None:
@@ -370,9 +437,11 @@ def new_groups(db: apsw.Connection, table: str) -> None:
 
 
 # Sorted by primary key, so that each page of a table is written once, and full.
-_INSERT_ROWS = f"""
+_INSERT_FOLLOWING = f"""
 INSERT INTO following (owner, place, target, flags)
-SELECT follower, place, followed, flags FROM staged WHERE kind = {FOLLOW} ORDER BY 1, 2, 3;
+SELECT follower, place, followed, flags FROM staged WHERE kind = {FOLLOW}
+"""
+_INSERT_REST = f"""
 INSERT INTO follower (owner, place, source, flags)
 SELECT followed, place, follower, flags & {MUTUAL} FROM staged WHERE kind = {FOLLOW}
 ORDER BY 1, 2, 3;
@@ -389,14 +458,15 @@ ORDER BY 1, 2, 3, 4;
 """
 
 
-def _write_lists(db: apsw.Connection) -> None:
+def _write_lists(db: apsw.Connection, *, is_sorted: bool) -> None:
     """Insert the staged edges into the empty tables of lists and group members.
 
     The index of followings by target is rebuilt afterwards, so that its pages are full.
     """
     index = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'following_by_target'").get
     db.execute("DROP INDEX following_by_target")
-    db.execute(_INSERT_ROWS)
+    db.execute(_INSERT_FOLLOWING + ("ORDER BY line" if is_sorted else "ORDER BY 1, 2, 3"))
+    db.execute(_INSERT_REST)
     db.execute(index)
 
 

@@ -19,7 +19,7 @@ import apsw
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.graph.pair import SPECIAL
 from guanxi.stores.port import Imported, StoreTimeout
-from guanxi.stores.sqlite.bulk import BLOCK, FOLLOW, WHISPER, create_groups, new_groups
+from guanxi.stores.sqlite.bulk import BLOCK, FOLLOW, WHISPER, create_groups, index_pairs, new_groups
 from guanxi.stores.sqlite.cards import put, put_plain
 from guanxi.stores.sqlite.pairs import cut
 from guanxi.stores.sqlite.schema import (
@@ -43,6 +43,8 @@ _ACCOUNTS = 1_000
 _CACHE_KIB = 64 * 1024
 #: At how many pages the write-ahead log is copied into the file, between two slices.
 LOG_PAGES = 8_000
+#: How many milliseconds a copy of the log waits for readers of it, while other writers wait.
+_READERS_MS = 50
 
 # What becomes of an edge. A winning one removes stored edges that contradict it; a losing one is
 # left out.
@@ -82,6 +84,8 @@ def write_slices(
     db.pragma("cache_size", -_CACHE_KIB)
     db.pragma("synchronous", "NORMAL")  # no slice holds the lock during a sync
     db.execute(_ORDER)
+    if db.execute("SELECT EXISTS (SELECT 1 FROM staged WHERE kind = ?)", (BLOCK,)).get:
+        index_pairs(db)
     log = _Log(db)
     imported = Imported()
     try:
@@ -160,12 +164,11 @@ class _Log:
             return
         self._pages = 0  # not again before the next commit
         with suppress(apsw.Error):  # another process is copying
-            pages, copied = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            if pages == copied:
-                return
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         with closing(Turnstile(path)) as turnstile, suppress(apsw.Error):
             turnstile.take(time.monotonic() + 1.0)
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._db.set_busy_timeout(_READERS_MS)
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
 
 def _create_accounts(db: apsw.Connection, first: int, last: int) -> None:

@@ -204,12 +204,12 @@ class SQLiteStore(Engine):
 
         def work() -> Imported:
             with failures(), closing(connect(self.path, writes=True)) as db:
-                bulk.stage(db, rows(), self._seconds(), progress)
+                is_sorted = bulk.stage(db, rows(), self._seconds(), progress)
                 bulk.check(db, *new, strict=strict, on_contradiction=on_contradiction)
                 if not bulk.any_stored(db):
                     with turn(db, self.path):
                         if not bulk.any_stored(db):  # since the last look at it
-                            return bulk.write(db, *new)
+                            return bulk.write(db, *new, is_sorted=is_sorted)
                 return write_slices(db, self.path, *new)
 
         return await asyncio.to_thread(work)

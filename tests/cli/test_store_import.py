@@ -81,3 +81,43 @@ def test_the_bad_lines_do_not_take_the_name_of_a_new_store(tmp_path: Path) -> No
     command = ("store", "import", "edges", file, "--store", store, "--bad-lines", store)
     assert "is the store or an input" in error_of(*command)
     assert [*tmp_path.iterdir()] == [file]
+
+
+@pytest.mark.parametrize(
+    ("stored", "line", "summary"),
+    [
+        ("1,2,5,follow", "1,2,6,block", "0 new, 1 changed, 0 unchanged, 0 repeated, 0 in conflict"),
+        ("1,2,5,block", "1,2,6,follow", "0 new, 0 changed, 0 unchanged, 0 repeated, 1 in conflict"),
+        ("1,2,5,", "1,2,4,", "0 new, 0 changed, 0 unchanged, 0 repeated, 1 in conflict"),
+        ("1,2,5,", "1,2,6,", "0 new, 1 changed, 0 unchanged, 0 repeated, 0 in conflict"),
+    ],
+)
+def test_a_line_that_meets_the_store_is_counted_as_what_became_of_it(
+    tmp_path: Path, stored: str, line: str, summary: str
+) -> None:
+    store, header = tmp_path / "s.db", "follower,followed,time,kind\n"
+    file = tmp_path / "in.csv"
+    command = ("store", "import", "edges", file, "--store", store)
+    file.write_text(f"{header}{stored}\n7,8,5,\n")
+    output_of(*command)
+    file.write_text(f"{header}{line}\n")
+    assert f"1 read, {summary}, 0 refused" in guanxi(*command).stderr
+
+
+def test_the_rule_for_two_times_holds_against_the_store(tmp_path: Path) -> None:
+    store, file = tmp_path / "s.db", tmp_path / "in.csv"
+    command = ("store", "import", "edges", file, "--store", store, "--on-conflict")
+
+    def stored_after(time: int, rule: str) -> int:
+        file.write_text(f"follower,followed,time\n1,2,{time}\n")
+        output_of(*command, rule)
+        exported = output_of("store", "export", "edges", "-", "--store", store)
+        return int(exported.splitlines()[1].split(",")[2])
+
+    assert stored_after(5, "newest") == 5
+    assert stored_after(4, "newest") == 5
+    assert stored_after(6, "newest") == 6
+    assert stored_after(7, "oldest") == 6
+    assert stored_after(3, "oldest") == 3
+    file.write_text("follower,followed,time\n1,2,4\n")
+    assert "line 2: the store has this relation with another time" in error_of(*command, "refuse")

@@ -329,15 +329,19 @@ async def import_edges(
 ) -> Counts:
     """Write edges into a store; return what became of all lines.
 
-    An edge that contradicts a relation in the store is resolved by the rules, or raises BadLine if
-    ``on_conflict`` is "refuse". ``strict`` raises BadLine for an account that does not exist.
-    ``progress`` is called, on any thread, with the number of edges that are done. Other errors are
-    those of ``Upkeep.import_edges``.
+    An edge that contradicts a relation in the store is resolved by the rules, and of two times of
+    one relation ``on_conflict`` keeps one; with "refuse" both raise BadLine. ``strict`` raises
+    BadLine for an account that does not exist. ``progress`` is called, on any thread, with the
+    number of edges that are done. Other errors are those of ``Upkeep.import_edges``.
     """
     rule: OnContradiction = "refuse" if on_conflict == "refuse" else "resolve"
     try:
         written = await store.import_edges(
-            edges.rows, strict=strict, on_contradiction=rule, progress=progress
+            edges.rows,
+            strict=strict,
+            on_contradiction=rule,
+            on_other_time=on_conflict,
+            progress=progress,
         )
     except BadLine as error:
         file, line, follower, followed = edges.line_of(error.line)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.runner import error_of, guanxi, output_of
+from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi, output_of
 
 FILES = {
     "edges": "follower,followed,time\n1,2,3\n1,2,3\n3,2,4\n",
@@ -121,3 +126,32 @@ def test_the_rule_for_two_times_holds_against_the_store(tmp_path: Path) -> None:
     assert stored_after(3, "oldest") == 3
     file.write_text("follower,followed,time\n1,2,4\n")
     assert "line 2: the store has this relation with another time" in error_of(*command, "refuse")
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_an_interrupted_reading_writes_nothing(tmp_path: Path, what: str) -> None:
+    """The query would take years."""
+    file, store, folder = tmp_path / "in.csv", tmp_path / "s.db", tmp_path / "temporary"
+    file.write_text(FILES[what])
+    folder.mkdir()
+    ids = "max(a.range + b.range)"
+    names = f"{ids} AS follower, {ids} + 1 AS followed" if what == "edges" else f"{ids} AS mid"
+    query = f"SELECT {names} FROM range(10000000000) a, range(10000000000) b"
+    argv = ["store", "import", what, file, "--sql", query, "--store", store]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *map(str, argv)],
+        env=os.environ | ENGLISH | {"TMPDIR": str(folder)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not [*folder.glob("guanxi-files-*/tables.db.wal")]:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, said) == (130, "interrupted; nothing was written\n")
+    assert [*folder.iterdir()] == []
+    assert not store.exists()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
@@ -38,6 +39,11 @@ from guanxi.text import Text
 
 #: The endings of the names of a SQLite store's files.
 SQLITE_FILES = ("", "-wal", "-shm", "-journal")
+
+T = TypeVar("T")
+
+#: The status that a shell shows for a program that Ctrl-C ended (SIGINT).
+_INTERRUPTED = 130
 
 app = typer.Typer(
     help=text("导入数据。", "Import files into a store."),
@@ -184,13 +190,14 @@ def edges(
     _check_bad(bad_lines, file, store, force=force)
     with _progress(console) as progress:
         reading = progress.add_task(text("读取", "reading"), total=None)
-        with read_edges(
+        reader = read_edges(
             _request(file, columns, sql),
             now=int(time.time()),
             on_conflict=on_conflict,
             skip_bad=skip_bad or bad_lines is not None,
             group_separator=group_separator,
-        ) as found:
+        )
+        with _read(reader) as found:
             ready: int | None = found.found.ready
             progress.update(reading, completed=found.found.counts.read, total=ready or 1)
             progress.stop_task(reading)
@@ -270,7 +277,7 @@ def accounts(
     request = replace(_request(file, columns, sql), exact=restore)
     with _progress(console) as progress:
         reading = progress.add_task(text("读取", "reading"), total=None)
-        with read_accounts(request, on_conflict=on_conflict) as found:
+        with _read(read_accounts(request, on_conflict=on_conflict)) as found:
             progress.update(reading, completed=found.counts.read, total=found.counts.read or 1)
             progress.stop_task(reading)
             task = progress.add_task(text("写入", "writing"), total=found.counts.read)
@@ -357,6 +364,21 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> str:
         rate = task.finished_speed or task.speed
         return "" if rate is None else f"{rate:>10,.0f}/s"
+
+
+@contextmanager
+def _read(files: AbstractContextManager[T]) -> Iterator[T]:
+    """Enter ``files``; if Ctrl-C interrupts that, exit with one line and the status 130."""
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(files)
+        except KeyboardInterrupt:
+            print(
+                text("已中断，没有写入任何内容", "interrupted; nothing was written"),
+                file=sys.stderr,
+            )
+            raise typer.Exit(_INTERRUPTED) from None
+        yield found
 
 
 @contextmanager

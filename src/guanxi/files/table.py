@@ -82,11 +82,19 @@ class Tables(NamedTuple):
 
 @contextmanager
 def failures(what: object) -> Iterator[None]:
-    """Raise StoreError, naming ``what`` is read, for an error of DuckDB in the block."""
+    """Raise StoreError, naming ``what`` is read, for an error of DuckDB in the block.
+
+    Raise KeyboardInterrupt if Ctrl-C interrupted it.
+    """
     import duckdb
 
     try:
         yield
+    except (duckdb.InterruptException, RuntimeError) as error:
+        # DuckDB turns a KeyboardInterrupt into one of these.
+        if "interrupt" not in str(error).lower():
+            raise
+        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         why = str(error).strip().partition("\n")[0]
         raise StoreError(Text(f"{what} 无法读取：{why}", f"{what} cannot be read: {why}")) from None

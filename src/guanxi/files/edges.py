@@ -350,7 +350,10 @@ async def import_edges(
         unknown = [str(mid) for mid in (follower, followed) if mid not in known]
         if strict and unknown:
             mids = ", ".join(unknown)
-            why = Text(f"没有账号 {mids}", f"there is no account {mids}")
+            en = f"there is no account {mids}"
+            if len(unknown) > 1:
+                en = f"accounts {' and '.join(unknown)} do not exist"
+            why = Text(f"没有账号 {mids}", en)
             raise BadLine(line, why, several) from None
         raise BadLine(line, error.reason, several) from None
     counts = edges.found.counts

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.runner import error_of, guanxi, output_of
+from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi, output_of
 
 FILES = {
     "edges": "follower,followed,time\n1,2,3\n1,2,3\n3,2,4\n",
     "accounts": "mid,name\n1,a\n1,a\n2,b\n",
 }
+#: A line for each that is refused.
+BAD = {"edges": "x,1,5\n", "accounts": "x,a\n"}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -48,3 +55,103 @@ def test_a_dry_run_into_a_missing_folder_is_refused(tmp_path: Path, what: str) -
     assert "create it first" in error_of(
         "store", "import", what, file, "--dry-run", "--store", store
     )
+
+
+@pytest.mark.parametrize("what", FILES)
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)], ids=["write", "dry run"])
+def test_the_bad_lines_replace_no_file_unasked(
+    tmp_path: Path, what: str, dry_run: tuple[str, ...]
+) -> None:
+    file, bad, store = tmp_path / "in.csv", tmp_path / "bad.csv", tmp_path / "s.db"
+    file.write_text(FILES[what] + BAD[what])
+    output_of("store", "import", what, file, "--skip-bad", "--store", store)
+    before = store.read_bytes()
+    bad.write_text("mine")
+    (tmp_path / "link.csv").hardlink_to(file)
+    command = ("store", "import", what, file, *dry_run, "--store", store, "--bad-lines")
+    assert "bad.csv exists; --force replaces it" in error_of(*command, bad)
+    for never in (store, f"{store}-wal", tmp_path / "." / "in.csv", tmp_path / "link.csv"):
+        for force in ((), ("--force",)):
+            assert "is the store or an input" in error_of(*command, never, *force)
+    assert (bad.read_text(), store.read_bytes()) == ("mine", before)
+    assert file.read_text().startswith(FILES[what])
+    output_of(*command, bad, "--force")
+    assert bad.read_text().startswith("file,line,reason,text\n")
+    assert len(bad.read_text().splitlines()) == 2
+
+
+def test_the_bad_lines_do_not_take_the_name_of_a_new_store(tmp_path: Path) -> None:
+    file, store = tmp_path / "in.csv", tmp_path / "s.db"
+    file.write_text(FILES["edges"])
+    command = ("store", "import", "edges", file, "--store", store, "--bad-lines", store)
+    assert "is the store or an input" in error_of(*command)
+    assert [*tmp_path.iterdir()] == [file]
+
+
+@pytest.mark.parametrize(
+    ("stored", "line", "summary"),
+    [
+        ("1,2,5,follow", "1,2,6,block", "0 new, 1 changed, 0 unchanged, 0 repeated, 0 in conflict"),
+        ("1,2,5,block", "1,2,6,follow", "0 new, 0 changed, 0 unchanged, 0 repeated, 1 in conflict"),
+        ("1,2,5,", "1,2,4,", "0 new, 0 changed, 0 unchanged, 0 repeated, 1 in conflict"),
+        ("1,2,5,", "1,2,6,", "0 new, 1 changed, 0 unchanged, 0 repeated, 0 in conflict"),
+    ],
+)
+def test_a_line_that_meets_the_store_is_counted_as_what_became_of_it(
+    tmp_path: Path, stored: str, line: str, summary: str
+) -> None:
+    store, header = tmp_path / "s.db", "follower,followed,time,kind\n"
+    file = tmp_path / "in.csv"
+    command = ("store", "import", "edges", file, "--store", store)
+    file.write_text(f"{header}{stored}\n7,8,5,\n")
+    output_of(*command)
+    file.write_text(f"{header}{line}\n")
+    assert f"1 read, {summary}, 0 refused" in guanxi(*command).stderr
+
+
+def test_the_rule_for_two_times_holds_against_the_store(tmp_path: Path) -> None:
+    store, file = tmp_path / "s.db", tmp_path / "in.csv"
+    command = ("store", "import", "edges", file, "--store", store, "--on-conflict")
+
+    def stored_after(time: int, rule: str) -> int:
+        file.write_text(f"follower,followed,time\n1,2,{time}\n")
+        output_of(*command, rule)
+        exported = output_of("store", "export", "edges", "-", "--store", store)
+        return int(exported.splitlines()[1].split(",")[2])
+
+    assert stored_after(5, "newest") == 5
+    assert stored_after(4, "newest") == 5
+    assert stored_after(6, "newest") == 6
+    assert stored_after(7, "oldest") == 6
+    assert stored_after(3, "oldest") == 3
+    file.write_text("follower,followed,time\n1,2,4\n")
+    assert "line 2: the store has this relation with another time" in error_of(*command, "refuse")
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_an_interrupted_reading_writes_nothing(tmp_path: Path, what: str) -> None:
+    """The query would take years."""
+    file, store, folder = tmp_path / "in.csv", tmp_path / "s.db", tmp_path / "temporary"
+    file.write_text(FILES[what])
+    folder.mkdir()
+    ids = "max(a.range + b.range)"
+    names = f"{ids} AS follower, {ids} + 1 AS followed" if what == "edges" else f"{ids} AS mid"
+    query = f"SELECT {names} FROM range(10000000000) a, range(10000000000) b"
+    argv = ["store", "import", what, file, "--sql", query, "--store", store]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *map(str, argv)],
+        env=os.environ | ENGLISH | {"TMPDIR": str(folder)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not [*folder.glob("guanxi-files-*/tables.db.wal")]:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, said) == (130, "interrupted; nothing was written\n")
+    assert [*folder.iterdir()] == []
+    assert not store.exists()

@@ -362,6 +362,8 @@ def test_an_unknown_account_is_named(shop: Shop) -> None:
     path = file(shop.folder, "follower,followed\n\n1,77\n")
     argv = ["store", "import", "edges", path, "--strict", "--store", shop.path]
     assert "line 3: there is no account 77" in error_of(*argv)
+    path.write_text("follower,followed\n\n78,77\n")
+    assert "line 3: accounts 78 and 77 do not exist" in error_of(*argv)
 
 
 @pytest.mark.parametrize("columns", ["follower", "follower=", "=x", "friend=a"])

@@ -13,7 +13,7 @@ import pytest
 from guanxi.contract.limits import Limits
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
-from guanxi.stores.port import EdgeRow, Imported, StoreError, StoreTimeout
+from guanxi.stores.port import EdgeRow, Imported, OnOtherTime, StoreError, StoreTimeout
 from guanxi.stores.sqlite import slices
 from guanxi.stores.sqlite.store import SQLiteStore
 from tests.counts import count
@@ -167,8 +167,8 @@ async def test_an_import_that_fails_between_slices_says_that_a_part_is_written(
     write_slice = slices._write_slice
     calls: Iterator[int] = iter(range(100))
 
-    def full(db: apsw.Connection, first: int, last: int) -> Imported:
-        imported = write_slice(db, first, last)
+    def full(db: apsw.Connection, first: int, last: int, rule: OnOtherTime) -> Imported:
+        imported = write_slice(db, first, last, rule)
         if next(calls) == 3:
             raise apsw.FullError("database or disk is full")
         return imported

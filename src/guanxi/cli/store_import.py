@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
@@ -30,10 +31,19 @@ from guanxi.files.accounts import Accounts, import_accounts, read_accounts
 from guanxi.files.content import import_content
 from guanxi.files.edges import UNITS, Edges, import_edges, missing_groups, read_edges
 from guanxi.files.outcome import Counts, OnConflict, Refused, write_refused
+from guanxi.files.output import check_target, whole_file
 from guanxi.files.table import Request
-from guanxi.stores import redacted
+from guanxi.stores import is_server_address, redacted
 from guanxi.stores.port import Store, StoreError
 from guanxi.text import Text
+
+#: The endings of the names of a SQLite store's files.
+SQLITE_FILES = ("", "-wal", "-shm", "-journal")
+
+T = TypeVar("T")
+
+#: The status that a shell shows for a program that Ctrl-C ended (SIGINT).
+_INTERRUPTED = 130
 
 app = typer.Typer(
     help=text("导入数据。", "Import files into a store."),
@@ -98,6 +108,14 @@ BadLines = Annotated[
         dir_okay=False,
     ),
 ]
+Force = Annotated[
+    bool,
+    option(
+        "替换已有的 --bad-lines 文件。",
+        "Replace the file of --bad-lines if it exists.",
+        "--force",
+    ),
+]
 DryRun = Annotated[
     bool,
     option("只读取并检查，不写入。", "Read and check, and write nothing.", "--dry-run"),
@@ -137,6 +155,7 @@ def edges(
     on_conflict: Conflict = "newest",
     skip_bad: SkipBad = False,
     bad_lines: BadLines = None,
+    force: Force = False,
     group_separator: Annotated[
         str | None,
         option(
@@ -168,19 +187,21 @@ def edges(
     20 such lines are shown with their numbers; see --skip-bad.
     """
     console = Console(stderr=True, markup=False)
+    _check_bad(bad_lines, file, store, force=force)
     with _progress(console) as progress:
         reading = progress.add_task(text("读取", "reading"), total=None)
-        with read_edges(
+        reader = read_edges(
             _request(file, columns, sql),
             now=int(time.time()),
             on_conflict=on_conflict,
             skip_bad=skip_bad or bad_lines is not None,
             group_separator=group_separator,
-        ) as found:
+        )
+        with _read(reader) as found:
             ready: int | None = found.found.ready
             progress.update(reading, completed=found.found.counts.read, total=ready or 1)
             progress.stop_task(reading)
-            _write_bad(bad_lines, found.refused())
+            _write_bad(bad_lines, found.refused(), force=force)
             odd, counts = [name for _, name in found.found.odd_groups], found.found.counts
             exists = True
             if dry_run:
@@ -233,6 +254,7 @@ def accounts(
     ] = False,
     skip_bad: SkipBad = False,
     bad_lines: BadLines = None,
+    force: Force = False,
     dry_run: DryRun = False,
     json: Json = False,
     store: StoreOption = DEFAULT_STORE,
@@ -250,11 +272,12 @@ def accounts(
     1,Ada,https://example.com/1.jpg,hello,5,normal
     """
     console = Console(stderr=True, markup=False)
+    _check_bad(bad_lines, file, store, force=force)
     skipping = skip_bad or bad_lines is not None
     request = replace(_request(file, columns, sql), exact=restore)
     with _progress(console) as progress:
         reading = progress.add_task(text("读取", "reading"), total=None)
-        with read_accounts(request, on_conflict=on_conflict) as found:
+        with _read(read_accounts(request, on_conflict=on_conflict)) as found:
             progress.update(reading, completed=found.counts.read, total=found.counts.read or 1)
             progress.stop_task(reading)
             task = progress.add_task(text("写入", "writing"), total=found.counts.read)
@@ -274,8 +297,10 @@ def accounts(
             else:
                 with all_or_nothing(store) as path:
                     counts = with_store(path, load, create=True)
-            _write_bad(bad_lines, found.refused())
+            _write_bad(bad_lines, found.refused(), force=force)
             notes = [*_missing(store, exists=exists), *_ignored(found)]
+            if not restore:
+                notes += _no_values(found.no_values())
     _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=None)
 
 
@@ -342,6 +367,21 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
+def _read(files: AbstractContextManager[T]) -> Iterator[T]:
+    """Enter ``files``; if Ctrl-C interrupts that, exit with one line and the status 130."""
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(files)
+        except KeyboardInterrupt:
+            print(
+                text("已中断，没有写入任何内容", "interrupted; nothing was written"),
+                file=sys.stderr,
+            )
+            raise typer.Exit(_INTERRUPTED) from None
+        yield found
+
+
+@contextmanager
 def _progress(console: Console) -> Iterator[Progress]:
     """Show rows, rate and time left, if standard error is a terminal."""
     columns = (
@@ -357,9 +397,33 @@ def _progress(console: Console) -> Iterator[Progress]:
         yield progress
 
 
-def _write_bad(path: Path | None, refused: Iterator[Refused]) -> None:
+def _check_bad(path: Path | None, inputs: list[Path], store: str, *, force: bool) -> None:
+    """Raise StoreError if the file of bad lines may not be written: see ``check_target``.
+
+    The store and the files that are read are never replaced, whatever name they are given by.
+    """
+    if path is None:
+        return
+    kept = list(inputs)
+    if not is_server_address(store):
+        kept += [Path(store + ending) for ending in SQLITE_FILES]
+    for other in kept:
+        if path.resolve() == other.resolve() or (
+            path.exists() and other.exists() and path.samefile(other)
+        ):
+            raise StoreError(
+                Text(
+                    f"--bad-lines {path} 是库或输入文件，不能替换",
+                    f"--bad-lines {path} is the store or an input: it would be lost",
+                )
+            )
+    check_target(path, force=force)
+
+
+def _write_bad(path: Path | None, refused: Iterator[Refused], *, force: bool) -> None:
     if path is not None:
-        write_refused(path, ((row, shown(row.reason)) for row in refused))
+        with whole_file(path, force=force) as temporary:
+            write_refused(temporary, ((row, shown(row.reason)) for row in refused))
 
 
 _COUNTS = {
@@ -399,7 +463,7 @@ def _notes(edges: Edges, odd_groups: list[str]) -> list[str]:
     ]
     if kinds:
         notes.append(text("时间：", "times: ") + ", ".join(kinds))
-    notes += _ignored(edges)
+    notes += [*_ignored(edges), *_no_values(found.no_values)]
     if odd_groups:
         names = ", ".join(dict.fromkeys(odd_groups))
         notes.append(
@@ -436,6 +500,17 @@ def _ignored(found: Edges | Accounts) -> list[str]:
     if not names:
         return []
     return [text("忽略的列：", "columns ignored: ") + ", ".join(names)]
+
+
+def _no_values(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return [
+        text(
+            f"这些文字按原样写入：{', '.join(names)}。若表示没有值，请留空",
+            f"written as texts: {', '.join(names)}. If they mean no value, leave the cell empty",
+        )
+    ]
 
 
 def _summarise(

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal, Privacy, State
 from guanxi.files import table
+from guanxi.files.lines import text_of
 from guanxi.files.outcome import SHOWN, Counts, OnConflict, Refused, RefusedLines, reason
 from guanxi.files.table import Request, Shape
 from guanxi.stores.port import Store
@@ -28,13 +29,17 @@ if TYPE_CHECKING:
     import duckdb
 
 CARD, PRIVACY = Card.__struct_fields__, Privacy.__struct_fields__
-SHAPE = Shape(names=("mid", *CARD, *PRIVACY, "state", "level"), required=("mid",))
 STATES = {state.name.lower(): state for state in State} | {str(int(s)): s for s in State}
 #: How many accounts are read, compared and written at a time. Each is a write of its own, and the
 #: store commits those that wait in few transactions.
 _CHUNK = 256
 #: The fields of the card that are texts, and may be empty.
 _CARD_TEXTS = {name for name, value in msgspec.structs.asdict(Card()).items() if value == ""}
+SHAPE = Shape(
+    names=("mid", *CARD, *PRIVACY, "state", "level"),
+    required=("mid",),
+    texts=frozenset(_CARD_TEXTS),
+)
 #: Control characters, other than tab and line feed.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -107,6 +112,17 @@ class Accounts(NamedTuple):
         """Yield what is to be written, each with its row's id, in the order of the files."""
         for row, fields in _rows(self.db, "fault IS NULL AND NOT dropped"):
             yield row, account_line(fields)
+
+    def no_values(self) -> list[str]:
+        """Return the texts of cards that may have been meant as no value, such as NULL."""
+        marks = ", ".join(map(text_of, sorted(table.NO_VALUE)))
+        texts = " UNION ALL ".join(
+            f"SELECT {name} AS t FROM account WHERE fault IS NULL AND lower({name}) IN ({marks})"
+            for name in sorted(_CARD_TEXTS)
+        )
+        return [
+            t for (t,) in self.db.execute(f"SELECT DISTINCT t FROM ({texts}) ORDER BY t").fetchall()
+        ]
 
     def refuse(self, rows: Sequence[tuple[int, str, str | None]]) -> None:
         """Mark rows (id, fault, value) as refused."""

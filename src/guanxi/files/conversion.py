@@ -28,14 +28,14 @@ _LONGEST_OBJECT = 16 << 20
 
 GROUP_SEPARATOR = "|"
 #: A cell with such a name is a JSON list: a reader could take another mark for the separator.
-_AMBIGUOUS = r"^\[|[|;,、；，]"
+_AMBIGUOUS = r"^\[|^\\N$|[|;,、；，]"
 _is_ambiguous = re.compile(_AMBIGUOUS).search
 
 
 def groups_cell(names: Sequence[str]) -> str:
     """Return group names as one cell of CSV: joined by ``|``, or as a JSON list.
 
-    It is a list if a name has ``|`` or another common separator, or starts with ``[``.
+    It is a list if a name has ``|`` or another common separator, starts with ``[``, or is ``\\N``.
     """
     if any(map(_is_ambiguous, names)):
         return msgspec.json.encode(names).decode()

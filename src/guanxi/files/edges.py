@@ -33,6 +33,7 @@ COLUMNS = EdgeRow.__struct_fields__
 SHAPE = Shape(
     names=COLUMNS,
     required=("follower", "followed"),
+    texts=frozenset({"groups"}),
     headerless=("follower", "followed", "time"),
 )
 #: The separator of groups where none is clear, and the others that are looked for.
@@ -157,6 +158,8 @@ class Found(Struct, frozen=True, kw_only=True):
     #: What separates groups in a cell, and group names that another separator may be missing in.
     group_separator: str = GROUP_SEPARATOR
     odd_groups: tuple[tuple[int, str], ...] = ()
+    #: Group names that may have been meant as no value, such as NULL.
+    no_values: tuple[str, ...] = ()
 
 
 class Edges(NamedTuple):
@@ -275,12 +278,13 @@ def read_edges(
                 statement = _JUDGED.replace("{raw}", raw).replace("{part}", part.select)
                 db.execute(statement, {"file": at, "end": (now + 1) * 1_000_000})
         with table.failures("edges"):
-            separator, odd = _groups(db, group_separator)
+            separator, odd, no_values = _groups(db, group_separator)
             _order(db, now)
             repeated, conflicting = _resolve(db, on_conflict)
             if skip_bad:
                 _add_texts(db, parts)
             edges = _found(db, parts, separator, odd)
+            edges = edges._replace(found=replace(edges.found, no_values=no_values))
         counts = replace(edges.found.counts, repeated=repeated, conflicting=conflicting)
         ready = counts.read - repeated - conflicting - counts.refused
         edges = edges._replace(found=replace(edges.found, counts=counts, ready=ready))
@@ -325,15 +329,19 @@ async def import_edges(
 ) -> Counts:
     """Write edges into a store; return what became of all lines.
 
-    An edge that contradicts a relation in the store is resolved by the rules, or raises BadLine if
-    ``on_conflict`` is "refuse". ``strict`` raises BadLine for an account that does not exist.
-    ``progress`` is called, on any thread, with the number of edges that are done. Other errors are
-    those of ``Upkeep.import_edges``.
+    An edge that contradicts a relation in the store is resolved by the rules, and of two times of
+    one relation ``on_conflict`` keeps one; with "refuse" both raise BadLine. ``strict`` raises
+    BadLine for an account that does not exist. ``progress`` is called, on any thread, with the
+    number of edges that are done. Other errors are those of ``Upkeep.import_edges``.
     """
     rule: OnContradiction = "refuse" if on_conflict == "refuse" else "resolve"
     try:
         written = await store.import_edges(
-            edges.rows, strict=strict, on_contradiction=rule, progress=progress
+            edges.rows,
+            strict=strict,
+            on_contradiction=rule,
+            on_other_time=on_conflict,
+            progress=progress,
         )
     except BadLine as error:
         file, line, follower, followed = edges.line_of(error.line)
@@ -342,7 +350,10 @@ async def import_edges(
         unknown = [str(mid) for mid in (follower, followed) if mid not in known]
         if strict and unknown:
             mids = ", ".join(unknown)
-            why = Text(f"没有账号 {mids}", f"there is no account {mids}")
+            en = f"there is no account {mids}"
+            if len(unknown) > 1:
+                en = f"accounts {' and '.join(unknown)} do not exist"
+            why = Text(f"没有账号 {mids}", en)
             raise BadLine(line, why, several) from None
         raise BadLine(line, error.reason, several) from None
     counts = edges.found.counts
@@ -462,10 +473,11 @@ def groups_of(cell: str, separator: str) -> tuple[str, ...]:
 
 def _groups(
     db: duckdb.DuckDBPyConnection, separator: str | None
-) -> tuple[str, tuple[tuple[int, str], ...]]:
+) -> tuple[str, tuple[tuple[int, str], ...], tuple[str, ...]]:
     """Refuse the edges with an invalid group name.
 
-    Return the separator, and the groups (owner and name) whose names hold another one.
+    Return the separator, the groups (owner and name) whose names hold another one, and the names
+    that may have been meant as no value.
     """
     db.execute(
         "CREATE TABLE cell AS SELECT groups, min(follower) AS follower FROM edge"
@@ -473,6 +485,7 @@ def _groups(
     )
     chosen = separator or _separator(db)
     odd: list[tuple[int, str]] = []
+    no_values: dict[str, None] = {}
     db.execute("CREATE TABLE bad_cell (groups VARCHAR, name VARCHAR)")
     with db.cursor() as cursor:
         cursor.execute("SELECT groups, follower FROM cell")
@@ -481,6 +494,7 @@ def _groups(
             for cell, follower in rows:
                 names = groups_of(cell, chosen)
                 bad.extend((cell, name) for name in names if group_name(name) is None)
+                no_values.update((name, None) for name in names if name.lower() in table.NO_VALUE)
                 if not cell.startswith("[") and separator is None and len(odd) < SHOWN:
                     odd.extend(
                         (follower, name)
@@ -497,7 +511,7 @@ def _groups(
         " (SELECT groups, min(name) AS name FROM bad_cell GROUP BY groups) AS bad"
         " WHERE bad.groups = edge.groups AND fault IS NULL"
     )
-    return chosen, tuple(odd[:SHOWN])
+    return chosen, tuple(odd[:SHOWN]), tuple(no_values)
 
 
 def _separator(db: duckdb.DuckDBPyConnection) -> str:

@@ -35,6 +35,8 @@ _COMMENTS = ("#", "%")
 #: A line without the byte order mark of the first.
 _NO_MARK = "CASE WHEN line = 1 THEN ltrim(t, '\ufeff') ELSE t END"
 _CHUNK = 10_000
+#: A field ``x`` without quotes; \\N is no value, as PostgreSQL and MySQL write it.
+_NO_VALUE = "CASE WHEN trim(x) = '\\N' THEN '' ELSE x END"
 #: Another character that no line should have.
 _OTHER = "\x1d"
 _NUMBER = re.compile(r"\s*[+-]?[0-9][0-9.]*\s*")
@@ -100,11 +102,17 @@ def _reader(source: Source, rejects: str | None, unused: str = UNUSED) -> str:
 
 
 def read_lines(
-    db: duckdb.DuckDBPyConnection, source: Source, at: int, wanted: Sequence[str]
+    db: duckdb.DuckDBPyConnection,
+    source: Source,
+    at: int,
+    wanted: Sequence[str],
+    *,
+    exact: bool = False,
 ) -> Found:
     """Return the rows of a file of lines; ``at`` makes the names of its tables unique.
 
-    The keys of JSON Lines are those of the first lines, and ``wanted``. Raise StoreError if the
+    The keys of JSON Lines are those of the first lines, and ``wanted``. A field that is \\N without
+    quotes is empty, unless ``exact``. Raise StoreError if the
     file is empty or a JSON array.
     """
     if source.compression == "zstd":
@@ -138,7 +146,7 @@ def read_lines(
     has_header = not any(_NUMBER.fullmatch(cell) for cell in header)
     after = content[0][0] if has_header else content[0][0] - 1
     rows = _Rows(f"SELECT * FROM ({numbered}) WHERE line > {after}", kept, rejects)
-    return _separated(rows, header, separator, has_header=has_header)
+    return _separated(rows, header, separator, has_header=has_header, exact=exact)
 
 
 def _looked_at(db: duckdb.DuckDBPyConnection, source: Source) -> Source:
@@ -201,10 +209,14 @@ def split(line: str, separator: str) -> list[str]:
         return line.split(separator)
 
 
-def _separated(rows: _Rows, header: list[str], separator: str, *, has_header: bool) -> Found:
+def _separated(
+    rows: _Rows, header: list[str], separator: str, *, has_header: bool, exact: bool
+) -> Found:
     """Return the rows of separated lines, whose fields are in the list ``c``."""
+    value = "x" if exact else _NO_VALUE
     if separator == " ":
-        cells, blank = "string_split_regex(trim(t, ' \t'), '[ \\t]+')", ""
+        cells = "string_split_regex(trim(t, ' \t'), '[ \\t]+')"
+        cells, blank = f"list_transform({cells}, lambda x: {value})", ""
     else:
         mark = text_of(separator)
         blank = re.escape(separator)
@@ -213,9 +225,13 @@ def _separated(rows: _Rows, header: list[str], separator: str, *, has_header: bo
             f" THEN list_transform(regexp_extract_all({mark} || t,"
             f" {text_of(f'{re.escape(separator)}({_field(separator)})')}, 1), lambda x: CASE"
             " WHEN starts_with(x, '\"')"
-            " THEN replace(substr(x, 2, length(x) - 2), '\"\"', '\"') ELSE x END) END"
+            f" THEN replace(substr(x, 2, length(x) - 2), '\"\"', '\"') ELSE {value} END) END"
         )
-        cells = f"CASE WHEN contains(t, '\"') THEN {quoted} ELSE string_split(t, {mark}) END"
+        cells = (
+            f"CASE WHEN contains(t, '\"') THEN {quoted} WHEN contains(t, '\\N')"
+            f" THEN list_transform(string_split(t, {mark}), lambda x: {value})"
+            f" ELSE string_split(t, {mark}) END"
+        )
     select = (
         "SELECT line, CASE WHEN c IS NULL THEN 'quotes'"
         f" WHEN len(c) <> {len(header)} THEN 'width' END AS fault, t AS text, c"

@@ -74,13 +74,13 @@ def whole_file(path: Path, *, force: bool) -> Iterator[Path]:
     Raise StoreError if ``path`` exists and ``force`` is not set, if it is no regular file, or if
     the file cannot be written; then ``path`` is as before, and nothing else is left.
     """
-    _check_target(path, force=force)
+    check_target(path, force=force)
     with written(path.parent, prefix=f".{path.name}-") as folder:
         temporary = folder / path.name
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        _check_target(path, force=force)
+        check_target(path, force=force)
         temporary.replace(path)
 
 
@@ -105,7 +105,8 @@ def written(parent: Path | None = None, *, prefix: str = "guanxi-export-") -> It
         ) from None
 
 
-def _check_target(path: Path, *, force: bool) -> None:
+def check_target(path: Path, *, force: bool) -> None:
+    """Raise StoreError if ``path`` exists and ``force`` is not set, or if it is no regular file."""
     if path.exists() and not path.is_file():
         raise StoreError(Text(f"{path} 不是文件", f"{path} is not a regular file"))
     if path.exists() and not force:

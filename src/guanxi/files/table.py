@@ -24,6 +24,9 @@ from guanxi.text import Text
 if TYPE_CHECKING:
     import duckdb
 
+#: How files say that there is no value, in lower case; in columns of texts these are texts.
+NO_VALUE = frozenset({"null", "nan", "nat", "none", "\\n", "<na>"})
+
 THREADS, MEMORY = 2, "400MB"
 
 
@@ -32,6 +35,8 @@ class Shape(Struct, frozen=True, kw_only=True):
 
     names: tuple[str, ...]
     required: tuple[str, ...]
+    #: The columns that are texts, in which a name like NULL is a text.
+    texts: frozenset[str] = frozenset()
     #: The columns of a file without a header; a file may have fewer of them.
     headerless: tuple[str, ...] = ()
 
@@ -77,11 +82,19 @@ class Tables(NamedTuple):
 
 @contextmanager
 def failures(what: object) -> Iterator[None]:
-    """Raise StoreError, naming ``what`` is read, for an error of DuckDB in the block."""
+    """Raise StoreError, naming ``what`` is read, for an error of DuckDB in the block.
+
+    Raise KeyboardInterrupt if Ctrl-C interrupted it.
+    """
     import duckdb
 
     try:
         yield
+    except (duckdb.InterruptException, RuntimeError) as error:
+        # DuckDB turns a KeyboardInterrupt into one of these.
+        if "interrupt" not in str(error).lower():
+            raise
+        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         why = str(error).strip().partition("\n")[0]
         raise StoreError(Text(f"{what} 无法读取：{why}", f"{what} cannot be read: {why}")) from None
@@ -134,19 +147,23 @@ def _part(
     db: duckdb.DuckDBPyConnection, source: Source, at: int, request: Request, shape: Shape
 ) -> Part:
     with failures(source.name):
-        found = _found(db, source, at, [request.columns.get(name, name) for name in shape.names])
+        wanted = [request.columns.get(name, name) for name in shape.names]
+        found = _found(db, source, at, wanted, exact=request.exact)
     return _as_part(source.name, found, request, shape)
 
 
-def _found(db: duckdb.DuckDBPyConnection, source: Source, at: int, wanted: Sequence[str]) -> Found:
-    return _parquet(db, source) if source.is_parquet else read_lines(db, source, at, wanted)
+def _found(
+    db: duckdb.DuckDBPyConnection, source: Source, at: int, wanted: Sequence[str], *, exact: bool
+) -> Found:
+    if source.is_parquet:
+        return _parquet(db, source)
+    return read_lines(db, source, at, wanted, exact=exact)
 
 
 def _as_part(name: Path, found: Found, request: Request, shape: Shape) -> Part:
     chosen = _chosen(name, found, shape, request.columns)
-    value = "{0}" if request.exact else "nullif(trim({0}), '')"
     columns = [
-        f"{value.format(found.fields[chosen[column]])} AS {column}"
+        f"{_value(column, request, shape).format(found.fields[chosen[column]])} AS {column}"
         if column in chosen
         else f"NULL::VARCHAR AS {column}"
         for column in shape.names
@@ -158,6 +175,17 @@ def _as_part(name: Path, found: Found, request: Request, shape: Shape) -> Part:
         has_header=found.has_header,
         rejects=found.rejects,
     )
+
+
+def _value(column: str, request: Request, shape: Shape) -> str:
+    """Return the SQL of a column's value, or NULL, where {0} is the SQL of its text."""
+    if request.exact:
+        return "{0}"
+    value = "nullif(trim({0}), '')"
+    if column in shape.texts or column in shape.required:
+        return value
+    marks = ", ".join(map(text_of, sorted(NO_VALUE)))
+    return f"CASE WHEN lower(trim({{0}})) NOT IN ({marks}) THEN {value} END"
 
 
 def _chosen(name: Path, found: Found, shape: Shape, columns: Mapping[str, str]) -> dict[str, str]:
@@ -251,7 +279,7 @@ def _of_query(
     """
     for at, source in enumerate(sources):
         with failures(source.name):
-            found = _found(db, source, at, ())
+            found = _found(db, source, at, (), exact=request.exact)
             columns = "".join(f", {field} AS {name_of(n)}" for n, field in found.fields.items())
             table = f"file{at + 1}"
             db.execute(f"CREATE TABLE {table} AS SELECT line, fault{columns} FROM ({found.select})")

@@ -20,6 +20,7 @@ CHUNK = 10_000
 #: Why a row is invalid after others or in a store.
 REPEATED = Text("与前面的一行重复或矛盾", "an earlier line repeats or contradicts this one")
 UNKNOWN_ACCOUNT = Text("有账号不存在", "one of the accounts is unknown")
+OTHER_TIME = Text("库中这一关系的时间不同", "the store has this relation with another time")
 CONTRADICTION = Text(
     "与库中两个账号的关系矛盾",
     "this contradicts a relation between the two accounts in the store",

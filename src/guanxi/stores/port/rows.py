@@ -89,6 +89,8 @@ class Slice(NamedTuple):
 
 #: What an import does with a row that contradicts a stored edge: see ``Upkeep.import_edges``.
 OnContradiction: TypeAlias = Literal["refuse", "resolve"]
+#: What an import does with a row whose edge is stored with another time.
+OnOtherTime: TypeAlias = Literal["replace", "newest", "oldest", "refuse"]
 
 #: A page of an empty list.
 EMPTY_SLICE = Slice(Rows(), False, 0, 0)
@@ -176,11 +178,12 @@ class Imported(Struct, frozen=True):
 
     #: Edges that the store did not have.
     new: int = 0
-    #: Stored edges that got another time, special flag, groups, contract or number of visits.
+    #: Stored edges that got another time, special flag, groups, contract or number of visits, and
+    #: rows that replaced stored edges which they contradict.
     changed: int = 0
     #: Edges that were stored already.
     unchanged: int = 0
-    #: Rows that contradicted a stored edge: they removed it, or were left out.
+    #: Rows that lost against a stored edge and were left out.
     conflicting: int = 0
 
     def __add__(self, other: Imported) -> Imported:

@@ -7,7 +7,14 @@ from typing import Protocol
 
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.accounts.secrets import Session
-from guanxi.stores.port.rows import EdgeRow, Fault, Imported, OnContradiction, OwnedGroup
+from guanxi.stores.port.rows import (
+    EdgeRow,
+    Fault,
+    Imported,
+    OnContradiction,
+    OnOtherTime,
+    OwnedGroup,
+)
 from guanxi.world.kind import Entry
 
 
@@ -25,6 +32,7 @@ class Upkeep(Protocol):
         groups: Mapping[tuple[int, str], int] | None = None,
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
+        on_other_time: OnOtherTime = "replace",
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import many edges; return how many are new, changed, unchanged and in conflict.
@@ -40,16 +48,18 @@ class Upkeep(Protocol):
         ``groups`` gives the ids of new groups by owner and name; others get a new id.
 
         An existing edge gets the row's time, special flag and groups; its contract and visits
-        change only if the row has some. A row that contradicts a stored edge is an error with
+        change only if the row has some. If its time differs from the stored one, ``on_other_time``
+        says whether it is replaced, the newest or the oldest of the two is kept (a row that loses
+        is left out), or the row is an error. A row that contradicts a stored edge is an error with
         ``on_contradiction="refuse"``. With ``"resolve"`` a block wins over follows and whispers in
         both directions, and a follow over the follower's whisper: a row that loses is left out, one
         that wins removes the stored edges. SQLite's slices resolve so in either case, if an edge
         was stored after the check.
 
         Raise BadLine for a row that is invalid, or that contradicts another row or, with
-        ``"refuse"``, a stored edge; StoreError if an id in ``groups`` cannot be used, or its owner
-        has no account; StoreUnavailable (nothing written); StoreTimeout (perhaps written, or only
-        some slices); and whatever ``rows`` raises.
+        ``"refuse"``, a stored edge or time; StoreError if an id in ``groups`` cannot be used, or
+        its owner has no account; StoreUnavailable (nothing written); StoreTimeout (perhaps written,
+        or only some slices); and whatever ``rows`` raises.
         """
 
     def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:

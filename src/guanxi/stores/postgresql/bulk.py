@@ -25,6 +25,7 @@ from guanxi.stores.lines import (
     CONTRADICTION,
     KINDS,
     MAX_FINER,
+    OTHER_TIME,
     REPEATED,
     UNKNOWN_ACCOUNT,
     first_invalid,
@@ -37,6 +38,7 @@ from guanxi.stores.port import (
     EdgeRow,
     Imported,
     OnContradiction,
+    OnOtherTime,
     StoreError,
     StoreUnavailable,
 )
@@ -185,6 +187,7 @@ async def write(
     *,
     strict: bool,
     on_contradiction: OnContradiction,
+    on_other_time: OnOtherTime = "replace",
 ) -> Imported:
     """Write the staged edges in the caller's transaction; return how many are new, changed, ….
 
@@ -202,7 +205,7 @@ async def write(
             for mid, (card, privacy, state) in accounts.items()
         ),
     )
-    conflicting = await _check_against_store(db, on_contradiction)
+    conflicting = await _check_against_store(db, on_contradiction, on_other_time)
     await _create_accounts(db, strict=strict)
     await _create_groups(db, groups)
     await db.execute(_EXTRAS)
@@ -214,9 +217,9 @@ async def write(
         await db.execute(_COUNT_FOLLOWERS)
     return Imported(
         new=rows - stored - conflicting.removing,
-        changed=stored - unchanged,
+        changed=stored - unchanged + conflicting.removing,
         unchanged=unchanged,
-        conflicting=conflicting.removing + conflicting.left_out,
+        conflicting=conflicting.left_out,
     )
 
 
@@ -285,10 +288,13 @@ class _Conflicting(NamedTuple):
     removing: int = 0
 
 
-async def _check_against_store(db: Connection, on_contradiction: OnContradiction) -> _Conflicting:
+async def _check_against_store(
+    db: Connection, on_contradiction: OnContradiction, on_other_time: OnOtherTime
+) -> _Conflicting:
     """Find the staged edges that contradict stored ones; return how many there were.
 
-    If ``on_contradiction`` is "refuse", raise ``BadLine`` for the first. Otherwise delete from the
+    If ``on_contradiction`` is "refuse", raise ``BadLine`` for the first, and if ``on_other_time``
+    is, for the first that is stored with another time. Otherwise delete from the
     staging tables those that lose, and from the store the edges that lose. Creates the temporary
     tables ``stored`` (the stored rows of the staged pairs) and ``added`` (by account, the numbers
     to add to its counts), which last until the transaction ends.
@@ -298,27 +304,38 @@ async def _check_against_store(db: Connection, on_contradiction: OnContradiction
     conflicting = _Conflicting()
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM stored)"):  # not for an empty store
         line = await db.fetchval(_CONTRADICTION)
-        if line is not None:
-            if on_contradiction == "refuse":
-                raise BadLine(line, CONTRADICTION)
-            conflicting = await _resolve(db)
+        if line is not None and on_contradiction == "refuse":
+            raise BadLine(line, CONTRADICTION)
+        if on_other_time == "refuse":
+            other = await db.fetchval(_OTHER_TIME)
+            if other is not None:
+                raise BadLine(other, OTHER_TIME)
+        if line is not None or on_other_time in _LOSES_BY_TIME:
+            conflicting = await _resolve(db, _LOSES_BY_TIME.get(on_other_time, "false"))
     await db.execute(_ADDED)
     await db.execute("ANALYZE added")
     return conflicting
 
 
-# The staged rows that lose against a stored edge, which are forgotten.
+_STORED_TIME = "CASE kind WHEN 'follow' THEN follows WHEN 'whisper' THEN whispers ELSE blocks END"
+_OTHER_TIME = f"""
+SELECT min(line) FROM staged JOIN stored ON owner = source AND other = target
+WHERE place <> {_STORED_TIME}
+"""
+#: By the rule for an edge that is stored with another time.
+_LOSES_BY_TIME = {"newest": f"place < {_STORED_TIME}", "oldest": f"place > {_STORED_TIME}"}
+# The staged rows that lose against a stored edge, which are forgotten. {0}: or by their time.
 _LOSING = """
 CREATE TEMP TABLE losing ON COMMIT DROP AS
 SELECT line, source, target FROM staged JOIN stored ON owner = source AND other = target
-WHERE (kind <> 'block' AND blocks IS NOT NULL) OR (kind = 'whisper' AND follows IS NOT NULL)
+WHERE (kind <> 'block' AND blocks IS NOT NULL) OR (kind = 'whisper' AND follows IS NOT NULL) OR {0}
 UNION
 SELECT line, source, target FROM staged JOIN stored ON owner = target AND other = source
 WHERE kind <> 'block' AND blocks IS NOT NULL
 """
 _FORGET = (
     """
-    UPDATE ends SET follows = NULL, whispers = NULL, line = NULL FROM losing
+    UPDATE ends SET follows = NULL, whispers = NULL, blocks = NULL, line = NULL FROM losing
     WHERE owner = source AND other = target
     """,
     """
@@ -342,12 +359,13 @@ ORDER BY source, target
 _CUT, _NEVER = 1_000, 2**63 - 1
 
 
-async def _resolve(db: Connection) -> _Conflicting:
+async def _resolve(db: Connection, loses_by_time: str) -> _Conflicting:
     """Unstage the edges that lose, and delete the stored ones that lose, with what depends on them.
 
+    ``loses_by_time`` is the SQL that is true for a staged edge that also loses by its time.
     The tables must be locked. ``stored`` is created again if rows were deleted.
     """
-    await db.execute(_LOSING)
+    await db.execute(_LOSING.format(loses_by_time))
     for statement in _FORGET:
         await db.execute(statement)
     left_out = int(await db.fetchval("SELECT count(*) FROM losing"))

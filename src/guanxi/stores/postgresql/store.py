@@ -11,7 +11,7 @@ from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify
 from guanxi.stores.acts import in_transactions
-from guanxi.stores.port import EdgeRow, Imported, OnContradiction, StoreTimeout
+from guanxi.stores.port import EdgeRow, Imported, OnContradiction, OnOtherTime, StoreTimeout
 from guanxi.stores.postgresql import bulk, content, export, reads
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
@@ -121,6 +121,7 @@ class PostgreSQLStore(Engine):
         groups: Mapping[tuple[int, str], int] | None = None,
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
+        on_other_time: OnOtherTime = "replace",
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the tables are locked only after all are checked."""
@@ -137,6 +138,7 @@ class PostgreSQLStore(Engine):
                     groups or {},
                     strict=strict,
                     on_contradiction=on_contradiction,
+                    on_other_time=on_other_time,
                 )
                 await commit(db)
             return imported

@@ -21,6 +21,7 @@ from guanxi.stores.lines import (
     CHUNK,
     CONTRADICTION,
     MAX_FINER,
+    OTHER_TIME,
     REPEATED,
     UNKNOWN_ACCOUNT,
     first_invalid,
@@ -33,6 +34,7 @@ from guanxi.stores.port import (
     EdgeRow,
     Imported,
     OnContradiction,
+    OnOtherTime,
     PlainFollow,
     PlainFollows,
     StoreError,
@@ -255,6 +257,7 @@ def check(
     *,
     strict: bool,
     on_contradiction: OnContradiction,
+    on_other_time: OnOtherTime,
 ) -> None:
     """Check the staged edges and the groups against a snapshot of the store.
 
@@ -266,6 +269,10 @@ def check(
             _check_accounts(db, accounts)
         if on_contradiction == "refuse":
             _check_against_store(db)
+        if on_other_time == "refuse":
+            line = db.execute(_OTHER_TIME).get
+            if line is not None:
+                raise BadLine(line, OTHER_TIME)
         _check_groups(db, accounts, groups)
 
 
@@ -346,6 +353,20 @@ _STORE_CONFLICTS = (
 
 
 _ANY_BLOCK_OR_WHISPER = "SELECT EXISTS (SELECT 1 FROM block) OR EXISTS (SELECT 1 FROM whisper)"
+
+
+def _stored_time(kind: int, table: str) -> str:
+    """Return the SQL that is true if the edge of a staged row has another time in a table."""
+    return (
+        f"kind = {kind} AND EXISTS (SELECT 1 FROM {table} AS edge WHERE owner = follower"
+        " AND target = followed AND edge.place <> staged.place)"
+    )
+
+
+_OTHER_TIME = f"""
+SELECT min(line) FROM staged WHERE {_stored_time(FOLLOW, "following")}
+    OR {_stored_time(WHISPER, "whisper")} OR {_stored_time(BLOCK, "block")}
+"""
 
 
 def _check_against_store(db: apsw.Connection) -> None:

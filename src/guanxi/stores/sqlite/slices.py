@@ -18,7 +18,7 @@ import apsw
 
 from guanxi.accounts.account import Account, Card, Privacy, State
 from guanxi.graph.pair import SPECIAL
-from guanxi.stores.port import Imported, StoreTimeout
+from guanxi.stores.port import Imported, OnOtherTime, StoreTimeout
 from guanxi.stores.sqlite.bulk import BLOCK, FOLLOW, WHISPER, create_groups, index_pairs, new_groups
 from guanxi.stores.sqlite.cards import put, put_plain
 from guanxi.stores.sqlite.pairs import cut
@@ -74,11 +74,13 @@ def write_slices(
     path: Path,
     accounts: Mapping[int, tuple[Card, Privacy, State]],
     groups: Mapping[tuple[int, str], int],
+    on_other_time: OnOtherTime = "replace",
 ) -> Imported:
     """Write the staged edges, and the accounts and groups, in transactions of some milliseconds.
 
     ``db`` is the connection to the store at ``path`` that has the staging tables. Stored edges that
-    contradict a staged one are resolved by the rules. Raise ``StoreTimeout`` if an error of SQLite
+    contradict a staged one are resolved by the rules; ``on_other_time`` is that of the port, where
+    "refuse" has been checked before. Raise ``StoreTimeout`` if an error of SQLite
     comes after a first transaction was committed, ``StoreError`` if an id in ``groups`` is in use.
     """
     db.pragma("cache_size", -_CACHE_KIB)
@@ -111,7 +113,7 @@ def write_slices(
         while first <= last:
             with turn(db, path):
                 began = time.monotonic()
-                imported += _write_slice(db, first, min(first + size - 1, last))
+                imported += _write_slice(db, first, min(first + size - 1, last), on_other_time)
             first += size
             size = _next_size(size, time.monotonic() - began)
             log.copy(path)
@@ -226,6 +228,11 @@ FROM ordered WHERE rowid BETWEEN :first AND :last
 _FIND_CHANGED = (
     f"UPDATE slice SET outcome = {_CHANGED} WHERE stored IS NOT NULL AND outcome = {_NEW}"
 )
+#: By the rule for an edge that is stored with another time: "place" is the given time.
+_LOSES_BY_TIME = {
+    rule: f"UPDATE slice SET outcome = {_LOSES} WHERE outcome = {_CHANGED} AND place {sign} stored"
+    for rule, sign in (("newest", "<"), ("oldest", ">"))
+}
 _FIND_UNCHANGED = f"""
 UPDATE slice SET outcome = {_UNCHANGED}
 WHERE outcome = {_CHANGED} AND stored = place AND (kind <> {FOLLOW} OR EXISTS (
@@ -376,7 +383,9 @@ WHERE tally.mid = added.mid
 """
 
 
-def _write_slice(db: apsw.Connection, first: int, last: int) -> Imported:
+def _write_slice(
+    db: apsw.Connection, first: int, last: int, on_other_time: OnOtherTime
+) -> Imported:
     """Write the edges in these rows of ``ordered``, in the caller's transaction; return the counts.
 
     Their accounts must exist.
@@ -389,6 +398,8 @@ def _write_slice(db: apsw.Connection, first: int, last: int) -> Imported:
     db.execute(_FIND_CHANGED)
     changes = db.execute("SELECT changes()").get
     if changes:
+        if on_other_time in _LOSES_BY_TIME:
+            db.execute(_LOSES_BY_TIME[on_other_time])
         db.execute(_FIND_UNCHANGED)
     for kind, follower, followed in list(db.execute(_WINNING)):
         cut(db, follower, followed)
@@ -398,12 +409,12 @@ def _write_slice(db: apsw.Connection, first: int, last: int) -> Imported:
     counts = dict(db.execute(_COUNTS))
     imported = Imported(
         new=counts.get(_NEW, 0),
-        changed=counts.get(_CHANGED, 0),
+        changed=counts.get(_CHANGED, 0) + counts.get(_WINS, 0),
         unchanged=counts.get(_UNCHANGED, 0),
-        conflicting=counts.get(_WINS, 0) + counts.get(_LOSES, 0),
+        conflicting=counts.get(_LOSES, 0),
     )
     db.execute(_FORGET)
-    if imported.changed:
+    if counts.get(_CHANGED):
         db.execute(_DELETE_CHANGED)
     new_groups(db, "slice")
     db.execute(_EXTRAS)

@@ -23,6 +23,7 @@ from guanxi.stores.port import (
     EdgeRow,
     Imported,
     OnContradiction,
+    OnOtherTime,
     Query,
     Slice,
     StoreTimeout,
@@ -196,6 +197,7 @@ class SQLiteStore(Engine):
         groups: Mapping[tuple[int, str], int] | None = None,
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
+        on_other_time: OnOtherTime = "replace",
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the write lock is held only after all are checked."""
@@ -205,12 +207,18 @@ class SQLiteStore(Engine):
         def work() -> Imported:
             with failures(), closing(connect(self.path, writes=True)) as db:
                 is_sorted = bulk.stage(db, rows(), self._seconds(), progress)
-                bulk.check(db, *new, strict=strict, on_contradiction=on_contradiction)
+                bulk.check(
+                    db,
+                    *new,
+                    strict=strict,
+                    on_contradiction=on_contradiction,
+                    on_other_time=on_other_time,
+                )
                 if not bulk.any_stored(db):
                     with turn(db, self.path):
                         if not bulk.any_stored(db):  # since the last look at it
                             return bulk.write(db, *new, is_sorted=is_sorted)
-                return write_slices(db, self.path, *new)
+                return write_slices(db, self.path, *new, on_other_time)
 
         return await asyncio.to_thread(work)
 

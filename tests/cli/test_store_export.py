@@ -168,11 +168,14 @@ def test_a_closed_pipe_ends_the_export_quietly(
         assert process.wait(60) == 141
 
 
-# The kernel refuses to let a file grow further, as it does on a full disk.
+# The kernel refuses to let a file grow further, as it does on a full disk, until the process exits:
+# then coverage, where it measures the process, writes its file.
 FULL = f"""
-import resource, signal
+import atexit, resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+atexit.register(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most))
 {COMMAND}
 """
 

@@ -17,7 +17,7 @@ from tests.stores.world import people
 @pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize(
     ("line", "strict", "why"),
-    [("7,8,9,follow", True, "there is no account 7, 8"), ("1,2,9,block", False, "contradict")],
+    [("7,8,9,follow", True, "accounts 7 and 8 do not exist"), ("1,2,9,block", False, "contradict")],
 )
 async def test_a_refusal_by_the_store_names_line_and_file(
     store: Store, tmp_path: Path, line: str, strict: bool, why: str, several: bool

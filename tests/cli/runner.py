@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable, Coroutine
 from contextlib import redirect_stderr, redirect_stdout
 from io import BytesIO, TextIOWrapper
+from typing import Any, TypeVar
 
 import pytest
 
 from guanxi.cli import main
+from guanxi.stores import open_store
+from guanxi.stores.port import Store
 from guanxi.text import language_of
+
+T = TypeVar("T")
 
 COMMAND = "from guanxi.cli import main; main()"
 #: The language of the commands where a test names none.
@@ -96,3 +103,16 @@ def in_a_process(
         timeout=120,
         check=False,
     )
+
+
+def with_store(address: object, do: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
+    """Return what ``do`` returns for a store, which is created if it is missing."""
+
+    async def run() -> T:
+        store = await open_store(str(address), create=True)
+        try:
+            return await do(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
-from guanxi.stores import open_store
-from guanxi.stores.port import EdgeRow, Store
-from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi, in_a_process, output_of
-
-T = TypeVar("T")
+from guanxi.stores.port import EdgeRow
+from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi, in_a_process, output_of, with_store
 
 LINES = """follower,followed,time,kind,special,groups
 1,2,1700000000,follow,1,同学|b
@@ -27,17 +21,6 @@ LINES = """follower,followed,time,kind,special,groups
 """
 CONTENT = '{"owner":1,"kind":"notice","document":{"text":"你好"}}\n'
 HEADER = "follower,followed,time,kind,special,groups,contract,finer,visits"
-
-
-def with_store(address: object, do: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
-    async def run() -> T:
-        store = await open_store(str(address), create=True)
-        try:
-            return await do(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

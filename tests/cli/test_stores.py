@@ -10,12 +10,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
 
 import pytest
 
@@ -28,23 +27,8 @@ from guanxi.operations.sessions import Issued, issue
 from guanxi.stores import copy, open_store
 from guanxi.stores.port import EdgeRow, Fault, Store
 from tests import postgres
-from tests.cli.runner import COMMAND, error_of, guanxi, output_of
+from tests.cli.runner import COMMAND, error_of, guanxi, output_of, with_store
 from tests.counts import count
-
-T = TypeVar("T")
-
-
-def with_store(address: object, do: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
-    """Return what ``do`` returns for a store, which is created if it is missing."""
-
-    async def run() -> T:
-        store = await open_store(str(address), create=True)
-        try:
-            return await do(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
 
 
 async def stored_edges(store: Store) -> set[tuple[int, int]]:

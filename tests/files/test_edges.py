@@ -100,8 +100,6 @@ TIMES = {
 @pytest.mark.parametrize("form", ["follower,followed,time\n1,2,{}\n", "1\t2\t{}\n"])
 def test_a_time_in_every_form(tmp_path: Path, text: str, form: str) -> None:
     """The fraction of a second becomes ``finer``, in 65536ths."""
-    if "\t" in form and not text[0:4].isdigit():
-        pytest.skip("a first line without a number would be a header")
     found = read(file(tmp_path, form.format(text)))
     assert found.rows == [follow(1, 2, *TIMES[text])]
 

@@ -97,7 +97,6 @@ def _operation(endpoint: Endpoint) -> Json:
         operation["requestBody"] = {"content": {"*/*": {"schema": {}}}}
     else:
         operation["requestBody"] = {
-            "required": True,
             "description": "Each field may be in the query instead; the body's counts.",
             "content": {kind: _form(endpoint) for kind in _FORMS},
         }
@@ -132,7 +131,7 @@ def _schema(endpoint: Endpoint, name: str) -> Json:
     if "$ref" in schema:
         schema |= named[schema.pop("$ref").rpartition("/")[2]]
     if name in OPEN.defaults:
-        optional = f"; optional in the profile {OPEN.name}: {OPEN.defaults[name]}"
+        optional = f"; the profile {OPEN.name} takes {OPEN.defaults[name]} if it is absent"
         schema["description"] += optional
     given = defaults(endpoint.params)
     return schema | ({"default": given[name]} if name in given else {})

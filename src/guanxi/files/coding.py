@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Literal, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -88,7 +88,7 @@ def _prepared(name: Path, folder: Path) -> Source:
     source = Source(name=name, path=name)
     if not name.is_file():
         with name.open("rb") as pipe:
-            source = replace(source, path=_copied(pipe, folder))
+            source = replace(source, path=copied(pipe, _new(folder)))
     with source.path.open("rb") as file:
         head = file.read(_HEAD)
     if head == _PARQUET:
@@ -105,7 +105,7 @@ def _prepared(name: Path, folder: Path) -> Source:
         return replace(source, compression="zstd")  # its lines are looked at by DuckDB
     if head.startswith(GZIP):
         source = replace(source, compression="gzip")
-    with _opened(source) as file:
+    with opened(source.path, source.compression) as file:
         encoding = _utf16(file.read(_HEAD))
     if encoding:
         source = replace(source, path=_recoded(source, encoding, folder), compression="none")
@@ -130,8 +130,8 @@ def _check_zstd(source: Source) -> None:
     )
 
 
-def _copied(file: IO[bytes], folder: Path) -> Path:
-    target = _new(folder)
+def copied(file: IO[bytes], target: Path) -> Path:
+    """Copy what is left of a file to ``target``, a new file, and return that."""
     with target.open("wb") as copy:
         shutil.copyfileobj(file, copy)
     return target
@@ -141,15 +141,14 @@ def _new(folder: Path) -> Path:
     return folder / f"input-{len([*folder.iterdir()])}"
 
 
-def _opened(source: Source) -> IO[bytes]:
-    is_gzip = source.compression == "gzip"
-    opened: Any = gzip.open(source.path) if is_gzip else source.path.open("rb")  # noqa: SIM115
-    return cast(IO[bytes], opened)
+def opened(path: Path, compression: str) -> IO[bytes]:
+    """Open a file; with the compression gzip, what is read is decompressed."""
+    return cast(IO[bytes], gzip.open(path)) if compression == "gzip" else path.open("rb")
 
 
 def _blocks(source: Source) -> Iterator[bytes]:
     """Yield a file's bytes, decompressed, in blocks that do not end between CR and LF."""
-    with _opened(source) as file:
+    with opened(source.path, source.compression) as file:
         while block := file.read(_BLOCK):
             while block.endswith(b"\r") and (more := file.read(1)):
                 block += more

@@ -5,8 +5,6 @@ JSON Lines, plain or compressed by gzip, need no DuckDB; the other forms that an
 
 from __future__ import annotations
 
-import gzip
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +13,7 @@ from typing import IO
 import msgspec
 
 from guanxi.files import table
-from guanxi.files.coding import GZIP, failures
+from guanxi.files.coding import GZIP, copied, failures, opened
 from guanxi.files.outcome import reason
 from guanxi.files.table import Request, Shape
 from guanxi.stores.port import BadLine, Store
@@ -37,7 +35,8 @@ def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
     """
     with failures(path), TemporaryDirectory(prefix="guanxi-content-") as folder:
         if path.exists() and not path.is_file():  # a pipe can be read only once
-            path = _copied(path, Path(folder, path.name))
+            with path.open("rb") as pipe:
+                path = copied(pipe, Path(folder, path.name))
         for number, line in _json_lines(path) if _is_json_lines(path) else _table_lines(path):
             try:
                 yield number, entry_of(line)
@@ -45,17 +44,11 @@ def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
                 raise BadLine(number, str(error)) from None
 
 
-def _copied(pipe: Path, target: Path) -> Path:
-    with pipe.open("rb") as file, target.open("wb") as copy:
-        shutil.copyfileobj(file, copy)
-    return target
-
-
 def _opened(path: Path) -> IO[bytes]:
     """Open a file, decompressed if it is gzip."""
     with path.open("rb") as file:
-        head = file.read(len(GZIP))
-    return gzip.open(path) if head == GZIP else path.open("rb")  # type: ignore[return-value]
+        is_gzip = file.read(len(GZIP)) == GZIP
+    return opened(path, "gzip" if is_gzip else "none")
 
 
 def _is_json_lines(path: Path) -> bool:

@@ -153,8 +153,6 @@ class Found(Struct, frozen=True, kw_only=True):
     #: How many times of each form there are: see ``UNITS``.
     times: dict[str, int] = {}
     has_header: bool = True
-    #: The other columns of the files.
-    ignored: tuple[str, ...] = ()
     #: What separates groups in a cell, and group names that another separator may be missing in.
     group_separator: str = GROUP_SEPARATOR
     odd_groups: tuple[tuple[int, str], ...] = ()
@@ -312,7 +310,6 @@ def _found(
         counts=Counts(read=read + rejected, refused=faults + rejected),
         times={UNITS[unit]: count for unit, count in times},
         has_header=all(part.has_header for part in parts),
-        ignored=tuple(dict.fromkeys(chain.from_iterable(part.ignored for part in parts))),
         group_separator=separator,
         odd_groups=odd,
     )

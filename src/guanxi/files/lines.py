@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HEAD = 200
 #: The most lines of one quoted field.
 _LONGEST_FIELD = 1_000
-#: In the order in which they win where several fit; a space stands for any white space.
+#: The first that fits is used; a space means any white space.
 SEPARATORS = ("\t", ",", ";", "|", " ")
 _COMMENTS = ("#", "%")
 #: A line without the byte order mark of the first.

@@ -47,10 +47,7 @@ Act = Annotated[
 BatchAct = Annotated[Literal[1, 5], Meta(description="1 follow, 5 block")]
 Source = Annotated[
     Literal[11, 14, 115, 222],
-    Meta(
-        description="the source of the follow: 11 space, 14 video, 115 article, 222 activity; "
-        "the profile open takes 11 if it is absent"
-    ),
+    Meta(description="the source of the follow: 11 space, 14 video, 115 article, 222 activity"),
 ]
 GroupName = Annotated[str, Meta(description="a group's name")]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,15 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("guanxi")
+
+
+def pytest_configure() -> None:
+    """Accept SIGINT again if the shell started this run in the background, as ``make test`` does.
+
+    A shell lets such a process, and all that it starts, ignore the signal.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure() -> None:

@@ -138,20 +138,20 @@ def test_an_interrupted_reading_writes_nothing(tmp_path: Path, what: str) -> Non
     names = f"{ids} AS follower, {ids} + 1 AS followed" if what == "edges" else f"{ids} AS mid"
     query = f"SELECT {names} FROM range(10000000000) a, range(10000000000) b"
     argv = ["store", "import", what, file, "--sql", query, "--store", store]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", COMMAND, *map(str, argv)],
         env=os.environ | ENGLISH | {"TMPDIR": str(folder)},
         stderr=subprocess.PIPE,
         text=True,
-    )
-    try:
-        while not [*folder.glob("guanxi-files-*/tables.db.wal")]:
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    ) as process:
+        try:
+            while not [*folder.glob("guanxi-files-*/tables.db.wal")]:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, said) == (130, "interrupted; nothing was written\n")
     assert [*folder.iterdir()] == []
     assert not store.exists()

@@ -245,6 +245,8 @@ def connect(path: Path, *, writes: bool = False, busy_ms: int = 200) -> apsw.Con
     """
     flags = apsw.SQLITE_OPEN_READWRITE  # readers too: the log's index is shared memory
     db = apsw.Connection(str(path), flags=flags, statementcachesize=200)
+    # One plan for all bound values: else a statement is planned again when its values change.
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     db.set_busy_timeout(busy_ms)
     db.pragma("query_only", not writes)
     db.pragma("synchronous", "FULL")

@@ -25,13 +25,13 @@ LOGS = {
 
 
 async def viewed(credential):
-    entries, position = [], (None, None, None)
+    entries, view_at, oid = [], None, None
     while True:
-        page = await user.get_self_history_new(credential, user.HistoryType.ALL, 30, *position)
+        page = await user.get_self_history_new(credential, user.HistoryType.ALL, 30, view_at, oid)
         if not page["list"]:
             return entries
         entries += page["list"]
-        position = [page["cursor"][name] for name in ("view_at", "max", "business")]
+        view_at, oid = page["cursor"]["view_at"], page["cursor"]["max"]
 
 
 async def watched(credential, size):

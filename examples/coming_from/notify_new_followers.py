@@ -2,9 +2,9 @@
 
     python notify_new_followers.py session.json followers.json [SECONDS]
 
-session.json has the cookies of a browser: {"SESSDATA": ..., "bili_jct": ..., "DedeUserID": ...}.
-It is read for every request, so that another program can renew them. followers.json keeps who was
-seen, so that follows made while this script is not running are printed at the next start.
+session.json has a browser's cookies: SESSDATA, bili_jct, DedeUserID, buvid3 and buvid4. It is read
+for every request, so that another program can renew them. followers.json keeps who was seen, so
+that follows made while this script is not running are printed at the next start.
 """
 
 import asyncio
@@ -40,7 +40,9 @@ class Memory:
         return json.loads(self.path.read_text("utf-8")) if self.path.exists() else default
 
     def keep(self, mids):
-        self.path.write_text(json.dumps(sorted(mids)), "utf-8")
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps(sorted(mids)), "utf-8")
+        new.replace(self.path)  # in one step: Ctrl-C may come at any time
 
 
 class WatchedUser(Memory, User):
@@ -67,8 +69,8 @@ async def main(session, state, seconds="60"):
         now = await me.followers()
         for mid in sorted(now.keys() - me.seen(now.keys())):
             print(f"new follower: {now[mid]} ({mid})", flush=True)
-        print(f"{len(now)} followers", flush=True)
         me.keep(now.keys())
+        print(f"{len(now)} followers", flush=True)
         await asyncio.sleep(float(seconds))
 
 

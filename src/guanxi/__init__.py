@@ -1,7 +1,8 @@
 """guanxi: a user-relation service, the SDK that speaks to it, and tools for long following lists.
 
-The names here are the SDK's: clients, credentials, and every error. ``guanxi.user`` is the
-documented module, ``guanxi.testing`` the fixture that runs the service. A name's module is imported
+The names here are the SDK's: clients, credentials, ``sync``, and every error. ``guanxi.user`` is
+the documented module, ``guanxi.exceptions`` has the errors alone, and ``guanxi.testing`` is the
+fixture that runs the service. A name's module is imported
 when the name is first used, so that ``import guanxi`` stays fast.
 """
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         GroupNameTooLong,
         HiddenByPrivacy,
         InitialStateException,
+        MistypedArgsException,
         NetworkException,
         NicknameExists,
         NicknameIllegal,
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from guanxi.sdk.aio import Client
     from guanxi.sdk.conversation import Page
     from guanxi.sdk.credential import Credential
+    from guanxi.sdk.current import sync
     from guanxi.sdk.pace import Clock, Pace, SyncClock
     from guanxi.sdk.sync import SyncClient
     from guanxi.sdk.transport import ASGITransport, Request, Response, SyncTransport, Transport
@@ -102,6 +105,7 @@ _MODULES = {
     "SyncClock": "guanxi.sdk.pace",
     "SyncTransport": "guanxi.sdk.transport",
     "Transport": "guanxi.sdk.transport",
+    "sync": "guanxi.sdk.current",
 }
 _ERRORS = "guanxi.contract.errors"
 
@@ -138,6 +142,7 @@ __all__ = [
     "GroupNameTooLong",
     "HiddenByPrivacy",
     "InitialStateException",
+    "MistypedArgsException",
     "NetworkException",
     "NicknameExists",
     "NicknameIllegal",
@@ -176,6 +181,7 @@ __all__ = [
     "Transport",
     "WbiRetryTimesExceedException",
     "__version__",
+    "sync",
 ]
 
 

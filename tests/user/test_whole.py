@@ -389,7 +389,7 @@ WRONG: list[tuple[type[Exception], str, Call]] = [
     (ValueError, "uid", lambda c: untyped.User(2**63, c).get_audios()),
     (ValueError, "uid", lambda c: untyped.User(0, c).get_followings()),
     (ValueError, "uid", lambda c: untyped.User(0, c).get_all_followings()),
-    (TypeError, "uid", lambda c: untyped.User("7", c).get_videos()),
+    (TypeError, "uid", lambda c: untyped.User("x", c).get_videos()),
     (TypeError, "credential", lambda c: untyped.User(7, "c").get_videos()),
     (ValueError, "pn", lambda c: untyped.User(7, c).get_videos(pn=0)),
     (ValueError, "ps", lambda c: untyped.User(7, c).get_videos(ps=101)),
@@ -440,6 +440,8 @@ WRONG: list[tuple[type[Exception], str, Call]] = [
 def test_invalid_arguments_raise_before_anything_is_sent(
     answering: Any, kind: type[Exception], name: str, call: Call
 ) -> None:
-    with pytest.raises(kind, match=rf"^{name}: "):
+    with pytest.raises(kind, match=rf"^{name}: ") as caught:
         sync(call(SIGNED_IN))
+    assert isinstance(caught.value, errors.ArgsException)
+    assert isinstance(caught.value, ValueError)
     assert answering.server.received == []

@@ -24,6 +24,7 @@ from guanxi import (
 )
 from guanxi.demo.content import HIDES_SPACE, NOTHING, make_content
 from guanxi.demo.world import HERO, make_world
+from guanxi.sdk import current
 from guanxi.stores.port import Store
 from guanxi.testing import RunningService, running
 from guanxi.user import (
@@ -34,7 +35,6 @@ from guanxi.user import (
     OpusType,
     User,
     VideoOrder,
-    _clients,
     sync,
 )
 from tests.counts import count
@@ -436,4 +436,4 @@ def test_loops_with_signed_calls_leave_no_client(me: Credential) -> None:
     for _ in range(count(100, 300)):
         asyncio.run(User(HERO, me).get_videos())
     gc.collect()
-    assert _clients._loop_clients == {}
+    assert current._loop_clients == {}

@@ -25,6 +25,7 @@ from guanxi.contract.endpoints import NAV, SPACE_PAGE
 from guanxi.contract.errors import (
     AccessDenied,
     AnswerException,
+    ArgsException,
     InitialStateException,
     NetworkException,
     NotSignedIn,
@@ -139,7 +140,7 @@ def call(
 ) -> Conversation[Any]:
     """Make one call and return its data converted to ``kind``.
 
-    Raise ``CredentialException``, ``TypeError`` or ``ValueError`` before the request is sent, else
+    Raise ``CredentialException`` or ``ArgsException`` before the request is sent, else
     ``WbiRetryTimesExceedException``, ``ResponseCodeException``, ``NetworkException`` or
     ``AnswerException``, as ``exchange``.
     """
@@ -159,7 +160,7 @@ def exchange(
     A wbi call that gets -403 is signed again with a new mixin key, ``WBI_TRIES`` times in all.
 
     Raise ``CredentialException`` before anything is sent if the credential lacks what the endpoint
-    needs, ``TypeError`` or ``ValueError`` for parameters that cannot be sent,
+    needs, ``ArgsException`` for parameters that cannot be sent,
     ``WbiRetryTimesExceedException`` if every signature is refused, ``ResponseCodeException`` for
     another code than 0, ``NetworkException`` or ``AnswerException``.
     """
@@ -199,7 +200,7 @@ def _send(
     A GET is sent again after a lost connection (see ``BACKOFF``), every request after code -799
     (see ``Settings.busy``). The last error is raised when the retries are used up, every other
     ``NetworkException``, ``ResponseCodeException`` or ``AnswerException`` at once. Raise
-    ``ValueError`` if a parameter of the path is missing. ``mixin`` None: no wbi signature.
+    ``ArgsException`` if a parameter of the path is missing. ``mixin`` None: no wbi signature.
     """
     backoff_waits, busy_waits = iter(BACKOFF), iter(settings.busy)
     jsonp = any(name == "callback" for name, _ in pairs)
@@ -210,13 +211,13 @@ def _send(
             response = yield request
             data = answers.read(endpoint, response, credential, kind, jsonp=jsonp)
             return CallResult(data, answers.cookies_of(response.cookies))
+        except TooManyRequests:  # with HTTP status 429 it is a NetworkException too
+            wait = next(busy_waits, None)
+            if wait is None:
+                raise
         except NetworkException as error:
             retryable = error.status == 0 and not request.writes
             wait = next(backoff_waits, None) if retryable else None
-            if wait is None:
-                raise
-        except TooManyRequests:
-            wait = next(busy_waits, None)
             if wait is None:
                 raise
         yield Wait(jittered(wait))
@@ -281,13 +282,13 @@ def run_pages(
     server's mark that no more follows; by page number also with a page without new items; chained,
     without such a mark, with an empty page. A missing list counts as empty.
 
-    Raise ``ValueError`` if the endpoint has no pages, or ``start`` is not a position in its list.
+    Raise ``ArgsException`` if the endpoint has no pages or ``start`` is no position in its list.
     Raise ``AnswerException`` if a list is not an array, an item has no key, or the position of the
     next page is missing or repeats; other errors (``ResponseCodeException``, ``NetworkException``
     and so on) are as in ``call``.
     """
     if endpoint.paging is None:
-        raise ValueError(f"{endpoint.name} has no pages: use call")
+        raise ArgsException(f"endpoint: {endpoint.name} has no pages: use call")
     first = first_page_params(endpoint)
     cursors = settings.cursors and "cursor" in endpoint.params.__struct_fields__
     params = {name: value for name, value in params.items() if name not in {"cursor", *first}}
@@ -316,7 +317,7 @@ def first_page_params(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _start_params(start: Any, endpoint: Endpoint, *, cursors: bool) -> Mapping[str, Any]:
-    """Return the page's parameters in ``start``; raise ``ValueError`` if they are not its own."""
+    """Return the page's parameters in ``start``; raise ``ArgsException`` if they are another's."""
     match start:
         case {"endpoint": endpoint.name, "params": {"cursor": str(cursor), **rest}}:
             if cursors and cursor and not rest:
@@ -328,7 +329,7 @@ def _start_params(start: Any, endpoint: Endpoint, *, cursors: bool) -> Mapping[s
             plain = all(isinstance(value, int | str) for value in params.values())
             if params and plain and params.keys() == endpoint.pages.next.keys():
                 return params
-    raise ValueError(f"start: must be the `next` of a page of {endpoint.name} on this server")
+    raise ArgsException(f"start: must be the `next` of a page of {endpoint.name} on this server")
 
 
 def _next_params(

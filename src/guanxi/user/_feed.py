@@ -8,7 +8,7 @@ import msgspec
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import OpusType
-from guanxi.contract.errors import AnswerException
+from guanxi.contract.errors import AnswerException, ArgsException
 from guanxi.sdk import answers
 from guanxi.user._about import About
 
@@ -37,7 +37,7 @@ class Feed(About):
         try:
             position = int(offset)
         except (TypeError, ValueError):
-            raise ValueError(f"offset: {offset!r} is not an integer") from None
+            raise ArgsException(f"offset: {offset!r} is not an integer") from None
         page: dict[str, Any] = await self._call(
             e.OLD_DYNAMICS,
             {"host_uid": self._uid, "offset_dynamic_id": position, "need_top": need_top},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import OrderType, RelationType
-from guanxi.contract.errors import FollowingsHidden
+from guanxi.contract.errors import ArgsException, FollowingsHidden
 from guanxi.user import _clients
 from guanxi.user._about import About
 
@@ -140,7 +140,7 @@ class Relations(About):
         try:
             act = RelationType(relation)
         except ValueError:
-            raise ValueError(f"relation: {relation!r} is not a RelationType") from None
+            raise ArgsException(f"relation: {relation!r} is not a RelationType") from None
         done: dict[str, Any] | None = await self._call(
             e.MODIFY, {"fid": self._uid, "act": act, "re_src": _SPACE}
         )

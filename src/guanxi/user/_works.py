@@ -15,7 +15,7 @@ from guanxi.contract.enums import (
     MedialistOrder,
     VideoOrder,
 )
-from guanxi.contract.errors import AnswerException
+from guanxi.contract.errors import AnswerException, ArgsException
 from guanxi.sdk import answers
 from guanxi.user._about import About
 from guanxi.user._channels import ChannelSeries, known
@@ -308,7 +308,7 @@ class Works(About):
         try:
             direction = "desc" if ChannelOrder(sort) is ChannelOrder.DEFAULT else "asc"
         except ValueError:
-            raise ValueError(f"sort: {sort!r} is not a ChannelOrder") from None
+            raise ArgsException(f"sort: {sort!r} is not a ChannelOrder") from None
         page: SeriesVideos = await self._call(
             e.SERIES_VIDEOS,
             {"mid": self._uid, "series_id": sid, "pn": pn, "ps": ps, "sort": direction},

@@ -8,12 +8,16 @@ from msgspec import Meta, Struct
 
 LARGEST = 2**63 - 1
 
-Mid = Annotated[int, Meta(ge=1, le=LARGEST, description="an account's id")]
+#: Marks the number of an id: the SDK accepts its digits as text too.
+ID = {"id": True}
+Mid = Annotated[int, Meta(ge=1, le=LARGEST, description="an account's id", extra=ID)]
 Mids = Annotated[list[Mid], Meta(min_length=1, description="ids of accounts")]
-GroupId = Annotated[int, Meta(ge=-10, le=LARGEST, description="-10 special, 0 default, or own")]
+GroupId = Annotated[
+    int, Meta(ge=-10, le=LARGEST, description="-10 special, 0 default, or own", extra=ID)
+]
 GroupIds = Annotated[list[GroupId], Meta(min_length=1, description="ids of groups")]
 #: The id of a video, a channel, a note: of what is no account.
-Id = Annotated[int, Meta(ge=1, le=LARGEST, description="an id")]
+Id = Annotated[int, Meta(ge=1, le=LARGEST, description="an id", extra=ID)]
 PageSize = Annotated[int, Meta(ge=1, le=LARGEST, description="items a page")]
 PageNumber = Annotated[int, Meta(ge=1, le=LARGEST, description="page, from 1")]
 #: Where the documents bound a page more closely than the limits do.

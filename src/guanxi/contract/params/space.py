@@ -19,6 +19,7 @@ from guanxi.contract.enums import (
     VideoOrder,
 )
 from guanxi.contract.params.fields import (
+    ID,
     LARGEST,
     Id,
     Keyword,
@@ -31,7 +32,7 @@ from guanxi.contract.params.fields import (
     UpTo100,
 )
 
-TypeId = Annotated[int, Meta(ge=0, le=LARGEST, description="a partition's id; 0 for all")]
+TypeId = Annotated[int, Meta(ge=0, le=LARGEST, description="a partition's id; 0 for all", extra=ID)]
 #: The name of a JavaScript function, and nothing else that a script could hold.
 Callback = Annotated[
     str,
@@ -153,7 +154,9 @@ class DynamicsParams(Struct, kw_only=True):
 
 class OldDynamicsParams(Struct, kw_only=True):
     host_uid: Mid
-    offset_dynamic_id: Annotated[int, Meta(ge=0, le=LARGEST, description="0 to begin")] = 0
+    offset_dynamic_id: Annotated[
+        int, Meta(ge=0, le=LARGEST, description="0 to begin", extra=ID)
+    ] = 0
     need_top: Annotated[bool, Meta(description="the pinned one first")] = False
 
 

@@ -137,9 +137,9 @@ class Client:
         or an HTTP error), ``AnswerException`` (a response outside the contract),
         ``WbiRetryTimesExceedException`` (three signatures were refused), ``InitialStateException``
         (the access id cannot be read), ``CredentialException`` (the credential lacks a needed part;
-        nothing was sent), ``ValueError`` (no such endpoint, its path lacks a parameter, or a text
-        has a lone surrogate), ``TypeError`` (a parameter of an unsupported type), ``ArgsException``
-        (another proxy), ``RuntimeError`` (the client is closed).
+        nothing was sent), ``ArgsException`` (no such endpoint, its path lacks a parameter, a text
+        has a lone surrogate, a parameter is of an unsupported type, or the credential names another
+        proxy), ``RuntimeError`` (the client is closed).
         """
         account = self._account(credential)
         steps = conversation.call(find(endpoint), params, account, self._settings)
@@ -164,7 +164,7 @@ class Client:
             start: the ``next`` of an earlier page of the same list, also of another client, to
                 go on after it; None for the first page.
 
-        Raises as ``call``, during the iteration, ``ValueError`` if the endpoint has no pages or
+        Raises as ``call``, during the iteration, ``ArgsException`` if the endpoint has no pages or
         ``start`` is not a position in its list, and ``AnswerException`` if a list is not an array,
         an item has no key, or the position of the next page is missing or repeats.
         """
@@ -197,9 +197,8 @@ class Client:
         """Call an endpoint with checked parameters and return its data as ``kind``.
 
         ``values`` are parameters by wire name; None is omitted, unknown names are sent unchecked.
-        The client's credential is used. Raises as ``call``, and ``TypeError`` or ``ValueError``,
-        with the typed method's argument name, for a missing or invalid parameter, before anything
-        is sent.
+        The client's credential is used. Raises as ``call``, and ``ArgsException``, with the
+        typed method's argument name, for a missing or invalid parameter, before anything is sent.
         """
         params = checked(endpoint, values)
         steps = conversation.call(endpoint, params, self._credential, self._settings, kind)

@@ -1,7 +1,7 @@
 """Typed methods for the relation endpoints: lists, single relations, changes, groups.
 
 Each method names its document. In addition to the errors that it lists, each may raise the errors
-of ``call``, and ``TypeError`` or ``ValueError`` for an argument, before anything is sent.
+of ``call``, and ``ArgsException`` for an argument, before anything is sent.
 """
 
 from __future__ import annotations

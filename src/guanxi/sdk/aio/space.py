@@ -1,7 +1,7 @@
 """Typed methods for spaces: what an account shows to others, and a little more to itself.
 
 Each method names its document. In addition to the errors that it lists, each may raise the errors
-of ``call``, and ``TypeError`` or ``ValueError`` for an argument, before anything is sent.
+of ``call``, and ``ArgsException`` for an argument, before anything is sent.
 """
 
 from __future__ import annotations

@@ -15,14 +15,18 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from guanxi.contract.endpoint import Endpoint
+from guanxi.contract.errors import ArgsException
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.requests import checked
+from guanxi.user import _types as t
 
 if TYPE_CHECKING:
     from guanxi.sdk.aio import Client
 
 T = TypeVar("T")
 
+#: The environment variable that, unless empty, makes ``credential=None`` mean signed out.
+NO_DEFAULT = "GUANXI_NO_DEFAULT_CREDENTIAL"
 
 #: Wire name -> argument name in ``guanxi.user``, if they differ.
 _ARGUMENTS = {
@@ -54,6 +58,7 @@ _ENDPOINT_ARGUMENTS = {
     "space.articles": {"sort": "order"},
     "space.bangumi": {"type": "type_"},
     "space.opus": {"type": "type_"},
+    "space.channels": {"page_num": "pn", "page_size": "ps"},
     "space.season_videos": {"page_num": "pn", "page_size": "ps"},
 }
 
@@ -69,7 +74,7 @@ _current: ContextVar[Client | None] = ContextVar("guanxi.user client", default=N
 
 
 @contextmanager
-def using(client: Client) -> Iterator[Client]:
+def using(client: t.Client) -> Iterator[t.Client]:
     """Use a client for all functions of ``guanxi.user`` within the ``with`` block (ours).
 
     Yield the client. ``credential=None`` then means its credential. It is not closed at the end.
@@ -98,9 +103,9 @@ def sync(coroutine: Coroutine[Any, Any, T]) -> T:
 def account_of(credential: Credential | None) -> Credential:
     """Return the given credential; for None, that of the client in ``using``, or the environment's.
 
-    The environment's is empty if its variables are unset. Raise ``TypeError`` if ``credential`` is
-    neither a ``Credential`` nor None, ``ValueError`` if a variable's value is not allowed in a
-    cookie.
+    The environment's is empty if its variables are unset, or if GUANXI_NO_DEFAULT_CREDENTIAL is
+    set and not empty. Raise ``TypeError`` if ``credential`` is neither a ``Credential`` nor None,
+    ``ValueError`` if a variable's value is not allowed in a cookie.
     """
     if credential is not None:
         if not isinstance(credential, Credential):
@@ -109,7 +114,21 @@ def account_of(credential: Credential | None) -> Credential:
             )
         return credential
     current = _current.get()
-    return Credential.from_environment() if current is None else current.credential
+    if current is not None:
+        return current.credential
+    return Credential() if os.environ.get(NO_DEFAULT) else Credential.from_environment()
+
+
+def as_id(name: str, value: int | str) -> int:
+    """Return an id, which may be given as text of digits.
+
+    Raise ``ArgsException`` with the argument's name for any other text or type.
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ArgsException(f"{name}: must be an id, a number or its digits as text")
 
 
 async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None) -> Any:

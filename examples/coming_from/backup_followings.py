@@ -50,9 +50,9 @@ def row_of(item):
 
 async def main():
     uid, path = sys.argv[1:]
-    credential = Credential(os.environ["SESSDATA"], os.environ["BILI_JCT"], buvid3="a", buvid4="b")
-    someone = user.User(uid, credential)
+    credential = Credential(os.environ["SESSDATA"], os.environ["BILI_JCT"])
     try:
+        someone = user.User(uid, credential)
         shown = await shown_followings(someone)
         rows = {item["mid"]: row_of(item) for item in shown}
         for mid in await someone.get_all_followings():

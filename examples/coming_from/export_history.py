@@ -11,8 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from bilibili_api import Credential, user
-from bilibili_api.exceptions import ApiException, ArgsException, CredentialNoDedeUserIDException
+from bilibili_api import Credential, exceptions, user
 
 LOGS = {
     "coins": user.get_self_coins,
@@ -52,28 +51,28 @@ async def notes(credential):
 
 
 async def main(path, size="50"):
-    folder = Path(path)
-    credential = Credential(buvid3="a", buvid4="b")
+    credential = Credential()
     credential.sessdata = os.environ["SESSDATA"]
     credential.bili_jct = os.environ["BILI_JCT"]
     credential.dedeuserid = os.environ.get("DEDEUSERID")
-    if await credential.check_refresh():
-        print("the session is old: sign in again soon")
+    try:
+        if await credential.check_refresh():
+            print("the session is old: sign in again soon")
+    except exceptions.ResponseCodeException as e:
+        sys.exit(f"{e.code}: {e.msg}")
     names = [*LOGS, "viewed", "watched", "notes"]
     jobs = [log(credential) for log in LOGS.values()]
     jobs += [viewed(credential), watched(credential, int(size)), notes(credential)]
     for name, result in zip(names, await asyncio.gather(*jobs, return_exceptions=True)):
-        if isinstance(result, CredentialNoDedeUserIDException):
+        if isinstance(result, exceptions.CredentialNoDedeUserIDException):
             print(f"{name}: set DEDEUSERID")
-        elif isinstance(result, ArgsException):
+        elif isinstance(result, exceptions.ArgsException):
             print(f"{name}: bad argument: {result.msg}")
-        elif isinstance(result, ApiException):
-            print(f"{name}: {type(result).__name__}: {result}")
-        elif isinstance(result, BaseException):
+        elif isinstance(result, Exception):
             raise result
         else:
             text = json.dumps(result, ensure_ascii=False, indent=1)
-            folder.joinpath(f"{name}.json").write_text(text, "utf-8")
+            Path(path, f"{name}.json").write_text(text, "utf-8")
 
 
 os.makedirs(sys.argv[1], exist_ok=True)

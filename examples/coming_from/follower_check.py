@@ -19,7 +19,7 @@ FOLLOWS = (2, 6)
 STATUS = {-101: 401, -404: 404, -412: 503, 40061: 404}
 
 app = FastAPI()
-credential = Credential(os.environ.get("SESSDATA"), os.environ.get("BILI_JCT"), "a", "b")
+credential = Credential(os.environ.get("SESSDATA"), os.environ.get("BILI_JCT"))
 
 
 class Session(BaseModel):

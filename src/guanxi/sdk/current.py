@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from guanxi.sdk.credential import Credential
 
 T = TypeVar("T")
+C = TypeVar("C", bound="Client")
 
 
 class _LoopClient(NamedTuple):
@@ -33,7 +34,7 @@ _current: ContextVar[Client | None] = ContextVar("guanxi.user client", default=N
 
 
 @contextmanager
-def using(client: Client) -> Iterator[Client]:
+def using(client: C) -> Iterator[C]:
     """Use a client for all functions of ``guanxi.user`` within the ``with`` block (ours).
 
     Yield the client. ``credential=None`` then means its credential. It is not closed at the end.

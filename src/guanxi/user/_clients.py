@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from guanxi.contract.endpoint import Endpoint
-from guanxi.contract.errors import MistypedArgsException
+from guanxi.contract.errors import ArgsException, MistypedArgsException
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.current import client_of, current, sync
 from guanxi.sdk.requests import checked
 
-__all__ = ["account_of", "call", "check", "client_of", "sync", "walk"]
+__all__ = ["account_of", "as_id", "call", "check", "client_of", "sync", "walk"]
+
+#: The environment variable that, unless empty, makes ``credential=None`` mean signed out.
+NO_DEFAULT = "GUANXI_NO_DEFAULT_CREDENTIAL"
 
 #: Wire name -> argument name in ``guanxi.user``, if they differ.
 _ARGUMENTS = {
@@ -43,6 +47,7 @@ _ENDPOINT_ARGUMENTS = {
     "space.articles": {"sort": "order"},
     "space.bangumi": {"type": "type_"},
     "space.opus": {"type": "type_"},
+    "space.channels": {"page_num": "pn", "page_size": "ps"},
     "space.season_videos": {"page_num": "pn", "page_size": "ps"},
 }
 
@@ -50,9 +55,9 @@ _ENDPOINT_ARGUMENTS = {
 def account_of(credential: Credential | None) -> Credential:
     """Return the given credential; for None, that of the client in ``using``, or the environment's.
 
-    The environment's is empty if its variables are unset. Raise ``ArgsException`` if
-    ``credential`` is neither a ``Credential`` nor None, or a variable's value is not allowed in a
-    cookie.
+    The environment's is empty if its variables are unset, or if GUANXI_NO_DEFAULT_CREDENTIAL is
+    set and not empty. Raise ``ArgsException`` if ``credential`` is neither a ``Credential`` nor
+    None, or a variable's value is not allowed in a cookie.
     """
     if credential is not None:
         if not isinstance(credential, Credential):
@@ -61,7 +66,21 @@ def account_of(credential: Credential | None) -> Credential:
             )
         return credential
     client = current()
-    return Credential.from_environment() if client is None else client.credential
+    if client is not None:
+        return client.credential
+    return Credential() if os.environ.get(NO_DEFAULT) else Credential.from_environment()
+
+
+def as_id(name: str, value: int | str) -> int:
+    """Return an id, which may be given as text of digits.
+
+    Raise ``ArgsException`` with the argument's name for any other text or type.
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ArgsException(f"{name}: must be an id, a number or its digits as text")
 
 
 async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None) -> Any:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import OrderType, RelationType
 from guanxi.contract.errors import ArgsException, FollowingsHidden
 from guanxi.user import _clients
+from guanxi.user import _types as t
 from guanxi.user._about import About
-
-if TYPE_CHECKING:
-    from guanxi.user._shapes import MutualRelation, RelationPage, Stat
 
 #: The source of a change: a space page.
 _SPACE = 11
@@ -28,7 +26,7 @@ class Relations(About):
         ps: int = 100,
         attention: bool = False,
         order: OrderType = OrderType.desc,
-    ) -> RelationPage:
+    ) -> t.RelationPage:
         """Return one page of the accounts that the user follows (000).
 
         Needs sessdata or an access_key.
@@ -42,10 +40,10 @@ class Relations(About):
 
         Raises ``FollowingsHidden`` or another ``ApiException``; ``ValueError`` for bad arguments.
         """
-        page: RelationPage = await self._call(
+        page: t.RelationPage = await self._call_endpoint(
             e.FOLLOWINGS,
             {
-                "vmid": self._uid,
+                "vmid": self.uid,
                 "ps": ps,
                 "pn": pn,
                 "order_type": "attention" if attention else "",
@@ -64,13 +62,13 @@ class Relations(About):
         account = self.credential
         signed_in = account.has_sessdata() or account.has_access_key()
         endpoint = e.FOLLOWINGS if signed_in else e.APP_FOLLOWINGS
-        params = {"vmid": self._uid, "ps": _MAX_PAGE_SIZE}
+        params = {"vmid": self.uid, "ps": _MAX_PAGE_SIZE}
         try:
             return [item["mid"] async for item in _clients.walk(endpoint, params, account)]
         except FollowingsHidden:
             return []
 
-    async def get_followers(self, pn: int = 1, ps: int = 100, desc: bool = True) -> RelationPage:
+    async def get_followers(self, pn: int = 1, ps: int = 100, desc: bool = True) -> t.RelationPage:
         """Return one page of the user's followers (000). Needs sessdata or an access_key.
 
         Args:
@@ -80,13 +78,13 @@ class Relations(About):
 
         Raises ``FollowersHidden`` or another ``ApiException``; ``ValueError`` for bad arguments.
         """
-        page: RelationPage = await self._call(
+        page: t.RelationPage = await self._call_endpoint(
             e.FOLLOWERS,
-            {"vmid": self._uid, "ps": ps, "pn": pn, "order": "desc" if desc else "asc"},
+            {"vmid": self.uid, "ps": ps, "pn": pn, "order": "desc" if desc else "asc"},
         )
         return page
 
-    async def get_self_same_followers(self, pn: int = 1, ps: int = 50) -> RelationPage:
+    async def get_self_same_followers(self, pn: int = 1, ps: int = 50) -> t.RelationPage:
         """Return one page of the accounts that the user and the caller both follow (000).
 
         Newest following of the caller first; empty if the user hides its followings. Needs sessdata
@@ -98,10 +96,12 @@ class Relations(About):
 
         Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
-        page: RelationPage = await self._call(e.SAME, {"vmid": self._uid, "pn": pn, "ps": ps})
+        page: t.RelationPage = await self._call_endpoint(
+            e.SAME, {"vmid": self.uid, "pn": pn, "ps": ps}
+        )
         return page
 
-    async def get_relation(self, uid: int | None = None) -> MutualRelation:
+    async def get_relation(self, uid: int | None = None) -> t.MutualRelation:
         """Return the relations between the caller and the user, in both directions (000).
 
         ``relation`` is the caller's, ``be_relation`` the user's, without a silent following or a
@@ -112,17 +112,17 @@ class Relations(About):
 
         Raises ``ApiException``.
         """
-        relation: MutualRelation = await self._call(
-            e.MUTUAL, {"mid": self._uid if uid is None else uid}
+        relation: t.MutualRelation = await self._call_endpoint(
+            e.MUTUAL, {"mid": self.uid if uid is None else uid}
         )
         return relation
 
-    async def get_relation_info(self) -> Stat:
+    async def get_relation_info(self) -> t.Stat:
         """Return the user's numbers of followings and followers (000).
 
         ``whisper`` and ``black`` are 0 unless the user is the caller. Raises ``ApiException``.
         """
-        stat: Stat = await self._call(e.STAT, {"vmid": self._uid})
+        stat: t.Stat = await self._call_endpoint(e.STAT, {"vmid": self.uid})
         return stat
 
     async def modify_relation(self, relation: RelationType) -> dict[str, Any] | None:
@@ -141,7 +141,7 @@ class Relations(About):
             act = RelationType(relation)
         except ValueError:
             raise ArgsException(f"relation: {relation!r} is not a RelationType") from None
-        done: dict[str, Any] | None = await self._call(
-            e.MODIFY, {"fid": self._uid, "act": act, "re_src": _SPACE}
+        done: dict[str, Any] | None = await self._call_endpoint(
+            e.MODIFY, {"fid": self.uid, "act": act, "re_src": _SPACE}
         )
         return done

@@ -23,6 +23,8 @@ PageNumber = Annotated[int, Meta(ge=1, le=LARGEST, description="page, from 1")]
 #: Where the documents bound a page more closely than the limits do.
 UpTo30 = Annotated[int, Meta(ge=1, le=30, description="items a page")]
 UpTo100 = Annotated[int, Meta(ge=1, le=100, description="items a page")]
+#: Where clients request a whole list in one page, as many items as its total.
+UpTo10000 = Annotated[int, Meta(ge=0, le=10_000, description="items a page")]
 Cursor = Annotated[
     str,
     Meta(max_length=64, description="the last cursor; empty for the first page (ours)"),

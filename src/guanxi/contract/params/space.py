@@ -30,6 +30,7 @@ from guanxi.contract.params.fields import (
     PageSize,
     UpTo30,
     UpTo100,
+    UpTo10000,
 )
 
 TypeId = Annotated[int, Meta(ge=0, le=LARGEST, description="a partition's id; 0 for all", extra=ID)]
@@ -94,11 +95,14 @@ class AlbumsParams(Struct, kw_only=True):
 
 
 class ChannelsParams(Struct, kw_only=True):
-    """17.4.2 requests pages of at most 20; older clients request all in one."""
+    """17.4.2 requests pages of at most 20; older clients request all in one, as many as the total.
+
+    That may be more than 100, or 0.
+    """
 
     mid: Mid
     page_num: PageNumber = 1
-    page_size: UpTo100 = 20
+    page_size: UpTo10000 = 20
 
 
 class SeasonVideosParams(Struct, kw_only=True):

@@ -303,7 +303,7 @@ class SpaceArea:
     async def channels(self, mid: int, *, page: int = 1, size: int = 20) -> s.ChannelPage:
         """Return one page of an account's channels, seasons before series.
 
-        Document 000, User.get_channel_list. Each has up to five videos. ``size`` is at most 100.
+        Document 000, User.get_channel_list. Each has up to five videos. ``size`` is at most 10,000.
         Raises as ``call_as``.
         """
         return await self._client.call_as(

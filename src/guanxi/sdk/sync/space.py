@@ -306,7 +306,7 @@ class SpaceArea:
     def channels(self, mid: int, *, page: int = 1, size: int = 20) -> s.ChannelPage:
         """Return one page of an account's channels, seasons before series.
 
-        Document 000, User.get_channel_list. Each has up to five videos. ``size`` is at most 100.
+        Document 000, User.get_channel_list. Each has up to five videos. ``size`` is at most 10,000.
         Raises as ``call_as``.
         """
         return self._client.call_as(

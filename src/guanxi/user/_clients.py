@@ -10,7 +10,7 @@ import concurrent.futures
 import os
 from asyncio import AbstractEventLoop
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -20,6 +20,7 @@ from guanxi.sdk.requests import checked
 
 if TYPE_CHECKING:
     from guanxi.sdk.aio import Client
+    from guanxi.sdk.conversation import Page
 
 T = TypeVar("T")
 
@@ -147,6 +148,47 @@ async def walk(
     client = await client_of(account)
     async for item in client.walk(endpoint, allowed, credential=account):
         yield item
+
+
+async def pages(
+    endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None
+) -> AsyncGenerator[Page]:
+    """Yield the pages of a list, through the current client.
+
+    ``credential`` and errors are as in ``call``, and those of ``Client.pages``; nothing is raised
+    before the first page is requested.
+    """
+    account = account_of(credential)
+    allowed = check(endpoint, params)
+    client = await client_of(account)
+    async for page in client.pages(endpoint, allowed, credential=account):
+        yield page
+
+
+async def whole(
+    endpoint: Endpoint,
+    params: Mapping[str, Any],
+    credential: Credential | None,
+    *,
+    least: int | None = None,
+) -> tuple[Any, list[Any]]:
+    """Return the data of a list's first page, without a cursor, and the items of all its pages.
+
+    ``least``: stop after the page with which there are so many items; None for all. Each item is
+    there once. Raise ``ListIncomplete`` if the list has more items than the server shows;
+    ``credential`` and other errors are as in ``pages``.
+    """
+    first: Any = None
+    items: list[Any] = []
+    async with aclosing(pages(endpoint, params, credential)) as found:
+        async for page in found:
+            first = page.data if first is None else first
+            items += page.new
+            if least is not None and len(items) >= least:
+                break
+    if isinstance(first, dict):
+        first.pop("cursor", None)
+    return first, items
 
 
 async def client_of(account: Credential) -> Client:

@@ -15,8 +15,10 @@ from guanxi.contract.enums import (
     MedialistOrder,
     VideoOrder,
 )
-from guanxi.contract.errors import AnswerException
+from guanxi.contract.errors import AnswerException, ListIncomplete
 from guanxi.sdk import answers
+from guanxi.sdk.tallied import check_whole
+from guanxi.user import _clients
 from guanxi.user._about import About
 from guanxi.user._channels import ChannelSeries, known
 
@@ -170,9 +172,11 @@ class Works(About):
     ) -> ArticleLists:
         """Return all article collections of the user (000).
 
-        ``order`` is last updated or most read first. Raises ``ApiException``.
+        ``order`` is last updated or most read first. Raises ``ListIncomplete`` if the server
+        returns fewer than there are, or another ``ApiException``.
         """
         lists: ArticleLists = await self._call(e.ARTICLE_LISTS, {"mid": self._uid, "sort": order})
+        check_whole(lists, e.ARTICLE_LISTS)
         return lists
 
     async def get_album(
@@ -196,21 +200,27 @@ class Works(About):
         return page
 
     async def get_cheese(self) -> CoursePage:
-        """Return the user's first 20 courses, newest first (000).
+        """Return all courses of the user, newest first (000).
 
-        Raises ``HiddenByPrivacy`` if the user hides them, or another ``ApiException``.
+        The result has the form of one page with the courses of all pages in it. Raises
+        ``HiddenByPrivacy`` if the user hides them, ``ListIncomplete`` if the server shows fewer
+        than there are, or another ``ApiException``.
         """
-        page: CoursePage = await self._call(e.COURSES, {"mid": self._uid})
-        return page
+        data, items = await _clients.whole(e.COURSES, {"mid": self._uid}, self._credential)
+        data["items"] = items
+        data["page"] = {**(answers.at(data, "page") or {}), "size": len(items), "next": False}
+        courses: CoursePage = data
+        return courses
 
     async def get_channel_list(self) -> ChannelPage:
         """Return all channels of the user, seasons and series in two lists (000).
 
         The result has the form of the first page, with the channels of all pages in it. Raises
-        ``AnswerException`` if a page lacks its lists or its total, or another ``ApiException``.
+        ``AnswerException`` if a page lacks its lists or its total, ``ListIncomplete`` if the server
+        shows fewer than there are, or another ``ApiException``.
         """
         whole = await self._channel_page(1)
-        lists = whole["items_lists"]
+        lists = more = whole["items_lists"]
         pages = -(-lists["page"]["total"] // _CHANNEL_PAGE_SIZE)
         for number in range(2, pages + 1):
             more = (await self._channel_page(number))["items_lists"]
@@ -218,7 +228,10 @@ class Works(About):
                 break
             lists["seasons_list"] += more["seasons_list"]
             lists["series_list"] += more["series_list"]
-        lists["page"]["page_size"] = len(lists["seasons_list"]) + len(lists["series_list"])
+        found = lists["seasons_list"] + lists["series_list"]
+        if len(found) < min(lists["page"]["total"], more["page"]["total"]):
+            raise ListIncomplete(found, lists["page"]["total"], cut=True, endpoint=e.CHANNELS.name)
+        lists["page"]["page_size"] = len(found)
         return whole
 
     async def _channel_page(self, number: int) -> ChannelPage:

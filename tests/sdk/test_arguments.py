@@ -115,11 +115,13 @@ TYPES: list[tuple[str, Callable[[Any], Any]]] = [
 
 #: Parameters that a typed method sends itself, or that it does not offer.
 NOT_OFFERED = {
+    "account.card_by_mid": {"cursor"},
     "login.cookie_refresh": {"source"},
     "me.delete_viewed": {"viewed"},
     "relation.group_members": {"cursor"},
     "relation.specials": {"cursor"},
     "space.overview": {"jsonp", "callback"},
+    "web.attentions": {"cursor"},
 }
 
 

@@ -188,7 +188,6 @@ CASES = [
         e.ALBUMS,
         {"uid": "7", "page_num": "2", "page_size": "5", "biz": "photo"},
     ),
-    Case("User.get_cheese", lambda c: User(7, c).get_cheese(), e.COURSES, {"mid": "7"}),
     Case(
         "User.get_channel_videos_season",
         lambda c: User(7, c).get_channel_videos_season(9),
@@ -299,6 +298,7 @@ CASES = [
 ]
 #: Functions with tests in test_apart.py, because they make several calls.
 APART = {
+    "User.get_cheese",
     "User.get_access_id",
     "User.get_channel_list",
     "User.get_channels",

@@ -45,6 +45,7 @@
     │   └── ParameterMissing       72000000
     ├── NetworkException                      no response, or an HTTP status other than 200
     ├── AnswerException                       a response that violates the contract
+    ├── ListIncomplete                        a list has more than its server shows
     ├── WbiRetryTimesExceedException          -403 again after fresh keys
     ├── CookiesRefreshException               the cookies could not be refreshed
     ├── InitialStateException                 a page without its data
@@ -65,7 +66,7 @@ meaning and the document it comes from.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar
 
 from guanxi.text import Text
@@ -562,6 +563,44 @@ class AnswerException(ApiException):
         super().__init__(f"{endpoint}: {msg}" if endpoint else msg)
         self.path = path
         self.endpoint = endpoint
+
+
+class ListIncomplete(ApiException):
+    """A list was read to the end that its server shows, and has more.
+
+    ``items`` is what was read, in order, of the type that the function returns or yields; ``total``
+    is how many the list has, as the server says; ``endpoint`` is the name of the endpoint. ``cut``
+    is True if the server never shows more, and False if the list changed while it was read: then
+    reading it again may find it whole.
+    """
+
+    def __init__(
+        self, items: list[Any], total: int, *, cut: bool, endpoint: str | None = None
+    ) -> None:
+        where = f"{endpoint}: " if endpoint else ""
+        zh, en = (
+            ("服务端不再显示更多", "the server shows no more")
+            if cut
+            else ("读取期间列表有变动，可重新读取", "it changed while it was read; read it again")
+        )
+        super().__init__(
+            Text(
+                f"{where}列表共 {total} 项，只读到 {len(items)} 项：{zh}",
+                f"{where}{len(items)} of the list's {total} items were read: {en}",
+            )
+        )
+        self.items = items
+        self.total = total
+        self.cut = cut
+        self.endpoint = endpoint
+
+    def of(self, items: list[Any]) -> ListIncomplete:
+        """Return the same error with the items converted to another type."""
+        return ListIncomplete(items, self.total, cut=self.cut, endpoint=self.endpoint)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        made = partial(type(self), cut=self.cut, endpoint=self.endpoint)
+        return (made, (self.items, self.total))
 
 
 class WbiRetryTimesExceedException(ApiException):

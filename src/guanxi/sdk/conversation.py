@@ -37,7 +37,8 @@ from guanxi.contract.structs import Nav
 from guanxi.sdk import answers
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.pace import jittered
-from guanxi.sdk.requests import Pairs, Params, compose, pairs_of, require
+from guanxi.sdk.requests import Pairs, Params, compose, find, pairs_of, require
+from guanxi.sdk.tallied import Tallied, items_of, items_path
 from guanxi.sdk.transport import Request
 
 S = TypeVar("S")
@@ -271,6 +272,8 @@ def run_pages(
     start: Mapping[str, Any] | None,
     credential: Credential,
     settings: Settings,
+    *,
+    partial: bool = True,
 ) -> PageRun:
     """Yield the pages of a list, from the first one, or from ``start``, the ``next`` of a page.
 
@@ -285,30 +288,54 @@ def run_pages(
     Raise ``ArgsException`` if the endpoint has no pages or ``start`` is no position in its list.
     Raise ``AnswerException`` if a list is not an array, an item has no key, or the position of the
     next page is missing or repeats; other errors (``ResponseCodeException``, ``NetworkException``
-    and so on) are as in ``call``.
+    and so on) are as in ``call``. Unless ``partial`` is set, raise ``ListIncomplete`` at the end of
+    a run that has met fewer items than the list has (see ``Tallied``).
     """
     if endpoint.paging is None:
         raise ArgsException(f"endpoint: {endpoint.name} has no pages: use call")
     first = first_page_params(endpoint)
     cursors = settings.cursors and "cursor" in endpoint.params.__struct_fields__
     params = {name: value for name, value in params.items() if name not in {"cursor", *first}}
-    position: Mapping[str, Any] | None = {**first, "cursor": ""} if cursors else first
+    begin: Mapping[str, Any] = {**first, "cursor": ""} if cursors else first
     if start is not None:
-        position = _start_params(start, endpoint, cursors=cursors)
+        begin = _start_params(start, endpoint, cursors=cursors)
+    tallied = Tallied(endpoint, params, begin, keeps=not partial, resumed=start is not None)
     seen: set[object] = set()
     visited: set[object] = set()
+    position: Mapping[str, Any] | None = begin
     while position is not None:
         try:
             data = yield from call(endpoint, {**params, **position}, credential, settings)
         except PageTooDeep:
-            return
-        items = _items(data, endpoint)
+            tallied.too_deep = True
+            break
+        items = items_of(data, endpoint)
         new = [item for item in items if not _was_seen(item, seen, endpoint)]
-        position = _next_params(data, position, endpoint, items, new)
+        fresh = tallied.add(data, position, items, new)
+        position = _next_params(data, position, endpoint, items, fresh)
         if position is not None:
             _check_progress(position, visited, endpoint)
         following = position and {"endpoint": endpoint.name, "params": dict(position)}
         yield Page(items, data, following, new)
+    if not partial:
+        yield from _check_complete(tallied, params, credential, settings)
+
+
+def _check_complete(
+    tallied: Tallied, params: Mapping[str, Any], credential: Credential, settings: Settings
+) -> Generator[Step, Any, None]:
+    """Raise ``ListIncomplete`` if a run that has ended met fewer items than the list has.
+
+    The total of a list without one is requested, unless the run met nothing: then the list may be
+    hidden.
+    """
+    count = tallied.endpoint.pages.count
+    if count is not None and tallied.met and tallied.total is None and not tallied.by_cursor:
+        endpoint = find(count.endpoint)
+        query = {count.param: params[count.of]}
+        number = answers.at((yield from call(endpoint, query, credential, settings)), count.path)
+        tallied.add_total(number)
+    tallied.check()
 
 
 def first_page_params(endpoint: Endpoint) -> dict[str, Any]:
@@ -333,12 +360,12 @@ def _start_params(start: Any, endpoint: Endpoint, *, cursors: bool) -> Mapping[s
 
 
 def _next_params(
-    data: Any, params: Mapping[str, Any], endpoint: Endpoint, items: list[Any], new: list[Any]
+    data: Any, params: Mapping[str, Any], endpoint: Endpoint, items: list[Any], fresh: bool
 ) -> dict[str, Any] | None:
     """Return the parameters of the page after the one in ``data``, None if it is the last.
 
-    ``params``, ``items`` and ``new`` are this page's. Raise ``AnswerException`` if a parameter is
-    missing in ``data`` or of a wrong type.
+    ``params`` and ``items`` are this page's; ``fresh`` is whether it has anything new. Raise
+    ``AnswerException`` if a parameter is missing in ``data`` or of a wrong type.
     """
     cursor = answers.at(data, "cursor") if "cursor" in params else None
     if cursor == "":
@@ -347,7 +374,7 @@ def _next_params(
         paths = {"cursor": "cursor"}
     elif endpoint.pages.more and not answers.at(data, endpoint.pages.more):
         return None
-    elif endpoint.paging is Paging.NUMBERED and new:
+    elif endpoint.paging is Paging.NUMBERED and fresh:
         return {endpoint.pages.number: params[endpoint.pages.number] + 1}
     elif endpoint.paging is Paging.CHAINED and (items or endpoint.pages.more):
         paths = endpoint.pages.next
@@ -371,28 +398,6 @@ def _check_progress(params: Mapping[str, Any], visited: set[object], endpoint: E
         name = next(iter(endpoint.pages.next.values()), "cursor")
         raise AnswerException(f"the {name} repeats", path=f"$.data.{name}", endpoint=endpoint.name)
     visited.add(position)
-
-
-def items_path(endpoint: Endpoint) -> str:
-    """Return the path of a list's first array for error messages, as ``$.data.list[...]``."""
-    return ".".join(part for part in ("$.data", endpoint.pages.items[0]) if part) + "[...]"
-
-
-def _items(data: Any, endpoint: Endpoint) -> list[Any]:
-    """Return the items of a page, of all its arrays in order; a missing array counts as empty.
-
-    Raise ``AnswerException`` if one of them is not an array.
-    """
-    found: list[Any] = []
-    for path in endpoint.pages.items:
-        # By cursor, an endpoint whose data is an array returns an object with a list instead.
-        items = answers.at(data, path or ("list" if isinstance(data, dict) else ""))
-        if items is None and isinstance(data, dict):
-            continue
-        if not isinstance(items, list):
-            raise AnswerException("the list is not an array", path="$.data", endpoint=endpoint.name)
-        found += items
-    return found
 
 
 def _was_seen(item: Any, seen: set[object], endpoint: Endpoint) -> bool:

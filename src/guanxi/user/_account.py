@@ -179,7 +179,8 @@ class Account(About):
 
         Args:
             since: the start in milliseconds since the Unix epoch; None or 0 for the server's
-                default.
+                default. guanxi's service then ranks only those who have followed since, and counts
+                them in ``inc``.
 
         Raises ``NotSignedIn`` or another ``ApiException``, ``ValueError`` for a negative ``since``.
         """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.errors import ArgsException, MistypedArgsException
@@ -12,7 +13,10 @@ from guanxi.sdk.credential import Credential
 from guanxi.sdk.current import client_of, current, sync
 from guanxi.sdk.requests import checked
 
-__all__ = ["account_of", "as_id", "call", "check", "client_of", "sync", "walk"]
+if TYPE_CHECKING:
+    from guanxi.sdk.conversation import Page
+
+__all__ = ["account_of", "as_id", "call", "check", "client_of", "pages", "sync", "walk", "whole"]
 
 #: The environment variable that, unless empty, makes ``credential=None`` mean signed out.
 NO_DEFAULT = "GUANXI_NO_DEFAULT_CREDENTIAL"
@@ -118,3 +122,44 @@ async def walk(
     client = await client_of(account)
     async for item in client.walk(endpoint, allowed, credential=account):
         yield item
+
+
+async def pages(
+    endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None
+) -> AsyncGenerator[Page]:
+    """Yield the pages of a list, through the current client.
+
+    ``credential`` and errors are as in ``call``, and those of ``Client.pages``; nothing is raised
+    before the first page is requested.
+    """
+    account = account_of(credential)
+    allowed = check(endpoint, params)
+    client = await client_of(account)
+    async for page in client.pages(endpoint, allowed, credential=account):
+        yield page
+
+
+async def whole(
+    endpoint: Endpoint,
+    params: Mapping[str, Any],
+    credential: Credential | None,
+    *,
+    least: int | None = None,
+) -> tuple[Any, list[Any]]:
+    """Return the data of a list's first page, without a cursor, and the items of all its pages.
+
+    ``least``: stop after the page with which there are so many items; None for all. Each item is
+    there once. Raise ``ListIncomplete`` if the list has more items than the server shows;
+    ``credential`` and other errors are as in ``pages``.
+    """
+    first: Any = None
+    items: list[Any] = []
+    async with aclosing(pages(endpoint, params, credential)) as found:
+        async for page in found:
+            first = page.data if first is None else first
+            items += page.new
+            if least is not None and len(items) >= least:
+                break
+    if isinstance(first, dict):
+        first.pop("cursor", None)
+    return first, items

@@ -12,6 +12,7 @@ from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.enums import HistoryBusinessType, HistoryType
 from guanxi.contract.errors import StatementException
 from guanxi.sdk.credential import Credential
+from guanxi.sdk.tallied import check_whole
 from guanxi.user import _clients
 from guanxi.user import _types as t
 
@@ -70,10 +71,12 @@ async def get_self_history_new(
 async def get_toview_list(credential: Credential | None) -> t.Toview:
     """Return the caller's watch-later list, last added first (000).
 
-    It has at most 100 videos. ``credential`` needs sessdata; None: that of ``using`` or the
-    environment. Raises ``ApiException``.
+    Servers return at most 100 videos. ``credential`` needs sessdata; None: that of ``using`` or the
+    environment. Raises ``ListIncomplete`` if the list has more (its ``items`` are the videos that
+    were returned), or another ``ApiException``.
     """
     videos: t.Toview = await _clients.call(e.TOVIEW, {}, credential)
+    check_whole(videos, e.TOVIEW)
     return videos
 
 

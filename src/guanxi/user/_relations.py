@@ -6,7 +6,14 @@ from typing import Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import OrderType, RelationType
-from guanxi.contract.errors import ArgsException, FollowingsHidden
+from guanxi.contract.errors import (
+    AnswerException,
+    ArgsException,
+    FollowingsHidden,
+    ListIncomplete,
+    NetworkException,
+    NotFound,
+)
 from guanxi.user import _clients
 from guanxi.user import _types as t
 from guanxi.user._about import About
@@ -15,6 +22,8 @@ from guanxi.user._about import About
 _SPACE = 11
 #: The largest page size, so that a walk sends the fewest requests.
 _MAX_PAGE_SIZE = 100
+#: What a host without an endpoint answers: a code, an HTTP status, or a page of something else.
+_WITHDRAWN = (NotFound, NetworkException, AnswerException)
 
 
 class Relations(About):
@@ -55,18 +64,29 @@ class Relations(About):
     async def get_all_followings(self) -> list[int]:
         """Return the mids of all accounts that the user follows, newest first (000).
 
-        Of another account's list, servers without cursors show only the first 100 when signed in,
-        the first 500 (on the app host) when signed out. Empty if the list is hidden. Raises
-        ``ApiException``.
+        Empty if the list is hidden. The documents' hosts have withdrawn the lists of mids that this
+        requests first; the pages of followings, which it then reads, show only the first 100 of
+        another account's list when signed in, the first 500 (on the app host) when signed out.
+
+        Raises ``ListIncomplete`` if the list has more than the server shows (its ``items`` are the
+        mids that were read), or another ``ApiException``.
         """
         account = self.credential
         signed_in = account.has_sessdata() or account.has_access_key()
+        at_once = e.ATTENTIONS if signed_in else e.CARD_BY_MID
         endpoint = e.FOLLOWINGS if signed_in else e.APP_FOLLOWINGS
         params = {"vmid": self.uid, "ps": _MAX_PAGE_SIZE}
         try:
+            try:
+                return [mid async for mid in _clients.walk(at_once, {"mid": self.uid}, account)]
+            except _WITHDRAWN as error:
+                if isinstance(error, NetworkException) and not error.status:
+                    raise
             return [item["mid"] async for item in _clients.walk(endpoint, params, account)]
         except FollowingsHidden:
             return []
+        except ListIncomplete as error:
+            raise error.of([_mid(item) for item in error.items]) from None
 
     async def get_followers(self, pn: int = 1, ps: int = 100, desc: bool = True) -> t.RelationPage:
         """Return one page of the user's followers (000). Needs sessdata or an access_key.
@@ -145,3 +165,8 @@ class Relations(About):
             e.MODIFY, {"fid": self.uid, "act": act, "re_src": _SPACE}
         )
         return done
+
+
+def _mid(item: Any) -> Any:
+    """Return the mid of an item, which may be one itself."""
+    return item["mid"] if isinstance(item, dict) else item

@@ -15,27 +15,31 @@ from guanxi.user import _types as t
 async def get_self_special_followings(
     credential: Credential | None, pn: int = 1, ps: int = 50
 ) -> list[int]:
-    """Return the mids in the caller's special group, newest first (000).
+    """Return one page of the mids in the caller's special group, newest first (000).
 
-    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment. The
-    server ignores ``pn`` (from 1) and ``ps`` (1 to 100) and returns the whole list, up to its
-    limit. Raises ``ValueError`` if one is invalid, or ``ApiException``.
+    The server has no pages here: the list is cut on this side. ``credential`` needs sessdata or an
+    access_key; None: that of ``using`` or the environment. ``pn`` is the page, from 1; past the end
+    it is empty. ``ps`` is the items per page, 1 to 100. Raises ``ValueError`` if one is invalid, or
+    ``ApiException``.
     """
-    mids: list[int] = await _clients.call(e.SPECIALS, _page(pn, ps), credential)
-    return mids
+    page = _cut(pn, ps)
+    _, mids = await _clients.whole(e.SPECIALS, {}, credential, least=page.stop)
+    return mids[page]
 
 
 async def get_self_whisper_followings(
     credential: Credential | None, pn: int = 1, ps: int = 50
 ) -> t.UncountedPage:
-    """Return the accounts that the caller follows silently, newest first (000).
+    """Return one page of the accounts that the caller follows silently, newest first (000).
 
-    ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment. The
-    server ignores ``pn`` (from 1) and ``ps`` (1 to 100) and returns the whole list, up to its
-    limit. Raises ``ValueError`` if one is invalid, or ``ApiException``.
+    ``credential``, ``pn``, ``ps`` and errors are as in ``get_self_special_followings``. Here too
+    the list is cut on this side.
     """
-    page: t.UncountedPage = await _clients.call(e.WHISPERS, _page(pn, ps), credential)
-    return page
+    page = _cut(pn, ps)
+    data, items = await _clients.whole(e.WHISPERS, {}, credential, least=page.stop)
+    data["list"] = items[page]
+    whispers: t.UncountedPage = data
+    return whispers
 
 
 async def get_self_friends(credential: Credential | None) -> t.UncountedPage:
@@ -44,8 +48,10 @@ async def get_self_friends(credential: Credential | None) -> t.UncountedPage:
     ``credential`` needs sessdata or an access_key; None: that of ``using`` or the environment.
     Raises ``ApiException``.
     """
-    page: t.UncountedPage = await _clients.call(e.FRIENDS, {}, credential)
-    return page
+    data, items = await _clients.whole(e.FRIENDS, {}, credential)
+    data["list"] = items
+    friends: t.UncountedPage = data
+    return friends
 
 
 async def get_self_black_list(
@@ -61,12 +67,14 @@ async def get_self_black_list(
     return page
 
 
-def _page(pn: int, ps: int) -> dict[str, Any]:
-    """Check ``pn`` and ``ps`` by the rules of a paged list, and return them as parameters.
+def _cut(pn: int, ps: int) -> slice:
+    """Return which items of a whole list are page ``pn`` (from 1) of ``ps`` items.
 
-    For endpoints that declare neither. Raise ``TypeError`` or ``ValueError`` if one is invalid.
+    Raise ``TypeError`` or ``ValueError`` if one is invalid, by the rules of a paged list.
     """
-    return _clients.check(e.BLACKS, {"pn": pn, "ps": ps})
+    page = _clients.check(e.BLACKS, {"pn": pn, "ps": ps})
+    end = page["pn"] * page["ps"]
+    return slice(end - page["ps"], end)
 
 
 async def get_self_info(credential: Credential | None) -> t.MyInfo:

@@ -15,8 +15,10 @@ from guanxi.contract.enums import (
     MedialistOrder,
     VideoOrder,
 )
-from guanxi.contract.errors import AnswerException, ArgsException
+from guanxi.contract.errors import AnswerException, ArgsException, ListIncomplete
 from guanxi.sdk import answers
+from guanxi.sdk.tallied import check_whole
+from guanxi.user import _clients
 from guanxi.user import _types as t
 from guanxi.user._about import About
 from guanxi.user._channels import ChannelSeries, known
@@ -160,11 +162,13 @@ class Works(About):
     ) -> t.ArticleLists:
         """Return all article collections of the user (000).
 
-        ``order`` is last updated or most read first. Raises ``ApiException``.
+        ``order`` is last updated or most read first. Raises ``ListIncomplete`` if the server
+        returns fewer than there are, or another ``ApiException``.
         """
         lists: t.ArticleLists = await self._call_endpoint(
             e.ARTICLE_LISTS, {"mid": self.uid, "sort": order}
         )
+        check_whole(lists, e.ARTICLE_LISTS)
         return lists
 
     async def get_album(
@@ -188,12 +192,17 @@ class Works(About):
         return page
 
     async def get_cheese(self) -> t.CoursePage:
-        """Return the user's first 20 courses, newest first (000).
+        """Return all courses of the user, newest first (000).
 
-        Raises ``HiddenByPrivacy`` if the user hides them, or another ``ApiException``.
+        The result has the form of one page with the courses of all pages in it. Raises
+        ``HiddenByPrivacy`` if the user hides them, ``ListIncomplete`` if the server shows fewer
+        than there are, or another ``ApiException``.
         """
-        page: t.CoursePage = await self._call_endpoint(e.COURSES, {"mid": self.uid})
-        return page
+        data, items = await _clients.whole(e.COURSES, {"mid": self.uid}, self._given_credential)
+        data["items"] = items
+        data["page"] = {**(answers.at(data, "page") or {}), "size": len(items), "next": False}
+        courses: t.CoursePage = data
+        return courses
 
     async def get_channel_list(self, pn: int | None = None, ps: int | None = None) -> t.ChannelPage:
         """Return all channels of the user, or one page, seasons and series in two lists (000).
@@ -206,15 +215,16 @@ class Works(About):
             pn: page, from 1; None with a ``ps`` for the first.
             ps: items per page, 1 to 10,000 (other servers: at most 20); None with a ``pn`` for 20.
 
-        Raises ``AnswerException`` if a page lacks its lists or its total, or another
-        ``ApiException``; ``ValueError`` for bad arguments.
+        Raises ``AnswerException`` if a page lacks its lists or its total, ``ListIncomplete`` if the
+        server shows fewer than there are, or another ``ApiException``; ``ValueError`` for bad
+        arguments.
         """
         if pn is not None or ps is not None:
             return await self._channel_page(
                 1 if pn is None else pn, _CHANNEL_PAGE_SIZE if ps is None else ps
             )
         whole = await self._channel_page(1, _CHANNEL_PAGE_SIZE)
-        lists = whole["items_lists"]
+        lists = more = whole["items_lists"]
         pages = -(-lists["page"]["total"] // _CHANNEL_PAGE_SIZE)
         for number in range(2, pages + 1):
             more = (await self._channel_page(number, _CHANNEL_PAGE_SIZE))["items_lists"]
@@ -222,7 +232,10 @@ class Works(About):
                 break
             lists["seasons_list"] += more["seasons_list"]
             lists["series_list"] += more["series_list"]
-        lists["page"]["page_size"] = len(lists["seasons_list"]) + len(lists["series_list"])
+        found = lists["seasons_list"] + lists["series_list"]
+        if len(found) < min(lists["page"]["total"], more["page"]["total"]):
+            raise ListIncomplete(found, lists["page"]["total"], cut=True, endpoint=e.CHANNELS.name)
+        lists["page"]["page_size"] = len(found)
         return whole
 
     async def _channel_page(self, number: int, size: int) -> t.ChannelPage:

@@ -68,10 +68,12 @@ class RelationArea:
         )
 
     def iter_followers(
-        self, mid: int, *, order: Order | Enum = "desc", size: int = 50
+        self, mid: int, *, order: Order | Enum = "desc", size: int = 50, partial: bool = False
     ) -> AsyncIterator[s.RelationItem]:
         """Yield every visible follower of an account; see ``followers``."""
-        return self._client.iter_items(e.FOLLOWERS, s.RelationItem, vmid=mid, order=order, ps=size)
+        return self._client.iter_items(
+            e.FOLLOWERS, s.RelationItem, vmid=mid, order=order, ps=size, partial=partial
+        )
 
     async def followings(
         self,
@@ -113,10 +115,17 @@ class RelationArea:
         order: Order | Enum = "desc",
         order_type: OrderType | Enum = "",
         size: int = 50,
+        partial: bool = False,
     ) -> AsyncIterator[s.RelationItem]:
         """Yield every visible following of an account; see ``followings``."""
         return self._client.iter_items(
-            e.FOLLOWINGS, s.RelationItem, vmid=mid, order=order, order_type=order_type, ps=size
+            e.FOLLOWINGS,
+            s.RelationItem,
+            vmid=mid,
+            order=order,
+            order_type=order_type,
+            ps=size,
+            partial=partial,
         )
 
     async def app_followings(
@@ -148,13 +157,15 @@ class RelationArea:
         )
 
     def iter_app_followings(
-        self, mid: int, *, order: Order | Enum = "desc", size: int = 50
+        self, mid: int, *, order: Order | Enum = "desc", size: int = 50, partial: bool = False
     ) -> AsyncIterator[s.AppItem]:
         """Yield every following of an account that the app host shows; see ``app_followings``.
 
         ``PageTooDeep`` ends the iteration and is not raised.
         """
-        return self._client.iter_items(e.APP_FOLLOWINGS, s.AppItem, vmid=mid, order=order, ps=size)
+        return self._client.iter_items(
+            e.APP_FOLLOWINGS, s.AppItem, vmid=mid, order=order, ps=size, partial=partial
+        )
 
     async def game_followings(
         self, mid: int, *, page: int = 1, size: int = 20, cursor: str | None = None
@@ -178,12 +189,16 @@ class RelationArea:
             cursor=cursor,
         )
 
-    def iter_game_followings(self, mid: int, *, size: int = 20) -> AsyncIterator[s.GameItem]:
+    def iter_game_followings(
+        self, mid: int, *, size: int = 20, partial: bool = False
+    ) -> AsyncIterator[s.GameItem]:
         """Yield every following of an account that the biligame host shows.
 
         See ``game_followings``.
         """
-        return self._client.iter_items(e.GAME_FOLLOWINGS, s.GameItem, vmid=mid, ps=size)
+        return self._client.iter_items(
+            e.GAME_FOLLOWINGS, s.GameItem, vmid=mid, ps=size, partial=partial
+        )
 
     async def search(
         self,
@@ -217,13 +232,15 @@ class RelationArea:
         )
 
     def iter_search(
-        self, mid: int, name: str = "", *, size: int = 50
+        self, mid: int, name: str = "", *, size: int = 50, partial: bool = False
     ) -> AsyncIterator[s.RelationItem]:
         """Yield every matching following of an account; see ``search``.
 
         ``PageTooDeep`` ends the iteration and is not raised.
         """
-        return self._client.iter_items(e.SEARCH, s.RelationItem, vmid=mid, name=name, ps=size)
+        return self._client.iter_items(
+            e.SEARCH, s.RelationItem, vmid=mid, name=name, ps=size, partial=partial
+        )
 
     async def same(
         self, mid: int, *, page: int = 1, size: int = 50, cursor: str | None = None
@@ -241,9 +258,11 @@ class RelationArea:
             e.SAME, s.RelationPage, vmid=mid, ps=size, pn=_page(page, cursor), cursor=cursor
         )
 
-    def iter_same(self, mid: int, *, size: int = 50) -> AsyncIterator[s.RelationItem]:
+    def iter_same(
+        self, mid: int, *, size: int = 50, partial: bool = False
+    ) -> AsyncIterator[s.RelationItem]:
         """Yield every account that the caller and ``mid`` both follow; see ``same``."""
-        return self._client.iter_items(e.SAME, s.RelationItem, vmid=mid, ps=size)
+        return self._client.iter_items(e.SAME, s.RelationItem, vmid=mid, ps=size, partial=partial)
 
     async def whispers(self, *, cursor: str | None = None) -> s.UncountedPage:
         """Return the accounts that the caller follows silently (004, 查询悄悄关注明细).
@@ -286,9 +305,11 @@ class RelationArea:
             e.BLACKS, s.RelationPage, ps=size, pn=_page(page, cursor), cursor=cursor
         )
 
-    def iter_blacks(self, *, size: int = 50) -> AsyncIterator[s.RelationItem]:
+    def iter_blacks(
+        self, *, size: int = 50, partial: bool = False
+    ) -> AsyncIterator[s.RelationItem]:
         """Yield every account that the caller blocks; see ``blacks``."""
-        return self._client.iter_items(e.BLACKS, s.RelationItem, ps=size)
+        return self._client.iter_items(e.BLACKS, s.RelationItem, ps=size, partial=partial)
 
     # Single relations
 
@@ -454,11 +475,11 @@ class RelationArea:
         return await self._client.call_as(e.GROUPS_OF, dict[str, str], fid=mid)
 
     async def specials(self) -> list[int]:
-        """Return the mids in the caller's special group, newest first (004, 查询所有特别关注 mid).
+        """Return all mids in the caller's special group, newest first (004, 查询所有特别关注 mid).
 
         Raises ``NotSignedIn``, and as ``call_as``.
         """
-        return await self._client.call_as(e.SPECIALS, list[int])
+        return [mid async for mid in self.iter_specials()]
 
     def iter_specials(self) -> AsyncIterator[int]:
         """Yield every mid in the caller's special group; see ``specials``."""

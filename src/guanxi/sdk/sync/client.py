@@ -12,10 +12,10 @@ from typing import Any, Self, TypeVar
 
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import SPACE_PAGE
-from guanxi.contract.errors import ArgsException, NetworkException
+from guanxi.contract.errors import ArgsException, ListIncomplete, NetworkException
 from guanxi.contract.pages import access_id_ends
 from guanxi.contract.structs import Nav
-from guanxi.sdk import answers, conversation, hosts, login
+from guanxi.sdk import answers, conversation, hosts, login, tallied
 from guanxi.sdk.conversation import (
     Conversation,
     Done,
@@ -155,6 +155,7 @@ class SyncClient:
         start: Mapping[str, Any] | None = None,
         *,
         credential: Credential | None = None,
+        partial: bool = False,
     ) -> Iterator[Page]:
         """Yield the pages of a list, each with its items, its data and the next position.
 
@@ -166,13 +167,19 @@ class SyncClient:
         Args:
             start: the ``next`` of an earlier page of the same list, also of another client, to
                 go on after it; None for the first page.
+            partial: True to take what the server shows of a list, without ``ListIncomplete``.
 
         Raises as ``call``, during the iteration, ``ArgsException`` if the endpoint has no pages or
         ``start`` is not a position in its list, and ``AnswerException`` if a list is not an array,
-        an item has no key, or the position of the next page is missing or repeats.
+        an item has no key, or the position of the next page is missing or repeats. Raises
+        ``ListIncomplete`` after the last page if the list has more than all pages together; its
+        ``items`` are the undecoded items that were new. A list that became shorter meanwhile is no
+        error. Without cursors the items are kept until the end for that, unless ``partial`` is set.
         """
         account = self._account(credential)
-        steps = conversation.run_pages(find(endpoint), params, start, account, self._settings)
+        steps = conversation.run_pages(
+            find(endpoint), params, start, account, self._settings, partial=partial
+        )
         step = conversation.advance(steps)
         while not isinstance(step, Done):
             if isinstance(step, Page):
@@ -187,12 +194,13 @@ class SyncClient:
         params: Mapping[str, Any],
         *,
         credential: Credential | None = None,
+        partial: bool = False,
     ) -> Iterator[Any]:
         """Yield every decoded item of a list once: the new items of ``pages``. Raises as it does.
 
         The arguments are as in ``pages``.
         """
-        for page in self.pages(endpoint, params, credential=credential):
+        for page in self.pages(endpoint, params, credential=credential, partial=partial):
             yield from page.new
 
     def call_as(self, endpoint: Endpoint, kind: type[T], **values: Any) -> T:
@@ -207,20 +215,43 @@ class SyncClient:
         value: T = self._run(steps)
         return value
 
+    def call_whole(self, endpoint: Endpoint, kind: type[T], item: type[Any], **values: Any) -> T:
+        """Return a list that comes in one response, as ``call_as``, after counting its items.
+
+        Raises ``ListIncomplete`` if it has fewer than its total says, with the returned ones as
+        ``item``, and as ``call_as``.
+        """
+        data = self.call(endpoint, checked(endpoint, values))
+        try:
+            tallied.check_whole(data, endpoint)
+        except ListIncomplete as error:
+            path = tallied.items_path(endpoint)
+            raise error.of(
+                [answers.typed(one, item, endpoint, path) for one in error.items]
+            ) from None
+        return answers.typed(data, kind, endpoint)
+
     def execute(self, endpoint: Endpoint, **values: Any) -> None:
         """Call an endpoint and ignore its data. Arguments and errors are as in ``call_as``."""
         self.call(endpoint, checked(endpoint, values))
 
-    def iter_items(self, endpoint: Endpoint, kind: type[T], **values: Any) -> Iterator[T]:
+    def iter_items(
+        self, endpoint: Endpoint, kind: type[T], *, partial: bool = False, **values: Any
+    ) -> Iterator[T]:
         """Yield every item of a list as ``kind``, once, with checked parameters.
 
-        ``values`` are as in ``call_as``, without the page. Raises as ``call_as`` and ``walk``,
-        during the iteration: for invalid parameters when the first item is requested.
+        ``values`` are as in ``call_as``, without the page; ``partial`` is as in ``pages``. Raises
+        as ``call_as`` and ``walk``, during the iteration: for invalid parameters when the first
+        item is requested. The items of ``ListIncomplete`` are of type ``kind``.
         """
-        path = conversation.items_path(endpoint)
+        path = tallied.items_path(endpoint)
         params = checked(endpoint, {**conversation.first_page_params(endpoint), **values})
-        for item in self.walk(endpoint, params):
-            yield answers.typed(item, kind, endpoint, path)
+        try:
+            for item in self.walk(endpoint, params, partial=partial):
+                yield answers.typed(item, kind, endpoint, path)
+        except ListIncomplete as error:
+            items = [answers.typed(item, kind, endpoint, path) for item in error.items]
+            raise error.of(items) from None
 
     def nav(self, credential: Credential | None = None) -> Nav:
         """Return who is signed in, and the wbi keys, also when signed out. See ``web.nav``.

@@ -71,10 +71,12 @@ class RelationArea:
         )
 
     def iter_followers(
-        self, mid: int, *, order: Order | Enum = "desc", size: int = 50
+        self, mid: int, *, order: Order | Enum = "desc", size: int = 50, partial: bool = False
     ) -> Iterator[s.RelationItem]:
         """Yield every visible follower of an account; see ``followers``."""
-        return self._client.iter_items(e.FOLLOWERS, s.RelationItem, vmid=mid, order=order, ps=size)
+        return self._client.iter_items(
+            e.FOLLOWERS, s.RelationItem, vmid=mid, order=order, ps=size, partial=partial
+        )
 
     def followings(
         self,
@@ -116,10 +118,17 @@ class RelationArea:
         order: Order | Enum = "desc",
         order_type: OrderType | Enum = "",
         size: int = 50,
+        partial: bool = False,
     ) -> Iterator[s.RelationItem]:
         """Yield every visible following of an account; see ``followings``."""
         return self._client.iter_items(
-            e.FOLLOWINGS, s.RelationItem, vmid=mid, order=order, order_type=order_type, ps=size
+            e.FOLLOWINGS,
+            s.RelationItem,
+            vmid=mid,
+            order=order,
+            order_type=order_type,
+            ps=size,
+            partial=partial,
         )
 
     def app_followings(
@@ -151,13 +160,15 @@ class RelationArea:
         )
 
     def iter_app_followings(
-        self, mid: int, *, order: Order | Enum = "desc", size: int = 50
+        self, mid: int, *, order: Order | Enum = "desc", size: int = 50, partial: bool = False
     ) -> Iterator[s.AppItem]:
         """Yield every following of an account that the app host shows; see ``app_followings``.
 
         ``PageTooDeep`` ends the iteration and is not raised.
         """
-        return self._client.iter_items(e.APP_FOLLOWINGS, s.AppItem, vmid=mid, order=order, ps=size)
+        return self._client.iter_items(
+            e.APP_FOLLOWINGS, s.AppItem, vmid=mid, order=order, ps=size, partial=partial
+        )
 
     def game_followings(
         self, mid: int, *, page: int = 1, size: int = 20, cursor: str | None = None
@@ -181,12 +192,16 @@ class RelationArea:
             cursor=cursor,
         )
 
-    def iter_game_followings(self, mid: int, *, size: int = 20) -> Iterator[s.GameItem]:
+    def iter_game_followings(
+        self, mid: int, *, size: int = 20, partial: bool = False
+    ) -> Iterator[s.GameItem]:
         """Yield every following of an account that the biligame host shows.
 
         See ``game_followings``.
         """
-        return self._client.iter_items(e.GAME_FOLLOWINGS, s.GameItem, vmid=mid, ps=size)
+        return self._client.iter_items(
+            e.GAME_FOLLOWINGS, s.GameItem, vmid=mid, ps=size, partial=partial
+        )
 
     def search(
         self,
@@ -219,12 +234,16 @@ class RelationArea:
             cursor=cursor,
         )
 
-    def iter_search(self, mid: int, name: str = "", *, size: int = 50) -> Iterator[s.RelationItem]:
+    def iter_search(
+        self, mid: int, name: str = "", *, size: int = 50, partial: bool = False
+    ) -> Iterator[s.RelationItem]:
         """Yield every matching following of an account; see ``search``.
 
         ``PageTooDeep`` ends the iteration and is not raised.
         """
-        return self._client.iter_items(e.SEARCH, s.RelationItem, vmid=mid, name=name, ps=size)
+        return self._client.iter_items(
+            e.SEARCH, s.RelationItem, vmid=mid, name=name, ps=size, partial=partial
+        )
 
     def same(
         self, mid: int, *, page: int = 1, size: int = 50, cursor: str | None = None
@@ -242,9 +261,11 @@ class RelationArea:
             e.SAME, s.RelationPage, vmid=mid, ps=size, pn=_page(page, cursor), cursor=cursor
         )
 
-    def iter_same(self, mid: int, *, size: int = 50) -> Iterator[s.RelationItem]:
+    def iter_same(
+        self, mid: int, *, size: int = 50, partial: bool = False
+    ) -> Iterator[s.RelationItem]:
         """Yield every account that the caller and ``mid`` both follow; see ``same``."""
-        return self._client.iter_items(e.SAME, s.RelationItem, vmid=mid, ps=size)
+        return self._client.iter_items(e.SAME, s.RelationItem, vmid=mid, ps=size, partial=partial)
 
     def whispers(self, *, cursor: str | None = None) -> s.UncountedPage:
         """Return the accounts that the caller follows silently (004, 查询悄悄关注明细).
@@ -285,9 +306,9 @@ class RelationArea:
             e.BLACKS, s.RelationPage, ps=size, pn=_page(page, cursor), cursor=cursor
         )
 
-    def iter_blacks(self, *, size: int = 50) -> Iterator[s.RelationItem]:
+    def iter_blacks(self, *, size: int = 50, partial: bool = False) -> Iterator[s.RelationItem]:
         """Yield every account that the caller blocks; see ``blacks``."""
-        return self._client.iter_items(e.BLACKS, s.RelationItem, ps=size)
+        return self._client.iter_items(e.BLACKS, s.RelationItem, ps=size, partial=partial)
 
     # Single relations
 
@@ -453,11 +474,11 @@ class RelationArea:
         return self._client.call_as(e.GROUPS_OF, dict[str, str], fid=mid)
 
     def specials(self) -> list[int]:
-        """Return the mids in the caller's special group, newest first (004, 查询所有特别关注 mid).
+        """Return all mids in the caller's special group, newest first (004, 查询所有特别关注 mid).
 
         Raises ``NotSignedIn``, and as ``call_as``.
         """
-        return self._client.call_as(e.SPECIALS, list[int])
+        return list(self.iter_specials())
 
     def iter_specials(self) -> Iterator[int]:
         """Yield every mid in the caller's special group; see ``specials``."""

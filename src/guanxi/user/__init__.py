@@ -13,7 +13,8 @@ client. ``credential=None`` means the credential of that client, else of the env
 In addition to the errors that a function lists, each may raise ``ResponseCodeException`` (a code
 other than 0, by name), ``NetworkException``, ``AnswerException``, and, before anything is sent, a
 ``CredentialException`` if the credential lacks a part that the call needs, and ``TypeError`` or
-``ValueError`` with the name of an invalid argument.
+``ValueError`` with the name of an invalid argument. A function of a whole list raises
+``ListIncomplete`` if the server shows only a part; the part is in its ``items``.
 """
 
 from guanxi.contract.enums import (

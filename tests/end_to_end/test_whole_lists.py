@@ -9,15 +9,18 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from guanxi import Client, Credential, SyncClient
+from guanxi.accounts.account import Privacy
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoints import ENDPOINTS
-from guanxi.testing import RunningService
+from guanxi.stores.port import EdgeRow
+from guanxi.testing import RunningService, running
 from tests.end_to_end.lists_checks import (
     NO_LISTS,
     NOBODY,
@@ -30,7 +33,7 @@ from tests.end_to_end.lists_checks import (
     has_list,
     reader,
 )
-from tests.end_to_end.lists_world import HOLDERS, PS, Holder
+from tests.end_to_end.lists_world import BEGAN, HOLDERS, PS, Holder
 
 
 def accounts(
@@ -187,3 +190,33 @@ def test_a_list_in_one_response_is_whole(
     for holder in HOLDERS:
         found = asyncio.run(read(holder, credential_of(listed, holder.mid)))
         assert len({msgspec.json.encode(item) for item in found}) == len(found) == holder.length
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("profile", ["documented", "open"])
+def test_all_mids_are_returned_by_every_engine(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str, profile: str
+) -> None:
+    """In `open` the mids come 40 at a time, by cursor; of a hidden list there are none."""
+    address = tmp_path / "s.db" if engine == "sqlite" else request.getfixturevalue("address")
+    limits = {"attentions": 40} if profile == "open" else {}
+    newest = [*range(1_101, 1_000, -1)]
+    with running(profile, store=address, limits=limits) as service:
+        service.add_accounts(1, 2)
+        service.import_edges(
+            # Two in each second, so that a second alone does not order them.
+            EdgeRow(follower=1, followed=mid, time=BEGAN + mid // 2, finer=mid % 2)
+            for mid in newest
+        )
+
+        def found() -> list[list[int]]:
+            mids = []
+            for reader in (1, 2):
+                credential = credential_of(service, reader)
+                with SyncClient(base_url=service.base_url, credential=credential) as client:
+                    mids += [client.web.attentions(1), list(client.account.iter_card_by_mid(1))]
+            return mids
+
+        assert found() == [newest] * 4
+        service.set_privacy(1, Privacy(hide_followings=True))
+        assert found() == [newest, [], [], []]

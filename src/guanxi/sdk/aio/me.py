@@ -22,7 +22,9 @@ class MeArea:
     """The methods of ``client.me``.
 
     ``page`` counts from 1; ``size`` is the number of items per page, 1 to 100 unless stated
-    otherwise. The ``iter_`` methods yield every item of a list once, page by page.
+    otherwise. The ``iter_`` methods yield every item of a list once, page by page. If the list has
+    more than the server shows, they raise ``ListIncomplete`` at the end; ``partial=True`` takes
+    what there is instead.
     """
 
     def __init__(self, client: Client) -> None:

@@ -29,7 +29,8 @@ class RelationArea:
     created. ``page`` counts from 1; ``size`` is the number of items per page, 1 to 100. ``cursor``
     replaces ``page`` on servers that support cursors (ours): pass ``""`` first, then the previous
     page's cursor, until that is ``""``. An enum member means its value. The ``iter_`` methods yield
-    every item of a list once, page by page.
+    every item of a list once, page by page. If the list has more than the server shows, they raise
+    ``ListIncomplete`` at the end; ``partial=True`` takes what there is instead.
     """
 
     def __init__(self, client: Client) -> None:
@@ -70,7 +71,11 @@ class RelationArea:
     def iter_followers(
         self, mid: int, *, order: Order | Enum = "desc", size: int = 50, partial: bool = False
     ) -> AsyncIterator[s.RelationItem]:
-        """Yield every visible follower of an account; see ``followers``."""
+        """Yield every follower of an account; see ``followers``.
+
+        Raises ``ListIncomplete`` at the end if the server shows fewer than there are, unless
+        ``partial`` is set.
+        """
         return self._client.iter_items(
             e.FOLLOWERS, s.RelationItem, vmid=mid, order=order, ps=size, partial=partial
         )
@@ -117,7 +122,11 @@ class RelationArea:
         size: int = 50,
         partial: bool = False,
     ) -> AsyncIterator[s.RelationItem]:
-        """Yield every visible following of an account; see ``followings``."""
+        """Yield every following of an account; see ``followings``.
+
+        Raises ``ListIncomplete`` at the end if the server shows fewer than there are, unless
+        ``partial`` is set. ``web.attentions`` returns the mids of all.
+        """
         return self._client.iter_items(
             e.FOLLOWINGS,
             s.RelationItem,
@@ -159,9 +168,10 @@ class RelationArea:
     def iter_app_followings(
         self, mid: int, *, order: Order | Enum = "desc", size: int = 50, partial: bool = False
     ) -> AsyncIterator[s.AppItem]:
-        """Yield every following of an account that the app host shows; see ``app_followings``.
+        """Yield every following of an account, from the app host; see ``app_followings``.
 
-        ``PageTooDeep`` ends the iteration and is not raised.
+        ``PageTooDeep`` ends the iteration and is not raised, but ``ListIncomplete`` is, if there
+        are more, unless ``partial`` is set.
         """
         return self._client.iter_items(
             e.APP_FOLLOWINGS, s.AppItem, vmid=mid, order=order, ps=size, partial=partial
@@ -192,9 +202,10 @@ class RelationArea:
     def iter_game_followings(
         self, mid: int, *, size: int = 20, partial: bool = False
     ) -> AsyncIterator[s.GameItem]:
-        """Yield every following of an account that the biligame host shows.
+        """Yield every following of an account, from the biligame host; see ``game_followings``.
 
-        See ``game_followings``.
+        The host returns no total, so that ``stat`` is called at the end. Raises ``ListIncomplete``
+        if there are more, unless ``partial`` is set.
         """
         return self._client.iter_items(
             e.GAME_FOLLOWINGS, s.GameItem, vmid=mid, ps=size, partial=partial
@@ -214,8 +225,8 @@ class RelationArea:
         Document 004, 搜索关注明细.
 
         Upper and lower case match each other; an empty name matches every account. By page number,
-        the documents' hosts search another account's list within its first 100 followings. A hidden
-        list is empty.
+        the documents' hosts search another account's list within its first 100 followings; the
+        ``total`` of a guanxi service counts the matches in the whole list. A hidden list is empty.
         ``size`` and ``cursor`` are as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``PageTooDeep`` (on the documents' hosts after page
@@ -236,7 +247,8 @@ class RelationArea:
     ) -> AsyncIterator[s.RelationItem]:
         """Yield every matching following of an account; see ``search``.
 
-        ``PageTooDeep`` ends the iteration and is not raised.
+        ``PageTooDeep`` ends the iteration and is not raised, but ``ListIncomplete`` is, if there
+        are more matches, unless ``partial`` is set.
         """
         return self._client.iter_items(
             e.SEARCH, s.RelationItem, vmid=mid, name=name, ps=size, partial=partial

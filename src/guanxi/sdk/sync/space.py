@@ -31,7 +31,9 @@ class SpaceArea:
     The arguments mean the same everywhere. ``mid`` is an account, from 1; ``page`` counts from 1;
     ``size`` is the number of items per page, 1 to 100 unless stated otherwise; ``offset`` is the
     previous page's, and is left out for the first page. An enum member means its value. The
-    ``iter_`` methods yield every item of a list once, page by page.
+    ``iter_`` methods yield every item of a list once, page by page. If the list has more than the
+    server shows, they raise ``ListIncomplete`` at the end; ``partial=True`` takes what there is
+    instead.
     """
 
     def __init__(self, client: SyncClient) -> None:

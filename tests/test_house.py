@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "__main__": {"cli"},
     "exceptions": {"contract"},
+    "settings": {"sdk"},
     # The top level re-exports names of the SDK and of the contract.
     "__init__": {"_version", "contract", "sdk"},
 }

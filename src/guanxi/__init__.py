@@ -80,11 +80,14 @@ if TYPE_CHECKING:
     from guanxi.sdk.credential import Credential
     from guanxi.sdk.current import sync
     from guanxi.sdk.pace import Clock, Pace, SyncClock
+    from guanxi.sdk.settings import SettingIgnored, request_settings, select_client
     from guanxi.sdk.sync import SyncClient
     from guanxi.sdk.transport import ASGITransport, Request, Response, SyncTransport, Transport
 else:
 
     def __getattr__(name: str) -> object:
+        if name in _MODULES_OF_THE_ORIGINAL:  # `import guanxi` is enough for guanxi.user.User
+            return import_module(f"guanxi.{name}")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(_MODULES.get(name, _ERRORS)), name)
@@ -92,6 +95,7 @@ else:
         return value
 
 
+_MODULES_OF_THE_ORIGINAL = {"exceptions", "settings", "user"}
 #: The module of each name; all others are errors, in ``_ERRORS``.
 _MODULES = {
     "ASGITransport": "guanxi.sdk.transport",
@@ -102,10 +106,13 @@ _MODULES = {
     "Page": "guanxi.sdk.conversation",
     "Request": "guanxi.sdk.transport",
     "Response": "guanxi.sdk.transport",
+    "SettingIgnored": "guanxi.sdk.settings",
     "SyncClient": "guanxi.sdk.sync",
     "SyncClock": "guanxi.sdk.pace",
     "SyncTransport": "guanxi.sdk.transport",
     "Transport": "guanxi.sdk.transport",
+    "request_settings": "guanxi.sdk.settings",
+    "select_client": "guanxi.sdk.settings",
     "sync": "guanxi.sdk.current",
 }
 _ERRORS = "guanxi.contract.errors"
@@ -170,6 +177,7 @@ __all__ = [
     "Response",
     "ResponseCodeException",
     "ServiceUnavailable",
+    "SettingIgnored",
     "SignatureHasEmoji",
     "SignatureSensitive",
     "SignatureTooLong",
@@ -183,6 +191,8 @@ __all__ = [
     "Transport",
     "WbiRetryTimesExceedException",
     "__version__",
+    "request_settings",
+    "select_client",
     "sync",
 ]
 

@@ -46,8 +46,6 @@ T = TypeVar("T")
 
 #: Seconds before each retry of a read whose connection was lost; each is jittered.
 BACKOFF = (0.5, 2.0)
-#: How many times a wbi call is signed and sent before it fails.
-WBI_TRIES = 3
 _KEY_LENGTH = 32
 #: The parameters that name the owner of a space.
 _OWNER_PARAMS = ("mid", "host_mid")
@@ -114,6 +112,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     cursors: bool
     #: Seconds to wait after each -799 within one call; its length is the number of retries.
     busy: tuple[float, ...]
+    #: How many times a wbi call is signed and sent before it fails.
+    wbi_tries: int
     #: Return the time in seconds since the Unix epoch.
     now: Callable[[], float]
 
@@ -158,7 +158,8 @@ def exchange(
 ) -> Conversation[CallResult]:
     """Make one call: check the credential, add fixed parameters, sign, send, decode.
 
-    A wbi call that gets -403 is signed again with a new mixin key, ``WBI_TRIES`` times in all.
+    A wbi call that gets -403 is signed again with a new mixin key, in all as often as the settings'
+    ``wbi_tries`` says.
 
     Raise ``CredentialException`` before anything is sent if the credential lacks what the endpoint
     needs, ``ArgsException`` for parameters that cannot be sent,
@@ -178,7 +179,7 @@ def exchange(
         return (yield from _send(endpoint, pairs, credential, settings, kind))
     mixin: str | None = None
     reason = ""
-    for _ in range(WBI_TRIES):
+    for _ in range(settings.wbi_tries):
         mixin = yield NeedsMixinKey(mixin)
         try:
             return (yield from _send(endpoint, pairs, credential, settings, kind, mixin=mixin))

@@ -1,7 +1,8 @@
 """The clients of ``guanxi.user`` and of a credential's coroutines, and ``sync``, which runs them.
 
-There is one client for each running loop, proxy and server, or the caller's own. This is guanxi's
-only global state. It contains no credential: each call brings its own.
+There is one client for each running loop, proxy and server, or the caller's own. With
+``request_settings`` this is guanxi's only global state. It contains no credential: each call brings
+its own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import AsyncGenerator, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from guanxi.sdk.settings import request_settings
 
 if TYPE_CHECKING:
     from guanxi.sdk.aio import Client
@@ -29,7 +32,7 @@ class _LoopClient(NamedTuple):
     holder: AsyncGenerator[None, None]
 
 
-_loop_clients: dict[AbstractEventLoop, dict[tuple[str | None, str | None], _LoopClient]] = {}
+_loop_clients: dict[AbstractEventLoop, dict[tuple[object, ...], _LoopClient]] = {}
 _current: ContextVar[Client | None] = ContextVar("guanxi.user client", default=None)
 
 
@@ -68,8 +71,9 @@ def current() -> Client | None:
 async def client_of(account: Credential) -> Client:
     """Return the client of ``using``, or the running loop's client for the credential's proxy.
 
-    The loop's client is created when it is first needed, for the current GUANXI_BASE_URL, and
-    closed with its loop. Raise ``ArgsException`` if that address or the proxy is invalid.
+    The loop's client is created when it is first needed, for the current GUANXI_BASE_URL and
+    ``request_settings``, and closed with its loop. Raise ``ArgsException`` if that address or the
+    proxy is invalid.
     """
     if (own := current()) is not None:
         return own
@@ -79,12 +83,17 @@ async def client_of(account: Credential) -> Client:
             if other.is_closed():  # its generators were never closed; dropping a client closes it
                 del _loop_clients[other]
     clients = _loop_clients.setdefault(loop, {})
-    key = (account.proxy, os.environ.get("GUANXI_BASE_URL"))
+    settings: dict[str, Any] = {
+        "proxy": account.proxy or request_settings.get("proxy") or None,
+        "timeout": request_settings.get("timeout"),
+        "wbi_tries": request_settings.get("wbi_retry_times"),
+    }
+    key = (os.environ.get("GUANXI_BASE_URL"), *settings.values())
     if key not in clients:
         from guanxi.sdk.aio import Client  # imported late: slow to load
         from guanxi.sdk.credential import Credential
 
-        client = Client(credential=Credential(), proxy=account.proxy)
+        client = Client(credential=Credential(), **settings)
         entry = clients[key] = _LoopClient(client, _hold(client, loop))
         await anext(entry.holder)
     return clients[key].client

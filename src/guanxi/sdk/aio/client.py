@@ -32,11 +32,10 @@ from guanxi.sdk.conversation import (
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.pace import Clock, Pace
 from guanxi.sdk.requests import Params, checked, find
+from guanxi.sdk.settings import WBI_TRIES, checked_timeout, checked_wbi_tries
 from guanxi.sdk.transport import Request, Response, Transport
 
 T = TypeVar("T")
-#: The limit of a time-out, in seconds.
-_MAX_TIMEOUT = 86_400.0
 
 
 class Client:
@@ -62,8 +61,11 @@ class Client:
             refused.
         timeout: seconds that one request may take until its response is complete; more than 0,
             less than 86,400.
+        wbi_tries: how many times a call with a wbi signature is signed and sent before it fails,
+            each time with new keys; 1 to 10.
 
-    Raises ``ArgsException`` for an invalid ``base_url``, ``proxy``, ``own_hosts`` or ``timeout``.
+    Raises ``ArgsException`` for an invalid ``base_url``, ``proxy``, ``own_hosts``, ``timeout`` or
+    ``wbi_tries``.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Client:
         clock: Clock | None = None,
         own_hosts: Iterable[str] = (),
         timeout: float = 30.0,
+        wbi_tries: int = WBI_TRIES,
     ) -> None:
         self.relation = RelationArea(self)
         self.web = WebArea(self)
@@ -96,6 +99,7 @@ class Client:
             base=base,
             cursors=not hosts.is_documented(base),
             busy=busy,
+            wbi_tries=checked_wbi_tries(wbi_tries),
             now=self._clock.time,
         )
         self._mixin_key: str | None = None
@@ -135,7 +139,7 @@ class Client:
 
         Raises ``ResponseCodeException`` (a code other than 0), ``NetworkException`` (no response,
         or an HTTP error), ``AnswerException`` (a response outside the contract),
-        ``WbiRetryTimesExceedException`` (three signatures were refused), ``InitialStateException``
+        ``WbiRetryTimesExceedException`` (every signature was refused), ``InitialStateException``
         (the access id cannot be read), ``CredentialException`` (the credential lacks a needed part;
         nothing was sent), ``ArgsException`` (no such endpoint, its path lacks a parameter, a text
         has a lone surrogate, a parameter is of an unsupported type, or the credential names another
@@ -407,8 +411,7 @@ class Client:
 
 
 def _network(proxy: str | None, timeout: float) -> Transport:
-    if not 0 < timeout < _MAX_TIMEOUT:
-        raise ArgsException("timeout: must be more than 0 and less than 86,400 seconds")
+    timeout = checked_timeout(timeout)
     from guanxi.sdk.aio.network import Network  # imported late: pyreqwest is slow to load
 
     return Network(proxy=proxy, timeout=timeout)

@@ -28,6 +28,7 @@ from guanxi.sdk.conversation import (
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.pace import Pace, SyncClock
 from guanxi.sdk.requests import Params, checked, find
+from guanxi.sdk.settings import WBI_TRIES, checked_timeout, checked_wbi_tries
 from guanxi.sdk.sync.account import AccountArea
 from guanxi.sdk.sync.channel import ChannelArea
 from guanxi.sdk.sync.login import LoginArea
@@ -38,8 +39,6 @@ from guanxi.sdk.sync.web import WebArea
 from guanxi.sdk.transport import Request, Response, SyncTransport
 
 T = TypeVar("T")
-#: The limit of a time-out, in seconds.
-_MAX_TIMEOUT = 86_400.0
 
 
 class SyncClient:
@@ -65,8 +64,11 @@ class SyncClient:
             refused.
         timeout: seconds that one request may take until its response is complete; more than 0,
             less than 86,400.
+        wbi_tries: how many times a call with a wbi signature is signed and sent before it fails,
+            each time with new keys; 1 to 10.
 
-    Raises ``ArgsException`` for an invalid ``base_url``, ``proxy``, ``own_hosts`` or ``timeout``.
+    Raises ``ArgsException`` for an invalid ``base_url``, ``proxy``, ``own_hosts``, ``timeout`` or
+    ``wbi_tries``.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class SyncClient:
         clock: SyncClock | None = None,
         own_hosts: Iterable[str] = (),
         timeout: float = 30.0,
+        wbi_tries: int = WBI_TRIES,
     ) -> None:
         self.relation = RelationArea(self)
         self.web = WebArea(self)
@@ -99,6 +102,7 @@ class SyncClient:
             base=base,
             cursors=not hosts.is_documented(base),
             busy=busy,
+            wbi_tries=checked_wbi_tries(wbi_tries),
             now=self._clock.time,
         )
         self._mixin_key: str | None = None
@@ -138,7 +142,7 @@ class SyncClient:
 
         Raises ``ResponseCodeException`` (a code other than 0), ``NetworkException`` (no response,
         or an HTTP error), ``AnswerException`` (a response outside the contract),
-        ``WbiRetryTimesExceedException`` (three signatures were refused), ``InitialStateException``
+        ``WbiRetryTimesExceedException`` (every signature was refused), ``InitialStateException``
         (the access id cannot be read), ``CredentialException`` (the credential lacks a needed part;
         nothing was sent), ``ArgsException`` (no such endpoint, its path lacks a parameter, a text
         has a lone surrogate, a parameter is of an unsupported type, or the credential names another
@@ -407,8 +411,7 @@ class SyncClient:
 
 
 def _network(proxy: str | None, timeout: float) -> SyncTransport:
-    if not 0 < timeout < _MAX_TIMEOUT:
-        raise ArgsException("timeout: must be more than 0 and less than 86,400 seconds")
+    timeout = checked_timeout(timeout)
     from guanxi.sdk.sync.network import Network  # imported late: pyreqwest is slow to load
 
     return Network(proxy=proxy, timeout=timeout)

@@ -17,7 +17,6 @@ from bilibili_api.exceptions import ApiException, ResponseCodeException
 settings.proxy = ""
 settings.timeout = 20
 
-NO_TOP_VIDEO = 53016
 mine = Credential(sessdata=os.environ["SESSDATA"], bili_jct=os.environ["BILI_JCT"])
 
 
@@ -26,8 +25,12 @@ async def uids_of(names):
     return [item["uid"] for item in found["uid_list"]]
 
 
+async def channels(owner, pn):
+    lists = (await owner.get_channel_list(pn, 20))["items_lists"]
+    return lists["seasons_list"] + lists["series_list"]
+
+
 def until_empty(read):
-    """Return the items of all pages."""
     items, pn = [], 1
     while page := sync(read(pn)):
         items += page
@@ -41,15 +44,13 @@ def published(owner, size):
     anime, any_progress = user.BangumiType.BANGUMI, user.BangumiFollowStatus.ALL
     bangumi = sync(owner.get_subscribed_bangumi(anime, any_progress, 1, size))["list"]
     print("bangumi", *[item["season_id"] for item in bangumi])
-    for series in sync(owner.get_channel_list(1, 20))["items_lists"]["series_list"]:
-        id_ = series["meta"]["series_id"]
-        print("series", id_, *sync(owner.get_channel_videos_series(id_, 1, size))["aids"])
+    for channel in until_empty(lambda pn: channels(owner, pn)):
+        if id_ := channel["meta"].get("series_id"):
+            print("series", id_, *sync(owner.get_channel_videos_series(id_, 1, size))["aids"])
     try:
         print("pinned", sync(owner.get_top_videos())["aid"])
     except ResponseCodeException as e:
-        if e.code != NO_TOP_VIDEO:
-            raise
-        print("pinned", e.msg)
+        print("pinned", e.code, e.msg)
 
 
 def main(name, friends_file, size="10"):

@@ -208,7 +208,8 @@ class Works(About):
         """
         data, items = await _clients.whole(e.COURSES, {"mid": self._uid}, self._credential)
         data["items"] = items
-        data["page"] = {**(answers.at(data, "page") or {}), "size": len(items), "next": False}
+        if answers.at(data, "page.next"):
+            data["page"] |= {"size": len(items), "next": False}
         courses: CoursePage = data
         return courses
 

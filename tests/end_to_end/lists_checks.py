@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -68,6 +69,7 @@ def has_list(endpoint: Endpoint) -> bool:
     return any(isinstance(kind, msgspec.inspect.ListType) for kind in found)
 
 
+@cache
 def credential_of(service: RunningService, mid: int) -> user.Credential:
     if not mid:
         return user.Credential()

@@ -272,6 +272,10 @@ def test_the_error_is_pickled_with_its_items() -> None:
         "relation.blacks",
     )
     assert (str(copy), copy.args) == (str(error), error.args)
+    assert (
+        copy.args[0].zh
+        == "relation.blacks: 列表共 2 项，只读到 1 项：读取期间列表有变动，可重新读取"
+    )
 
 
 def test_items_that_move_to_the_next_page_are_not_repeated(kind: Kind) -> None:

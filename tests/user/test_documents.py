@@ -57,7 +57,7 @@ def test_arguments_match_the_documents(entry: dict[str, Any]) -> None:
     assert inspect.iscoroutinefunction(function) == entry["async"]
 
 
-#: Arguments that are sent as another value, or in vain.
+#: Arguments that are sent as another value, or that the client applies itself.
 CONVERTED = {
     "User.get_followers": {"desc"},
     "User.get_followings": {"attention"},

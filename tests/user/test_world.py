@@ -264,7 +264,11 @@ def test_other_works() -> None:
 
     found = sync(walk())
     assert found == {kind: stored_ids(kind, "time") for kind in found}
-    assert ids(sync(hero.get_cheese())["items"], "season_id") == stored_ids("course", "id")
+    courses = sync(hero.get_cheese())
+    stored = stored_ids("course", "id")
+    assert ids(courses["items"], "season_id") == stored
+    assert courses["page"] == {"num": 1, "size": len(stored), "total": len(stored), "next": False}
+    assert len(stored) > 20, "more than one page"
 
 
 def test_channels() -> None:

@@ -200,7 +200,8 @@ class Works(About):
         """
         data, items = await _clients.whole(e.COURSES, {"mid": self.uid}, self._given_credential)
         data["items"] = items
-        data["page"] = {**(answers.at(data, "page") or {}), "size": len(items), "next": False}
+        if answers.at(data, "page.next"):
+            data["page"] |= {"size": len(items), "next": False}
         courses: t.CoursePage = data
         return courses
 

@@ -50,17 +50,17 @@ def test_positional_arguments_are_accepted_in_both_orders(
     sync(method(**dict(zip(names, package, strict=True))))
     sync(method(*package))
     sync(method(*documents))
-    by_name, by_package, by_documents = (request.query for request in unsigned(answering))
+    by_name, by_package, by_documents = unsigned(answering)
     assert by_package == by_name
     assert by_documents == by_name
 
 
-def unsigned(answering: Any) -> list[Any]:
-    """Return the requests without the parts of their signatures."""
-    requests = answering.requests()
-    for request in requests:
-        request.query[:] = [pair for pair in request.query if pair[0] not in {"wts", "w_rid"}]
-    return list(requests)
+def unsigned(answering: Any) -> list[list[tuple[str, str]]]:
+    """Return the query of each request, without the parts of its signature."""
+    return [
+        [pair for pair in request.query if pair[0] not in {"wts", "w_rid"}]
+        for request in answering.requests()
+    ]
 
 
 def test_every_method_with_two_orders_is_tried() -> None:

@@ -31,6 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("_version", "sdk", "user", "demo", "files"),
     },
     "__main__": {"cli"},
+    "exceptions": {"contract"},
+    "settings": {"sdk"},
     # The top level re-exports names of the SDK and of the contract.
     "__init__": {"_version", "contract", "sdk"},
 }

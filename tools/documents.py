@@ -31,6 +31,7 @@ from guanxi.user._works import Works
 from guanxi.world.kind import Kind
 from guanxi.world.kinds import KINDS
 from tests.end_to_end.content_cases import CASES
+from tools.coming_from import page as coming_from_page
 
 #: The names that documents 000 and 001 define; tests compare the code with this file.
 _MODULE = Path(__file__).resolve().parents[1] / "tests/documents/user_module.json"
@@ -246,6 +247,11 @@ def cli(language: str) -> str:
     return f"{_NOTE}{done.stdout}"
 
 
+def coming_from() -> str:
+    """Return docs/coming-from-bilibili-api.md: its text as it is, with current tables."""
+    return coming_from_page(json.loads(_MODULE.read_text("utf-8")), _REFERRED)
+
+
 def user_module() -> str:
     """Return docs/user-module.md: each documented name with its endpoint and documents."""
     documented = json.loads(_MODULE.read_text("utf-8"))
@@ -255,7 +261,8 @@ def user_module() -> str:
         f"{_NOTE}# The documented module\n\n"
         f"`from guanxi import user` is the module of [documents 000 and 001](documents.md), with"
         f" all {len(rows)} names that they define or refer to. Code written for the original runs"
-        " after one changed import. [relation.md](relation.md), [space.md](space.md) and"
+        " after one changed import; [Coming from bilibili-api](coming-from-bilibili-api.md) says"
+        " what is the same and what differs. [relation.md](relation.md), [space.md](space.md) and"
         " [me.md](me.md) have examples.\n\n"
         "Results are annotated for editors and type checkers. `typing.get_type_hints` does not"
         " find these\nannotations at run time: importing them would make the import a fifth"

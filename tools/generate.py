@@ -138,8 +138,8 @@ def formatted(sources: Mapping[str, str]) -> dict[str, str]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(sources[name], "utf-8")
         for command in (
-            # Some idioms are necessary only in async code: UP028 removes them.
-            ["check", "--select", "I,UP028", "--fix", "--unsafe-fixes", "-q"],
+            # Some idioms are necessary only in async code: UP028 and C416 remove them.
+            ["check", "--select", "I,UP028,C416", "--fix", "--unsafe-fixes", "-q"],
             ["format", "-q"],
         ):
             ruff = [sys.executable, "-m", "ruff", *command, "--config", str(_RUFF), folder]
@@ -170,6 +170,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/limits.md": partial(document, "limits"),
     "docs/codes.md": partial(document, "codes"),
     "docs/user-module.md": partial(document, "user_module"),
+    "docs/coming-from-bilibili-api.md": partial(document, "coming_from"),
     "docs/cli.md": partial(document, "cli", "en"),
     "docs/cli.zh-CN.md": partial(document, "cli", "zh"),
     "docs/content-kinds.md": partial(document, "content_kinds"),

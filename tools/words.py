@@ -106,7 +106,7 @@ def faults_of(path: str, source: str) -> Iterator[str]:
 
 def files() -> Iterator[Path]:
     """Yield the files that are checked; what is generated is checked where it is declared."""
-    for folder in ("src", "tests", "tools", "bench"):
+    for folder in ("src", "tests", "tools", "bench", "examples"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if path != Path(__file__).resolve() and path.name != "test_words.py":
                 yield path

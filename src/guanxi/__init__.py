@@ -1,7 +1,8 @@
 """guanxi: a user-relation service, the SDK that speaks to it, and tools for long following lists.
 
-The names here are the SDK's: clients, credentials, and every error. ``guanxi.user`` is the
-documented module, ``guanxi.testing`` the fixture that runs the service. A name's module is imported
+The names here are the SDK's: clients, credentials, ``sync``, and every error. ``guanxi.user`` is
+the documented module, ``guanxi.exceptions`` has the errors alone, and ``guanxi.testing`` is the
+fixture that runs the service. A name's module is imported
 when the name is first used, so that ``import guanxi`` stays fast.
 """
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
         GroupNameTooLong,
         HiddenByPrivacy,
         InitialStateException,
+        ListIncomplete,
+        MistypedArgsException,
         NetworkException,
         NicknameExists,
         NicknameIllegal,
@@ -75,12 +78,16 @@ if TYPE_CHECKING:
     from guanxi.sdk.aio import Client
     from guanxi.sdk.conversation import Page
     from guanxi.sdk.credential import Credential
+    from guanxi.sdk.current import sync
     from guanxi.sdk.pace import Clock, Pace, SyncClock
+    from guanxi.sdk.settings import SettingIgnored, request_settings, select_client
     from guanxi.sdk.sync import SyncClient
     from guanxi.sdk.transport import ASGITransport, Request, Response, SyncTransport, Transport
 else:
 
     def __getattr__(name: str) -> object:
+        if name in _MODULES_OF_THE_ORIGINAL:  # `import guanxi` is enough for guanxi.user.User
+            return import_module(f"guanxi.{name}")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(_MODULES.get(name, _ERRORS)), name)
@@ -88,6 +95,7 @@ else:
         return value
 
 
+_MODULES_OF_THE_ORIGINAL = {"exceptions", "settings", "user"}
 #: The module of each name; all others are errors, in ``_ERRORS``.
 _MODULES = {
     "ASGITransport": "guanxi.sdk.transport",
@@ -98,10 +106,14 @@ _MODULES = {
     "Page": "guanxi.sdk.conversation",
     "Request": "guanxi.sdk.transport",
     "Response": "guanxi.sdk.transport",
+    "SettingIgnored": "guanxi.sdk.settings",
     "SyncClient": "guanxi.sdk.sync",
     "SyncClock": "guanxi.sdk.pace",
     "SyncTransport": "guanxi.sdk.transport",
     "Transport": "guanxi.sdk.transport",
+    "request_settings": "guanxi.sdk.settings",
+    "select_client": "guanxi.sdk.settings",
+    "sync": "guanxi.sdk.current",
 }
 _ERRORS = "guanxi.contract.errors"
 
@@ -138,6 +150,8 @@ __all__ = [
     "GroupNameTooLong",
     "HiddenByPrivacy",
     "InitialStateException",
+    "ListIncomplete",
+    "MistypedArgsException",
     "NetworkException",
     "NicknameExists",
     "NicknameIllegal",
@@ -163,6 +177,7 @@ __all__ = [
     "Response",
     "ResponseCodeException",
     "ServiceUnavailable",
+    "SettingIgnored",
     "SignatureHasEmoji",
     "SignatureSensitive",
     "SignatureTooLong",
@@ -176,6 +191,9 @@ __all__ = [
     "Transport",
     "WbiRetryTimesExceedException",
     "__version__",
+    "request_settings",
+    "select_client",
+    "sync",
 ]
 
 

@@ -41,7 +41,7 @@ def test_lines_are_measured_and_a_line_without_its_packages_is_skipped(tmp_path:
         assert min(results[name]["ours"] + results[name]["theirs"]) > 0
     assert TOOL in results or f"{TOOL:<18} skipped: no sqlite3 command" in process.stdout
     if "twin-edge" not in results:
-        assert "twin-edge          skipped: no fastapi" in process.stdout
+        assert "twin-edge          skipped: no sqlalchemy" in process.stdout
 
 
 def test_the_number_of_edges_counts_with_quick_too() -> None:

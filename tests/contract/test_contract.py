@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import pickle
@@ -14,6 +15,8 @@ from types import ModuleType
 import msgspec
 import pytest
 
+import guanxi
+from guanxi import exceptions
 from guanxi.contract import endpoints, errors, params, structs
 from guanxi.contract.endpoint import Endpoint, Login
 from guanxi.contract.endpoints import (
@@ -186,6 +189,50 @@ def test_other_errors_carry_their_details() -> None:
     assert errors.StatementException("pn").msg == "pn"
 
 
+def test_an_error_of_a_code_can_be_made_by_name() -> None:
+    error = errors.ResponseCodeException(code=-1, msg="说明")
+    assert (error.code, error.msg, error.message, error.raw) == (-1, "说明", "说明", None)
+    assert str(error) == "code -1, 说明 (the server refused)"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.ArgsException("pn: at least 1"),
+        errors.MistypedArgsException("pn: must be a whole number"),
+        errors.StatementException("pn: at least 1"),
+        errors.NetworkException(502, "bad gateway", sent=False),
+        errors.error_for(-412, "说明", {"a": 1}, reason="why", endpoint="web.nav", status=412),
+        errors.error_for(99999, "说明", status=500),
+        errors.refusal_of(22014, 1, 2),
+        errors.WbiRetryTimesExceedException("w_rid: wrong"),
+        errors.CredentialNoSessdataException(),
+        errors.AnswerException("not JSON", path="$.data", endpoint="web.nav"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_pickle_and_a_copy_of_an_error_are_the_same(error: errors.ApiException) -> None:
+    for back in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(back) is type(error)
+        assert (str(back), back.args, vars(back)) == (str(error), error.args, vars(error))
+
+
+def test_invalid_arguments_can_be_caught_as_python_s_own_errors() -> None:
+    assert errors.ArgsException.__bases__ == (errors.ApiException, ValueError)
+    assert issubclass(errors.MistypedArgsException, TypeError)
+    assert not issubclass(errors.StatementException, TypeError)
+
+
+def test_guanxi_exceptions_has_every_exception_and_no_other_name() -> None:
+    assert set(exceptions.__all__) == {
+        name
+        for name in guanxi.__all__
+        if isinstance(value := getattr(guanxi, name), type) and issubclass(value, Exception)
+    }
+    for name in exceptions.__all__:
+        assert getattr(exceptions, name) is getattr(guanxi, name)
+
+
 #: What the documents say, and users report, in their own numbers.
 DOCUMENTED = {
     "ids_per_call": 50,
@@ -211,7 +258,7 @@ def test_every_limit_has_a_source_and_the_documented_ones_their_numbers() -> Non
     assert sources.keys() == {one.name for one in msgspec.structs.fields(Limits)}
     assert all(sources.values())
     ours = {name for name, source in sources.items() if source.startswith("ours: ")}
-    everything = {"own_followings", "unpaged"}
+    everything = {"own_followings", "unpaged", "attentions"}
     assert sources.keys() - ours - everything == DOCUMENTED.keys()
     limits = PROFILES["documented"].limits
     assert {name: getattr(limits, name) for name in DOCUMENTED} == DOCUMENTED

@@ -310,7 +310,7 @@ def test_defaults_decode_to_themselves() -> None:
         (AudiosParams, {"uid": "1", "order": "1.0"}, "order"),
         (MediaListParams, {"biz_id": "1", "oid": "1e3"}, "oid"),
         (ArticlesParams, {"mid": "1", "ps": "31"}, "ps"),
-        (ChannelsParams, {"mid": "1", "page_size": "101"}, "page_size"),
+        (ChannelsParams, {"mid": "1", "page_size": "10001"}, "page_size"),
         (DynamicsParams, {"host_mid": "1", "offset": "abc"}, "offset"),
         (DynamicsParams, {"host_mid": "1", "offset": "9" * 20}, "offset"),
         (OverviewParams, {"mid": "1", "callback": "alert(1)//"}, "callback"),

@@ -12,6 +12,7 @@ from guanxi import Credential, SyncClient
 from guanxi.demo.world import HERO, World, make_world
 from guanxi.testing import RunningService, SignedIn, running
 from tests.end_to_end.content_cases import entries_of
+from tests.end_to_end.lists_world import fill
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +51,11 @@ def client(demo: RunningService, hero: SignedIn) -> Iterator[SyncClient]:
     credential = Credential(sessdata=hero.sessdata, bili_jct=hero.bili_jct)
     with SyncClient(base_url=demo.base_url, credential=credential) as client:
         yield client
+
+
+@pytest.fixture(scope="session", params=["documented", "open"])
+def listed(request: pytest.FixtureRequest) -> Iterator[RunningService]:
+    """Yield a service of each profile with the lists of ``lists_world``."""
+    with running(request.param) as service:
+        fill(service)
+        yield service

@@ -24,7 +24,7 @@ def test_a_refusal_of_the_rules_reads_as_a_sentence(code: int) -> None:
     error = refusal_of(code, 1, 2)
     assert type(error) is CODES[code]
     assert (error.code, error.message, error.raw) == (code, CODES[code].wire_message, None)
-    assert str(error) == error.msg
+    assert error.msg == error.message
     assert str(error).isascii()
     assert re.search(r"[一-鿿]", error.args[0].into("zh"))
     assert {"1", "2"} & set(str(error).split())

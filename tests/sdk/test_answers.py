@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -15,12 +17,14 @@ from guanxi import (
     DeadlineExceeded,
     NetworkException,
     NotFound,
+    Pace,
     RequestIntercepted,
     ResponseCodeException,
     ServiceUnavailable,
+    WbiRetryTimesExceedException,
 )
 from guanxi.contract.errors import CODES
-from tests.sdk.recorder import Answer, Kind, envelope, recording
+from tests.sdk.recorder import Answer, Kind, envelope, recording, wbi
 
 
 def call(kind: Kind, answer: Answer, name: str = "relation.groups", **params: Any) -> Any:
@@ -117,6 +121,54 @@ def test_an_http_error_without_a_code_raises_network_exception(kind: Kind, answe
         call(kind, answer)
     assert caught.value.status == answer.status
     assert str(caught.value) == f"relation.groups: HTTP {answer.status}"
+
+
+@pytest.mark.parametrize(("status", "code"), [(412, -412), (404, -404), (500, 22014), (503, 99999)])
+def test_a_code_with_an_http_error_raises_both_exceptions(
+    kind: Kind, status: int, code: int
+) -> None:
+    body = envelope({"a": 1}, code, "说明") | {"reason": "why"}
+    caught: list[Any] = []
+    for both in (NetworkException, CODES.get(code, ResponseCodeException)):
+        with pytest.raises(both) as one:
+            call(kind, Answer(body, status))
+        caught.append(one.value)
+    for error in (*caught, pickle.loads(pickle.dumps(caught[0])), copy.copy(caught[0])):
+        assert isinstance(error, NetworkException)
+        assert isinstance(error, CODES.get(code, ResponseCodeException))
+        assert (error.status, error.sent, error.code, error.msg) == (status, True, code, "说明")
+        assert (error.reason, error.raw, error.endpoint) == ("why", body, "relation.groups")
+        assert str(error) == str(caught[0]) == f"relation.groups: code {code}, 说明 (why)"
+        assert error.stops is CODES.get(code, ResponseCodeException).stops
+
+
+def test_a_busy_response_with_an_http_status_is_retried(kind: Kind) -> None:
+    clock = kind.clock()
+    answers = [Answer(envelope(None, -799), 429), Answer(envelope([7]))]
+    script = kind.script(clock, *answers)
+    groups = kind.do(
+        lambda c: c.call("relation.groups"),
+        base_url="",
+        transport=script,
+        clock=clock,
+        pace=Pace(),
+    )
+    assert groups == [7]
+    assert len(script.sent) == 2
+
+
+def test_stale_keys_with_an_http_status_are_fetched_again(kind: Kind) -> None:
+    handle = wbi(lambda request: Answer(envelope(None, -403), 403))
+    with recording(handle) as server, pytest.raises(WbiRetryTimesExceedException):
+        kind.do(lambda c: c.relation.mutual(7), base_url=server.url)
+    assert len([one for one in server.received if not one.path.endswith("/nav")]) == 3
+
+
+def test_the_server_s_text_alone_is_msg(kind: Kind) -> None:
+    with pytest.raises(AlreadyFollowing) as caught:
+        call(kind, Answer(envelope(None, 22014, "已经关注用户，无法重复关注")))
+    assert caught.value.msg == caught.value.message == "已经关注用户，无法重复关注"
+    assert str(caught.value).startswith("relation.groups: code 22014, 已经关注用户，无法重复关注 (")
 
 
 def test_a_redirect_is_not_followed(kind: Kind) -> None:

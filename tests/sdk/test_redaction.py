@@ -27,7 +27,7 @@ COOKIE = Credential(
 )
 TOKEN = Credential(access_key="SECRETkey", appkey="0123", appsec="SECRETsec")
 #: Parts of every form that a secret may have.
-FORMS = ("SECRET", "sess%2Cdata")
+FORMS = ("SECRET", "sess%2Cdata", ",own", "%2Cown")
 
 
 def clean(text: str) -> bool:
@@ -41,7 +41,17 @@ def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert clean(caplog.text)
 
 
-@pytest.fixture(params=(COOKIE, TOKEN), ids=("cookie", "token"))
+class WithCookies(Credential):
+    """A credential with a cookie of its own."""
+
+    def get_cookies(self) -> dict[str, str]:
+        return {**super().get_cookies(), "DedeUserID__ckMd5": "SECRET%2Cown", "n": "7"}
+
+
+OWN = WithCookies("SECRETsess", "SECRETjct")
+
+
+@pytest.fixture(params=(COOKIE, TOKEN, OWN), ids=("cookie", "token", "own cookies"))
 def account(request: pytest.FixtureRequest) -> Credential:
     credential: Credential = request.param
     return credential
@@ -143,6 +153,10 @@ def test_only_secrets_are_masked_in_raw_responses(kind: Kind) -> None:
     text = raw["data"]["echo"][0]
     assert "tag=x&csrf=***" in text
     assert "SESSDATA=***" in text
+
+
+def test_a_short_cookie_of_a_subclass_is_no_secret() -> None:
+    assert OWN.conceal(["SECRET,own", "7 of 7", {"SECRETjct": 7}]) == ["***", "7 of 7", {"***": 7}]
 
 
 def test_a_proxy_password_is_a_secret() -> None:

@@ -71,6 +71,14 @@ def test_importing_guanxi_loads_few_modules() -> None:
     assert not bare & {"asyncio", "msgspec", "pyreqwest", "guanxi.sdk", "guanxi.contract"}
     assert "pyreqwest" not in loaded_by("from guanxi import Client, SyncClient, user")
     assert "guanxi.service" not in loaded_by("from guanxi import Client, user")
+    assert "guanxi.sdk.aio" not in loaded_by("from guanxi import user, sync, Credential")
+    assert "asyncio" not in loaded_by("from guanxi.exceptions import ResponseCodeException")
+
+
+def test_the_modules_of_the_original_are_attributes() -> None:
+    for name in ("exceptions", "settings", "user"):
+        assert f"guanxi.{name}" in loaded_by(f"import guanxi; guanxi.{name}")
+    assert not loaded_by("import guanxi; dir(guanxi)") & {"guanxi.user", "guanxi.settings"}
 
 
 @pytest.mark.parametrize("endpoint", endpoints.ENDPOINTS, ids=lambda endpoint: endpoint.name)
@@ -113,6 +121,7 @@ def test_a_client_accepts_only_these_settings(kind: type) -> None:
         "clock",
         "own_hosts",
         "timeout",
+        "wbi_tries",
     ]
     assert {one.kind for one in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
 

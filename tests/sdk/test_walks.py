@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from guanxi import AnswerException, FollowingsHidden, NetworkException
-from guanxi.contract.structs import AppItem, GameItem, GroupMember, RelationItem
-from tests.sdk.recorder import Answer, Kind, Received, Recorder, envelope, recording
+from guanxi import AnswerException, FollowingsHidden, ListIncomplete, NetworkException
+from guanxi.contract.endpoints import STAT
+from guanxi.contract.structs import (
+    AppItem,
+    ArticleList,
+    GameItem,
+    GroupMember,
+    RelationItem,
+    ToviewVideo,
+)
+from tests.sdk.recorder import Answer, Kind, Received, Recorder, envelope, recording, wbi
 
 Use = Callable[[Any], Any]
 
@@ -71,10 +80,202 @@ def test_a_short_page_does_not_end_a_walk(kind: Kind) -> None:
 
 @pytest.mark.parametrize("name", ["app", "search"])
 def test_22007_ends_a_walk(kind: Kind, name: str) -> None:
-    with recording(numbered(list(range(100, 0, -1)), refuse_after=5)) as server:
+    with recording(numbered(list(range(10, 0, -1)), refuse_after=5)) as server:
         items = kind.do(PAGED[name][0], base_url=server.url)
     assert len(items) == 10
     assert len(server.received) == 6
+
+
+def partly(name: str) -> Use:
+    """Return the same walk as ``PAGED[name]``, which accepts a part of the list."""
+    walks: dict[str, Use] = {
+        "app": lambda c: c.relation.iter_app_followings(7, size=2, partial=True),
+        "search": lambda c: c.relation.iter_search(7, "x", size=2, partial=True),
+        "followings": lambda c: c.relation.iter_followings(7, size=2, partial=True),
+    }
+    return walks[name]
+
+
+def shown(total: int, visible: int) -> Callable[[Received], Answer]:
+    """Return a handler of a list of ``total`` items that shows the first ``visible``."""
+
+    def handle(request: Received) -> Answer:
+        answer = numbered(list(range(total, total - visible, -1)))(request)
+        answer.body["data"]["total"] = total
+        return answer
+
+    return handle
+
+
+@pytest.mark.parametrize("name", ["app", "search", "followings"])
+def test_a_list_of_which_the_server_shows_a_part_is_incomplete(kind: Kind, name: str) -> None:
+    walk, item_type = PAGED[name]
+    cut = shown(100, 9) if name == "followings" else numbered([*range(100, 0, -1)], refuse_after=5)
+    length = 9 if name == "followings" else 10
+    with recording(cut) as server, pytest.raises(ListIncomplete) as caught:
+        kind.do(walk, base_url=server.url)
+    error = caught.value
+    assert mids(error.items) == [*range(100, 100 - length, -1)]
+    assert {type(item) for item in error.items} == {item_type}
+    assert (error.total, error.cut) == (100, True)
+    assert str(error) == f"{error.endpoint}: {length} of the list's 100 items were read: " + (
+        "the server shows no more"
+    )
+    with recording(cut) as server:
+        assert kind.do(partly(name), base_url=server.url) == error.items
+
+
+def test_a_list_that_became_shorter_is_complete(kind: Kind) -> None:
+    members = list(range(9, 0, -1))
+
+    def handle(request: Received) -> Answer:
+        answer = numbered(members)(request)
+        if dict(request.query)["pn"] == "2":
+            del members[0]  # so that the fifth moves to page 2, which was read
+        return answer
+
+    with recording(handle) as server:
+        items = kind.do(lambda c: c.relation.iter_blacks(size=2), base_url=server.url)
+    assert mids(items) == [9, 8, 7, 6, 4, 3, 2, 1]
+
+
+def test_a_list_that_changed_so_that_an_item_was_missed_is_incomplete(kind: Kind) -> None:
+    members = list(range(9, 0, -1))
+
+    def handle(request: Received) -> Answer:
+        page = dict(request.query)["pn"]
+        answer = numbered(members)(request)
+        if page == "1":
+            members.insert(0, 10)  # 8 moves to page 2
+        if page == "2":
+            members.remove(9)
+        return answer
+
+    with recording(handle) as server, pytest.raises(ListIncomplete) as caught:
+        kind.do(lambda c: c.relation.iter_blacks(size=2), base_url=server.url)
+    assert mids(caught.value.items) == [9, 8, 7, 5, 4, 3, 2, 1]
+    assert (caught.value.total, caught.value.cut) == (9, False)
+    assert "it changed while it was read" in str(caught.value)
+
+
+def test_a_page_that_repeats_is_a_cut(kind: Kind) -> None:
+    answer = Answer(envelope({"list": [{"mid": 1}], "total": 7}))
+    with recording(lambda request: answer) as server, pytest.raises(ListIncomplete) as caught:
+        kind.do(lambda c: c.relation.iter_blacks(size=1), base_url=server.url)
+    assert (mids(caught.value.items), caught.value.cut) == ([1], True)
+
+
+def test_pages_raise_after_the_last_one_also_when_they_resume(kind: Kind) -> None:
+    pages: list[Any] = []
+
+    def collect(start: Any, **more: bool) -> Use:
+        def use(client: Any) -> Any:
+            found = client.pages("relation.blacks", {"ps": 2}, start, **more)
+            if kind.name == "sync":
+                return pages.extend(found)
+
+            async def each() -> None:
+                async for page in found:
+                    pages.append(page)
+
+            return each()
+
+        return use
+
+    with recording(shown(100, 5)) as server:
+        with pytest.raises(ListIncomplete) as caught:
+            kind.do(collect(None), base_url=server.url)
+        assert [len(page.new) for page in pages] == [2, 2, 1, 0]
+        assert caught.value.items == [item for page in pages for item in page.new]
+        start = pages[0].next
+        with pytest.raises(ListIncomplete) as caught:
+            kind.do(collect(start), base_url=server.url)
+        assert len(caught.value.items) == 3
+        kind.do(collect(start, partial=True), base_url=server.url)
+    with recording(numbered([5, 4, 3, 2, 1])) as server:
+        kind.do(collect(start), base_url=server.url)
+
+
+def game(visible: int, following: object) -> Callable[[Received], Answer]:
+    """Return a handler of a list without a total, of which the first ``visible`` are shown."""
+
+    def handle(request: Received) -> Answer:
+        if request.path == STAT.path:
+            return Answer(envelope({"following": following}))
+        page = int(dict(request.query)["pn"])
+        items = [{"mid": str(mid)} for mid in range(visible, 0, -1)[2 * page - 2 : 2 * page]]
+        return Answer({"code": 0, "data": {"list": items}, "ts": 1, "request_id": "x"})
+
+    return handle
+
+
+def test_the_length_of_a_list_without_a_total_is_requested(kind: Kind) -> None:
+    def walk(client: Any, **more: bool) -> Any:
+        return client.relation.iter_game_followings(7, size=2, **more)
+
+    with recording(game(3, 3)) as server:
+        assert mids(kind.do(walk, base_url=server.url)) == ["3", "2", "1"]
+        assert server.received[-1].query == [("vmid", "7")]
+    with recording(game(3, 8)) as server, pytest.raises(ListIncomplete) as caught:
+        kind.do(walk, base_url=server.url)
+    assert (mids(caught.value.items), caught.value.total) == (["3", "2", "1"], 8)
+    with recording(game(3, 8)) as server:
+        assert len(kind.do(lambda c: walk(c, partial=True), base_url=server.url)) == 3
+        assert STAT.path not in {request.path for request in server.received}
+    for unknown in (game(3, None), game(0, 8)):  # an empty list may be a hidden one
+        with recording(unknown) as server:
+            kind.do(walk, base_url=server.url)
+
+
+@pytest.mark.parametrize(
+    ("use", "data"),
+    [
+        (lambda c: c.me.toview(), {"count": 3, "list": [{"aid": 1}, {"aid": 2}]}),
+        (lambda c: c.space.article_lists(7), {"total": 3, "lists": [{"id": 1}, {"id": 2}]}),
+    ],
+)
+def test_a_list_in_one_response_is_counted(kind: Kind, use: Use, data: dict[str, Any]) -> None:
+    with (
+        recording(lambda request: Answer(envelope(data))) as server,
+        pytest.raises(ListIncomplete) as caught,
+    ):
+        kind.do(use, base_url=server.url)
+    assert {type(item) for item in caught.value.items} <= {ToviewVideo, ArticleList}
+    assert (len(caught.value.items), caught.value.total) == (2, 3)
+    whole = data | dict.fromkeys(data.keys() & {"count", "total"}, 2)
+    with recording(lambda request: Answer(envelope(whole))) as server:
+        kind.do(use, base_url=server.url)
+
+
+def test_a_page_of_deleted_videos_does_not_end_a_walk(kind: Kind) -> None:
+    aids = [9, 8, 7, 6, 5]
+
+    def handle(request: Received) -> Answer:
+        page = int(dict(request.query)["page_num"])
+        part = aids[2 * page - 2 : 2 * page]
+        archives = [{"aid": aid} for aid in part if aid not in {7, 6}]
+        counts = {"page_num": page, "page_size": 2, "total": 5}
+        return Answer(envelope({"aids": part, "archives": archives, "page": counts}))
+
+    with recording(wbi(handle)) as server:
+        items = kind.do(lambda c: c.space.iter_season_videos(7, 1, size=2), base_url=server.url)
+    assert [item.aid for item in items] == [9, 8, 5]
+
+
+def test_the_error_is_pickled_with_its_items() -> None:
+    error = ListIncomplete([{"mid": 1}], 2, cut=False, endpoint="relation.blacks")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.items, copy.total, copy.cut, copy.endpoint) == (
+        [{"mid": 1}],
+        2,
+        False,
+        "relation.blacks",
+    )
+    assert (str(copy), copy.args) == (str(error), error.args)
+    assert (
+        copy.args[0].zh
+        == "relation.blacks: 列表共 2 项，只读到 1 项：读取期间列表有变动，可重新读取"
+    )
 
 
 def test_items_that_move_to_the_next_page_are_not_repeated(kind: Kind) -> None:
@@ -112,7 +313,7 @@ def test_a_hidden_list_of_the_app_host_is_empty(kind: Kind) -> None:
 
 def test_mids_of_the_biligame_host_are_strings(kind: Kind) -> None:
     def handle(request: Received) -> Answer:
-        items = [{"mid": "9"}] if dict(request.query)["pn"] == "1" else []
+        items = [{"mid": "9"}] if dict(request.query).get("pn") == "1" else []
         return Answer({"code": 0, "data": {"list": items}, "ts": 1, "request_id": "x"})
 
     with recording(handle) as server:

@@ -103,7 +103,7 @@ CASES = [
         [("tagid", "-10"), ("order_type", ""), ("ps", "20"), ("pn", "1")],
     ),
     Case(e.GROUPS_OF, lambda c: c.relation.groups_of(7), [("fid", "7")]),
-    Case(e.SPECIALS, lambda c: c.relation.specials(), []),
+    Case(e.SPECIALS, lambda c: c.relation.specials(), [("cursor", "")]),
     Case(e.CREATE_GROUP, lambda c: c.relation.create_group("测试"), [("tag", "测试"), CSRF]),
     Case(
         e.RENAME_GROUP,
@@ -130,7 +130,7 @@ CASES = [
     Case(e.NAV, lambda c: c.web.nav(), []),
     Case(e.BUVID, lambda c: c.web.buvid(), []),
     Case(e.DEVICE_REPORT, lambda c: c.web.device_report(), []),
-    Case(e.ATTENTIONS, lambda c: c.web.attentions(7), [("mid", "7")]),
+    Case(e.ATTENTIONS, lambda c: c.web.attentions(7), [("mid", "7"), ("cursor", "")]),
     Case(e.CARD_BY_MID, lambda c: c.account.card_by_mid(7), [("mid", "7")]),
 ]
 

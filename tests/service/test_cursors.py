@@ -31,6 +31,7 @@ _SMALL = {
     "followers": 8,
     "app_pages": 1,
     "unpaged": 7,
+    "attentions": 6,
 }
 
 
@@ -72,6 +73,7 @@ LISTS: list[tuple[Endpoint, dict[str, object], set[int]]] = [
     (e.FRIENDS, {}, set(_FOLLOWED)),
     (e.WHISPERS, {}, set(_WHISPERED)),
     (e.SPECIALS, {}, set(_FOLLOWED)),
+    (e.ATTENTIONS, {"mid": _OWNER}, set(_FOLLOWED)),
     (e.GROUP_MEMBERS, {"tagid": -10}, set(_FOLLOWED)),
     (e.GROUP_MEMBERS, {"tagid": -10, "order_type": "attention"}, set(_FOLLOWED)),
 ]
@@ -104,14 +106,36 @@ def test_cursors_return_each_member_once(
     met = [mid for page in pages for mid in page]
     assert len(met) == len(set(met))
     assert set(met) == members, "the caps of page numbers do not bind it"
-    size = ps if paged else _SMALL["page_size"]
+    size = ps if paged else _SMALL["attentions" if endpoint is e.ATTENTIONS else "page_size"]
     assert all(len(page) == size for page in pages[:-1])
 
 
 def test_every_list_is_tested_with_cursors() -> None:
     walked = {endpoint.name for endpoint, _, _ in LISTS}
     lists = {one.name for one in ENDPOINTS if "cursor" in one.params.__struct_fields__}
-    assert lists - walked == {e.SEARCH.name}, "the search has its own test"
+    assert lists - walked == {e.SEARCH.name, e.CARD_BY_MID.name}, "these have their own tests"
+
+
+def test_cursors_reach_all_mids_of_a_card(walked: Walked) -> None:
+    service, _, _ = walked
+    met: list[int] = []
+    cursor = ""
+    for _ in range(4):
+        fields = {"mid": _OWNER, "cursor": cursor}
+        body = call(service, e.CARD_BY_MID, None, fields).body
+        assert body["card"]["attention"] == _SIZE
+        met += body["card"]["attentions"]
+        cursor = body["cursor"]
+    assert (cursor, len(met), set(met)) == ("", _SIZE, set(_FOLLOWED))
+
+
+def test_lists_of_mids_without_a_cursor_are_limited(walked: Walked) -> None:
+    service, owner, viewer = walked
+    newest = sorted(_FOLLOWED, reverse=True)[:6]
+    for caller in (owner, viewer):
+        assert call(service, e.ATTENTIONS, caller, {"mid": _OWNER}).data == newest
+    body = call(service, e.CARD_BY_MID, None, {"mid": _OWNER}).body
+    assert (body["card"]["attentions"], bool(body["cursor"])) == (newest, True)
 
 
 def test_cursors_reach_all_search_results(walked: Walked) -> None:
@@ -172,6 +196,11 @@ def test_privacy_applies_to_cursors(open_service: RunningService) -> None:
             if not answer.code:
                 assert answer.data["cursor"] == ""
                 assert not answer.data["list"]
+    fields = {"mid": owner.mid, "cursor": ""}
+    hidden = call(open_service, e.ATTENTIONS, viewer, fields).data
+    assert hidden == {"list": [], "cursor": ""}
+    body = call(open_service, e.CARD_BY_MID, None, fields).body
+    assert (body["card"]["attentions"], body["cursor"]) == ([], "")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +209,7 @@ def test_privacy_applies_to_cursors(open_service: RunningService) -> None:
 def test_a_bad_cursor_is_named(cursor: str, open_service: RunningService) -> None:
     [caller] = fresh(open_service)
     for endpoint in [one for one in ENDPOINTS if "cursor" in one.params.__struct_fields__]:
-        fields = {"vmid": caller.mid, "tagid": 0, "cursor": cursor}
+        fields = {"vmid": caller.mid, "mid": caller.mid, "tagid": 0, "cursor": cursor}
         answer = call(open_service, endpoint, caller, fields)
         assert (answer.status, answer.code) == (200, -400), endpoint.name
         assert answer.reason.startswith("cursor: ")
@@ -189,12 +218,14 @@ def test_a_bad_cursor_is_named(cursor: str, open_service: RunningService) -> Non
 def test_the_documented_profile_ignores_cursors(documented: RunningService) -> None:
     [caller] = fresh(documented)
     for endpoint in [one for one in ENDPOINTS if "cursor" in one.params.__struct_fields__]:
-        fields = {"vmid": caller.mid, "tagid": 0}
-        plain = call(documented, endpoint, caller, fields)
+        name = "card" if endpoint is e.CARD_BY_MID else "data"
+        fields = {"vmid": caller.mid, "mid": caller.mid, "tagid": 0}
+        plain = call(documented, endpoint, caller, fields).body
         response = call(documented, endpoint, caller, {**fields, "cursor": "x" * 100})
         assert response.code == 0
-        assert response.data == plain.data
-        assert "cursor" not in (plain.data if isinstance(plain.data, dict) else {})
+        assert response.body[name] == plain[name]
+        for part in (plain, plain[name]):
+            assert "cursor" not in (part if isinstance(part, dict) else {})
 
 
 def test_members_that_stay_are_returned_once_during_changes(open_service: RunningService) -> None:

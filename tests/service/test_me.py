@@ -18,7 +18,7 @@ from guanxi.contract import endpoints as e
 from guanxi.contract import structs as s
 from guanxi.contract.endpoint import Endpoint
 from guanxi.operations import accounts
-from guanxi.stores.port import StoreUnavailable
+from guanxi.stores.port import EdgeRow, StoreUnavailable
 from guanxi.testing import RunningService, running
 from guanxi.world import mine, profile
 from tests.counts import count
@@ -391,8 +391,36 @@ def test_the_fan_report_is_always_that_of_the_caller(service: RunningService) ->
         source=s.FanSources(space=3),
     )
     put(service, me.mid, profile.FAN_REPORT, report)
-    assert read(service, e.FAN_REPORT, me, t=1_700_000_000_000) == report
+    assert read(service, e.FAN_REPORT, me) == report
     assert read(service, e.FAN_REPORT, other, uid=me.mid) == s.FanReport()
+
+
+def test_the_fan_report_of_a_time_has_those_who_follow_since(service: RunningService) -> None:
+    me, *fans = (someone(service) for _ in range(5))
+    began = 1_700_000_000
+    service.import_edges(
+        EdgeRow(follower=fan.mid, followed=me.mid, time=began + 10 * place)
+        for place, fan in enumerate(fans[:3])
+    )
+    ranked = [s.RankedFan(fan.mid) for fan in fans]  # the last one does not follow
+    ranks = s.FanRanks(ranked, ranked[:2], ranked[::-1])
+    put(service, me.mid, profile.FAN_REPORT, s.FanReport(s.FanSummary(9, inc=7), ranks))
+
+    def since(ms: int) -> tuple[int, int, list[list[int]]]:
+        report = read(service, e.FAN_REPORT, me, t=ms)
+        lists = report.rank_list
+        found = [lists.dynamic_act, lists.video_act, lists.video_play]
+        return (
+            report.summary.total,
+            report.summary.inc,
+            [[fans.index(by_mid[fan.mid]) for fan in ranking] for ranking in found],
+        )
+
+    by_mid = {fan.mid: fan for fan in fans}
+    assert since(began * 1_000) == (9, 3, [[0, 1, 2], [0, 1], [2, 1, 0]])
+    assert since(began * 1_000 + 1) == (9, 2, [[1, 2], [1], [2, 1]])
+    assert since((began + 20) * 1_000) == (9, 1, [[2], [], [2]])
+    assert since((began + 21) * 1_000) == (9, 0, [[], [], []])
 
 
 def test_no_endpoint_returns_data_of_another_account(service: RunningService) -> None:

@@ -106,10 +106,32 @@ def test_a_channel_lists_its_first_existing_videos(
     assert lists.series[0].archives == []
 
 
+@pytest.mark.parametrize(
+    "endpoint", [e.CHANNELS, e.LEGACY_CHANNELS], ids=lambda endpoint: endpoint.name
+)
+@pytest.mark.parametrize("count", [0, 1, 101, 260])
+def test_older_clients_get_all_channels_in_one_page_as_large_as_the_total(
+    service: RunningService, endpoint: Endpoint, count: int
+) -> None:
+    account = someone(service, Card(name=f"{count}个频道", face="f"))
+    base = _base(account)
+    put(
+        service,
+        account.mid,
+        videos.SERIES,
+        *(videos.Series(s.SeriesMeta(base + n, name=f"列表{n}", mtime=n)) for n in range(count)),
+    )
+    total = read(service, endpoint, mid=account.mid, page_size=1).lists.page.total
+    assert total == count
+    lists = read(service, endpoint, mid=account.mid, page_size=total).lists
+    assert [item.meta.id for item in lists.series] == [base + n for n in reversed(range(count))]
+    assert lists.page == s.NumberedPage(1, count, count)
+
+
 def test_an_account_without_channels_has_an_empty_page(service: RunningService) -> None:
     lists = read(service, e.CHANNELS, mid=_UNKNOWN_MID).lists
     assert (lists.seasons, lists.series, lists.page.total) == ([], [], 0)
-    for invalid in ({"page_size": 101}, {"page_num": 0}):
+    for invalid in ({"page_size": 10_001}, {"page_size": -1}, {"page_num": 0}):
         assert ask(service, e.CHANNELS, mid=1, **invalid).code == -400
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from guanxi.user import _clients
+from guanxi.sdk import current
 from tests.sdk.recorder import Answer, Received, Recorder, envelope, recording, wbi
 
 
@@ -48,4 +48,4 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Any:
 def no_client_is_left() -> Iterator[None]:
     """Check after each test that every client was closed with its loop."""
     yield
-    assert not [loop for loop in _clients._loop_clients if not loop.is_closed()]
+    assert not [loop for loop in current._loop_clients if not loop.is_closed()]

@@ -123,6 +123,23 @@ def test_get_channel_list_joins_all_pages(monkeypatch: pytest.MonkeyPatch) -> No
     assert channels[0].credential is SIGNED_IN
 
 
+def test_channels_that_the_server_does_not_show_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    totals = iter([45, 45])
+
+    def handle(request: Received) -> Answer:
+        page = lists(int(dict(request.query)["page_num"]), 20)
+        page["items_lists"]["page"]["total"] = next(totals)
+        return Answer(envelope(page))
+
+    with recording(wbi(handle)) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        with pytest.raises(errors.ListIncomplete) as caught:
+            sync(User(7, SIGNED_OUT).get_channels())
+        assert (len(caught.value.items), caught.value.total) == (20, 45)
+        totals = iter([45, 20])  # the list became shorter meanwhile
+        assert len(sync(User(7, SIGNED_OUT).get_channels())) == 20
+
+
 @pytest.mark.parametrize(
     "data",
     [

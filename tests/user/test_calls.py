@@ -104,19 +104,7 @@ CASES = [
         e.SET_MEMBERS,
         [("fids", "3,4"), ("tagids", "-10,9"), CSRF],
     ),
-    Case(
-        "get_self_special_followings",
-        user.get_self_special_followings,
-        e.SPECIALS,
-        [("pn", "1"), ("ps", "50")],
-    ),
-    Case(
-        "get_self_whisper_followings",
-        lambda c: user.get_self_whisper_followings(c, 2, 10),
-        e.WHISPERS,
-        [("pn", "2"), ("ps", "10")],
-    ),
-    Case("get_self_friends", user.get_self_friends, e.FRIENDS, []),
+    Case("get_self_friends", user.get_self_friends, e.FRIENDS, [("cursor", "")]),
     Case(
         "get_self_black_list",
         user.get_self_black_list,
@@ -227,22 +215,91 @@ def pages(count: int) -> Callable[[Received], Answer]:
 
 
 @pytest.mark.parametrize(
-    ("account", "endpoint"),
+    ("call", "endpoint", "data"),
     [
-        (SIGNED_IN, e.FOLLOWINGS),
-        (user.Credential(access_key="app"), e.FOLLOWINGS),
-        (SIGNED_OUT, e.APP_FOLLOWINGS),
-        (user.Credential(bili_jct="jct"), e.APP_FOLLOWINGS),
+        (user.get_self_special_followings, e.SPECIALS, [*range(1, 8)]),
+        (user.get_self_whisper_followings, e.WHISPERS, {"list": [{"mid": n} for n in range(1, 8)]}),
     ],
 )
-def test_all_followings_are_walked(
-    account: user.Credential, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+def test_a_list_without_pages_is_paged_by_the_client(
+    call: Any, endpoint: Endpoint, data: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with recording(pages(250)) as server:
+    def page(pn: int, ps: int = 50) -> list[int]:
+        found = sync(call(SIGNED_IN, pn, ps))
+        return found if endpoint is e.SPECIALS else [item["mid"] for item in found["list"]]
+
+    with recording(lambda request: Answer(envelope(data))) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        assert [page(pn, 3) for pn in (1, 2, 3, 4)] == [[1, 2, 3], [4, 5, 6], [7], []]
+        assert page(1) == [*range(1, 8)]
+    assert {request.path for request in server.received} == {endpoint.path}
+    assert all(not {"pn", "ps"} & dict(request.query).keys() for request in server.received)
+
+
+CALLERS = [
+    (SIGNED_IN, e.ATTENTIONS, e.FOLLOWINGS),
+    (user.Credential(access_key="app"), e.ATTENTIONS, e.FOLLOWINGS),
+    (SIGNED_OUT, e.CARD_BY_MID, e.APP_FOLLOWINGS),
+    (user.Credential(bili_jct="jct"), e.CARD_BY_MID, e.APP_FOLLOWINGS),
+]
+
+
+def mids_at_once(endpoint: Endpoint, mids: list[int], following: int) -> Any:
+    """Return a handler of a list of mids, and of the number of followings."""
+
+    def handle(request: Received) -> Answer:
+        if request.path == e.STAT.path:
+            return Answer(envelope({"mid": 7, "following": following}))
+        assert request.path == endpoint.path
+        if endpoint is e.CARD_BY_MID:
+            return Answer({"ts": 1, "code": 0, "card": {"mid": "7", "attentions": mids}})
+        return Answer(envelope(mids))
+
+    return handle
+
+
+@pytest.mark.parametrize(("account", "at_once", "_walked"), CALLERS)
+def test_all_followings_are_requested_at_once(
+    account: user.Credential, at_once: Endpoint, _walked: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recording(mids_at_once(at_once, [3, 2, 1], 3)) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        assert sync(User(7, account).get_all_followings()) == [3, 2, 1]
+    assert [request.path for request in server.received] == [at_once.path, e.STAT.path]
+    with recording(mids_at_once(at_once, [3, 2, 1], 9)) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        with pytest.raises(errors.ListIncomplete) as caught:
+            sync(User(7, account).get_all_followings())
+    assert (caught.value.items, caught.value.total, caught.value.cut) == ([3, 2, 1], 9, True)
+    with recording(mids_at_once(at_once, [], 9)) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        assert sync(User(7, account).get_all_followings()) == []
+
+
+@pytest.mark.parametrize(
+    "withdrawn",
+    [Answer(envelope(None, -404, "啥都木有")), Answer(b"gone", 404), Answer(b"<html>gone</html>")],
+)
+@pytest.mark.parametrize(("account", "at_once", "walked"), CALLERS)
+def test_all_followings_are_walked_on_a_host_without_a_list_of_mids(
+    account: user.Credential,
+    at_once: Endpoint,
+    walked: Endpoint,
+    withdrawn: Answer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = pages(250)
+
+    def handle(request: Received) -> Answer:
+        return withdrawn if request.path == at_once.path else shown(request)
+
+    with recording(handle) as server:
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
         assert sync(User(7, account).get_all_followings()) == list(range(250, 0, -1))
-    assert {request.path for request in server.received} == {endpoint.path}
-    assert {dict(request.query)["ps"] for request in server.received} == {"100"}
+    first, *rest = server.received
+    assert first.path == at_once.path
+    assert {request.path for request in rest} == {walked.path}
+    assert {dict(request.query)["ps"] for request in rest} == {"100"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from guanxi import ArgsException, Client, Credential
-from guanxi.user import User, _clients, sync, using
+from guanxi.sdk import current
+from guanxi.user import User, sync, using
 from tests.counts import count
 from tests.sdk.recorder import (
     SIGNED_IN,
@@ -46,10 +47,10 @@ def test_a_loop_has_one_client_which_is_closed_with_it(server: Recorder) -> None
     async def thrice() -> None:
         for account in (SIGNED_IN, SIGNED_OUT, Credential("other")):
             await call(account)
-        assert [len(clients) for clients in _clients._loop_clients.values()] == [1]
+        assert [len(clients) for clients in current._loop_clients.values()] == [1]
 
     asyncio.run(thrice())
-    assert _clients._loop_clients == {}
+    assert current._loop_clients == {}
     assert server.opened == 1
     assert server.closes_all_connections()
 
@@ -58,7 +59,7 @@ def test_a_hundred_loops_leave_no_client(server: Recorder) -> None:
     for _ in range(count(100, 1000)):
         asyncio.run(call())
     gc.collect()
-    assert _clients._loop_clients == {}
+    assert current._loop_clients == {}
     assert server.closes_all_connections()
 
 
@@ -67,9 +68,9 @@ def test_the_client_of_a_closed_loop_is_dropped_with_the_next_call(server: Recor
         loop = asyncio.new_event_loop()
         loop.run_until_complete(call())
         loop.close()
-    assert len(_clients._loop_clients) == 1
+    assert len(current._loop_clients) == 1
     asyncio.run(call())
-    assert _clients._loop_clients == {}
+    assert current._loop_clients == {}
     gc.collect()
     assert server.closes_all_connections()
 
@@ -81,7 +82,7 @@ def test_two_concurrent_loops_have_a_client_each(server: Recorder) -> None:
     async def meet() -> None:
         await call()
         both.wait()
-        seen.append(len(_clients._loop_clients))
+        seen.append(len(current._loop_clients))
         both.wait()
 
     threads = [threading.Thread(target=asyncio.run, args=(meet(),)) for _ in range(2)]
@@ -90,7 +91,7 @@ def test_two_concurrent_loops_have_a_client_each(server: Recorder) -> None:
     for thread in threads:
         thread.join()
     assert seen == [2, 2]
-    assert _clients._loop_clients == {}
+    assert current._loop_clients == {}
 
 
 def test_concurrent_calls_in_one_loop_keep_their_credentials_apart(server: Recorder) -> None:
@@ -120,7 +121,7 @@ def test_another_server_gets_another_client(
         await call()
         monkeypatch.setenv("GUANXI_BASE_URL", url)
         await call()
-        assert [len(clients) for clients in _clients._loop_clients.values()] == [2]
+        assert [len(clients) for clients in current._loop_clients.values()] == [2]
 
     with recording(who) as other:
         asyncio.run(move(other.url))
@@ -194,7 +195,7 @@ def test_sync_outside_and_inside_a_loop(server: Recorder) -> None:
 
     assert sync(call()) == SIGNED_IN.sessdata
     assert asyncio.run(inside()) == SIGNED_IN.sessdata
-    assert _clients._loop_clients == {}
+    assert current._loop_clients == {}
 
 
 def test_sync_raises_the_exception_of_the_coroutine() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from guanxi import NotSignedIn, StatementException, user
+from guanxi import ArgsException, NotSignedIn, StatementException, user
 from guanxi.contract import endpoints as e
 from guanxi.contract import errors
 from guanxi.contract.endpoint import ACCESS_KEY, Endpoint
@@ -188,7 +188,6 @@ CASES = [
         e.ALBUMS,
         {"uid": "7", "page_num": "2", "page_size": "5", "biz": "photo"},
     ),
-    Case("User.get_cheese", lambda c: User(7, c).get_cheese(), e.COURSES, {"mid": "7"}),
     Case(
         "User.get_channel_videos_season",
         lambda c: User(7, c).get_channel_videos_season(9),
@@ -299,6 +298,7 @@ CASES = [
 ]
 #: Functions with tests in test_apart.py, because they make several calls.
 APART = {
+    "User.get_cheese",
     "User.get_access_id",
     "User.get_channel_list",
     "User.get_channels",
@@ -383,13 +383,15 @@ def test_every_documented_call_has_a_case() -> None:
 
 #: The module without its types, for invalid calls.
 untyped: Any = user
+#: Values that are not an account's id.
+NO_IDS = ("seven", "-7", "", "7.0", "²", " 7", 7.0, None, True, b"7", [7])
 WRONG: list[tuple[type[Exception], str, Call]] = [
     (ValueError, "uid", lambda c: untyped.User(0, c).get_user_info()),
     (ValueError, "uid", lambda c: untyped.User(-1, c).get_access_id()),
     (ValueError, "uid", lambda c: untyped.User(2**63, c).get_audios()),
     (ValueError, "uid", lambda c: untyped.User(0, c).get_followings()),
     (ValueError, "uid", lambda c: untyped.User(0, c).get_all_followings()),
-    (TypeError, "uid", lambda c: untyped.User("7", c).get_videos()),
+    *((ArgsException, "uid", lambda c, uid=uid: untyped.User(uid, c)) for uid in NO_IDS),
     (TypeError, "credential", lambda c: untyped.User(7, "c").get_videos()),
     (ValueError, "pn", lambda c: untyped.User(7, c).get_videos(pn=0)),
     (ValueError, "ps", lambda c: untyped.User(7, c).get_videos(ps=101)),
@@ -407,7 +409,7 @@ WRONG: list[tuple[type[Exception], str, Call]] = [
     (ValueError, "ps", lambda c: untyped.User(7, c).get_channel_videos_season(1, ps=101)),
     (ValueError, "sort", lambda c: untyped.User(7, c).get_channel_videos_season(1, "x")),
     (ValueError, "sort", lambda c: untyped.User(7, c).get_channel_videos_series(1, "x")),
-    (ValueError, "type_", lambda c: untyped.User(7, c).get_subscribed_bangumi(3)),
+    (ValueError, "type_", lambda c: untyped.User(7, c).get_subscribed_bangumi(type_=3)),
     (ValueError, "type_", lambda c: untyped.User(7, c).get_opus("x")),
     (ValueError, "offset", lambda c: untyped.User(7, c).get_opus(offset="x")),
     (ValueError, "offset", lambda c: untyped.User(7, c).get_dynamics("x")),
@@ -440,6 +442,8 @@ WRONG: list[tuple[type[Exception], str, Call]] = [
 def test_invalid_arguments_raise_before_anything_is_sent(
     answering: Any, kind: type[Exception], name: str, call: Call
 ) -> None:
-    with pytest.raises(kind, match=rf"^{name}: "):
+    with pytest.raises(kind, match=rf"^{name}: ") as caught:
         sync(call(SIGNED_IN))
+    assert isinstance(caught.value, errors.ArgsException)
+    assert isinstance(caught.value, ValueError)
     assert answering.server.received == []

@@ -24,6 +24,7 @@ from guanxi import (
 )
 from guanxi.demo.content import HIDES_SPACE, NOTHING, make_content
 from guanxi.demo.world import HERO, make_world
+from guanxi.sdk import current
 from guanxi.stores.port import Store
 from guanxi.testing import RunningService, running
 from guanxi.user import (
@@ -34,7 +35,6 @@ from guanxi.user import (
     OpusType,
     User,
     VideoOrder,
-    _clients,
     sync,
 )
 from tests.counts import count
@@ -153,7 +153,13 @@ def test_contents_of_a_space(me: Credential) -> None:
     assert sync(hero.get_uplikeimg())["pre_img"] == body("like_effect")["pre_img"]
     assert len(sync(hero.get_user_medal())["list"]) == len(stored_ids("medal", "level"))
     assert sync(hero.top_followers())["summary"] == body("fan_report")["summary"]
-    assert sync(User(2, me).top_followers(1)) == sync(hero.top_followers())
+    assert sync(User(2, me).top_followers()) == sync(hero.top_followers())
+    times = sorted(
+        edge.time for edge in WORLD.edges if (edge.followed, edge.kind) == (HERO, "follow")
+    )
+    since = times[len(times) // 2]
+    counted = sync(hero.top_followers(since * 1_000))["summary"]["inc"]
+    assert counted == sum(time >= since for time in times)
     with pytest.raises(NotSignedIn):
         sync(User(HERO, SIGNED_OUT).top_followers())
 
@@ -258,7 +264,11 @@ def test_other_works() -> None:
 
     found = sync(walk())
     assert found == {kind: stored_ids(kind, "time") for kind in found}
-    assert ids(sync(hero.get_cheese())["items"], "season_id") == stored_ids("course", "id")[:20]
+    courses = sync(hero.get_cheese())
+    stored = stored_ids("course", "id")
+    assert ids(courses["items"], "season_id") == stored
+    assert courses["page"] == {"num": 1, "size": len(stored), "total": len(stored), "next": False}
+    assert len(stored) > 20, "more than one page"
 
 
 def test_channels() -> None:
@@ -436,4 +446,4 @@ def test_loops_with_signed_calls_leave_no_client(me: Credential) -> None:
     for _ in range(count(100, 300)):
         asyncio.run(User(HERO, me).get_videos())
     gc.collect()
-    assert _clients._loop_clients == {}
+    assert current._loop_clients == {}

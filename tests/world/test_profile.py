@@ -1,11 +1,19 @@
-"""Rules for nicknames, signatures and notices; levels."""
+"""Rules for nicknames, signatures and notices; levels; fan reports of a time."""
 
 from __future__ import annotations
 
 import pytest
 
+from guanxi.contract import structs as s
 from guanxi.contract.limits import Limits
-from guanxi.world.profile import level_info, level_of, nickname_code, notice_code, signature_code
+from guanxi.world.profile import (
+    level_info,
+    level_of,
+    nickname_code,
+    notice_code,
+    report_since,
+    signature_code,
+)
 
 LIMITS = Limits()
 
@@ -70,3 +78,16 @@ def test_level_info_has_the_bounds_of_the_level() -> None:
         1_500,
     )
     assert level_info(30_000).next_exp == -1
+
+
+def test_a_fan_report_of_a_time_has_only_those_who_follow_since() -> None:
+    ranked = [s.RankedFan(mid) for mid in (3, 1, 2)]
+    report = s.FanReport(
+        s.FanSummary(total=9, inc=5), s.FanRanks(ranked, ranked[:1], ranked[1:]), s.FanMedals(7)
+    )
+    later = report_since(report, {1, 2, 8})
+    assert (later.summary.total, later.summary.inc) == (9, 3)
+    lists = later.rank_list
+    found = [lists.dynamic_act, lists.video_act, lists.video_play]
+    assert [[fan.mid for fan in one] for one in found] == [[1, 2], [], [1, 2]]
+    assert (later.rank_medal, report.summary.inc) == (report.rank_medal, 5)

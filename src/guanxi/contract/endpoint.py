@@ -61,6 +61,18 @@ class Paging(StrEnum):
     CHAINED = "chained"  # each response contains the parameters of the next page
 
 
+class Count(Struct, frozen=True, kw_only=True):
+    """The request that returns how many items a list has, where the list itself does not."""
+
+    #: The name of the endpoint that knows.
+    endpoint: str
+    #: Its parameter that names the owner, and the list's parameter with the same value.
+    param: str
+    of: str
+    #: The path of the number in its data.
+    path: str
+
+
 class Pages(Struct, frozen=True, kw_only=True):
     """The paths in a response that a walk over all pages reads.
 
@@ -75,6 +87,14 @@ class Pages(Struct, frozen=True, kw_only=True):
     key: tuple[str, ...] = ("mid",)
     #: The parameter that holds the page number (NUMBERED).
     number: str = "pn"
+    #: The parameter that holds the number of items of a page (NUMBERED).
+    size: str = "ps"
+    #: The path of the number of items that the whole list has, shown or not.
+    total: str = ""
+    #: The path of the array that ``total`` counts; empty if those are the items.
+    counted: str = ""
+    #: Who knows the total of a list without one.
+    count: Count | None = None
     #: The parameters that select the next page, each with the path of its value (CHAINED).
     next: dict[str, str] = {}
     #: The path of a value that is true while pages follow; without it an empty page is the last.

@@ -45,11 +45,13 @@
     │   └── ParameterMissing       72000000
     ├── NetworkException                      no response, or an HTTP status other than 200
     ├── AnswerException                       a response that violates the contract
+    ├── ListIncomplete                        a list has more than its server shows
     ├── WbiRetryTimesExceedException          -403 again after fresh keys
     ├── CookiesRefreshException               the cookies could not be refreshed
     ├── InitialStateException                 a page without its data
-    ├── StatementException                    an invalid argument
-    ├── ArgsException                         an invalid setting
+    ├── ArgsException                         an invalid argument or setting; also a ValueError
+    │   ├── MistypedArgsException             of a wrong type, or missing; also a TypeError
+    │   └── StatementException                of a function whose document names this class
     └── CredentialException                   a call needs a part that the credential lacks
         ├── CredentialNoSessdataException
         ├── CredentialNoBiliJctException
@@ -64,14 +66,17 @@ meaning and the document it comes from.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import ClassVar
+from functools import cache, partial
+from typing import Any, ClassVar
 
 from guanxi.text import Text
 
 
 class ApiException(Exception):
-    """The root of every error that guanxi raises itself. ``msg`` is its text, in English."""
+    """The root of every error that guanxi raises itself. ``msg`` is its text, in English.
+
+    ``str()`` is the same, unless a subclass says otherwise; ``args[0]`` has both languages.
+    """
 
     def __init__(self, msg: str | Text = "") -> None:
         super().__init__(msg)
@@ -80,16 +85,27 @@ class ApiException(Exception):
     def __str__(self) -> str:
         return self.msg
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored, (type(self), self.args), vars(self))
+
+
+def _restored(kind: type[ApiException], args: tuple[Any, ...]) -> ApiException:
+    """Return an exception as a pickle or a copy makes it: without ``__init__``."""
+    return kind.__new__(kind, *args)
+
 
 class ResponseCodeException(ApiException):
     """The server answered a code other than 0, or the rules refused an act in this process.
 
-    ``code``, ``message``, ``reason`` and ``raw`` (the decoded response) are the server's; guanxi's
-    service says in ``reason`` what was wrong with the request, others leave it empty. ``endpoint``
-    is the name of the called endpoint; ``can_retry`` is whether the same call may succeed later;
-    ``stops`` is whether a batch of calls must stop instead of going on with the next item.
-    ``text`` replaces the sentence that is made of them. ``args[0]`` holds the text in both
-    languages; str() is the English one, for a response with the server's message.
+    ``code``, ``msg`` (also as ``message``), ``reason`` and ``raw`` (the decoded response) are the
+    server's; guanxi's service says in ``reason`` what was wrong with the request, others leave it
+    empty. ``endpoint`` is the name of the called endpoint; ``can_retry`` is whether the same call
+    may succeed later; ``stops`` is whether a batch of calls must stop instead of going on with the
+    next item. ``text`` replaces the sentence that is made of them. ``args[0]`` holds that sentence
+    in both languages; ``str()`` is the English one, for a response with the server's message.
+
+    If the response also had an HTTP status other than 200, the exception is a ``NetworkException``
+    too, with that ``status``.
     """
 
     number: ClassVar[int] = 0
@@ -102,7 +118,7 @@ class ResponseCodeException(ApiException):
     def __init__(
         self,
         code: int,
-        message: str,
+        msg: str = "",
         raw: object = None,
         *,
         reason: str = "",
@@ -110,25 +126,24 @@ class ResponseCodeException(ApiException):
         text: Text | None = None,
     ) -> None:
         where = f"{endpoint}: " if endpoint else ""
-        others = "" if message == self.wire_message else f" (the server's message: {message})"
+        others = "" if msg == self.wire_message else f" (the server's message: {msg})"
         zh, en = (f"（{reason}）", f" ({reason})") if reason else ("", "")
-        super().__init__(
+        # Not super(): the next class may be NetworkException, with other arguments.
+        ApiException.__init__(
+            self,
             text
-            or Text(
-                f"{where}{code}，{message}{zh}", f"{where}code {code}, {self.meaning}{en}{others}"
-            )
+            or Text(f"{where}{code}，{msg}{zh}", f"{where}code {code}, {self.meaning}{en}{others}"),
         )
-        if text is None:  # a program may look for the server's message in str()
-            self.msg = f"{where}code {code}, {message} ({reason or self.meaning})"
         self.code = code
-        self.message = message
+        self.msg = self.message = msg
         self.reason = reason
         self.raw = raw
         self.endpoint = endpoint
+        #: A program may look for the server's message in str().
+        self._sentence = text or f"{where}code {code}, {msg} ({reason or self.meaning})"
 
-    def __reduce__(self) -> tuple[object, ...]:
-        made = partial(type(self), reason=self.reason, endpoint=self.endpoint, text=self.args[0])
-        return (made, (self.code, self.message, self.raw), {"msg": self.msg})
+    def __str__(self) -> str:
+        return str(self._sentence)
 
 
 class NotSignedIn(ResponseCodeException):
@@ -445,14 +460,39 @@ def error_for(
     *,
     reason: str = "",
     endpoint: str | None = None,
+    status: int = 200,
 ) -> ResponseCodeException:
     """Return the exception of a code: its named class, or ``ResponseCodeException`` if unknown.
 
     ``raw`` is the decoded response, ``reason`` the server's reason, ``endpoint`` the name of the
-    called endpoint.
+    called endpoint. With a ``status`` other than 200 it is a ``NetworkException`` too.
+    """
+    if status == 200:
+        kind = CODES.get(code, ResponseCodeException)
+        return kind(code, message, raw, reason=reason, endpoint=endpoint)
+    known = code if code in CODES else 0
+    error = _with_status(known)(code, message, raw, reason=reason, endpoint=endpoint)
+    vars(error).update(status=status, sent=True)
+    return error
+
+
+@cache
+def _with_status(code: int) -> type[ResponseCodeException]:
+    """Return the class of a code's exceptions of responses with an HTTP status other than 200.
+
+    It is a subclass of the code's class and of ``NetworkException``; 0 stands for unknown codes.
     """
     kind = CODES.get(code, ResponseCodeException)
-    return kind(code, message, raw, reason=reason, endpoint=endpoint)
+
+    def __reduce__(error: ResponseCodeException) -> tuple[object, ...]:
+        return (_restored_with_status, (code, error.args), vars(error))
+
+    members = {"__reduce__": __reduce__, "__module__": __name__, "__doc__": kind.__doc__}
+    return type(kind.__name__, (kind, NetworkException), members)
+
+
+def _restored_with_status(code: int, args: tuple[Any, ...]) -> ApiException:
+    return _restored(_with_status(code), args)
 
 
 #: The sentence of each code that the rules refuse an act with: who did it, and to whom or what.
@@ -501,13 +541,13 @@ def refusal_of(code: int, actor: int, target: int | str) -> ResponseCodeExceptio
 
 
 class NetworkException(ApiException):
-    """There was no response, or one with an HTTP status other than 200 and without a code.
+    """There was no response, or one with an HTTP status other than 200.
 
-    ``status`` is 0 if there was no response. ``sent`` is False only if the request was certainly
-    not sent.
+    ``status`` is 0 if there was no response. If the response has a code, the exception is of the
+    code's class too. ``sent`` is False only if the request was certainly not sent.
     """
 
-    def __init__(self, status: int, msg: str | Text, *, sent: bool = True) -> None:
+    def __init__(self, status: int, msg: str | Text = "", *, sent: bool = True) -> None:
         super().__init__(msg)
         self.status = status
         self.sent = sent
@@ -523,6 +563,44 @@ class AnswerException(ApiException):
         super().__init__(f"{endpoint}: {msg}" if endpoint else msg)
         self.path = path
         self.endpoint = endpoint
+
+
+class ListIncomplete(ApiException):
+    """A list was read to the end that its server shows, and has more.
+
+    ``items`` is what was read, in order, of the type that the function returns or yields; ``total``
+    is how many the list has, as the server says; ``endpoint`` is the name of the endpoint. ``cut``
+    is True if the server never shows more, and False if the list changed while it was read: then
+    reading it again may find it whole.
+    """
+
+    def __init__(
+        self, items: list[Any], total: int, *, cut: bool, endpoint: str | None = None
+    ) -> None:
+        where = f"{endpoint}: " if endpoint else ""
+        zh, en = (
+            ("服务端不再显示更多", "the server shows no more")
+            if cut
+            else ("读取期间列表有变动，可重新读取", "it changed while it was read; read it again")
+        )
+        super().__init__(
+            Text(
+                f"{where}列表共 {total} 项，只读到 {len(items)} 项：{zh}",
+                f"{where}{len(items)} of the list's {total} items were read: {en}",
+            )
+        )
+        self.items = items
+        self.total = total
+        self.cut = cut
+        self.endpoint = endpoint
+
+    def of(self, items: list[Any]) -> ListIncomplete:
+        """Return the same error with the items converted to another type."""
+        return ListIncomplete(items, self.total, cut=self.cut, endpoint=self.endpoint)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        made = partial(type(self), cut=self.cut, endpoint=self.endpoint)
+        return (made, (self.items, self.total))
 
 
 class WbiRetryTimesExceedException(ApiException):
@@ -547,12 +625,22 @@ class InitialStateException(ApiException):
     """The data of a page that was read is not JSON."""
 
 
-class StatementException(ApiException):
-    """An argument is invalid; nothing was sent."""
+class ArgsException(ApiException, ValueError):
+    """An argument or a setting is invalid; nothing was sent. ``msg`` begins with its name.
+
+    It is a ``ValueError`` too, as for the arguments of Python's own functions.
+    """
 
 
-class ArgsException(ApiException):
-    """A setting is invalid; nothing was sent."""
+class MistypedArgsException(ArgsException, TypeError):
+    """An argument is of a wrong type, or missing; nothing was sent.
+
+    It is a ``TypeError`` too, as for the arguments of Python's own functions.
+    """
+
+
+class StatementException(ArgsException):
+    """An argument is invalid, of a function whose document names this class; nothing was sent."""
 
 
 class CredentialException(ApiException):

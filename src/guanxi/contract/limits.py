@@ -46,6 +46,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     app_pages: Annotated[int, _limit("004, 查询用户关注明细2: 5 pages, then 22007")] = 5
     search_pages: Annotated[int, _limit("004, 搜索关注明细: 5 pages, then 22007")] = 5
     unpaged: Annotated[int, _limit("004, 查询互相关注明细: friends are all visible")] = ALL
+    attentions: Annotated[int, _limit("000, 001, get_all_followings: all mids at once")] = ALL
     group_name: Annotated[int, _limit("004, 创建分组: characters in a group's name")] = 16
     groups: Annotated[int, _limit("ours: groups an account may have; one more answers -400")] = 200
     body_bytes: Annotated[int, _limit("ours: a form's size; larger answers HTTP 413")] = 65_536
@@ -100,6 +101,7 @@ OPEN = Profile(
         app_pages=200,
         search_pages=200,
         unpaged=10_000,
+        attentions=10_000,
     ),
     header_rule=False,
     shows_groups=False,

@@ -35,7 +35,7 @@ def read(
     text of an HTML page. ``jsonp``: a callback's name and parentheses surround the JSON.
 
     Raise ``ResponseCodeException`` for a code other than 0 (-1 for another ``OK``),
-    ``NetworkException`` for an HTTP status other than 200 without such a code, and
+    ``NetworkException`` for an HTTP status other than 200 (one exception for both), and
     ``AnswerException`` for data that does not fit or is missing (unless ``kind`` allows None). The
     errors mask the secrets of ``credential``.
     """
@@ -68,7 +68,7 @@ def _data(endpoint: Endpoint, response: Response, credential: Credential, *, jso
     whole object of an endpoint without an envelope and of a response with ``OK: 1``.
 
     Raise the ``ResponseCodeException`` of a code other than 0 (of -1 for ``OK`` other than 1),
-    ``NetworkException`` for an HTTP status other than 200 without such a code, and
+    ``NetworkException`` for an HTTP status other than 200 (one exception for both), and
     ``AnswerException`` for a body that is not a JSON object or has no code. Secrets that a server
     echoes are masked in the errors.
     """
@@ -87,7 +87,9 @@ def _data(endpoint: Endpoint, response: Response, credential: Credential, *, jso
         content = credential.conceal(content)
         message = str(content.get("message") or content.get("msg") or "")
         reason = str(content.get("reason") or "")
-        raise error_for(code, message, content, reason=reason, endpoint=endpoint.name)
+        raise error_for(
+            code, message, content, reason=reason, endpoint=endpoint.name, status=response.status
+        )
     if response.status != 200:
         raise NetworkException(response.status, f"{endpoint.name}: HTTP {response.status}")
     if not isinstance(content, dict):

@@ -25,6 +25,7 @@ from guanxi.contract.endpoints import NAV, SPACE_PAGE
 from guanxi.contract.errors import (
     AccessDenied,
     AnswerException,
+    ArgsException,
     InitialStateException,
     NetworkException,
     NotSignedIn,
@@ -36,7 +37,8 @@ from guanxi.contract.structs import Nav
 from guanxi.sdk import answers
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.pace import jittered
-from guanxi.sdk.requests import Pairs, Params, compose, pairs_of, require
+from guanxi.sdk.requests import Pairs, Params, compose, find, pairs_of, require
+from guanxi.sdk.tallied import Tallied, items_of, items_path
 from guanxi.sdk.transport import Request
 
 S = TypeVar("S")
@@ -44,8 +46,6 @@ T = TypeVar("T")
 
 #: Seconds before each retry of a read whose connection was lost; each is jittered.
 BACKOFF = (0.5, 2.0)
-#: How many times a wbi call is signed and sent before it fails.
-WBI_TRIES = 3
 _KEY_LENGTH = 32
 #: The parameters that name the owner of a space.
 _OWNER_PARAMS = ("mid", "host_mid")
@@ -112,6 +112,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     cursors: bool
     #: Seconds to wait after each -799 within one call; its length is the number of retries.
     busy: tuple[float, ...]
+    #: How many times a wbi call is signed and sent before it fails.
+    wbi_tries: int
     #: Return the time in seconds since the Unix epoch.
     now: Callable[[], float]
 
@@ -139,7 +141,7 @@ def call(
 ) -> Conversation[Any]:
     """Make one call and return its data converted to ``kind``.
 
-    Raise ``CredentialException``, ``TypeError`` or ``ValueError`` before the request is sent, else
+    Raise ``CredentialException`` or ``ArgsException`` before the request is sent, else
     ``WbiRetryTimesExceedException``, ``ResponseCodeException``, ``NetworkException`` or
     ``AnswerException``, as ``exchange``.
     """
@@ -156,10 +158,11 @@ def exchange(
 ) -> Conversation[CallResult]:
     """Make one call: check the credential, add fixed parameters, sign, send, decode.
 
-    A wbi call that gets -403 is signed again with a new mixin key, ``WBI_TRIES`` times in all.
+    A wbi call that gets -403 is signed again with a new mixin key, in all as often as the settings'
+    ``wbi_tries`` says.
 
     Raise ``CredentialException`` before anything is sent if the credential lacks what the endpoint
-    needs, ``TypeError`` or ``ValueError`` for parameters that cannot be sent,
+    needs, ``ArgsException`` for parameters that cannot be sent,
     ``WbiRetryTimesExceedException`` if every signature is refused, ``ResponseCodeException`` for
     another code than 0, ``NetworkException`` or ``AnswerException``.
     """
@@ -176,7 +179,7 @@ def exchange(
         return (yield from _send(endpoint, pairs, credential, settings, kind))
     mixin: str | None = None
     reason = ""
-    for _ in range(WBI_TRIES):
+    for _ in range(settings.wbi_tries):
         mixin = yield NeedsMixinKey(mixin)
         try:
             return (yield from _send(endpoint, pairs, credential, settings, kind, mixin=mixin))
@@ -199,7 +202,7 @@ def _send(
     A GET is sent again after a lost connection (see ``BACKOFF``), every request after code -799
     (see ``Settings.busy``). The last error is raised when the retries are used up, every other
     ``NetworkException``, ``ResponseCodeException`` or ``AnswerException`` at once. Raise
-    ``ValueError`` if a parameter of the path is missing. ``mixin`` None: no wbi signature.
+    ``ArgsException`` if a parameter of the path is missing. ``mixin`` None: no wbi signature.
     """
     backoff_waits, busy_waits = iter(BACKOFF), iter(settings.busy)
     jsonp = any(name == "callback" for name, _ in pairs)
@@ -210,13 +213,13 @@ def _send(
             response = yield request
             data = answers.read(endpoint, response, credential, kind, jsonp=jsonp)
             return CallResult(data, answers.cookies_of(response.cookies))
+        except TooManyRequests:  # with HTTP status 429 it is a NetworkException too
+            wait = next(busy_waits, None)
+            if wait is None:
+                raise
         except NetworkException as error:
             retryable = error.status == 0 and not request.writes
             wait = next(backoff_waits, None) if retryable else None
-            if wait is None:
-                raise
-        except TooManyRequests:
-            wait = next(busy_waits, None)
             if wait is None:
                 raise
         yield Wait(jittered(wait))
@@ -270,6 +273,8 @@ def run_pages(
     start: Mapping[str, Any] | None,
     credential: Credential,
     settings: Settings,
+    *,
+    partial: bool = True,
 ) -> PageRun:
     """Yield the pages of a list, from the first one, or from ``start``, the ``next`` of a page.
 
@@ -281,33 +286,57 @@ def run_pages(
     server's mark that no more follows; by page number also with a page without new items; chained,
     without such a mark, with an empty page. A missing list counts as empty.
 
-    Raise ``ValueError`` if the endpoint has no pages, or ``start`` is not a position in its list.
+    Raise ``ArgsException`` if the endpoint has no pages or ``start`` is no position in its list.
     Raise ``AnswerException`` if a list is not an array, an item has no key, or the position of the
     next page is missing or repeats; other errors (``ResponseCodeException``, ``NetworkException``
-    and so on) are as in ``call``.
+    and so on) are as in ``call``. Unless ``partial`` is set, raise ``ListIncomplete`` at the end of
+    a run that has met fewer items than the list has (see ``Tallied``).
     """
     if endpoint.paging is None:
-        raise ValueError(f"{endpoint.name} has no pages: use call")
+        raise ArgsException(f"endpoint: {endpoint.name} has no pages: use call")
     first = first_page_params(endpoint)
     cursors = settings.cursors and "cursor" in endpoint.params.__struct_fields__
     params = {name: value for name, value in params.items() if name not in {"cursor", *first}}
-    position: Mapping[str, Any] | None = {**first, "cursor": ""} if cursors else first
+    begin: Mapping[str, Any] = {**first, "cursor": ""} if cursors else first
     if start is not None:
-        position = _start_params(start, endpoint, cursors=cursors)
+        begin = _start_params(start, endpoint, cursors=cursors)
+    tallied = Tallied(endpoint, params, begin, keeps=not partial, resumed=start is not None)
     seen: set[object] = set()
     visited: set[object] = set()
+    position: Mapping[str, Any] | None = begin
     while position is not None:
         try:
             data = yield from call(endpoint, {**params, **position}, credential, settings)
         except PageTooDeep:
-            return
-        items = _items(data, endpoint)
+            tallied.too_deep = True
+            break
+        items = items_of(data, endpoint)
         new = [item for item in items if not _was_seen(item, seen, endpoint)]
-        position = _next_params(data, position, endpoint, items, new)
+        fresh = tallied.add(data, position, items, new)
+        position = _next_params(data, position, endpoint, items, fresh)
         if position is not None:
             _check_progress(position, visited, endpoint)
         following = position and {"endpoint": endpoint.name, "params": dict(position)}
         yield Page(items, data, following, new)
+    if not partial:
+        yield from _check_complete(tallied, params, credential, settings)
+
+
+def _check_complete(
+    tallied: Tallied, params: Mapping[str, Any], credential: Credential, settings: Settings
+) -> Generator[Step, Any, None]:
+    """Raise ``ListIncomplete`` if a run that has ended met fewer items than the list has.
+
+    The total of a list without one is requested, unless the run met nothing: then the list may be
+    hidden.
+    """
+    count = tallied.endpoint.pages.count
+    if count is not None and tallied.met and tallied.total is None and not tallied.by_cursor:
+        endpoint = find(count.endpoint)
+        query = {count.param: params[count.of]}
+        number = answers.at((yield from call(endpoint, query, credential, settings)), count.path)
+        tallied.add_total(number)
+    tallied.check()
 
 
 def first_page_params(endpoint: Endpoint) -> dict[str, Any]:
@@ -316,7 +345,7 @@ def first_page_params(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _start_params(start: Any, endpoint: Endpoint, *, cursors: bool) -> Mapping[str, Any]:
-    """Return the page's parameters in ``start``; raise ``ValueError`` if they are not its own."""
+    """Return the page's parameters in ``start``; raise ``ArgsException`` if they are another's."""
     match start:
         case {"endpoint": endpoint.name, "params": {"cursor": str(cursor), **rest}}:
             if cursors and cursor and not rest:
@@ -328,16 +357,16 @@ def _start_params(start: Any, endpoint: Endpoint, *, cursors: bool) -> Mapping[s
             plain = all(isinstance(value, int | str) for value in params.values())
             if params and plain and params.keys() == endpoint.pages.next.keys():
                 return params
-    raise ValueError(f"start: must be the `next` of a page of {endpoint.name} on this server")
+    raise ArgsException(f"start: must be the `next` of a page of {endpoint.name} on this server")
 
 
 def _next_params(
-    data: Any, params: Mapping[str, Any], endpoint: Endpoint, items: list[Any], new: list[Any]
+    data: Any, params: Mapping[str, Any], endpoint: Endpoint, items: list[Any], fresh: bool
 ) -> dict[str, Any] | None:
     """Return the parameters of the page after the one in ``data``, None if it is the last.
 
-    ``params``, ``items`` and ``new`` are this page's. Raise ``AnswerException`` if a parameter is
-    missing in ``data`` or of a wrong type.
+    ``params`` and ``items`` are this page's; ``fresh`` is whether it has anything new. Raise
+    ``AnswerException`` if a parameter is missing in ``data`` or of a wrong type.
     """
     cursor = answers.at(data, "cursor") if "cursor" in params else None
     if cursor == "":
@@ -346,7 +375,7 @@ def _next_params(
         paths = {"cursor": "cursor"}
     elif endpoint.pages.more and not answers.at(data, endpoint.pages.more):
         return None
-    elif endpoint.paging is Paging.NUMBERED and new:
+    elif endpoint.paging is Paging.NUMBERED and fresh:
         return {endpoint.pages.number: params[endpoint.pages.number] + 1}
     elif endpoint.paging is Paging.CHAINED and (items or endpoint.pages.more):
         paths = endpoint.pages.next
@@ -370,28 +399,6 @@ def _check_progress(params: Mapping[str, Any], visited: set[object], endpoint: E
         name = next(iter(endpoint.pages.next.values()), "cursor")
         raise AnswerException(f"the {name} repeats", path=f"$.data.{name}", endpoint=endpoint.name)
     visited.add(position)
-
-
-def items_path(endpoint: Endpoint) -> str:
-    """Return the path of a list's first array for error messages, as ``$.data.list[...]``."""
-    return ".".join(part for part in ("$.data", endpoint.pages.items[0]) if part) + "[...]"
-
-
-def _items(data: Any, endpoint: Endpoint) -> list[Any]:
-    """Return the items of a page, of all its arrays in order; a missing array counts as empty.
-
-    Raise ``AnswerException`` if one of them is not an array.
-    """
-    found: list[Any] = []
-    for path in endpoint.pages.items:
-        # By cursor, an endpoint whose data is an array returns an object with a list instead.
-        items = answers.at(data, path or ("list" if isinstance(data, dict) else ""))
-        if items is None and isinstance(data, dict):
-            continue
-        if not isinstance(items, list):
-            raise AnswerException("the list is not an array", path="$.data", endpoint=endpoint.name)
-        found += items
-    return found
 
 
 def _was_seen(item: Any, seen: set[object], endpoint: Endpoint) -> bool:

@@ -10,9 +10,10 @@ from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from guanxi.contract import errors
+from guanxi.contract.errors import ArgsException, MistypedArgsException
 
 HIDDEN = "***"
-#: Cookie name -> field.
+#: Cookie name -> part.
 _COOKIES = {
     "SESSDATA": "sessdata",
     "bili_jct": "bili_jct",
@@ -21,36 +22,43 @@ _COOKIES = {
     "DedeUserID": "dedeuserid",
     "ac_time_value": "ac_time_value",
 }
-#: The cookies that requests carry; ac_time_value is only a parameter of a refresh.
-_SENT = [item for item in _COOKIES.items() if item[0] != "ac_time_value"]
-#: The characters that RFC 6265 allows in the value of a cookie.
+#: The cookie that requests do not carry: it is only a parameter of a refresh.
+_NOT_SENT = "ac_time_value"
+#: The characters that RFC 6265 allows in the value of a cookie, and in its name.
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
-#: The fields that a refresh replaces.
+_COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: The parts that a refresh replaces.
 _RENEWED = ("sessdata", "bili_jct", "dedeuserid", "ac_time_value")
+#: A subclass's own cookie of fewer characters is no secret, and masking it would hide too much.
+_SHORTEST_SECRET = 4
 
 
-@dataclass(frozen=True, repr=False, eq=False, slots=True)
+@dataclass(repr=False, eq=False)
 class Credential:
     """The cookies or the app token that sign in an account; every part is optional.
 
-    Immutable but for ``renew``, which a refresh uses to replace four parts in place, so that
-    everything that holds the credential calls with the new ones. Equal by value; the hash covers
-    only the parts that ``renew`` leaves alone. The repr masks every value.
+    A part can be assigned; its value is checked as in the constructor. Everything that holds the
+    credential then calls with the new value. The repr masks every value.
+
+    Equal by value. The hash is the same for all credentials, because every part may change while a
+    credential is a key. A copy is independent of the original; a pickle contains the secrets.
+
+    A subclass may have attributes of its own, and a ``get_cookies`` whose cookies are sent instead.
 
     Args:
         sessdata: the cookie SESSDATA; percent-encoded here unless it contains a ``%``.
         bili_jct: the cookie bili_jct, which writes repeat as ``csrf``.
         buvid3: the cookie buvid3, a device id.
         buvid4: the cookie buvid4, a device id.
-        dedeuserid: the cookie DedeUserID, the account's mid as text.
+        dedeuserid: the cookie DedeUserID, the account's mid; a number is stored as text.
         ac_time_value: the refresh token; only a refresh sends it, and never as a cookie.
         proxy: the proxy of this account's requests, as ``http://user:password@host:port``.
         access_key: an app token, which signs in without cookies (ours: the documents' APP way).
         appkey: with ``appsec``, signs requests that carry the app token (ours).
         appsec: the secret of ``appkey`` (ours).
 
-    Raises ``TypeError`` for a part that is not text, and ``ValueError`` for one that contains a
-    character which cookies do not allow. Document 000.
+    Raises ``ArgsException`` for a part that is not text (also a ``TypeError``), or that contains a
+    character which cookies do not allow. Documents 000 and 001.
     """
 
     sessdata: str | None = None
@@ -65,23 +73,21 @@ class Credential:
     appkey: str | None = None
     appsec: str | None = None
 
-    def __post_init__(self) -> None:
-        for name in self._names():
-            if not isinstance(getattr(self, name), str | None):
-                raise TypeError(f"{name}: must be a str or None")
-        if self.sessdata and "%" not in self.sessdata:
-            object.__setattr__(self, "sessdata", quote(self.sessdata))
-        for name in _COOKIES.values():
-            if not _COOKIE_VALUE.fullmatch(getattr(self, name) or ""):
-                raise ValueError(f"{name}: contains a character that is not allowed in a cookie")
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        for name in ("__repr__", "__eq__", "__hash__"):
+            if name not in vars(cls):  # @dataclass would add its own: a repr with the secrets
+                setattr(cls, name, getattr(cls, name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, _checked(name, value) if name in _PARTS else value)
 
     @classmethod
     def from_cookies(cls, cookies: Mapping[str, str]) -> Self:
         """Return a credential made from a browser's cookies, a mapping of cookie name to value.
 
         Cookies that a credential has no part for are ignored; parts without a cookie are None.
-        Raise ``ValueError`` for a value that cookies do not allow, ``TypeError`` for one that is
-        not text.
+        Raise ``ArgsException`` for a value that cookies do not allow or that is not text.
         """
         parts: dict[str, Any] = {field: cookies.get(name) for name, field in _COOKIES.items()}
         return cls(**parts)
@@ -90,7 +96,7 @@ class Credential:
     def from_environment(cls) -> Self:
         """Return a credential from the environment: GUANXI_SESSDATA and GUANXI_BILI_JCT, if set.
 
-        Raise ``ValueError`` for a value that cookies do not allow.
+        Raise ``ArgsException`` for a value that cookies do not allow.
         """
         return cls(os.environ.get("GUANXI_SESSDATA"), os.environ.get("GUANXI_BILI_JCT"))
 
@@ -98,15 +104,30 @@ class Credential:
         """Return this credential's cookies by name, ac_time_value included; omit empty ones."""
         return {name: value for name, field in _COOKIES.items() if (value := getattr(self, field))}
 
+    def sent_cookies(self) -> dict[str, str]:
+        """Return the cookies that requests carry, by name: ``get_cookies`` without ac_time_value.
+
+        Raise ``ArgsException`` for a name or value of a subclass's cookie that cookies do not
+        allow.
+        """
+        cookies: dict[Any, Any] = self.get_cookies()
+        if self._has_own_cookies():
+            cookies = {
+                name: _checked_cookie(name, value)
+                for name, value in cookies.items()
+                if value not in {None, ""}
+            }
+        return {name: value for name, value in cookies.items() if name != _NOT_SENT}
+
     def cookie_header(self) -> str:
-        """Return this credential's ``Cookie`` header value, without ac_time_value; "" if empty."""
-        sent = [(name, getattr(self, field)) for name, field in _SENT]
-        return "; ".join([f"{name}={value}" for name, value in sent if value])
+        """Return the ``Cookie`` header of ``sent_cookies``; "" if there is none. Raises as it."""
+        return "; ".join([f"{name}={value}" for name, value in self.sent_cookies().items()])
 
     def conceal(self, value: Any) -> Any:
         """Return a copy of a text or decoded JSON with this credential's secrets masked (***).
 
-        Its dedeuserid is not a secret.
+        They are its parts, and a subclass's cookies of four or more characters. Its dedeuserid is
+        not a secret.
         """
         return _conceal(value, self._secrets())
 
@@ -117,39 +138,72 @@ class Credential:
         """
         for name in _RENEWED:
             if value := getattr(fresh, name):
-                object.__setattr__(self, name, value)
+                setattr(self, name, value)
+
+    async def check_valid(self) -> bool:
+        """Return whether the server accepts the credential as signed in (000).
+
+        The client is that of ``guanxi.user``, also for the other coroutines. Raises
+        ``ApiException``.
+        """
+        from guanxi.sdk.current import client_of  # imported late: it needs this module
+
+        return await (await client_of(self)).login.check_valid(self)
+
+    async def check_refresh(self) -> bool:
+        """Return whether the server recommends a refresh (000). Needs sessdata.
+
+        Raises ``NotSignedIn``, or another ``ApiException``.
+        """
+        from guanxi.sdk.current import client_of
+
+        return await (await client_of(self)).login.check_refresh(self)
+
+    async def refresh(self) -> None:
+        """Replace sessdata, bili_jct, dedeuserid and ac_time_value in place by new ones (000).
+
+        Needs sessdata, bili_jct, ac_time_value and the extra ``crypto``. Ends the old session last;
+        if only that fails, the credential already has the new values.
+
+        Raises ``CookiesRefreshException`` if the server refuses a step, another ``ApiException``,
+        and ``ImportError`` without the extra.
+        """
+        from guanxi.sdk.current import client_of
+
+        await (await client_of(self)).login.refresh(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Credential):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self._names())
+        same = all(getattr(self, name) == getattr(other, name) for name in _PARTS)
+        return same and self.get_cookies() == other.get_cookies()
 
     def __hash__(self) -> int:
-        return hash(tuple(getattr(self, name) for name in self._names() if name not in _RENEWED))
+        return hash(Credential)
 
     def has_sessdata(self) -> bool:
         """Return whether sessdata is set and not empty."""
-        return bool(self.sessdata)
+        return self._has("SESSDATA")
 
     def has_bili_jct(self) -> bool:
         """Return whether bili_jct is set and not empty."""
-        return bool(self.bili_jct)
+        return self._has("bili_jct")
 
     def has_buvid3(self) -> bool:
         """Return whether buvid3 is set and not empty."""
-        return bool(self.buvid3)
+        return self._has("buvid3")
 
     def has_buvid4(self) -> bool:
         """Return whether buvid4 is set and not empty."""
-        return bool(self.buvid4)
+        return self._has("buvid4")
 
     def has_dedeuserid(self) -> bool:
         """Return whether dedeuserid is set and not empty."""
-        return bool(self.dedeuserid)
+        return self._has("DedeUserID")
 
     def has_ac_time_value(self) -> bool:
         """Return whether ac_time_value is set and not empty."""
-        return bool(self.ac_time_value)
+        return self._has("ac_time_value")
 
     def has_access_key(self) -> bool:
         """Return whether access_key is set and not empty."""
@@ -157,52 +211,56 @@ class Credential:
 
     def raise_for_no_sessdata(self) -> None:
         """Raise ``CredentialNoSessdataException`` if sessdata is missing or empty."""
-        if not self.sessdata:
+        if not self.has_sessdata():
             raise errors.CredentialNoSessdataException
 
     def raise_for_no_bili_jct(self) -> None:
         """Raise ``CredentialNoBiliJctException`` if bili_jct is missing or empty."""
-        if not self.bili_jct:
+        if not self.has_bili_jct():
             raise errors.CredentialNoBiliJctException
 
     def raise_for_no_buvid3(self) -> None:
         """Raise ``CredentialNoBuvid3Exception`` if buvid3 is missing or empty."""
-        if not self.buvid3:
+        if not self.has_buvid3():
             raise errors.CredentialNoBuvid3Exception
 
     def raise_for_no_buvid4(self) -> None:
         """Raise ``CredentialNoBuvid4Exception`` if buvid4 is missing or empty."""
-        if not self.buvid4:
+        if not self.has_buvid4():
             raise errors.CredentialNoBuvid4Exception
 
     def raise_for_no_dedeuserid(self) -> None:
         """Raise ``CredentialNoDedeUserIDException`` if dedeuserid is missing or empty."""
-        if not self.dedeuserid:
+        if not self.has_dedeuserid():
             raise errors.CredentialNoDedeUserIDException
 
     def raise_for_no_ac_time_value(self) -> None:
         """Raise ``CredentialNoAcTimeValueException`` if ac_time_value is missing or empty."""
-        if not self.ac_time_value:
+        if not self.has_ac_time_value():
             raise errors.CredentialNoAcTimeValueException
 
     def __repr__(self) -> str:
-        shown = (f"{name}={HIDDEN}" for name in self._names() if getattr(self, name))
-        return f"Credential({', '.join(shown)})"
+        shown = (f"{name}={HIDDEN}" for name in _PARTS if getattr(self, name))
+        return f"{type(self).__name__}({', '.join(shown)})"
 
-    @classmethod
-    def _names(cls) -> tuple[str, ...]:
-        return tuple(field.name for field in fields(cls))
+    def _has_own_cookies(self) -> bool:
+        return type(self).get_cookies is not Credential.get_cookies
+
+    def _has(self, cookie: str) -> bool:
+        """Return whether a part is set, or a subclass's ``get_cookies`` has its cookie."""
+        if getattr(self, _COOKIES[cookie]):
+            return True
+        return self._has_own_cookies() and bool(self.get_cookies().get(cookie))
 
     def _secrets(self) -> tuple[str, ...]:
         """Return every secret of this credential, longest first.
 
-        They include the decoded sessdata and the proxy's password, but not dedeuserid.
+        They include the decoded sessdata, the proxy's password and a subclass's cookies, but not
+        dedeuserid.
         """
         password = urlsplit(self.proxy).password if self.proxy else None
-        plain = unquote(self.sessdata) if self.sessdata else None
-        parts = (
+        parts = {
             self.sessdata,
-            plain,
             self.bili_jct,
             self.buvid3,
             self.buvid4,
@@ -210,8 +268,52 @@ class Credential:
             self.access_key,
             self.appsec,
             password,
+        }
+        if self._has_own_cookies():
+            own = {name: str(value) for name, value in self.get_cookies().items()}
+            parts |= {
+                value
+                for name, value in own.items()
+                if name != "DedeUserID" and len(value) >= _SHORTEST_SECRET
+            }
+        known = {part for part in parts if part}
+        return tuple(sorted(known | {unquote(part) for part in known}, key=len, reverse=True))
+
+
+#: The names of a credential's parts.
+_PARTS = tuple(field.name for field in fields(Credential))
+
+
+def _checked(name: str, value: Any) -> Any:
+    """Return the value of a part as it is stored; raise ``ArgsException`` with the part's name."""
+    if name == "dedeuserid" and type(value) is int:
+        value = str(value)
+    if not isinstance(value, str | None):
+        raise MistypedArgsException(f"{name}: must be a str or None")
+    if name == "sessdata" and value and "%" not in value:
+        value = quote(value)
+    if name in _COOKIES.values() and not _COOKIE_VALUE.fullmatch(value or ""):
+        raise ArgsException(f"{name}: contains a character that is not allowed in a cookie")
+    return value
+
+
+def _checked_cookie(name: Any, value: Any) -> str:
+    """Return the value of a subclass's cookie, a number as text; raise ``ArgsException``."""
+    if not isinstance(name, str) or not _COOKIE_NAME.fullmatch(name):
+        raise ArgsException(f"get_cookies: {name!r} is not a name of a cookie")
+    if name in _COOKIES:
+        return str(_checked(_COOKIES[name], value))
+    if type(value) is int:
+        return str(value)
+    if not isinstance(value, str):
+        raise MistypedArgsException(
+            f"get_cookies: {name} must be a str, not {type(value).__name__}"
         )
-        return tuple(sorted({part for part in parts if part}, key=len, reverse=True))
+    if not _COOKIE_VALUE.fullmatch(value):
+        raise ArgsException(
+            f"get_cookies: {name} contains a character that is not allowed in a cookie"
+        )
+    return value
 
 
 def _conceal(value: Any, secrets: tuple[str, ...]) -> Any:

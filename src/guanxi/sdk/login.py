@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from copy import copy
 from typing import Any
 
 from guanxi.contract import endpoints as e
@@ -74,7 +74,7 @@ def refresh(credential: Credential, settings: Settings) -> Conversation[None]:
     credential.raise_for_no_sessdata()
     credential.raise_for_no_bili_jct()
     credential.raise_for_no_ac_time_value()
-    old = replace(credential)
+    old = copy(credential)
     try:
         info = yield from call(e.COOKIE_INFO, None, credential, settings)
         # The server's time: it refuses a path that was made by a clock ahead of its own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, TypeAlias
@@ -13,9 +14,10 @@ from msgspec import UNSET, Struct
 from guanxi._version import __version__
 from guanxi.contract import paths, sign
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
-from guanxi.contract.endpoints import BY_NAME
+from guanxi.contract.endpoints import BY_NAME, SPACE_PAGE
+from guanxi.contract.errors import ArgsException, MistypedArgsException
 from guanxi.contract.limits import DOCUMENTED
-from guanxi.contract.params import InvalidParameter, invalid_parameter, over_limit
+from guanxi.contract.params import InvalidParameter, id_fields, invalid_parameter, over_limit
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.transport import Request
 
@@ -68,12 +70,12 @@ ARGUMENTS = {
 def find(endpoint: Endpoint | str) -> Endpoint:
     """Return an endpoint by its name, such as ``relation.stat``; return an ``Endpoint`` unchanged.
 
-    Raise ``ValueError`` if there is none of that name.
+    Raise ``ArgsException`` if there is none of that name.
     """
     if isinstance(endpoint, Endpoint):
         return endpoint
     if endpoint not in BY_NAME:
-        raise ValueError(f"endpoint: there is no endpoint {endpoint!r}")
+        raise ArgsException(f"endpoint: there is no endpoint {endpoint!r}")
     return BY_NAME[endpoint]
 
 
@@ -81,8 +83,8 @@ def pairs_of(params: Params | None) -> Pairs:
     """Return parameters as (wire name, text) pairs, in order.
 
     None and unset values are omitted; True is ``1``, False ``0``; an enum member is its value;
-    iterables are joined by commas. Raise ``TypeError`` for bytes, a mapping or any other type but
-    texts and numbers, ``ValueError`` for a text with a lone surrogate.
+    iterables are joined by commas. Raise ``MistypedArgsException`` for bytes, a mapping or any
+    other type but texts and numbers, ``ArgsException`` for a text with a lone surrogate.
     """
     if isinstance(params, Struct):
         params = {
@@ -109,14 +111,16 @@ def _text(name: str, value: Any) -> str:
         return str(value)
     if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
         return ",".join(_text(name, item) for item in value)
-    raise TypeError(f"{name}: unsupported type {type(value).__name__}")
+    raise MistypedArgsException(f"{name}: unsupported type {type(value).__name__}")
 
 
 def _encodable(name: str, value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name}: contains a lone surrogate, which UTF-8 cannot encode") from None
+        raise ArgsException(
+            f"{name}: contains a lone surrogate, which UTF-8 cannot encode"
+        ) from None
     return value
 
 
@@ -125,16 +129,21 @@ def checked(
 ) -> dict[str, Any]:
     """Return ``values`` (by wire name) without None, enum members unwrapped, iterables as lists.
 
-    Raise ``TypeError`` for a missing parameter or a value of the wrong type, and ``ValueError`` for
-    one that the endpoint or the documented limits do not allow. The message begins with the
-    argument's name; ``arguments`` maps wire names to it where they differ (default: those of the
-    client's methods). Names that the endpoint does not know are kept unchecked.
+    An id may be a number or its digits as text. Raise ``MistypedArgsException`` for a missing
+    parameter or a value of the wrong type, and ``ArgsException`` for one that the endpoint or the
+    documented limits do not allow. The message begins with the argument's name; ``arguments`` maps
+    wire names to it where they differ (default: those of the client's methods). Names that the
+    endpoint does not know are kept unchecked.
     """
     plain = {name: _plain(value) for name, value in values.items() if value is not None}
     try:
         params = msgspec.convert(plain, endpoint.params)
     except msgspec.ValidationError:
-        raise _argument_error(invalid_parameter(plain, endpoint.params), arguments) from None
+        plain = _with_numbers(plain, id_fields(endpoint.params))
+        try:
+            params = msgspec.convert(plain, endpoint.params)
+        except msgspec.ValidationError:
+            raise _argument_error(invalid_parameter(plain, endpoint.params), arguments) from None
     invalid = over_limit(params, DOCUMENTED.limits)
     if invalid is not None:
         raise _argument_error(invalid, arguments)
@@ -151,9 +160,41 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _argument_error(invalid: InvalidParameter, arguments: Mapping[str, str]) -> Exception:
-    """Return the error with the argument's name: ``TypeError`` or ``ValueError``."""
-    kind = TypeError if invalid.mistyped else ValueError
+#: More digits than an id can have; what is cut off is far out of its range.
+_MOST_DIGITS = 40
+_DIGITS = re.compile(r"-?[0-9]+")
+
+
+def _with_numbers(values: Mapping[str, Any], ids: frozenset[str]) -> dict[str, Any]:
+    """Return ``values`` with ids that are digits as text as numbers, alone or in lists."""
+    return {
+        name: [_number(item) for item in value]
+        if name in ids and isinstance(value, list)
+        else _number(value)
+        if name in ids
+        else value
+        for name, value in values.items()
+    }
+
+
+def _number(value: Any) -> Any:
+    is_digits = isinstance(value, str) and _DIGITS.fullmatch(value)
+    return int(value[:_MOST_DIGITS]) if is_digits else value
+
+
+def account_id(value: int | str, argument: str) -> int:
+    """Return an account's id that is a number or its digits as text, as a number.
+
+    Raise ``ArgsException``, whose message begins with the name of the argument, for anything else.
+    """
+    values = checked(SPACE_PAGE, {"mid": value}, {"mid": argument})
+    number: int = values["mid"]
+    return number
+
+
+def _argument_error(invalid: InvalidParameter, arguments: Mapping[str, str]) -> ArgsException:
+    """Return the error with the argument's name."""
+    kind = MistypedArgsException if invalid.mistyped else ArgsException
     return kind(f"{arguments.get(invalid.field, invalid.field)}: {invalid.problem}")
 
 
@@ -162,9 +203,9 @@ def auth_method(endpoint: Endpoint, credential: Credential) -> str | None:
 
     Cookies win if the credential has both.
     """
-    if COOKIE in endpoint.auth and credential.sessdata:
+    if COOKIE in endpoint.auth and credential.has_sessdata():
         return COOKIE
-    if ACCESS_KEY in endpoint.auth and credential.access_key:
+    if ACCESS_KEY in endpoint.auth and credential.has_access_key():
         return ACCESS_KEY
     return None
 
@@ -189,7 +230,7 @@ def compose(
     base: str | None,
     wbi: tuple[str, int] | None = None,
 ) -> Request:
-    """Return the signed request. Raise ``ValueError`` if a parameter of the path is missing.
+    """Return the signed request. Raise ``ArgsException`` if a parameter of the path is missing.
 
     The credential adds its cookies (and csrf in writes), or access_key. An APP signature is added
     too if it has appkey and appsec, unless ``wbi`` is given.
@@ -205,8 +246,9 @@ def compose(
     headers = {"User-Agent": USER_AGENT}
     if endpoint.referer is not None:
         headers["Referer"] = endpoint.referer
-    if COOKIE in endpoint.auth and method != ACCESS_KEY and (cookies := credential.cookie_header()):
-        headers["Cookie"] = cookies
+    cookies: Mapping[str, str] = {}
+    if COOKIE in endpoint.auth and method != ACCESS_KEY and (cookies := credential.sent_cookies()):
+        headers["Cookie"] = "; ".join([f"{name}={value}" for name, value in cookies.items()])
     if method == ACCESS_KEY:
         pairs += (("access_key", credential.access_key or ""),)
         # A wbi signature and an app signature would each have to cover the other.
@@ -214,7 +256,7 @@ def compose(
             pairs += (("appkey", credential.appkey),)
             pairs += (("sign", sign.app_sign(pairs, credential.appsec)),)
     elif endpoint.writes:
-        pairs += (("csrf", credential.bili_jct or ""),)
+        pairs += (("csrf", cookies.get("bili_jct", "")),)
     if wbi is not None:
         mixin, now = wbi
         pairs += (("wts", str(now)),)
@@ -224,7 +266,7 @@ def compose(
         try:
             path = paths.fill(path, dict(pairs))
         except KeyError as error:
-            raise ValueError(f"{error.args[0]}: missing") from None
+            raise MistypedArgsException(f"{error.args[0]}: missing") from None
         pairs = tuple(pair for pair in pairs if pair[0] not in in_path)
     url = (base or f"https://{endpoint.host}") + path
     encoded = "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in pairs])

@@ -56,7 +56,7 @@ HANDLERS: dict[str, Handler | WithCookies] = {
     e.NAV.name: web.nav,
     e.BUVID.name: web.buvid,
     e.DEVICE_REPORT.name: web.device_report,
-    e.ATTENTIONS.name: web.attentions,
+    e.ATTENTIONS.name: relation_lists.attentions,
     e.CARD_BY_MID.name: web.card_by_mid,
     e.SPACE_PAGE.name: space.page,
     e.SPACE_INFO.name: space.info,

@@ -12,8 +12,10 @@ client. ``credential=None`` means the credential of that client, else of the env
 
 In addition to the errors that a function lists, each may raise ``ResponseCodeException`` (a code
 other than 0, by name), ``NetworkException``, ``AnswerException``, and, before anything is sent, a
-``CredentialException`` if the credential lacks a part that the call needs, and ``TypeError`` or
-``ValueError`` with the name of an invalid argument.
+``CredentialException`` if the credential lacks a part that the call needs, and ``ArgsException``,
+which is a ``ValueError`` too, with the name of an invalid argument. An id may be a number or its
+digits as text. A function of a whole list raises ``ListIncomplete`` if the
+server shows only a part; the part is in its ``items``.
 """
 
 from guanxi.contract.enums import (
@@ -33,9 +35,9 @@ from guanxi.contract.enums import (
     RelationType,
     VideoOrder,
 )
+from guanxi.sdk.credential import Credential
+from guanxi.sdk.current import sync, using
 from guanxi.user._channels import ChannelSeries
-from guanxi.user._clients import sync, using
-from guanxi.user._credential import Credential
 from guanxi.user._groups import (
     create_subscribe_group,
     delete_subscribe_group,

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import BangumiFollowStatus, BangumiType
 from guanxi.user import _clients
+from guanxi.user import _types as t
 from guanxi.user._about import About
-
-if TYPE_CHECKING:
-    from guanxi.user._shapes import (
-        BangumiPage,
-        FanReport,
-        LikeEffect,
-        MedalWall,
-        Overview,
-        Reservation,
-        Supporters,
-        Tags,
-        UpStat,
-        UserInfo,
-    )
+from guanxi.user._order import in_either_order
 
 
 class Account(About):
@@ -35,49 +23,49 @@ class Account(About):
         Raises ``InitialStateException`` if the data in the page is not JSON, or another
         ``ApiException``.
         """
-        uid = _clients.check(e.SPACE_PAGE, {"mid": self._uid})["mid"]
+        uid = _clients.check(e.SPACE_PAGE, {"mid": self.uid})["mid"]
         client = await _clients.client_of(self.credential)
         return await client.access_id(uid)
 
-    async def get_user_info(self) -> UserInfo:
+    async def get_user_info(self) -> t.UserInfo:
         """Return the user as the space shows it (000).
 
         A signed-in call counts as a visit. Raises ``NotFound`` if there is no such user, or another
         ``ApiException``.
         """
-        info: UserInfo = await self._call(e.SPACE_INFO, {"mid": self._uid})
+        info: t.UserInfo = await self._call_endpoint(e.SPACE_INFO, {"mid": self.uid})
         return info
 
-    def get_user_info_sync(self) -> UserInfo:
+    def get_user_info_sync(self) -> t.UserInfo:
         """Return the same as ``get_user_info``, without ``await`` (001).
 
         It raises the same errors. It blocks the event loop if one is running.
         """
         return _clients.sync(self.get_user_info())
 
-    async def get_live_info(self) -> UserInfo:
+    async def get_live_info(self) -> t.UserInfo:
         """Return the same as ``get_user_info``, with the same errors (000).
 
         ``live_room`` is the live room, None without one.
         """
-        info: UserInfo = await self._call(e.SPACE_INFO, {"mid": self._uid})
+        info: t.UserInfo = await self._call_endpoint(e.SPACE_INFO, {"mid": self.uid})
         return info
 
-    async def get_overview_stat(self) -> Overview:
+    async def get_overview_stat(self) -> t.Overview:
         """Return the number of items of each type in the space (000).
 
         What the user hides counts 0. Raises ``ApiException``.
         """
-        counts: Overview = await self._call(e.OVERVIEW, {"mid": self._uid})
+        counts: t.Overview = await self._call_endpoint(e.OVERVIEW, {"mid": self.uid})
         return counts
 
-    async def get_up_stat(self) -> UpStat:
+    async def get_up_stat(self) -> t.UpStat:
         """Return the total views and likes of the user's works (000). Needs bili_jct.
 
         The server returns ``{}`` to callers who are not signed in. Raises ``ApiException``.
         """
         self.credential.raise_for_no_bili_jct()
-        counts: UpStat = await self._call(e.UP_STAT, {"mid": self._uid})
+        counts: t.UpStat = await self._call_endpoint(e.UP_STAT, {"mid": self.uid})
         return counts
 
     async def get_space_notice(self) -> str:
@@ -85,7 +73,7 @@ class Account(About):
 
         Raises ``ApiException``.
         """
-        notice: str = await self._call(e.SPACE_NOTICE, {"mid": self._uid})
+        notice: str = await self._call_endpoint(e.SPACE_NOTICE, {"mid": self.uid})
         return notice
 
     async def set_space_notice(self, content: str = "") -> dict[str, Any] | None:
@@ -99,43 +87,45 @@ class Account(About):
         Returns None. Raises ``BadRequest`` (too long), ``NothingChanged`` (it equals the current
         notice), or another ``ApiException``.
         """
-        done: dict[str, Any] | None = await self._call(e.SET_NOTICE, {"notice": content})
+        done: dict[str, Any] | None = await self._call_endpoint(e.SET_NOTICE, {"notice": content})
         return done
 
-    async def get_reservation(self) -> list[Reservation] | None:
+    async def get_reservation(self) -> list[t.Reservation] | None:
         """Return the user's reservable announcements, latest start first; None for none (000).
 
         Raises ``ApiException``.
         """
-        announced: list[Reservation] | None = await self._call(e.RESERVATIONS, {"vmid": self._uid})
+        announced: list[t.Reservation] | None = await self._call_endpoint(
+            e.RESERVATIONS, {"vmid": self.uid}
+        )
         return announced
 
-    async def get_elec_user_monthly(self) -> Supporters:
+    async def get_elec_user_monthly(self) -> t.Supporters:
         """Return who supported the user this month, by rank (000). Needs sessdata.
 
         Raises ``SupportNotOpen`` if the user accepts no support, or another ``ApiException``.
         """
         self.credential.raise_for_no_sessdata()
-        supporters: Supporters = await self._call(e.SUPPORTERS, {"up_mid": self._uid})
+        supporters: t.Supporters = await self._call_endpoint(e.SUPPORTERS, {"up_mid": self.uid})
         return supporters
 
-    async def get_uplikeimg(self) -> LikeEffect:
+    async def get_uplikeimg(self) -> t.LikeEffect:
         """Return the images of the user's like, coin and favourite effect (000).
 
         The fields are empty if there is none. Needs sessdata. Raises ``ApiException``.
         """
-        effect: LikeEffect = await self._call(e.LIKE_EFFECT, {"vmid": self._uid})
+        effect: t.LikeEffect = await self._call_endpoint(e.LIKE_EFFECT, {"vmid": self.uid})
         return effect
 
-    async def get_user_medal(self) -> MedalWall:
+    async def get_user_medal(self) -> t.MedalWall:
         """Return the user's fan medals, highest level first (000). Needs sessdata.
 
         If they are hidden, ``close_space_medal`` is 1. Raises ``ApiException``.
         """
-        wall: MedalWall = await self._call(e.MEDALS, {"target_id": self._uid})
+        wall: t.MedalWall = await self._call_endpoint(e.MEDALS, {"target_id": self.uid})
         return wall
 
-    async def get_user_fav_tag(self, pn: int = 1, ps: int = 20) -> Tags:
+    async def get_user_fav_tag(self, pn: int = 1, ps: int = 20) -> t.Tags:
         """Return one page of the tags that the user follows, last followed first (000).
 
         Args:
@@ -144,17 +134,23 @@ class Account(About):
 
         Raises ``HiddenByPrivacy`` or another ``ApiException``; ``ValueError`` for bad arguments.
         """
-        tags: Tags = await self._call(e.FOLLOWED_TAGS, {"vmid": self._uid, "pn": pn, "ps": ps})
+        tags: t.Tags = await self._call_endpoint(
+            e.FOLLOWED_TAGS, {"vmid": self.uid, "pn": pn, "ps": ps}
+        )
         return tags
 
+    @in_either_order
     async def get_subscribed_bangumi(
         self,
         type_: BangumiType = BangumiType.BANGUMI,
         follow_status: BangumiFollowStatus = BangumiFollowStatus.ALL,
         pn: int = 1,
         ps: int = 15,
-    ) -> BangumiPage:
+    ) -> t.BangumiPage:
         """Return one page of the bangumi that the user follows, last followed first (000).
+
+        The documents' order of positional arguments, ``pn`` and ``ps`` first, is accepted too;
+        enum members, not their values, distinguish the two.
 
         Args:
             type_: anime, or drama and the like.
@@ -164,10 +160,10 @@ class Account(About):
 
         Raises ``HiddenByPrivacy`` or another ``ApiException``; ``ValueError`` for bad arguments.
         """
-        page: BangumiPage = await self._call(
+        page: t.BangumiPage = await self._call_endpoint(
             e.FOLLOWED_BANGUMI,
             {
-                "vmid": self._uid,
+                "vmid": self.uid,
                 "pn": pn,
                 "ps": ps,
                 "type": type_,
@@ -176,16 +172,17 @@ class Account(About):
         )
         return page
 
-    async def top_followers(self, since: int | None = None) -> FanReport:
+    async def top_followers(self, since: int | None = None) -> t.FanReport:
         """Return statistics of the caller's own followers, not of this user's (000).
 
         Needs sessdata.
 
         Args:
             since: the start in milliseconds since the Unix epoch; None or 0 for the server's
-                default.
+                default. guanxi's service then ranks only those who have followed since, and counts
+                them in ``inc``.
 
         Raises ``NotSignedIn`` or another ``ApiException``, ``ValueError`` for a negative ``since``.
         """
-        report: FanReport = await self._call(e.FAN_REPORT, {"t": since or None})
+        report: t.FanReport = await self._call_endpoint(e.FAN_REPORT, {"t": since or None})
         return report

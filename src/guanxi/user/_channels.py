@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import ChannelOrder, ChannelSeriesType
@@ -10,10 +10,8 @@ from guanxi.contract.errors import AnswerException, StatementException
 from guanxi.sdk import answers
 from guanxi.sdk.credential import Credential
 from guanxi.user import _clients
-
-if TYPE_CHECKING:
-    from guanxi.user._shapes import SeasonVideos, SeriesVideos
-    from guanxi.user._user import User
+from guanxi.user import _types as t
+from guanxi.user._about import Kept
 
 #: The uid of a channel with an unknown owner.
 _UNKNOWN = -1
@@ -29,7 +27,8 @@ class ChannelSeries:
         credential: the caller's, as in ``User``.
 
     ``meta`` is the channel's metadata, None until it is fetched; ``User.get_channels`` sets it.
-    Raises ``StatementException`` if ``id_`` is -1 or ``type_`` is not a ``ChannelSeriesType``.
+    Raises ``StatementException`` if ``id_`` is -1 or ``type_`` is not a ``ChannelSeriesType``,
+    ``ArgsException`` if an id is neither a number nor its digits as text.
     """
 
     def __init__(
@@ -39,6 +38,7 @@ class ChannelSeries:
         id_: int = -1,
         credential: Credential | None = None,
     ) -> None:
+        uid, id_ = _clients.as_id("uid", uid), _clients.as_id("id_", id_)
         if id_ == -1:
             raise StatementException("id_: must be a channel's id")
         if not isinstance(type_, ChannelSeriesType):
@@ -46,28 +46,28 @@ class ChannelSeries:
         self._uid = uid
         self.id_ = id_
         self.is_new = type_.value
-        self._credential = credential
+        self._kept = Kept(credential)
         self.meta: dict[str, Any] | None = None
 
     @property
     def credential(self) -> Credential:
         """The caller's credential; can be set. None selects that of ``using`` or the environment.
 
+        Copies share it and pickles leave it out, as with ``User.credential``.
+
         Reading raises ``TypeError`` if it was set to any other type, ``ValueError`` if the
         environment's is invalid.
         """
-        return _clients.account_of(self._credential)
+        return _clients.account_of(self._kept.credential)
 
     @credential.setter
     def credential(self, credential: Credential | None) -> None:
-        self._credential = credential
+        self._kept = Kept(credential)
 
     @property
-    def owner(self) -> User:
+    def owner(self) -> t.User:
         """The user who owns the channel; its uid is -1 if it is not known yet. Sends nothing."""
-        from guanxi.user._user import User  # imported late: User needs this module
-
-        return User(self._uid, self._credential)
+        return t.User(self._uid, self._kept.credential)
 
     def __repr__(self) -> str:
         return f"ChannelSeries({self._uid}, {self.get_type()}, {self.id_})"
@@ -100,7 +100,7 @@ class ChannelSeries:
             self.meta, self._uid = meta, uid
         return self.meta
 
-    async def get_owner(self) -> User:
+    async def get_owner(self) -> t.User:
         """Return the user who owns the channel (000).
 
         An unknown owner is fetched with ``get_meta``, whose errors pass through.
@@ -111,7 +111,7 @@ class ChannelSeries:
 
     async def get_videos(
         self, sort: ChannelOrder = ChannelOrder.DEFAULT, pn: int = 1, ps: int = 100
-    ) -> SeasonVideos | SeriesVideos:
+    ) -> t.SeasonVideos | t.SeriesVideos:
         """Return one page of the channel's videos (000); an unknown owner is fetched first.
 
         Arguments and errors are those of ``User.get_channel_videos_season`` or

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import OpusType
-from guanxi.contract.errors import AnswerException
+from guanxi.contract.errors import AnswerException, ArgsException
 from guanxi.sdk import answers
+from guanxi.user import _types as t
 from guanxi.user._about import About
-
-if TYPE_CHECKING:
-    from guanxi.user._shapes import DynamicPage, OpusPage
 
 #: The fields of an older dynamic that are strings of JSON.
 _JSON_FIELDS = ("card", "extend_json")
@@ -37,10 +35,10 @@ class Feed(About):
         try:
             position = int(offset)
         except (TypeError, ValueError):
-            raise ValueError(f"offset: {offset!r} is not an integer") from None
-        page: dict[str, Any] = await self._call(
+            raise ArgsException(f"offset: {offset!r} is not an integer") from None
+        page: dict[str, Any] = await self._call_endpoint(
             e.OLD_DYNAMICS,
-            {"host_uid": self._uid, "offset_dynamic_id": position, "need_top": need_top},
+            {"host_uid": self.uid, "offset_dynamic_id": position, "need_top": need_top},
         )
         for number, card in enumerate(answers.at(page, "cards") or ()):
             for name in _JSON_FIELDS:
@@ -48,7 +46,7 @@ class Feed(About):
                     card[name] = _decoded(text, f"$.data.cards[{number}].{name}")
         return page
 
-    async def get_dynamics_new(self, offset: str = "") -> DynamicPage:
+    async def get_dynamics_new(self, offset: str = "") -> t.DynamicPage:
         """Return one page of the user's dynamics, newest first (000).
 
         The pinned dynamic is at the head of the first page.
@@ -59,10 +57,12 @@ class Feed(About):
 
         Raises ``ValueError`` if ``offset`` is not 0 to 19 digits, or ``ApiException``.
         """
-        page: DynamicPage = await self._call(e.DYNAMICS, {"host_mid": self._uid, "offset": offset})
+        page: t.DynamicPage = await self._call_endpoint(
+            e.DYNAMICS, {"host_mid": self.uid, "offset": offset}
+        )
         return page
 
-    async def get_opus(self, type_: OpusType = OpusType.ALL, offset: str = "") -> OpusPage:
+    async def get_opus(self, type_: OpusType = OpusType.ALL, offset: str = "") -> t.OpusPage:
         """Return one page of the user's picture posts, newest first (000).
 
         Args:
@@ -72,8 +72,8 @@ class Feed(About):
 
         Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
-        page: OpusPage = await self._call(
-            e.OPUS, {"host_mid": self._uid, "offset": offset, "type": type_}
+        page: t.OpusPage = await self._call_endpoint(
+            e.OPUS, {"host_mid": self.uid, "offset": offset, "type": type_}
         )
         return page
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from guanxi.contract import endpoints as e
 from guanxi.sdk.credential import Credential
 from guanxi.user import _clients
-
-if TYPE_CHECKING:
-    from guanxi.user._shapes import GroupCreated
+from guanxi.user import _types as t
 
 
-async def create_subscribe_group(name: str, credential: Credential | None) -> GroupCreated:
+async def create_subscribe_group(name: str, credential: Credential | None) -> t.GroupCreated:
     """Create a group of the caller's followings and return its id, as ``tagid`` (000).
 
     Args:
@@ -24,7 +22,7 @@ async def create_subscribe_group(name: str, credential: Credential | None) -> Gr
     Raises ``GroupNameTooLong`` (also if empty), ``GroupExists``, ``BadRequest`` (control
     characters, or too many groups), or another ``ApiException``.
     """
-    created: GroupCreated = await _clients.call(e.CREATE_GROUP, {"tag": name}, credential)
+    created: t.GroupCreated = await _clients.call(e.CREATE_GROUP, {"tag": name}, credential)
     return created
 
 

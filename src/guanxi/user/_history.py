@@ -5,22 +5,21 @@ All need sessdata; changes also need bili_jct.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.enums import HistoryBusinessType, HistoryType
 from guanxi.contract.errors import StatementException
 from guanxi.sdk.credential import Credential
+from guanxi.sdk.tallied import check_whole
 from guanxi.user import _clients
-
-if TYPE_CHECKING:
-    from guanxi.user._shapes import HistoryPage, HistoryVideo, NotePage, PublicNotePage, Toview
+from guanxi.user import _types as t
 
 
 async def get_self_history(
     page_num: int = 1, per_page_item: int = 100, credential: Credential | None = None
-) -> list[HistoryVideo]:
+) -> list[t.HistoryVideo]:
     """Return one page of the videos that the caller watched, latest first (000).
 
     Episodes and lessons are included.
@@ -32,7 +31,7 @@ async def get_self_history(
 
     Raises ``ApiException``, or ``ValueError`` for bad arguments.
     """
-    videos: list[HistoryVideo] = await _clients.call(
+    videos: list[t.HistoryVideo] = await _clients.call(
         e.HISTORY, {"pn": page_num, "ps": per_page_item}, credential
     )
     return videos
@@ -45,7 +44,7 @@ async def get_self_history_new(
     view_at: int | None = None,
     max: int | None = None,
     business: HistoryBusinessType | str | None = None,
-) -> HistoryPage:
+) -> t.HistoryPage:
     """Return one page of everything that the caller viewed, latest first (000).
 
     ``view_at``, ``max`` and ``business`` are those of the previous page's ``cursor``; None for the
@@ -61,7 +60,7 @@ async def get_self_history_new(
 
     Raises ``ApiException``, or ``ValueError`` for bad arguments.
     """
-    page: HistoryPage = await _clients.call(
+    page: t.HistoryPage = await _clients.call(
         e.HISTORY_CURSOR,
         {"type": _type, "ps": ps, "view_at": view_at, "max": max, "business": business},
         credential,
@@ -69,13 +68,15 @@ async def get_self_history_new(
     return page
 
 
-async def get_toview_list(credential: Credential | None) -> Toview:
+async def get_toview_list(credential: Credential | None) -> t.Toview:
     """Return the caller's watch-later list, last added first (000).
 
-    It has at most 100 videos. ``credential`` needs sessdata; None: that of ``using`` or the
-    environment. Raises ``ApiException``.
+    Servers return at most 100 videos. ``credential`` needs sessdata; None: that of ``using`` or the
+    environment. Raises ``ListIncomplete`` if the list has more (its ``items`` are the videos that
+    were returned), or another ``ApiException``.
     """
-    videos: Toview = await _clients.call(e.TOVIEW, {}, credential)
+    videos: t.Toview = await _clients.call(e.TOVIEW, {}, credential)
+    check_whole(videos, e.TOVIEW)
     return videos
 
 
@@ -105,7 +106,7 @@ async def delete_viewed_videos_from_toview(
 
 async def get_self_notes_info(
     page_num: int, page_size: int, credential: Credential | None
-) -> NotePage:
+) -> t.NotePage:
     """Return one page of the caller's notes on videos, newest first (000).
 
     Args:
@@ -116,13 +117,13 @@ async def get_self_notes_info(
     Raises ``StatementException`` for a page or a size below 1, ``ValueError`` for a size over 100,
     or another ``ApiException``.
     """
-    page: NotePage = await _notes(e.NOTES, page_num, page_size, credential)
+    page: t.NotePage = await _notes(e.NOTES, page_num, page_size, credential)
     return page
 
 
 async def get_self_public_notes_info(
     page_num: int, page_size: int, credential: Credential | None
-) -> PublicNotePage:
+) -> t.PublicNotePage:
     """Return one page of the caller's public notes, newest first (000).
 
     Args:
@@ -133,7 +134,7 @@ async def get_self_public_notes_info(
     Raises ``StatementException`` for a page or a size below 1, ``ValueError`` for a size over 100,
     or another ``ApiException``.
     """
-    page: PublicNotePage = await _notes(e.PUBLIC_NOTES, page_num, page_size, credential)
+    page: t.PublicNotePage = await _notes(e.PUBLIC_NOTES, page_num, page_size, credential)
     return page
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterable
+from typing import Any, NoReturn, Self
 
 from guanxi.contract import endpoints as e
-from guanxi.contract.errors import ResponseCodeException
+from guanxi.contract.errors import AnswerException, ResponseCodeException
 from guanxi.sdk.credential import Credential
 from guanxi.user import _clients
-
-if TYPE_CHECKING:
-    from guanxi.user._shapes import NamedAccounts
+from guanxi.user import _types as t
 
 
 async def check_nickname(nick_name: str) -> tuple[bool, str]:
@@ -29,7 +27,7 @@ async def check_nickname(nick_name: str) -> tuple[bool, str]:
 
 async def name2uid(
     names: str | Iterable[str], credential: Credential | None = None
-) -> NamedAccounts:
+) -> t.NamedAccounts:
     """Return the mids of accounts by their exact names, as ``uid_list`` (000, 001).
 
     Names that no account has are omitted.
@@ -46,17 +44,43 @@ async def name2uid(
     anonymous = credential is None and not account.has_sessdata()
     endpoint = e.LEGACY_NAME_TO_UID if anonymous else e.NAME_TO_UID
     wanted = names.split(",") if isinstance(names, str) else names
-    found: NamedAccounts = await _clients.call(endpoint, {"names": wanted}, account)
+    found: t.NamedAccounts = await _clients.call(endpoint, {"names": wanted}, account)
     return found
 
 
-def name2uid_sync(names: str | Iterable[str]) -> NamedAccounts:
-    """Return the same as ``name2uid``, without ``await``, always signed out (001).
+class Done(dict[str, "list[t.NamedAccount]"]):
+    """A dictionary that can also be awaited, with itself as the result.
 
-    It raises the same errors. It blocks the event loop if one is running.
+    It has the methods of a coroutine, so that ``asyncio.run`` and ``sync`` accept it too.
+    """
+
+    def __await__(self) -> Generator[None, None, Self]:
+        yield from ()
+        return self
+
+    def send(self, _value: None) -> NoReturn:
+        """End at once, as a coroutine does that returns this dictionary."""
+        raise StopIteration(self)
+
+    def throw(self, error: BaseException, *_others: object) -> NoReturn:
+        """Raise the error: there is nothing to interrupt."""
+        raise error
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+
+def name2uid_sync(names: str | Iterable[str]) -> Done:
+    """Return the same as ``name2uid``, always signed out (001).
+
+    The result is the dictionary; ``await name2uid_sync(...)`` is accepted as well, since 001 calls
+    it a coroutine. It blocks the event loop if one is running.
+
+    It raises the same errors, ``AnswerException`` if the data is not an object.
     """
     wanted = names.split(",") if isinstance(names, str) else names
-    found: NamedAccounts = _clients.sync(
-        _clients.call(e.LEGACY_NAME_TO_UID, {"names": wanted}, Credential())
-    )
-    return found
+    endpoint = e.LEGACY_NAME_TO_UID
+    found: Any = _clients.sync(_clients.call(endpoint, {"names": wanted}, Credential()))
+    if not isinstance(found, dict):
+        raise AnswerException("the data is not an object", path="$.data", endpoint=endpoint.name)
+    return Done(found)

@@ -24,12 +24,13 @@ class MemberCard(TypedDict):
 class CardByMid(TypedDict):
     """The whole body of that old endpoint: it has no envelope.
 
-    Only the failure -404 has a message and a reason.
+    Only the failure -404 has a message and a reason; ``cursor`` only on request (ours).
     """
 
     ts: int
     code: int
     card: MemberCard | None
+    cursor: NotRequired[str]
     message: NotRequired[str]
     reason: NotRequired[str]
 

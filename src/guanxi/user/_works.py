@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.enums import (
@@ -15,25 +15,14 @@ from guanxi.contract.enums import (
     MedialistOrder,
     VideoOrder,
 )
-from guanxi.contract.errors import AnswerException
+from guanxi.contract.errors import AnswerException, ArgsException, ListIncomplete
 from guanxi.sdk import answers
+from guanxi.sdk.tallied import check_whole
+from guanxi.user import _clients
+from guanxi.user import _types as t
 from guanxi.user._about import About
 from guanxi.user._channels import ChannelSeries, known
-
-if TYPE_CHECKING:
-    from guanxi.user._shapes import (
-        AlbumPage,
-        ArticleLists,
-        ArticlePage,
-        AudioPage,
-        ChannelPage,
-        ChosenVideo,
-        CoursePage,
-        MediaList,
-        SeasonVideos,
-        SeriesVideos,
-        VideoPage,
-    )
+from guanxi.user._order import in_either_order
 
 #: The largest page size of channels that newer servers allow.
 _CHANNEL_PAGE_SIZE = 20
@@ -49,7 +38,7 @@ class Works(About):
         ps: int = 30,
         keyword: str = "",
         order: VideoOrder = VideoOrder.PUBDATE,
-    ) -> VideoPage:
+    ) -> t.VideoPage:
         """Return one page of the user's videos (000).
 
         Args:
@@ -62,10 +51,10 @@ class Works(About):
 
         Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
-        page: VideoPage = await self._call(
+        page: t.VideoPage = await self._call_endpoint(
             e.VIDEOS,
             {
-                "mid": self._uid,
+                "mid": self.uid,
                 "ps": ps,
                 "tid": tid,
                 "pn": pn,
@@ -84,7 +73,7 @@ class Works(About):
         sort_field: MedialistOrder = MedialistOrder.PUBDATE,
         tid: int = 0,
         with_current: bool = False,
-    ) -> MediaList:
+    ) -> t.MediaList:
         """Return one page of the user's videos as a playlist, in its order (000).
 
         Args:
@@ -100,10 +89,10 @@ class Works(About):
         Raises ``BadRequest`` if ``oid`` is not a video of the user, or another ``ApiException``;
         ``ValueError`` for an invalid argument.
         """
-        page: MediaList = await self._call(
+        page: t.MediaList = await self._call_endpoint(
             e.MEDIA_LIST,
             {
-                "biz_id": self._uid,
+                "biz_id": self.uid,
                 "oid": oid,
                 "ps": ps,
                 "direction": direction,
@@ -115,25 +104,25 @@ class Works(About):
         )
         return page
 
-    async def get_top_videos(self) -> ChosenVideo:
+    async def get_top_videos(self) -> t.ChosenVideo:
         """Return the user's pinned video (000).
 
         Raises ``NoTopVideo`` if there is none, or another ``ApiException``.
         """
-        video: ChosenVideo = await self._call(e.TOP_VIDEO, {"vmid": self._uid})
+        video: t.ChosenVideo = await self._call_endpoint(e.TOP_VIDEO, {"vmid": self.uid})
         return video
 
-    async def get_masterpiece(self) -> list[ChosenVideo]:
+    async def get_masterpiece(self) -> list[t.ChosenVideo]:
         """Return up to three masterpieces that the user chose, in the user's order (000).
 
         Raises ``ApiException``.
         """
-        videos: list[ChosenVideo] = await self._call(e.MASTERPIECES, {"vmid": self._uid})
+        videos: list[t.ChosenVideo] = await self._call_endpoint(e.MASTERPIECES, {"vmid": self.uid})
         return videos
 
     async def get_audios(
         self, order: AudioOrder = AudioOrder.PUBDATE, pn: int = 1, ps: int = 30
-    ) -> AudioPage:
+    ) -> t.AudioPage:
         """Return one page of the user's audios (000).
 
         Args:
@@ -143,15 +132,18 @@ class Works(About):
 
         Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
-        page: AudioPage = await self._call(
-            e.AUDIOS, {"uid": self._uid, "ps": ps, "pn": pn, "order": order}
+        page: t.AudioPage = await self._call_endpoint(
+            e.AUDIOS, {"uid": self.uid, "ps": ps, "pn": pn, "order": order}
         )
         return page
 
+    @in_either_order
     async def get_articles(
         self, pn: int = 1, order: ArticleOrder = ArticleOrder.PUBDATE, ps: int = 30
-    ) -> ArticlePage:
+    ) -> t.ArticlePage:
         """Return one page of the user's articles (000).
+
+        The documents' order of positional arguments, ``order`` first, is accepted too.
 
         Args:
             pn: page, from 1.
@@ -160,24 +152,28 @@ class Works(About):
 
         Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
-        page: ArticlePage = await self._call(
-            e.ARTICLES, {"mid": self._uid, "ps": ps, "pn": pn, "sort": order}
+        page: t.ArticlePage = await self._call_endpoint(
+            e.ARTICLES, {"mid": self.uid, "ps": ps, "pn": pn, "sort": order}
         )
         return page
 
     async def get_article_list(
         self, order: ArticleListOrder = ArticleListOrder.LATEST
-    ) -> ArticleLists:
+    ) -> t.ArticleLists:
         """Return all article collections of the user (000).
 
-        ``order`` is last updated or most read first. Raises ``ApiException``.
+        ``order`` is last updated or most read first. Raises ``ListIncomplete`` if the server
+        returns fewer than there are, or another ``ApiException``.
         """
-        lists: ArticleLists = await self._call(e.ARTICLE_LISTS, {"mid": self._uid, "sort": order})
+        lists: t.ArticleLists = await self._call_endpoint(
+            e.ARTICLE_LISTS, {"mid": self.uid, "sort": order}
+        )
+        check_whole(lists, e.ARTICLE_LISTS)
         return lists
 
     async def get_album(
         self, biz: AlbumType = AlbumType.ALL, page_num: int = 1, page_size: int = 30
-    ) -> AlbumPage:
+    ) -> t.AlbumPage:
         """Return one page of the user's albums, newest first (000).
 
         Deprecated: the documents' host has withdrawn it.
@@ -189,41 +185,63 @@ class Works(About):
 
         Raises ``ApiException``, or ``ValueError`` for bad arguments.
         """
-        page: AlbumPage = await self._call(
+        page: t.AlbumPage = await self._call_endpoint(
             e.ALBUMS,
-            {"uid": self._uid, "page_num": page_num, "page_size": page_size, "biz": biz},
+            {"uid": self.uid, "page_num": page_num, "page_size": page_size, "biz": biz},
         )
         return page
 
-    async def get_cheese(self) -> CoursePage:
-        """Return the user's first 20 courses, newest first (000).
+    async def get_cheese(self) -> t.CoursePage:
+        """Return all courses of the user, newest first (000).
 
-        Raises ``HiddenByPrivacy`` if the user hides them, or another ``ApiException``.
+        The result has the form of one page with the courses of all pages in it. Raises
+        ``HiddenByPrivacy`` if the user hides them, ``ListIncomplete`` if the server shows fewer
+        than there are, or another ``ApiException``.
         """
-        page: CoursePage = await self._call(e.COURSES, {"mid": self._uid})
-        return page
+        data, items = await _clients.whole(e.COURSES, {"mid": self.uid}, self._given_credential)
+        data["items"] = items
+        if answers.at(data, "page.next"):
+            data["page"] |= {"size": len(items), "next": False}
+        courses: t.CoursePage = data
+        return courses
 
-    async def get_channel_list(self) -> ChannelPage:
-        """Return all channels of the user, seasons and series in two lists (000).
+    async def get_channel_list(self, pn: int | None = None, ps: int | None = None) -> t.ChannelPage:
+        """Return all channels of the user, or one page, seasons and series in two lists (000).
 
-        The result has the form of the first page, with the channels of all pages in it. Raises
-        ``AnswerException`` if a page lacks its lists or its total, or another ``ApiException``.
+        Without arguments, as in the documents, the result has the form of the first page, with the
+        channels of all pages in it. Each argument selects one page, as release 17.4.2 of the
+        published package does.
+
+        Args:
+            pn: page, from 1; None with a ``ps`` for the first.
+            ps: items per page, 1 to 10,000 (other servers: at most 20); None with a ``pn`` for 20.
+
+        Raises ``AnswerException`` if a page lacks its lists or its total, ``ListIncomplete`` if the
+        server shows fewer than there are, or another ``ApiException``; ``ValueError`` for bad
+        arguments.
         """
-        whole = await self._channel_page(1)
-        lists = whole["items_lists"]
+        if pn is not None or ps is not None:
+            return await self._channel_page(
+                1 if pn is None else pn, _CHANNEL_PAGE_SIZE if ps is None else ps
+            )
+        whole = await self._channel_page(1, _CHANNEL_PAGE_SIZE)
+        lists = more = whole["items_lists"]
         pages = -(-lists["page"]["total"] // _CHANNEL_PAGE_SIZE)
         for number in range(2, pages + 1):
-            more = (await self._channel_page(number))["items_lists"]
+            more = (await self._channel_page(number, _CHANNEL_PAGE_SIZE))["items_lists"]
             if not (more["seasons_list"] or more["series_list"]):
                 break
             lists["seasons_list"] += more["seasons_list"]
             lists["series_list"] += more["series_list"]
-        lists["page"]["page_size"] = len(lists["seasons_list"]) + len(lists["series_list"])
+        found = lists["seasons_list"] + lists["series_list"]
+        if len(found) < min(lists["page"]["total"], more["page"]["total"]):
+            raise ListIncomplete(found, lists["page"]["total"], cut=True, endpoint=e.CHANNELS.name)
+        lists["page"]["page_size"] = len(found)
         return whole
 
-    async def _channel_page(self, number: int) -> ChannelPage:
-        page: ChannelPage = await self._call(
-            e.CHANNELS, {"mid": self._uid, "page_num": number, "page_size": _CHANNEL_PAGE_SIZE}
+    async def _channel_page(self, number: int, size: int) -> t.ChannelPage:
+        page: t.ChannelPage = await self._call_endpoint(
+            e.CHANNELS, {"mid": self.uid, "page_num": number, "page_size": size}
         )
         lists = answers.at(page, "items_lists")
         for name, kind in (("seasons_list", list), ("series_list", list), ("page.total", int)):
@@ -255,7 +273,7 @@ class Works(About):
             raise AnswerException(
                 "a channel has no integer id", path=where, endpoint=e.CHANNELS.name
             )
-        return known(self._uid, type_, id_, self._credential, item["meta"])
+        return known(self.uid, type_, id_, self._given_credential, item["meta"])
 
     async def get_channel_videos_season(
         self,
@@ -263,7 +281,7 @@ class Works(About):
         sort: ChannelOrder = ChannelOrder.DEFAULT,
         pn: int = 1,
         ps: int = 100,
-    ) -> SeasonVideos:
+    ) -> t.SeasonVideos:
         """Return one page of the videos of one of the user's seasons (000).
 
         Args:
@@ -275,10 +293,10 @@ class Works(About):
         Deleted videos are in ``aids`` only. Raises ``BadRequest`` if the user has no such season,
         or another ``ApiException``; ``ValueError`` for an invalid argument.
         """
-        page: SeasonVideos = await self._call(
+        page: t.SeasonVideos = await self._call_endpoint(
             e.SEASON_VIDEOS,
             {
-                "mid": self._uid,
+                "mid": self.uid,
                 "season_id": sid,
                 "sort_reverse": sort,
                 "page_num": pn,
@@ -287,14 +305,17 @@ class Works(About):
         )
         return page
 
+    @in_either_order
     async def get_channel_videos_series(
         self,
         sid: int,
         sort: ChannelOrder = ChannelOrder.DEFAULT,
         pn: int = 1,
         ps: int = 100,
-    ) -> SeriesVideos:
+    ) -> t.SeriesVideos:
         """Return one page of the videos of one of the user's series (000).
+
+        The documents' positional arguments, without ``sort``, are accepted too.
 
         Args:
             sid: the series' id.
@@ -308,9 +329,9 @@ class Works(About):
         try:
             direction = "desc" if ChannelOrder(sort) is ChannelOrder.DEFAULT else "asc"
         except ValueError:
-            raise ValueError(f"sort: {sort!r} is not a ChannelOrder") from None
-        page: SeriesVideos = await self._call(
+            raise ArgsException(f"sort: {sort!r} is not a ChannelOrder") from None
+        page: t.SeriesVideos = await self._call_endpoint(
             e.SERIES_VIDEOS,
-            {"mid": self._uid, "series_id": sid, "pn": pn, "ps": ps, "sort": direction},
+            {"mid": self.uid, "series_id": sid, "pn": pn, "ps": ps, "sort": direction},
         )
         return page

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Set
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from guanxi.contract import errors
 from guanxi.contract import structs as s
@@ -86,6 +88,23 @@ def level_info(experience: int) -> s.LevelInfo:
         current_min=LEVELS[level],
         current_exp=experience,
         next_exp=next_minimum,
+    )
+
+
+def report_since(report: s.FanReport, since: Set[int]) -> s.FanReport:
+    """Return a fan report of a time, in which the followers ``since`` (mids) began to follow.
+
+    Its rankings have only those, in the same order, and ``inc`` is their number.
+    """
+    ranks = report.rank_list
+    return replace(
+        report,
+        summary=replace(report.summary, inc=len(since)),
+        rank_list=s.FanRanks(
+            dynamic_act=[fan for fan in ranks.dynamic_act if fan.mid in since],
+            video_act=[fan for fan in ranks.video_act if fan.mid in since],
+            video_play=[fan for fan in ranks.video_play if fan.mid in since],
+        ),
     )
 
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
-from guanxi.contract.endpoint import COOKIE, Endpoint, Envelope, Host, Login
+from guanxi.contract.endpoint import COOKIE, Count, Endpoint, Envelope, Host, Login, Pages, Paging
 
 CARD_BY_MID = Endpoint(
     name="account.card_by_mid",
     method="GET",
     host=Host.ACCOUNT,
     path="/api/member/getCardByMid",
-    params=p.Account,
+    params=p.AttentionsParams,
     data=s.CardByMid,
     login=Login.NONE,
     auth=frozenset(),
     envelope=Envelope.NONE,
+    paging=Paging.WHOLE,
+    # Its own number counts hidden followings too.
+    pages=Pages(
+        items=("card.attentions",),
+        key=(),
+        count=Count(endpoint="relation.stat", param="vmid", of="mid", path="following"),
+    ),
     own_codes=frozenset({-400, -404}),
-    summary="An account with the mids that it follows, at the address of older clients.",
+    summary="An account with the mids of all accounts that it follows, newest first.",
     seed="001, get_all_followings",
 )
 NAME_TO_UID = Endpoint(

@@ -99,6 +99,7 @@ TOVIEW = Endpoint(
     auth=_COOKIE,
     own_codes=_SIGNED_IN | {-400},
     elsewhere=frozenset({-400}),  # it has no parameters
+    pages=Pages(key=("aid",), total="count"),
     summary="The caller's watch-later list.",
     seed="000, 001, get_toview_list",
 )
@@ -129,7 +130,7 @@ NOTES = Endpoint(
     data=s.NotePage,
     auth=_COOKIE,
     paging=Paging.NUMBERED,
-    pages=Pages(key=("note_id",)),
+    pages=Pages(key=("note_id",), total="page.total"),
     own_codes=_SIGNED_IN | {-400},
     summary="The caller's notes on videos.",
     seed="000, 001, get_self_notes_info",
@@ -142,7 +143,7 @@ PUBLIC_NOTES = Endpoint(
     data=s.PublicNotePage,
     auth=_COOKIE,
     paging=Paging.NUMBERED,
-    pages=Pages(key=("cvid",)),
+    pages=Pages(key=("cvid",), total="page.total"),
     own_codes=_SIGNED_IN | {-400},
     summary="The caller's public notes.",
     seed="000, 001, get_self_public_notes_info",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
-from guanxi.contract.endpoint import Endpoint, Envelope, Host, Login, Pages, Paging
+from guanxi.contract.endpoint import Count, Endpoint, Envelope, Host, Login, Pages, Paging
 
+_COUNTED = Pages(total="total")
 _LIST_CODES = frozenset({-101, -400})
 _CSRF_CODES = frozenset({-101, -111, -400})
 _MEMBER_CODES = _CSRF_CODES | {22104, 22105}
@@ -19,6 +20,7 @@ FOLLOWERS = Endpoint(
     params=p.FollowersParams,
     data=s.RelationPage,
     paging=Paging.NUMBERED,
+    pages=_COUNTED,
     header_rule=True,
     own_codes=_LIST_CODES | {-352, 22118},
     summary="Who follows an account, newest first; the first 1,000.",
@@ -31,6 +33,7 @@ FOLLOWINGS = Endpoint(
     params=p.FollowingsParams,
     data=s.RelationPage,
     paging=Paging.NUMBERED,
+    pages=_COUNTED,
     header_rule=True,
     own_codes=_LIST_CODES | {-352, 22115},
     summary="Whom an account follows, newest first; of another's the first 100.",
@@ -46,6 +49,7 @@ APP_FOLLOWINGS = Endpoint(
     login=Login.NONE,
     auth=frozenset(),
     paging=Paging.NUMBERED,
+    pages=_COUNTED,
     referer=None,
     own_codes=frozenset({-400, 22007}),
     summary="Whom an account follows, from the app. host, without a sign-in; 5 pages.",
@@ -62,6 +66,7 @@ GAME_FOLLOWINGS = Endpoint(
     auth=frozenset(),
     envelope=Envelope.GAME,
     paging=Paging.NUMBERED,
+    pages=Pages(count=Count(endpoint="relation.stat", param="vmid", of="vmid", path="following")),
     referer=None,
     own_codes=frozenset({-400}),
     summary="Whom an account follows, from the biligame host, without a sign-in.",
@@ -74,6 +79,7 @@ SEARCH = Endpoint(
     params=p.SearchParams,
     data=s.RelationPage,
     paging=Paging.NUMBERED,
+    pages=_COUNTED,
     own_codes=frozenset({-400, 22007}),
     summary="Followings of an account whose name contains a text; 5 pages.",
     seed="004, 搜索关注明细",
@@ -85,6 +91,7 @@ SAME = Endpoint(
     params=p.SameParams,
     data=s.RelationPage,
     paging=Paging.NUMBERED,
+    pages=_COUNTED,
     own_codes=_LIST_CODES,
     summary="The accounts that both the caller and an account follow.",
     seed="004, 查询共同关注明细",
@@ -118,6 +125,7 @@ BLACKS = Endpoint(
     params=p.OwnPage,
     data=s.RelationPage,
     paging=Paging.NUMBERED,
+    pages=_COUNTED,
     own_codes=_LIST_CODES,
     summary="The accounts that the caller blocks.",
     seed="004, 查询黑名单明细",
@@ -223,7 +231,7 @@ SPECIALS = Endpoint(
     path="/x/relation/tag/special",
     params=p.ListParams,
     data=list[int],
-    cursor_data=s.SpecialPage,
+    cursor_data=s.MidPage,
     paging=Paging.WHOLE,
     pages=Pages(items=("",), key=()),
     own_codes=frozenset({-101}),

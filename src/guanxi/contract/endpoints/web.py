@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
-from guanxi.contract.endpoint import COOKIE, Endpoint, Login
+from guanxi.contract.endpoint import COOKIE, Count, Endpoint, Login, Pages, Paging
 
 NAV = Endpoint(
     name="web.nav",
@@ -42,9 +42,16 @@ ATTENTIONS = Endpoint(
     name="web.attentions",
     method="GET",
     path="/x/web-interface/attentions",
-    params=p.Account,
+    params=p.AttentionsParams,
     data=list[int],
+    cursor_data=s.MidPage,
+    paging=Paging.WHOLE,
+    pages=Pages(
+        items=("",),
+        key=(),
+        count=Count(endpoint="relation.stat", param="vmid", of="mid", path="following"),
+    ),
     own_codes=frozenset({-101, -400}),
-    summary="The mids that an account follows, at the address of older clients.",
+    summary="The mids of all accounts that an account follows, newest first.",
     seed="000, get_all_followings",
 )

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct
 
 from guanxi.contract.limits import Limits
-from guanxi.contract.params.fields import LARGEST
+from guanxi.contract.params.fields import ID, LARGEST
 
 P = TypeVar("P", bound=Struct)
 
@@ -234,6 +234,18 @@ def wire_types(kind: type[Struct]) -> dict[str, Any]:
     """Return the type of each parameter of a struct, ``Annotated`` included, by wire name."""
     hints = get_type_hints(kind, include_extras=True)
     return {one.encode_name: hints[one.name] for one in msgspec.structs.fields(kind)}
+
+
+@cache
+def id_fields(kind: type[Struct]) -> frozenset[str]:
+    """Return the wire names of the parameters of a struct that are ids or lists of ids."""
+    return frozenset(name for name, hint in wire_types(kind).items() if _is_id(hint))
+
+
+def _is_id(hint: Any) -> bool:
+    """Return whether a type is marked as an id (``fields.ID``), or a list or union of such."""
+    marked = any(isinstance(one, Meta) and one.extra == ID for one in get_args(hint))
+    return marked or any(_is_id(part) for part in get_args(hint))
 
 
 def may_be_empty(kind: type[Struct]) -> frozenset[str]:

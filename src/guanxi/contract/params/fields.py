@@ -8,17 +8,23 @@ from msgspec import Meta, Struct
 
 LARGEST = 2**63 - 1
 
-Mid = Annotated[int, Meta(ge=1, le=LARGEST, description="an account's id")]
+#: Marks the number of an id: the SDK accepts its digits as text too.
+ID = {"id": True}
+Mid = Annotated[int, Meta(ge=1, le=LARGEST, description="an account's id", extra=ID)]
 Mids = Annotated[list[Mid], Meta(min_length=1, description="ids of accounts")]
-GroupId = Annotated[int, Meta(ge=-10, le=LARGEST, description="-10 special, 0 default, or own")]
+GroupId = Annotated[
+    int, Meta(ge=-10, le=LARGEST, description="-10 special, 0 default, or own", extra=ID)
+]
 GroupIds = Annotated[list[GroupId], Meta(min_length=1, description="ids of groups")]
 #: The id of a video, a channel, a note: of what is no account.
-Id = Annotated[int, Meta(ge=1, le=LARGEST, description="an id")]
+Id = Annotated[int, Meta(ge=1, le=LARGEST, description="an id", extra=ID)]
 PageSize = Annotated[int, Meta(ge=1, le=LARGEST, description="items a page")]
 PageNumber = Annotated[int, Meta(ge=1, le=LARGEST, description="page, from 1")]
 #: Where the documents bound a page more closely than the limits do.
 UpTo30 = Annotated[int, Meta(ge=1, le=30, description="items a page")]
 UpTo100 = Annotated[int, Meta(ge=1, le=100, description="items a page")]
+#: Where clients request a whole list in one page, as many items as its total.
+UpTo10000 = Annotated[int, Meta(ge=0, le=10_000, description="items a page")]
 Cursor = Annotated[
     str,
     Meta(max_length=64, description="the last cursor; empty for the first page (ours)"),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from guanxi.contract.enums import HistoryType
-from guanxi.contract.params.fields import PageNumber, PageSize, Seconds, UpTo30
+from guanxi.contract.params.fields import ID, PageNumber, PageSize, Seconds, UpTo30
 
 
 class HistoryParams(Struct, kw_only=True):
@@ -21,7 +21,7 @@ class HistoryCursorParams(Struct, kw_only=True):
     type: HistoryType = HistoryType.ALL
     ps: UpTo30 = 20
     view_at: Seconds | UnsetType = UNSET
-    max: Annotated[int, Meta(ge=0, description="the last cursor.max")] | UnsetType = UNSET
+    max: Annotated[int, Meta(ge=0, description="the last cursor.max", extra=ID)] | UnsetType = UNSET
     #: A value of ``HistoryBusinessType`` or cheese; empty in the cursor of the last page.
     business: (
         Annotated[

@@ -29,6 +29,13 @@ class ListParams(Struct, kw_only=True):
     cursor: Cursor | UnsetType = UNSET
 
 
+class AttentionsParams(Struct, kw_only=True):
+    """Another's list without page numbers; only a cursor pages it."""
+
+    mid: Mid
+    cursor: Cursor | UnsetType = UNSET
+
+
 class OwnPage(Struct, kw_only=True):
     ps: PageSize = 50
     pn: PageNumber = 1

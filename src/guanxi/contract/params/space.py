@@ -19,6 +19,7 @@ from guanxi.contract.enums import (
     VideoOrder,
 )
 from guanxi.contract.params.fields import (
+    ID,
     LARGEST,
     Id,
     Keyword,
@@ -29,9 +30,10 @@ from guanxi.contract.params.fields import (
     PageSize,
     UpTo30,
     UpTo100,
+    UpTo10000,
 )
 
-TypeId = Annotated[int, Meta(ge=0, le=LARGEST, description="a partition's id; 0 for all")]
+TypeId = Annotated[int, Meta(ge=0, le=LARGEST, description="a partition's id; 0 for all", extra=ID)]
 #: The name of a JavaScript function, and nothing else that a script could hold.
 Callback = Annotated[
     str,
@@ -93,11 +95,14 @@ class AlbumsParams(Struct, kw_only=True):
 
 
 class ChannelsParams(Struct, kw_only=True):
-    """17.4.2 requests pages of at most 20; older clients request all in one."""
+    """17.4.2 requests pages of at most 20; older clients request all in one, as many as the total.
+
+    That may be more than 100, or 0.
+    """
 
     mid: Mid
     page_num: PageNumber = 1
-    page_size: UpTo100 = 20
+    page_size: UpTo10000 = 20
 
 
 class SeasonVideosParams(Struct, kw_only=True):
@@ -153,7 +158,9 @@ class DynamicsParams(Struct, kw_only=True):
 
 class OldDynamicsParams(Struct, kw_only=True):
     host_uid: Mid
-    offset_dynamic_id: Annotated[int, Meta(ge=0, le=LARGEST, description="0 to begin")] = 0
+    offset_dynamic_id: Annotated[
+        int, Meta(ge=0, le=LARGEST, description="0 to begin", extra=ID)
+    ] = 0
     need_top: Annotated[bool, Meta(description="the pinned one first")] = False
 
 

@@ -20,12 +20,13 @@ class MemberCard(Struct):
 class CardByMid(Struct):
     """The whole body of that old endpoint: it has no envelope.
 
-    Only the failure -404 has a message and a reason.
+    Only the failure -404 has a message and a reason; ``cursor`` only on request (ours).
     """
 
     ts: int = 0
     code: int = 0
     card: MemberCard | None = None
+    cursor: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
 

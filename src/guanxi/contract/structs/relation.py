@@ -229,8 +229,8 @@ class GroupMemberPage(Struct):
     cursor: str = ""
 
 
-class SpecialPage(Struct):
-    """The specially followed mids, in a response by ``cursor`` (ours)."""
+class MidPage(Struct):
+    """A list of mids, in a response by ``cursor`` (ours)."""
 
     items: list[int] = field(name="list", default_factory=list)
     cursor: str = ""

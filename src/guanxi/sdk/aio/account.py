@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING
 
 from guanxi.contract import endpoints as e
@@ -22,12 +22,21 @@ class AccountArea:
         """Return an account's ``card``, with the mids that it follows (001, get_all_followings).
 
         Needs no sign-in. The documents' host has withdrawn the endpoint; a guanxi service has it.
-        ``card.attentions`` has the newest followings, up to the server's limit; none if they are
-        hidden.
+        ``card.attentions`` has all followings, newest first; none if they are hidden. A guanxi
+        service of the profile ``open`` returns the first 10,000 and a ``cursor`` that is not empty
+        if there are more: see ``iter_card_by_mid``.
 
         Raises ``BadRequest``, ``NotFound`` (there is no such account), and as ``call_as``.
         """
         return await self._client.call_as(e.CARD_BY_MID, s.CardByMid, mid=mid)
+
+    def iter_card_by_mid(self, mid: int, *, partial: bool = False) -> AsyncIterator[int]:
+        """Yield the mid of every account in ``attentions``; see ``card_by_mid``.
+
+        ``partial`` is True to take what the server returns; otherwise ``ListIncomplete`` is raised
+        at the end if that is less than the account follows, unless it is nothing: hidden.
+        """
+        return self._client.iter_items(e.CARD_BY_MID, int, mid=mid, partial=partial)
 
     async def name_to_uid(self, names: Iterable[str]) -> s.NamedAccounts:
         """Return the mids of accounts by 1 to 50 exact names (000, name2uid).

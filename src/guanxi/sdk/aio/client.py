@@ -9,10 +9,10 @@ from typing import Any, Self, TypeVar
 
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import SPACE_PAGE
-from guanxi.contract.errors import ArgsException, NetworkException
+from guanxi.contract.errors import ArgsException, ListIncomplete, NetworkException
 from guanxi.contract.pages import access_id_ends
 from guanxi.contract.structs import Nav
-from guanxi.sdk import answers, conversation, hosts, login
+from guanxi.sdk import answers, conversation, hosts, login, tallied
 from guanxi.sdk.aio.account import AccountArea
 from guanxi.sdk.aio.channel import ChannelArea
 from guanxi.sdk.aio.login import LoginArea
@@ -32,11 +32,10 @@ from guanxi.sdk.conversation import (
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.pace import Clock, Pace
 from guanxi.sdk.requests import Params, checked, find
+from guanxi.sdk.settings import WBI_TRIES, checked_timeout, checked_wbi_tries
 from guanxi.sdk.transport import Request, Response, Transport
 
 T = TypeVar("T")
-#: The limit of a time-out, in seconds.
-_MAX_TIMEOUT = 86_400.0
 
 
 class Client:
@@ -62,8 +61,11 @@ class Client:
             refused.
         timeout: seconds that one request may take until its response is complete; more than 0,
             less than 86,400.
+        wbi_tries: how many times a call with a wbi signature is signed and sent before it fails,
+            each time with new keys; 1 to 10.
 
-    Raises ``ArgsException`` for an invalid ``base_url``, ``proxy``, ``own_hosts`` or ``timeout``.
+    Raises ``ArgsException`` for an invalid ``base_url``, ``proxy``, ``own_hosts``, ``timeout`` or
+    ``wbi_tries``.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Client:
         clock: Clock | None = None,
         own_hosts: Iterable[str] = (),
         timeout: float = 30.0,
+        wbi_tries: int = WBI_TRIES,
     ) -> None:
         self.relation = RelationArea(self)
         self.web = WebArea(self)
@@ -96,6 +99,7 @@ class Client:
             base=base,
             cursors=not hosts.is_documented(base),
             busy=busy,
+            wbi_tries=checked_wbi_tries(wbi_tries),
             now=self._clock.time,
         )
         self._mixin_key: str | None = None
@@ -135,11 +139,11 @@ class Client:
 
         Raises ``ResponseCodeException`` (a code other than 0), ``NetworkException`` (no response,
         or an HTTP error), ``AnswerException`` (a response outside the contract),
-        ``WbiRetryTimesExceedException`` (three signatures were refused), ``InitialStateException``
+        ``WbiRetryTimesExceedException`` (every signature was refused), ``InitialStateException``
         (the access id cannot be read), ``CredentialException`` (the credential lacks a needed part;
-        nothing was sent), ``ValueError`` (no such endpoint, its path lacks a parameter, or a text
-        has a lone surrogate), ``TypeError`` (a parameter of an unsupported type), ``ArgsException``
-        (another proxy), ``RuntimeError`` (the client is closed).
+        nothing was sent), ``ArgsException`` (no such endpoint, its path lacks a parameter, a text
+        has a lone surrogate, a parameter is of an unsupported type, or the credential names another
+        proxy), ``RuntimeError`` (the client is closed).
         """
         account = self._account(credential)
         steps = conversation.call(find(endpoint), params, account, self._settings)
@@ -152,6 +156,7 @@ class Client:
         start: Mapping[str, Any] | None = None,
         *,
         credential: Credential | None = None,
+        partial: bool = False,
     ) -> AsyncIterator[Page]:
         """Yield the pages of a list, each with its items, its data and the next position.
 
@@ -163,13 +168,19 @@ class Client:
         Args:
             start: the ``next`` of an earlier page of the same list, also of another client, to
                 go on after it; None for the first page.
+            partial: True to take what the server shows of a list, without ``ListIncomplete``.
 
-        Raises as ``call``, during the iteration, ``ValueError`` if the endpoint has no pages or
+        Raises as ``call``, during the iteration, ``ArgsException`` if the endpoint has no pages or
         ``start`` is not a position in its list, and ``AnswerException`` if a list is not an array,
-        an item has no key, or the position of the next page is missing or repeats.
+        an item has no key, or the position of the next page is missing or repeats. Raises
+        ``ListIncomplete`` after the last page if the list has more than all pages together; its
+        ``items`` are the undecoded items that were new. A list that became shorter meanwhile is no
+        error. Without cursors the items are kept until the end for that, unless ``partial`` is set.
         """
         account = self._account(credential)
-        steps = conversation.run_pages(find(endpoint), params, start, account, self._settings)
+        steps = conversation.run_pages(
+            find(endpoint), params, start, account, self._settings, partial=partial
+        )
         step = conversation.advance(steps)
         while not isinstance(step, Done):
             if isinstance(step, Page):
@@ -184,12 +195,13 @@ class Client:
         params: Mapping[str, Any],
         *,
         credential: Credential | None = None,
+        partial: bool = False,
     ) -> AsyncIterator[Any]:
         """Yield every decoded item of a list once: the new items of ``pages``. Raises as it does.
 
         The arguments are as in ``pages``.
         """
-        async for page in self.pages(endpoint, params, credential=credential):
+        async for page in self.pages(endpoint, params, credential=credential, partial=partial):
             for item in page.new:
                 yield item
 
@@ -197,31 +209,53 @@ class Client:
         """Call an endpoint with checked parameters and return its data as ``kind``.
 
         ``values`` are parameters by wire name; None is omitted, unknown names are sent unchecked.
-        The client's credential is used. Raises as ``call``, and ``TypeError`` or ``ValueError``,
-        with the typed method's argument name, for a missing or invalid parameter, before anything
-        is sent.
+        The client's credential is used. Raises as ``call``, and ``ArgsException``, with the
+        typed method's argument name, for a missing or invalid parameter, before anything is sent.
         """
         params = checked(endpoint, values)
         steps = conversation.call(endpoint, params, self._credential, self._settings, kind)
         value: T = await self._run(steps)
         return value
 
+    async def call_whole(
+        self, endpoint: Endpoint, kind: type[T], item: type[Any], **values: Any
+    ) -> T:
+        """Return a list that comes in one response, as ``call_as``, after counting its items.
+
+        Raises ``ListIncomplete`` if it has fewer than its total says, with the returned ones as
+        ``item``, and as ``call_as``.
+        """
+        data = await self.call(endpoint, checked(endpoint, values))
+        try:
+            tallied.check_whole(data, endpoint)
+        except ListIncomplete as error:
+            path = tallied.items_path(endpoint)
+            raise error.of(
+                [answers.typed(one, item, endpoint, path) for one in error.items]
+            ) from None
+        return answers.typed(data, kind, endpoint)
+
     async def execute(self, endpoint: Endpoint, **values: Any) -> None:
         """Call an endpoint and ignore its data. Arguments and errors are as in ``call_as``."""
         await self.call(endpoint, checked(endpoint, values))
 
     async def iter_items(
-        self, endpoint: Endpoint, kind: type[T], **values: Any
+        self, endpoint: Endpoint, kind: type[T], *, partial: bool = False, **values: Any
     ) -> AsyncIterator[T]:
         """Yield every item of a list as ``kind``, once, with checked parameters.
 
-        ``values`` are as in ``call_as``, without the page. Raises as ``call_as`` and ``walk``,
-        during the iteration: for invalid parameters when the first item is requested.
+        ``values`` are as in ``call_as``, without the page; ``partial`` is as in ``pages``. Raises
+        as ``call_as`` and ``walk``, during the iteration: for invalid parameters when the first
+        item is requested. The items of ``ListIncomplete`` are of type ``kind``.
         """
-        path = conversation.items_path(endpoint)
+        path = tallied.items_path(endpoint)
         params = checked(endpoint, {**conversation.first_page_params(endpoint), **values})
-        async for item in self.walk(endpoint, params):
-            yield answers.typed(item, kind, endpoint, path)
+        try:
+            async for item in self.walk(endpoint, params, partial=partial):
+                yield answers.typed(item, kind, endpoint, path)
+        except ListIncomplete as error:
+            items = [answers.typed(item, kind, endpoint, path) for item in error.items]
+            raise error.of(items) from None
 
     async def nav(self, credential: Credential | None = None) -> Nav:
         """Return who is signed in, and the wbi keys, also when signed out. See ``web.nav``.
@@ -377,8 +411,7 @@ class Client:
 
 
 def _network(proxy: str | None, timeout: float) -> Transport:
-    if not 0 < timeout < _MAX_TIMEOUT:
-        raise ArgsException("timeout: must be more than 0 and less than 86,400 seconds")
+    timeout = checked_timeout(timeout)
     from guanxi.sdk.aio.network import Network  # imported late: pyreqwest is slow to load
 
     return Network(proxy=proxy, timeout=timeout)

@@ -1,7 +1,7 @@
 """Typed methods for the caller's own account: what only it may read or change.
 
 All need a sign-in. In addition to the errors that a method lists, each may raise ``NotSignedIn``,
-the errors of ``call``, and ``TypeError`` or ``ValueError`` for an argument, before anything is
+the errors of ``call``, and ``ArgsException`` for an argument, before anything is
 sent.
 """
 
@@ -22,7 +22,9 @@ class MeArea:
     """The methods of ``client.me``.
 
     ``page`` counts from 1; ``size`` is the number of items per page, 1 to 100 unless stated
-    otherwise. The ``iter_`` methods yield every item of a list once, page by page.
+    otherwise. The ``iter_`` methods yield every item of a list once, page by page. If the list has
+    more than the server shows, they raise ``ListIncomplete`` at the end; ``partial=True`` takes
+    what there is instead.
     """
 
     def __init__(self, client: Client) -> None:
@@ -82,7 +84,8 @@ class MeArea:
         """Return the statistics of the caller's followers (000, User.top_followers).
 
         ``since_ms`` is the start in milliseconds since the Unix epoch, None for the server's
-        default; guanxi's service ignores it. Raises ``NotSignedIn``, and as ``call_as``.
+        default; guanxi's service then ranks only those who have followed since, and counts them in
+        ``inc``. Raises ``NotSignedIn``, and as ``call_as``.
         """
         return await self._client.call_as(e.FAN_REPORT, s.FanReport, t=since_ms)
 
@@ -143,9 +146,10 @@ class MeArea:
     async def toview(self) -> s.Toview:
         """Return the watch-later list, latest added first (000, get_toview_list).
 
-        It has at most 100 videos. Raises ``NotSignedIn``, and as ``call_as``.
+        Servers return at most 100 videos. Raises ``NotSignedIn``, ``ListIncomplete`` if the list
+        has more (its ``items`` are the videos that were returned), and as ``call_as``.
         """
-        return await self._client.call_as(e.TOVIEW, s.Toview)
+        return await self._client.call_whole(e.TOVIEW, s.Toview, s.ToviewVideo)
 
     async def clear_toview(self) -> None:
         """Delete every video from the watch-later list (000, clear_toview_list).
@@ -172,9 +176,9 @@ class MeArea:
         """
         return await self._client.call_as(e.NOTES, s.NotePage, pn=page, ps=size)
 
-    def iter_notes(self, *, size: int = 20) -> AsyncIterator[s.Note]:
+    def iter_notes(self, *, size: int = 20, partial: bool = False) -> AsyncIterator[s.Note]:
         """Yield every note of the caller on videos; see ``notes``."""
-        return self._client.iter_items(e.NOTES, s.Note, pn=1, ps=size)
+        return self._client.iter_items(e.NOTES, s.Note, pn=1, ps=size, partial=partial)
 
     async def public_notes(self, *, page: int = 1, size: int = 20) -> s.PublicNotePage:
         """Return one page of the caller's public notes, newest first.
@@ -184,9 +188,11 @@ class MeArea:
         """
         return await self._client.call_as(e.PUBLIC_NOTES, s.PublicNotePage, pn=page, ps=size)
 
-    def iter_public_notes(self, *, size: int = 20) -> AsyncIterator[s.PublicNote]:
+    def iter_public_notes(
+        self, *, size: int = 20, partial: bool = False
+    ) -> AsyncIterator[s.PublicNote]:
         """Yield every public note of the caller; see ``public_notes``."""
-        return self._client.iter_items(e.PUBLIC_NOTES, s.PublicNote, pn=1, ps=size)
+        return self._client.iter_items(e.PUBLIC_NOTES, s.PublicNote, pn=1, ps=size, partial=partial)
 
     # Logs
 

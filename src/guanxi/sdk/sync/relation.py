@@ -4,7 +4,7 @@
 """Typed methods for the relation endpoints: lists, single relations, changes, groups.
 
 Each method names its document. In addition to the errors that it lists, each may raise the errors
-of ``call``, and ``TypeError`` or ``ValueError`` for an argument, before anything is sent.
+of ``call``, and ``ArgsException`` for an argument, before anything is sent.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class RelationArea:
     created. ``page`` counts from 1; ``size`` is the number of items per page, 1 to 100. ``cursor``
     replaces ``page`` on servers that support cursors (ours): pass ``""`` first, then the previous
     page's cursor, until that is ``""``. An enum member means its value. The ``iter_`` methods yield
-    every item of a list once, page by page.
+    every item of a list once, page by page. If the list has more than the server shows, they raise
+    ``ListIncomplete`` at the end; ``partial=True`` takes what there is instead.
     """
 
     def __init__(self, client: SyncClient) -> None:
@@ -71,10 +72,16 @@ class RelationArea:
         )
 
     def iter_followers(
-        self, mid: int, *, order: Order | Enum = "desc", size: int = 50
+        self, mid: int, *, order: Order | Enum = "desc", size: int = 50, partial: bool = False
     ) -> Iterator[s.RelationItem]:
-        """Yield every visible follower of an account; see ``followers``."""
-        return self._client.iter_items(e.FOLLOWERS, s.RelationItem, vmid=mid, order=order, ps=size)
+        """Yield every follower of an account; see ``followers``.
+
+        Raises ``ListIncomplete`` at the end if the server shows fewer than there are, unless
+        ``partial`` is set.
+        """
+        return self._client.iter_items(
+            e.FOLLOWERS, s.RelationItem, vmid=mid, order=order, ps=size, partial=partial
+        )
 
     def followings(
         self,
@@ -116,10 +123,21 @@ class RelationArea:
         order: Order | Enum = "desc",
         order_type: OrderType | Enum = "",
         size: int = 50,
+        partial: bool = False,
     ) -> Iterator[s.RelationItem]:
-        """Yield every visible following of an account; see ``followings``."""
+        """Yield every following of an account; see ``followings``.
+
+        Raises ``ListIncomplete`` at the end if the server shows fewer than there are, unless
+        ``partial`` is set. ``web.attentions`` returns the mids of all.
+        """
         return self._client.iter_items(
-            e.FOLLOWINGS, s.RelationItem, vmid=mid, order=order, order_type=order_type, ps=size
+            e.FOLLOWINGS,
+            s.RelationItem,
+            vmid=mid,
+            order=order,
+            order_type=order_type,
+            ps=size,
+            partial=partial,
         )
 
     def app_followings(
@@ -151,13 +169,16 @@ class RelationArea:
         )
 
     def iter_app_followings(
-        self, mid: int, *, order: Order | Enum = "desc", size: int = 50
+        self, mid: int, *, order: Order | Enum = "desc", size: int = 50, partial: bool = False
     ) -> Iterator[s.AppItem]:
-        """Yield every following of an account that the app host shows; see ``app_followings``.
+        """Yield every following of an account, from the app host; see ``app_followings``.
 
-        ``PageTooDeep`` ends the iteration and is not raised.
+        ``PageTooDeep`` ends the iteration and is not raised, but ``ListIncomplete`` is, if there
+        are more, unless ``partial`` is set.
         """
-        return self._client.iter_items(e.APP_FOLLOWINGS, s.AppItem, vmid=mid, order=order, ps=size)
+        return self._client.iter_items(
+            e.APP_FOLLOWINGS, s.AppItem, vmid=mid, order=order, ps=size, partial=partial
+        )
 
     def game_followings(
         self, mid: int, *, page: int = 1, size: int = 20, cursor: str | None = None
@@ -181,12 +202,17 @@ class RelationArea:
             cursor=cursor,
         )
 
-    def iter_game_followings(self, mid: int, *, size: int = 20) -> Iterator[s.GameItem]:
-        """Yield every following of an account that the biligame host shows.
+    def iter_game_followings(
+        self, mid: int, *, size: int = 20, partial: bool = False
+    ) -> Iterator[s.GameItem]:
+        """Yield every following of an account, from the biligame host; see ``game_followings``.
 
-        See ``game_followings``.
+        The host returns no total, so that ``stat`` is called at the end. Raises ``ListIncomplete``
+        if there are more, unless ``partial`` is set.
         """
-        return self._client.iter_items(e.GAME_FOLLOWINGS, s.GameItem, vmid=mid, ps=size)
+        return self._client.iter_items(
+            e.GAME_FOLLOWINGS, s.GameItem, vmid=mid, ps=size, partial=partial
+        )
 
     def search(
         self,
@@ -202,8 +228,8 @@ class RelationArea:
         Document 004, 搜索关注明细.
 
         Upper and lower case match each other; an empty name matches every account. By page number,
-        the documents' hosts search another account's list within its first 100 followings. A hidden
-        list is empty.
+        the documents' hosts search another account's list within its first 100 followings; the
+        ``total`` of a guanxi service counts the matches in the whole list. A hidden list is empty.
         ``size`` and ``cursor`` are as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``PageTooDeep`` (on the documents' hosts after page
@@ -219,12 +245,17 @@ class RelationArea:
             cursor=cursor,
         )
 
-    def iter_search(self, mid: int, name: str = "", *, size: int = 50) -> Iterator[s.RelationItem]:
+    def iter_search(
+        self, mid: int, name: str = "", *, size: int = 50, partial: bool = False
+    ) -> Iterator[s.RelationItem]:
         """Yield every matching following of an account; see ``search``.
 
-        ``PageTooDeep`` ends the iteration and is not raised.
+        ``PageTooDeep`` ends the iteration and is not raised, but ``ListIncomplete`` is, if there
+        are more matches, unless ``partial`` is set.
         """
-        return self._client.iter_items(e.SEARCH, s.RelationItem, vmid=mid, name=name, ps=size)
+        return self._client.iter_items(
+            e.SEARCH, s.RelationItem, vmid=mid, name=name, ps=size, partial=partial
+        )
 
     def same(
         self, mid: int, *, page: int = 1, size: int = 50, cursor: str | None = None
@@ -242,9 +273,11 @@ class RelationArea:
             e.SAME, s.RelationPage, vmid=mid, ps=size, pn=_page(page, cursor), cursor=cursor
         )
 
-    def iter_same(self, mid: int, *, size: int = 50) -> Iterator[s.RelationItem]:
+    def iter_same(
+        self, mid: int, *, size: int = 50, partial: bool = False
+    ) -> Iterator[s.RelationItem]:
         """Yield every account that the caller and ``mid`` both follow; see ``same``."""
-        return self._client.iter_items(e.SAME, s.RelationItem, vmid=mid, ps=size)
+        return self._client.iter_items(e.SAME, s.RelationItem, vmid=mid, ps=size, partial=partial)
 
     def whispers(self, *, cursor: str | None = None) -> s.UncountedPage:
         """Return the accounts that the caller follows silently (004, 查询悄悄关注明细).
@@ -285,9 +318,9 @@ class RelationArea:
             e.BLACKS, s.RelationPage, ps=size, pn=_page(page, cursor), cursor=cursor
         )
 
-    def iter_blacks(self, *, size: int = 50) -> Iterator[s.RelationItem]:
+    def iter_blacks(self, *, size: int = 50, partial: bool = False) -> Iterator[s.RelationItem]:
         """Yield every account that the caller blocks; see ``blacks``."""
-        return self._client.iter_items(e.BLACKS, s.RelationItem, ps=size)
+        return self._client.iter_items(e.BLACKS, s.RelationItem, ps=size, partial=partial)
 
     # Single relations
 
@@ -453,11 +486,11 @@ class RelationArea:
         return self._client.call_as(e.GROUPS_OF, dict[str, str], fid=mid)
 
     def specials(self) -> list[int]:
-        """Return the mids in the caller's special group, newest first (004, 查询所有特别关注 mid).
+        """Return all mids in the caller's special group, newest first (004, 查询所有特别关注 mid).
 
         Raises ``NotSignedIn``, and as ``call_as``.
         """
-        return self._client.call_as(e.SPECIALS, list[int])
+        return list(self.iter_specials())
 
     def iter_specials(self) -> Iterator[int]:
         """Yield every mid in the caller's special group; see ``specials``."""

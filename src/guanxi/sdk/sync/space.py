@@ -4,20 +4,21 @@
 """Typed methods for spaces: what an account shows to others, and a little more to itself.
 
 Each method names its document. In addition to the errors that it lists, each may raise the errors
-of ``call``, and ``TypeError`` or ``ValueError`` for an argument, before anything is sent.
+of ``call``, and ``ArgsException`` for an argument, before anything is sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guanxi.contract import endpoints as e
 from guanxi.contract import enums
 from guanxi.contract import structs as s
 from guanxi.contract.endpoint import Endpoint
+from guanxi.contract.errors import ListIncomplete
 from guanxi.contract.params import Order
-from guanxi.sdk import answers, conversation
+from guanxi.sdk import answers, tallied
 from guanxi.sdk.requests import checked
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ class SpaceArea:
     The arguments mean the same everywhere. ``mid`` is an account, from 1; ``page`` counts from 1;
     ``size`` is the number of items per page, 1 to 100 unless stated otherwise; ``offset`` is the
     previous page's, and is left out for the first page. An enum member means its value. The
-    ``iter_`` methods yield every item of a list once, page by page.
+    ``iter_`` methods yield every item of a list once, page by page. If the list has more than the
+    server shows, they raise ``ListIncomplete`` at the end; ``partial=True`` takes what there is
+    instead.
     """
 
     def __init__(self, client: SyncClient) -> None:
@@ -126,9 +129,9 @@ class SpaceArea:
         """
         return self._client.call_as(e.FOLLOWED_TAGS, s.Tags, vmid=mid, pn=page, ps=size)
 
-    def iter_tags(self, mid: int, *, size: int = 20) -> Iterator[s.Tag]:
+    def iter_tags(self, mid: int, *, size: int = 20, partial: bool = False) -> Iterator[s.Tag]:
         """Yield every tag that an account follows; see ``tags``."""
-        return self._client.iter_items(e.FOLLOWED_TAGS, s.Tag, vmid=mid, ps=size)
+        return self._client.iter_items(e.FOLLOWED_TAGS, s.Tag, vmid=mid, ps=size, partial=partial)
 
     def bangumi(
         self,
@@ -163,6 +166,7 @@ class SpaceArea:
         type: enums.BangumiType | int = enums.BangumiType.BANGUMI,
         follow_status: enums.BangumiFollowStatus | int = enums.BangumiFollowStatus.ALL,
         size: int = 15,
+        partial: bool = False,
     ) -> Iterator[s.Bangumi]:
         """Yield every bangumi that an account follows; see ``bangumi``."""
         return self._client.iter_items(
@@ -172,6 +176,7 @@ class SpaceArea:
             type=type,
             follow_status=follow_status,
             ps=size,
+            partial=partial,
         )
 
     # Videos
@@ -218,10 +223,18 @@ class SpaceArea:
         keyword: str = "",
         order: enums.VideoOrder | str = enums.VideoOrder.PUBDATE,
         size: int = 30,
+        partial: bool = False,
     ) -> Iterator[s.VideoMeta]:
         """Yield every matching video of an account; see ``videos``."""
         return self._client.iter_items(
-            e.VIDEOS, s.VideoMeta, mid=mid, ps=size, tid=tid, keyword=keyword, order=order
+            e.VIDEOS,
+            s.VideoMeta,
+            mid=mid,
+            ps=size,
+            tid=tid,
+            keyword=keyword,
+            order=order,
+            partial=partial,
         )
 
     def media_list(
@@ -274,6 +287,7 @@ class SpaceArea:
         desc: bool = True,
         order: enums.MedialistOrder | int = enums.MedialistOrder.PUBDATE,
         tid: int = 0,
+        partial: bool = False,
     ) -> Iterator[s.MediaItem]:
         """Yield every video of the playlist from start to end; see ``media_list``."""
         return self._client.iter_items(
@@ -285,6 +299,7 @@ class SpaceArea:
             desc=desc,
             sort_field=order,
             tid=tid,
+            partial=partial,
         )
 
     def top_video(self, mid: int) -> s.ChosenVideo:
@@ -306,16 +321,18 @@ class SpaceArea:
     def channels(self, mid: int, *, page: int = 1, size: int = 20) -> s.ChannelPage:
         """Return one page of an account's channels, seasons before series.
 
-        Document 000, User.get_channel_list. Each has up to five videos. ``size`` is at most 100.
+        Document 000, User.get_channel_list. Each has up to five videos. ``size`` is at most 10,000.
         Raises as ``call_as``.
         """
         return self._client.call_as(
             e.CHANNELS, s.ChannelPage, mid=mid, page_num=page, page_size=size
         )
 
-    def iter_channels(self, mid: int, *, size: int = 20) -> Iterator[s.Season | s.Series]:
+    def iter_channels(
+        self, mid: int, *, size: int = 20, partial: bool = False
+    ) -> Iterator[s.Season | s.Series]:
         """Yield every channel of an account, a season or a series; see ``channels``."""
-        return self._channels(e.CHANNELS, mid, size)
+        return self._channels(e.CHANNELS, mid, size, partial)
 
     def legacy_channels(self, mid: int, *, page: int = 1, size: int = 20) -> s.ChannelPage:
         """Return the same as ``channels``, from the older address (001, User.get_channel_list).
@@ -326,18 +343,21 @@ class SpaceArea:
             e.LEGACY_CHANNELS, s.ChannelPage, mid=mid, page_num=page, page_size=size
         )
 
-    def iter_legacy_channels(self, mid: int, *, size: int = 20) -> Iterator[s.Season | s.Series]:
+    def iter_legacy_channels(
+        self, mid: int, *, size: int = 20, partial: bool = False
+    ) -> Iterator[s.Season | s.Series]:
         """Yield every channel of an account, from the older address; see ``channels``."""
-        return self._channels(e.LEGACY_CHANNELS, mid, size)
+        return self._channels(e.LEGACY_CHANNELS, mid, size, partial)
 
-    def _channels(self, endpoint: Endpoint, mid: int, size: int) -> Iterator[s.Season | s.Series]:
+    def _channels(
+        self, endpoint: Endpoint, mid: int, size: int, partial: bool
+    ) -> Iterator[s.Season | s.Series]:
         params = checked(endpoint, {"mid": mid, "page_size": size})
-        path = conversation.items_path(endpoint)
-        for item in self._client.walk(endpoint, params):
-            if answers.at(item, "meta.season_id") is None:
-                yield answers.typed(item, s.Series, endpoint, path)
-            else:
-                yield answers.typed(item, s.Season, endpoint, path)
+        try:
+            for item in self._client.walk(endpoint, params, partial=partial):
+                yield _channel(item, endpoint)
+        except ListIncomplete as error:
+            raise error.of([_channel(item, endpoint) for item in error.items]) from None
 
     def season_videos(
         self,
@@ -371,11 +391,9 @@ class SpaceArea:
         *,
         order: enums.ChannelOrder | str = enums.ChannelOrder.DEFAULT,
         size: int = 100,
+        partial: bool = False,
     ) -> Iterator[s.ChannelVideo]:
-        """Yield the videos of a season, without deleted ones; see ``season_videos``.
-
-        A page that has only deleted videos ends the iteration, even if others follow.
-        """
+        """Yield the videos of a season, without deleted ones; see ``season_videos``."""
         return self._client.iter_items(
             e.SEASON_VIDEOS,
             s.ChannelVideo,
@@ -383,6 +401,7 @@ class SpaceArea:
             season_id=season,
             sort_reverse=order,
             page_size=size,
+            partial=partial,
         )
 
     def legacy_season_videos(
@@ -415,6 +434,7 @@ class SpaceArea:
         *,
         order: enums.ChannelOrder | str = enums.ChannelOrder.DEFAULT,
         size: int = 100,
+        partial: bool = False,
     ) -> Iterator[s.ChannelVideo]:
         """Yield the videos of a season, from the older address; see ``iter_season_videos``."""
         return self._client.iter_items(
@@ -424,6 +444,7 @@ class SpaceArea:
             season_id=season,
             sort_reverse=order,
             page_size=size,
+            partial=partial,
         )
 
     def series_videos(
@@ -446,14 +467,23 @@ class SpaceArea:
         )
 
     def iter_series_videos(
-        self, mid: int, series: int, *, order: Order = "desc", size: int = 100
+        self,
+        mid: int,
+        series: int,
+        *,
+        order: Order = "desc",
+        size: int = 100,
+        partial: bool = False,
     ) -> Iterator[s.ChannelVideo]:
-        """Yield the videos of a series, without deleted ones; see ``series_videos``.
-
-        A page that has only deleted videos ends the iteration, even if others follow.
-        """
+        """Yield the videos of a series, without deleted ones; see ``series_videos``."""
         return self._client.iter_items(
-            e.SERIES_VIDEOS, s.ChannelVideo, mid=mid, series_id=series, sort=order, ps=size
+            e.SERIES_VIDEOS,
+            s.ChannelVideo,
+            mid=mid,
+            series_id=series,
+            sort=order,
+            ps=size,
+            partial=partial,
         )
 
     # Other works
@@ -479,9 +509,12 @@ class SpaceArea:
         *,
         order: enums.AudioOrder | int = enums.AudioOrder.PUBDATE,
         size: int = 30,
+        partial: bool = False,
     ) -> Iterator[s.Audio]:
         """Yield every audio of an account; see ``audios``."""
-        return self._client.iter_items(e.AUDIOS, s.Audio, uid=mid, order=order, ps=size)
+        return self._client.iter_items(
+            e.AUDIOS, s.Audio, uid=mid, order=order, ps=size, partial=partial
+        )
 
     def articles(
         self,
@@ -506,18 +539,24 @@ class SpaceArea:
         *,
         order: enums.ArticleOrder | str = enums.ArticleOrder.PUBDATE,
         size: int = 30,
+        partial: bool = False,
     ) -> Iterator[s.Article]:
         """Yield every article of an account; see ``articles``."""
-        return self._client.iter_items(e.ARTICLES, s.Article, mid=mid, sort=order, ps=size)
+        return self._client.iter_items(
+            e.ARTICLES, s.Article, mid=mid, sort=order, ps=size, partial=partial
+        )
 
     def article_lists(
         self, mid: int, *, order: enums.ArticleListOrder | int = enums.ArticleListOrder.LATEST
     ) -> s.ArticleLists:
         """Return all of an account's article collections (000, User.get_article_list).
 
-        ``order`` is last updated or most read first. Raises as ``call_as``.
+        ``order`` is last updated or most read first. Raises ``ListIncomplete`` if the server
+        returns fewer than there are, and as ``call_as``.
         """
-        return self._client.call_as(e.ARTICLE_LISTS, s.ArticleLists, mid=mid, sort=order)
+        return self._client.call_whole(
+            e.ARTICLE_LISTS, s.ArticleLists, s.ArticleList, mid=mid, sort=order
+        )
 
     def albums(
         self,
@@ -551,9 +590,11 @@ class SpaceArea:
         """
         return self._client.call_as(e.COURSES, s.CoursePage, mid=mid, pn=page, ps=size)
 
-    def iter_courses(self, mid: int, *, size: int = 20) -> Iterator[s.Course]:
+    def iter_courses(
+        self, mid: int, *, size: int = 20, partial: bool = False
+    ) -> Iterator[s.Course]:
         """Yield every course of an account; see ``courses``."""
-        return self._client.iter_items(e.COURSES, s.Course, mid=mid, ps=size)
+        return self._client.iter_items(e.COURSES, s.Course, mid=mid, ps=size, partial=partial)
 
     # The feed
 
@@ -612,3 +653,10 @@ class SpaceArea:
     ) -> Iterator[s.Opus]:
         """Yield every picture post of an account; see ``opus``."""
         return self._client.iter_items(e.OPUS, s.Opus, host_mid=mid, type=type)
+
+
+def _channel(item: Any, endpoint: Endpoint) -> s.Season | s.Series:
+    path = tallied.items_path(endpoint)
+    if answers.at(item, "meta.season_id") is None:
+        return answers.typed(item, s.Series, endpoint, path)
+    return answers.typed(item, s.Season, endpoint, path)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from guanxi.contract import endpoints as e
@@ -43,11 +44,19 @@ class WebArea:
         return self._client.call_as(e.DEVICE_REPORT, s.Ignored)
 
     def attentions(self, mid: int) -> list[int]:
-        """Return the mids that an account follows (000, get_all_followings in later clients).
+        """Return the mids of all accounts that an account follows, newest first.
 
-        Newest first, up to the server's limit; empty if the account hides its followings. The
-        documents' host has withdrawn the endpoint; a guanxi service has it.
+        Document 000, get_all_followings in later clients. Empty if the account hides its
+        followings. The documents' host has withdrawn the endpoint; a guanxi service has it.
 
-        Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
+        Raises ``NotSignedIn``, ``BadRequest``, ``ListIncomplete`` (the server returned fewer mids
+        than the account has followings), and as ``call_as``.
         """
-        return self._client.call_as(e.ATTENTIONS, list[int], mid=mid)
+        return list(self.iter_attentions(mid))
+
+    def iter_attentions(self, mid: int, *, partial: bool = False) -> Iterator[int]:
+        """Yield the mid of every account that an account follows; see ``attentions``.
+
+        ``partial`` is True to take what the server returns, without ``ListIncomplete``.
+        """
+        return self._client.iter_items(e.ATTENTIONS, int, mid=mid, partial=partial)

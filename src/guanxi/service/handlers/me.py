@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import to_builtins
+from msgspec import UNSET, to_builtins
 from msgspec.structs import replace
 
 from guanxi.accounts.account import Account, AccountEdit, EditRefusal
@@ -14,6 +14,8 @@ from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.limits import ALL
 from guanxi.contract.params import LARGEST, InvalidParameter
+from guanxi.graph.lists import Listing, Sort, Window
+from guanxi.graph.pair import mtimes_of
 from guanxi.service.answers import encode
 from guanxi.service.handlers import account, documents, people
 from guanxi.service.handling import NO_ACCOUNT, NO_SESSION, Refused, Service, refuse_if
@@ -178,12 +180,24 @@ async def events(service: Service, caller: int, params: p.EventsParams) -> bytes
     return encode(s.Events(s.EventOwner(owner), items))
 
 
-async def fan_report(service: Service, caller: int, _params: p.FanReportParams) -> bytes:
+async def fan_report(service: Service, caller: int, params: p.FanReportParams) -> bytes:
     """Handle GET /x/web/data/fan: the report on the caller's followers (000, User.top_followers).
 
-    An account has one report, so the parameter ``t`` is ignored; the report has default values if
-    none is stored. Raise Refused with -101 without a session.
+    The stored report, or one of default values. With ``t``, the rankings have only those who have
+    followed the caller since then, and ``summary.inc`` is how many have; only the newest
+    ``limits.followers`` are looked at (guanxi's own rule). Raise Refused with -101 without a
+    session.
     """
     if not caller:
         raise Refused(errors.NotSignedIn.number, NO_SESSION)
-    return encode(await service.store.get(world.FAN_REPORT, caller) or s.FanReport())
+    report = await service.store.get(world.FAN_REPORT, caller) or s.FanReport()
+    if params.since_ms is not UNSET:
+        newest = Window(0, service.profile.limits.followers)
+        rows = (await service.store.page(Listing.FOLLOWERS, caller, Sort.NEWEST, newest)).rows
+        since = {
+            mid
+            for mid, mtime in zip(rows.mids, mtimes_of(rows.sort_keys), strict=True)
+            if mtime * 1_000 >= params.since_ms
+        }
+        report = world.report_since(report, since)
+    return encode(report)

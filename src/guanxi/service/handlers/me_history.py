@@ -90,17 +90,19 @@ async def toview(service: Service, caller: int, _params: p.NoParams) -> bytes:
     """Handle GET /x/v2/history/toview: the caller's watch-later list (000, get_toview_list).
 
     The ``limits.toview`` entries added last, newest first. Those whose video is deleted are omitted
-    from the list and from its count.
+    from the list and from its count, which also counts older entries (guanxi's own rule), so that a
+    client learns whether it has seen them all.
     """
     query = Query(order="time", limit=service.profile.limits.toview)
-    rows = (await service.store.documents(LATER, caller, query)).items
+    rows, more = await service.store.documents(LATER, caller, query)
+    older = await service.store.count(LATER, caller) - len(rows) if more else 0
     by_aid = await documents.videos(service, [later.aid for later in rows])
     items = [
         videos.toview_item(*by_aid[later.aid], added=later.added, progress=later.progress)
         for later in rows
         if later.aid in by_aid
     ]
-    return encode(s.Toview(len(items), items))
+    return encode(s.Toview(len(items) + older, items))
 
 
 async def clear_toview(service: Service, caller: int, _params: p.NoParams) -> bytes:

@@ -173,9 +173,10 @@ async def followers(service: Service, viewer: int, params: p.FollowersParams) ->
 async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes:
     """Handle GET /x/relation/followings/search: one page of followings by name (004, 搜索关注明细).
 
-    Newest first. Without a cursor, only the followings that the viewer may list are searched. Empty
-    if the owner hides them. Raise Refused for a page number beyond ``limits.search_pages``,
-    InvalidParameter for an invalid cursor.
+    Newest first. Without a cursor, only the followings that the viewer may list are shown; the
+    total counts the matches in the whole list (guanxi's own rule), so that a client learns whether
+    it has seen them all. Empty if the owner hides them. Raise Refused for a page number beyond
+    ``limits.search_pages``, InvalidParameter for an invalid cursor.
     """
     own = viewer == params.vmid
     limits = service.profile.limits
@@ -187,9 +188,11 @@ async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes
         raise _too_deep(limits.search_pages)
     if (await _privacy(service, viewer, params.vmid)).hide_followings:
         return page([], 0, 0, _cursor_or_none(service, (), more=False))
-    result = await service.store.search(
-        params.vmid, params.name, within, request.window, request.after
-    )
+    store = service.store
+    result = await store.search(params.vmid, params.name, within, request.window, request.after)
+    if within != ALL and (await store.tally(params.vmid)).following > within:
+        everywhere = await store.search(params.vmid, params.name, ALL, Window(0, 0))
+        result = result._replace(total=everywhere.total)
     rows = result.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
     return await _list_page(service, viewer, result, attributes, groups=own)
@@ -305,7 +308,7 @@ async def specials(service: Service, viewer: int, params: p.ListParams) -> bytes
     rows = result.rows if result is not None else Rows()
     if request.by_cursor:
         more = result is not None and result.more
-        return encode(s.SpecialPage([*rows.mids], cursor_after(rows, more)))
+        return encode(s.MidPage([*rows.mids], cursor_after(rows, more)))
     return encode(rows.mids)
 
 
@@ -380,17 +383,36 @@ async def _open_followings(
     return result, [cards[mid] for mid in result.rows.mids]
 
 
-async def visible_mids(service: Service, viewer: int, owner: int) -> list[int]:
-    """Return the mids of the owner's followings that a viewer (0 for nobody) may see, newest first.
+async def all_followings(
+    service: Service, viewer: int, params: p.AttentionsParams
+) -> tuple[Slice, bool]:
+    """Return the followings of an account, newest first, and whether they continue a cursor.
 
-    At most ``limits.own_followings`` for the owner itself. For others at most
-    ``limits.others_followings``, and none if the owner hides them.
+    The first ``limits.attentions`` of them, or, with a cursor, as many after it; none if the
+    account hides them from the viewer (0 for nobody). A profile without cursors ignores the cursor.
+    Raise InvalidParameter if the cursor is invalid.
     """
-    if (await _privacy(service, viewer, owner)).hide_followings:
-        return []
-    limit = visible_followings(service.profile.limits, own=viewer == owner)
-    result = await service.store.page(Listing.FOLLOWINGS, owner, Sort.NEWEST, Window(0, limit))
-    return [*result.rows.mids]
+    by_cursor = service.profile.cursors and params.cursor is not UNSET
+    after = _position(params.cursor) if by_cursor and params.cursor is not UNSET else None
+    if (await _privacy(service, viewer, params.mid)).hide_followings:
+        return EMPTY_SLICE, by_cursor
+    shown = Window(0, service.profile.limits.attentions)
+    store = service.store
+    return await store.page(Listing.FOLLOWINGS, params.mid, Sort.NEWEST, shown, after), by_cursor
+
+
+async def attentions(service: Service, viewer: int, params: p.AttentionsParams) -> bytes:
+    """Handle GET /x/web-interface/attentions: the mids that an account follows, newest first.
+
+    A bare list of them (see ``all_followings``), or, for a request with a cursor, an object with
+    the list and the next cursor. Raise InvalidParameter if the cursor is invalid. Source: 000,
+    get_all_followings.
+    """
+    result, by_cursor = await all_followings(service, viewer, params)
+    mids = [*result.rows.mids]
+    if by_cursor:
+        return encode(s.MidPage(mids, cursor_after(result.rows, result.more)))
+    return encode(mids)
 
 
 def _too_deep(pages: int) -> Refused:

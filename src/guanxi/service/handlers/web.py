@@ -1,16 +1,18 @@
-"""Handlers that clients of the relation API need too: wbi keys, device ids, two older lists."""
+"""Handlers that clients of the relation API need too: wbi keys, device ids, a card."""
 
 from __future__ import annotations
 
 from uuid import uuid4
 
+from msgspec import UNSET
+
 from guanxi.accounts.secrets import wbi_keys
 from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
-from guanxi.service.answers import encode
+from guanxi.service.answers import cursor_after, encode
 from guanxi.service.handlers import people
-from guanxi.service.handlers.relation_lists import visible_mids
+from guanxi.service.handlers.relation_lists import all_followings
 from guanxi.service.handling import NO_SESSION, Refused, Service
 
 #: Clients use only the file's name, which is the key. Nobody can fetch from ``.invalid``.
@@ -46,19 +48,12 @@ async def device_report(_service: Service, _caller: int, _params: p.NoParams) ->
     return b"{}"
 
 
-async def attentions(service: Service, caller: int, params: p.Account) -> bytes:
-    """Handle GET /x/web-interface/attentions: the mids that account ``params.mid`` follows.
-
-    Only those that the caller may see, newest first; none if the account hides them.
-    """
-    return encode(await visible_mids(service, caller, params.mid))
-
-
-async def card_by_mid(service: Service, caller: int, params: p.Account) -> bytes:
+async def card_by_mid(service: Service, caller: int, params: p.AttentionsParams) -> bytes:
     """Handle GET /api/member/getCardByMid: a card and followed mids (001, get_all_followings).
 
-    The mids are those that the caller may see, newest first. The response has no envelope; an
-    account that does not exist has code -404 in the body, with message and reason.
+    The mids are those of ``all_followings``. The response has no envelope; an account that does not
+    exist has code -404 in the body, with message and reason. A profile with cursors adds the next
+    cursor. Raise InvalidParameter if the request's cursor is invalid.
     """
     now = service.now()
     card = (await service.store.cards([params.mid])).get(params.mid)
@@ -70,9 +65,12 @@ async def card_by_mid(service: Service, caller: int, params: p.Account) -> bytes
             )
         )
     tally = await service.store.tally(params.mid)
+    result, _ = await all_followings(service, caller, params)
+    after = cursor_after(result.rows, result.more) if service.profile.cursors else UNSET
     return encode(
         s.CardByMid(
             ts=now,
+            cursor=after,
             card=s.MemberCard(
                 mid=str(params.mid),
                 name=card.name,
@@ -80,7 +78,7 @@ async def card_by_mid(service: Service, caller: int, params: p.Account) -> bytes
                 sign=card.sign,
                 fans=tally.follower,
                 attention=tally.following,
-                attentions=await visible_mids(service, caller, params.mid),
+                attentions=[*result.rows.mids],
             ),
         )
     )

@@ -25,6 +25,7 @@ from guanxi.contract.endpoints import DOCUMENTED_RELATION, ENDPOINTS
 from guanxi.contract.errors import CODES
 from guanxi.contract.limits import ALL, OPEN, PROFILES, limit_sources
 from guanxi.contract.params import LARGEST
+from guanxi.sdk import settings
 from guanxi.sdk.sync import SyncClient
 from guanxi.service.routes import HANDLERS
 from guanxi.user._works import Works
@@ -267,7 +268,27 @@ def user_module() -> str:
         "Results are annotated for editors and type checkers. `typing.get_type_hints` does not"
         " find these\nannotations at run time: importing them would make the import a fifth"
         " slower.\n\n"
-        f"{_table(('name', 'arguments', 'endpoint', 'documents'), rows)}"
+        f"{_table(('name', 'arguments', 'endpoint', 'documents'), rows)}\n"
+        f"{_settings()}"
+    )
+
+
+def _settings() -> str:
+    """Return the section about the original's settings."""
+    ignored = [
+        (f"`{name}`", "none" if value == "" else f"{value}", instead)
+        for name, (value, instead) in settings._FIXED.items()
+    ]
+    return (
+        "## The settings of the original\n\n"
+        "`from guanxi import request_settings, settings, select_client` is accepted."
+        " Three\nsettings have an effect, on the clients of `guanxi.user` outside of"
+        f" `using`: `proxy` (for credentials\nwithout one; empty: none), `timeout` (seconds, less"
+        f" than {settings.MAX_TIMEOUT:,.0f}) and `wbi_retry_times`\n(1 to"
+        f" {settings.MAX_WBI_TRIES}). Clients that are opened after a change use it.\n\n"
+        "The others have a fixed value here. Setting another one, or selecting an HTTP library,"
+        " warns with\n`guanxi.SettingIgnored` and does nothing:\n\n"
+        f"{_table(('setting', 'value here', 'what to use instead'), ignored)}"
     )
 
 

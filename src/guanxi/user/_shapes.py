@@ -3,8 +3,6 @@
 
 """The decoded response data that the documented module returns."""
 
-from __future__ import annotations
-
 import builtins
 from typing import Any, NotRequired, TypedDict
 
@@ -67,7 +65,7 @@ class Membership(TypedDict):
     due_date: int
     vip_pay_type: int
     theme_type: int
-    label: ImageVipLabel
+    label: "ImageVipLabel"
     avatar_subscript: int
     nickname_color: str
     role: int
@@ -105,7 +103,7 @@ class Vip(TypedDict):
     vipStatus: int
     vipStatusWarn: str
     themeType: int
-    label: VipLabel
+    label: "VipLabel"
     avatar_subscript: int
     nickname_color: str
     avatar_subscript_url: str
@@ -262,7 +260,7 @@ class Dynamic(TypedDict):
     basic: DynamicBasic
     type: str
     visible: bool
-    orig: NotRequired[Dynamic]
+    orig: NotRequired["Dynamic"]
     modules: DynamicModules | None
 
 
@@ -519,14 +517,14 @@ class MyInfo(TypedDict):
 VideoPart = TypedDict(
     "VideoPart",
     {
-        "cid": "int",
-        "page": "int",
-        "from": "str",
-        "part": "str",
-        "duration": "int",
-        "vid": "str",
-        "weblink": "str",
-        "dimension": "Dimension",
+        "cid": int,
+        "page": int,
+        "from": str,
+        "part": str,
+        "duration": int,
+        "vid": str,
+        "weblink": str,
+        "dimension": Dimension,
     },
 )
 """The part of a video that was watched."""
@@ -590,9 +588,9 @@ class HistoryVideo(TypedDict):
     attribute: NotRequired[int]
     duration: int
     mission_id: NotRequired[int]
-    rights: VideoRights
-    owner: Author | None
-    stat: VideoStat
+    rights: "VideoRights"
+    owner: "Author | None"
+    stat: "VideoStat"
     dynamic: str
     cid: int
     dimension: Dimension
@@ -694,9 +692,9 @@ class ToviewVideo(TypedDict):
     attribute: NotRequired[int]
     duration: int
     mission_id: NotRequired[int]
-    rights: VideoRights
-    owner: Author | None
-    stat: VideoStat
+    rights: "VideoRights"
+    owner: "Author | None"
+    stat: "VideoStat"
     dynamic: str
     cid: int
     dimension: Dimension

@@ -70,20 +70,28 @@ def sync_twin(source: str) -> str:
 
 
 def shapes() -> str:
-    """Return the TypedDicts of ``guanxi.user``, from the contract's structs; unformatted."""
+    """Return the TypedDicts of ``guanxi.user``, from the contract's structs; unformatted.
+
+    Annotations are not postponed: ``NotRequired`` in a postponed one would not count at run time.
+    """
     lines = [
         banner("src/guanxi/contract/structs"),
         '"""The decoded response data that the documented module returns."""\n\n',
-        "from __future__ import annotations\n\n",
         "import builtins\nfrom typing import Any, NotRequired, TypedDict\n",
     ]
     found: set[Any] = set()
     for endpoint in ENDPOINTS:
         _add_structs_in(endpoint.data, found)
-    for name, struct in vars(structs).items():
-        if isinstance(struct, type) and struct in found:
-            lines += ["\n\n", *_shape(name, struct)]
+    structs_by_name = {name: one for name, one in vars(structs).items() if _is_in(one, found)}
+    later = set(structs_by_name)
+    for name, struct in structs_by_name.items():
+        lines += ["\n\n", *_shape(name, struct, later)]
+        later.remove(name)
     return "".join(lines)
+
+
+def _is_in(value: Any, found: set[Any]) -> bool:
+    return isinstance(value, type) and value in found
 
 
 def _add_structs_in(kind: Any, found: set[Any]) -> None:
@@ -98,14 +106,17 @@ def _add_structs_in(kind: Any, found: set[Any]) -> None:
         _add_structs_in(part, found)
 
 
-def _shape(name: str, struct: type[Struct]) -> Iterator[str]:
+def _shape(name: str, struct: type[Struct], later: set[str]) -> Iterator[str]:
+    """Yield the source of a TypedDict; a field whose type names one in ``later`` is quoted."""
     hints = get_type_hints(struct)
     kinds: dict[str, str] = {}
     for field in msgspec.structs.fields(struct):
         kind = _annotation(hints[field.name])
+        if later.intersection(re.findall(r"\w+", kind)):
+            kind = repr(kind)
         kinds[field.encode_name] = f"NotRequired[{kind}]" if field.default is UNSET else kind
     if any(keyword.iskeyword(one) for one in kinds):  # a keyword cannot name a field of a class
-        pairs = ", ".join(f"{one!r}: {kind!r}" for one, kind in kinds.items())
+        pairs = ", ".join(f"{one!r}: {kind}" for one, kind in kinds.items())
         yield f"{name} = TypedDict({name!r}, {{{pairs}}})\n"
         yield f'"""{struct.__doc__}"""\n'
         return

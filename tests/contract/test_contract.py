@@ -227,7 +227,8 @@ def test_guanxi_exceptions_has_every_exception_and_no_other_name() -> None:
     assert set(exceptions.__all__) == {
         name
         for name in guanxi.__all__
-        if isinstance(value := getattr(guanxi, name), type) and issubclass(value, errors.ApiException)
+        if isinstance(value := getattr(guanxi, name), type)
+        and issubclass(value, errors.ApiException)
     }
     for name in exceptions.__all__:
         assert getattr(exceptions, name) is getattr(guanxi, name)

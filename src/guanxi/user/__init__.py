@@ -10,6 +10,13 @@ each running loop and proxy, which is closed with its loop; ``using`` replaces i
 client. ``credential=None`` means the credential of that client, else of the environment; an empty
 ``Credential()`` calls signed out.
 
+A WRITE WITHOUT A CREDENTIAL ACTS AS THE ENVIRONMENT'S ACCOUNT (GUANXI_SESSDATA, GUANXI_BILI_JCT).
+If GUANXI_NO_DEFAULT_CREDENTIAL is set and not empty, ``credential=None`` outside of ``using`` means
+signed out instead, as in the original, and such a write raises ``CredentialNoSessdataException``.
+
+Results are what the server sent: from guanxi's service, exactly the keys of the annotations; keys
+that another server adds are passed on.
+
 In addition to the errors that a function lists, each may raise ``ResponseCodeException`` (a code
 other than 0, by name), ``NetworkException``, ``AnswerException``, and, before anything is sent, a
 ``CredentialException`` if the credential lacks a part that the call needs, and ``ArgsException``,

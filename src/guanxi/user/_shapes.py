@@ -3,8 +3,6 @@
 
 """The decoded response data that the documented module returns."""
 
-from __future__ import annotations
-
 import builtins
 from typing import Any, NotRequired, TypedDict
 
@@ -68,7 +66,7 @@ class Membership(TypedDict):
     due_date: int
     vip_pay_type: int
     theme_type: int
-    label: ImageVipLabel
+    label: "ImageVipLabel"
     avatar_subscript: int
     nickname_color: str
     role: int
@@ -106,7 +104,7 @@ class Vip(TypedDict):
     vipStatus: int
     vipStatusWarn: str
     themeType: int
-    label: VipLabel
+    label: "VipLabel"
     avatar_subscript: int
     nickname_color: str
     avatar_subscript_url: str
@@ -263,7 +261,7 @@ class Dynamic(TypedDict):
     basic: DynamicBasic
     type: str
     visible: bool
-    orig: NotRequired[Dynamic]
+    orig: NotRequired["Dynamic"]
     modules: DynamicModules | None
 
 
@@ -520,14 +518,14 @@ class MyInfo(TypedDict):
 VideoPart = TypedDict(
     "VideoPart",
     {
-        "cid": "int",
-        "page": "int",
-        "from": "str",
-        "part": "str",
-        "duration": "int",
-        "vid": "str",
-        "weblink": "str",
-        "dimension": "Dimension",
+        "cid": int,
+        "page": int,
+        "from": str,
+        "part": str,
+        "duration": int,
+        "vid": str,
+        "weblink": str,
+        "dimension": Dimension,
     },
 )
 """The part of a video that was watched."""
@@ -591,9 +589,9 @@ class HistoryVideo(TypedDict):
     attribute: NotRequired[int]
     duration: int
     mission_id: NotRequired[int]
-    rights: VideoRights
-    owner: Author | None
-    stat: VideoStat
+    rights: "VideoRights"
+    owner: "Author | None"
+    stat: "VideoStat"
     dynamic: str
     cid: int
     dimension: Dimension
@@ -695,9 +693,9 @@ class ToviewVideo(TypedDict):
     attribute: NotRequired[int]
     duration: int
     mission_id: NotRequired[int]
-    rights: VideoRights
-    owner: Author | None
-    stat: VideoStat
+    rights: "VideoRights"
+    owner: "Author | None"
+    stat: "VideoStat"
     dynamic: str
     cid: int
     dimension: Dimension

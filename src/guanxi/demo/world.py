@@ -224,9 +224,9 @@ def _example_edges() -> Iterator[EdgeRow]:
     # Followers who are not followed.
     yield follower_of_hero(387195656, 1583839793)
     yield follower_of_hero(175989424, 1583822019, contract=Contract(ts=1583900000))
-    # Account 2 shares two followings with the hero.
-    for followed in (116683, 517717593):
-        yield EdgeRow(follower=2, followed=followed, time=1560000000)
+    # Account 2 shares two followings with the hero; its order is that of the example.
+    yield EdgeRow(follower=2, followed=517717593, time=1560000000)
+    yield EdgeRow(follower=2, followed=116683, time=1560000001)
     yield EdgeRow(follower=HERO, followed=178429408, time=1605972105, kind="whisper")
     yield EdgeRow(follower=HERO, followed=22179720, time=1603032789, kind="block")
     yield EdgeRow(follower=HERO, followed=16174624, time=1603026420, kind="block")

@@ -208,12 +208,6 @@ ALLOWED = [
         "+data[24022863] -data[22179720]",
         NEWER,
     ),
-    Allowed(
-        "guanxi's order is that of the caller's list, the document's that of the other account's",
-        "/x/relation/same/followings",
-        "~data.list",
-        NEWER,
-    ),
     Allowed("a new group gets a random id", "/x/relation/tag/create", "data.tagid"),
 ]
 

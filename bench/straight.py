@@ -28,12 +28,12 @@ _COMMON = """
 SELECT mine.target, mine.place, mine.flags
 FROM following AS mine JOIN following AS theirs ON theirs.target = mine.target
 WHERE mine.owner = ? AND theirs.owner = ?
-ORDER BY mine.place DESC, mine.target DESC
+ORDER BY theirs.place DESC, theirs.target DESC
 """
 
 
 def common(store: Path, file: Path, seconds: float) -> float:
-    """Read all common followings of two accounts, newest first; return joins per second.
+    """Read all common followings of two accounts; return joins per second.
 
     `file` holds the pairs of mids as JSON. All rows are read, because a response has the total.
     """

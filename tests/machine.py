@@ -141,6 +141,11 @@ class Model:
     def followed_by(self, owner: int) -> list[int]:
         return [target for who, target in self.follows if who == owner]
 
+    def newest(self, owner: int) -> list[int]:
+        """Return whom the owner follows, the last followed first."""
+        rows = {b: row for (a, b), row in self.follows.items() if a == owner}
+        return sorted(rows, key=lambda b: -rows[b].sequence)
+
     def name(self, mid: int) -> str:
         return "账号已注销" if self.states[mid] == DEREGISTERED else PEOPLE[mid]
 
@@ -284,7 +289,7 @@ class Model:
     def view(self, owner: int) -> View:
         """Return what the owner must see, with ``versions`` (0, 0) and followers ordered by mid."""
         rows = {b: row for (a, b), row in self.follows.items() if a == owner}
-        newest = sorted(rows, key=lambda b: -rows[b].sequence)
+        newest = self.newest(owner)
         visited = sorted(rows, key=lambda b: (-rows[b].visits, -rows[b].sequence))
         fans = {a: row for (a, b), row in self.follows.items() if b == owner}
         whispers = {b: time for (a, b), time in self.whispers.items() if a == owner}
@@ -323,7 +328,7 @@ class Model:
                 part: [b for b in newest if part.lower() in self.name(b).lower()] for part in PARTS
             },
             common={
-                other: [b for b in newest if (other, b) in self.follows]
+                other: [b for b in self.newest(other) if b in rows]
                 for other in PEOPLE
                 if other != owner
             },

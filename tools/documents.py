@@ -24,6 +24,7 @@ from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import DOCUMENTED_RELATION, ENDPOINTS
 from guanxi.contract.errors import CODES
 from guanxi.contract.limits import ALL, OPEN, PROFILES, limit_sources
+from guanxi.contract.openapi import parameter_schema
 from guanxi.contract.params import LARGEST
 from guanxi.sdk import settings
 from guanxi.sdk.sync import SyncClient
@@ -123,19 +124,18 @@ def endpoints() -> str:
         f"{_NOTE}# Endpoints\n\n"
         "Send parameters in the query of a GET and in the form of a POST; join several values"
         " by commas. A write with a cookie needs `csrf`, the session's `bili_jct`; the SDK and"
-        " `guanxi api` add it. [limits.md](limits.md) has the largest `ps` and lists of ids, and"
-        " how much of a list is visible; [codes.md](codes.md) has the meaning of the codes. A"
+        " `guanxi api` add it. The bounds are those of a service without settings of its own;"
+        " [limits.md](limits.md) has their sources, and how much of a list is visible;"
+        " [codes.md](codes.md) has the meaning of the codes. A"
         " running service has the same as OpenAPI 3.1 at `/openapi.json`.\n"
     ]
     return "".join([*pages, *map(_endpoint_section, ENDPOINTS)])
 
 
 def _endpoint_section(endpoint: Endpoint) -> str:
-    [_], parts = msgspec.json.schema_components([endpoint.params])
-    struct = parts[endpoint.params.__name__]
     rows = [
-        _parameter_row(name, _inlined(one, parts), required=name in struct["required"])
-        for name, one in struct["properties"].items()
+        _parameter_row(field, parameter_schema(endpoint, field.encode_name))
+        for field in msgspec.structs.fields(endpoint.params)
     ]
     ways = " or ".join(sorted(endpoint.auth, reverse=True))
     signed = "; wbi signature" if endpoint.wbi else ""
@@ -144,7 +144,7 @@ def _endpoint_section(endpoint: Endpoint) -> str:
     facts = (
         f"{endpoint.method} `{endpoint.path}`",
         f"document: {endpoint.seed}",
-        f"sign-in: {endpoint.login}{f' ({ways})' if ways else ''}{signed}",
+        f"sign-in: {_sign_in(endpoint)}{f' ({ways})' if ways else ''}{signed}",
         f"codes: 0, {answered}",
         *([f"only other servers answer: {others}"] if others else []),
         *([f"aliases: {also}"] if also else []),
@@ -159,19 +159,16 @@ def _in_order(codes: Collection[int]) -> str:
     return ", ".join(map(str, sorted(codes, key=lambda code: (code > 0, abs(code)))))
 
 
-def _parameter_row(name: str, schema: Mapping[str, Any], *, required: bool) -> tuple[str, ...]:
-    default = "required" if required else "absent"
-    if name in OPEN.defaults:
-        default = f"required; `{OPEN.defaults[name]}` in `{OPEN.name}`"
+def _sign_in(endpoint: Endpoint) -> str:
+    return "required" if endpoint.needs_session else endpoint.login
+
+
+def _parameter_row(field: msgspec.structs.FieldInfo, schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a parameter's name, values, default and meaning, from its OpenAPI schema."""
+    name, default = field.encode_name, "required" if field.required else "absent"
     if "default" in schema:
         default = "empty" if schema["default"] == "" else f"`{schema['default']}`"
     return (f"`{name}`", _values(schema), default, schema.get("description", ""))
-
-
-def _inlined(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a schema with its reference resolved."""
-    name = schema.get("$ref", "").rpartition("/")[2]
-    return {**parts[name], **schema} if name else schema
 
 
 def _values(schema: Mapping[str, Any]) -> str:
@@ -181,7 +178,8 @@ def _values(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(_values(one) for one in schema["anyOf"])
     if schema["type"] == "array":
-        return f"list, each: {_values(schema['items'])}"
+        most = f" of at most {schema['maxItems']}" if "maxItems" in schema else ""
+        return f"list{most}, each: {_values(schema['items'])}"
     if schema["type"] == "integer":
         low, high = schema.get("minimum"), schema.get("maximum")
         if low is None:

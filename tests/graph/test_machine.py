@@ -244,7 +244,7 @@ class RulesDriver:
                 for part in PARTS
             },
             common={
-                other: [mid for mid in edges if mid in self.edges(other)]
+                other: [mid for mid in self.edges(other) if mid in edges]
                 for other in self.names
                 if other != owner
             },

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -234,11 +236,15 @@ _EVERY = [
 ]
 
 
+def _provoked(service: RunningService, endpoint: Endpoint, code: int) -> Answer:
+    provoked = _repeated if code == endpoint.invalid_code else (OWN | GENERIC)[code]
+    return provoked(Scene(service), endpoint)
+
+
 @pytest.mark.parametrize(("name", "code"), _EVERY)
 def test_code(name: str, code: int, documented: RunningService) -> None:
     endpoint = BY_NAME[name]
-    provoked = _repeated if code == endpoint.invalid_code else (OWN | GENERIC)[code]
-    answer = provoked(Scene(documented), endpoint)
+    answer = _provoked(documented, endpoint, code)
     status = 404 if endpoint.body is Body.HTML else 200
     assert (answer.status, answer.code) == (status, code), answer.raw
     assert answer.message == endpoint.message(code)
@@ -252,14 +258,70 @@ def test_codes_of_other_servers_are_in_the_contracts_table() -> None:
         assert endpoint.elsewhere <= endpoint.codes, endpoint.name
 
 
-def test_codes_with_a_message_of_their_own() -> None:
-    """004, 修改分组成员 and the two after it; 004, 批量操作用户关系."""
+class _Sentence(NamedTuple):
+    """What a document says that a code means at an endpoint."""
+
+    document: str
+    section: str
+    path: str
+    code: int
+    text: str
+
+
+def _sentences() -> list[_Sentence]:
+    """Return the sentences of all five documents, in the documents' order."""
+    lines = Path("tests/documents/messages.jsonl").read_text("utf-8").splitlines()
+    return [
+        _Sentence(row["document"], row["section"], row["path"], int(code), text)
+        for row in map(json.loads, lines)
+        for code, text in row["messages"].items()
+    ]
+
+
+#: Where a newer document contradicts an older one, which then does not count: what it has instead.
+_REPLACED = {
+    ("002", e.FOLLOWERS.path, 22007): "003: the first 1,000, then an empty list",
+    ("003", e.FOLLOWERS.path, 22007): "004: the first 1,000, then an empty list",
+    ("002", e.FOLLOWINGS.path, 22007): "003: the first 100, then an empty list",
+    ("002", e.MODIFY.path, 22003): "004: another text",
+    ("003", e.MODIFY.path, 22003): "004: another text",
+}
+_SENTENCES = [one for one in _sentences() if (one.document, one.path, one.code) not in _REPLACED]
+_BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS}
+
+
+def _width(text: str) -> str:
+    """Return a text with the comma of document 003, of which only an ASCII copy is left."""
+    return text.replace("，", ",")
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), list(dict.fromkeys((one.path, one.code) for one in _SENTENCES))
+)
+def test_the_message_is_the_documents(path: str, code: int, documented: RunningService) -> None:
+    answer = _provoked(documented, _BY_PATH[path], code)
+    assert answer.code == code
+    for one in _SENTENCES:
+        if (one.path, one.code) == (path, code):
+            ascii_only = one.document == "003"
+            message = _width(answer.message) if ascii_only else answer.message
+            assert message == one.text, (one.document, one.section)
+
+
+def test_a_replaced_sentence_is_in_no_answer() -> None:
+    """Otherwise it is not replaced, and belongs to the test above."""
+    replaced = [one for one in _sentences() if (one.document, one.path, one.code) in _REPLACED]
+    assert len(replaced) == len(_REPLACED)
+    for one in replaced:
+        endpoint = _BY_PATH[one.path]
+        assert one.code not in endpoint.codes or endpoint.message(one.code) != one.text
+
+
+def test_every_message_of_a_single_endpoint_is_a_documents() -> None:
+    documented = {(one.path, one.code, one.text) for one in _SENTENCES}
     for endpoint in ENDPOINTS:
-        members = endpoint in (e.SET_MEMBERS, e.COPY_MEMBERS, e.MOVE_MEMBERS)
-        if 22104 in endpoint.codes:
-            assert endpoint.message(22104) == ("无权限" if members else "该分组不存在")
-    assert e.BATCH_MODIFY.message(22003) == "用户位于黑名单"
-    assert e.MODIFY.message(22003) == "关注失败，请将该用户移除黑名单之后再试"
+        for code, message in endpoint.messages.items():
+            assert (endpoint.path, code, message) in documented, (endpoint.name, code)
 
 
 def test_the_page_of_codes_has_every_message() -> None:

@@ -17,6 +17,7 @@ log_requests = true
 card_cache = 5
 card_staleness = 1.5
 cors_origins = ["https://app.example.com", "http://[::1]:5173"]
+wbi_window = 60
 
 [limits]
 page_size = 7
@@ -32,13 +33,19 @@ def test_defaults() -> None:
 def test_a_file_then_the_environment(tmp_path: Path) -> None:
     file = tmp_path / "guanxi.toml"
     file.write_text(_FILE)
-    read = load(file=file, environ={"GUANXI_LIMIT_GROUPS": "4", "GUANXI_STORE": "x"})
+    environ = {"GUANXI_LIMIT_GROUPS": "4", "GUANXI_STORE": "x", "GUANXI_STRICT_REFERER": "true"}
+    read = load(file=file, environ=environ)
+    assert (read.strict_referer, read.wbi_window) == (True, 60)
+    environ = {"GUANXI_WBI_WINDOW": "0", "GUANXI_STRICT_REFERER": "0"}
+    without = load(file=file, environ=environ)
+    assert (without.strict_referer, without.wbi_window) == (False, 0), "the environment's count"
     assert (read.profile.name, read.request_seconds, read.log_requests) == ("documented", 2.5, True)
     assert (read.card_cache, read.card_staleness) == (5, 1.5)
     assert read.cors_origins == ("https://app.example.com", "http://[::1]:5173")
     assert read.requests_at_once == Settings().requests_at_once
     limits = read.profile.limits
     assert (limits.page_size, limits.groups, limits.ids_per_call) == (7, 4, 50)
+    file.write_text(_FILE.replace("wbi_window = 60\n", ""))
     named = load("open", file=file, environ={}).profile
     assert (named.name, named.limits.page_size) == ("open", 7), "the argument takes precedence"
 
@@ -58,6 +65,10 @@ def test_a_file_then_the_environment(tmp_path: Path) -> None:
         ("log_requests = 1", "log_requests"),
         ("card_cache = -1", "card_cache"),
         ("card_staleness = 0", "card_staleness"),
+        ("strict_referer = 1", "strict_referer"),
+        ("profile = 'documented'\nwbi_window = -1", "wbi_window"),
+        ("profile = 'open'\nstrict_referer = true", "strict_referer: only the profile documented"),
+        ("wbi_window = 60", "wbi_window: only the profile documented has this switch, open has"),
         ("cors_origins = 'http://x.example'", "cors_origins"),
         ("cors_origins = [1]", "cors_origins"),
         ("cors_origins = ['http://x.example/']", "cors_origins.*send it: http://x.example$"),
@@ -87,6 +98,24 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_invalid_settings_in_the_environment(name: str, value: str) -> None:
     with pytest.raises(SettingError, match="page_size"):
         load(environ={f"GUANXI_LIMIT_{name}": value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("STRICT_REFERER", "yes"), ("STRICT_REFERER", ""), ("WBI_WINDOW", "-1"), ("WBI_WINDOW", "1m")],
+)
+def test_invalid_switches_in_the_environment(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"GUANXI_{name}"):
+        load("documented", environ={f"GUANXI_{name}": value})
+
+
+def test_the_profile_open_refuses_the_switches_of_documented() -> None:
+    for name, value in (("STRICT_REFERER", "1"), ("WBI_WINDOW", "60")):
+        with pytest.raises(SettingError, match=name.lower()):
+            load("open", environ={f"GUANXI_{name}": value})
+        assert load("open", environ={f"GUANXI_{name}": "0"}) == Settings(profile=OPEN)
+    with pytest.raises(SettingError, match="wbi_window"):
+        Settings(profile=OPEN, wbi_window=1)
 
 
 def test_errors_for_unknown_names_list_the_known_ones() -> None:

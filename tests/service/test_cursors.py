@@ -47,7 +47,7 @@ def walked() -> Iterator[tuple[RunningService, SignedIn, SignedIn]]:
             EdgeRow(follower=mid, followed=_OWNER, time=_BEGAN + mid // 2)
             for mid in (*_FOLLOWED, *_FANS)
         ]
-        edges += [EdgeRow(follower=_VIEWER, followed=mid, time=_BEGAN) for mid in _FOLLOWED]
+        edges += [EdgeRow(follower=_VIEWER, followed=mid, time=_BEGAN - mid) for mid in _FOLLOWED]
         for kind, mids in (("whisper", _WHISPERED), ("block", _BLOCKED)):
             edges += [
                 EdgeRow(follower=_OWNER, followed=mid, time=_BEGAN + mid // 2, kind=kind)
@@ -150,6 +150,23 @@ def test_cursors_pass_the_page_cap_for_others(walked: Walked) -> None:
     service, _, viewer = walked
     pages = walk(service, viewer, e.FOLLOWINGS, {"vmid": _OWNER, "ps": 5})
     assert {mid for page in pages for mid in page} == set(_FOLLOWED)
+
+
+@pytest.mark.parametrize("ps", [1, 4, 5])
+def test_common_followings_are_in_the_order_of_the_others_list(ps: int, walked: Walked) -> None:
+    service, owner, viewer = walked
+    newest_first, oldest_first = [*reversed(_FOLLOWED)], [*_FOLLOWED]
+    for caller, other, expected in (
+        (owner, _VIEWER, oldest_first),
+        (viewer, _OWNER, newest_first),
+    ):
+        pages = walk(service, caller, e.SAME, {"vmid": other, "ps": ps})
+        assert [mid for page in pages for mid in page] == expected
+        by_number = call(service, e.SAME, caller, {"vmid": other, "ps": ps, "pn": 2})
+        assert mids_of(by_number) == expected[ps : 2 * ps]
+        rest = {"vmid": other, "ps": ps, "cursor": by_number.data["cursor"]}
+        after = call(service, e.SAME, caller, rest)
+        assert mids_of(after) == expected[2 * ps : 3 * ps]
 
 
 def test_a_cursor_continues_a_numbered_page(walked: Walked) -> None:

@@ -162,7 +162,8 @@ def test_attributes_are_the_viewers(crowd: Crowd) -> None:
 def test_common_followings(crowd: Crowd) -> None:
     service, who = crowd
     answer = call(service, e.SAME, who["looker"], {"vmid": 1})
-    assert sorted(mids_of(answer)) == [1_001, 1_003, 1_005]
+    assert mids_of(answer) == [1_001, 1_003, 1_005], "in the order of the other's list"
+    assert {item["mtime"] for item in answer.data["list"]} == {_BEGAN}, "the caller's"
     assert answer.data["total"] == 3
     assert {item["mid"]: item["attribute"] for item in answer.data["list"]} == {
         1_001: 2,

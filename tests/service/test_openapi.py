@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -18,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Login
+from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint
 from guanxi.contract.endpoints import CREATE_GROUP, ENDPOINTS, MODIFY, RENAME_GROUP
 from guanxi.contract.limits import OPEN
 from guanxi.contract.openapi import document
@@ -65,7 +66,7 @@ def test_every_endpoint_is_documented_completely(endpoint: Endpoint) -> None:
         assert f"| {code} | {endpoint.message(code)} |" in documented["description"]
     ways = {way for one in documented["security"] for way in one}
     assert ways == endpoint.auth
-    assert ({} in documented["security"]) == (endpoint.login is not Login.REQUIRED)
+    assert ({} in documented["security"]) == (-101 not in endpoint.codes - endpoint.elsewhere)
     given = wire_types(endpoint.params)
     names = given.keys() | endpoint.aliases.keys()
     by_app = {"appkey", "sign"} if endpoint.app_signed else set()
@@ -118,6 +119,44 @@ def test_the_document_contains_the_limits() -> None:
         assert (text["minLength"], text["maxLength"]) == (1, 16)
     assert "7 remove follower" in schema(MODIFY, "act")["description"]
     assert "222 activity" in schema(MODIFY, "re_src")["description"]
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [one for one in ENDPOINTS if "ps" in wire_types(one.params)],
+    ids=lambda one: one.name,
+)
+def test_the_largest_page_is_the_documented_one(
+    endpoint: Endpoint, documented: RunningService
+) -> None:
+    schemas = {one["name"]: one["schema"] for one in operation(endpoint)["parameters"]}
+    most = schemas["ps"]["maximum"]
+    scene = Scene(documented)
+    assert scene.call(endpoint, ps=most).code == 0
+    assert scene.call(endpoint, ps=most + 1).code == endpoint.invalid_code
+    page = Path("docs/endpoints.md").read_text("utf-8")
+    section = page.partition(f"\n## {endpoint.name}\n")[2].partition("\n## ")[0]
+    assert f"| `ps` | integer, 1 to {most} |" in section
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)
+def test_security_names_the_ways_that_sign_in(
+    endpoint: Endpoint, documented: RunningService
+) -> None:
+    """Where {} is not among them, -101 answers a caller without a session, and them alone."""
+    scene = Scene(documented)
+    fields = scene.fields(endpoint)
+    by_key = {**fields, "access_key": documented.access_key(scene.caller.mid)}
+    codes = {
+        (): call(documented, endpoint, None, fields).code,
+        (ACCESS_KEY,): call(documented, endpoint, None, by_key).code,
+        (COOKIE,): call(documented, endpoint, scene.caller, fields).code,
+    }
+    listed = {tuple(one) for one in operation(endpoint)["security"]}
+    if () in listed:
+        assert -101 not in codes.values()
+    else:
+        assert {ways for ways, code in codes.items() if code != -101} == listed
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,8 @@ def crowd_edges() -> list[EdgeRow]:
             back = 1_600_000_000 + draw.randrange(40)
             rows.append(EdgeRow(follower=mid, followed=ME, time=back))
         if draw.random() < 0.5:
-            rows.append(EdgeRow(follower=OTHER, followed=mid, time=time))
+            theirs = 1_600_000_000 + mid * 7 % 20  # another order, several in one second
+            rows.append(EdgeRow(follower=OTHER, followed=mid, time=theirs))
     return rows
 
 
@@ -151,24 +152,35 @@ async def test_groups_read_by_pages_and_by_cursor(store: Store) -> None:
 
 async def test_common_and_search_read_by_pages_and_by_cursor(store: Store) -> None:
     await crowd(store)
-    theirs = {row.followed for row in ROWS if row.follower == OTHER}
-    common = [mid for mid in FOLLOWINGS if mid in theirs]
+    theirs = {row.followed: row for row in ROWS if row.follower == OTHER}
+    common = [mid for mid in newest(theirs) if mid in MINE]
     matching = [mid for mid in FOLLOWINGS[:60] if "1" in str(mid)]
-    assert common
+    assert common != [mid for mid in FOLLOWINGS if mid in theirs]
     assert matching
     for size in SIZES:
         for walk in (by_pages, by_cursor):
             rows = await walk(lambda w, after: store.common(ME, OTHER, w, after), size)
             assert mids(rows) == common
+            assert [row.sort_key for row in rows] == [MINE[mid].sort_key for mid in common]
             rows = await walk(lambda w, after: store.search(ME, "1", 60, w, after), size)
             assert mids(rows) == matching
     assert (await store.common(ME, OTHER, Window(3, 2))).total == len(common)
     assert (await store.search(ME, "1", 60, Window(3, 2))).total == len(matching)
     backwards = await store.common(OTHER, ME, ALL)
-    assert set(mids(backwards.rows)) == set(common)
-    assert [row.sort_key for row in backwards.rows] == sorted(
-        (row.sort_key for row in backwards.rows), reverse=True
-    )
+    assert mids(backwards.rows) == [mid for mid in FOLLOWINGS if mid in theirs]
+
+
+async def test_a_position_in_common_followings_outlives_its_row(store: Store) -> None:
+    """The position is one of the other's list, whatever becomes of either account's row."""
+    await people(store, ME, OTHER, 11, 12, 13, 14)
+    await follow(store, ME, 14, 13, 12, 11)
+    await follow(store, OTHER, 11, 12, 13, 14)
+    first = await store.common(ME, OTHER, Window(0, 2))
+    assert (mids(first.rows), first.more, first.total) == ([14, 13], True, 4)
+    await do(store, Modify(OTHER, 13, Act.UNFOLLOW), Modify(ME, 14, Act.UNFOLLOW))
+    rest = await store.common(ME, OTHER, Window(0, 2), first.end)
+    assert (mids(rest.rows), rest.more, rest.total) == ([12, 11], False, 2)
+    assert (await store.common(ME, OTHER, Window(0, 0))).end is None
 
 
 async def test_rows_show_the_edge_and_the_owners_groups(store: Store) -> None:
@@ -340,8 +352,8 @@ async def test_lists_of_very_different_lengths(store: Store) -> None:
         rows.append(EdgeRow(follower=others[0], followed=ME, time=1))
         await store.import_edges(partial(list, rows))
         both = sorted(set(mine) & set(theirs))
-        assert mids((await store.common(ME, OTHER, ALL)).rows) == both[::-1]
-        assert mids((await store.common(OTHER, ME, ALL)).rows) == both
+        assert mids((await store.common(ME, OTHER, ALL)).rows) == both
+        assert mids((await store.common(OTHER, ME, ALL)).rows) == both[::-1]
         for size in (2, 50, 400):
             targets = [*others[: size // 2], *others[-size // 2 :]]
             expected = {mid: 6 if mid == 10 else 2 for mid in targets if mid in mine}

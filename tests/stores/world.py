@@ -75,6 +75,6 @@ async def by_cursor(
             return rows
         assert len(page.rows) == size
         last = page.rows[-1]
-        after = Position(last.sort_key, last.mid, last.visits)
+        after = page.end or Position(last.sort_key, last.mid, last.visits)
         if between is not None:
             await between()

@@ -37,6 +37,7 @@ from guanxi.stores.port import Store, StoreError
 from guanxi.text import Text
 
 if TYPE_CHECKING:
+    from guanxi.service.config import Settings
     from guanxi.service.server import Administration, Plan, Ready
 
 
@@ -55,6 +56,23 @@ Port = Annotated[
         "The port to listen on; 0 for any free one.",
         min=0,
         max=65535,
+    ),
+]
+StrictReferer = Annotated[
+    bool | None,
+    option(
+        "documented 中，粉丝与关注明细缺少 Referer 时也返回 -352。",
+        "In documented, followers and followings answer -352 without a Referer too.",
+    ),
+]
+WbiWindow = Annotated[
+    int | None,
+    option(
+        "documented 中，wts 早于此秒数即返回 -403；0 为不检查。",
+        "In documented, an older wts answers -403; 0 for no check.",
+        min=0,
+        max=2**31 - 1,
+        metavar="SECONDS",
     ),
 ]
 Workers = Annotated[
@@ -108,6 +126,8 @@ def serve(
             metavar="SECONDS",
         ),
     ] = None,
+    strict_referer: StrictReferer = None,
+    wbi_window: WbiWindow = None,
 ) -> None:
     """Serve a store until Ctrl-C.
 
@@ -118,10 +138,13 @@ def serve(
     from guanxi.service.server import Plan
 
     check_folder(store)
-    settings = load(profile, file=config, environ=os.environ)
-    cards = {"card_cache": card_cache, "card_staleness": card_staleness}
-    changes = {name: value for name, value in cards.items() if value is not None}
-    settings = replace(settings, **changes)
+    settings = _changed(
+        load(profile, file=config, environ=os.environ),
+        card_cache=card_cache,
+        card_staleness=card_staleness,
+        strict_referer=strict_referer,
+        wbi_window=wbi_window,
+    )
     plan = Plan(store, settings, host, port, workers, _administration(admin))
     _check_addresses(plan)
     console = Console(stderr=True, highlight=False, markup=False)
@@ -135,6 +158,13 @@ def serve(
                 console.print(f"GUANXI_ADMIN_TOKEN={plan.administration.token}", soft_wrap=True)
 
     _serve(plan, ready)
+
+
+def _changed(settings: Settings, **options: float | None) -> Settings:
+    """Return the settings with those of the options that are not None."""
+    return replace(
+        settings, **{name: value for name, value in options.items() if value is not None}
+    )
 
 
 def _serve(plan: Plan, ready: Callable[[Ready], None]) -> None:
@@ -239,6 +269,8 @@ def demo(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Workers = 1,
+    strict_referer: StrictReferer = None,
+    wbi_window: WbiWindow = None,
     as_json: Annotated[
         bool, option("输出一行 JSON，不作导览。", "Print one line of JSON, and no tour.", "--json")
     ] = False,
@@ -253,7 +285,9 @@ def demo(
 
     if store is not None and not is_server_address(store) and Path(store).exists():
         raise _exists(store)
-    settings = load(profile, environ=os.environ)
+    settings = _changed(
+        load(profile, environ=os.environ), strict_referer=strict_referer, wbi_window=wbi_window
+    )
     with tempfile.TemporaryDirectory(prefix="guanxi-demo-") as folder:
         address = store or str(Path(folder, "guanxi.db"))
         plan = Plan(address, settings, host, port, workers)

@@ -165,6 +165,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return self.method == "POST" and self.login is Login.REQUIRED
 
     @property
+    def needs_session(self) -> bool:
+        """Return whether the service answers -101 to a caller without a session.
+
+        So do some endpoints whose login is optional: clients send those without a credential too.
+        """
+        return errors.NotSignedIn.number in self.codes - self.elsewhere
+
+    @property
     def app_signed(self) -> bool:
         """Return whether the service verifies ``appkey`` and ``sign`` if a request has them."""
         return ACCESS_KEY in self.auth or self.host is Host.APP

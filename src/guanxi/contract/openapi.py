@@ -8,7 +8,7 @@ import msgspec
 
 from guanxi.contract import errors
 from guanxi.contract import params as p
-from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Envelope, Login
+from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint, Envelope
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.contract.limits import DOCUMENTED, OPEN
 from guanxi.contract.params import defaults, is_list, wire_types
@@ -117,10 +117,10 @@ def _description(endpoint: Endpoint) -> str:
 def _security(endpoint: Endpoint) -> list[Json]:
     """Return an endpoint's OpenAPI ``security``: the ways to sign in; ``{}`` means signed out."""
     ways: list[Json] = [{way: []} for way in (COOKIE, ACCESS_KEY) if way in endpoint.auth]
-    return ways if endpoint.login is Login.REQUIRED else [*ways, {}]
+    return ways if endpoint.needs_session else [*ways, {}]
 
 
-def _schema(endpoint: Endpoint, name: str) -> Json:
+def parameter_schema(endpoint: Endpoint, name: str) -> Json:
     """Return the JSON schema of the parameter ``name``, with its default and documented limits.
 
     Enums are inlined. Raise ``KeyError`` if the endpoint has no such parameter.
@@ -142,7 +142,7 @@ def _required(endpoint: Endpoint) -> list[str]:
 
 
 def _parameter(endpoint: Endpoint, name: str) -> Json:
-    schema = _schema(endpoint, name)
+    schema = parameter_schema(endpoint, name)
     parameter: Json = {
         "name": name,
         "in": "path" if name in placeholders(endpoint.path) else "query",
@@ -190,7 +190,7 @@ def _alias_description(name: str) -> str:
 
 def _form(endpoint: Endpoint) -> Json:
     names = list(wire_types(endpoint.params))
-    properties = {name: _schema(endpoint, name) for name in names}
+    properties = {name: parameter_schema(endpoint, name) for name in names}
     for other, name in endpoint.aliases.items():
         properties[other] = properties[name] | {"description": _alias_description(name)}
     texts = (

@@ -48,7 +48,7 @@ def wbi_sign(pairs: Pairs, mixin: str) -> str:
 def wbi_verify(pairs: Pairs, mixin: str) -> bool:
     """Return whether ``w_rid`` in the pairs is the wbi signature of all others; False without it.
 
-    The time ``wts`` is not checked.
+    Whether the time ``wts`` is recent is not checked.
     Clients use two encodings: the documented one (five characters are dropped, a space is ``%20``)
     and one that drops nothing and writes a space as ``+``. Both are accepted.
     """

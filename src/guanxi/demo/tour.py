@@ -24,9 +24,9 @@ _OFFICIAL = 420831218
 def tour(client: SyncClient, say: Callable[[Text], object]) -> None:
     """Call the main areas of the SDK as the demo's account and pass one line per step to `say`.
 
-    The client must be signed in as ``HERO``. Most changes are reverted, but HERO no longer follows
-    account 3. Three follows are meant to be refused; if any other call fails, raise its error
-    (ResponseCodeException, NetworkException, …) and revert nothing more.
+    The client must be signed in as ``HERO``. All changes are reverted at the end. Three follows are
+    meant to be refused; if any other call fails, raise its error (ResponseCodeException,
+    NetworkException, …) and revert nothing more.
     """
     for line in _steps(client):
         say(line)

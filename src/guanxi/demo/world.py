@@ -138,24 +138,35 @@ def _named(name: str, **fields: Any) -> tuple[Card, Privacy, State]:
 
 def _example_accounts() -> Iterator[tuple[int, tuple[Card, Privacy, State]]]:
     annual = {"vip_type": 2, "vip_status": 1, "vip_due_ms": (END + 300 * 86_400) * 1000}
-    company = {"official_type": 1, "vip_type": 1}
+    monthly = {"vip_type": 1, "vip_status": 1, "vip_due_ms": (END + 30 * 86_400) * 1000}
+    company = {"official_type": 1}
     person = {"official_type": 0}
+
+    def ended(due: int) -> dict[str, Any]:
+        """Return the fields of a monthly membership that ended at second `due`."""
+        return {"vip_type": 1, "vip_due_ms": due * 1000}
+
     yield HERO, _named("示例用户", sign="文档里的那个账号", **annual)
     for mid in range(1, 6):
         yield mid, _named(f"早期用户{mid}")
-    yield 14082, _named("山新", official_desc="配音演员", **person, **annual)
-    yield 420831218, _named("支付宝Alipay", official_desc="官方账号", live=1, **company)
-    yield 125086406, _named("MSI微星科技", official_desc="官方账号", **company)
-    yield 53456, _named("Warma", official_desc="创作者", **person, **annual)
-    yield 116683, _named("=咬人猫=", official_desc="创作者", **person, **annual)
-    yield 517717593, _named("上海爱丽丝幻乐团", official_desc="官方账号", **person)
-    yield 178429408, _named("老弟一号", official_desc="创作者", **person, **annual)
+    voice = "配音演员、声优。洛天依声源提供者。"
+    yield 14082, _named("山新", official_desc=voice, **person, **annual)
+    alipay = {"official_desc": "支付宝官方账号", "live": 1}
+    yield 420831218, _named("支付宝Alipay", **alipay, **company, **monthly)
+    msi = {"official_desc": "微星科技官方账号", **ended(1540656000)}
+    yield 125086406, _named("MSI微星科技", **msi, **company)
+    yield 53456, _named("Warma", official_desc="bilibili 知名UP主", **person, **annual)
+    hundred = "bilibili 2019百大UP主、高能联盟成员"
+    yield 116683, _named("=咬人猫=", official_desc=hundred, **person, **annual)
+    band = {"official_desc": "上海爱丽丝幻乐团官方账号", **ended(1593792000)}
+    yield 517717593, _named("上海爱丽丝幻乐团", **band, **person)
+    yield 178429408, _named("老弟一号", official_desc="知识领域优质UP主", **person, **annual)
     yield 596000, _named("椛椛在睡觉", **annual)
     yield 24022863, _named("黄禄轩电脑专用账号", **annual)
     yield 85438718, _named("忘忧北萱草Official", **annual)
-    yield 41620134, _named("Tiggy_Chan", vip_type=1)
-    yield 22179720, _named("咩2016")
-    yield 16174624, _named("其实死亡没有那么痛")
+    yield 41620134, _named("Tiggy_Chan", **ended(1669219200))
+    yield 22179720, _named("咩2016", **person)
+    yield 16174624, _named("其实死亡没有那么痛", **person)
     yield 387195656, _named("L_E_M_O_H_E")
     yield 175989424, _named("哥本哈根iii")
     for mid in (258150656, 15858903, 319214221, 205631797, 4856007, 326499679):
@@ -171,6 +182,11 @@ def _example_accounts() -> Iterator[tuple[int, tuple[Card, Privacy, State]]]:
         yield mid, (_named(name)[0], privacy, State.NORMAL)
     yield DEREGISTERED, (DEREGISTERED_CARD, Privacy(), State.DEREGISTERED)
     yield BANNED, (_named("被封停的人")[0], Privacy(), State.BANNED)
+    for mid in _GROUP_MEMBER.values():
+        if mid != HIDES_FOLLOWERS:
+            yield mid, _named(f"早期用户{mid}")
+    for mid in _SPECIALS:
+        yield mid, _named(f"特别关注{mid}")
 
 
 def _example_edges() -> Iterator[EdgeRow]:
@@ -199,8 +215,10 @@ def _example_edges() -> Iterator[EdgeRow]:
     yield following(326499679, 1572000000)
     yield following(321173469, 1573000000, 207542)
     yield following(327086920, 1574000000, 207542)
+    # Of accounts 1 to 5 the hero follows these two: a batch that follows all five fails for them.
     yield following(1, 1601654227)
     yield following(2, 1601654225)
+    yield from (following(mid, time, special=True) for mid, time in _SPECIALS.items())
     for group in (194112, 216699, 231305, 23130):
         yield following(_GROUP_MEMBER[group], 1575000000 + group, group)
     yield from (following(mid, END - 5_000 - mid % 97) for mid in (HIDES_FOLLOWINGS, DEREGISTERED))
@@ -221,12 +239,12 @@ def _example_edges() -> Iterator[EdgeRow]:
     yield follower_of_hero(85438718, 1684759843)
     yield following(41620134, 1684759649)
     yield follower_of_hero(41620134, 1684759649)
-    # Followers who are not followed.
-    yield follower_of_hero(387195656, 1583839793)
-    yield follower_of_hero(175989424, 1583822019, contract=Contract(ts=1583900000))
-    # Account 2 shares two followings with the hero.
-    for followed in (116683, 517717593):
-        yield EdgeRow(follower=2, followed=followed, time=1560000000)
+    # Followers who are not followed, the newest two.
+    yield follower_of_hero(387195656, END - 150)
+    yield follower_of_hero(175989424, END - 250, contract=Contract(ts=END - 240))
+    # Account 2 shares two followings with the hero, the first of them newer.
+    yield EdgeRow(follower=2, followed=116683, time=1560000001)
+    yield EdgeRow(follower=2, followed=517717593, time=1560000000)
     yield EdgeRow(follower=HERO, followed=178429408, time=1605972105, kind="whisper")
     yield EdgeRow(follower=HERO, followed=22179720, time=1603032789, kind="block")
     yield EdgeRow(follower=HERO, followed=16174624, time=1603026420, kind="block")
@@ -234,7 +252,24 @@ def _example_edges() -> Iterator[EdgeRow]:
 
 
 #: The member of each group that the examples rename, delete, copy to or move to.
-_GROUP_MEMBER = {194112: 3, 216699: 4, 231305: 5, 23130: HIDES_FOLLOWERS}
+_GROUP_MEMBER = {194112: 6, 216699: 7, 231305: 8, 23130: HIDES_FOLLOWERS}
+
+#: The rest of the documents' list of special follows. The times give its order.
+_SPECIALS = {
+    500716647: 1590000000,
+    32832243: 1589000000,
+    25944552: 1580000000,
+    301839556: 1579000000,
+    427494870: 1578000000,
+    31949159: 1555000000,
+    382666849: 1554000000,
+    258318451: 1553000000,
+    54992199: 1545000000,
+    3379951: 1544000000,
+    392279807: 1543000000,
+    23215368: 1542000000,
+    20165629: 1540000000,
+}
 
 #: Accounts without random edges: the examples presume that the hero, or nobody, follows them.
 _NOT_IN_CROWD = frozenset({HERO, BLOCKS_HERO, 178429408, 22179720, 16174624, DEREGISTERED, BANNED})

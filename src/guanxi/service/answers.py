@@ -152,12 +152,15 @@ def page(parts: Sequence[bytes], version: int, total: int | None, cursor: str | 
     )
 
 
-def cursor_after(rows: Sequence[Row], more: bool) -> str:
+def cursor_after(rows: Sequence[Row], more: bool, end: Position | None = None) -> str:
     """Return the cursor of the page after ``rows``, which encodes the position of the last row.
 
-    Return "" if ``rows`` is empty or ``more`` (whether rows follow) is false.
+    ``end`` is that position if the list is not in the order of its rows' own sort keys. Return ""
+    if there is no position or ``more`` (whether rows follow) is false.
     """
-    if not more or not rows:
+    if not more:
         return ""
-    last = rows[-1]
-    return encode_cursor(Position(last.sort_key, last.mid, last.visits))
+    if end is None and rows:
+        last = rows[-1]
+        end = Position(last.sort_key, last.mid, last.visits)
+    return encode_cursor(end) if end is not None else ""

@@ -60,6 +60,8 @@ class SessionGate:
         self._service = service
         self._secret, self._clock = service.store.secret, service.clock
         self._has_rule = service.profile.header_rule
+        self._strict_referer = service.settings.strict_referer
+        self._wbi_window = service.settings.wbi_window
         #: Credentials with a session, by the access_key or Cookie header sent.
         self._credentials: dict[str | bytes, _Credential] = {}
         #: Sessions by digest, each with the time of its read: by the clock, and in real time, as
@@ -85,7 +87,7 @@ class SessionGate:
         wrong or stale, or required and missing.
         """
         has_rule = endpoint.header_rule and self._has_rule
-        if has_rule and (reason := broken_header_rule(headers)):
+        if has_rule and (reason := broken_header_rule(headers, strict=self._strict_referer)):
             raise Refused(errors.RequestIntercepted.number, reason)
         if endpoint.access_id:
             self._check_access_id(values)
@@ -181,12 +183,17 @@ class SessionGate:
 
         ``pairs`` are all fields as sent, which a signature covers; ``values`` the accepted ones, by
         name. The wbi signature ``w_rid`` is required if the endpoint has ``wbi``; if it is also
-        ``unsigned``, only checked if sent. The app signature ``sign`` is checked if it or
-        ``appkey`` is sent to an endpoint that reads them.
+        ``unsigned``, only checked if sent. Its ``wts`` must be in the settings' window, if there is
+        one. The app signature ``sign`` is checked if it or ``appkey`` is sent to an endpoint that
+        reads them.
         """
         wanted = "w_rid" in values if endpoint.unsigned else endpoint.wbi
-        if wanted and not ("wts" in values and self._wbi(pairs)):
-            raise Refused(errors.AccessDenied.number, _bad_wbi(values))
+        if wanted:
+            if not ("wts" in values and self._wbi(pairs)):
+                raise Refused(errors.AccessDenied.number, _bad_wbi(values))
+            window = self._wbi_window
+            if window and (reason := _bad_time(values["wts"], self._service.now(), window)):
+                raise Refused(errors.AccessDenied.number, reason)
         if ("sign" in values or "appkey" in values) and endpoint.app_signed:
             appsec = secrets.appsec(self._secret, values.get("appkey", ""))
             if not sign.app_verify(pairs, appsec):
@@ -227,6 +234,27 @@ def _bad_wbi(values: Mapping[str, str]) -> str:
     if "wts" not in values:
         return "wts: missing; w_rid has to sign it too"
     return f"w_rid: wrong or stale; sign all other fields with {_SIGN}"
+
+
+#: How many seconds ``wts`` may be ahead: clients that round milliseconds are up to one early.
+_AHEAD = 1
+#: The most digits of a ``wts`` that is read as a number.
+_DIGITS = 19
+
+
+def _bad_time(wts: str, now: int, window: int) -> str:
+    """Return the reason for a ``wts`` that is over ``window`` seconds old, or from the future.
+
+    Return "" if it is neither.
+    """
+    if not (wts.isascii() and wts.isdigit() and len(wts) <= _DIGITS):
+        return "wts: must be the time of the request in seconds since 1970"
+    age = now - int(wts)
+    if age > window:
+        return f"wts: {age} seconds old; at most {window} by wbi_window, so sign again"
+    if age < -_AHEAD:
+        return f"wts: {-age} seconds after the service's time; it is in seconds since 1970"
+    return ""
 
 
 def _bad_sign(values: Mapping[str, str]) -> str:

@@ -1,8 +1,9 @@
 """Settings of a service: a profile, its limits, and bounds for each process.
 
 Limits come from the profile, then a TOML file, then ``GUANXI_LIMIT_*`` in the environment; the last
-one wins. ``GUANXI_CORS_ORIGINS`` replaces the file's origins. An unknown or invalid setting raises
-SettingError with its name.
+one wins. ``GUANXI_CORS_ORIGINS`` replaces the file's origins, and ``GUANXI_STRICT_REFERER`` and
+``GUANXI_WBI_WINDOW`` the file's switches. An unknown or invalid setting raises SettingError with
+its name.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
-from guanxi.contract.limits import OPEN, PROFILES, Limits, Profile, limit_sources
+from guanxi.contract.limits import DOCUMENTED, OPEN, PROFILES, Limits, Profile, limit_sources
 from guanxi.service.cors import unfit_origin
 from guanxi.text import Text
 
@@ -35,8 +36,23 @@ class SettingError(ValueError):
         super().__init__(Text(f"配置错误 {name}：{why.zh}", f"bad setting {name}: {why.en}"))
 
 
-class Settings(Struct, frozen=True, kw_only=True):
-    """The settings that a service starts with."""
+class Switches(Struct, frozen=True, kw_only=True):
+    """Harsher readings of what the documents leave open, for the profile ``documented`` alone.
+
+    Each has a variable in the environment: ``GUANXI_`` and its name in capitals.
+    """
+
+    #: On followers and followings, a missing Referer answers -352, as a foreign one does.
+    strict_referer: bool = False
+    #: How many seconds old ``wts`` of a wbi signature may be, otherwise -403; 0 for any time.
+    wbi_window: _SizeOrZero = 0
+
+
+class Settings(Switches, frozen=True, kw_only=True):
+    """The settings that a service starts with.
+
+    Raise SettingError for a switch of the profile ``documented`` in another profile.
+    """
 
     profile: Profile = OPEN
     #: A longer request is answered -504; the store's own time-outs are shorter.
@@ -52,6 +68,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     #: Origins whose pages may call the endpoints from a browser, with cookies.
     cors_origins: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.profile.name != DOCUMENTED.name:
+            for name in Switches.__struct_fields__:
+                if getattr(self, name):
+                    raise SettingError(name, _only_documented(self.profile.name))
+
 
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings that a file may contain."""
@@ -64,6 +86,8 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     card_cache: _SizeOrZero | UnsetType = UNSET
     card_staleness: _Seconds | UnsetType = UNSET
     cors_origins: tuple[str, ...] | UnsetType = UNSET
+    strict_referer: bool | UnsetType = UNSET
+    wbi_window: _SizeOrZero | UnsetType = UNSET
 
 
 def load(
@@ -73,9 +97,9 @@ def load(
 
     ``profile`` is ``documented`` or ``open``; None uses the file's, or ``open``. A TOML file may
     hold ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests``, ``card_cache``,
-    ``card_staleness``, ``cors_origins`` and a table ``limits``; what it omits has its default. The
-    variable ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the limit of that name, and
-    ``GUANXI_CORS_ORIGINS``, separated by commas, all origins.
+    ``card_staleness``, ``cors_origins``, the switches and a table ``limits``; what it omits has its
+    default. The variable ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the limit of that name,
+    ``GUANXI_CORS_ORIGINS``, separated by commas, all origins, and ``GUANXI_<NAME>`` a switch.
     Raise SettingError for an unknown or invalid setting, or a file that cannot be read.
     """
     read = _read(file) if file else _File()
@@ -88,6 +112,11 @@ def load(
     if _CORS_ORIGINS in environ:
         origins = [origin.strip() for origin in environ[_CORS_ORIGINS].split(",")]
         values["cors_origins"] = tuple(filter(None, origins))
+    for switch in Switches.__struct_fields__:
+        variable = f"GUANXI_{switch.upper()}"
+        if variable in environ:
+            sent = _converted(variable, {switch: environ[variable]}, Switches)
+            values[switch] = getattr(sent, switch)
     for origin in values.get("cors_origins", ()):
         invalid = unfit_origin(origin)
         if invalid is not None:
@@ -104,6 +133,13 @@ def with_limits(profile: Profile, limits: Mapping[str, int | str]) -> Profile:
         raise SettingError(f"limits.{name}", _not_one_of(name, limit_sources()))
     changed = {**asdict(profile.limits), **limits}
     return replace(profile, limits=_converted("limits", changed, Limits))
+
+
+def _only_documented(profile: str) -> Text:
+    return Text(
+        f"只有 {DOCUMENTED.name} 有此开关，{profile} 没有",
+        f"only the profile {DOCUMENTED.name} has this switch, {profile} has not",
+    )
 
 
 def _not_one_of(name: str, known: Iterable[str]) -> Text:

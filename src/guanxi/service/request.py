@@ -11,6 +11,7 @@ Pairs = list[tuple[str, str]]
 Headers = Mapping[bytes, bytes]
 
 _HEADER_RULE = "(the header rule of the profile documented; the profile open has no such rule)"
+_DEMANDED = "the host must be bilibili.com or under it"
 #: The problem of a field that cannot be decoded, by the error.
 _BADLY_ENCODED: dict[type[Exception], str] = {
     KeyError: "a % without two hexadecimal digits after it; write % as %25",
@@ -115,17 +116,18 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if is_quoted else value
 
 
-def broken_header_rule(headers: Headers) -> str:
+def broken_header_rule(headers: Headers, *, strict: bool = False) -> str:
     """Return the reason for which 004's header rule refuses a request, "" if it does not.
 
     It refuses a Referer that is invalid or outside bilibili.com and its subdomains, and a
-    User-Agent that contains "python" in any case. A missing or empty Referer passes.
+    User-Agent that contains "python" in any case. A missing or empty Referer passes unless
+    ``strict``.
     """
     if b"python" in headers.get(b"user-agent", b"").lower():
         return f'User-Agent: must not contain "python" {_HEADER_RULE}'
     referer = headers.get(b"referer")
     if not referer:
-        return ""
+        return f"Referer: missing; {_DEMANDED} (strict_referer is on)" if strict else ""
     try:
         host = urlsplit(referer.decode("latin-1")).hostname or ""
     except ValueError:
@@ -133,4 +135,4 @@ def broken_header_rule(headers: Headers) -> str:
     if host == "bilibili.com" or host.endswith(".bilibili.com"):
         return ""
     shown = repr(host)[:_ECHOED]
-    return f"Referer: the host must be bilibili.com or under it, not {shown} {_HEADER_RULE}"
+    return f"Referer: {_DEMANDED}, not {shown} {_HEADER_RULE}"

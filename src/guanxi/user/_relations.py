@@ -107,8 +107,8 @@ class Relations(About):
     async def get_self_same_followers(self, pn: int = 1, ps: int = 50) -> t.RelationPage:
         """Return one page of the accounts that the user and the caller both follow (000).
 
-        Newest following of the caller first; empty if the user hides its followings. Needs sessdata
-        or an access_key.
+        In the order of the user's list, newest first; ``mtime``, ``tag`` and ``special`` are the
+        caller's. Empty if the user hides its followings. Needs sessdata or an access_key.
 
         Args:
             pn: page, from 1.

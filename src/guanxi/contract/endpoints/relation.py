@@ -93,7 +93,7 @@ SAME = Endpoint(
     paging=Paging.NUMBERED,
     pages=_COUNTED,
     own_codes=_LIST_CODES,
-    summary="The accounts that both the caller and an account follow.",
+    summary="The accounts that the caller and an account both follow, in the account's order.",
     seed="004, 查询共同关注明细",
 )
 WHISPERS = Endpoint(

@@ -151,6 +151,7 @@ FOLLOWED_TAGS = Endpoint(
     paging=Paging.NUMBERED,
     pages=Pages(items=("tags",), key=("tag_id",), total="count"),
     own_codes=frozenset({53013}),
+    messages={53013: "获取登录数据失败"},
     summary="The tags that an account follows.",
     seed="000, 001, User.get_user_fav_tag",
 )

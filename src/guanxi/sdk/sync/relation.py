@@ -264,8 +264,9 @@ class RelationArea:
 
         Document 004, 查询共同关注明细.
 
-        The caller's newest following comes first. The page is empty if ``mid`` hides its
-        followings. ``size`` and ``cursor`` are as in ``followers``.
+        The order is that of ``mid``'s list: whom it followed last comes first. ``mtime``, ``tag``
+        and ``special`` are the caller's. The page is empty if ``mid`` hides its followings.
+        ``size`` and ``cursor`` are as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, and as ``call_as``.
         """

@@ -79,8 +79,10 @@ def _unpaged_request(service: Service, params: p.ListParams) -> _PageRequest:
     return _PageRequest(Window(0, limits.unpaged), None, by_cursor=False)
 
 
-def _cursor_or_none(service: Service, rows: Sequence[Row], more: bool) -> str | None:
-    return cursor_after(rows, more) if service.profile.cursors else None
+def _cursor_or_none(service: Service, result: Slice) -> str | None:
+    if not service.profile.cursors:
+        return None
+    return cursor_after(result.rows, result.more, result.end)
 
 
 def _cursor_or_unset(service: Service, rows: Sequence[Row], more: bool) -> str | UnsetType:
@@ -122,9 +124,7 @@ async def _list_page(
         cards = await service.store.cards([viewer])
         tails[viewer] = encoded_tail(cards[viewer])
     parts = items(result.rows, attributes, tails, groups=groups)
-    return page(
-        parts, result.version, result.total, _cursor_or_none(service, result.rows, result.more)
-    )
+    return page(parts, result.version, result.total, _cursor_or_none(service, result))
 
 
 async def followings(service: Service, viewer: int, params: p.FollowingsParams) -> bytes:
@@ -187,7 +187,7 @@ async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes
     if not request.by_cursor and params.pn > limits.search_pages:
         raise _too_deep(limits.search_pages)
     if (await _privacy(service, viewer, params.vmid)).hide_followings:
-        return page([], 0, 0, _cursor_or_none(service, (), more=False))
+        return page([], 0, 0, _cursor_or_none(service, EMPTY_SLICE))
     store = service.store
     result = await store.search(params.vmid, params.name, within, request.window, request.after)
     if within != ALL and (await store.tally(params.vmid)).following > within:
@@ -201,12 +201,13 @@ async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes
 async def same(service: Service, viewer: int, params: p.SameParams) -> bytes:
     """Handle GET /x/relation/same/followings: one page of followings that both accounts have.
 
-    Newest first; mtime, tag and special are the caller's. Empty if the other account hides its
-    followings. Raise InvalidParameter for an invalid cursor. Source: 004, 查询共同关注明细.
+    In the order of the other account's list, newest first; mtime, tag and special are the
+    caller's. Empty if the other account hides its followings. Raise InvalidParameter for an invalid
+    cursor. Source: 004, 查询共同关注明细.
     """
     request = _page_request(service, params, service.profile.limits.own_followings)
     if (await _privacy(service, viewer, params.vmid)).hide_followings:
-        return page([], 0, 0, _cursor_or_none(service, (), more=False))
+        return page([], 0, 0, _cursor_or_none(service, EMPTY_SLICE))
     result = await service.store.common(viewer, params.vmid, request.window, request.after)
     return await _list_page(service, viewer, result, _own_followings(result.rows), groups=True)
 

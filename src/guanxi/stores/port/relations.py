@@ -70,10 +70,12 @@ class Relations(Protocol):
     async def common(
         self, owner: int, other: int, window: Window, after: Position | None = None
     ) -> Slice:
-        """Return a page of the owner's followings that ``other`` also follows, newest first.
+        """Return a page of the owner's followings that ``other`` also follows.
 
-        ``total`` counts them all; ``version`` changes with the followings of either account.
-        ``after`` is as in ``page``. Raise StoreUnavailable if the read fails.
+        The order is that of the other's list, newest first; the rows are the owner's. ``total``
+        counts them all; ``version`` changes with the followings of either account. ``after`` is a
+        position in the other's list, such as ``end`` of a page; it is otherwise as in ``page``.
+        Raise StoreUnavailable if the read fails.
         """
 
     async def pair(self, owner: int, target: int) -> Pair:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias, overload
 
 from msgspec import Struct
 
+from guanxi.graph.lists import Position
 from guanxi.graph.pair import Contract, sort_key_of_mtime
 
 
@@ -85,6 +86,9 @@ class Slice(NamedTuple):
     total: int | None
     #: A number that changes whenever the list changes.
     version: int
+    #: The position of the last row, if it does not follow from the row: common followings are not
+    #: in the order of their own sort keys. None otherwise, and without a row.
+    end: Position | None = None
 
 
 #: What an import does with a row that contradicts a stored edge: see ``Upkeep.import_edges``.

@@ -297,15 +297,16 @@ async def search(
 async def common(
     db: Connection, owner: int, other: int, window: Window, after: Position | None = None
 ) -> Slice:
-    """Return a page of the owner's followings that ``other`` also follows, newest first.
+    """Return a page of the owner's followings that ``other`` also follows.
 
-    ``window`` is counted from ``after`` if given. ``total`` counts them all; ``version`` is the sum
-    of the two accounts' versions. Expects no transaction.
+    The order is that of the other's list, newest first, and so are the positions ``after``, from
+    which ``window`` is counted if given, and ``end``; the rows are the owner's. ``total`` counts
+    them all; ``version`` is the sum of the two accounts' versions. Expects no transaction.
     """
     async with _snapshot(db):
         mine, theirs = await _list(db, owner), await _list(db, other)
-        shared = {mid for mid, _ in theirs.items}
-        found = [item for item in mine.items if item[0] in shared]
+        shared = {mid for mid, _ in mine.items}
+        found = [item for item in theirs.items if item[0] in shared]
         # Versions only rise, so their sum changes whenever either does.
         return await _page_of(db, owner, found, window, after, mine.version + theirs.version)
 
@@ -318,15 +319,21 @@ async def _page_of(
     after: Position | None,
     version: int,
 ) -> Slice:
+    """Return the page of ``found``, a whole list newest first, that ``window`` selects.
+
+    ``window`` is counted from ``after`` if given. ``total`` is the number of all in the list.
+    """
     total = len(found)
     if after is not None:
         behind = (after.sort_key, after.mid)
         found = [(mid, sort_key) for mid, sort_key in found if (sort_key, mid) < behind]
-    shown = [mid for mid, _ in found[window.offset : window.offset + window.limit]]
+    selected = found[window.offset : window.offset + window.limit]
+    shown = [mid for mid, _ in selected]
     more = window.limit > 0 and len(found) > window.offset + window.limit
     rows = {row[0]: tuple(row) for row in await db.fetch(_SHOWN, owner, shown)} if shown else {}
     # On Citus a snapshot covers one node: some of them may be deleted by now.
-    return Slice(_rows([rows[mid] for mid in shown if mid in rows]), more, total, version)
+    still = _rows([rows[mid] for mid in shown if mid in rows])
+    return Slice(still, more, total, version, Position(*selected[-1][::-1]) if selected else None)
 
 
 #: What the owner holds towards the other, and whether that one follows back.

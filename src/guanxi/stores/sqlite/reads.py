@@ -297,29 +297,29 @@ def search(
 # Lists of similar length are merged by target, which reads each of them once. Otherwise each target
 # of the shorter list is looked up in the longer one.
 _COMMON_MERGED = """
-SELECT both.target, mine.place, 0, 0
+SELECT both.target, theirs.place, 0, 0
 FROM (
     SELECT target FROM following INDEXED BY following_by_target WHERE owner = :owner
     INTERSECT
     SELECT target FROM following INDEXED BY following_by_target WHERE owner = :other
     ORDER BY target
 ) AS both
-CROSS JOIN following AS mine INDEXED BY following_by_target
-    ON mine.owner = :owner AND mine.target = both.target
-ORDER BY mine.place DESC, mine.target DESC
+CROSS JOIN following AS theirs INDEXED BY following_by_target
+    ON theirs.owner = :other AND theirs.target = both.target
+ORDER BY theirs.place DESC, theirs.target DESC
 """
 #: The longer list has at most this many times the length of the shorter to be merged.
 _MERGE_RATIO = 8
 _COMMON = """
-SELECT mine.target, mine.place, 0, 0
+SELECT theirs.target, theirs.place, 0, 0
 FROM following AS {outer} INDEXED BY following_by_target
 CROSS JOIN following AS {inner} INDEXED BY following_by_target ON {inner}.target = {outer}.target
 WHERE mine.owner = :owner AND theirs.owner = :other
-ORDER BY mine.place DESC, mine.target DESC
+ORDER BY theirs.place DESC, theirs.target DESC
 """
 _COMMON_BY_MINE = _COMMON.format(outer="mine", inner="theirs")
 _COMMON_BY_THEIRS = _COMMON.format(outer="theirs", inner="mine")
-_FLAGS = """
+_OWN = """
 SELECT target, place, flags, 0
 FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
 """
@@ -328,10 +328,11 @@ FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
 def common(
     db: apsw.Connection, owner: int, other: int, window: Window, after: Position | None = None
 ) -> Slice:
-    """Return a page of the owner's followings that ``other`` also follows, newest first.
+    """Return a page of the owner's followings that ``other`` also follows.
 
-    ``window`` is counted from ``after`` if given. ``total`` counts them all; ``version`` is the sum
-    of the two accounts' versions.
+    The order is that of the other's list, newest first, and so are the positions ``after``, from
+    which ``window`` is counted if given, and ``end``; the rows are the owner's. ``total`` counts
+    them all; ``version`` is the sum of the two accounts' versions.
     """
     mine, theirs = tally(db, owner), tally(db, other)
     shorter, longer = sorted((mine.following, theirs.following))
@@ -343,9 +344,10 @@ def common(
     result = _page_of(db, owner, matches, window, after, mine.version + theirs.version)
     if not result.rows:
         return result
-    mids = packed(result.rows.mids)
-    with_flags = {row[0]: row for row in db.execute(_FLAGS, (owner, mids))}
-    return result._replace(rows=rows(db, owner, [with_flags[mid] for mid in result.rows.mids]))
+    last = result.rows[-1]
+    own = {row[0]: row for row in db.execute(_OWN, (owner, packed(result.rows.mids)))}
+    shown = rows(db, owner, [own[mid] for mid in result.rows.mids])
+    return result._replace(rows=shown, end=Position(last.sort_key, last.mid))
 
 
 def _page_of(

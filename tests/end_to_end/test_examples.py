@@ -78,6 +78,7 @@ def curl(example: dict[str, Any], service: RunningService, hero: SignedIn) -> di
     return response
 
 
+@pytest.mark.holds(each="example", aspect="example")
 @pytest.mark.skipif(
     shutil.which("curl") is None and "CI" not in os.environ, reason="curl is not installed"
 )

@@ -234,6 +234,7 @@ _EVERY = [
 ]
 
 
+@pytest.mark.holds(each="name", aspect="codes")
 @pytest.mark.parametrize(("name", "code"), _EVERY)
 def test_code(name: str, code: int, documented: RunningService) -> None:
     endpoint = BY_NAME[name]

@@ -35,6 +35,7 @@ def written(value: object) -> str:
     return str(value) if isinstance(value, Enum) else repr(value)
 
 
+@pytest.mark.holds(each="entry", aspect="arguments")
 @pytest.mark.parametrize("entry", CALLED, ids=by_name)
 def test_arguments_match_the_documents(entry: dict[str, Any]) -> None:
     function = named(entry["name"])
@@ -73,6 +74,7 @@ def test_errors_name_the_arguments_of_the_documents(entry: dict[str, Any]) -> No
     assert arguments - named == CONVERTED.get(entry["name"], set())
 
 
+@pytest.mark.holds(each="entry", aspect="arguments")
 @pytest.mark.parametrize(
     "entry", [entry for entry in MODULE if entry["kind"] == "enum"], ids=by_name
 )

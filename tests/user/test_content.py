@@ -1,8 +1,13 @@
-"""Every member of the documented enums, where it selects or sorts, against the real service."""
+"""What functions of the module return, value by value, and every member of the enums.
+
+Against the real service with the demo's content, in Beijing time.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -27,7 +32,7 @@ from guanxi.user import (
     User,
     sync,
 )
-from tests.user.test_world import ENTRIES, WORLD, ids, pages, stored_ids
+from tests.user.test_world import ENTRIES, WORLD, body, ids, pages, stored_ids
 
 #: An account without any relation in the world.
 STRANGER, OTHER = 900_001, 900_002
@@ -246,3 +251,107 @@ def test_the_callers_whispered_accounts(service: RunningService) -> None:
     found = sync(user.get_self_whisper_followings(signed_in(service, STRANGER)))["list"]
     assert ids(found, "mid") == whispered[::-1]
     assert {item["attribute"] for item in found} == {1}
+
+
+# --- What functions return ---
+
+
+def bodies(kind: str, key: str) -> list[Any]:
+    """Return the hero's documents of a kind, the largest key first."""
+    found = [entry for entry in ENTRIES if (entry.owner, entry.kind) == (HERO, kind)]
+    found.sort(key=lambda entry: (entry.keys[key], entry.id), reverse=True)
+    return [json.loads(entry.body) for entry in found]
+
+
+def beijing(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC) + timedelta(hours=8):%Y-%m-%d %H:%M:%S}"
+
+
+@pytest.mark.holds("get_self_experience_log")
+def test_the_experience_log_has_the_changes_of_seven_days(me: Credential) -> None:
+    changes = bodies("experience", "time")
+    recent = [one for one in changes if one["time"] > changes[0]["time"] - 7 * 86_400]
+    assert 0 < len(recent) < len(changes)
+    log = sync(user.get_self_experience_log(me))
+    assert log["count"] == len(recent)
+    assert log["list"] == [
+        {"delta": one["delta"], "time": beijing(one["time"]), "reason": one["reason"]}
+        for one in recent
+    ]
+
+
+@pytest.mark.holds("get_self_moral_log", "get_self_login_log", "get_self_jury_info")
+def test_moral_sign_ins_and_jury_of_the_caller(me: Credential) -> None:
+    moral = sync(user.get_self_moral_log(me))
+    assert moral["moral"] == body("profile")["moral"]
+    assert moral["list"] == [
+        {"delta": one["delta"], "time": beijing(one["time"]), "reason": one["reason"]}
+        for one in bodies("moral", "time")
+    ]
+    sign_ins = sync(user.get_self_login_log(me))
+    assert sign_ins["list"] == [
+        {
+            "ip": one["ip"],
+            "time": one["time"],
+            "time_at": beijing(one["time"]),
+            "status": one["ok"],
+            "type": one["type"],
+            "geo": one["geo"],
+        }
+        for one in bodies("sign_in", "time")
+    ]
+    assert sign_ins["count"] == len(sign_ins["list"])
+    card = WORLD.accounts[HERO][0]
+    jury = body("jury") | {"face": card.face, "uname": card.name}
+    assert sync(user.get_self_jury_info(me)) == jury
+
+
+@pytest.mark.holds("get_self_history")
+def test_the_older_history_is_the_videos_seen_newest_first(me: Credential) -> None:
+    seen = [entry for entry in ENTRIES if (entry.owner, entry.kind) == (HERO, "seen")]
+    videos = [entry for entry in seen if entry.filters["tab"] == "archive"]
+    videos.sort(key=lambda entry: (entry.keys["time"], entry.id), reverse=True)
+    oids = [json.loads(entry.body)["entry"]["history"]["oid"] for entry in videos]
+    found = [item for number in (1, 2) for item in sync(user.get_self_history(number, 10, me))]
+    assert ids(found, "aid") == oids[:20]
+    assert len(oids) > 20
+
+
+@pytest.mark.holds("User.get_user_medal", "User.get_uplikeimg", "User.get_live_info")
+def test_medals_the_like_effect_and_the_live_room(me: Credential) -> None:
+    hero = User(HERO, me)
+    medals = [one["medal_info"] for one in bodies("medal", "level")]
+    shown = sync(hero.get_user_medal())["list"]
+    assert [item["medal_info"] for item in shown] == medals
+    assert sync(hero.get_uplikeimg()) == body("like_effect")
+    room: Any = sync(hero.get_live_info())["live_room"]
+    stored = body("profile")["live_room"]
+    assert {name: room[name] for name in stored} == stored
+
+
+@pytest.mark.holds("User.get_relation_info", "User.get_overview_stat")
+def test_counts_of_relations_and_of_works(me: Credential) -> None:
+    own = [edge for edge in WORLD.edges if edge.follower == HERO]
+    kinds = [edge.kind for edge in own]
+    fans = [edge for edge in WORLD.edges if edge.followed == HERO and edge.kind == "follow"]
+    counts = {"mid": HERO, "following": kinds.count("follow"), "follower": len(fans)}
+    hidden = {"whisper": kinds.count("whisper"), "black": kinds.count("block")}
+    assert all([*counts.values(), *hidden.values()])
+    assert sync(User(HERO, me).get_relation_info()) == counts | hidden
+    assert sync(User(HERO, Credential()).get_relation_info()) == counts | {"whisper": 0, "black": 0}
+    works = sync(User(HERO, me).get_overview_stat())
+    expected = {"video": "video", "article": "article", "album": "album", "audio": "audio"}
+    expected |= {"pugv": "course", "tag": "tag", "opus": "picture_post", "season_num": "season"}
+    stored = [entry.kind for entry in ENTRIES if entry.owner == HERO]
+    assert {name: works[name] for name in expected} == {  # type: ignore[literal-required]
+        name: stored.count(kind) for name, kind in expected.items()
+    }
+
+
+@pytest.mark.holds("edit_self_info", "get_self_info")
+def test_an_edit_changes_all_four_fields(service: RunningService) -> None:
+    other = signed_in(service, OTHER)
+    assert sync(user.edit_self_info("1999-12-31", "男", "改过的名字", "改过的签名", other)) is None
+    info = sync(user.get_self_info(other))
+    assert (info["name"], info["sign"], info["sex"]) == ("改过的名字", "改过的签名", "男")
+    assert beijing(info["birthday"]) == "1999-12-31 00:00:00"

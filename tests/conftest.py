@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from guanxi.sdk.aio.network import Network
 from guanxi.sdk.sync.network import Network as SyncNetwork
 from guanxi.sdk.transport import Request, Response
-from tests import postgres
+from tests import holding, postgres
 from tests.counts import count
 
 settings.register_profile(
@@ -29,11 +29,12 @@ settings.register_profile(
 settings.load_profile("guanxi")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Accept SIGINT again if the shell started this run in the background, as ``make test`` does.
 
     A shell lets such a process, and all that it starts, ignore the signal.
     """
+    config.pluginmanager.register(holding)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -21,6 +21,7 @@ def test_every_endpoint_has_a_case() -> None:
     assert CASES.keys() == BY_NAME.keys()
 
 
+@pytest.mark.holds(each="name")
 @pytest.mark.parametrize("name", BY_NAME)
 def test_endpoint(name: str, client: SyncClient, world: World, demo: RunningService) -> None:
     CASES[name](client, world)

@@ -20,6 +20,7 @@ import pytest
 from guanxi import SyncClient
 from guanxi.contract.endpoints import DOCUMENTED_RELATION, ENDPOINTS, LEGACY_MUTUAL, MUTUAL
 from guanxi.testing import RunningService, SignedIn
+from tests.documents.entries import ENTRIES
 from tests.end_to_end.differences import ALLOWED, allowed, differences
 
 EXAMPLES: list[dict[str, Any]] = [
@@ -34,6 +35,16 @@ pytestmark = pytest.mark.skipif(
 
 def examples_of(document: str) -> list[dict[str, Any]]:
     return [example for example in EXAMPLES if document in example["documents"]]
+
+
+def entries_of(document: str) -> list[str]:
+    """Return the names of the documents' entries whose examples a document has."""
+    addresses = {(example["method"], example["path"]) for example in examples_of(document)}
+    return [
+        endpoint.name
+        for endpoint in ENDPOINTS
+        if (endpoint.method, endpoint.path) in addresses and endpoint.name in ENTRIES
+    ]
 
 
 def curl(
@@ -53,7 +64,13 @@ def curl(
     return response
 
 
-@pytest.mark.parametrize("document", ["002", "004"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(document, marks=pytest.mark.holds(*entries_of(document), aspect="example"))
+        for document in ("002", "004")
+    ],
+)
 def test_responses_are_as_printed(document: str, demo: RunningService, hero: SignedIn) -> None:
     wrong = []
     for example in examples_of(document):

@@ -29,6 +29,7 @@ def attributes(service: RunningService, one: SignedIn, other: SignedIn) -> tuple
     )
 
 
+@pytest.mark.holds("relation.modify", "relation.get", "Relation")
 def test_follow_mutual_unfollow(documented: RunningService) -> None:
     one, other = fresh(documented, 2)
     documented.import_edges([EdgeRow(follower=other.mid, followed=one.mid, time=_BEGAN)])
@@ -51,6 +52,7 @@ def test_follow_mutual_unfollow(documented: RunningService) -> None:
     }
 
 
+@pytest.mark.holds("relation.modify", "relation.mutual", "Relation")
 def test_block_deletes_relations_and_unblock_restores_none(documented: RunningService) -> None:
     one, other = fresh(documented, 2)
     follow(documented, one, other)
@@ -68,6 +70,7 @@ def test_block_deletes_relations_and_unblock_restores_none(documented: RunningSe
     assert call(documented, e.SPECIALS, one).data == []
 
 
+@pytest.mark.holds("relation.modify")
 def test_remove_a_follower(documented: RunningService) -> None:
     one, fan = fresh(documented, 2)
     follow(documented, one, fan)
@@ -85,6 +88,7 @@ def test_undoing_nothing_returns_code_0(act: int, documented: RunningService) ->
     assert modify(documented, caller, caller.mid, act).code == 22001
 
 
+@pytest.mark.holds("relation.whispers", "relation.modify")
 def test_an_imported_whisper(documented: RunningService) -> None:
     caller, whispered = fresh(documented, 2)
     quiet = EdgeRow(follower=caller.mid, followed=whispered.mid, time=_BEGAN, kind="whisper")
@@ -105,6 +109,7 @@ def test_an_imported_whisper(documented: RunningService) -> None:
     assert relation(documented, caller, whispered)["attribute"] == 0
 
 
+@pytest.mark.holds("relation.batch_modify")
 def test_a_batch_returns_the_refused_fids(documented: RunningService) -> None:
     caller, plain, known, shy, deregistered, blocked = fresh(documented, 6)
     follow(documented, caller, known)
@@ -127,6 +132,7 @@ def test_a_batch_returns_the_refused_fids(documented: RunningService) -> None:
     assert answer.data == {"failed_fids": [blocked.mid]}
 
 
+@pytest.mark.holds("relation.many")
 def test_relations_omit_attribute_0(documented: RunningService) -> None:
     caller, followed, stranger, blocked, fan = fresh(documented, 5)
     follow(documented, caller, followed)
@@ -141,6 +147,16 @@ def test_relations_omit_attribute_0(documented: RunningService) -> None:
     assert all(str(one["mid"]) == mid for mid, one in data.items())
 
 
+@pytest.mark.holds(
+    "relation.groups",
+    "relation.groups_of",
+    "relation.create_group",
+    "relation.rename_group",
+    "relation.delete_group",
+    "relation.set_groups",
+    "relation.copy_to_groups",
+    "relation.move_between_groups",
+)
 def test_the_life_of_groups(documented: RunningService) -> None:
     caller, one, two = fresh(documented, 3)
     follow(documented, caller, one, two)

@@ -480,6 +480,7 @@ def test_wbi_keys_of_today_and_yesterday(documented: RunningService) -> None:
     assert all(len(name) == 36 and name.endswith(".png") for name in names)
 
 
+@pytest.mark.holds("relation.legacy_mutual")
 def test_the_legacy_address_ignores_a_signature(documented: RunningService) -> None:
     caller, other = fresh(documented, 2)
     follow(documented, caller, other)

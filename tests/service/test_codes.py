@@ -241,6 +241,7 @@ def _provoked(service: RunningService, endpoint: Endpoint, code: int) -> Answer:
     return provoked(Scene(service), endpoint)
 
 
+@pytest.mark.holds(each="name", aspect="codes")
 @pytest.mark.parametrize(("name", "code"), _EVERY)
 def test_code(name: str, code: int, documented: RunningService) -> None:
     endpoint = BY_NAME[name]

@@ -51,6 +51,7 @@ def crowd() -> Iterator[tuple[RunningService, dict[str, SignedIn]]]:
 Crowd = tuple[RunningService, dict[str, SignedIn]]
 
 
+@pytest.mark.holds("relation.followings")
 def test_an_owner_sees_all_own_followings(crowd: Crowd) -> None:
     service, who = crowd
     newest_first = list(range(1_000, 1_240))
@@ -64,6 +65,7 @@ def test_an_owner_sees_all_own_followings(crowd: Crowd) -> None:
         assert met == expected
 
 
+@pytest.mark.holds("relation.followings")
 def test_others_see_the_first_100_followings(crowd: Crowd) -> None:
     service, who = crowd
     for order, expected in (
@@ -82,6 +84,7 @@ def test_others_see_the_first_100_followings(crowd: Crowd) -> None:
         assert met == list(expected)
 
 
+@pytest.mark.holds("relation.followers")
 def test_everyone_sees_the_first_1000_followers(crowd: Crowd) -> None:
     service, who = crowd
     for caller in who.values():
@@ -94,6 +97,7 @@ def test_everyone_sees_the_first_1000_followers(crowd: Crowd) -> None:
         assert met == newest_first[:99] + newest_first[891:1_000]
 
 
+@pytest.mark.holds("relation.app_followings")
 def test_the_app_host_returns_five_pages(crowd: Crowd) -> None:
     service, _ = crowd
     met = []
@@ -107,6 +111,7 @@ def test_the_app_host_returns_five_pages(crowd: Crowd) -> None:
     assert mids_of(answer) == [1_239, 1_238]
 
 
+@pytest.mark.holds("relation.game_followings")
 def test_the_biligame_host_returns_100_followings(crowd: Crowd) -> None:
     service, _ = crowd
     answer = call(service, e.GAME_FOLLOWINGS, None, {"vmid": 1})
@@ -124,6 +129,7 @@ def test_the_biligame_host_returns_100_followings(crowd: Crowd) -> None:
     }
 
 
+@pytest.mark.holds("relation.search")
 def test_search_covers_only_visible_followings(crowd: Crowd) -> None:
     service, who = crowd
     service.do(lambda store: accounts.put(store, 1_050, Card(name="看得见的 Needle")))
@@ -142,6 +148,7 @@ def test_search_covers_only_visible_followings(crowd: Crowd) -> None:
     assert call(service, e.SEARCH, who["hub"], {"vmid": 1, "pn": 5, "ps": 100}).code == 0
 
 
+@pytest.mark.holds("relation.followers", "relation.followings", "RelationItem")
 def test_attributes_are_the_viewers(crowd: Crowd) -> None:
     service, who = crowd
     expected = {1_001: 2, 1_003: 2, 1_005: 6, 1_007: 128, 1_009: 1}
@@ -159,6 +166,7 @@ def test_attributes_are_the_viewers(crowd: Crowd) -> None:
     assert [item["attribute"] for item in newest] == [0, 0, 0]
 
 
+@pytest.mark.holds("relation.same")
 def test_common_followings(crowd: Crowd) -> None:
     service, who = crowd
     answer = call(service, e.SAME, who["looker"], {"vmid": 1})
@@ -256,6 +264,7 @@ def test_own_lists_ignore_an_owner_param(documented: RunningService) -> None:
 # --- tag and special in the two profiles ---
 
 
+@pytest.mark.holds("RelationItem", "relation.mutual")
 def test_groups_are_shown_where_the_profile_says(either: RunningService) -> None:
     owner, viewer, member = fresh(either, 3)
     shown = either.settings.profile.shows_groups
@@ -287,6 +296,7 @@ def test_groups_are_shown_where_the_profile_says(either: RunningService) -> None
     assert (own["tag"], own["special"]) == grouped
 
 
+@pytest.mark.holds("relation.group_members")
 def test_group_members_have_empty_relation_fields(documented: RunningService) -> None:
     [owner] = fresh(documented)
     documented.add_accounts(cards={owner.mid + 10**7: Card(name="播", live=1, live_url="u")})
@@ -322,6 +332,7 @@ _SHAPES: list[tuple[Endpoint, Any]] = [
 ]
 
 
+@pytest.mark.holds(each="endpoint", aspect="response")
 @pytest.mark.parametrize(("endpoint", "kind"), _SHAPES, ids=lambda one: getattr(one, "name", ""))
 def test_responses_have_exactly_the_contracts_shape(
     endpoint: Endpoint, kind: Any, either: RunningService
@@ -359,6 +370,7 @@ def test_responses_have_exactly_the_contracts_shape(
     assert again == bytes(data)
 
 
+@pytest.mark.holds("RelationItem")
 def test_contract_info_is_from_the_owners_side(documented: RunningService) -> None:
     owner, item = fresh(documented, 2)
     documented.import_edges(
@@ -414,6 +426,7 @@ def test_re_version_changes_only_with_the_list(documented: RunningService) -> No
     assert version(e.FOLLOWINGS, owner) == versions[-1]
 
 
+@pytest.mark.holds("relation.followings", "relation.group_members", "relation.legacy_mutual")
 def test_only_the_owner_sorts_by_visits(documented: RunningService) -> None:
     owner, viewer, *followed = fresh(documented, 6)
     follow(documented, owner, *followed)

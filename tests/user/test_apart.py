@@ -32,6 +32,7 @@ SIGNED_IN = Credential("sess-secret", "jct-secret", dedeuserid="1")
 SIGNED_OUT = Credential()
 
 
+@pytest.mark.holds("User.get_access_id", aspect="request")
 def test_the_access_id_is_fetched_once_for_each_user(answering: Any) -> None:
     async def several() -> list[object]:
         request = User(7, SIGNED_IN)
@@ -96,6 +97,7 @@ def lists(number: int, total: int) -> dict[str, Any]:
     return {"items_lists": {"page": page, "seasons_list": seasons, "series_list": series}}
 
 
+@pytest.mark.holds("User.get_channel_list", "User.get_channels", aspect="request")
 def test_get_channel_list_joins_all_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     def handle(request: Received) -> Answer:
         return Answer(envelope(lists(int(dict(request.query)["page_num"]), 45)))
@@ -121,6 +123,30 @@ def test_get_channel_list_joins_all_pages(monkeypatch: pytest.MonkeyPatch) -> No
     assert channels[0].meta == {"season_id": 1, "name": "1"}
     assert channels[0].owner.get_uid() == 7
     assert channels[0].credential is SIGNED_IN
+
+
+@pytest.mark.holds("User.get_cheese", aspect="request")
+def test_get_cheese_joins_all_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handle(request: Received) -> Answer:
+        number = int(dict(request.query)["pn"])
+        items = [{"season_id": season} for season in range(1, 8)][(number - 1) * 3 : number * 3]
+        return Answer(
+            envelope(
+                {"items": items, "page": {"num": number, "size": 3, "next": number < 3, "total": 7}}
+            )
+        )
+
+    with recording(wbi(handle)) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        courses: Any = sync(User(7, SIGNED_IN).get_cheese())
+    assert [item["season_id"] for item in courses["items"]] == [*range(1, 8)]
+    assert courses["page"] == {"num": 1, "size": 7, "next": False, "total": 7}
+    requests = [request for request in server.received if request.path == e.COURSES.path]
+    assert [(dict(r.query)["mid"], dict(r.query)["pn"]) for r in requests] == [
+        ("7", "1"),
+        ("7", "2"),
+        ("7", "3"),
+    ]
 
 
 def test_channels_that_the_server_does_not_show_raise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +185,7 @@ def test_an_invalid_channel_list_raises(answering: Any, data: object) -> None:
     assert caught.value.path.startswith("$.data")
 
 
+@pytest.mark.holds("ChannelSeries.get_meta", "ChannelSeries.get_owner", aspect="request")
 def test_a_channel_by_its_id(answering: Any) -> None:
     answering.body = envelope({"info": {"id": 9, "title": "t", "upper": {"mid": 7}}})
     season = ChannelSeries(type_=ChannelSeriesType.SEASON, id_=9, credential=SIGNED_IN)
@@ -181,6 +208,7 @@ def test_a_channel_by_its_id(answering: Any) -> None:
     assert all(request.cookies == {} for request in answering.requests())
 
 
+@pytest.mark.holds("ChannelSeries.get_videos", "ChannelSeriesType", aspect="request")
 def test_a_channel_s_videos(answering: Any) -> None:
     answering.body = envelope({"archives": []})
     for type_ in ChannelSeriesType:
@@ -194,6 +222,7 @@ def test_a_channel_s_videos(answering: Any) -> None:
     assert [channel["mid"] for channel in answering.sent()] == ["7", "7"]
 
 
+@pytest.mark.holds("ChannelSeries")
 def test_a_channel_needs_an_id_and_a_type() -> None:
     no_type: Any = None
     with pytest.raises(StatementException, match="id_"):
@@ -225,6 +254,7 @@ def test_json_strings_in_older_dynamics_are_decoded(answering: Any) -> None:
     assert caught.value.path == "$.data.cards[0].extend_json"
 
 
+@pytest.mark.holds("get_self_coins", aspect="request")
 def test_coins(answering: Any) -> None:
     answering.body = {"code": 0, "status": True, "data": {"money": 12.5}}
     assert sync(user.get_self_coins(SIGNED_IN)) == 12.5
@@ -241,6 +271,7 @@ def test_coins(answering: Any) -> None:
     assert answering.requests()[0].cookies["DedeUserID"] == "1"
 
 
+@pytest.mark.holds("check_nickname", aspect="request")
 def test_check_nickname_returns_the_reason(answering: Any) -> None:
     answering.body = {"code": 0}
     assert sync(user.check_nickname("新 名")) == (True, "")
@@ -254,6 +285,7 @@ def test_check_nickname_returns_the_reason(answering: Any) -> None:
     assert all(request.cookies == {} for request in answering.requests())
 
 
+@pytest.mark.holds("name2uid", "name2uid_sync", aspect="request")
 def test_names_without_a_credential(answering: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answering.body = envelope({"uid_list": [{"name": "a", "uid": "7"}]})
     found = {"uid_list": [{"name": "a", "uid": "7"}]}
@@ -268,6 +300,7 @@ def test_names_without_a_credential(answering: Any, monkeypatch: pytest.MonkeyPa
     assert (last.path, last.cookies) == (e.NAME_TO_UID.path, {"SESSDATA": "from-env"})
 
 
+@pytest.mark.holds("User.get_user_info_sync", "name2uid_sync", aspect="request")
 def test_the_sync_functions_of_001_work_inside_a_loop(answering: Any) -> None:
     answering.body = envelope({"mid": 7})
     result: Any = User(7, SIGNED_OUT).get_user_info_sync()

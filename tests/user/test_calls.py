@@ -42,40 +42,42 @@ def followings(**more: str) -> list[tuple[str, str]]:
 
 
 CASES = [
-    Case("get_followings", lambda c: User(7, c).get_followings(), e.FOLLOWINGS, followings()),
+    Case("User.get_followings", lambda c: User(7, c).get_followings(), e.FOLLOWINGS, followings()),
     Case(
-        "get_followings",
+        "User.get_followings",
         lambda c: User(7, c).get_followings(2, 30, True, OrderType.asc),
         e.FOLLOWINGS,
         followings(ps="30", pn="2", order_type="attention", order="asc"),
     ),
     Case(
-        "get_followers",
+        "User.get_followers",
         lambda c: User(7, c).get_followers(),
         e.FOLLOWERS,
         [("vmid", "7"), ("ps", "100"), ("pn", "1"), ("order", "desc")],
     ),
     Case(
-        "get_followers",
+        "User.get_followers",
         lambda c: User(7, c).get_followers(3, 20, False),
         e.FOLLOWERS,
         [("vmid", "7"), ("ps", "20"), ("pn", "3"), ("order", "asc")],
     ),
     Case(
-        "get_self_same_followers",
+        "User.get_self_same_followers",
         lambda c: User(7, c).get_self_same_followers(),
         e.SAME,
         [("vmid", "7"), ("pn", "1"), ("ps", "50")],
     ),
-    Case("get_relation_info", lambda c: User(7, c).get_relation_info(), e.STAT, [("vmid", "7")]),
     Case(
-        "modify_relation",
+        "User.get_relation_info", lambda c: User(7, c).get_relation_info(), e.STAT, [("vmid", "7")]
+    ),
+    Case(
+        "User.modify_relation",
         lambda c: User(7, c).modify_relation(RelationType.BLOCK),
         e.MODIFY,
         [("fid", "7"), ("act", "5"), ("re_src", "11"), CSRF],
     ),
     Case(
-        "modify_relation",
+        "User.modify_relation",
         lambda c: User(7, c).modify_relation(RelationType.SUBSCRIBE_SECRETLY),
         e.MODIFY,
         [("fid", "7"), ("act", "3"), ("re_src", "11"), CSRF],
@@ -114,6 +116,7 @@ CASES = [
 ]
 
 
+@pytest.mark.holds(each="case", aspect="request")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_call_sends_the_documented_request_and_returns_the_data(
     case: Case, monkeypatch: pytest.MonkeyPatch
@@ -161,6 +164,7 @@ def test_an_invalid_relation_type_raises(server: Recorder) -> None:
     assert server.received == []
 
 
+@pytest.mark.holds("User", "User.__init__", "User.get_uid")
 def test_uid_and_credential_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUANXI_SESSDATA", "from-env")
     someone = User(7)
@@ -188,6 +192,7 @@ def relation(request: Received) -> Answer:
     return Answer(envelope({"mid": dict(request.query)["mid"]}))
 
 
+@pytest.mark.holds("User.get_relation", aspect="request")
 def test_get_relation_with_and_without_a_uid(monkeypatch: pytest.MonkeyPatch) -> None:
     with recording(relation) as server:
         monkeypatch.setenv("GUANXI_BASE_URL", server.url)
@@ -217,8 +222,18 @@ def pages(count: int) -> Callable[[Received], Answer]:
 @pytest.mark.parametrize(
     ("call", "endpoint", "data"),
     [
-        (user.get_self_special_followings, e.SPECIALS, [*range(1, 8)]),
-        (user.get_self_whisper_followings, e.WHISPERS, {"list": [{"mid": n} for n in range(1, 8)]}),
+        pytest.param(
+            user.get_self_special_followings,
+            e.SPECIALS,
+            [*range(1, 8)],
+            marks=pytest.mark.holds("get_self_special_followings", aspect="request"),
+        ),
+        pytest.param(
+            user.get_self_whisper_followings,
+            e.WHISPERS,
+            {"list": [{"mid": n} for n in range(1, 8)]},
+            marks=pytest.mark.holds("get_self_whisper_followings", aspect="request"),
+        ),
     ],
 )
 def test_a_list_without_pages_is_paged_by_the_client(
@@ -258,6 +273,7 @@ def mids_at_once(endpoint: Endpoint, mids: list[int], following: int) -> Any:
     return handle
 
 
+@pytest.mark.holds("User.get_all_followings", aspect="request")
 @pytest.mark.parametrize(("account", "at_once", "_walked"), CALLERS)
 def test_all_followings_are_requested_at_once(
     account: user.Credential, at_once: Endpoint, _walked: object, monkeypatch: pytest.MonkeyPatch

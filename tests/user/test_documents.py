@@ -38,6 +38,7 @@ def written(value: object) -> str:
 ADDED = {"User.get_relation": ("uid",), "User.get_channel_list": ("pn", "ps")}
 
 
+@pytest.mark.holds(each="entry", aspect="arguments")
 @pytest.mark.parametrize("entry", CALLED, ids=by_name)
 def test_arguments_match_the_documents(entry: dict[str, Any]) -> None:
     function = named(entry["name"])
@@ -75,6 +76,7 @@ def test_errors_name_the_arguments_of_the_documents(entry: dict[str, Any]) -> No
     assert arguments - named == CONVERTED.get(entry["name"], set())
 
 
+@pytest.mark.holds(each="entry", aspect="arguments")
 @pytest.mark.parametrize(
     "entry", [entry for entry in MODULE if entry["kind"] == "enum"], ids=by_name
 )

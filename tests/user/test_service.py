@@ -28,6 +28,19 @@ def account(service: RunningService, mid: int) -> user.Credential:
     return user.Credential(session.sessdata, session.bili_jct)
 
 
+@pytest.mark.holds(
+    "User.modify_relation",
+    "User.get_relation",
+    "User.get_followings",
+    "User.get_relation_info",
+    "get_self_friends",
+    "create_subscribe_group",
+    "set_subscribe_group",
+    "get_self_special_followings",
+    "rename_subscribe_group",
+    "delete_subscribe_group",
+    "get_self_black_list",
+)
 def test_relations_and_groups(service: RunningService) -> None:
     async def use() -> None:
         me, other = account(service, 1), account(service, 2)
@@ -59,6 +72,7 @@ def test_relations_and_groups(service: RunningService) -> None:
     asyncio.run(use())
 
 
+@pytest.mark.holds("User.get_all_followings", "User.get_self_same_followers", "User.get_followers")
 def test_lists_of_the_caller_of_another_account_and_signed_out(service: RunningService) -> None:
     me, other = account(service, 1), account(service, 2)
 

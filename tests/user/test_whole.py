@@ -309,6 +309,7 @@ APART = {
 }
 
 
+@pytest.mark.holds(each="case", aspect="request")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_call_sends_the_documented_request_and_returns_the_data(
     answering: Any, case: Case

@@ -108,6 +108,9 @@ async def pages(ask: Callable[[int], Awaitable[Any]], items: str) -> list[Any]:
     raise AssertionError("the list does not end")
 
 
+@pytest.mark.holds(
+    "User.get_user_info", "User.get_live_info", "User.get_user_info_sync", "User.get_access_id"
+)
 def test_the_account(me: Credential) -> None:
     name = WORLD.accounts[HERO][0].name
     for account in (me, SIGNED_OUT):
@@ -128,6 +131,7 @@ def test_the_account(me: Credential) -> None:
     assert access_id.count(".") == 2
 
 
+@pytest.mark.holds("User.get_overview_stat", "User.get_up_stat")
 def test_counts(me: Credential) -> None:
     counts = sync(User(HERO, SIGNED_OUT).get_overview_stat())
     assert counts["video"] == len(stored_ids("video", "pubdate"))
@@ -140,6 +144,13 @@ def test_counts(me: Credential) -> None:
     assert sync(User(HERO, Credential(bili_jct="x")).get_up_stat()) == {}
 
 
+@pytest.mark.holds(
+    "User.get_reservation",
+    "User.get_elec_user_monthly",
+    "User.get_uplikeimg",
+    "User.get_user_medal",
+    "User.top_followers",
+)
 def test_contents_of_a_space(me: Credential) -> None:
     hero = User(HERO, me)
     reserved = sync(hero.get_reservation())
@@ -164,6 +175,7 @@ def test_contents_of_a_space(me: Credential) -> None:
         sync(User(HERO, SIGNED_OUT).top_followers())
 
 
+@pytest.mark.holds("User.get_space_notice", "User.set_space_notice")
 def test_a_notice_is_written_and_read_back(me: Credential) -> None:
     hero = User(HERO, me)
     before = sync(hero.get_space_notice())
@@ -176,6 +188,7 @@ def test_a_notice_is_written_and_read_back(me: Credential) -> None:
     assert sync(hero.get_space_notice()) == ""
 
 
+@pytest.mark.holds("User.get_user_fav_tag", "User.get_subscribed_bangumi", "BangumiType")
 def test_followed_tags_and_series(me: Credential) -> None:
     hero = User(HERO, me)
     tags = sync(pages(lambda number: hero.get_user_fav_tag(number, 7), "tags"))
@@ -196,6 +209,7 @@ def test_followed_tags_and_series(me: Credential) -> None:
             sync(call())
 
 
+@pytest.mark.holds("User.get_videos", "VideoOrder")
 @pytest.mark.parametrize(
     ("order", "key"),
     [(VideoOrder.PUBDATE, "pubdate"), (VideoOrder.VIEW, "view"), (VideoOrder.FAVORITE, "favorite")],
@@ -206,6 +220,7 @@ def test_videos_in_every_order(order: VideoOrder, key: str) -> None:
     assert ids(found, "aid") == stored_ids("video", key)
 
 
+@pytest.mark.holds("User.get_videos")
 def test_videos_by_partition_and_keyword() -> None:
     hero = User(HERO, SIGNED_OUT)
     tid = next(e.filters["tid"] for e in ENTRIES if (e.owner, e.kind) == (HERO, "video"))
@@ -231,6 +246,7 @@ async def media(hero: User, direction: bool, oid: int | None) -> list[int]:
     raise AssertionError("the list does not end")
 
 
+@pytest.mark.holds("User.get_media_list")
 def test_a_media_list_is_walked_in_both_directions() -> None:
     hero, all_ = User(HERO, SIGNED_OUT), stored_ids("video", "pubdate")
     assert sync(media(hero, True, None)) == all_
@@ -240,6 +256,7 @@ def test_a_media_list_is_walked_in_both_directions() -> None:
     assert all_[3] in ids(run["media_list"], "id")
 
 
+@pytest.mark.holds("User.get_top_videos", "User.get_masterpiece")
 def test_chosen_videos() -> None:
     hero = User(HERO, SIGNED_OUT)
     assert sync(hero.get_top_videos())["aid"] == body("top_video")["aid"]
@@ -249,6 +266,13 @@ def test_chosen_videos() -> None:
     assert sync(User(NOTHING, SIGNED_OUT).get_masterpiece()) == []
 
 
+@pytest.mark.holds(
+    "User.get_audios",
+    "User.get_articles",
+    "User.get_album",
+    "User.get_article_list",
+    "User.get_cheese",
+)
 def test_other_works() -> None:
     hero = User(HERO, SIGNED_OUT)
 
@@ -271,6 +295,17 @@ def test_other_works() -> None:
     assert len(stored) > 20, "more than one page"
 
 
+@pytest.mark.holds(
+    "User.get_channel_list",
+    "User.get_channels",
+    "User.get_channel_videos_season",
+    "User.get_channel_videos_series",
+    "ChannelSeries.get_videos",
+    "ChannelSeries.get_owner",
+    "ChannelSeries.get_meta",
+    "ChannelOrder",
+    "ChannelSeriesType",
+)
 def test_channels() -> None:
     hero = User(HERO, SIGNED_OUT)
     lists = sync(hero.get_channel_list())["items_lists"]
@@ -292,6 +327,7 @@ def test_channels() -> None:
         assert sync(alone.get_owner()).get_uid() == HERO
 
 
+@pytest.mark.holds("User.get_dynamics", "User.get_dynamics_new", "User.get_opus")
 def test_the_feeds(me: Credential) -> None:
     posts = stored_ids("post", "id")
 
@@ -331,6 +367,7 @@ def test_the_feeds(me: Credential) -> None:
     assert articles == stored_ids("picture_post", "id", type="article")
 
 
+@pytest.mark.holds("get_self_history", "get_self_history_new", "HistoryType")
 def test_history(me: Credential) -> None:
     seen = [e for e in ENTRIES if (e.owner, e.kind) == (HERO, "seen")]
     videos = sync(pages(lambda pn: user.get_self_history(pn, 40, me), ""))
@@ -357,6 +394,7 @@ def test_history(me: Credential) -> None:
         assert len({(item["history"]["business"], item["kid"]) for item in found}) == len(wanted)
 
 
+@pytest.mark.holds("get_toview_list", "delete_viewed_videos_from_toview", "clear_toview_list")
 def test_watch_later(service: RunningService) -> None:
     mid = next(e.owner for e in ENTRIES if e.kind == "later")
     session = service.sign_in(mid)
@@ -374,6 +412,15 @@ def test_watch_later(service: RunningService) -> None:
     assert sync(user.get_toview_list(me))["count"] == 0
 
 
+@pytest.mark.holds(
+    "get_self_notes_info",
+    "get_self_public_notes_info",
+    "get_self_experience_log",
+    "get_self_moral_log",
+    "get_self_login_log",
+    "get_self_jury_info",
+    "get_self_events",
+)
 def test_notes_and_logs(me: Credential) -> None:
     for ask, kind, name in (
         (user.get_self_notes_info, "note", "note_id"),
@@ -392,6 +439,7 @@ def test_notes_and_logs(me: Credential) -> None:
     assert sync(user.get_self_events(max(events) + 1, me))["events"] == []
 
 
+@pytest.mark.holds("get_self_info", "get_self_coins", "edit_self_info")
 def test_the_own_account(me: Credential) -> None:
     info = sync(user.get_self_info(me))
     assert (info["mid"], info["name"]) == (HERO, WORLD.accounts[HERO][0].name)
@@ -402,6 +450,7 @@ def test_the_own_account(me: Credential) -> None:
     assert sync(user.name2uid("换了名字", me))["uid_list"][0]["uid"] == str(HERO)
 
 
+@pytest.mark.holds("name2uid", "name2uid_sync", "check_nickname")
 def test_names(me: Credential) -> None:
     card = WORLD.accounts[2][0]
     found: list[Any] = [
@@ -418,6 +467,9 @@ def test_names(me: Credential) -> None:
     assert not sync(user.check_nickname("x"))[0]
 
 
+@pytest.mark.holds(
+    "Credential", "Credential.check_valid", "Credential.check_refresh", "Credential.refresh", "sync"
+)
 def test_a_credential_is_valid_until_its_refresh(service: RunningService) -> None:
     async def sign_in() -> Credential:
         async with Client(credential=SIGNED_OUT) as client:

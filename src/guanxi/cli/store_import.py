@@ -28,6 +28,7 @@ from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, with_store, with_unchanged
 from guanxi.files.accounts import Accounts, import_accounts, read_accounts
+from guanxi.files.comparison import check_edges
 from guanxi.files.content import import_content
 from guanxi.files.edges import UNITS, Edges, import_edges, missing_groups, read_edges
 from guanxi.files.outcome import Counts, OnConflict, Refused, write_refused
@@ -188,44 +189,53 @@ def edges(
     """
     console = Console(stderr=True, markup=False)
     _check_bad(bad_lines, file, store, force=force)
+    skipping = skip_bad or bad_lines is not None
     with _progress(console) as progress:
         reading = progress.add_task(text("读取", "reading"), total=None)
         reader = read_edges(
             _request(file, columns, sql),
             now=int(time.time()),
             on_conflict=on_conflict,
-            skip_bad=skip_bad or bad_lines is not None,
+            skip_bad=skipping,
             group_separator=group_separator,
         )
         with _read(reader) as found:
-            ready: int | None = found.found.ready
-            progress.update(reading, completed=found.found.counts.read, total=ready or 1)
+            progress.update(
+                reading, completed=found.found.counts.read, total=found.found.ready or 1
+            )
             progress.stop_task(reading)
-            _write_bad(bad_lines, found.refused(), force=force)
-            odd, counts = [name for _, name in found.found.odd_groups], found.found.counts
+            task = progress.add_task(text("写入", "writing"), total=found.found.ready)
+
+            async def load(opened: Store) -> tuple[list[str], Edges, Counts]:
+                names = await missing_groups(opened, found)
+                checked = await check_edges(
+                    opened,
+                    found,
+                    strict=strict,
+                    on_conflict=on_conflict,
+                    skip_bad=skipping,
+                    compare=dry_run,
+                )
+                if dry_run:
+                    return names, checked, checked.found.counts
+                written = await import_edges(
+                    opened,
+                    checked,
+                    strict=strict,
+                    on_conflict=on_conflict,
+                    progress=lambda count: progress.update(task, completed=count),
+                )
+                return names, checked, written
+
             exists = True
             if dry_run:
-                _, exists = with_unchanged(store, _nothing)
-                if not exists and not strict:
-                    counts, ready = replace(counts, new=ready), None
+                (odd, checked, counts), exists = with_unchanged(store, load)
             else:
-                task = progress.add_task(text("写入", "writing"), total=ready)
-
-                async def load(opened: Store) -> tuple[list[str], Counts]:
-                    names = await missing_groups(opened, found)
-                    written = await import_edges(
-                        opened,
-                        found,
-                        strict=strict,
-                        on_conflict=on_conflict,
-                        progress=lambda count: progress.update(task, completed=count),
-                    )
-                    return names, written
-
                 with all_or_nothing(store) as path:
-                    odd, counts = with_store(path, load, create=True)
-    notes = [*_missing(store, exists=exists), *_notes(found, odd)]
-    _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=ready)
+                    odd, checked, counts = with_store(path, load, create=True)
+            _write_bad(bad_lines, checked.refused(), force=force)
+            notes = [*_missing(store, exists=exists), *_notes(checked, odd)]
+    _summarise(console, counts, notes, dry_run=dry_run, json=json)
 
 
 @app.command("accounts")
@@ -301,7 +311,7 @@ def accounts(
             notes = [*_missing(store, exists=exists), *_ignored(found)]
             if not restore:
                 notes += _no_values(found.no_values())
-    _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=None)
+    _summarise(console, counts, notes, dry_run=dry_run, json=json)
 
 
 @app.command("content")
@@ -482,10 +492,6 @@ def _notes(edges: Edges, odd_groups: list[str]) -> list[str]:
     return notes
 
 
-async def _nothing(_: Store) -> None:
-    """Do nothing with a store that was opened."""
-
-
 def _missing(store: str, *, exists: bool) -> list[str]:
     if exists:
         return []
@@ -514,24 +520,14 @@ def _no_values(names: Sequence[str]) -> list[str]:
 
 
 def _summarise(
-    console: Console,
-    counts: Counts,
-    notes: list[str],
-    *,
-    dry_run: bool,
-    json: bool,
-    ready: int | None,
+    console: Console, counts: Counts, notes: list[str], *, dry_run: bool, json: bool
 ) -> None:
-    """Print what became of the lines; ``ready`` is what a dry run would write."""
+    """Print what became of the lines."""
     numbers = msgspec.structs.asdict(counts)
-    if dry_run and ready is not None:  # only the store knows what is new
-        numbers = {name: numbers[name] for name in ("read", "repeated", "conflicting", "refused")}
-        numbers["ready"] = ready
     if json:
         print(msgspec.json.encode({**numbers, "notes": notes}).decode())
         return
-    words = {**_COUNTS, "ready": Text("可写入", "to write")}
-    line = ", ".join(f"{count:,} {shown(words[name])}" for name, count in numbers.items())
+    line = ", ".join(f"{count:,} {shown(_COUNTS[name])}" for name, count in numbers.items())
     if dry_run:
         line += text("（没有写入）", " (nothing was written)")
     console.print("\n".join([line, *notes]), soft_wrap=True)

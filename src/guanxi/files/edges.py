@@ -19,12 +19,19 @@ from msgspec.structs import replace
 
 from guanxi.files import table
 from guanxi.files.lines import text_of
-from guanxi.files.outcome import SHOWN, Counts, OnConflict, Refused, RefusedLines, reason
+from guanxi.files.outcome import (
+    SHOWN,
+    Counts,
+    OnConflict,
+    Refused,
+    RefusedLines,
+    reason,
+    unknown_accounts,
+)
 from guanxi.files.table import Request, Shape
 from guanxi.graph.pair import Contract, sort_key_of_mtime
 from guanxi.stores.lines import KINDS, MAX_FINER, group_name
 from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, PlainFollows, Store
-from guanxi.text import Text
 
 if TYPE_CHECKING:
     import duckdb
@@ -176,7 +183,7 @@ class Edges(NamedTuple):
 
     def _chunks(self, columns: str) -> Iterator[list[Any]]:
         with self.db.cursor() as cursor:
-            cursor.execute(f"SELECT {columns} {_READY} ORDER BY follower, place, followed")
+            cursor.execute(f"SELECT {columns} {READY} ORDER BY follower, place, followed")
             while rows := cursor.fetchmany(_CHUNK):
                 yield rows
 
@@ -203,10 +210,29 @@ class Edges(NamedTuple):
             for follower, followed, time, finer, kind, special, cell, ts, attr, visits in rows
         )
 
+    def counted(self) -> Edges:
+        """Return the edges with new counts: the table of them says what is refused or dropped."""
+        rejected = sum(len(table.rejected(self.db, part.rejects)) for part in self.parts)
+        [(read, faults)] = self.db.execute("SELECT count(*), count(fault) FROM edge").fetchall()
+        [(dropped,), (conflicting,)] = self.db.execute(
+            "SELECT count(*) FROM dropped JOIN edge ON id = edge.rowid WHERE fault IS NULL"
+            " UNION ALL"
+            " SELECT count(*) FROM conflict JOIN edge ON id = edge.rowid WHERE fault IS NULL"
+        ).fetchall()
+        counts = Counts(
+            read=read + rejected,
+            refused=faults + rejected,
+            repeated=dropped - conflicting,
+            conflicting=conflicting,
+        )
+        return self._replace(
+            found=replace(self.found, counts=counts, ready=read - faults - dropped)
+        )
+
     def line_of(self, number: int) -> tuple[Path, int, int, int]:
         """Return the file and line, the follower and the followed, of row ``number``, from 1."""
         [(file, line, follower, followed)] = self.db.execute(
-            f"SELECT file, line, follower, followed {_READY}"
+            f"SELECT file, line, follower, followed {READY}"
             f" ORDER BY follower, place, followed LIMIT 1 OFFSET {number - 1}"
         ).fetchall()
         part = self.parts[file]
@@ -236,6 +262,8 @@ class Edges(NamedTuple):
                             waiting = next(rest, None)
                         if fault == "conflict":
                             why = table.contradicted(self.db, self.parts, at, value)
+                        elif fault == "unknown":
+                            why = unknown_accounts(value.split(","))
                         else:
                             why = reason(fault, value)
                         yield Refused(part.name, number, why, text or "")
@@ -244,9 +272,8 @@ class Edges(NamedTuple):
                     waiting = next(rest, None)
 
 
-_READY = (
-    "FROM edge WHERE fault IS NULL AND NOT EXISTS (SELECT 1 FROM dropped WHERE id = edge.rowid)"
-)
+#: The edges to write, as the end of a SELECT that may go on with AND.
+READY = "FROM edge WHERE fault IS NULL AND NOT EXISTS (SELECT 1 FROM dropped WHERE id = edge.rowid)"
 
 
 @contextmanager
@@ -278,14 +305,12 @@ def read_edges(
         with table.failures("edges"):
             separator, odd, no_values = _groups(db, group_separator)
             _order(db, now)
-            repeated, conflicting = _resolve(db, on_conflict)
+            _resolve(db, on_conflict)
             if skip_bad:
-                _add_texts(db, parts)
+                add_texts(db, parts)
             edges = _found(db, parts, separator, odd)
-            edges = edges._replace(found=replace(edges.found, no_values=no_values))
-        counts = replace(edges.found.counts, repeated=repeated, conflicting=conflicting)
-        ready = counts.read - repeated - conflicting - counts.refused
-        edges = edges._replace(found=replace(edges.found, counts=counts, ready=ready))
+            edges = edges._replace(found=replace(edges.found, no_values=no_values)).counted()
+        counts = edges.found.counts
         if counts.refused and not skip_bad:
             first = [*islice(edges.refused(), SHOWN)]
             raise RefusedLines(first, counts.refused, several_files=len(request.files) > 1)
@@ -298,16 +323,15 @@ def _found(
     separator: str,
     odd: tuple[tuple[int, str], ...],
 ) -> Edges:
-    rejected = sum(len(table.rejected(db, part.rejects)) for part in parts)
-    [(read, faults, plain)] = db.execute(
-        f"SELECT count(*), count(fault), coalesce(bool_and(fault IS NOT NULL OR kind = {_FOLLOW}"
+    [(plain,)] = db.execute(
+        f"SELECT coalesce(bool_and(fault IS NOT NULL OR kind = {_FOLLOW}"
         " AND NOT special AND groups IS NULL AND ts IS NULL AND visits IS NULL), true) FROM edge"
     ).fetchall()
     times = db.execute(
         "SELECT unit, count(*) FROM edge WHERE fault IS NULL GROUP BY unit ORDER BY unit"
     ).fetchall()
     found = Found(
-        counts=Counts(read=read + rejected, refused=faults + rejected),
+        counts=Counts(),
         times={UNITS[unit]: count for unit, count in times},
         has_header=all(part.has_header for part in parts),
         group_separator=separator,
@@ -346,12 +370,7 @@ async def import_edges(
         known = await store.cards([follower, followed])
         unknown = [str(mid) for mid in (follower, followed) if mid not in known]
         if strict and unknown:
-            mids = ", ".join(unknown)
-            en = f"there is no account {mids}"
-            if len(unknown) > 1:
-                en = f"accounts {' and '.join(unknown)} do not exist"
-            why = Text(f"没有账号 {mids}", en)
-            raise BadLine(line, why, several) from None
+            raise BadLine(line, unknown_accounts(unknown), several) from None
         raise BadLine(line, error.reason, several) from None
     counts = edges.found.counts
     return replace(
@@ -388,11 +407,11 @@ def _order(db: duckdb.DuckDBPyConnection, now: int) -> None:
     )
 
 
-def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[int, int]:
+def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> None:
     """Drop all but one of several edges of a pair, and follows and whispers against a block.
 
-    Return how many were repeated, and how many in conflict. If ``on_conflict`` is "refuse", the
-    later line gets the fault "conflict" instead of the latter.
+    Leaves the table ``conflict`` of those that are no repetitions. If ``on_conflict`` is "refuse",
+    they get the fault "conflict" instead, which is that of the later line.
     """
     db.execute(
         "CREATE TABLE pair AS SELECT follower, followed FROM edge WHERE fault IS NULL"
@@ -411,7 +430,6 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
         " FROM edge JOIN pair USING (follower, followed) WHERE fault IS NULL"
     )
     db.execute("INSERT INTO dropped SELECT id FROM several WHERE repeated")
-    [(repeated,)] = db.execute("SELECT count(*) FROM dropped").fetchall()
     db.execute(
         "CREATE TABLE conflict (id BIGINT, other VARCHAR);"
         "INSERT INTO conflict SELECT id, other FROM (SELECT id,"
@@ -434,13 +452,11 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
             "UPDATE edge SET fault = 'conflict', value = conflict.other"
             " FROM conflict WHERE edge.rowid = conflict.id"
         )
-        return repeated, 0
-    db.execute("INSERT INTO dropped SELECT id FROM conflict")
-    [(conflicting,)] = db.execute("SELECT count(*) FROM conflict").fetchall()
-    return repeated, conflicting
+    else:
+        db.execute("INSERT INTO dropped SELECT id FROM conflict")
 
 
-def _add_texts(db: duckdb.DuckDBPyConnection, parts: tuple[table.Part, ...]) -> None:
+def add_texts(db: duckdb.DuckDBPyConnection, parts: tuple[table.Part, ...]) -> None:
     """Read again the lines that got their fault after they were read, since only those are kept."""
     for at, part in enumerate(parts):
         late = f"file = {at} AND fault IS NOT NULL AND edge.text IS NULL"

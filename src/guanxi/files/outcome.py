@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
-from guanxi.stores.lines import MAX_FINER
+from guanxi.stores.lines import CONTRADICTION, MAX_FINER, OTHER_TIME
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
 
@@ -65,6 +65,8 @@ _TEXTS = {
         "name：昵称 {1} 已被占用（--restore 接受导出中的重名）",
         "name: another account has the name {1} (--restore accepts the shared names of an export)",
     ),
+    "contradiction": CONTRADICTION,
+    "other time": OTHER_TIME,
     "deregistered": Text(
         "账号 {1} 已注销，不能恢复", "account {1} is deregistered, which is final"
     ),
@@ -118,6 +120,13 @@ def contradiction(line: int, file: Path | None) -> Text:
     if file is None:
         return Text(f"与第 {line} 行矛盾", f"contradicts line {line}")
     return Text(f"与 {file} 第 {line} 行矛盾", f"contradicts line {line} of {file}")
+
+
+def unknown_accounts(mids: Sequence[str]) -> Text:
+    """Return that one or two accounts do not exist."""
+    if len(mids) == 1:
+        return Text(f"没有账号 {mids[0]}", f"there is no account {mids[0]}")
+    return Text(f"没有账号 {', '.join(mids)}", f"accounts {' and '.join(mids)} do not exist")
 
 
 class RefusedLines(StoreError):

@@ -165,16 +165,11 @@ def test_strict_names_every_line_of_an_unknown_account(
     assert len(edges) == (1 if dry_run else 2)
 
 
-@pytest.mark.parametrize("what", FILES)
-def test_an_interrupted_reading_writes_nothing(tmp_path: Path, what: str) -> None:
-    """The query would take years."""
-    file, store, folder = tmp_path / "in.csv", tmp_path / "s.db", tmp_path / "temporary"
-    file.write_text(FILES[what])
-    folder.mkdir()
-    ids = "max(a.range + b.range)"
-    names = f"{ids} AS follower, {ids} + 1 AS followed" if what == "edges" else f"{ids} AS mid"
-    query = f"SELECT {names} FROM range(10000000000) a, range(10000000000) b"
-    argv = ["store", "import", what, file, "--sql", query, "--store", store]
+def interrupted(folder: Path, *argv: object) -> tuple[int, str]:
+    """Run the command and send SIGINT once DuckDB has created its tables, which it then fills.
+
+    Return the exit code and standard error. ``folder`` gets the temporary files.
+    """
     with subprocess.Popen(
         [sys.executable, "-c", COMMAND, *map(str, argv)],
         env=os.environ | ENGLISH | {"TMPDIR": str(folder)},
@@ -189,6 +184,41 @@ def test_an_interrupted_reading_writes_nothing(tmp_path: Path, what: str) -> Non
             _, said = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert (process.returncode, said) == (130, "interrupted; nothing was written\n")
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_an_interrupted_reading_writes_nothing(tmp_path: Path, what: str) -> None:
+    """The query would take years."""
+    file, store, folder = tmp_path / "in.csv", tmp_path / "s.db", tmp_path / "temporary"
+    file.write_text(FILES[what])
+    folder.mkdir()
+    ids = "max(a.range + b.range)"
+    names = f"{ids} AS follower, {ids} + 1 AS followed" if what == "edges" else f"{ids} AS mid"
+    query = f"SELECT {names} FROM range(10000000000) a, range(10000000000) b"
+    done = interrupted(folder, "store", "import", what, file, "--sql", query, "--store", store)
+    assert done == (130, "interrupted; nothing was written\n")
     assert [*folder.iterdir()] == []
     assert not store.exists()
+
+
+@pytest.mark.parametrize("exists", [False, True], ids=["new store", "stored edges"])
+def test_an_interrupted_reading_of_a_large_file_writes_nothing(
+    tmp_path: Path, exists: bool
+) -> None:
+    file, store, folder = tmp_path / "in.csv", tmp_path / "s.db", tmp_path / "temporary"
+    folder.mkdir()
+    command = ("store", "import", "edges", file, "--store", store)
+    if exists:
+        file.write_text(FILES["edges"])
+        output_of(*command)
+    before = store.read_bytes() if exists else None
+    with file.open("w") as large:
+        for _ in range(300):
+            large.write("7,8,1700000000\n" * 10_000)
+    try:
+        assert interrupted(folder, *command) == (130, "interrupted; nothing was written\n")
+    finally:
+        file.unlink()
+    assert [*folder.iterdir()] == []
+    assert (store.read_bytes() if store.exists() else None) == before

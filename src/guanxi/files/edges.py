@@ -31,7 +31,8 @@ from guanxi.files.outcome import (
 from guanxi.files.table import Request, Shape
 from guanxi.graph.pair import Contract, sort_key_of_mtime
 from guanxi.stores.lines import KINDS, MAX_FINER, group_name
-from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, PlainFollows, Store
+from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, PlainFollows, Store, StoreError
+from guanxi.text import Text
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +48,10 @@ SHAPE = Shape(
 GROUP_SEPARATOR, OTHER_SEPARATORS = "|", (";", ",", "、", "；", "，")
 #: In the order of their codes in ``edge.unit``.
 UNITS = ("none", "seconds", "milliseconds", "microseconds", "iso", "iso without zone")
+#: What times that were read as numbers may be instead: a date, with hour and minute, or the number
+#: of a day in a spreadsheet. The first and the third were read as seconds, the second as
+#: milliseconds.
+DOUBTFUL = ("date", "minute", "day")
 _CHUNK = 10_000
 _FINE = sort_key_of_mtime(1)
 _FOLLOW, _BLOCK = KINDS.index("follow"), KINDS.index("block")
@@ -126,10 +131,11 @@ INSERT INTO edge SELECT $file, line, follower, followed,
     us // 1000000 * {_FINE} + coalesce(finer, us % 1000000 * {_FINE} // 1000000), unit, kind,
     special, raw_groups, ts, user_attr, nullif(visits, 0), why,
     CASE why WHEN 'follower' THEN raw_follower WHEN 'followed' THEN raw_followed
-        WHEN 'self' THEN raw_follower WHEN 'time' THEN raw_time WHEN 'future' THEN raw_time
+        WHEN 'self' THEN raw_follower WHEN 'time' THEN raw_time
         WHEN 'kind' THEN raw_kind WHEN 'special' THEN raw_special
         WHEN 'contract' THEN raw_contract WHEN 'visits' THEN raw_visits
-        WHEN 'finer' THEN raw_finer WHEN 'width' THEN text END,
+        WHEN 'finer' THEN raw_finer WHEN 'width' THEN text
+        ELSE CASE WHEN starts_with(why, 'future') THEN raw_time END END,
     CASE WHEN why IS NOT NULL THEN coalesce(text, '') END
 FROM (
     SELECT *, CASE WHEN fault IS NOT NULL THEN fault
@@ -137,7 +143,8 @@ FROM (
         WHEN followed IS NULL OR followed < 1 THEN 'followed'
         WHEN follower = followed THEN 'self'
         WHEN unit IS NULL OR us < 0 THEN 'time'
-        WHEN us >= $end THEN 'future'
+        WHEN us >= $end THEN CASE WHEN unit > 3 THEN 'future'
+            ELSE 'future ' || {list(UNITS)}[unit + 1] END
         WHEN kind IS NULL THEN 'kind'
         WHEN special IS NULL THEN 'special'
         WHEN raw_contract IS NOT NULL AND (ts IS NULL OR user_attr IS NULL) THEN 'contract'
@@ -150,6 +157,22 @@ FROM (
 """
 
 
+_IS_DATE = "{0} BETWEEN 19000101 AND 21001231 AND TRY_STRPTIME({0}::VARCHAR, '%Y%m%d') IS NOT NULL"
+# All of these would be in 1970 or, the second, before 1977.
+_DOUBTFUL = f"""
+SELECT form, count(*), min(CASE form WHEN 'minute' THEN
+    number * 1000 + (place % {_FINE} * 1000 + {_FINE} - 1) // {_FINE} ELSE number END)
+FROM (
+    SELECT place, number, CASE
+        WHEN unit = 1 AND {_IS_DATE.format("number")} THEN 'date'
+        WHEN unit = 1 AND number BETWEEN 36526 AND 60000 THEN 'day'
+        WHEN unit = 2 AND number % 10 < 3 AND {_IS_DATE.format("(number // 10)")} THEN 'minute'
+        END AS form
+    FROM (SELECT unit, place, place // {_FINE} AS number FROM edge WHERE fault IS NULL)
+) WHERE form IS NOT NULL GROUP BY form ORDER BY form
+"""
+
+
 class Found(Struct, frozen=True, kw_only=True):
     """What was found in files of edges."""
 
@@ -159,7 +182,8 @@ class Found(Struct, frozen=True, kw_only=True):
     ready: int = 0
     #: How many times of each form there are: see ``UNITS``.
     times: dict[str, int] = {}
-    has_header: bool = True
+    #: By what they may be instead, a key of ``DOUBTFUL``: how many times, and one in its unit.
+    doubtful: dict[str, tuple[int, int]] = {}
     #: What separates groups in a cell, and group names that another separator may be missing in.
     group_separator: str = GROUP_SEPARATOR
     odd_groups: tuple[tuple[int, str], ...] = ()
@@ -238,38 +262,28 @@ class Edges(NamedTuple):
         part = self.parts[file]
         return (
             part.name,
-            table.line_in_file(line, table.rejected(self.db, part.rejects)),
+            table.line_in_file(line, [*table.rejected(self.db, part.rejects)]),
             follower,
             followed,
         )
 
     def refused(self) -> Iterator[Refused]:
         """Yield the refused lines, in the order of the files."""
-        for at, part in enumerate(self.parts):
-            rejected = table.rejected(self.db, part.rejects)
-            rest = iter(rejected)
-            waiting = next(rest, None)
-            with self.db.cursor() as cursor:
-                cursor.execute(
-                    "SELECT line, fault, value, text FROM edge"
-                    f" WHERE fault IS NOT NULL AND file = {at} ORDER BY line"
-                )
-                while rows := cursor.fetchmany(_CHUNK):
-                    for line, fault, value, text in rows:
-                        number = table.line_in_file(line, rejected)
-                        while waiting is not None and waiting < number:
-                            yield Refused(part.name, waiting, reason("encoding", None))
-                            waiting = next(rest, None)
-                        if fault == "conflict":
-                            why = table.contradicted(self.db, self.parts, at, value)
-                        elif fault == "unknown":
-                            why = unknown_accounts(value.split(","))
-                        else:
-                            why = reason(fault, value)
-                        yield Refused(part.name, number, why, text or "")
-                while waiting is not None:
-                    yield Refused(part.name, waiting, reason("encoding", None))
-                    waiting = next(rest, None)
+        for at, _ in enumerate(self.parts):
+            yield from table.refused_rows(self.db, self.parts, at, self._faults(at), _why)
+
+    def _faults(self, at: int) -> Iterator[tuple[int, str, str | None, str | None]]:
+        with self.db.cursor() as cursor:
+            cursor.execute(
+                "SELECT line, fault, value, text FROM edge"
+                f" WHERE fault IS NOT NULL AND file = {at} ORDER BY line"
+            )
+            while rows := cursor.fetchmany(_CHUNK):
+                yield from rows
+
+
+def _why(fault: str, value: str | None) -> Text:
+    return unknown_accounts(str(value).split(",")) if fault == "unknown" else reason(fault, value)
 
 
 #: The edges to write, as the end of a SELECT that may go on with AND.
@@ -294,6 +308,10 @@ def read_edges(
     finds it out. Raise RefusedLines if a line is refused, unless ``skip_bad``; StoreError if a file
     cannot be read.
     """
+    if group_separator == "":
+        raise StoreError(
+            Text("--group-separator 不能为空", "--group-separator must have a character")
+        )
     with table.opened(request, SHAPE) as tables:
         db, parts = tables
         db.execute(_CREATE)
@@ -312,6 +330,7 @@ def read_edges(
             edges = edges._replace(found=replace(edges.found, no_values=no_values)).counted()
         counts = edges.found.counts
         if counts.refused and not skip_bad:
+            table.check_encoding(db, parts)
             first = [*islice(edges.refused(), SHOWN)]
             raise RefusedLines(first, counts.refused, several_files=len(request.files) > 1)
         yield edges
@@ -327,13 +346,14 @@ def _found(
         f"SELECT coalesce(bool_and(fault IS NOT NULL OR kind = {_FOLLOW}"
         " AND NOT special AND groups IS NULL AND ts IS NULL AND visits IS NULL), true) FROM edge"
     ).fetchall()
+    doubtful = db.execute(_DOUBTFUL).fetchall()
     times = db.execute(
         "SELECT unit, count(*) FROM edge WHERE fault IS NULL GROUP BY unit ORDER BY unit"
     ).fetchall()
     found = Found(
         counts=Counts(),
         times={UNITS[unit]: count for unit, count in times},
-        has_header=all(part.has_header for part in parts),
+        doubtful={form: (count, example) for form, count, example in doubtful},
         group_separator=separator,
         odd_groups=odd,
     )

@@ -147,6 +147,53 @@ def test_an_unknown_command_suggests_a_known_one() -> None:
     assert "serve" in guanxi("sreve").stderr
 
 
+@pytest.mark.parametrize(
+    ("argv", "english", "chinese"),
+    [
+        (["account", "ban"], "Missing argument 'mid'", "缺少参数 mid"),
+        (["account", "ban", "x"], "should be a valid integer", "'mid' 的值无效：应为整数"),
+        (["account", "ban", "0"], "greater than or equal to 1", "'mid' 的值无效：不能小于 1"),
+        (["account", "ban", "1", "2"], "unexpected extra argument", "多余的参数：2"),
+        (["account", "ban", "1", "--nope"], "No such option: --nope", "没有选项 --nope"),
+        (["account", "ban", "1", "--stor"], "Possible options", "是否想用 --store"),
+        (["account", "ban", "1", "--store"], "requires an argument", "--store 需要一个值"),
+        (["account", "ban", "1", "--lift=x"], "does not take a value", "--lift 不能有值"),
+        (["sreve"], "No such command 'sreve'", "没有命令 sreve，是否想用 'serve'"),
+        (["account", "zzz"], "No such command 'zzz'", "没有命令 zzz"),
+        (["account", "add", "1", "2", "--name", "a"], "--name is for one", "--name 只用于一个"),
+        (
+            ["store", "import", "edges", "none.csv"],
+            "does not exist",
+            "'FILE' 的值无效：none.csv 不存",
+        ),
+        (["store", "import", "edges", "."], "is a directory", "'FILE' 的值无效：. 是文件夹"),
+        (
+            ["store", "import", "edges", "e.csv", "--on-conflict", "x"],
+            "'x' is not one of 'newest'",
+            "'--on-conflict' 的值无效：x 不是 'newest', 'oldest', 'refuse' 之一",
+        ),
+    ],
+)
+def test_wrong_arguments_are_refused_in_one_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str], english: str, chinese: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("e.csv").touch()
+    for language, here in (("en", english), ("zh", chinese)):
+        result = guanxi(*argv, GUANXI_LANG=language)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert here in result.stderr
+        said = result.stderr.splitlines()[-1]
+        assert bool(CHINESE.search(said)) == (language == "zh")
+        assert said.startswith("Error: " if language == "en" else "错误：")
+        assert ("Usage" in result.stderr) <= (language == "en")
+
+
+def test_a_wrong_argument_cannot_control_the_terminal() -> None:
+    said = guanxi("account", "ban", "1", "\x9b31m", GUANXI_LANG="zh").stderr
+    assert r"多余的参数：\x9b31m" in said
+
+
 def stores_that_cannot_be_opened(folder: Path) -> Iterator[str]:
     """Yield addresses, each of a store that cannot be opened for a reason of its own."""
     yield str(folder / "missing.db")

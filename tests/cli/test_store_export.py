@@ -128,7 +128,7 @@ def test_a_pipe_gets_every_byte(many: str, where: tuple[str, ...], unbuffered: s
     command = ("store", "export", "edges", "-", "--store", many, *where)
     result = in_a_process(*command, PYTHONUNBUFFERED=unbuffered)
     assert len(result.stdout.splitlines()) == MANY + 1
-    assert result.stderr == f"exported {MANY} rows, {len(result.stdout)} bytes\n"
+    assert result.stderr == f"exported {MANY:,} rows, {len(result.stdout):,} bytes\n"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -186,7 +186,7 @@ def test_only_some_exports_need_duckdb(many: str, tmp_path: Path) -> None:
         return in_a_process(*command, code=WITHOUT_DUCKDB)
 
     for name in ("e.csv", "e.csv.gz", "e.jsonl", "e.jsonl.gz"):
-        assert export(name).stderr.startswith(f"exported {MANY} rows"), name
+        assert export(name).stderr.startswith(f"exported {MANY:,} rows"), name
     for refused in (export("e.parquet"), export("e.csv.zst"), export("f.csv", "--where", "true")):
         assert refused.returncode == 1
         assert "pip install 'guanxi[files]'" in refused.stderr

@@ -43,7 +43,7 @@ def test_a_dry_run_without_a_store_creates_none(missing: str, tmp_path: Path, wh
     assert "no store" in error_of("check", "--store", missing)
     output_of("store", "import", what, file, "--store", missing)
     again = json.loads(output_of(*command, "--json"))
-    assert "new" not in again or (again["new"], again["unchanged"]) == (0, 2)
+    assert (again["new"], again["unchanged"], again["repeated"]) == (0, 2, 1)
     assert not any("no store" in note for note in again["notes"])
 
 
@@ -128,16 +128,48 @@ def test_the_rule_for_two_times_holds_against_the_store(tmp_path: Path) -> None:
     assert "line 2: the store has this relation with another time" in error_of(*command, "refuse")
 
 
-@pytest.mark.parametrize("what", FILES)
-def test_an_interrupted_reading_writes_nothing(tmp_path: Path, what: str) -> None:
-    """The query would take years."""
-    file, store, folder = tmp_path / "in.csv", tmp_path / "s.db", tmp_path / "temporary"
-    file.write_text(FILES[what])
-    folder.mkdir()
-    ids = "max(a.range + b.range)"
-    names = f"{ids} AS follower, {ids} + 1 AS followed" if what == "edges" else f"{ids} AS mid"
-    query = f"SELECT {names} FROM range(10000000000) a, range(10000000000) b"
-    argv = ["store", "import", what, file, "--sql", query, "--store", store]
+def test_a_dry_run_compares_edges_with_the_store(tmp_path: Path) -> None:
+    store, file = tmp_path / "s.db", tmp_path / "in.csv"
+    header = "follower,followed,time,kind\n"
+    file.write_text(f"{header}1,2,5,\n1,3,5,\n4,1,5,block\n")
+    command = ("store", "import", "edges", file, "--store", store)
+    output_of(*command)
+    before = output_of("store", "export", "edges", "-", "--store", store)
+    file.write_text(f"{header}1,2,5,\n1,3,6,\n1,4,9,\n7,8,9,\n7,8,9,\nx,1,1,\n")
+    summary = "6 read, 1 new, 1 changed, 1 unchanged, 1 repeated, 1 in conflict, 1 refused"
+    assert f"{summary} (nothing was written)" in guanxi(*command, "--dry-run", "--skip-bad").stderr
+    assert output_of("store", "export", "edges", "-", "--store", store) == before
+    assert guanxi(*command, "--skip-bad").stderr.startswith(f"{summary}\n")
+
+
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)], ids=["write", "dry run"])
+def test_strict_names_every_line_of_an_unknown_account(
+    tmp_path: Path, dry_run: tuple[str, ...]
+) -> None:
+    store, file, bad = tmp_path / "s.db", tmp_path / "in.csv", tmp_path / "bad.csv"
+    command = ("store", "import", "edges", file, "--strict", *dry_run, "--store", store)
+    output_of("account", "add", 1, 2, "--store", store)
+    lines = ["1,2,5", *(f"1,{mid},5" for mid in range(30, 7, -1)), "9,8,5"]
+    file.write_text("follower,followed,time\n" + "\n".join(lines))
+    shown = error_of(*command).splitlines()
+    assert shown[0] == "guanxi: line 3: there is no account 30"
+    assert shown[1:20] == [f"line {line}: there is no account {33 - line}" for line in range(4, 23)]
+    assert shown[20] == "… and 4 more"
+    assert shown[21].startswith("24 lines are refused, so nothing was written; --skip-bad")
+    found = json.loads(output_of(*command, "--json", "--skip-bad", "--bad-lines", bad))
+    assert (found["read"], found["new"], found["refused"]) == (25, 1, 24)
+    written = bad.read_text().splitlines()
+    assert len(written) == 25
+    assert written[-1] == f'{file},26,accounts 9 and 8 do not exist,"9,8,5"'
+    edges = output_of("store", "export", "edges", "-", "--store", store).splitlines()
+    assert len(edges) == (1 if dry_run else 2)
+
+
+def interrupted(folder: Path, *argv: object) -> tuple[int, str]:
+    """Run the command and send SIGINT once DuckDB has created its tables, which it then fills.
+
+    Return the exit code and standard error. ``folder`` gets the temporary files.
+    """
     with subprocess.Popen(
         [sys.executable, "-c", COMMAND, *map(str, argv)],
         env=os.environ | ENGLISH | {"TMPDIR": str(folder)},
@@ -152,6 +184,41 @@ def test_an_interrupted_reading_writes_nothing(tmp_path: Path, what: str) -> Non
             _, said = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert (process.returncode, said) == (130, "interrupted; nothing was written\n")
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_an_interrupted_reading_writes_nothing(tmp_path: Path, what: str) -> None:
+    """The query would take years."""
+    file, store, folder = tmp_path / "in.csv", tmp_path / "s.db", tmp_path / "temporary"
+    file.write_text(FILES[what])
+    folder.mkdir()
+    ids = "max(a.range + b.range)"
+    names = f"{ids} AS follower, {ids} + 1 AS followed" if what == "edges" else f"{ids} AS mid"
+    query = f"SELECT {names} FROM range(10000000000) a, range(10000000000) b"
+    done = interrupted(folder, "store", "import", what, file, "--sql", query, "--store", store)
+    assert done == (130, "interrupted; nothing was written\n")
     assert [*folder.iterdir()] == []
     assert not store.exists()
+
+
+@pytest.mark.parametrize("exists", [False, True], ids=["new store", "stored edges"])
+def test_an_interrupted_reading_of_a_large_file_writes_nothing(
+    tmp_path: Path, exists: bool
+) -> None:
+    file, store, folder = tmp_path / "in.csv", tmp_path / "s.db", tmp_path / "temporary"
+    folder.mkdir()
+    command = ("store", "import", "edges", file, "--store", store)
+    if exists:
+        file.write_text(FILES["edges"])
+        output_of(*command)
+    before = store.read_bytes() if exists else None
+    with file.open("w") as large:
+        for _ in range(300):
+            large.write("7,8,1700000000\n" * 10_000)
+    try:
+        assert interrupted(folder, *command) == (130, "interrupted; nothing was written\n")
+    finally:
+        file.unlink()
+    assert [*folder.iterdir()] == []
+    assert (store.read_bytes() if store.exists() else None) == before

@@ -124,7 +124,7 @@ SHARED = 'mid,name,sign\n1,same,\n2,same,\n3,,""\n4, x ,\n'
 
 async def test_shared_empty_and_spaced_names_are_restored(store: Store, tmp_path: Path) -> None:
     path = file(tmp_path, SHARED)
-    with pytest.raises(RefusedLines, match="line 3: name: another account has the name 'same'"):
+    with pytest.raises(RefusedLines, match="line 3: name: line 2 has the name 'same' too"):
         await load(store, path, exact=False)
     await load(store, path, exact=True)
     names = {mid: card.name for mid, card in (await store.cards([1, 2, 3, 4])).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -17,7 +18,7 @@ from guanxi.cli import COMMANDS
 from guanxi.cli.help import option
 from guanxi.cli.language import shown, text
 from guanxi.contract.errors import ApiException
-from guanxi.text import Text
+from guanxi.text import Text, language_of
 
 #: The categories of control and format characters in Unicode.
 _HIDDEN = ("Cc", "Cf")
@@ -82,13 +83,18 @@ def guanxi(
 def run() -> None:
     """Run the command in ``sys.argv``, and exit.
 
-    For ApiException, StoreError, ValueError and OSError the status is 1, with one line on standard
-    error.
+    For wrong arguments the status is 2, with the usage and one line on standard error; for
+    ApiException, StoreError, ValueError and OSError it is 1, with one line.
     """
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
+        status = app(standalone_mode=False)
+    except typer.TyperException as error:
+        _show_usage(error)
+        sys.exit(error.exit_code)
+    except typer.Abort:  # the end of the input where an answer was expected
+        sys.exit(text("已中止", "aborted"))
     except OSError as error:
         refused = text("操作系统拒绝了操作：", "the operating system refused: ")
         file = f"{error.filename}: " if error.filename else ""
@@ -100,6 +106,19 @@ def run() -> None:
             raise
         first = error.args[0] if error.args else ""
         sys.exit(f"guanxi: {_escaped(shown(first) if isinstance(first, Text) else str(error))}")
+    if isinstance(status, int):
+        sys.exit(status)
+
+
+def _show_usage(error: Any) -> None:
+    """Print an error of the command-line library, in Chinese if that is the language."""
+    if language_of(os.environ) == "zh":
+        from guanxi.cli.usage import shown_in_chinese  # only for an error
+
+        if (words := shown_in_chinese(error)) is not None:
+            print(_escaped(words), file=sys.stderr)
+            return
+    error.show()
 
 
 def _escaped(message: str) -> str:

@@ -138,8 +138,8 @@ def _export(
             raise typer.Exit(_CLOSED_PIPE) from None
     console.print(
         text(
-            f"导出 {done.rows} 行，{done.bytes} 字节",
-            f"exported {done.rows} rows, {done.bytes} bytes",
+            f"导出 {done.rows:,} 行，{done.bytes:,} 字节",
+            f"exported {done.rows:,} {'row' if done.rows == 1 else 'rows'}, {done.bytes:,} bytes",
         ),
         soft_wrap=True,
     )

@@ -28,11 +28,12 @@ from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, with_store, with_unchanged
 from guanxi.files.accounts import Accounts, import_accounts, read_accounts
+from guanxi.files.comparison import check_edges
 from guanxi.files.content import import_content
 from guanxi.files.edges import UNITS, Edges, import_edges, missing_groups, read_edges
 from guanxi.files.outcome import Counts, OnConflict, Refused, write_refused
 from guanxi.files.output import check_target, whole_file
-from guanxi.files.table import Request
+from guanxi.files.table import Part, Request
 from guanxi.stores import is_server_address, redacted
 from guanxi.stores.port import Store, StoreError
 from guanxi.text import Text
@@ -54,10 +55,12 @@ app = typer.Typer(
 Files = Annotated[
     list[Path],
     argument(
-        "要导入的文件。",
-        "The files to import.",
+        "要导入的文件；- 为标准输入。",
+        "The files to import; - is standard input.",
         metavar="FILE",
         exists=True,
+        allow_dash=True,
+        path_type=str,  # a Path of "-" would not count as standard input
         dir_okay=False,
         readable=True,
     ),
@@ -188,44 +191,53 @@ def edges(
     """
     console = Console(stderr=True, markup=False)
     _check_bad(bad_lines, file, store, force=force)
+    skipping = skip_bad or bad_lines is not None
     with _progress(console) as progress:
         reading = progress.add_task(text("读取", "reading"), total=None)
         reader = read_edges(
             _request(file, columns, sql),
             now=int(time.time()),
             on_conflict=on_conflict,
-            skip_bad=skip_bad or bad_lines is not None,
+            skip_bad=skipping,
             group_separator=group_separator,
         )
         with _read(reader) as found:
-            ready: int | None = found.found.ready
-            progress.update(reading, completed=found.found.counts.read, total=ready or 1)
+            progress.update(
+                reading, completed=found.found.counts.read, total=found.found.ready or 1
+            )
             progress.stop_task(reading)
-            _write_bad(bad_lines, found.refused(), force=force)
-            odd, counts = [name for _, name in found.found.odd_groups], found.found.counts
+            task = progress.add_task(text("写入", "writing"), total=found.found.ready)
+
+            async def load(opened: Store) -> tuple[list[str], Edges, Counts]:
+                names = await missing_groups(opened, found)
+                checked = await check_edges(
+                    opened,
+                    found,
+                    strict=strict,
+                    on_conflict=on_conflict,
+                    skip_bad=skipping,
+                    compare=dry_run,
+                )
+                if dry_run:
+                    return names, checked, checked.found.counts
+                written = await import_edges(
+                    opened,
+                    checked,
+                    strict=strict,
+                    on_conflict=on_conflict,
+                    progress=lambda count: progress.update(task, completed=count),
+                )
+                return names, checked, written
+
             exists = True
             if dry_run:
-                _, exists = with_unchanged(store, _nothing)
-                if not exists and not strict:
-                    counts, ready = replace(counts, new=ready), None
+                (odd, checked, counts), exists = with_unchanged(store, load)
             else:
-                task = progress.add_task(text("写入", "writing"), total=ready)
-
-                async def load(opened: Store) -> tuple[list[str], Counts]:
-                    names = await missing_groups(opened, found)
-                    written = await import_edges(
-                        opened,
-                        found,
-                        strict=strict,
-                        on_conflict=on_conflict,
-                        progress=lambda count: progress.update(task, completed=count),
-                    )
-                    return names, written
-
                 with all_or_nothing(store) as path:
-                    odd, counts = with_store(path, load, create=True)
-    notes = [*_missing(store, exists=exists), *_notes(found, odd)]
-    _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=ready)
+                    odd, checked, counts = with_store(path, load, create=True)
+            _write_bad(bad_lines, checked.refused(), force=force)
+            notes = [*_missing(store, exists=exists), *_notes(checked, odd)]
+    _summarise(console, counts, notes, dry_run=dry_run, json=json)
 
 
 @app.command("accounts")
@@ -301,7 +313,7 @@ def accounts(
             notes = [*_missing(store, exists=exists), *_ignored(found)]
             if not restore:
                 notes += _no_values(found.no_values())
-    _summarise(console, counts, notes, dry_run=dry_run, json=json, ready=None)
+    _summarise(console, counts, notes, dry_run=dry_run, json=json)
 
 
 @app.command("content")
@@ -316,10 +328,12 @@ def content(
     file: Annotated[
         Path,
         argument(
-            "要导入的文件。",
-            "The file to import.",
+            "要导入的文件；- 为标准输入。",
+            "The file to import; - is standard input.",
             metavar="FILE",
             exists=True,
+            allow_dash=True,
+            path_type=str,
             dir_okay=False,
             readable=True,
         ),
@@ -335,14 +349,17 @@ def content(
     line is invalid, nothing is imported and the line's number is printed. A document replaces the
     one with the same owner, kind and id.
     """
-    count = with_store(store, lambda opened: import_content(opened, file))
+    count = with_store(store, lambda opened: import_content(opened, Path(file)))
     Console(stderr=True, markup=False).print(
-        text(f"写入 {count} 份内容", f"{count} documents written")
+        text(
+            f"写入 {count:,} 份内容",
+            f"{count:,} {'document' if count == 1 else 'documents'} written",
+        )
     )
 
 
 def _request(files: list[Path], columns: str, sql: str | None) -> Request:
-    """Return the request; raise StoreError if ``columns`` is not COLUMN=NAME,…"""
+    """Return the request; raise StoreError if ``columns`` is not COLUMN=NAME,…, each once."""
     pairs = [pair.partition("=") for pair in columns.split(",") if pair]
     if not all(column.strip() and equals and name.strip() for column, equals, name in pairs):
         raise StoreError(
@@ -352,7 +369,14 @@ def _request(files: list[Path], columns: str, sql: str | None) -> Request:
             )
         )
     mapping = {column.strip(): name.strip() for column, _, name in pairs}
-    return Request(files=tuple(files), columns=mapping, sql=sql)
+    if len(mapping) < len(pairs):
+        raise StoreError(
+            Text(
+                f"--columns {columns}：一个列出现了两次",
+                f"--columns {columns}: a column occurs twice",
+            )
+        )
+    return Request(files=tuple(map(Path, files)), columns=mapping, sql=sql)
 
 
 # --- what is shown ---
@@ -404,7 +428,7 @@ def _check_bad(path: Path | None, inputs: list[Path], store: str, *, force: bool
     """
     if path is None:
         return
-    kept = list(inputs)
+    kept = [*map(Path, inputs)]
     if not is_server_address(store):
         kept += [Path(store + ending) for ending in SQLITE_FILES]
     for other in kept:
@@ -447,22 +471,58 @@ _TIMES = {
 }
 
 
+#: By the form that times may have instead; {0} is how many, {1} one of them.
+_DOUBTS = {
+    "date": Text(
+        "{0:,} 个时间如 {1} 按 1970 年以来的秒读取。若是日期（年月日），"
+        "请用 --sql：strptime(time, '%Y%m%d') AS time",
+        "{0:,} times such as {1} were read as seconds since 1970. If they are dates (YYYYMMDD), use"
+        " --sql with strptime(time, '%Y%m%d') AS time",
+    ),
+    "minute": Text(
+        "{0:,} 个时间如 {1} 按 1970 年以来的毫秒读取。若是年月日时分，"
+        "请用 --sql：strptime(time, '%Y%m%d%H%M') AS time",
+        "{0:,} times such as {1} were read as milliseconds since 1970. If they are YYYYMMDDhhmm,"
+        " use --sql with strptime(time, '%Y%m%d%H%M') AS time",
+    ),
+    "day": Text(
+        "{0:,} 个时间如 {1} 按 1970 年以来的秒读取。若是 Excel 的日期序号，"
+        "请用 --sql：DATE '1899-12-30' + time::INTEGER AS time",
+        "{0:,} times such as {1} were read as seconds since 1970. If they are days as Excel numbers"
+        " them, use --sql with DATE '1899-12-30' + time::INTEGER AS time",
+    ),
+}
+
+
+def _headerless(parts: Sequence[Part]) -> list[str]:
+    """Return which columns were read of the files without a header, once for each order."""
+    orders = dict.fromkeys(
+        (", ".join(part.columns.values()), ", ".join(part.columns))
+        for part in parts
+        if not part.has_header
+    )
+    return [
+        text(
+            f"没有标题行：第 {numbers} 列是 {names}",
+            f"no header: the columns {numbers} are {names}",
+        )
+        for numbers, names in orders
+    ]
+
+
 def _notes(edges: Edges, odd_groups: list[str]) -> list[str]:
     """Return what was found out about files of edges, a sentence each."""
     found = edges.found
-    notes = []
-    if not found.has_header:
-        notes.append(
-            text(
-                "没有标题行：列依次为 follower、followed、time",
-                "no header: the columns are follower, followed and time",
-            )
-        )
+    notes = _headerless(edges.parts)
     kinds = [
         f"{shown(_TIMES[unit])} ({found.times[unit]:,})" for unit in UNITS if unit in found.times
     ]
     if kinds:
         notes.append(text("时间：", "times: ") + ", ".join(kinds))
+    notes += [
+        shown(_DOUBTS[form]).format(count, example)
+        for form, (count, example) in found.doubtful.items()
+    ]
     notes += [*_ignored(edges), *_no_values(found.no_values)]
     if odd_groups:
         names = ", ".join(dict.fromkeys(odd_groups))
@@ -482,10 +542,6 @@ def _notes(edges: Edges, odd_groups: list[str]) -> list[str]:
     return notes
 
 
-async def _nothing(_: Store) -> None:
-    """Do nothing with a store that was opened."""
-
-
 def _missing(store: str, *, exists: bool) -> list[str]:
     if exists:
         return []
@@ -496,7 +552,8 @@ def _missing(store: str, *, exists: bool) -> list[str]:
 
 
 def _ignored(found: Edges | Accounts) -> list[str]:
-    names = dict.fromkeys(name for part in found.parts for name in part.ignored)
+    nameless = text("（无名）", "(no name)")
+    names = dict.fromkeys(name or nameless for part in found.parts for name in part.ignored)
     if not names:
         return []
     return [text("忽略的列：", "columns ignored: ") + ", ".join(names)]
@@ -514,24 +571,14 @@ def _no_values(names: Sequence[str]) -> list[str]:
 
 
 def _summarise(
-    console: Console,
-    counts: Counts,
-    notes: list[str],
-    *,
-    dry_run: bool,
-    json: bool,
-    ready: int | None,
+    console: Console, counts: Counts, notes: list[str], *, dry_run: bool, json: bool
 ) -> None:
-    """Print what became of the lines; ``ready`` is what a dry run would write."""
+    """Print what became of the lines."""
     numbers = msgspec.structs.asdict(counts)
-    if dry_run and ready is not None:  # only the store knows what is new
-        numbers = {name: numbers[name] for name in ("read", "repeated", "conflicting", "refused")}
-        numbers["ready"] = ready
     if json:
         print(msgspec.json.encode({**numbers, "notes": notes}).decode())
         return
-    words = {**_COUNTS, "ready": Text("可写入", "to write")}
-    line = ", ".join(f"{count:,} {shown(words[name])}" for name, count in numbers.items())
+    line = ", ".join(f"{count:,} {shown(_COUNTS[name])}" for name, count in numbers.items())
     if dry_run:
         line += text("（没有写入）", " (nothing was written)")
     console.print("\n".join([line, *notes]), soft_wrap=True)

@@ -10,18 +10,28 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, inspect
 from msgspec.structs import replace
 
 from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal, Privacy, State
 from guanxi.files import table
 from guanxi.files.lines import text_of
-from guanxi.files.outcome import SHOWN, Counts, OnConflict, Refused, RefusedLines, reason
+from guanxi.files.outcome import (
+    SHOWN,
+    Counts,
+    OnConflict,
+    Refused,
+    RefusedLines,
+    reason,
+    shared_name,
+)
 from guanxi.files.table import Request, Shape
 from guanxi.stores.port import Store
+from guanxi.text import Text
 from guanxi.world.kind import DocumentEdit
 from guanxi.world.profile import LEVELS, PROFILE, level_of
 
@@ -54,21 +64,29 @@ class AccountLine(Struct, frozen=True, kw_only=True):
     level: int | None = None
 
 
+class BadField(ValueError):
+    """A field of a line is invalid. ``fault`` is a key of ``_TEXTS``, ``value`` the field."""
+
+    def __init__(self, fault: str, value: str) -> None:
+        self.fault, self.value = fault, value
+        super().__init__(str(reason(fault, value, _TEXTS)))
+
+
 def account_line(fields: Mapping[str, str]) -> AccountLine:
     """Return what a line, texts by column, says about its account.
 
-    An empty text changes nothing, except a text of the card. Raise ValueError, which names the
+    An empty text changes nothing, except a text of the card. Raise BadField, which names the
     column, if one is invalid.
     """
     fields = {name: value for name, value in fields.items() if value or name in _CARD_TEXTS}
     state, level = fields.get("state"), fields.get("level")
     if state is not None and state.lower() not in STATES:
-        raise ValueError(f"state: {state!r} is not normal, banned or deregistered")
+        raise BadField("state", state)
     if level is not None and level not in map(str, range(len(LEVELS))):
-        raise ValueError(f"level: {level!r} is not a whole number from 0 to {len(LEVELS) - 1}")
+        raise BadField("level", level)
     for name in CARD:
         if _CONTROL.search(fields.get(name, "")):
-            raise ValueError(f"{name}: {fields[name]!r:.60} has control characters")
+            raise BadField(f"control {name}", fields[name])
     return AccountLine(
         mid=int(fields["mid"]),
         card=_converted(fields, CARD, Card),
@@ -82,6 +100,46 @@ def account_line(fields: Mapping[str, str]) -> AccountLine:
     )
 
 
+def _whole_number(low: int | None, high: int | None) -> Text:
+    return Text(
+        f"{{0}}：{{1}} 不是 {low} 至 {high} 的整数",
+        f"{{0}}: {{1}} is not a whole number from {low} to {high}",
+    )
+
+
+def _text_of_type(kind: inspect.Type) -> Text:
+    """Return the sentence for a value that a field of this type cannot have."""
+    if isinstance(kind, inspect.StrType):
+        return Text(
+            f"{{0}}：{{1}} 超过 {kind.max_length} 个字符",
+            f"{{0}}: {{1}} has more than {kind.max_length} characters",
+        )
+    if isinstance(kind, inspect.IntType):
+        return _whole_number(kind.ge, kind.le)
+    return Text("{0}：{1} 不是 true、false、1 或 0", "{0}: {1} is not true, false, 1 or 0")
+
+
+def _texts_of(kind: type[Struct]) -> dict[str, Text]:
+    described = cast(inspect.StructType, inspect.type_info(kind))
+    return {field.name: _text_of_type(field.type) for field in described.fields}
+
+
+#: By the name of the fault: a column, or "control" and a column.
+_TEXTS = {
+    **_texts_of(Card),
+    **_texts_of(Privacy),
+    "state": Text(
+        "state：{1} 不是 normal、banned 或 deregistered",
+        "state: {1} is not normal, banned or deregistered",
+    ),
+    "level": _whole_number(0, len(LEVELS) - 1),
+    **{
+        f"control {name}": Text(
+            f"{name}：{{1}} 含有控制字符", f"{name}: {{1}} has control characters"
+        )
+        for name in CARD
+    },
+}
 _SWITCHES = {"t": "true", "f": "false"}
 
 
@@ -92,10 +150,8 @@ def _converted(fields: Mapping[str, str], names: Sequence[str], kind: type[Struc
     try:
         converted = msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        why, _, where = str(error).partition(" - at `$.")
-        name = where.rstrip("`")
-        value = given.get(name, "")
-        raise ValueError(f"{name}: {value!r:.60} cannot be used ({why})") from None
+        name = str(error).partition(" - at `$.")[2].rstrip("`")
+        raise BadField(name, given[name]) from None
     return {name: getattr(converted, name) for name in given}
 
 
@@ -130,22 +186,19 @@ class Accounts(NamedTuple):
 
     def refused(self) -> Iterator[Refused]:
         """Yield the refused lines, in the order of the files."""
-        for at, part in enumerate(self.parts):
-            rejected = table.rejected(self.db, part.rejects)
-            found = self.db.execute(
+        for at, _ in enumerate(self.parts):
+            rows = self.db.execute(
                 "SELECT line, fault, value, text FROM account"
                 f" WHERE fault IS NOT NULL AND file = {at} ORDER BY line"
             ).fetchall()
-            rows = [(line, reason("encoding", None), "") for line in rejected]
-            for line, fault, value, text in found:
-                number = table.line_in_file(line, rejected)
-                if fault == "conflict":
-                    why = table.contradicted(self.db, self.parts, at, value)
-                else:
-                    why = reason(fault, value)
-                rows.append((number, why, text or ""))
-            rows.sort(key=lambda row: row[0])
-            yield from (Refused(part.name, line, why, text) for line, why, text in rows)
+            yield from table.refused_rows(self.db, self.parts, at, rows, partial(self._why, at))
+
+    def _why(self, at: int, fault: str, value: str | None) -> Text:
+        """Return why a line of part ``at`` is refused."""
+        if fault == "name of a line":
+            other, _, name = str(value).partition(" ")
+            return shared_name(name, *table.other_line(self.db, self.parts, at, other))
+        return reason(fault, value, _TEXTS) if fault in _TEXTS else reason(fault, value)
 
 
 def _rows(db: duckdb.DuckDBPyConnection, where: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -227,8 +280,8 @@ def _check(db: duckdb.DuckDBPyConnection) -> None:
     for row, fields in _rows(db, "fault IS NULL"):
         try:
             account_line(fields)
-        except ValueError as error:
-            bad.append((row, str(error), None))
+        except BadField as error:
+            bad.append((row, error.fault, error.value))
     _refuse(db, bad)
 
 
@@ -288,6 +341,7 @@ async def import_accounts(
         accounts.db, accounts.parts, accounts.counts.repeated, accounts.counts.conflicting
     )
     if counts.refused and not skip_bad:
+        table.check_encoding(accounts.db, accounts.parts)
         first = [row for row, _ in zip(accounts.refused(), range(SHOWN), strict=False)]
         raise RefusedLines(first, counts.refused, several_files=len(accounts.parts) > 1)
     new = changed = unchanged = 0
@@ -400,14 +454,14 @@ def _at_level(level: int) -> DocumentEdit[Any]:
 
 def _fault(refusal: EditRefusal, line: AccountLine) -> tuple[str, str]:
     if refusal is EditRefusal.NAME_IN_USE:
-        return "name", str(line.card["name"])
+        return "name in use", str(line.card["name"])
     return "deregistered", str(line.mid)
 
 
 async def _check_against_store(store: Store, accounts: Accounts) -> None:
     """Refuse new names that are in use, and changes of deregistered accounts."""
     bad: list[tuple[int, str, str | None]] = []
-    later = set() if accounts.is_exact else _later_of_a_name(accounts.db)
+    later = {} if accounts.is_exact else _later_of_a_name(accounts.db)
     for chunk in _chunks(accounts.lines()):
         names = [str(line.card["name"]) for _, line in chunk if "name" in line.card]
         mids = {} if accounts.is_exact else await store.mids(names)
@@ -425,17 +479,20 @@ async def _check_against_store(store: Store, accounts: Accounts) -> None:
             is_new = name is not None and (current is None or current.name != name)
             if line.mid in ended:
                 bad.append((row, "deregistered", str(line.mid)))
-            elif is_new and (row in later or mids.get(str(name), line.mid) != line.mid):
-                bad.append((row, "name", str(name)))
+            elif is_new and mids.get(str(name), line.mid) != line.mid:
+                bad.append((row, "name in use", str(name)))
+            elif is_new and row in later:
+                bad.append((row, "name of a line", f"{later[row]} {name}"))
     accounts.refuse(bad)
 
 
-def _later_of_a_name(db: duckdb.DuckDBPyConnection) -> set[int]:
-    """Return the ids of the rows whose name an earlier row has."""
+def _later_of_a_name(db: duckdb.DuckDBPyConnection) -> dict[int, str]:
+    """Return the rows whose name an earlier row has: by their ids, its part and line, "P:L"."""
     rows = db.execute(
-        "SELECT rowid FROM (SELECT rowid, row_number() OVER"
-        " (PARTITION BY name ORDER BY rowid) AS nth FROM account"
+        "SELECT rowid, first FROM (SELECT rowid, row_number() OVER same AS nth,"
+        " first_value(file || ':' || line) OVER same AS first FROM account"
         " WHERE fault IS NULL AND NOT dropped AND name IS NOT NULL"
-        " AND lower(coalesce(state, '')) NOT IN ('deregistered', '2')) WHERE nth > 1"
+        " AND lower(coalesce(state, '')) NOT IN ('deregistered', '2')"
+        " WINDOW same AS (PARTITION BY name ORDER BY rowid)) WHERE nth > 1"
     ).fetchall()
-    return {row for (row,) in rows}
+    return dict(rows)

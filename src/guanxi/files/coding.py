@@ -1,7 +1,8 @@
 """What the bytes of a file say: its format, compression, encoding and line ends.
 
 DuckDB reads UTF-8 and lines that end in LF, CRLF or CR. A file in UTF-16, one with a lone CR inside
-a line, and a pipe, which can be read only once, are first rewritten into a temporary folder.
+a line, and a pipe or standard input, which can be read only once, are first rewritten into a
+temporary folder.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import codecs
 import gzip
 import re
 import shutil
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from typing import IO, Literal, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
+from guanxi.files import foreign
 from guanxi.files.zstd import check_frames, is_zstd
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
@@ -28,7 +31,9 @@ LONGEST_LINE = 2_000_000
 
 _BLOCK = 1 << 20
 _HEAD = 4
-_PARQUET, GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
+_PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
+#: As the name of a file to read: standard input.
+STDIN = Path("-")
 #: Which of four bytes are zero in ASCII text.
 _UTF16_ZEROS: dict[tuple[bool, ...], str] = {
     (False, True, False, True): "utf-16-le",
@@ -55,12 +60,14 @@ class Source(Struct, frozen=True, kw_only=True):
     ends: str = "\n"
     #: False if no line has a double quote.
     has_quotes: bool = True
+    #: True if it is not UTF-8, but all of it can be decoded as GB18030, and so perhaps is GBK.
+    is_gb18030: bool = False
 
 
 def prepared(name: Path, folder: Path) -> Source:
     """Look at a file, rewrite it into ``folder`` if that is needed, and return how to read it.
 
-    Raise StoreError if it cannot be read, is a spreadsheet or archive, or is broken.
+    The file "-" is standard input. Raise StoreError if it cannot be read, is no table or is broken.
     """
     with failures(name):
         return _prepared(name, folder)
@@ -86,29 +93,30 @@ def failures(name: Path) -> Iterator[None]:
 
 def _prepared(name: Path, folder: Path) -> Source:
     source = Source(name=name, path=name)
-    if not name.is_file():
+    if name == STDIN:
+        source = Source(name=Path("<stdin>"), path=copied(sys.stdin.buffer, _new(folder)))
+    elif not name.is_file():
         with name.open("rb") as pipe:
             source = replace(source, path=copied(pipe, _new(folder)))
     with source.path.open("rb") as file:
-        head = file.read(_HEAD)
-    if head == _PARQUET:
+        head = file.read(foreign.HEAD)
+    if head.startswith(_PARQUET):
         return replace(source, is_parquet=True)
-    if head == _ZIP:
-        raise StoreError(
-            Text(
-                f"{name} 是表格或压缩包：请另存为 CSV",
-                f"{name} is a spreadsheet or an archive: save it as CSV",
-            )
-        )
-    if is_zstd(head):
+    foreign.check(source.name, source.path, head)
+    if is_zstd(head[:_HEAD]):
         _check_zstd(source)
         return replace(source, compression="zstd")  # its lines are looked at by DuckDB
     if head.startswith(GZIP):
         source = replace(source, compression="gzip")
     with opened(source.path, source.compression) as file:
-        encoding = _utf16(file.read(_HEAD))
+        head = file.read(foreign.HEAD)
+    if source.compression == "gzip":
+        foreign.check(source.name, source.path, head, is_packed=True)
+    encoding = _utf16(head[:_HEAD])
     if encoding:
         source = replace(source, path=_recoded(source, encoding, folder), compression="none")
+    else:
+        foreign.check_binary(source.name, head)
     return _with_line_ends(source, folder)
 
 
@@ -171,10 +179,66 @@ def _recoded(source: Source, encoding: str, folder: Path) -> Path:
     return target
 
 
-def _with_line_ends(source: Source, folder: Path) -> Source:
-    """Find out the line ends and whether there are quotes; rewrite what DuckDB misreads."""
-    returns, pairs, feeds, quotes, unused = 0, 0, 0, 0, 0
+class _Decodable:
+    """Whether the bytes of blocks are valid in an encoding that contains ASCII."""
+
+    def __init__(self, encoding: str) -> None:
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._is_valid = True
+        self._inside = False
+
+    def feed(self, block: bytes) -> None:
+        if self._is_valid and (self._inside or not block.isascii()):
+            try:
+                self._decoder.decode(block)
+            except UnicodeDecodeError:
+                self._is_valid = False
+            self._inside = bool(self._decoder.getstate()[0])
+
+    def ended(self) -> bool:
+        """Return whether all bytes were valid, and none is missing at the end."""
+        return self._is_valid and not self._inside
+
+
+def _is_gb18030(source: Source) -> bool:
+    decodable = _Decodable("gb18030")
     for block in _blocks(source):
+        decodable.feed(block)
+    return decodable.ended()
+
+
+def _is_utf8(line: bytes) -> bool:
+    decodable = _Decodable("utf-8")
+    decodable.feed(line)
+    return decodable.ended()
+
+
+def _first_line(source: Source) -> bytes:
+    """Return the first line that is not blank, or the first block of one that is longer."""
+    lines = next(_blocks(source), b"").splitlines()
+    return next((line for line in lines if line.strip()), b"")
+
+
+def gb18030(name: Path, line: int, more: int) -> Text:
+    """Return that a line and ``more`` others are not UTF-8 but perhaps GB18030, and what to do."""
+    zh, en = ("", "") if not more else (f"等 {more + 1} 行", f" and {more:,} more")
+    return Text(
+        f"{name} 第 {line} 行{zh}不是 UTF-8，可能是 GBK（GB18030）："
+        f"请先转码：iconv -f GB18030 -t UTF-8 {name} > utf8.csv",
+        f"{name}: line {line}{en} not UTF-8, perhaps GBK (GB18030):"
+        f" convert it first: iconv -f GB18030 -t UTF-8 {name} > utf8.csv",
+    )
+
+
+def _with_line_ends(source: Source, folder: Path) -> Source:
+    """Find out line ends, encoding and whether there are quotes; rewrite what DuckDB misreads.
+
+    Raise StoreError if the first line is not UTF-8 and the file perhaps GB18030.
+    """
+    returns, pairs, feeds, quotes, unused = 0, 0, 0, 0, 0
+    utf8 = _Decodable("utf-8")
+    for block in _blocks(source):
+        utf8.feed(block)
         quotes += block.count(b'"')
         feeds += block.count(b"\n")
         unused += block.count(UNUSED.encode())
@@ -182,6 +246,10 @@ def _with_line_ends(source: Source, folder: Path) -> Source:
             returns += block.count(b"\r")
             pairs += block.count(b"\r\n")
     source = replace(source, has_quotes=quotes > 0, ends="\r\n" if pairs else "\n")
+    if not utf8.ended() and _is_gb18030(source):
+        source = replace(source, is_gb18030=True)
+        if not _is_utf8(_first_line(source)):
+            raise StoreError(gb18030(source.name, 1, 0))
     if unused == 0 and (returns == pairs or feeds == 0):
         return source
     pattern = _UNREADABLE if feeds else re.compile(UNUSED.encode())

@@ -5,6 +5,7 @@ JSON Lines, plain or compressed by gzip, need no DuckDB; the other forms that an
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from typing import IO
 import msgspec
 
 from guanxi.files import table
-from guanxi.files.coding import GZIP, copied, failures, opened
+from guanxi.files.coding import GZIP, STDIN, copied, failures, opened
 from guanxi.files.outcome import reason
 from guanxi.files.table import Request, Shape
 from guanxi.stores.port import BadLine, Store
@@ -34,7 +35,9 @@ def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
     and that is not installed.
     """
     with failures(path), TemporaryDirectory(prefix="guanxi-content-") as folder:
-        if path.exists() and not path.is_file():  # a pipe can be read only once
+        if path == STDIN:
+            path = copied(sys.stdin.buffer, Path(folder, "<stdin>"))
+        elif path.exists() and not path.is_file():  # a pipe can be read only once
             with path.open("rb") as pipe:
                 path = copied(pipe, Path(folder, path.name))
         for number, line in _json_lines(path) if _is_json_lines(path) else _table_lines(path):
@@ -84,7 +87,8 @@ def _table_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             with table.failures(path):
                 rows = found.fetchmany(_CHUNK)
         if rejected := table.rejected(db, part.rejects):
-            raise BadLine(rejected[0], reason("encoding", None))
+            line, fault = next(iter(rejected.items()))
+            raise BadLine(line, reason(fault, None))
 
 
 async def import_content(store: Store, path: Path) -> int:

@@ -19,11 +19,19 @@ from msgspec.structs import replace
 
 from guanxi.files import table
 from guanxi.files.lines import text_of
-from guanxi.files.outcome import SHOWN, Counts, OnConflict, Refused, RefusedLines, reason
+from guanxi.files.outcome import (
+    SHOWN,
+    Counts,
+    OnConflict,
+    Refused,
+    RefusedLines,
+    reason,
+    unknown_accounts,
+)
 from guanxi.files.table import Request, Shape
 from guanxi.graph.pair import Contract, sort_key_of_mtime
 from guanxi.stores.lines import KINDS, MAX_FINER, group_name
-from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, PlainFollows, Store
+from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, PlainFollows, Store, StoreError
 from guanxi.text import Text
 
 if TYPE_CHECKING:
@@ -40,6 +48,10 @@ SHAPE = Shape(
 GROUP_SEPARATOR, OTHER_SEPARATORS = "|", (";", ",", "、", "；", "，")
 #: In the order of their codes in ``edge.unit``.
 UNITS = ("none", "seconds", "milliseconds", "microseconds", "iso", "iso without zone")
+#: What times that were read as numbers may be instead: a date, with hour and minute, or the number
+#: of a day in a spreadsheet. The first and the third were read as seconds, the second as
+#: milliseconds.
+DOUBTFUL = ("date", "minute", "day")
 _CHUNK = 10_000
 _FINE = sort_key_of_mtime(1)
 _FOLLOW, _BLOCK = KINDS.index("follow"), KINDS.index("block")
@@ -119,10 +131,11 @@ INSERT INTO edge SELECT $file, line, follower, followed,
     us // 1000000 * {_FINE} + coalesce(finer, us % 1000000 * {_FINE} // 1000000), unit, kind,
     special, raw_groups, ts, user_attr, nullif(visits, 0), why,
     CASE why WHEN 'follower' THEN raw_follower WHEN 'followed' THEN raw_followed
-        WHEN 'self' THEN raw_follower WHEN 'time' THEN raw_time WHEN 'future' THEN raw_time
+        WHEN 'self' THEN raw_follower WHEN 'time' THEN raw_time
         WHEN 'kind' THEN raw_kind WHEN 'special' THEN raw_special
         WHEN 'contract' THEN raw_contract WHEN 'visits' THEN raw_visits
-        WHEN 'finer' THEN raw_finer WHEN 'width' THEN text END,
+        WHEN 'finer' THEN raw_finer WHEN 'width' THEN text
+        ELSE CASE WHEN starts_with(why, 'future') THEN raw_time END END,
     CASE WHEN why IS NOT NULL THEN coalesce(text, '') END
 FROM (
     SELECT *, CASE WHEN fault IS NOT NULL THEN fault
@@ -130,7 +143,8 @@ FROM (
         WHEN followed IS NULL OR followed < 1 THEN 'followed'
         WHEN follower = followed THEN 'self'
         WHEN unit IS NULL OR us < 0 THEN 'time'
-        WHEN us >= $end THEN 'future'
+        WHEN us >= $end THEN CASE WHEN unit > 3 THEN 'future'
+            ELSE 'future ' || {list(UNITS)}[unit + 1] END
         WHEN kind IS NULL THEN 'kind'
         WHEN special IS NULL THEN 'special'
         WHEN raw_contract IS NOT NULL AND (ts IS NULL OR user_attr IS NULL) THEN 'contract'
@@ -143,6 +157,22 @@ FROM (
 """
 
 
+_IS_DATE = "{0} BETWEEN 19000101 AND 21001231 AND TRY_STRPTIME({0}::VARCHAR, '%Y%m%d') IS NOT NULL"
+# All of these would be in 1970 or, the second, before 1977.
+_DOUBTFUL = f"""
+SELECT form, count(*), min(CASE form WHEN 'minute' THEN
+    number * 1000 + (place % {_FINE} * 1000 + {_FINE} - 1) // {_FINE} ELSE number END)
+FROM (
+    SELECT place, number, CASE
+        WHEN unit = 1 AND {_IS_DATE.format("number")} THEN 'date'
+        WHEN unit = 1 AND number BETWEEN 36526 AND 60000 THEN 'day'
+        WHEN unit = 2 AND number % 10 < 3 AND {_IS_DATE.format("(number // 10)")} THEN 'minute'
+        END AS form
+    FROM (SELECT unit, place, place // {_FINE} AS number FROM edge WHERE fault IS NULL)
+) WHERE form IS NOT NULL GROUP BY form ORDER BY form
+"""
+
+
 class Found(Struct, frozen=True, kw_only=True):
     """What was found in files of edges."""
 
@@ -152,7 +182,8 @@ class Found(Struct, frozen=True, kw_only=True):
     ready: int = 0
     #: How many times of each form there are: see ``UNITS``.
     times: dict[str, int] = {}
-    has_header: bool = True
+    #: By what they may be instead, a key of ``DOUBTFUL``: how many times, and one in its unit.
+    doubtful: dict[str, tuple[int, int]] = {}
     #: What separates groups in a cell, and group names that another separator may be missing in.
     group_separator: str = GROUP_SEPARATOR
     odd_groups: tuple[tuple[int, str], ...] = ()
@@ -176,7 +207,7 @@ class Edges(NamedTuple):
 
     def _chunks(self, columns: str) -> Iterator[list[Any]]:
         with self.db.cursor() as cursor:
-            cursor.execute(f"SELECT {columns} {_READY} ORDER BY follower, place, followed")
+            cursor.execute(f"SELECT {columns} {READY} ORDER BY follower, place, followed")
             while rows := cursor.fetchmany(_CHUNK):
                 yield rows
 
@@ -203,50 +234,60 @@ class Edges(NamedTuple):
             for follower, followed, time, finer, kind, special, cell, ts, attr, visits in rows
         )
 
+    def counted(self) -> Edges:
+        """Return the edges with new counts: the table of them says what is refused or dropped."""
+        rejected = sum(len(table.rejected(self.db, part.rejects)) for part in self.parts)
+        [(read, faults)] = self.db.execute("SELECT count(*), count(fault) FROM edge").fetchall()
+        [(dropped,), (conflicting,)] = self.db.execute(
+            "SELECT count(*) FROM dropped JOIN edge ON id = edge.rowid WHERE fault IS NULL"
+            " UNION ALL"
+            " SELECT count(*) FROM conflict JOIN edge ON id = edge.rowid WHERE fault IS NULL"
+        ).fetchall()
+        counts = Counts(
+            read=read + rejected,
+            refused=faults + rejected,
+            repeated=dropped - conflicting,
+            conflicting=conflicting,
+        )
+        return self._replace(
+            found=replace(self.found, counts=counts, ready=read - faults - dropped)
+        )
+
     def line_of(self, number: int) -> tuple[Path, int, int, int]:
         """Return the file and line, the follower and the followed, of row ``number``, from 1."""
         [(file, line, follower, followed)] = self.db.execute(
-            f"SELECT file, line, follower, followed {_READY}"
+            f"SELECT file, line, follower, followed {READY}"
             f" ORDER BY follower, place, followed LIMIT 1 OFFSET {number - 1}"
         ).fetchall()
         part = self.parts[file]
         return (
             part.name,
-            table.line_in_file(line, table.rejected(self.db, part.rejects)),
+            table.line_in_file(line, [*table.rejected(self.db, part.rejects)]),
             follower,
             followed,
         )
 
     def refused(self) -> Iterator[Refused]:
         """Yield the refused lines, in the order of the files."""
-        for at, part in enumerate(self.parts):
-            rejected = table.rejected(self.db, part.rejects)
-            rest = iter(rejected)
-            waiting = next(rest, None)
-            with self.db.cursor() as cursor:
-                cursor.execute(
-                    "SELECT line, fault, value, text FROM edge"
-                    f" WHERE fault IS NOT NULL AND file = {at} ORDER BY line"
-                )
-                while rows := cursor.fetchmany(_CHUNK):
-                    for line, fault, value, text in rows:
-                        number = table.line_in_file(line, rejected)
-                        while waiting is not None and waiting < number:
-                            yield Refused(part.name, waiting, reason("encoding", None))
-                            waiting = next(rest, None)
-                        if fault == "conflict":
-                            why = table.contradicted(self.db, self.parts, at, value)
-                        else:
-                            why = reason(fault, value)
-                        yield Refused(part.name, number, why, text or "")
-                while waiting is not None:
-                    yield Refused(part.name, waiting, reason("encoding", None))
-                    waiting = next(rest, None)
+        for at, _ in enumerate(self.parts):
+            yield from table.refused_rows(self.db, self.parts, at, self._faults(at), _why)
+
+    def _faults(self, at: int) -> Iterator[tuple[int, str, str | None, str | None]]:
+        with self.db.cursor() as cursor:
+            cursor.execute(
+                "SELECT line, fault, value, text FROM edge"
+                f" WHERE fault IS NOT NULL AND file = {at} ORDER BY line"
+            )
+            while rows := cursor.fetchmany(_CHUNK):
+                yield from rows
 
 
-_READY = (
-    "FROM edge WHERE fault IS NULL AND NOT EXISTS (SELECT 1 FROM dropped WHERE id = edge.rowid)"
-)
+def _why(fault: str, value: str | None) -> Text:
+    return unknown_accounts(str(value).split(",")) if fault == "unknown" else reason(fault, value)
+
+
+#: The edges to write, as the end of a SELECT that may go on with AND.
+READY = "FROM edge WHERE fault IS NULL AND NOT EXISTS (SELECT 1 FROM dropped WHERE id = edge.rowid)"
 
 
 @contextmanager
@@ -267,6 +308,10 @@ def read_edges(
     finds it out. Raise RefusedLines if a line is refused, unless ``skip_bad``; StoreError if a file
     cannot be read.
     """
+    if group_separator == "":
+        raise StoreError(
+            Text("--group-separator 不能为空", "--group-separator must have a character")
+        )
     with table.opened(request, SHAPE) as tables:
         db, parts = tables
         db.execute(_CREATE)
@@ -278,15 +323,14 @@ def read_edges(
         with table.failures("edges"):
             separator, odd, no_values = _groups(db, group_separator)
             _order(db, now)
-            repeated, conflicting = _resolve(db, on_conflict)
+            _resolve(db, on_conflict)
             if skip_bad:
-                _add_texts(db, parts)
+                add_texts(db, parts)
             edges = _found(db, parts, separator, odd)
-            edges = edges._replace(found=replace(edges.found, no_values=no_values))
-        counts = replace(edges.found.counts, repeated=repeated, conflicting=conflicting)
-        ready = counts.read - repeated - conflicting - counts.refused
-        edges = edges._replace(found=replace(edges.found, counts=counts, ready=ready))
+            edges = edges._replace(found=replace(edges.found, no_values=no_values)).counted()
+        counts = edges.found.counts
         if counts.refused and not skip_bad:
+            table.check_encoding(db, parts)
             first = [*islice(edges.refused(), SHOWN)]
             raise RefusedLines(first, counts.refused, several_files=len(request.files) > 1)
         yield edges
@@ -298,18 +342,18 @@ def _found(
     separator: str,
     odd: tuple[tuple[int, str], ...],
 ) -> Edges:
-    rejected = sum(len(table.rejected(db, part.rejects)) for part in parts)
-    [(read, faults, plain)] = db.execute(
-        f"SELECT count(*), count(fault), coalesce(bool_and(fault IS NOT NULL OR kind = {_FOLLOW}"
+    [(plain,)] = db.execute(
+        f"SELECT coalesce(bool_and(fault IS NOT NULL OR kind = {_FOLLOW}"
         " AND NOT special AND groups IS NULL AND ts IS NULL AND visits IS NULL), true) FROM edge"
     ).fetchall()
+    doubtful = db.execute(_DOUBTFUL).fetchall()
     times = db.execute(
         "SELECT unit, count(*) FROM edge WHERE fault IS NULL GROUP BY unit ORDER BY unit"
     ).fetchall()
     found = Found(
-        counts=Counts(read=read + rejected, refused=faults + rejected),
+        counts=Counts(),
         times={UNITS[unit]: count for unit, count in times},
-        has_header=all(part.has_header for part in parts),
+        doubtful={form: (count, example) for form, count, example in doubtful},
         group_separator=separator,
         odd_groups=odd,
     )
@@ -346,12 +390,7 @@ async def import_edges(
         known = await store.cards([follower, followed])
         unknown = [str(mid) for mid in (follower, followed) if mid not in known]
         if strict and unknown:
-            mids = ", ".join(unknown)
-            en = f"there is no account {mids}"
-            if len(unknown) > 1:
-                en = f"accounts {' and '.join(unknown)} do not exist"
-            why = Text(f"没有账号 {mids}", en)
-            raise BadLine(line, why, several) from None
+            raise BadLine(line, unknown_accounts(unknown), several) from None
         raise BadLine(line, error.reason, several) from None
     counts = edges.found.counts
     return replace(
@@ -388,11 +427,11 @@ def _order(db: duckdb.DuckDBPyConnection, now: int) -> None:
     )
 
 
-def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[int, int]:
+def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> None:
     """Drop all but one of several edges of a pair, and follows and whispers against a block.
 
-    Return how many were repeated, and how many in conflict. If ``on_conflict`` is "refuse", the
-    later line gets the fault "conflict" instead of the latter.
+    Leaves the table ``conflict`` of those that are no repetitions. If ``on_conflict`` is "refuse",
+    they get the fault "conflict" instead, which is that of the later line.
     """
     db.execute(
         "CREATE TABLE pair AS SELECT follower, followed FROM edge WHERE fault IS NULL"
@@ -411,7 +450,6 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
         " FROM edge JOIN pair USING (follower, followed) WHERE fault IS NULL"
     )
     db.execute("INSERT INTO dropped SELECT id FROM several WHERE repeated")
-    [(repeated,)] = db.execute("SELECT count(*) FROM dropped").fetchall()
     db.execute(
         "CREATE TABLE conflict (id BIGINT, other VARCHAR);"
         "INSERT INTO conflict SELECT id, other FROM (SELECT id,"
@@ -434,13 +472,11 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
             "UPDATE edge SET fault = 'conflict', value = conflict.other"
             " FROM conflict WHERE edge.rowid = conflict.id"
         )
-        return repeated, 0
-    db.execute("INSERT INTO dropped SELECT id FROM conflict")
-    [(conflicting,)] = db.execute("SELECT count(*) FROM conflict").fetchall()
-    return repeated, conflicting
+    else:
+        db.execute("INSERT INTO dropped SELECT id FROM conflict")
 
 
-def _add_texts(db: duckdb.DuckDBPyConnection, parts: tuple[table.Part, ...]) -> None:
+def add_texts(db: duckdb.DuckDBPyConnection, parts: tuple[table.Part, ...]) -> None:
     """Read again the lines that got their fault after they were read, since only those are kept."""
     for at, part in enumerate(parts):
         late = f"file = {at} AND fault IS NOT NULL AND edge.text IS NULL"

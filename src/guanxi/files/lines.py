@@ -39,6 +39,8 @@ _CHUNK = 10_000
 _NO_VALUE = "CASE WHEN trim(x) = '\\N' THEN '' ELSE x END"
 #: Another character that no line should have.
 _OTHER = "\x1d"
+#: The first line with which Excel writes and reads the separator; not a column of that name.
+_EXCEL = re.compile(r'"?sep=([^"\w])"?[ \t]*', re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[+-]?[0-9][0-9.]*\s*")
 
 
@@ -121,6 +123,9 @@ def read_lines(
     head = db.execute(f"SELECT t FROM {_reader(source, None)} LIMIT {_HEAD}").fetchall()
     lines = [(number, (text or "").lstrip("\ufeff")) for number, (text,) in enumerate(head, 1)]
     content = [(number, text) for number, text in lines if text.strip()]
+    named = _EXCEL.fullmatch(content[0][1]) if content else None
+    if named is not None:
+        content = content[1:]
     comments = tuple(mark for mark in _COMMENTS if content and content[0][1].startswith(mark))
     content = [(number, text) for number, text in content if not text.startswith(comments or "\0")]
     if not content:
@@ -139,7 +144,7 @@ def read_lines(
                 f"{source.name} is a JSON array: write one object a line instead (JSON Lines)",
             )
         )
-    separator = separator_of([text for _, text in content])
+    separator = named[1] if named is not None else separator_of([text for _, text in content])
     if source.has_quotes and separator != " ":
         numbered = _joined(db, numbered, at, separator)
     header = split(content[0][1], separator)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
-from guanxi.stores.lines import MAX_FINER
+from guanxi.files.coding import LONGEST_LINE
+from guanxi.stores.lines import CONTRADICTION, MAX_FINER, OTHER_TIME
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
 
@@ -22,10 +24,15 @@ SHOWN, _MAX_ECHO = 20, 60
 _MID = Text(
     "{0}：{1} 不是 1 至 2^63 - 1 的账号", "{0}: {1} is not an account id from 1 to 2^63 - 1"
 )
+_WHOLE = re.compile("-?[0-9]+…?")
 #: By the name of the fault, which for a value is that of its column. {0} is that name and {1} the
 #: value.
 _TEXTS = {
-    "encoding": Text("不是 UTF-8，或一行过长", "not UTF-8, or the line is too long"),
+    "encoding": Text(
+        "不是 UTF-8，请先转码（如 iconv -f GB18030 -t UTF-8）",
+        "not UTF-8: convert the file first, as by iconv -f GB18030 -t UTF-8",
+    ),
+    "long": Text(f"超过 {LONGEST_LINE:,} 字节", f"longer than {LONGEST_LINE:,} bytes"),
     "quotes": Text("不是 CSV：引号不成对或位置不对", "not CSV: a quote is left open or misplaced"),
     "width": Text("字段数与标题行不同：{1}", "the number of fields differs from the header: {1}"),
     "json": Text("不是一个 JSON 对象", "not a JSON object"),
@@ -41,6 +48,12 @@ _TEXTS = {
         "time: {1} is not a time (seconds, milliseconds or microseconds since 1970, or ISO 8601)",
     ),
     "future": Text("time：{1} 晚于现在", "time: {1} is later than now"),
+    **{
+        f"future {en}": Text(
+            f"time：{{1}} 晚于现在（按{zh}读取）", f"time: {{1}} is later than now (read as {en})"
+        )
+        for zh, en in (("秒", "seconds"), ("毫秒", "milliseconds"), ("微秒", "microseconds"))
+    },
     "kind": Text(
         "kind：{1} 不是 follow、whisper 或 block", "kind: {1} is not follow, whisper or block"
     ),
@@ -61,10 +74,12 @@ _TEXTS = {
         "只有关注可以是特别关注、有分组、契约或访问次数",
         "only a follow can be special, in groups, under contract or visited",
     ),
-    "name": Text(
+    "name in use": Text(
         "name：昵称 {1} 已被占用（--restore 接受导出中的重名）",
         "name: another account has the name {1} (--restore accepts the shared names of an export)",
     ),
+    "contradiction": CONTRADICTION,
+    "other time": OTHER_TIME,
     "deregistered": Text(
         "账号 {1} 已注销，不能恢复", "account {1} is deregistered, which is final"
     ),
@@ -98,19 +113,34 @@ class Refused(Struct, frozen=True):
     text: str = ""
 
 
-def reason(fault: str, value: str | None) -> Text:
+def reason(fault: str, value: str | None, texts: Mapping[str, Text] = _TEXTS) -> Text:
     """Return why a line is refused.
 
-    ``fault`` is the name of a fault; any other text is itself the reason. ``value`` is the value
-    that is wrong, or None for a missing one.
+    ``fault`` is a key of ``texts``. ``value`` is the value that is wrong, or None for a missing
+    one.
     """
-    if fault not in _TEXTS:
-        return Text.of(fault)
-    shown = Text("空值", "an empty value")
-    if value is not None:
-        shown = Text.of(f"{value!r:.{_MAX_ECHO}}" if not value.isdecimal() else value[:_MAX_ECHO])
-    words = _TEXTS[fault]
+    shown = Text("空值", "an empty value") if value is None else Text.of(echo(value))
+    words = texts[fault]
     return Text(words.zh.format(fault, shown.zh), words.en.format(fault, shown.en))
+
+
+def echo(value: str) -> str:
+    """Return a value of a file for a message: a number as it is, a text in quotes, neither long."""
+    if len(value) > _MAX_ECHO:
+        value = value[: _MAX_ECHO - 1] + "…"
+    return value if _WHOLE.fullmatch(value) else repr(value)
+
+
+def shared_name(name: str, line: int, file: Path | None) -> Text:
+    """Return that an earlier line has the same name; ``file`` is None if both are of one file."""
+    of = Text("", "") if file is None else Text(f"{file} ", f" of {file}")
+    restore = Text(
+        "（--restore 接受导出中的重名）", " (--restore accepts the shared names of an export)"
+    )
+    return Text(
+        f"name：{of.zh}第 {line} 行也有昵称 {echo(name)}{restore.zh}",
+        f"name: line {line}{of.en} has the name {echo(name)} too{restore.en}",
+    )
 
 
 def contradiction(line: int, file: Path | None) -> Text:
@@ -118,6 +148,13 @@ def contradiction(line: int, file: Path | None) -> Text:
     if file is None:
         return Text(f"与第 {line} 行矛盾", f"contradicts line {line}")
     return Text(f"与 {file} 第 {line} 行矛盾", f"contradicts line {line} of {file}")
+
+
+def unknown_accounts(mids: Sequence[str]) -> Text:
+    """Return that one or two accounts do not exist."""
+    if len(mids) == 1:
+        return Text(f"没有账号 {mids[0]}", f"there is no account {mids[0]}")
+    return Text(f"没有账号 {', '.join(mids)}", f"accounts {' and '.join(mids)} do not exist")
 
 
 class RefusedLines(StoreError):

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from guanxi.files.coding import Source, prepared
+from guanxi.files.coding import STDIN, Source, gb18030, prepared
 from guanxi.files.lines import Found, name_of, read_lines, text_of
-from guanxi.files.outcome import contradiction, reason
+from guanxi.files.outcome import Refused, contradiction, reason
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 #: How files say that there is no value, in lower case; in columns of texts these are texts.
 NO_VALUE = frozenset({"null", "nan", "nat", "none", "\\n", "<na>"})
+
+#: As the name of a part: the result of the query.
+SQL = Path("--sql")
 
 THREADS, MEMORY = 2, "400MB"
 
@@ -66,11 +70,15 @@ class Part(Struct, frozen=True, kw_only=True):
 
     select: str
     name: Path
+    #: By the column of the ``Shape``: the file's name for it.
+    columns: Mapping[str, str] = {}
     #: The other columns of the file.
     ignored: tuple[str, ...] = ()
     has_header: bool = True
     #: Where DuckDB lists the lines that it refuses; None if it refuses none.
     rejects: str | None = None
+    #: Whether it is not UTF-8 but perhaps GB18030.
+    is_gb18030: bool = False
 
 
 class Tables(NamedTuple):
@@ -97,6 +105,12 @@ def failures(what: object) -> Iterator[None]:
         raise KeyboardInterrupt from None
     except duckdb.Error as error:
         why = str(error).strip().partition("\n")[0]
+        if what == SQL:
+            raise StoreError(
+                Text(
+                    f"--sql 的查询失败。DuckDB：{why}", f"the query of --sql failed. DuckDB: {why}"
+                )
+            ) from None
         raise StoreError(Text(f"{what} 无法读取：{why}", f"{what} cannot be read: {why}")) from None
 
 
@@ -122,6 +136,10 @@ def opened(request: Request, shape: Shape) -> Iterator[Tables]:
                 f"--columns：没有列 {', '.join(unknown)}；可用：{', '.join(shape.names)}",
                 f"--columns: no column {', '.join(unknown)}; there are {', '.join(shape.names)}",
             )
+        )
+    if request.files.count(STDIN) > 1:
+        raise StoreError(
+            Text("标准输入（-）只能用一次", "standard input (-) can be one of the files only once")
         )
     with TemporaryDirectory(prefix="guanxi-files-") as folder:
         inputs = Path(folder, "inputs")
@@ -149,7 +167,8 @@ def _part(
     with failures(source.name):
         wanted = [request.columns.get(name, name) for name in shape.names]
         found = _found(db, source, at, wanted, exact=request.exact)
-    return _as_part(source.name, found, request, shape)
+    part = _as_part(source.name, found, request, shape)
+    return replace(part, is_gb18030=source.is_gb18030)
 
 
 def _found(
@@ -171,6 +190,7 @@ def _as_part(name: Path, found: Found, request: Request, shape: Shape) -> Part:
     return Part(
         select=f"SELECT line, fault, text, {', '.join(columns)} FROM ({found.select})",
         name=name,
+        columns=chosen,
         ignored=tuple(column for column in found.fields if column not in chosen.values()),
         has_header=found.has_header,
         rejects=found.rejects,
@@ -224,7 +244,11 @@ def _chosen(name: Path, found: Found, shape: Shape, columns: Mapping[str, str]) 
 def _unfit(name: Path, found: Found, shape: Shape, missing: Sequence[str]) -> StoreError:
     columns = ", ".join(found.header or found.fields)
     example = ",".join(f"{column}=…" for column in shape.required)
-    lacking, needed = ", ".join(missing), ", ".join(shape.required)
+    lacking, needed = ", ".join(missing), shape.required
+    zh_needed = f"需要列 {'、'.join(needed)}"
+    noun = "The column" if len(needed) == 1 else "The columns"
+    verb = "is" if len(needed) == 1 else "are"
+    en_needed = f"{noun} {' and '.join(needed)} {verb} needed"
     if found.has_header:
         zh, en = f"标题行是：{columns}", f"the header is: {columns}"
     else:
@@ -232,9 +256,9 @@ def _unfit(name: Path, found: Found, shape: Shape, missing: Sequence[str]) -> St
         en = f"there is no header, and the first line is: {columns}"
     return StoreError(
         Text(
-            f"{name}：缺少列 {lacking}。{zh}。需要 {needed}；列名不同时用 --columns {example}",
-            f"{name}: no column {lacking}; {en}. Needed are {needed}; where columns have other"
-            f" names (or numbers, without a header): --columns {example}",
+            f"{name}：缺少列 {lacking}。{zh}。{zh_needed}；列名不同时用 --columns {example}",
+            f"{name}: no column {lacking}; {en}. {en_needed}; if the columns have other"
+            f" names, or numbers without a header, use --columns {example}",
         )
     )
 
@@ -285,12 +309,12 @@ def _of_query(
             db.execute(f"CREATE TABLE {table} AS SELECT line, fault{columns} FROM ({found.select})")
             _check_whole(db, table, source.name, found.rejects)
             db.execute(f"ALTER TABLE {table} DROP line; ALTER TABLE {table} DROP fault")
-    with failures("--sql"):
+    with failures(SQL):
         db.execute("CREATE VIEW file AS FROM file1")
         db.execute("SET enable_external_access = false")
         described = db.execute(f"DESCRIBE ({request.sql})").fetchall()
     query = f"SELECT *, row_number() OVER () FROM ({request.sql})"
-    return _as_part(Path("--sql"), _of_columns(query, described), request, shape)
+    return _as_part(SQL, _of_columns(query, described), request, shape)
 
 
 def _check_whole(
@@ -298,9 +322,9 @@ def _check_whole(
 ) -> None:
     """Raise StoreError if a line of a file that was read is refused as a whole."""
     refused = rejected(db, rejects)
-    bad = [(line, "encoding") for line in refused]
+    bad = [*refused.items()]
     bad += [
-        (line_in_file(line, refused), fault)
+        (line_in_file(line, [*refused]), fault)
         for line, fault in db.execute(
             f"SELECT line, fault FROM {table} WHERE fault IS NOT NULL ORDER BY line LIMIT 1"
         ).fetchall()
@@ -314,30 +338,74 @@ def _check_whole(
 # --- lines that DuckDB refuses ---
 
 
-def rejected(db: duckdb.DuckDBPyConnection, rejects: str | None) -> list[int]:
-    """Return the numbers of the lines that DuckDB refused, in order, once the part was read."""
+#: By DuckDB's word for why it refuses a line.
+_FAULTS = {"INVALID ENCODING": "encoding", "LINE SIZE OVER MAXIMUM": "long"}
+
+
+def rejected(db: duckdb.DuckDBPyConnection, rejects: str | None) -> dict[int, str]:
+    """Return why DuckDB refused lines, by their numbers, in order, once the part was read."""
     if rejects is None:
-        return []
-    rows = db.execute(f"SELECT DISTINCT line FROM {rejects} ORDER BY line").fetchall()
-    return [line for (line,) in rows]
+        return {}
+    rows = db.execute(
+        f"SELECT line, min(error_type::VARCHAR) FROM {rejects} GROUP BY line ORDER BY line"
+    ).fetchall()
+    return {line: _FAULTS.get(why, "encoding") for line, why in rows}
+
+
+def check_encoding(db: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> None:
+    """Raise StoreError for the first part with lines that are not UTF-8 but perhaps GB18030."""
+    for part in parts:
+        lines = [line for line, why in rejected(db, part.rejects).items() if why == "encoding"]
+        if part.is_gb18030 and lines:
+            raise StoreError(gb18030(part.name, lines[0], len(lines) - 1))
+
+
+def refused_rows(
+    db: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    at: int,
+    rows: Iterable[tuple[int, str, str | None, str | None]],
+    why: Callable[[str, str | None], Text],
+) -> Iterator[Refused]:
+    """Yield the refused lines of part ``at``, in order: its own, and those that DuckDB refused.
+
+    ``rows`` are the number among the lines that DuckDB did not refuse, the fault, the value and the
+    text of each, in order; ``why`` returns the reason for a fault and its value.
+    """
+    part = parts[at]
+    refused = rejected(db, part.rejects)
+    lines = [*refused]
+    waiting = [
+        Refused(part.name, line, reason(fault, None)) for line, fault in reversed(refused.items())
+    ]
+    for row, fault, value, text in rows:
+        number = line_in_file(row, lines)
+        while waiting and waiting[-1].line < number:
+            yield waiting.pop()
+        if fault == "conflict":
+            because = contradiction(*other_line(db, parts, at, str(value)))
+        else:
+            because = why(fault, value)
+        yield Refused(part.name, number, because, text or "")
+    yield from reversed(waiting)
 
 
 def line_in_file(row: int, rejected: Sequence[int]) -> int:
     """Return the number in the file of the line that is number ``row`` among those not refused.
 
-    ``rejected`` is what the function of that name returns.
+    ``rejected`` are the lines that the function of that name returns.
     """
     before = bisect_left(range(len(rejected)), row + 1, key=lambda at: rejected[at] - at)
     return row + before
 
 
-def contradicted(
+def other_line(
     db: duckdb.DuckDBPyConnection, parts: Sequence[Part], own: int, other: str
-) -> Text:
-    """Return which line a refused one contradicts.
+) -> tuple[int, Path | None]:
+    """Return the number in its file of another line, and its file, None for that of ``own``.
 
-    ``own`` is the index of its part; ``other`` is that of the other line's part and its row, "P:R".
+    ``own`` is the index of a part; ``other`` is that of the other line's part and its row, "P:R".
     """
     at, row = map(int, other.split(":"))
-    line = line_in_file(row, rejected(db, parts[at].rejects))
-    return contradiction(line, None if at == own else parts[at].name)
+    line = line_in_file(row, [*rejected(db, parts[at].rejects)])
+    return line, None if at == own else parts[at].name

@@ -19,7 +19,6 @@ from guanxi.stores import copy, open_store
 from guanxi.stores.port import EdgeRow, Query, Store, StoreError
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
-from tests.counts import count
 from tests.stores.documents import put, video
 from tests.stores.engines import ENGINES, START, Clock, Engine
 from tests.stores.world import ALL, do, faults, people
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("runner")
 
 NOW = START // 10**9
 #: The accounts from 10 on have random relations.
-CROWD = count(35, 60)
+CROWD = 60
 
 
 @pytest.fixture(params=product(ENGINES, ENGINES), ids=" to ".join)

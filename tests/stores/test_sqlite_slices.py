@@ -22,7 +22,7 @@ from tests.stores.world import faults
 
 pytestmark = pytest.mark.usefixtures("runner")
 
-EDGES = count(10_000, 100_000)
+EDGES = count(20_000, 100_000)
 #: Stored before: they make the import one of slices, and a few of them contradict it.
 BEFORE = [
     EdgeRow(follower=1 + index % 211, followed=1_000 + index % 1_009, time=1, kind=kind)

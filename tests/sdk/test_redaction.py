@@ -159,6 +159,11 @@ def test_a_short_cookie_of_a_subclass_is_no_secret() -> None:
     assert OWN.conceal(["SECRET,own", "7 of 7", {"SECRETjct": 7}]) == ["***", "7 of 7", {"***": 7}]
 
 
+def test_a_short_part_is_no_secret() -> None:
+    account = Credential("SECRETsess", buvid3="a", buvid4="me")
+    assert account.conceal({"message": "SECRETsess of me"}) == {"message": "*** of me"}
+
+
 def test_a_proxy_password_is_a_secret() -> None:
     account = Credential(proxy="http://user:SECRETproxy@127.0.0.1:9")
     response = Response(200, {}, b'{"code":-1,"message":"SECRETproxy","reason":"SECRETproxy"}')

@@ -183,7 +183,6 @@ def test_history_before_an_entry_of_each_business(
             me,
             user.HistoryType.ALL,
             5,
-            view_at=entry["view_at"],
             max=entry["history"]["oid"],
             business=business,
         )

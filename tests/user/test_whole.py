@@ -385,14 +385,21 @@ def test_every_documented_call_has_a_case() -> None:
 #: The module without its types, for invalid calls.
 untyped: Any = user
 #: Values that are not an account's id.
-NO_IDS = ("seven", "-7", "", "7.0", "²", " 7", 7.0, None, True, b"7", [7])
+NO_IDS = {
+    ArgsException: ("seven", "-7", "", "7.0", "²", " 7"),
+    TypeError: (7.0, None, True, b"7", [7]),
+}
 WRONG: list[tuple[type[Exception], str, Call]] = [
     (ValueError, "uid", lambda c: untyped.User(0, c).get_user_info()),
     (ValueError, "uid", lambda c: untyped.User(-1, c).get_access_id()),
     (ValueError, "uid", lambda c: untyped.User(2**63, c).get_audios()),
     (ValueError, "uid", lambda c: untyped.User(0, c).get_followings()),
     (ValueError, "uid", lambda c: untyped.User(0, c).get_all_followings()),
-    *((ArgsException, "uid", lambda c, uid=uid: untyped.User(uid, c)) for uid in NO_IDS),
+    *(
+        (error, "uid", lambda c, uid=uid: untyped.User(uid, c))
+        for error, uids in NO_IDS.items()
+        for uid in uids
+    ),
     (TypeError, "credential", lambda c: untyped.User(7, "c").get_videos()),
     (ValueError, "pn", lambda c: untyped.User(7, c).get_videos(pn=0)),
     (ValueError, "ps", lambda c: untyped.User(7, c).get_videos(ps=101)),

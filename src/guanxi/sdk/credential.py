@@ -29,7 +29,7 @@ _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
 _COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: The parts that a refresh replaces.
 _RENEWED = ("sessdata", "bili_jct", "dedeuserid", "ac_time_value")
-#: A subclass's own cookie of fewer characters is no secret, and masking it would hide too much.
+#: A part of fewer characters is no secret, and to mask it would change every word.
 _SHORTEST_SECRET = 4
 
 
@@ -126,8 +126,9 @@ class Credential:
     def conceal(self, value: Any) -> Any:
         """Return a copy of a text or decoded JSON with this credential's secrets masked (***).
 
-        They are its parts, and a subclass's cookies of four or more characters. Its dedeuserid is
-        not a secret.
+        They are its parts and a subclass's cookies, of four or more characters, as shorter ones
+        are no secrets but would change every word, and the proxy's password. Its dedeuserid is not
+        a secret.
         """
         return _conceal(value, self._secrets())
 
@@ -267,16 +268,13 @@ class Credential:
             self.ac_time_value,
             self.access_key,
             self.appsec,
-            password,
         }
         if self._has_own_cookies():
             own = {name: str(value) for name, value in self.get_cookies().items()}
-            parts |= {
-                value
-                for name, value in own.items()
-                if name != "DedeUserID" and len(value) >= _SHORTEST_SECRET
-            }
-        known = {part for part in parts if part}
+            parts |= {value for name, value in own.items() if name != "DedeUserID"}
+        known = {part for part in parts if part and len(part) >= _SHORTEST_SECRET}
+        if password:
+            known.add(password)
         return tuple(sorted(known | {unquote(part) for part in known}, key=len, reverse=True))
 
 

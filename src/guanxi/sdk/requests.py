@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct
 from guanxi._version import __version__
 from guanxi.contract import paths, sign
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
-from guanxi.contract.endpoints import BY_NAME, SPACE_PAGE
+from guanxi.contract.endpoints import BY_NAME
 from guanxi.contract.errors import ArgsException, MistypedArgsException
 from guanxi.contract.limits import DOCUMENTED
 from guanxi.contract.params import InvalidParameter, id_fields, invalid_parameter, over_limit
@@ -180,16 +180,6 @@ def _with_numbers(values: Mapping[str, Any], ids: frozenset[str]) -> dict[str, A
 def _number(value: Any) -> Any:
     is_digits = isinstance(value, str) and _DIGITS.fullmatch(value)
     return int(value[:_MOST_DIGITS]) if is_digits else value
-
-
-def account_id(value: int | str, argument: str) -> int:
-    """Return an account's id that is a number or its digits as text, as a number.
-
-    Raise ``ArgsException``, whose message begins with the name of the argument, for anything else.
-    """
-    values = checked(SPACE_PAGE, {"mid": value}, {"mid": argument})
-    number: int = values["mid"]
-    return number
 
 
 def _argument_error(invalid: InvalidParameter, arguments: Mapping[str, str]) -> ArgsException:

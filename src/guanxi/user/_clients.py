@@ -78,13 +78,15 @@ def account_of(credential: Credential | None) -> Credential:
 def as_id(name: str, value: int | str) -> int:
     """Return an id, which may be given as text of digits.
 
-    Raise ``ArgsException`` with the argument's name for any other text or type.
+    Raise ``ArgsException`` with the argument's name for any other text, and its subclass
+    ``MistypedArgsException`` for another type.
     """
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise ArgsException(f"{name}: must be an id, a number or its digits as text")
+    kind = ArgsException if isinstance(value, str) else MistypedArgsException
+    raise kind(f"{name}: must be an id, a number or its digits as text")
 
 
 async def call(endpoint: Endpoint, params: Mapping[str, Any], credential: Credential | None) -> Any:

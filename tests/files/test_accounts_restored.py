@@ -108,8 +108,9 @@ def test_an_import_of_exported_accounts_gives_the_same_accounts(
     engine_name: str, tmp_path: Path
 ) -> None:
     examples = numbers()
+    short, long = (20, 200) if engine_name == "sqlite" else (4, 60)
 
-    @settings(max_examples=count(20 if engine_name == "sqlite" else 4, 200))
+    @settings(max_examples=count(short, long))
     @given(people, people, st.sampled_from(ENDINGS))
     def check(rows: list[Any], older: list[Any], ending: str) -> None:
         folder = tmp_path / str(next(examples))

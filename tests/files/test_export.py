@@ -142,8 +142,9 @@ def graphs(draw: st.DrawFn) -> list[EdgeRow]:
 @pytest.mark.parametrize("engine_name", ENGINES)
 def test_an_import_of_exported_edges_gives_the_same_edges(engine_name: str, tmp_path: Path) -> None:
     examples = numbers()
+    short, long = (12, 200) if engine_name == "sqlite" else (4, 60)
 
-    @settings(max_examples=count(12, 200))
+    @settings(max_examples=count(short, long))
     @given(graphs(), st.sampled_from(ENDINGS))
     def check(rows: list[EdgeRow], ending: str) -> None:
         folder = tmp_path / str(next(examples))

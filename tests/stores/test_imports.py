@@ -374,7 +374,7 @@ async def test_random_imports_leave_no_faults(store: Store) -> None:
     draw = Random(11)
     await people(store, *range(1, 9))
     imported = 0
-    for _ in range(count(30, 300)):
+    for _ in range(count(20, 150)):
         for _ in range(5):
             owner, target = draw.sample(range(1, 9), 2)
             await do(store, Modify(owner, target, draw.choice([1, 1, 1, 2, 4, 5, 6, 7])))

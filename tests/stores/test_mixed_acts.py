@@ -162,8 +162,9 @@ def comparable(view: View) -> View:
 def test_one_call_equals_a_call_for_each_act(name: str) -> None:
     blocks = numbers(0, 1_000)
     with closing(InFolder(ENGINES[name])) as whole, closing(InFolder(ENGINES[name])) as apart:
+        short, long = (25, 300) if name == "sqlite" else (8, 120)
 
-        @settings(max_examples=count(25 if name == "sqlite" else 8, 300))
+        @settings(max_examples=count(short, long))
         @given(st.lists(acts, min_size=1, max_size=12))
         def compare(drawn: list[Modify | GroupAct]) -> None:
             by, ids = next(blocks), numbers(101)

@@ -43,7 +43,7 @@ Race = tuple[Modify, Modify, Model, tuple[int, int]]
 
 async def test_concurrent_acts_on_a_pair_are_serializable(engine: Engine, store: Store) -> None:
     address = engine.address
-    races = list(product(ACTS, ACTS, RACERS, BEFORE)) * count(1, 8)
+    races = list(product(ACTS, ACTS, RACERS, BEFORE)) * count(1, 5)
     Random(5).shuffle(races)
     del races[count(170, len(races)) :]
     with others((racer, address), (racer, address)) as processes:

@@ -39,7 +39,7 @@ NOTES = {
     "User.__init__": "`uid` may be text; `uid` is readable and cannot be set to another",
     "User.get_access_id": "cached until it expires",
     "User.get_album": "the documents' host has withdrawn it; your own service answers",
-    "User.get_all_followings": f"mids, newest first: {_WHOLE}",
+    "User.get_all_followings": f"mids, newest first: {_WHOLE}; empty if the user hides it",
     "User.get_articles": _EITHER_ORDER,
     "User.get_channel_list": (
         "without arguments all channels, as in the documents; `pn` and `ps` select one page, as in"
@@ -60,7 +60,10 @@ NOTES = {
     "check_nickname": "the reason is our sentence, with the server's code and message in it",
     "create_subscribe_group": "without a credential the environment's account",
     "edit_self_info": _PLEASE_CHECK,
-    "get_self_coins": "may be called without arguments, as the documents show it",
+    "get_self_coins": (
+        "may be called without arguments, as the documents show it; a credential that is given needs"
+        " `dedeuserid`"
+    ),
     "get_self_events": "deprecated; release 17.4.2 no longer has it",
     "get_self_jury_info": "may be called without arguments, as the documents show it",
     "get_self_special_followings": "`pn` and `ps` select from the whole list, on the client's side",

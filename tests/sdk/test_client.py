@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from guanxi import ArgsException, ASGITransport, Client, Credential, Request, SyncClient
+from guanxi import (
+    ArgsException,
+    ASGITransport,
+    Client,
+    Credential,
+    NetworkException,
+    Request,
+    SyncClient,
+)
 from guanxi.sdk.aio.network import Network
 from guanxi.sdk.sync.network import Network as SyncNetwork
 from tests.sdk.recorder import (
@@ -83,6 +91,12 @@ def test_an_empty_base_url_stands_for_the_documents_hosts(
 def test_an_invalid_base_url_raises(make: Any, base_url: str) -> None:
     with pytest.raises(ArgsException, match=r"^base_url: "):
         make(base_url=base_url)
+
+
+def test_an_invalid_base_url_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUANXI_BASE_URL", "127.0.0.1:8000")
+    with pytest.raises(ArgsException, match=r"^GUANXI_BASE_URL: must be like http"):
+        Client()
 
 
 @pytest.mark.parametrize("make", [Client, SyncClient])
@@ -264,6 +278,19 @@ def test_the_proxies_of_the_environment_are_ignored(
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     kind.do(groups, base_url=server.url)
     assert len(server.received) == 1
+
+
+def test_a_proxy_that_is_not_there_is_named_without_its_password(
+    kind: Kind, server: Recorder
+) -> None:
+    address = server.url.removeprefix("http://")
+    with pytest.raises(NetworkException) as caught:
+        kind.do(
+            groups, base_url=server.url, proxy="http://u:secret@127.0.0.1:1", clock=kind.clock()
+        )
+    assert str(caught.value).startswith(f"{address} through the proxy 127.0.0.1:1: ")
+    assert "secret" not in str(caught.value)
+    assert server.received == []
 
 
 def test_a_credential_with_another_proxy_raises(kind: Kind, server: Recorder) -> None:

@@ -25,10 +25,11 @@ def base_address(given: str | None) -> str | None:
     if not address:
         return None
     parts = _split(address, {"http", "https"})
+    name = "GUANXI_BASE_URL" if given is None else "base_url"
     if parts is None:
-        raise ArgsException("base_url: must be like https://example.org or http://127.0.0.1:8000")
+        raise ArgsException(f"{name}: must be like https://example.org or http://127.0.0.1:8000")
     if parts.username is not None or not {"?", "#"}.isdisjoint(address):  # also empty ones
-        raise ArgsException("base_url: must not contain a user, a query or a fragment")
+        raise ArgsException(f"{name}: must not contain a user, a query or a fragment")
     return address.rstrip("/")
 
 

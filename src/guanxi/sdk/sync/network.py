@@ -50,6 +50,7 @@ class Network:
         )
         if proxy is not None:
             builder = builder.proxy(ProxyBuilder.all(proxy))
+        self._proxy = proxy
         self._client: SyncClient | None = builder.build()
         _delay_exit()
 
@@ -71,7 +72,7 @@ class Network:
             cookies = tuple(headers.getall("set-cookie"))
             return Response(response.status, dict(headers), body, cookies)
         except PyreqwestError as error:
-            network_error = lost(request, error)
+            network_error = lost(request, error, self._proxy)
         raise network_error  # not chained to pyreqwest's error, which quotes the whole address
 
     def close(self) -> None:

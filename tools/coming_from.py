@@ -61,8 +61,8 @@ NOTES = {
     "create_subscribe_group": "without a credential the environment's account",
     "edit_self_info": _PLEASE_CHECK,
     "get_self_coins": (
-        "may be called without arguments, as the documents show it; a credential that is given needs"
-        " `dedeuserid`"
+        "may be called without arguments, as the documents show it; a credential that is given"
+        " needs `dedeuserid`"
     ),
     "get_self_events": "deprecated; release 17.4.2 no longer has it",
     "get_self_jury_info": "may be called without arguments, as the documents show it",

@@ -159,6 +159,16 @@ def test_a_short_cookie_of_a_subclass_is_no_secret() -> None:
     assert OWN.conceal(["SECRET,own", "7 of 7", {"SECRETjct": 7}]) == ["***", "7 of 7", {"***": 7}]
 
 
+def test_a_cookie_of_a_subclass_is_masked_as_it_is_sent() -> None:
+    class Own(Credential):
+        def get_cookies(self) -> dict[str, Any]:
+            return {"SESSDATA": "SECRET,own*", "other": None, "empty": ""}
+
+    account = Own()
+    assert account.sent_cookies() == {"SESSDATA": "SECRET%2Cown%2A"}
+    assert account.conceal(f"{account.cookie_header()}, None") == "SESSDATA=***, None"
+
+
 def test_a_short_part_is_no_secret() -> None:
     account = Credential("SECRETsess", buvid3="a", buvid4="me")
     assert account.conceal({"message": "SECRETsess of me"}) == {"message": "*** of me"}

@@ -319,6 +319,28 @@ def test_all_followings_are_walked_on_a_host_without_a_list_of_mids(
 
 
 @pytest.mark.parametrize(
+    ("answer", "code", "status"),
+    [
+        (Answer(b"<html>banned</html>", 412), None, 412),
+        (Answer(b"", 503), None, 503),
+        (Answer(envelope(None, -412, "请求被拦截"), 412), -412, 412),
+        (Answer(envelope(None, -352, "请求被拦截"), 429), -352, 429),
+        (Answer(envelope(None, -503, "服务调用失败"), 503), -503, 503),
+        (Answer(envelope(None, -101, "账号未登录"), 401), -101, 401),
+    ],
+)
+def test_all_followings_are_not_walked_where_the_server_refuses(
+    answer: Answer, code: int | None, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recording(lambda _: answer) as server:
+        monkeypatch.setenv("GUANXI_BASE_URL", server.url)
+        with pytest.raises(errors.NetworkException) as caught:
+            sync(User(7, SIGNED_IN).get_all_followings())
+    assert (getattr(caught.value, "code", None), caught.value.status) == (code, status)
+    assert [request.path for request in server.received] == [e.ATTENTIONS.path]
+
+
+@pytest.mark.parametrize(
     ("account", "answer"),
     [
         (SIGNED_IN, envelope(None, 22115, "用户已设置隐私，无法查看")),

@@ -115,7 +115,7 @@ class Credential:
             cookies = {
                 name: _checked_cookie(name, value)
                 for name, value in cookies.items()
-                if value not in {None, ""}
+                if value is not None and value != ""
             }
         return {name: value for name, value in cookies.items() if name != _NOT_SENT}
 
@@ -270,12 +270,17 @@ class Credential:
             self.appsec,
         }
         if self._has_own_cookies():
-            own = {name: str(value) for name, value in self.get_cookies().items()}
-            parts |= {value for name, value in own.items() if name != "DedeUserID"}
+            own: dict[str, Any] = self.get_cookies()
+            parts |= {
+                str(value)
+                for name, value in own.items()
+                if name != "DedeUserID" and value is not None
+            }
         known = {part for part in parts if part and len(part) >= _SHORTEST_SECRET}
         if password:
             known.add(password)
-        return tuple(sorted(known | {unquote(part) for part in known}, key=len, reverse=True))
+        forms = {form(part) for part in known for form in (str, quote, unquote)}
+        return tuple(sorted(forms, key=len, reverse=True))
 
 
 #: The names of a credential's parts.

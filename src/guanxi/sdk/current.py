@@ -81,7 +81,7 @@ async def client_of(account: Credential) -> Client:
     if loop not in _loop_clients:
         for other in list(_loop_clients):
             if other.is_closed():  # its generators were never closed; dropping a client closes it
-                del _loop_clients[other]
+                _loop_clients.pop(other, None)  # another thread may have been faster
     clients = _loop_clients.setdefault(loop, {})
     settings: dict[str, Any] = {
         "proxy": account.proxy or request_settings.get("proxy") or None,

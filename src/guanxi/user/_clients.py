@@ -75,13 +75,17 @@ def account_of(credential: Credential | None) -> Credential:
     return Credential() if os.environ.get(NO_DEFAULT) else Credential.from_environment()
 
 
+#: More digits than an id can have.
+_LONGEST_ID = 40
+
+
 def as_id(name: str, value: int | str) -> int:
     """Return an id, which may be given as text of digits.
 
     Raise ``ArgsException`` with the argument's name for any other text, and its subclass
     ``MistypedArgsException`` for another type.
     """
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _LONGEST_ID:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value

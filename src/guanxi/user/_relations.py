@@ -13,6 +13,7 @@ from guanxi.contract.errors import (
     ListIncomplete,
     NetworkException,
     NotFound,
+    ResponseCodeException,
 )
 from guanxi.user import _clients
 from guanxi.user import _types as t
@@ -22,8 +23,9 @@ from guanxi.user._about import About
 _SPACE = 11
 #: The largest page size, so that a walk sends the fewest requests.
 _MAX_PAGE_SIZE = 100
-#: What a host without an endpoint answers: a code, an HTTP status, or a page of something else.
-_WITHDRAWN = (NotFound, NetworkException, AnswerException)
+#: The HTTP statuses of a host without an endpoint: it is not there, or is somewhere else. Others,
+#: such as 412 and 503, are no reason to send further requests.
+_WITHDRAWN = frozenset({301, 302, 303, 307, 308, 404, 405, 410})
 
 
 class Relations(About):
@@ -79,8 +81,10 @@ class Relations(About):
         try:
             try:
                 return [mid async for mid in _clients.walk(at_once, {"mid": self.uid}, account)]
-            except _WITHDRAWN as error:
-                if isinstance(error, NetworkException) and not error.status:
+            except (NotFound, AnswerException):
+                pass  # the host has withdrawn it: the code, or a page of something else
+            except NetworkException as error:
+                if isinstance(error, ResponseCodeException) or error.status not in _WITHDRAWN:
                     raise
             return [item["mid"] async for item in _clients.walk(endpoint, params, account)]
         except FollowingsHidden:

@@ -101,7 +101,7 @@ def test_no_message_shows_the_password() -> None:
 
 
 async def _fill(store: Store) -> None:
-    edges = count(5_000, 200_000)
+    edges = count(5_000, 60_000)
     rows = [
         EdgeRow(follower=1 + at % 997, followed=2_000 + at // 997, time=at, special=at % 5 == 0)
         for at in range(edges)
@@ -147,7 +147,7 @@ def test_a_killed_copy_resumes(address: str, tmp_path: Path) -> None:
     with_store(source, _fill)
     draw = Random(29)
     max_seconds, killed = 1.0, 0
-    for _ in range(count(3, 12)):
+    for _ in range(count(3, 8)):
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, "store", "copy", str(source), address],
             stderr=subprocess.DEVNULL,
@@ -219,7 +219,7 @@ def test_a_service_killed_under_load_loses_no_confirmed_follow(address: str, wor
                 client.relation.modify(other, 1)
                 confirmed.add((mid, other))
 
-    for life in range(count(2, 8)):
+    for life in range(count(2, 5)):
         count_before = len(confirmed)
         with serving(address, workers) as (process, url), ThreadPoolExecutor(8) as threads:
             mids = Random(life).sample(MIDS, 8)

@@ -22,7 +22,7 @@ from tests.stores.world import faults
 
 pytestmark = pytest.mark.usefixtures("runner")
 
-EDGES = count(20_000, 100_000)
+EDGES = count(20_000, 50_000)
 #: Stored before: they make the import one of slices, and a few of them contradict it.
 BEFORE = [
     EdgeRow(follower=1 + index % 211, followed=1_000 + index % 1_009, time=1, kind=kind)
@@ -67,7 +67,7 @@ async def test_a_killed_import_leaves_whole_slices_and_can_be_run_again(tmp_path
     path = tmp_path / "killed.db"
     store = await store_in_use(path)
     partial = 0
-    for _ in range(count(3, 20)):
+    for _ in range(count(3, 10)):
         before = len(await edges_of(store))
         with others((slice_importer, str(path), EDGES)) as (process,):
             assert process.receive() == "ready"

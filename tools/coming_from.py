@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from guanxi import user
 from guanxi.contract import errors
+from tools.markdown import table
 
 PAGE = "docs/coming-from-bilibili-api.md"
 _ROOT = Path(__file__).resolve().parents[1]
@@ -134,14 +135,14 @@ def names(documented: list[dict[str, Any]], referred: Collection[str]) -> str:
         rows.append((f"`{name}`", _REFERRED, NOTES.get(name, "the same")))
     if unknown := NOTES.keys() - {entry["name"] for entry in documented} - set(referred):
         raise ValueError(f"NOTES: no document has {', '.join(sorted(unknown))}")
-    return _table(("name", "documents", "here"), rows)
+    return table(("name", "documents", "here"), rows)
 
 
 def exceptions() -> str:
     """Return the table of the original's exceptions, with what each means here."""
     rows = [(f"`{name}`", _first_line(getattr(errors, name))) for name in _EXCEPTIONS]
     rows += [(f"`{name}`", f"not here: {part}") for name, part in _ELSEWHERE.items()]
-    return _table(("exception", "here"), rows)
+    return table(("exception", "here"), rows)
 
 
 def _named(name: str) -> Any:
@@ -176,8 +177,3 @@ def _first_line(kind: type[errors.ApiException]) -> str:
     """Return the first sentence of an exception's docstring."""
     text = (inspect.getdoc(kind) or "").partition("\n\n")[0]
     return " ".join(text.split()).replace("``", "`")
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -10,8 +10,8 @@ from guanxi.sdk.sync import SyncClient
 from guanxi.service.routes import HANDLERS
 from tests.documents.entries import ENTRIES, EXEMPT, REQUIRED, Entry
 from tests.end_to_end.content_cases import CASES
-from tools.documents import NOTE, table
 from tools.holders import holders
+from tools.markdown import NOTE, table
 
 #: The aspects that parametrised tests check, with what these do.
 _ASPECTS = {

@@ -2,8 +2,8 @@
 
 The names here are the SDK's: clients, credentials, ``sync``, and every error. ``guanxi.user`` is
 the documented module, ``guanxi.exceptions`` has the errors alone, and ``guanxi.testing`` is the
-fixture that runs the service. A name's module is imported
-when the name is first used, so that ``import guanxi`` stays fast.
+fixture that runs the service. A name's module is imported when the name is first used, so that
+``import guanxi`` stays fast.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ _SIGNED = [one for one in ENDPOINTS if one.wbi]
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[RunningService]:
-    """A service with both switches, whose clock stands still."""
+    """A service with both switches, with a clock that does not move."""
     clock = Clock()
     clock.ns = _NOW * 10**9 + 999_999_999
     with running(settings=_BOTH, clock=clock) as service:

@@ -207,6 +207,7 @@ async def _edges_of(store: Store, owners: Iterator[int]) -> AsyncIterator[EdgeRo
     owner = next(owners, None)
     while owner is not None:
         skipped = 0
+        # Left early below, so it must be closed: in every store it is a generator.
         async with aclosing(aiter(store.edges(owner - 1))) as edges:  # type: ignore[type-var]
             async for edge in edges:
                 while owner is not None and owner < edge.follower:

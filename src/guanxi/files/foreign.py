@@ -114,6 +114,7 @@ def _kind_of_zip(path: Path) -> _Kind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {*archive.namelist()}
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):  # it was cut off
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        # It was cut off, or is of a kind that zipfile does not know: an archive in any case.
         return _ZIP_KIND
     return next((kind for name, kind in _ZIPS.items() if name in names), _ZIP_KIND)

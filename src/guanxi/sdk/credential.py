@@ -276,11 +276,11 @@ class Credential:
                 for name, value in own.items()
                 if name != "DedeUserID" and value is not None
             }
-        known = {part for part in parts if part and len(part) >= _SHORTEST_SECRET}
+        forms = {form(part) for part in parts if part for form in (str, quote, unquote)}
+        known = {form for form in forms if len(form) >= _SHORTEST_SECRET}
         if password:
-            known.add(password)
-        forms = {form(part) for part in known for form in (str, quote, unquote)}
-        return tuple(sorted(forms, key=len, reverse=True))
+            known |= {password, unquote(password)}
+        return tuple(sorted(known, key=len, reverse=True))
 
 
 #: The names of a credential's parts.

@@ -161,7 +161,7 @@ def _plain(value: Any) -> Any:
 
 
 #: More digits than an id can have; what is cut off is far out of its range.
-_MOST_DIGITS = 40
+MOST_DIGITS = 40
 _DIGITS = re.compile(r"-?[0-9]+")
 
 
@@ -179,7 +179,7 @@ def _with_numbers(values: Mapping[str, Any], ids: frozenset[str]) -> dict[str, A
 
 def _number(value: Any) -> Any:
     is_digits = isinstance(value, str) and _DIGITS.fullmatch(value)
-    return int(value[:_MOST_DIGITS]) if is_digits else value
+    return int(value[:MOST_DIGITS]) if is_digits else value
 
 
 def _argument_error(invalid: InvalidParameter, arguments: Mapping[str, str]) -> ArgsException:
@@ -236,9 +236,8 @@ def compose(
     headers = {"User-Agent": USER_AGENT}
     if endpoint.referer is not None:
         headers["Referer"] = endpoint.referer
-    cookies: Mapping[str, str] = {}
-    if COOKIE in endpoint.auth and method != ACCESS_KEY and (cookies := credential.sent_cookies()):
-        headers["Cookie"] = "; ".join([f"{name}={value}" for name, value in cookies.items()])
+    if COOKIE in endpoint.auth and method != ACCESS_KEY and (cookies := credential.cookie_header()):
+        headers["Cookie"] = cookies
     if method == ACCESS_KEY:
         pairs += (("access_key", credential.access_key or ""),)
         # A wbi signature and an app signature would each have to cover the other.
@@ -246,7 +245,7 @@ def compose(
             pairs += (("appkey", credential.appkey),)
             pairs += (("sign", sign.app_sign(pairs, credential.appsec)),)
     elif endpoint.writes:
-        pairs += (("csrf", cookies.get("bili_jct", "")),)
+        pairs += (("csrf", credential.sent_cookies().get("bili_jct", "")),)
     if wbi is not None:
         mixin, now = wbi
         pairs += (("wts", str(now)),)

@@ -24,7 +24,7 @@ MAX_TIMEOUT = 86_400.0
 WBI_TRIES, MAX_WBI_TRIES = 3, 10
 
 #: The value that each setting without an effect has here, and what to use instead.
-_FIXED: dict[str, tuple[Any, str]] = {
+FIXED: dict[str, tuple[Any, str]] = {
     "verify_ssl": (
         True,
         "certificates are always verified; for a server of your own use http,"
@@ -76,8 +76,8 @@ class RequestSettings:
         """Return a setting's value. Raise ``ArgsException`` if there is no such setting."""
         if name in self._values:
             return self._values[name]
-        if name in _FIXED:
-            return _FIXED[name][0]
+        if name in FIXED:
+            return FIXED[name][0]
         raise ArgsException(f"name: there is no setting {name!r}")
 
     def set(self, name: str, value: Any) -> None:
@@ -90,7 +90,7 @@ class RequestSettings:
 
     def get_all(self) -> dict[str, Any]:
         """Return the value of every known setting, by name."""
-        return {name: value for name, (value, _) in _FIXED.items()} | self._values
+        return {name: value for name, (value, _) in FIXED.items()} | self._values
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         verb, _, setting = name.partition("_")
@@ -109,8 +109,8 @@ class RequestSettings:
         if name in self._values:
             self._values[name] = _CHECKS[name](value)
             return
-        fixed, instead = _FIXED.get(name, (None, "there is no such setting"))
-        if name not in _FIXED or value != fixed:
+        fixed, instead = FIXED.get(name, (None, "there is no such setting"))
+        if name not in FIXED or value != fixed:
             _warn(f"{name}: has no effect: {instead}")
 
 

@@ -21,8 +21,8 @@ In addition to the errors that a function lists, each may raise ``ResponseCodeEx
 other than 0, by name), ``NetworkException``, ``AnswerException``, and, before anything is sent, a
 ``CredentialException`` if the credential lacks a part that the call needs, and ``ArgsException``,
 which is a ``ValueError`` too, with the name of an invalid argument. An id may be a number or its
-digits as text. A function of a whole list raises ``ListIncomplete`` if the
-server shows only a part; the part is in its ``items``.
+digits as text. A function of a whole list raises ``ListIncomplete`` if the server shows only a
+part; the part is in its ``items``.
 """
 
 from guanxi.contract.enums import (

@@ -11,7 +11,7 @@ from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.errors import ArgsException, MistypedArgsException
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.current import client_of, current, sync
-from guanxi.sdk.requests import checked
+from guanxi.sdk.requests import MOST_DIGITS, checked
 
 if TYPE_CHECKING:
     from guanxi.sdk.conversation import Page
@@ -75,17 +75,13 @@ def account_of(credential: Credential | None) -> Credential:
     return Credential() if os.environ.get(NO_DEFAULT) else Credential.from_environment()
 
 
-#: More digits than an id can have.
-_LONGEST_ID = 40
-
-
 def as_id(name: str, value: int | str) -> int:
     """Return an id, which may be given as text of digits.
 
     Raise ``ArgsException`` with the argument's name for any other text, and its subclass
     ``MistypedArgsException`` for another type.
     """
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _LONGEST_ID:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    # "as" makes a name of this module of it, which type checkers demand.
     from guanxi.sdk.aio import Client as Client  # noqa: PLC0414
     from guanxi.user._shapes import *  # noqa: F403
     from guanxi.user._user import User as User  # noqa: PLC0414

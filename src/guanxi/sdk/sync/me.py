@@ -4,8 +4,7 @@
 """Typed methods for the caller's own account: what only it may read or change.
 
 All need a sign-in. In addition to the errors that a method lists, each may raise ``NotSignedIn``,
-the errors of ``call``, and ``ArgsException`` for an argument, before anything is
-sent.
+the errors of ``call``, and ``ArgsException`` for an argument, before anything is sent.
 """
 
 from __future__ import annotations

@@ -1,97 +1,12 @@
-"""The codes a server may answer, and the exceptions a caller may catch.
-
-    ApiException                              every error that guanxi raises itself
-    ├── ResponseCodeException                 the server answered a code other than 0
-    │   ├── NotSignedIn                -101
-    │   ├── AccountBanned              -102
-    │   ├── CsrfFailed                 -111
-    │   ├── NothingChanged             -304
-    │   ├── RequestIntercepted         -352   stop: the server demands it
-    │   ├── BadRequest                 -400
-    │   ├── AccessDenied               -403   a missing, wrong or stale signature
-    │   ├── NotFound                   -404
-    │   ├── RequestBanned              -412   stop: the server demands it
-    │   ├── ServiceUnavailable         -503   nothing was done: try again
-    │   ├── DeadlineExceeded           -504   may have been done: read before repeating
-    │   ├── TooManyRequests            -799   slow down
-    │   ├── NicknameTaken              2001
-    │   ├── CannotTargetSelf          22001
-    │   ├── FollowRefused             22002
-    │   ├── TargetInBlacklist         22003
-    │   ├── PageTooDeep               22007
-    │   ├── FollowingLimitReached     22009
-    │   ├── AccountDeregistered       22013
-    │   ├── AlreadyFollowing          22014
-    │   ├── GroupNameTooLong          22103
-    │   ├── NoSuchGroup               22104
-    │   ├── NotFollowing              22105
-    │   ├── GroupExists               22106
-    │   ├── FollowingsHidden          22115
-    │   ├── FollowersHidden           22118
-    │   ├── AlreadyBlocked            22120
-    │   ├── NicknameSensitive         40002
-    │   ├── NicknameIllegal           40004
-    │   ├── NicknameTooLong           40005
-    │   ├── NicknameTooShort          40006
-    │   ├── NicknameExists            40014
-    │   ├── SignatureSensitive        40015
-    │   ├── SignatureHasEmoji         40021
-    │   ├── SignatureTooLong          40022
-    │   ├── NoSuchUser                40061
-    │   ├── HiddenByPrivacy           53013
-    │   ├── NoTopVideo                53016
-    │   ├── RefreshRefused            86095
-    │   ├── SupportNotOpen            88214
-    │   └── ParameterMissing       72000000
-    ├── NetworkException                      no response, or an HTTP status other than 200
-    ├── AnswerException                       a response that violates the contract
-    ├── ListIncomplete                        a list has more than its server shows
-    ├── WbiRetryTimesExceedException          -403 again after fresh keys
-    ├── CookiesRefreshException               the cookies could not be refreshed
-    ├── InitialStateException                 a page without its data
-    ├── ArgsException                         an invalid argument or setting; also a ValueError
-    │   ├── MistypedArgsException             of a wrong type, or missing; also a TypeError
-    │   └── StatementException                of a function whose document names this class
-    └── CredentialException                   a call needs a part that the credential lacks
-        ├── CredentialNoSessdataException
-        ├── CredentialNoBiliJctException
-        ├── CredentialNoBuvid3Exception
-        ├── CredentialNoBuvid4Exception
-        ├── CredentialNoDedeUserIDException
-        └── CredentialNoAcTimeValueException
-
-``CODES`` maps each code to its exception class, which also declares the message on the wire, the
-meaning and the document it comes from.
-"""
+"""The codes that a server may answer: their exceptions, with message, meaning and document."""
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from typing import Any, ClassVar
 
+from guanxi.contract.errors.failures import ApiException, NetworkException, restored
 from guanxi.text import Text
-
-
-class ApiException(Exception):
-    """The root of every error that guanxi raises itself. ``msg`` is its text, in English.
-
-    ``str()`` is the same, unless a subclass says otherwise; ``args[0]`` has both languages.
-    """
-
-    def __init__(self, msg: str | Text = "") -> None:
-        super().__init__(msg)
-        self.msg = str(msg)
-
-    def __str__(self) -> str:
-        return self.msg
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_restored, (type(self), self.args), vars(self))
-
-
-def _restored(kind: type[ApiException], args: tuple[Any, ...]) -> ApiException:
-    """Return an exception as a pickle or a copy makes it: without ``__init__``."""
-    return kind.__new__(kind, *args)
 
 
 class ResponseCodeException(ApiException):
@@ -480,7 +395,7 @@ def error_for(
 def _with_status(code: int) -> type[ResponseCodeException]:
     """Return the class of a code's exceptions of responses with an HTTP status other than 200.
 
-    It is a subclass of the code's class and of ``NetworkException``; 0 stands for unknown codes.
+    It is a subclass of the code's class and of ``NetworkException``; 0 means an unknown code.
     """
     kind = CODES.get(code, ResponseCodeException)
 
@@ -492,7 +407,7 @@ def _with_status(code: int) -> type[ResponseCodeException]:
 
 
 def _restored_with_status(code: int, args: tuple[Any, ...]) -> ApiException:
-    return _restored(_with_status(code), args)
+    return restored(_with_status(code), args)
 
 
 #: The sentence of each code that the rules refuse an act with: who did it, and to whom or what.
@@ -538,153 +453,3 @@ def refusal_of(code: int, actor: int, target: int | str) -> ResponseCodeExceptio
     """
     kind = CODES[code]
     return kind(code, kind.wire_message, text=sentence_of(code, actor, target))
-
-
-class NetworkException(ApiException):
-    """There was no response, or one with an HTTP status other than 200.
-
-    ``status`` is 0 if there was no response. If the response has a code, the exception is of the
-    code's class too. ``sent`` is False only if the request was certainly not sent.
-    """
-
-    def __init__(self, status: int, msg: str | Text = "", *, sent: bool = True) -> None:
-        super().__init__(msg)
-        self.status = status
-        self.sent = sent
-
-
-class AnswerException(ApiException):
-    """The response violates the contract: not JSON, truncated, or of another shape.
-
-    ``path`` is the path of the wrong value in the response; ``$`` is its root.
-    """
-
-    def __init__(self, msg: str, *, path: str = "$", endpoint: str | None = None) -> None:
-        super().__init__(f"{endpoint}: {msg}" if endpoint else msg)
-        self.path = path
-        self.endpoint = endpoint
-
-
-class ListIncomplete(ApiException):
-    """A list was read to the end that its server shows, and has more.
-
-    ``items`` is what was read, in order, of the type that the function returns or yields; ``total``
-    is how many the list has, as the server says; ``endpoint`` is the name of the endpoint. ``cut``
-    is True if the server never shows more, and False if the list changed while it was read: then
-    reading it again may find it whole.
-    """
-
-    def __init__(
-        self, items: list[Any], total: int, *, cut: bool, endpoint: str | None = None
-    ) -> None:
-        where = f"{endpoint}: " if endpoint else ""
-        zh, en = (
-            ("服务端不再显示更多", "the server shows no more")
-            if cut
-            else ("读取期间列表有变动，可重新读取", "it changed while it was read; read it again")
-        )
-        super().__init__(
-            Text(
-                f"{where}列表共 {total} 项，只读到 {len(items)} 项：{zh}",
-                f"{where}{len(items)} of the list's {total} items were read: {en}",
-            )
-        )
-        self.items = items
-        self.total = total
-        self.cut = cut
-        self.endpoint = endpoint
-
-    def of(self, items: list[Any]) -> ListIncomplete:
-        """Return the same error with the items converted to another type."""
-        return ListIncomplete(items, self.total, cut=self.cut, endpoint=self.endpoint)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        made = partial(type(self), cut=self.cut, endpoint=self.endpoint)
-        return (made, (self.items, self.total))
-
-
-class WbiRetryTimesExceedException(ApiException):
-    """The server answered -403 again after the wbi keys were renewed, with this ``reason``."""
-
-    def __init__(self, reason: str = "") -> None:
-        zh, en = (f"（{reason}）", f" ({reason})") if reason else ("", "")
-        super().__init__(
-            Text(
-                f"换用新密钥后，wbi 签名仍被拒绝{zh}",
-                f"the wbi signature was refused again after fresh keys{en}",
-            )
-        )
-        self.reason = reason
-
-
-class CookiesRefreshException(ApiException):
-    """The cookies could not be refreshed; the old ones remain valid."""
-
-
-class InitialStateException(ApiException):
-    """The data of a page that was read is not JSON."""
-
-
-class ArgsException(ApiException, ValueError):
-    """An argument or a setting is invalid; nothing was sent. ``msg`` begins with its name.
-
-    It is a ``ValueError`` too, as for the arguments of Python's own functions.
-    """
-
-
-class MistypedArgsException(ArgsException, TypeError):
-    """An argument is of a wrong type, or missing; nothing was sent.
-
-    It is a ``TypeError`` too, as for the arguments of Python's own functions.
-    """
-
-
-class StatementException(ArgsException):
-    """An argument is invalid, of a function whose document names this class; nothing was sent."""
-
-
-class CredentialException(ApiException):
-    """A call needs a value that the credential lacks; nothing was sent."""
-
-    part: ClassVar[str] = ""
-    #: The environment variable that the part is read from; "" for none.
-    variable: ClassVar[str] = ""
-
-    def __init__(self) -> None:
-        zh, en = f"凭据没有 {self.part}", f"the credential has no {self.part}"
-        if self.variable:
-            zh += (
-                f"：请设置 {self.variable}，或传入 Credential({self.part}=…)；"
-                "命令行也可用 guanxi login"
-            )
-            en += (
-                f": set {self.variable} or pass Credential({self.part}=…);"
-                " for the command line, guanxi login works too"
-            )
-        super().__init__(Text(zh, en))
-
-
-class CredentialNoSessdataException(CredentialException):
-    part = "sessdata"
-    variable = "GUANXI_SESSDATA"
-
-
-class CredentialNoBiliJctException(CredentialException):
-    part = "bili_jct"
-    variable = "GUANXI_BILI_JCT"
-
-
-class CredentialNoBuvid3Exception(CredentialException):
-    part = "buvid3"
-
-
-class CredentialNoBuvid4Exception(CredentialException):
-    part = "buvid4"
-
-
-class CredentialNoDedeUserIDException(CredentialException):
-    part = "dedeuserid"
-
-
-class CredentialNoAcTimeValueException(CredentialException):
-    part = "ac_time_value"

@@ -1,6 +1,8 @@
 # `make` alone lists the tasks. Needed: Python 3.11 or newer, make, PyPI or a mirror.
 
 PYTHON ?= python3
+# Where it is set, each of the many processes of a run compiles every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 
 BIN := .venv/bin
@@ -78,18 +80,21 @@ clients: setup ## send a demo what curl, requests, Node and Java send; show how 
 bench: .venv-bench/.locked ## measure guanxi against bare parts and peers (minutes; ARGS=--quick)
 	PYTHONPATH=src .venv-bench/bin/python -m bench $(ARGS)
 
-# $(call in_two,COMMAND): run the tests in two runs that share the files (tests/claims.py); print
-# the log of the second when both are done.
-define in_two
-	@claims=$$(mktemp -d) || exit 1; trap 'rm -rf "$$claims" .test-second.log' EXIT; \
-	$(1) -p tests.claims --claims="$$claims" --last-first >.test-second.log 2>&1 & second=$$!; \
-	$(1) -p tests.claims --claims="$$claims"; failed=$$?; \
-	wait $$second || failed=1; cat .test-second.log; exit $$failed
+# $(call shared,COMMAND): run the tests in three runs that share the files (tests/claims.py), as two
+# leave processors idle while they wait; print the logs of the second and third when all are done.
+define shared
+	@folder=$$(mktemp -d) || exit 1; trap 'rm -rf "$$folder"' EXIT; mkdir "$$folder/claims"; \
+	run() { $(1) -p tests.claims --claims="$$folder/claims" --begin=$$1; }; \
+	run middle >"$$folder/2.log" 2>&1 & second=$$!; \
+	run last >"$$folder/3.log" 2>&1 & third=$$!; \
+	run first; failed=$$?; \
+	for one in $$second $$third; do wait $$one || failed=1; done; \
+	cat "$$folder/2.log" "$$folder/3.log"; exit $$failed
 endef
 
 test: setup stranger-if-possible ## run the tests in their short form (minutes)
 ifeq ($(strip $(ARGS)),)
-	$(call in_two,GUANXI_TEST=short $(BIN)/python -m pytest -m "not long")
+	$(call shared,GUANXI_TEST=short $(BIN)/python -m pytest -m "not long")
 else
 	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" $(ARGS)
 endif
@@ -97,7 +102,7 @@ endif
 test-long: setup stranger ## run every test in its long form, under coverage
 	@rm -f .coverage .coverage.*
 ifeq ($(strip $(ARGS)),)
-	$(call in_two,GUANXI_TEST=long $(BIN)/python -m coverage run -m pytest)
+	$(call shared,GUANXI_TEST=long $(BIN)/python -m coverage run -m pytest)
 else
 	GUANXI_TEST=long $(BIN)/python -m coverage run -m pytest $(ARGS)
 endif

@@ -1,24 +1,32 @@
-"""A pytest plugin that lets two runs share the test files: each file is run by one of them.
+"""A pytest plugin that lets runs share the test files: each file is run by one of them.
 
 A run claims its next file by creating a file in the folder that ``--claims`` names, which must be
-empty when the first run starts. One run goes through the files from the first to the last, the
-other, with ``--last-first``, from the last to the first, until they meet. So both end at about the
-same time, whatever the files cost, and tests of one folder mostly share their session fixtures.
+empty when the first run starts. A run goes through the files from the first to the last, with
+``--begin=last`` from the last to the first, and with ``--begin=middle`` from the middle to the last
+and then from the first. So all end at about the same time, whatever the files cost, and tests of
+one folder mostly share their session fixtures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, pairwise
 from pathlib import Path
 
 import pytest
 
+#: By the value of ``--begin``: the order in which a run claims files.
+ORDERS: dict[str, Callable[[list[Path]], list[Path]]] = {
+    "first": lambda paths: paths,
+    "middle": lambda paths: paths[len(paths) // 2 :] + paths[: len(paths) // 2],
+    "last": lambda paths: paths[::-1],
+}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("claims")
     group.addoption("--claims", type=Path, required=True, help="folder of the claims of all runs")
-    group.addoption("--last-first", action="store_true", help="claim the last file first")
+    group.addoption("--begin", choices=ORDERS, default="first", help="which file is claimed first")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,7 +65,7 @@ def claimed(session: pytest.Session) -> Iterator[pytest.Item]:
     files: dict[Path, list[pytest.Item]] = {}
     for item in session.items:
         files.setdefault(item.path, []).append(item)
-    for path in reversed(files) if options.last_first else files:
+    for path in ORDERS[options.begin]([*files]):
         name = "+".join(path.relative_to(session.config.rootpath).parts)
         try:
             (options.claims / name).touch(exist_ok=False)

@@ -21,6 +21,7 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import cache
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -115,7 +116,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
     parameters = getattr(item, "callspec", None)
     chosen = [] if parameters is None else list(parameters.params.values())
-    with watching(chosen) as used:
+    calls = any(not one.entry.endpoints for one in wanted)
+    with watching(chosen, calls=calls) as used:
         result = yield
     unused = [one.entry.name for one in wanted if not used.has(one.entry, one.aspect)]
     if unused:
@@ -124,12 +126,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 @contextmanager
-def watching(chosen: list[object]) -> Iterator[Used]:
+def watching(chosen: list[object], *, calls: bool = True) -> Iterator[Used]:
     """Yield what is used while the block runs; ``chosen`` are the parameters of the test.
 
     A member of an enum that is the default of its argument counts only if it is chosen. Services
     in other processes are not seen, and names of the module only in this thread and in those that
-    start meanwhile.
+    start meanwhile; without ``calls`` not at all, as watching each call makes a test slower.
     """
     used, codes = Used(), _codes()
 
@@ -146,9 +148,12 @@ def watching(chosen: list[object]) -> Iterator[Used]:
                 type(one).__name__ for one in members if one in chosen or one not in defaults
             }
 
-    before = sys.getprofile()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "Exchange", exchange)
+        if not calls:
+            yield used
+            return
+        before = sys.getprofile()
         threading.setprofile(profile)
         sys.setprofile(profile)
         try:
@@ -158,6 +163,7 @@ def watching(chosen: list[object]) -> Iterator[Used]:
             threading.setprofile(before)
 
 
+@cache
 def _codes() -> dict[CodeType, tuple[set[str], tuple[object, ...]]]:
     """Return the code of each function of the module with its names and its defaults.
 

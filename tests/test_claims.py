@@ -1,4 +1,4 @@
-"""Two runs that share the test files run each test once between them."""
+"""Runs that share the test files run each test once between them."""
 
 from __future__ import annotations
 
@@ -79,21 +79,34 @@ def logged(project: Path) -> list[tuple[str, str, str]]:
     return [(run, name, word) for run, name, word in map(str.split, lines)]
 
 
-def test_each_test_runs_once_in_one_of_two_runs(project: Path) -> None:
-    runs = [start(project, "a"), start(project, "b", "--last-first")]
+def test_each_test_runs_once_in_one_of_the_runs(project: Path) -> None:
+    runs = [
+        start(project, "a"),
+        *(start(project, "b", f"--begin={at}") for at in ("middle", "last")),
+    ]
     ends = [end(run) for run in runs]
-    assert [status for status, _ in ends] == [0, 0], ends
+    assert [status for status, _ in ends] == [0, 0, 0], ends
     written = Counter((name, word) for _, name, word in logged(project) if word != "session")
     names = {f"tests_{number % 2}.test_{number}" for number in range(FILES)}
     counts = {"first": 1, "second": 3, "module": 1}
     assert written == {(name, word): n for name in names for word, n in counts.items()}
 
 
-def test_a_file_runs_whole_and_its_fixtures_end_before_the_next_file(project: Path) -> None:
-    (project / "claims" / "tests_0+test_2.py").touch()  # as if the other run had claimed it
-    status, output = end(start(project, "a", "--last-first"))
+@pytest.mark.parametrize(
+    ("begin", "numbers"),
+    [
+        ("first", (0, 10, 4, 6, 8, 1, 11, 3, 5, 7, 9)),
+        ("middle", (1, 11, 3, 5, 7, 9, 0, 10, 4, 6, 8)),
+        ("last", (9, 7, 5, 3, 11, 1, 8, 6, 4, 10, 0)),
+    ],
+)
+def test_a_file_runs_whole_and_its_fixtures_end_before_the_next_file(
+    project: Path, begin: str, numbers: tuple[int, ...]
+) -> None:
+    (project / "claims" / "tests_0+test_2.py").touch()  # as if another run had claimed it
+    status, output = end(start(project, "a", f"--begin={begin}"))
     assert status == 0, output
-    order = [f"tests_{n % 2}.test_{n}" for n in (9, 7, 5, 3, 11, 1, 8, 6, 4, 10, 0)]
+    order = [f"tests_{n % 2}.test_{n}" for n in numbers]
     words = ("first", "second", "second", "second", "module")
     lines = [(name, word) for _, name, word in logged(project)]
     count = len(order) * len(words)
@@ -110,7 +123,7 @@ def test_a_failed_test_fails_its_run_and_leaves_the_other_files_to_the_other(
     assert status == 1, output
     assert "stopping after 1 failures" in output
     assert {name for _, name, _ in logged(project)} == {"tests_0.test_0"}
-    status, output = end(start(project, "b", "--last-first"))
+    status, output = end(start(project, "b", "--begin=last"))
     assert status == 0, output
     assert f"{(FILES - 1) * 4} passed" in output
 

@@ -249,13 +249,13 @@ def read_accounts(request: Request, *, on_conflict: OnConflict = "newest") -> It
             " AND TRY_CAST(mid AS BIGINT) > 0, false)"
         )
         for at, part in enumerate(parts):
-            with table.failures(part.name):
+            with table.failures(db, part.name):
                 db.execute(
                     f"INSERT INTO account SELECT {at}, line, {', '.join(SHAPE.names)},"
                     f" CASE WHEN {mid} THEN 'mid' ELSE fault END,"
                     f" CASE WHEN {mid} THEN mid ELSE text END, text, false FROM ({part.select})"
                 )
-        with table.failures("accounts"):
+        with table.failures(db, "accounts"):
             _check(db)
             repeated, conflicting = _resolve(db, on_conflict)
             yield Accounts(_counts(db, parts, repeated, conflicting), db, parts, request.exact)

@@ -116,7 +116,7 @@ async def check_edges(
     refused, unless ``skip_bad``; errors of the store pass on.
     """
     db = edges.db
-    with table.failures("edges"):
+    with table.failures(db, "edges"):
         if strict:
             await _refuse_unknown(store, db)
         counts: dict[str, int] = {}

@@ -71,7 +71,7 @@ def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _table_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the rows of another form as JSON. Raise BadLine for a line that is none."""
     with table.opened(Request(files=(path,), exact=True), SHAPE) as (db, [part]):
-        with table.failures(path):
+        with table.failures(db, path):
             found = db.execute(f"SELECT line, fault, {', '.join(COLUMNS)} FROM ({part.select})")
             rows = found.fetchmany(_CHUNK)
         while rows:
@@ -84,7 +84,7 @@ def _table_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     "document": msgspec.Raw((document or "null").encode()),
                 }
                 yield line, msgspec.json.encode(fields)
-            with table.failures(path):
+            with table.failures(db, path):
                 rows = found.fetchmany(_CHUNK)
         if rejected := table.rejected(db, part.rejects):
             line, fault = next(iter(rejected.items()))

@@ -317,10 +317,10 @@ def read_edges(
         db.execute(_CREATE)
         raw = ", ".join(f"{name} AS raw_{name}" for name in COLUMNS)
         for at, part in enumerate(parts):
-            with table.failures(part.name):
+            with table.failures(db, part.name):
                 statement = _JUDGED.replace("{raw}", raw).replace("{part}", part.select)
                 db.execute(statement, {"file": at, "end": (now + 1) * 1_000_000})
-        with table.failures("edges"):
+        with table.failures(db, "edges"):
             separator, odd, no_values = _groups(db, group_separator)
             _order(db, now)
             _resolve(db, on_conflict)

@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from guanxi.files.coding import STDIN, Source, gb18030, prepared
+from guanxi.files.interrupts import interruptible
 from guanxi.files.lines import Found, name_of, read_lines, text_of
 from guanxi.files.outcome import Refused, contradiction, reason
 from guanxi.stores.port import StoreError
@@ -89,7 +90,7 @@ class Tables(NamedTuple):
 
 
 @contextmanager
-def failures(what: object) -> Iterator[None]:
+def failures(db: duckdb.DuckDBPyConnection, what: object) -> Iterator[None]:
     """Raise StoreError, naming ``what`` is read, for an error of DuckDB in the block.
 
     Raise KeyboardInterrupt if Ctrl-C interrupted it.
@@ -97,7 +98,8 @@ def failures(what: object) -> Iterator[None]:
     import duckdb
 
     try:
-        yield
+        with interruptible(db):
+            yield
     except (duckdb.InterruptException, RuntimeError) as error:
         # DuckDB turns a KeyboardInterrupt into one of these.
         if "interrupt" not in str(error).lower():
@@ -164,7 +166,7 @@ def opened(request: Request, shape: Shape) -> Iterator[Tables]:
 def _part(
     db: duckdb.DuckDBPyConnection, source: Source, at: int, request: Request, shape: Shape
 ) -> Part:
-    with failures(source.name):
+    with failures(db, source.name):
         wanted = [request.columns.get(name, name) for name in shape.names]
         found = _found(db, source, at, wanted, exact=request.exact)
     part = _as_part(source.name, found, request, shape)
@@ -302,14 +304,14 @@ def _of_query(
     Raise StoreError if a line of a file is refused: a query would not know of it.
     """
     for at, source in enumerate(sources):
-        with failures(source.name):
+        with failures(db, source.name):
             found = _found(db, source, at, (), exact=request.exact)
             columns = "".join(f", {field} AS {name_of(n)}" for n, field in found.fields.items())
             table = f"file{at + 1}"
             db.execute(f"CREATE TABLE {table} AS SELECT line, fault{columns} FROM ({found.select})")
             _check_whole(db, table, source.name, found.rejects)
             db.execute(f"ALTER TABLE {table} DROP line; ALTER TABLE {table} DROP fault")
-    with failures(SQL):
+    with failures(db, SQL):
         db.execute("CREATE VIEW file AS FROM file1")
         db.execute("SET enable_external_access = false")
         described = db.execute(f"DESCRIBE ({request.sql})").fetchall()

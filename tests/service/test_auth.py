@@ -241,7 +241,8 @@ async def _many_callers(path: Path) -> None:
         token, cookie = "", ""
         for mid in range(1, 8):
             await accounts.put(store, mid, Card(name=f"u{mid}"))
-            token = (await issue(store, mid, TokenKind.COOKIE, 1, clock.ns // 10**9)).token
+            now = clock.ns // 10**9
+            token = (await issue(store, mid, TokenKind.COOKIE, DOCUMENTED.limits, now)).token
             for other in range(3):
                 cookie = f"SESSDATA={token}; x={other}"
                 assert await caller(cookie) == mid

@@ -110,7 +110,7 @@ HANDLERS: dict[str, Handler | WithCookies] = {
     e.COOKIE_INFO.name: WithCookies(login.cookie_info),
     e.CORRESPOND.name: WithCookies(login.correspond),
     e.COOKIE_REFRESH.name: WithCookies(login.cookie_refresh),
-    e.CONFIRM_REFRESH.name: login.confirm_refresh,
+    e.CONFIRM_REFRESH.name: WithCookies(login.confirm_refresh),
     e.NAME_TO_UID.name: account.name_to_uid,
     e.LEGACY_NAME_TO_UID.name: account.name_to_uid,
     e.CHECK_NICKNAME.name: account.check_nickname,

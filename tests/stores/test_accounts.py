@@ -20,6 +20,14 @@ from guanxi.accounts.account import (
 )
 from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind, digest
 from guanxi.contract.structs import ItemTail, RelationItem
+from guanxi.graph.groups import (
+    CreateGroup,
+    DeleteGroup,
+    GroupAct,
+    Regroup,
+    RegroupMode,
+    RenameGroup,
+)
 from guanxi.graph.lists import Listing
 from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
@@ -245,6 +253,30 @@ async def test_sessions_open_and_close(store: Store) -> None:
     assert await store.close_sessions(1) == 0
     assert await store.session(app.digest) is None
     assert await store.session(theirs.digest) == theirs
+
+
+async def test_a_ban_refuses_the_accounts_own_changes(store: Store) -> None:
+    await people(store, 1, 2)
+    await follow(store, 1, 2)
+    assert await do(store, CreateGroup(1, "组", 7)) == [0]
+    await accounts.set_state(store, 1, State.BANNED)
+    regroup = Regroup(1, RegroupMode.SET, (2,), (7,))
+    acts: list[GroupAct] = [CreateGroup(1, "b", 8), RenameGroup(1, 7, "c"), DeleteGroup(1, 7)]
+    before = await store.groups(1)
+    for act in [*acts, regroup]:
+        assert await do(store, act) == [-102]
+    assert await do(store, *acts, CreateGroup(2, "组", 9), regroup) == [-102, -102, -102, 0, -102]
+    assert await store.groups(1) == before
+    own = AccountEdit(card={"sign": "s"}, by_owner=True)
+    document = DocumentEdit(kind=PROFILE, fields={"sex": "男"})
+    assert await store.edit_account(1, own, [document]) is EditRefusal.BANNED
+    assert ((await store.cards([1]))[1], await store.get(PROFILE, 1)) == (Card(name="u1"), None)
+    # Its owner cannot, the service's operator can.
+    assert await store.edit_account(1, replace(own, by_owner=False), [document]) is None
+    await accounts.set_state(store, 1, State.NORMAL)
+    assert await do(store, regroup) == [0]
+    assert await store.edit_account(1, own) is None
+    assert await faults(store) == []
 
 
 async def test_a_digest_has_one_session(store: Store) -> None:

@@ -155,8 +155,8 @@ class RunningService:
         return self._issue(mid, TokenKind.APP).token
 
     def _issue(self, mid: int, kind: TokenKind) -> sessions.Issued:
-        days, now = self.settings.profile.limits.session_days, self._now()
-        return self.do(lambda store: sessions.issue(store, mid, kind, days, now))
+        limits, now = self.settings.profile.limits, self._now()
+        return self.do(lambda store: sessions.issue(store, mid, kind, limits, now))
 
     def _now(self) -> int:
         return self._clock() // 10**9

@@ -39,6 +39,17 @@ def test_named_fields_change_and_the_others_stay() -> None:
     assert decide(AccountEdit()) == STORED
 
 
+def test_a_banned_account_does_not_change_itself() -> None:
+    banned = Account(mid=7, state=State.BANNED), CARD
+    own = AccountEdit(card={"sign": "new"}, by_owner=True)
+    assert decide(own, banned) is EditRefusal.BANNED
+    assert decide(own) == (STORED[0], Card(name="n", sign="new", vip_type=2))
+    assert decide(AccountEdit(card={"sign": "new"}), banned) == (
+        banned[0],
+        Card(name="n", sign="new", vip_type=2),
+    )
+
+
 def test_an_unknown_account_is_created_or_refused() -> None:
     assert decide(AccountEdit(card={"sign": "s"}), None) is EditRefusal.UNKNOWN
     created = decide(AccountEdit(card={"sign": "s"}, new=Card(name="first")), None)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guanxi.accounts import tokens
-from guanxi.accounts.secrets import digest
+from guanxi.accounts.secrets import digest, new_token
 from guanxi.contract.pages import access_id_ends
 
 SECRET, OTHER = b"s" * 32, b"o" * 32
@@ -23,6 +23,16 @@ def test_an_access_id_is_valid_until_it_expires() -> None:
     later = tokens.access_id(SECRET, NOW + 9_999).split(".")[1]
     head, _, proof = access_id.split(".")
     assert not tokens.access_id_is_valid(SECRET, f"{head}.{later}.{proof}", NOW)
+
+
+def test_a_refresh_token_has_one_successor() -> None:
+    refresh = tokens.refresh_token(SECRET, "SESSDATA")
+    successor = tokens.successor(SECRET, refresh)
+    assert successor == tokens.successor(SECRET, refresh)
+    assert (len(successor), int(successor, 16) > 0) == (len(new_token()), True)
+    assert len({successor, tokens.successor(OTHER, refresh), tokens.successor(SECRET, "x")}) == 3
+    for hexadecimal in (refresh[:64], refresh[64:], digest("SESSDATA").hex()):
+        assert hexadecimal not in successor
 
 
 def test_a_refresh_token_names_its_session_without_its_token() -> None:

@@ -22,6 +22,7 @@ from guanxi import Credential, SyncClient
 from guanxi.accounts.account import Card
 from guanxi.accounts.secrets import TokenKind, digest, new_token
 from guanxi.contract.errors import ApiException
+from guanxi.contract.limits import Limits
 from guanxi.operations import accounts
 from guanxi.operations.sessions import Issued, issue
 from guanxi.stores import copy, open_store
@@ -199,7 +200,8 @@ MIDS = range(1, 31)
 async def _sign_in_all(store: Store) -> dict[int, Issued]:
     for mid in MIDS:
         await accounts.put(store, mid, Card(name=f"u{mid}"))
-    return {mid: await issue(store, mid, TokenKind.COOKIE, 1, int(time.time())) for mid in MIDS}
+    now = int(time.time())
+    return {mid: await issue(store, mid, TokenKind.COOKIE, Limits(), now) for mid in MIDS}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -18,10 +18,11 @@ import pytest
 import guanxi
 from guanxi import exceptions
 from guanxi.contract import endpoints, errors, params, structs
-from guanxi.contract.endpoint import Endpoint, Login
+from guanxi.contract.endpoint import Does, Endpoint, Login
 from guanxi.contract.endpoints import (
-    BATCH_MODIFY,
     BY_NAME,
+    CONFIRM_REFRESH,
+    COOKIE_REFRESH,
     DOCUMENTED_RELATION,
     ENDPOINTS,
     FOLLOWINGS,
@@ -72,9 +73,11 @@ def test_sign_in_and_signature_imply_codes() -> None:
     assert -403 in MUTUAL.codes
     assert NAV.login is Login.OPTIONAL
     assert -111 not in NAV.codes
-    assert {endpoint.name for endpoint in ENDPOINTS if -102 in endpoint.codes} == {
-        MODIFY.name,
-        BATCH_MODIFY.name,
+    for endpoint in ENDPOINTS:
+        assert (-102 in endpoint.codes) == (endpoint.does is Does.WRITE), endpoint.name
+    assert {endpoint.name for endpoint in ENDPOINTS if endpoint.does is Does.SIGN_IN} == {
+        COOKIE_REFRESH.name,
+        CONFIRM_REFRESH.name,
     }
 
 

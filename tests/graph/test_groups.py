@@ -36,6 +36,23 @@ def decide_with(act: GroupAct, *, max_groups: int = 200) -> int | GroupChange:
 
 
 @pytest.mark.parametrize(
+    "act",
+    [
+        CreateGroup(ME, "测试", 9),
+        CreateGroup(ME, "同学", 9),
+        RenameGroup(ME, 7, "测试"),
+        RenameGroup(ME, 99, "测试"),
+        DeleteGroup(ME, 7),
+        Regroup(ME, RegroupMode.SET, (20,), (8,)),
+        Regroup(ME, RegroupMode.SET, (20,), (99,)),
+    ],
+)
+def test_a_banned_account_changes_no_group(act: GroupAct) -> None:
+    facts = GroupFacts(names=NAMES, members=MEMBERS, name_length=16, max_groups=9, banned=True)
+    assert decide_group(act, facts) == Refusal(-102)
+
+
+@pytest.mark.parametrize(
     ("name", "result"),
     [
         ("测试", PutGroup(9, "测试")),

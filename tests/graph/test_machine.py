@@ -119,6 +119,7 @@ class RulesDriver:
         names = self.groups.setdefault(act.owner, {})
         facts = GroupFacts(
             names=names,
+            banned=self.states.get(act.owner) == BANNED,
             members={target: edge.groups for target, edge in self.edges(act.owner).items()},
             name_length=16,
             max_groups=MOST_GROUPS,

@@ -30,7 +30,16 @@ _VERBS = frozenset(
         "tally",
         "groups",
     }
-    | {"account", "cards", "tails", "session", "mids", "open_session", "take_grant"}
+    | {
+        "account",
+        "cards",
+        "tails",
+        "session",
+        "mids",
+        "open_session",
+        "close_session",
+        "take_grant",
+    }
     | {"flush_visits", "ready"}
     | {"edit_account", "put", "get", "find", "documents", "count", "counts", "total", "delete"}
 )

@@ -8,13 +8,25 @@ import msgspec
 
 from guanxi.accounts import tokens
 from guanxi.accounts.account import Privacy
+from guanxi.accounts.secrets import TokenKind
 from guanxi.contract import endpoints as e
 from guanxi.contract import structs as s
 from guanxi.contract.endpoint import Endpoint
-from guanxi.testing import RunningService
+from guanxi.contract.limits import DOCUMENTED
+from guanxi.operations.sessions import issue
+from guanxi.testing import RunningService, SignedIn
 from guanxi.world import mine, profile, videos
 from tests.service.client import Answer, call, follow, fresh, secret_of
 from tests.service.content_fixtures import put
+
+
+def _refreshed(service: RunningService, mid: int, refresh: str) -> SignedIn:
+    """Open the session that a refresh with a refresh token opens."""
+    token = tokens.successor(secret_of(service), refresh)
+    limits, now = DOCUMENTED.limits, int(time.time())
+    issued = service.do(lambda store: issue(store, mid, TokenKind.COOKIE, limits, now, token=token))
+    return SignedIn(mid, token, issued.bili_jct)
+
 
 #: What an account may be called in a request that is about it.
 _OTHER = (
@@ -32,7 +44,10 @@ class Scene:
 
     def __init__(self, service: RunningService) -> None:
         self.service = service
-        self.caller, self.other, self.third = fresh(service, 3)
+        before, self.other, self.third = fresh(service, 3)
+        #: The refresh token that opened the caller's session.
+        self.refresh = tokens.refresh_token(secret_of(service), before.sessdata)
+        self.caller = _refreshed(service, before.mid, self.refresh)
         follow(service, self.caller, self.other)
         made = call(service, e.CREATE_GROUP, self.caller, {"tag": "组"})
         self.group: int = made.data["tagid"]
@@ -76,7 +91,7 @@ class Scene:
             one.encode_name: right[one.encode_name]
             for one in msgspec.structs.fields(endpoint.params)
             if one.required or one.encode_name == "viewed"
-        }
+        } | ({"refresh_token": self.refresh} if endpoint is e.CONFIRM_REFRESH else {})
 
     def call(self, endpoint: Endpoint, **changed: object) -> Answer:
         """Call an endpoint as the caller, with some fields changed."""

@@ -6,6 +6,7 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.pages import refresh_csrf_of
 from guanxi.stores.port import Store, StoreUnavailable
 from guanxi.testing import RunningService, SignedIn, running
+from tests.counts import count
 from tests.service.content_fixtures import Answer, ask, read, secret_of, someone
 from tests.service.faults import faulty_service
 
@@ -260,7 +262,76 @@ def test_refresh(service: RunningService) -> None:
     assert _sessions(service, me.sessdata, new.sessdata) == [False, True]
     assert read(service, e.MY_INFO, new).mid == me.mid
     again = ask(service, e.CONFIRM_REFRESH, new, refresh_token=old)
-    assert again.code == -400
+    assert (again.code, again.reason) == (-400, "refresh_token: its session is closed already")
+
+
+def test_a_refresh_token_is_used_once(service: RunningService) -> None:
+    me = someone(service)
+    old = tokens.refresh_token(secret_of(service), me.sessdata)
+    fields = {"refresh_csrf": _csrf(service, me), "refresh_token": old}
+    new = _session(ask(service, e.COOKIE_REFRESH, me, **fields))
+    again = ask(service, e.COOKIE_REFRESH, me, **fields)
+    assert (again.code, again.cookies) == (86095, {})
+    assert again.reason == "refresh_token: used before; a refresh returns a new one"
+    assert _sessions_of(service, me.mid) == 2
+    # The first use is still the one that counts.
+    assert ask(service, e.CONFIRM_REFRESH, new, refresh_token=old).code == 0
+    assert _sessions_of(service, me.mid) == 1
+
+
+def test_of_refreshes_at_once_one_succeeds(service: RunningService) -> None:
+    me = someone(service)
+    old = tokens.refresh_token(secret_of(service), me.sessdata)
+    fields = {"refresh_csrf": _csrf(service, me), "refresh_token": old}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(lambda _: ask(service, e.COOKIE_REFRESH, me, **fields), range(count(8, 64)))
+        )
+    assert sorted(answer.code for answer in answers)[:2] == [0, 86095]
+    assert {answer.code for answer in answers} == {0, 86095}
+    assert _sessions_of(service, me.mid) == 2
+
+
+def _sessions_of(service: RunningService, mid: int) -> int:
+    async def number(store: Store) -> int:
+        return len([session async for session in store.sessions() if session.mid == mid])
+
+    return service.do(number)
+
+
+def test_a_refresh_is_confirmed_with_its_own_token_only(service: RunningService) -> None:
+    me, secret = someone(service), secret_of(service)
+    old = tokens.refresh_token(secret, me.sessdata)
+    fields = {"refresh_csrf": _csrf(service, me), "refresh_token": old}
+    new, bystander = _session(ask(service, e.COOKIE_REFRESH, me, **fields)), service.sign_in(me.mid)
+    for caller, wrong in (
+        (new, old[:64] + "0" * 32),  # a digest of a session of the account, and no proof
+        (new, old[:-1] + ("0" if old[-1] != "0" else "1")),
+        (new, tokens.refresh_token(secret, bystander.sessdata)),
+        (new, tokens.refresh_token(secret, new.sessdata)),
+        (bystander, old),
+        (me, old),
+    ):
+        answer = ask(service, e.CONFIRM_REFRESH, caller, refresh_token=wrong)
+        reason = "refresh_token: not the one that this session was opened with"
+        assert (answer.code, answer.reason) == (-400, reason)
+    assert _sessions(service, me.sessdata, new.sessdata, bystander.sessdata) == [True] * 3
+    assert ask(service, e.CONFIRM_REFRESH, new, refresh_token=old).code == 0
+
+
+def test_sign_ins_close_the_oldest_sessions() -> None:
+    with running(limits={"sessions": 3}) as service:
+        me = someone(service)
+        chain = [me]
+        for _ in range(4):
+            last = chain[-1]
+            refresh = tokens.refresh_token(secret_of(service), last.sessdata)
+            fields = {"refresh_csrf": _csrf(service, last), "refresh_token": refresh}
+            chain.append(_session(ask(service, e.COOKIE_REFRESH, last, **fields)))
+        assert _sessions_of(service, me.mid) == 3
+        service.sign_in(me.mid)
+        service.access_key(me.mid)
+        assert _sessions_of(service, me.mid) == 3
 
 
 def test_refresh_refuses(service: RunningService) -> None:

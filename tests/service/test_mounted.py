@@ -283,7 +283,8 @@ def test_the_services_own_gate_knows_session_and_address(tmp_path: Path) -> None
         store = await open_store(str(tmp_path / "s.db"), create=True)
         try:
             await accounts.put(store, 1, Card(name="u1"))
-            token = (await issue(store, 1, TokenKind.COOKIE, 1, int(time.time()))).token
+            limits, now = DOCUMENTED.limits, int(time.time())
+            token = (await issue(store, 1, TokenKind.COOKIE, limits, now)).token
             service = Service(store, Settings(profile=DOCUMENTED))
             application = Application(service, SessionGate(service), [seen.append])
             sent = [(b"cookie", f"SESSDATA={token}".encode())]

@@ -75,7 +75,8 @@ def test_no_repr_shows_a_secret() -> None:
     with running() as service:
         [caller] = fresh(service)
         now = int(time.time())
-        issued = service.do(lambda store: issue(store, caller.mid, TokenKind.COOKIE, 1, now))
+        limits = DOCUMENTED.limits
+        issued = service.do(lambda store: issue(store, caller.mid, TokenKind.COOKIE, limits, now))
         shown = [repr(one) + str(one) for one in (service, caller, issued)]
         secrets = [caller.sessdata, caller.bili_jct, issued.token, issued.bili_jct]
         secrets += [service.admin_token, token]

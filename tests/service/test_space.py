@@ -499,11 +499,12 @@ def test_only_the_owner_sees_hidden_medals(service: RunningService) -> None:
     assert (own.items, own.close_space_medal) == ([_medal(1, 3)], 0)
 
 
-def test_hidden_lists_of_a_deregistered_account_stay_hidden(service: RunningService) -> None:
+def test_lists_of_a_deregistered_account_are_empty(service: RunningService) -> None:
+    """Hidden ones too: not even that they were hidden is shown."""
     owner = _account_with_works(service, "tags")
     service.set_state(owner.mid, State.DEREGISTERED)
-    assert ask(service, e.FOLLOWED_TAGS, vmid=owner.mid).code == 53013
-    assert read(service, e.FOLLOWED_BANGUMI, vmid=owner.mid).total == 4
+    assert read(service, e.FOLLOWED_TAGS, vmid=owner.mid).count == 0
+    assert read(service, e.FOLLOWED_BANGUMI, vmid=owner.mid).total == 0
 
 
 def test_info_has_exactly_the_fields_of_the_contract(service: RunningService) -> None:

@@ -18,8 +18,16 @@ from guanxi.accounts.account import (
     State,
     tail_of,
 )
-from guanxi.accounts.secrets import Session, TokenKind, digest
+from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind, digest
 from guanxi.contract.structs import ItemTail, RelationItem
+from guanxi.graph.groups import (
+    CreateGroup,
+    DeleteGroup,
+    GroupAct,
+    Regroup,
+    RegroupMode,
+    RenameGroup,
+)
 from guanxi.graph.lists import Listing
 from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
@@ -245,6 +253,82 @@ async def test_sessions_open_and_close(store: Store) -> None:
     assert await store.close_sessions(1) == 0
     assert await store.session(app.digest) is None
     assert await store.session(theirs.digest) == theirs
+
+
+async def test_a_ban_refuses_the_accounts_own_changes(store: Store) -> None:
+    await people(store, 1, 2)
+    await follow(store, 1, 2)
+    assert await do(store, CreateGroup(1, "组", 7)) == [0]
+    await accounts.set_state(store, 1, State.BANNED)
+    regroup = Regroup(1, RegroupMode.SET, (2,), (7,))
+    acts: list[GroupAct] = [CreateGroup(1, "b", 8), RenameGroup(1, 7, "c"), DeleteGroup(1, 7)]
+    before = await store.groups(1)
+    for act in [*acts, regroup]:
+        assert await do(store, act) == [-102]
+    assert await do(store, *acts, CreateGroup(2, "组", 9), regroup) == [-102, -102, -102, 0, -102]
+    assert await store.groups(1) == before
+    own = AccountEdit(card={"sign": "s"}, by_owner=True)
+    document = DocumentEdit(kind=PROFILE, fields={"sex": "男"})
+    assert await store.edit_account(1, own, [document]) is EditRefusal.BANNED
+    assert ((await store.cards([1]))[1], await store.get(PROFILE, 1)) == (Card(name="u1"), None)
+    # Its owner cannot, the service's operator can.
+    assert await store.edit_account(1, replace(own, by_owner=False), [document]) is None
+    await accounts.set_state(store, 1, State.NORMAL)
+    assert await do(store, regroup) == [0]
+    assert await store.edit_account(1, own) is None
+    assert await faults(store) == []
+
+
+async def test_a_digest_has_one_session(store: Store) -> None:
+    await people(store, 1, 2)
+    mine, theirs = session_of(1, b"a"), session_of(2, b"a")
+    assert await store.open_session(mine) is None
+    for again in (mine, theirs, replace(mine, created=2)):
+        assert await store.open_session(again) is SessionRefusal.DIGEST_IN_USE
+    assert await store.session(b"a") == mine
+    together = [replace(mine, digest=b"b", created=at) for at in range(1, count(6, 30))]
+    refusals = await asyncio.gather(*map(store.open_session, together))
+    assert sorted(map(str, refusals)) == sorted(
+        ["None", *[str(SessionRefusal.DIGEST_IN_USE)] * (len(together) - 1)]
+    )
+    assert await store.session(b"b") == together[refusals.index(None)]
+
+
+async def test_the_oldest_sessions_make_room(store: Store) -> None:
+    await people(store, 1, 2)
+    assert await store.open_session(session_of(2, b"other")) is None
+    for at in (5, 1, 4, 2, 3):
+        assert await store.open_session(replace(session_of(1, b"%d" % at), created=at)) is None
+    assert await _digests(store) == {b"other", b"1", b"2", b"3", b"4", b"5"}
+    expired = replace(session_of(1, b"expired"), created=6, expires=6)
+    assert await store.open_session(expired, 6) is None
+    assert await _digests(store) == {b"other", b"1", b"2", b"3", b"4", b"5", b"expired"}
+    # The expired one takes no room.
+    assert await store.open_session(replace(session_of(1, b"7"), created=7), 6) is None
+    assert await _digests(store) == {b"other", b"1", b"2", b"3", b"4", b"5", b"7"}
+    # The new session stays, even if its clock is behind.
+    assert await store.open_session(replace(session_of(1, b"0"), created=0), 3) is None
+    assert await _digests(store) == {b"other", b"5", b"7", b"0"}
+    assert await store.open_session(replace(session_of(1, b"8"), created=8), 1) is None
+    assert await _digests(store) == {b"other", b"8"}
+    assert await faults(store) == []
+
+
+async def test_sign_ins_at_once_do_not_exceed_the_bound(open_again: Opener) -> None:
+    first, second = await open_again(), await open_again()
+    await people(first, 1)
+    sessions = [replace(session_of(1, b"%d" % at), created=at) for at in range(count(12, 100))]
+    await asyncio.gather(
+        *(
+            store.open_session(session, 3)
+            for store, session in zip([first, second] * len(sessions), sessions, strict=False)
+        )
+    )
+    assert len(await _digests(first)) == 3
+
+
+async def _digests(store: Store) -> set[bytes]:
+    return {session.digest async for session in store.sessions()}
 
 
 async def test_an_edit_keeps_a_document_that_is_put_meanwhile(open_again: Opener) -> None:

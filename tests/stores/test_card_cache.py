@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from guanxi.accounts.account import DEREGISTERED_CARD, Card, Privacy, State
+from guanxi.accounts.account import DEREGISTERED_CARD, Card, EditRefusal, Privacy, State
 from guanxi.operations import accounts
+from guanxi.stores import open_store
 from guanxi.stores.card_cache import with_card_cache
-from guanxi.stores.port import Store
+from guanxi.stores.layer import Layer
+from guanxi.stores.port import EdgeRow, Imported, Store, StoreTimeout
 from tests.counts import count
 from tests.stores.engines import Opener
 from tests.stores.world import people
@@ -264,3 +268,84 @@ async def test_a_cancelled_edit_leaves_no_old_tail(cached_store: Store, store: S
                 await asyncio.sleep(0)  # SQLite's short reads do not give way to the loop
         await asyncio.sleep(0.01)
         assert await name_of(cached_store, 1) == f"n{turn}"
+
+
+async def test_an_edit_that_becomes_visible_late_leaves_no_old_tail(
+    store: Store, cache_clock: CacheClock
+) -> None:
+    """The server may commit after the connection was lost: the caller gets StoreTimeout first."""
+    cached_store = with_card_cache(_Lost(store), 100, STALENESS, cache_clock)
+    await people(store, 1, 2)
+    await cached_store.tails([1, 2])
+    with pytest.raises(StoreTimeout):
+        await accounts.put(cached_store, 1, Card(name="late"))
+    assert await name_of(cached_store, 1) == "u1"  # read between the error and the commit
+    for mid in (1, 2):
+        await accounts.put(store, mid, Card(name="late"))
+    assert await name_of(cached_store, 1) == "late"
+    assert await name_of(cached_store, 2) == "u2", "another account is still cached"
+    cache_clock.now += STALENESS
+    assert await name_of(cached_store, 1) == "late"
+    await accounts.put(store, 1, Card(name="later"))
+    assert await name_of(cached_store, 1) == "late", "after the staleness it is cached again"
+
+
+async def test_an_import_that_becomes_visible_late_leaves_no_old_tail(
+    store: Store, cache_clock: CacheClock
+) -> None:
+    cached_store = with_card_cache(_Lost(store), 100, STALENESS, cache_clock)
+    await people(store, 1)
+    with pytest.raises(StoreTimeout):
+        await cached_store.import_edges(list)
+    assert await name_of(cached_store, 1) == "u1"
+    await accounts.put(store, 1, Card(name="late"))
+    assert await name_of(cached_store, 1) == "late"
+    cache_clock.now += STALENESS
+    await cached_store.tails([1])
+    await accounts.put(store, 1, Card(name="later"))
+    assert await name_of(cached_store, 1) == "late"
+
+
+class _Lost(Layer):
+    """A store that loses the connection at the commit of every edit and import."""
+
+    async def edit_account(self, *_args: Any, **_kwargs: Any) -> EditRefusal | None:
+        raise StoreTimeout("the connection was lost at the commit")
+
+    async def import_edges(self, *_args: Any, **_kwargs: Any) -> Imported:
+        raise StoreTimeout("the connection was lost at the commit")
+
+
+def test_a_cancelled_import_leaves_no_old_tail(tmp_path: Path, cache_clock: CacheClock) -> None:
+    """On SQLite it runs on in its thread, and writes the cards later."""
+    asyncio.run(_cancel_an_import(tmp_path, cache_clock))
+
+
+async def _cancel_an_import(tmp_path: Path, cache_clock: CacheClock) -> None:
+    resume = threading.Event()
+    store = await open_store(str(tmp_path / "s.db"), create=True)
+    try:
+        cached_store = with_card_cache(store, 100, STALENESS, cache_clock)
+        await people(store, 1)
+        staging = threading.Event()
+
+        def rows() -> list[EdgeRow]:
+            staging.set()
+            assert resume.wait(30)
+            return []
+
+        cards = {1: (Card(name="imported"), Privacy(), State.NORMAL)}
+        write = asyncio.create_task(cached_store.import_edges(rows, accounts=cards))
+        await asyncio.to_thread(staging.wait, 30)
+        write.cancel()
+        await asyncio.gather(write, return_exceptions=True)
+        assert await name_of(cached_store, 1) == "u1"
+        resume.set()
+        async with asyncio.timeout(30):
+            while (await store.cards([1]))[1].name != "imported":
+                await asyncio.sleep(0.001)
+            while await name_of(cached_store, 1) != "imported":
+                await asyncio.sleep(0.001)
+    finally:
+        resume.set()
+        await store.close()

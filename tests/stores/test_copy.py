@@ -91,7 +91,7 @@ async def fill(store: Store, clock: Clock) -> None:
     await put(store, NOTICE, 99, Notice("its owner has no account"))
     for digest, expires in ((b"a", NOW + 10**9), (b"b", NOW + 10**9), (b"over", 5)):
         session = Session(digest=digest, mid=7, kind=TokenKind.APP, created=1, expires=expires)
-        assert await store.open_session(session)
+        assert await store.open_session(session) is None
     await accounts.set_state(store, 8, State.DEREGISTERED)
     await accounts.set_state(store, 2, State.BANNED)
 

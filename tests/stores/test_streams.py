@@ -71,7 +71,7 @@ async def test_sessions_include_expired_ones(store: Store) -> None:
         )
     ]
     for session in sessions:
-        assert await store.open_session(session)
+        assert await store.open_session(session) is None
     stored = [session async for session in store.sessions()]
     assert sorted(stored, key=lambda session: session.digest) == sessions
 

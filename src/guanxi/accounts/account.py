@@ -15,7 +15,7 @@ from guanxi.contract import structs as wire
 class State(IntEnum):
     """The state of an account.
 
-    A banned one cannot change its relations; a deregistered one has no card and cannot sign in.
+    ``rights`` has what an account may do in each, and what is shown of it.
     """
 
     NORMAL = 0
@@ -93,6 +93,8 @@ class AccountEdit(Struct, frozen=True, kw_only=True):
     new: Card | None = None
     #: Refuse a new name that another account has.
     unique_name: bool = False
+    #: The account itself makes the change: refuse it if it is banned.
+    by_owner: bool = False
 
 
 class EditRefusal(Enum):
@@ -100,6 +102,7 @@ class EditRefusal(Enum):
 
     UNKNOWN = "unknown"
     DEREGISTERED = "deregistered"
+    BANNED = "banned"
     NAME_IN_USE = "name in use"
 
 
@@ -124,6 +127,8 @@ def decide_account(
         edit.card or edit.new is not None or edit.state not in (None, State.DEREGISTERED)
     ):
         return EditRefusal.DEREGISTERED
+    if edit.by_owner and account.state is State.BANNED:
+        return EditRefusal.BANNED
     renamed = is_new or edit.card.get("name", card.name) != card.name
     if edit.unique_name and renamed and name_in_use:
         return EditRefusal.NAME_IN_USE

@@ -7,7 +7,7 @@ token, so that a copy of the store's file signs nobody in.
 from __future__ import annotations
 
 import hmac
-from enum import StrEnum
+from enum import Enum, StrEnum
 from hashlib import sha256
 from secrets import token_bytes, token_hex
 
@@ -32,6 +32,13 @@ class Session(Struct, frozen=True, kw_only=True):
     kind: TokenKind
     created: int
     expires: int
+
+
+class SessionRefusal(Enum):
+    """Why a session was not opened."""
+
+    NO_ACCOUNT = "the account is unknown or deregistered"
+    DIGEST_IN_USE = "a session has this digest"
 
 
 def new_secret() -> bytes:

@@ -65,6 +65,15 @@ def session_digest_of(refresh: str) -> bytes | None:
     return session if len(refresh) == _DIGEST_LENGTH + _PROOF_LENGTH else None
 
 
+def successor(secret: bytes, refresh: str) -> str:
+    """Return the token of the session that a refresh with ``refresh`` opens: 64 hexadecimal digits.
+
+    Every refresh with one refresh token has the same, of which a store keeps one session. So a
+    refresh token cannot be used twice, and the new session proves with which one it was opened.
+    """
+    return _mac(secret, f"successor:{refresh}").hex()
+
+
 def refresh_csrf(secret: bytes, token: str) -> str:
     """Return the CSRF token in the page that refreshes the session of ``token``.
 

@@ -64,7 +64,7 @@ def add(
 @app.command()
 @in_chinese("""封停账号，或解封。
 
-    被封停的账号的操作以 -102 拒绝。账号须存在且未注销。""")
+    被封停的账号可以登录和查看，任何更改以 -102 拒绝。账号须存在且未注销。""")
 def ban(
     mid: Mid,
     lift: Annotated[bool, option("改为解封。", "Lift the ban instead.", "--lift")] = False,
@@ -72,8 +72,8 @@ def ban(
 ) -> None:
     """Ban an account, or lift its ban.
 
-    Actions of a banned account are refused with code -102. The account must exist and not be
-    deregistered.
+    A banned account may sign in and read; all that it changes is refused with code -102. The
+    account must exist and not be deregistered.
     """
     state = State.NORMAL if lift else State.BANNED
 

@@ -301,8 +301,8 @@ def demo(
                 lambda: world.edges, accounts=world.accounts, groups=world.groups
             )
             await opened.put(make_content(world, seed))
-            days = settings.profile.limits.session_days
-            return await issue(opened, HERO, TokenKind.COOKIE, days, int(time.time()))
+            limits = settings.profile.limits
+            return await issue(opened, HERO, TokenKind.COOKIE, limits, int(time.time()))
 
         issued = with_store(address, fill, create=True)
 

@@ -64,7 +64,7 @@ def new(
 
     async def open_session(opened: Store) -> dict[str, str | int]:
         kind = TokenKind.APP if app_token else TokenKind.COOKIE
-        issued = await sessions.issue(opened, mid, kind, days, int(time.time()))
+        issued = await sessions.issue(opened, mid, kind, Limits(), int(time.time()), days=days)
         if not app_token:
             return {
                 "sessdata": issued.token,

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import fields
 
 from guanxi.contract import errors
 from guanxi.contract.params import NoParams
@@ -51,6 +52,14 @@ class Login(StrEnum):
     NONE = "none"
     OPTIONAL = "optional"
     REQUIRED = "required"
+
+
+class Does(StrEnum):
+    """What a call does for its caller."""
+
+    READ = "read"
+    SIGN_IN = "sign-in"  # opens or closes sessions
+    WRITE = "write"  # changes anything else of the caller's
 
 
 class Paging(StrEnum):
@@ -106,6 +115,12 @@ COOKIE, ACCESS_KEY = "cookie", "access_key"
 _API_REFERER = "https://www.bilibili.com/"
 
 
+#: The parameters that name the account whose space is shown.
+_SPACE_OWNERS = frozenset(
+    {"mid", "vmid", "uid", "up_mid", "target_id", "host_mid", "host_uid", "biz_id"}
+)
+
+
 class Endpoint(Struct, frozen=True, kw_only=True):
     """One endpoint: its request, its response, who may call it, and where it is documented."""
 
@@ -143,6 +158,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     header_rule: bool = False
     #: The Referer that the SDK sends; None for none.
     referer: str | None = _API_REFERER
+    #: It opens or closes sessions: a banned account may call it.
+    signs_in: bool = False
     #: The code for a missing or invalid parameter.
     invalid_code: int = errors.BadRequest.number
     #: The codes in its own table in the documents, without 0.
@@ -165,6 +182,24 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return self.method == "POST" and self.login is Login.REQUIRED
 
     @property
+    def does(self) -> Does:
+        """Return what a call does, on which depends who may call."""
+        if self.signs_in:
+            return Does.SIGN_IN
+        return Does.WRITE if self.writes else Does.READ
+
+    @property
+    def space_owner(self) -> str:
+        """Return the attribute of ``params`` that names the account whose space is shown.
+
+        "" if the endpoint shows no account's space, or names it in another way.
+        """
+        if not self.name.startswith("space."):
+            return ""
+        owners = [one.name for one in fields(self.params) if one.encode_name in _SPACE_OWNERS]
+        return owners[0] if owners else ""
+
+    @property
     def needs_session(self) -> bool:
         """Return whether the service answers -101 to a caller without a session.
 
@@ -185,8 +220,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     def codes(self) -> frozenset[int]:
         """Return the codes that this endpoint may answer, without 0.
 
-        They are its own, and those of parameters, sign-in, csrf, signature and headers, -503 and
-        -504.
+        They are its own, and those of parameters, sign-in, csrf, bans, signature and headers, -503
+        and -504.
         """
         implied = {errors.ServiceUnavailable.number, errors.DeadlineExceeded.number}
         if self.app_signed or self.params is not NoParams:
@@ -195,6 +230,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
             implied.add(errors.NotSignedIn.number)
         if self.writes:
             implied.add(errors.CsrfFailed.number)
+        if self.does is Does.WRITE:
+            implied.add(errors.AccountBanned.number)
         if self.wbi or self.app_signed:
             implied.add(errors.AccessDenied.number)
         if self.header_rule or self.access_id:

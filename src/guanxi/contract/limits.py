@@ -65,6 +65,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     opus_page: Annotated[int, _limit("000, get_opus: picture posts in one response")] = 20
     qr_seconds: Annotated[int, _limit("user reports: seconds until a QR code expires")] = 180
     session_days: Annotated[int, _limit("ours: a session ends this many days after sign-in")] = 180
+    sessions: Annotated[int, _limit("ours: sessions of an account; one more closes the oldest")] = (
+        100
+    )
 
     @property
     def caps(self) -> Caps:

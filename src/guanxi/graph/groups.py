@@ -70,6 +70,8 @@ class GroupFacts(Struct, frozen=True, kw_only=True):
 
     #: Names of the owner's own groups, by id.
     names: Mapping[int, str]
+    #: The owner is banned, and may do none of the acts.
+    banned: bool = False
     #: For ``Regroup``: the current groups of each of its members that the owner follows.
     members: Mapping[int, frozenset[int]] = {}
     #: The longest name, in characters.
@@ -106,6 +108,8 @@ def decide_group(act: GroupAct, facts: GroupFacts) -> Refusal | GroupChange:
 
     If several refusals apply, the first of the documented order is returned.
     """
+    if facts.banned:
+        return Refusal(errors.AccountBanned.number)
     match act:
         case CreateGroup():
             result = _named(act.group, act.name, facts)

@@ -31,6 +31,7 @@ _TEXTS = {
         "账号 {0} 已注销，不能恢复",
         "account {0} is deregistered, which is final",
     ),
+    EditRefusal.BANNED: ("账号 {0} 已被封停", "account {0} is banned"),
     EditRefusal.NAME_IN_USE: (
         "账号 {0} 的新昵称已被占用",
         "account {0} cannot have this name: another account has it",

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from guanxi.accounts import secrets, tokens
 from guanxi.accounts.account import EditRefusal
-from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
+from guanxi.contract.limits import Limits
 from guanxi.operations.accounts import AccountError, registered
 from guanxi.stores.port import Store
 from guanxi.text import Text
@@ -24,19 +25,40 @@ class Issued(NamedTuple):
         return f"Issued(expires={self.expires})"
 
 
-async def issue(store: Store, mid: int, kind: TokenKind, days: int, now: int) -> Issued:
+class TokenInUse(ValueError):
+    """A session has the token with which another was to be opened."""
+
+    def __init__(self) -> None:
+        super().__init__(Text("此令牌已有会话", "a session has this token already"))
+
+
+async def issue(
+    store: Store,
+    mid: int,
+    kind: TokenKind,
+    limits: Limits,
+    now: int,
+    *,
+    days: int = 0,
+    token: str = "",
+) -> Issued:
     """Open and store a new session for an account, and return its secrets.
 
-    The session lasts ``days`` from ``now`` (seconds since the Unix epoch). Raise ``AccountError``
-    if the account is unknown or deregistered.
+    The session lasts ``days`` (0: ``limits.session_days``) from ``now``, in seconds since the Unix
+    epoch. If the account then has more than ``limits.sessions``, its oldest are closed. ``token``
+    is by default a new one. Raise ``AccountError`` if the account is unknown or deregistered, and
+    ``TokenInUse`` if a session has the token; then nothing is stored.
     """
     await registered(store, mid)
-    token = secrets.new_token()
-    expires = now + days * secrets.DAY
+    token = token or secrets.new_token()
+    expires = now + (days or limits.session_days) * secrets.DAY
     session = Session(
         digest=secrets.digest(token), mid=mid, kind=kind, created=now, expires=expires
     )
-    if not await store.open_session(session):  # deregistered meanwhile
+    refusal = await store.open_session(session, limits.sessions)
+    if refusal is SessionRefusal.DIGEST_IN_USE:
+        raise TokenInUse
+    if refusal is not None:  # deregistered meanwhile
         raise AccountError(EditRefusal.DEREGISTERED, mid)
     csrf = secrets.bili_jct(store.secret, token) if kind is TokenKind.COOKIE else ""
     return Issued(token, csrf, expires)

@@ -238,8 +238,8 @@ async def _set_state(administered: Administered, request: AdminRequest) -> Respo
 
 async def _sign_in(administered: Administered, request: AdminRequest) -> Response:
     kind = _decoded(request.body or b"{}", SignInBody).kind
-    days, now = administered.service.profile.limits.session_days, administered.service.now()
-    issued = await sessions.issue(administered.service.store, request.mid, kind, days, now)
+    limits, now = administered.service.profile.limits, administered.service.now()
+    issued = await sessions.issue(administered.service.store, request.mid, kind, limits, now)
     if kind is TokenKind.APP:
         return _json({"access_key": issued.token, "expires": issued.expires})
     response = {"sessdata": issued.token, "bili_jct": issued.bili_jct, "expires": issued.expires}

@@ -12,18 +12,21 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import count
 from threading import get_ident
+from typing import Any
 
 import msgspec
 
+from guanxi.accounts.rights import CALLER
 from guanxi.contract import errors
-from guanxi.contract.endpoint import Body, Envelope
+from guanxi.contract.endpoint import Body, Does, Envelope
 from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import cors, logs
 from guanxi.service.answers import failure, success
 from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
 from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_body
-from guanxi.service.handling import Answer, Refused, Service, WithCookies
+from guanxi.service.handlers.people import shows_space
+from guanxi.service.handling import BANNED, NO_ACCOUNT, Answer, Refused, Service, WithCookies
 from guanxi.service.request import (
     cookies,
     fields,
@@ -32,6 +35,7 @@ from guanxi.service.request import (
     repeated,
 )
 from guanxi.service.routes import Route, routes
+from guanxi.service.spaces import WithoutDocuments
 from guanxi.stores.port import StoreTimeout, StoreUnavailable
 
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
@@ -294,6 +298,12 @@ class Application:
         if self._drops_cursor:
             values.pop("cursor", None)
         params = exchange.params = route.decode(values)
+        if route.endpoint.does is Does.WRITE:
+            await _refuse_state(service, caller.mid, route, params)
+        if route.space_owner:
+            owner = getattr(params, route.space_owner)
+            if not await shows_space(service, owner):
+                service = service._replace(store=WithoutDocuments(service.store, owner))
         if isinstance(route.handler, WithCookies):
             jar = cookies(headers.get(b"cookie", b""))
             answer = await route.handler.handler(service, caller.mid, params, jar)
@@ -323,6 +333,19 @@ class Application:
         if scope["method"] == "OPTIONS" and path not in self._pages:
             reason = cors.refusal(self._origins, scope["headers"]) or reason
         return Refused(errors.BadRequest.number, reason, status=405, headers=allow)
+
+
+async def _refuse_state(service: Service, caller: int, route: Route, params: Any) -> None:
+    """Raise Refused if the state of the caller's account forbids the call.
+
+    This is before any write transaction, in which the rules look again.
+    """
+    account = await service.store.account(caller)
+    code = 0 if account is None else CALLER[account.state, route.endpoint.does]
+    if code == errors.AccountBanned.number:
+        raise Refused(code, BANNED, data=route.banned_data(params))
+    if code:  # deregistered since the session was checked
+        raise Refused(code, NO_ACCOUNT)
 
 
 def _allowed(method: str) -> str:

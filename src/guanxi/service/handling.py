@@ -14,6 +14,8 @@ from guanxi.stores.port import Store
 #: Reasons of -101 where a handler finds out.
 NO_SESSION = "not signed in: the credential is missing or wrong, or its session has ended"
 NO_ACCOUNT = "the account was deregistered"
+#: The reason of -102.
+BANNED = "the account is banned: it may read, and changes nothing"
 #: The reason of 40061 for a caller that only a host's own gate knows.
 UNKNOWN_CALLER = "the caller has no account in the store"
 

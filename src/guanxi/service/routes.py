@@ -110,10 +110,24 @@ HANDLERS: dict[str, Handler | WithCookies] = {
     e.COOKIE_INFO.name: WithCookies(login.cookie_info),
     e.CORRESPOND.name: WithCookies(login.correspond),
     e.COOKIE_REFRESH.name: WithCookies(login.cookie_refresh),
-    e.CONFIRM_REFRESH.name: login.confirm_refresh,
+    e.CONFIRM_REFRESH.name: WithCookies(login.confirm_refresh),
     e.NAME_TO_UID.name: account.name_to_uid,
     e.LEGACY_NAME_TO_UID.name: account.name_to_uid,
     e.CHECK_NICKNAME.name: account.check_nickname,
+}
+
+
+#: Checks of decoded parameters that their types do not make; they raise InvalidParameter. A handler
+#: is called after the check of the caller's state, which comes after all of these.
+_CHECKS: dict[str, Callable[[Any], None]] = {
+    e.MODIFY.name: relation_acts.check_act,
+    e.EDIT.name: me.check_birthday,
+}
+
+
+#: The data of -102, where it has any, from the parameters.
+_BANNED_DATA: dict[str, Callable[[Any], bytes]] = {
+    e.BATCH_MODIFY.name: relation_acts.all_failed,
 }
 
 
@@ -128,6 +142,10 @@ class Route(NamedTuple):
     #: The fields that may be empty. Any other empty field counts as absent.
     blank: frozenset[str]
     reads_form: bool
+    #: See ``Endpoint.space_owner``; kept, as it is looked up.
+    space_owner: str
+    #: Returns the data of -102.
+    banned_data: Callable[[Any], bytes]
 
 
 def routes(profile: Profile) -> dict[tuple[str, str], Route]:
@@ -148,7 +166,13 @@ def _route(endpoint: Endpoint, profile: Profile) -> Route:
         known,
         may_be_empty(endpoint.params),
         endpoint.method == "POST" and not endpoint.ignores_body,
+        endpoint.space_owner,
+        _BANNED_DATA.get(endpoint.name, _no_data),
     )
+
+
+def _no_data(_params: Any) -> bytes:
+    return b""
 
 
 def _known(endpoint: Endpoint, profile: Profile) -> frozenset[str]:
@@ -157,13 +181,15 @@ def _known(endpoint: Endpoint, profile: Profile) -> frozenset[str]:
 
 
 def _decoder(endpoint: Endpoint, profile: Profile) -> Callable[[dict[str, str]], Any]:
-    """Return a function that decodes an endpoint's fields, text by name, into its ``params``.
+    """Return a function that decodes an endpoint's fields, text by name, and checks its ``params``.
 
     It raises InvalidParameter. A parameter that has a default in the profile may be absent or
     empty. The default page size is at most ``limits.page_size``.
     """
     limits, params = profile.limits, wire_types(endpoint.params)
     decode = decoder(endpoint.params, endpoint.aliases, limits)
+    if endpoint.name in _CHECKS:
+        decode = _checked(decode, _CHECKS[endpoint.name])
     given = {name: text for name, text in profile.defaults.items() if name in params}
     if defaults(endpoint.params).get("ps", 0) > limits.page_size:
         given["ps"] = str(limits.page_size)
@@ -175,3 +201,16 @@ def _decoder(endpoint: Endpoint, profile: Profile) -> Callable[[dict[str, str]],
         return decode({**values, **absent})
 
     return decode_with_defaults
+
+
+def _checked(
+    decode: Callable[[dict[str, str]], Any], check: Callable[[Any], None]
+) -> Callable[[dict[str, str]], Any]:
+    """Return ``decode``, followed by a check of what it returns."""
+
+    def decode_and_check(values: dict[str, str]) -> Any:
+        params = decode(values)
+        check(params)
+        return params
+
+    return decode_and_check

@@ -1,8 +1,10 @@
 """An in-memory cache of card tails in front of any store, for a few seconds.
 
 A write by this process removes the card from the cache at once; a write by another process shows
-after at most ``staleness`` seconds. Only ``tails`` is cached: rows, counts, privacy and ``cards``
-are always read from the store.
+after at most ``staleness`` seconds. A write that was cancelled may go on, and one whose outcome is
+unknown (``StoreTimeout``) may become visible later: neither leaves an old card in the cache.
+
+Only ``tails`` is cached: rows, counts, privacy and ``cards`` are always read from the store.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ import time
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Sequence
+from math import inf
 from operator import itemgetter
 from typing import Any, cast
 
 from guanxi.accounts.account import AccountEdit, EditRefusal
 from guanxi.stores.layer import Layer
-from guanxi.stores.port import Imported, Store
+from guanxi.stores.port import Imported, Store, StoreTimeout
 from guanxi.world.kind import DocumentEdit
 
 
@@ -54,6 +57,9 @@ class _CardCache(Layer):
         self._listed = 0
         #: Counts removals: a read during which one happened is not cached.
         self._removals = 0
+        #: Until when the tail of an account is not cached, because it may still be written.
+        self._unsure: dict[int, float] = {}
+        self._all_unsure_until = -inf
 
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:
         now = self._clock()
@@ -69,7 +75,14 @@ class _CardCache(Layer):
         return {mid: tail for mid, tail in cached.items() if tail} | read
 
     def _add(self, read: dict[int, bytes], at: float) -> None:
-        new = {mid: tail for mid, tail in read.items() if mid not in self._tails}
+        if at < self._all_unsure_until:
+            return
+        kept, unsure = self._tails, self._unsure
+        new = {
+            mid: tail
+            for mid, tail in read.items()
+            if mid not in kept and (mid not in unsure or at >= unsure[mid])
+        }
         if not new or len(new) > self._size:
             return
         self._tails |= new
@@ -85,11 +98,22 @@ class _CardCache(Layer):
             self._tails.pop(mid, None)
 
     def _remove_after(self, done: asyncio.Future[Any], mid: int) -> None:
-        """Remove a card after an error too: it may have been written."""
-        if not done.cancelled():
-            done.exception()  # nobody else looks at it if the caller was cancelled
+        """Remove a card after an error too: it may have been written, or be written soon."""
         self._removals += 1
         self._tails.pop(mid, None)
+        if _is_unsure(done):
+            now = self._clock()
+            self._unsure = {mid: until for mid, until in self._unsure.items() if until > now}
+            self._unsure[mid] = now + self._staleness
+
+    def _clear_after(self, done: asyncio.Future[Any]) -> None:
+        """Remove every card, after an error too."""
+        self._removals += 1
+        self._tails.clear()
+        self._reads.clear()
+        self._listed = 0
+        if _is_unsure(done):
+            self._all_unsure_until = self._clock() + self._staleness
 
     async def edit_account(
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
@@ -100,11 +124,16 @@ class _CardCache(Layer):
         return await asyncio.shield(write)
 
     async def import_edges(self, *args: Any, **kwargs: Any) -> Imported:
-        """Import edges as the wrapped store does, then empty the cache, also after an error."""
-        try:
-            return await self.store.import_edges(*args, **kwargs)
-        finally:
-            self._removals += 1
-            self._tails.clear()
-            self._reads.clear()
-            self._listed = 0
+        """Import edges as the wrapped store does, then empty the cache, also after an error.
+
+        A cancelled import goes on.
+        """
+        write = asyncio.ensure_future(self.store.import_edges(*args, **kwargs))
+        write.add_done_callback(self._clear_after)
+        return await asyncio.shield(write)
+
+
+def _is_unsure(done: asyncio.Future[Any]) -> bool:
+    """Return whether it is unknown if a write that ended was, or will be, carried out."""
+    # asyncio would log an error that nobody looked at, as after a cancellation of the caller.
+    return done.cancelled() or isinstance(done.exception(), StoreTimeout)

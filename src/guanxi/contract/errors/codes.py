@@ -341,7 +341,7 @@ class NoTopVideo(ResponseCodeException):
 class RefreshRefused(ResponseCodeException):
     number = 86095
     wire_message = "refresh_csrf 错误或 refresh_token 与 cookie 不匹配"
-    meaning = "the refresh token is not this session's, or its csrf is wrong"
+    meaning = "the refresh token is used or not this session's, or its csrf is wrong"
     source = "000, Credential.refresh"
 
 

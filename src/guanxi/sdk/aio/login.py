@@ -108,7 +108,7 @@ class LoginArea:
         Document 000, Credential.refresh. ``csrf`` is in the page of ``correspond``; ``token`` is
         ac_time_value. The new cookies are lost: use ``refresh`` to get them. The old session stays
         valid. Raises ``NotSignedIn``, ``CsrfFailed``, ``RefreshRefused`` (``csrf`` or ``token`` is
-        wrong), and as ``call_as``.
+        wrong, or ``token`` was used before), and as ``call_as``.
         """
         return await self._client.call_as(
             e.COOKIE_REFRESH,
@@ -119,9 +119,9 @@ class LoginArea:
         )
 
     async def confirm_refresh(self, token: str) -> None:
-        """End the session that an old refresh token belongs to (000, Credential.refresh).
+        """End the session before a refresh, as its new cookies (000, Credential.refresh).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (the caller has no such session), and
-        as ``call_as``.
+        ``token`` is the refresh token that was exchanged for them. Raises ``NotSignedIn``,
+        ``CsrfFailed``, ``BadRequest`` (it is not, or its session is closed), and as ``call_as``.
         """
         await self._client.execute(e.CONFIRM_REFRESH, refresh_token=token)

@@ -501,26 +501,26 @@ class RelationArea:
     async def create_group(self, name: str) -> s.GroupCreated:
         """Create a group with a name of 1 to 16 characters, and return its id (004, 创建分组).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (a control character, or too many
-        groups), ``GroupNameTooLong`` (over 16 characters, or empty), ``GroupExists`` (the name is
-        used), and as ``call_as``.
+        Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest`` (a control
+        character, or too many groups), ``GroupNameTooLong`` (over 16 characters, or empty),
+        ``GroupExists`` (the name is used), and as ``call_as``.
         """
         return await self._client.call_as(e.CREATE_GROUP, s.GroupCreated, tag=name)
 
     async def rename_group(self, group: int, name: str) -> None:
         """Rename one of the caller's groups (004, 重命名分组).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (the special or default group, or a
-        control character), ``GroupNameTooLong`` (over 16 characters, or empty), ``NoSuchGroup``,
-        ``GroupExists`` (the name is used), and as ``call_as``.
+        Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest`` (the special or
+        default group, or a control character), ``GroupNameTooLong`` (over 16 characters, or empty),
+        ``NoSuchGroup``, ``GroupExists`` (the name is used), and as ``call_as``.
         """
         await self._client.execute(e.RENAME_GROUP, tagid=group, name=name)
 
     async def delete_group(self, group: int) -> None:
         """Delete one of the caller's groups; its members remain followed (004, 删除分组).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (not a group that the caller
-        created), and as ``call_as``.
+        Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest`` (not a group that
+        the caller created), and as ``call_as``.
         """
         await self._client.execute(e.DELETE_GROUP, tagid=group)
 
@@ -528,8 +528,8 @@ class RelationArea:
         """Replace the groups of the accounts by ``groups``, ``[0]`` for none (004, 修改分组成员).
 
         ``members`` are 1 to 50 followed accounts; -10 is the special group. Raises ``NotSignedIn``,
-        ``CsrfFailed``, ``BadRequest``, ``NoSuchGroup``, ``NotFollowing`` (an account is not
-        followed), and as ``call_as``; a refused call changes nothing.
+        ``AccountBanned``, ``CsrfFailed``, ``BadRequest``, ``NoSuchGroup``, ``NotFollowing`` (an
+        account is not followed), and as ``call_as``; a refused call changes nothing.
         """
         await self._client.execute(e.SET_MEMBERS, fids=members, tagids=groups)
 

@@ -52,17 +52,17 @@ class MeArea:
             name: 2 to 16 letters, digits, ``-`` or ``_``; the current name to keep it.
             signature: at most 70 characters, no emoji; empty deletes it.
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (no such day), ``NicknameTooShort``,
-        ``NicknameTooLong``, ``NicknameIllegal``, ``NicknameExists``, ``SignatureTooLong``,
-        ``SignatureHasEmoji``, and as ``call_as``.
+        Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest`` (no such day),
+        ``NicknameTooShort``, ``NicknameTooLong``, ``NicknameIllegal``, ``NicknameExists``,
+        ``SignatureTooLong``, ``SignatureHasEmoji``, and as ``call_as``.
         """
         self._client.execute(e.EDIT, birthday=birthday, sex=sex, uname=name, usersign=signature)
 
     def set_notice(self, notice: str = "") -> None:
         """Set the notice of the caller's space, or delete it if empty (000, User.set_space_notice).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, ``BadRequest`` (over 150 characters),
-        ``NothingChanged`` (it equals the current notice), and as ``call_as``.
+        Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, ``BadRequest`` (over 150
+        characters), ``NothingChanged`` (it equals the current notice), and as ``call_as``.
         """
         self._client.execute(e.SET_NOTICE, notice=notice)
 
@@ -154,15 +154,15 @@ class MeArea:
     def clear_toview(self) -> None:
         """Delete every video from the watch-later list (000, clear_toview_list).
 
-        Raises ``NotSignedIn``, ``CsrfFailed``, and as ``call_as``.
+        Raises ``NotSignedIn``, ``AccountBanned``, ``CsrfFailed``, and as ``call_as``.
         """
         self._client.execute(e.CLEAR_TOVIEW)
 
     def delete_viewed(self) -> None:
         """Delete the videos watched to their end from the watch-later list.
 
-        Document 000, delete_viewed_videos_from_toview. Raises ``NotSignedIn``, ``CsrfFailed``, and
-        as ``call_as``.
+        Document 000, delete_viewed_videos_from_toview. Raises ``NotSignedIn``, ``AccountBanned``,
+        ``CsrfFailed``, and as ``call_as``.
         """
         self._client.execute(e.DELETE_VIEWED, viewed="true")
 

@@ -17,7 +17,7 @@ from guanxi.contract import structs as s
 from guanxi.contract.endpoints import CORRESPOND
 from guanxi.contract.params import InvalidParameter
 from guanxi.operations.accounts import AccountError
-from guanxi.operations.sessions import issue
+from guanxi.operations.sessions import TokenInUse, issue
 from guanxi.service.answers import encode
 from guanxi.service.handling import NO_ACCOUNT, NO_SESSION, Answer, Refused, Service
 from guanxi.stores.port import StoreError
@@ -105,7 +105,8 @@ async def cookie_refresh(
 
     The response has the new refresh token. The old session, that of SESSDATA in ``jar`` (cookies by
     name), stays valid until ``confirm_refresh``. Raise Refused: 86095 if csrf or refresh token is
-    not that of the old session, -101 if the account is deregistered meanwhile.
+    not that of the old session, or the refresh token was used before (of several uses at once, one
+    succeeds); -101 if the account is deregistered meanwhile.
     """
     secret, old = service.store.secret, _token(jar)
     csrf, refresh = tokens.refresh_csrf(secret, old), tokens.refresh_token(secret, old)
@@ -115,22 +116,32 @@ async def cookie_refresh(
     if not secrets.equal(params.refresh_token, refresh):
         reason = "refresh_token: not this session's; the sign-in returned it"
         raise Refused(errors.RefreshRefused.number, reason)
-    token, cookies = await _open_session(service, caller)
+    try:
+        token, cookies = await _open_session(service, caller, tokens.successor(secret, refresh))
+    except TokenInUse:
+        reason = "refresh_token: used before; a refresh returns a new one"
+        raise Refused(errors.RefreshRefused.number, reason) from None
     return Answer(
         encode(s.RefreshedCookie(refresh_token=tokens.refresh_token(secret, token))), cookies
     )
 
 
-async def confirm_refresh(service: Service, caller: int, params: p.RefreshConfirmation) -> bytes:
-    """Handle POST …/confirm/refresh: close the refresh token's session (000, Credential.refresh).
+async def confirm_refresh(
+    service: Service, _caller: int, params: p.RefreshConfirmation, jar: Mapping[str, str]
+) -> bytes:
+    """Handle POST …/confirm/refresh: close the session before a refresh (000, Credential.refresh).
 
-    Raise InvalidParameter if the refresh token is of no session of the caller.
+    That is the session of the refresh token, which must be the one that opened the caller's: that
+    of SESSDATA in ``jar``, the cookies by name. Raise InvalidParameter if it is not, or if the old
+    session is closed already.
     """
-    digest = tokens.session_digest_of(params.refresh_token)
-    session = await service.store.session(digest) if digest is not None else None
-    if session is None or session.mid != caller:
-        raise InvalidParameter("refresh_token", "of no session of this account")
-    await service.store.close_session(session.digest)
+    token, refresh = _token(jar), params.refresh_token
+    digest = tokens.session_digest_of(refresh)
+    opened = tokens.successor(service.store.secret, refresh)
+    if digest is None or not secrets.equal(token, opened):
+        raise InvalidParameter("refresh_token", "not the one that this session was opened with")
+    if not await service.store.close_session(digest):
+        raise InvalidParameter("refresh_token", "its session is closed already")
     return b""
 
 
@@ -145,20 +156,21 @@ def _token(jar: Mapping[str, str]) -> str:
     return token
 
 
-async def _open_session(service: Service, mid: int) -> tuple[str, tuple[tuple[bytes, bytes], ...]]:
+async def _open_session(
+    service: Service, mid: int, token: str = ""
+) -> tuple[str, tuple[tuple[bytes, bytes], ...]]:
     """Open a cookie session; return its SESSDATA and three Set-Cookie headers.
 
-    They set SESSDATA, bili_jct and DedeUserID. Raise Refused (-101) if the account is unknown or
-    deregistered.
+    SESSDATA is ``token``, by default a new one. The headers set SESSDATA, bili_jct and DedeUserID.
+    Raise Refused (-101) if the account is unknown or deregistered, TokenInUse if a session has the
+    token.
     """
+    limits, now = service.profile.limits, service.now()
     try:
-        days, now = service.profile.limits.session_days, service.now()
-        issued = await issue(service.store, mid, TokenKind.COOKIE, days, now)
+        issued = await issue(service.store, mid, TokenKind.COOKIE, limits, now, token=token)
     except AccountError:  # deregistered meanwhile
         raise Refused(errors.NotSignedIn.number, NO_ACCOUNT) from None
-    attributes = (
-        f"Path=/; Max-Age={service.profile.limits.session_days * secrets.DAY}; SameSite=Lax"
-    )
+    attributes = f"Path=/; Max-Age={limits.session_days * secrets.DAY}; SameSite=Lax"
     cookies = (
         f"SESSDATA={issued.token}; {attributes}; HttpOnly",
         f"bili_jct={issued.bili_jct}; {attributes}",

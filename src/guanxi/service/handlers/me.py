@@ -18,7 +18,7 @@ from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import mtimes_of
 from guanxi.service.answers import encode
 from guanxi.service.handlers import account, documents, people
-from guanxi.service.handling import NO_ACCOUNT, NO_SESSION, Refused, Service, refuse_if
+from guanxi.service.handling import BANNED, NO_ACCOUNT, NO_SESSION, Refused, Service, refuse_if
 from guanxi.stores.port import Query
 from guanxi.world import clock, mine
 from guanxi.world import profile as world
@@ -39,17 +39,22 @@ async def info(service: Service, caller: int, _params: p.NoParams) -> bytes:
     return encode(my_info)
 
 
-async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
-    """Handle POST /x/member/web/update: change the caller's profile (000, edit_self_info).
-
-    Replaces name, signature, sex and birthday in one transaction. Raise, and change nothing:
-    InvalidParameter for an impossible birthday; Refused with the code of the rule that name (40014:
-    in use) or signature breaks, or with -101 if the account is deregistered meanwhile.
-    """
+def check_birthday(params: p.ProfileEdit) -> None:
+    """Raise InvalidParameter for a birthday that is no day of the calendar."""
     try:
         clock.seconds_of_day(params.birthday)
     except ValueError:
         raise InvalidParameter("birthday", "no such day") from None
+
+
+async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
+    """Handle POST /x/member/web/update: change the caller's profile (000, edit_self_info).
+
+    Replaces name, signature, sex and birthday in one transaction; ``check_birthday`` has checked
+    the last. Raise Refused, and change nothing, with the code of the rule that name (40014: in use)
+    or signature breaks, with -102 if the account is banned, or with -101 if it is
+    deregistered meanwhile.
+    """
     limits = service.profile.limits
     reasons = account.name_reasons("uname", limits) | {
         errors.SignatureTooLong.number: f"usersign: at most {limits.signature} characters",
@@ -61,12 +66,14 @@ async def edit(service: Service, caller: int, params: p.ProfileEdit) -> bytes:
     profile = {"sex": params.sex, "birthday": params.birthday}
     refusal = await service.store.edit_account(
         caller,
-        AccountEdit(card=card, unique_name=True),
+        AccountEdit(card=card, unique_name=True, by_owner=True),
         [DocumentEdit(kind=world.PROFILE, fields=profile)],
     )
     if refusal is EditRefusal.NAME_IN_USE:
         code = errors.NicknameExists.number
         raise Refused(code, reasons[code])
+    if refusal is EditRefusal.BANNED:
+        raise Refused(errors.AccountBanned.number, BANNED)
     if refusal is not None:  # deregistered since the session was checked
         raise Refused(errors.NotSignedIn.number, NO_ACCOUNT)
     return b""

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from guanxi.accounts.account import Account, Card, State, official_of, vip_of
+from guanxi.accounts.rights import SHOWN, Part
 from guanxi.contract import structs as s
 from guanxi.graph.pair import Attribute
 from guanxi.service.handling import Service
@@ -30,10 +31,15 @@ async def card(service: Service, mid: int) -> Card:
     return (await cards(service, [mid]))[mid]
 
 
-async def profile(service: Service, mid: int) -> Profile:
-    """Return the profile of an account; the defaults if it has none or is deregistered."""
+async def shows_space(service: Service, mid: int) -> bool:
+    """Return whether the account's state lets its space be shown; True if it is unknown."""
     account = await service.store.account(mid)
-    if account is not None and account.state is State.DEREGISTERED:
+    return account is None or SHOWN[account.state, Part.SPACE]
+
+
+async def profile(service: Service, mid: int) -> Profile:
+    """Return the profile of an account; the defaults if it has none, or its space is not shown."""
+    if not await shows_space(service, mid):
         return Profile()
     return await service.store.get(PROFILE, mid) or Profile()
 

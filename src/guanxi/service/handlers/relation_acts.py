@@ -24,15 +24,18 @@ from guanxi.service.handling import UNKNOWN_CALLER, Refused, Service
 _NONE = Relation()
 
 
+def check_act(params: p.ModifyParams) -> None:
+    """Raise InvalidParameter for the retired act 3."""
+    if params.act == Act.WHISPER.value:
+        raise InvalidParameter("act", "3 is retired")
+
+
 async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes:
     """Handle POST /x/relation/modify: apply one act to account ``fid`` (004, 操作用户关系).
 
-    Follow or block it, undo that, or remove it as a follower; ``re_src`` has no effect. Raise
-    InvalidParameter for the retired act 3, and Refused with the code of the rule that forbids the
-    act.
+    Follow or block it, undo that, or remove it as a follower; ``re_src`` has no effect. ``act`` is
+    checked by ``check_act``. Raise Refused with the code of the rule that forbids the act.
     """
-    if params.act == Act.WHISPER.value:
-        raise InvalidParameter("act", "3 is retired")
     act, caps = Modify(caller, params.fid, params.act), service.profile.limits.caps
     [code] = await service.store.change([act], caps)
     if code == errors.NoSuchUser.number and await service.store.account(caller) is None:
@@ -51,6 +54,11 @@ def _reason(code: int, caller: int, fid: int, caps: Caps) -> str:
         return sentence
     limit = f"; at most {caps.following}" if code == errors.FollowingLimitReached.number else ""
     return f"fid: {sentence}{limit}"
+
+
+def all_failed(params: p.BatchParams) -> bytes:
+    """Return the data of a batch whose acts were all refused: each fid once."""
+    return encode(s.FailedFids(list(dict.fromkeys(params.fids))))
 
 
 async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> bytes:

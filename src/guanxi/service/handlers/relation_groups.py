@@ -20,10 +20,10 @@ from guanxi.graph.groups import (
 from guanxi.graph.pair import DEFAULT, SPECIAL
 from guanxi.operations import groups as operations
 from guanxi.service.answers import encode
-from guanxi.service.handling import UNKNOWN_CALLER, Refused, Service, refuse_if
+from guanxi.service.handling import BANNED, UNKNOWN_CALLER, Refused, Service, refuse_if
 
 #: The reason of a code that any change of groups may be refused with.
-_UNKNOWN = {errors.NoSuchUser.number: UNKNOWN_CALLER}
+_CALLER = {errors.NoSuchUser.number: UNKNOWN_CALLER, errors.AccountBanned.number: BANNED}
 
 
 async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:
@@ -62,7 +62,7 @@ async def create_group(service: Service, caller: int, params: p.NewGroup) -> byt
     """
     limits = service.profile.limits
     code, group_id = await operations.create(service.store, caller, params.tag, limits)
-    refuse_if(code, _name_reasons(service, "tag", params.tag) | _UNKNOWN)
+    refuse_if(code, _name_reasons(service, "tag", params.tag) | _CALLER)
     return encode(s.GroupCreated(group_id))
 
 
@@ -131,7 +131,7 @@ async def _regroup(service: Service, act: Regroup, sent: Mapping[str, Sequence[i
     if code == errors.NoSuchGroup.number:
         raise Refused(code, await _unknown_group(service, act.owner, sent))
     reasons = {errors.NotFollowing.number: "fids: you do not follow all of them"}
-    refuse_if(code, reasons | _UNKNOWN)
+    refuse_if(code, reasons | _CALLER)
     return b""
 
 
@@ -153,7 +153,7 @@ def no_group(field: str, group_id: int) -> str:
 
 async def _change(service: Service, act: GroupAct, reasons: dict[int, str]) -> None:
     [code] = await service.store.change([act], service.profile.limits.caps)
-    refuse_if(code, reasons | _UNKNOWN)
+    refuse_if(code, reasons | _CALLER)
 
 
 def _name_reasons(service: Service, field: str, name: str) -> dict[int, str]:

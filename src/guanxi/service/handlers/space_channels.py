@@ -101,7 +101,7 @@ async def season(service: Service, _viewer: int, params: p.SeasonId) -> bytes:
     Raise Refused with -404 if there is no such season.
     """
     owned = (await service.store.find(SEASON, [params.season_id])).get(params.season_id)
-    if owned is None:
+    if owned is None or not await people.shows_space(service, owned[0]):
         raise Refused(errors.NotFound.number, "season_id: no such season")
     owner, season = owned
     info = s.SeasonInfo(
@@ -122,7 +122,7 @@ async def series(service: Service, _viewer: int, params: p.SeriesId) -> bytes:
     there is no such series.
     """
     owned = (await service.store.find(SERIES, [params.series_id])).get(params.series_id)
-    if owned is None:
+    if owned is None or not await people.shows_space(service, owned[0]):
         raise Refused(errors.NotFound.number, "series_id: no such series")
     owner, series = owned
     aids = series.aids[:RECENT]

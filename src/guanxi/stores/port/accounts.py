@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal
-from guanxi.accounts.secrets import Session
+from guanxi.accounts.secrets import Session, SessionRefusal
+from guanxi.contract.limits import ALL
 from guanxi.world.kind import DocumentEdit
 
 
@@ -44,12 +45,13 @@ class Accounts(Protocol):
         StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
-    async def open_session(self, session: Session) -> bool:
-        """Store a session; return False, and store nothing, if nobody may sign in to its account.
+    async def open_session(self, session: Session, at_most: int = ALL) -> SessionRefusal | None:
+        """Store a session; return None, or why nothing was stored.
 
-        That is an unknown or deregistered account. Also deletes the account's sessions that expired
-        before ``session.created``. Raise StoreUnavailable (not written) or StoreTimeout (perhaps
-        written).
+        Refused for an unknown or deregistered account, and if a session has the digest: of several
+        calls with one digest, one succeeds. Also deletes the account's sessions that expired before
+        ``session.created`` and then, of the others, those created first, so that ``at_most`` (1 or
+        more) are left. Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     async def session(self, digest: bytes) -> Session | None:

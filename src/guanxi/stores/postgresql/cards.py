@@ -22,7 +22,8 @@ from guanxi.accounts.account import (
     State,
     decide_account,
 )
-from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
+from guanxi.contract.limits import ALL
 from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, encoded_tail
@@ -264,30 +265,43 @@ async def edit_account(
 
 
 _MAY_SIGN_IN = f"""
-SELECT 1 FROM account WHERE mid = $1 AND state <> {State.DEREGISTERED:d} FOR SHARE
+SELECT 1 FROM account WHERE mid = $1 AND state <> {State.DEREGISTERED:d} FOR UPDATE
 """
 _OPEN_SESSION = """
 INSERT INTO session (digest, mid, kind, created, expires) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (digest) DO UPDATE
-SET mid = excluded.mid, kind = excluded.kind, created = excluded.created, expires = excluded.expires
+ON CONFLICT (digest) DO NOTHING
+"""
+# On every shard of Citus, as a deletion would be.
+_EXPIRED = "SELECT digest FROM session WHERE mid = $1 AND expires < $2"
+_OLDEST = """
+SELECT digest FROM session WHERE mid = $1 AND expires >= $2 AND digest <> $3
+ORDER BY created DESC, digest OFFSET $4
 """
 
 
-async def open_session(db: Connection, session: Session) -> bool:
-    """Store a session; return False, and store nothing, if its account is unknown or deregistered.
+async def open_session(
+    db: Connection, session: Session, at_most: int = ALL
+) -> SessionRefusal | None:
+    """Store a session; return None, or why nothing was changed.
 
-    Replaces one with the same digest. If it is stored, the account's sessions that expired before
-    ``session.created`` are deleted.
+    It is refused if its account is unknown or deregistered, or if a session has its digest. Then
+    delete the account's sessions that expired before ``session.created``, and the oldest others
+    beyond ``at_most``.
     """
-    # A shared lock: a concurrent deregistration waits, and then deletes this session too.
+    # Other sign-ins of the account wait, so that each counts them all. A deregistration waits too,
+    # and then deletes this session.
     if await db.fetchval(_MAY_SIGN_IN, session.mid) is None:
-        return False
-    over = "FROM session WHERE mid = $1 AND expires < $2"  # on every shard of Citus
-    if await db.fetchval(f"SELECT EXISTS (SELECT 1 {over})", session.mid, session.created):
-        await db.execute(f"DELETE {over}", session.mid, session.created)
+        return SessionRefusal.NO_ACCOUNT
     values = (session.digest, session.mid, session.kind.value, session.created, session.expires)
-    await db.execute(_OPEN_SESSION, *values)
-    return True
+    if (await db.execute(_OPEN_SESSION, *values)).endswith(" 0"):
+        return SessionRefusal.DIGEST_IN_USE
+    mid, created = session.mid, session.created
+    closed = await db.fetch(_EXPIRED, mid, created)
+    closed += await db.fetch(_OLDEST, mid, created, session.digest, at_most - 1)
+    if closed:
+        digests = [digest for (digest,) in closed]
+        await db.execute("DELETE FROM session WHERE digest = ANY($1)", digests)
+    return None
 
 
 _SESSION = "SELECT digest, mid, kind, created, expires FROM session"

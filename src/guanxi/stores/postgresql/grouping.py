@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import asyncpg
 from msgspec.structs import replace
 
+from guanxi.accounts.account import State
 from guanxi.contract import errors
 from guanxi.contract.limits import Caps
 from guanxi.graph.groups import (
@@ -28,7 +29,7 @@ from guanxi.graph.groups import (
 from guanxi.graph.pair import Edge, Modify, Refusal, Side
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.postgresql.connections import Connection
-from guanxi.stores.postgresql.pairs import Key, Locked, Row
+from guanxi.stores.postgresql.pairs import NO_ACCOUNT, Key, Locked, Row
 from guanxi.text import Text
 
 _IN_GROUP = "SELECT other FROM relation WHERE owner = $1 AND groups @> ARRAY[$2::bigint]"
@@ -112,8 +113,10 @@ def regroup(locked: Locked, groups: Groups, act: GroupAct, caps: Caps) -> int:
             )
         )
     edges = _edges(locked, owner, act.members if isinstance(act, Regroup) else ())
+    state, _ = locked.accounts.get(owner, NO_ACCOUNT)
     facts = GroupFacts(
         names=groups.names,
+        banned=state == State.BANNED,
         members={member: edge.groups for member, edge in edges.items()},
         name_length=caps.group_name,
         max_groups=caps.groups,

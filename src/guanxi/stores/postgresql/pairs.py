@@ -129,7 +129,8 @@ _NEWEST = {
 }
 #: Acts that need the target's account.
 _NEEDS_ACCOUNT = (Act.FOLLOW, Act.BLOCK)
-_NO_ACCOUNT = (None, False)
+#: What ``Locked.accounts`` has of an unknown account.
+NO_ACCOUNT = (None, False)
 
 
 async def lock(
@@ -166,7 +167,7 @@ async def lock(
     for column, statement in _NEWEST.items():
         for row in await _each(connection, statement, ahead):
             setattr(tallies[row["owner"]], column, row[column])
-    mids = {act.owner for act in modifies}
+    mids = {act.owner for act in acts}
     mids |= {act.target for act in effective if act.act in _NEEDS_ACCOUNT}
     accounts = {
         row["mid"]: (row["state"], row["refuse_follows"])
@@ -221,8 +222,8 @@ def modify(locked: Locked, act: Modify, caps: Caps) -> int:
     key, their_key = (owner, target), (target, owner)
     mine = locked.rows[key].pair.mine if key in locked.rows else EMPTY_SIDE
     theirs = locked.rows[their_key].pair.mine if their_key in locked.rows else EMPTY_SIDE
-    own, _ = locked.accounts.get(owner, _NO_ACCOUNT)
-    state, refuses = locked.accounts.get(target, _NO_ACCOUNT)
+    own, _ = locked.accounts.get(owner, NO_ACCOUNT)
+    state, refuses = locked.accounts.get(target, NO_ACCOUNT)
     tally, their_tally = locked.tallies.get(owner), locked.tallies.get(target)
     newest = 0
     if tally is not None:

@@ -19,7 +19,8 @@ from guanxi.accounts.account import (
     State,
     decide_account,
 )
-from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
+from guanxi.contract.limits import ALL
 from guanxi.stores.sqlite import content
 from guanxi.stores.sqlite.reads import packed
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, encoded_tail
@@ -190,24 +191,37 @@ def edit_account(
     return None
 
 
-_OPEN_SESSION = f"""
-INSERT OR REPLACE INTO session (digest, mid, kind, created, expires)
-SELECT ?1, ?2, ?3, ?4, ?5 FROM account WHERE mid = ?2 AND state <> {State.DEREGISTERED}
+_MAY_SIGN_IN = f"SELECT 1 FROM account WHERE mid = ? AND state <> {State.DEREGISTERED:d}"
+_OPEN_SESSION = """
+INSERT INTO session (digest, mid, kind, created, expires) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+_CLOSE_OLDEST = """
+DELETE FROM session WHERE digest IN (
+    SELECT digest FROM session WHERE mid = ?1 AND digest <> ?2
+    ORDER BY created DESC, digest LIMIT -1 OFFSET ?3
+)
 """
 
 
-def open_session(db: apsw.Connection, session: Session) -> bool:
-    """Store a session; return False, and store nothing, if its account is unknown or deregistered.
+def open_session(
+    db: apsw.Connection, session: Session, at_most: int = ALL
+) -> SessionRefusal | None:
+    """Store a session; return None, or why nothing was changed.
 
-    In both cases, sessions of the account that expired before ``session.created`` are deleted. The
-    caller commits.
+    It is refused if its account is unknown or deregistered, or if a session has its digest. Then
+    delete the account's sessions that expired before ``session.created``, and the oldest others
+    beyond ``at_most``. The caller commits.
     """
-    db.execute("DELETE FROM session WHERE mid = ? AND expires < ?", (session.mid, session.created))
-    db.execute(
-        _OPEN_SESSION,
-        (session.digest, session.mid, session.kind, session.created, session.expires),
-    )
-    return bool(db.changes())
+    mid, created = session.mid, session.created
+    if db.execute(_MAY_SIGN_IN, (mid,)).get is None:
+        return SessionRefusal.NO_ACCOUNT
+    db.execute(_OPEN_SESSION, (session.digest, mid, session.kind, created, session.expires))
+    if not db.changes():
+        return SessionRefusal.DIGEST_IN_USE
+    db.execute("DELETE FROM session WHERE mid = ? AND expires < ?", (mid, created))
+    db.execute(_CLOSE_OLDEST, (mid, session.digest, at_most - 1))
+    return None
 
 
 _SESSIONS = "SELECT digest, mid, kind, created, expires FROM session"

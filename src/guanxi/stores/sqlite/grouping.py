@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import apsw
 
+from guanxi.accounts.account import State
 from guanxi.contract import errors
 from guanxi.contract.limits import Caps
 from guanxi.graph.groups import (
@@ -54,7 +55,8 @@ def regroup(db: apsw.Connection, act: GroupAct, caps: Caps) -> int:
     The caller commits. ``StoreUnavailable`` if a new group has an id that the owner already uses.
     """
     owner = act.owner
-    if not db.execute("SELECT EXISTS (SELECT 1 FROM account WHERE mid = ?)", (owner,)).get:
+    state = db.execute("SELECT state FROM account WHERE mid = ?", (owner,)).get
+    if state is None:
         return errors.NoSuchUser.number
     names = {
         row[0]: row[1] for row in db.execute("SELECT id, name FROM grp WHERE owner = ?", (owner,))
@@ -69,6 +71,7 @@ def regroup(db: apsw.Connection, act: GroupAct, caps: Caps) -> int:
     edges, members = _members(db, act) if isinstance(act, Regroup) else ({}, {})
     facts = GroupFacts(
         names=names,
+        banned=state == State.BANNED,
         members=members,
         name_length=caps.group_name,
         max_groups=caps.groups,

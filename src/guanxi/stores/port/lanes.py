@@ -167,8 +167,8 @@ class Reader(NamedTuple):
     #: The caller's mid, and its IP address; 0 and "" for nobody and for an unknown one.
     account: int = 0
     address: str = ""
-    #: Entered while a read waits or runs in a lane. It may cancel the task, when nobody waits for
-    #: the result any more.
+    #: Entered while a read waits or runs in the long lane. It may cancel the task, when nobody
+    #: waits for the result any more.
     watching: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
@@ -179,8 +179,8 @@ READER: ContextVar[Reader] = ContextVar("guanxi_reader", default=Reader())  # no
 class Admission:
     """The reads that wait or run in one lane, counted by account and by address."""
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+    def __init__(self, lane: Lane) -> None:
+        self._bounds, self._is_watched = BOUNDS[lane], lane is Lane.LONG
         self._accounts: Counter[int] = Counter()
         self._addresses: Counter[str] = Counter()
         self.all = 0
@@ -204,7 +204,7 @@ class Admission:
             raise StoreBusy(Text("等待的读取过多", "too many reads are waiting"))
         self._count(reader, 1)
         try:
-            with reader.watching():
+            with reader.watching() if self._is_watched else nullcontext():
                 yield
         finally:
             self._count(reader, -1)

@@ -40,7 +40,7 @@ class Engine:
         connector = partial(connect, address)
         self._reading = Connections(connector, READING)
         self._long = Connections(connector, LONG_READING)
-        self._admissions = {lane: Admission(bounds) for lane, bounds in BOUNDS.items()}
+        self._admissions = {lane: Admission(lane) for lane in BOUNDS}
         self.writer = Writer(Connections(connector, WRITING), clock)
 
     async def read(

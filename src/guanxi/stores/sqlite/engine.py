@@ -146,7 +146,7 @@ class _ReadLane:
     def __init__(self, path: Path, lane: Lane) -> None:
         self._db = connect(path, busy_ms=2_000)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"guanxi-{lane.value}")
-        self._admission = Admission(BOUNDS[lane])
+        self._admission = Admission(lane)
 
     async def run(self, loop: asyncio.AbstractEventLoop, read: Callable[[apsw.Connection], T]) -> T:
         stopped = False

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import apsw
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from guanxi.accounts.account import Card, Privacy, State
 from guanxi.contract import endpoints as e
+from guanxi.contract.limits import OPEN
+from guanxi.contract.params import SearchParams
+from guanxi.service.config import Settings
+from guanxi.service.handlers import relation_lists
+from guanxi.service.handling import Service
 from guanxi.stores.port import EdgeRow, Store, Tally
 from guanxi.stores.port import lanes as rules
 from guanxi.stores.port.lanes import BOUNDS, Lane
@@ -74,7 +84,7 @@ def wait_until(reached: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def asked(service: RunningService, caller: SignedIn) -> socket.socket:
+def unread(service: RunningService, caller: SignedIn) -> socket.socket:
     """Return a connection with a request whose answer nobody reads."""
     address = urlsplit(service.base_url)
     assert address.hostname is not None
@@ -95,7 +105,7 @@ def test_long_reads_are_bounded_and_stop_with_their_client(
     with ExitStack() as connections, logged() as lines:
         for number, caller in enumerate(callers):
             for _ in range(bounds.account):
-                connections.enter_context(closing(asked(service, caller)))
+                connections.enter_context(closing(unread(service, caller)))
             wait_until(partial(are_waiting, service, (number + 1) * bounds.account))
             refused = call(service, e.SAME, caller, {"vmid": OTHER})
             assert (refused.status, refused.code) == (503, -503)
@@ -124,7 +134,40 @@ def test_the_lane_is_free_again(service: RunningService, monkeypatch: pytest.Mon
     caller, other = fresh(service, 2)
     with monkeypatch.context() as patch:
         never_end(patch)
-        with closing(asked(service, caller)):
+        with closing(unread(service, caller)):
             wait_until(partial(are_waiting, service, 1))
     answer = call(service, e.SAME, other, {"vmid": OTHER})
     assert (answer.code, answer.data["total"]) == (0, 0)
+
+
+def test_a_search_examines_the_newest_followings(tmp_path: Path) -> None:
+    """The bound of ``limits.searched`` holds for pages by number and by cursor, and for totals."""
+    limits = replace(OPEN.limits, searched=5, own_followings=4)
+    settings = Settings(profile=replace(OPEN, limits=limits))
+    params = {
+        "by number": SearchParams(vmid=1, ps=2, pn=2),
+        "by number, named": SearchParams(vmid=1, name="1", ps=2, pn=1),
+        "by cursor": SearchParams(vmid=1, ps=50, cursor=""),
+        "by cursor, named": SearchParams(vmid=1, name="1", ps=50, cursor=""),
+    }
+
+    async def search() -> dict[str, tuple[int, list[int]]]:
+        store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+        rows = [EdgeRow(follower=1, followed=mid, time=mid) for mid in range(8, 16)]
+        cards = {mid: (Card(name=f"u{mid}"), Privacy(), State.NORMAL) for mid in (1, *range(8, 16))}
+        await store.import_edges(lambda: rows, accounts=cards)
+        service = Service(store, settings)
+        found = {}
+        for name, one in params.items():
+            data = msgspec.json.decode(await relation_lists.search(service, 1, one))
+            found[name] = data["total"], [item["mid"] for item in data["list"]]
+        await store.close()
+        return found
+
+    # The eight are 8 to 15, the newest 15 first: 11 to 15 are searched, and 12 to 15 are listed.
+    assert asyncio.run(search()) == {
+        "by number": (5, [13, 12]),
+        "by number, named": (5, [15, 14]),
+        "by cursor": (5, [15, 14, 13, 12, 11]),
+        "by cursor, named": (5, [15, 14, 13, 12, 11]),
+    }

@@ -1,4 +1,4 @@
-"""Lines beside heavy callers: short reads while 32 connections ask for the shared followings of
+"""Lines with heavy callers: short reads while 32 connections ask for the shared followings of
 long lists.
 
 ``python -m bench.heavy PORT`` is those connections. It reads their requests (MessagePack, one for
@@ -134,7 +134,7 @@ def _postgresql(bench: Bench) -> Iterator[Sides]:
 LINES = tuple(
     Line(
         name=name,
-        what=f"p99 of groups and a page beside {_CONNECTIONS} heavy connections, {engine}",
+        what=f"p99 of groups and a page next to {_CONNECTIONS} heavy connections, {engine}",
         against="the same alone",
         unit="ms",
         bound=5.0,

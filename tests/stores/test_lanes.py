@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from inspect import signature
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -128,6 +132,17 @@ async def test_a_cancelled_read_stops_and_lets_the_next_one_run(store: Store) ->
     await stop(running)
     async with asyncio.timeout(5):  # what is not stopped ends after ten seconds or never
         assert await long_read(store) == 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+async def test_the_thread_of_long_reads_lets_others_go_first(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    nice = partial(os.getpriority, os.PRIO_PROCESS, 0)
+    own = nice()
+    assert await store.read_in(Lane.LONG, lambda _: nice()) == min(own + 10, 19)
+    assert await store.read_in(Lane.SHORT, lambda _: nice()) == own
+    assert nice() == own
+    await store.close()
 
 
 def test_each_verb_that_reads_has_a_lane() -> None:

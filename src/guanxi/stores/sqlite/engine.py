@@ -7,6 +7,8 @@ A lane is a function that makes a verb of a function on a connection: ``reading`
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +34,8 @@ T = TypeVar("T")
 READ_SECONDS = 10.0
 #: SQLite checks whether to stop such a read after this many of its instructions.
 _PROGRESS_STEPS = 10_000
+#: The niceness that the thread of long reads has in addition to the process's.
+_LONG_NICENESS = 10
 #: How many rows an export or a check hands over from its thread at a time.
 _STREAM_ROWS = 1_000
 
@@ -140,12 +144,25 @@ class Engine:
         self.db.close()
 
 
+def _yield_the_core() -> None:
+    """Let the other threads go first on a core that this thread shares with them.
+
+    Only Linux has a priority for each thread.
+    """
+    if sys.platform == "linux":
+        os.nice(_LONG_NICENESS)
+
+
 class _ReadLane:
     """The connection and the thread of a lane, where one read runs after another."""
 
     def __init__(self, path: Path, lane: Lane) -> None:
         self._db = connect(path, busy_ms=2_000)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"guanxi-{lane.value}")
+        self._thread = ThreadPoolExecutor(
+            1,
+            thread_name_prefix=f"guanxi-{lane.value}",
+            initializer=_yield_the_core if lane is Lane.LONG else None,
+        )
         self._admission = Admission(lane)
 
     async def run(self, loop: asyncio.AbstractEventLoop, read: Callable[[apsw.Connection], T]) -> T:

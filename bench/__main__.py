@@ -16,13 +16,19 @@ from statistics import median
 import msgspec
 from msgspec.structs import replace
 
-from bench import growth, postgres, reads, sdk, writes
+from bench import growth, heavy, postgres, reads, sdk, writes
 from bench.graph import QUICK, Recipe, cached_graph, too_sparse
 from bench.lines import Bench, Line, Result, Skipped, Wrong, measure
 from bench.machine import CACHE, LOG, PROFILE, cores
 from bench.profiled import top
 
-LINES: tuple[Line, ...] = (*reads.LINES, *writes.LINES, *sdk.LINES, *postgres.LINES)
+LINES: tuple[Line, ...] = (
+    *reads.LINES,
+    *writes.LINES,
+    *sdk.LINES,
+    *postgres.LINES,
+    *heavy.LINES,
+)
 
 
 def main() -> int:

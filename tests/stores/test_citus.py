@@ -31,7 +31,6 @@ STATEMENTS = {
     )
     for (sort, after), statement in pages.items()
 } | {
-    "list": reads._LIST,
     "relations": reads._RELATIONS,
     "attributes": reads._ATTRIBUTES,
     "shown": reads._SHOWN,

@@ -14,6 +14,7 @@ from guanxi.contract.limits import Limits
 from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Act, Modify
 from guanxi.stores.port import EdgeRow, Imported, OnOtherTime, StoreError, StoreTimeout
+from guanxi.stores.port.lanes import Lane
 from guanxi.stores.sqlite import slices
 from guanxi.stores.sqlite.store import SQLiteStore
 from tests.counts import count
@@ -91,7 +92,7 @@ async def count_of(store: SQLiteStore) -> int:
     SELECT (SELECT count(*) FROM following) + (SELECT count(*) FROM whisper)
         + (SELECT count(*) FROM block)
     """
-    return await store.read_long(lambda db: int(db.execute(statement).get))
+    return await store.read_in(Lane.LONG, lambda db: int(db.execute(statement).get))
 
 
 async def test_others_write_and_read_while_slices_are_written(

@@ -45,6 +45,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     ] = 1_000
     app_pages: Annotated[int, _limit("004, 查询用户关注明细2: 5 pages, then 22007")] = 5
     search_pages: Annotated[int, _limit("004, 搜索关注明细: 5 pages, then 22007")] = 5
+    searched: Annotated[
+        int, _limit("ours: a search examines so many followings, the newest; cursors reach no more")
+    ] = 20_000
     unpaged: Annotated[int, _limit("004, 查询互相关注明细: friends are all visible")] = ALL
     attentions: Annotated[int, _limit("000, 001, get_all_followings: all mids at once")] = ALL
     group_name: Annotated[int, _limit("004, 创建分组: characters in a group's name")] = 16

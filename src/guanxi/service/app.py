@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from threading import get_ident
 from typing import Any
@@ -23,7 +25,7 @@ from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import cors, logs
 from guanxi.service.answers import failure, success
-from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
+from guanxi.service.exchange import ASGI, HALF_CLOSED, Exchange, Gate, Observer, Scope, Send
 from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_body
 from guanxi.service.handlers.people import shows_space
 from guanxi.service.handling import BANNED, NO_ACCOUNT, Answer, Refused, Service, WithCookies
@@ -36,7 +38,8 @@ from guanxi.service.request import (
 )
 from guanxi.service.routes import Route, routes
 from guanxi.service.spaces import WithoutDocuments
-from guanxi.stores.port import StoreTimeout, StoreUnavailable
+from guanxi.stores.port import StoreBusy, StoreTimeout, StoreUnavailable
+from guanxi.stores.port.lanes import READER, Reader
 
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _JSON = (b"content-type", b"application/json; charset=utf-8")
@@ -98,6 +101,8 @@ class Application:
         self._running: dict[asyncio.Task[object], tuple[float, int]] = {}
         #: The tasks that the time limit cancelled.
         self._late: set[asyncio.Task[object]] = set()
+        #: The tasks that were cancelled because their client disconnected.
+        self._left: set[asyncio.Task[object]] = set()
         #: Whether a check for late requests is scheduled.
         self._is_checking = False
 
@@ -175,11 +180,16 @@ class Application:
             task = self._bind()
         started, cancelling = self._running[task] = time.monotonic(), task.cancelling()
         try:
-            await self._answer(exchange, route, in_path, receive)
+            await self._answer(exchange, route, in_path, receive, task)
         except ClientDisconnected:
             raise
         except asyncio.CancelledError as error:
             # Even a late request may have been cancelled by its host in addition.
+            if task in self._left and task not in self._late:
+                self._left.discard(task)
+                if task.uncancel() > cancelling:
+                    raise
+                raise ClientDisconnected from error
             if task not in self._late:
                 raise
             self._late.discard(task)
@@ -192,6 +202,9 @@ class Application:
             self._running.pop(task, None)  # a closed loop's tasks are forgotten already
             if task in self._late:  # the cancellation was caught below
                 self._late.discard(task)
+                task.uncancel()
+            if task in self._left:
+                self._left.discard(task)
                 task.uncancel()
         if route is not None and route.endpoint.body is Body.JSONP:
             callback = _callback(route, exchange.scope["query_string"])
@@ -214,6 +227,7 @@ class Application:
         if self._loop is not loop:  # what ran on a closed loop will not end
             self._running.clear()
             self._late.clear()
+            self._left.clear()
         self._loop, self._thread = loop, get_ident()
         if not self._is_checking or bound is not loop:
             self._check_later(loop)
@@ -258,7 +272,12 @@ class Application:
         )
 
     async def _answer(
-        self, exchange: Exchange, route: Route | None, in_path: dict[str, str], receive: Receive
+        self,
+        exchange: Exchange,
+        route: Route | None,
+        in_path: dict[str, str],
+        receive: Receive,
+        task: asyncio.Task[object],
     ) -> None:
         """Check a request, call the route's handler and encode its result into the exchange.
 
@@ -298,20 +317,42 @@ class Application:
         if self._drops_cursor:
             values.pop("cursor", None)
         params = exchange.params = route.decode(values)
-        if route.endpoint.does is Does.WRITE:
-            await _refuse_state(service, caller.mid, route, params)
-        if route.space_owner:
-            owner = getattr(params, route.space_owner)
-            if not await shows_space(service, owner):
-                service = service._replace(store=WithoutDocuments(service.store, owner))
-        if isinstance(route.handler, WithCookies):
-            jar = cookies(headers.get(b"cookie", b""))
-            answer = await route.handler.handler(service, caller.mid, params, jar)
-        else:
-            answer = await route.handler(service, caller.mid, params)
+        watching = partial(self._watching, scope, receive, task)
+        reader = READER.set(Reader(caller.mid, caller.address, watching))
+        try:
+            if route.endpoint.does is Does.WRITE:
+                await _refuse_state(service, caller.mid, route, params)
+            if route.space_owner:
+                owner = getattr(params, route.space_owner)
+                if not await shows_space(service, owner):
+                    service = service._replace(store=WithoutDocuments(service.store, owner))
+            if isinstance(route.handler, WithCookies):
+                jar = cookies(headers.get(b"cookie", b""))
+                answer = await route.handler.handler(service, caller.mid, params, jar)
+            else:
+                answer = await route.handler(service, caller.mid, params)
+        finally:
+            READER.reset(reader)
         data, more = answer if isinstance(answer, Answer) else (answer, ())
         exchange.headers = (*_CONTENT_TYPE[route.endpoint.body], *more)
         exchange.body = success(route.endpoint.envelope, data, service.clock)
+
+    @contextmanager
+    def _watching(
+        self, scope: Scope, receive: Receive, task: asyncio.Task[object]
+    ) -> Iterator[None]:
+        """Cancel a request's task if its client disconnects while the block runs."""
+
+        async def watch() -> None:
+            if await _disconnected(scope, receive):
+                self._left.add(task)
+                task.cancel()
+
+        watching = asyncio.get_running_loop().create_task(watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
 
     def _method(self, path: str) -> str | None:
         """Return the method of a path's endpoint or page, or None if there is neither."""
@@ -355,10 +396,10 @@ def _allowed(method: str) -> str:
 def _refusal(error: BaseException, exchange: Exchange) -> Refused:
     """Return the Refused to send for an exception: the exception itself if it is a Refused.
 
-    InvalidParameter gets the endpoint's ``invalid_code``, or -400 without an endpoint. Other
-    exceptions are logged: StoreUnavailable becomes -503; StoreTimeout and a cancellation become
-    -504. The rest become -504 at an endpoint that writes, because the write may have happened, and
-    -503 elsewhere. At an HTML endpoint, a refusal with HTTP status 200 gets 404.
+    InvalidParameter gets the endpoint's ``invalid_code``, or -400 without an endpoint, and
+    StoreBusy -503. Other exceptions are logged: StoreUnavailable becomes -503; StoreTimeout and a
+    cancellation become -504. The rest become -504 at an endpoint that writes, because the write may
+    have happened, and -503 elsewhere. At an HTML endpoint, a refusal with HTTP status 200 gets 404.
     """
     endpoint = exchange.endpoint
     match error:
@@ -367,6 +408,10 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
         case InvalidParameter():
             code = errors.BadRequest.number if endpoint is None else endpoint.invalid_code
             refused = Refused(code, error)
+        case StoreBusy():
+            code = errors.ServiceUnavailable.number
+            reason = f"nothing was changed: {error}; repeat the request after a second"
+            refused = Refused(code, reason, status=503, headers=(_RETRY_AFTER,))
         case StoreUnavailable():
             return _failed(errors.ServiceUnavailable.number, error, exchange)
         case asyncio.CancelledError() if not exchange.is_whole:
@@ -383,6 +428,24 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
     if endpoint is not None and endpoint.body is Body.HTML and refused.status == 200:
         refused.status = 404  # a browser that loads a page checks the status
     return refused
+
+
+async def _disconnected(scope: Scope, receive: Receive) -> bool:
+    """Wait until the client has disconnected; False if the host does not say.
+
+    ``receive`` returns what is left of the request first.
+    """
+    whole = False
+    while True:
+        message = await receive()
+        drop = scope.get(HALF_CLOSED)
+        if drop is not None:
+            drop()
+        if message["type"] == "http.disconnect" or drop is not None:
+            return True
+        if whole:
+            return False
+        whole = not message.get("more_body", False)
 
 
 def _callback(route: Route, query: bytes) -> str:

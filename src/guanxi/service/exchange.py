@@ -17,6 +17,9 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+#: The key under which a scope has a function that drops the connection, once the client closed its
+#: sending side. Most such clients have left: a long read for one is not worth its cost.
+HALF_CLOSED = "guanxi.half_closed"
 #: The name of requests that match no endpoint, in metrics and logs.
 NO_ENDPOINT = "none"
 #: The first part of this process's request ids.

@@ -11,9 +11,13 @@ from typing import Any, NamedTuple
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
-from guanxi.service.exchange import ASGI
+from guanxi.service.exchange import ASGI, HALF_CLOSED
 
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
 #: are bounded by the application.
@@ -150,7 +154,15 @@ class _Protocol(HttpToolsProtocol):
         keep_open = self._answering() and not self.cycle.more_body
         if keep_open:
             self.cycle.keep_alive = False
+            drop = partial(self._drop, self.cycle)
+            self.cycle.scope[HALF_CLOSED] = drop  # type: ignore[literal-required]  # ours
+            self.cycle.message_event.set()
         return keep_open
+
+    def _drop(self, cycle: RequestResponseCycle) -> None:
+        """Close the connection without the response of ``cycle``."""
+        cycle.disconnected = True
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         self._between, self._in_head, self._hosts = False, True, 0

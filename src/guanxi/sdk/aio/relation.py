@@ -226,8 +226,8 @@ class RelationArea:
 
         Upper and lower case match each other; an empty name matches every account. By page number,
         the documents' hosts search another account's list within its first 100 followings; the
-        ``total`` of a guanxi service counts the matches in the whole list. A hidden list is empty.
-        ``size`` and ``cursor`` are as in ``followers``.
+        ``total`` of a guanxi service counts the matches in the newest 20,000. A hidden list is
+        empty. ``size`` and ``cursor`` are as in ``followers``.
 
         Raises ``NotSignedIn``, ``BadRequest``, ``PageTooDeep`` (on the documents' hosts after page
         5), and as ``call_as``.

@@ -11,7 +11,6 @@ from guanxi.accounts.account import Card, Privacy, official_of, vip_of
 from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
-from guanxi.contract.limits import ALL
 from guanxi.contract.params import InvalidParameter
 from guanxi.graph.lists import (
     Listing,
@@ -175,23 +174,24 @@ async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes
 
     Newest first. Without a cursor, only the followings that the viewer may list are shown; the
     total counts the matches in the whole list (guanxi's own rule), so that a client learns whether
-    it has seen them all. Empty if the owner hides them. Raise Refused for a page number beyond
+    it has seen them all. Of a longer list, only the newest ``limits.searched`` followings are
+    searched. Empty if the owner hides them. Raise Refused for a page number beyond
     ``limits.search_pages``, InvalidParameter for an invalid cursor.
     """
     own = viewer == params.vmid
     limits = service.profile.limits
-    within = visible_followings(limits, own=own)
+    within = min(visible_followings(limits, own=own), limits.searched)
     request = _page_request(service, params, within)
-    if request.by_cursor:  # cursors reach the whole list, as on every list
-        within = ALL
+    if request.by_cursor:
+        within = limits.searched
     if not request.by_cursor and params.pn > limits.search_pages:
         raise _too_deep(limits.search_pages)
     if (await _privacy(service, viewer, params.vmid)).hide_followings:
         return page([], 0, 0, _cursor_or_none(service, EMPTY_SLICE))
     store = service.store
     result = await store.search(params.vmid, params.name, within, request.window, request.after)
-    if within != ALL and (await store.tally(params.vmid)).following > within:
-        everywhere = await store.search(params.vmid, params.name, ALL, Window(0, 0))
+    if within < limits.searched and (await store.tally(params.vmid)).following > within:
+        everywhere = await store.search(params.vmid, params.name, limits.searched, Window(0, 0))
         result = result._replace(total=everywhere.total)
     rows = result.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)

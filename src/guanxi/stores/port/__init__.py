@@ -20,6 +20,7 @@ from guanxi.stores.port.accounts import Accounts
 from guanxi.stores.port.content import Content, Documents, Query
 from guanxi.stores.port.errors import (
     BadLine,
+    StoreBusy,
     StoreError,
     StoreMissing,
     StoreTimeout,
@@ -67,6 +68,7 @@ __all__ = [
     "Rows",
     "Slice",
     "Store",
+    "StoreBusy",
     "StoreError",
     "StoreMissing",
     "StoreTimeout",

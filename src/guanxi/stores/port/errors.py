@@ -19,6 +19,10 @@ class StoreUnavailable(StoreError):
     """The store is closed, busy or out of reach; nothing was written. Retry later (-503)."""
 
 
+class StoreBusy(StoreUnavailable):
+    """The read was refused at once: too many others of its caller, or of all, wait or run."""
+
+
 class StoreTimeout(StoreError):
     """A write may or may not have succeeded. Read before writing again (-504)."""
 

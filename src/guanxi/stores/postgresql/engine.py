@@ -1,16 +1,18 @@
 """Where the verbs of a store run: pools of connections, and the lanes of reads and writes.
 
 A lane is a function that makes a verb of a function on a connection: ``reading``, ``writing`` and
-``streaming``. ``store`` is a table of those.
+``streaming``. ``store`` is a table of those. ``port.lanes`` says which reads are long.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from guanxi.stores.owner import Owner
+from guanxi.stores.port.lanes import BOUNDS, LANES, Admission, Lane, lane_of
 from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
@@ -19,13 +21,15 @@ from guanxi.stores.postgresql.connections import (
     failures,
     retried,
 )
-from guanxi.stores.postgresql.writer import LANES, Writer
+from guanxi.stores.postgresql.reads import tally
+from guanxi.stores.postgresql.writer import LANES as WRITER_LANES
+from guanxi.stores.postgresql.writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Connections of one process: those that read, and those that write.
-READING, WRITING = 16, 2 * LANES
+#: Connections of one process: those that read, those with long reads, and those that write.
+READING, LONG_READING, WRITING = 16, 2, 2 * WRITER_LANES
 
 
 class Engine:
@@ -35,6 +39,8 @@ class Engine:
         self.address, self.owner = address, Owner()
         connector = partial(connect, address)
         self._reading = Connections(connector, READING)
+        self._long = Connections(connector, LONG_READING)
+        self._admissions = {lane: Admission(lane) for lane in BOUNDS}
         self.writer = Writer(Connections(connector, WRITING), clock)
 
     async def read(
@@ -49,10 +55,22 @@ class Engine:
         another loop and for other errors of the server.
         """
         self.owner.loop()
+        return await self._read_on(self._reading, lambda db: read(db, *args, **kwargs))
 
+    async def read_in(self, lane: Lane, read: Callable[[Connection], Awaitable[T]]) -> T:
+        """Return the result of a read in a lane; the server stops it if this call is cancelled.
+
+        Raise ``StoreBusy`` at once if too many reads are in the lane, and what ``read`` describes.
+        """
+        self.owner.loop()
+        pool = self._long if lane is Lane.LONG else self._reading
+        with self._admissions[lane].admitted():
+            return await self._read_on(pool, read)
+
+    async def _read_on(self, pool: Connections, read: Callable[[Connection], Awaitable[T]]) -> T:
         async def once() -> T:
-            async with self._reading.acquire() as connection:
-                return await read(connection, *args, **kwargs)
+            async with pool.acquire() as connection:
+                return await read(connection)
 
         with failures():
             return await retried(once)
@@ -95,17 +113,39 @@ class Engine:
         try:
             await self.writer.close()
         finally:  # also if it is cancelled
-            await self._reading.close()
+            await asyncio.gather(self._reading.close(), self._long.close())
 
 
 def reading(
     read: Callable[Concatenate[Connection, P], Awaitable[T]],
 ) -> Callable[Concatenate[Engine, P], Coroutine[Any, Any, T]]:
-    """Return the verb that calls ``read`` on a connection of the pool."""
+    """Return the verb that calls ``read`` where ``LANES`` has it, by its name."""
+    rule = LANES[read.__name__]
+    if isinstance(rule, Lane):
+        return _in_lane(rule, read)
 
     @wraps(read)
     async def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await engine.read(read, *args, **kwargs)
+        rows = rule(*args, **kwargs)
+        lane = lane_of(rows.cost())
+        if rows.lists and lane is Lane.LONG:
+            tallies = {mid: await engine.read(tally, mid) for mid, _ in rows.lists}
+            lane = lane_of(rows.cost(tallies))
+        if lane is Lane.AT_ONCE:
+            return await engine.read(read, *args, **kwargs)
+        return await engine.read_in(lane, lambda db: read(db, *args, **kwargs))
+
+    return verb
+
+
+def _in_lane(
+    lane: Lane, read: Callable[Concatenate[Connection, P], Awaitable[T]]
+) -> Callable[Concatenate[Engine, P], Coroutine[Any, Any, T]]:
+    @wraps(read)
+    async def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if lane is Lane.AT_ONCE:
+            return await engine.read(read, *args, **kwargs)
+        return await engine.read_in(lane, lambda db: read(db, *args, **kwargs))
 
     return verb
 

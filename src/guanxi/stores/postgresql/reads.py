@@ -232,42 +232,43 @@ def _row(
     )
 
 
-_LIST = """
-SELECT version, others, places FROM tally, (
-    SELECT array_agg(other) AS others, array_agg(place) AS places
-    FROM (
-        SELECT other, follows AS place FROM relation WHERE owner = $1 AND follows IS NOT NULL
-        ORDER BY follows DESC, other DESC LIMIT $2
-    ) AS run
-) AS packed
-WHERE tally.mid = $1
+# Both statements below leave all but one page of a list on the server. Their CTEs are materialized,
+# each on the shard of its account, so that Citus can combine them.
+_SEARCH = """
+WITH list AS MATERIALIZED (
+    SELECT other, follows AS place FROM relation WHERE owner = $1 AND follows IS NOT NULL
+    ORDER BY follows DESC, other DESC LIMIT $3
+), found AS MATERIALIZED (
+    SELECT other, place FROM list JOIN account ON mid = other WHERE position($2 IN folded) > 0
+)
 """
-_NAMES = "SELECT mid FROM account WHERE mid = ANY($1) AND position($2 IN folded) > 0"
+_NEWEST = """
+WITH found AS MATERIALIZED (
+    SELECT other, follows AS place FROM relation WHERE owner = $1 AND follows IS NOT NULL
+    ORDER BY follows DESC, other DESC LIMIT $2
+)
+"""
+# Grouped, not joined: without statistics of the lists, a join may compare each row with each.
+_COMMON = """
+WITH mine AS MATERIALIZED (
+    SELECT other, NULL::bigint AS place FROM relation WHERE owner = $1 AND follows IS NOT NULL
+), theirs AS MATERIALIZED (
+    SELECT other, follows AS place FROM relation WHERE owner = $2 AND follows IS NOT NULL
+), found AS MATERIALIZED (
+    SELECT other, max(place) AS place
+    FROM (SELECT * FROM mine UNION ALL SELECT * FROM theirs) AS rows
+    GROUP BY other HAVING count(*) = 2
+)
+"""
+_VERSIONS = "SELECT coalesce(sum(version), 0)::bigint FROM tally WHERE mid = ANY($1)"
 _SHOWN = f"""
 SELECT other, follows, 0::bigint, followed IS NOT NULL, {_GROUPED}
 FROM relation WHERE owner = $1 AND other = ANY($2) AND follows IS NOT NULL
 """
 
-_Item = tuple[int, int]
-
-
-class _List(NamedTuple):
-    """Followings, newest first, as (mid, sort key), with the version of the list."""
-
-    version: int
-    items: Sequence[_Item]
-
 
 def _snapshot(db: Connection) -> Transaction:
     return db.transaction(isolation="repeatable_read", readonly=True)
-
-
-async def _list(db: Connection, owner: int, within: int | None = None) -> _List:
-    row = await db.fetchrow(_LIST, owner, within)
-    if row is None:
-        return _List(0, ())
-    version, others, sort_keys = row
-    return _List(version, list(zip(others or (), sort_keys or (), strict=True)))
 
 
 async def search(
@@ -285,13 +286,10 @@ async def search(
     transaction.
     """
     async with _snapshot(db):
-        first = await _list(db, owner, within)
-        found = first.items
-        if text:
-            mids = [mid for mid, _ in found]
-            named = {row[0] for row in await db.fetch(_NAMES, mids, text.casefold().encode())}
-            found = [item for item in found if item[0] in named]
-        return await _page_of(db, owner, found, window, after, first.version)
+        version = await db.fetchval(_VERSIONS, [owner])
+        named = [text.casefold().encode()] if text else []
+        found = _SEARCH if text else _NEWEST
+        return await _page_of(db, owner, found, [owner, *named, within], window, after, version)
 
 
 async def common(
@@ -304,36 +302,46 @@ async def common(
     them all; ``version`` is the sum of the two accounts' versions. Expects no transaction.
     """
     async with _snapshot(db):
-        mine, theirs = await _list(db, owner), await _list(db, other)
-        shared = {mid for mid, _ in mine.items}
-        found = [item for item in theirs.items if item[0] in shared]
         # Versions only rise, so their sum changes whenever either does.
-        return await _page_of(db, owner, found, window, after, mine.version + theirs.version)
+        version = await db.fetchval(_VERSIONS, [owner, other])
+        version *= 1 + (owner == other)
+        return await _page_of(db, owner, _COMMON, [owner, other], window, after, version)
 
 
 async def _page_of(
     db: Connection,
     owner: int,
-    found: Sequence[_Item],
+    found: str,
+    values: Sequence[object],
     window: Window,
     after: Position | None,
     version: int,
 ) -> Slice:
-    """Return the page of ``found``, a whole list newest first, that ``window`` selects.
+    """Return the page that ``window`` selects of ``found``, a CTE of (other, place), newest first.
 
-    ``window`` is counted from ``after`` if given. ``total`` is the number of all in the list.
+    ``values`` are the arguments of the CTE. ``total`` is the number of all its rows.
     """
-    total = len(found)
-    if after is not None:
-        behind = (after.sort_key, after.mid)
-        found = [(mid, sort_key) for mid, sort_key in found if (sort_key, mid) < behind]
-    selected = found[window.offset : window.offset + window.limit]
-    shown = [mid for mid, _ in selected]
-    more = window.limit > 0 and len(found) > window.offset + window.limit
+    first = len(values) + 1
+    behind = f"WHERE (place, other) < (${first + 2}, ${first + 3})" if after else ""
+    statement = f"""{found}, run AS (
+    SELECT other, place FROM found {behind}
+    ORDER BY place DESC, other DESC LIMIT ${first} OFFSET ${first + 1}
+)
+SELECT (SELECT count(*) FROM found), other, place FROM (SELECT 1) AS one LEFT JOIN run ON true
+ORDER BY place DESC, other DESC
+"""
+    position = [after.sort_key, after.mid] if after else []
+    limit = window.limit + 1 if window.limit else 0
+    selected = await db.fetch(statement, *values, limit, window.offset, *position)
+    total = selected[0][0]
+    items = [(mid, place) for _, mid, place in selected if mid is not None]
+    more = 0 < window.limit < len(items)
+    shown = [mid for mid, _ in items[: window.limit]]
     rows = {row[0]: tuple(row) for row in await db.fetch(_SHOWN, owner, shown)} if shown else {}
     # On Citus a snapshot covers one node: some of them may be deleted by now.
     still = _rows([rows[mid] for mid in shown if mid in rows])
-    return Slice(still, more, total, version, Position(*selected[-1][::-1]) if selected else None)
+    end = Position(*items[len(shown) - 1][::-1]) if shown else None
+    return Slice(still, more, total, version, end)
 
 
 #: What the owner holds towards the other, and whether that one follows back.

@@ -1,12 +1,14 @@
 """Where the verbs of a store run: its connections, its threads, and the lanes of reads and writes.
 
-A lane is a function that makes a verb of a function on a connection: ``short``, ``long``,
-``writing`` and ``streaming``. ``store`` is a table of those.
+A lane is a function that makes a verb of a function on a connection: ``reading``, ``writing`` and
+``streaming``. ``store`` is a table of those. ``port.lanes`` says where each read runs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,18 +22,20 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import apsw
 
 from guanxi.stores.owner import Owner
-from guanxi.stores.port import StoreUnavailable
+from guanxi.stores.port.lanes import BOUNDS, LANES, Admission, Lane, lane_of
+from guanxi.stores.sqlite.reads import tally
 from guanxi.stores.sqlite.schema import connect, failure, failures, snapshot
 from guanxi.stores.sqlite.writer import Writer
-from guanxi.text import Text
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: How many long reads may be waiting or running, and how many seconds one may last.
-LONG_WAITING, LONG_SECONDS = 256, 10.0
-#: SQLite checks the deadline of a long read after this many of its instructions.
+#: How many seconds a read in a lane may last.
+READ_SECONDS = 10.0
+#: SQLite checks whether to stop such a read after this many of its instructions.
 _PROGRESS_STEPS = 10_000
+#: The niceness that the thread of long reads has in addition to the process's.
+_LONG_NICENESS = 10
 #: How many rows an export or a check hands over from its thread at a time.
 _STREAM_ROWS = 1_000
 
@@ -46,11 +50,9 @@ class Engine:
         self.path, self.owner = path, Owner()
         self._loop = self.owner.loop()
         self.db = connect(path)
-        self._long_db = connect(path, busy_ms=2_000)
         self.writer = Writer(path, self._post_outcomes)
         self._outcomes: list[_Outcome] = []
-        self._long = ThreadPoolExecutor(1, thread_name_prefix="guanxi-reader")
-        self._long_waiting = 0
+        self._lanes = {lane: _ReadLane(path, lane) for lane in BOUNDS}
 
     def begin_snapshot(self) -> None:
         """Begin a transaction of the read connection that ends with this turn of the loop.
@@ -71,32 +73,15 @@ class Engine:
         if not self.owner.closed and self.db.in_transaction:
             self.db.execute("ROLLBACK")
 
-    async def read_long(
-        self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Call ``read`` in a snapshot of its own, on the reader thread; return its result.
+    async def read_in(self, lane: Lane, read: Callable[[apsw.Connection], T]) -> T:
+        """Call ``read`` in a snapshot of its own, on the thread of a lane; return its result.
 
-        Raise ``StoreUnavailable`` if the store is closed, too many reads wait, or this one exceeds
-        ``LONG_SECONDS``; ``StoreError`` on another loop and for SQLite's other errors; and what
+        It is stopped if this call is cancelled. Raise ``StoreBusy`` at once if too many reads are
+        in the lane, ``StoreUnavailable`` if the store is closed or the read exceeds
+        ``READ_SECONDS``; ``StoreError`` on another loop and for SQLite's other errors; and what
         ``read`` raises.
         """
-        loop = self.owner.loop()
-        if self._long_waiting >= LONG_WAITING:
-            raise StoreUnavailable(
-                Text("等待的读取过多，请稍后重试", "too many reads are waiting; retry later")
-            )
-
-        def bounded() -> T:
-            until = time.monotonic() + LONG_SECONDS
-            self._long_db.set_progress_handler(lambda: time.monotonic() > until, _PROGRESS_STEPS)
-            with failures(), snapshot(self._long_db):
-                return read(self._long_db, *args, **kwargs)
-
-        self._long_waiting += 1
-        try:
-            return await loop.run_in_executor(self._long, bounded)
-        finally:
-            self._long_waiting -= 1
+        return await self._lanes[lane].run(self.owner.loop(), read)
 
     async def write(self, work: Callable[[apsw.Connection], T]) -> T:
         """Run ``work`` in a transaction on the writer's thread; return its result after the commit.
@@ -154,9 +139,53 @@ class Engine:
 
     def _shut(self) -> None:
         self.writer.close()
-        self._long.shutdown()
-        self._long_db.close()
+        for lane in self._lanes.values():
+            lane.close()
         self.db.close()
+
+
+def _yield_the_core() -> None:
+    """Let the other threads go first on a core that this thread shares with them.
+
+    Only Linux has a priority for each thread.
+    """
+    if sys.platform == "linux":
+        os.nice(_LONG_NICENESS)
+
+
+class _ReadLane:
+    """The connection and the thread of a lane, where one read runs after another."""
+
+    def __init__(self, path: Path, lane: Lane) -> None:
+        self._db = connect(path, busy_ms=2_000)
+        self._thread = ThreadPoolExecutor(
+            1,
+            thread_name_prefix=f"guanxi-{lane.value}",
+            initializer=_yield_the_core if lane is Lane.LONG else None,
+        )
+        self._admission = Admission(lane)
+
+    async def run(self, loop: asyncio.AbstractEventLoop, read: Callable[[apsw.Connection], T]) -> T:
+        stopped = False
+
+        def bounded() -> T:
+            until = time.monotonic() + READ_SECONDS
+            self._db.set_progress_handler(
+                lambda: stopped or time.monotonic() > until, _PROGRESS_STEPS
+            )
+            with failures(), snapshot(self._db):
+                return read(self._db)
+
+        with self._admission.admitted():
+            try:
+                return await loop.run_in_executor(self._thread, bounded)
+            finally:
+                stopped = True
+
+    def close(self) -> None:
+        """Finish the reads that wait, then close the connection."""
+        self._thread.shutdown()
+        self._db.close()
 
 
 def _set_outcomes(outcomes: list[_Outcome]) -> None:
@@ -193,14 +222,39 @@ def short(
     return verb
 
 
-def long(
+_tally = short(tally)
+
+
+def reading(
     read: Callable[Concatenate[apsw.Connection, P], T],
 ) -> Callable[Concatenate[Engine, P], Coroutine[Any, Any, T]]:
-    """Return the verb that calls ``read`` on the reader thread."""
+    """Return the verb that calls ``read`` where ``LANES`` has it, by its name."""
+    rule = LANES[read.__name__]
+    at_once = short(read)
+    if rule is Lane.AT_ONCE:
+        return at_once
+    if isinstance(rule, Lane):
+        return _in_lane(rule, read)
 
     @wraps(read)
     async def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await engine.read_long(read, *args, **kwargs)
+        rows = rule(*args, **kwargs)
+        lane = lane_of(rows.cost())
+        if rows.lists and lane is not Lane.AT_ONCE:
+            lane = lane_of(rows.cost({mid: await _tally(engine, mid) for mid, _ in rows.lists}))
+        if lane is Lane.AT_ONCE:
+            return await at_once(engine, *args, **kwargs)
+        return await engine.read_in(lane, lambda db: read(db, *args, **kwargs))
+
+    return verb
+
+
+def _in_lane(
+    lane: Lane, read: Callable[Concatenate[apsw.Connection, P], T]
+) -> Callable[Concatenate[Engine, P], Coroutine[Any, Any, T]]:
+    @wraps(read)
+    async def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await engine.read_in(lane, lambda db: read(db, *args, **kwargs))
 
     return verb
 

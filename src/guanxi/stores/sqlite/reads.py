@@ -44,6 +44,8 @@ class _Source(NamedTuple):
     item: str = "a.target"
     flags: str = "a.flags"
     where: str = "a.owner = :owner"
+    #: How to find the rows of visited accounts, from ``visit AS v``.
+    visited: str = "CROSS JOIN following AS a ON a.owner = v.owner AND a.target = v.target"
 
 
 _OWNED = "a.owner = :owner"
@@ -61,8 +63,9 @@ _MEMBERS = _Source(
     " ON f.owner = a.owner AND f.place = a.place AND f.target = a.target",
     flags="f.flags",
     where=f"{_OWNED} AND a.grp = :grp",
+    visited="CROSS JOIN following AS f ON f.owner = v.owner AND f.target = v.target"
+    " CROSS JOIN member AS a ON a.owner = f.owner AND a.place = f.place AND a.target = f.target",
 )
-_VISITED = " LEFT JOIN visit AS v ON v.owner = a.owner AND v.target = a.target"
 
 
 def _statements(source: _Source, *, by_visits: bool = True) -> dict[tuple[Sort, bool], str]:
@@ -71,22 +74,49 @@ def _statements(source: _Source, *, by_visits: bool = True) -> dict[tuple[Sort, 
     ``by_visits``: also in that order. The bindings are ``owner``, ``grp``, ``limit``, ``offset``
     and, for a position, ``place``, ``mid``, ``visits``.
     """
-    key, visits = f"a.place, {source.item}", "ifnull(v.visits, 0)"
-    down = f"a.place DESC, {source.item} DESC"
+    key = f"a.place, {source.item}"
     orders = {
-        Sort.NEWEST: ("0", "", down, f"({key}) < (:place, :mid)"),
-        Sort.OLDEST: ("0", "", key, f"({key}) > (:place, :mid)"),
+        Sort.NEWEST: (f"a.place DESC, {source.item} DESC", f"({key}) < (:place, :mid)"),
+        Sort.OLDEST: (key, f"({key}) > (:place, :mid)"),
     }
-    if by_visits:
-        after = f"({visits}, {key}) < (:visits, :place, :mid)"
-        orders[Sort.VISITED] = (visits, _VISITED, f"{visits} DESC, {down}", after)
-    return {
-        (sort, keyset): f"SELECT {source.item}, a.place, {source.flags}, {count}"
-        f" FROM {source.table}{join} WHERE {source.where}{f' AND {after}' if keyset else ''}"
+    statements = {
+        (sort, keyset): f"SELECT {source.item}, a.place, {source.flags}, 0"
+        f" FROM {source.table} WHERE {source.where}{f' AND {after}' if keyset else ''}"
         f" ORDER BY {order} LIMIT :limit OFFSET :offset"
-        for sort, (count, join, order, after) in orders.items()
+        for sort, (order, after) in orders.items()
         for keyset in (False, True)
     }
+    if by_visits:
+        statements |= {
+            (Sort.VISITED, keyset): _by_visits(source, keyset) for keyset in (False, True)
+        }
+    return statements
+
+
+def _by_visits(source: _Source, keyset: bool) -> str:
+    """Return SQL for one page of a list, the most visited first; the bindings are those of others.
+
+    Few are visited. Those are sorted, and the others, already in order, are read as far as needed.
+    """
+    key, down = f"a.place, {source.item}", f"a.place DESC, {source.item} DESC"
+    columns, most = f"{source.item}, a.place, {source.flags}", "LIMIT :limit + :offset"
+    after = f" AND (v.visits, {key}) < (:visits, :place, :mid)" if keyset else ""
+    after_unvisited = f" AND (:visits > 0 OR ({key}) < (:place, :mid))" if keyset else ""
+    visited = "SELECT 1 FROM visit AS v WHERE v.owner = a.owner AND v.target = a.target"
+    return f"""
+SELECT * FROM (
+    SELECT {columns}, v.visits FROM visit AS v {source.visited}
+    WHERE v.owner = :owner AND v.visits > 0 AND {source.where}{after}
+    ORDER BY v.visits DESC, {down} {most}
+)
+UNION ALL
+SELECT * FROM (
+    SELECT {columns}, 0 FROM {source.table}
+    WHERE {source.where}{after_unvisited} AND NOT EXISTS ({visited} AND v.visits > 0)
+    ORDER BY {down} {most}
+)
+ORDER BY 4 DESC, 2 DESC, 1 DESC LIMIT :limit OFFSET :offset
+"""
 
 
 _PAGES = {
@@ -292,62 +322,6 @@ def search(
     values = {"owner": owner, "within": within, "text": text.casefold()}
     matches = list(db.execute(_SEARCH if text else _NEWEST, values))
     return _page_of(db, owner, matches, window, after, tally(db, owner).version)
-
-
-# Lists of similar length are merged by target, which reads each of them once. Otherwise each target
-# of the shorter list is looked up in the longer one.
-_COMMON_MERGED = """
-SELECT both.target, theirs.place, 0, 0
-FROM (
-    SELECT target FROM following INDEXED BY following_by_target WHERE owner = :owner
-    INTERSECT
-    SELECT target FROM following INDEXED BY following_by_target WHERE owner = :other
-    ORDER BY target
-) AS both
-CROSS JOIN following AS theirs INDEXED BY following_by_target
-    ON theirs.owner = :other AND theirs.target = both.target
-ORDER BY theirs.place DESC, theirs.target DESC
-"""
-#: The longer list has at most this many times the length of the shorter to be merged.
-_MERGE_RATIO = 8
-_COMMON = """
-SELECT theirs.target, theirs.place, 0, 0
-FROM following AS {outer} INDEXED BY following_by_target
-CROSS JOIN following AS {inner} INDEXED BY following_by_target ON {inner}.target = {outer}.target
-WHERE mine.owner = :owner AND theirs.owner = :other
-ORDER BY theirs.place DESC, theirs.target DESC
-"""
-_COMMON_BY_MINE = _COMMON.format(outer="mine", inner="theirs")
-_COMMON_BY_THEIRS = _COMMON.format(outer="theirs", inner="mine")
-_OWN = """
-SELECT target, place, flags, 0
-FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
-"""
-
-
-def common(
-    db: apsw.Connection, owner: int, other: int, window: Window, after: Position | None = None
-) -> Slice:
-    """Return a page of the owner's followings that ``other`` also follows.
-
-    The order is that of the other's list, newest first, and so are the positions ``after``, from
-    which ``window`` is counted if given, and ``end``; the rows are the owner's. ``total`` counts
-    them all; ``version`` is the sum of the two accounts' versions.
-    """
-    mine, theirs = tally(db, owner), tally(db, other)
-    shorter, longer = sorted((mine.following, theirs.following))
-    statement = _COMMON_BY_MINE if mine.following == shorter else _COMMON_BY_THEIRS
-    if longer <= _MERGE_RATIO * shorter:
-        statement = _COMMON_MERGED
-    matches = list(db.execute(statement, {"owner": owner, "other": other}))
-    # Versions only rise, so their sum changes whenever either does.
-    result = _page_of(db, owner, matches, window, after, mine.version + theirs.version)
-    if not result.rows:
-        return result
-    last = result.rows[-1]
-    own = {row[0]: row for row in db.execute(_OWN, (owner, packed(result.rows.mids)))}
-    shown = rows(db, owner, [own[mid] for mid in result.rows.mids])
-    return result._replace(rows=shown, end=Position(last.sort_key, last.mid))
 
 
 def _page_of(

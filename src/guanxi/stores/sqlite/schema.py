@@ -244,7 +244,8 @@ def connect(path: Path, *, writes: bool = False, busy_ms: int = 200) -> apsw.Con
     file is missing or cannot be opened.
     """
     flags = apsw.SQLITE_OPEN_READWRITE  # readers too: the log's index is shared memory
-    db = apsw.Connection(str(path), flags=flags, statementcachesize=200)
+    # apsw forgets a statement that was not among so many that it ran last.
+    db = apsw.Connection(str(path), flags=flags, statementcachesize=1_000)
     # One plan for all bound values: else a statement is planned again when its values change.
     db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     db.set_busy_timeout(busy_ms)

@@ -5,44 +5,36 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import apsw
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
-from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import DEFAULT, Modify, sort_key_at
+from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.acts import in_transactions
 from guanxi.stores.port import (
-    Documents,
     EdgeRow,
     Imported,
     OnContradiction,
     OnOtherTime,
-    Query,
-    Slice,
     StoreTimeout,
 )
-from guanxi.stores.sqlite import bulk, content, export, reads
+from guanxi.stores.sqlite import bulk, content, export, reads, shared
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
-from guanxi.stores.sqlite.engine import Engine, long, short, streaming, writing
+from guanxi.stores.sqlite.engine import Engine, reading, streaming, writing
 from guanxi.stores.sqlite.grouping import regroup
 from guanxi.stores.sqlite.pairs import add_visits, modify
 from guanxi.stores.sqlite.schema import connect, failures, prepare
 from guanxi.stores.sqlite.slices import write_slices
 from guanxi.stores.sqlite.writer import turn
-from guanxi.world.kind import Kind
 
 T = TypeVar("T")
-
-#: A read of more rows than this (offset included) runs on the reader thread.
-SHORT = 2_000
 
 
 class SQLiteStore(Engine):
@@ -87,40 +79,15 @@ class SQLiteStore(Engine):
         self.owner.loop()
         return await in_transactions(acts, lambda part: self.write(lambda db: apply(db, part)))
 
-    _page, _long_page = short(reads.page), long(reads.page)
-    _members, _long_members = short(reads.members), long(reads.members)
-
-    def page(
-        self,
-        listing: Listing,
-        owner: int,
-        sort: Sort,
-        window: Window,
-        after: Position | None = None,
-    ) -> Coroutine[Any, Any, Slice]:
-        is_long = sort is Sort.VISITED or listing is Listing.FRIENDS or _deep(window)
-        verb = self._long_page if is_long else self._page
-        return verb(listing, owner, sort, window, after)
-
-    def members(
-        self,
-        owner: int,
-        group: int,
-        sort: Sort,
-        window: Window,
-        after: Position | None = None,
-    ) -> Coroutine[Any, Any, Slice | None]:
-        is_long = sort is Sort.VISITED or group == DEFAULT or _deep(window)
-        verb = self._long_members if is_long else self._members
-        return verb(owner, group, sort, window, after)
-
-    search = long(reads.search)
-    common = long(reads.common)
-    pair = short(reads.pair)
-    relations = short(reads.relations)
-    attributes = short(reads.attributes)
-    tally = short(reads.tally)
-    groups = long(reads.groups)
+    page = reading(reads.page)
+    members = reading(reads.members)
+    search = reading(reads.search)
+    common = reading(shared.common)
+    pair = reading(reads.pair)
+    relations = reading(reads.relations)
+    attributes = reading(reads.attributes)
+    tally = reading(reads.tally)
+    groups = reading(reads.groups)
 
     def visit(self, owner: int, target: int) -> None:
         self.owner.check()
@@ -140,17 +107,17 @@ class SQLiteStore(Engine):
 
     # --- accounts ---
 
-    account = short(people.account)
-    cards = short(people.cards)
-    tails = short(people.tails)
+    account = reading(people.account)
+    cards = reading(people.cards)
+    tails = reading(people.tails)
     edit_account = writing(people.edit_account)
     open_session = writing(people.open_session)
-    session = short(people.session)
+    session = reading(people.session)
     close_session = writing(people.close_session)
     close_sessions = writing(people.close_sessions)
-    mids = short(people.mids)
+    mids = reading(people.mids)
 
-    _has_grant = short(people.has_grant)
+    _has_grant = reading(people.has_grant)
 
     async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
         now = self._seconds()
@@ -170,21 +137,13 @@ class SQLiteStore(Engine):
     # --- content ---
 
     put = writing(content.put)
-    get = short(content.get)
-    find = short(content.find)
+    get = reading(content.get)
+    find = reading(content.find)
 
-    _documents, _long_documents = short(content.documents), long(content.documents)
-
-    def documents(
-        self, kind: Kind[T], owner: int, query: Query
-    ) -> Coroutine[Any, Any, Documents[T]]:
-        is_long = query.where or query.text or query.offset + query.limit > SHORT
-        verb = self._long_documents if is_long else self._documents
-        return verb(kind, owner, query)
-
-    count = long(content.count)
-    counts = long(content.counts)
-    total = long(content.total)
+    documents = reading(content.documents)
+    count = reading(content.count)
+    counts = reading(content.counts)
+    total = reading(content.total)
     delete = writing(content.delete)
 
     # --- upkeep ---
@@ -227,7 +186,7 @@ class SQLiteStore(Engine):
     owned_groups = streaming(export.owned_groups)
     entries = streaming(export.entries)
     sessions = streaming(people.sessions)
-    note = short(people.note)
+    note = reading(people.note)
     put_note = writing(people.put_note)
     check = streaming(checks.check)
 
@@ -248,7 +207,3 @@ class SQLiteStore(Engine):
 
     def _seconds(self) -> int:
         return self._clock() // 10**9
-
-
-def _deep(window: Window) -> bool:
-    return window.offset + window.limit > SHORT

@@ -13,6 +13,7 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from guanxi.service.accepting import Accepting, most_connections
 from guanxi.service.exchange import ASGI
 
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
@@ -338,7 +339,8 @@ def _reason(error: httptools.HttpParserError) -> str:
 class _Server(uvicorn.Server):
     """uvicorn's server without its signal handlers, and with events for its start and stop.
 
-    uvicorn itself looks ten times a second whether it should stop.
+    It accepts connections itself (``accepting``). uvicorn's has the event loop accept them, and
+    looks ten times a second whether it should stop.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -351,8 +353,29 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Accept connections from ``sockets``; uvicorn's would have the event loop accept them."""
+        self.servers = []  # the event loop's, of which there are none
+        self._accepting = [
+            Accepting(one, self._protocol, self.server_state.connections, most_connections())
+            for one in sockets or ()
+        ]
+        for accepting in self._accepting:
+            accepting.start()
+        self.started = True
         self.listening.set()
+
+    def _protocol(self) -> asyncio.Protocol:
+        new_protocol: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = new_protocol(
+            config=self.config, server_state=self.server_state, app_state={}
+        )
+        return protocol
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, close the sockets, and finish requests as uvicorn does."""
+        for accepting in self._accepting:
+            await accepting.stop()
+        await super().shutdown(sockets)
 
     async def main_loop(self) -> None:
         """Renew the ``date`` header once a second until ``stopping`` is set."""

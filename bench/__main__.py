@@ -16,13 +16,13 @@ from statistics import median
 import msgspec
 from msgspec.structs import replace
 
-from bench import growth, postgres, reads, sdk, writes
+from bench import cold, growth, postgres, reads, sdk, writes
 from bench.graph import QUICK, Recipe, cached_graph, too_sparse
 from bench.lines import Bench, Line, Result, Skipped, Wrong, measure
 from bench.machine import CACHE, LOG, PROFILE, cores
 from bench.profiled import top
 
-LINES: tuple[Line, ...] = (*reads.LINES, *writes.LINES, *sdk.LINES, *postgres.LINES)
+LINES: tuple[Line, ...] = (*reads.LINES, *cold.LINES, *writes.LINES, *sdk.LINES, *postgres.LINES)
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import select
 import socket
 import threading
@@ -14,12 +15,15 @@ import pytest
 
 from guanxi.contract import endpoints as e
 from guanxi.service import http
-from guanxi.testing import RunningService
+from guanxi.service.exchange import Scope, Send
+from guanxi.service.forms import Receive
+from guanxi.testing import RunningService, running
 from tests.service.client import call, raw
 
 #: The largest response, which no buffer takes whole.
 _LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
 _SMALL = b"GET /x/web-interface/nav HTTP/1.1\r\nHost: x\r\n\r\n"
+_NO_CONTENT = (b"content-length", b"0")
 _LAST = b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
@@ -44,6 +48,11 @@ def closed(client: socket.socket) -> bool:
 
 def read_whole(client: socket.socket) -> bytes:
     return b"".join(iter(lambda: client.recv(65_536), b""))
+
+
+def send_all(client: socket.socket, sent: bytes) -> None:
+    with suppress(OSError):  # the test ends the connection before
+        client.sendall(sent)
 
 
 def fill(connection: socket.socket) -> int:
@@ -126,3 +135,33 @@ def test_the_memory_of_a_connection_is_bounded(documented: RunningService) -> No
     finally:
         tracemalloc.stop()
     assert most < 20 * 1_000_000
+
+
+def test_a_flood_of_bodies_is_read_as_its_turn_comes() -> None:
+    """To read a body makes uvicorn read on, which must not gather what is not parsed yet."""
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await asyncio.sleep(0.0001)  # as a write does; meanwhile the loop reads
+        await send({"type": "http.response.start", "status": 200, "headers": [_NO_CONTENT]})
+        await send({"type": "http.response.body"})
+
+    flood = (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" + b"y" * 100) * 60_000
+    with running(wrap=lambda _application: app) as service:
+        address = urlsplit(service.base_url)
+        client = socket.create_connection((address.hostname, address.port), timeout=30)
+        with client:
+            sender = threading.Thread(target=send_all, args=(client, flood))
+            tracemalloc.start()
+            try:
+                sender.start()
+                answered = 0
+                while answered < 1_000:
+                    answered += client.recv(65_536).count(b"HTTP/1.1 200 ")
+                _, most = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+                client.shutdown(socket.SHUT_RDWR)
+                sender.join()
+    assert most < 3_000_000

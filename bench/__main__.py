@@ -16,7 +16,7 @@ from statistics import median
 import msgspec
 from msgspec.structs import replace
 
-from bench import growth, heavy, postgres, reads, sdk, writes
+from bench import cold, growth, heavy, postgres, reads, sdk, writes
 from bench.graph import QUICK, Recipe, cached_graph, too_sparse
 from bench.lines import Bench, Line, Result, Skipped, Wrong, measure
 from bench.machine import CACHE, LOG, PROFILE, cores
@@ -24,6 +24,7 @@ from bench.profiled import top
 
 LINES: tuple[Line, ...] = (
     *reads.LINES,
+    *cold.LINES,
     *writes.LINES,
     *sdk.LINES,
     *postgres.LINES,

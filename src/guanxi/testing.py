@@ -32,10 +32,9 @@ from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow, Store
 
 try:
-    import uvloop
-
     from guanxi.service.config import Settings, load, with_limits
     from guanxi.service.exchange import ASGI
+    from guanxi.service.loop import new_event_loop
     from guanxi.service.server import Administration, Plan, Ready, run
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] == "guanxi":
@@ -235,7 +234,7 @@ def _in_thread(
 
     def work() -> None:
         # With several workers the parent watches processes, which asyncio supports in any thread.
-        factory = uvloop.new_event_loop if plan.workers == 1 else asyncio.new_event_loop
+        factory = new_event_loop if plan.workers == 1 else asyncio.new_event_loop
         try:
             with asyncio.Runner(loop_factory=factory) as runner:
                 runner.run(serve())

@@ -79,13 +79,21 @@ def test_running_does_not_need_pytest(tmp_path: Path) -> None:
 
 
 def test_a_missing_module_names_the_extra_to_install() -> None:
-    code = "import sys; sys.modules['uvloop'] = None; import guanxi.testing"
+    code = "import sys; sys.modules['uvicorn'] = None; import guanxi.testing"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert ended.stderr.endswith(
-        "ModuleNotFoundError: guanxi.testing needs uvloop: pip install 'guanxi[service]'\n"
+        "ModuleNotFoundError: guanxi.testing needs uvicorn: pip install 'guanxi[service]'\n"
     )
+
+
+def test_uvloop_may_be_missing(tmp_path: Path) -> None:
+    """As on Windows and on PyPy: the event loop is asyncio's."""
+    script = tmp_path / "script.py"
+    script.write_text("import sys; sys.modules['uvloop'] = None\n" + _WITHOUT_PYTEST)
+    ended = subprocess.run([sys.executable, script], capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"-101", b"")
 
 
 def test_a_state_is_set_by_its_name_or_value() -> None:

@@ -15,10 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import apsw
 import pytest
 
 from guanxi.contract import endpoints as e
@@ -274,6 +276,61 @@ def test_a_service_stops_in_order(workers: int, number: signal.Signals, tmp_path
         params = {"vmid": caller.mid, "order_type": "attention"}
         listed = call(again, e.FOLLOWINGS, caller, params).data["list"]
         assert [item["mid"] for item in listed] == sorted(others, reverse=True), "visits are kept"
+
+
+#: A script that serves while its disk hangs in a thread, which nothing can cancel.
+_HANGING = """
+import asyncio, sys, time
+from guanxi.service import server
+def ready(service):
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 600)
+    print("ready", flush=True)
+server._END_SECONDS = 0.5
+server.serve(server.Plan(sys.argv[1], workers=int(sys.argv[2])), ready)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_signal_is_obeyed_while_a_thread_hangs(workers: int, tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", _HANGING, str(tmp_path / "s.db"), str(workers)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            started = workers_of(process.pid)
+            process.terminate()
+            _, errors = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert (process.returncode, json.loads(errors)["event"]) == (1, "not stopped in time")
+    until(lambda: not [pid for pid in started if Path(f"/proc/{pid}").exists()])
+
+
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+def test_a_signal_is_obeyed_while_the_store_is_locked(workers: int, tmp_path: Path) -> None:
+    """Another program holds the write lock; a follow, visits and a slow reader are pending."""
+    store = tmp_path / "store.db"
+    caller, others = _prepared(store)
+    with served(store, workers) as (process, url), ExitStack() as stack:
+        headers = {"Cookie": caller.cookie}
+        fields = {"mid": others[0]}
+        assert send(url, "GET", e.LEGACY_MUTUAL.path, query=fields, headers=headers).code == 0
+        lock = stack.enter_context(closing(apsw.Connection(str(store))))
+        lock.execute("BEGIN IMMEDIATE")
+        address = (urlsplit(url).hostname, urlsplit(url).port)
+        form = f"fid=77&act=1&re_src=11&csrf={caller.bili_jct}"
+        follow = (
+            f"POST {e.MODIFY.path} HTTP/1.1\r\nHost: x\r\nCookie: {caller.cookie}\r\n"
+            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n"
+            f"\r\n{form}"
+        )
+        for sent in (follow, "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 50):
+            stack.enter_context(socket.create_connection(address)).sendall(sent.encode())
+        time.sleep(0.2)  # for the follow to arrive
+        process.terminate()
+        process.communicate(timeout=10)
+        assert process.returncode in (0, 1)
+        assert workers_of(os.getpid()) == set()
 
 
 def _prepared(path: Path) -> tuple[SignedIn, list[int]]:

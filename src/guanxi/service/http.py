@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from guanxi.service.accepting import Accepting, most_connections
 from guanxi.service.exchange import ASGI, HALF_CLOSED
 
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
@@ -24,6 +26,14 @@ from guanxi.service.exchange import ASGI, HALF_CLOSED
 _HEAD_BYTES, _HEAD_SECONDS = 65_536, 20
 #: Seconds until an idle connection is closed, and seconds to finish requests at shutdown.
 _IDLE_SECONDS, _GRACE_SECONDS = 60, 5
+#: Seconds in which a client must read what the system's buffer does not take of a response, and the
+#: size of that buffer: Linux doubles it, and without a size lets it grow to 4 MB per connection.
+_WRITE_SECONDS, _SEND_BYTES = 30, 131_072
+#: How many bytes are parsed at once. Pipelined requests that follow are parsed when these have been
+#: answered: parsed together, a packet of 256 KB with 9,000 requests would take 20 MB.
+_PARSED_BYTES = 4_096
+#: SO_LINGER that discards unsent bytes at once, instead of keeping them for a client that is stuck.
+_DISCARD = struct.pack("ii", 1, 0)
 #: How many connections may wait to be accepted.
 _BACKLOG = 2_048
 #: Response bytes to buffer within one loop iteration; a page of a list is half of that.
@@ -66,6 +76,8 @@ class _BufferedTransport(asyncio.Transport):
         self._target, self._loop = target, loop
         self._buffer: list[bytes | bytearray | memoryview] = []
         self._size = 0
+        #: Whether nothing is read, even if uvicorn would read on.
+        self.is_held = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._buffer:
@@ -85,6 +97,13 @@ class _BufferedTransport(asyncio.Transport):
         self.flush()
         self._target.close()
 
+    def abort(self) -> None:
+        """Close the connection without sending what is buffered, here or by the system."""
+        with suppress(OSError):  # the client has closed it
+            connection = self._target.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DISCARD)
+        self._target.abort()
+
     def is_closing(self) -> bool:
         return self._target.is_closing()
 
@@ -92,7 +111,8 @@ class _BufferedTransport(asyncio.Transport):
         self._target.pause_reading()
 
     def resume_reading(self) -> None:
-        self._target.resume_reading()
+        if not self.is_held:
+            self._target.resume_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._target.get_extra_info(name, default)
@@ -113,9 +133,9 @@ class _Protocol(HttpToolsProtocol):
     """uvicorn's protocol, with bounds on heads and slow clients, and strict about what is HTTP.
 
     uvicorn closes connections that are idle after a response. This also closes those that never
-    send anything, and those that send only part of a request. It ignores offers to upgrade, where
-    uvicorn loses the message's body, and refuses what is not HTTP with a 400 and a JSON body, in
-    its turn after the responses to earlier requests.
+    send anything, those that send only part of a request, and those that do not read. It ignores
+    offers to upgrade, where uvicorn loses the message's body, and refuses what is not HTTP with a
+    400 and a JSON body, in its turn after the responses to earlier requests.
     """
 
     #: Whether the connection is between requests, or in the head of one.
@@ -126,22 +146,38 @@ class _Protocol(HttpToolsProtocol):
     #: How many requests began in the packet that is being parsed.
     _begun = 0
     _timer: asyncio.TimerHandle | None = None
+    #: What was received and waits until pipelined requests before it are answered.
+    _unparsed: bytearray
+    #: Runs while a part of a response is unsent.
+    _write_timer: asyncio.TimerHandle | None = None
     #: Why the connection is about to be closed with a 400 response; nothing more is read.
     _refusal: str | None = None
 
     def __init__(self, *args: Any, bad_request: Callable[[str], bytes], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._bad_request = bad_request
+        self._unparsed = bytearray()
 
     # asyncio's base class takes any transport, uvicorn's those that write.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # so
+        transport.set_write_buffer_limits(high=0)  # pause whenever anything is unsent
         self._transport_buffer = _BufferedTransport(transport, self.loop)
         super().connection_made(self._transport_buffer)
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_write_timer()
+        self._unparsed.clear()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(_WRITE_SECONDS, self._transport_buffer.abort)
+
+    def resume_writing(self) -> None:
+        self._stop_write_timer()
+        super().resume_writing()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's returns None
         """Return whether to keep the connection open after the client closed its sending side.
@@ -214,7 +250,37 @@ class _Protocol(HttpToolsProtocol):
         self._stop_timer()
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._unparsed:
+            self._parse_on()
+
     def data_received(self, data: bytes) -> None:
+        if len(data) <= _PARSED_BYTES and not self._unparsed:  # the common case
+            self._parse(data)
+        else:
+            self._unparsed += data
+            self._parse_on()
+
+    def _parse_on(self) -> None:
+        """Parse what was received until a request waits behind another; then read nothing more."""
+        while self._unparsed and not self.pipeline:
+            if self._refusal is not None or self.transport.is_closing():
+                self._unparsed.clear()
+                break
+            part = bytes(self._unparsed[:_PARSED_BYTES])
+            del self._unparsed[:_PARSED_BYTES]
+            self._parse(part)
+        transport = self._transport_buffer
+        if self._unparsed:
+            transport.is_held = True
+            transport.pause_reading()
+        elif transport.is_held:
+            transport.is_held = False
+            if not self.flow.read_paused:
+                transport.resume_reading()
+
+    def _parse(self, data: bytes) -> None:
         if self._refusal is not None:
             return
         if self._between and not data.strip(b"\r\n"):
@@ -327,6 +393,11 @@ class _Protocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
     def _on_timeout(self) -> None:
         self._timer = None
         if self._answering():  # an earlier request of the connection
@@ -350,7 +421,8 @@ def _reason(error: httptools.HttpParserError) -> str:
 class _Server(uvicorn.Server):
     """uvicorn's server without its signal handlers, and with events for its start and stop.
 
-    uvicorn itself looks ten times a second whether it should stop.
+    It accepts connections itself (``accepting``). uvicorn's has the event loop accept them, and
+    looks ten times a second whether it should stop.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -363,8 +435,29 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Accept connections from ``sockets``; uvicorn's would have the event loop accept them."""
+        self.servers = []  # the event loop's, of which there are none
+        self._accepting = [
+            Accepting(one, self._protocol, self.server_state.connections, most_connections())
+            for one in sockets or ()
+        ]
+        for accepting in self._accepting:
+            accepting.start()
+        self.started = True
         self.listening.set()
+
+    def _protocol(self) -> asyncio.Protocol:
+        new_protocol: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = new_protocol(
+            config=self.config, server_state=self.server_state, app_state={}
+        )
+        return protocol
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, close the sockets, and finish requests as uvicorn does."""
+        for accepting in self._accepting:
+            await accepting.stop()
+        await super().shutdown(sockets)
 
     async def main_loop(self) -> None:
         """Renew the ``date`` header once a second until ``stopping`` is set."""
@@ -423,6 +516,11 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Accepted connections inherit both: the second drops clients that stop reading or acknowledging
+    # what the system has buffered.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * _WRITE_SECONDS)
     try:
         listener.bind((host, port))
         listener.listen(_BACKLOG)

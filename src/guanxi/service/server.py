@@ -1,17 +1,19 @@
 """Run the service: in one process, or in several workers over one store.
 
 The addresses are bound before anything else starts, so that port 0 works and the real port is
-known. At shutdown a process finishes its requests and writes pending visits. With several workers
-the parent serves administration and restarts workers that exit.
+known. At shutdown a process finishes its requests and writes pending visits, for at most nine
+seconds. With several workers the parent serves administration and restarts workers that exit.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 import time
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
@@ -20,7 +22,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, NamedTuple, cast
 
 import msgspec
-import uvloop
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -32,6 +33,7 @@ from guanxi.service.config import Settings
 from guanxi.service.exchange import ASGI
 from guanxi.service.handling import Service
 from guanxi.service.http import Served, bind, serving, url_of
+from guanxi.service.loop import new_event_loop
 from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
@@ -41,7 +43,9 @@ _VISIT_SECONDS = 3.0
 #: Seconds between attempts to restart a worker: they double, from the first to the last.
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 8.0
 #: Seconds that a worker has to start, and to stop.
-_START_SECONDS, _STOP_SECONDS = 30.0, 10.0
+_START_SECONDS, _STOP_SECONDS = 30.0, 8.0
+#: Seconds after a signal in which a process stops, whatever its disk or its database does.
+_END_SECONDS = 9.0
 
 
 class ServiceError(Exception):
@@ -100,25 +104,50 @@ class WorkerPlan(Struct, frozen=True):
 def serve(plan: Plan, on_ready: Callable[[Ready], None]) -> None:
     """Serve until SIGTERM or SIGINT, with log lines on stderr.
 
-    The store is created if it is missing. ``on_ready`` is called once, when the service accepts
-    requests. Raise StoreError if the store cannot be opened, OSError if an address cannot be bound,
-    and ServiceError if a worker does not start.
+    If the process has not stopped nine seconds after the signal, it exits with status 1. The store
+    is created if it is missing. ``on_ready`` is called once, when the service accepts requests.
+    Raise StoreError if the store cannot be opened, OSError if an address cannot be bound, and
+    ServiceError if a worker does not start.
     """
     logs.to_stream()
 
     async def until_signalled() -> None:
         await run(plan, on_ready, signalled())
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(until_signalled())
 
 
 def signalled() -> asyncio.Event:
-    """Install handlers of SIGTERM and SIGINT in the running loop; return the event they set."""
+    """Install handlers of SIGTERM and SIGINT in the running loop; return the event they set.
+
+    They also see to it that the process ends (``end_in_time``).
+    """
     stop = asyncio.Event()
+
+    def on_signal() -> None:
+        stop.set()
+        end_in_time()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
     return stop
+
+
+def end_in_time() -> None:
+    """Exit with status 1 if the process still runs after ``_END_SECONDS``.
+
+    A thread that waits for a disk or a lock can be neither cancelled nor left behind. Nothing that
+    was answered is lost: it was durable before.
+    """
+    timer = threading.Timer(_END_SECONDS, _exit)
+    timer.daemon = True
+    timer.start()
+
+
+def _exit() -> None:
+    logs.event(logging.ERROR, "not stopped in time", seconds=_END_SECONDS)
+    os._exit(1)
 
 
 async def run(
@@ -225,10 +254,14 @@ async def _workers(
     """
     with shared(plan.workers) as (metrics, cells):
         pool = _Pool(plan, listener.fileno(), metrics)
+        stopping = asyncio.create_task(stop.wait())
         try:
             await _unless(stop, pool.start(plan.workers))
+            # While the parent's own requests finish, not after them.
+            stopping.add_done_callback(lambda _: pool.stop())
             yield cells
         finally:
+            stopping.cancel()
             await pool.stop()
 
 
@@ -252,6 +285,7 @@ class _Pool:
         self._plan = WorkerPlan(plan.store, plan.settings, listener, metrics)
         self._processes: set[Process] = set()
         self._supervisors: list[asyncio.Task[None]] = []
+        self._stopping: asyncio.Task[None] | None = None
 
     async def start(self, count: int) -> None:
         """Start ``count`` workers and tasks that restart those that exit.
@@ -312,8 +346,16 @@ class _Pool:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)
 
-    async def stop(self) -> None:
-        """Terminate the workers, without restart; kill those that outlive ``_STOP_SECONDS``."""
+    def stop(self) -> asyncio.Task[None]:
+        """Terminate the workers, without restart; kill those that outlive ``_STOP_SECONDS``.
+
+        Return the task of it; a second call returns the same.
+        """
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop())
+        return self._stopping
+
+    async def _stop(self) -> None:
         for supervisor in self._supervisors:
             supervisor.cancel()
         await asyncio.gather(*self._supervisors, return_exceptions=True)

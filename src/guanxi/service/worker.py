@@ -12,14 +12,20 @@ import socket
 import sys
 
 import msgspec
-import uvloop
 
 from guanxi.service import logs
 from guanxi.service.answers import bad_request
 from guanxi.service.handling import Service
 from guanxi.service.http import Served, serving
+from guanxi.service.loop import new_event_loop
 from guanxi.service.metrics import Metrics, cells_of
-from guanxi.service.server import WorkerPlan, application_of, visits_written, with_cards
+from guanxi.service.server import (
+    WorkerPlan,
+    application_of,
+    end_in_time,
+    visits_written,
+    with_cards,
+)
 from guanxi.stores import open_store
 
 
@@ -31,9 +37,15 @@ async def work(plan: WorkerPlan) -> None:
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
+
+    def end() -> None:
+        loop.remove_reader(sys.stdin.fileno())  # readable from its end on
+        stop.set()
+        end_in_time()
+
+    loop.add_signal_handler(signal.SIGTERM, end)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal's: the parent decides
-    loop.add_reader(sys.stdin.fileno(), stop.set)
+    loop.add_reader(sys.stdin.fileno(), end)
     store = with_cards(await open_store(plan.store), plan.settings)
     try:
         with socket.socket(fileno=plan.listener) as listener:
@@ -55,7 +67,7 @@ def main() -> None:
     """
     logs.to_stream()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerPlan)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(work(plan))
 
 

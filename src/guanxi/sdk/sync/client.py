@@ -35,6 +35,7 @@ from guanxi.sdk.conversation import (
     Send,
     Settings,
     Step,
+    Wait,
 )
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.losses import FORKED, OVER
@@ -56,6 +57,7 @@ from guanxi.sdk.sync.relation import RelationArea
 from guanxi.sdk.sync.space import SpaceArea
 from guanxi.sdk.sync.web import WebArea
 from guanxi.sdk.transport import Request, Response, SyncTransport
+from guanxi.sdk.turns import turn_of
 
 T = TypeVar("T")
 
@@ -76,7 +78,9 @@ class SyncClient:
         proxy: an http, https or socks5 address; None means the credential's. The proxies of
             the environment are ignored.
         pace: the pauses between requests. None means no pauses on loopback, private addresses
-            and ``own_hosts``, and ``Pace()`` elsewhere.
+            and ``own_hosts``, and ``Pace()`` elsewhere. The requests of one account to one host
+            wait for each other, whichever client, thread, event loop or process of the user
+            sends them.
         transport: sends the requests instead of the network. The client closes it.
         clock: the source of the time, and what waits; for tests.
         own_hosts: names of your own servers, which need no pauses. The documents' hosts are
@@ -119,6 +123,7 @@ class SyncClient:
         self._clock = clock or SyncClock()
         base = hosts.base_address(base_url)
         own = hosts.is_own(base, hosts.own_names(own_hosts))
+        self._host = hosts.paced_name(base)
         self._pace = Pace() if pace is None and not own else pace
         busy = self._pace.busy if self._pace else ()
         seconds = TIMEOUT + longest(busy) if timeout is None else checked_timeout(timeout)
@@ -379,15 +384,19 @@ class SyncClient:
                 return self._send(step.request, step.budget)
             except NetworkException as error:
                 return error
-        self._wait(step.seconds)
+        self._wait(step)
         return None
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, step: Wait) -> None:
+        """Wait; if the server is busy, so do the account's other calls, also of other clients."""
         if self._pace is None:
-            self._clock.sleep(seconds)
+            self._clock.sleep(step.seconds)
             return
-        with self._pace_lock:  # all calls wait: the server is too busy for any of them
-            self._clock.sleep(seconds)
+        with self._pace_lock:
+            if step.credential is not None:
+                turn = turn_of(self._clock, self._host, step.credential)
+                turn.postpone(self._clock.monotonic() + step.seconds)
+            self._clock.sleep(step.seconds)
 
     def _get_mixin_key(self, stale: str | None, budget: Budget) -> str:
         """Return the wbi mixin key: the cached one, or a new one if that is missing or ``stale``.
@@ -441,15 +450,19 @@ class SyncClient:
             return self._transport.send(_timed(request, budget))
         begin = self._clock.monotonic()
         with self._pace_lock:
+            pause = self._pace.pause(writes=request.writes)
             if self._last_end is not None:
-                pause = self._pace.pause(writes=request.writes)
                 remaining = self._last_end + pause - self._clock.monotonic()
                 self._clock.sleep(max(0.0, remaining))
-            self._add_paced(budget, begin)
+            turn = turn_of(self._clock, self._host, budget.credential)
+            while (wait := turn.take(self._clock.monotonic(), pause)) > 0:
+                self._clock.sleep(wait)
             try:
+                self._add_paced(budget, begin)
                 return self._transport.send(_timed(request, budget))
             finally:
                 self._last_end = self._clock.monotonic()
+                turn.finish(self._last_end)
 
 
 def _timed(request: Request, budget: Budget) -> Request:

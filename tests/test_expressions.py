@@ -25,7 +25,7 @@ _COMPUTED: dict[str, list[Any]] = {
     "_AMBIGUOUS": [r"^\[|^\\N$|[|;,、；，]"],
     "UNUSED.encode()": [rb"\x1f"],
 }
-_SMALL, _GROWTH = 500, 16
+_SMALL, _GROWTH = 200, 16
 
 
 class Expression(NamedTuple):

@@ -101,4 +101,5 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("GUANXI_") and name != "GUANXI_TEST":
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", os.devnull)  # the user's paces are not those of tests
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")

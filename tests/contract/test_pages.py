@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from base64 import urlsafe_b64encode
 from urllib.parse import quote
 
@@ -53,10 +54,57 @@ def test_a_page_without_data_returns_none() -> None:
     assert refresh_csrf_of('<div id="1-name"> </div>') is None
 
 
-@pytest.mark.parametrize("data", ["", "{", "%7B", "[" * 100_000])
+@pytest.mark.parametrize("data", ["", "{", "%7B", "[" * 60_000])
 def test_data_that_is_not_json_raises_value_error(data: str) -> None:
     with pytest.raises(ValueError, match="not JSON"):
         access_id_of(f'<script id="__RENDER_DATA__">{data}</script>')
+
+
+def test_the_first_element_with_the_id_counts() -> None:
+    page = (
+        '<DIV class="x">no</DIV><div class="y" id=\'1-name\'>first</DIV><div id="1-name">no</div>'
+    )
+    assert refresh_csrf_of(page) == "first"
+    assert refresh_csrf_of('<divide id="1-name">no</divide>') is None
+    assert access_id_of('<script>id="__RENDER_DATA__"</script>') is None
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<div id="1-name"',
+        '<div id="1-name">no end',
+        f'<div id="1-name">{"a" * 65_537}</div>',
+        f'<div id="1-name">&#{"9" * 5000};</div>',
+    ],
+)
+def test_a_page_with_an_unreadable_csrf_returns_none(page: str) -> None:
+    assert refresh_csrf_of(page) is None
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<script",
+        "<script ",
+        '<script id="__RENDER_DATA__"',
+        '<script id="__RENDER_DATA__">',
+        "<script>",
+        "<div",
+        '<div id="1-name"',
+        '<div id="1-name">',
+        '<div id="1-name"></',
+    ],
+)
+def test_the_time_for_a_page_grows_with_its_length(piece: str) -> None:
+    def seconds(count: int) -> float:
+        page, start = piece * count, time.thread_time()
+        access_id_of(page)
+        refresh_csrf_of(page)
+        return time.thread_time() - start
+
+    few, many = (min(seconds(count) for _ in range(3)) for count in (500, 10_000))
+    assert many < 100 * max(few, 2e-5)  # 20 times the length; a quadratic time is 400 times
 
 
 def test_an_access_id_contains_its_expiry() -> None:

@@ -6,6 +6,7 @@ import copy
 import gzip
 import json
 import pickle
+import sys
 from typing import Any
 
 import pytest
@@ -23,7 +24,10 @@ from guanxi import (
     ServiceUnavailable,
     WbiRetryTimesExceedException,
 )
+from guanxi.contract.endpoints import DYNAMICS
 from guanxi.contract.errors import CODES
+from guanxi.contract.structs import Dynamic
+from guanxi.sdk.answers import typed
 from tests.sdk.recorder import Answer, Kind, envelope, recording, wbi
 
 
@@ -254,3 +258,11 @@ def test_exceptions_show_whether_a_retry_can_help(kind: Kind) -> None:
 def test_a_compressed_body_is_decoded(kind: Kind) -> None:
     packed = gzip.compress(json.dumps(envelope("data")).encode())
     assert call(kind, Answer(packed, 200, {"Content-Encoding": "gzip"})) == "data"
+
+
+def test_data_that_is_nested_too_deep_does_not_fit() -> None:
+    dynamic: dict[str, Any] = {"id_str": "1"}
+    for _ in range(sys.getrecursionlimit()):
+        dynamic = {"id_str": "1", "orig": dynamic}
+    with pytest.raises(AnswerException, match=r"^space.dynamics: the data is nested too deep"):
+        typed(dynamic, Dynamic, DYNAMICS)

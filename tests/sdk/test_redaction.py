@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from guanxi import ApiException, Client, Credential, ResponseCodeException, SyncClient
+from guanxi import ApiException, BadRequest, Client, Credential, ResponseCodeException, SyncClient
 from guanxi.contract.endpoints import FOLLOWERS, MODIFY, STAT
 from guanxi.sdk.answers import read
 from guanxi.sdk.requests import compose, pairs_of
@@ -181,3 +181,29 @@ def test_a_proxy_password_is_a_secret() -> None:
         read(STAT, response, account)
     assert (caught.value.message, caught.value.reason) == ("***", "***")
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("level", ["[]", '{"a":}'])
+def test_data_that_is_nested_deep_is_masked(kind: Kind, level: str) -> None:
+    opening, closing = level[:-1], level[-1]
+    data = opening * 900 + '"SECRETsess%2Cdata"' + closing * 900
+    body = b'{"code":-400,"message":"m","data":%b}' % data.encode()
+    with recording(lambda request: Answer(body)) as server, pytest.raises(BadRequest) as caught:
+        kind.do(lambda c: c.call("relation.groups"), base_url=server.url, credential=COOKIE)
+    raw: Any = caught.value.raw
+    inner = raw["data"]
+    for _ in range(900):
+        inner = inner[0] if isinstance(inner, list) else inner["a"]
+    assert inner == "***"
+
+
+def test_masking_goes_to_any_depth_and_keeps_the_original() -> None:
+    innermost: list[Any] = ["SECRETjct"]
+    nested: Any = innermost
+    for _ in range(100_000):
+        nested = [nested]
+    masked = COOKIE.conceal(nested)
+    for _ in range(100_000):
+        masked = masked[0]
+    assert masked == ["***"]
+    assert innermost == ["SECRETjct"]

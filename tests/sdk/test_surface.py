@@ -121,6 +121,7 @@ def test_a_client_accepts_only_these_settings(kind: type) -> None:
         "clock",
         "own_hosts",
         "timeout",
+        "max_response",
         "wbi_tries",
     ]
     assert {one.kind for one in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}

@@ -277,6 +277,12 @@ _HOSTILE: dict[str, tuple[str, bytes, int, str]] = {
         "twice",
     ),
     "open quotes": ("", multipart(_FID.replace(b'"fid"', b'"fid')), 400, "multipart"),
+    "a file after open quotes": (
+        "",
+        multipart(part("fid", "2", after='; x="; filename=y')),
+        415,
+        "a file",
+    ),
     "folded header": ("", multipart(part("fid", "2", "X: y", " z")), 400, "multipart"),
     "header of no UTF-8": (
         "",

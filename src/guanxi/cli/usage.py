@@ -31,7 +31,7 @@ _DETAILS = (
     (r"Input should be a valid boolean.*", "应为 true 或 false"),
     (r"Input should be greater than or equal to (\S+)", "不能小于 {0}"),
     (r"Input should be less than or equal to (\S+)", "不能大于 {0}"),
-    (r"(?:Value error, )?'(.*)' is not one of (.+)\.", "{0} 不是 {1} 之一"),
+    (r"(?:Value error, )?'([^']*)' is not one of (.+)\.", "{0} 不是 {1} 之一"),
 )
 
 

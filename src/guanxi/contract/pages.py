@@ -16,10 +16,12 @@ import msgspec
 _PAGE = (
     '<!DOCTYPE html><html lang="zh-Hans"><head><meta charset="utf-8"></head><body>{}</body></html>'
 )
-_RENDER_DATA = re.compile(
-    r'<script[^>]*\bid="__RENDER_DATA__"[^>]*>(.*?)</script>', re.DOTALL | re.IGNORECASE
-)
-_REFRESH_CSRF = re.compile(r'<div[^>]*\bid="1-name"[^>]*>(.*?)</div>', re.DOTALL | re.IGNORECASE)
+_SCRIPT, _SCRIPT_END = (re.compile(text, re.IGNORECASE) for text in (r"<script\b", "</script"))
+_DIV, _DIV_END = (re.compile(text, re.IGNORECASE) for text in (r"<div\b", "</div"))
+_RENDER_DATA = re.compile(r"""\bid=(["'])__RENDER_DATA__\1""", re.IGNORECASE)
+_REFRESH_CSRF = re.compile(r"""\bid=(["'])1-name\1""", re.IGNORECASE)
+#: The most characters of the data in a page; one with more counts as one without.
+_MOST_CHARACTERS = 65_536
 
 
 def space_page(access_id: str) -> str:
@@ -32,12 +34,14 @@ def space_page(access_id: str) -> str:
 def access_id_of(page: str) -> str | None:
     """Return the access id in the HTML of a space's page, or None if the page has none.
 
+    Data of more than 65,536 characters counts as none.
+
     Raise ``ValueError`` if the page's data is not JSON (plain or percent-encoded).
     """
-    found = _RENDER_DATA.search(page)
-    if found is None:
+    text = _content(page, _SCRIPT, _RENDER_DATA, _SCRIPT_END)
+    if text is None:
         return None
-    text = found[1].strip()
+    text = text.strip()
     try:
         data = msgspec.json.decode(text if text.startswith("{") else unquote(text))
     except (msgspec.DecodeError, RecursionError):
@@ -69,8 +73,34 @@ def refresh_page(csrf: str) -> str:
 
 
 def refresh_csrf_of(page: str) -> str | None:
-    """Return the csrf in the HTML page of a cookie refresh, or None if it is missing or empty."""
+    """Return the csrf in the HTML page of a cookie refresh, or None if it is missing or empty.
+
+    One of more than 65,536 characters or with an invalid reference counts as missing.
+    """
     from html import unescape
 
-    found = _REFRESH_CSRF.search(page)
-    return unescape(found[1]).strip() or None if found else None
+    text = _content(page, _DIV, _REFRESH_CSRF, _DIV_END)
+    try:
+        return unescape(text or "").strip() or None
+    except ValueError:  # a reference with more digits than Python converts
+        return None
+
+
+def _content(
+    page: str, tag: re.Pattern[str], mark: re.Pattern[str], closing: re.Pattern[str]
+) -> str | None:
+    """Return the text between the first ``tag`` with ``mark`` and ``closing``, None if missing.
+
+    Also None for a text of more than ``_MOST_CHARACTERS``. No character is read more than twice,
+    whatever a page contains: one expression for all of it would be quadratic.
+    """
+    start = 0
+    while found := tag.search(page, start):
+        start = page.find(">", found.end()) + 1
+        if not start:
+            return None
+        if mark.search(page, found.end(), start):
+            end = closing.search(page, start)
+            text = page[start : end.start()] if end else None
+            return text if text is not None and len(text) <= _MOST_CHARACTERS else None
+    return None

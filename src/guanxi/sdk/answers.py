@@ -144,8 +144,8 @@ def cookies_of(headers: Iterable[str]) -> dict[str, str]:
 def typed(data: Any, kind: type[T], endpoint: Endpoint, path: str = "$.data") -> T:
     """Return decoded data converted to ``kind``, a type of the contract.
 
-    Raise ``AnswerException`` with the path of the first value that does not fit; ``path`` is the
-    path of ``data`` in the response.
+    Raise ``AnswerException`` with the path of the first value that does not fit, or if the data is
+    nested too deep; ``path`` is the path of ``data`` in the response.
     """
     try:
         return msgspec.convert(data, kind)
@@ -153,3 +153,7 @@ def typed(data: Any, kind: type[T], endpoint: Endpoint, path: str = "$.data") ->
         reason, _, inner = str(error).partition(" - at `$")
         where = path + inner.rstrip("`")
         raise AnswerException(f"{reason} at {where}", path=where, endpoint=endpoint.name) from None
+    except RecursionError:
+        raise AnswerException(
+            "the data is nested too deep", path=path, endpoint=endpoint.name
+        ) from None

@@ -2,7 +2,7 @@
 
 | a conversation yields | and receives                                              |
 |-----------------------|-----------------------------------------------------------|
-| ``Request``           | its ``Response``, or a ``NetworkException`` thrown into it |
+| ``Send``              | its ``Response``, or a ``NetworkException`` thrown into it |
 | ``Wait``              | None, when the time is over                               |
 | ``NeedsMixinKey``     | a wbi mixin key                                           |
 | ``NeedsAccessId``     | the access id of an account's space, or None              |
@@ -14,7 +14,7 @@ The return value of the generator is the result. ``Client`` and ``SyncClient`` d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -51,22 +51,59 @@ _KEY_LENGTH = 32
 _OWNER_PARAMS = ("mid", "host_mid")
 
 
+class Budget:
+    """The time of one call, for all its requests, retries and the waits before them.
+
+    Args:
+        seconds: what the call may take.
+        monotonic: a clock in seconds that never decreases.
+        credential: the caller's, whose account the pace belongs to.
+    """
+
+    __slots__ = ("_end", "_monotonic", "credential")
+
+    def __init__(
+        self, seconds: float, monotonic: Callable[[], float], credential: Credential
+    ) -> None:
+        self._monotonic = monotonic
+        self._end = monotonic() + seconds
+        self.credential = credential
+
+    def left(self) -> float:
+        """Return how many seconds remain; 0 or less if the time is over."""
+        return self._end - self._monotonic()
+
+    def add(self, seconds: float) -> None:
+        """Add seconds that do not count: those of the pace, which the caller chose."""
+        self._end += seconds
+
+
+class Send(Struct, frozen=True):
+    """A step: send a request within the time of its call."""
+
+    request: Request
+    budget: Budget
+
+
 class Wait(Struct, frozen=True):
-    """A step: wait this many seconds."""
+    """A step: wait this many seconds. ``credential``: its account's server is busy, if not None."""
 
     seconds: float
+    credential: Credential | None = None
 
 
 class NeedsMixinKey(Struct, frozen=True):
     """A step: get a wbi mixin key that differs from ``stale`` (None: any key)."""
 
     stale: str | None
+    budget: Budget
 
 
 class NeedsAccessId(Struct, frozen=True):
     """A step: get the access id in the page of an account's space, None if the page has none."""
 
     mid: str
+    budget: Budget
 
 
 class Page(Struct, frozen=True):
@@ -98,7 +135,7 @@ class Done(Struct, frozen=True):
     value: Any
 
 
-Step: TypeAlias = Request | Wait | NeedsMixinKey | NeedsAccessId
+Step: TypeAlias = Send | Wait | NeedsMixinKey | NeedsAccessId
 Conversation: TypeAlias = Generator[Step, Any, T]
 PageRun: TypeAlias = Generator[Step | Page, Any, None]
 
@@ -116,6 +153,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     wbi_tries: int
     #: Return the time in seconds since the Unix epoch.
     now: Callable[[], float]
+    #: Return seconds since an arbitrary start.
+    monotonic: Callable[[], float]
+    #: Seconds that one call may take (see ``Budget``).
+    timeout: float
 
 
 def advance(conversation: Generator[S, Any, Any], reply: Any = None) -> S | Done:
@@ -138,6 +179,8 @@ def call(
     credential: Credential,
     settings: Settings,
     kind: Any = Any,
+    *,
+    budget: Budget | None = None,
 ) -> Conversation[Any]:
     """Make one call and return its data converted to ``kind``.
 
@@ -145,7 +188,7 @@ def call(
     ``WbiRetryTimesExceedException``, ``ResponseCodeException``, ``NetworkException`` or
     ``AnswerException``, as ``exchange``.
     """
-    result = yield from exchange(endpoint, params, credential, settings, kind)
+    result = yield from exchange(endpoint, params, credential, settings, kind, budget=budget)
     return result.data
 
 
@@ -155,11 +198,13 @@ def exchange(
     credential: Credential,
     settings: Settings,
     kind: Any = Any,
+    *,
+    budget: Budget | None = None,
 ) -> Conversation[CallResult]:
     """Make one call: check the credential, add fixed parameters, sign, send, decode.
 
     A wbi call that gets -403 is signed again with a new mixin key, in all as often as the settings'
-    ``wbi_tries`` says.
+    ``wbi_tries`` says. ``budget`` is that of another call which needs this one; None for its own.
 
     Raise ``CredentialException`` before anything is sent if the credential lacks what the endpoint
     needs, ``ArgsException`` for parameters that cannot be sent,
@@ -167,22 +212,28 @@ def exchange(
     another code than 0, ``NetworkException`` or ``AnswerException``.
     """
     require(endpoint, credential)
+    if budget is None:
+        budget = Budget(settings.timeout, settings.monotonic, credential)
     pairs = pairs_of(params)
     given = dict(pairs)
     pairs += tuple((name, value) for name, value in endpoint.fixed.items() if name not in given)
     if endpoint.access_id and "w_webid" not in given:
         owner = next((given[name] for name in _OWNER_PARAMS if name in given), None)
-        access_id = None if owner is None else (yield NeedsAccessId(owner))
+        access_id = None if owner is None else (yield NeedsAccessId(owner, budget))
         if access_id is not None:
             pairs += (("w_webid", access_id),)
     if not endpoint.wbi:
-        return (yield from _send(endpoint, pairs, credential, settings, kind))
+        return (yield from _send(endpoint, pairs, credential, settings, kind, budget=budget))
     mixin: str | None = None
     reason = ""
     for _ in range(settings.wbi_tries):
-        mixin = yield NeedsMixinKey(mixin)
+        mixin = yield NeedsMixinKey(mixin, budget)
         try:
-            return (yield from _send(endpoint, pairs, credential, settings, kind, mixin=mixin))
+            return (
+                yield from _send(
+                    endpoint, pairs, credential, settings, kind, budget=budget, mixin=mixin
+                )
+            )
         except AccessDenied as error:
             reason = error.reason
     raise WbiRetryTimesExceedException(reason)
@@ -195,12 +246,14 @@ def _send(
     settings: Settings,
     kind: Any,
     *,
+    budget: Budget,
     mixin: str | None = None,
 ) -> Conversation[CallResult]:
     """Send a request and return its decoded data and cookies, with retries.
 
     A GET is sent again after a lost connection (see ``BACKOFF``), every request after code -799
-    (see ``Settings.busy``). The last error is raised when the retries are used up, every other
+    (see ``Settings.busy``). The last error is raised when the retries are used up, or when the
+    wait before the next one is longer than what is left of ``budget``; every other
     ``NetworkException``, ``ResponseCodeException`` or ``AnswerException`` at once. Raise
     ``ArgsException`` if a parameter of the path is missing. ``mixin`` None: no wbi signature.
     """
@@ -210,22 +263,32 @@ def _send(
         wbi = (mixin, int(settings.now())) if mixin else None
         request = compose(endpoint, pairs, credential, settings.base, wbi)
         try:
-            response = yield request
+            response = yield Send(request, budget)
             data = answers.read(endpoint, response, credential, kind, jsonp=jsonp)
             return CallResult(data, answers.cookies_of(response.cookies))
         except TooManyRequests:  # with HTTP status 429 it is a NetworkException too
-            wait = next(busy_waits, None)
+            wait = _next_wait(busy_waits, budget)
             if wait is None:
                 raise
+            yield Wait(wait, credential)
         except NetworkException as error:
             retryable = error.status == 0 and not request.writes
-            wait = next(backoff_waits, None) if retryable else None
+            wait = _next_wait(backoff_waits, budget) if retryable else None
             if wait is None:
                 raise
-        yield Wait(jittered(wait))
+            yield Wait(wait)
 
 
-def nav(credential: Credential, settings: Settings) -> Conversation[Nav]:
+def _next_wait(waits: Iterator[float], budget: Budget) -> float | None:
+    """Return the jittered next of ``waits``; None without one, or if it exceeds the budget."""
+    wait = next(waits, None)
+    wait = None if wait is None else jittered(wait)
+    return wait if wait is not None and wait < budget.left() else None
+
+
+def nav(
+    credential: Credential, settings: Settings, budget: Budget | None = None
+) -> Conversation[Nav]:
     """Return who is signed in, and the wbi keys, from the server.
 
     Signed out (code -101) is not an error: that response has the keys too. Raise
@@ -233,19 +296,19 @@ def nav(credential: Credential, settings: Settings) -> Conversation[Nav]:
     ``ResponseCodeException`` for another code.
     """
     try:
-        data = yield from call(NAV, None, credential, settings)
+        data = yield from call(NAV, None, credential, settings, budget=budget)
     except NotSignedIn as error:
         data = error.raw.get("data") if isinstance(error.raw, dict) else None
     return answers.typed(data, Nav, NAV)
 
 
-def mixin_key(settings: Settings) -> Conversation[str]:
+def mixin_key(settings: Settings, budget: Budget) -> Conversation[str]:
     """Request the wbi keys; return the current wbi mixin key.
 
     No credential is sent. Raise ``AnswerException`` if the server sends no keys,
     ``NetworkException`` or ``ResponseCodeException``.
     """
-    images = (yield from nav(Credential(), settings)).wbi_img
+    images = (yield from nav(Credential(), settings, budget)).wbi_img
     keys = [sign.key_of_url(url) for url in (images.img_url, images.sub_url)]
     if any(len(key) != _KEY_LENGTH for key in keys):
         raise AnswerException(
@@ -254,13 +317,15 @@ def mixin_key(settings: Settings) -> Conversation[str]:
     return sign.mixin_key(*keys)
 
 
-def access_id(mid: str, settings: Settings) -> Conversation[str | None]:
+def access_id(
+    mid: str, settings: Settings, budget: Budget | None = None
+) -> Conversation[str | None]:
     """Return the access id in the page of an account's space, None if the page has none.
 
     No credential is sent. Raise ``InitialStateException`` if the data in the page is not JSON,
     ``NetworkException`` or ``ResponseCodeException``.
     """
-    page = yield from call(SPACE_PAGE, {"mid": mid}, Credential(), settings)
+    page = yield from call(SPACE_PAGE, {"mid": mid}, Credential(), settings, budget=budget)
     try:
         return pages.access_id_of(page or "")
     except ValueError as error:

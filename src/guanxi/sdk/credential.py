@@ -320,12 +320,25 @@ def _checked_cookie(name: Any, value: Any) -> str:
 
 
 def _conceal(value: Any, secrets: tuple[str, ...]) -> Any:
-    if isinstance(value, str):
+    """Return a copy of decoded JSON with ``secrets`` masked; nested to any depth."""
+    whole: list[Any] = [value]
+    pending: list[Any] = [whole]  # copies whose members are still those of the original
+    while pending:
+        copy = pending.pop()
+        for key, member in list(copy.items() if isinstance(copy, dict) else enumerate(copy)):
+            if isinstance(member, str):
+                copy[key] = _masked(member, secrets)
+            elif isinstance(member, list):
+                copy[key] = member.copy()
+                pending.append(copy[key])
+            elif isinstance(member, dict):
+                copy[key] = {_masked(name, secrets): one for name, one in member.items()}
+                pending.append(copy[key])
+    return whole[0]
+
+
+def _masked(text: Any, secrets: tuple[str, ...]) -> Any:
+    if isinstance(text, str):
         for secret in secrets:
-            value = value.replace(secret, HIDDEN)
-        return value
-    if isinstance(value, list):
-        return [_conceal(item, secrets) for item in value]
-    if isinstance(value, dict):
-        return {_conceal(name, secrets): _conceal(item, secrets) for name, item in value.items()}
-    return value
+            text = text.replace(secret, HIDDEN)
+    return text

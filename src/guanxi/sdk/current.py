@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from guanxi.sdk.settings import request_settings
+from guanxi.sdk.settings import TIMEOUT, request_settings
 
 if TYPE_CHECKING:
     from guanxi.sdk.aio import Client
@@ -83,9 +83,11 @@ async def client_of(account: Credential) -> Client:
             if other.is_closed():  # its generators were never closed; dropping a client closes it
                 _loop_clients.pop(other, None)  # another thread may have been faster
     clients = _loop_clients.setdefault(loop, {})
+    timeout = request_settings.get("timeout")
     settings: dict[str, Any] = {
         "proxy": account.proxy or request_settings.get("proxy") or None,
-        "timeout": request_settings.get("timeout"),
+        "timeout": None if timeout == TIMEOUT else timeout,
+        "max_response": request_settings.get("max_response"),
         "wbi_tries": request_settings.get("wbi_retry_times"),
     }
     key = (os.environ.get("GUANXI_BASE_URL"), *settings.values())

@@ -80,6 +80,12 @@ def is_own(base: str | None, own: frozenset[str]) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_private
 
 
+def paced_name(base: str | None) -> str:
+    """Return the host of a base address for the pace; one name for all documented hosts."""
+    name = _name(urlsplit(base).hostname or "") if base else ""
+    return "documents" if not name or _under_documents(name) else name
+
+
 def _split(address: str, schemes: set[str]) -> SplitResult | None:
     """Return an address's parts, or None if it is invalid or its scheme is not in ``schemes``."""
     try:

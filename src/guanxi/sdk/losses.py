@@ -5,10 +5,24 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from guanxi.contract.errors import NetworkException
+from guanxi.contract.errors import AnswerTooLargeException, NetworkException, TimeoutException
 from guanxi.sdk.transport import Request
 from guanxi.text import Text
 
+#: The words of errors that clients raise without a request.
+OVER = Text(
+    "调用的时间已到，请求没有发送；timeout= 可延长",
+    "the call's time is over, and the request was not sent; timeout= allows more",
+)
+FORKED = Text(
+    "客户端在 fork 之前建立，不能在子进程使用：请在子进程里新建 Client 或 SyncClient",
+    "the client was made before a fork: make a new Client or SyncClient in the child process",
+)
+FORKED_TWICE = Text(
+    "父进程和祖父进程都有客户端，fork 之后不能再建：请用 spawn 启动进程，或在 fork 之后才建客户端",
+    "no client can be made after a fork whose parent and grandparent have clients: start the"
+    " process with spawn, or make the first client after the fork",
+)
 _NOT_CONNECTED = "client error (Connect)"
 
 
@@ -17,7 +31,7 @@ def lost(request: Request, error: Exception, proxy: str | None = None) -> Networ
 
     Its status is 0 and its message has the host, that of the proxy if there is one, and the root
     cause, not the whole address. ``sent`` is False if no connection was made, so that the server
-    cannot have seen the request.
+    cannot have seen the request. It is a ``TimeoutException`` if the time was over.
     """
     details: dict[str, Any] = getattr(error, "details", None) or {}
     causes = [cause["message"] for cause in details.get("causes") or ()]
@@ -29,4 +43,13 @@ def lost(request: Request, error: Exception, proxy: str | None = None) -> Networ
         through = urlsplit(proxy).netloc.rpartition("@")[2]  # without user and password
         zh, en = f"（经代理 {through}）", f" through the proxy {through}"
     text = Text(f"{host}{zh} 没有响应：{root}", f"{host}{en}: {root}")
-    return NetworkException(0, text, sent=_NOT_CONNECTED not in causes)
+    kind = TimeoutException if isinstance(error, TimeoutError) else NetworkException
+    return kind(0, text, sent=_NOT_CONNECTED not in causes)
+
+
+def too_large(request: Request, limit: int) -> AnswerTooLargeException:
+    """Return the error of a response with more than ``limit`` bytes."""
+    host = urlsplit(request.url).netloc
+    return AnswerTooLargeException(
+        f"{host}: the response has more than {limit:,} bytes; max_response= allows more"
+    )

@@ -55,6 +55,11 @@ class Pace(Struct, frozen=True, kw_only=True):
         return (reads * sum(self.reads) + writes * sum(self.writes)) / 2
 
 
+def longest(waits: tuple[float, ...]) -> float:
+    """Return the most seconds that all these waits can take, jittered."""
+    return sum(waits) * 3 / 2
+
+
 def jittered(seconds: float) -> float:
     """Return a random time between 0.5 and 1.5 times ``seconds``."""
     return _uniform(seconds / 2, seconds * 3 / 2)

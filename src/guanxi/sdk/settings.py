@@ -1,9 +1,10 @@
-"""The request settings of the original: three have an effect here, the others warn.
+"""The request settings of the original: four have an effect here, the others warn.
 
 | setting         | effect                                                                |
 |-----------------|-----------------------------------------------------------------------|
 | proxy           | of the module's clients, for credentials without one; "": none         |
-| timeout         | seconds that one request of the module's clients may take             |
+| timeout         | seconds that one call of the module's clients may take                |
+| max_response    | bytes of a decompressed response that they read (ours)                |
 | wbi_retry_times | how many times the module's clients sign and send a wbi call, 1 to 10 |
 
 The module's clients are those of ``guanxi.user`` and of a credential's coroutines, outside of
@@ -20,6 +21,10 @@ from guanxi.contract.errors import ArgsException, MistypedArgsException
 
 #: The limit of a time-out, in seconds.
 MAX_TIMEOUT = 86_400.0
+#: The default of a time-out. With a pace the longest waits after -799 are added to it.
+TIMEOUT = 30.0
+#: The most bytes of a decompressed response that are read, by default.
+MAX_RESPONSE = 16 * 2**20
 #: How many times a wbi call is signed and sent before it fails, and the most that can be set.
 WBI_TRIES, MAX_WBI_TRIES = 3, 10
 
@@ -68,7 +73,8 @@ class RequestSettings:
     def __init__(self) -> None:
         self._values: dict[str, Any] = {
             "proxy": "",
-            "timeout": 30.0,
+            "timeout": TIMEOUT,
+            "max_response": MAX_RESPONSE,
             "wbi_retry_times": WBI_TRIES,
         }
 
@@ -136,6 +142,15 @@ def checked_timeout(value: Any) -> float:
     return float(value)
 
 
+def checked_max_response(value: Any) -> int:
+    """Return a number of bytes; raise ``ArgsException`` unless it is 1 or more."""
+    if type(value) is not int:
+        raise MistypedArgsException("max_response: must be a whole number of bytes")
+    if value < 1:
+        raise ArgsException("max_response: must be 1 byte or more")
+    return value
+
+
 def checked_wbi_tries(value: Any, argument: str = "wbi_tries") -> int:
     """Return how many times to sign a wbi call; raise ``ArgsException`` unless it is 1 to 10."""
     if type(value) is not int:
@@ -163,6 +178,7 @@ def _checked_retries(value: Any) -> int:
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "proxy": _checked_proxy,
     "timeout": checked_timeout,
+    "max_response": checked_max_response,
     "wbi_retry_times": _checked_retries,
 }
 

@@ -5,11 +5,15 @@ The default transport, over pyreqwest, is ``Network`` in ``aio.network`` and ``s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
+
+from guanxi.contract.errors import TimeoutException
+from guanxi.text import Text
 
 
 class Request(Struct, frozen=True):
@@ -20,6 +24,8 @@ class Request(Struct, frozen=True):
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
+    #: Seconds that remain of the call until the response must be complete; None for no limit.
+    timeout: float | None = None
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.url.partition('?')[0]})"
@@ -54,7 +60,8 @@ class Transport(Protocol):
     async def send(self, request: Request) -> Response:
         """Send one request and return its response, of any status; do not follow redirects.
 
-        Raise ``NetworkException`` of status 0 if there is no complete response.
+        Raise ``NetworkException`` of status 0 if there is no complete response, its subclass
+        ``TimeoutException`` if there is none within ``request.timeout``.
         """
         ...
 
@@ -69,7 +76,8 @@ class SyncTransport(Protocol):
     def send(self, request: Request) -> Response:
         """Send one request and return its response, of any status; do not follow redirects.
 
-        Raise ``NetworkException`` of status 0 if there is no complete response.
+        Raise ``NetworkException`` of status 0 if there is no complete response, its subclass
+        ``TimeoutException`` if there is none within ``request.timeout``.
         """
         ...
 
@@ -125,7 +133,13 @@ class ASGITransport:
         async def send(message: _Message) -> None:
             messages.append(message)
 
-        await self._application(scope, receive, send)
+        try:
+            async with asyncio.timeout(request.timeout):
+                await self._application(scope, receive, send)
+        except TimeoutError:
+            raise TimeoutException(
+                0, Text(f"{parts.netloc} 超时", f"{parts.netloc}: the time is over")
+            ) from None
         start, *rest = messages
         headers = [
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]

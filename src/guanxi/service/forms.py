@@ -39,7 +39,8 @@ _CHARSETS = {
 _NAMES = {"utf-8": "UTF-8", "ascii": "US-ASCII"}
 #: The accepted values of a part's Content-Transfer-Encoding: those that change no byte.
 _PLAIN_TRANSFERS = ("7bit", "8bit", "binary")
-_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+#: A quoted text and its closing quote, which is missing if the text goes on to the end.
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*("?)')
 _OPTION = re.compile(r";\s*([^\s=;]+)\s*=")
 _ECHOED = 60
 
@@ -144,7 +145,9 @@ def _codec(part: MultipartSegment) -> str:
     headers = dict(part.headerlist)
     if len(headers) != len(part.headerlist):
         raise _refused("body: a part has one header twice")
-    disposition = _QUOTED.sub("", headers["Content-Disposition"])
+    disposition = _QUOTED.sub(
+        lambda found: "" if found[1] else found[0], headers["Content-Disposition"]
+    )
     options = [name.lower() for name in _OPTION.findall(disposition)]
     if "filename" in options or "filename*" in options:
         raise _unsupported(f"part {part.name}", "a file", "text")

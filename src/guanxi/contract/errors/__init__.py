@@ -44,7 +44,10 @@
     │   ├── SupportNotOpen            88214
     │   └── ParameterMissing       72000000
     ├── NetworkException                      no response, or an HTTP status other than 200
+    │   └── TimeoutException                  the call's time is over
     ├── AnswerException                       a response that violates the contract
+    │   └── AnswerTooLargeException           of more bytes than the client reads
+    ├── ForkedException                       a client of before a fork; also a RuntimeError
     ├── ListIncomplete                        a list has more than its server shows
     ├── WbiRetryTimesExceedException          -403 again after fresh keys
     ├── CookiesRefreshException               the cookies could not be refreshed

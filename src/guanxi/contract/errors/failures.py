@@ -42,6 +42,10 @@ class NetworkException(ApiException):
         self.sent = sent
 
 
+class TimeoutException(NetworkException):
+    """The time of a call was over before it had a complete response; see ``Client(timeout=…)``."""
+
+
 class AnswerException(ApiException):
     """The response violates the contract: not JSON, truncated, or of another shape.
 
@@ -52,6 +56,21 @@ class AnswerException(ApiException):
         super().__init__(f"{endpoint}: {msg}" if endpoint else msg)
         self.path = path
         self.endpoint = endpoint
+
+
+class AnswerTooLargeException(AnswerException):
+    """A response has more bytes, decompressed, than ``Client(max_response=…)`` allows.
+
+    The rest was not read.
+    """
+
+
+class ForkedException(ApiException, RuntimeError):
+    """A client was used in another process than it was made in; nothing was sent.
+
+    Make the client after the fork, for example in the worker's first task. It is a
+    ``RuntimeError`` too.
+    """
 
 
 class ListIncomplete(ApiException):

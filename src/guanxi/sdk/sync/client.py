@@ -5,30 +5,50 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from msgspec import structs
+
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import SPACE_PAGE
-from guanxi.contract.errors import ArgsException, ListIncomplete, NetworkException
+from guanxi.contract.errors import (
+    ArgsException,
+    ForkedException,
+    ListIncomplete,
+    NetworkException,
+    TimeoutException,
+)
 from guanxi.contract.pages import access_id_ends
 from guanxi.contract.structs import Nav
 from guanxi.sdk import answers, conversation, hosts, login, tallied
 from guanxi.sdk.conversation import (
+    Budget,
     Conversation,
     Done,
     NeedsAccessId,
     NeedsMixinKey,
     Page,
+    Send,
     Settings,
     Step,
+    Wait,
 )
 from guanxi.sdk.credential import Credential
-from guanxi.sdk.pace import Pace, SyncClock
+from guanxi.sdk.losses import FORKED, OVER
+from guanxi.sdk.pace import Pace, SyncClock, longest
 from guanxi.sdk.requests import Params, checked, find
-from guanxi.sdk.settings import WBI_TRIES, checked_timeout, checked_wbi_tries
+from guanxi.sdk.settings import (
+    MAX_RESPONSE,
+    TIMEOUT,
+    WBI_TRIES,
+    checked_max_response,
+    checked_timeout,
+    checked_wbi_tries,
+)
 from guanxi.sdk.sync.account import AccountArea
 from guanxi.sdk.sync.channel import ChannelArea
 from guanxi.sdk.sync.login import LoginArea
@@ -37,6 +57,7 @@ from guanxi.sdk.sync.relation import RelationArea
 from guanxi.sdk.sync.space import SpaceArea
 from guanxi.sdk.sync.web import WebArea
 from guanxi.sdk.transport import Request, Response, SyncTransport
+from guanxi.sdk.turns import turn_of
 
 T = TypeVar("T")
 
@@ -57,18 +78,23 @@ class SyncClient:
         proxy: an http, https or socks5 address; None means the credential's. The proxies of
             the environment are ignored.
         pace: the pauses between requests. None means no pauses on loopback, private addresses
-            and ``own_hosts``, and ``Pace()`` elsewhere.
+            and ``own_hosts``, and ``Pace()`` elsewhere. The requests of one account to one host
+            wait for each other, whichever client, thread, event loop or process of the user
+            sends them.
         transport: sends the requests instead of the network. The client closes it.
         clock: the source of the time, and what waits; for tests.
         own_hosts: names of your own servers, which need no pauses. The documents' hosts are
             refused.
-        timeout: seconds that one request may take until its response is complete; more than 0,
-            less than 86,400.
+        timeout: seconds that one call may take, with all its requests, retries and the waits
+            before these; more than 0, less than 86,400. None means 30, and with a pace the longest
+            waits after -799 in addition. The pauses of ``pace`` do not count. Each page of a
+            list is a call of its own.
+        max_response: the most bytes of a response, decompressed, that are read.
         wbi_tries: how many times a call with a wbi signature is signed and sent before it fails,
             each time with new keys; 1 to 10.
 
-    Raises ``ArgsException`` for an invalid ``base_url``, ``proxy``, ``own_hosts``, ``timeout`` or
-    ``wbi_tries``.
+    Raises ``ArgsException`` for an invalid ``base_url``, ``proxy``, ``own_hosts``, ``timeout``,
+    ``max_response`` or ``wbi_tries``, and ``ForkedException`` in a grandchild process (see there).
     """
 
     def __init__(
@@ -81,7 +107,8 @@ class SyncClient:
         transport: SyncTransport | None = None,
         clock: SyncClock | None = None,
         own_hosts: Iterable[str] = (),
-        timeout: float = 30.0,
+        timeout: float | None = None,
+        max_response: int = MAX_RESPONSE,
         wbi_tries: int = WBI_TRIES,
     ) -> None:
         self.relation = RelationArea(self)
@@ -96,15 +123,20 @@ class SyncClient:
         self._clock = clock or SyncClock()
         base = hosts.base_address(base_url)
         own = hosts.is_own(base, hosts.own_names(own_hosts))
+        self._host = hosts.paced_name(base)
         self._pace = Pace() if pace is None and not own else pace
         busy = self._pace.busy if self._pace else ()
+        seconds = TIMEOUT + longest(busy) if timeout is None else checked_timeout(timeout)
         self._settings = Settings(
             base=base,
             cursors=not hosts.is_documented(base),
             busy=busy,
             wbi_tries=checked_wbi_tries(wbi_tries),
             now=self._clock.time,
+            monotonic=self._clock.monotonic,
+            timeout=seconds,
         )
+        self._process = os.getpid()
         self._mixin_key: str | None = None
         self._key_lock = threading.Lock()
         #: Access ids by mid, each with its time of expiry in seconds.
@@ -113,7 +145,8 @@ class SyncClient:
         self._pace_lock = threading.Lock()
         self._last_end: float | None = None
         self._closed = False
-        self._transport = transport or _network(self._proxy, timeout)
+        checked_max_response(max_response)
+        self._transport = transport or _network(self._proxy, seconds, max_response)
 
     @property
     def credential(self) -> Credential:
@@ -338,50 +371,61 @@ class SyncClient:
     def _perform(self, step: Step) -> object:
         """Perform one step and return the reply to it, None for a wait.
 
-        The ``NetworkException`` of a ``Request`` step is returned; every other error is raised.
+        The ``NetworkException`` of a ``Send`` step is returned; every other error is raised.
         """
+        if os.getpid() != self._process:  # before any lock, which the fork may have left locked
+            raise ForkedException(FORKED)
         if isinstance(step, NeedsMixinKey):
-            return self._get_mixin_key(step.stale)
+            return self._get_mixin_key(step.stale, step.budget)
         if isinstance(step, NeedsAccessId):
-            return self._access_id(step.mid)
-        if isinstance(step, Request):
+            return self._access_id(step.mid, step.budget)
+        if isinstance(step, Send):
             try:
-                return self._send(step)
+                return self._send(step.request, step.budget)
             except NetworkException as error:
                 return error
-        self._wait(step.seconds)
+        self._wait(step)
         return None
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, step: Wait) -> None:
+        """Wait; if the server is busy, so do the account's other calls, also of other clients."""
         if self._pace is None:
-            self._clock.sleep(seconds)
+            self._clock.sleep(step.seconds)
             return
-        with self._pace_lock:  # all calls wait: the server is too busy for any of them
-            self._clock.sleep(seconds)
+        with self._pace_lock:
+            if step.credential is not None:
+                turn = turn_of(self._clock, self._host, step.credential)
+                turn.postpone(self._clock.monotonic() + step.seconds)
+            self._clock.sleep(step.seconds)
 
-    def _get_mixin_key(self, stale: str | None) -> str:
+    def _get_mixin_key(self, stale: str | None, budget: Budget) -> str:
         """Return the wbi mixin key: the cached one, or a new one if that is missing or ``stale``.
 
         Concurrent callers share one request. Raises as ``call``.
         """
+        begin = self._clock.monotonic()
         with self._key_lock:
+            self._add_paced(budget, begin)
             key = self._mixin_key
             if key is None or key == stale:
-                key = self._mixin_key = self._run(conversation.mixin_key(self._settings))
+                steps = conversation.mixin_key(self._settings, budget)
+                key = self._mixin_key = self._run(steps)
             return key
 
-    def _access_id(self, mid: str | int) -> str | None:
+    def _access_id(self, mid: str | int, budget: Budget | None = None) -> str | None:
         """Return an account's access id, None if its page has none.
 
         Ids are cached until they expire; malformed ones are not cached. Only one is requested at a
         time, so that concurrent callers for one account share it. Raises as ``call``.
         """
+        begin = self._clock.monotonic()
         with self._access_id_lock:
+            self._add_paced(budget, begin)
             now = self._clock.time()
             cached = self._access_ids.get(str(mid))
             if cached is not None and now < cached[1]:
                 return cached[0]
-            access_id = self._run(conversation.access_id(str(mid), self._settings))
+            access_id = self._run(conversation.access_id(str(mid), self._settings, budget))
             expiry = None if access_id is None else access_id_ends(access_id)
             valid = {owner: entry for owner, entry in self._access_ids.items() if now < entry[1]}
             if access_id is not None and expiry is not None:
@@ -389,7 +433,12 @@ class SyncClient:
             self._access_ids = valid
             return access_id
 
-    def _send(self, request: Request) -> Response:
+    def _add_paced(self, budget: Budget | None, begin: float) -> None:
+        """Add the time since ``begin`` to a budget if there is a pace: it had pauses of others."""
+        if self._pace is not None and budget is not None:
+            budget.add(self._clock.monotonic() - begin)
+
+    def _send(self, request: Request, budget: Budget) -> Response:
         """Send a request; with a pace, one at a time and each after its pause.
 
         Raises ``RuntimeError`` if the client is closed, and ``NetworkException`` (status 0) if
@@ -398,20 +447,33 @@ class SyncClient:
         if self._closed:
             raise RuntimeError("the client is closed; create a new one")
         if self._pace is None:
-            return self._transport.send(request)
+            return self._transport.send(_timed(request, budget))
+        begin = self._clock.monotonic()
         with self._pace_lock:
+            pause = self._pace.pause(writes=request.writes)
             if self._last_end is not None:
-                pause = self._pace.pause(writes=request.writes)
                 remaining = self._last_end + pause - self._clock.monotonic()
                 self._clock.sleep(max(0.0, remaining))
+            turn = turn_of(self._clock, self._host, budget.credential)
+            while (wait := turn.take(self._clock.monotonic(), pause)) > 0:
+                self._clock.sleep(wait)
             try:
-                return self._transport.send(request)
+                self._add_paced(budget, begin)
+                return self._transport.send(_timed(request, budget))
             finally:
                 self._last_end = self._clock.monotonic()
+                turn.finish(self._last_end)
 
 
-def _network(proxy: str | None, timeout: float) -> SyncTransport:
-    timeout = checked_timeout(timeout)
+def _timed(request: Request, budget: Budget) -> Request:
+    """Return a request with the time that its call has left; raise ``TimeoutException`` if none."""
+    left = budget.left()
+    if left <= 0:
+        raise TimeoutException(0, OVER, sent=False)
+    return structs.replace(request, timeout=left)
+
+
+def _network(proxy: str | None, timeout: float, max_response: int) -> SyncTransport:
     from guanxi.sdk.sync.network import Network  # imported late: pyreqwest is slow to load
 
-    return Network(proxy=proxy, timeout=timeout)
+    return Network(proxy=proxy, timeout=timeout, max_response=max_response)

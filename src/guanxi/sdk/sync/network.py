@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 
@@ -14,7 +15,9 @@ from pyreqwest.client import SyncClient, SyncClientBuilder
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.proxy import ProxyBuilder
 
-from guanxi.sdk.losses import lost
+from guanxi.contract.errors import ForkedException
+from guanxi.sdk.losses import FORKED_TWICE, lost, too_large
+from guanxi.sdk.settings import MAX_RESPONSE
 from guanxi.sdk.transport import Request, Response
 
 #: Shorter than the keep-alive of servers, so that no closing connection is reused.
@@ -36,10 +39,17 @@ class Network:
 
     Args:
         proxy: the address of a proxy; None for none, whatever the environment says.
-        timeout: seconds that a request may take until its response is complete.
+        timeout: seconds that a request without a ``timeout`` of its own may take until its
+            response is complete.
+        max_response: the most bytes of a decompressed body that are read.
+
+    Raise ``ForkedException`` where pyreqwest cannot start: in a child of a fork whose parent has
+    clients and is itself a child that has.
     """
 
-    def __init__(self, *, proxy: str | None, timeout: float) -> None:
+    def __init__(
+        self, *, proxy: str | None, timeout: float, max_response: int = MAX_RESPONSE
+    ) -> None:
         builder = (
             SyncClientBuilder()
             .follow_redirects(False)
@@ -51,13 +61,15 @@ class Network:
         if proxy is not None:
             builder = builder.proxy(ProxyBuilder.all(proxy))
         self._proxy = proxy
-        self._client: SyncClient | None = builder.build()
+        self._max_response = max_response
+        self._client: SyncClient | None = _built(builder)
         _delay_exit()
 
     def send(self, request: Request) -> Response:
         """Send one request and return its response, of any HTTP status.
 
-        Raise ``NetworkException`` of status 0 if there is no complete response, and
+        Raise ``NetworkException`` of status 0 if there is no complete response,
+        ``AnswerTooLargeException`` if its body is larger than ``max_response``, and
         ``RuntimeError`` if the transport is closed.
         """
         if self._client is None:
@@ -67,10 +79,16 @@ class Network:
             builder = builder.headers(request.headers)
             if request.body is not None:
                 builder = builder.body_bytes(request.body)
-            response = builder.build().send()
-            headers, body = response.headers, bytes(response.bytes())
-            cookies = tuple(headers.getall("set-cookie"))
-            return Response(response.status, dict(headers), body, cookies)
+            if request.timeout is not None:
+                builder = builder.timeout(timedelta(seconds=request.timeout))
+            with builder.build_streamed() as response:
+                headers = response.headers
+                # One byte more than allowed, so that nothing behind it is read or decompressed.
+                body = bytes(response.body_reader.read(self._max_response + 1) or b"")
+                if len(body) > self._max_response:
+                    raise too_large(request, self._max_response)
+                cookies = tuple(headers.getall("set-cookie"))
+                return Response(response.status, dict(headers), body, cookies)
         except PyreqwestError as error:
             network_error = lost(request, error, self._proxy)
         raise network_error  # not chained to pyreqwest's error, which quotes the whole address
@@ -81,3 +99,22 @@ class Network:
         self._client = None  # idle connections close only with the last reference to the client
         if client is not None:
             client.close()
+
+
+def _built(builder: SyncClientBuilder) -> SyncClient:
+    """Return the client of a builder, also in a process that was forked from one with clients.
+
+    pyreqwest's runtime of one thread does not survive a fork and cannot start again. Its other
+    runtime starts in the child, if no parent has used that.
+    """
+    makes: tuple[Callable[[], SyncClient], ...] = (
+        builder.build,
+        lambda: builder.runtime_multithreaded(True).build(),
+    )
+    for make in makes:
+        try:
+            return make()
+        except RuntimeError as error:
+            if "fork" not in str(error):
+                raise
+    raise ForkedException(FORKED_TWICE)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def interruptible(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Interrupt the query that ``db`` runs in the block as soon as the process gets SIGINT.
 
-    DuckDB asks Python for signals only between tasks of its own: while the calling thread waits for
+    DuckDB looks for signals of Python only between tasks of its own: while the calling thread waits for
     another one, Ctrl-C would have no effect. So a thread watches the signals meanwhile. Outside of
     the main thread, which alone can say where signals are written, and where somebody else watches
     them, nothing changes.

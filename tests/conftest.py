@@ -21,7 +21,7 @@ from tests.counts import count
 
 settings.register_profile(
     "guanxi",
-    max_examples=count(25, 400),
+    max_examples=count(10, 400),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     print_blob=True,

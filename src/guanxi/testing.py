@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,6 +46,8 @@ except ModuleNotFoundError as error:
 T = TypeVar("T")
 
 _START_SECONDS = 60
+#: How many accounts are created at once: the store writes them in one transaction.
+_AT_ONCE = 100
 
 
 class SignedIn(Struct, frozen=True):
@@ -100,8 +103,12 @@ class RunningService:
         cards_by_mid = {mid: Card(name=f"u{mid}") for mid in mids}
 
         async def add(store: Store) -> None:
-            for mid, card in (cards_by_mid | dict(cards or {})).items():
-                await accounts.put(store, mid, card)
+            wanted = iter((cards_by_mid | dict(cards or {})).items())
+            while some := [*islice(wanted, _AT_ONCE)]:
+                puts = [accounts.put(store, mid, card) for mid, card in some]
+                for failed in await asyncio.gather(*puts, return_exceptions=True):
+                    if failed is not None:
+                        raise failed
 
         self.do(add)
 

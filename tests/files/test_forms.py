@@ -153,7 +153,7 @@ def in_order(rows: Iterable[EdgeRow]) -> list[EdgeRow]:
     compression=st.sampled_from(["plain", "gzip"]),
     as_json=st.booleans(),
 )
-@settings(max_examples=count(25, 300))
+@settings(max_examples=count(8, 300))
 def test_any_edges_are_read_back_the_same(
     rows: list[EdgeRow],
     separator: str,
@@ -219,7 +219,7 @@ PIECES = [
 def test_no_bytes_end_in_a_traceback(tmp_path: Path) -> None:
     """Random pieces are read, skipped or refused with a reason; the counts always add up."""
     draw = random.Random(31)
-    for number in range(count(60, 2_000)):
+    for number in range(count(20, 2_000)):
         content = b"".join(draw.choices(PIECES, k=draw.randint(0, 12)))
         path = file(tmp_path, content, str(number))
         for skip_bad in (False, True):

@@ -10,6 +10,7 @@ import pytest
 
 from guanxi.files.zstd import check_frames
 from guanxi.stores.port import StoreError
+from tests.counts import count
 from tests.files.reading import file, follow, read
 from tests.files.test_forms import zstd
 
@@ -55,7 +56,8 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, compress: type[bytes
     """Wherever it is cut, also between two blocks and inside the header of the last."""
     whole = compress(MANY.encode())
     assert len(read(file(tmp_path, whole)).rows) == 20_000
-    for cut in {4, 5, 8, len(whole) // 3, len(whole) // 2, len(whole) - 3, len(whole) - 1}:
+    cuts = [len(whole) // 2, len(whole) - 3, 5, 4, 8, len(whole) // 3, len(whole) - 1]
+    for cut in cuts[: count(2, 7)]:
         with pytest.raises(StoreError, match=r"broken (zstd|gzip) file"):
             read(file(tmp_path, whole[:cut]), skip_bad=True)
 

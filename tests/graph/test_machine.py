@@ -269,6 +269,6 @@ class RulesMachine(RelationMachine):
 
 
 RulesMachine.TestCase.settings = settings(
-    max_examples=count(100, 250), stateful_step_count=count(50, 100)
+    max_examples=count(40, 250), stateful_step_count=count(50, 100)
 )
 TestRules = RulesMachine.TestCase

@@ -36,7 +36,7 @@ def service() -> Iterator[RunningService]:
 @pytest.mark.parametrize("program", [ASYNC, MODULE, LEFT_OPEN], ids=["async", "module", "open"])
 def test_a_process_exits_without_errors(program: str, service: RunningService) -> None:
     """Without a delay at exit, the transport's native thread aborts one process in ten."""
-    for _ in range(count(10, 60)):
+    for _ in range(count(3, 60)):
         done = subprocess.run(
             [sys.executable, "-c", program],
             env=os.environ | {"GUANXI_BASE_URL": service.base_url},

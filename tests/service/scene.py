@@ -51,14 +51,17 @@ class Scene:
         follow(service, self.caller, self.other)
         made = call(service, e.CREATE_GROUP, self.caller, {"tag": "组"})
         self.group: int = made.data["tagid"]
-        other = self.other.mid
-        put(service, self.caller.mid, profile.NOTICE, profile.Notice("公告"))
-        put(service, self.caller.mid, mine.LATER, mine.Later(other, 1, mine.FINISHED))
-        put(service, other, profile.PROFILE, profile.Profile(supported=True))
-        put(service, other, videos.VIDEO, s.Video(other))
-        put(service, other, videos.TOP_VIDEO, videos.Chosen(other))
-        put(service, other, videos.SEASON, videos.Season(s.SeasonMeta(other)))
-        put(service, other, videos.SERIES, videos.Series(s.SeriesMeta(other)))
+        caller, other = self.caller.mid, self.other.mid
+        entries = [
+            profile.NOTICE.entry(caller, profile.Notice("公告")),
+            mine.LATER.entry(caller, mine.Later(other, 1, mine.FINISHED)),
+            profile.PROFILE.entry(other, profile.Profile(supported=True)),
+            videos.VIDEO.entry(other, s.Video(other)),
+            videos.TOP_VIDEO.entry(other, videos.Chosen(other)),
+            videos.SEASON.entry(other, videos.Season(s.SeasonMeta(other))),
+            videos.SERIES.entry(other, videos.Series(s.SeriesMeta(other))),
+        ]
+        service.do(lambda store: store.put(entries))
 
     def fields(self, endpoint: Endpoint) -> dict[str, object]:
         """Return the required fields, and the one without which the endpoint does nothing."""

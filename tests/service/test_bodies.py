@@ -368,7 +368,7 @@ _KINDS = st.sampled_from(
 ).map(str.encode) | st.binary(max_size=60)
 
 
-@settings(max_examples=count(500, 50_000), deadline=None)
+@settings(max_examples=count(100, 50_000), deadline=None)
 @given(_BODIES, _KINDS)
 @example(multipart(_FID), MULTIPART["Content-Type"].encode())
 def test_no_bytes_break_the_reader(body: bytes, kind: bytes) -> None:
@@ -384,7 +384,7 @@ def test_no_bytes_break_the_reader(body: bytes, kind: bytes) -> None:
     assert field is None or field in known
 
 
-@settings(max_examples=count(200, 10_000), deadline=None)
+@settings(max_examples=count(50, 10_000), deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=9), st.text(max_size=40)), max_size=20))
 def test_what_is_written_is_read(pairs: Pairs) -> None:
     """Any text survives in a part; names are written as browsers write them."""

@@ -217,7 +217,7 @@ def test_whatever_is_sent(
     [caller] = fresh(documented)
     described_here = described[endpoint.path][endpoint.method]
 
-    @settings(max_examples=count(2, 40), suppress_health_check=list(HealthCheck))
+    @settings(max_examples=count(1, 40), suppress_health_check=list(HealthCheck))
     @given(case=described_here.as_strategy(generation_mode=mode), signed_in=booleans())
     def drive(case: schemathesis.Case[Any], signed_in: bool) -> None:
         cookie = {"Cookie": caller.cookie} if signed_in else {}

@@ -285,10 +285,10 @@ class PostgreSQLMachine(ContentMachine):
 
 
 SQLiteMachine.TestCase.settings = settings(
-    max_examples=count(40, 150), stateful_step_count=count(30, 60)
+    max_examples=count(15, 150), stateful_step_count=count(30, 60)
 )
 PostgreSQLMachine.TestCase.settings = settings(
-    max_examples=count(10, 30), stateful_step_count=count(30, 60)
+    max_examples=count(4, 30), stateful_step_count=count(30, 60)
 )
 TestSQLite = SQLiteMachine.TestCase
 TestPostgreSQL = pytest.mark.usefixtures("server")(PostgreSQLMachine.TestCase)

@@ -19,6 +19,7 @@ from guanxi.stores import copy, open_store
 from guanxi.stores.port import EdgeRow, Query, Store, StoreError
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
+from tests.counts import count
 from tests.stores.documents import put, video
 from tests.stores.engines import ENGINES, START, Clock, Engine
 from tests.stores.world import ALL, do, faults, people
@@ -196,11 +197,11 @@ async def test_an_interrupted_copy_resumes(
     stops = 0
     while True:
         try:
-            await copy.copy(source, target, stop_at(steps + 3), NOW)
+            await copy.copy(source, target, stop_at(steps + count(9, 3)), NOW)
             break
         except Stopped:
             stops += 1
-    assert stops > 20
+    assert stops > count(6, 20)
     assert [
         difference async for difference in copy.differences(source, target, Progress(), NOW)
     ] == []

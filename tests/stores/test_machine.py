@@ -22,10 +22,10 @@ class PostgreSQLMachine(RelationMachine):
 
 
 SQLiteMachine.TestCase.settings = settings(
-    max_examples=count(20, 120), stateful_step_count=count(30, 60)
+    max_examples=count(10, 120), stateful_step_count=count(30, 60)
 )
 PostgreSQLMachine.TestCase.settings = settings(
-    max_examples=count(4, 15), stateful_step_count=count(30, 60)
+    max_examples=count(3, 15), stateful_step_count=count(30, 60)
 )
 TestSQLite = SQLiteMachine.TestCase
 TestPostgreSQL = pytest.mark.usefixtures("server")(PostgreSQLMachine.TestCase)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def interruptible(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Interrupt the query that ``db`` runs in the block as soon as the process gets SIGINT.
 
-    DuckDB looks for signals of Python only between tasks of its own: while the calling thread waits for
-    another one, Ctrl-C would have no effect. So a thread watches the signals meanwhile. Outside of
-    the main thread, which alone can say where signals are written, and where somebody else watches
-    them, nothing changes.
+    DuckDB looks for signals of Python only between tasks of its own: while the calling thread waits
+    for another one, Ctrl-C would have no effect. So a thread watches the signals meanwhile. Outside
+    of the main thread, which alone can say where signals are written, and where somebody else
+    watches them, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -184,6 +184,7 @@ OWNER, OTHER = 1, 2
         ("cards", (range(9_000),), Lane.SHORT, Lane.SHORT),
         ("tails", (range(90_000),), Lane.LONG, Lane.LONG),
         ("documents", (EVENT, OWNER, NEWEST), Lane.AT_ONCE, Lane.AT_ONCE),
+        ("documents", (EVENT, OWNER, replace(NEWEST, limit=EVERY)), Lane.SHORT, Lane.SHORT),
         ("documents", (EVENT, OWNER, replace(NEWEST, text="a")), Lane.SHORT, Lane.SHORT),
     ],
 )  # fmt: skip

@@ -126,9 +126,10 @@ def _find(kind: Kind[Any], ids: Sequence[int]) -> Rows:
 
 
 def _documents(kind: Kind[Any], owner: int, query: Query) -> Rows:
+    """How many an owner has is not counted: all of them is no large number, as of a log."""
     if query.where or query.text:
-        return Rows(SHORT_ROWS)  # how many an owner has is not counted
-    return Rows(query.offset + query.limit)
+        return Rows(SHORT_ROWS)
+    return Rows(min(query.offset + query.limit, SHORT_ROWS))
 
 
 Rule: TypeAlias = Lane | Callable[..., Rows]

@@ -22,6 +22,8 @@ def interruptible(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
     of the main thread, which alone can say where signals are written, and where somebody else
     watches them, nothing changes.
     """
+    import duckdb
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -35,7 +37,7 @@ def interruptible(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
             return
 
         def watch() -> None:
-            with suppress(OSError):  # a second Ctrl-C may close the socket first
+            with suppress(OSError, duckdb.Error):  # the block may end with socket and db closed
                 while byte := reader.recv(1):
                     if byte[0] == signal.SIGINT:
                         db.interrupt()

@@ -37,7 +37,7 @@ from guanxi.service.loop import new_event_loop
 from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
-from guanxi.stores.port import Store
+from guanxi.stores.port import Store, StoreReplaced
 
 _VISIT_SECONDS = 3.0
 #: Seconds between attempts to restart a worker: they double, from the first to the last.
@@ -166,7 +166,8 @@ async def run(
     what is served in place of the application. Worker processes open the plan's store, and have
     neither clock nor wrapper. ``on_ready`` is called once, when the service accepts requests; never
     if ``stop`` is set before that.
-    Raise StoreError, OSError or ServiceError if the store, an address or a worker cannot be used.
+    Raise StoreError, OSError or ServiceError if the store, an address or a worker cannot be used;
+    StoreReplaced if the store's file was moved, deleted or replaced meanwhile.
     """
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind(plan.host, plan.port))
@@ -182,11 +183,11 @@ async def run(
             stack.push_async_callback(opened.close)
         store = with_cards(opened, plan.settings)
         service = Service(store, plan.settings, clock)
+        await stack.enter_async_context(visits_written(store, stop))
         served: list[Served] = []
         if plan.workers == 1:
             metrics = Metrics()
             application = application_of(service, metrics)
-            await stack.enter_async_context(visits_written(store))
             served.append(Served(wrap(application), listener, bad_request))
             cells = [metrics.cells]
         else:
@@ -216,12 +217,13 @@ def application_of(service: Service, metrics: Metrics) -> Application:
 
 
 @asynccontextmanager
-async def visits_written(store: Store) -> AsyncIterator[None]:
+async def visits_written(store: Store, stop: asyncio.Event) -> AsyncIterator[None]:
     """Write visits periodically while the block runs, and the remaining ones after it.
 
-    An error of writing them is only logged.
+    An error of writing them is only logged. But if the store's file is no longer at its path, set
+    ``stop``, as what is written would be lost, and raise StoreReplaced after the block.
     """
-    task = asyncio.create_task(_flush_visits(store))
+    task = asyncio.create_task(_flush_visits(store, stop))
     try:
         yield
     finally:
@@ -230,15 +232,20 @@ async def visits_written(store: Store) -> AsyncIterator[None]:
         await _flush(store)
 
 
-async def _flush_visits(store: Store) -> None:
-    while True:
+async def _flush_visits(store: Store, stop: asyncio.Event) -> None:
+    while not stop.is_set():
         await asyncio.sleep(_VISIT_SECONDS)
-        await _flush(store)
+        try:
+            await _flush(store)
+        except StoreReplaced:
+            stop.set()
 
 
 async def _flush(store: Store) -> None:
     try:
         await store.flush_visits()
+    except StoreReplaced:
+        raise
     except Exception:  # visits may be lost; the service continues
         logs.LOG.exception("visits not written")
 

@@ -7,6 +7,7 @@ or at the end of stdin, which means that its parent exited.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -27,6 +28,7 @@ from guanxi.service.server import (
     with_cards,
 )
 from guanxi.stores import open_store
+from guanxi.stores.port import StoreReplaced
 
 
 async def work(plan: WorkerPlan) -> None:
@@ -51,7 +53,10 @@ async def work(plan: WorkerPlan) -> None:
         with socket.socket(fileno=plan.listener) as listener:
             metrics = Metrics(cells_of(plan.metrics, plan.worker))
             application = application_of(Service(store, plan.settings), metrics)
-            async with visits_written(store), serving(Served(application, listener, bad_request)):
+            async with (
+                visits_written(store, stop),
+                serving(Served(application, listener, bad_request)),
+            ):
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()
                 await stop.wait()
@@ -63,12 +68,17 @@ async def work(plan: WorkerPlan) -> None:
 def main() -> None:
     """Read the plan, a JSON line, from stdin and serve until SIGTERM or the end of stdin.
 
-    Raise DecodeError for an invalid plan, StoreError if the store is missing or cannot be opened.
+    Exit with status 1 if the store's file was replaced. Raise DecodeError for an invalid plan,
+    StoreError if the store is missing or cannot be opened.
     """
     logs.to_stream()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerPlan)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(work(plan))
+        try:
+            runner.run(work(plan))
+        except StoreReplaced as error:
+            logs.event(logging.ERROR, "store replaced", reason=str(error))
+            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from guanxi.stores.sqlite.grouping import regroup
 from guanxi.stores.sqlite.pairs import add_visits, modify
 from guanxi.stores.sqlite.schema import connect, failures, prepare
 from guanxi.stores.sqlite.slices import write_slices
-from guanxi.stores.sqlite.writer import turn
+from guanxi.stores.sqlite.writer import touch, turn
 
 T = TypeVar("T")
 
@@ -94,6 +94,10 @@ class SQLiteStore(Engine):
         self._visits[owner, target] += 1
 
     async def flush_visits(self) -> None:
+        self.writer.place.check()
+        await self._write_visits()
+
+    async def _write_visits(self) -> None:
         visits, self._visits = self._visits, Counter()
         if not visits:
             return
@@ -164,6 +168,11 @@ class SQLiteStore(Engine):
         new = accounts or {}, groups or {}
 
         def work() -> Imported:
+            imported = stored()
+            self.writer.place.check()
+            return imported
+
+        def stored() -> Imported:
             with failures(), closing(connect(self.path, writes=True)) as db:
                 is_sorted = bulk.stage(db, rows(), self._seconds(), progress)
                 bulk.check(
@@ -195,13 +204,13 @@ class SQLiteStore(Engine):
 
     async def ready(self) -> None:
         await self.tally(0)
-        await self.write(lambda _: None)
+        await self.write(touch)
 
     async def close(self) -> None:
         if self.owner.closed:
             return
         try:
-            await self.flush_visits()
+            await self._write_visits()
         finally:
             await super().close()
 

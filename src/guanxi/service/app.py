@@ -25,6 +25,7 @@ from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
 from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_body
 from guanxi.service.handling import Answer, Refused, Service, WithCookies
 from guanxi.service.request import (
+    check_count,
     cookies,
     fields,
     headers_of,
@@ -190,7 +191,7 @@ class Application:
                 self._late.discard(task)
                 task.uncancel()
         if route is not None and route.endpoint.body is Body.JSONP:
-            callback = _callback(route, exchange.scope["query_string"])
+            callback = self._callback(route, exchange.scope["query_string"])
             if callback:
                 exchange.headers = (_SCRIPT, *exchange.headers[1:])
                 exchange.body = b"%b(%b)" % (callback.encode(), exchange.body)
@@ -266,10 +267,11 @@ class Application:
             raise self._no_route(scope, exchange.path)
         if len(self._running) > self._at_once:
             raise StoreUnavailable("too many requests at once")
+        limits = service.profile.limits
+        check_count("query", scope["query_string"], limits.fields)
         headers = headers_of(scope["headers"])
         pairs, invalid = fields(scope["query_string"], route.known)
         if route.reads_form:
-            limits = service.profile.limits
             exchange.is_whole = False
             body = await read_body(receive, headers, limits.body_bytes)
             exchange.is_whole = True
@@ -295,13 +297,26 @@ class Application:
             values.pop("cursor", None)
         params = exchange.params = route.decode(values)
         if isinstance(route.handler, WithCookies):
-            jar = cookies(headers.get(b"cookie", b""))
+            jar = cookies(headers.get(b"cookie", b""), limits.cookies)
             answer = await route.handler.handler(service, caller.mid, params, jar)
         else:
             answer = await route.handler(service, caller.mid, params)
         data, more = answer if isinstance(answer, Answer) else (answer, ())
         exchange.headers = (*_CONTENT_TYPE[route.endpoint.body], *more)
         exchange.body = success(route.endpoint.envelope, data, service.clock)
+
+    def _callback(self, route: Route, query: bytes) -> str:
+        """Return the JSONP callback in a query (the last).
+
+        Return "" if it is missing or not a valid name, or the query has too many fields.
+        """
+        if query.count(b"&") >= self._service.profile.limits.fields:
+            return ""
+        name = dict(fields(query, route.known)[0]).get("callback")
+        try:
+            return msgspec.convert(name, Callback)
+        except msgspec.ValidationError:
+            return ""
 
     def _method(self, path: str) -> str | None:
         """Return the method of a path's endpoint or page, or None if there is neither."""
@@ -360,15 +375,6 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
     if endpoint is not None and endpoint.body is Body.HTML and refused.status == 200:
         refused.status = 404  # a browser that loads a page checks the status
     return refused
-
-
-def _callback(route: Route, query: bytes) -> str:
-    """Return the JSONP callback in a query (the last), or "" if missing or not a valid name."""
-    name = dict(fields(query, route.known)[0]).get("callback")
-    try:
-        return msgspec.convert(name, Callback)
-    except msgspec.ValidationError:
-        return ""
 
 
 def _failed(code: int, error: BaseException, exchange: Exchange) -> Refused:

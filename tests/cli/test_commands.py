@@ -589,20 +589,61 @@ def test_brackets_in_a_path_are_shown_as_they_are(tmp_path: Path) -> None:
     assert path.exists()
 
 
-@pytest.mark.parametrize("token", ["", "chosen"])
-def test_a_new_administration_token_is_shown(tmp_path: Path, token: str) -> None:
-    argv = ["serve", "--store", str(tmp_path / "s.db"), "--port", "0", "--admin", "127.0.0.1:0"]
+@pytest.mark.parametrize(
+    ("host", "token"), [("127.0.0.1", None), ("localhost", None), ("0.0.0.0", "chosen by a human")]
+)
+def test_an_administration_shows_a_new_token_and_warns_of_a_public_address(
+    tmp_path: Path, host: str, token: str | None
+) -> None:
+    argv = ["serve", "--store", str(tmp_path / "s.db"), "--port", "0", "--admin", f"{host}:0"]
+    environment = {name: one for name, one in os.environ.items() if name != "GUANXI_ADMIN_TOKEN"}
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, *argv],
         stderr=subprocess.PIPE,
-        env=os.environ | ENGLISH | {"GUANXI_ADMIN_TOKEN": token},
+        env=environment | ENGLISH | ({"GUANXI_ADMIN_TOKEN": token} if token else {}),
         text=True,
     )
     assert process.stderr is not None
-    while "administration" not in (line := process.stderr.readline()):
+    shown = ""
+    while "administration: http" not in (line := process.stderr.readline()):
         assert line, "it did not start"
+        shown += line
     process.send_signal(signal.SIGTERM)
     with process.stderr:  # communicate() would lose lines that readline() buffered
-        shown = process.stderr.read()
+        shown += process.stderr.read()
     process.wait(30)
-    assert bool(re.search(r"GUANXI_ADMIN_TOKEN=\S+", shown)) == (token == "")
+    assert bool(re.search(r"GUANXI_ADMIN_TOKEN=\S+", shown)) == (token is None)
+    assert ("warning: other machines can reach" in shown) == (host == "0.0.0.0")
+
+
+@pytest.mark.parametrize("token", ["", " ", "x" * 15])
+def test_a_short_administration_token_is_refused(tmp_path: Path, token: str) -> None:
+    store = tmp_path / "s.db"
+    argv = ["serve", "--store", store, "--port", 0, "--admin", "127.0.0.1:0"]
+    ended = guanxi(*argv, GUANXI_ADMIN_TOKEN=token)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("guanxi: bad setting GUANXI_ADMIN_TOKEN: at least 16 characters")
+    assert "head -c 24 /dev/urandom" in ended.stderr
+    assert not store.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "has_password"),
+    [
+        ("POSTGRESQL://me:hidden@127.0.0.1:1/name", True),
+        ("postgres://127.0.0.1:1/name?user=me&Password=hidden", True),
+        ("postgresql://me:a?hidden@127.0.0.1:1/name", True),
+        ("host=127.0.0.1 user=postgres password=hidden", True),
+        ("postgresql://me@127.0.0.1:port/name", False),
+    ],
+)
+def test_a_password_in_an_argument_is_warned_of_and_not_shown(
+    address: str, *, has_password: bool
+) -> None:
+    ended = guanxi("check", "--store", address)
+    assert ended.returncode == 1
+    assert ("sees the password" in ended.stderr) == has_password
+    assert "hidden" not in ended.stdout + ended.stderr
+    from_environment = guanxi("check", GUANXI_STORE=address)
+    assert "sees the password" not in from_environment.stderr
+    assert "hidden" not in from_environment.stdout + from_environment.stderr

@@ -88,6 +88,7 @@ def run() -> None:
     """
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
+    _warn_of_passwords(sys.argv[1:])
     try:
         status = app(standalone_mode=False)
     except typer.TyperException as error:
@@ -108,6 +109,25 @@ def run() -> None:
         sys.exit(f"guanxi: {_escaped(shown(first) if isinstance(first, Text) else str(error))}")
     if isinstance(status, int):
         sys.exit(status)
+
+
+def _warn_of_passwords(arguments: list[str]) -> None:
+    """Print a warning if an argument is a store's address with a password."""
+    values = [argument for argument in arguments if "postgres" in argument.lower()]
+    if not values:
+        return
+    from guanxi.stores import has_password  # only where a server is named
+
+    if any(has_password(value.partition("=")[2]) or has_password(value) for value in values):
+        print(
+            text(
+                "警告：本机所有用户都能用 ps 看到地址中的密码；请写入 ~/.pgpass 或"
+                " PGPASSWORD，或用 GUANXI_STORE 代替 --store",
+                "warning: every user of this machine sees the password in the address with ps;"
+                " put it into ~/.pgpass or PGPASSWORD, or set GUANXI_STORE in place of --store",
+            ),
+            file=sys.stderr,
+        )
 
 
 def _show_usage(error: Any) -> None:

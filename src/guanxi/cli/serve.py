@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -148,13 +149,24 @@ def serve(
     plan = Plan(store, settings, host, port, workers, _administration(admin))
     _check_addresses(plan)
     console = Console(stderr=True, highlight=False, markup=False)
+    if plan.administration is not None and not _is_loopback(plan.administration.host):
+        console.print(
+            text(
+                f"警告：其他机器可以访问管理地址 {admin}，且没有 TLS；其口令可登录任何账号。"
+                "请用 127.0.0.1，经 TLS 代理或 SSH 隧道访问",
+                f"warning: other machines can reach the administration at {admin}, without TLS,"
+                " and its token signs in anybody; use 127.0.0.1 behind a proxy with TLS, or an SSH"
+                " tunnel",
+            ),
+            soft_wrap=True,
+        )
 
     def ready(service: Ready) -> None:
         console.print(f"guanxi {settings.profile.name}: {service.url} ({redacted(store)})")
         console.print(text("接口页面：", "API page: ") + f"{service.url}/docs")
         if plan.administration is not None:
             console.print(text("管理：", "administration: ") + f"{service.admin_url}")
-            if not os.environ.get("GUANXI_ADMIN_TOKEN"):
+            if "GUANXI_ADMIN_TOKEN" not in os.environ:
                 console.print(f"GUANXI_ADMIN_TOKEN={plan.administration.token}", soft_wrap=True)
 
     _serve(plan, ready)
@@ -230,22 +242,51 @@ def _retry(options: str) -> str:
     return f"make {task} ARGS='{options}'" if task else options
 
 
+#: The fewest characters of an administration token, from the environment.
+_TOKEN_LENGTH = 16
+
+
 def _administration(address: str | None) -> Administration | None:
     """Return the settings of the administration's address, or None if ``address`` is None.
 
-    The token is GUANXI_ADMIN_TOKEN, or a new one. Raise BadParameter if ``address`` is not
-    HOST:PORT.
+    The token is GUANXI_ADMIN_TOKEN, or a new one if that is not set. Raise SettingError if it is
+    set and shorter than 16 characters, BadParameter if ``address`` is not HOST:PORT.
     """
+    from guanxi.service.config import SettingError
     from guanxi.service.server import Administration
 
     if address is None:
         return None
+    host, port = _host_and_port(address)
+    token = os.environ.get("GUANXI_ADMIN_TOKEN")
+    if token is not None and len(token) < _TOKEN_LENGTH:
+        raise SettingError(
+            "GUANXI_ADMIN_TOKEN",
+            Text(
+                f"至少 {_TOKEN_LENGTH} 个字符，如 head -c 24 /dev/urandom | base64 的输出；"
+                "不设此变量则新生成一个",
+                f"at least {_TOKEN_LENGTH} characters, such as the output of"
+                " `head -c 24 /dev/urandom | base64`; without the variable one is generated",
+            ),
+        )
+    return Administration(token or new_token(), host, port)
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    """Return the host, without brackets, and the port; raise BadParameter if it is another text."""
     host, _, port = address.rpartition(":")
     if host.startswith("[") and host.endswith("]"):  # an IPv6 address, as in a URL
         host = host[1:-1]
     if not host or not port.isdecimal() or int(port) > 65535:
         raise typer.BadParameter(text(f"{address} 应为 HOST:PORT", f"{address} must be HOST:PORT"))
-    return Administration(os.environ.get("GUANXI_ADMIN_TOKEN") or new_token(), host, int(port))
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 @in_chinese("""启动演示，并展示导览。

@@ -52,6 +52,12 @@ class Limits(Struct, frozen=True, kw_only=True):
     attentions: Annotated[int, _limit("000, 001, get_all_followings: all mids at once")] = ALL
     group_name: Annotated[int, _limit("004, 创建分组: characters in a group's name")] = 16
     groups: Annotated[int, _limit("ours: groups an account may have; one more answers -400")] = 200
+    fields: Annotated[
+        int, _limit("ours: fields of a query or urlencoded form; more answer HTTP 400")
+    ] = 100
+    cookies: Annotated[
+        int, _limit("ours: cookies of a request, of which browsers keep 180; more answer HTTP 400")
+    ] = 200
     body_bytes: Annotated[int, _limit("ours: a form's size; larger answers HTTP 413")] = 65_536
     parts: Annotated[int, _limit("ours: parts of a multipart form; more answer HTTP 413")] = 100
     part_headers: Annotated[int, _limit("ours: header lines of a part; more answer HTTP 413")] = 8

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from hashlib import md5
 from hmac import compare_digest
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote_plus
 
 #: The indexes of the 32 characters that form the mixin key (wire catalogue, 2.7).
 MIXIN = (
@@ -20,7 +21,11 @@ nzPjfdTcqMz7djHum0qSZA0AyCBDABUqCrfNgCiJ00Ra7GmRj+YCK1NJEuewlb40
 JNrRuoEUXpabUzGB8QIDAQAB
 -----END PUBLIC KEY-----
 """
-_REMOVED = str.maketrans("", "", "!'()*")
+#: The encoded forms of the five characters that the documented wbi encoding drops from values.
+_DROPPED = [quote_plus(character) for character in "!'()*"]
+#: The encoded form of each byte; to join them takes half the time of ``quote_plus``.
+_ENCODED = [quote_plus(bytes((byte,))) for byte in range(256)]
+_SIGNATURE = re.compile("[0-9a-f]{32}")
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -38,39 +43,38 @@ def key_of_url(url: str) -> str:
 
 def wbi_sign(pairs: Pairs, mixin: str) -> str:
     """Return the wbi signature (``w_rid``) of unencoded parameters, which must have ``wts``."""
-    query = "&".join(
-        f"{quote(name, safe='')}={quote(value.translate(_REMOVED), safe='')}"
-        for name, value in sorted(pairs)
-    )
-    return _md5(query + mixin)
+    return _signature(_documented(_encoded(pairs)), mixin)
 
 
-def wbi_verify(pairs: Pairs, mixin: str) -> bool:
-    """Return whether ``w_rid`` in the pairs is the wbi signature of all others; False without it.
+def wbi_verify(pairs: Pairs, *mixins: str) -> bool:
+    """Return whether ``w_rid`` in the pairs is the wbi signature of all others by one of the keys.
 
-    Whether the time ``wts`` is recent is not checked.
+    False without ``w_rid``. Whether the time ``wts`` is recent is not checked.
     Clients use two encodings: the documented one (five characters are dropped, a space is ``%20``)
-    and one that drops nothing and writes a space as ``+``. Both are accepted.
+    and one that drops nothing and writes a space as ``+``. Both are accepted. The pairs are encoded
+    once, whatever the number of keys: anybody may send a long query with a wrong signature.
     """
     given, signed = _parted(pairs, "w_rid")
-    if not given.isascii():
+    if _SIGNATURE.fullmatch(given) is None:
         return False
-    plain = "&".join(f"{quote_plus(n)}={quote_plus(v)}" for n, v in sorted(signed))
-    return compare_digest(given, wbi_sign(signed, mixin)) or compare_digest(
-        given, _md5(plain + mixin)
+    encoded = _encoded(signed)
+    queries = dict.fromkeys((_documented(encoded), _joined(encoded)))
+    return any(
+        compare_digest(given, _signature(query, mixin)) for query in queries for mixin in mixins
     )
 
 
 def app_sign(pairs: Pairs, appsec: str) -> str:
     """Return the APP signature (``sign``) of unencoded parameters, which must have ``appkey``."""
-    query = "&".join(f"{quote_plus(n)}={quote_plus(v)}" for n, v in sorted(pairs))
-    return _md5(query + appsec)
+    return _signature(_joined(_encoded(pairs)), appsec)
 
 
 def app_verify(pairs: Pairs, appsec: str) -> bool:
     """Return whether ``sign`` in the pairs is the APP signature of all others; False without it."""
     given, signed = _parted(pairs, "sign")
-    return given.isascii() and compare_digest(given, app_sign(signed, appsec))
+    return _SIGNATURE.fullmatch(given) is not None and compare_digest(
+        given, app_sign(signed, appsec)
+    )
 
 
 def _parted(pairs: Pairs, signature: str) -> tuple[str, list[tuple[str, str]]]:
@@ -80,5 +84,31 @@ def _parted(pairs: Pairs, signature: str) -> tuple[str, list[tuple[str, str]]]:
     return given, [pair for pair in pairs if pair[0] != signature]
 
 
-def _md5(text: str) -> str:
-    return md5(text.encode(), usedforsecurity=False).hexdigest()
+def _encoded(pairs: Pairs) -> list[tuple[str, str]]:
+    """Return the pairs, sorted and then percent-encoded, with a space as ``+``."""
+    encoded = _ENCODED.__getitem__
+    return [
+        ("".join(map(encoded, name.encode())), "".join(map(encoded, value.encode())))
+        for name, value in sorted(pairs)
+    ]
+
+
+def _joined(encoded: Sequence[tuple[str, str]]) -> str:
+    return "&".join([f"{name}={value}" for name, value in encoded])
+
+
+def _documented(encoded: Sequence[tuple[str, str]]) -> str:
+    """Return the query of encoded pairs in the documented encoding of wbi."""
+    query = _joined([(name, _without_dropped(value)) for name, value in encoded])
+    return query.replace("+", "%20")
+
+
+def _without_dropped(value: str) -> str:
+    if "%2" in value:
+        for character in _DROPPED:
+            value = value.replace(character, "")
+    return value
+
+
+def _signature(query: str, salt: str) -> str:
+    return md5((query + salt).encode(), usedforsecurity=False).hexdigest()

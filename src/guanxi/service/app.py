@@ -30,6 +30,7 @@ from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_
 from guanxi.service.handlers.people import shows_space
 from guanxi.service.handling import BANNED, NO_ACCOUNT, Answer, Refused, Service, WithCookies
 from guanxi.service.request import (
+    check_count,
     cookies,
     fields,
     headers_of,
@@ -207,7 +208,7 @@ class Application:
                 self._left.discard(task)
                 task.uncancel()
         if route is not None and route.endpoint.body is Body.JSONP:
-            callback = _callback(route, exchange.scope["query_string"])
+            callback = self._callback(route, exchange.scope["query_string"])
             if callback:
                 exchange.headers = (_SCRIPT, *exchange.headers[1:])
                 exchange.body = b"%b(%b)" % (callback.encode(), exchange.body)
@@ -289,10 +290,11 @@ class Application:
             raise self._no_route(scope, exchange.path)
         if len(self._running) > self._at_once:
             raise StoreUnavailable("too many requests at once")
+        limits = service.profile.limits
+        check_count("query", scope["query_string"], limits.fields)
         headers = headers_of(scope["headers"])
         pairs, invalid = fields(scope["query_string"], route.known)
         if route.reads_form:
-            limits = service.profile.limits
             exchange.is_whole = False
             body = await read_body(receive, headers, limits.body_bytes)
             exchange.is_whole = True
@@ -327,7 +329,7 @@ class Application:
                 if not await shows_space(service, owner):
                     service = service._replace(store=WithoutDocuments(service.store, owner))
             if isinstance(route.handler, WithCookies):
-                jar = cookies(headers.get(b"cookie", b""))
+                jar = cookies(headers.get(b"cookie", b""), limits.cookies)
                 answer = await route.handler.handler(service, caller.mid, params, jar)
             else:
                 answer = await route.handler(service, caller.mid, params)
@@ -353,6 +355,19 @@ class Application:
             yield
         finally:
             watching.cancel()
+
+    def _callback(self, route: Route, query: bytes) -> str:
+        """Return the JSONP callback in a query (the last).
+
+        Return "" if it is missing or not a valid name, or the query has too many fields.
+        """
+        if query.count(b"&") >= self._service.profile.limits.fields:
+            return ""
+        name = dict(fields(query, route.known)[0]).get("callback")
+        try:
+            return msgspec.convert(name, Callback)
+        except msgspec.ValidationError:
+            return ""
 
     def _method(self, path: str) -> str | None:
         """Return the method of a path's endpoint or page, or None if there is neither."""
@@ -446,15 +461,6 @@ async def _disconnected(scope: Scope, receive: Receive) -> bool:
         if whole:
             return False
         whole = not message.get("more_body", False)
-
-
-def _callback(route: Route, query: bytes) -> str:
-    """Return the JSONP callback in a query (the last), or "" if missing or not a valid name."""
-    name = dict(fields(query, route.known)[0]).get("callback")
-    try:
-        return msgspec.convert(name, Callback)
-    except msgspec.ValidationError:
-        return ""
 
 
 def _failed(code: int, error: BaseException, exchange: Exchange) -> Refused:

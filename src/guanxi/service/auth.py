@@ -62,6 +62,7 @@ class SessionGate:
         self._has_rule = service.profile.header_rule
         self._strict_referer = service.settings.strict_referer
         self._wbi_window = service.settings.wbi_window
+        self._most_cookies = service.profile.limits.cookies
         #: Credentials with a session, by the access_key or Cookie header sent.
         self._credentials: dict[str | bytes, _Credential] = {}
         #: Sessions by digest, each with the time of its read: by the clock, and in real time, as
@@ -136,9 +137,9 @@ class SessionGate:
         """Parse an access_key (str) or Cookie header (bytes); return None if it has no token.
 
         Whether the token has a session is not checked. Without a ``bili_jct`` cookie, the session's
-        csrf counts as sent.
+        csrf counts as sent. Raise Refused (-400) for too many cookies.
         """
-        jar = cookies(sent) if isinstance(sent, bytes) else {}
+        jar = cookies(sent, self._most_cookies) if isinstance(sent, bytes) else {}
         token = jar.get("SESSDATA", "") if isinstance(sent, bytes) else sent
         if not token:
             return None
@@ -208,7 +209,7 @@ class SessionGate:
                 sign.mixin_key(*secrets.wbi_keys(self._secret, day)) for day in days
             )
             self._mixins = (now // secrets.DAY, (today, yesterday))
-        return any(sign.wbi_verify(pairs, mixin) for mixin in self._mixins[1])
+        return sign.wbi_verify(pairs, *self._mixins[1])
 
 
 def _signed_out(endpoint: Endpoint) -> str:

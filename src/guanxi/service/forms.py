@@ -18,7 +18,7 @@ from guanxi.contract import errors
 from guanxi.contract.limits import Limits
 from guanxi.contract.params import InvalidParameter
 from guanxi.service.handling import Refused
-from guanxi.service.request import Headers, Pairs, fields
+from guanxi.service.request import Headers, Pairs, check_count, fields
 
 Receive = Callable[[], Awaitable[Any]]
 
@@ -80,7 +80,8 @@ def form_fields(
     An empty body has no fields, whatever its Content-Type. Raise Refused (-400): with HTTP 415 if
     the body has a Content-Encoding other than identity, is neither urlencoded nor
     multipart/form-data, or has a part that is not plain text; with 413 if a multipart body exceeds
-    ``limits`` (parts, and a part's header lines); with 400 if it is malformed.
+    ``limits`` (parts, and a part's header lines); with 400 if it is malformed or has too many
+    fields.
     """
     if not body:
         return [], None
@@ -91,10 +92,11 @@ def form_fields(
     if coding and coding.strip().lower() != b"identity":
         raise _unsupported("Content-Encoding", coding.decode("latin-1"), "identity")
     sent = headers.get(b"content-type", b"")
-    if sent == _AS_SENT:
-        return fields(body, known)
-    kind, options = parse_options_header(sent.decode("latin-1"))
+    kind, options = _URLENCODED, {}
+    if sent != _AS_SENT:
+        kind, options = parse_options_header(sent.decode("latin-1"))
     if kind == _URLENCODED:
+        check_count("body", body, limits.fields)
         return fields(body, known)
     if kind == _MULTIPART:
         return _parts(body, options.get("boundary", ""), known, limits)

@@ -24,6 +24,8 @@ from guanxi.service.exchange import ASGI, HALF_CLOSED
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
 #: are bounded by the application.
 _HEAD_BYTES, _HEAD_SECONDS = 65_536, 20
+#: The most headers of a request: each is a call of Python, and 64 KiB have room for 13,000.
+_HEADERS = 200
 #: Seconds until an idle connection is closed, and seconds to finish requests at shutdown.
 _IDLE_SECONDS, _GRACE_SECONDS = 60, 5
 #: Seconds in which a client must read what the system's buffer does not take of a response, and the
@@ -40,6 +42,7 @@ _BACKLOG = 2_048
 _BUFFER_BYTES = 65_536
 
 _HEAD_TOO_LARGE = f"head: at most {_HEAD_BYTES} bytes"
+_TOO_MANY_HEADERS = f"head: at most {_HEADERS} headers"
 _TRAILERS_TOO_LARGE = f"body: at most {_HEAD_BYTES} bytes of trailers or of a chunk's extensions"
 _NO_HOST = "Host: missing; HTTP/1.1 requires it"
 _HOSTS = "Host: given more than once"
@@ -207,6 +210,8 @@ class _Protocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # In place of uvicorn's: to look for Host in the finished list takes longer.
+        if len(self.headers) == _HEADERS:
+            raise _BadRequest(_TOO_MANY_HEADERS)
         name = name.lower()
         if name == b"host":
             self._hosts += 1

@@ -1,31 +1,47 @@
-"""Parse a request's fields, headers and cookies, strictly."""
+"""Parse a request's fields, headers and cookies, strictly.
+
+Anybody may send 64 KiB of them, so all of this is bounded and takes a time linear in their size.
+"""
 
 from __future__ import annotations
 
+import re
+from binascii import a2b_qp
 from collections.abc import Collection, Mapping
 from urllib.parse import unquote, urlsplit
 
+from guanxi.contract import errors
 from guanxi.contract.params import InvalidParameter
+from guanxi.service.handling import Refused
 
 Pairs = list[tuple[str, str]]
 Headers = Mapping[bytes, bytes]
 
 _HEADER_RULE = "(the header rule of the profile documented; the profile open has no such rule)"
 _DEMANDED = "the host must be bilibili.com or under it"
-#: The problem of a field that cannot be decoded, by the error.
-_BADLY_ENCODED: dict[type[Exception], str] = {
-    KeyError: "a % without two hexadecimal digits after it; write % as %25",
-    UnicodeDecodeError: "not UTF-8 after percent-decoding",
-}
+_BADLY_ESCAPED = "a % without two hexadecimal digits after it; write % as %25"
+_NOT_UTF8 = "not UTF-8 after percent-decoding"
 #: The most characters of a Referer's host that a reason repeats.
 _ECHOED = 40
-_DIGITS = b"0123456789abcdefABCDEF"
-#: The byte of each percent escape, by its two hexadecimal digits.
-_ESCAPED = {
-    bytes((high, low)): bytes((int(chr(high) + chr(low), 16),))
-    for high in _DIGITS
-    for low in _DIGITS
-}
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+#: The cookies that an endpoint reads.
+_READ = (b"SESSDATA", b"bili_jct", b"DedeUserID")
+#: The most bytes of a cookie's value that is decoded; longer ones are none of the service's own.
+_COOKIE_BYTES = 1_024
+_QUOTE = ord('"')
+
+
+def check_count(part: str, raw: bytes, most: int) -> None:
+    """Raise Refused (-400 with HTTP 400) if a query or form has more than ``most`` fields.
+
+    ``part`` names it in the reason. Empty fields, as between ``&&``, count too.
+    """
+    if raw.count(b"&") >= most:
+        raise _too_many(part, most, "fields")
+
+
+def _too_many(part: str, most: int, things: str) -> Refused:
+    return Refused(errors.BadRequest.number, f"{part}: at most {most} {things}", status=400)
 
 
 def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter | None]:
@@ -49,9 +65,12 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter |
         try:
             field = _unescaped(name)
             pairs.append((field, _unescaped(value)))
-        except (KeyError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError:
             if field in known:
-                invalid = invalid or InvalidParameter(field, _BADLY_ENCODED[type(error)])
+                invalid = invalid or InvalidParameter(field, _NOT_UTF8)
+        except ValueError as error:
+            if field in known:
+                invalid = invalid or InvalidParameter(field, str(error))
     return pairs, invalid
 
 
@@ -65,10 +84,17 @@ def _plain(text: str) -> Pairs:
 
 
 def _unescaped(raw: bytes) -> str:
-    head, *rest = raw.replace(b"+", b" ").split(b"%")
-    if not rest:
-        return head.decode()
-    return (head + b"".join(_ESCAPED[item[:2]] + item[2:] for item in rest)).decode()
+    """Return the text of a field's name or value.
+
+    Raise UnicodeDecodeError if it is not UTF-8, and another ValueError for a malformed escape.
+    """
+    raw = raw.replace(b"+", b" ")
+    if b"%" in raw:
+        if _BAD_ESCAPE.search(raw):
+            raise ValueError(_BADLY_ESCAPED)
+        # Quoted-printable is the same with "=", and its decoder is 15 times as fast as urllib's.
+        raw = a2b_qp(raw.replace(b"=", b"=3D").replace(b"%", b"="))
+    return raw.decode()
 
 
 def headers_of(sent: Collection[tuple[bytes, bytes]]) -> Headers:
@@ -99,21 +125,28 @@ def merged(query: Pairs, form: Pairs) -> Pairs:
     return [pair for pair in query if pair[0] not in sent] + form
 
 
-def cookies(header: bytes) -> dict[str, str]:
-    """Return a Cookie header's cookies by name, percent-decoded; the first of a name counts.
+def cookies(header: bytes, most: int) -> dict[str, str]:
+    """Return those of a Cookie header's cookies that endpoints read, by name, percent-decoded.
 
-    A value may be in double quotes, as some Java clients send it (RFC 6265, 4.1.1).
+    The first of a name counts. A value may be in double quotes, as some Java clients send it
+    (RFC 6265, 4.1.1). Raise Refused (-400 with HTTP 400) for more than ``most`` cookies.
     """
-    text = header.decode("latin-1")
-    pairs = [part.strip().partition("=") for part in reversed(text.split(";"))]
-    if "%" in text or '"' in text:
-        return {name: unquote(_unquoted(value)) for name, _, value in pairs}
-    return {name: value for name, _, value in pairs}
+    parts = header.split(b";", most)
+    if len(parts) > most:
+        raise _too_many("Cookie", most, "cookies")
+    jar: dict[str, str] = {}
+    for part in parts:
+        name, _, value = part.strip().partition(b"=")
+        if name in _READ:
+            jar.setdefault(name.decode(), _value(value))
+    return jar
 
 
-def _unquoted(value: str) -> str:
-    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
-    return value[1:-1] if is_quoted else value
+def _value(raw: bytes) -> str:
+    if len(raw) > 1 and raw[0] == raw[-1] == _QUOTE:
+        raw = raw[1:-1]
+    text = raw.decode("latin-1")
+    return unquote(text) if "%" in text and len(text) <= _COOKIE_BYTES else text
 
 
 def broken_header_rule(headers: Headers, *, strict: bool = False) -> str:

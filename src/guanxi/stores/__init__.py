@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from guanxi.stores.port import Store, StoreError
 from guanxi.text import Text
 
 _SCHEMES = ("postgresql:", "postgres:")
+_PASSWORDS = {"password", "sslpassword"}
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*")
+#: How an address begins a parameter of libpq's other form, "host=… password=…".
+_PARAMETER = re.compile(r"(?:^|\s)(?:host|hostaddr|user|password|dbname|service)\s*=", re.I)
 
 
 async def open_store(
@@ -75,13 +81,21 @@ async def migrate(address: str) -> tuple[int, int] | None:
 def is_server_address(address: str) -> bool:
     """Return whether ``address`` names a database on a server rather than a file.
 
-    Raise ``StoreError`` for an address of another kind of server; the text omits it, as it may
-    contain a password.
+    Raise ``StoreError`` for an address of another kind of server, and for one in the form
+    ``host=… password=…``; the text omits it, as it may contain a password.
     """
     scheme, separator, _ = address.partition("://")
     if address.lower().startswith(_SCHEMES):
         return True
+    if _PARAMETER.search(address):
+        raise StoreError(
+            Text(
+                "不支持 host=… 形式的地址，请写成 postgresql://user@host:5432/database",
+                "an address like host=… is not supported: write postgresql://user@host:5432/database",
+            )
+        )
     if separator:
+        scheme = scheme if _SCHEME.fullmatch(scheme) else "…"
         raise StoreError(
             Text(
                 f"不支持 {scheme}://…，库应为文件路径或 postgresql://…",
@@ -89,6 +103,15 @@ def is_server_address(address: str) -> bool:
             )
         )
     return False
+
+
+def has_password(address: str) -> bool:
+    """Return whether ``address`` names a server and contains a password, also in its query."""
+    if not address.lower().startswith(_SCHEMES):
+        return re.search(r"(?:^|\s)password\s*=", address, re.I) is not None
+    location, _, query = address.partition(":")[2].removeprefix("//").partition("?")
+    user, _, _ = location.rpartition("@")
+    return ":" in user or "@" in query or bool(parse_qs(query.lower()).keys() & _PASSWORDS)
 
 
 def redacted(address: str) -> str:

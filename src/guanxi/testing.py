@@ -35,6 +35,7 @@ from guanxi.stores.port import EdgeRow, Store
 try:
     from guanxi.service.config import Settings, load, with_limits
     from guanxi.service.exchange import ASGI
+    from guanxi.service.hosts import DOCUMENTED
     from guanxi.service.loop import new_event_loop
     from guanxi.service.server import Administration, Plan, Ready, run
 except ModuleNotFoundError as error:
@@ -205,7 +206,10 @@ def running(
     is not ready after 60 seconds. An error that ends the service later is raised after the block.
     """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
-        defaults = Settings(profile=with_limits(load(profile, environ={}).profile, limits or {}))
+        defaults = Settings(
+            profile=with_limits(load(profile, environ={}).profile, limits or {}),
+            allowed_hosts=DOCUMENTED,
+        )
         token = secrets.new_token()
         plan = Plan(
             store=str(store or Path(folder, "store.db")),

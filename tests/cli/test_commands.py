@@ -29,6 +29,7 @@ from guanxi.testing import RunningService, running
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
 from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi, in_a_process, output_of
+from tests.service.client import send
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -524,9 +525,39 @@ def test_the_administration_may_have_an_ipv6_address(tmp_path: Path) -> None:
     assert re.search(r"administration: http://\[::1\]:\d+$", printed, re.M), printed
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_metrics_have_an_address_without_the_key(tmp_path: Path, workers: int) -> None:
+    argv = ["serve", "--store", str(tmp_path / "s.db"), "--port", "0", "--workers", str(workers)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *argv, "--metrics", "127.0.0.1:0"],
+        stderr=subprocess.PIPE,
+        env=os.environ | ENGLISH,
+        text=True,
+    )
+    assert process.stderr is not None
+    printed = ""
+    while "metrics: " not in printed:
+        line = process.stderr.readline()
+        assert line, printed
+        printed += line
+    base_url, metrics_url = re.findall(r"http://127\.0\.0\.1:\d+(?= |/metrics)", printed)
+    for _ in range(4):
+        assert send(base_url, "GET", "/x/relation/stat?vmid=1").status == 200
+    shown = send(metrics_url, "GET", "/metrics")
+    assert shown.status == 200
+    assert b'guanxi_requests_total{code="0",endpoint="relation.stat"} 4.0' in shown.raw
+    assert send(metrics_url, "GET", "/accounts/1").status == 404
+    assert send(metrics_url, "GET", "/metrics", headers={"Host": "evil.example"}).status == 421
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "GUANXI_ADMIN_TOKEN" not in printed
+
+
+@pytest.mark.parametrize("option", ["--admin", "--metrics"])
 @pytest.mark.parametrize("address", ["8001", ":8001", "here:", "here:port", "h:99999"])
-def test_an_invalid_administration_address_is_refused(store: Path, address: str) -> None:
-    assert "HOST:PORT" in error_of("serve", "--store", store, "--admin", address)
+def test_an_invalid_second_address_is_refused(store: Path, option: str, address: str) -> None:
+    assert "HOST:PORT" in error_of("serve", "--store", store, option, address)
 
 
 def test_an_unknown_limit_in_the_environment_is_refused(store: Path) -> None:

@@ -21,7 +21,7 @@ from guanxi.service.forms import Receive
 from guanxi.service.http import Served, bind, serving
 from tests.service.logged import lines_of, logged
 
-_REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)
 
 #: The event loops of a machine with uvloop, and of one without it.

@@ -298,10 +298,19 @@ def test_metrics(service: RunningService) -> None:
 
 def test_half_a_body_is_no_error_of_the_service(documented: RunningService) -> None:
     head = (
-        "PUT /accounts/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+        "PUT /accounts/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
         f"Authorization: Bearer {documented.admin_token}\r\n\r\n"
     )
     with logged() as lines:
         assert raw(documented.admin_url, head.encode() + b"{", half=True) == b""
         assert send(documented.admin_url, "GET", "/metrics").status == 401
     assert lines.getvalue() == ""
+
+
+def test_ill_formed_text_anywhere_in_a_body_is_refused(documented: RunningService) -> None:
+    body = b'{"card": {"name": "n", "sign": ""}, "privacy": {"hide_followings": true}}'
+    bearer = {"Authorization": f"Bearer {documented.admin_token}"}
+    for at in range(len(body) + 1):
+        broken = body[:at] + b"\xff" + body[at:]
+        answer = send(documented.admin_url, "PUT", "/accounts/1", body=broken, headers=bearer)
+        assert answer.status == 400, broken

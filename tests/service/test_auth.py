@@ -166,7 +166,7 @@ def test_cookies_in_several_lines(documented: RunningService) -> None:
     lines = [f"SESSDATA={caller.sessdata}", "bili_jct=x", "buvid3=y"]
     for order in (lines, lines[::-1]):
         cookie = "".join(f"Cookie: {line}\r\n" for line in order)
-        head = f"GET {e.NAV.path} HTTP/1.1\r\nHost: x\r\n{cookie}Connection: close\r\n\r\n"
+        head = f"GET {e.NAV.path} HTTP/1.1\r\nHost: localhost\r\n{cookie}Connection: close\r\n\r\n"
         body = raw(documented.base_url, head.encode()).partition(b"\r\n\r\n")[2]
         assert json.loads(body)["data"]["mid"] == caller.mid
 

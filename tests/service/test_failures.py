@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,3 +83,28 @@ def test_a_failure_to_write_visits_stops_nothing(tmp_path: Path) -> None:
             store.error = StoreTimeout("no answer in time")
             assert call(service, e.NAV).code == -101
         assert [line["event"] for line in lines_of(lines)] == ["visits not written"]
+
+
+def test_a_flood_of_failures_is_logged_once_a_second_with_its_number(tmp_path: Path) -> None:
+    with faulty_service(tmp_path) as (service, store), logged() as lines:
+        [caller] = fresh(service)
+        store.error = StoreUnavailable("the disk is full")
+        store.verbs = frozenset({"page"})
+        for _ in range(50):
+            assert call(service, e.FOLLOWINGS, caller, {"vmid": caller.mid}).code == -503
+        until = time.monotonic() + 30
+        while sum(map(failures_in, lines_of(lines))) < 50:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        of_requests = [line for line in lines_of(lines) if failures_in(line)]
+    assert sum(map(failures_in, of_requests)) == 50
+    assert of_requests[0]["error"]["type"] == "StoreUnavailable"
+    assert {line["endpoint"] for line in of_requests} == {"relation.followings"}
+    # At most one line of each event a second; the fifty took far less than twenty.
+    assert len(of_requests) < 40
+
+
+def failures_in(line: dict[str, Any]) -> int:
+    """Return how many failures a log line stands for."""
+    times: dict[str, int] = {"failed": 1, "failed again": line.get("times", 0)}
+    return times.get(line["event"], 0)

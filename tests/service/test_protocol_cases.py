@@ -33,8 +33,8 @@ _OFFERS = {
     "two lines": "Upgrade: h2c\r\nUpgrade: TLS/1.0\r\nConnection: Upgrade\r\n",
     "no offer": "",
 }
-_NAV = b"GET /x/web-interface/nav HTTP/1.1\r\nHost: x\r\n\r\n"
-_LAST = b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+_NAV = b"GET /x/web-interface/nav HTTP/1.1\r\nHost: [::]\r\n\r\n"
+_LAST = b"GET /nope HTTP/1.1\r\nHost: [::]\r\nConnection: close\r\n\r\n"
 
 
 class Reply(NamedTuple):
@@ -97,7 +97,7 @@ def a_follow(
     else:
         body, framed = form, f"Content-Length: {len(form)}"
     head = (
-        f"POST {e.MODIFY.path} HTTP/{version}\r\nHost: x\r\nUser-Agent: test\r\n{offer}"
+        f"POST {e.MODIFY.path} HTTP/{version}\r\nHost: [::]\r\nUser-Agent: test\r\n{offer}"
         f"Content-Type: application/x-www-form-urlencoded\r\nCookie: {caller.cookie}\r\n"
         f"{framed}\r\n\r\n"
     )
@@ -136,7 +136,7 @@ def test_an_offer_to_upgrade_is_ignored(
 
 def test_many_pipelined_requests(documented: RunningService) -> None:
     """Far more than a head may have, of which a packet has whole requests and part of one."""
-    request, times = b"GET /nope HTTP/1.1\r\nHost: x\r\n\r\n", 10_000
+    request, times = b"GET /nope HTTP/1.1\r\nHost: [::]\r\n\r\n", 10_000
     with connected(documented.base_url) as connection, ThreadPoolExecutor(1) as other:
         sending = other.submit(connection.sendall, request * times + _LAST)
         received = b"".join(iter(lambda: connection.recv(65_536), b""))
@@ -144,7 +144,7 @@ def test_many_pipelined_requests(documented: RunningService) -> None:
     assert [one.status for one in replies(received)] == [404] * (times + 1)
 
 
-_CHUNKED = b"POST %b HTTP/1.1\r\nHost: x\r\n%bTransfer-Encoding: chunked\r\n\r\n"
+_CHUNKED = b"POST %b HTTP/1.1\r\nHost: [::]\r\n%bTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize("path", [e.MODIFY.path, "/nope"])
@@ -198,7 +198,7 @@ def test_a_body_that_looks_like_a_request_is_not_one(
     smuggled = b"".join(a_follow(caller, other))
     for path in (e.MODIFY.path, "/nope"):
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: x\r\n{offer}Content-Length: {len(smuggled)}\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: [::]\r\n{offer}Content-Length: {len(smuggled)}\r\n"
             f"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
         ).encode()
         for sent in ([head + smuggled + _LAST], [head, smuggled + _LAST], [head, smuggled, _LAST]):
@@ -213,7 +213,7 @@ def test_an_offer_to_administration_is_ignored(documented: RunningService) -> No
     [caller] = fresh(documented)
     body = b'{"kind":"app"}'
     head = (
-        f"POST /accounts/{caller.mid}/sessions HTTP/1.1\r\nHost: x\r\n{_OFFERS['h2c']}"
+        f"POST /accounts/{caller.mid}/sessions HTTP/1.1\r\nHost: [::]\r\n{_OFFERS['h2c']}"
         f"Authorization: Bearer {documented.admin_token}\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
     sent = head + body + _LAST
@@ -273,40 +273,43 @@ _NO_HOST = b"GET /x/web-interface/nav HTTP/1.1\r\n\r\n"
     ("sent", "named"),
     [
         pytest.param(_NO_HOST, "Host: missing", id="r7"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "Host: given more than once"),
-        (b"GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", "Host: given more than once"),
+        (
+            b"GET / HTTP/1.1\r\nHost: [::]\r\nHost: [::]\r\n\r\n",
+            "Host: given more than once",
+        ),
+        (b"GET / HTTP/1.0\r\nHost: [::]\r\nHost: y\r\n\r\n", "Host: given more than once"),
         pytest.param(
             "GET /x/relation/followings/search?vmid=2&name=山新 HTTP/1.1\r\n\r\n".encode(),
             "target: ",
             id="r18",
         ),
-        ("GET /山新 HTTP/1.1\r\nHost: x\r\n\r\n".encode(), "target: "),
-        ("GET /山新 HTTP/1.1\r\nHost: x\r\n\r\n".encode("gbk"), "target: "),
-        (b"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", "target: "),
-        (b"GET http://x?a=b HTTP/1.1\r\nHost: x\r\n\r\n", "target: "),
-        (b"GET http://x:99999/ HTTP/1.1\r\nHost: x\r\n\r\n", "target: must be a path"),
-        (b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", "request: not HTTP"),
-        (b"GET /x HTTP/2.0\r\nHost: x\r\n\r\n", "version: "),
-        (b"GET /x HTTP/9.9\r\nHost: x\r\n\r\n", "request: not HTTP"),
+        ("GET /山新 HTTP/1.1\r\nHost: [::]\r\n\r\n".encode(), "target: "),
+        ("GET /山新 HTTP/1.1\r\nHost: [::]\r\n\r\n".encode("gbk"), "target: "),
+        (b"GET http://x HTTP/1.1\r\nHost: [::]\r\n\r\n", "target: "),
+        (b"GET http://x?a=b HTTP/1.1\r\nHost: [::]\r\n\r\n", "target: "),
+        (b"GET http://x:99999/ HTTP/1.1\r\nHost: [::]\r\n\r\n", "target: must be a path"),
+        (b"GET /a b HTTP/1.1\r\nHost: [::]\r\n\r\n", "request: not HTTP"),
+        (b"GET /x HTTP/2.0\r\nHost: [::]\r\n\r\n", "version: "),
+        (b"GET /x HTTP/9.9\r\nHost: [::]\r\n\r\n", "request: not HTTP"),
         (b"GET /x\r\n\r\n", "version: "),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "request: not HTTP"),
         (b"CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n\r\n" + _NAV, "method: "),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "request: not HTTP"),
         (b"HELO example.com\r\n", "request: not HTTP"),
-        (b"GET /x HTTP/1.1\r\nHost: x\r\nA: b\x01\r\n\r\n", "request: not HTTP"),
-        (b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", "request: not HTTP"),
+        (b"GET /x HTTP/1.1\r\nHost: [::]\r\nA: b\x01\r\n\r\n", "request: not HTTP"),
+        (b"POST /x HTTP/1.1\r\nHost: [::]\r\nContent-Length: x\r\n\r\n", "request: not HTTP"),
         (
-            b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+            b"POST /x HTTP/1.1\r\nHost: [::]\r\nContent-Length: 1\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n",
             "request: not HTTP",
         ),
         (
-            b"GET /x HTTP/1.1\r\nHost: x\r\nA: %b\r\n\r\n" % (b"z" * 70_000),
+            b"GET /x HTTP/1.1\r\nHost: [::]\r\nA: %b\r\n\r\n" % (b"z" * 70_000),
             "head: at most 65536 bytes",
         ),
-        (b"GET /x HTTP/1.1\r\nHost: x\r\nA: " + b"z" * 70_000, "head: at most 65536 bytes"),
+        (b"GET /x HTTP/1.1\r\nHost: [::]\r\nA: " + b"z" * 70_000, "head: at most 65536 bytes"),
         (
-            b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\nA: %b\r\n\r\n"
+            b"GET /x HTTP/1.1\r\nHost: [::]\r\nConnection: upgrade\r\nUpgrade: x\r\nA: %b\r\n\r\n"
             % (b"z" * 70_000),
             "head: at most 65536 bytes",
         ),
@@ -348,7 +351,7 @@ def test_http_1_0_needs_no_host(documented: RunningService) -> None:
 def test_a_body_whose_framing_breaks(before: bytes, path: str, documented: RunningService) -> None:
     """The request is not carried out, and nothing behind it is answered."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: [::]\r\nTransfer-Encoding: chunked\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
     ).encode()
     *earlier, reply = replies(raw(documented.base_url, before + head + b"zz\r\n" + _NAV))
@@ -377,7 +380,9 @@ _VARYING = {"date"}
 
 def response_to(base_url: str, method: str, target: str, cookie: str = "") -> bytes:
     """Send one request and return all that the connection received."""
-    head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+    head = (
+        f"{method} {target} HTTP/1.1\r\nHost: [::]\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+    )
     return raw(base_url, head.encode())
 
 

@@ -21,10 +21,10 @@ from guanxi.testing import RunningService, running
 from tests.service.client import call, raw
 
 #: The largest response, which no buffer takes whole.
-_LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-_SMALL = b"GET /x/web-interface/nav HTTP/1.1\r\nHost: x\r\n\r\n"
+_LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: [::]\r\n\r\n"
+_SMALL = b"GET /x/web-interface/nav HTTP/1.1\r\nHost: [::]\r\n\r\n"
 _NO_CONTENT = (b"content-length", b"0")
-_LAST = b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+_LAST = b"GET /nope HTTP/1.1\r\nHost: [::]\r\nConnection: close\r\n\r\n"
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def test_what_the_system_buffers_for_a_client_is_bounded() -> None:
 def test_requests_with_bodies_may_be_pipelined(documented: RunningService) -> None:
     """To read a body makes uvicorn read on; what is read waits all the same."""
     form = b"x=" + b"y" * 3_000
-    head = b"POST /x/relation/modify HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n" % len(form)
+    head = b"POST /x/relation/modify HTTP/1.1\r\nHost: [::]\r\nContent-Length: %d\r\n" % len(form)
     one = head + b"Content-Type: application/x-www-form-urlencoded\r\n\r\n" + form
     address = urlsplit(documented.base_url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as client:
@@ -147,7 +147,7 @@ def test_a_flood_of_bodies_is_read_as_its_turn_comes() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [_NO_CONTENT]})
         await send({"type": "http.response.body"})
 
-    flood = (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" + b"y" * 100) * 60_000
+    flood = (b"POST / HTTP/1.1\r\nHost: [::]\r\nContent-Length: 100\r\n\r\n" + b"y" * 100) * 60_000
     with running(wrap=lambda _application: app) as service:
         address = urlsplit(service.base_url)
         client = socket.create_connection((address.hostname, address.port), timeout=30)

@@ -320,11 +320,11 @@ def test_a_signal_is_obeyed_while_the_store_is_locked(workers: int, tmp_path: Pa
         address = (urlsplit(url).hostname, urlsplit(url).port)
         form = f"fid=77&act=1&re_src=11&csrf={caller.bili_jct}"
         follow = (
-            f"POST {e.MODIFY.path} HTTP/1.1\r\nHost: x\r\nCookie: {caller.cookie}\r\n"
+            f"POST {e.MODIFY.path} HTTP/1.1\r\nHost: localhost\r\nCookie: {caller.cookie}\r\n"
             f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n"
             f"\r\n{form}"
         )
-        for sent in (follow, "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 50):
+        for sent in (follow, "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50):
             stack.enter_context(socket.create_connection(address)).sendall(sent.encode())
         time.sleep(0.2)  # for the follow to arrive
         process.terminate()

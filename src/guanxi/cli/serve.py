@@ -104,6 +104,14 @@ def serve(
             metavar="HOST:PORT",
         ),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        option(
+            "只供指标使用的地址，无需口令。",
+            "An address for metrics alone, without the token.",
+            metavar="HOST:PORT",
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         option("TOML 配置文件。", "A TOML file of settings.", exists=True, dir_okay=False),
@@ -146,7 +154,15 @@ def serve(
         strict_referer=strict_referer,
         wbi_window=wbi_window,
     )
-    plan = Plan(store, settings, host, port, workers, _administration(admin))
+    plan = Plan(
+        store,
+        settings,
+        host,
+        port,
+        workers,
+        _administration(admin),
+        None if metrics is None else _host_and_port(metrics),
+    )
     _check_addresses(plan)
     console = Console(stderr=True, highlight=False, markup=False)
     if plan.administration is not None and not _is_loopback(plan.administration.host):
@@ -168,6 +184,8 @@ def serve(
             console.print(text("管理：", "administration: ") + f"{service.admin_url}")
             if "GUANXI_ADMIN_TOKEN" not in os.environ:
                 console.print(f"GUANXI_ADMIN_TOKEN={plan.administration.token}", soft_wrap=True)
+        if service.metrics_url:
+            console.print(text("指标：", "metrics: ") + f"{service.metrics_url}/metrics")
 
     _serve(plan, ready)
 
@@ -200,6 +218,8 @@ def _check_addresses(plan: Plan) -> None:
     addresses = [("--port", plan.host, plan.port)]
     if plan.administration is not None:
         addresses.append(("--admin", plan.administration.host, plan.administration.port))
+    if plan.metrics is not None:
+        addresses.append(("--metrics", *plan.metrics))
     with ExitStack() as stack:
         for option, host, port in addresses:
             try:
@@ -322,6 +342,7 @@ def demo(
     database with accounts, is refused.
     """
     from guanxi.service.config import load
+    from guanxi.service.hosts import DOCUMENTED
     from guanxi.service.server import Plan
 
     if store is not None and not is_server_address(store) and Path(store).exists():
@@ -329,6 +350,7 @@ def demo(
     settings = _changed(
         load(profile, environ=os.environ), strict_referer=strict_referer, wbi_window=wbi_window
     )
+    settings = replace(settings, allowed_hosts=(*DOCUMENTED, *settings.allowed_hosts))
     with tempfile.TemporaryDirectory(prefix="guanxi-demo-") as folder:
         address = store or str(Path(folder, "guanxi.db"))
         plan = Plan(address, settings, host, port, workers)

@@ -95,7 +95,6 @@ class Administered(NamedTuple):
     """The store, profile, clock and metrics that administration uses."""
 
     service: Service
-    #: Returns the registry to expose.
     #: Returns the metrics in Prometheus text format.
     metrics: Callable[[], bytes]
 
@@ -304,8 +303,8 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
 
 
 def _names(body: bytes) -> dict[str, Any]:
-    """Return a JSON object as a dict of its fields; raise DecodeError if it is not an object."""
-    return msgspec.json.decode(body, type=dict[str, Any])
+    """Return a JSON object as a dict of its fields; raise HTTPException (400) if it is none."""
+    return _decoded(body, dict[str, Any])
 
 
 def _fields(body: Struct, names: Iterable[str]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ Checks run in this order: HTTP errors (404, 405, 413, 415), then the gate's (-35
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -106,6 +105,7 @@ class Application:
         self._left: set[asyncio.Task[object]] = set()
         #: Whether a check for late requests is scheduled.
         self._is_checking = False
+        self._failures = logs.Failures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request, or acknowledge the host's start and stop (scope ``lifespan``).
@@ -246,12 +246,15 @@ class Application:
             if started < cutoff and task not in self._late:
                 self._late.add(task)
                 task.cancel()
+        self._failures.count()
         self._is_checking = bool(self._running)
         if self._is_checking:
             self._check_later(loop)
 
     def _fail(self, exchange: Exchange, error: BaseException) -> None:
         refused, endpoint = _refusal(error, exchange), exchange.endpoint
+        if isinstance(refused, _Failed):
+            self._failures.add(exchange, refused.code, error)
         exchange.code, exchange.status = refused.code, refused.status
         exchange.headers = (_JSON, *refused.headers)
         if endpoint is not None:
@@ -408,13 +411,18 @@ def _allowed(method: str) -> str:
     return "GET, HEAD" if method == "GET" else method
 
 
+class _Failed(Refused):
+    """A request that the service itself failed to do: the log has the cause."""
+
+
 def _refusal(error: BaseException, exchange: Exchange) -> Refused:
     """Return the Refused to send for an exception: the exception itself if it is a Refused.
 
     InvalidParameter gets the endpoint's ``invalid_code``, or -400 without an endpoint, and
-    StoreBusy -503. Other exceptions are logged: StoreUnavailable becomes -503; StoreTimeout and a
-    cancellation become -504. The rest become -504 at an endpoint that writes, because the write may
-    have happened, and -503 elsewhere. At an HTML endpoint, a refusal with HTTP status 200 gets 404.
+    StoreBusy -503. Other exceptions are a _Failed: StoreUnavailable becomes -503; StoreTimeout and
+    a cancellation become -504. The rest become -504 at an endpoint that writes, because the write
+    may have happened, and -503 elsewhere. At an HTML endpoint, a refusal with HTTP status 200 gets
+    404.
     """
     endpoint = exchange.endpoint
     match error:
@@ -428,18 +436,18 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
             reason = f"nothing was changed: {error}; repeat the request after a second"
             refused = Refused(code, reason, status=503, headers=(_RETRY_AFTER,))
         case StoreUnavailable():
-            return _failed(errors.ServiceUnavailable.number, error, exchange)
+            return _failed(errors.ServiceUnavailable.number, exchange)
         case asyncio.CancelledError() if not exchange.is_whole:
             reason = "body: did not arrive whole in time"
             # What still comes of the body must not be taken for a request. HTTP/2 has streams.
             closing = (_CLOSE,) if exchange.scope["http_version"] < "2" else ()
             refused = Refused(errors.BadRequest.number, reason, status=408, headers=closing)
         case StoreTimeout() | asyncio.CancelledError():  # cancelled: it took too long
-            return _failed(errors.DeadlineExceeded.number, error, exchange)
+            return _failed(errors.DeadlineExceeded.number, exchange)
         case _:
             writes = endpoint is not None and endpoint.writes
             code = errors.DeadlineExceeded.number if writes else errors.ServiceUnavailable.number
-            return _failed(code, error, exchange)
+            return _failed(code, exchange)
     if endpoint is not None and endpoint.body is Body.HTML and refused.status == 200:
         refused.status = 404  # a browser that loads a page checks the status
     return refused
@@ -463,27 +471,19 @@ async def _disconnected(scope: Scope, receive: Receive) -> bool:
         whole = not message.get("more_body", False)
 
 
-def _failed(code: int, error: BaseException, exchange: Exchange) -> Refused:
-    """Log an error and return a Refused with ``code`` and the header ``x-request-id``.
+def _failed(code: int, exchange: Exchange) -> _Failed:
+    """Return a Refused with ``code`` and the header ``x-request-id``, by which the log has it.
 
     Its HTTP status is 503 (with ``retry-after``) for code -503, and 504 otherwise.
     """
-    logs.event(
-        logging.ERROR,
-        "failed",
-        request_id=exchange.request_id,
-        endpoint=exchange.name,
-        code=code,
-        error=logs.trace(error),
-    )
     named = (b"x-request-id", exchange.request_id.encode())
     if code == errors.ServiceUnavailable.number:
         reason = f"nothing was changed: repeat the request after a second; {_CAUSE}"
-        return Refused(code, reason, status=503, headers=(named, _RETRY_AFTER))
+        return _Failed(code, reason, status=503, headers=(named, _RETRY_AFTER))
     wrote = "the change may have been made: read before you repeat it"
     writes = exchange.endpoint is not None and exchange.endpoint.writes
     reason = f"{wrote if writes else 'no response in time'}; {_CAUSE}"
-    return Refused(code, reason, status=504, headers=(named,))
+    return _Failed(code, reason, status=504, headers=(named,))
 
 
 def _below(root: str, path: str) -> str:

@@ -1,9 +1,9 @@
 """Settings of a service: a profile, its limits, and bounds for each process.
 
 Limits come from the profile, then a TOML file, then ``GUANXI_LIMIT_*`` in the environment; the last
-one wins. ``GUANXI_CORS_ORIGINS`` replaces the file's origins, and ``GUANXI_STRICT_REFERER`` and
-``GUANXI_WBI_WINDOW`` the file's switches. An unknown or invalid setting raises SettingError with
-its name.
+one wins. ``GUANXI_CORS_ORIGINS`` and ``GUANXI_ALLOWED_HOSTS`` replace the file's lists, and
+``GUANXI_STRICT_REFERER`` and ``GUANXI_WBI_WINDOW`` its switches. An unknown or invalid setting
+raises SettingError with its name.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from msgspec.structs import asdict, replace
 
 from guanxi.contract.limits import DOCUMENTED, OPEN, PROFILES, Limits, Profile, limit_sources
 from guanxi.service.cors import unfit_origin
+from guanxi.service.hosts import unfit_name
 from guanxi.text import Text
 
-_PREFIX, _CORS_ORIGINS = "GUANXI_LIMIT_", "GUANXI_CORS_ORIGINS"
+_PREFIX = "GUANXI_LIMIT_"
+#: The settings that are lists, and what is wrong with an item.
+_LISTS = {"cors_origins": unfit_origin, "allowed_hosts": unfit_name}
 _Seconds = Annotated[float, Meta(gt=0, le=3600)]
 _Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _SizeOrZero = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -67,6 +70,9 @@ class Settings(Switches, frozen=True, kw_only=True):
     card_staleness: _Seconds = 30.0
     #: Origins whose pages may call the endpoints from a browser, with cookies.
     cors_origins: tuple[str, ...] = ()
+    #: The names by which the service may be called, besides localhost and IP addresses, otherwise
+    #: HTTP 421; () for any. The administration is never called by others.
+    allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.profile.name != DOCUMENTED.name:
@@ -86,6 +92,7 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     card_cache: _SizeOrZero | UnsetType = UNSET
     card_staleness: _Seconds | UnsetType = UNSET
     cors_origins: tuple[str, ...] | UnsetType = UNSET
+    allowed_hosts: tuple[str, ...] | UnsetType = UNSET
     strict_referer: bool | UnsetType = UNSET
     wbi_window: _SizeOrZero | UnsetType = UNSET
 
@@ -97,9 +104,10 @@ def load(
 
     ``profile`` is ``documented`` or ``open``; None uses the file's, or ``open``. A TOML file may
     hold ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests``, ``card_cache``,
-    ``card_staleness``, ``cors_origins``, the switches and a table ``limits``; what it omits has its
-    default. The variable ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the limit of that name,
-    ``GUANXI_CORS_ORIGINS``, separated by commas, all origins, and ``GUANXI_<NAME>`` a switch.
+    ``card_staleness``, ``cors_origins``, ``allowed_hosts``, the switches and a table ``limits``;
+    what it omits has its default. The variable ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the
+    limit of that name, ``GUANXI_CORS_ORIGINS`` and ``GUANXI_ALLOWED_HOSTS``, separated by commas,
+    the whole list, and ``GUANXI_<NAME>`` a switch.
     Raise SettingError for an unknown or invalid setting, or a file that cannot be read.
     """
     read = _read(file) if file else _File()
@@ -109,18 +117,19 @@ def load(
     if name not in PROFILES:
         raise SettingError("profile", _not_one_of(name, PROFILES))
     values["profile"] = with_limits(PROFILES[name], {**limits, **_limits_of(environ)})
-    if _CORS_ORIGINS in environ:
-        origins = [origin.strip() for origin in environ[_CORS_ORIGINS].split(",")]
-        values["cors_origins"] = tuple(filter(None, origins))
+    for setting, unfit in _LISTS.items():
+        given = environ.get(f"GUANXI_{setting.upper()}")
+        if given is not None:
+            values[setting] = tuple(filter(None, (item.strip() for item in given.split(","))))
+        for item in values.get(setting, ()):
+            invalid = unfit(item)
+            if invalid is not None:
+                raise SettingError(setting, invalid)
     for switch in Switches.__struct_fields__:
         variable = f"GUANXI_{switch.upper()}"
         if variable in environ:
             sent = _converted(variable, {switch: environ[variable]}, Switches)
             values[switch] = getattr(sent, switch)
-    for origin in values.get("cors_origins", ()):
-        invalid = unfit_origin(origin)
-        if invalid is not None:
-            raise SettingError("cors_origins", invalid)
     return replace(Settings(), **values)
 
 

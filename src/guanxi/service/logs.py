@@ -68,6 +68,34 @@ def event(level: int, name: str, **fields: Any) -> None:
     LOG.log(level, Event(name, fields))
 
 
+class Failures:
+    """Failures of requests: the first of each kind is logged, and each second how many more came.
+
+    An overload or an outage would otherwise write thousands of lines a second.
+    """
+
+    def __init__(self) -> None:
+        #: By endpoint, code and type of the error: how many more there were.
+        self._more: dict[tuple[str, int, str], int] = {}
+
+    def add(self, exchange: Exchange, code: int, error: BaseException) -> None:
+        kind = (exchange.name, code, type(error).__name__)
+        if kind in self._more:
+            self._more[kind] += 1
+            return
+        self._more[kind] = 0
+        named = {"request_id": exchange.request_id, "endpoint": exchange.name, "code": code}
+        event(logging.ERROR, "failed", **named, error=trace(error))
+
+    def count(self) -> None:
+        """Log how many more there were of each kind. Call it every second."""
+        for (endpoint, code, kind), more in self._more.items():
+            if more:
+                named = {"endpoint": endpoint, "code": code, "type": kind}
+                event(logging.ERROR, "failed again", **named, times=more)
+        self._more.clear()
+
+
 def exchanged(exchange: Exchange) -> None:
     """Log a request and its response, with the response's time in milliseconds."""
     method, ms = exchange.scope["method"], round(exchange.seconds * 1000, 3)

@@ -11,12 +11,12 @@ import mmap
 import os
 import tempfile
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 from typing import IO, TypeAlias
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -24,6 +24,10 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from guanxi.contract import endpoints, errors
 from guanxi.service.exchange import NO_ENDPOINT, Exchange
@@ -151,3 +155,15 @@ def exposition(workers: Iterable[Cells]) -> bytes:
     registry = CollectorRegistry()
     registry.register(_Collector(workers))
     return generate_latest(registry)
+
+
+def application(exposed: Callable[[], bytes]) -> Starlette:
+    """Return the application of an address for metrics: GET /metrics, without a token.
+
+    ``exposed`` returns them in Prometheus text format.
+    """
+
+    async def metrics(_request: Request) -> Response:
+        return Response(exposed(), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(routes=[Route("/metrics", metrics)])

@@ -50,7 +50,15 @@ def application(store: Store) -> Starlette:
     ``store`` is used by /readyz only.
     """
     document = _openapi()
-    checks: list[asyncio.Task[None]] = []
+    checks: list[asyncio.Task[bool]] = []
+
+    async def is_ready() -> bool:
+        try:
+            await store.ready()
+        except Exception:
+            logs.LOG.exception("not ready")
+            return False
+        return True
 
     async def healthz(_request: Request) -> Response:
         """Handle GET /healthz: always 200 while the process is alive."""
@@ -62,11 +70,8 @@ def application(store: Store) -> Starlette:
         Requests at the same time share one check, since that writes to the disk.
         """
         if not checks or checks[0].done():
-            checks[:] = [asyncio.create_task(store.ready())]
-        try:
-            await asyncio.shield(checks[0])
-        except Exception:
-            logs.LOG.exception("not ready")
+            checks[:] = [asyncio.create_task(is_ready())]
+        if not await asyncio.shield(checks[0]):
             return _json(b'{"status":"unavailable"}', 503)
         return _json(b'{"status":"ok"}')
 

@@ -25,7 +25,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from guanxi.service import admin, logs, pages
+from guanxi.service import admin, hosts, logs, pages
 from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
 from guanxi.service.auth import SessionGate
@@ -35,6 +35,7 @@ from guanxi.service.handling import Service
 from guanxi.service.http import Served, bind, serving, url_of
 from guanxi.service.loop import new_event_loop
 from guanxi.service.metrics import Cells, Metrics, exposition, shared
+from guanxi.service.metrics import application as metrics_application
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store, StoreReplaced
@@ -70,6 +71,8 @@ class Ready(NamedTuple):
     #: "" without administration.
     admin_url: str
     store: Store
+    #: "" without an address of their own for metrics.
+    metrics_url: str = ""
 
 
 class Plan(NamedTuple):
@@ -81,6 +84,8 @@ class Plan(NamedTuple):
     port: int = 0
     workers: int = 1
     administration: Administration | None = None
+    #: Where metrics can be read without the administration's token, as host and port.
+    metrics: tuple[str, int] | None = None
 
     def __repr__(self) -> str:
         return f"Plan(store={redacted(self.store)!r}, host={self.host!r}, port={self.port})"
@@ -178,6 +183,10 @@ async def run(
                 bind(plan.administration.host, plan.administration.port)
             )
             admin_url = url_of(admin_listener)
+        metrics_listener, metrics_url = None, ""
+        if plan.metrics is not None:
+            metrics_listener = stack.enter_context(bind(*plan.metrics))
+            metrics_url = url_of(metrics_listener)
         if opened is None:
             opened = await open_store(plan.store, create=True, clock=clock)
             stack.push_async_callback(opened.close)
@@ -188,7 +197,7 @@ async def run(
         if plan.workers == 1:
             metrics = Metrics()
             application = application_of(service, metrics)
-            served.append(Served(wrap(application), listener, bad_request))
+            served.append(of_hosts(wrap(application), listener, plan.settings))
             cells = [metrics.cells]
         else:
             cells = await stack.enter_async_context(_workers(plan, listener, stop))
@@ -197,10 +206,25 @@ async def run(
         if plan.administration is not None and admin_listener is not None:
             administered = admin.Administered(service, lambda: exposition(cells))
             administration = admin.application(administered, plan.administration.token)
-            served.append(Served(administration, admin_listener, admin.bad_request))
+            served.append(_administered(administration, admin_listener, plan.settings))
+        if metrics_listener is not None:
+            exposed = metrics_application(lambda: exposition(cells))
+            served.append(_administered(exposed, metrics_listener, plan.settings))
         await stack.enter_async_context(serving(*served))
-        on_ready(Ready(url, admin_url, store))
+        on_ready(Ready(url, admin_url, store, metrics_url))
         await stop.wait()
+
+
+def of_hosts(application: ASGI, listener: socket.socket, settings: Settings) -> Served:
+    """Return the service on a socket, for the allowed hosts alone if there are any."""
+    if settings.allowed_hosts:
+        application = hosts.checked(application, settings.allowed_hosts, bad_request)
+    return Served(application, listener, bad_request)
+
+
+def _administered(application: ASGI, listener: socket.socket, settings: Settings) -> Served:
+    application = hosts.checked(application, settings.allowed_hosts, admin.bad_request)
+    return Served(application, listener, admin.bad_request)
 
 
 def with_cards(store: Store, settings: Settings) -> Store:

@@ -15,15 +15,15 @@ import sys
 import msgspec
 
 from guanxi.service import logs
-from guanxi.service.answers import bad_request
 from guanxi.service.handling import Service
-from guanxi.service.http import Served, serving
+from guanxi.service.http import serving
 from guanxi.service.loop import new_event_loop
 from guanxi.service.metrics import Metrics, cells_of
 from guanxi.service.server import (
     WorkerPlan,
     application_of,
     end_in_time,
+    of_hosts,
     visits_written,
     with_cards,
 )
@@ -55,7 +55,7 @@ async def work(plan: WorkerPlan) -> None:
             application = application_of(Service(store, plan.settings), metrics)
             async with (
                 visits_written(store, stop),
-                serving(Served(application, listener, bad_request)),
+                serving(of_hosts(application, listener, plan.settings)),
             ):
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()

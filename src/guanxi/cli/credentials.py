@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from guanxi.cli.language import text
+from guanxi.cli.terminal import note
 from guanxi.sdk.credential import Credential
 from guanxi.text import Text
 
@@ -100,7 +100,7 @@ def _warn(error: Exception) -> None:
         f"警告：钥匙串无法读取（{reason}），其中保存的账号未使用",
         f"warning: the keyring cannot be read ({reason}), so an account saved there is not used",
     )
-    print(f"guanxi: {warning}", file=sys.stderr)
+    note(f"guanxi: {warning}")
 
 
 def _key(server: str, name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import socket
 import sys
@@ -18,12 +17,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec.structs import replace
-from rich.console import Console
 
 from guanxi.accounts.secrets import TokenKind, new_token
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, check_folder, with_store
+from guanxi.cli.terminal import json_of, note, say
 from guanxi.contract.endpoints import NAV
 from guanxi.contract.errors import NetworkException
 from guanxi.demo.content import make_content
@@ -147,15 +146,14 @@ def serve(
     )
     plan = Plan(store, settings, host, port, workers, _administration(admin))
     _check_addresses(plan)
-    console = Console(stderr=True, highlight=False, markup=False)
 
     def ready(service: Ready) -> None:
-        console.print(f"guanxi {settings.profile.name}: {service.url} ({redacted(store)})")
-        console.print(text("接口页面：", "API page: ") + f"{service.url}/docs")
+        note(f"guanxi {settings.profile.name}: {service.url} ({redacted(store)})")
+        note(text("接口页面：", "API page: ") + f"{service.url}/docs")
         if plan.administration is not None:
-            console.print(text("管理：", "administration: ") + f"{service.admin_url}")
+            note(text("管理：", "administration: ") + f"{service.admin_url}")
             if not os.environ.get("GUANXI_ADMIN_TOKEN"):
-                console.print(f"GUANXI_ADMIN_TOKEN={plan.administration.token}", soft_wrap=True)
+                note(f"GUANXI_ADMIN_TOKEN={plan.administration.token}")
 
     _serve(plan, ready)
 
@@ -308,7 +306,7 @@ def demo(
 
         def ready(service: Ready) -> None:
             if as_json:
-                print(json.dumps(_facts(service.url, issued, address)), flush=True)
+                say(json_of(_facts(service.url, issued, address)))
             else:
                 # The service answers on this thread, so the tour needs another.
                 threading.Thread(
@@ -349,19 +347,17 @@ def _show(url: str, issued: Issued, store: str) -> None:
     credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
     with SyncClient(base_url=url, credential=credential) as client:
         try:
-            tour(client, lambda line: print(shown(line)))
+            tour(client, lambda line: say(shown(line)))
         except NetworkException:  # Ctrl-C stopped the service before the tour's end
             return
-    print(
-        text("\n服务仍在运行，Ctrl-C 结束。\n", "\nThe service runs until Ctrl-C.\n"),
-        text("接口页面：", "API page: "),
-        f"{url}/docs\n",
-        text("数据：", "store: "),
-        f"{redacted(store)}\n\n"
+    say(
+        text("\n服务仍在运行，Ctrl-C 结束。\n", "\nThe service runs until Ctrl-C.\n")
+        + text("接口页面：", "API page: ")
+        + f"{url}/docs\n"
+        + text("数据：", "store: ")
+        + f"{redacted(store)}\n\n"
         f"export GUANXI_BASE_URL={url}\n"
         f"export GUANXI_SESSDATA={issued.token}\n"
         f"export GUANXI_BILI_JCT={issued.bili_jct}\n\n"
-        f'curl -s "$GUANXI_BASE_URL{NAV.path}" -b "SESSDATA=$GUANXI_SESSDATA"',
-        sep="",
-        flush=True,
+        f'curl -s "$GUANXI_BASE_URL{NAV.path}" -b "SESSDATA=$GUANXI_SESSDATA"'
     )

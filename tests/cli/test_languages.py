@@ -139,6 +139,7 @@ def test_version_and_help_import_no_command(option: str) -> None:
         "guanxi.cli.app",
         "guanxi.cli.help",
         "guanxi.cli.language",
+        "guanxi.cli.terminal",
     }
     assert not {name for name in imported if re.match(r"guanxi\.(stores|service|sdk)\b", name)}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from guanxi.accounts.account import Card, State
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
+from guanxi.cli.terminal import json_of, say
 from guanxi.operations import accounts
 from guanxi.stores.port import Store
 
@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 #: How many accounts are written at the same time, in one transaction if the store can.
 _CONCURRENT = 256
 
-Mid = Annotated[int, argument("账号的 mid。", "The account's id.", min=1)]
+Mid = Annotated[int, argument("账号的 mid。", "The account's id.", min=1, max=2**63 - 1)]
 
 
 @app.command()
@@ -29,7 +29,9 @@ Mid = Annotated[int, argument("账号的 mid。", "The account's id.", min=1)]
     可一次给出多个 mid；--name 只用于一个。省略的选项不作改动。
     库不存在时会建立。有一个账号已注销则全部不改。""")
 def add(
-    mids: Annotated[list[int], argument("一个或多个 mid。", "One or more ids.", min=1)],
+    mids: Annotated[
+        list[int], argument("一个或多个 mid。", "One or more ids.", min=1, max=2**63 - 1)
+    ],
     name: Annotated[str | None, option("昵称。", "The name that others see.")] = None,
     face: Annotated[str | None, option("头像的网址。", "The URL of its picture.")] = None,
     sign: Annotated[str | None, option("签名。", "A line that it says about itself.")] = None,
@@ -136,6 +138,6 @@ def privacy(
     async def change(opened: Store) -> str:
         if changes:
             await accounts.set_privacy(opened, mid, changes)
-        return json.dumps(to_builtins((await accounts.existing(opened, mid)).privacy))
+        return json_of(to_builtins((await accounts.existing(opened, mid)).privacy))
 
-    print(with_store(store, change))
+    say(with_store(store, change))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl, Name, client_of
+from guanxi.cli.terminal import json_of, note, say
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import BY_NAME
 from guanxi.contract.params import wire_types
@@ -54,23 +53,22 @@ def api(
     """
     if listed:
         for endpoint in BY_NAME.values():
-            print(f"{endpoint.name:<30} {endpoint.summary}")
+            say(f"{endpoint.name:<30} {endpoint.summary}")
         return
     endpoint = _endpoint(name)
     values = _values(endpoint, params or [])
     if base_address(base_url) is None:
-        print(
+        note(
             text(
                 f"发往 https://{endpoint.host}（未设 GUANXI_BASE_URL）",
                 f"sending to https://{endpoint.host} (GUANXI_BASE_URL is not set)",
-            ),
-            file=sys.stderr,
+            )
         )
     with client_of(base_url, account) as client:
         data = client.call(endpoint, values)
     if data is None and endpoint.writes:
-        print("ok", file=sys.stderr)
-    print(_json(data))
+        note("ok")
+    say(json_of(data, 2))
 
 
 def _endpoint(name: str | None) -> Endpoint:
@@ -117,13 +115,3 @@ def _values(endpoint: Endpoint, params: list[str]) -> dict[str, str]:
             )
         values[key] = value
     return values
-
-
-def _json(data: Any) -> str:
-    """Return data as JSON, with escapes if standard output cannot show its characters."""
-    text = json.dumps(data, ensure_ascii=False, indent=2)
-    try:
-        text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:
-        return json.dumps(data, indent=2)
-    return text

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from typing import Annotated, Any
-from unicodedata import category
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -17,11 +16,9 @@ from guanxi._version import __version__
 from guanxi.cli import COMMANDS
 from guanxi.cli.help import option
 from guanxi.cli.language import shown, text
+from guanxi.cli.terminal import escaped, note, say
 from guanxi.contract.errors import ApiException
 from guanxi.text import Text, language_of
-
-#: The categories of control and format characters in Unicode.
-_HIDDEN = ("Cc", "Cf")
 
 
 class _Commands(TyperGroup):
@@ -66,7 +63,7 @@ app = typer.Typer(
 
 def _version(*, requested: bool) -> None:
     if requested:
-        print(f"guanxi {__version__}")
+        say(f"guanxi {__version__}")
         raise typer.Exit
 
 
@@ -99,14 +96,14 @@ def run() -> None:
     except OSError as error:
         refused = text("操作系统拒绝了操作：", "the operating system refused: ")
         file = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"guanxi: {refused}{file}{error.strerror or error}")
+        sys.exit(escaped(f"guanxi: {refused}{file}{error.strerror or error}"))
     except Exception as error:
         from guanxi.stores.port import StoreError  # a command without a store need not import it
 
         if not isinstance(error, (ApiException, StoreError, ValueError)):
             raise
         first = error.args[0] if error.args else ""
-        sys.exit(f"guanxi: {_escaped(shown(first) if isinstance(first, Text) else str(error))}")
+        sys.exit(f"guanxi: {escaped(shown(first) if isinstance(first, Text) else str(error))}")
     if isinstance(status, int):
         sys.exit(status)
 
@@ -119,14 +116,13 @@ def _warn_of_passwords(arguments: list[str]) -> None:
     from guanxi.stores import has_password  # only where a server is named
 
     if any(has_password(value.partition("=")[2]) or has_password(value) for value in values):
-        print(
+        note(
             text(
                 "警告：本机所有用户都能用 ps 看到地址中的密码；请写入 ~/.pgpass 或"
                 " PGPASSWORD，或用 GUANXI_STORE 代替 --store",
                 "warning: every user of this machine sees the password in the address with ps;"
                 " put it into ~/.pgpass or PGPASSWORD, or set GUANXI_STORE in place of --store",
-            ),
-            file=sys.stderr,
+            )
         )
 
 
@@ -136,17 +132,8 @@ def _show_usage(error: Any) -> None:
         from guanxi.cli.usage import shown_in_chinese  # only for an error
 
         if (words := shown_in_chinese(error)) is not None:
-            print(_escaped(words), file=sys.stderr)
+            note(words)
             return
-    error.show()
-
-
-def _escaped(message: str) -> str:
-    """Return a message whose control and format characters, except line feeds, are escapes.
-
-    A server's message or reason could otherwise move the cursor or change what a terminal shows.
-    """
-    return "".join(
-        one.encode("unicode_escape").decode() if category(one) in _HIDDEN and one != "\n" else one
-        for one in message
-    )
+    shown_by_library = StringIO()
+    error.show(file=shown_by_library)
+    note(shown_by_library.getvalue().removesuffix("\n"))

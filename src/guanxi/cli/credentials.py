@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from guanxi.cli.language import text
+from guanxi.cli.terminal import note
 from guanxi.sdk.credential import Credential
 from guanxi.text import Text
 
@@ -124,7 +125,7 @@ def _warn(error: Exception) -> None:
         f"警告：钥匙串无法读取（{reason}），其中保存的账号未使用",
         f"warning: the keyring cannot be read ({reason}), so an account saved there is not used",
     )
-    print(f"guanxi: {warning}", file=sys.stderr)
+    note(f"guanxi: {warning}")
 
 
 def _key(server: str, name: str) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import Annotated
 
-from rich.console import Console
-
 from guanxi.cli import credentials
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import text
+from guanxi.cli.terminal import json_of, note, say
 from guanxi.contract.errors import CredentialNoSessdataException
 from guanxi.sdk import hosts
 from guanxi.sdk.credential import Credential
@@ -67,11 +65,10 @@ def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
     """
     import segno
 
-    console = Console(stderr=True, highlight=False)
     with SyncClient(base_url=base_url, credential=Credential()) as client:
         code = client.login.qr_generate()
         segno.make(code.url).terminal(sys.stderr, compact=True)
-        console.print(text("请扫码：", "Scan this code: ") + code.url, soft_wrap=True)
+        note(text("请扫码：", "Scan this code: ") + code.url)
         credential = client.login.qr_wait(code.qrcode_key)
     if credential is None:
         raise ValueError(Text("二维码已过期，请重试", "the QR code has expired: try again"))
@@ -79,7 +76,7 @@ def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
         _print_account(client)
     location = credentials.save(_server(base_url), name, credential)
     saved = text(f"已保存为 {name}：{location}", f"saved as {name}: {location}")
-    console.print(saved, soft_wrap=True)
+    note(saved)
 
 
 @in_chinese("""删除保存的账号。
@@ -121,7 +118,7 @@ def _print_account(client: SyncClient) -> None:
     nav = client.web.nav()
     if not nav.is_login:
         raise ValueError(_not_signed_in())
-    print(json.dumps({"mid": nav.mid, "name": nav.uname}, ensure_ascii=False))
+    say(json_of({"mid": nav.mid, "name": nav.uname}))
 
 
 def _not_signed_in() -> Text:

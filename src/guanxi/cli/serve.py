@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import socket
 import sys
@@ -19,12 +18,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec.structs import replace
-from rich.console import Console
 
 from guanxi.accounts.secrets import TokenKind, new_token
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, check_folder, with_store
+from guanxi.cli.terminal import json_of, note, say
 from guanxi.contract.endpoints import NAV
 from guanxi.contract.errors import NetworkException
 from guanxi.demo.content import make_content
@@ -164,28 +163,26 @@ def serve(
         None if metrics is None else _host_and_port(metrics),
     )
     _check_addresses(plan)
-    console = Console(stderr=True, highlight=False, markup=False)
     if plan.administration is not None and not _is_loopback(plan.administration.host):
-        console.print(
+        note(
             text(
                 f"警告：其他机器可以访问管理地址 {admin}，且没有 TLS；其口令可登录任何账号。"
                 "请用 127.0.0.1，经 TLS 代理或 SSH 隧道访问",
                 f"warning: other machines can reach the administration at {admin}, without TLS,"
                 " and its token signs in anybody; use 127.0.0.1 behind a proxy with TLS, or an SSH"
                 " tunnel",
-            ),
-            soft_wrap=True,
+            )
         )
 
     def ready(service: Ready) -> None:
-        console.print(f"guanxi {settings.profile.name}: {service.url} ({redacted(store)})")
-        console.print(text("接口页面：", "API page: ") + f"{service.url}/docs")
+        note(f"guanxi {settings.profile.name}: {service.url} ({redacted(store)})")
+        note(text("接口页面：", "API page: ") + f"{service.url}/docs")
         if plan.administration is not None:
-            console.print(text("管理：", "administration: ") + f"{service.admin_url}")
+            note(text("管理：", "administration: ") + f"{service.admin_url}")
             if "GUANXI_ADMIN_TOKEN" not in os.environ:
-                console.print(f"GUANXI_ADMIN_TOKEN={plan.administration.token}", soft_wrap=True)
+                note(f"GUANXI_ADMIN_TOKEN={plan.administration.token}")
         if service.metrics_url:
-            console.print(text("指标：", "metrics: ") + f"{service.metrics_url}/metrics")
+            note(text("指标：", "metrics: ") + f"{service.metrics_url}/metrics")
 
     _serve(plan, ready)
 
@@ -371,7 +368,7 @@ def demo(
 
         def ready(service: Ready) -> None:
             if as_json:
-                print(json.dumps(_facts(service.url, issued, address)), flush=True)
+                say(json_of(_facts(service.url, issued, address)))
             else:
                 # The service answers on this thread, so the tour needs another.
                 threading.Thread(
@@ -412,19 +409,17 @@ def _show(url: str, issued: Issued, store: str) -> None:
     credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
     with SyncClient(base_url=url, credential=credential) as client:
         try:
-            tour(client, lambda line: print(shown(line)))
+            tour(client, lambda line: say(shown(line)))
         except NetworkException:  # Ctrl-C stopped the service before the tour's end
             return
-    print(
-        text("\n服务仍在运行，Ctrl-C 结束。\n", "\nThe service runs until Ctrl-C.\n"),
-        text("接口页面：", "API page: "),
-        f"{url}/docs\n",
-        text("数据：", "store: "),
-        f"{redacted(store)}\n\n"
+    say(
+        text("\n服务仍在运行，Ctrl-C 结束。\n", "\nThe service runs until Ctrl-C.\n")
+        + text("接口页面：", "API page: ")
+        + f"{url}/docs\n"
+        + text("数据：", "store: ")
+        + f"{redacted(store)}\n\n"
         f"export GUANXI_BASE_URL={url}\n"
         f"export GUANXI_SESSDATA={issued.token}\n"
         f"export GUANXI_BILI_JCT={issued.bili_jct}\n\n"
-        f'curl -s "$GUANXI_BASE_URL{NAV.path}" -b "SESSDATA=$GUANXI_SESSDATA"',
-        sep="",
-        flush=True,
+        f'curl -s "$GUANXI_BASE_URL{NAV.path}" -b "SESSDATA=$GUANXI_SESSDATA"'
     )

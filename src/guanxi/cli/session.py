@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +13,7 @@ from guanxi.cli.account import Mid
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
+from guanxi.cli.terminal import json_of, say
 from guanxi.contract.limits import Limits
 from guanxi.operations import accounts, sessions
 from guanxi.stores.port import Store
@@ -37,7 +37,7 @@ def new(
         ),
     ] = False,
     days: Annotated[
-        int, option("会话的有效天数。", "How many days the session lasts.", min=1)
+        int, option("会话的有效天数。", "How many days the session lasts.", min=1, max=36_500)
     ] = Limits().session_days,
     export: Annotated[
         bool,
@@ -81,10 +81,10 @@ def new(
 
     session = with_store(store, open_session)
     if export:
-        print(f"export GUANXI_SESSDATA={session['sessdata']}")
-        print(f"export GUANXI_BILI_JCT={session['bili_jct']}")
+        say(f"export GUANXI_SESSDATA={session['sessdata']}")
+        say(f"export GUANXI_BILI_JCT={session['bili_jct']}")
     else:
-        print(json.dumps(session))
+        say(json_of(session))
 
 
 @app.command()
@@ -124,4 +124,4 @@ def revoke(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
         await accounts.existing(opened, mid)
         return await opened.close_sessions(mid)
 
-    print(with_store(store, close_all))
+    say(with_store(store, close_all))

@@ -23,6 +23,7 @@ from guanxi.cli.stores import (
     check_folder,
     with_store,
 )
+from guanxi.cli.terminal import note, say
 from guanxi.stores import copy, open_store, redacted
 from guanxi.stores.port import Store
 
@@ -65,7 +66,7 @@ def init(
     result = text("已建立", "created") if created else text("已存在", "exists already")
     if distribute:
         result += text("，已分布到各节点", ", distributed over the nodes")
-    Console(stderr=True, markup=False).print(f"{redacted(store)}: {result}", soft_wrap=True)
+    note(f"{redacted(store)}: {result}")
 
 
 @app.command()
@@ -89,7 +90,7 @@ def migrate(store: Address) -> None:
         result = f"{versions[0]} → {versions[1]}"
     else:
         result = text("已是最新", "up to date")
-    Console(stderr=True, markup=False).print(f"{redacted(store)}: {result}", soft_wrap=True)
+    note(f"{redacted(store)}: {result}")
 
 
 @app.command("copy")
@@ -122,8 +123,8 @@ def copy_store(
         check_folder(target)
         problems = asyncio.run(copy_and_compare())
     for line in problems:
-        print(line)
-    Console(stderr=True, markup=False).print(
+        say(line)
+    note(
         text(
             f"{len(problems)} 处不同；重新运行不会修复，请复制到新的目标",
             f"{len(problems)} differences; running it again repairs nothing: copy into a new store",
@@ -196,11 +197,11 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
         count = 0
         async for fault in opened.check():
             count += 1
-            print(f"{fault.invariant}: {fault.detail}")
+            say(f"{fault.invariant}: {fault.detail}")
         return count
 
     count = with_store(store, print_faults)
-    Console(stderr=True, markup=False).print(
+    note(
         text(f"发现 {count} 处错误", f"{count} faults") if count else text("检查通过", "no faults")
     )
     raise typer.Exit(1 if count else 0)

@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
+from guanxi.cli.terminal import note
 from guanxi.files.export import EXPORTS, Exported, export_file, export_stream
 from guanxi.files.output import Form
 from guanxi.stores.port import Store
@@ -136,10 +137,9 @@ def _export(
             # The reader has enough. Python would flush the rest at its end, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(_CLOSED_PIPE) from None
-    console.print(
+    note(
         text(
             f"导出 {done.rows:,} 行，{done.bytes:,} 字节",
             f"exported {done.rows:,} {'row' if done.rows == 1 else 'rows'}, {done.bytes:,} bytes",
-        ),
-        soft_wrap=True,
+        )
     )

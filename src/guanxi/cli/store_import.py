@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -27,6 +26,7 @@ from rich.progress import (
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, with_store, with_unchanged
+from guanxi.cli.terminal import json_of, note, say
 from guanxi.files.accounts import Accounts, import_accounts, read_accounts
 from guanxi.files.comparison import check_edges
 from guanxi.files.content import import_content
@@ -237,7 +237,7 @@ def edges(
                     odd, checked, counts = with_store(path, load, create=True)
             _write_bad(bad_lines, checked.refused(), force=force)
             notes = [*_missing(store, exists=exists), *_notes(checked, odd)]
-    _summarise(console, counts, notes, dry_run=dry_run, json=json)
+    _summarise(counts, notes, dry_run=dry_run, json=json)
 
 
 @app.command("accounts")
@@ -313,7 +313,7 @@ def accounts(
             notes = [*_missing(store, exists=exists), *_ignored(found)]
             if not restore:
                 notes += _no_values(found.no_values())
-    _summarise(console, counts, notes, dry_run=dry_run, json=json)
+    _summarise(counts, notes, dry_run=dry_run, json=json)
 
 
 @app.command("content")
@@ -350,7 +350,7 @@ def content(
     one with the same owner, kind and id.
     """
     count = with_store(store, lambda opened: import_content(opened, Path(file)))
-    Console(stderr=True, markup=False).print(
+    note(
         text(
             f"写入 {count:,} 份内容",
             f"{count:,} {'document' if count == 1 else 'documents'} written",
@@ -397,10 +397,7 @@ def _read(files: AbstractContextManager[T]) -> Iterator[T]:
         try:
             found = stack.enter_context(files)
         except KeyboardInterrupt:
-            print(
-                text("已中断，没有写入任何内容", "interrupted; nothing was written"),
-                file=sys.stderr,
-            )
+            note(text("已中断，没有写入任何内容", "interrupted; nothing was written"))
             raise typer.Exit(_INTERRUPTED) from None
         yield found
 
@@ -570,15 +567,13 @@ def _no_values(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _summarise(
-    console: Console, counts: Counts, notes: list[str], *, dry_run: bool, json: bool
-) -> None:
+def _summarise(counts: Counts, notes: list[str], *, dry_run: bool, json: bool) -> None:
     """Print what became of the lines."""
     numbers = msgspec.structs.asdict(counts)
     if json:
-        print(msgspec.json.encode({**numbers, "notes": notes}).decode())
+        say(json_of({**numbers, "notes": notes}))
         return
     line = ", ".join(f"{count:,} {shown(_COUNTS[name])}" for name, count in numbers.items())
     if dry_run:
         line += text("（没有写入）", " (nothing was written)")
-    console.print("\n".join([line, *notes]), soft_wrap=True)
+    note("\n".join([line, *notes]))

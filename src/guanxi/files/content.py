@@ -79,7 +79,9 @@ def _table_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 if fault is not None:
                     raise BadLine(line, reason(fault, None))
                 fields = {
-                    "owner": int(owner) if owner and owner.isdecimal() else owner,
+                    "owner": int(owner)
+                    if owner and len(owner) < 20 and owner.isdecimal()
+                    else owner,
                     "kind": kind,
                     "document": msgspec.Raw((document or "null").encode()),
                 }

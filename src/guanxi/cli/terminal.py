@@ -1,0 +1,62 @@
+"""What the commands print: the one way of a text to standard output and standard error.
+
+A server's message, a path, a file's content or a variable could otherwise move the cursor, change
+the window's title, run as a terminal's command, or reverse the order of what is read.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+from unicodedata import category
+
+#: Categories of Unicode that are shown as escapes: control and format characters (bidi controls
+#: among them), line and paragraph separators, and surrogates.
+_HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+
+
+def escaped(text: str) -> str:
+    """Return a text whose control and format characters, except line feeds, are escapes.
+
+    So are line and paragraph separators and surrogates. The escapes are those of Python.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        one.encode("unicode_escape").decode() if category(one) in _HIDDEN and one != "\n" else one
+        for one in text
+    )
+
+
+def say(text: object) -> None:
+    """Print a text to standard output, escaped as by ``escaped``, and flush."""
+    print(escaped(str(text)), flush=True)
+
+
+def note(text: object) -> None:
+    """Print a text to standard error, escaped as by ``escaped``."""
+    print(escaped(str(text)), file=sys.stderr)
+
+
+def json_of(data: Any, indent: int | None = None) -> str:
+    """Return data as JSON in which a terminal obeys nothing.
+
+    What ``escaped`` escapes is written as ``\\u`` and four digits, and so is every character that
+    standard output cannot show. ``indent`` is the number of spaces of a level.
+    """
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    encoding = sys.stdout.encoding or "utf-8"
+    return "".join(one if _is_shown(one, encoding) else json.dumps(one)[1:-1] for one in text)
+
+
+def _is_shown(one: str, encoding: str) -> bool:
+    if one.isascii():
+        return one != "\x7f"
+    if category(one) in _HIDDEN:
+        return False
+    try:
+        one.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -11,10 +11,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -23,17 +21,10 @@ from guanxi.cli.terminal import note
 from guanxi.sdk.credential import Credential
 from guanxi.text import Text
 
-if sys.platform != "win32":
-    import fcntl
-
 #: The service name of every entry in a keyring.
 _SERVICE = "guanxi"
 _FILE = "credentials.json"
-#: Files that are renamed to that one begin with this; one that is left was of a killed process.
-_TEMPORARY = ".credentials-"
-#: By name@server: the parts of a credential, those of a newer version too.
-_Accounts = dict[str, dict[str, Any]]
-_PARTS = {field.name for field in fields(Credential)}
+_Accounts = dict[str, dict[str, str]]
 
 
 def save(server: str, name: str, credential: Credential) -> str:
@@ -51,17 +42,17 @@ def save(server: str, name: str, credential: Credential) -> str:
             keyring.set_password(_SERVICE, _key(server, name), json.dumps(parts))
             _delete_from_file(server, name)
             return f"keyring {keyring.get_keyring().name}"
-    with _changing() as accounts:
-        accounts[_key(server, name)] = parts
+    accounts = _read()
+    accounts[_key(server, name)] = parts
+    _write(accounts)
     return str(_path())
 
 
 def load(server: str, name: str) -> Credential | None:
     """Return the credential saved for a server and a name; None without one or without keyring.
 
-    If the keyring is locked and the file has none, print a warning on standard error. What a newer
-    version has saved in addition is ignored, and stays there. Raise ValueError if the credentials
-    file or the entry of the keyring is damaged, OSError if the file cannot be read.
+    If the keyring is locked and the file has none, print a warning on standard error. Raise
+    ValueError if the credentials file is damaged, OSError if it cannot be read.
     """
     try:
         import keyring
@@ -74,12 +65,10 @@ def load(server: str, name: str) -> Credential | None:
             saved = keyring.get_password(_SERVICE, _key(server, name))
         except KeyringError as error:
             locked = error
-    parts = _parts_of(saved) if saved else _read().get(_key(server, name))
+    parts = json.loads(saved) if saved else _read().get(_key(server, name))
     if locked is not None and not parts:
         _warn(locked)
-    if not parts:
-        return None
-    return Credential(**{part: value for part, value in parts.items() if part in _PARTS})
+    return Credential(**parts) if parts else None
 
 
 def delete(server: str, name: str) -> bool:
@@ -103,19 +92,6 @@ def delete(server: str, name: str) -> bool:
         except KeyringError as error:
             _warn(error)
     return _delete_from_file(server, name) or deleted
-
-
-def _parts_of(saved: str) -> dict[str, Any]:
-    """Return the parts in an entry of the keyring; raise ValueError if it is damaged."""
-    try:
-        return msgspec.json.decode(saved, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        raise ValueError(
-            Text(
-                "钥匙串中保存的账号已损坏，请重新登录",
-                "the account saved in the keyring is damaged: sign in again",
-            )
-        ) from None
 
 
 def _warn(error: Exception) -> None:
@@ -165,42 +141,24 @@ def _read() -> _Accounts:
 
 
 def _delete_from_file(server: str, name: str) -> bool:
-    if _key(server, name) not in _read():
+    accounts = _read()
+    if accounts.pop(_key(server, name), None) is None:
         return False
-    with _changing() as accounts:
-        return accounts.pop(_key(server, name), None) is not None
-
-
-@contextlib.contextmanager
-def _changing() -> Iterator[_Accounts]:
-    """Yield the file's credentials and write them after the block, unless it raises.
-
-    Other processes wait meanwhile, where the system has such locks. Raise as ``_read`` and
-    ``_write``.
-    """
-    folder = _path().parent
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(folder / f"{_TEMPORARY}lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if sys.platform != "win32":
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in folder.glob(f"{_TEMPORARY}*.new"):  # it has secrets
-            left.unlink()
-        accounts = _read()
-        yield accounts
-        _write(accounts)
-    finally:
-        os.close(lock)
+    _write(accounts)
+    return True
 
 
 def _write(accounts: _Accounts) -> None:
-    """Replace the credentials file by one with mode 0600, at once. Raise OSError if that fails."""
-    handle, temporary = tempfile.mkstemp(".new", _TEMPORARY, _path().parent)
+    """Replace the credentials file atomically by one with mode 0600; create its folder if missing.
+
+    Raise OSError if that fails.
+    """
+    folder = _path().parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(accounts, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
         Path(temporary).replace(_path())
     except BaseException:
         Path(temporary).unlink()

@@ -242,19 +242,6 @@ async def test_a_commit_that_cannot_be_written_is_whole_or_absent(tmp_path: Path
     await store.close()
 
 
-async def test_a_store_on_a_full_disk_is_not_ready(tmp_path: Path) -> None:
-    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
-    await people(store, 1, 2)
-    size = (tmp_path / "s.db-wal").stat().st_size
-    await store.ready()
-    assert (tmp_path / "s.db-wal").stat().st_size > size
-    full = files_no_larger_than((tmp_path / "s.db-wal").stat().st_size)
-    with full, pytest.raises((StoreUnavailable, StoreTimeout)):
-        await store.ready()
-    await store.ready()
-    await store.close()
-
-
 async def test_a_long_read_blocks_no_writer_and_the_log_shrinks_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,7 @@ from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.service.metrics import application as metrics_application
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
-from guanxi.stores.port import Store, StoreReplaced
+from guanxi.stores.port import Store
 
 _VISIT_SECONDS = 3.0
 #: Seconds between attempts to restart a worker: they double, from the first to the last.
@@ -171,8 +171,7 @@ async def run(
     what is served in place of the application. Worker processes open the plan's store, and have
     neither clock nor wrapper. ``on_ready`` is called once, when the service accepts requests; never
     if ``stop`` is set before that.
-    Raise StoreError, OSError or ServiceError if the store, an address or a worker cannot be used;
-    StoreReplaced if the store's file was moved, deleted or replaced meanwhile.
+    Raise StoreError, OSError or ServiceError if the store, an address or a worker cannot be used.
     """
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind(plan.host, plan.port))
@@ -192,11 +191,11 @@ async def run(
             stack.push_async_callback(opened.close)
         store = with_cards(opened, plan.settings)
         service = Service(store, plan.settings, clock)
-        await stack.enter_async_context(visits_written(store, stop))
         served: list[Served] = []
         if plan.workers == 1:
             metrics = Metrics()
             application = application_of(service, metrics)
+            await stack.enter_async_context(visits_written(store))
             served.append(of_hosts(wrap(application), listener, plan.settings))
             cells = [metrics.cells]
         else:
@@ -241,13 +240,12 @@ def application_of(service: Service, metrics: Metrics) -> Application:
 
 
 @asynccontextmanager
-async def visits_written(store: Store, stop: asyncio.Event) -> AsyncIterator[None]:
+async def visits_written(store: Store) -> AsyncIterator[None]:
     """Write visits periodically while the block runs, and the remaining ones after it.
 
-    An error of writing them is only logged. But if the store's file is no longer at its path, set
-    ``stop``, as what is written would be lost, and raise StoreReplaced after the block.
+    An error of writing them is only logged.
     """
-    task = asyncio.create_task(_flush_visits(store, stop))
+    task = asyncio.create_task(_flush_visits(store))
     try:
         yield
     finally:
@@ -256,20 +254,15 @@ async def visits_written(store: Store, stop: asyncio.Event) -> AsyncIterator[Non
         await _flush(store)
 
 
-async def _flush_visits(store: Store, stop: asyncio.Event) -> None:
-    while not stop.is_set():
+async def _flush_visits(store: Store) -> None:
+    while True:
         await asyncio.sleep(_VISIT_SECONDS)
-        try:
-            await _flush(store)
-        except StoreReplaced:
-            stop.set()
+        await _flush(store)
 
 
 async def _flush(store: Store) -> None:
     try:
         await store.flush_visits()
-    except StoreReplaced:
-        raise
     except Exception:  # visits may be lost; the service continues
         logs.LOG.exception("visits not written")
 

@@ -7,7 +7,6 @@ or at the end of stdin, which means that its parent exited.
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
 import sys
@@ -28,7 +27,6 @@ from guanxi.service.server import (
     with_cards,
 )
 from guanxi.stores import open_store
-from guanxi.stores.port import StoreReplaced
 
 
 async def work(plan: WorkerPlan) -> None:
@@ -53,10 +51,8 @@ async def work(plan: WorkerPlan) -> None:
         with socket.socket(fileno=plan.listener) as listener:
             metrics = Metrics(cells_of(plan.metrics, plan.worker))
             application = application_of(Service(store, plan.settings), metrics)
-            async with (
-                visits_written(store, stop),
-                serving(of_hosts(application, listener, plan.settings)),
-            ):
+            served = of_hosts(application, listener, plan.settings)
+            async with visits_written(store), serving(served):
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()
                 await stop.wait()
@@ -68,17 +64,12 @@ async def work(plan: WorkerPlan) -> None:
 def main() -> None:
     """Read the plan, a JSON line, from stdin and serve until SIGTERM or the end of stdin.
 
-    Exit with status 1 if the store's file was replaced. Raise DecodeError for an invalid plan,
-    StoreError if the store is missing or cannot be opened.
+    Raise DecodeError for an invalid plan, StoreError if the store is missing or cannot be opened.
     """
     logs.to_stream()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerPlan)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        try:
-            runner.run(work(plan))
-        except StoreReplaced as error:
-            logs.event(logging.ERROR, "store replaced", reason=str(error))
-            sys.exit(1)
+        runner.run(work(plan))
 
 
 if __name__ == "__main__":

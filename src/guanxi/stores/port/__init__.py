@@ -23,7 +23,6 @@ from guanxi.stores.port.errors import (
     StoreBusy,
     StoreError,
     StoreMissing,
-    StoreReplaced,
     StoreTimeout,
     StoreUnavailable,
 )
@@ -72,7 +71,6 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "StoreMissing",
-    "StoreReplaced",
     "StoreTimeout",
     "StoreUnavailable",
     "Tally",

@@ -19,10 +19,6 @@ class StoreUnavailable(StoreError):
     """The store is closed, busy or out of reach; nothing was written. Retry later (-503)."""
 
 
-class StoreReplaced(StoreUnavailable):
-    """The store's file is no longer at its path: the process has to stop and to start again."""
-
-
 class StoreBusy(StoreUnavailable):
     """The read was refused at once: too many others of its caller, or of all, wait or run."""
 

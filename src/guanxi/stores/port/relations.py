@@ -121,5 +121,5 @@ class Relations(Protocol):
         """Write the counted visits, and drop those to targets that the owner does not follow.
 
         After StoreUnavailable they stay in memory, for the next call; after StoreTimeout they do
-        not. Raise StoreReplaced, also without visits, if the store's file is no longer at its path.
+        not.
         """

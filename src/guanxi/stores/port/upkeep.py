@@ -118,7 +118,7 @@ class Upkeep(Protocol):
         """
 
     async def ready(self) -> None:
-        """Read, and write without a change, to disk. Raise StoreUnavailable if that fails."""
+        """Check that the store can read and write. Raise StoreUnavailable if it cannot."""
 
     async def close(self) -> None:
         """Write the counted visits, finish the pending writes and close. Safe to call again.

@@ -32,7 +32,7 @@ from guanxi.stores.sqlite.grouping import regroup
 from guanxi.stores.sqlite.pairs import add_visits, modify
 from guanxi.stores.sqlite.schema import connect, failures, prepare
 from guanxi.stores.sqlite.slices import write_slices
-from guanxi.stores.sqlite.writer import touch, turn
+from guanxi.stores.sqlite.writer import turn
 
 T = TypeVar("T")
 
@@ -94,10 +94,6 @@ class SQLiteStore(Engine):
         self._visits[owner, target] += 1
 
     async def flush_visits(self) -> None:
-        self.writer.place.check()
-        await self._write_visits()
-
-    async def _write_visits(self) -> None:
         visits, self._visits = self._visits, Counter()
         if not visits:
             return
@@ -168,11 +164,6 @@ class SQLiteStore(Engine):
         new = accounts or {}, groups or {}
 
         def work() -> Imported:
-            imported = stored()
-            self.writer.place.check()
-            return imported
-
-        def stored() -> Imported:
             with failures(), closing(connect(self.path, writes=True)) as db:
                 is_sorted = bulk.stage(db, rows(), self._seconds(), progress)
                 bulk.check(
@@ -204,13 +195,13 @@ class SQLiteStore(Engine):
 
     async def ready(self) -> None:
         await self.tally(0)
-        await self.write(touch)
+        await self.write(lambda _: None)
 
     async def close(self) -> None:
         if self.owner.closed:
             return
         try:
-            await self._write_visits()
+            await self.flush_visits()
         finally:
             await super().close()
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from guanxi.stores.port import StoreError, StoreReplaced, StoreTimeout, StoreUnavailable
+from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.sqlite.schema import connect, failure
 from guanxi.text import Text
 
@@ -54,34 +54,6 @@ _STORE_ERRORS = (
     apsw.CorruptError,
     apsw.NotADBError,
 )
-
-
-class Place:
-    """The file at a path, as it was when it was opened."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.absolute()
-        self._file = _identity(self._path)
-
-    def check(self) -> None:
-        """Raise ``StoreReplaced`` if there is no file at the path any more, or another one."""
-        if _identity(self._path) != self._file:
-            raise StoreReplaced(
-                Text(
-                    f"{self._path} 已被移走、删除或替换：没有写入任何内容，请重新启动",
-                    f"{self._path} was moved, deleted or replaced: nothing is written;"
-                    " please start again",
-                )
-            )
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return the device and the number of a file; None if there is none."""
-    try:
-        status = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return status.st_dev, status.st_ino
 
 
 class Turnstile:
@@ -159,15 +131,6 @@ def turn(db: apsw.Connection, path: Path) -> Iterator[None]:
         _roll_back(db)
 
 
-def touch(db: apsw.Connection) -> None:
-    """Let the transaction write to the log, and so reach the disk, without a change.
-
-    SQLite writes nothing for an UPDATE that leaves every value as it is.
-    """
-    db.execute("INSERT INTO meta (name, value) VALUES ('touch', x'00')")
-    db.execute("DELETE FROM meta WHERE name = 'touch'")
-
-
 def _waiting(until: float) -> Callable[[int], bool]:
     """Return a handler that makes SQLite sleep and retry until a time (monotonic seconds)."""
 
@@ -204,7 +167,6 @@ class Writer:
 
     def __init__(self, path: Path, batch_settled: Callable[[], None]) -> None:
         self._db = connect(path, writes=True)
-        self.place = Place(path)
         #: Pages in the log after the last commit, and at how many pages it is copied next.
         self._log_pages, self._copy_at = 0, LOG_PAGES
         self._db.set_wal_hook(self._committed)
@@ -222,8 +184,7 @@ class Writer:
 
         ``work`` runs again, in a new transaction, if the first was rolled back because of another
         job. ``settle`` gets what ``work`` raised, after a rollback; ``StoreUnavailable`` if the
-        store is busy or failing and nothing was written, ``StoreReplaced`` if its file is no longer
-        at its path; ``StoreError`` if the file is damaged;
+        store is busy or failing and nothing was written; ``StoreError`` if its file is damaged;
         ``StoreTimeout`` if it is unknown whether the write succeeded. Raise ``StoreUnavailable`` if
         too many jobs wait.
         """
@@ -314,9 +275,9 @@ class Writer:
     def _transaction(self) -> Iterator[apsw.Connection]:
         """Run the ``with`` block in a write transaction, which is on disk at the end.
 
-        Raise ``_Failed`` if the store failed or its file is no longer at its path, else what the
-        block raised; either way it is rolled back. After an I/O error of the commit, ``_Failed``
-        contains ``StoreTimeout``: it may be on disk all the same.
+        Raise ``_Failed`` if the store failed, else what the block raised; either way it is rolled
+        back. After an I/O error of the commit, ``_Failed`` contains ``StoreTimeout``: it may be on
+        disk all the same.
         """
         db = self._db
         try:
@@ -325,10 +286,6 @@ class Writer:
                 yield db
             except _STORE_ERRORS as error:
                 raise _Failed(failure(error)) from error
-            try:
-                self.place.check()
-            except StoreReplaced as error:
-                raise _Failed(error) from error
             try:
                 db.execute("COMMIT")
             except apsw.IOError as error:

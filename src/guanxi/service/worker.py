@@ -51,7 +51,8 @@ async def work(plan: WorkerPlan) -> None:
         with socket.socket(fileno=plan.listener) as listener:
             metrics = Metrics(cells_of(plan.metrics, plan.worker))
             application = application_of(Service(store, plan.settings), metrics)
-            async with visits_written(store), serving(Served(application, listener, bad_request)):
+            served = Served(application, listener, bad_request)
+            async with visits_written(store, stop), serving(served):
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()
                 await stop.wait()

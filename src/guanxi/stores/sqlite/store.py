@@ -94,6 +94,7 @@ class SQLiteStore(Engine):
         self._visits[owner, target] += 1
 
     async def flush_visits(self) -> None:
+        self.writer.file.check()  # periodically, also while nothing is written
         visits, self._visits = self._visits, Counter()
         if not visits:
             return

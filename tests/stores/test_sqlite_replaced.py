@@ -107,6 +107,7 @@ async def test_a_file_that_was_cut_off_is_not_written(tmp_path: Path) -> None:
     store = await SQLiteStore.open(path, create=True)
     await people(store, *range(1, 40))
     db = apsw.Connection(str(path))
+    assert db.execute("SELECT count(*) FROM account").get == 39
     db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
     db.close()
     await follow(store, 1, 2)

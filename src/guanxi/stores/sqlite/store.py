@@ -18,6 +18,7 @@ from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.acts import in_transactions
+from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
     EdgeRow,
     Imported,
@@ -165,15 +166,17 @@ class SQLiteStore(Engine):
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
         on_other_time: OnOtherTime = "replace",
+        ahead: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the write lock is held only after all are checked."""
         self.owner.loop()
         new = accounts or {}, groups or {}
+        latest = LATEST if ahead else self._seconds()
 
         def work() -> Imported:
             with failures(), closing(connect(self.path, writes=True)) as db:
-                is_sorted = bulk.stage(db, rows(), self._seconds(), progress)
+                is_sorted = bulk.stage(db, rows(), latest, progress)
                 bulk.check(
                     db,
                     *new,

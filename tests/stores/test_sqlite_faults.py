@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import resource
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -240,6 +241,33 @@ async def test_a_commit_that_cannot_be_written_is_whole_or_absent(tmp_path: Path
     store = await SQLiteStore.open(tmp_path / "s.db")
     assert await listed(store, Listing.FOLLOWINGS, 1) == list(range(11, 1, -1))
     assert await faults(store) == []
+    await store.close()
+
+
+async def test_close_refuses_the_writes_that_wait(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    await people(store, *range(1, 10))
+    running, go_on = threading.Event(), threading.Event()
+
+    def fail(_db: apsw.Connection) -> None:
+        running.set()
+        go_on.wait(30)
+        raise ValueError("so that the batch takes no other job")
+
+    first = asyncio.create_task(store.write(fail))
+    await asyncio.to_thread(running.wait, 30)
+    waiting = [asyncio.create_task(do(store, Modify(1, mid, Act.FOLLOW))) for mid in range(2, 10)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(store.close())
+    while not store.writer._closing:
+        await asyncio.sleep(0.001)
+    go_on.set()
+    await closing
+    outcomes = await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ValueError] + 8 * [StoreUnavailable]
+    assert str(outcomes[1]) == "the store is being closed"
+    store = await SQLiteStore.open(tmp_path / "s.db")
+    assert await listed(store, Listing.FOLLOWINGS, 1) == []
     await store.close()
 
 

@@ -218,7 +218,8 @@ class SQLiteStore(Engine):
         if self.owner.closed:
             return
         try:
-            await self.flush_visits()
+            if self._visits:
+                await self.flush_visits()
         finally:
             await super().close()
 

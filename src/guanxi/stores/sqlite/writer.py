@@ -31,6 +31,7 @@ MAX_BATCH, BATCH_SECONDS = 256, 0.02
 #: How many jobs may wait for the writer, and for how long, before they are refused.
 MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
 _TOO_MANY = Text("等待的写入过多，请稍后重试", "too many writes are waiting; retry later")
+_CLOSING = Text("库正在关闭", "the store is being closed")
 _TOO_LONG = Text("写入等待过久，请稍后重试", "the write waited too long; retry later")
 #: How many seconds a batch waits for the write lock.
 LOCK_SECONDS = 5.0
@@ -178,7 +179,7 @@ class Writer:
         self._turnstile = Turnstile(path)
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._batch_settled = batch_settled
-        self._stopped = False
+        self._stopped = self._closing = False
         #: Called with the seconds that each transaction waited for the write lock.
         self.waited: Callable[[float], None] = lambda _seconds: None
         self._thread = threading.Thread(target=self._serve, name="guanxi-writer", daemon=True)
@@ -199,7 +200,11 @@ class Writer:
         self._jobs.put(_Job(work, settle, time.monotonic()))
 
     def close(self) -> None:
-        """Run the waiting jobs, then stop the thread and wait for its end. Submit nothing after."""
+        """Finish the transaction that runs, refuse the waiting jobs, and wait for the thread's end.
+
+        Submit nothing after.
+        """
+        self._closing = True  # with the write lock held elsewhere, each batch would wait for it
         self._jobs.put(None)
         self._thread.join()
 
@@ -214,7 +219,9 @@ class Writer:
                 continue
             if job is None:
                 break
-            if time.monotonic() - job.since > WAITING_SECONDS:
+            if self._closing:
+                job.settle(None, StoreUnavailable(_CLOSING))
+            elif time.monotonic() - job.since > WAITING_SECONDS:
                 job.settle(
                     None,
                     StoreUnavailable(_TOO_LONG),

@@ -117,9 +117,8 @@ def test_the_file_is_private_and_no_secret_is_printed(
     credentials_file(config_home).chmod(0o644)
     printed = "".join(sign_in(service, 1))
     assert stat.S_IMODE(credentials_file(config_home).stat().st_mode) == 0o600
-    assert [path.name for path in credentials_file(config_home).parent.iterdir()] == [
-        credentials_file(config_home).name
-    ]
+    files = {path.name for path in credentials_file(config_home).parent.iterdir()}
+    assert files == {"credentials.json", "credentials.json.lock"}
     [parts] = json.loads(credentials_file(config_home).read_text()).values()
     assert parts.keys() == {"sessdata", "bili_jct", "dedeuserid", "ac_time_value"}
     assert parts["dedeuserid"] == "1"

@@ -235,3 +235,19 @@ def test_a_service_killed_under_load_loses_no_confirmed_follow(address: str, wor
         assert len(confirmed) >= count_before + 20
         assert with_store(address, stored_edges) >= confirmed
         assert with_store(address, faults) == []
+
+
+def test_relations_that_are_later_than_the_clock_are_counted(tmp_path: Path) -> None:
+    path = str(tmp_path / "s.db")
+    tomorrow = int(time.time()) + 86_400
+
+    async def fill(store: Store) -> None:
+        late = EdgeRow(follower=1, followed=2, time=tomorrow)
+        rows = [late, EdgeRow(follower=3, followed=4, time=1)]
+        await store.import_edges(lambda: rows, ahead=True)
+
+    with_store(path, fill)
+    result = guanxi("check", "--store", path)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr.startswith("1 relations are later than the clock")
+    assert "no faults" in result.stderr

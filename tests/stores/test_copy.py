@@ -13,10 +13,10 @@ from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode, RenameGroup
 from guanxi.graph.lists import Listing, Sort
-from guanxi.graph.pair import SPECIAL, Act, Contract, Modify
+from guanxi.graph.pair import SPECIAL, Act, Contract, Modify, sort_key_at
 from guanxi.operations import accounts
 from guanxi.stores import copy, open_store
-from guanxi.stores.port import EdgeRow, Query, Store, StoreError
+from guanxi.stores.port import BadLine, EdgeRow, Query, Store, StoreError
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
 from tests.counts import count
@@ -228,3 +228,31 @@ async def test_a_target_with_other_data_is_refused(
     assert await target.note("copy") is None
     for store in (source, target):
         await store.close()
+
+
+async def test_a_store_whose_clock_was_a_day_ahead_is_copied(
+    ends: tuple[Engine, Engine], clock: Clock
+) -> None:
+    old, new = ends
+    source, target = await old.open(clock), await new.open(clock)
+    await people(source, *range(1, 8))
+    await do(source, Modify(1, 2, Act.FOLLOW), Modify(1, 7, Act.BLOCK))
+    clock.advance(86_400)
+    await do(source, Modify(1, 3, Act.FOLLOW), Modify(4, 3, Act.FOLLOW))
+    clock.advance(-86_400)
+    await do(source, Modify(1, 4, Act.FOLLOW), Modify(2, 3, Act.FOLLOW))
+    for store in (source, target):
+        if store is target:
+            await copy.copy(source, target, Progress(), NOW)
+            assert [d async for d in copy.differences(source, target, Progress(), NOW)] == []
+        rows = (await store.page(Listing.FOLLOWINGS, 1, Sort.NEWEST, ALL)).rows
+        assert [row.mid for row in rows] == [4, 3, 2]
+        keys = [row.sort_key for row in rows]
+        assert keys == sorted(keys, reverse=True)
+        assert keys[0] > sort_key_at(START + 86_400 * 10**9) > keys[2]
+        assert await faults(store) == []
+    late = EdgeRow(follower=5, followed=6, time=NOW + 86_400)
+    with pytest.raises(BadLine, match="1970"):  # a file of an import has no such excuse
+        await target.import_edges(lambda: [late])
+    await source.close()
+    await target.close()

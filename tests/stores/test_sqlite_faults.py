@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import resource
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow, Row, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.sqlite import SQLiteStore, engine, schema, writer
+from guanxi.stores.sqlite import store as store_module
 from tests.counts import count
 from tests.stores.processes import others, stopped_reader
 from tests.stores.world import ALL, do, faults, follow, listed, people
@@ -239,6 +241,65 @@ async def test_a_commit_that_cannot_be_written_is_whole_or_absent(tmp_path: Path
     store = await SQLiteStore.open(tmp_path / "s.db")
     assert await listed(store, Listing.FOLLOWINGS, 1) == list(range(11, 1, -1))
     assert await faults(store) == []
+    await store.close()
+
+
+async def test_close_refuses_the_writes_that_wait(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    await people(store, *range(1, 10))
+    running, go_on = threading.Event(), threading.Event()
+
+    def fail(_db: apsw.Connection) -> None:
+        running.set()
+        go_on.wait(30)
+        raise ValueError("so that the batch takes no other job")
+
+    first = asyncio.create_task(store.write(fail))
+    await asyncio.to_thread(running.wait, 30)
+    waiting = [asyncio.create_task(do(store, Modify(1, mid, Act.FOLLOW))) for mid in range(2, 10)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(store.close())
+    while not store.writer._closing:
+        await asyncio.sleep(0.001)
+    go_on.set()
+    await closing
+    outcomes = await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ValueError] + 8 * [StoreUnavailable]
+    assert str(outcomes[1]) == "the store is being closed"
+    store = await SQLiteStore.open(tmp_path / "s.db")
+    assert await listed(store, Listing.FOLLOWINGS, 1) == []
+    await store.close()
+
+
+async def test_a_store_on_a_full_disk_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "READY_SECONDS", -1.0)
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    await people(store, 1, 2)
+    await store.ready()
+    with files_no_larger_than((tmp_path / "s.db-wal").stat().st_size):
+        with pytest.raises(StoreError):
+            await do(store, Modify(1, 2, Act.FOLLOW))
+        with pytest.raises(StoreError, match="disk"):
+            await store.ready()
+    await store.ready()
+    await follow(store, 1, 2)
+    assert await faults(store) == []
+    await store.close()
+
+
+async def test_many_checks_of_readiness_write_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "READY_SECONDS", 1e6)
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    await store.ready()
+    written = await store.note("ready")
+    assert written is not None
+    for _ in range(20):
+        await store.ready()
+    assert await store.note("ready") == written
     await store.close()
 
 

@@ -20,6 +20,9 @@ from guanxi.cli.terminal import escaped, note, say
 from guanxi.contract.errors import ApiException
 from guanxi.text import Text, language_of
 
+#: The status of a command whose store was replaced while it was open.
+_REPLACED = 3
+
 
 class _Commands(TyperGroup):
     """The commands of the table: listed without their modules, imported when one is used."""
@@ -81,7 +84,8 @@ def run() -> None:
     """Run the command in ``sys.argv``, and exit.
 
     For wrong arguments the status is 2, with the usage and one line on standard error; for
-    ApiException, StoreError, ValueError and OSError it is 1, with one line.
+    ApiException, StoreError, ValueError and OSError it is 1, with one line; for StoreReplaced it is
+    3, so that what restarts a service can leave it stopped.
     """
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -98,12 +102,16 @@ def run() -> None:
         file = f"{error.filename}: " if error.filename else ""
         sys.exit(escaped(f"guanxi: {refused}{file}{error.strerror or error}"))
     except Exception as error:
-        from guanxi.stores.port import StoreError  # a command without a store need not import it
+        from guanxi.stores.port import (
+            StoreError,
+            StoreReplaced,
+        )  # a command without a store need not import it
 
         if not isinstance(error, (ApiException, StoreError, ValueError)):
             raise
         first = error.args[0] if error.args else ""
-        sys.exit(f"guanxi: {escaped(shown(first) if isinstance(first, Text) else str(error))}")
+        note(f"guanxi: {shown(first) if isinstance(first, Text) else error}")
+        sys.exit(_REPLACED if isinstance(error, StoreReplaced) else 1)
     if isinstance(status, int):
         sys.exit(status)
 

@@ -6,7 +6,6 @@ import errno
 import os
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -22,13 +21,14 @@ from msgspec.structs import replace
 from guanxi.accounts.secrets import TokenKind, new_token
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption, check_folder, with_store
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, check_folder, with_store
 from guanxi.cli.terminal import json_of, note, say
 from guanxi.contract.endpoints import NAV
 from guanxi.contract.errors import NetworkException
 from guanxi.demo.content import make_content
 from guanxi.demo.tour import tour
 from guanxi.demo.world import HERO, make_world
+from guanxi.files.folders import delete_leftovers, temporary_folder
 from guanxi.operations.sessions import Issued, issue
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
@@ -163,6 +163,8 @@ def serve(
         None if metrics is None else _host_and_port(metrics),
     )
     _check_addresses(plan)
+    if not is_server_address(store):  # of an import or a demo that was killed
+        delete_leftovers(f".{Path(store).name}-", Path(store).parent)
     if plan.administration is not None and not _is_loopback(plan.administration.host):
         note(
             text(
@@ -348,7 +350,7 @@ def demo(
         load(profile, environ=os.environ), strict_referer=strict_referer, wbi_window=wbi_window
     )
     settings = replace(settings, allowed_hosts=(*DOCUMENTED, *settings.allowed_hosts))
-    with tempfile.TemporaryDirectory(prefix="guanxi-demo-") as folder:
+    with temporary_folder("guanxi-demo-") as folder:
         address = store or str(Path(folder, "guanxi.db"))
         plan = Plan(address, settings, host, port, workers)
         _check_addresses(plan)
@@ -364,7 +366,8 @@ def demo(
             limits = settings.profile.limits
             return await issue(opened, HERO, TokenKind.COOKIE, limits, int(time.time()))
 
-        issued = with_store(address, fill, create=True)
+        with all_or_nothing(address) as building:  # a half one would be refused afterwards
+            issued = with_store(building, fill, create=True)
 
         def ready(service: Ready) -> None:
             if as_json:

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, TypeVar
 
 from guanxi.cli.help import option
+from guanxi.files.folders import delete_leftovers, temporary_folder
 from guanxi.stores import is_server_address, open_store
 from guanxi.stores.port import Store, StoreError, StoreMissing
 from guanxi.text import Text
@@ -58,7 +58,7 @@ def with_unchanged(address: str, do: Callable[[Store], Awaitable[T]]) -> tuple[T
     try:
         return with_store(address, do), True
     except StoreMissing:
-        with TemporaryDirectory(prefix="guanxi-empty-") as folder:
+        with temporary_folder("guanxi-empty-") as folder:
             return with_store(str(Path(folder, "empty.db")), do, create=True), False
 
 
@@ -83,11 +83,15 @@ def all_or_nothing(address: str) -> Iterator[str]:
     file meanwhile.
     """
     path = Path(address)
-    if is_server_address(address) or path.exists():
+    if is_server_address(address):
+        yield address
+        return
+    delete_leftovers(f".{path.name}-", path.parent)
+    if path.exists():
         yield address
         return
     check_folder(address)
-    with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+    with temporary_folder(f".{path.name}-", path.parent) as folder:
         temporary = Path(folder, path.name)
         yield str(temporary)
         if path.exists():

@@ -8,13 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO
 
 import msgspec
 
 from guanxi.files import table
 from guanxi.files.coding import GZIP, STDIN, copied, failures, opened
+from guanxi.files.folders import temporary_folder
 from guanxi.files.outcome import reason
 from guanxi.files.table import Request, Shape
 from guanxi.stores.port import BadLine, Store
@@ -34,7 +34,7 @@ def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
     first line that is not a document; ``StoreError`` if the file cannot be read, or needs DuckDB
     and that is not installed.
     """
-    with failures(path), TemporaryDirectory(prefix="guanxi-content-") as folder:
+    with failures(path), temporary_folder("guanxi-content-") as folder:
         if path == STDIN:
             path = copied(sys.stdin.buffer, Path(folder, "<stdin>"))
         elif path.exists() and not path.is_file():  # a pipe can be read only once

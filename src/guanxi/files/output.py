@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Literal, NamedTuple, cast
 
+from guanxi.files.folders import temporary_folder
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
 
@@ -91,8 +91,8 @@ def written(parent: Path | None = None, *, prefix: str = "guanxi-export-") -> It
     Raise StoreError for an OSError in the block other than a broken pipe.
     """
     try:
-        with TemporaryDirectory(prefix=prefix, dir=parent) as folder:
-            yield Path(folder)
+        with temporary_folder(prefix, parent) as folder:
+            yield folder
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from guanxi.files.coding import STDIN, Source, gb18030, prepared
+from guanxi.files.folders import temporary_folder
 from guanxi.files.interrupts import interruptible
 from guanxi.files.lines import Found, name_of, read_lines, text_of
 from guanxi.files.outcome import Refused, contradiction, reason
@@ -143,7 +143,7 @@ def opened(request: Request, shape: Shape) -> Iterator[Tables]:
         raise StoreError(
             Text("标准输入（-）只能用一次", "standard input (-) can be one of the files only once")
         )
-    with TemporaryDirectory(prefix="guanxi-files-") as folder:
+    with temporary_folder("guanxi-files-") as folder:
         inputs = Path(folder, "inputs")
         inputs.mkdir()
         sources = [prepared(file, inputs) for file in request.files]

@@ -38,7 +38,7 @@ from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.service.metrics import application as metrics_application
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
-from guanxi.stores.port import Store
+from guanxi.stores.port import Store, StoreReplaced
 
 _VISIT_SECONDS = 3.0
 #: Seconds between attempts to restart a worker: they double, from the first to the last.
@@ -192,10 +192,11 @@ async def run(
         store = with_cards(opened, plan.settings)
         service = Service(store, plan.settings, clock)
         served: list[Served] = []
+        # With workers, this process writes no visits but notices when the file is replaced.
+        await stack.enter_async_context(visits_written(store, stop))
         if plan.workers == 1:
             metrics = Metrics()
             application = application_of(service, metrics)
-            await stack.enter_async_context(visits_written(store))
             served.append(of_hosts(wrap(application), listener, plan.settings))
             cells = [metrics.cells]
         else:
@@ -240,12 +241,13 @@ def application_of(service: Service, metrics: Metrics) -> Application:
 
 
 @asynccontextmanager
-async def visits_written(store: Store) -> AsyncIterator[None]:
+async def visits_written(store: Store, stop: asyncio.Event) -> AsyncIterator[None]:
     """Write visits periodically while the block runs, and the remaining ones after it.
 
-    An error of writing them is only logged.
+    An error of writing them is only logged. If the store's files were replaced, ``stop`` is set,
+    and ``StoreReplaced`` is raised after the block.
     """
-    task = asyncio.create_task(_flush_visits(store))
+    task = asyncio.create_task(_flush_visits(store, stop))
     try:
         yield
     finally:
@@ -254,15 +256,21 @@ async def visits_written(store: Store) -> AsyncIterator[None]:
         await _flush(store)
 
 
-async def _flush_visits(store: Store) -> None:
+async def _flush_visits(store: Store, stop: asyncio.Event) -> None:
     while True:
         await asyncio.sleep(_VISIT_SECONDS)
-        await _flush(store)
+        try:
+            await _flush(store)
+        except StoreReplaced:
+            stop.set()
+            return
 
 
 async def _flush(store: Store) -> None:
     try:
         await store.flush_visits()
+    except StoreReplaced:
+        raise  # the service must stop
     except Exception:  # visits may be lost; the service continues
         logs.LOG.exception("visits not written")
 

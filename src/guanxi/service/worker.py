@@ -52,7 +52,7 @@ async def work(plan: WorkerPlan) -> None:
             metrics = Metrics(cells_of(plan.metrics, plan.worker))
             application = application_of(Service(store, plan.settings), metrics)
             served = of_hosts(application, listener, plan.settings)
-            async with visits_written(store), serving(served):
+            async with visits_written(store, stop), serving(served):
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()
                 await stop.wait()

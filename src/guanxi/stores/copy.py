@@ -74,7 +74,7 @@ async def _put_groups(store: Store, rows: Sequence[OwnedGroup]) -> None:
 
 
 async def _put_edges(store: Store, rows: Sequence[EdgeRow]) -> None:
-    await store.import_edges(lambda: rows)
+    await store.import_edges(lambda: rows, ahead=True)
 
 
 async def _put_entries(store: Store, rows: Sequence[Entry]) -> None:

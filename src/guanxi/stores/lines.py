@@ -19,6 +19,8 @@ CHUNK = 10_000
 
 #: Why a row is invalid after others or in a store.
 REPEATED = Text("与前面的一行重复或矛盾", "an earlier line repeats or contradicts this one")
+#: The latest time of a relation, in seconds since the Unix epoch: the end of the year 9999.
+LATEST = 253_402_300_799
 UNKNOWN_ACCOUNT = Text("有账号不存在", "one of the accounts is unknown")
 OTHER_TIME = Text("库中这一关系的时间不同", "the store has this relation with another time")
 CONTRADICTION = Text(

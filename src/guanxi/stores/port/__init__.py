@@ -23,6 +23,7 @@ from guanxi.stores.port.errors import (
     StoreBusy,
     StoreError,
     StoreMissing,
+    StoreReplaced,
     StoreTimeout,
     StoreUnavailable,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "StoreMissing",
+    "StoreReplaced",
     "StoreTimeout",
     "StoreUnavailable",
     "Tally",

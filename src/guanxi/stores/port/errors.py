@@ -19,6 +19,10 @@ class StoreUnavailable(StoreError):
     """The store is closed, busy or out of reach; nothing was written. Retry later (-503)."""
 
 
+class StoreReplaced(StoreUnavailable):
+    """The files at the store's path are no longer the opened ones; nothing is written any more."""
+
+
 class StoreBusy(StoreUnavailable):
     """The read was refused at once: too many others of its caller, or of all, wait or run."""
 

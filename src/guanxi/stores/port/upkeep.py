@@ -33,6 +33,7 @@ class Upkeep(Protocol):
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
         on_other_time: OnOtherTime = "replace",
+        ahead: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import many edges; return how many are new, changed, unchanged and in conflict.
@@ -55,6 +56,9 @@ class Upkeep(Protocol):
         both directions, and a follow over the follower's whisper: a row that loses is left out, one
         that wins removes the stored edges. SQLite's slices resolve so in either case, if an edge
         was stored after the check.
+
+        A row that is later than the clock is invalid, unless ``ahead``: a copy of a store has times
+        that a clock which was ahead gave it.
 
         Raise BadLine for a row that is invalid, or that contradicts another row or, with
         ``"refuse"``, a stored edge or time; StoreError if an id in ``groups`` cannot be used, or

@@ -11,6 +11,7 @@ from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify
 from guanxi.stores.acts import in_transactions
+from guanxi.stores.lines import LATEST
 from guanxi.stores.port import EdgeRow, Imported, OnContradiction, OnOtherTime, StoreTimeout
 from guanxi.stores.postgresql import bulk, content, export, reads
 from guanxi.stores.postgresql import cards as people
@@ -122,6 +123,7 @@ class PostgreSQLStore(Engine):
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
         on_other_time: OnOtherTime = "replace",
+        ahead: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the tables are locked only after all are checked."""
@@ -129,7 +131,7 @@ class PostgreSQLStore(Engine):
         with failures():
             db = await connect(self.address, PATIENT)
         try:
-            await bulk.stage(db, rows(), self._seconds(), progress)
+            await bulk.stage(db, rows(), LATEST if ahead else self._seconds(), progress)
             with failures():
                 await db.transaction().start()
                 imported = await bulk.write(

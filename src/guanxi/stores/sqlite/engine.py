@@ -125,7 +125,7 @@ class Engine:
                 await run(db.close)
 
     async def close(self) -> None:
-        """Finish the writes that wait, then stop the threads and close the connections.
+        """Finish the write that runs, refuse those that wait, and close threads and connections.
 
         Safe to call again. A cancelled call does not wait, but all of this still happens. Raise
         ``StoreError`` on another loop.

@@ -12,6 +12,7 @@ import apsw
 
 from guanxi.accounts.secrets import new_secret
 from guanxi.stores.port import StoreError, StoreMissing, StoreUnavailable
+from guanxi.stores.sqlite.recovery import check_log
 from guanxi.text import Text
 
 APPLICATION_ID = int.from_bytes(b"GuXi", "big")
@@ -270,10 +271,12 @@ def prepare(
 
     Before a migration the file is copied. ``version`` is the schema to have, ``schema`` its SQL,
     ``migrations`` the SQL by old version. Raise ``StoreError`` if the file is missing or empty
-    (without ``create``), cannot be created, is not a guanxi store (it is not changed), has a newer
-    schema, or cannot be migrated; ``StoreUnavailable`` if it is busy; ``OSError`` if the copy
-    cannot be created.
+    (without ``create``), cannot be created, is not a guanxi store (it is not changed), does not fit
+    its log, has a newer schema, or cannot be migrated; ``StoreUnavailable`` if it is busy;
+    ``OSError`` if the copy cannot be created.
     """
+    with failures():
+        check_log(path, APPLICATION_ID)
     if not path.exists():
         if not create:
             raise StoreMissing(

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.acts import in_transactions
+from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
     EdgeRow,
     Imported,
@@ -36,6 +38,11 @@ from guanxi.stores.sqlite.writer import turn
 
 T = TypeVar("T")
 
+#: For how many seconds after a write ``ready`` takes the store to be writable.
+READY_SECONDS = 1.0
+#: The note that ``ready`` writes.
+_READY = "ready"
+
 
 class SQLiteStore(Engine):
     """A store in one SQLite file; ``stores.port.Store`` documents the methods."""
@@ -45,6 +52,7 @@ class SQLiteStore(Engine):
         self._clock = clock
         self._secret: bytes = self.db.execute("SELECT value FROM meta WHERE name = 'secret'").get
         self._visits: Counter[tuple[int, int]] = Counter()
+        self._writable_until = -inf
 
     @classmethod
     async def open(
@@ -94,6 +102,7 @@ class SQLiteStore(Engine):
         self._visits[owner, target] += 1
 
     async def flush_visits(self) -> None:
+        self.writer.file.check()  # periodically, also while nothing is written
         visits, self._visits = self._visits, Counter()
         if not visits:
             return
@@ -157,15 +166,17 @@ class SQLiteStore(Engine):
         strict: bool = False,
         on_contradiction: OnContradiction = "refuse",
         on_other_time: OnOtherTime = "replace",
+        ahead: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the write lock is held only after all are checked."""
         self.owner.loop()
         new = accounts or {}, groups or {}
+        latest = LATEST if ahead else self._seconds()
 
         def work() -> Imported:
             with failures(), closing(connect(self.path, writes=True)) as db:
-                is_sorted = bulk.stage(db, rows(), self._seconds(), progress)
+                is_sorted = bulk.stage(db, rows(), latest, progress)
                 bulk.check(
                     db,
                     *new,
@@ -195,13 +206,20 @@ class SQLiteStore(Engine):
 
     async def ready(self) -> None:
         await self.tally(0)
-        await self.write(lambda _: None)
+        self.writer.file.check()
+        # An empty transaction would succeed on a full disk. Anybody may send GET /readyz, so that
+        # not each request may cost a sync of the disk.
+        if time.monotonic() >= self._writable_until:
+            now = str(time.time_ns()).encode()
+            await self.write(lambda db: people.put_note(db, _READY, now))
+            self._writable_until = time.monotonic() + READY_SECONDS
 
     async def close(self) -> None:
         if self.owner.closed:
             return
         try:
-            await self.flush_visits()
+            if self._visits:
+                await self.flush_visits()
         finally:
             await super().close()
 

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
+from guanxi.stores.port import StoreError, StoreReplaced, StoreTimeout, StoreUnavailable
+from guanxi.stores.sqlite.file import OpenedFile, has_moved, replaced
 from guanxi.stores.sqlite.schema import connect, failure
 from guanxi.text import Text
 
@@ -30,6 +31,7 @@ MAX_BATCH, BATCH_SECONDS = 256, 0.02
 #: How many jobs may wait for the writer, and for how long, before they are refused.
 MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
 _TOO_MANY = Text("等待的写入过多，请稍后重试", "too many writes are waiting; retry later")
+_CLOSING = Text("库正在关闭", "the store is being closed")
 _TOO_LONG = Text("写入等待过久，请稍后重试", "the write waited too long; retry later")
 #: How many seconds a batch waits for the write lock.
 LOCK_SECONDS = 5.0
@@ -119,13 +121,16 @@ def turn(db: apsw.Connection, path: Path) -> Iterator[None]:
     """Run the ``with`` block in a write transaction on ``db``, a connection to the store at a path.
 
     The transaction is committed at the end, or rolled back on an error. Raise ``apsw.BusyError`` if
-    the write lock is not free within ``LOCK_SECONDS``.
+    the write lock is not free within ``LOCK_SECONDS``, ``StoreReplaced`` if the file at the path is
+    no longer the one that ``db`` has open.
     """
     # A lock of its own: that of the writer's open file would not keep this process's writer out.
     with closing(Turnstile(path)) as turnstile:
         begin(db, turnstile)
     try:
         yield
+        if has_moved(db):
+            raise replaced(str(path))
         db.execute("COMMIT")
     finally:
         _roll_back(db)
@@ -167,13 +172,14 @@ class Writer:
 
     def __init__(self, path: Path, batch_settled: Callable[[], None]) -> None:
         self._db = connect(path, writes=True)
+        self.file = OpenedFile(path, self._db)
         #: Pages in the log after the last commit, and at how many pages it is copied next.
         self._log_pages, self._copy_at = 0, LOG_PAGES
         self._db.set_wal_hook(self._committed)
         self._turnstile = Turnstile(path)
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._batch_settled = batch_settled
-        self._stopped = False
+        self._stopped = self._closing = False
         #: Called with the seconds that each transaction waited for the write lock.
         self.waited: Callable[[float], None] = lambda _seconds: None
         self._thread = threading.Thread(target=self._serve, name="guanxi-writer", daemon=True)
@@ -184,7 +190,8 @@ class Writer:
 
         ``work`` runs again, in a new transaction, if the first was rolled back because of another
         job. ``settle`` gets what ``work`` raised, after a rollback; ``StoreUnavailable`` if the
-        store is busy or failing and nothing was written; ``StoreError`` if its file is damaged;
+        store is busy or failing and nothing was written (``StoreReplaced`` if its files are no
+        longer those at its path); ``StoreError`` if its file is damaged;
         ``StoreTimeout`` if it is unknown whether the write succeeded. Raise ``StoreUnavailable`` if
         too many jobs wait.
         """
@@ -193,7 +200,11 @@ class Writer:
         self._jobs.put(_Job(work, settle, time.monotonic()))
 
     def close(self) -> None:
-        """Run the waiting jobs, then stop the thread and wait for its end. Submit nothing after."""
+        """Finish the transaction that runs, refuse the waiting jobs, and wait for the thread's end.
+
+        Submit nothing after.
+        """
+        self._closing = True  # with the write lock held elsewhere, each batch would wait for it
         self._jobs.put(None)
         self._thread.join()
 
@@ -208,7 +219,9 @@ class Writer:
                 continue
             if job is None:
                 break
-            if time.monotonic() - job.since > WAITING_SECONDS:
+            if self._closing:
+                job.settle(None, StoreUnavailable(_CLOSING))
+            elif time.monotonic() - job.since > WAITING_SECONDS:
                 job.settle(
                     None,
                     StoreUnavailable(_TOO_LONG),
@@ -284,6 +297,7 @@ class Writer:
             try:
                 self._begin()
                 yield db
+                self._check_file()
             except _STORE_ERRORS as error:
                 raise _Failed(failure(error)) from error
             try:
@@ -297,8 +311,19 @@ class Writer:
                 raise _Failed(StoreTimeout(unknown)) from error
             except apsw.Error as error:
                 raise _Failed(failure(error)) from error
+            self._check_file(committed=True)
         finally:
             _roll_back(db)
+
+    def _check_file(self, *, committed: bool = False) -> None:
+        """Raise ``_Failed`` if the files at the path are not the opened ones.
+
+        It contains ``StoreTimeout`` if the transaction is ``committed``, else ``StoreReplaced``.
+        """
+        try:
+            self.file.check()
+        except StoreReplaced as error:
+            raise _Failed(StoreTimeout(error.args[0]) if committed else error) from error
 
     def _begin(self) -> None:
         """Start a transaction with the write lock; call ``waited`` with the seconds that it took.

@@ -102,9 +102,10 @@ class Engine:
                 await db.close()
 
     async def close(self) -> None:
-        """Finish the writes that wait, then close the connections. Safe to call again.
+        """Refuse the writes that wait, end those that run, and close the connections.
 
-        Raise ``StoreError`` on another loop.
+        That takes about two seconds at most, whatever the server does (``Writer.close``). Safe to
+        call again. Raise ``StoreError`` on another loop.
         """
         if self.owner.closed:
             return
@@ -113,6 +114,8 @@ class Engine:
         try:
             await self.writer.close()
         finally:  # also if it is cancelled
+            for pool in (self._reading, self._long):
+                pool.cut()
             await asyncio.gather(self._reading.close(), self._long.close())
 
 

@@ -69,7 +69,7 @@ _Call = tuple[Sequence[Modify | GroupAct], Caps]
 class _Job:
     acts: Sequence[Modify]
     caps: Caps
-    #: The codes. Cancelled once the caller is gone.
+    #: The codes. Cancelled once nobody waits for them.
     result: asyncio.Future[list[int]]
     #: When it was queued (monotonic seconds).
     since: float
@@ -193,7 +193,7 @@ class Writer:
         return jobs
 
     def _is_dropped(self, job: _Job) -> bool:
-        """Return whether not to begin a job, now or again: its caller is gone or gets an error.
+        """Return whether not to begin a job, now or again: nobody waits for it, or for long enough.
 
         It gets ``StoreUnavailable`` if it is late or the writer is closed.
         """

@@ -40,6 +40,8 @@ from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store
 
 _VISIT_SECONDS = 3.0
+#: Seconds that the last visits have to be written at a stop.
+_LAST_VISIT_SECONDS = 1.0
 #: Seconds between attempts to restart a worker: they double, from the first to the last.
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 8.0
 #: Seconds that a worker has to start, and to stop.
@@ -219,7 +221,7 @@ def application_of(service: Service, metrics: Metrics) -> Application:
 async def visits_written(store: Store) -> AsyncIterator[None]:
     """Write visits periodically while the block runs, and the remaining ones after it.
 
-    An error of writing them is only logged.
+    Those that take over a second then are lost. An error of writing them is only logged.
     """
     task = asyncio.create_task(_flush_visits(store))
     try:
@@ -227,7 +229,9 @@ async def visits_written(store: Store) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await _flush(store)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_VISIT_SECONDS):
+                await _flush(store)
 
 
 async def _flush_visits(store: Store) -> None:

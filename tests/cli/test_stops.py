@@ -1,4 +1,4 @@
-"""A service that is stopped while its PostgreSQL is locked or does not answer."""
+"""Commands whose PostgreSQL is locked, silent or lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import pytest
 from guanxi import Credential, SyncClient
 from guanxi.contract.errors import ApiException
 from tests import postgres
-from tests.cli.runner import with_store
+from tests.cli.runner import in_a_process, output_of, with_store
 from tests.cli.test_stores import MIDS, serving, sign_in_all, stored_edges
 
 SOCKET = ".s.PGSQL.5432"
@@ -79,18 +79,15 @@ def _shut(one: socket.socket) -> None:
         one.shutdown(socket.SHUT_RDWR)
 
 
-#: What holds up the service: the lock of an import in another session, or a server that is silent.
-_LOCK = "LOCK TABLE relation, tally IN EXCLUSIVE MODE"
-
-
 @contextmanager
-def _held(address: str) -> Iterator[None]:
+def _held(address: str, mode: str) -> Iterator[None]:
+    """Hold the lock of two tables in another session."""
     with ThreadPoolExecutor(1) as thread:
         runner = thread.submit(asyncio.Runner).result()
 
         async def lock() -> asyncpg.Connection[asyncpg.Record]:
             connection = await asyncpg.connect(address)
-            await connection.execute(f"BEGIN; {_LOCK}")
+            await connection.execute(f"BEGIN; LOCK TABLE relation, tally IN {mode} MODE")
             return connection
 
         connection = thread.submit(runner.run, lock()).result()
@@ -123,16 +120,40 @@ def test_a_signal_stops_a_service_whose_server_holds_it_up(address: str, how: st
             return "followed"
 
         assert follow(1, 2) == "followed"  # the service has connections
-        clients = stack.enter_context(ThreadPoolExecutor(12))
+        clients = stack.enter_context(ThreadPoolExecutor(len(MIDS)))
         if how == "locked":
-            stack.enter_context(_held(address))
+            stack.enter_context(_held(address, "EXCLUSIVE"))
         else:
             proxy.stall()
-        following = [clients.submit(follow, mid, 1) for mid in MIDS[1:13]]
+        following = [clients.submit(follow, mid, 1) for mid in MIDS[1:]]
         time.sleep(0.5)  # so that they are in the queue
         assert not any(one.done() for one in following)
         process.send_signal(SIGTERM)
-        # 0: it ended by itself, not by the timer that ends it in any case.
+        # 0: it ended before the timer that ends it in any case.
         assert process.wait(30) == 0
         assert "followed" not in [one.result() for one in following]
     assert with_store(address, stored_edges) == {(1, 2)}
+
+
+@pytest.mark.parametrize("command", ["check", "copy"])
+def test_a_check_or_copy_that_loses_its_server_says_so(
+    address: str, command: str, tmp_path: Path
+) -> None:
+    """The status differs from that of faults: nothing is known of the store."""
+    output_of("store", "init", address)
+    schema = address.rpartition("search_path=")[2]
+    waiting = f"FROM pg_locks WHERE NOT granted AND relation = '{schema}.relation'::regclass"
+    argv = {
+        "check": ["check", "--store", address],
+        "copy": ["store", "copy", address, str(tmp_path / "s.db")],
+    }[command]
+    with ThreadPoolExecutor(1) as thread, _held(address, "ACCESS EXCLUSIVE"):
+        running = thread.submit(in_a_process, *argv)
+        while not postgres.sql(f"SELECT count(*) {waiting}"):
+            assert not running.done()
+        postgres.sql(f"SELECT count(pg_terminate_backend(pid)) {waiting}")
+        result = running.result()
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "the server does not answer; the" in result.stderr
+    assert "did not finish" in result.stderr
+    assert "Traceback" not in result.stderr

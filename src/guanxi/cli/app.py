@@ -84,7 +84,8 @@ def run() -> None:
     """Run the command in ``sys.argv``, and exit.
 
     For wrong arguments the status is 2, with the usage and one line on standard error; for
-    ApiException, StoreError, ValueError and OSError it is 1, with one line.
+    ApiException, StoreError, ValueError and OSError it is 1, or the error's ``exit_status``, with
+    one line.
     """
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -105,7 +106,9 @@ def run() -> None:
         if not isinstance(error, (ApiException, StoreError, ValueError)):
             raise
         first = error.args[0] if error.args else ""
-        sys.exit(f"guanxi: {_escaped(shown(first) if isinstance(first, Text) else str(error))}")
+        reason = _escaped(shown(first) if isinstance(first, Text) else str(error))
+        print(f"guanxi: {reason}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_status", 1))
     if isinstance(status, int):
         sys.exit(status)
 

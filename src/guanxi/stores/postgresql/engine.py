@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import asyncpg
+
 from guanxi.stores.owner import Owner
 from guanxi.stores.port.lanes import BOUNDS, LANES, Admission, Lane, lane_of
 from guanxi.stores.postgresql.connections import (
@@ -98,6 +100,11 @@ class Engine:
                 async with db.transaction(isolation="repeatable_read", readonly=True):
                     async for row in read(db, *args, **kwargs):
                         yield row
+            except asyncpg.InterfaceError as error:
+                if not db.is_closed():
+                    raise
+                # The driver's error for a connection that was lost between two of its steps.
+                raise asyncpg.ConnectionDoesNotExistError("the connection was lost") from error
             finally:
                 await db.close()
 

@@ -215,9 +215,9 @@ class Writer:
         It is dropped before each attempt, and before COMMIT, if it is not wanted, and before each
         attempt if it has waited for ``WAITING_SECONDS``. ``work`` runs again, in a new transaction,
         if the first was rolled back because of another job. ``settle`` gets what ``work`` raised,
-        after a rollback; ``StoreUnavailable`` if the store is busy or failing and nothing was written; ``StoreError`` if its file is damaged;
-        ``StoreTimeout`` if it is unknown whether the write succeeded. Raise ``StoreUnavailable`` if
-        too many jobs wait.
+        after a rollback; ``StoreUnavailable`` if the store is busy or failing and nothing was
+        written; ``StoreError`` if its file is damaged; ``StoreTimeout`` if it is unknown whether
+        the write succeeded. Raise ``StoreUnavailable`` if too many jobs wait.
         """
         if self._jobs.qsize() >= MAX_WAITING:
             raise StoreUnavailable(_TOO_MANY)

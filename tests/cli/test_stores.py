@@ -197,7 +197,7 @@ def serving(store: str, workers: int) -> Iterator[tuple[subprocess.Popen[str], s
 MIDS = range(1, 31)
 
 
-async def _sign_in_all(store: Store) -> dict[int, Issued]:
+async def sign_in_all(store: Store) -> dict[int, Issued]:
     for mid in MIDS:
         await accounts.put(store, mid, Card(name=f"u{mid}"))
     now = int(time.time())
@@ -206,7 +206,7 @@ async def _sign_in_all(store: Store) -> dict[int, Issued]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_service_killed_under_load_loses_no_confirmed_follow(address: str, workers: int) -> None:
-    sessions = with_store(address, _sign_in_all)
+    sessions = with_store(address, sign_in_all)
     confirmed: set[tuple[int, int]] = set()
 
     def follow_all(url: str, mid: int, life: int) -> None:

@@ -273,8 +273,10 @@ def test_a_store_that_fails(tmp_path: Path) -> None:
         answer = admin(broken, "PUT", "/accounts/1", {})
         assert (answer.status, "retry-after" in answer.headers) == (504, False)
         store.error = RuntimeError("what only the inside knows")
-        answer = admin(broken, "GET", "/accounts/1")
+        answer = admin(broken, "PUT", "/accounts/1", {})
         assert (answer.status, list(answer.body)) == (504, ["error"])
+        answer = admin(broken, "GET", "/accounts/1")
+        assert (answer.status, list(answer.body)) == (503, ["error"])
         assert "inside" not in answer.raw.decode() + lines.getvalue()
 
 

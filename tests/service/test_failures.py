@@ -12,7 +12,7 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.limits import DOCUMENTED
 from guanxi.service.config import Settings
-from guanxi.stores.port import StoreTimeout, StoreUnavailable
+from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from tests.service.client import call, fresh, modify, send
 from tests.service.faults import faulty_service
 from tests.service.logged import lines_of, logged
@@ -53,10 +53,13 @@ def test_a_request_that_takes_too_long(endpoint: Endpoint, tmp_path: Path) -> No
         assert call(service, endpoint, caller, {"fid": other.mid, "act": 1, "re_src": 11}).code == 0
 
 
-def test_a_failed_write_changes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable("the disk is full"), StoreError("permission denied")]
+)
+def test_a_failed_write_changes_nothing(error: StoreError, tmp_path: Path) -> None:
     with faulty_service(tmp_path) as (service, store):
         caller, other = fresh(service, 2)
-        store.error = StoreUnavailable("the disk is full")
+        store.error = error
         store.verbs = frozenset({"change"})
         assert modify(service, caller, other.mid, 1).code == -503
         store.error = None

@@ -543,3 +543,55 @@ async def test_an_import_waits_for_a_transaction_that_has_locked_rows(address: s
         assert (await load).changed == 1
         assert await other.fetchval("SELECT visits FROM relation WHERE owner = 1") == 7
         assert await faults(store) == []
+
+
+# --- what a server is set to ---
+
+
+async def test_a_message_at_commit_is_judged_by_its_severity(address: str) -> None:
+    """A server that logs statements may send each to its clients; a warning is about the write."""
+    settings = "options=-c%20client_min_messages%3Dlog%20-c%20log_statement%3Dall"
+    async with opened(f"{address}&{settings}") as store:
+        await people(store, 1, 2)
+        await follow(store, 1, 2)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_cannot_hold_every_text_is_refused(
+    restartable: Server, encoding: str
+) -> None:
+    name = f"narrow_{encoding.lower()}"
+    address = restartable.address.replace("postgres?", f"{name}?")
+    postgres.sql(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    try:
+        for create in (True, False):
+            with pytest.raises(StoreError, match=f"{encoding}.*ENCODING 'UTF8'"):
+                await open_store(address, create=create)
+    finally:
+        postgres.sql(f"DROP DATABASE {name}")
+
+
+async def test_nothing_is_done_where_the_server_refuses_a_connection(
+    restartable: Server, short_pauses: None
+) -> None:
+    """The role may not log in any more, then its database has another name."""
+    one, two = "refused_one", "refused_two"
+    postgres.sql(f"CREATE DATABASE {one}", f"CREATE ROLE {one} LOGIN SUPERUSER")
+    address = restartable.address.replace("postgres?", f"{one}?").replace("=guanxi", f"={one}")
+    cut = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = '{one}'"
+    try:
+        async with opened(address) as store:
+            await people(store, 1, 2)
+            for refuse, allow in (
+                (f"ALTER ROLE {one} NOLOGIN", f"ALTER ROLE {one} LOGIN"),
+                (f"ALTER DATABASE {one} RENAME TO {two}", f"ALTER DATABASE {two} RENAME TO {one}"),
+            ):
+                for statement in (cut, refuse, cut):
+                    await asyncio.to_thread(postgres.sql, statement, "SELECT 1")
+                for call in (do(store, Modify(1, 2, Act.FOLLOW)), store.tally(1), store.ready()):
+                    with pytest.raises(StoreUnavailable):
+                        await call
+                await asyncio.to_thread(postgres.sql, allow, "SELECT 1")
+            assert await listed(store, Listing.FOLLOWINGS, 1) == []
+    finally:
+        postgres.sql(f"DROP DATABASE {one}", f"DROP ROLE {one}", "SELECT 1")

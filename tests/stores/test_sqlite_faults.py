@@ -394,3 +394,23 @@ async def test_a_turnstile_that_cannot_be_locked(
     await follow(store, 1, 2)
     assert await store.attributes(2, [1]) == {}
     await store.close()
+
+
+async def test_no_follow_appears_after_its_caller_has_gone(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    fans = range(10, 40)
+    await people(store, 1, *fans)
+
+    async def follow_in_time(fan: int) -> None:
+        async with asyncio.timeout(0.1):
+            await do(store, Modify(fan, 1, Act.FOLLOW))
+
+    with write_lock(tmp_path / "s.db"):
+        outcomes = await asyncio.gather(*map(follow_in_time, fans), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [TimeoutError] * len(fans)
+        assert await listed(store, Listing.FOLLOWERS, 1) == []
+    await people(store, 2)  # a write behind all of them
+    assert await listed(store, Listing.FOLLOWERS, 1) == []
+    assert await do(store, Modify(10, 1, Act.FOLLOW)) == [0]
+    assert await faults(store) == []
+    await store.close()

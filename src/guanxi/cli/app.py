@@ -84,8 +84,9 @@ def run() -> None:
     """Run the command in ``sys.argv``, and exit.
 
     For wrong arguments the status is 2, with the usage and one line on standard error; for
-    ApiException, StoreError, ValueError and OSError it is 1, with one line; for StoreReplaced it is
-    3, so that what restarts a service can leave it stopped.
+    ApiException, StoreError, ValueError and OSError it is 1, with one line, or the error's
+    ``exit_status``; for StoreReplaced it is 3, so that what restarts a service can leave it
+    stopped.
     """
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -111,7 +112,8 @@ def run() -> None:
             raise
         first = error.args[0] if error.args else ""
         note(f"guanxi: {shown(first) if isinstance(first, Text) else error}")
-        sys.exit(_REPLACED if isinstance(error, StoreReplaced) else 1)
+        replaced = isinstance(error, StoreReplaced)
+        sys.exit(_REPLACED if replaced else getattr(error, "exit_status", 1))
     if isinstance(status, int):
         sys.exit(status)
 

@@ -21,11 +21,13 @@ from guanxi.cli.stores import (
     DEFAULT_STORE,
     StoreOption,
     check_folder,
+    unfinished,
     with_store,
 )
 from guanxi.cli.terminal import note, say
 from guanxi.stores import copy, open_store, redacted
 from guanxi.stores.port import Store
+from guanxi.text import Text
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +35,16 @@ app = typer.Typer(
 )
 app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")
+
+
+_COPY_AGAIN = Text(
+    "复制没有完成：排除原因后重新运行同一命令即可继续",
+    "the copy did not finish: mend this and run the same command again, it resumes",
+)
+_CHECK_AGAIN = Text(
+    "检查没有完成，也没有改动任何数据：排除原因后请重新检查",
+    "the check did not finish, and changed nothing: mend this and check again",
+)
 
 
 Address = Annotated[
@@ -99,7 +111,8 @@ def migrate(store: Address) -> None:
     两边都可以是 SQLite 文件或 PostgreSQL。请先停止两边的服务。
     中断后重新运行同一命令即可继续。
     账号、分组、关系、内容、会话与密钥都会复制，因此无人需要重新登录。
-    之后每个不同的账号输出一行，退出状态为 1；重新运行不会修复，请复制到新库。""")
+    之后每个不同的账号输出一行，退出状态为 1；重新运行不会修复，请复制到新库。
+    未能完成时退出状态为 3，如失去服务器。""")
 def copy_store(
     source: Annotated[str, argument("要复制的库。", "The store to copy.", metavar="FROM")],
     target: Annotated[
@@ -112,7 +125,8 @@ def copy_store(
     interruption run the same command again: it resumes. Accounts, groups, relations, documents,
     sessions and the secret are copied, so nobody is signed out. Each account that differs
     afterwards is printed on a line, and the exit status is 1; to run it again repairs nothing, so
-    copy into a new store.
+    copy into a new store. The exit status is 3 if the copy did not finish, as when a server is
+    lost.
     """
     with _progress() as progress:
 
@@ -121,7 +135,8 @@ def copy_store(
                 return await _copy(old, new, progress)
 
         check_folder(target)
-        problems = asyncio.run(copy_and_compare())
+        with unfinished(_COPY_AGAIN):
+            problems = asyncio.run(copy_and_compare())
     for line in problems:
         say(line)
     note(
@@ -186,12 +201,14 @@ def _reporter(progress: Progress, label: str) -> copy.Progress:
 
 @in_chinese("""检查整个库的全部约束。
 
-    每处错误输出一行；如有错误，退出状态为 1。晚于时钟的关系不算错误，其数目输出到标准错误。""")
+    每处错误输出一行；如有错误，退出状态为 1；未能检查完时为 3，如失去服务器。
+    晚于时钟的关系不算错误，其数目输出到标准错误。""")
 def check(store: StoreOption = DEFAULT_STORE) -> None:
     """Check every invariant of a whole store.
 
-    Prints a line for each fault; if there is one, the exit status is 1. Relations that are later
-    than the clock are counted on standard error, and are no fault.
+    Prints a line for each fault; if there is one, the exit status is 1. It is 3 if the check did
+    not finish, as when a server is lost. Relations that are later than the clock are counted on
+    standard error, and are no fault.
     """
     now = int(time.time())
 
@@ -202,7 +219,8 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
             say(f"{fault.invariant}: {fault.detail}")
         return count, sum([edge.time > now async for edge in opened.edges()])
 
-    count, ahead = with_store(store, print_faults)
+    with unfinished(_CHECK_AGAIN):
+        count, ahead = with_store(store, print_faults)
     if ahead:
         note(
             text(

@@ -30,6 +30,22 @@ StoreOption = Annotated[
 DEFAULT_STORE = "guanxi.db"
 
 
+class Unfinished(StoreError):
+    """A check or copy of a store did not come to its end; its status is not that of a finding."""
+
+    exit_status = 3
+
+
+@contextmanager
+def unfinished(advice: Text) -> Iterator[None]:
+    """Raise ``Unfinished`` with the reason and ``advice`` if the block raises StoreError."""
+    try:
+        yield
+    except StoreError as error:
+        why = Text.of(error.args[0] if error.args else "")
+        raise Unfinished(Text(f"{why.zh}。{advice.zh}", f"{why.en}; {advice.en}")) from error
+
+
 def with_store(address: str, do: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
     """Open the store, return what ``do(store)`` returns, and close the store.
 

@@ -51,6 +51,7 @@ _BODY_BYTES = 65_536
 #: Decimal digits of the largest mid.
 _DIGITS = 19
 _OUTCOME_UNKNOWN = "it may have been done; look before repeating"
+_UNREADABLE = "an unexpected error; the service's log has the cause"
 
 
 class CardBody(Card, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -333,7 +334,12 @@ async def _unheard(_request: Request, _error: Exception) -> Response:
     return _json({"error": "body: incomplete"}, 400)
 
 
-async def _failed(_request: Request, error: Exception) -> Response:
-    """Log an unexpected error and return a 504 response: the change may have been made."""
+async def _failed(request: Request, error: Exception) -> Response:
+    """Log an unexpected error and return a 504 response: the change may have been made.
+
+    A GET or HEAD changes nothing: 503.
+    """
     logs.LOG.error("administration failed", exc_info=error)
+    if request.method in ("GET", "HEAD"):
+        return _json({"error": _UNREADABLE}, 503, {"Retry-After": "1"})
     return _json({"error": _OUTCOME_UNKNOWN}, 504)

@@ -38,7 +38,7 @@ from guanxi.service.request import (
 )
 from guanxi.service.routes import Route, routes
 from guanxi.service.spaces import WithoutDocuments
-from guanxi.stores.port import StoreBusy, StoreTimeout, StoreUnavailable
+from guanxi.stores.port import StoreBusy, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.port.lanes import READER, Reader
 
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
@@ -419,8 +419,8 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
     """Return the Refused to send for an exception: the exception itself if it is a Refused.
 
     InvalidParameter gets the endpoint's ``invalid_code``, or -400 without an endpoint, and
-    StoreBusy -503. Other exceptions are a _Failed: StoreUnavailable becomes -503; StoreTimeout and
-    a cancellation become -504. The rest become -504 at an endpoint that writes, because the write
+    StoreBusy -503. Other exceptions are a _Failed: StoreTimeout and a cancellation become -504,
+    every other StoreError -503. The rest become -504 at an endpoint that writes, because the write
     may have happened, and -503 elsewhere. At an HTML endpoint, a refusal with HTTP status 200 gets
     404.
     """
@@ -435,8 +435,6 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
             code = errors.ServiceUnavailable.number
             reason = f"nothing was changed: {error}; repeat the request after a second"
             refused = Refused(code, reason, status=503, headers=(_RETRY_AFTER,))
-        case StoreUnavailable():
-            return _failed(errors.ServiceUnavailable.number, exchange)
         case asyncio.CancelledError() if not exchange.is_whole:
             reason = "body: did not arrive whole in time"
             # What still comes of the body must not be taken for a request. HTTP/2 has streams.
@@ -444,6 +442,8 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
             refused = Refused(errors.BadRequest.number, reason, status=408, headers=closing)
         case StoreTimeout() | asyncio.CancelledError():  # cancelled: it took too long
             return _failed(errors.DeadlineExceeded.number, exchange)
+        case StoreError():  # nothing was done
+            return _failed(errors.ServiceUnavailable.number, exchange)
         case _:
             writes = endpoint is not None and endpoint.writes
             code = errors.DeadlineExceeded.number if writes else errors.ServiceUnavailable.number

@@ -41,6 +41,8 @@ from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store, StoreReplaced
 
 _VISIT_SECONDS = 3.0
+#: Seconds that the last visits have to be written at a stop.
+_LAST_VISIT_SECONDS = 1.0
 #: Seconds between attempts to restart a worker: they double, from the first to the last.
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 8.0
 #: Seconds that a worker has to start, and to stop.
@@ -244,8 +246,8 @@ def application_of(service: Service, metrics: Metrics) -> Application:
 async def visits_written(store: Store, stop: asyncio.Event) -> AsyncIterator[None]:
     """Write visits periodically while the block runs, and the remaining ones after it.
 
-    An error of writing them is only logged. If the store's files were replaced, ``stop`` is set,
-    and ``StoreReplaced`` is raised after the block.
+    Those that take over a second then are lost. An error of writing them is only logged. If the
+    store's files were replaced, ``stop`` is set, and ``StoreReplaced`` is raised after the block.
     """
     task = asyncio.create_task(_flush_visits(store, stop))
     try:
@@ -253,7 +255,9 @@ async def visits_written(store: Store, stop: asyncio.Event) -> AsyncIterator[Non
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await _flush(store)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_VISIT_SECONDS):
+                await _flush(store)
 
 
 async def _flush_visits(store: Store, stop: asyncio.Event) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from guanxi.stores.port import Fault, StoreError
 from guanxi.text import Text
-from guanxi.world.kind import Entry, Kind
+from guanxi.world.kind import Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
 
 T = TypeVar("T")
@@ -23,6 +23,11 @@ def check_declared(names: Iterable[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
             raise KeyError(name)
+
+
+def in_order(counted: Iterable[tuple[Value, int]]) -> dict[Value, int]:
+    """Return counts by the value of a filter, numbers before texts and each in ascending order."""
+    return dict(sorted(counted, key=lambda pair: (isinstance(pair[0], str), pair[0])))
 
 
 def document(kind: Kind[T], owner: int, id: int, body: bytes) -> T:

@@ -29,6 +29,8 @@ Connector: TypeAlias = Callable[[], Awaitable[Connection]]
 CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 15.0
 #: The seconds that a read or write waits for a connection of the pool.
 POOL_SECONDS = 5.0
+#: The seconds that closing idle connections takes at most; then they are cut.
+CLOSE_SECONDS = 0.5
 #: The pauses between retries while a server restarts or another takes over, and the seconds after
 #: which there is no further retry.
 PAUSES, AGAIN_SECONDS = (0.02, 0.1, 0.4, 1.0, 1.5, 2.0), 6.0
@@ -215,12 +217,14 @@ async def commit(connection: Connection) -> None:
 
     Raise ``StoreUnavailable`` if the server rolled it back, and asyncpg's error for a conflict
     (40001, 40P01): nothing was written. Raise ``StoreTimeout`` after any other error, which also
-    closes the connection, and if the server sent a warning: it may have been written.
+    closes the connection, and if the server sent a warning: it may have been written. Messages of
+    other severities are ignored: a server set to log statements may send them to its clients.
     """
-    warnings: list[str] = []
+    warnings: list[asyncpg.PostgresLogMessage] = []
 
     def listen(_connection: object, message: asyncpg.PostgresLogMessage) -> None:
-        warnings.append(message.message)
+        if message.severity_en == "WARNING":
+            warnings.append(message)
 
     connection.add_log_listener(listen)
     try:
@@ -278,6 +282,7 @@ class Connections:
     def __init__(self, connector: Connector, limit: int) -> None:
         self._connector = connector
         self._idle: list[Connection] = []
+        self._in_use: set[Connection] = set()
         self._slots = asyncio.Semaphore(limit)
         self._closed = False
 
@@ -285,31 +290,38 @@ class Connections:
     async def acquire(self) -> AsyncIterator[Connection]:
         """Provide a connection of this pool within the block; open one if none is idle.
 
-        Raise ``StoreUnavailable`` if none is free within ``POOL_SECONDS`` or the pool is closed.
-        Errors of opening a connection pass unchanged.
+        Raise ``StoreUnavailable`` if none is free within ``POOL_SECONDS``, the pool is closed or
+        the server refuses a new connection. Transient errors of opening one pass unchanged.
         """
         await self._acquire_slot()
         try:
             connection = await self._idle_or_new()
+            self._in_use.add(connection)
             try:
                 yield connection
             except BaseException as error:
                 self._after_error(connection, error)
                 raise
+            finally:
+                self._in_use.discard(connection)
             self._release(connection)
         finally:
             self._slots.release()
 
     async def close(self) -> None:
-        """Close this pool: idle connections now, the others when they are released.
+        """Close this pool: the idle connections now and together, others when they are released.
 
-        Errors of closing are ignored.
+        Those that do not close within ``CLOSE_SECONDS`` are cut. Errors of closing are ignored.
         """
         self._closed = True
         idle, self._idle = self._idle, []
-        for connection in idle:
-            with suppress(*ERRORS):
-                await connection.close(timeout=CONNECT_SECONDS)
+        await asyncio.gather(*map(_close, idle))
+
+    def cut(self) -> None:
+        """Close the connections in use without waiting for the server; their users get an error."""
+        self._closed = True
+        for connection in self._in_use:
+            connection.terminate()
 
     async def _acquire_slot(self) -> None:
         if not self._slots.locked():
@@ -327,13 +339,27 @@ class Connections:
             ) from None
 
     async def _idle_or_new(self) -> Connection:
-        if self._closed:
-            raise StoreUnavailable(Text("库已关闭", "the store is closed"))
+        self._check_open()
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
-        return await self._connector()
+        try:
+            connection = await self._connector()
+        except ERRORS as error:
+            if is_transient(error):
+                raise
+            raise _refused(error) from error  # nothing was done
+        try:
+            self._check_open()  # it may have been closed meanwhile
+        except StoreUnavailable:
+            connection.terminate()
+            raise
+        return connection
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable(Text("库已关闭", "the store is closed"))
 
     def _release(self, connection: Connection) -> None:
         if connection.is_closed():
@@ -365,3 +391,21 @@ class Connections:
             raise asyncpg.ConnectionDoesNotExistError("the connection was lost") from error
         else:
             self._release(connection)
+
+
+async def _close(connection: Connection) -> None:
+    with suppress(*ERRORS):
+        await connection.close(timeout=CLOSE_SECONDS)
+
+
+def _refused(error: BaseException) -> StoreUnavailable:
+    """Return the error to raise if a server refuses a connection, as for an unknown role."""
+    why = failure(error)
+    if isinstance(why, StoreUnavailable):
+        return why
+    return StoreUnavailable(
+        Text(
+            f"服务器拒绝了连接：{error.args[0]}",
+            f"the server refused the connection: {error.args[0]}",
+        )
+    )

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from guanxi.stores.documents import check_declared, document
+from guanxi.stores.documents import check_declared, document, in_order
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
 from guanxi.world.kind import ONLY, Entry, Kind, Value
@@ -206,7 +206,7 @@ async def counts(
     found = await db.fetch(
         f"SELECT c.filters ->> $3, count(*) {_FROM_OWNER}{condition} GROUP BY 1", *values
     )
-    return {msgspec.json.decode(value, type=Value): number for value, number in found}
+    return in_order((msgspec.json.decode(value, type=Value), number) for value, number in found)
 
 
 _TOTAL = """

@@ -296,6 +296,18 @@ async def _connected(address: str) -> Connection:
                 f"{redacted(address)} is older than PostgreSQL {OLDEST_SERVER}",
             )
         )
+    encoding = connection.get_settings().server_encoding
+    if encoding != "UTF8":  # another one cannot hold every text
+        await connection.close()
+        raise StoreError(
+            Text(
+                f"{redacted(address)} 的编码为 {encoding}，存不下所有文本：请另建数据库，如"
+                " `CREATE DATABASE guanxi ENCODING 'UTF8' TEMPLATE template0`",
+                f"{redacted(address)} has the encoding {encoding}, which cannot hold every text:"
+                " make a database like"
+                " `CREATE DATABASE guanxi ENCODING 'UTF8' TEMPLATE template0`",
+            )
+        )
     return connection
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.contract.limits import Caps
@@ -20,6 +22,7 @@ from guanxi.stores.postgresql.connections import PATIENT, Connection, commit, co
 from guanxi.stores.postgresql.engine import Engine, reading, streaming, writing
 from guanxi.stores.postgresql.pairs import add_visits
 from guanxi.stores.postgresql.schema import prepare
+from guanxi.stores.postgresql.writer import CLOSE_SECONDS
 
 
 class PostgreSQLStore(Engine):
@@ -168,7 +171,9 @@ class PostgreSQLStore(Engine):
         if self.owner.closed:
             return
         try:
-            await self.flush_visits()
+            with suppress(TimeoutError):  # visits may be lost
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self.flush_visits()
         finally:
             await super().close()
 

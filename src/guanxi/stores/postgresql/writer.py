@@ -2,6 +2,10 @@
 
 Acts on pairs that arrive while others are being written share the next transaction of their
 process; up to ``LANES`` of these run at the same time. Other writes have their own transaction.
+
+What a caller no longer waits for is not written: a job is dropped before each attempt, and before
+COMMIT, if its caller was cancelled. A caller that is cancelled during COMMIT waits for its end, so
+that a read after the response shows what was written.
 """
 
 from __future__ import annotations
@@ -11,9 +15,10 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from random import randrange
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -39,9 +44,15 @@ T = TypeVar("T")
 
 #: The number of shared transactions at the same time, and of acts in one.
 LANES, MAX_BATCH = 4, 256
-#: The number of jobs that may wait for a lane, and the seconds, before they are refused.
+#: The number of jobs that may wait for a lane, and the seconds after which a job is not begun.
 MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
+#: The seconds that a cancelled caller waits for its COMMIT, and ``close`` for running transactions.
+SETTLE_SECONDS, CLOSE_SECONDS = 5.0, 1.0
 _TOO_MANY = Text("等待的写入过多，请稍后重试", "too many writes are waiting; retry later")
+_CLOSED = Text("库已关闭", "the store is closed")
+_CLOSED_UNSURE = Text(
+    "库在提交时关闭：可能已经写入", "the store was closed at COMMIT: it may have been written"
+)
 _TOO_LONG = Text("写入等待过久，请稍后重试", "the write waited too long; retry later")
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -54,11 +65,20 @@ _BEGIN_SHARED = f"{_BEGIN}; SET LOCAL lock_timeout = '200ms'"
 _Call = tuple[Sequence[Modify | GroupAct], Caps]
 
 
-class _Job(NamedTuple):
+@dataclass(eq=False, slots=True)
+class _Job:
     acts: Sequence[Modify]
     caps: Caps
+    #: The codes. Cancelled once nobody waits for them.
     result: asyncio.Future[list[int]]
+    #: When it was queued (monotonic seconds).
     since: float
+    #: Whether its transaction was complete but for COMMIT when last heard of.
+    committing: bool = False
+
+
+class _Unwanted(Exception):
+    """A job of the transaction was dropped meanwhile: roll back, and write the others again."""
 
 
 class Writer:
@@ -108,22 +128,40 @@ class Writer:
                 partial(self._apply, calls=[(acts, caps)], lane=0, since=since)
             )
         if self._closed:
-            raise StoreUnavailable(Text("库已关闭", "the store is closed"))
+            raise StoreUnavailable(_CLOSED)
         if len(self._jobs) >= MAX_WAITING:
             raise StoreUnavailable(_TOO_MANY)
         result: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(pairs, caps, result, time.monotonic()))
+        job = _Job(pairs, caps, result, time.monotonic())
+        self._jobs.append(job)
         if self._lanes:
             self._start(self._serve(self._lanes.pop()))
-        return await result
+        try:
+            await asyncio.wait([result])  # does not cancel it
+        except asyncio.CancelledError:
+            if job.committing:
+                await asyncio.wait([result], timeout=SETTLE_SECONDS)
+            result.cancel()
+            raise
+        return result.result()
 
     async def close(self) -> None:
-        """Refuse new acts, finish the waiting ones, then close the writer's connections."""
+        """Refuse new acts and those that wait, then close the writer's connections.
+
+        Transactions that run have ``CLOSE_SECONDS`` to end; then their connections are closed, and
+        they raise ``StoreUnavailable``, or ``StoreTimeout`` if they were committing.
+        """
         self._closed = True
         try:
-            while self._tasks:
-                await asyncio.wait(self._tasks)
-            await self._idle.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    while self._tasks:
+                        await asyncio.wait(self._tasks)
+                    await self._idle.wait()
+            self._connections.cut()
+            for task in self._tasks:  # they open a connection, or wait before a retry
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:  # also if it is cancelled
             await self._connections.close()
 
@@ -143,47 +181,81 @@ class Writer:
     def _next_batch(self) -> list[_Job]:
         """Remove and return the oldest jobs, up to ``MAX_BATCH`` acts or one larger job.
 
-        Cancelled jobs are dropped; late ones get ``StoreUnavailable`` as their result.
+        Jobs to drop are left out, as ``_is_dropped`` says.
         """
         jobs: list[_Job] = []
         acts = 0
-        late = time.monotonic() - WAITING_SECONDS
         while self._jobs and (not jobs or acts + len(self._jobs[0].acts) <= MAX_BATCH):
             job = self._jobs.popleft()
-            if job.result.done():
-                continue  # its caller was cancelled
-            if job.since < late:
-                job.result.set_exception(StoreUnavailable(_TOO_LONG))
-                continue
-            jobs.append(job)
-            acts += len(job.acts)
+            if not self._is_dropped(job):
+                jobs.append(job)
+                acts += len(job.acts)
         return jobs
+
+    def _is_dropped(self, job: _Job) -> bool:
+        """Return whether not to begin a job, now or again: nobody waits for it, or for long enough.
+
+        It gets ``StoreUnavailable`` if it is late or the writer is closed.
+        """
+        if not job.result.done():
+            if self._closed:
+                job.result.set_exception(StoreUnavailable(_CLOSED))
+            elif job.since < time.monotonic() - WAITING_SECONDS:
+                job.result.set_exception(StoreUnavailable(_TOO_LONG))
+        return job.result.done()
 
     async def _batch(self, jobs: list[_Job], lane: int) -> None:
         """Write jobs in one transaction; set the codes, or the error, as the result of each.
 
         If one of several may have caused the error, retry each alone, in the background.
         """
-        calls = [(job.acts, job.caps) for job in jobs]
-        begin = _BEGIN if len(jobs) == 1 else _BEGIN_SHARED
-        try:
-            work = partial(self._apply, calls=calls, lane=lane, since=jobs[0].since)
-            codes = await self._transaction(work, begin)
-        except Exception as error:
-            if len(jobs) > 1 and _may_be_one_act(error):
-                # One job may have failed them all: retry each alone.
-                for job in jobs:
-                    self._start(self._alone(job, lane))
-            else:
+        while jobs := [job for job in jobs if not self._is_dropped(job)]:
+            begin = _BEGIN if len(jobs) == 1 else _BEGIN_SHARED
+            try:
+                codes = await self._transaction(partial(self._attempt, jobs=jobs, lane=lane), begin)
+            except _Unwanted:
+                continue
+            except asyncio.CancelledError:  # by ``close``
                 for job in jobs:
                     if not job.result.done():
-                        job.result.set_exception(_copy_of(error))
+                        unsure = StoreTimeout(_CLOSED_UNSURE)
+                        job.result.set_exception(
+                            unsure if job.committing else StoreUnavailable(_CLOSED)
+                        )
+                raise
+            except Exception as error:
+                if len(jobs) > 1 and _may_be_one_act(error):
+                    # One job may have failed them all: retry each alone.
+                    for job in jobs:
+                        self._start(self._alone(job, lane))
+                else:
+                    for job in jobs:
+                        if not job.result.done():
+                            job.result.set_exception(_copy_of(error))
+                return
+            remaining = iter(codes)
+            for job in jobs:
+                job_codes = [next(remaining) for _ in job.acts]
+                if not job.result.done():
+                    job.result.set_result(job_codes)
             return
-        remaining = iter(codes)
+
+    async def _attempt(self, connection: Connection, jobs: Sequence[_Job], lane: int) -> list[int]:
+        """Apply the acts of jobs within the caller's transaction; return their codes in order.
+
+        Raise ``_Unwanted`` if one of the jobs is dropped before or meanwhile, else as ``_apply``.
+        """
         for job in jobs:
-            job_codes = [next(remaining) for _ in job.acts]
-            if not job.result.done():
-                job.result.set_result(job_codes)
+            job.committing = False
+        if any(self._is_dropped(job) for job in jobs):
+            raise _Unwanted
+        calls = [(job.acts, job.caps) for job in jobs]
+        codes = await self._apply(connection, calls, lane, jobs[0].since)
+        if any(job.result.done() for job in jobs):
+            raise _Unwanted
+        for job in jobs:
+            job.committing = True
+        return codes
 
     async def _alone(self, job: _Job, lane: int) -> None:
         async with self._retries:  # a job that waits for a lock occupies a connection
@@ -228,7 +300,7 @@ class Writer:
                         with suppress(*ERRORS):
                             await connection.execute("ROLLBACK")
                     raise
-                await commit(connection)
+                await _to_its_end(commit(connection))
                 return result
 
         self._transactions += 1
@@ -240,6 +312,19 @@ class Writer:
             self._transactions -= 1
             if not self._transactions:
                 self._idle.set()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await ``work``; if the caller is cancelled, still wait ``SETTLE_SECONDS`` for its end."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=SETTLE_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    task.result()
 
 
 def _may_be_one_act(error: Exception) -> bool:

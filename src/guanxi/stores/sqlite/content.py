@@ -12,7 +12,7 @@ from typing import TypeVar
 import apsw
 import msgspec
 
-from guanxi.stores.documents import check_declared, document
+from guanxi.stores.documents import check_declared, document, in_order
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.sqlite.reads import packed
 from guanxi.world.kind import ONLY, Entry, Kind, Value
@@ -144,7 +144,7 @@ def counts(
     check_declared([name], kind.filters)
     condition, bindings = _condition(kind, {}, text)
     statement = f"SELECT c.filters ->> ?, count(*) {_FROM_OWNER}{condition} GROUP BY 1"
-    return dict(db.execute(statement, [name, owner, kind.name, *bindings]))
+    return in_order(db.execute(statement, [name, owner, kind.name, *bindings]))
 
 
 # Summed in two halves: the sum of large numbers may exceed SQLite's 64 bits.

@@ -25,7 +25,7 @@ from guanxi.stores.owner import Owner
 from guanxi.stores.port.lanes import BOUNDS, LANES, Admission, Lane, lane_of
 from guanxi.stores.sqlite.reads import tally
 from guanxi.stores.sqlite.schema import connect, failure, failures, snapshot
-from guanxi.stores.sqlite.writer import Writer
+from guanxi.stores.sqlite.writer import SETTLE_SECONDS, Job, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,6 +34,8 @@ T = TypeVar("T")
 READ_SECONDS = 10.0
 #: SQLite checks whether to stop such a read after this many of its instructions.
 _PROGRESS_STEPS = 10_000
+#: How often a cancelled caller looks whether its write has been committed.
+_POLL_SECONDS = 0.001
 #: The niceness that the thread of long reads has in addition to the process's.
 _LONG_NICENESS = 10
 #: How many rows an export or a check hands over from its thread at a time.
@@ -86,13 +88,26 @@ class Engine:
     async def write(self, work: Callable[[apsw.Connection], T]) -> T:
         """Run ``work`` in a transaction on the writer's thread; return its result after the commit.
 
+        If this call is cancelled, the work is dropped; during its COMMIT this waits for the end.
         Raise ``StoreUnavailable`` if the store is closed, ``StoreError`` on another loop, and what
         ``Writer.submit`` describes.
         """
         result: asyncio.Future[T] = self.owner.loop().create_future()
         # The writer's thread alone adds outcomes, and hands them over once per batch.
-        self.writer.submit(work, lambda *outcome: self._outcomes.append((result, *outcome)))
-        return await result
+        job = Job(
+            work,
+            lambda *outcome: self._outcomes.append((result, *outcome)),
+            lambda: not result.done(),
+        )
+        self.writer.submit(job)
+        try:
+            return await result
+        except asyncio.CancelledError:
+            # The read after the response must show what is being committed.
+            until = time.monotonic() + SETTLE_SECONDS
+            while job.committing and time.monotonic() < until:  # noqa: ASYNC110 - by a thread
+                await asyncio.sleep(_POLL_SECONDS)
+            raise
 
     def _post_outcomes(self) -> None:
         """Set the outcomes of a batch on the loop, with one call; runs on the writer's thread."""

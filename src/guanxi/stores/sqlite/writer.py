@@ -13,11 +13,12 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any
 
 import apsw
 
@@ -35,6 +36,8 @@ _CLOSING = Text("库正在关闭", "the store is being closed")
 _TOO_LONG = Text("写入等待过久，请稍后重试", "the write waited too long; retry later")
 #: How many seconds a batch waits for the write lock.
 LOCK_SECONDS = 5.0
+#: How many seconds a cancelled caller waits for the COMMIT of its write.
+SETTLE_SECONDS = 5.0
 _POLL_SECONDS = 0.000_5
 
 #: The log is copied into the file after so many seconds without a write, or at so many pages. At
@@ -150,10 +153,37 @@ def _waiting(until: float) -> Callable[[int], bool]:
 Settle = Callable[[Any, BaseException | None], None]
 
 
-class _Job(NamedTuple):
+@dataclass(eq=False, slots=True)
+class Job:
+    """A write that waits for its turn; its caller's thread reads ``committing``."""
+
     work: Callable[[apsw.Connection], Any]
     settle: Settle
-    since: float
+    #: Whether somebody still waits for it. Called on the writer's thread.
+    is_wanted: Callable[[], bool]
+    since: float = field(default_factory=time.monotonic)
+    #: Whether its transaction is complete but for COMMIT, and it is not settled yet.
+    committing: bool = False
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        """Settle the job."""
+        self.settle(result, error)
+        self.committing = False
+
+
+class _Unwanted(Exception):
+    """Nobody waits any more for a job of the transaction, which must be rolled back."""
+
+
+def _commits(jobs: Sequence[Job]) -> None:
+    """Mark jobs before their COMMIT; raise ``_Unwanted`` if nobody waits for one of them.
+
+    In this order, so that whoever stops waiting either is seen here or sees the mark.
+    """
+    for job in jobs:
+        job.committing = True
+    if not all(job.is_wanted() for job in jobs):
+        raise _Unwanted
 
 
 class _Failed(Exception):
@@ -177,7 +207,7 @@ class Writer:
         self._log_pages, self._copy_at = 0, LOG_PAGES
         self._db.set_wal_hook(self._committed)
         self._turnstile = Turnstile(path)
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._batch_settled = batch_settled
         self._stopped = self._closing = False
         #: Called with the seconds that each transaction waited for the write lock.
@@ -185,19 +215,20 @@ class Writer:
         self._thread = threading.Thread(target=self._serve, name="guanxi-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[apsw.Connection], Any], settle: Settle) -> None:
-        """Let the thread run ``work`` in a transaction, and call ``settle`` after the commit.
+    def submit(self, job: Job) -> None:
+        """Let the thread run a job's ``work`` in a transaction, and settle it after the commit.
 
-        ``work`` runs again, in a new transaction, if the first was rolled back because of another
-        job. ``settle`` gets what ``work`` raised, after a rollback; ``StoreUnavailable`` if the
-        store is busy or failing and nothing was written (``StoreReplaced`` if its files are no
-        longer those at its path); ``StoreError`` if its file is damaged;
-        ``StoreTimeout`` if it is unknown whether the write succeeded. Raise ``StoreUnavailable`` if
-        too many jobs wait.
+        It is dropped before each attempt, and before COMMIT, if it is not wanted, and before each
+        attempt if it has waited for ``WAITING_SECONDS``. ``work`` runs again, in a new transaction,
+        if the first was rolled back because of another job. ``settle`` gets what ``work`` raised,
+        after a rollback; ``StoreUnavailable`` if the store is busy or failing and nothing was
+        written (``StoreReplaced`` if its files are no longer those at its path); ``StoreError`` if
+        its file is damaged; ``StoreTimeout`` if it is unknown whether the write succeeded. Raise
+        ``StoreUnavailable`` if too many jobs wait.
         """
         if self._jobs.qsize() >= MAX_WAITING:
             raise StoreUnavailable(_TOO_MANY)
-        self._jobs.put(_Job(work, settle, time.monotonic()))
+        self._jobs.put(job)
 
     def close(self) -> None:
         """Finish the transaction that runs, refuse the waiting jobs, and wait for the thread's end.
@@ -209,7 +240,7 @@ class Writer:
         self._thread.join()
 
     def _serve(self) -> None:
-        job: _Job | None
+        job: Job | None
         while not self._stopped:
             try:
                 job = self._jobs.get(timeout=QUIET_SECONDS if self._log_pages else None)
@@ -220,13 +251,8 @@ class Writer:
             if job is None:
                 break
             if self._closing:
-                job.settle(None, StoreUnavailable(_CLOSING))
-            elif time.monotonic() - job.since > WAITING_SECONDS:
-                job.settle(
-                    None,
-                    StoreUnavailable(_TOO_LONG),
-                )
-            else:
+                job.end(None, StoreUnavailable(_CLOSING))
+            elif not _dropped(job):
                 self._batch(job)
             self._batch_settled()
             if self._log_pages >= self._copy_at:
@@ -236,11 +262,11 @@ class Writer:
         self._db.close()
         self._turnstile.close()
 
-    def _batch(self, first: _Job) -> None:
+    def _batch(self, first: Job) -> None:
         """Run a job, and those that wait after it, in one transaction; settle each.
 
-        If the store fails, all of them get its error. If a job raises, each runs again in its own
-        transaction, so that the others do not fail with it.
+        If the store fails, all of them get its error. If a job raises, or is not wanted any
+        more, each runs again in its own transaction, so that the others do not fail with it.
         """
         jobs = [first]
         try:
@@ -248,20 +274,22 @@ class Writer:
                 until = time.monotonic() + BATCH_SECONDS
                 results = [first.work(db)]
                 while len(jobs) < MAX_BATCH and time.monotonic() < until and (job := self._next()):
-                    jobs.append(job)
-                    results.append(job.work(db))
+                    if not _dropped(job):
+                        jobs.append(job)
+                        results.append(job.work(db))
+                _commits(jobs)
         except _Failed as failed:
             kind, text = type(failed.error), failed.error.args[0]
             for job in jobs:
-                job.settle(None, kind(text))
+                job.end(None, kind(text))
         except Exception:
             for job in jobs:
                 self._alone(job)
         else:
             for job, result in zip(jobs, results, strict=True):
-                job.settle(result, None)
+                job.end(result, None)
 
-    def _next(self) -> _Job | None:
+    def _next(self) -> Job | None:
         """Return the next job; None if none waits, or at the None of ``close`` (then stop)."""
         try:
             job = self._jobs.get_nowait()
@@ -270,19 +298,23 @@ class Writer:
         self._stopped = job is None
         return job
 
-    def _alone(self, job: _Job) -> None:
+    def _alone(self, job: Job) -> None:
         """Run a job in its own transaction, and settle it."""
+        job.committing = False
+        if _dropped(job):
+            return
         try:
             with self._transaction() as db:
                 result = job.work(db)
+                _commits([job])
         except _Failed as failed:
-            job.settle(None, failed.error)
+            job.end(None, failed.error)
         except apsw.Error as error:
-            job.settle(None, failure(error))
+            job.end(None, failure(error))
         except Exception as error:
-            job.settle(None, error)
+            job.end(None, error)
         else:
-            job.settle(result, None)
+            job.end(result, None)
 
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
@@ -354,6 +386,14 @@ class Writer:
         self._db.set_busy_handler(_waiting(time.monotonic() + _READERS_SECONDS))
         with suppress(apsw.Error):  # commits stay in the log, so nothing is lost
             self._db.wal_checkpoint(mode=mode)
+
+
+def _dropped(job: Job) -> bool:
+    """Return whether not to run a job, and settle it then: it is late, or nobody waits for it."""
+    if job.is_wanted() and time.monotonic() - job.since <= WAITING_SECONDS:
+        return False
+    job.end(None, StoreUnavailable(_TOO_LONG))
+    return True
 
 
 def _roll_back(db: apsw.Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -83,6 +83,28 @@ async def test_a_killed_import_leaves_whole_slices_and_can_be_run_again(tmp_path
     assert imported.unchanged
     assert await edges_of(store) == expected
     assert await faults(store) == []
+    await store.close()
+
+
+async def test_the_last_write_of_an_import_reaches_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sync makes the slices durable; SQLite skips it for a transaction that changes nothing."""
+    store = await store_in_use(tmp_path / "s.db")
+    turn, written = slices.turn, []
+
+    @contextmanager
+    def watched(db: apsw.Connection, path: Path) -> Iterator[None]:
+        log = path.with_name(f"{path.name}-wal")
+        before = log.stat().st_mtime_ns
+        with turn(db, path):
+            yield
+        written.append(log.stat().st_mtime_ns > before)
+
+    monkeypatch.setattr(slices, "turn", watched)
+    await store.import_edges(lambda: slice_rows(EDGES), on_contradiction="resolve")
+    assert len(written) > 2
+    assert written[-1]
     await store.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.resources import files
@@ -49,17 +50,28 @@ def application(store: Store) -> Starlette:
     ``store`` is used by /readyz only.
     """
     document = _openapi()
+    checks: list[asyncio.Task[bool]] = []
+
+    async def is_ready() -> bool:
+        try:
+            await store.ready()
+        except Exception:
+            logs.LOG.exception("not ready")
+            return False
+        return True
 
     async def healthz(_request: Request) -> Response:
         """Handle GET /healthz: always 200 while the process is alive."""
         return _json(b'{"status":"ok"}')
 
     async def readyz(_request: Request) -> Response:
-        """Handle GET /readyz: 200 if the store can read and write, else 503 and a log line."""
-        try:
-            await store.ready()
-        except Exception:
-            logs.LOG.exception("not ready")
+        """Handle GET /readyz: 200 if the store can read and write, else 503 and a log line.
+
+        Requests at the same time share one check, since that writes to the disk.
+        """
+        if not checks or checks[0].done():
+            checks[:] = [asyncio.create_task(is_ready())]
+        if not await asyncio.shield(checks[0]):
             return _json(b'{"status":"unavailable"}', 503)
         return _json(b'{"status":"ok"}')
 

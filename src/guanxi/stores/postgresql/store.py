@@ -182,5 +182,7 @@ class PostgreSQLStore(Engine):
 
 
 async def _check_writable(connection: Connection) -> None:
-    """Raise asyncpg's error if the server is read-only. Nothing is written."""
+    """Write without a change. Raise asyncpg's error if the server is read-only or cannot write."""
     await connection.execute("SELECT mid FROM tally WHERE mid = 0 FOR UPDATE")
+    # A transaction with an id has a record of its commit, which must reach the disk.
+    await connection.execute("SELECT pg_current_xact_id()")

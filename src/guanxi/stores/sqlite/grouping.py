@@ -26,9 +26,9 @@ from guanxi.stores.sqlite.schema import GROUPED, IN_GROUPS, SPECIAL_BIT
 from guanxi.text import Text
 
 _EDGES = """
-SELECT target, place, flags FROM carray(?2) JOIN following ON owner = ?1 AND target = value
+SELECT target, place, flags FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
 """
-_GROUPS = "SELECT target, grp FROM carray(?2) JOIN member ON owner = ?1 AND target = value"
+_GROUPS = "SELECT target, grp FROM carray(?2) CROSS JOIN member ON owner = ?1 AND target = value"
 _PUT_GROUP = """
 INSERT INTO grp (owner, id, name, made)
 VALUES (?1, ?2, ?3, (SELECT ifnull(max(made), 0) + 1 FROM grp WHERE owner = ?1))

@@ -296,7 +296,7 @@ SELECT target, place, flags, 0
 FROM (
     SELECT target, place, flags FROM following WHERE owner = :owner
     ORDER BY place DESC, target DESC LIMIT :within
-) JOIN account ON mid = target
+) CROSS JOIN account ON mid = target
 WHERE instr(folded, :text)
 ORDER BY place DESC, target DESC
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.contract.limits import Caps
@@ -44,8 +45,11 @@ class PostgreSQLStore(Engine):
     # --- relations ---
 
     async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
+        async def apply(part: Sequence[Any]) -> tuple[list[int], Sequence[Any]]:
+            return await self.writer.change(part, caps), ()
+
         self.owner.loop()
-        return await in_transactions(acts, lambda part: self.writer.change(part, caps))
+        return await in_transactions(acts, apply)
 
     page = reading(reads.page)
     members = reading(reads.members)

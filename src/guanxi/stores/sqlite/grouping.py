@@ -114,7 +114,7 @@ def regroup(
                 return 0
             db.execute(_PUT_GROUP, (owner, group, name))
         case DropGroup(group):
-            last = db.execute(_LAST_OF_PART, (owner, group, max(room // 2, 1) - 1)).get
+            last = db.execute(_LAST_OF_PART, (owner, group, room - 1)).get
             if last is not None:
                 rest = Unfinished(DeleteGroup(owner, group))
             db.execute(_CLEAR_GROUPED, (owner, group, *(last or _END)))

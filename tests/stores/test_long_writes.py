@@ -117,6 +117,7 @@ async def test_a_deletion_that_fails_in_between_can_be_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await opened(tmp_path, monkeypatch)
+    monkeypatch.setattr("guanxi.stores.sqlite.store.ROWS", 10)
     await fill(store)
 
     async def fail(_: int) -> None:

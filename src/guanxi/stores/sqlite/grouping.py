@@ -113,14 +113,18 @@ def regroup(
             if names.get(group) == name:
                 return 0
             db.execute(_PUT_GROUP, (owner, group, name))
+            return 0
         case DropGroup(group):
             last = db.execute(_LAST_OF_PART, (owner, group, room - 1)).get
             if last is not None:
                 rest = Unfinished(DeleteGroup(owner, group))
             db.execute(_CLEAR_GROUPED, (owner, group, *(last or _END)))
             db.execute(_DELETE_MEMBERS, (owner, group, *(last or _END)))
+            had_members = db.changes() > 0
             if rest is None:
                 db.execute("DELETE FROM grp WHERE owner = ? AND id = ?", (owner, group))
+            if not had_members:
+                return 0
         case Regrouped(after) if isinstance(act, Regroup):
             if not after:
                 return 0

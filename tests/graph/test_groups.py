@@ -21,6 +21,7 @@ from guanxi.graph.groups import (
     RegroupMode,
     RenameGroup,
     decide_group,
+    possible,
 )
 from guanxi.graph.pair import DEFAULT, SPECIAL, Refusal
 
@@ -174,3 +175,10 @@ def test_a_regroup_returns_only_changes_and_never_the_default_group(
         assert after != MEMBERS[member]
         assert DEFAULT not in after
         assert set(added) - {DEFAULT} <= after
+
+
+def test_the_rest_of_an_act_leaves_out_what_was_deleted() -> None:
+    act = Regroup(1, RegroupMode.MOVE, (2, 3), (7, SPECIAL, 8), (8, DEFAULT))
+    left = possible(act, {7: "a"}, {3: frozenset({7})})
+    assert left == Regroup(1, RegroupMode.MOVE, (3,), (7, SPECIAL), (DEFAULT,))
+    assert possible(DeleteGroup(1, 7), {}, {}) == DeleteGroup(1, 7)

@@ -426,6 +426,28 @@ def test_re_version_changes_only_with_the_list(documented: RunningService) -> No
     assert version(e.FOLLOWINGS, owner) == versions[-1]
 
 
+def test_re_version_shows_others_no_private_act(documented: RunningService) -> None:
+    owner, followed, other, viewer = fresh(documented, 4)
+    follow(documented, owner, followed)
+    follow(documented, followed, owner)
+
+    def seen(who: SignedIn) -> list[int]:
+        lists = e.FOLLOWINGS, e.FOLLOWERS, e.SEARCH
+        data = [call(documented, it, who, {"vmid": owner.mid, "name": ""}).data for it in lists]
+        return [page["re_version"] for page in data]
+
+    mine, theirs = seen(owner), seen(viewer)
+    for act in (5, 6):
+        assert modify(documented, owner, other.mid, act).code == 0
+    assert (seen(owner), seen(viewer)) == (mine, theirs)
+    special = {"fids": str(followed.mid), "tagids": "-10"}
+    assert call(documented, e.SET_MEMBERS, owner, special).code == 0
+    assert seen(viewer) == theirs
+    assert all(old != new for old, new in zip(mine, seen(owner), strict=True))
+    assert modify(documented, owner, other.mid, 1).code == 0
+    assert seen(viewer)[0] != theirs[0]
+
+
 @pytest.mark.holds("relation.followings", "relation.group_members", "relation.legacy_mutual")
 def test_only_the_owner_sorts_by_visits(documented: RunningService) -> None:
     owner, viewer, *followed = fresh(documented, 6)

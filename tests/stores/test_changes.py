@@ -57,7 +57,14 @@ async def test_a_refused_act_does_not_undo_the_others(store: Store) -> None:
     assert codes == [code for _, code in acts_and_codes]
     assert await listed(store, Listing.FOLLOWINGS, 1) == [2]
     assert await listed(store, Listing.FOLLOWERS, 1) == [4]
-    assert await store.tally(1) == Tally(following=1, follower=1, version=1, follower_version=1)
+    assert await store.tally(1) == Tally(
+        following=1,
+        follower=1,
+        version=1,
+        follower_version=1,
+        public_version=1,
+        public_follower_version=1,
+    )
     assert await faults(store) == []
 
 

@@ -96,18 +96,6 @@ async def test_the_version_of_common_followings_depends_on_both_accounts(store: 
     assert before.version != after.version
 
 
-async def test_visits_change_the_version_of_a_list(store: Store) -> None:
-    await people(store, 1, 2, 3)
-    await follow(store, 1, 2, 3)
-    before = await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)
-    store.visit(1, 2)
-    await store.flush_visits()
-    after = await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)
-    assert [row.mid for row in after.rows] == [2, 3]
-    assert [row.mid for row in before.rows] == [3, 2]
-    assert before.version != after.version
-
-
 async def test_no_session_survives_the_deregistration_of_its_account(store: Store) -> None:
     for turn in range(count(10, 60)):
         mid, digest = 9 + turn, turn.to_bytes(4, "big")

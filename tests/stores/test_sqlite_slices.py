@@ -17,6 +17,7 @@ from guanxi.stores.port import EdgeRow, Imported, OnOtherTime, StoreError, Store
 from guanxi.stores.port.lanes import Lane
 from guanxi.stores.sqlite import slices
 from guanxi.stores.sqlite.store import SQLiteStore
+from guanxi.stores.sqlite.writer import turn
 from tests.counts import count
 from tests.stores.processes import others, slice_importer, slice_rows
 from tests.stores.world import faults
@@ -91,7 +92,7 @@ async def test_the_last_write_of_an_import_reaches_the_log(
 ) -> None:
     """Its sync makes the slices durable; SQLite skips it for a transaction that changes nothing."""
     store = await store_in_use(tmp_path / "s.db")
-    turn, written = slices.turn, []
+    written: list[bool] = []
 
     @contextmanager
     def watched(db: apsw.Connection, path: Path) -> Iterator[None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from guanxi.graph.pair import Contract, Pair
 
@@ -40,7 +41,8 @@ class Effect(Struct, frozen=True, gc=False):
     """What a change of a pair does to the lists of one of its accounts.
 
     A number is what to add to the count or the version of the same name: a count changes by 1 at
-    most. A version rises by 1 if an item of its lists appears, vanishes or changes.
+    most. A version rises by 1 if an item of its lists appears, vanishes or changes in what the
+    readers of that version see of it.
     """
 
     before: Items
@@ -49,10 +51,14 @@ class Effect(Struct, frozen=True, gc=False):
     whisper: int
     black: int
     follower: int
-    #: Of the lists of followings, whispers and blacks.
+    #: Of the list of followings, and of followers, as the owner sees them.
     version: int
-    #: Of the list of followers.
     follower_version: int
+    #: Of the same lists as others see them: without groups.
+    public_version: int
+    public_follower_version: int
+    #: Of the lists of whispers and blacks, which the owner alone sees.
+    private_version: int
 
 
 def swapped(pair: Pair) -> Pair:
@@ -85,11 +91,24 @@ def effect(before: Pair, after: Pair) -> Effect:
     whisper = (new.whisper is not None) - (old.whisper is not None)
     black = (new.black is not None) - (old.black is not None)
     follower = (new.follower is not None) - (old.follower is not None)
-    version = int(
-        old.following != new.following or old.whisper != new.whisper or old.black != new.black
+    return Effect(
+        old,
+        new,
+        following,
+        whisper,
+        black,
+        follower,
+        version=int(old.following != new.following),
+        follower_version=int(old.follower != new.follower),
+        public_version=int(_public(old.following) != _public(new.following)),
+        public_follower_version=int(_public(old.follower) != _public(new.follower)),
+        private_version=int(old.whisper != new.whisper or old.black != new.black),
     )
-    follower_version = int(old.follower != new.follower)
-    return Effect(old, new, following, whisper, black, follower, version, follower_version)
+
+
+def _public(item: Item | None) -> Item | None:
+    """Return what others see of an item."""
+    return item and replace(item, groups=frozenset())
 
 
 class ChangeKind(Enum):

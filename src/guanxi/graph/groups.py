@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from guanxi.contract import errors
 from guanxi.graph.pair import DEFAULT, SPECIAL, Refusal
@@ -125,6 +126,25 @@ def decide_group(act: GroupAct, facts: GroupFacts) -> Refusal | GroupChange:
             return DropGroup(act.group) if act.group in facts.names else _BAD_REQUEST
         case _:
             return _regroup(act, facts)
+
+
+def possible(
+    act: GroupAct, names: Mapping[int, str], members: Mapping[int, frozenset[int]]
+) -> GroupAct:
+    """Return the act without the members that are not followed any more and the deleted groups.
+
+    ``names`` and ``members`` are those of ``GroupFacts``. For the rest of an act that is partly
+    done: an unfollow and the deletion of a group end memberships, and may come after it.
+    """
+    if not isinstance(act, Regroup):
+        return act
+    known = names.keys() | {SPECIAL, DEFAULT}
+    return replace(
+        act,
+        members=tuple(member for member in act.members if member in members),
+        groups=tuple(group for group in act.groups if group in known),
+        before=tuple(group for group in act.before if group in known),
+    )
 
 
 def _named(group: int, name: str, facts: GroupFacts) -> Refusal | PutGroup:

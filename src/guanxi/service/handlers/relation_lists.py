@@ -110,12 +110,19 @@ async def _seen_by(service: Service, viewer: int, rows: Rows) -> list[int]:
 
 
 async def _list_page(
-    service: Service, viewer: int, result: Slice, attributes: Sequence[int], *, groups: bool
+    service: Service,
+    viewer: int,
+    result: Slice,
+    attributes: Sequence[int],
+    *,
+    groups: bool,
+    public: bool = False,
 ) -> bytes:
     """Return one page of a list as encoded data: items, version, total and next cursor.
 
-    ``attributes`` has one value per row; ``groups``: show the owner's groups. The total is omitted
-    if None, the cursor if the service's profile has none. Cards may be some seconds old, except the
+    ``attributes`` has one value per row; ``groups``: show the owner's groups; ``public``: the
+    viewer is not the owner, and gets the public version. The total is omitted if None, the cursor
+    if the service's profile has none. Cards may be some seconds old, except the
     viewer's. Raise KeyError for a row without an account.
     """
     tails = await service.store.tails(result.rows.mids)
@@ -123,7 +130,8 @@ async def _list_page(
         cards = await service.store.cards([viewer])
         tails[viewer] = encoded_tail(cards[viewer])
     parts = items(result.rows, attributes, tails, groups=groups)
-    return page(parts, result.version, result.total, _cursor_or_none(service, result))
+    version = result.public_version if public else result.version
+    return page(parts, version, result.total, _cursor_or_none(service, result))
 
 
 async def followings(service: Service, viewer: int, params: p.FollowingsParams) -> bytes:
@@ -142,7 +150,7 @@ async def followings(service: Service, viewer: int, params: p.FollowingsParams) 
     result = await store.page(Listing.FOLLOWINGS, params.vmid, sort, request.window, request.after)
     rows = result.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
-    return await _list_page(service, viewer, result, attributes, groups=own)
+    return await _list_page(service, viewer, result, attributes, groups=own, public=not own)
 
 
 async def followers(service: Service, viewer: int, params: p.FollowersParams) -> bytes:
@@ -166,7 +174,7 @@ async def followers(service: Service, viewer: int, params: p.FollowersParams) ->
         attributes = [_MUTUAL if mutual else 0 for mutual in rows.mutuals]
     else:
         attributes = await _seen_by(service, viewer, rows)
-    return await _list_page(service, viewer, result, attributes, groups=own)
+    return await _list_page(service, viewer, result, attributes, groups=own, public=not own)
 
 
 async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes:
@@ -195,7 +203,7 @@ async def search(service: Service, viewer: int, params: p.SearchParams) -> bytes
         result = result._replace(total=everywhere.total)
     rows = result.rows
     attributes = _own_followings(rows) if own else await _seen_by(service, viewer, rows)
-    return await _list_page(service, viewer, result, attributes, groups=own)
+    return await _list_page(service, viewer, result, attributes, groups=own, public=not own)
 
 
 async def same(service: Service, viewer: int, params: p.SameParams) -> bytes:
@@ -347,7 +355,7 @@ async def app_followings(service: Service, _viewer: int, params: p.FollowersPara
         )
         for row, attribute, card in zip(rows, _own_followings(rows), cards, strict=True)
     ]
-    version = result.version & 0xFFFFFFFF
+    version = (result.version if shows_groups else result.public_version) & 0xFFFFFFFF
     cursor = _cursor_or_unset(service, rows, result.more)
     return encode(s.AppPage(page_items, version, result.total or 0, cursor))
 

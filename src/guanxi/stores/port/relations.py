@@ -21,10 +21,11 @@ class Relations(Protocol):
         Code 0: the act is done, or there was nothing to do. Any other code: the rules refused this
         act, and it changed nothing; the other acts are applied all the same. Up to
         ``acts.MAX_ACTS`` acts are one transaction; more are several, one after another, and other
-        writers get their turn between them. Raise StoreUnavailable (nothing written), also if a
-        ``CreateGroup`` has an id that the owner already uses; StoreTimeout (perhaps written, or
-        only the first acts of several transactions); ValueError if a ``Modify.act`` is not an
-        ``Act``.
+        writers get their turn between them. So may be an act on a group of many members, or on many
+        memberships: if it is interrupted, a part is done, and it can be repeated. Raise
+        StoreUnavailable (nothing written), also if a ``CreateGroup`` has an id that the owner
+        already uses; StoreTimeout (perhaps written, or only a part of several transactions);
+        ValueError if a ``Modify.act`` is not an ``Act``.
         """
 
     async def page(

@@ -84,11 +84,15 @@ class Slice(NamedTuple):
     more: bool
     #: How many rows the whole list has; None for friends and group members.
     total: int | None
-    #: A number that changes whenever the list changes.
+    #: A number that changes whenever what the owner sees of the list does, but for the order by
+    #: visits.
     version: int
     #: The position of the last row, if it does not follow from the row: common followings are not
     #: in the order of their own sort keys. None otherwise, and without a row.
     end: Position | None = None
+    #: A number that changes whenever what others see of the list does; 0 for a list that only the
+    #: owner sees.
+    public_version: int = 0
 
 
 #: What an import does with a row that contradicts a stored edge: see ``Upkeep.import_edges``.
@@ -107,10 +111,14 @@ class Tally(Struct, frozen=True):
     whisper: int = 0
     black: int = 0
     follower: int = 0
-    #: Changes with followings, whispers, blacks, groups and visits.
+    #: Change with followings and with followers, and with their groups.
     version: int = 0
-    #: Changes with followers.
     follower_version: int = 0
+    #: Change with the same lists, but not with groups, which others do not see.
+    public_version: int = 0
+    public_follower_version: int = 0
+    #: Changes with whispers and blacks.
+    private_version: int = 0
 
 
 #: The counts of an account without lists, and of an unknown one.

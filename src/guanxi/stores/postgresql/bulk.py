@@ -583,18 +583,23 @@ async def _write_pairs(db: Connection) -> None:
 
 
 _COUNT = """
-INSERT INTO tally AS held (mid, following, whisper, black, version, newest)
-SELECT mid, following, whisper, black, 1, newest FROM added
+INSERT INTO tally AS held (
+    mid, following, whisper, black, version, public_version, private_version, newest
+)
+SELECT mid, following, whisper, black, 1, 1, 1, newest FROM added
 ON CONFLICT (mid) DO UPDATE SET
     following = held.following + excluded.following,
     whisper = held.whisper + excluded.whisper,
     black = held.black + excluded.black,
     version = held.version + 1,
+    public_version = held.public_version + 1,
+    private_version = held.private_version + 1,
     newest = greatest(held.newest, excluded.newest)
 """
 _COUNT_FOLLOWERS = """
-INSERT INTO follower_tally AS held (mid, slot, follower, version)
-SELECT mid, 0, follower, 1 FROM added
+INSERT INTO follower_tally AS held (mid, slot, follower, version, public_version)
+SELECT mid, 0, follower, 1, 1 FROM added
 ON CONFLICT (mid, slot) DO UPDATE SET
-    follower = held.follower + excluded.follower, version = held.version + 1
+    follower = held.follower + excluded.follower, version = held.version + 1,
+    public_version = held.public_version + 1
 """

@@ -129,12 +129,17 @@ def regroup(locked: Locked, groups: Groups, act: GroupAct, caps: Caps) -> int:
             if groups.names.get(group) == name:
                 return 0
             groups.put(owner, group, name)
+            return 0
         case DropGroup(group):
             groups.drop(owner, group)
+            had_members = False
             for (who, _), row in locked.rows.items():
                 edge = row.pair.mine.follows
                 if who == owner and edge is not None and group in edge.groups:
                     _set_groups(row, edge, edge.groups - {group})
+                    had_members = True
+            if not had_members:
+                return 0
         case Regrouped(after):
             if not after:
                 return 0

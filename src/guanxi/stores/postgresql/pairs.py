@@ -79,6 +79,8 @@ class Tally:
     whisper: int
     black: int
     version: int
+    public_version: int
+    private_version: int
     #: The newest sort key of all lists.
     newest: int
     #: The newest sort keys of followings and blocks; 0 unless they are ahead of the clock.
@@ -93,6 +95,7 @@ class Followers:
 
     follower: int = 0
     version: int = 0
+    public_version: int = 0
 
 
 @dataclass(slots=True)
@@ -118,7 +121,8 @@ _MANY_ROWS = f"{SIDE} WHERE owner = $1 AND other = ANY($2) ORDER BY other FOR UP
 #: From how many rows of one owner on a single statement locks them: one each is slower then.
 _MANY = 32
 _TALLIES = """
-SELECT mid, following, whisper, black, version, newest FROM tally WHERE mid = $1 FOR UPDATE
+SELECT mid, following, whisper, black, version, public_version, private_version, newest
+FROM tally WHERE mid = $1 FOR UPDATE
 """
 _ACCOUNTS = "SELECT mid, state, refuse_follows FROM account WHERE mid = $1"
 #: The newest sort key of an account in a list, by the list's column.
@@ -267,12 +271,14 @@ def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:
     row.pair, row.changed = after, True
     row.unfollowed |= after.mine.follows is None
     change = effect(before, after)
-    if change.version:
+    if change.version or change.private_version:
         tally = locked.tallies[owner]
         tally.following += change.following
         tally.whisper += change.whisper
         tally.black += change.black
-        tally.version += 1
+        tally.version += change.version
+        tally.public_version += change.public_version
+        tally.private_version += change.private_version
         tally.follows = max(tally.follows, after.mine.follows.sort_key if after.mine.follows else 0)
         tally.blocks = max(tally.blocks, after.mine.blocks or 0)
         tally.newest = max(tally.newest, tally.follows, tally.blocks)
@@ -280,6 +286,7 @@ def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:
     if change.follower_version:
         locked.followers[owner].follower += change.follower
         locked.followers[owner].version += 1
+        locked.followers[owner].public_version += change.public_follower_version
 
 
 _PUT = """
@@ -298,13 +305,17 @@ ON CONFLICT (owner, other) DO UPDATE SET
 _PUT_GROUPS = "UPDATE relation SET groups = $2 WHERE owner = $1 AND other = ANY($3)"
 _DELETE = "DELETE FROM relation WHERE owner = $1 AND other = $2"
 _PUT_TALLY = """
-UPDATE tally SET following = $2, whisper = $3, black = $4, version = $5, newest = $6 WHERE mid = $1
+UPDATE tally SET following = $2, whisper = $3, black = $4, version = $5, public_version = $6,
+    private_version = $7, newest = $8
+WHERE mid = $1
 """
 _PUT_FOLLOWERS = """
-INSERT INTO follower_tally (mid, slot, follower, version) VALUES ($1, $2, $3, $4)
+INSERT INTO follower_tally (mid, slot, follower, version, public_version)
+VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (mid, slot) DO UPDATE SET
     follower = follower_tally.follower + excluded.follower,
-    version = follower_tally.version + excluded.version
+    version = follower_tally.version + excluded.version,
+    public_version = follower_tally.public_version + excluded.public_version
 """
 
 
@@ -324,12 +335,27 @@ async def write(connection: Connection, locked: Locked, slot: int) -> None:
         (
             _PUT_TALLY,
             [
-                (mid, tally.following, tally.whisper, tally.black, tally.version, tally.newest)
+                (
+                    mid,
+                    tally.following,
+                    tally.whisper,
+                    tally.black,
+                    tally.version,
+                    tally.public_version,
+                    tally.private_version,
+                    tally.newest,
+                )
                 for mid, tally in tallies
                 if tally.changed
             ],
         ),
-        (_PUT_FOLLOWERS, [(mid, slot, added.follower, added.version) for mid, added in followers]),
+        (
+            _PUT_FOLLOWERS,
+            [
+                (mid, slot, added.follower, added.version, added.public_version)
+                for mid, added in followers
+            ],
+        ),
     )
     for statement, values in changes:
         if values:
@@ -375,16 +401,12 @@ _VISITED = """
 UPDATE relation SET visits = coalesce(visits, 0) + $3
 WHERE owner = $1 AND other = $2 AND follows IS NOT NULL
 """
-_BUMP_VERSION = "UPDATE tally SET version = version + 1 WHERE mid = $1"
 
 
 async def add_visits(connection: Connection, counted: Mapping[Key, int]) -> None:
     """Add numbers of visits, by (owner, target), within the caller's transaction.
 
-    Visits of accounts not followed are ignored. The list version of every owner rises.
+    Visits of accounts not followed are ignored.
     """
     visits = [(*key, counted[key]) for key in sorted(counted, key=lock_order)]
     await send_many(connection, _VISITED, visits)
-    # The order by visits may have changed.
-    owners = sorted({owner for owner, _ in counted})
-    await send_many(connection, _BUMP_VERSION, [(owner,) for owner in owners])

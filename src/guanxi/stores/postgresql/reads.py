@@ -39,34 +39,40 @@ _BARE = (
 _FOLLOWERS = """
 CROSS JOIN (
     SELECT coalesce(sum(follower), 0)::bigint AS follower,
-        coalesce(sum(version), 0)::bigint AS follower_version
+        coalesce(sum(version), 0)::bigint AS follower_version,
+        coalesce(sum(public_version), 0)::bigint AS public_follower_version
     FROM follower_tally WHERE mid = $1
 ) AS slots
 """
 
 
 class _Source(NamedTuple):
-    """The SQL parts of a list: its sort key, condition, columns, total and version."""
+    """The SQL parts of a list: its sort key, condition, columns, total and versions."""
 
     sort_key: str
     where: str = ""
     shows: str = _GROUPED
     total: str = "NULL::bigint"
     version: str = "version"
+    public_version: str = "0::bigint"
     joined: str = ""
     #: Whether the group is the argument $4, before those of the position.
     has_group: bool = False
 
 
-_FOLLOWINGS = _Source("follows", total="following")
+_FOLLOWINGS = _Source("follows", total="following", public_version="public_version")
 _SOURCES = {
     Listing.FOLLOWINGS: _FOLLOWINGS,
     Listing.FOLLOWERS: _Source(
-        "followed", total="follower", version="follower_version", joined=_FOLLOWERS
+        "followed",
+        total="follower",
+        version="follower_version",
+        public_version="public_follower_version",
+        joined=_FOLLOWERS,
     ),
     Listing.FRIENDS: _Source("follows", "AND followed IS NOT NULL"),
-    Listing.WHISPERS: _Source("whispers", shows=_BARE, total="whisper"),
-    Listing.BLACKS: _Source("blocks", shows=_BARE, total="black"),
+    Listing.WHISPERS: _Source("whispers", shows=_BARE, total="whisper", version="private_version"),
+    Listing.BLACKS: _Source("blocks", shows=_BARE, total="black", version="private_version"),
 }
 _UNGROUPED = _Source("follows", "AND groups IS NULL")
 _SPECIAL = _Source("follows", f"AND groups @> ARRAY[{SPECIAL}::bigint]")
@@ -100,7 +106,8 @@ def _statements(source: _Source, *, by_visits: bool = True) -> dict[tuple[Sort, 
     }
     return {
         (sort, walks): f"""
-SELECT {source.total} AS total, {source.version} AS version, run.*
+SELECT {source.total} AS total, {source.version} AS version,
+    {source.public_version} AS public_version, run.*
 FROM tally {source.joined} LEFT JOIN (
     SELECT other, {sort_key} AS place, {count} AS visits,
         follows IS NOT NULL AND followed IS NOT NULL AS mutual, {source.shows}
@@ -193,10 +200,10 @@ def _slice(rows: Sequence[asyncpg.Record], window: Window) -> Slice | None:
     """Return the page in the rows that ``_select`` returned; None if there are no rows."""
     if not rows:
         return None
-    total, version, other = rows[0][:3]
+    total, version, public_version, other = rows[0][:4]
     more = 0 < window.limit < len(rows)
-    shown = [] if other is None else [row[2:] for row in rows[: window.limit]]
-    return Slice(_rows(shown), more, total, version)
+    shown = [] if other is None else [row[3:] for row in rows[: window.limit]]
+    return Slice(_rows(shown), more, total, version, None, public_version)
 
 
 def _rows(found: Sequence[tuple[Any, ...]]) -> Rows:
@@ -260,7 +267,7 @@ WITH mine AS MATERIALIZED (
     GROUP BY other HAVING count(*) = 2
 )
 """
-_VERSIONS = "SELECT coalesce(sum(version), 0)::bigint FROM tally WHERE mid = ANY($1)"
+_VERSIONS = "SELECT version, public_version FROM tally WHERE mid = $1"
 _SHOWN = f"""
 SELECT other, follows, 0::bigint, followed IS NOT NULL, {_GROUPED}
 FROM relation WHERE owner = $1 AND other = ANY($2) AND follows IS NOT NULL
@@ -286,10 +293,10 @@ async def search(
     transaction.
     """
     async with _snapshot(db):
-        version = await db.fetchval(_VERSIONS, [owner])
+        versions = await _versions(db, owner)
         named = [text.casefold().encode()] if text else []
         found = _SEARCH if text else _NEWEST
-        return await _page_of(db, owner, found, [owner, *named, within], window, after, version)
+        return await _page_of(db, owner, found, [owner, *named, within], window, after, *versions)
 
 
 async def common(
@@ -299,13 +306,21 @@ async def common(
 
     The order is that of the other's list, newest first, and so are the positions ``after``, from
     which ``window`` is counted if given, and ``end``; the rows are the owner's. ``total`` counts
-    them all; ``version`` is the sum of the two accounts' versions. Expects no transaction.
+    them all; ``version`` is the sum of the owner's version and the other's public one. Expects no
+    transaction.
     """
     async with _snapshot(db):
         # Versions only rise, so their sum changes whenever either does.
-        version = await db.fetchval(_VERSIONS, [owner, other])
-        version *= 1 + (owner == other)
-        return await _page_of(db, owner, _COMMON, [owner, other], window, after, version)
+        version, _ = await _versions(db, owner)
+        _, public_version = await _versions(db, other)
+        version += public_version
+        return await _page_of(db, owner, _COMMON, [owner, other], window, after, version, 0)
+
+
+async def _versions(db: Connection, mid: int) -> tuple[int, int]:
+    """Return the version and the public version of an account's followings."""
+    row = await db.fetchrow(_VERSIONS, mid)
+    return (0, 0) if row is None else (row[0], row[1])
 
 
 async def _page_of(
@@ -316,6 +331,7 @@ async def _page_of(
     window: Window,
     after: Position | None,
     version: int,
+    public_version: int,
 ) -> Slice:
     """Return the page that ``window`` selects of ``found``, a CTE of (other, place), newest first.
 
@@ -341,7 +357,7 @@ ORDER BY place DESC, other DESC
     # On Citus a snapshot covers one node: some of them may be deleted by now.
     still = _rows([rows[mid] for mid in shown if mid in rows])
     end = Position(*items[len(shown) - 1][::-1]) if shown else None
-    return Slice(still, more, total, version, end)
+    return Slice(still, more, total, version, end, public_version)
 
 
 #: What the owner holds towards the other, and whether that one follows back.
@@ -407,7 +423,8 @@ async def attributes(db: Connection, owner: int, targets: Sequence[int]) -> dict
 
 
 _TALLY = f"""
-SELECT following, whisper, black, follower, version, follower_version
+SELECT following, whisper, black, follower, version, follower_version, public_version,
+    public_follower_version, private_version
 FROM tally {_FOLLOWERS} WHERE tally.mid = $1
 """
 

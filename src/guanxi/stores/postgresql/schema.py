@@ -31,9 +31,18 @@ from guanxi.stores.postgresql.connections import (
 )
 from guanxi.text import Text
 
-VERSION = 1
+VERSION = 2
 #: The SQL that migrates a store to the next version, by the version that it starts from.
-MIGRATIONS: Mapping[int, str] = {}
+MIGRATIONS: Mapping[int, str] = {
+    1: """
+ALTER TABLE tally ADD COLUMN public_version bigint NOT NULL DEFAULT 0,
+    ADD COLUMN private_version bigint NOT NULL DEFAULT 0;
+ALTER TABLE follower_tally ADD COLUMN public_version bigint NOT NULL DEFAULT 0;
+UPDATE tally SET public_version = version, private_version = version;
+UPDATE follower_tally SET public_version = version;
+CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
+"""
+}
 
 #: The oldest major version of the server that is supported.
 OLDEST_SERVER = 15
@@ -82,7 +91,9 @@ CREATE TABLE tally (
     following integer NOT NULL DEFAULT 0,
     whisper integer NOT NULL DEFAULT 0,
     black integer NOT NULL DEFAULT 0,
-    version bigint NOT NULL DEFAULT 0,
+    version bigint NOT NULL DEFAULT 0, -- of followings, as their owner sees them
+    public_version bigint NOT NULL DEFAULT 0, -- of followings, as others see them
+    private_version bigint NOT NULL DEFAULT 0, -- of whispers and blacks
     newest bigint NOT NULL DEFAULT 0 -- no sort key in the account's own lists is greater
 ) WITH (fillfactor = 80);
 
@@ -91,6 +102,7 @@ CREATE TABLE follower_tally (
     slot smallint NOT NULL,
     follower bigint NOT NULL DEFAULT 0,
     version bigint NOT NULL DEFAULT 0,
+    public_version bigint NOT NULL DEFAULT 0, -- as others see the followers: without groups
     PRIMARY KEY (mid, slot)
 ) WITH (fillfactor = 80);
 
@@ -109,6 +121,7 @@ CREATE TABLE sign_in_grant (
     expires bigint NOT NULL
 );
 CREATE INDEX sign_in_grant_by_mid ON sign_in_grant (mid);
+CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
 
 CREATE TABLE relation (
     owner bigint NOT NULL,
@@ -265,6 +278,8 @@ async def migrate(
                         )
                     )
                 await connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
+                # On Citus one connection per node may then change several tables.
+                await connection.execute("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
                 found = await _version(connection) or 0  # another process may have migrated it
                 _refuse_newer(address, found, version)
                 for step in range(found, version):

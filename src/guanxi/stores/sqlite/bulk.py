@@ -518,6 +518,9 @@ UPDATE tally SET
     black = (SELECT count(*) FROM block WHERE owner = mid),
     follower = (SELECT count(*) FROM follower WHERE owner = mid),
     version = version + 1,
-    follower_version = follower_version + 1
+    follower_version = follower_version + 1,
+    public_version = public_version + 1,
+    public_follower_version = public_follower_version + 1,
+    private_version = private_version + 1
 WHERE mid IN (SELECT mid FROM touched)
 """

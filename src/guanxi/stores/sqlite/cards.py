@@ -95,7 +95,7 @@ def _privacy(switches: Sequence[int]) -> Privacy:
     return Privacy(**dict(zip(_PRIVACY, map(bool, switches), strict=True)))
 
 
-_CARDS = f"SELECT mid, {_CARD_COLUMNS} FROM carray(?) JOIN account ON mid = value"
+_CARDS = f"SELECT mid, {_CARD_COLUMNS} FROM carray(?) CROSS JOIN account ON mid = value"
 
 
 def cards(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Card]:
@@ -108,12 +108,17 @@ def cards(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Card]:
     }
 
 
+_TAILS = "SELECT mid, tail FROM carray(?) CROSS JOIN tail ON mid = value"
+
+
 def tails(db: apsw.Connection, mids: Sequence[int]) -> dict[int, bytes]:
     """Return the list-item tails (JSON with "," in place of "{") by mid; omit unknown accounts."""
     if not mids:
         return {}
     return dict(
-        db.execute("SELECT mid, tail FROM carray(?) JOIN tail ON mid = value", (packed(mids),))
+        db.execute(
+            "SELECT mid, tail FROM carray(?) CROSS JOIN tail ON mid = value", (packed(mids),)
+        )
     )
 
 

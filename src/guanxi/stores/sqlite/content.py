@@ -171,24 +171,28 @@ def delete(
     db: apsw.Connection,
     kind: Kind[T],
     owner: int,
-    ids: Sequence[int] | None = None,
-    where: Mapping[str, Value] = {},
-) -> int:
-    """Delete an owner's documents that match ``where``; return how many. The caller commits.
+    ids: Sequence[int] | None,
+    where: Mapping[str, Value],
+    start: int,
+    most: int,
+) -> tuple[int, int | None]:
+    """Delete the first ``most`` of an owner's documents that match ``where``, from id ``start`` on.
 
-    ``ids`` restricts that to these ids; None means every id, an empty sequence none. ``KeyError``
-    for a filter that the kind does not declare (unless ``ids`` is empty).
+    Return how many, and the id from which to continue, None if no more match. ``ids`` restricts
+    that to these ids; None means every id, an empty sequence none. The caller commits. ``KeyError``
+    for a filter that the kind does not declare.
     """
     check_declared(where, kind.filters)
     if ids is not None and not ids:
-        return 0
+        return 0, None
     condition, bindings = _condition(kind, where, "")
     id_in, id_binding = (_ID_IN, [packed(ids)]) if ids is not None else ("", [])
-    statement = f"SELECT c.id {_FROM_OWNER}{condition}{id_in}"
-    rows = list(db.execute(statement, [owner, kind.name, *bindings, *id_binding]))
-    for (id,) in rows:
+    statement = f"SELECT c.id {_FROM_OWNER}{condition}{id_in} AND c.id >= ? ORDER BY c.id LIMIT ?"
+    values = [owner, kind.name, *bindings, *id_binding, start, most + 1]
+    found = [id for (id,) in db.execute(statement, values)]
+    for id in found[:most]:
         _delete(db, owner, kind.name, id)
-    return len(rows)
+    return len(found[:most]), found[most] if len(found) > most else None
 
 
 def _condition(kind: Kind[T], where: Mapping[str, Value], text: str) -> tuple[str, list[Value]]:

@@ -6,12 +6,14 @@ from array import array
 from collections.abc import Iterable
 
 import apsw
+from msgspec.structs import replace
 
 from guanxi.accounts.account import State
 from guanxi.contract import errors
 from guanxi.contract.limits import Caps
 from guanxi.graph.groups import (
     CreateGroup,
+    DeleteGroup,
     DropGroup,
     GroupAct,
     GroupFacts,
@@ -19,16 +21,18 @@ from guanxi.graph.groups import (
     Regroup,
     Regrouped,
     decide_group,
+    possible,
 )
 from guanxi.graph.pair import SPECIAL, Refusal
+from guanxi.stores.acts import Unfinished
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.sqlite.schema import GROUPED, IN_GROUPS, SPECIAL_BIT
 from guanxi.text import Text
 
 _EDGES = """
-SELECT target, place, flags FROM carray(?2) JOIN following ON owner = ?1 AND target = value
+SELECT target, place, flags FROM carray(?2) CROSS JOIN following ON owner = ?1 AND target = value
 """
-_GROUPS = "SELECT target, grp FROM carray(?2) JOIN member ON owner = ?1 AND target = value"
+_GROUPS = "SELECT target, grp FROM carray(?2) CROSS JOIN member ON owner = ?1 AND target = value"
 _PUT_GROUP = """
 INSERT INTO grp (owner, id, name, made)
 VALUES (?1, ?2, ?3, (SELECT ifnull(max(made), 0) + 1 FROM grp WHERE owner = ?1))
@@ -38,22 +42,44 @@ ON CONFLICT (owner, id) DO UPDATE SET name = excluded.name
 _RAISE_VERSIONS = """
 UPDATE tally SET version = version + 1, follower_version = follower_version + 1 WHERE mid = ?
 """
-# Run before the group is deleted: its members that are in no other group are not grouped any more.
+#: How many rows one transaction changes, about: 10 ms. An act that changes more continues in the
+#: next, after the jobs that wait.
+ROWS = 1_000
+_LAST_OF_PART = """
+SELECT place, target FROM member WHERE owner = ? AND grp = ? ORDER BY place, target
+LIMIT 1 OFFSET ?
+"""
+# Run before the members are deleted: those in no other group are not grouped any more.
 _CLEAR_GROUPED = f"""
 UPDATE following SET flags = flags & ~{GROUPED}
-FROM (SELECT place, target FROM member WHERE owner = ?1 AND grp = ?2) AS members
+FROM (
+    SELECT place, target FROM member
+    WHERE owner = ?1 AND grp = ?2 AND (place, target) <= (?3, ?4)
+) AS members
 WHERE following.owner = ?1 AND following.place = members.place
 AND following.target = members.target AND NOT EXISTS (
     SELECT 1 FROM member WHERE owner = ?1 AND target = members.target AND grp NOT IN (?2, {SPECIAL})
 )
 """
+_DELETE_MEMBERS = """
+DELETE FROM member WHERE owner = ? AND grp = ? AND (place, target) <= (?, ?)
+"""
+#: Beyond every member.
+_END = (2**63 - 1, 2**63 - 1)
 
 
-def regroup(db: apsw.Connection, act: GroupAct, caps: Caps) -> int:
+def regroup(
+    db: apsw.Connection, act: GroupAct | Unfinished, caps: Caps, room: int = ROWS
+) -> int | Unfinished:
     """Apply an act on groups; return 0, or the code of its refusal, which changes nothing.
 
-    The caller commits. ``StoreUnavailable`` if a new group has an id that the owner already uses.
+    If it changes more than about ``room`` rows, apply a part and return the rest: of its members
+    the first are in their new groups, or no longer in the group that is being deleted. The rest is
+    not refused: what became impossible meanwhile, as if it were done later, is left out. The caller
+    commits. ``StoreUnavailable`` if a new group has an id that the owner already uses.
     """
+    begun = isinstance(act, Unfinished)
+    act = act.act if isinstance(act, Unfinished) else act
     owner = act.owner
     state = db.execute("SELECT state FROM account WHERE mid = ?", (owner,)).get
     if state is None:
@@ -69,32 +95,48 @@ def regroup(db: apsw.Connection, act: GroupAct, caps: Caps) -> int:
             )
         )
     edges, members = _members(db, act) if isinstance(act, Regroup) else ({}, {})
+    if begun:
+        act = possible(act, names, members)
     facts = GroupFacts(
         names=names,
-        banned=state == State.BANNED,
+        banned=state == State.BANNED and not begun,
         members=members,
         name_length=caps.group_name,
         max_groups=caps.groups,
     )
     change = decide_group(act, facts)
+    rest: Unfinished | None = None
     match change:
         case Refusal(code):
-            return code
+            return 0 if begun else code
         case PutGroup(group, name):
             if names.get(group) == name:
                 return 0
             db.execute(_PUT_GROUP, (owner, group, name))
+            return 0
         case DropGroup(group):
-            db.execute(_CLEAR_GROUPED, (owner, group))
-            db.execute("DELETE FROM member WHERE owner = ? AND grp = ?", (owner, group))
-            db.execute("DELETE FROM grp WHERE owner = ? AND id = ?", (owner, group))
-        case Regrouped(after):
+            last = db.execute(_LAST_OF_PART, (owner, group, room - 1)).get
+            if last is not None:
+                rest = Unfinished(DeleteGroup(owner, group))
+            db.execute(_CLEAR_GROUPED, (owner, group, *(last or _END)))
+            db.execute(_DELETE_MEMBERS, (owner, group, *(last or _END)))
+            had_members = db.changes() > 0
+            if rest is None:
+                db.execute("DELETE FROM grp WHERE owner = ? AND id = ?", (owner, group))
+            if not had_members:
+                return 0
+        case Regrouped(after) if isinstance(act, Regroup):
             if not after:
                 return 0
-            for target in sorted(after):
+            most = db.total_changes() + room
+            targets = sorted(after)
+            for at, target in enumerate(targets):
+                if at and db.total_changes() >= most:
+                    rest = Unfinished(replace(act, members=tuple(targets[at:])))
+                    break
                 _put_groups(db, owner, target, edges[target], members[target], after[target])
     db.execute(_RAISE_VERSIONS, (owner,))
-    return 0
+    return 0 if rest is None else rest
 
 
 #: By target: the sort key and the flags.

@@ -119,7 +119,10 @@ def _new_sort_key(db: apsw.Connection, table: str, owner: int, now: int) -> int:
 
 _TALLY = """
 UPDATE tally SET following = following + ?2, whisper = whisper + ?3, black = black + ?4,
-    follower = follower + ?5, version = version + ?6, follower_version = follower_version + ?7
+    follower = follower + ?5, version = version + ?6, follower_version = follower_version + ?7,
+    public_version = public_version + ?8,
+    public_follower_version = public_follower_version + ?9,
+    private_version = private_version + ?10
 WHERE mid = ?1
 """
 
@@ -142,7 +145,7 @@ def _write(db: apsw.Connection, owner: int, other: int, before: Pair, after: Pai
             db.execute(table.update, (*table.columns(new), owner, other, old.sort_key))
     if before.mine.follows is not None and before.mine.follows != after.mine.follows:
         _write_dependents(db, owner, other, before.mine.follows, after.mine.follows)
-    if change.version or change.follower_version:
+    if change.version or change.follower_version or change.private_version:
         db.execute(
             _TALLY,
             (
@@ -153,6 +156,9 @@ def _write(db: apsw.Connection, owner: int, other: int, before: Pair, after: Pai
                 change.follower,
                 change.version,
                 change.follower_version,
+                change.public_version,
+                change.public_follower_version,
+                change.private_version,
             ),
         )
 
@@ -236,11 +242,5 @@ ON CONFLICT (owner, target) DO UPDATE SET visits = visits + excluded.visits
 
 
 def add_visits(db: apsw.Connection, counts: Mapping[tuple[int, int], int]) -> None:
-    """Add visits, by owner and target; drop those of targets that are not followed.
-
-    Increments the version of every owner in ``counts``.
-    """
+    """Add visits, by owner and target; drop those of targets that are not followed."""
     db.executemany(_VISITS, ((*pair, visits) for pair, visits in counts.items()))
-    # The list ordered by visits may have changed.
-    owners = sorted({owner for owner, _ in counts})
-    db.executemany("UPDATE tally SET version = version + 1 WHERE mid = ?", zip(owners))

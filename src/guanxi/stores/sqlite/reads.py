@@ -123,13 +123,18 @@ _PAGES = {
     listing: _statements(source, by_visits=listing in BY_VISITS)
     for listing, source in _SOURCES.items()
 }
-#: How to find a list's total (None where it is not counted) and version in its owner's tally.
-_TOTAL_AND_VERSION: dict[Listing, Callable[[Tally], tuple[int | None, int]]] = {
-    Listing.FOLLOWINGS: lambda tally: (tally.following, tally.version),
-    Listing.FOLLOWERS: lambda tally: (tally.follower, tally.follower_version),
-    Listing.FRIENDS: lambda tally: (None, tally.version),
-    Listing.WHISPERS: lambda tally: (tally.whisper, tally.version),
-    Listing.BLACKS: lambda tally: (tally.black, tally.version),
+#: How to find a list's total (None where it is not counted), version and public version in its
+#: owner's tally.
+_TOTAL_AND_VERSIONS: dict[Listing, Callable[[Tally], tuple[int | None, int, int]]] = {
+    Listing.FOLLOWINGS: lambda tally: (tally.following, tally.version, tally.public_version),
+    Listing.FOLLOWERS: lambda tally: (
+        tally.follower,
+        tally.follower_version,
+        tally.public_follower_version,
+    ),
+    Listing.FRIENDS: lambda tally: (None, tally.version, 0),
+    Listing.WHISPERS: lambda tally: (tally.whisper, tally.private_version, 0),
+    Listing.BLACKS: lambda tally: (tally.black, tally.private_version, 0),
 }
 _UNGROUPED_PAGES, _MEMBER_PAGES = _statements(_UNGROUPED), _statements(_MEMBERS)
 
@@ -148,9 +153,9 @@ def page(
     ``ValueError`` for an order that it does not have.
     """
     selected = _select(db, _PAGES[listing], owner, sort, window, after)
-    total, version = _TOTAL_AND_VERSION[listing](tally(db, owner))
+    total, version, public_version = _TOTAL_AND_VERSIONS[listing](tally(db, owner))
     shown = rows(db, owner, selected[: window.limit], followers=listing is Listing.FOLLOWERS)
-    return Slice(shown, len(selected) > window.limit, total, version)
+    return Slice(shown, len(selected) > window.limit, total, version, None, public_version)
 
 
 def members(
@@ -296,7 +301,7 @@ SELECT target, place, flags, 0
 FROM (
     SELECT target, place, flags FROM following WHERE owner = :owner
     ORDER BY place DESC, target DESC LIMIT :within
-) JOIN account ON mid = target
+) CROSS JOIN account ON mid = target
 WHERE instr(folded, :text)
 ORDER BY place DESC, target DESC
 """
@@ -321,7 +326,7 @@ def search(
     """
     values = {"owner": owner, "within": within, "text": text.casefold()}
     matches = list(db.execute(_SEARCH if text else _NEWEST, values))
-    return _page_of(db, owner, matches, window, after, tally(db, owner).version)
+    return _page_of(db, owner, matches, window, after)
 
 
 def _page_of(
@@ -330,7 +335,6 @@ def _page_of(
     matches: Sequence[_ListRow],
     window: Window,
     after: Position | None,
-    version: int,
 ) -> Slice:
     """Return the page of ``matches``, a whole list newest first, that ``window`` selects.
 
@@ -341,7 +345,8 @@ def _page_of(
         matches = [row for row in matches if (row[1], row[0]) < (after.sort_key, after.mid)]
     shown = matches[window.offset : window.offset + window.limit]
     more = window.limit > 0 and len(matches) > window.offset + window.limit
-    return Slice(rows(db, owner, shown), more, total, version)
+    counts = tally(db, owner)
+    return Slice(rows(db, owner, shown), more, total, counts.version, None, counts.public_version)
 
 
 #: Kinds of a relation.
@@ -476,7 +481,9 @@ def attributes(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[
 
 
 _TALLY = """
-SELECT following, whisper, black, follower, version, follower_version FROM tally WHERE mid = ?
+SELECT following, whisper, black, follower, version, follower_version, public_version,
+    public_follower_version, private_version
+FROM tally WHERE mid = ?
 """
 
 

@@ -16,7 +16,7 @@ from guanxi.stores.sqlite.recovery import check_log
 from guanxi.text import Text
 
 APPLICATION_ID = int.from_bytes(b"GuXi", "big")
-VERSION = 2
+VERSION = 3
 
 #: Bits of ``following.flags`` and ``follower.flags``, about the row's owner and item:
 #: they follow each other; the item is in the owner's special group; it is in another group of the
@@ -183,10 +183,22 @@ CREATE TABLE content_key (
 CREATE INDEX content_key_by_id ON content_key (owner, kind, id);
 """
 
-SCHEMA = _RELATIONS + _CONTENT
+# Versions of the lists as others see them, which start at those that others have seen, and of
+# the lists that the owner alone sees. Indexes to delete grants by.
+_VERSIONS = """
+ALTER TABLE tally ADD COLUMN public_version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tally ADD COLUMN public_follower_version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tally ADD COLUMN private_version INTEGER NOT NULL DEFAULT 0;
+UPDATE tally SET public_version = version, public_follower_version = follower_version,
+    private_version = version;
+CREATE INDEX sign_in_grant_by_mid ON sign_in_grant (mid);
+CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
+"""
+
+SCHEMA = _RELATIONS + _CONTENT + _VERSIONS
 
 #: The SQL that migrates a store from each version to the next.
-MIGRATIONS: Mapping[int, str] = {1: _CONTENT}
+MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS}
 
 _CACHE_KIB = 64 * 1024
 _MAPPED_BYTES = 16 * 2**30

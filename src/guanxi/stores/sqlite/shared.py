@@ -79,7 +79,7 @@ def common(
 
     The order is that of the other's list, newest first, and so are the positions ``after``, from
     which ``window`` is counted if given, and ``end``; the rows are the owner's. ``total`` counts
-    them all; ``version`` is the sum of the two accounts' versions.
+    them all; ``version`` is the sum of the owner's version and the other's public one.
     """
     mine, theirs = tally(db, owner), tally(db, other)
     shorter, longer = sorted((mine.following, theirs.following))
@@ -89,7 +89,7 @@ def common(
     both = {"owner": owner, "other": other}
     total = int(db.execute(way.total, both).get)
     # Versions only rise, so their sum changes whenever either does.
-    version = mine.version + theirs.version
+    version = mine.version + theirs.public_version
     if not (total and window.limit):
         return Slice(rows(db, owner, []), False, total, version)
     if total * _WALK_RATIO >= theirs.following:

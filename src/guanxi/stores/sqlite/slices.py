@@ -365,7 +365,10 @@ UPDATE tally SET
     black = tally.black + added.black,
     follower = tally.follower + added.follower,
     version = version + 1,
-    follower_version = follower_version + 1
+    follower_version = follower_version + 1,
+    public_version = public_version + 1,
+    public_follower_version = public_follower_version + 1,
+    private_version = private_version + 1
 FROM (
     SELECT mid, sum(following) AS following, sum(whisper) AS whisper, sum(black) AS black,
         sum(follower) AS follower

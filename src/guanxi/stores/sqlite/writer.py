@@ -28,7 +28,7 @@ from guanxi.stores.sqlite.schema import connect, failure
 from guanxi.text import Text
 
 #: The most jobs and seconds of a batch; then the write lock is released for other processes.
-MAX_BATCH, BATCH_SECONDS = 256, 0.02
+MAX_BATCH, BATCH_SECONDS = 256, 0.01
 #: How many jobs may wait for the writer, and for how long, before they are refused.
 MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
 _TOO_MANY = Text("等待的写入过多，请稍后重试", "too many writes are waiting; retry later")

@@ -1,0 +1,229 @@
+"""The plan of every statement: none scans a table or an array where a search is meant."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import apsw
+import asyncpg
+import pytest
+from msgspec.structs import replace
+
+from guanxi.accounts.account import AccountEdit, State
+from guanxi.accounts.secrets import Session, TokenKind
+from guanxi.graph.lists import BY_VISITS, Listing, Position, Sort, Window
+from guanxi.graph.pair import SPECIAL, Act, Contract
+from guanxi.stores.port import EdgeRow, Query
+from guanxi.stores.postgresql.connections import PATIENT, connect
+from guanxi.world.profile import NOTICE
+from guanxi.world.videos import VIDEO
+from tests.machine import PEOPLE, START
+from tests.stores.documents import put, video
+from tests.stores.driver import InFolder
+from tests.stores.engines import ENGINES
+from tests.stores.test_sqlite_statements import act_and_look
+
+#: Where a scan is meant, by a part of the statement.
+MEANT = {
+    "UPDATE tally SET public_version = version": "a migration",
+    "EXISTS (SELECT 1 FROM following)": "whether there is any row: one is read",
+    "EXISTS (SELECT 1 FROM block)": "whether there is any row: one is read",
+    "EXISTS (SELECT 1 FROM contract)": "whether there is any row: one is read",
+    "SELECT line FROM block AS edge": "an import checks the stored blocks, its lines are indexed",
+    "SELECT line FROM whisper AS edge": "an import checks the stored whispers",
+}
+#: Of these every row is meant: temporary tables of an import, and subqueries.
+EVERY_ROW = r"staged\w*|ordered|missing|slice|touched|repeated|unknown|pair|added|new|\(.*"
+
+
+class Step(NamedTuple):
+    """One line of a plan: ``within`` is the id of the line that it belongs to."""
+
+    id: int
+    within: int
+    detail: str
+
+
+def scans(plan: list[Step]) -> list[str]:
+    """Return the lines of a plan that read a whole table, or an array once for each row.
+
+    An array may be the first of a join's loops, which reads it once.
+    """
+    found = []
+    begun: set[int] = set()
+    for step in plan:
+        if not step.detail.startswith(("SCAN", "SEARCH")):
+            continue
+        first = step.within not in begun
+        begun.add(step.within)
+        if not step.detail.startswith("SCAN") or step.detail == "SCAN CONSTANT ROW":
+            continue
+        name = step.detail.split()[1]
+        if re.fullmatch(EVERY_ROW, name) or (first and name in ("carray", "json_each")):
+            continue
+        found.append(step.detail)
+    return found
+
+
+def test_a_scan_within_a_join_is_found() -> None:
+    """The join that grouping once had: each following of the owner scanned the array."""
+    joined = [Step(3, 0, "SEARCH following USING PRIMARY KEY (owner=?)"), Step(9, 0, "SCAN carray")]
+    assert scans(joined) == ["SCAN carray"]
+    assert scans([*reversed(joined)]) == []
+    assert scans([Step(3, 0, "SCAN following")]) == ["SCAN following"]
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Step]]:
+    """Return the plans of the statements that SQLite runs in this test, by statement."""
+    found: dict[str, list[Step]] = {}
+
+    class Connection(apsw.Connection):
+        def __init__(self, path: str, *, flags: int, statementcachesize: int = 0) -> None:
+            super().__init__(path, flags=flags, statementcachesize=statementcachesize)
+            self.exec_trace = self.explain
+
+        def explain(self, _cursor: apsw.Cursor, statement: str, values: Any) -> bool:
+            statement = statement.strip()
+            if statement not in found and statement.startswith(
+                ("SELECT", "INSERT", "UPDATE", "DELETE")
+            ):
+                db: apsw.Connection = self
+                db.exec_trace = None
+                try:
+                    lines = db.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+                    found[statement] = [Step(id, within, text) for id, within, _, text in lines]
+                finally:
+                    db.exec_trace = self.explain
+            return True
+
+    monkeypatch.setattr(apsw, "Connection", Connection)
+    return found
+
+
+def do_the_rest(driver: InFolder) -> None:
+    """Call the verbs, and bring about the cases, that ``act_and_look`` does not."""
+    do, store = driver.do, driver.store
+    contract = Contract(START, 1)
+    rows = [
+        EdgeRow(follower=1, followed=3, time=START, groups=("a", "b"), special=True, visits=2),
+        EdgeRow(follower=3, followed=1, time=START, contract=contract),
+        EdgeRow(follower=1, followed=4, time=START, kind="block"),
+        EdgeRow(follower=4, followed=5, time=START, kind="whisper"),
+        EdgeRow(follower=50, followed=51, time=START),
+    ]
+    for time in (START - 9, START - 5):
+        again = [replace(row, time=time) for row in rows]
+        do(store.import_edges(lambda: again, on_contradiction="resolve"))  # noqa: B023 - is done
+    for place in (None, Position(1, 1, 1)):
+        for listing in Listing:
+            for sort in Sort if listing in BY_VISITS else (Sort.NEWEST, Sort.OLDEST):
+                do(store.page(listing, 1, sort, Window(0, 2), place))
+        for group in (0, SPECIAL, *(row.id for row in do(store.groups(1)))):
+            for sort in Sort:
+                do(store.members(1, group, sort, Window(0, 2), place))
+        do(store.search(1, "", 100, Window(0, 2), place))
+        do(store.common(1, 3, Window(0, 2), place))
+    driver.modify(1, 3, Act.UNFOLLOW)
+    driver.modify(3, 1, Act.BLOCK)
+    for targets in ([2, 3], list(range(2, 90))):
+        do(store.relations(1, targets))
+        do(store.attributes(5, targets))
+    session = Session(digest=b"d", mid=1, kind=TokenKind.COOKIE, created=START, expires=START + 9)
+    do(store.open_session(session))
+    do(store.session(b"d"))
+    do(store.close_session(b"d"))
+    do(store.close_sessions(1))
+    do(store.put_grant(b"g", 1, START + 900))
+    do(store.take_grant(b"g"))
+    do(store.cards([1, 2]))
+    do(store.tails([1, 2]))
+    do(store.mids(["Warma"]))
+    do(store.put_note("n", b"1"))
+    do(store.note("n"))
+    do(store.put_note("n", None))
+    do(put(store, VIDEO, 1, video(1), video(2)))
+    reading = store.get(NOTICE, 1)
+    do(reading)
+    do(store.find(VIDEO, [1, 2]))
+    for text in ("", "a"):
+        for after in (None, (1, 1)):
+            query = Query(order="view", limit=1, text=text, after=after)
+            do(store.documents(VIDEO, 1, query))
+        do(store.count(VIDEO, 1, {}, text))
+        do(store.counts(VIDEO, 1, "tid", text))
+    do(store.total(VIDEO, 1, "view"))
+    do(store.delete(VIDEO, 1, [1]))
+    do(store.delete(VIDEO, 1))
+    do(store.edit_account(5, AccountEdit(card={"name": "new"}, unique_name=True)))
+    do(store.edit_account(5, AccountEdit(state=State.DEREGISTERED)))
+
+
+async def sequential(address: str, statements: dict[str, tuple[Any, ...]]) -> dict[str, list[str]]:
+    """Return the sequential scans of statements on PostgreSQL that an index could not replace."""
+    connection = await connect(address, PATIENT)
+    await connection.execute("SET enable_seqscan = off")
+    await connection.execute("SET enable_bitmapscan = off")
+    found = {}
+    for statement, values in statements.items():
+        try:
+            rows = await connection.fetch(f"EXPLAIN {statement}", *values)
+        except asyncpg.UndefinedTableError:  # a temporary table of an import
+            continue
+        lines = [row[0] for row in rows]
+        if scanned := [line for line in lines if "Seq Scan on" in line]:
+            found[statement] = scanned
+    await connection.close()
+    return found
+
+
+def test_no_statement_of_postgresql_scans(monkeypatch: pytest.MonkeyPatch) -> None:
+    statements: dict[str, tuple[Any, ...]] = {}
+    connecting = asyncpg.connect
+
+    def see(query: Any) -> None:
+        text = query.query.strip()
+        if text.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+            values = query.args
+            statements[text] = values[0] if isinstance(values, list) else values
+
+    async def seen(*args: Any, **settings: Any) -> Any:
+        connection = await connecting(*args, **settings)
+        connection.add_query_logger(see)
+        return connection
+
+    monkeypatch.setattr(asyncpg, "connect", seen)
+    driver = InFolder(ENGINES["postgresql"])
+    driver.start(PEOPLE, START)
+    act_and_look(driver)
+    do_the_rest(driver)
+    found = driver.do(sequential(driver.engine.address, statements))
+    driver.close()
+    assert len(statements) > 50
+    assert {key for key in found if not any(part in key for part in MEANT)} == set()
+
+
+def test_no_statement_of_sqlite_scans(plans: dict[str, list[Step]]) -> None:
+    driver = InFolder(ENGINES["sqlite"])
+    driver.start(PEOPLE, START)
+    act_and_look(driver)
+    do_the_rest(driver)
+    driver.close()
+    assert any("CROSS JOIN member" in statement for statement in plans)
+    scanning = {
+        statement: found
+        for statement, plan in plans.items()
+        if (found := scans(plan)) and not any(part in statement for part in MEANT)
+    }
+    assert scanning == {}
+    # A write holds up all others: it reads no list from end to end. An owner has few groups.
+    whole = {
+        statement: step.detail
+        for statement, plan in plans.items()
+        for step in plan
+        if not statement.startswith("SELECT")
+        and step.detail.endswith("(owner=?)")
+        and not step.detail.startswith("SEARCH grp")
+    }
+    assert whole == {}

@@ -108,4 +108,7 @@ async def check_relations(store: Store) -> None:
     ]
     tally = await store.tally(1)
     assert (tally.following, tally.whisper, tally.black, tally.follower) == (1, 1, 0, 2)
+    # What others have seen as the version, they see still.
+    assert tally.public_version == tally.private_version == tally.version > 0
+    assert tally.public_follower_version == tally.follower_version > 0
     assert await store.tally(6) == Tally()

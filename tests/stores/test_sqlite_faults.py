@@ -10,6 +10,7 @@ import resource
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 
 import apsw
@@ -244,7 +245,10 @@ async def test_a_commit_that_cannot_be_written_is_whole_or_absent(tmp_path: Path
     await store.close()
 
 
-async def test_close_refuses_the_writes_that_wait(tmp_path: Path) -> None:
+async def test_close_refuses_the_writes_that_wait_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "CLOSE_SECONDS", 0.0)
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     await people(store, *range(1, 10))
     running, go_on = threading.Event(), threading.Event()
@@ -259,7 +263,7 @@ async def test_close_refuses_the_writes_that_wait(tmp_path: Path) -> None:
     waiting = [asyncio.create_task(do(store, Modify(1, mid, Act.FOLLOW))) for mid in range(2, 10)]
     await asyncio.sleep(0)
     closing = asyncio.create_task(store.close())
-    while not store.writer._closing:
+    while store.writer._given_up == inf:
         await asyncio.sleep(0.001)
     go_on.set()
     await closing

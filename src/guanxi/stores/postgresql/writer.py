@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from random import randrange
 from typing import Any, TypeVar
 
@@ -93,6 +94,8 @@ class Writer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._retries = asyncio.Semaphore(LANES - 1)
         self._closed = False
+        #: When the jobs that still wait are given up, once the writer is closed.
+        self._given_up = inf
         #: How many transactions run or wait for a retry; set while there are none.
         self._transactions, self._idle = 0, asyncio.Event()
         self._idle.set()
@@ -146,22 +149,25 @@ class Writer:
         return result.result()
 
     async def close(self) -> None:
-        """Refuse new acts and those that wait, then close the writer's connections.
+        """Refuse new acts, write those that wait, then close the writer's connections.
 
-        Transactions that run have ``CLOSE_SECONDS`` to end; then their connections are closed, and
-        they raise ``StoreUnavailable``, or ``StoreTimeout`` if they were committing.
+        All have ``CLOSE_SECONDS``. Then connections are closed, and what runs or waits raises
+        ``StoreUnavailable``, or ``StoreTimeout`` if it was committing.
         """
         self._closed = True
+        self._given_up = time.monotonic() + CLOSE_SECONDS
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     while self._tasks:
                         await asyncio.wait(self._tasks)
                     await self._idle.wait()
+            self._given_up = -inf
             self._connections.cut()
             for task in self._tasks:  # they open a connection, or wait before a retry
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._next_batch()  # drops what still waits
         finally:  # also if it is cancelled
             await self._connections.close()
 
@@ -195,10 +201,10 @@ class Writer:
     def _is_dropped(self, job: _Job) -> bool:
         """Return whether not to begin a job, now or again: nobody waits for it, or for long enough.
 
-        It gets ``StoreUnavailable`` if it is late or the writer is closed.
+        It gets ``StoreUnavailable`` if it is late or given up.
         """
         if not job.result.done():
-            if self._closed:
+            if time.monotonic() >= self._given_up:
                 job.result.set_exception(StoreUnavailable(_CLOSED))
             elif job.since < time.monotonic() - WAITING_SECONDS:
                 job.result.set_exception(StoreUnavailable(_TOO_LONG))

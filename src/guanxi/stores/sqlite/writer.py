@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -34,6 +35,8 @@ MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
 _TOO_MANY = Text("等待的写入过多，请稍后重试", "too many writes are waiting; retry later")
 _CLOSING = Text("库正在关闭", "the store is being closed")
 _TOO_LONG = Text("写入等待过久，请稍后重试", "the write waited too long; retry later")
+#: How many seconds the jobs that wait at the end still have.
+CLOSE_SECONDS = 1.0
 #: How many seconds a batch waits for the write lock.
 LOCK_SECONDS = 5.0
 #: How many seconds a cancelled caller waits for the COMMIT of its write.
@@ -209,7 +212,9 @@ class Writer:
         self._turnstile = Turnstile(path)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._batch_settled = batch_settled
-        self._stopped = self._closing = False
+        self._stopped = False
+        #: When the jobs that still wait are given up, once the writer is closed.
+        self._given_up = inf
         #: Called with the seconds that each transaction waited for the write lock.
         self.waited: Callable[[float], None] = lambda _seconds: None
         self._thread = threading.Thread(target=self._serve, name="guanxi-writer", daemon=True)
@@ -231,11 +236,12 @@ class Writer:
         self._jobs.put(job)
 
     def close(self) -> None:
-        """Finish the transaction that runs, refuse the waiting jobs, and wait for the thread's end.
+        """Run the waiting jobs for ``CLOSE_SECONDS``, refuse the others, and end the thread.
 
         Submit nothing after.
         """
-        self._closing = True  # with the write lock held elsewhere, each batch would wait for it
+        # With the write lock held elsewhere, each batch would wait for it.
+        self._given_up = time.monotonic() + CLOSE_SECONDS
         self._jobs.put(None)
         self._thread.join()
 
@@ -250,7 +256,7 @@ class Writer:
                 continue
             if job is None:
                 break
-            if self._closing:
+            if time.monotonic() >= self._given_up:
                 job.end(None, StoreUnavailable(_CLOSING))
             elif not _dropped(job):
                 self._batch(job)

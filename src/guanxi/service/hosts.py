@@ -10,14 +10,11 @@ import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guanxi.contract.endpoint import Host
 from guanxi.text import Text
-
-if TYPE_CHECKING:  # the settings, which those need, name this module
-    from guanxi.service.exchange import ASGI, Scope, Send
-    from guanxi.service.forms import Receive
 
 #: The documents' hosts, by whose names clients may call a demo or a fixture.
 DOCUMENTED: tuple[str, ...] = tuple(host.value for host in Host)
@@ -37,8 +34,8 @@ def unfit_name(name: str) -> Text | None:
 
 
 def checked(
-    application: ASGI, allowed: Collection[str], bad_request: Callable[[str], bytes]
-) -> ASGI:
+    application: ASGIApp, allowed: Collection[str], bad_request: Callable[[str], bytes]
+) -> ASGIApp:
     """Return the application, with HTTP 421 for requests whose Host header has another name.
 
     Allowed are ``allowed``, localhost and the names below it, every IP address, which no page can

@@ -115,10 +115,9 @@ def _statements(imported: Path) -> Iterator[tuple[str, Sequence[tuple[int, ...]]
             yield "INSERT OR REPLACE INTO following VALUES (?, ?, ?, ?)", rows
             followers = [(target, place, owner, flags) for owner, place, target, flags in rows]
             yield "INSERT OR REPLACE INTO follower VALUES (?, ?, ?, ?)", followers
-        yield (
-            "INSERT OR REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?)",
-            list(db.execute("SELECT * FROM tally")),
-        )
+        tallies = list(db.execute("SELECT * FROM tally"))
+        values = ", ".join("?" * len(tallies[0]))
+        yield f"INSERT OR REPLACE INTO tally VALUES ({values})", tallies
 
 
 def _timed(work: Callable[[], int], seconds: float) -> float:

@@ -105,3 +105,11 @@ def test_a_damaged_file_is_not_overwritten(file: Path, content: str) -> None:
         with pytest.raises(ValueError, match="damaged and was not changed"):
             change()
     assert file.read_text() == content
+
+
+def test_the_new_file_of_a_killed_process_is_deleted(file: Path) -> None:
+    left = file.with_name(".credentials-abc")
+    left.write_text("a secret")
+    credentials.save(HOST, "me", Credential(sessdata="a", bili_jct="b"))
+    assert not left.exists()
+    assert file.exists()

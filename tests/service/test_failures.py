@@ -108,6 +108,6 @@ def test_a_flood_of_failures_is_logged_once_a_second_with_its_number(tmp_path: P
 
 
 def failures_in(line: dict[str, Any]) -> int:
-    """Return how many failures a log line stands for."""
+    """Return how many failures a log line counts."""
     times: dict[str, int] = {"failed": 1, "failed again": line.get("times", 0)}
     return times.get(line["event"], 0)

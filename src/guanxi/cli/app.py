@@ -20,9 +20,6 @@ from guanxi.cli.terminal import escaped, note, say
 from guanxi.contract.errors import ApiException
 from guanxi.text import Text, language_of
 
-#: The status of a command whose store was replaced while it was open.
-_REPLACED = 3
-
 
 class _Commands(TyperGroup):
     """The commands of the table: listed without their modules, imported when one is used."""
@@ -84,9 +81,8 @@ def run() -> None:
     """Run the command in ``sys.argv``, and exit.
 
     For wrong arguments the status is 2, with the usage and one line on standard error; for
-    ApiException, StoreError, ValueError and OSError it is 1, with one line, or the error's
-    ``exit_status``; for StoreReplaced it is 3, so that what restarts a service can leave it
-    stopped.
+    ApiException, StoreError, ValueError and OSError it is 1, or the error's ``exit_status``, with
+    one line.
     """
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without Chinese shows escapes
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -103,17 +99,13 @@ def run() -> None:
         file = f"{error.filename}: " if error.filename else ""
         sys.exit(escaped(f"guanxi: {refused}{file}{error.strerror or error}"))
     except Exception as error:
-        from guanxi.stores.port import (
-            StoreError,
-            StoreReplaced,
-        )  # a command without a store need not import it
+        from guanxi.stores.port import StoreError  # a command without a store need not import it
 
         if not isinstance(error, (ApiException, StoreError, ValueError)):
             raise
         first = error.args[0] if error.args else ""
         note(f"guanxi: {shown(first) if isinstance(first, Text) else error}")
-        replaced = isinstance(error, StoreReplaced)
-        sys.exit(_REPLACED if replaced else getattr(error, "exit_status", 1))
+        sys.exit(getattr(error, "exit_status", 1))
     if isinstance(status, int):
         sys.exit(status)
 

@@ -26,6 +26,8 @@ from guanxi.text import Text
 #: The service name of every entry in a keyring.
 _SERVICE = "guanxi"
 _FILE = "credentials.json"
+#: How the file that replaces it begins.
+_TEMPORARY = ".credentials-"
 #: By name@server. A newer guanxi may keep more in an entry, which is preserved.
 _Accounts = dict[str, Any]
 #: The parts of a credential that this version knows.
@@ -212,6 +214,8 @@ def _locked() -> Iterator[None]:
     lock = os.open(folder / f"{_FILE}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in folder.glob(f"{_TEMPORARY}*"):  # of a killed process, with secrets
+            left.unlink()
         yield
     finally:
         os.close(lock)
@@ -222,7 +226,7 @@ def _write(accounts: _Accounts) -> None:
 
     Raise OSError if that fails. The caller holds the lock.
     """
-    handle, temporary = tempfile.mkstemp(dir=_path().parent)
+    handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=_path().parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(accounts, file, indent=2)

@@ -21,7 +21,14 @@ from msgspec.structs import replace
 from guanxi.accounts.secrets import TokenKind, new_token
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, check_folder, with_store
+from guanxi.cli.stores import (
+    DEFAULT_STORE,
+    StoreOption,
+    Unfinished,
+    all_or_nothing,
+    check_folder,
+    with_store,
+)
 from guanxi.cli.terminal import json_of, note, say
 from guanxi.contract.endpoints import NAV
 from guanxi.contract.errors import NetworkException
@@ -33,7 +40,7 @@ from guanxi.operations.sessions import Issued, issue
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
 from guanxi.stores import is_server_address, redacted
-from guanxi.stores.port import Store, StoreError
+from guanxi.stores.port import Store, StoreError, StoreReplaced
 from guanxi.text import Text
 
 if TYPE_CHECKING:
@@ -205,6 +212,8 @@ def _serve(plan: Plan, ready: Callable[[Ready], None]) -> None:
 
     try:
         server.serve(plan, ready)
+    except StoreReplaced as error:
+        raise Unfinished(*error.args) from None
     except server.ServiceError as error:
         failed = text("服务启动失败：", "the service failed to start: ")
         sys.exit(f"guanxi: {failed}{error}")

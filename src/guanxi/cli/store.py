@@ -217,7 +217,10 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
         async for fault in opened.check():
             count += 1
             say(f"{fault.invariant}: {fault.detail}")
-        return count, sum([edge.time > now async for edge in opened.edges()])
+        ahead = 0
+        async for edge in opened.edges():
+            ahead += edge.time > now
+        return count, ahead
 
     with unfinished(_CHECK_AGAIN):
         count, ahead = with_store(store, print_faults)

@@ -31,7 +31,10 @@ DEFAULT_STORE = "guanxi.db"
 
 
 class Unfinished(StoreError):
-    """A check or copy of a store did not come to its end; its status is not that of a finding."""
+    """A check or copy did not come to its end, or a service lost its store's file.
+
+    The status is neither that of faults found nor one after which a service is to be restarted.
+    """
 
     exit_status = 3
 

@@ -364,12 +364,11 @@ class Application:
 
         Return "" if it is missing or not a valid name, or the query has too many fields.
         """
-        if query.count(b"&") >= self._service.profile.limits.fields:
-            return ""
-        name = dict(fields(query, route.known)[0]).get("callback")
         try:
+            check_count("query", query, self._service.profile.limits.fields)
+            name = dict(fields(query, route.known)[0]).get("callback")
             return msgspec.convert(name, Callback)
-        except msgspec.ValidationError:
+        except (Refused, msgspec.ValidationError):
             return ""
 
     def _method(self, path: str) -> str | None:

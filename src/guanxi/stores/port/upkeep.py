@@ -125,7 +125,7 @@ class Upkeep(Protocol):
         """Check that the store can read and write. Raise StoreUnavailable if it cannot."""
 
     async def close(self) -> None:
-        """Write the counted visits, finish the pending writes and close. Safe to call again.
+        """Write the counted visits, give pending writes a second, and close. Safe to call again.
 
         If the visits cannot be written, raise StoreUnavailable or StoreTimeout after closing.
         """

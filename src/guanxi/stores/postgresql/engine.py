@@ -109,7 +109,7 @@ class Engine:
                 await db.close()
 
     async def close(self) -> None:
-        """Refuse the writes that wait, end those that run, and close the connections.
+        """Give the writes that wait or run a second, then close the connections.
 
         That takes about two seconds at most, whatever the server does (``Writer.close``). Safe to
         call again. Raise ``StoreError`` on another loop.

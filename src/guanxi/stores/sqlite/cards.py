@@ -115,11 +115,7 @@ def tails(db: apsw.Connection, mids: Sequence[int]) -> dict[int, bytes]:
     """Return the list-item tails (JSON with "," in place of "{") by mid; omit unknown accounts."""
     if not mids:
         return {}
-    return dict(
-        db.execute(
-            "SELECT mid, tail FROM carray(?) CROSS JOIN tail ON mid = value", (packed(mids),)
-        )
-    )
+    return dict(db.execute(_TAILS, (packed(mids),)))
 
 
 _MID = f"SELECT min(mid) FROM account WHERE name = ? AND state <> {State.DEREGISTERED:d}"

@@ -140,7 +140,7 @@ class Engine:
                 await run(db.close)
 
     async def close(self) -> None:
-        """Finish the write that runs, refuse those that wait, and close threads and connections.
+        """Give the writes that wait a second, then close threads and connections.
 
         Safe to call again. A cancelled call does not wait, but all of this still happens. Raise
         ``StoreError`` on another loop.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from random import Random
 
@@ -340,6 +341,18 @@ async def test_only_visits_to_followings_count(store: Store) -> None:
     await follow(store, 1, 2)
     rows = (await store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, ALL)).rows
     assert [(row.mid, row.visits) for row in rows] == [(3, 1), (2, 0), (4, 0)]
+
+
+async def test_visits_that_another_flush_has_taken_are_waited_for(store: Store) -> None:
+    """The server flushes periodically: whoever flushes beside it reads them afterwards too."""
+    await people(store, 1, 2, 3)
+    await follow(store, 1, 2, 3)
+    store.visit(1, 2)
+    periodic = asyncio.create_task(store.flush_visits())
+    await asyncio.sleep(0)  # it has taken the visits, and waits for the store
+    await store.flush_visits()
+    assert await listed(store, Listing.FOLLOWINGS, 1, Sort.VISITED) == [2, 3]
+    await periodic
 
 
 async def test_lists_of_very_different_lengths(store: Store) -> None:

@@ -121,6 +121,9 @@ class Relations(Protocol):
     async def flush_visits(self) -> None:
         """Write the counted visits, and drop those to targets that the owner does not follow.
 
+        All that were counted before the call are written when it returns, also those that another
+        call has begun to write.
+
         After StoreUnavailable they stay in memory, for the next call; after StoreTimeout they do
         not.
         """

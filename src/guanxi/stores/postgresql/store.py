@@ -33,6 +33,7 @@ class PostgreSQLStore(Engine):
         super().__init__(address, clock)
         self._secret, self._clock = secret, clock
         self._visits: Counter[tuple[int, int]] = Counter()
+        self._flushing = asyncio.Lock()
 
     @classmethod
     async def open(
@@ -70,16 +71,17 @@ class PostgreSQLStore(Engine):
         self._visits[owner, target] += 1
 
     async def flush_visits(self) -> None:
-        visits, self._visits = self._visits, Counter()
-        if not visits:
-            return
-        try:
-            await self.write(lambda db: add_visits(db, visits))
-        except StoreTimeout:
-            raise  # they may have been written
-        except Exception:
-            self._visits.update(visits)
-            raise
+        async with self._flushing:  # whoever flushes waits for what another one has taken
+            visits, self._visits = self._visits, Counter()
+            if not visits:
+                return
+            try:
+                await self.write(lambda db: add_visits(db, visits))
+            except StoreTimeout:
+                raise  # they may have been written
+            except Exception:
+                self._visits.update(visits)
+                raise
 
     # --- accounts ---
 

@@ -56,6 +56,7 @@ class SQLiteStore(Engine):
         self._clock = clock
         self._secret: bytes = self.db.execute("SELECT value FROM meta WHERE name = 'secret'").get
         self._visits: Counter[tuple[int, int]] = Counter()
+        self._flushing = asyncio.Lock()
         self._writable_until = -inf
 
     @classmethod
@@ -103,9 +104,11 @@ class SQLiteStore(Engine):
 
     async def flush_visits(self) -> None:
         self.writer.file.check()  # periodically, also while nothing is written
+        async with self._flushing:  # whoever flushes waits for what another one has taken
+            await self._write_visits()
+
+    async def _write_visits(self) -> None:
         visits, self._visits = self._visits, Counter()
-        if not visits:
-            return
         rest = [*visits.items()]
         while rest:  # other writes get their turn after so many
             some, rest = dict(rest[:VISITS]), rest[VISITS:]
@@ -246,7 +249,7 @@ class SQLiteStore(Engine):
         if self.owner.closed:
             return
         try:
-            if self._visits:
+            if self._visits or self._flushing.locked():
                 await self.flush_visits()
         finally:
             await super().close()

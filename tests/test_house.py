@@ -25,10 +25,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {"contract", "graph", "accounts", "world", "stores", "operations", "service"},
     "sdk": {"_version", "text", "contract"},
     "user": {"contract", "sdk"},
+    "toolbox": {"text", "contract", "sdk"},
     "demo": {"text", "contract", "graph", "accounts", "world", "stores", "sdk"},
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
-        *("_version", "sdk", "user", "demo", "files"),
+        *("_version", "sdk", "user", "demo", "files", "toolbox"),
     },
     "__main__": {"cli"},
     "exceptions": {"contract"},

@@ -344,7 +344,7 @@ async def test_only_visits_to_followings_count(store: Store) -> None:
 
 
 async def test_visits_that_another_flush_has_taken_are_waited_for(store: Store) -> None:
-    """The server flushes periodically: whoever flushes beside it reads them afterwards too."""
+    """The server flushes periodically: whoever flushes as well reads them afterwards too."""
     await people(store, 1, 2, 3)
     await follow(store, 1, 2, 3)
     store.visit(1, 2)

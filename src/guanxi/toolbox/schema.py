@@ -156,7 +156,8 @@ SELECT i.mid, a.name, a.sign, datetime(nullif(i.since, 0), 'unixepoch') AS follo
     (SELECT group_concat(g.name, ', ') FROM json_each(i.groups) AS e
         JOIN grp AS g ON g.id = e.value AND {g}) AS groups,
     a.state, a.last_posted, a.last_watched, a.fans, a.posts, a.zone, a.verified, a.face,
-    a.note, a.keep, a.keep_reason, i.first AS first_snapshot, i.since, i.tie
+    a.note, a.keep, a.keep_reason, a.last_posted_read, a.facts_read,
+    i.first AS first_snapshot, i.since, i.tie
 FROM item AS i LEFT JOIN accounts AS a ON a.mid = i.mid
 WHERE i.list = 'followings' AND {i}""",
     "followers": """

@@ -76,7 +76,7 @@ def shown(archive: Archive, columns: str) -> dict[int, tuple[object, ...]]:
 
 
 def test_states_that_are_not_the_same(client: SyncClient, archive: Archive) -> None:
-    """p22, p23: a pinned post is not the newest; dead, silent and banned are told apart."""
+    """p22, p23: a pinned post is not the newest; dead, silent and banned are distinguished."""
     walk = facts.read_last_posted(client, archive, NOW)
     assert shown(archive, "state, last_posted") == {
         POSTS: ("active", "2023-11-14 22:13:24"),

@@ -63,8 +63,8 @@ def read_last_posted(
 ) -> Walk:
     """Read when each account that one follows last posted, one call each, at the client's pace.
 
-    An account without a post costs a second call, which distinguishes ``banned`` and ``deregistered`` from
-    ``never_posted``; it counts as a visit of the account. Accounts that the newest snapshot shows
+    An account without a post costs a second call, for its state: ``banned``, ``deregistered`` or
+    ``never_posted``. That call counts as a visit of the account. Accounts that the newest snapshot shows
     as deregistered cost none.
 
     Args:

@@ -64,8 +64,8 @@ def read_last_posted(
     """Read when each account that one follows last posted, one call each, at the client's pace.
 
     An account without a post costs a second call, for its state: ``banned``, ``deregistered`` or
-    ``never_posted``. That call counts as a visit of the account. Accounts that the newest snapshot shows
-    as deregistered cost none.
+    ``never_posted``. That call counts as a visit of the account. Accounts that the newest snapshot
+    shows as deregistered cost none.
 
     Args:
         facts: also read the number of fans and of videos, the zone of most of its videos, and

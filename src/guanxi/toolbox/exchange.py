@@ -1,0 +1,180 @@
+"""Files that carry lists from one place to another: JSON Lines, and CSV for spreadsheets.
+
+Each line is one account of one list, with its groups by name, so that another account or program
+can use it. What is written is read back as it was: groups, special marks, times and notes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import msgspec
+from msgspec import Struct, structs
+
+from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.errors import SelectionError
+
+ListName = Literal["followings", "followers", "blocks", "whispers"]
+LISTS: tuple[ListName, ...] = ("followings", "followers", "blocks", "whispers")
+
+
+class Line(Struct, frozen=True, omit_defaults=True):
+    """One account of one list."""
+
+    list: ListName
+    mid: int
+    name: str = ""
+    #: When it was followed or blocked, in seconds since the Unix epoch; 0 for unknown.
+    since: int = 0
+    special: bool = False
+    groups: tuple[str, ...] = ()
+    note: str = ""
+    #: The reason of a mark that keeps it; None without a mark.
+    keep: str | None = None
+
+
+COLUMNS = Line.__struct_fields__
+#: A text that a spreadsheet would run as a formula, or that is already marked as a text.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+
+
+def lines(archive: Archive, *lists: str) -> Iterator[Line]:
+    """Yield the accounts of an archive's newest snapshot, the newest first in each list.
+
+    ``lists`` are some of ``LISTS``; none means all of them.
+    """
+    groups = {row["id"]: row["name"] for row in archive.rows("SELECT id, name FROM groups")}
+    sql = """
+    SELECT i.list, i.mid, p.name, i.since, i.special, i.groups, n.text AS note, m.reason AS keep
+    FROM item AS i
+    LEFT JOIN profile AS p ON p.mid = i.mid AND p.until IS NULL
+    LEFT JOIN note AS n ON n.mid = i.mid LEFT JOIN mark AS m ON m.mid = i.mid
+    WHERE i.list = ? AND i.until IS NULL ORDER BY i.since DESC, i.tie DESC
+    """
+    for name in lists or LISTS:
+        for row in archive.db.execute(sql, (name,)):
+            ids = msgspec.json.decode(row["groups"] or "[]", type=list[int])
+            yield Line(
+                row["list"],
+                row["mid"],
+                row["name"] or "",
+                row["since"],
+                bool(row["special"]),
+                tuple(groups[one] for one in ids if one in groups),
+                row["note"] or "",
+                row["keep"],
+            )
+
+
+def write(path: Path | str, rows: Iterable[Line]) -> int:
+    """Write a file of mode 0600, as a whole or not at all; return how many lines it has.
+
+    The format is that of the name's end: ``.csv``, or ``.jsonl``. Raise SelectionError for another
+    one, OSError if the file cannot be written.
+    """
+    path = Path(path)
+    kind = _FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise SelectionError(
+            f"{path}：文件名须以 .csv 或 .jsonl 结尾",
+            f"{path}: the name must end in .csv or .jsonl",
+        )
+    handle, temporary = tempfile.mkstemp(prefix=".export-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            count = _write_csv(file, rows) if kind == "csv" else _write_jsonl(file, rows)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+    return count
+
+
+def is_export(path: Path | str) -> bool:
+    """Return whether a file is one that ``write`` wrote, by its first line."""
+    with Path(path).open("rb") as file:
+        first = file.readline(1_000).removeprefix(codecs.BOM_UTF8)
+    return first.startswith((b'{"list":', b"list,mid,"))
+
+
+def read(path: Path | str) -> Iterator[Line]:
+    """Yield the lines of a file that ``write`` wrote.
+
+    Raise SelectionError, with the number of the line, for one that cannot be read.
+    """
+    number = 0
+    with Path(path).open(encoding="utf-8-sig", newline="") as file:
+        as_json = file.read(1) == "{"
+        file.seek(0)
+        rows: Iterable[Any] = file if as_json else csv.DictReader(file)
+        try:
+            for row in rows:
+                number += 1
+                yield _of_json(row) if as_json else _of_csv(row)
+        except (ValueError, csv.Error) as error:  # also of UTF-8
+            line = number if as_json else number + 1
+            raise SelectionError(
+                f"{path} 第 {line} 行无法读取：{error}", f"{path}, line {line}: {error}"
+            ) from None
+
+
+def disarmed(text: str) -> str:
+    """Return a text of the network that no spreadsheet runs as a formula: with a leading ``'``."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _armed(text: str) -> str:
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def _write_jsonl(file: IO[str], rows: Iterable[Line]) -> int:
+    count = 0
+    for row in rows:
+        file.write(msgspec.json.encode(row).decode() + "\n")
+        count += 1
+    return count
+
+
+def _write_csv(file: IO[str], rows: Iterable[Line]) -> int:
+    file.write("\ufeff")  # by which spreadsheets know that it is UTF-8
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    count = 0
+    for row in rows:
+        count += 1
+        values = structs.asdict(row) | {
+            "special": int(row.special),
+            "groups": "|".join(re.sub(r"([\\|])", r"\\\1", name) for name in row.groups),
+        }
+        writer.writerow(
+            [disarmed(value) if isinstance(value, str) else value for value in values.values()]
+        )
+    return count
+
+
+_of_json = msgspec.json.Decoder(Line).decode
+
+
+def _of_csv(row: dict[str | None, str | None]) -> Line:
+    """Return the line of a row. Raise ValueError for one that is not valid."""
+    if None in row or None in row.values() or row.keys() != set(COLUMNS):
+        raise ValueError(f"{len(COLUMNS)} columns are needed: {', '.join(COLUMNS)}")
+    texts = {name: _armed(value or "") for name, value in row.items()}
+    names = re.findall(r"(?:[^\\|]|\\.)+", texts["groups"])
+    values = {
+        **texts,
+        "special": texts["special"] == "1",
+        "groups": [re.sub(r"\\(.)", r"\1", name) for name in names],
+        "keep": texts["keep"] or None,
+    }
+    return msgspec.convert(values, Line, strict=False)

@@ -1,0 +1,106 @@
+"""Files that carry lists: what is written is read back, and no spreadsheet runs it."""
+
+from __future__ import annotations
+
+import csv
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guanxi.toolbox import exchange
+from guanxi.toolbox.errors import SelectionError
+from guanxi.toolbox.exchange import LISTS, Line
+from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+LINES = st.builds(
+    Line,
+    list=st.sampled_from(LISTS),
+    mid=st.integers(1, 2**63 - 1),
+    name=TEXTS,
+    since=st.integers(0, 2**33),
+    special=st.booleans(),
+    groups=st.lists(TEXTS.filter(bool), max_size=3).map(tuple),
+    note=TEXTS,
+    keep=st.none() | TEXTS.filter(bool),
+)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_what_is_written_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str
+) -> None:
+    """p7, p10: groups, special marks, times, notes and blocks."""
+    path = tmp_path_factory.mktemp("files") / f"lists{suffix}"
+
+    @given(st.lists(LINES, max_size=5))
+    def check(rows: list[Line]) -> None:
+        assert exchange.write(path, rows) == len(rows)
+        assert list(exchange.read(path)) == rows
+        assert exchange.is_export(path) is (bool(rows) or suffix == ".csv")
+
+    check()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_archive_as_lines(tmp_path: Path) -> None:
+    with new_archive(tmp_path) as archive:
+        groups = [(7, "音乐"), (8, "a|b")]
+        add_snapshot(
+            archive,
+            DAY,
+            groups,
+            followings=[item(3, groups=[7, 8], special=True), item(2)],
+            blocks=[item(5, attribute=128)],
+        )
+        with archive.transaction() as db:
+            db.execute("INSERT INTO note VALUES (3, 'why', 1)")
+            db.execute("INSERT INTO mark VALUES (2, 'a friend', 1)")
+        expected = [
+            Line("followings", 3, "u3", 1_003, True, ("音乐", "a|b"), "why"),
+            Line("followings", 2, "u2", 1_002, keep="a friend"),
+            Line("blocks", 5, "u5", 1_005),
+        ]
+        assert list(exchange.lines(archive)) == expected
+        assert list(exchange.lines(archive, "blocks")) == expected[2:]
+
+
+def test_a_spreadsheet_runs_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    names = ["=1+1", "+1", "-1", "@a", "\tx", "'=1", "plain", "''"]
+    exchange.write(path, [Line("followings", n, name) for n, name in enumerate(names, 1)])
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        cells = [row["name"] for row in csv.DictReader(file)]
+    assert cells == ["'=1+1", "'+1", "'-1", "'@a", "'\tx", "''=1", "plain", "''"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"list":"followings","mid":1}\n{"list":"followings","mid":"x"}\n', "line 2: .*mid"),
+        ('{"list":"followings","mid":1}\n{"list":"foll', "line 2: "),
+        ('{"list":"friends","mid":1}\n', "line 1: .*friends"),
+        ("list,mid,name,since,special,groups,note,keep\nfollowings,1\n", "line 2: 8 columns"),
+        ("list,mid,name,since,special,groups,note,keep\nfollowings,x,,0,0,,,\n", "line 2: .*mid"),
+    ],
+)
+def test_lines_that_cannot_be_read(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(content)
+    assert exchange.is_export(path)
+    with pytest.raises(SelectionError, match=message):
+        list(exchange.read(path))
+
+
+def test_files_that_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("before")
+    with pytest.raises(ZeroDivisionError):
+        exchange.write(path, (Line("blocks", 1 // n) for n in (1, 0)))
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(SelectionError, match=r"must end in \.csv or \.jsonl"):
+        exchange.write(tmp_path / "a.xlsx", [])

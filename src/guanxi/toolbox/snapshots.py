@@ -126,10 +126,10 @@ def remove(archive: Archive, number: int) -> None:
         [following] = db.execute(after, (number,)).fetchone()
         [previous] = db.execute(before, (number,)).fetchone()
         for table in ("item", "profile", "grp"):
-            gone = f"DELETE FROM {table} WHERE first = ? AND until IS ?"  # noqa: S608
+            gone = f"DELETE FROM {table} WHERE first = ? AND until IS ?"
             db.execute(gone, (number, following))
             for column in ("first", "until"):
-                moved = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"  # noqa: S608
+                moved = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"
                 if following is not None or column == "until":
                     db.execute(moved, (following, number))
         db.execute("UPDATE item SET seen = ? WHERE seen = ?", (previous or following, number))
@@ -139,7 +139,7 @@ def remove(archive: Archive, number: int) -> None:
 
 def _clear(db: sqlite3.Connection) -> None:
     for table in ("staged", "staged_group", "progress"):
-        db.execute(f"DELETE FROM {table}")  # noqa: S608
+        db.execute(f"DELETE FROM {table}")
 
 
 #: The last reading of a list, each account once, with the order among equal times: oldest first.

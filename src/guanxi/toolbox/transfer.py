@@ -1,6 +1,6 @@
 """Bring an account to what another account, or a file, has: plans for migrate and import.
 
-Nothing is taken away: what the account has in addition stays, and what is there already costs
+Nothing is removed: what the account has in addition stays, and what is there already costs
 nothing. Groups are matched by name, since ids belong to one account.
 """
 
@@ -73,7 +73,7 @@ ORDER BY 4, 3, w.position DESC
 
 
 class Difference(Struct, frozen=True):
-    """How an account of one archive stands in another: the first difference that it has.
+    """An account that an archive does not have as wanted: the first difference.
 
     ``what`` is ``missing`` (not followed, or not blocked), ``groups`` (it lacks one, or is not
     special), or ``order``: it is older than one that it was newer than.

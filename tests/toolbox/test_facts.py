@@ -17,6 +17,7 @@ from guanxi.service.exchange import ASGI
 from guanxi.testing import RunningService, SignedIn, running
 from guanxi.toolbox import facts
 from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.progress import Progress
 from guanxi.toolbox.schema import DEREGISTERED_NAME
 from guanxi.world import feed, mine, videos
 from guanxi.world.feed import Post, PostType
@@ -103,8 +104,8 @@ def test_facts_of_the_same_walk(client: SyncClient, archive: Archive) -> None:
 
 
 def test_a_walk_goes_on_where_it_was_interrupted(client: SyncClient, archive: Archive) -> None:
-    def interrupt(walk: facts.Walk) -> None:
-        if walk.read == 3:
+    def interrupt(progress: Progress) -> None:
+        if progress.done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -20,6 +20,7 @@ from msgspec import Struct, structs
 
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
+from guanxi.toolbox.sheets import restored, write_csv
 
 ListName = Literal["followings", "followers", "blocks", "whispers"]
 LISTS: tuple[ListName, ...] = ("followings", "followers", "blocks", "whispers")
@@ -41,8 +42,6 @@ class Line(Struct, frozen=True, omit_defaults=True):
 
 
 COLUMNS = Line.__struct_fields__
-#: A text that a spreadsheet would run as a formula, or that is already marked as a text.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
 
@@ -128,15 +127,6 @@ def read(path: Path | str) -> Iterator[Line]:
             ) from None
 
 
-def disarmed(text: str) -> str:
-    """Return a text of the network that no spreadsheet runs as a formula: with a leading ``'``."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _armed(text: str) -> str:
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
-
-
 def _write_jsonl(file: IO[str], rows: Iterable[Line]) -> int:
     count = 0
     for row in rows:
@@ -147,18 +137,17 @@ def _write_jsonl(file: IO[str], rows: Iterable[Line]) -> int:
 
 def _write_csv(file: IO[str], rows: Iterable[Line]) -> int:
     file.write("\ufeff")  # by which spreadsheets know that it is UTF-8
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
     count = 0
-    for row in rows:
-        count += 1
-        values = structs.asdict(row) | {
-            "special": int(row.special),
-            "groups": "|".join(re.sub(r"([\\|])", r"\\\1", name) for name in row.groups),
-        }
-        writer.writerow(
-            [disarmed(value) if isinstance(value, str) else value for value in values.values()]
-        )
+
+    def cells() -> Iterator[list[object]]:
+        nonlocal count
+        for row in rows:
+            groups = "|".join(re.sub(r"([\\|])", r"\\\1", name) for name in row.groups)
+            values = structs.asdict(row) | {"special": int(row.special), "groups": groups}
+            yield [*values.values()]
+            count += 1
+
+    write_csv(file, COLUMNS, cells())
     return count
 
 
@@ -169,7 +158,7 @@ def _of_csv(row: dict[str | None, str | None]) -> Line:
     """Return the line of a row. Raise ValueError for one that is not valid."""
     if None in row or None in row.values() or row.keys() != set(COLUMNS):
         raise ValueError(f"{len(COLUMNS)} columns are needed: {', '.join(COLUMNS)}")
-    texts = {name: _armed(value or "") for name, value in row.items()}
+    texts = {name: restored(value or "") for name, value in row.items()}
     names = re.findall(r"(?:[^\\|]|\\.)+", texts["groups"])
     values = {
         **texts,

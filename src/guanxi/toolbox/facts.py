@@ -7,7 +7,7 @@ any account and goes on with those that it has not read yet.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from msgspec import Struct, structs
 
@@ -19,6 +19,7 @@ from guanxi.contract.errors import (
 )
 from guanxi.sdk.sync import SyncClient
 from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.progress import OnProgress, Progress
 from guanxi.toolbox.schema import DEREGISTERED_NAME
 
 #: Values that are younger are not read again.
@@ -59,7 +60,7 @@ def read_last_posted(
     *,
     facts: bool = False,
     max_age: int = MAX_AGE,
-    on_progress: Callable[[Walk], None] = lambda _: None,
+    on_progress: OnProgress | None = None,
 ) -> Walk:
     """Read when each account that one follows last posted, one call each, at the client's pace.
 
@@ -98,7 +99,8 @@ def read_last_posted(
             if time.monotonic() - saved > _UNSAVED:
                 _save(archive, pending, now, facts=facts)
                 pending, saved = [], time.monotonic()
-            on_progress(walk)
+            if on_progress is not None:
+                on_progress(Progress("last_posted", walk.read, walk.accounts, walk.calls))
     finally:
         _save(archive, pending, now, facts=facts)
     return walk

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
-#: What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What a spreadsheet runs as a formula, or what looks like a formula that was disarmed.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def disarmed(value: Any) -> Any:
     """Return a value as a cell of CSV: a text that could be a formula begins with ``'``."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def restored(cell: str) -> str:
+    """Return the text that ``disarmed`` made a cell of."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def write_csv(file: IO[str], headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -173,6 +173,20 @@ class Archive:
                     self.db.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def consistent(self) -> Iterator[sqlite3.Connection]:
+        """Run the block while all its queries see the same state, whatever others write.
+
+        It may create temporary tables, which are dropped at its end; nothing else is changed.
+        """
+        with _named(self.path):
+            self.db.execute("BEGIN")
+            try:
+                yield self.db
+            finally:
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+
     def rows(self, sql: str, values: Any = ()) -> list[sqlite3.Row]:
         """Return all rows of a query of this program's own; raise ArchiveError with what to do."""
         with _named(self.path):

@@ -50,6 +50,7 @@ COMMANDS = {
         "tools",
         Text("显示当前账号。", "Print which account the commands act as."),
     ),
+    "diff": Command("diff:diff", "tools", Text("比较两个快照。", "Compare two snapshots.")),
     "account": Command(
         "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")
     ),

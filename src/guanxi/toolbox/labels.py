@@ -1,0 +1,42 @@
+"""What people read for the lists, the categories of a difference, and the reasons in an archive."""
+
+from __future__ import annotations
+
+from guanxi.text import Text
+
+LISTS = {
+    "followings": Text("关注", "followings"),
+    "followers": Text("粉丝", "followers"),
+    "blocks": Text("黑名单", "blocks"),
+    "whispers": Text("悄悄关注", "whispers"),
+    "groups": Text("分组", "groups"),
+}
+CATEGORIES = {
+    "came": Text("新增", "came"),
+    "first_seen": Text("首次见到", "first seen"),
+    "left": Text("离开", "left"),
+    "became_mutual": Text("成为互相关注", "became mutual"),
+    "stopped_following_you": Text("不再关注你", "stopped following you"),
+    "became_special": Text("设为特别关注", "became special"),
+    "no_longer_special": Text("取消特别关注", "no longer special"),
+    "groups_changed": Text("分组有变", "changed groups"),
+    "renamed": Text("改名", "renamed"),
+    "deregistered": Text("已注销", "deregistered"),
+    "unknown": Text("无法得知", "unknown"),
+    "created": Text("新建", "created"),
+    "deleted": Text("删除", "deleted"),
+}
+#: Why a list is not complete, or why it is not known whether an account left.
+REASONS = {
+    "cap": Text("超出服务器显示的范围", "beyond what the server shows"),
+    "hidden": Text("列表被隐藏", "the list is hidden"),
+    "moved": Text("读取时列表在变动", "the list changed while it was read"),
+    "interrupted": Text("读取被中断", "the reading was interrupted"),
+    "refused": Text("服务器拒绝读取", "the server refused the reading"),
+    "deregistered": Text("账号已注销", "the account is deregistered"),
+}
+
+
+def label(table: dict[str, Text], name: str | None) -> Text:
+    """Return what people read for a name; one that is not in the table, as it is."""
+    return table.get(name or "", Text.of(name or ""))

@@ -117,11 +117,11 @@ def _print_account(client: SyncClient) -> None:
     """
     nav = client.web.nav()
     if not nav.is_login:
-        raise ValueError(_not_signed_in())
+        raise ValueError(not_signed_in())
     say(json_of({"mid": nav.mid, "name": nav.uname}))
 
 
-def _not_signed_in() -> Text:
+def not_signed_in() -> Text:
     """Return what helps a user whom the server does not know: variables win over saved accounts."""
     if os.environ.get(_SESSDATA):
         return Text(

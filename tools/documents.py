@@ -191,17 +191,19 @@ def codes() -> str:
             kind.meaning,
             "yes" if kind.can_retry else "",
             "yes" if kind.stops else "",
+            "yes" if kind.skips else "",
             kind.source,
         )
         for number, kind in sorted(CODES.items(), key=lambda item: (item[0] > 0, abs(item[0])))
     ]
-    head = ("code", "exception", "message", "meaning", "retry", "stop", "source")
+    head = ("code", "exception", "message", "meaning", "retry", "stop", "skip", "source")
     return (
         f"{NOTE}# Codes\n\n"
-        "Each code has an exception of its own under `guanxi.ResponseCodeException`, with two"
-        " attributes: `can_retry`, whether the same call may succeed later, and `stops`, whether a"
-        " batch of calls must stop instead of going on with the next item. A source is a"
-        " [document](documents.md) and its section.\n\n"
+        "Each code has an exception of its own under `guanxi.ResponseCodeException`, with"
+        " three attributes: `can_retry`, whether the same call may succeed later; `stops`, whether"
+        " a batch of calls must stop instead of going on with the next item; and `skips`, whether"
+        " the refusal concerns this item alone. A source is a [document](documents.md) and its"
+        " section.\n\n"
         "The message on the wire is the documented one, alone. What was wrong with this request is"
         " in `reason`, a key of guanxi's own, in English: the parameter, header or rule, and what"
         " would be right. The exceptions have it as `reason`, empty from other servers.\n\n"

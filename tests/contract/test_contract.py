@@ -118,7 +118,7 @@ def test_every_code_has_a_meaning_and_a_source() -> None:
 
 def test_a_code_of_other_servers_alone_is_answered_by_no_endpoint() -> None:
     foreign = {code for code, kind in errors.CODES.items() if "only other servers" in kind.source}
-    assert foreign == {-412, -799}
+    assert foreign == {-412, -799, 22015}
     for endpoint in ENDPOINTS:
         assert not foreign & ({*endpoint.codes} - {*endpoint.elsewhere}), endpoint.name
 
@@ -126,8 +126,11 @@ def test_a_code_of_other_servers_alone_is_answered_by_no_endpoint() -> None:
 def test_a_run_stops_where_the_next_item_would_fail_alike() -> None:
     """At the end of a session or a limit, at a wrong signature, and where the server says stop."""
     stopping = {number for number, kind in errors.CODES.items() if kind.stops}
-    assert stopping == {-101, -102, -111, -352, -403, -412, -503, -799, 22009}
+    assert stopping == {-101, -102, -111, -352, -403, -412, -503, -799, 22009, 22015}
     assert errors.error_for(-412, "x").stops
+    skipping = {number for number, kind in errors.CODES.items() if kind.skips}
+    assert skipping == {22001, 22002, 22003, 22013, 22014, 22105, 22120, 40061}
+    assert not skipping & stopping
     assert not errors.error_for(12345, "an unknown code").stops
 
 

@@ -124,7 +124,7 @@ class Difference:
 
     def _count(self, name: str, category: str) -> int:
         sql, values = self._query(name, category)
-        return int(self.archive.rows(f"SELECT count(*) FROM ({sql})", values)[0][0])  # noqa: S608
+        return int(self.archive.rows(f"SELECT count(*) FROM ({sql})", values)[0][0])
 
     def _query(self, name: str, category: str) -> tuple[str, dict[str, Any]]:
         old, new = self.readings[name]
@@ -182,8 +182,8 @@ def _true(alias: str, at: str) -> str:
 
 
 _AT_A, _AT_B = _true("x", "a"), _true("y", "b")
-_IN_A = f"EXISTS (SELECT 1 FROM item AS x WHERE x.list = y.list AND x.mid = y.mid AND {_AT_A})"  # noqa: S608
-_IN_B = f"EXISTS (SELECT 1 FROM item AS y WHERE y.list = x.list AND y.mid = x.mid AND {_AT_B})"  # noqa: S608
+_IN_A = f"EXISTS (SELECT 1 FROM item AS x WHERE x.list = y.list AND x.mid = y.mid AND {_AT_A})"
+_IN_B = f"EXISTS (SELECT 1 FROM item AS y WHERE y.list = x.list AND y.mid = x.mid AND {_AT_B})"
 _WHOLE = "(:whole_a AND :whole_b)"
 
 
@@ -191,32 +191,32 @@ def _name(alias: str) -> str:
     """Return the SQL of an account's newest name until b; the one it had before it deregistered."""
     return f"""coalesce((SELECT p.name FROM profile AS p WHERE p.mid = {alias}.mid
         AND p.first <= :b AND p.name <> '{schema.DEREGISTERED_NAME}'
-        ORDER BY p.first DESC LIMIT 1), '{schema.DEREGISTERED_NAME}')"""  # noqa: S608
+        ORDER BY p.first DESC LIMIT 1), '{schema.DEREGISTERED_NAME}')"""
 
 
 def _deregistered(alias: str) -> str:
     return f"""(EXISTS (SELECT 1 FROM profile AS p WHERE p.mid = {alias}.mid
         AND p.name = '{schema.DEREGISTERED_NAME}' AND {_true("p", "b")})
         OR EXISTS (SELECT 1 FROM fact AS f
-            WHERE f.mid = {alias}.mid AND f.state = 'deregistered'))"""  # noqa: S608
+            WHERE f.mid = {alias}.mid AND f.state = 'deregistered'))"""
 
 
 def _groups(alias: str, at: str) -> str:
     return f"""(SELECT json_group_array(name) FROM (
         SELECT coalesce(g.name, e.value || '') AS name FROM json_each({alias}.groups) AS e
-        LEFT JOIN grp AS g ON g.id = e.value AND {_true("g", at)} ORDER BY 1))"""  # noqa: S608
+        LEFT JOIN grp AS g ON g.id = e.value AND {_true("g", at)} ORDER BY 1))"""
 
 
 def _came(condition: str) -> str:
     return f"""SELECT y.mid, {_name("y")} AS name, NULL, NULL, NULL FROM item AS y
     WHERE y.list = :list AND {_AT_B} AND y.first > :a AND y.seen >= :b AND NOT {_IN_A}
-    AND {condition} ORDER BY y.mid"""  # noqa: S608
+    AND {condition} ORDER BY y.mid"""
 
 
 def _changed(condition: str, before: str = "NULL", after: str = "NULL") -> str:
     return f"""SELECT y.mid, {_name("y")} AS name, {before}, {after}, NULL
     FROM item AS y JOIN item AS x ON x.list = y.list AND x.mid = y.mid AND {_AT_A}
-    WHERE y.list = :list AND {_AT_B} AND y.first > :a AND {condition} ORDER BY y.mid"""  # noqa: S608
+    WHERE y.list = :list AND {_AT_B} AND y.first > :a AND {condition} ORDER BY y.mid"""
 
 
 def _profile(condition: str, before: str = "NULL") -> str:
@@ -225,7 +225,7 @@ def _profile(condition: str, before: str = "NULL") -> str:
     WHERE {_AT_B} AND y.first > :a AND x.name <> y.name AND {condition}
     AND EXISTS (SELECT 1 FROM item AS i
         WHERE i.list = :list AND i.mid = y.mid AND {_true("i", "b")})
-    ORDER BY y.mid"""  # noqa: S608
+    ORDER BY y.mid"""
 
 
 #: The ones left without a certain answer; of two reasons the first snapshot's.
@@ -244,13 +244,13 @@ FROM item AS y JOIN item AS x ON x.list = y.list AND x.mid = y.mid AND {_AT_A}
 WHERE y.list = :list AND :list = 'followings' AND {_AT_B} AND y.first > :a
     AND x.attribute = 6 AND y.attribute <> 6 AND {_deregistered("y")}
 ORDER BY 1
-"""  # noqa: S608
+"""
 _EACH = {
     "came": _came(":whole_a"),
     "first_seen": _came("NOT :whole_a"),
     "left": f"""SELECT x.mid, {_name("x")} AS name, NULL, NULL, NULL FROM item AS x
     WHERE x.list = :list AND {_AT_A} AND x.until <= :b AND NOT {_IN_B}
-    AND {_WHOLE} AND NOT {_deregistered("x")} ORDER BY x.mid""",  # noqa: S608
+    AND {_WHOLE} AND NOT {_deregistered("x")} ORDER BY x.mid""",
 }
 _FOLLOWINGS = {
     "became_mutual": _changed("x.attribute <> 6 AND y.attribute = 6"),
@@ -263,16 +263,16 @@ _FOLLOWINGS = {
     "renamed": _profile(f"y.name <> '{schema.DEREGISTERED_NAME}'", "x.name"),
     "deregistered": _profile(f"y.name = '{schema.DEREGISTERED_NAME}'"),
 }
-_GROUP_IN_A = f"EXISTS (SELECT 1 FROM grp AS x WHERE x.id = y.id AND {_AT_A})"  # noqa: S608
-_GROUP_IN_B = f"EXISTS (SELECT 1 FROM grp AS y WHERE y.id = x.id AND {_AT_B})"  # noqa: S608
+_GROUP_IN_A = f"EXISTS (SELECT 1 FROM grp AS x WHERE x.id = y.id AND {_AT_A})"
+_GROUP_IN_B = f"EXISTS (SELECT 1 FROM grp AS y WHERE y.id = x.id AND {_AT_B})"
 _GROUPS = {
     "created": f"""SELECT y.id, y.name, NULL, NULL, NULL FROM grp AS y
-    WHERE {_AT_B} AND NOT {_GROUP_IN_A} AND {_WHOLE} ORDER BY y.id""",  # noqa: S608
+    WHERE {_AT_B} AND NOT {_GROUP_IN_A} AND {_WHOLE} ORDER BY y.id""",
     "deleted": f"""SELECT x.id, x.name, NULL, NULL, NULL FROM grp AS x
-    WHERE {_AT_A} AND NOT {_GROUP_IN_B} AND {_WHOLE} ORDER BY x.id""",  # noqa: S608
+    WHERE {_AT_A} AND NOT {_GROUP_IN_B} AND {_WHOLE} ORDER BY x.id""",
     "renamed": f"""SELECT y.id, y.name, x.name, NULL, NULL
     FROM grp AS y JOIN grp AS x ON x.id = y.id AND {_AT_A}
-    WHERE {_AT_B} AND x.name <> y.name ORDER BY y.id""",  # noqa: S608
+    WHERE {_AT_B} AND x.name <> y.name ORDER BY y.id""",
 }
 
 #: The categories of each list, each with the SQL of (mid or id, name, before, after, reason).

@@ -232,7 +232,7 @@ def _leave_out(db: sqlite3.Connection, shape: Command, *, complete: bool, words:
         absent = words(_IN_LIST).format(shape.view)
         db.execute("UPDATE chosen SET out = ? WHERE NOT listed", (absent,))
     for condition, text in shape.outs:
-        sql = f"UPDATE chosen SET out = ? WHERE out IS NULL AND ({condition})"  # noqa: S608
+        sql = f"UPDATE chosen SET out = ? WHERE out IS NULL AND ({condition})"
         db.execute(sql, (words(text),))
 
 
@@ -282,7 +282,7 @@ def _acts(
     """
     rows = db.execute(
         f"""SELECT * FROM chosen WHERE out IS NULL
-        ORDER BY {shape.order}, position IS NULL, position, since, tie, mid"""  # noqa: S608
+        ORDER BY {shape.order}, position IS NULL, position, since, tie, mid"""
     )
     for row in rows:
         note = _IN_REASON.get(row["attribute"]) if command == "block" else None

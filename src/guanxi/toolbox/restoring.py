@@ -50,7 +50,7 @@ FROM ({BETWEEN.format(list="blocks")}) AS d
 LEFT JOIN current AS n ON n.mid = d.mid
 LEFT JOIN accounts AS a ON a.mid = d.mid
 LEFT JOIN kept AS k ON k.mid = d.mid
-WHERE :blocks"""  # noqa: S608
+WHERE :blocks"""
 #: The kinds of acts in their order, with the condition over ``chosen`` and what orders them.
 _ACTS = (
     ("unblock", "blocked", "since, tie"),
@@ -158,7 +158,7 @@ def _remarks(db: sqlite3.Connection, at: int, number: int, words: Words) -> list
 
 def _count(db: sqlite3.Connection, name: str, there: int, absent: int) -> int:
     """Return how many are in a list at the snapshot ``there``, and not at ``absent``."""
-    sql = f"SELECT count(*) FROM ({BETWEEN.format(list=name)})"  # noqa: S608
+    sql = f"SELECT count(*) FROM ({BETWEEN.format(list=name)})"
     count: int = db.execute(sql, {"there": there, "absent": absent}).fetchone()[0]
     return count
 
@@ -170,7 +170,7 @@ def _acts(db: sqlite3.Connection, at: int, words: Words) -> Iterator[Act]:
             yield from _new_groups(db, reasons["create_group"])
         rows = db.execute(
             f"""SELECT * FROM chosen WHERE out IS NULL AND ({condition})
-            ORDER BY {order}, mid"""  # noqa: S608
+            ORDER BY {order}, mid"""
         )
         for row in rows:
             sets = kind == "set_groups"

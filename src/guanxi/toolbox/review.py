@@ -132,7 +132,7 @@ def _unmatched(archive: Archive, header: Header, mid: int, words: Words) -> list
             archive.show(header.snapshot)
         except NoSuchSnapshot:
             return []
-        rows = archive.rows(f"SELECT * FROM {view} WHERE mid = ?", (mid,))  # noqa: S608
+        rows = archive.rows(f"SELECT * FROM {view} WHERE mid = ?", (mid,))
         found = [] if rows else [words(_ABSENT).format(view, header.snapshot)]
         if selection.ids is None:  # otherwise it is in no line of the file, or it were left out
             select(archive, view, selection, header.made, words)

@@ -132,7 +132,7 @@ THEN = "{0}.first <= {1} AND ({0}.until IS NULL OR {0}.until > {1})"
 BETWEEN = f"""
 SELECT y.mid, date(nullif(y.since, 0), 'unixepoch'), {_AGE.format("y")}, NULL FROM item AS y
 WHERE y.list = '{{list}}' AND {THEN.format("y", ":there")} AND NOT EXISTS (SELECT 1 FROM item AS n
-    WHERE n.list = y.list AND n.mid = y.mid AND {THEN.format("n", ":absent")})"""  # noqa: S608
+    WHERE n.list = y.list AND n.mid = y.mid AND {THEN.format("n", ":absent")})"""
 _LISTED = ("followings", "followers")
 
 RULES = {
@@ -228,7 +228,7 @@ LEFT JOIN item AS f ON f.list = 'followings' AND f.mid = h.mid AND f.until IS NU
 LEFT JOIN item AS b ON b.list = 'blocks' AND b.mid = h.mid AND b.until IS NULL
 LEFT JOIN item AS w ON w.list = 'whispers' AND w.mid = h.mid AND w.until IS NULL
 LEFT JOIN item AS l ON l.list = :list AND l.mid = h.mid AND l.until IS NULL
-WHERE :all OR l.mid IS NOT NULL"""  # noqa: S608
+WHERE :all OR l.mid IS NOT NULL"""
 _ALL_HITS = """
 SELECT mid, group_concat(reason, :separator) AS reason, min(position) AS position,
     CASE WHEN count(*) < :rules THEN :unmatched ELSE group_concat(out, :separator) END AS out,

@@ -135,9 +135,10 @@ MODIFY = Endpoint(
     method="POST",
     path="/x/relation/modify",
     params=p.ModifyParams,
-    own_codes=_CSRF_CODES | {-102, 22001, 22002, 22003, 22009, 22013, 22014, 22120, 40061},
+    own_codes=_CSRF_CODES | {-102, 22001, 22002, 22003, 22009, 22013, 22014, 22015, 22120, 40061},
+    elsewhere=frozenset({22015}),
     summary="Follow, unfollow, block, unblock or remove one account.",
-    seed="004, 操作用户关系; 22009 by user reports",
+    seed="004, 操作用户关系; 22009 and 22015 by user reports",
 )
 BATCH_MODIFY = Endpoint(
     name="relation.batch_modify",

@@ -22,6 +22,7 @@
     │   ├── FollowingLimitReached     22009
     │   ├── AccountDeregistered       22013
     │   ├── AlreadyFollowing          22014
+    │   ├── DailyFollowLimitReached   22015   stop: the next day works
     │   ├── GroupNameTooLong          22103
     │   ├── NoSuchGroup               22104
     │   ├── NotFollowing              22105

@@ -16,8 +16,9 @@ class ResponseCodeException(ApiException):
     server's; guanxi's service says in ``reason`` what was wrong with the request, others leave it
     empty. ``endpoint`` is the name of the called endpoint; ``can_retry`` is whether the same call
     may succeed later; ``stops`` is whether a batch of calls must stop instead of going on with the
-    next item. ``text`` replaces the sentence that is made of them. ``args[0]`` holds that sentence
-    in both languages; ``str()`` is the English one, for a response with the server's message.
+    next item; ``skips`` is whether the refusal concerns this item alone, so that a batch goes on.
+    ``text`` replaces the sentence that is made of them. ``args[0]`` holds that sentence in both
+    languages; ``str()`` is the English one, for a response with the server's message.
 
     If the response also had an HTTP status other than 200, the exception is a ``NetworkException``
     too, with that ``status``.
@@ -29,6 +30,7 @@ class ResponseCodeException(ApiException):
     source: ClassVar[str] = ""
     can_retry: ClassVar[bool] = False
     stops: ClassVar[bool] = False
+    skips: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -167,6 +169,7 @@ class CannotTargetSelf(ResponseCodeException):
     wire_message = "不能对自己进行此操作"
     meaning = "the target is the caller"
     source = "003, 004, 操作用户关系"
+    skips = True
 
 
 class FollowRefused(ResponseCodeException):
@@ -174,6 +177,7 @@ class FollowRefused(ResponseCodeException):
     wire_message = "因对方隐私设置，你还不能关注"
     meaning = "the target refuses follows, or has blocked the caller"
     source = "004, 操作用户关系"
+    skips = True
 
 
 class TargetInBlacklist(ResponseCodeException):
@@ -181,6 +185,7 @@ class TargetInBlacklist(ResponseCodeException):
     wire_message = "关注失败，请将该用户移除黑名单之后再试"
     meaning = "the caller blocks the target: unblock first"
     source = "002, 003, 004, 操作用户关系"
+    skips = True
 
 
 class PageTooDeep(ResponseCodeException):
@@ -203,6 +208,7 @@ class AccountDeregistered(ResponseCodeException):
     wire_message = "账号已注销，无法完成操作"
     meaning = "the target is deregistered"
     source = "004, 操作用户关系"
+    skips = True
 
 
 class AlreadyFollowing(ResponseCodeException):
@@ -210,6 +216,19 @@ class AlreadyFollowing(ResponseCodeException):
     wire_message = "已经关注用户，无法重复关注"
     meaning = "the caller already follows the target"
     source = "004, 操作用户关系"
+    skips = True
+
+
+class DailyFollowLimitReached(ResponseCodeException):
+    number = 22015
+    wire_message = "今日关注已达上限"
+    meaning = "no more follows today, at any pace: go on the next day"
+    source = (
+        "user reports: about 300 follows a day; a slower pace does not help, the next day does;"
+        " only other servers answer it so far, with a message of their own"
+    )
+    can_retry = True
+    stops = True
 
 
 class GroupNameTooLong(ResponseCodeException):
@@ -231,6 +250,7 @@ class NotFollowing(ResponseCodeException):
     wire_message = "未关注"
     meaning = "the caller does not follow one of the accounts"
     source = "002, 003, 004, 修改分组成员"
+    skips = True
 
 
 class GroupExists(ResponseCodeException):
@@ -259,6 +279,7 @@ class AlreadyBlocked(ResponseCodeException):
     wire_message = "重复加入黑名单"
     meaning = "the caller already blocks the target"
     source = "004, 操作用户关系"
+    skips = True
 
 
 class NicknameSensitive(ResponseCodeException):
@@ -322,6 +343,7 @@ class NoSuchUser(ResponseCodeException):
     wire_message = "用户不存在"
     meaning = "no account has that mid"
     source = "004, 操作用户关系"
+    skips = True
 
 
 class HiddenByPrivacy(ResponseCodeException):

@@ -23,6 +23,6 @@ def restored(cell: str) -> str:
 
 def write_csv(file: IO[str], headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write rows as CSV, one after another; no cell is a formula. None is an empty cell."""
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file)  # with CR LF, so that a lone CR in a text is quoted
     writer.writerow([disarmed(header) for header in headers])
     writer.writerows([disarmed(value) for value in row] for row in rows)

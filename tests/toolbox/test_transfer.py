@@ -62,7 +62,7 @@ def test_what_is_there_costs_nothing_and_nothing_is_taken_away(
     )
     none = Relation()
     assert list(plan.acts()) == [
-        Act(1, "create_group", "members are wanted in it", group="music"),
+        Act(1, "create_group", "wanted", group="music"),
         Act(2, "follow", "wanted", mid=11, name="u11", expect=none),
         Act(3, "follow", "wanted", mid=13, name="u13", expect=none),
         Act(

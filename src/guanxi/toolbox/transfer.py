@@ -19,6 +19,7 @@ from guanxi.toolbox.errors import SelectionError
 from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.plan import CAP, Act, LeftOut, Plan, Relation, new_header
 from guanxi.toolbox.schema import DEREGISTERED_NAME
+from guanxi.toolbox.selection import Words
 
 #: How many characters a group's name has at most (004, 创建分组).
 _GROUP_NAME = 16
@@ -59,6 +60,8 @@ _REASONS = {
     "followed": Text("此账号关注着它", "the account follows it"),
     "kept": Text("标记为保留", "it is marked to be kept"),
 }
+_WANTED = Text("需要", "wanted")
+_CAPPED = Text("上限 {2}：{1} 个中只有 {0} 个放得下", "only {0} of {1} fit under {2}")
 #: What the members' groups are afterwards: those that they have, and those that are wanted.
 _REGROUP = f"""
 SELECT w.mid, w.name, w.special OR coalesce(h.special, 0) AS special,
@@ -94,6 +97,7 @@ def plan_transfer(
     command: str,
     selection: str = "",
     blocks: bool = False,
+    words: Words = str,
 ) -> Plan:
     """Write the plan that gives the archive's account what is wanted, and return it.
 
@@ -105,6 +109,7 @@ def plan_transfer(
         wanted: the lines of an archive (``exchange.lines``) or a file, newest first.
         command: ``migrate`` or ``import``.
         selection: where the lines are from, for the header.
+        words: returns a text in the language of the plan's reasons.
 
     Raise SelectionError for a group whose name the documents do not allow, NoSuchSnapshot without
     a snapshot, and OSError if the file cannot be written.
@@ -125,10 +130,11 @@ def plan_transfer(
         selection=selection,
         followings=had,
         change=new,
-        remarks=(f"only {max(0, CAP - had)} of {new} fit under {CAP}",) if had + new > CAP else (),
+        remarks=(words(_CAPPED).format(max(0, CAP - had), new, CAP),) if had + new > CAP else (),
     )
     lists = ("followings", "blocks") if blocks else ("followings",)
-    return Plan.write(path, header, _acts(archive, me, lists), _left_out(archive, me, lists))
+    acts, left_out = _acts(archive, me, lists, words), _left_out(archive, me, lists, words)
+    return Plan.write(path, header, acts, left_out)
 
 
 def differences(archive: Archive, wanted: Iterable[Line], *, blocks: bool) -> Iterator[Difference]:
@@ -181,7 +187,10 @@ def load(archive: Archive, wanted: Iterable[Line]) -> None:
     )
 
 
-def _acts(archive: Archive, me: dict[str, object], lists: Iterable[str]) -> Iterator[Act]:
+def _acts(
+    archive: Archive, me: dict[str, object], lists: Iterable[str], words: Words
+) -> Iterator[Act]:
+    wanted = words(_WANTED)
     query = archive.db.execute
     for (name,) in query(
         "SELECT DISTINCT e.value FROM wanted AS w JOIN json_each(w.groups) AS e"
@@ -189,19 +198,19 @@ def _acts(archive: Archive, me: dict[str, object], lists: Iterable[str]) -> Iter
         " (SELECT name FROM grp WHERE until IS NULL) ORDER BY w.position"
     ).fetchall():
         _check_group(name)
-        yield Act(0, "create_group", "members are wanted in it", group=name)
+        yield Act(0, "create_group", wanted, group=name)
     follows = (
         f"SELECT * FROM ({_OUT}) AS w WHERE reason IS NULL AND NOT EXISTS"
         " (SELECT 1 FROM had AS h WHERE h.list = w.list AND h.mid = w.mid)"
         " ORDER BY since, position DESC"
     )
     for row in query(follows, me | {"list": "followings"}):
-        yield Act(0, "follow", "wanted", mid=row["mid"], name=row["name"], expect=Relation())
+        yield Act(0, "follow", wanted, mid=row["mid"], name=row["name"], expect=Relation())
     for row in query(_REGROUP, me | {"list": "followings"}):
         yield Act(
             0,
             "set_groups",
-            "wanted",
+            wanted,
             mid=row["mid"],
             name=row["name"],
             groups=_names(row["groups"]),
@@ -217,17 +226,19 @@ def _acts(archive: Archive, me: dict[str, object], lists: Iterable[str]) -> Iter
         )
     if "blocks" in lists:
         for row in query(follows, me | {"list": "blocks"}):
-            yield Act(0, "block", "wanted", mid=row["mid"], name=row["name"], expect=Relation())
+            yield Act(0, "block", wanted, mid=row["mid"], name=row["name"], expect=Relation())
 
 
-def _left_out(archive: Archive, me: dict[str, object], lists: Iterable[str]) -> Iterator[LeftOut]:
+def _left_out(
+    archive: Archive, me: dict[str, object], lists: Iterable[str], words: Words
+) -> Iterator[LeftOut]:
     for name in lists:
         rows = archive.db.execute(
             f"SELECT * FROM ({_OUT}) WHERE reason IS NOT NULL ORDER BY position",
             me | {"list": name},
         )
         for row in rows:
-            yield LeftOut(row["mid"], row["name"], _REASONS[row["reason"]].en)
+            yield LeftOut(row["mid"], row["name"], words(_REASONS[row["reason"]]))
 
 
 def _names(groups: str) -> tuple[str, ...]:

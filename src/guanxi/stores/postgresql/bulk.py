@@ -18,7 +18,7 @@ import asyncpg
 from msgspec.structs import astuple
 
 from guanxi.accounts.account import Account, Card, Privacy, State
-from guanxi.graph.pair import SPECIAL, Act, Modify, sort_key_of_mtime
+from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Modify, sort_key_of_mtime
 from guanxi.stores.group_ids import COUNT, LOWEST
 from guanxi.stores.lines import (
     CHUNK,
@@ -213,7 +213,10 @@ async def write(
     [(rows, stored, unchanged)] = await db.fetch(_COUNTS)
     if rows > unchanged:
         await _write_pairs(db)
+        await db.execute(_REGROUPED)
+        await db.execute("ANALYZE regrouped")
         await db.execute(_COUNT)
+        await db.execute(_COUNT_MEMBERS)
         await db.execute(_COUNT_FOLLOWERS)
     return Imported(
         new=rows - stored - conflicting.removing,
@@ -582,19 +585,45 @@ async def _write_pairs(db: Connection) -> None:
         await db.execute(definition)
 
 
-_COUNT = """
+# What to add to the counts of groups; 0 stands for the followings in any group.
+_REGROUPED = f"""
+CREATE TEMP TABLE regrouped ON COMMIT DROP AS
+SELECT owner, id, sum(many) AS members FROM (
+    SELECT owner, unnest(extras.groups || {DEFAULT}::bigint) AS id, 1 AS many
+    FROM ends JOIN extras USING (line) WHERE extras.groups IS NOT NULL
+    UNION ALL
+    SELECT owner, unnest(held.groups || {DEFAULT}::bigint), -1
+    FROM ends AS new JOIN stored AS held USING (owner, other)
+    WHERE held.groups IS NOT NULL AND new.follows IS NOT NULL
+) AS changed
+GROUP BY owner, id
+"""
+_COUNT = f"""
 INSERT INTO tally AS held (
-    mid, following, whisper, black, version, public_version, private_version, newest
+    mid, following, whisper, black, special, grouped, version, public_version, private_version,
+    newest
 )
-SELECT mid, following, whisper, black, 1, 1, 1, newest FROM added
+SELECT mid, following, whisper, black, coalesce(special.members, 0), coalesce(grouped.members, 0),
+    1, 1, 1, newest
+FROM added
+LEFT JOIN regrouped AS special ON special.owner = mid AND special.id = {SPECIAL}
+LEFT JOIN regrouped AS grouped ON grouped.owner = mid AND grouped.id = {DEFAULT}
 ON CONFLICT (mid) DO UPDATE SET
     following = held.following + excluded.following,
     whisper = held.whisper + excluded.whisper,
     black = held.black + excluded.black,
+    special = held.special + excluded.special,
+    grouped = held.grouped + excluded.grouped,
     version = held.version + 1,
     public_version = held.public_version + 1,
     private_version = held.private_version + 1,
     newest = greatest(held.newest, excluded.newest)
+"""
+_COUNT_MEMBERS = """
+INSERT INTO grp AS held (owner, id, name, made, members)
+SELECT owner, id, name, made, changed.members
+FROM (SELECT owner, id, members FROM regrouped OFFSET 0) AS changed JOIN grp USING (owner, id)
+ON CONFLICT (owner, id) DO UPDATE SET members = held.members + excluded.members
 """
 _COUNT_FOLLOWERS = """
 INSERT INTO follower_tally AS held (mid, slot, follower, version, public_version)

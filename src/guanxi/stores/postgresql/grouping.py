@@ -25,6 +25,7 @@ from guanxi.graph.groups import (
     Regroup,
     Regrouped,
     decide_group,
+    memberships,
 )
 from guanxi.graph.pair import Edge, Modify, Refusal, Side
 from guanxi.stores.port import StoreUnavailable
@@ -136,15 +137,16 @@ def regroup(locked: Locked, groups: Groups, act: GroupAct, caps: Caps) -> int:
             for (who, _), row in locked.rows.items():
                 edge = row.pair.mine.follows
                 if who == owner and edge is not None and group in edge.groups:
-                    _set_groups(row, edge, edge.groups - {group})
+                    _set_groups(locked, owner, row, edge, edge.groups - {group})
                     had_members = True
+            locked.members.pop((owner, group), None)  # a new group may get its id
             if not had_members:
                 return 0
         case Regrouped(after):
             if not after:
                 return 0
             for member, ids in after.items():
-                _set_groups(locked.rows[owner, member], edges[member], ids)
+                _set_groups(locked, owner, locked.rows[owner, member], edges[member], ids)
     tally = locked.tallies[owner]
     tally.version += 1
     tally.changed = True
@@ -159,6 +161,7 @@ def _edges(locked: Locked, owner: int, members: Iterable[int]) -> dict[int, Edge
     return {member: edge for member, edge in edges.items() if edge is not None}
 
 
-def _set_groups(row: Row, edge: Edge, groups: frozenset[int]) -> None:
+def _set_groups(locked: Locked, owner: int, row: Row, edge: Edge, groups: frozenset[int]) -> None:
     row.pair = replace(row.pair, mine=Side(follows=replace(edge, groups=groups)))
     row.regrouped = True
+    locked.count_members(owner, memberships(edge.groups, groups))

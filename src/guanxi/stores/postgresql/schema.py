@@ -30,6 +30,7 @@ from guanxi.stores.postgresql.connections import (
     failures,
     schema_of,
 )
+from guanxi.stores.tails import AFTER_NAME, BEFORE_NAME
 from guanxi.text import Text
 
 VERSION = 2
@@ -58,6 +59,11 @@ FROM (
     WHERE groups IS NOT NULL GROUP BY owner, each
 ) AS counted
 WHERE grp.owner = counted.owner AND grp.id = counted.id;
+UPDATE account SET tail = substring(
+    tail FROM {len(BEFORE_NAME) + 1} FOR length(tail) - {len(BEFORE_NAME) + len(AFTER_NAME)}
+)
+WHERE substring(tail FOR {len(BEFORE_NAME)}) = '\\x{BEFORE_NAME.hex()}'
+AND substring(tail FROM length(tail) - {len(AFTER_NAME) - 1}) = '\\x{AFTER_NAME.hex()}';
 CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
 """
 }
@@ -95,7 +101,7 @@ CREATE TABLE account (
     live_url bytea NOT NULL,
     nft_icon bytea NOT NULL,
     tail_version integer NOT NULL, -- derived from the card: what a page splices
-    tail bytea NOT NULL
+    tail bytea NOT NULL -- the name alone if the rest is the default
 );
 
 CREATE TABLE account_name (

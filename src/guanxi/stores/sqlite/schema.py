@@ -14,6 +14,7 @@ from guanxi.accounts.secrets import new_secret
 from guanxi.graph.pair import SPECIAL
 from guanxi.stores.port import StoreError, StoreMissing, StoreUnavailable
 from guanxi.stores.sqlite.recovery import check_log
+from guanxi.stores.tails import AFTER_NAME, BEFORE_NAME
 from guanxi.text import Text
 
 APPLICATION_ID = int.from_bytes(b"GuXi", "big")
@@ -58,7 +59,8 @@ CREATE TABLE account (
     nft_icon TEXT NOT NULL
 ) STRICT;
 
--- Derived from the card, spliced into list items. In a table of its own, to keep rows small.
+-- Derived from the card, spliced into list items: the name alone if the rest is the default. In a
+-- table of its own, to keep rows small.
 CREATE TABLE tail (
     mid INTEGER PRIMARY KEY,
     version INTEGER NOT NULL,
@@ -215,10 +217,19 @@ CREATE INDEX sign_in_grant_by_mid ON sign_in_grant (mid);
 CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
 """
 
+# Stored tails were whole. In a name each quotation mark follows a backslash, so that the default
+# part is not found within one.
+_SHORTEN_TAILS = f"""
+UPDATE tail SET tail = substr(tail, {len(BEFORE_NAME) + 1},
+    length(tail) - {len(BEFORE_NAME) + len(AFTER_NAME)})
+WHERE substr(tail, 1, {len(BEFORE_NAME)}) = x'{BEFORE_NAME.hex()}'
+AND substr(tail, {-len(AFTER_NAME)}) = x'{AFTER_NAME.hex()}';
+"""
+
 SCHEMA = _RELATIONS + _CONTENT + _VERSIONS
 
 #: The SQL that migrates a store from each version to the next.
-MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS}
+MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS + _SHORTEN_TAILS}
 
 _CACHE_KIB = 64 * 1024
 _MAPPED_BYTES = 16 * 2**30

@@ -11,6 +11,7 @@ from msgspec.structs import astuple
 
 from guanxi.graph.effects import Change, ChangeKind, Effect, Item, Items, change, effect, swapped
 from guanxi.graph.pair import (
+    DEFAULT,
     EMPTY_SIDE,
     SPECIAL,
     Contract,
@@ -196,6 +197,14 @@ def test_effects_equal_the_differences_of_the_model(
             assert counts == tuple(
                 new - old for old, new in zip(view.counts, now.counts, strict=True)
             )
+            old_groups, new_groups = (
+                {group: count for group, _, count in seen.groups} for seen in (view, now)
+            )
+            assert {
+                SPECIAL: it.memberships.special,
+                DEFAULT: it.following - it.memberships.grouped,
+                7: it.memberships.members.get(7, 0),
+            } == {group: count - old_groups[group] for group, count in new_groups.items()}
             versions = (
                 it.version,
                 it.follower_version,

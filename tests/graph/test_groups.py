@@ -15,12 +15,14 @@ from guanxi.graph.groups import (
     GroupAct,
     GroupChange,
     GroupFacts,
+    Memberships,
     PutGroup,
     Regroup,
     Regrouped,
     RegroupMode,
     RenameGroup,
     decide_group,
+    memberships,
     possible,
 )
 from guanxi.graph.pair import DEFAULT, SPECIAL, Refusal
@@ -182,3 +184,25 @@ def test_the_rest_of_an_act_leaves_out_what_was_deleted() -> None:
     left = possible(act, {7: "a"}, {3: frozenset({7})})
     assert left == Regroup(1, RegroupMode.MOVE, (3,), (7, SPECIAL), (DEFAULT,))
     assert possible(DeleteGroup(1, 7), {}, {}) == DeleteGroup(1, 7)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "added"),
+    [
+        ({7}, {7}, Memberships()),
+        (set(), {SPECIAL}, Memberships(special=1, grouped=1)),
+        ({SPECIAL}, {7}, Memberships(special=-1, members={7: 1})),
+        ({7, 8}, {8, 9}, Memberships(members={7: -1, 9: 1})),
+        ({SPECIAL, 7}, set(), Memberships(special=-1, grouped=-1, members={7: -1})),
+    ],
+)
+def test_what_a_change_of_groups_adds_to_the_counts(
+    before: set[int], after: set[int], added: Memberships
+) -> None:
+    assert memberships(frozenset(before), frozenset(after)) == added
+
+
+def test_the_changes_of_several_followings_are_added_up() -> None:
+    one, two = Memberships(1, 1, {7: 1}), Memberships(-1, 1, {7: 2, 8: -1})
+    assert one + two == Memberships(0, 2, {7: 3, 8: -1})
+    assert one + Memberships() == one

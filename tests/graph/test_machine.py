@@ -15,12 +15,14 @@ from guanxi.graph.groups import (
     DropGroup,
     GroupAct,
     GroupFacts,
+    Memberships,
     PutGroup,
     Regroup,
     Regrouped,
     RegroupMode,
     RenameGroup,
     decide_group,
+    memberships,
 )
 from guanxi.graph.pair import (
     DEFAULT,
@@ -62,6 +64,8 @@ class RulesDriver:
         self.sides: dict[tuple[int, int], Side] = {}
         self.groups: dict[int, dict[int, str]] = {}
         self.visits: dict[tuple[int, int], int] = {}
+        #: The counts of each owner's groups, as a store would keep them.
+        self.counted: dict[int, Memberships] = {}
         self.version = dict[int, int]()
         self.ids = numbers(1)
 
@@ -83,6 +87,11 @@ class RulesDriver:
                 self.version[mid] = self.version.get(mid, 0) + 1
         if side.follows is None:
             self.visits.pop((owner, target), None)
+        before, after = (
+            frozenset[int]() if each.follows is None else each.follows.groups
+            for each in (self.side(owner, target), side)
+        )
+        self.counted[owner] = self.counted.get(owner, Memberships()) + memberships(before, after)
         self.sides[owner, target] = side
 
     def sort_key(self, owner: int, *, blocks: bool = False) -> int:
@@ -225,6 +234,12 @@ class RulesDriver:
         }
         members[DEFAULT] = [mid for mid, edge in edges.items() if not edge.groups]
         names = {SPECIAL: SPECIAL_NAME, DEFAULT: "默认分组", **own}
+        counted = self.counted.get(owner, Memberships())
+        kept = {
+            SPECIAL: counted.special,
+            DEFAULT: len(edges) - counted.grouped,
+            **{group: counted.members.get(group, 0) for group in own},
+        }
         attributes = {mid: self.attribute(owner, mid) for mid in self.names}
         return View(
             followings=followings,
@@ -238,7 +253,7 @@ class RulesDriver:
             counts=(len(followings), len(whispers), len(blacks), len(followers)),
             versions=(self.version.get(owner, 0), self.version.get(owner, 0)),
             attributes={mid: value for mid, value in attributes.items() if value},
-            groups=[(group, name, len(members[group])) for group, name in names.items()],
+            groups=[(group, name, kept[group]) for group, name in names.items()],
             members=members,
             found={
                 part: [mid for mid in edges if part.casefold() in self.names[mid].casefold()]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any
 
 import asyncpg
 import pytest
 
-from guanxi.graph.groups import DeleteGroup
+from guanxi.accounts.account import Card, State
+from guanxi.contract.limits import Caps
+from guanxi.graph.groups import CreateGroup, DeleteGroup, Regroup, RegroupMode
 from guanxi.graph.lists import Sort
-from guanxi.graph.pair import DEFAULT, SPECIAL, sort_key_at
+from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Modify, sort_key_at
+from guanxi.operations import accounts
+from guanxi.stores.acts import Doing, Unfinished
 from guanxi.stores.port import EdgeRow, Store
-from guanxi.stores.postgresql import PostgreSQLStore
-from guanxi.stores.postgresql.grouping import member_keys, read_groups, regroup
+from guanxi.stores.postgresql import PostgreSQLStore, grouping
+from guanxi.stores.postgresql.grouping import members_of, read_groups, regroup
 from guanxi.stores.postgresql.pairs import lock, write
 from tests.stores.world import ALL, LIMITS, do, faults, mids
 
@@ -59,6 +63,81 @@ async def test_the_members_of_a_deleted_group_keep_their_other_groups(store: Sto
     assert await faults(store) == []
 
 
+async def test_a_large_group_is_deleted_in_several_transactions(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL: between two, others write, a member is unfollowed and another one joins."""
+    monkeypatch.setattr(grouping, "ROWS", 50)
+    store = await PostgreSQLStore.open(address, create=True)
+    groups = await fill(store)
+    counts: list[int] = []
+    change = store.writer.change
+
+    async def watched(acts: Sequence[Doing], caps: Caps) -> tuple[list[int], Sequence[Doing]]:
+        result = await change(acts, caps)
+        counts.append({row.id: row.count for row in await store.groups(OWNER)}.get(DELETED, -1))
+        if len(counts) == 3:
+            meddling = (
+                Modify(OWNER, MEMBERS[-1], Act.UNFOLLOW),
+                Regroup(OWNER, RegroupMode.COPY, (MEMBERS[0],), (DELETED,)),
+            )
+            assert await change(meddling, LIMITS) == ([0, 0], [])
+        assert await faults(store) == []
+        return result
+
+    monkeypatch.setattr(store.writer, "change", watched)
+    acts = (
+        Regroup(OWNER, RegroupMode.COPY, (MEMBERS[1],), (DELETED,)),
+        DeleteGroup(OWNER, DELETED),
+        CreateGroup(OWNER, NAMES[DELETED], DELETED),
+        Regroup(OWNER, RegroupMode.SET, (MEMBERS[2],), (DELETED,)),
+    )
+    assert await do(store, *acts) == [0, 0, 0, 0]
+    assert counts == [*sorted(counts[:-1], reverse=True), 1]
+    assert len(counts) > len(MEMBERS) // 2 // 50
+    assert await members(store, DELETED) == {MEMBERS[2]}
+    assert await members(store, KEPT) == {
+        mid for mid in MEMBERS[:-1] if KEPT in groups[mid] and mid != MEMBERS[2]
+    }
+    await store.close()
+
+
+async def test_a_large_deletion_that_is_refused_writes_nothing(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grouping, "ROWS", 50)
+    store = await PostgreSQLStore.open(address, create=True)
+    await fill(store)
+    before = await store.groups(OWNER)
+    acts = DeleteGroup(OWNER, SPECIAL), CreateGroup(OWNER, "c", 9), DeleteGroup(OWNER, 404)
+    assert await do(store, *acts) == [-400, 0, -400]
+    assert (await store.groups(OWNER))[: len(before)] == before
+    await accounts.put(store, OWNER, Card(name="owner"))
+    await accounts.set_state(store, OWNER, State.BANNED)
+    assert await do(store, DeleteGroup(OWNER, DELETED)) == [-102]
+    assert (await store.groups(OWNER))[: len(before)] == before
+    await store.close()
+
+
+async def test_a_begun_deletion_is_ended_also_for_an_account_that_is_banned_meanwhile(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grouping, "ROWS", 200)
+    store = await PostgreSQLStore.open(address, create=True)
+    await fill(store)
+    codes, rest = await store.writer.change([DeleteGroup(OWNER, DELETED)], LIMITS)
+    assert (codes, rest) == ([], [Unfinished(DeleteGroup(OWNER, DELETED))])
+    await accounts.put(store, OWNER, Card(name="owner"))
+    await accounts.set_state(store, OWNER, State.BANNED)
+    while rest:
+        codes, rest = await store.writer.change(rest, LIMITS)
+    assert codes == [0]
+    assert await store.writer.change([Unfinished(DeleteGroup(OWNER, DELETED))], LIMITS) == ([0], [])
+    assert [row.id for row in await store.groups(OWNER)] == [SPECIAL, DEFAULT, KEPT]
+    assert await faults(store) == []
+    await store.close()
+
+
 class Counting:
     """A connection that counts the statements sent, one for each tuple of arguments."""
 
@@ -83,8 +162,9 @@ async def test_a_group_is_deleted_by_few_statements(address: str) -> None:
 
     async def delete(connection: asyncpg.Connection[asyncpg.Record]) -> int:
         counting: Any = Counting(connection)
-        locked = await lock(counting, [act], await member_keys(counting, [act]), sort_key_at(1))
-        groups = await read_groups(counting, [act], locked)
+        keys, large = await members_of(counting, [act])
+        locked = await lock(counting, [act], keys, sort_key_at(1))
+        groups = await read_groups(counting, [act], locked, large)
         assert regroup(locked, groups[OWNER], act, LIMITS) == 0
         await write(counting, locked, 0)
         sent: int = counting.sent

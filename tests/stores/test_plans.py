@@ -15,6 +15,7 @@ from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.graph.lists import BY_VISITS, Listing, Position, Sort, Window
 from guanxi.graph.pair import SPECIAL, Act, Contract
 from guanxi.stores.port import EdgeRow, Query
+from guanxi.stores.postgresql import reads
 from guanxi.stores.postgresql.connections import PATIENT, connect
 from guanxi.world.profile import NOTICE
 from guanxi.world.videos import VIDEO
@@ -27,6 +28,8 @@ from tests.stores.test_sqlite_statements import act_and_look
 #: Where a scan is meant, by a part of the statement.
 MEANT = {
     "UPDATE tally SET public_version = version": "a migration",
+    "SET special = counted.special": "a migration, or an import into an empty store",
+    "SET members = counted.members": "a migration, or an import into an empty store",
     "EXISTS (SELECT 1 FROM following)": "whether there is any row: one is read",
     "EXISTS (SELECT 1 FROM block)": "whether there is any row: one is read",
     "EXISTS (SELECT 1 FROM contract)": "whether there is any row: one is read",
@@ -35,7 +38,7 @@ MEANT = {
     "SELECT count(*) FROM sqlite_schema": "it opens the log, and has some twenty rows",
 }
 #: Of these every row is meant: temporary tables of an import, and subqueries.
-EVERY_ROW = r"staged\w*|ordered|missing|slice|touched|repeated|unknown|pair|added|new|\(.*"
+EVERY_ROW = r"staged\w*|ordered|missing|slice|touched|repeated|unknown|pair|added|gone|new|\(.*"
 
 
 class Step(NamedTuple):
@@ -159,6 +162,36 @@ def do_the_rest(driver: InFolder) -> None:
     do(store.delete(VIDEO, 1))
     do(store.edit_account(5, AccountEdit(card={"name": "new"}, unique_name=True)))
     do(store.edit_account(5, AccountEdit(state=State.DEREGISTERED)))
+
+
+#: What may read the counts of groups, which are kept.
+COUNTS = {"tally", "grp"}
+
+
+def test_sqlite_reads_the_groups_without_their_members(plans: dict[str, list[Step]]) -> None:
+    driver = InFolder(ENGINES["sqlite"])
+    driver.start(PEOPLE, START)
+    act_and_look(driver)
+    plans.clear()
+    driver.do(driver.store.groups(1))
+    driver.close()
+    steps = [step.detail.split() for plan in plans.values() for step in plan]
+    assert {step[1] for step in steps if step[0] in ("SCAN", "SEARCH")} == COUNTS
+
+
+def test_postgresql_reads_the_groups_without_their_members() -> None:
+    driver = InFolder(ENGINES["postgresql"])
+    driver.start(PEOPLE, START)
+
+    async def explained() -> str:
+        connection = await connect(driver.engine.address, PATIENT)
+        rows = await connection.fetch(f"EXPLAIN {reads._GROUPS}", 1)
+        await connection.close()
+        return "\n".join(row[0] for row in rows)
+
+    plan = driver.do(explained())
+    driver.close()
+    assert {*re.findall(r" on ([a-z]+)\b", plan)} == COUNTS
 
 
 async def sequential(address: str, statements: dict[str, tuple[Any, ...]]) -> dict[str, list[str]]:

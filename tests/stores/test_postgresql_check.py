@@ -126,6 +126,11 @@ BREAKING: dict[str, tuple[str, ...]] = {
         "UPDATE follower_tally SET follower = follower + 1 WHERE mid = 1",
         "DELETE FROM follower_tally WHERE mid = 3",
     ),
+    "each group's count equals the number of its members": (
+        "UPDATE grp SET members = members + 1 WHERE owner = 1",
+        "UPDATE tally SET special = special + 1 WHERE mid = 4",
+        "UPDATE tally SET grouped = 0 WHERE mid = 1",
+    ),
     "each account has counts, and all counts have an account": ("DELETE FROM tally WHERE mid = 6",),
     "each account's name is in the table of names, and no other": (
         "DELETE FROM account_name WHERE mid = 6",

@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
-from guanxi.graph.pair import SPECIAL, Act, Contract, Modify
+from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Contract, Modify
 from guanxi.stores.port import EdgeRow, StoreError
 from guanxi.stores.sqlite import SQLiteStore
 from guanxi.stores.sqlite.check import INVARIANTS
@@ -86,6 +86,7 @@ STATEMENTS = {
     "only known flags are set": "UPDATE follower SET flags = flags | 4 WHERE owner = 3",
     "each visit count is positive and belongs to a following": "INSERT INTO visit VALUES (1, 6, 2)",
     "each count equals the length of its list": "UPDATE tally SET black = black + 1 WHERE mid = 5",
+    "each group's count equals the number of its members": "UPDATE grp SET members = members + 1",
     "each account has counts, and all counts have an account": "DELETE FROM tally WHERE mid = 6",
     "every account that a row names exists": "DELETE FROM account WHERE mid = 3",
     "a deregistered account has no sessions": (
@@ -114,6 +115,21 @@ async def test_check_reports_a_broken_invariant(tmp_path: Path, invariant: str) 
     await store.close()
     assert invariant in {fault.invariant for fault in found}
     assert all(fault.detail for fault in found)
+
+
+@pytest.mark.parametrize("column", ["special", "grouped"])
+async def test_check_reports_a_wrong_count_of_a_built_in_group(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "s.db"
+    await create_sample_store(path)
+    db = apsw.Connection(str(path))
+    db.execute(f"UPDATE tally SET {column} = {column} + 1 WHERE mid = 4")
+    db.close()
+    store = await SQLiteStore.open(path)
+    group = {"special": SPECIAL, "grouped": DEFAULT}[column]
+    assert await faults(store) == [
+        f"each group's count equals the number of its members: 4, {group}"
+    ]
+    await store.close()
 
 
 async def test_a_corrupt_page_is_reported(tmp_path: Path) -> None:

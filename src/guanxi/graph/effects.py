@@ -12,6 +12,7 @@ from enum import Enum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from guanxi.graph.groups import Memberships, memberships
 from guanxi.graph.pair import Contract, Pair
 
 
@@ -59,6 +60,8 @@ class Effect(Struct, frozen=True, gc=False):
     public_follower_version: int
     #: Of the lists of whispers and blacks, which the owner alone sees.
     private_version: int
+    #: What to add to the counts of the owner's groups.
+    memberships: Memberships
 
 
 def swapped(pair: Pair) -> Pair:
@@ -103,7 +106,15 @@ def effect(before: Pair, after: Pair) -> Effect:
         public_version=int(_public(old.following) != _public(new.following)),
         public_follower_version=int(_public(old.follower) != _public(new.follower)),
         private_version=int(old.whisper != new.whisper or old.black != new.black),
+        memberships=memberships(_groups(old.following), _groups(new.following)),
     )
+
+
+_NO_GROUPS: frozenset[int] = frozenset()
+
+
+def _groups(following: Item | None) -> frozenset[int]:
+    return _NO_GROUPS if following is None else following.groups
 
 
 def _public(item: Item | None) -> Item | None:

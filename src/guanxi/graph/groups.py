@@ -80,6 +80,36 @@ class GroupFacts(Struct, frozen=True, kw_only=True):
     max_groups: int
 
 
+class Memberships(Struct, frozen=True, gc=False):
+    """Numbers to add to the counts of an owner's groups when the groups of followings change."""
+
+    special: int = 0
+    #: To the number of followings that are in any group, the special one included.
+    grouped: int = 0
+    #: By id, of the owner's own groups that gain or lose members.
+    members: Mapping[int, int] = {}
+
+    def __add__(self, other: Memberships) -> Memberships:
+        ids = self.members.keys() | other.members.keys()
+        members = {id: self.members.get(id, 0) + other.members.get(id, 0) for id in ids}
+        return Memberships(self.special + other.special, self.grouped + other.grouped, members)
+
+
+#: The groups of a following did not change.
+SAME_MEMBERSHIPS = Memberships()
+
+
+def memberships(before: frozenset[int], after: frozenset[int]) -> Memberships:
+    """Return what to add to the counts if the groups of one following change.
+
+    They are ids, with ``SPECIAL`` and without ``DEFAULT``. A deleted following has none ``after``.
+    """
+    if before == after:
+        return SAME_MEMBERSHIPS
+    members = {**dict.fromkeys(before - after, -1), **dict.fromkeys(after - before, 1)}
+    return Memberships(members.pop(SPECIAL, 0), bool(after) - bool(before), members)
+
+
 class PutGroup(Struct, frozen=True):
     """A change: create the group with this name, or rename it."""
 

@@ -24,10 +24,33 @@ def encoded_tail(card: Card) -> bytes:
     return b"," + _encode(tail_of(card))[1:]
 
 
+#: What the tail of a card that has only a name contains before and after the name.
+BEFORE_NAME, AFTER_NAME = encoded_tail(Card(name=PLAIN_NAME)).split(_encode(PLAIN_NAME))
+_QUOTE = ord('"')
+
+
+def stored_tail(card: Card) -> bytes:
+    """Return what a store keeps of a tail: if the card has only a name, that as JSON, else all.
+
+    Most accounts of an imported graph have only a name, and the rest of their tails is the same.
+    """
+    tail, name = encoded_tail(card), _encode(card.name)
+    return name if tail == BEFORE_NAME + name + AFTER_NAME else tail
+
+
+def whole_tails(stored: dict[int, bytes]) -> dict[int, bytes]:
+    """Complete the values of ``stored``, from ``stored_tail``, in place; return it."""
+    for mid, tail in stored.items():
+        if tail[0] == _QUOTE:
+            stored[mid] = BEFORE_NAME + tail + AFTER_NAME
+    return stored
+
+
 class Derived(NamedTuple):
     """An account's state and card, and the stored values that derive from them.
 
-    ``folded`` is the name in folded case; ``version`` and ``tail`` are None without a stored tail.
+    ``folded`` is the name in folded case, ``tail`` that of ``stored_tail``; it and ``version`` are
+    None without a stored tail.
     """
 
     mid: int
@@ -57,5 +80,5 @@ def faults_of(row: Derived) -> Iterator[Fault]:
         yield Fault(_ERASED, f"{mid}")
     if folded != card.name.casefold():
         yield Fault(_FOLDED, f"{mid}")
-    if (version, tail) != (TAIL_VERSION, encoded_tail(card)):
+    if (version, tail) != (TAIL_VERSION, stored_tail(card)):
         yield Fault(_TAIL, f"{mid}")

@@ -145,7 +145,7 @@ LANES: dict[str, Rule] = {
     "relations": _about,
     "attributes": _about,
     "tally": Lane.AT_ONCE,
-    "groups": Lane.SHORT,
+    "groups": Lane.AT_ONCE,
     "account": Lane.AT_ONCE,
     "cards": _each,
     "tails": _each,

@@ -18,8 +18,7 @@ import asyncpg
 from msgspec.structs import astuple
 
 from guanxi.accounts.account import Account, Card, Privacy, State
-from guanxi.graph.pair import SPECIAL, Act, Modify, sort_key_of_mtime
-from guanxi.stores.group_ids import COUNT, LOWEST
+from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Modify, sort_key_of_mtime
 from guanxi.stores.lines import (
     CHUNK,
     CONTRADICTION,
@@ -29,7 +28,6 @@ from guanxi.stores.lines import (
     REPEATED,
     UNKNOWN_ACCOUNT,
     first_invalid,
-    group_name,
     group_names,
     has_extras,
 )
@@ -39,9 +37,9 @@ from guanxi.stores.port import (
     Imported,
     OnContradiction,
     OnOtherTime,
-    StoreError,
     StoreUnavailable,
 )
+from guanxi.stores.postgresql.bulk_groups import count_members, create_groups
 from guanxi.stores.postgresql.cards import put, put_plain
 from guanxi.stores.postgresql.connections import Connection, failures
 from guanxi.stores.postgresql.pairs import cut, lock
@@ -207,12 +205,13 @@ async def write(
     )
     conflicting = await _check_against_store(db, on_contradiction, on_other_time)
     await _create_accounts(db, strict=strict)
-    await _create_groups(db, groups)
+    await create_groups(db, groups)
     await db.execute(_EXTRAS)
     await db.execute("ANALYZE extras")
     [(rows, stored, unchanged)] = await db.fetch(_COUNTS)
     if rows > unchanged:
         await _write_pairs(db)
+        await count_members(db)
         await db.execute(_COUNT)
         await db.execute(_COUNT_FOLLOWERS)
     return Imported(
@@ -419,94 +418,6 @@ async def _create_accounts(db: Connection, *, strict: bool) -> None:
     await put_plain(db)
 
 
-_GIVEN = """
-CREATE TEMP TABLE given (owner bigint, id bigint, name text, at bigint) ON COMMIT DROP
-"""
-# The groups of the owners that get new ones: the stored and the new.
-_OWN = """
-CREATE TEMP TABLE own (
-    owner bigint, id bigint, name text, made bigint, is_stored boolean,
-    UNIQUE (owner, id), UNIQUE (owner, name)
-) ON COMMIT DROP
-"""
-_STORED_GROUPS = """
-INSERT INTO own
-SELECT owner, id, name, made, true FROM (
-    SELECT owner FROM given UNION SELECT source FROM staged_group JOIN staged USING (line) OFFSET 0
-) AS named JOIN grp USING (owner)
-"""
-_DROP_EXISTING = (
-    "DELETE FROM given USING own WHERE own.owner = given.owner AND own.name = given.name"
-)
-_CONFLICTING = """
-SELECT owner, id, name FROM given WHERE id <= 0
-OR EXISTS (SELECT 1 FROM own WHERE own.owner = given.owner AND own.id = given.id)
-OR EXISTS (
-    SELECT 1 FROM given AS earlier
-    WHERE earlier.owner = given.owner AND earlier.id = given.id AND earlier.at < given.at
-)
-ORDER BY at LIMIT 1
-"""
-_ADD_GIVEN = """
-INSERT INTO own
-SELECT owner, id, name, row_number() OVER (PARTITION BY owner ORDER BY at)
-    + coalesce((SELECT max(made) FROM own WHERE own.owner = given.owner), 0), false
-FROM given
-ON CONFLICT DO NOTHING
-"""
-_INSERT_GROUPS = """
-INSERT INTO grp (owner, id, name, made)
-SELECT owner, id, name, made FROM own WHERE NOT is_stored ORDER BY owner, made
-"""
-_DRAW_IDS = f"""
-INSERT INTO given (owner, name, at, id)
-SELECT owner, name, row_number() OVER (ORDER BY line, at), {LOWEST} + floor(random() * {COUNT})
-FROM (
-    SELECT DISTINCT ON (source, name) source AS owner, name, line, at
-    FROM staged_group JOIN staged USING (line) ORDER BY source, name, line, at
-) AS named
-WHERE NOT EXISTS (SELECT 1 FROM own WHERE own.owner = named.owner AND own.name = named.name)
-"""
-
-
-_KNOWN = "SELECT mid FROM account WHERE mid = ANY($1)"
-
-
-async def _create_groups(db: Connection, given: Mapping[tuple[int, str], int]) -> None:
-    """Create the given groups with their ids, and the others that edges name with random ids.
-
-    ``given`` has ids by (owner, name); existing names are skipped. Raise ``StoreError`` for an
-    unknown owner, an invalid name, and an id that is invalid or in use. Creates the temporary table
-    ``own``: all groups, old and new, of the owners named in ``given`` or in edges with groups.
-    """
-    records = []
-    owners = {owner for owner, _ in given}
-    known = {mid for (mid,) in await db.fetch(_KNOWN, owners)}
-    for at, ((owner, name), group) in enumerate(given.items()):
-        if group_name(name) != name or owner not in known:
-            raise _refused(owner, group, name)
-        records.append((owner, group, name, at))
-    await db.execute(_GIVEN)
-    await db.copy_records_to_table("given", records=records)
-    await db.execute(_OWN)
-    await db.execute(_STORED_GROUPS)
-    await db.execute(_DROP_EXISTING)
-    conflicting = await db.fetchrow(_CONFLICTING)
-    if conflicting is not None:
-        raise _refused(*conflicting)
-    await db.execute(_ADD_GIVEN)
-    # An id in use is drawn again.
-    await db.execute("TRUNCATE given")
-    while await db.execute(_DRAW_IDS) != "INSERT 0 0":
-        await db.execute(_ADD_GIVEN)
-        await db.execute("TRUNCATE given")
-    await db.execute(_INSERT_GROUPS)
-
-
-def _refused(owner: int, group: int, name: str) -> StoreError:
-    return StoreError(f"account {owner} cannot have group {group} named {name!r}")
-
-
 # The groups, contract and visits of followings that have any.
 _EXTRAS = f"""
 CREATE TEMP TABLE extras ON COMMIT DROP AS
@@ -582,15 +493,22 @@ async def _write_pairs(db: Connection) -> None:
         await db.execute(definition)
 
 
-_COUNT = """
+_COUNT = f"""
 INSERT INTO tally AS held (
-    mid, following, whisper, black, version, public_version, private_version, newest
+    mid, following, whisper, black, special, grouped, version, public_version, private_version,
+    newest
 )
-SELECT mid, following, whisper, black, 1, 1, 1, newest FROM added
+SELECT mid, following, whisper, black, coalesce(special.members, 0), coalesce(grouped.members, 0),
+    1, 1, 1, newest
+FROM added
+LEFT JOIN regrouped AS special ON special.owner = mid AND special.id = {SPECIAL}
+LEFT JOIN regrouped AS grouped ON grouped.owner = mid AND grouped.id = {DEFAULT}
 ON CONFLICT (mid) DO UPDATE SET
     following = held.following + excluded.following,
     whisper = held.whisper + excluded.whisper,
     black = held.black + excluded.black,
+    special = held.special + excluded.special,
+    grouped = held.grouped + excluded.grouped,
     version = held.version + 1,
     public_version = held.public_version + 1,
     private_version = held.private_version + 1,

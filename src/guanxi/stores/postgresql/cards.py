@@ -26,7 +26,7 @@ from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import ALL
 from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
-from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, encoded_tail
+from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.kind import DocumentEdit
 
 _CARD = tuple(field.name for field in fields(Card))
@@ -67,7 +67,7 @@ def _row(account: Account, card: Card) -> _Row:
         card = DEREGISTERED_CARD
     values = [each.encode() if isinstance(each, str) else each for each in astuple(card)]
     state, switches, folded = account.state.value, astuple(account.privacy), card.name.casefold()
-    return account.mid, state, *switches, *values, folded.encode(), TAIL_VERSION, encoded_tail(card)
+    return account.mid, state, *switches, *values, folded.encode(), TAIL_VERSION, stored_tail(card)
 
 
 def _card(values: Iterable[Any]) -> Card:
@@ -179,7 +179,7 @@ async def tails(db: Connection, mids: Sequence[int]) -> dict[int, bytes]:
     if not mids:
         return {}
     found = await db.fetch("SELECT mid, tail FROM account WHERE mid = ANY($1)", mids)
-    return {row["mid"]: row["tail"] for row in found}
+    return whole_tails({row["mid"]: row["tail"] for row in found})
 
 
 async def mids(db: Connection, names: Sequence[str]) -> dict[str, int]:

@@ -88,6 +88,15 @@ _EQUAL_SETS = {
         """SELECT owner, count(followed) FROM relation
         GROUP BY owner HAVING count(followed) > 0""",
     ),
+    "each group's count equals the number of its members": (
+        f"""SELECT owner, id, members FROM grp WHERE members <> 0
+        UNION ALL SELECT mid, {SPECIAL}, special FROM tally WHERE special <> 0
+        UNION ALL SELECT mid, {DEFAULT}, grouped FROM tally WHERE grouped <> 0""",
+        f"""SELECT owner, each, count(*) FROM relation CROSS JOIN LATERAL unnest(groups) AS each
+        GROUP BY owner, each
+        UNION ALL SELECT owner, {DEFAULT}, count(*) FROM relation WHERE groups IS NOT NULL
+        GROUP BY owner""",
+    ),
     "each account has counts, and all counts have an account": (
         "SELECT mid FROM account",
         "SELECT mid FROM tally",
@@ -109,7 +118,7 @@ async def check(db: Connection) -> AsyncIterator[Fault]:
     Expects a transaction.
     """
     differences = {
-        invariant: f"({one} EXCEPT {other}) UNION ALL ({other} EXCEPT {one})"
+        invariant: f"(({one}) EXCEPT ({other})) UNION ALL (({other}) EXCEPT ({one}))"
         for invariant, (one, other) in _EQUAL_SETS.items()
     }
     for invariant, statement in {**_VIOLATIONS, **differences}.items():

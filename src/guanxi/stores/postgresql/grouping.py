@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import asyncpg
 from msgspec.structs import replace
@@ -25,14 +26,21 @@ from guanxi.graph.groups import (
     Regroup,
     Regrouped,
     decide_group,
+    memberships,
 )
 from guanxi.graph.pair import Edge, Modify, Refusal, Side
+from guanxi.stores.acts import Unfinished
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.pairs import NO_ACCOUNT, Key, Locked, Row
 from guanxi.text import Text
 
-_IN_GROUP = "SELECT other FROM relation WHERE owner = $1 AND groups @> ARRAY[$2::bigint]"
+#: How many members of a group one transaction removes: a larger group is deleted in several.
+ROWS = 5_000
+_IN_GROUP = """
+SELECT other FROM relation WHERE owner = $1 AND groups @> ARRAY[$2::bigint]
+ORDER BY follows, other LIMIT $3
+"""
 _NAMES = "SELECT owner, id, name, made FROM grp WHERE owner = $1"
 _MAKE = "INSERT INTO grp (owner, id, name, made) VALUES ($1, $2, $3, $4)"
 _RENAME = "UPDATE grp SET name = $3 WHERE owner = $1 AND id = $2"
@@ -62,31 +70,43 @@ class Groups:
         self.writes.append((_DROP, (owner, group)))
 
 
-async def member_keys(connection: Connection, acts: Iterable[Modify | GroupAct]) -> set[Key]:
+class Members(NamedTuple):
+    """The keys of the rows that acts on groups may change, as far as one transaction goes."""
+
+    keys: set[Key]
+    #: The index of the first act that deletes a group of more than ``ROWS`` members, only the first
+    #: of which are in ``keys``: the acts after it are for the next transaction. None without one.
+    large: int | None
+
+
+async def members_of(connection: Connection, acts: Iterable[Modify | GroupAct]) -> Members:
     """Return the keys of the rows that acts on groups may change."""
     keys: set[Key] = set()
-    for act in acts:
+    for at, act in enumerate(acts):
         match act:
             case Regroup(owner=owner, members=members):
                 keys.update((owner, member) for member in members)
             case DeleteGroup(owner=owner, group=group):
-                rows = await connection.fetch(_IN_GROUP, owner, group)
-                keys.update((owner, row["other"]) for row in rows)
-    return keys
+                rows = await connection.fetch(_IN_GROUP, owner, group, ROWS + 1)
+                keys.update((owner, row["other"]) for row in rows[:ROWS])
+                if len(rows) > ROWS:
+                    return Members(keys, at)
+    return Members(keys, None)
 
 
 async def read_groups(
-    connection: Connection, acts: Sequence[Modify | GroupAct], locked: Locked
+    connection: Connection, acts: Sequence[Modify | GroupAct], locked: Locked, large: int | None
 ) -> dict[int, Groups]:
     """Return the groups of each account that acts on groups; their tallies must be locked.
 
-    Raise ``SerializationError`` if an account joined a group to delete before that: its row is not
-    locked, so that the transaction must be run again.
+    ``large`` is that of ``Members``. Raise ``SerializationError`` if an account joined another
+    group to delete before that: its row is not locked, so that the transaction must be run again.
     """
     owners = sorted({act.owner for act in acts if not isinstance(act, Modify)})
     if not owners:
         return {}
-    if not locked.rows.keys() >= await member_keys(connection, acts):
+    current = await members_of(connection, acts[:large])
+    if current.large is not None or not locked.rows.keys() >= current.keys:
         raise asyncpg.SerializationError("an account joined a group that is being deleted")
     rows = await connection.fetchmany(_NAMES, [(owner,) for owner in owners])
     groups = {owner: Groups({}, 0) for owner in owners}
@@ -96,12 +116,18 @@ async def read_groups(
     return groups
 
 
-def regroup(locked: Locked, groups: Groups, act: GroupAct, caps: Caps) -> int:
+def regroup(
+    locked: Locked, groups: Groups, act: GroupAct | Unfinished, caps: Caps, *, large: bool = False
+) -> int | Unfinished:
     """Apply an act on groups to its owner's locked rows; return 0, or the code of a refusal.
 
-    A refusal changes nothing; so does 0 if there is nothing to do. Raise ``StoreUnavailable`` if
-    the id of a new group is in use.
+    A refusal changes nothing; so does 0 if there is nothing to do. With ``large`` the act deletes a
+    group that has more members than the locked ones: those are removed from it, and the rest of the
+    act is returned. The rest is not refused. Raise ``StoreUnavailable`` if the id of a new group is
+    in use.
     """
+    begun = isinstance(act, Unfinished)
+    act = act.act if isinstance(act, Unfinished) else act
     owner = act.owner
     if owner not in locked.tallies:
         return errors.NoSuchUser.number
@@ -116,7 +142,7 @@ def regroup(locked: Locked, groups: Groups, act: GroupAct, caps: Caps) -> int:
     state, _ = locked.accounts.get(owner, NO_ACCOUNT)
     facts = GroupFacts(
         names=groups.names,
-        banned=state == State.BANNED,
+        banned=state == State.BANNED and not begun,
         members={member: edge.groups for member, edge in edges.items()},
         name_length=caps.group_name,
         max_groups=caps.groups,
@@ -124,33 +150,35 @@ def regroup(locked: Locked, groups: Groups, act: GroupAct, caps: Caps) -> int:
     change = decide_group(act, facts)
     match change:
         case Refusal(code):
-            return code
+            return 0 if begun else code
         case PutGroup(group, name):
             if groups.names.get(group) == name:
                 return 0
             groups.put(owner, group, name)
             return 0
         case DropGroup(group):
-            groups.drop(owner, group)
             had_members = False
             for (who, _), row in locked.rows.items():
                 edge = row.pair.mine.follows
                 if who == owner and edge is not None and group in edge.groups:
-                    _set_groups(row, edge, edge.groups - {group})
+                    _set_groups(locked, owner, row, edge, edge.groups - {group})
                     had_members = True
+            if not large:
+                groups.drop(owner, group)
+                locked.members.pop((owner, group), None)  # a new group may get its id
             if not had_members:
-                return 0
+                return Unfinished(act) if large else 0
         case Regrouped(after):
             if not after:
                 return 0
             for member, ids in after.items():
-                _set_groups(locked.rows[owner, member], edges[member], ids)
+                _set_groups(locked, owner, locked.rows[owner, member], edges[member], ids)
     tally = locked.tallies[owner]
     tally.version += 1
     tally.changed = True
     # Lists of followers show the groups of those who are followed back.
     locked.followers[owner].version += 1
-    return 0
+    return Unfinished(act) if large else 0
 
 
 def _edges(locked: Locked, owner: int, members: Iterable[int]) -> dict[int, Edge]:
@@ -159,6 +187,7 @@ def _edges(locked: Locked, owner: int, members: Iterable[int]) -> dict[int, Edge
     return {member: edge for member, edge in edges.items() if edge is not None}
 
 
-def _set_groups(row: Row, edge: Edge, groups: frozenset[int]) -> None:
+def _set_groups(locked: Locked, owner: int, row: Row, edge: Edge, groups: frozenset[int]) -> None:
     row.pair = replace(row.pair, mine=Side(follows=replace(edge, groups=groups)))
     row.regrouped = True
+    locked.count_members(owner, memberships(edge.groups, groups))

@@ -24,7 +24,7 @@ import asyncpg
 from guanxi.accounts.account import State
 from guanxi.contract.limits import Caps
 from guanxi.graph.effects import effect, swapped
-from guanxi.graph.groups import GroupAct
+from guanxi.graph.groups import GroupAct, Memberships
 from guanxi.graph.pair import (
     EMPTY_SIDE,
     Act,
@@ -78,6 +78,8 @@ class Tally:
     following: int
     whisper: int
     black: int
+    special: int
+    grouped: int
     version: int
     public_version: int
     private_version: int
@@ -110,6 +112,15 @@ class Locked:
     #: The state of accounts, and whether they refuse to be followed. Not locked.
     accounts: Mapping[int, tuple[int | None, bool]]
     followers: dict[int, Followers] = field(default_factory=lambda: defaultdict(Followers))
+    #: What to add to the number of members of a group, by owner and group.
+    members: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
+
+    def count_members(self, owner: int, added: Memberships) -> None:
+        """Add to the counts of the groups of an owner, whose tally must be locked."""
+        self.tallies[owner].special += added.special
+        self.tallies[owner].grouped += added.grouped
+        for group, members in added.members.items():
+            self.members[owner, group] += members
 
 
 _MAKE = """
@@ -121,7 +132,8 @@ _MANY_ROWS = f"{SIDE} WHERE owner = $1 AND other = ANY($2) ORDER BY other FOR UP
 #: From how many rows of one owner on a single statement locks them: one each is slower then.
 _MANY = 32
 _TALLIES = """
-SELECT mid, following, whisper, black, version, public_version, private_version, newest
+SELECT mid, following, whisper, black, special, grouped, version, public_version, private_version,
+    newest
 FROM tally WHERE mid = $1 FOR UPDATE
 """
 _ACCOUNTS = "SELECT mid, state, refuse_follows FROM account WHERE mid = $1"
@@ -276,6 +288,7 @@ def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:
         tally.following += change.following
         tally.whisper += change.whisper
         tally.black += change.black
+        locked.count_members(owner, change.memberships)
         tally.version += change.version
         tally.public_version += change.public_version
         tally.private_version += change.private_version
@@ -305,10 +318,11 @@ ON CONFLICT (owner, other) DO UPDATE SET
 _PUT_GROUPS = "UPDATE relation SET groups = $2 WHERE owner = $1 AND other = ANY($3)"
 _DELETE = "DELETE FROM relation WHERE owner = $1 AND other = $2"
 _PUT_TALLY = """
-UPDATE tally SET following = $2, whisper = $3, black = $4, version = $5, public_version = $6,
-    private_version = $7, newest = $8
+UPDATE tally SET following = $2, whisper = $3, black = $4, special = $5, grouped = $6, version = $7,
+    public_version = $8, private_version = $9, newest = $10
 WHERE mid = $1
 """
+_PUT_MEMBERS = "UPDATE grp SET members = members + $3 WHERE owner = $1 AND id = $2"
 _PUT_FOLLOWERS = """
 INSERT INTO follower_tally (mid, slot, follower, version, public_version)
 VALUES ($1, $2, $3, $4, $5)
@@ -340,6 +354,8 @@ async def write(connection: Connection, locked: Locked, slot: int) -> None:
                     tally.following,
                     tally.whisper,
                     tally.black,
+                    tally.special,
+                    tally.grouped,
                     tally.version,
                     tally.public_version,
                     tally.private_version,
@@ -349,6 +365,7 @@ async def write(connection: Connection, locked: Locked, slot: int) -> None:
                 if tally.changed
             ],
         ),
+        (_PUT_MEMBERS, [(*key, added) for key, added in sorted(locked.members.items()) if added]),
         (
             _PUT_FOLLOWERS,
             [

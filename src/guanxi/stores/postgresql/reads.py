@@ -435,18 +435,14 @@ async def tally(db: Connection, mid: int) -> Tally:
     return NO_TALLY if row is None else Tally(*row)
 
 
+# The greatest of one row: an unknown account has none, and counts 0.
 _GROUPS = f"""
-WITH held AS (
-    SELECT groups FROM relation WHERE owner = $1 AND follows IS NOT NULL
-), counted AS (
-    SELECT unnest(groups) AS id, count(*) AS members FROM held GROUP BY 1
-)
-SELECT id, name, coalesce(members, 0) AS members, made
-FROM grp LEFT JOIN counted USING (id) WHERE owner = $1
+SELECT id, name, members, made FROM grp WHERE owner = $1
 UNION ALL
-SELECT {SPECIAL}, '{SPECIAL_NAME}', (SELECT sum(members) FROM counted WHERE id = {SPECIAL}), -2
+SELECT {SPECIAL}, '{SPECIAL_NAME}', coalesce(max(special), 0), -2 FROM tally WHERE mid = $1
 UNION ALL
-SELECT {DEFAULT}, '{DEFAULT_NAME}', (SELECT count(*) FROM held WHERE groups IS NULL), -1
+SELECT {DEFAULT}, '{DEFAULT_NAME}', coalesce(max(following - grouped), 0), -1
+FROM tally WHERE mid = $1
 ORDER BY made
 """
 
@@ -456,4 +452,4 @@ async def groups(db: Connection, owner: int) -> list[GroupRow]:
 
     An unknown owner has the first two.
     """
-    return [GroupRow(row[0], row[1], int(row[2] or 0)) for row in await db.fetch(_GROUPS, owner)]
+    return [GroupRow(*row[:3]) for row in await db.fetch(_GROUPS, owner)]

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 import asyncpg
 
 from guanxi.accounts.secrets import new_secret
+from guanxi.graph.pair import SPECIAL
 from guanxi.stores import redacted
 from guanxi.stores.port import StoreError, StoreMissing
 from guanxi.stores.postgresql.connections import (
@@ -29,17 +30,40 @@ from guanxi.stores.postgresql.connections import (
     failures,
     schema_of,
 )
+from guanxi.stores.tails import AFTER_NAME, BEFORE_NAME
 from guanxi.text import Text
 
 VERSION = 2
 #: The SQL that migrates a store to the next version, by the version that it starts from.
 MIGRATIONS: Mapping[int, str] = {
-    1: """
+    1: f"""
 ALTER TABLE tally ADD COLUMN public_version bigint NOT NULL DEFAULT 0,
-    ADD COLUMN private_version bigint NOT NULL DEFAULT 0;
+    ADD COLUMN private_version bigint NOT NULL DEFAULT 0,
+    ADD COLUMN special integer NOT NULL DEFAULT 0,
+    ADD COLUMN grouped integer NOT NULL DEFAULT 0;
+ALTER TABLE grp ADD COLUMN members integer NOT NULL DEFAULT 0;
 ALTER TABLE follower_tally ADD COLUMN public_version bigint NOT NULL DEFAULT 0;
 UPDATE tally SET public_version = version, private_version = version;
 UPDATE follower_tally SET public_version = version;
+UPDATE tally SET special = counted.special, grouped = counted.grouped
+FROM (
+    SELECT owner, count(*) FILTER (WHERE groups @> ARRAY[{SPECIAL}::bigint]) AS special,
+        count(*) AS grouped
+    FROM relation WHERE groups IS NOT NULL GROUP BY owner
+) AS counted
+WHERE tally.mid = counted.owner;
+UPDATE grp SET members = counted.members
+FROM (
+    SELECT owner, each AS id, count(*) AS members
+    FROM relation CROSS JOIN LATERAL unnest(groups) AS each
+    WHERE groups IS NOT NULL GROUP BY owner, each
+) AS counted
+WHERE grp.owner = counted.owner AND grp.id = counted.id;
+UPDATE account SET tail = substring(
+    tail FROM {len(BEFORE_NAME) + 1} FOR length(tail) - {len(BEFORE_NAME) + len(AFTER_NAME)}
+)
+WHERE substring(tail FOR {len(BEFORE_NAME)}) = '\\x{BEFORE_NAME.hex()}'
+AND substring(tail FROM length(tail) - {len(AFTER_NAME) - 1}) = '\\x{AFTER_NAME.hex()}';
 CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
 """
 }
@@ -77,7 +101,7 @@ CREATE TABLE account (
     live_url bytea NOT NULL,
     nft_icon bytea NOT NULL,
     tail_version integer NOT NULL, -- derived from the card: what a page splices
-    tail bytea NOT NULL
+    tail bytea NOT NULL -- the name alone if the rest is the default
 );
 
 CREATE TABLE account_name (
@@ -91,6 +115,8 @@ CREATE TABLE tally (
     following integer NOT NULL DEFAULT 0,
     whisper integer NOT NULL DEFAULT 0,
     black integer NOT NULL DEFAULT 0,
+    special integer NOT NULL DEFAULT 0, -- followings in the special group
+    grouped integer NOT NULL DEFAULT 0, -- followings in any group, the special one included
     version bigint NOT NULL DEFAULT 0, -- of followings, as their owner sees them
     public_version bigint NOT NULL DEFAULT 0, -- of followings, as others see them
     private_version bigint NOT NULL DEFAULT 0, -- of whispers and blacks
@@ -151,6 +177,7 @@ CREATE TABLE grp (
     id bigint NOT NULL,
     name text COLLATE "C" NOT NULL,
     made bigint NOT NULL, -- rises within an owner
+    members integer NOT NULL DEFAULT 0,
     PRIMARY KEY (owner, id),
     UNIQUE (owner, name)
 );

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.contract.limits import Caps
@@ -50,11 +50,8 @@ class PostgreSQLStore(Engine):
     # --- relations ---
 
     async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
-        async def apply(part: Sequence[Any]) -> tuple[list[int], Sequence[Any]]:
-            return await self.writer.change(part, caps), ()
-
         self.owner.loop()
-        return await in_transactions(acts, apply)
+        return await in_transactions(acts, partial(self.writer.change, caps=caps))
 
     page = reading(reads.page)
     members = reading(reads.members)

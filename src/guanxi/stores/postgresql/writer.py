@@ -24,8 +24,8 @@ from typing import Any, TypeVar
 import asyncpg
 
 from guanxi.contract.limits import Caps
-from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify, sort_key_at
+from guanxi.stores.acts import Doing, Unfinished
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.postgresql.connections import (
     ERRORS,
@@ -36,7 +36,7 @@ from guanxi.stores.postgresql.connections import (
     is_transient,
     retried,
 )
-from guanxi.stores.postgresql.grouping import member_keys, read_groups, regroup
+from guanxi.stores.postgresql.grouping import members_of, read_groups, regroup
 from guanxi.stores.postgresql.pairs import lock, modify, write
 from guanxi.stores.postgresql.schema import SLOTS
 from guanxi.text import Text
@@ -63,7 +63,7 @@ _BEGIN_SHARED = f"{_BEGIN}; SET LOCAL lock_timeout = '200ms'"
 
 
 #: Acts of one call, and its caps.
-_Call = tuple[Sequence[Modify | GroupAct], Caps]
+_Call = tuple[Sequence[Doing], Caps]
 
 
 @dataclass(eq=False, slots=True)
@@ -117,10 +117,11 @@ class Writer:
 
         return await self._transaction(timed)
 
-    async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
-        """Apply acts in one transaction; return their codes in order, 0 for success.
+    async def change(self, acts: Sequence[Doing], caps: Caps) -> tuple[list[int], Sequence[Doing]]:
+        """Apply acts in one transaction; return their codes in order, and the acts that are left.
 
-        Acts on pairs alone share the transaction with other calls. Raise as ``run``, and
+        A code is 0 for success. Acts are left only from one on that deletes a large group. Acts on
+        pairs alone share the transaction with other calls. Raise as ``run``, and
         ``StoreUnavailable`` if the queue is full, the writer is closed or the id of a new group is
         in use; ``ValueError`` for a number that is not an ``Act``.
         """
@@ -146,7 +147,7 @@ class Writer:
                 await asyncio.wait([result], timeout=SETTLE_SECONDS)
             result.cancel()
             raise
-        return result.result()
+        return result.result(), ()
 
     async def close(self) -> None:
         """Refuse new acts, write those that wait, then close the writer's connections.
@@ -256,7 +257,7 @@ class Writer:
         if any(self._is_dropped(job) for job in jobs):
             raise _Unwanted
         calls = [(job.acts, job.caps) for job in jobs]
-        codes = await self._apply(connection, calls, lane, jobs[0].since)
+        codes, _ = await self._apply(connection, calls, lane, jobs[0].since)
         if any(job.result.done() for job in jobs):
             raise _Unwanted
         for job in jobs:
@@ -269,29 +270,38 @@ class Writer:
 
     async def _apply(
         self, connection: Connection, calls: Sequence[_Call], lane: int, since: float
-    ) -> list[int]:
+    ) -> tuple[list[int], Sequence[Doing]]:
         """Apply the acts of calls within the caller's transaction; return their codes in order.
 
-        ``since`` is the monotonic time at which they were queued; ``lane`` selects the slot of
-        follower counts. Calls ``waited``. Raise as ``change``.
+        Also return the acts that are left of a call, which is then the only one. ``since`` is the
+        monotonic time at which they were queued; ``lane`` selects the slot of follower counts.
+        Calls ``waited``. Raise as ``change``.
         """
-        acts = [act for acts, _ in calls for act in acts]
-        members = await member_keys(connection, acts)
-        locked = await lock(connection, acts, members, sort_key_at(self._clock()))
-        groups = await read_groups(connection, acts, locked)
+        doing = [(act, caps) for acts, caps in calls for act in acts]
+        acts = [act.act if isinstance(act, Unfinished) else act for act, _ in doing]
+        keys, large = await members_of(connection, acts)
+        left: list[Doing] = []
+        if large is not None:
+            left = [act for act, _ in doing[large + 1 :]]
+            acts, doing = acts[: large + 1], doing[: large + 1]
+        locked = await lock(connection, acts, keys, sort_key_at(self._clock()))
+        groups = await read_groups(connection, acts, locked, large)
         self.waited(time.monotonic() - since)
-        codes = [
-            modify(locked, act, caps)
-            if isinstance(act, Modify)
-            else regroup(locked, groups[act.owner], act, caps)
-            for acts, caps in calls
-            for act in acts
-        ]
+        codes = []
+        for at, (act, caps) in enumerate(doing):
+            if isinstance(act, Modify):
+                codes.append(modify(locked, act, caps))
+                continue
+            code = regroup(locked, groups[acts[at].owner], act, caps, large=at == large)
+            if isinstance(code, Unfinished):
+                left = [code, *left]
+            else:
+                codes.append(code)
         for owner in groups.values():
             for statement, values in owner.writes:
                 await connection.execute(statement, *values)
         await write(connection, locked, (self._first_slot + lane) % SLOTS)
-        return codes
+        return codes, left
 
     async def _transaction(
         self, work: Callable[[Connection], Awaitable[T]], begin: str = _BEGIN

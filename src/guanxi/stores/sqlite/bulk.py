@@ -42,6 +42,7 @@ from guanxi.stores.port import (
 from guanxi.stores.port.rows import plain_edge
 from guanxi.stores.sqlite.cards import account, put, put_plain
 from guanxi.stores.sqlite.schema import (
+    COUNT_MEMBERS,
     GROUPED,
     ITEM_CONTRACT,
     MUTUAL,
@@ -310,7 +311,7 @@ def write(
     if new:
         _write_lists(db, is_sorted=is_sorted)
         db.execute(_WRITE_EXTRAS)
-        db.execute(_UPDATE_TALLIES)
+        db.execute(_UPDATE_TALLIES + COUNT_MEMBERS)
     return Imported(new=new)
 
 
@@ -522,5 +523,5 @@ UPDATE tally SET
     public_version = public_version + 1,
     public_follower_version = public_follower_version + 1,
     private_version = private_version + 1
-WHERE mid IN (SELECT mid FROM touched)
+WHERE mid IN (SELECT mid FROM touched);
 """

@@ -23,7 +23,7 @@ from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import ALL
 from guanxi.stores.sqlite import content
 from guanxi.stores.sqlite.reads import packed
-from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, encoded_tail
+from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.kind import DocumentEdit
 
 _CARD = tuple(field.name for field in fields(Card))
@@ -50,7 +50,7 @@ def put(db: apsw.Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
         mid, folded = account.mid, card.name.casefold()
         values = (mid, account.state, *astuple(account.privacy), folded, *astuple(card))
         db.execute(_PUT_ACCOUNT, values)
-        db.execute(_PUT_TAIL, (mid, TAIL_VERSION, encoded_tail(card)))
+        db.execute(_PUT_TAIL, (mid, TAIL_VERSION, stored_tail(card)))
         db.execute(_PUT_TALLY, (mid,))
 
 
@@ -115,7 +115,7 @@ def tails(db: apsw.Connection, mids: Sequence[int]) -> dict[int, bytes]:
     """Return the list-item tails (JSON with "," in place of "{") by mid; omit unknown accounts."""
     if not mids:
         return {}
-    return dict(db.execute(_TAILS, (packed(mids),)))
+    return whole_tails(dict(db.execute(_TAILS, (packed(mids),))))
 
 
 _MID = f"SELECT min(mid) FROM account WHERE name = ? AND state <> {State.DEREGISTERED:d}"

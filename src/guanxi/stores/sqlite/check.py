@@ -108,6 +108,13 @@ _VIOLATIONS = {
         OR whisper <> (SELECT count(*) FROM whisper WHERE owner = mid)
         OR black <> (SELECT count(*) FROM block WHERE owner = mid)
         OR follower <> (SELECT count(*) FROM follower WHERE owner = mid)""",
+    "each group's count equals the number of its members": f"""
+        SELECT owner, id FROM grp WHERE members <> (
+            SELECT count(*) FROM member WHERE member.owner = grp.owner AND member.grp = id)
+        UNION ALL SELECT mid, {SPECIAL} FROM tally WHERE special <> (
+            SELECT count(*) FROM member WHERE owner = mid AND grp = {SPECIAL})
+        UNION ALL SELECT mid, {DEFAULT} FROM tally WHERE grouped <> (
+            SELECT count(DISTINCT target) FROM member WHERE owner = mid)""",
     "each account has counts, and all counts have an account": """
         SELECT mid, 0 FROM account WHERE mid NOT IN (SELECT mid FROM tally)
         UNION ALL SELECT mid, 0 FROM tally WHERE mid NOT IN (SELECT mid FROM account)""",

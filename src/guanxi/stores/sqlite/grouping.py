@@ -12,15 +12,18 @@ from guanxi.accounts.account import State
 from guanxi.contract import errors
 from guanxi.contract.limits import Caps
 from guanxi.graph.groups import (
+    SAME_MEMBERSHIPS,
     CreateGroup,
     DeleteGroup,
     DropGroup,
     GroupAct,
     GroupFacts,
+    Memberships,
     PutGroup,
     Regroup,
     Regrouped,
     decide_group,
+    memberships,
     possible,
 )
 from guanxi.graph.pair import SPECIAL, Refusal
@@ -42,6 +45,10 @@ ON CONFLICT (owner, id) DO UPDATE SET name = excluded.name
 _RAISE_VERSIONS = """
 UPDATE tally SET version = version + 1, follower_version = follower_version + 1 WHERE mid = ?
 """
+_COUNT_GROUPED = """
+UPDATE tally SET special = special + ?2, grouped = grouped + ?3 WHERE mid = ?1
+"""
+_COUNT_MEMBERS = "UPDATE grp SET members = members + ?3 WHERE owner = ?1 AND id = ?2"
 #: How many rows one transaction changes, about: 10 ms. An act that changes more continues in the
 #: next, after the jobs that wait.
 ROWS = 1_000
@@ -60,6 +67,7 @@ WHERE following.owner = ?1 AND following.place = members.place
 AND following.target = members.target AND NOT EXISTS (
     SELECT 1 FROM member WHERE owner = ?1 AND target = members.target AND grp NOT IN (?2, {SPECIAL})
 )
+RETURNING flags & {SPECIAL_BIT}
 """
 _DELETE_MEMBERS = """
 DELETE FROM member WHERE owner = ? AND grp = ? AND (place, target) <= (?, ?)
@@ -106,6 +114,7 @@ def regroup(
     )
     change = decide_group(act, facts)
     rest: Unfinished | None = None
+    added = SAME_MEMBERSHIPS
     match change:
         case Refusal(code):
             return 0 if begun else code
@@ -118,13 +127,14 @@ def regroup(
             last = db.execute(_LAST_OF_PART, (owner, group, room - 1)).get
             if last is not None:
                 rest = Unfinished(DeleteGroup(owner, group))
-            db.execute(_CLEAR_GROUPED, (owner, group, *(last or _END)))
+            cleared = list(db.execute(_CLEAR_GROUPED, (owner, group, *(last or _END))))
             db.execute(_DELETE_MEMBERS, (owner, group, *(last or _END)))
-            had_members = db.changes() > 0
+            deleted = db.changes()
             if rest is None:
                 db.execute("DELETE FROM grp WHERE owner = ? AND id = ?", (owner, group))
-            if not had_members:
+            if not deleted:
                 return 0
+            added = Memberships(grouped=-cleared.count((0,)), members={group: -deleted})
         case Regrouped(after) if isinstance(act, Regroup):
             if not after:
                 return 0
@@ -135,8 +145,18 @@ def regroup(
                     rest = Unfinished(replace(act, members=tuple(targets[at:])))
                     break
                 _put_groups(db, owner, target, edges[target], members[target], after[target])
+                added += memberships(members[target], after[target])
+    count_members(db, owner, added)
     db.execute(_RAISE_VERSIONS, (owner,))
     return 0 if rest is None else rest
+
+
+def count_members(db: apsw.Connection, owner: int, added: Memberships) -> None:
+    """Add to the counts of the owner's groups; those of deleted groups are ignored."""
+    if added.special or added.grouped:
+        db.execute(_COUNT_GROUPED, (owner, added.special, added.grouped))
+    for group, members in added.members.items():
+        db.execute(_COUNT_MEMBERS, (owner, group, members))
 
 
 #: By target: the sort key and the flags.

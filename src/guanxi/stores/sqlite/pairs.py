@@ -10,8 +10,9 @@ import apsw
 from guanxi.accounts.account import State
 from guanxi.contract.limits import Caps
 from guanxi.graph.effects import Item, effect, swapped
+from guanxi.graph.groups import SAME_MEMBERSHIPS
 from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Refusal, Side, decide, next_sort_key
-from guanxi.stores.sqlite.grouping import flags_of
+from guanxi.stores.sqlite.grouping import count_members, flags_of
 from guanxi.stores.sqlite.reads import side
 from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
 
@@ -161,6 +162,8 @@ def _write(db: apsw.Connection, owner: int, other: int, before: Pair, after: Pai
                 change.private_version,
             ),
         )
+    if change.memberships is not SAME_MEMBERSHIPS:
+        count_members(db, owner, change.memberships)
 
 
 class _Table(NamedTuple):

@@ -493,12 +493,8 @@ def tally(db: apsw.Connection, mid: int) -> Tally:
     return NO_TALLY if row is None else Tally(*row)
 
 
-_GROUPS = """
-SELECT id, name, (SELECT count(*) FROM member WHERE member.owner = grp.owner AND grp = id)
-FROM grp WHERE owner = ? ORDER BY made
-"""
-_SPECIAL = f"SELECT count(*) FROM member WHERE owner = ? AND grp = {SPECIAL}"
-_UNGROUPED_COUNT = f"SELECT count(*) FROM following WHERE owner = ? AND flags & {IN_GROUPS} = 0"
+_GROUPS = "SELECT id, name, members FROM grp WHERE owner = ? ORDER BY made"
+_SPECIAL_AND_UNGROUPED = "SELECT special, following - grouped FROM tally WHERE mid = ?"
 
 
 def groups(db: apsw.Connection, owner: int) -> list[GroupRow]:
@@ -507,8 +503,9 @@ def groups(db: apsw.Connection, owner: int) -> list[GroupRow]:
     Each has its number of members; the default group counts the followings in no group. An unknown
     owner has the first two.
     """
+    special, ungrouped = db.execute(_SPECIAL_AND_UNGROUPED, (owner,)).get or (0, 0)
     return [
-        GroupRow(SPECIAL, SPECIAL_NAME, db.execute(_SPECIAL, (owner,)).get),
-        GroupRow(DEFAULT, DEFAULT_NAME, db.execute(_UNGROUPED_COUNT, (owner,)).get),
+        GroupRow(SPECIAL, SPECIAL_NAME, special),
+        GroupRow(DEFAULT, DEFAULT_NAME, ungrouped),
         *(GroupRow(*row) for row in db.execute(_GROUPS, (owner,))),
     ]

@@ -11,8 +11,10 @@ from pathlib import Path
 import apsw
 
 from guanxi.accounts.secrets import new_secret
+from guanxi.graph.pair import SPECIAL
 from guanxi.stores.port import StoreError, StoreMissing, StoreUnavailable
 from guanxi.stores.sqlite.recovery import check_log
+from guanxi.stores.tails import AFTER_NAME, BEFORE_NAME
 from guanxi.text import Text
 
 APPLICATION_ID = int.from_bytes(b"GuXi", "big")
@@ -57,7 +59,8 @@ CREATE TABLE account (
     nft_icon TEXT NOT NULL
 ) STRICT;
 
--- Derived from the card, spliced into list items. In a table of its own, to keep rows small.
+-- Derived from the card, spliced into list items: the name alone if the rest is the default. In a
+-- table of its own, to keep rows small.
 CREATE TABLE tail (
     mid INTEGER PRIMARY KEY,
     version INTEGER NOT NULL,
@@ -183,22 +186,50 @@ CREATE TABLE content_key (
 CREATE INDEX content_key_by_id ON content_key (owner, kind, id);
 """
 
+#: Counts the members of groups anew, where every count is 0: special followings, followings in any
+#: group (the special one included), and the members of each group that an owner created.
+COUNT_MEMBERS = f"""
+UPDATE tally SET special = counted.special, grouped = counted.grouped
+FROM (
+    SELECT owner, count(*) FILTER (WHERE grp = {SPECIAL}) AS special,
+        count(DISTINCT target) AS grouped
+    FROM member GROUP BY owner
+) AS counted
+WHERE tally.mid = counted.owner;
+UPDATE grp SET members = counted.members
+FROM (SELECT owner, grp, count(*) AS members FROM member GROUP BY owner, grp) AS counted
+WHERE grp.owner = counted.owner AND grp.id = counted.grp;
+"""
+
 # Versions of the lists as others see them, which start at those that others have seen, and of
-# the lists that the owner alone sees. Indexes to delete grants by.
-_VERSIONS = """
+# the lists that the owner alone sees. Counts of the members of groups. Indexes to delete grants by.
+_VERSIONS = f"""
 ALTER TABLE tally ADD COLUMN public_version INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tally ADD COLUMN public_follower_version INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tally ADD COLUMN private_version INTEGER NOT NULL DEFAULT 0;
 UPDATE tally SET public_version = version, public_follower_version = follower_version,
     private_version = version;
+ALTER TABLE tally ADD COLUMN special INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tally ADD COLUMN grouped INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE grp ADD COLUMN members INTEGER NOT NULL DEFAULT 0;
+{COUNT_MEMBERS}
 CREATE INDEX sign_in_grant_by_mid ON sign_in_grant (mid);
 CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
+"""
+
+# Stored tails were whole. In a name each quotation mark follows a backslash, so that the default
+# part is not found within one.
+_SHORTEN_TAILS = f"""
+UPDATE tail SET tail = substr(tail, {len(BEFORE_NAME) + 1},
+    length(tail) - {len(BEFORE_NAME) + len(AFTER_NAME)})
+WHERE substr(tail, 1, {len(BEFORE_NAME)}) = x'{BEFORE_NAME.hex()}'
+AND substr(tail, {-len(AFTER_NAME)}) = x'{AFTER_NAME.hex()}';
 """
 
 SCHEMA = _RELATIONS + _CONTENT + _VERSIONS
 
 #: The SQL that migrates a store from each version to the next.
-MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS}
+MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS + _SHORTEN_TAILS}
 
 _CACHE_KIB = 64 * 1024
 _MAPPED_BYTES = 16 * 2**30

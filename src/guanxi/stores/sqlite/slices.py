@@ -280,6 +280,25 @@ WHERE outcome = {_WINS} AND kind = {BLOCK} AND follower > followed AND EXISTS (
 """
 _COUNTS = "SELECT outcome, count(*) FROM slice GROUP BY outcome"
 _FORGET = f"DELETE FROM slice WHERE outcome IN ({_UNCHANGED}, {_LOSES})"
+# Run before their memberships are deleted.
+_DISCOUNT_CHANGED = f"""
+UPDATE tally SET special = tally.special - gone.special, grouped = tally.grouped - gone.grouped
+FROM (
+    SELECT owner, count(*) FILTER (WHERE edge.flags & {SPECIAL_BIT}) AS special,
+        count(*) FILTER (WHERE edge.flags & {IN_GROUPS}) AS grouped
+    FROM slice CROSS JOIN following AS edge ON owner = follower AND edge.place = stored
+    AND target = followed
+    WHERE kind = {FOLLOW} AND outcome = {_CHANGED} GROUP BY owner
+) AS gone
+WHERE tally.mid = gone.owner;
+UPDATE grp SET members = grp.members - gone.members
+FROM (
+    SELECT owner, grp, count(*) AS members
+    FROM slice CROSS JOIN member ON owner = follower AND target = followed
+    WHERE kind = {FOLLOW} AND outcome = {_CHANGED} GROUP BY owner, grp
+) AS gone
+WHERE grp.owner = gone.owner AND grp.id = gone.grp;
+"""
 _DELETE_CHANGED = f"""
 DELETE FROM follower WHERE (owner, place, source) IN (
     SELECT followed, stored, follower FROM slice WHERE kind = {FOLLOW} AND outcome = {_CHANGED}
@@ -364,6 +383,8 @@ UPDATE tally SET
     whisper = tally.whisper + added.whisper,
     black = tally.black + added.black,
     follower = tally.follower + added.follower,
+    special = tally.special + added.special,
+    grouped = tally.grouped + added.grouped,
     version = version + 1,
     follower_version = follower_version + 1,
     public_version = public_version + 1,
@@ -371,20 +392,30 @@ UPDATE tally SET
     private_version = private_version + 1
 FROM (
     SELECT mid, sum(following) AS following, sum(whisper) AS whisper, sum(black) AS black,
-        sum(follower) AS follower
+        sum(follower) AS follower, sum(special) AS special, sum(grouped) AS grouped
     FROM (
         SELECT follower AS mid,
             kind = {FOLLOW} AND outcome <> {_CHANGED} AS following,
             kind = {WHISPER} AND outcome <> {_CHANGED} AS whisper,
             kind = {BLOCK} AND outcome <> {_CHANGED} AS black,
-            0 AS follower
+            0 AS follower,
+            flags & {SPECIAL_BIT} <> 0 AS special,
+            flags & {IN_GROUPS} <> 0 AS grouped
         FROM slice
         UNION ALL
-        SELECT followed, 0, 0, 0, kind = {FOLLOW} AND outcome <> {_CHANGED} FROM slice
+        SELECT followed, 0, 0, 0, kind = {FOLLOW} AND outcome <> {_CHANGED}, 0, 0 FROM slice
     )
     GROUP BY mid
 ) AS added
 WHERE tally.mid = added.mid
+"""
+_COUNT_MEMBERS = """
+UPDATE grp SET members = grp.members + added.members
+FROM (
+    SELECT follower AS owner, name, count(*) AS members
+    FROM slice CROSS JOIN staged_group USING (line) GROUP BY follower, name
+) AS added
+WHERE grp.owner = added.owner AND grp.name = added.name
 """
 
 
@@ -420,7 +451,7 @@ def _write_slice(
     )
     db.execute(_FORGET)
     if counts.get(_CHANGED):
-        db.execute(_DELETE_CHANGED)
+        db.execute(_DISCOUNT_CHANGED + _DELETE_CHANGED)
     new_groups(db, "slice")
     db.execute(_EXTRAS)
     if db.execute("SELECT EXISTS (SELECT 1 FROM contract)").get:
@@ -429,4 +460,6 @@ def _write_slice(
     db.execute(_FLAG_BACK_MUTUAL)
     db.execute(_FLAG_BACK_CONTRACT)
     db.execute(_COUNT)
+    if db.execute("SELECT EXISTS (SELECT 1 FROM staged_group)").get:
+        db.execute(_COUNT_MEMBERS)
     return imported

@@ -275,6 +275,26 @@ async def test_close_refuses_the_writes_that_wait_too_long(
     await store.close()
 
 
+async def test_close_gives_up_the_wait_for_a_lock_that_another_process_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LOCK_SECONDS", 1e6)
+    monkeypatch.setattr(writer, "CLOSE_SECONDS", 0.05)
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    await people(store, 1, 2, 3)
+    store.visit(1, 2)
+    with write_lock(tmp_path / "s.db"):
+        waiting = [asyncio.create_task(do(store, Modify(1, mid, Act.FOLLOW))) for mid in (2, 3)]
+        await asyncio.sleep(0)
+        with pytest.raises(StoreUnavailable, match="being closed"):
+            await store.close()
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [str(outcome) for outcome in outcomes] == 2 * ["the store is being closed"]
+    store = await SQLiteStore.open(tmp_path / "s.db")
+    assert await listed(store, Listing.FOLLOWINGS, 1) == []
+    await store.close()
+
+
 async def test_a_store_on_a_full_disk_is_not_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -248,6 +248,8 @@ class SQLiteStore(Engine):
     async def close(self) -> None:
         if self.owner.closed:
             return
+        self.owner.loop()
+        self.writer.give_up()  # the visits have the same second as the other writes
         try:
             if self._visits or self._flushing.locked():
                 await self.flush_visits()

@@ -75,8 +75,8 @@ class Turnstile:
         except OSError as error:
             raise _not_lockable(error) from error
 
-    def take(self, until: float) -> None:
-        """Wait until the file is locked, or until ``until`` (seconds of ``time.monotonic``).
+    def take(self, is_over: Callable[[], bool]) -> None:
+        """Wait until the file is locked, or until ``is_over()``.
 
         Return None in both cases. Raise ``StoreUnavailable`` if it cannot be locked at all.
         """
@@ -84,7 +84,7 @@ class Turnstile:
             try:
                 return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() >= until:
+                if is_over():
                     return None
             except OSError as error:
                 raise _not_lockable(error) from error
@@ -106,17 +106,24 @@ def _not_lockable(error: OSError) -> StoreUnavailable:
     )
 
 
-def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
-    """Start a transaction with the write lock; raise ``apsw.BusyError`` after ``LOCK_SECONDS``.
+def begin(
+    db: apsw.Connection, turnstile: Turnstile, given_up: Callable[[], float] = lambda: inf
+) -> None:
+    """Start a transaction with the write lock.
 
-    The turnstile is locked only while this waits; if it is not free in time, this tries without it.
-    Raise ``StoreUnavailable`` if it cannot be locked at all. The connection's busy handler is
-    replaced.
+    Raise ``apsw.BusyError`` after ``LOCK_SECONDS``, or at the time ``given_up()`` (monotonic
+    seconds), which may change meanwhile. The turnstile is locked only while this waits; if it is
+    not free in time, this tries without it. Raise ``StoreUnavailable`` if it cannot be locked at
+    all. The connection's busy handler is replaced.
     """
     until = time.monotonic() + LOCK_SECONDS
-    turnstile.take(until)
+
+    def is_over() -> bool:
+        return time.monotonic() >= min(until, given_up())
+
+    turnstile.take(is_over)
     try:
-        db.set_busy_handler(_waiting(until))
+        db.set_busy_handler(_waiting(is_over))
         db.execute("BEGIN IMMEDIATE")
     finally:
         turnstile.give()
@@ -142,12 +149,12 @@ def turn(db: apsw.Connection, path: Path) -> Iterator[None]:
         _roll_back(db)
 
 
-def _waiting(until: float) -> Callable[[int], bool]:
-    """Return a handler that makes SQLite sleep and retry until a time (monotonic seconds)."""
+def _waiting(is_over: Callable[[], bool]) -> Callable[[int], bool]:
+    """Return a handler that makes SQLite sleep and retry until ``is_over()``."""
 
     def wait(_attempt: int) -> bool:
         time.sleep(_POLL_SECONDS)
-        return time.monotonic() < until
+        return not is_over()
 
     return wait
 
@@ -213,7 +220,7 @@ class Writer:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._batch_settled = batch_settled
         self._stopped = False
-        #: When the jobs that still wait are given up, once the writer is closed.
+        #: When the jobs that still wait, also for the write lock, are given up at the end.
         self._given_up = inf
         #: Called with the seconds that each transaction waited for the write lock.
         self.waited: Callable[[float], None] = lambda _seconds: None
@@ -235,13 +242,16 @@ class Writer:
             raise StoreUnavailable(_TOO_MANY)
         self._jobs.put(job)
 
+    def give_up(self) -> None:
+        """Begin no job later than in ``CLOSE_SECONDS``, or than an earlier call said."""
+        self._given_up = min(self._given_up, time.monotonic() + CLOSE_SECONDS)
+
     def close(self) -> None:
-        """Run the waiting jobs for ``CLOSE_SECONDS``, refuse the others, and end the thread.
+        """Run the waiting jobs until they are given up, refuse the others, and end the thread.
 
         Submit nothing after.
         """
-        # With the write lock held elsewhere, each batch would wait for it.
-        self._given_up = time.monotonic() + CLOSE_SECONDS
+        self.give_up()
         self._jobs.put(None)
         self._thread.join()
 
@@ -367,13 +377,17 @@ class Writer:
         """Start a transaction with the write lock; call ``waited`` with the seconds that it took.
 
         Raise ``apsw.BusyError`` after ``LOCK_SECONDS``, which are reported too, and ``_Failed`` if
-        the turnstile cannot be locked.
+        the turnstile cannot be locked or the jobs are given up meanwhile.
         """
         since = time.monotonic()
         try:
-            begin(self._db, self._turnstile)
+            begin(self._db, self._turnstile, lambda: self._given_up)
         except StoreUnavailable as error:
             raise _Failed(error) from error
+        except apsw.BusyError as error:
+            if time.monotonic() < self._given_up:
+                raise
+            raise _Failed(StoreUnavailable(_CLOSING)) from error
         finally:
             self.waited(time.monotonic() - since)
 
@@ -389,7 +403,8 @@ class Writer:
 
         ``mode`` is one of SQLite's checkpoint modes. SQLite's errors are ignored.
         """
-        self._db.set_busy_handler(_waiting(time.monotonic() + _READERS_SECONDS))
+        until = time.monotonic() + _READERS_SECONDS
+        self._db.set_busy_handler(_waiting(lambda: time.monotonic() >= until))
         with suppress(apsw.Error):  # commits stay in the log, so nothing is lost
             self._db.wal_checkpoint(mode=mode)
 

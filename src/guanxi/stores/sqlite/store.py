@@ -103,7 +103,7 @@ class SQLiteStore(Engine):
         self._visits[owner, target] += 1
 
     async def flush_visits(self) -> None:
-        self.writer.file.check()  # periodically, also while nothing is written
+        self._check_file()  # periodically, also while nothing is written
         async with self._flushing:  # whoever flushes waits for what another one has taken
             await self._write_visits()
 
@@ -237,7 +237,7 @@ class SQLiteStore(Engine):
 
     async def ready(self) -> None:
         await self.tally(0)
-        self.writer.file.check()
+        self._check_file()
         # An empty transaction would succeed on a full disk. Anybody may send GET /readyz, so that
         # not each request may cost a sync of the disk.
         if time.monotonic() >= self._writable_until:
@@ -255,6 +255,11 @@ class SQLiteStore(Engine):
                 await self.flush_visits()
         finally:
             await super().close()
+
+    def _check_file(self) -> None:
+        # On the loop's own connection: the writer's is in use by its thread.
+        with failures():
+            self.writer.file.check(self.db)
 
     def _seconds(self) -> int:
         return self._clock() // 10**9

@@ -23,9 +23,9 @@ from typing import Any
 
 import apsw
 
-from guanxi.stores.port import StoreError, StoreReplaced, StoreTimeout, StoreUnavailable
+from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.sqlite.file import OpenedFile, has_moved, replaced
-from guanxi.stores.sqlite.schema import connect, failure
+from guanxi.stores.sqlite.schema import connect, failure, failures
 from guanxi.text import Text
 
 #: The most jobs and seconds of a batch; then the write lock is released for other processes.
@@ -364,13 +364,15 @@ class Writer:
             _roll_back(db)
 
     def _check_file(self, *, committed: bool = False) -> None:
-        """Raise ``_Failed`` if the files at the path are not the opened ones.
+        """Raise ``_Failed`` if the files at the path are not the opened ones, or cannot be checked.
 
-        It contains ``StoreTimeout`` if the transaction is ``committed``, else ``StoreReplaced``.
+        It contains ``StoreTimeout`` if the transaction is ``committed``, else ``StoreReplaced`` or
+        what ``failure`` returns. No other error may pass: the jobs would run once more.
         """
         try:
-            self.file.check()
-        except StoreReplaced as error:
+            with failures():
+                self.file.check(self._db)
+        except StoreError as error:
             raise _Failed(StoreTimeout(error.args[0]) if committed else error) from error
 
     def _begin(self) -> None:

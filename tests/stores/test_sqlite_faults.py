@@ -104,6 +104,36 @@ async def test_a_turnstile_that_stays_locked_blocks_no_writer(
     await store.close()
 
 
+async def test_a_store_that_cannot_be_opened_leaves_neither_a_descriptor_nor_a_thread(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    await (await SQLiteStore.open(path, create=True)).close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [os.open(os.devnull, os.O_RDONLY) for _ in range(40)]
+    for file in free:
+        os.close(file)
+    before, failed = descriptors(), 0
+    for limit in free:  # there are 0, 1, 2, … descriptors left
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        try:
+            store = await SQLiteStore.open(path)
+        except StoreError:
+            failed += 1
+        else:
+            await store.close()
+            break
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert descriptors() == before
+        assert "guanxi-writer" not in [thread.name for thread in threading.enumerate()]
+    assert 4 < failed < len(free)
+
+
+def descriptors() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
+
+
 async def test_too_many_waiting_calls_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial, wraps
 from itertools import islice
 from pathlib import Path
@@ -51,10 +51,16 @@ class Engine:
     def __init__(self, path: Path) -> None:
         self.path, self.owner = path, Owner()
         self._loop = self.owner.loop()
-        self.db = connect(path)
-        self.writer = Writer(path, self._post_outcomes)
         self._outcomes: list[_Outcome] = []
-        self._lanes = {lane: _ReadLane(path, lane) for lane in BOUNDS}
+        self._lanes: dict[Lane, _ReadLane] = {}
+        with ExitStack() as opened:  # closed if one of them fails, as without a descriptor left
+            self.db = connect(path)
+            opened.callback(self.db.close)
+            for lane in BOUNDS:
+                self._lanes[lane] = _ReadLane(path, lane)
+                opened.callback(self._lanes[lane].close)
+            self.writer = Writer(path, self._post_outcomes)
+            opened.pop_all()
 
     def begin_snapshot(self) -> None:
         """Begin a transaction of the read connection that ends with this turn of the loop.

@@ -54,7 +54,12 @@ class SQLiteStore(Engine):
     def __init__(self, path: Path, clock: Callable[[], int]) -> None:
         super().__init__(path)
         self._clock = clock
-        self._secret: bytes = self.db.execute("SELECT value FROM meta WHERE name = 'secret'").get
+        try:
+            secret = self.db.execute("SELECT value FROM meta WHERE name = 'secret'").get
+        except apsw.Error:
+            self._shut()
+            raise
+        self._secret: bytes = secret
         self._visits: Counter[tuple[int, int]] = Counter()
         self._flushing = asyncio.Lock()
         self._writable_until = -inf

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -211,12 +211,15 @@ class Writer:
     """
 
     def __init__(self, path: Path, batch_settled: Callable[[], None]) -> None:
-        self._db = connect(path, writes=True)
-        self.file = OpenedFile(path, self._db)
+        with ExitStack() as opened:  # closed if one of them fails
+            self._db = connect(path, writes=True)
+            opened.callback(self._db.close)
+            self.file = OpenedFile(path, self._db)
+            self._turnstile = Turnstile(path)
+            opened.pop_all()
         #: Pages in the log after the last commit, and at how many pages it is copied next.
         self._log_pages, self._copy_at = 0, LOG_PAGES
         self._db.set_wal_hook(self._committed)
-        self._turnstile = Turnstile(path)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._batch_settled = batch_settled
         self._stopped = False

@@ -468,3 +468,28 @@ async def test_no_follow_appears_after_its_caller_has_gone(tmp_path: Path) -> No
     assert await do(store, Modify(10, 1, Act.FOLLOW)) == [0]
     assert await faults(store) == []
     await store.close()
+
+
+async def test_a_cancelled_stream_is_stopped_within_its_statement(tmp_path: Path) -> None:
+    """A check of a large store is one statement for minutes."""
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    begun, ended = threading.Event(), threading.Event()
+
+    def count_long(db: apsw.Connection) -> Iterator[int]:
+        begun.set()
+        numbers = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3e7)"
+        number = db.execute(f"{numbers} SELECT count(*) FROM n").get
+        ended.set()
+        yield number
+
+    async def read() -> None:
+        async for _ in store.stream(count_long):
+            pass
+
+    reading = asyncio.create_task(read())
+    await asyncio.to_thread(begun.wait, 30)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert not ended.is_set()
+    await store.close()

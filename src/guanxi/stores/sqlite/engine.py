@@ -129,13 +129,15 @@ class Engine:
     ) -> AsyncIterator[T]:
         """Yield what ``read`` yields, from one snapshot, on a thread and connection of its own.
 
+        ``read`` is stopped if this call is cancelled, within a statement too.
         Raise ``StoreUnavailable`` if the store is closed or its file cannot be opened;
         ``StoreError`` on another loop and for SQLite's other errors.
         """
-        loop = self.owner.loop()
+        loop, stopped = self.owner.loop(), False
         with ThreadPoolExecutor(1, thread_name_prefix="guanxi-stream") as thread, failures():
             run = partial(loop.run_in_executor, thread)
             db = await run(connect, self.path)
+            db.set_progress_handler(lambda: stopped, _PROGRESS_STEPS)
             try:
                 await run(db.execute, "BEGIN")
                 rows = read(db, *args, **kwargs)
@@ -143,6 +145,7 @@ class Engine:
                     for row in chunk:
                         yield row
             finally:
+                stopped = True
                 await run(db.close)
 
     async def close(self) -> None:

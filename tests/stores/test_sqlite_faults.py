@@ -9,7 +9,7 @@ import os
 import resource
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 
@@ -113,7 +113,7 @@ async def test_a_store_that_cannot_be_opened_leaves_neither_a_descriptor_nor_a_t
     free = [os.open(os.devnull, os.O_RDONLY) for _ in range(40)]
     for file in free:
         os.close(file)
-    before, failed = descriptors(), 0
+    threads, failed = set(threading.enumerate()), 0
     for limit in free:  # there are 0, 1, 2, … descriptors left
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
         try:
@@ -125,13 +125,19 @@ async def test_a_store_that_cannot_be_opened_leaves_neither_a_descriptor_nor_a_t
             break
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        assert descriptors() == before
-        assert "guanxi-writer" not in [thread.name for thread in threading.enumerate()]
+        assert open_files(path) == []
+        new = set(threading.enumerate()) - threads
+        assert [thread.name for thread in new if thread.name == "guanxi-writer"] == []
     assert 4 < failed < len(free)
 
 
-def descriptors() -> set[str]:
-    return set(os.listdir("/proc/self/fd"))
+def open_files(path: Path) -> list[str]:
+    """Return which of a store's files this process has open."""
+    found = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # closed meanwhile
+            found.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return [file for file in found if file.startswith(str(path))]
 
 
 async def test_too_many_waiting_calls_are_refused(

@@ -38,7 +38,7 @@ def test_a_service_ends_when_a_backup_is_moved_over_its_store(tmp_path: Path, wo
             copy.close()
             (tmp_path / "backup").rename(path)
             content = path.read_bytes()
-            with suppress(ConnectionError):  # it has noticed by itself, and ended
+            with suppress(ConnectionError):  # it has noticed already, and stopped
                 assert send(url, "GET", "/readyz").status == 503
             assert process.wait(30) == 3
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -19,6 +19,8 @@ import pytest
 
 from guanxi import Credential, SyncClient
 from guanxi.contract.errors import ApiException
+from guanxi.stores.postgresql import PostgreSQLStore
+from guanxi.stores.postgresql.connections import Connection
 from tests import postgres
 from tests.cli.runner import in_a_process, output_of, with_store
 from tests.cli.test_stores import MIDS, serving, sign_in_all, stored_edges
@@ -157,3 +159,39 @@ def test_a_check_or_copy_that_loses_its_server_says_so(
     assert "the server does not answer; the" in result.stderr
     assert "did not finish" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_cancelled_check_does_not_wait_for_a_silent_server(address: str) -> None:
+    server = postgres.own_server()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        proxy = Proxy(folder, server.folder)
+        stack.callback(proxy.close)
+        behind = address.replace(quote(str(server.folder), safe=""), quote(str(folder), safe=""))
+
+        async def cancelled() -> bool:
+            store = await PostgreSQLStore.open(behind, create=True)
+            begun = asyncio.Event()
+
+            async def sleep(connection: Connection) -> AsyncIterator[None]:
+                begun.set()
+                await connection.execute("SELECT pg_sleep(600)")
+                yield
+
+            async def check() -> None:
+                async for _ in store.stream(sleep):
+                    pass
+
+            checking = asyncio.create_task(check())
+            await begun.wait()
+            proxy.stall()
+            checking.cancel()
+            await asyncio.wait([checking], timeout=30)
+            ended = checking.done()
+            while not checking.done():
+                checking.cancel()
+                await asyncio.sleep(0.01)
+            await store.close()
+            return ended
+
+        assert asyncio.run(cancelled())

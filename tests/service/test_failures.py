@@ -79,13 +79,23 @@ def test_readiness_depends_on_the_store_and_health_does_not(tmp_path: Path) -> N
         assert send(service.base_url, "GET", "/healthz").status == 200
 
 
+def test_a_flood_of_checks_of_readiness_does_not_flood_the_log(tmp_path: Path) -> None:
+    with faulty_service(tmp_path) as (service, store), logged() as lines:
+        store.error = StoreUnavailable("locked")
+        for _ in range(50):
+            assert send(service.base_url, "GET", "/readyz").status == 503
+        # At most one line a second; the fifty took far less than twenty.
+        assert 0 < [line["event"] for line in lines_of(lines)].count("not ready") < 20
+
+
 def test_a_failure_to_write_visits_stops_nothing(tmp_path: Path) -> None:
     with logged() as lines:
         with faulty_service(tmp_path) as (service, store):
             store.verbs = frozenset({"flush_visits"})
             store.error = StoreTimeout("no answer in time")
             assert call(service, e.NAV).code == -101
-        assert [line["event"] for line in lines_of(lines)] == ["visits not written"]
+        # Once at the end, and every three seconds until then.
+        assert {line["event"] for line in lines_of(lines)} == {"visits not written"}
 
 
 def test_a_flood_of_failures_is_logged_once_a_second_with_its_number(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from guanxi.operations import accounts
 from guanxi.stores import open_store
 from guanxi.stores.port import Store, StoreTimeout, StoreUnavailable
 from guanxi.stores.postgresql import writer
+from guanxi.stores.postgresql.engine import Engine
 from tests import postgres
 from tests.stores.world import do, faults, people
 
@@ -142,3 +144,29 @@ async def test_who_is_cancelled_during_a_commit_reads_what_it_wrote(
         with pytest.raises(asyncio.CancelledError):
             await writing
         assert await is_stored(store)
+
+
+async def test_a_write_cancelled_at_its_begin_leaves_no_transaction_open(address: str) -> None:
+    async with opened(address) as (store, _):
+        engine = cast(Engine, store)
+        for turns in range(20):  # of the loop, before it is cancelled; at some BEGIN is under way
+            writing = asyncio.ensure_future(sign(store))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            for connection in engine.writer._connections._idle:
+                await connection.fetchval("SELECT 1")  # the state is known after the next response
+                assert not connection.is_in_transaction()
+
+
+async def test_close_refuses_the_writes_that_wait_to_be_retried_alone(address: str) -> None:
+    async with opened(address) as (store, other):
+        await other.execute(LOCK)
+        following = [asyncio.ensure_future(do(store, Modify(fan, 1, Act.FOLLOW))) for fan in FANS]
+        while len(cast(Engine, store).writer._tasks) <= writer.LANES:
+            await asyncio.sleep(0.005)
+        await store.close()
+        done, waiting = await asyncio.wait(following, timeout=10)
+        assert {str(one.exception()) for one in done} == {"the store is closed"}
+        assert waiting == set()

@@ -9,7 +9,7 @@ import os
 import resource
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 
@@ -102,6 +102,42 @@ async def test_a_turnstile_that_stays_locked_blocks_no_writer(
     await follow(store, 1, 2)
     os.close(lock_file)
     await store.close()
+
+
+async def test_a_store_that_cannot_be_opened_leaves_neither_a_descriptor_nor_a_thread(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    await (await SQLiteStore.open(path, create=True)).close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [os.open(os.devnull, os.O_RDONLY) for _ in range(40)]
+    for file in free:
+        os.close(file)
+    threads, failed = set(threading.enumerate()), 0
+    for limit in free:  # there are 0, 1, 2, … descriptors left
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        try:
+            store = await SQLiteStore.open(path)
+        except StoreError:
+            failed += 1
+        else:
+            await store.close()
+            break
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert open_files(path) == []
+        new = set(threading.enumerate()) - threads
+        assert [thread.name for thread in new if thread.name == "guanxi-writer"] == []
+    assert 4 < failed < len(free)
+
+
+def open_files(path: Path) -> list[str]:
+    """Return which of a store's files this process has open."""
+    found = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # closed meanwhile
+            found.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return [file for file in found if file.startswith(str(path))]
 
 
 async def test_too_many_waiting_calls_are_refused(
@@ -275,6 +311,26 @@ async def test_close_refuses_the_writes_that_wait_too_long(
     await store.close()
 
 
+async def test_close_gives_up_the_wait_for_a_lock_that_another_process_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LOCK_SECONDS", 1e6)
+    monkeypatch.setattr(writer, "CLOSE_SECONDS", 0.05)
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    await people(store, 1, 2, 3)
+    store.visit(1, 2)
+    with write_lock(tmp_path / "s.db"):
+        waiting = [asyncio.create_task(do(store, Modify(1, mid, Act.FOLLOW))) for mid in (2, 3)]
+        await asyncio.sleep(0)
+        with pytest.raises(StoreUnavailable, match="being closed"):
+            await store.close()
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [str(outcome) for outcome in outcomes] == 2 * ["the store is being closed"]
+    store = await SQLiteStore.open(tmp_path / "s.db")
+    assert await listed(store, Listing.FOLLOWINGS, 1) == []
+    await store.close()
+
+
 async def test_a_store_on_a_full_disk_is_not_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,4 +473,29 @@ async def test_no_follow_appears_after_its_caller_has_gone(tmp_path: Path) -> No
     assert await listed(store, Listing.FOLLOWERS, 1) == []
     assert await do(store, Modify(10, 1, Act.FOLLOW)) == [0]
     assert await faults(store) == []
+    await store.close()
+
+
+async def test_a_cancelled_stream_is_stopped_within_its_statement(tmp_path: Path) -> None:
+    """A check of a large store is one statement for minutes."""
+    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
+    begun, ended = threading.Event(), threading.Event()
+
+    def count_long(db: apsw.Connection) -> Iterator[int]:
+        begun.set()
+        numbers = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3e7)"
+        number = db.execute(f"{numbers} SELECT count(*) FROM n").get
+        ended.set()
+        yield number
+
+    async def read() -> None:
+        async for _ in store.stream(count_long):
+            pass
+
+    reading = asyncio.create_task(read())
+    await asyncio.to_thread(begun.wait, 30)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert not ended.is_set()
     await store.close()

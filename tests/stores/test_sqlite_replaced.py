@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import apsw
 import pytest
@@ -128,6 +131,42 @@ async def test_a_vacuum_by_another_program_is_no_fault(tmp_path: Path) -> None:
     db.close()
     assert path.stat().st_size < size
     await store.put_note("a", b"b")
+    await store.close()
+
+
+async def test_the_loop_checks_the_file_after_a_vacuum_while_the_writer_writes(
+    tmp_path: Path,
+) -> None:
+    """They must not use one connection: each would fail the other, also after a COMMIT."""
+    path = tmp_path / "s.db"
+    store = await SQLiteStore.open(path, create=True)
+    await people(store, 1, 2, 3)
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("CREATE TABLE other AS SELECT zeroblob(400000) AS x")
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        await store.put_note("a", b"b")  # the size is seen
+        db.execute("DROP TABLE other; VACUUM")
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    entered, go_on = Event(), Event()
+
+    def stop() -> bool:
+        entered.set()
+        return not go_on.wait(30)
+
+    def work(db: apsw.Connection) -> None:
+        db.set_progress_handler(stop, 1)
+        try:
+            db.execute("SELECT count(*) FROM account")
+        finally:
+            db.set_progress_handler(None)
+
+    writing = asyncio.ensure_future(store.write(work))
+    try:
+        await asyncio.to_thread(entered.wait, 30)  # the writer's connection is busy
+        await store.flush_visits()
+    finally:
+        go_on.set()
+    await writing
     await store.close()
 
 

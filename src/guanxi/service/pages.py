@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.resources import files
+from math import inf
 
 import msgspec
 from starlette.applications import Starlette
@@ -35,6 +37,9 @@ _FILES = {
     "/docs/docs.css": ("docs.css", "text/css"),
 }
 
+#: Seconds after a log line of a failed /readyz without another one.
+_QUIET_SECONDS = 1.0
+
 PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", *_FILES})
 
 
@@ -51,12 +56,16 @@ def application(store: Store) -> Starlette:
     """
     document = _openapi()
     checks: list[asyncio.Task[bool]] = []
+    quiet_until = -inf
 
     async def is_ready() -> bool:
+        nonlocal quiet_until
         try:
             await store.ready()
         except Exception:
-            logs.LOG.exception("not ready")
+            if time.monotonic() >= quiet_until:  # anybody may ask, as often as they like
+                quiet_until = time.monotonic() + _QUIET_SECONDS
+                logs.LOG.exception("not ready")
             return False
         return True
 
@@ -65,7 +74,9 @@ def application(store: Store) -> Starlette:
         return _json(b'{"status":"ok"}')
 
     async def readyz(_request: Request) -> Response:
-        """Handle GET /readyz: 200 if the store can read and write, else 503 and a log line.
+        """Handle GET /readyz: 200 if the store can read and write, else 503.
+
+        A failure is logged, but not more often than once a second.
 
         Requests at the same time share one check, since that writes to the disk.
         """

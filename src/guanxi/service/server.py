@@ -38,7 +38,7 @@ from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.service.metrics import application as metrics_application
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
-from guanxi.stores.port import Store, StoreReplaced
+from guanxi.stores.port import Store, StoreError, StoreReplaced
 
 _VISIT_SECONDS = 3.0
 #: Seconds that the last visits have to be written at a stop.
@@ -190,7 +190,7 @@ async def run(
             metrics_url = url_of(metrics_listener)
         if opened is None:
             opened = await open_store(plan.store, create=True, clock=clock)
-            stack.push_async_callback(opened.close)
+            stack.push_async_callback(close_store, opened)
         store = with_cards(opened, plan.settings)
         service = Service(store, plan.settings, clock)
         served: list[Served] = []
@@ -268,6 +268,16 @@ async def _flush_visits(store: Store, stop: asyncio.Event) -> None:
         except StoreReplaced:
             stop.set()
             return
+
+
+async def close_store(store: Store) -> None:
+    """Close a store; only log an error of writing its last visits, but raise ``StoreReplaced``."""
+    try:
+        await store.close()
+    except StoreReplaced:
+        raise
+    except StoreError:  # it is closed all the same
+        logs.LOG.exception("visits not written")
 
 
 async def _flush(store: Store) -> None:

@@ -21,6 +21,7 @@ from guanxi.service.metrics import Metrics, cells_of
 from guanxi.service.server import (
     WorkerPlan,
     application_of,
+    close_store,
     end_in_time,
     of_hosts,
     visits_written,
@@ -58,7 +59,7 @@ async def work(plan: WorkerPlan) -> None:
                 await stop.wait()
     finally:
         loop.remove_reader(sys.stdin.fileno())
-        await store.close()
+        await close_store(store)
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ Connector: TypeAlias = Callable[[], Awaitable[Connection]]
 CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 15.0
 #: The seconds that a read or write waits for a connection of the pool.
 POOL_SECONDS = 5.0
-#: The seconds that closing idle connections takes at most; then they are cut.
+#: The seconds that closing connections takes at most; then they are cut.
 CLOSE_SECONDS = 0.5
 #: The pauses between retries while a server restarts or another takes over, and the seconds after
 #: which there is no further retry.
@@ -315,7 +315,7 @@ class Connections:
         """
         self._closed = True
         idle, self._idle = self._idle, []
-        await asyncio.gather(*map(_close, idle))
+        await asyncio.gather(*map(close, idle))
 
     def cut(self) -> None:
         """Close the connections in use without waiting for the server; their users get an error."""
@@ -393,9 +393,15 @@ class Connections:
             self._release(connection)
 
 
-async def _close(connection: Connection) -> None:
+async def close(connection: Connection) -> None:
+    """Close a connection, and cut it after ``CLOSE_SECONDS``; ignore errors.
+
+    A command that was cancelled is first cancelled on the server, within the same time.
+    """
+    # The driver's own time-out does not contain that.
     with suppress(*ERRORS):
-        await connection.close(timeout=CLOSE_SECONDS)
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await connection.close()
 
 
 def _refused(error: BaseException) -> StoreUnavailable:

@@ -19,6 +19,7 @@ from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
     Connections,
+    close,
     connect,
     failures,
     retried,
@@ -97,16 +98,16 @@ class Engine:
         with failures():
             db = await connect(self.address, PATIENT)
             try:
-                async with db.transaction(isolation="repeatable_read", readonly=True):
-                    async for row in read(db, *args, **kwargs):
-                        yield row
+                await db.transaction(isolation="repeatable_read", readonly=True).start()
+                async for row in read(db, *args, **kwargs):
+                    yield row
             except asyncpg.InterfaceError as error:
                 if not db.is_closed():
                     raise
                 # The driver's error for a connection that was lost between two of its steps.
                 raise asyncpg.ConnectionDoesNotExistError("the connection was lost") from error
-            finally:
-                await db.close()
+            finally:  # which ends the transaction
+                await close(db)
 
     async def close(self) -> None:
         """Give the writes that wait or run a second, then close the connections.

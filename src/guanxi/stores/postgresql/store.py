@@ -19,7 +19,14 @@ from guanxi.stores.port import EdgeRow, Imported, OnContradiction, OnOtherTime, 
 from guanxi.stores.postgresql import bulk, content, export, reads
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
-from guanxi.stores.postgresql.connections import PATIENT, Connection, commit, connect, failures
+from guanxi.stores.postgresql.connections import (
+    PATIENT,
+    Connection,
+    close,
+    commit,
+    connect,
+    failures,
+)
 from guanxi.stores.postgresql.engine import Engine, reading, streaming, writing
 from guanxi.stores.postgresql.pairs import add_visits
 from guanxi.stores.postgresql.schema import prepare
@@ -151,8 +158,7 @@ class PostgreSQLStore(Engine):
                 await commit(db)
             return imported
         finally:
-            with failures():
-                await db.close()
+            await close(db)
 
     edges = streaming(export.edges)
     accounts = streaming(people.accounts)

@@ -172,10 +172,14 @@ class Writer:
         finally:  # also if it is cancelled
             await self._connections.close()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(
+        self, work: Coroutine[Any, Any, None], ended: Callable[[], object] = lambda: None
+    ) -> None:
+        """Run ``work`` as a task; call ``ended`` after it, also if it was cancelled unbegun."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: ended())
 
     async def _serve(self, lane: int) -> None:
         """Write waiting jobs, batch by batch, until none is left; then mark ``lane`` as free."""
@@ -234,7 +238,7 @@ class Writer:
                 if len(jobs) > 1 and _may_be_one_act(error):
                     # One job may have failed them all: retry each alone.
                     for job in jobs:
-                        self._start(self._alone(job, lane))
+                        self._start(self._alone(job, lane), partial(self._is_dropped, job))
                 else:
                     for job in jobs:
                         if not job.result.done():
@@ -308,7 +312,11 @@ class Writer:
     ) -> T:
         async def once() -> T:
             async with self._connections.acquire() as connection:
-                await connection.execute(begin)
+                try:
+                    await connection.execute(begin)
+                except asyncio.CancelledError:
+                    connection.terminate()  # it is not known yet whether a transaction is open
+                    raise
                 try:
                     result = await work(connection)
                 except Exception as error:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial, wraps
 from itertools import islice
 from pathlib import Path
@@ -51,10 +51,16 @@ class Engine:
     def __init__(self, path: Path) -> None:
         self.path, self.owner = path, Owner()
         self._loop = self.owner.loop()
-        self.db = connect(path)
-        self.writer = Writer(path, self._post_outcomes)
         self._outcomes: list[_Outcome] = []
-        self._lanes = {lane: _ReadLane(path, lane) for lane in BOUNDS}
+        self._lanes: dict[Lane, _ReadLane] = {}
+        with ExitStack() as opened:  # closed if one of them fails, as without a descriptor left
+            self.db = connect(path)
+            opened.callback(self.db.close)
+            for lane in BOUNDS:
+                self._lanes[lane] = _ReadLane(path, lane)
+                opened.callback(self._lanes[lane].close)
+            self.writer = Writer(path, self._post_outcomes)
+            opened.pop_all()
 
     def begin_snapshot(self) -> None:
         """Begin a transaction of the read connection that ends with this turn of the loop.
@@ -123,13 +129,15 @@ class Engine:
     ) -> AsyncIterator[T]:
         """Yield what ``read`` yields, from one snapshot, on a thread and connection of its own.
 
+        ``read`` is stopped if this call is cancelled, within a statement too.
         Raise ``StoreUnavailable`` if the store is closed or its file cannot be opened;
         ``StoreError`` on another loop and for SQLite's other errors.
         """
-        loop = self.owner.loop()
+        loop, stopped = self.owner.loop(), False
         with ThreadPoolExecutor(1, thread_name_prefix="guanxi-stream") as thread, failures():
             run = partial(loop.run_in_executor, thread)
             db = await run(connect, self.path)
+            db.set_progress_handler(lambda: stopped, _PROGRESS_STEPS)
             try:
                 await run(db.execute, "BEGIN")
                 rows = read(db, *args, **kwargs)
@@ -137,6 +145,7 @@ class Engine:
                     for row in chunk:
                         yield row
             finally:
+                stopped = True
                 await run(db.close)
 
     async def close(self) -> None:

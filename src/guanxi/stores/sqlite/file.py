@@ -25,7 +25,7 @@ class OpenedFile:
     def __init__(self, path: Path, db: apsw.Connection) -> None:
         """Note the identities. Raise ``StoreReplaced`` if the file at the path is another one."""
         db.execute("SELECT count(*) FROM sqlite_schema").get  # noqa: B018 - opens the log
-        self._path, self._db, self._size = os.path.abspath(path), db, 0
+        self._path, self._size = os.path.abspath(path), 0
         # The log is next to the file, not next to a link to it.
         file = os.path.realpath(path)
         self._paths = (self._path, *(file + suffix for suffix in _SUFFIXES))
@@ -33,28 +33,30 @@ class OpenedFile:
         if self._identities[0] is None or has_moved(db):
             raise self._replaced()
 
-    def check(self) -> None:
+    def check(self, db: apsw.Connection) -> None:
         """Raise ``StoreReplaced`` if a file is missing, is another one, or was cut off.
 
-        The connection may be in a transaction.
+        ``db`` is a connection to the file, which no other thread uses at the time; it may be in a
+        transaction. Raise ``apsw.Error`` if it cannot read how long the file should be.
         """
-        if self._current() != self._identities or self._is_cut():
+        if self._current() != self._identities or self._is_cut(db):
             raise self._replaced()
 
     def _current(self) -> list[tuple[int, int] | None]:
         return [_identity(path) for path in self._paths]
 
-    def _is_cut(self) -> bool:
+    def _is_cut(self, db: apsw.Connection) -> bool:
         """Return whether the file became smaller, other than by SQLite's own VACUUM."""
         try:
             size = os.stat(self._path).st_size
         except OSError:
             return True
-        if size >= self._size:
-            self._size = size
-            return False
-        pages, page_size = self._db.pragma("page_count"), self._db.pragma("page_size")
-        return size < min(self._size, int(pages) * int(page_size))
+        if size < self._size:
+            pages, page_size = db.pragma("page_count"), db.pragma("page_size")
+            if size < min(self._size, int(pages) * int(page_size)):
+                return True
+        self._size = size
+        return False
 
     def _replaced(self) -> StoreReplaced:
         return replaced(self._path)

@@ -170,7 +170,8 @@ class _Log:
         with suppress(apsw.Error):  # another process is copying
             self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         with closing(Turnstile(path)) as turnstile, suppress(apsw.Error):
-            turnstile.take(time.monotonic() + 1.0)
+            until = time.monotonic() + 1.0
+            turnstile.take(lambda: time.monotonic() >= until)
             self._db.set_busy_timeout(_READERS_MS)
             self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 

@@ -54,7 +54,12 @@ class SQLiteStore(Engine):
     def __init__(self, path: Path, clock: Callable[[], int]) -> None:
         super().__init__(path)
         self._clock = clock
-        self._secret: bytes = self.db.execute("SELECT value FROM meta WHERE name = 'secret'").get
+        try:
+            secret = self.db.execute("SELECT value FROM meta WHERE name = 'secret'").get
+        except apsw.Error:
+            self._shut()
+            raise
+        self._secret: bytes = secret
         self._visits: Counter[tuple[int, int]] = Counter()
         self._flushing = asyncio.Lock()
         self._writable_until = -inf
@@ -103,7 +108,7 @@ class SQLiteStore(Engine):
         self._visits[owner, target] += 1
 
     async def flush_visits(self) -> None:
-        self.writer.file.check()  # periodically, also while nothing is written
+        self._check_file()  # periodically, also while nothing is written
         async with self._flushing:  # whoever flushes waits for what another one has taken
             await self._write_visits()
 
@@ -237,7 +242,7 @@ class SQLiteStore(Engine):
 
     async def ready(self) -> None:
         await self.tally(0)
-        self.writer.file.check()
+        self._check_file()
         # An empty transaction would succeed on a full disk. Anybody may send GET /readyz, so that
         # not each request may cost a sync of the disk.
         if time.monotonic() >= self._writable_until:
@@ -248,11 +253,18 @@ class SQLiteStore(Engine):
     async def close(self) -> None:
         if self.owner.closed:
             return
+        self.owner.loop()
+        self.writer.give_up()  # the visits have the same second as the other writes
         try:
             if self._visits or self._flushing.locked():
                 await self.flush_visits()
         finally:
             await super().close()
+
+    def _check_file(self) -> None:
+        # On the loop's own connection: the writer's is in use by its thread.
+        with failures():
+            self.writer.file.check(self.db)
 
     def _seconds(self) -> int:
         return self._clock() // 10**9

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -23,9 +23,9 @@ from typing import Any
 
 import apsw
 
-from guanxi.stores.port import StoreError, StoreReplaced, StoreTimeout, StoreUnavailable
+from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.sqlite.file import OpenedFile, has_moved, replaced
-from guanxi.stores.sqlite.schema import connect, failure
+from guanxi.stores.sqlite.schema import connect, failure, failures
 from guanxi.text import Text
 
 #: The most jobs and seconds of a batch; then the write lock is released for other processes.
@@ -75,8 +75,8 @@ class Turnstile:
         except OSError as error:
             raise _not_lockable(error) from error
 
-    def take(self, until: float) -> None:
-        """Wait until the file is locked, or until ``until`` (seconds of ``time.monotonic``).
+    def take(self, is_over: Callable[[], bool]) -> None:
+        """Wait until the file is locked, or until ``is_over()``.
 
         Return None in both cases. Raise ``StoreUnavailable`` if it cannot be locked at all.
         """
@@ -84,7 +84,7 @@ class Turnstile:
             try:
                 return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() >= until:
+                if is_over():
                     return None
             except OSError as error:
                 raise _not_lockable(error) from error
@@ -106,17 +106,24 @@ def _not_lockable(error: OSError) -> StoreUnavailable:
     )
 
 
-def begin(db: apsw.Connection, turnstile: Turnstile) -> None:
-    """Start a transaction with the write lock; raise ``apsw.BusyError`` after ``LOCK_SECONDS``.
+def begin(
+    db: apsw.Connection, turnstile: Turnstile, given_up: Callable[[], float] = lambda: inf
+) -> None:
+    """Start a transaction with the write lock.
 
-    The turnstile is locked only while this waits; if it is not free in time, this tries without it.
-    Raise ``StoreUnavailable`` if it cannot be locked at all. The connection's busy handler is
-    replaced.
+    Raise ``apsw.BusyError`` after ``LOCK_SECONDS``, or at the time ``given_up()`` (monotonic
+    seconds), which may change meanwhile. The turnstile is locked only while this waits; if it is
+    not free in time, this tries without it. Raise ``StoreUnavailable`` if it cannot be locked at
+    all. The connection's busy handler is replaced.
     """
     until = time.monotonic() + LOCK_SECONDS
-    turnstile.take(until)
+
+    def is_over() -> bool:
+        return time.monotonic() >= min(until, given_up())
+
+    turnstile.take(is_over)
     try:
-        db.set_busy_handler(_waiting(until))
+        db.set_busy_handler(_waiting(is_over))
         db.execute("BEGIN IMMEDIATE")
     finally:
         turnstile.give()
@@ -142,12 +149,12 @@ def turn(db: apsw.Connection, path: Path) -> Iterator[None]:
         _roll_back(db)
 
 
-def _waiting(until: float) -> Callable[[int], bool]:
-    """Return a handler that makes SQLite sleep and retry until a time (monotonic seconds)."""
+def _waiting(is_over: Callable[[], bool]) -> Callable[[int], bool]:
+    """Return a handler that makes SQLite sleep and retry until ``is_over()``."""
 
     def wait(_attempt: int) -> bool:
         time.sleep(_POLL_SECONDS)
-        return time.monotonic() < until
+        return not is_over()
 
     return wait
 
@@ -204,16 +211,19 @@ class Writer:
     """
 
     def __init__(self, path: Path, batch_settled: Callable[[], None]) -> None:
-        self._db = connect(path, writes=True)
-        self.file = OpenedFile(path, self._db)
+        with ExitStack() as opened:  # closed if one of them fails
+            self._db = connect(path, writes=True)
+            opened.callback(self._db.close)
+            self.file = OpenedFile(path, self._db)
+            self._turnstile = Turnstile(path)
+            opened.pop_all()
         #: Pages in the log after the last commit, and at how many pages it is copied next.
         self._log_pages, self._copy_at = 0, LOG_PAGES
         self._db.set_wal_hook(self._committed)
-        self._turnstile = Turnstile(path)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._batch_settled = batch_settled
         self._stopped = False
-        #: When the jobs that still wait are given up, once the writer is closed.
+        #: When the jobs that still wait, also for the write lock, are given up at the end.
         self._given_up = inf
         #: Called with the seconds that each transaction waited for the write lock.
         self.waited: Callable[[float], None] = lambda _seconds: None
@@ -235,13 +245,16 @@ class Writer:
             raise StoreUnavailable(_TOO_MANY)
         self._jobs.put(job)
 
+    def give_up(self) -> None:
+        """Begin no job later than in ``CLOSE_SECONDS``, or than an earlier call said."""
+        self._given_up = min(self._given_up, time.monotonic() + CLOSE_SECONDS)
+
     def close(self) -> None:
-        """Run the waiting jobs for ``CLOSE_SECONDS``, refuse the others, and end the thread.
+        """Run the waiting jobs until they are given up, refuse the others, and end the thread.
 
         Submit nothing after.
         """
-        # With the write lock held elsewhere, each batch would wait for it.
-        self._given_up = time.monotonic() + CLOSE_SECONDS
+        self.give_up()
         self._jobs.put(None)
         self._thread.join()
 
@@ -354,26 +367,32 @@ class Writer:
             _roll_back(db)
 
     def _check_file(self, *, committed: bool = False) -> None:
-        """Raise ``_Failed`` if the files at the path are not the opened ones.
+        """Raise ``_Failed`` if the files at the path are not the opened ones, or cannot be checked.
 
-        It contains ``StoreTimeout`` if the transaction is ``committed``, else ``StoreReplaced``.
+        It contains ``StoreTimeout`` if the transaction is ``committed``, else ``StoreReplaced`` or
+        what ``failure`` returns. No other error may pass: the jobs would run once more.
         """
         try:
-            self.file.check()
-        except StoreReplaced as error:
+            with failures():
+                self.file.check(self._db)
+        except StoreError as error:
             raise _Failed(StoreTimeout(error.args[0]) if committed else error) from error
 
     def _begin(self) -> None:
         """Start a transaction with the write lock; call ``waited`` with the seconds that it took.
 
         Raise ``apsw.BusyError`` after ``LOCK_SECONDS``, which are reported too, and ``_Failed`` if
-        the turnstile cannot be locked.
+        the turnstile cannot be locked or the jobs are given up meanwhile.
         """
         since = time.monotonic()
         try:
-            begin(self._db, self._turnstile)
+            begin(self._db, self._turnstile, lambda: self._given_up)
         except StoreUnavailable as error:
             raise _Failed(error) from error
+        except apsw.BusyError as error:
+            if time.monotonic() < self._given_up:
+                raise
+            raise _Failed(StoreUnavailable(_CLOSING)) from error
         finally:
             self.waited(time.monotonic() - since)
 
@@ -389,7 +408,8 @@ class Writer:
 
         ``mode`` is one of SQLite's checkpoint modes. SQLite's errors are ignored.
         """
-        self._db.set_busy_handler(_waiting(time.monotonic() + _READERS_SECONDS))
+        until = time.monotonic() + _READERS_SECONDS
+        self._db.set_busy_handler(_waiting(lambda: time.monotonic() >= until))
         with suppress(apsw.Error):  # commits stay in the log, so nothing is lost
             self._db.wal_checkpoint(mode=mode)
 

@@ -122,7 +122,7 @@ def zstd() -> bytes:
     return b"\x28\xb5\x2f\xfd\x00\x38" + block * most + last
 
 
-#: By the content coding: the zeros in 152 bytes to 195 KB. The transport asks for all of these.
+#: By the content coding: the zeros in 152 bytes to 195 KB. The transport accepts all of these.
 BOMBS = {
     "gzip": lambda: deflated(31),
     "deflate": lambda: deflated(15),
@@ -169,7 +169,7 @@ def test_a_bomb_is_not_decompressed(kind: Kind, coding: str) -> None:
     test_a_response_without_end_is_not_read(kind, bomb(coding), AnswerTooLargeException)
 
 
-def test_the_transport_asks_for_no_other_coding(kind: Kind) -> None:
+def test_the_transport_accepts_no_other_coding(kind: Kind) -> None:
     with recording() as server:
         kind.do(groups, base_url=server.url)
     accepted = server.only_request().headers["accept-encoding"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.resources import files
+from math import inf
 
 import msgspec
 from starlette.applications import Starlette
@@ -35,6 +37,9 @@ _FILES = {
     "/docs/docs.css": ("docs.css", "text/css"),
 }
 
+#: For how many seconds after a check the store counts as ready.
+READY_SECONDS = 1.0
+
 PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", *_FILES})
 
 
@@ -51,6 +56,7 @@ def application(store: Store) -> Starlette:
     """
     document = _openapi()
     checks: list[asyncio.Task[bool]] = []
+    ready_until = -inf
 
     async def is_ready() -> bool:
         try:
@@ -67,12 +73,16 @@ def application(store: Store) -> Starlette:
     async def readyz(_request: Request) -> Response:
         """Handle GET /readyz: 200 if the store can read and write, else 503 and a log line.
 
-        Requests at the same time share one check, since that writes to the disk.
+        Requests share a check that is running, or that succeeded within ``READY_SECONDS``: anybody
+        may send them, and a check writes to the disk.
         """
-        if not checks or checks[0].done():
-            checks[:] = [asyncio.create_task(is_ready())]
-        if not await asyncio.shield(checks[0]):
-            return _json(b'{"status":"unavailable"}', 503)
+        nonlocal ready_until
+        if time.monotonic() >= ready_until:
+            if not checks or checks[0].done():
+                checks[:] = [asyncio.create_task(is_ready())]
+            if not await asyncio.shield(checks[0]):
+                return _json(b'{"status":"unavailable"}', 503)
+            ready_until = time.monotonic() + READY_SECONDS
         return _json(b'{"status":"ok"}')
 
     async def openapi_json(_request: Request) -> Response:

@@ -11,6 +11,8 @@ import sys
 import textwrap
 import threading
 import time
+import zlib
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -96,20 +98,54 @@ def endless_chunk_extension(connection: socket.socket) -> None:
         connection.sendall(b"a" * 65_536)
 
 
-#: 200 MB of zeros in 195 KB.
-BOMB = gzip.compress(b"0" * 200_000_000, 9)
+#: How many zeros a bomb has.
+MANY = 200_000_000
+#: They, compressed by Node's ``zlib.brotliCompressSync`` with a window of 2**24.
+BROTLI = (
+    "z///fwAkYOKxQHLv//n//w+ABEAcFoDu/T////8BkACIwwLQvf/n//8/ABIAcVgAuvf//P//B0ACIA4LQPf+n////wBIAMRh"
+    "Aeje//P//x8ACYA4LADd+3/+//8DIAEQhwWge//P//9/ACQA4rAAdO//+f//D4AEQBwWgO79P////wGQAIjDAtC9/8//4HUA"
+    "EgBxWAC6ues="
+)
 
 
-def bomb(connection: socket.socket) -> None:
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\n\r\n"
-    connection.sendall(head.encode() + BOMB)
+def deflated(window: int) -> bytes:
+    """Return the zeros, compressed by zlib, without ever holding them; ``window`` is its wbits."""
+    packer = zlib.compressobj(9, wbits=window)
+    zeros = b"0" * 1_000_000
+    return b"".join(packer.compress(zeros) for _ in range(MANY // len(zeros))) + packer.flush()
+
+
+def zstd() -> bytes:
+    """Return the zeros as a frame of Zstandard: blocks of 128 KiB that repeat one byte."""
+    block, most = (1 << 1 | 1 << 17 << 3).to_bytes(3, "little") + b"0", MANY >> 17
+    last = (1 | 1 << 1 | (MANY - (most << 17)) << 3).to_bytes(3, "little") + b"0"
+    return b"\x28\xb5\x2f\xfd\x00\x38" + block * most + last
+
+
+#: By the content coding: the zeros in 152 bytes to 195 KB. The transport accepts all of these.
+BOMBS = {
+    "gzip": lambda: deflated(31),
+    "deflate": lambda: deflated(15),
+    "br": lambda: b64decode(BROTLI),
+    "zstd": zstd,
+}
+
+
+def bomb(coding: str) -> Write:
+    """Return what sends a response that is a bomb in this content coding."""
+    body = BOMBS[coding]()
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    def write(connection: socket.socket) -> None:
+        connection.sendall(head.encode() + body)
+
+    return write
 
 
 @pytest.mark.parametrize(
     ("write", "error"),
     [
         (endless_body, AnswerTooLargeException),
-        (bomb, AnswerTooLargeException),
         (endless_headers, NetworkException),
         (endless_trailers, NetworkException),
         (endless_chunk_extension, NetworkException),
@@ -126,6 +162,18 @@ def test_a_response_without_end_is_not_read(
     if isinstance(caught.value, AnswerTooLargeException):
         assert "16,777,216 bytes" in str(caught.value)
         assert "max_response=" in str(caught.value)
+
+
+@pytest.mark.parametrize("coding", BOMBS)
+def test_a_bomb_is_not_decompressed(kind: Kind, coding: str) -> None:
+    test_a_response_without_end_is_not_read(kind, bomb(coding), AnswerTooLargeException)
+
+
+def test_the_transport_accepts_no_other_coding(kind: Kind) -> None:
+    with recording() as server:
+        kind.do(groups, base_url=server.url)
+    accepted = server.only_request().headers["accept-encoding"]
+    assert {*accepted.replace(" ", "").split(",")} == BOMBS.keys()
 
 
 def test_the_bound_is_of_decompressed_bytes_and_can_be_set(kind: Kind) -> None:

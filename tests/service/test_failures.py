@@ -11,6 +11,7 @@ import pytest
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.limits import DOCUMENTED
+from guanxi.service import pages
 from guanxi.service.config import Settings
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from tests.service.client import call, fresh, modify, send
@@ -68,7 +69,10 @@ def test_a_failed_write_changes_nothing(error: StoreError, tmp_path: Path) -> No
         assert modify(service, caller, other.mid, 1).code == 0
 
 
-def test_readiness_depends_on_the_store_and_health_does_not(tmp_path: Path) -> None:
+def test_readiness_depends_on_the_store_and_health_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "READY_SECONDS", -1.0)
     with faulty_service(tmp_path) as (service, store), logged():
         assert send(service.base_url, "GET", "/readyz").status == 200
         for error in (StoreUnavailable("locked"), RuntimeError(_SECRET_TEXT)):
@@ -86,6 +90,19 @@ def test_a_flood_of_checks_of_readiness_does_not_flood_the_log(tmp_path: Path) -
             assert send(service.base_url, "GET", "/readyz").status == 503
         # At most one line a second; the fifty took far less than twenty.
         assert 0 < [line["event"] for line in lines_of(lines)].count("not ready") < 20
+
+
+def test_many_checks_of_readiness_write_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "READY_SECONDS", 1e6)
+    with faulty_service(tmp_path) as (service, store), logged():
+        store.error = StoreUnavailable("locked")
+        assert send(service.base_url, "GET", "/readyz").status == 503
+        store.error = None
+        assert send(service.base_url, "GET", "/readyz").status == 200
+        store.error = StoreUnavailable("locked")  # nobody queries the store again
+        assert send(service.base_url, "GET", "/readyz").status == 200
 
 
 def test_a_failure_to_write_visits_stops_nothing(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_service_ends_when_a_backup_is_moved_over_its_store(tmp_path: Path, wo
         try:
             until(lambda: "http://" in printed.read_text())
             url = "http://" + printed.read_text().split("http://")[1].split()[0].rstrip("/")
-            assert send(url, "GET", "/readyz").status == 200
+            assert send(url, "GET", "/healthz").status == 200
             source, copy = apsw.Connection(str(path)), apsw.Connection(str(tmp_path / "backup"))
             with copy.backup("main", source, "main") as backup:
                 backup.step()

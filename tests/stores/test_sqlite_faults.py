@@ -22,7 +22,6 @@ from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow, Row, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.sqlite import SQLiteStore, engine, schema, writer
-from guanxi.stores.sqlite import store as store_module
 from tests.counts import count
 from tests.stores.processes import others, stopped_reader
 from tests.stores.world import ALL, do, faults, follow, listed, people
@@ -331,10 +330,7 @@ async def test_close_gives_up_the_wait_for_a_lock_that_another_process_holds(
     await store.close()
 
 
-async def test_a_store_on_a_full_disk_is_not_ready(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_module, "READY_SECONDS", -1.0)
+async def test_a_store_on_a_full_disk_is_not_ready(tmp_path: Path) -> None:
     store = await SQLiteStore.open(tmp_path / "s.db", create=True)
     await people(store, 1, 2)
     await store.ready()
@@ -346,20 +342,6 @@ async def test_a_store_on_a_full_disk_is_not_ready(
     await store.ready()
     await follow(store, 1, 2)
     assert await faults(store) == []
-    await store.close()
-
-
-async def test_many_checks_of_readiness_write_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_module, "READY_SECONDS", 1e6)
-    store = await SQLiteStore.open(tmp_path / "s.db", create=True)
-    await store.ready()
-    written = await store.note("ready")
-    assert written is not None
-    for _ in range(20):
-        await store.ready()
-    assert await store.note("ready") == written
     await store.close()
 
 

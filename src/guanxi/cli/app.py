@@ -16,7 +16,7 @@ from guanxi._version import __version__
 from guanxi.cli import COMMANDS
 from guanxi.cli.help import option
 from guanxi.cli.language import shown, text
-from guanxi.cli.terminal import escaped, note, say
+from guanxi.cli.terminal import escaped, note, one_line, say
 from guanxi.contract.errors import ApiException
 from guanxi.text import Text, language_of
 
@@ -98,13 +98,18 @@ def run() -> None:
         refused = text("操作系统拒绝了操作：", "the operating system refused: ")
         file = f"{error.filename}: " if error.filename else ""
         sys.exit(escaped(f"guanxi: {refused}{file}{error.strerror or error}"))
+    except UnicodeEncodeError as error:
+        note(f"guanxi: {_not_unicode(sys.argv[1:]) or error}")
+        sys.exit(1)
     except Exception as error:
         from guanxi.stores.port import StoreError  # a command without a store need not import it
 
         if not isinstance(error, (ApiException, StoreError, ValueError)):
             raise
         first = error.args[0] if error.args else ""
-        note(f"guanxi: {shown(first) if isinstance(first, Text) else error}")
+        why = shown(first) if isinstance(first, Text) else str(error)
+        # A server may have sent it; only texts of ours have lines.
+        note(f"guanxi: {one_line(why) if isinstance(error, ApiException) else why}")
         sys.exit(getattr(error, "exit_status", 1))
     if isinstance(status, int):
         sys.exit(status)
@@ -126,6 +131,43 @@ def _warn_of_passwords(arguments: list[str]) -> None:
                 " put it into ~/.pgpass or PGPASSWORD, or set GUANXI_STORE in place of --store",
             )
         )
+
+
+def _not_unicode(arguments: list[str]) -> str:
+    """Return which argument, or else variable of the environment, has bytes that are not UTF-8.
+
+    Return "" if none has. Only an argument without an option is shown itself, and of an address its
+    scheme: others may be secrets.
+    """
+    for before, value in zip(["", *arguments], arguments, strict=False):
+        if _is_unicode(value):
+            continue
+        if value.startswith("-"):
+            name = value.partition("=")[0]
+        elif before.startswith("-"):
+            name = before
+        else:
+            scheme, separator, _ = value.partition("://")
+            name = f"{scheme}{separator}…" if separator else value
+        break
+    else:
+        name = next(
+            (
+                name
+                for name, value in sorted(os.environ.items())
+                if name.startswith("GUANXI_") and not _is_unicode(value)
+            ),
+            "",
+        )
+    return name and text(f"{name}：不是 UTF-8", f"{name}: not UTF-8")
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _show_usage(error: Any) -> None:

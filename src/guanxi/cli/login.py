@@ -9,7 +9,7 @@ from typing import Annotated
 from guanxi.cli import credentials
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import text
-from guanxi.cli.terminal import json_of, note, say
+from guanxi.cli.terminal import json_of, note, one_line, say
 from guanxi.contract.errors import CredentialNoSessdataException
 from guanxi.sdk import hosts
 from guanxi.sdk.credential import Credential
@@ -68,7 +68,7 @@ def login(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
     with SyncClient(base_url=base_url, credential=Credential()) as client:
         code = client.login.qr_generate()
         segno.make(code.url).terminal(sys.stderr, compact=True)
-        note(text("请扫码：", "Scan this code: ") + code.url)
+        note(text("请扫码：", "Scan this code: ") + one_line(code.url))
         credential = client.login.qr_wait(code.qrcode_key)
     if credential is None:
         raise ValueError(Text("二维码已过期，请重试", "the QR code has expired: try again"))

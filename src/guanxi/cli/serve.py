@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import sys
 import threading
@@ -167,7 +168,7 @@ def serve(
         port,
         workers,
         _administration(admin),
-        None if metrics is None else _host_and_port(metrics),
+        None if metrics is None else _host_and_port("--metrics", metrics),
     )
     _check_addresses(plan)
     if not is_server_address(store):  # of an import or a demo that was killed
@@ -270,6 +271,8 @@ def _retry(options: str) -> str:
     return f"make {task} ARGS='{options}'" if task else options
 
 
+_PORT = re.compile(r"[0-9]{1,5}")
+
 #: The fewest characters of an administration token, from the environment.
 _TOKEN_LENGTH = 16
 
@@ -285,7 +288,7 @@ def _administration(address: str | None) -> Administration | None:
 
     if address is None:
         return None
-    host, port = _host_and_port(address)
+    host, port = _host_and_port("--admin", address)
     token = os.environ.get("GUANXI_ADMIN_TOKEN")
     if token is not None and len(token) < _TOKEN_LENGTH:
         raise SettingError(
@@ -300,13 +303,18 @@ def _administration(address: str | None) -> Administration | None:
     return Administration(token or new_token(), host, port)
 
 
-def _host_and_port(address: str) -> tuple[str, int]:
-    """Return the host, without brackets, and the port; raise BadParameter if it is another text."""
+def _host_and_port(option: str, address: str) -> tuple[str, int]:
+    """Return the host, without brackets, and the port; raise BadParameter if it is another text.
+
+    ``option`` is where the address is from.
+    """
     host, _, port = address.rpartition(":")
     if host.startswith("[") and host.endswith("]"):  # an IPv6 address, as in a URL
         host = host[1:-1]
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise typer.BadParameter(text(f"{address} 应为 HOST:PORT", f"{address} must be HOST:PORT"))
+    if not host or not _PORT.fullmatch(port) or int(port) > 65535:
+        raise typer.BadParameter(
+            text(f"{address} 应为 HOST:PORT", f"{address} must be HOST:PORT"), param_hint=option
+        )
     return host, int(port)
 
 

@@ -29,6 +29,14 @@ def escaped(text: str) -> str:
     )
 
 
+def one_line(text: object) -> str:
+    """Return a text as ``escaped``, with its line feeds as escapes too.
+
+    For what a server sent: it can then begin no line, which could pass for one of the program's.
+    """
+    return escaped(str(text)).replace("\n", "\\n")
+
+
 def say(text: object) -> None:
     """Print a text to standard output, escaped as by ``escaped``, and flush."""
     print(escaped(str(text)), flush=True)

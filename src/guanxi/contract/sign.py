@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from hashlib import md5
 from hmac import compare_digest
+from typing import Any
 from urllib.parse import quote_plus
 
 #: The indexes of the 32 characters that form the mixin key (wire catalogue, 2.7).
@@ -52,16 +53,21 @@ def wbi_verify(pairs: Pairs, *mixins: str) -> bool:
     False without ``w_rid``. Whether the time ``wts`` is recent is not checked.
     Clients use two encodings: the documented one (five characters are dropped, a space is ``%20``)
     and one that drops nothing and writes a space as ``+``. Both are accepted. The pairs are encoded
-    once, whatever the number of keys: anybody may send a long query with a wrong signature.
+    and hashed once, whatever the number of keys: anybody may send a long query with a wrong
+    signature.
     """
     given, signed = _parted(pairs, "w_rid")
     if _SIGNATURE.fullmatch(given) is None:
         return False
     encoded = _encoded(signed)
-    queries = dict.fromkeys((_documented(encoded), _joined(encoded)))
-    return any(
-        compare_digest(given, _signature(query, mixin)) for query in queries for mixin in mixins
-    )
+    for query in dict.fromkeys((_documented(encoded), _joined(encoded))):
+        hashed = _md5(query)
+        for mixin in mixins:
+            salted = hashed.copy()
+            salted.update(mixin.encode())
+            if compare_digest(given, salted.hexdigest()):
+                return True
+    return False
 
 
 def app_sign(pairs: Pairs, appsec: str) -> str:
@@ -86,11 +92,12 @@ def _parted(pairs: Pairs, signature: str) -> tuple[str, list[tuple[str, str]]]:
 
 def _encoded(pairs: Pairs) -> list[tuple[str, str]]:
     """Return the pairs, sorted and then percent-encoded, with a space as ``+``."""
-    encoded = _ENCODED.__getitem__
-    return [
-        ("".join(map(encoded, name.encode())), "".join(map(encoded, value.encode())))
-        for name, value in sorted(pairs)
-    ]
+    return [(_quoted(name), _quoted(value)) for name, value in sorted(pairs)]
+
+
+def _quoted(text: str) -> str:
+    raw = text.encode()
+    return text if raw.isalnum() else "".join(map(_ENCODED.__getitem__, raw))
 
 
 def _joined(encoded: Sequence[tuple[str, str]]) -> str:
@@ -111,4 +118,9 @@ def _without_dropped(value: str) -> str:
 
 
 def _signature(query: str, salt: str) -> str:
-    return md5((query + salt).encode(), usedforsecurity=False).hexdigest()
+    signature: str = _md5(query + salt).hexdigest()
+    return signature
+
+
+def _md5(text: str) -> Any:
+    return md5(text.encode(), usedforsecurity=False)

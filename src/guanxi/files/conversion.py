@@ -26,6 +26,13 @@ THREADS, MEMORY = 2, "400MB"
 #: Bytes; an object of JSON may be as long as the longest chunk of them, and DuckDB's own default.
 _LONGEST_OBJECT = 16 << 20
 
+#: How deep the brackets of a filter may be nested, those in its texts included.
+_DEEPEST = 100
+_BRACKETS = re.compile(r"[(){}\[\]]")
+_TOO_DEEP = Text(
+    f"嵌套过深，括号最多 {_DEEPEST} 层", f"nested too deeply; at most {_DEEPEST} brackets deep"
+)
+
 GROUP_SEPARATOR = "|"
 #: A cell with such a name is a JSON list: a reader could take another mark for the separator.
 _AMBIGUOUS = r"^\[|^\\N$|[|;,、；，]"
@@ -63,19 +70,44 @@ def check_filter(columns: Mapping[str, str], where: str | None) -> None:
     """Check that DuckDB is installed and that ``where`` is an expression over ``columns`` only.
 
     ``columns`` are names with their types. Raise StoreError if ``where`` is not one expression, is
-    invalid, has a subquery, or names something else than the columns.
+    invalid or nested too deeply, has a subquery, or names something else than the columns.
     """
     with _connected() as db:
         if where is None:
             return
+        _check_text(where)
         with _errors_of_filter():
             import duckdb
 
             duckdb.SQLExpression(where)  # one expression, not a part of a statement
-            tree = db.execute("SELECT json_serialize_sql(?)", [_select(where)]).fetchall()[0][0]
-            _check_tree(json.loads(tree)["statements"], columns)
+            written = db.execute("SELECT json_serialize_sql(?)", [_select(where)]).fetchall()[0][0]
+            try:
+                tree = json.loads(written)
+                if tree["error"]:  # an expression with a name of its own, as in a list of columns
+                    raise _invalid(Text(tree["error_message"], tree["error_message"]))
+                _check_tree(tree["statements"], columns)
+            except RecursionError:  # operators and functions that DuckDB accepts at such a depth
+                raise _invalid(_TOO_DEEP) from None
             names = ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns.items())
             db.execute(f"EXPLAIN SELECT 1 FROM (SELECT {names}) {_condition(where)}")
+
+
+def _check_text(where: str) -> None:
+    """Raise StoreError for a text with a character that is no Unicode, or with too many brackets.
+
+    The brackets are counted before DuckDB gets them, whose parser takes minutes for 20,000.
+    """
+    try:
+        where.encode()
+    except UnicodeEncodeError:
+        raise _invalid(
+            Text("含有无效的 Unicode 字符", "it has a character that is no Unicode")
+        ) from None
+    depth = 0
+    for bracket in _BRACKETS.findall(where):
+        depth += 1 if bracket in "([{" else -1
+        if depth > _DEEPEST:
+            raise _invalid(_TOO_DEEP)
 
 
 def _condition(where: str) -> str:

@@ -89,6 +89,7 @@ def paced_name(base: str | None) -> str:
 def _split(address: str, schemes: set[str]) -> SplitResult | None:
     """Return an address's parts, or None if it is invalid or its scheme is not in ``schemes``."""
     try:
+        address.encode()  # an argument of a command may have lone surrogates
         parts = urlsplit(address)
         port = parts.port
     except ValueError:

@@ -159,7 +159,11 @@ def _not_one_of(name: str, known: Iterable[str]) -> Text:
 def _read(file: Path) -> _File:
     try:
         return _converted(str(file), tomllib.loads(file.read_text("utf-8")), _File)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError:
+        raise SettingError(str(file), Text("不是 UTF-8", "not UTF-8")) from None
+    except RecursionError:
+        raise SettingError(str(file), Text("嵌套过深", "nested too deeply")) from None
+    except (OSError, ValueError) as error:  # tomllib raises other ValueErrors too, as for a number
         raise SettingError(str(file), str(error)) from None
 
 

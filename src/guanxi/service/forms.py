@@ -43,6 +43,10 @@ _PLAIN_TRANSFERS = ("7bit", "8bit", "binary")
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*("?)')
 _OPTION = re.compile(r";\s*([^\s=;]+)\s*=")
 _ECHOED = 60
+#: The most options of a header of a part, or semicolons: clients send two. Each one is parsed.
+_PART_OPTIONS = 8
+#: The most bytes of a Content-Type: those of a boundary, 70 (RFC 2046), and room for options.
+_CONTENT_TYPE_BYTES = 1_024
 
 
 class ClientDisconnected(Exception):
@@ -93,6 +97,8 @@ def form_fields(
         raise _unsupported("Content-Encoding", coding.decode("latin-1"), "identity")
     sent = headers.get(b"content-type", b"")
     kind, options = _URLENCODED, {}
+    if len(sent) > _CONTENT_TYPE_BYTES:  # before its options are parsed
+        raise _refused(f"Content-Type: at most {_CONTENT_TYPE_BYTES} bytes")
     if sent != _AS_SENT:
         kind, options = parse_options_header(sent.decode("latin-1"))
     if kind == _URLENCODED:
@@ -147,6 +153,8 @@ def _codec(part: MultipartSegment) -> str:
     headers = dict(part.headerlist)
     if len(headers) != len(part.headerlist):
         raise _refused("body: a part has one header twice")
+    if any(value.count(";") > _PART_OPTIONS for value in headers.values()):
+        raise _refused(f"body: a part's header has at most {_PART_OPTIONS} options")
     disposition = _QUOTED.sub(
         lambda found: "" if found[1] else found[0], headers["Content-Disposition"]
     )

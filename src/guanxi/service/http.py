@@ -529,6 +529,9 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(_BACKLOG)
+    except (TypeError, UnicodeError):  # what cannot be the name of a host
+        listener.close()
+        raise socket.gaierror(socket.EAI_NONAME, f"{host}: no name of a host") from None
     except OSError:
         listener.close()
         raise

@@ -39,6 +39,8 @@ _FILES = {
 
 #: Seconds after a log line of a failed /readyz without another one.
 _QUIET_SECONDS = 1.0
+#: For how many seconds after a check the store counts as ready.
+READY_SECONDS = 1.0
 
 PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", *_FILES})
 
@@ -57,6 +59,7 @@ def application(store: Store) -> Starlette:
     document = _openapi()
     checks: list[asyncio.Task[bool]] = []
     quiet_until = -inf
+    ready_until = -inf
 
     async def is_ready() -> bool:
         nonlocal quiet_until
@@ -78,12 +81,16 @@ def application(store: Store) -> Starlette:
 
         A failure is logged, but not more often than once a second.
 
-        Requests at the same time share one check, since that writes to the disk.
+        Requests share a check that is running, or that succeeded within ``READY_SECONDS``: anybody
+        may send them, and a check writes to the disk.
         """
-        if not checks or checks[0].done():
-            checks[:] = [asyncio.create_task(is_ready())]
-        if not await asyncio.shield(checks[0]):
-            return _json(b'{"status":"unavailable"}', 503)
+        nonlocal ready_until
+        if time.monotonic() >= ready_until:
+            if not checks or checks[0].done():
+                checks[:] = [asyncio.create_task(is_ready())]
+            if not await asyncio.shield(checks[0]):
+                return _json(b'{"status":"unavailable"}', 503)
+            ready_until = time.monotonic() + READY_SECONDS
         return _json(b'{"status":"ok"}')
 
     async def openapi_json(_request: Request) -> Response:

@@ -53,9 +53,18 @@ def decoder(
     lists = [name for name, hint in hints.items() if get_origin(hint) is list]
     limited = None if typed.keys().isdisjoint(_LIMITED) else limits
     numbers = [name for name, hint in hints.items() if _is_number(hint)]
+    longest = {
+        name: bounds.max_length
+        for name in lists
+        for bounds in get_args(wire_types(kind)[name])
+        if isinstance(bounds, Meta) and bounds.max_length is not None
+    }
 
     def decoded(pairs: dict[str, str]) -> P:
         values: dict[str, Any] = pairs
+        for name, most in longest.items():  # first: anybody may send 60 KB of commas
+            if pairs.get(name, "").count(",") >= most:
+                raise InvalidParameter(name, f"at most {most} values")
         for name in numbers:
             text = pairs.get(name, "")
             if not text.isdigit() and ("." in text or "e" in text or "E" in text):

@@ -314,10 +314,12 @@ def prepare(
 
     Before a migration the file is copied. ``version`` is the schema to have, ``schema`` its SQL,
     ``migrations`` the SQL by old version. Raise ``StoreError`` if the file is missing or empty
-    (without ``create``), cannot be created, is not a guanxi store (it is not changed), does not fit
-    its log, has a newer schema, or cannot be migrated; ``StoreUnavailable`` if it is busy;
-    ``OSError`` if the copy cannot be created.
+    (without ``create``), is a folder, cannot be created, is not a guanxi store (it is not changed),
+    does not fit its log, has a newer schema, or cannot be migrated; ``StoreUnavailable`` if it is
+    busy; ``OSError`` if the copy cannot be created.
     """
+    if path.is_dir():
+        raise StoreError(Text(f"{path} 是文件夹", f"{path} is a folder: a store is a file"))
     with failures():
         check_log(path, APPLICATION_ID)
     if not path.exists():

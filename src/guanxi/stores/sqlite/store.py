@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,8 +39,6 @@ from guanxi.world.kind import Kind, Value
 
 T = TypeVar("T")
 
-#: For how many seconds after a write ``ready`` takes the store to be writable.
-READY_SECONDS = 1.0
 #: The note that ``ready`` writes.
 _READY = "ready"
 #: How many documents are deleted, and visits added, in one transaction: about 10 ms.
@@ -62,7 +59,6 @@ class SQLiteStore(Engine):
         self._secret: bytes = secret
         self._visits: Counter[tuple[int, int]] = Counter()
         self._flushing = asyncio.Lock()
-        self._writable_until = -inf
 
     @classmethod
     async def open(
@@ -243,12 +239,9 @@ class SQLiteStore(Engine):
     async def ready(self) -> None:
         await self.tally(0)
         self._check_file()
-        # An empty transaction would succeed on a full disk. Anybody may send GET /readyz, so that
-        # not each request may cost a sync of the disk.
-        if time.monotonic() >= self._writable_until:
-            now = str(time.time_ns()).encode()
-            await self.write(lambda db: people.put_note(db, _READY, now))
-            self._writable_until = time.monotonic() + READY_SECONDS
+        # An empty transaction would succeed on a full disk.
+        now = str(time.time_ns()).encode()
+        await self.write(lambda db: people.put_note(db, _READY, now))
 
     async def close(self) -> None:
         if self.owner.closed:

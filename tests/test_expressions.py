@@ -25,6 +25,8 @@ _COMPUTED: dict[str, list[Any]] = {
     "_AMBIGUOUS": [r"^\[|^\\N$|[|;,、；，]"],
     "UNUSED.encode()": [rb"\x1f"],
 }
+#: What the source of an expression contains; other files are not parsed.
+_WRITTEN = re.compile(r"\bre\.|\bpattern=")
 _SMALL, _GROWTH = 200, 16
 
 
@@ -39,20 +41,24 @@ class Expression(NamedTuple):
 
 def _of_module(path: Path) -> Iterator[Expression]:
     """Yield the expressions of a source file: those of ``re``, and ``pattern=`` of a ``Meta``."""
-    tree = ast.parse(path.read_text("utf-8"))
+    text = path.read_text("utf-8")
+    if not _WRITTEN.search(text):
+        return
+    module = path.relative_to(_SOURCES)
+    nodes = [*ast.walk(ast.parse(text))]
     used: dict[str, set[str]] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             used.setdefault(node.value.id, set()).add(node.attr)
     names = {
         id(node.value): target.id
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    for node in ast.walk(tree):
-        where = f"{path.relative_to(_SOURCES)}:{getattr(node, 'lineno', 0)}"
+    for node in nodes:
+        where = f"{module}:{getattr(node, 'lineno', 0)}"
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=verb), args=[first, *_]):
                 if verb not in _CALLS:

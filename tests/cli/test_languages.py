@@ -239,5 +239,5 @@ def test_what_a_server_says_cannot_control_the_terminal(language: str) -> None:
     with recording(lambda _: Answer(refusal)) as server:
         shown = error_of("whoami", GUANXI_LANG=language, GUANXI_BASE_URL=server.url, **_SIGNED_IN)
     assert r"why\x1b]0;x\x07\r\x9b1A" in shown
-        assert r"关\x1b[31m\u202e\n山" in shown
+    assert r"关\x1b[31m\u202e\n山" in shown
     assert not [one for one in shown if one != "\n" and not one.isprintable()]

@@ -147,19 +147,19 @@ def test_a_killed_copy_resumes(address: str, tmp_path: Path) -> None:
     source = tmp_path / "s.db"
     with_store(source, _fill)
     draw = Random(29)
-    max_seconds, killed = 1.0, 0
+    max_seconds, killed = 0.4, 0  # about as long as the interpreter needs to start
     for _ in range(count(3, 8)):
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, "store", "copy", str(source), address],
             stderr=subprocess.DEVNULL,
         )
         with suppress(subprocess.TimeoutExpired):
-            process.wait(draw.uniform(0.3, max_seconds))
+            process.wait(draw.uniform(0.8, 1.0) * max_seconds)
         process.kill()
         if process.wait() == 0:
             break
         killed += 1
-        max_seconds += 0.5
+        max_seconds *= 1.3
     assert killed
     result = guanxi("store", "copy", source, address)
     # The last process may have been killed after it marked the copy as finished.

@@ -27,7 +27,7 @@ def test_the_world_has_the_requested_size(world: World) -> None:
 
 
 def test_generation_stops_when_no_pair_is_left() -> None:
-    full = make_world(accounts=60, edges=100_000)
+    full = make_world(accounts=60, edges=5_000)
     assert len(full.edges) < 60 * 59
 
 

@@ -217,14 +217,18 @@ PIECES = [
 
 
 def test_no_bytes_end_in_a_traceback(tmp_path: Path) -> None:
-    """Random pieces are read, skipped or refused with a reason; the counts always add up."""
+    """Random pieces are read, skipped or refused with a reason; the counts always add up.
+
+    Each file is read in one of three ways, in turn.
+    """
     draw = random.Random(31)
-    for number in range(count(20, 2_000)):
+    for number in range(count(30, 2_000)):
         content = b"".join(draw.choices(PIECES, k=draw.randint(0, 12)))
         path = file(tmp_path, content, str(number))
-        for skip_bad in (False, True):
-            with suppress(StoreError):
-                read(path, skip_bad=skip_bad)
-        request = Request(files=(path,), columns={"mid": "follower"})
-        with suppress(StoreError), read_accounts(request) as found:
-            assert found.counts.refused == len([*found.refused()])
+        with suppress(StoreError):
+            if number % 3:
+                read(path, skip_bad=number % 3 == 1)
+                continue
+            request = Request(files=(path,), columns={"mid": "follower"})
+            with read_accounts(request) as found:
+                assert found.counts.refused == len([*found.refused()])

@@ -156,7 +156,6 @@ def bomb(coding: str) -> Write:
 def test_a_response_without_end_is_not_read(
     kind: Kind, write: Write, error: type[ApiException]
 ) -> None:
-    zeros()  # its memory is not the client's
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with serving(write) as url, pytest.raises(error) as caught:
         kind.do(groups, base_url=url, clock=kind.clock())

@@ -50,6 +50,11 @@ COMMANDS = {
         "tools",
         Text("显示当前账号。", "Print which account the commands act as."),
     ),
+    "plan": Command(
+        "plan:app",
+        "tools",
+        Text("制定并显示计划，不作改动。", "Make and show plans, which change nothing."),
+    ),
     "account": Command(
         "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")
     ),

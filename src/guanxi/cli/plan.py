@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import wraps
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, cleandoc
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,9 +29,9 @@ from guanxi.toolbox import planning
 from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.errors import PlanError
 from guanxi.toolbox.plan import CAP, KINDS, Plan
-from guanxi.toolbox.restoring import restore as plan_restore
+from guanxi.toolbox.restoring import restore
 from guanxi.toolbox.review import FOLLOWS_PER_DAY, Review, explain, review
-from guanxi.toolbox.selection import Selection
+from guanxi.toolbox.selection import Selection, Words
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -40,266 +39,182 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 _BEGIN = b'{"guanxi_plan":'
 _LIMIT = 20
 
-Output = Annotated[
-    Path,
-    option("计划文件。", "The plan's file.", "--output", "-o", metavar="PLAN", show_default=False),
-]
-IgnoreKeep = Annotated[
-    bool,
-    option("不理会 guanxi keep 的标记。", "Ignore the marks of guanxi keep.", "--ignore-keep"),
-]
+#: An option: its name, its annotation and its default.
+Option = tuple[str, Any, Any]
 
-#: The options that choose accounts: the fields of ``Selection``, with their types and defaults.
-_SELECTION: dict[str, tuple[Any, Any]] = {
-    "where": (
-        Annotated[
-            str | None,
-            option(
-                "SQL 条件，用于此计划所涉的视图。",
-                "An SQL condition over the view that the plan is about.",
-                metavar="SQL",
-            ),
-        ],
-        None,
+_NEEDED = Parameter.empty
+_EVERY_PLAN: tuple[Option, ...] = (
+    (
+        "output",
+        Annotated[Path, option("计划文件。", "The plan's file.", "--output", "-o", metavar="PLAN")],
+        _NEEDED,
     ),
-    "ids": (
-        Annotated[
-            str | None,
-            option(
-                "名单文件：每行 id 或 id,name；也可为 CSV、JSON Lines 或 JSON；- 为标准输入。",
-                "A file: lines id or id,name; or CSV, JSON Lines, JSON; - is standard input.",
-                metavar="FILE",
-            ),
-        ],
-        None,
+    ("archive", ArchiveOption, None),
+    ("account", AccountOption, DEFAULT_NAME),
+    ("base_url", BaseUrl, None),
+    ("as_json", JsonOption, False),
+)
+
+
+def _flag(name: str, zh: str, en: str) -> Option:
+    return name, Annotated[bool, option(zh, en, f"--{name.replace('_', '-')}")], False
+
+
+def _value(name: str, kind: Any, metavar: str, zh: str, en: str, **settings: Any) -> Option:
+    return name, Annotated[kind | None, option(zh, en, metavar=metavar, **settings)], None
+
+
+_IGNORE_KEEP = _flag(
+    "ignore_keep", "不理会 guanxi keep 的标记。", "Ignore the marks of guanxi keep."
+)
+_AT = Annotated[int, option("快照编号。", "The snapshot's number.", metavar="SNAPSHOT")]
+#: The options that choose accounts: the fields of ``Selection``.
+_SELECTION = (
+    _value(
+        *("where", str, "SQL"),
+        "此计划所涉视图的 SQL 条件。",
+        "An SQL condition over the plan's view.",
+    ),
+    _value(
+        *("ids", str, "FILE"),
+        "名单文件：每行 id 或 id,name；也可为 CSV、JSON Lines 或 JSON；- 为标准输入。",
+        "A file: lines id or id,name; or CSV, JSON Lines, JSON; - is standard input.",
+    ),
+    _value("group", list[str], "NAME", "在此分组中（可多次）。", "In this group; may be repeated."),
+    _value("diff", tuple[int, int], "A B", "两个快照之间新增。", "Came between two snapshots."),
+    _flag("left", "用于 --diff：两者之间移除。", "With --diff: left between them."),
+    _flag("deregistered", "已注销。", "Deregistered."),
+    _value(
+        *("silent", float, "YEARS"),
+        "这些年未发布；需要 backup --last-posted。",
+        "Without a post for so many years; needs backup --last-posted.",
+        min=0.01,
+    ),
+    _flag("not_mutual", "未互相关注。", "Does not follow back."),
+    _flag("ungrouped", "不在任何分组中。", "In no group."),
+    _value(
+        *("followed_within", float, "DAYS"),
+        "这些天内关注。",
+        "Followed in the last so many days.",
+        min=0.01,
+    ),
+    _flag("fans_not_followed", "未关注的粉丝。", "A follower who is not followed."),
+    _value(
+        *("keep", list[str], "FILE|GROUP"),
+        "不理会这些账号：分组名、special 或名单文件（可多次）。",
+        "Leave these alone: a group, special, or a file of ids; may be repeated.",
+    ),
+    _IGNORE_KEEP,
+)
+#: The plans about selected accounts: their help, and their own options.
+_PLANS: dict[str, tuple[Text, tuple[Option, ...]]] = {
+    "unfollow": (
+        Text("计划取消关注。\n\n视图：followings。", "Plan to unfollow.\n\nThe view: followings."),
+        (),
+    ),
+    "follow": (
+        Text(
+            "计划关注。\n\n视图：accounts。已关注的不占名额。按名单或原有顺序，先关注的在前。",
+            "Plan to follow.\n\nThe view: accounts. Whom you follow already costs nothing. The"
+            " order is that of the file, else the oldest first.",
+        ),
+        (),
+    ),
+    "remove-follower": (
+        Text(
+            "计划移除粉丝。\n\n视图：followers。undo 无法撤销。",
+            "Plan to remove followers.\n\nThe view: followers. undo cannot bring them back.",
+        ),
+        (),
+    ),
+    "block": (
+        Text(
+            "计划拉黑。\n\n视图：accounts。先列出其中你关注的。",
+            "Plan to block.\n\nThe view: accounts. Whom you follow is shown first.",
+        ),
+        (),
+    ),
+    "unblock": (
+        Text("计划取消拉黑。\n\n视图：blocks。", "Plan to unblock.\n\nThe view: blocks."),
+        (),
     ),
     "group": (
-        Annotated[
-            list[str] | None,
-            option("在此分组中（可多次）。", "In this group; may be repeated.", metavar="NAME"),
-        ],
-        None,
+        Text(
+            """计划分组：--to 指定分组，或 --rules 按规则。
+
+            视图：followings。缺少的分组会先建立。默认移动：此后只在这些分组中。
+
+            规则为 TOML：[rules] 中 分组 = [关键词…]，在昵称、签名、备注与分区中查找；
+            [manual] 中 mid = 分组，优先。""",
+            """Plan groups: those of --to, or by --rules.
+
+            The view: followings. Missing groups are created first. Accounts are moved: they are
+            afterwards in these groups alone.
+
+            Rules are TOML: [rules] with group = ["keyword", …], found in name, sign, note and
+            zone; [manual] with mid = "group", which wins.""",
+        ),
+        (
+            _value("to", list[str], "NAME", "目标分组（可多次）。", "Into this; may be repeated."),
+            _value("rules", Path, "FILE.toml", "规则文件。", "A file of rules."),
+            _flag("add", "保留原有分组。", "Keep the groups that they are in."),
+        ),
     ),
-    "diff": (
-        Annotated[
-            tuple[int, int] | None,
-            option("两个快照之间新增的。", "Who came between two snapshots.", metavar="A B"),
-        ],
-        None,
+    "special": (
+        Text(
+            "计划设为或取消特别关注。\n\n视图：followings。",
+            "Plan who is special.\n\nThe view: followings.",
+        ),
+        (_flag("off", "取消特别关注。", "No longer special."),),
     ),
-    "left": (
-        Annotated[
-            bool,
-            option("用于 --diff：两者之间移除的。", "With --diff: who left instead.", "--left"),
-        ],
-        False,
-    ),
-    "deregistered": (
-        Annotated[bool, option("已注销。", "Deregistered accounts.", "--deregistered")],
-        False,
-    ),
-    "silent": (
-        Annotated[
-            float | None,
-            option(
-                "这些年未发布；需要 backup --last-posted。",
-                "Without a post for so many years; needs backup --last-posted.",
-                metavar="YEARS",
-                min=0.01,
-            ),
-        ],
-        None,
-    ),
-    "not_mutual": (
-        Annotated[bool, option("未互相关注。", "Who does not follow back.", "--not-mutual")],
-        False,
-    ),
-    "ungrouped": (
-        Annotated[bool, option("不在任何分组中。", "In no group.", "--ungrouped")],
-        False,
-    ),
-    "followed_within": (
-        Annotated[
-            float | None,
-            option("这些天内关注。", "Followed in the last days.", metavar="DAYS", min=0.01),
-        ],
-        None,
-    ),
-    "fans_not_followed": (
-        Annotated[
-            bool,
-            option("未关注的粉丝。", "Followers who are not followed.", "--fans-not-followed"),
-        ],
-        False,
-    ),
-    "keep": (
-        Annotated[
-            list[str] | None,
-            option(
-                "不理会这些账号：分组名、special 或名单文件（可多次）。",
-                "Leave these alone: a group, special, or a file of ids; may be repeated.",
-                metavar="FILE|GROUP",
-            ),
-        ],
-        None,
-    ),
-    "ignore_keep": (IgnoreKeep, False),
 }
+_RESTORE = Text(
+    """计划恢复旧快照中的关注、分组与黑名单。
+
+    只恢复失去或改变的；此后新关注的不变。无法恢复的会列出。""",
+    """Plan to bring back an older snapshot.
+
+    Followings, groups and blocks come back if they were lost or changed; whom you followed since
+    then stays. What cannot come back is listed.""",
+)
 
 
-def _with_selection(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with the options of ``_SELECTION`` in place of its first argument."""
-    taken = signature(command, eval_str=True)
-    options = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default) in _SELECTION.items()
-    ]
-    own = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in taken.parameters.values()][1:]
+def _add(name: str, described: Text, options: Iterable[Option], write: Callable[..., Plan]) -> None:
+    """Add a command that writes a plan with the values of ``options``, and prints its review."""
 
-    @wraps(command)
-    def run(**values: Any) -> None:
-        chosen = {name: values.pop(name) for name in _SELECTION}
-        lists = {name: tuple(value or ()) for name, value in chosen.items() if name in _LISTS}
-        command(Selection(**{**chosen, **lists}), **values)
-
-    run.__signature__ = taken.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
-    return run
-
-
-_LISTS = ("group", "keep")
-
-
-def _simple(name: str) -> Callable[..., None]:
-    """Return the command whose plans need no more than a selection."""
-
-    @_with_selection
-    def command(
-        selection: Selection,
-        output: Output,
-        archive: ArchiveOption = None,
-        account: AccountOption = DEFAULT_NAME,
-        base_url: BaseUrl = None,
-        as_json: JsonOption = False,
-    ) -> None:
+    def command(**values: Any) -> None:
+        output, as_json = values.pop("output"), values.pop("as_json")
+        archive, base_url, account = map(values.pop, ("archive", "base_url", "account"))
+        _check_output(output)
         with opened(archive, base_url, account) as found:
-            _write(output, lambda: _plan(found, output, name, selection), as_json=as_json)
+            written = write(found, output, now=int(time.time()), words=shown, **values)
+        _print(review(written, _LIMIT), as_json=as_json)
 
-    return command
-
-
-_HELP = {
-    "unfollow": Text(
-        "计划取消关注；--where 用于视图 followings。",
-        "Plan to unfollow; --where is over the view followings.",
-    ),
-    "follow": Text(
-        "计划关注；--where 用于视图 accounts。已关注的不占名额。",
-        "Plan to follow; --where is over the view accounts. Whom you follow costs nothing.",
-    ),
-    "remove-follower": Text(
-        "计划移除粉丝，无法撤销；--where 用于视图 followers。",
-        "Plan to remove followers, for good; --where is over the view followers.",
-    ),
-    "block": Text(
-        "计划拉黑；--where 用于视图 accounts。先列出其中你关注的。",
-        "Plan to block; --where is over the view accounts. Whom you follow comes first.",
-    ),
-    "unblock": Text(
-        "计划取消拉黑；--where 用于视图 blocks。",
-        "Plan to unblock; --where is over the view blocks.",
-    ),
-}
-for _name, _help in _HELP.items():
-    app.command(_name, help=shown(_help))(_simple(_name))
+    command.__doc__ = cleandoc(described.en)
+    parameters = [
+        Parameter(one, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for one, kind, default in (*_EVERY_PLAN, *options)
+    ]
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    app.command(name)(in_chinese(described.zh)(command))
 
 
-@app.command()
-@in_chinese("""计划分组：--to 指定分组，或 --rules 按规则。
+def _writer(name: str, own: tuple[Option, ...]) -> Callable[..., Plan]:
+    """Return what writes a plan of ``COMMANDS`` from the values of options."""
 
-    缺少的分组会先建立。默认移动：此后只在这些分组中；--add 则保留原有分组。
-    规则为 TOML：[rules] 中 分组 = [关键词…]，[manual] 中 mid = 分组（优先）。""")
-@_with_selection
-def group(
-    selection: Selection,
-    output: Output,
-    to: Annotated[
-        list[str] | None,
-        option("目标分组（可多次）。", "A target group; may be repeated.", metavar="NAME"),
-    ] = None,
-    rules: Annotated[
-        Path | None, option("规则文件。", "A file of rules.", metavar="FILE.toml")
-    ] = None,
-    add: Annotated[bool, option("保留原有分组。", "Keep the groups they are in.", "--add")] = False,
-    archive: ArchiveOption = None,
-    account: AccountOption = DEFAULT_NAME,
-    base_url: BaseUrl = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Plan groups: those of --to, or by --rules.
+    def write(archive: Archive, path: Path, *, now: int, words: Words, **values: Any) -> Plan:
+        for key in values.keys() & {"group", "keep", "to"}:
+            values[key] = tuple(values[key] or ())
+        others = {key: values.pop(key) for key, *_ in own}
+        selection = Selection(**values)
+        return planning.plan(archive, path, name, selection, now, words=words, **others)
 
-    Missing groups are created first. Accounts are moved: they are afterwards in these groups alone;
-    with --add they stay in theirs. --where is over the view followings.
-
-    Rules are TOML: [rules] with group = ["keyword", …], found in name, sign, note and zone;
-    [manual] with mid = "group", which wins.
-    """
-    with opened(archive, base_url, account) as found:
-        _write(
-            output,
-            lambda: _plan(
-                found, output, "group", selection, to=tuple(to or ()), rules=rules, add=add
-            ),
-            as_json=as_json,
-        )
+    return write
 
 
-@app.command()
-@in_chinese("""计划设为特别关注，或用 --off 取消。--where 用于视图 followings。""")
-@_with_selection
-def special(
-    selection: Selection,
-    output: Output,
-    off: Annotated[bool, option("取消特别关注。", "No longer special.", "--off")] = False,
-    archive: ArchiveOption = None,
-    account: AccountOption = DEFAULT_NAME,
-    base_url: BaseUrl = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Plan to mark as special, or no longer with --off. --where is over the view followings."""
-    with opened(archive, base_url, account) as found:
-        _write(
-            output,
-            lambda: _plan(found, output, "special", selection, off=off),
-            as_json=as_json,
-        )
-
-
-@app.command()
-@in_chinese("""计划恢复旧快照中的关注、分组与黑名单。
-
-    只恢复失去或改变的；此后新关注的不变。无法恢复的会列出。""")
-def restore(
-    output: Output,
-    at: Annotated[int, option("快照编号。", "The number of the snapshot.", metavar="SNAPSHOT")],
-    ignore_keep: IgnoreKeep = False,
-    archive: ArchiveOption = None,
-    account: AccountOption = DEFAULT_NAME,
-    base_url: BaseUrl = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Plan to bring back followings, groups and blocks of an older snapshot.
-
-    Only what was lost or changed comes back; whom you followed since then stays. What cannot come
-    back is listed.
-    """
-    with opened(archive, base_url, account) as found:
-        _write(
-            output,
-            lambda: plan_restore(
-                found, output, at, int(time.time()), ignore_keep=ignore_keep, words=shown
-            ),
-            as_json=as_json,
-        )
+for _name, (_help, _own) in _PLANS.items():
+    _add(_name, _help, (*_own, *_SELECTION), _writer(_name, _own))
+_add("restore", _RESTORE, (("at", _AT, _NEEDED), _IGNORE_KEEP), restore)
 
 
 @app.command()
@@ -332,22 +247,14 @@ def show(
             _line(line)
 
 
-def _plan(
-    archive: Archive, output: Path, command: str, selection: Selection, **options: Any
-) -> Plan:
-    now = int(time.time())
-    return planning.plan(archive, output, command, selection, now, words=shown, **options)
-
-
-def _write(output: Path, make: Callable[[], Plan], *, as_json: bool) -> None:
-    """Write a plan and print its review. Raise PlanError rather than replace any other file."""
-    if output.exists():
+def _check_output(output: Path) -> None:
+    """Raise PlanError rather than replace a file that is not a plan."""
+    if output.is_file():
         with output.open("rb") as file:
             if file.read(len(_BEGIN)) not in (b"", _BEGIN):
                 raise PlanError(
                     f"{output} 已存在，且不是计划文件", f"{output} exists, and is not a plan"
                 )
-    _print(review(make(), _LIMIT), as_json=as_json)
 
 
 def _print(found: Review, *, as_json: bool) -> None:

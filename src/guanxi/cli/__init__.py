@@ -51,6 +51,11 @@ COMMANDS = {
         Text("显示当前账号。", "Print which account the commands act as."),
     ),
     "diff": Command("diff:diff", "tools", Text("比较两个快照。", "Compare two snapshots.")),
+    "plan": Command(
+        "plan:app",
+        "tools",
+        Text("制定并显示计划，不作改动。", "Make and show plans, which change nothing."),
+    ),
     "account": Command(
         "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")
     ),

@@ -35,6 +35,7 @@ _CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 #: The names of the groups that every account has.
 _RESERVED = frozenset({"特别关注", "默认分组"})
 
+_NO_GROUP = Text("→ 无分组 [手工指定]", "→ no group [by hand]")
 _NOT_FOLLOWED = Text("在 [manual] 中，但未关注", "in [manual], not followed")
 
 Field = Literal["name", "sign", "note", "zone"]
@@ -138,7 +139,7 @@ def _targets(
         after = [*dict.fromkeys(after)]
         same = set(after) == set(before)
         out = words(Text("已在其中", "already so")) if same else None
-        reason = ", ".join(f"→ {group}{why}" for group, why in found.items())
+        reason = ", ".join(f"→ {group}{why}" for group, why in found.items()) or words(_NO_GROUP)
         yield row["mid"], msgspec.json.encode(after).decode(), reason, out
 
 

@@ -317,6 +317,8 @@ def _find(
     if rule.needs and newest is not None:
         require_complete(archive, newest, *rule.needs)
     shown = f"{value:g}" if isinstance(value, float) else str(value)
+    if name == "ids" and shown == "-":
+        shown = words(Text("标准输入", "standard input"))
     text = words(rule.text).format(" ".join(shown.split()))
     if name == "ids":
         rows = ((one.mid, number, text, one.position, one.name) for one in read_ids(value))

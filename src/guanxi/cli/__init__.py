@@ -51,6 +51,11 @@ COMMANDS = {
         Text("显示当前账号。", "Print which account the commands act as."),
     ),
     "diff": Command("diff:diff", "tools", Text("比较两个快照。", "Compare two snapshots.")),
+    "report": Command(
+        "report:report",
+        "tools",
+        Text("写出一个 HTML 报告。", "Write a report as one HTML page."),
+    ),
     "account": Command(
         "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")
     ),

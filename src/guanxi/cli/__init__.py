@@ -55,6 +55,10 @@ COMMANDS = {
         "plan:app",
         "tools",
         Text("制定并显示计划，不作改动。", "Make and show plans, which change nothing."),
+    "report": Command(
+        "report:report",
+        "tools",
+        Text("写出一个 HTML 报告。", "Write a report as one HTML page."),
     ),
     "account": Command(
         "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")

@@ -50,11 +50,36 @@ COMMANDS = {
         "tools",
         Text("显示当前账号。", "Print which account the commands act as."),
     ),
+    "snapshots": Command(
+        "snapshots:app", "tools", Text("列出快照，或删除。", "List snapshots, or delete them.")
+    ),
+    "show": Command(
+        "lists:show", "tools", Text("显示档案中的列表。", "Show a list of the archive.")
+    ),
+    "sql": Command("lists:sql", "tools", Text("用 SQL 查询档案。", "Query the archive in SQL.")),
+    "note": Command(
+        "notes:note", "tools", Text("写下对账号的备注。", "Write a note about an account.")
+    ),
+    "keep": Command("notes:keep", "tools", Text("标记要保留的账号。", "Mark accounts to be kept.")),
+    "archive": Command(
+        "snapshots:archive_app",
+        "tools",
+        Text("显示档案的路径，或删除它。", "Show where the archive is, or delete it."),
+    ),
     "diff": Command("diff:diff", "tools", Text("比较两个快照。", "Compare two snapshots.")),
     "plan": Command(
         "plan:app",
         "tools",
         Text("制定并显示计划，不作改动。", "Make and show plans, which change nothing."),
+    ),
+    "export": Command(
+        "exchange:export", "tools", Text("将列表写成文件。", "Write lists to a file.")
+    ),
+    "import": Command(
+        "exchange:import_",
+        "tools",
+        Text("由文件生成计划。", "Plan to follow the accounts of a file."),
+    ),
     "report": Command(
         "report:report",
         "tools",

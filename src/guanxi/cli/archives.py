@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any
 
+import typer
 from msgspec import UNSET
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -27,6 +29,7 @@ from guanxi.toolbox.archive import Archive, Identity, default_path, server_name
 from guanxi.toolbox.errors import ArchiveMissing, ToolError
 from guanxi.toolbox.progress import OnProgress
 from guanxi.toolbox.progress import Progress as ToolProgress
+from guanxi.toolbox.sheets import write_csv
 
 AccountOption = Annotated[
     str,
@@ -45,6 +48,7 @@ ArchiveOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, option("以一个 JSON 对象输出。", "Print one JSON object.", "--json")]
+CsvOption = Annotated[bool, option("输出为 CSV。", "Print CSV.", "--csv")]
 #: The version of what ``--json`` prints.
 SCHEMA_VERSION = 1
 
@@ -105,6 +109,36 @@ def opened(archive: Path | None, base_url: str | None, account: str) -> Archive:
 def print_json(data: dict[str, Any]) -> None:
     """Print an object with the version of its form."""
     say(json_of({"schema_version": SCHEMA_VERSION, **data}, 2))
+
+
+def print_rows(rows: sqlite3.Cursor, *, as_json: bool = False, as_csv: bool = False) -> None:
+    """Print the rows of a query as a table, as CSV, or as one JSON object, one after another."""
+    names = [column[0] for column in rows.description or ()]
+    if as_csv:
+        write_csv(sys.stdout, names, rows)
+    elif as_json:
+        say(f'{{"schema_version": {SCHEMA_VERSION}, "rows": [')
+        separator = ""
+        for row in rows:
+            say(separator + json_of(dict(zip(names, row, strict=True))))
+            separator = ","
+        say("]}")
+    else:
+        table(names, rows)
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Return whether the user agrees; ``yes`` does so without a question.
+
+    Raise BadParameter where nobody can answer: without a terminal.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(
+            text("没有终端可以询问：请用 --yes", "there is no terminal to ask: use --yes")
+        )
+    return typer.confirm(escaped(question), err=True)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -39,16 +39,13 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 _BEGIN = b'{"guanxi_plan":'
 _LIMIT = 20
 
+Output = Annotated[Path, option("计划文件。", "The plan's file.", "--output", "-o", metavar="PLAN")]
 #: An option: its name, its annotation and its default.
 Option = tuple[str, Any, Any]
 
 _NEEDED = Parameter.empty
 _EVERY_PLAN: tuple[Option, ...] = (
-    (
-        "output",
-        Annotated[Path, option("计划文件。", "The plan's file.", "--output", "-o", metavar="PLAN")],
-        _NEEDED,
-    ),
+    ("output", Output, _NEEDED),
     ("archive", ArchiveOption, None),
     ("account", AccountOption, DEFAULT_NAME),
     ("base_url", BaseUrl, None),
@@ -185,10 +182,10 @@ def _add(name: str, described: Text, options: Iterable[Option], write: Callable[
     def command(**values: Any) -> None:
         output, as_json = values.pop("output"), values.pop("as_json")
         archive, base_url, account = map(values.pop, ("archive", "base_url", "account"))
-        _check_output(output)
+        check_output(output)
         with opened(archive, base_url, account) as found:
             written = write(found, output, now=int(time.time()), words=shown, **values)
-        _print(review(written, _LIMIT), as_json=as_json)
+        print_review(review(written, _LIMIT), as_json=as_json)
 
     command.__doc__ = cleandoc(described.en)
     parameters = [
@@ -232,7 +229,7 @@ def show(
     """Show a plan: counts by reason, the cap, the time it takes, and its first acts."""
     read = Plan.open(plan)
     if mid is None:
-        _print(review(read, limit), as_json=as_json)
+        print_review(review(read, limit), as_json=as_json)
         return
     path = archive or default_path(read.header.identity)
     if archive is None and not path.is_file():
@@ -247,7 +244,7 @@ def show(
             _line(line)
 
 
-def _check_output(output: Path) -> None:
+def check_output(output: Path) -> None:
     """Raise PlanError rather than replace a file that is not a plan."""
     if output.is_file():
         with output.open("rb") as file:
@@ -257,7 +254,7 @@ def _check_output(output: Path) -> None:
                 )
 
 
-def _print(found: Review, *, as_json: bool) -> None:
+def print_review(found: Review, *, as_json: bool) -> None:
     if as_json:
         print_json(to_builtins(found))
         return

@@ -57,7 +57,7 @@ people = st.lists(
         st.sampled_from(State),
     ),
     min_size=1,
-    max_size=6,
+    max_size=8,
     unique_by=lambda row: row[0],
 )
 
@@ -108,7 +108,7 @@ def test_an_import_of_exported_accounts_gives_the_same_accounts(
     engine_name: str, tmp_path: Path
 ) -> None:
     examples = numbers()
-    short, long = (20, 200) if engine_name == "sqlite" else (4, 60)
+    short, long = (20, 100) if engine_name == "sqlite" else (4, 30)
 
     @settings(max_examples=count(short, long))
     @given(people, people, st.sampled_from(ENDINGS))

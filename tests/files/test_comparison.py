@@ -55,7 +55,7 @@ async def test_the_counts_are_those_of_the_import(
 ) -> None:
     draw = random.Random(7)
     total: Counter[str] = Counter()
-    for number in range(count(4, 40)):
+    for number in range(count(4, 20)):
         lines = [random_line(draw) for _ in range(draw.randint(1, 24))]
         path = file(tmp_path, HEADER + "\n".join(lines), str(number))
         before = await stored(store)

@@ -132,7 +132,7 @@ mids = st.integers(1, 5) | st.integers(2**63 - 5, 2**63 - 1)
 def graphs(draw: st.DrawFn) -> list[EdgeRow]:
     rows = []
     ends = st.tuples(mids, mids).filter(lambda pair: pair[0] != pair[1])
-    for first, second in draw(st.lists(ends, max_size=8, unique_by=frozenset)):
+    for first, second in draw(st.lists(ends, max_size=16, unique_by=frozenset)):
         one, other = draw(pairs)
         rows += [EdgeRow(follower=first, followed=second, **one)] if one else []
         rows += [EdgeRow(follower=second, followed=first, **other)] if other else []
@@ -142,7 +142,7 @@ def graphs(draw: st.DrawFn) -> list[EdgeRow]:
 @pytest.mark.parametrize("engine_name", ENGINES)
 def test_an_import_of_exported_edges_gives_the_same_edges(engine_name: str, tmp_path: Path) -> None:
     examples = numbers()
-    short, long = (12, 200) if engine_name == "sqlite" else (4, 60)
+    short, long = (12, 100) if engine_name == "sqlite" else (4, 30)
 
     @settings(max_examples=count(short, long))
     @given(graphs(), st.sampled_from(ENDINGS))

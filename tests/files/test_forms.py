@@ -143,7 +143,7 @@ def in_order(rows: Iterable[EdgeRow]) -> list[EdgeRow]:
     rows=st.lists(
         (_FOLLOWS | _WHISPERS).filter(lambda row: row.follower != row.followed),
         min_size=1,
-        max_size=8,
+        max_size=16,
         unique_by=lambda row: (row.follower, row.followed),
     ),
     separator=st.sampled_from(SEPARATORS),
@@ -153,7 +153,7 @@ def in_order(rows: Iterable[EdgeRow]) -> list[EdgeRow]:
     compression=st.sampled_from(["plain", "gzip"]),
     as_json=st.booleans(),
 )
-@settings(max_examples=count(8, 300))
+@settings(max_examples=count(8, 150))
 def test_any_edges_are_read_back_the_same(
     rows: list[EdgeRow],
     separator: str,

@@ -21,7 +21,7 @@ from tests.counts import count
 from tests.sdk.recorder import Answer, envelope, recording
 
 #: The statuses in docs/cli.md, without those of signals.
-STATUSES = {0, 1, 2, 3}
+STATUSES = {0, 1, 2, 3, 4}
 #: Texts that no argument is meant to be, and names of things that are not what is meant.
 HOSTILE = (
     "\udcff",
@@ -58,6 +58,12 @@ USUAL = {
     "file": "e.csv",
     "mid": "1",
     "mids": "1",
+    "numbers": "1",
+    "words": "a note",
+    "query": "SELECT 1",
+    "plan": "a.plan",
+    "a": "1",
+    "b": "2",
     "code": "0" * 32,
     "store": "s.db",
     "source": "s.db",
@@ -114,6 +120,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         patch.chdir(folder)
         patch.setenv("HOME", str(folder))
         patch.setenv("XDG_CONFIG_HOME", str(folder))
+        patch.setenv("XDG_DATA_HOME", str(folder))
         patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
         (folder / "folder").mkdir()
         yield Room(listener.getsockname()[1], server.url)

@@ -273,7 +273,7 @@ def _responses(endpoint: Endpoint) -> Json:
         success = {"description": "The page.", "content": page}
         missing = {"404": _response("There is no such page; the code says why.", failure)}
     wrong = {
-        "400": "The body is not valid multipart/form-data.",
+        "400": "There are too many fields, or the body is not valid multipart/form-data.",
         "408": "The request was not complete in time.",
         "413": "The request is too large.",
         "415": "The body is no form, holds a file, or has a Content-Encoding.",
@@ -283,7 +283,7 @@ def _responses(endpoint: Endpoint) -> Json:
         "504": "It may have been done; read before repeating.",
     }
     takes_form = endpoint.method == "POST" and not endpoint.ignores_body
-    statuses = {**(wrong if takes_form else {}), **unable}
+    statuses = {**(wrong if takes_form else {"400": "There are too many fields."}), **unable}
     return {
         "200": success,
         **missing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from guanxi.toolbox.errors import NoSuchSnapshot, SelectionError
 from guanxi.toolbox.plan import Act, Plan, Relation
 from guanxi.toolbox.planning import plan
 from guanxi.toolbox.restoring import restore
+from guanxi.toolbox.review import explain, review
 from guanxi.toolbox.schema import DEREGISTERED_NAME
 from guanxi.toolbox.selection import Selection
+from tests.counts import count
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
 
 NOW = 1_700_000_000
@@ -216,18 +219,19 @@ def test_the_kept_are_left_alone(archive: Archive) -> None:
 
 def test_a_list_to_block_names_whom_one_follows(archive: Archive) -> None:
     """p26: a shared block list contained my friends."""
-    add(archive, blocks=[item(11, attribute=128)])
+    add(archive, blocks=[item(11, attribute=128)], whispers=[item(12, attribute=1)])
     mark(archive, 4, "a friend")
-    listed = file_of(archive, "20\n3\n5\n11\n4\n")
+    listed = file_of(archive, "20\n3\n5\n11\n4\n12\n")
     written = write(archive, "block", Selection(ids=listed))
     assert acts(written) == [
         (5, f"listed in {listed}; mutual"),
         (3, f"listed in {listed}; you follow it"),
+        (12, f"listed in {listed}; followed silently"),
         (20, f"listed in {listed}"),
     ]
     assert out(written) == [(4, "kept [a friend]"), (11, "already blocked")]
     assert written.header.remarks == (
-        "followed among them (2), which a block ends: u3, u5",
+        "followed among them (3), which a block ends: u3, u5, u12",
         "mutual among them (1): u5",
     )
     assert written.header.change == -2
@@ -472,3 +476,25 @@ def test_reasons_are_in_the_language_of_the_reader(archive: Archive) -> None:
 
     written = write(archive, "unfollow", Selection(not_mutual=True, ungrouped=True), words=chinese)
     assert {reason for _, reason in acts(written)} == {"未互相关注；未分组"}
+
+
+def test_memory_does_not_grow_with_the_list(archive: Archive) -> None:
+    size = count(10_000, 100_000)
+    people = [item(mid, mutual=mid % 2 == 0, groups=[7] * (mid % 3)) for mid in range(size, 1, -1)]
+    add(archive, people)
+    add(archive, people[:10])
+    rules = file_of(archive, '[rules]\nmusic = ["u"]\n', "rules")
+    listed = file_of(archive, "".join(f"{mid}\n" for mid in range(2, size)))
+    del people
+    tracemalloc.start()
+    try:
+        written = write(archive, "follow", Selection(ids=listed))
+        assert review(written).header.total == size - 11
+        assert write(archive, "follow", Selection(diff=(1, 2), left=True)).header.total == size - 11
+        assert restore(archive, written.path, 1, NOW).header.acts["follow"] == size - 11
+        assert explain(written, size, archive)
+        write(archive, "group", Selection(), rules=rules)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1_000_000

@@ -101,7 +101,7 @@ COMMANDS = {
         change=(-1, 0),
         remarks=(
             (
-                _FOLLOWED,
+                "attribute IN (1, 2, 6)",
                 Text(
                     "其中你关注的（{0}），拉黑会取消关注：{1}",
                     "followed among them ({0}), which a block ends: {1}",
@@ -109,14 +109,18 @@ COMMANDS = {
             ),
             _MUTUAL,
         ),
-        order="attribute NOT IN (2, 6), attribute <> 6",
+        order="attribute NOT IN (1, 2, 6), attribute <> 6",
     ),
     "unblock": Command("unblock", "blocks"),
     "group": Command("set_groups", "followings", needs=_MEMBERS, order="target"),
     "special": Command("set_groups", "followings", needs=_MEMBERS, order="groups"),
 }
 _IN_LIST = Text("快照的 {0} 中没有", "not among the {0} of the snapshot")
-_IN_REASON = {2: Text("；你关注了此账号", "; you follow it"), 6: Text("；互相关注", "; mutual")}
+_IN_REASON = {
+    1: Text("；悄悄关注", "; followed silently"),
+    2: Text("；你关注了此账号", "; you follow it"),
+    6: Text("；互相关注", "; mutual"),
+}
 _CAPPED = Text(
     "快照只有 {0} 的 {1} 个，共 {2} 个：其余的不在此计划中",
     "the snapshot has {1} of {2} {0}: the others are not in this plan",

@@ -3,7 +3,8 @@
 The rules of a selection combine with AND. What they find is kept in temporary tables, so that
 memory does not grow with the lists: ``hit`` has what each rule found, ``chosen`` the accounts that
 all rules found, each with its reason, its relation in the newest snapshot, and in ``out`` why it is
-left alone, if it is.
+left alone, if it is. Plans of groups add ``target``, the names of all groups afterwards as JSON,
+and ``made_special``.
 """
 
 from __future__ import annotations
@@ -197,7 +198,7 @@ _TABLES = (
     """CREATE TEMP TABLE chosen (mid INTEGER PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL,
     position INTEGER, out TEXT, attribute INTEGER NOT NULL, special INTEGER NOT NULL,
     groups TEXT, since INTEGER NOT NULL, tie INTEGER, listed INTEGER NOT NULL, state TEXT,
-    sign TEXT, note TEXT, zone TEXT, target TEXT)""",
+    sign TEXT, note TEXT, zone TEXT, target TEXT, made_special INTEGER)""",
 )
 #: The table of accounts that are left alone because the person wants to keep them.
 KEPT = "CREATE TEMP TABLE kept (mid INTEGER PRIMARY KEY, reason TEXT NOT NULL)"
@@ -220,7 +221,7 @@ SELECT h.mid, coalesce(nullif(a.name, ''), h.name, ''), h.reason, h.position,
         WHEN w.mid IS NOT NULL THEN 1 ELSE 0 END,
     coalesce(f.special, 0), {GROUP_NAMES.format("f")},
     coalesce(b.since, f.since, w.since, 0), f.tie, l.mid IS NOT NULL,
-    a.state, a.sign, a.note, a.zone, NULL
+    a.state, a.sign, a.note, a.zone, NULL, NULL
 FROM ({{hits}}) AS h
 LEFT JOIN accounts AS a ON a.mid = h.mid
 LEFT JOIN kept AS k ON k.mid = h.mid

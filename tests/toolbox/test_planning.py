@@ -151,8 +151,9 @@ def test_who_came_between_two_snapshots(archive: Archive) -> None:
     assert acts(written) == [(8, reason), (9, reason)]
     left = write(archive, "follow", Selection(diff=(1, 2), left=True))
     assert (acts(left), out(left)) == ([], [(6, "deregistered")])
-    with pytest.raises(NoSuchSnapshot):
-        write(archive, "unfollow", Selection(diff=(1, 3)))
+    for number in (3, 0, 2**70):
+        with pytest.raises(NoSuchSnapshot):
+            write(archive, "unfollow", Selection(diff=(1, number)))
     add_snapshot(archive, DAY, followings=[item(10)], incomplete=["followings"])
     for between in ((2, 3), (3, 2)):
         with pytest.raises(SelectionError, match=r"snapshot 3 has no complete list of followings"):
@@ -459,6 +460,11 @@ def test_a_selection_that_does_not_fit_is_refused(archive: Archive) -> None:
         ("follow", Selection(not_mutual=True)),
         ("block", Selection(followed_within=1.0)),
         ("unfollow", Selection(ids=file_of(archive, "2\nx\n"))),
+        ("unfollow", Selection(where="1", left=True)),
+        ("unfollow", Selection(silent=float("nan"))),
+        ("unfollow", Selection(silent=float("inf"))),
+        ("unfollow", Selection(followed_within=1e30)),
+        ("unfollow", Selection(followed_within=-1.0)),
     ):
         with pytest.raises(SelectionError):
             write(archive, command, selection)
@@ -475,6 +481,17 @@ def test_a_failed_plan_leaves_the_archive_and_the_old_plan(archive: Archive) -> 
     assert path.read_bytes() == before
     assert archive.rows("SELECT name FROM temp.sqlite_master") == []
     add(archive, [])  # and it can be written again
+
+
+def test_a_plan_sees_one_state_of_the_archive(archive: Archive) -> None:
+    add(archive)
+    sql = "SELECT count(*) FROM followings"
+    with Archive.open(archive.path) as other, archive.consistent():
+        assert archive.rows(sql)[0][0] == 5
+        add(other, [item(9)])
+        assert archive.rows(sql)[0][0] == 5
+        assert archive.newest() == 1
+    assert archive.rows(sql)[0][0] == 1
 
 
 def test_reasons_are_in_the_language_of_the_reader(archive: Archive) -> None:

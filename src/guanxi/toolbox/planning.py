@@ -195,6 +195,8 @@ def _check_options(
             "plan group 需要 --to 或 --rules 之一，其他计划都不需要",
             "plan group needs either --to or --rules, and no other plan does",
         )
+    if selection.left and selection.diff is None:
+        raise SelectionError("--left 需要 --diff", "--left needs --diff")
     if not selection.rules and rules is None:
         raise SelectionError(
             "请选择账号，例如 --ids、--group 或 --where；全部为 --where 1",

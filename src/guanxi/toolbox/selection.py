@@ -28,6 +28,8 @@ from guanxi.toolbox.ids import read_ids
 #: How a text for people becomes one in their language. ``str`` is English.
 Words = Callable[[Text], str]
 
+#: The most years or days of an option.
+_LONGEST = 100_000
 _YEAR = 31_556_952  # seconds of the mean Gregorian year
 _SEPARATOR = Text("；", "; ")
 #: The account's own value in a reason, which ``without_value`` removes.
@@ -309,10 +311,15 @@ def _find(
 ) -> None:
     """Insert what one rule finds into ``hit``."""
     rule, value = RULES[name], getattr(selection, name)
+    option = f"--{name.replace('_', '-')}"
     if rule.views and view not in rule.views:
-        option = f"--{name.replace('_', '-')}"
         raise SelectionError(
             f"{option} 不适用于此计划（{view}）", f"{option} is not for a plan about {view}"
+        )
+    if isinstance(value, (int, float)) and not 0 < value <= _LONGEST:
+        raise SelectionError(
+            f"{option} 须大于 0，且不超过 {_LONGEST}",
+            f"{option} must be more than 0, and at most {_LONGEST}",
         )
     newest = archive.newest()
     if rule.needs and newest is not None:

@@ -93,9 +93,10 @@ class Tallied:
 def _page_size(endpoint: Endpoint, params: Mapping[str, Any]) -> int:
     """Return how many items a page of a list has, by its parameters or the contract's default."""
     given = params.get(endpoint.pages.size)
-    for field in fields(endpoint.params):
-        if given is None and field.encode_name == endpoint.pages.size:
-            given = field.default
+    if given is None:  # inspecting a struct costs more than reading a page
+        for field in fields(endpoint.params):
+            if field.encode_name == endpoint.pages.size:
+                given = field.default
     return given if isinstance(given, int) else 1
 
 

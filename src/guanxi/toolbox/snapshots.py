@@ -9,9 +9,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from guanxi.contract.structs import RelationItem
+from guanxi.contract.structs import OfficialVerify, RelationItem
 from guanxi.toolbox.archive import Archive
 
 #: The lists of accounts that a snapshot has; ``groups`` is another.
@@ -29,6 +29,20 @@ class Reading(Struct, frozen=True):
     shown: int
     complete: bool
     reason: str | None = None
+
+
+class Item(Struct, frozen=True):
+    """What a snapshot keeps of an account in a list: the part of ``RelationItem`` that it needs."""
+
+    mid: int
+    attribute: int = 0
+    mtime: int = 0
+    tag: list[int] | None = None
+    special: int = 0
+    uname: str = ""
+    face: str = ""
+    sign: str = ""
+    official_verify: OfficialVerify = field(default_factory=OfficialVerify)
 
 
 def begin(archive: Archive, now: int) -> int:
@@ -51,7 +65,7 @@ def discard(archive: Archive) -> None:
 def stage(
     db: sqlite3.Connection,
     name: str,
-    items: Iterable[RelationItem],
+    items: Iterable[Item | RelationItem],
     *,
     start: int,
     reading: int = 1,

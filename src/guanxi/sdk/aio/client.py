@@ -150,6 +150,11 @@ class Client:
         """The client's credential, for calls that pass no ``credential`` of their own."""
         return self._credential
 
+    @property
+    def pace(self) -> Pace | None:
+        """The pauses between the client's requests; None for none."""
+        return self._pace
+
     async def call(
         self,
         endpoint: Endpoint | str,

@@ -153,6 +153,11 @@ class SyncClient:
         """The client's credential, for calls that pass no ``credential`` of their own."""
         return self._credential
 
+    @property
+    def pace(self) -> Pace | None:
+        """The pauses between the client's requests; None for none."""
+        return self._pace
+
     def call(
         self,
         endpoint: Endpoint | str,

@@ -136,6 +136,10 @@ def test_what_cannot_be_planned_is_refused(folder: Path) -> None:
     assert "exists, and is not a plan" in refused(folder, "unfollow", "--not-mutual")
     assert (folder / "p.plan").read_text() == "a letter"
     assert "is not a plan" in error_of("plan", "show", folder / "p.plan")
+    archive = ("--archive", folder / "archive.db")
+    for path in (folder, folder / "none" / "p"):
+        refusal = error_of("plan", "unfollow", "--where", "1", "-o", path, *archive)
+        assert f"{path}: must be a file in an existing folder" in refusal
 
 
 def test_a_plan_from_what_a_service_shows(tmp_path: Path) -> None:

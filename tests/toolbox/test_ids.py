@@ -25,6 +25,7 @@ TWO = [(2, "b"), (3, "c, d")]
         ('uid,sign,uname\n2,x,b\n3,"two\nlines","c, d"\n', TWO),
         ("name\tid\nb\t2\nc, d\t3\n", TWO),
         ("[2, 3]", [(2, ""), (3, "")]),
+        ('[{"mid": 2, "name": null}]', [(2, "")]),
         ('[\n"2",\n{"uid": 3, "name": "c"}]', [(2, ""), (3, "c")]),
         ('{"mid": 2, "name": "b"}\n\n{"fid": "3", "uname": "c, d"}\n', TWO),
         (f"{2**63 - 1}\n", [(2**63 - 1, "")]),

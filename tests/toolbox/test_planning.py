@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from guanxi.toolbox.errors import NoSuchSnapshot, SelectionError
 from guanxi.toolbox.plan import Act, Plan, Relation
 from guanxi.toolbox.planning import plan
 from guanxi.toolbox.restoring import restore
+from guanxi.toolbox.review import explain, review
 from guanxi.toolbox.schema import DEREGISTERED_NAME
 from guanxi.toolbox.selection import Selection
+from tests.counts import count
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
 
 NOW = 1_700_000_000
@@ -148,16 +151,24 @@ def test_who_came_between_two_snapshots(archive: Archive) -> None:
     assert acts(written) == [(8, reason), (9, reason)]
     left = write(archive, "follow", Selection(diff=(1, 2), left=True))
     assert (acts(left), out(left)) == ([], [(6, "deregistered")])
-    with pytest.raises(NoSuchSnapshot):
-        write(archive, "unfollow", Selection(diff=(1, 3)))
+    for number in (3, 0, 2**70):
+        with pytest.raises(NoSuchSnapshot):
+            write(archive, "unfollow", Selection(diff=(1, number)))
     add_snapshot(archive, DAY, followings=[item(10)], incomplete=["followings"])
-    with pytest.raises(SelectionError, match=r"snapshot 3 has no complete list of followings \(c"):
-        write(archive, "unfollow", Selection(diff=(2, 3)))
+    for between in ((2, 3), (3, 2)):
+        with pytest.raises(SelectionError, match=r"snapshot 3 has no complete list of followings"):
+            write(archive, "unfollow", Selection(diff=between))
 
 
 def test_the_order_on_the_server_is_kept(archive: Archive) -> None:
     """Follows come in the order of the file, or the oldest first, also among equal times."""
     add(archive, [item(mid, since=500) for mid in (5, 9, 2, 7)])
+    assert [mid for mid, _ in acts(write(archive, "unfollow", Selection(where="1")))] == [
+        7,
+        2,
+        9,
+        5,
+    ]
     add(archive, [])
     back = write(archive, "follow", Selection(diff=(1, 2), left=True))
     assert [mid for mid, _ in acts(back)] == [7, 2, 9, 5]
@@ -216,18 +227,19 @@ def test_the_kept_are_left_alone(archive: Archive) -> None:
 
 def test_a_list_to_block_names_whom_one_follows(archive: Archive) -> None:
     """p26: a shared block list contained my friends."""
-    add(archive, blocks=[item(11, attribute=128)])
+    add(archive, blocks=[item(11, attribute=128)], whispers=[item(12, attribute=1)])
     mark(archive, 4, "a friend")
-    listed = file_of(archive, "20\n3\n5\n11\n4\n")
+    listed = file_of(archive, "20\n3\n5\n11\n4\n12\n")
     written = write(archive, "block", Selection(ids=listed))
     assert acts(written) == [
         (5, f"listed in {listed}; mutual"),
         (3, f"listed in {listed}; you follow it"),
+        (12, f"listed in {listed}; followed silently"),
         (20, f"listed in {listed}"),
     ]
     assert out(written) == [(4, "kept [a friend]"), (11, "already blocked")]
     assert written.header.remarks == (
-        "followed among them (2), which a block ends: u3, u5",
+        "followed among them (3), which a block ends: u3, u5, u12",
         "mutual among them (1): u5",
     )
     assert written.header.change == -2
@@ -448,9 +460,16 @@ def test_a_selection_that_does_not_fit_is_refused(archive: Archive) -> None:
         ("follow", Selection(not_mutual=True)),
         ("block", Selection(followed_within=1.0)),
         ("unfollow", Selection(ids=file_of(archive, "2\nx\n"))),
+        ("unfollow", Selection(where="1", left=True)),
+        ("unfollow", Selection(silent=float("nan"))),
+        ("unfollow", Selection(silent=float("inf"))),
+        ("unfollow", Selection(followed_within=1e30)),
+        ("unfollow", Selection(followed_within=-1.0)),
     ):
         with pytest.raises(SelectionError):
             write(archive, command, selection)
+    with pytest.raises(SelectionError, match="no other plan does"):
+        write(archive, "unfollow", Selection(where="1"), to=("friends",))
 
 
 def test_a_failed_plan_leaves_the_archive_and_the_old_plan(archive: Archive) -> None:
@@ -464,6 +483,17 @@ def test_a_failed_plan_leaves_the_archive_and_the_old_plan(archive: Archive) -> 
     add(archive, [])  # and it can be written again
 
 
+def test_a_plan_sees_one_state_of_the_archive(archive: Archive) -> None:
+    add(archive)
+    sql = "SELECT count(*) FROM followings"
+    with Archive.open(archive.path) as other, archive.consistent():
+        assert archive.rows(sql)[0][0] == 5
+        add(other, [item(9)])
+        assert archive.rows(sql)[0][0] == 5
+        assert archive.newest() == 1
+    assert archive.rows(sql)[0][0] == 1
+
+
 def test_reasons_are_in_the_language_of_the_reader(archive: Archive) -> None:
     add(archive)
 
@@ -472,3 +502,25 @@ def test_reasons_are_in_the_language_of_the_reader(archive: Archive) -> None:
 
     written = write(archive, "unfollow", Selection(not_mutual=True, ungrouped=True), words=chinese)
     assert {reason for _, reason in acts(written)} == {"未互相关注；未分组"}
+
+
+def test_memory_does_not_grow_with_the_list(archive: Archive) -> None:
+    size = count(10_000, 100_000)
+    people = [item(mid, mutual=mid % 2 == 0, groups=[7] * (mid % 3)) for mid in range(size, 1, -1)]
+    add(archive, people)
+    add(archive, people[:10])
+    rules = file_of(archive, '[rules]\nmusic = ["u"]\n', "rules")
+    listed = file_of(archive, "".join(f"{mid}\n" for mid in range(2, size)))
+    del people
+    tracemalloc.start()
+    try:
+        written = write(archive, "follow", Selection(ids=listed))
+        assert review(written).header.total == size - 11
+        assert write(archive, "follow", Selection(diff=(1, 2), left=True)).header.total == size - 11
+        assert restore(archive, written.path, 1, NOW).header.acts["follow"] == size - 11
+        assert explain(written, size, archive)
+        write(archive, "group", Selection(), rules=rules)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1_000_000

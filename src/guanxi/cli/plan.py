@@ -220,7 +220,13 @@ def show(
     plan: Annotated[Path, argument("计划文件。", "The plan's file.", metavar="PLAN")],
     mid: Annotated[
         int | None,
-        option("说明此账号为何在或不在其中。", "Say why an account is in or not.", "--explain"),
+        option(
+            "说明此账号为何在或不在其中。",
+            "Say why an account is in or not.",
+            "--explain",
+            min=1,
+            max=2**63 - 1,
+        ),
     ] = None,
     limit: Annotated[int, option("显示多少项操作。", "How many acts are shown.", min=0)] = _LIMIT,
     archive: ArchiveOption = None,
@@ -245,7 +251,11 @@ def show(
 
 
 def check_output(output: Path) -> None:
-    """Raise PlanError rather than replace a file that is not a plan."""
+    """Raise PlanError rather than replace what is not a plan, or if there is no such folder."""
+    if output.is_dir() or not output.parent.is_dir():
+        raise PlanError(
+            f"{output}：须为已有文件夹中的文件", f"{output}: must be a file in an existing folder"
+        )
     if output.is_file():
         with output.open("rb") as file:
             if file.read(len(_BEGIN)) not in (b"", _BEGIN):
@@ -255,6 +265,7 @@ def check_output(output: Path) -> None:
 
 
 def print_review(found: Review, *, as_json: bool) -> None:
+    """Print a plan for its reader: counts by reason, the cap, the time, and the first acts."""
     if as_json:
         print_json(to_builtins(found))
         return

@@ -235,7 +235,8 @@ class Archive:
 
     def check_snapshot(self, number: int) -> None:
         """Raise NoSuchSnapshot unless a finished snapshot has this number."""
-        if not self.rows("SELECT 1 FROM snapshot WHERE id = ? AND ended IS NOT NULL", (number,)):
+        found = "SELECT 1 FROM snapshot WHERE id = ? AND ended IS NOT NULL"
+        if not 0 < number < 2**63 or not self.rows(found, (number,)):
             raise NoSuchSnapshot(
                 f"没有快照 {number}，可用 guanxi snapshots 查看",
                 f"there is no snapshot {number}; guanxi snapshots lists them",

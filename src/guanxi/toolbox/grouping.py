@@ -97,7 +97,7 @@ def sort_into_groups(
     )
     db.executemany("INSERT INTO target VALUES (?, ?, ?, ?)", _targets(db, rules, to, add, words))
     db.execute(
-        """UPDATE chosen SET target = t.groups, out = t.out,
+        """UPDATE chosen SET target = t.groups, made_special = special, out = t.out,
         reason = chosen.reason || CASE WHEN chosen.reason <> '' THEN ?
             ELSE '' END || coalesce(t.reason, '')
         FROM target AS t WHERE t.mid = chosen.mid""",

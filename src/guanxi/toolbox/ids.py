@@ -138,7 +138,7 @@ def _of_json(path: str, values: Iterable[tuple[int, object]]) -> Iterator[Listed
             )
         mid = next((named[key] for key in _IDS if key in named), "")
         name = next((named[key] for key in _NAMES if key in named), "")
-        yield _listed(path, number, str(value), str(mid), str(name))
+        yield _listed(path, number, str(value), str(mid), str(name or ""))
 
 
 def _listed(path: str, number: int, line: str, mid: str, name: str) -> Listed:

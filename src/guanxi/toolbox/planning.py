@@ -6,11 +6,11 @@ leaves accounts alone that have changed since.
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -101,7 +101,7 @@ COMMANDS = {
         change=(-1, 0),
         remarks=(
             (
-                _FOLLOWED,
+                "attribute IN (1, 2, 6)",
                 Text(
                     "其中你关注的（{0}），拉黑会取消关注：{1}",
                     "followed among them ({0}), which a block ends: {1}",
@@ -109,26 +109,22 @@ COMMANDS = {
             ),
             _MUTUAL,
         ),
-        order="attribute NOT IN (2, 6), attribute <> 6",
+        order="attribute NOT IN (1, 2, 6), attribute <> 6",
     ),
     "unblock": Command("unblock", "blocks"),
     "group": Command("set_groups", "followings", needs=_MEMBERS, order="target"),
     "special": Command("set_groups", "followings", needs=_MEMBERS, order="groups"),
 }
 _IN_LIST = Text("快照的 {0} 中没有", "not among the {0} of the snapshot")
-_IN_REASON = {2: Text("；你关注了此账号", "; you follow it"), 6: Text("；互相关注", "; mutual")}
+_IN_REASON = {
+    1: Text("；悄悄关注", "; followed silently"),
+    2: Text("；你关注了此账号", "; you follow it"),
+    6: Text("；互相关注", "; mutual"),
+}
 _CAPPED = Text(
     "快照只有 {0} 的 {1} 个，共 {2} 个：其余的不在此计划中",
     "the snapshot has {1} of {2} {0}: the others are not in this plan",
 )
-
-
-class Counts(NamedTuple):
-    """What the header of a plan says of the followings."""
-
-    followings: int | None
-    change: int
-    remarks: tuple[str, ...]
 
 
 def plan(
@@ -156,50 +152,56 @@ def plan(
     that cannot be read or written. Then no plan is written, and an old file stays.
     """
     shape = COMMANDS[command]
-    sorted_by = read_rules(rules) if rules is not None else None
     names = tuple(dict.fromkeys(map(checked_name, to)))
-    if (command == "group") == (not names and sorted_by is None) or (names and sorted_by):
-        raise SelectionError(
-            "plan group 需要 --to 或 --rules 之一", "plan group needs either --to or --rules"
-        )
-    if not selection.rules and sorted_by is None:
-        raise SelectionError(
-            "请选择账号，例如 --ids、--group 或 --where；全部为 --where 1",
-            "select accounts, by --ids, --group or --where for example; --where 1 is all",
-        )
+    _check_options(command, selection, names, rules)
+    sorting = read_rules(rules) if rules is not None else Rules()
     with archive.consistent() as db:
         number = newest(archive)
         require_complete(archive, number, *shape.needs)
         readings = snapshots.readings(archive, number)
+        complete = {name for name, reading in readings.items() if reading.complete}
         select(archive, shape.view, selection, now, words, marks=shape.marks)
-        complete = shape.view in readings and readings[shape.view].complete
-        _leave_out(db, shape, complete=complete, words=words)
-        created: Iterable[str] = ()
+        _leave_out(db, shape, complete=shape.view in complete, words=words)
+        created: tuple[str, ...] = ()
         if command == "special":
             _set_special(db, special=not off, words=words)
         elif command == "group":
-            created = sort_into_groups(archive, sorted_by or Rules(), names, add=add, words=words)
-        counts = _counts(db, shape, readings, words)
-        needed = (
-            Act(0, "create_group", words(Text("计划需要此分组", "the plan needs it")), group=name)
-            for name in created
-        )
-        followings = "followings" in readings and readings["followings"].complete
-        known = followings or shape.view == "followings"
-        acts = chain(needed, _acts(db, command, shape, words, known=known, special=not off))
-        options = [str(selection), *(f"--to {name}" for name in names)]
-        options += [f"--rules {rules}"] * (rules is not None) + ["--add"] * add + ["--off"] * off
+            created = sort_into_groups(archive, sorting, names, add=add, words=words)
+        reason = words(Text("计划需要此分组", "the plan needs it"))
+        needed = (Act(0, "create_group", reason, group=name) for name in created)
+        known = "followings" in complete or shape.view == "followings"
+        options = [str(selection), *(shlex.join(("--to", name)) for name in names)]
+        options += [shlex.join(("--rules", str(rules)))] if rules is not None else []
+        options += ["--add"] * add + ["--off"] * off
         header = new_header(
             command,
             archive.identity,
             now,
             snapshot=number,
-            selection=" ".join(option for option in options if option),
-            followings=counts.followings,
-            change=counts.change,
-            remarks=counts.remarks,
+            selection=" ".join(filter(None, options)),
+            followings=readings["followings"].total if "followings" in readings else None,
+            change=_change(db, shape),
+            remarks=tuple(_remarks(db, shape, readings, words)),
         )
+        acts = chain(needed, _acts(db, shape, words, known=known))
         return Plan.write(path, header, acts, left_out(db))
+
+
+def _check_options(
+    command: str, selection: Selection, to: tuple[str, ...], rules: Path | str | None
+) -> None:
+    if (bool(to) + (rules is not None)) != (command == "group"):
+        raise SelectionError(
+            "plan group 需要 --to 或 --rules 之一，其他计划都不需要",
+            "plan group needs either --to or --rules, and no other plan does",
+        )
+    if selection.left and selection.diff is None:
+        raise SelectionError("--left 需要 --diff", "--left needs --diff")
+    if not selection.rules and rules is None:
+        raise SelectionError(
+            "请选择账号，例如 --ids、--group 或 --where；全部为 --where 1",
+            "select accounts, by --ids, --group or --where for example; --where 1 is all",
+        )
 
 
 def left_out(db: sqlite3.Connection) -> Iterator[LeftOut]:
@@ -218,6 +220,7 @@ def names_of(db: sqlite3.Connection, condition: str) -> tuple[int, str]:
 
 
 def newest(archive: Archive) -> int:
+    """Return the number of the newest snapshot. Raise SelectionError without one."""
     number = archive.newest()
     if number is None:
         raise SelectionError(
@@ -237,55 +240,45 @@ def _leave_out(db: sqlite3.Connection, shape: Command, *, complete: bool, words:
 
 
 def _set_special(db: sqlite3.Connection, *, special: bool, words: Words) -> None:
-    out = (
-        Text("已是特别关注", "already special") if special else Text("不是特别关注", "not special")
-    )
+    out = Text("不是特别关注", "not special")
+    if special:
+        out = Text("已是特别关注", "already special")
     already = "UPDATE chosen SET out = ? WHERE out IS NULL AND special = ?"
     db.execute(already, (words(out), special))
-    db.execute("UPDATE chosen SET target = coalesce(groups, '[]') WHERE out IS NULL")
+    db.execute("UPDATE chosen SET target = coalesce(groups, '[]'), made_special = ?", (special,))
 
 
-def _counts(
-    db: sqlite3.Connection,
-    shape: Command,
-    readings: dict[str, snapshots.Reading],
-    words: Words,
-) -> Counts:
-    remarks = []
+def _change(db: sqlite3.Connection, shape: Command) -> int:
+    """Return how many more accounts one follows after the plan."""
+    followed, others = (names_of(db, which)[0] for which in (_FOLLOWED, f"NOT {_FOLLOWED}"))
+    return followed * shape.change[0] + others * shape.change[1]
+
+
+def _remarks(
+    db: sqlite3.Connection, shape: Command, readings: dict[str, snapshots.Reading], words: Words
+) -> Iterator[str]:
     for condition, text in shape.remarks:
         count, names = names_of(db, condition)
         if count:
-            remarks.append(words(text).format(count, names))
+            yield words(text).format(count, names)
     reading = readings.get(shape.view)
     if reading is not None and not reading.complete:
-        remarks.append(words(_CAPPED).format(shape.view, reading.shown, reading.total or "?"))
-    followed, _ = names_of(db, _FOLLOWED)
-    others, _ = names_of(db, f"NOT {_FOLLOWED}")
-    change = followed * shape.change[0] + others * shape.change[1]
-    own = readings.get("followings")
-    return Counts(own.total if own else None, change, tuple(remarks))
+        yield words(_CAPPED).format(shape.view, reading.shown, reading.total or "?")
 
 
-def _acts(
-    db: sqlite3.Connection,
-    command: str,
-    shape: Command,
-    words: Words,
-    *,
-    known: bool,
-    special: bool,
-) -> Iterator[Act]:
+def _acts(db: sqlite3.Connection, shape: Command, words: Words, *, known: bool) -> Iterator[Act]:
     """Yield the acts of ``chosen``: the order of a file of ids, else the oldest followed first.
 
     So the order of a list on the server is kept. Acts of ``set_groups`` with the same groups follow
-    each other, which takes one call for fifty.
+    each other, which takes one call for fifty. ``known``: whether the relation to everyone in the
+    list is known.
     """
     rows = db.execute(
         f"""SELECT * FROM chosen WHERE out IS NULL
         ORDER BY {shape.order}, position IS NULL, position, since, tie, mid"""
     )
     for row in rows:
-        note = _IN_REASON.get(row["attribute"]) if command == "block" else None
+        note = _IN_REASON.get(row["attribute"]) if shape.act == "block" else None
         relation = Relation(
             row["attribute"], bool(row["special"]), names_in(row["groups"]), row["since"]
         )
@@ -297,9 +290,7 @@ def _acts(
             mid=row["mid"],
             name=row["name"],
             groups=names_in(row["target"]),
-            special=special
-            if command == "special"
-            else shape.act == "set_groups" and relation.special,
+            special=bool(row["made_special"]),
             expect=relation if known and listed else None,
         )
 

@@ -3,7 +3,8 @@
 The rules of a selection combine with AND. What they find is kept in temporary tables, so that
 memory does not grow with the lists: ``hit`` has what each rule found, ``chosen`` the accounts that
 all rules found, each with its reason, its relation in the newest snapshot, and in ``out`` why it is
-left alone, if it is.
+left alone, if it is. Plans of groups add ``target``, the names of all groups afterwards as JSON,
+and ``made_special``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from guanxi.toolbox.ids import read_ids
 #: How a text for people becomes one in their language. ``str`` is English.
 Words = Callable[[Text], str]
 
+#: The most years or days of an option.
+_LONGEST = 100_000
 _YEAR = 31_556_952  # seconds of the mean Gregorian year
 _SEPARATOR = Text("；", "; ")
 #: The account's own value in a reason, which ``without_value`` removes.
@@ -197,7 +200,7 @@ _TABLES = (
     """CREATE TEMP TABLE chosen (mid INTEGER PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL,
     position INTEGER, out TEXT, attribute INTEGER NOT NULL, special INTEGER NOT NULL,
     groups TEXT, since INTEGER NOT NULL, tie INTEGER, listed INTEGER NOT NULL, state TEXT,
-    sign TEXT, note TEXT, zone TEXT, target TEXT)""",
+    sign TEXT, note TEXT, zone TEXT, target TEXT, made_special INTEGER)""",
 )
 #: The table of accounts that are left alone because the person wants to keep them.
 KEPT = "CREATE TEMP TABLE kept (mid INTEGER PRIMARY KEY, reason TEXT NOT NULL)"
@@ -220,7 +223,7 @@ SELECT h.mid, coalesce(nullif(a.name, ''), h.name, ''), h.reason, h.position,
         WHEN w.mid IS NOT NULL THEN 1 ELSE 0 END,
     coalesce(f.special, 0), {GROUP_NAMES.format("f")},
     coalesce(b.since, f.since, w.since, 0), f.tie, l.mid IS NOT NULL,
-    a.state, a.sign, a.note, a.zone, NULL
+    a.state, a.sign, a.note, a.zone, NULL, NULL
 FROM ({{hits}}) AS h
 LEFT JOIN accounts AS a ON a.mid = h.mid
 LEFT JOIN kept AS k ON k.mid = h.mid
@@ -308,10 +311,15 @@ def _find(
 ) -> None:
     """Insert what one rule finds into ``hit``."""
     rule, value = RULES[name], getattr(selection, name)
+    option = f"--{name.replace('_', '-')}"
     if rule.views and view not in rule.views:
-        option = f"--{name.replace('_', '-')}"
         raise SelectionError(
             f"{option} 不适用于此计划（{view}）", f"{option} is not for a plan about {view}"
+        )
+    if isinstance(value, (int, float)) and not 0 < value <= _LONGEST:
+        raise SelectionError(
+            f"{option} 须大于 0，且不超过 {_LONGEST}",
+            f"{option} must be more than 0, and at most {_LONGEST}",
         )
     newest = archive.newest()
     if rule.needs and newest is not None:

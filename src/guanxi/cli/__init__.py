@@ -85,6 +85,11 @@ COMMANDS = {
         "tools",
         Text("写出一个 HTML 报告。", "Write a report as one HTML page."),
     ),
+    "mcp": Command(
+        "mcp:mcp",
+        "tools,mcp",
+        Text("让助手读取档案。", "Let an assistant read the archive, over MCP."),
+    ),
     "account": Command(
         "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")
     ),

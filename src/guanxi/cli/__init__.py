@@ -50,6 +50,11 @@ COMMANDS = {
         "tools",
         Text("显示当前账号。", "Print which account the commands act as."),
     ),
+    "backup": Command(
+        "backup:backup",
+        "tools",
+        Text("读取账号的列表，存入档案。", "Read an account's lists into its archive."),
+    ),
     "account": Command(
         "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")
     ),

@@ -86,6 +86,17 @@ def _whole(bench: Bench) -> Iterator[Sides]:
         )
 
 
+@contextmanager
+def _backup(bench: Bench) -> Iterator[Sides]:
+    """Back up an account of the service, against the same requests without an archive."""
+    with serving(bench.graph.store, bench.cores.serve) as url:
+        measure = partial(_figure, bench.cores.load, "-m", "bench.backing")
+        account = _account(bench, url)
+        yield Sides(
+            partial(measure, "ours", account=account), partial(measure, "bare", account=account)
+        )
+
+
 _STRANGER = "bilibili-api-python"
 _CPU = "ms CPU"
 
@@ -127,5 +138,13 @@ LINES = (
         unit="accounts/s",
         bound=0.8,
         sides=_whole,
+    ),
+    Line(
+        name="backup",
+        what="guanxi backup of 3,000 followings into a new archive, no rate limit",
+        against="the same requests with pyreqwest and msgspec alone, same service",
+        unit="accounts/s",
+        bound=0.7,
+        sides=_backup,
     ),
 )

@@ -50,6 +50,11 @@ COMMANDS = {
         "tools",
         Text("显示当前账号。", "Print which account the commands act as."),
     ),
+    "backup": Command(
+        "backup:backup",
+        "tools",
+        Text("读取账号的列表，存入档案。", "Read an account's lists into its archive."),
+    ),
     "snapshots": Command(
         "snapshots:app", "tools", Text("列出快照，或删除。", "List snapshots, or delete them.")
     ),

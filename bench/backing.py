@@ -1,0 +1,118 @@
+"""``python -m bench.backing SIDE``: measure a backup, or the reading of its pages alone.
+
+Reads an account as JSON from standard input and prints how many listed accounts are read a second.
+The other side sends the same requests, which are recorded from one backup, with pyreqwest and
+msgspec alone, one after another, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.json import Decoder
+from pyreqwest.client import SyncClientBuilder
+
+from bench.calls import Account, account_from_stdin
+from guanxi import Credential, SyncClient
+from guanxi.contract.structs import RelationPage
+from guanxi.sdk.settings import TIMEOUT
+from guanxi.sdk.sync.network import Network
+from guanxi.sdk.transport import Request, Response
+from guanxi.toolbox import Archive, Identity
+from guanxi.toolbox.backup import backup
+
+_NOW = 1_800_000_000
+
+
+class Envelope(Struct):
+    """The response to a request for a page of a list."""
+
+    code: int
+    data: RelationPage
+
+
+class Recording:
+    """A transport that keeps the requests that it sends."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._network = Network(proxy=None, timeout=TIMEOUT)
+
+    def send(self, request: Request) -> Response:
+        """Send a request and keep it."""
+        self.requests.append(request)
+        return self._network.send(request)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._network.close()
+
+
+def run(account: Account, archive: Path, transport: Recording | None = None) -> int:
+    """Back up into a new archive; return how many accounts the lists have.
+
+    Raise ValueError if a list is not complete.
+    """
+    credential = Credential.from_cookies(account.cookies)
+    with (
+        SyncClient(credential=credential, base_url=account.url, transport=transport) as client,
+        Archive.create(archive, Identity(account.url, account.mid)) as opened,
+    ):
+        outcome = backup(client, opened, _NOW)
+    if not all(reading.complete for reading in outcome.readings.values()):
+        raise ValueError(f"a list is not complete: {outcome.readings}")
+    return sum(reading.shown for reading in outcome.readings.values())
+
+
+def ours(account: Account, folder: Path) -> Callable[[], None]:
+    """Return a function that makes one backup into an archive of its own."""
+    made: list[Path] = []
+
+    def one() -> None:
+        made.append(folder / f"{len(made)}.db")
+        run(account, made[-1])
+
+    return one
+
+
+def bare(account: Account, folder: Path) -> Callable[[], None]:
+    """Return a function that sends the requests of a backup and decodes the pages of lists."""
+    recording = Recording()
+    run(account, folder / "recorded.db", recording)
+    sent = [(one.url, {**one.headers}) for one in recording.requests]
+    decoder, other = Decoder(Envelope), Decoder()
+
+    def one() -> None:
+        with SyncClientBuilder().build() as client:
+            for url, headers in sent:
+                body = client.get(url).headers(headers).build().send().bytes()
+                paged = "/followings" in url or "/followers" in url or "/blacks" in url
+                (decoder if paged else other).decode(body)
+
+    return one
+
+
+SIDES = {"ours": ours, "bare": bare}
+
+
+def main(side: str) -> float:
+    """Return the figure of a side. Raise KeyError for an unknown one."""
+    account = account_from_stdin()
+    with tempfile.TemporaryDirectory() as folder:
+        length = run(account, Path(folder, "first.db"))
+        one = SIDES[side](account, Path(folder))
+        one()
+        count, began = 0, time.monotonic()
+        while time.monotonic() < began + account.seconds:
+            one()
+            count += 1
+        return count * length / (time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    print(main(sys.argv[1]))

@@ -11,6 +11,7 @@ from guanxi import Credential, SyncClient
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import running
 from guanxi.toolbox.archive import Archive, Identity
+from guanxi.toolbox.backup import backup
 from guanxi.toolbox.plan import Plan, Relation
 from tests.cli.runner import error_of, output_of
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
@@ -142,7 +143,7 @@ def test_what_cannot_be_planned_is_refused(folder: Path) -> None:
         assert f"{path}: must be a file in an existing folder" in refusal
 
 
-def test_a_plan_from_what_a_service_shows(tmp_path: Path) -> None:
+def test_a_plan_from_a_backup_of_a_service(tmp_path: Path) -> None:
     """The relations of the plan are those of the service, so that apply finds them again."""
     with running("documented") as service:
         edges = [
@@ -155,14 +156,13 @@ def test_a_plan_from_what_a_service_shows(tmp_path: Path) -> None:
         service.import_edges(edges)
         session = service.sign_in(1)
         credential = Credential(sessdata=session.sessdata, bili_jct=session.bili_jct)
-        with SyncClient(credential=credential, base_url=service.base_url) as client:
-            groups = [(one.id, one.name) for one in client.relation.groups() if one.id > 0]
-            followings = list(client.relation.iter_followings(1))
-            blocks = list(client.relation.iter_blacks())
+        path = tmp_path / "archive.db"
+        with (
+            SyncClient(credential=credential, base_url=service.base_url) as client,
+            Archive.create(path, Identity(service.base_url, 1, "u1")) as archive,
+        ):
+            backup(client, archive, DAY)
             current = client.relation.many([2, 3, 4])
-        archive = Archive.create(tmp_path / "archive.db", Identity(service.base_url, 1, "u1"))
-        with archive:
-            add_snapshot(archive, DAY, groups, followings=followings, blocks=blocks)
         environment = {"GUANXI_BASE_URL": service.base_url, "XDG_DATA_HOME": str(tmp_path)}
         planned(tmp_path, "unfollow", "--where", "1", **environment)
         expected = {act.mid: act.expect for act in Plan.open(tmp_path / "p.plan").acts()}

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from guanxi import Credential, SyncClient
 from guanxi.stores.port import EdgeRow
@@ -75,6 +76,19 @@ def test_a_plan_is_shown_for_review(folder: Path) -> None:
     shorter = output_of("plan", "show", path, "--limit", 1).splitlines()
     assert shorter[-1] == "… and 1 more"
     assert output_of("plan", "show", path, "--limit", 0, GUANXI_LANG="zh").count("取消关注") == 2
+
+
+def test_sentences_fit_80_columns(folder: Path) -> None:
+    with Archive.open(folder / "archive.db") as archive:
+        names = [
+            item(mid, name=f"十六个字的昵称就是这样长吧对不对{mid}", special=True)
+            for mid in range(30, 2, -1)
+        ]
+        add_snapshot(archive, DAY, followings=names)
+    lines = planned(folder, "unfollow", "--where", "1" + " OR 1" * 30).splitlines()
+    assert max(cell_len(line) for line in lines) == 80
+    assert lines[1].startswith("OR 1 OR 1")
+    assert "special among them (28): " in "\n".join(lines)
 
 
 def test_every_kind_of_plan_has_its_options(folder: Path) -> None:

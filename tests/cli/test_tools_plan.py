@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from guanxi import Credential, SyncClient
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import running
 from guanxi.toolbox.archive import Archive, Identity
+from guanxi.toolbox.backup import backup
 from guanxi.toolbox.plan import Plan, Relation
 from tests.cli.runner import error_of, output_of
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
@@ -74,6 +76,19 @@ def test_a_plan_is_shown_for_review(folder: Path) -> None:
     shorter = output_of("plan", "show", path, "--limit", 1).splitlines()
     assert shorter[-1] == "… and 1 more"
     assert output_of("plan", "show", path, "--limit", 0, GUANXI_LANG="zh").count("取消关注") == 2
+
+
+def test_sentences_fit_80_columns(folder: Path) -> None:
+    with Archive.open(folder / "archive.db") as archive:
+        names = [
+            item(mid, name=f"十六个字的昵称就是这样长吧对不对{mid}", special=True)
+            for mid in range(30, 2, -1)
+        ]
+        add_snapshot(archive, DAY, followings=names)
+    lines = planned(folder, "unfollow", "--where", "1" + " OR 1" * 30).splitlines()
+    assert max(cell_len(line) for line in lines) == 80
+    assert lines[1].startswith("OR 1 OR 1")
+    assert "special among them (28): " in "\n".join(lines)
 
 
 def test_every_kind_of_plan_has_its_options(folder: Path) -> None:
@@ -142,7 +157,7 @@ def test_what_cannot_be_planned_is_refused(folder: Path) -> None:
         assert f"{path}: must be a file in an existing folder" in refusal
 
 
-def test_a_plan_from_what_a_service_shows(tmp_path: Path) -> None:
+def test_a_plan_from_a_backup_of_a_service(tmp_path: Path) -> None:
     """The relations of the plan are those of the service, so that apply finds them again."""
     with running("documented") as service:
         edges = [
@@ -155,14 +170,13 @@ def test_a_plan_from_what_a_service_shows(tmp_path: Path) -> None:
         service.import_edges(edges)
         session = service.sign_in(1)
         credential = Credential(sessdata=session.sessdata, bili_jct=session.bili_jct)
-        with SyncClient(credential=credential, base_url=service.base_url) as client:
-            groups = [(one.id, one.name) for one in client.relation.groups() if one.id > 0]
-            followings = list(client.relation.iter_followings(1))
-            blocks = list(client.relation.iter_blacks())
+        path = tmp_path / "archive.db"
+        with (
+            SyncClient(credential=credential, base_url=service.base_url) as client,
+            Archive.create(path, Identity(service.base_url, 1, "u1")) as archive,
+        ):
+            backup(client, archive, DAY)
             current = client.relation.many([2, 3, 4])
-        archive = Archive.create(tmp_path / "archive.db", Identity(service.base_url, 1, "u1"))
-        with archive:
-            add_snapshot(archive, DAY, groups, followings=followings, blocks=blocks)
         environment = {"GUANXI_BASE_URL": service.base_url, "XDG_DATA_HOME": str(tmp_path)}
         planned(tmp_path, "unfollow", "--where", "1", **environment)
         expected = {act.mid: act.expect for act in Plan.open(tmp_path / "p.plan").acts()}

@@ -108,6 +108,12 @@ def test_a_plan_is_explained_from_its_own_snapshot(archive: Archive) -> None:
     add_snapshot(archive, DAY, followings=[item(3, special=True)])
     assert explain(written, 3, archive)[1] == "--where does not match"
     assert archive.rows("SELECT special FROM followings")[0][0] == 1  # as before
+    kept = archive.path.with_name("kept")
+    kept.write_text("2\n")
+    selection = Selection(where="special", keep=(str(kept),))
+    written = plan(archive, written.path, "unfollow", selection, 0)
+    kept.unlink()
+    assert explain(written, 2, archive)[1] == "not among the followings of snapshot 2"
     listed = archive.path.with_name("ids")
     listed.write_text("3\n")
     written = plan(archive, written.path, "unfollow", Selection(ids=str(listed)), 0)

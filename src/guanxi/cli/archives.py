@@ -149,7 +149,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """
     remaining = iter(rows)
     sample = [_cells(row) for row in islice(remaining, _SAMPLE)]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else _COLUMNS
+    room = line_width()
     is_number = [all(row[n][1] for row in sample) for n in range(len(headers))]
     title = [*zip(map(str, headers), is_number, strict=True)]
     columns = zip(title, *sample, strict=True)
@@ -158,6 +158,11 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for row in chain([title], sample, map(_cells, remaining)):
         line = _GAP.join(_fitted(*cell, width) for cell, width in zip(row, widths, strict=True))
         say(line.rstrip())
+
+
+def line_width() -> int:
+    """Return how many columns standard output has: 80 without a terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _COLUMNS
 
 
 def _cells(row: Sequence[object]) -> list[tuple[str, bool]]:

@@ -11,11 +11,14 @@ from typing import Annotated, Any
 
 import typer
 from msgspec import to_builtins
+from rich.console import Console
+from rich.text import Text as RichText
 
 from guanxi.cli.archives import (
     AccountOption,
     ArchiveOption,
     JsonOption,
+    line_width,
     opened,
     print_json,
     table,
@@ -23,7 +26,7 @@ from guanxi.cli.archives import (
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
-from guanxi.cli.terminal import say
+from guanxi.cli.terminal import escaped, say
 from guanxi.text import Text
 from guanxi.toolbox import planning
 from guanxi.toolbox.archive import Archive, default_path
@@ -363,5 +366,7 @@ def _kind(kind: str) -> str:
 
 
 def _line(words: str) -> None:
-    """Print one line, whatever line feeds a name has."""
-    say(words.replace("\n", "\\n"))
+    """Print a sentence, wrapped; line feeds in names are escapes."""
+    shown_words = RichText(escaped(words).replace("\n", "\\n"))
+    for line in shown_words.wrap(Console(), line_width()):
+        say(line.plain.rstrip())

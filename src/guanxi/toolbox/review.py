@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import islice
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from guanxi.sdk import hosts
 from guanxi.sdk.pace import Pace
@@ -135,7 +135,7 @@ def _unmatched(archive: Archive, header: Header, mid: int, words: Words) -> list
         rows = archive.rows(f"SELECT * FROM {view} WHERE mid = ?", (mid,))
         found = [] if rows else [words(_ABSENT).format(view, header.snapshot)]
         if selection.ids is None:  # otherwise it is in no line of the file, or it were left out
-            select(archive, view, selection, header.made, words)
+            select(archive, view, structs.replace(selection, keep=()), header.made, words)
             hits = {row["rule"] for row in db.execute("SELECT rule FROM hit WHERE mid = ?", (mid,))}
         else:
             hits = {number for number, name in enumerate(selection.rules) if name != "ids"}

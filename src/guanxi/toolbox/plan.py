@@ -53,6 +53,10 @@ KINDS = {
 }
 
 
+#: The acts on a group itself; the others have an account.
+GROUP_ACTS = ("create_group", "delete_group")
+
+
 class Relation(Struct, frozen=True, omit_defaults=True):
     """The account's relation to another when the plan was made, or before an act.
 
@@ -85,6 +89,15 @@ class Act(Struct, frozen=True, omit_defaults=True):
     #: Of acts on a group itself: its name.
     group: str = ""
     expect: Relation | None = None
+
+    def __post_init__(self) -> None:
+        if self.act not in KINDS:
+            raise ValueError(f"{self.act!r} is no act")
+        if self.act in GROUP_ACTS:
+            if self.mid is not None or not self.group:
+                raise ValueError(f"{self.act} needs a group and no mid")
+        elif self.mid is None or self.mid < 1:
+            raise ValueError(f"{self.act} needs a mid from 1")
 
 
 class LeftOut(Struct, frozen=True):

@@ -1,0 +1,92 @@
+"""What people read when a run ends with acts left: why, when to go on, and how."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from guanxi.contract.errors import (
+    AccountBanned,
+    AnswerException,
+    CsrfFailed,
+    DailyFollowLimitReached,
+    FollowingLimitReached,
+    NetworkException,
+    NotSignedIn,
+    RequestBanned,
+    RequestIntercepted,
+    ResponseCodeException,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+from guanxi.text import Text
+from guanxi.toolbox.errors import Stopped
+
+_SIGN_IN = Text("请重新登录（guanxi login）", "sign in again (guanxi login)")
+_RISK = Text(
+    "风控要求停止：请等一天，再用 --per-day 减少每日数量",
+    "risk control says stop: wait a day, and do less per day with --per-day",
+)
+_SLOWER = Text("请过一小时再继续", "wait an hour")
+_NETWORK = Text("请检查网络", "check the connection")
+_UNKNOWN = Text(
+    "连续两次失败，且不能确定只与单个账号有关：请先查明原因",
+    "two acts in a row failed, and nothing says that it concerns these accounts alone: look into"
+    " it first",
+)
+_ADVICE: dict[int, Text] = {
+    NotSignedIn.number: _SIGN_IN,
+    CsrfFailed.number: _SIGN_IN,
+    AccountBanned.number: Text(
+        "账号被封停，解封后才能继续", "the account is banned: go on when the ban is lifted"
+    ),
+    RequestIntercepted.number: _RISK,
+    RequestBanned.number: _RISK,
+    TooManyRequests.number: _SLOWER,
+    ServiceUnavailable.number: Text("请过几分钟再继续", "wait some minutes"),
+    FollowingLimitReached.number: Text(
+        "关注列表已满，请先取消一些关注", "the list is full: unfollow some accounts first"
+    ),
+    DailyFollowLimitReached.number: Text(
+        "今日关注已达上限（约 300 个，与快慢无关），请明天继续；--per-day 可提前停下",
+        "the day's quota is used up, about 300 follows at any pace: go on tomorrow; --per-day stops"
+        " before that",
+    ),
+}
+#: HTTP statuses that mean the same as a code that stops.
+BY_STATUS = {412: _RISK, 429: _SLOWER}
+
+
+def stopped(why: Exception | Text, plan: Path, left: int) -> Stopped:
+    """Return the error that ends a run: why, when to go on, how many acts are left, and how."""
+    if isinstance(why, Text):
+        reason, then = why, None
+    else:
+        first = why.args[0] if why.args else ""
+        reason = first if isinstance(first, Text) else Text(str(why), str(why))
+        then = _advice(why)
+    zh, en = (f"。{then.zh}", f"; {then.en}") if then else ("", "")
+    return Stopped(
+        f"{reason.zh}{zh}。还剩 {left} 项：再运行 guanxi apply {plan} 即可继续",
+        f"{reason.en}{en}. {left} acts are left: guanxi apply {plan} goes on with them",
+    )
+
+
+def portion(number: int, day_ends: int | None = None) -> Text:
+    """Return that a portion is done; ``day_ends`` is when the day's first act no longer counts."""
+    if day_ends is None:
+        return Text(f"本次的 {number} 项已完成", f"the {number} acts of this run are done")
+    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(day_ends))
+    return Text(
+        f"24 小时内的 {number} 次已用完，{at} 后可继续",
+        f"the {number} of 24 hours are used up; go on after {at}",
+    )
+
+
+def _advice(error: Exception) -> Text:
+    if isinstance(error, ResponseCodeException):
+        return _ADVICE.get(error.code, _UNKNOWN)
+    status = error.status if isinstance(error, NetworkException) else 0
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    return _NETWORK if isinstance(error, NetworkException | AnswerException) else _UNKNOWN

@@ -22,7 +22,7 @@ from guanxi.testing import RunningService, running
 from guanxi.toolbox import snapshots
 from guanxi.toolbox.archive import Archive, Identity
 from guanxi.toolbox.backup import STALE, backup
-from guanxi.toolbox.errors import ArchiveMismatch
+from guanxi.toolbox.errors import ArchiveBusy, ArchiveMismatch
 from guanxi.toolbox.progress import Progress
 from guanxi.toolbox.snapshots import Reading
 from tests.counts import count
@@ -166,6 +166,18 @@ def test_what_is_older_than_a_day_is_read_anew(service: RunningService, tmp_path
         with client_of(service) as client:
             outcome = backup(client, archive, NOW + STALE + 1)
         assert outcome.calls == outcome.calls_now == CALLS
+        check(archive)
+
+
+def test_two_backups_at_once_are_refused(service: RunningService, tmp_path: Path) -> None:
+    with archive_of(service, tmp_path) as archive, client_of(service) as other:
+
+        def again() -> None:
+            with archive_of(service, tmp_path) as same, pytest.raises(ArchiveBusy):
+                backup(other, same, NOW)
+
+        with client_of(service, 1, Between(again)) as client:
+            backup(client, archive, NOW)
         check(archive)
 
 

@@ -472,6 +472,11 @@ def _was_seen(item: Any, seen: set[object], endpoint: Endpoint) -> bool:
     Raise ``AnswerException`` if the item has no key, or one of a wrong type.
     """
     names = endpoint.pages.key
+    mid = item.get(names[0]) if len(names) == 1 and isinstance(item, dict) else None
+    if isinstance(mid, int):  # nearly every item of every list
+        seen_before = (mid,) in seen
+        seen.add((mid,))
+        return seen_before
     key = tuple(answers.at(item, name) for name in names) if names else (item,)
     invalid = [part for part in key if not isinstance(part, int | str | None)]
     if invalid or all(part is None for part in key):

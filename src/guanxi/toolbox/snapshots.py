@@ -161,10 +161,10 @@ _STAGED = """
 CREATE TEMP TABLE last AS
 SELECT mid, since, attribute, special, groups,
     row_number() OVER (PARTITION BY since ORDER BY position DESC) - 1 AS tie
-FROM (
-    SELECT *, row_number() OVER (PARTITION BY mid ORDER BY position) AS nth FROM staged
-    WHERE list = :list AND pass = (SELECT max(pass) FROM staged WHERE list = :list)
-) WHERE nth = 1
+FROM staged AS s
+WHERE list = :list AND pass = (SELECT max(pass) FROM staged WHERE list = :list)
+    AND NOT EXISTS (SELECT 1 FROM staged AS e
+        WHERE e.list = s.list AND e.pass = s.pass AND e.mid = s.mid AND e.position < s.position)
 """
 _MERGE = (
     # Whoever is shown otherwise than before has a new row.

@@ -25,7 +25,7 @@ STATUSES = {0, 1, 2, 3, 4}
 #: Texts that no argument is meant to be, and names of things that are not what is meant.
 HOSTILE = (
     "\udcff",
-    "\ud83d.csv",
+    "\udced\udca0\udcbd.csv",
     "a\0b",
     "\u202eabc\u2066",
     "\x1b]0;title\x07",

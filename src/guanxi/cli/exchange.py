@@ -31,9 +31,9 @@ class ListName(StrEnum):
     WHISPERS = "whispers"
 
 
-@in_chinese("""将档案中的列表写成文件：.jsonl 或 .csv。
+@in_chinese("""将列表写成文件。
 
-    包括分组名、特别关注、时间、备注与保留标记。文件只有你可读。""")
+    为 .jsonl 或 .csv，包括分组名、特别关注、时间、备注与保留标记。文件只有你可读。""")
 def export(
     output: Annotated[
         Path,
@@ -55,10 +55,10 @@ def export(
     base_url: BaseUrl = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the lists of an archive's newest snapshot to a file.
+    """Write lists to a file.
 
-    With the names of groups, special marks, times, notes and marks to keep. The file can be read
-    by its owner alone. guanxi import reads it back.
+    They are those of the archive's newest snapshot, with the names of groups, special marks, times,
+    notes and marks to keep. The file can be read by its owner alone. guanxi import reads it back.
     """
     with opened(archive, base_url, account) as found:
         count = exchange.write(output, exchange.lines(found, *(lists or ())))
@@ -67,10 +67,11 @@ def export(
         print_json({"file": str(output), "lines": count})
 
 
-@in_chinese("""由文件生成计划：关注其中的账号，并放入其分组。
+@in_chinese("""由文件生成计划。
 
-    读 guanxi export 的文件，也读其他程序的名单：每行 id 或 id,name，CSV，JSON。
-    文件中的备注与保留标记会立即写入档案；其余在 guanxi apply 之前什么都不做。""")
+    计划关注其中的账号，并放入其分组。读 guanxi export 的文件，也读其他程序的名单：
+    每行 id 或 id,name，CSV，JSON。文件中的备注与保留标记会立即写入档案；
+    其余在 guanxi apply 之前什么都不做。""")
 def import_(
     file: Annotated[Path, argument("要读的文件。", "The file to read.", metavar="FILE")],
     output: Output,
@@ -86,11 +87,11 @@ def import_(
     base_url: BaseUrl = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Plan to follow the accounts of a file, in their groups.
+    """Plan to follow the accounts of a file.
 
-    Files of guanxi export are read, and lists of other programs: lines id or id,name; CSV; JSON.
-    Those of a plain list are followed in its order. Notes and marks to keep are written into the
-    archive at once; nothing else happens before guanxi apply.
+    They are put into their groups. Files of guanxi export are read, and lists of other programs:
+    lines id or id,name; CSV; JSON. Those of a plain list are followed in its order. Notes and marks
+    to keep are written into the archive at once; nothing else happens before guanxi apply.
     """
     own = exchange.is_export(file)
 

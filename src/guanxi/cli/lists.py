@@ -81,9 +81,9 @@ def show(
             print_rows(rows, as_json=as_json, as_csv=as_csv)
 
 
-@in_chinese("""用 SQL 查询档案，只读。
+@in_chinese("""用 SQL 查询档案。
 
-    视图：followings、followers、blocks、whispers、groups、members、accounts、snapshots、
+    只读。视图：followings、followers、blocks、whispers、groups、members、accounts、snapshots、
     changes、notes、keep、acts。""")
 def sql(
     query: Annotated[str, argument("一条 SELECT 语句。", "A SELECT statement.", metavar="SQL")],
@@ -97,10 +97,10 @@ def sql(
     account: AccountOption = DEFAULT_NAME,
     base_url: BaseUrl = None,
 ) -> None:
-    """Query the archive in SQL; nothing can be changed.
+    """Query the archive in SQL.
 
-    The views are followings, followers, blocks, whispers, groups, members, accounts, snapshots,
-    changes, notes, keep and acts.
+    Nothing can be changed. The views are followings, followers, blocks, whispers, groups, members,
+    accounts, snapshots, changes, notes, keep and acts.
     """
     with opened(archive, base_url, account) as found:
         found.show(at)

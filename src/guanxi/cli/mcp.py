@@ -45,9 +45,10 @@ _ROWS, _CHANGES = 500, 200
 _FILE_NAME = re.compile(r"[\w-][\w.-]{0,99}")
 
 
-@in_chinese("""让助手通过 MCP 读取档案并制定计划（标准输入输出）。
+@in_chinese("""让助手读取档案。
 
-    只读：不发请求，不作任何更改。计划写入一个文件夹，由你查看并用 guanxi apply 执行。""")
+    通过 MCP（标准输入输出），也可制定计划。不发请求，不作任何更改。
+    计划写入一个文件夹，由你查看并用 guanxi apply 执行。""")
 def mcp(
     plans: Annotated[
         Path | None,
@@ -61,10 +62,11 @@ def mcp(
     account: AccountOption = DEFAULT_NAME,
     base_url: BaseUrl = None,
 ) -> None:
-    """Let an assistant read an archive and write plans, over MCP on standard input and output.
+    """Let an assistant read the archive, over MCP.
 
-    It can change nothing: no request is sent, and plans are written into one folder, where you
-    read them and apply them with guanxi apply.
+    It speaks over standard input and output, and can also write plans. It can change nothing: no
+    request is sent, and plans are written into one folder, where you read them and apply them with
+    guanxi apply.
     """
     with opened(archive, base_url, account) as found:
         path = found.path

@@ -19,9 +19,9 @@ from guanxi.toolbox import notes
 from guanxi.toolbox.ids import read_ids
 
 
-@in_chinese("""显示或写下对账号的备注。
+@in_chinese("""写下对账号的备注。
 
-    备注在各快照间保留，可在 --where 中使用。""")
+    省略文字则显示。备注在各快照间保留，可在 --where 中使用。""")
 def note(
     mid: Mid,
     words: Annotated[
@@ -36,9 +36,9 @@ def note(
     account: AccountOption = DEFAULT_NAME,
     base_url: BaseUrl = None,
 ) -> None:
-    """Print or write a note about an account.
+    """Write a note about an account.
 
-    It stays over all snapshots, and --where can use it.
+    Without a text, print it. It stays over all snapshots, and --where can use it.
     """
     with opened(archive, base_url, account) as found:
         if words is None:
@@ -47,9 +47,9 @@ def note(
             notes.write_note(found, mid, words, int(time.time()))
 
 
-@in_chinese("""标记要保留的账号，所有计划都不理会它们。
+@in_chinese("""标记要保留的账号。
 
-    不给账号则列出全部标记。""")
+    计划都不理会它们，除非用 --ignore-keep。不给账号则列出全部标记。""")
 def keep(
     mids: Annotated[
         list[int] | None,
@@ -65,9 +65,9 @@ def keep(
     account: AccountOption = DEFAULT_NAME,
     base_url: BaseUrl = None,
 ) -> None:
-    """Mark accounts to be kept: every plan leaves them alone.
+    """Mark accounts to be kept.
 
-    Without accounts, print all marks. --ignore-keep of a plan overrules them.
+    Plans leave them alone, unless --ignore-keep is given. Without accounts, print all marks.
     """
     if (mids or ids) is None and (remove or reason):
         raise typer.BadParameter(

@@ -77,6 +77,20 @@ COMMANDS = {
         "tools",
         Text("制定并显示计划，不作改动。", "Make and show plans, which change nothing."),
     ),
+    "apply": Command("apply:apply", "tools", Text("执行计划。", "Do what a plan says.")),
+    "undo": Command(
+        "apply:undo",
+        "tools",
+        Text("计划撤销已执行的计划。", "Plan to take back what a plan did."),
+    ),
+    "migrate": Command(
+        "migrate:migrate",
+        "tools",
+        Text(
+            "将一个账号的关注与分组迁移到另一个账号。",
+            "Bring the followings and groups of one account to another.",
+        ),
+    ),
     "export": Command(
         "exchange:export", "tools", Text("将列表写成文件。", "Write lists to a file.")
     ),

@@ -67,7 +67,7 @@ def test_everything_comes_back_in_its_old_order(tmp_path: Path) -> None:
             "2 blocked accounts, if they followed you, have to follow again themselves",
             "1 followers were removed and cannot come back",
         }
-        assert "undo unfollow, act 1" in {act.reason for act in back.acts()}
+        assert "undo unfollow [act 1]" in {act.reason for act in back.acts()}
         report = at.apply(back)
         assert report.reasons == []
         assert report.outcomes == {"done": back.header.total}

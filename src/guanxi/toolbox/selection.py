@@ -83,7 +83,7 @@ class Selection(Struct, frozen=True, kw_only=True):
                 words.append(option)
             elif value:
                 words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
-        return shlex.join(words)
+        return " ".join(map(_quoted, words))
 
     @classmethod
     def parse(cls, options: str) -> Selection:
@@ -107,6 +107,12 @@ class Selection(Struct, frozen=True, kw_only=True):
             else:
                 values[name] = next(words, "")
         return msgspec.convert(values, cls, strict=False)
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell reads it; an SQL text in quotes stays readable."""
+    readable = "'" in word and not set(word) & set('"$`\\!') and word.isprintable()
+    return f'"{word}"' if readable else shlex.quote(word)
 
 
 class Rule(Struct, frozen=True):

@@ -74,7 +74,7 @@ def undo(
             "undo",
             archive.identity,
             now,
-            selection=f"undo {plan.header.command} {plan.header.id}",
+            selection=f"{plan.header.command} {plan.header.id}",
             change=int(counts[0] - counts[1]),
             remarks=tuple(words(_REMARKS[name]).format(count) for name, count in lost.items()),
         )
@@ -93,7 +93,7 @@ def _found(
     archive: Archive, plan: Plan, words: Callable[[Text], str], lost: Counter[str]
 ) -> Iterator[tuple[Act, int, int]]:
     """Yield the acts of an undo, each with when it was followed or blocked, and a position."""
-    reason = words(Text("撤销 {0}（第 {1} 项）", "undo {0}, act {1}"))
+    reason = words(Text("撤销 {0} [第 {1} 项]", "undo {0} [act {1}]"))
     for number, kind, group in archive.rows(_GROUP_ACTS, (plan.header.id,)):
         opposite = "delete_group" if kind == "create_group" else "create_group"
         lost["deleted"] += kind == "delete_group"

@@ -85,6 +85,11 @@ COMMANDS = {
         "tools",
         Text("由文件生成计划。", "Plan to follow the accounts of a file."),
     ),
+    "watch": Command(
+        "watch:watch",
+        "tools",
+        Text("定时取快照，并显示变化。", "Take snapshots at intervals, and print what changed."),
+    ),
     "report": Command(
         "report:report",
         "tools",

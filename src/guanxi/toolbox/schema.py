@@ -96,6 +96,13 @@ CREATE TABLE fact (
 );
 CREATE TABLE note (mid INTEGER PRIMARY KEY, text TEXT NOT NULL, written INTEGER NOT NULL);
 CREATE TABLE mark (mid INTEGER PRIMARY KEY, reason TEXT NOT NULL, written INTEGER NOT NULL);
+-- Differences that were not delivered to a webhook yet.
+CREATE TABLE post (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,                 -- for the receiver, who may get a post twice
+    written INTEGER NOT NULL,
+    body TEXT NOT NULL                -- JSON
+);
 
 -- Plans that were applied, and every act of them: written before it is sent and after its answer.
 CREATE TABLE plan (

@@ -29,8 +29,8 @@ from guanxi.cli.login import DEFAULT_NAME, BaseUrl
 from guanxi.cli.plan import Output, check_output, print_review
 from guanxi.cli.terminal import note, say
 from guanxi.sdk.sync import SyncClient
-from guanxi.toolbox import apply as applying
 from guanxi.toolbox import journal
+from guanxi.toolbox.apply import apply as apply_plan
 from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.errors import Stopped
 from guanxi.toolbox.ids import read_ids
@@ -168,7 +168,7 @@ def run(
 ) -> Report:
     """Apply a plan with a progress bar; say how to go on if the user interrupts it."""
     with _going_on(plan), progress_bar(lambda _: text("操作", "acts")) as show:
-        return applying.apply(
+        return apply_plan(
             client,
             archive,
             plan,

@@ -27,9 +27,10 @@ from guanxi.contract.errors import NetworkException, ResponseCodeException
 from guanxi.contract.structs import Nav
 from guanxi.sdk.sync import SyncClient
 from guanxi.text import Text
-from guanxi.toolbox import backup as reading
 from guanxi.toolbox import facts
 from guanxi.toolbox.archive import Archive, default_path
+from guanxi.toolbox.backup import READINGS, Outcome
+from guanxi.toolbox.backup import backup as read_lists
 from guanxi.toolbox.errors import Stopped
 from guanxi.toolbox.schema import DEREGISTERED_NAME
 
@@ -46,8 +47,8 @@ _REASONS = {
     "cap": Text("服务器不再显示更多", "the server shows no more"),
     "hidden": Text("已隐藏", "hidden"),
     "moved": Text(
-        f"{reading.READINGS} 次读取期间均有变动",
-        f"it changed in each of {reading.READINGS} readings",
+        f"{READINGS} 次读取期间均有变动",
+        f"it changed in each of {READINGS} readings",
     ),
     "refused": Text("服务器拒绝", "the server refuses it"),
 }
@@ -170,10 +171,10 @@ def backup(
     note(text(f"档案：{opened.path}", f"the archive is {opened.path}"))
 
 
-def _read(client: SyncClient, archive: Archive, nav: Nav) -> reading.Outcome:
+def _read(client: SyncClient, archive: Archive, nav: Nav) -> Outcome:
     """Back up with a progress bar. Raise Stopped if the same command has to go on."""
     with _going_on(), progress_bar(lambda name: shown(_LISTS[name])) as show:
-        return reading.backup(client, archive, int(time.time()), nav=nav, on_progress=show)
+        return read_lists(client, archive, int(time.time()), nav=nav, on_progress=show)
 
 
 def _walk(client: SyncClient, archive: Archive, *, facts_too: bool, max_age: float) -> facts.Walk:
@@ -216,7 +217,7 @@ def _going_on() -> Iterator[None]:
         raise Stopped(f"{words.zh}；{_AGAIN.zh}", f"{words.en}; {_AGAIN.en}") from error
 
 
-def _summary(archive: Archive, outcome: reading.Outcome) -> dict[str, dict[str, object]]:
+def _summary(archive: Archive, outcome: Outcome) -> dict[str, dict[str, object]]:
     """Return what was read of each list; ``shown`` and ``not_shown`` add up to ``total``."""
     rows = archive.rows(
         "SELECT i.list, count(*) FROM item AS i JOIN profile AS p ON p.mid = i.mid"

@@ -25,8 +25,9 @@ from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
 from guanxi.cli.terminal import note
-from guanxi.toolbox import difference, planning
+from guanxi.toolbox import planning
 from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.difference import difference
 from guanxi.toolbox.errors import ToolError
 from guanxi.toolbox.plan import Plan
 from guanxi.toolbox.review import explain, review
@@ -119,7 +120,7 @@ def server_of(path: Path, folder: Path) -> MCPServer[Any]:
         is not complete, nobody is said to have left.
         """
         with _opened(path) as archive:
-            parts = difference.difference(archive, a, b).json(limit=_CHANGES)
+            parts = difference(archive, a, b).json(limit=_CHANGES)
             found: dict[str, Any] = json.loads("".join(parts))
             return found
 

@@ -9,7 +9,7 @@ A library; the commands of ``guanxi`` are thin over it. It knows a server only t
 from __future__ import annotations
 
 from guanxi.toolbox.apply import apply
-from guanxi.toolbox.archive import Archive, Identity
+from guanxi.toolbox.archive import Archive, Identity, default_path, identity_of
 from guanxi.toolbox.backup import backup
 from guanxi.toolbox.difference import difference
 from guanxi.toolbox.errors import ToolError
@@ -29,8 +29,10 @@ __all__ = [
     "ToolError",
     "apply",
     "backup",
+    "default_path",
     "difference",
     "explain",
+    "identity_of",
     "plan",
     "restore",
     "review",

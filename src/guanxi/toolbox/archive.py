@@ -12,8 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
+from guanxi.contract.errors import NotSignedIn
+from guanxi.contract.structs import Nav
+from guanxi.sdk.sync import SyncClient
 from guanxi.toolbox import schema
 from guanxi.toolbox.errors import (
     ArchiveBusy,
@@ -72,6 +75,17 @@ class Identity(Struct, frozen=True):
 def server_name(base_url: str | None) -> str:
     """Return how archives and plans call a server: its base address, or ``documents``."""
     return base_url or "documents"
+
+
+def identity_of(client: SyncClient, nav: Nav | None = None) -> Identity:
+    """Return which account of which server a client is signed in to; ``nav`` saves the request.
+
+    Raise NotSignedIn if nobody is, and as ``client.web.nav``.
+    """
+    found = client.web.nav() if nav is None else nav
+    if not found.is_login or found.mid is UNSET:
+        raise NotSignedIn(NotSignedIn.number, NotSignedIn.wire_message)
+    return Identity(server_name(client.base_url), found.mid, str(found.uname or ""))
 
 
 def default_path(identity: Identity) -> Path:

@@ -154,6 +154,11 @@ class SyncClient:
         return self._credential
 
     @property
+    def base_url(self) -> str | None:
+        """The address of the server; None for the documents' hosts."""
+        return self._settings.base
+
+    @property
     def pace(self) -> Pace | None:
         """The pauses between the client's requests; None for none."""
         return self._pace

@@ -80,7 +80,9 @@ def in_shell(text: str, environment: dict[str, str], folder: Path) -> str:
     """Run commands in one shell; return their output. They must succeed, and none be refused."""
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", text],
-        env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | environment,
+        env=os.environ
+        | {"PATH": f"{BIN}:{os.environ['PATH']}", "XDG_DATA_HOME": str(folder)}
+        | environment,
         cwd=folder,
         capture_output=True,
         text=True,

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import codecs
 import csv
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -20,6 +19,7 @@ from msgspec import Struct, structs
 
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
+from guanxi.toolbox.saving import replacing
 from guanxi.toolbox.sheets import restored, write_csv
 
 ListName = Literal["followings", "followers", "blocks", "whispers"]
@@ -86,16 +86,10 @@ def write(path: Path | str, rows: Iterable[Line]) -> int:
             f"{path}：文件名须以 .csv 或 .jsonl 结尾",
             f"{path}: the name must end in .csv or .jsonl",
         )
-    handle, temporary = tempfile.mkstemp(prefix=".export-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            count = _write_csv(file, rows) if kind == "csv" else _write_jsonl(file, rows)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+    with replacing(path) as raw:
+        file = TextIOWrapper(raw, "utf-8", newline="")
+        count = _write_csv(file, rows) if kind == "csv" else _write_jsonl(file, rows)
+        file.detach()  # what closes it is ``replacing``
     return count
 
 

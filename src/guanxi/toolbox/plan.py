@@ -6,7 +6,6 @@ line, each with its reason; then the accounts that were selected and left out, w
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -22,6 +21,7 @@ from guanxi.contract.limits import Limits
 from guanxi.text import Text
 from guanxi.toolbox.archive import Identity
 from guanxi.toolbox.errors import PlanDamaged, PlanMismatch, PlanNewer
+from guanxi.toolbox.saving import replacing
 
 VERSION = 1
 #: How many accounts one may follow: of the documents.
@@ -192,27 +192,17 @@ class Plan:
         path = Path(path)
         counts: Counter[str] = Counter()
         out = 0
-        with (
-            tempfile.TemporaryFile() as body,
-            tempfile.NamedTemporaryFile(dir=path.parent, prefix=".plan-", delete=False) as file,
-        ):
-            try:
-                for number, act in enumerate(acts, 1):
-                    counts[act.act] += 1
-                    body.write(_encode(structs.replace(act, number=number)) + b"\n")
-                for one in left_out:
-                    out += 1
-                    body.write(_encode(one) + b"\n")
-                body.seek(0)
-                header = structs.replace(header, acts=dict(counts), left_out=out)
-                file.write(_encode(header) + b"\n")
-                shutil.copyfileobj(body, file)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        with tempfile.TemporaryFile() as body, replacing(path) as file:
+            for number, act in enumerate(acts, 1):
+                counts[act.act] += 1
+                body.write(_encode(structs.replace(act, number=number)) + b"\n")
+            for one in left_out:
+                out += 1
+                body.write(_encode(one) + b"\n")
+            body.seek(0)
+            header = structs.replace(header, acts=dict(counts), left_out=out)
+            file.write(_encode(header) + b"\n")
+            shutil.copyfileobj(body, file)
         return cls(path, header)
 
     def acts(self) -> Iterator[Act]:

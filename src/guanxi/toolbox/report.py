@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
@@ -18,6 +16,7 @@ from guanxi.toolbox import labels, snapshots
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.difference import difference
 from guanxi.toolbox.errors import NoSuchSnapshot
+from guanxi.toolbox.saving import replacing
 
 #: How many accounts of each list the page has: a browser is slow with more.
 PEOPLE = 5_000
@@ -113,19 +112,10 @@ def write(
     from their servers, otherwise nothing. The file has mode 0600 and appears whole; one of that
     name is replaced. Raise NoSuchSnapshot without a snapshot, OSError if it cannot be written.
     """
-    path = Path(path)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".report-", delete=False) as file:
-        try:
-            for part in page(archive, now, language=language, faces=faces):
-                file.write(part.encode("utf-8", "replace"))
-            size = file.tell()
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    return size
+    with replacing(Path(path)) as file:
+        for part in page(archive, now, language=language, faces=faces):
+            file.write(part.encode("utf-8", "replace"))
+        return file.tell()
 
 
 def page(

@@ -156,7 +156,7 @@ def test_migrate_brings_groups_marks_and_order(
     assert theirs[:-1] == expected  # 12 was followed before
     assert theirs[-1] == (12, 0, ("自己的", "音乐"))
     assert "12" in result.stdout
-    assert "another place in the order" in result.stdout or "order" in result.stdout
+    assert "position in the order" in result.stdout
     again = guanxi(*argv, **saved)
     assert again.returncode == 0
     assert len(lists(service, OTHER)) == len(mine)

@@ -10,6 +10,7 @@ from unicodedata import east_asian_width
 
 import pytest
 
+from guanxi.toolbox.archive import Archive, Identity
 from guanxi.toolbox.schema import DEREGISTERED_NAME
 from tests.cli.runner import error_of, output_of
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
@@ -100,3 +101,25 @@ def test_refusals(path: Path, tmp_path: Path) -> None:
     assert "newer" in error_of("diff", 2, 1, "--archive", path)
     assert "leave out one" in error_of("diff", "--json", "--csv", "--archive", path)
     assert "guanxi backup" in error_of("diff", "--archive", tmp_path / "none.db")
+
+
+def test_what_another_account_lacks(tmp_path: Path) -> None:
+    """p10: two accounts after a migration, or before."""
+    paths = []
+    for name, mid in (("a", 1), ("b", 2)):
+        path = tmp_path / f"{name}.db"
+        paths.append(path)
+        with Archive.create(path, Identity("http://127.0.0.1:1", mid, name)) as archive:
+            items = [item(3, groups=[5]), item(4)] if mid == 1 else [item(3)]
+            add_snapshot(archive, DAY, [(5, "音乐")], followings=items, blocks=[])
+    one, other = paths
+    found = json.loads(output_of("diff", "--archive", one, "--other", other, "--json"))
+    assert [(row["mid"], row["what"]) for row in found["lacks"]] == [(4, "missing"), (3, "groups")]
+    assert "other groups" in output_of("diff", "--archive", one, "--other", other)
+    shown = output_of("diff", "--archive", one, "--other", other, "--csv").splitlines()
+    assert shown[1:] == ["followings,4,u4,missing", "followings,3,u3,groups"]
+    assert output_of("diff", "--archive", other, "--other", one) == (
+        "a (1) at http://127.0.0.1:1 has all followings, groups and blocks of"
+        " b (2) at http://127.0.0.1:1\n"
+    )
+    assert "compares the newest" in error_of("diff", 1, "--archive", one, "--other", other)

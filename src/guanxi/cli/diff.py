@@ -5,17 +5,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import to_builtins
 
-from guanxi.cli.archives import AccountOption, ArchiveOption, JsonOption, opened, table
+from guanxi.cli.archives import (
+    AccountOption,
+    ArchiveOption,
+    CsvOption,
+    JsonOption,
+    opened,
+    table,
+)
+from guanxi.cli.archives import print_json as print_object
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
 from guanxi.cli.terminal import escaped, json_of, say
-from guanxi.toolbox import labels
+from guanxi.toolbox import exchange, labels, transfer
+from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.difference import CATEGORIES, Change, Difference, difference
 from guanxi.toolbox.sheets import write_csv
 
@@ -55,8 +66,16 @@ def diff(
         list[List] | None,
         option("只比较此列表，可重复。", "Only this list. May be repeated.", "--list"),
     ] = None,
+    other: Annotated[
+        Path | None,
+        option(
+            "改为列出此档案与前者相比缺少的：另一个账号的档案。",
+            "Show instead what this archive, of another account, lacks of the first one.",
+            metavar="FILE",
+        ),
+    ] = None,
     as_json: JsonOption = False,
-    as_csv: Annotated[bool, option("输出为 CSV。", "Print CSV.", "--csv")] = False,
+    as_csv: CsvOption = False,
     archive: ArchiveOption = None,
     account: AccountOption = DEFAULT_NAME,
     base_url: BaseUrl = None,
@@ -73,6 +92,16 @@ def diff(
         raise typer.BadParameter(
             text("--json 与 --csv 不能同用", "--json and --csv: leave out one")
         )
+    if other is not None:
+        if a is not None or only:
+            raise typer.BadParameter(
+                text(
+                    "--other 比较最新快照的全部列表", "--other compares the newest snapshots whole"
+                )
+            )
+        with opened(archive, base_url, account) as first, Archive.open(other) as second:
+            _print_lacks(first, second, as_json=as_json, as_csv=as_csv)
+        return
     with opened(archive, base_url, account) as opened_archive:
         found = difference(opened_archive, a, b, lists=only or None)
         if as_json:
@@ -82,6 +111,36 @@ def diff(
             write_csv(sys.stdout, headers, _sheet(found))
         else:
             print_difference(found)
+
+
+def _print_lacks(first: Archive, second: Archive, *, as_json: bool, as_csv: bool) -> None:
+    """Print what the newest snapshot of ``second`` lacks of that of ``first``."""
+    headers = ["list", "mid", "name", "what"]
+    found = transfer.differences(second, exchange.lines(first), blocks=True)
+    rows = ((one.list, one.mid, one.name, one.what) for one in found)
+    if as_csv:
+        write_csv(sys.stdout, headers, rows)
+        return
+    if as_json:
+        lacks = [dict(zip(headers, row, strict=True)) for row in rows]
+        print_object({"other": to_builtins(second.identity), "lacks": lacks})
+        return
+    first_row = next(rows, None)
+    if first_row is None:
+        say(
+            text(
+                f"{second.identity} 具有 {first.identity} 的全部关注、分组与黑名单",
+                f"{second.identity} has all followings, groups and blocks of {first.identity}",
+            )
+        )
+        return
+    table(
+        headers,
+        (
+            (shown(labels.label(labels.LISTS, name)), mid, who, shown(labels.LACKS[what]))
+            for name, mid, who, what in chain([first_row], rows)
+        ),
+    )
 
 
 def print_json(found: Difference) -> None:

@@ -31,12 +31,6 @@ from guanxi.toolbox.backup import backup
 from guanxi.toolbox.errors import Stopped
 from guanxi.toolbox.review import review
 
-#: What differs afterwards, by ``Difference.what``.
-_WHAT = {
-    "missing": Text("缺少", "missing"),
-    "groups": Text("分组或特别关注不同", "other groups or special mark"),
-    "order": Text("顺序不同", "another place in the order"),
-}
 _SHOWN = 20
 
 
@@ -175,7 +169,7 @@ def _print_remaining(rows: list[migration.Remaining]) -> None:
                 shown(labels.label(labels.LISTS, one.difference.list)),
                 one.difference.mid,
                 one.difference.name,
-                shown(_WHAT[one.difference.what]),
+                shown(labels.LACKS[one.difference.what]),
                 one.why,
             )
             for one in rows[:_SHOWN]

@@ -26,6 +26,12 @@ CATEGORIES = {
     "created": Text("新建", "created"),
     "deleted": Text("删除", "deleted"),
 }
+#: What an account lacks of the lists of another, by ``transfer.Difference.what``.
+LACKS = {
+    "missing": Text("缺少", "missing"),
+    "groups": Text("分组或特别关注不同", "other groups or special mark"),
+    "order": Text("顺序不同", "another position in the order"),
+}
 #: Why a list is not complete, or why it is not known whether an account left.
 REASONS = {
     "cap": Text("超出服务器显示的范围", "beyond what the server shows"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +17,14 @@ from guanxi.toolbox import watch
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.difference import difference
 from guanxi.toolbox.watch import Undelivered, Webhook
-from tests.cli.runner import error_of, guanxi
+from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi
 from tests.sdk.recorder import Answer, Received, recording
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
+from tests.toolbox.faulty import Faulty, refuse
 
 SECRET = "a secret of tests"
+#: The faults of the service that a test runs.
+FAULTS = Faulty()
 
 
 @pytest.fixture
@@ -64,7 +70,8 @@ def test_what_is_final_is_not_repeated_and_no_redirect_is_followed(archive: Arch
 
 @pytest.fixture
 def service() -> Iterator[RunningService]:
-    with running() as one:
+    FAULTS.reads.clear()
+    with running(wrap=FAULTS.around) as one:
         one.add_accounts(1, 2, 3)
         one.import_edges([EdgeRow(follower=1, followed=2, time=5)])
         yield one
@@ -97,3 +104,27 @@ def test_once_prints_and_posts_what_changed(service: RunningService, tmp_path: P
         assert json.loads(post.body)["difference"]["followers"]["came"][0]["mid"] == 3
     assert "at least 1s" in error_of("watch", "--every", "0s", **me)
     assert "--webhook must be" in error_of("watch", "--webhook", "http://example.org", **me)
+
+
+def test_a_failure_is_noted_and_risk_control_stops(service: RunningService, tmp_path: Path) -> None:
+    """p1: at the first sign of risk control it ends, and says how to go on."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "watch", "--every", "1s"],
+        env=os.environ | ENGLISH | environment(service, tmp_path) | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert "nothing changed" in process.stdout.readline()
+    FAULTS.reads[refuse(-500)] = 1.0
+    lines = iter(process.stderr.readline, "")
+    assert any("code -500" in line for line in lines)
+    FAULTS.reads.clear()
+    assert "nothing changed" in process.stdout.readline()
+    FAULTS.reads[refuse(-352)] = 1.0
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert "code -352" in errors
+    assert "the same command goes on" in errors

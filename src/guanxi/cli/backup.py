@@ -23,7 +23,7 @@ from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl, client_of
 from guanxi.cli.terminal import note, say
-from guanxi.contract.errors import NetworkException, ResponseCodeException
+from guanxi.contract.errors import ApiException, NetworkException, ResponseCodeException
 from guanxi.contract.structs import Nav
 from guanxi.sdk.sync import SyncClient
 from guanxi.text import Text
@@ -124,7 +124,8 @@ def backup(
             if last_posted or with_facts:
                 walk = _walk(client, opened, facts_too=with_facts, max_age=max_age)
             if last_watched:
-                watched = facts.read_last_watched(client, opened)
+                with _going_on():
+                    watched = facts.read_last_watched(client, opened)
     if as_json:
         about = {name: getattr(outcome, name) for name in ("snapshot", "calls", "calls_now")}
         more = {"last_posted": to_builtins(walk), "last_watched": watched}
@@ -212,9 +213,14 @@ def _going_on() -> Iterator[None]:
         note(shown(_AGAIN))
         raise
     except (ResponseCodeException, NetworkException) as error:
-        why = error.args[0]
-        words = why if isinstance(why, Text) else Text(str(error), str(error))
-        raise Stopped(f"{words.zh}；{_AGAIN.zh}", f"{words.en}; {_AGAIN.en}") from error
+        raise stopped(error) from error
+
+
+def stopped(error: ApiException) -> Stopped:
+    """Return the error that says what stopped a reading, and that the same command goes on."""
+    why = error.args[0]
+    words = why if isinstance(why, Text) else Text(str(error), str(error))
+    return Stopped(f"{words.zh}；{_AGAIN.zh}", f"{words.en}; {_AGAIN.en}")
 
 
 def _summary(archive: Archive, outcome: Outcome) -> dict[str, dict[str, object]]:

@@ -93,7 +93,7 @@ def import_(
     lines id or id,name; CSV; JSON. Those of a plain list are followed in its order. Notes and marks
     to keep are written into the archive at once; nothing else happens before guanxi apply.
     """
-    own = exchange.is_export(file)
+    own = str(file) != "-" and exchange.is_export(file)
 
     def wanted() -> Iterator[Line]:
         lines = exchange.read(file) if own else _listed(file)

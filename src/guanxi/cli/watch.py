@@ -16,12 +16,13 @@ from guanxi.cli.archives import (
     progress_bar,
     signed_in,
 )
+from guanxi.cli.backup import stopped
 from guanxi.cli.diff import print_difference, print_json
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
 from guanxi.cli.terminal import note, say
-from guanxi.contract.errors import ApiException
+from guanxi.contract.errors import ApiException, ResponseCodeException
 from guanxi.sdk.hosts import base_address, is_own
 from guanxi.sdk.sync import SyncClient
 from guanxi.toolbox import labels
@@ -79,7 +80,9 @@ def watch(
                 try:
                     _look(client, opened, hook, as_json=as_json)
                 except (ApiException, ArchiveBusy, Undelivered) as error:
-                    if once or getattr(error, "stops", False):
+                    if isinstance(error, ApiException) and (once or _stops(error)):
+                        raise stopped(error) from error
+                    if once:
                         raise
                     note(f"guanxi: {shown(error.args[0])}")
                 if once:
@@ -103,6 +106,10 @@ def _look(client: SyncClient, archive: Archive, hook: Webhook | None, *, as_json
         say(text(f"{new['begun']} UTC：没有变化。", f"{new['begun']} UTC: nothing changed."))
     if hook is not None:
         deliver(archive, hook)
+
+
+def _stops(error: ApiException) -> bool:
+    return isinstance(error, ResponseCodeException) and error.stops
 
 
 @contextmanager

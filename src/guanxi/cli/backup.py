@@ -124,7 +124,7 @@ def backup(
             if last_posted or with_facts:
                 walk = _walk(client, opened, facts_too=with_facts, max_age=max_age)
             if last_watched:
-                with _going_on():
+                with going_on():
                     watched = facts.read_last_watched(client, opened)
     if as_json:
         about = {name: getattr(outcome, name) for name in ("snapshot", "calls", "calls_now")}
@@ -174,14 +174,14 @@ def backup(
 
 def _read(client: SyncClient, archive: Archive, nav: Nav) -> Outcome:
     """Back up with a progress bar. Raise Stopped if the same command has to go on."""
-    with _going_on(), progress_bar(lambda name: shown(_LISTS[name])) as show:
+    with going_on(), progress_bar(lambda name: shown(_LISTS[name])) as show:
         return read_lists(client, archive, int(time.time()), nav=nav, on_progress=show)
 
 
 def _walk(client: SyncClient, archive: Archive, *, facts_too: bool, max_age: float) -> facts.Walk:
     """Read when accounts last posted, with a progress bar. Raise Stopped as ``_read``."""
     label = text("最近发布", "last posted")
-    with _going_on(), progress_bar(lambda _: label) as show:
+    with going_on(), progress_bar(lambda _: label) as show:
         return facts.read_last_posted(
             client,
             archive,
@@ -205,7 +205,7 @@ def _print_walk(walk: facts.Walk) -> None:
 
 
 @contextmanager
-def _going_on() -> Iterator[None]:
+def going_on() -> Iterator[None]:
     """Raise Stopped, with how to go on, for what stops the reading of an account."""
     try:
         yield

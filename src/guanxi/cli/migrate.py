@@ -16,6 +16,7 @@ from msgspec import to_builtins
 from guanxi.cli import credentials
 from guanxi.cli.apply import NOT_STANDING, PerDay, Verify, Yes, print_report, run
 from guanxi.cli.archives import JsonOption, confirmed, identity_of, print_json, progress_bar, table
+from guanxi.cli.backup import going_on
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.login import BaseUrl
@@ -91,7 +92,7 @@ def migrate(
             raise ValueError(Text("来源与目标是同一账号", "the source and the target are the same"))
         begun = migration.unfinished(origin, into)
         label = text("读取", "reading")
-        with progress_bar(lambda _: label) as show:
+        with going_on(), progress_bar(lambda _: label) as show:
             if reader is not None and begun is None:
                 backup(reader, origin, now, on_progress=show)
             plan = begun or migration.prepare(
@@ -106,7 +107,7 @@ def migrate(
             run(client, into, plan, per_day=per_day, verify=verify)
         except Stopped as error:
             raise Stopped(*_again(error)) from error
-        with progress_bar(lambda _: label) as show:
+        with going_on(), progress_bar(lambda _: label) as show:
             backup(client, into, int(time.time()), on_progress=show)
         remaining = migration.remaining(origin, into, plan, blocks=blocks)
         if as_json:

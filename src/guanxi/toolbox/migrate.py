@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from guanxi.sdk.sync import SyncClient
 from guanxi.toolbox import exchange, journal, transfer
-from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.backup import backup
 from guanxi.toolbox.errors import PlanError
 from guanxi.toolbox.plan import Plan
@@ -31,7 +31,8 @@ class Remaining(Struct, frozen=True):
 
 def plan_path(source: Archive, target: Archive) -> Path:
     """Return where the plan of a migration is kept: next to the target's archive."""
-    return target.path.with_name(f"{target.path.stem}.from-{source.identity.mid}.plan")
+    owner = default_path(source.identity).stem  # the same mid of another server is another account
+    return target.path.with_name(f"{target.path.stem}.from-{owner}.plan")
 
 
 def unfinished(source: Archive, target: Archive) -> Plan | None:

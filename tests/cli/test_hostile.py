@@ -173,7 +173,7 @@ def check(argv: Sequence[str], room: Room) -> None:
             assert foreign not in result.stderr, (argv, result.stderr)
 
 
-@settings(max_examples=count(150, 4_000))
+@settings(max_examples=count(150, 1_000))
 @given(lines())
 def test_any_arguments_end_with_a_documented_status(room: Room, argv: tuple[str, ...]) -> None:
     prepare()

@@ -88,6 +88,8 @@ def test_notes_and_marks_stay(path: Path, tmp_path: Path) -> None:
     assert output_of("note", 2, *on) == "\n"
     output_of("note", 2, "教我钢琴的人", *on)
     assert output_of("note", 2, *on) == "教我钢琴的人\n"
+    shown = json.loads(output_of("note", 2, "--json", *on))
+    assert shown == {"schema_version": 1, "mid": 2, "note": "教我钢琴的人"}
     (tmp_path / "ids").write_text("4,four\n9\n")
     output_of("keep", 2, "--ids", tmp_path / "ids", "--reason", "friends", *on)
     rows = json.loads(output_of("keep", "--json", *on))["rows"]
@@ -104,6 +106,9 @@ def test_notes_and_marks_stay(path: Path, tmp_path: Path) -> None:
 
 def test_an_archive_is_deleted_only_with_a_yes(path: Path) -> None:
     assert output_of("archive", "path", "--archive", path) == f"{path}\n"
+    assert json.loads(output_of("archive", "path", "--json", "--archive", path))["path"] == str(
+        path
+    )
     assert "there is no terminal to ask: use --yes" in error_of(
         "archive", "delete", "--archive", path
     )

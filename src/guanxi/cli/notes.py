@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from guanxi.cli.account import Mid
-from guanxi.cli.archives import AccountOption, ArchiveOption, JsonOption, opened, print_rows
+from guanxi.cli.archives import (
+    AccountOption,
+    ArchiveOption,
+    JsonOption,
+    opened,
+    print_json,
+    print_rows,
+)
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
@@ -32,6 +39,7 @@ def note(
             metavar="[TEXT]",
         ),
     ] = None,
+    as_json: JsonOption = False,
     archive: ArchiveOption = None,
     account: AccountOption = DEFAULT_NAME,
     base_url: BaseUrl = None,
@@ -41,10 +49,13 @@ def note(
     Without a text, print it. It stays over all snapshots, and --where can use it.
     """
     with opened(archive, base_url, account) as found:
-        if words is None:
-            say(notes.note_of(found, mid) or "")
-        else:
+        if words is not None:
             notes.write_note(found, mid, words, int(time.time()))
+        written = notes.note_of(found, mid)
+    if as_json:
+        print_json({"mid": mid, "note": written})
+    elif words is None:
+        say(written or "")
 
 
 @in_chinese("""标记要保留的账号。

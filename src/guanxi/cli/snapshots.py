@@ -6,6 +6,7 @@ import sys
 from typing import Annotated
 
 import typer
+from msgspec import to_builtins
 
 from guanxi.cli.archives import (
     AccountOption,
@@ -13,6 +14,7 @@ from guanxi.cli.archives import (
     JsonOption,
     confirmed,
     opened,
+    print_json,
     print_rows,
 )
 from guanxi.cli.help import argument, in_chinese, option
@@ -68,13 +70,17 @@ def remove(
 @archive_app.command()
 @in_chinese("""显示档案的路径。""")
 def path(
+    as_json: JsonOption = False,
     archive: ArchiveOption = None,
     account: AccountOption = DEFAULT_NAME,
     base_url: BaseUrl = None,
 ) -> None:
     """Print the path of the archive."""
     with opened(archive, base_url, account) as found:
-        say(found.path)
+        if as_json:
+            print_json({"path": str(found.path), "account": to_builtins(found.identity)})
+        else:
+            say(found.path)
 
 
 @archive_app.command("delete")

@@ -119,7 +119,7 @@ def test_what_another_account_lacks(tmp_path: Path) -> None:
     shown = output_of("diff", "--archive", one, "--other", other, "--csv").splitlines()
     assert shown[1:] == ["followings,4,u4,missing", "followings,3,u3,groups"]
     assert output_of("diff", "--archive", other, "--other", one) == (
-        "a (1) at http://127.0.0.1:1 has all followings, groups and blocks of"
-        " b (2) at http://127.0.0.1:1\n"
+        "a (1) @ http://127.0.0.1:1 has all followings, groups and blocks of"
+        " b (2) @ http://127.0.0.1:1\n"
     )
     assert "compares the newest" in error_of("diff", 1, "--archive", one, "--other", other)

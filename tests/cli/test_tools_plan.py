@@ -51,7 +51,7 @@ def test_a_plan_is_shown_for_review(folder: Path) -> None:
     shown = planned(folder, "unfollow", "--not-mutual", "--keep", "friends")
     lines = shown.splitlines()
     assert lines[0] == "unfollow --not-mutual --keep friends"
-    assert lines[1].startswith("me (1) at http://127.0.0.1:8000, from snapshot 1, ")
+    assert lines[1].startswith("me (1) @ http://127.0.0.1:8000, from snapshot 1, ")
     assert lines[2:] == [
         "acts: unfollow 2; left out: 1",
         "followings: 4 now, 2 afterwards",

@@ -69,7 +69,7 @@ class Identity(Struct, frozen=True):
         return (self.server, self.mid) == (other.server, other.mid)
 
     def __str__(self) -> str:
-        return f"{self.name or self.mid} ({self.mid}) at {self.server}"
+        return f"{self.name or self.mid} ({self.mid}) @ {self.server}"
 
 
 def server_name(base_url: str | None) -> str:

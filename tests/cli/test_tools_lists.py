@@ -130,7 +130,7 @@ def test_lists_leave_and_come_as_files(path: Path, tmp_path: Path) -> None:
 
     (other := tmp_path / "other").mkdir()
     with new_archive(other) as archive:
-        add_snapshot(archive, DAY, followings=[])
+        add_snapshot(archive, DAY, [], followings=[])
     on = ("--archive", other / "archive.db")
     shown = output_of("import", tmp_path / "a.csv", "-o", tmp_path / "plan", *on)
     assert "import" in shown

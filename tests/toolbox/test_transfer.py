@@ -140,3 +140,10 @@ def test_names_that_no_group_can_have(target: Archive, tmp_path: Path, name: str
     with pytest.raises(SelectionError, match="cannot be the name of a group"):
         transfer.plan_transfer(target, tmp_path / "p", rows, 9, command="import")
     assert not (tmp_path / "p").exists()
+
+
+def test_a_list_that_was_not_read_completely_is_no_base(target: Archive, tmp_path: Path) -> None:
+    """p2: whoever is missing from it may be followed all the same."""
+    add_snapshot(target, 2 * DAY, [], followings=[item(3)], incomplete=["followings"])
+    with pytest.raises(SelectionError, match="followings"):
+        transfer.plan_transfer(target, tmp_path / "p", [], 9, command="import")

@@ -20,7 +20,6 @@ from guanxi.cli.archives import (
     opened,
     table,
 )
-from guanxi.cli.archives import print_json as print_object
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
@@ -28,6 +27,8 @@ from guanxi.cli.terminal import escaped, json_of, say
 from guanxi.toolbox import exchange, labels, transfer
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.difference import CATEGORIES, Change, Difference, difference
+from guanxi.toolbox.planning import newest
+from guanxi.toolbox.selection import require_complete
 from guanxi.toolbox.sheets import write_csv
 
 
@@ -100,6 +101,8 @@ def diff(
                 )
             )
         with opened(archive, base_url, account) as first, Archive.open(other) as second:
+            for one in (first, second):
+                require_complete(one, newest(one), "followings", "groups", "blocks")
             _print_lacks(first, second, as_json=as_json, as_csv=as_csv)
         return
     with opened(archive, base_url, account) as opened_archive:
@@ -122,8 +125,12 @@ def _print_lacks(first: Archive, second: Archive, *, as_json: bool, as_csv: bool
         write_csv(sys.stdout, headers, rows)
         return
     if as_json:
-        lacks = [dict(zip(headers, row, strict=True)) for row in rows]
-        print_object({"other": to_builtins(second.identity), "lacks": lacks})
+        say(f'{{"schema_version": 1, "other": {json_of(to_builtins(second.identity))}, "lacks": [')
+        separator = ""
+        for row in rows:
+            say(separator + json_of(dict(zip(headers, row, strict=True))))
+            separator = ","
+        say("]}")
         return
     first_row = next(rows, None)
     if first_row is None:

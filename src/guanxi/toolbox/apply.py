@@ -26,7 +26,7 @@ from guanxi.contract.errors import (
 from guanxi.sdk.sync.client import SyncClient
 from guanxi.text import Text
 from guanxi.toolbox import journal, stops
-from guanxi.toolbox.archive import Archive, Identity
+from guanxi.toolbox.archive import Archive, Identity, server_name
 from guanxi.toolbox.effects import FOLLOWED, FOLLOWING, MUTUAL, after, is_same, stands
 from guanxi.toolbox.errors import PlanMismatch, Stopped
 from guanxi.toolbox.journal import DAY, Report
@@ -143,12 +143,12 @@ class _Run:
         """Raise PlanMismatch if the client acts as another account than the plan's."""
         nav = self._read(self._client.web.nav)
         mid = nav.mid if nav.is_login else 0
-        found = Identity(self._plan.header.server, int(mid or 0))
+        found = Identity(server_name(self._client.base_url), int(mid or 0))
         if not found.is_same(self._plan.header.identity):
             path, expected = self._plan.path, self._plan.header.identity
             raise PlanMismatch(
-                f"{path} 是 {expected} 的计划，当前登录的是 {mid}",
-                f"{path} is a plan for {expected}; signed in is {mid}",
+                f"{path} 是 {expected} 的计划，当前登录的是 {found}",
+                f"{path} is a plan for {expected}; signed in is {found}",
             )
 
     def act(self) -> None:

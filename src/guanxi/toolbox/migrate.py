@@ -17,8 +17,9 @@ from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.backup import backup
 from guanxi.toolbox.errors import PlanError
 from guanxi.toolbox.plan import Plan
+from guanxi.toolbox.planning import newest
 from guanxi.toolbox.progress import OnProgress
-from guanxi.toolbox.selection import Words
+from guanxi.toolbox.selection import Words, require_complete
 from guanxi.toolbox.transfer import Difference
 
 
@@ -59,8 +60,11 @@ def prepare(
     """Read what the target has, and return the plan that brings it what the source has.
 
     ``source`` is read as it is: its newest snapshot. A plan that was begun is returned as it is,
-    and nothing is read. Raises as ``backup`` and ``plan_transfer``.
+    and nothing is read. Raises SelectionError if the source has not read a list completely, and as
+    ``backup`` and ``plan_transfer``.
     """
+    lists = ("followings", "blocks") if blocks else ("followings",)
+    require_complete(source, newest(source), *lists, "groups")
     begun = unfinished(source, target)
     if begun is not None:
         return begun

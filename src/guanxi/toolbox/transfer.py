@@ -18,8 +18,9 @@ from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
 from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.plan import CAP, Act, LeftOut, Plan, Relation, new_header
+from guanxi.toolbox.planning import newest
 from guanxi.toolbox.schema import DEREGISTERED_NAME
-from guanxi.toolbox.selection import Words
+from guanxi.toolbox.selection import Words, require_complete
 
 #: How many characters a group's name has at most (004, 创建分组).
 _GROUP_NAME = 16
@@ -111,9 +112,12 @@ def plan_transfer(
         selection: where the lines are from, for the header.
         words: returns a text in the language of the plan's reasons.
 
-    Raise SelectionError for a group whose name the documents do not allow, NoSuchSnapshot without
-    a snapshot, and OSError if the file cannot be written.
+    Raise SelectionError for a group whose name the documents do not allow, and for a list that the
+    newest snapshot has not read completely; NoSuchSnapshot without a snapshot, and OSError if the
+    file cannot be written.
     """
+    lists = ("followings", "blocks") if blocks else ("followings",)
+    require_complete(archive, newest(archive), *lists, "groups")
     load(archive, wanted)
     me = {"me": archive.identity.mid, "deregistered": DEREGISTERED_NAME}
     new = archive.rows(
@@ -126,13 +130,12 @@ def plan_transfer(
         command,
         archive.identity,
         now,
-        snapshot=archive.newest(),
+        snapshot=newest(archive),
         selection=selection,
         followings=had,
         change=new,
         remarks=(words(_CAPPED).format(max(0, CAP - had), new, CAP),) if had + new > CAP else (),
     )
-    lists = ("followings", "blocks") if blocks else ("followings",)
     acts, left_out = _acts(archive, me, lists, words), _left_out(archive, me, lists, words)
     return Plan.write(path, header, acts, left_out)
 

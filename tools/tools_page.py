@@ -29,7 +29,7 @@ _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d([ T\n]\d\d:\d\d(:\d\d)?)?"), "DATE"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"[\d,]+ bytes"), "N bytes"),
-    (re.compile(r"1[67]\d{8}"), "TIME"),
+    (re.compile(r"\b1[6-9]\d{8}\b"), "TIME"),
 )
 
 
@@ -113,7 +113,11 @@ def _session() -> Iterator[_Shell]:
                 "GUANXI_BILI_JCT": facts["bili_jct"],
             }
             (Path(folder) / "work").mkdir()
-            replaced = {f"{folder}/share": "/home/me/.local/share", port: "8000"}
+            replaced = {
+                f"{folder}/share": "/home/me/.local/share",
+                f"127.0.0.1:{port}": "127.0.0.1:8000",
+                f"127.0.0.1-{port}": "127.0.0.1-8000",
+            }
             yield _Shell(environment, replaced, f"{folder}/work")
         finally:
             demo.send_signal(signal.SIGINT)

@@ -41,3 +41,4 @@ def test_the_page_has_the_columns_of_every_view(tmp_path: Path) -> None:
 def test_commands_of_a_block() -> None:
     assert commands("$ a\nout\n$ b\n> c\nout\n") == ["a", "b\nc"]
     assert masked("2026-11-29 05:30 at 1795930164, 1,234 bytes") == "DATE at TIME, N bytes"
+    assert masked("1800000000") == "TIME", "times from 2027-01-15 on"

@@ -88,7 +88,7 @@ def test_the_summary_adds_up(service: RunningService, tmp_path: Path) -> None:
     assert [line.split(maxsplit=5) for line in result.stdout.splitlines()[1:-1]] == [
         ["followings", "170", "170", "0", "2", "complete"],
         ["groups", "0", "0", "0", "0", "complete"],
-        ["followers", "120", "100", "20", "0", "the server shows no more"],
+        ["followers", "120", "100", "20", "0", "beyond what the server shows"],
         ["blocks", "0", "0", "0", "0", "complete"],
         ["whispers", "0", "0", "0", "0", "complete"],
     ]

@@ -10,8 +10,8 @@ from unicodedata import east_asian_width
 
 import pytest
 
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.toolbox.archive import Archive, Identity
-from guanxi.toolbox.schema import DEREGISTERED_NAME
 from tests.cli.runner import error_of, output_of
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
 
@@ -114,7 +114,7 @@ def test_what_another_account_lacks(tmp_path: Path) -> None:
             add_snapshot(archive, DAY, [(5, "音乐")], followings=items, blocks=[])
     one, other = paths
     found = json.loads(output_of("diff", "--archive", one, "--other", other, "--json"))
-    assert [(row["mid"], row["what"]) for row in found["lacks"]] == [(4, "missing"), (3, "groups")]
+    assert [(row["mid"], row["what"]) for row in found["rows"]] == [(4, "missing"), (3, "groups")]
     assert "other groups" in output_of("diff", "--archive", one, "--other", other)
     shown = output_of("diff", "--archive", one, "--other", other, "--csv").splitlines()
     assert shown[1:] == ["followings,4,u4,missing", "followings,3,u3,groups"]

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from guanxi.cli.exchange import ListName
 from guanxi.toolbox import exchange
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.plan import Plan
+from guanxi.toolbox.snapshots import LISTS
 from tests.cli.runner import error_of, guanxi, output_of
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
 
@@ -126,6 +128,7 @@ def test_lists_leave_and_come_as_files(path: Path, tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, f"{tmp_path / 'a.csv'}: 2 lines\n")
     rows = list(exchange.read(tmp_path / "a.csv"))
     assert [(row.mid, row.groups, row.note) for row in rows] == [(4, (), ""), (2, ("音乐",), "why")]
+    assert tuple(ListName) == LISTS
     assert "must end in .csv or .jsonl" in error_of("export", "-o", tmp_path / "a.xls", *on)
 
     (other := tmp_path / "other").mkdir()

@@ -288,7 +288,7 @@ def test_what_was_accepted_and_does_not_stand_is_reported(at: Desk) -> None:
         follow(8),
     )
     report = at.apply(plan)
-    assert report.outcomes == {"done": 4, "not_standing": 4}
+    assert report.outcomes == {"done": 4, "not_in_effect": 4}
     assert sorted(at.outcomes(plan)) == [1, 3, 4, 8]
     at.faults.by_account["9"] = [accepted_only]
     unread = at.plan(follow(9))

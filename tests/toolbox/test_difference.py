@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.toolbox import snapshots
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.difference import CATEGORIES, Difference, difference
 from guanxi.toolbox.errors import NoSuchSnapshot, SelectionError
-from guanxi.toolbox.schema import DEREGISTERED_NAME
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
 
 

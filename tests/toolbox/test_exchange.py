@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from guanxi.toolbox import exchange
 from guanxi.toolbox.errors import SelectionError
-from guanxi.toolbox.exchange import LISTS, Line
+from guanxi.toolbox.exchange import Line
+from guanxi.toolbox.snapshots import LISTS
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from guanxi.contract import structs as s
 from guanxi.contract.errors import CredentialNoSessdataException, ResponseCodeException
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
 from guanxi.service.exchange import ASGI
@@ -18,7 +19,6 @@ from guanxi.testing import RunningService, SignedIn, running
 from guanxi.toolbox import facts
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.progress import Progress
-from guanxi.toolbox.schema import DEREGISTERED_NAME
 from guanxi.world import feed, mine, videos
 from guanxi.world.feed import Post, PostType
 from tests.service.content_fixtures import put

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.contract.structs import RelationItem
 from guanxi.text import Text
 from guanxi.toolbox.archive import Archive
@@ -17,7 +18,6 @@ from guanxi.toolbox.plan import Act, Plan, Relation
 from guanxi.toolbox.planning import plan
 from guanxi.toolbox.restoring import restore
 from guanxi.toolbox.review import explain, review
-from guanxi.toolbox.schema import DEREGISTERED_NAME
 from guanxi.toolbox.selection import Selection
 from tests.counts import count
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive

@@ -14,12 +14,12 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.contract.structs import RelationItem
 from guanxi.text import Language
 from guanxi.toolbox import report
 from guanxi.toolbox.archive import Archive, Identity
 from guanxi.toolbox.errors import NoSuchSnapshot
-from guanxi.toolbox.schema import DEREGISTERED_NAME
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
 
 NOW = 1_790_000_000

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.toolbox import exchange, transfer
 from guanxi.toolbox.archive import Archive, Identity
 from guanxi.toolbox.errors import SelectionError
 from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.plan import CAP, Act, LeftOut, Relation
-from guanxi.toolbox.schema import DEREGISTERED_NAME
 from guanxi.toolbox.transfer import Difference
 from tests.toolbox.archives import DAY, ME, add_snapshot, item, new_archive
 
@@ -137,7 +137,7 @@ def test_a_list_that_does_not_fit(target: Archive, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x" * 17, " ", "a\nb"])
 def test_names_that_no_group_can_have(target: Archive, tmp_path: Path, name: str) -> None:
     rows = [Line("followings", 5, groups=(name,))]
-    with pytest.raises(SelectionError, match="cannot be the name of a group"):
+    with pytest.raises(SelectionError, match="cannot name a group"):
         transfer.plan_transfer(target, tmp_path / "p", rows, 9, command="import")
     assert not (tmp_path / "p").exists()
 

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from guanxi.contract import structs as wire
+from guanxi.contract.relations import DEREGISTERED_NAME
 
 
 class State(IntEnum):
@@ -79,7 +80,9 @@ class Account(Struct, frozen=True, kw_only=True):
 
 
 #: The card of every deregistered account.
-DEREGISTERED_CARD = Card(name="账号已注销", face="https://i0.hdslb.com/bfs/face/member/noface.jpg")
+DEREGISTERED_CARD = Card(
+    name=DEREGISTERED_NAME, face="https://i0.hdslb.com/bfs/face/member/noface.jpg"
+)
 
 
 class AccountEdit(Struct, frozen=True, kw_only=True):

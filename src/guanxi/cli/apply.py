@@ -40,7 +40,7 @@ from guanxi.toolbox.review import review
 from guanxi.toolbox.undo import undo as plan_undo
 
 #: The exit status if acts were accepted and are not in effect.
-NOT_STANDING = 4
+NOT_IN_EFFECT = 4
 #: How many acts that were not done are shown.
 _SHOWN = 20
 
@@ -129,9 +129,9 @@ def apply(
             except Stopped:
                 print_report(found, opened, as_json=as_json)
                 raise
-            standing = print_report(found, opened, as_json=as_json)
-    if not standing:
-        sys.exit(NOT_STANDING)
+            in_effect = print_report(found, opened, as_json=as_json)
+    if not in_effect:
+        sys.exit(NOT_IN_EFFECT)
 
 
 @in_chinese("""计划撤销已执行的计划。
@@ -185,10 +185,10 @@ def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
     """Print what became of a plan; return whether all that was accepted is in effect."""
     found = journal.report(archive, plan)
     others = islice(journal.not_done(archive, plan.header.id), None if as_json else _SHOWN + 1)
-    standing = not found.outcomes.get("not_standing")
+    in_effect = not found.outcomes.get("not_in_effect")
     if as_json:
         print_json({**to_builtins(found), "not_done": [dict(row) for row in others]})
-        return standing
+        return in_effect
     say(text(f"共 {found.total} 项", f"{found.total} acts"))
     for name, words in OUTCOMES.items():
         if name in found.outcomes:
@@ -209,7 +209,7 @@ def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
         table(headers, rows[:_SHOWN])
     if len(rows) > _SHOWN:
         say(text("……其余见 --json", "… the others are in --json"))
-    return standing
+    return in_effect
 
 
 def _print_counts(plan: Plan, left: int) -> None:

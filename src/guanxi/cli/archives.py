@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from msgspec import UNSET
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -22,10 +21,10 @@ from guanxi.cli.help import option
 from guanxi.cli.language import text
 from guanxi.cli.login import client_of, not_signed_in
 from guanxi.cli.terminal import escaped, json_of, say
+from guanxi.contract.errors import NotSignedIn
 from guanxi.contract.structs import Nav
-from guanxi.sdk.hosts import base_address
 from guanxi.sdk.sync import SyncClient
-from guanxi.toolbox.archive import Archive, Identity, default_path, server_name
+from guanxi.toolbox.archive import Archive, Identity, default_path, identity_of
 from guanxi.toolbox.errors import ArchiveMissing, ToolError
 from guanxi.toolbox.progress import OnProgress
 from guanxi.toolbox.progress import Progress as ToolProgress
@@ -66,14 +65,15 @@ def signed_in(base_url: str | None, account: str) -> Iterator[tuple[SyncClient, 
     Raise ValueError if nobody is signed in, and as ``client_of`` and ``client.web.nav``.
     """
     with client_of(base_url, account) as client:
-        yield client, identity_of(client.web.nav(), base_url)
+        yield client, identity(client, client.web.nav())
 
 
-def identity_of(nav: Nav, base_url: str | None) -> Identity:
+def identity(client: SyncClient, nav: Nav) -> Identity:
     """Return which account of which server is signed in. Raise ValueError if nobody is."""
-    if not nav.is_login or nav.mid is UNSET:
-        raise ValueError(not_signed_in())
-    return Identity(server_name(base_address(base_url)), nav.mid, str(nav.uname or ""))
+    try:
+        return identity_of(client, nav)
+    except NotSignedIn:
+        raise ValueError(not_signed_in()) from None
 
 
 def opened(archive: Path | None, base_url: str | None, account: str) -> Archive:
@@ -89,7 +89,7 @@ def opened(archive: Path | None, base_url: str | None, account: str) -> Archive:
         if client.credential.get_cookies():
             nav = client.web.nav()
             if nav.is_login:
-                return Archive.open(default_path(identity_of(nav, base_url)))
+                return Archive.open(default_path(identity_of(client, nav)))
     folder = default_path(Identity("", 0)).parent
     found = sorted(folder.glob("*.db"))
     if not found:
@@ -111,9 +111,20 @@ def print_json(data: dict[str, Any]) -> None:
     say(json_of({"schema_version": SCHEMA_VERSION, **data}, 2))
 
 
-def print_rows(rows: sqlite3.Cursor, *, as_json: bool = False, as_csv: bool = False) -> None:
-    """Print the rows of a query as a table, as CSV, or as one JSON object, one after another."""
-    names = [column[0] for column in rows.description or ()]
+def print_query(found: sqlite3.Cursor, *, as_json: bool = False, as_csv: bool = False) -> None:
+    """Print the rows of a query as ``print_rows`` does."""
+    names = [column[0] for column in found.description or ()]
+    print_rows(names, found, as_json=as_json, as_csv=as_csv)
+
+
+def print_rows(
+    names: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    as_json: bool = False,
+    as_csv: bool = False,
+) -> None:
+    """Print rows as a table, as CSV, or as one JSON object, one after another."""
     if as_csv:
         write_csv(sys.stdout, names, rows)
     elif as_json:

@@ -14,7 +14,7 @@ from guanxi.cli.archives import (
     AccountOption,
     ArchiveOption,
     JsonOption,
-    identity_of,
+    identity,
     print_json,
     progress_bar,
     table,
@@ -24,34 +24,17 @@ from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl, client_of
 from guanxi.cli.terminal import note, say
 from guanxi.contract.errors import ApiException, NetworkException, ResponseCodeException
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.contract.structs import Nav
 from guanxi.sdk.sync import SyncClient
 from guanxi.text import Text
-from guanxi.toolbox import facts
+from guanxi.toolbox import facts, labels
 from guanxi.toolbox.archive import Archive, default_path
-from guanxi.toolbox.backup import READINGS, Outcome
+from guanxi.toolbox.backup import Outcome
 from guanxi.toolbox.backup import backup as read_lists
 from guanxi.toolbox.errors import Stopped
-from guanxi.toolbox.schema import DEREGISTERED_NAME
+from guanxi.toolbox.snapshots import Reading
 
-_LISTS = {
-    "followings": Text("关注", "followings"),
-    "groups": Text("分组", "groups"),
-    "followers": Text("粉丝", "followers"),
-    "blocks": Text("黑名单", "blocks"),
-    "whispers": Text("悄悄关注", "whispers"),
-}
-#: What is known of a list, by the reason why it is not complete.
-_REASONS = {
-    None: Text("完整", "complete"),
-    "cap": Text("服务器不再显示更多", "the server shows no more"),
-    "hidden": Text("已隐藏", "hidden"),
-    "moved": Text(
-        f"{READINGS} 次读取期间均有变动",
-        f"it changed in each of {READINGS} readings",
-    ),
-    "refused": Text("服务器拒绝", "the server refuses it"),
-}
 _AGAIN = Text(
     "已读取的内容已保存，再次运行同一命令即可继续",
     "what was read is saved: the same command goes on",
@@ -116,8 +99,8 @@ def backup(
     """
     with client_of(base_url, account) as client:
         nav = client.web.nav()
-        identity = identity_of(nav, base_url)
-        with Archive.create(archive or default_path(identity), identity) as opened:
+        owner = identity(client, nav)
+        with Archive.create(archive or default_path(owner), owner) as opened:
             outcome = _read(client, opened, nav)
             lists = _summary(opened, outcome)
             walk, watched = None, None
@@ -142,8 +125,8 @@ def backup(
         ],
         (
             (
-                *(shown(_LISTS[name]), one["total"], one["shown"], one["not_shown"]),
-                *(one["deregistered"], shown(_REASONS[outcome.readings[name].reason])),
+                *(shown(labels.LISTS[name]), one["total"], one["shown"], one["not_shown"]),
+                *(one["deregistered"], shown(_state(outcome.readings[name]))),
             )
             for name, one in lists.items()
         ),
@@ -174,7 +157,7 @@ def backup(
 
 def _read(client: SyncClient, archive: Archive, nav: Nav) -> Outcome:
     """Back up with a progress bar. Raise Stopped if the same command has to go on."""
-    with going_on(), progress_bar(lambda name: shown(_LISTS[name])) as show:
+    with going_on(), progress_bar(lambda name: shown(labels.LISTS[name])) as show:
         return read_lists(client, archive, int(time.time()), nav=nav, on_progress=show)
 
 
@@ -221,6 +204,11 @@ def stopped(error: ApiException) -> Stopped:
     why = error.args[0]
     words = why if isinstance(why, Text) else Text(str(error), str(error))
     return Stopped(f"{words.zh}；{_AGAIN.zh}", f"{words.en}; {_AGAIN.en}")
+
+
+def _state(one: Reading) -> Text:
+    """Return whether a list is complete, or why not."""
+    return Text("完整", "complete") if one.complete else labels.label(labels.REASONS, one.reason)
 
 
 def _summary(archive: Archive, outcome: Outcome) -> dict[str, dict[str, object]]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from msgspec import to_builtins
 
 from guanxi.cli.archives import (
     AccountOption,
@@ -18,6 +17,7 @@ from guanxi.cli.archives import (
     CsvOption,
     JsonOption,
     opened,
+    print_rows,
     table,
 )
 from guanxi.cli.help import argument, in_chinese, option
@@ -121,16 +121,8 @@ def _print_lacks(first: Archive, second: Archive, *, as_json: bool, as_csv: bool
     headers = ["list", "mid", "name", "what"]
     found = transfer.differences(second, exchange.lines(first), blocks=True)
     rows = ((one.list, one.mid, one.name, one.what) for one in found)
-    if as_csv:
-        write_csv(sys.stdout, headers, rows)
-        return
-    if as_json:
-        say(f'{{"schema_version": 1, "other": {json_of(to_builtins(second.identity))}, "lacks": [')
-        separator = ""
-        for row in rows:
-            say(separator + json_of(dict(zip(headers, row, strict=True))))
-            separator = ","
-        say("]}")
+    if as_csv or as_json:
+        print_rows(headers, rows, as_json=as_json, as_csv=as_csv)
         return
     first_row = next(rows, None)
     if first_row is None:

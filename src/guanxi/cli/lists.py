@@ -12,7 +12,7 @@ from guanxi.cli.archives import (
     CsvOption,
     JsonOption,
     opened,
-    print_rows,
+    print_query,
 )
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
@@ -78,7 +78,7 @@ def show(
     with opened(archive, base_url, account) as found:
         found.show(at)
         with found.query(f"{sql}\nLIMIT {limit:d}") as rows:
-            print_rows(rows, as_json=as_json, as_csv=as_csv)
+            print_query(rows, as_json=as_json, as_csv=as_csv)
 
 
 @in_chinese("""用 SQL 查询档案。
@@ -105,4 +105,4 @@ def sql(
     with opened(archive, base_url, account) as found:
         found.show(at)
         with found.query(query) as rows:
-            print_rows(rows, as_json=as_json, as_csv=as_csv)
+            print_query(rows, as_json=as_json, as_csv=as_csv)

@@ -14,8 +14,8 @@ import typer
 from msgspec import to_builtins
 
 from guanxi.cli import credentials
-from guanxi.cli.apply import NOT_STANDING, PerDay, Verify, Yes, print_report, run
-from guanxi.cli.archives import JsonOption, confirmed, identity_of, print_json, progress_bar, table
+from guanxi.cli.apply import NOT_IN_EFFECT, PerDay, Verify, Yes, print_report, run
+from guanxi.cli.archives import JsonOption, confirmed, identity, print_json, progress_bar, table
 from guanxi.cli.backup import going_on
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
@@ -80,15 +80,15 @@ def migrate(
         )
     now = int(time.time())
     with ExitStack() as stack:
-        client, identity = stack.enter_context(_saved(base_url, target))
-        into = stack.enter_context(Archive.create(default_path(identity), identity))
+        client, owner = stack.enter_context(_saved(base_url, target))
+        into = stack.enter_context(Archive.create(default_path(owner), owner))
         reader = None
         if source_archive is not None:
             origin = stack.enter_context(Archive.open(source_archive))
         else:
-            reader, owner = stack.enter_context(_saved(source_url or base_url, source or ""))
-            origin = stack.enter_context(Archive.create(default_path(owner), owner))
-        if origin.identity.is_same(identity):
+            reader, other = stack.enter_context(_saved(source_url or base_url, source or ""))
+            origin = stack.enter_context(Archive.create(default_path(other), other))
+        if origin.identity.is_same(owner):
             raise ValueError(Text("来源与目标是同一账号", "the source and the target are the same"))
         begun = migration.unfinished(origin, into)
         label = text("读取", "reading")
@@ -119,10 +119,10 @@ def migrate(
                 }
             )
             return
-        standing = print_report(into, plan, as_json=False)
+        in_effect = print_report(into, plan, as_json=False)
         _print_remaining(list(islice(remaining, _SHOWN + 1)))
-    if not standing:
-        sys.exit(NOT_STANDING)
+    if not in_effect:
+        sys.exit(NOT_IN_EFFECT)
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def _saved(base_url: str | None, name: str) -> Iterator[tuple[SyncClient, Identi
             )
         )
     with SyncClient(base_url=base_url, credential=credential) as client:
-        yield client, identity_of(client.web.nav(), base_url)
+        yield client, identity(client, client.web.nav())
 
 
 def _again(error: Stopped) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from guanxi.cli.archives import (
     JsonOption,
     opened,
     print_json,
-    print_rows,
+    print_query,
 )
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
@@ -87,7 +87,7 @@ def keep(
     with opened(archive, base_url, account) as found:
         if not mids and ids is None:
             with found.query("SELECT * FROM keep ORDER BY mid") as rows:
-                print_rows(rows, as_json=as_json)
+                print_query(rows, as_json=as_json)
             return
         chosen = {*(mids or ()), *(one.mid for one in (read_ids(ids) if ids else ()))}
         if remove:

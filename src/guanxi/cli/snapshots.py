@@ -15,7 +15,7 @@ from guanxi.cli.archives import (
     confirmed,
     opened,
     print_json,
-    print_rows,
+    print_query,
 )
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
@@ -46,7 +46,7 @@ def listed(
     )
     query = f"SELECT {'*' if as_json else columns} FROM snapshots ORDER BY id"
     with opened(archive, base_url, account) as found, found.query(query) as rows:
-        print_rows(rows, as_json=as_json)
+        print_query(rows, as_json=as_json)
 
 
 @app.command()

@@ -9,10 +9,10 @@ from enum import Enum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from guanxi.contract import errors
+from guanxi.contract import errors, relations
 from guanxi.graph.pair import DEFAULT, SPECIAL, Refusal
 
-SPECIAL_NAME, DEFAULT_NAME = "特别关注", "默认分组"
+SPECIAL_NAME, DEFAULT_NAME = relations.SPECIAL_NAME, relations.DEFAULT_NAME
 SPECIAL_TIP = "第一时间收到该分组下用户更新稿件的通知"
 #: The names that no group of an owner may have.
 RESERVED = frozenset({SPECIAL_NAME, DEFAULT_NAME})

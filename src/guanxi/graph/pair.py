@@ -13,10 +13,10 @@ from enum import IntEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from guanxi.contract import errors
+from guanxi.contract import errors, relations
 
-#: The id of the group of special followings, and that of the followings in no group.
-SPECIAL, DEFAULT = -10, 0
+SPECIAL, DEFAULT = relations.SPECIAL, relations.DEFAULT
+Attribute = relations.Attribute
 
 #: A sort key orders a list: seconds in the high bits, a finer part in these low ones. A new row of
 #: an owner gets one above all its others, so that the order stays total if a clock steps back.
@@ -95,16 +95,6 @@ class Pair(Struct, frozen=True):
 
     mine: Side = EMPTY_SIDE
     theirs: Side = EMPTY_SIDE
-
-
-class Attribute(IntEnum):
-    """The relation of an account to another, as a response contains it."""
-
-    NONE = 0
-    WHISPER = 1
-    FOLLOWING = 2
-    MUTUAL = 6
-    BLOCKED = 128
 
 
 #: As plain numbers, which are encoded faster than enumeration members.

@@ -23,11 +23,12 @@ from guanxi.contract.errors import (
     NetworkException,
     ResponseCodeException,
 )
+from guanxi.contract.relations import DEFAULT, SPECIAL
 from guanxi.sdk.sync.client import SyncClient
 from guanxi.text import Text
 from guanxi.toolbox import journal, stops
 from guanxi.toolbox.archive import Archive, Identity, server_name
-from guanxi.toolbox.effects import FOLLOWED, FOLLOWING, MUTUAL, after, is_same, stands
+from guanxi.toolbox.effects import FOLLOWED, FOLLOWING, MUTUAL, after, is_in_effect, is_same
 from guanxi.toolbox.errors import PlanMismatch, Stopped
 from guanxi.toolbox.journal import DAY, Report
 from guanxi.toolbox.plan import GROUP_ACTS, KINDS, Act, Plan, Relation
@@ -43,7 +44,6 @@ _WAITS = (1.0, 5.0, 20.0)
 _TRIES = 3
 #: As many acts in a row that fail for no known reason end the run.
 _IN_A_ROW = 2
-_SPECIAL, _DEFAULT = -10, 0
 #: The codes that say of an act that it was done before.
 _ALREADY = {
     "follow": AlreadyFollowing.number,
@@ -193,12 +193,12 @@ class _Run:
         """Return whether an act is to be sent; if not, write why."""
         entry = journal.entry(self._archive, self._id, act.number)
         is_unknown = entry is not None and entry.is_unknown
-        standing = self._stands(act, look=is_unknown)
-        if standing and is_unknown:
+        in_effect = self._is_in_effect(act, look=is_unknown)
+        if in_effect and is_unknown:
             self._end([act], "done")
         elif act.mid in self._exclude:
             self._end([act], "excluded")
-        elif standing:
+        elif in_effect:
             self._end([act], "nothing_to_do")
         elif why := self._obstacle(act):
             self._end([act], "changed", message=why)
@@ -206,17 +206,17 @@ class _Run:
             return not (act.act == "set_groups" and self._to_create & {*act.groups})
         return False
 
-    def _stands(self, act: Act, *, look: bool) -> bool:
+    def _is_in_effect(self, act: Act, *, look: bool) -> bool:
         """Return whether an act changes nothing any more.
 
         ``look``: find out with a request of its own if the relation does not show it.
         """
         if act.act in GROUP_ACTS:
             return (act.group in self._groups) == (act.act == "create_group")
-        standing = stands(act, self._relation(act))
-        if standing is None and look:
+        in_effect = is_in_effect(act, self._relation(act))
+        if in_effect is None and look:
             return not self._follows(act)
-        return bool(standing)
+        return bool(in_effect)
 
     def _obstacle(self, act: Act) -> str:
         """Return why an act is left alone, in English; "" if it is not."""
@@ -304,8 +304,8 @@ class _Run:
             relation.modify(_mid(first), code)
         elif first.act == "set_groups":
             ids = [self._groups[name].id for name in first.groups]
-            ids += [_SPECIAL] * first.special
-            relation.set_groups(map(_mid, acts), ids or [_DEFAULT])
+            ids += [SPECIAL] * first.special
+            relation.set_groups(map(_mid, acts), ids or [DEFAULT])
         elif first.act == "create_group":
             relation.create_group(first.group)
         else:
@@ -358,7 +358,7 @@ class _Run:
             self._load_groups()
         else:
             self._relations |= self._read_relations({_mid(act) for act in acts})
-        done = [act for act in acts if self._stands(act, look=True)]
+        done = [act for act in acts if self._is_in_effect(act, look=True)]
         if done:
             self._end(done, "done")
         return [act for act in acts if act not in done]
@@ -401,7 +401,7 @@ class _Run:
 
     def _load_groups(self) -> None:
         groups = self._read(self._client.relation.groups)
-        self._groups = {one.name: one for one in groups if one.id not in (_SPECIAL, _DEFAULT)}
+        self._groups = {one.name: one for one in groups if one.id not in (SPECIAL, DEFAULT)}
 
     def _follows(self, act: Act) -> bool:
         """Return whether the account of an act follows the plan's account."""
@@ -419,13 +419,13 @@ class _Run:
         accounts = journal.last_done(self._archive, self._id)
         while chunk := [*islice(accounts, _CHUNK)]:
             self._relations = self._read_relations({_mid(acts[0]) for acts in chunk})
-            self._write_standing(act for acts in chunk for act in acts)
-        self._write_standing(journal.group_acts_done(self._archive, self._id).values())
+            self._write_failed(act for acts in chunk for act in acts)
+        self._write_failed(journal.group_acts_done(self._archive, self._id).values())
 
-    def _write_standing(self, acts: Iterable[Act]) -> None:
-        failed = [act for act in acts if not self._stands(act, look=True)]
+    def _write_failed(self, acts: Iterable[Act]) -> None:
+        failed = [act for act in acts if not self._is_in_effect(act, look=True)]
         if failed:
-            self._end(failed, "not_standing")
+            self._end(failed, "not_in_effect")
 
     # Writing
 
@@ -439,7 +439,7 @@ class _Run:
     ) -> None:
         now = self.now()
         journal.end(self._archive, self._id, acts, outcome, now, code=code, message=message)
-        if outcome is None or outcome == "not_standing":
+        if outcome is None or outcome == "not_in_effect":
             return
         self._ended += len(acts)
         self._to_create -= {act.group for act in acts if act.act == "create_group"}

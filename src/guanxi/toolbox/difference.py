@@ -21,7 +21,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from guanxi.toolbox import schema, snapshots
+from guanxi.contract.relations import DEREGISTERED_NAME
+from guanxi.toolbox import snapshots
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import NoSuchSnapshot, SelectionError
 from guanxi.toolbox.snapshots import Reading
@@ -190,13 +191,13 @@ _WHOLE = "(:whole_a AND :whole_b)"
 def _name(alias: str) -> str:
     """Return the SQL of an account's newest name until b; the one it had before it deregistered."""
     return f"""coalesce((SELECT p.name FROM profile AS p WHERE p.mid = {alias}.mid
-        AND p.first <= :b AND p.name <> '{schema.DEREGISTERED_NAME}'
-        ORDER BY p.first DESC LIMIT 1), '{schema.DEREGISTERED_NAME}')"""
+        AND p.first <= :b AND p.name <> '{DEREGISTERED_NAME}'
+        ORDER BY p.first DESC LIMIT 1), '{DEREGISTERED_NAME}')"""
 
 
 def _deregistered(alias: str) -> str:
     return f"""(EXISTS (SELECT 1 FROM profile AS p WHERE p.mid = {alias}.mid
-        AND p.name = '{schema.DEREGISTERED_NAME}' AND {_true("p", "b")})
+        AND p.name = '{DEREGISTERED_NAME}' AND {_true("p", "b")})
         OR EXISTS (SELECT 1 FROM fact AS f
             WHERE f.mid = {alias}.mid AND f.state = 'deregistered'))"""
 
@@ -260,8 +261,8 @@ _FOLLOWINGS = {
     "became_special": _changed("y.special AND NOT x.special"),
     "no_longer_special": _changed("x.special AND NOT y.special"),
     "groups_changed": _changed("x.groups IS NOT y.groups", _groups("x", "a"), _groups("y", "b")),
-    "renamed": _profile(f"y.name <> '{schema.DEREGISTERED_NAME}'", "x.name"),
-    "deregistered": _profile(f"y.name = '{schema.DEREGISTERED_NAME}'"),
+    "renamed": _profile(f"y.name <> '{DEREGISTERED_NAME}'", "x.name"),
+    "deregistered": _profile(f"y.name = '{DEREGISTERED_NAME}'"),
 }
 _GROUP_IN_A = f"EXISTS (SELECT 1 FROM grp AS x WHERE x.id = y.id AND {_AT_A})"
 _GROUP_IN_B = f"EXISTS (SELECT 1 FROM grp AS y WHERE y.id = x.id AND {_AT_B})"

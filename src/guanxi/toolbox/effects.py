@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from guanxi.contract.relations import Attribute
 from guanxi.toolbox.plan import Act, Relation
 
-NONE, WHISPER, FOLLOWING, MUTUAL, BLOCKED = 0, 1, 2, 6, 128
+NONE, WHISPER, FOLLOWING, MUTUAL, BLOCKED = map(int, Attribute)
 FOLLOWED = (FOLLOWING, MUTUAL)
 
 #: The attributes that a kind of act changes, and the relation afterwards.
@@ -31,7 +32,7 @@ def after(act: Act, relation: Relation) -> Relation:
     return relation
 
 
-def stands(act: Act, relation: Relation) -> bool | None:
+def is_in_effect(act: Act, relation: Relation) -> bool | None:
     """Return whether an act changes nothing any more, because what it wants is so already.
 
     None: the relation may not show it. Of who follows back it shows only that a mutual one does.

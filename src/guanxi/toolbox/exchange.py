@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import msgspec
 from msgspec import Struct, structs
@@ -21,9 +21,7 @@ from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
 from guanxi.toolbox.saving import replacing
 from guanxi.toolbox.sheets import restored, write_csv
-
-ListName = Literal["followings", "followers", "blocks", "whispers"]
-LISTS: tuple[ListName, ...] = ("followings", "followers", "blocks", "whispers")
+from guanxi.toolbox.snapshots import LISTS, ListName
 
 
 class Line(Struct, frozen=True, omit_defaults=True):

@@ -17,10 +17,10 @@ from guanxi.contract.errors import (
     NotFound,
     ResponseCodeException,
 )
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.sdk.sync import SyncClient
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.progress import OnProgress, Progress
-from guanxi.toolbox.schema import DEREGISTERED_NAME
 
 #: Values that are younger are not read again.
 MAX_AGE = 7 * 86_400

@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Struct
 
 from guanxi.contract.limits import Limits
+from guanxi.contract.relations import DEFAULT_NAME, SPECIAL_NAME
 from guanxi.text import Text
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
@@ -33,7 +34,7 @@ from guanxi.toolbox.selection import Words
 _LONGEST = Limits().group_name
 _CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 #: The names of the groups that every account has.
-_RESERVED = frozenset({"特别关注", "默认分组"})
+_RESERVED = frozenset({SPECIAL_NAME, DEFAULT_NAME})
 
 _NO_GROUP = Text("→ 无分组 [手工指定]", "→ no group [by hand]")
 _NOT_FOLLOWED = Text("在 [manual] 中，但未关注", "in [manual], not followed")

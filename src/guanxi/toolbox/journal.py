@@ -30,7 +30,7 @@ OUTCOMES = {
     "changed": Text("已变化，未操作", "changed since the plan, left alone"),
     "excluded": Text("已排除", "excluded"),
     "given_up": Text("放弃", "given up"),
-    "not_standing": Text("已接受但未生效", "accepted, but not in effect"),
+    "not_in_effect": Text("已接受但未生效", "accepted, but not in effect"),
 }
 #: The acts that ``per_day`` counts: those on accounts, not on groups.
 _COUNTED = tuple(name for name, kind in KINDS.items() if kind.code is not None)

@@ -11,12 +11,11 @@ than one.
 
 from __future__ import annotations
 
+from guanxi.contract.relations import DEREGISTERED_NAME
+
 VERSION = 1
 #: "gxar": what file(1) and this program know an archive by.
 APPLICATION_ID = 0x67786172
-
-#: The name of an account that was deregistered, in lists of the documented service.
-DEREGISTERED_NAME = "账号已注销"
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

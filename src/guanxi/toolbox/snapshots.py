@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
 
 from msgspec import Struct, field
 
@@ -15,7 +16,8 @@ from guanxi.contract.structs import OfficialVerify, RelationItem
 from guanxi.toolbox.archive import Archive
 
 #: The lists of accounts that a snapshot has; ``groups`` is another.
-LISTS = ("followings", "followers", "blocks", "whispers")
+ListName = Literal["followings", "followers", "blocks", "whispers"]
+LISTS: tuple[ListName, ...] = get_args(ListName)
 
 
 class Reading(Struct, frozen=True):

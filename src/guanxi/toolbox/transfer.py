@@ -10,20 +10,16 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.text import Text
 from guanxi.toolbox.archive import Archive
-from guanxi.toolbox.errors import SelectionError
 from guanxi.toolbox.exchange import Line
+from guanxi.toolbox.grouping import checked_name
 from guanxi.toolbox.plan import CAP, Act, LeftOut, Plan, Relation, new_header
-from guanxi.toolbox.planning import newest
-from guanxi.toolbox.schema import DEREGISTERED_NAME
+from guanxi.toolbox.planning import names_in, newest
 from guanxi.toolbox.selection import Words, require_complete
-
-#: How many characters a group's name has at most (004, 创建分组).
-_GROUP_NAME = 16
 
 _TABLES = """
 DROP TABLE IF EXISTS temp.wanted;
@@ -200,7 +196,7 @@ def _acts(
         " WHERE w.list = 'followings' AND e.value NOT IN"
         " (SELECT name FROM grp WHERE until IS NULL) ORDER BY w.position"
     ).fetchall():
-        _check_group(name)
+        checked_name(name)
         yield Act(0, "create_group", wanted, group=name)
     follows = (
         f"SELECT * FROM ({_OUT}) AS w WHERE reason IS NULL AND NOT EXISTS"
@@ -216,14 +212,14 @@ def _acts(
             wanted,
             mid=row["mid"],
             name=row["name"],
-            groups=_names(row["groups"]),
+            groups=names_in(row["groups"]),
             special=bool(row["special"]),
             expect=None
             if row["attribute"] is None  # it is followed by this plan
             else Relation(
                 row["attribute"],
                 bool(row["had_special"]),
-                _names(row["had_groups"]),
+                names_in(row["had_groups"]),
                 row["had_since"],
             ),
         )
@@ -242,15 +238,3 @@ def _left_out(
         )
         for row in rows:
             yield LeftOut(row["mid"], row["name"], words(_REASONS[row["reason"]]))
-
-
-def _names(groups: str) -> tuple[str, ...]:
-    return msgspec.json.decode(groups, type=tuple[str, ...])
-
-
-def _check_group(name: str) -> None:
-    if not 0 < len(name.strip()) <= _GROUP_NAME or not name.isprintable():
-        raise SelectionError(
-            f"分组名 {name!r} 无效：须为 1 到 {_GROUP_NAME} 个字符",
-            f"{name!r} cannot be the name of a group: it needs 1 to {_GROUP_NAME} characters",
-        )

@@ -17,6 +17,8 @@ from unicodedata import category
 
 import pytest
 
+from guanxi.stores.port import EdgeRow
+from guanxi.testing import running
 from tests.cli.runner import COMMAND, ENGLISH
 from tests.sdk.recorder import Answer, Received, envelope, recording
 
@@ -158,3 +160,21 @@ def test_commands_on_a_store_show_no_control_character(
     _, written = on_a_terminal("account", "ban", 1, "--store", f"{file}.missing", **home)
     assert_harmless(written)
     assert "[red]d[]" in written
+
+
+def test_the_progress_bar_has_no_colours_if_the_user_wants_none(tmp_path: Path) -> None:
+    with running() as service:
+        service.add_accounts(1, 2)
+        service.import_edges([EdgeRow(follower=1, followed=2, time=5)])
+        me = service.sign_in(1)
+        environment = {
+            "GUANXI_BASE_URL": service.base_url,
+            "GUANXI_SESSDATA": me.sessdata,
+            "GUANXI_BILI_JCT": me.bili_jct,
+            "XDG_DATA_HOME": str(tmp_path),
+        }
+        status, written = on_a_terminal("backup", **environment)
+        assert status == 0
+        assert any(one != "\x1b[0m" for one in _SGR.findall(written))
+        status, written = on_a_terminal("backup", NO_COLOR="1", **environment)
+        assert (status, _SGR.findall(written)) == (0, [])

@@ -23,6 +23,7 @@ from guanxi.graph.lists import Listing, Sort, Window
 from guanxi.graph.pair import Modify, mtime_of
 from guanxi.operations import accounts
 from guanxi.stores.port import BadLine, EdgeRow, Row, Store
+from guanxi.stores.sync import Runner, open_sync_store
 from tests.counts import LONG
 from tests.machine import FOLLOWING_CAP, MOST_GROUPS, PARTS, Seen, View
 from tests.stores.engines import Clock, Engine
@@ -41,10 +42,13 @@ class StoreDriver:
     thorough = LONG
 
     def __init__(self, engine: Engine) -> None:
-        self.runner = asyncio.Runner()
         self.clock = Clock()
-        self.store: Store = self.do(engine.open(self.clock))
         self.ids = numbers(1)
+        self.runner, self.store = self.opened(engine)
+
+    def opened(self, engine: Engine) -> tuple[asyncio.Runner | Runner, Store]:
+        runner = asyncio.Runner()
+        return runner, runner.run(engine.open(self.clock))
 
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(coroutine)
@@ -103,8 +107,11 @@ class StoreDriver:
         self.do(accounts.set_state(self.store, mid, _STATES[state]))
 
     def visit(self, owner: int, target: int) -> None:
+        self.do(self._visit(owner, target))
+
+    async def _visit(self, owner: int, target: int) -> None:
         self.store.visit(owner, target)
-        self.do(self.store.flush_visits())
+        await self.store.flush_visits()
 
     def look(self, owner: int) -> View:
         return self.do(self._look(owner))
@@ -195,3 +202,11 @@ class InFolder(StoreDriver):
         super().close()
         self.engine.drop()
         self.folder.cleanup()
+
+
+class Synchronous(InFolder):
+    """The same without an event loop in this thread."""
+
+    def opened(self, engine: Engine) -> tuple[asyncio.Runner | Runner, Store]:
+        runner = open_sync_store(engine.address, create=True, clock=self.clock)
+        return runner, runner.store

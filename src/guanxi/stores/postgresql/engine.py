@@ -57,7 +57,7 @@ class Engine:
         Raise ``StoreUnavailable`` if the store is closed, busy or out of reach, ``StoreError`` on
         another loop and for other errors of the server.
         """
-        self.owner.loop()
+        self.owner.here()
         return await self._read_on(self._reading, lambda db: read(db, *args, **kwargs))
 
     async def read_in(self, lane: Lane, read: Callable[[Connection], Awaitable[T]]) -> T:
@@ -65,7 +65,7 @@ class Engine:
 
         Raise ``StoreBusy`` at once if too many reads are in the lane, and what ``read`` describes.
         """
-        self.owner.loop()
+        self.owner.here()
         pool = self._long if lane is Lane.LONG else self._reading
         with self._admissions[lane].admitted():
             return await self._read_on(pool, read)
@@ -80,7 +80,7 @@ class Engine:
 
     async def write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run ``work`` as ``Writer.run``; raise ``StoreError`` on another loop."""
-        self.owner.loop()
+        self.owner.here()
         return await self.writer.run(work)
 
     async def stream(
@@ -94,7 +94,7 @@ class Engine:
         Raise ``StoreUnavailable`` if the store is closed or the server is out of reach,
         ``StoreError`` on another loop and for the server's other errors.
         """
-        self.owner.loop()
+        self.owner.here()
         with failures():
             db = await connect(self.address, PATIENT)
             try:
@@ -117,7 +117,7 @@ class Engine:
         """
         if self.owner.closed:
             return
-        self.owner.loop()
+        self.owner.here()
         self.owner.close()
         try:
             await self.writer.close()

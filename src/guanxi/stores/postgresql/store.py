@@ -57,7 +57,7 @@ class PostgreSQLStore(Engine):
     # --- relations ---
 
     async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
-        self.owner.loop()
+        self.owner.here()
         return await in_transactions(acts, partial(self.writer.change, caps=caps))
 
     page = reading(reads.page)
@@ -140,7 +140,7 @@ class PostgreSQLStore(Engine):
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the tables are locked only after all are checked."""
-        self.owner.loop()
+        self.owner.here()
         with failures():
             db = await connect(self.address, PATIENT)
         try:

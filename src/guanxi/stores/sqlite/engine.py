@@ -33,9 +33,9 @@ T = TypeVar("T")
 #: How many seconds a read in a lane may last.
 READ_SECONDS = 10.0
 #: SQLite checks whether to stop such a read after this many of its instructions.
-_PROGRESS_STEPS = 10_000
+PROGRESS_STEPS = 10_000
 #: How often a cancelled caller looks whether its write has been committed.
-_POLL_SECONDS = 0.001
+POLL_SECONDS = 0.001
 #: The niceness that the thread of long reads has in addition to the process's.
 _LONG_NICENESS = 10
 #: How many rows an export or a check hands over from its thread at a time.
@@ -112,7 +112,7 @@ class Engine:
             # The read after the response must show what is being committed.
             until = time.monotonic() + SETTLE_SECONDS
             while job.committing and time.monotonic() < until:  # noqa: ASYNC110 - by a thread
-                await asyncio.sleep(_POLL_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
             raise
 
     def _post_outcomes(self) -> None:
@@ -120,6 +120,10 @@ class Engine:
         outcomes, self._outcomes = self._outcomes, []
         with suppress(RuntimeError):  # the loop is closed: nothing waits for the outcomes
             self._loop.call_soon_threadsafe(_set_outcomes, outcomes)
+
+    async def apart(self, work: Callable[[], T]) -> T:
+        """Return the result of ``work``, which may take minutes, on another thread."""
+        return await asyncio.to_thread(work)
 
     async def stream(
         self,
@@ -137,7 +141,7 @@ class Engine:
         with ThreadPoolExecutor(1, thread_name_prefix="guanxi-stream") as thread, failures():
             run = partial(loop.run_in_executor, thread)
             db = await run(connect, self.path)
-            db.set_progress_handler(lambda: stopped, _PROGRESS_STEPS)
+            db.set_progress_handler(lambda: stopped, PROGRESS_STEPS)
             try:
                 await run(db.execute, "BEGIN")
                 rows = read(db, *args, **kwargs)
@@ -156,7 +160,7 @@ class Engine:
         """
         if self.owner.closed:
             return
-        self.owner.loop()
+        self.owner.here()
         self._end_snapshot()
         self.owner.close()
         await asyncio.shield(self._loop.run_in_executor(None, self._shut))
@@ -195,7 +199,7 @@ class _ReadLane:
         def bounded() -> T:
             until = time.monotonic() + READ_SECONDS
             self._db.set_progress_handler(
-                lambda: stopped or time.monotonic() > until, _PROGRESS_STEPS
+                lambda: stopped or time.monotonic() > until, PROGRESS_STEPS
             )
             with failures(), snapshot(self._db):
                 return read(self._db)

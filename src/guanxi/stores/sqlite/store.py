@@ -86,7 +86,7 @@ class SQLiteStore(Engine):
         async def apply(part: Sequence[Doing]) -> tuple[list[int], Sequence[Doing]]:
             return await self.write(lambda db: _apply(db, part, caps, sort_key_at(self._clock())))
 
-        self.owner.loop()
+        self.owner.here()
         return await in_transactions(acts, apply)
 
     page = reading(reads.page)
@@ -202,7 +202,7 @@ class SQLiteStore(Engine):
         progress: Callable[[int], None] | None = None,
     ) -> Imported:
         """Import edges as the port describes; the write lock is held only after all are checked."""
-        self.owner.loop()
+        self.owner.here()
         new = accounts or {}, groups or {}
         latest = LATEST if ahead else self._seconds()
 
@@ -222,7 +222,7 @@ class SQLiteStore(Engine):
                             return bulk.write(db, *new, is_sorted=is_sorted)
                 return write_slices(db, self.path, *new, on_other_time)
 
-        return await asyncio.to_thread(work)
+        return await self.apart(work)
 
     edges = streaming(export.edges)
     accounts = streaming(people.accounts)
@@ -246,7 +246,7 @@ class SQLiteStore(Engine):
     async def close(self) -> None:
         if self.owner.closed:
             return
-        self.owner.loop()
+        self.owner.here()
         self.writer.give_up()  # the visits have the same second as the other writes
         try:
             if self._visits or self._flushing.locked():

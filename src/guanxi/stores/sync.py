@@ -1,0 +1,160 @@
+"""Stores for code without an event loop: threads run the coroutines of a store's verbs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from guanxi.stores import is_server_address, open_store
+from guanxi.stores.owner import Process
+from guanxi.stores.port import Store, StoreError
+from guanxi.text import Text
+
+T = TypeVar("T")
+
+#: How many items of an iteration are read at a time.
+_ITEMS = 500
+
+
+class Runner(Protocol):
+    """Runs coroutines that await nothing but the verbs of ``store``, in any thread."""
+
+    @property
+    def store(self) -> Store:
+        """Return the store."""
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return the coroutine's result, or raise what it raises.
+
+        Raise ``StoreError`` in a thread whose event loop is running, which this would stop.
+        """
+
+    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        """Yield what an asynchronous iterator yields, and close a generator; raise as ``run``."""
+
+    def close(self) -> None:
+        """Close the store, as ``Store.close``; safe to call again."""
+
+
+def open_sync_store(
+    address: str, *, create: bool = False, clock: Callable[[], int] = time.time_ns
+) -> Runner:
+    """Open the store at ``address`` for threads; the arguments and errors are ``open_store``'s.
+
+    Any thread of this process may use it. On SQLite each thread has a connection, and its reads
+    take no other thread. On PostgreSQL one thread with an event loop has all connections.
+    """
+    _refuse_loop()
+    if is_server_address(address):
+        return _LoopThread(address, create=create, clock=clock)
+    return _InThread(address, create=create, clock=clock)
+
+
+def _refuse_loop() -> None:
+    # Not get_running_loop, whose exception costs as much as a short read.
+    if asyncio._get_running_loop() is not None:
+        raise StoreError(
+            Text(
+                "此线程的事件循环正在运行，同步调用会使它停下：请改用异步接口",
+                "this thread's event loop is running, and a synchronous call would stop it: use"
+                " the asynchronous interface",
+            )
+        )
+
+
+class _InThread:
+    """Runs coroutines over a SQLite store in the calling thread."""
+
+    def __init__(self, address: str, *, create: bool, clock: Callable[[], int]) -> None:
+        from guanxi.stores.sqlite.threads import ThreadedStore  # the driver is optional
+
+        self.store = ThreadedStore.open_here(Path(address), create=create, clock=clock)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            _refuse_loop()
+        except StoreError:
+            coroutine.close()
+            raise
+        return self.store.run(coroutine)
+
+    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        try:
+            while chunk := self.run(_some(items, 1)):
+                yield from chunk
+        finally:
+            self.run(_closed(items))
+
+    def close(self) -> None:
+        self.run(self.store.close())
+
+
+class _LoopThread:
+    """Runs coroutines over any store on the event loop of a thread of their own."""
+
+    def __init__(self, address: str, *, create: bool, clock: Callable[[], int]) -> None:
+        self._owner, self._closing = Process(), threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="guanxi-store", daemon=True
+        )
+        self._thread.start()
+        try:
+            self.store = self.run(open_store(address, create=create, clock=clock))
+        except BaseException:
+            self._stop()
+            raise
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            _refuse_loop()
+            self._owner.check()
+            result = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except StoreError:
+            coroutine.close()
+            raise
+        try:
+            return result.result()
+        except BaseException:
+            result.cancel()  # interrupted
+            raise
+
+    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        try:
+            while chunk := self.run(_some(items, _ITEMS)):
+                yield from chunk
+        finally:
+            self.run(_closed(items))
+
+    def close(self) -> None:
+        with self._closing:
+            if not self._owner.closed:
+                try:
+                    self.run(self.store.close())
+                finally:
+                    self._stop()
+
+    def _stop(self) -> None:
+        self._owner.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _some(items: AsyncIterator[T], most: int) -> list[T]:
+    """Return the next items, ``most`` unless the end comes first."""
+    some: list[T] = []
+    with suppress(StopAsyncIteration):
+        while len(some) < most:
+            some.append(await anext(items))
+    return some
+
+
+async def _closed(items: AsyncIterator[Any]) -> None:
+    if isinstance(items, AsyncGenerator):
+        await items.aclose()

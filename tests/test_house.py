@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "user": {"contract", "sdk"},
     "toolbox": {"text", "contract", "sdk"},
     "demo": {"text", "contract", "graph", "accounts", "world", "stores", "sdk"},
+    "embed": {"text", "contract", "graph", "accounts", "stores", "operations", "service"},
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
         *("_version", "sdk", "user", "demo", "files", "toolbox"),

@@ -50,6 +50,8 @@ def act_and_look(driver: InFolder) -> None:
                     driver.do(driver.store.page(listing, owner, sort, window))
             driver.do(driver.store.search(owner, "w" * window.offset, 1_000, window))
             driver.do(driver.store.common(owner, others[0], window))
+            driver.do(driver.store.known_followers(owner, others[0], window))
+            driver.do(driver.store.suggestions(owner, window.limit, START))
         driver.rename_group(owner, group, f"renamed {owner}")
         driver.modify(owner, others[0], Act.BLOCK)
         driver.modify(owner, others[1], Act.UNFOLLOW)

@@ -10,10 +10,12 @@ import pytest
 
 from guanxi.contract import structs as s
 from guanxi.contract.enums import BangumiType
-from guanxi.world import feed, mine, profile, videos, works
+from guanxi.world import feed, marks, mine, profile, videos, works
+from guanxi.world.clock import LATEST
 from guanxi.world.feed import Post, PostType
 from guanxi.world.kind import ONLY, Kind
 from guanxi.world.kinds import BY_NAME, KINDS, MAX_ORIGINS, entry_of
+from guanxi.world.marks import Mark
 from guanxi.world.mine import Change, Happened, Later, Seen, SignedIn
 
 VIDEO = s.Video(
@@ -127,6 +129,8 @@ CASES: list[tuple[Kind[Any], Any, int, dict[str, int], dict[str, object], str]] 
     (mine.MORAL, Change(22, 1, -1), 22, {"time": 1}, {}, ""),
     (mine.SIGN_IN, SignedIn(23, 1), 23, {"time": 1}, {}, ""),
     (mine.EVENT, Happened(24, 1), 24, {"time": 1}, {}, ""),
+    (marks.MUTE, Mark(25, 1, 9), 25, {"time": 1, "until": 9}, {}, ""),
+    (marks.DISMISSAL, Mark(26, 1), 26, {"time": 1, "until": LATEST}, {}, ""),
 ]
 
 

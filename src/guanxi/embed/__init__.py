@@ -1,4 +1,4 @@
-"""The graph inside one's own program: as a library, and as an application to mount."""
+"""The graph inside a program of your own: as a library, and as an application to mount."""
 
 from __future__ import annotations
 

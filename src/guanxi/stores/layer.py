@@ -41,6 +41,8 @@ class Layer:
     members = _delegated(Store.members)
     search = _delegated(Store.search)
     common = _delegated(Store.common)
+    known_followers = _delegated(Store.known_followers)
+    suggestions = _delegated(Store.suggestions)
     pair = _delegated(Store.pair)
     relations = _delegated(Store.relations)
     attributes = _delegated(Store.attributes)

@@ -43,6 +43,7 @@ from guanxi.stores.port.rows import (
     Row,
     Rows,
     Slice,
+    Suggestion,
     Tally,
 )
 from guanxi.stores.port.upkeep import Upkeep
@@ -75,6 +76,7 @@ __all__ = [
     "StoreReplaced",
     "StoreTimeout",
     "StoreUnavailable",
+    "Suggestion",
     "Tally",
     "Upkeep",
 ]

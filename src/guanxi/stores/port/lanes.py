@@ -21,7 +21,7 @@ from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT
 from guanxi.stores.port.content import Query
 from guanxi.stores.port.errors import StoreBusy
-from guanxi.stores.port.rows import Tally
+from guanxi.stores.port.rows import SOURCES, TARGETS, Tally
 from guanxi.text import Text
 from guanxi.world.kind import Kind
 
@@ -109,6 +109,16 @@ def _common(owner: int, other: int, window: Window, after: Position | None = Non
     return Rows(ALL, ((owner, "following"), (other, "following")), weight=3)
 
 
+def _known_followers(
+    owner: int, target: int, window: Window, after: Position | None = None
+) -> Rows:
+    return Rows(ALL, ((owner, "following"),), weight=3)
+
+
+def _suggestions(owner: int, limit: int, now: int) -> Rows:
+    return Rows(SOURCES, ((owner, "following"),), weight=TARGETS)
+
+
 def _about(owner: int, targets: Sequence[int]) -> Rows:
     return Rows(len(targets))
 
@@ -141,6 +151,8 @@ LANES: dict[str, Rule] = {
     "members": _members,
     "search": _search,
     "common": _common,
+    "known_followers": _known_followers,
+    "suggestions": _suggestions,
     "pair": Lane.AT_ONCE,
     "relations": _about,
     "attributes": _about,

@@ -9,7 +9,7 @@ from guanxi.contract.limits import Caps
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import Modify, Pair, Relation
-from guanxi.stores.port.rows import GroupRow, Slice, Tally
+from guanxi.stores.port.rows import GroupRow, Slice, Suggestion, Tally
 
 
 class Relations(Protocol):
@@ -77,6 +77,25 @@ class Relations(Protocol):
         counts them all; ``version`` changes with the followings of either account. ``after`` is a
         position in the other's list, such as ``end`` of a page; it is otherwise as in ``page``.
         Raise StoreUnavailable if the read fails.
+        """
+
+    async def known_followers(
+        self, owner: int, target: int, window: Window, after: Position | None = None
+    ) -> Slice:
+        """Return a page of the owner's followings that follow ``target``, newest first.
+
+        ``total`` counts them all; ``version`` changes with the owner's followings and the target's
+        followers. ``after`` is as in ``page``. Raise StoreUnavailable if the read fails.
+        """
+
+    async def suggestions(self, owner: int, limit: int, now: int) -> list[Suggestion]:
+        """Return accounts that those whom the owner follows follow, the best first.
+
+        Of the owner's followings the ``SOURCES`` newest count, and of each the ``TARGETS`` newest
+        followings, unless it hides them or is banned or deregistered. Left out are the owner, whom
+        it follows, blocks, has muted (at ``now``, in seconds since the Unix epoch) or dismissed,
+        and who blocks the owner, refuses to be followed, or is banned or deregistered. The order is
+        that of ``Suggestion.rank``. Raise StoreUnavailable if the read fails.
         """
 
     async def pair(self, owner: int, target: int) -> Pair:

@@ -133,6 +133,30 @@ class GroupRow(Struct, frozen=True):
     count: int
 
 
+#: Whose followings are suggested: so many of the owner's followings, and so many of theirs.
+SOURCES, TARGETS = 200, 200
+
+
+class Suggestion(Struct, frozen=True, gc=False):
+    """An account to follow, and why."""
+
+    mid: int
+    #: How many of the owner's followings follow it, among those that were examined.
+    shared: int
+    #: How many followers it has.
+    followers: int
+
+    @property
+    def rank(self) -> tuple[float, int, int]:
+        """Return what orders suggestions, the lowest first.
+
+        That is the shared followers over the square root of all followers, squared: else those whom
+        everybody follows would come first for everybody. Of equals the one with more shared
+        followers comes first, then the lower mid.
+        """
+        return (-(self.shared**2) / max(self.followers, 1), -self.shared, self.mid)
+
+
 # Imports create millions of these; no field can form a cycle, so the collector need not see them.
 class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A following, whisper or block, as imports and exports have it. Not validated when created."""

@@ -267,6 +267,19 @@ WITH mine AS MATERIALIZED (
     GROUP BY other HAVING count(*) = 2
 )
 """
+#: Followings of the first account that are followers of the second.
+_KNOWN = """
+WITH mine AS MATERIALIZED (
+    SELECT other, follows AS place FROM relation WHERE owner = $1 AND follows IS NOT NULL
+), theirs AS MATERIALIZED (
+    SELECT other, NULL::bigint AS place FROM relation
+    WHERE owner = $2 AND followed IS NOT NULL AND other = ANY(ARRAY(SELECT other FROM mine))
+), found AS MATERIALIZED (
+    SELECT other, max(place) AS place
+    FROM (SELECT * FROM mine UNION ALL SELECT * FROM theirs) AS rows
+    GROUP BY other HAVING count(*) = 2
+)
+"""
 _VERSIONS = "SELECT version, public_version FROM tally WHERE mid = $1"
 _SHOWN = f"""
 SELECT other, follows, 0::bigint, followed IS NOT NULL, {_GROUPED}
@@ -315,6 +328,21 @@ async def common(
         _, public_version = await _versions(db, other)
         version += public_version
         return await _page_of(db, owner, _COMMON, [owner, other], window, after, version, 0)
+
+
+async def known_followers(
+    db: Connection, owner: int, target: int, window: Window, after: Position | None = None
+) -> Slice:
+    """Return a page of the owner's followings that follow ``target``, newest first.
+
+    ``total`` counts them all; ``version`` is the sum of those of both lists. Expects no
+    transaction.
+    """
+    async with _snapshot(db):
+        version, _ = await _versions(db, owner)
+        version += (await tally(db, target)).public_follower_version
+        page = await _page_of(db, owner, _KNOWN, [owner, target], window, after, version, 0)
+        return page._replace(end=None)
 
 
 async def _versions(db: Connection, mid: int) -> tuple[int, int]:

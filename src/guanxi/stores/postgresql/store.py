@@ -16,7 +16,7 @@ from guanxi.graph.pair import Modify
 from guanxi.stores.acts import in_transactions
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import EdgeRow, Imported, OnContradiction, OnOtherTime, StoreTimeout
-from guanxi.stores.postgresql import bulk, content, export, reads
+from guanxi.stores.postgresql import bulk, content, export, reads, suggesting
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
 from guanxi.stores.postgresql.connections import (
@@ -64,6 +64,8 @@ class PostgreSQLStore(Engine):
     members = reading(reads.members)
     search = reading(reads.search)
     common = reading(reads.common)
+    known_followers = reading(reads.known_followers)
+    suggestions = reading(suggesting.suggestions)
     pair = reading(reads.pair)
     relations = reading(reads.relations)
     attributes = reading(reads.attributes)

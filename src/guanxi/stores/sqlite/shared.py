@@ -105,3 +105,45 @@ def common(
     selected = rows(db, owner, [own[mid] for mid, _ in shown])
     mid, place = shown[-1]
     return Slice(selected, len(found) > len(shown), total, version, Position(place, mid))
+
+
+# The followings of an account that follow another: `mine` is a row of the first, in whose order the
+# page is, and `theirs` the same account among the followers of the second.
+_KNOWN_BY_MINE = """
+FROM following AS mine
+CROSS JOIN following AS theirs INDEXED BY following_by_target
+    ON theirs.owner = mine.target AND theirs.target = :target
+WHERE mine.owner = :owner
+"""
+_KNOWN_BY_THEIRS = """
+FROM follower AS theirs
+CROSS JOIN following AS mine INDEXED BY following_by_target
+    ON mine.owner = :owner AND mine.target = theirs.source
+WHERE theirs.owner = :target
+"""
+
+
+def known_followers(
+    db: apsw.Connection, owner: int, target: int, window: Window, after: Position | None = None
+) -> Slice:
+    """Return a page of the owner's followings that follow ``target``, newest first.
+
+    ``total`` counts them all; ``version`` is the sum of those of both lists.
+    """
+    mine, theirs = tally(db, owner), tally(db, target)
+    source = _KNOWN_BY_MINE if mine.following <= theirs.follower else _KNOWN_BY_THEIRS
+    version = mine.version + theirs.public_follower_version
+    values = {"owner": owner, "target": target}
+    total = int(db.execute(f"SELECT count(*) {source}", values).get)
+    values |= {"limit": window.limit + 1, "offset": window.offset}
+    behind = ""
+    if after is not None:
+        behind = "AND (mine.place, mine.target) < (:place, :mid)"
+        values |= {"place": after.sort_key, "mid": after.mid}
+    page = f"""
+SELECT mine.target, mine.place, mine.flags, 0 {source} {behind}
+ORDER BY mine.place DESC, mine.target DESC LIMIT :limit OFFSET :offset
+"""
+    found = list(db.execute(page, values)) if total and window.limit else []
+    shown = found[: window.limit]
+    return Slice(rows(db, owner, shown), len(found) > len(shown), total, version)

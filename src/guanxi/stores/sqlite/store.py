@@ -26,7 +26,7 @@ from guanxi.stores.port import (
     OnOtherTime,
     StoreTimeout,
 )
-from guanxi.stores.sqlite import bulk, content, export, reads, shared
+from guanxi.stores.sqlite import bulk, content, export, reads, shared, suggesting
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
 from guanxi.stores.sqlite.engine import Engine, reading, streaming, writing
@@ -93,6 +93,8 @@ class SQLiteStore(Engine):
     members = reading(reads.members)
     search = reading(reads.search)
     common = reading(shared.common)
+    known_followers = reading(shared.known_followers)
+    suggestions = reading(suggesting.suggestions)
     pair = reading(reads.pair)
     relations = reading(reads.relations)
     attributes = reading(reads.attributes)

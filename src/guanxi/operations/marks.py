@@ -1,0 +1,97 @@
+"""Mute accounts, and keep them out of the suggestions: marks that only their owner sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guanxi.accounts.account import State
+from guanxi.contract import errors
+from guanxi.stores.port import Query, Store
+from guanxi.world import clock
+from guanxi.world.kind import Kind
+from guanxi.world.marks import DISMISSAL, MUTE, Mark
+
+
+async def mute(store: Store, owner: int, target: int, until: int | None, now: int) -> int:
+    """Mute ``target`` for ``owner`` until a time, None for good; return a code.
+
+    Times are in seconds since the Unix epoch. A muted account is muted anew. Code 0: done. Any
+    other code is that of the rule that refused it, and nothing changed. Raise ValueError if
+    ``until`` is not after ``now``.
+    """
+    if until is not None and not now < until <= clock.LATEST:
+        raise ValueError(f"until: must be after now and before the year 10000, not {until}")
+    end = clock.LATEST if until is None else until
+    return await _mark(store, MUTE, owner, Mark(target, now, end))
+
+
+async def unmute(store: Store, owner: int, target: int) -> int:
+    """End a mute, if there is one; return a code as ``mute`` does."""
+    return await _unmark(store, MUTE, owner, target)
+
+
+async def muted(store: Store, owner: int, targets: Sequence[int], now: int) -> dict[int, Mark]:
+    """Return, by mid, the mutes of those of ``targets`` that the owner has muted at ``now``.
+
+    Reads one document for each of ``targets``.
+    """
+    found = {}
+    for target in targets:
+        mark = await store.get(MUTE, owner, target)
+        if mark is not None and mark.until > now:
+            found[target] = mark
+    return found
+
+
+async def mutes(
+    store: Store, owner: int, limit: int, after: Mark | None, now: int
+) -> tuple[list[Mark], bool]:
+    """Return a page of an owner's mutes, newest first, and whether there are more after it.
+
+    The page follows ``after``, a mute of an earlier page. Those that have ended are left out, so
+    that a page may be short.
+    """
+    position = None if after is None else (after.time, after.target)
+    page = await store.documents(MUTE, owner, Query(order="time", limit=limit, after=position))
+    return [mark for mark in page.items if mark.until > now], page.more
+
+
+async def dismiss(store: Store, owner: int, target: int, now: int) -> int:
+    """Suggest ``target`` to ``owner`` no more; return a code as ``mute`` does."""
+    return await _mark(store, DISMISSAL, owner, Mark(target, now))
+
+
+async def undismiss(store: Store, owner: int, target: int) -> int:
+    """Let ``target`` be suggested to ``owner`` again; return a code as ``mute`` does."""
+    return await _unmark(store, DISMISSAL, owner, target)
+
+
+async def _mark(store: Store, kind: Kind[Mark], owner: int, mark: Mark) -> int:
+    code = await _refusal(store, owner, mark.target, adds=True)
+    if not code:
+        await store.put([kind.entry(owner, mark)])
+    return code
+
+
+async def _unmark(store: Store, kind: Kind[Mark], owner: int, target: int) -> int:
+    code = await _refusal(store, owner, target, adds=False)
+    if not code:
+        await store.delete(kind, owner, [target])
+    return code
+
+
+async def _refusal(store: Store, owner: int, target: int, *, adds: bool) -> int:
+    """Return the code that refuses a mark, 0 for none. To end one, its target need not exist."""
+    actor = await store.account(owner)
+    if actor is None or actor.state is State.DEREGISTERED:
+        return errors.NoSuchUser.number
+    if actor.state is State.BANNED:
+        return errors.AccountBanned.number
+    if owner == target:
+        return errors.CannotTargetSelf.number
+    if not adds:
+        return 0
+    other = await store.account(target)
+    if other is None:
+        return errors.NoSuchUser.number
+    return errors.AccountDeregistered.number if other.state is State.DEREGISTERED else 0

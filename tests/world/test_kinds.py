@@ -10,7 +10,7 @@ import pytest
 
 from guanxi.contract import structs as s
 from guanxi.contract.enums import BangumiType
-from guanxi.world import feed, marks, mine, profile, videos, works
+from guanxi.world import feed, keys, marks, mine, profile, videos, works
 from guanxi.world.clock import LATEST
 from guanxi.world.feed import Post, PostType
 from guanxi.world.kind import ONLY, Kind
@@ -131,6 +131,7 @@ CASES: list[tuple[Kind[Any], Any, int, dict[str, int], dict[str, object], str]] 
     (mine.EVENT, Happened(24, 1), 24, {"time": 1}, {}, ""),
     (marks.MUTE, Mark(25, 1, 9), 25, {"time": 1, "until": 9}, {}, ""),
     (marks.DISMISSAL, Mark(26, 1), 26, {"time": 1, "until": LATEST}, {}, ""),
+    (keys.KEY, keys.Key("guanxi"), keys.key_id("guanxi"), {"place": 0}, {}, ""),
 ]
 
 

@@ -94,6 +94,8 @@ class AccountEdit(Struct, frozen=True, kw_only=True):
     state: State | None = None
     #: The card that an unknown account starts with. None refuses an unknown account.
     new: Card | None = None
+    #: The account's id in the application that uses guanxi; "" for none, None keeps it.
+    key: str | None = None
     #: Refuse a new name that another account has.
     unique_name: bool = False
     #: The account itself makes the change: refuse it if it is banned.
@@ -107,17 +109,24 @@ class EditRefusal(Enum):
     DEREGISTERED = "deregistered"
     BANNED = "banned"
     NAME_IN_USE = "name in use"
+    KEY_IN_USE = "key in use"
 
 
 def decide_account(
-    mid: int, edit: AccountEdit, stored: tuple[Account, Card] | None, *, name_in_use: bool
+    mid: int,
+    edit: AccountEdit,
+    stored: tuple[Account, Card] | None,
+    *,
+    name_in_use: bool,
+    key_in_use: bool = False,
 ) -> EditRefusal | tuple[Account, Card]:
     """Apply an edit; return the account and card to store, or why the edit is refused.
 
     ``stored`` is None for an unknown account: it starts with the card ``edit.new``; if that is
     None, the edit is refused. ``name_in_use``: another account has the name in ``edit.card``; if
-    ``edit.unique_name`` is set, a change to that name is refused. For a deregistered account, an
-    edit with a card, ``new`` or another state is refused. An account that the edit deregisters gets
+    ``edit.unique_name`` is set, a change to that name is refused. ``key_in_use``: another account
+    has ``edit.key``. For a deregistered account, an edit with a card, ``new``, a key or another
+    state is refused. An account that the edit deregisters gets
     ``DEREGISTERED_CARD``. Raise TypeError for an unknown field name.
     """
     is_new = stored is None
@@ -127,7 +136,10 @@ def decide_account(
         return EditRefusal.UNKNOWN
     account, card = stored
     if account.state is State.DEREGISTERED and (
-        edit.card or edit.new is not None or edit.state not in (None, State.DEREGISTERED)
+        edit.card
+        or edit.new is not None
+        or edit.key
+        or edit.state not in (None, State.DEREGISTERED)
     ):
         return EditRefusal.DEREGISTERED
     if edit.by_owner and account.state is State.BANNED:
@@ -135,6 +147,8 @@ def decide_account(
     renamed = is_new or edit.card.get("name", card.name) != card.name
     if edit.unique_name and renamed and name_in_use:
         return EditRefusal.NAME_IN_USE
+    if key_in_use:
+        return EditRefusal.KEY_IN_USE
     account = replace(
         account,
         state=account.state if edit.state is None else edit.state,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from secrets import randbelow
 from typing import TypeVar
 
 from msgspec import Struct
@@ -16,11 +17,14 @@ from guanxi.accounts.account import (
     Privacy,
     State,
 )
-from guanxi.stores.port import Store
+from guanxi.stores.port import Query, Store
 from guanxi.text import Text
+from guanxi.world.keys import KEY, MAX_KEY, key_id
 
 T = TypeVar("T")
 
+#: A new account of a key gets a mid up to this, which JavaScript's numbers can hold.
+_MOST_MIDS = 2**53 - 1
 
 _TEXTS = {
     EditRefusal.UNKNOWN: (
@@ -32,6 +36,10 @@ _TEXTS = {
         "account {0} is deregistered, which is final",
     ),
     EditRefusal.BANNED: ("账号 {0} 已被封停", "account {0} is banned"),
+    EditRefusal.KEY_IN_USE: (
+        "账号 {0} 的键已属于另一账号",
+        "account {0} cannot have this key: another account has it",
+    ),
     EditRefusal.NAME_IN_USE: (
         "账号 {0} 的新昵称已被占用",
         "account {0} cannot have this name: another account has it",
@@ -72,6 +80,57 @@ async def put(
     await edit(
         store, mid, AccountEdit(card=_named(card), privacy=_named(privacy), new=new or Card())
     )
+
+
+async def put_by_key(
+    store: Store,
+    key: str,
+    card: Card | Mapping[str, str | int] | None = None,
+    privacy: Privacy | Mapping[str, bool] | None = None,
+) -> int:
+    """Create the account with a key, or change the given fields of it; return its mid.
+
+    ``key`` is the id that an application has for it, 1 to ``MAX_KEY`` characters. A new account
+    gets a random mid. Of several calls with one key at the same time, one creates the account.
+    Raise ValueError for a key that cannot be one.
+    """
+    check_key(key)
+    while True:
+        mid = (await mids_of_keys(store, [key])).get(key) or 1 + randbelow(_MOST_MIDS)
+        edit = AccountEdit(card=_named(card), privacy=_named(privacy), new=Card(), key=key)
+        refusal = await store.edit_account(mid, edit)
+        if refusal is None:
+            return mid
+        if refusal is not EditRefusal.KEY_IN_USE:  # created meanwhile by another call
+            raise AccountError(refusal, mid)
+
+
+def check_key(key: str) -> None:
+    """Raise ValueError if ``key`` is empty, too long, or no text that can be encoded."""
+    if not 1 <= len(key) <= MAX_KEY or any("\ud800" <= char <= "\udfff" for char in key):
+        raise ValueError(
+            Text(f"键须为 1 至 {MAX_KEY} 个字符", f"a key has 1 to {MAX_KEY} characters")
+        )
+
+
+async def mids_of_keys(store: Store, keys: Sequence[str]) -> dict[str, int]:
+    """Return the mid of the account with each key, by key; unknown keys are omitted."""
+    found = await store.find(KEY, [*{key_id(key) for key in keys}])
+    mids = {held.key: owner for owner, held in found.values()}
+    return {key: mids[key] for key in keys if key in mids}
+
+
+async def keys_of(store: Store, mids: Iterable[int]) -> dict[int, str]:
+    """Return the key of each account, by mid; accounts without one are omitted.
+
+    Reads one document for each of ``mids``.
+    """
+    found = {}
+    for mid in mids:
+        page = await store.documents(KEY, mid, Query(order="place", limit=1))
+        if page.items:
+            found[mid] = page.items[0].key
+    return found
 
 
 async def set_privacy(store: Store, mid: int, privacy: Privacy | Mapping[str, bool]) -> None:

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from guanxi.world import clock, feed, marks, mine, profile, videos, works
+from guanxi.world import clock, feed, keys, marks, mine, profile, videos, works
 from guanxi.world.kind import Entry, Kind
 
 #: Every kind that the modules of this package declare.
 KINDS: tuple[Kind[Any], ...] = tuple(
     value
-    for module in (profile, videos, works, feed, mine, marks)
+    for module in (profile, videos, works, feed, mine, marks, keys)
     for value in vars(module).values()
     if isinstance(value, Kind)
 )

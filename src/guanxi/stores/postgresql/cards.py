@@ -27,6 +27,7 @@ from guanxi.contract.limits import ALL
 from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
+from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.kind import DocumentEdit
 
 _CARD = tuple(field.name for field in fields(Card))
@@ -234,8 +235,8 @@ async def edit_account(
 ) -> EditRefusal | None:
     """Change an account and documents of it; return None, or why nothing was changed.
 
-    An edit that deregisters also deletes the account's sessions and grants. ``StoreError`` for a
-    stored document that cannot be decoded. Runs in the caller's transaction.
+    An edit that deregisters also deletes the account's sessions, grants and key. ``StoreError`` for
+    a stored document that cannot be decoded. Runs in the caller's transaction.
     """
     given = edit.card.get("name", edit.new.name if edit.new else None)
     name, is_claimed = str(given).encode(), edit.unique_name and given is not None
@@ -243,25 +244,45 @@ async def edit_account(
     if is_claimed:
         await db.execute(_CLAIM_NAME, name)
         in_use = await db.fetchval(_NAME_IN_USE, name, mid)
+    key_in_use = bool(edit.key) and await _key_in_use(db, mid, edit.key or "")
     found = await db.fetchrow(_LOCKED, mid)
     row = None if found is None else tuple(found)
-    if row is None and edit.new is not None and not in_use:
+    if row is None and edit.new is not None and not (in_use or key_in_use):
         [row] = await _claimed(db, [_row(Account(mid=mid), edit.new)])
     stored = None
     if row is not None:
         stored = _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
-    decided = decide_account(mid, edit, stored, name_in_use=in_use)
+    decided = decide_account(mid, edit, stored, name_in_use=in_use, key_in_use=key_in_use)
     if row is not None and not isinstance(decided, EditRefusal):
         await _replace(db, [row], [_row(*decided)])
         if edit.state is State.DEREGISTERED:
             await close_sessions(db, mid)
             await db.execute("DELETE FROM sign_in_grant WHERE mid = $1", mid)
+            await _put_key(db, mid, "")
+        elif edit.key is not None:
+            await _put_key(db, mid, edit.key)
         for change in documents:  # one by one: two may change the same document
             document = await content.lock(db, change.kind, change.entry(mid, None))
             await content.put(db, [change.entry(mid, document)])
     if is_claimed:
         await db.execute(_DROP_NAME, name, 0)
+    if edit.key and isinstance(decided, EditRefusal) and not key_in_use:
+        await content.release(db, KEY, mid, key_id(edit.key))
     return decided if isinstance(decided, EditRefusal) else None
+
+
+async def _key_in_use(db: Connection, mid: int, key: str) -> bool:
+    """Return whether another account has a key. Others that want it wait for this transaction."""
+    holder = await content.claim(db, KEY, mid, key_id(key))
+    held = await content.get(db, KEY, holder, key_id(key))
+    return held is not None and (holder, held) != (mid, Key(key))
+
+
+async def _put_key(db: Connection, mid: int, key: str) -> None:
+    """Give an account a key, "" for none, in place of the one that it has."""
+    await content.delete(db, KEY, mid)
+    if key:
+        await content.put(db, [KEY.entry(mid, Key(key))])
 
 
 _MAY_SIGN_IN = f"""

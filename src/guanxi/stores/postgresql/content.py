@@ -98,6 +98,20 @@ async def put(db: Connection, entries: Iterable[Entry]) -> None:
         await send_many(db, statement, values)
 
 
+async def claim(db: Connection, kind: Kind[T], owner: int, id: int) -> int:
+    """Lock an id of a unique kind until the caller's transaction ends; return who has it.
+
+    That is ``owner`` if nobody has it. Without a document of it, ``release`` it in the end.
+    """
+    return int(await db.fetchval(_CLAIM, id, kind.name, owner))
+
+
+async def release(db: Connection, kind: Kind[T], owner: int, id: int) -> None:
+    """Give up an id that ``claim`` locked, unless its owner has the document."""
+    if await get(db, kind, owner, id) is None:
+        await db.execute(f"{_RELEASE} AND owner = $3", id, kind.name, owner)
+
+
 async def get(db: Connection, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
     """Return an owner's document, or None if there is none with this id.
 

@@ -24,6 +24,7 @@ from guanxi.contract.limits import ALL
 from guanxi.stores.sqlite import content
 from guanxi.stores.sqlite.reads import packed
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
+from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.kind import DocumentEdit
 
 _CARD = tuple(field.name for field in fields(Card))
@@ -172,24 +173,41 @@ def edit_account(
 ) -> EditRefusal | None:
     """Change an account and documents of it; return None, or why nothing was changed.
 
-    An edit that deregisters also deletes the account's sessions and grants. ``StoreError`` for a
-    stored document that cannot be decoded. Runs in the caller's transaction.
+    An edit that deregisters also deletes the account's sessions, grants and key. ``StoreError`` for
+    a stored document that cannot be decoded. Runs in the caller's transaction.
     """
     current = account(db, mid)
     stored = None if current is None else (current, cards(db, [mid])[mid])
     name = edit.card.get("name", edit.new.name if edit.new else None)
     in_use = edit.unique_name and bool(db.execute(_NAME_IN_USE, (name, mid)).get)
-    decided = decide_account(mid, edit, stored, name_in_use=in_use)
+    key_in_use = bool(edit.key) and _key_in_use(db, mid, edit.key or "")
+    decided = decide_account(mid, edit, stored, name_in_use=in_use, key_in_use=key_in_use)
     if isinstance(decided, EditRefusal):
         return decided
     put(db, [decided])
     if edit.state is State.DEREGISTERED:
         close_sessions(db, mid)
         db.execute("DELETE FROM sign_in_grant WHERE mid = ?", (mid,))
+        _put_key(db, mid, "")
+    elif edit.key is not None:
+        _put_key(db, mid, edit.key)
     for change in documents:  # one by one: two may change the same document
         document = content.get(db, change.kind, mid, change.id)
         content.put(db, [change.entry(mid, document)])
     return None
+
+
+def _key_in_use(db: apsw.Connection, mid: int, key: str) -> bool:
+    """Return whether another account has a key."""
+    found = content.find(db, KEY, [key_id(key)]).values()
+    return any(one != (mid, Key(key)) for one in found)
+
+
+def _put_key(db: apsw.Connection, mid: int, key: str) -> None:
+    """Give an account a key, "" for none, in place of the one that it has."""
+    content.delete(db, KEY, mid, None, {}, start=0, most=ALL)
+    if key:
+        content.put(db, [KEY.entry(mid, Key(key))])
 
 
 _MAY_SIGN_IN = f"SELECT 1 FROM account WHERE mid = ? AND state <> {State.DEREGISTERED:d}"

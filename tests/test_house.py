@@ -27,7 +27,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "user": {"contract", "sdk"},
     "toolbox": {"text", "contract", "sdk"},
     "demo": {"text", "contract", "graph", "accounts", "world", "stores", "sdk"},
-    "embed": {"text", "contract", "graph", "accounts", "stores", "operations", "service"},
+    "embed": {
+        *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
+    },
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
         *("_version", "sdk", "user", "demo", "files", "toolbox"),
@@ -35,8 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
     "exceptions": {"contract"},
     "settings": {"sdk"},
-    # The top level re-exports names of the SDK and of the contract.
-    "__init__": {"_version", "contract", "sdk"},
+    # The top level re-exports names of the SDK, of the contract and of the library.
+    "__init__": {"_version", "contract", "sdk", "embed"},
 }
 
 #: The pure packages, and the modules outside guanxi that they may import: none that reads, writes,

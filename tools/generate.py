@@ -22,6 +22,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from guanxi.contract import structs
 from guanxi.contract.endpoints import ENDPOINTS
+from tools import sync_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 _RUFF = ROOT / "pyproject.toml"
@@ -88,6 +89,11 @@ def shapes() -> str:
         lines += ["\n\n", *_shape(name, struct, later)]
         later.remove(name)
     return "".join(lines)
+
+
+def sync_graph_verbs() -> str:
+    """Return the source of ``SyncGraph``; unformatted."""
+    return banner(sync_graph.SOURCE) + sync_graph.source(ROOT)
 
 
 def _is_in(value: Any, found: set[Any]) -> bool:
@@ -183,6 +189,7 @@ def _twins() -> Iterator[tuple[str, Callable[[], str]]]:
 OUTPUTS: dict[str, Callable[[], str]] = {
     **dict(_twins()),
     "src/guanxi/user/_shapes.py": shapes,
+    "src/guanxi/embed/sync.py": sync_graph_verbs,
     "docs/coverage.md": coverage,
     "docs/endpoints.md": partial(document, "endpoints"),
     "docs/limits.md": partial(document, "limits"),

@@ -1,6 +1,7 @@
 """guanxi: a user-relation service, the SDK that speaks to it, and tools for long following lists.
 
-The names here are the SDK's: clients, credentials, ``sync``, and every error. ``guanxi.user`` is
+The names here are the SDK's: clients, credentials, ``sync``, and every error; and ``Graph`` and
+``SyncGraph``, the follow graph as a library. ``guanxi.user`` is
 the documented module, ``guanxi.exceptions`` has the errors alone, and ``guanxi.testing`` is the
 fixture that runs the service. A name's module is imported when the name is first used, so that
 ``import guanxi`` stays fast.
@@ -79,6 +80,8 @@ if TYPE_CHECKING:
         TooManyRequests,
         WbiRetryTimesExceedException,
     )
+    from guanxi.embed.graph import Graph
+    from guanxi.embed.sync import SyncGraph
     from guanxi.sdk.aio import Client
     from guanxi.sdk.conversation import Page
     from guanxi.sdk.credential import Credential
@@ -107,12 +110,14 @@ _MODULES = {
     "Clock": "guanxi.sdk.pace",
     "Credential": "guanxi.sdk.credential",
     "Pace": "guanxi.sdk.pace",
+    "Graph": "guanxi.embed.graph",
     "Page": "guanxi.sdk.conversation",
     "Request": "guanxi.sdk.transport",
     "Response": "guanxi.sdk.transport",
     "SettingIgnored": "guanxi.sdk.settings",
     "SyncClient": "guanxi.sdk.sync",
     "SyncClock": "guanxi.sdk.pace",
+    "SyncGraph": "guanxi.embed.sync",
     "SyncTransport": "guanxi.sdk.transport",
     "Transport": "guanxi.sdk.transport",
     "request_settings": "guanxi.sdk.settings",
@@ -153,6 +158,7 @@ __all__ = [
     "FollowingLimitReached",
     "FollowingsHidden",
     "ForkedException",
+    "Graph",
     "GroupExists",
     "GroupNameTooLong",
     "HiddenByPrivacy",
@@ -192,6 +198,7 @@ __all__ = [
     "SupportNotOpen",
     "SyncClient",
     "SyncClock",
+    "SyncGraph",
     "SyncTransport",
     "TargetInBlacklist",
     "TimeoutException",

@@ -2,6 +2,41 @@
 
 from __future__ import annotations
 
+from guanxi.embed.batch import Batch, Result
+from guanxi.embed.graph import Graph
 from guanxi.embed.mounted import Mounted, application
+from guanxi.embed.sync import SyncGraph
+from guanxi.embed.values import (
+    Counts,
+    Group,
+    Imported,
+    Item,
+    Mute,
+    Page,
+    Person,
+    Relation,
+    Suggested,
+)
+from guanxi.stores.port import StoreBusy, StoreError, StoreTimeout, StoreUnavailable
 
-__all__ = ["Mounted", "application"]
+__all__ = [
+    "Batch",
+    "Counts",
+    "Graph",
+    "Group",
+    "Imported",
+    "Item",
+    "Mounted",
+    "Mute",
+    "Page",
+    "Person",
+    "Relation",
+    "Result",
+    "StoreBusy",
+    "StoreError",
+    "StoreTimeout",
+    "StoreUnavailable",
+    "Suggested",
+    "SyncGraph",
+    "application",
+]

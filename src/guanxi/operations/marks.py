@@ -45,15 +45,15 @@ async def muted(store: Store, owner: int, targets: Sequence[int], now: int) -> d
 
 async def mutes(
     store: Store, owner: int, limit: int, after: Mark | None, now: int
-) -> tuple[list[Mark], bool]:
-    """Return a page of an owner's mutes, newest first, and whether there are more after it.
+) -> tuple[list[Mark], Mark | None]:
+    """Return a page of an owner's mutes, newest first, and the last one if there are more.
 
-    The page follows ``after``, a mute of an earlier page. Those that have ended are left out, so
-    that a page may be short.
+    The page follows ``after``, a mute. Those that have ended are left out, so that a page may be
+    short.
     """
     position = None if after is None else (after.time, after.target)
     page = await store.documents(MUTE, owner, Query(order="time", limit=limit, after=position))
-    return [mark for mark in page.items if mark.until > now], page.more
+    return [mark for mark in page.items if mark.until > now], page.items[-1] if page.more else None
 
 
 async def dismiss(store: Store, owner: int, target: int, now: int) -> int:

@@ -1,0 +1,138 @@
+"""Many changes in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from guanxi.contract.errors import ArgsException, ResponseCodeException
+from guanxi.embed.refusals import checked_mid, refusal
+from guanxi.graph.groups import DeleteGroup, GroupAct, Regroup, RegroupMode, RenameGroup
+from guanxi.graph.pair import SPECIAL, Act, Modify
+from guanxi.text import Text
+
+
+class Result(Struct, frozen=True):
+    """The result of one change of a batch."""
+
+    #: None if it was done, or there was nothing to do.
+    error: ResponseCodeException | None = None
+
+
+class Batch:
+    """Changes that are collected in a ``with`` block and made at its end, in order.
+
+    Up to 256 changes are one transaction; more are several, one after another. A change that the
+    rules refuse changes nothing, and the others are made all the same: ``results`` has the result
+    of each, in order, after the block. If the block raises, no change is made.
+    """
+
+    def __init__(self) -> None:
+        self._acts: list[Modify | GroupAct] = []
+        self._targets: list[object] = []
+        self._results: list[Result] | None = None
+
+    @property
+    def results(self) -> Sequence[Result]:
+        """Return the result of each change. Raise ``ArgsException`` before the block has ended."""
+        if self._results is None:
+            zh, en = "批次尚未执行", "results: the batch is made at the end of its block"
+            raise ArgsException(Text(zh, en))
+        return self._results
+
+    def follow(self, actor: int, target: int) -> None:
+        """Let ``actor`` follow ``target``."""
+        self._modify(actor, target, Act.FOLLOW)
+
+    def unfollow(self, actor: int, target: int) -> None:
+        """Let ``actor`` follow ``target`` no more."""
+        self._modify(actor, target, Act.UNFOLLOW)
+
+    def block(self, actor: int, target: int) -> None:
+        """Let ``actor`` block ``target``, which ends the followings of both."""
+        self._modify(actor, target, Act.BLOCK)
+
+    def unblock(self, actor: int, target: int) -> None:
+        """Let ``actor`` block ``target`` no more."""
+        self._modify(actor, target, Act.UNBLOCK)
+
+    def remove_follower(self, actor: int, target: int) -> None:
+        """End the following of ``target``, a follower of ``actor``."""
+        self._modify(actor, target, Act.REMOVE_FOLLOWER)
+
+    def set_special(self, owner: int, targets: Iterable[int], *, special: bool = True) -> None:
+        """Mark followings as special, or not."""
+        self._regroup(special_act(owner, targets, special=special))
+
+    def set_groups(self, owner: int, targets: Iterable[int], groups: Iterable[int]) -> None:
+        """Let followings be in exactly ``groups``."""
+        self._regroup(regroup(owner, RegroupMode.SET, targets, groups))
+
+    def add_to_group(self, owner: int, group: int, targets: Iterable[int]) -> None:
+        """Add followings to a group."""
+        self._regroup(regroup(owner, RegroupMode.COPY, targets, [group]))
+
+    def remove_from_group(self, owner: int, group: int, targets: Iterable[int]) -> None:
+        """Remove followings from a group."""
+        self._regroup(regroup(owner, RegroupMode.MOVE, targets, [], [group]))
+
+    def rename_group(self, owner: int, group: int, name: str) -> None:
+        """Give a group another name."""
+        self._add(RenameGroup(owner, group, name), name)
+
+    def delete_group(self, owner: int, group: int) -> None:
+        """Delete a group; its members stay followed."""
+        self._add(DeleteGroup(owner, group), group)
+
+    @property
+    def acts(self) -> Sequence[Modify | GroupAct]:
+        """Return what is to be done."""
+        return self._acts
+
+    def settle(self, codes: Sequence[int]) -> None:
+        """Make the results of the codes that the store returned."""
+        self._results = [
+            Result(refusal(code, act.owner, target) if code else None)
+            for code, act, target in zip(codes, self._acts, self._targets, strict=True)
+        ]
+
+    def _modify(self, actor: int, target: int, act: Act) -> None:
+        self._add(modify(actor, target, act), target)
+
+    def _regroup(self, act: Regroup) -> None:
+        self._add(act, list(act.members))
+
+    def _add(self, act: Modify | GroupAct, target: object) -> None:
+        checked_mid("owner", act.owner)
+        self._acts.append(act)
+        self._targets.append(target)
+
+
+def modify(actor: int, target: int, act: Act) -> Modify:
+    """Return an act; raise ``ArgsException`` for what is no mid."""
+    checked_mid("actor", actor)
+    checked_mid("target", target)
+    return Modify(actor, target, act)
+
+
+def regroup(
+    owner: int,
+    mode: RegroupMode,
+    targets: Iterable[int],
+    groups: Iterable[int],
+    before: Iterable[int] = (),
+) -> Regroup:
+    """Return an act on the groups of followings; raise ``ArgsException`` for what is no mid."""
+    checked_mid("owner", owner)
+    members = tuple(dict.fromkeys(targets))
+    for member in members:
+        checked_mid("targets", member)
+    return Regroup(owner, mode, members, tuple(groups), tuple(before))
+
+
+def special_act(owner: int, targets: Iterable[int], *, special: bool) -> Regroup:
+    """Return the act that marks followings as special, or not."""
+    if special:
+        return regroup(owner, RegroupMode.COPY, targets, [SPECIAL])
+    return regroup(owner, RegroupMode.MOVE, targets, [], [SPECIAL])

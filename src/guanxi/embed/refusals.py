@@ -1,0 +1,103 @@
+"""What a graph raises: the exceptions of the SDK, with sentences about the accounts concerned."""
+
+from __future__ import annotations
+
+from guanxi.contract import errors
+from guanxi.contract.errors import ArgsException, MistypedArgsException, ResponseCodeException
+from guanxi.text import Text
+
+_LARGEST = 2**63 - 1
+#: The most items of a page, and the most accounts of a call.
+MOST = 1_000
+
+#: By code, in Chinese and English; {0} acts, on {1}.
+_SENTENCES: dict[int, tuple[str, str]] = {
+    errors.CannotTargetSelf.number: ("{0} 不能对自己操作", "{0} cannot do this to itself"),
+    errors.NoSuchUser.number: (
+        "{0} 或 {1} 没有账号，可用 put_account 建立",
+        "{0} or {1} has no account: put_account creates one",
+    ),
+    errors.AccountBanned.number: ("{0} 已被封停，不能更改", "{0} is banned, and changes nothing"),
+    errors.AccountDeregistered.number: ("{1} 已注销", "{1} is deregistered"),
+    errors.FollowRefused.number: (
+        "{1} 不接受关注，或已拉黑 {0}",
+        "{1} refuses to be followed, or blocks {0}",
+    ),
+    errors.TargetInBlacklist.number: (
+        "{0} 拉黑了 {1}，请先解除",
+        "{0} blocks {1}: unblock it first",
+    ),
+    errors.AlreadyFollowing.number: ("{0} 已关注 {1}", "{0} follows {1} already"),
+    errors.AlreadyBlocked.number: ("{0} 已拉黑 {1}", "{0} blocks {1} already"),
+    errors.FollowingLimitReached.number: (
+        "{0} 的关注已达上限",
+        "{0} follows as many accounts as it may",
+    ),
+    errors.NotFollowing.number: ("{0} 未关注其中的账号：{1}", "{0} does not follow all of {1}"),
+    errors.NoSuchGroup.number: ("{0} 没有这一分组：{1}", "{0} has no such group: {1}"),
+    errors.GroupExists.number: (
+        "{0} 已有此名的分组：{1}",
+        "{0} has a group of this name already: {1}",
+    ),
+    errors.GroupNameTooLong.number: (
+        "分组名为空或过长：{1}",
+        "the group's name is empty or too long: {1}",
+    ),
+    errors.BadRequest.number: (
+        "{0} 不能这样更改分组 {1}：它是内置分组、不存在，名称含有控制字符，或分组已达上限",
+        "{0} cannot do this with the group {1}: it is built in or does not exist, its name has"
+        " control characters, or there are as many groups as there may be",
+    ),
+}
+
+
+def refusal(code: int, actor: int, target: object) -> ResponseCodeException:
+    """Return the exception of a code with which the rules refuse an act of ``actor``."""
+    kind = errors.CODES[code]
+    zh, en = _SENTENCES.get(code, (kind.wire_message, kind.meaning))
+    text = Text(zh.format(actor, target), en.format(actor, target))
+    return kind(code, kind.wire_message, text=text)
+
+
+def unknown(mid: int) -> ResponseCodeException:
+    """Return the exception for an account that does not exist."""
+    kind = errors.NoSuchUser
+    text = Text(
+        f"{mid} 没有账号，可用 put_account 建立", f"{mid} has no account: put_account creates one"
+    )
+    return kind(kind.number, kind.wire_message, text=text)
+
+
+def raise_for(code: int, actor: int, target: object) -> None:
+    """Raise the exception of a code, unless it is 0."""
+    if code:
+        raise refusal(code, actor, target)
+
+
+def checked_mid(name: str, value: object) -> None:
+    """Raise ``MistypedArgsException`` or ``ArgsException`` if an argument is no mid."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise MistypedArgsException(
+            Text(
+                f"{name}：须为整数，不是 {type(value).__name__}",
+                f"{name}: must be an integer, not {type(value).__name__}",
+            )
+        )
+    if not 1 <= value <= _LARGEST:
+        raise ArgsException(
+            Text(f"{name}：须为 1 至 2^63 - 1", f"{name}: must be from 1 to 2^63 - 1, not {value}")
+        )
+
+
+def checked_limit(limit: object, least: int = 1) -> None:
+    """Raise ``MistypedArgsException`` or ``ArgsException`` if an argument is no page size."""
+    if isinstance(limit, bool) or not isinstance(limit, int):
+        raise MistypedArgsException(
+            Text(
+                f"limit：须为整数，不是 {type(limit).__name__}",
+                f"limit: must be an integer, not {type(limit).__name__}",
+            )
+        )
+    if not least <= limit <= MOST:
+        en = f"limit: must be from {least} to {MOST}, not {limit}"
+        raise ArgsException(Text(f"limit：须为 {least} 至 {MOST}", en))

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.text import Text
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.effects import BLOCKED, FOLLOWED, WHISPER, after, is_same
@@ -31,6 +32,7 @@ _REMARKS = {
     "removed": Text(
         "{0} 个粉丝被移除，不能恢复", "{0} followers were removed and cannot come back"
     ),
+    "deregistered": Text("已注销而不再关注：{0} 个", "deregistered, so not followed again: {0}"),
     "deleted": Text(
         "{0} 个分组会重建，但不含原来的成员",
         "{0} groups are created again, without the members that they had",
@@ -106,6 +108,10 @@ def _found(
         now = before
         for act in done:
             now = after(act, now)
+        is_lost = before.attribute in FOLLOWED and now.attribute not in FOLLOWED
+        if is_lost and first["name"] == DEREGISTERED_NAME:
+            lost["deregistered"] += 1
+            before = Relation()
         _count_lost(done, before, now, lost)
         why = reason.format(first["kind"], first["number"])
         for act in _back(before, now):

@@ -103,7 +103,7 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
 }
 
 
-def write(
+def report(
     archive: Archive, path: Path | str, now: int, *, language: Language = "en", faces: bool = False
 ) -> int:
     """Write the report of the newest snapshot to ``path``; return its size in bytes.
@@ -121,7 +121,7 @@ def write(
 def page(
     archive: Archive, now: int, *, language: Language = "en", faces: bool = False
 ) -> Iterator[str]:
-    """Yield the page part by part; the arguments and errors are those of ``write``."""
+    """Yield the page part by part; the arguments and errors are those of ``report``."""
     from jinja2 import Environment, StrictUndefined  # only the report needs it
 
     newest = archive.newest()
@@ -135,17 +135,17 @@ def page(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     jinja.filters["capitalised"] = lambda text: text[:1].upper() + text[1:]
-    report = _Report(archive, newest, now, language, faces=faces)
+    shown = _Report(archive, newest, now, language, faces=faces)
     stream = jinja.from_string(source).stream(
         t={name: text.into(language) for name, text in _TEXTS.items()},
         policy=_policy(source, faces=faces),
         who=archive.identity.name or archive.identity.mid,
         space=_SPACE if archive.identity.server == "documents" else "",
         snapshot=archive.rows("SELECT id, begun FROM snapshots WHERE id = ?", (newest,))[0],
-        figures=report.figures(),
-        charts=report.charts(),
-        tables=report.tables(),
-        lists=report.lists(),
+        figures=shown.figures(),
+        charts=shown.charts(),
+        tables=shown.tables(),
+        lists=shown.lists(),
     )
     stream.enable_buffering(200)
     yield from stream

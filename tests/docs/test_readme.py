@@ -142,6 +142,7 @@ def test_test_files_named_in_a_page_exist(document: str) -> None:
     "document", [path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]]
 )
 def test_relative_links_point_to_existing_files(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", (ROOT / document).read_text("utf-8")):
+    text = (ROOT / document).read_text("utf-8")
+    for target in re.findall(r"(?:\]\(|src=\"|srcset=\")([^)#\"]+)", text):
         if not target.startswith("http"):
             assert (ROOT / document.parent / target).exists(), f"{document}: {target}"

@@ -166,6 +166,19 @@ def test_without_a_snapshot(tmp_path: Path) -> None:
     assert not (tmp_path / "r.html").exists()
 
 
+def test_empty_lists_and_snapshots_without_a_change(tmp_path: Path) -> None:
+    with new_archive(tmp_path) as archive:
+        add_snapshot(archive, DAY, followings=[item(3)], followers=[])
+        add_snapshot(archive, 2 * DAY, followings=[item(3), item(4)], followers=[])
+        add_snapshot(archive, 3 * DAY, followings=[item(3), item(4)], followers=[])
+        shown = page_of(archive)
+    assert "<bdi>2 · 1970-01-03" in shown
+    assert "<bdi>3 · " not in shown, "nothing changed"
+    assert "Nothing changed from snapshot 1 to 3." in shown
+    assert shown.count("No accounts.") == 1
+    assert shown.count("<tbody>") == 1
+
+
 @pytest.fixture
 def shown(browser: Chrome, archive: Archive, tmp_path: Path) -> Iterator[Chrome]:
     """The report in the browser; the device's width and colours are reset afterwards."""
@@ -191,7 +204,7 @@ def luminance(browser: Chrome, selector: str, part: str) -> float:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 800, 390])
 def test_it_fits_and_has_the_readers_colours(shown: Chrome, width: int, mode: str) -> None:
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     shown.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

@@ -218,7 +218,9 @@ _add("restore", _RESTORE, (("at", _AT, _NEEDED), _IGNORE_KEEP), restore)
 
 
 @app.command()
-@in_chinese("""显示计划：各理由的数量、名额、所需时间与前几项操作。""")
+@in_chinese("""显示计划。
+
+    输出各理由的数量、名额、所需时间与前几项操作。""")
 def show(
     plan: Annotated[Path, argument("计划文件。", "The plan's file.", metavar="PLAN")],
     mid: Annotated[
@@ -235,7 +237,10 @@ def show(
     archive: ArchiveOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a plan: counts by reason, the cap, the time it takes, and its first acts."""
+    """Show a plan.
+
+    It prints the counts by reason, the cap, the time that it takes, and the first acts.
+    """
     read = Plan.open(plan)
     if mid is None:
         print_review(review(read, limit), as_json=as_json)

@@ -167,7 +167,8 @@ def test_commands_on_a_store_show_no_control_character(
 def test_the_progress_bar_has_no_colours_if_the_user_wants_none(tmp_path: Path) -> None:
     with running() as service:
         service.add_accounts(1, 2)
-        service.import_edges([EdgeRow(follower=1, followed=2, time=5)])
+        pairs = ((1, 2), (2, 1))
+        service.import_edges([EdgeRow(follower=a, followed=b, time=5) for a, b in pairs])
         me = service.sign_in(1)
         environment = {
             "GUANXI_BASE_URL": service.base_url,

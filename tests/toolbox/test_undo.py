@@ -119,7 +119,12 @@ def test_what_cannot_come_back_is_listed(tmp_path: Path) -> None:
         )
         at.apply(plan)
         back = undo(at.archive, plan, tmp_path / "back", NOW, words=lambda text: text.zh)
-        assert [(act.act, act.group) for act in back.acts()] == [("create_group", "empty")]
+        [act] = back.acts()
+        assert (act.act, act.group, act.reason) == (
+            "create_group",
+            "empty",
+            "撤销删除分组 [第 2 项]",
+        )
         assert set(back.header.remarks) == {
             "1 个分组会重建，但不含原来的成员",
             "1 个悄悄关注不能恢复",

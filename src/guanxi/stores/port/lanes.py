@@ -16,6 +16,8 @@ from contextvars import ContextVar
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from msgspec import Struct
+
 from guanxi.contract.limits import ALL
 from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT
@@ -52,7 +54,7 @@ class Bounds(NamedTuple):
 BOUNDS = {Lane.SHORT: Bounds(32, 128, 256), Lane.LONG: Bounds(2, 8, 16)}
 
 
-class Rows(NamedTuple):
+class Rows(Struct, frozen=True, gc=False):
     """How many rows a read examines: at most ``most``, and not more than its lists have."""
 
     most: int
@@ -63,6 +65,8 @@ class Rows(NamedTuple):
 
     def cost(self, tallies: Mapping[int, Tally] = {}) -> int:
         """Return the cost, in rows of a list; not more than that of the lists with ``tallies``."""
+        if not tallies:
+            return self.weight * self.most
         counts = [int(getattr(tallies[mid], name)) for mid, name in self.lists if mid in tallies]
         return self.weight * (min(self.most, sum(counts)) if counts else self.most)
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from guanxi.contract import endpoints as e
-from guanxi.contract.endpoint import Endpoint
+from guanxi.contract.endpoint import Body, Does, Endpoint
 from guanxi.contract.limits import Profile
 from guanxi.contract.params import decoder, defaults, may_be_empty, wire_types
 from guanxi.service import auth
+from guanxi.service.answers import CONTENT_TYPE
 from guanxi.service.handlers import (
     account,
     login,
@@ -142,8 +143,12 @@ class Route(NamedTuple):
     #: The fields that may be empty. Any other empty field counts as absent.
     blank: frozenset[str]
     reads_form: bool
-    #: See ``Endpoint.space_owner``; kept, as it is looked up.
+    #: See ``Endpoint``: these are kept because each request looks at them.
+    is_write: bool
+    is_jsonp: bool
     space_owner: str
+    #: The headers for the content of a response of code 0.
+    content_type: tuple[tuple[bytes, bytes], ...]
     #: Returns the data of -102.
     banned_data: Callable[[Any], bytes]
 
@@ -166,7 +171,10 @@ def _route(endpoint: Endpoint, profile: Profile) -> Route:
         known,
         may_be_empty(endpoint.params),
         endpoint.method == "POST" and not endpoint.ignores_body,
+        endpoint.does is Does.WRITE,
+        endpoint.body is Body.JSONP,
         endpoint.space_owner,
+        CONTENT_TYPE[endpoint.body],
         _BANNED_DATA.get(endpoint.name, _no_data),
     )
 

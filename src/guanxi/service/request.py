@@ -50,12 +50,16 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter |
     The error names the first field of ``known`` that is badly encoded. Badly encoded fields are
     omitted, repeated ones are kept.
     """
+    pairs: Pairs = []
     if not raw:
-        return [], None
+        return pairs, None
     raw = raw.replace(b"%2C", b",")  # the most frequent escape: commas in lists of ids
     if b"%" not in raw and b"+" not in raw and raw.isascii():
-        return _plain(raw.decode("ascii")), None
-    pairs: Pairs = []
+        for plain in raw.decode("ascii").split("&"):
+            if plain:
+                field, _, text = plain.partition("=")
+                pairs.append((field, text))
+        return pairs, None
     invalid = None
     for item in raw.split(b"&"):
         if not item:
@@ -72,15 +76,6 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter |
             if field in known:
                 invalid = invalid or InvalidParameter(field, str(error))
     return pairs, invalid
-
-
-def _plain(text: str) -> Pairs:
-    pairs = []
-    for item in text.split("&"):
-        if item:
-            name, _, value = item.partition("=")
-            pairs.append((name, value))
-    return pairs
 
 
 def _unescaped(raw: bytes) -> str:

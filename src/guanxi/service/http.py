@@ -249,11 +249,14 @@ class _Protocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        # In place of uvicorn's, which looks once more for an offer to upgrade.
         if self.parser.should_upgrade():  # the parser stopped after the head
             return
         self._between = True
         self._stop_timer()
-        super().on_message_complete()
+        if not self.cycle.response_complete:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -288,13 +291,14 @@ class _Protocol(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         if self._refusal is not None:
             return
-        if self._between and not data.strip(b"\r\n"):
+        if self._between and data[0] in b"\r\n" and not data.strip(b"\r\n"):
             return  # empty lines before a request do not keep a connection open
         was_between = self._between
         was_in_body = not (was_between or self._in_head)
         self._head_bytes += len(data)
         self._begun = 0
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         try:
             try:
                 self.parser.feed_data(data)

@@ -19,7 +19,7 @@ from guanxi.graph.pair import (
     relation_of,
 )
 from guanxi.service.answers import encode
-from guanxi.service.handling import UNKNOWN_CALLER, Refused, Service
+from guanxi.service.handling import NO_ACCOUNT, UNKNOWN_CALLER, Refused, Service
 
 _NONE = Relation()
 
@@ -40,6 +40,8 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
     [code] = await service.store.change([act], caps)
     if code == errors.NoSuchUser.number and await service.store.account(caller) is None:
         raise Refused(code, UNKNOWN_CALLER)
+    if code == errors.NotSignedIn.number:
+        raise Refused(code, NO_ACCOUNT)
     if code:
         raise Refused(code, _reason(code, caller, params.fid, caps))
     return b""
@@ -72,6 +74,8 @@ async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> 
     acts = [Modify(caller, fid, params.act) for fid in fids]
     codes = await service.store.change(acts, service.profile.limits.caps)
     code, failed = batch_result(fids, codes)
+    if code == errors.NotSignedIn.number:
+        raise Refused(code, NO_ACCOUNT)
     data = encode(s.FailedFids(failed))
     if code:
         reasons = {

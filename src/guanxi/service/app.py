@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from guanxi.accounts.account import State
 from guanxi.accounts.rights import CALLER
 from guanxi.contract import errors
 from guanxi.contract.endpoint import Body, Envelope
@@ -38,6 +39,7 @@ from guanxi.service.routes import Route, routes
 from guanxi.service.spaces import WithoutDocuments
 from guanxi.stores.port import StoreBusy, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.port.lanes import READER
+from guanxi.stores.state_cache import state_of
 
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _SCRIPT = (b"content-type", b"application/javascript; charset=utf-8")
@@ -67,6 +69,7 @@ class Application:
         self._service = service
         self._gate = gate
         self._limits = service.profile.limits
+        self._state = state_of(service.store)
         self._at_once = service.settings.requests_at_once
         self._drops_cursor = not service.profile.cursors
         self._observers = observers
@@ -306,7 +309,7 @@ class Application:
         reader = READER.set(exchange)
         try:
             if route.is_write:
-                await _refuse_state(service, caller.mid, route, params)
+                await self._refuse_state(caller.mid, route, params)
             if route.space_owner:
                 owner = getattr(params, route.space_owner)
                 if not await shows_space(service, owner):
@@ -323,6 +326,20 @@ class Application:
             answer, more = answer
             exchange.headers += more
         exchange.body = success(route.endpoint.envelope, answer, service.clock)
+
+    async def _refuse_state(self, caller: int, route: Route, params: Any) -> None:
+        """Raise Refused if the state of the caller's account forbids the call.
+
+        This is before any write transaction, in which the rules look again.
+        """
+        state = await self._state(caller)
+        if state is None or state is State.NORMAL:
+            return
+        code = CALLER[state, route.endpoint.does]
+        if code == errors.AccountBanned.number:
+            raise Refused(code, BANNED, data=route.banned_data(params))
+        if code:  # deregistered since the session was checked
+            raise Refused(code, NO_ACCOUNT)
 
     def _call_back(self, exchange: Exchange, route: Route) -> None:
         """Let the response call the JSONP callback that the query names (the last).
@@ -360,19 +377,6 @@ class Application:
         if scope["method"] == "OPTIONS" and path not in self._pages:
             reason = cors.refusal(self._origins, scope["headers"]) or reason
         return Refused(errors.BadRequest.number, reason, status=405, headers=allow)
-
-
-async def _refuse_state(service: Service, caller: int, route: Route, params: Any) -> None:
-    """Raise Refused if the state of the caller's account forbids the call.
-
-    This is before any write transaction, in which the rules look again.
-    """
-    account = await service.store.account(caller)
-    code = 0 if account is None else CALLER[account.state, route.endpoint.does]
-    if code == errors.AccountBanned.number:
-        raise Refused(code, BANNED, data=route.banned_data(params))
-    if code:  # deregistered since the session was checked
-        raise Refused(code, NO_ACCOUNT)
 
 
 def _allowed(method: str) -> str:

@@ -86,7 +86,7 @@ class SQLiteStore(Engine):
         async def apply(part: Sequence[Doing]) -> tuple[list[int], Sequence[Doing]]:
             return await self.write(lambda db: _apply(db, part, caps, sort_key_at(self._clock())))
 
-        self.owner.loop()
+        self.owner.check()
         return await in_transactions(acts, apply)
 
     page = reading(reads.page)

@@ -220,7 +220,8 @@ class _Protocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self._stop_timer()
+        if self._timer is not None:
+            self._stop_timer()
         if self._head_bytes > _HEAD_BYTES and self._head_size() > _HEAD_BYTES:
             raise _BadRequest(_HEAD_TOO_LARGE)
         version = self.parser.get_http_version()
@@ -253,7 +254,8 @@ class _Protocol(HttpToolsProtocol):
         if self.parser.should_upgrade():  # the parser stopped after the head
             return
         self._between = True
-        self._stop_timer()
+        if self._timer is not None:
+            self._stop_timer()
         if not self.cycle.response_complete:
             self.cycle.more_body = False
             self.cycle.message_event.set()
@@ -307,17 +309,20 @@ class _Protocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             self._refuse(_reason(error))
             return
+        if self._between:  # the common case: whole requests
+            self._head_bytes = 0
+            return
         if self.transport.is_closing():
             return
         if not self._in_head:
-            if self._begun or self._between or not was_in_body:
+            if self._begun or not was_in_body:
                 self._head_bytes = 0
         elif self._begun > was_between:  # the head began within this packet
             self._head_bytes = len(data) - self._start_of_head(data)
         if self._head_bytes > _HEAD_BYTES:
             self._refuse(_HEAD_TOO_LARGE if self._in_head else _TRAILERS_TOO_LARGE)
             return
-        if self._in_head or not (self._between or self._answering()):
+        if self._in_head or not self._answering():
             self._start_timer()
 
     def _ignore_offer(self, rest: memoryview) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Body, Does, Endpoint
@@ -132,7 +134,7 @@ _BANNED_DATA: dict[str, Callable[[Any], bytes]] = {
 }
 
 
-class Route(NamedTuple):
+class Route(Struct, frozen=True):
     """An endpoint with its handler and the way to read its requests."""
 
     endpoint: Endpoint

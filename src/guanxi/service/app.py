@@ -28,7 +28,6 @@ from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_
 from guanxi.service.handlers.people import shows_space
 from guanxi.service.handling import BANNED, NO_ACCOUNT, Answer, Refused, Service, WithCookies
 from guanxi.service.request import (
-    check_count,
     cookies,
     fields,
     headers_of,
@@ -278,9 +277,8 @@ class Application:
         if len(self._running) > self._at_once:
             raise StoreUnavailable("too many requests at once")
         limits, query = self._limits, scope["query_string"]
-        check_count("query", query, limits.fields)
+        pairs, invalid = fields(query, route.known, limits.fields)
         headers = headers_of(scope["headers"])
-        pairs, invalid = fields(query, route.known)
         if route.reads_form:
             exchange.is_whole = False
             body = await read_body(exchange.receive, headers, limits.body_bytes)
@@ -309,7 +307,8 @@ class Application:
         reader = READER.set(exchange)
         try:
             if route.is_write:
-                await self._refuse_state(caller.mid, route, params)
+                # Before any write transaction, in which the rules look again.
+                _refuse_state(await self._state(caller.mid), route, params)
             if route.space_owner:
                 owner = getattr(params, route.space_owner)
                 if not await shows_space(service, owner):
@@ -327,20 +326,6 @@ class Application:
             exchange.headers += more
         exchange.body = success(route.endpoint.envelope, answer, service.clock)
 
-    async def _refuse_state(self, caller: int, route: Route, params: Any) -> None:
-        """Raise Refused if the state of the caller's account forbids the call.
-
-        This is before any write transaction, in which the rules look again.
-        """
-        state = await self._state(caller)
-        if state is None or state is State.NORMAL:
-            return
-        code = CALLER[state, route.endpoint.does]
-        if code == errors.AccountBanned.number:
-            raise Refused(code, BANNED, data=route.banned_data(params))
-        if code:  # deregistered since the session was checked
-            raise Refused(code, NO_ACCOUNT)
-
     def _call_back(self, exchange: Exchange, route: Route) -> None:
         """Let the response call the JSONP callback that the query names (the last).
 
@@ -348,8 +333,8 @@ class Application:
         """
         query = exchange.scope["query_string"]
         try:
-            check_count("query", query, self._limits.fields)
-            name = dict(fields(query, route.known)[0]).get("callback")
+            pairs, _ = fields(query, route.known, self._limits.fields)
+            name = dict(pairs).get("callback")
             callback = msgspec.convert(name, Callback)
         except (Refused, msgspec.ValidationError):
             return
@@ -377,6 +362,17 @@ class Application:
         if scope["method"] == "OPTIONS" and path not in self._pages:
             reason = cors.refusal(self._origins, scope["headers"]) or reason
         return Refused(errors.BadRequest.number, reason, status=405, headers=allow)
+
+
+def _refuse_state(state: State | None, route: Route, params: Any) -> None:
+    """Raise Refused if a caller's account in this state may not make the call."""
+    if state is None or state is State.NORMAL:
+        return
+    code = CALLER[state, route.endpoint.does]
+    if code == errors.AccountBanned.number:
+        raise Refused(code, BANNED, data=route.banned_data(params))
+    if code:  # deregistered since the session was checked
+        raise Refused(code, NO_ACCOUNT)
 
 
 def _allowed(method: str) -> str:

@@ -208,7 +208,7 @@ def _decoder(endpoint: Endpoint, profile: Profile) -> Callable[[dict[str, str]],
 
     def decode_with_defaults(values: dict[str, str]) -> Any:
         absent = {name: text for name, text in given.items() if not values.get(name)}
-        return decode({**values, **absent})
+        return decode({**values, **absent} if absent else values)
 
     return decode_with_defaults
 

@@ -348,6 +348,8 @@ class _Backup:
         with self.archive.transaction() as db:
             older = "DELETE FROM staged WHERE list = ? AND pass < ?"
             db.execute(older, (one.name, walk.reading))
+            if after.result is None:
+                snapshots.index_staged(db)
             self._write(db, one.name, after)
         return after, page if after.result is None else None
 

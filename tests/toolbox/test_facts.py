@@ -103,6 +103,20 @@ def test_facts_of_the_same_walk(client: SyncClient, archive: Archive) -> None:
     assert shown(archive, "fans, posts, zone, state")[POSTS] == known[POSTS]
 
 
+def test_a_ban_is_known_until_the_account_posts_again(
+    service: RunningService, client: SyncClient, archive: Archive
+) -> None:
+    """p23: a walk that does not look for bans does not say that one was lifted."""
+    put(service, BANNED, feed.POST, post(BANNED, 1, NOW - DAY))
+    facts.read_last_posted(client, archive, NOW, facts=True)
+    assert shown(archive, "state")[BANNED] == ("banned",)
+    facts.read_last_posted(client, archive, NOW + 30 * DAY)
+    assert shown(archive, "state")[BANNED] == ("banned",)
+    put(service, BANNED, feed.POST, post(BANNED, 2, NOW + DAY))
+    facts.read_last_posted(client, archive, NOW + 60 * DAY)
+    assert shown(archive, "state")[BANNED] == ("active",)
+
+
 def test_a_walk_goes_on_where_it_was_interrupted(client: SyncClient, archive: Archive) -> None:
     def interrupt(progress: Progress) -> None:
         if progress.done == 3:
@@ -184,3 +198,32 @@ def test_accounts_that_the_server_refuses(
     left = (*refused, POSTS, PINNED) if read is None else refused  # newest followings first
     states = shown(archive, "state")
     assert {mid for mid, state in states.items() if state == ("unknown",)} == {*left}
+
+
+def test_refused_accounts_do_not_keep_the_walk_from_the_others(archive: Archive) -> None:
+    """Of accounts that are always refused, three came first each time, and ended each walk."""
+    refused = [POSTS, SILENT, GONE]
+    with running(wrap=refusing(*refused)) as service:
+        service.add_accounts(ME, *FOLLOWED[:-1])
+        me = service.sign_in(ME)
+        credential = Credential(sessdata=me.sessdata, bili_jct=me.bili_jct)
+        with SyncClient(base_url=service.base_url, credential=credential) as client:
+            first = facts.read_last_posted(client, archive, NOW)
+            assert set(first.unreadable) == {*refused}
+            assert facts.read_last_posted(client, archive, NOW + DAY).accounts == 0
+            assert facts.read_last_posted(client, archive, NOW + 30 * DAY) == first
+
+
+def test_three_refused_in_a_row_come_last_the_next_time(archive: Archive) -> None:
+    refused = [UNKNOWN, GONE, BANNED]
+    with archive.transaction() as db:
+        db.execute("DELETE FROM item WHERE mid = ?", (LISTED_GONE,))
+    with running(wrap=refusing(*refused)) as service:
+        service.add_accounts(ME, *FOLLOWED[:-1])
+        me = service.sign_in(ME)
+        credential = Credential(sessdata=me.sessdata, bili_jct=me.bili_jct)
+        with SyncClient(base_url=service.base_url, credential=credential) as client:
+            with pytest.raises(ResponseCodeException, match="-6"):
+                facts.read_last_posted(client, archive, NOW)
+            walk = facts.read_last_posted(client, archive, NOW + 5)
+    assert (walk.read, set(walk.unreadable)) == (3, {*refused})

@@ -343,10 +343,33 @@ def test_plans_that_are_no_plans(tmp_path: Path) -> None:
     header = new_header("follow", Identity("x", 1), NOW)
     Plan.write(path, header, [follow(7)])
     whole = path.read_bytes()
-    for old, new in ((b'"act":"follow"', b'"act":"rob"'), (b'"mid":7', b'"mid":0')):
+    for old, new in (
+        (b'"act":"follow"', b'"act":"rob"'),
+        (b'"mid":7', b'"mid":0'),
+        (b'"mid":7', b'"mid":9223372036854775808'),
+        (b'"number":1,', b'"number":0,'),
+        (b'"number":1,', b'"number":9223372036854775808,'),
+    ):
         path.write_bytes(whole.replace(old, new))
         with pytest.raises(PlanDamaged, match="line 2"):
             Plan.open(path)
+
+
+def test_acts_with_the_same_number_are_no_plan(tmp_path: Path) -> None:
+    """The journal has one entry for a number: the second act would count as done."""
+    path = tmp_path / "plan"
+    Plan.write(path, new_header("follow", Identity("x", 1), NOW), [follow(7), follow(8)])
+    path.write_bytes(path.read_bytes().replace(b'"number":2', b'"number":1'))
+    with pytest.raises(PlanDamaged, match="line 3: number 1 after 1"):
+        Plan.open(path)
+
+
+def test_a_plan_that_was_replaced_after_it_was_shown(at: Desk) -> None:
+    shown = Plan.open(at.plan(follow(7)).path)
+    at.plan(unfollow(2))
+    with pytest.raises(PlanDamaged, match="replaced by another plan"):
+        at.apply(shown)
+    assert at.faults.log == []
 
 
 def test_two_at_once(at: Desk) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from guanxi import Credential, SyncClient
+from guanxi.contract.errors import AlreadyFollowing
 from guanxi.stores.port import EdgeRow
 from guanxi.toolbox import journal
 from guanxi.toolbox.apply import apply
@@ -165,6 +167,22 @@ def test_a_refused_batch_is_repeated_one_by_one(at: Desk) -> None:
     assert sorted(at.client.relation.specials()) == [2, 4]
 
 
+def test_a_refused_batch_does_not_count_as_a_try(at: Desk) -> None:
+    at.faults.by_account |= {"2,3": [refuse(12345)], "2": [refuse(12345)] * 2}
+    plan = at.plan(*(sort(mid, special=True) for mid in (2, 3)))
+    assert at.apply(plan).outcomes == {"done": 2}
+
+
+def test_an_account_that_is_followed_meanwhile_is_sorted(at: Desk) -> None:
+    async def followed_before(exchange: Exchange) -> None:
+        await exchange.handle()
+        await refuse(AlreadyFollowing.number)(exchange)
+
+    at.faults.by_account["7"] = [followed_before]
+    plan = at.plan(follow(7), sort(7, special=True))
+    assert at.apply(plan).outcomes == {"nothing_to_do": 1, "done": 1}
+
+
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
@@ -312,6 +330,31 @@ def test_a_budget_per_day_is_shared_by_all_plans(at: Desk) -> None:
     assert at.attributes(9, 10) == [2, 0]
     assert "1" in at.stop(second, per_day=3, now=NOW + DAY - 100)
     assert at.apply(second, per_day=3, now=NOW + DAY + 100).outcomes == {"done": 3}
+
+
+def test_an_act_of_an_abandoned_plan_counts_for_a_day(at: Desk) -> None:
+    """Its response was lost, and nobody looked what became of it."""
+    abandoned = at.plan(follow(7), name="abandoned")
+    at.faults.by_account["7"] = [dropped_before]
+    at.faults.on_response = lambda _: at.faults.reads.update({dropped_before: 1.0})
+    at.stop(abandoned)
+    at.faults.reads.clear()
+    at.faults.on_response = lambda _: None
+    plan = at.plan(follow(8))
+    later = time.localtime(NOW + DAY)
+    assert time.strftime("%Y-%m-%d %H:%M", later) in at.stop(plan, per_day=1, now=NOW + 60)
+    assert at.apply(plan, per_day=1, now=NOW + DAY + 60).outcomes == {"done": 1}
+
+
+def test_the_time_of_an_act_is_that_of_the_clock(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A laptop that slept between two acts: the day of the second begins when it was sent."""
+
+    def sleep(_progress: Progress) -> None:
+        monkeypatch.setattr(time, "time", lambda clock=time.time: clock() + DAY / 2)
+
+    at.apply(at.plan(follow(7), follow(8)), on_progress=sleep)
+    [(first,), (second,)] = at.archive.rows("SELECT begun FROM act ORDER BY number")
+    assert second - first >= DAY / 2
 
 
 def test_excluded_accounts_stay_excluded(at: Desk) -> None:

@@ -108,6 +108,18 @@ def test_accounts_that_changed_since_are_left_alone(tmp_path: Path) -> None:
         assert [outcome for outcome, _ in at.outcomes(back).values()] == ["changed"]
 
 
+def test_what_comes_back_is_what_was_before_the_last_try(tmp_path: Path) -> None:
+    """A try that the server refused changed nothing; the user may have, before the next one."""
+    with desk(tmp_path, edges=follows(2)) as at:
+        at.faults.by_account["2"] = [refuse(-352)]
+        plan = at.plan(unfollow(2, expect=None))
+        at.stop(plan)
+        at.client.relation.set_groups([2], [-10])
+        at.apply(plan)
+        at.apply(undo(at.archive, plan, tmp_path / "back", NOW))
+        assert at.client.relation.specials() == [2]
+
+
 def test_what_cannot_come_back_is_listed(tmp_path: Path) -> None:
     edges = [EdgeRow(follower=1, followed=2, time=5, kind="whisper")]
     with desk(tmp_path, edges=edges) as at:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import groupby, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import structs
 
@@ -30,7 +30,7 @@ from guanxi.toolbox import journal, stops
 from guanxi.toolbox.archive import Archive, Identity, server_name
 from guanxi.toolbox.effects import FOLLOWED, FOLLOWING, MUTUAL, after, is_in_effect, is_same
 from guanxi.toolbox.errors import PlanMismatch, Stopped
-from guanxi.toolbox.journal import DAY, Report
+from guanxi.toolbox.journal import Report
 from guanxi.toolbox.plan import GROUP_ACTS, KINDS, Act, Plan, Relation
 from guanxi.toolbox.progress import OnProgress, Progress
 
@@ -124,7 +124,8 @@ class _Run:
         self._limit, self._per_day = limit, per_day
         self._client, self._archive, self._plan = client, archive, plan
         self._id = plan.header.id
-        self._begun, self._from = now, time.monotonic()
+        # Not the monotonic clock, which stops while a laptop sleeps.
+        self._begun, self._from = now, time.time()
         self._exclude, self._on_progress = exclude, on_progress
         #: The account's own groups by name.
         self._groups: dict[str, s.Group] = {}
@@ -137,7 +138,7 @@ class _Run:
 
     def now(self) -> int:
         """Return the time, in seconds since the Unix epoch."""
-        return self._begun + int(time.monotonic() - self._from)
+        return self._begun + max(0, int(time.time() - self._from))
 
     def check_account(self) -> None:
         """Raise PlanMismatch if the client acts as another account than the plan's."""
@@ -278,7 +279,7 @@ class _Run:
                 raise self._stopped(error) from error
             return error
         else:
-            self._done(acts)
+            self._finished(acts, "done")
         return None
 
     def _portion(self, act: Act) -> int:
@@ -289,9 +290,8 @@ class _Run:
             if portion <= 0:
                 raise self._stopped(stops.portion(self._limit))
         if self._per_day is not None and journal.is_counted(act):
-            now = self.now()
-            if journal.sent_since(self._archive, now - DAY) >= self._per_day:
-                ends = journal.day_ends(self._archive, now)
+            sent, ends = journal.sent_today(self._archive, self.now())
+            if sent >= self._per_day:
                 raise self._stopped(stops.portion(self._per_day, ends))
         return portion
 
@@ -311,9 +311,10 @@ class _Run:
         else:
             relation.delete_group(self._groups[first.group].id)
 
-    def _done(self, acts: list[Act]) -> None:
+    def _finished(self, acts: list[Act], outcome: str, **answer: Any) -> None:
+        """Write that acts are in effect, and what they changed."""
         self._failed = 0
-        self._end(acts, "done")
+        self._end(acts, outcome, **answer)
         for act in acts:
             if act.mid is not None:
                 self._relations[act.mid] = after(act, self._relation(act))
@@ -327,7 +328,7 @@ class _Run:
             self._end(acts, None, code=code, message=message)
             raise self._stopped(error) from error
         if len(acts) > 1:  # one of them is the reason: which one, only single requests show
-            self._end(acts, None, code=code, message=message)
+            journal.withdraw(self._archive, self._id, acts, self.now())
             for act in acts:
                 self._sent -= 1
                 self._perform([act])
@@ -336,10 +337,9 @@ class _Run:
         entry = journal.entry(self._archive, self._id, act.number)
         tries = entry.tries if entry else 1
         if code == _ALREADY.get(act.act):
-            # A try before this one did it, and its response was lost.
-            self._end(acts, "done" if tries > 1 else "nothing_to_do", code=code, message=message)
-            if act.act in GROUP_ACTS:
-                self._load_groups()
+            # "done": a try before this one did it, and its response was lost.
+            already = "done" if tries > 1 else "nothing_to_do"
+            self._finished(acts, already, code=code, message=message)
         elif error.skips:
             self._end(acts, "refused", code=code, message=message)
         else:
@@ -447,7 +447,7 @@ class _Run:
             total = self._plan.header.total
             left = None
             if self._sent:
-                left = (time.monotonic() - self._from) / self._sent * (total - self._ended)
+                left = (time.time() - self._from) / self._sent * (total - self._ended)
             self._on_progress(Progress("acts", self._ended, total, self._calls, left))
 
     def _stopped(self, why: Exception | Text) -> Stopped:

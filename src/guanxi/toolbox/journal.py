@@ -92,14 +92,19 @@ def entry(archive: Archive, plan: str, number: int) -> Entry | None:
 def begin(
     archive: Archive, plan: str, acts: Iterable[tuple[Act, Relation | None]], now: int
 ) -> None:
-    """Write that acts are about to be sent, each with the relation before its first try."""
+    """Write that acts are about to be sent, each with the relation before it.
+
+    That of an act that may have been done already stays.
+    """
     with archive.transaction() as db:
         for act, before in acts:
-            _insert(db, plan, act, before, now)
+            _insert(db, plan, act, now)
+            seen = None if before is None else msgspec.json.encode(before).decode()
             db.execute(
-                "UPDATE act SET tries = tries + 1, begun = ?, ended = NULL, code = NULL,"
-                " message = NULL WHERE plan = ? AND number = ?",
-                (now, plan, act.number),
+                "UPDATE act SET before = iif(tries AND ended IS NULL, before, ?),"
+                " tries = tries + 1, begun = ?, ended = NULL, code = NULL, message = NULL"
+                " WHERE plan = ? AND number = ?",
+                (seen, now, plan, act.number),
             )
 
 
@@ -116,12 +121,21 @@ def end(
     """Write how acts ended, sent or not; the outcome None leaves them to be sent again."""
     with archive.transaction() as db:
         for act in acts:
-            _insert(db, plan, act, None, now)
+            _insert(db, plan, act, now)
             db.execute(
                 "UPDATE act SET ended = ?, outcome = ?, code = ?, message = ?"
                 " WHERE plan = ? AND number = ?",
                 (now, outcome, code, message, plan, act.number),
             )
+
+
+def withdraw(archive: Archive, plan: str, acts: Iterable[Act], now: int) -> None:
+    """Take back the try of acts whose common request was refused: each is sent alone next."""
+    with archive.transaction() as db:
+        db.executemany(
+            "UPDATE act SET ended = ?, tries = tries - 1 WHERE plan = ? AND number = ?",
+            ((now, plan, act.number) for act in acts),
+        )
 
 
 def finish(archive: Archive, plan: str, now: int) -> None:
@@ -174,28 +188,24 @@ def group_acts_done(archive: Archive, plan: str) -> dict[str, Act]:
     return {act.group: act for act in acts}
 
 
-def sent_since(archive: Archive, time: int) -> int:
-    """Return how many requests on accounts, of all plans, were sent after ``time``."""
-    [row] = archive.rows(
-        "SELECT coalesce(sum(tries), 0) FROM act WHERE (ended > ? OR ended IS NULL)"
+def sent_today(archive: Archive, now: int) -> tuple[int, int]:
+    """Return how many requests on accounts, of all plans, were sent in the 24 hours before ``now``.
+
+    Also return when the first of them no longer counts.
+    """
+    since = now - DAY
+    [[count, first]] = archive.rows(
+        "SELECT coalesce(sum(tries), 0), min(begun) FROM act"
+        " WHERE (ended > ? OR ended IS NULL) AND begun > ? AND tries"
         f" AND kind IN ({_marks(_COUNTED)})",
-        (time, *_COUNTED),
+        (since, since, *_COUNTED),
     )
-    return int(row[0])
+    return count, (first or now) + DAY
 
 
 def is_counted(act: Act) -> bool:
     """Return whether ``per_day`` counts an act."""
     return act.act in _COUNTED
-
-
-def day_ends(archive: Archive, now: int) -> int:
-    """Return when the oldest request of the last 24 hours no longer counts for ``per_day``."""
-    [row] = archive.rows(
-        f"SELECT min(ended) FROM act WHERE ended > ? AND tries AND kind IN ({_marks(_COUNTED)})",
-        (now - DAY, *_COUNTED),
-    )
-    return int(row[0] or now) + DAY
 
 
 def report(archive: Archive, plan: Plan) -> Report:
@@ -240,14 +250,13 @@ def not_done(archive: Archive, plan: str) -> Iterator[sqlite3.Row]:
         number = rows[-1]["number"]
 
 
-def _insert(db: sqlite3.Connection, plan: str, act: Act, before: Relation | None, now: int) -> None:
+def _insert(db: sqlite3.Connection, plan: str, act: Act, now: int) -> None:
     """Insert an act that was not sent yet, unless it is there."""
     body = msgspec.json.encode(act).decode()
-    seen = None if before is None else msgspec.json.encode(before).decode()
     db.execute(
-        "INSERT OR IGNORE INTO act (plan, number, kind, mid, name, body, before, tries, begun)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
-        (plan, act.number, act.act, act.mid, act.name or act.group, body, seen, now),
+        "INSERT OR IGNORE INTO act (plan, number, kind, mid, name, body, tries, begun)"
+        " VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
+        (plan, act.number, act.act, act.mid, act.name or act.group, body, now),
     )
 
 

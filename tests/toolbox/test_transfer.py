@@ -134,6 +134,12 @@ def test_a_list_that_does_not_fit(target: Archive, tmp_path: Path) -> None:
     assert plan.header.remarks == (f"only {CAP - 2} of {CAP} fit under {CAP}",)
 
 
+def test_spaces_around_the_name_of_a_group_do_not_count(target: Archive, tmp_path: Path) -> None:
+    rows = [Line("followings", 5, groups=(" friends", "new "))]
+    plan = transfer.plan_transfer(target, tmp_path / "p", rows, 9, command="import")
+    assert [act.group or act.groups for act in plan.acts()] == ["new", (), ("friends", "new")]
+
+
 @pytest.mark.parametrize("name", ["x" * 17, " ", "a\nb"])
 def test_names_that_no_group_can_have(target: Archive, tmp_path: Path, name: str) -> None:
     rows = [Line("followings", 5, groups=(name,))]

@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
@@ -28,10 +28,10 @@ class Line(Struct, frozen=True, omit_defaults=True):
     """One account of one list."""
 
     list: ListName
-    mid: int
+    mid: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     name: str = ""
     #: When it was followed or blocked, in seconds since the Unix epoch; 0 for unknown.
-    since: int = 0
+    since: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     special: bool = False
     groups: tuple[str, ...] = ()
     note: str = ""
@@ -40,6 +40,10 @@ class Line(Struct, frozen=True, omit_defaults=True):
 
 
 COLUMNS = Line.__struct_fields__
+#: The most bytes that are read of a first line, and those of a header of CSV.
+_FIRST_LINE, _HEADER = 1 << 20, 1_000
+#: The cell of a mark without a reason: an empty one is no mark.
+_NO_REASON = " "
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
 
@@ -56,7 +60,7 @@ def lines(archive: Archive, *lists: str) -> Iterator[Line]:
     LEFT JOIN note AS n ON n.mid = i.mid LEFT JOIN mark AS m ON m.mid = i.mid
     WHERE i.list = ? AND i.until IS NULL ORDER BY i.since DESC, i.tie DESC
     """
-    for name in lists or LISTS:
+    for name in dict.fromkeys(lists or LISTS):
         for row in archive.db.execute(sql, (name,)):
             ids = msgspec.json.decode(row["groups"] or "[]", type=list[int])
             yield Line(
@@ -92,10 +96,18 @@ def write(path: Path | str, rows: Iterable[Line]) -> int:
 
 
 def is_export(path: Path | str) -> bool:
-    """Return whether a file is one that ``write`` wrote, by its first line."""
+    """Return whether a file is one that ``write`` wrote, by its first line.
+
+    Another program may have changed the order of its columns or keys.
+    """
     with Path(path).open("rb") as file:
-        first = file.readline(1_000).removeprefix(codecs.BOM_UTF8)
-    return first.startswith((b'{"list":', b"list,mid,"))
+        first = file.readline(_FIRST_LINE).removeprefix(codecs.BOM_UTF8)
+    names: Iterable[str]
+    try:
+        names = msgspec.json.decode(first, type=dict[str, Any])
+    except msgspec.DecodeError:
+        names = next(csv.reader([first[:_HEADER].decode("utf-8", "replace")]), ())
+    return {"list", "mid"} <= {*names}
 
 
 def read(path: Path | str) -> Iterator[Line]:
@@ -135,8 +147,9 @@ def _write_csv(file: IO[str], rows: Iterable[Line]) -> int:
         nonlocal count
         for row in rows:
             groups = "|".join(re.sub(r"([\\|])", r"\\\1", name) for name in row.groups)
-            values = structs.asdict(row) | {"special": int(row.special), "groups": groups}
-            yield [*values.values()]
+            keep = _NO_REASON if row.keep == "" else row.keep
+            values = {"special": int(row.special), "groups": groups, "keep": keep}
+            yield [*(structs.asdict(row) | values).values()]
             count += 1
 
     write_csv(file, COLUMNS, cells())
@@ -156,6 +169,6 @@ def _of_csv(row: dict[str | None, str | None]) -> Line:
         **texts,
         "special": texts["special"] == "1",
         "groups": [re.sub(r"\\(.)", r"\1", name) for name in names],
-        "keep": texts["keep"] or None,
+        "keep": "" if texts["keep"] == _NO_REASON else texts["keep"] or None,
     }
     return msgspec.convert(values, Line, strict=False)

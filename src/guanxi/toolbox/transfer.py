@@ -178,7 +178,7 @@ def load(archive: Archive, wanted: Iterable[Line]) -> None:
         (
             (
                 *(line.list, line.mid, line.name, line.since, line.special),
-                json.dumps(sorted(set(line.groups)), ensure_ascii=False),
+                json.dumps(sorted({name.strip() for name in line.groups}), ensure_ascii=False),
             )
             for line in wanted
             if line.list in ("followings", "blocks")

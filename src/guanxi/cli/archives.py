@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec import to_builtins
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -124,14 +125,17 @@ def print_rows(
     as_json: bool = False,
     as_csv: bool = False,
 ) -> None:
-    """Print rows as a table, as CSV, or as one JSON object, one after another."""
+    """Print rows as a table, as CSV, or as one JSON object, one after another.
+
+    Bytes are Base64 in JSON.
+    """
     if as_csv:
         write_csv(sys.stdout, names, rows)
     elif as_json:
         say(f'{{"schema_version": {SCHEMA_VERSION}, "rows": [')
         separator = ""
         for row in rows:
-            say(separator + json_of(dict(zip(names, row, strict=True))))
+            say(separator + json_of(to_builtins(dict(zip(names, row, strict=True)))))
             separator = ","
         say("]}")
     else:

@@ -15,14 +15,17 @@ from guanxi.stores.port import EdgeRow
 from guanxi.testing import RunningService, running
 from guanxi.toolbox.plan import Plan
 from tests.cli.runner import error_of, guanxi, output_of
+from tests.toolbox.faulty import Faulty, accepted_only
 
 ME, OTHER = 1, 2
+FAULTS = Faulty()
 FOLLOWED = range(10, 40)
 
 
 @pytest.fixture
 def service() -> Iterator[RunningService]:
-    with running() as one:
+    FAULTS.by_account.clear()
+    with running(wrap=FAULTS.around) as one:
         one.add_accounts(ME, OTHER, *FOLLOWED, 50, 51)
         one.import_edges(
             [
@@ -140,6 +143,16 @@ def saved(
     return {"GUANXI_BASE_URL": service.base_url, "XDG_DATA_HOME": str(tmp_path)}
 
 
+def test_what_is_not_in_effect_is_a_status_of_migrate(saved: dict[str, str]) -> None:
+    """p18: also of a program that reads its JSON."""
+    FAULTS.by_account["15"] = [accepted_only]
+    result = guanxi("migrate", "--from", "old", "--to", "new", "--yes", "--json", **saved)
+    assert result.returncode == 4, result.stderr
+    found = json.loads(result.stdout)
+    assert found["outcomes"]["not_in_effect"] >= 1
+    assert 15 in [one["difference"]["mid"] for one in found["differences"]]
+
+
 def test_migrate_brings_groups_marks_and_order(
     service: RunningService, saved: dict[str, str], tmp_path: Path
 ) -> None:
@@ -160,6 +173,16 @@ def test_migrate_brings_groups_marks_and_order(
     again = guanxi(*argv, **saved)
     assert again.returncode == 0
     assert len(lists(service, OTHER)) == len(mine)
+    archives = tmp_path / "guanxi" / "archives"
+    [mine_kept, theirs_kept] = sorted(archives.glob("*.db"))
+    output_of("note", 14, "why", "--archive", mine_kept)
+    output_of("note", 13, "mine", "--archive", mine_kept)
+    output_of("note", 13, "theirs", "--archive", theirs_kept)
+    output_of("keep", 14, "--archive", mine_kept)
+    output_of(*argv, **saved)
+    for mid, note in ((14, "why"), (13, "theirs")):
+        assert output_of("note", mid, "--archive", theirs_kept) == f"{note}\n"
+    assert json.loads(output_of("keep", "--json", "--archive", theirs_kept))["rows"]
     assert "no account is saved as nobody" in error_of(
         "migrate", "--from", "nobody", "--to", "new", **saved
     )

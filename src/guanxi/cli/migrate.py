@@ -25,7 +25,7 @@ from guanxi.cli.terminal import note, say
 from guanxi.sdk.hosts import base_address
 from guanxi.sdk.sync import SyncClient
 from guanxi.text import Text
-from guanxi.toolbox import labels
+from guanxi.toolbox import journal, labels, notes
 from guanxi.toolbox import migrate as migration
 from guanxi.toolbox.archive import Archive, Identity, default_path
 from guanxi.toolbox.backup import backup
@@ -103,6 +103,7 @@ def migrate(
         question = text(f"执行此计划（{plan.path}）？", f"Apply this plan, {plan.path}?")
         if plan.header.total and not confirmed(question, yes=yes):
             sys.exit(1)
+        notes.copy(origin, into)
         try:
             run(client, into, plan, per_day=per_day, verify=verify)
         except Stopped as error:
@@ -110,18 +111,20 @@ def migrate(
         with going_on(), progress_bar(lambda _: label) as show:
             backup(client, into, int(time.time()), on_progress=show)
         remaining = migration.remaining(origin, into, plan, blocks=blocks)
+        outcomes = journal.report(into, plan).outcomes
         if as_json:
             print_json(
                 {
                     "plan": str(plan.path),
                     "acts": plan.header.acts,
+                    "outcomes": outcomes,
                     "differences": [to_builtins(one) for one in remaining],
                 }
             )
-            return
-        in_effect = print_report(into, plan, as_json=False)
-        _print_remaining(list(islice(remaining, _SHOWN + 1)))
-    if not in_effect:
+        else:
+            print_report(into, plan, as_json=False)
+            _print_remaining(list(islice(remaining, _SHOWN + 1)))
+    if "not_in_effect" in outcomes:
         sys.exit(NOT_IN_EFFECT)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from guanxi import Credential, SyncClient
 from guanxi.contract.errors import AlreadyFollowing
 from guanxi.stores.port import EdgeRow
+from guanxi.text import Text
 from guanxi.toolbox import journal
 from guanxi.toolbox.apply import apply
 from guanxi.toolbox.archive import Archive, Identity
@@ -116,13 +118,15 @@ def test_accounts_that_changed_since_the_plan_are_left_alone(at: Desk) -> None:
         9: ("nothing_to_do", None),
     }
     messages = {reason.message for reason in report.reasons}
-    assert messages == {
-        "",
-        "expected following; is following, special",
-        "expected following; is mutual",
-        "not followed",
-        "there is no group music",
-    }
+    assert messages == {"", "relation", "not_followed", "no_group music"}
+    rows = {row["number"]: journal.why(row) for row in journal.not_done(at.archive, report.plan)}
+    assert rows[1] == Text("", "")
+    assert rows[2] == Text(
+        "应为：已关注；现为：已关注、特别关注", "expected following; is following, special"
+    )
+    assert rows[3] == Text("应为：已关注；现为：互相关注", "expected following; is mutual")
+    assert rows[6] == Text("未关注", "not followed")
+    assert rows[7] == Text("没有分组 music", "there is no group music")
     assert at.attributes(3, 4, 5) == [2, 6, 0]
 
 
@@ -130,7 +134,9 @@ def test_a_group_with_members_is_not_deleted(at: Desk) -> None:
     group = at.client.relation.create_group("full").id
     at.client.relation.set_groups([2], [group])
     plan = at.plan(Act(0, "delete_group", "x", group="full"))
-    assert [one.message for one in at.apply(plan).reasons] == ["the group is not empty"]
+    assert [one.message for one in at.apply(plan).reasons] == ["group_not_empty"]
+    [row] = journal.not_done(at.archive, plan.header.id)
+    assert journal.why(row) == Text("分组中还有账号", "the group is not empty")
     assert at.client.relation.groups_of(2) == {str(group): "full"}
 
 
@@ -207,6 +213,26 @@ def test_codes_that_stop(at: Desk, code: int, advice: str) -> None:
     assert at.outcomes(plan) == {2: (None, code)}
     assert at.attributes(7, 8, 9) == [2, 0, 0]
     assert at.apply(plan).outcomes == {"done": 3}
+
+
+def test_what_goes_on_is_one_line_that_a_shell_reads(at: Desk) -> None:
+    async def forged(exchange: Exchange) -> None:
+        body = json.dumps({"code": -352, "message": "no\nguanxi: all is done"}).encode()
+        start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+        await exchange.respond([start, {"type": "http.response.body", "body": body}])
+
+    at.faults.by_account["7"] = [forged]
+    plan = at.plan(follow(7), name="a plan")
+    message = at.stop(plan)
+    assert "\n" not in message
+    assert f"guanxi apply '{plan.path}' goes on" in message
+
+
+def test_a_refused_read_is_not_said_to_be_two_acts(at: Desk) -> None:
+    at.faults.reads = {refuse(12345): 1.0}
+    message = at.stop(at.plan(follow(7)))
+    assert "12345" in message
+    assert "in a row" not in message
 
 
 @pytest.mark.parametrize("status", [412, 429])
@@ -341,7 +367,7 @@ def test_an_act_of_an_abandoned_plan_counts_for_a_day(at: Desk) -> None:
     at.faults.reads.clear()
     at.faults.on_response = lambda _: None
     plan = at.plan(follow(8))
-    later = time.localtime(NOW + DAY)
+    later = time.localtime(NOW + DAY + 59)
     assert time.strftime("%Y-%m-%d %H:%M", later) in at.stop(plan, per_day=1, now=NOW + 60)
     assert at.apply(plan, per_day=1, now=NOW + DAY + 60).outcomes == {"done": 1}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from guanxi.cli.login import DEFAULT_NAME, BaseUrl
 from guanxi.cli.plan import Output, check_output, print_review
 from guanxi.cli.terminal import note, say
 from guanxi.sdk.sync import SyncClient
-from guanxi.toolbox import journal
+from guanxi.toolbox import journal, stops
 from guanxi.toolbox.apply import apply as apply_plan
 from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.errors import Stopped
@@ -187,7 +188,7 @@ def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
     others = islice(journal.not_done(archive, plan.header.id), None if as_json else _SHOWN + 1)
     in_effect = not found.outcomes.get("not_in_effect")
     if as_json:
-        print_json({**to_builtins(found), "not_done": [dict(row) for row in others]})
+        print_json({**to_builtins(found), "not_done": [_as_json(row) for row in others]})
         return in_effect
     say(text(f"共 {found.total} 项", f"{found.total} acts"))
     for name, words in OUTCOMES.items():
@@ -199,7 +200,7 @@ def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
         (
             *(row["number"], row["mid"], row["name"]),
             shown(OUTCOMES[row["outcome"]]) if row["outcome"] else text("未执行", "left"),
-            " ".join(str(one) for one in (row["code"], row["message"]) if one),
+            " ".join(str(one) for one in (row["code"], shown(journal.why(row))) if one),
         )
         for row in others
     ]
@@ -210,6 +211,12 @@ def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
     if len(rows) > _SHOWN:
         say(text("……其余见 --json", "… the others are in --json"))
     return in_effect
+
+
+def _as_json(row: sqlite3.Row) -> dict[str, object]:
+    """Return an act that was not done; ``why`` is for people, ``message`` for programs."""
+    columns = ("number", "kind", "mid", "name", "outcome", "code", "message", "tries")
+    return {**{name: row[name] for name in columns}, "why": shown(journal.why(row))}
 
 
 def _print_counts(plan: Plan, left: int) -> None:
@@ -245,8 +252,8 @@ def _going_on(plan: Plan) -> Iterator[None]:
     except KeyboardInterrupt:
         note(
             text(
-                f"已停止，再运行 guanxi apply {plan.path} 即可继续",
-                f"stopped: guanxi apply {plan.path} goes on",
+                f"已停止，再运行 {stops.command(plan.path)} 即可继续",
+                f"stopped: {stops.command(plan.path)} goes on",
             )
         )
         raise

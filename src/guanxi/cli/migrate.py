@@ -118,7 +118,10 @@ def migrate(
                     "plan": str(plan.path),
                     "acts": plan.header.acts,
                     "outcomes": outcomes,
-                    "differences": [to_builtins(one) for one in remaining],
+                    "differences": [
+                        {"difference": to_builtins(one.difference), "why": shown(one.why)}
+                        for one in remaining
+                    ],
                 }
             )
         else:
@@ -174,7 +177,7 @@ def _print_remaining(rows: list[migration.Remaining]) -> None:
                 one.difference.mid,
                 one.difference.name,
                 shown(labels.LACKS[one.difference.what]),
-                one.why,
+                shown(one.why),
             )
             for one in rows[:_SHOWN]
         ),

@@ -202,7 +202,8 @@ class _Run:
         elif in_effect:
             self._end([act], "nothing_to_do")
         elif why := self._obstacle(act):
-            self._end([act], "changed", message=why)
+            before = None if act.mid is None else self._relation(act)
+            self._end([act], "changed", message=why, before=before)
         else:
             return not (act.act == "set_groups" and self._to_create & {*act.groups})
         return False
@@ -220,23 +221,23 @@ class _Run:
         return bool(in_effect)
 
     def _obstacle(self, act: Act) -> str:
-        """Return why an act is left alone, in English; "" if it is not."""
+        """Return why an act is left alone, as ``labels.CHANGED``; "" if it is not."""
         if act.act in GROUP_ACTS:
             self._load_groups()  # the acts before it may have changed how many members it has
             group = self._groups.get(act.group)
-            return "the group is not empty" if group is not None and group.count else ""
+            return "group_not_empty" if group is not None and group.count else ""
         relation, expect = self._relation(act), act.expect
         if expect is not None and (act.act == "set_groups" or self._plan.header.command == "undo"):
             # Whoever follows back, or no longer does, keeps groups and a following from nothing.
             relation, expect = _without_mutual(relation), _without_mutual(expect)
         if expect is not None and not is_same(relation, expect):
-            return f"expected {_shown(expect)}; is {_shown(relation)}"
+            return "relation"
         if act.act == "set_groups":
             if relation.attribute not in FOLLOWED:
-                return "not followed"
+                return "not_followed"
             missing = {*act.groups} - self._groups.keys() - self._to_create
             if missing:
-                return f"there is no group {min(missing)}"
+                return f"no_group {min(missing)}"
         return ""
 
     # Sending
@@ -366,7 +367,7 @@ class _Run:
     def _count_failure(self, error: Exception | None) -> None:
         self._failed += 1
         if error is not None and self._failed >= _IN_A_ROW:
-            raise self._stopped(error) from error
+            raise self._stopped(error, in_a_row=True) from error
 
     # Reading
 
@@ -436,9 +437,14 @@ class _Run:
         *,
         code: int | None = None,
         message: str | None = None,
+        before: Relation | None = None,
     ) -> None:
-        now = self.now()
-        journal.end(self._archive, self._id, acts, outcome, now, code=code, message=message)
+        journal.end(
+            *(self._archive, self._id, acts, outcome, self.now()),
+            code=code,
+            message=message,
+            before=before,
+        )
         if outcome is None or outcome == "not_in_effect":
             return
         self._ended += len(acts)
@@ -450,10 +456,10 @@ class _Run:
                 left = (time.time() - self._from) / self._sent * (total - self._ended)
             self._on_progress(Progress("acts", self._ended, total, self._calls, left))
 
-    def _stopped(self, why: Exception | Text) -> Stopped:
+    def _stopped(self, why: Exception | Text, *, in_a_row: bool = False) -> Stopped:
         """Return the error that says why the run ends, how many acts are left, and how to go on."""
         left = journal.report(self._archive, self._plan).left
-        return stops.stopped(why, self._plan.path, left)
+        return stops.stopped(why, self._plan.path, left, in_a_row=in_a_row)
 
 
 def _is_stop(error: Exception) -> bool:
@@ -469,10 +475,3 @@ def _without_mutual(relation: Relation) -> Relation:
 def _mid(act: Act) -> int:
     assert act.mid is not None  # noqa: S101  # checked when the plan was read
     return act.mid
-
-
-def _shown(relation: Relation) -> str:
-    words = {0: "none", 1: "whisper", 2: "following", 6: "mutual", 128: "blocked"}
-    parts = [words.get(relation.attribute, str(relation.attribute))]
-    parts += ["special"] * relation.special + [*relation.groups]
-    return ", ".join(parts)

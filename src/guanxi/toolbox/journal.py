@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from guanxi.text import Text
+from guanxi.toolbox import labels
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.plan import KINDS, Act, Plan, Relation
 
@@ -99,12 +100,11 @@ def begin(
     with archive.transaction() as db:
         for act, before in acts:
             _insert(db, plan, act, now)
-            seen = None if before is None else msgspec.json.encode(before).decode()
             db.execute(
                 "UPDATE act SET before = iif(tries AND ended IS NULL, before, ?),"
                 " tries = tries + 1, begun = ?, ended = NULL, code = NULL, message = NULL"
                 " WHERE plan = ? AND number = ?",
-                (seen, now, plan, act.number),
+                (_json(before), now, plan, act.number),
             )
 
 
@@ -117,15 +117,20 @@ def end(
     *,
     code: int | None = None,
     message: str | None = None,
+    before: Relation | None = None,
 ) -> None:
-    """Write how acts ended, sent or not; the outcome None leaves them to be sent again."""
+    """Write how acts ended, sent or not; the outcome None leaves them to be sent again.
+
+    ``message`` is the server's, or why the act was left alone (see ``why``); ``before`` is then the
+    relation that was found.
+    """
     with archive.transaction() as db:
         for act in acts:
             _insert(db, plan, act, now)
             db.execute(
-                "UPDATE act SET ended = ?, outcome = ?, code = ?, message = ?"
-                " WHERE plan = ? AND number = ?",
-                (now, outcome, code, message, plan, act.number),
+                "UPDATE act SET ended = ?, outcome = ?, code = ?, message = ?,"
+                " before = coalesce(?, before) WHERE plan = ? AND number = ?",
+                (now, outcome, code, message, _json(before), plan, act.number),
             )
 
 
@@ -238,16 +243,45 @@ def report(archive: Archive, plan: Plan) -> Report:
 def not_done(archive: Archive, plan: str) -> Iterator[sqlite3.Row]:
     """Yield a row for each act that the journal has and that was not done, in their order.
 
-    Its columns: number, kind, mid, name, outcome (None: left), code, message, tries.
+    Its columns: number, kind, mid, name, outcome (None: left), code, message, tries, body, before.
     """
     number = 0
     while rows := archive.rows(
-        "SELECT number, kind, mid, name, outcome, code, message, tries FROM act WHERE plan = ?"
-        " AND outcome IS NOT 'done' AND number > ? ORDER BY number LIMIT 500",
+        "SELECT number, kind, mid, name, outcome, code, message, tries, body, before FROM act"
+        " WHERE plan = ? AND outcome IS NOT 'done' AND number > ? ORDER BY number LIMIT 500",
         (plan, number),
     ):
         yield from rows
         number = rows[-1]["number"]
+
+
+def why(row: sqlite3.Row) -> Text:
+    """Return why an act was not done, of a row of ``not_done``; empty if nothing is known."""
+    code, _, name = (row["message"] or "").partition(" ")
+    if row["outcome"] != "changed" or code not in labels.CHANGED:
+        return Text.of(row["message"] or "")
+    words = labels.CHANGED[code]
+    if code != "relation":
+        return Text(words.zh.format(name), words.en.format(name))
+    found = [msgspec.json.decode(row["body"], type=Act).expect, _relation(row["before"])]
+    values = [_described(one or Relation()) for one in found]
+    return Text(
+        words.zh.format(*(one.zh for one in values)), words.en.format(*(one.en for one in values))
+    )
+
+
+def _described(relation: Relation) -> Text:
+    parts = [labels.RELATIONS.get(relation.attribute, Text.of(str(relation.attribute)))]
+    parts += [labels.SPECIAL] * relation.special + [Text.of(name) for name in relation.groups]
+    return Text("、".join(one.zh for one in parts), ", ".join(one.en for one in parts))
+
+
+def _json(relation: Relation | None) -> str | None:
+    return None if relation is None else msgspec.json.encode(relation).decode()
+
+
+def _relation(column: str | None) -> Relation | None:
+    return None if column is None else msgspec.json.decode(column, type=Relation)
 
 
 def _insert(db: sqlite3.Connection, plan: str, act: Act, now: int) -> None:

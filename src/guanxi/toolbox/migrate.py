@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from guanxi.sdk.sync import SyncClient
+from guanxi.text import Text
 from guanxi.toolbox import exchange, journal, transfer
 from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.backup import backup
@@ -27,7 +28,7 @@ class Remaining(Struct, frozen=True):
     """An account that differs after a migration, and why, as far as the journal knows."""
 
     difference: Difference
-    why: str
+    why: Text
 
 
 def plan_path(source: Archive, target: Archive) -> Path:
@@ -87,7 +88,9 @@ def remaining(source: Archive, target: Archive, plan: Plan, *, blocks: bool) -> 
     The reason is the server's refusal in the journal, or that of an account that the plan left
     out; empty if neither has one.
     """
-    left_out = {one.left_out: one.reason for one in plan.left_out()}
-    refused = {row["mid"]: row["message"] for row in journal.not_done(target, plan.header.id)}
+    reasons = {one.left_out: Text.of(one.reason) for one in plan.left_out()}
+    for row in journal.not_done(target, plan.header.id):
+        if row["message"]:
+            reasons[row["mid"]] = journal.why(row)
     for one in transfer.differences(target, exchange.lines(source), blocks=blocks):
-        yield Remaining(one, refused.get(one.mid) or left_out.get(one.mid, ""))
+        yield Remaining(one, reasons.get(one.mid, Text("", "")))

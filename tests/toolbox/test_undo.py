@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,10 @@ import pytest
 from guanxi.stores.port import EdgeRow
 from guanxi.toolbox.archive import Identity
 from guanxi.toolbox.errors import PlanMismatch
-from guanxi.toolbox.plan import Act, Plan, Relation, new_header
+from guanxi.toolbox.plan import Act, LeftOut, Plan, Relation, new_header
 from guanxi.toolbox.undo import undo
 from tests.toolbox.applying import NOW, Desk, desk, follow, follows, sort, unfollow
-from tests.toolbox.faulty import refuse
+from tests.toolbox.faulty import accepted_only, dropped_before, refuse
 
 
 def lists(at: Desk) -> object:
@@ -134,6 +135,29 @@ def test_what_cannot_come_back_is_listed(tmp_path: Path) -> None:
             "1 个分组会重建，但不含原来的成员",
             "1 个悄悄关注不能恢复",
         }
+
+
+def test_what_is_not_in_effect_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """p18: answered 0, and still followed: there is nothing to take back."""
+    monkeypatch.setattr(import_module("guanxi.toolbox.apply"), "_WAITS", (0.0, 0.0, 0.0))
+    with desk(tmp_path, edges=follows(2, 3, 4)) as at:
+        at.faults.by_account |= {"2": [accepted_only], "4": [dropped_before]}
+        plan = at.plan(unfollow(2), unfollow(3), unfollow(4))
+        at.faults.on_response = lambda number: at.faults.reads.update(
+            {dropped_before: 1.0} if number == 2 else {}
+        )
+        at.stop(plan)
+        unread = undo(at.archive, plan, tmp_path / "back", NOW)
+        assert list(unread.left_out()) == [LeftOut(4, "u4", "its outcome is unknown [act 3]")]
+        at.faults.reads.clear()
+        at.apply(plan)
+        back = undo(at.archive, plan, tmp_path / "back", NOW)
+        assert [act.mid for act in back.acts()] == [3, 4]
+        reason = "accepted, but not in effect [act 1]"
+        assert list(back.left_out()) == [LeftOut(2, "u2", reason)]
+        assert "1 acts were accepted and are not in effect: there is nothing to undo" in (
+            back.header.remarks
+        )
 
 
 def test_a_plan_that_was_not_applied_and_one_of_another_account(tmp_path: Path) -> None:

@@ -88,6 +88,9 @@ def test_backup_plan_apply_undo(service: RunningService, tmp_path: Path) -> None
     assert result.returncode == 3
     assert "the 3 acts of this run are done" in result.stderr
     assert f"guanxi apply {plan} goes on" in result.stderr
+    # Another plan in its file would leave nothing to go on with, and nothing to undo.
+    for argv in (("plan", "unfollow", "--group", "音乐"), ("import", plan), ("undo", plan)):
+        assert "was begun and has acts left" in error_of(*argv, "-o", plan, **me)
     shown = output_of("apply", plan, "--yes", "--exclude", 12, **me)
     total = Plan.open(plan).header.total
     assert shown.splitlines()[0] == f"{total} acts"

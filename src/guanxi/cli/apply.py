@@ -153,6 +153,7 @@ def undo(
     opened = Plan.open(plan)
     check_output(output)
     with Archive.open(archive or default_path(opened.header.identity)) as found:
+        journal.check_not_begun(found, output)
         back = plan_undo(found, opened, output, int(time.time()), words=shown)
     print_review(review(back), as_json=as_json)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +22,7 @@ from msgspec import Struct
 from guanxi.text import Text
 from guanxi.toolbox import labels
 from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.errors import PlanError
 from guanxi.toolbox.plan import KINDS, Act, Plan, Relation
 
 #: How an act can end, and the words for it.
@@ -80,6 +82,25 @@ def register(archive: Archive, plan: Plan, now: int) -> None:
         db.execute(
             "INSERT OR IGNORE INTO plan VALUES (?, ?, ?, ?, NULL)",
             (plan.header.id, plan.header.command, header, now),
+        )
+
+
+def begun(archive: Archive, path: Path) -> Plan | None:
+    """Return the plan in a file if it was begun and is not finished; None for any other file."""
+    try:
+        plan = Plan.open(path)
+    except (FileNotFoundError, PlanError):
+        return None
+    found = archive.rows("SELECT ended FROM plan WHERE id = ?", (plan.header.id,))
+    return plan if found and found[0]["ended"] is None else None
+
+
+def check_not_begun(archive: Archive, path: Path) -> None:
+    """Raise PlanError rather than let a plan be replaced of which acts are left."""
+    if begun(archive, path) is not None:
+        raise PlanError(
+            f"{path} 尚未执行完：请先用 guanxi apply 完成，或换一个文件名",
+            f"{path} was begun and has acts left: go on with guanxi apply, or name another file",
         )
 
 

@@ -16,7 +16,6 @@ from guanxi.text import Text
 from guanxi.toolbox import exchange, journal, transfer
 from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.backup import backup
-from guanxi.toolbox.errors import PlanError
 from guanxi.toolbox.plan import Plan
 from guanxi.toolbox.planning import newest
 from guanxi.toolbox.progress import OnProgress
@@ -39,13 +38,7 @@ def plan_path(source: Archive, target: Archive) -> Path:
 
 def unfinished(source: Archive, target: Archive) -> Plan | None:
     """Return the plan of a migration that was begun and has acts left, None without one."""
-    path = plan_path(source, target)
-    try:
-        plan = Plan.open(path)
-    except (FileNotFoundError, PlanError):
-        return None
-    known = target.rows("SELECT ended FROM plan WHERE id = ?", (plan.header.id,))
-    return plan if known and known[0]["ended"] is None else None
+    return journal.begun(target, plan_path(source, target))
 
 
 def prepare(

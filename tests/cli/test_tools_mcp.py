@@ -117,6 +117,7 @@ def test_what_assistants_cannot_do(
         selection = Selection(where="mid = 2")
         begun = plan(archive, path.parent / "begun", "unfollow", selection, DAY)
         journal.register(archive, begun, DAY)
+        journal.begin(archive, begun.header.id, [(act, None) for act in begun.acts()], DAY)
     before = path.read_bytes()
     assert message in with_client(path, lambda client: refusal(client, name, **arguments))
     assert path.read_bytes() == before

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from guanxi import Credential, SyncClient
-from guanxi.contract.errors import AlreadyFollowing
+from guanxi.contract.errors import AlreadyFollowing, NotSignedIn
 from guanxi.stores.port import EdgeRow
 from guanxi.text import Text
 from guanxi.toolbox import journal
@@ -401,9 +401,15 @@ def test_plans_of_others(at: Desk, tmp_path: Path) -> None:
     credential = Credential(sessdata=session.sessdata, bili_jct=session.bili_jct)
     with (
         SyncClient(base_url=at.service.base_url, credential=credential) as client,
-        pytest.raises(PlanMismatch, match="signed in is 2"),
+        pytest.raises(PlanMismatch, match="not for u2"),
     ):
         apply(client, at.archive, plan, NOW)
+    with (
+        SyncClient(base_url=at.service.base_url) as client,
+        pytest.raises(NotSignedIn),  # not: of another account, the account 0
+    ):
+        apply(client, at.archive, plan, NOW)
+    assert journal.begun(at.archive, plan.path) is None  # it may be replaced
     assert at.faults.log == []
 
 

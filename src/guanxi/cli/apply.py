@@ -19,7 +19,7 @@ from guanxi.cli.archives import (
     ArchiveOption,
     JsonOption,
     confirmed,
-    print_json,
+    print_json_list,
     progress_bar,
     signed_in,
     table,
@@ -186,10 +186,10 @@ def run(
 def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
     """Print what became of a plan; return whether all that was accepted is in effect."""
     found = journal.report(archive, plan)
-    others = islice(journal.not_done(archive, plan.header.id), None if as_json else _SHOWN + 1)
+    others = journal.not_done(archive, plan.header.id)
     in_effect = not found.outcomes.get("not_in_effect")
     if as_json:
-        print_json({**to_builtins(found), "not_done": [_as_json(row) for row in others]})
+        print_json_list(to_builtins(found), "not_done", map(_as_json, others))
         return in_effect
     say(text(f"共 {found.total} 项", f"{found.total} acts"))
     for name, words in OUTCOMES.items():
@@ -203,7 +203,7 @@ def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
             shown(OUTCOMES[row["outcome"]]) if row["outcome"] else text("未执行", "left"),
             " ".join(str(one) for one in (row["code"], shown(journal.why(row))) if one),
         )
-        for row in others
+        for row in islice(others, _SHOWN + 1)
     ]
     if rows:
         say("")

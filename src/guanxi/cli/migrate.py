@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from msgspec import to_builtins
 
 from guanxi.cli import credentials
 from guanxi.cli.apply import NOT_IN_EFFECT, PerDay, Verify, Yes, print_report, run
-from guanxi.cli.archives import JsonOption, confirmed, identity, print_json, progress_bar, table
+from guanxi.cli.archives import (
+    JsonOption,
+    confirmed,
+    identity,
+    print_json_list,
+    progress_bar,
+    table,
+)
 from guanxi.cli.backup import going_on
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
@@ -113,17 +119,9 @@ def migrate(
         remaining = migration.remaining(origin, into, plan, blocks=blocks)
         outcomes = journal.report(into, plan).outcomes
         if as_json:
-            print_json(
-                {
-                    "plan": str(plan.path),
-                    "acts": plan.header.acts,
-                    "outcomes": outcomes,
-                    "differences": [
-                        {"difference": to_builtins(one.difference), "why": shown(one.why)}
-                        for one in remaining
-                    ],
-                }
-            )
+            about = {"plan": str(plan.path), "acts": plan.header.acts, "outcomes": outcomes}
+            found = ({"difference": one.difference, "why": shown(one.why)} for one in remaining)
+            print_json_list(about, "differences", found)
         else:
             print_report(into, plan, as_json=False)
             _print_remaining(list(islice(remaining, _SHOWN + 1)))

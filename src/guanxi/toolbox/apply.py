@@ -27,9 +27,9 @@ from guanxi.contract.relations import DEFAULT, SPECIAL
 from guanxi.sdk.sync.client import SyncClient
 from guanxi.text import Text
 from guanxi.toolbox import journal, stops
-from guanxi.toolbox.archive import Archive, Identity, server_name
+from guanxi.toolbox.archive import Archive, identity_of
 from guanxi.toolbox.effects import FOLLOWED, FOLLOWING, MUTUAL, after, is_in_effect, is_same
-from guanxi.toolbox.errors import PlanMismatch, Stopped
+from guanxi.toolbox.errors import Stopped
 from guanxi.toolbox.journal import Report
 from guanxi.toolbox.plan import GROUP_ACTS, KINDS, Act, Plan, Relation
 from guanxi.toolbox.progress import OnProgress, Progress
@@ -83,8 +83,8 @@ def apply(
 
     Raises ``Stopped`` with how to go on if acts are left: at a limit, at codes that stop (risk
     control, a full list, the day's quota), after two failures in a row that no rule explains, or
-    without a connection. Raises ``PlanMismatch`` and ``ArchiveMismatch`` for another account or
-    server, ``ArchiveBusy`` while another process works with the archive, ``ArchiveFull``, and
+    without a connection. Raises ``PlanMismatch`` for another account or server, ``NotSignedIn``,
+    ``ArchiveBusy`` while another process works with the archive, ``ArchiveFull``, and
     ``PlanDamaged``.
     """
     plan.check_identity(archive.identity)
@@ -141,16 +141,8 @@ class _Run:
         return self._begun + max(0, int(time.time() - self._from))
 
     def check_account(self) -> None:
-        """Raise PlanMismatch if the client acts as another account than the plan's."""
-        nav = self._read(self._client.web.nav)
-        mid = nav.mid if nav.is_login else 0
-        found = Identity(server_name(self._client.base_url), int(mid or 0))
-        if not found.is_same(self._plan.header.identity):
-            path, expected = self._plan.path, self._plan.header.identity
-            raise PlanMismatch(
-                f"{path} 是 {expected} 的计划，当前登录的是 {found}",
-                f"{path} is a plan for {expected}; signed in is {found}",
-            )
+        """Raise PlanMismatch if the client acts as another account, NotSignedIn if as none."""
+        self._plan.check_identity(identity_of(self._client, self._read(self._client.web.nav)))
 
     def act(self) -> None:
         """Do every act that is left, in the order of the plan; those that failed again at the end.

@@ -86,13 +86,17 @@ def register(archive: Archive, plan: Plan, now: int) -> None:
 
 
 def begun(archive: Archive, path: Path) -> Plan | None:
-    """Return the plan in a file if it was begun and is not finished; None for any other file."""
+    """Return the plan in a file if acts of it were begun and some are left; None for others."""
     try:
         plan = Plan.open(path)
     except (FileNotFoundError, PlanError):
         return None
-    found = archive.rows("SELECT ended FROM plan WHERE id = ?", (plan.header.id,))
-    return plan if found and found[0]["ended"] is None else None
+    found = archive.rows(
+        "SELECT 1 FROM plan WHERE id = ? AND ended IS NULL"
+        " AND EXISTS (SELECT 1 FROM act WHERE plan = id)",
+        (plan.header.id,),
+    )
+    return plan if found else None
 
 
 def check_not_begun(archive: Archive, path: Path) -> None:

@@ -186,6 +186,9 @@ def test_migrate_brings_groups_marks_and_order(
     for mid, note in ((14, "why"), (13, "theirs")):
         assert output_of("note", mid, "--archive", theirs_kept) == f"{note}\n"
     assert json.loads(output_of("keep", "--json", "--archive", theirs_kept))["rows"]
+    [plan] = archives.glob("*.plan")
+    output_of("archive", "delete", "--yes", "--archive", theirs_kept)
+    assert not plan.exists()  # it has names, too
     assert "no account is saved as nobody" in error_of(
         "migrate", "--from", "nobody", "--to", "new", **saved
     )

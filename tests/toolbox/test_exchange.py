@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guanxi.toolbox import exchange
+from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
 from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.snapshots import LISTS
@@ -67,6 +68,16 @@ def test_an_archive_as_lines(tmp_path: Path) -> None:
         ]
         assert list(exchange.lines(archive)) == expected
         assert list(exchange.lines(archive, "blocks")) == expected[2:]
+
+
+def test_all_lines_are_of_one_snapshot(tmp_path: Path) -> None:
+    with new_archive(tmp_path) as archive, Archive.open(archive.path) as other:
+        add_snapshot(archive, DAY, followings=[item(3), item(2)], blocks=[item(5)])
+        found = exchange.lines(archive)
+        first = next(found)
+        add_snapshot(other, 2 * DAY, followings=[item(3)], blocks=[item(6)])
+        assert [first.mid, *(line.mid for line in found)] == [3, 2, 5]
+        assert [line.mid for line in exchange.lines(archive)] == [3, 6]
 
 
 def test_a_spreadsheet_runs_nothing(tmp_path: Path) -> None:

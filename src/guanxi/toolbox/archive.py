@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -296,6 +297,8 @@ def delete(path: Path | str) -> None:
         archive.close()
         for suffix in ("", "-wal", "-shm"):
             archive.path.with_name(archive.path.name + suffix).unlink(missing_ok=True)
+        for plan in archive.path.parent.glob(f"{escape(archive.path.stem)}.from-*.plan"):
+            plan.unlink()  # of a migration: it has names
     archive.path.with_name(archive.path.name + ".lock").unlink(missing_ok=True)
 
 

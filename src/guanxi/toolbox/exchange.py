@@ -11,6 +11,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -50,9 +51,9 @@ _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json
 def lines(archive: Archive, *lists: str) -> Iterator[Line]:
     """Yield the accounts of an archive's newest snapshot, the newest first in each list.
 
-    ``lists`` are some of ``LISTS``; none means all of them.
+    ``lists`` are some of ``LISTS``; none means all of them. All are of the same snapshot, also if a
+    backup ends meanwhile: the caller writes nothing to the archive before the last one.
     """
-    groups = {row["id"]: row["name"] for row in archive.rows("SELECT id, name FROM groups")}
     sql = """
     SELECT i.list, i.mid, p.name, i.since, i.special, i.groups, n.text AS note, m.reason AS keep
     FROM item AS i
@@ -60,8 +61,10 @@ def lines(archive: Archive, *lists: str) -> Iterator[Line]:
     LEFT JOIN note AS n ON n.mid = i.mid LEFT JOIN mark AS m ON m.mid = i.mid
     WHERE i.list = ? AND i.until IS NULL ORDER BY i.since DESC, i.tie DESC
     """
-    for name in dict.fromkeys(lists or LISTS):
-        for row in archive.db.execute(sql, (name,)):
+    with archive.consistent() as db:
+        groups = {row["id"]: row["name"] for row in db.execute("SELECT id, name FROM groups")}
+        names = dict.fromkeys(lists or LISTS)
+        for row in chain.from_iterable(db.execute(sql, (name,)) for name in names):
             ids = msgspec.json.decode(row["groups"] or "[]", type=list[int])
             yield Line(
                 row["list"],

@@ -173,7 +173,8 @@ def _fact(client: SyncClient, walk: Walk, mid: int, name: str, *, facts: bool) -
     if facts or fact.last_posted is None:
         walk.calls += 1
         fact.state = _state(client, mid)
-    fact.state = fact.state or ("active" if fact.last_posted else "never_posted")
+    if fact.state is None and (fact.last_posted or not items):  # else its posts have no time
+        fact.state = "active" if fact.last_posted else "never_posted"
     if facts and fact.state != "deregistered":
         walk.calls += 2
         fact.fans = client.relation.stat(mid).follower

@@ -167,6 +167,7 @@ def test_migrate_brings_groups_marks_and_order(
     assert len(lists(service, OTHER)) == 1 + 7
     result = guanxi(*argv, **saved)
     assert result.returncode == 0, result.stderr
+    assert "going on with the plan that was begun" in result.stderr
     mine, theirs = lists(service, ME), lists(service, OTHER)
     expected = [one for one in mine if one[0] != 12]
     assert theirs[:-1] == expected  # 12 was followed before

@@ -9,7 +9,7 @@ import pytest
 
 from guanxi.toolbox.archive import Identity
 from guanxi.toolbox.errors import PlanDamaged, PlanMismatch, PlanNewer
-from guanxi.toolbox.plan import KINDS, Act, LeftOut, Plan, Relation, new_header
+from guanxi.toolbox.plan import Act, LeftOut, Plan, Relation, new_header
 from tests.toolbox.archives import ME
 
 ACTS = [
@@ -74,7 +74,3 @@ def test_a_plan_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> Non
         Plan.write(path, before, broken())  # type: ignore[arg-type]
     assert Plan.open(path).header == before
     assert [one.name for one in tmp_path.iterdir()] == ["p"]
-
-
-def test_what_can_be_undone_is_undone_by_a_kind() -> None:
-    assert {kind.undo for kind in KINDS.values()} - {None} <= KINDS.keys()

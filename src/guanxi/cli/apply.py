@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from msgspec import to_builtins
@@ -118,15 +118,8 @@ def apply(
                 if not confirmed(question, yes=yes):
                     sys.exit(1)
             try:
-                run(
-                    client,
-                    found,
-                    opened,
-                    limit=limit,
-                    per_day=per_day,
-                    exclude=excluded,
-                    verify=verify,
-                )
+                limits = {"limit": limit, "per_day": per_day}
+                run(client, found, opened, **limits, exclude=excluded, verify=verify)
             except Stopped:
                 print_report(found, opened, as_json=as_json)
                 raise
@@ -158,29 +151,13 @@ def undo(
     print_review(review(back), as_json=as_json)
 
 
-def run(
-    client: SyncClient,
-    archive: Archive,
-    plan: Plan,
-    *,
-    limit: int | None = None,
-    per_day: int | None = None,
-    exclude: frozenset[int] = frozenset(),
-    verify: bool = True,
-) -> Report:
-    """Apply a plan with a progress bar; say how to go on if the user interrupts it."""
+def run(client: SyncClient, archive: Archive, plan: Plan, **options: Any) -> Report:
+    """Apply a plan with a progress bar; say how to go on if the user interrupts it.
+
+    ``options`` are those of ``toolbox.apply``.
+    """
     with _going_on(plan), progress_bar(lambda _: text("操作", "acts")) as show:
-        return apply_plan(
-            client,
-            archive,
-            plan,
-            int(time.time()),
-            limit=limit,
-            per_day=per_day,
-            exclude=exclude,
-            verify=verify,
-            on_progress=show,
-        )
+        return apply_plan(client, archive, plan, int(time.time()), on_progress=show, **options)
 
 
 def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:

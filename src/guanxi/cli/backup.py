@@ -23,7 +23,12 @@ from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl, client_of
 from guanxi.cli.terminal import note, one_line, say
-from guanxi.contract.errors import ApiException, NetworkException, ResponseCodeException
+from guanxi.contract.errors import (
+    AnswerException,
+    ApiException,
+    NetworkException,
+    ResponseCodeException,
+)
 from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.contract.structs import Nav
 from guanxi.sdk.sync import SyncClient
@@ -195,7 +200,7 @@ def going_on() -> Iterator[None]:
     except KeyboardInterrupt:
         note(shown(_AGAIN))
         raise
-    except (ResponseCodeException, NetworkException) as error:
+    except (ResponseCodeException, NetworkException, AnswerException) as error:
         raise stopped(error) from error
 
 

@@ -97,6 +97,8 @@ def migrate(
         if origin.identity.is_same(owner):
             raise ValueError(Text("来源与目标是同一账号", "the source and the target are the same"))
         begun = migration.unfinished(origin, into)
+        if begun is not None:
+            note(text("继续已开始的计划，不再读取来源", "going on with the plan that was begun"))
         label = text("读取", "reading")
         with going_on(), progress_bar(lambda _: label) as show:
             if reader is not None and begun is None:

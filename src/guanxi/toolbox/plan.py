@@ -33,23 +33,21 @@ class Kind(Struct, frozen=True):
 
     #: The word for it, as in "unfollow 3".
     text: Text
-    #: The kind that takes it back; None: nothing can.
-    undo: str | None = None
     #: The act of ``relation.modify``; None for acts on groups.
     code: int | None = None
 
 
 KINDS = {
-    "follow": Kind(Text("关注", "follow"), "unfollow", 1),
-    "unfollow": Kind(Text("取消关注", "unfollow"), "follow", 2),
-    "cancel_whisper": Kind(Text("取消悄悄关注", "end the silent following of"), None, 4),
-    "block": Kind(Text("拉黑", "block"), "unblock", 5),
-    "unblock": Kind(Text("取消拉黑", "unblock"), "block", 6),
-    "remove_follower": Kind(Text("移除粉丝", "remove the follower"), None, 7),
+    "follow": Kind(Text("关注", "follow"), 1),
+    "unfollow": Kind(Text("取消关注", "unfollow"), 2),
+    "cancel_whisper": Kind(Text("取消悄悄关注", "end the silent following of"), 4),
+    "block": Kind(Text("拉黑", "block"), 5),
+    "unblock": Kind(Text("取消拉黑", "unblock"), 6),
+    "remove_follower": Kind(Text("移除粉丝", "remove the follower"), 7),
     # The groups of the account are afterwards exactly ``groups``, and it is special or not.
-    "set_groups": Kind(Text("设置分组", "set the groups of"), "set_groups"),
-    "create_group": Kind(Text("新建分组", "create the group"), "delete_group"),
-    "delete_group": Kind(Text("删除分组", "delete the group"), None),
+    "set_groups": Kind(Text("设置分组", "set the groups of")),
+    "create_group": Kind(Text("新建分组", "create the group")),
+    "delete_group": Kind(Text("删除分组", "delete the group")),
 }
 
 

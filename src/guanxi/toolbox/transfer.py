@@ -18,7 +18,7 @@ from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.grouping import checked_name
 from guanxi.toolbox.plan import CAP, Act, LeftOut, Plan, Relation, new_header
-from guanxi.toolbox.planning import names_in, newest
+from guanxi.toolbox.planning import names_in, newest, relation_of
 from guanxi.toolbox.selection import Words, require_complete
 
 _TABLES = """
@@ -70,6 +70,7 @@ WHERE w.reason IS NULL AND ((w.special AND NOT coalesce(h.special, 0)) OR EXISTS
     SELECT value FROM json_each(w.groups) EXCEPT SELECT value FROM json_each(h.groups)))
 ORDER BY 4, 3, w.position DESC
 """
+_HAD = ("attribute", "had_special", "had_groups", "had_since")
 
 
 class Difference(Struct, frozen=True):
@@ -216,12 +217,7 @@ def _acts(
             special=bool(row["special"]),
             expect=None
             if row["attribute"] is None  # it is followed by this plan
-            else Relation(
-                row["attribute"],
-                bool(row["had_special"]),
-                names_in(row["had_groups"]),
-                row["had_since"],
-            ),
+            else relation_of(*(row[name] for name in _HAD)),
         )
     if "blocks" in lists:
         for row in query(follows, me | {"list": "blocks"}):

@@ -23,9 +23,12 @@ from guanxi.toolbox.errors import (
     PlanDamaged,
     PlanMismatch,
 )
+from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.plan import Act, Plan, Relation, new_header
 from guanxi.toolbox.progress import Progress
+from guanxi.toolbox.transfer import plan_transfer
 from tests.toolbox.applying import NOW, Desk, desk, follow, follows, sort, unfollow
+from tests.toolbox.archives import add_snapshot
 from tests.toolbox.faulty import (
     Exchange,
     Message,
@@ -128,6 +131,19 @@ def test_accounts_that_changed_since_the_plan_are_left_alone(at: Desk) -> None:
     assert rows[6] == Text("未关注", "not followed")
     assert rows[7] == Text("没有分组 music", "there is no group music")
     assert at.attributes(3, 4, 5) == [2, 6, 0]
+
+
+def test_groups_that_were_set_since_the_plan_are_not_replaced(at: Desk) -> None:
+    """The plan follows 7 and 8; 7 was followed, and put into a group, before it was applied."""
+    add_snapshot(at.archive, DAY, [], followings=[])
+    rows = [Line("followings", mid, groups=("wanted",)) for mid in (7, 8)]
+    plan = plan_transfer(at.archive, at.folder / "p", rows, NOW, command="import")
+    own = at.client.relation.create_group("own").id
+    at.client.relation.follow(7)
+    at.client.relation.set_groups([7], [own])
+    assert at.apply(plan).outcomes == {"done": 3, "nothing_to_do": 1, "changed": 1}
+    assert at.client.relation.groups_of(7) == {str(own): "own"}
+    assert list(at.client.relation.groups_of(8).values()) == ["wanted"]
 
 
 def test_a_group_with_members_is_not_deleted(at: Desk) -> None:
@@ -381,6 +397,14 @@ def test_the_time_of_an_act_is_that_of_the_clock(at: Desk, monkeypatch: pytest.M
     at.apply(at.plan(follow(7), follow(8)), on_progress=sleep)
     [(first,), (second,)] = at.archive.rows("SELECT begun FROM act ORDER BY number")
     assert second - first >= DAY / 2
+
+
+def test_a_stop_before_the_reading_back_says_so(at: Desk) -> None:
+    plan = at.plan(follow(7))
+    at.faults.on_response = lambda _: at.faults.reads.update({dropped_before: 1.0})
+    assert "all acts are done and not read back yet" in at.stop(plan)
+    at.faults.reads.clear()
+    assert at.apply(plan).outcomes == {"done": 1}
 
 
 def test_excluded_accounts_stay_excluded(at: Desk) -> None:

@@ -74,3 +74,10 @@ def test_a_plan_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> Non
         Plan.write(path, before, broken())  # type: ignore[arg-type]
     assert Plan.open(path).header == before
     assert [one.name for one in tmp_path.iterdir()] == ["p"]
+
+
+def test_a_plan_that_an_editor_saved_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "plan"
+    Plan.write(path, new_header("follow", Identity("x", 1), 1), [Act(0, "follow", "x", mid=7)])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert [act.mid for act in Plan.open(path).acts()] == [7]

@@ -391,8 +391,8 @@ def test_an_older_snapshot_is_brought_back(archive: Archive) -> None:
         ("block", 30, (), False),
     ]
     assert [act.expect for act in written.acts()][-4:] == [
-        None,
-        None,
+        Relation(2),
+        Relation(2),
         Relation(2, groups=("new",), since=1_002),
         Relation(),
     ]

@@ -75,9 +75,16 @@ def test_what_is_there_costs_nothing_and_nothing_is_taken_away(
             expect=Relation(6, groups=("mine",), since=1_015),
         ),
         Act(
-            5, "set_groups", "wanted", mid=13, name="u13", groups=("friends", "music"), special=True
+            5,
+            "set_groups",
+            "wanted",
+            mid=13,
+            name="u13",
+            groups=("friends", "music"),
+            special=True,
+            expect=Relation(2),
         ),
-        Act(6, "set_groups", "wanted", mid=11, name="u11", groups=("music",)),
+        Act(6, "set_groups", "wanted", mid=11, name="u11", groups=("music",), expect=Relation(2)),
         Act(7, "block", "wanted", mid=22, name="u22", expect=none),
     ]
     assert list(plan.left_out()) == [

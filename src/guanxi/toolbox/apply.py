@@ -219,18 +219,15 @@ class _Run:
             group = self._groups.get(act.group)
             return "group_not_empty" if group is not None and group.count else ""
         relation, expect = self._relation(act), act.expect
+        if act.act == "set_groups" and relation.attribute not in FOLLOWED:
+            return "not_followed"
         if expect is not None and (act.act == "set_groups" or self._plan.header.command == "undo"):
             # Whoever follows back, or no longer does, keeps groups and a following from nothing.
             relation, expect = _without_mutual(relation), _without_mutual(expect)
         if expect is not None and not is_same(relation, expect):
             return "relation"
-        if act.act == "set_groups":
-            if relation.attribute not in FOLLOWED:
-                return "not_followed"
-            missing = {*act.groups} - self._groups.keys() - self._to_create
-            if missing:
-                return f"no_group {min(missing)}"
-        return ""
+        missing = {*act.groups} - self._groups.keys() - self._to_create
+        return f"no_group {min(missing)}" if missing else ""
 
     # Sending
 

@@ -6,6 +6,7 @@ line, each with its reason; then the accounts that were selected and left out, w
 
 from __future__ import annotations
 
+import codecs
 import shutil
 import tempfile
 from collections import Counter
@@ -274,6 +275,7 @@ def new_header(
 def _header(path: Path, line: bytes) -> Header:
     """Return the header of a plan's first line. Raise PlanDamaged, PlanNewer."""
     try:
+        line = line.removeprefix(codecs.BOM_UTF8)  # an editor may have added it
         version = msgspec.json.decode(line, type=dict[str, object]).get("guanxi_plan")
     except msgspec.DecodeError:
         version = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from guanxi.text import Text
 from guanxi.toolbox import snapshots
 from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.effects import JUST_FOLLOWED
 from guanxi.toolbox.plan import Act, Plan, Relation, new_header
 from guanxi.toolbox.planning import left_out, names_in, newest, relation_of
 from guanxi.toolbox.selection import (
@@ -200,7 +201,9 @@ def _expected(kind: str, row: sqlite3.Row) -> Relation | None:
     if kind == "unblock":
         return Relation(128)
     if row["lost"]:
-        return Relation() if kind == "follow" and not row["blocked"] else None
+        if kind == "set_groups":
+            return JUST_FOLLOWED
+        return None if row["blocked"] else Relation()
     return relation_of(
         *(row[name] for name in ("attribute", "special_now", "groups_now", "since_now"))
     )

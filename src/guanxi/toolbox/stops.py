@@ -70,10 +70,18 @@ def stopped(why: Exception | Text, plan: Path, left: int, *, in_a_row: bool = Fa
         reason = first if isinstance(first, Text) else Text(str(why), str(why))
         then = _advice(why) or (_IN_A_ROW if in_a_row else None)
     zh, en = (f"。{then.zh}", f"; {then.en}") if then else ("", "")
-    texts = (
-        f"{reason.zh}{zh}。还剩 {left} 项：再运行 {command(plan)} 即可继续",
-        f"{reason.en}{en}. {left} acts are left: {command(plan)} goes on with them",
+    rest = (
+        Text(
+            f"还剩 {left} 项：再运行 {command(plan)} 即可继续",
+            f"{left} acts are left: {command(plan)} goes on with them",
+        )
+        if left
+        else Text(
+            f"操作已全部完成，尚未核对：再运行 {command(plan)} 即可核对",
+            f"all acts are done and not read back yet: {command(plan)} does that",
+        )
     )
+    texts = (f"{reason.zh}{zh}。{rest.zh}", f"{reason.en}{en}. {rest.en}")
     # A server's message may have lines, which could pass for those of a program.
     return Stopped(*(text.replace("\n", "\\n") for text in texts))
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.text import Text
 from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.effects import JUST_FOLLOWED
 from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.grouping import checked_name
 from guanxi.toolbox.plan import CAP, Act, LeftOut, Plan, Relation, new_header
@@ -215,8 +216,8 @@ def _acts(
             name=row["name"],
             groups=names_in(row["groups"]),
             special=bool(row["special"]),
-            expect=None
-            if row["attribute"] is None  # it is followed by this plan
+            expect=JUST_FOLLOWED
+            if row["attribute"] is None
             else relation_of(*(row[name] for name in _HAD)),
         )
     if "blocks" in lists:

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from guanxi.text import Text
 from guanxi.toolbox.archive import Archive
-from guanxi.toolbox.effects import BLOCKED, FOLLOWED, WHISPER, after, is_same
+from guanxi.toolbox.effects import BLOCKED, FOLLOWED, JUST_FOLLOWED, WHISPER, after, is_same
 from guanxi.toolbox.plan import Act, LeftOut, Plan, Relation, new_header
 
 #: What cannot come back, by its name in the code below: a sentence with a number.
@@ -151,7 +151,7 @@ def _back(before: Relation, now: Relation) -> Iterator[Act]:
         kept = now if is_followed else Relation(before.attribute)
         if not is_same(structs.replace(kept, attribute=before.attribute), before):
             groups, special = before.groups, before.special
-            known = expect if is_followed else None
+            known = expect if is_followed else JUST_FOLLOWED
             yield Act(0, "set_groups", "", mid=1, groups=groups, special=special, expect=known)
     if before.attribute == BLOCKED != now.attribute:
         yield Act(0, "block", "", mid=1, expect=None if now.attribute else Relation())

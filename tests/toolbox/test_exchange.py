@@ -126,6 +126,19 @@ def test_another_order_of_columns(tmp_path: Path, content: str) -> None:
     assert list(exchange.read(path)) == [Line("blocks", 1, note="why")]
 
 
+def test_another_encoding_and_other_ends_of_lines(tmp_path: Path) -> None:
+    """A spreadsheet in Chinese saves CSV as GBK."""
+    path = tmp_path / "file.csv"
+    exchange.write(path, [Line("followings", 1, "音乐")])
+    path.write_bytes(path.read_text("utf-8-sig").encode("gbk"))
+    assert exchange.is_export(path)
+    with pytest.raises(SelectionError, match="save it as UTF-8"):
+        list(exchange.read(path))
+    for content in ("1\r2\r", '{"mid":' + "[" * 2_000):
+        path.write_text(content, newline="")
+        assert not exchange.is_export(path)
+
+
 def test_files_that_cannot_be_written(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("before")

@@ -20,6 +20,7 @@ from msgspec import Meta, Struct, structs
 
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
+from guanxi.toolbox.ids import not_utf8
 from guanxi.toolbox.saving import replacing
 from guanxi.toolbox.sheets import restored, write_csv
 from guanxi.toolbox.snapshots import LISTS, ListName
@@ -108,8 +109,9 @@ def is_export(path: Path | str) -> bool:
     names: Iterable[str]
     try:
         names = msgspec.json.decode(first, type=dict[str, Any])
-    except msgspec.DecodeError:
-        names = next(csv.reader([first[:_HEADER].decode("utf-8", "replace")]), ())
+    except (msgspec.DecodeError, RecursionError):
+        header = first[:_HEADER].decode("utf-8", "replace").splitlines()[:1]
+        names = next(csv.reader(header), ())
     return {"list", "mid"} <= {*names}
 
 
@@ -119,15 +121,18 @@ def read(path: Path | str) -> Iterator[Line]:
     Raise SelectionError, with the number of the line, for one that cannot be read.
     """
     number = 0
+    as_json = False
     with Path(path).open(encoding="utf-8-sig", newline="") as file:
-        as_json = file.read(1) == "{"
-        file.seek(0)
-        rows: Iterable[Any] = file if as_json else csv.DictReader(file)
         try:
+            as_json = file.read(1) == "{"
+            file.seek(0)
+            rows: Iterable[Any] = file if as_json else csv.DictReader(file)
             for row in rows:
                 number += 1
                 yield _of_json(row) if as_json else _of_csv(row)
-        except (ValueError, csv.Error) as error:  # also of UTF-8
+        except UnicodeDecodeError:
+            raise not_utf8(path) from None
+        except (ValueError, csv.Error, RecursionError) as error:
             line = number if as_json else number + 1
             raise SelectionError(
                 f"{path} 第 {line} 行无法读取：{error}", f"{path}, line {line}: {error}"

@@ -104,6 +104,10 @@ def test_backup_plan_apply_undo(service: RunningService, tmp_path: Path) -> None
     found = json.loads(output_of("apply", plan, "--report", "--json", **me))
     assert (found["left"], found["outcomes"]) == (0, {"done": total - 1, "excluded": 1})
     assert [row["mid"] for row in found["not_done"]] == [12]
+    # An archive without its journal would do it again.
+    output_of("backup", "--archive", tmp_path / "other.db", **me)
+    again = error_of("apply", plan, "--yes", "--archive", tmp_path / "other.db", **me)
+    assert "leave out --archive" in again
 
     assert "come back with a new time" in output_of("undo", plan, "-o", back, **me).replace(
         "\n", " "
@@ -125,6 +129,10 @@ def test_a_plan_is_for_one_account(service: RunningService, tmp_path: Path) -> N
     output_of("backup", **me)
     output_of("plan", "unfollow", "--where", "mid = 12", "-o", tmp_path / "p", **me)
     assert "is a plan for u1 (1)" in error_of("apply", tmp_path / "p", "--yes", **other)
+    output_of("backup", "--archive", tmp_path / "other.db", **other)
+    assert "is a plan for u1 (1)" in error_of(
+        "apply", tmp_path / "p", "--report", "--archive", tmp_path / "other.db"
+    )
     assert "neither an id nor a file" in error_of(
         "apply", tmp_path / "p", "--yes", "--exclude", "nobody", **me
     )

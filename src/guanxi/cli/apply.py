@@ -33,7 +33,7 @@ from guanxi.sdk.sync import SyncClient
 from guanxi.toolbox import journal, stops
 from guanxi.toolbox.apply import apply as apply_plan
 from guanxi.toolbox.archive import Archive, default_path
-from guanxi.toolbox.errors import Stopped
+from guanxi.toolbox.errors import PlanError, Stopped
 from guanxi.toolbox.ids import read_ids
 from guanxi.toolbox.journal import OUTCOMES, Report
 from guanxi.toolbox.plan import KINDS, Plan
@@ -106,12 +106,15 @@ def apply(
     opened = Plan.open(plan)
     if report:
         with Archive.open(archive or default_path(opened.header.identity)) as found:
+            opened.check_identity(found.identity)
             print_report(found, opened, as_json=as_json)
         return
     excluded = frozenset(_mids(exclude or ()))
     with signed_in(base_url, account) as (client, identity):
         opened.check_identity(identity)
-        with Archive.create(archive or default_path(identity), identity) as found:
+        usual = default_path(identity)
+        _check_journal(archive, usual, opened)
+        with Archive.create(archive or usual, identity) as found:
             if journal.report(found, opened).ended is None:
                 _print_counts(opened, journal.report(found, opened).left)
                 question = text("开始执行？", "Go on?")
@@ -195,6 +198,21 @@ def _as_json(row: sqlite3.Row) -> dict[str, object]:
     """Return an act that was not done; ``why`` is for people, ``message`` for programs."""
     columns = ("number", "kind", "mid", "name", "outcome", "code", "message", "tries")
     return {**{name: row[name] for name in columns}, "why": shown(journal.why(row))}
+
+
+def _check_journal(archive: Path | None, usual: Path, plan: Plan) -> None:
+    """Raise PlanError if the usual archive has acts of the plan, and another one is named.
+
+    The other one knows nothing of them, so that they would be repeated.
+    """
+    if archive is None or not usual.is_file() or archive.resolve() == usual.resolve():
+        return
+    with Archive.open(usual) as found:
+        if journal.is_known(found, plan):
+            raise PlanError(
+                f"{plan.path} 的操作记录在 {usual} 中：请去掉 --archive",
+                f"the journal of {plan.path} is in {usual}: leave out --archive",
+            )
 
 
 def _print_counts(plan: Plan, left: int) -> None:

@@ -91,12 +91,12 @@ def begun(archive: Archive, path: Path) -> Plan | None:
         plan = Plan.open(path)
     except (FileNotFoundError, PlanError):
         return None
-    found = archive.rows(
-        "SELECT 1 FROM plan WHERE id = ? AND ended IS NULL"
-        " AND EXISTS (SELECT 1 FROM act WHERE plan = id)",
-        (plan.header.id,),
-    )
-    return plan if found else None
+    return plan if is_known(archive, plan) and report(archive, plan).ended is None else None
+
+
+def is_known(archive: Archive, plan: Plan) -> bool:
+    """Return whether the journal has acts of a plan."""
+    return bool(archive.rows("SELECT 1 FROM act WHERE plan = ? LIMIT 1", (plan.header.id,)))
 
 
 def check_not_begun(archive: Archive, path: Path) -> None:

@@ -164,6 +164,7 @@ def test_a_plan_that_was_not_applied_and_one_of_another_account(tmp_path: Path) 
     with desk(tmp_path) as at:
         back = undo(at.archive, at.plan(follow(2)), tmp_path / "back", NOW)
         assert back.header.total == 0
+        assert back.header.remarks == ("the archive has no acts of this plan: nothing is undone",)
         assert at.apply(back).outcomes == {}
         header = new_header("follow", Identity(at.service.base_url, 2), NOW)
         other = Plan.write(tmp_path / "other", header, [follow(3, expect=Relation())])

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import structs
 
 from guanxi.text import Text
+from guanxi.toolbox import journal
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.effects import BLOCKED, FOLLOWED, JUST_FOLLOWED, WHISPER, after, is_same
 from guanxi.toolbox.plan import Act, LeftOut, Plan, Relation, new_header
@@ -38,6 +39,9 @@ _REMARKS = {
     "not_in_effect": Text(
         "{0} 项操作已被接受但未生效，不再撤销",
         "{0} acts were accepted and are not in effect: there is nothing to undo",
+    ),
+    "unapplied": Text(
+        "该档案中没有此计划的操作记录", "the archive has no acts of this plan: nothing is undone"
     ),
     "unknown": Text(
         "{0} 项操作结果未知，未撤销：请先再运行 apply",
@@ -65,7 +69,7 @@ def undo(
     cannot be written.
     """
     plan.check_identity(archive.identity)
-    lost: Counter[str] = Counter()
+    lost = Counter(unapplied=0 if journal.is_known(archive, plan) else 1)
     db = sqlite3.connect("")  # in a file that SQLite deletes: memory does not grow with the plan
     try:
         db.execute("CREATE TABLE found (phase, since, position, target, body)")

@@ -312,6 +312,9 @@ def test_an_act_whose_response_is_always_lost_is_given_up(at: Desk) -> None:
     report = at.apply(plan)
     assert report.outcomes == {"given_up": 1, "done": 1}
     assert [one.code for one in report.reasons] == [None]
+    [row] = journal.not_done(at.archive, plan.header.id)
+    assert journal.why(row).zh.startswith("没有收到响应（")
+    assert journal.why(row).en.startswith("no response (")
     at.faults.by_account |= {"9": [dropped_before] * 9, "10": [dropped_before] * 9}
     other = at.plan(*map(follow, (9, 10, 11)))
     assert "check the connection" in at.stop(other)

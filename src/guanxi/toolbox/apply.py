@@ -206,7 +206,7 @@ class _Run(Struct):
         return bool(in_effect)
 
     def _obstacle(self, act: Act) -> str:
-        """Return why an act is left alone, as ``labels.CHANGED``; "" if it is not."""
+        """Return why an act is left alone, as ``labels.LEFT_ALONE``; "" if it is not."""
         if act.act in GROUP_ACTS:
             self._load_groups()  # the acts before it may have changed how many members it has
             group = self.groups.get(act.group)
@@ -241,7 +241,7 @@ class _Run(Struct):
             if not acts:
                 self.failed = 0
                 return
-        self._end(acts, "given_up", message=str(lost))
+        self._end(acts, "given_up", message=f"no_response {lost}")
         self._count_failure(lost)
 
     def _send(self, acts: list[Act]) -> Exception | None:

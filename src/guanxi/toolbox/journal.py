@@ -283,9 +283,9 @@ def not_done(archive: Archive, plan: str) -> Iterator[sqlite3.Row]:
 def why(row: sqlite3.Row) -> Text:
     """Return why an act was not done, of a row of ``not_done``; empty if nothing is known."""
     code, _, name = (row["message"] or "").partition(" ")
-    if row["outcome"] != "changed" or code not in labels.CHANGED:
+    words = labels.LEFT_ALONE.get(code)
+    if words is None or row["code"] is not None:  # the server's own message
         return Text.of(row["message"] or "")
-    words = labels.CHANGED[code]
     if code != "relation":
         return Text(words.zh.format(name), words.en.format(name))
     found = [msgspec.json.decode(row["body"], type=Act).expect, _relation(row["before"])]

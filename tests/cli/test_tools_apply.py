@@ -15,14 +15,17 @@ from guanxi.stores.port import EdgeRow
 from guanxi.testing import RunningService, running
 from guanxi.toolbox.plan import Plan
 from tests.cli.runner import error_of, guanxi, output_of
+from tests.toolbox.faulty import Faulty, accepted_only
 
 ME, OTHER = 1, 2
+FAULTS = Faulty()
 FOLLOWED = range(10, 40)
 
 
 @pytest.fixture
 def service() -> Iterator[RunningService]:
-    with running() as one:
+    FAULTS.by_account.clear()
+    with running(wrap=FAULTS.around) as one:
         one.add_accounts(ME, OTHER, *FOLLOWED, 50, 51)
         one.import_edges(
             [
@@ -85,6 +88,9 @@ def test_backup_plan_apply_undo(service: RunningService, tmp_path: Path) -> None
     assert result.returncode == 3
     assert "the 3 acts of this run are done" in result.stderr
     assert f"guanxi apply {plan} goes on" in result.stderr
+    # Another plan in its file would leave nothing to go on with, and nothing to undo.
+    for argv in (("plan", "unfollow", "--group", "音乐"), ("import", plan), ("undo", plan)):
+        assert "was begun and has acts left" in error_of(*argv, "-o", plan, **me)
     shown = output_of("apply", plan, "--yes", "--exclude", 12, **me)
     total = Plan.open(plan).header.total
     assert shown.splitlines()[0] == f"{total} acts"
@@ -98,6 +104,10 @@ def test_backup_plan_apply_undo(service: RunningService, tmp_path: Path) -> None
     found = json.loads(output_of("apply", plan, "--report", "--json", **me))
     assert (found["left"], found["outcomes"]) == (0, {"done": total - 1, "excluded": 1})
     assert [row["mid"] for row in found["not_done"]] == [12]
+    # An archive without its journal would do it again.
+    output_of("backup", "--archive", tmp_path / "other.db", **me)
+    again = error_of("apply", plan, "--yes", "--archive", tmp_path / "other.db", **me)
+    assert "leave out --archive" in again
 
     assert "come back with a new time" in output_of("undo", plan, "-o", back, **me).replace(
         "\n", " "
@@ -119,6 +129,10 @@ def test_a_plan_is_for_one_account(service: RunningService, tmp_path: Path) -> N
     output_of("backup", **me)
     output_of("plan", "unfollow", "--where", "mid = 12", "-o", tmp_path / "p", **me)
     assert "is a plan for u1 (1)" in error_of("apply", tmp_path / "p", "--yes", **other)
+    output_of("backup", "--archive", tmp_path / "other.db", **other)
+    assert "is a plan for u1 (1)" in error_of(
+        "apply", tmp_path / "p", "--report", "--archive", tmp_path / "other.db"
+    )
     assert "neither an id nor a file" in error_of(
         "apply", tmp_path / "p", "--yes", "--exclude", "nobody", **me
     )
@@ -140,6 +154,16 @@ def saved(
     return {"GUANXI_BASE_URL": service.base_url, "XDG_DATA_HOME": str(tmp_path)}
 
 
+def test_what_is_not_in_effect_is_a_status_of_migrate(saved: dict[str, str]) -> None:
+    """p18: also of a program that reads its JSON."""
+    FAULTS.by_account["15"] = [accepted_only]
+    result = guanxi("migrate", "--from", "old", "--to", "new", "--yes", "--json", **saved)
+    assert result.returncode == 4, result.stderr
+    found = json.loads(result.stdout)
+    assert found["outcomes"]["not_in_effect"] >= 1
+    assert 15 in [one["difference"]["mid"] for one in found["differences"]]
+
+
 def test_migrate_brings_groups_marks_and_order(
     service: RunningService, saved: dict[str, str], tmp_path: Path
 ) -> None:
@@ -151,6 +175,7 @@ def test_migrate_brings_groups_marks_and_order(
     assert len(lists(service, OTHER)) == 1 + 7
     result = guanxi(*argv, **saved)
     assert result.returncode == 0, result.stderr
+    assert "going on with the plan that was begun" in result.stderr
     mine, theirs = lists(service, ME), lists(service, OTHER)
     expected = [one for one in mine if one[0] != 12]
     assert theirs[:-1] == expected  # 12 was followed before
@@ -160,6 +185,19 @@ def test_migrate_brings_groups_marks_and_order(
     again = guanxi(*argv, **saved)
     assert again.returncode == 0
     assert len(lists(service, OTHER)) == len(mine)
+    archives = tmp_path / "guanxi" / "archives"
+    [mine_kept, theirs_kept] = sorted(archives.glob("*.db"))
+    output_of("note", 14, "why", "--archive", mine_kept)
+    output_of("note", 13, "mine", "--archive", mine_kept)
+    output_of("note", 13, "theirs", "--archive", theirs_kept)
+    output_of("keep", 14, "--archive", mine_kept)
+    output_of(*argv, **saved)
+    for mid, note in ((14, "why"), (13, "theirs")):
+        assert output_of("note", mid, "--archive", theirs_kept) == f"{note}\n"
+    assert json.loads(output_of("keep", "--json", "--archive", theirs_kept))["rows"]
+    [plan] = archives.glob("*.plan")
+    output_of("archive", "delete", "--yes", "--archive", theirs_kept)
+    assert not plan.exists()  # it has names, too
     assert "no account is saved as nobody" in error_of(
         "migrate", "--from", "nobody", "--to", "new", **saved
     )

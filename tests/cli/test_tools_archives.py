@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from guanxi.cli.archives import opened, table
+from guanxi.cli.archives import opened, print_json_list, table
 from guanxi.testing import running
 from guanxi.toolbox.archive import Archive, Identity, default_path
 from guanxi.toolbox.errors import ArchiveMissing, ToolError
@@ -77,3 +78,17 @@ def test_a_table_prints_rows_as_they_come(capsys: pytest.CaptureFixture[str]) ->
 
     table(["n"], rows())
     assert printed_before_the_end[0] > 1_000
+
+
+def test_json_prints_a_list_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = []
+
+    def items() -> Iterator[dict[str, object]]:
+        for n in range(2_000):
+            yield {"n": n}
+        printed.append(capsys.readouterr().out)
+
+    print_json_list({"total": 3}, "items", items())
+    assert printed[0].count("\n") > 1_000
+    found = json.loads(printed[0] + capsys.readouterr().out)
+    assert (found["schema_version"], found["total"], len(found["items"])) == (1, 3, 2_000)

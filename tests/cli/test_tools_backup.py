@@ -134,16 +134,24 @@ def test_a_refused_list_leaves_the_others(
     assert "hidden" in output_of("backup", **me)
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"code":-352,"message":"no\\nguanxi: done","ttl":1}', "-352"),
+        (b"<html>", "not JSON"),
+    ],
+)
 def test_risk_control_stops_and_the_same_command_goes_on(
-    service: RunningService, gate: Gate, tmp_path: Path
+    service: RunningService, gate: Gate, tmp_path: Path, body: bytes, why: str
 ) -> None:
     """p1: at the first sign of risk control it stops and says how to go on."""
     me = account(service, tmp_path)
     gate.path, gate.after = "/x/relation/followings", 2
-    gate.body = b'{"code":-352,"message":"no","ttl":1}'
+    gate.body = body
     result = guanxi("backup", **me)
     assert (result.returncode, result.stdout) == (3, "")
-    assert "-352" in result.stderr
+    assert why in result.stderr
+    assert len(result.stderr.splitlines()) == 1
     assert "the same command goes on" in result.stderr
     gate.path = ""
     last = output_of("backup", **me).splitlines()[-1]

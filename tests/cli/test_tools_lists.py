@@ -71,6 +71,8 @@ def test_sql_reads_the_views(path: Path) -> None:
     ]
     assert "invalid SQL" in error_of("sql", "DROP TABLE item", "--archive", path)
     assert output_of("sql", "SELECT count(*) AS n FROM followings", "--archive", path) == "n\n2\n"
+    shown = output_of("sql", "SELECT x'00ff' AS b", "--archive", path, "--json")
+    assert json.loads(shown)["rows"] == [{"b": "AP8="}]
 
 
 def test_snapshots_are_listed_and_removed(path: Path) -> None:
@@ -96,7 +98,12 @@ def test_notes_and_marks_stay(path: Path, tmp_path: Path) -> None:
     output_of("keep", 2, "--ids", tmp_path / "ids", "--reason", "friends", *on)
     rows = json.loads(output_of("keep", "--json", *on))["rows"]
     assert [(row["mid"], row["reason"]) for row in rows] == [(n, "friends") for n in (2, 4, 9)]
-    output_of("keep", 9, 4, "--remove", *on)
+    marked = json.loads(output_of("keep", 4, "--json", *on))
+    assert marked == {"schema_version": 1, "marked": 1}
+    rows = json.loads(output_of("keep", "--json", *on))["rows"]
+    assert rows[1]["reason"] == "friends"  # it is not forgotten
+    removed = json.loads(output_of("keep", 9, 4, "--remove", "--json", *on))
+    assert removed == {"schema_version": 1, "removed": 2}
     with Archive.open(path) as archive:
         add_snapshot(archive, 3 * DAY, followings=[item(2), item(5)])
     found = output_of("show", *on, "--where", "keep AND note LIKE '%钢琴%'", "--columns", "mid")

@@ -13,12 +13,19 @@ import pytest
 from mcp import StdioServerParameters, stdio_client
 from mcp.client import Client
 
+from guanxi.cli import mcp
 from guanxi.cli.mcp import server_of
+from guanxi.toolbox import journal
+from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.plan import Plan
+from guanxi.toolbox.planning import plan
+from guanxi.toolbox.selection import Selection
 from tests.cli.runner import COMMAND
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
 
 T = TypeVar("T")
+
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT count(*) FROM n"
 
 
 @pytest.fixture
@@ -63,15 +70,16 @@ def test_reading_and_planning(path: Path) -> None:
         assert found == {"columns": ["mid"], "rows": [[2]], "more": True}
         found = await call(client, "query", sql="SELECT mid FROM followings", snapshot=1)
         assert (sorted(found["rows"]), found["more"]) == ([[2], [3]], False)
+        assert (await call(client, "query", sql="SELECT x'00ff'"))["rows"] == [["AP8="]]
         changed = (await call(client, "diff"))["followings"]
         assert [one["mid"] for one in changed["came"]] == [4]
         assert [one["mid"] for one in changed["left"]] == [3]
         made = await call(client, "plan", kind="unfollow", file="p.plan", mids=[4, 2, 99])
         assert made["header"]["acts"] == {"unfollow": 2}
-        plan = Plan.open(path.parent / "p.plan")
-        assert sorted(act.mid or 0 for act in plan.acts()) == [2, 4]
+        written = Plan.open(path.parent / "p.plan")
+        assert sorted(act.mid or 0 for act in written.acts()) == [2, 4]
         shown = await call(client, "show_plan", file="p.plan", explain_mid=4)
-        assert shown["header"]["id"] == plan.header.id
+        assert shown["header"]["id"] == written.header.id
         assert shown["explanation"]
         made = await call(client, "plan", kind="group", file="g", ungrouped=True, to=["音乐"])
         assert made["header"]["acts"] == {"set_groups": 1}
@@ -84,19 +92,32 @@ def test_reading_and_planning(path: Path) -> None:
     [
         ("query", {"sql": "DELETE FROM item"}, "invalid SQL"),
         ("query", {"sql": "ATTACH '/etc/passwd' AS x"}, "invalid SQL"),
+        ("query", {"sql": ENDLESS}, "interrupted"),
         ("query", {"sql": "SELECT 1", "snapshot": 9}, "there is no snapshot 9"),
         ("diff", {"a": 2, "b": 1}, "name it second"),
         ("plan", {"kind": "unfollow", "file": "../p", "mids": [4]}, "a name of letters"),
         ("plan", {"kind": "unfollow", "file": "/tmp/p", "mids": [4]}, "a name of letters"),
         ("plan", {"kind": "apply", "file": "p"}, "kind"),
+        ("plan", {"kind": "unfollow", "file": "archive.db", "mids": [4]}, "is not a plan"),
+        ("plan", {"kind": "unfollow", "file": "begun", "mids": [4]}, "has acts left"),
         ("plan", {"kind": "unfollow", "file": "p", "where": "x"}, "no such column"),
         ("show_plan", {"file": "none"}, "No such file"),
         ("show_plan", {"file": "archive.db"}, "is not a plan"),
     ],
 )
 def test_what_assistants_cannot_do(
-    path: Path, name: str, arguments: dict[str, Any], message: str
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    arguments: dict[str, Any],
+    message: str,
 ) -> None:
+    monkeypatch.setattr(mcp, "_SECONDS", 0.5)
+    with Archive.open(path) as archive:
+        selection = Selection(where="mid = 2")
+        begun = plan(archive, path.parent / "begun", "unfollow", selection, DAY)
+        journal.register(archive, begun, DAY)
+        journal.begin(archive, begun.header.id, [(act, None) for act in begun.acts()], DAY)
     before = path.read_bytes()
     assert message in with_client(path, lambda client: refusal(client, name, **arguments))
     assert path.read_bytes() == before

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,20 @@ from guanxi.toolbox import watch
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.difference import difference
 from guanxi.toolbox.watch import Undelivered, Webhook
-from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi
+from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi, output_of
 from tests.sdk.recorder import Answer, Received, recording
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
-from tests.toolbox.faulty import Faulty, refuse
+from tests.toolbox.faulty import Exchange, Faulty, Message, refuse
 
 SECRET = "a secret of tests"
 #: The faults of the service that a test runs.
 FAULTS = Faulty()
+
+
+async def not_json(exchange: Exchange) -> None:
+    """Answer as a broken proxy does."""
+    start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+    await exchange.respond([start, {"type": "http.response.body", "body": b"<html>"}])
 
 
 @pytest.fixture
@@ -106,11 +113,31 @@ def test_once_prints_and_posts_what_changed(service: RunningService, tmp_path: P
     assert "--webhook must be" in error_of("watch", "--webhook", "http://example.org", **me)
 
 
+def test_what_another_backup_saw_is_posted_too(service: RunningService, tmp_path: Path) -> None:
+    """p13: also what a watch found that was killed before it could keep a post."""
+    me = environment(service, tmp_path)
+    with recording(lambda _: Answer({})) as server:
+        argv = ("watch", "--once", "--webhook", server.url)
+        output_of(*argv, **me)
+        service.import_edges([EdgeRow(follower=3, followed=1, time=9)])
+        output_of("backup", **me)
+        service.import_edges([EdgeRow(follower=2, followed=1, time=10)])
+        shown = output_of(*argv, **me)
+        assert "u2" in shown
+        assert "u3" not in shown  # people see what is new since the last snapshot
+        output_of("backup", **me)
+        output_of("snapshots", "remove", 3, 4, **me)  # what was posted last was of 3
+        output_of(*argv, **me)  # a new 3: what only the removed ones saw is new
+    came = [json.loads(post.body)["difference"]["followers"]["came"] for post in server.received]
+    assert [[one["mid"] for one in each] for each in came] == [[2, 3], [2]]
+
+
 def test_a_failure_is_noted_and_risk_control_stops(service: RunningService, tmp_path: Path) -> None:
     """p1: at the first sign of risk control it ends, and says how to go on."""
+    me = environment(service, tmp_path)
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "watch", "--every", "1s"],
-        env=os.environ | ENGLISH | environment(service, tmp_path) | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | ENGLISH | me | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -122,7 +149,14 @@ def test_a_failure_is_noted_and_risk_control_stops(service: RunningService, tmp_
     lines = iter(process.stderr.readline, "")
     assert any("code -500" in line for line in lines)
     FAULTS.reads.clear()
+    FAULTS.reads[not_json] = 1.0
+    assert any("not JSON" in line for line in lines)
+    FAULTS.reads.clear()
     assert "nothing changed" in process.stdout.readline()
+    assert "nothing changed" in process.stdout.readline()
+    while guanxi("archive", "delete", "--yes", **me).returncode:  # 1 while it reads
+        pass
+    assert any("nothing to compare yet" in line for line in islice(lines, 9))
     FAULTS.reads[refuse(-352)] = 1.0
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 3

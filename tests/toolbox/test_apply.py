@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from guanxi import Credential, SyncClient
+from guanxi.contract.errors import AlreadyFollowing, NotSignedIn
 from guanxi.stores.port import EdgeRow
+from guanxi.text import Text
 from guanxi.toolbox import journal
 from guanxi.toolbox.apply import apply
 from guanxi.toolbox.archive import Archive, Identity
@@ -19,9 +23,12 @@ from guanxi.toolbox.errors import (
     PlanDamaged,
     PlanMismatch,
 )
+from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.plan import Act, Plan, Relation, new_header
 from guanxi.toolbox.progress import Progress
+from guanxi.toolbox.transfer import plan_transfer
 from tests.toolbox.applying import NOW, Desk, desk, follow, follows, sort, unfollow
+from tests.toolbox.archives import add_snapshot
 from tests.toolbox.faulty import (
     Exchange,
     Message,
@@ -114,21 +121,38 @@ def test_accounts_that_changed_since_the_plan_are_left_alone(at: Desk) -> None:
         9: ("nothing_to_do", None),
     }
     messages = {reason.message for reason in report.reasons}
-    assert messages == {
-        "",
-        "expected following; is following, special",
-        "expected following; is mutual",
-        "not followed",
-        "there is no group music",
-    }
+    assert messages == {"", "relation", "not_followed", "no_group music"}
+    rows = {row["number"]: journal.why(row) for row in journal.not_done(at.archive, report.plan)}
+    assert rows[1] == Text("", "")
+    assert rows[2] == Text(
+        "应为：已关注；现为：已关注、特别关注", "expected following; is following, special"
+    )
+    assert rows[3] == Text("应为：已关注；现为：互相关注", "expected following; is mutual")
+    assert rows[6] == Text("未关注", "not followed")
+    assert rows[7] == Text("没有分组 music", "there is no group music")
     assert at.attributes(3, 4, 5) == [2, 6, 0]
+
+
+def test_groups_that_were_set_since_the_plan_are_not_replaced(at: Desk) -> None:
+    """The plan follows 7 and 8; 7 was followed, and put into a group, before it was applied."""
+    add_snapshot(at.archive, DAY, [], followings=[])
+    rows = [Line("followings", mid, groups=("wanted",)) for mid in (7, 8)]
+    plan = plan_transfer(at.archive, at.folder / "p", rows, NOW, command="import")
+    own = at.client.relation.create_group("own").id
+    at.client.relation.follow(7)
+    at.client.relation.set_groups([7], [own])
+    assert at.apply(plan).outcomes == {"done": 3, "nothing_to_do": 1, "changed": 1}
+    assert at.client.relation.groups_of(7) == {str(own): "own"}
+    assert list(at.client.relation.groups_of(8).values()) == ["wanted"]
 
 
 def test_a_group_with_members_is_not_deleted(at: Desk) -> None:
     group = at.client.relation.create_group("full").id
     at.client.relation.set_groups([2], [group])
     plan = at.plan(Act(0, "delete_group", "x", group="full"))
-    assert [one.message for one in at.apply(plan).reasons] == ["the group is not empty"]
+    assert [one.message for one in at.apply(plan).reasons] == ["group_not_empty"]
+    [row] = journal.not_done(at.archive, plan.header.id)
+    assert journal.why(row) == Text("分组中还有账号", "the group is not empty")
     assert at.client.relation.groups_of(2) == {str(group): "full"}
 
 
@@ -165,6 +189,22 @@ def test_a_refused_batch_is_repeated_one_by_one(at: Desk) -> None:
     assert sorted(at.client.relation.specials()) == [2, 4]
 
 
+def test_a_refused_batch_does_not_count_as_a_try(at: Desk) -> None:
+    at.faults.by_account |= {"2,3": [refuse(12345)], "2": [refuse(12345)] * 2}
+    plan = at.plan(*(sort(mid, special=True) for mid in (2, 3)))
+    assert at.apply(plan).outcomes == {"done": 2}
+
+
+def test_an_account_that_is_followed_meanwhile_is_sorted(at: Desk) -> None:
+    async def followed_before(exchange: Exchange) -> None:
+        await exchange.handle()
+        await refuse(AlreadyFollowing.number)(exchange)
+
+    at.faults.by_account["7"] = [followed_before]
+    plan = at.plan(follow(7), sort(7, special=True))
+    assert at.apply(plan).outcomes == {"nothing_to_do": 1, "done": 1}
+
+
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
@@ -189,6 +229,26 @@ def test_codes_that_stop(at: Desk, code: int, advice: str) -> None:
     assert at.outcomes(plan) == {2: (None, code)}
     assert at.attributes(7, 8, 9) == [2, 0, 0]
     assert at.apply(plan).outcomes == {"done": 3}
+
+
+def test_what_goes_on_is_one_line_that_a_shell_reads(at: Desk) -> None:
+    async def forged(exchange: Exchange) -> None:
+        body = json.dumps({"code": -352, "message": "no\nguanxi: all is done"}).encode()
+        start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+        await exchange.respond([start, {"type": "http.response.body", "body": body}])
+
+    at.faults.by_account["7"] = [forged]
+    plan = at.plan(follow(7), name="a plan")
+    message = at.stop(plan)
+    assert "\n" not in message
+    assert f"guanxi apply '{plan.path}' goes on" in message
+
+
+def test_a_refused_read_is_not_said_to_be_two_acts(at: Desk) -> None:
+    at.faults.reads = {refuse(12345): 1.0}
+    message = at.stop(at.plan(follow(7)))
+    assert "12345" in message
+    assert "in a row" not in message
 
 
 @pytest.mark.parametrize("status", [412, 429])
@@ -252,6 +312,9 @@ def test_an_act_whose_response_is_always_lost_is_given_up(at: Desk) -> None:
     report = at.apply(plan)
     assert report.outcomes == {"given_up": 1, "done": 1}
     assert [one.code for one in report.reasons] == [None]
+    [row] = journal.not_done(at.archive, plan.header.id)
+    assert journal.why(row).zh.startswith("没有收到响应（")
+    assert journal.why(row).en.startswith("no response (")
     at.faults.by_account |= {"9": [dropped_before] * 9, "10": [dropped_before] * 9}
     other = at.plan(*map(follow, (9, 10, 11)))
     assert "check the connection" in at.stop(other)
@@ -314,6 +377,39 @@ def test_a_budget_per_day_is_shared_by_all_plans(at: Desk) -> None:
     assert at.apply(second, per_day=3, now=NOW + DAY + 100).outcomes == {"done": 3}
 
 
+def test_an_act_of_an_abandoned_plan_counts_for_a_day(at: Desk) -> None:
+    """Its response was lost, and nobody looked what became of it."""
+    abandoned = at.plan(follow(7), name="abandoned")
+    at.faults.by_account["7"] = [dropped_before]
+    at.faults.on_response = lambda _: at.faults.reads.update({dropped_before: 1.0})
+    at.stop(abandoned)
+    at.faults.reads.clear()
+    at.faults.on_response = lambda _: None
+    plan = at.plan(follow(8))
+    later = time.localtime(NOW + DAY + 59)
+    assert time.strftime("%Y-%m-%d %H:%M", later) in at.stop(plan, per_day=1, now=NOW + 60)
+    assert at.apply(plan, per_day=1, now=NOW + DAY + 60).outcomes == {"done": 1}
+
+
+def test_the_time_of_an_act_is_that_of_the_clock(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A laptop that slept between two acts: the day of the second begins when it was sent."""
+
+    def sleep(_progress: Progress) -> None:
+        monkeypatch.setattr(time, "time", lambda clock=time.time: clock() + DAY / 2)
+
+    at.apply(at.plan(follow(7), follow(8)), on_progress=sleep)
+    [(first,), (second,)] = at.archive.rows("SELECT begun FROM act ORDER BY number")
+    assert second - first >= DAY / 2
+
+
+def test_a_stop_before_the_reading_back_says_so(at: Desk) -> None:
+    plan = at.plan(follow(7))
+    at.faults.on_response = lambda _: at.faults.reads.update({dropped_before: 1.0})
+    assert "all acts are done and not read back yet" in at.stop(plan)
+    at.faults.reads.clear()
+    assert at.apply(plan).outcomes == {"done": 1}
+
+
 def test_excluded_accounts_stay_excluded(at: Desk) -> None:
     """p21: leave this one out, without planning anew."""
     plan = at.plan(*map(unfollow, (2, 3, 4)))
@@ -332,9 +428,15 @@ def test_plans_of_others(at: Desk, tmp_path: Path) -> None:
     credential = Credential(sessdata=session.sessdata, bili_jct=session.bili_jct)
     with (
         SyncClient(base_url=at.service.base_url, credential=credential) as client,
-        pytest.raises(PlanMismatch, match="signed in is 2"),
+        pytest.raises(PlanMismatch, match="not for u2"),
     ):
         apply(client, at.archive, plan, NOW)
+    with (
+        SyncClient(base_url=at.service.base_url) as client,
+        pytest.raises(NotSignedIn),  # not: of another account, the account 0
+    ):
+        apply(client, at.archive, plan, NOW)
+    assert journal.begun(at.archive, plan.path) is None  # it may be replaced
     assert at.faults.log == []
 
 
@@ -343,10 +445,33 @@ def test_plans_that_are_no_plans(tmp_path: Path) -> None:
     header = new_header("follow", Identity("x", 1), NOW)
     Plan.write(path, header, [follow(7)])
     whole = path.read_bytes()
-    for old, new in ((b'"act":"follow"', b'"act":"rob"'), (b'"mid":7', b'"mid":0')):
+    for old, new in (
+        (b'"act":"follow"', b'"act":"rob"'),
+        (b'"mid":7', b'"mid":0'),
+        (b'"mid":7', b'"mid":9223372036854775808'),
+        (b'"number":1,', b'"number":0,'),
+        (b'"number":1,', b'"number":9223372036854775808,'),
+    ):
         path.write_bytes(whole.replace(old, new))
         with pytest.raises(PlanDamaged, match="line 2"):
             Plan.open(path)
+
+
+def test_acts_with_the_same_number_are_no_plan(tmp_path: Path) -> None:
+    """The journal has one entry for a number: the second act would count as done."""
+    path = tmp_path / "plan"
+    Plan.write(path, new_header("follow", Identity("x", 1), NOW), [follow(7), follow(8)])
+    path.write_bytes(path.read_bytes().replace(b'"number":2', b'"number":1'))
+    with pytest.raises(PlanDamaged, match="line 3: number 1 after 1"):
+        Plan.open(path)
+
+
+def test_a_plan_that_was_replaced_after_it_was_shown(at: Desk) -> None:
+    shown = Plan.open(at.plan(follow(7)).path)
+    at.plan(unfollow(2))
+    with pytest.raises(PlanDamaged, match="replaced by another plan"):
+        at.apply(shown)
+    assert at.faults.log == []
 
 
 def test_two_at_once(at: Desk) -> None:

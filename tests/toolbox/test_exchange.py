@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guanxi.toolbox import exchange
+from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
 from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.snapshots import LISTS
@@ -26,7 +27,7 @@ LINES = st.builds(
     special=st.booleans(),
     groups=st.lists(TEXTS.filter(bool), max_size=3).map(tuple),
     note=TEXTS,
-    keep=st.none() | TEXTS.filter(bool),
+    keep=st.none() | TEXTS.filter(lambda text: text != " "),
 )
 
 
@@ -69,6 +70,16 @@ def test_an_archive_as_lines(tmp_path: Path) -> None:
         assert list(exchange.lines(archive, "blocks")) == expected[2:]
 
 
+def test_all_lines_are_of_one_snapshot(tmp_path: Path) -> None:
+    with new_archive(tmp_path) as archive, Archive.open(archive.path) as other:
+        add_snapshot(archive, DAY, followings=[item(3), item(2)], blocks=[item(5)])
+        found = exchange.lines(archive)
+        first = next(found)
+        add_snapshot(other, 2 * DAY, followings=[item(3)], blocks=[item(6)])
+        assert [first.mid, *(line.mid for line in found)] == [3, 2, 5]
+        assert [line.mid for line in exchange.lines(archive)] == [3, 6]
+
+
 def test_a_spreadsheet_runs_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     names = ["=1+1", "+1", "-1", "@a", "\tx", "'=1", "plain", "''"]
@@ -84,6 +95,9 @@ def test_a_spreadsheet_runs_nothing(tmp_path: Path) -> None:
         ('{"list":"followings","mid":1}\n{"list":"followings","mid":"x"}\n', "line 2: .*mid"),
         ('{"list":"followings","mid":1}\n{"list":"foll', "line 2: "),
         ('{"list":"friends","mid":1}\n', "line 1: .*friends"),
+        ('{"list":"followings","mid":0}\n', "line 1: .*mid"),
+        ('{"list":"followings","mid":9223372036854775808}\n', "line 1: .*mid"),
+        ('{"list":"followings","mid":1,"since":-1}\n', "line 1: .*since"),
         ("list,mid,name,since,special,groups,note,keep\nfollowings,1\n", "line 2: 8 columns"),
         ("list,mid,name,since,special,groups,note,keep\nfollowings,x,,0,0,,,\n", "line 2: .*mid"),
     ],
@@ -94,6 +108,35 @@ def test_lines_that_cannot_be_read(tmp_path: Path, content: str, message: str) -
     assert exchange.is_export(path)
     with pytest.raises(SelectionError, match=message):
         list(exchange.read(path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"mid":1,"note":"why","list":"blocks"}\n',
+        "\ufeffmid,list,name,since,special,groups,note,keep\r\n1,blocks,,0,0,,why,\r\n",
+        '"mid","note","list","keep","name","since","special","groups"\n1,why,blocks,,,0,0,\n',
+    ],
+)
+def test_another_order_of_columns(tmp_path: Path, content: str) -> None:
+    """It is no list of ids: whoever is blocked in it would be followed."""
+    path = tmp_path / "file"
+    path.write_text(content, newline="")
+    assert exchange.is_export(path)
+    assert list(exchange.read(path)) == [Line("blocks", 1, note="why")]
+
+
+def test_another_encoding_and_other_ends_of_lines(tmp_path: Path) -> None:
+    """A spreadsheet in Chinese saves CSV as GBK."""
+    path = tmp_path / "file.csv"
+    exchange.write(path, [Line("followings", 1, "音乐")])
+    path.write_bytes(path.read_text("utf-8-sig").encode("gbk"))
+    assert exchange.is_export(path)
+    with pytest.raises(SelectionError, match="save it as UTF-8"):
+        list(exchange.read(path))
+    for content in ("1\r2\r", '{"mid":' + "[" * 2_000):
+        path.write_text(content, newline="")
+        assert not exchange.is_export(path)
 
 
 def test_files_that_cannot_be_written(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from starlette.responses import JSONResponse
@@ -103,6 +104,20 @@ def test_facts_of_the_same_walk(client: SyncClient, archive: Archive) -> None:
     assert shown(archive, "fans, posts, zone, state")[POSTS] == known[POSTS]
 
 
+def test_a_ban_is_known_until_the_account_posts_again(
+    service: RunningService, client: SyncClient, archive: Archive
+) -> None:
+    """p23: a walk that does not look for bans does not say that one was lifted."""
+    put(service, BANNED, feed.POST, post(BANNED, 1, NOW - DAY))
+    facts.read_last_posted(client, archive, NOW, facts=True)
+    assert shown(archive, "state")[BANNED] == ("banned",)
+    facts.read_last_posted(client, archive, NOW + 30 * DAY)
+    assert shown(archive, "state")[BANNED] == ("banned",)
+    put(service, BANNED, feed.POST, post(BANNED, 2, NOW + DAY))
+    facts.read_last_posted(client, archive, NOW + 60 * DAY)
+    assert shown(archive, "state")[BANNED] == ("active",)
+
+
 def test_a_walk_goes_on_where_it_was_interrupted(client: SyncClient, archive: Archive) -> None:
     def interrupt(progress: Progress) -> None:
         if progress.done == 3:
@@ -149,14 +164,16 @@ def test_last_watched_is_the_newest_entry_of_each(
     assert watched[SILENT] == (None,)
 
 
-def refusing(*mids: int) -> Callable[[ASGI], ASGI]:
-    """Return a layer that answers code -6 to requests for the feeds of these accounts."""
+def refusing(
+    *mids: int, body: Mapping[str, object] = MappingProxyType({"code": -6, "message": "no"})
+) -> Callable[[ASGI], ASGI]:
+    """Return a layer that answers with ``body`` to requests for the feeds of these accounts."""
 
     def layer(application: ASGI) -> ASGI:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             query = scope.get("query_string", b"").decode()
             if any(f"host_mid={mid}&" in query + "&" for mid in mids):
-                await JSONResponse({"code": -6, "message": "no"})(scope, receive, send)
+                await JSONResponse(dict(body))(scope, receive, send)
             else:
                 await application(scope, receive, send)
 
@@ -184,3 +201,45 @@ def test_accounts_that_the_server_refuses(
     left = (*refused, POSTS, PINNED) if read is None else refused  # newest followings first
     states = shown(archive, "state")
     assert {mid for mid, state in states.items() if state == ("unknown",)} == {*left}
+
+
+def test_posts_without_a_time_are_posts(archive: Archive) -> None:
+    """p23: whoever posted never is another state than whoever hides when."""
+    hidden = {"code": 0, "data": {"items": [{"id_str": "1"}]}}
+    with running(wrap=refusing(POSTS, body=hidden)) as service:
+        service.add_accounts(ME, *FOLLOWED[:-1])
+        me = service.sign_in(ME)
+        credential = Credential(sessdata=me.sessdata, bili_jct=me.bili_jct)
+        with SyncClient(base_url=service.base_url, credential=credential) as client:
+            facts.read_last_posted(client, archive, NOW)
+    states = shown(archive, "state")
+    assert (states[POSTS], states[PINNED]) == (("unknown",), ("never_posted",))
+
+
+def test_refused_accounts_do_not_keep_the_walk_from_the_others(archive: Archive) -> None:
+    """Of accounts that are always refused, three came first each time, and ended each walk."""
+    refused = [POSTS, SILENT, GONE]
+    with running(wrap=refusing(*refused)) as service:
+        service.add_accounts(ME, *FOLLOWED[:-1])
+        me = service.sign_in(ME)
+        credential = Credential(sessdata=me.sessdata, bili_jct=me.bili_jct)
+        with SyncClient(base_url=service.base_url, credential=credential) as client:
+            first = facts.read_last_posted(client, archive, NOW)
+            assert set(first.unreadable) == {*refused}
+            assert facts.read_last_posted(client, archive, NOW + DAY).accounts == 0
+            assert facts.read_last_posted(client, archive, NOW + 30 * DAY) == first
+
+
+def test_three_refused_in_a_row_come_last_the_next_time(archive: Archive) -> None:
+    refused = [UNKNOWN, GONE, BANNED]
+    with archive.transaction() as db:
+        db.execute("DELETE FROM item WHERE mid = ?", (LISTED_GONE,))
+    with running(wrap=refusing(*refused)) as service:
+        service.add_accounts(ME, *FOLLOWED[:-1])
+        me = service.sign_in(ME)
+        credential = Credential(sessdata=me.sessdata, bili_jct=me.bili_jct)
+        with SyncClient(base_url=service.base_url, credential=credential) as client:
+            with pytest.raises(ResponseCodeException, match="-6"):
+                facts.read_last_posted(client, archive, NOW)
+            walk = facts.read_last_posted(client, archive, NOW + 5)
+    assert (walk.read, set(walk.unreadable)) == (3, {*refused})

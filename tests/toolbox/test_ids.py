@@ -55,6 +55,8 @@ def test_files_of_ids_are_read(tmp_path: Path, content: str, expected: object) -
         ('{"mid": 2}\n{"name": "x"}\n', "line 2: no id in "),
         ("[2, true]", "line 2: no id in 'True'"),
         ("[2, 3", "is not valid JSON"),
+        ('{"mid": 2}\n{"mid": ' + "[" * 2_000, "line 2: no id in "),
+        ("[" * 2_000, "is not valid JSON"),
         ("mid\n2\0\n", "no id in"),
         ('{"guanxi_plan": 1, "mid": 2}', "is a plan, not a list"),
     ],

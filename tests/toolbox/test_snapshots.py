@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -185,6 +187,25 @@ def test_files_that_are_no_archives(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(ArchiveNewer, match="pip install -U guanxi"):
         Archive.open(path)
+
+
+@pytest.mark.parametrize(
+    "written", [f"application_id = {schema.APPLICATION_ID}", "journal_mode = WAL"]
+)
+def test_an_archive_whose_creation_was_killed(tmp_path: Path, written: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "archive.db")) as db:
+        db.execute(f"PRAGMA {written}")
+    with new_archive(tmp_path) as archive:
+        assert add_snapshot(archive, DAY, followings=[item(2)]) == 1
+    with Archive.open(tmp_path / "archive.db") as archive:
+        assert archive.identity == ME
+
+
+def test_systems_without_close_on_exec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows: Python's files are not inherited anyway."""
+    monkeypatch.delattr(os, "O_CLOEXEC")
+    with new_archive(tmp_path) as archive, archive.locked():
+        assert archive.newest() is None
 
 
 def test_two_processes_and_an_archive(archive: Archive) -> None:

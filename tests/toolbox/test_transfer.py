@@ -82,8 +82,17 @@ def test_what_is_there_costs_nothing_and_nothing_is_taken_away(
             name="u13",
             groups=("friends", "music"),
             special=True,
+            expect=Relation(2),
         ),
-        Act(6, "set_groups", "the source has it", mid=11, name="u11", groups=("music",)),
+        Act(
+            6,
+            "set_groups",
+            "the source has it",
+            mid=11,
+            name="u11",
+            groups=("music",),
+            expect=Relation(2),
+        ),
         Act(7, "block", "the source has it", mid=22, name="u22", expect=none),
     ]
     assert list(plan.left_out()) == [
@@ -138,6 +147,12 @@ def test_a_list_that_does_not_fit(target: Archive, tmp_path: Path) -> None:
     rows = [Line("followings", mid) for mid in range(100, 100 + CAP)]
     plan = transfer.plan_transfer(target, tmp_path / "p", rows, 9, command="import")
     assert plan.header.remarks == (f"only {CAP - 2} of {CAP} fit under {CAP}",)
+
+
+def test_spaces_around_the_name_of_a_group_do_not_count(target: Archive, tmp_path: Path) -> None:
+    rows = [Line("followings", 5, groups=(" friends", "new "))]
+    plan = transfer.plan_transfer(target, tmp_path / "p", rows, 9, command="import")
+    assert [act.group or act.groups for act in plan.acts()] == ["new", (), ("friends", "new")]
 
 
 @pytest.mark.parametrize("name", ["x" * 17, " ", "a\nb"])

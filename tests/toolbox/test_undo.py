@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.stores.port import EdgeRow
 from guanxi.toolbox.archive import Identity
 from guanxi.toolbox.errors import PlanMismatch
-from guanxi.toolbox.plan import Act, Plan, Relation, new_header
+from guanxi.toolbox.plan import Act, LeftOut, Plan, Relation, new_header
 from guanxi.toolbox.undo import undo
 from tests.toolbox.applying import NOW, Desk, desk, follow, follows, sort, unfollow
-from tests.toolbox.faulty import refuse
+from tests.toolbox.faulty import accepted_only, dropped_before, refuse
 
 
 def lists(at: Desk) -> object:
@@ -110,6 +111,18 @@ def test_accounts_that_changed_since_are_left_alone(tmp_path: Path) -> None:
         assert [outcome for outcome, _ in at.outcomes(back).values()] == ["changed"]
 
 
+def test_what_comes_back_is_what_was_before_the_last_try(tmp_path: Path) -> None:
+    """A try that the server refused changed nothing; the user may have, before the next one."""
+    with desk(tmp_path, edges=follows(2)) as at:
+        at.faults.by_account["2"] = [refuse(-352)]
+        plan = at.plan(unfollow(2, expect=None))
+        at.stop(plan)
+        at.client.relation.set_groups([2], [-10])
+        at.apply(plan)
+        at.apply(undo(at.archive, plan, tmp_path / "back", NOW))
+        assert at.client.relation.specials() == [2]
+
+
 def test_what_cannot_come_back_is_listed(tmp_path: Path) -> None:
     edges = [EdgeRow(follower=1, followed=2, time=5, kind="whisper")]
     with desk(tmp_path, edges=edges) as at:
@@ -143,10 +156,34 @@ def test_who_is_deregistered_is_not_followed_again_but_unblocked(tmp_path: Path)
         assert "deregistered, so not followed again: 2" in back.header.remarks
 
 
+def test_what_is_not_in_effect_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """p18: answered 0, and still followed: there is nothing to take back."""
+    monkeypatch.setattr(import_module("guanxi.toolbox.apply"), "_WAITS", (0.0, 0.0, 0.0))
+    with desk(tmp_path, edges=follows(2, 3, 4)) as at:
+        at.faults.by_account |= {"2": [accepted_only], "4": [dropped_before]}
+        plan = at.plan(unfollow(2), unfollow(3), unfollow(4))
+        at.faults.on_response = lambda number: at.faults.reads.update(
+            {dropped_before: 1.0} if number == 2 else {}
+        )
+        at.stop(plan)
+        unread = undo(at.archive, plan, tmp_path / "back", NOW)
+        assert list(unread.left_out()) == [LeftOut(4, "u4", "its outcome is unknown [act 3]")]
+        at.faults.reads.clear()
+        at.apply(plan)
+        back = undo(at.archive, plan, tmp_path / "back", NOW)
+        assert [act.mid for act in back.acts()] == [3, 4]
+        reason = "accepted, but not in effect [act 1]"
+        assert list(back.left_out()) == [LeftOut(2, "u2", reason)]
+        assert "1 acts were accepted and are not in effect: there is nothing to undo" in (
+            back.header.remarks
+        )
+
+
 def test_a_plan_that_was_not_applied_and_one_of_another_account(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         back = undo(at.archive, at.plan(follow(2)), tmp_path / "back", NOW)
         assert back.header.total == 0
+        assert back.header.remarks == ("the archive has no acts of this plan: nothing is undone",)
         assert at.apply(back).outcomes == {}
         header = new_header("follow", Identity(at.service.base_url, 2), NOW)
         other = Plan.write(tmp_path / "other", header, [follow(3, expect=Relation())])

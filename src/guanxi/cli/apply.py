@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from msgspec import to_builtins
@@ -18,7 +19,7 @@ from guanxi.cli.archives import (
     ArchiveOption,
     JsonOption,
     confirmed,
-    print_json,
+    print_json_list,
     progress_bar,
     signed_in,
     table,
@@ -29,10 +30,10 @@ from guanxi.cli.login import DEFAULT_NAME, BaseUrl
 from guanxi.cli.plan import Output, check_output, print_review
 from guanxi.cli.terminal import note, say
 from guanxi.sdk.sync import SyncClient
-from guanxi.toolbox import journal
+from guanxi.toolbox import journal, stops
 from guanxi.toolbox.apply import apply as apply_plan
 from guanxi.toolbox.archive import Archive, default_path
-from guanxi.toolbox.errors import Stopped
+from guanxi.toolbox.errors import PlanError, Stopped
 from guanxi.toolbox.ids import read_ids
 from guanxi.toolbox.journal import OUTCOMES, Report
 from guanxi.toolbox.plan import KINDS, Plan
@@ -105,27 +106,23 @@ def apply(
     opened = Plan.open(plan)
     if report:
         with Archive.open(archive or default_path(opened.header.identity)) as found:
+            opened.check_identity(found.identity)
             print_report(found, opened, as_json=as_json)
         return
     excluded = frozenset(_mids(exclude or ()))
     with signed_in(base_url, account) as (client, identity):
         opened.check_identity(identity)
-        with Archive.create(archive or default_path(identity), identity) as found:
+        usual = default_path(identity)
+        _check_journal(archive, usual, opened)
+        with Archive.create(archive or usual, identity) as found:
             if journal.report(found, opened).ended is None:
                 _print_counts(opened, journal.report(found, opened).left)
                 question = text("开始执行？", "Go on?")
                 if not confirmed(question, yes=yes):
                     sys.exit(1)
             try:
-                run(
-                    client,
-                    found,
-                    opened,
-                    limit=limit,
-                    per_day=per_day,
-                    exclude=excluded,
-                    verify=verify,
-                )
+                limits = {"limit": limit, "per_day": per_day}
+                run(client, found, opened, **limits, exclude=excluded, verify=verify)
             except Stopped:
                 print_report(found, opened, as_json=as_json)
                 raise
@@ -152,42 +149,27 @@ def undo(
     opened = Plan.open(plan)
     check_output(output)
     with Archive.open(archive or default_path(opened.header.identity)) as found:
+        journal.check_not_begun(found, output)
         back = plan_undo(found, opened, output, int(time.time()), words=shown)
     print_review(review(back), as_json=as_json)
 
 
-def run(
-    client: SyncClient,
-    archive: Archive,
-    plan: Plan,
-    *,
-    limit: int | None = None,
-    per_day: int | None = None,
-    exclude: frozenset[int] = frozenset(),
-    verify: bool = True,
-) -> Report:
-    """Apply a plan with a progress bar; say how to go on if the user interrupts it."""
+def run(client: SyncClient, archive: Archive, plan: Plan, **options: Any) -> Report:
+    """Apply a plan with a progress bar; say how to go on if the user interrupts it.
+
+    ``options`` are those of ``toolbox.apply``.
+    """
     with _going_on(plan), progress_bar(lambda _: text("操作", "acts")) as show:
-        return apply_plan(
-            client,
-            archive,
-            plan,
-            int(time.time()),
-            limit=limit,
-            per_day=per_day,
-            exclude=exclude,
-            verify=verify,
-            on_progress=show,
-        )
+        return apply_plan(client, archive, plan, int(time.time()), on_progress=show, **options)
 
 
 def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
     """Print what became of a plan; return whether all that was accepted is in effect."""
     found = journal.report(archive, plan)
-    others = islice(journal.not_done(archive, plan.header.id), None if as_json else _SHOWN + 1)
+    others = journal.not_done(archive, plan.header.id)
     in_effect = not found.outcomes.get("not_in_effect")
     if as_json:
-        print_json({**to_builtins(found), "not_done": [dict(row) for row in others]})
+        print_json_list(to_builtins(found), "not_done", map(_as_json, others))
         return in_effect
     say(text(f"共 {found.total} 项", f"{found.total} acts"))
     for name, words in OUTCOMES.items():
@@ -199,9 +181,9 @@ def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
         (
             *(row["number"], row["mid"], row["name"]),
             shown(OUTCOMES[row["outcome"]]) if row["outcome"] else text("未执行", "left"),
-            " ".join(str(one) for one in (row["code"], row["message"]) if one),
+            " ".join(str(one) for one in (row["code"], shown(journal.why(row))) if one),
         )
-        for row in others
+        for row in islice(others, _SHOWN + 1)
     ]
     if rows:
         say("")
@@ -210,6 +192,27 @@ def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
     if len(rows) > _SHOWN:
         say(text("……其余见 --json", "… the others are in --json"))
     return in_effect
+
+
+def _as_json(row: sqlite3.Row) -> dict[str, object]:
+    """Return an act that was not done; ``why`` is for people, ``message`` for programs."""
+    columns = ("number", "kind", "mid", "name", "outcome", "code", "message", "tries")
+    return {**{name: row[name] for name in columns}, "why": shown(journal.why(row))}
+
+
+def _check_journal(archive: Path | None, usual: Path, plan: Plan) -> None:
+    """Raise PlanError if the usual archive has acts of the plan, and another one is named.
+
+    The other one knows nothing of them, so that they would be repeated.
+    """
+    if archive is None or not usual.is_file() or archive.resolve() == usual.resolve():
+        return
+    with Archive.open(usual) as found:
+        if journal.is_known(found, plan):
+            raise PlanError(
+                f"{plan.path} 的操作记录在 {usual} 中：请去掉 --archive",
+                f"the journal of {plan.path} is in {usual}: leave out --archive",
+            )
 
 
 def _print_counts(plan: Plan, left: int) -> None:
@@ -249,8 +252,8 @@ def _going_on(plan: Plan) -> Iterator[None]:
     except KeyboardInterrupt:
         note(
             text(
-                f"已停止，再运行 guanxi apply {plan.path} 即可继续",
-                f"stopped: guanxi apply {plan.path} goes on",
+                f"已停止，再运行 {stops.command(plan.path)} 即可继续",
+                f"stopped: {stops.command(plan.path)} goes on",
             )
         )
         raise

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec import to_builtins
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -121,6 +122,19 @@ def print_json(data: dict[str, Any]) -> None:
     say(json_of({"schema_version": SCHEMA_VERSION, **data}, 2))
 
 
+def print_json_list(data: dict[str, Any], name: str, items: Iterable[dict[str, Any]]) -> None:
+    """Print an object as ``print_json``, with a list as its last member: an item a line.
+
+    Items are printed as they come. Bytes are Base64.
+    """
+    say(f"{json_of({'schema_version': SCHEMA_VERSION, **data})[:-1]}, {json_of(name)}: [")
+    separator = ""
+    for item in items:
+        say(separator + json_of(to_builtins(item)))
+        separator = ","
+    say("]}")
+
+
 def print_query(found: sqlite3.Cursor, *, as_json: bool = False, as_csv: bool = False) -> None:
     """Print the rows of a query as ``print_rows`` does."""
     names = [column[0] for column in found.description or ()]
@@ -138,12 +152,7 @@ def print_rows(
     if as_csv:
         write_csv(sys.stdout, names, rows)
     elif as_json:
-        say(f'{{"schema_version": {SCHEMA_VERSION}, "rows": [')
-        separator = ""
-        for row in rows:
-            say(separator + json_of(dict(zip(names, row, strict=True))))
-            separator = ","
-        say("]}")
+        print_json_list({}, "rows", (dict(zip(names, row, strict=True)) for row in rows))
     else:
         table(names, rows)
 

@@ -23,8 +23,13 @@ from guanxi.cli.archives import (
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl, client_of
-from guanxi.cli.terminal import note, say
-from guanxi.contract.errors import ApiException, NetworkException, ResponseCodeException
+from guanxi.cli.terminal import note, one_line, say
+from guanxi.contract.errors import (
+    AnswerException,
+    ApiException,
+    NetworkException,
+    ResponseCodeException,
+)
 from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.contract.structs import Nav
 from guanxi.sdk.sync import SyncClient
@@ -196,7 +201,7 @@ def going_on() -> Iterator[None]:
     except KeyboardInterrupt:
         note(shown(_AGAIN))
         raise
-    except (ResponseCodeException, NetworkException) as error:
+    except (ResponseCodeException, NetworkException, AnswerException) as error:
         raise stopped(error) from error
 
 
@@ -204,7 +209,10 @@ def stopped(error: ApiException) -> Stopped:
     """Return the error that says what stopped a reading, and that the same command goes on."""
     why = error.args[0]
     words = why if isinstance(why, Text) else Text(str(error), str(error))
-    return Stopped(f"{words.zh}；{_AGAIN.zh}", f"{words.en}; {_AGAIN.en}")
+    return Stopped(
+        f"{one_line(words.zh)}；{_AGAIN.zh}",  # a server may have sent it
+        f"{one_line(words.en)}; {_AGAIN.en}",
+    )
 
 
 def _state(one: Reading) -> Text:

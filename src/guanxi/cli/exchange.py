@@ -16,7 +16,7 @@ from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
 from guanxi.cli.plan import Output, check_output, print_review
 from guanxi.cli.terminal import note
-from guanxi.toolbox import exchange, notes, transfer
+from guanxi.toolbox import exchange, journal, notes, transfer
 from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.ids import read_ids
 from guanxi.toolbox.review import review
@@ -101,6 +101,7 @@ def import_(
 
     check_output(output)
     with opened(archive, base_url, account) as found:
+        journal.check_not_begun(found, output)
         plan = transfer.plan_transfer(
             found,
             output,

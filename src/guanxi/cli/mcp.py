@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,8 +25,9 @@ from guanxi.cli.archives import AccountOption, ArchiveOption, opened
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
+from guanxi.cli.plan import check_output
 from guanxi.cli.terminal import note
-from guanxi.toolbox import planning
+from guanxi.toolbox import journal, planning
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.difference import difference
 from guanxi.toolbox.errors import ToolError
@@ -43,6 +45,8 @@ The archive of one account's followings, followers, blocks and groups, as snapsh
 and why; nothing is done. Show the plan to the user, who applies it with `guanxi apply`."""
 #: The most rows and acts of one response, and changes of a category.
 _ROWS, _CHANGES = 500, 200
+#: Seconds that a call may take, looked at after so many of SQLite's instructions.
+_SECONDS, _STEPS = 60.0, 100_000
 _FILE_NAME = re.compile(r"[\w-][\w.-]{0,99}")
 
 
@@ -109,7 +113,7 @@ def server_of(path: Path, folder: Path) -> MCPServer[Any]:
             archive.show(snapshot)
             with archive.query(sql) as rows:
                 names = [column[0] for column in rows.description or ()]
-                found = [list(row) for row in islice(rows, most + 1)]
+                found = [to_builtins(list(row)) for row in islice(rows, most + 1)]
         return {"columns": names, "rows": found[:most], "more": len(found) > most}
 
     @tool
@@ -161,6 +165,8 @@ def server_of(path: Path, folder: Path) -> MCPServer[Any]:
         )
         target = _plan_file(folder, file)
         with _opened(path) as archive:
+            check_output(target)
+            journal.check_not_begun(archive, target)
             written = planning.plan(
                 archive, target, kind, selection, int(time.time()), to=tuple(to or ())
             )
@@ -185,11 +191,16 @@ def server_of(path: Path, folder: Path) -> MCPServer[Any]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Archive]:
-    """Yield the archive, opened for this call; its errors become those that assistants read."""
+    """Yield the archive, opened for this call; its errors become those that assistants read.
+
+    A call that takes too long fails: nobody is there to interrupt it.
+    """
+    ends = time.monotonic() + _SECONDS
     try:
         with Archive.open(path) as archive:
+            archive.db.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
             yield archive
-    except (ToolError, OSError) as error:
+    except (ToolError, OSError, sqlite3.Error) as error:
         raise Refused(str(error)) from error
 
 

@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from msgspec import to_builtins
 
 from guanxi.cli import credentials
 from guanxi.cli.apply import NOT_IN_EFFECT, PerDay, Verify, Yes, print_report, run
-from guanxi.cli.archives import JsonOption, confirmed, identity, print_json, progress_bar, table
+from guanxi.cli.archives import (
+    JsonOption,
+    confirmed,
+    identity,
+    print_json_list,
+    progress_bar,
+    table,
+)
 from guanxi.cli.backup import going_on
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
@@ -25,7 +31,7 @@ from guanxi.cli.terminal import note, say
 from guanxi.sdk.hosts import base_address
 from guanxi.sdk.sync import SyncClient
 from guanxi.text import Text
-from guanxi.toolbox import labels
+from guanxi.toolbox import journal, labels, notes
 from guanxi.toolbox import migrate as migration
 from guanxi.toolbox.archive import Archive, Identity, default_path
 from guanxi.toolbox.backup import backup
@@ -91,6 +97,8 @@ def migrate(
         if origin.identity.is_same(owner):
             raise ValueError(Text("来源与目标是同一账号", "the source and the target are the same"))
         begun = migration.unfinished(origin, into)
+        if begun is not None:
+            note(text("继续已开始的计划，不再读取来源", "going on with the plan that was begun"))
         if reader is not None and begun is None:
             with going_on(), progress_bar(_list_of(text("来源：", "source: "))) as show:
                 backup(reader, origin, now, on_progress=show)
@@ -103,6 +111,7 @@ def migrate(
         question = text(f"执行此计划（{plan.path}）？", f"Apply this plan, {plan.path}?")
         if plan.header.total and not confirmed(question, yes=yes):
             sys.exit(1)
+        notes.copy(origin, into)
         try:
             run(client, into, plan, per_day=per_day, verify=verify)
         except Stopped as error:
@@ -110,18 +119,15 @@ def migrate(
         with going_on(), progress_bar(_list_of(text("核对：", "check: "))) as show:
             backup(client, into, int(time.time()), on_progress=show)
         remaining = migration.remaining(origin, into, plan, blocks=blocks)
+        outcomes = journal.report(into, plan).outcomes
         if as_json:
-            print_json(
-                {
-                    "plan": str(plan.path),
-                    "acts": plan.header.acts,
-                    "differences": [to_builtins(one) for one in remaining],
-                }
-            )
-            return
-        in_effect = print_report(into, plan, as_json=False)
-        _print_remaining(list(islice(remaining, _SHOWN + 1)))
-    if not in_effect:
+            about = {"plan": str(plan.path), "acts": plan.header.acts, "outcomes": outcomes}
+            found = ({"difference": one.difference, "why": shown(one.why)} for one in remaining)
+            print_json_list(about, "differences", found)
+        else:
+            print_report(into, plan, as_json=False)
+            _print_remaining(list(islice(remaining, _SHOWN + 1)))
+    if "not_in_effect" in outcomes:
         sys.exit(NOT_IN_EFFECT)
 
 
@@ -176,7 +182,7 @@ def _print_remaining(rows: list[migration.Remaining]) -> None:
                 one.difference.mid,
                 one.difference.name,
                 shown(labels.LACKS[one.difference.what]),
-                one.why,
+                shown(one.why),
             )
             for one in rows[:_SHOWN]
         ),

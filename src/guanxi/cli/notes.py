@@ -96,3 +96,5 @@ def keep(
         else:
             count = notes.keep(found, chosen, reason, int(time.time()))
             to_stderr(text(f"标记了 {count} 个账号", f"{count} accounts marked"))
+    if as_json:
+        print_json({"removed" if remove else "marked": count})

@@ -28,7 +28,7 @@ from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
 from guanxi.cli.terminal import escaped, say
 from guanxi.text import Text
-from guanxi.toolbox import planning
+from guanxi.toolbox import journal, planning
 from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.errors import PlanError
 from guanxi.toolbox.plan import CAP, KINDS, Plan
@@ -187,6 +187,7 @@ def _add(name: str, described: Text, options: Iterable[Option], write: Callable[
         archive, base_url, account = map(values.pop, ("archive", "base_url", "account"))
         check_output(output)
         with opened(archive, base_url, account) as found:
+            journal.check_not_begun(found, output)
             written = write(found, output, now=int(time.time()), words=shown, **values)
         print_review(review(written, _LIMIT), as_json=as_json)
 

@@ -21,10 +21,11 @@ from guanxi.cli.diff import print_difference, print_json
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
-from guanxi.cli.terminal import note, say
+from guanxi.cli.terminal import note, one_line, say
 from guanxi.contract.errors import ApiException, ResponseCodeException
 from guanxi.sdk.hosts import base_address, is_own
 from guanxi.sdk.sync import SyncClient
+from guanxi.text import Text
 from guanxi.toolbox import labels
 from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.errors import ArchiveBusy
@@ -74,21 +75,21 @@ def watch(
     hook = None if webhook is None else Webhook(webhook, os.environ.get(SECRET, ""))
     with _ending_at_sigterm(), signed_in(base_url, account) as (client, identity):
         path = default_path(identity) if archive is None else archive
-        with Archive.create(path, identity) as opened:
-            while True:
-                due = time.time() + interval
-                try:
+        while True:
+            due = time.time() + interval
+            try:
+                with Archive.create(path, identity) as opened:  # it may have been deleted
                     _look(client, opened, hook, as_json=as_json)
-                except (ApiException, ArchiveBusy, Undelivered) as error:
-                    if isinstance(error, ApiException) and (once or _stops(error)):
-                        raise stopped(error) from error
-                    if once:
-                        raise
-                    note(f"guanxi: {shown(error.args[0])}")
+            except (ApiException, ArchiveBusy, Undelivered) as error:
+                if isinstance(error, ApiException) and (once or _stops(error)):
+                    raise stopped(error) from error
                 if once:
-                    return
-                while (left := due - time.time()) > 0:
-                    time.sleep(min(left, _NAP))
+                    raise
+                note(f"guanxi: {one_line(shown(Text.of(error.args[0])))}")
+            if once:
+                return
+            while (left := due - time.time()) > 0:
+                time.sleep(min(left, _NAP))
 
 
 def _look(client: SyncClient, archive: Archive, hook: Webhook | None, *, as_json: bool) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import groupby, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from guanxi.contract import structs as s
 from guanxi.contract.errors import (
@@ -27,10 +27,10 @@ from guanxi.contract.relations import DEFAULT, SPECIAL
 from guanxi.sdk.sync.client import SyncClient
 from guanxi.text import Text
 from guanxi.toolbox import journal, stops
-from guanxi.toolbox.archive import Archive, Identity, server_name
+from guanxi.toolbox.archive import Archive, identity_of
 from guanxi.toolbox.effects import FOLLOWED, FOLLOWING, MUTUAL, after, is_in_effect, is_same
-from guanxi.toolbox.errors import PlanMismatch, Stopped
-from guanxi.toolbox.journal import DAY, Report
+from guanxi.toolbox.errors import Stopped
+from guanxi.toolbox.journal import Report
 from guanxi.toolbox.plan import GROUP_ACTS, KINDS, Act, Plan, Relation
 from guanxi.toolbox.progress import OnProgress, Progress
 
@@ -83,21 +83,16 @@ def apply(
 
     Raises ``Stopped`` with how to go on if acts are left: at a limit, at codes that stop (risk
     control, a full list, the day's quota), after two failures in a row that no rule explains, or
-    without a connection. Raises ``PlanMismatch`` and ``ArchiveMismatch`` for another account or
-    server, ``ArchiveBusy`` while another process works with the archive, ``ArchiveFull``, and
+    without a connection. Raises ``PlanMismatch`` for another account or server, ``NotSignedIn``,
+    ``ArchiveBusy`` while another process works with the archive, ``ArchiveFull``, and
     ``PlanDamaged``.
     """
     plan.check_identity(archive.identity)
     with archive.locked():
         journal.register(archive, plan, now)
         if journal.report(archive, plan).ended is None:
-            run = _Run(
-                *(client, archive, plan, now),
-                limit=limit,
-                per_day=per_day,
-                exclude=frozenset(exclude),
-                on_progress=on_progress,
-            )
+            options = (limit, per_day, frozenset(exclude), on_progress)
+            run = _Run(client, archive, plan, plan.header.id, now, *options)
             run.check_account()
             run.act()
             if verify:
@@ -106,57 +101,48 @@ def apply(
         return journal.report(archive, plan)
 
 
-class _Run:
+class _Run(Struct):
     """One call of ``apply``: what it knows of the server, and how far it has come."""
 
-    def __init__(
-        self,
-        client: SyncClient,
-        archive: Archive,
-        plan: Plan,
-        now: int,
-        *,
-        limit: int | None,
-        per_day: int | None,
-        exclude: frozenset[int],
-        on_progress: OnProgress | None,
-    ) -> None:
-        self._limit, self._per_day = limit, per_day
-        self._client, self._archive, self._plan = client, archive, plan
-        self._id = plan.header.id
-        self._begun, self._from = now, time.monotonic()
-        self._exclude, self._on_progress = exclude, on_progress
-        #: The account's own groups by name.
-        self._groups: dict[str, s.Group] = {}
-        #: The relations of the current chunk by mid, with what was done since they were read.
-        self._relations: dict[int, Relation] = {}
-        #: The groups that the plan creates and that are left.
-        self._to_create: set[str] = set()
-        self._calls = self._sent = self._failed = 0
-        self._ended = plan.header.total - journal.report(archive, plan).left
+    client: SyncClient
+    archive: Archive
+    plan: Plan
+    plan_id: str
+    begun: int
+    limit: int | None
+    per_day: int | None
+    exclude: frozenset[int]
+    on_progress: OnProgress | None
+    #: By the clock, not the monotonic one, which stops while a laptop sleeps.
+    started: float = field(default_factory=time.time)
+    #: The account's own groups by name.
+    groups: dict[str, s.Group] = {}
+    #: The relations of the current chunk by mid, with what was done since they were read.
+    relations: dict[int, Relation] = {}
+    #: The groups that the plan creates and that are left.
+    to_create: set[str] = set()
+    calls: int = 0
+    sent: int = 0
+    failed: int = 0
+    ended: int = 0
+
+    def __post_init__(self) -> None:
+        self.ended = self.plan.header.total - journal.report(self.archive, self.plan).left
 
     def now(self) -> int:
         """Return the time, in seconds since the Unix epoch."""
-        return self._begun + int(time.monotonic() - self._from)
+        return self.begun + max(0, int(time.time() - self.started))
 
     def check_account(self) -> None:
-        """Raise PlanMismatch if the client acts as another account than the plan's."""
-        nav = self._read(self._client.web.nav)
-        mid = nav.mid if nav.is_login else 0
-        found = Identity(server_name(self._client.base_url), int(mid or 0))
-        if not found.is_same(self._plan.header.identity):
-            path, expected = self._plan.path, self._plan.header.identity
-            raise PlanMismatch(
-                f"{path} 是 {expected} 的计划，当前登录的是 {found}",
-                f"{path} is a plan for {expected}; signed in is {found}",
-            )
+        """Raise PlanMismatch if the client acts as another account, NotSignedIn if as none."""
+        self.plan.check_identity(identity_of(self.client, self._read(self.client.web.nav)))
 
     def act(self) -> None:
         """Do every act that is left, in the order of the plan; those that failed again at the end.
 
         Raise Stopped if some are left.
         """
-        self._to_create = {one.group for one in self._left() if one.act == "create_group"}
+        self.to_create = {one.group for one in self._left() if one.act == "create_group"}
         for _ in range(_TRIES + 1):
             left = self._left()
             chunk = [*islice(left, _CHUNK)]
@@ -168,14 +154,14 @@ class _Run:
                 chunk = [*islice(left, _CHUNK)]
 
     def _left(self) -> Iterator[Act]:
-        for act in self._plan.acts():
-            entry = journal.entry(self._archive, self._id, act.number)
+        for act in self.plan.acts():
+            entry = journal.entry(self.archive, self.plan_id, act.number)
             if entry is None or entry.outcome is None:
                 yield act
 
     def _do_chunk(self, acts: list[Act]) -> None:
         mids = {act.mid for act in acts if act.mid is not None}
-        self._relations = self._read_relations(mids)
+        self.relations = self._read_relations(mids)
         # Neighbours with the same groups are one request; every other act is one of its own.
         for _, neighbours in groupby(
             acts,
@@ -191,19 +177,20 @@ class _Run:
 
     def _is_ready(self, act: Act) -> bool:
         """Return whether an act is to be sent; if not, write why."""
-        entry = journal.entry(self._archive, self._id, act.number)
+        entry = journal.entry(self.archive, self.plan_id, act.number)
         is_unknown = entry is not None and entry.is_unknown
         in_effect = self._is_in_effect(act, look=is_unknown)
         if in_effect and is_unknown:
             self._end([act], "done")
-        elif act.mid in self._exclude:
+        elif act.mid in self.exclude:
             self._end([act], "excluded")
         elif in_effect:
             self._end([act], "nothing_to_do")
         elif why := self._obstacle(act):
-            self._end([act], "changed", message=why)
+            before = None if act.mid is None else self._relation(act)
+            self._end([act], "changed", message=why, before=before)
         else:
-            return not (act.act == "set_groups" and self._to_create & {*act.groups})
+            return not (act.act == "set_groups" and self.to_create & {*act.groups})
         return False
 
     def _is_in_effect(self, act: Act, *, look: bool) -> bool:
@@ -212,31 +199,28 @@ class _Run:
         ``look``: find out with a request of its own if the relation does not show it.
         """
         if act.act in GROUP_ACTS:
-            return (act.group in self._groups) == (act.act == "create_group")
+            return (act.group in self.groups) == (act.act == "create_group")
         in_effect = is_in_effect(act, self._relation(act))
         if in_effect is None and look:
             return not self._follows(act)
         return bool(in_effect)
 
     def _obstacle(self, act: Act) -> str:
-        """Return why an act is left alone, in English; "" if it is not."""
+        """Return why an act is left alone, as ``labels.LEFT_ALONE``; "" if it is not."""
         if act.act in GROUP_ACTS:
             self._load_groups()  # the acts before it may have changed how many members it has
-            group = self._groups.get(act.group)
-            return "the group is not empty" if group is not None and group.count else ""
+            group = self.groups.get(act.group)
+            return "group_not_empty" if group is not None and group.count else ""
         relation, expect = self._relation(act), act.expect
-        if expect is not None and (act.act == "set_groups" or self._plan.header.command == "undo"):
+        if act.act == "set_groups" and relation.attribute not in FOLLOWED:
+            return "not_followed"
+        if expect is not None and (act.act == "set_groups" or self.plan.header.command == "undo"):
             # Whoever follows back, or no longer does, keeps groups and a following from nothing.
             relation, expect = _without_mutual(relation), _without_mutual(expect)
         if expect is not None and not is_same(relation, expect):
-            return f"expected {_shown(expect)}; is {_shown(relation)}"
-        if act.act == "set_groups":
-            if relation.attribute not in FOLLOWED:
-                return "not followed"
-            missing = {*act.groups} - self._groups.keys() - self._to_create
-            if missing:
-                return f"there is no group {min(missing)}"
-        return ""
+            return "relation"
+        missing = {*act.groups} - self.groups.keys() - self.to_create
+        return f"no_group {min(missing)}" if missing else ""
 
     # Sending
 
@@ -246,7 +230,7 @@ class _Run:
         Raise Stopped.
         """
         acts = acts[: self._portion(acts[0])]
-        self._sent += len(acts)
+        self.sent += len(acts)
         lost: Exception | None = None
         for wait in _WAITS:
             lost = self._send(acts)
@@ -255,9 +239,9 @@ class _Run:
             time.sleep(wait)
             acts = self._look_up(acts)
             if not acts:
-                self._failed = 0
+                self.failed = 0
                 return
-        self._end(acts, "given_up", message=str(lost))
+        self._end(acts, "given_up", message=f"no_response {lost}")
         self._count_failure(lost)
 
     def _send(self, acts: list[Act]) -> Exception | None:
@@ -266,7 +250,7 @@ class _Run:
         Raise Stopped.
         """
         before = [(act, None if act.mid is None else self._relation(act)) for act in acts]
-        journal.begin(self._archive, self._id, before, self.now())
+        journal.begin(self.archive, self.plan_id, before, self.now())
         try:
             self._request(acts)
         except DeadlineExceeded as error:
@@ -278,45 +262,45 @@ class _Run:
                 raise self._stopped(error) from error
             return error
         else:
-            self._done(acts)
+            self._finished(acts, "done")
         return None
 
     def _portion(self, act: Act) -> int:
         """Return how many acts like this one may be sent now. Raise Stopped if none may."""
         portion = _CHUNK
-        if self._limit is not None:
-            portion = self._limit - self._sent
+        if self.limit is not None:
+            portion = self.limit - self.sent
             if portion <= 0:
-                raise self._stopped(stops.portion(self._limit))
-        if self._per_day is not None and journal.is_counted(act):
-            now = self.now()
-            if journal.sent_since(self._archive, now - DAY) >= self._per_day:
-                ends = journal.day_ends(self._archive, now)
-                raise self._stopped(stops.portion(self._per_day, ends))
+                raise self._stopped(stops.portion(self.limit))
+        if self.per_day is not None and journal.is_counted(act):
+            sent, ends = journal.sent_today(self.archive, self.now())
+            if sent >= self.per_day:
+                raise self._stopped(stops.portion(self.per_day, ends))
         return portion
 
     def _request(self, acts: list[Act]) -> None:
         [first, *_] = acts
-        relation = self._client.relation
-        self._calls += 1
+        relation = self.client.relation
+        self.calls += 1
         code = KINDS[first.act].code
         if code is not None:
             relation.modify(_mid(first), code)
         elif first.act == "set_groups":
-            ids = [self._groups[name].id for name in first.groups]
+            ids = [self.groups[name].id for name in first.groups]
             ids += [SPECIAL] * first.special
             relation.set_groups(map(_mid, acts), ids or [DEFAULT])
         elif first.act == "create_group":
             relation.create_group(first.group)
         else:
-            relation.delete_group(self._groups[first.group].id)
+            relation.delete_group(self.groups[first.group].id)
 
-    def _done(self, acts: list[Act]) -> None:
-        self._failed = 0
-        self._end(acts, "done")
+    def _finished(self, acts: list[Act], outcome: str, **answer: Any) -> None:
+        """Write that acts are in effect, and what they changed."""
+        self.failed = 0
+        self._end(acts, outcome, **answer)
         for act in acts:
             if act.mid is not None:
-                self._relations[act.mid] = after(act, self._relation(act))
+                self.relations[act.mid] = after(act, self._relation(act))
         if acts[0].act in GROUP_ACTS:
             self._load_groups()
 
@@ -327,19 +311,18 @@ class _Run:
             self._end(acts, None, code=code, message=message)
             raise self._stopped(error) from error
         if len(acts) > 1:  # one of them is the reason: which one, only single requests show
-            self._end(acts, None, code=code, message=message)
+            journal.withdraw(self.archive, self.plan_id, acts, self.now())
             for act in acts:
-                self._sent -= 1
+                self.sent -= 1
                 self._perform([act])
             return
         [act] = acts
-        entry = journal.entry(self._archive, self._id, act.number)
+        entry = journal.entry(self.archive, self.plan_id, act.number)
         tries = entry.tries if entry else 1
         if code == _ALREADY.get(act.act):
-            # A try before this one did it, and its response was lost.
-            self._end(acts, "done" if tries > 1 else "nothing_to_do", code=code, message=message)
-            if act.act in GROUP_ACTS:
-                self._load_groups()
+            # "done": a try before this one did it, and its response was lost.
+            already = "done" if tries > 1 else "nothing_to_do"
+            self._finished(acts, already, code=code, message=message)
         elif error.skips:
             self._end(acts, "refused", code=code, message=message)
         else:
@@ -347,7 +330,7 @@ class _Run:
             self._end(acts, outcome, code=code, message=message)
             self._count_failure(error)
             return
-        self._failed = 0
+        self.failed = 0
 
     def _look_up(self, acts: list[Act]) -> list[Act]:
         """Find out what of a request without a response was done; return the acts that were not.
@@ -357,16 +340,16 @@ class _Run:
         if acts[0].act in GROUP_ACTS:
             self._load_groups()
         else:
-            self._relations |= self._read_relations({_mid(act) for act in acts})
+            self.relations |= self._read_relations({_mid(act) for act in acts})
         done = [act for act in acts if self._is_in_effect(act, look=True)]
         if done:
             self._end(done, "done")
         return [act for act in acts if act not in done]
 
     def _count_failure(self, error: Exception | None) -> None:
-        self._failed += 1
-        if error is not None and self._failed >= _IN_A_ROW:
-            raise self._stopped(error) from error
+        self.failed += 1
+        if error is not None and self.failed >= _IN_A_ROW:
+            raise self._stopped(error, in_a_row=True) from error
 
     # Reading
 
@@ -376,7 +359,7 @@ class _Run:
         Raise Stopped if it fails.
         """
         for wait in (*_WAITS, None):
-            self._calls += 1
+            self.calls += 1
             try:
                 return call()
             except (NetworkException, AnswerException, ResponseCodeException) as error:
@@ -390,8 +373,8 @@ class _Run:
     def _read_relations(self, mids: set[int]) -> dict[int, Relation]:
         if not mids:
             return {}
-        found = self._read(lambda: self._client.relation.many(sorted(mids)))
-        names = {group.id: name for name, group in self._groups.items()}
+        found = self._read(lambda: self.client.relation.many(sorted(mids)))
+        names = {group.id: name for name, group in self.groups.items()}
         relations = {}
         for mid in mids:
             one = found.get(str(mid), s.Relation(mid))
@@ -400,27 +383,27 @@ class _Run:
         return relations
 
     def _load_groups(self) -> None:
-        groups = self._read(self._client.relation.groups)
-        self._groups = {one.name: one for one in groups if one.id not in (SPECIAL, DEFAULT)}
+        groups = self._read(self.client.relation.groups)
+        self.groups = {one.name: one for one in groups if one.id not in (SPECIAL, DEFAULT)}
 
     def _follows(self, act: Act) -> bool:
         """Return whether the account of an act follows the plan's account."""
-        mutual = self._read(lambda: self._client.relation.mutual(_mid(act)))
+        mutual = self._read(lambda: self.client.relation.mutual(_mid(act)))
         return mutual.be_relation.attribute in FOLLOWED
 
     def _relation(self, act: Act) -> Relation:
-        return self._relations.get(_mid(act), Relation())
+        return self.relations.get(_mid(act), Relation())
 
     # Reading back
 
     def verify(self) -> None:
         """Read back every account with an act that was done; write which are not in effect."""
         self._load_groups()
-        accounts = journal.last_done(self._archive, self._id)
+        accounts = journal.last_done(self.archive, self.plan_id)
         while chunk := [*islice(accounts, _CHUNK)]:
-            self._relations = self._read_relations({_mid(acts[0]) for acts in chunk})
+            self.relations = self._read_relations({_mid(acts[0]) for acts in chunk})
             self._write_failed(act for acts in chunk for act in acts)
-        self._write_failed(journal.group_acts_done(self._archive, self._id).values())
+        self._write_failed(journal.group_acts_done(self.archive, self.plan_id).values())
 
     def _write_failed(self, acts: Iterable[Act]) -> None:
         failed = [act for act in acts if not self._is_in_effect(act, look=True)]
@@ -436,24 +419,29 @@ class _Run:
         *,
         code: int | None = None,
         message: str | None = None,
+        before: Relation | None = None,
     ) -> None:
-        now = self.now()
-        journal.end(self._archive, self._id, acts, outcome, now, code=code, message=message)
+        journal.end(
+            *(self.archive, self.plan_id, acts, outcome, self.now()),
+            code=code,
+            message=message,
+            before=before,
+        )
         if outcome is None or outcome == "not_in_effect":
             return
-        self._ended += len(acts)
-        self._to_create -= {act.group for act in acts if act.act == "create_group"}
-        if self._on_progress is not None:
-            total = self._plan.header.total
+        self.ended += len(acts)
+        self.to_create -= {act.group for act in acts if act.act == "create_group"}
+        if self.on_progress is not None:
+            total = self.plan.header.total
             left = None
-            if self._sent:
-                left = (time.monotonic() - self._from) / self._sent * (total - self._ended)
-            self._on_progress(Progress("acts", self._ended, total, self._calls, left))
+            if self.sent:
+                left = (time.time() - self.started) / self.sent * (total - self.ended)
+            self.on_progress(Progress("acts", self.ended, total, self.calls, left))
 
-    def _stopped(self, why: Exception | Text) -> Stopped:
+    def _stopped(self, why: Exception | Text, *, in_a_row: bool = False) -> Stopped:
         """Return the error that says why the run ends, how many acts are left, and how to go on."""
-        left = journal.report(self._archive, self._plan).left
-        return stops.stopped(why, self._plan.path, left)
+        left = journal.report(self.archive, self.plan).left
+        return stops.stopped(why, self.plan.path, left, in_a_row=in_a_row)
 
 
 def _is_stop(error: Exception) -> bool:
@@ -469,10 +457,3 @@ def _without_mutual(relation: Relation) -> Relation:
 def _mid(act: Act) -> int:
     assert act.mid is not None  # noqa: S101  # checked when the plan was read
     return act.mid
-
-
-def _shown(relation: Relation) -> str:
-    words = {0: "none", 1: "whisper", 2: "following", 6: "mutual", 128: "blocked"}
-    parts = [words.get(relation.attribute, str(relation.attribute))]
-    parts += ["special"] * relation.special + [*relation.groups]
-    return ", ".join(parts)

@@ -6,7 +6,8 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -118,29 +119,19 @@ class Archive:
         Raise ArchiveMismatch if that belongs to another account or server, and as ``open``.
         """
         path = Path(path)
-        if path.exists() and path.stat().st_size:
-            archive = cls.open(path)
-            try:
-                archive.check_identity(identity)
-            except BaseException:
-                archive.close()
-                raise
-            return archive
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        with _named(path):
-            db = _connect(path)
-            db.executescript(
-                f"PRAGMA application_id = {schema.APPLICATION_ID};"
-                "PRAGMA journal_mode = WAL;"
-                "BEGIN IMMEDIATE;"
-                f"{schema.TABLES}{schema.views()}"
-                f"PRAGMA user_version = {schema.VERSION};"
-            )
-            named = {"server": identity.server, "mid": str(identity.mid), "name": identity.name}
-            db.executemany("INSERT INTO meta VALUES (?, ?)", named.items())
-            db.execute("COMMIT")
-        return cls(path, db, identity)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with _named(path), closing(_connect(path)) as db:
+            # It has none either if a process was killed that created it.
+            if not db.execute("PRAGMA schema_version").fetchone()[0]:
+                _create_tables(db, identity)
+        archive = cls.open(path)
+        try:
+            archive.check_identity(identity)
+        except BaseException:
+            archive.close()
+            raise
+        return archive
 
     @classmethod
     def open(cls, path: Path | str) -> Archive:
@@ -268,7 +259,7 @@ class Archive:
         import fcntl
 
         path = self.path.with_name(self.path.name + ".lock")
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -306,6 +297,8 @@ def delete(path: Path | str) -> None:
         archive.close()
         for suffix in ("", "-wal", "-shm"):
             archive.path.with_name(archive.path.name + suffix).unlink(missing_ok=True)
+        for plan in archive.path.parent.glob(f"{escape(archive.path.stem)}.from-*.plan"):
+            plan.unlink()  # of a migration: it has names
     archive.path.with_name(archive.path.name + ".lock").unlink(missing_ok=True)
 
 
@@ -314,6 +307,20 @@ def _connect(path: Path) -> sqlite3.Connection:
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA synchronous = FULL")
     return db
+
+
+def _create_tables(db: sqlite3.Connection, identity: Identity) -> None:
+    """Create the tables of a new archive in one transaction."""
+    db.executescript(
+        "PRAGMA journal_mode = WAL;"
+        "BEGIN IMMEDIATE;"
+        f"PRAGMA application_id = {schema.APPLICATION_ID};"
+        f"{schema.TABLES}{schema.views()}"
+        f"PRAGMA user_version = {schema.VERSION};"
+    )
+    named = {"server": identity.server, "mid": str(identity.mid), "name": identity.name}
+    db.executemany("INSERT INTO meta VALUES (?, ?)", named.items())
+    db.execute("COMMIT")
 
 
 def _check_file(path: Path, db: sqlite3.Connection) -> None:

@@ -9,10 +9,13 @@ from guanxi.toolbox.plan import Act, Relation
 
 NONE, WHISPER, FOLLOWING, MUTUAL, BLOCKED = map(int, Attribute)
 FOLLOWED = (FOLLOWING, MUTUAL)
+#: What an act expects of an account that an earlier act of its plan follows: had it groups of its
+#: own, they would be replaced.
+JUST_FOLLOWED = Relation(FOLLOWING)
 
 #: The attributes that a kind of act changes, and the relation afterwards.
 _CHANGES: dict[str, tuple[tuple[int, ...], Relation]] = {
-    "follow": ((NONE, WHISPER, BLOCKED), Relation(FOLLOWING)),
+    "follow": ((NONE, WHISPER, BLOCKED), JUST_FOLLOWED),
     "unfollow": ((WHISPER, *FOLLOWED), Relation(NONE)),
     "cancel_whisper": ((WHISPER,), Relation(NONE)),
     "block": ((NONE, WHISPER, *FOLLOWED), Relation(BLOCKED)),

@@ -11,14 +11,16 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
+from guanxi.toolbox.ids import not_utf8
 from guanxi.toolbox.saving import replacing
 from guanxi.toolbox.sheets import restored, write_csv
 from guanxi.toolbox.snapshots import LISTS, ListName
@@ -28,10 +30,10 @@ class Line(Struct, frozen=True, omit_defaults=True):
     """One account of one list."""
 
     list: ListName
-    mid: int
+    mid: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     name: str = ""
     #: When it was followed or blocked, in seconds since the Unix epoch; 0 for unknown.
-    since: int = 0
+    since: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     special: bool = False
     groups: tuple[str, ...] = ()
     note: str = ""
@@ -40,15 +42,19 @@ class Line(Struct, frozen=True, omit_defaults=True):
 
 
 COLUMNS = Line.__struct_fields__
+#: The most bytes that are read of a first line, and those of a header of CSV.
+_FIRST_LINE, _HEADER = 1 << 20, 1_000
+#: The cell of a mark without a reason: an empty one is no mark.
+_NO_REASON = " "
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
 
 def lines(archive: Archive, *lists: str) -> Iterator[Line]:
     """Yield the accounts of an archive's newest snapshot, the newest first in each list.
 
-    ``lists`` are some of ``LISTS``; none means all of them.
+    ``lists`` are some of ``LISTS``; none means all of them. All are of the same snapshot, also if a
+    backup ends meanwhile: the caller writes nothing to the archive before the last one.
     """
-    groups = {row["id"]: row["name"] for row in archive.rows("SELECT id, name FROM groups")}
     sql = """
     SELECT i.list, i.mid, p.name, i.since, i.special, i.groups, n.text AS note, m.reason AS keep
     FROM item AS i
@@ -56,8 +62,10 @@ def lines(archive: Archive, *lists: str) -> Iterator[Line]:
     LEFT JOIN note AS n ON n.mid = i.mid LEFT JOIN mark AS m ON m.mid = i.mid
     WHERE i.list = ? AND i.until IS NULL ORDER BY i.since DESC, i.tie DESC
     """
-    for name in lists or LISTS:
-        for row in archive.db.execute(sql, (name,)):
+    with archive.consistent() as db:
+        groups = {row["id"]: row["name"] for row in db.execute("SELECT id, name FROM groups")}
+        names = dict.fromkeys(lists or LISTS)
+        for row in chain.from_iterable(db.execute(sql, (name,)) for name in names):
             ids = msgspec.json.decode(row["groups"] or "[]", type=list[int])
             yield Line(
                 row["list"],
@@ -92,10 +100,19 @@ def write(path: Path | str, rows: Iterable[Line]) -> int:
 
 
 def is_export(path: Path | str) -> bool:
-    """Return whether a file is one that ``write`` wrote, by its first line."""
+    """Return whether a file is one that ``write`` wrote, by its first line.
+
+    Another program may have changed the order of its columns or keys.
+    """
     with Path(path).open("rb") as file:
-        first = file.readline(1_000).removeprefix(codecs.BOM_UTF8)
-    return first.startswith((b'{"list":', b"list,mid,"))
+        first = file.readline(_FIRST_LINE).removeprefix(codecs.BOM_UTF8)
+    names: Iterable[str]
+    try:
+        names = msgspec.json.decode(first, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        header = first[:_HEADER].decode("utf-8", "replace").splitlines()[:1]
+        names = next(csv.reader(header), ())
+    return {"list", "mid"} <= {*names}
 
 
 def read(path: Path | str) -> Iterator[Line]:
@@ -104,15 +121,18 @@ def read(path: Path | str) -> Iterator[Line]:
     Raise SelectionError, with the number of the line, for one that cannot be read.
     """
     number = 0
+    as_json = False
     with Path(path).open(encoding="utf-8-sig", newline="") as file:
-        as_json = file.read(1) == "{"
-        file.seek(0)
-        rows: Iterable[Any] = file if as_json else csv.DictReader(file)
         try:
+            as_json = file.read(1) == "{"
+            file.seek(0)
+            rows: Iterable[Any] = file if as_json else csv.DictReader(file)
             for row in rows:
                 number += 1
                 yield _of_json(row) if as_json else _of_csv(row)
-        except (ValueError, csv.Error) as error:  # also of UTF-8
+        except UnicodeDecodeError:
+            raise not_utf8(path) from None
+        except (ValueError, csv.Error, RecursionError) as error:
             line = number if as_json else number + 1
             raise SelectionError(
                 f"{path} 第 {line} 行无法读取：{error}", f"{path}, line {line}: {error}"
@@ -135,8 +155,9 @@ def _write_csv(file: IO[str], rows: Iterable[Line]) -> int:
         nonlocal count
         for row in rows:
             groups = "|".join(re.sub(r"([\\|])", r"\\\1", name) for name in row.groups)
-            values = structs.asdict(row) | {"special": int(row.special), "groups": groups}
-            yield [*values.values()]
+            keep = _NO_REASON if row.keep == "" else row.keep
+            values = {"special": int(row.special), "groups": groups, "keep": keep}
+            yield [*(structs.asdict(row) | values).values()]
             count += 1
 
     write_csv(file, COLUMNS, cells())
@@ -156,6 +177,6 @@ def _of_csv(row: dict[str | None, str | None]) -> Line:
         **texts,
         "special": texts["special"] == "1",
         "groups": [re.sub(r"\\(.)", r"\1", name) for name in names],
-        "keep": texts["keep"] or None,
+        "keep": "" if texts["keep"] == _NO_REASON else texts["keep"] or None,
     }
     return msgspec.convert(values, Line, strict=False)

@@ -75,32 +75,39 @@ def read_last_posted(
 
     What was read is saved at the latest after a second, and before an error is raised. Raises the
     errors of the SDK that stop a batch, and of the archive; the same call then goes on. An account
-    that is refused is left out, with its code in ``unreadable``.
+    that is refused has its code in ``unreadable``, and nothing is known of it for ``max_age``.
+    After three in a row the last refusal is raised; these three come last the next time, and do not
+    end that walk.
     """
     walk = Walk()
     pending: list[_Fact] = []
+    refused: list[_Fact] = []
     saved = time.monotonic()
-    refused = 0
-    todo = _unread(archive, now - max_age, facts=facts)
+    before = max(now - max_age, 0)
+    todo = _unread(archive, before, facts=facts)
     walk.accounts = archive.rows("SELECT count(*) FROM temp.unread")[0][0]
     try:
-        for mid, name in todo:
+        for mid, name, was_refused in todo:
             try:
                 fact = _fact(client, walk, mid, name, facts=facts)
             except ResponseCodeException as error:
-                refused += 1
-                if error.stops or refused == _REFUSALS:
+                if error.stops:
                     raise
                 walk.unreadable[mid] = error.code
+                (pending if was_refused else refused).append(_Fact(mid=mid))
+                if len(refused) == _REFUSALS:
+                    _save(archive, refused, before - 1, facts=facts)
+                    raise
                 continue
-            refused = 0
-            pending.append(fact)
+            pending += [*refused, fact]
+            refused.clear()
             walk.read += 1
             if time.monotonic() - saved > _UNSAVED:
                 _save(archive, pending, now, facts=facts)
                 pending, saved = [], time.monotonic()
             if on_progress is not None:
                 on_progress(Progress("last_posted", walk.read, walk.accounts, walk.calls))
+        pending += refused
     finally:
         _save(archive, pending, now, facts=facts)
     return walk
@@ -128,7 +135,7 @@ def read_last_watched(client: SyncClient, archive: Archive) -> int:
 #: Those never read first, then the oldest values.
 _UNREAD = """
 CREATE TEMP TABLE unread AS
-SELECT i.mid, p.name FROM item AS i
+SELECT i.mid, p.name, f.state IS NULL AND {0} IS NOT NULL AS was_refused FROM item AS i
 LEFT JOIN profile AS p ON p.mid = i.mid AND p.until IS NULL
 LEFT JOIN fact AS f ON f.mid = i.mid
 WHERE i.list = 'followings' AND i.until IS NULL
@@ -137,13 +144,16 @@ ORDER BY {0}, i.since DESC
 """
 
 
-def _unread(archive: Archive, before: int, *, facts: bool) -> Iterator[tuple[int, str]]:
-    """Keep the accounts without a value, or with one of before a time, and yield them."""
+def _unread(archive: Archive, before: int, *, facts: bool) -> Iterator[tuple[int, str, bool]]:
+    """Keep the accounts without a value, or with one of before a time, and yield them.
+
+    Each has its name, and whether the last walk was refused it.
+    """
     column = "f.facts_read" if facts else "f.posted_read"
     archive.rows("DROP TABLE IF EXISTS temp.unread")
-    archive.rows(_UNREAD.format(column), {"before": max(before, 0)})
-    rows = archive.db.execute("SELECT mid, name FROM temp.unread ORDER BY rowid")
-    return ((row["mid"], row["name"] or "") for row in rows)
+    archive.rows(_UNREAD.format(column), {"before": before})
+    rows = archive.db.execute("SELECT mid, name, was_refused FROM temp.unread ORDER BY rowid")
+    return ((mid, name or "", bool(was_refused)) for mid, name, was_refused in rows)
 
 
 def _fact(client: SyncClient, walk: Walk, mid: int, name: str, *, facts: bool) -> _Fact:
@@ -163,7 +173,8 @@ def _fact(client: SyncClient, walk: Walk, mid: int, name: str, *, facts: bool) -
     if facts or fact.last_posted is None:
         walk.calls += 1
         fact.state = _state(client, mid)
-    fact.state = fact.state or ("active" if fact.last_posted else "never_posted")
+    if fact.state is None and (fact.last_posted or not items):  # else its posts have no time
+        fact.state = "active" if fact.last_posted else "never_posted"
     if facts and fact.state != "deregistered":
         walk.calls += 2
         fact.fans = client.relation.stat(mid).follower
@@ -185,11 +196,14 @@ def _state(client: SyncClient, mid: int) -> str | None:
     return "banned" if info.silence else None
 
 
+#: A walk without facts does not look for bans: only a later post says that one was lifted.
 _SAVE = """
 INSERT INTO fact (mid, state, last_posted, posted_read, fans, posts, zone, facts_read)
 VALUES (:mid, :state, :last_posted, :now, :fans, :posts, :zone, :facts_read)
-ON CONFLICT (mid) DO UPDATE SET state = excluded.state, last_posted = excluded.last_posted,
-    posted_read = excluded.posted_read
+ON CONFLICT (mid) DO UPDATE SET last_posted = excluded.last_posted,
+    posted_read = excluded.posted_read,
+    state = iif(excluded.facts_read IS NULL AND excluded.state = 'active' AND fact.state = 'banned'
+        AND excluded.last_posted <= fact.facts_read, 'banned', excluded.state)
 """
 _SAVE_FACTS = """,
     fans = excluded.fans, posts = excluded.posts, zone = excluded.zone,

@@ -46,10 +46,15 @@ def read_ids(path: Path | str) -> Iterator[Listed]:
         try:
             yield from _read(str(path), lines)
         except UnicodeDecodeError:
-            raise SelectionError(
-                f"{path} 不是 UTF-8 文本：请另存为 UTF-8",
-                f"{path} is not UTF-8 text: save it as UTF-8",
-            ) from None
+            raise not_utf8(path) from None
+
+
+def not_utf8(path: Path | str) -> SelectionError:
+    """Return the error for a file in another encoding."""
+    return SelectionError(
+        f"{path} 不是 UTF-8 文本：请另存为 UTF-8",
+        f"{path} is not UTF-8 text: save it as UTF-8",
+    )
 
 
 @contextmanager
@@ -114,7 +119,7 @@ def _of_table(
 def _array(path: str, text: str) -> list[object]:
     try:
         return msgspec.json.decode(text, type=list[object])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise SelectionError(
             f"{path} 不是有效的 JSON：{error}", f"{path} is not valid JSON: {error}"
         ) from None
@@ -125,7 +130,7 @@ def _objects(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int,
         if line.strip():
             try:
                 yield number, msgspec.json.decode(line)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 raise _bad(path, number, line) from None
 
 

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from guanxi.text import Text
+from guanxi.toolbox import labels
 from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.errors import PlanError
 from guanxi.toolbox.plan import KINDS, Act, Plan, Relation
 
 #: How an act can end, and the words for it.
@@ -82,6 +85,29 @@ def register(archive: Archive, plan: Plan, now: int) -> None:
         )
 
 
+def begun(archive: Archive, path: Path) -> Plan | None:
+    """Return the plan in a file if acts of it were begun and some are left; None for others."""
+    try:
+        plan = Plan.open(path)
+    except (FileNotFoundError, PlanError):
+        return None
+    return plan if is_known(archive, plan) and report(archive, plan).ended is None else None
+
+
+def is_known(archive: Archive, plan: Plan) -> bool:
+    """Return whether the journal has acts of a plan."""
+    return bool(archive.rows("SELECT 1 FROM act WHERE plan = ? LIMIT 1", (plan.header.id,)))
+
+
+def check_not_begun(archive: Archive, path: Path) -> None:
+    """Raise PlanError rather than let a plan be replaced of which acts are left."""
+    if begun(archive, path) is not None:
+        raise PlanError(
+            f"{path} 尚未执行完：请先用 guanxi apply 完成，或换一个文件名",
+            f"{path} was begun and has acts left: go on with guanxi apply, or name another file",
+        )
+
+
 def entry(archive: Archive, plan: str, number: int) -> Entry | None:
     """Return the state of an act of a plan; None if nothing was done about it."""
     sql = "SELECT outcome, tries, ended FROM act WHERE plan = ? AND number = ?"
@@ -92,14 +118,18 @@ def entry(archive: Archive, plan: str, number: int) -> Entry | None:
 def begin(
     archive: Archive, plan: str, acts: Iterable[tuple[Act, Relation | None]], now: int
 ) -> None:
-    """Write that acts are about to be sent, each with the relation before its first try."""
+    """Write that acts are about to be sent, each with the relation before it.
+
+    That of an act that may have been done already stays.
+    """
     with archive.transaction() as db:
         for act, before in acts:
-            _insert(db, plan, act, before, now)
+            _insert(db, plan, act, now)
             db.execute(
-                "UPDATE act SET tries = tries + 1, begun = ?, ended = NULL, code = NULL,"
-                " message = NULL WHERE plan = ? AND number = ?",
-                (now, plan, act.number),
+                "UPDATE act SET before = iif(tries AND ended IS NULL, before, ?),"
+                " tries = tries + 1, begun = ?, ended = NULL, code = NULL, message = NULL"
+                " WHERE plan = ? AND number = ?",
+                (_json(before), now, plan, act.number),
             )
 
 
@@ -112,16 +142,30 @@ def end(
     *,
     code: int | None = None,
     message: str | None = None,
+    before: Relation | None = None,
 ) -> None:
-    """Write how acts ended, sent or not; the outcome None leaves them to be sent again."""
+    """Write how acts ended, sent or not; the outcome None leaves them to be sent again.
+
+    ``message`` is the server's, or why the act was left alone (see ``why``); ``before`` is then the
+    relation that was found.
+    """
     with archive.transaction() as db:
         for act in acts:
-            _insert(db, plan, act, None, now)
+            _insert(db, plan, act, now)
             db.execute(
-                "UPDATE act SET ended = ?, outcome = ?, code = ?, message = ?"
-                " WHERE plan = ? AND number = ?",
-                (now, outcome, code, message, plan, act.number),
+                "UPDATE act SET ended = ?, outcome = ?, code = ?, message = ?,"
+                " before = coalesce(?, before) WHERE plan = ? AND number = ?",
+                (now, outcome, code, message, _json(before), plan, act.number),
             )
+
+
+def withdraw(archive: Archive, plan: str, acts: Iterable[Act], now: int) -> None:
+    """Take back the try of acts whose common request was refused: each is sent alone next."""
+    with archive.transaction() as db:
+        db.executemany(
+            "UPDATE act SET ended = ?, tries = tries - 1 WHERE plan = ? AND number = ?",
+            ((now, plan, act.number) for act in acts),
+        )
 
 
 def finish(archive: Archive, plan: str, now: int) -> None:
@@ -174,28 +218,24 @@ def group_acts_done(archive: Archive, plan: str) -> dict[str, Act]:
     return {act.group: act for act in acts}
 
 
-def sent_since(archive: Archive, time: int) -> int:
-    """Return how many requests on accounts, of all plans, were sent after ``time``."""
-    [row] = archive.rows(
-        "SELECT coalesce(sum(tries), 0) FROM act WHERE (ended > ? OR ended IS NULL)"
+def sent_today(archive: Archive, now: int) -> tuple[int, int]:
+    """Return how many requests on accounts, of all plans, were sent in the 24 hours before ``now``.
+
+    Also return when the first of them no longer counts.
+    """
+    since = now - DAY
+    [[count, first]] = archive.rows(
+        "SELECT coalesce(sum(tries), 0), min(begun) FROM act"
+        " WHERE (ended > ? OR ended IS NULL) AND begun > ? AND tries"
         f" AND kind IN ({_marks(_COUNTED)})",
-        (time, *_COUNTED),
+        (since, since, *_COUNTED),
     )
-    return int(row[0])
+    return count, (first or now) + DAY
 
 
 def is_counted(act: Act) -> bool:
     """Return whether ``per_day`` counts an act."""
     return act.act in _COUNTED
-
-
-def day_ends(archive: Archive, now: int) -> int:
-    """Return when the oldest request of the last 24 hours no longer counts for ``per_day``."""
-    [row] = archive.rows(
-        f"SELECT min(ended) FROM act WHERE ended > ? AND tries AND kind IN ({_marks(_COUNTED)})",
-        (now - DAY, *_COUNTED),
-    )
-    return int(row[0] or now) + DAY
 
 
 def report(archive: Archive, plan: Plan) -> Report:
@@ -228,26 +268,54 @@ def report(archive: Archive, plan: Plan) -> Report:
 def not_done(archive: Archive, plan: str) -> Iterator[sqlite3.Row]:
     """Yield a row for each act that the journal has and that was not done, in their order.
 
-    Its columns: number, kind, mid, name, outcome (None: left), code, message, tries.
+    Its columns: number, kind, mid, name, outcome (None: left), code, message, tries, body, before.
     """
     number = 0
     while rows := archive.rows(
-        "SELECT number, kind, mid, name, outcome, code, message, tries FROM act WHERE plan = ?"
-        " AND outcome IS NOT 'done' AND number > ? ORDER BY number LIMIT 500",
+        "SELECT number, kind, mid, name, outcome, code, message, tries, body, before FROM act"
+        " WHERE plan = ? AND outcome IS NOT 'done' AND number > ? ORDER BY number LIMIT 500",
         (plan, number),
     ):
         yield from rows
         number = rows[-1]["number"]
 
 
-def _insert(db: sqlite3.Connection, plan: str, act: Act, before: Relation | None, now: int) -> None:
+def why(row: sqlite3.Row) -> Text:
+    """Return why an act was not done, of a row of ``not_done``; empty if nothing is known."""
+    code, _, name = (row["message"] or "").partition(" ")
+    words = labels.LEFT_ALONE.get(code)
+    if words is None or row["code"] is not None:  # the server's own message
+        return Text.of(row["message"] or "")
+    if code != "relation":
+        return Text(words.zh.format(name), words.en.format(name))
+    found = [msgspec.json.decode(row["body"], type=Act).expect, _relation(row["before"])]
+    values = [_described(one or Relation()) for one in found]
+    return Text(
+        words.zh.format(*(one.zh for one in values)), words.en.format(*(one.en for one in values))
+    )
+
+
+def _described(relation: Relation) -> Text:
+    parts = [labels.RELATIONS.get(relation.attribute, Text.of(str(relation.attribute)))]
+    parts += [labels.SPECIAL] * relation.special + [Text.of(name) for name in relation.groups]
+    return Text("、".join(one.zh for one in parts), ", ".join(one.en for one in parts))
+
+
+def _json(relation: Relation | None) -> str | None:
+    return None if relation is None else msgspec.json.encode(relation).decode()
+
+
+def _relation(column: str | None) -> Relation | None:
+    return None if column is None else msgspec.json.decode(column, type=Relation)
+
+
+def _insert(db: sqlite3.Connection, plan: str, act: Act, now: int) -> None:
     """Insert an act that was not sent yet, unless it is there."""
     body = msgspec.json.encode(act).decode()
-    seen = None if before is None else msgspec.json.encode(before).decode()
     db.execute(
-        "INSERT OR IGNORE INTO act (plan, number, kind, mid, name, body, before, tries, begun)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
-        (plan, act.number, act.act, act.mid, act.name or act.group, body, seen, now),
+        "INSERT OR IGNORE INTO act (plan, number, kind, mid, name, body, tries, begun)"
+        " VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
+        (plan, act.number, act.act, act.mid, act.name or act.group, body, now),
     )
 
 

@@ -41,6 +41,24 @@ REASONS = {
     "refused": Text("服务器拒绝读取", "the server refused the reading"),
     "deregistered": Text("账号已注销", "the account is deregistered"),
 }
+#: Why apply left an act alone or gave it up, by the first word of the message in the journal. The
+#: others are the name of the group, or what the network said.
+LEFT_ALONE = {
+    "no_response": Text("没有收到响应（{0}）", "no response ({0})"),
+    "group_not_empty": Text("分组中还有账号", "the group is not empty"),
+    "not_followed": Text("未关注", "not followed"),
+    "no_group": Text("没有分组 {0}", "there is no group {0}"),
+    "relation": Text("应为：{0}；现为：{1}", "expected {0}; is {1}"),
+}
+#: By ``Relation.attribute``.
+RELATIONS = {
+    0: Text("无", "none"),
+    1: Text("悄悄关注", "whisper"),
+    2: Text("已关注", "following"),
+    6: Text("互相关注", "mutual"),
+    128: Text("已拉黑", "blocked"),
+}
+SPECIAL = Text("特别关注", "special")
 
 
 def label(table: dict[str, Text], name: str | None) -> Text:

@@ -12,10 +12,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from guanxi.sdk.sync import SyncClient
+from guanxi.text import Text
 from guanxi.toolbox import exchange, journal, transfer
 from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.backup import backup
-from guanxi.toolbox.errors import PlanError
 from guanxi.toolbox.plan import Plan
 from guanxi.toolbox.planning import newest
 from guanxi.toolbox.progress import OnProgress
@@ -27,7 +27,7 @@ class Remaining(Struct, frozen=True):
     """An account that differs after a migration, and why, as far as the journal knows."""
 
     difference: Difference
-    why: str
+    why: Text
 
 
 def plan_path(source: Archive, target: Archive) -> Path:
@@ -38,13 +38,7 @@ def plan_path(source: Archive, target: Archive) -> Path:
 
 def unfinished(source: Archive, target: Archive) -> Plan | None:
     """Return the plan of a migration that was begun and has acts left, None without one."""
-    path = plan_path(source, target)
-    try:
-        plan = Plan.open(path)
-    except (FileNotFoundError, PlanError):
-        return None
-    known = target.rows("SELECT ended FROM plan WHERE id = ?", (plan.header.id,))
-    return plan if known and known[0]["ended"] is None else None
+    return journal.begun(target, plan_path(source, target))
 
 
 def prepare(
@@ -87,7 +81,9 @@ def remaining(source: Archive, target: Archive, plan: Plan, *, blocks: bool) -> 
     The reason is the server's refusal in the journal, or that of an account that the plan left
     out; empty if neither has one.
     """
-    left_out = {one.left_out: one.reason for one in plan.left_out()}
-    refused = {row["mid"]: row["message"] for row in journal.not_done(target, plan.header.id)}
+    reasons = {one.left_out: Text.of(one.reason) for one in plan.left_out()}
+    for row in journal.not_done(target, plan.header.id):
+        if row["message"]:
+            reasons[row["mid"]] = journal.why(row)
     for one in transfer.differences(target, exchange.lines(source), blocks=blocks):
-        yield Remaining(one, refused.get(one.mid) or left_out.get(one.mid, ""))
+        yield Remaining(one, reasons.get(one.mid, Text("", "")))

@@ -8,7 +8,10 @@ from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.exchange import Line
 
 _NOTE = "INSERT OR REPLACE INTO note VALUES (?, ?, ?)"
-_MARK = "INSERT OR REPLACE INTO mark VALUES (?, ?, ?)"
+#: A mark that is set again without a reason keeps the one that it had.
+_MARK = """
+INSERT INTO mark VALUES (?, ?, ?) ON CONFLICT (mid) DO UPDATE SET
+    reason = coalesce(nullif(excluded.reason, ''), reason), written = excluded.written"""
 
 
 def note_of(archive: Archive, mid: int) -> str | None:
@@ -37,6 +40,14 @@ def unkeep(archive: Archive, mids: Iterable[int]) -> int:
     with archive.transaction() as db:
         removed = db.executemany("DELETE FROM mark WHERE mid = ?", ((mid,) for mid in mids))
         return removed.rowcount
+
+
+def copy(source: Archive, target: Archive) -> None:
+    """Write the notes and marks of an archive into another; those that it has stay."""
+    with target.transaction() as db:
+        for table in ("note", "mark"):
+            rows = source.rows(f"SELECT * FROM {table}")
+            db.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", rows)
 
 
 def restore(archive: Archive, lines: Iterable[Line], now: int) -> None:

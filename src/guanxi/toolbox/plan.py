@@ -6,6 +6,7 @@ line, each with its reason; then the accounts that were selected and left out, w
 
 from __future__ import annotations
 
+import codecs
 import shutil
 import tempfile
 from collections import Counter
@@ -33,23 +34,21 @@ class Kind(Struct, frozen=True):
 
     #: The word for it, as in "unfollow 3".
     text: Text
-    #: The kind that takes it back; None: nothing can.
-    undo: str | None = None
     #: The act of ``relation.modify``; None for acts on groups.
     code: int | None = None
 
 
 KINDS = {
-    "follow": Kind(Text("关注", "follow"), "unfollow", 1),
-    "unfollow": Kind(Text("取消关注", "unfollow"), "follow", 2),
-    "cancel_whisper": Kind(Text("取消悄悄关注", "end the silent following of"), None, 4),
-    "block": Kind(Text("拉黑", "block"), "unblock", 5),
-    "unblock": Kind(Text("取消拉黑", "unblock"), "block", 6),
-    "remove_follower": Kind(Text("移除粉丝", "remove the follower"), None, 7),
+    "follow": Kind(Text("关注", "follow"), 1),
+    "unfollow": Kind(Text("取消关注", "unfollow"), 2),
+    "cancel_whisper": Kind(Text("取消悄悄关注", "end the silent following of"), 4),
+    "block": Kind(Text("拉黑", "block"), 5),
+    "unblock": Kind(Text("取消拉黑", "unblock"), 6),
+    "remove_follower": Kind(Text("移除粉丝", "remove the follower"), 7),
     # The groups of the account are afterwards exactly ``groups``, and it is special or not.
-    "set_groups": Kind(Text("设置分组", "set the groups of"), "set_groups"),
-    "create_group": Kind(Text("新建分组", "create the group"), "delete_group"),
-    "delete_group": Kind(Text("删除分组", "delete the group"), None),
+    "set_groups": Kind(Text("设置分组", "set the groups of")),
+    "create_group": Kind(Text("新建分组", "create the group")),
+    "delete_group": Kind(Text("删除分组", "delete the group")),
 }
 
 
@@ -96,8 +95,8 @@ class Act(Struct, frozen=True, omit_defaults=True):
         if self.act in GROUP_ACTS:
             if self.mid is not None or not self.group:
                 raise ValueError(f"{self.act} needs a group and no mid")
-        elif self.mid is None or self.mid < 1:
-            raise ValueError(f"{self.act} needs a mid from 1")
+        elif self.mid is None or not 1 <= self.mid < 2**63:
+            raise ValueError(f"{self.act} needs a mid from 1 to {2**63 - 1}")
 
 
 class LeftOut(Struct, frozen=True):
@@ -164,7 +163,8 @@ class Plan:
         PlanNewer for one of a newer guanxi; OSError if it cannot be read.
         """
         path = Path(path)
-        plan = cls(path, _header(path))
+        with path.open("rb") as file:
+            plan = cls(path, _header(path, file.readline()))
         acts = Counter(act.act for act in plan.acts())
         left_out = sum(1 for _ in plan.left_out())
         if dict(acts) != plan.header.acts or left_out != plan.header.left_out:
@@ -206,10 +206,19 @@ class Plan:
         return cls(path, header)
 
     def acts(self) -> Iterator[Act]:
-        """Yield the acts in their order, read from the file."""
+        """Yield the acts in their order, read from the file.
+
+        Raise PlanDamaged for two with the same number, which the journal could not distinguish.
+        """
+        last = 0
         for number, line in self._lines():
             if b'"left_out":' not in line:
-                yield _decoded(self.path, number, line, Act)
+                act = _decoded(self.path, number, line, Act)
+                if not last < act.number < 2**63:
+                    why = f"number {act.number} after {last}"
+                    raise _unreadable(self.path, number, why)
+                last = act.number
+                yield act
 
     def left_out(self) -> Iterator[LeftOut]:
         """Yield the accounts that were selected and left out, read from the file."""
@@ -227,7 +236,11 @@ class Plan:
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         with self.path.open("rb") as file:
-            next(file, b"")
+            if _header(self.path, file.readline()).id != self.header.id:
+                raise PlanDamaged(
+                    f"{self.path} 已被另一个计划替换：请重新运行此命令",
+                    f"{self.path} was replaced by another plan meanwhile: run the command again",
+                )
             yield from enumerate(file, 2)
 
 
@@ -259,10 +272,10 @@ def new_header(
     )
 
 
-def _header(path: Path) -> Header:
-    with path.open("rb") as file:
-        line = file.readline()
+def _header(path: Path, line: bytes) -> Header:
+    """Return the header of a plan's first line. Raise PlanDamaged, PlanNewer."""
     try:
+        line = line.removeprefix(codecs.BOM_UTF8)  # an editor may have added it
         version = msgspec.json.decode(line, type=dict[str, object]).get("guanxi_plan")
     except msgspec.DecodeError:
         version = None
@@ -280,7 +293,11 @@ def _decoded(path: Path, number: int, line: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(line, type=kind)
     except msgspec.DecodeError as error:
-        raise PlanDamaged(
-            f"{path} 第 {number} 行无法读取（{error}）：文件被截断或改坏，请重新生成",
-            f"{path}, line {number}: {error}; the file is cut off or damaged: make the plan again",
-        ) from None
+        raise _unreadable(path, number, error) from None
+
+
+def _unreadable(path: Path, number: int, why: object) -> PlanDamaged:
+    return PlanDamaged(
+        f"{path} 第 {number} 行无法读取（{why}）：文件被截断或改坏，请重新生成",
+        f"{path}, line {number}: {why}; the file is cut off or damaged: make the plan again",
+    )

@@ -279,9 +279,7 @@ def _acts(db: sqlite3.Connection, shape: Command, words: Words, *, known: bool) 
     )
     for row in rows:
         note = _IN_REASON.get(row["attribute"]) if shape.act == "block" else None
-        relation = Relation(
-            row["attribute"], bool(row["special"]), names_in(row["groups"]), row["since"]
-        )
+        relation = relation_of(row["attribute"], row["special"], row["groups"], row["since"])
         listed = row["listed"] or shape.view not in snapshots.LISTS
         yield Act(
             0,
@@ -293,6 +291,13 @@ def _acts(db: sqlite3.Connection, shape: Command, words: Words, *, known: bool) 
             special=bool(row["made_special"]),
             expect=relation if known and listed else None,
         )
+
+
+def relation_of(
+    attribute: int | None, special: int | None, groups: str | None, since: int | None
+) -> Relation:
+    """Return the relation that columns of the archive have; all None: none."""
+    return Relation(attribute or 0, bool(special), names_in(groups), since or 0)
 
 
 def names_in(groups: str | None) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from guanxi.text import Text
 from guanxi.toolbox import snapshots
 from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.effects import JUST_FOLLOWED
 from guanxi.toolbox.plan import Act, Plan, Relation, new_header
-from guanxi.toolbox.planning import left_out, names_in, newest
+from guanxi.toolbox.planning import left_out, names_in, newest, relation_of
 from guanxi.toolbox.selection import (
     BETWEEN,
     KEPT,
@@ -200,6 +201,9 @@ def _expected(kind: str, row: sqlite3.Row) -> Relation | None:
     if kind == "unblock":
         return Relation(128)
     if row["lost"]:
-        return Relation() if kind == "follow" and not row["blocked"] else None
-    groups = names_in(row["groups_now"])
-    return Relation(row["attribute"] or 0, bool(row["special_now"]), groups, row["since_now"] or 0)
+        if kind == "set_groups":
+            return JUST_FOLLOWED
+        return None if row["blocked"] else Relation()
+    return relation_of(
+        *(row[name] for name in ("attribute", "special_now", "groups_now", "since_now"))
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 
@@ -29,7 +30,7 @@ _RISK = Text(
 )
 _SLOWER = Text("请过一小时再继续", "wait an hour")
 _NETWORK = Text("请检查网络", "check the connection")
-_UNKNOWN = Text(
+_IN_A_ROW = Text(
     "连续两次失败，且不能确定只与单个账号有关：请先查明原因",
     "two acts in a row failed, and nothing says that it concerns these accounts alone: look into"
     " it first",
@@ -57,36 +58,54 @@ _ADVICE: dict[int, Text] = {
 BY_STATUS = {412: _RISK, 429: _SLOWER}
 
 
-def stopped(why: Exception | Text, plan: Path, left: int) -> Stopped:
-    """Return the error that ends a run: why, when to go on, how many acts are left, and how."""
+def stopped(why: Exception | Text, plan: Path, left: int, *, in_a_row: bool = False) -> Stopped:
+    """Return the error that ends a run: why, when to go on, how many acts are left, and how.
+
+    ``in_a_row``: acts failed one after another.
+    """
     if isinstance(why, Text):
         reason, then = why, None
     else:
         first = why.args[0] if why.args else ""
         reason = first if isinstance(first, Text) else Text(str(why), str(why))
-        then = _advice(why)
+        then = _advice(why) or (_IN_A_ROW if in_a_row else None)
     zh, en = (f"。{then.zh}", f"; {then.en}") if then else ("", "")
-    return Stopped(
-        f"{reason.zh}{zh}。还剩 {left} 项：再运行 guanxi apply {plan} 即可继续",
-        f"{reason.en}{en}. {left} acts are left: guanxi apply {plan} goes on with them",
+    rest = (
+        Text(
+            f"还剩 {left} 项：再运行 {command(plan)} 即可继续",
+            f"{left} acts are left: {command(plan)} goes on with them",
+        )
+        if left
+        else Text(
+            f"操作已全部完成，尚未核对：再运行 {command(plan)} 即可核对",
+            f"all acts are done and not read back yet: {command(plan)} does that",
+        )
     )
+    texts = (f"{reason.zh}{zh}。{rest.zh}", f"{reason.en}{en}. {rest.en}")
+    # A server's message may have lines, which could pass for those of a program.
+    return Stopped(*(text.replace("\n", "\\n") for text in texts))
+
+
+def command(plan: Path) -> str:
+    """Return the command that goes on with a plan, as a shell reads it."""
+    return f"guanxi apply {shlex.quote(str(plan))}"
 
 
 def portion(number: int, day_ends: int | None = None) -> Text:
     """Return that a portion is done; ``day_ends`` is when the day's first act no longer counts."""
     if day_ends is None:
         return Text(f"本次的 {number} 项已完成", f"the {number} acts of this run are done")
-    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(day_ends))
+    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(day_ends + 59))  # not a minute too early
     return Text(
         f"24 小时内的 {number} 次已用完，{at} 后可继续",
         f"the {number} of 24 hours are used up; go on after {at}",
     )
 
 
-def _advice(error: Exception) -> Text:
+def _advice(error: Exception) -> Text | None:
     if isinstance(error, ResponseCodeException):
-        return _ADVICE.get(error.code, _UNKNOWN)
+        return _ADVICE.get(error.code)
     status = error.status if isinstance(error, NetworkException) else 0
-    if status in BY_STATUS:
-        return BY_STATUS[status]
-    return _NETWORK if isinstance(error, NetworkException | AnswerException) else _UNKNOWN
+    if isinstance(error, NetworkException | AnswerException):
+        return BY_STATUS.get(status, _NETWORK)
+    return None

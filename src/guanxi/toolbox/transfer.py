@@ -15,10 +15,11 @@ from msgspec import Struct
 from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.text import Text
 from guanxi.toolbox.archive import Archive
+from guanxi.toolbox.effects import JUST_FOLLOWED
 from guanxi.toolbox.exchange import Line
 from guanxi.toolbox.grouping import checked_name
 from guanxi.toolbox.plan import CAP, Act, LeftOut, Plan, Relation, new_header
-from guanxi.toolbox.planning import names_in, newest
+from guanxi.toolbox.planning import names_in, newest, relation_of
 from guanxi.toolbox.selection import Words, require_complete
 
 _TABLES = """
@@ -74,6 +75,7 @@ WHERE w.reason IS NULL AND ((w.special AND NOT coalesce(h.special, 0)) OR EXISTS
     SELECT value FROM json_each(w.groups) EXCEPT SELECT value FROM json_each(h.groups)))
 ORDER BY 4, 3, w.position DESC
 """
+_HAD = ("attribute", "had_special", "had_groups", "had_since")
 
 
 class Difference(Struct, frozen=True):
@@ -183,7 +185,7 @@ def load(archive: Archive, wanted: Iterable[Line]) -> None:
         (
             (
                 *(line.list, line.mid, line.name, line.since, line.special),
-                json.dumps(sorted(set(line.groups)), ensure_ascii=False),
+                json.dumps(sorted({name.strip() for name in line.groups}), ensure_ascii=False),
             )
             for line in wanted
             if line.list in ("followings", "blocks")
@@ -216,14 +218,9 @@ def _acts(archive: Archive, me: dict[str, object], lists: Iterable[str], why: st
             name=row["name"],
             groups=names_in(row["groups"]),
             special=bool(row["special"]),
-            expect=None
-            if row["attribute"] is None  # it is followed by this plan
-            else Relation(
-                row["attribute"],
-                bool(row["had_special"]),
-                names_in(row["had_groups"]),
-                row["had_since"],
-            ),
+            expect=JUST_FOLLOWED
+            if row["attribute"] is None
+            else relation_of(*(row[name] for name in _HAD)),
         )
     if "blocks" in lists:
         for row in query(follows, me | {"list": "blocks"}):

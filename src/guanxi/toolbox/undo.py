@@ -14,9 +14,10 @@ from msgspec import structs
 
 from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.text import Text
+from guanxi.toolbox import journal
 from guanxi.toolbox.archive import Archive
-from guanxi.toolbox.effects import BLOCKED, FOLLOWED, WHISPER, after, is_same
-from guanxi.toolbox.plan import KINDS, Act, Plan, Relation, new_header
+from guanxi.toolbox.effects import BLOCKED, FOLLOWED, JUST_FOLLOWED, WHISPER, after, is_same
+from guanxi.toolbox.plan import KINDS, Act, LeftOut, Plan, Relation, new_header
 
 #: What cannot come back, by its name in the code below: a sentence with a number.
 _REMARKS = {
@@ -37,6 +38,13 @@ _REMARKS = {
         "{0} 个分组会重建，但不含原来的成员",
         "{0} groups are created again, without the members that they had",
     ),
+    "not_in_effect": Text(
+        "{0} 项操作已被接受但未生效，不再撤销",
+        "{0} acts were accepted and are not in effect: there is nothing to undo",
+    ),
+    "unapplied": Text(
+        "该档案中没有此计划的操作记录", "the archive has no acts of this plan: nothing is undone"
+    ),
     "unknown": Text(
         "{0} 项操作结果未知，未撤销：请先再运行 apply",
         "{0} acts have an unknown outcome and are not taken back: run apply first",
@@ -55,14 +63,15 @@ def undo(
 
     Followings come back oldest first, so that they keep their order; groups, special marks and
     blocks come back too, and groups that the plan created are deleted if they are empty. The
-    header's remarks say what cannot come back. ``words`` chooses their language. ``now`` is in
-    seconds since the Unix epoch.
+    header's remarks say what cannot come back. Accounts with acts that were accepted and are not in
+    effect, or whose outcome is unknown, are listed as left out. ``words`` chooses the language.
+    ``now`` is in seconds since the Unix epoch.
 
     Raise PlanMismatch if the plan is for another account than the archive, OSError if the file
     cannot be written.
     """
     plan.check_identity(archive.identity)
-    lost: Counter[str] = Counter()
+    lost = Counter(unapplied=0 if journal.is_known(archive, plan) else 1)
     db = sqlite3.connect("")  # in a file that SQLite deletes: memory does not grow with the plan
     try:
         db.execute("CREATE TABLE found (phase, since, position, target, body)")
@@ -81,7 +90,8 @@ def undo(
             remarks=tuple(words(_REMARKS[name]).format(count) for name, count in lost.items()),
         )
         ordered = db.execute("SELECT body FROM found ORDER BY phase, target, since, position DESC")
-        return Plan.write(out, header, (msgspec.json.decode(row[0], type=Act) for row in ordered))
+        acts = (msgspec.json.decode(row[0], type=Act) for row in ordered)
+        return Plan.write(out, header, acts, _left_out(archive, plan, words))
     finally:
         db.close()
 
@@ -122,9 +132,23 @@ def _found(
             changed = structs.replace(act, mid=mid, name=first["name"] or "", reason=why)
             since = before.since or first["since"] or 0
             yield changed, since, (first["number"] if first["tie"] is None else -first["tie"])
-    lost["unknown"] += archive.rows(_UNKNOWN, (plan.header.id,))[0][0]
+    for _, _, outcome, _ in archive.db.execute(_NOT_TAKEN_BACK, (plan.header.id,)):
+        lost[outcome] += 1
     for name in [name for name, count in lost.items() if not count]:
         del lost[name]
+
+
+def _left_out(archive: Archive, plan: Plan, words: Callable[[Text], str]) -> Iterator[LeftOut]:
+    """Yield the accounts with acts that nothing is known to have come of."""
+    reasons = {
+        "unknown": Text("结果未知 [第 {0} 项]", "its outcome is unknown [act {0}]"),
+        "not_in_effect": Text(
+            "已接受但未生效 [第 {0} 项]", "accepted, but not in effect [act {0}]"
+        ),
+    }
+    for mid, name, outcome, number in archive.db.execute(_NOT_TAKEN_BACK, (plan.header.id,)):
+        if mid is not None:
+            yield LeftOut(mid, name or "", words(reasons[outcome]).format(number))
 
 
 def _back(before: Relation, now: Relation) -> Iterator[Act]:
@@ -141,7 +165,7 @@ def _back(before: Relation, now: Relation) -> Iterator[Act]:
         kept = now if is_followed else Relation(before.attribute)
         if not is_same(structs.replace(kept, attribute=before.attribute), before):
             groups, special = before.groups, before.special
-            known = expect if is_followed else None
+            known = expect if is_followed else JUST_FOLLOWED
             yield Act(0, "set_groups", "", mid=1, groups=groups, special=special, expect=known)
     if before.attribute == BLOCKED != now.attribute:
         yield Act(0, "block", "", mid=1, expect=None if now.attribute else Relation())
@@ -167,4 +191,7 @@ FROM act AS a LEFT JOIN item AS i ON i.mid = a.mid
     AND i.first = (SELECT max(n.first) FROM item AS n WHERE n.list = i.list AND n.mid = i.mid)
 WHERE a.plan = ? AND a.outcome = 'done' AND a.mid IS NOT NULL AND a.before IS NOT NULL
 ORDER BY a.mid, a.number"""
-_UNKNOWN = "SELECT count(*) FROM act WHERE plan = ? AND outcome IS NULL AND ended IS NULL"
+_NOT_TAKEN_BACK = """
+SELECT mid, name, coalesce(outcome, 'unknown'), number FROM act
+WHERE plan = ? AND (outcome = 'not_in_effect' OR (outcome IS NULL AND ended IS NULL))
+ORDER BY number"""

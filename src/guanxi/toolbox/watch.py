@@ -110,23 +110,40 @@ def look(
 ) -> Difference | None:
     """Take a snapshot; return its difference from the one before, None for the first snapshot.
 
-    With ``webhook`` a difference with changes is kept to be posted: call ``deliver``. Raise as
-    ``backup``.
+    With ``webhook`` all changes since those that were kept last are kept to be posted, also what a
+    look found that was killed, or another backup: call ``deliver``. Raise as ``backup``.
     """
+    if webhook is not None:
+        archive.rows(_BASE)
     backup(client, archive, now, on_progress=on_progress)
     [[snapshots]] = archive.rows("SELECT count(*) FROM snapshot WHERE ended IS NOT NULL")
     if snapshots < 2:
+        if webhook is not None:
+            archive.rows(_BASE)
         return None
-    found = difference(archive)
-    if webhook is not None and found.has_changes():
-        keep(archive, found, now)
-    return found
+    if webhook is not None:
+        keep(archive, difference(archive, archive.rows(_POSTED)[0][0]), now)
+    return difference(archive)
+
+
+#: The snapshot up to which changes were kept to be posted: at first, the newest one.
+_BASE = """
+INSERT OR IGNORE INTO meta SELECT 'posted', max(id) FROM snapshot WHERE ended IS NOT NULL"""
+#: That snapshot, or if it was removed the one before it, or the first one. A number may be that of
+#: a removed one: the newest was never posted.
+_POSTED = """
+SELECT coalesce(max(id) FILTER (
+    WHERE id <= (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'posted')), min(id))
+FROM snapshot WHERE ended IS NOT NULL AND id < (SELECT max(id) FROM snapshot)"""
 
 
 def keep(archive: Archive, found: Difference, now: int) -> None:
-    """Keep a difference to be posted; of more than 100 the oldest are deleted."""
-    body = "".join(found.json(limit=_CHANGES))
+    """Keep a difference with changes to be posted; of more than 100 the oldest are deleted."""
+    body = "".join(found.json(limit=_CHANGES)) if found.has_changes() else None
     with archive.transaction() as db:
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('posted', ?)", (found.after,))
+        if body is None:
+            return
         db.execute("INSERT INTO post VALUES (NULL, ?, ?, ?)", (uuid4().hex, now, body))
         db.execute("DELETE FROM post WHERE number <= (SELECT max(number) FROM post) - ?", (_KEPT,))
 

@@ -14,6 +14,7 @@ from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import BY_NAME, ENDPOINTS
 from guanxi.demo.content import make_content
 from guanxi.demo.world import HERO, make_world
+from guanxi.operations import accounts
 from guanxi.testing import RunningService, running
 from tests.service.client import call, contents, fresh
 from tests.service.faults import faulty_service
@@ -253,3 +254,17 @@ def test_a_banned_caller_costs_no_write(tmp_path: Path) -> None:
         store.error = AssertionError("written")
         for name in sorted(WRITES):
             assert scene.call(BY_NAME[name]).code == -101, name
+
+
+@pytest.mark.parametrize(("state", "code"), [(State.BANNED, -102), (State.DEREGISTERED, -101)])
+def test_a_ban_by_another_process_counts_at_once(state: State, code: int, tmp_path: Path) -> None:
+    """It passes by the service's cache of states, as what another worker does passes by it."""
+    with faulty_service(tmp_path) as (service, store):
+        scene = Scene(service)
+        assert scene.call(e.CREATE_GROUP, tag="before").code == 0
+        assert scene.call(e.SET_NOTICE, notice="before").code == 0
+        service.do(lambda _: accounts.set_state(store, scene.caller.mid, state))
+        before = contents(service)
+        for name in sorted(WRITES):
+            assert scene.call(BY_NAME[name]).code == code, name
+        assert contents(service) == before

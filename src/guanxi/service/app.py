@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import count
 from threading import get_ident
 from typing import Any
@@ -38,7 +39,7 @@ from guanxi.service.routes import Route, routes
 from guanxi.service.spaces import WithoutDocuments
 from guanxi.stores.port import StoreBusy, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.port.lanes import READER
-from guanxi.stores.state_cache import state_of
+from guanxi.stores.state_cache import state_of, stored_state
 
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _SCRIPT = (b"content-type", b"application/javascript; charset=utf-8")
@@ -69,6 +70,7 @@ class Application:
         self._gate = gate
         self._limits = service.profile.limits
         self._state = state_of(service.store)
+        self._read_state = partial(stored_state, service.store)
         self._at_once = service.settings.requests_at_once
         self._drops_cursor = not service.profile.cursors
         self._observers = observers
@@ -308,7 +310,8 @@ class Application:
         try:
             if route.is_write:
                 # Before any write transaction, in which the rules look again.
-                _refuse_state(await self._state(caller.mid), route, params)
+                read = self._read_state if route.reads_state else self._state
+                _refuse_state(await read(caller.mid), route, params)
             if route.space_owner:
                 owner = getattr(params, route.space_owner)
                 if not await shows_space(service, owner):

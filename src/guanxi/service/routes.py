@@ -134,6 +134,11 @@ _BANNED_DATA: dict[str, Callable[[Any], bytes]] = {
 }
 
 
+#: The writes whose transaction does not look at the caller's state. With one from a cache, a ban by
+#: another process would count late.
+_STATE_IS_READ = frozenset({e.SET_NOTICE.name, e.CLEAR_TOVIEW.name, e.DELETE_VIEWED.name})
+
+
 class Route(Struct, frozen=True):
     """An endpoint with its handler and the way to read its requests."""
 
@@ -147,6 +152,8 @@ class Route(Struct, frozen=True):
     reads_form: bool
     #: See ``Endpoint``: these are kept because each request looks at them.
     is_write: bool
+    #: The caller's state is read for each call, and not taken from a cache.
+    reads_state: bool
     is_jsonp: bool
     space_owner: str
     #: The headers for the content of a response of code 0.
@@ -174,6 +181,7 @@ def _route(endpoint: Endpoint, profile: Profile) -> Route:
         may_be_empty(endpoint.params),
         endpoint.method == "POST" and not endpoint.ignores_body,
         endpoint.does is Does.WRITE,
+        endpoint.name in _STATE_IS_READ,
         endpoint.body is Body.JSONP,
         endpoint.space_owner,
         CONTENT_TYPE[endpoint.body],

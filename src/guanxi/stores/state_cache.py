@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from guanxi.accounts.account import AccountEdit, EditRefusal, State
@@ -41,7 +42,7 @@ class StateCache(Layer):
         since = self._normal.get(mid)
         if since is not None and now - since < _SECONDS:
             return State.NORMAL
-        state = await _state(self.store, mid)
+        state = await stored_state(self.store, mid)
         if state is State.NORMAL and edits == self._edits:
             if len(self._normal) >= _MAX_ACCOUNTS:
                 self._normal.clear()
@@ -65,9 +66,10 @@ def state_of(store: Store) -> Callable[[int], Awaitable[State | None]]:
     """
     if isinstance(store, StateCache):
         return store.state
-    return lambda mid: _state(store, mid)
+    return partial(stored_state, store)
 
 
-async def _state(store: Store, mid: int) -> State | None:
+async def stored_state(store: Store, mid: int) -> State | None:
+    """Return the state that the store has of an account, or None for an unknown account."""
     account = await store.account(mid)
     return None if account is None else account.state

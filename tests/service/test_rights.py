@@ -297,3 +297,17 @@ def documents(service: RunningService) -> list[Entry]:
         return [entry async for entry in store.entries()]
 
     return service.do(read)
+
+
+@pytest.mark.parametrize(("state", "code"), [(State.BANNED, -102), (State.DEREGISTERED, -101)])
+def test_a_ban_by_another_process_counts_at_once(state: State, code: int, tmp_path: Path) -> None:
+    """It passes by the service's cache of states, as what another worker does passes by it."""
+    with faulty_service(tmp_path) as (service, store):
+        scene = Scene(service)
+        assert scene.call(e.CREATE_GROUP, tag="before").code == 0
+        assert scene.call(e.SET_NOTICE, notice="before").code == 0
+        service.do(lambda _: accounts.set_state(store, scene.caller.mid, state))
+        before = contents(service)
+        for name in sorted(WRITES):
+            assert scene.call(BY_NAME[name]).code == code, name
+        assert contents(service) == before

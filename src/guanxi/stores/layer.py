@@ -42,6 +42,8 @@ class Layer:
     search = _delegated(Store.search)
     common = _delegated(Store.common)
     pair = _delegated(Store.pair)
+    requests = _delegated(Store.requests)
+    sent_requests = _delegated(Store.sent_requests)
     relations = _delegated(Store.relations)
     attributes = _delegated(Store.attributes)
     tally = _delegated(Store.tally)

@@ -109,6 +109,10 @@ def _common(owner: int, other: int, window: Window, after: Position | None = Non
     return Rows(ALL, ((owner, "following"), (other, "following")), weight=3)
 
 
+def _requests(mid: int, window: Window, after: Position | None = None) -> Rows:
+    return Rows(window.offset + window.limit)  # not counted
+
+
 def _about(owner: int, targets: Sequence[int]) -> Rows:
     return Rows(len(targets))
 
@@ -142,6 +146,8 @@ LANES: dict[str, Rule] = {
     "search": _search,
     "common": _common,
     "pair": Lane.AT_ONCE,
+    "requests": _requests,
+    "sent_requests": _requests,
     "relations": _about,
     "attributes": _about,
     "tally": Lane.AT_ONCE,

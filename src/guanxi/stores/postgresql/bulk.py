@@ -212,6 +212,7 @@ async def write(
     if rows > unchanged:
         await _write_pairs(db)
         await db.execute(_END_REQUESTS)
+        await db.execute(_DELETE_EMPTY)
         await count_members(db)
         await db.execute(_COUNT)
         await db.execute(_COUNT_FOLLOWERS)
@@ -480,6 +481,12 @@ UPDATE relation SET
 FROM (SELECT owner, other, blocked FROM ends OFFSET 0) AS named
 WHERE relation.owner = named.owner AND relation.other = named.other
 AND (requests IS NOT NULL OR requested IS NOT NULL)
+"""
+# Such a row had nothing but the request that ended.
+_DELETE_EMPTY = """
+DELETE FROM relation USING (SELECT owner, other FROM ends OFFSET 0) AS named
+WHERE relation.owner = named.owner AND relation.other = named.other
+AND coalesce(follows, whispers, blocks, followed, requests, requested) IS NULL
 """
 _INDEXES = """
 SELECT indexname, indexdef FROM pg_indexes

@@ -24,6 +24,9 @@ FOLLOWING_CAP, MOST_GROUPS = 3, 2
 START = 1_700_000_000
 
 FOLLOW, UNFOLLOW, WHISPER, CANCEL, BLOCK, UNBLOCK, REMOVE = range(1, 8)
+APPROVE, DECLINE, CANCEL_REQUEST = range(8, 11)
+#: The code of a follow that became a request.
+REQUESTED = 1
 NORMAL, BANNED, DEREGISTERED = "normal", "banned", "deregistered"
 SPECIAL, DEFAULT, NO_GROUP = -10, 0, 7_777_777
 
@@ -75,6 +78,9 @@ class Driver(Protocol):
     #: Whether to compare every account after every fourth step. Those that a step involved are
     #: compared after it, and every account at the end.
     thorough: bool
+    #: Whether a follow of an account that approves its followers makes a request (else 22002), and
+    #: whether the driver does the acts on requests and returns their lists.
+    requests: bool
 
     def start(self, names: Mapping[int, str], now: int) -> None:
         """Create the accounts, and set the clock to ``now``, in seconds since the Unix epoch."""
@@ -100,7 +106,13 @@ class Driver(Protocol):
         """Import a whisper; return False if it was refused."""
 
     def set_privacy(
-        self, mid: int, *, hide_followings: bool, hide_followers: bool, refuse_follows: bool
+        self,
+        mid: int,
+        *,
+        hide_followings: bool,
+        hide_followers: bool,
+        refuse_follows: bool,
+        approve_followers: bool,
     ) -> None: ...
 
     def set_state(self, mid: int, state: str) -> None: ...
@@ -110,6 +122,9 @@ class Driver(Protocol):
 
     def look(self, owner: int) -> View:
         """Return what the owner sees."""
+
+    def requests_of(self, owner: int) -> tuple[list[int], list[int]]:
+        """Return who requests to follow the owner, and whom it requests to follow, newest first."""
 
     def faults(self) -> list[str]:
         """Return the faults that ``guanxi check`` finds."""
@@ -139,6 +154,11 @@ class Model:
     groups: dict[int, dict[int, str]] = field(default_factory=lambda: {mid: {} for mid in PEOPLE})
     states: dict[int, str] = field(default_factory=lambda: dict.fromkeys(PEOPLE, NORMAL))
     refusing: set[int] = field(default_factory=set)
+    approving: set[int] = field(default_factory=set)
+    #: Requests to follow, by (owner, target).
+    pending: dict[tuple[int, int], Follow] = field(default_factory=dict)
+    #: Whether such a follow makes a request, or is refused.
+    requests: bool = False
 
     def followed_by(self, owner: int) -> list[int]:
         return [target for who, target in self.follows if who == owner]
@@ -162,7 +182,7 @@ class Model:
             return -400
         if a == b:
             return 22001
-        if act in (FOLLOW, BLOCK):
+        if act in (FOLLOW, BLOCK, APPROVE):
             if b not in self.states:
                 return 40061
             if self.states[b] == DEREGISTERED:
@@ -174,6 +194,9 @@ class Model:
             BLOCK: self._block,
             UNBLOCK: self._unblock,
             REMOVE: self._remove,
+            APPROVE: self._approve,
+            DECLINE: self._decline,
+            CANCEL_REQUEST: self._cancel_request,
         }[act](a, b)
 
     def _follow(self, a: int, b: int) -> int:
@@ -183,19 +206,57 @@ class Model:
             return 22014
         if b in self.refusing or (b, a) in self.blocks:
             return 22002
+        if b in self.approving and not self.requests:
+            return 22002
         if len(self.followed_by(a)) >= FOLLOWING_CAP:
             return 22009
+        if b in self.approving:
+            if (a, b) not in self.pending:
+                self.pending[a, b] = self._new_row(self.pending, a)
+            return REQUESTED
+        self._make_follow(a, b)
+        return 0
+
+    def _make_follow(self, a: int, b: int) -> None:
         self.whispers.pop((a, b), None)
+        self.pending.pop((a, b), None)
         self.follows[a, b] = self._new_row(self.follows, a)
         back = self.follows.get((b, a))
         if back is not None:
             fresh = self._new_row(self.follows, b)
             back.sequence, back.mtime = fresh.sequence, fresh.mtime
+
+    def _approve(self, a: int, b: int) -> int:
+        if (a, b) in self.blocks:
+            return 22003
+        if (b, a) in self.blocks:
+            return 22002
+        if (b, a) in self.follows:
+            return 0
+        if (b, a) not in self.pending:
+            return -404
+        if len(self.followed_by(b)) >= FOLLOWING_CAP:
+            return 22009
+        self._make_follow(b, a)
         return 0
+
+    def _decline(self, a: int, b: int) -> int:
+        self.pending.pop((b, a), None)
+        return 0
+
+    def _cancel_request(self, a: int, b: int) -> int:
+        self.pending.pop((a, b), None)
+        return 0
+
+    def set_state(self, mid: int, state: str) -> None:
+        self.states[mid] = state
+        if state == DEREGISTERED:
+            self.pending = {pair: row for pair, row in self.pending.items() if mid not in pair}
 
     def _unfollow(self, a: int, b: int) -> int:
         self.follows.pop((a, b), None)
         self.whispers.pop((a, b), None)
+        self.pending.pop((a, b), None)
         return 0
 
     def _cancel(self, a: int, b: int) -> int:
@@ -208,6 +269,7 @@ class Model:
         for pair in ((a, b), (b, a)):
             self.follows.pop(pair, None)
             self.whispers.pop(pair, None)
+            self.pending.pop(pair, None)
         self.blocks[a, b] = self._new_row(self.blocks, a)
         return 0
 
@@ -363,6 +425,7 @@ class RelationMachine(RuleBasedStateMachine):
         super().__init__()
         self.model = Model()
         self.driver = type(self).make()
+        self.model.requests = self.driver.requests
         self.last: dict[int, View] = {}
         self.involved: set[int] = set(PEOPLE)
         self.steps = 0
@@ -438,6 +501,24 @@ class RelationMachine(RuleBasedStateMachine):
         if pairs:
             owner, other = pairs[pick % len(pairs)]
             self.modify(*((other, owner) if by_target else (owner, other)), act)
+
+    @rule(
+        pick=picks, act=st.sampled_from([APPROVE, APPROVE, DECLINE, CANCEL_REQUEST, FOLLOW, BLOCK])
+    )
+    def act_on_a_request(self, pick: int, act: int) -> None:
+        """Act on a request that exists, or on any pair if there is none."""
+        if self.driver.requests:
+            pending = sorted(self.model.pending) or [(1, 2)]
+            asker, target = pending[pick % len(pending)]
+            by_asker = act in (CANCEL_REQUEST, FOLLOW)
+            self.modify(*((asker, target) if by_asker else (target, asker)), act)
+
+    @rule(pending=people, askers=st.lists(people, min_size=1, max_size=3, unique=True))
+    def ask(self, pending: int, askers: list[int]) -> None:
+        """Follow an account that approves its followers."""
+        self.set_privacy(pending, followings=False, followers=False, refuse=False, approve=True)
+        for asker in askers:
+            self.modify(asker, pending, FOLLOW)
 
     @rule(owner=people, other=people, ago=st.integers(0, 100))
     def import_whisper(self, owner: int, other: int, ago: int) -> None:
@@ -522,12 +603,21 @@ class RelationMachine(RuleBasedStateMachine):
         for name in ("朋友", "b")[len(self.model.groups[owner]) :]:
             self.create_group(owner, name)
 
-    @rule(mid=people, followings=st.booleans(), followers=st.booleans(), refuse=rarely)
-    def set_privacy(self, mid: int, followings: bool, followers: bool, refuse: bool) -> None:
+    @rule(
+        mid=people, followings=st.booleans(), followers=st.booleans(), refuse=rarely, approve=rarely
+    )
+    def set_privacy(
+        self, mid: int, followings: bool, followers: bool, refuse: bool, approve: bool
+    ) -> None:
         self.involved = {mid}
         self.driver.set_privacy(
-            mid, hide_followings=followings, hide_followers=followers, refuse_follows=refuse
+            mid,
+            hide_followings=followings,
+            hide_followers=followers,
+            refuse_follows=refuse,
+            approve_followers=approve,
         )
+        (self.model.approving.add if approve else self.model.approving.discard)(mid)
         (self.model.refusing.add if refuse else self.model.refusing.discard)(mid)
 
     @rule(mid=people, state=st.sampled_from([NORMAL, NORMAL, NORMAL, BANNED, BANNED, DEREGISTERED]))
@@ -536,7 +626,7 @@ class RelationMachine(RuleBasedStateMachine):
         # A restored account would get a new card, and no rule says which.
         if self.model.states[mid] not in (state, DEREGISTERED):
             self.driver.set_state(mid, state)
-            self.model.states[mid] = state
+            self.model.set_state(mid, state)
 
     @rule(pick=picks, times=st.integers(1, 3))
     def visit_a_following(self, pick: int, times: int) -> None:
@@ -567,6 +657,12 @@ class RelationMachine(RuleBasedStateMachine):
                 continue
             view = self.driver.look(mid)
             self.compare(view, self.model.view(mid))
+            if self.driver.requests:
+                received, sent = self.driver.requests_of(mid)
+                pending = self.model.pending
+                assert sorted(received) == sorted(a for a, b in pending if b == mid)
+                own = [b for a, b in pending if a == mid]
+                assert sent == sorted(own, key=lambda b: -pending[mid, b].sequence)
             self.check_versions(self.last.get(mid), view)
             self.last[mid] = view
 

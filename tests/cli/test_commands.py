@@ -113,6 +113,7 @@ def test_privacy_changes_only_the_given_switches(store: Path) -> None:
         "hide_followings": True,
         "hide_followers": False,
         "refuse_follows": False,
+        "approve_followers": False,
     }
     changed = account(store, 1)
     assert changed is not None

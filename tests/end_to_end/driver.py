@@ -32,6 +32,7 @@ class ServiceDriver:
     guarded = True
     #: A look is some twenty requests, so only the accounts that a step changed are looked at.
     thorough = False
+    requests = False
 
     def __init__(self, make: Callable[[Path], Engine]) -> None:
         self.folder = TemporaryDirectory()
@@ -98,13 +99,20 @@ class ServiceDriver:
         return True
 
     def set_privacy(
-        self, mid: int, *, hide_followings: bool, hide_followers: bool, refuse_follows: bool
+        self,
+        mid: int,
+        *,
+        hide_followings: bool,
+        hide_followers: bool,
+        refuse_follows: bool,
+        approve_followers: bool,
     ) -> None:
         (self.hidden.add if hide_followings else self.hidden.discard)(mid)
         privacy = Privacy(
             hide_followings=hide_followings,
             hide_followers=hide_followers,
             refuse_follows=refuse_follows,
+            approve_followers=approve_followers,
         )
         self.service.set_privacy(mid, privacy)
 
@@ -162,6 +170,9 @@ class ServiceDriver:
         # The endpoint hides the common followings of a hidden list; the store still has them.
         common = self.service.do(lambda store: store.common(owner, other, ALL))
         return [row.mid for row in common.rows]
+
+    def requests_of(self, owner: int) -> tuple[list[int], list[int]]:
+        raise NotImplementedError
 
     def faults(self) -> list[str]:
         async def found(store: Store) -> list[str]:

@@ -42,6 +42,7 @@ FOLLOWS = Side(follows=Edge(5, frozenset({SPECIAL, 7}), Contract(3)))
 FOLLOWS_BACK = Side(follows=Edge(6, contract=Contract(4, 1)))
 WHISPERS = Side(whispers=5)
 BLOCKS = Side(blocks=5)
+REQUESTS = Side(requests=5)
 
 
 def deltas(it: Effect) -> tuple[int, ...]:
@@ -62,6 +63,9 @@ def deltas(it: Effect) -> tuple[int, ...]:
         (Pair(FOLLOWS), Pair(FOLLOWS, FOLLOWS_BACK), (0, 0, 0, 1, 1, 1), (1, 0, 0, 0, 1, 1)),
         (Pair(FOLLOWS, FOLLOWS_BACK), Pair(BLOCKS), (-1, 0, 1, -1, 1, 1), (-1, 0, 0, -1, 1, 1)),
         (Pair(WHISPERS, FOLLOWS), Pair(WHISPERS), (0, 0, 0, -1, 0, 1), (-1, 0, 0, 0, 1, 0)),
+        # Requests are in no counted list.
+        (Pair(), Pair(REQUESTS), (0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0)),
+        (Pair(theirs=REQUESTS), Pair(theirs=FOLLOWS), (0, 0, 0, 1, 0, 1), (1, 0, 0, 0, 1, 0)),
         # Groups and contracts are shown in the owner's lists.
         (Pair(FOLLOWS), Pair(Side(Edge(5))), (0, 0, 0, 0, 1, 0), (0, 0, 0, 0, 0, 1)),
         (
@@ -110,6 +114,12 @@ def test_items_show_both_followings() -> None:
         (Pair(BLOCKS, BLOCKS), Pair(EMPTY_SIDE, BLOCKS), ChangeKind.UNBLOCK),
         (Pair(FOLLOWS, FOLLOWS), Pair(FOLLOWS), ChangeKind.REMOVE_FOLLOWER),
         (Pair(FOLLOWS), Pair(Side(Edge(5))), ChangeKind.REGROUP),
+        (Pair(), Pair(REQUESTS), ChangeKind.REQUEST),
+        (Pair(REQUESTS, REQUESTS), Pair(theirs=REQUESTS), ChangeKind.CANCEL_REQUEST),
+        (Pair(REQUESTS), Pair(FOLLOWS), ChangeKind.FOLLOW),
+        (Pair(REQUESTS, REQUESTS), Pair(BLOCKS), ChangeKind.BLOCK),
+        (Pair(theirs=REQUESTS), Pair(), ChangeKind.DECLINE),
+        (Pair(FOLLOWS, REQUESTS), Pair(FOLLOWS, FOLLOWS_BACK), ChangeKind.APPROVE),
     ],
 )
 def test_a_change_has_a_name(before: Pair, after: Pair, kind: ChangeKind) -> None:

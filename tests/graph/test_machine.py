@@ -28,6 +28,7 @@ from guanxi.graph.pair import (
     DEFAULT,
     EMPTY_SIDE,
     SPECIAL,
+    Act,
     Edge,
     Facts,
     Modify,
@@ -35,6 +36,7 @@ from guanxi.graph.pair import (
     Refusal,
     Side,
     attribute,
+    code_of,
     decide,
     mtime_of,
     next_sort_key,
@@ -59,6 +61,7 @@ class RulesDriver:
 
     guarded = False
     thorough = True
+    requests = True
 
     def __init__(self) -> None:
         self.sides: dict[tuple[int, int], Side] = {}
@@ -74,6 +77,7 @@ class RulesDriver:
         self.now = now
         self.states = dict.fromkeys(names, NORMAL)
         self.refusing: set[int] = set()
+        self.approving: set[int] = set()
 
     def set_time(self, now: int) -> None:
         self.now = now
@@ -94,9 +98,9 @@ class RulesDriver:
         self.counted[owner] = self.counted.get(owner, Memberships()) + memberships(before, after)
         self.sides[owner, target] = side
 
-    def sort_key(self, owner: int, *, blocks: bool = False) -> int:
+    def sort_key(self, owner: int, part: str = "follows") -> int:
         sort_keys = [
-            side.blocks if blocks else side.follows and side.follows.sort_key
+            side.follows and side.follows.sort_key if part == "follows" else getattr(side, part)
             for (who, _), side in self.sides.items()
             if who == owner
         ]
@@ -106,6 +110,8 @@ class RulesDriver:
 
     def modify(self, owner: int, target: int, act: int) -> int:
         pair = Pair(self.side(owner, target), self.side(target, owner))
+        asks = act == Act.FOLLOW and target in self.approving
+        part = "blocks" if act == Act.BLOCK else "requests" if asks else "follows"
         facts = Facts(
             pair=pair,
             banned=self.states.get(owner) == BANNED,
@@ -113,9 +119,12 @@ class RulesDriver:
             known=target in self.states,
             deregistered=self.states.get(target) == DEREGISTERED,
             refuses_follows=target in self.refusing,
+            approves_followers=target in self.approving,
+            requests=True,
             following=len(self.edges(owner)),
+            their_following=len(self.edges(target)),
             following_cap=FOLLOWING_CAP,
-            sort_key=self.sort_key(owner, blocks=act == 5),
+            sort_key=self.sort_key(owner, part),
             their_sort_key=self.sort_key(target),
         )
         after = decide(Modify(owner, target, act), facts)
@@ -123,7 +132,7 @@ class RulesDriver:
             return after.code
         self.put(owner, target, after.mine)
         self.put(target, owner, after.theirs)
-        return 0
+        return code_of(Modify(owner, target, act), after)
 
     def decide_group(self, act: GroupAct) -> int:
         names = self.groups.setdefault(act.owner, {})
@@ -180,13 +189,23 @@ class RulesDriver:
         return True
 
     def set_privacy(
-        self, mid: int, *, hide_followings: bool, hide_followers: bool, refuse_follows: bool
+        self,
+        mid: int,
+        *,
+        hide_followings: bool,
+        hide_followers: bool,
+        refuse_follows: bool,
+        approve_followers: bool,
     ) -> None:
         (self.refusing.add if refuse_follows else self.refusing.discard)(mid)
+        (self.approving.add if approve_followers else self.approving.discard)(mid)
 
     def set_state(self, mid: int, state: str) -> None:
         self.states[mid] = state
         if state == DEREGISTERED:
+            for pair, side in self.sides.items():
+                if mid in pair:
+                    self.sides[pair] = replace(side, requests=None)
             self.names[mid] = "账号已注销"
 
     def visit(self, owner: int, target: int) -> None:
@@ -268,13 +287,23 @@ class RulesDriver:
             },
         )
 
+    def requests_of(self, owner: int) -> tuple[list[int], list[int]]:
+        received = {who: side.requests for (who, to), side in self.sides.items() if to == owner}
+        sent = {to: side.requests for (who, to), side in self.sides.items() if who == owner}
+        return [row.mid for row in self.items(owner, received)], [
+            row.mid for row in self.items(owner, sent)
+        ]
+
     def faults(self) -> list[str]:
         """Return the pairs that have a block together with another relation."""
         return [
             f"{owner}, {target}"
             for (owner, target), side in self.sides.items()
-            if side.blocks is not None
-            and (side.follows or side.whispers or self.side(target, owner).follows)
+            if ((side.blocks is not None or side.follows is not None) and side.requests is not None)
+            or (
+                side.blocks is not None
+                and (side.follows or side.whispers or self.side(target, owner).follows)
+            )
         ]
 
     def close(self) -> None:

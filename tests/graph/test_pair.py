@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guanxi.contract import errors
 from guanxi.graph.pair import (
     EMPTY_SIDE,
+    REQUESTED,
     SPECIAL,
     Act,
     Attribute,
@@ -23,6 +25,7 @@ from guanxi.graph.pair import (
     Side,
     attribute,
     batch_result,
+    code_of,
     decide,
     finer_of,
     mtime_of,
@@ -39,11 +42,18 @@ FOLLOWS = Side(follows=Edge(OLD))
 SPECIAL_FOLLOW = Side(follows=Edge(OLD, frozenset({SPECIAL, 7}), Contract(5)))
 WHISPERS = Side(whispers=OLD)
 BLOCKS = Side(blocks=OLD)
+REQUESTS = Side(requests=OLD)
+ASKS_WHISPERING = Side(whispers=OLD, requests=OLD)
 
 
 def after(act: int, mine: Side = EMPTY_SIDE, theirs: Side = EMPTY_SIDE, **facts: Any) -> int | Pair:
     """Return the code or the pair of an act of ME on YOU; ``facts`` replace the usual ones."""
-    usual: dict[str, Any] = {"following_cap": 10, "sort_key": NOW, "their_sort_key": THEIR_NOW}
+    usual: dict[str, Any] = {
+        "following_cap": 10,
+        "sort_key": NOW,
+        "their_sort_key": THEIR_NOW,
+        "requests": True,
+    }
     after = decide(Modify(ME, YOU, act), Facts(pair=Pair(mine, theirs), **usual | facts))
     return after.code if isinstance(after, Refusal) else after
 
@@ -102,7 +112,67 @@ def test_remove_follower_removes_the_targets_edge_only() -> None:
     assert after(Act.REMOVE_FOLLOWER, theirs=WHISPERS) == Pair(EMPTY_SIDE, WHISPERS)
 
 
-@pytest.mark.parametrize("act", [Act.UNFOLLOW, Act.CANCEL_WHISPER, Act.UNBLOCK, 7])
+@pytest.mark.parametrize("mine", [EMPTY_SIDE, WHISPERS])
+@pytest.mark.parametrize("theirs", [EMPTY_SIDE, SPECIAL_FOLLOW, WHISPERS, REQUESTS])
+def test_a_follow_of_an_account_that_approves_followers_is_a_request(
+    mine: Side, theirs: Side
+) -> None:
+    requested = Side(whispers=mine.whispers, requests=NOW)
+    result = after(Act.FOLLOW, mine, theirs, approves_followers=True)
+    assert result == Pair(requested, theirs)
+    assert code_of(Modify(ME, YOU, Act.FOLLOW), Pair(requested, theirs)) == REQUESTED
+    assert code_of(Modify(ME, YOU, Act.FOLLOW), Pair(FOLLOWS, theirs)) == 0
+    assert code_of(Modify(ME, YOU, Act.UNFOLLOW), Pair(mine, theirs)) == 0
+
+
+def test_a_second_request_changes_nothing() -> None:
+    assert after(Act.FOLLOW, REQUESTS, approves_followers=True) == Pair(REQUESTS)
+
+
+def test_a_request_becomes_a_following_if_the_target_no_longer_approves_followers() -> None:
+    assert after(Act.FOLLOW, ASKS_WHISPERING) == Pair(Side(follows=Edge(NOW)))
+
+
+@pytest.mark.parametrize("request_", [REQUESTS, ASKS_WHISPERING])
+@pytest.mark.parametrize("mine", [EMPTY_SIDE, WHISPERS, REQUESTS])
+def test_an_approval_makes_the_target_follow(mine: Side, request_: Side) -> None:
+    assert after(Act.APPROVE, mine, request_) == Pair(mine, Side(follows=Edge(THEIR_NOW)))
+
+
+def test_approving_whom_the_owner_follows_refreshes_its_sort_key_and_keeps_its_groups() -> None:
+    mine = Side(follows=Edge(NOW, frozenset({SPECIAL, 7}), Contract(5)))
+    followed = Pair(mine, Side(follows=Edge(THEIR_NOW)))
+    assert after(Act.APPROVE, SPECIAL_FOLLOW, REQUESTS) == followed
+
+
+def test_a_second_approval_changes_nothing() -> None:
+    assert after(Act.APPROVE, theirs=FOLLOWS, their_following=10) == Pair(theirs=FOLLOWS)
+
+
+@pytest.mark.parametrize("mine", [EMPTY_SIDE, FOLLOWS, WHISPERS, REQUESTS])
+def test_declining_and_cancelling_end_one_request(mine: Side) -> None:
+    assert after(Act.DECLINE, mine, ASKS_WHISPERING) == Pair(mine, WHISPERS)
+    assert after(Act.CANCEL_REQUEST, ASKS_WHISPERING, mine) == Pair(WHISPERS, mine)
+
+
+@pytest.mark.parametrize("act", [Act.CANCEL_WHISPER, Act.UNBLOCK, Act.REMOVE_FOLLOWER])
+def test_requests_outlast_other_acts(act: int) -> None:
+    assert after(act, REQUESTS, REQUESTS) == Pair(REQUESTS, REQUESTS)
+
+
+def test_unfollow_ends_a_request_and_a_block_those_of_both() -> None:
+    assert after(Act.UNFOLLOW, ASKS_WHISPERING, REQUESTS) == Pair(theirs=REQUESTS)
+    assert after(Act.BLOCK, ASKS_WHISPERING, ASKS_WHISPERING) == Pair(Side(blocks=NOW))
+
+
+def test_the_code_of_a_request_is_none_of_a_refusal() -> None:
+    assert REQUESTED > 0
+    assert REQUESTED not in errors.CODES
+
+
+@pytest.mark.parametrize(
+    "act", [Act.UNFOLLOW, Act.CANCEL_WHISPER, Act.UNBLOCK, 7, Act.DECLINE, Act.CANCEL_REQUEST]
+)
 @pytest.mark.parametrize("target", [{"known": False}, {"deregistered": True}, {}])
 def test_an_act_without_effect_is_not_an_error(act: int, target: dict[str, Any]) -> None:
     assert after(act, **target) == Pair()
@@ -122,6 +192,19 @@ def test_an_act_without_effect_is_not_an_error(act: int, target: dict[str, Any])
         (1, EMPTY_SIDE, BLOCKS, {}, 22002),
         (1, EMPTY_SIDE, EMPTY_SIDE, {"following": 10}, 22009),
         (1, WHISPERS, EMPTY_SIDE, {"following": 10}, 22009),
+        (1, EMPTY_SIDE, EMPTY_SIDE, {"approves_followers": True, "requests": False}, 22002),
+        (1, REQUESTS, EMPTY_SIDE, {"approves_followers": True, "requests": False}, 22002),
+        (1, EMPTY_SIDE, EMPTY_SIDE, {"approves_followers": True, "refuses_follows": True}, 22002),
+        (1, EMPTY_SIDE, BLOCKS, {"approves_followers": True}, 22002),
+        (1, EMPTY_SIDE, EMPTY_SIDE, {"approves_followers": True, "following": 10}, 22009),
+        (8, EMPTY_SIDE, EMPTY_SIDE, {"known": False}, 40061),
+        (8, EMPTY_SIDE, REQUESTS, {"deregistered": True}, 22013),
+        (8, BLOCKS, EMPTY_SIDE, {}, 22003),
+        (8, EMPTY_SIDE, BLOCKS, {}, 22002),
+        (8, BLOCKS, BLOCKS, {}, 22003),
+        (8, EMPTY_SIDE, EMPTY_SIDE, {}, -404),
+        (8, REQUESTS, WHISPERS, {}, -404),
+        (8, EMPTY_SIDE, REQUESTS, {"their_following": 10}, 22009),
         *(
             (act, EMPTY_SIDE, EMPTY_SIDE, {"banned": True}, -102)
             for act in Act
@@ -150,7 +233,7 @@ def test_blocking_depends_on_neither_the_cap_nor_the_targets_privacy() -> None:
     )
 
 
-@pytest.mark.parametrize("act", [1, 2, 4, 5, 6, 7])
+@pytest.mark.parametrize("act", [1, 2, 4, 5, 6, 7, 8, 9, 10])
 def test_an_act_on_the_actor_itself_is_refused(act: int) -> None:
     facts = Facts(known=False, following_cap=1, sort_key=NOW, their_sort_key=NOW)
     assert decide(Modify(ME, ME, act), facts) == Refusal(22001)
@@ -164,28 +247,35 @@ sides = st.one_of(
     st.builds(lambda e: Side(follows=e), edges),
     st.just(WHISPERS),
     st.just(BLOCKS),
+    st.just(REQUESTS),
+    st.just(ASKS_WHISPERING),
 )
 
 
-@given(sides, sides, st.sampled_from([1, 2, 4, 5, 6, 7]))
-def test_a_block_excludes_followings_after_any_act(mine: Side, theirs: Side, act: int) -> None:
+@given(sides, sides, st.sampled_from([1, 2, 4, 5, 6, 7, 8, 9, 10]), st.booleans())
+def test_a_block_excludes_followings_and_requests_after_any_act(
+    mine: Side, theirs: Side, act: int, approves: bool
+) -> None:
     if mine.blocks or theirs.blocks:  # a valid pair to start from
         mine, theirs = (side if side.blocks else EMPTY_SIDE for side in (mine, theirs))
-    result = after(act, mine, theirs)
+    result = after(act, mine, theirs, approves_followers=approves)
     if isinstance(result, Pair):
         blocked = result.mine.blocks or result.theirs.blocks
         follows = result.mine.follows or result.theirs.follows
         assert not (blocked and follows)
+        assert not (blocked and (result.mine.requests or result.theirs.requests))
         for side in (result.mine, result.theirs):
             assert [side.follows, side.whispers, side.blocks].count(None) >= 2
+            assert not (side.requests and side.follows)
 
 
-@given(sides, sides, st.sampled_from([1, 2, 4, 5, 6, 7]))
-def test_a_repeated_act_changes_nothing(mine: Side, theirs: Side, act: int) -> None:
-    once = after(act, mine, theirs)
+@given(sides, sides, st.sampled_from([1, 2, 4, 5, 6, 7, 8, 9, 10]), st.booleans())
+def test_a_repeated_act_changes_nothing(mine: Side, theirs: Side, act: int, approves: bool) -> None:
+    once = after(act, mine, theirs, approves_followers=approves)
     if isinstance(once, Pair):
-        again = after(act, once.mine, once.theirs)
-        assert again == (22014 if act == Act.FOLLOW else 22120 if act == Act.BLOCK else once)
+        again = after(act, once.mine, once.theirs, approves_followers=approves)
+        refused = {Act.FOLLOW: 22014, Act.BLOCK: 22120} if once.mine.requests is None else {}
+        assert again == refused.get(Act(act), once)
 
 
 @pytest.mark.parametrize(

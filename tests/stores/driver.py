@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.contract.limits import Limits
 from guanxi.graph.groups import (
@@ -30,7 +32,7 @@ from tests.stores.engines import Clock, Engine
 
 T = TypeVar("T")
 
-LIMITS = Limits(following_cap=FOLLOWING_CAP, groups=MOST_GROUPS).caps
+LIMITS = replace(Limits(following_cap=FOLLOWING_CAP, groups=MOST_GROUPS).caps, requests=True)
 ALL = Window(0, 1_000)
 _STATES = {"normal": State.NORMAL, "banned": State.BANNED, "deregistered": State.DEREGISTERED}
 
@@ -40,6 +42,7 @@ class StoreDriver:
 
     guarded = False
     thorough = LONG
+    requests = True
 
     def __init__(self, engine: Engine) -> None:
         self.clock = Clock()
@@ -94,12 +97,19 @@ class StoreDriver:
         return True
 
     def set_privacy(
-        self, mid: int, *, hide_followings: bool, hide_followers: bool, refuse_follows: bool
+        self,
+        mid: int,
+        *,
+        hide_followings: bool,
+        hide_followers: bool,
+        refuse_follows: bool,
+        approve_followers: bool,
     ) -> None:
         privacy = Privacy(
             hide_followings=hide_followings,
             hide_followers=hide_followers,
             refuse_follows=refuse_follows,
+            approve_followers=approve_followers,
         )
         self.do(accounts.set_privacy(self.store, mid, privacy))
 
@@ -174,6 +184,13 @@ class StoreDriver:
             },
             common={other: _mids((await store.common(owner, other, ALL)).rows) for other in others},
         )
+
+    def requests_of(self, owner: int) -> tuple[list[int], list[int]]:
+        async def read() -> tuple[list[int], list[int]]:
+            received = await self.store.requests(owner, ALL)
+            return _mids(received.rows), _mids((await self.store.sent_requests(owner, ALL)).rows)
+
+        return self.do(read())
 
     def faults(self) -> list[str]:
         async def check() -> list[str]:

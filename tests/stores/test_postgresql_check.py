@@ -77,7 +77,17 @@ BREAKING: dict[str, tuple[str, ...]] = {
     "no account is followed by an account that it blocks": (
         "UPDATE relation SET blocks = 1 WHERE owner = 3 AND other = 1",
     ),
-    "no account follows, whispers to or blocks itself": (
+    "no request to follow stands next to a following, or to a block of either side": (
+        f"UPDATE relation SET requests = 1 {_1_2}",
+        f"UPDATE relation SET requested = 1 {_1_2}",
+        "UPDATE relation SET requests = 1 WHERE owner = 5 AND other = 6",
+        "UPDATE relation SET requested = 1 WHERE owner = 5 AND other = 6",
+    ),
+    "each request to follow is stored at both ends with the same sort key": (
+        "INSERT INTO relation (owner, other, requests) VALUES (6, 1, 1)",
+        "INSERT INTO relation (owner, other, requested) VALUES (6, 1, 1)",
+    ),
+    "no account follows, whispers to, blocks or requests to follow itself": (
         "INSERT INTO relation (owner, other, blocks) VALUES (6, 6, 1)",
     ),
     "groups, contracts and visits belong to followings": (

@@ -64,7 +64,12 @@ STATEMENTS = {
         "INSERT INTO block VALUES (5, 1, 4)"
     ),
     "no target is both followed and whispered to": "INSERT INTO whisper VALUES (1, 1, 2)",
-    "no account follows, whispers to or blocks itself": "INSERT INTO block VALUES (6, 1, 6)",
+    "no request to follow stands next to a following, or to a block of either side": (
+        "INSERT INTO request VALUES (6, 1, 5)"
+    ),
+    "no account follows, whispers to, blocks or requests to follow itself": (
+        "INSERT INTO block VALUES (6, 1, 6)"
+    ),
     "a following is flagged special if and only if it is in the special group": (
         f"DELETE FROM member WHERE grp = {SPECIAL}"
     ),

@@ -34,11 +34,13 @@ STATES: Mapping[StateName, State] = {
 
 
 class Privacy(Struct, frozen=True, kw_only=True):
-    """The three privacy switches of an account."""
+    """The privacy switches of an account."""
 
     hide_followings: bool = False
     hide_followers: bool = False
     refuse_follows: bool = False
+    #: A follow makes a request, which the account approves or declines.
+    approve_followers: bool = False
 
 
 _Name = Annotated[str, Meta(max_length=64)]

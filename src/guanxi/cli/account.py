@@ -97,7 +97,7 @@ def deregister(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
 
 
 @app.command()
-@in_chinese("""设置隐私开关，并显示全部三项。
+@in_chinese("""设置隐私开关，并显示全部四项。
 
     省略的开关不变。输出为 JSON。账号须存在。""")
 def privacy(
@@ -122,9 +122,17 @@ def privacy(
         bool | None,
         option("拒绝新的关注。", "Refuse new followers.", "--refuse-follows/--allow-follows"),
     ] = None,
+    approve_followers: Annotated[
+        bool | None,
+        option(
+            "新的关注须经同意。",
+            "Approve each new follower first.",
+            "--approve-followers/--admit-followers",
+        ),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Set privacy switches, and print all three.
+    """Set privacy switches, and print all four.
 
     Switches that are left out do not change. The output is JSON. The account must exist.
     """
@@ -132,6 +140,7 @@ def privacy(
         "hide_followings": hide_followings,
         "hide_followers": hide_followers,
         "refuse_follows": refuse_follows,
+        "approve_followers": approve_followers,
     }
     changes = {switch: value for switch, value in options.items() if value is not None}
 

@@ -28,6 +28,9 @@ class Caps(Struct, frozen=True, kw_only=True):
     groups: int
     #: The most characters of a group's name.
     group_name: int
+    #: Whether a follow of an account that approves its followers makes a request. If not, it is
+    #: refused.
+    requests: bool = False
 
 
 class Limits(Struct, frozen=True, kw_only=True):

@@ -142,13 +142,18 @@ class ChangeKind(Enum):
     UNBLOCK = "unblock"
     REMOVE_FOLLOWER = "remove_follower"
     REGROUP = "regroup"
+    REQUEST = "request"
+    CANCEL_REQUEST = "cancel_request"
+    APPROVE = "approve"
+    DECLINE = "decline"
 
 
 class Change(Struct, frozen=True):
     """What ``actor`` did to ``target``. In both pairs ``mine`` is the actor's side.
 
     What else the change did follows from the pairs: a block ends followings and whispers of both
-    sides, a follow ends the actor's whisper and renews the target's following.
+    sides and requests to follow, a follow ends the actor's whisper and request and renews the
+    target's following, an approval ends the target's whisper and renews the actor's following.
     """
 
     kind: ChangeKind
@@ -165,11 +170,13 @@ def change(actor: int, target: int, before: Pair, after: Pair) -> Change | None:
 
 
 #: For each part of the actor's side, the kinds of its appearance and of its end. A block also ends
-#: followings and whispers, and a follow a whisper: the first part that changes names the change.
+#: followings, whispers and requests, and a follow the latter two: the first part that changes names
+#: the change.
 _KINDS = (
     ("blocks", ChangeKind.BLOCK, ChangeKind.UNBLOCK),
     ("follows", ChangeKind.FOLLOW, ChangeKind.UNFOLLOW),
     ("whispers", ChangeKind.WHISPER, ChangeKind.CANCEL_WHISPER),
+    ("requests", ChangeKind.REQUEST, ChangeKind.CANCEL_REQUEST),
 )
 
 
@@ -180,4 +187,6 @@ def _kind(before: Pair, after: Pair) -> ChangeKind | None:
             return appears if was is None else ends
     if before.theirs.follows is not None and after.theirs.follows is None:
         return ChangeKind.REMOVE_FOLLOWER
+    if before.theirs.requests is not None and after.theirs.requests is None:
+        return ChangeKind.DECLINE if after.theirs.follows is None else ChangeKind.APPROVE
     return None if before == after else ChangeKind.REGROUP

@@ -1,6 +1,7 @@
 """The relation of two accounts, and the acts that change it.
 
-A ``Side`` is what one account has towards the other: a following, a whisper or a block. All else is
+A ``Side`` is what one account has towards the other: a following, a whisper, a block, or a request
+to follow an account that approves its followers. All else is
 derived from the two sides: they are mutual if both follow, and an account's attribute depends on
 its own side and on whether the other follows back.
 """
@@ -76,14 +77,17 @@ class Edge(Struct, frozen=True, gc=False):
 
 
 class Side(Struct, frozen=True, gc=False):
-    """What one account has towards another: at most one of the three; None for what it has not.
+    """What one account has towards another; None for what it has not.
 
-    A whisper or a block is represented by its sort key.
+    It has at most one of a following, a whisper and a block. A request to follow may exist next to
+    a whisper only, and not while the other account blocks this one. All but a following are
+    represented by their sort keys.
     """
 
     follows: Edge | None = None
     whispers: int | None = None
     blocks: int | None = None
+    requests: int | None = None
 
 
 #: The side of an account without a relation to the other.
@@ -144,7 +148,11 @@ def public_attribute(value: int) -> int:
 
 
 class Act(IntEnum):
-    """The values of ``act`` in POST /x/relation/modify (004, 操作用户关系)."""
+    """What an account can do to another.
+
+    1 to 7 are the values of ``act`` in POST /x/relation/modify (004, 操作用户关系). The others are
+    ours, and no request of that endpoint can have them.
+    """
 
     FOLLOW = 1
     UNFOLLOW = 2
@@ -153,6 +161,15 @@ class Act(IntEnum):
     BLOCK = 5
     UNBLOCK = 6
     REMOVE_FOLLOWER = 7
+    #: Accept or refuse the target's request to follow the owner; withdraw the owner's own.
+    APPROVE = 8
+    DECLINE = 9
+    CANCEL_REQUEST = 10
+
+
+#: The code of a follow that became a request, or that already is one: neither done nor refused.
+#: Codes of refusals on the wire are negative or have five digits.
+REQUESTED = 1
 
 
 class Modify(Struct, frozen=True):
@@ -180,10 +197,17 @@ class Facts(Struct, frozen=True, kw_only=True):
     known: bool = True
     deregistered: bool = False
     refuses_follows: bool = False
-    #: How many accounts the actor follows, and how many it may follow.
+    #: The target approves its followers, and whether a follow of it then makes a request. If not,
+    #: the follow is refused.
+    approves_followers: bool = False
+    requests: bool = False
+    #: How many accounts the actor follows, how many the target does (only read for an approval),
+    #: and how many an account may follow.
     following: int = 0
+    their_following: int = 0
     following_cap: int
-    #: The sort keys of a new row of the actor, and of the target's following if it is refreshed.
+    #: The sort keys of a new row of the actor, and of the target's following if it is refreshed or
+    #: approved.
     sort_key: int
     their_sort_key: int
 
@@ -205,6 +229,11 @@ def decide(act: Modify, facts: Facts) -> Refusal | Pair:
     return _ACTS[Act(act.act)](facts)
 
 
+def code_of(act: Modify, after: Pair) -> int:
+    """Return the code of an act that ``decide`` allowed: ``REQUESTED`` or 0."""
+    return REQUESTED if act.act == Act.FOLLOW and after.mine.follows is None else 0
+
+
 def _follow(facts: Facts) -> Refusal | Pair:
     mine, theirs = facts.pair.mine, facts.pair.theirs
     refusal = _refused_target(facts)
@@ -212,12 +241,17 @@ def _follow(facts: Facts) -> Refusal | Pair:
         refusal = Refusal(errors.TargetInBlacklist.number)
     if refusal is None and mine.follows is not None:
         refusal = Refusal(errors.AlreadyFollowing.number)
-    if refusal is None and (facts.refuses_follows or theirs.blocks is not None):
+    unanswerable = facts.approves_followers and not facts.requests
+    if refusal is None and (facts.refuses_follows or unanswerable or theirs.blocks is not None):
         refusal = Refusal(errors.FollowRefused.number)
     if refusal is None and facts.following >= facts.following_cap:
         refusal = Refusal(errors.FollowingLimitReached.number)
     if refusal is not None:
         return refusal
+    if facts.approves_followers:
+        if mine.requests is None:
+            mine = replace(mine, requests=facts.sort_key)
+        return Pair(mine=mine, theirs=theirs)
     if theirs.follows is not None:
         theirs = replace(theirs, follows=replace(theirs.follows, sort_key=facts.their_sort_key))
     return Pair(mine=Side(follows=Edge(facts.sort_key)), theirs=theirs)
@@ -230,7 +264,7 @@ def _refused_target(facts: Facts) -> Refusal | None:
 
 
 def _unfollow(facts: Facts) -> Pair:
-    mine = replace(facts.pair.mine, follows=None, whispers=None)
+    mine = replace(facts.pair.mine, follows=None, whispers=None, requests=None)
     return Pair(mine=mine, theirs=facts.pair.theirs)
 
 
@@ -244,7 +278,7 @@ def _block(facts: Facts) -> Refusal | Pair:
         refusal = Refusal(errors.AlreadyBlocked.number)
     if refusal is not None:
         return refusal
-    theirs = replace(facts.pair.theirs, follows=None, whispers=None)
+    theirs = replace(facts.pair.theirs, follows=None, whispers=None, requests=None)
     return Pair(mine=Side(blocks=facts.sort_key), theirs=theirs)
 
 
@@ -256,6 +290,34 @@ def _remove_follower(facts: Facts) -> Pair:
     return Pair(mine=facts.pair.mine, theirs=replace(facts.pair.theirs, follows=None))
 
 
+def _approve(facts: Facts) -> Refusal | Pair:
+    mine, theirs = facts.pair.mine, facts.pair.theirs
+    refusal = _refused_target(facts)
+    if refusal is None and mine.blocks is not None:
+        refusal = Refusal(errors.TargetInBlacklist.number)
+    if refusal is None and theirs.blocks is not None:
+        refusal = Refusal(errors.FollowRefused.number)
+    if refusal is not None:
+        return refusal
+    if theirs.follows is not None:  # approved already, perhaps by another call at the same time
+        return facts.pair
+    if theirs.requests is None:
+        return Refusal(errors.NotFound.number)
+    if facts.their_following >= facts.following_cap:
+        return Refusal(errors.FollowingLimitReached.number)
+    if mine.follows is not None:
+        mine = replace(mine, follows=replace(mine.follows, sort_key=facts.sort_key))
+    return Pair(mine=mine, theirs=Side(follows=Edge(facts.their_sort_key)))
+
+
+def _decline(facts: Facts) -> Pair:
+    return Pair(mine=facts.pair.mine, theirs=replace(facts.pair.theirs, requests=None))
+
+
+def _cancel_request(facts: Facts) -> Pair:
+    return Pair(mine=replace(facts.pair.mine, requests=None), theirs=facts.pair.theirs)
+
+
 _ACTS = {
     Act.FOLLOW: _follow,
     Act.UNFOLLOW: _unfollow,
@@ -263,6 +325,9 @@ _ACTS = {
     Act.BLOCK: _block,
     Act.UNBLOCK: _unblock,
     Act.REMOVE_FOLLOWER: _remove_follower,
+    Act.APPROVE: _approve,
+    Act.DECLINE: _decline,
+    Act.CANCEL_REQUEST: _cancel_request,
 }
 
 

@@ -44,6 +44,8 @@ class Layer:
     known_followers = _delegated(Store.known_followers)
     suggestions = _delegated(Store.suggestions)
     pair = _delegated(Store.pair)
+    requests = _delegated(Store.requests)
+    sent_requests = _delegated(Store.sent_requests)
     relations = _delegated(Store.relations)
     attributes = _delegated(Store.attributes)
     tally = _delegated(Store.tally)

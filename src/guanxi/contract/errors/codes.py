@@ -455,6 +455,7 @@ _SENTENCES = {
     GroupExists: ("{0} 已有分组 {1}", "{0} has a group {1} already"),
     AlreadyBlocked: ("{0} 已经拉黑了 {1}", "{0} blocks {1} already"),
     NoSuchUser: ("账号 {1} 不存在", "account {1} does not exist"),
+    NotFound: ("{1} 没有请求关注 {0}", "{1} has no pending request to follow {0}"),
 }
 
 

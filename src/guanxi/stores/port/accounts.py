@@ -40,9 +40,10 @@ class Accounts(Protocol):
         """Change an account and documents of it in one transaction; return None, or a refusal.
 
         ``accounts.account.decide_account`` is applied to the stored account. A refused edit changes
-        nothing. An edit that deregisters also deletes the account's sessions and grants; its edges
-        stay. Of several edits to one name with ``unique_name``, one succeeds. Raise
-        StoreUnavailable (not written) or StoreTimeout (perhaps written).
+        nothing. An edit that deregisters also deletes the account's sessions and grants, and the
+        requests to follow that it sent or received; its edges stay. Of several edits to one name
+        with ``unique_name``, one succeeds. Raise StoreUnavailable (not written) or StoreTimeout
+        (perhaps written).
         """
 
     async def open_session(self, session: Session, at_most: int = ALL) -> SessionRefusal | None:

@@ -123,6 +123,10 @@ def _suggestions(owner: int, limit: int, now: int) -> Rows:
     return Rows(SOURCES, ((owner, "following"),), weight=TARGETS)
 
 
+def _requests(mid: int, window: Window, after: Position | None = None) -> Rows:
+    return Rows(window.offset + window.limit)  # not counted
+
+
 def _about(owner: int, targets: Sequence[int]) -> Rows:
     return Rows(len(targets))
 
@@ -158,6 +162,8 @@ LANES: dict[str, Rule] = {
     "known_followers": _known_followers,
     "suggestions": _suggestions,
     "pair": Lane.AT_ONCE,
+    "requests": _requests,
+    "sent_requests": _requests,
     "relations": _about,
     "attributes": _about,
     "tally": Lane.AT_ONCE,

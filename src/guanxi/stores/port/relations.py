@@ -18,7 +18,9 @@ class Relations(Protocol):
     async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
         """Apply acts in order; return the code of each.
 
-        Code 0: the act is done, or there was nothing to do. Any other code: the rules refused this
+        Code 0: the act is done, or there was nothing to do. Code ``graph.pair.REQUESTED``: the
+        target approves its followers, and the follow is now a request, or was one before; only with
+        ``caps.requests``. Any other code: the rules refused this
         act, and it changed nothing; the other acts are applied all the same. Up to
         ``acts.MAX_ACTS`` acts are one transaction; more are several, one after another, and other
         writers get their turn between them. So may be an act on a group of many members, or on many
@@ -103,6 +105,17 @@ class Relations(Protocol):
 
         Raise StoreUnavailable if the read fails.
         """
+
+    async def requests(self, mid: int, window: Window, after: Position | None = None) -> Slice:
+        """Return a page of the accounts that request to follow ``mid``, newest first.
+
+        Requests are not counted: ``total`` is None and ``version`` 0. ``after`` is as in ``page``.
+        How many an account may receive is not bounded, as for followers. Raise StoreUnavailable if
+        the read fails.
+        """
+
+    async def sent_requests(self, mid: int, window: Window, after: Position | None = None) -> Slice:
+        """Return a page of the accounts that ``mid`` requests to follow, as ``requests`` does."""
 
     async def relations(self, owner: int, targets: Sequence[int]) -> dict[int, Relation]:
         """Return the owner's relation to each of ``targets`` (unique mids), by target.

@@ -211,6 +211,8 @@ async def write(
     [(rows, stored, unchanged)] = await db.fetch(_COUNTS)
     if rows > unchanged:
         await _write_pairs(db)
+        await db.execute(_END_REQUESTS)
+        await db.execute(_DELETE_EMPTY)
         await count_members(db)
         await db.execute(_COUNT)
         await db.execute(_COUNT_FOLLOWERS)
@@ -470,6 +472,21 @@ ON CONFLICT (owner, other) DO UPDATE SET
     other_contract_ts = coalesce(excluded.other_contract_ts, held.other_contract_ts),
     other_contract_attr = coalesce(excluded.other_contract_attr, held.other_contract_attr),
     visits = coalesce(excluded.visits, held.visits)
+"""
+# Also for an edge that lost: what it lost against excludes a request as well.
+_END_REQUESTS = """
+UPDATE relation SET
+    requests = CASE WHEN follows IS NULL AND NOT named.blocked THEN requests END,
+    requested = CASE WHEN followed IS NULL AND NOT named.blocked THEN requested END
+FROM (SELECT owner, other, blocked FROM ends OFFSET 0) AS named
+WHERE relation.owner = named.owner AND relation.other = named.other
+AND (requests IS NOT NULL OR requested IS NOT NULL)
+"""
+# Such a row had nothing but the request that ended.
+_DELETE_EMPTY = """
+DELETE FROM relation USING (SELECT owner, other FROM ends OFFSET 0) AS named
+WHERE relation.owner = named.owner AND relation.other = named.other
+AND coalesce(follows, whispers, blocks, followed, requests, requested) IS NULL
 """
 _INDEXES = """
 SELECT indexname, indexdef FROM pg_indexes

@@ -26,6 +26,7 @@ from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import ALL
 from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.requests import end_requests
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.kind import DocumentEdit
@@ -235,8 +236,9 @@ async def edit_account(
 ) -> EditRefusal | None:
     """Change an account and documents of it; return None, or why nothing was changed.
 
-    An edit that deregisters also deletes the account's sessions, grants and key. ``StoreError`` for
-    a stored document that cannot be decoded. Runs in the caller's transaction.
+    An edit that deregisters also deletes the account's sessions, grants and key, and the requests
+    to follow that it sent or received. ``StoreError`` for a stored document that cannot be decoded.
+    Runs in the caller's transaction.
     """
     given = edit.card.get("name", edit.new.name if edit.new else None)
     name, is_claimed = str(given).encode(), edit.unique_name and given is not None
@@ -257,6 +259,7 @@ async def edit_account(
         await _replace(db, [row], [_row(*decided)])
         if edit.state is State.DEREGISTERED:
             await close_sessions(db, mid)
+            await end_requests(db, mid)
             await db.execute("DELETE FROM sign_in_grant WHERE mid = $1", mid)
             await _put_key(db, mid, "")
         elif edit.key is not None:

@@ -21,7 +21,7 @@ from guanxi.stores.postgresql.connections import Connection
 _VIOLATIONS = {
     "no row of a pair is empty": """
         SELECT owner, other FROM relation
-        WHERE coalesce(follows, whispers, blocks, followed) IS NULL""",
+        WHERE coalesce(follows, whispers, blocks, followed, requests, requested) IS NULL""",
     "no account has two of a following, a whisper and a block towards another": """
         SELECT owner, other FROM relation WHERE num_nonnulls(follows, whispers, blocks) > 1""",
     "no account follows or whispers to an account that blocks it": """
@@ -30,7 +30,11 @@ _VIOLATIONS = {
         SELECT other, owner FROM relation WHERE follows IS NOT NULL OR whispers IS NOT NULL""",
     "no account is followed by an account that it blocks": """
         SELECT owner, other FROM relation WHERE blocks IS NOT NULL AND followed IS NOT NULL""",
-    "no account follows, whispers to or blocks itself": """
+    "no request to follow stands next to a following, or to a block of either side": """
+        SELECT owner, other FROM relation WHERE
+        (requests IS NOT NULL AND coalesce(follows, blocks) IS NOT NULL)
+        OR (requested IS NOT NULL AND coalesce(followed, blocks) IS NOT NULL)""",
+    "no account follows, whispers to, blocks or requests to follow itself": """
         SELECT owner, other FROM relation WHERE owner = other""",
     "groups, contracts and visits belong to followings": """
         SELECT owner, other FROM relation WHERE follows IS NULL
@@ -53,7 +57,7 @@ _VIOLATIONS = {
         SELECT owner, other FROM relation WHERE visits < 1""",
     "no sort key is greater than the account's stored newest one": """
         SELECT mid, newest FROM tally JOIN relation ON owner = mid
-        GROUP BY mid, newest HAVING max(greatest(follows, whispers, blocks)) > newest""",
+        GROUP BY mid, newest HAVING max(greatest(follows, whispers, blocks, requests)) > newest""",
     "every account that a row names exists": """
         (SELECT owner FROM relation UNION SELECT other FROM relation
         UNION SELECT owner FROM grp UNION SELECT mid FROM follower_tally
@@ -69,6 +73,10 @@ _EQUAL_SETS = {
     "each following is stored at both ends with the same sort key": (
         "SELECT owner, other, follows FROM relation WHERE follows IS NOT NULL",
         "SELECT other, owner, followed FROM relation WHERE followed IS NOT NULL",
+    ),
+    "each request to follow is stored at both ends with the same sort key": (
+        "SELECT owner, other, requests FROM relation WHERE requests IS NOT NULL",
+        "SELECT other, owner, requested FROM relation WHERE requested IS NOT NULL",
     ),
     "each contract is stored at both ends": (
         """SELECT owner, other, contract_ts, contract_attr FROM relation

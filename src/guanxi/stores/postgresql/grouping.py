@@ -139,7 +139,7 @@ def regroup(
             )
         )
     edges = _edges(locked, owner, act.members if isinstance(act, Regroup) else ())
-    state, _ = locked.accounts.get(owner, NO_ACCOUNT)
+    state, *_ = locked.accounts.get(owner, NO_ACCOUNT)
     facts = GroupFacts(
         names=groups.names,
         banned=state == State.BANNED and not begun,

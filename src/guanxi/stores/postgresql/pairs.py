@@ -20,6 +20,7 @@ from operator import itemgetter
 from typing import Any
 
 import asyncpg
+from msgspec.structs import replace
 
 from guanxi.accounts.account import State
 from guanxi.contract.limits import Caps
@@ -35,6 +36,7 @@ from guanxi.graph.pair import (
     Pair,
     Refusal,
     Side,
+    code_of,
     decide,
     next_sort_key,
 )
@@ -54,7 +56,7 @@ def lock_order(key: Key) -> tuple[bool, Key]:
 class Row:
     """A locked row of ``relation``, after the acts applied so far.
 
-    ``pair.mine`` is the owner's side; of the other side the row has only the following.
+    ``pair.mine`` is the owner's side; of the other side the row has the following and the request.
     """
 
     pair: Pair
@@ -68,7 +70,8 @@ class Row:
 
     @property
     def empty(self) -> bool:
-        return self.pair.mine == EMPTY_SIDE and self.pair.theirs.follows is None
+        theirs = self.pair.theirs
+        return self.pair.mine == EMPTY_SIDE and theirs.follows is None and theirs.requests is None
 
 
 @dataclass(slots=True)
@@ -85,9 +88,10 @@ class Tally:
     private_version: int
     #: The newest sort key of all lists.
     newest: int
-    #: The newest sort keys of followings and blocks; 0 unless they are ahead of the clock.
+    #: The newest sort keys of followings, blocks and requests; 0 unless ahead of the clock.
     follows: int = 0
     blocks: int = 0
+    requests: int = 0
     changed: bool = False
 
 
@@ -109,8 +113,9 @@ class Locked:
     rows: dict[Key, Row]
     #: Of the accounts whose own lists may change.
     tallies: dict[int, Tally]
-    #: The state of accounts, and whether they refuse to be followed. Not locked.
-    accounts: Mapping[int, tuple[int | None, bool]]
+    #: The state of accounts, whether they refuse to be followed, and whether they approve their
+    #: followers. Not locked.
+    accounts: Mapping[int, tuple[int | None, bool, bool]]
     followers: dict[int, Followers] = field(default_factory=lambda: defaultdict(Followers))
     #: What to add to the number of members of a group, by owner and group.
     members: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
@@ -136,17 +141,17 @@ SELECT mid, following, whisper, black, special, grouped, version, public_version
     newest
 FROM tally WHERE mid = $1 FOR UPDATE
 """
-_ACCOUNTS = "SELECT mid, state, refuse_follows FROM account WHERE mid = $1"
+_ACCOUNTS = "SELECT mid, state, refuse_follows, approve_followers FROM account WHERE mid = $1"
 #: The newest sort key of an account in a list, by the list's column.
 _NEWEST = {
     column: f"SELECT owner, {column} FROM relation"
     f" WHERE owner = $1 AND {column} IS NOT NULL ORDER BY {column} DESC LIMIT 1"
-    for column in ("follows", "blocks")
+    for column in ("follows", "blocks", "requests")
 }
 #: Acts that need the target's account.
-_NEEDS_ACCOUNT = (Act.FOLLOW, Act.BLOCK)
+_NEEDS_ACCOUNT = (Act.FOLLOW, Act.BLOCK, Act.APPROVE)
 #: What ``Locked.accounts`` has of an unknown account.
-NO_ACCOUNT = (None, False)
+NO_ACCOUNT = (None, False, False)
 
 
 async def lock(
@@ -175,7 +180,9 @@ async def lock(
         act.owner for act in acts if not isinstance(act, Modify)
     }
     mids |= {
-        row["owner"] for row in found if row["follows"] is not None or row["whispers"] is not None
+        row["owner"]
+        for row in found
+        if not (row["follows"] is None and row["whispers"] is None and row["requests"] is None)
     }
     tallies = {row["mid"]: Tally(*row[1:]) for row in await _each(connection, _TALLIES, mids)}
     # Usually every stored sort key is in the past; only otherwise are the newest ones read.
@@ -185,10 +192,7 @@ async def lock(
             setattr(tallies[row["owner"]], column, row[column])
     mids = {act.owner for act in acts}
     mids |= {act.target for act in effective if act.act in _NEEDS_ACCOUNT}
-    accounts = {
-        row["mid"]: (row["state"], row["refuse_follows"])
-        for row in await _each(connection, _ACCOUNTS, mids)
-    }
+    accounts = {row["mid"]: tuple(row)[1:] for row in await _each(connection, _ACCOUNTS, mids)}
     return Locked(now, rows, tallies, accounts)
 
 
@@ -214,10 +218,10 @@ async def _lock_rows(connection: Connection, ordered: Sequence[Key]) -> list[asy
 
 
 def _followed(row: asyncpg.Record) -> Side:
-    """Return what a row selected by ``SIDE`` shows of the other account's side: its following."""
+    """Return what a row selected by ``SIDE`` has of the other side: its following and request."""
     sort_key, contract_ts, contract_attr = row[8:11]
     if sort_key is None:
-        return EMPTY_SIDE
+        return EMPTY_SIDE if row["requested"] is None else Side(requests=row["requested"])
     contract = None if contract_ts is None else Contract(contract_ts, contract_attr)
     return Side(Edge(sort_key, contract=contract))
 
@@ -230,20 +234,23 @@ async def _each(
 
 
 def modify(locked: Locked, act: Modify, caps: Caps) -> int:
-    """Apply an act to the locked rows; return 0, also if nothing changes, or the refusal's code.
+    """Apply an act to the locked rows; return its code: 0, ``REQUESTED`` or that of a refusal.
 
-    A refusal changes nothing. Raise ``ValueError`` for a number that is not an ``Act``.
+    The code is the same if nothing changes. A refusal changes nothing. Raise
+    ``ValueError`` for a number that is not an ``Act``.
     """
     owner, target = act.owner, act.target
     key, their_key = (owner, target), (target, owner)
     mine = locked.rows[key].pair.mine if key in locked.rows else EMPTY_SIDE
     theirs = locked.rows[their_key].pair.mine if their_key in locked.rows else EMPTY_SIDE
-    own, _ = locked.accounts.get(owner, NO_ACCOUNT)
-    state, refuses = locked.accounts.get(target, NO_ACCOUNT)
+    own, *_ = locked.accounts.get(owner, NO_ACCOUNT)
+    state, refuses, approves = locked.accounts.get(target, NO_ACCOUNT)
     tally, their_tally = locked.tallies.get(owner), locked.tallies.get(target)
     newest = 0
     if tally is not None:
         newest = tally.blocks if act.act == Act.BLOCK else tally.follows
+        if approves and act.act == Act.FOLLOW:
+            newest = tally.requests
     facts = Facts(
         pair=Pair(mine, theirs),
         banned=own == State.BANNED,
@@ -251,7 +258,10 @@ def modify(locked: Locked, act: Modify, caps: Caps) -> int:
         known=state is not None and tally is not None,
         deregistered=state == State.DEREGISTERED,
         refuses_follows=refuses,
+        approves_followers=approves,
+        requests=caps.requests,
         following=tally.following if tally else 0,
+        their_following=their_tally.following if their_tally else 0,
         following_cap=caps.following,
         sort_key=next_sort_key(locked.now, newest),
         their_sort_key=next_sort_key(locked.now, their_tally.follows if their_tally else 0),
@@ -262,11 +272,11 @@ def modify(locked: Locked, act: Modify, caps: Caps) -> int:
     if after != facts.pair:
         _put(locked, key, facts.pair, after)
         _put(locked, their_key, swapped(facts.pair), swapped(after))
-    return 0
+    return code_of(act, after)
 
 
 def cut(locked: Locked, owner: int, target: int) -> None:
-    """Delete the owner's following of the target, or its whisper to it, if there is one.
+    """Delete the owner's following of the target, its whisper and its request, if there are any.
 
     The rows must be locked as for an ``Act.UNFOLLOW``. No rule can refuse this.
     """
@@ -278,12 +288,26 @@ def cut(locked: Locked, owner: int, target: int) -> None:
         _put(locked, their_key, swapped(before), swapped(after))
 
 
+def end_request(locked: Locked, owner: int, target: int) -> None:
+    """Delete the owner's request to follow the target, if there is one; the rows are locked."""
+    key, their_key = (owner, target), (target, owner)
+    before = Pair(locked.rows[key].pair.mine, locked.rows[their_key].pair.mine)
+    after = Pair(replace(before.mine, requests=None), before.theirs)
+    if after != before:
+        _put(locked, key, before, after)
+        _put(locked, their_key, swapped(before), swapped(after))
+
+
 def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:
     """Record a change of a row, and what it does to the counts of the row's owner."""
     row, owner = locked.rows[key], key[0]
     row.pair, row.changed = after, True
     row.unfollowed |= after.mine.follows is None
     change = effect(before, after)
+    if after.mine.requests is not None and after.mine.requests != before.mine.requests:
+        tally = locked.tallies[owner]
+        tally.requests = max(tally.requests, after.mine.requests)
+        tally.newest, tally.changed = max(tally.newest, tally.requests), True
     if change.version or change.private_version:
         tally = locked.tallies[owner]
         tally.following += change.following
@@ -306,15 +330,16 @@ def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:
 _PUT = """
 INSERT INTO relation (
     owner, other, follows, whispers, blocks, followed, groups,
-    contract_ts, contract_attr, other_contract_ts, other_contract_attr
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    contract_ts, contract_attr, other_contract_ts, other_contract_attr, requests, requested
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (owner, other) DO UPDATE SET
     follows = excluded.follows, whispers = excluded.whispers, blocks = excluded.blocks,
     followed = excluded.followed, groups = excluded.groups,
     contract_ts = excluded.contract_ts, contract_attr = excluded.contract_attr,
     other_contract_ts = excluded.other_contract_ts,
     other_contract_attr = excluded.other_contract_attr,
-    visits = CASE WHEN $12 THEN NULL ELSE relation.visits END
+    requests = excluded.requests, requested = excluded.requested,
+    visits = CASE WHEN $14 THEN NULL ELSE relation.visits END
 """
 _PUT_GROUPS = "UPDATE relation SET groups = $2 WHERE owner = $1 AND other = ANY($3)"
 _DELETE = "DELETE FROM relation WHERE owner = $1 AND other = $2"
@@ -405,6 +430,8 @@ def _columns(key: Key, row: Row) -> tuple[object, ...]:
         sorted(edge.groups) if edge and edge.groups else None,
         *_contract_columns(edge),
         *_contract_columns(back),
+        mine.requests,
+        row.pair.theirs.requests,
         row.unfollowed,
     )
 

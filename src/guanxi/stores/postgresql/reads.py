@@ -391,7 +391,7 @@ ORDER BY place DESC, other DESC
 #: What the owner holds towards the other, and whether that one follows back.
 SIDE = """
 SELECT owner, other, follows, whispers, blocks, groups, contract_ts, contract_attr,
-    followed, other_contract_ts, other_contract_attr
+    followed, other_contract_ts, other_contract_attr, requests, requested
 FROM relation
 """
 _PAIR = f"{SIDE} WHERE (owner = $1 AND other = $2) OR (owner = $2 AND other = $1)"
@@ -410,7 +410,7 @@ def side_of(row: asyncpg.Record) -> Side:
     """Return the owner's side in a row selected by ``SIDE``."""
     sort_key, whispers, blocks, groups, contract_ts, contract_attr = row[2:8]
     if sort_key is None:
-        return Side(whispers=whispers, blocks=blocks)
+        return Side(whispers=whispers, blocks=blocks, requests=row[11])
     contract = None if contract_ts is None else Contract(contract_ts, contract_attr)
     return Side(Edge(sort_key, frozenset(groups or ()), contract), whispers, blocks)
 

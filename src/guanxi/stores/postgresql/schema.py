@@ -33,6 +33,15 @@ from guanxi.stores.postgresql.connections import (
 from guanxi.stores.tails import AFTER_NAME, BEFORE_NAME
 from guanxi.text import Text
 
+# Requests to follow, with partial indexes like those of whispers.
+_REQUESTS = """
+ALTER TABLE account ADD COLUMN approve_followers boolean NOT NULL DEFAULT false;
+-- Sort keys: the owner requests to follow the other account, and the reverse.
+ALTER TABLE relation ADD COLUMN requests bigint, ADD COLUMN requested bigint;
+CREATE INDEX relation_requests ON relation (owner, requests, other) WHERE requests IS NOT NULL;
+CREATE INDEX relation_requested ON relation (owner, requested, other) WHERE requested IS NOT NULL;
+"""
+
 VERSION = 2
 #: The SQL that migrates a store to the next version, by the version that it starts from.
 MIGRATIONS: Mapping[int, str] = {
@@ -65,6 +74,7 @@ UPDATE account SET tail = substring(
 WHERE substring(tail FOR {len(BEFORE_NAME)}) = '\\x{BEFORE_NAME.hex()}'
 AND substring(tail FROM length(tail) - {len(AFTER_NAME) - 1}) = '\\x{AFTER_NAME.hex()}';
 CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
+{_REQUESTS}
 """
 }
 
@@ -75,7 +85,8 @@ OLDEST_SERVER = 15
 #: would queue on a single one.
 SLOTS = 16
 
-SCHEMA = """
+SCHEMA = (
+    """
 CREATE TABLE meta (
     name text PRIMARY KEY,
     value bytea NOT NULL
@@ -210,6 +221,8 @@ CREATE TABLE content_holder (
     PRIMARY KEY (id, kind)
 );
 """
+    + _REQUESTS
+)
 
 #: The column that each table is distributed by on Citus. Tables by account are colocated; ``meta``
 #: is on every node.

@@ -19,6 +19,7 @@ from guanxi.stores.port import EdgeRow, Imported, OnContradiction, OnOtherTime, 
 from guanxi.stores.postgresql import bulk, content, export, reads, suggesting
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
+from guanxi.stores.postgresql import requests as asking
 from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
@@ -71,6 +72,8 @@ class PostgreSQLStore(Engine):
     attributes = reading(reads.attributes)
     tally = reading(reads.tally)
     groups = reading(reads.groups)
+    requests = reading(asking.requests)
+    sent_requests = reading(asking.sent_requests)
 
     def visit(self, owner: int, target: int) -> None:
         self.owner.check()

@@ -41,6 +41,7 @@ from guanxi.stores.port import (
 )
 from guanxi.stores.port.rows import plain_edge
 from guanxi.stores.sqlite.cards import account, put, put_plain
+from guanxi.stores.sqlite.requests import END_CONTRADICTED
 from guanxi.stores.sqlite.schema import (
     COUNT_MEMBERS,
     GROUPED,
@@ -311,7 +312,7 @@ def write(
     if new:
         _write_lists(db, is_sorted=is_sorted)
         db.execute(_WRITE_EXTRAS)
-        db.execute(_UPDATE_TALLIES + COUNT_MEMBERS)
+        db.execute(_UPDATE_TALLIES + COUNT_MEMBERS + END_CONTRADICTED)
     return Imported(new=new)
 
 

@@ -23,6 +23,7 @@ from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import ALL
 from guanxi.stores.sqlite import content
 from guanxi.stores.sqlite.reads import packed
+from guanxi.stores.sqlite.requests import end_requests
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.kind import DocumentEdit
@@ -173,8 +174,9 @@ def edit_account(
 ) -> EditRefusal | None:
     """Change an account and documents of it; return None, or why nothing was changed.
 
-    An edit that deregisters also deletes the account's sessions, grants and key. ``StoreError`` for
-    a stored document that cannot be decoded. Runs in the caller's transaction.
+    An edit that deregisters also deletes the account's sessions, grants and key, and the requests
+    to follow that it sent or received. ``StoreError`` for a stored document that cannot be decoded.
+    Runs in the caller's transaction.
     """
     current = account(db, mid)
     stored = None if current is None else (current, cards(db, [mid])[mid])
@@ -187,6 +189,7 @@ def edit_account(
     put(db, [decided])
     if edit.state is State.DEREGISTERED:
         close_sessions(db, mid)
+        end_requests(db, mid)
         db.execute("DELETE FROM sign_in_grant WHERE mid = ?", (mid,))
         _put_key(db, mid, "")
     elif edit.key is not None:

@@ -66,10 +66,19 @@ _VIOLATIONS = {
     "no target is both followed and whispered to": f"""
         SELECT a.owner, a.target FROM whisper AS a WHERE {_FOLLOWS.format("a.owner", "a.target")}
         """,
-    "no account follows, whispers to or blocks itself": """
+    "no request to follow stands next to a following, or to a block of either side": """
+        SELECT a.owner, a.target FROM request AS a
+        WHERE EXISTS (
+            SELECT 1 FROM following AS f WHERE f.owner = a.owner AND f.target = a.target
+        ) OR EXISTS (
+            SELECT 1 FROM block AS b WHERE (b.owner = a.owner AND b.target = a.target)
+            OR (b.owner = a.target AND b.target = a.owner)
+        )""",
+    "no account follows, whispers to, blocks or requests to follow itself": """
         SELECT owner, target FROM following WHERE owner = target
         UNION ALL SELECT owner, target FROM whisper WHERE owner = target
-        UNION ALL SELECT owner, target FROM block WHERE owner = target""",
+        UNION ALL SELECT owner, target FROM block WHERE owner = target
+        UNION ALL SELECT owner, target FROM request WHERE owner = target""",
     "a following is flagged special if and only if it is in the special group": f"""
         SELECT a.owner, a.target FROM following AS a
         WHERE {_bit(SPECIAL_BIT)} <> {_grouped("=")}""",
@@ -123,6 +132,8 @@ _VIOLATIONS = {
             SELECT owner, target FROM following UNION ALL SELECT owner, source FROM follower
             UNION ALL SELECT owner, target FROM whisper UNION ALL SELECT target, owner FROM whisper
             UNION ALL SELECT owner, target FROM block UNION ALL SELECT target, owner FROM block
+            UNION ALL SELECT owner, target FROM request
+            UNION ALL SELECT target, owner FROM request
             UNION ALL SELECT owner, id FROM grp UNION ALL SELECT mid, created FROM session
         ) WHERE owner NOT IN (SELECT mid FROM account)""",
     "a deregistered account has no sessions": f"""

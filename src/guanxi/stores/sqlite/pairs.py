@@ -11,7 +11,18 @@ from guanxi.accounts.account import State
 from guanxi.contract.limits import Caps
 from guanxi.graph.effects import Item, effect, swapped
 from guanxi.graph.groups import SAME_MEMBERSHIPS
-from guanxi.graph.pair import Act, Edge, Facts, Modify, Pair, Refusal, Side, decide, next_sort_key
+from guanxi.graph.pair import (
+    Act,
+    Edge,
+    Facts,
+    Modify,
+    Pair,
+    Refusal,
+    Side,
+    code_of,
+    decide,
+    next_sort_key,
+)
 from guanxi.stores.sqlite.grouping import count_members, flags_of
 from guanxi.stores.sqlite.reads import side
 from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
@@ -25,24 +36,27 @@ SELECT
     (SELECT place FROM whisper WHERE owner = ?2 AND target = ?1),
     (SELECT place FROM block WHERE owner = ?1 AND target = ?2),
     (SELECT place FROM block WHERE owner = ?2 AND target = ?1),
+    (SELECT place FROM request WHERE owner = ?1 AND target = ?2),
+    (SELECT place FROM request WHERE owner = ?2 AND target = ?1),
     (SELECT following FROM tally WHERE mid = ?1),
     (SELECT state FROM account WHERE mid = ?1),
-    state, refuse_follows
+    state, refuse_follows, approve_followers
 FROM account WHERE mid = ?2
 """
+_FOLLOWING = "SELECT following FROM tally WHERE mid = ?"
 _STATE = "SELECT state FROM account WHERE mid = ?"
 
 
 def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
-    """Apply an act; return 0, or the code of its refusal, which changes nothing.
+    """Apply an act; return its code: 0, ``REQUESTED`` or that of a refusal.
 
-    ``now`` is the current time's sort key. The caller commits. Raise ``ValueError`` for a number
-    that is not an ``Act``.
+    A refusal changes nothing. ``now`` is the current time's sort key. The caller commits. Raise
+    ``ValueError`` for a number that is not an ``Act``.
     """
     owner, target = act.owner, act.target
     row = db.execute(_FACTS, (owner, target)).get
     if row is None:  # the target does not exist, so there are no relations
-        row = (None,) * 7 + (db.execute(_STATE, (owner,)).get, None, None)
+        row = (None,) * 9 + (db.execute(_STATE, (owner,)).get, None, None, None)
     (
         mine,
         theirs,
@@ -50,15 +64,22 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
         their_whisper,
         my_block,
         their_block,
+        my_request,
+        their_request,
         following,
         owner_state,
         target_state,
         refuses_follows,
+        approves_followers,
     ) = row
     pair = Pair(
-        Side(_edge(db, owner, target, mine), my_whisper, my_block),
-        Side(_edge(db, target, owner, theirs), their_whisper, their_block),
+        Side(_edge(db, owner, target, mine), my_whisper, my_block, my_request),
+        Side(_edge(db, target, owner, theirs), their_whisper, their_block, their_request),
     )
+    approves = act.act == Act.APPROVE
+    table = "block" if act.act == Act.BLOCK else "following"
+    if approves_followers and act.act == Act.FOLLOW:
+        table = "request"
     facts = Facts(
         pair=pair,
         banned=owner_state == State.BANNED,
@@ -66,10 +87,15 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
         known=target_state is not None and following is not None,
         deregistered=target_state == State.DEREGISTERED,
         refuses_follows=bool(refuses_follows),
+        approves_followers=bool(approves_followers),
+        requests=caps.requests,
         following=following or 0,
+        their_following=(db.execute(_FOLLOWING, (target,)).get or 0) if approves else 0,
         following_cap=caps.following,
-        sort_key=_new_sort_key(db, "block" if act.act == Act.BLOCK else "following", owner, now),
-        their_sort_key=0 if theirs is None else _new_sort_key(db, "following", target, now),
+        sort_key=_new_sort_key(db, table, owner, now),
+        their_sort_key=0
+        if theirs is None and not approves
+        else _new_sort_key(db, "following", target, now),
     )
     after = decide(act, facts)
     if isinstance(after, Refusal):
@@ -77,11 +103,11 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
     if after != pair:
         _write(db, owner, target, pair, after)
         _write(db, target, owner, swapped(pair), swapped(after))
-    return 0
+    return code_of(act, after)
 
 
 def cut(db: apsw.Connection, owner: int, target: int) -> None:
-    """Delete the owner's following of the target, or its whisper to it, if there is one.
+    """Delete the owner's following of the target, its whisper and its request, if there are any.
 
     No rule can refuse this. The caller commits.
     """
@@ -108,13 +134,14 @@ def _edge(db: apsw.Connection, owner: int, target: int, sort_key: int | None) ->
 _NEWEST = {
     "following": "SELECT max(place) FROM following WHERE owner = ?",
     "block": "SELECT max(place) FROM block WHERE owner = ?",
+    "request": "SELECT max(place) FROM request WHERE owner = ?",
 }
 
 
 def _new_sort_key(db: apsw.Connection, table: str, owner: int, now: int) -> int:
     """Return the sort key of the owner's next row: ``now``, but above that of its newest row.
 
-    ``table`` is "following" or "block".
+    ``table`` is "following", "block" or "request".
     """
     return next_sort_key(now, db.execute(_NEWEST[table], (owner,)).get or 0)
 
@@ -127,6 +154,7 @@ UPDATE tally SET following = following + ?2, whisper = whisper + ?3, black = bla
     private_version = private_version + ?10
 WHERE mid = ?1
 """
+_REQUEST = "INSERT INTO request (owner, target, place) VALUES (?, ?, ?)"
 
 
 def _write(db: apsw.Connection, owner: int, other: int, before: Pair, after: Pair) -> None:
@@ -145,6 +173,12 @@ def _write(db: apsw.Connection, owner: int, other: int, before: Pair, after: Pai
             db.execute(table.delete, (owner, other, old.sort_key))
         else:
             db.execute(table.update, (*table.columns(new), owner, other, old.sort_key))
+    if before.mine.requests != after.mine.requests:
+        key = (owner, other)
+        if before.mine.requests is not None:
+            db.execute("DELETE FROM request WHERE owner = ? AND target = ?", key)
+        if after.mine.requests is not None:
+            db.execute(_REQUEST, (*key, after.mine.requests))
     if before.mine.follows is not None and before.mine.follows != after.mine.follows:
         _write_dependents(db, owner, other, before.mine.follows, after.mine.follows)
     if change.version or change.follower_version or change.private_version:

@@ -365,18 +365,20 @@ UNION ALL SELECT {_BLOCKS}, place, 0, NULL, NULL FROM block WHERE owner = ?1 AND
 UNION ALL SELECT {_WHISPERS}, place, 0, NULL, NULL FROM whisper WHERE owner = ?1 AND target = ?2
 LIMIT 1
 """
+_REQUEST = "SELECT place FROM request WHERE owner = ? AND target = ?"
 
 
 def side(db: apsw.Connection, owner: int, target: int) -> Side:
-    """Return the owner's side (a following, block, whisper or none) towards a target."""
+    """Return the owner's side towards a target."""
     row = db.execute(_SIDE, (owner, target)).get
     if row is None:
-        return EMPTY_SIDE
+        request = db.execute(_REQUEST, (owner, target)).get
+        return EMPTY_SIDE if request is None else Side(requests=request)
     kind, sort_key, _, groups, contract = row
     if kind == _BLOCKS:
         return Side(blocks=sort_key)
     if kind == _WHISPERS:
-        return Side(whispers=sort_key)
+        return Side(whispers=sort_key, requests=db.execute(_REQUEST, (owner, target)).get)
     edge = Edge(sort_key)
     if groups or contract:
         ids = frozenset(_numbers(groups)) if groups else frozenset()

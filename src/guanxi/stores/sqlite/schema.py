@@ -226,10 +226,23 @@ WHERE substr(tail, 1, {len(BEFORE_NAME)}) = x'{BEFORE_NAME.hex()}'
 AND substr(tail, {-len(AFTER_NAME)}) = x'{AFTER_NAME.hex()}';
 """
 
-SCHEMA = _RELATIONS + _CONTENT + _VERSIONS
+# Requests to follow: clustered by who sent them, with an index for the list of who receives them.
+_REQUESTS = """
+ALTER TABLE account ADD COLUMN approve_followers INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE request (
+    owner INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    PRIMARY KEY (owner, place, target)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX request_by_target ON request (owner, target);
+CREATE UNIQUE INDEX request_by_receiver ON request (target, place, owner);
+"""
+
+SCHEMA = _RELATIONS + _CONTENT + _VERSIONS + _REQUESTS
 
 #: The SQL that migrates a store from each version to the next.
-MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS + _SHORTEN_TAILS}
+MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS + _SHORTEN_TAILS + _REQUESTS}
 
 _CACHE_KIB = 64 * 1024
 _MAPPED_BYTES = 16 * 2**30

@@ -420,6 +420,15 @@ WHERE grp.owner = added.owner AND grp.name = added.name
 """
 
 
+# Also for an edge that lost: what it lost against excludes a request as well.
+_END_REQUESTS = f"""
+DELETE FROM request WHERE (owner, target) IN (
+    SELECT follower, followed FROM slice WHERE kind <> {WHISPER}
+    UNION ALL SELECT followed, follower FROM slice WHERE kind = {BLOCK}
+)
+"""
+
+
 def _write_slice(
     db: apsw.Connection, first: int, last: int, on_other_time: OnOtherTime
 ) -> Imported:
@@ -463,4 +472,5 @@ def _write_slice(
     db.execute(_COUNT)
     if db.execute("SELECT EXISTS (SELECT 1 FROM staged_group)").get:
         db.execute(_COUNT_MEMBERS)
+    db.execute(_END_REQUESTS)
     return imported

@@ -29,6 +29,7 @@ from guanxi.stores.port import (
 from guanxi.stores.sqlite import bulk, content, export, reads, shared, suggesting
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
+from guanxi.stores.sqlite import requests as asking
 from guanxi.stores.sqlite.engine import Engine, reading, streaming, writing
 from guanxi.stores.sqlite.grouping import ROWS, regroup
 from guanxi.stores.sqlite.pairs import add_visits, modify
@@ -100,6 +101,8 @@ class SQLiteStore(Engine):
     attributes = reading(reads.attributes)
     tally = reading(reads.tally)
     groups = reading(reads.groups)
+    requests = reading(asking.requests)
+    sent_requests = reading(asking.sent_requests)
 
     def visit(self, owner: int, target: int) -> None:
         self.owner.check()

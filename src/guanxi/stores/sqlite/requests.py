@@ -1,0 +1,66 @@
+"""Requests to follow: their lists, and how accounts and imports end them, on a given connection."""
+
+from __future__ import annotations
+
+import apsw
+
+from guanxi.graph.lists import Position, Window
+from guanxi.stores.port import Rows, Slice
+
+
+def _pages(holder: str, item: str) -> tuple[str, str]:
+    """Return SQL for the first page, and for one after a position; ``holder`` has the list."""
+    select = f"SELECT {item}, place FROM request WHERE {holder} = :mid"
+    key = f"place, {item}"
+    down = f"place DESC, {item} DESC"
+    rest = f"ORDER BY {down} LIMIT :limit OFFSET :offset"
+    return f"{select} {rest}", f"{select} AND ({key}) < (:place, :item) {rest}"
+
+
+_RECEIVED, _SENT = _pages("target", "owner"), _pages("owner", "target")
+
+
+def requests(db: apsw.Connection, mid: int, window: Window, after: Position | None = None) -> Slice:
+    """Return a page of the accounts that request to follow ``mid``, newest first."""
+    return _page(db, _RECEIVED, mid, window, after)
+
+
+def sent_requests(
+    db: apsw.Connection, mid: int, window: Window, after: Position | None = None
+) -> Slice:
+    """Return a page of the accounts that ``mid`` requests to follow, newest first."""
+    return _page(db, _SENT, mid, window, after)
+
+
+def _page(
+    db: apsw.Connection,
+    statements: tuple[str, str],
+    mid: int,
+    window: Window,
+    after: Position | None,
+) -> Slice:
+    values = {"mid": mid, "limit": window.limit + 1, "offset": window.offset}
+    if after is not None:
+        values |= {"place": after.sort_key, "item": after.mid}
+    found = list(db.execute(statements[after is not None], values)) if window.limit else []
+    shown = found[: window.limit]
+    mids, sort_keys = [row[0] for row in shown], [row[1] for row in shown]
+    # Who requests to follow an account does not follow it: none is mutual.
+    return Slice(Rows(mids, sort_keys, [0] * len(mids)), len(found) > len(shown), None, 0)
+
+
+def end_requests(db: apsw.Connection, mid: int) -> None:
+    """Delete the requests that an account sent and received. The caller commits."""
+    db.execute("DELETE FROM request WHERE owner = ?1 OR target = ?1", (mid,))
+
+
+#: Deletes the requests that edges written at once contradict, whichever edges those are.
+END_CONTRADICTED = """
+DELETE FROM request WHERE EXISTS (
+    SELECT 1 FROM following AS f WHERE f.owner = request.owner AND f.target = request.target
+) OR EXISTS (
+    SELECT 1 FROM block AS b WHERE b.owner = request.owner AND b.target = request.target
+) OR EXISTS (
+    SELECT 1 FROM block AS b WHERE b.owner = request.target AND b.target = request.owner
+);
+"""

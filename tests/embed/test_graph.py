@@ -358,6 +358,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 def test_in_a_running_loop_it_says_what_to_use(engine: Engine) -> None:
     with SyncGraph.open(engine.address) as graph:
+        graph.put_account(1)
 
         async def inside() -> None:
             with pytest.raises(StoreError, match="use the asynchronous interface"):

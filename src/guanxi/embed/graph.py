@@ -14,15 +14,31 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from datetime import datetime
+from os import PathLike
 from types import TracebackType
 from typing import Literal
+
+from msgspec.inspect import StrType, type_info
 
 from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal, Privacy, State
 from guanxi.contract import errors
 from guanxi.contract.errors import ArgsException
 from guanxi.contract.limits import OPEN, Limits
-from guanxi.embed.batch import Batch, modify, regroup, special_act
-from guanxi.embed.refusals import checked_limit, checked_mid, raise_for, refusal, unknown
+from guanxi.embed.arguments import (
+    MOST,
+    checked_address,
+    checked_cursor,
+    checked_end,
+    checked_flag,
+    checked_group,
+    checked_keys,
+    checked_limit,
+    checked_mid,
+    checked_mids,
+    checked_text,
+)
+from guanxi.embed.batch import Batch, delete, modify, regroup, rename, special_act
+from guanxi.embed.refusals import raise_for, refusal, unknown
 from guanxi.embed.values import (
     Counts,
     Group,
@@ -35,8 +51,8 @@ from guanxi.embed.values import (
     Suggested,
     moment,
 )
-from guanxi.graph.groups import DeleteGroup, GroupAct, RegroupMode, RenameGroup
-from guanxi.graph.lists import Listing, Position, Sort, Window, decode_cursor, encode_cursor
+from guanxi.graph.groups import GroupAct, RegroupMode
+from guanxi.graph.lists import Listing, Position, Sort, Window, encode_cursor
 from guanxi.graph.pair import (
     DEFAULT,
     SPECIAL,
@@ -52,7 +68,7 @@ from guanxi.graph.pair import (
 from guanxi.operations import accounts, marks
 from guanxi.operations.groups import create
 from guanxi.stores import open_store
-from guanxi.stores.port import Slice, Store
+from guanxi.stores.port import NO_TALLY, Slice, Store
 from guanxi.text import Text
 from guanxi.world import clock as times
 from guanxi.world.marks import Mark
@@ -114,7 +130,7 @@ class Graph:
     @classmethod
     def open(
         cls,
-        address: str,
+        address: str | PathLike[str],
         *,
         create: bool = True,
         limits: Limits = OPEN.limits,
@@ -128,7 +144,7 @@ class Graph:
         """
 
         async def opened() -> Graph:
-            store = await open_store(address, create=create, clock=clock)
+            store = await open_store(checked_address(address), create=create, clock=clock)
             return cls(store, limits=limits, clock=clock)
 
         return Opening(opened)
@@ -155,15 +171,21 @@ class Graph:
 
         ``key`` is your own id of it, any text of up to 255 characters; with a key and without a
         mid, the account with that key is changed, or one with a random mid created. With both, the
-        account gets the key; ``ArgsException`` if another one has it. Raise ``AccountDeregistered``
-        for a deregistered account.
+        account gets the key; ``ArgsException`` if another one has it. A name has up to 64
+        characters, ``sign`` 512, ``face``, an address, 2,048. Raise ``AccountDeregistered`` for a
+        deregistered account.
 
         Cost: one transaction; with a key alone one read before it.
         """
         texts = {"name": name, "face": face, "sign": sign}
-        card = {field: value for field, value in texts.items() if value is not None}
+        card = {
+            field: checked_text(field, value, _LENGTHS[field])
+            for field, value in texts.items()
+            if value is not None
+        }
         privacy = _switches(hide_followings, hide_followers, refuse_follows)
         if key is not None:
+            checked_text("key", key)
             try:
                 accounts.check_key(key)
             except ValueError as error:
@@ -187,12 +209,11 @@ class Graph:
         return (await self.accounts([mid])).get(mid)
 
     async def accounts(self, mids: Iterable[int]) -> dict[int, Person]:
-        """Return accounts by mid; those that do not exist are omitted.
+        """Return accounts by mid, up to 1,000; those that do not exist are omitted.
 
         Cost: two look-ups for each.
         """
-        mids = _mids("mids", mids)
-        cards = await self.store.cards(mids)
+        cards = await self.store.cards(checked_mids("mids", mids, MOST))
         found = {}
         for mid, card in cards.items():
             account = await self.store.account(mid)
@@ -238,18 +259,18 @@ class Graph:
         await self._set_state(mid, State.DEREGISTERED)
 
     async def mid_of(self, keys: Iterable[str]) -> dict[str, int]:
-        """Return the mid of the account with each key, by key; unknown keys are omitted.
+        """Return the mid of the account with each of up to 1,000 keys; unknown keys are omitted.
 
         Cost: one look-up for each.
         """
-        return await accounts.mids_of_keys(self.store, list(keys))
+        return await accounts.mids_of_keys(self.store, checked_keys("keys", keys))
 
     async def key_of(self, mids: Iterable[int]) -> dict[int, str]:
-        """Return the key of each account, by mid; accounts without one are omitted.
+        """Return the key of each of up to 1,000 accounts; those without one are omitted.
 
         Cost: one look-up for each.
         """
-        return await accounts.keys_of(self.store, _mids("mids", mids))
+        return await accounts.keys_of(self.store, checked_mids("mids", mids, MOST))
 
     # --- acts ---
 
@@ -322,8 +343,11 @@ class Graph:
 
         Cost: two look-ups and one transaction.
         """
-        self._check_pair(actor, target)
-        code = await marks.mute(self.store, actor, target, self._end(until), self._now())
+        checked_mid("actor", actor)
+        checked_mid("target", target)
+        now = self._now()
+        end = checked_end(until, now)
+        code = await marks.mute(self.store, actor, target, end, now)
         raise_for(code, actor, target)
 
     async def unmute(self, actor: int, target: int) -> None:
@@ -331,7 +355,8 @@ class Graph:
 
         Cost: one look-up and one transaction.
         """
-        self._check_pair(actor, target)
+        checked_mid("actor", actor)
+        checked_mid("target", target)
         raise_for(await marks.unmute(self.store, actor, target), actor, target)
 
     async def dismiss(self, actor: int, target: int) -> None:
@@ -339,7 +364,8 @@ class Graph:
 
         Cost: two look-ups and one transaction.
         """
-        self._check_pair(actor, target)
+        checked_mid("actor", actor)
+        checked_mid("target", target)
         raise_for(await marks.dismiss(self.store, actor, target, self._now()), actor, target)
 
     async def undismiss(self, actor: int, target: int) -> None:
@@ -347,19 +373,22 @@ class Graph:
 
         Cost: one look-up and one transaction.
         """
-        self._check_pair(actor, target)
+        checked_mid("actor", actor)
+        checked_mid("target", target)
         raise_for(await marks.undismiss(self.store, actor, target), actor, target)
 
     # --- groups ---
 
     async def groups(self, owner: int) -> list[Group]:
-        """Return the groups that an account made, oldest first.
+        """Return the groups that an account made, oldest first. Raise ``NoSuchUser``.
 
-        Cost: one row for each.
+        Cost: one row for each; a look-up if there is none.
         """
         checked_mid("owner", owner)
         rows = await self.store.groups(owner)
         own = [row for row in rows if row.id not in (SPECIAL, DEFAULT)]
+        if not own:
+            await self._check_known(owner)
         return [Group(id=row.id, name=row.name, count=row.count) for row in own]
 
     async def create_group(self, owner: int, name: str) -> int:
@@ -371,7 +400,7 @@ class Graph:
         Cost: one read and one transaction.
         """
         checked_mid("owner", owner)
-        code, group = await create(self.store, owner, name, self._limits)
+        code, group = await create(self.store, owner, checked_text("name", name), self._limits)
         raise_for(code, owner, name)
         return group
 
@@ -380,16 +409,14 @@ class Graph:
 
         Cost: one transaction.
         """
-        checked_mid("owner", owner)
-        await self._change(RenameGroup(owner, group, name), owner, name)
+        await self._change(rename(owner, group, name), owner, group)
 
     async def delete_group(self, owner: int, group: int) -> None:
         """Delete a group; its members stay followed. Raise ``BadRequest`` if there is none.
 
         Cost: one transaction for each 2,000 members or so.
         """
-        checked_mid("owner", owner)
-        await self._change(DeleteGroup(owner, group), owner, group)
+        await self._change(delete(owner, group), owner, group)
 
     async def set_groups(self, owner: int, targets: Iterable[int], groups: Iterable[int]) -> None:
         """Let followings be in exactly ``groups``, which are ids.
@@ -443,7 +470,8 @@ class Graph:
 
         Cost: two look-ups; two more if there is no relation.
         """
-        self._check_pair(owner, target)
+        checked_mid("owner", owner)
+        checked_mid("target", target)
         if owner == target:
             raise refusal(errors.CannotTargetSelf.number, owner, target)
         pair = await self.store.pair(owner, target)
@@ -456,23 +484,22 @@ class Graph:
     async def relations(self, owner: int, targets: Iterable[int]) -> dict[int, Relation]:
         """Return what ``owner`` has towards each of up to 1,000 accounts, by mid, in their order.
 
-        An account that does not exist, and the owner, have no relation.
+        One that does not exist, and the owner, have no relation. Raise ``NoSuchUser`` if there is
+        no owner.
 
-        Cost: one look-up for each that it follows or blocks, three for each other.
+        Cost: one look-up for each that it follows, three for each other.
         """
         checked_mid("owner", owner)
-        targets = _mids("targets", targets)
-        checked_limit(len(targets), 0)
+        targets = checked_mids("targets", targets, MOST)
         held = await self.store.relations(owner, targets)
+        if not held:
+            await self._check_known(owner)
         found = {}
         for target in targets:
             one = held.get(target)
-            # Only for these it is not known whether the other follows back.
-            if one is None or one.attribute == Attribute.WHISPER:
+            # What is held does not say of these whether they follow the owner.
+            if one is None or one.attribute not in _FOLLOWING:
                 found[target] = _relation(await self.store.pair(owner, target))
-            elif one.attribute == Attribute.BLOCKED:
-                pair = await self.store.pair(owner, target)
-                found[target] = _relation(pair)
             else:
                 found[target] = Relation(
                     following=True,
@@ -484,12 +511,14 @@ class Graph:
         return found
 
     async def counts(self, mid: int) -> Counts:
-        """Return how long the lists of an account are; zeros for an unknown one.
+        """Return how long the lists of an account are. Raise ``NoSuchUser``.
 
-        Cost: one look-up.
+        Cost: one look-up; two if all are empty.
         """
         checked_mid("mid", mid)
         tally = await self.store.tally(mid)
+        if tally == NO_TALLY:
+            await self._check_known(mid)
         return Counts(following=tally.following, followers=tally.follower, blocked=tally.black)
 
     # --- lists ---
@@ -548,11 +577,12 @@ class Graph:
         ``NoSuchGroup``. Arguments and cost: as ``following``.
         """
         checked_mid("owner", owner)
-        window, after = self._window(limit, cursor)
+        window, after = _window(limit, cursor)
+        checked_group("group", group)
         page = await self.store.members(owner, group, _sort(order), window, after)
         if page is None:
             raise refusal(errors.NoSuchGroup.number, owner, group)
-        return await self._shown(page)
+        return await self._shown(page, after, owner)
 
     async def common(
         self, mid: int, other: int, limit: int = 50, cursor: str | None = None
@@ -563,9 +593,12 @@ class Graph:
 
         Cost: the rows of the shorter list, three times.
         """
-        self._check_pair(mid, other)
-        window, after = self._window(limit, cursor)
-        return await self._shown(await self.store.common(mid, other, window, after))
+        checked_mid("mid", mid)
+        checked_mid("other", other)
+        window, after = _window(limit, cursor)
+        return await self._shown(
+            await self.store.common(mid, other, window, after), after, mid, other
+        )
 
     async def known_followers(
         self, mid: int, other: int, limit: int = 3, cursor: str | None = None
@@ -577,9 +610,12 @@ class Graph:
 
         Cost: the rows of the shorter of both lists, twice.
         """
-        self._check_pair(mid, other)
-        window, after = self._window(limit, cursor)
-        return await self._shown(await self.store.known_followers(mid, other, window, after))
+        checked_mid("mid", mid)
+        checked_mid("other", other)
+        window, after = _window(limit, cursor)
+        return await self._shown(
+            await self.store.known_followers(mid, other, window, after), after, mid, other
+        )
 
     async def search(
         self, mid: int, text: str, limit: int = 50, cursor: str | None = None
@@ -592,9 +628,10 @@ class Graph:
         Cost: one card for each of these.
         """
         checked_mid("mid", mid)
-        window, after = self._window(limit, cursor)
+        window, after = _window(limit, cursor)
+        checked_text("text", text)
         found = await self.store.search(mid, text, self._limits.searched, window, after)
-        return await self._shown(found)
+        return await self._shown(found, after, mid)
 
     async def suggest(self, mid: int, limit: int = 20) -> list[Suggested]:
         """Return accounts to follow: those whom the followings of ``mid`` follow, the best first.
@@ -602,13 +639,15 @@ class Graph:
         The order is by the number of those followings over the square root of all its followers.
         Left out are whom ``mid`` follows, blocks, has muted or dismissed, and who blocks it,
         refuses to be followed, or is banned or deregistered; accounts that hide their followings
-        suggest nobody.
+        suggest nobody. Raise ``NoSuchUser``.
 
         Cost: at most 200 followings of each of the 200 newest followings.
         """
         checked_mid("mid", mid)
         checked_limit(limit)
         found = await self.store.suggestions(mid, limit, self._now())
+        if not found:
+            await self._check_known(mid)
         cards = await self.store.cards([one.mid for one in found])
         return [
             Suggested(
@@ -632,9 +671,11 @@ class Graph:
         Cost: ``limit`` rows.
         """
         checked_mid("mid", mid)
-        window, after = self._window(limit, cursor)
+        window, after = _window(limit, cursor)
         position = None if after is None else Mark(after.mid, after.sort_key)
         found, last = await marks.mutes(self.store, mid, window.limit, position, self._now())
+        if not found and after is None:
+            await self._check_known(mid)
         items = [
             Mute(
                 mid=mark.target,
@@ -700,22 +741,22 @@ class Graph:
         256 changes.
         """
         checked_mid("owner", owner)
-        wanted = _mids("targets", targets)
+        wanted = checked_mids("targets", targets)
         if mode not in ("merge", "replace"):
             raise ArgsException(
                 Text("mode：须为 merge 或 replace", "mode: must be 'merge' or 'replace'")
             )
         await self._check_known(owner)
-        current = [item.mid async for item in self.iter_following(owner)]
-        new = [mid for mid in wanted if mid not in set(current)]
-        gone = [mid for mid in current if mid not in set(wanted)] if mode == "replace" else []
+        current = {item.mid: None async for item in self.iter_following(owner)}
+        found = {mid: Imported(mid=mid, outcome="unchanged") for mid in wanted}
+        new = [mid for mid in wanted if mid not in current]
+        gone = [mid for mid in current if mid not in found] if mode == "replace" else []
         acts = [Modify(owner, mid, Act.UNFOLLOW) for mid in gone]
         acts += [Modify(owner, mid, Act.FOLLOW) for mid in new]
         if preview:
             codes = await self._foreseen(owner, acts, len(current))
         else:
             codes = await self.store.change(acts, self._limits.caps) if acts else []
-        found = {mid: Imported(mid=mid, outcome="unchanged") for mid in wanted}
         for act, code in zip(acts, codes, strict=True):
             if code:
                 error = refusal(code, owner, act.target)
@@ -753,24 +794,6 @@ class Graph:
     def _now(self) -> int:
         return self._clock() // 10**9
 
-    def _end(self, until: datetime | None) -> int | None:
-        """Return the end of a mute in seconds; raise ``ArgsException`` if it can be none."""
-        if until is None:
-            return None
-        end = int(until.timestamp()) if until.tzinfo is not None else 0
-        if not self._now() < end <= times.LATEST:
-            raise ArgsException(
-                Text(
-                    "until：须为将来的时间，并带有时区",
-                    "until: must be a time in the future, with its zone",
-                )
-            )
-        return end
-
-    def _check_pair(self, one: object, other: object) -> None:
-        checked_mid("the first account", one)
-        checked_mid("the second account", other)
-
     async def _check_known(self, mid: int) -> None:
         if await self.store.account(mid) is None:
             raise unknown(mid)
@@ -798,24 +821,13 @@ class Graph:
         [code] = await self.store.change([act], self._limits.caps)
         raise_for(code, actor, target)
 
-    def _window(self, limit: int, cursor: str | None) -> tuple[Window, Position | None]:
-        checked_limit(limit)
-        try:
-            return Window(0, limit), decode_cursor(cursor or "")
-        except (ValueError, TypeError):
-            raise ArgsException(
-                Text("cursor：不是先前返回的值", "cursor: is not one that a page returned")
-            ) from None
-
     async def _page(
         self, listing: Listing, mid: int, limit: int, cursor: str | None, order: Order
     ) -> Page[Item]:
         checked_mid("mid", mid)
-        window, after = self._window(limit, cursor)
+        window, after = _window(limit, cursor)
         page = await self.store.page(listing, mid, _sort(order), window, after)
-        if not page.rows and after is None:
-            await self._check_known(mid)
-        return await self._shown(page)
+        return await self._shown(page, after, mid)
 
     async def _iterate(self, listing: Listing, mid: int, order: Order) -> AsyncIterator[Item]:
         cursor: str | None = None
@@ -827,9 +839,15 @@ class Graph:
             if cursor is None:
                 return
 
-    async def _shown(self, page: Slice) -> Page[Item]:
-        """Return a page of rows with the cards of their accounts."""
+    async def _shown(self, page: Slice, after: Position | None, *mids: int) -> Page[Item]:
+        """Return a page of rows with the cards of their accounts.
+
+        Raise ``NoSuchUser`` if the list is empty because one of ``mids`` does not exist.
+        """
         rows = page.rows
+        if not rows and after is None:
+            for mid in mids:
+                await self._check_known(mid)
         cards = await self.store.cards(rows.mids) if rows else {}
         items = [
             Item(
@@ -854,6 +872,13 @@ class Graph:
 
 
 _NO_RELATION, _NO_CARD = Relation(), Card()
+_FOLLOWING = frozenset({int(Attribute.FOLLOWING), int(Attribute.MUTUAL)})
+#: How long the texts of a card may be, by field.
+_LENGTHS = {
+    field.name: field.type.max_length
+    for field in type_info(Card).fields  # type: ignore[attr-defined]
+    if isinstance(field.type, StrType)
+}
 
 
 def _relation(pair: Pair) -> Relation:
@@ -889,15 +914,11 @@ def _switches(
     given = zip(
         Privacy.__struct_fields__, (hide_followings, hide_followers, refuse_follows), strict=True
     )
-    return {name: value for name, value in given if value is not None}
+    return {name: checked_flag(name, value) for name, value in given if value is not None}
 
 
-def _mids(name: str, mids: Iterable[int]) -> list[int]:
-    """Return mids without repetitions; raise ``ArgsException`` for what is no mid."""
-    unique = list(dict.fromkeys(mids))
-    for mid in unique:
-        checked_mid(name, mid)
-    return unique
+def _window(limit: int, cursor: str | None) -> tuple[Window, Position | None]:
+    return Window(0, checked_limit(limit)), checked_cursor(cursor)
 
 
 def _sort(order: Order) -> Sort:

@@ -48,8 +48,9 @@ class SyncGraph(Synchronous):
 
         ``key`` is your own id of it, any text of up to 255 characters; with a key and without a
         mid, the account with that key is changed, or one with a random mid created. With both, the
-        account gets the key; ``ArgsException`` if another one has it. Raise ``AccountDeregistered``
-        for a deregistered account.
+        account gets the key; ``ArgsException`` if another one has it. A name has up to 64
+        characters, ``sign`` 512, ``face``, an address, 2,048. Raise ``AccountDeregistered`` for a
+        deregistered account.
 
         Cost: one transaction; with a key alone one read before it.
         """
@@ -74,7 +75,7 @@ class SyncGraph(Synchronous):
         return self._run(self._graph.account(mid))
 
     def accounts(self, mids: Iterable[int]) -> dict[int, Person]:
-        """Return accounts by mid; those that do not exist are omitted.
+        """Return accounts by mid, up to 1,000; those that do not exist are omitted.
 
         Cost: two look-ups for each.
         """
@@ -123,14 +124,14 @@ class SyncGraph(Synchronous):
         return self._run(self._graph.deregister(mid))
 
     def mid_of(self, keys: Iterable[str]) -> dict[str, int]:
-        """Return the mid of the account with each key, by key; unknown keys are omitted.
+        """Return the mid of the account with each of up to 1,000 keys; unknown keys are omitted.
 
         Cost: one look-up for each.
         """
         return self._run(self._graph.mid_of(keys))
 
     def key_of(self, mids: Iterable[int]) -> dict[int, str]:
-        """Return the key of each account, by mid; accounts without one are omitted.
+        """Return the key of each of up to 1,000 accounts; those without one are omitted.
 
         Cost: one look-up for each.
         """
@@ -210,9 +211,9 @@ class SyncGraph(Synchronous):
         return self._run(self._graph.undismiss(actor, target))
 
     def groups(self, owner: int) -> list[Group]:
-        """Return the groups that an account made, oldest first.
+        """Return the groups that an account made, oldest first. Raise ``NoSuchUser``.
 
-        Cost: one row for each.
+        Cost: one row for each; a look-up if there is none.
         """
         return self._run(self._graph.groups(owner))
 
@@ -289,16 +290,17 @@ class SyncGraph(Synchronous):
     def relations(self, owner: int, targets: Iterable[int]) -> dict[int, Relation]:
         """Return what ``owner`` has towards each of up to 1,000 accounts, by mid, in their order.
 
-        An account that does not exist, and the owner, have no relation.
+        One that does not exist, and the owner, have no relation. Raise ``NoSuchUser`` if there is
+        no owner.
 
-        Cost: one look-up for each that it follows or blocks, three for each other.
+        Cost: one look-up for each that it follows, three for each other.
         """
         return self._run(self._graph.relations(owner, targets))
 
     def counts(self, mid: int) -> Counts:
-        """Return how long the lists of an account are; zeros for an unknown one.
+        """Return how long the lists of an account are. Raise ``NoSuchUser``.
 
-        Cost: one look-up.
+        Cost: one look-up; two if all are empty.
         """
         return self._run(self._graph.counts(mid))
 
@@ -396,7 +398,7 @@ class SyncGraph(Synchronous):
         The order is by the number of those followings over the square root of all its followers.
         Left out are whom ``mid`` follows, blocks, has muted or dismissed, and who blocks it,
         refuses to be followed, or is banned or deregistered; accounts that hide their followings
-        suggest nobody.
+        suggest nobody. Raise ``NoSuchUser``.
 
         Cost: at most 200 followings of each of the 200 newest followings.
         """

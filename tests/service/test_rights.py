@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +16,10 @@ from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import BY_NAME, ENDPOINTS
 from guanxi.demo.content import make_content
 from guanxi.demo.world import HERO, make_world
+from guanxi.operations import accounts
+from guanxi.stores.port import Store
 from guanxi.testing import RunningService, running
+from guanxi.world.kind import Entry
 from tests.service.client import call, contents, fresh
 from tests.service.faults import faulty_service
 from tests.service.scene import Scene
@@ -253,3 +258,40 @@ def test_a_banned_caller_costs_no_write(tmp_path: Path) -> None:
         store.error = AssertionError("written")
         for name in sorted(WRITES):
             assert scene.call(BY_NAME[name]).code == -101, name
+
+
+@pytest.mark.parametrize("state", [State.BANNED, State.DEREGISTERED])
+def test_a_state_that_comes_after_its_check_counts_in_the_write(
+    state: State, tmp_path: Path
+) -> None:
+    """Between the check and the write of documents, the account is banned or deregistered."""
+    with faulty_service(tmp_path) as (service, store):
+        for endpoint, fields in (
+            (e.SET_NOTICE, {"notice": "again"}),
+            (e.CLEAR_TOVIEW, {}),
+            (e.DELETE_VIEWED, {"viewed": "true"}),
+        ):
+            scene = Scene(service)
+            before = documents(service)
+
+            async def late(name: str, *args: Any, by: int, **named: Any) -> Any:
+                await accounts.set_state(store.store, by, state)
+                return await getattr(store.store, name)(*args, by=by, **named)
+
+            for name in ("put", "delete"):
+                setattr(store, name, partial(late, name))
+            answer = scene.call(endpoint, **fields)
+            for name in ("put", "delete"):
+                setattr(store, name, getattr(store.store, name))
+            assert answer.code == (-102 if state is State.BANNED else -101), endpoint.name
+            assert answer.reason
+            assert documents(service) == before, endpoint.name
+
+
+def documents(service: RunningService) -> list[Entry]:
+    """Return every document of the store."""
+
+    async def read(store: Store) -> list[Entry]:
+        return [entry async for entry in store.entries()]
+
+    return service.do(read)

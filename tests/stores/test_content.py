@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from msgspec.structs import replace
 
+from guanxi.accounts.account import State
 from guanxi.contract import structs as s
 from guanxi.contract.enums import BangumiType
-from guanxi.stores.port import Query, Store
+from guanxi.operations import accounts
+from guanxi.stores.port import CallerRefused, Query, Store
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
 from guanxi.world.mine import LATER
@@ -35,7 +37,8 @@ from tests.stores.documents import (
     put,
     video,
 )
-from tests.stores.engines import ENGINES, Engine
+from tests.stores.engines import ENGINES, Engine, Opener
+from tests.stores.world import people
 
 T = TypeVar("T")
 
@@ -507,3 +510,47 @@ async def test_undeclared_keys_and_filters_raise(store: Store) -> None:
     with pytest.raises(KeyError, match="view"):
         await store.delete(VIDEO, 1, where={"view": 0})
     assert await store.count(VIDEO, 1) == 1
+
+
+async def test_an_account_that_may_change_nothing(store: Store) -> None:
+    await people(store, 1, 2, 3)
+    await put(store, NOTICE, 1, Notice("before"))
+    for state, code in ((State.BANNED, -102), (State.DEREGISTERED, -101)):
+        await accounts.set_state(store, 1, state)
+        with pytest.raises(CallerRefused) as refused:
+            await store.put([NOTICE.entry(1, Notice("after"))], by=1)
+        assert refused.value.code == code
+        with pytest.raises(CallerRefused):
+            await store.delete(NOTICE, 1, by=1)
+        assert await store.get(NOTICE, 1) == Notice("before")
+    await store.put([NOTICE.entry(1, Notice("by another"))], by=2)
+    await store.put([NOTICE.entry(2, Notice("own"))], by=2)
+    await store.put([NOTICE.entry(99, Notice("unknown"))], by=99)
+    assert await store.delete(NOTICE, 2, by=2) == 1
+
+
+async def test_a_refused_caller_fails_no_other_write_of_its_batch(store: Store) -> None:
+    await people(store, *range(1, 20))
+    await accounts.set_state(store, 1, State.BANNED)
+    results = await asyncio.gather(
+        *(store.put([NOTICE.entry(mid, Notice("x"))], by=mid) for mid in range(1, 20)),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [CallerRefused, *[type(None)] * 18]
+
+
+async def test_a_ban_and_a_write_at_once(store: Store, open_again: Opener) -> None:
+    """What was written after the ban was committed, no write of the account did."""
+    other = await open_again()
+    await people(store, 1)
+    for _ in range(count(5, 50)):
+        await accounts.set_state(store, 1, State.NORMAL)
+        await asyncio.gather(
+            store.put([NOTICE.entry(1, Notice("by it"))], by=1),
+            accounts.set_state(other, 1, State.BANNED),
+            return_exceptions=True,
+        )
+        await store.delete(NOTICE, 1)
+        with pytest.raises(CallerRefused):
+            await store.put([NOTICE.entry(1, Notice("late"))], by=1)
+        assert await store.get(NOTICE, 1) is None

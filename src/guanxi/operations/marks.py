@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from guanxi.accounts.account import State
 from guanxi.contract import errors
-from guanxi.stores.port import Query, Store
+from guanxi.stores.port import CallerRefused, Query, Store
 from guanxi.world import clock
 from guanxi.world.kind import Kind
 from guanxi.world.marks import DISMISSAL, MUTE, Mark
@@ -67,31 +67,32 @@ async def undismiss(store: Store, owner: int, target: int) -> int:
 
 
 async def _mark(store: Store, kind: Kind[Mark], owner: int, mark: Mark) -> int:
-    code = await _refusal(store, owner, mark.target, adds=True)
-    if not code:
-        await store.put([kind.entry(owner, mark)])
-    return code
+    code = await _refusal(store, owner, mark.target)
+    if code:
+        return code
+    return await _code(store.put([kind.entry(owner, mark)], by=owner))
 
 
 async def _unmark(store: Store, kind: Kind[Mark], owner: int, target: int) -> int:
-    code = await _refusal(store, owner, target, adds=False)
-    if not code:
-        await store.delete(kind, owner, [target])
-    return code
-
-
-async def _refusal(store: Store, owner: int, target: int, *, adds: bool) -> int:
-    """Return the code that refuses a mark, 0 for none. To end one, its target need not exist."""
-    actor = await store.account(owner)
-    if actor is None or actor.state is State.DEREGISTERED:
-        return errors.NoSuchUser.number
-    if actor.state is State.BANNED:
-        return errors.AccountBanned.number
     if owner == target:
         return errors.CannotTargetSelf.number
-    if not adds:
-        return 0
-    other = await store.account(target)
-    if other is None:
+    return await _code(store.delete(kind, owner, [target], by=owner))
+
+
+async def _code(change: Awaitable[object]) -> int:
+    """Make a change; return 0, or the code of the owner's state that refuses it."""
+    try:
+        await change
+    except CallerRefused as refused:
+        return refused.code
+    return 0
+
+
+async def _refusal(store: Store, owner: int, target: int) -> int:
+    """Return the code that refuses a mark whatever the owner's state is, 0 for none."""
+    if owner == target:
+        return errors.CannotTargetSelf.number
+    actor, other = await store.account(owner), await store.account(target)
+    if actor is None or other is None or actor.state is State.DEREGISTERED:
         return errors.NoSuchUser.number
     return errors.AccountDeregistered.number if other.state is State.DEREGISTERED else 0

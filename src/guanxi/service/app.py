@@ -38,7 +38,7 @@ from guanxi.service.request import (
 )
 from guanxi.service.routes import Route, routes
 from guanxi.service.spaces import WithoutDocuments
-from guanxi.stores.port import StoreBusy, StoreError, StoreTimeout, StoreUnavailable
+from guanxi.stores.port import CallerRefused, StoreBusy, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.port.lanes import READER, Reader
 
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
@@ -430,6 +430,9 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
         case InvalidParameter():
             code = errors.BadRequest.number if endpoint is None else endpoint.invalid_code
             refused = Refused(code, error)
+        case CallerRefused():  # since the state was checked
+            banned = error.code == errors.AccountBanned.number
+            refused = Refused(error.code, BANNED if banned else NO_ACCOUNT)
         case StoreBusy():
             code = errors.ServiceUnavailable.number
             reason = f"nothing was changed: {error}; repeat the request after a second"

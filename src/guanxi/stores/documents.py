@@ -7,7 +7,10 @@ from typing import TypeVar
 
 import msgspec
 
-from guanxi.stores.port import Fault, StoreError
+from guanxi.accounts.account import State
+from guanxi.accounts.rights import CALLER
+from guanxi.contract.endpoint import Does
+from guanxi.stores.port import CallerRefused, Fault, StoreError
 from guanxi.text import Text
 from guanxi.world.kind import Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
@@ -87,3 +90,13 @@ def broken_invariant(
 def document_fault(invariant: str, owner: int, kind: str, id: int) -> Fault:
     """Return the ``Fault`` that says which document breaks ``invariant``."""
     return Fault(invariant, f"{owner}, {kind} {id}")
+
+
+def refuse_caller(state: int | None) -> None:
+    """Raise ``CallerRefused`` if an account in this state may change nothing; None: it is unknown.
+
+    For the state that the account has in the transaction of the change.
+    """
+    code = 0 if state is None else CALLER[State(state), Does.WRITE]
+    if code:
+        raise CallerRefused(code)

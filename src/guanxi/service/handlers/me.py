@@ -94,9 +94,11 @@ async def set_notice(service: Service, caller: int, params: p.Notice) -> bytes:
     code = world.notice_code(params.notice, current.text if current is not None else "", limits)
     refuse_if(code, reasons)
     if params.notice:
-        await service.store.put([world.NOTICE.entry(caller, world.Notice(params.notice))])
+        await service.store.put(
+            [world.NOTICE.entry(caller, world.Notice(params.notice))], by=caller
+        )
     else:
-        await service.store.delete(world.NOTICE, caller)
+        await service.store.delete(world.NOTICE, caller, by=caller)
     return b""
 
 

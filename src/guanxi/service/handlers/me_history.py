@@ -110,7 +110,7 @@ async def clear_toview(service: Service, caller: int, _params: p.NoParams) -> by
 
     Source: 000, clear_toview_list.
     """
-    await service.store.delete(LATER, caller)
+    await service.store.delete(LATER, caller, by=caller)
     return b""
 
 
@@ -121,7 +121,7 @@ async def delete_viewed(service: Service, caller: int, params: p.ToviewDeletion)
     Nothing is removed unless ``viewed`` is "true" (guanxi's own rule).
     """
     if params.viewed == "true":
-        await service.store.delete(LATER, caller, where={"finished": 1})
+        await service.store.delete(LATER, caller, where={"finished": 1}, by=caller)
     return b""
 
 

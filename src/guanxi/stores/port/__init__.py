@@ -20,6 +20,7 @@ from guanxi.stores.port.accounts import Accounts
 from guanxi.stores.port.content import Content, Documents, Query
 from guanxi.stores.port.errors import (
     BadLine,
+    CallerRefused,
     StoreBusy,
     StoreError,
     StoreMissing,
@@ -53,6 +54,7 @@ __all__ = [
     "NO_TALLY",
     "Accounts",
     "BadLine",
+    "CallerRefused",
     "Content",
     "Documents",
     "EdgeRow",

@@ -43,12 +43,14 @@ class Content(Protocol):
     owner needs no account. ``StoreError`` for a stored document that cannot be decoded.
     """
 
-    async def put(self, entries: Sequence[Entry]) -> None:
+    async def put(self, entries: Sequence[Entry], *, by: int = 0) -> None:
         """Store documents, all or none. Raise KeyError for a kind that is not declared.
 
         A document replaces the one with the same owner, kind and id; one of a ``unique`` kind also
-        replaces the one that another owner has under its id. Raise OverflowError for an owner, id
-        or key over 64 bits, StoreUnavailable (not written) or StoreTimeout (perhaps written).
+        replaces the one that another owner has under its id. ``by`` is the account that makes the
+        change, 0 for nobody: raise CallerRefused if it is banned or deregistered by then. Raise
+        OverflowError for an owner, id or key over 64 bits, StoreUnavailable (not written) or
+        StoreTimeout (perhaps written).
         """
 
     async def get(self, kind: Kind[T], owner: int, id: int = ONLY) -> T | None:
@@ -100,10 +102,14 @@ class Content(Protocol):
         owner: int,
         ids: Sequence[int] | None = None,
         where: Mapping[str, Value] = {},
+        *,
+        by: int = 0,
     ) -> int:
         """Delete an owner's documents that match ``where``; return their number.
 
-        ``ids`` restricts that to these ids; None means every id, and an empty sequence no id. Raise
+        ``ids`` restricts that to these ids; None means every id, and an empty sequence no id.
+        ``by`` is as in ``put``; SQLite deletes a large number in several transactions, each of
+        which checks it. Raise
         KeyError for an undeclared filter. Raise StoreUnavailable (not written) or StoreTimeout
         (perhaps written).
         """

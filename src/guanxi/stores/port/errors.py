@@ -31,6 +31,14 @@ class StoreTimeout(StoreError):
     """A write may or may not have succeeded. Read before writing again (-504)."""
 
 
+class CallerRefused(Exception):
+    """The account that makes a change may make none; nothing was written. ``code`` says why."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class BadLine(StoreError):
     """A line of an import is invalid. ``line`` counts from 1; nothing of the import was written.
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from guanxi.stores.documents import check_declared, document, in_order
+from guanxi.stores.documents import check_declared, document, in_order, refuse_caller
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
 from guanxi.world.kind import ONLY, Entry, Kind, Value
@@ -55,13 +55,21 @@ def encoded_filters(entry: Entry) -> str:
     return _text_of({name: encoded(value) for name, value in entry.filters.items()}).decode()
 
 
-async def put(db: Connection, entries: Iterable[Entry]) -> None:
+# A ban waits for the end of the transaction, or this waits for the ban.
+_STATE = "SELECT state FROM account WHERE mid = $1 FOR SHARE"
+
+
+async def put(db: Connection, entries: Iterable[Entry], *, by: int = 0) -> None:
     """Insert or replace documents by owner, kind and id; of a unique kind, by kind and id.
+
+    ``CallerRefused`` if the account ``by`` (0 for nobody) may change nothing.
 
     The last of several entries for the same document counts. Expects the caller's transaction.
     Raise ``KeyError`` for an undeclared kind and ``OverflowError`` for an owner, id or key over 64
     bits, before anything is written.
     """
+    if by:
+        refuse_caller(await db.fetchval(_STATE, by))
     last: dict[tuple[str, int, int], Entry] = {}
     for entry in entries:
         array("q", (entry.owner, entry.id, *entry.keys.values()))  # OverflowError over 64 bits
@@ -243,13 +251,18 @@ async def delete(
     owner: int,
     ids: Sequence[int] | None = None,
     where: Mapping[str, Value] = {},
+    *,
+    by: int = 0,
 ) -> int:
     """Delete an owner's documents that match ``where``; return their number.
 
     ``ids`` restricts that to these ids; None means every id, and [] none. Expects the caller's
-    transaction. Raise ``KeyError`` for a filter that the kind does not declare.
+    transaction. Raise ``KeyError`` for a filter that the kind does not declare, ``CallerRefused``
+    as ``put``.
     """
     check_declared(where, kind.filters)
+    if by:
+        refuse_caller(await db.fetchval(_STATE, by))
     if ids is not None and not ids:
         return 0
     values: list[object] = [owner, kind.name]

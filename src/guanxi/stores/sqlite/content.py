@@ -12,7 +12,7 @@ from typing import TypeVar
 import apsw
 import msgspec
 
-from guanxi.stores.documents import check_declared, document, in_order
+from guanxi.stores.documents import check_declared, document, in_order, refuse_caller
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.sqlite.reads import packed
 from guanxi.world.kind import ONLY, Entry, Kind, Value
@@ -32,13 +32,20 @@ def encoded_filters(entry: Entry) -> str:
     return msgspec.json.encode(entry.filters).decode()
 
 
-def put(db: apsw.Connection, entries: Iterable[Entry]) -> None:
+_STATE = "SELECT state FROM account WHERE mid = ?"
+
+
+def put(db: apsw.Connection, entries: Iterable[Entry], *, by: int = 0) -> None:
     """Store documents; the caller commits. ``KeyError`` for a kind that is not declared.
+
+    ``CallerRefused`` if the account ``by`` (0 for nobody) may change nothing.
 
     Each replaces the document with its owner, kind and id; if the kind is unique, also that of any
     other owner. ``OverflowError`` for an owner, id or key over 64 bits. After an error the caller
     must roll back.
     """
+    if by:
+        refuse_caller(db.execute(_STATE, (by,)).get)
     for entry in entries:
         owner, kind, id = entry.owner, entry.kind, entry.id
         replaced = [owner]
@@ -175,14 +182,17 @@ def delete(
     where: Mapping[str, Value],
     start: int,
     most: int,
+    by: int = 0,
 ) -> tuple[int, int | None]:
     """Delete the first ``most`` of an owner's documents that match ``where``, from id ``start`` on.
 
     Return how many, and the id from which to continue, None if no more match. ``ids`` restricts
     that to these ids; None means every id, an empty sequence none. The caller commits. ``KeyError``
-    for a filter that the kind does not declare.
+    for a filter that the kind does not declare; ``CallerRefused`` as ``put``.
     """
     check_declared(where, kind.filters)
+    if by:
+        refuse_caller(db.execute(_STATE, (by,)).get)
     if ids is not None and not ids:
         return 0, None
     condition, bindings = _condition(kind, where, "")

@@ -171,6 +171,8 @@ class SQLiteStore(Engine):
         owner: int,
         ids: Sequence[int] | None = None,
         where: Mapping[str, Value] = {},
+        *,
+        by: int = 0,
     ) -> int:
         deleted = 0
         start: int | None = -(2**63)
@@ -184,6 +186,7 @@ class SQLiteStore(Engine):
                     where=where,
                     start=start,
                     most=DOCUMENTS,
+                    by=by,
                 )
             )
             deleted += some

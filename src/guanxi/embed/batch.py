@@ -112,6 +112,9 @@ class Batch:
         self._add(act, list(act.members))
 
     def _add(self, act: Modify | GroupAct, target: object) -> None:
+        if self._results is not None:
+            zh, en = "批次已执行，请另开一批", "the batch has been made: begin another one"
+            raise ArgsException(Text(zh, en))
         self._acts.append(act)
         self._targets.append(target)
 

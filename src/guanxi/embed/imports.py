@@ -10,7 +10,7 @@ from guanxi.contract.errors import ArgsException
 from guanxi.embed.arguments import checked_mid, checked_mids
 from guanxi.embed.lists import Lists
 from guanxi.embed.refusals import refusal
-from guanxi.embed.values import Imported
+from guanxi.embed.values import Imported, Outcome
 from guanxi.graph.pair import Act, Facts, Modify, Refusal, decide
 from guanxi.text import Text
 
@@ -56,7 +56,7 @@ class Imports(Lists):
                 error = refusal(code, owner, act.target)
                 found[act.target] = Imported(mid=act.target, outcome="refused", error=error)
             else:
-                outcome = "follow" if act.act == Act.FOLLOW else "unfollow"
+                outcome: Outcome = "follow" if act.act == Act.FOLLOW else "unfollow"
                 found[act.target] = Imported(mid=act.target, outcome=outcome)
         return list(found.values())
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Literal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import Literal, TypeVar
 
 from guanxi.accounts.account import Card
 from guanxi.contract import errors
@@ -26,7 +27,9 @@ from guanxi.operations import marks
 from guanxi.stores.port import NO_TALLY, Slice
 from guanxi.text import Text
 from guanxi.world import clock as times
-from guanxi.world.marks import Mark
+from guanxi.world.marks import MUTE, Mark
+
+T = TypeVar("T")
 
 #: How many items the iterators read at a time.
 _CHUNK = 200
@@ -44,14 +47,15 @@ class Lists(Opened):
 
         Raise ``CannotTargetSelf``; ``NoSuchUser`` if there is no relation and no such account.
 
-        Cost: two look-ups; two more if there is no relation.
+        Cost: three look-ups; two more if there is no relation.
         """
         checked_mid("owner", owner)
         checked_mid("target", target)
         if owner == target:
             raise refusal(errors.CannotTargetSelf.number, owner, target)
-        pair = await self.store.pair(owner, target)
-        relation = _relation(pair)
+        mark = await self.store.get(MUTE, owner, target)
+        muted = mark is not None and mark.until > self._now()
+        relation = _relation(await self.store.pair(owner, target), muted=muted)
         if relation == _NO_RELATION:
             for mid in (owner, target):
                 await self._check_known(mid)
@@ -63,23 +67,27 @@ class Lists(Opened):
         One that does not exist, and the owner, have no relation. Raise ``NoSuchUser`` if there is
         no owner.
 
-        Cost: one look-up for each that it follows, three for each other.
+        Cost: one look-up for each that it follows, three for each other; one more for each if it
+        has muted anyone.
         """
         checked_mid("owner", owner)
         targets = checked_mids("targets", targets, MOST)
         held = await self.store.relations(owner, targets)
         if not held:
             await self._check_known(owner)
+        muted = await marks.muted(self.store, owner, targets, self._now())
         found = {}
         for target in targets:
             one = held.get(target)
             # What is held does not say of these whether they follow the owner.
             if one is None or one.attribute not in _FOLLOWING:
-                found[target] = _relation(await self.store.pair(owner, target))
+                pair = await self.store.pair(owner, target)
+                found[target] = _relation(pair, muted=target in muted)
             else:
                 found[target] = Relation(
                     following=True,
                     followed_by=one.attribute == Attribute.MUTUAL,
+                    muted=target in muted,
                     special=SPECIAL in one.groups,
                     groups=tuple(group for group in one.groups if group != SPECIAL),
                     time=mtime_of(one.sort_key),
@@ -89,7 +97,7 @@ class Lists(Opened):
     async def in_groups(self, owner: int, target: int) -> tuple[int, ...]:
         """Return the ids of the owner's groups that hold ``target``, ascending.
 
-        Cost: one look-up.
+        Raise and cost: as ``relation``.
         """
         return (await self.relation(owner, target)).groups
 
@@ -102,7 +110,12 @@ class Lists(Opened):
         tally = await self.store.tally(mid)
         if tally == NO_TALLY:
             await self._check_known(mid)
-        return Counts(following=tally.following, followers=tally.follower, blocked=tally.black)
+        return Counts(
+            following=tally.following,
+            followers=tally.follower,
+            blocked=tally.black,
+            whispers=tally.whisper,
+        )
 
     async def groups(self, owner: int) -> list[Group]:
         """Return the groups that an account made, oldest first. Raise ``NoSuchUser``.
@@ -154,6 +167,15 @@ class Lists(Opened):
         Arguments, errors and cost: as ``following``.
         """
         return await self._page(Listing.BLACKS, mid, limit, cursor, order)
+
+    async def whispers(
+        self, mid: int, limit: int = 50, cursor: str | None = None, *, order: Order = "newest"
+    ) -> Page[Item]:
+        """Return a page of whom an account follows in secret; only an import makes such relations.
+
+        Arguments, errors and cost: as ``following``.
+        """
+        return await self._page(Listing.WHISPERS, mid, limit, cursor, order)
 
     async def members(
         self,
@@ -283,36 +305,86 @@ class Lists(Opened):
     async def iter_following(self, mid: int, *, order: Order = "newest") -> AsyncIterator[Item]:
         """Yield whom an account follows, also if the list changes meanwhile.
 
-        Whoever is in the list from the first item to the last is yielded once. Raise
-        ``NoSuchUser``.
+        Whoever is in the list from the first item to the last is yielded once. Errors: as
+        ``following``, with the first item.
 
-        Cost: a page of 200 at a time.
+        Cost: that of ``following`` for each 200 items.
         """
-        async for item in self._iterate(Listing.FOLLOWINGS, mid, order):
+        async for item in _walk(partial(self.following, mid, limit=_CHUNK, order=order)):
             yield item
 
     async def iter_followers(self, mid: int, *, order: Order = "newest") -> AsyncIterator[Item]:
         """Yield the followers of an account, as ``iter_following`` does.
 
-        Cost: a page of 200 at a time.
+        Raise as ``followers``. Cost: that of ``followers`` for each 200 items.
         """
-        async for item in self._iterate(Listing.FOLLOWERS, mid, order):
+        async for item in _walk(partial(self.followers, mid, limit=_CHUNK, order=order)):
             yield item
 
     async def iter_friends(self, mid: int, *, order: Order = "newest") -> AsyncIterator[Item]:
         """Yield those who follow an account and are followed by it, as ``iter_following`` does.
 
-        Cost: a page of 200 at a time.
+        Raise as ``friends``. Cost: that of ``friends`` for each 200 items.
         """
-        async for item in self._iterate(Listing.FRIENDS, mid, order):
+        async for item in _walk(partial(self.friends, mid, limit=_CHUNK, order=order)):
             yield item
 
     async def iter_blocked(self, mid: int, *, order: Order = "newest") -> AsyncIterator[Item]:
         """Yield whom an account blocks, as ``iter_following`` does.
 
-        Cost: a page of 200 at a time.
+        Raise as ``blocked``. Cost: that of ``blocked`` for each 200 items.
         """
-        async for item in self._iterate(Listing.BLACKS, mid, order):
+        async for item in _walk(partial(self.blocked, mid, limit=_CHUNK, order=order)):
+            yield item
+
+    async def iter_whispers(self, mid: int, *, order: Order = "newest") -> AsyncIterator[Item]:
+        """Yield whom an account follows in secret, as ``iter_following`` does.
+
+        Raise as ``whispers``. Cost: that of ``whispers`` for each 200 items.
+        """
+        async for item in _walk(partial(self.whispers, mid, limit=_CHUNK, order=order)):
+            yield item
+
+    async def iter_members(
+        self, owner: int, group: int, *, order: Order = "newest"
+    ) -> AsyncIterator[Item]:
+        """Yield the followings in one group of an account, as ``iter_following`` does.
+
+        Raise as ``members``. Cost: that of ``members`` for each 200 items.
+        """
+        async for item in _walk(partial(self.members, owner, group, limit=_CHUNK, order=order)):
+            yield item
+
+    async def iter_common(self, mid: int, other: int) -> AsyncIterator[Item]:
+        """Yield those whom both accounts follow, as ``iter_following`` does.
+
+        Raise as ``common``. Cost: that of ``common`` for each 200 items.
+        """
+        async for item in _walk(partial(self.common, mid, other, limit=_CHUNK)):
+            yield item
+
+    async def iter_known_followers(self, mid: int, other: int) -> AsyncIterator[Item]:
+        """Yield those whom ``mid`` follows and who follow ``other``, as ``iter_following`` does.
+
+        Raise as ``known_followers``. Cost: that of ``known_followers`` for each 200 items.
+        """
+        async for item in _walk(partial(self.known_followers, mid, other, limit=_CHUNK)):
+            yield item
+
+    async def iter_search(self, mid: int, text: str) -> AsyncIterator[Item]:
+        """Yield the followings whose name contains ``text``, as ``iter_following`` does.
+
+        Raise as ``search``. Cost: that of ``search`` for each 200 items.
+        """
+        async for item in _walk(partial(self.search, mid, text, limit=_CHUNK)):
+            yield item
+
+    async def iter_muted(self, mid: int) -> AsyncIterator[Mute]:
+        """Yield whom an account has muted, as ``iter_following`` does.
+
+        Raise as ``muted``. Cost: that of ``muted`` for each 200 items.
+        """
+        async for item in _walk(partial(self.muted, mid, limit=_CHUNK)):
             yield item
 
     async def _page(
@@ -322,16 +394,6 @@ class Lists(Opened):
         window, after = _window(limit, cursor)
         page = await self.store.page(listing, mid, _sort(order), window, after)
         return await self._shown(page, after, mid)
-
-    async def _iterate(self, listing: Listing, mid: int, order: Order) -> AsyncIterator[Item]:
-        cursor: str | None = None
-        while True:
-            page = await self._page(listing, mid, _CHUNK, cursor, order)
-            for item in page.items:
-                yield item
-            cursor = page.cursor
-            if cursor is None:
-                return
 
     async def _shown(self, page: Slice, after: Position | None, *mids: int) -> Page[Item]:
         """Return a page of rows with the cards of their accounts.
@@ -365,20 +427,37 @@ class Lists(Opened):
         return Page(items=items, cursor=cursor, total=page.total)
 
 
-def _relation(pair: Pair) -> Relation:
+async def _walk(page: Callable[..., Awaitable[Page[T]]]) -> AsyncIterator[T]:
+    """Yield the items of every page; ``page`` accepts a cursor."""
+    cursor: str | None = None
+    while True:
+        read = await page(cursor=cursor)
+        for item in read.items:
+            yield item
+        cursor = read.cursor
+        if cursor is None:
+            return
+
+
+def _relation(pair: Pair, *, muted: bool) -> Relation:
     mine, edge = pair.mine, pair.mine.follows
     followed_by = pair.theirs.follows is not None
     if edge is not None:
         return Relation(
             following=True,
             followed_by=followed_by,
+            muted=muted,
             special=SPECIAL in edge.groups,
             groups=tuple(sorted(edge.groups - {SPECIAL})),
             time=mtime_of(edge.sort_key),
         )
-    if mine.blocks is not None:
-        return Relation(followed_by=followed_by, blocked=True, time=mtime_of(mine.blocks))
-    return Relation(followed_by=followed_by)
+    blocks = mine.blocks
+    return Relation(
+        followed_by=followed_by,
+        blocked=blocks is not None,
+        muted=muted,
+        time=0 if blocks is None else mtime_of(blocks),
+    )
 
 
 def _window(limit: int, cursor: str | None) -> tuple[Window, Position | None]:

@@ -269,7 +269,7 @@ class SyncGraph(Synchronous):
 
         Raise ``CannotTargetSelf``; ``NoSuchUser`` if there is no relation and no such account.
 
-        Cost: two look-ups; two more if there is no relation.
+        Cost: three look-ups; two more if there is no relation.
         """
         return self._run(self._graph.relation(owner, target))
 
@@ -279,14 +279,15 @@ class SyncGraph(Synchronous):
         One that does not exist, and the owner, have no relation. Raise ``NoSuchUser`` if there is
         no owner.
 
-        Cost: one look-up for each that it follows, three for each other.
+        Cost: one look-up for each that it follows, three for each other; one more for each if it
+        has muted anyone.
         """
         return self._run(self._graph.relations(owner, targets))
 
     def in_groups(self, owner: int, target: int) -> tuple[int, ...]:
         """Return the ids of the owner's groups that hold ``target``, ascending.
 
-        Cost: one look-up.
+        Raise and cost: as ``relation``.
         """
         return self._run(self._graph.in_groups(owner, target))
 
@@ -342,6 +343,15 @@ class SyncGraph(Synchronous):
         Arguments, errors and cost: as ``following``.
         """
         return self._run(self._graph.blocked(mid, limit, cursor, order=order))
+
+    def whispers(
+        self, mid: int, limit: int = 50, cursor: str | None = None, *, order: Order = "newest"
+    ) -> Page[Item]:
+        """Return a page of whom an account follows in secret; only an import makes such relations.
+
+        Arguments, errors and cost: as ``following``.
+        """
+        return self._run(self._graph.whispers(mid, limit, cursor, order=order))
 
     def members(
         self,
@@ -417,33 +427,75 @@ class SyncGraph(Synchronous):
     def iter_following(self, mid: int, *, order: Order = "newest") -> Iterator[Item]:
         """Yield whom an account follows, also if the list changes meanwhile.
 
-        Whoever is in the list from the first item to the last is yielded once. Raise
-        ``NoSuchUser``.
+        Whoever is in the list from the first item to the last is yielded once. Errors: as
+        ``following``, with the first item.
 
-        Cost: a page of 200 at a time.
+        Cost: that of ``following`` for each 200 items.
         """
         return self._iterate(self._graph.iter_following(mid, order=order))
 
     def iter_followers(self, mid: int, *, order: Order = "newest") -> Iterator[Item]:
         """Yield the followers of an account, as ``iter_following`` does.
 
-        Cost: a page of 200 at a time.
+        Raise as ``followers``. Cost: that of ``followers`` for each 200 items.
         """
         return self._iterate(self._graph.iter_followers(mid, order=order))
 
     def iter_friends(self, mid: int, *, order: Order = "newest") -> Iterator[Item]:
         """Yield those who follow an account and are followed by it, as ``iter_following`` does.
 
-        Cost: a page of 200 at a time.
+        Raise as ``friends``. Cost: that of ``friends`` for each 200 items.
         """
         return self._iterate(self._graph.iter_friends(mid, order=order))
 
     def iter_blocked(self, mid: int, *, order: Order = "newest") -> Iterator[Item]:
         """Yield whom an account blocks, as ``iter_following`` does.
 
-        Cost: a page of 200 at a time.
+        Raise as ``blocked``. Cost: that of ``blocked`` for each 200 items.
         """
         return self._iterate(self._graph.iter_blocked(mid, order=order))
+
+    def iter_whispers(self, mid: int, *, order: Order = "newest") -> Iterator[Item]:
+        """Yield whom an account follows in secret, as ``iter_following`` does.
+
+        Raise as ``whispers``. Cost: that of ``whispers`` for each 200 items.
+        """
+        return self._iterate(self._graph.iter_whispers(mid, order=order))
+
+    def iter_members(self, owner: int, group: int, *, order: Order = "newest") -> Iterator[Item]:
+        """Yield the followings in one group of an account, as ``iter_following`` does.
+
+        Raise as ``members``. Cost: that of ``members`` for each 200 items.
+        """
+        return self._iterate(self._graph.iter_members(owner, group, order=order))
+
+    def iter_common(self, mid: int, other: int) -> Iterator[Item]:
+        """Yield those whom both accounts follow, as ``iter_following`` does.
+
+        Raise as ``common``. Cost: that of ``common`` for each 200 items.
+        """
+        return self._iterate(self._graph.iter_common(mid, other))
+
+    def iter_known_followers(self, mid: int, other: int) -> Iterator[Item]:
+        """Yield those whom ``mid`` follows and who follow ``other``, as ``iter_following`` does.
+
+        Raise as ``known_followers``. Cost: that of ``known_followers`` for each 200 items.
+        """
+        return self._iterate(self._graph.iter_known_followers(mid, other))
+
+    def iter_search(self, mid: int, text: str) -> Iterator[Item]:
+        """Yield the followings whose name contains ``text``, as ``iter_following`` does.
+
+        Raise as ``search``. Cost: that of ``search`` for each 200 items.
+        """
+        return self._iterate(self._graph.iter_search(mid, text))
+
+    def iter_muted(self, mid: int) -> Iterator[Mute]:
+        """Yield whom an account has muted, as ``iter_following`` does.
+
+        Raise as ``muted``. Cost: that of ``muted`` for each 200 items.
+        """
+        return self._iterate(self._graph.iter_muted(mid))
 
     def import_following(
         self,

@@ -22,7 +22,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from guanxi.contract import structs
 from guanxi.contract.endpoints import ENDPOINTS
-from tools import sync_graph
+from tools import embedding, sync_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 _RUFF = ROOT / "pyproject.toml"
@@ -199,6 +199,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/cli.md": partial(document, "cli", "en"),
     "docs/cli.zh-CN.md": partial(document, "cli", "zh"),
     "docs/content-kinds.md": partial(document, "content_kinds"),
+    embedding.PAGE: partial(embedding.page, ROOT),
 }
 
 

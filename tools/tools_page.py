@@ -1,8 +1,10 @@
 """Rewrite the output of every command in docs/tools.md: ``python -m tools.tools_page``.
 
-The commands of its ``console`` blocks run in order, in one shell each, on a demo of their own with
-an empty folder for archives. What must vary (ports, times, folders, ids) is written as a reader of
-the example would see it, and ``masked`` removes it for the comparison of tests.
+The commands of its ``console`` blocks run in order, on a demo of their own and with an empty home.
+Each has a shell of its own, which knows the variables and functions of those before it. A
+``python`` block that begins with ``# NAME.py`` is the file of that name for the commands after it.
+What must vary (ports, times, folders, ids) is written as a reader of the example would see it, and
+``masked`` removes it for the comparison of tests.
 """
 
 from __future__ import annotations
@@ -11,19 +13,26 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "tools.md"
-_BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.M | re.S)
+_BLOCK = re.compile(r"^```(console|python)\n(.*?)(?=^```$)", re.M | re.S)
+#: How a Python program begins that the page's commands run.
+FILE = re.compile(r"# (\w+\.py)\n")
 _COMMAND = "from guanxi.cli import main; main()"
 #: The prompt of a command; further lines of one begin with the second.
 _PROMPT, _MORE = "$ ", "> "
-_DEMO = ("demo", "--json", "--port", "0", "--accounts", "400", "--edges", "6000")
+_DEMO = ("demo", "--store", "demo.db", "--json", "--port", "0")
+#: Runs a command after the variables and functions that its predecessors left in a file.
+_SHELL = """source "$1"; eval "$2"; status=$?; { declare -px; declare -f; } > "$1"; exit $status"""
+#: The ports that the page names: those of the demo and of a receiver of posts.
+_PORTS = ("8000", "9000")
 #: What a comparison ignores: times, and how long something is.
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d([ T\n]\d\d:\d\d(:\d\d)?)?"), "DATE"),
@@ -35,8 +44,22 @@ _VARYING = (
 
 def page(text: str) -> str:
     """Return the page with the outputs that its commands have now."""
-    with _session() as run:
-        return _BLOCK.sub(lambda block: _run(block[0], run), text)
+    with session() as run:
+        return run_page(text, run)
+
+
+def run_page(text: str, run: Shell) -> str:
+    """Run the page's commands in a shell; return the page with their outputs."""
+
+    def block(found: re.Match[str]) -> str:
+        tag, code = found.groups()
+        if tag == "console":
+            return f"```{tag}\n{_run(code, run)}"
+        if file := FILE.match(code):
+            run.write(file[1], code)
+        return found[0]
+
+    return _BLOCK.sub(block, text)
 
 
 def masked(text: str) -> str:
@@ -57,32 +80,73 @@ def commands(block: str) -> list[str]:
     return found
 
 
-class _Shell:
-    def __init__(self, environment: dict[str, str], replaced: dict[str, str], folder: str) -> None:
-        self._environment, self._replaced, self._folder = environment, replaced, folder
+class Shell:
+    """Runs commands in a folder, each in a bash of its own.
+
+    ``ports`` are the port of each one that the page names.
+    """
+
+    def __init__(self, home: Path, environment: dict[str, str], ports: dict[str, str]) -> None:
+        self.folder = home / "demo"
+        self._environment = environment
+        self._state = home / ".state"
+        self._state.touch()
+        self._ports = ports
+        self._replaced = {str(home): "/home/me"} | {
+            f"127.0.0.1{mark}{port}": f"127.0.0.1{mark}{shown}"
+            for shown, port in ports.items()
+            for mark in ":-"
+        }
+        #: The process groups of what commands left running.
+        self._running: list[int] = []
 
     def __call__(self, command: str) -> str:
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self._folder,
+        """Run a command; return its output as the page shows it, with an exit status not 0.
+
+        What it leaves running in the background runs until ``close``. Raise RuntimeError for a
+        traceback, AssertionError if it takes two minutes.
+        """
+        process = subprocess.Popen(
+            ["bash", "-c", _SHELL, "bash", str(self._state), self._with_real_ports(command)],
+            cwd=self.folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
-            check=False,
+            start_new_session=True,
         )
-        if "Traceback" in done.stdout:
-            raise RuntimeError(f"{command}\n{done.stdout}")
-        text = done.stdout.replace("\ufeff", "")  # an invisible mark at the beginning of CSV
+        self._running.append(process.pid)
+        text, _ = process.communicate(timeout=120)
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            self._running.remove(process.pid)
+        if "Traceback" in text:
+            raise RuntimeError(f"{command}\n{text}")
+        text = text.replace("\ufeff", "")  # an invisible mark at the beginning of CSV
         for one, other in self._replaced.items():
             text = text.replace(one, other)
-        status = f"(exit status {done.returncode})\n" if done.returncode else ""
+        status = f"(exit status {process.returncode})\n" if process.returncode else ""
         return "".join(line.rstrip() + "\n" for line in text.splitlines()) + status
 
+    def write(self, name: str, program: str) -> None:
+        """Write a program into the folder."""
+        (self.folder / name).write_text(self._with_real_ports(program), "utf-8")
 
-def _run(block: str, run: _Shell) -> str:
+    def close(self) -> None:
+        """End what the commands left running."""
+        for group in self._running:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGTERM)
+
+    def _with_real_ports(self, text: str) -> str:
+        for shown, port in self._ports.items():
+            text = re.sub(rf"\b{shown}\b", port, text)
+        return text
+
+
+def _run(block: str, run: Shell) -> str:
     written = ""
     for command in commands(block):
         written += _PROMPT + command.replace("\n", f"\n{_MORE}") + "\n" + run(command)
@@ -90,38 +154,53 @@ def _run(block: str, run: _Shell) -> str:
 
 
 @contextmanager
-def _session() -> Iterator[_Shell]:
-    """Yield what runs a command, signed in to a demo of its own."""
-    with tempfile.TemporaryDirectory() as folder:
+def session() -> Iterator[Shell]:
+    """Yield a shell that is signed in to a demo of its own, whose store is in its folder."""
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home, "demo")
+        folder.mkdir()
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("GUANXI_", "XDG_"))
+        }
+        environment |= {
+            "HOME": home,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            "GUANXI_LANG": "en",
+        }
         demo = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, *_DEMO], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _COMMAND, *_DEMO],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             assert demo.stdout is not None
             facts = json.loads(demo.stdout.readline())
-            url = facts["base_url"]
-            port = url.rpartition(":")[2]
-            environment = {
-                **{name: value for name, value in os.environ.items() if "GUANXI" not in name},
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "XDG_DATA_HOME": f"{folder}/share",
-                "XDG_CONFIG_HOME": f"{folder}/config",
-                "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-                "GUANXI_LANG": "en",
-                "GUANXI_BASE_URL": url,
+            environment |= {
+                "GUANXI_BASE_URL": facts["base_url"],
                 "GUANXI_SESSDATA": facts["sessdata"],
                 "GUANXI_BILI_JCT": facts["bili_jct"],
             }
-            (Path(folder) / "work").mkdir()
-            replaced = {
-                f"{folder}/share": "/home/me/.local/share",
-                f"127.0.0.1:{port}": "127.0.0.1:8000",
-                f"127.0.0.1-{port}": "127.0.0.1-8000",
-            }
-            yield _Shell(environment, replaced, f"{folder}/work")
+            port = facts["base_url"].rpartition(":")[2]
+            shell = Shell(
+                Path(home), environment, dict(zip(_PORTS, (port, _free_port()), strict=True))
+            )
+            try:
+                yield shell
+            finally:
+                shell.close()
         finally:
             demo.send_signal(signal.SIGINT)
             demo.communicate(timeout=30)
+
+
+def _free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
 
 
 if __name__ == "__main__":

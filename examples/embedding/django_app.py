@@ -101,6 +101,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
     elif scope["path"].startswith("/graph/"):
-        await scope["state"]["mounted"]({**scope, "root_path": "/graph"}, receive, send)
+        mounted = scope["state"]["mounted"]
+        await mounted({**scope, "root_path": "/graph"}, receive, send)
     else:
         await django_application(scope, receive, send)

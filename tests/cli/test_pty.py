@@ -17,6 +17,8 @@ from unicodedata import category
 
 import pytest
 
+from guanxi.cli import credentials
+from guanxi.sdk.credential import Credential
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import running
 from tests.cli.runner import COMMAND, ENGLISH
@@ -165,7 +167,8 @@ def test_commands_on_a_store_show_no_control_character(
 def test_the_progress_bar_has_no_colours_if_the_user_wants_none(tmp_path: Path) -> None:
     with running() as service:
         service.add_accounts(1, 2)
-        service.import_edges([EdgeRow(follower=1, followed=2, time=5)])
+        pairs = ((1, 2), (2, 1))
+        service.import_edges([EdgeRow(follower=a, followed=b, time=5) for a, b in pairs])
         me = service.sign_in(1)
         environment = {
             "GUANXI_BASE_URL": service.base_url,
@@ -176,5 +179,25 @@ def test_the_progress_bar_has_no_colours_if_the_user_wants_none(tmp_path: Path) 
         status, written = on_a_terminal("backup", **environment)
         assert status == 0
         assert any(one != "\x1b[0m" for one in _SGR.findall(written))
+        assert "0:00:00" not in written, "a time left below a second says nothing"
         status, written = on_a_terminal("backup", NO_COLOR="1", **environment)
         assert (status, _SGR.findall(written)) == (0, [])
+
+
+def test_the_progress_of_a_migration_names_each_list(
+    home: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in home.items():
+        monkeypatch.setenv(name, value)
+    with running() as service:
+        service.add_accounts(1, 2, 3)
+        service.import_edges([EdgeRow(follower=1, followed=3, time=5)])
+        for name, mid in (("old", 1), ("new", 2)):
+            session = service.sign_in(mid)
+            credential = Credential(sessdata=session.sessdata, bili_jct=session.bili_jct)
+            credentials.save(service.base_url, name, credential)
+        argv = ("migrate", "--from", "old", "--to", "new", "--yes", "--base-url", service.base_url)
+        status, written = on_a_terminal(*argv, XDG_DATA_HOME=str(tmp_path), NO_COLOR="1")
+    assert status == 0, written
+    for shown in ("source: followings", "target: followings", "check: followings"):
+        assert shown in written

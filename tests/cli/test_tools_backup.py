@@ -47,6 +47,10 @@ class Gate:
         return gated
 
 
+#: An address at which nothing listens: port 1 needs a privilege.
+NO_SERVER = "http://127.0.0.1:1"
+
+
 @pytest.fixture
 def gate() -> Gate:
     return Gate()
@@ -107,7 +111,10 @@ def test_the_summary_adds_up(service: RunningService, tmp_path: Path) -> None:
 
 def test_nobody_signed_in_and_a_foreign_archive(service: RunningService, tmp_path: Path) -> None:
     me = account(service, tmp_path)
-    assert "not signed in" in error_of("backup", **me | {"GUANXI_SESSDATA": ""})
+    nobody = me | {"GUANXI_SESSDATA": "", "GUANXI_BILI_JCT": "", "GUANXI_BASE_URL": NO_SERVER}
+    assert "not signed in: run guanxi login" in error_of("backup", **nobody), "and no request"
+    ended = error_of("backup", **me | {"GUANXI_SESSDATA": "wrong"})
+    assert "has ended or is not this server" in ended
     path = tmp_path / "own.db"
     output_of("backup", "--archive", path, **me)
     error = error_of("backup", "--archive", path, **account(service, tmp_path, 2))

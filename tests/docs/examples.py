@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from itertools import dropwhile
 from pathlib import Path
 
+from tools.tools_page import FILE
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 READMES = ["README.md", "README.zh-CN.md"]
@@ -41,12 +43,17 @@ def story(document: str) -> list[str]:
 
 
 def on_the_demo(documents: list[str]) -> list[tuple[str, str]]:
-    """Return the language and the text of each other example, each once."""
+    """Return the language and the text of each other example, each once.
+
+    Programs that a page saves as files are run with the commands that it shows after them, by
+    ``tools.tools_page``.
+    """
     found = [
         (tag, text)
         for document in documents
         for tag, text in blocks(document)
-        if tag == "python" or (text in commands(document) and text not in story(document))
+        if (tag == "python" and not FILE.match(text))
+        or (text in commands(document) and text not in story(document))
     ]
     return list(dict.fromkeys(found))
 

@@ -1,8 +1,8 @@
 """Run the Python programs that standard input has, each as a JSON string on a line of its own.
 
-Each runs in a fork of this process, which has imported guanxi, because importing and finalising
-cost most of a short program's time. For each one a line of JSON is printed: exit status, output,
-errors.
+Each runs in a fork of this process, in an empty folder. The process has imported guanxi, because
+importing and finalising cost most of a short program's time. For each program a line of JSON is
+printed: exit status, output, errors.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import atexit
 import gc
 import json
 import os
+import shutil
 import sys
 import traceback
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, mkdtemp
 from typing import Any
 
 import guanxi.sdk.aio
@@ -28,9 +29,12 @@ __all__ = ["guanxi"]
 def main() -> None:
     gc.freeze()
     for line in sys.stdin:
+        # A TemporaryDirectory would be cleaned up in the child too.
+        folder = mkdtemp()
         with TemporaryFile() as output, TemporaryFile() as errors:
             child = os.fork()
             if not child:
+                os.chdir(folder)
                 os.dup2(output.fileno(), 1)
                 os.dup2(errors.fileno(), 2)
                 os._exit(run(json.loads(line)))
@@ -39,6 +43,7 @@ def main() -> None:
             for file in (output, errors):
                 file.seek(0)
                 texts.append(file.read().decode())
+        shutil.rmtree(folder)
         print(json.dumps([os.waitstatus_to_exitcode(status), *texts]), flush=True)
 
 

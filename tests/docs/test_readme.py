@@ -19,6 +19,11 @@ import pytest
 
 from guanxi.service.config import load
 from tests.docs.examples import PAGES, READMES, ROOT, blocks, in_shell, on_the_demo
+from tools.tools_page import masked
+
+LANGUAGES = {"README.md": "en", "README.zh-CN.md": "zh"}
+#: The commands of the tools in both READMEs.
+[TOOLS] = [text for tag, text in blocks("README.md") if tag == "sh" and "guanxi undo" in text]
 
 
 class Demo(NamedTuple):
@@ -34,7 +39,7 @@ def demo(readme: str) -> Iterator[Demo]:
     process = subprocess.Popen(
         ["make", "demo", "ARGS=--port 0"],
         cwd=ROOT,
-        env={**os.environ, "GUANXI_LANG": "zh" if "zh" in readme else "en"},
+        env={**os.environ, "GUANXI_LANG": LANGUAGES[readme]},
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -61,17 +66,37 @@ def test_readme_shows_what_the_demo_prints_and_its_blocks_run_in_order(
     readme: str, demo: Demo, tmp_path: Path
 ) -> None:
     assert demo.exports.keys() == {"GUANXI_BASE_URL", "GUANXI_SESSDATA", "GUANXI_BILI_JCT"}
-    [shown] = [text for tag, text in blocks(readme) if tag == "text"]
-    assert set(shown.splitlines(keepends=True)) <= set(demo.lines)
-    if readme != READMES[0]:
-        return  # its other blocks are the same
+    tour, of_the_tools = [text for tag, text in blocks(readme) if tag == "text"]
+    assert set(tour.splitlines(keepends=True)) <= set(demo.lines)
+    environment = {**demo.exports, "GUANXI_LANG": LANGUAGES[readme]}
     outputs = ""
     for tag, text in on_the_demo([readme]):
-        command = text if tag == "sh" else f"python -W error - <<'PROGRAM'\n{text}PROGRAM\n"
-        outputs += in_shell(command, demo.exports, tmp_path)
+        if text == TOOLS:
+            check_excerpt(of_the_tools, in_shell(f"exec 2>&1\n{text}", environment, tmp_path))
+        elif readme == READMES[0]:  # the others are the same
+            command = text if tag == "sh" else f"python -W error - <<'PROGRAM'\n{text}PROGRAM\n"
+            outputs += in_shell(command, environment, tmp_path)
+    if readme != READMES[0]:
+        return
     assert '"list":[{"mid":14082,' in outputs, "the first listing"
     assert '{"code":0,"message":"0","ttl":1}' in outputs, "the first follow"
     assert "22014" in outputs, "the refused follow of the snippet"
+
+
+def check_excerpt(excerpt: str, printed: str) -> None:
+    """Check that an output has the lines of an excerpt, in which … stands for lines left out."""
+    printed, position = "\n" + masked(printed), 0
+    for part in masked(excerpt).split("…\n"):
+        position = printed.find("\n" + part, position)
+        assert position >= 0, f"not printed:\n{part}\nbut:{printed}"
+        position += len(part)
+
+
+def test_an_excerpt_is_compared_line_by_line() -> None:
+    check_excerpt("a\n…\nc\nd\n", "a\nb\nc\nd\n")
+    for printed in ("a\nb\n", "ac\nd\n", "a\nc\nb\nd\n", "c\nd\na\n"):
+        with pytest.raises(AssertionError):
+            check_excerpt("a\n…\nc\nd\n", printed)
 
 
 def test_snippets_pass_a_strict_type_checker(tmp_path: Path) -> None:
@@ -117,6 +142,7 @@ def test_test_files_named_in_a_page_exist(document: str) -> None:
     "document", [path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]]
 )
 def test_relative_links_point_to_existing_files(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", (ROOT / document).read_text("utf-8")):
+    text = (ROOT / document).read_text("utf-8")
+    for target in re.findall(r"(?:\]\(|src=\"|srcset=\")([^)#\"]+)", text):
         if not target.startswith("http"):
             assert (ROOT / document.parent / target).exists(), f"{document}: {target}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from guanxi.cli import COMMANDS
+from guanxi.cli.app import imported
 from guanxi.toolbox.schema import VIEWS
 from tests.toolbox.archives import new_archive
 from tools.tools_page import PAGE, commands, masked, page
@@ -18,10 +20,21 @@ def test_the_page_shows_what_its_commands_print() -> None:
     assert masked(page(TEXT)) == masked(TEXT)
 
 
-def test_the_page_has_every_command_of_the_tools() -> None:
+def test_the_page_runs_every_command_of_the_tools() -> None:
+    shown = re.findall(r"^```console\n(.*?)^```$", TEXT, re.M | re.S)
+    ran = "\n".join(command for block in shown for command in commands(block))
+    for name in every_command():
+        # A client of the page starts guanxi mcp.
+        assert re.search(rf"\bguanxi {name}\b", ran) or (name == "mcp" and '["mcp", ' in TEXT), name
+    assert "guanxi watch --once --webhook" in ran
+
+
+def every_command() -> Iterator[str]:
+    """Yield the commands of the tools, those of groups with the group's name."""
     for name, command in COMMANDS.items():
-        if "tools" in command.extra and name not in ("api", "logout", "whoami"):
-            assert f"guanxi {name}" in TEXT, name
+        if "tools" in command.extra and name not in ("logout", "whoami"):
+            inner = getattr(imported(name), "commands", {})
+            yield from (f"{name} {one}" for one in inner) if inner else (name,)
 
 
 def test_the_page_has_the_columns_of_every_view(tmp_path: Path) -> None:

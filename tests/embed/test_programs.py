@@ -102,6 +102,8 @@ def test_each_program_says_how_to_run_it() -> None:
     assert programs.keys() == COMMANDS.keys()
     for name, text in programs.items():
         assert f"\nRun it with `{COMMANDS[name]}`.\n" in text
+    page = (ROOT / "docs" / "embedding.md").read_text("utf-8")
+    assert [page.count(text) for text in programs.values()] == [1] * len(programs)
 
 
 def test_fastapi(tmp_path: Path) -> None:

@@ -258,6 +258,26 @@ def test_a_turn_is_shared_by_its_file(tmp_path: Path) -> None:
     assert second.take(120.0, 2.0) == 0.0
 
 
+def test_a_turn_that_another_process_has_is_postponed_for_all(tmp_path: Path) -> None:
+    path = tmp_path / "turn"
+    sending, busy, third = Turn(path), Turn(path), Turn(path)
+    assert sending.take(100.0, 2.0) == 0.0
+    busy.postpone(120.0)
+    assert third.take(101.0, 2.0) == POLL
+    sending.finish(101.0)
+    assert third.take(110.0, 2.0) == 10.0
+    assert sending.take(110.0, 2.0) == 10.0
+    assert third.take(120.0, 2.0) == 0.0
+    left = tmp_path / "turn.free"
+    assert (left.read_text(), left.stat().st_mode & 0o777) == ("120.0\n", 0o600)
+
+
+@pytest.mark.parametrize("left", [b"", b"x", b"nan", b"5000.0\n", b"\xff" * 1000])
+def test_a_damaged_word_is_ignored(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "turn.free").write_bytes(left)
+    assert Turn(tmp_path / "turn").take(100.0, 2.0) == 0.0
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"x", b"nan", b"1 2 3", b"5000.0 5000.0\n", b"\xff" * 1000]
 )

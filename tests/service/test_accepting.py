@@ -211,3 +211,25 @@ def test_no_descriptor_is_closed_twice(new_loop: NewLoop) -> None:
 
     run(new_loop, work)
     assert closed == 600
+
+
+@LOOPS
+def test_a_server_that_cannot_listen_ends_the_others(
+    new_loop: NewLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("no more memory for it")
+
+    monkeypatch.setattr(http, "Accepting", broken)
+
+    async def enter() -> None:
+        with (
+            bind("127.0.0.1", 0) as listener,
+            pytest.raises(OSError, match="no more memory") as caught,
+        ):
+            async with asyncio.timeout(10), answering(listener):
+                pass
+        waited = isinstance(caught.value.__context__, asyncio.CancelledError)
+        assert not waited, "until the time-out"
+
+    run(new_loop, enter)

@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,9 @@ from selenium.webdriver.common.by import By
 from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.contract.structs import RelationItem
 from guanxi.text import Language
-from guanxi.toolbox import report
 from guanxi.toolbox.archive import Archive, Identity
 from guanxi.toolbox.errors import NoSuchSnapshot
+from guanxi.toolbox.report import page, report
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
 
 NOW = 1_790_000_000
@@ -64,7 +65,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 
 def page_of(archive: Archive, *, language: Language = "en", faces: bool = False) -> str:
-    return "".join(report.page(archive, NOW, language=language, faces=faces))
+    return "".join(page(archive, NOW, language=language, faces=faces))
 
 
 class Elements(HTMLParser):
@@ -135,7 +136,7 @@ def test_it_says_what_it_does_not_know(archive: Archive) -> None:
 def test_a_long_list_is_limited_and_says_so(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "PEOPLE", 10)
+    monkeypatch.setattr(import_module("guanxi.toolbox.report"), "PEOPLE", 10)
     page = page_of(archive)
     assert "The page has the newest 10 only; guanxi show has all." in page
     assert page.count('<td class="who"') == 20
@@ -146,12 +147,12 @@ def test_a_long_list_is_limited_and_says_so(
 def test_the_file_is_its_owners_alone_and_appears_whole(archive: Archive, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("old")
-    size = report.write(archive, path, NOW)
+    size = report(archive, path, NOW)
     assert path.stat().st_size == size > 10_000
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     archive.db.execute("DROP VIEW followings")
     with pytest.raises(Exception, match="followings"):
-        report.write(archive, path, NOW)
+        report(archive, path, NOW)
     assert path.stat().st_size == size
     assert not list(tmp_path.glob(".report-*"))
 
@@ -161,15 +162,28 @@ def test_without_a_snapshot(tmp_path: Path) -> None:
         Archive.create(tmp_path / "new.db", Identity("documents", 1)) as empty,
         pytest.raises(NoSuchSnapshot, match="run guanxi backup first"),
     ):
-        report.write(empty, tmp_path / "r.html", NOW)
+        report(empty, tmp_path / "r.html", NOW)
     assert not (tmp_path / "r.html").exists()
+
+
+def test_empty_lists_and_snapshots_without_a_change(tmp_path: Path) -> None:
+    with new_archive(tmp_path) as archive:
+        add_snapshot(archive, DAY, followings=[item(3)], followers=[])
+        add_snapshot(archive, 2 * DAY, followings=[item(3), item(4)], followers=[])
+        add_snapshot(archive, 3 * DAY, followings=[item(3), item(4)], followers=[])
+        shown = page_of(archive)
+    assert "<bdi>2 · 1970-01-03" in shown
+    assert "<bdi>3 · " not in shown, "nothing changed"
+    assert "Nothing changed from snapshot 1 to 3." in shown
+    assert shown.count("No accounts.") == 1
+    assert shown.count("<tbody>") == 1
 
 
 @pytest.fixture
 def shown(browser: Chrome, archive: Archive, tmp_path: Path) -> Iterator[Chrome]:
     """The report in the browser; the device's width and colours are reset afterwards."""
     path = tmp_path / "report.html"
-    report.write(archive, path, NOW)
+    report(archive, path, NOW)
     browser.get(path.as_uri())
     yield browser
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
@@ -190,7 +204,7 @@ def luminance(browser: Chrome, selector: str, part: str) -> float:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 800, 390])
 def test_it_fits_and_has_the_readers_colours(shown: Chrome, width: int, mode: str) -> None:
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     shown.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

@@ -62,23 +62,29 @@ def test_what_is_there_costs_nothing_and_nothing_is_taken_away(
     )
     none = Relation()
     assert list(plan.acts()) == [
-        Act(1, "create_group", "wanted", group="music"),
-        Act(2, "follow", "wanted", mid=11, name="u11", expect=none),
-        Act(3, "follow", "wanted", mid=13, name="u13", expect=none),
+        Act(1, "create_group", "the source has it", group="music"),
+        Act(2, "follow", "the source has it", mid=11, name="u11", expect=none),
+        Act(3, "follow", "the source has it", mid=13, name="u13", expect=none),
         Act(
             4,
             "set_groups",
-            "wanted",
+            "the source has it",
             mid=15,
             name="u15",
             groups=("friends", "mine"),
             expect=Relation(6, groups=("mine",), since=1_015),
         ),
         Act(
-            5, "set_groups", "wanted", mid=13, name="u13", groups=("friends", "music"), special=True
+            5,
+            "set_groups",
+            "the source has it",
+            mid=13,
+            name="u13",
+            groups=("friends", "music"),
+            special=True,
         ),
-        Act(6, "set_groups", "wanted", mid=11, name="u11", groups=("music",)),
-        Act(7, "block", "wanted", mid=22, name="u22", expect=none),
+        Act(6, "set_groups", "the source has it", mid=11, name="u11", groups=("music",)),
+        Act(7, "block", "the source has it", mid=22, name="u22", expect=none),
     ]
     assert list(plan.left_out()) == [
         LeftOut(14, DEREGISTERED_NAME, "it is deregistered"),

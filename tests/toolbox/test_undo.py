@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.stores.port import EdgeRow
 from guanxi.toolbox.archive import Identity
 from guanxi.toolbox.errors import PlanMismatch
@@ -117,11 +119,28 @@ def test_what_cannot_come_back_is_listed(tmp_path: Path) -> None:
         )
         at.apply(plan)
         back = undo(at.archive, plan, tmp_path / "back", NOW, words=lambda text: text.zh)
-        assert [(act.act, act.group) for act in back.acts()] == [("create_group", "empty")]
+        [act] = back.acts()
+        assert (act.act, act.group, act.reason) == (
+            "create_group",
+            "empty",
+            "撤销删除分组 [第 2 项]",
+        )
         assert set(back.header.remarks) == {
             "1 个分组会重建，但不含原来的成员",
             "1 个悄悄关注不能恢复",
         }
+
+
+def test_who_is_deregistered_is_not_followed_again_but_unblocked(tmp_path: Path) -> None:
+    with desk(tmp_path, edges=follows(2, 3)) as at:
+        name = DEREGISTERED_NAME
+        plan = at.plan(
+            structs.replace(unfollow(2), name=name), Act(0, "block", "x", mid=3, name=name)
+        )
+        at.apply(plan)
+        back = undo(at.archive, plan, tmp_path / "back", NOW)
+        assert [(act.act, act.mid) for act in back.acts()] == [("unblock", 3)]
+        assert "deregistered, so not followed again: 2" in back.header.remarks
 
 
 def test_a_plan_that_was_not_applied_and_one_of_another_account(tmp_path: Path) -> None:

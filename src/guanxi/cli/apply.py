@@ -192,9 +192,9 @@ def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
     say(text(f"共 {found.total} 项", f"{found.total} acts"))
     for name, words in OUTCOMES.items():
         if name in found.outcomes:
-            say(f"  {shown(words)}: {found.outcomes[name]}")
+            say(_counted(shown(words), found.outcomes[name]))
     if found.left:
-        say(f"  {text('未执行', 'left')}: {found.left}")
+        say(_counted(text("未执行", "left"), found.left))
     rows = [
         (
             *(row["number"], row["mid"], row["name"]),
@@ -215,11 +215,15 @@ def print_report(archive: Archive, plan: Plan, *, as_json: bool) -> bool:
 def _print_counts(plan: Plan, left: int) -> None:
     """Print what is about to be done, on standard error."""
     header = plan.header
-    note(f"{header.command}: {header.identity}")
+    note(text(f"{header.command}：{header.identity}", f"{header.command}: {header.identity}"))
     for kind, count in header.acts.items():
-        note(f"  {shown(KINDS[kind].text)}: {count}")
+        note(_counted(shown(KINDS[kind].text), count))
     if left < header.total:
         note(text(f"还剩 {left} 项", f"{left} acts are left"))
+
+
+def _counted(words: str, count: int) -> str:
+    return text(f"  {words}：{count:,}", f"  {words}: {count:,}")
 
 
 def _mids(words: list[str] | tuple[str, ...]) -> Iterator[int]:

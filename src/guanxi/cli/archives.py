@@ -65,7 +65,17 @@ def signed_in(base_url: str | None, account: str) -> Iterator[tuple[SyncClient, 
     Raise ValueError if nobody is signed in, and as ``client_of`` and ``client.web.nav``.
     """
     with client_of(base_url, account) as client:
-        yield client, identity(client, client.web.nav())
+        yield client, identity(client, nav_of(client))
+
+
+def nav_of(client: SyncClient) -> Nav:
+    """Return what the server knows of the client's account, by one request.
+
+    Raise ValueError without a credential, before a request; and as ``client.web.nav``.
+    """
+    if not client.credential.get_cookies():
+        raise ValueError(not_signed_in())
+    return client.web.nav()
 
 
 def identity(client: SyncClient, nav: Nav) -> Identity:
@@ -220,7 +230,7 @@ def progress_bar(label: Callable[[str], str]) -> Iterator[OnProgress]:
             if progress.part not in tasks:
                 tasks[progress.part] = bars.add_task(label(progress.part), of="", more="")
             more = text(f"{progress.calls} 次请求", f"{progress.calls} calls")
-            if progress.seconds_left:
+            if progress.seconds_left and progress.seconds_left >= 1:
                 left = timedelta(seconds=round(progress.seconds_left))
                 more += text(f"，剩余 {left}", f", {left} left")
             bars.update(

@@ -15,6 +15,7 @@ from guanxi.cli.archives import (
     ArchiveOption,
     JsonOption,
     identity,
+    nav_of,
     print_json,
     progress_bar,
     table,
@@ -98,7 +99,7 @@ def backup(
     interrupted, too: later runs read the accounts that are left.
     """
     with client_of(base_url, account) as client:
-        nav = client.web.nav()
+        nav = nav_of(client)
         owner = identity(client, nav)
         with Archive.create(archive or default_path(owner), owner) as opened:
             outcome = _read(client, opened, nav)

@@ -134,7 +134,7 @@ def _print_lacks(first: Archive, second: Archive, *, as_json: bool, as_csv: bool
         )
         return
     table(
-        headers,
+        [text("列表", "list"), "mid", text("昵称", "name"), text("不同", "what")],
         (
             (shown(labels.label(labels.LISTS, name)), mid, who, shown(labels.LACKS[what]))
             for name, mid, who, what in chain([first_row], rows)
@@ -210,12 +210,13 @@ def _doubts(found: Difference) -> Iterator[str]:
 
 def _print_category(found: Difference, name: str, category: str, count: int) -> None:
     say("")
-    say(f"{shown(labels.LISTS[name])}: {shown(labels.CATEGORIES[category])} ({count:,})")
+    listed, changed = shown(labels.LISTS[name]), shown(labels.CATEGORIES[category])
+    say(text(f"{listed}：{changed}（{count:,}）", f"{listed}: {changed} ({count:,})"))
     rows = islice(found.changes(name, category), _NAMES)
     table(["", "mid", text("名称", "name"), ""], map(_row, rows))
     if count > _NAMES:
         rest = f"{count - _NAMES:,}"
-        say(text(f"  … 另有 {rest} 个，见 --csv", f"  … and {rest} more, see --csv"))
+        say(text(f"  ……另有 {rest} 个，见 --csv", f"  … and {rest} more, see --csv"))
 
 
 def _row(change: Change) -> tuple[str, str, str, str]:

@@ -73,7 +73,7 @@ def mcp(
         path = found.path
     folder = plans or path.with_name("plans")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    note(text(f"档案 {path}，计划在 {folder}", f"archive {path}, plans in {folder}"))
+    note(text(f"档案：{path}\n计划：{folder}", f"archive: {path}\nplans: {folder}"))
     server_of(path, folder).run("stdio")
 
 

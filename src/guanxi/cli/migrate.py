@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -91,10 +91,10 @@ def migrate(
         if origin.identity.is_same(owner):
             raise ValueError(Text("来源与目标是同一账号", "the source and the target are the same"))
         begun = migration.unfinished(origin, into)
-        label = text("读取", "reading")
-        with going_on(), progress_bar(lambda _: label) as show:
-            if reader is not None and begun is None:
+        if reader is not None and begun is None:
+            with going_on(), progress_bar(_list_of(text("来源：", "source: "))) as show:
                 backup(reader, origin, now, on_progress=show)
+        with going_on(), progress_bar(_list_of(text("目标：", "target: "))) as show:
             plan = begun or migration.prepare(
                 origin, client, into, now, blocks=blocks, words=shown, on_progress=show
             )
@@ -107,7 +107,7 @@ def migrate(
             run(client, into, plan, per_day=per_day, verify=verify)
         except Stopped as error:
             raise Stopped(*_again(error)) from error
-        with going_on(), progress_bar(lambda _: label) as show:
+        with going_on(), progress_bar(_list_of(text("核对：", "check: "))) as show:
             backup(client, into, int(time.time()), on_progress=show)
         remaining = migration.remaining(origin, into, plan, blocks=blocks)
         if as_json:
@@ -141,6 +141,11 @@ def _saved(base_url: str | None, name: str) -> Iterator[tuple[SyncClient, Identi
         )
     with SyncClient(base_url=base_url, credential=credential) as client:
         yield client, identity(client, client.web.nav())
+
+
+def _list_of(whose: str) -> Callable[[str], str]:
+    """Return what names the list that is being read, after a few words."""
+    return lambda part: whose + shown(labels.label(labels.LISTS, part))
 
 
 def _again(error: Stopped) -> tuple[str, str]:

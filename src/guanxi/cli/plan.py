@@ -218,7 +218,9 @@ _add("restore", _RESTORE, (("at", _AT, _NEEDED), _IGNORE_KEEP), restore)
 
 
 @app.command()
-@in_chinese("""显示计划：各理由的数量、名额、所需时间与前几项操作。""")
+@in_chinese("""显示计划。
+
+    输出各理由的数量、名额、所需时间与前几项操作。""")
 def show(
     plan: Annotated[Path, argument("计划文件。", "The plan's file.", metavar="PLAN")],
     mid: Annotated[
@@ -235,7 +237,10 @@ def show(
     archive: ArchiveOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a plan: counts by reason, the cap, the time it takes, and its first acts."""
+    """Show a plan.
+
+    It prints the counts by reason, the cap, the time that it takes, and the first acts.
+    """
     read = Plan.open(plan)
     if mid is None:
         print_review(review(read, limit), as_json=as_json)
@@ -274,8 +279,7 @@ def print_review(found: Review, *, as_json: bool) -> None:
         return
     header = found.header
     _line(f"{header.command} {header.selection}".strip())
-    _line(_who(found))
-    for line in (*_figures(found), *header.remarks):
+    for line in (*_origin(found), *_figures(found), *header.remarks):
         _line(line)
     if found.reasons:
         say("")
@@ -302,21 +306,19 @@ def print_review(found: Review, *, as_json: bool) -> None:
             _line(text(f"……另有 {rest:,} 项", f"… and {rest:,} more"))
 
 
-def _who(found: Review) -> str:
+def _origin(found: Review) -> list[str]:
+    """Return the lines with the account, and with the snapshot and the time of the plan."""
     header = found.header
     made = datetime.fromtimestamp(header.made, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    if header.snapshot is None:
-        return text(f"{header.identity}，{made}", f"{header.identity}, {made}")
-    return text(
-        f"{header.identity}，快照 {header.snapshot}，{made}",
-        f"{header.identity}, from snapshot {header.snapshot}, {made}",
-    )
+    if header.snapshot is not None:
+        made = text(f"快照 {header.snapshot}，{made}", f"from snapshot {header.snapshot}, {made}")
+    return [str(header.identity), made]
 
 
 def _figures(found: Review) -> list[str]:
     """Return the lines with what the plan does to the list, and how long it takes."""
     header = found.header
-    kinds = ", ".join(f"{_kind(kind)} {count:,}" for kind, count in header.acts.items())
+    kinds = text("、", ", ").join(f"{_kind(kind)} {count:,}" for kind, count in header.acts.items())
     lines = [
         text(
             f"操作：{kinds or '无'}；未列入 {header.left_out:,}",

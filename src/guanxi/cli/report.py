@@ -13,7 +13,7 @@ from guanxi.cli.language import text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
 from guanxi.cli.terminal import say
 from guanxi.text import language_of
-from guanxi.toolbox import report as html
+from guanxi.toolbox import report as write_report
 
 
 @in_chinese("""写出一个 HTML 报告。
@@ -44,7 +44,7 @@ def report(
     with opened(archive, base_url, account) as opened_archive:
         language = language_of(os.environ)
         now = int(time.time())
-        size = html.write(opened_archive, output, now, language=language, faces=faces)
+        size = write_report(opened_archive, output, now, language=language, faces=faces)
     if as_json:
         print_json({"file": str(output), "bytes": size})
     else:

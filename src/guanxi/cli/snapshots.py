@@ -84,14 +84,19 @@ def path(
 
 
 @archive_app.command("delete")
-@in_chinese("""删除档案及其全部快照、备注与操作记录，无法恢复。""")
+@in_chinese("""删除档案，无法恢复。
+
+    其全部快照、备注与操作记录都会删除。""")
 def delete_(
     yes: Annotated[bool, option("不询问。", "Do not ask.", "--yes")] = False,
     archive: ArchiveOption = None,
     account: AccountOption = DEFAULT_NAME,
     base_url: BaseUrl = None,
 ) -> None:
-    """Delete the archive with all its snapshots, notes and acts, for good."""
+    """Delete the archive for good.
+
+    All its snapshots, notes and acts are deleted.
+    """
     with opened(archive, base_url, account) as found:
         place, identity = found.path, found.identity
     question = text(

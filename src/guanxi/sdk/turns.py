@@ -75,9 +75,13 @@ class Turn:
         """Let no request of anybody begin before ``until``: the server is too busy."""
         with self._guard:
             self._free = max(self._free, until)
-            if not self._sending and self._locked():
+            if self._sending:
+                return  # ``finish`` stores it
+            if self._locked():
                 self._store()
                 self._unlock()
+            else:
+                self._leave()
 
     def forget(self) -> None:
         """Close the file, in a forked child, whose parent still has the turn."""
@@ -110,14 +114,30 @@ class Turn:
 
     def _load(self, now: float) -> None:
         """Read the times of other processes; ignore a damaged file and one of before a restart."""
-        if sys.platform == "win32" or self._file is None:
+        if sys.platform == "win32" or self._file is None or self._path is None:
             return
         with suppress(OSError, ValueError):
             ended, free = map(float, os.pread(self._file, _MOST_BYTES, 0).split())
             if ended <= now:
                 self._ended = max(self._ended, ended)
-            if free <= now + _FARTHEST:
-                self._free = max(self._free, free)
+            self._postpone(free, now)
+        with suppress(OSError, ValueError):
+            self._postpone(float(_left(self._path).read_bytes()[:_MOST_BYTES]), now)
+
+    def _postpone(self, free: float, now: float) -> None:
+        if free <= now + _FARTHEST:
+            self._free = max(self._free, free)
+
+    def _leave(self) -> None:
+        """Leave word for the process that has the turn, and for those after it."""
+        if self._path is not None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            with (
+                suppress(OSError),
+                os.fdopen(os.open(_left(self._path), flags, 0o600), "wb") as file,
+            ):
+                file.write(f"{self._free!r}\n".encode())
+                file.truncate()
 
     def _store(self) -> None:
         if sys.platform == "win32" or self._file is None:
@@ -126,6 +146,11 @@ class Turn:
             text = f"{self._ended!r} {self._free!r}\n".encode()
             os.pwrite(self._file, text, 0)
             os.ftruncate(self._file, len(text))
+
+
+def _left(path: Path) -> Path:
+    """Return the file in which word is left for who has the turn of a path."""
+    return path.with_name(f"{path.name}.free")
 
 
 _Turns = dict[tuple[str, str], Turn]

@@ -477,7 +477,7 @@ async def serving(*served: Served) -> AsyncIterator[None]:
     """Serve ASGI applications, each on its listening socket, while the block runs.
 
     The block starts once all listen. After it, the sockets are closed and running requests get
-    ``_GRACE_SECONDS`` to finish.
+    ``_GRACE_SECONDS`` to finish. Raise what ends a server before it listens.
     """
     servers = [_Server(_config(one)) for one in served]
     running = [
@@ -485,13 +485,18 @@ async def serving(*served: Served) -> AsyncIterator[None]:
         for server, one in zip(servers, served, strict=True)
     ]
     try:
-        for server in servers:
-            await server.listening.wait()
+        for server, task in zip(servers, running, strict=True):
+            listening = asyncio.create_task(server.listening.wait())
+            await asyncio.wait((listening, task), return_when=asyncio.FIRST_COMPLETED)
+            listening.cancel()
+            if task.done():
+                task.result()
+                raise RuntimeError("a server ended before it listened")
         yield
     finally:
         for server in servers:
             server.stopping.set()
-        await asyncio.gather(*running)
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 def _config(served: Served) -> uvicorn.Config:

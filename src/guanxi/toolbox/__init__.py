@@ -15,6 +15,7 @@ from guanxi.toolbox.difference import difference
 from guanxi.toolbox.errors import ToolError
 from guanxi.toolbox.plan import Act, Plan
 from guanxi.toolbox.planning import plan
+from guanxi.toolbox.report import report
 from guanxi.toolbox.restoring import restore
 from guanxi.toolbox.review import explain, review
 from guanxi.toolbox.selection import Selection
@@ -34,6 +35,7 @@ __all__ = [
     "explain",
     "identity_of",
     "plan",
+    "report",
     "restore",
     "review",
     "undo",

@@ -36,15 +36,16 @@ _TEXTS = {
     "search": Text("搜索昵称、mid、分组…", "Search names, ids, groups…"),
     "shown": Text("显示 {1} 中的 {0}", "{0} of {1} shown"),
     "mutual": Text("互相关注", "mutual"),
-    "share": Text("占关注的 {0}", "{0} of the followings"),
+    "share": Text("占关注的 {0}", "{0} of followings"),
     "over_time": Text("{0}，历次快照", "{0} over the snapshots"),
     "from_to": Text("从 {0} 到 {1}", "from {0} to {1}"),
     "steps": Text("{0}：新增与离开", "{0}: arrivals and departures"),
     "steps_more": Text(
-        "每行是一个快照与前一个的差别；读不全的列表不说谁离开。",
-        "Each line compares a snapshot with the one before. A list that was not complete says of"
-        " nobody that they left.",
+        "每行是一个快照与前一个的差别，没有变化的不列出；读不全的列表不说谁离开。",
+        "Each line compares a snapshot with the one before. Those without a change are left out;"
+        " a list that is not complete does not say who left.",
     ),
+    "no_steps": Text("从快照 {0} 到 {1} 没有变化。", "Nothing changed from snapshot {0} to {1}."),
     "groups": Text("分组大小", "Groups by size"),
     "ungrouped": Text("未分组", "in no group"),
     "more_groups": Text("另有 {0} 个分组未显示。", "{0} more groups are not shown."),
@@ -57,6 +58,7 @@ _TEXTS = {
         "The page has the newest {0} only; guanxi show has all.",
     ),
     "incomplete": Text("列表不完整：{0} 中的 {1}（{2}）", "Not complete: {1} of {0} ({2})"),
+    "nobody": Text("没有账号。", "No accounts."),
     "name": Text("昵称", "Name"),
     "since_followings": Text("关注于", "Followed"),
     "since_followers": Text("关注你于", "Follows since"),
@@ -103,7 +105,7 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
 }
 
 
-def write(
+def report(
     archive: Archive, path: Path | str, now: int, *, language: Language = "en", faces: bool = False
 ) -> int:
     """Write the report of the newest snapshot to ``path``; return its size in bytes.
@@ -121,7 +123,7 @@ def write(
 def page(
     archive: Archive, now: int, *, language: Language = "en", faces: bool = False
 ) -> Iterator[str]:
-    """Yield the page part by part; the arguments and errors are those of ``write``."""
+    """Yield the page part by part; the arguments and errors are those of ``report``."""
     from jinja2 import Environment, StrictUndefined  # only the report needs it
 
     newest = archive.newest()
@@ -135,17 +137,17 @@ def page(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     jinja.filters["capitalised"] = lambda text: text[:1].upper() + text[1:]
-    report = _Report(archive, newest, now, language, faces=faces)
+    shown = _Report(archive, newest, now, language, faces=faces)
     stream = jinja.from_string(source).stream(
         t={name: text.into(language) for name, text in _TEXTS.items()},
         policy=_policy(source, faces=faces),
         who=archive.identity.name or archive.identity.mid,
         space=_SPACE if archive.identity.server == "documents" else "",
         snapshot=archive.rows("SELECT id, begun FROM snapshots WHERE id = ?", (newest,))[0],
-        figures=report.figures(),
-        charts=report.charts(),
-        tables=report.tables(),
-        lists=report.lists(),
+        figures=shown.figures(),
+        charts=shown.charts(),
+        tables=shown.tables(),
+        lists=shown.lists(),
     )
     stream.enable_buffering(200)
     yield from stream
@@ -214,7 +216,7 @@ class _Report:
         """Yield a line of the numbers of followings, and one of followers, over the snapshots."""
         for name in ("followings", "followers"):
             rows = self._archive.rows(
-                """SELECT s.begun, date(s.begun, 'unixepoch') AS day,
+                """SELECT s.begun, datetime(s.begun, 'unixepoch') AS begun_at,
                     coalesce(r.total, r.shown) AS n
                 FROM snapshot AS s JOIN reading AS r ON r.snapshot = s.id AND r.list = ?
                 WHERE s.ended IS NOT NULL ORDER BY s.id""",
@@ -225,9 +227,10 @@ class _Report:
                 continue  # two points are the first and the last: no line to see
             times, numbers = [row["begun"] for row in rows], [row["n"] for row in rows]
             low, high = min(numbers), max(numbers)
+            shown = 10 if rows[0]["begun_at"][:10] != rows[-1]["begun_at"][:10] else 16
             points = " ".join(
                 f"{1000 * (at - times[0]) / max(times[-1] - times[0], 1):.0f},"
-                f"{99 - 98 * (n - low) / max(high - low, 1):.1f}"
+                f"{99 - 98 * (n - low) / (high - low) if high > low else 1:.1f}"
                 for at, n in zip(times, numbers, strict=True)
             )
             title = self._text("over_time", self._label(labels.LISTS, name))
@@ -235,23 +238,18 @@ class _Report:
                 "name": title,
                 "points": points,
                 "top": f"{high:,}",
-                "bottom": f"{low:,}",
-                "since": rows[0]["day"],
-                "until": rows[-1]["day"],
+                "bottom": f"{low:,}" if low < high else "",
+                "since": rows[0]["begun_at"][:shown],
+                "until": rows[-1]["begun_at"][:shown],
                 "says": title + self._text("from_to", f" {numbers[0]:,}", f"{numbers[-1]:,}"),
             }
 
     def tables(self) -> Iterator[dict[str, Any]]:
-        """Yield the tables with bars that have rows."""
+        """Yield the tables with bars, of what was read."""
         found = self._archive.rows("SELECT id FROM snapshots WHERE ended IS NOT NULL ORDER BY id")
         numbers = [row["id"] for row in found][-_STEPS - 1 :]
-        steps = {
-            name: {"more": self._text("steps_more"), "rows": self._steps(name, numbers)}
-            for name in ("followings", "followers")
-        }
-        for name, table in steps.items():
-            if table["rows"]:
-                yield {"name": self._text("steps", self._label(labels.LISTS, name)), **table}
+        for name in ("followings", "followers"):
+            yield from self._steps(name, numbers)
         groups = self._groups()
         hidden = max(len(groups) - _GROUPS, 0)
         if groups:
@@ -263,9 +261,10 @@ class _Report:
         if ages := self._ages():
             yield {"name": self._text("posted"), "more": self._text("posted_more"), "rows": ages}
 
-    def _steps(self, name: str, numbers: list[int]) -> list[dict[str, Any]]:
-        """Return a row for each pair of snapshots, the newest first: who came and who left."""
+    def _steps(self, name: str, numbers: list[int]) -> Iterator[dict[str, Any]]:
+        """Yield a table of who came and who left, by snapshot, the newest first."""
         rows: list[_Row] = []
+        compared: list[int] = []
         for a, b in reversed([*pairwise(numbers)]):
             found = difference(self._archive, a, b, lists=[name])
             if name not in found.readings:
@@ -274,8 +273,17 @@ class _Report:
             came, left = counts["came"] + counts["first_seen"], counts["left"]
             whole = all(reading.complete for reading in found.readings[name])
             value = f"+{came:,} −{left:,}" if whole else f"+{came:,} −?"
-            rows.append((found.snapshot(b)["begun"][:10], value, ((came, "one"), (left, "two"))))
-        return _bars(rows)
+            compared += (b, a)
+            if came or left or not whole:
+                day = f"{b} · {found.snapshot(b)['begun'][:10]}"
+                rows.append((day, value, ((came, "one"), (left, "two"))))
+        if compared:
+            unchanged = self._text("no_steps", compared[-1], compared[0])
+            yield {
+                "name": self._text("steps", self._label(labels.LISTS, name)),
+                "more": self._text("steps_more") if rows else unchanged,
+                "rows": _bars(rows),
+            }
 
     def _groups(self) -> list[dict[str, Any]]:
         sql = """SELECT g.name, count(m.mid) AS n FROM groups AS g
@@ -319,7 +327,7 @@ class _Report:
             titles = [self._text("name"), *(self._text(title) for _, title, _ in columns)]
             yield {
                 "name": self._label(labels.LISTS, name),
-                "count": f"{known:,}",
+                "count": known,
                 "remarks": [line for line in (self._incomplete(name), limited) if line],
                 "columns": titles,
                 "people": self._people(name),

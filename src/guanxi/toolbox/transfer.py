@@ -57,7 +57,11 @@ _REASONS = {
     "followed": Text("此账号关注着它", "the account follows it"),
     "kept": Text("标记为保留", "it is marked to be kept"),
 }
-_WANTED = Text("需要", "wanted")
+#: Why an act is in a plan, by the plan's command.
+_WHY = {
+    "migrate": Text("来源账号中有", "the source has it"),
+    "import": Text("文件中有", "in the file"),
+}
 _CAPPED = Text("上限 {2}：{1} 个中只有 {0} 个放得下", "only {0} of {1} fit under {2}")
 #: What the members' groups are afterwards: those that they have, and those that are wanted.
 _REGROUP = f"""
@@ -132,7 +136,8 @@ def plan_transfer(
         change=new,
         remarks=(words(_CAPPED).format(max(0, CAP - had), new, CAP),) if had + new > CAP else (),
     )
-    acts, left_out = _acts(archive, me, lists, words), _left_out(archive, me, lists, words)
+    acts = _acts(archive, me, lists, words(_WHY[command]))
+    left_out = _left_out(archive, me, lists, words)
     return Plan.write(path, header, acts, left_out)
 
 
@@ -186,10 +191,7 @@ def load(archive: Archive, wanted: Iterable[Line]) -> None:
     )
 
 
-def _acts(
-    archive: Archive, me: dict[str, object], lists: Iterable[str], words: Words
-) -> Iterator[Act]:
-    wanted = words(_WANTED)
+def _acts(archive: Archive, me: dict[str, object], lists: Iterable[str], why: str) -> Iterator[Act]:
     query = archive.db.execute
     for (name,) in query(
         "SELECT DISTINCT e.value FROM wanted AS w JOIN json_each(w.groups) AS e"
@@ -197,19 +199,19 @@ def _acts(
         " (SELECT name FROM grp WHERE until IS NULL) ORDER BY w.position"
     ).fetchall():
         checked_name(name)
-        yield Act(0, "create_group", wanted, group=name)
+        yield Act(0, "create_group", why, group=name)
     follows = (
         f"SELECT * FROM ({_OUT}) AS w WHERE reason IS NULL AND NOT EXISTS"
         " (SELECT 1 FROM had AS h WHERE h.list = w.list AND h.mid = w.mid)"
         " ORDER BY since, position DESC"
     )
     for row in query(follows, me | {"list": "followings"}):
-        yield Act(0, "follow", wanted, mid=row["mid"], name=row["name"], expect=Relation())
+        yield Act(0, "follow", why, mid=row["mid"], name=row["name"], expect=Relation())
     for row in query(_REGROUP, me | {"list": "followings"}):
         yield Act(
             0,
             "set_groups",
-            wanted,
+            why,
             mid=row["mid"],
             name=row["name"],
             groups=names_in(row["groups"]),
@@ -225,7 +227,7 @@ def _acts(
         )
     if "blocks" in lists:
         for row in query(follows, me | {"list": "blocks"}):
-            yield Act(0, "block", wanted, mid=row["mid"], name=row["name"], expect=Relation())
+            yield Act(0, "block", why, mid=row["mid"], name=row["name"], expect=Relation())
 
 
 def _left_out(

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
+from guanxi.contract.relations import DEREGISTERED_NAME
 from guanxi.text import Text
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.effects import BLOCKED, FOLLOWED, WHISPER, after, is_same
-from guanxi.toolbox.plan import Act, Plan, Relation, new_header
+from guanxi.toolbox.plan import KINDS, Act, Plan, Relation, new_header
 
 #: What cannot come back, by its name in the code below: a sentence with a number.
 _REMARKS = {
@@ -31,6 +32,7 @@ _REMARKS = {
     "removed": Text(
         "{0} 个粉丝被移除，不能恢复", "{0} followers were removed and cannot come back"
     ),
+    "deregistered": Text("已注销而不再关注：{0} 个", "deregistered, so not followed again: {0}"),
     "deleted": Text(
         "{0} 个分组会重建，但不含原来的成员",
         "{0} groups are created again, without the members that they had",
@@ -93,11 +95,15 @@ def _found(
     archive: Archive, plan: Plan, words: Callable[[Text], str], lost: Counter[str]
 ) -> Iterator[tuple[Act, int, int]]:
     """Yield the acts of an undo, each with when it was followed or blocked, and a position."""
-    reason = words(Text("撤销 {0} [第 {1} 项]", "undo {0} [act {1}]"))
+
+    def reason(kind: str, number: int) -> str:
+        undone = KINDS[kind].text.zh
+        return words(Text(f"撤销{undone} [第 {number} 项]", f"undo {kind} [act {number}]"))
+
     for number, kind, group in archive.rows(_GROUP_ACTS, (plan.header.id,)):
         opposite = "delete_group" if kind == "create_group" else "create_group"
         lost["deleted"] += kind == "delete_group"
-        yield Act(0, opposite, reason.format(kind, number), group=group), 0, number
+        yield Act(0, opposite, reason(kind, number), group=group), 0, number
     rows = archive.db.execute(_ACCOUNT_ACTS, (plan.header.id,))
     for mid, acts in groupby(rows, lambda row: row["mid"]):
         first, *others = acts
@@ -106,8 +112,12 @@ def _found(
         now = before
         for act in done:
             now = after(act, now)
+        is_lost = before.attribute in FOLLOWED and now.attribute not in FOLLOWED
+        if is_lost and first["name"] == DEREGISTERED_NAME:
+            lost["deregistered"] += 1
+            before = Relation()
         _count_lost(done, before, now, lost)
-        why = reason.format(first["kind"], first["number"])
+        why = reason(first["kind"], first["number"])
         for act in _back(before, now):
             changed = structs.replace(act, mid=mid, name=first["name"] or "", reason=why)
             since = before.since or first["since"] or 0

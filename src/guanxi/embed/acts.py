@@ -98,7 +98,7 @@ class Acts(Opened):
     async def unmute(self, actor: int, target: int) -> None:
         """End a mute, if there is one. Raise ``NoSuchUser``, ``AccountBanned``.
 
-        Cost: one look-up and one transaction.
+        Cost: one transaction.
         """
         checked_mid("actor", actor)
         checked_mid("target", target)
@@ -116,7 +116,7 @@ class Acts(Opened):
     async def undismiss(self, actor: int, target: int) -> None:
         """Let ``target`` be suggested to ``actor`` again. Raise as ``unmute``.
 
-        Cost: one look-up and one transaction.
+        Cost: one transaction.
         """
         checked_mid("actor", actor)
         checked_mid("target", target)

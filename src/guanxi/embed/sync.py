@@ -192,7 +192,7 @@ class SyncGraph(Synchronous):
     def unmute(self, actor: int, target: int) -> None:
         """End a mute, if there is one. Raise ``NoSuchUser``, ``AccountBanned``.
 
-        Cost: one look-up and one transaction.
+        Cost: one transaction.
         """
         return self._run(self._graph.unmute(actor, target))
 
@@ -206,7 +206,7 @@ class SyncGraph(Synchronous):
     def undismiss(self, actor: int, target: int) -> None:
         """Let ``target`` be suggested to ``actor`` again. Raise as ``unmute``.
 
-        Cost: one look-up and one transaction.
+        Cost: one transaction.
         """
         return self._run(self._graph.undismiss(actor, target))
 
@@ -505,12 +505,13 @@ class SyncGraph(Synchronous):
         *,
         preview: bool = False,
     ) -> list[Imported]:
-        """Let ``owner`` follow accounts, the oldest first; return what became of each.
+        """Let ``owner`` follow accounts in this order; return what became of each.
 
-        ``replace`` also ends the followings that are not among them. ``preview`` changes nothing,
-        and returns what would be done if nobody else changed anything.
+        ``replace`` also ends the followings that are not among them, before it begins new ones.
+        ``preview`` changes nothing, and returns what would be done if nobody else changed
+        anything. Accounts that ``owner`` follows already keep their place. Raise ``NoSuchUser``.
 
-        Cost: the rows of its followings, two look-ups for each new one, and a transaction for each
-        256 changes.
+        Cost: the rows of its followings, and one transaction for each 256 changes; in a preview
+        three look-ups for each change instead.
         """
         return self._run(self._graph.import_following(owner, targets, mode, preview=preview))

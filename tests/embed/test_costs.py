@@ -23,6 +23,7 @@ LOOKUPS: dict[str, Callable[..., int]] = {
     "pair": lambda *_: 2,
     "relations": lambda _, targets: len(targets),
     "cards": len,
+    "briefs": len,
     "find": lambda _, ids: len(ids),
     **dict.fromkeys(("account", "get", "tally"), lambda *_: 1),
 }

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from functools import partial
 from typing import Literal, TypeVar
 
-from guanxi.accounts.account import Card
+from msgspec.structs import replace
+
 from guanxi.contract import errors
 from guanxi.contract.errors import ArgsException
 from guanxi.embed.arguments import (
@@ -35,7 +36,7 @@ T = TypeVar("T")
 _CHUNK = 200
 Order = Literal["newest", "oldest"]
 _SORTS: Mapping[Order, Sort] = {"newest": Sort.NEWEST, "oldest": Sort.OLDEST}
-_NO_RELATION, _NO_CARD = Relation(), Card()
+_NO_RELATION, _NO_BRIEF = Relation(), (0, "", "", "")
 _FOLLOWING = frozenset({int(Attribute.FOLLOWING), int(Attribute.MUTUAL)})
 
 
@@ -89,7 +90,7 @@ class Lists(Opened):
                     followed_by=one.attribute == Attribute.MUTUAL,
                     muted=target in muted,
                     special=SPECIAL in one.groups,
-                    groups=tuple(group for group in one.groups if group != SPECIAL),
+                    groups=_own(one.groups),
                     time=mtime_of(one.sort_key),
                 )
         return found
@@ -263,18 +264,18 @@ class Lists(Opened):
         found = await self.store.suggestions(mid, limit, self._now())
         if not found:
             await self._check_known(mid)
-        cards = await self.store.cards([one.mid for one in found])
+        briefs = await self.store.briefs([one.mid for one in found])
         return [
             Suggested(
                 mid=one.mid,
-                name=cards[one.mid].name,
-                face=cards[one.mid].face,
-                sign=cards[one.mid].sign,
+                name=brief[1],
+                face=brief[2],
+                sign=brief[3],
                 shared=one.shared,
                 followers=one.followers,
             )
             for one in found
-            if one.mid in cards
+            if (brief := briefs.get(one.mid)) is not None
         ]
 
     async def muted(self, mid: int, limit: int = 50, cursor: str | None = None) -> Page[Mute]:
@@ -404,22 +405,15 @@ class Lists(Opened):
         if not rows and after is None:
             for mid in mids:
                 await self._check_known(mid)
-        cards = await self.store.cards(rows.mids) if rows else {}
-        items = [
-            Item(
-                mid=row.mid,
-                name=(card := cards.get(row.mid, _NO_CARD)).name,
-                face=card.face,
-                sign=card.sign,
-                time=mtime_of(row.sort_key),
-                mutual=row.mutual,
-                special=SPECIAL in row.groups,
-                groups=tuple(group for group in row.groups if group != SPECIAL)
-                if row.groups
-                else (),
-            )
-            for row in rows
-        ]
+        briefs = await self.store.briefs(rows.mids) if rows else {}
+        items = []
+        columns = zip(rows.mids, rows.sort_keys, rows.mutuals, strict=True)
+        for mid, sort_key, mutual in columns:
+            _, name, face, sign = briefs.get(mid, _NO_BRIEF)
+            items.append(Item(mid, name, face, sign, mtime_of(sort_key), bool(mutual)))
+        for index, row in rows.extras.items():  # those with groups are among them
+            special = SPECIAL in row.groups
+            items[index] = replace(items[index], special=special, groups=_own(row.groups))
         cursor = None
         if page.more:
             last = rows[-1]
@@ -448,7 +442,7 @@ def _relation(pair: Pair, *, muted: bool) -> Relation:
             followed_by=followed_by,
             muted=muted,
             special=SPECIAL in edge.groups,
-            groups=tuple(sorted(edge.groups - {SPECIAL})),
+            groups=_own(sorted(edge.groups)),
             time=mtime_of(edge.sort_key),
         )
     blocks = mine.blocks
@@ -458,6 +452,11 @@ def _relation(pair: Pair, *, muted: bool) -> Relation:
         muted=muted,
         time=0 if blocks is None else mtime_of(blocks),
     )
+
+
+def _own(groups: Iterable[int]) -> tuple[int, ...]:
+    """Return ids of groups, in their order, without that of the special group."""
+    return tuple(group for group in groups if group != SPECIAL)
 
 
 def _window(limit: int, cursor: str | None) -> tuple[Window, Position | None]:

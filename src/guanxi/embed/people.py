@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec.inspect import StrType, type_info
 
-from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal, Privacy, State
+from guanxi.accounts.account import Account, AccountEdit, Brief, Card, EditRefusal, Privacy, State
 from guanxi.contract import errors
 from guanxi.contract.errors import ArgsException
 from guanxi.embed.arguments import (
@@ -92,12 +92,12 @@ class People(Opened):
 
         Cost: two look-ups for each.
         """
-        cards = await self.store.cards(checked_mids("mids", mids, MOST))
+        briefs = await self.store.briefs(checked_mids("mids", mids, MOST))
         found = {}
-        for mid, card in cards.items():
+        for mid, brief in briefs.items():
             account = await self.store.account(mid)
             if account is not None:
-                found[mid] = _person(account, card)
+                found[mid] = _person(account, brief)
         return found
 
     async def set_privacy(
@@ -168,12 +168,13 @@ class People(Opened):
         )
 
 
-def _person(account: Account, card: Card) -> Person:
+def _person(account: Account, brief: Brief) -> Person:
+    mid, name, face, sign = brief
     return Person(
-        mid=account.mid,
-        name=card.name,
-        face=card.face,
-        sign=card.sign,
+        mid=mid,
+        name=name,
+        face=face,
+        sign=sign,
         state=account.state,
         privacy=account.privacy,
     )

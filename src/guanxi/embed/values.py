@@ -30,7 +30,7 @@ class Person(Struct, frozen=True, kw_only=True):
     privacy: Privacy
 
 
-class Item(Struct, frozen=True, kw_only=True, gc=False):
+class Item(Struct, frozen=True, gc=False):  # positional: made by the thousand
     """An account in a list of another one, the owner."""
 
     mid: int

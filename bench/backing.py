@@ -1,8 +1,14 @@
 """``python -m bench.backing SIDE``: measure a backup, or the reading of its pages alone.
 
 Reads an account as JSON from standard input and prints how many listed accounts are read a second.
-The other side sends the same requests, which are recorded from one backup, with pyreqwest and
-msgspec alone, one after another, and keeps nothing.
+
+- ``new`` creates an archive with each backup, as the first backup of an account does.
+- ``again`` backs up into one archive that has the same lists already, as later backups do.
+- ``bare`` sends the requests of one backup, recorded from it (also the first page, read again at
+  the end), with pyreqwest and msgspec alone, one after another. It decodes the lists' pages to the
+  contract's structs and keeps nothing.
+
+Each side opens its own connection each time.
 """
 
 from __future__ import annotations
@@ -11,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from msgspec import Struct
@@ -27,6 +34,8 @@ from guanxi.toolbox import Archive, Identity
 from guanxi.toolbox.backup import backup
 
 _NOW = 1_800_000_000
+#: In the addresses of the lists' pages.
+_LISTS = ("/followings", "/followers", "/blacks", "/whispers")
 
 
 class Envelope(Struct):
@@ -69,8 +78,14 @@ def run(account: Account, archive: Path, transport: Recording | None = None) -> 
     return sum(reading.shown for reading in outcome.readings.values())
 
 
-def ours(account: Account, folder: Path) -> Callable[[], None]:
-    """Return a function that makes one more backup into an archive."""
+def new(account: Account, folder: Path) -> Callable[[], None]:
+    """Return a function that makes a backup into an archive that it creates."""
+    numbers = count()
+    return lambda: (run(account, folder / f"{next(numbers)}.db"), None)[1]
+
+
+def again(account: Account, folder: Path) -> Callable[[], None]:
+    """Return a function that makes one more backup into one archive."""
     return lambda: (run(account, folder / "archive.db"), None)[1]
 
 
@@ -85,13 +100,12 @@ def bare(account: Account, folder: Path) -> Callable[[], None]:
         with SyncClientBuilder().build() as client:
             for url, headers in sent:
                 body = client.get(url).headers(headers).build().send().bytes()
-                paged = "/followings" in url or "/followers" in url or "/blacks" in url
-                (decoder if paged else other).decode(body)
+                (decoder if any(path in url for path in _LISTS) else other).decode(body)
 
     return one
 
 
-SIDES = {"ours": ours, "bare": bare}
+SIDES = {"new": new, "again": again, "bare": bare}
 
 
 def main(side: str) -> float:
@@ -101,11 +115,11 @@ def main(side: str) -> float:
         length = run(account, Path(folder, "first.db"))
         one = SIDES[side](account, Path(folder))
         one()
-        count, began = 0, time.monotonic()
+        rounds, began = 0, time.monotonic()
         while time.monotonic() < began + account.seconds:
             one()
-            count += 1
-        return count * length / (time.monotonic() - began)
+            rounds += 1
+        return rounds * length / (time.monotonic() - began)
 
 
 if __name__ == "__main__":

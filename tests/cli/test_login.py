@@ -156,6 +156,17 @@ def test_the_environment_overrides_the_saved_account(
     assert json.loads(output_of("whoami", **environment))["mid"] == 1
 
 
+def test_a_named_account_wins_over_the_environment(
+    service: RunningService, config_home: Path
+) -> None:
+    save_session(service, 1, "work")
+    second = service.sign_in(2)
+    environment = {"GUANXI_BASE_URL": service.base_url, "GUANXI_SESSDATA": second.sessdata}
+    assert json.loads(output_of("whoami", "--name", "work", **environment))["mid"] == 1
+    message = error_of("whoami", "--name", "other", **environment)
+    assert "no account is saved under the name other" in message
+
+
 def test_an_ended_session_of_the_environment_is_named(
     service: RunningService, config_home: Path
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from guanxi.graph.groups import (
     CreateGroup,
@@ -50,9 +51,10 @@ def decide_with(act: GroupAct, *, max_groups: int = 200) -> int | GroupChange:
         Regroup(ME, RegroupMode.SET, (20,), (99,)),
     ],
 )
-def test_a_banned_account_changes_no_group(act: GroupAct) -> None:
+def test_a_banned_or_deregistered_account_changes_no_group(act: GroupAct) -> None:
     facts = GroupFacts(names=NAMES, members=MEMBERS, name_length=16, max_groups=9, banned=True)
     assert decide_group(act, facts) == Refusal(-102)
+    assert decide_group(act, replace(facts, deregistered=True)) == Refusal(-101)
 
 
 @pytest.mark.parametrize(

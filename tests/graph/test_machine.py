@@ -109,6 +109,7 @@ class RulesDriver:
         facts = Facts(
             pair=pair,
             banned=self.states.get(owner) == BANNED,
+            actor_deregistered=self.states.get(owner) == DEREGISTERED,
             known=target in self.states,
             deregistered=self.states.get(target) == DEREGISTERED,
             refuses_follows=target in self.refusing,
@@ -129,6 +130,7 @@ class RulesDriver:
         facts = GroupFacts(
             names=names,
             banned=self.states.get(act.owner) == BANNED,
+            deregistered=self.states.get(act.owner) == DEREGISTERED,
             members={target: edge.groups for target, edge in self.edges(act.owner).items()},
             name_length=16,
             max_groups=MOST_GROUPS,

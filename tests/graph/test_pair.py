@@ -128,6 +128,7 @@ def test_an_act_without_effect_is_not_an_error(act: int, target: dict[str, Any])
             if act != Act.WHISPER
         ),
         (3, EMPTY_SIDE, EMPTY_SIDE, {"banned": True}, -400),
+        *((act, EMPTY_SIDE, EMPTY_SIDE, {"actor_deregistered": True}, -101) for act in Act),
         # If several refusals apply, the first of the documented order is returned.
         (1, BLOCKS, BLOCKS, {"banned": True, "known": False}, -102),
         (1, BLOCKS, BLOCKS, {"deregistered": True, "following": 10}, 22013),
@@ -239,9 +240,10 @@ def test_sort_keys_rise_and_contain_their_second() -> None:
         ([22003, 22014], (0, [11, 12])),
         ([22014, 22014], (0, [11, 12])),
         ([-102, -102], (-102, [11, 12])),
+        ([-101, -101], (-101, [11, 12])),
     ],
 )
-def test_a_batch_has_a_code_only_if_the_caller_is_banned_or_blocks_everyone(
+def test_a_batch_has_a_code_only_if_the_caller_is_no_user_or_banned_or_blocks_everyone(
     codes: list[int], result: tuple[int, list[int]]
 ) -> None:
     assert batch_result([11, 12], codes) == result

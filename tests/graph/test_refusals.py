@@ -38,4 +38,4 @@ def test_the_sentence_names_who_did_what_to_whom() -> None:
     assert str(refusal_of(22002, 1, 2)) == "2 refuses to be followed by 1"
     assert str(refusal_of(22106, 1, "同学")) == "1 has a group 同学 already"
     with pytest.raises(KeyError):
-        refusal_of(-101, 1, 2)
+        refusal_of(-111, 1, 2)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from operator import methodcaller
-from typing import Any
+from typing import Any, TypedDict
 
+import msgspec
 import pytest
+from msgspec import Struct
 
 from guanxi import AnswerException, Credential, SyncClient
 from guanxi.accounts.account import Card
@@ -60,6 +62,44 @@ def test_pages_have_items_data_and_the_next_position(
     if name == "relation.followings":
         assert [item["mid"] for item in walked] == FOLLOWED
         assert {page.data["total"] for page in pages} == {7}
+
+
+class Member(Struct):
+    mid: int
+
+
+class Members(TypedDict, total=False):
+    list: list[Member]
+    total: int
+    cursor: str
+
+
+class Watched(TypedDict):
+    list: list[HistoryEntry]
+    cursor: dict[str, Any]
+
+
+@pytest.mark.parametrize("given", [*zip(LISTS, [Members, Watched], strict=True)])
+def test_pages_of_a_kind_are_those_of_plain_values(
+    kind: Kind, service: RunningService, given: tuple[tuple[str, dict[str, int]], type[Any]]
+) -> None:
+    (name, params), type_ = given
+    plain = kind.do(lambda c: c.pages(name, params), **settings(service))
+    typed = kind.do(lambda c: c.pages(name, params, kind=type_), **settings(service))
+    item_type: Any = Member if type_ is Members else HistoryEntry
+    assert [page.items for page in typed] == [
+        [msgspec.convert(item, item_type) for item in page.items] for page in plain
+    ]
+    assert [page.new for page in typed] == [page.items for page in typed]
+    assert [page.next for page in typed] == [page.next for page in plain]
+
+
+def test_a_page_that_is_not_of_its_kind_is_an_error(kind: Kind, service: RunningService) -> None:
+    class Wrong(TypedDict):
+        list: list[str]
+
+    with pytest.raises(AnswerException, match=r"at \$\.data\.list\[0\]"):
+        kind.do(lambda c: c.pages(*LISTS[0], kind=Wrong), **settings(service))
 
 
 @pytest.mark.parametrize(("name", "params"), LISTS)

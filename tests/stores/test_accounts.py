@@ -284,6 +284,21 @@ async def test_a_ban_refuses_the_accounts_own_changes(store: Store) -> None:
     assert await faults(store) == []
 
 
+async def test_a_deregistered_account_changes_nothing(store: Store) -> None:
+    """Also within the second in which a service may trust its session and its state."""
+    await people(store, 1, 2, 3)
+    await follow(store, 1, 2)
+    assert await do(store, CreateGroup(1, "组", 7)) == [0]
+    await accounts.set_state(store, 1, State.DEREGISTERED)
+    follows = [Modify(1, target, act) for target in (2, 3) for act in (1, 2, 5)]
+    regroup = Regroup(1, RegroupMode.SET, (2,), (7,))
+    before = [await store.tally(mid) for mid in (1, 2, 3)], await store.groups(1)
+    assert (
+        await do(store, *follows, regroup, CreateGroup(1, "b", 8), DeleteGroup(1, 7)) == [-101] * 9
+    )
+    assert ([await store.tally(mid) for mid in (1, 2, 3)], await store.groups(1)) == before
+
+
 async def test_a_digest_has_one_session(store: Store) -> None:
     await people(store, 1, 2)
     mine, theirs = session_of(1, b"a"), session_of(2, b"a")

@@ -85,6 +85,24 @@ def test_order_among_equal_times_is_kept(archive: Archive) -> None:
     assert mids(archive) == order
 
 
+@pytest.mark.parametrize("renamed", ["followings", "followers"])
+def test_a_name_that_a_list_still_shows_is_not_changed(archive: Archive, renamed: str) -> None:
+    """Two lists are read one after another, and may show another name of one account."""
+    old, new = [item(2, name="old")], [item(2, name="new")]
+    add_snapshot(archive, DAY, followings=old, followers=old)
+    add_snapshot(
+        archive,
+        2 * DAY,
+        followings=new if renamed == "followings" else old,
+        followers=new if renamed == "followers" else old,
+    )
+    with archive.query("SELECT change FROM changes") as rows:
+        assert not rows.fetchall()
+    add_snapshot(archive, 3 * DAY, followings=new, followers=new)
+    with archive.query("SELECT snapshot, change, old, new FROM changes") as rows:
+        assert [tuple(row) for row in rows] == [(3, "renamed", "old", "new")]
+
+
 @pytest.mark.parametrize("gone", [1, 2, 3, 4])
 def test_a_removed_snapshot_leaves_the_others_as_they_were(archive: Archive, gone: int) -> None:
     draw = Random(5)

@@ -37,15 +37,28 @@ _SESSDATA = CredentialNoSessdataException.variable
 
 
 def client_of(base_url: str | None, name: str) -> SyncClient:
-    """Return a client that acts as the environment's account, else as the one saved as ``name``.
+    """Return a client that acts as the account saved as ``name``, if that is not the default name.
 
-    Without either the client is anonymous. Raise ValueError for a damaged credentials file or an
-    invalid cookie, ArgsException for an invalid address.
+    With the default name it acts as the environment's account, else as the one saved so; without
+    either it is anonymous. Raise ValueError if no account is saved under another name, for a
+    damaged credentials file or an invalid cookie, ArgsException for an invalid address.
     """
     credential = Credential.from_environment()
-    if not credential.get_cookies():
+    if name != DEFAULT_NAME:  # whoever names an account means no other
+        saved = credentials.load(_server(base_url), name)
+        if saved is None:
+            raise ValueError(_not_saved(name))
+        credential = saved
+    elif not credential.get_cookies():
         credential = credentials.load(_server(base_url), name) or credential
     return SyncClient(base_url=base_url, credential=credential)
+
+
+def _not_saved(name: str) -> Text:
+    return Text(
+        f"此服务器没有保存名为 {name} 的账号",
+        f"no account is saved under the name {name} for this server",
+    )
 
 
 @in_chinese("""扫码登录并保存账号。
@@ -89,22 +102,18 @@ def logout(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
     under this name.
     """
     if not credentials.delete(_server(base_url), name):
-        raise ValueError(
-            Text(
-                f"此服务器没有保存名为 {name} 的账号",
-                f"no account is saved under the name {name} for this server",
-            )
-        )
+        raise ValueError(_not_saved(name))
 
 
 @in_chinese("""显示当前账号。
 
-    以 JSON 输出其 mid 与昵称。先取环境变量中的账号，再取保存的账号。未登录则失败。""")
+    以 JSON 输出其 mid 与昵称。先取 --name 指定的账号，再取环境变量中的，最后取保存的。
+    未登录则失败。""")
 def whoami(name: Name = DEFAULT_NAME, base_url: BaseUrl = None) -> None:
     """Print which account the commands act as.
 
-    Prints its mid and name as JSON. The environment's account comes first, then the saved one.
-    Fails if nobody is signed in.
+    Prints its mid and name as JSON. One that --name names comes first, then the environment's, then
+    the saved one. Fails if nobody is signed in.
     """
     with client_of(base_url, name) as client:
         _print_account(client)

@@ -13,6 +13,7 @@ _SENTENCES: dict[int, tuple[str, str]] = {
         "{0} 或 {1} 没有账号，可用 put_account 建立",
         "{0} or {1} has no account: put_account creates one",
     ),
+    errors.NotSignedIn.number: ("{0} 已注销，不能更改", "{0} is deregistered, and changes nothing"),
     errors.AccountBanned.number: ("{0} 已被封停，不能更改", "{0} is banned, and changes nothing"),
     errors.AccountDeregistered.number: ("{1} 已注销", "{1} is deregistered"),
     errors.FollowRefused.number: (

@@ -12,7 +12,7 @@ from enum import Enum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from guanxi.graph.groups import Memberships, memberships
+from guanxi.graph.groups import SAME_MEMBERSHIPS, Memberships, memberships
 from guanxi.graph.pair import Contract, Pair
 
 
@@ -94,6 +94,7 @@ def effect(before: Pair, after: Pair) -> Effect:
     whisper = (new.whisper is not None) - (old.whisper is not None)
     black = (new.black is not None) - (old.black is not None)
     follower = (new.follower is not None) - (old.follower is not None)
+    has_changed, follower_has_changed = old.following != new.following, old.follower != new.follower
     return Effect(
         old,
         new,
@@ -101,12 +102,18 @@ def effect(before: Pair, after: Pair) -> Effect:
         whisper,
         black,
         follower,
-        version=int(old.following != new.following),
-        follower_version=int(old.follower != new.follower),
-        public_version=int(_public(old.following) != _public(new.following)),
-        public_follower_version=int(_public(old.follower) != _public(new.follower)),
+        version=int(has_changed),
+        follower_version=int(follower_has_changed),
+        public_version=int(has_changed and _differ_publicly(old.following, new.following)),
+        public_follower_version=int(
+            follower_has_changed and _differ_publicly(old.follower, new.follower)
+        ),
         private_version=int(old.whisper != new.whisper or old.black != new.black),
-        memberships=memberships(_groups(old.following), _groups(new.following)),
+        memberships=(
+            memberships(_groups(old.following), _groups(new.following))
+            if has_changed
+            else SAME_MEMBERSHIPS
+        ),
     )
 
 
@@ -117,9 +124,11 @@ def _groups(following: Item | None) -> frozenset[int]:
     return _NO_GROUPS if following is None else following.groups
 
 
-def _public(item: Item | None) -> Item | None:
-    """Return what others see of an item."""
-    return item and replace(item, groups=frozenset())
+def _differ_publicly(old: Item | None, new: Item | None) -> bool:
+    """Return whether others see a difference: they do not see groups."""
+    if old is None or new is None:
+        return old is not new
+    return replace(old, groups=new.groups) != new
 
 
 class ChangeKind(Enum):

@@ -71,8 +71,9 @@ class GroupFacts(Struct, frozen=True, kw_only=True):
 
     #: Names of the owner's own groups, by id.
     names: Mapping[int, str]
-    #: The owner is banned, and may do none of the acts.
+    #: The owner is banned or deregistered, and may do none of the acts.
     banned: bool = False
+    deregistered: bool = False
     #: For ``Regroup``: the current groups of each of its members that the owner follows.
     members: Mapping[int, frozenset[int]] = {}
     #: The longest name, in characters.
@@ -139,6 +140,8 @@ def decide_group(act: GroupAct, facts: GroupFacts) -> Refusal | GroupChange:
 
     If several refusals apply, the first of the documented order is returned.
     """
+    if facts.deregistered:
+        return Refusal(errors.NotSignedIn.number)
     if facts.banned:
         return Refusal(errors.AccountBanned.number)
     match act:

@@ -173,8 +173,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     """What ``decide`` must know about the actor and the target."""
 
     pair: Pair = Pair()
-    #: The actor is banned, and may do none of the acts.
+    #: The actor is banned; it is deregistered. Then it may do none of the acts.
     banned: bool = False
+    actor_deregistered: bool = False
     #: The target has an account; it is deregistered; it refuses to be followed.
     known: bool = True
     deregistered: bool = False
@@ -193,6 +194,8 @@ def decide(act: Modify, facts: Facts) -> Refusal | Pair:
     A pair equal to ``facts.pair`` means that there is nothing to do. If several refusals apply, the
     first of the documented order is returned. Raise ValueError for a number that is not an ``Act``.
     """
+    if facts.actor_deregistered:
+        return Refusal(errors.NotSignedIn.number)
     if act.act == Act.WHISPER:
         return Refusal(errors.BadRequest.number)
     if facts.banned:
@@ -264,15 +267,19 @@ _ACTS = {
 
 
 #: The codes that a batch returns as a whole if every member has them.
-_WHOLE_CODES = (errors.AccountBanned.number, errors.TargetInBlacklist.number)
+_WHOLE_CODES = (
+    errors.NotSignedIn.number,
+    errors.AccountBanned.number,
+    errors.TargetInBlacklist.number,
+)
 
 
 def batch_result(fids: list[int], codes: list[int]) -> tuple[int, list[int]]:
     """Return the code of a batch, and the fids that failed; ``codes`` has the code of each fid.
 
-    If every fid failed with the same code, and this says that the caller is banned or blocks the
-    fid, it is the batch's code too. Else that is 0, even if some failed. Raise ValueError if the
-    lists differ in length.
+    If every fid failed with the same code, and this says that the caller is deregistered, is banned
+    or blocks the fid, it is the batch's code too. Else that is 0, even if some failed. Raise
+    ValueError if the lists differ in length.
     """
     failed = [fid for fid, code in zip(fids, codes, strict=True) if code]
     common = codes[0] if len(set(codes)) == 1 else 0

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, UnsetType, defstruct
+from msgspec import UNSET, Struct, UnsetType, defstruct
 from msgspec.json import Decoder
 
 from guanxi.contract.endpoint import Body, Endpoint, Envelope
@@ -120,13 +120,16 @@ def _decode(body: bytes, *, jsonp: bool) -> Any:
 def at(data: Any, path: str) -> Any:
     """Return the value in decoded JSON at a dotted path, such as ``list.vlist``; None if missing.
 
-    The empty path is ``data`` itself; the step ``-1`` is the last element of a list.
+    Objects may be dicts or structs, whose fields have the names of the path. The empty path is
+    ``data`` itself; the step ``-1`` is the last element of a list.
     """
     for step in path.split(".") if path else ():
         if isinstance(data, dict):
             data = data.get(step)
         elif isinstance(data, list) and data and step == "-1":
             data = data[-1]
+        elif isinstance(data, Struct):
+            data = getattr(data, step, None)
         else:
             return None
     return data

@@ -109,7 +109,7 @@ class NeedsAccessId(Struct, frozen=True):
 class Page(Struct, frozen=True):
     """One page of a list, as the server returned it."""
 
-    #: The undecoded items in order, including those that an earlier page had.
+    #: The items in order, including those that an earlier page had: undecoded without a ``kind``.
     items: list[Any]
     #: The response's ``data``, with totals and versions where the endpoint has them.
     data: Any
@@ -340,12 +340,14 @@ def run_pages(
     settings: Settings,
     *,
     partial: bool = True,
+    kind: Any = Any,
 ) -> PageRun:
     """Yield the pages of a list, from the first one, or from ``start``, the ``next`` of a page.
 
     The run goes by cursor if ``settings.cursors`` is set and the server returns one, else by page
     number, or (chained) by values of the last page; a whole list is one page. ``params`` are as in
-    ``call``; a page number or cursor in them is ignored.
+    ``call``; a page number or cursor in them is ignored. ``kind`` is what each response's data is
+    converted to: a TypedDict with the fields of the walk, or plain values.
 
     Every run ends with code 22007. By cursor it also ends with an empty cursor; otherwise with the
     server's mark that no more follows; by page number also with a page without new items; chained,
@@ -371,7 +373,7 @@ def run_pages(
     position: Mapping[str, Any] | None = begin
     while position is not None:
         try:
-            data = yield from call(endpoint, {**params, **position}, credential, settings)
+            data = yield from call(endpoint, {**params, **position}, credential, settings, kind)
         except PageTooDeep:
             tallied.too_deep = True
             break
@@ -472,7 +474,9 @@ def _was_seen(item: Any, seen: set[object], endpoint: Endpoint) -> bool:
     Raise ``AnswerException`` if the item has no key, or one of a wrong type.
     """
     names = endpoint.pages.key
-    mid = item.get(names[0]) if len(names) == 1 and isinstance(item, dict) else None
+    mid = None
+    if len(names) == 1:
+        mid = item.get(names[0]) if isinstance(item, dict) else getattr(item, names[0], None)
     if isinstance(mid, int):  # nearly every item of every list
         seen_before = (mid,) in seen
         seen.add((mid,))

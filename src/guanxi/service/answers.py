@@ -10,13 +10,26 @@ from uuid import uuid4
 import msgspec
 
 from guanxi.contract import errors
-from guanxi.contract.endpoint import Envelope
+from guanxi.contract.endpoint import Body, Envelope
 from guanxi.contract.structs import ContractInfo
 from guanxi.graph.lists import Position, encode_cursor
 from guanxi.graph.pair import SPECIAL, mtimes_of
 from guanxi.stores.port import Row, Rows
 
 encode = msgspec.json.Encoder().encode
+
+_JSON = (b"content-type", b"application/json; charset=utf-8")
+#: The headers for the content of a response, by the form of its body. A JSONP response without a
+#: callback is JSON.
+CONTENT_TYPE = {
+    Body.JSON: (_JSON,),
+    Body.JSONP: (_JSON,),
+    #: The refresh page only carries a csrf token, so its policy forbids scripts and all resources.
+    Body.HTML: (
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", b"default-src 'none'"),
+    ),
+}
 
 #: The parts of a list item, text and the names of columns in turn. "edge" are the fields of groups
 #: and contract, "tail" the rest.

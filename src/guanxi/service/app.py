@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping, Sequence
 from itertools import count
 from threading import get_ident
 from typing import Any
 
 import msgspec
 
+from guanxi.accounts.account import State
 from guanxi.accounts.rights import CALLER
 from guanxi.contract import errors
-from guanxi.contract.endpoint import Body, Does, Envelope
+from guanxi.contract.endpoint import Body, Envelope
 from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import cors, logs
-from guanxi.service.answers import failure, success
-from guanxi.service.exchange import ASGI, HALF_CLOSED, Exchange, Gate, Observer, Scope, Send
+from guanxi.service.answers import CONTENT_TYPE, failure, success
+from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
 from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_body
 from guanxi.service.handlers.people import shows_space
 from guanxi.service.handling import BANNED, NO_ACCOUNT, Answer, Refused, Service, WithCookies
 from guanxi.service.request import (
-    check_count,
     cookies,
     fields,
     headers_of,
@@ -39,17 +37,11 @@ from guanxi.service.request import (
 from guanxi.service.routes import Route, routes
 from guanxi.service.spaces import WithoutDocuments
 from guanxi.stores.port import CallerRefused, StoreBusy, StoreError, StoreTimeout, StoreUnavailable
-from guanxi.stores.port.lanes import READER, Reader
+from guanxi.stores.port.lanes import READER
+from guanxi.stores.state_cache import state_of
 
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
-_JSON = (b"content-type", b"application/json; charset=utf-8")
 _SCRIPT = (b"content-type", b"application/javascript; charset=utf-8")
-#: The refresh page only carries a csrf token, so its policy forbids scripts and all resources.
-_HTML = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", b"default-src 'none'"),
-)
-_CONTENT_TYPE = {Body.JSON: (_JSON,), Body.JSONP: (_JSON,), Body.HTML: _HTML}
 _NO_FIELDS: dict[str, str] = {}
 _RETRY_AFTER = (b"retry-after", b"1")
 _CAUSE = "the service's log has the cause, under the x-request-id of this response"
@@ -75,6 +67,8 @@ class Application:
     ) -> None:
         self._service = service
         self._gate = gate
+        self._limits = service.profile.limits
+        self._state = state_of(service.store)
         self._at_once = service.settings.requests_at_once
         self._drops_cursor = not service.profile.cursors
         self._observers = observers
@@ -96,13 +90,7 @@ class Application:
         #: Kept, because to find the running loop takes a system call.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
-        #: When each running request arrived (monotonic seconds), and how often its task had been
-        #: cancelled by then.
-        self._running: dict[asyncio.Task[object], tuple[float, int]] = {}
-        #: The tasks that the time limit cancelled.
-        self._late: set[asyncio.Task[object]] = set()
-        #: The tasks that were cancelled because their client disconnected.
-        self._left: set[asyncio.Task[object]] = set()
+        self._running: set[Exchange] = set()
         #: Whether a check for late requests is scheduled.
         self._is_checking = False
         self._failures = logs.Failures()
@@ -129,11 +117,27 @@ class Application:
             if self._origins and method == "OPTIONS" and await self._preflight(scope, path, send):
                 return
             route, in_path = self._find(method, path)
-        exchange = Exchange(next(_number), scope, path, route.endpoint if route else None)
+        exchange = Exchange(next(_number), scope, path, route.endpoint if route else None, receive)
+        task = self._begin(exchange)
         try:
-            await self._exchange(exchange, route, in_path, receive)
+            await self._answer(exchange, route, in_path)
         except ClientDisconnected:
             return
+        except asyncio.CancelledError as error:
+            if self._cancelled(exchange, task, error):
+                return
+            self._fail(exchange, error)
+        except Exception as error:
+            self._fail(exchange, error)
+        finally:
+            self._running.discard(exchange)  # a closed loop's requests are forgotten already
+            if exchange.is_late:  # the cancellation was caught below
+                task.uncancel()
+            if exchange.has_left:
+                task.uncancel()
+        if route is not None and route.is_jsonp:
+            self._call_back(exchange, route)
+        exchange.seconds = time.monotonic() - exchange.started
         for observe in self._observers:
             observe(exchange)
         length = (b"content-length", b"%d" % len(exchange.body))
@@ -167,52 +171,38 @@ class Application:
                 return route, matched
         return None, {}
 
-    async def _exchange(
-        self, exchange: Exchange, route: Route | None, in_path: dict[str, str], receive: Receive
-    ) -> None:
-        """Handle a request and fill in the response of its exchange.
+    def _begin(self, exchange: Exchange) -> asyncio.Task[object]:
+        """Add a request to those that are running; return its task.
 
-        Raise ClientDisconnected if the request's body does not arrive, and CancelledError if the
-        request is cancelled by anything but the time limit.
+        Raise RuntimeError if the application is bound to another loop that is not closed.
         """
         bound = self._is_checking and get_ident() == self._thread
         task = asyncio.current_task(self._loop) if bound else None
         if task is None:
             task = self._bind()
-        started, cancelling = self._running[task] = time.monotonic(), task.cancelling()
-        try:
-            await self._answer(exchange, route, in_path, receive, task)
-        except ClientDisconnected:
-            raise
-        except asyncio.CancelledError as error:
-            # Even a late request may have been cancelled by its host in addition.
-            if task in self._left and task not in self._late:
-                self._left.discard(task)
-                if task.uncancel() > cancelling:
-                    raise
-                raise ClientDisconnected from error
-            if task not in self._late:
-                raise
-            self._late.discard(task)
-            if task.uncancel() > cancelling:
-                raise
-            self._fail(exchange, error)
-        except Exception as error:
-            self._fail(exchange, error)
-        finally:
-            self._running.pop(task, None)  # a closed loop's tasks are forgotten already
-            if task in self._late:  # the cancellation was caught below
-                self._late.discard(task)
-                task.uncancel()
-            if task in self._left:
-                self._left.discard(task)
-                task.uncancel()
-        if route is not None and route.endpoint.body is Body.JSONP:
-            callback = self._callback(route, exchange.scope["query_string"])
-            if callback:
-                exchange.headers = (_SCRIPT, *exchange.headers[1:])
-                exchange.body = b"%b(%b)" % (callback.encode(), exchange.body)
-        exchange.seconds = time.monotonic() - started
+        exchange.task, exchange.cancelling = task, task.cancelling()
+        exchange.started = time.monotonic()
+        self._running.add(exchange)
+        return task
+
+    def _cancelled(
+        self, exchange: Exchange, task: asyncio.Task[object], error: asyncio.CancelledError
+    ) -> bool:
+        """Take back a request's cancellation, ``error``; return whether its client has left.
+
+        Raise ``error`` if the request was cancelled by anything but that or the time limit.
+        """
+        # Even a late request may have been cancelled by its host in addition.
+        has_left = exchange.has_left and not exchange.is_late
+        if has_left:
+            exchange.has_left = False
+        elif exchange.is_late:
+            exchange.is_late = False
+        else:
+            raise error
+        if task.uncancel() > exchange.cancelling:
+            raise error
+        return has_left
 
     def _bind(self) -> asyncio.Task[object]:
         """Bind to the running loop, schedule a check for late requests; return the current task.
@@ -227,8 +217,6 @@ class Application:
             )
         if self._loop is not loop:  # what ran on a closed loop will not end
             self._running.clear()
-            self._late.clear()
-            self._left.clear()
         self._loop, self._thread = loop, get_ident()
         if not self._is_checking or bound is not loop:
             self._check_later(loop)
@@ -242,10 +230,10 @@ class Application:
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         """Cancel late requests, and check again later while requests are running."""
         cutoff = time.monotonic() - self._service.settings.request_seconds
-        for task, (started, _) in self._running.items():
-            if started < cutoff and task not in self._late:
-                self._late.add(task)
-                task.cancel()
+        for exchange in self._running:
+            if exchange.started < cutoff and exchange.task is not None and not exchange.is_late:
+                exchange.is_late = True
+                exchange.task.cancel()
         self._failures.count()
         self._is_checking = bool(self._running)
         if self._is_checking:
@@ -256,7 +244,7 @@ class Application:
         if isinstance(refused, _Failed):
             self._failures.add(exchange, refused.code, error)
         exchange.code, exchange.status = refused.code, refused.status
-        exchange.headers = (_JSON, *refused.headers)
+        exchange.headers = (*CONTENT_TYPE[Body.JSON], *refused.headers)
         if endpoint is not None:
             envelope = endpoint.envelope
         else:
@@ -276,12 +264,7 @@ class Application:
         )
 
     async def _answer(
-        self,
-        exchange: Exchange,
-        route: Route | None,
-        in_path: dict[str, str],
-        receive: Receive,
-        task: asyncio.Task[object],
+        self, exchange: Exchange, route: Route | None, in_path: dict[str, str]
     ) -> None:
         """Check a request, call the route's handler and encode its result into the exchange.
 
@@ -293,13 +276,12 @@ class Application:
             raise self._no_route(scope, exchange.path)
         if len(self._running) > self._at_once:
             raise StoreUnavailable("too many requests at once")
-        limits = service.profile.limits
-        check_count("query", scope["query_string"], limits.fields)
+        limits, query = self._limits, scope["query_string"]
+        pairs, invalid = fields(query, route.known, limits.fields)
         headers = headers_of(scope["headers"])
-        pairs, invalid = fields(scope["query_string"], route.known)
         if route.reads_form:
             exchange.is_whole = False
-            body = await read_body(receive, headers, limits.body_bytes)
+            body = await read_body(exchange.receive, headers, limits.body_bytes)
             exchange.is_whole = True
             form, form_error = form_fields(body, headers, route.known, limits)
             if pairs:
@@ -322,11 +304,11 @@ class Application:
         if self._drops_cursor:
             values.pop("cursor", None)
         params = exchange.params = route.decode(values)
-        watching = partial(self._watching, scope, receive, task)
-        reader = READER.set(Reader(caller.mid, caller.address, watching))
+        reader = READER.set(exchange)
         try:
-            if route.endpoint.does is Does.WRITE:
-                await _refuse_state(service, caller.mid, route, params)
+            if route.is_write:
+                # Before any write transaction, in which the rules look again.
+                _refuse_state(await self._state(caller.mid), route, params)
             if route.space_owner:
                 owner = getattr(params, route.space_owner)
                 if not await shows_space(service, owner):
@@ -338,38 +320,27 @@ class Application:
                 answer = await route.handler(service, caller.mid, params)
         finally:
             READER.reset(reader)
-        data, more = answer if isinstance(answer, Answer) else (answer, ())
-        exchange.headers = (*_CONTENT_TYPE[route.endpoint.body], *more)
-        exchange.body = success(route.endpoint.envelope, data, service.clock)
+        exchange.headers = route.content_type
+        if isinstance(answer, Answer):
+            answer, more = answer
+            exchange.headers += more
+        exchange.body = success(route.endpoint.envelope, answer, service.clock)
 
-    @contextmanager
-    def _watching(
-        self, scope: Scope, receive: Receive, task: asyncio.Task[object]
-    ) -> Iterator[None]:
-        """Cancel a request's task if its client disconnects while the block runs."""
+    def _call_back(self, exchange: Exchange, route: Route) -> None:
+        """Let the response call the JSONP callback that the query names (the last).
 
-        async def watch() -> None:
-            if await _disconnected(scope, receive):
-                self._left.add(task)
-                task.cancel()
-
-        watching = asyncio.get_running_loop().create_task(watch())
-        try:
-            yield
-        finally:
-            watching.cancel()
-
-    def _callback(self, route: Route, query: bytes) -> str:
-        """Return the JSONP callback in a query (the last).
-
-        Return "" if it is missing or not a valid name, or the query has too many fields.
+        It stays JSON if there is none or it is not a valid name, or the query has too many fields.
         """
+        query = exchange.scope["query_string"]
         try:
-            check_count("query", query, self._service.profile.limits.fields)
-            name = dict(fields(query, route.known)[0]).get("callback")
-            return msgspec.convert(name, Callback)
+            pairs, _ = fields(query, route.known, self._limits.fields)
+            name = dict(pairs).get("callback")
+            callback = msgspec.convert(name, Callback)
         except (Refused, msgspec.ValidationError):
-            return ""
+            return
+        if callback:
+            exchange.headers = (_SCRIPT, *exchange.headers[1:])
+            exchange.body = b"%b(%b)" % (callback.encode(), exchange.body)
 
     def _method(self, path: str) -> str | None:
         """Return the method of a path's endpoint or page, or None if there is neither."""
@@ -393,13 +364,11 @@ class Application:
         return Refused(errors.BadRequest.number, reason, status=405, headers=allow)
 
 
-async def _refuse_state(service: Service, caller: int, route: Route, params: Any) -> None:
-    """Raise Refused if the state of the caller's account forbids the call.
-
-    This is before any write transaction, in which the rules look again.
-    """
-    account = await service.store.account(caller)
-    code = 0 if account is None else CALLER[account.state, route.endpoint.does]
+def _refuse_state(state: State | None, route: Route, params: Any) -> None:
+    """Raise Refused if a caller's account in this state may not make the call."""
+    if state is None or state is State.NORMAL:
+        return
+    code = CALLER[state, route.endpoint.does]
     if code == errors.AccountBanned.number:
         raise Refused(code, BANNED, data=route.banned_data(params))
     if code:  # deregistered since the session was checked
@@ -453,24 +422,6 @@ def _refusal(error: BaseException, exchange: Exchange) -> Refused:
     if endpoint is not None and endpoint.body is Body.HTML and refused.status == 200:
         refused.status = 404  # a browser that loads a page checks the status
     return refused
-
-
-async def _disconnected(scope: Scope, receive: Receive) -> bool:
-    """Wait until the client has disconnected; False if the host does not say.
-
-    ``receive`` returns what is left of the request first.
-    """
-    whole = False
-    while True:
-        message = await receive()
-        drop = scope.get(HALF_CLOSED)
-        if drop is not None:
-            drop()
-        if message["type"] == "http.disconnect" or drop is not None:
-            return True
-        if whole:
-            return False
-        whole = not message.get("more_body", False)
 
 
 def _failed(code: int, exchange: Exchange) -> _Failed:

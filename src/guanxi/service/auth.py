@@ -39,6 +39,10 @@ def fields_of(endpoint: Endpoint) -> frozenset[str]:
     return frozenset(name for name, is_used in used.items() if is_used)
 
 
+#: What is trusted of a session that was not read yet.
+_UNKNOWN: tuple[int, float, Session | None] = (0, 0.0, None)
+
+
 class _Credential(NamedTuple):
     """A parsed credential: its token's digest, the session's csrf, and the csrf cookie sent."""
 
@@ -94,29 +98,37 @@ class SessionGate:
             self._check_access_id(values)
         session = None
         if endpoint.login is not Login.NONE:
-            session = await self._session(endpoint, headers, values)
+            sent: str | bytes = values.get("access_key", "")
+            by_key = sent != "" and ACCESS_KEY in endpoint.auth
+            if not by_key:
+                sent = headers.get(b"cookie", b"")
+            credential = self._credentials.get(sent) or self._read(sent)
+            if credential is not None:
+                read, since, session = self._trusted.get(credential.digest, _UNKNOWN)
+                # Not after a step backwards of the clock either.
+                is_trusted = 0 <= self._clock() - read < _TRUST_NS
+                if session is None or not (is_trusted and monotonic() - since < _TRUST_SECONDS):
+                    session = await self._stored(sent, credential)
+            session = self._valid(endpoint, values, credential, session, by_key=by_key)
         self._check_signature(endpoint, pairs, values)
         client = scope.get("client")
         return Caller(session.mid if session else 0, session, client[0] if client else "")
 
-    async def _session(
-        self, endpoint: Endpoint, headers: Headers, values: Mapping[str, str]
+    def _valid(
+        self,
+        endpoint: Endpoint,
+        values: Mapping[str, str],
+        credential: _Credential | None,
+        session: Session | None,
+        *,
+        by_key: bool,
     ) -> Session | None:
-        """Return the caller's valid session, or None; raise Refused (-101 or -111)."""
-        sent: str | bytes = values.get("access_key", "")
-        by_key = sent != "" and ACCESS_KEY in endpoint.auth
-        if not by_key:
-            sent = headers.get(b"cookie", b"")
-        credential = self._credentials.get(sent) or self._read(sent)
-        session, now = None, self._clock()
-        if credential is not None:
-            read, since, session = self._trusted.get(credential.digest, (0, 0.0, None))
-            # Not after a step backwards of the clock either.
-            is_trusted = 0 <= now - read < _TRUST_NS and monotonic() - since < _TRUST_SECONDS
-            if session is None or not is_trusted:
-                session = await self._stored(sent, credential)
+        """Return the session of a credential if it is valid, or None; raise Refused (-101 or -111).
+
+        ``by_key``: the credential is the field access_key, not a cookie.
+        """
         kind = TokenKind.APP if by_key else TokenKind.COOKIE
-        if session is None or session.kind is not kind or session.expires * 10**9 <= now:
+        if session is None or session.kind is not kind or session.expires * 10**9 <= self._clock():
             if endpoint.login is Login.REQUIRED:
                 if credential is None:
                     raise Refused(errors.NotSignedIn.number, _signed_out(endpoint))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from secrets import token_hex
 from typing import Any, Protocol
 
@@ -40,8 +42,12 @@ class Caller(Struct, frozen=True, gc=False):
 NOBODY = Caller()
 
 
-class Exchange(Struct, eq=False, gc=False):
-    """A request and its response.
+async def _nothing() -> Mapping[str, str]:
+    return {"type": "http.disconnect"}
+
+
+class Exchange(Struct, eq=False):
+    """A request and its response, and for whom the store reads meanwhile (``port.lanes``).
 
     Scope, params and body hold secrets, which an observer must not log.
     """
@@ -53,6 +59,8 @@ class Exchange(Struct, eq=False, gc=False):
     path: str
     #: None if the request matches no endpoint.
     endpoint: Endpoint | None
+    #: Returns the next part of the request, as the ASGI specification says.
+    receive: Receive = _nothing
     #: Nobody until the gate has decided.
     caller: Caller = NOBODY
     #: False while the request's form is being received.
@@ -63,8 +71,15 @@ class Exchange(Struct, eq=False, gc=False):
     status: int = 200
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
-    #: From the request's arrival to its encoded response.
+    #: When the request arrived (monotonic seconds), and how long it took to its encoded response.
+    started: float = 0.0
     seconds: float = 0.0
+    #: The task that handles the request, and how often it had been cancelled before.
+    task: asyncio.Task[object] | None = None
+    cancelling: int = 0
+    #: Whether the time limit has cancelled the task, and whether its client's leaving has.
+    is_late: bool = False
+    has_left: bool = False
 
     @property
     def request_id(self) -> str:
@@ -75,6 +90,47 @@ class Exchange(Struct, eq=False, gc=False):
     def name(self) -> str:
         """Return the endpoint's name, or ``NO_ENDPOINT``."""
         return NO_ENDPOINT if self.endpoint is None else self.endpoint.name
+
+    @property
+    def account(self) -> int:
+        """Return the caller's mid, 0 for nobody."""
+        return self.caller.mid
+
+    @property
+    def address(self) -> str:
+        """Return the client's IP address, "" if unknown."""
+        return self.caller.address
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Cancel the request's task if its client disconnects while the block runs."""
+        watch = asyncio.get_running_loop().create_task(self._watch())
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+    async def _watch(self) -> None:
+        if self.task is not None and await self._disconnected():
+            self.has_left = True
+            self.task.cancel()
+
+    async def _disconnected(self) -> bool:
+        """Wait until the client has disconnected; False if the host does not say.
+
+        ``receive`` returns what is left of the request first.
+        """
+        whole = False
+        while True:
+            message = await self.receive()
+            drop = self.scope.get(HALF_CLOSED)
+            if drop is not None:
+                drop()
+            if message["type"] == "http.disconnect" or drop is not None:
+                return True
+            if whole:
+                return False
+            whole = not message.get("more_body", False)
 
 
 class Gate(Protocol):

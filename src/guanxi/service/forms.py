@@ -18,7 +18,7 @@ from guanxi.contract import errors
 from guanxi.contract.limits import Limits
 from guanxi.contract.params import InvalidParameter
 from guanxi.service.handling import Refused
-from guanxi.service.request import Headers, Pairs, check_count, fields
+from guanxi.service.request import Headers, Pairs, fields
 
 Receive = Callable[[], Awaitable[Any]]
 
@@ -102,8 +102,7 @@ def form_fields(
     if sent != _AS_SENT:
         kind, options = parse_options_header(sent.decode("latin-1"))
     if kind == _URLENCODED:
-        check_count("body", body, limits.fields)
-        return fields(body, known)
+        return fields(body, known, limits.fields, "body")
     if kind == _MULTIPART:
         return _parts(body, options.get("boundary", ""), known, limits)
     raise _unsupported("Content-Type", kind, _ACCEPTED)

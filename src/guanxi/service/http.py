@@ -220,7 +220,8 @@ class _Protocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self._stop_timer()
+        if self._timer is not None:
+            self._stop_timer()
         if self._head_bytes > _HEAD_BYTES and self._head_size() > _HEAD_BYTES:
             raise _BadRequest(_HEAD_TOO_LARGE)
         version = self.parser.get_http_version()
@@ -249,11 +250,15 @@ class _Protocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        # In place of uvicorn's, which looks once more for an offer to upgrade.
         if self.parser.should_upgrade():  # the parser stopped after the head
             return
         self._between = True
-        self._stop_timer()
-        super().on_message_complete()
+        if self._timer is not None:
+            self._stop_timer()
+        if not self.cycle.response_complete:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -288,13 +293,14 @@ class _Protocol(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         if self._refusal is not None:
             return
-        if self._between and not data.strip(b"\r\n"):
+        if self._between and data[0] in b"\r\n" and not data.strip(b"\r\n"):
             return  # empty lines before a request do not keep a connection open
         was_between = self._between
         was_in_body = not (was_between or self._in_head)
         self._head_bytes += len(data)
         self._begun = 0
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         try:
             try:
                 self.parser.feed_data(data)
@@ -303,17 +309,20 @@ class _Protocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             self._refuse(_reason(error))
             return
+        if self._between:  # the common case: whole requests
+            self._head_bytes = 0
+            return
         if self.transport.is_closing():
             return
         if not self._in_head:
-            if self._begun or self._between or not was_in_body:
+            if self._begun or not was_in_body:
                 self._head_bytes = 0
         elif self._begun > was_between:  # the head began within this packet
             self._head_bytes = len(data) - self._start_of_head(data)
         if self._head_bytes > _HEAD_BYTES:
             self._refuse(_HEAD_TOO_LARGE if self._in_head else _TRAILERS_TOO_LARGE)
             return
-        if self._in_head or not (self._between or self._answering()):
+        if self._in_head or not self._answering():
             self._start_timer()
 
     def _ignore_offer(self, rest: memoryview) -> None:

@@ -65,7 +65,8 @@ class Metrics:
 
     def answered(self, exchange: Exchange) -> None:
         """Count an exchange by endpoint and code, and record its duration."""
-        cells, start, seconds = self.cells, _START[exchange.name], exchange.seconds
+        cells, seconds, endpoint = self.cells, exchange.seconds, exchange.endpoint
+        start = _START[NO_ENDPOINT if endpoint is None else endpoint.name]
         cells[start + _OF_CODE[exchange.code]] += 1
         start += len(_CODES)
         cells[start + bisect_left(_BOUNDS, seconds)] += 1

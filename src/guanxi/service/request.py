@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from urllib.parse import unquote, urlsplit
 
 from guanxi.contract import errors
+from guanxi.contract.limits import ALL
 from guanxi.contract.params import InvalidParameter
 from guanxi.service.handling import Refused
 
@@ -31,31 +32,31 @@ _COOKIE_BYTES = 1_024
 _QUOTE = ord('"')
 
 
-def check_count(part: str, raw: bytes, most: int) -> None:
-    """Raise Refused (-400 with HTTP 400) if a query or form has more than ``most`` fields.
-
-    ``part`` names it in the reason. Empty fields, as between ``&&``, count too.
-    """
-    if raw.count(b"&") >= most:
-        raise _too_many(part, most, "fields")
-
-
 def _too_many(part: str, most: int, things: str) -> Refused:
     return Refused(errors.BadRequest.number, f"{part}: at most {most} {things}", status=400)
 
 
-def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter | None]:
+def fields(
+    raw: bytes, known: frozenset[str], most: int = ALL, part: str = "query"
+) -> tuple[Pairs, InvalidParameter | None]:
     """Return the decoded fields of a query or form, and an error, or None.
 
     The error names the first field of ``known`` that is badly encoded. Badly encoded fields are
-    omitted, repeated ones are kept.
+    omitted, repeated ones are kept. Raise Refused (-400 with HTTP 400), which names ``part``, for
+    more than ``most`` fields; empty ones, as between ``&&``, count too.
     """
+    pairs: Pairs = []
     if not raw:
-        return [], None
+        return pairs, None
+    if raw.count(b"&") >= most:
+        raise _too_many(part, most, "fields")
     raw = raw.replace(b"%2C", b",")  # the most frequent escape: commas in lists of ids
     if b"%" not in raw and b"+" not in raw and raw.isascii():
-        return _plain(raw.decode("ascii")), None
-    pairs: Pairs = []
+        for plain in raw.decode("ascii").split("&"):
+            if plain:
+                field, _, text = plain.partition("=")
+                pairs.append((field, text))
+        return pairs, None
     invalid = None
     for item in raw.split(b"&"):
         if not item:
@@ -72,15 +73,6 @@ def fields(raw: bytes, known: frozenset[str]) -> tuple[Pairs, InvalidParameter |
             if field in known:
                 invalid = invalid or InvalidParameter(field, str(error))
     return pairs, invalid
-
-
-def _plain(text: str) -> Pairs:
-    pairs = []
-    for item in text.split("&"):
-        if item:
-            name, _, value = item.partition("=")
-            pairs.append((name, value))
-    return pairs
 
 
 def _unescaped(raw: bytes) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from guanxi.contract import endpoints as e
-from guanxi.contract.endpoint import Endpoint
+from guanxi.contract.endpoint import Body, Does, Endpoint
 from guanxi.contract.limits import Profile
 from guanxi.contract.params import decoder, defaults, may_be_empty, wire_types
 from guanxi.service import auth
+from guanxi.service.answers import CONTENT_TYPE
 from guanxi.service.handlers import (
     account,
     login,
@@ -131,7 +134,7 @@ _BANNED_DATA: dict[str, Callable[[Any], bytes]] = {
 }
 
 
-class Route(NamedTuple):
+class Route(Struct, frozen=True):
     """An endpoint with its handler and the way to read its requests."""
 
     endpoint: Endpoint
@@ -142,8 +145,12 @@ class Route(NamedTuple):
     #: The fields that may be empty. Any other empty field counts as absent.
     blank: frozenset[str]
     reads_form: bool
-    #: See ``Endpoint.space_owner``; kept, as it is looked up.
+    #: See ``Endpoint``: these are kept because each request looks at them.
+    is_write: bool
+    is_jsonp: bool
     space_owner: str
+    #: The headers for the content of a response of code 0.
+    content_type: tuple[tuple[bytes, bytes], ...]
     #: Returns the data of -102.
     banned_data: Callable[[Any], bytes]
 
@@ -166,7 +173,10 @@ def _route(endpoint: Endpoint, profile: Profile) -> Route:
         known,
         may_be_empty(endpoint.params),
         endpoint.method == "POST" and not endpoint.ignores_body,
+        endpoint.does is Does.WRITE,
+        endpoint.body is Body.JSONP,
         endpoint.space_owner,
+        CONTENT_TYPE[endpoint.body],
         _BANNED_DATA.get(endpoint.name, _no_data),
     )
 
@@ -198,7 +208,7 @@ def _decoder(endpoint: Endpoint, profile: Profile) -> Callable[[dict[str, str]],
 
     def decode_with_defaults(values: dict[str, str]) -> Any:
         absent = {name: text for name, text in given.items() if not values.get(name)}
-        return decode({**values, **absent})
+        return decode({**values, **absent} if absent else values)
 
     return decode_with_defaults
 

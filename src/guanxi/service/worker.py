@@ -25,7 +25,7 @@ from guanxi.service.server import (
     end_in_time,
     of_hosts,
     visits_written,
-    with_cards,
+    with_caches,
 )
 from guanxi.stores import open_store
 
@@ -47,7 +47,7 @@ async def work(plan: WorkerPlan) -> None:
     loop.add_signal_handler(signal.SIGTERM, end)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal's: the parent decides
     loop.add_reader(sys.stdin.fileno(), end)
-    store = with_cards(await open_store(plan.store), plan.settings)
+    store = with_caches(await open_store(plan.store), plan.settings)
     try:
         with socket.socket(fileno=plan.listener) as listener:
             metrics = Metrics(cells_of(plan.metrics, plan.worker))

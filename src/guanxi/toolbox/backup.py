@@ -29,7 +29,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from sqlite3 import Connection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 from msgspec import UNSET, Struct, structs
@@ -84,6 +84,14 @@ _LISTS = (
 #: As many followers as the documents' hosts show: for the time left.
 _SHOWN_FOLLOWERS = Limits().followers
 _HIDDEN = (FollowingsHidden, FollowersHidden)
+
+
+class _Shown(TypedDict, total=False):
+    """What is decoded of a page."""
+
+    list: list[Item] | None
+    total: Any
+    cursor: Any
 
 
 class Outcome(Struct, frozen=True):
@@ -264,12 +272,12 @@ class _Backup:
         self.calls += 1
         params = {"vmid": self.archive.identity.mid} if one.owned else {}
         size = {one.endpoint.pages.size: self.size} if one.counted else {}
-        pages = self.client.pages(one.endpoint, params | size, start, partial=True)
+        pages = self.client.pages(one.endpoint, params | size, start, partial=True, kind=_Shown)
         return next(pages, Page([], None, None, []))
 
     def _add(self, one: _List, walk: _Walk, page: Page) -> _Walk:
         """Stage a page; return the walk after it."""
-        items = _items(one, page)
+        items: list[Item] = page.items
         total = answers.at(page.data, one.endpoint.pages.total) if one.counted else None
         if not isinstance(total, int):
             total = self._total(one) if walk.total is None else walk.total
@@ -348,12 +356,14 @@ class _Backup:
         with self.archive.transaction() as db:
             older = "DELETE FROM staged WHERE list = ? AND pass < ?"
             db.execute(older, (one.name, walk.reading))
+            if after.result is None:
+                snapshots.index_staged(db)
             self._write(db, one.name, after)
         return after, page if after.result is None else None
 
     def _is_beginning(self, one: _List, walk: _Walk, page: Page) -> bool:
         """Return whether a first page has the accounts, times and total of the reading's."""
-        items = _items(one, page)
+        items: list[Item] = page.items
         staged = self.archive.rows(
             "SELECT mid, since FROM staged WHERE list = ? AND pass = ? AND position < ?"
             " ORDER BY position",
@@ -412,15 +422,6 @@ class _Backup:
         if one.stat == "follower" and not walk.by_cursor:
             total = min(total, _SHOWN_FOLLOWERS)
         return 0 if walk.result else -(-max(0, total - walk.count) // self.size)
-
-
-class _Items(Struct):
-    items: list[Item]
-
-
-def _items(one: _List, page: Page) -> list[Item]:
-    """Return a page's items. Raise AnswerException if they are not as the contract says."""
-    return answers.typed({"items": page.items}, _Items, one.endpoint).items
 
 
 def _refused(error: ResponseCodeException, total: int | None, shown: int) -> Reading:

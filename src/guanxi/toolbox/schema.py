@@ -50,7 +50,6 @@ CREATE TABLE staged (
     name TEXT NOT NULL, sign TEXT NOT NULL, face TEXT NOT NULL, verified TEXT NOT NULL,
     PRIMARY KEY (list, pass, position)
 ) WITHOUT ROWID;
-CREATE INDEX staged_mid ON staged (list, pass, mid);
 CREATE TABLE staged_group (id INTEGER PRIMARY KEY, name TEXT NOT NULL, position INTEGER NOT NULL);
 
 CREATE TABLE item (
@@ -66,14 +65,13 @@ CREATE TABLE item (
     groups TEXT,
     PRIMARY KEY (list, mid, first)
 ) WITHOUT ROWID;
-CREATE INDEX item_current ON item (list, mid) WHERE until IS NULL;
 CREATE TABLE profile (
     mid INTEGER NOT NULL,
     first INTEGER NOT NULL,
     until INTEGER,
     name TEXT NOT NULL, sign TEXT NOT NULL, face TEXT NOT NULL, verified TEXT NOT NULL,
-    PRIMARY KEY (mid, first)
-) WITHOUT ROWID;
+    PRIMARY KEY (mid, first)          -- with a rowid: long rows are appended, not sorted in
+);
 CREATE TABLE grp (
     id INTEGER NOT NULL,
     first INTEGER NOT NULL,

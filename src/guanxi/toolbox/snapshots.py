@@ -156,18 +156,32 @@ def remove(archive: Archive, number: int) -> None:
 def _clear(db: sqlite3.Connection) -> None:
     for table in ("staged", "staged_group", "progress"):
         db.execute(f"DELETE FROM {table}")
+    db.execute("DROP INDEX IF EXISTS staged_mid")
 
 
-#: The last reading of a list, each account once, with the order among equal times: oldest first.
-_STAGED = """
-CREATE TEMP TABLE last AS
-SELECT mid, since, attribute, special, groups,
-    row_number() OVER (PARTITION BY since ORDER BY position DESC) - 1 AS tie
-FROM staged AS s
-WHERE list = :list AND pass = (SELECT max(pass) FROM staged WHERE list = :list)
-    AND NOT EXISTS (SELECT 1 FROM staged AS e
-        WHERE e.list = s.list AND e.pass = s.pass AND e.mid = s.mid AND e.position < s.position)
-"""
+def index_staged(db: sqlite3.Connection) -> None:
+    """Index what is staged by account, until the snapshot ends: for a list that is read again.
+
+    Most are read once, and each item would be written twice. Within a transaction of the caller.
+    """
+    db.execute("CREATE INDEX IF NOT EXISTS staged_mid ON staged (list, pass, mid)")
+
+
+_LAST = (
+    "DROP TABLE IF EXISTS temp.last",
+    """CREATE TEMP TABLE last (
+        mid INTEGER PRIMARY KEY, position, since, attribute, special, groups, tie DEFAULT 0)""",
+    # The last reading of a list, each account once.
+    """INSERT OR IGNORE INTO last (mid, position, since, attribute, special, groups)
+    SELECT mid, position, since, attribute, special, groups FROM staged
+    WHERE list = :list AND pass = (SELECT max(pass) FROM staged WHERE list = :list)
+    ORDER BY position""",
+    # Few have a time in common; a window over all costs as much as all the rest.
+    """UPDATE last SET tie = r.tie FROM (
+        SELECT mid, row_number() OVER (PARTITION BY since ORDER BY position DESC) - 1 AS tie
+        FROM last WHERE since IN (SELECT since FROM last GROUP BY since HAVING count(*) > 1)
+    ) AS r WHERE r.mid = last.mid""",
+)
 _MERGE = (
     # Whoever is shown otherwise than before has a new row.
     """UPDATE item AS i SET until = :snapshot
@@ -180,7 +194,8 @@ _MERGE = (
     SELECT :list, l.mid, :snapshot, NULL, :snapshot, l.since, l.tie, l.attribute, l.special,
         l.groups
     FROM last AS l WHERE NOT EXISTS (SELECT 1 FROM item AS i
-        WHERE i.list = :list AND i.mid = l.mid AND i.until IS NULL)""",
+        WHERE i.list = :list AND i.mid = l.mid AND i.until IS NULL)
+    ORDER BY l.mid""",
 )
 _LEFT = """
 UPDATE item SET until = :snapshot
@@ -190,9 +205,8 @@ WHERE list = :list AND until IS NULL AND mid NOT IN (SELECT mid FROM last)
 
 def _merge_list(db: sqlite3.Connection, number: int, name: str, *, complete: bool) -> None:
     values = {"snapshot": number, "list": name}
-    db.execute("DROP TABLE IF EXISTS temp.last")
-    db.execute(_STAGED, {"list": name})
-    db.execute("CREATE UNIQUE INDEX temp.last_mid ON last (mid)")
+    for statement in _LAST:
+        db.execute(statement, values)
     if complete:
         db.execute(_LEFT, values)
     for statement in _MERGE:
@@ -215,21 +229,22 @@ def _merge_groups(db: sqlite3.Connection, number: int) -> None:
         db.execute(statement, {"snapshot": number})
 
 
+#: A profile that one of the lists still shows is not changed: while lists are read it may change.
 _PROFILES = (
-    """CREATE TEMP TABLE met AS SELECT mid, name, sign, face, verified, max(pass) AS pass
-    FROM staged GROUP BY mid""",
-    "CREATE UNIQUE INDEX temp.met_mid ON met (mid)",
-    """UPDATE profile AS p SET until = :snapshot WHERE p.until IS NULL
-    AND EXISTS (SELECT 1 FROM met AS m WHERE m.mid = p.mid AND (m.name, m.sign, m.face, m.verified)
-        IS NOT (p.name, p.sign, p.face, p.verified))""",
-    """INSERT INTO profile SELECT m.mid, :snapshot, NULL, m.name, m.sign, m.face, m.verified
-    FROM met AS m
-    WHERE NOT EXISTS (SELECT 1 FROM profile AS p WHERE p.mid = m.mid AND p.until IS NULL)""",
-    "DROP TABLE temp.met",
+    """INSERT OR IGNORE INTO known SELECT p.mid FROM staged AS s CROSS JOIN profile AS p
+    WHERE p.mid = s.mid AND p.until IS NULL
+        AND (s.name, s.sign, s.face, s.verified) IS (p.name, p.sign, p.face, p.verified)""",
+    """UPDATE profile AS p SET until = :snapshot FROM staged AS s
+    WHERE p.mid = s.mid AND p.until IS NULL AND p.mid NOT IN (SELECT mid FROM known)""",
+    """INSERT OR IGNORE INTO profile
+    SELECT mid, :snapshot, NULL, name, sign, face, verified FROM staged
+    WHERE mid NOT IN (SELECT mid FROM known)""",
 )
 
 
 def _merge_profiles(db: sqlite3.Connection, number: int) -> None:
-    db.execute("DROP TABLE IF EXISTS temp.met")
+    db.execute("DROP TABLE IF EXISTS temp.known")
+    db.execute("CREATE TEMP TABLE known (mid INTEGER PRIMARY KEY)")
     for statement in _PROFILES:
         db.execute(statement, {"snapshot": number} if ":snapshot" in statement else {})
+    db.execute("DROP TABLE temp.known")

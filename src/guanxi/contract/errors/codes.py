@@ -434,6 +434,7 @@ def _restored_with_status(code: int, args: tuple[Any, ...]) -> ApiException:
 
 #: The sentence of each code that the rules refuse an act with: who did it, and to whom or what.
 _SENTENCES = {
+    NotSignedIn: ("{0} 已注销", "{0} is deregistered"),
     AccountBanned: ("{0} 已被封停", "{0} is banned"),
     BadRequest: ("{0} 不能这样操作 {1}", "{0} cannot do this to {1}"),
     CannotTargetSelf: ("{0} 不能对自己进行此操作", "{0} cannot do this to itself"),

@@ -200,6 +200,7 @@ class Client:
         *,
         credential: Credential | None = None,
         partial: bool = False,
+        kind: Any = Any,
     ) -> AsyncIterator[Page]:
         """Yield the pages of a list, each with its items, its data and the next position.
 
@@ -212,6 +213,9 @@ class Client:
             start: the ``next`` of an earlier page of the same list, also of another client, to
                 go on after it; None for the first page.
             partial: True to take what the server shows of a list, without ``ListIncomplete``.
+            kind: a TypedDict that each response's data is decoded to, faster than to plain values;
+                it has the list, whose items have the fields that identify them, and with those
+                that the pages go by (``total``, ``cursor``) what the caller needs.
 
         Raises as ``call``, during the iteration, ``ArgsException`` if the endpoint has no pages or
         ``start`` is not a position in its list, and ``AnswerException`` if a list is not an array,
@@ -222,7 +226,7 @@ class Client:
         """
         account = self._account(credential)
         steps = conversation.run_pages(
-            find(endpoint), params, start, account, self._settings, partial=partial
+            find(endpoint), params, start, account, self._settings, partial=partial, kind=kind
         )
         step = conversation.advance(steps)
         while not isinstance(step, Done):

@@ -19,14 +19,15 @@ from guanxi.graph.pair import (
     relation_of,
 )
 from guanxi.service.answers import encode
-from guanxi.service.handling import UNKNOWN_CALLER, Refused, Service
+from guanxi.service.handling import NO_ACCOUNT, UNKNOWN_CALLER, Refused, Service
 
 _NONE = Relation()
+_RETIRED = int(Act.WHISPER)
 
 
 def check_act(params: p.ModifyParams) -> None:
     """Raise InvalidParameter for the retired act 3."""
-    if params.act == Act.WHISPER.value:
+    if params.act == _RETIRED:
         raise InvalidParameter("act", "3 is retired")
 
 
@@ -38,11 +39,13 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
     """
     act, caps = Modify(caller, params.fid, params.act), service.profile.limits.caps
     [code] = await service.store.change([act], caps)
+    if not code:
+        return b""
     if code == errors.NoSuchUser.number and await service.store.account(caller) is None:
         raise Refused(code, UNKNOWN_CALLER)
-    if code:
-        raise Refused(code, _reason(code, caller, params.fid, caps))
-    return b""
+    if code == errors.NotSignedIn.number:
+        raise Refused(code, NO_ACCOUNT)
+    raise Refused(code, _reason(code, caller, params.fid, caps))
 
 
 def _reason(code: int, caller: int, fid: int, caps: Caps) -> str:
@@ -72,6 +75,8 @@ async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> 
     acts = [Modify(caller, fid, params.act) for fid in fids]
     codes = await service.store.change(acts, service.profile.limits.caps)
     code, failed = batch_result(fids, codes)
+    if code == errors.NotSignedIn.number:
+        raise Refused(code, NO_ACCOUNT)
     data = encode(s.FailedFids(failed))
     if code:
         reasons = {

@@ -20,10 +20,14 @@ from guanxi.graph.groups import (
 from guanxi.graph.pair import DEFAULT, SPECIAL
 from guanxi.operations import groups as operations
 from guanxi.service.answers import encode
-from guanxi.service.handling import BANNED, UNKNOWN_CALLER, Refused, Service, refuse_if
+from guanxi.service.handling import BANNED, NO_ACCOUNT, UNKNOWN_CALLER, Refused, Service, refuse_if
 
 #: The reason of a code that any change of groups may be refused with.
-_CALLER = {errors.NoSuchUser.number: UNKNOWN_CALLER, errors.AccountBanned.number: BANNED}
+_CALLER = {
+    errors.NoSuchUser.number: UNKNOWN_CALLER,
+    errors.AccountBanned.number: BANNED,
+    errors.NotSignedIn.number: NO_ACCOUNT,
+}
 
 
 async def groups(service: Service, caller: int, _params: p.NoParams) -> bytes:

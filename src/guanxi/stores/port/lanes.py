@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from enum import Enum
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from guanxi.contract.limits import ALL
 from guanxi.graph.lists import Listing, Position, Sort, Window
@@ -52,7 +54,7 @@ class Bounds(NamedTuple):
 BOUNDS = {Lane.SHORT: Bounds(32, 128, 256), Lane.LONG: Bounds(2, 8, 16)}
 
 
-class Rows(NamedTuple):
+class Rows(Struct, frozen=True, gc=False):
     """How many rows a read examines: at most ``most``, and not more than its lists have."""
 
     most: int
@@ -63,6 +65,8 @@ class Rows(NamedTuple):
 
     def cost(self, tallies: Mapping[int, Tally] = {}) -> int:
         """Return the cost, in rows of a list; not more than that of the lists with ``tallies``."""
+        if not tallies:
+            return self.weight * self.most
         counts = [int(getattr(tallies[mid], name)) for mid, name in self.lists if mid in tallies]
         return self.weight * (min(self.most, sum(counts)) if counts else self.most)
 
@@ -175,19 +179,39 @@ LANES: dict[str, Rule] = {
 }
 
 
-class Reader(NamedTuple):
+class Reading(Protocol):
     """For whom a read is done."""
 
-    #: The caller's mid, and its IP address; 0 and "" for nobody and for an unknown one.
+    @property
+    def account(self) -> int:
+        """Return the caller's mid, 0 for nobody."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Return the caller's IP address, "" if it is unknown."""
+        ...
+
+    def watching(self) -> AbstractContextManager[None]:
+        """Return what is entered while a read waits or runs in the long lane.
+
+        It may cancel the task, when nobody waits for the result any more.
+        """
+        ...
+
+
+class Reader(Struct, frozen=True):
+    """A ``Reading`` that nothing cancels."""
+
     account: int = 0
     address: str = ""
-    #: Entered while a read waits or runs in the long lane. It may cancel the task, when nobody
-    #: waits for the result any more.
-    watching: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def watching(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 #: For whom the current task reads.
-READER: ContextVar[Reader] = ContextVar("guanxi_reader", default=Reader())  # noqa: B039
+READER: ContextVar[Reading] = ContextVar("guanxi_reader", default=Reader())  # noqa: B039
 
 
 class Admission:
@@ -223,7 +247,7 @@ class Admission:
         finally:
             self._count(reader, -1)
 
-    def _count(self, reader: Reader, number: int) -> None:
+    def _count(self, reader: Reading, number: int) -> None:
         self.all += number
         _add(self._accounts, reader.account, number)
         _add(self._addresses, reader.address, number)

@@ -143,6 +143,7 @@ def regroup(
     facts = GroupFacts(
         names=groups.names,
         banned=state == State.BANNED and not begun,
+        deregistered=state == State.DEREGISTERED and not begun,
         members={member: edge.groups for member, edge in edges.items()},
         name_length=caps.group_name,
         max_groups=caps.groups,

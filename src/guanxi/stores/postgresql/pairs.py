@@ -247,6 +247,7 @@ def modify(locked: Locked, act: Modify, caps: Caps) -> int:
     facts = Facts(
         pair=Pair(mine, theirs),
         banned=own == State.BANNED,
+        actor_deregistered=own == State.DEREGISTERED,
         known=state is not None and tally is not None,
         deregistered=state == State.DEREGISTERED,
         refuses_follows=refuses,

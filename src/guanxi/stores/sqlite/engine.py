@@ -22,7 +22,15 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import apsw
 
 from guanxi.stores.owner import Owner
-from guanxi.stores.port.lanes import BOUNDS, LANES, Admission, Lane, lane_of
+from guanxi.stores.port.lanes import (
+    AT_ONCE_ROWS,
+    BOUNDS,
+    LANES,
+    Admission,
+    Lane,
+    Rows,
+    lane_of,
+)
 from guanxi.stores.sqlite.reads import tally
 from guanxi.stores.sqlite.schema import connect, failure, failures, snapshot
 from guanxi.stores.sqlite.writer import SETTLE_SECONDS, Job, Writer
@@ -264,15 +272,18 @@ def reading(
     if isinstance(rule, Lane):
         return _in_lane(rule, read)
 
-    @wraps(read)
-    async def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        rows = rule(*args, **kwargs)
-        lane = lane_of(rows.cost())
-        if rows.lists and lane is not Lane.AT_ONCE:
-            lane = lane_of(rows.cost({mid: await _tally(engine, mid) for mid, _ in rows.lists}))
+    async def by_count(engine: Engine, rows: Rows, *args: P.args, **kwargs: P.kwargs) -> T:
+        lane = lane_of(rows.cost({mid: await _tally(engine, mid) for mid, _ in rows.lists}))
         if lane is Lane.AT_ONCE:
             return await at_once(engine, *args, **kwargs)
         return await engine.read_in(lane, lambda db: read(db, *args, **kwargs))
+
+    @wraps(read)
+    def verb(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+        rows = rule(*args, **kwargs)
+        if rows.cost() <= AT_ONCE_ROWS:  # no coroutine around that of the read
+            return at_once(engine, *args, **kwargs)
+        return by_count(engine, rows, *args, **kwargs)
 
     return verb
 

@@ -108,6 +108,7 @@ def regroup(
     facts = GroupFacts(
         names=names,
         banned=state == State.BANNED and not begun,
+        deregistered=state == State.DEREGISTERED and not begun,
         members=members,
         name_length=caps.group_name,
         max_groups=caps.groups,

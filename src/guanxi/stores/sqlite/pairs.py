@@ -62,6 +62,7 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
     facts = Facts(
         pair=pair,
         banned=owner_state == State.BANNED,
+        actor_deregistered=owner_state == State.DEREGISTERED,
         known=target_state is not None and following is not None,
         deregistered=target_state == State.DEREGISTERED,
         refuses_follows=bool(refuses_follows),

@@ -447,18 +447,25 @@ def relations(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[i
     }
 
 
+# The text is short because each look-up of a statement in apsw's cache reads all of it.
+_RELATION = f"""
+SELECT {_FOLLOWS}, place, flags FROM following WHERE owner = ?1 AND target = ?2
+UNION ALL SELECT {_BLOCKS}, 0, 0 FROM block WHERE owner = ?1 AND target = ?2
+UNION ALL SELECT {_WHISPERS}, place, 0 FROM whisper WHERE owner = ?1 AND target = ?2 LIMIT 1
+"""
+
+
 def _relation(db: apsw.Connection, owner: int, target: int) -> dict[int, Relation]:
     """Return the owner's relation to ``target`` in a dict by target; {} without a relation.
 
     The sort key of a block is 0.
     """
-    row = db.execute(_SIDE, (owner, target)).get
+    row = db.execute(_RELATION, (owner, target)).get
     if row is None:
         return {}
-    kind, sort_key, flags, groups, _ = row
-    ids = tuple(sorted(_numbers(groups))) if groups else ()
-    attribute = _ATTRIBUTES[kind][flags & MUTUAL]
-    return {target: Relation(attribute, 0 if kind == _BLOCKS else sort_key, ids)}
+    kind, sort_key, flags = row
+    groups = groups_of(db, owner, [target])[target] if flags & IN_GROUPS else ()
+    return {target: Relation(_ATTRIBUTES[kind][flags & MUTUAL], sort_key, groups)}
 
 
 def _numbers(joined: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -83,10 +83,10 @@ class SQLiteStore(Engine):
     # --- relations ---
 
     async def change(self, acts: Sequence[Modify | GroupAct], caps: Caps) -> list[int]:
-        async def apply(part: Sequence[Doing]) -> tuple[list[int], Sequence[Doing]]:
-            return await self.write(lambda db: _apply(db, part, caps, sort_key_at(self._clock())))
+        def apply(part: Sequence[Doing]) -> Awaitable[tuple[list[int], Sequence[Doing]]]:
+            return self.write(lambda db: _apply(db, part, caps, sort_key_at(self._clock())))
 
-        self.owner.here()
+        self.owner.check()
         return await in_transactions(acts, apply)
 
     page = reading(reads.page)

@@ -15,13 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import apsw
+from msgspec import Struct, field
 
 from guanxi.stores.port import StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.sqlite.file import OpenedFile, has_moved, replaced
@@ -163,8 +163,7 @@ def _waiting(is_over: Callable[[], bool]) -> Callable[[int], bool]:
 Settle = Callable[[Any, BaseException | None], None]
 
 
-@dataclass(eq=False, slots=True)
-class Job:
+class Job(Struct, eq=False):
     """A write that waits for its turn; its caller's thread reads ``committing``."""
 
     work: Callable[[apsw.Connection], Any]

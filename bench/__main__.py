@@ -16,7 +16,7 @@ from statistics import median
 import msgspec
 from msgspec.structs import replace
 
-from bench import cold, growth, heavy, holds, postgres, reads, sdk, writes
+from bench import cold, growth, heavy, holds, library, postgres, reads, sdk, writes
 from bench.graph import QUICK, Recipe, cached_graph, too_sparse
 from bench.lines import Bench, Line, Result, Skipped, Wrong, measure
 from bench.machine import CACHE, LOG, PROFILE, cores
@@ -26,6 +26,7 @@ LINES: tuple[Line, ...] = (
     *reads.LINES,
     *cold.LINES,
     *writes.LINES,
+    *library.LINES,
     *sdk.LINES,
     *postgres.LINES,
     *heavy.LINES,

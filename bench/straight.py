@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
 
-from guanxi.graph.pair import sort_key_at
-from guanxi.stores.sqlite.schema import connect, immediate
+from guanxi.graph.pair import mtime_of, sort_key_at
+from guanxi.stores.sqlite.reads import _SIDE
+from guanxi.stores.sqlite.schema import MUTUAL, connect, immediate
 from guanxi.stores.sqlite.writer import LOG_PAGES
 
 _BATCH = 64
@@ -40,6 +42,56 @@ def common(store: Path, file: Path, seconds: float) -> float:
     pairs = cycle(msgspec.json.decode(file.read_bytes()))
     with closing(connect(store)) as db:
         return _timed(lambda: bool(db.execute(_COMMON, next(pairs)).fetchall()), seconds)
+
+
+_MUTE = "SELECT body FROM content WHERE owner = ? AND kind = 'mute' AND id = ?"
+
+
+def edge(store: Path, file: Path, seconds: float) -> float:
+    """Look up both sides of a relation and a mute; return look-ups of all three per second.
+
+    `file` holds pairs of mids as JSON, the first of which follows the second.
+    """
+    pairs = cycle(msgspec.json.decode(file.read_bytes()))
+    with closing(connect(store)) as db:
+
+        def look_up() -> bool:
+            one, other = next(pairs)
+            mine = db.execute(_SIDE, (one, other)).get
+            _theirs = db.execute(_SIDE, (other, one)).get
+            _mute = db.execute(_MUTE, (one, other)).get
+            return mine is not None
+
+        return _timed(look_up, seconds)
+
+
+_PAGE = """
+SELECT target, name, face, sign, place, flags
+FROM following CROSS JOIN account ON mid = target
+WHERE owner = ? ORDER BY place DESC, target DESC LIMIT 51
+"""
+_TOTAL = "SELECT following FROM tally WHERE mid = ?"
+
+
+def page(store: Path, file: Path, seconds: float) -> float:
+    """Read the newest 50 followings with their cards, as tuples, and how many there are.
+
+    Return pages per second. `file` holds pairs of mids as JSON; the first follow at least 50.
+    """
+    pairs = cycle(msgspec.json.decode(file.read_bytes()))
+    with closing(connect(store)) as db:
+
+        def read() -> bool:
+            owner, _ = next(pairs)
+            rows: list[Any] = db.execute(_PAGE, (owner,)).fetchall()
+            items = [
+                (mid, name, face, sign, mtime_of(place), bool(flags & MUTUAL))
+                for mid, name, face, sign, place, flags in rows[:50]
+            ]
+            total: int = db.execute(_TOTAL, (owner,)).get
+            return len(items) == 50 and total >= 50
+
+        return _timed(read, seconds)
 
 
 _FOLLOW = (
@@ -137,6 +189,8 @@ def _timed(work: Callable[[], int], seconds: float) -> float:
 
 _TASKS: dict[str, Callable[[Path, Path, float], float]] = {
     "common": common,
+    "edge": edge,
+    "page": page,
     "follows": follows,
     "edges": edges,
 }

@@ -93,7 +93,7 @@ def shapes() -> str:
 
 def sync_graph_verbs() -> str:
     """Return the source of ``SyncGraph``; unformatted."""
-    return banner(sync_graph.SOURCE) + sync_graph.source(ROOT)
+    return banner(sync_graph.FOLDER) + sync_graph.source(ROOT)
 
 
 def _is_in(value: Any, found: set[Any]) -> bool:

@@ -6,9 +6,11 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-SOURCE = "src/guanxi/embed/graph.py"
+FOLDER = "src/guanxi/embed"
+#: The modules with verbs, and their classes.
+SOURCES = {"people": "People", "acts": "Acts", "lists": "Lists", "imports": "Imports"}
 #: Written by hand in embed/synchronous.py.
-_BY_HAND = {"open", "close", "batch", "make"}
+_BY_HAND = {"batch", "make"}
 _HEAD = '''"""The follow graph as a library for threads, scripts and WSGI applications."""
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
-from guanxi.embed.graph import Order
+from guanxi.embed.lists import Order
 from guanxi.embed.synchronous import Synchronous
 from guanxi.embed.values import (
     Counts,
@@ -44,18 +46,24 @@ class SyncGraph(Synchronous):
 
 def source(root: Path) -> str:
     """Return the module of ``SyncGraph``, unformatted."""
-    tree = ast.parse((root / SOURCE).read_text("utf-8"))
-    [graph] = [
-        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Graph"
-    ]
     return _HEAD + "".join(
         line
-        for node in graph.body
+        for module, name in SOURCES.items()
+        for node in _class(root / FOLDER / f"{module}.py", name).body
         if isinstance(node, ast.AsyncFunctionDef)
         and not node.name.startswith("_")
         and node.name not in _BY_HAND
         for line in _verb(node)
     )
+
+
+def _class(path: Path, name: str) -> ast.ClassDef:
+    [found] = [
+        node
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == name
+    ]
+    return found
 
 
 def _verb(node: ast.AsyncFunctionDef) -> Iterator[str]:

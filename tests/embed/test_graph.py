@@ -193,6 +193,25 @@ def test_accounts_keep_what_is_not_given(graph: Callable[..., Any]) -> None:
     assert {*graph("accounts", [1, 2, 99])} == {1, 2}
 
 
+def test_a_mute_ends(engine: Engine) -> None:
+    clock = Clock()
+
+    async def work() -> None:
+        graph = await _opened(engine, clock)
+        await graph.follow(1, 2)
+        await graph.mute(1, 2, NOW + timedelta(seconds=2))
+        clock.advance(1)
+        assert (await graph.relation(1, 2)).muted
+        assert (await graph.relations(1, [2]))[2].muted
+        clock.advance(1)
+        assert not (await graph.relation(1, 2)).muted
+        assert not (await graph.relations(1, [2]))[2].muted
+        assert (await graph.muted(1)).items == []
+        await graph.close()
+
+    asyncio.run(work())
+
+
 def test_ids_of_the_application(graph: Callable[..., Any]) -> None:
     mid = graph("put_account", key="6f1c2f3e", name="first")
     assert graph("put_account", key="6f1c2f3e", sign="s") == mid
@@ -214,6 +233,12 @@ def test_mutes(graph: Callable[..., Any]) -> None:
     ]
     assert isinstance(page.items[0], Mute)
     assert page.items[0].since == NOW
+    assert graph("iter_muted", 1) == page.items
+    assert graph("relation", 1, 2) == Relation(muted=True)
+    assert graph("relation", 2, 1) == Relation(), "nobody else sees it"
+    for other, mute in {2: True, 3: True, 4: False}.items():
+        assert graph("relations", 1, [2, 3, 4])[other].muted is mute
+        assert graph("relation", 1, other).muted is mute
     first = graph("muted", 1, limit=1)
     assert [mute.mid for mute in graph("muted", 1, cursor=first.cursor).items] == [2]
     graph("follow", 1, 4)
@@ -221,6 +246,7 @@ def test_mutes(graph: Callable[..., Any]) -> None:
     graph("follow", 4, 5)
     assert [one.mid for one in graph("suggest", 1)] == [5]
     graph("unmute", 1, 2)
+    assert not graph("relation", 1, 2).muted
     graph("dismiss", 1, 5)
     assert [(one.mid, one.name, one.shared) for one in graph("suggest", 1)] == [(2, "u2", 1)]
     graph("undismiss", 1, 5)
@@ -277,6 +303,8 @@ def test_a_batch(engine: Engine) -> None:
         kinds = [type(result.error) for result in batch.results]
         assert kinds == [type(None), CannotTargetSelf, type(None), type(None), NoSuchGroup]
         assert batch.results[0] == Result()
+        with pytest.raises(ArgsException, match="begin another one"):
+            batch.follow(3, 4)
         relation = await graph.relation(1, 2)
         assert (relation.mutual, relation.special) == (True, True)
         assert relation.since == NOW
@@ -358,6 +386,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 def test_in_a_running_loop_it_says_what_to_use(engine: Engine) -> None:
     with SyncGraph.open(engine.address) as graph:
+        graph.put_account(1)
 
         async def inside() -> None:
             with pytest.raises(StoreError, match="use the asynchronous interface"):
@@ -442,8 +471,11 @@ def test_both_have_the_same_verbs() -> None:
 
 def test_it_awaits_nothing_but_the_store() -> None:
     """So that ``SyncGraph`` can run its coroutines without a loop."""
-    for name in ("graph", "batch", "values", "refusals"):
-        path = Path(guanxi.__file__).parent / "embed" / f"{name}.py"
+    folder = Path(guanxi.__file__).parent / "embed"
+    apart = {"mounted.py", "__init__.py"}
+    for path in folder.glob("*.py"):
+        if path.name in apart:
+            continue
         imported = {
             alias.name
             for node in ast.walk(ast.parse(path.read_text("utf-8")))

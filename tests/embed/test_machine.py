@@ -92,37 +92,48 @@ class Library(InFolder):
             ("followers", view.followers),
             ("friends", view.friends),
             ("blocked", view.blacks),
+            ("whispers", view.whispers),
         ):
             items = self.pages(name, owner)
+            assert self.iterated(name, owner) == items
             assert [(item.mid, item.time) for item in items] == [
                 (seen.mid, seen.mtime) for seen in listed
             ]
-            if name != "blocked":
+            if name not in ("blocked", "whispers"):
                 assert [item.mutual for item in items] == [seen.attribute == 6 for seen in listed]
         oldest = self.pages("following", owner, order="oldest")
+        assert self.iterated("following", owner, order="oldest") == oldest
         assert [item.mid for item in oldest] == view.followings_oldest
         assert {
             item.mid: {*item.groups, *([SPECIAL] if item.special else [])} for item in oldest
         } == {seen.mid: set(seen.groups) for seen in view.followings}
         counts = self.call("counts", owner)
-        assert (counts.following, counts.blocked, counts.followers) == (
-            view.counts[0],
-            view.counts[2],
-            view.counts[3],
-        )
+        assert (
+            counts.following,
+            counts.whispers,
+            counts.blocked,
+            counts.followers,
+        ) == view.counts
         assert [(one.id, one.name, one.count) for one in self.call("groups", owner)] == [
             group for group in view.groups if group[0] > 0
         ]
         for group, members in view.members.items():
             found = self.pages("members", owner, group)
+            assert self.iterated("members", owner, group) == found
             assert [item.mid for item in found] == members
         for part, mids in view.found.items():
-            assert [item.mid for item in self.pages("search", owner, part)] == mids
+            items = self.pages("search", owner, part)
+            assert [item.mid for item in items] == mids
+            assert self.iterated("search", owner, part) == items
         others = [mid for mid in self.mids if mid != owner]
         followers = {seen.mid for seen in view.followers}
         relations = self.call("relations", owner, others)
         for other in others:
-            assert [item.mid for item in self.pages("common", owner, other)] == view.common[other]
+            items = self.pages("common", owner, other)
+            assert [item.mid for item in items] == view.common[other]
+            assert self.iterated("common", owner, other) == items
+            known = self.pages("known_followers", owner, other)
+            assert self.iterated("known_followers", owner, other) == known
             relation = relations[other]
             assert relation == self.call("relation", owner, other)
             attribute = view.attributes.get(other, 0)
@@ -131,6 +142,15 @@ class Library(InFolder):
             assert relation.blocked == (attribute == 128)
             assert relation.followed_by == (other in followers)
         return view
+
+    def iterated(self, verb: str, *args: Any, **kwargs: Any) -> list[Item]:
+        """Return what the iterator over a list yields."""
+
+        async def all_of() -> list[Item]:
+            return [item async for item in getattr(self.graph, f"iter_{verb}")(*args, **kwargs)]
+
+        found: list[Item] = self.do(all_of())
+        return found
 
     def pages(
         self, verb: str, *args: Any, order: Literal["newest", "oldest"] | None = None
@@ -155,6 +175,9 @@ class WithoutLoop(Synchronous, Library):
 
     def call(self, verb: str, *args: Any, **kwargs: Any) -> Any:
         return getattr(self.graph, verb)(*args, **kwargs)
+
+    def iterated(self, verb: str, *args: Any, **kwargs: Any) -> list[Item]:
+        return [*getattr(self.graph, f"iter_{verb}")(*args, **kwargs)]
 
 
 class GraphOnSQLite(RelationMachine):

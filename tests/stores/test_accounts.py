@@ -59,9 +59,14 @@ async def test_a_stored_card_is_read_back_unchanged(store: Store) -> None:
     await accounts.put(store, 7, CARD)
     await accounts.put(store, 2**63 - 1, Card(name="last"))
     assert await store.cards([7, 8, 2**63 - 1]) == {7: CARD, 2**63 - 1: Card(name="last")}
+    assert await store.briefs([7, 8, 2**63 - 1]) == {
+        7: (7, CARD.name, CARD.face, CARD.sign),
+        2**63 - 1: (2**63 - 1, "last", "", ""),
+    }
     assert await store.account(7) == Account(mid=7)
     assert await store.account(8) is None
     assert await store.cards([]) == {}
+    assert await store.briefs([]) == {}
     assert await store.tails([]) == {}
 
 

@@ -182,6 +182,7 @@ OWNER, OTHER = 1, 2
         ("common", (OWNER, OTHER, PAGE), Lane.AT_ONCE, Lane.LONG),
         ("attributes", (OWNER, range(100)), Lane.AT_ONCE, Lane.AT_ONCE),
         ("cards", (range(9_000),), Lane.SHORT, Lane.SHORT),
+        ("briefs", (range(9_000),), Lane.SHORT, Lane.SHORT),
         ("tails", (range(90_000),), Lane.LONG, Lane.LONG),
         ("documents", (EVENT, OWNER, NEWEST), Lane.AT_ONCE, Lane.AT_ONCE),
         ("documents", (EVENT, OWNER, replace(NEWEST, limit=EVERY)), Lane.SHORT, Lane.SHORT),

@@ -142,6 +142,7 @@ def do_the_rest(driver: InFolder) -> None:
     do(store.put_grant(b"g", 1, START + 900))
     do(store.take_grant(b"g"))
     do(store.cards([1, 2]))
+    do(store.briefs([1, 2]))
     do(store.tails([1, 2]))
     do(store.mids(["Warma"]))
     do(store.put_note("n", b"1"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, IntEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -71,6 +71,10 @@ class Card(Struct, frozen=True, kw_only=True):
     live: _Flag = 0
     live_url: _Address = ""
     nft_icon: _Address = ""
+
+
+#: The mid, name, face and sign of an account: plain, as lists have many of them.
+Brief: TypeAlias = tuple[int, str, str, str]
 
 
 class Account(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from guanxi.contract.errors import ArgsException, ResponseCodeException
-from guanxi.embed.refusals import checked_mid, refusal
+from guanxi.embed.arguments import (
+    checked_flag,
+    checked_group,
+    checked_groups,
+    checked_mid,
+    checked_mids,
+    checked_text,
+)
+from guanxi.embed.refusals import refusal
 from guanxi.graph.groups import DeleteGroup, GroupAct, Regroup, RegroupMode, RenameGroup
 from guanxi.graph.pair import SPECIAL, Act, Modify
 from guanxi.text import Text
@@ -79,11 +87,11 @@ class Batch:
 
     def rename_group(self, owner: int, group: int, name: str) -> None:
         """Give a group another name."""
-        self._add(RenameGroup(owner, group, name), name)
+        self._add(rename(owner, group, name), group)
 
     def delete_group(self, owner: int, group: int) -> None:
         """Delete a group; its members stay followed."""
-        self._add(DeleteGroup(owner, group), group)
+        self._add(delete(owner, group), group)
 
     @property
     def acts(self) -> Sequence[Modify | GroupAct]:
@@ -104,16 +112,28 @@ class Batch:
         self._add(act, list(act.members))
 
     def _add(self, act: Modify | GroupAct, target: object) -> None:
-        checked_mid("owner", act.owner)
+        if self._results is not None:
+            zh, en = "批次已执行，请另开一批", "the batch has been made: begin another one"
+            raise ArgsException(Text(zh, en))
         self._acts.append(act)
         self._targets.append(target)
 
 
 def modify(actor: int, target: int, act: Act) -> Modify:
-    """Return an act; raise ``ArgsException`` for what is no mid."""
-    checked_mid("actor", actor)
-    checked_mid("target", target)
-    return Modify(actor, target, act)
+    """Return an act; raise ``ArgsException`` for an invalid argument, as the functions below do."""
+    return Modify(checked_mid("actor", actor), checked_mid("target", target), act)
+
+
+def rename(owner: int, group: int, name: str) -> RenameGroup:
+    """Return the act that gives a group another name."""
+    return RenameGroup(
+        checked_mid("owner", owner), checked_group("group", group), checked_text("name", name)
+    )
+
+
+def delete(owner: int, group: int) -> DeleteGroup:
+    """Return the act that deletes a group."""
+    return DeleteGroup(checked_mid("owner", owner), checked_group("group", group))
 
 
 def regroup(
@@ -123,16 +143,18 @@ def regroup(
     groups: Iterable[int],
     before: Iterable[int] = (),
 ) -> Regroup:
-    """Return an act on the groups of followings; raise ``ArgsException`` for what is no mid."""
-    checked_mid("owner", owner)
-    members = tuple(dict.fromkeys(targets))
-    for member in members:
-        checked_mid("targets", member)
-    return Regroup(owner, mode, members, tuple(groups), tuple(before))
+    """Return an act on the groups of followings."""
+    return Regroup(
+        checked_mid("owner", owner),
+        mode,
+        tuple(checked_mids("targets", targets)),
+        tuple(checked_groups("groups", groups)),
+        tuple(checked_groups("group", before)),
+    )
 
 
 def special_act(owner: int, targets: Iterable[int], *, special: bool) -> Regroup:
     """Return the act that marks followings as special, or not."""
-    if special:
+    if checked_flag("special", special):
         return regroup(owner, RegroupMode.COPY, targets, [SPECIAL])
     return regroup(owner, RegroupMode.MOVE, targets, [], [SPECIAL])

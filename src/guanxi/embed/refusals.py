@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from guanxi.contract import errors
-from guanxi.contract.errors import ArgsException, MistypedArgsException, ResponseCodeException
+from guanxi.contract.errors import ResponseCodeException
 from guanxi.text import Text
-
-_LARGEST = 2**63 - 1
-#: The most items of a page, and the most accounts of a call.
-MOST = 1_000
 
 #: By code, in Chinese and English; {0} acts, on {1}.
 _SENTENCES: dict[int, tuple[str, str]] = {
@@ -56,7 +52,8 @@ def refusal(code: int, actor: int, target: object) -> ResponseCodeException:
     """Return the exception of a code with which the rules refuse an act of ``actor``."""
     kind = errors.CODES[code]
     zh, en = _SENTENCES.get(code, (kind.wire_message, kind.meaning))
-    text = Text(zh.format(actor, target), en.format(actor, target))
+    named = _shortened(str(target))
+    text = Text(zh.format(actor, named), en.format(actor, named))
     return kind(code, kind.wire_message, text=text)
 
 
@@ -75,30 +72,6 @@ def raise_for(code: int, actor: int, target: object) -> None:
         raise refusal(code, actor, target)
 
 
-def checked_mid(name: str, value: object) -> None:
-    """Raise ``MistypedArgsException`` or ``ArgsException`` if an argument is no mid."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise MistypedArgsException(
-            Text(
-                f"{name}：须为整数，不是 {type(value).__name__}",
-                f"{name}: must be an integer, not {type(value).__name__}",
-            )
-        )
-    if not 1 <= value <= _LARGEST:
-        raise ArgsException(
-            Text(f"{name}：须为 1 至 2^63 - 1", f"{name}: must be from 1 to 2^63 - 1, not {value}")
-        )
-
-
-def checked_limit(limit: object, least: int = 1) -> None:
-    """Raise ``MistypedArgsException`` or ``ArgsException`` if an argument is no page size."""
-    if isinstance(limit, bool) or not isinstance(limit, int):
-        raise MistypedArgsException(
-            Text(
-                f"limit：须为整数，不是 {type(limit).__name__}",
-                f"limit: must be an integer, not {type(limit).__name__}",
-            )
-        )
-    if not least <= limit <= MOST:
-        en = f"limit: must be from {least} to {MOST}, not {limit}"
-        raise ArgsException(Text(f"limit：须为 {least} 至 {MOST}", en))
+def _shortened(text: str) -> str:
+    """Return a name or a list of mids as a sentence shows it: the first 60 characters."""
+    return text if len(text) <= 60 else text[:60] + "…"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from guanxi.contract.limits import OPEN, Limits
+from guanxi.embed.arguments import checked_address
 from guanxi.embed.batch import Batch
 from guanxi.embed.graph import Graph
 from guanxi.stores.port import Store
@@ -33,7 +35,7 @@ class Synchronous:
     @classmethod
     def open(
         cls,
-        address: str,
+        address: str | PathLike[str],
         *,
         create: bool = True,
         limits: Limits = OPEN.limits,
@@ -45,7 +47,11 @@ class Synchronous:
         close it. Every thread of the process may use it: on SQLite each has a connection of its
         own, on PostgreSQL one thread has all of them.
         """
-        return cls(open_sync_store(address, create=create, clock=clock), limits=limits, clock=clock)
+        return cls(
+            open_sync_store(checked_address(address), create=create, clock=clock),
+            limits=limits,
+            clock=clock,
+        )
 
     @property
     def store(self) -> Store:

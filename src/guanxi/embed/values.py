@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from guanxi.accounts.account import Privacy, State
 from guanxi.contract.errors import ApiException
 
 T = TypeVar("T")
+Outcome = Literal["follow", "unfollow", "unchanged", "refused"]
 
 
 def moment(seconds: int) -> datetime:
@@ -29,7 +30,7 @@ class Person(Struct, frozen=True, kw_only=True):
     privacy: Privacy
 
 
-class Item(Struct, frozen=True, kw_only=True, gc=False):
+class Item(Struct, frozen=True, gc=False):  # positional: made by the thousand
     """An account in a list of another one, the owner."""
 
     mid: int
@@ -67,6 +68,8 @@ class Relation(Struct, frozen=True, kw_only=True):
     following: bool = False
     followed_by: bool = False
     blocked: bool = False
+    #: Whether the account has muted the other one, until a time that has not come.
+    muted: bool = False
     special: bool = False
     #: Ids of the groups that hold the other account.
     groups: tuple[int, ...] = ()
@@ -98,6 +101,8 @@ class Counts(Struct, frozen=True, kw_only=True):
     following: int
     followers: int
     blocked: int
+    #: Those whom the account follows in secret; only an import makes such relations.
+    whispers: int
 
 
 class Mute(Struct, frozen=True, kw_only=True):
@@ -132,6 +137,6 @@ class Imported(Struct, frozen=True, kw_only=True):
 
     mid: int
     #: ``follow`` or ``unfollow`` (done, or in a preview to be done), ``unchanged``, ``refused``.
-    outcome: str
+    outcome: Outcome
     #: Why it is refused.
     error: ApiException | None = None

@@ -54,6 +54,7 @@ class Layer:
     flush_visits = _delegated(Store.flush_visits)
     account = _delegated(Store.account)
     cards = _delegated(Store.cards)
+    briefs = _delegated(Store.briefs)
     tails = _delegated(Store.tails)
     edit_account = _delegated(Store.edit_account)
     open_session = _delegated(Store.open_session)

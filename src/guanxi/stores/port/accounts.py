@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal
+from guanxi.accounts.account import Account, AccountEdit, Brief, Card, EditRefusal
 from guanxi.accounts.secrets import Session, SessionRefusal
 from guanxi.contract.limits import ALL
 from guanxi.world.kind import DocumentEdit
@@ -24,6 +24,12 @@ class Accounts(Protocol):
         """Return the cards of accounts, by mid; unknown accounts are omitted.
 
         Raise StoreUnavailable if the read fails.
+        """
+
+    async def briefs(self, mids: Sequence[int]) -> dict[int, Brief]:
+        """Return what lists show of accounts, by mid; unknown accounts are omitted.
+
+        It is the mid, name, face and sign of the card. Raise StoreUnavailable if the read fails.
         """
 
     async def tails(self, mids: Sequence[int]) -> dict[int, bytes]:

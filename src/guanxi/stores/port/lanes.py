@@ -170,6 +170,7 @@ LANES: dict[str, Rule] = {
     "groups": Lane.AT_ONCE,
     "account": Lane.AT_ONCE,
     "cards": _each,
+    "briefs": _each,
     "tails": _each,
     "session": Lane.AT_ONCE,
     "mids": _named,

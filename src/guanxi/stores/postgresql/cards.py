@@ -16,6 +16,7 @@ from guanxi.accounts.account import (
     DEREGISTERED_CARD,
     Account,
     AccountEdit,
+    Brief,
     Card,
     EditRefusal,
     Privacy,
@@ -174,6 +175,16 @@ async def cards(db: Connection, mids: Sequence[int]) -> dict[int, Card]:
     if not mids:
         return {}
     return {mid: _card(values) for mid, *values in await db.fetch(_CARDS, mids)}
+
+
+async def briefs(db: Connection, mids: Sequence[int]) -> dict[int, Brief]:
+    """Return the mid, name, face and sign of accounts, by mid; unknown mids are omitted."""
+    if not mids:
+        return {}
+    found = await db.fetch("SELECT mid, name, face, sign FROM account WHERE mid = ANY($1)", mids)
+    return {
+        mid: (mid, name.decode(), face.decode(), sign.decode()) for mid, name, face, sign in found
+    }
 
 
 async def tails(db: Connection, mids: Sequence[int]) -> dict[int, bytes]:

@@ -96,6 +96,7 @@ class PostgreSQLStore(Engine):
 
     account = reading(people.account)
     cards = reading(people.cards)
+    briefs = reading(people.briefs)
     tails = reading(people.tails)
     edit_account = writing(people.edit_account)
     open_session = writing(people.open_session)

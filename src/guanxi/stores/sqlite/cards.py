@@ -13,6 +13,7 @@ from guanxi.accounts.account import (
     DEREGISTERED_CARD,
     Account,
     AccountEdit,
+    Brief,
     Card,
     EditRefusal,
     Privacy,
@@ -108,6 +109,16 @@ def cards(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Card]:
         mid: Card(**dict(zip(_CARD, values, strict=True)))
         for mid, *values in db.execute(_CARDS, (packed(mids),))
     }
+
+
+_BRIEFS = "SELECT mid, name, face, sign FROM carray(?) CROSS JOIN account ON mid = value"
+
+
+def briefs(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Brief]:
+    """Return the mid, name, face and sign of accounts, by mid; unknown accounts are omitted."""
+    if not mids:
+        return {}
+    return {row[0]: row for row in db.execute(_BRIEFS, (packed(mids),))}
 
 
 _TAILS = "SELECT mid, tail FROM carray(?) CROSS JOIN tail ON mid = value"

@@ -132,6 +132,7 @@ class SQLiteStore(Engine):
 
     account = reading(people.account)
     cards = reading(people.cards)
+    briefs = reading(people.briefs)
     tails = reading(people.tails)
     edit_account = writing(people.edit_account)
     open_session = writing(people.open_session)

@@ -1,0 +1,189 @@
+"""The verbs of a graph on accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.inspect import StrType, type_info
+
+from guanxi.accounts.account import Account, AccountEdit, Brief, Card, EditRefusal, Privacy, State
+from guanxi.contract import errors
+from guanxi.contract.errors import ArgsException
+from guanxi.embed.arguments import (
+    MOST,
+    checked_flag,
+    checked_keys,
+    checked_mid,
+    checked_mids,
+    checked_text,
+)
+from guanxi.embed.opened import Opened
+from guanxi.embed.refusals import refusal, unknown
+from guanxi.embed.values import Person
+from guanxi.operations import accounts
+from guanxi.text import Text
+
+#: How long the texts of a card may be, by field.
+_LENGTHS = {
+    field.name: field.type.max_length
+    for field in type_info(Card).fields  # type: ignore[attr-defined]
+    if isinstance(field.type, StrType)
+}
+
+
+class People(Opened):
+    """Accounts, their switches, states and keys."""
+
+    async def put_account(
+        self,
+        mid: int | None = None,
+        *,
+        key: str | None = None,
+        name: str | None = None,
+        face: str | None = None,
+        sign: str | None = None,
+        hide_followings: bool | None = None,
+        hide_followers: bool | None = None,
+        refuse_follows: bool | None = None,
+    ) -> int:
+        """Create an account, or change the given fields of it; return its mid.
+
+        ``key`` is your own id of it, any text of up to 255 characters; with a key and without a
+        mid, the account with that key is changed, or one with a random mid created. With both, the
+        account gets the key; ``ArgsException`` if another one has it. A name has up to 64
+        characters, ``sign`` 512, ``face``, an address, 2,048. Raise ``AccountDeregistered`` for a
+        deregistered account.
+
+        Cost: one transaction; with a key alone one read before it.
+        """
+        texts = {"name": name, "face": face, "sign": sign}
+        card = {
+            field: checked_text(field, value, _LENGTHS[field])
+            for field, value in texts.items()
+            if value is not None
+        }
+        privacy = _switches(hide_followings, hide_followers, refuse_follows)
+        if key is not None:
+            checked_text("key", key)
+            try:
+                accounts.check_key(key)
+            except ValueError as error:
+                raise ArgsException(error.args[0]) from None
+        if mid is None:
+            if key is None:
+                raise ArgsException(
+                    Text("mid：请给出 mid 或 key", "mid: give a mid, or a key to get one")
+                )
+            return await accounts.put_by_key(self.store, key, card, privacy)
+        checked_mid("mid", mid)
+        edit = AccountEdit(card=card, privacy=privacy, new=Card(), key=key)
+        await self._edit(mid, edit)
+        return mid
+
+    async def account(self, mid: int) -> Person | None:
+        """Return an account, or None if there is none.
+
+        Cost: two look-ups.
+        """
+        return (await self.accounts([mid])).get(mid)
+
+    async def accounts(self, mids: Iterable[int]) -> dict[int, Person]:
+        """Return accounts by mid, up to 1,000; those that do not exist are omitted.
+
+        Cost: two look-ups for each.
+        """
+        briefs = await self.store.briefs(checked_mids("mids", mids, MOST))
+        found = {}
+        for mid, brief in briefs.items():
+            account = await self.store.account(mid)
+            if account is not None:
+                found[mid] = _person(account, brief)
+        return found
+
+    async def set_privacy(
+        self,
+        mid: int,
+        *,
+        hide_followings: bool | None = None,
+        hide_followers: bool | None = None,
+        refuse_follows: bool | None = None,
+    ) -> None:
+        """Set the given switches of an account. Raise ``NoSuchUser``.
+
+        Cost: one transaction.
+        """
+        checked_mid("mid", mid)
+        switches = _switches(hide_followings, hide_followers, refuse_follows)
+        await self._edit(mid, AccountEdit(privacy=switches))
+
+    async def ban(self, mid: int) -> None:
+        """Ban an account: it changes nothing any more, and others see it. Raise ``NoSuchUser``.
+
+        Cost: one transaction.
+        """
+        await self._set_state(mid, State.BANNED)
+
+    async def unban(self, mid: int) -> None:
+        """Lift the ban of an account. Raise ``NoSuchUser`` or ``AccountDeregistered``.
+
+        Cost: one transaction.
+        """
+        await self._set_state(mid, State.NORMAL)
+
+    async def deregister(self, mid: int) -> None:
+        """Deregister an account for good: its card is erased and its key freed; relations stay.
+
+        Raise ``NoSuchUser``. Cost: one transaction.
+        """
+        await self._set_state(mid, State.DEREGISTERED)
+
+    async def mid_of(self, keys: Iterable[str]) -> dict[str, int]:
+        """Return the mid of the account with each of up to 1,000 keys; unknown keys are omitted.
+
+        Cost: one look-up for each.
+        """
+        return await accounts.mids_of_keys(self.store, checked_keys("keys", keys))
+
+    async def key_of(self, mids: Iterable[int]) -> dict[int, str]:
+        """Return the key of each of up to 1,000 accounts; those without one are omitted.
+
+        Cost: one look-up for each.
+        """
+        return await accounts.keys_of(self.store, checked_mids("mids", mids, MOST))
+
+    async def _set_state(self, mid: int, state: State) -> None:
+        checked_mid("mid", mid)
+        await self._edit(mid, AccountEdit(state=state))
+
+    async def _edit(self, mid: int, edit: AccountEdit) -> None:
+        refused = await self.store.edit_account(mid, edit)
+        if refused is None:
+            return
+        if refused is EditRefusal.UNKNOWN:
+            raise unknown(mid)
+        if refused is EditRefusal.DEREGISTERED:
+            raise refusal(errors.AccountDeregistered.number, mid, mid)
+        raise ArgsException(
+            Text(f"key：{edit.key} 属于另一账号", f"key: another account has {edit.key}")
+        )
+
+
+def _person(account: Account, brief: Brief) -> Person:
+    mid, name, face, sign = brief
+    return Person(
+        mid=mid,
+        name=name,
+        face=face,
+        sign=sign,
+        state=account.state,
+        privacy=account.privacy,
+    )
+
+
+def _switches(
+    hide_followings: bool | None, hide_followers: bool | None, refuse_follows: bool | None
+) -> dict[str, bool]:
+    given = zip(
+        Privacy.__struct_fields__, (hide_followings, hide_followers, refuse_follows), strict=True
+    )
+    return {name: checked_flag(name, value) for name, value in given if value is not None}

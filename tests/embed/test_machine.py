@@ -14,7 +14,7 @@ from guanxi import Graph, SyncGraph
 from guanxi.contract.errors import ResponseCodeException
 from guanxi.contract.limits import Limits
 from guanxi.embed import Item, Page
-from guanxi.graph.pair import SPECIAL, Act
+from guanxi.graph.pair import REQUESTED, SPECIAL, Act
 from tests.counts import count
 from tests.machine import FOLLOWING_CAP, MOST_GROUPS, RelationMachine, View
 from tests.stores.driver import InFolder, Synchronous
@@ -29,6 +29,9 @@ _VERBS = {
     Act.BLOCK: "block",
     Act.UNBLOCK: "unblock",
     Act.REMOVE_FOLLOWER: "remove_follower",
+    Act.APPROVE: "approve",
+    Act.DECLINE: "decline",
+    Act.CANCEL_REQUEST: "cancel",
 }
 
 
@@ -48,10 +51,10 @@ class Library(InFolder):
     def code(self, verb: str, *args: Any) -> int:
         """Return the code of an act, 0 if it raises nothing."""
         try:
-            self.call(verb, *args)
+            done = self.call(verb, *args)
         except ResponseCodeException as error:
             return error.code
-        return 0
+        return REQUESTED if done == "requested" else 0
 
     def modify(self, owner: int, target: int, act: int) -> int:
         verb = _VERBS.get(Act(act))
@@ -83,6 +86,10 @@ class Library(InFolder):
         if mode == "move" and not groups and len(before) == 1:
             return self.code("remove_from_group", owner, before[0], members)
         return super().regroup(owner, mode, members, groups, before)
+
+    def requests_of(self, owner: int) -> tuple[list[int], list[int]]:
+        received, sent = self.pages("requests", owner), self.pages("sent_requests", owner)
+        return [item.mid for item in received], [item.mid for item in sent]
 
     def look(self, owner: int) -> View:
         """Return what the store shows, after the library was compared with it."""

@@ -32,6 +32,7 @@ MEANT = {
     "SET members = counted.members": "a migration, or an import into an empty store",
     "EXISTS (SELECT 1 FROM following)": "whether there is any row: one is read",
     "EXISTS (SELECT 1 FROM block)": "whether there is any row: one is read",
+    "EXISTS (SELECT 1 FROM request)": "whether there is any row: one is read",
     "EXISTS (SELECT 1 FROM contract)": "whether there is any row: one is read",
     "SELECT line FROM block AS edge": "an import checks the stored blocks, its lines are indexed",
     "SELECT line FROM whisper AS edge": "an import checks the stored whispers",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Annotated, get_type_hints
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 
 def _limit(source: str) -> Meta:
@@ -98,12 +99,24 @@ class Profile(Struct, frozen=True, kw_only=True):
     shows_groups: bool
     #: Every list accepts ``cursor`` and returns ``data.cursor``.
     cursors: bool
+    #: A follow of an account that approves its followers makes a request.
+    requests: bool
     #: Values of parameters that the documents require and this profile does not, as sent.
     defaults: dict[str, str] = {}
 
+    @property
+    def caps(self) -> Caps:
+        """Return the limits that a store applies."""
+        return replace(self.limits.caps, requests=self.requests)
+
 
 DOCUMENTED = Profile(
-    name="documented", limits=Limits(), header_rule=True, shows_groups=True, cursors=False
+    name="documented",
+    limits=Limits(),
+    header_rule=True,
+    shows_groups=True,
+    cursors=False,
+    requests=False,
 )
 
 OPEN = Profile(
@@ -121,6 +134,7 @@ OPEN = Profile(
     header_rule=False,
     shows_groups=False,
     cursors=True,
+    requests=True,
     defaults={"re_src": "11"},
 )
 

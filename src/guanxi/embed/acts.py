@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from guanxi.contract.errors import FollowingLimitReached
 from guanxi.embed.arguments import checked_end, checked_mid, checked_text
 from guanxi.embed.batch import Batch, delete, modify, regroup, rename, special_act
 from guanxi.embed.opened import Opened
-from guanxi.embed.refusals import raise_for
+from guanxi.embed.refusals import raise_for, refusal
+from guanxi.embed.values import Followed
 from guanxi.graph.groups import RegroupMode
 from guanxi.graph.pair import Act
 from guanxi.operations import marks
@@ -19,8 +21,11 @@ from guanxi.operations.groups import create
 class Acts(Opened):
     """Follows, blocks, mutes and groups, one at a time or in batches."""
 
-    async def follow(self, actor: int, target: int) -> None:
-        """Let ``actor`` follow ``target``, also one to which it whispers.
+    async def follow(self, actor: int, target: int) -> Followed:
+        """Let ``actor`` follow ``target``, also one to which it whispers; return what came of it.
+
+        ``"requested"``: the target approves its followers, and may approve or decline this one;
+        also if it was requested before. Otherwise ``"followed"``.
 
         Raise ``AlreadyFollowing``, ``CannotTargetSelf``, ``NoSuchUser``, ``AccountDeregistered``
         (the target), ``AccountBanned`` (the actor), ``FollowRefused`` (the target refuses, or
@@ -28,7 +33,8 @@ class Acts(Opened):
 
         Cost: one transaction, shared with other acts that wait at the same time.
         """
-        await self._modify(actor, target, Act.FOLLOW)
+        requested = await self._change(modify(actor, target, Act.FOLLOW), actor, target)
+        return "requested" if requested else "followed"
 
     async def unfollow(self, actor: int, target: int) -> None:
         """Let ``actor`` follow ``target`` no more; nothing happens if it does not.
@@ -60,6 +66,33 @@ class Acts(Opened):
         """
         await self._modify(actor, target, Act.REMOVE_FOLLOWER)
 
+    async def approve(self, actor: int, requester: int) -> None:
+        """Let ``requester``, who requests to follow ``actor``, follow it.
+
+        Nothing happens if it follows already. Raise ``NotFound`` if it does not request it,
+        ``AccountDeregistered`` if it has left, ``FollowingLimitReached`` if it follows as many
+        accounts as it may, ``AccountBanned`` (the actor). Cost: as ``follow``.
+        """
+        try:
+            await self._modify(actor, requester, Act.APPROVE)
+        except FollowingLimitReached as error:  # it is the requester that follows so many
+            raise refusal(error.code, requester, actor) from None
+
+    async def decline(self, actor: int, requester: int) -> None:
+        """End the request of ``requester`` to follow ``actor``; nothing happens without one.
+
+        It may request it again. Raise ``CannotTargetSelf`` or ``AccountBanned``. Cost: as
+        ``follow``.
+        """
+        await self._modify(actor, requester, Act.DECLINE)
+
+    async def cancel(self, actor: int, target: int) -> None:
+        """Take back the request of ``actor`` to follow ``target``; nothing happens without one.
+
+        Raise ``CannotTargetSelf`` or ``AccountBanned``. Cost: as ``follow``.
+        """
+        await self._modify(actor, target, Act.CANCEL_REQUEST)
+
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Batch]:
         """Collect changes in an ``async with`` block, and make them at its end.
@@ -77,7 +110,7 @@ class Acts(Opened):
 
         Cost: one transaction for each 256 changes.
         """
-        batch.settle(await self.store.change(batch.acts, self._limits.caps) if batch.acts else [])
+        batch.settle(await self.store.change(batch.acts, self._caps) if batch.acts else [])
 
     async def mute(self, actor: int, target: int, until: datetime | None = None) -> None:
         """Mute ``target`` for ``actor``, until a time (with a zone) or for good.

@@ -17,7 +17,7 @@ from guanxi.embed.arguments import (
 )
 from guanxi.embed.refusals import refusal
 from guanxi.graph.groups import DeleteGroup, GroupAct, Regroup, RegroupMode, RenameGroup
-from guanxi.graph.pair import SPECIAL, Act, Modify
+from guanxi.graph.pair import REQUESTED, SPECIAL, Act, Modify
 from guanxi.text import Text
 
 
@@ -26,6 +26,14 @@ class Result(Struct, frozen=True):
 
     #: None if it was done, or there was nothing to do.
     error: ResponseCodeException | None = None
+    #: Whether a follow became a request, as the target approves its followers.
+    requested: bool = False
+
+
+def _result(code: int, actor: int, target: object) -> Result:
+    if code == REQUESTED:
+        return Result(requested=True)
+    return Result(refusal(code, actor, target) if code else None)
 
 
 class Batch:
@@ -52,6 +60,14 @@ class Batch:
     def follow(self, actor: int, target: int) -> None:
         """Let ``actor`` follow ``target``."""
         self._modify(actor, target, Act.FOLLOW)
+
+    def approve(self, actor: int, requester: int) -> None:
+        """Let ``requester``, who requests to follow ``actor``, follow it."""
+        self._modify(actor, requester, Act.APPROVE)
+
+    def decline(self, actor: int, requester: int) -> None:
+        """End the request of ``requester`` to follow ``actor``."""
+        self._modify(actor, requester, Act.DECLINE)
 
     def unfollow(self, actor: int, target: int) -> None:
         """Let ``actor`` follow ``target`` no more."""
@@ -101,7 +117,7 @@ class Batch:
     def settle(self, codes: Sequence[int]) -> None:
         """Make the results of the codes that the store returned."""
         self._results = [
-            Result(refusal(code, act.owner, target) if code else None)
+            _result(code, act.owner, target)
             for code, act, target in zip(codes, self._acts, self._targets, strict=True)
         ]
 

@@ -12,7 +12,7 @@ from guanxi.embed.lists import Lists
 from guanxi.embed.refusals import refusal
 from guanxi.embed.values import Imported, Outcome
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import Act, Facts, Modify, Refusal, decide
+from guanxi.graph.pair import REQUESTED, Act, Facts, Modify, Refusal, code_of, decide
 from guanxi.text import Text
 
 
@@ -52,9 +52,11 @@ class Imports(Lists):
         if preview:
             codes = await self._foreseen(owner, acts, len(current))
         else:
-            codes = await self.store.change(acts, self._limits.caps) if acts else []
+            codes = await self.store.change(acts, self._caps) if acts else []
         for act, code in zip(acts, codes, strict=True):
-            if code:
+            if code == REQUESTED:
+                found[act.target] = Imported(mid=act.target, outcome="request")
+            elif code:
                 error = refusal(code, owner, act.target)
                 found[act.target] = Imported(mid=act.target, outcome="refused", error=error)
             else:
@@ -87,13 +89,16 @@ class Imports(Lists):
                 known=target is not None,
                 deregistered=target is not None and target.state is State.DEREGISTERED,
                 refuses_follows=target is not None and target.privacy.refuse_follows,
+                approves_followers=target is not None and target.privacy.approve_followers,
+                requests=True,
                 following=following,
                 following_cap=self._limits.following_cap,
                 sort_key=1,
                 their_sort_key=1,
             )
             decided = decide(act, facts)
-            codes.append(decided.code if isinstance(decided, Refusal) else 0)
-            if not isinstance(decided, Refusal):
+            code = decided.code if isinstance(decided, Refusal) else code_of(act, decided)
+            codes.append(code)
+            if not code:
                 following += 1 if act.act == Act.FOLLOW else -1
         return codes

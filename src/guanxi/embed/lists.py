@@ -178,6 +178,26 @@ class Lists(Opened):
         """
         return await self._page(Listing.WHISPERS, mid, limit, cursor, order)
 
+    async def requests(self, mid: int, limit: int = 50, cursor: str | None = None) -> Page[Item]:
+        """Return a page of those who request to follow an account; without a total.
+
+        Newest first. Arguments, errors and cost: as ``following``.
+        """
+        checked_mid("mid", mid)
+        window, after = _window(limit, cursor)
+        return await self._shown(await self.store.requests(mid, window, after), after, mid)
+
+    async def sent_requests(
+        self, mid: int, limit: int = 50, cursor: str | None = None
+    ) -> Page[Item]:
+        """Return a page of those whom an account requests to follow; without a total.
+
+        Newest first. Arguments, errors and cost: as ``following``.
+        """
+        checked_mid("mid", mid)
+        window, after = _window(limit, cursor)
+        return await self._shown(await self.store.sent_requests(mid, window, after), after, mid)
+
     async def members(
         self,
         owner: int,
@@ -449,6 +469,7 @@ def _relation(pair: Pair, *, muted: bool) -> Relation:
     return Relation(
         followed_by=followed_by,
         blocked=blocks is not None,
+        requested=mine.requests is not None,
         muted=muted,
         time=0 if blocks is None else mtime_of(blocks),
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from guanxi.contract.limits import OPEN, Limits
 from guanxi.embed.refusals import raise_for, unknown
 from guanxi.graph.groups import GroupAct
-from guanxi.graph.pair import Modify
+from guanxi.graph.pair import REQUESTED, Modify
 from guanxi.stores.port import Store
 
 
@@ -24,6 +26,7 @@ class Opened:
     ) -> None:
         self.store = store
         self._limits, self._clock = limits, clock
+        self._caps = replace(limits.caps, requests=True)
 
     async def close(self) -> None:
         """Give the writes that wait a second, then close the store. Safe to call again."""
@@ -36,6 +39,10 @@ class Opened:
         if await self.store.account(mid) is None:
             raise unknown(mid)
 
-    async def _change(self, act: Modify | GroupAct, actor: int, target: object) -> None:
-        [code] = await self.store.change([act], self._limits.caps)
+    async def _change(self, act: Modify | GroupAct, actor: int, target: object) -> bool:
+        """Make a change, or raise why it is refused; return whether a follow became a request."""
+        [code] = await self.store.change([act], self._caps)
+        if code == REQUESTED:
+            return True
         raise_for(code, actor, target)
+        return False

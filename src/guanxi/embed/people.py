@@ -45,6 +45,7 @@ class People(Opened):
         hide_followings: bool | None = None,
         hide_followers: bool | None = None,
         refuse_follows: bool | None = None,
+        approve_followers: bool | None = None,
     ) -> int:
         """Create an account, or change the given fields of it; return its mid.
 
@@ -62,7 +63,7 @@ class People(Opened):
             for field, value in texts.items()
             if value is not None
         }
-        privacy = _switches(hide_followings, hide_followers, refuse_follows)
+        privacy = _switches(hide_followings, hide_followers, refuse_follows, approve_followers)
         if key is not None:
             checked_text("key", key)
             try:
@@ -107,13 +108,17 @@ class People(Opened):
         hide_followings: bool | None = None,
         hide_followers: bool | None = None,
         refuse_follows: bool | None = None,
+        approve_followers: bool | None = None,
     ) -> None:
         """Set the given switches of an account. Raise ``NoSuchUser``.
+
+        With ``approve_followers`` a follow becomes a request; requests stay when it is switched
+        off, and a follow then ends its own.
 
         Cost: one transaction.
         """
         checked_mid("mid", mid)
-        switches = _switches(hide_followings, hide_followers, refuse_follows)
+        switches = _switches(hide_followings, hide_followers, refuse_follows, approve_followers)
         await self._edit(mid, AccountEdit(privacy=switches))
 
     async def ban(self, mid: int) -> None:
@@ -180,10 +185,7 @@ def _person(account: Account, brief: Brief) -> Person:
     )
 
 
-def _switches(
-    hide_followings: bool | None, hide_followers: bool | None, refuse_follows: bool | None
-) -> dict[str, bool]:
-    given = zip(
-        Privacy.__struct_fields__, (hide_followings, hide_followers, refuse_follows), strict=True
-    )
+def _switches(*values: bool | None) -> dict[str, bool]:
+    """Return the switches that are given, by name; ``values`` are in the order of ``Privacy``."""
+    given = zip(Privacy.__struct_fields__, values, strict=True)
     return {name: checked_flag(name, value) for name, value in given if value is not None}

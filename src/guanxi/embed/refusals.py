@@ -30,6 +30,7 @@ _SENTENCES: dict[int, tuple[str, str]] = {
         "{0} 的关注已达上限",
         "{0} follows as many accounts as it may",
     ),
+    errors.NotFound.number: ("{1} 没有请求关注 {0}", "{1} does not request to follow {0}"),
     errors.NotFollowing.number: ("{0} 未关注其中的账号：{1}", "{0} does not follow all of {1}"),
     errors.NoSuchGroup.number: ("{0} 没有这一分组：{1}", "{0} has no such group: {1}"),
     errors.GroupExists.number: (

@@ -13,6 +13,7 @@ from guanxi.embed.lists import Order
 from guanxi.embed.synchronous import Synchronous
 from guanxi.embed.values import (
     Counts,
+    Followed,
     Group,
     Imported,
     Item,
@@ -43,6 +44,7 @@ class SyncGraph(Synchronous):
         hide_followings: bool | None = None,
         hide_followers: bool | None = None,
         refuse_follows: bool | None = None,
+        approve_followers: bool | None = None,
     ) -> int:
         """Create an account, or change the given fields of it; return its mid.
 
@@ -64,6 +66,7 @@ class SyncGraph(Synchronous):
                 hide_followings=hide_followings,
                 hide_followers=hide_followers,
                 refuse_follows=refuse_follows,
+                approve_followers=approve_followers,
             )
         )
 
@@ -88,8 +91,12 @@ class SyncGraph(Synchronous):
         hide_followings: bool | None = None,
         hide_followers: bool | None = None,
         refuse_follows: bool | None = None,
+        approve_followers: bool | None = None,
     ) -> None:
         """Set the given switches of an account. Raise ``NoSuchUser``.
+
+        With ``approve_followers`` a follow becomes a request; requests stay when it is switched
+        off, and a follow then ends its own.
 
         Cost: one transaction.
         """
@@ -99,6 +106,7 @@ class SyncGraph(Synchronous):
                 hide_followings=hide_followings,
                 hide_followers=hide_followers,
                 refuse_follows=refuse_follows,
+                approve_followers=approve_followers,
             )
         )
 
@@ -137,8 +145,11 @@ class SyncGraph(Synchronous):
         """
         return self._run(self._graph.key_of(mids))
 
-    def follow(self, actor: int, target: int) -> None:
-        """Let ``actor`` follow ``target``, also one to which it whispers.
+    def follow(self, actor: int, target: int) -> Followed:
+        """Let ``actor`` follow ``target``, also one to which it whispers; return what came of it.
+
+        ``"requested"``: the target approves its followers, and may approve or decline this one;
+        also if it was requested before. Otherwise ``"followed"``.
 
         Raise ``AlreadyFollowing``, ``CannotTargetSelf``, ``NoSuchUser``, ``AccountDeregistered``
         (the target), ``AccountBanned`` (the actor), ``FollowRefused`` (the target refuses, or
@@ -177,6 +188,30 @@ class SyncGraph(Synchronous):
         ``follow``.
         """
         return self._run(self._graph.remove_follower(actor, target))
+
+    def approve(self, actor: int, requester: int) -> None:
+        """Let ``requester``, who requests to follow ``actor``, follow it.
+
+        Nothing happens if it follows already. Raise ``NotFound`` if it does not request it,
+        ``AccountDeregistered`` if it has left, ``FollowingLimitReached`` if it follows as many
+        accounts as it may, ``AccountBanned`` (the actor). Cost: as ``follow``.
+        """
+        return self._run(self._graph.approve(actor, requester))
+
+    def decline(self, actor: int, requester: int) -> None:
+        """End the request of ``requester`` to follow ``actor``; nothing happens without one.
+
+        It may request it again. Raise ``CannotTargetSelf`` or ``AccountBanned``. Cost: as
+        ``follow``.
+        """
+        return self._run(self._graph.decline(actor, requester))
+
+    def cancel(self, actor: int, target: int) -> None:
+        """Take back the request of ``actor`` to follow ``target``; nothing happens without one.
+
+        Raise ``CannotTargetSelf`` or ``AccountBanned``. Cost: as ``follow``.
+        """
+        return self._run(self._graph.cancel(actor, target))
 
     def mute(self, actor: int, target: int, until: datetime | None = None) -> None:
         """Mute ``target`` for ``actor``, until a time (with a zone) or for good.
@@ -352,6 +387,20 @@ class SyncGraph(Synchronous):
         Arguments, errors and cost: as ``following``.
         """
         return self._run(self._graph.whispers(mid, limit, cursor, order=order))
+
+    def requests(self, mid: int, limit: int = 50, cursor: str | None = None) -> Page[Item]:
+        """Return a page of those who request to follow an account; without a total.
+
+        Newest first. Arguments, errors and cost: as ``following``.
+        """
+        return self._run(self._graph.requests(mid, limit, cursor))
+
+    def sent_requests(self, mid: int, limit: int = 50, cursor: str | None = None) -> Page[Item]:
+        """Return a page of those whom an account requests to follow; without a total.
+
+        Newest first. Arguments, errors and cost: as ``following``.
+        """
+        return self._run(self._graph.sent_requests(mid, limit, cursor))
 
     def members(
         self,

@@ -11,7 +11,9 @@ from guanxi.accounts.account import Privacy, State
 from guanxi.contract.errors import ApiException
 
 T = TypeVar("T")
-Outcome = Literal["follow", "unfollow", "unchanged", "refused"]
+#: What comes of a follow.
+Followed = Literal["followed", "requested"]
+Outcome = Literal["follow", "request", "unfollow", "unchanged", "refused"]
 
 
 def moment(seconds: int) -> datetime:
@@ -68,6 +70,8 @@ class Relation(Struct, frozen=True, kw_only=True):
     following: bool = False
     followed_by: bool = False
     blocked: bool = False
+    #: Whether the account requests to follow the other one, which approves its followers.
+    requested: bool = False
     #: Whether the account has muted the other one, until a time that has not come.
     muted: bool = False
     special: bool = False

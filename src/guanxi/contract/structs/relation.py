@@ -145,6 +145,12 @@ class GamePage(Struct):
     cursor: str | UnsetType = UNSET
 
 
+class Requested(Struct):
+    """A follow that became a request, which the other account may approve."""
+
+    requested: bool = True
+
+
 class FailedFids(Struct):
     """The members of a batch that were refused."""
 

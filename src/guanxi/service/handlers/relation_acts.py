@@ -8,6 +8,7 @@ from guanxi.contract import structs as s
 from guanxi.contract.limits import Caps
 from guanxi.contract.params import InvalidParameter
 from guanxi.graph.pair import (
+    REQUESTED,
     SPECIAL,
     Act,
     Modify,
@@ -35,12 +36,16 @@ async def modify(service: Service, caller: int, params: p.ModifyParams) -> bytes
     """Handle POST /x/relation/modify: apply one act to account ``fid`` (004, 操作用户关系).
 
     Follow or block it, undo that, or remove it as a follower; ``re_src`` has no effect. ``act`` is
-    checked by ``check_act``. Raise Refused with the code of the rule that forbids the act.
+    checked by ``check_act``. A follow of an account that approves its followers makes a request in
+    the profile ``open``, which the response's data says (guanxi's own). Raise Refused with the code
+    of the rule that forbids the act.
     """
-    act, caps = Modify(caller, params.fid, params.act), service.profile.limits.caps
+    act, caps = Modify(caller, params.fid, params.act), service.profile.caps
     [code] = await service.store.change([act], caps)
     if not code:
         return b""
+    if code == REQUESTED:
+        return encode(s.Requested())
     if code == errors.NoSuchUser.number and await service.store.account(caller) is None:
         raise Refused(code, UNKNOWN_CALLER)
     if code == errors.NotSignedIn.number:
@@ -73,7 +78,8 @@ async def batch_modify(service: Service, caller: int, params: p.BatchParams) -> 
     """
     fids = list(dict.fromkeys(params.fids))
     acts = [Modify(caller, fid, params.act) for fid in fids]
-    codes = await service.store.change(acts, service.profile.limits.caps)
+    codes = await service.store.change(acts, service.profile.caps)
+    codes = [0 if code == REQUESTED else code for code in codes]
     code, failed = batch_result(fids, codes)
     if code == errors.NotSignedIn.number:
         raise Refused(code, NO_ACCOUNT)

@@ -131,7 +131,7 @@ async def move_members(service: Service, caller: int, params: p.MoveParams) -> b
 
 async def _regroup(service: Service, act: Regroup, sent: Mapping[str, Sequence[int]]) -> bytes:
     """Apply an act; ``sent`` has its group ids by field. Raise Refused."""
-    [code] = await service.store.change([act], service.profile.limits.caps)
+    [code] = await service.store.change([act], service.profile.caps)
     if code == errors.NoSuchGroup.number:
         raise Refused(code, await _unknown_group(service, act.owner, sent))
     reasons = {errors.NotFollowing.number: "fids: you do not follow all of them"}
@@ -156,7 +156,7 @@ def no_group(field: str, group_id: int) -> str:
 
 
 async def _change(service: Service, act: GroupAct, reasons: dict[int, str]) -> None:
-    [code] = await service.store.change([act], service.profile.limits.caps)
+    [code] = await service.store.change([act], service.profile.caps)
     refuse_if(code, reasons | _CALLER)
 
 

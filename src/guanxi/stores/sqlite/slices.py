@@ -421,12 +421,12 @@ WHERE grp.owner = added.owner AND grp.name = added.name
 
 
 # Also for an edge that lost: what it lost against excludes a request as well.
-_END_REQUESTS = f"""
-DELETE FROM request WHERE (owner, target) IN (
-    SELECT follower, followed FROM slice WHERE kind <> {WHISPER}
-    UNION ALL SELECT followed, follower FROM slice WHERE kind = {BLOCK}
-)
+_EXCLUDED = f"""
+SELECT follower, followed FROM slice WHERE kind <> {WHISPER}
+UNION ALL SELECT followed, follower FROM slice WHERE kind = {BLOCK}
 """
+_ANY_REQUEST = "SELECT EXISTS (SELECT 1 FROM request)"
+_END_REQUEST = "DELETE FROM request WHERE owner = ? AND target = ?"
 
 
 def _write_slice(
@@ -472,5 +472,6 @@ def _write_slice(
     db.execute(_COUNT)
     if db.execute("SELECT EXISTS (SELECT 1 FROM staged_group)").get:
         db.execute(_COUNT_MEMBERS)
-    db.execute(_END_REQUESTS)
+    if db.execute(_ANY_REQUEST).get:
+        db.executemany(_END_REQUEST, list(db.execute(_EXCLUDED)))
     return imported

@@ -151,6 +151,8 @@ def do_the_rest(driver: InFolder) -> None:
     reading = store.get(NOTICE, 1)
     do(reading)
     do(store.find(VIDEO, [1, 2]))
+    do(store.documents_of(VIDEO, [1, 2]))
+    do(store.documents_of(VIDEO, [1, 2], [1, 2]))
     for text in ("", "a"):
         for after in (None, (1, 1)):
             query = Query(order="view", limit=1, text=text, after=after)

@@ -17,7 +17,7 @@ from guanxi.accounts.account import (
     Privacy,
     State,
 )
-from guanxi.stores.port import Query, Store
+from guanxi.stores.port import Store
 from guanxi.text import Text
 from guanxi.world.keys import KEY, MAX_KEY, key_id
 
@@ -121,16 +121,9 @@ async def mids_of_keys(store: Store, keys: Sequence[str]) -> dict[str, int]:
 
 
 async def keys_of(store: Store, mids: Iterable[int]) -> dict[int, str]:
-    """Return the key of each account, by mid; accounts without one are omitted.
-
-    Reads one document for each of ``mids``.
-    """
-    found = {}
-    for mid in mids:
-        page = await store.documents(KEY, mid, Query(order="place", limit=1))
-        if page.items:
-            found[mid] = page.items[0].key
-    return found
+    """Return the key of each account, by mid; accounts without one are omitted."""
+    found = await store.documents_of(KEY, [*mids])
+    return {mid: held.key for (mid, _), held in found.items()}
 
 
 async def set_privacy(store: Store, mid: int, privacy: Privacy | Mapping[str, bool]) -> None:

@@ -19,7 +19,7 @@ from guanxi.accounts.account import (
 )
 from guanxi.stores.port import Store
 from guanxi.text import Text
-from guanxi.world.keys import KEY, MAX_KEY, key_id
+from guanxi.world.keys import KEY, MAX_KEY, is_key, key_id
 
 T = TypeVar("T")
 
@@ -106,10 +106,13 @@ async def put_by_key(
 
 
 def check_key(key: str) -> None:
-    """Raise ValueError if ``key`` is empty, too long, or no text that can be encoded."""
-    if not 1 <= len(key) <= MAX_KEY or any("\ud800" <= char <= "\udfff" for char in key):
+    """Raise ValueError if ``key`` is empty, too long or has control characters."""
+    if not is_key(key):
         raise ValueError(
-            Text(f"键须为 1 至 {MAX_KEY} 个字符", f"a key has 1 to {MAX_KEY} characters")
+            Text(
+                f"键须为 1 至 {MAX_KEY} 个字符，不含控制字符",
+                f"a key has 1 to {MAX_KEY} characters, none of them a control character",
+            )
         )
 
 
@@ -123,7 +126,7 @@ async def mids_of_keys(store: Store, keys: Sequence[str]) -> dict[str, int]:
 async def keys_of(store: Store, mids: Iterable[int]) -> dict[int, str]:
     """Return the key of each account, by mid; accounts without one are omitted."""
     found = await store.documents_of(KEY, [*mids])
-    return {mid: held.key for (mid, _), held in found.items()}
+    return {mid: found[mid, id].key for mid, id in sorted(found)}
 
 
 async def set_privacy(store: Store, mid: int, privacy: Privacy | Mapping[str, bool]) -> None:

@@ -71,15 +71,19 @@ async def put(
     privacy: Privacy | Mapping[str, bool] | None = None,
     *,
     new: Card | None = None,
+    key: str | None = None,
 ) -> None:
     """Create an account, or change the given fields of its card and privacy.
 
     A ``Card`` or a ``Privacy`` sets all fields. An account that is created has the other fields of
-    ``new``, by default those of ``Card()``. Raise ``AccountError`` for a deregistered account.
+    ``new``, by default those of ``Card()``. ``key`` is the id that an application has for it, ""
+    for none, None for no change. Raise ``AccountError`` for a deregistered account and for a key
+    that another account has, ValueError for a key that cannot be one.
     """
-    await edit(
-        store, mid, AccountEdit(card=_named(card), privacy=_named(privacy), new=new or Card())
-    )
+    if key:
+        check_key(key)
+    change = AccountEdit(card=_named(card), privacy=_named(privacy), new=new or Card(), key=key)
+    await edit(store, mid, change)
 
 
 async def put_by_key(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from secrets import randbelow
 from typing import TypeVar
 
@@ -91,17 +91,20 @@ async def put_by_key(
     key: str,
     card: Card | Mapping[str, str | int] | None = None,
     privacy: Privacy | Mapping[str, bool] | None = None,
+    *,
+    new: Callable[[int], Card] = lambda _mid: Card(),
 ) -> int:
     """Create the account with a key, or change the given fields of it; return its mid.
 
     ``key`` is the id that an application has for it, 1 to ``MAX_KEY`` characters. A new account
-    gets a random mid. Of several calls with one key at the same time, one creates the account.
-    Raise ValueError for a key that cannot be one.
+    gets a random mid, and the other fields of the card that ``new`` returns for it. Of several
+    calls with one key at the same time, one creates the account. Raise ValueError for a key that
+    cannot be one.
     """
     check_key(key)
     while True:
         mid = (await mids_of_keys(store, [key])).get(key) or 1 + randbelow(_MOST_MIDS)
-        edit = AccountEdit(card=_named(card), privacy=_named(privacy), new=Card(), key=key)
+        edit = AccountEdit(card=_named(card), privacy=_named(privacy), new=new(mid), key=key)
         refusal = await store.edit_account(mid, edit)
         if refusal is None:
             return mid
@@ -157,6 +160,22 @@ async def existing(store: Store, mid: int) -> Account:
     if account is None:
         raise AccountError(EditRefusal.UNKNOWN, mid)
     return account
+
+
+async def described(store: Store, mid: int) -> dict[str, object]:
+    """Return what an account is: key (None for none), state by name, privacy, card, counts.
+
+    Raise ``AccountError`` if it is unknown.
+    """
+    account = await existing(store, mid)
+    return {
+        "mid": mid,
+        "key": (await keys_of(store, [mid])).get(mid),
+        "state": account.state.name.lower(),
+        "privacy": account.privacy,
+        "card": (await store.cards([mid]))[mid],
+        "tally": await store.tally(mid),
+    }
 
 
 async def registered(store: Store, mid: int) -> Account:

@@ -218,19 +218,7 @@ def _mid(path: Mapping[str, str], name: str) -> int:
 
 
 async def _get_account(administered: Administered, request: AdminRequest) -> Response:
-    store, mid = administered.service.store, request.mid
-    account = await accounts.existing(store, mid)
-    card = (await store.cards([mid]))[mid]
-    return as_json(
-        {
-            "mid": mid,
-            "key": (await accounts.keys_of(store, [mid])).get(mid),
-            "state": account.state.name.lower(),
-            "privacy": account.privacy,
-            "card": card,
-            "tally": await store.tally(mid),
-        }
-    )
+    return as_json(await accounts.described(administered.service.store, request.mid))
 
 
 async def _put_account(administered: Administered, request: AdminRequest) -> Response:

@@ -106,6 +106,58 @@ def test_no_account_is_added_if_one_is_deregistered(store: Path) -> None:
     assert read_store(store, lambda opened: opened.cards([1]))[1].sign == ""
 
 
+UUID = "6f1c2f3e-2a63-4f1c-9d0b-5a4f7f1f2f3e"
+
+
+def test_an_account_is_found_by_its_key(store: Path) -> None:
+    mid = int(output_of("account", "add", "--key", UUID, "--sign", "s", "--store", store))
+    assert int(output_of("account", "add", "--key", UUID, "--face", "f", "--store", store)) == mid
+    output_of("account", "add", 1, "--key", "键: 1", "--store", store)
+    shown = json.loads(output_of("account", "show", f"key:{UUID}", "--store", store))
+    assert (shown["mid"], shown["key"], shown["state"]) == (mid, UUID, "normal")
+    card = shown["card"]
+    assert (card["name"], card["sign"], card["face"]) == (f"用户{mid}", "s", "f")
+    assert shown["privacy"]["refuse_follows"] is False
+    assert shown["tally"]["follower"] == 0
+    assert json.loads(output_of("account", "show", 1, "--store", store))["key"] == "键: 1"
+    assert json.loads(output_of("account", "show", 2, "--store", store))["key"] is None
+    output_of("account", "privacy", "key:键: 1", "--refuse-follows", "--store", store)
+    output_of("session", "new", "key:键: 1", "--store", store)
+    assert output_of("session", "revoke", "key:键: 1", "--store", store).strip() == "1"
+    output_of("account", "ban", "key:键: 1", "--store", store)
+    banned = Account(mid=1, state=State.BANNED, privacy=Privacy(refuse_follows=True))
+    assert account(store, 1) == banned
+    output_of("account", "deregister", f"key:{UUID}", "--store", store)
+    for command in ("show", "ban"):
+        message = error_of("account", command, f"key:{UUID}", "--store", store)
+        assert f"no account has the key '{UUID}'" in message
+    output_of("account", "add", 1, "--key", "", "--store", store)
+    assert json.loads(output_of("account", "show", 1, "--store", store))["key"] is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "why"),
+    [
+        (("account", "add"), "give an id, or --key"),
+        (("account", "add", "--key", ""), "give an id, or --key"),
+        (("account", "add", 1, 2, "--key", "a"), "--key is for one account"),
+        (("account", "add", 1, "--key", "a\n"), "a key has 1 to 255 characters"),
+        (("account", "add", "--key", "a" * 256), "a key has 1 to 255 characters"),
+        (("account", "add", 2, "--key", "taken"), "another account has it"),
+        (("account", "show", 0), "'0' is no mid"),
+        (("account", "show", 2**63), "is no mid"),
+        (("account", "show", UUID), "is no mid"),
+        (("account", "show", "key:"), "no account has the key ''"),
+    ],
+)
+def test_accounts_that_are_named_wrongly(store: Path, argv: tuple[object, ...], why: str) -> None:
+    output_of("account", "add", 1, "--key", "taken", "--store", store)
+    message = " ".join(error_of(*argv, "--store", store).replace("│", "").split())
+    assert why in message
+    shown = [json.loads(output_of("account", "show", mid, "--store", store)) for mid in (1, 2)]
+    assert [one["key"] for one in shown] == ["taken", None]
+
+
 def test_privacy_changes_only_the_given_switches(store: Path) -> None:
     output_of("account", "privacy", 1, "--hide-followings", "--refuse-follows", "--store", store)
     printed = output_of("account", "privacy", 1, "--allow-follows", "--store", store)
@@ -124,6 +176,7 @@ def test_privacy_changes_only_the_given_switches(store: Path) -> None:
     "argv",
     [
         ("account", "ban", 9),
+        ("account", "show", 9),
         ("account", "deregister", 9),
         ("account", "privacy", 9),
         ("session", "new", 9),

@@ -73,6 +73,7 @@ def test_the_list_of_commands_has_the_first_line_of_each_help(language: str) -> 
     ("argv", "english", "chinese"),
     [
         (["account", "ban", 9], "account 9 does not exist", "账号 9 不存在"),
+        (["account", "ban", "key:a"], "no account has the key 'a'", "没有账号的键为 'a'"),
         (["account", "add", 1, "--store", "no/s.db"], "no such folder no", "文件夹 no 不存在"),
         (["account", "add", 1, "--store", "/proc/s.db"], "cannot be created", "无法建立"),
         (["session", "new", 1, "--app", "--export"], "leave out --app", "不能与 --app 同用"),
@@ -151,9 +152,11 @@ def test_an_unknown_command_suggests_a_known_one() -> None:
 @pytest.mark.parametrize(
     ("argv", "english", "chinese"),
     [
-        (["account", "ban"], "Missing argument 'mid'", "缺少参数 mid"),
-        (["account", "ban", "x"], "should be a valid integer", "'mid' 的值无效：应为整数"),
-        (["account", "ban", "0"], "greater than or equal to 1", "'mid' 的值无效：不能小于 1"),
+        (["account", "ban"], "Missing argument 'MID'", "缺少参数 MID"),
+        (["account", "ban", "x"], "'x' is no mid from 1", "'MID' 的值无效：'x' 不是 1 至"),
+        (["account", "add", "x"], "should be a valid integer", "'mids' 的值无效：应为整数"),
+        (["account", "add", "0"], "greater than or equal to 1", "'mids' 的值无效：不能小于 1"),
+        (["account", "add"], "give an id, or --key", "请给出 mid 或 --key"),
         (["account", "ban", "1", "2"], "unexpected extra argument", "多余的参数：2"),
         (["account", "ban", "1", "--nope"], "No such option: --nope", "没有选项 --nope"),
         (["account", "ban", "1", "--stor"], "Possible options", "是否想用 --store"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from guanxi.accounts.account import Card, Privacy, State
-from guanxi.files.accounts import import_accounts, read_accounts
+from guanxi.accounts.account import AccountEdit, Card, Privacy, State
+from guanxi.files.account_import import import_accounts
+from guanxi.files.accounts import read_accounts
 from guanxi.files.outcome import Counts, OnConflict, RefusedLines
 from guanxi.files.table import Request
 from guanxi.operations import accounts
+from guanxi.stores.layer import Layer
 from guanxi.stores.port import Store
 from guanxi.world.profile import PROFILE, level_of
 from tests.files.reading import file
@@ -44,9 +47,9 @@ async def test_every_column_is_written(store: Store, tmp_path: Path) -> None:
     path = file(
         tmp_path,
         "mid,name,face,face_nft,sign,official_type,official_desc,vip_type,vip_due_ms,vip_status,"
-        "live,live_url,nft_icon,hide_followings,hide_followers,refuse_follows,state,level\n"
+        "live,live_url,nft_icon,hide_followings,hide_followers,refuse_follows,state,key,level\n"
         "7,山新,https://a/b.jpg,1,一行,1,机构,2,1700000000000,1,1,https://live,https://nft,"
-        "true,0,1,banned,5\n",
+        "true,0,1,banned,6f1c-用户,5\n",
     )
     counts, _ = await load(store, path)
     assert counts == Counts(read=1, new=1)
@@ -72,6 +75,7 @@ async def test_every_column_is_written(store: Store, tmp_path: Path) -> None:
     profile = await store.get(PROFILE, 7)
     assert profile is not None
     assert level_of(profile.experience) == 5
+    assert await accounts.keys_of(store, [7]) == {7: "6f1c-用户"}
     again, _ = await load(store, path)
     assert again == Counts(read=1, unchanged=1)
 
@@ -128,6 +132,58 @@ async def test_a_bad_line_is_refused_with_its_reason(
     assert counts == Counts(read=3, new=2, refused=1)
     assert lines[0][0] == 4
     assert set(await store.cards([3, 4, 5])) == {3, 4}
+
+
+BAD_KEYS = {
+    "a long key": (f"5,{'x' * 256}", "key: 'xxx"),
+    "a control character": ("5,a\x07b", "key: 'a\\x07b' has control characters"),
+    "a key in use": ("5,taken", "key: another account has the key 'taken'"),
+    "a key of an earlier line": ("5,first", "key: line 2 has the key 'first' too"),
+}
+
+
+@pytest.mark.parametrize(("line", "why"), BAD_KEYS.values(), ids=BAD_KEYS)
+async def test_a_bad_key_is_refused_with_its_reason(
+    store: Store, tmp_path: Path, line: str, why: str
+) -> None:
+    await accounts.put(store, 2)
+    await accounts.edit(store, 2, AccountEdit(key="taken"))
+    path = file(tmp_path, f"mid,key\n3,first\n\n{line}\n4,last\n")
+    with pytest.raises(RefusedLines) as refused:
+        await load(store, path)
+    assert refused.value.first[0].line == 4
+    assert why in str(refused.value)
+    assert await store.account(3) is None
+    counts, lines = await load(store, path, skip_bad=True)
+    assert (counts, lines[0][0]) == (Counts(read=3, new=2, refused=1), 4)
+    assert await accounts.keys_of(store, [2, 3, 4, 5]) == {2: "taken", 3: "first", 4: "last"}
+
+
+async def test_keys_that_change_and_that_stay(store: Store, tmp_path: Path) -> None:
+    for mid in (1, 2, 3):
+        await accounts.put(store, mid)
+        await accounts.edit(store, mid, AccountEdit(key=f"k{mid}"))
+    path = file(tmp_path, f"mid,key\n1,k1\n2,new\n3,\n4,{'键' * 255}\n")
+    counts, _ = await load(store, path)
+    assert counts == Counts(read=4, new=1, changed=1, unchanged=2)
+    held = {1: "k1", 2: "new", 3: "k3", 4: "键" * 255}
+    assert await accounts.keys_of(store, [1, 2, 3, 4]) == held
+    assert (await load(store, path))[0] == Counts(read=4, unchanged=4)
+
+
+async def test_a_key_that_is_given_away_meanwhile_is_refused(store: Store, tmp_path: Path) -> None:
+    """After the check of all lines; the store has the last word."""
+    await accounts.put(store, 9)
+
+    class Late(Layer):
+        async def edit_account(self, mid: int, edit: AccountEdit, documents: Any = ()) -> Any:
+            await self.store.edit_account(9, AccountEdit(key="k"))
+            return await self.store.edit_account(mid, edit, documents)
+
+    counts, refused = await load(cast(Store, Late(store)), file(tmp_path, "mid,key\n5,k\n"))
+    assert counts == Counts(read=1, refused=1)
+    assert refused == [(2, "key: another account has the key 'k'")]
+    assert await store.account(5) is None
 
 
 @pytest.mark.parametrize(

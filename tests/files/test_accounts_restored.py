@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guanxi.accounts.account import Account, AccountEdit, Card, Privacy, State
-from guanxi.files.accounts import import_accounts, read_accounts
+from guanxi.accounts.account import AccountEdit, Card, Privacy, State
+from guanxi.files.account_import import import_accounts
+from guanxi.files.accounts import read_accounts
 from guanxi.files.export import EXPORTS, export_file
 from guanxi.files.outcome import Counts, RefusedLines
 from guanxi.files.table import Request
 from guanxi.operations import accounts
-from guanxi.stores.port import Store
+from guanxi.stores.port import AccountRow, Store
 from tests.counts import count
 from tests.files.reading import file
 from tests.stores.engines import ENGINES, Clock
@@ -49,26 +50,31 @@ switches = st.booleans()
 privacies = st.builds(
     Privacy, hide_followings=switches, hide_followers=switches, refuse_follows=switches
 )
+#: Few different ones, so that an older store often has them.
+keys = st.sampled_from(["", "a", "A", " a", "1", "NULL", '"', ",", "键"]) | st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]), max_size=16
+)
 people = st.lists(
     st.tuples(
         st.integers(1, 5) | st.integers(2**63 - 3, 2**63 - 1),
         cards,
         privacies,
         st.sampled_from(State),
+        keys,
     ),
     min_size=1,
     max_size=8,
-    unique_by=lambda row: row[0],
+    unique_by=(lambda row: row[0], lambda row: row[4] or row[0]),
 )
 
 
-async def fill(store: Store, rows: list[tuple[int, Card, Privacy, State]]) -> None:
-    for mid, card, privacy, state in rows:
+async def fill(store: Store, rows: list[tuple[int, Card, Privacy, State, str]]) -> None:
+    for mid, card, privacy, state, key in rows:
         await accounts.put(store, mid, card, privacy)
-        await accounts.set_state(store, mid, state)
+        await accounts.edit(store, mid, AccountEdit(state=state, key=key))
 
 
-async def stored(store: Store) -> list[tuple[Account, Card]]:
+async def stored(store: Store) -> list[AccountRow]:
     return [row async for row in store.accounts()]
 
 
@@ -87,8 +93,10 @@ async def round_trip(
     source, target = [await engine.open(Clock()) for engine in engines]
     try:
         await fill(source, rows)
-        mids = {mid for mid, *_ in rows}
-        await fill(target, [row for row in older if row[0] in mids and row[3] is State.NORMAL])
+        mids, taken = {row[0] for row in rows}, {row[4] for row in rows}
+        # A key that another account has refuses its line, as tested below.
+        before = [(*row[:4], "" if row[4] in taken else row[4]) for row in older]
+        await fill(target, [row for row in before if row[0] in mids and row[3] is State.NORMAL])
         await export_file(source, EXPORTS["accounts"], exported)
         counts = await load(target, exported, exact=True)
         assert (counts.read, counts.refused) == (len(rows), 0)
@@ -139,6 +147,22 @@ async def test_a_name_that_an_account_has_is_no_conflict(store: Store, tmp_path:
     path = file(tmp_path, "mid,name,sign\n1,same,a\n2,same,b\n")
     assert await load(store, path, exact=False) == Counts(read=2, changed=2)
     assert {card.sign for card in (await store.cards([1, 2])).values()} == {"a", "b"}
+
+
+async def test_keys_are_restored_once(store: Store, tmp_path: Path) -> None:
+    """An empty one ends the account's key; none is shared, also by a restore."""
+    for mid, key in ((1, "a"), (2, "b"), (3, " c")):
+        await accounts.put(store, mid, Card())
+        await accounts.edit(store, mid, AccountEdit(key=key))
+    restored = file(tmp_path, 'mid,key\n1,""\n2,b\n3,c \n')
+    assert await load(store, restored, exact=True) == Counts(read=3, changed=2, unchanged=1)
+    assert await accounts.keys_of(store, [1, 2, 3]) == {2: "b", 3: "c "}
+    shared = file(tmp_path, "mid,key\n4,a\n5,a\n")
+    with pytest.raises(RefusedLines, match="line 3: key: line 2 has the key 'a' too"):
+        await load(store, shared, exact=True)
+    held = file(tmp_path, "mid,key\n4,b\n")
+    with pytest.raises(RefusedLines, match="line 2: key: another account has the key 'b'"):
+        await load(store, held, exact=True)
 
 
 async def test_values_that_no_text_can_hold_are_refused(store: Store, tmp_path: Path) -> None:

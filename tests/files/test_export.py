@@ -18,14 +18,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.account import Account, AccountEdit, Card, Privacy, State
 from guanxi.files.content import read_content
 from guanxi.files.export import EXPORTS, export_file
 from guanxi.graph.pair import Contract
 from guanxi.operations import accounts
 from guanxi.stores.layer import Layer
 from guanxi.stores.lines import MAX_FINER, group_name
-from guanxi.stores.port import EdgeRow, Store, StoreError
+from guanxi.stores.port import AccountRow, EdgeRow, Store, StoreError
 from guanxi.world.kinds import entry_of
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
@@ -221,17 +221,18 @@ async def test_exported_accounts_are_those_of_the_store(
 ) -> None:
     await accounts.put(store, 2**63 - 1, CARD, Privacy(hide_followers=True))
     await people(store, 1, 2)
-    await accounts.set_state(store, 1, State.BANNED)
+    await accounts.edit(store, 1, AccountEdit(state=State.BANNED, key='"键", |1'))
     await accounts.set_state(store, 2, State.DEREGISTERED)
     file = tmp_path / f"export.{ending}"
     done = await export_file(store, EXPORTS["accounts"], file)
     assert done.rows == 3
     read = [account_of(row) for row in records(file)]
     assert read == await in_order(store.accounts())
-    assert read[2][1] == CARD
+    assert read[2].card == CARD
+    assert [row.key for row in read] == ['"键", |1', "", ""]
 
 
-def account_of(row: dict[str, Any]) -> tuple[Account, Card]:
+def account_of(row: dict[str, Any]) -> AccountRow:
     card, privacy = [
         {name: row[name] for name in kind.__struct_fields__} for kind in (Card, Privacy)
     ]
@@ -240,7 +241,7 @@ def account_of(row: dict[str, Any]) -> tuple[Account, Card]:
         state=State[row["state"].upper()],
         privacy=msgspec.convert(privacy, Privacy, strict=False),
     )
-    return account, msgspec.convert(card, Card, strict=False)
+    return AccountRow(account, msgspec.convert(card, Card, strict=False), row["key"])
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

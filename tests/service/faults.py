@@ -41,7 +41,18 @@ _VERBS = frozenset(
         "take_grant",
     }
     | {"flush_visits", "ready"}
-    | {"edit_account", "put", "get", "find", "documents", "count", "counts", "total", "delete"}
+    | {
+        "edit_account",
+        "put",
+        "get",
+        "find",
+        "documents_of",
+        "documents",
+        "count",
+        "counts",
+        "total",
+        "delete",
+    }
 )
 
 

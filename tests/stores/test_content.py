@@ -274,6 +274,19 @@ class ContentMachine(RuleBasedStateMachine):
             if name == VIDEO.name and id in selected
         }
 
+    @rule(
+        kind=_KINDS,
+        owners=st.lists(_OWNERS, max_size=4),
+        ids=st.none() | st.lists(_IDS, max_size=4),
+    )
+    def documents_of(self, kind: Kind[Any], owners: list[int], ids: list[int] | None) -> None:
+        found = self._runner.run(self._store.documents_of(kind, owners, ids))
+        assert found == {
+            (owner, id): document
+            for (name, owner, id), document in self._stored.items()
+            if name == kind.name and owner in owners and (ids is None or id in ids)
+        }
+
     @rule(kind=_KINDS, owner=_OWNERS, id=_IDS)
     def get(self, kind: Kind[Any], owner: int, id: int) -> None:
         if kind is NOTICE:
@@ -393,6 +406,7 @@ async def test_a_document_of_a_unique_kind_changes_its_owner(store: Store) -> No
         7: (2, video(7, view=9)),
         8: (1, video(8, view=1)),
     }
+    assert await store.documents_of(VIDEO, [1, 2], [7]) == {(2, 7): video(7, view=9)}
     assert await store.total(VIDEO, 1, "view") == 1
     assert await store.counts(VIDEO, 1, "tid") == {0: 1}
 
@@ -402,7 +416,14 @@ async def test_owners_and_kinds_are_separate(store: Store) -> None:
     await put(store, LATER, 1, later(7, 1))
     await put(store, LATER, 2, later(7, 2))
     await put(store, VIDEO, 1, video(7))
+    both = {(1, 7): later(7, 1), (2, 7): later(7, 2)}
+    assert await store.documents_of(LATER, [2, 1, 2, 3]) == both
+    assert await store.documents_of(LATER, [2, 1], [8, 7, 7]) == both
+    assert await store.documents_of(LATER, [1, 2], [8]) == {}
+    assert await store.documents_of(LATER, [], [7]) == {}
+    assert await store.documents_of(LATER, [1], []) == {}
     assert await store.delete(LATER, 2) == 1
+    assert await store.documents_of(LATER, [1, 2]) == {(1, 7): later(7, 1)}
     assert await store.get(LATER, 1, 7) == later(7, 1)
     assert await store.get(VIDEO, 1, 7) == video(7)
 

@@ -114,7 +114,7 @@ async def test_two_keys_with_one_id(store: Store, monkeypatch: pytest.MonkeyPatc
     assert await mids_of_keys(store, ["a"]) == {"a": 1}
 
 
-@pytest.mark.parametrize("key", ["", "x" * (MAX_KEY + 1), "\ud800"])
+@pytest.mark.parametrize("key", ["", "x" * (MAX_KEY + 1), "\ud800", "a\0b", "a\n", "\x85"])
 async def test_what_is_no_key(key: str, store: Store) -> None:
     with pytest.raises(ValueError, match="a key has 1 to 255 characters"):
         await put_by_key(store, key)

@@ -32,6 +32,7 @@ MEANT = {
     "SET members = counted.members": "a migration, or an import into an empty store",
     "EXISTS (SELECT 1 FROM following)": "whether there is any row: one is read",
     "EXISTS (SELECT 1 FROM block)": "whether there is any row: one is read",
+    "DELETE FROM request WHERE EXISTS": "an import into an empty store",
     "EXISTS (SELECT 1 FROM request)": "whether there is any row: one is read",
     "EXISTS (SELECT 1 FROM contract)": "whether there is any row: one is read",
     "SELECT line FROM block AS edge": "an import checks the stored blocks, its lines are indexed",
@@ -153,6 +154,8 @@ def do_the_rest(driver: InFolder) -> None:
     reading = store.get(NOTICE, 1)
     do(reading)
     do(store.find(VIDEO, [1, 2]))
+    do(store.documents_of(VIDEO, [1, 2]))
+    do(store.documents_of(VIDEO, [1, 2], [1, 2]))
     for text in ("", "a"):
         for after in (None, (1, 1)):
             query = Query(order="view", limit=1, text=text, after=after)

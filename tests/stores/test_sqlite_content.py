@@ -52,6 +52,7 @@ def test_every_call_on_a_closed_store_fails(tmp_path: Path) -> None:
                 put(store, VIDEO, 1, video(1)),
                 store.get(VIDEO, 1, 1),
                 store.find(VIDEO, [1]),
+                store.documents_of(VIDEO, [1]),
                 store.documents(VIDEO, 1, Query(order="view", limit=1)),
                 store.documents(VIDEO, 1, Query(order="view", limit=1, text="a")),
                 store.count(VIDEO, 1),
@@ -139,6 +140,8 @@ def test_an_undecodable_document_raises_a_store_error(tmp_path: Path) -> None:
             for call in (
                 store.get(VIDEO, 1, 5),
                 store.find(VIDEO, [5]),
+                store.documents_of(VIDEO, [1]),
+                store.documents_of(VIDEO, [1], [5]),
                 store.documents(VIDEO, 1, Query(order="view", limit=1)),
             ):
                 with pytest.raises(StoreError, match="video 5 of 1"):

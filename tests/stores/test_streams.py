@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, Privacy, State
+from guanxi.accounts.account import (
+    DEREGISTERED_CARD,
+    Account,
+    AccountEdit,
+    Card,
+    Privacy,
+    State,
+)
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract.structs import Video
 from guanxi.graph.groups import CreateGroup, RenameGroup
 from guanxi.operations import accounts
-from guanxi.stores.port import EdgeRow, OwnedGroup, Store
+from guanxi.stores.port import AccountRow, EdgeRow, OwnedGroup, Store
+from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
 from tests.stores.engines import Opener
@@ -19,14 +27,24 @@ async def test_accounts_are_in_order_of_mid(store: Store) -> None:
     await accounts.put(store, 2**63 - 1, Card(name="last"))
     await accounts.put(store, 3, card, privacy)
     await accounts.put(store, 2, Card(name="erased"))
+    await accounts.edit(store, 3, AccountEdit(key="用户-3"))
     await accounts.set_state(store, 2, State.DEREGISTERED)
     rows = [
-        (Account(mid=2, state=State.DEREGISTERED), DEREGISTERED_CARD),
-        (Account(mid=3, privacy=privacy), card),
-        (Account(mid=2**63 - 1), Card(name="last")),
+        AccountRow(Account(mid=2, state=State.DEREGISTERED), DEREGISTERED_CARD),
+        AccountRow(Account(mid=3, privacy=privacy), card, "用户-3"),
+        AccountRow(Account(mid=2**63 - 1), Card(name="last")),
     ]
     for after, expected in ((0, rows), (2, rows[1:]), (3, rows[2:])):
         assert [row async for row in store.accounts(after)] == expected
+
+
+async def test_of_several_keys_the_one_of_the_highest_id_counts(store: Store) -> None:
+    """Imported content could have several."""
+    await people(store, 1)
+    await store.put([KEY.entry(1, Key(key)) for key in ("a", "b", "c")])
+    last = max("abc", key=key_id)
+    assert [row.key async for row in store.accounts()] == [last]
+    assert await accounts.keys_of(store, [1]) == {1: last}
 
 
 async def test_groups_are_in_order_of_owner_and_creation(store: Store) -> None:

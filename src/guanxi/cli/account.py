@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from msgspec import to_builtins
@@ -13,41 +13,118 @@ from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
 from guanxi.cli.terminal import json_of, say
+from guanxi.contract.params import LARGEST
 from guanxi.operations import accounts
 from guanxi.stores.port import Store
+from guanxi.text import Text
 
 app = typer.Typer(no_args_is_help=True)
 #: How many accounts are written at the same time, in one transaction if the store can.
 _CONCURRENT = 256
 
+#: Precedes a key, in place of a mid.
+_KEY = "key:"
+
+
+class Named(NamedTuple):
+    """An account on the command line: its mid, or 0 and its key."""
+
+    mid: int
+    key: str = ""
+
+
+def _named(word: str) -> Named:
+    """Return the account that a word names. Raise BadParameter if it names none."""
+    if word.startswith(_KEY):
+        return Named(0, word.removeprefix(_KEY))
+    if word.isascii() and word.isdigit() and len(word) <= len(str(LARGEST)):
+        mid = int(word)
+        if 1 <= mid <= LARGEST:
+            return Named(mid)
+    raise typer.BadParameter(
+        text(
+            f"{word!r} 不是 1 至 2^63 - 1 的 mid，也不是 key:键",
+            f"{word!r} is no mid from 1 to 2^63 - 1, and no key:KEY",
+        )
+    )
+
+
+async def mid_of(store: Store, account: Named) -> int:
+    """Return an account's mid. Raise ValueError if no account has its key."""
+    if account.mid:
+        return account.mid
+    found = await accounts.mids_of_keys(store, [account.key])
+    if account.key not in found:
+        raise ValueError(
+            Text(
+                f"没有账号的键为 {account.key!r}，可用 guanxi account add --key 建立",
+                f"no account has the key {account.key!r}: guanxi account add --key creates one",
+            )
+        )
+    return found[account.key]
+
+
 Mid = Annotated[int, argument("账号的 mid。", "The account's id.", min=1, max=2**63 - 1)]
+NamedAccount = Annotated[
+    Named,
+    argument(
+        "账号的 mid，或 key: 加您的应用给它的键。",
+        "The account's id, or key: and your application's id for it.",
+        parser=_named,
+        metavar="MID",
+    ),
+]
 
 
 @app.command()
 @in_chinese("""建立账号，或修改名片。
 
-    可一次给出多个 mid；--name 只用于一个。省略的选项不作改动。
+    可一次给出多个 mid；--name 与 --key 只用于一个。省略的选项不作改动。
+    只有 --key 而没有 mid 时：此键的账号，若无则以随机的 mid 建立，并输出其 mid。
     库不存在时会建立。有一个账号已注销则全部不改。""")
 def add(
     mids: Annotated[
-        list[int], argument("一个或多个 mid。", "One or more ids.", min=1, max=2**63 - 1)
-    ],
+        list[int] | None,
+        argument("一个或多个 mid。", "One or more ids.", min=1, max=LARGEST),
+    ] = None,
     name: Annotated[str | None, option("昵称。", "The name that others see.")] = None,
     face: Annotated[str | None, option("头像的网址。", "The URL of its picture.")] = None,
     sign: Annotated[str | None, option("签名。", "A line that it says about itself.")] = None,
+    key: Annotated[
+        str | None,
+        option(
+            "您的应用给账号的标识，1 至 255 个字符；空为没有。",
+            "Your application's id for the account, 1 to 255 characters; empty for none.",
+        ),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Create accounts, or change their cards.
 
-    Several ids may be given; --name works for one only. Options that are left out change nothing.
-    The store is created if it is missing. If one of the accounts is deregistered, none is changed.
+    Several ids may be given; --name and --key work for one only. Options that are left out change
+    nothing. With --key and no id: the account with this key, created with a random id if there is
+    none; its id is printed. The store is created if it is missing. If one of the accounts is
+    deregistered, none is changed.
     """
-    if name is not None and len(set(mids)) > 1:
-        raise typer.BadParameter(
-            text("--name 只用于一个 mid", "--name is for one account: give one id, or leave it out")
-        )
+    mids = mids or []
+    if not mids and not key:
+        raise typer.BadParameter(text("请给出 mid 或 --key", "give an id, or --key"))
+    for flag, value in (("--name", name), ("--key", key)):
+        if value is not None and len(set(mids)) > 1:
+            raise typer.BadParameter(
+                text(
+                    f"{flag} 只用于一个 mid",
+                    f"{flag} is for one account: give one id, or leave it out",
+                )
+            )
     options = {"name": name, "face": face, "sign": sign}
     changes = {field: value for field, value in options.items() if value is not None}
+
+    def new(mid: int) -> Card:
+        return Card(name=f"用户{mid}")
+
+    async def put_by_key(opened: Store) -> int:
+        return await accounts.put_by_key(opened, key or "", changes, new=new)
 
     async def put(opened: Store) -> None:
         for mid in mids:
@@ -55,12 +132,32 @@ def add(
                 await accounts.registered(opened, mid)
         for start in range(0, len(mids), _CONCURRENT):
             puts = (
-                accounts.put(opened, mid, changes, new=Card(name=f"用户{mid}"))
+                accounts.put(opened, mid, changes, new=new(mid), key=key)
                 for mid in mids[start : start + _CONCURRENT]
             )
             await asyncio.gather(*puts)
 
-    with_store(store, put, create=True)
+    if mids:
+        with_store(store, put, create=True)
+    else:
+        say(with_store(store, put_by_key, create=True))
+
+
+@app.command()
+@in_chinese("""显示账号：键、状态、隐私开关、名片与计数。
+
+    输出为 JSON。账号须存在。""")
+def show(mid: NamedAccount, store: StoreOption = DEFAULT_STORE) -> None:
+    """Print an account: its key, state, privacy switches, card and counts.
+
+    The output is JSON. The account must exist.
+    """
+
+    async def describe(opened: Store) -> str:
+        described = await accounts.described(opened, await mid_of(opened, mid))
+        return json_of(to_builtins(described), indent=2)
+
+    say(with_store(store, describe))
 
 
 @app.command()
@@ -68,7 +165,7 @@ def add(
 
     被封停的账号可以登录和查看，任何更改以 -102 拒绝。账号须存在且未注销。""")
 def ban(
-    mid: Mid,
+    mid: NamedAccount,
     lift: Annotated[bool, option("改为解封。", "Lift the ban instead.", "--lift")] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -77,23 +174,27 @@ def ban(
     A banned account may sign in and read; all that it changes is refused with code -102. The
     account must exist and not be deregistered.
     """
-    state = State.NORMAL if lift else State.BANNED
-
-    with_store(store, lambda opened: accounts.set_state(opened, mid, state))
+    _set_state(store, mid, State.NORMAL if lift else State.BANNED)
 
 
 @app.command()
 @in_chinese("""永久注销账号。
 
     删除名片和会话，不删除关注、粉丝和黑名单。账号须存在。""")
-def deregister(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
+def deregister(mid: NamedAccount, store: StoreOption = DEFAULT_STORE) -> None:
     """Deregister an account for good.
 
     Its card and its sessions are deleted; its followings, followers and blocks are not. The account
     must exist.
     """
+    _set_state(store, mid, State.DEREGISTERED)
 
-    with_store(store, lambda opened: accounts.set_state(opened, mid, State.DEREGISTERED))
+
+def _set_state(address: str, account: Named, state: State) -> None:
+    async def change(opened: Store) -> None:
+        await accounts.set_state(opened, await mid_of(opened, account), state)
+
+    with_store(address, change)
 
 
 @app.command()
@@ -101,7 +202,7 @@ def deregister(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
 
     省略的开关不变。输出为 JSON。账号须存在。""")
 def privacy(
-    mid: Mid,
+    mid: NamedAccount,
     hide_followings: Annotated[
         bool | None,
         option(
@@ -145,8 +246,9 @@ def privacy(
     changes = {switch: value for switch, value in options.items() if value is not None}
 
     async def change(opened: Store) -> str:
+        found = await mid_of(opened, mid)
         if changes:
-            await accounts.set_privacy(opened, mid, changes)
-        return json_of(to_builtins((await accounts.existing(opened, mid)).privacy))
+            await accounts.set_privacy(opened, found, changes)
+        return json_of(to_builtins((await accounts.existing(opened, found)).privacy))
 
     say(with_store(store, change))

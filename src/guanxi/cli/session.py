@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import typer
 
 from guanxi.accounts.secrets import TokenKind, new_app
-from guanxi.cli.account import Mid
+from guanxi.cli.account import NamedAccount, mid_of
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     密钥只显示这一次。输出为 JSON；用 --export 时为 shell 可 eval 的行。
     账号须存在且未注销。--app 与 --export 不能同用。""")
 def new(
-    mid: Mid,
+    mid: NamedAccount,
     app_token: Annotated[
         bool,
         option(
@@ -64,7 +64,8 @@ def new(
 
     async def open_session(opened: Store) -> dict[str, str | int]:
         kind = TokenKind.APP if app_token else TokenKind.COOKIE
-        issued = await sessions.issue(opened, mid, kind, Limits(), int(time.time()), days=days)
+        found = await mid_of(opened, mid)
+        issued = await sessions.issue(opened, found, kind, Limits(), int(time.time()), days=days)
         if not app_token:
             return {
                 "sessdata": issued.token,
@@ -92,7 +93,7 @@ def new(
 
     显示二维码的一方随即以此账号登录。二维码须未过期；账号须存在且未注销。""")
 def agree(
-    mid: Mid,
+    mid: NamedAccount,
     code: Annotated[
         str,
         argument("二维码中的网址，或其 qrcode_key。", "The URL in the QR code, or its qrcode_key."),
@@ -106,22 +107,27 @@ def agree(
     deregistered.
     """
     key = parse_qs(urlsplit(code).query).get("qrcode_key", [code])[0]
-    seconds = Limits().qr_seconds
-    with_store(store, lambda opened: sessions.agree(opened, key, mid, seconds, time.time()))
+
+    async def confirm(opened: Store) -> None:
+        found = await mid_of(opened, mid)
+        await sessions.agree(opened, key, found, Limits().qr_seconds, time.time())
+
+    with_store(store, confirm)
 
 
 @app.command()
 @in_chinese("""结束账号的全部会话。
 
     输出会话的数目。账号须存在。""")
-def revoke(mid: Mid, store: StoreOption = DEFAULT_STORE) -> None:
+def revoke(mid: NamedAccount, store: StoreOption = DEFAULT_STORE) -> None:
     """End all sessions of an account.
 
     Prints how many there were. The account must exist.
     """
 
     async def close_all(opened: Store) -> int:
-        await accounts.existing(opened, mid)
-        return await opened.close_sessions(mid)
+        found = await mid_of(opened, mid)
+        await accounts.existing(opened, found)
+        return await opened.close_sessions(found)
 
     say(with_store(store, close_all))

@@ -27,7 +27,8 @@ from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, all_or_nothing, with_store, with_unchanged
 from guanxi.cli.terminal import json_of, note, say
-from guanxi.files.accounts import Accounts, import_accounts, read_accounts
+from guanxi.files.account_import import import_accounts
+from guanxi.files.accounts import Accounts, read_accounts
 from guanxi.files.comparison import check_edges
 from guanxi.files.content import import_content
 from guanxi.files.edges import UNITS, Edges, import_edges, missing_groups, read_edges
@@ -241,12 +242,13 @@ def edges(
 
 
 @app.command("accounts")
-@in_chinese("""导入账号的名片、隐私与状态。
+@in_chinese("""导入账号的名片、隐私、状态与键。
 
     文件格式与选项同 edges。库不存在时会建立。
 
     只需要 mid 一列；可选 name、face、sign 等名片字段、隐私开关、
-    state（normal、banned、deregistered）与 level（0 至 6）。
+    state（normal、banned、deregistered）、
+    key（您的应用给账号的标识）与 level（0 至 6）。
     没有的列与空值不作改动。
 
     mid,name,face,sign,level,state
@@ -271,13 +273,13 @@ def accounts(
     json: Json = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Import cards, privacy switches and states of accounts.
+    """Import cards, privacy switches, states and keys of accounts.
 
     Files and options are those of edges. The store is created if it is missing.
 
     Only the column mid is needed. Optional are the fields of the card (name, face, sign …), the
-    privacy switches, state (normal, banned, deregistered) and level (0 to 6). A column that is
-    missing, and an empty value, change nothing.
+    privacy switches, state (normal, banned, deregistered), key (your application's id for the
+    account) and level (0 to 6). A column that is missing, and an empty value, change nothing.
 
     \b
     mid,name,face,sign,level,state

@@ -6,49 +6,36 @@ export wrote can be restored instead: then a text counts as it is, also if it is
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 from msgspec import Struct, inspect
-from msgspec.structs import replace
 
-from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal, Privacy, State
+from guanxi.accounts.account import Card, Privacy, State
 from guanxi.files import table
 from guanxi.files.lines import text_of
-from guanxi.files.outcome import (
-    SHOWN,
-    Counts,
-    OnConflict,
-    Refused,
-    RefusedLines,
-    reason,
-    shared_name,
-)
+from guanxi.files.outcome import Counts, OnConflict, Refused, reason, shared_key, shared_name
 from guanxi.files.table import Request, Shape
-from guanxi.stores.port import Store
 from guanxi.text import Text
-from guanxi.world.kind import DocumentEdit
-from guanxi.world.profile import LEVELS, PROFILE, level_of
+from guanxi.world.keys import MAX_KEY, is_key
+from guanxi.world.profile import LEVELS
 
 if TYPE_CHECKING:
     import duckdb
 
 CARD, PRIVACY = Card.__struct_fields__, Privacy.__struct_fields__
 STATES = {state.name.lower(): state for state in State} | {str(int(s)): s for s in State}
-#: How many accounts are read, compared and written at a time. Each is a write of its own, and the
-#: store commits those that wait in few transactions.
-_CHUNK = 256
-#: The fields of the card that are texts, and may be empty.
+#: The columns that are texts, and may be empty: of the card, and the key.
 _CARD_TEXTS = {name for name, value in msgspec.structs.asdict(Card()).items() if value == ""}
+_TEXT_COLUMNS = frozenset({*_CARD_TEXTS, "key"})
 SHAPE = Shape(
-    names=("mid", *CARD, *PRIVACY, "state", "level"),
+    names=("mid", *CARD, *PRIVACY, "state", "key", "level"),
     required=("mid",),
-    texts=frozenset(_CARD_TEXTS),
+    texts=_TEXT_COLUMNS,
 )
 #: Control characters, other than tab and line feed.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -61,6 +48,8 @@ class AccountLine(Struct, frozen=True, kw_only=True):
     card: Mapping[str, str | int] = {}
     privacy: Mapping[str, bool] = {}
     state: State | None = None
+    #: "" for none, None for no change.
+    key: str | None = None
     level: int | None = None
 
 
@@ -75,10 +64,10 @@ class BadField(ValueError):
 def account_line(fields: Mapping[str, str]) -> AccountLine:
     """Return what a line, texts by column, says about its account.
 
-    An empty text changes nothing, except a text of the card. Raise BadField, which names the
-    column, if one is invalid.
+    An empty text changes nothing, except a text of the card or the key. Raise BadField, which names
+    the column, if one is invalid.
     """
-    fields = {name: value for name, value in fields.items() if value or name in _CARD_TEXTS}
+    fields = {name: value for name, value in fields.items() if value or name in _TEXT_COLUMNS}
     state, level = fields.get("state"), fields.get("level")
     if state is not None and state.lower() not in STATES:
         raise BadField("state", state)
@@ -87,6 +76,9 @@ def account_line(fields: Mapping[str, str]) -> AccountLine:
     for name in CARD:
         if _CONTROL.search(fields.get(name, "")):
             raise BadField(f"control {name}", fields[name])
+    key = fields.get("key")
+    if key and not is_key(key):
+        raise BadField("control key" if len(key) <= MAX_KEY else "key", key)
     return AccountLine(
         mid=int(fields["mid"]),
         card=_converted(fields, CARD, Card),
@@ -96,6 +88,7 @@ def account_line(fields: Mapping[str, str]) -> AccountLine:
             Privacy,
         ),
         state=None if state is None else STATES[state.lower()],
+        key=key,
         level=None if level is None else int(level),
     )
 
@@ -107,13 +100,17 @@ def _whole_number(low: int | None, high: int | None) -> Text:
     )
 
 
+def _longest(characters: int | None) -> Text:
+    return Text(
+        f"{{0}}：{{1}} 超过 {characters} 个字符",
+        f"{{0}}: {{1}} has more than {characters} characters",
+    )
+
+
 def _text_of_type(kind: inspect.Type) -> Text:
     """Return the sentence for a value that a field of this type cannot have."""
     if isinstance(kind, inspect.StrType):
-        return Text(
-            f"{{0}}：{{1}} 超过 {kind.max_length} 个字符",
-            f"{{0}}: {{1}} has more than {kind.max_length} characters",
-        )
+        return _longest(kind.max_length)
     if isinstance(kind, inspect.IntType):
         return _whole_number(kind.ge, kind.le)
     return Text("{0}：{1} 不是 true、false、1 或 0", "{0}: {1} is not true, false, 1 or 0")
@@ -132,15 +129,18 @@ _TEXTS = {
         "state：{1} 不是 normal、banned 或 deregistered",
         "state: {1} is not normal, banned or deregistered",
     ),
+    "key": _longest(MAX_KEY),
     "level": _whole_number(0, len(LEVELS) - 1),
     **{
         f"control {name}": Text(
             f"{name}：{{1}} 含有控制字符", f"{name}: {{1}} has control characters"
         )
-        for name in CARD
+        for name in (*CARD, "key")
     },
 }
 _SWITCHES = {"t": "true", "f": "false"}
+#: The faults of a line that has what an earlier one has.
+_SHARED = {"name of a line": shared_name, "key of a line": shared_key}
 
 
 def _converted(fields: Mapping[str, str], names: Sequence[str], kind: type[Struct]) -> Any:
@@ -170,15 +170,19 @@ class Accounts(NamedTuple):
             yield row, account_line(fields)
 
     def no_values(self) -> list[str]:
-        """Return the texts of cards that may have been meant as no value, such as NULL."""
+        """Return the texts that may have been meant as no value, such as NULL."""
         marks = ", ".join(map(text_of, sorted(table.NO_VALUE)))
         texts = " UNION ALL ".join(
             f"SELECT {name} AS t FROM account WHERE fault IS NULL AND lower({name}) IN ({marks})"
-            for name in sorted(_CARD_TEXTS)
+            for name in sorted(_TEXT_COLUMNS)
         )
         return [
             t for (t,) in self.db.execute(f"SELECT DISTINCT t FROM ({texts}) ORDER BY t").fetchall()
         ]
+
+    def counted(self) -> Counts:
+        """Return the counts with the lines that are refused by now."""
+        return _counts(self.db, self.parts, self.counts.repeated, self.counts.conflicting)
 
     def refuse(self, rows: Sequence[tuple[int, str, str | None]]) -> None:
         """Mark rows (id, fault, value) as refused."""
@@ -195,9 +199,9 @@ class Accounts(NamedTuple):
 
     def _why(self, at: int, fault: str, value: str | None) -> Text:
         """Return why a line of part ``at`` is refused."""
-        if fault == "name of a line":
-            other, _, name = str(value).partition(" ")
-            return shared_name(name, *table.other_line(self.db, self.parts, at, other))
+        if fault in _SHARED:
+            other, _, same = str(value).partition(" ")
+            return _SHARED[fault](same, *table.other_line(self.db, self.parts, at, other))
         return reason(fault, value, _TEXTS) if fault in _TEXTS else reason(fault, value)
 
 
@@ -317,182 +321,3 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> tuple[in
         return repeated, 0
     db.execute("UPDATE account SET dropped = true WHERE rowid IN (SELECT id FROM losing)")
     return repeated, losing
-
-
-async def import_accounts(
-    store: Store,
-    accounts: Accounts,
-    *,
-    skip_bad: bool = False,
-    dry_run: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> Counts:
-    """Write accounts into a store, and return what became of the lines.
-
-    Each account is written alone: an interruption leaves whole accounts, and the same import goes
-    on from there. First every line is compared with the store: a change of a deregistered account
-    is refused and, unless the request was exact, a new name that another account or an earlier line
-    has. Raise RefusedLines if a
-    line is refused, unless ``skip_bad``; then nothing was written. ``progress`` is called with the
-    number of lines that are done.
-    """
-    await _check_against_store(store, accounts)
-    counts = _counts(
-        accounts.db, accounts.parts, accounts.counts.repeated, accounts.counts.conflicting
-    )
-    if counts.refused and not skip_bad:
-        table.check_encoding(accounts.db, accounts.parts)
-        first = [row for row, _ in zip(accounts.refused(), range(SHOWN), strict=False)]
-        raise RefusedLines(first, counts.refused, several_files=len(accounts.parts) > 1)
-    new = changed = unchanged = 0
-    bad: list[tuple[int, str, str | None]] = []
-    done = 0
-    for chunk in _chunks(accounts.lines()):
-        stored = await _stored(store, [line for _, line in chunk])
-        writes: list[tuple[int, AccountLine, _Stored | None]] = []
-        for row, line in chunk:
-            current = stored.get(line.mid)
-            if current is not None and _after(line, current) == current:
-                unchanged += 1
-            elif current is None:
-                new += 1
-                writes.append((row, line, current))
-            else:
-                changed += 1
-                writes.append((row, line, current))
-        if not dry_run:
-            refusals = await asyncio.gather(
-                *(
-                    _write(store, line, current, unique_name=not accounts.is_exact)
-                    for _, line, current in writes
-                )
-            )
-            for (row, line, current), refusal in zip(writes, refusals, strict=True):
-                if refusal is not None:  # a change of another client since the check
-                    bad.append((row, *_fault(refusal, line)))
-                    new, changed = (new - 1, changed) if current is None else (new, changed - 1)
-        done += len(chunk)
-        if progress is not None:
-            progress(done)
-    accounts.refuse(bad)
-    refused = counts.refused + len(bad)
-    return replace(counts, new=new, changed=changed, unchanged=unchanged, refused=refused)
-
-
-def _chunks(
-    lines: Iterator[tuple[int, AccountLine]],
-) -> Iterator[list[tuple[int, AccountLine]]]:
-    chunk: list[tuple[int, AccountLine]] = []
-    for line in lines:
-        chunk.append(line)
-        if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-class _Stored(NamedTuple):
-    account: Account
-    card: Card
-    level: int | None
-
-
-async def _stored(store: Store, lines: Sequence[AccountLine]) -> dict[int, _Stored]:
-    """Return the stored accounts of lines, by mid, with what the lines could change."""
-    cards = await store.cards([line.mid for line in lines])
-    known = [line for line in lines if line.mid in cards]
-    accounts = await asyncio.gather(*(store.account(line.mid) for line in known))
-    levels = iter(
-        await asyncio.gather(*(_level(store, line.mid) for line in known if line.level is not None))
-    )
-    found = {}
-    for line, account in zip(known, accounts, strict=True):
-        level = next(levels) if line.level is not None else None
-        if account is not None:
-            found[line.mid] = _Stored(account, cards[line.mid], level)
-    return found
-
-
-async def _level(store: Store, mid: int) -> int:
-    profile = await store.get(PROFILE, mid)
-    return 0 if profile is None else level_of(profile.experience)
-
-
-def _after(line: AccountLine, stored: _Stored) -> _Stored:
-    """Return a stored account as a line would leave it."""
-    account = replace(
-        stored.account,
-        state=stored.account.state if line.state is None else line.state,
-        privacy=replace(stored.account.privacy, **line.privacy),
-    )
-    if line.state is State.DEREGISTERED:
-        return stored._replace(account=account)
-    return _Stored(account, replace(stored.card, **line.card), line.level)
-
-
-async def _write(
-    store: Store, line: AccountLine, stored: _Stored | None, *, unique_name: bool
-) -> EditRefusal | None:
-    ends = line.state is State.DEREGISTERED
-    card = {} if ends else line.card
-    level = 0 if stored is None else stored.level
-    documents = [] if ends or line.level in (None, level) else [_at_level(line.level or 0)]
-    edit = AccountEdit(
-        card=card,
-        privacy=line.privacy,
-        state=line.state,
-        new=None if ends and stored is not None else Card(name=f"用户{line.mid}"),
-        unique_name=unique_name and "name" in card,
-    )
-    return await store.edit_account(line.mid, edit, documents)
-
-
-def _at_level(level: int) -> DocumentEdit[Any]:
-    return DocumentEdit(kind=PROFILE, fields={"experience": LEVELS[level]})
-
-
-def _fault(refusal: EditRefusal, line: AccountLine) -> tuple[str, str]:
-    if refusal is EditRefusal.NAME_IN_USE:
-        return "name in use", str(line.card["name"])
-    return "deregistered", str(line.mid)
-
-
-async def _check_against_store(store: Store, accounts: Accounts) -> None:
-    """Refuse new names that are in use, and changes of deregistered accounts."""
-    bad: list[tuple[int, str, str | None]] = []
-    later = {} if accounts.is_exact else _later_of_a_name(accounts.db)
-    for chunk in _chunks(accounts.lines()):
-        names = [str(line.card["name"]) for _, line in chunk if "name" in line.card]
-        mids = {} if accounts.is_exact else await store.mids(names)
-        cards = await store.cards([line.mid for _, line in chunk])
-        states = await asyncio.gather(*(store.account(mid) for mid in cards))
-        ended = {
-            account.mid
-            for account in states
-            if account is not None and account.state is State.DEREGISTERED
-        }
-        for row, line in chunk:
-            if line.state is State.DEREGISTERED:
-                continue
-            name, current = line.card.get("name"), cards.get(line.mid)
-            is_new = name is not None and (current is None or current.name != name)
-            if line.mid in ended:
-                bad.append((row, "deregistered", str(line.mid)))
-            elif is_new and mids.get(str(name), line.mid) != line.mid:
-                bad.append((row, "name in use", str(name)))
-            elif is_new and row in later:
-                bad.append((row, "name of a line", f"{later[row]} {name}"))
-    accounts.refuse(bad)
-
-
-def _later_of_a_name(db: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """Return the rows whose name an earlier row has: by their ids, its part and line, "P:L"."""
-    rows = db.execute(
-        "SELECT rowid, first FROM (SELECT rowid, row_number() OVER same AS nth,"
-        " first_value(file || ':' || line) OVER same AS first FROM account"
-        " WHERE fault IS NULL AND NOT dropped AND name IS NOT NULL"
-        " AND lower(coalesce(state, '')) NOT IN ('deregistered', '2')"
-        " WINDOW same AS (PARTITION BY name ORDER BY rowid)) WHERE nth > 1"
-    ).fetchall()
-    return dict(rows)

@@ -17,11 +17,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from guanxi.accounts.account import Account, Card, Privacy
+from guanxi.accounts.account import Card, Privacy
 from guanxi.files import conversion
 from guanxi.files.conversion import groups_cell
 from guanxi.files.output import Form, form_of, whole_file, write_all, written
-from guanxi.stores.port import EdgeRow, Store
+from guanxi.stores.port import AccountRow, EdgeRow, Store
 from guanxi.world.kind import Entry
 
 #: How many rows are encoded at a time.
@@ -75,13 +75,13 @@ def _edge_cells(row: EdgeRow) -> Iterable[object]:
     )
 
 
-def _account_record(row: tuple[Account, Card]) -> dict[str, object]:
-    account, card = row
+def _account_record(row: AccountRow) -> dict[str, object]:
+    account, card, key = row
     fields = msgspec.structs.asdict(card) | msgspec.structs.asdict(account.privacy)
-    return {"mid": account.mid, **fields, "state": account.state.name.lower()}
+    return {"mid": account.mid, **fields, "state": account.state.name.lower(), "key": key}
 
 
-def _account_cells(row: tuple[Account, Card]) -> Iterable[object]:
+def _account_cells(row: AccountRow) -> Iterable[object]:
     for value in _account_record(row).values():
         yield _switch(value=value) if isinstance(value, bool) else value
 
@@ -122,7 +122,7 @@ EXPORTS = {
         lambda store: store.accounts(),
         _account_record,
         _account_cells,
-        {"mid": "BIGINT", **_types(Card), **_types(Privacy), "state": "VARCHAR"},
+        {"mid": "BIGINT", **_types(Card), **_types(Privacy), "state": "VARCHAR", "key": "VARCHAR"},
     ),
     "content": Export(
         lambda store: store.entries(),

@@ -78,6 +78,7 @@ _TEXTS = {
         "name：昵称 {1} 已被占用（--restore 接受导出中的重名）",
         "name: another account has the name {1} (--restore accepts the shared names of an export)",
     ),
+    "key in use": Text("key：键 {1} 已属于另一账号", "key: another account has the key {1}"),
     "contradiction": CONTRADICTION,
     "other time": OTHER_TIME,
     "deregistered": Text(
@@ -140,6 +141,15 @@ def shared_name(name: str, line: int, file: Path | None) -> Text:
     return Text(
         f"name：{of.zh}第 {line} 行也有昵称 {echo(name)}{restore.zh}",
         f"name: line {line}{of.en} has the name {echo(name)} too{restore.en}",
+    )
+
+
+def shared_key(key: str, line: int, file: Path | None) -> Text:
+    """Return that an earlier line has the same key, as ``shared_name`` does."""
+    of = Text("", "") if file is None else Text(f"{file} ", f" of {file}")
+    return Text(
+        f"key：{of.zh}第 {line} 行也有键 {echo(key)}",
+        f"key: line {line}{of.en} has the key {echo(key)} too",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from secrets import randbelow
 from typing import TypeVar
 
@@ -17,9 +17,9 @@ from guanxi.accounts.account import (
     Privacy,
     State,
 )
-from guanxi.stores.port import Query, Store
+from guanxi.stores.port import Store
 from guanxi.text import Text
-from guanxi.world.keys import KEY, MAX_KEY, key_id
+from guanxi.world.keys import KEY, MAX_KEY, is_key, key_id
 
 T = TypeVar("T")
 
@@ -71,15 +71,19 @@ async def put(
     privacy: Privacy | Mapping[str, bool] | None = None,
     *,
     new: Card | None = None,
+    key: str | None = None,
 ) -> None:
     """Create an account, or change the given fields of its card and privacy.
 
     A ``Card`` or a ``Privacy`` sets all fields. An account that is created has the other fields of
-    ``new``, by default those of ``Card()``. Raise ``AccountError`` for a deregistered account.
+    ``new``, by default those of ``Card()``. ``key`` is the id that an application has for it, ""
+    for none, None for no change. Raise ``AccountError`` for a deregistered account and for a key
+    that another account has, ValueError for a key that cannot be one.
     """
-    await edit(
-        store, mid, AccountEdit(card=_named(card), privacy=_named(privacy), new=new or Card())
-    )
+    if key:
+        check_key(key)
+    change = AccountEdit(card=_named(card), privacy=_named(privacy), new=new or Card(), key=key)
+    await edit(store, mid, change)
 
 
 async def put_by_key(
@@ -87,17 +91,20 @@ async def put_by_key(
     key: str,
     card: Card | Mapping[str, str | int] | None = None,
     privacy: Privacy | Mapping[str, bool] | None = None,
+    *,
+    new: Callable[[int], Card] = lambda _mid: Card(),
 ) -> int:
     """Create the account with a key, or change the given fields of it; return its mid.
 
     ``key`` is the id that an application has for it, 1 to ``MAX_KEY`` characters. A new account
-    gets a random mid. Of several calls with one key at the same time, one creates the account.
-    Raise ValueError for a key that cannot be one.
+    gets a random mid, and the other fields of the card that ``new`` returns for it. Of several
+    calls with one key at the same time, one creates the account. Raise ValueError for a key that
+    cannot be one.
     """
     check_key(key)
     while True:
         mid = (await mids_of_keys(store, [key])).get(key) or 1 + randbelow(_MOST_MIDS)
-        edit = AccountEdit(card=_named(card), privacy=_named(privacy), new=Card(), key=key)
+        edit = AccountEdit(card=_named(card), privacy=_named(privacy), new=new(mid), key=key)
         refusal = await store.edit_account(mid, edit)
         if refusal is None:
             return mid
@@ -106,10 +113,13 @@ async def put_by_key(
 
 
 def check_key(key: str) -> None:
-    """Raise ValueError if ``key`` is empty, too long, or no text that can be encoded."""
-    if not 1 <= len(key) <= MAX_KEY or any("\ud800" <= char <= "\udfff" for char in key):
+    """Raise ValueError if ``key`` is empty, too long or has control characters."""
+    if not is_key(key):
         raise ValueError(
-            Text(f"键须为 1 至 {MAX_KEY} 个字符", f"a key has 1 to {MAX_KEY} characters")
+            Text(
+                f"键须为 1 至 {MAX_KEY} 个字符，不含控制字符",
+                f"a key has 1 to {MAX_KEY} characters, none of them a control character",
+            )
         )
 
 
@@ -121,16 +131,9 @@ async def mids_of_keys(store: Store, keys: Sequence[str]) -> dict[str, int]:
 
 
 async def keys_of(store: Store, mids: Iterable[int]) -> dict[int, str]:
-    """Return the key of each account, by mid; accounts without one are omitted.
-
-    Reads one document for each of ``mids``.
-    """
-    found = {}
-    for mid in mids:
-        page = await store.documents(KEY, mid, Query(order="place", limit=1))
-        if page.items:
-            found[mid] = page.items[0].key
-    return found
+    """Return the key of each account, by mid; accounts without one are omitted."""
+    found = await store.documents_of(KEY, [*mids])
+    return {mid: found[mid, id].key for mid, id in sorted(found)}
 
 
 async def set_privacy(store: Store, mid: int, privacy: Privacy | Mapping[str, bool]) -> None:
@@ -157,6 +160,22 @@ async def existing(store: Store, mid: int) -> Account:
     if account is None:
         raise AccountError(EditRefusal.UNKNOWN, mid)
     return account
+
+
+async def described(store: Store, mid: int) -> dict[str, object]:
+    """Return what an account is: key (None for none), state by name, privacy, card, counts.
+
+    Raise ``AccountError`` if it is unknown.
+    """
+    account = await existing(store, mid)
+    return {
+        "mid": mid,
+        "key": (await keys_of(store, [mid])).get(mid),
+        "state": account.state.name.lower(),
+        "privacy": account.privacy,
+        "card": (await store.cards([mid]))[mid],
+        "tally": await store.tally(mid),
+    }
 
 
 async def registered(store: Store, mid: int) -> Account:

@@ -31,18 +31,9 @@ async def unmute(store: Store, owner: int, target: int) -> int:
 
 
 async def muted(store: Store, owner: int, targets: Sequence[int], now: int) -> dict[int, Mark]:
-    """Return, by mid, the mutes of those of ``targets`` that the owner has muted at ``now``.
-
-    Reads one document for each of ``targets``, or one for all if the owner has muted nobody.
-    """
-    found: dict[int, Mark] = {}
-    if not (await store.documents(MUTE, owner, Query(order="time", limit=1))).items:
-        return found
-    for target in targets:
-        mark = await store.get(MUTE, owner, target)
-        if mark is not None and mark.until > now:
-            found[target] = mark
-    return found
+    """Return, by mid, the mutes of those of ``targets`` that the owner has muted at ``now``."""
+    found = await store.documents_of(MUTE, [owner], targets)
+    return {mark.target: mark for mark in found.values() if mark.until > now}
 
 
 async def mutes(

@@ -2,21 +2,31 @@
 
 | request | what it does |
 |---|---|
-| GET /accounts/{mid} | an account's state, privacy, card and counts |
-| PUT /accounts/{mid} | create it, or change the given fields: ``{"card": {…}, "privacy": {…}}`` |
+| GET /accounts/{mid} | an account's key, state, privacy, card and counts |
+| PUT /accounts/{mid} | create or change it: ``{"card": {…}, "privacy": {…}, "key": "…"}`` |
+| PUT /accounts | the same by key, ``{"key": "…", "card": {…}, "privacy": {…}}``; returns the mid |
 | PUT /accounts/{mid}/privacy | set the given switches: ``{"hide_followings": true}`` |
 | PUT /accounts/{mid}/state | ``{"state": "normal" or "banned" or "deregistered"}`` |
 | POST /accounts/{mid}/sessions | sign in: ``{"kind": "cookie" or "app"}``; returns a token |
 | DELETE /accounts/{mid}/sessions | close all its sessions |
+| GET /mids?key=…&key=… | the mids of accounts with these keys |
+| GET /keys?mid=…&mid=… | the keys of accounts |
+| GET /accounts/{mid}/mutes | a page of whom it has muted: ``limit``, ``after`` |
+| PUT /accounts/{mid}/mutes/{target} | mute another one: ``{"until": 1800000000}``, or no body |
+| DELETE /accounts/{mid}/mutes/{target} | end that |
+| GET /accounts/{mid}/suggestions | accounts to suggest to it: ``limit`` |
+| PUT /accounts/{mid}/dismissals/{target} | suggest another one to it no more |
+| DELETE /accounts/{mid}/dismissals/{target} | end that |
 | POST /sessions/revoke | close one session: ``{"token": "…"}`` |
 | POST /logins/agree | confirm a QR sign-in: ``{"key": "…", "mid": 1}`` |
 | POST /apps | issue an appkey and its appsec |
 | GET /metrics | metrics in Prometheus text format |
 
 A PUT leaves fields that it does not contain unchanged; a new account has the defaults of ``Card``
-and ``Privacy`` in ``guanxi.accounts.account``, which also define each field's bounds. A
-deregistered account cannot be restored (409). A PUT needs a body; that of ``POST
-/accounts/{mid}/sessions`` is optional.
+and ``Privacy`` in ``guanxi.accounts.account``, which also define each field's bounds. The
+key "" is none; one that another account has is refused (409). A deregistered account cannot be
+restored (409). A PUT needs a body; those of ``POST /accounts/{mid}/sessions`` and of a mute are
+optional.
 
 Every request needs ``Authorization: Bearer <token>``. Errors have an HTTP status and the body
 ``{"error": "…"}`` with the reason.
@@ -24,8 +34,8 @@ Every request needs ``Authorization: Bearer <token>``. Errors have an HTTP statu
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
 
 import msgspec
 from msgspec import Struct
@@ -42,11 +52,18 @@ from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.params import LARGEST
 from guanxi.operations import accounts, sessions
 from guanxi.operations.accounts import AccountError
-from guanxi.service import logs
-from guanxi.service.handling import Service
+from guanxi.service import admin_marks, logs
+from guanxi.service.administering import (
+    Administered,
+    AdminRequest,
+    Verb,
+    as_json,
+    decoded,
+    fields,
+    names,
+)
 from guanxi.stores.port import StoreError, StoreTimeout
 
-_T = TypeVar("_T")
 _BODY_BYTES = 65_536
 #: Decimal digits of the largest mid.
 _DIGITS = 19
@@ -63,6 +80,15 @@ class PrivacyBody(Privacy, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class AccountBody(Struct, frozen=True, forbid_unknown_fields=True):
+    card: CardBody = CardBody()
+    privacy: PrivacyBody = PrivacyBody()
+    key: str | None = None
+
+
+class KeyedBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """An account that is named by its key."""
+
+    key: str
     card: CardBody = CardBody()
     privacy: PrivacyBody = PrivacyBody()
 
@@ -92,23 +118,6 @@ class AgreementBody(Struct, frozen=True, forbid_unknown_fields=True):
         return f"AgreementBody(mid={self.mid})"
 
 
-class Administered(NamedTuple):
-    """The store, profile, clock and metrics that administration uses."""
-
-    service: Service
-    #: Returns the metrics in Prometheus text format.
-    metrics: Callable[[], bytes]
-
-
-class AdminRequest(NamedTuple):
-    """An authenticated request: the mid of its path, and its body."""
-
-    #: 0 where the path has none.
-    mid: int
-    body: bytes
-
-
-_Verb = Callable[[Administered, AdminRequest], Awaitable[Response]]
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -118,13 +127,22 @@ def application(administered: Administered, token: str) -> Starlette:
     It also issues appkeys and exposes metrics. Requests need the bearer ``token``. An error
     response has the body ``{"error": "…"}``.
     """
-    verbs: list[tuple[str, str, _Verb]] = [
+    verbs: list[tuple[str, str, Verb]] = [
+        ("PUT", "/accounts", _put_by_key),
         ("GET", "/accounts/{mid}", _get_account),
         ("PUT", "/accounts/{mid}", _put_account),
         ("PUT", "/accounts/{mid}/privacy", _set_privacy),
         ("PUT", "/accounts/{mid}/state", _set_state),
         ("POST", "/accounts/{mid}/sessions", _sign_in),
         ("DELETE", "/accounts/{mid}/sessions", _sign_out),
+        ("GET", "/mids", admin_marks.mids),
+        ("GET", "/keys", admin_marks.keys),
+        ("GET", "/accounts/{mid}/mutes", admin_marks.mutes),
+        ("PUT", "/accounts/{mid}/mutes/{target}", admin_marks.mute),
+        ("DELETE", "/accounts/{mid}/mutes/{target}", admin_marks.unmute),
+        ("GET", "/accounts/{mid}/suggestions", admin_marks.suggestions),
+        ("PUT", "/accounts/{mid}/dismissals/{target}", admin_marks.dismiss),
+        ("DELETE", "/accounts/{mid}/dismissals/{target}", admin_marks.undismiss),
         ("POST", "/sessions/revoke", _revoke),
         ("POST", "/logins/agree", _agree),
         ("POST", "/apps", _new_app),
@@ -154,7 +172,7 @@ def _by_method(handlers: Mapping[str, _Handler]) -> _Handler:
     return handle
 
 
-def _guarded(verb: _Verb, administered: Administered, token: str) -> _Handler:
+def _guarded(verb: Verb, administered: Administered, token: str) -> _Handler:
     """Return a handler that checks the token and calls ``verb``.
 
     It raises HTTPException: 401 for a missing or wrong token, 404 for an invalid mid or unknown
@@ -167,7 +185,9 @@ def _guarded(verb: _Verb, administered: Administered, token: str) -> _Handler:
         if scheme.lower() != "bearer" or not secrets.equal(given, token):
             why = "missing or wrong bearer token"
             raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
-        admin_request = AdminRequest(_mid(request.path_params), await _body(request))
+        mid, target = [_mid(request.path_params, name) for name in ("mid", "target")]
+        query = tuple(request.query_params.multi_items())
+        admin_request = AdminRequest(mid, target, await _body(request), query)
         try:
             return await verb(administered, admin_request)
         except AccountError as error:
@@ -183,82 +203,86 @@ def _guarded(verb: _Verb, administered: Administered, token: str) -> _Handler:
     return guarded
 
 
-def _mid(path: Mapping[str, str]) -> int:
-    """Return the mid in a path's parameters, or 0 if they have none.
+def _mid(path: Mapping[str, str], name: str) -> int:
+    """Return the mid of this name in a path's parameters, or 0 if they have none.
 
     Raise HTTPException (404) if they have one that is not a number from 1 to 2**63 - 1.
     """
-    text = path.get("mid", "0")
+    text = path.get(name, "0")
     if len(text) > _DIGITS or not (text.isascii() and text.isdigit()):
         raise HTTPException(404, "no such mid")
     mid = int(text)
-    if "mid" in path and not 1 <= mid <= LARGEST:
+    if name in path and not 1 <= mid <= LARGEST:
         raise HTTPException(404, "no such mid")
     return mid
 
 
 async def _get_account(administered: Administered, request: AdminRequest) -> Response:
-    store, mid = administered.service.store, request.mid
-    account = await accounts.existing(store, mid)
-    card = (await store.cards([mid]))[mid]
-    return _json(
-        {
-            "mid": mid,
-            "state": account.state.name.lower(),
-            "privacy": account.privacy,
-            "card": card,
-            "tally": await store.tally(mid),
-        }
-    )
+    return as_json(await accounts.described(administered.service.store, request.mid))
 
 
 async def _put_account(administered: Administered, request: AdminRequest) -> Response:
-    body, given = _decoded(request.body, AccountBody), _names(request.body)
+    body, given = decoded(request.body, AccountBody), names(request.body)
+    if body.key:
+        admin_marks.checked_key(body.key)
     await accounts.put(
         administered.service.store,
         request.mid,
-        _fields(body.card, given.get("card", ())),
-        _fields(body.privacy, given.get("privacy", ())),
+        fields(body.card, given.get("card", ())),
+        fields(body.privacy, given.get("privacy", ())),
+        key=body.key,
     )
-    return _json({})
+    return as_json({})
+
+
+async def _put_by_key(administered: Administered, request: AdminRequest) -> Response:
+    body, given = decoded(request.body, KeyedBody), names(request.body)
+    admin_marks.checked_key(body.key)
+    mid = await accounts.put_by_key(
+        administered.service.store,
+        body.key,
+        fields(body.card, given.get("card", ())),
+        fields(body.privacy, given.get("privacy", ())),
+    )
+    return as_json({"mid": mid})
 
 
 async def _set_privacy(administered: Administered, request: AdminRequest) -> Response:
-    body = _decoded(request.body, PrivacyBody)
-    switches = _fields(body, _names(request.body))
+    body = decoded(request.body, PrivacyBody)
+    switches = fields(body, names(request.body))
     await accounts.set_privacy(administered.service.store, request.mid, switches)
-    return _json({})
+    return as_json({})
 
 
 async def _set_state(administered: Administered, request: AdminRequest) -> Response:
-    state = STATES[_decoded(request.body, StateBody).state]
+    state = STATES[decoded(request.body, StateBody).state]
     await accounts.set_state(administered.service.store, request.mid, state)
-    return _json({})
+    return as_json({})
 
 
 async def _sign_in(administered: Administered, request: AdminRequest) -> Response:
-    kind = _decoded(request.body or b"{}", SignInBody).kind
+    kind = decoded(request.body or b"{}", SignInBody).kind
     limits, now = administered.service.profile.limits, administered.service.now()
     issued = await sessions.issue(administered.service.store, request.mid, kind, limits, now)
     if kind is TokenKind.APP:
-        return _json({"access_key": issued.token, "expires": issued.expires})
+        return as_json({"access_key": issued.token, "expires": issued.expires})
     response = {"sessdata": issued.token, "bili_jct": issued.bili_jct, "expires": issued.expires}
-    return _json(response)
+    return as_json(response)
 
 
 async def _sign_out(administered: Administered, request: AdminRequest) -> Response:
     await accounts.existing(administered.service.store, request.mid)
-    return _json({"closed": await administered.service.store.close_sessions(request.mid)})
+    return as_json({"closed": await administered.service.store.close_sessions(request.mid)})
 
 
 async def _revoke(administered: Administered, request: AdminRequest) -> Response:
-    body = _decoded(request.body, RevokeBody)
+    body = decoded(request.body, RevokeBody)
     closed = await administered.service.store.close_session(secrets.digest(body.token))
-    return _json({"closed": int(closed)})
+    return as_json({"closed": int(closed)})
 
 
 async def _agree(administered: Administered, request: AdminRequest) -> Response:
-    body = _decoded(request.body, AgreementBody)
+    body = decoded(request.body, AgreementBody)
     if not 1 <= body.mid <= LARGEST:
         raise HTTPException(404, "no such mid")
     seconds, now = administered.service.profile.limits.qr_seconds, administered.service.now()
@@ -268,12 +292,12 @@ async def _agree(administered: Administered, request: AdminRequest) -> Response:
         raise  # as for every other request, 404 if it is unknown
     except ValueError as error:
         raise HTTPException(409, str(error)) from None
-    return _json({})
+    return as_json({})
 
 
 async def _new_app(administered: Administered, _request: AdminRequest) -> Response:
     appkey, appsec = secrets.new_app(administered.service.store.secret)
-    return _json({"appkey": appkey, "appsec": appsec})
+    return as_json({"appkey": appkey, "appsec": appsec})
 
 
 async def _metrics(administered: Administered, _request: AdminRequest) -> Response:
@@ -293,35 +317,10 @@ async def _body(request: Request) -> bytes:
     return bytes(raw)
 
 
-def _decoded(body: bytes, kind: type[_T]) -> _T:
-    """Decode a JSON body into ``kind``; raise HTTPException (400) if it is empty or invalid."""
-    if not body:
-        raise HTTPException(400, "the body is empty; it must be a JSON object")
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise HTTPException(400, str(error)) from None
-
-
-def _names(body: bytes) -> dict[str, Any]:
-    """Return a JSON object as a dict of its fields; raise HTTPException (400) if it is none."""
-    return _decoded(body, dict[str, Any])
-
-
-def _fields(body: Struct, names: Iterable[str]) -> dict[str, Any]:
-    """Return the values of the fields ``names`` of a decoded body, by name."""
-    return {name: getattr(body, name) for name in names}
-
-
-def _json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    all_headers = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(msgspec.json.encode(data), status, all_headers, "application/json")
-
-
 async def _refused(_request: Request, error: Exception) -> Response:
     """Return the response to an HTTPException: its status, headers and reason."""
     refused = cast(HTTPException, error)  # registered for this class only
-    return _json({"error": refused.detail}, refused.status_code, dict(refused.headers or {}))
+    return as_json({"error": refused.detail}, refused.status_code, dict(refused.headers or {}))
 
 
 def bad_request(reason: str) -> bytes:
@@ -331,7 +330,7 @@ def bad_request(reason: str) -> bytes:
 
 async def _unheard(_request: Request, _error: Exception) -> Response:
     """Return a response that nobody gets: the client closed the connection within its body."""
-    return _json({"error": "body: incomplete"}, 400)
+    return as_json({"error": "body: incomplete"}, 400)
 
 
 async def _failed(request: Request, error: Exception) -> Response:
@@ -341,5 +340,5 @@ async def _failed(request: Request, error: Exception) -> Response:
     """
     logs.LOG.error("administration failed", exc_info=error)
     if request.method in ("GET", "HEAD"):
-        return _json({"error": _UNREADABLE}, 503, {"Retry-After": "1"})
-    return _json({"error": _OUTCOME_UNKNOWN}, 504)
+        return as_json({"error": _UNREADABLE}, 503, {"Retry-After": "1"})
+    return as_json({"error": _OUTCOME_UNKNOWN}, 504)

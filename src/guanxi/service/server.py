@@ -26,6 +26,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from guanxi.service import admin, hosts, logs, pages
+from guanxi.service.administering import Administered
 from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
 from guanxi.service.auth import SessionGate
@@ -207,7 +208,7 @@ async def run(
             if stop.is_set():
                 return
         if plan.administration is not None and admin_listener is not None:
-            administered = admin.Administered(service, lambda: exposition(cells))
+            administered = Administered(service, lambda: exposition(cells))
             administration = admin.application(administered, plan.administration.token)
             served.append(_administered(administration, admin_listener, plan.settings))
         if metrics_listener is not None:

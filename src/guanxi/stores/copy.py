@@ -17,9 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import Struct
 
-from guanxi.accounts.account import Account, Card
 from guanxi.accounts.secrets import Session
-from guanxi.stores.port import EdgeRow, OwnedGroup, Store, StoreError
+from guanxi.stores.port import AccountRow, EdgeRow, OwnedGroup, Store, StoreError
 from guanxi.text import Text
 from guanxi.world.kind import Entry
 
@@ -64,8 +63,8 @@ class _Part(NamedTuple):
     batch_size: int
 
 
-async def _put_accounts(store: Store, rows: Sequence[tuple[Account, Card]]) -> None:
-    accounts = {account.mid: (card, account.privacy, account.state) for account, card in rows}
+async def _put_accounts(store: Store, rows: Sequence[AccountRow]) -> None:
+    accounts = {row.account.mid: (row.card, row.account.privacy, row.account.state) for row in rows}
     await store.import_edges(tuple, accounts=accounts)
 
 
@@ -85,7 +84,7 @@ _PARTS = (
     _Part(
         "accounts",
         lambda store, after: store.accounts(after),
-        lambda row: int(row[0].mid),
+        lambda row: int(row.account.mid),
         _put_accounts,
         20_000,
     ),

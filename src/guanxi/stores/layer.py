@@ -67,6 +67,7 @@ class Layer:
     put = _delegated(Store.put)
     get = _delegated(Store.get)
     find = _delegated(Store.find)
+    documents_of = _delegated(Store.documents_of)
     documents = _delegated(Store.documents)
     count = _delegated(Store.count)
     counts = _delegated(Store.counts)

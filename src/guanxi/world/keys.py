@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from unicodedata import category
 
 from msgspec import Struct
 
@@ -16,6 +17,15 @@ class Key(Struct, frozen=True):
     """The key of the account that owns this document."""
 
     key: str
+
+
+def is_key(text: str) -> bool:
+    """Return whether a text can be a key.
+
+    It has 1 to ``MAX_KEY`` characters, none of them a control character or half of a surrogate
+    pair, so that a file in any form can hold it.
+    """
+    return 1 <= len(text) <= MAX_KEY and not any(category(one) in ("Cc", "Cs") for one in text)
 
 
 def key_id(key: str) -> int:

@@ -32,6 +32,7 @@ from guanxi.stores.port.relations import Relations
 from guanxi.stores.port.rows import (
     EMPTY_SLICE,
     NO_TALLY,
+    AccountRow,
     EdgeRow,
     Fault,
     GroupRow,
@@ -52,6 +53,7 @@ from guanxi.stores.port.upkeep import Upkeep
 __all__ = [
     "EMPTY_SLICE",
     "NO_TALLY",
+    "AccountRow",
     "Accounts",
     "BadLine",
     "CallerRefused",

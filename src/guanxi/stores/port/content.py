@@ -66,6 +66,16 @@ class Content(Protocol):
         StoreUnavailable if the read fails.
         """
 
+    async def documents_of(
+        self, kind: Kind[T], owners: Sequence[int], ids: Sequence[int] | None = None
+    ) -> dict[tuple[int, int], T]:
+        """Return the documents that several owners have, by owner and id, in one read.
+
+        ``ids`` restricts that to these ids of each; those without a document are omitted. None
+        means every id, which is for a kind of which an owner has few. Raise StoreError if one
+        cannot be decoded, StoreUnavailable if the read fails.
+        """
+
     async def documents(self, kind: Kind[T], owner: int, query: Query) -> Documents[T]:
         """Return the page of an owner's documents that ``query`` selects.
 

@@ -143,6 +143,10 @@ def _find(kind: Kind[Any], ids: Sequence[int]) -> Rows:
     return Rows(len(ids))
 
 
+def _documents_of(kind: Kind[Any], owners: Sequence[int], ids: Sequence[int] | None = None) -> Rows:
+    return Rows(len(owners) * (1 if ids is None else len(ids)))
+
+
 def _documents(kind: Kind[Any], owner: int, query: Query) -> Rows:
     """How many an owner has is not counted: all of them is no large number, as of a log."""
     if query.where or query.text:
@@ -177,6 +181,7 @@ LANES: dict[str, Rule] = {
     "has_grant": Lane.AT_ONCE,
     "get": Lane.AT_ONCE,
     "find": _find,
+    "documents_of": _documents_of,
     "documents": _documents,
     "count": Lane.SHORT,
     "counts": Lane.SHORT,

@@ -7,8 +7,18 @@ from typing import Literal, NamedTuple, TypeAlias, overload
 
 from msgspec import Struct
 
+from guanxi.accounts.account import Account, Card
 from guanxi.graph.lists import Position
 from guanxi.graph.pair import Contract, sort_key_of_mtime
+
+
+class AccountRow(NamedTuple):
+    """An account as an export has it."""
+
+    account: Account
+    card: Card
+    #: Its id in the application that uses guanxi; "" for none.
+    key: str = ""
 
 
 class Row(Struct, frozen=True, gc=False):  # made by the thousand, and part of no cycle

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Protocol
 
-from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import Session
 from guanxi.stores.port.rows import (
+    AccountRow,
     EdgeRow,
     Fault,
     Imported,
@@ -72,8 +73,8 @@ class Upkeep(Protocol):
         Raise StoreUnavailable if the read fails.
         """
 
-    def accounts(self, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
-        """Yield every account with a mid above ``after``, with its card, by mid.
+    def accounts(self, after: int = 0) -> AsyncIterator[AccountRow]:
+        """Yield every account with a mid above ``after``, with its card and its key, by mid.
 
         Raise StoreUnavailable if the read fails.
         """

@@ -25,6 +25,8 @@ from guanxi.accounts.account import (
 )
 from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import ALL
+from guanxi.stores.documents import document
+from guanxi.stores.port import AccountRow
 from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.requests import end_requests
@@ -212,13 +214,24 @@ async def mids(db: Connection, names: Sequence[str]) -> dict[str, int]:
 _EVERYBODY = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid > $1 ORDER BY mid"
 
 
-async def accounts(db: Connection, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
-    """Yield every account with a mid above ``after`` and its card, by mid.
+# Imported content may have several keys of an account: the one with the highest id counts.
+_WITH_KEYS = f"""
+SELECT {", ".join(_COLUMNS)}, (
+    SELECT (array_agg(body ORDER BY id DESC))[1] FROM content
+    WHERE content.owner = account.mid AND kind = '{KEY.name}'
+) FROM account WHERE mid > $1 ORDER BY mid
+"""
 
-    Expects a transaction.
+
+async def accounts(db: Connection, after: int = 0) -> AsyncIterator[AccountRow]:
+    """Yield every account with a mid above ``after``, its card and its key, by mid.
+
+    Expects a transaction. Raise ``StoreError`` for an unreadable key.
     """
-    async for row in db.cursor(_EVERYBODY, after, prefetch=_PUT_BATCH):
-        yield _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
+    async for row in db.cursor(_WITH_KEYS, after, prefetch=_PUT_BATCH):
+        account, body = _account(*row[: _CARD_AT.start]), row[-1]
+        key = "" if body is None else document(KEY, account.mid, 0, body).key
+        yield AccountRow(account, _card(row[_CARD_AT]), key)
 
 
 async def derived(db: Connection) -> AsyncIterator[Derived]:

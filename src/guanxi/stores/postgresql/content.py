@@ -168,6 +168,26 @@ async def find(db: Connection, kind: Kind[T], ids: Sequence[int]) -> dict[int, t
     }
 
 
+_OF = "SELECT owner, id, body FROM content WHERE owner = ANY($2) AND kind = $1"
+
+
+async def documents_of(
+    db: Connection, kind: Kind[T], owners: Sequence[int], ids: Sequence[int] | None = None
+) -> dict[tuple[int, int], T]:
+    """Return documents of several owners by owner and id, only those of ``ids`` if it is given.
+
+    Missing ones are omitted. Raise ``StoreError`` for an unreadable document.
+    """
+    if not owners or (ids is not None and not ids):
+        return {}
+    found = (
+        await db.fetch(_OF, kind.name, owners)
+        if ids is None
+        else await db.fetch(f"{_OF} AND id = ANY($3)", kind.name, owners, ids)
+    )
+    return {(owner, id): document(kind, owner, id, body) for owner, id, body in found}
+
+
 _PAGE = """
 SELECT c.id, c.body FROM content_key AS k
 JOIN content AS c ON c.owner = k.owner AND c.kind = k.kind AND c.id = k.id

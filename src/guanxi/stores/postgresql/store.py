@@ -125,6 +125,7 @@ class PostgreSQLStore(Engine):
     put = writing(content.put)
     get = reading(content.get)
     find = reading(content.find)
+    documents_of = reading(content.documents_of)
     documents = reading(content.documents)
     count = reading(content.count)
     counts = reading(content.counts)

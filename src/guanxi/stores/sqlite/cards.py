@@ -22,6 +22,8 @@ from guanxi.accounts.account import (
 )
 from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import ALL
+from guanxi.stores.documents import document
+from guanxi.stores.port import AccountRow
 from guanxi.stores.sqlite import content
 from guanxi.stores.sqlite.reads import packed
 from guanxi.stores.sqlite.requests import end_requests
@@ -160,17 +162,26 @@ def derived(db: apsw.Connection) -> Iterator[Derived]:
         yield Derived(mid, State(state), card, folded, version, tail)
 
 
+# Imported content may have several keys of an account: the one with the highest id counts.
 _ACCOUNTS = f"""
-SELECT mid, state, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS} FROM account WHERE mid > ? ORDER BY mid
+SELECT mid, state, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS}, (
+    SELECT body FROM content WHERE owner = mid AND kind = '{KEY.name}' ORDER BY id DESC LIMIT 1
+) FROM account WHERE mid > ? ORDER BY mid
 """
 
 
-def accounts(db: apsw.Connection, after: int = 0) -> Iterator[tuple[Account, Card]]:
-    """Yield the accounts with a mid above ``after``, with their cards, in ascending order."""
-    for mid, state, *values in db.execute(_ACCOUNTS, (after,)):
+def accounts(db: apsw.Connection, after: int = 0) -> Iterator[AccountRow]:
+    """Yield the accounts with a mid above ``after``, with cards and keys, in ascending order.
+
+    ``StoreError`` if a key cannot be decoded.
+    """
+    for mid, state, *values, key in db.execute(_ACCOUNTS, (after,)):
         switches, card = values[: len(_PRIVACY)], values[len(_PRIVACY) :]
-        account = Account(mid=mid, state=State(state), privacy=_privacy(switches))
-        yield account, Card(**dict(zip(_CARD, card, strict=True)))
+        yield AccountRow(
+            Account(mid=mid, state=State(state), privacy=_privacy(switches)),
+            Card(**dict(zip(_CARD, card, strict=True))),
+            "" if key is None else document(KEY, mid, 0, key).key,
+        )
 
 
 _NAME_IN_USE = f"""

@@ -94,6 +94,26 @@ def find(db: apsw.Connection, kind: Kind[T], ids: Sequence[int]) -> dict[int, tu
     }
 
 
+_OF = "SELECT owner, id, body FROM carray(?2) CROSS JOIN content ON kind = ?1 AND owner = value"
+_OF_IDS = f"{_OF} WHERE id IN (SELECT value FROM carray(?3))"
+
+
+def documents_of(
+    db: apsw.Connection, kind: Kind[T], owners: Sequence[int], ids: Sequence[int] | None = None
+) -> dict[tuple[int, int], T]:
+    """Return the documents of several owners, by owner and id; ``ids`` restricts it to these ids.
+
+    Missing ones are omitted. ``StoreError`` if a body cannot be decoded.
+    """
+    if not owners or (ids is not None and not ids):
+        return {}
+    if ids is None:
+        rows = db.execute(_OF, (kind.name, packed(owners)))
+    else:
+        rows = db.execute(_OF_IDS, (kind.name, packed(owners), packed(ids)))
+    return {(owner, id): document(kind, owner, id, body) for owner, id, body in rows}
+
+
 _PAGE = """
 SELECT c.id, c.body FROM content_key AS k
 CROSS JOIN content AS c ON c.owner = k.owner AND c.kind = k.kind AND c.id = k.id

@@ -163,6 +163,7 @@ class SQLiteStore(Engine):
     put = writing(content.put)
     get = reading(content.get)
     find = reading(content.find)
+    documents_of = reading(content.documents_of)
 
     documents = reading(content.documents)
     count = reading(content.count)

@@ -1,0 +1,146 @@
+"""Requests of the administration on keys of accounts, and on whom an account mutes and is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from guanxi.contract import errors
+from guanxi.contract.params import LARGEST
+from guanxi.operations import accounts, marks
+from guanxi.service.administering import Administered, AdminRequest, as_json, decoded, known_query
+from guanxi.world.clock import LATEST
+from guanxi.world.marks import Mark
+
+#: The most keys or mids of a request, and items of a page.
+MOST = 100
+_DEFAULT_LIMIT = 50
+#: By the code with which a mark is refused: the status of the response, and the reason.
+_REFUSALS = {
+    errors.CannotTargetSelf.number: (400, "an account cannot do this to itself"),
+    errors.NoSuchUser.number: (404, "one of the accounts does not exist, or left"),
+    errors.AccountDeregistered.number: (409, errors.AccountDeregistered.meaning),
+    errors.AccountBanned.number: (409, errors.AccountBanned.meaning),
+}
+
+
+class MuteBody(Struct, frozen=True, forbid_unknown_fields=True):
+    until: int | None = None
+
+
+async def mids(administered: Administered, request: AdminRequest) -> Response:
+    """Return the mids of the accounts with the keys in the query, by key."""
+    keys = _several(request, "key")
+    for key in keys:
+        checked_key(key)
+    return as_json({"mids": await accounts.mids_of_keys(administered.service.store, keys)})
+
+
+async def keys(administered: Administered, request: AdminRequest) -> Response:
+    """Return the keys of the accounts with the mids in the query, by mid."""
+    numbers = [_number("mid", text, LARGEST) for text in _several(request, "mid")]
+    return as_json({"keys": await accounts.keys_of(administered.service.store, numbers)})
+
+
+async def mute(administered: Administered, request: AdminRequest) -> Response:
+    """Mute an account for another one, for good or until the time in the body."""
+    until = decoded(request.body or b"{}", MuteBody).until
+    service = administered.service
+    try:
+        done = marks.mute(service.store, request.mid, request.target, until, service.now())
+        return await _done(done)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from None
+
+
+async def unmute(administered: Administered, request: AdminRequest) -> Response:
+    """End a mute."""
+    return await _done(marks.unmute(administered.service.store, request.mid, request.target))
+
+
+async def mutes(administered: Administered, request: AdminRequest) -> Response:
+    """Return a page of an account's mutes, and what continues it."""
+    query = known_query(request, ("limit", "after"))
+    limit, after = _limit(query), _after(query)
+    store, now = administered.service.store, administered.service.now()
+    await accounts.existing(store, request.mid)
+    found, last = await marks.mutes(store, request.mid, limit, after, now)
+    return as_json(
+        {
+            "mutes": [
+                {
+                    "mid": mark.target,
+                    "time": mark.time,
+                    "until": None if mark.until == LATEST else mark.until,
+                }
+                for mark in found
+            ],
+            "next": None if last is None else f"{last.time}-{last.target}",
+        }
+    )
+
+
+async def dismiss(administered: Administered, request: AdminRequest) -> Response:
+    """Suggest an account to another one no more."""
+    service = administered.service
+    return await _done(marks.dismiss(service.store, request.mid, request.target, service.now()))
+
+
+async def undismiss(administered: Administered, request: AdminRequest) -> Response:
+    """Let a dismissed account be suggested again."""
+    return await _done(marks.undismiss(administered.service.store, request.mid, request.target))
+
+
+async def suggestions(administered: Administered, request: AdminRequest) -> Response:
+    """Return accounts to suggest to an account, the best first."""
+    limit = _limit(known_query(request, ("limit",)))
+    store, now = administered.service.store, administered.service.now()
+    await accounts.registered(store, request.mid)
+    return as_json({"suggestions": await store.suggestions(request.mid, limit, now)})
+
+
+def checked_key(key: str) -> None:
+    """Raise HTTPException (400) for a text that cannot be a key."""
+    try:
+        accounts.check_key(key)
+    except ValueError as error:
+        raise HTTPException(400, f"key: {error}") from None
+
+
+async def _done(change: Awaitable[int]) -> Response:
+    """Make a change that returns a code; raise HTTPException if that refuses it."""
+    code = await change
+    if code:
+        raise HTTPException(*_REFUSALS[code])
+    return as_json({})
+
+
+def _several(request: AdminRequest, name: str) -> list[str]:
+    """Return the values of the query's only parameter; raise HTTPException (400) for too many."""
+    values = known_query(request, (name,)).get(name, [])
+    if not 1 <= len(values) <= MOST:
+        raise HTTPException(400, f"{name}: from 1 to {MOST} of them, not {len(values)}")
+    return values
+
+
+def _limit(query: dict[str, list[str]]) -> int:
+    return _number("limit", query.get("limit", [str(_DEFAULT_LIMIT)])[-1], MOST)
+
+
+def _after(query: dict[str, list[str]]) -> Mark | None:
+    """Return the mute that a page follows, as ``mutes`` named it; None for the first page."""
+    if "after" not in query:
+        return None
+    time, _, target = query["after"][-1].partition("-")
+    return Mark(_number("after", target, LARGEST), _number("after", time, LATEST))
+
+
+def _number(name: str, text: str, most: int) -> int:
+    """Return a number from 1 to ``most``; raise HTTPException (400) for any other text."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not is_number or not 1 <= int(text) <= most:
+        raise HTTPException(400, f"{name}: must be a number from 1 to {most}")
+    return int(text)

@@ -1,0 +1,76 @@
+"""What the requests of the administration share: their values, their bodies, their responses."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from guanxi.service.handling import Service
+
+_T = TypeVar("_T")
+
+
+class Administered(NamedTuple):
+    """The store, profile, clock and metrics that administration uses."""
+
+    service: Service
+    #: Returns the metrics in Prometheus text format.
+    metrics: Callable[[], bytes]
+
+
+class AdminRequest(NamedTuple):
+    """An authenticated request: the mids of its path, its body, its query."""
+
+    #: The account, and the one that it acts on; 0 where the path has none.
+    mid: int
+    target: int
+    body: bytes
+    #: The parameters of the query, in order; a name can occur several times.
+    query: tuple[tuple[str, str], ...]
+
+
+Verb = Callable[[Administered, AdminRequest], Awaitable[Response]]
+
+
+def decoded(body: bytes, kind: type[_T]) -> _T:
+    """Decode a JSON body into ``kind``; raise HTTPException (400) if it is empty or invalid."""
+    if not body:
+        raise HTTPException(400, "the body is empty; it must be a JSON object")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise HTTPException(400, str(error)) from None
+
+
+def names(body: bytes) -> dict[str, Any]:
+    """Return a JSON object as a dict of its fields; raise HTTPException (400) if it is none."""
+    return decoded(body, dict[str, Any])
+
+
+def fields(body: Struct, chosen: Iterable[str]) -> dict[str, Any]:
+    """Return the values of the fields ``chosen`` of a decoded body, by name."""
+    return {name: getattr(body, name) for name in chosen}
+
+
+def known_query(request: AdminRequest, known: Collection[str]) -> dict[str, list[str]]:
+    """Return the values of the query's parameters, by name.
+
+    Raise HTTPException (400) for a parameter that is not in ``known``.
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in request.query:
+        if name not in known:
+            raise HTTPException(400, f"{name}: no such parameter, only {', '.join(known)}")
+        values.setdefault(name, []).append(value)
+    return values
+
+
+def as_json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a JSON response, which is never cached."""
+    all_headers = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(msgspec.json.encode(data), status, all_headers, "application/json")

@@ -112,7 +112,7 @@ def test_a_cancelled_act_is_done_or_not_done(engine: Engine) -> None:
     asyncio.run(work())
 
 
-def test_another_threads_loop_has_to_open_its_own(filled: Engine) -> None:
+def test_a_loop_of_another_thread_is_refused(filled: Engine) -> None:
     async def work() -> None:
         async with Graph.open(filled.address) as graph:
 

@@ -131,10 +131,11 @@ class Acts(Opened):
     async def unmute(self, actor: int, target: int) -> None:
         """End a mute, if there is one. Raise ``NoSuchUser``, ``AccountBanned``.
 
-        Cost: one transaction.
+        Cost: one look-up and one transaction.
         """
         checked_mid("actor", actor)
         checked_mid("target", target)
+        await self._check_known(actor)
         raise_for(await marks.unmute(self.store, actor, target), actor, target)
 
     async def dismiss(self, actor: int, target: int) -> None:
@@ -149,10 +150,11 @@ class Acts(Opened):
     async def undismiss(self, actor: int, target: int) -> None:
         """Let ``target`` be suggested to ``actor`` again. Raise as ``unmute``.
 
-        Cost: one transaction.
+        Cost: one look-up and one transaction.
         """
         checked_mid("actor", actor)
         checked_mid("target", target)
+        await self._check_known(actor)
         raise_for(await marks.undismiss(self.store, actor, target), actor, target)
 
     async def create_group(self, owner: int, name: str) -> int:

@@ -227,7 +227,7 @@ class SyncGraph(Synchronous):
     def unmute(self, actor: int, target: int) -> None:
         """End a mute, if there is one. Raise ``NoSuchUser``, ``AccountBanned``.
 
-        Cost: one transaction.
+        Cost: one look-up and one transaction.
         """
         return self._run(self._graph.unmute(actor, target))
 
@@ -241,7 +241,7 @@ class SyncGraph(Synchronous):
     def undismiss(self, actor: int, target: int) -> None:
         """Let ``target`` be suggested to ``actor`` again. Raise as ``unmute``.
 
-        Cost: one transaction.
+        Cost: one look-up and one transaction.
         """
         return self._run(self._graph.undismiss(actor, target))
 

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 #: How many items of an iteration are read at a time.
 _ITEMS = 500
+#: How long the calls of other threads may take to end once the store is closed.
+_END_SECONDS = 5.0
 
 
 class Runner(Protocol):
@@ -99,6 +101,8 @@ class _LoopThread:
 
     def __init__(self, address: str, *, create: bool, clock: Callable[[], int]) -> None:
         self._owner, self._closing = Process(), threading.Lock()
+        #: Held while a call is given to the loop, so that none is given to one that has stopped.
+        self._giving = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="guanxi-store", daemon=True
@@ -113,8 +117,10 @@ class _LoopThread:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             _refuse_loop()
-            self._owner.check()
-            result = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            self._owner.check()  # before the lock, which a fork may have left locked
+            with self._giving:
+                self._owner.check()
+                result = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except StoreError:
             coroutine.close()
             raise
@@ -140,10 +146,22 @@ class _LoopThread:
                     self._stop()
 
     def _stop(self) -> None:
-        self._owner.close()
+        with self._giving:
+            self._owner.close()
+        asyncio.run_coroutine_threadsafe(_others_end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _others_end() -> None:
+    """Wait for the loop's other tasks, which a closed store ends; cancel what takes too long."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        _, late = await asyncio.wait(others, timeout=_END_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
 
 async def _some(items: AsyncIterator[T], most: int) -> list[T]:

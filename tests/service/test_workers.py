@@ -160,6 +160,69 @@ def test_a_removed_temporary_folder_breaks_neither_answers_nor_restarts(
         assert send(url, "GET", e.STAT.path, query={"vmid": "1"}).status == 200
 
 
+#: Runs a command with a full TMPDIR: a file system of its own, with a page left, in which Python's
+#: trial of the folder succeeds. Exits with 99 where an ordinary user may not mount one.
+_FULL = """
+mount -t tmpfs -o size=8k tmpfs "$TMPDIR" || exit 99
+head -c 4096 /dev/zero > "$TMPDIR/full"
+exec "$@"
+"""
+
+
+@contextmanager
+def serving_with_metrics(
+    folder: Path, *before: str
+) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """Run ``guanxi serve``, after ``before``; yield it, its URL and that of the metrics."""
+    command = "import sys; from guanxi.cli import main; sys.exit(main())"
+    argv = ["serve", "--port", "0", "--workers", "2", "--metrics", "127.0.0.1:0"]
+    store = str(folder / "store.db")
+    with subprocess.Popen(
+        [*before, sys.executable, "-c", command, *argv, "--store", store],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            printed = ""
+            while "/metrics" not in printed and (line := process.stderr.readline()):
+                printed += line
+            if "/metrics" not in printed and process.wait(30) == 99:
+                pytest.skip("this user may not mount a file system of its own")
+            urls = re.findall(r"http://[\d.:]+", printed)
+            assert len(urls) >= 2, printed
+            yield process, urls[0], urls[-1]
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("temporary", ["missing", "a file", "full"])
+def test_a_service_needs_no_temporary_folder(
+    temporary: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "temporary"
+    monkeypatch.setenv("TMPDIR", str(path))
+    before: list[str] = []
+    if temporary == "a file":
+        path.touch()
+    if temporary == "full":
+        if shutil.which("unshare") is None:
+            pytest.skip("unshare is not installed")
+        path.mkdir()
+        before = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _FULL, "sh"]
+    with serving_with_metrics(tmp_path, *before) as (process, url, metrics_url):
+        for _ in range(2):  # before and after a restart of both workers
+            for _ in range(20):
+                assert send(url, "GET", e.STAT.path, query={"vmid": "1"}).status == 200
+            for killed in workers_of(process.pid):
+                os.kill(killed, signal.SIGKILL)
+                until(lambda: killed not in (now := workers_of(process.pid)) and len(now) == 2)  # noqa: B023 - called at once
+        text = send(metrics_url, "GET", "/metrics").raw.decode()
+        assert f'endpoint="{e.STAT.name}"}} 40.0' in text
+
+
 def test_a_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ServiceError, match="did not start"), running(workers=2):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
 from random import Random
 from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from guanxi.accounts.account import Card, State
 from guanxi.contract.limits import Caps
@@ -134,6 +136,67 @@ async def test_a_begun_deletion_is_ended_also_for_an_account_that_is_banned_mean
     assert codes == [0]
     assert await store.writer.change([Unfinished(DeleteGroup(OWNER, DELETED))], LIMITS) == ([0], [])
     assert [row.id for row in await store.groups(OWNER)] == [SPECIAL, DEFAULT, KEPT]
+    assert await faults(store) == []
+    await store.close()
+
+
+async def test_many_members_are_put_into_groups_in_several_transactions(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL: between two, a member is unfollowed, a group deleted and the owner banned."""
+    monkeypatch.setattr(grouping, "ROWS", 50)
+    store = await PostgreSQLStore.open(address, create=True)
+    await fill(store)
+    await do(store, CreateGroup(OWNER, "new", 20), CreateGroup(OWNER, "other", 21))
+    await accounts.put(store, OWNER, Card(name="owner"))
+    counts = [0]
+    change = store.writer.change
+
+    async def watched(acts: Sequence[Doing], caps: Caps) -> tuple[list[int], Sequence[Doing]]:
+        codes, rest = await change(acts, caps)
+        counts.append({row.id: row.count for row in await store.groups(OWNER)}[20])
+        if len(counts) == 4:
+            left: Sequence[Doing] = (
+                Modify(OWNER, MEMBERS[-1], Act.UNFOLLOW),
+                DeleteGroup(OWNER, 21),  # which takes several too
+            )
+            others: Sequence[int] = ()
+            while left:
+                others, left = await change(left, LIMITS)
+            assert others == [0]
+            await accounts.set_state(store, OWNER, State.BANNED)
+        assert await faults(store) == []
+        return codes, rest
+
+    monkeypatch.setattr(store.writer, "change", watched)
+    acts = (
+        Modify(OWNER, 2_000, Act.UNFOLLOW),
+        Regroup(OWNER, RegroupMode.COPY, (*MEMBERS, MEMBERS[0]), (20, 21)),
+    )
+    assert await do(store, *acts) == [0, 0]
+    assert await members(store, 20) == {*MEMBERS[:-1]}
+    assert max(after - before for before, after in pairwise(counts)) == 50
+    assert counts[-1] == len(MEMBERS) - 1
+    assert len(counts) == 2 + -(-len(MEMBERS) // 50)
+    await store.close()
+
+
+async def test_many_members_one_of_whom_is_not_followed_are_refused_at_once(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grouping, "ROWS", 50)
+    store = await PostgreSQLStore.open(address, create=True)
+    await fill(store)
+    before = await store.groups(OWNER)
+    for stranger in (0, 5_000):  # among the first members, and among the last
+        put = Regroup(OWNER, RegroupMode.SET, (*MEMBERS, stranger), (KEPT,))
+        assert await do(store, put) == [22105]
+        assert await store.groups(OWNER) == before
+    # A following of the same call counts, and an unfollow of it too.
+    await accounts.put(store, 5_000, Card(name="new"))
+    follow, put = Modify(OWNER, 5_000, Act.FOLLOW), replace(put, groups=(DELETED,))
+    assert await do(store, follow, put, replace(follow, act=Act.UNFOLLOW), put) == [0, 0, 0, 22105]
+    assert await members(store, DELETED) == {*MEMBERS}
     assert await faults(store) == []
     await store.close()
 

@@ -40,7 +40,9 @@ MEANT = {
     "SELECT count(*) FROM sqlite_schema": "it opens the log, and has some twenty rows",
 }
 #: Of these every row is meant: temporary tables of an import, and subqueries.
-EVERY_ROW = r"staged\w*|ordered|missing|slice|touched|repeated|unknown|pair|added|gone|new|\(.*"
+EVERY_ROW = (
+    r"staged\w*|ordered|missing|slice|touched|repeated|unknown|pair|added|gone|new|visited|\(.*"
+)
 
 
 class Step(NamedTuple):
@@ -93,7 +95,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Step]]:
         def explain(self, _cursor: apsw.Cursor, statement: str, values: Any) -> bool:
             statement = statement.strip()
             if statement not in found and statement.startswith(
-                ("SELECT", "INSERT", "UPDATE", "DELETE")
+                ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
             ):
                 db: apsw.Connection = self
                 db.exec_trace = None
@@ -199,6 +201,57 @@ def test_postgresql_reads_the_groups_without_their_members() -> None:
     assert {*re.findall(r" on ([a-z]+)\b", plan)} == COUNTS
 
 
+#: A list, its most visited first, whether or not the page begins at a position.
+MOST_VISITED = [
+    (pages, walks)
+    for pages in (reads._PAGES[Listing.FOLLOWINGS], reads._NAMED_MEMBERS)
+    for walks in (False, True)
+]
+
+
+def test_postgresql_reads_the_most_visited_by_their_index() -> None:
+    """A sort of the whole list would cost each page as much as the list is long."""
+    driver = InFolder(ENGINES["postgresql"])
+    driver.start(PEOPLE, START)
+
+    async def explained() -> list[str]:
+        connection = await connect(driver.engine.address, PATIENT)
+        for method in ("seqscan", "bitmapscan", "sort"):
+            await connection.execute(f"SET enable_{method} = off")
+        plans = []
+        for pages, walks in MOST_VISITED:
+            group = [5] if pages is reads._NAMED_MEMBERS else []
+            values = [1, 51, 0, *group, *([1, 1, 1] if walks else [])]
+            rows = await connection.fetch(f"EXPLAIN {pages[Sort.VISITED, walks]}", *values)
+            plans.append("\n".join(row[0] for row in rows))
+        await connection.close()
+        return plans
+
+    found = driver.do(explained())
+    driver.close()
+    for plan in found:
+        assert "Index Scan Backward using relation_visited" in plan, plan
+        # Only the rows of the page are sorted.
+        keys = [line for line in plan.splitlines() if "Sort Key" in line]
+        assert all("visited.visits DESC" in key for key in keys), plan
+
+
+def test_sqlite_reads_the_most_visited_by_their_index(plans: dict[str, list[Step]]) -> None:
+    driver = InFolder(ENGINES["sqlite"])
+    driver.start(PEOPLE, START)
+    driver.do(driver.store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, Window(0, 2)))
+    at = Position(1, 1, 1)
+    driver.do(driver.store.page(Listing.FOLLOWINGS, 1, Sort.VISITED, Window(0, 2), at))
+    driver.close()
+    found = [plan for statement, plan in plans.items() if "WITH visited" in statement]
+    assert len(found) == 2
+    for plan in found:
+        details = [step.detail for step in plan]
+        assert any("COVERING INDEX visit_by_visits (owner=?" in detail for detail in details)
+        # Only those with equal visits are sorted.
+        assert "USE TEMP B-TREE FOR LAST 2 TERMS OF ORDER BY" in details
+
+
 async def sequential(address: str, statements: dict[str, tuple[Any, ...]]) -> dict[str, list[str]]:
     """Return the sequential scans of statements on PostgreSQL that an index could not replace."""
     connection = await connect(address, PATIENT)
@@ -261,7 +314,7 @@ def test_no_statement_of_sqlite_scans(plans: dict[str, list[Step]]) -> None:
         statement: step.detail
         for statement, plan in plans.items()
         for step in plan
-        if not statement.startswith("SELECT")
+        if not statement.startswith(("SELECT", "WITH visited"))
         and step.detail.endswith("(owner=?)")
         and not step.detail.startswith("SEARCH grp")
     }

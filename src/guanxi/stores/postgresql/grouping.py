@@ -27,6 +27,7 @@ from guanxi.graph.groups import (
     Regrouped,
     decide_group,
     memberships,
+    possible,
 )
 from guanxi.graph.pair import Edge, Modify, Refusal, Side
 from guanxi.stores.acts import Unfinished
@@ -35,11 +36,15 @@ from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.pairs import NO_ACCOUNT, Key, Locked, Row
 from guanxi.text import Text
 
-#: How many members of a group one transaction removes: a larger group is deleted in several.
+#: How many members one transaction changes: a larger group is deleted, and more members are put
+#: into groups, in several.
 ROWS = 5_000
 _IN_GROUP = """
 SELECT other FROM relation WHERE owner = $1 AND groups @> ARRAY[$2::bigint]
 ORDER BY follows, other LIMIT $3
+"""
+_FOLLOWED = """
+SELECT other FROM relation WHERE owner = $1 AND other = ANY($2) AND follows IS NOT NULL
 """
 _NAMES = "SELECT owner, id, name, made FROM grp WHERE owner = $1"
 _MAKE = "INSERT INTO grp (owner, id, name, made) VALUES ($1, $2, $3, $4)"
@@ -56,6 +61,8 @@ class Groups:
     made: int
     #: The statements that write the applied acts, in order, with their values.
     writes: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
+    #: Of the members of a large act that its transaction does not change, those that are followed.
+    followed: frozenset[int] = frozenset()
 
     def put(self, owner: int, group: int, name: str) -> None:
         if group in self.names:
@@ -74,9 +81,23 @@ class Members(NamedTuple):
     """The keys of the rows that acts on groups may change, as far as one transaction goes."""
 
     keys: set[Key]
-    #: The index of the first act that deletes a group of more than ``ROWS`` members, only the first
-    #: of which are in ``keys``: the acts after it are for the next transaction. None without one.
+    #: The index of the first act that changes more than ``ROWS`` members, only the first of which
+    #: are in ``keys``: the acts after it are for the next transaction. None without one.
     large: int | None
+
+
+def is_large(act: Modify | GroupAct) -> bool:
+    """Return whether an act itself names more members than one transaction changes.
+
+    It must be the first act of its transaction, before which it is read whom the owner follows.
+    """
+    return isinstance(act, Regroup) and len(act.members) > ROWS
+
+
+def _parts(act: Regroup) -> tuple[list[int], list[int]]:
+    """Return the members of an act that a transaction changes, and those for the next ones."""
+    members = sorted({*act.members})
+    return members[:ROWS], members[ROWS:]
 
 
 async def members_of(connection: Connection, acts: Iterable[Modify | GroupAct]) -> Members:
@@ -84,8 +105,11 @@ async def members_of(connection: Connection, acts: Iterable[Modify | GroupAct]) 
     keys: set[Key] = set()
     for at, act in enumerate(acts):
         match act:
-            case Regroup(owner=owner, members=members):
+            case Regroup(owner=owner):
+                members, later = _parts(act)
                 keys.update((owner, member) for member in members)
+                if later:
+                    return Members(keys, at)
             case DeleteGroup(owner=owner, group=group):
                 rows = await connection.fetch(_IN_GROUP, owner, group, ROWS + 1)
                 keys.update((owner, row["other"]) for row in rows[:ROWS])
@@ -113,6 +137,10 @@ async def read_groups(
     for owner, group, name, made in rows:
         groups[owner].names[group] = name
         groups[owner].made = max(groups[owner].made, made)
+    if large is not None and isinstance(act := acts[large], Regroup):
+        # No unfollow comes between: it would lock the owner's tally.
+        found = await connection.fetch(_FOLLOWED, act.owner, _parts(act)[1])
+        groups[act.owner].followed = frozenset(row["other"] for row in found)
     return groups
 
 
@@ -121,10 +149,10 @@ def regroup(
 ) -> int | Unfinished:
     """Apply an act on groups to its owner's locked rows; return 0, or the code of a refusal.
 
-    A refusal changes nothing; so does 0 if there is nothing to do. With ``large`` the act deletes a
-    group that has more members than the locked ones: those are removed from it, and the rest of the
-    act is returned. The rest is not refused. Raise ``StoreUnavailable`` if the id of a new group is
-    in use.
+    A refusal changes nothing; so does 0 if there is nothing to do. With ``large`` the act has more
+    members than the locked ones: those are changed, and the rest of the act is returned. The rest
+    is not refused: what became impossible meanwhile, as if it were done later, is left out. Raise
+    ``StoreUnavailable`` if the id of a new group is in use.
     """
     begun = isinstance(act, Unfinished)
     act = act.act if isinstance(act, Unfinished) else act
@@ -138,13 +166,18 @@ def regroup(
                 "the new group's id is already taken; retry with another id",
             )
         )
-    edges = _edges(locked, owner, act.members if isinstance(act, Regroup) else ())
+    members, later = _parts(act) if isinstance(act, Regroup) else ([], [])
+    edges = _edges(locked, owner, members)
+    current = dict.fromkeys(groups.followed.intersection(later), frozenset[int]())
+    current |= {member: edge.groups for member, edge in edges.items()}
+    if begun:
+        act = possible(act, groups.names, current)
     state, *_ = locked.accounts.get(owner, NO_ACCOUNT)
     facts = GroupFacts(
         names=groups.names,
         banned=state == State.BANNED and not begun,
         deregistered=state == State.DEREGISTERED and not begun,
-        members={member: edge.groups for member, edge in edges.items()},
+        members=current,
         name_length=caps.group_name,
         max_groups=caps.groups,
     )
@@ -169,10 +202,13 @@ def regroup(
                 locked.members.pop((owner, group), None)  # a new group may get its id
             if not had_members:
                 return Unfinished(act) if large else 0
-        case Regrouped(after):
-            if not after:
-                return 0
-            for member, ids in after.items():
+        case Regrouped(after) if isinstance(act, Regroup):
+            if large:
+                act = replace(act, members=tuple(later))
+            changed = {member: ids for member, ids in after.items() if member in edges}
+            if not changed:
+                return Unfinished(act) if large else 0
+            for member, ids in changed.items():
                 _set_groups(locked, owner, locked.rows[owner, member], edges[member], ids)
     tally = locked.tallies[owner]
     tally.version += 1

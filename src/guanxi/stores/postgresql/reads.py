@@ -91,36 +91,88 @@ def _statements(source: _Source, *, by_visits: bool = True) -> dict[tuple[Sort, 
     the position's sort key and mid, and (by visits) its visits.
     """
     sort_key = source.sort_key
-    sort_key_at = 5 if source.has_group else 4
-    key, position = f"{sort_key}, other", f"${sort_key_at}, ${sort_key_at + 1}"
-    visits, most = "coalesce(visits, 0)", f"${sort_key_at + 2}"
-    down = f"{sort_key} DESC, other DESC"
+    key, position = f"{sort_key}, other", _position(source)
     orders = {
-        Sort.NEWEST: ("0::bigint", down, f"({key}) < ({position})"),
-        Sort.OLDEST: ("0::bigint", key, f"({key}) > ({position})"),
-        Sort.VISITED: (
-            visits,
-            f"{visits} DESC, {down}",
-            f"({visits}, {key}) < ({most}, {position})",
-        ),
+        Sort.NEWEST: (f"{sort_key} DESC, other DESC", f"({key}) < ({position})"),
+        Sort.OLDEST: (key, f"({key}) > ({position})"),
     }
-    return {
-        (sort, walks): f"""
-SELECT {source.total} AS total, {source.version} AS version,
-    {source.public_version} AS public_version, run.*
-FROM tally {source.joined} LEFT JOIN (
-    SELECT other, {sort_key} AS place, {count} AS visits,
-        follows IS NOT NULL AND followed IS NOT NULL AS mutual, {source.shows}
-    FROM relation
-    WHERE owner = $1 AND {sort_key} IS NOT NULL {source.where} {f"AND {behind}" if walks else ""}
+    statements = {
+        (sort, walks): _with_totals(
+            source,
+            f"""
+    SELECT {_columns(source, "0::bigint")}
+    FROM relation WHERE {_condition(source)} {f"AND {behind}" if walks else ""}
     ORDER BY {order} LIMIT $2 OFFSET $3
-) AS run ON true
-WHERE tally.mid = $1
-"""
-        for sort, (count, order, behind) in orders.items()
-        if by_visits or sort is not Sort.VISITED
+""",
+        )
+        for sort, (order, behind) in orders.items()
         for walks in (False, True)
     }
+    if by_visits:
+        for walks in (False, True):
+            statements[Sort.VISITED, walks] = _with_totals(source, _by_visits(source, walks=walks))
+    return statements
+
+
+def _with_totals(source: _Source, run: str) -> str:
+    """Return SQL for the rows of ``run``, each after the list's total and versions."""
+    return f"""
+SELECT {source.total} AS total, {source.version} AS version,
+    {source.public_version} AS public_version, run.*
+FROM tally {source.joined} LEFT JOIN ({run}) AS run ON true
+WHERE tally.mid = $1
+"""
+
+
+def _by_visits(source: _Source, *, walks: bool) -> str:
+    """Return SQL for a page, the most visited first; the arguments are those of ``_statements``.
+
+    The visited are read in the order of their index, and the others, in the order of theirs, as far
+    as the visited do not fill the page.
+    """
+    sort_key, position = source.sort_key, _position(source)
+    most = f"${_sort_key_at(source) + 2}"
+    down = f"{sort_key} DESC, other DESC"
+    behind = behind_unvisited = ""
+    if walks:
+        behind = f"AND (visits, {sort_key}, other) < ({most}, {position})"
+        behind_unvisited = f"AND ({most} > 0 OR ({sort_key}, other) < ({position}))"
+    return f"""
+    WITH visited AS MATERIALIZED (
+        SELECT {_columns(source, "visits")} FROM relation
+        WHERE {_condition(source)} AND visits > 0 {behind}
+        ORDER BY relation.visits DESC, {down} LIMIT $2::bigint + $3::bigint
+    )
+    SELECT * FROM visited
+    UNION ALL
+    (
+        SELECT {_columns(source, "0::bigint")} FROM relation
+        WHERE {_condition(source)} AND visits IS NULL {behind_unvisited}
+        ORDER BY {down}
+        LIMIT $2::bigint + $3::bigint - (SELECT count(*) FROM visited)
+    )
+    ORDER BY visits DESC, place DESC, other DESC LIMIT $2 OFFSET $3
+"""
+
+
+def _columns(source: _Source, visits: str) -> str:
+    return (
+        f"other, {source.sort_key} AS place, {visits} AS visits,"
+        f" follows IS NOT NULL AND followed IS NOT NULL AS mutual, {source.shows}"
+    )
+
+
+def _condition(source: _Source) -> str:
+    return f"owner = $1 AND {source.sort_key} IS NOT NULL {source.where}"
+
+
+def _sort_key_at(source: _Source) -> int:
+    return 5 if source.has_group else 4
+
+
+def _position(source: _Source) -> str:
+    at = _sort_key_at(source)
+    return f"${at}, ${at + 1}"
 
 
 _PAGES = {

@@ -74,6 +74,7 @@ UPDATE account SET tail = substring(
 WHERE substring(tail FOR {len(BEFORE_NAME)}) = '\\x{BEFORE_NAME.hex()}'
 AND substring(tail FROM length(tail) - {len(AFTER_NAME) - 1}) = '\\x{AFTER_NAME.hex()}';
 CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
+CREATE INDEX relation_visited ON relation (owner, visits, follows, other) WHERE visits > 0;
 {_REQUESTS}
 """
 }
@@ -182,6 +183,7 @@ CREATE INDEX relation_followed ON relation (owner, followed, other) WHERE follow
 CREATE INDEX relation_whispers ON relation (owner, whispers, other) WHERE whispers IS NOT NULL;
 CREATE INDEX relation_blocks ON relation (owner, blocks, other) WHERE blocks IS NOT NULL;
 CREATE INDEX relation_grouped ON relation (owner, follows, other) WHERE groups IS NOT NULL;
+CREATE INDEX relation_visited ON relation (owner, visits, follows, other) WHERE visits > 0;
 
 CREATE TABLE grp (
     owner bigint NOT NULL,

@@ -36,7 +36,7 @@ from guanxi.stores.postgresql.connections import (
     is_transient,
     retried,
 )
-from guanxi.stores.postgresql.grouping import members_of, read_groups, regroup
+from guanxi.stores.postgresql.grouping import is_large, members_of, read_groups, regroup
 from guanxi.stores.postgresql.pairs import lock, modify, write
 from guanxi.stores.postgresql.schema import SLOTS
 from guanxi.text import Text
@@ -120,8 +120,8 @@ class Writer:
     async def change(self, acts: Sequence[Doing], caps: Caps) -> tuple[list[int], Sequence[Doing]]:
         """Apply acts in one transaction; return their codes in order, and the acts that are left.
 
-        A code is 0 for success. Acts are left only from one on that deletes a large group. Acts on
-        pairs alone share the transaction with other calls. Raise as ``run``, and
+        A code is 0 for success. Acts are left only from one on that has many members. Acts on pairs
+        alone share the transaction with other calls. Raise as ``run``, and
         ``StoreUnavailable`` if the queue is full, the writer is closed or the id of a new group is
         in use; ``ValueError`` for a number that is not an ``Act``.
         """
@@ -283,10 +283,14 @@ class Writer:
         """
         doing = [(act, caps) for acts, caps in calls for act in acts]
         acts = [act.act if isinstance(act, Unfinished) else act for act, _ in doing]
-        keys, large = await members_of(connection, acts)
         left: list[Doing] = []
+        alone = next((at for at, act in enumerate(acts) if at and is_large(act)), None)
+        if alone is not None:
+            left = [act for act, _ in doing[alone:]]
+            acts, doing = acts[:alone], doing[:alone]
+        keys, large = await members_of(connection, acts)
         if large is not None:
-            left = [act for act, _ in doing[large + 1 :]]
+            left = [act for act, _ in doing[large + 1 :]] + left
             acts, doing = acts[: large + 1], doing[: large + 1]
         locked = await lock(connection, acts, keys, sort_key_at(self._clock()))
         groups = await read_groups(connection, acts, locked, large)

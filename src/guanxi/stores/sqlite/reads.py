@@ -96,24 +96,28 @@ def _statements(source: _Source, *, by_visits: bool = True) -> dict[tuple[Sort, 
 def _by_visits(source: _Source, keyset: bool) -> str:
     """Return SQL for one page of a list, the most visited first; the bindings are those of others.
 
-    Few are visited. Those are sorted, and the others, already in order, are read as far as needed.
+    The visited are read in the order of their index, in which only those with equal visits are
+    sorted. The others, already in order, are read as far as the visited do not fill the page.
     """
     key, down = f"a.place, {source.item}", f"a.place DESC, {source.item} DESC"
     columns, most = f"{source.item}, a.place, {source.flags}", "LIMIT :limit + :offset"
-    after = f" AND (v.visits, {key}) < (:visits, :place, :mid)" if keyset else ""
+    after = ""
+    if keyset:  # the first condition is for the index
+        after = f" AND v.visits <= :visits AND (v.visits, {key}) < (:visits, :place, :mid)"
     after_unvisited = f" AND (:visits > 0 OR ({key}) < (:place, :mid))" if keyset else ""
     visited = "SELECT 1 FROM visit AS v WHERE v.owner = a.owner AND v.target = a.target"
     return f"""
-SELECT * FROM (
+WITH visited AS MATERIALIZED (
     SELECT {columns}, v.visits FROM visit AS v {source.visited}
     WHERE v.owner = :owner AND v.visits > 0 AND {source.where}{after}
     ORDER BY v.visits DESC, {down} {most}
 )
+SELECT * FROM visited
 UNION ALL
 SELECT * FROM (
     SELECT {columns}, 0 FROM {source.table}
     WHERE {source.where}{after_unvisited} AND NOT EXISTS ({visited} AND v.visits > 0)
-    ORDER BY {down} {most}
+    ORDER BY {down} {most} - (SELECT count(*) FROM visited)
 )
 ORDER BY 4 DESC, 2 DESC, 1 DESC LIMIT :limit OFFSET :offset
 """

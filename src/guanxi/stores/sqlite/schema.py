@@ -202,7 +202,8 @@ WHERE grp.owner = counted.owner AND grp.id = counted.grp;
 """
 
 # Versions of the lists as others see them, which start at those that others have seen, and of
-# the lists that the owner alone sees. Counts of the members of groups. Indexes to delete grants by.
+# the lists that the owner alone sees. Counts of the members of groups. Indexes to delete grants by,
+# and of the most visited.
 _VERSIONS = f"""
 ALTER TABLE tally ADD COLUMN public_version INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tally ADD COLUMN public_follower_version INTEGER NOT NULL DEFAULT 0;
@@ -215,6 +216,7 @@ ALTER TABLE grp ADD COLUMN members INTEGER NOT NULL DEFAULT 0;
 {COUNT_MEMBERS}
 CREATE INDEX sign_in_grant_by_mid ON sign_in_grant (mid);
 CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
+CREATE INDEX visit_by_visits ON visit (owner, visits);
 """
 
 # Stored tails were whole. In a name each quotation mark follows a backslash, so that the default

@@ -67,7 +67,7 @@ class Contract(Struct, frozen=True, gc=False):
     user_attr: int = 0
 
 
-class Edge(Struct, frozen=True, gc=False):
+class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
     """A following. ``groups`` contains ``SPECIAL`` if it is special, and never ``DEFAULT``."""
 
     sort_key: int
@@ -75,7 +75,7 @@ class Edge(Struct, frozen=True, gc=False):
     contract: Contract | None = None
 
 
-class Side(Struct, frozen=True, gc=False):
+class Side(Struct, frozen=True, gc=False, omit_defaults=True):
     """What one account has towards another: at most one of the three; None for what it has not.
 
     A whisper or a block is represented by its sort key.

@@ -5,7 +5,7 @@ Functions that write expect the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -26,6 +26,7 @@ from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import ALL
 from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.feed import end_cursor
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.kind import DocumentEdit
 
@@ -199,11 +200,16 @@ async def mids(db: Connection, names: Sequence[str]) -> dict[str, int]:
 _EVERYBODY = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid > $1 ORDER BY mid"
 
 
-async def accounts(db: Connection, after: int = 0) -> AsyncIterator[tuple[Account, Card]]:
+async def accounts(
+    db: Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+) -> AsyncIterator[tuple[Account, Card]]:
     """Yield every account with a mid above ``after`` and its card, by mid.
 
-    Expects a transaction.
+    ``at`` is called first, with the feed's cursor of this snapshot, None if the feed is off.
+    Expects a REPEATABLE READ transaction that has not read yet.
     """
+    if at is not None:
+        at(await end_cursor(db))
     async for row in db.cursor(_EVERYBODY, after, prefetch=_PUT_BATCH):
         yield _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
 
@@ -231,8 +237,8 @@ _NAME_IN_USE = "SELECT EXISTS (SELECT 1 FROM account_name WHERE name = $1 AND mi
 
 async def edit_account(
     db: Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
-) -> EditRefusal | None:
-    """Change an account and documents of it; return None, or why nothing was changed.
+) -> EditRefusal | tuple[tuple[Account, Card] | None, tuple[Account, Card]]:
+    """Change an account and documents of it; return it before and after, or why it was refused.
 
     An edit that deregisters also deletes the account's sessions and grants. ``StoreError`` for a
     stored document that cannot be decoded. Runs in the caller's transaction.
@@ -244,9 +250,11 @@ async def edit_account(
         await db.execute(_CLAIM_NAME, name)
         in_use = await db.fetchval(_NAME_IN_USE, name, mid)
     found = await db.fetchrow(_LOCKED, mid)
-    row = None if found is None else tuple(found)
+    row, is_new = None if found is None else tuple(found), False
     if row is None and edit.new is not None and not in_use:
-        [row] = await _claimed(db, [_row(Account(mid=mid), edit.new)])
+        made = _row(Account(mid=mid), edit.new)
+        [row] = await _claimed(db, [made])
+        is_new = row == made
     stored = None
     if row is not None:
         stored = _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
@@ -261,7 +269,9 @@ async def edit_account(
             await content.put(db, [change.entry(mid, document)])
     if is_claimed:
         await db.execute(_DROP_NAME, name, 0)
-    return decided if isinstance(decided, EditRefusal) else None
+    if isinstance(decided, EditRefusal):
+        return decided
+    return None if is_new else stored, decided
 
 
 _MAY_SIGN_IN = f"""

@@ -2,8 +2,8 @@
 
 Rows of an account's lists are distributed by that account, which is the first column of every key,
 and so are on one shard. Names, sessions, grants and the ids of unique kinds are not found by
-account: they have tables distributed by their own key. There is no foreign key, no trigger, no
-sequence.
+account: they have tables distributed by their own key. There is no foreign key and no trigger. The
+feed of changes has the only sequence; it is not distributed, and cannot be used on Citus.
 
 Texts that people write are stored as UTF-8 bytes: PostgreSQL's text type cannot contain U+0000,
 which names and titles may, and bytes are compared without a collation.
@@ -34,6 +34,19 @@ from guanxi.stores.tails import AFTER_NAME, BEFORE_NAME
 from guanxi.text import Text
 
 VERSION = 2
+# The feed of changes. Its numbers are drawn as ``feed`` describes: one at a time, in order.
+_FEED = """
+CREATE SEQUENCE change_number CACHE 1;
+CREATE TABLE change (
+    number bigint PRIMARY KEY,
+    time bigint NOT NULL, -- in milliseconds
+    kind text COLLATE "C" NOT NULL,
+    actor bigint NOT NULL,
+    target bigint NOT NULL, -- 0 for none
+    body bytea NOT NULL -- before and after, as JSON
+);
+"""
+
 #: The SQL that migrates a store to the next version, by the version that it starts from.
 MIGRATIONS: Mapping[int, str] = {
     1: f"""
@@ -65,7 +78,7 @@ UPDATE account SET tail = substring(
 WHERE substring(tail FOR {len(BEFORE_NAME)}) = '\\x{BEFORE_NAME.hex()}'
 AND substring(tail FROM length(tail) - {len(AFTER_NAME) - 1}) = '\\x{AFTER_NAME.hex()}';
 CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
-"""
+{_FEED}"""
 }
 
 #: The oldest major version of the server that is supported.
@@ -75,7 +88,7 @@ OLDEST_SERVER = 15
 #: would queue on a single one.
 SLOTS = 16
 
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE meta (
     name text PRIMARY KEY,
     value bytea NOT NULL
@@ -209,7 +222,7 @@ CREATE TABLE content_holder (
     owner bigint NOT NULL,
     PRIMARY KEY (id, kind)
 );
-"""
+{_FEED}"""
 
 #: The column that each table is distributed by on Citus. Tables by account are colocated; ``meta``
 #: is on every node.
@@ -376,6 +389,14 @@ async def _init(connection: Connection, schema: str, *, distribute: bool) -> boo
         )
     created = await _version(connection) is None and await _create(connection, schema)
     if distribute:
+        if await connection.fetchval("SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'changes')"):
+            raise StoreError(
+                Text(
+                    "此库记录变更，尚不能分布：请先用 `guanxi store changes off` 关闭",
+                    "this store records changes, and cannot be distributed: switch that off first"
+                    " with `guanxi store changes off`",
+                )
+            )
         await _distribute(connection)
     return created
 

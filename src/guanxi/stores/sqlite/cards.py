@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import starmap
 from typing import Any
 
@@ -22,6 +22,7 @@ from guanxi.accounts.account import (
 from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import ALL
 from guanxi.stores.sqlite import content
+from guanxi.stores.sqlite.feed import end_cursor
 from guanxi.stores.sqlite.reads import packed
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.kind import DocumentEdit
@@ -152,8 +153,15 @@ SELECT mid, state, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS} FROM account WHERE mid > 
 """
 
 
-def accounts(db: apsw.Connection, after: int = 0) -> Iterator[tuple[Account, Card]]:
-    """Yield the accounts with a mid above ``after``, with their cards, in ascending order."""
+def accounts(
+    db: apsw.Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+) -> Iterator[tuple[Account, Card]]:
+    """Yield the accounts with a mid above ``after``, with their cards, in ascending order.
+
+    ``at`` is called first, with the feed's cursor of this snapshot, None if the feed is off.
+    """
+    if at is not None:
+        at(end_cursor(db))
     for mid, state, *values in db.execute(_ACCOUNTS, (after,)):
         switches, card = values[: len(_PRIVACY)], values[len(_PRIVACY) :]
         account = Account(mid=mid, state=State(state), privacy=_privacy(switches))
@@ -168,9 +176,12 @@ SELECT EXISTS (
 
 
 def edit_account(
-    db: apsw.Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
-) -> EditRefusal | None:
-    """Change an account and documents of it; return None, or why nothing was changed.
+    db: apsw.Connection,
+    mid: int,
+    edit: AccountEdit,
+    documents: Sequence[DocumentEdit[Any]] = (),
+) -> EditRefusal | tuple[tuple[Account, Card] | None, tuple[Account, Card]]:
+    """Change an account and documents of it; return it before and after, or why it was refused.
 
     An edit that deregisters also deletes the account's sessions and grants. ``StoreError`` for a
     stored document that cannot be decoded. Runs in the caller's transaction.
@@ -189,7 +200,7 @@ def edit_account(
     for change in documents:  # one by one: two may change the same document
         document = content.get(db, change.kind, mid, change.id)
         content.put(db, [change.entry(mid, document)])
-    return None
+    return stored, decided
 
 
 _MAY_SIGN_IN = f"SELECT 1 FROM account WHERE mid = ? AND state <> {State.DEREGISTERED:d}"

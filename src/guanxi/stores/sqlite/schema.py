@@ -226,10 +226,22 @@ WHERE substr(tail, 1, {len(BEFORE_NAME)}) = x'{BEFORE_NAME.hex()}'
 AND substr(tail, {-len(AFTER_NAME)}) = x'{AFTER_NAME.hex()}';
 """
 
-SCHEMA = _RELATIONS + _CONTENT + _VERSIONS
+# The feed of changes. AUTOINCREMENT: no number is given twice, also after a deletion.
+_FEED = """
+CREATE TABLE change (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    time INTEGER NOT NULL, -- in milliseconds
+    kind TEXT NOT NULL,
+    actor INTEGER NOT NULL,
+    target INTEGER NOT NULL, -- 0 for none
+    body BLOB NOT NULL -- before and after, as JSON
+) STRICT;
+"""
+
+SCHEMA = _RELATIONS + _CONTENT + _VERSIONS + _FEED
 
 #: The SQL that migrates a store from each version to the next.
-MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS + _SHORTEN_TAILS}
+MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS + _SHORTEN_TAILS + _FEED}
 
 _CACHE_KIB = 64 * 1024
 _MAPPED_BYTES = 16 * 2**30

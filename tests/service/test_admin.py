@@ -52,6 +52,7 @@ VERBS = [
     ("DELETE", "/accounts/1/sessions"),
     ("POST", "/sessions/revoke"),
     ("POST", "/apps"),
+    ("GET", "/changes"),
     ("GET", "/metrics"),
 ]
 

@@ -11,6 +11,7 @@
 | POST /sessions/revoke | close one session: ``{"token": "…"}`` |
 | POST /logins/agree | confirm a QR sign-in: ``{"key": "…", "mid": 1}`` |
 | POST /apps | issue an appkey and its appsec |
+| GET /changes | the feed of changes, see ``guanxi.service.changes`` |
 | GET /metrics | metrics in Prometheus text format |
 
 A PUT leaves fields that it does not contain unchanged; a new account has the defaults of ``Card``
@@ -42,7 +43,7 @@ from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.params import LARGEST
 from guanxi.operations import accounts, sessions
 from guanxi.operations.accounts import AccountError
-from guanxi.service import logs
+from guanxi.service import changes, logs
 from guanxi.service.handling import Service
 from guanxi.stores.port import StoreError, StoreTimeout
 
@@ -101,11 +102,14 @@ class Administered(NamedTuple):
 
 
 class AdminRequest(NamedTuple):
-    """An authenticated request: the mid of its path, and its body."""
+    """An authenticated request: the mid of its path, its body, query and headers."""
 
     #: 0 where the path has none.
     mid: int
     body: bytes
+    query: Mapping[str, str] = {}
+    #: With lower-case names.
+    headers: Mapping[str, str] = {}
 
 
 _Verb = Callable[[Administered, AdminRequest], Awaitable[Response]]
@@ -128,6 +132,7 @@ def application(administered: Administered, token: str) -> Starlette:
         ("POST", "/sessions/revoke", _revoke),
         ("POST", "/logins/agree", _agree),
         ("POST", "/apps", _new_app),
+        ("GET", "/changes", _changes),
         ("GET", "/metrics", _metrics),
     ]
     # One route for each path: a 405 then names all of its methods.
@@ -167,7 +172,8 @@ def _guarded(verb: _Verb, administered: Administered, token: str) -> _Handler:
         if scheme.lower() != "bearer" or not secrets.equal(given, token):
             why = "missing or wrong bearer token"
             raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
-        admin_request = AdminRequest(_mid(request.path_params), await _body(request))
+        mid, body = _mid(request.path_params), await _body(request)
+        admin_request = AdminRequest(mid, body, request.query_params, request.headers)
         try:
             return await verb(administered, admin_request)
         except AccountError as error:
@@ -274,6 +280,10 @@ async def _agree(administered: Administered, request: AdminRequest) -> Response:
 async def _new_app(administered: Administered, _request: AdminRequest) -> Response:
     appkey, appsec = secrets.new_app(administered.service.store.secret)
     return _json({"appkey": appkey, "appsec": appsec})
+
+
+async def _changes(administered: Administered, request: AdminRequest) -> Response:
+    return await changes.read(administered.service.store, request.query, request.headers)
 
 
 async def _metrics(administered: Administered, _request: AdminRequest) -> Response:

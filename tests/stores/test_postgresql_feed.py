@@ -14,10 +14,10 @@ import pytest
 
 from guanxi.graph.feed import Record
 from guanxi.stores import open_store
-from guanxi.stores.port import Store, StoreUnavailable
+from guanxi.stores.port import ChangesOff, Store, StoreUnavailable
 from guanxi.stores.postgresql import feed
 from tests import postgres
-from tests.stores.world import follow, people
+from tests.stores.world import faults, follow, people
 
 pytestmark = pytest.mark.usefixtures("runner", "server")
 
@@ -180,6 +180,20 @@ async def test_the_feed_is_switched_on_between_transactions() -> None:
         assert not switching.done()
         await late.end("COMMIT")
         assert await switching
+
+
+async def test_a_node_without_the_table_has_the_feed_off() -> None:
+    """As a worker node of Citus, which has distributed and reference tables alone."""
+    async with opened() as (store, start, [other]):
+        await store.set_changes(False)
+        await other.db.execute("DROP TABLE change; DROP SEQUENCE change_number")
+        await follow(store, 1, 2)
+        assert not (await store.changes_status()).on
+        assert await store.trim_changes() == 0
+        assert await cursor_of_export(store) == ""
+        assert await faults(store) == []
+        with pytest.raises(ChangesOff):
+            await store.changes(start)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ The snapshot functions of PostgreSQL do not suffice: ``pg_snapshot_xmax`` is one
 that one and drew a lower number. They would also let a reader wait for every long transaction of
 the whole server.
 
-On Citus a table without a distribution column is on one node only: the feed cannot be switched on.
+On Citus a table without a distribution column is on one node only, and missing on the others: the
+feed cannot be switched on.
 """
 
 from __future__ import annotations
@@ -231,6 +232,8 @@ async def end_cursor(db: Connection) -> str | None:
         await db.execute("LOCK TABLE change IN SHARE MODE")
         switch = decoded(await _note(db))  # takes the snapshot
         newest = await _newest(db)
+    except asyncpg.UndefinedTableError:  # a node of Citus that only distributed tables reach
+        switch, newest = None, 0
     except asyncpg.LockNotAvailableError as error:
         raise StoreUnavailable(
             Text("有写入一直没有结束，请稍后重试", "a write does not end; retry later")
@@ -262,6 +265,8 @@ async def changes_status(db: Connection) -> FeedStatus:
     )
 
 
+# On a node of Citus that only distributed tables reach.
+_IS_MISSING = "SELECT to_regclass('change') IS NULL"
 _OLDEST = "SELECT number, time FROM change ORDER BY number LIMIT $1"
 
 
@@ -272,6 +277,8 @@ async def trim(
 
     Return how many, and whether there may be more. Expects a transaction.
     """
+    if await db.fetchval(_IS_MISSING):
+        return 0, False
     # First, so that no change is deleted of a feed that is switched on meanwhile.
     newest = await _newest(db)
     # One at a time, so that the floor only rises; also with ``set_changes``, which writes it too.
@@ -299,6 +306,8 @@ INVARIANT = "each recorded change can be decoded"
 
 async def faults(db: Connection) -> AsyncIterator[Fault]:
     """Yield a fault for each change that cannot be decoded. Expects a transaction."""
+    if await db.fetchval(_IS_MISSING):
+        return
     statement = "SELECT number, kind, actor, target, body FROM change"
     async for number, kind, actor, target, body in db.cursor(statement, prefetch=1_000):
         try:

@@ -21,6 +21,13 @@ from tests.stores.world import faults, follow, people
 
 pytestmark = pytest.mark.usefixtures("runner", "server")
 
+
+@pytest.fixture(autouse=True)
+def _not_on_citus(request: pytest.FixtureRequest) -> None:
+    if "postgresql" in request.node.nodeid.lower():
+        postgres.skip_on_citus("a store that Citus distributes cannot record changes")
+
+
 #: A sort key of the present.
 NOW = 1_700_000_000 << 16
 

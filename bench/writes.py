@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from bench.lines import Bench, Line, Sides, Skipped, Wrong
 from bench.load import Loading, Measurement, Plan, deal, load
 from bench.machine import pinned, python, serving
 from bench.reads import port_of, rate
+from guanxi.stores import open_store
 
 #: More follows per second and connection than any store reaches.
 FOLLOWS_A_SECOND = 250
@@ -75,7 +77,7 @@ def _follow(bench: Bench) -> Iterator[Sides]:
     store = copy(bench.graph.store, bench.folder / "served.db")
     other = copy(bench.graph.store, bench.folder / "straight.db")
     file = bench.folder / "follows.json"
-    count = round(FOLLOWS_A_SECOND * (bench.seconds + 1))
+    count = _count(bench)
     new = Follows(bench.graph, bench.connections)
     with serving(store, bench.cores.serve) as url:
 
@@ -92,6 +94,41 @@ def _follow(bench: Bench) -> Iterator[Sides]:
             return load(plan, bench.cores.load).rate
 
         yield Sides(ours, lambda: straight(bench, "follows", other, file))
+
+
+@contextmanager
+def _follow_recorded(bench: Bench) -> Iterator[Sides]:
+    recorded = copy(bench.graph.store, bench.folder / "recorded.db")
+    other = copy(bench.graph.store, bench.folder / "served.db")
+    asyncio.run(_record(recorded))
+    new, count = Follows(bench.graph, bench.connections), _count(bench)
+
+    def rate_at(url: str) -> float:
+        plan = Plan(
+            port=port_of(url),
+            sequences=[[request for _, _, request in batch] for batch in new(count)],
+            seconds=bench.seconds,
+            cycled=False,
+        )
+        return load(plan, bench.cores.load).rate
+
+    with (
+        serving(recorded, bench.cores.serve) as ours,
+        serving(other, bench.cores.serve) as theirs,
+    ):
+        yield Sides(partial(rate_at, ours), partial(rate_at, theirs))
+
+
+async def _record(store: Path) -> None:
+    """Let a store record its changes."""
+    opened = await open_store(str(store))
+    await opened.set_changes(True)
+    await opened.close()
+
+
+def _count(bench: Bench) -> int:
+    """Return how many follows a connection has ready for one round."""
+    return round(FOLLOWS_A_SECOND * (bench.seconds + 1))
 
 
 @contextmanager
@@ -267,6 +304,14 @@ LINES = (
         unit="follows/s",
         bound=0.5,
         sides=_follow,
+    ),
+    Line(
+        name="follow-changes",
+        what="durable follows over HTTP into a store that records its changes",
+        against="the same without",
+        unit="follows/s",
+        bound=0.8,
+        sides=_follow_recorded,
     ),
     Line(
         name="p99",

@@ -108,6 +108,12 @@ def has_citus() -> bool:
     return bool(sql("SELECT count(*) FROM pg_extension WHERE extname = 'citus'"))
 
 
+def skip_on_citus(why: str) -> None:
+    """Skip the test if the named server is a Citus coordinator; start no server to find out."""
+    if _NAMED and has_citus():
+        pytest.skip(why)
+
+
 def new_schema() -> str:
     """Create an empty schema; return its address, for the store and for ``drop``."""
     name = f"test_{token_hex(4)}_{next(_numbers)}"

@@ -14,10 +14,10 @@ import pytest
 
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import RunningService, running
-from guanxi.toolbox import watch
+from guanxi.toolbox import watch, webhook
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.difference import difference
-from guanxi.toolbox.watch import Undelivered, Webhook
+from guanxi.toolbox.webhook import Undelivered, Webhook
 from tests.cli.runner import COMMAND, ENGLISH, error_of, guanxi, output_of
 from tests.sdk.recorder import Answer, Received, recording
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
@@ -91,7 +91,7 @@ def environment(service: RunningService, folder: Path) -> dict[str, str]:
         "GUANXI_SESSDATA": me.sessdata,
         "GUANXI_BILI_JCT": me.bili_jct,
         "XDG_DATA_HOME": str(folder),
-        watch.SECRET: SECRET,
+        webhook.SECRET: SECRET,
     }
 
 

@@ -7,7 +7,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count as numbers
 from pathlib import Path
 from typing import Any
@@ -279,7 +279,9 @@ class WritesMeanwhile(Layer):
         super().__init__(store)
         self.other, self.rows, self.written = other, rows, 0
 
-    async def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:
+    async def edges(
+        self, after: int = 0, at: Callable[[str | None], object] | None = None
+    ) -> AsyncIterator[EdgeRow]:
         count = 0
         async for row in self.store.edges(after):
             count += 1
@@ -409,9 +411,11 @@ class CreatesTheFile(Layer):
         super().__init__(store)
         self.file = file
 
-    async def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:
+    async def edges(
+        self, after: int = 0, at: Callable[[str | None], object] | None = None
+    ) -> AsyncIterator[EdgeRow]:
         self.file.write_text("theirs")
-        async for row in self.store.edges(after):
+        async for row in self.store.edges(after, at):
             yield row
 
 

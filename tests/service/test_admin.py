@@ -61,6 +61,7 @@ VERBS = [
     ("DELETE", "/accounts/1/dismissals/2"),
     ("POST", "/sessions/revoke"),
     ("POST", "/apps"),
+    ("GET", "/changes"),
     ("GET", "/metrics"),
 ]
 

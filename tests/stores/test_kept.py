@@ -62,6 +62,9 @@ async def check(address: str) -> None:
         # It is as good as a new one.
         assert await do(store, Modify(1, 3, Act.FOLLOW), Modify(5, 1, Act.UNFOLLOW)) == [22002, 0]
         assert await faults(store) == []
+        assert await store.set_changes(True)
+        assert await do(store, Modify(5, 3, Act.UNFOLLOW)) == [0]
+        assert [item.kind for item in (await store.changes()).items] == ["unfollow"]
     finally:
         await store.close()
 

@@ -116,6 +116,9 @@ BREAKING: dict[str, tuple[str, ...]] = {
         "INSERT INTO follower_tally VALUES (99, 1, 0, 0)",
         "UPDATE session SET mid = 99",
     ),
+    "each recorded change can be decoded": (
+        "INSERT INTO change VALUES (1, 1, 'follow', 1, 2, '[')",
+    ),
     "a deregistered account has no sessions": ("UPDATE session SET mid = 7",),
     "each following is stored at both ends with the same sort key": (
         "UPDATE relation SET followed = followed + 1 WHERE owner = 3",

@@ -222,11 +222,42 @@ class Load:
         assert await faults(store) == []
 
 
+class FeedReader:
+    """Follows the feed of changes with a store of its own, and keeps what it reads."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.follows: list[tuple[int, int]] = []
+        self.finished = False
+
+    async def read(self, store: Store, cursor: str) -> None:
+        """Read until ``finished``, and then to the end; continue after errors that say so."""
+        while True:
+            is_last = self.finished
+            try:
+                found = await store.changes(cursor, 50, wait=0.05)
+            except StoreUnavailable:
+                continue
+            cursor = found.cursor
+            self.numbers += [item.number for item in found.items]
+            self.follows += [(item.actor, item.target) for item in found.items]
+            if is_last and not found.items:
+                return
+
+
 @asynccontextmanager
 async def loaded(address: str, seed: int) -> AsyncIterator[Load]:
-    """Run writers while the block runs; check the outcomes at the end and after reopening."""
-    async with opened(address) as store:
+    """Run writers while the block runs; check the outcomes at the end and after reopening.
+
+    A reader of the feed of changes runs too: it must get each stored follow once.
+    """
+    async with opened(address) as store, opened(address) as other:
         await people(store, *Load.MIDS)
+        reader, reading = FeedReader(), None
+        if not postgres.has_citus():
+            await store.set_changes(True)
+            start = (await store.changes_status()).cursor
+            reading = asyncio.create_task(reader.read(other, start))
         load = Load(store, seed)
         writing = asyncio.create_task(load.write())
         try:
@@ -237,7 +268,13 @@ async def loaded(address: str, seed: int) -> AsyncIterator[Load]:
         finally:
             load.finished.set()
             await writing
+            reader.finished = True
         await load.check(store)
+        if reading is not None:
+            await reading
+            stored = [(row.follower, row.followed) async for row in store.edges()]
+            assert sorted(reader.follows) == sorted(stored)
+            assert reader.numbers == sorted(set(reader.numbers))
     async with opened(address) as store:
         await load.check(store)
 

@@ -99,6 +99,9 @@ STATEMENTS = {
         " INSERT INTO session VALUES (x'00', 6, 'cookie', 1, 2)"
     ),
     "a deregistered account's card is erased": "UPDATE account SET state = 2 WHERE mid = 6",
+    "each recorded change can be decoded": (
+        "INSERT INTO change (time, kind, actor, target, body) VALUES (1, 'follow', 1, 2, x'5b')"
+    ),
     "a name without case is that of the card": "UPDATE account SET name = 'X' WHERE mid = 6",
     "a tail is that of the card": "UPDATE tail SET version = 0 WHERE mid = 6",
     "the file passes SQLite's integrity check": (

@@ -14,7 +14,8 @@ import pytest
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.difference import difference
 from guanxi.toolbox.errors import SelectionError
-from guanxi.toolbox.watch import SIGNATURE, Undelivered, Webhook, deliver, keep, seconds_of
+from guanxi.toolbox.watch import deliver, keep, seconds_of
+from guanxi.toolbox.webhook import SIGNATURE, Undelivered, Webhook
 from tests.toolbox.archives import DAY, add_snapshot, item, new_archive
 
 

@@ -34,6 +34,11 @@ COMMANDS = {
         "service",
         Text("检查整个库的全部约束。", "Check every invariant of a whole store."),
     ),
+    "changes": Command(
+        "changes:changes",
+        "service",
+        Text("显示变更，或发送到一个地址。", "Print changes, or post them to an address."),
+    ),
     "api": Command(
         "api:api",
         "tools",

@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from guanxi import stores
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
+from guanxi.cli.store_changes import app as changes
 from guanxi.cli.store_export import exports
 from guanxi.cli.store_import import app as imports
 from guanxi.cli.stores import (
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")
+app.add_typer(changes, name="changes")
 
 
 _COPY_AGAIN = Text(

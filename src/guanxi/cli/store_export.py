@@ -143,3 +143,5 @@ def _export(
             f"exported {done.rows:,} {'row' if done.rows == 1 else 'rows'}, {done.bytes:,} bytes",
         )
     )
+    if done.cursor is not None:
+        note(text(f"变更的游标：{done.cursor}", f"cursor of changes: {done.cursor}"))

@@ -29,7 +29,8 @@ from guanxi.text import Text
 from guanxi.toolbox import labels
 from guanxi.toolbox.archive import Archive, default_path
 from guanxi.toolbox.errors import ArchiveBusy
-from guanxi.toolbox.watch import SECRET, Undelivered, Webhook, deliver, look, seconds_of
+from guanxi.toolbox.watch import deliver, look, seconds_of
+from guanxi.toolbox.webhook import SECRET, Undelivered, Webhook
 
 #: Seconds of one sleep: a laptop that slept longer notices soon after that the time has come.
 _NAP = 30.0

@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from guanxi.accounts.account import Card, Privacy
 from guanxi.files import conversion
@@ -31,11 +31,16 @@ CHUNK = 10_000
 Progress = Callable[[int], None]
 
 
+#: Called with the cursor of the feed of changes after the snapshot; None if the feed is off.
+At = Callable[[str | None], object]
+
+
 class Export(NamedTuple):
     """What one export contains."""
 
-    #: Return the rows of a store, in a fixed order, from one snapshot.
-    rows: Callable[[Store], AsyncIterator[Any]]
+    #: Return the rows of a store, in a fixed order, from one snapshot; call the function with the
+    #: cursor of the feed of changes after it, if these rows are in the feed.
+    rows: Callable[[Store, At], AsyncIterator[Any]]
     #: Return a row as a value that is encoded as one JSON object.
     record: Callable[[Any], object]
     #: Return a row as the cells of a line of CSV.
@@ -45,10 +50,14 @@ class Export(NamedTuple):
 
 
 class Exported(Struct, frozen=True):
-    """The number of rows and bytes that an export wrote."""
+    """The number of rows and bytes that an export wrote, and the cursor of its snapshot.
+
+    The cursor is that of the feed of changes; None if it is off, and for content.
+    """
 
     rows: int
     bytes: int
+    cursor: str | None = None
 
 
 def _switch(*, value: bool) -> str:
@@ -57,7 +66,7 @@ def _switch(*, value: bool) -> str:
 
 def _edge_record(row: EdgeRow) -> EdgeRow:
     # Sorted, because an import creates groups anew: their order in the store is not that of before.
-    return msgspec.structs.replace(row, groups=sorted(row.groups)) if len(row.groups) > 1 else row
+    return replace(row, groups=sorted(row.groups)) if len(row.groups) > 1 else row
 
 
 def _edge_cells(row: EdgeRow) -> Iterable[object]:
@@ -103,7 +112,7 @@ def _types(kind: type[Struct]) -> dict[str, str]:
 #: By the name that the command has for it.
 EXPORTS = {
     "edges": Export(
-        lambda store: store.edges(),
+        lambda store, at: store.edges(0, at),
         _edge_record,
         _edge_cells,
         {
@@ -119,13 +128,13 @@ EXPORTS = {
         },
     ),
     "accounts": Export(
-        lambda store: store.accounts(),
+        lambda store, at: store.accounts(0, at),
         _account_record,
         _account_cells,
         {"mid": "BIGINT", **_types(Card), **_types(Privacy), "state": "VARCHAR", "key": "VARCHAR"},
     ),
     "content": Export(
-        lambda store: store.entries(),
+        lambda store, _: store.entries(),
         _entry_record,
         _entry_cells,
         {"owner": "BIGINT", "kind": "VARCHAR", "document": "JSON"},
@@ -153,9 +162,8 @@ async def export_file(
     form = form_of(path)
     _check(export, form, where)
     with whole_file(path, force=force) as temporary:
-        rows = await _write(store, export, form, temporary, where=where, progress=progress)
-        size = temporary.stat().st_size
-    return Exported(rows, size)
+        done = await _write(store, export, form, temporary, where=where, progress=progress)
+        return replace(done, bytes=temporary.stat().st_size)
 
 
 async def export_stream(
@@ -176,12 +184,12 @@ async def export_stream(
         return await _stream(store, export, form, out, progress)
     with written() as folder:
         temporary = folder / f"export.{form.name}"
-        rows = await _write(store, export, form, temporary, where=where, progress=progress)
+        done = await _write(store, export, form, temporary, where=where, progress=progress)
         size = temporary.stat().st_size
         with temporary.open("rb") as file:
             while block := file.read(1 << 20):
                 write_all(out, block)
-    return Exported(rows, size)
+    return replace(done, bytes=size)
 
 
 def _check(export: Export, form: Form, where: str | None) -> None:
@@ -197,19 +205,21 @@ async def _write(
     *,
     where: str | None,
     progress: Progress | None,
-) -> int:
-    """Write the rows to the file ``target``, by DuckDB if that is needed; return their number."""
+) -> Exported:
+    """Write the rows to the file ``target``, by DuckDB if that is needed; ``bytes`` may be 0."""
     if where is None and not conversion.needs_duckdb(form):
         with form.open(target) as out:
-            return (await _stream(store, export, form, out, progress)).rows
+            return await _stream(store, export, form, out, progress)
     staged = target.with_name("staged.jsonl")
     longest = 0
+    cursors: list[str | None] = []
     with staged.open("wb") as out:
-        async for chunk in _chunks(export.rows(store), progress):
+        async for chunk in _chunks(export.rows(store, cursors.append), progress):
             lines = msgspec.json.Encoder().encode_lines([export.record(row) for row in chunk])
             longest = max(longest, len(lines))
             out.write(lines)
-    return conversion.convert(staged, target, export.columns, form, where=where, longest=longest)
+    rows = conversion.convert(staged, target, export.columns, form, where=where, longest=longest)
+    return Exported(rows, 0, *cursors)
 
 
 async def _stream(
@@ -217,13 +227,14 @@ async def _stream(
 ) -> Exported:
     encode = _LINES[form.name]
     rows = size = 0
+    cursors: list[str | None] = []
     for block in encode(export, None):
         size += write_all(out, block)
-    async for chunk in _chunks(export.rows(store), progress):
+    async for chunk in _chunks(export.rows(store, cursors.append), progress):
         rows += len(chunk)
         for block in encode(export, chunk):
             size += write_all(out, block)
-    return Exported(rows, size)
+    return Exported(rows, size, *cursors)
 
 
 def _json_lines(export: Export, chunk: list[Any] | None) -> Iterator[bytes]:

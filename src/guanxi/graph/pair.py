@@ -68,7 +68,7 @@ class Contract(Struct, frozen=True, gc=False):
     user_attr: int = 0
 
 
-class Edge(Struct, frozen=True, gc=False):
+class Edge(Struct, frozen=True, gc=False, omit_defaults=True):
     """A following. ``groups`` contains ``SPECIAL`` if it is special, and never ``DEFAULT``."""
 
     sort_key: int
@@ -76,7 +76,7 @@ class Edge(Struct, frozen=True, gc=False):
     contract: Contract | None = None
 
 
-class Side(Struct, frozen=True, gc=False):
+class Side(Struct, frozen=True, gc=False, omit_defaults=True):
     """What one account has towards another; None for what it has not.
 
     It has at most one of a following, a whisper and a block. A request to follow may exist next to

@@ -20,6 +20,7 @@
 | POST /sessions/revoke | close one session: ``{"token": "…"}`` |
 | POST /logins/agree | confirm a QR sign-in: ``{"key": "…", "mid": 1}`` |
 | POST /apps | issue an appkey and its appsec |
+| GET /changes | the feed of changes, see ``guanxi.service.changes`` |
 | GET /metrics | metrics in Prometheus text format |
 
 A PUT leaves fields that it does not contain unchanged; a new account has the defaults of ``Card``
@@ -52,7 +53,7 @@ from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.params import LARGEST
 from guanxi.operations import accounts, sessions
 from guanxi.operations.accounts import AccountError
-from guanxi.service import admin_marks, logs
+from guanxi.service import admin_marks, changes, logs
 from guanxi.service.administering import (
     Administered,
     AdminRequest,
@@ -146,6 +147,7 @@ def application(administered: Administered, token: str) -> Starlette:
         ("POST", "/sessions/revoke", _revoke),
         ("POST", "/logins/agree", _agree),
         ("POST", "/apps", _new_app),
+        ("GET", "/changes", _changes),
         ("GET", "/metrics", _metrics),
     ]
     # One route for each path: a 405 then names all of its methods.
@@ -187,7 +189,7 @@ def _guarded(verb: Verb, administered: Administered, token: str) -> _Handler:
             raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
         mid, target = [_mid(request.path_params, name) for name in ("mid", "target")]
         query = tuple(request.query_params.multi_items())
-        admin_request = AdminRequest(mid, target, await _body(request), query)
+        admin_request = AdminRequest(mid, target, await _body(request), query, request.headers)
         try:
             return await verb(administered, admin_request)
         except AccountError as error:
@@ -298,6 +300,10 @@ async def _agree(administered: Administered, request: AdminRequest) -> Response:
 async def _new_app(administered: Administered, _request: AdminRequest) -> Response:
     appkey, appsec = secrets.new_app(administered.service.store.secret)
     return as_json({"appkey": appkey, "appsec": appsec})
+
+
+async def _changes(administered: Administered, request: AdminRequest) -> Response:
+    return await changes.read(administered.service.store, dict(request.query), request.headers)
 
 
 async def _metrics(administered: Administered, _request: AdminRequest) -> Response:

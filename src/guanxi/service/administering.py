@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -24,7 +24,7 @@ class Administered(NamedTuple):
 
 
 class AdminRequest(NamedTuple):
-    """An authenticated request: the mids of its path, its body, its query."""
+    """An authenticated request: the mids of its path, its body, its query and headers."""
 
     #: The account, and the one that it acts on; 0 where the path has none.
     mid: int
@@ -32,6 +32,8 @@ class AdminRequest(NamedTuple):
     body: bytes
     #: The parameters of the query, in order; a name can occur several times.
     query: tuple[tuple[str, str], ...]
+    #: With lower-case names.
+    headers: Mapping[str, str] = {}
 
 
 Verb = Callable[[Administered, AdminRequest], Awaitable[Response]]

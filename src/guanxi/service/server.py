@@ -43,6 +43,8 @@ from guanxi.stores.port import Store, StoreError, StoreReplaced
 from guanxi.stores.state_cache import StateCache
 
 _VISIT_SECONDS = 3.0
+#: Seconds between two deletions of old changes.
+_TRIM_SECONDS = 60.0
 #: Seconds that the last visits have to be written at a stop.
 _LAST_VISIT_SECONDS = 1.0
 #: Seconds between attempts to restart a worker: they double, from the first to the last.
@@ -198,6 +200,7 @@ async def run(
         served: list[Served] = []
         # With workers, this process writes no visits but notices when the file is replaced.
         await stack.enter_async_context(visits_written(store, stop))
+        await stack.enter_async_context(changes_trimmed(store))
         if plan.workers == 1:
             metrics = Metrics()
             application = application_of(service, metrics)
@@ -260,6 +263,29 @@ async def visits_written(store: Store, stop: asyncio.Event) -> AsyncIterator[Non
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_VISIT_SECONDS):
                 await _flush(store)
+
+
+@asynccontextmanager
+async def changes_trimmed(store: Store) -> AsyncIterator[None]:
+    """Delete old changes periodically while the block runs, as the store's bounds say.
+
+    An error of that is only logged.
+    """
+    task = asyncio.create_task(_trim_changes(store))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _trim_changes(store: Store) -> None:
+    while True:
+        await asyncio.sleep(_TRIM_SECONDS)
+        try:
+            await store.trim_changes()
+        except Exception:  # old changes stay for now; the service continues
+            logs.LOG.exception("old changes not deleted")
 
 
 async def _flush_visits(store: Store, stop: asyncio.Event) -> None:

@@ -20,17 +20,30 @@ _PARAMETER = re.compile(r"(?:^|\s)(?:host|hostaddr|user|password|dbname|service)
 
 
 async def open_store(
-    address: str, *, create: bool = False, clock: Callable[[], int] = time.time_ns
+    address: str,
+    *,
+    create: bool = False,
+    changes: bool = False,
+    clock: Callable[[], int] = time.time_ns,
 ) -> Store:
     """Open the store at ``address``: the path of a SQLite file, or a PostgreSQL database.
 
     A database is written as ``postgresql://user:password@host:port/database``. With ``create``, a
-    missing file or missing tables are created. An older SQLite file is migrated; an older
-    PostgreSQL schema is refused. ``clock`` returns nanoseconds since the Unix epoch. Raise
-    ``StoreError`` if there is no guanxi store, it cannot be created, or its schema is newer or too
-    old; ``StoreUnavailable`` if it is busy or cannot be reached; ``ImportError`` if the engine's
-    driver is not installed.
+    missing file or missing tables are created. With ``changes`` too, a store that this creates
+    records its changes; that of an existing store is switched by ``set_changes`` alone, since it
+    is for all of its processes. An older SQLite file is migrated; an older PostgreSQL schema is
+    refused. ``clock`` returns nanoseconds since the Unix epoch. Raise ``StoreError`` if there is no
+    guanxi store, it cannot be created, or its schema is newer or too old; ``StoreUnavailable`` if
+    it is busy or cannot be reached; ``ImportError`` if the engine's driver is not installed.
     """
+    if create and changes and await init(address):
+        store = await open_store(address, clock=clock)
+        try:
+            await store.set_changes(True)
+        except BaseException:
+            await store.close()
+            raise
+        return store
     # The engines' drivers are optional dependencies: imported only when used.
     if is_server_address(address):
         from guanxi.stores.postgresql import PostgreSQLStore

@@ -1,80 +1,34 @@
 """Watch: snapshots at intervals, and their differences posted to a webhook.
 
-A post is JSON, signed with HMAC-SHA256. One that is not delivered stays in the archive and is sent
-before the next one.
+A post that is not delivered stays in the archive and is sent before the next one.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 import re
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+from functools import partial
 from uuid import uuid4
 
 import msgspec
-from msgspec import Struct
 
-from guanxi.contract.errors import ApiException
 from guanxi.sdk.sync import SyncClient
-from guanxi.sdk.sync.network import Network
-from guanxi.sdk.transport import Request
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.backup import backup
 from guanxi.toolbox.difference import SCHEMA_VERSION, Difference, difference
-from guanxi.toolbox.errors import SelectionError, ToolError
+from guanxi.toolbox.errors import SelectionError
 from guanxi.toolbox.progress import OnProgress
+from guanxi.toolbox.webhook import Sender, Webhook
 
-#: The environment variable with the secret that posts are signed with.
-SECRET = "GUANXI_WEBHOOK_SECRET"  # noqa: S105 - its name, not its value
-SIGNATURE = "X-Guanxi-Signature"
 #: Seconds between two snapshots of somebody else's server, at least.
 SHORTEST = 15 * 60
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _LONGEST = 365 * 86_400
-#: Seconds that a post may take, and the waits before it is tried again.
-_TIMEOUT, _BACK_OFF = 30.0, (1.0, 5.0, 25.0)
-#: Bytes of a response that are read; nothing in it is used.
-_MAX_RESPONSE = 1 << 20
-#: HTTP statuses after which a post may succeed later; so may all from 500 on.
-_LATER = (408, 425, 429)
 #: The changes of each category that a post has, and the posts that are kept.
 _CHANGES, _KEPT = 500, 100
-
-
-class Undelivered(ToolError):
-    """A post was not delivered. It is kept in the archive, and sent first the next time."""
-
-
-class Webhook(Struct, frozen=True):
-    """Where differences are posted, and the secret that signs them. The repr omits both.
-
-    Raise SelectionError for an address that is neither https nor loopback, and without a secret.
-    """
-
-    url: str
-    secret: str
-
-    def __post_init__(self) -> None:
-        if not _is_safe(self.url):
-            raise SelectionError(
-                "--webhook 应为 https:// 地址，或本机的 http:// 地址，不含用户名和 #",
-                "--webhook must be an https:// address, or an http:// one of this machine, without"
-                " a user and without #",
-            )
-        if not self.secret:
-            raise SelectionError(
-                f"请在环境变量 {SECRET} 中设置签名用的密钥",
-                f"set the secret that posts are signed with in the environment variable {SECRET}",
-            )
-
-    def __repr__(self) -> str:
-        return f"Webhook({urlsplit(self.url).hostname})"
 
 
 def seconds_of(duration: str, *, own: bool = False) -> int:
@@ -93,11 +47,6 @@ def seconds_of(duration: str, *, own: bool = False) -> int:
             f"invalid interval {duration}: write 30m, 6h or 1d, at least {least}, at most 365d",
         )
     return seconds
-
-
-def signature(secret: str, body: bytes) -> str:
-    """Return the value of the header X-Guanxi-Signature for the body of a post."""
-    return "sha256=" + hmac.new(secret.encode(), body, "sha256").hexdigest()
 
 
 def look(
@@ -157,40 +106,22 @@ def deliver(
 ) -> int:
     """Post the differences that are kept, the oldest first; return how many were delivered.
 
-    Each is tried four times, with waits of 1, 5 and 25 seconds; a status below 500 other than
-    2xx, 408, 425 and 429 is final. Redirects are not followed. Raise Undelivered at the first that
-    fails: it and the later ones stay.
+    Each is tried as ``Sender.post``. Raise Undelivered at the first that fails: it and the later
+    ones stay.
     """
     delivered = 0
-    with closing(Network(proxy=None, timeout=_TIMEOUT, max_response=_MAX_RESPONSE)) as network:
+    with Sender(webhook, "guanxi-watch", wait) as sender:
         while rows := archive.rows("SELECT * FROM post ORDER BY number LIMIT 1"):
             [row] = rows
-            failure, is_final = _sent(network, archive, webhook, row, clock)
-            for seconds in _BACK_OFF:
-                if failure is None or is_final:
-                    break
-                wait(seconds)
-                failure, is_final = _sent(network, archive, webhook, row, clock)
-            if failure is not None:
-                raise Undelivered(
-                    f"推送未送达（{failure}），已保留，下次最先发送",
-                    f"the post was not delivered ({failure}); it is kept, and sent first the next"
-                    " time",
-                )
+            sender.post(partial(_body, archive, row, clock))
             with archive.transaction() as db:
                 db.execute("DELETE FROM post WHERE number = ?", (row["number"],))
             delivered += 1
     return delivered
 
 
-def _sent(
-    network: Network,
-    archive: Archive,
-    webhook: Webhook,
-    row: sqlite3.Row,
-    clock: Callable[[], float],
-) -> tuple[str | None, bool]:
-    """Send a post; return what failed, None if it was accepted, and whether that is final."""
+def _body(archive: Archive, row: sqlite3.Row, clock: Callable[[], float]) -> bytes:
+    """Return the body of a post that is sent now."""
     head = {
         "schema_version": SCHEMA_VERSION,
         "event": "difference",
@@ -198,36 +129,4 @@ def _sent(
         "sent": int(clock()),
         "account": msgspec.to_builtins(archive.identity),
     }
-    body = f'{json.dumps(head)[:-1]}, "difference": {row["body"]}}}'.encode()
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "guanxi-watch",
-        SIGNATURE: signature(webhook.secret, body),
-    }
-    try:
-        status = network.send(Request("POST", webhook.url, headers, body, _TIMEOUT)).status
-    except ApiException as error:
-        return str(error), False
-    if 200 <= status < 300:
-        return None, True
-    return f"HTTP {status}", status < 500 and status not in _LATER
-
-
-def _is_safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    if not host or parts.username is not None or "#" in url or not url.isprintable() or " " in url:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return f'{json.dumps(head)[:-1]}, "difference": {row["body"]}}}'.encode()

@@ -1,4 +1,4 @@
-"""The interface of every store, in four parts, and the values that it accepts and returns.
+"""The interface of every store, in five parts, and the values that it accepts and returns.
 
 A store applies the rules of ``graph`` to its rows. It knows nothing of HTTP, of who is signed in
 or of what a viewer may see: the caller checks that.
@@ -21,6 +21,11 @@ from guanxi.stores.port.content import Content, Documents, Query
 from guanxi.stores.port.errors import (
     BadLine,
     CallerRefused,
+    ChangesOff,
+    CursorInvalid,
+    CursorOfAnotherStore,
+    CursorRefused,
+    CursorTooOld,
     StoreBusy,
     StoreError,
     StoreMissing,
@@ -28,6 +33,7 @@ from guanxi.stores.port.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
+from guanxi.stores.port.feed import Changes, Feed, FeedItem, FeedStatus
 from guanxi.stores.port.relations import Relations
 from guanxi.stores.port.rows import (
     EMPTY_SLICE,
@@ -57,10 +63,19 @@ __all__ = [
     "Accounts",
     "BadLine",
     "CallerRefused",
+    "Changes",
+    "ChangesOff",
     "Content",
+    "CursorInvalid",
+    "CursorOfAnotherStore",
+    "CursorRefused",
+    "CursorTooOld",
     "Documents",
     "EdgeRow",
     "Fault",
+    "Feed",
+    "FeedItem",
+    "FeedStatus",
     "GroupRow",
     "Imported",
     "OnContradiction",
@@ -86,5 +101,5 @@ __all__ = [
 ]
 
 
-class Store(Relations, Accounts, Content, Upkeep, Protocol):
-    """A whole store: all four parts of the interface."""
+class Store(Relations, Accounts, Content, Feed, Upkeep, Protocol):
+    """A whole store: all five parts of the interface."""

@@ -39,6 +39,26 @@ class CallerRefused(Exception):
         self.code = code
 
 
+class ChangesOff(StoreError):
+    """Changes are not recorded in this store."""
+
+
+class CursorRefused(StoreError):
+    """A cursor of the feed of changes cannot be used; its subclasses say why."""
+
+
+class CursorInvalid(CursorRefused):
+    """The text is no cursor."""
+
+
+class CursorOfAnotherStore(CursorRefused):
+    """The cursor is of another store, of a later state of it, or of before changes were off."""
+
+
+class CursorTooOld(CursorRefused):
+    """Changes after the cursor were deleted."""
+
+
 class BadLine(StoreError):
     """A line of an import is invalid. ``line`` counts from 1; nothing of the import was written.
 

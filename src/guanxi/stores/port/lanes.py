@@ -154,6 +154,10 @@ def _documents(kind: Kind[Any], owner: int, query: Query) -> Rows:
     return Rows(min(query.offset + query.limit, SHORT_ROWS))
 
 
+def _changes_after(cursor: object, limit: int) -> Rows:
+    return Rows(limit)
+
+
 Rule: TypeAlias = Lane | Callable[..., Rows]
 
 #: The lane of each verb that reads, or how many rows it examines, from the verb's arguments. The
@@ -183,6 +187,8 @@ LANES: dict[str, Rule] = {
     "find": _find,
     "documents_of": _documents_of,
     "documents": _documents,
+    "changes_after": _changes_after,
+    "changes_status": Lane.AT_ONCE,
     "count": Lane.SHORT,
     "counts": Lane.SHORT,
     "total": Lane.SHORT,

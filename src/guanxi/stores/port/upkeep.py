@@ -67,14 +67,23 @@ class Upkeep(Protocol):
         or only some slices); and whatever ``rows`` raises.
         """
 
-    def edges(self, after: int = 0) -> AsyncIterator[EdgeRow]:
+    def edges(
+        self, after: int = 0, at: Callable[[str | None], object] | None = None
+    ) -> AsyncIterator[EdgeRow]:
         """Yield followings, whispers and blocks of mids above ``after``, by follower, oldest first.
+
+        ``at`` is called before the first row, on any thread, with the cursor of the feed of changes
+        after the snapshot that is read, None if the feed is off.
 
         Raise StoreUnavailable if the read fails.
         """
 
-    def accounts(self, after: int = 0) -> AsyncIterator[AccountRow]:
+    def accounts(
+        self, after: int = 0, at: Callable[[str | None], object] | None = None
+    ) -> AsyncIterator[AccountRow]:
         """Yield every account with a mid above ``after``, with its card and its key, by mid.
+
+        ``at`` is that of ``edges``.
 
         Raise StoreUnavailable if the read fails.
         """

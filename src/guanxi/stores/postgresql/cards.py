@@ -5,7 +5,7 @@ Functions that write expect the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -29,6 +29,7 @@ from guanxi.stores.documents import document
 from guanxi.stores.port import AccountRow
 from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.feed import end_cursor
 from guanxi.stores.postgresql.requests import end_requests
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.keys import KEY, Key, key_id
@@ -223,11 +224,17 @@ SELECT {", ".join(_COLUMNS)}, (
 """
 
 
-async def accounts(db: Connection, after: int = 0) -> AsyncIterator[AccountRow]:
+async def accounts(
+    db: Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+) -> AsyncIterator[AccountRow]:
     """Yield every account with a mid above ``after``, its card and its key, by mid.
 
-    Expects a transaction. Raise ``StoreError`` for an unreadable key.
+    ``at`` is called first, with the feed's cursor of this snapshot, None if the feed is off.
+    Expects a REPEATABLE READ transaction that has not read yet. Raise ``StoreError`` for an
+    unreadable key.
     """
+    if at is not None:
+        at(await end_cursor(db))
     async for row in db.cursor(_WITH_KEYS, after, prefetch=_PUT_BATCH):
         account, body = _account(*row[: _CARD_AT.start]), row[-1]
         key = "" if body is None else document(KEY, account.mid, 0, body).key
@@ -257,8 +264,8 @@ _NAME_IN_USE = "SELECT EXISTS (SELECT 1 FROM account_name WHERE name = $1 AND mi
 
 async def edit_account(
     db: Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
-) -> EditRefusal | None:
-    """Change an account and documents of it; return None, or why nothing was changed.
+) -> EditRefusal | tuple[tuple[Account, Card] | None, tuple[Account, Card]]:
+    """Change an account and documents of it; return it before and after, or why it was refused.
 
     An edit that deregisters also deletes the account's sessions, grants and key, and the requests
     to follow that it sent or received. ``StoreError`` for a stored document that cannot be decoded.
@@ -272,9 +279,11 @@ async def edit_account(
         in_use = await db.fetchval(_NAME_IN_USE, name, mid)
     key_in_use = bool(edit.key) and await _key_in_use(db, mid, edit.key or "")
     found = await db.fetchrow(_LOCKED, mid)
-    row = None if found is None else tuple(found)
+    row, is_new = None if found is None else tuple(found), False
     if row is None and edit.new is not None and not (in_use or key_in_use):
-        [row] = await _claimed(db, [_row(Account(mid=mid), edit.new)])
+        made = _row(Account(mid=mid), edit.new)
+        [row] = await _claimed(db, [made])
+        is_new = row == made
     stored = None
     if row is not None:
         stored = _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
@@ -295,7 +304,9 @@ async def edit_account(
         await db.execute(_DROP_NAME, name, 0)
     if edit.key and isinstance(decided, EditRefusal) and not key_in_use:
         await content.release(db, KEY, mid, key_id(edit.key))
-    return decided if isinstance(decided, EditRefusal) else None
+    if isinstance(decided, EditRefusal):
+        return decided
+    return None if is_new else stored, decided
 
 
 async def _key_in_use(db: Connection, mid: int, key: str) -> bool:

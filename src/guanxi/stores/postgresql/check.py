@@ -13,7 +13,7 @@ from guanxi.accounts.account import State
 from guanxi.graph.pair import DEFAULT, SPECIAL
 from guanxi.stores import tails
 from guanxi.stores.port import Fault
-from guanxi.stores.postgresql import check_content
+from guanxi.stores.postgresql import check_content, feed
 from guanxi.stores.postgresql.cards import derived
 from guanxi.stores.postgresql.connections import Connection
 
@@ -116,7 +116,7 @@ _EQUAL_SETS = {
 }
 
 #: The names of all invariants of relations and accounts.
-INVARIANTS = (*_VIOLATIONS, *_EQUAL_SETS, *tails.INVARIANTS)
+INVARIANTS = (*_VIOLATIONS, *_EQUAL_SETS, *tails.INVARIANTS, feed.INVARIANT)
 _PREFETCH = 500
 
 
@@ -135,6 +135,8 @@ async def check(db: Connection) -> AsyncIterator[Fault]:
     async for account in derived(db):
         for fault in tails.faults_of(account):
             yield fault
+    async for fault in feed.faults(db):
+        yield fault
     async for fault in check_content.check(db):
         yield fault
 

@@ -5,12 +5,13 @@ Each function expects the caller's transaction, REPEATABLE READ for one snapshot
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from guanxi.graph.pair import SPECIAL, Contract, finer_of, mtime_of
 from guanxi.stores.documents import entry
 from guanxi.stores.port import EdgeRow, OwnedGroup
 from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.feed import end_cursor
 from guanxi.world.kind import Entry
 
 _PREFETCH = 1_000
@@ -32,11 +33,16 @@ ORDER BY owner, place, other
 """
 
 
-async def edges(db: Connection, after: int = 0) -> AsyncIterator[EdgeRow]:
+async def edges(
+    db: Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+) -> AsyncIterator[EdgeRow]:
     """Yield every following, whisper and block of owners with a mid above ``after``.
 
-    By owner, then oldest first. Expects a transaction.
+    By owner, then oldest first. ``at`` is called first, with the feed's cursor of this snapshot,
+    None if the feed is off. Expects a REPEATABLE READ transaction that has not read yet.
     """
+    if at is not None:
+        at(await end_cursor(db))
     async for row in db.cursor(_EDGES, after, prefetch=_PREFETCH):
         owner, other, sort_key, kind, special, groups, since, attr, visits = row
         yield EdgeRow(

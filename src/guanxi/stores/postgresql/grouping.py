@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from guanxi.accounts.account import State
 from guanxi.contract import errors
 from guanxi.contract.limits import Caps
+from guanxi.graph.feed import dropped, named, regrouped
 from guanxi.graph.groups import (
     CreateGroup,
     DeleteGroup,
@@ -188,19 +189,24 @@ def regroup(
         case PutGroup(group, name):
             if groups.names.get(group) == name:
                 return 0
+            if locked.is_recorded:
+                locked.records.append(named(owner, group, groups.names.get(group), name))
             groups.put(owner, group, name)
             return 0
         case DropGroup(group):
-            had_members = False
-            for (who, _), row in locked.rows.items():
+            left: list[int] = []
+            for (who, member), row in locked.rows.items():
                 edge = row.pair.mine.follows
                 if who == owner and edge is not None and group in edge.groups:
                     _set_groups(locked, owner, row, edge, edge.groups - {group})
-                    had_members = True
+                    left.append(member)
+            if locked.is_recorded:
+                parted = dropped(owner, group, groups.names[group], left, whole=not large)
+                locked.records.append(parted)
             if not large:
                 groups.drop(owner, group)
                 locked.members.pop((owner, group), None)  # a new group may get its id
-            if not had_members:
+            if not left:
                 return Unfinished(act) if large else 0
         case Regrouped(after) if isinstance(act, Regroup):
             if large:
@@ -209,6 +215,8 @@ def regroup(
             if not changed:
                 return Unfinished(act) if large else 0
             for member, ids in changed.items():
+                if locked.is_recorded:
+                    locked.records.append(regrouped(owner, member, edges[member].groups, ids))
                 _set_groups(locked, owner, locked.rows[owner, member], edges[member], ids)
     tally = locked.tallies[owner]
     tally.version += 1

@@ -24,7 +24,8 @@ from msgspec.structs import replace
 
 from guanxi.accounts.account import State
 from guanxi.contract.limits import Caps
-from guanxi.graph.effects import effect, swapped
+from guanxi.graph.effects import change, effect, swapped
+from guanxi.graph.feed import Record, record
 from guanxi.graph.groups import GroupAct, Memberships
 from guanxi.graph.pair import (
     EMPTY_SIDE,
@@ -40,6 +41,7 @@ from guanxi.graph.pair import (
     decide,
     next_sort_key,
 )
+from guanxi.stores.postgresql import feed
 from guanxi.stores.postgresql.connections import Connection, send_many
 from guanxi.stores.postgresql.reads import SIDE, side_of
 
@@ -119,6 +121,9 @@ class Locked:
     followers: dict[int, Followers] = field(default_factory=lambda: defaultdict(Followers))
     #: What to add to the number of members of a group, by owner and group.
     members: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
+    #: Whether the feed of changes is on, and what it gets.
+    is_recorded: bool = False
+    records: list[Record] = field(default_factory=list)
 
     def count_members(self, owner: int, added: Memberships) -> None:
         """Add to the counts of the groups of an owner, whose tally must be locked."""
@@ -141,7 +146,11 @@ SELECT mid, following, whisper, black, special, grouped, version, public_version
     newest
 FROM tally WHERE mid = $1 FOR UPDATE
 """
-_ACCOUNTS = "SELECT mid, state, refuse_follows, approve_followers FROM account WHERE mid = $1"
+# Read when the rows are locked, as ``feed.is_on`` needs it.
+_ACCOUNTS = f"""
+SELECT mid, state, refuse_follows, approve_followers, {feed.IS_ON} AS is_on
+FROM account WHERE mid = $1
+"""
 #: The newest sort key of an account in a list, by the list's column.
 _NEWEST = {
     column: f"SELECT owner, {column} FROM relation"
@@ -192,8 +201,10 @@ async def lock(
             setattr(tallies[row["owner"]], column, row[column])
     mids = {act.owner for act in acts}
     mids |= {act.target for act in effective if act.act in _NEEDS_ACCOUNT}
-    accounts = {row["mid"]: tuple(row)[1:] for row in await _each(connection, _ACCOUNTS, mids)}
-    return Locked(now, rows, tallies, accounts)
+    states = await _each(connection, _ACCOUNTS, mids)
+    accounts = {row["mid"]: tuple(row)[1:-1] for row in states}
+    is_recorded = any(row["is_on"] for row in states)
+    return Locked(now, rows, tallies, accounts, is_recorded=is_recorded)
 
 
 async def _lock_rows(connection: Connection, ordered: Sequence[Key]) -> list[asyncpg.Record]:
@@ -272,13 +283,17 @@ def modify(locked: Locked, act: Modify, caps: Caps) -> int:
     if after != facts.pair:
         _put(locked, key, facts.pair, after)
         _put(locked, their_key, swapped(facts.pair), swapped(after))
+        made = change(owner, target, facts.pair, after) if locked.is_recorded else None
+        if made is not None:
+            locked.records.append(record(made))
     return code_of(act, after)
 
 
 def cut(locked: Locked, owner: int, target: int) -> None:
     """Delete the owner's following of the target, its whisper and its request, if there are any.
 
-    The rows must be locked as for an ``Act.UNFOLLOW``. No rule can refuse this.
+    The rows must be locked as for an ``Act.UNFOLLOW``. No rule can refuse this. It is a part of an
+    import, which the feed of changes has as a whole.
     """
     key, their_key = (owner, target), (target, owner)
     before = Pair(locked.rows[key].pair.mine, locked.rows[their_key].pair.mine)
@@ -303,28 +318,28 @@ def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:
     row, owner = locked.rows[key], key[0]
     row.pair, row.changed = after, True
     row.unfollowed |= after.mine.follows is None
-    change = effect(before, after)
+    made = effect(before, after)
     if after.mine.requests is not None and after.mine.requests != before.mine.requests:
         tally = locked.tallies[owner]
         tally.requests = max(tally.requests, after.mine.requests)
         tally.newest, tally.changed = max(tally.newest, tally.requests), True
-    if change.version or change.private_version:
+    if made.version or made.private_version:
         tally = locked.tallies[owner]
-        tally.following += change.following
-        tally.whisper += change.whisper
-        tally.black += change.black
-        locked.count_members(owner, change.memberships)
-        tally.version += change.version
-        tally.public_version += change.public_version
-        tally.private_version += change.private_version
+        tally.following += made.following
+        tally.whisper += made.whisper
+        tally.black += made.black
+        locked.count_members(owner, made.memberships)
+        tally.version += made.version
+        tally.public_version += made.public_version
+        tally.private_version += made.private_version
         tally.follows = max(tally.follows, after.mine.follows.sort_key if after.mine.follows else 0)
         tally.blocks = max(tally.blocks, after.mine.blocks or 0)
         tally.newest = max(tally.newest, tally.follows, tally.blocks)
         tally.changed = True
-    if change.follower_version:
-        locked.followers[owner].follower += change.follower
+    if made.follower_version:
+        locked.followers[owner].follower += made.follower
         locked.followers[owner].version += 1
-        locked.followers[owner].public_version += change.public_follower_version
+        locked.followers[owner].public_version += made.public_follower_version
 
 
 _PUT = """
@@ -362,8 +377,8 @@ ON CONFLICT (mid, slot) DO UPDATE SET
 async def write(connection: Connection, locked: Locked, slot: int) -> None:
     """Write the changed rows and counts of the applied acts, and delete the rows that are empty.
 
-    Runs in the caller's transaction. ``slot``, from 0 to ``SLOTS - 1``, is the slot that follower
-    counts are added to.
+    Then append to the feed of changes: the caller's transaction does nothing after this. ``slot``,
+    from 0 to ``SLOTS - 1``, is the slot that follower counts are added to.
     """
     rows = locked.rows.items()  # in the order of locking
     tallies = sorted(locked.tallies.items(), key=itemgetter(0))
@@ -403,6 +418,8 @@ async def write(connection: Connection, locked: Locked, slot: int) -> None:
     for statement, values in changes:
         if values:
             await connection.executemany(statement, values)
+    if locked.records:
+        await feed.put(connection, locked.now, locked.records)
 
 
 def _regrouped(locked: Locked) -> list[tuple[int, list[int] | None, list[int]]]:

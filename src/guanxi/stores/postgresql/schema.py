@@ -2,8 +2,8 @@
 
 Rows of an account's lists are distributed by that account, which is the first column of every key,
 and so are on one shard. Names, sessions, grants and the ids of unique kinds are not found by
-account: they have tables distributed by their own key. There is no foreign key, no trigger, no
-sequence.
+account: they have tables distributed by their own key. There is no foreign key and no trigger. The
+feed of changes has the only sequence; it is not distributed, and cannot be used on Citus.
 
 Texts that people write are stored as UTF-8 bytes: PostgreSQL's text type cannot contain U+0000,
 which names and titles may, and bytes are compared without a collation.
@@ -43,6 +43,19 @@ CREATE INDEX relation_requested ON relation (owner, requested, other) WHERE requ
 """
 
 VERSION = 2
+# The feed of changes. Its numbers are drawn as ``feed`` describes: one at a time, in order.
+_FEED = """
+CREATE SEQUENCE change_number CACHE 1;
+CREATE TABLE change (
+    number bigint PRIMARY KEY,
+    time bigint NOT NULL, -- in milliseconds
+    kind text COLLATE "C" NOT NULL,
+    actor bigint NOT NULL,
+    target bigint NOT NULL, -- 0 for none
+    body bytea NOT NULL -- before and after, as JSON
+);
+"""
+
 #: The SQL that migrates a store to the next version, by the version that it starts from.
 MIGRATIONS: Mapping[int, str] = {
     1: f"""
@@ -76,7 +89,7 @@ AND substring(tail FROM length(tail) - {len(AFTER_NAME) - 1}) = '\\x{AFTER_NAME.
 CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
 CREATE INDEX relation_visited ON relation (owner, visits, follows, other) WHERE visits > 0;
 {_REQUESTS}
-"""
+{_FEED}"""
 }
 
 #: The oldest major version of the server that is supported.
@@ -224,6 +237,7 @@ CREATE TABLE content_holder (
 );
 """
     + _REQUESTS
+    + _FEED
 )
 
 #: The column that each table is distributed by on Citus. Tables by account are colocated; ``meta``
@@ -391,6 +405,14 @@ async def _init(connection: Connection, schema: str, *, distribute: bool) -> boo
         )
     created = await _version(connection) is None and await _create(connection, schema)
     if distribute:
+        if await connection.fetchval("SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'changes')"):
+            raise StoreError(
+                Text(
+                    "此库记录变更，尚不能分布：请先用 `guanxi store changes off` 关闭",
+                    "this store records changes, and cannot be distributed: switch that off first"
+                    " with `guanxi store changes off`",
+                )
+            )
         await _distribute(connection)
     return created
 

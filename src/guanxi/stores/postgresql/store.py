@@ -8,15 +8,26 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
-from guanxi.accounts.account import Card, Privacy, State
+from guanxi.accounts.account import AccountEdit, Card, EditRefusal, Privacy, State
 from guanxi.contract.limits import Caps
+from guanxi.graph.feed import IMPORTED
 from guanxi.graph.groups import GroupAct
-from guanxi.graph.pair import Modify
+from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.acts import in_transactions
+from guanxi.stores.feed import account_records, awaited, check_bounds, check_kept, cursor_of
 from guanxi.stores.lines import LATEST
-from guanxi.stores.port import EdgeRow, Imported, OnContradiction, OnOtherTime, StoreTimeout
-from guanxi.stores.postgresql import bulk, content, export, reads, suggesting
+from guanxi.stores.port import (
+    Changes,
+    EdgeRow,
+    Imported,
+    OnContradiction,
+    OnOtherTime,
+    StoreTimeout,
+)
+from guanxi.stores.port.feed import KEEP_DAYS
+from guanxi.stores.postgresql import bulk, content, export, feed, reads, suggesting
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
 from guanxi.stores.postgresql import requests as asking
@@ -32,6 +43,7 @@ from guanxi.stores.postgresql.engine import Engine, reading, streaming, writing
 from guanxi.stores.postgresql.pairs import add_visits
 from guanxi.stores.postgresql.schema import prepare
 from guanxi.stores.postgresql.writer import CLOSE_SECONDS
+from guanxi.world.kind import DocumentEdit
 
 
 class PostgreSQLStore(Engine):
@@ -98,7 +110,13 @@ class PostgreSQLStore(Engine):
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)
-    edit_account = writing(people.edit_account)
+
+    async def edit_account(
+        self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
+    ) -> EditRefusal | None:
+        now = sort_key_at(self._clock())
+        return await self.write(lambda db: _edit_account(db, now, mid, edit, documents))
+
     open_session = writing(people.open_session)
     session = reading(people.session)
     close_session = writing(people.close_session)
@@ -132,6 +150,35 @@ class PostgreSQLStore(Engine):
     total = reading(content.total)
     delete = writing(content.delete)
 
+    # --- the feed of changes ---
+
+    _changes_after = reading(feed.changes_after)
+    changes_status = reading(feed.changes_status)
+
+    async def set_changes(
+        self, on: bool, *, keep_days: int | None = KEEP_DAYS, keep_rows: int | None = None
+    ) -> bool:
+        check_kept(keep_days, keep_rows)
+        changed = await self.write(lambda db: feed.set_changes(db, on, keep_days, keep_rows))
+        if not on:
+            await self.trim_changes()
+        return changed
+
+    async def changes(
+        self, after: str | None = None, limit: int = 100, wait: float = 0.0
+    ) -> Changes:
+        check_bounds(limit, wait)
+        cursor = None if after is None else cursor_of(after)
+        return await awaited(lambda: self._changes_after(cursor, limit), wait)
+
+    async def trim_changes(self, keep_days: int | None = None, keep_rows: int | None = None) -> int:
+        check_kept(keep_days, keep_rows)
+        now_ms, deleted, more = self._clock() // 10**6, 0, True
+        while more:  # each transaction deletes a bounded number
+            some, more = await self.write(lambda db: feed.trim(db, now_ms, keep_days, keep_rows))
+            deleted += some
+        return deleted
+
     # --- upkeep ---
 
     async def import_edges(
@@ -162,6 +209,7 @@ class PostgreSQLStore(Engine):
                     on_contradiction=on_contradiction,
                     on_other_time=on_other_time,
                 )
+                await feed.append(db, sort_key_at(self._clock()), IMPORTED)
                 await commit(db)
             return imported
         finally:
@@ -195,6 +243,21 @@ class PostgreSQLStore(Engine):
 
     def _seconds(self) -> int:
         return self._clock() // 10**9
+
+
+async def _edit_account(
+    db: Connection,
+    now: int,
+    mid: int,
+    edit: AccountEdit,
+    documents: Sequence[DocumentEdit[Any]],
+) -> EditRefusal | None:
+    """Change an account, and append that to the feed; expects a transaction."""
+    edited = await people.edit_account(db, mid, edit, documents)
+    if isinstance(edited, EditRefusal):
+        return edited
+    await feed.append(db, now, *account_records(*edited))
+    return None
 
 
 async def _check_writable(connection: Connection) -> None:

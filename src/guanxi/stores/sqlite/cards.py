@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import starmap
 from typing import Any
 
@@ -25,6 +25,7 @@ from guanxi.contract.limits import ALL
 from guanxi.stores.documents import document
 from guanxi.stores.port import AccountRow
 from guanxi.stores.sqlite import content
+from guanxi.stores.sqlite.feed import end_cursor
 from guanxi.stores.sqlite.reads import packed
 from guanxi.stores.sqlite.requests import end_requests
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
@@ -170,11 +171,16 @@ SELECT mid, state, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS}, (
 """
 
 
-def accounts(db: apsw.Connection, after: int = 0) -> Iterator[AccountRow]:
+def accounts(
+    db: apsw.Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+) -> Iterator[AccountRow]:
     """Yield the accounts with a mid above ``after``, with cards and keys, in ascending order.
 
+    ``at`` is called first, with the feed's cursor of this snapshot, None if the feed is off.
     ``StoreError`` if a key cannot be decoded.
     """
+    if at is not None:
+        at(end_cursor(db))
     for mid, state, *values, key in db.execute(_ACCOUNTS, (after,)):
         switches, card = values[: len(_PRIVACY)], values[len(_PRIVACY) :]
         yield AccountRow(
@@ -192,9 +198,12 @@ SELECT EXISTS (
 
 
 def edit_account(
-    db: apsw.Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
-) -> EditRefusal | None:
-    """Change an account and documents of it; return None, or why nothing was changed.
+    db: apsw.Connection,
+    mid: int,
+    edit: AccountEdit,
+    documents: Sequence[DocumentEdit[Any]] = (),
+) -> EditRefusal | tuple[tuple[Account, Card] | None, tuple[Account, Card]]:
+    """Change an account and documents of it; return it before and after, or why it was refused.
 
     An edit that deregisters also deletes the account's sessions, grants and key, and the requests
     to follow that it sent or received. ``StoreError`` for a stored document that cannot be decoded.
@@ -219,7 +228,7 @@ def edit_account(
     for change in documents:  # one by one: two may change the same document
         document = content.get(db, change.kind, mid, change.id)
         content.put(db, [change.entry(mid, document)])
-    return None
+    return stored, decided
 
 
 def _key_in_use(db: apsw.Connection, mid: int, key: str) -> bool:

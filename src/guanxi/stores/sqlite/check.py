@@ -10,7 +10,7 @@ from guanxi.accounts.account import State
 from guanxi.graph.pair import DEFAULT, SPECIAL
 from guanxi.stores import tails
 from guanxi.stores.port import Fault
-from guanxi.stores.sqlite import check_content
+from guanxi.stores.sqlite import check_content, feed
 from guanxi.stores.sqlite.cards import derived
 from guanxi.stores.sqlite.schema import (
     CONTRACTS,
@@ -145,7 +145,7 @@ _VIOLATIONS = {
 _INTEGRITY = "the file passes SQLite's integrity check"
 
 #: The names of all invariants of the file, the relations and the accounts.
-INVARIANTS = (_INTEGRITY, *_VIOLATIONS, *tails.INVARIANTS)
+INVARIANTS = (_INTEGRITY, *_VIOLATIONS, *tails.INVARIANTS, feed.INVARIANT)
 
 
 def check(db: apsw.Connection) -> Iterator[Fault]:
@@ -158,4 +158,5 @@ def check(db: apsw.Connection) -> Iterator[Fault]:
             yield Fault(invariant, f"{owner}, {item}")
     for account in derived(db):
         yield from tails.faults_of(account)
+    yield from feed.faults(db)
     yield from check_content.check(db)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import apsw
 
 from guanxi.graph.pair import Contract, finer_of, mtime_of
 from guanxi.stores.documents import entry
 from guanxi.stores.port import EdgeRow, OwnedGroup
+from guanxi.stores.sqlite.feed import end_cursor
 from guanxi.stores.sqlite.schema import GROUPED, OWNER_CONTRACT, SPECIAL_BIT
 from guanxi.world.kind import Entry
 
@@ -37,8 +38,15 @@ ORDER BY 1, 2, 3
 """
 
 
-def edges(db: apsw.Connection, after: int = 0) -> Iterator[EdgeRow]:
-    """Yield followings, whispers and blocks of mids above ``after``, by owner, oldest first."""
+def edges(
+    db: apsw.Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+) -> Iterator[EdgeRow]:
+    """Yield followings, whispers and blocks of mids above ``after``, by owner, oldest first.
+
+    ``at`` is called first, with the feed's cursor of this snapshot, None if the feed is off.
+    """
+    if at is not None:
+        at(end_cursor(db))
     rows = db.execute(_EDGES, {"after": after})
     for owner, sort_key, target, kind, flags, groups, contract, visits in rows:
         yield EdgeRow(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from guanxi.accounts.account import State
 from guanxi.contract import errors
 from guanxi.contract.limits import Caps
+from guanxi.graph.feed import dropped, named, regrouped
 from guanxi.graph.groups import (
     SAME_MEMBERSHIPS,
     CreateGroup,
@@ -29,6 +30,7 @@ from guanxi.graph.groups import (
 from guanxi.graph.pair import SPECIAL, Refusal
 from guanxi.stores.acts import Unfinished
 from guanxi.stores.port import StoreUnavailable
+from guanxi.stores.sqlite import feed
 from guanxi.stores.sqlite.schema import GROUPED, IN_GROUPS, SPECIAL_BIT
 from guanxi.text import Text
 
@@ -56,6 +58,7 @@ _LAST_OF_PART = """
 SELECT place, target FROM member WHERE owner = ? AND grp = ? ORDER BY place, target
 LIMIT 1 OFFSET ?
 """
+_PART = "SELECT target FROM member WHERE owner = ? AND grp = ? AND (place, target) <= (?, ?)"
 # Run before the members are deleted: those in no other group are not grouped any more.
 _CLEAR_GROUPED = f"""
 UPDATE following SET flags = flags & ~{GROUPED}
@@ -77,9 +80,11 @@ _END = (2**63 - 1, 2**63 - 1)
 
 
 def regroup(
-    db: apsw.Connection, act: GroupAct | Unfinished, caps: Caps, room: int = ROWS
+    db: apsw.Connection, act: GroupAct | Unfinished, caps: Caps, now: int, room: int = ROWS
 ) -> int | Unfinished:
     """Apply an act on groups; return 0, or the code of its refusal, which changes nothing.
+
+    ``now`` is the current time's sort key.
 
     If it changes more than about ``room`` rows, apply a part and return the rest: of its members
     the first are in their new groups, or no longer in the group that is being deleted. The rest is
@@ -123,11 +128,16 @@ def regroup(
             if names.get(group) == name:
                 return 0
             db.execute(_PUT_GROUP, (owner, group, name))
+            feed.append(db, now, named(owner, group, names.get(group), name))
             return 0
         case DropGroup(group):
             last = db.execute(_LAST_OF_PART, (owner, group, room - 1)).get
             if last is not None:
                 rest = Unfinished(DeleteGroup(owner, group))
+            if feed.is_on(db):
+                part = db.execute(_PART, (owner, group, *(last or _END)))
+                left = [target for (target,) in part]
+                feed.put(db, now, dropped(owner, group, names[group], left, whole=rest is None))
             cleared = list(db.execute(_CLEAR_GROUPED, (owner, group, *(last or _END))))
             db.execute(_DELETE_MEMBERS, (owner, group, *(last or _END)))
             deleted = db.changes()
@@ -140,13 +150,15 @@ def regroup(
             if not after:
                 return 0
             most = db.total_changes() + room
-            targets = sorted(after)
+            targets, is_on = sorted(after), feed.is_on(db)
             for at, target in enumerate(targets):
                 if at and db.total_changes() >= most:
                     rest = Unfinished(replace(act, members=tuple(targets[at:])))
                     break
                 _put_groups(db, owner, target, edges[target], members[target], after[target])
                 added += memberships(members[target], after[target])
+                if is_on:
+                    feed.put(db, now, regrouped(owner, target, members[target], after[target]))
     count_members(db, owner, added)
     db.execute(_RAISE_VERSIONS, (owner,))
     return 0 if rest is None else rest

@@ -9,7 +9,8 @@ import apsw
 
 from guanxi.accounts.account import State
 from guanxi.contract.limits import Caps
-from guanxi.graph.effects import Item, effect, swapped
+from guanxi.graph.effects import Item, change, effect, swapped
+from guanxi.graph.feed import record
 from guanxi.graph.groups import SAME_MEMBERSHIPS
 from guanxi.graph.pair import (
     Act,
@@ -23,6 +24,7 @@ from guanxi.graph.pair import (
     decide,
     next_sort_key,
 )
+from guanxi.stores.sqlite import feed
 from guanxi.stores.sqlite.grouping import count_members, flags_of
 from guanxi.stores.sqlite.reads import side
 from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
@@ -103,13 +105,17 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
     if after != pair:
         _write(db, owner, target, pair, after)
         _write(db, target, owner, swapped(pair), swapped(after))
+        made = change(owner, target, pair, after)
+        if made is not None and feed.is_on(db):
+            feed.put(db, now, record(made))
     return code_of(act, after)
 
 
 def cut(db: apsw.Connection, owner: int, target: int) -> None:
     """Delete the owner's following of the target, its whisper and its request, if there are any.
 
-    No rule can refuse this. The caller commits.
+    No rule can refuse this. It is a part of an import, which the feed of changes has as a whole.
+    The caller commits.
     """
     before = Pair(side(db, owner, target), side(db, target, owner))
     after = Pair(Side(blocks=before.mine.blocks), before.theirs)
@@ -162,9 +168,9 @@ def _write(db: apsw.Connection, owner: int, other: int, before: Pair, after: Pai
 
     ``owner`` is the account whose side is ``mine`` in both pairs.
     """
-    change = effect(before, after)
+    made = effect(before, after)
     for name, table in _TABLES.items():
-        old, new = getattr(change.before, name), getattr(change.after, name)
+        old, new = getattr(made.before, name), getattr(made.after, name)
         if old == new:
             continue
         if old is None:
@@ -181,24 +187,24 @@ def _write(db: apsw.Connection, owner: int, other: int, before: Pair, after: Pai
             db.execute(_REQUEST, (*key, after.mine.requests))
     if before.mine.follows is not None and before.mine.follows != after.mine.follows:
         _write_dependents(db, owner, other, before.mine.follows, after.mine.follows)
-    if change.version or change.follower_version or change.private_version:
+    if made.version or made.follower_version or made.private_version:
         db.execute(
             _TALLY,
             (
                 owner,
-                change.following,
-                change.whisper,
-                change.black,
-                change.follower,
-                change.version,
-                change.follower_version,
-                change.public_version,
-                change.public_follower_version,
-                change.private_version,
+                made.following,
+                made.whisper,
+                made.black,
+                made.follower,
+                made.version,
+                made.follower_version,
+                made.public_version,
+                made.public_follower_version,
+                made.private_version,
             ),
         )
-    if change.memberships is not SAME_MEMBERSHIPS:
-        count_members(db, owner, change.memberships)
+    if made.memberships is not SAME_MEMBERSHIPS:
+        count_members(db, owner, made.memberships)
 
 
 class _Table(NamedTuple):

@@ -241,10 +241,22 @@ CREATE UNIQUE INDEX request_by_target ON request (owner, target);
 CREATE UNIQUE INDEX request_by_receiver ON request (target, place, owner);
 """
 
-SCHEMA = _RELATIONS + _CONTENT + _VERSIONS + _REQUESTS
+# The feed of changes. AUTOINCREMENT: no number is given twice, also after a deletion.
+_FEED = """
+CREATE TABLE change (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    time INTEGER NOT NULL, -- in milliseconds
+    kind TEXT NOT NULL,
+    actor INTEGER NOT NULL,
+    target INTEGER NOT NULL, -- 0 for none
+    body BLOB NOT NULL -- before and after, as JSON
+) STRICT;
+"""
+
+SCHEMA = _RELATIONS + _CONTENT + _VERSIONS + _REQUESTS + _FEED
 
 #: The SQL that migrates a store from each version to the next.
-MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS + _SHORTEN_TAILS + _REQUESTS}
+MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS + _SHORTEN_TAILS + _REQUESTS + _FEED}
 
 _CACHE_KIB = 64 * 1024
 _MAPPED_BYTES = 16 * 2**30

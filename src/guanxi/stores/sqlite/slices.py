@@ -17,8 +17,10 @@ from typing import TypeVar
 import apsw
 
 from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.graph.feed import IMPORTED
 from guanxi.graph.pair import SPECIAL
 from guanxi.stores.port import Imported, OnOtherTime, StoreTimeout
+from guanxi.stores.sqlite import feed
 from guanxi.stores.sqlite.bulk import BLOCK, FOLLOW, WHISPER, create_groups, index_pairs, new_groups
 from guanxi.stores.sqlite.cards import put, put_plain
 from guanxi.stores.sqlite.pairs import cut
@@ -74,13 +76,15 @@ def write_slices(
     path: Path,
     accounts: Mapping[int, tuple[Card, Privacy, State]],
     groups: Mapping[tuple[int, str], int],
+    now: int,
     on_other_time: OnOtherTime = "replace",
 ) -> Imported:
     """Write the staged edges, and the accounts and groups, in transactions of some milliseconds.
 
     ``db`` is the connection to the store at ``path`` that has the staging tables. Stored edges that
     contradict a staged one are resolved by the rules; ``on_other_time`` is that of the port, where
-    "refuse" has been checked before. Raise ``StoreTimeout`` if an error of SQLite
+    "refuse" has been checked before. ``now`` is the current time's sort key. Each transaction that
+    changes something appends to the feed of changes. Raise ``StoreTimeout`` if an error of SQLite
     comes after a first transaction was committed, ``StoreError`` if an id in ``groups`` is in use.
     """
     db.pragma("cache_size", -_CACHE_KIB)
@@ -93,6 +97,7 @@ def write_slices(
     try:
         for part in _parts(accounts.items(), _ACCOUNTS):
             with turn(db, path):
+                feed.append(db, now, IMPORTED)
                 put(
                     db,
                     (
@@ -103,16 +108,19 @@ def write_slices(
             log.copy(path)
         for first in range(1, db.execute("SELECT count(*) FROM missing").get + 1, _ACCOUNTS):
             with turn(db, path):
+                feed.append(db, now, IMPORTED)
                 _create_accounts(db, first, first + _ACCOUNTS - 1)
             log.copy(path)
         for some in _parts(groups.items(), _ACCOUNTS):
             with turn(db, path):
+                feed.append(db, now, IMPORTED)
                 create_groups(db, dict(some))
         first, size = 1, FIRST
         last = db.execute("SELECT count(*) FROM ordered").get
         while first <= last:
             with turn(db, path):
                 began = time.monotonic()
+                feed.append(db, now, IMPORTED)
                 imported += _write_slice(db, first, min(first + size - 1, last), on_other_time)
             first += size
             size = _next_size(size, time.monotonic() - began)

@@ -9,24 +9,28 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import apsw
 
-from guanxi.accounts.account import Card, Privacy, State
+from guanxi.accounts.account import AccountEdit, Card, EditRefusal, Privacy, State
 from guanxi.contract.limits import Caps
+from guanxi.graph.feed import IMPORTED
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.acts import Doing, Unfinished, in_transactions
+from guanxi.stores.feed import account_records, awaited, check_bounds, check_kept, cursor_of
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
+    Changes,
     EdgeRow,
     Imported,
     OnContradiction,
     OnOtherTime,
     StoreTimeout,
 )
-from guanxi.stores.sqlite import bulk, content, export, reads, shared, suggesting
+from guanxi.stores.port.feed import KEEP_DAYS
+from guanxi.stores.sqlite import bulk, content, export, feed, reads, shared, suggesting
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
 from guanxi.stores.sqlite import requests as asking
@@ -36,7 +40,7 @@ from guanxi.stores.sqlite.pairs import add_visits, modify
 from guanxi.stores.sqlite.schema import connect, failures, prepare
 from guanxi.stores.sqlite.slices import write_slices
 from guanxi.stores.sqlite.writer import turn
-from guanxi.world.kind import Kind, Value
+from guanxi.world.kind import DocumentEdit, Kind, Value
 
 T = TypeVar("T")
 
@@ -134,7 +138,13 @@ class SQLiteStore(Engine):
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)
-    edit_account = writing(people.edit_account)
+
+    async def edit_account(
+        self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
+    ) -> EditRefusal | None:
+        now = sort_key_at(self._clock())
+        return await self.write(lambda db: _edit_account(db, now, mid, edit, documents))
+
     open_session = writing(people.open_session)
     session = reading(people.session)
     close_session = writing(people.close_session)
@@ -197,6 +207,35 @@ class SQLiteStore(Engine):
             deleted += some
         return deleted
 
+    # --- the feed of changes ---
+
+    _changes_after = reading(feed.changes_after)
+    changes_status = reading(feed.changes_status)
+
+    async def set_changes(
+        self, on: bool, *, keep_days: int | None = KEEP_DAYS, keep_rows: int | None = None
+    ) -> bool:
+        check_kept(keep_days, keep_rows)
+        changed = await self.write(lambda db: feed.set_changes(db, on, keep_days, keep_rows))
+        if not on:
+            await self.trim_changes()
+        return changed
+
+    async def changes(
+        self, after: str | None = None, limit: int = 100, wait: float = 0.0
+    ) -> Changes:
+        check_bounds(limit, wait)
+        cursor = None if after is None else cursor_of(after)
+        return await awaited(lambda: self._changes_after(cursor, limit), wait)
+
+    async def trim_changes(self, keep_days: int | None = None, keep_rows: int | None = None) -> int:
+        check_kept(keep_days, keep_rows)
+        now_ms, deleted, more = self._clock() // 10**6, 0, True
+        while more:  # other writes get their turn after so many
+            some, more = await self.write(lambda db: feed.trim(db, now_ms, keep_days, keep_rows))
+            deleted += some
+        return deleted
+
     # --- upkeep ---
 
     async def import_edges(
@@ -215,6 +254,7 @@ class SQLiteStore(Engine):
         self.owner.here()
         new = accounts or {}, groups or {}
         latest = LATEST if ahead else self._seconds()
+        now = sort_key_at(self._clock())
 
         def work() -> Imported:
             with failures(), closing(connect(self.path, writes=True)) as db:
@@ -229,8 +269,9 @@ class SQLiteStore(Engine):
                 if not bulk.any_stored(db):
                     with turn(db, self.path):
                         if not bulk.any_stored(db):  # since the last look at it
+                            feed.append(db, now, IMPORTED)
                             return bulk.write(db, *new, is_sorted=is_sorted)
-                return write_slices(db, self.path, *new, on_other_time)
+                return write_slices(db, self.path, *new, now, on_other_time)
 
         return await self.apart(work)
 
@@ -273,6 +314,22 @@ class SQLiteStore(Engine):
         return self._clock() // 10**9
 
 
+def _edit_account(
+    db: apsw.Connection,
+    now: int,
+    mid: int,
+    edit: AccountEdit,
+    documents: Sequence[DocumentEdit[Any]],
+) -> EditRefusal | None:
+    """Change an account and append that to the feed; the caller commits."""
+    edited = people.edit_account(db, mid, edit, documents)
+    if isinstance(edited, EditRefusal):
+        return edited
+    if feed.is_on(db):
+        feed.put(db, now, *account_records(*edited))
+    return None
+
+
 def _apply(
     db: apsw.Connection, acts: Sequence[Doing], caps: Caps, now: int
 ) -> tuple[list[int], Sequence[Doing]]:
@@ -287,7 +344,9 @@ def _apply(
         if room <= 0:
             return codes, acts[at:]
         code = (
-            modify(db, act, caps, now) if isinstance(act, Modify) else regroup(db, act, caps, room)
+            modify(db, act, caps, now)
+            if isinstance(act, Modify)
+            else regroup(db, act, caps, now, room)
         )
         if isinstance(code, Unfinished):
             return codes, [code, *acts[at + 1 :]]

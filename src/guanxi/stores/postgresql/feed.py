@@ -1,0 +1,316 @@
+"""The feed of changes, on a given connection.
+
+A transaction draws the numbers of its changes from a sequence as its last step, when it has locked
+every row that it changes. Two transactions that change the same row therefore commit in the order
+of their numbers; others may commit in any order. So a reader may see a number before a lower one,
+and must not pass over the lower one, which perhaps commits later.
+
+A reader therefore returns rows up to the first missing number only. A number is missing for good if
+its transaction was rolled back; else it is held by a transaction that still runs. Locks distinguish
+the two: a transaction holds ROW EXCLUSIVE on the table ``change`` from before it draws a
+number until its commit can be seen. When a reader has seen a number, each transaction that drew a
+lower one either has ended or is among the holders of that lock which a look *after* it shows. Once
+those holders have ended, what is still missing below the number is missing for good.
+
+The snapshot functions of PostgreSQL do not suffice: ``pg_snapshot_xmax`` is one above the latest
+*completed* transaction, so that a snapshot does not show a running transaction which began after
+that one and drew a lower number. They would also let a reader wait for every long transaction of
+the whole server.
+
+On Citus a table without a distribution column is on one node only, and missing on the others: the
+feed cannot be switched on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import asyncpg
+import msgspec
+
+from guanxi.graph.feed import Record
+from guanxi.stores.feed import (
+    NOTE,
+    TRIMMED,
+    Cursor,
+    Row,
+    Switch,
+    body_of,
+    cursor_at,
+    decoded,
+    encoded,
+    last_to_delete,
+    ms_of,
+    new_switch,
+    number_after,
+    page,
+    record_of,
+    switched_on,
+)
+from guanxi.stores.port import Changes, Fault, FeedStatus, StoreError, StoreUnavailable
+from guanxi.stores.postgresql.connections import Connection, send_many
+from guanxi.text import Text
+
+#: SQL that is true if the feed is on.
+IS_ON = f"EXISTS (SELECT 1 FROM meta WHERE name = '{NOTE}')"
+_NOTE = "SELECT value FROM meta WHERE name = $1"
+_PUT_NOTE = """
+INSERT INTO meta (name, value) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+_APPEND = """
+INSERT INTO change (number, time, kind, actor, target, body)
+VALUES (nextval('change_number'), $1, $2, $3, $4, $5)
+"""
+_NEWEST = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM change_number"
+
+#: Seconds for which a read waits for a transaction that holds a missing number, at least, and
+#: between two looks at it.
+SETTLE_SECONDS, _LOOK_SECONDS = 0.2, 0.003
+#: For how long the end of the feed waits for running transactions, in milliseconds.
+_END_MS = 5_000
+
+
+async def is_on(db: Connection) -> bool:
+    """Return whether the transaction must append its changes.
+
+    It must hold a lock by now that ``set_changes`` waits for: on a row of ``relation``, ``tally``,
+    ``grp``, ``account`` or ``content``, or on such a table.
+    """
+    return bool(await db.fetchval(f"SELECT {IS_ON}"))
+
+
+async def append(db: Connection, now: int, *records: Record) -> None:
+    """Append changes of the caller's transaction, if the feed is on.
+
+    ``now`` is the current time's sort key. It must be the last that the transaction does, and
+    the transaction must have locked what it changes.
+    """
+    if records and await is_on(db):
+        await put(db, now, records)
+
+
+async def put(db: Connection, now: int, records: Sequence[Record]) -> None:
+    """Append changes to a feed that is on; else as ``append``."""
+    time_ms = ms_of(now)
+    values = [(time_ms, each.kind, each.actor, each.target, body_of(each)) for each in records]
+    await send_many(db, _APPEND, values)
+
+
+# No transaction that has not read the switch's new state may end after this one: what it changes
+# would be neither in the feed nor in an export that begins now.
+_LOCK = "LOCK TABLE relation, tally, grp, account, content IN EXCLUSIVE MODE"
+_LOCK_MS = 5_000
+_IS_DISTRIBUTED = """
+SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'relation'::regclass)
+"""
+
+
+async def is_distributed(db: Connection) -> bool:
+    """Return whether Citus distributes the store's tables."""
+    if await db.fetchval("SELECT to_regclass('pg_dist_partition') IS NULL"):
+        return False
+    return bool(await db.fetchval(_IS_DISTRIBUTED))  # pragma: no cover - needs a Citus server
+
+
+async def set_changes(
+    db: Connection, on: bool, keep_days: int | None, keep_rows: int | None
+) -> bool:
+    """Switch the feed on or off; return whether it was not so. Expects a transaction.
+
+    Raise StoreError if Citus distributes the tables.
+    """
+    if on and await is_distributed(db):  # pragma: no cover - needs a Citus server
+        raise StoreError(
+            Text(
+                "分布式的库（Citus）尚不支持记录变更",
+                "changes of a store that Citus distributes cannot be recorded: not built yet",
+            )
+        )
+    await db.execute(f"SET LOCAL lock_timeout = '{_LOCK_MS}ms'")
+    await db.execute(_LOCK)
+    current = decoded(await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE))
+    if not on:
+        await db.execute("DELETE FROM meta WHERE name = $1", NOTE)
+        return current is not None
+    if current is None:
+        switch = new_switch(await _newest(db), keep_days, keep_rows)
+    else:
+        switch = Switch(current.id, current.floor, keep_days, keep_rows)
+    await db.execute(_PUT_NOTE, NOTE, encoded(switch))
+    return current is None
+
+
+async def _note(db: Connection) -> bytes | None:
+    value: bytes | None = await db.fetchval(_NOTE, NOTE)
+    return value
+
+
+async def _newest(db: Connection) -> int:
+    """Return the highest number that was drawn, whether or not it is committed."""
+    return int(await db.fetchval(_NEWEST))
+
+
+_ROWS = """
+SELECT number, time, kind, actor, target, body FROM change WHERE number > $1
+ORDER BY number LIMIT $2
+"""
+# Also of prepared transactions, which have no process.
+_HOLDERS = """
+SELECT DISTINCT virtualtransaction FROM pg_locks
+WHERE locktype = 'relation' AND relation = 'change'::regclass AND mode = 'RowExclusiveLock'
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+async def changes_after(db: Connection, cursor: Cursor | None, limit: int) -> Changes:
+    """Return the changes after a cursor, up to the first number that may still be committed.
+
+    Expects no transaction: each statement must have a snapshot of its own. Raise what
+    ``Feed.changes`` does.
+    """
+    switch = switched_on(await _note(db))
+    after = number_after(switch, cursor, await _newest(db))
+    rows = await _rows(db, after, limit)
+    found = before_gap(rows, after, after)
+    if rows and not found:
+        seen = rows[-1][0]
+        if await _holders_ended(db):
+            rows = await _rows(db, after, limit)
+            found = before_gap(rows, after, seen)
+    # Read again: what was trimmed meanwhile would look like a number that is missing for good.
+    switch = switched_on(await _note(db))
+    if cursor is None and after < switch.floor:
+        return page(switch, switch.floor, [])
+    number_after(switch, cursor or Cursor(switch.id, after), after)
+    return page(switch, after, found)
+
+
+async def _rows(db: Connection, after: int, limit: int) -> list[Row]:
+    return [tuple(row) for row in await db.fetch(_ROWS, after, limit)]
+
+
+def before_gap(rows: Sequence[Row], after: int, settled: int) -> Sequence[Row]:
+    """Return the rows up to the first missing number above ``settled``; ``after`` precedes them.
+
+    What is missing up to ``settled`` is missing for good.
+    """
+    last = after
+    for at, row in enumerate(rows):
+        if row[0] > max(last, settled) + 1:
+            return rows[:at]
+        last = row[0]
+    return rows
+
+
+async def _holders_ended(db: Connection) -> bool:
+    """Wait until the transactions that may hold a missing number have ended; return whether so.
+
+    Wait ``SETTLE_SECONDS`` at most.
+    """
+    holders = {name for (name,) in await db.fetch(_HOLDERS)}
+    until = time.monotonic() + SETTLE_SECONDS
+    while holders:
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(_LOOK_SECONDS)
+        holders &= {name for (name,) in await db.fetch(_HOLDERS)}
+    return True
+
+
+async def end_cursor(db: Connection) -> str | None:
+    """Return the cursor after every change that the transaction's snapshot shows; None if off.
+
+    Expects a REPEATABLE READ transaction that has not read yet. Running transactions end before,
+    and others that want to append wait briefly. Raise StoreUnavailable if that takes long.
+    """
+    await db.execute("SAVEPOINT feed")
+    try:
+        await db.execute(f"SET LOCAL lock_timeout = '{_END_MS}ms'")
+        await db.execute("LOCK TABLE change IN SHARE MODE")
+        switch = decoded(await _note(db))  # takes the snapshot
+        newest = await _newest(db)
+    except asyncpg.UndefinedTableError:  # a node of Citus that only distributed tables reach
+        switch, newest = None, 0
+    except asyncpg.LockNotAvailableError as error:
+        raise StoreUnavailable(
+            Text("有写入一直没有结束，请稍后重试", "a write does not end; retry later")
+        ) from error
+    await db.execute("ROLLBACK TO SAVEPOINT feed; RELEASE SAVEPOINT feed")
+    return None if switch is None else cursor_at(switch, newest)
+
+
+_SPAN = """
+SELECT (SELECT min(number) FROM change WHERE number > $1), (SELECT max(number) FROM change)
+"""
+
+
+async def changes_status(db: Connection) -> FeedStatus:
+    """Return whether the feed is on, where it ends and what is kept. Expects no transaction."""
+    async with db.transaction(isolation="repeatable_read", readonly=True):
+        cursor = await end_cursor(db)
+        switch = decoded(await _note(db))
+        if switch is None or cursor is None:
+            return FeedStatus(on=False)
+        oldest, newest = await db.fetchrow(_SPAN, switch.floor) or (None, None)
+    return FeedStatus(
+        on=True,
+        cursor=cursor,
+        oldest=oldest or 0,
+        newest=(newest or 0) if oldest else 0,
+        keep_days=switch.keep_days,
+        keep_rows=switch.keep_rows,
+    )
+
+
+# On a node of Citus that only distributed tables reach.
+_IS_MISSING = "SELECT to_regclass('change') IS NULL"
+_OLDEST = "SELECT number, time FROM change ORDER BY number LIMIT $1"
+
+
+async def trim(
+    db: Connection, now_ms: int, keep_days: int | None, keep_rows: int | None
+) -> tuple[int, bool]:
+    """Delete the oldest changes beyond the bounds, at most ``TRIMMED``, or any if the feed is off.
+
+    Return how many, and whether there may be more. Expects a transaction.
+    """
+    if await db.fetchval(_IS_MISSING):
+        return 0, False
+    # First, so that no change is deleted of a feed that is switched on meanwhile.
+    newest = await _newest(db)
+    # One at a time, so that the floor only rises; also with ``set_changes``, which writes it too.
+    note = await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE)
+    switch = decoded(note)
+    rows = [(row[0], row[1]) for row in await db.fetch(_OLDEST, TRIMMED)]
+    if switch is None:
+        last = min(rows[-1][0], newest) if rows else 0
+    else:
+        last = last_to_delete(
+            switch, rows, newest, now_ms, keep_days=keep_days, keep_rows=keep_rows
+        )
+    deleted = sum(number <= last for number, _ in rows)
+    if deleted:
+        if switch is not None and last > switch.floor:
+            raised = msgspec.structs.replace(switch, floor=last)
+            await db.execute(_PUT_NOTE, NOTE, encoded(raised))
+        await db.execute("DELETE FROM change WHERE number <= $1", last)
+    return deleted, deleted == TRIMMED
+
+
+#: What ``faults`` checks.
+INVARIANT = "each recorded change can be decoded"
+
+
+async def faults(db: Connection) -> AsyncIterator[Fault]:
+    """Yield a fault for each change that cannot be decoded. Expects a transaction."""
+    if await db.fetchval(_IS_MISSING):
+        return
+    statement = "SELECT number, kind, actor, target, body FROM change"
+    async for number, kind, actor, target, body in db.cursor(statement, prefetch=1_000):
+        try:
+            record_of(kind, actor, target, body)
+        except msgspec.DecodeError:
+            yield Fault(INVARIANT, str(number))

@@ -17,11 +17,28 @@ from guanxi.embed.values import (
     Relation,
     Suggested,
 )
-from guanxi.stores.port import StoreBusy, StoreError, StoreTimeout, StoreUnavailable
+from guanxi.stores.port import (
+    Changes,
+    ChangesOff,
+    CursorInvalid,
+    CursorOfAnotherStore,
+    CursorTooOld,
+    FeedItem,
+    StoreBusy,
+    StoreError,
+    StoreTimeout,
+    StoreUnavailable,
+)
 
 __all__ = [
     "Batch",
+    "Changes",
+    "ChangesOff",
     "Counts",
+    "CursorInvalid",
+    "CursorOfAnotherStore",
+    "CursorTooOld",
+    "FeedItem",
     "Graph",
     "Group",
     "Imported",

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from guanxi.contract.errors import ArgsException, MistypedArgsException
 from guanxi.graph.lists import Position, decode_cursor
+from guanxi.stores.port.feed import LONGEST_WAIT
 from guanxi.text import Text
 from guanxi.world import clock
 
@@ -75,6 +76,23 @@ def checked_limit(limit: object) -> int:
         en = f"limit: must be from 1 to {MOST:,}, not {_cut(number)}"
         raise ArgsException(Text(f"limit：须为 1 至 {MOST}", en))
     return number
+
+
+def checked_wait(wait: object) -> float:
+    """Return a number of seconds to wait."""
+    if isinstance(wait, bool) or not isinstance(wait, int | float):
+        raise _mistyped("wait", wait, "秒数", "a number of seconds")
+    if not 0 <= wait <= LONGEST_WAIT:
+        en = f"wait: must be from 0 to {LONGEST_WAIT:.0f} seconds"
+        raise ArgsException(Text(f"wait：须为 0 至 {LONGEST_WAIT:.0f} 秒", en))
+    return float(wait)
+
+
+def checked_feed_cursor(after: object) -> str | None:
+    """Return a cursor of the feed of changes, which the store decodes."""
+    if after is not None and not isinstance(after, str):
+        raise _mistyped("after", after, "游标", "a cursor")
+    return after
 
 
 def checked_cursor(cursor: object) -> Position | None:

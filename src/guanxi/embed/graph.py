@@ -10,6 +10,7 @@ from types import TracebackType
 from guanxi.contract.limits import OPEN, Limits
 from guanxi.embed.acts import Acts
 from guanxi.embed.arguments import checked_address
+from guanxi.embed.changes import Feed
 from guanxi.embed.imports import Imports
 from guanxi.embed.people import People
 from guanxi.stores import open_store
@@ -39,7 +40,7 @@ class Opening:
             await self._graph.close()
 
 
-class Graph(People, Acts, Imports):
+class Graph(People, Acts, Imports, Feed):
     """The accounts, relations and groups of one store, in this process.
 
     It belongs to the event loop that opened it; ``SyncGraph`` is for code without one. ``store`` is
@@ -60,18 +61,22 @@ class Graph(People, Acts, Imports):
         address: str | PathLike[str],
         *,
         create: bool = True,
+        changes: bool = False,
         limits: Limits = OPEN.limits,
         clock: Callable[[], int] = time.time_ns,
     ) -> Opening:
         """Open the graph at the path of a SQLite file, or in a ``postgresql://…`` database.
 
-        ``create`` creates a missing file or missing tables. ``limits`` are those of the profile
-        ``open`` unless given; ``clock`` returns nanoseconds since the Unix epoch. Raise
-        ``StoreError`` if there is no graph, or a newer version of guanxi wrote it.
+        ``create`` creates a missing file or missing tables; with ``changes``, one that records its
+        changes (``guanxi store changes on`` switches that on later, for all processes). ``limits``
+        are those of the profile ``open`` unless given; ``clock`` returns nanoseconds since the Unix
+        epoch. Raise ``StoreError`` if there is no graph, or a newer version of guanxi wrote it.
         """
 
         async def opened() -> Graph:
-            store = await open_store(checked_address(address), create=create, clock=clock)
+            store = await open_store(
+                checked_address(address), create=create, changes=changes, clock=clock
+            )
             return cls(store, limits=limits, clock=clock)
 
         return Opening(opened)

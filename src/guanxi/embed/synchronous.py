@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from guanxi.contract.limits import OPEN, Limits
-from guanxi.embed.arguments import checked_address
+from guanxi.embed.arguments import checked_address, checked_wait
 from guanxi.embed.batch import Batch
 from guanxi.embed.graph import Graph
-from guanxi.stores.port import Store
+from guanxi.stores.feed import POLL_SECONDS
+from guanxi.stores.port import Changes, Store
 from guanxi.stores.sync import Runner, open_sync_store
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Synchronous:
         address: str | PathLike[str],
         *,
         create: bool = True,
+        changes: bool = False,
         limits: Limits = OPEN.limits,
         clock: Callable[[], int] = time.time_ns,
     ) -> Self:
@@ -48,7 +50,7 @@ class Synchronous:
         own, on PostgreSQL one thread has all of them.
         """
         return cls(
-            open_sync_store(checked_address(address), create=create, clock=clock),
+            open_sync_store(checked_address(address), create=create, changes=changes, clock=clock),
             limits=limits,
             clock=clock,
         )
@@ -84,6 +86,18 @@ class Synchronous:
         batch = Batch()
         yield batch
         self._run(self._graph.make(batch))
+
+    def changes(self, after: str | None = None, limit: int = 100, *, wait: float = 0.0) -> Changes:
+        """Return the changes after a cursor, as ``Graph.changes`` does.
+
+        Cost: ``limit`` rows; while it waits, a look-up every 50 milliseconds.
+        """
+        until = time.monotonic() + checked_wait(wait)
+        while True:
+            found = self._run(self._graph.changes(after, limit))
+            if found.items or time.monotonic() >= until:
+                return found
+            time.sleep(POLL_SECONDS)
 
     def _run(self, verb: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(verb)

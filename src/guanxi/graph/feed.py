@@ -13,6 +13,7 @@ needs: the records of an empty store, applied in order to an empty ``Model``, gi
 | account | the fields of the card that changed; before is empty for a new account |
 | privacy | the switches that changed |
 | state | ``state``: the name of the account's state |
+| mute, unmute | ``until``, in seconds since the Unix epoch; its owner alone may see it |
 | import | nothing: many rows changed at once, and a reader starts again from an export |
 """
 
@@ -160,6 +161,16 @@ def _apply_account(model: Model, record: Record) -> None:
     model.accounts[record.actor].update(record.after)
 
 
+def _apply_state(model: Model, record: Record) -> None:
+    """A deregistration also ends the requests that the account sent or received."""
+    _apply_account(model, record)
+    if record.after.get("state") != "deregistered":
+        return
+    for (owner, other), side in list(model.sides.items()):
+        if side.requests is not None and record.actor in (owner, other):
+            model.put(owner, other, replace(side, requests=None))
+
+
 def _apply_import(_model: Model, _record: Record) -> None:
     raise Unreplayable("an import changed many rows: start again from an export")
 
@@ -183,6 +194,6 @@ _APPLY: Mapping[str, Callable[[Model, Record], None]] = {
     GROUP_DELETE: _apply_drop,
     ACCOUNT: _apply_account,
     PRIVACY: _apply_account,
-    STATE: _apply_account,
+    STATE: _apply_state,
     IMPORT: _apply_import,
 }

@@ -11,7 +11,7 @@ import asyncio
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from secrets import token_bytes
 from typing import Any, NamedTuple
 
@@ -26,6 +26,8 @@ from guanxi.stores.port import Changes, ChangesOff, FeedItem
 from guanxi.stores.port.errors import CursorInvalid, CursorOfAnotherStore, CursorTooOld
 from guanxi.stores.port.feed import LONGEST_WAIT, MOST_CHANGES
 from guanxi.text import Text
+from guanxi.world.kind import Entry
+from guanxi.world.marks import MUTE, Mark
 
 #: The note that exists while the feed is on.
 NOTE = "changes"
@@ -255,3 +257,17 @@ def _switches(privacy: Privacy) -> dict[str, Any]:
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in after.items() if before[name] != value}
+
+
+def mute_records(entries: Iterable[Entry]) -> list[Record]:
+    """Return the records of the mutes among documents that are stored."""
+    return [
+        Record("mute", entry.owner, entry.id, after={"until": entry.keys["until"]})
+        for entry in entries
+        if entry.kind == MUTE.name
+    ]
+
+
+def unmute_record(owner: int, mute: Mark) -> Record:
+    """Return the record of a mute that is deleted."""
+    return Record("unmute", owner, mute.target, before={"until": mute.until})

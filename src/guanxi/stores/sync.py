@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from guanxi.stores import is_server_address, open_store
+from guanxi.stores import init, is_server_address, open_store
 from guanxi.stores.owner import Process
 from guanxi.stores.port import Store, StoreError
 from guanxi.text import Text
@@ -44,7 +44,11 @@ class Runner(Protocol):
 
 
 def open_sync_store(
-    address: str, *, create: bool = False, clock: Callable[[], int] = time.time_ns
+    address: str,
+    *,
+    create: bool = False,
+    changes: bool = False,
+    clock: Callable[[], int] = time.time_ns,
 ) -> Runner:
     """Open the store at ``address`` for threads; the arguments and errors are ``open_store``'s.
 
@@ -52,9 +56,16 @@ def open_sync_store(
     take no other thread. On PostgreSQL one thread with an event loop has all connections.
     """
     _refuse_loop()
-    if is_server_address(address):
-        return _LoopThread(address, create=create, clock=clock)
-    return _InThread(address, create=create, clock=clock)
+    is_new = create and changes and asyncio.run(init(address))
+    opened = _LoopThread if is_server_address(address) else _InThread
+    runner: Runner = opened(address, create=create, clock=clock)
+    if is_new:
+        try:
+            runner.run(runner.store.set_changes(True))
+        except BaseException:
+            runner.close()
+            raise
+    return runner
 
 
 def _refuse_loop() -> None:

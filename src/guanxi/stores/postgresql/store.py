@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from guanxi.accounts.account import AccountEdit, Card, EditRefusal, Privacy, State
 from guanxi.contract.limits import Caps
@@ -16,7 +16,15 @@ from guanxi.graph.feed import IMPORTED
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.acts import in_transactions
-from guanxi.stores.feed import account_records, awaited, check_bounds, check_kept, cursor_of
+from guanxi.stores.feed import (
+    account_records,
+    awaited,
+    check_bounds,
+    check_kept,
+    cursor_of,
+    mute_records,
+    unmute_record,
+)
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
     Changes,
@@ -43,7 +51,10 @@ from guanxi.stores.postgresql.engine import Engine, reading, streaming, writing
 from guanxi.stores.postgresql.pairs import add_visits
 from guanxi.stores.postgresql.schema import prepare
 from guanxi.stores.postgresql.writer import CLOSE_SECONDS
-from guanxi.world.kind import DocumentEdit
+from guanxi.world.kind import DocumentEdit, Entry, Kind, Value
+from guanxi.world.marks import MUTE, Mark
+
+T = TypeVar("T")
 
 
 class PostgreSQLStore(Engine):
@@ -140,7 +151,15 @@ class PostgreSQLStore(Engine):
 
     # --- content ---
 
-    put = writing(content.put)
+    async def put(self, entries: Sequence[Entry], *, by: int = 0) -> None:
+        now = sort_key_at(self._clock())
+
+        async def work(db: Connection) -> None:
+            await content.put(db, entries, by=by)
+            await feed.append(db, now, *mute_records(entries))
+
+        await self.write(work)
+
     get = reading(content.get)
     find = reading(content.find)
     documents_of = reading(content.documents_of)
@@ -148,7 +167,27 @@ class PostgreSQLStore(Engine):
     count = reading(content.count)
     counts = reading(content.counts)
     total = reading(content.total)
-    delete = writing(content.delete)
+
+    async def delete(
+        self,
+        kind: Kind[T],
+        owner: int,
+        ids: Sequence[int] | None = None,
+        where: Mapping[str, Value] = {},
+        *,
+        by: int = 0,
+    ) -> int:
+        now = sort_key_at(self._clock())
+
+        async def work(db: Connection) -> int:
+            ended: dict[tuple[int, int], Mark] = {}
+            if kind.name == MUTE.name and ids:
+                ended = await content.documents_of(db, MUTE, [owner], ids)
+            deleted = await content.delete(db, kind, owner, ids, where, by=by)
+            await feed.append(db, now, *(unmute_record(owner, mute) for mute in ended.values()))
+            return deleted
+
+        return await self.write(work)
 
     # --- the feed of changes ---
 

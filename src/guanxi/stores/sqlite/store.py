@@ -19,7 +19,15 @@ from guanxi.graph.feed import IMPORTED
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.acts import Doing, Unfinished, in_transactions
-from guanxi.stores.feed import account_records, awaited, check_bounds, check_kept, cursor_of
+from guanxi.stores.feed import (
+    account_records,
+    awaited,
+    check_bounds,
+    check_kept,
+    cursor_of,
+    mute_records,
+    unmute_record,
+)
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
     Changes,
@@ -40,7 +48,8 @@ from guanxi.stores.sqlite.pairs import add_visits, modify
 from guanxi.stores.sqlite.schema import connect, failures, prepare
 from guanxi.stores.sqlite.slices import write_slices
 from guanxi.stores.sqlite.writer import turn
-from guanxi.world.kind import DocumentEdit, Kind, Value
+from guanxi.world.kind import DocumentEdit, Entry, Kind, Value
+from guanxi.world.marks import MUTE
 
 T = TypeVar("T")
 
@@ -170,7 +179,15 @@ class SQLiteStore(Engine):
 
     # --- content ---
 
-    put = writing(content.put)
+    async def put(self, entries: Sequence[Entry], *, by: int = 0) -> None:
+        now = sort_key_at(self._clock())
+
+        def work(db: apsw.Connection) -> None:
+            content.put(db, entries, by=by)
+            feed.append(db, now, *mute_records(entries))
+
+        await self.write(work)
+
     get = reading(content.get)
     find = reading(content.find)
     documents_of = reading(content.documents_of)
@@ -189,6 +206,8 @@ class SQLiteStore(Engine):
         *,
         by: int = 0,
     ) -> int:
+        if kind.name == MUTE.name and ids is not None:
+            return await self._unmute(owner, ids, by)
         deleted = 0
         start: int | None = -(2**63)
         while start is not None:  # other writes get their turn after so many documents
@@ -206,6 +225,18 @@ class SQLiteStore(Engine):
             )
             deleted += some
         return deleted
+
+    async def _unmute(self, owner: int, targets: Sequence[int], by: int) -> int:
+        """Delete mutes, and append that to the feed."""
+        now = sort_key_at(self._clock())
+
+        def work(db: apsw.Connection) -> int:
+            ended = content.documents_of(db, MUTE, [owner], targets) if targets else {}
+            content.delete(db, MUTE, owner, targets, {}, start=0, most=len(targets), by=by)
+            feed.append(db, now, *(unmute_record(owner, mute) for mute in ended.values()))
+            return len(ended)
+
+        return await self.write(work)
 
     # --- the feed of changes ---
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -11,8 +12,9 @@ from guanxi.accounts.account import State
 from guanxi.graph.lists import Position, Window
 from guanxi.graph.pair import REQUESTED, Act, Modify
 from guanxi.operations import accounts
+from guanxi.stores.copy import copy, differences, finish
 from guanxi.stores.port import EdgeRow, Store
-from tests.stores.engines import Opener
+from tests.stores.engines import ENGINES, Clock, Opener
 from tests.stores.world import ALL, LIMITS, faults, mids, people
 
 CAPS = replace(LIMITS, requests=True)
@@ -111,3 +113,38 @@ async def test_acts_on_one_request_at_once_leave_a_valid_pair(
         assert result in possible[act]
     assert await received(store) == []
     assert await faults(store) == []
+
+
+async def test_a_copy_has_the_requests(store: Store, tmp_path: Path) -> None:
+    await people(store, 1, 2, 3, 4)
+    for mid in (2, 3):
+        await accounts.set_privacy(store, mid, {"approve_followers": True})
+    acts = [Modify(1, 2, Act.FOLLOW), Modify(1, 3, Act.FOLLOW), Modify(4, 2, Act.FOLLOW)]
+    acts += [Modify(2, 1, Act.FOLLOW), Modify(1, 4, Act.FOLLOW)]
+    assert await store.change(acts, CAPS) == [REQUESTED, REQUESTED, REQUESTED, 0, 0]
+
+    def progress(_part: str, _rows: int) -> None:
+        pass
+
+    for name in ENGINES:
+        (tmp_path / name).mkdir()
+        engine = ENGINES[name](tmp_path / name)
+        target = await engine.open(Clock())
+        try:
+            await copy(store, target, progress, 0)
+            await target.put_requests([row async for row in store.pending_requests()])  # again
+            await finish(target)
+            assert [found async for found in differences(store, target, progress, 0)] == []
+            assert await listed_requests(target, 2) == await listed_requests(store, 2) == [4, 1]
+            assert await faults(target) == []
+            assert await target.change([Modify(2, 1, Act.APPROVE)], CAPS) == [0]
+            assert await faults(target) == []
+            changed = [found async for found in differences(store, target, progress, 0)]
+            assert {found.part for found in changed} == {"relations", "requests"}
+        finally:
+            await target.close()
+            engine.drop()
+
+
+async def listed_requests(store: Store, mid: int) -> list[int]:
+    return mids((await store.requests(mid, ALL)).rows)

@@ -1,4 +1,4 @@
-"""Copying of a store into another: accounts, groups, relations, documents, sessions, secret.
+"""Copying of a store: accounts, groups, relations, requests, documents, sessions, secret.
 
 A copy reads and writes through the port, part by part, in batches of whole accounts. After each
 batch the target notes the progress; an interrupted copy resumes there, and to write a batch, or a
@@ -101,6 +101,13 @@ _PARTS = (
         lambda row: int(row.follower),
         _put_edges,
         100_000,
+    ),
+    _Part(
+        "requests",
+        lambda store, after: store.pending_requests(after),
+        lambda row: int(row.owner),
+        lambda store, rows: store.put_requests(rows),
+        2_000,
     ),
     _Part(
         "documents",

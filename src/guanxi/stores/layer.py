@@ -80,6 +80,8 @@ class Layer:
     import_edges = _delegated(Store.import_edges)
     edges = _delegated(Store.edges)
     accounts = _delegated(Store.accounts)
+    pending_requests = _delegated(Store.pending_requests)
+    put_requests = _delegated(Store.put_requests)
     owned_groups = _delegated(Store.owned_groups)
     entries = _delegated(Store.entries)
     sessions = _delegated(Store.sessions)

@@ -249,6 +249,14 @@ class OwnedGroup(NamedTuple):
     name: str
 
 
+class SentRequest(NamedTuple):
+    """``owner`` requests to follow ``target``, as copies have it."""
+
+    owner: int
+    target: int
+    sort_key: int
+
+
 class Fault(NamedTuple):
     """An invariant that is broken, and the row that breaks it."""
 

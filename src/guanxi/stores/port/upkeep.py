@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from guanxi.accounts.account import Card, Privacy, State
@@ -15,6 +15,7 @@ from guanxi.stores.port.rows import (
     OnContradiction,
     OnOtherTime,
     OwnedGroup,
+    SentRequest,
 )
 from guanxi.world.kind import Entry
 
@@ -92,6 +93,19 @@ class Upkeep(Protocol):
         """Yield the groups that owners above ``after`` created, by owner, then oldest first.
 
         Raise StoreUnavailable if the read fails.
+        """
+
+    def pending_requests(self, after: int = 0) -> AsyncIterator[SentRequest]:
+        """Yield the requests to follow of owners above ``after``, by owner, oldest first.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    async def put_requests(self, rows: Sequence[SentRequest]) -> None:
+        """Store the requests of a copy, all or none; one that is stored already stays.
+
+        Their accounts must exist, and nothing that excludes a request: this is not checked. Raise
+        StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     def entries(self, after: int = 0) -> AsyncIterator[Entry]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+
 from guanxi.graph.lists import Position, Window
 from guanxi.graph.pair import Act, Modify
-from guanxi.stores.port import Rows, Slice
+from guanxi.stores.port import Rows, SentRequest, Slice
 from guanxi.stores.postgresql.connections import Connection
-from guanxi.stores.postgresql.pairs import end_request, lock, write
+from guanxi.stores.postgresql.pairs import end_request, lock, lock_order, write
 
 
 def _pages(column: str) -> tuple[str, str]:
@@ -66,3 +68,40 @@ async def end_requests(db: Connection, mid: int) -> None:
         end_request(locked, act.owner, act.target)
         end_request(locked, act.target, act.owner)
     await write(db, locked, 0)
+
+
+_PENDING = """
+SELECT owner, other, requests FROM relation WHERE owner > $1 AND requests IS NOT NULL
+ORDER BY owner, requests
+"""
+
+
+async def pending_requests(db: Connection, after: int = 0) -> AsyncIterator[SentRequest]:
+    """Yield the requests of owners above ``after``, by owner, oldest first.
+
+    Expects a transaction.
+    """
+    async for row in db.cursor(_PENDING, after, prefetch=1_000):
+        yield SentRequest(*row)
+
+
+_PUT = """
+INSERT INTO relation (owner, other, {column}) VALUES ($1, $2, $3)
+ON CONFLICT (owner, other) DO UPDATE
+SET {column} = coalesce(relation.{column}, excluded.{column})
+"""
+_PUT_SENT, _PUT_RECEIVED = (_PUT.format(column=column) for column in ("requests", "requested"))
+_PUT_NEWEST = "UPDATE tally SET newest = greatest(newest, $2) WHERE mid = $1"
+
+
+async def put_requests(db: Connection, rows: Sequence[SentRequest]) -> None:
+    """Store requests, except those that are stored. Expects the caller's transaction."""
+    ends = [((row.owner, row.target), _PUT_SENT, row.sort_key) for row in rows]
+    ends += [((row.target, row.owner), _PUT_RECEIVED, row.sort_key) for row in rows]
+    for key, statement, sort_key in sorted(ends, key=lambda end: lock_order(end[0])):
+        await db.execute(statement, *key, sort_key)
+    newest: dict[int, int] = {}
+    for row in rows:
+        newest[row.owner] = max(row.sort_key, newest.get(row.owner, 0))
+    if newest:
+        await db.executemany(_PUT_NEWEST, sorted(newest.items()))

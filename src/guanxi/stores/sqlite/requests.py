@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import starmap
+
 import apsw
 
 from guanxi.graph.lists import Position, Window
-from guanxi.stores.port import Rows, Slice
+from guanxi.stores.port import Rows, SentRequest, Slice
 
 
 def _pages(holder: str, item: str) -> tuple[str, str]:
@@ -52,6 +55,18 @@ def _page(
 def end_requests(db: apsw.Connection, mid: int) -> None:
     """Delete the requests that an account sent and received. The caller commits."""
     db.execute("DELETE FROM request WHERE owner = ?1 OR target = ?1", (mid,))
+
+
+def pending_requests(db: apsw.Connection, after: int = 0) -> Iterator[SentRequest]:
+    """Yield the requests of owners above ``after``, by owner, oldest first."""
+    statement = "SELECT owner, target, place FROM request WHERE owner > ? ORDER BY owner, place"
+    return starmap(SentRequest, db.execute(statement, (after,)))
+
+
+def put_requests(db: apsw.Connection, rows: Sequence[SentRequest]) -> None:
+    """Store requests, except those that are stored. The caller commits."""
+    statement = "INSERT OR IGNORE INTO request (owner, target, place) VALUES (?, ?, ?)"
+    db.executemany(statement, rows)
 
 
 #: Deletes the requests that edges written at once contradict, whichever edges those are.

@@ -309,6 +309,8 @@ class SQLiteStore(Engine):
     edges = streaming(export.edges)
     accounts = streaming(people.accounts)
     owned_groups = streaming(export.owned_groups)
+    pending_requests = streaming(asking.pending_requests)
+    put_requests = writing(asking.put_requests)
     entries = streaming(export.entries)
     sessions = streaming(people.sessions)
     note = reading(people.note)

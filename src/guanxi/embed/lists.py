@@ -68,8 +68,7 @@ class Lists(Opened):
         One that does not exist, and the owner, have no relation. Raise ``NoSuchUser`` if there is
         no owner.
 
-        Cost: one look-up for each that it follows, three for each other; one more for each if it
-        has muted anyone.
+        Cost: two look-ups for each that it follows, four for each other.
         """
         checked_mid("owner", owner)
         targets = checked_mids("targets", targets, MOST)

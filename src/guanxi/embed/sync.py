@@ -314,8 +314,7 @@ class SyncGraph(Synchronous):
         One that does not exist, and the owner, have no relation. Raise ``NoSuchUser`` if there is
         no owner.
 
-        Cost: one look-up for each that it follows, three for each other; one more for each if it
-        has muted anyone.
+        Cost: two look-ups for each that it follows, four for each other.
         """
         return self._run(self._graph.relations(owner, targets))
 

@@ -51,9 +51,10 @@ from guanxi.accounts import secrets
 from guanxi.accounts.account import STATES, Card, EditRefusal, Privacy, StateName
 from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.params import LARGEST
+from guanxi.graph.pair import Act
 from guanxi.operations import accounts, sessions
 from guanxi.operations.accounts import AccountError
-from guanxi.service import admin_marks, changes, logs
+from guanxi.service import admin_marks, admin_requests, changes, logs
 from guanxi.service.administering import (
     Administered,
     AdminRequest,
@@ -141,6 +142,15 @@ def application(administered: Administered, token: str) -> Starlette:
         ("GET", "/accounts/{mid}/mutes", admin_marks.mutes),
         ("PUT", "/accounts/{mid}/mutes/{target}", admin_marks.mute),
         ("DELETE", "/accounts/{mid}/mutes/{target}", admin_marks.unmute),
+        ("GET", "/accounts/{mid}/requests", admin_requests.received),
+        ("PUT", "/accounts/{mid}/requests/{target}", admin_requests.acting(Act.APPROVE)),
+        ("DELETE", "/accounts/{mid}/requests/{target}", admin_requests.acting(Act.DECLINE)),
+        ("GET", "/accounts/{mid}/sent-requests", admin_requests.sent),
+        (
+            "DELETE",
+            "/accounts/{mid}/sent-requests/{target}",
+            admin_requests.acting(Act.CANCEL_REQUEST),
+        ),
         ("GET", "/accounts/{mid}/suggestions", admin_marks.suggestions),
         ("PUT", "/accounts/{mid}/dismissals/{target}", admin_marks.dismiss),
         ("DELETE", "/accounts/{mid}/dismissals/{target}", admin_marks.undismiss),

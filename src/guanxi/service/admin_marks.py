@@ -64,7 +64,7 @@ async def unmute(administered: Administered, request: AdminRequest) -> Response:
 async def mutes(administered: Administered, request: AdminRequest) -> Response:
     """Return a page of an account's mutes, and what continues it."""
     query = known_query(request, ("limit", "after"))
-    limit, after = _limit(query), _after(query)
+    limit, after = limit_of(query), _after(query)
     store, now = administered.service.store, administered.service.now()
     await accounts.existing(store, request.mid)
     found, last = await marks.mutes(store, request.mid, limit, after, now)
@@ -96,7 +96,7 @@ async def undismiss(administered: Administered, request: AdminRequest) -> Respon
 
 async def suggestions(administered: Administered, request: AdminRequest) -> Response:
     """Return accounts to suggest to an account, the best first."""
-    limit = _limit(known_query(request, ("limit",)))
+    limit = limit_of(known_query(request, ("limit",)))
     store, now = administered.service.store, administered.service.now()
     await accounts.registered(store, request.mid)
     return as_json({"suggestions": await store.suggestions(request.mid, limit, now)})
@@ -126,7 +126,8 @@ def _several(request: AdminRequest, name: str) -> list[str]:
     return values
 
 
-def _limit(query: dict[str, list[str]]) -> int:
+def limit_of(query: dict[str, list[str]]) -> int:
+    """Return the number of items of a page, as the query has it."""
     return _number("limit", query.get("limit", [str(_DEFAULT_LIMIT)])[-1], MOST)
 
 

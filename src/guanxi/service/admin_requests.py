@@ -1,0 +1,72 @@
+"""Requests of the administration on requests to follow: list, approve, decline, take back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from guanxi.contract import errors
+from guanxi.graph.lists import Position, Window, decode_cursor, encode_cursor
+from guanxi.graph.pair import Act, Modify, mtime_of
+from guanxi.operations import accounts
+from guanxi.service.admin_marks import limit_of
+from guanxi.service.administering import Administered, AdminRequest, Verb, as_json, known_query
+from guanxi.stores.port import Slice
+
+#: By the code with which an act is refused: the status of the response, and the reason.
+_REFUSALS = {
+    errors.CannotTargetSelf.number: (400, "an account cannot do this to itself"),
+    errors.NoSuchUser.number: (404, "one of the accounts does not exist"),
+    errors.NotFound.number: (404, "the target does not request to follow the account"),
+    errors.NotSignedIn.number: (409, "the account is deregistered"),
+    errors.AccountDeregistered.number: (409, errors.AccountDeregistered.meaning),
+    errors.AccountBanned.number: (409, errors.AccountBanned.meaning),
+    errors.FollowingLimitReached.number: (409, "the target follows as many accounts as it may"),
+}
+
+
+async def received(administered: Administered, request: AdminRequest) -> Response:
+    """Return a page of those who request to follow an account."""
+    return await _page(administered, request, administered.service.store.requests)
+
+
+async def sent(administered: Administered, request: AdminRequest) -> Response:
+    """Return a page of those whom an account requests to follow."""
+    return await _page(administered, request, administered.service.store.sent_requests)
+
+
+def acting(act: Act) -> Verb:
+    """Return the request that does an act of the account in the path on the other one."""
+
+    async def verb(administered: Administered, request: AdminRequest) -> Response:
+        service = administered.service
+        done = Modify(request.mid, request.target, act)
+        [code] = await service.store.change([done], service.profile.caps)
+        if code:
+            raise HTTPException(*_REFUSALS[code])
+        return as_json({})
+
+    return verb
+
+
+async def _page(
+    administered: Administered,
+    request: AdminRequest,
+    read: Callable[[int, Window, Position | None], Awaitable[Slice]],
+) -> Response:
+    query = known_query(request, ("limit", "after"))
+    try:
+        after = decode_cursor(query.get("after", [""])[-1])
+    except ValueError as error:
+        raise HTTPException(400, f"after: {error}") from None
+    await accounts.existing(administered.service.store, request.mid)
+    page = await read(request.mid, Window(0, limit_of(query)), after)
+    last = page.rows[-1] if page.more else None
+    return as_json(
+        {
+            "requests": [{"mid": row.mid, "time": mtime_of(row.sort_key)} for row in page.rows],
+            "next": None if last is None else encode_cursor(Position(last.sort_key, last.mid)),
+        }
+    )

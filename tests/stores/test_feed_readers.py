@@ -42,6 +42,8 @@ async def stored_sides(store: Store) -> dict[tuple[int, int], Side]:
     found = {}
     async for edge in store.edges():
         found[edge.follower, edge.followed] = (await store.pair(edge.follower, edge.followed)).mine
+    async for request in store.pending_requests():  # perhaps without an edge
+        found[request.owner, request.target] = (await store.pair(*request[:2])).mine
     return found
 
 
@@ -229,11 +231,9 @@ class ReplayingDriver(InFolder):
     async def _start_again(self) -> None:
         """Read the graph from an export, as the documentation says, with its cursor."""
         cursors: list[str | None] = []
-        sides = {}
-        async for edge in self.store.edges(0, cursors.append):
-            pair = await self.store.pair(edge.follower, edge.followed)
-            sides[edge.follower, edge.followed] = pair.mine
-        self.replayed.sides = sides
+        async for _ in self.store.edges(0, cursors.append):
+            pass  # no other writer comes between this and the reads below
+        self.replayed.sides = await stored_sides(self.store)
         async for owned in self.store.owned_groups():
             self.replayed.groups[owned.owner][owned.id] = owned.name
         [self.cursor] = cursors

@@ -40,7 +40,7 @@ class Watched(Layer):
 
 
 @pytest.fixture
-def clock() -> Clock:
+def seconds() -> Clock:
     return Clock()
 
 
@@ -50,12 +50,12 @@ def watched(store: Store) -> Watched:
 
 
 @pytest.fixture
-def cached(watched: Watched, clock: Clock) -> StateCache:
-    return StateCache(watched, clock)
+def cached(watched: Watched, seconds: Clock) -> StateCache:
+    return StateCache(watched, seconds)
 
 
 async def test_a_normal_state_is_used_for_a_second(
-    watched: Watched, cached: StateCache, clock: Clock
+    watched: Watched, cached: StateCache, seconds: Clock
 ) -> None:
     await people(watched, 1)
     state = state_of(cached)
@@ -63,9 +63,9 @@ async def test_a_normal_state_is_used_for_a_second(
     assert watched.reads == 1
     # By another process: after a second at most.
     await accounts.set_state(watched, 1, State.BANNED)
-    clock.now += 0.9
+    seconds.now += 0.9
     assert await state(1) is State.NORMAL
-    clock.now += 0.1
+    seconds.now += 0.1
     assert await state(1) is State.BANNED
 
 

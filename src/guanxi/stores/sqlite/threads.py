@@ -106,8 +106,8 @@ class Threads(Engine):
                     result.set_exception(error)
 
         job = Job(work, settle, lambda: not result.cancelled())
-        self.writer.submit(job)
         try:
+            self.writer.submit(job)
             return result.result()
         except CancelledError:  # pragma: no cover - this thread alone cancels it
             raise

@@ -84,7 +84,7 @@ def test_readme_shows_what_the_demo_prints_and_its_blocks_run_in_order(
 
 
 def check_excerpt(excerpt: str, printed: str) -> None:
-    """Check that an output has the lines of an excerpt, in which … stands for lines left out."""
+    """Check that an output has the lines of an excerpt, in which … is for lines left out."""
     printed, position = "\n" + masked(printed), 0
     for part in masked(excerpt).split("…\n"):
         position = printed.find("\n" + part, position)

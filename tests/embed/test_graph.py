@@ -160,7 +160,7 @@ def test_acts_that_the_rules_refuse(graph: Callable[..., Any]) -> None:
     with pytest.raises(AlreadyFollowing, match=r"^1 follows 2 already$"):
         graph("follow", 1, 2)
     graph("block", 3, 1)
-    with pytest.raises(FollowRefused, match=r"^3 refuses to be followed, or blocks 1$"):
+    with pytest.raises(FollowRefused, match=r"^3 refuses to be followed by 1$"):
         graph("follow", 1, 3)
     with pytest.raises(TargetInBlacklist, match=r"^3 blocks 1: unblock it first$"):
         graph("follow", 3, 1)
@@ -168,7 +168,7 @@ def test_acts_that_the_rules_refuse(graph: Callable[..., Any]) -> None:
     with pytest.raises(FollowRefused):
         graph("follow", 1, 4)
     graph("ban", 5)
-    with pytest.raises(AccountBanned, match=r"^5 is banned, and changes nothing$"):
+    with pytest.raises(AccountBanned, match=r"^5 is banned$"):
         graph("follow", 5, 1)
     graph("unban", 5)
     graph("follow", 5, 1)
@@ -180,7 +180,7 @@ def test_acts_that_the_rules_refuse(graph: Callable[..., Any]) -> None:
     assert graph("account", 6).state is State.DEREGISTERED
     assert graph("account", 99) is None
     graph("create_group", 1, "friends")
-    with pytest.raises(GroupExists, match=r"^1 has a group of this name already:  friends $"):
+    with pytest.raises(GroupExists, match=r"^1 has a group  friends  already$"):
         graph("create_group", 1, " friends ")
 
 

@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from guanxi import FollowingLimitReached, FollowRefused, Graph, NotFound, SyncGraph
+from guanxi import (
+    FollowingLimitReached,
+    FollowRefused,
+    Graph,
+    NotFound,
+    NotSignedIn,
+    SyncGraph,
+)
 from guanxi.contract import endpoints as e
 from guanxi.contract.limits import DOCUMENTED, OPEN, Limits
 from guanxi.embed import Imported, application
@@ -71,7 +78,7 @@ def test_a_request_is_approved(engine: Engine) -> None:
         await graph.decline(2, 3)
         assert (await graph.requests(2)).items == []
         assert not (await graph.relation(3, 2)).following
-        with pytest.raises(NotFound, match=r"^3 does not request to follow 2$"):
+        with pytest.raises(NotFound, match=r"^3 has no pending request to follow 2$"):
             await graph.approve(2, 3)
 
     on_graph(engine, work)
@@ -115,7 +122,10 @@ def test_an_approval_over_the_requesters_cap(engine: Engine) -> None:
     async def work(graph: Graph) -> None:
         await graph.follow(1, 2)
         await graph.follow(1, 3)
-        with pytest.raises(FollowingLimitReached, match=r"^1 follows as many accounts as it may$"):
+        with pytest.raises(
+            FollowingLimitReached,
+            match=r"^1 has reached the limit of followings and cannot follow 2$",
+        ):
             await graph.approve(2, 1)
         assert (await graph.relation(1, 2)).requested
 
@@ -166,5 +176,17 @@ def test_over_http_the_response_says_so(engine: Engine) -> None:
         )
         assert (await follow(documented, SAME)).code == FollowRefused.number
         assert (await graph.requests(2)).items == []
+
+    on_graph(engine, work)
+
+
+def test_a_preview_knows_the_state_of_the_owner(engine: Engine) -> None:
+    """As the import itself does: who has left changes nothing."""
+
+    async def work(graph: Graph) -> None:
+        await graph.deregister(1)
+        for preview in (True, False):
+            [one] = await graph.import_following(1, [3], preview=preview)
+            assert (one.outcome, type(one.error)) == ("refused", NotSignedIn)
 
     on_graph(engine, work)

@@ -77,7 +77,7 @@ BREAKING: dict[str, tuple[str, ...]] = {
     "no account is followed by an account that it blocks": (
         "UPDATE relation SET blocks = 1 WHERE owner = 3 AND other = 1",
     ),
-    "no request to follow stands next to a following, or to a block of either side": (
+    "no request to follow is next to a following, or to a block of either side": (
         f"UPDATE relation SET requests = 1 {_1_2}",
         f"UPDATE relation SET requested = 1 {_1_2}",
         "UPDATE relation SET requests = 1 WHERE owner = 5 AND other = 6",

@@ -64,7 +64,7 @@ STATEMENTS = {
         "INSERT INTO block VALUES (5, 1, 4)"
     ),
     "no target is both followed and whispered to": "INSERT INTO whisper VALUES (1, 1, 2)",
-    "no request to follow stands next to a following, or to a block of either side": (
+    "no request to follow is next to a following, or to a block of either side": (
         "INSERT INTO request VALUES (6, 1, 5)"
     ),
     "no account follows, whispers to, blocks or requests to follow itself": (

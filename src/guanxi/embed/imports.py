@@ -86,6 +86,7 @@ class Imports(Lists):
             facts = Facts(
                 pair=await self.store.pair(owner, act.target),
                 banned=actor is not None and actor.state is State.BANNED,
+                actor_deregistered=actor is not None and actor.state is State.DEREGISTERED,
                 known=target is not None,
                 deregistered=target is not None and target.state is State.DEREGISTERED,
                 refuses_follows=target is not None and target.privacy.refuse_follows,

@@ -6,40 +6,12 @@ from guanxi.contract import errors
 from guanxi.contract.errors import ResponseCodeException
 from guanxi.text import Text
 
-#: By code, in Chinese and English; {0} acts, on {1}.
+#: Sentences for the library in place of the contract's, by code; {0} acts, on {1}. A service knows
+#: that its caller has an account, and which of its fields was wrong.
 _SENTENCES: dict[int, tuple[str, str]] = {
-    errors.CannotTargetSelf.number: ("{0} 不能对自己操作", "{0} cannot do this to itself"),
     errors.NoSuchUser.number: (
         "{0} 或 {1} 没有账号，可用 put_account 建立",
         "{0} or {1} has no account: put_account creates one",
-    ),
-    errors.NotSignedIn.number: ("{0} 已注销，不能更改", "{0} is deregistered, and changes nothing"),
-    errors.AccountBanned.number: ("{0} 已被封停，不能更改", "{0} is banned, and changes nothing"),
-    errors.AccountDeregistered.number: ("{1} 已注销", "{1} is deregistered"),
-    errors.FollowRefused.number: (
-        "{1} 不接受关注，或已拉黑 {0}",
-        "{1} refuses to be followed, or blocks {0}",
-    ),
-    errors.TargetInBlacklist.number: (
-        "{0} 拉黑了 {1}，请先解除",
-        "{0} blocks {1}: unblock it first",
-    ),
-    errors.AlreadyFollowing.number: ("{0} 已关注 {1}", "{0} follows {1} already"),
-    errors.AlreadyBlocked.number: ("{0} 已拉黑 {1}", "{0} blocks {1} already"),
-    errors.FollowingLimitReached.number: (
-        "{0} 的关注已达上限",
-        "{0} follows as many accounts as it may",
-    ),
-    errors.NotFound.number: ("{1} 没有请求关注 {0}", "{1} does not request to follow {0}"),
-    errors.NotFollowing.number: ("{0} 未关注其中的账号：{1}", "{0} does not follow all of {1}"),
-    errors.NoSuchGroup.number: ("{0} 没有这一分组：{1}", "{0} has no such group: {1}"),
-    errors.GroupExists.number: (
-        "{0} 已有此名的分组：{1}",
-        "{0} has a group of this name already: {1}",
-    ),
-    errors.GroupNameTooLong.number: (
-        "分组名为空或过长：{1}",
-        "the group's name is empty or too long: {1}",
     ),
     errors.BadRequest.number: (
         "{0} 不能这样更改分组 {1}：它是内置分组、不存在，名称含有控制字符，或分组已达上限",
@@ -51,11 +23,12 @@ _SENTENCES: dict[int, tuple[str, str]] = {
 
 def refusal(code: int, actor: int, target: object) -> ResponseCodeException:
     """Return the exception of a code with which the rules refuse an act of ``actor``."""
-    kind = errors.CODES[code]
-    zh, en = _SENTENCES.get(code, (kind.wire_message, kind.meaning))
     named = _shortened(str(target))
-    text = Text(zh.format(actor, named), en.format(actor, named))
-    return kind(code, kind.wire_message, text=text)
+    if code not in _SENTENCES:
+        return errors.refusal_of(code, actor, named)
+    zh, en = (sentence.format(actor, named) for sentence in _SENTENCES[code])
+    kind = errors.CODES[code]
+    return kind(code, kind.wire_message, text=Text(zh, en))
 
 
 def unknown(mid: int) -> ResponseCodeException:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from guanxi.contract import errors
 from guanxi.contract.params import LARGEST
 from guanxi.operations import accounts, marks
-from guanxi.service.administering import Administered, AdminRequest, as_json, decoded, known_query
+from guanxi.service.administering import (
+    Administered,
+    AdminRequest,
+    as_json,
+    decoded,
+    done,
+    known_query,
+)
 from guanxi.world.clock import LATEST
 from guanxi.world.marks import Mark
 
 #: The most keys or mids of a request, and items of a page.
 MOST = 100
 _DEFAULT_LIMIT = 50
-#: By the code with which a mark is refused: the status of the response, and the reason.
-_REFUSALS = {
-    errors.CannotTargetSelf.number: (400, "an account cannot do this to itself"),
-    errors.NoSuchUser.number: (404, "one of the accounts does not exist, or left"),
-    errors.AccountDeregistered.number: (409, errors.AccountDeregistered.meaning),
-    errors.AccountBanned.number: (409, errors.AccountBanned.meaning),
-}
 
 
 class MuteBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,15 +47,15 @@ async def mute(administered: Administered, request: AdminRequest) -> Response:
     until = decoded(request.body or b"{}", MuteBody).until
     service = administered.service
     try:
-        done = marks.mute(service.store, request.mid, request.target, until, service.now())
-        return await _done(done)
+        code = await marks.mute(service.store, request.mid, request.target, until, service.now())
     except ValueError as error:
         raise HTTPException(400, str(error)) from None
+    return done(code)
 
 
 async def unmute(administered: Administered, request: AdminRequest) -> Response:
     """End a mute."""
-    return await _done(marks.unmute(administered.service.store, request.mid, request.target))
+    return done(await marks.unmute(administered.service.store, request.mid, request.target))
 
 
 async def mutes(administered: Administered, request: AdminRequest) -> Response:
@@ -86,12 +83,12 @@ async def mutes(administered: Administered, request: AdminRequest) -> Response:
 async def dismiss(administered: Administered, request: AdminRequest) -> Response:
     """Suggest an account to another one no more."""
     service = administered.service
-    return await _done(marks.dismiss(service.store, request.mid, request.target, service.now()))
+    return done(await marks.dismiss(service.store, request.mid, request.target, service.now()))
 
 
 async def undismiss(administered: Administered, request: AdminRequest) -> Response:
     """Let a dismissed account be suggested again."""
-    return await _done(marks.undismiss(administered.service.store, request.mid, request.target))
+    return done(await marks.undismiss(administered.service.store, request.mid, request.target))
 
 
 async def suggestions(administered: Administered, request: AdminRequest) -> Response:
@@ -108,14 +105,6 @@ def checked_key(key: str) -> None:
         accounts.check_key(key)
     except ValueError as error:
         raise HTTPException(400, f"key: {error}") from None
-
-
-async def _done(change: Awaitable[int]) -> Response:
-    """Make a change that returns a code; raise HTTPException if that refuses it."""
-    code = await change
-    if code:
-        raise HTTPException(*_REFUSALS[code])
-    return as_json({})
 
 
 def _several(request: AdminRequest, name: str) -> list[str]:

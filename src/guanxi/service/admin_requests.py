@@ -7,24 +7,19 @@ from collections.abc import Awaitable, Callable
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from guanxi.contract import errors
 from guanxi.graph.lists import Position, Window, decode_cursor, encode_cursor
 from guanxi.graph.pair import Act, Modify, mtime_of
 from guanxi.operations import accounts
 from guanxi.service.admin_marks import limit_of
-from guanxi.service.administering import Administered, AdminRequest, Verb, as_json, known_query
+from guanxi.service.administering import (
+    Administered,
+    AdminRequest,
+    Verb,
+    as_json,
+    done,
+    known_query,
+)
 from guanxi.stores.port import Slice
-
-#: By the code with which an act is refused: the status of the response, and the reason.
-_REFUSALS = {
-    errors.CannotTargetSelf.number: (400, "an account cannot do this to itself"),
-    errors.NoSuchUser.number: (404, "one of the accounts does not exist"),
-    errors.NotFound.number: (404, "the target does not request to follow the account"),
-    errors.NotSignedIn.number: (409, "the account is deregistered"),
-    errors.AccountDeregistered.number: (409, errors.AccountDeregistered.meaning),
-    errors.AccountBanned.number: (409, errors.AccountBanned.meaning),
-    errors.FollowingLimitReached.number: (409, "the target follows as many accounts as it may"),
-}
 
 
 async def received(administered: Administered, request: AdminRequest) -> Response:
@@ -42,11 +37,9 @@ def acting(act: Act) -> Verb:
 
     async def verb(administered: Administered, request: AdminRequest) -> Response:
         service = administered.service
-        done = Modify(request.mid, request.target, act)
-        [code] = await service.store.change([done], service.profile.caps)
-        if code:
-            raise HTTPException(*_REFUSALS[code])
-        return as_json({})
+        acts = [Modify(request.mid, request.target, act)]
+        [code] = await service.store.change(acts, service.profile.caps)
+        return done(code)
 
     return verb
 

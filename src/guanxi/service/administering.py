@@ -10,6 +10,7 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from guanxi.contract import errors
 from guanxi.service.handling import Service
 
 _T = TypeVar("_T")
@@ -76,3 +77,23 @@ def as_json(data: object, status: int = 200, headers: dict[str, str] | None = No
     """Return a JSON response, which is never cached."""
     all_headers = {"Cache-Control": "no-store", **(headers or {})}
     return Response(msgspec.json.encode(data), status, all_headers, "application/json")
+
+
+#: By the code with which the rules refuse what one account does to another: the status of the
+#: response, and the reason.
+_REFUSALS = {
+    errors.CannotTargetSelf.number: (400, "an account cannot do this to itself"),
+    errors.NoSuchUser.number: (404, "one of the accounts does not exist, or left"),
+    errors.NotFound.number: (404, "the target does not request to follow the account"),
+    errors.NotSignedIn.number: (409, "the account is deregistered"),
+    errors.AccountDeregistered.number: (409, errors.AccountDeregistered.meaning),
+    errors.AccountBanned.number: (409, errors.AccountBanned.meaning),
+    errors.FollowingLimitReached.number: (409, "the target follows as many accounts as it may"),
+}
+
+
+def done(code: int) -> Response:
+    """Return the response of an act with code 0; raise HTTPException for any other code."""
+    if code:
+        raise HTTPException(*_REFUSALS[code])
+    return as_json({})

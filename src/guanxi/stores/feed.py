@@ -13,18 +13,18 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from secrets import token_bytes
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from guanxi.accounts.account import Account, Card, Privacy, State
+from guanxi.accounts.account import Account, Card, State
 from guanxi.graph.feed import ACCOUNT, PRIVACY, STATE, Record
 from guanxi.graph.pair import sort_key_of_mtime
 from guanxi.stores.port import Changes, ChangesOff, FeedItem
 from guanxi.stores.port.errors import CursorInvalid, CursorOfAnotherStore, CursorTooOld
-from guanxi.stores.port.feed import LONGEST_WAIT, MOST_CHANGES
+from guanxi.stores.port.feed import KEEP_DAYS, LONGEST_WAIT, MOST_CHANGES
 from guanxi.text import Text
 from guanxi.world.kind import Entry
 from guanxi.world.marks import MUTE, Mark
@@ -128,7 +128,7 @@ def number_after(switch: Switch, cursor: Cursor | None, newest: int) -> int:
     return cursor.number
 
 
-def check_bounds(limit: int, wait: float) -> None:
+def _check_bounds(limit: int, wait: float) -> None:
     """Raise ValueError for a limit or a wait that ``changes`` does not have."""
     if not 1 <= limit <= MOST_CHANGES:
         raise ValueError(f"limit must be 1 to {MOST_CHANGES}")
@@ -136,22 +136,51 @@ def check_bounds(limit: int, wait: float) -> None:
         raise ValueError(f"wait must be 0 to {LONGEST_WAIT:.0f} seconds")
 
 
-def check_kept(keep_days: int | None, keep_rows: int | None) -> None:
+def _check_kept(keep_days: int | None, keep_rows: int | None) -> None:
     """Raise ValueError for a bound of what is kept that is below 1."""
     for bound in (keep_days, keep_rows):
         if bound is not None and bound < 1:
             raise ValueError("keep_days and keep_rows must be at least 1, or None")
 
 
-async def awaited(read: Callable[[], Awaitable[Changes]], wait: float) -> Changes:
-    """Return what ``read`` returns once it has a change, or after ``wait`` seconds."""
-    until = time.monotonic() + wait
-    while True:
-        found = await read()
-        left = until - time.monotonic()
-        if found.items or left <= 0:
-            return found
-        await asyncio.sleep(min(POLL_SECONDS, left))
+class Recording:
+    """The verbs of the port on the feed, over an engine's own steps."""
+
+    _clock: Callable[[], int]
+    #: Each in a transaction, or a read, of its own; the first argument is the store.
+    _set_changes: ClassVar[Callable[[Any, bool, int | None, int | None], Awaitable[bool]]]
+    _trim: ClassVar[Callable[[Any, int, int | None, int | None], Awaitable[tuple[int, bool]]]]
+    _changes_after: ClassVar[Callable[[Any, Cursor | None, int], Awaitable[Changes]]]
+
+    async def set_changes(
+        self, on: bool, *, keep_days: int | None = KEEP_DAYS, keep_rows: int | None = None
+    ) -> bool:
+        _check_kept(keep_days, keep_rows)
+        changed = await self._set_changes(on, keep_days, keep_rows)
+        if not on:
+            await self.trim_changes()
+        return changed
+
+    async def changes(
+        self, after: str | None = None, limit: int = 100, wait: float = 0.0
+    ) -> Changes:
+        _check_bounds(limit, wait)
+        cursor = None if after is None else cursor_of(after)
+        until = time.monotonic() + wait
+        while True:
+            found = await self._changes_after(cursor, limit)
+            left = until - time.monotonic()
+            if found.items or left <= 0:
+                return found
+            await asyncio.sleep(min(POLL_SECONDS, left))
+
+    async def trim_changes(self, keep_days: int | None = None, keep_rows: int | None = None) -> int:
+        _check_kept(keep_days, keep_rows)
+        now_ms, deleted, more = self._clock() // 10**6, 0, True
+        while more:  # other writes get their turn after so many
+            some, more = await self._trim(now_ms, keep_days, keep_rows)
+            deleted += some
+        return deleted
 
 
 def last_to_delete(
@@ -241,7 +270,7 @@ def account_records(
     if before is None or changed:
         was = {} if before is None else {name: asdict(old_card)[name] for name in changed}
         records.append(Record(ACCOUNT, account.mid, before=was, after=changed))
-    switches = _switches(old.privacy), _switches(account.privacy)
+    switches = asdict(old.privacy), asdict(account.privacy)
     if changed := _changed(*switches):
         was = {name: switches[0][name] for name in changed}
         records.append(Record(PRIVACY, account.mid, before=was, after=changed))
@@ -249,10 +278,6 @@ def account_records(
         states = {"state": _STATES[old.state]}, {"state": _STATES[account.state]}
         records.append(Record(STATE, account.mid, before=states[0], after=states[1]))
     return records
-
-
-def _switches(privacy: Privacy) -> dict[str, Any]:
-    return asdict(privacy)
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ _VIOLATIONS = {
         SELECT other, owner FROM relation WHERE follows IS NOT NULL OR whispers IS NOT NULL""",
     "no account is followed by an account that it blocks": """
         SELECT owner, other FROM relation WHERE blocks IS NOT NULL AND followed IS NOT NULL""",
-    "no request to follow stands next to a following, or to a block of either side": """
+    "no request to follow is next to a following, or to a block of either side": """
         SELECT owner, other FROM relation WHERE
         (requests IS NOT NULL AND coalesce(follows, blocks) IS NOT NULL)
         OR (requested IS NOT NULL AND coalesce(followed, blocks) IS NOT NULL)""",

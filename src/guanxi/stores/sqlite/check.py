@@ -66,7 +66,7 @@ _VIOLATIONS = {
     "no target is both followed and whispered to": f"""
         SELECT a.owner, a.target FROM whisper AS a WHERE {_FOLLOWS.format("a.owner", "a.target")}
         """,
-    "no request to follow stands next to a following, or to a block of either side": """
+    "no request to follow is next to a following, or to a block of either side": """
         SELECT a.owner, a.target FROM request AS a
         WHERE EXISTS (
             SELECT 1 FROM following AS f WHERE f.owner = a.owner AND f.target = a.target

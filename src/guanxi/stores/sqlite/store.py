@@ -19,25 +19,15 @@ from guanxi.graph.feed import IMPORTED
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify, sort_key_at
 from guanxi.stores.acts import Doing, Unfinished, in_transactions
-from guanxi.stores.feed import (
-    account_records,
-    awaited,
-    check_bounds,
-    check_kept,
-    cursor_of,
-    mute_records,
-    unmute_record,
-)
+from guanxi.stores.feed import Recording, account_records, mute_records, unmute_record
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
-    Changes,
     EdgeRow,
     Imported,
     OnContradiction,
     OnOtherTime,
     StoreTimeout,
 )
-from guanxi.stores.port.feed import KEEP_DAYS
 from guanxi.stores.sqlite import bulk, content, export, feed, reads, shared, suggesting
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
@@ -59,7 +49,7 @@ _READY = "ready"
 DOCUMENTS, VISITS = 200, 500
 
 
-class SQLiteStore(Engine):
+class SQLiteStore(Recording, Engine):
     """A store in one SQLite file; ``stores.port.Store`` documents the methods."""
 
     def __init__(self, path: Path, clock: Callable[[], int]) -> None:
@@ -242,30 +232,8 @@ class SQLiteStore(Engine):
 
     _changes_after = reading(feed.changes_after)
     changes_status = reading(feed.changes_status)
-
-    async def set_changes(
-        self, on: bool, *, keep_days: int | None = KEEP_DAYS, keep_rows: int | None = None
-    ) -> bool:
-        check_kept(keep_days, keep_rows)
-        changed = await self.write(lambda db: feed.set_changes(db, on, keep_days, keep_rows))
-        if not on:
-            await self.trim_changes()
-        return changed
-
-    async def changes(
-        self, after: str | None = None, limit: int = 100, wait: float = 0.0
-    ) -> Changes:
-        check_bounds(limit, wait)
-        cursor = None if after is None else cursor_of(after)
-        return await awaited(lambda: self._changes_after(cursor, limit), wait)
-
-    async def trim_changes(self, keep_days: int | None = None, keep_rows: int | None = None) -> int:
-        check_kept(keep_days, keep_rows)
-        now_ms, deleted, more = self._clock() // 10**6, 0, True
-        while more:  # other writes get their turn after so many
-            some, more = await self.write(lambda db: feed.trim(db, now_ms, keep_days, keep_rows))
-            deleted += some
-        return deleted
+    _set_changes = writing(feed.set_changes)
+    _trim = writing(feed.trim)
 
     # --- upkeep ---
 

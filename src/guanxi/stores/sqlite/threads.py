@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from concurrent.futures import CancelledError, Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -109,8 +109,6 @@ class Threads(Engine):
         try:
             self.writer.submit(job)
             return result.result()
-        except CancelledError:  # pragma: no cover - this thread alone cancels it
-            raise
         except BaseException:
             if not result.done():  # interrupted
                 result.cancel()

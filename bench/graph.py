@@ -28,6 +28,7 @@ from guanxi.accounts import secrets
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import DAY, Session, TokenKind
 from guanxi.stores import open_store
+from guanxi.stores.sqlite.schema import VERSION as SCHEMA
 
 #: Increase it when the same recipe gives another graph: the cache is then not used.
 _VERSION = 2
@@ -163,7 +164,7 @@ def too_sparse(recipe: Recipe) -> str | None:
 
 def cached_graph(recipe: Recipe) -> Graph:
     """Return the graph of a recipe; create it first if it is not in the cache."""
-    name = hashlib.sha256(msgspec.json.encode([_VERSION, recipe])).hexdigest()[:12]
+    name = hashlib.sha256(msgspec.json.encode([_VERSION, SCHEMA, recipe])).hexdigest()[:12]
     folder = CACHE / f"{recipe.accounts}-{recipe.edges}-{name}"
     graph = Graph(recipe, folder)
     if not graph.store.exists():

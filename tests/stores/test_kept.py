@@ -26,7 +26,7 @@ from tests import postgres
 from tests.stores.world import ALL, do, faults, listed
 
 KEPT = Path(__file__).parent / "kept"
-VERSIONS = ["25196c1"]
+VERSIONS = ["25196c1", "f7dc975"]
 NOW = 1_700_000_000
 
 

@@ -96,7 +96,7 @@ STATEMENTS = {
     "every account that a row names exists": "DELETE FROM account WHERE mid = 3",
     "a deregistered account has no sessions": (
         "UPDATE account SET state = 2 WHERE mid = 6;"
-        " INSERT INTO session VALUES (x'00', 6, 'cookie', 1, 2)"
+        " INSERT INTO session VALUES (x'00', 6, 'cookie', 1, 2, 0)"
     ),
     "a deregistered account's card is erased": "UPDATE account SET state = 2 WHERE mid = 6",
     "each recorded change can be decoded": (

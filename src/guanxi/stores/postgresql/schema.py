@@ -42,7 +42,7 @@ CREATE INDEX relation_requests ON relation (owner, requests, other) WHERE reques
 CREATE INDEX relation_requested ON relation (owner, requested, other) WHERE requested IS NOT NULL;
 """
 
-VERSION = 2
+VERSION = 3
 # The feed of changes. Its numbers are drawn as ``feed`` describes: one at a time, in order.
 _FEED = """
 CREATE SEQUENCE change_number CACHE 1;
@@ -55,6 +55,19 @@ CREATE TABLE change (
     body bytea NOT NULL -- before and after, as JSON
 );
 """
+
+# Erasures that are under way or done.
+_ERASURES = ""
+
+# Lists of accounts and of sessions; bans with a reason and an end.
+_ACCOUNT_LISTS = """
+ALTER TABLE session ADD COLUMN used bigint NOT NULL DEFAULT 0; -- when it was last used, about
+"""
+
+# Administration tokens, and the audit log of what was done with them.
+_AUDIT = ""
+
+_OPERATED = _ERASURES + _ACCOUNT_LISTS + _AUDIT
 
 #: The SQL that migrates a store to the next version, by the version that it starts from.
 MIGRATIONS: Mapping[int, str] = {
@@ -89,7 +102,8 @@ AND substring(tail FROM length(tail) - {len(AFTER_NAME) - 1}) = '\\x{AFTER_NAME.
 CREATE INDEX sign_in_grant_by_expires ON sign_in_grant (expires);
 CREATE INDEX relation_visited ON relation (owner, visits, follows, other) WHERE visits > 0;
 {_REQUESTS}
-{_FEED}"""
+{_FEED}""",
+    2: _OPERATED,
 }
 
 #: The oldest major version of the server that is supported.
@@ -238,6 +252,7 @@ CREATE TABLE content_holder (
 """
     + _REQUESTS
     + _FEED
+    + _OPERATED
 )
 
 #: The column that each table is distributed by on Citus. Tables by account are colocated; ``meta``

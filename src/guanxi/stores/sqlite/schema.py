@@ -18,7 +18,7 @@ from guanxi.stores.tails import AFTER_NAME, BEFORE_NAME
 from guanxi.text import Text
 
 APPLICATION_ID = int.from_bytes(b"GuXi", "big")
-VERSION = 3
+VERSION = 4
 
 #: Bits of ``following.flags`` and ``follower.flags``, about the row's owner and item:
 #: they follow each other; the item is in the owner's special group; it is in another group of the
@@ -253,10 +253,27 @@ CREATE TABLE change (
 ) STRICT;
 """
 
-SCHEMA = _RELATIONS + _CONTENT + _VERSIONS + _REQUESTS + _FEED
+# Erasures that are under way or done.
+_ERASURES = ""
+
+# Lists of accounts and of sessions; bans with a reason and an end.
+_ACCOUNT_LISTS = """
+ALTER TABLE session ADD COLUMN used INTEGER NOT NULL DEFAULT 0; -- when it was last used, about
+"""
+
+# Administration tokens, and the audit log of what was done with them.
+_AUDIT = ""
+
+_OPERATED = _ERASURES + _ACCOUNT_LISTS + _AUDIT
+
+SCHEMA = _RELATIONS + _CONTENT + _VERSIONS + _REQUESTS + _FEED + _OPERATED
 
 #: The SQL that migrates a store from each version to the next.
-MIGRATIONS: Mapping[int, str] = {1: _CONTENT, 2: _VERSIONS + _SHORTEN_TAILS + _REQUESTS + _FEED}
+MIGRATIONS: Mapping[int, str] = {
+    1: _CONTENT,
+    2: _VERSIONS + _SHORTEN_TAILS + _REQUESTS + _FEED,
+    3: _OPERATED,
+}
 
 _CACHE_KIB = 64 * 1024
 _MAPPED_BYTES = 16 * 2**30

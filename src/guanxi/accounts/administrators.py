@@ -95,11 +95,14 @@ def scopes_of(text: str) -> frozenset[Scope]:
     return frozenset(Scope(name) for name in text.split(",") if name)
 
 
-def new_number(time_ms: int) -> int:
+def new_number(time_ms: int, last: int = 0) -> int:
     """Return a new number of an audit entry that begins at a time, in Unix milliseconds.
 
-    Two entries of one millisecond may have the same: the store refuses the second.
+    It follows ``last`` if that is of the same millisecond. Entries that two processes begin in one
+    millisecond may have the same: the store refuses the second.
     """
+    if last >> _RANDOM_BITS == time_ms:
+        return last + 1
     return first_number(time_ms) | randbits(_RANDOM_BITS)
 
 

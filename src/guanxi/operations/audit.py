@@ -23,6 +23,10 @@ _LOG = logging.getLogger("guanxi.service")
 TRIMMED = 1_000
 
 
+#: The number of the last entry of this process.
+_last = [0]
+
+
 class Act:
     """An act that is being recorded: what its verb finds out is set here, and kept with it."""
 
@@ -44,7 +48,7 @@ async def recorded(
     logged: the block's result is the caller's. The outcome is stored also if the task is cancelled.
     """
     entry = AuditEntry(
-        number=new_number(now_ms),
+        number=_next_number(now_ms),
         who=who,
         what=what,
         mid=act.mid,
@@ -52,12 +56,17 @@ async def recorded(
         request_id=request_id,
     )
     while not await store.append_audit(entry):
-        entry = replace(entry, number=new_number(now_ms))
+        entry = replace(entry, number=_next_number(now_ms))
     try:
         yield act
     finally:
         ended = replace(entry, mid=act.mid, target=act.target, detail=act.detail, status=act.status)
         await asyncio.shield(_end(store, ended))
+
+
+def _next_number(now_ms: int) -> int:
+    _last[0] = new_number(now_ms, _last[0])
+    return _last[0]
 
 
 async def _end(store: Store, entry: AuditEntry) -> None:

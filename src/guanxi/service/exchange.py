@@ -31,7 +31,7 @@ _numbers = count()
 
 
 def new_request_id() -> str:
-    """Return an id for a request that has no ``Exchange``; an exchange's has no letter before."""
+    """Return a new id for a request without an ``Exchange``, such as the administration's."""
     return f"{_PROCESS}-a{next(_numbers)}"
 
 

@@ -16,6 +16,7 @@ from guanxi import stores
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.store_changes import app as changes
+from guanxi.cli.store_copies import backup, restore
 from guanxi.cli.store_export import exports
 from guanxi.cli.store_import import app as imports
 from guanxi.cli.stores import (
@@ -37,6 +38,8 @@ app = typer.Typer(
 app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")
 app.add_typer(changes, name="changes")
+app.command()(backup)
+app.command()(restore)
 
 
 _COPY_AGAIN = Text(

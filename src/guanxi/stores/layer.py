@@ -77,6 +77,7 @@ class Layer:
     changes = _delegated(Store.changes)
     trim_changes = _delegated(Store.trim_changes)
     changes_status = _delegated(Store.changes_status)
+    mark_restored = _delegated(Store.mark_restored)
     import_edges = _delegated(Store.import_edges)
     edges = _delegated(Store.edges)
     accounts = _delegated(Store.accounts)

@@ -185,6 +185,7 @@ class PostgreSQLStore(Recording, Engine):
     changes_status = reading(feed.changes_status)
     _set_changes = writing(feed.set_changes)
     _trim = writing(feed.trim)
+    mark_restored = writing(feed.mark_restored)
 
     # --- upkeep ---
 

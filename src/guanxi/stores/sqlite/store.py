@@ -234,6 +234,7 @@ class SQLiteStore(Recording, Engine):
     changes_status = reading(feed.changes_status)
     _set_changes = writing(feed.set_changes)
     _trim = writing(feed.trim)
+    mark_restored = writing(feed.mark_restored)
 
     # --- upkeep ---
 

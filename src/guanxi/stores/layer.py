@@ -89,6 +89,7 @@ class Layer:
     note = _delegated(Store.note)
     put_note = _delegated(Store.put_note)
     check = _delegated(Store.check)
+    info = _delegated(Store.info)
     watch_waits = _delegated(Store.watch_waits)
     ready = _delegated(Store.ready)
     close = _delegated(Store.close)

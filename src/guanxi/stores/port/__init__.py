@@ -34,6 +34,7 @@ from guanxi.stores.port.errors import (
     StoreUnavailable,
 )
 from guanxi.stores.port.feed import Changes, Feed, FeedItem, FeedStatus
+from guanxi.stores.port.info import StoreInfo
 from guanxi.stores.port.relations import Relations
 from guanxi.stores.port.rows import (
     EMPTY_SLICE,
@@ -93,6 +94,7 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreError",
+    "StoreInfo",
     "StoreMissing",
     "StoreReplaced",
     "StoreTimeout",

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import Session
+from guanxi.stores.port.info import StoreInfo
 from guanxi.stores.port.rows import (
     AccountRow,
     EdgeRow,
@@ -137,6 +138,13 @@ class Upkeep(Protocol):
         """Check every stored row; yield each broken invariant.
 
         Raise StoreUnavailable if the read fails.
+        """
+
+    async def info(self, *, exact: bool = False) -> StoreInfo:
+        """Return the engine, sizes and counts of the store.
+
+        PostgreSQL returns the estimates of its planner unless ``exact``, which reads every row.
+        SQLite reads each account in either case. Raise StoreUnavailable if the read fails.
         """
 
     def watch_waits(self, seen: Callable[[float], None]) -> None:

@@ -23,11 +23,13 @@ from guanxi.stores.port import (
     Imported,
     OnContradiction,
     OnOtherTime,
+    StoreInfo,
     StoreTimeout,
 )
 from guanxi.stores.postgresql import bulk, content, export, feed, reads, suggesting
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
+from guanxi.stores.postgresql import info as infos
 from guanxi.stores.postgresql import requests as asking
 from guanxi.stores.postgresql.connections import (
     PATIENT,
@@ -185,6 +187,7 @@ class PostgreSQLStore(Recording, Engine):
     changes_status = reading(feed.changes_status)
     _set_changes = writing(feed.set_changes)
     _trim = writing(feed.trim)
+    mark_restored = writing(feed.mark_restored)
 
     # --- upkeep ---
 
@@ -232,6 +235,11 @@ class PostgreSQLStore(Recording, Engine):
     note = reading(people.note)
     put_note = writing(people.put_note)
     check = streaming(checks.check)
+    _info = streaming(infos.info)
+
+    async def info(self, *, exact: bool = False) -> StoreInfo:
+        [found] = [one async for one in self._info(exact)]
+        return found
 
     def watch_waits(self, seen: Callable[[float], None]) -> None:
         self.writer.waited = seen

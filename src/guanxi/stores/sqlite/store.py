@@ -26,11 +26,13 @@ from guanxi.stores.port import (
     Imported,
     OnContradiction,
     OnOtherTime,
+    StoreInfo,
     StoreTimeout,
 )
 from guanxi.stores.sqlite import bulk, content, export, feed, reads, shared, suggesting
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
+from guanxi.stores.sqlite import info as infos
 from guanxi.stores.sqlite import requests as asking
 from guanxi.stores.sqlite.engine import Engine, reading, streaming, writing
 from guanxi.stores.sqlite.grouping import ROWS, regroup
@@ -234,6 +236,7 @@ class SQLiteStore(Recording, Engine):
     changes_status = reading(feed.changes_status)
     _set_changes = writing(feed.set_changes)
     _trim = writing(feed.trim)
+    mark_restored = writing(feed.mark_restored)
 
     # --- upkeep ---
 
@@ -284,6 +287,11 @@ class SQLiteStore(Recording, Engine):
     note = reading(people.note)
     put_note = writing(people.put_note)
     check = streaming(checks.check)
+    _info = streaming(infos.info)
+
+    async def info(self, *, exact: bool = False) -> StoreInfo:
+        [found] = [one async for one in self._info(exact)]
+        return found
 
     def watch_waits(self, seen: Callable[[float], None]) -> None:
         self.writer.waited = seen

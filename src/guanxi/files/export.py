@@ -112,7 +112,7 @@ def _types(kind: type[Struct]) -> dict[str, str]:
 #: By the name that the command has for it.
 EXPORTS = {
     "edges": Export(
-        lambda store, at: store.edges(0, at),
+        lambda store, at: store.edges(0, at, requests=True),
         _edge_record,
         _edge_cells,
         {

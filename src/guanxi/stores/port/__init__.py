@@ -38,6 +38,7 @@ from guanxi.stores.port.relations import Relations
 from guanxi.stores.port.rows import (
     EMPTY_SLICE,
     NO_TALLY,
+    REQUEST,
     AccountRow,
     EdgeRow,
     Fault,
@@ -60,6 +61,7 @@ from guanxi.stores.port.upkeep import Upkeep
 __all__ = [
     "EMPTY_SLICE",
     "NO_TALLY",
+    "REQUEST",
     "AccountRow",
     "Accounts",
     "BadLine",

@@ -39,6 +39,7 @@ from guanxi.stores.port.relations import Relations
 from guanxi.stores.port.rows import (
     EMPTY_SLICE,
     NO_TALLY,
+    REQUEST,
     AccountRow,
     EdgeRow,
     Fault,
@@ -61,6 +62,7 @@ from guanxi.stores.port.upkeep import Upkeep
 __all__ = [
     "EMPTY_SLICE",
     "NO_TALLY",
+    "REQUEST",
     "AccountRow",
     "Accounts",
     "BadLine",

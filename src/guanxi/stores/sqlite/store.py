@@ -26,6 +26,7 @@ from guanxi.stores.port import (
     Imported,
     OnContradiction,
     OnOtherTime,
+    SentRequest,
     StoreInfo,
     StoreTimeout,
 )
@@ -281,7 +282,11 @@ class SQLiteStore(Recording, Engine):
     accounts = streaming(people.accounts)
     owned_groups = streaming(export.owned_groups)
     pending_requests = streaming(asking.pending_requests)
-    put_requests = writing(asking.put_requests)
+
+    async def put_requests(self, rows: Sequence[SentRequest]) -> Imported:
+        now = sort_key_at(self._clock())
+        return await self.write(lambda db: asking.put_requests(db, rows, now))
+
     entries = streaming(export.entries)
     sessions = streaming(people.sessions)
     note = reading(people.note)

@@ -8,8 +8,9 @@ import typer
 
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_audit, with_store
 from guanxi.cli.terminal import json_of, note, say
+from guanxi.operations.audit import Act
 from guanxi.stores.port import Store
 from guanxi.stores.port.feed import KEEP_DAYS, FeedStatus
 
@@ -44,10 +45,10 @@ def switch_on(
     export (guanxi store export).
     """
 
-    async def switch(opened: Store) -> bool:
+    async def switch(opened: Store, _act: Act) -> bool:
         return await opened.set_changes(True, keep_days=keep_days, keep_rows=keep_rows)
 
-    changed = with_store(store, switch)
+    changed = with_audit(store, "store changes on", switch)
     note(text("已打开", "switched on") if changed else text("已是打开", "on already"))
 
 
@@ -60,7 +61,7 @@ def switch_off(store: StoreOption = DEFAULT_STORE) -> None:
 
     All cursors end: once it is on again, readers must start from an export.
     """
-    changed = with_store(store, lambda opened: opened.set_changes(False))
+    changed = with_audit(store, "store changes off", lambda opened, _: opened.set_changes(False))
     note(text("已关闭", "switched off") if changed else text("已是关闭", "off already"))
 
 

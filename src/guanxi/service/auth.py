@@ -94,6 +94,8 @@ class SessionGate:
         has_rule = endpoint.header_rule and self._has_rule
         if has_rule and (reason := broken_header_rule(headers, strict=self._strict_referer)):
             raise Refused(errors.RequestIntercepted.number, reason)
+        if self._service.store.secret is not self._secret:
+            self._renew()
         if endpoint.access_id:
             self._check_access_id(values)
         session = None
@@ -121,6 +123,12 @@ class SessionGate:
         self._check_signature(endpoint, pairs, values)
         client = scope.get("client")
         return Caller(session.mid if session else 0, session, client[0] if client else "")
+
+    def _renew(self) -> None:
+        """Use the store's new secret, and forget what was derived from the old one."""
+        self._secret = self._service.store.secret
+        self._credentials.clear()
+        self._mixins = (-1, ("", ""))
 
     def _read(self, sent: str | bytes) -> _Credential | None:
         """Parse an access_key (str) or Cookie header (bytes); return None if it has no token.

@@ -1,4 +1,4 @@
-"""The interface of every store, in five parts, and the values that it accepts and returns.
+"""The interface of every store, in six parts, and the values that it accepts and returns.
 
 A store applies the rules of ``graph`` to its rows. It knows nothing of HTTP, of who is signed in
 or of what a viewer may see: the caller checks that.
@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from guanxi.stores.port.accounts import Accounts
+from guanxi.stores.port.administration import Administration
 from guanxi.stores.port.content import Content, Documents, Query
 from guanxi.stores.port.errors import (
     BadLine,
@@ -65,6 +66,7 @@ __all__ = [
     "REQUEST",
     "AccountRow",
     "Accounts",
+    "Administration",
     "BadLine",
     "CallerRefused",
     "Changes",
@@ -107,5 +109,5 @@ __all__ = [
 ]
 
 
-class Store(Relations, Accounts, Content, Feed, Upkeep, Protocol):
-    """A whole store: all five parts of the interface."""
+class Store(Relations, Accounts, Content, Feed, Administration, Upkeep, Protocol):
+    """A whole store: all six parts of the interface."""

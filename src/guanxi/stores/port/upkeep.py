@@ -138,8 +138,8 @@ class Upkeep(Protocol):
     async def put_note(self, name: str, value: bytes | None) -> None:
         """Write a note, or delete it if ``value`` is None.
 
-        A new ``secret`` takes effect when the store is opened again. Raise StoreUnavailable (not
-        written) or StoreTimeout (perhaps written).
+        A new ``secret`` takes effect with ``refresh_secret``, or when the store is opened again.
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     def check(self) -> AsyncIterator[Fault]:

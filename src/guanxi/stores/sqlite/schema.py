@@ -262,7 +262,27 @@ ALTER TABLE session ADD COLUMN used INTEGER NOT NULL DEFAULT 0; -- when it was l
 """
 
 # Administration tokens, and the audit log of what was done with them.
-_AUDIT = ""
+_AUDIT = """
+CREATE TABLE admin_token (
+    digest BLOB PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    scopes TEXT NOT NULL, -- separated by commas
+    created INTEGER NOT NULL,
+    expires INTEGER -- null for no end
+) STRICT, WITHOUT ROWID;
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY, -- milliseconds, then random bits
+    who TEXT NOT NULL,
+    what TEXT NOT NULL,
+    mid INTEGER NOT NULL, -- 0 for none, as target
+    target INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    status INTEGER, -- null: no outcome is known
+    request_id TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_by_mid ON audit (mid, number);
+CREATE INDEX audit_by_who ON audit (who, number);
+"""
 
 _OPERATED = _ERASURES + _ACCOUNT_LISTS + _AUDIT
 

@@ -30,7 +30,16 @@ from guanxi.stores.port import (
     StoreInfo,
     StoreTimeout,
 )
-from guanxi.stores.sqlite import bulk, content, export, feed, reads, shared, suggesting
+from guanxi.stores.sqlite import (
+    administration,
+    bulk,
+    content,
+    export,
+    feed,
+    reads,
+    shared,
+    suggesting,
+)
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
 from guanxi.stores.sqlite import info as infos
@@ -238,6 +247,23 @@ class SQLiteStore(Recording, Engine):
     _set_changes = writing(feed.set_changes)
     _trim = writing(feed.trim)
     mark_restored = writing(feed.mark_restored)
+
+    # --- administration ---
+
+    put_admin_token = writing(administration.put_admin_token)
+    admin_token = reading(administration.admin_token)
+    admin_tokens = reading(administration.admin_tokens)
+    delete_admin_token = writing(administration.delete_admin_token)
+    append_audit = writing(administration.append_audit)
+    end_audit = writing(administration.end_audit)
+    audit = reading(administration.audit)
+    trim_audit = writing(administration.trim_audit)
+
+    async def refresh_secret(self) -> bool:
+        secret = await self.note("secret")
+        changed = secret is not None and secret != self._secret
+        self._secret = secret if secret is not None else self._secret
+        return changed
 
     # --- upkeep ---
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -16,8 +16,10 @@ from guanxi import stores
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import shown, text
 from guanxi.cli.store_changes import app as changes
+from guanxi.cli.store_copies import backup, restore
 from guanxi.cli.store_export import exports
 from guanxi.cli.store_import import app as imports
+from guanxi.cli.store_info import info
 from guanxi.cli.stores import (
     DEFAULT_STORE,
     StoreOption,
@@ -29,7 +31,8 @@ from guanxi.cli.stores import (
 from guanxi.cli.terminal import note, say
 from guanxi.operations import admin_tokens
 from guanxi.stores import copy, open_store, redacted
-from guanxi.stores.port import Store
+from guanxi.stores.port import Store, StoreError
+from guanxi.stores.port.info import CHECKED, note_of_check
 from guanxi.text import Text
 
 app = typer.Typer(
@@ -39,6 +42,9 @@ app = typer.Typer(
 app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")
 app.add_typer(changes, name="changes")
+app.command()(backup)
+app.command()(restore)
+app.command()(info)
 
 
 _COPY_AGAIN = Text(
@@ -248,14 +254,14 @@ def _reporter(progress: Progress, label: str) -> copy.Progress:
 
 @in_chinese("""检查整个库的全部约束。
 
-    每处错误输出一行；如有错误，退出状态为 1；未能检查完时为 3，如失去服务器。
+    每处错误输出一行；如有错误，退出状态为 1；否则记下检查的时间。未能检查完时为 3，如失去服务器。
     晚于时钟的关系不算错误，其数目输出到标准错误。""")
 def check(store: StoreOption = DEFAULT_STORE) -> None:
     """Check every invariant of a whole store.
 
-    Prints a line for each fault; if there is one, the exit status is 1. It is 3 if the check did
-    not finish, as when a server is lost. Relations that are later than the clock are counted on
-    standard error, and are no fault.
+    Prints a line for each fault; if there is one, the exit status is 1, else guanxi store info
+    shows the time from then on. The status is 3 if the check did not finish, as when a server is
+    lost. Relations that are later than the clock are counted on standard error, and are no fault.
     """
     now = int(time.time())
 
@@ -267,6 +273,9 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
         ahead = 0
         async for edge in opened.edges():
             ahead += edge.time > now
+        if not count:
+            with suppress(StoreError):  # the disk may be full: the check is done all the same
+                await opened.put_note(CHECKED, note_of_check(int(time.time())))
         return count, ahead
 
     with unfinished(_CHECK_AGAIN):

@@ -85,6 +85,25 @@ def status(store: StoreOption = DEFAULT_STORE) -> None:
 
 
 @app.command()
+@in_chinese("""声明此库由备份恢复，如用 pg_restore。
+
+    之后，晚于备份的游标将被拒绝；其余继续有效。请在第一次写入之前运行。
+    guanxi store restore 自动如此。""")
+def restored(store: StoreOption = DEFAULT_STORE) -> None:
+    """Say that the store was restored from a backup, as by pg_restore.
+
+    Cursors that are later than the backup are refused from then on; the others go on. Run it before
+    the first write. guanxi store restore does the same.
+    """
+    is_on = with_store(store, lambda opened: opened.mark_restored())
+    note(
+        text("晚于现在的游标将被拒绝", "cursors later than now are refused")
+        if is_on
+        else text("没有记录变更，无需此命令", "no changes are recorded: nothing to do")
+    )
+
+
+@app.command()
 @in_chinese("""删除超出范围的旧变更。
 
     不给范围时用打开时的范围。运行中的服务每分钟自动删除。""")

@@ -35,10 +35,12 @@ from guanxi.stores.port.errors import (
     StoreUnavailable,
 )
 from guanxi.stores.port.feed import Changes, Feed, FeedItem, FeedStatus
+from guanxi.stores.port.info import StoreInfo
 from guanxi.stores.port.relations import Relations
 from guanxi.stores.port.rows import (
     EMPTY_SLICE,
     NO_TALLY,
+    REQUEST,
     AccountRow,
     EdgeRow,
     Fault,
@@ -61,6 +63,7 @@ from guanxi.stores.port.upkeep import Upkeep
 __all__ = [
     "EMPTY_SLICE",
     "NO_TALLY",
+    "REQUEST",
     "AccountRow",
     "Accounts",
     "Administration",
@@ -95,6 +98,7 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreError",
+    "StoreInfo",
     "StoreMissing",
     "StoreReplaced",
     "StoreTimeout",

@@ -405,7 +405,7 @@ def prepare(
             raise StoreError(Text(zh, en)) from error
     with failures():
         empty = path.stat().st_size == 0
-        current = None if empty else _version(path)
+        current = None if empty else version_of(path)
         if current is None and create:
             current = _create(path, version, schema)
     if current is None:
@@ -415,6 +415,13 @@ def prepare(
                 f"{path} is empty, not a store: create one with `guanxi serve`",
             )
         )
+    refuse_newer(path, current, version)
+    if current < version:
+        _migrate(path, current, version, migrations)
+
+
+def refuse_newer(path: Path, current: int, version: int) -> None:
+    """Raise ``StoreError`` if the schema ``current`` of a store is newer than ``version``."""
     if current > version:
         raise StoreError(
             Text(
@@ -424,11 +431,9 @@ def prepare(
                 f" {version}): update with `pip install -U guanxi`",
             )
         )
-    if current < version:
-        _migrate(path, current, version, migrations)
 
 
-def _version(path: Path) -> int | None:
+def version_of(path: Path) -> int | None:
     """Return the store's schema version, or None for a database without tables.
 
     Raise ``StoreError`` if the file is not a guanxi store, and ``apsw.Error`` if it cannot be read

@@ -47,7 +47,9 @@ class Accounts(Protocol):
 
         ``accounts.account.decide_account`` is applied to the stored account. A refused edit changes
         nothing. An edit that deregisters also deletes the account's sessions and grants, and the
-        requests to follow that it sent or received; its edges stay. Of several edits to one name
+        requests to follow that it sent or received; its edges stay. If these requests are many, the
+        first are ended before, in transactions of their own: the feed of changes has them as
+        cancelled and declined by the account. Of several edits to one name
         with ``unique_name``, one succeeds. Raise StoreUnavailable (not written) or StoreTimeout
         (perhaps written).
         """

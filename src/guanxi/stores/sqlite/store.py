@@ -143,6 +143,9 @@ class SQLiteStore(Recording, Engine):
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
     ) -> EditRefusal | None:
         now = sort_key_at(self._clock())
+        if edit.state is State.DEREGISTERED:
+            while await self.write(partial(people.end_requests_ahead, mid=mid, edit=edit, now=now)):
+                pass
         return await self.write(lambda db: _edit_account(db, now, mid, edit, documents))
 
     open_session = writing(people.open_session)

@@ -175,7 +175,7 @@ class PostgreSQLStore(Recording, Engine):
 
         async def work(db: Connection) -> int:
             ended: dict[tuple[int, int], Mark] = {}
-            if kind.name == MUTE.name and ids:
+            if kind.name == MUTE.name and (ids is None or ids):
                 ended = await content.documents_of(db, MUTE, [owner], ids)
             deleted = await content.delete(db, kind, owner, ids, where, by=by)
             await feed.append(db, now, *(unmute_record(owner, mute) for mute in ended.values()))

@@ -200,8 +200,8 @@ class SQLiteStore(Recording, Engine):
         *,
         by: int = 0,
     ) -> int:
-        if kind.name == MUTE.name and ids is not None:
-            return await self._unmute(owner, ids, by)
+        if kind.name == MUTE.name:
+            return await self._unmute(owner, ids, where, by)
         deleted = 0
         start: int | None = -(2**63)
         while start is not None:  # other writes get their turn after so many documents
@@ -220,17 +220,25 @@ class SQLiteStore(Recording, Engine):
             deleted += some
         return deleted
 
-    async def _unmute(self, owner: int, targets: Sequence[int], by: int) -> int:
-        """Delete mutes, and append that to the feed."""
+    async def _unmute(
+        self, owner: int, targets: Sequence[int] | None, where: Mapping[str, Value], by: int
+    ) -> int:
+        """Delete mutes, all if ``targets`` is None, and append that to the feed."""
         now = sort_key_at(self._clock())
+        if targets is None:
+            targets = [mid for _, mid in await self.documents_of(MUTE, [owner])]
 
-        def work(db: apsw.Connection) -> int:
-            ended = content.documents_of(db, MUTE, [owner], targets) if targets else {}
-            content.delete(db, MUTE, owner, targets, {}, start=0, most=len(targets), by=by)
+        def work(db: apsw.Connection, part: Sequence[int]) -> int:
+            ended = content.documents_of(db, MUTE, [owner], part) if part else {}
+            content.delete(db, MUTE, owner, part, where, start=0, most=len(part), by=by)
             feed.append(db, now, *(unmute_record(owner, mute) for mute in ended.values()))
             return len(ended)
 
-        return await self.write(work)
+        deleted = 0
+        for start in range(0, max(len(targets), 1), DOCUMENTS):  # other writes get their turn
+            part = targets[start : start + DOCUMENTS]
+            deleted += await self.write(partial(work, part=part))
+        return deleted
 
     # --- the feed of changes ---
 

@@ -20,6 +20,12 @@ class Accounts(Protocol):
         Raise StoreUnavailable if the read fails.
         """
 
+    async def accounts_of(self, mids: Sequence[int]) -> dict[int, Account]:
+        """Return the state and privacy of accounts, by mid; unknown accounts are omitted.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
     async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
         """Return the cards of accounts, by mid; unknown accounts are omitted.
 

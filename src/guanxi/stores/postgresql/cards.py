@@ -171,6 +171,15 @@ def _account(mid: int, state: int, *switches: bool) -> Account:
     return Account(mid=mid, state=State(state), privacy=privacy)
 
 
+_ACCOUNTS = f"SELECT mid, state, {', '.join(_PRIVACY)} FROM account WHERE mid = ANY($1)"
+
+
+async def accounts_of(db: Connection, mids: Sequence[int]) -> dict[int, Account]:
+    """Return the state and privacy of accounts by mid; unknown mids are omitted."""
+    found = await db.fetch(_ACCOUNTS, mids) if mids else []
+    return {row["mid"]: _account(*row) for row in found}
+
+
 _CARDS = f"SELECT mid, {', '.join(_CARD)} FROM account WHERE mid = ANY($1)"
 
 

@@ -82,6 +82,7 @@ class PostgreSQLStore(Recording, Engine):
     known_followers = reading(reads.known_followers)
     suggestions = reading(suggesting.suggestions)
     pair = reading(reads.pair)
+    pairs = reading(reads.pairs)
     relations = reading(reads.relations)
     attributes = reading(reads.attributes)
     tally = reading(reads.tally)
@@ -109,6 +110,7 @@ class PostgreSQLStore(Recording, Engine):
     # --- accounts ---
 
     account = reading(people.account)
+    accounts_of = reading(people.accounts_of)
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)

@@ -95,6 +95,12 @@ def account(db: apsw.Connection, mid: int) -> Account | None:
     return Account(mid=mid, state=State(state), privacy=_privacy(switches))
 
 
+def accounts_of(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Account]:
+    """Return the state and privacy of accounts by mid; unknown mids are omitted."""
+    found = ((mid, account(db, mid)) for mid in mids)
+    return {mid: known for mid, known in found if known is not None}
+
+
 def _privacy(switches: Sequence[int]) -> Privacy:
     if not any(switches):
         return _NO_SWITCH

@@ -101,6 +101,7 @@ class SQLiteStore(Recording, Engine):
     known_followers = reading(shared.known_followers)
     suggestions = reading(suggesting.suggestions)
     pair = reading(reads.pair)
+    pairs = reading(reads.pairs)
     relations = reading(reads.relations)
     attributes = reading(reads.attributes)
     tally = reading(reads.tally)
@@ -135,6 +136,7 @@ class SQLiteStore(Recording, Engine):
     # --- accounts ---
 
     account = reading(people.account)
+    accounts_of = reading(people.accounts_of)
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)

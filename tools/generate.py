@@ -22,7 +22,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from guanxi.contract import structs
 from guanxi.contract.endpoints import ENDPOINTS
-from tools import embedding, sync_graph
+from tools import embedding, operating, sync_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 _RUFF = ROOT / "pyproject.toml"
@@ -200,6 +200,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/cli.zh-CN.md": partial(document, "cli", "zh"),
     "docs/content-kinds.md": partial(document, "content_kinds"),
     embedding.PAGE: partial(embedding.page, ROOT),
+    operating.PAGE: partial(operating.page, ROOT),
 }
 
 

@@ -22,7 +22,7 @@ from guanxi.files.copies import Restored, back_up, restore
 from guanxi.graph.lists import Listing
 from guanxi.stores import init, open_store
 from guanxi.stores.port import CursorOfAnotherStore, EdgeRow, StoreError, StoreMissing
-from guanxi.stores.sqlite import SQLiteStore
+from guanxi.stores.sqlite import SQLiteStore, copies
 from guanxi.stores.sqlite.schema import VERSION
 from tests.counts import count
 from tests.stores.world import faults, follow, listed, people
@@ -470,14 +470,24 @@ class Killing:
             text=True,
         )
 
-    def __call__(self, number: int, verb: str, file: Path, path: Path) -> bool:
-        """Copy until a call; return whether there were so many."""
+    def __call__(self, number: int, verb: str, file: Path, path: Path) -> int | None:
+        """Copy until a call; return how many there were if it was not reached, else None."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(
-            json.dumps([number, verb, str(file), str(path)]), file=self._process.stdin, flush=True
-        )
-        return bool(json.loads(self._process.stdout.readline()))
+        line = json.dumps([number, verb, str(file), str(path)])
+        print(line, file=self._process.stdin, flush=True)
+        calls: int | None = json.loads(self._process.stdout.readline())
+        return calls
+
+    def points(self, verb: str, file: Path, path: Path) -> list[int]:
+        """Make a copy; return the calls to be killed at in the next ones.
+
+        In the short form those are the last ones, where files are renamed, and a few others.
+        """
+        calls = self(1_000, verb, file, path)
+        assert calls is not None
+        first = random.Random(18).sample(range(calls - 10), count(3, calls - 10))
+        return [*sorted(first), *range(calls - 10, calls)]
 
     def close(self) -> None:
         self._process.communicate(timeout=30)
@@ -490,12 +500,6 @@ def killing() -> Iterator[Killing]:
     process.close()
 
 
-def points(most: int, short: int) -> list[int]:
-    """Return the calls to be killed at: a few, drawn at random, or all in the long tests."""
-    drawn = random.Random(18).sample(range(most), count(short, most))
-    return sorted(drawn)
-
-
 @pytest.mark.parametrize("verb", ["restore", "discard"])
 def test_a_killed_restore_leaves_the_old_store_or_the_new_one(
     tmp_path: Path, killing: Killing, verb: str
@@ -503,26 +507,25 @@ def test_a_killed_restore_leaves_the_old_store_or_the_new_one(
     template = tmp_path / "template"
     template.mkdir()
     with_log(template / "s.db", 3)
-    backed_up(with_accounts(tmp_path / "new.db", 2), tmp_path / "b.db")
-    found = set()
-    ended = False
-    for number in [*points(60, 12), 1_000]:
+    shutil.copytree(template, tmp_path / "first")
+    file = tmp_path / "b.db"
+    backed_up(with_accounts(tmp_path / "new.db", 2), file)
+    found = []
+    for number in killing.points(verb, file, tmp_path / "first" / "s.db"):
         work = tmp_path / str(number)
         shutil.copytree(template, work)
         path = work / "s.db"
-        ended |= not killing(number, verb, tmp_path / "b.db", path)
-        list_ = followed(path)
-        assert list_ in ([99, 3], [2]), number
-        found.add(list_[0])
-        left = [name for name in names(work) if not name.startswith((".s.db-", "s.db"))]
-        assert left == []
+        assert killing(number, verb, file, path) is None
+        found.append(followed(path))
+        assert all(name.startswith((".s.db-", "s.db")) for name in names(work))
         forget_folders(work)
-        put_back(tmp_path / "b.db", path)
+        put_back(file, path)
         assert followed(path) == [2]
         assert not [name for name in names(work) if name.startswith(".")]
         shutil.rmtree(work)
-    assert ended
-    assert found == {99, 2}
+    news = found.index([2])
+    assert found == [[99, 3]] * news + [[2]] * (len(found) - news)
+    assert news > 3
 
 
 def forget_folders(folder: Path) -> None:
@@ -540,19 +543,34 @@ def test_a_killed_backup_leaves_the_old_file_or_the_whole_new_one(
 ) -> None:
     path = with_accounts(tmp_path / "s.db", 2, 3)
     old = with_accounts(tmp_path / "old.db", 2)
-    for number in [*points(30, 8), 1_000]:
+    first = tmp_path / "first.db"
+    if exists:
+        shutil.copy(old, first)
+    found = []
+    for number in killing.points("back_up", first, path):
         work = tmp_path / str(number)
         work.mkdir()
         file = work / "b.db"
         if exists:
             shutil.copy(old, file)
-        if not killing(number, "back_up", file, path) or file.exists():
-            assert followed(file) in ([[3, 2], [2]] if exists else [[3, 2]])
+        killing(number, "back_up", file, path)
+        found.append(followed(file) if file.exists() else [])
         forget_folders(work)
         backed_up(path, file, force=True)
         assert not [name for name in names(work) if name.startswith(".")]
         assert followed(file) == followed(path) == [3, 2]
         shutil.rmtree(work)
+    before = [2] if exists else []
+    news = found.index([3, 2])
+    assert found == [before] * news + [[3, 2]] * (len(found) - news)
+    assert news > 3
+
+
+def test_what_a_log_has_got_since_is_in_the_file_that_is_kept(tmp_path: Path) -> None:
+    path = with_log(tmp_path / "s.db", 3)
+    copies.put(with_accounts(tmp_path / "new.db", 2), path, tmp_path / "aside.db")
+    assert followed(path) == [2]
+    assert followed(tmp_path / "aside.db") == [99, 3]
 
 
 def test_threads_of_one_process_may_write_during_a_backup(tmp_path: Path) -> None:

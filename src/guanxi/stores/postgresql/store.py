@@ -84,6 +84,7 @@ class PostgreSQLStore(Recording, Engine):
     known_followers = reading(reads.known_followers)
     suggestions = reading(suggesting.suggestions)
     pair = reading(reads.pair)
+    pairs = reading(reads.pairs)
     relations = reading(reads.relations)
     attributes = reading(reads.attributes)
     tally = reading(reads.tally)
@@ -111,6 +112,7 @@ class PostgreSQLStore(Recording, Engine):
     # --- accounts ---
 
     account = reading(people.account)
+    accounts_of = reading(people.accounts_of)
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)
@@ -119,6 +121,9 @@ class PostgreSQLStore(Recording, Engine):
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
     ) -> EditRefusal | None:
         now = sort_key_at(self._clock())
+        if edit.state is State.DEREGISTERED:
+            while await self.write(partial(people.end_requests_ahead, mid=mid, edit=edit, now=now)):
+                pass
         return await self.write(lambda db: _edit_account(db, now, mid, edit, documents))
 
     open_session = writing(people.open_session)
@@ -174,7 +179,7 @@ class PostgreSQLStore(Recording, Engine):
 
         async def work(db: Connection) -> int:
             ended: dict[tuple[int, int], Mark] = {}
-            if kind.name == MUTE.name and ids:
+            if kind.name == MUTE.name and (ids is None or ids):
                 ended = await content.documents_of(db, MUTE, [owner], ids)
             deleted = await content.delete(db, kind, owner, ids, where, by=by)
             await feed.append(db, now, *(unmute_record(owner, mute) for mute in ended.values()))

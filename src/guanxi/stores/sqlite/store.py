@@ -112,6 +112,7 @@ class SQLiteStore(Recording, Engine):
     known_followers = reading(shared.known_followers)
     suggestions = reading(suggesting.suggestions)
     pair = reading(reads.pair)
+    pairs = reading(reads.pairs)
     relations = reading(reads.relations)
     attributes = reading(reads.attributes)
     tally = reading(reads.tally)
@@ -146,6 +147,7 @@ class SQLiteStore(Recording, Engine):
     # --- accounts ---
 
     account = reading(people.account)
+    accounts_of = reading(people.accounts_of)
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)
@@ -154,6 +156,9 @@ class SQLiteStore(Recording, Engine):
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
     ) -> EditRefusal | None:
         now = sort_key_at(self._clock())
+        if edit.state is State.DEREGISTERED:
+            while await self.write(partial(people.end_requests_ahead, mid=mid, edit=edit, now=now)):
+                pass
         return await self.write(lambda db: _edit_account(db, now, mid, edit, documents))
 
     open_session = writing(people.open_session)
@@ -208,8 +213,8 @@ class SQLiteStore(Recording, Engine):
         *,
         by: int = 0,
     ) -> int:
-        if kind.name == MUTE.name and ids is not None:
-            return await self._unmute(owner, ids, by)
+        if kind.name == MUTE.name:
+            return await self._unmute(owner, ids, where, by)
         deleted = 0
         start: int | None = -(2**63)
         while start is not None:  # other writes get their turn after so many documents
@@ -228,17 +233,25 @@ class SQLiteStore(Recording, Engine):
             deleted += some
         return deleted
 
-    async def _unmute(self, owner: int, targets: Sequence[int], by: int) -> int:
-        """Delete mutes, and append that to the feed."""
+    async def _unmute(
+        self, owner: int, targets: Sequence[int] | None, where: Mapping[str, Value], by: int
+    ) -> int:
+        """Delete mutes, all if ``targets`` is None, and append that to the feed."""
         now = sort_key_at(self._clock())
+        if targets is None:
+            targets = [mid for _, mid in await self.documents_of(MUTE, [owner])]
 
-        def work(db: apsw.Connection) -> int:
-            ended = content.documents_of(db, MUTE, [owner], targets) if targets else {}
-            content.delete(db, MUTE, owner, targets, {}, start=0, most=len(targets), by=by)
+        def work(db: apsw.Connection, part: Sequence[int]) -> int:
+            ended = content.documents_of(db, MUTE, [owner], part) if part else {}
+            content.delete(db, MUTE, owner, part, where, start=0, most=len(part), by=by)
             feed.append(db, now, *(unmute_record(owner, mute) for mute in ended.values()))
             return len(ended)
 
-        return await self.write(work)
+        deleted = 0
+        for start in range(0, max(len(targets), 1), DOCUMENTS):  # other writes get their turn
+            part = targets[start : start + DOCUMENTS]
+            deleted += await self.write(partial(work, part=part))
+        return deleted
 
     # --- the feed of changes ---
 

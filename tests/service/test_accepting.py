@@ -220,7 +220,7 @@ def test_a_server_that_cannot_listen_ends_the_others(
     def broken(*_: object) -> None:
         raise OSError("no more memory for it")
 
-    monkeypatch.setattr(http, "Accepting", broken)
+    monkeypatch.setattr(listening, "Accepting", broken)
 
     async def enter() -> None:
         with (

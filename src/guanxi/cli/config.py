@@ -73,6 +73,8 @@ def _without_secrets(option: Option, value: Any) -> Any:
         return None
     if option.is_secret:
         return _HIDDEN
+    if option.only_in_file:  # a table; its names
+        return _HIDDEN if value else None
     if option.name == "store":
         return redacted(value)
     return list(value) if option.is_list else value

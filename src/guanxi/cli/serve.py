@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -115,8 +115,19 @@ def serve(again: Again) -> None:
                 note(f"GUANXI_ADMIN_TOKEN={plan.administration.token}")
         if service.metrics_url:
             note(text("指标：", "metrics: ") + f"{service.metrics_url}/metrics")
+        _notify_systemd()
 
     _serve(plan, ready)
+
+
+def _notify_systemd() -> None:
+    """Notify systemd that requests are accepted, if it waits for that (``Type=notify``)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address.startswith("@"):  # an abstract one
+        address = "\0" + address[1:]
+    if address:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+            notified.sendto(b"READY=1", address)
 
 
 def _serve(plan: Plan, ready: Callable[[Ready], None]) -> None:
@@ -138,9 +149,9 @@ def _serve(plan: Plan, ready: Callable[[Ready], None]) -> None:
 
 def _check_addresses(plan: Plan) -> None:
     """Raise StoreError if an address of the plan cannot be listened on, before any work is done."""
-    from guanxi.service.listening import bind
+    from guanxi.service.listening import bind, is_passed
 
-    addresses = [("--port", plan.host, plan.port)]
+    addresses = [] if is_passed() else [("--port", plan.host, plan.port)]
     if plan.administration is not None:
         addresses.append(("--admin", plan.administration.host, plan.administration.port))
     if plan.metrics is not None:
@@ -156,6 +167,8 @@ def _check_addresses(plan: Plan) -> None:
 def _bind_error(error: OSError, option: str, host: str, port: int) -> Text:
     """Return why an address cannot be listened on, and which option to change."""
     address = _shown(host, port)
+    if error.errno == errno.EADDRINUSE and address == host:  # a Unix socket
+        return Text(f"另一个进程正在监听 {host}", f"{host} is in use by another process")
     if error.errno == errno.EADDRINUSE:
         others = (port + 1, 0) if option == "--port" else (_shown(host, 0),)
         other = text("，", ", ").join(_retry(f"{option} {value}") for value in others)
@@ -178,6 +191,10 @@ def _bind_error(error: OSError, option: str, host: str, port: int) -> Text:
 
 
 def _shown(host: str, port: int) -> str:
+    from guanxi.service.listening import UNIX
+
+    if host.startswith(UNIX):
+        return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

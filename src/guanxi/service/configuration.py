@@ -184,7 +184,7 @@ def _of_command_line(given: Mapping[str, Any]) -> dict[str, Given]:
 def _of_environment(environ: Mapping[str, str], warnings: list[Text]) -> dict[str, Given]:
     """Return the options that the environment sets; add a warning for what looks like one."""
     found = {}
-    options = {option.variable: option for option in OPTIONS.values()}
+    options = {option.variable: option for option in OPTIONS.values() if option.variable}
     for variable, text in sorted(environ.items()):
         if not variable.startswith(_PREFIX) or variable in _OTHERS:
             continue

@@ -47,18 +47,22 @@ class Option(NamedTuple):
     has_file: bool = False
     #: Returns what is wrong with an item of a list, or None.
     unfit: Callable[[str], Text | None] | None = None
+    #: Whether only the file may set it, as a table.
+    only_in_file: bool = False
     #: Whether a restart of the workers (SIGHUP) applies a change in the file.
     is_reloaded: bool = False
 
     @property
     def variable(self) -> str:
-        """Return the name of its environment variable."""
+        """Return the name of its environment variable; "" if it has none."""
+        if self.only_in_file:
+            return ""
         return "GUANXI_" + self.name.replace(f"{LIMITS}.", "limit_").upper()
 
     @property
     def switch(self) -> str:
         """Return its option of the command line; "" if it has none."""
-        if self.is_secret:
+        if self.is_secret or self.only_in_file:
             return ""
         if self.limit:
             return f"--limit {self.limit}="
@@ -82,20 +86,19 @@ class Option(NamedTuple):
 
 
 _KINDS = get_type_hints(Settings, include_extras=True)
-_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Settings)}
+_FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
 
 
-def _setting(name: str, zh: str, en: str, metavar: str | None = None, unfit: Any = None) -> Option:
-    """Return the option that sets the field ``name`` of the settings."""
-    return Option(
-        name,
-        _KINDS[name],
-        _DEFAULTS[name],
-        Text(zh, en),
-        metavar,
-        unfit=unfit,
-        is_reloaded=True,
-    )
+def _setting(
+    name: str, zh: str, en: str, metavar: str | None = None, unfit: Any = None, **more: Any
+) -> Option:
+    """Return the option that sets the field ``name`` of the settings; ``more`` are an option's."""
+    field, words = _FIELDS[name], Text(zh, en)
+    default: Any = field.default
+    if callable(field.default_factory):
+        default = field.default_factory()
+    kind = _KINDS[name]
+    return Option(name, kind, default, words, metavar, unfit=unfit, is_reloaded=True, **more)
 
 
 def _table() -> Iterator[Option]:
@@ -118,7 +121,16 @@ def _table() -> Iterator[Option]:
         ),
         is_reloaded=True,
     )
-    yield Option("host", str, "127.0.0.1", Text("监听的地址。", "The address to listen on."))
+    yield Option(
+        "host",
+        str,
+        "127.0.0.1",
+        Text(
+            "监听的地址，或 Unix 套接字 unix:路径。",
+            "The address to listen on, or unix:PATH for a Unix socket.",
+        ),
+        "ADDRESS",
+    )
     yield Option(
         "port",
         _Port,

@@ -27,10 +27,14 @@ MOST_PROXIES = 16
 #: The longest text of an address with a port, such as ``[2001:db8::1%25eth0]:65535``.
 _LONGEST = 64
 _HEADER = b"x-forwarded-for"
+#: What stands for every process that connects through a Unix socket.
+UNIX = "unix"
 
 
 def unfit_network(text: str) -> Text | None:
     """Return why a text cannot be one of the trusted proxies; None if it can."""
+    if text == UNIX:
+        return None
     try:
         ip_network(text)
     except ValueError as error:
@@ -45,10 +49,12 @@ def unfit_network(text: str) -> Text | None:
 def trusting(networks: Iterable[str]) -> Callable[[str], bool]:
     """Return a function that says whether an IP address is in one of the networks.
 
-    It returns False for a text that is no IP address. Raise ValueError for an invalid network.
+    ``unix`` is a network of what connects through a Unix socket. It returns False for a text that
+    is no IP address. Raise ValueError for an invalid network.
     """
+    networks = frozenset(networks)
     of_version: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
-    for network in map(ip_network, networks):
+    for network in map(ip_network, networks - {UNIX}):
         of_version[network.version].append(
             (int(network.network_address), int(network.broadcast_address))
         )
@@ -57,7 +63,7 @@ def trusting(networks: Iterable[str]) -> Callable[[str], bool]:
     def is_trusted(text: str) -> bool:
         address = _parsed(text)
         if address is None:
-            return False
+            return text == UNIX and UNIX in networks
         number = int(address)
         return any(first <= number <= last for first, last in of_version[address.version])
 
@@ -95,10 +101,10 @@ def behind(application: ASGI, networks: Iterable[str]) -> ASGI:
     is_trusted = trusting(networks)
 
     async def forwarded(scope: Scope, receive: Receive, send: Send) -> None:
-        peer = scope.get("client")
-        if peer and scope["type"] == "http":
-            client = client_of(peer[0], scope["headers"], is_trusted)
-            if client != peer[0]:
+        if scope["type"] == "http":
+            peer = (scope.get("client") or (UNIX, 0))[0]
+            client = client_of(peer, scope["headers"], is_trusted)
+            if client != peer:
                 scope["client"] = (client, 0)
         await application(scope, receive, send)
 

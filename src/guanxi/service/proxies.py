@@ -27,7 +27,7 @@ MOST_PROXIES = 16
 #: The longest text of an address with a port, such as ``[2001:db8::1%25eth0]:65535``.
 _LONGEST = 64
 _HEADER = b"x-forwarded-for"
-#: What stands for every process that connects through a Unix socket.
+#: The name of every process that connects through a Unix socket, which has no address.
 UNIX = "unix"
 
 

@@ -256,10 +256,12 @@ def _line(path: Path, text: str, key: tuple[str, ...]) -> Text:
     has the key ends with the key's value, so that the last candidate in it is the line.
     """
     lines = text.splitlines()
-    named = re.compile(rf"\s*(\[\s*|[\w.\"' -]+\.\s*)?[\"']?{re.escape(key[-1])}[\"']?\s*[=.\]]")
+    name = rf"[\"']?{re.escape(key[-1])}[\"']?\s*"
+    named = re.compile(rf"\s*(\[+\s*)?([\w\"' -]+\.\s*)*{name}[=.\]]")
+    inline = re.compile(rf"[{{,]\s*{name}=")
     found = 0
     for number, line in enumerate(lines, 1):
-        if named.match(line) or re.search(rf"[{{,]\s*[\"']?{re.escape(key[-1])}[\"']?\s*=", line):
+        if named.match(line) or inline.search(line):
             found = number
         if found and _has("\n".join(lines[:number]), key):
             return Text(f"{path} 第 {found} 行", f"{path} line {found}")

@@ -6,6 +6,7 @@ repeat nothing.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -24,7 +25,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from guanxi.contract import endpoints as e
-from tests.cli.runner import COMMAND, ENGLISH
+from guanxi.service.config import Settings
+from guanxi.service.listening import bind
+from guanxi.service.metrics import shared
+from guanxi.service.pool import Pool, ServiceError, WorkerPlan
+from guanxi.stores.port import Store
+from tests.cli.runner import COMMAND, ENGLISH, with_store
 from tests.counts import count
 from tests.service.client import send
 from tests.service.test_workers import until, workers_of
@@ -229,6 +235,39 @@ def test_the_file_is_read_again(tmp_path: Path) -> None:
             f"bad setting alowed_hosts: unknown; did you mean allowed_hosts? ({file} line 2)"
         )
         assert status("new.example") == 200
+
+
+def test_a_stop_while_workers_are_replaced(tmp_path: Path) -> None:
+    with serving(tmp_path, "--metrics", "127.0.0.1:0") as service:
+        before = workers_of(service.process.pid)
+        service.process.send_signal(signal.SIGHUP)
+        until(lambda: workers_of(service.process.pid) - before)
+        service.process.terminate()
+        assert service.process.wait(20) == 0
+        assert service.logged("worker ended") == 0
+
+
+def test_workers_go_on_if_no_other_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = str(tmp_path / "s.db")
+    with_store(store, _nothing)
+
+    async def replace() -> None:
+        with shared(2) as (metrics, _), bind("127.0.0.1", 0) as listener:
+            workers = Pool(WorkerPlan(store, Settings(), listener.fileno(), metrics))
+            await workers.start(1)
+            before = workers_of(os.getpid())
+            monkeypatch.setattr(sys, "executable", "/bin/false")
+            with pytest.raises(ServiceError):
+                await workers.replace(Settings())
+            assert workers_of(os.getpid()) == before
+            await workers.stop()
+        assert workers_of(os.getpid()) == set()
+
+    asyncio.run(replace())
+
+
+async def _nothing(_: Store) -> None:
+    pass
 
 
 def test_one_process_says_that_it_cannot_be_replaced(tmp_path: Path) -> None:

@@ -98,14 +98,16 @@ class Pool:
         no request is refused.
         """
         async with self._replacing:
-            self._plan = replace(self._plan, settings=settings)
+            before, self._plan = self._plan, replace(self._plan, settings=settings)
             for index, worker in enumerate(self._workers):
                 self._supervisors[index].cancel()
                 await asyncio.gather(self._supervisors[index], return_exceptions=True)
                 try:
                     process = await self._start(self._spare)
                 except BaseException:
-                    self._supervisors[index] = self._supervised(worker)
+                    self._plan = before
+                    if self._stopping is None:
+                        self._supervisors[index] = self._supervised(worker)
                     raise
                 old, cells = worker.process, worker.cells
                 worker.process, worker.cells = process, self._spare

@@ -13,11 +13,19 @@ from typing import Any, TypeVar
 
 import apsw
 
-from guanxi.accounts.account import AccountEdit, Card, EditRefusal, Privacy, State
+from guanxi.accounts.account import (
+    Account,
+    AccountEdit,
+    Card,
+    EditRefusal,
+    Privacy,
+    State,
+    account_at,
+)
 from guanxi.contract.limits import Caps
 from guanxi.graph.feed import IMPORTED
 from guanxi.graph.groups import GroupAct
-from guanxi.graph.pair import Modify, sort_key_at
+from guanxi.graph.pair import Modify, mtime_of, sort_key_at
 from guanxi.stores.acts import Doing, Unfinished, in_transactions
 from guanxi.stores.feed import Recording, account_records, mute_records, unmute_record
 from guanxi.stores.lines import LATEST
@@ -28,6 +36,7 @@ from guanxi.stores.port import (
     OnOtherTime,
     StoreTimeout,
 )
+from guanxi.stores.sqlite import account_lists as lists
 from guanxi.stores.sqlite import bulk, content, export, feed, reads, shared, suggesting
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
@@ -133,7 +142,14 @@ class SQLiteStore(Recording, Engine):
 
     # --- accounts ---
 
-    account = reading(people.account)
+    _account = reading(people.account)
+
+    async def account(self, mid: int) -> Account | None:
+        stored = await self._account(mid)
+        if stored is None or stored.ban is None:
+            return stored
+        return account_at(stored, self._seconds())
+
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)
@@ -146,6 +162,8 @@ class SQLiteStore(Recording, Engine):
 
     open_session = writing(people.open_session)
     session = reading(people.session)
+    sessions_of = reading(people.sessions_of)
+    use_sessions = writing(people.use_sessions)
     close_session = writing(people.close_session)
     close_sessions = writing(people.close_sessions)
     mids = reading(people.mids)
@@ -173,7 +191,7 @@ class SQLiteStore(Recording, Engine):
         now = sort_key_at(self._clock())
 
         def work(db: apsw.Connection) -> None:
-            content.put(db, entries, by=by)
+            content.put(db, entries, by=by, now=now)
             feed.append(db, now, *mute_records(entries))
 
         await self.write(work)
@@ -211,6 +229,7 @@ class SQLiteStore(Recording, Engine):
                     start=start,
                     most=DOCUMENTS,
                     by=by,
+                    now=sort_key_at(self._clock()),
                 )
             )
             deleted += some
@@ -222,7 +241,7 @@ class SQLiteStore(Recording, Engine):
 
         def work(db: apsw.Connection) -> int:
             ended = content.documents_of(db, MUTE, [owner], targets) if targets else {}
-            content.delete(db, MUTE, owner, targets, {}, start=0, most=len(targets), by=by)
+            content.delete(db, MUTE, owner, targets, {}, start=0, most=len(targets), by=by, now=now)
             feed.append(db, now, *(unmute_record(owner, mute) for mute in ended.values()))
             return len(ended)
 
@@ -276,6 +295,9 @@ class SQLiteStore(Recording, Engine):
 
     edges = streaming(export.edges)
     accounts = streaming(people.accounts)
+    put_accounts = writing(lists.put_accounts)
+    list_accounts = reading(lists.list_accounts)
+    about = streaming(lists.about)
     owned_groups = streaming(export.owned_groups)
     pending_requests = streaming(asking.pending_requests)
     put_requests = writing(asking.put_requests)
@@ -323,7 +345,7 @@ def _edit_account(
     documents: Sequence[DocumentEdit[Any]],
 ) -> EditRefusal | None:
     """Change an account and append that to the feed; the caller commits."""
-    edited = people.edit_account(db, mid, edit, documents)
+    edited = people.edit_account(db, mid, edit, documents, now=mtime_of(now))
     if isinstance(edited, EditRefusal):
         return edited
     if feed.is_on(db):

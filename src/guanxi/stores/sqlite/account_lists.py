@@ -1,0 +1,87 @@
+"""Lists of accounts, and all that is stored of one, on a given connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
+
+import apsw
+
+from guanxi.graph.pair import mtime_of
+from guanxi.stores.account_pages import Examined, Found, examined, page
+from guanxi.stores.port import (
+    About,
+    AccountPage,
+    AccountQuery,
+    AccountRow,
+    Follower,
+    Grant,
+    ReceivedRequest,
+)
+from guanxi.stores.sqlite import cards, export, reads, requests
+
+# Names are compared as UTF-8: the bound after a prefix is a text that is no valid UTF-8.
+_VALUES = {
+    "folded": ("CAST(:value AS TEXT)", "CAST(:end AS TEXT)"),
+    "created": (":value", ":end"),
+}
+
+
+def statement(wanted: Examined) -> str:
+    """Return the SQL that selects the rows; each state is read from an index, in its order."""
+    column = wanted.column
+    value, end = _VALUES[column]
+    of_states = " UNION ALL ".join(
+        f"SELECT * FROM (SELECT {column}, mid, name, state, ban_reason, ban_until, created"
+        f" FROM account WHERE state = {state:d} AND ({column}, mid) > ({value}, :mid)"
+        f" AND {column} < {end} ORDER BY {column}, mid LIMIT :most)"
+        for state in wanted.states
+    )
+    return f"{of_states} ORDER BY 1, 2 LIMIT :most"
+
+
+def list_accounts(db: apsw.Connection, query: AccountQuery, now: int) -> AccountPage:
+    """Return the page of accounts that a query selects; ``now`` is in seconds since the epoch."""
+    wanted = examined(query)
+    value, mid = wanted.after
+    values = {"value": value, "mid": mid, "end": wanted.end, "most": wanted.most}
+    return page(query, now, [Found(*row) for row in db.execute(statement(wanted), values)])
+
+
+def put_accounts(db: apsw.Connection, rows: Sequence[AccountRow]) -> None:
+    """Create or replace the accounts of a copy. The caller commits."""
+    for row in rows:
+        cards.put(db, [(row.account, row.card)], row.created)
+
+
+_FOLLOWERS = "SELECT source, place FROM follower WHERE owner = ? ORDER BY place, source"
+_RECEIVED = "SELECT owner, place FROM request WHERE target = ? ORDER BY place, owner"
+_GRANTS = "SELECT expires FROM sign_in_grant WHERE mid = ? ORDER BY expires"
+
+
+def about(db: apsw.Connection, mid: int) -> Iterator[About]:
+    """Yield all that is stored of an account; nothing if it is unknown.
+
+    Each part is an export from that account on, which is left at the next account.
+    """
+    before = mid - 1
+    found = [*_of(mid, cards.accounts(db, before))]
+    if not found:
+        return
+    yield from found
+    yield reads.tally(db, mid)
+    yield from takewhile(lambda row: row.owner == mid, export.owned_groups(db, before))
+    yield from takewhile(lambda row: row.follower == mid, export.edges(db, before))
+    for source, place in db.execute(_FOLLOWERS, (mid,)):
+        yield Follower(source, mtime_of(place))
+    yield from takewhile(lambda row: row.owner == mid, requests.pending_requests(db, before))
+    for owner, place in db.execute(_RECEIVED, (mid,)):
+        yield ReceivedRequest(owner, mtime_of(place))
+    yield from takewhile(lambda row: row.owner == mid, export.entries(db, before))
+    yield from cards.sessions_of(db, mid)
+    for (expires,) in db.execute(_GRANTS, (mid,)):
+        yield Grant(expires)
+
+
+def _of(mid: int, rows: Iterable[AccountRow]) -> Iterator[AccountRow]:
+    return takewhile(lambda row: row.account.mid == mid, rows)

@@ -21,7 +21,6 @@ from guanxi.world.videos import VIDEO
 from tests.stores.engines import START, Opener
 from tests.stores.world import do, people
 
-
 #: The time of the stores' clocks, in seconds.
 NOW = START // 10**9
 

@@ -38,9 +38,12 @@ class Session(Struct, frozen=True, kw_only=True):
     used: int = 0
 
     @property
-    def id(self) -> str:
-        """Return what names the session where its digest must not appear: 16 hex digits."""
-        return sha256(b"session:" + self.digest).hexdigest()[:16]
+    def id(self) -> int:
+        """Return what names the session where its digest must not appear: 1 to 2**53 - 1.
+
+        Neither the token nor the digest follows from it.
+        """
+        return int.from_bytes(sha256(b"session:" + self.digest).digest()[:8]) % (2**53 - 1) + 1
 
 
 class SessionRefusal(Enum):

@@ -53,6 +53,7 @@ class Layer:
     visit = _delegated(Store.visit)
     flush_visits = _delegated(Store.flush_visits)
     account = _delegated(Store.account)
+    created = _delegated(Store.created)
     cards = _delegated(Store.cards)
     briefs = _delegated(Store.briefs)
     tails = _delegated(Store.tails)

@@ -22,6 +22,12 @@ class Accounts(Protocol):
         read fails.
         """
 
+    async def created(self, mid: int) -> int:
+        """Return when an account was created, in seconds since the Unix epoch; 0 if unknown.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
     async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
         """Return the cards of accounts, by mid; unknown accounts are omitted.
 

@@ -181,6 +181,7 @@ LANES: dict[str, Rule] = {
     "tally": Lane.AT_ONCE,
     "groups": Lane.AT_ONCE,
     "account": Lane.AT_ONCE,
+    "created": Lane.AT_ONCE,
     "cards": _each,
     "briefs": _each,
     "tails": _each,

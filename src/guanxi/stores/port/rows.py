@@ -30,7 +30,8 @@ class AccountRow(NamedTuple):
 #: index can.
 EXAMINED = 1_000
 
-#: Where a page of accounts ends: the last one's name without case, or time of creation, and mid.
+#: Where a page of accounts ends: the name without case of its last account, or the time of
+#: its creation, and its mid.
 AccountPlace: TypeAlias = tuple[str | int, int]
 
 

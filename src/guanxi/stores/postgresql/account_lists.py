@@ -56,6 +56,11 @@ async def list_accounts(db: Connection, query: AccountQuery, now: int) -> Accoun
     return page(query, now, found)
 
 
+async def created(db: Connection, mid: int) -> int:
+    """Return when an account was created; 0 if that or the account is unknown."""
+    return int(await db.fetchval("SELECT created FROM account WHERE mid = $1", mid) or 0)
+
+
 async def put_accounts(db: Connection, rows: Sequence[AccountRow]) -> None:
     """Create or replace the accounts of a copy. Expects the caller's transaction."""
     by_time: dict[int, list[AccountRow]] = {}

@@ -124,6 +124,7 @@ class PostgreSQLStore(Recording, Engine):
             return stored
         return account_at(stored, self._seconds())
 
+    created = reading(lists.created)
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)

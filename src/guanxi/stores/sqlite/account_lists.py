@@ -48,6 +48,11 @@ def list_accounts(db: apsw.Connection, query: AccountQuery, now: int) -> Account
     return page(query, now, [Found(*row) for row in db.execute(statement(wanted), values)])
 
 
+def created(db: apsw.Connection, mid: int) -> int:
+    """Return when an account was created; 0 if that or the account is unknown."""
+    return int(db.execute("SELECT created FROM account WHERE mid = ?", (mid,)).get or 0)
+
+
 def put_accounts(db: apsw.Connection, rows: Sequence[AccountRow]) -> None:
     """Create or replace the accounts of a copy. The caller commits."""
     for row in rows:

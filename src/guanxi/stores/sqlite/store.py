@@ -150,6 +150,7 @@ class SQLiteStore(Recording, Engine):
             return stored
         return account_at(stored, self._seconds())
 
+    created = reading(lists.created)
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Sequence
 
 from guanxi.graph.pair import mtime_of
 from guanxi.stores.account_pages import Examined, Found, examined, page
@@ -16,11 +14,10 @@ from guanxi.stores.port import (
     Follower,
     Grant,
     ReceivedRequest,
+    SentRequest,
 )
-from guanxi.stores.postgresql import cards, export, reads, requests
+from guanxi.stores.postgresql import cards, export, reads
 from guanxi.stores.postgresql.connections import Connection
-
-T = TypeVar("T")
 
 _PREFETCH = 1_000
 
@@ -70,52 +67,36 @@ async def put_accounts(db: Connection, rows: Sequence[AccountRow]) -> None:
         await cards.put(db, [(row.account, row.card) for row in some], created)
 
 
-_FOLLOWERS = """
-SELECT other, followed FROM relation WHERE owner = $1 AND followed IS NOT NULL
-ORDER BY followed, other
+_OTHERS = """
+SELECT other, {column} FROM relation WHERE owner = $1 AND {column} IS NOT NULL
+ORDER BY {column}, other
 """
-_RECEIVED = """
-SELECT other, requested FROM relation WHERE owner = $1 AND requested IS NOT NULL
-ORDER BY requested, other
-"""
+_FOLLOWERS, _SENT, _RECEIVED = (
+    _OTHERS.format(column=column) for column in ("followed", "requests", "requested")
+)
 _GRANTS = "SELECT expires FROM sign_in_grant WHERE mid = $1 ORDER BY expires"
 
 
-async def about(db: Connection, mid: int) -> AsyncIterator[About]:
-    """Yield all that is stored of an account; nothing if it is unknown. Expects a transaction.
-
-    Most parts are an export from that account on, which is left at the next account.
-    """
-    before = mid - 1
-    known = False
-    async for account in _while(cards.accounts(db, before), lambda row: row.account.mid, mid):
-        known = True
-        yield account
-    if not known:
+async def about(db: Connection, mid: int, now: int) -> AsyncIterator[About]:
+    """Yield all that is stored of an account; nothing if it is unknown. Expects a transaction."""
+    found = await cards.account_row(db, mid, now)
+    if found is None:
         return
+    yield found
     yield await reads.tally(db, mid)
-    async for group in _while(export.owned_groups(db, before), lambda row: row.owner, mid):
+    async for group in export.groups_of(db, mid):
         yield group
-    async for edge in _while(export.edges(db, before), lambda row: row.follower, mid):
+    async for edge in export.edges_of(db, mid):
         yield edge
     async for other, sort_key in db.cursor(_FOLLOWERS, mid, prefetch=_PREFETCH):
         yield Follower(other, mtime_of(sort_key))
-    async for sent in _while(requests.pending_requests(db, before), lambda row: row.owner, mid):
-        yield sent
+    async for other, sort_key in db.cursor(_SENT, mid, prefetch=_PREFETCH):
+        yield SentRequest(mid, other, sort_key)
     async for other, sort_key in db.cursor(_RECEIVED, mid, prefetch=_PREFETCH):
         yield ReceivedRequest(other, mtime_of(sort_key))
-    async for entry in _while(export.entries(db, before), lambda row: row.owner, mid):
+    async for entry in export.entries_of(db, mid):
         yield entry
     for session in await cards.sessions_of(db, mid):
         yield session
     for (expires,) in await db.fetch(_GRANTS, mid):
         yield Grant(expires)
-
-
-async def _while(rows: AsyncIterator[T], owner: Callable[[T], Any], mid: int) -> AsyncIterator[T]:
-    """Yield rows, which are sorted by owner, up to the first one of another account."""
-    async with aclosing(rows) as opened:  # type: ignore[type-var]  # an async generator
-        async for row in opened:
-            if owner(row) != mid:
-                return
-            yield row

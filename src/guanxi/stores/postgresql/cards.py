@@ -232,25 +232,41 @@ _WITH_KEYS = f"""
 SELECT {", ".join(_COLUMNS)}, created, (
     SELECT (array_agg(body ORDER BY id DESC))[1] FROM content
     WHERE content.owner = account.mid AND kind = '{KEY.name}'
-) FROM account WHERE mid > $1 ORDER BY mid
+) FROM account WHERE mid {{is_}} $1 ORDER BY mid
 """
+_ALL_WITH_KEYS, _ONE_WITH_KEY = _WITH_KEYS.format(is_=">"), _WITH_KEYS.format(is_="=")
 
 
 async def accounts(
-    db: Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+    db: Connection,
+    after: int = 0,
+    at: Callable[[str | None], object] | None = None,
+    *,
+    now: int,
 ) -> AsyncIterator[AccountRow]:
     """Yield every account with a mid above ``after``, its card and its key, by mid.
 
+    A ban that has ended by ``now``, in seconds since the Unix epoch, is left out.
     ``at`` is called first, with the feed's cursor of this snapshot, None if the feed is off.
     Expects a REPEATABLE READ transaction that has not read yet. Raise ``StoreError`` for an
     unreadable key.
     """
     if at is not None:
         at(await end_cursor(db))
-    async for row in db.cursor(_WITH_KEYS, after, prefetch=_PUT_BATCH):
-        account, (created, body) = _account(*row[: _CARD_AT.start]), row[-2:]
-        key = "" if body is None else document(KEY, account.mid, 0, body).key
-        yield AccountRow(account, _card(row[_CARD_AT]), key, created)
+    async for row in db.cursor(_ALL_WITH_KEYS, after, prefetch=_PUT_BATCH):
+        yield _account_row(row, now)
+
+
+async def account_row(db: Connection, mid: int, now: int) -> AccountRow | None:
+    """Return one account as ``accounts`` does, None if it is unknown."""
+    row = await db.fetchrow(_ONE_WITH_KEY, mid)
+    return None if row is None else _account_row(row, now)
+
+
+def _account_row(row: asyncpg.Record, now: int) -> AccountRow:
+    account, (created, body) = account_at(_account(*row[: _CARD_AT.start]), now), row[-2:]
+    key = "" if body is None else document(KEY, account.mid, 0, body).key
+    return AccountRow(account, _card(row[_CARD_AT]), key, created)
 
 
 async def derived(db: Connection) -> AsyncIterator[Derived]:

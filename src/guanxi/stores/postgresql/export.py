@@ -17,7 +17,7 @@ from guanxi.world.kind import Entry
 _PREFETCH = 1_000
 
 # The rows of an account are adjacent, so that the sort is per account.
-_EDGES = f"""
+_ALL_EDGES = f"""
 SELECT owner, other, coalesce(follows, whispers, blocks) AS place,
     CASE WHEN follows IS NOT NULL THEN 'follow' WHEN whispers IS NOT NULL THEN 'whisper'
     ELSE 'block' END,
@@ -28,9 +28,10 @@ SELECT owner, other, coalesce(follows, whispers, blocks) AS place,
     ) END,
     contract_ts, contract_attr, coalesce(visits, 0)
 FROM relation
-WHERE owner > $1 AND coalesce(follows, whispers, blocks) IS NOT NULL
+WHERE owner {{is_}} $1 AND coalesce(follows, whispers, blocks) IS NOT NULL
 ORDER BY owner, place, other
 """
+_EDGES, _EDGES_OF = _ALL_EDGES.format(is_=">"), _ALL_EDGES.format(is_="=")
 
 
 async def edges(
@@ -43,7 +44,20 @@ async def edges(
     """
     if at is not None:
         at(await end_cursor(db))
-    async for row in db.cursor(_EDGES, after, prefetch=_PREFETCH):
+    async for edge in _edges(db, _EDGES, after):
+        yield edge
+
+
+def edges_of(db: Connection, mid: int) -> AsyncIterator[EdgeRow]:
+    """Yield the followings, whispers and blocks of one account, oldest first.
+
+    Expects a transaction.
+    """
+    return _edges(db, _EDGES_OF, mid)
+
+
+async def _edges(db: Connection, statement: str, mid: int) -> AsyncIterator[EdgeRow]:
+    async for row in db.cursor(statement, mid, prefetch=_PREFETCH):
         owner, other, sort_key, kind, special, groups, since, attr, visits = row
         yield EdgeRow(
             follower=owner,
@@ -76,3 +90,20 @@ async def entries(db: Connection, after: int = 0) -> AsyncIterator[Entry]:
     found = "SELECT owner, kind, body FROM content WHERE owner > $1 ORDER BY owner, kind, id"
     async for owner, kind, body in db.cursor(found, after, prefetch=_PREFETCH):
         yield entry(owner, kind, body)
+
+
+async def groups_of(db: Connection, mid: int) -> AsyncIterator[OwnedGroup]:
+    """Yield the groups that one account created, oldest first. Expects a transaction."""
+    found = "SELECT owner, id, name FROM grp WHERE owner = $1 ORDER BY made"
+    async for row in db.cursor(found, mid, prefetch=_PREFETCH):
+        yield OwnedGroup(*row)
+
+
+async def entries_of(db: Connection, mid: int) -> AsyncIterator[Entry]:
+    """Yield the documents of one owner, by kind and id; ``StoreError`` as ``entries``.
+
+    Expects a transaction.
+    """
+    found = "SELECT kind, body FROM content WHERE owner = $1 ORDER BY kind, id"
+    async for kind, body in db.cursor(found, mid, prefetch=_PREFETCH):
+        yield entry(mid, kind, body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -27,6 +27,8 @@ from guanxi.stores.acts import in_transactions
 from guanxi.stores.feed import Recording, account_records, mute_records, unmute_record
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
+    About,
+    AccountRow,
     EdgeRow,
     Imported,
     OnContradiction,
@@ -242,10 +244,18 @@ class PostgreSQLStore(Recording, Engine):
             await close(db)
 
     edges = streaming(export.edges)
-    accounts = streaming(people.accounts)
+
+    def accounts(
+        self, after: int = 0, at: Callable[[str | None], object] | None = None
+    ) -> AsyncIterator[AccountRow]:
+        return self.stream(people.accounts, after, at, now=self._seconds())
+
     put_accounts = writing(lists.put_accounts)
     list_accounts = reading(lists.list_accounts)
-    about = streaming(lists.about)
+
+    def about(self, mid: int) -> AsyncIterator[About]:
+        return self.stream(lists.about, mid, self._seconds())
+
     owned_groups = streaming(export.owned_groups)
     pending_requests = streaming(asking.pending_requests)
     put_requests = writing(asking.put_requests)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
+from itertools import starmap
 
 import apsw
 
@@ -17,8 +17,9 @@ from guanxi.stores.port import (
     Follower,
     Grant,
     ReceivedRequest,
+    SentRequest,
 )
-from guanxi.stores.sqlite import cards, export, reads, requests
+from guanxi.stores.sqlite import cards, export, reads
 
 # Names are compared as UTF-8: the bound after a prefix is a text that is no valid UTF-8.
 _VALUES = {
@@ -60,33 +61,26 @@ def put_accounts(db: apsw.Connection, rows: Sequence[AccountRow]) -> None:
 
 
 _FOLLOWERS = "SELECT source, place FROM follower WHERE owner = ? ORDER BY place, source"
+_SENT = "SELECT owner, target, place FROM request WHERE owner = ? ORDER BY place"
 _RECEIVED = "SELECT owner, place FROM request WHERE target = ? ORDER BY place, owner"
 _GRANTS = "SELECT expires FROM sign_in_grant WHERE mid = ? ORDER BY expires"
 
 
-def about(db: apsw.Connection, mid: int) -> Iterator[About]:
-    """Yield all that is stored of an account; nothing if it is unknown.
-
-    Each part is an export from that account on, which is left at the next account.
-    """
-    before = mid - 1
-    found = [*_of(mid, cards.accounts(db, before))]
-    if not found:
+def about(db: apsw.Connection, mid: int, now: int) -> Iterator[About]:
+    """Yield all that is stored of an account; nothing if it is unknown."""
+    found = cards.account_row(db, mid, now)
+    if found is None:
         return
-    yield from found
+    yield found
     yield reads.tally(db, mid)
-    yield from takewhile(lambda row: row.owner == mid, export.owned_groups(db, before))
-    yield from takewhile(lambda row: row.follower == mid, export.edges(db, before))
+    yield from export.groups_of(db, mid)
+    yield from export.edges_of(db, mid)
     for source, place in db.execute(_FOLLOWERS, (mid,)):
         yield Follower(source, mtime_of(place))
-    yield from takewhile(lambda row: row.owner == mid, requests.pending_requests(db, before))
+    yield from starmap(SentRequest, db.execute(_SENT, (mid,)))
     for owner, place in db.execute(_RECEIVED, (mid,)):
         yield ReceivedRequest(owner, mtime_of(place))
-    yield from takewhile(lambda row: row.owner == mid, export.entries(db, before))
+    yield from export.entries_of(db, mid)
     yield from cards.sessions_of(db, mid)
     for (expires,) in db.execute(_GRANTS, (mid,)):
         yield Grant(expires)
-
-
-def _of(mid: int, rows: Iterable[AccountRow]) -> Iterator[AccountRow]:
-    return takewhile(lambda row: row.account.mid == mid, rows)

@@ -202,24 +202,39 @@ def derived(db: apsw.Connection) -> Iterator[Derived]:
 _ACCOUNTS = f"""
 SELECT mid, state, ban_reason, ban_until, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS}, created, (
     SELECT body FROM content WHERE owner = mid AND kind = '{KEY.name}' ORDER BY id DESC LIMIT 1
-) FROM account WHERE mid > ? ORDER BY mid
+) FROM account WHERE mid {{is_}} ? ORDER BY mid
 """
+_EVERYBODY, _ONE = _ACCOUNTS.format(is_=">"), _ACCOUNTS.format(is_="=")
 _CARD_AT = slice(4 + len(_PRIVACY), 4 + len(_PRIVACY) + len(_CARD))
 
 
 def accounts(
-    db: apsw.Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+    db: apsw.Connection,
+    after: int = 0,
+    at: Callable[[str | None], object] | None = None,
+    *,
+    now: int,
 ) -> Iterator[AccountRow]:
     """Yield the accounts with a mid above ``after``, with cards and keys, in ascending order.
 
+    A ban that has ended by ``now``, in seconds since the Unix epoch, is left out.
     ``at`` is called first, with the feed's cursor of this snapshot, None if the feed is off.
     ``StoreError`` if a key cannot be decoded.
     """
     if at is not None:
         at(end_cursor(db))
-    for row in db.execute(_ACCOUNTS, (after,)):
+    yield from _account_rows(db, _EVERYBODY, after, now)
+
+
+def account_row(db: apsw.Connection, mid: int, now: int) -> AccountRow | None:
+    """Return one account as ``accounts`` does, None if it is unknown."""
+    return next(_account_rows(db, _ONE, mid, now), None)
+
+
+def _account_rows(db: apsw.Connection, statement: str, mid: int, now: int) -> Iterator[AccountRow]:
+    for row in db.execute(statement, (mid,)):
         *_, created, key = row
-        account = _account(*row[: _CARD_AT.start])
+        account = account_at(_account(*row[: _CARD_AT.start]), now)
         yield AccountRow(
             account,
             Card(**dict(zip(_CARD, row[_CARD_AT], strict=True))),

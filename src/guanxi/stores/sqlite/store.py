@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,8 @@ from guanxi.stores.acts import Doing, Unfinished, in_transactions
 from guanxi.stores.feed import Recording, account_records, mute_records, unmute_record
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
+    About,
+    AccountRow,
     EdgeRow,
     Imported,
     OnContradiction,
@@ -295,10 +297,18 @@ class SQLiteStore(Recording, Engine):
         return await self.apart(work)
 
     edges = streaming(export.edges)
-    accounts = streaming(people.accounts)
+
+    def accounts(
+        self, after: int = 0, at: Callable[[str | None], object] | None = None
+    ) -> AsyncIterator[AccountRow]:
+        return self.stream(people.accounts, after, at, now=self._seconds())
+
     put_accounts = writing(lists.put_accounts)
     list_accounts = reading(lists.list_accounts)
-    about = streaming(lists.about)
+
+    def about(self, mid: int) -> AsyncIterator[About]:
+        return self.stream(lists.about, mid, self._seconds())
+
     owned_groups = streaming(export.owned_groups)
     pending_requests = streaming(asking.pending_requests)
     put_requests = writing(asking.put_requests)

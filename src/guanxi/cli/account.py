@@ -125,14 +125,14 @@ def ban(
         option("原因，只有管理者可见。", "Why; only administrators see it.", "--reason"),
     ] = "",
     until: Annotated[
-        int,
+        int | None,
         option(
             "到此时刻为止，自 1970 年起的秒数；默认为永久。",
             "When it ends, in seconds since 1970; by default never.",
             "--until",
             min=1,
         ),
-    ] = 0,
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Ban an account, or lift its ban.
@@ -141,7 +141,7 @@ def ban(
     --until on it acts again. Another ban replaces the reason and the end. The account must exist
     and not be deregistered. --lift excludes the other options.
     """
-    if lift and (reason or until):
+    if lift and (reason or until is not None):
         raise typer.BadParameter(
             text("--lift 不能与 --reason、--until 同用", "--lift needs no --reason and no --until")
         )
@@ -151,7 +151,7 @@ def ban(
 
     async def change(opened: Store) -> None:
         found = await mid_of(opened, mid)
-        await accounts.ban(opened, found, reason=reason, until=until, now=int(time.time()))
+        await accounts.ban(opened, found, reason=reason, until=until or 0, now=int(time.time()))
 
     with_store(store, change)
 

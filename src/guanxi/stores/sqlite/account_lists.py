@@ -29,14 +29,22 @@ _VALUES = {
 
 
 def statement(wanted: Examined) -> str:
-    """Return the SQL that selects the rows; each state is read from an index, in its order."""
+    """Return the SQL that selects the rows; each state is read from an index, in its order.
+
+    Rows with the place's own value are a part of their own: SQLite searches an index by a value and
+    a rowid, but not by what is greater than a pair of them, and thousands may be equal.
+    """
     column = wanted.column
     value, end = _VALUES[column]
+    rows = f"SELECT {column}, mid, name, state, ban_reason, ban_until, created FROM account"
+    parts = (
+        f"{column} = {value} AND {column} < {end} AND mid > :mid ORDER BY mid",
+        f"{column} > {value} AND {column} < {end} ORDER BY {column}, mid",
+    )
     of_states = " UNION ALL ".join(
-        f"SELECT * FROM (SELECT {column}, mid, name, state, ban_reason, ban_until, created"
-        f" FROM account WHERE state = {state:d} AND ({column}, mid) > ({value}, :mid)"
-        f" AND {column} < {end} ORDER BY {column}, mid LIMIT :most)"
+        f"SELECT * FROM ({rows} WHERE state = {state:d} AND {part} LIMIT :most)"
         for state in wanted.states
+        for part in parts
     )
     return f"{of_states} ORDER BY 1, 2 LIMIT :most"
 

@@ -177,6 +177,9 @@ def test_of_two_sessions_one_is_revoked(service: RunningService, clock: Clock) -
     clock.advance(2)  # a session may count for one more second
     assert call(service, e.NAV, first).code == errors.NotSignedIn.number
     assert call(service, e.NAV, second).code == 0
+    service.do(lambda store: store.flush_visits())
+    [left] = get(service, "/accounts/81/sessions").body["sessions"]
+    assert (left["id"], left["used"]) == (newest["id"], clock.ns // 10**9)
     assert admin(service, "DELETE", path).status == 404
     # The session of another account is not closed by the path of this one.
     assert admin(service, "PUT", "/accounts/82", {}).status == 200

@@ -94,6 +94,7 @@ async def walked(store: Store, query: AccountQuery, now: int) -> list[int]:
         rows, end = await listing.page(store, query, now)
         assert len(rows) <= query.limit
         mids += [row.mid for row in rows]
+        assert len(mids) <= 60, "the pages come twice"
         if not end:
             return mids
         query = replace(query, after=listing.decode(end))

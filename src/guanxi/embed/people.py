@@ -166,7 +166,7 @@ class People(Opened):
             return
         if refused is EditRefusal.UNKNOWN:
             raise unknown(mid)
-        if refused is EditRefusal.DEREGISTERED:
+        if refused in (EditRefusal.DEREGISTERED, EditRefusal.ERASED):
             raise refusal(errors.AccountDeregistered.number, mid, mid)
         raise ArgsException(
             Text(f"key：{edit.key} 属于另一账号", f"key: another account has {edit.key}")

@@ -1,4 +1,4 @@
-"""The interface of every store, in five parts, and the values that it accepts and returns.
+"""The interface of every store, in six parts, and the values that it accepts and returns.
 
 A store applies the rules of ``graph`` to its rows. It knows nothing of HTTP, of who is signed in
 or of what a viewer may see: the caller checks that.
@@ -18,6 +18,7 @@ from typing import Protocol
 
 from guanxi.stores.port.accounts import Accounts
 from guanxi.stores.port.content import Content, Documents, Query
+from guanxi.stores.port.erasing import Erasure, Erasures
 from guanxi.stores.port.errors import (
     BadLine,
     CallerRefused,
@@ -73,6 +74,8 @@ __all__ = [
     "CursorTooOld",
     "Documents",
     "EdgeRow",
+    "Erasure",
+    "Erasures",
     "Fault",
     "Feed",
     "FeedItem",
@@ -103,5 +106,5 @@ __all__ = [
 ]
 
 
-class Store(Relations, Accounts, Content, Feed, Upkeep, Protocol):
-    """A whole store: all five parts of the interface."""
+class Store(Relations, Accounts, Content, Feed, Erasures, Upkeep, Protocol):
+    """A whole store: all six parts of the interface."""

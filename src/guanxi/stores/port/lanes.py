@@ -193,6 +193,8 @@ LANES: dict[str, Rule] = {
     "counts": Lane.SHORT,
     "total": Lane.SHORT,
     "note": Lane.AT_ONCE,
+    "erasure": Lane.AT_ONCE,
+    "erasures": Lane.AT_ONCE,
 }
 
 

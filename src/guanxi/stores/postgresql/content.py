@@ -13,9 +13,12 @@ from typing import TypeVar
 
 import msgspec
 
+from guanxi.accounts.account import State
 from guanxi.stores.documents import check_declared, document, in_order, refuse_caller
+from guanxi.stores.erasing import is_of_erased, named_by
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
+from guanxi.stores.postgresql.erased import erased_of, is_erased
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
 
@@ -59,17 +62,24 @@ def encoded_filters(entry: Entry) -> str:
 _STATE = "SELECT state FROM account WHERE mid = $1 FOR SHARE"
 
 
-async def put(db: Connection, entries: Iterable[Entry], *, by: int = 0) -> None:
+async def _state(db: Connection, mid: int) -> int | None:
+    """Lock an account and return its state, None if it is unknown; an erased one has left."""
+    state: int | None = await db.fetchval(_STATE, mid)
+    return State.DEREGISTERED if state is None and await is_erased(db, mid) else state
+
+
+async def put(db: Connection, entries: Iterable[Entry], *, by: int = 0) -> list[Entry]:
     """Insert or replace documents by owner, kind and id; of a unique kind, by kind and id.
 
+    Return those that are stored: of an erased account none is, nor a mark on one.
     ``CallerRefused`` if the account ``by`` (0 for nobody) may change nothing.
 
     The last of several entries for the same document counts. Expects the caller's transaction.
     Raise ``KeyError`` for an undeclared kind and ``OverflowError`` for an owner, id or key over 64
     bits, before anything is written.
     """
-    if by:
-        refuse_caller(await db.fetchval(_STATE, by))
+    state = await _state(db, by) if by else None
+    refuse_caller(state)
     last: dict[tuple[str, int, int], Entry] = {}
     for entry in entries:
         array("q", (entry.owner, entry.id, *entry.keys.values()))  # OverflowError over 64 bits
@@ -104,6 +114,22 @@ async def put(db: Connection, entries: Iterable[Entry], *, by: int = 0) -> None:
         (_PUT_KEY, keys),
     ):
         await send_many(db, statement, values)
+    # Only now: an erasure that begins waits for the locks of what was written.
+    erased = await erased_of(db, named_by(stored, owners=state is None))
+    left_out = [entry for entry in stored if is_of_erased(entry, erased)]
+    await drop(db, [(entry.owner, entry.kind, entry.id) for entry in left_out])
+    return [entry for entry in stored if entry not in left_out] if left_out else stored
+
+
+async def drop(db: Connection, keys: Sequence[tuple[int, str, int]]) -> None:
+    """Delete the documents with these owners, kinds and ids. Expects the caller's transaction."""
+    unique = [
+        (id, kind, owner) for owner, kind, id in keys if kind in BY_NAME and BY_NAME[kind].unique
+    ]
+    await send_many(db, _HOLD_OWN, unique)
+    await send_many(db, _DROP, keys)
+    await send_many(db, _DROP_KEYS, keys)
+    await send_many(db, f"{_RELEASE} AND owner = $3", unique)
 
 
 async def claim(db: Connection, kind: Kind[T], owner: int, id: int) -> int:
@@ -282,7 +308,7 @@ async def delete(
     """
     check_declared(where, kind.filters)
     if by:
-        refuse_caller(await db.fetchval(_STATE, by))
+        refuse_caller(await _state(db, by))
     if ids is not None and not ids:
         return 0
     values: list[object] = [owner, kind.name]

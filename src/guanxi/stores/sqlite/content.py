@@ -12,8 +12,11 @@ from typing import TypeVar
 import apsw
 import msgspec
 
+from guanxi.accounts.account import State
 from guanxi.stores.documents import check_declared, document, in_order, refuse_caller
+from guanxi.stores.erasing import is_of_erased, named_by
 from guanxi.stores.port import Documents, Query
+from guanxi.stores.sqlite.erased import erased_of, is_erased
 from guanxi.stores.sqlite.reads import packed
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
@@ -35,24 +38,36 @@ def encoded_filters(entry: Entry) -> str:
 _STATE = "SELECT state FROM account WHERE mid = ?"
 
 
-def put(db: apsw.Connection, entries: Iterable[Entry], *, by: int = 0) -> None:
-    """Store documents; the caller commits. ``KeyError`` for a kind that is not declared.
+def _state(db: apsw.Connection, mid: int) -> int | None:
+    """Return the state of an account, None if it is unknown; one that was erased has left."""
+    state: int | None = db.execute(_STATE, (mid,)).get
+    return State.DEREGISTERED if state is None and is_erased(db, mid) else state
+
+
+def put(db: apsw.Connection, entries: Iterable[Entry], *, by: int = 0) -> list[Entry]:
+    """Store documents; the caller commits. Return those that are stored.
+
+    ``KeyError`` for a kind that is not declared.
 
     ``CallerRefused`` if the account ``by`` (0 for nobody) may change nothing.
 
     Each replaces the document with its owner, kind and id; if the kind is unique, also that of any
-    other owner. ``OverflowError`` for an owner, id or key over 64 bits. After an error the caller
-    must roll back.
+    other owner. Those of an erased account, and marks on one, are left out.
+    ``OverflowError`` for an owner, id or key over 64 bits. After an error the caller must roll
+    back.
     """
-    if by:
-        refuse_caller(db.execute(_STATE, (by,)).get)
-    for entry in entries:
+    entries = [*entries]
+    state = None if not by else _state(db, by)
+    refuse_caller(state)
+    erased = erased_of(db, named_by(entries, owners=state is None))
+    stored = [entry for entry in entries if not is_of_erased(entry, erased)]
+    for entry in stored:
         owner, kind, id = entry.owner, entry.kind, entry.id
         replaced = [owner]
         if BY_NAME[kind].unique:
             replaced = [stored_owner for (stored_owner,) in db.execute(_OWNERS, (kind, id))]
         for stored_owner in replaced:
-            _delete(db, stored_owner, kind, id)
+            delete_one(db, stored_owner, kind, id)
         db.execute(
             _PUT,
             (owner, kind, id, encoded_filters(entry), entry.text, entry.body),
@@ -60,9 +75,11 @@ def put(db: apsw.Connection, entries: Iterable[Entry], *, by: int = 0) -> None:
         db.executemany(
             _PUT_KEY, ((owner, kind, name, value, id) for name, value in entry.keys.items())
         )
+    return stored
 
 
-def _delete(db: apsw.Connection, owner: int, kind: str, id: int) -> None:
+def delete_one(db: apsw.Connection, owner: int, kind: str, id: int) -> None:
+    """Delete a document with its keys; the caller commits."""
     db.execute(_DELETE, (owner, kind, id))
     db.execute(_DELETE_KEYS, (owner, kind, id))
 
@@ -212,7 +229,7 @@ def delete(
     """
     check_declared(where, kind.filters)
     if by:
-        refuse_caller(db.execute(_STATE, (by,)).get)
+        refuse_caller(_state(db, by))
     if ids is not None and not ids:
         return 0, None
     condition, bindings = _condition(kind, where, "")
@@ -221,7 +238,7 @@ def delete(
     values = [owner, kind.name, *bindings, *id_binding, start, most + 1]
     found = [id for (id,) in db.execute(statement, values)]
     for id in found[:most]:
-        _delete(db, owner, kind.name, id)
+        delete_one(db, owner, kind.name, id)
     return len(found[:most]), found[most] if len(found) > most else None
 
 

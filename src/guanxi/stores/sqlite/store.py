@@ -23,12 +23,13 @@ from guanxi.stores.feed import Recording, account_records, mute_records, unmute_
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
     EdgeRow,
+    Erasure,
     Imported,
     OnContradiction,
     OnOtherTime,
     StoreTimeout,
 )
-from guanxi.stores.sqlite import bulk, content, export, feed, reads, shared, suggesting
+from guanxi.stores.sqlite import bulk, content, erasing, export, feed, reads, shared, suggesting
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
 from guanxi.stores.sqlite import requests as asking
@@ -173,8 +174,8 @@ class SQLiteStore(Recording, Engine):
         now = sort_key_at(self._clock())
 
         def work(db: apsw.Connection) -> None:
-            content.put(db, entries, by=by)
-            feed.append(db, now, *mute_records(entries))
+            stored = content.put(db, entries, by=by)
+            feed.append(db, now, *mute_records(stored))
 
         await self.write(work)
 
@@ -234,6 +235,20 @@ class SQLiteStore(Recording, Engine):
     changes_status = reading(feed.changes_status)
     _set_changes = writing(feed.set_changes)
     _trim = writing(feed.trim)
+
+    # --- erasures ---
+
+    async def erase(self, mid: int) -> Erasure | None:
+        self.owner.here()
+
+        def work() -> Erasure | None:
+            with failures():
+                return erasing.erase(self.path, mid, lambda: sort_key_at(self._clock()))
+
+        return await self.apart(work)
+
+    erasure = reading(erasing.erasure)
+    erasures = reading(erasing.erasures)
 
     # --- upkeep ---
 

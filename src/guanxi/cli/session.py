@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import typer
 
 from guanxi.accounts.secrets import TokenKind, new_app
-from guanxi.cli.account import NamedAccount, mid_of
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
+from guanxi.cli.named import NamedAccount, mid_of
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
 from guanxi.cli.terminal import json_of, say
 from guanxi.contract.limits import Limits

@@ -5,6 +5,8 @@
 | GET /accounts/{mid} | an account's key, state, privacy, card and counts |
 | PUT /accounts/{mid} | create or change it: ``{"card": {…}, "privacy": {…}, "key": "…"}`` |
 | PUT /accounts | the same by key, ``{"key": "…", "card": {…}, "privacy": {…}}``; returns the mid |
+| DELETE /accounts/{mid} | erase it: 202, and ``Location`` shows how far that is |
+| GET /accounts/{mid}/erasure | how far its erasure is, and what was deleted |
 | PUT /accounts/{mid}/privacy | set the given switches: ``{"hide_followings": true}`` |
 | PUT /accounts/{mid}/state | ``{"state": "normal" or "banned" or "deregistered"}`` |
 | POST /accounts/{mid}/sessions | sign in: ``{"kind": "cookie" or "app"}``; returns a token |
@@ -54,7 +56,7 @@ from guanxi.contract.params import LARGEST
 from guanxi.graph.pair import Act
 from guanxi.operations import accounts, sessions
 from guanxi.operations.accounts import AccountError
-from guanxi.service import admin_marks, admin_requests, changes, logs
+from guanxi.service import admin_erasure, admin_marks, admin_requests, changes, logs
 from guanxi.service.administering import (
     Administered,
     AdminRequest,
@@ -133,6 +135,8 @@ def application(administered: Administered, token: str) -> Starlette:
         ("PUT", "/accounts", _put_by_key),
         ("GET", "/accounts/{mid}", _get_account),
         ("PUT", "/accounts/{mid}", _put_account),
+        ("DELETE", "/accounts/{mid}", admin_erasure.begin),
+        ("GET", "/accounts/{mid}/erasure", admin_erasure.show),
         ("PUT", "/accounts/{mid}/privacy", _set_privacy),
         ("PUT", "/accounts/{mid}/state", _set_state),
         ("POST", "/accounts/{mid}/sessions", _sign_in),

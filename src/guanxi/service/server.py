@@ -26,6 +26,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from guanxi.service import admin, hosts, logs, pages
+from guanxi.service.admin_erasure import erasures_continued
 from guanxi.service.administering import Administered
 from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
@@ -201,6 +202,7 @@ async def run(
         # With workers, this process writes no visits but notices when the file is replaced.
         await stack.enter_async_context(visits_written(store, stop))
         await stack.enter_async_context(changes_trimmed(store))
+        await stack.enter_async_context(erasures_continued(store))
         if plan.workers == 1:
             metrics = Metrics()
             application = application_of(service, metrics)

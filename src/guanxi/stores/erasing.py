@@ -19,7 +19,7 @@ from guanxi.world.kinds import BY_NAME
 from guanxi.world.mentions import MARKS, WITHOUT
 
 #: How long one call of ``erase`` continues, and how long a part of it should last.
-CALL_SECONDS, PART_SECONDS = 0.25, 0.02
+CALL_SECONDS, PART_SECONDS = 0.25, 0.01
 #: How many erasures a read returns.
 MOST_ERASURES = 1_000
 

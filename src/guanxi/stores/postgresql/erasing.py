@@ -36,7 +36,7 @@ from guanxi.world.mentions import MARKS, WITHOUT
 
 #: How many pairs, documents and changes one transaction deletes, and how many documents and changes
 #: one looks at.
-PAIRS, DOCUMENTS, LOOKS = 200, 200, 2_000
+PAIRS, DOCUMENTS, LOOKS = 50, 200, 2_000
 #: How long one look waits for transactions that began before, and how often it looks.
 WAIT_SECONDS, _LOOK_SECONDS = 2.0, 0.01
 #: No sort key is greater: nothing new is written.

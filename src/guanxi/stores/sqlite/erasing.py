@@ -79,13 +79,13 @@ def erase(path: Path, mid: int, clock: Callable[[], int]) -> Erasure | None:
             with turn(db, path):
                 began = time.monotonic()
                 progress = _do_part(db, mid, clock(), size)
-                lasted = time.monotonic() - began
-            size = next_size(size, lasted)
+            size = next_size(size, time.monotonic() - began)
             log.copy(path)
             is_over = progress is None or progress.stage is Stage.FINISHED
             if is_over or time.monotonic() >= until:
                 break
         if log.commits:
+            log.sync(path)  # others write meanwhile: the lock is held for little more
             make_durable(db, path)
     return None if progress is None else progress.shown()
 

@@ -7,6 +7,7 @@ interrupted import leaves whole slices; the same import run again skips what is 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -180,6 +181,11 @@ class Log:
             self._pages = pages
             self.commits += 1
         return apsw.SQLITE_OK
+
+    def sync(self, path: Path) -> None:
+        """Make the log durable as it is now, without a lock."""
+        with suppress(OSError), open(f"{path}-wal", "rb") as file:  # make_durable would raise
+            os.fsync(file.fileno())
 
     def copy(self, path: Path) -> None:
         """Copy the log into the file, if it is long, so that the next writer can start it again.

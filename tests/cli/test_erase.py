@@ -1,4 +1,4 @@
-"""``guanxi account erase``: what it asks, what it deletes, and that it continues."""
+"""``guanxi account erase``: what confirms it, what it deletes, and that it continues."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_another_answer_changes_nothing(
     assert with_store(store, lambda opened: opened.erasure(1)) is None
 
 
-def test_a_script_is_not_asked(store: Path) -> None:
+def test_a_script_confirms_by_an_option(store: Path) -> None:
     assert json.loads(output_of("account", "erase", 1, "--yes", "--store", store))["mid"] == 1
     assert "2 账号" not in output_of("account", "show", 2, "--store", store)
     assert "does not exist" in error_of("account", "show", 1, "--store", store)

@@ -37,7 +37,7 @@ def use(graph: SyncGraph) -> None:
     assert (erased.mid, counts) == (1, expected.counts)
     assert graph.erase(1) == erased
     assert graph.account(1) is None
-    assert [graph.counts(2).following, graph.counts(2).follower] == [0, 0]
+    assert [graph.counts(2).following, graph.counts(2).followers] == [0, 0]
     assert [one.count for one in graph.groups(2)][-1] == 0
     with pytest.raises(NoSuchUser):
         graph.erase(9)

@@ -21,6 +21,7 @@ from guanxi.stores.port import EdgeRow, Store, StoreBusy, Tally
 from guanxi.stores.port import lanes as rules
 from guanxi.stores.port.accounts import Accounts
 from guanxi.stores.port.content import Content, Query
+from guanxi.stores.port.erasing import Erasures
 from guanxi.stores.port.lanes import BOUNDS, LANES, READER, Lane, Reader, lane_of
 from guanxi.stores.port.relations import Relations
 from guanxi.stores.postgresql import PostgreSQLStore
@@ -147,10 +148,10 @@ async def test_the_thread_of_long_reads_lets_others_go_first(tmp_path: Path) -> 
 
 def test_each_verb_that_reads_has_a_lane() -> None:
     writes = {"change", "visit", "flush_visits", "edit_account", "open_session", "close_session"}
-    writes |= {"close_sessions", "put_grant", "take_grant", "secret", "put", "delete"}
+    writes |= {"close_sessions", "put_grant", "take_grant", "secret", "put", "delete", "erase"}
     verbs = {
         name: verb
-        for part in (Relations, Accounts, Content)
+        for part in (Relations, Accounts, Content, Erasures)
         for name, verb in vars(part).items()
         if not name.startswith("_") and name not in writes
     }

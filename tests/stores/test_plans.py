@@ -14,6 +14,7 @@ from guanxi.accounts.account import AccountEdit, State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.graph.lists import BY_VISITS, Listing, Position, Sort, Window
 from guanxi.graph.pair import SPECIAL, Act, Contract
+from guanxi.operations import erasing
 from guanxi.stores.port import EdgeRow, Query
 from guanxi.stores.postgresql import reads
 from guanxi.stores.postgresql.connections import PATIENT, connect
@@ -34,15 +35,18 @@ MEANT = {
     "EXISTS (SELECT 1 FROM block)": "whether there is any row: one is read",
     "DELETE FROM request WHERE EXISTS": "an import into an empty store",
     "EXISTS (SELECT 1 FROM request)": "whether there is any row: one is read",
+    "EXISTS (SELECT 1 FROM erasure)": "whether there is any row: one is read",
     "EXISTS (SELECT 1 FROM contract)": "whether there is any row: one is read",
     "SELECT line FROM block AS edge": "an import checks the stored blocks, its lines are indexed",
     "SELECT line FROM whisper AS edge": "an import checks the stored whispers",
+    "FROM sqlite_sequence": "it has one row",
+    "FROM change_number": "it is a sequence",
     "SELECT count(*) FROM sqlite_schema": "it opens the log, and has some twenty rows",
 }
 #: Of these every row is meant: temporary tables of an import, and subqueries.
 EVERY_ROW = (
     r"source|shown|found|staged\w*|ordered|missing|slice|touched|repeated|unknown|pair|added|gone|new"
-    r"|visited|\(.*"
+    r"|visited|part|side|\(.*"
 )
 
 
@@ -170,6 +174,12 @@ def do_the_rest(driver: InFolder) -> None:
     do(store.delete(VIDEO, 1))
     do(store.edit_account(5, AccountEdit(card={"name": "new"}, unique_name=True)))
     do(store.edit_account(5, AccountEdit(state=State.DEREGISTERED)))
+    do(store.set_changes(True))
+    driver.modify(1, 2, Act.FOLLOW)
+    do(erasing.erase(store, 1))
+    do(store.erasures())
+    do(store.erasures(under_way=True))
+    do(store.import_edges(lambda: rows[4:], on_contradiction="resolve"))
 
 
 #: What may read the counts of groups, which are kept.

@@ -108,8 +108,8 @@ def erased(mid: int) -> Record:
 def without(record: Record, mid: int) -> Record:
     """Return what is left of an older record once an account is erased; the same if not named.
 
-    A record of the account, or of what another one did to it, is blanked. From the members that
-    left a group of another account it is taken out.
+    A record of the account, or of what another one did to it, is blanked. It is removed from
+    the members that left a group of another account.
     """
     if mid in (record.actor, record.target):
         return BLANKED

@@ -208,6 +208,7 @@ def _of_pairs(where: str = "") -> str:
     return f"(owner, target) IN (SELECT owner, target FROM ({_SIDES}) {where})"
 
 
+# The signs before columns keep SQLite from reading all rows of a table or kind.
 # Counts and members first: they are found by the rows that go.
 _SEVER = f"""
 UPDATE grp SET members = grp.members - gone.members
@@ -241,7 +242,7 @@ UPDATE tally SET
     follower_version = follower_version + (there IS NOT NULL),
     public_follower_version = public_follower_version + (there IS NOT NULL),
     private_version = private_version + (whispered OR blocked)
-FROM part WHERE tally.mid = item;
+FROM part WHERE tally.mid = +item;
 UPDATE tally SET
     following = tally.following - gone.followings,
     follower = tally.follower - gone.followers,
@@ -329,7 +330,7 @@ ORDER BY owner, kind, id LIMIT 1 OFFSET ?
 _MENTIONING = f"""
 SELECT owner, kind, id, body FROM content
 WHERE (owner, kind, id) > (?, ?, ?) AND (owner, kind, id) <= (?, ?, ?)
-AND kind IN ({", ".join(f"'{kind}'" for kind in sorted(WITHOUT))}) AND instr(body, ?)
+AND +kind IN ({", ".join(f"'{kind}'" for kind in sorted(WITHOUT))}) AND instr(body, ?)
 """
 _END = (2**63 - 1, "\U0010ffff", 2**63 - 1)
 

@@ -149,6 +149,7 @@ async def test_the_thread_of_long_reads_lets_others_go_first(tmp_path: Path) -> 
 def test_each_verb_that_reads_has_a_lane() -> None:
     writes = {"change", "visit", "flush_visits", "edit_account", "open_session", "close_session"}
     writes |= {"close_sessions", "put_grant", "take_grant", "secret", "put", "delete", "erase"}
+    writes |= {"put_erasures"}
     verbs = {
         name: verb
         for part in (Relations, Accounts, Content, Erasures)

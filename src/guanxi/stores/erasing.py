@@ -90,6 +90,12 @@ def progress_of(row: Iterable[Any]) -> Progress:
     return Progress(mid, begun, Stage(stage), msgspec.json.decode(position), counted, finished)
 
 
+def row_of(erasure: Erasure) -> tuple[int, int, str, str, str, int]:
+    """Return the row of another store's erasure: its stage begins again."""
+    counts, stage = Counter(erasure.counts), Stage(erasure.stage)
+    return Progress(erasure.mid, erasure.begun, stage, [], counts, erasure.finished).row()
+
+
 def deregistration(account: Account, card: Card) -> tuple[Account, list[Record]]:
     """Return an account as its erasure begins, and the records of that change."""
     after = msgspec.structs.replace(account, state=State.DEREGISTERED)

@@ -80,6 +80,7 @@ class Layer:
     erase = _delegated(Store.erase)
     erasure = _delegated(Store.erasure)
     erasures = _delegated(Store.erasures)
+    put_erasures = _delegated(Store.put_erasures)
     import_edges = _delegated(Store.import_edges)
     edges = _delegated(Store.edges)
     accounts = _delegated(Store.accounts)

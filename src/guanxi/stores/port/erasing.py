@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -53,4 +53,10 @@ class Erasures(Protocol):
         """Return up to 1,000 erasures of mids above ``after``, by mid; all, or those not finished.
 
         Raise StoreUnavailable if the read fails.
+        """
+
+    async def put_erasures(self, erasures: Sequence[Erasure]) -> None:
+        """Store the erasures of a copy, all or none; one that is stored already stays.
+
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """

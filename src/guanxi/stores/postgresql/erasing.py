@@ -24,6 +24,7 @@ from guanxi.stores.erasing import (
     deregistration,
     progress_of,
     rewritten,
+    row_of,
 )
 from guanxi.stores.feed import body_of, ms_of, record_of
 from guanxi.stores.port import Erasure
@@ -65,6 +66,11 @@ async def erasure(db: Connection, mid: int) -> Erasure | None:
 async def erasures(db: Connection, after: int = 0, *, under_way: bool = False) -> list[Erasure]:
     """Return erasures of mids above ``after``, by mid: all, or those that are under way."""
     return [progress_of(row).shown() for row in await db.fetch(_LIST, after, under_way)]
+
+
+async def put_erasures(db: Connection, erasures: Sequence[Erasure]) -> None:
+    """Store erasures, except those that are stored. Expects a transaction."""
+    await send_many(db, _BEGIN, [row_of(each) for each in erasures])
 
 
 # Also of prepared transactions, which have no process. The three tables are those of which each

@@ -204,6 +204,7 @@ class PostgreSQLStore(Recording, Engine):
 
     erasure = reading(erasing.erasure)
     erasures = reading(erasing.erasures)
+    put_erasures = writing(erasing.put_erasures)
 
     # --- upkeep ---
 

@@ -8,7 +8,7 @@ deleted is overwritten in the file's pages (``secure_delete``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from guanxi.stores.erasing import (
     deregistration,
     progress_of,
     rewritten,
+    row_of,
 )
 from guanxi.stores.feed import body_of, ms_of, record_of
 from guanxi.stores.port import Erasure
@@ -62,6 +63,11 @@ def erasures(db: apsw.Connection, after: int = 0, *, under_way: bool = False) ->
     """Return erasures of mids above ``after``, by mid: all, or those that are under way."""
     rows = db.execute(_UNDER_WAY if under_way else _LIST, (after,))
     return [progress_of(row).shown() for row in rows]
+
+
+def put_erasures(db: apsw.Connection, erasures: Sequence[Erasure]) -> None:
+    """Store erasures, except those that are stored. The caller commits."""
+    db.executemany(_PUT.replace("REPLACE", "IGNORE"), [row_of(each) for each in erasures])
 
 
 def erase(path: Path, mid: int, clock: Callable[[], int]) -> Erasure | None:
@@ -391,7 +397,7 @@ _BLANK = "UPDATE change SET kind = ?, actor = ?, target = ?, body = ? WHERE numb
 
 
 def _blank_changes(db: apsw.Connection, progress: Progress, _now: int, size: int) -> bool:
-    after, end = progress.position
+    after, end = progress.position or (0, feed.newest_number(db))
     rows = list(db.execute(_CHANGES, (after, end, size)))
     for number, *stored in rows:
         record = record_of(*stored)

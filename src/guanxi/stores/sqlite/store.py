@@ -249,6 +249,7 @@ class SQLiteStore(Recording, Engine):
 
     erasure = reading(erasing.erasure)
     erasures = reading(erasing.erasures)
+    put_erasures = writing(erasing.put_erasures)
 
     # --- upkeep ---
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from guanxi.accounts.account import DEREGISTERED_CARD
 from guanxi.contract import endpoints as e
+from guanxi.contract import params as p
 from guanxi.graph.pair import Act
 from guanxi.operations import erasing
+from guanxi.service.config import Settings
+from guanxi.service.handlers import relation_lists
+from guanxi.service.handling import Service
 from guanxi.stores import open_store
+from guanxi.stores.layer import Layer
 from guanxi.stores.port import Erasure, Store
 from guanxi.testing import RunningService, running
 from tests import postgres
@@ -110,3 +116,39 @@ def test_a_service_continues_what_another_process_began(
             return await faults(store)
 
         assert service.do(check) == []
+
+
+class Between(Layer):
+    """A store in which an account is erased after each read of rows, before its card is read."""
+
+    gone = 0
+
+    async def page(self, *args: Any) -> Any:
+        rows = await self.store.page(*args)
+        await erasing.erase(self.store, self.gone)
+        return rows
+
+    async def members(self, *args: Any) -> Any:
+        rows = await self.store.members(*args)
+        await erasing.erase(self.store, self.gone)
+        return rows
+
+
+def test_a_page_that_is_being_read_shows_an_erased_account_as_one_that_left(tmp_path: Path) -> None:
+    async def work() -> None:
+        store = await open_store(str(tmp_path / "s.db"), create=True)
+        await people(store, 1, 2, 3, 4, 5)
+        await follow(store, 1, 2, 3, 4, 5)
+        between = Between(store)
+        service = Service(between, Settings())
+        pages: list[tuple[int, Callable[[], Awaitable[bytes]]]] = [
+            (2, lambda: relation_lists.followings(service, 1, p.FollowingsParams(vmid=1))),
+            (3, lambda: relation_lists.group_members(service, 1, p.GroupParams(tagid=0))),
+        ]
+        for between.gone, read in pages:
+            response = await read()
+            assert DEREGISTERED_CARD.name.encode() in response
+            assert b"u5" in response
+        await store.close()
+
+    asyncio.run(work())

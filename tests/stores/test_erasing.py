@@ -14,13 +14,16 @@ import pytest
 from guanxi.accounts.account import AccountEdit, Card, EditRefusal, Privacy, State
 from guanxi.graph.feed import Model, Record, apply
 from guanxi.graph.groups import CreateGroup
-from guanxi.graph.pair import EMPTY_SIDE, Act, Modify
+from guanxi.graph.pair import EMPTY_SIDE, Act, Modify, sort_key_at
 from guanxi.operations import accounts, erasing, marks
 from guanxi.operations.accounts import AccountError
 from guanxi.stores import open_store
 from guanxi.stores.copy import copy, differences, finish
 from guanxi.stores.erasing import Stage
 from guanxi.stores.port import BadLine, CallerRefused, EdgeRow, Erasure, Store, StoreError
+from guanxi.stores.postgresql import PostgreSQLStore
+from guanxi.stores.postgresql.connections import PATIENT, connect
+from guanxi.stores.postgresql.pairs import lock, modify, write
 from guanxi.stores.sqlite import SQLiteStore
 from guanxi.world.keys import KEY, key_id
 from guanxi.world.marks import MUTE, Mark
@@ -38,7 +41,7 @@ from tests.stores.erasure_world import (
     versions,
 )
 from tests.stores.processes import eraser, others
-from tests.stores.world import do, faults, follow, people
+from tests.stores.world import LIMITS, do, faults, follow, people
 
 pytestmark = pytest.mark.usefixtures("runner")
 
@@ -402,3 +405,29 @@ async def test_a_copy_has_the_erasures_and_continues_one(store: Store, tmp_path:
     assert await target.account(2) is None
     assert await faults(target) == []
     await target.close()
+
+
+async def test_an_erasure_waits_for_a_follow_that_began_before(address: str) -> None:
+    """PostgreSQL: it read the state of the account, and is not committed yet."""
+    store = await PostgreSQLStore.open(address, create=True, clock=Clock())
+    await people(store, 1, 2)
+    act, now = Modify(2, 1, Act.FOLLOW), sort_key_at(time.time_ns())
+    db = await connect(address, PATIENT)
+    transaction = db.transaction()
+    await transaction.start()
+    try:
+        locked = await lock(db, [act], (), now)
+        assert modify(locked, act, LIMITS) == 0
+        erasure = asyncio.create_task(erasing.erase(store, 1))
+        await asyncio.wait([erasure], timeout=0.5)
+        begun = await store.erasure(1)
+        assert begun is not None
+        assert begun.stage == "waiting"
+        await write(db, locked, 0)
+        await transaction.commit()
+        assert (await erasure).counts == {"followers": 1, "account": 1}
+        assert (await store.tally(2)).following == 0
+        assert await faults(store) == []
+    finally:
+        await db.close()
+        await store.close()

@@ -15,6 +15,7 @@ from guanxi.accounts.account import AccountEdit, State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.graph.lists import BY_VISITS, Listing, Position, Sort, Window
 from guanxi.graph.pair import SPECIAL, Act, Contract
+from guanxi.operations import erasing
 from guanxi.stores.account_pages import examined
 from guanxi.stores.port import AccountQuery, EdgeRow, Query
 from guanxi.stores.postgresql import account_lists, reads
@@ -38,15 +39,18 @@ MEANT = {
     "EXISTS (SELECT 1 FROM block)": "whether there is any row: one is read",
     "DELETE FROM request WHERE EXISTS": "an import into an empty store",
     "EXISTS (SELECT 1 FROM request)": "whether there is any row: one is read",
+    "EXISTS (SELECT 1 FROM erasure)": "whether there is any row: one is read",
     "EXISTS (SELECT 1 FROM contract)": "whether there is any row: one is read",
     "SELECT line FROM block AS edge": "an import checks the stored blocks, its lines are indexed",
     "SELECT line FROM whisper AS edge": "an import checks the stored whispers",
+    "FROM sqlite_sequence": "it has one row",
+    "FROM change_number": "it is a sequence",
     "SELECT count(*) FROM sqlite_schema": "it opens the log, and has some twenty rows",
 }
 #: Of these every row is meant: temporary tables of an import, and subqueries.
 EVERY_ROW = (
     r"source|shown|found|staged\w*|ordered|missing|slice|touched|repeated|unknown|pair|added|gone|new"
-    r"|visited|\(.*"
+    r"|visited|part|side|\(.*"
 )
 
 
@@ -184,6 +188,12 @@ def do_the_rest(driver: InFolder) -> None:
     do(store.delete(VIDEO, 1))
     do(store.edit_account(5, AccountEdit(card={"name": "new"}, unique_name=True)))
     do(store.edit_account(5, AccountEdit(state=State.DEREGISTERED)))
+    do(store.set_changes(True))
+    driver.modify(1, 2, Act.FOLLOW)
+    do(erasing.erase(store, 1))
+    do(store.erasures())
+    do(store.erasures(under_way=True))
+    do(store.import_edges(lambda: rows[4:], on_contradiction="resolve"))
 
 
 #: The index of each order of the accounts, with the part of a statement that has the order.

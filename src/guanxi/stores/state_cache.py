@@ -12,7 +12,7 @@ from typing import Any
 
 from guanxi.accounts.account import AccountEdit, EditRefusal, State
 from guanxi.stores.layer import Layer
-from guanxi.stores.port import Store
+from guanxi.stores.port import Erasure, Store
 from guanxi.world.kind import DocumentEdit
 
 #: How long a state that was read is used, and for how many accounts.
@@ -53,6 +53,13 @@ class StateCache(Layer):
     ) -> EditRefusal | None:
         try:
             return await self.store.edit_account(mid, edit, documents)
+        finally:
+            self._edits += 1
+            self._normal.pop(mid, None)
+
+    async def erase(self, mid: int) -> Erasure | None:
+        try:
+            return await self.store.erase(mid)
         finally:
             self._edits += 1
             self._normal.pop(mid, None)

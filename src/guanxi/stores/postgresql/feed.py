@@ -136,7 +136,7 @@ async def set_changes(
         await db.execute("DELETE FROM meta WHERE name = $1", NOTE)
         return current is not None
     if current is None:
-        switch = new_switch(await _newest(db), keep_days, keep_rows)
+        switch = new_switch(await newest_number(db), keep_days, keep_rows)
     else:
         switch = msgspec.structs.replace(current, keep_days=keep_days, keep_rows=keep_rows)
     await db.execute(_PUT_NOTE, NOTE, encoded(switch))
@@ -164,7 +164,7 @@ async def _note(db: Connection) -> bytes | None:
     return value
 
 
-async def _newest(db: Connection) -> int:
+async def newest_number(db: Connection) -> int:
     """Return the highest number that was drawn, whether or not it is committed."""
     return int(await db.fetchval(_NEWEST))
 
@@ -188,7 +188,7 @@ async def changes_after(db: Connection, cursor: Cursor | None, limit: int) -> Ch
     ``Feed.changes`` does.
     """
     switch = switched_on(await _note(db))
-    after = number_after(switch, cursor, await _newest(db))
+    after = number_after(switch, cursor, await newest_number(db))
     rows = await _rows(db, after, limit)
     found = before_gap(rows, after, after)
     if rows and not found:
@@ -247,7 +247,7 @@ async def end_cursor(db: Connection) -> str | None:
         await db.execute(f"SET LOCAL lock_timeout = '{_END_MS}ms'")
         await db.execute("LOCK TABLE change IN SHARE MODE")
         switch = decoded(await _note(db))  # takes the snapshot
-        newest = await _newest(db)
+        newest = await newest_number(db)
     except asyncpg.UndefinedTableError:  # a node of Citus that only distributed tables reach
         switch, newest = None, 0
     except asyncpg.LockNotAvailableError as error:
@@ -283,6 +283,13 @@ async def changes_status(db: Connection) -> FeedStatus:
 
 # On a node of Citus that only distributed tables reach.
 _IS_MISSING = "SELECT to_regclass('change') IS NULL"
+
+
+async def is_missing(db: Connection) -> bool:
+    """Return whether the connection is to a node that has no feed."""
+    return bool(await db.fetchval(_IS_MISSING))
+
+
 _OLDEST = "SELECT number, time FROM change ORDER BY number LIMIT $1"
 
 
@@ -293,10 +300,10 @@ async def trim(
 
     Return how many, and whether there may be more. Expects a transaction.
     """
-    if await db.fetchval(_IS_MISSING):
+    if await is_missing(db):
         return 0, False
     # First, so that no change is deleted of a feed that is switched on meanwhile.
-    newest = await _newest(db)
+    newest = await newest_number(db)
     # One at a time, so that the floor only rises; also with ``set_changes``, which writes it too.
     note = await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE)
     switch = decoded(note)
@@ -322,7 +329,7 @@ INVARIANT = "each recorded change can be decoded"
 
 async def faults(db: Connection) -> AsyncIterator[Fault]:
     """Yield a fault for each change that cannot be decoded. Expects a transaction."""
-    if await db.fetchval(_IS_MISSING):
+    if await is_missing(db):
         return
     statement = "SELECT number, kind, actor, target, body FROM change"
     async for number, kind, actor, target, body in db.cursor(statement, prefetch=1_000):

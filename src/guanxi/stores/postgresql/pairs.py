@@ -330,6 +330,20 @@ def cut(locked: Locked, owner: int, target: int) -> None:
         _put(locked, their_key, swapped(before), swapped(after))
 
 
+def sever(locked: Locked, owner: int, target: int) -> Pair:
+    """Delete all that the two accounts have towards each other; return what that was.
+
+    The rows must be locked as for acts of both. No rule can refuse this. It is a part of an
+    erasure, which the feed of changes has as a whole.
+    """
+    key, their_key = (owner, target), (target, owner)
+    before = Pair(locked.rows[key].pair.mine, locked.rows[their_key].pair.mine)
+    if before != Pair():
+        _put(locked, key, before, Pair())
+        _put(locked, their_key, swapped(before), Pair())
+    return before
+
+
 def put_request(locked: Locked, owner: int, target: int, sort_key: int) -> bool:
     """Store a request of an import that is not stored; return False if something excludes it.
 

@@ -32,6 +32,7 @@ from guanxi.stores.postgresql.connections import (
 )
 from guanxi.stores.tails import AFTER_NAME, BEFORE_NAME
 from guanxi.text import Text
+from guanxi.world.mentions import MARKS
 
 # Requests to follow, with partial indexes like those of whispers.
 _REQUESTS = """
@@ -56,8 +57,22 @@ CREATE TABLE change (
 );
 """
 
-# Erasures that are under way or done.
-_ERASURES = ""
+# Erasures that are under way or done, and indexes of what other accounts have towards one.
+_MARK_KINDS = ", ".join(f"'{kind}'" for kind in sorted(MARKS))
+_ERASURES = f"""
+CREATE TABLE erasure (
+    mid bigint PRIMARY KEY,
+    begun bigint NOT NULL, -- in seconds, as the end
+    stage text NOT NULL,
+    position text NOT NULL, -- where the stage continues: a list of JSON
+    counts text NOT NULL, -- how much was deleted, by what it was: an object of JSON
+    finished bigint NOT NULL DEFAULT 0 -- 0 while it is under way
+);
+CREATE INDEX erasure_under_way ON erasure (mid) WHERE finished = 0;
+CREATE INDEX relation_of_other ON relation (other, owner)
+    WHERE blocks IS NOT NULL OR whispers IS NOT NULL;
+CREATE INDEX content_of_target ON content (id, owner) WHERE kind IN ({_MARK_KINDS});
+"""
 
 # Lists of accounts and of sessions; bans with a reason and an end.
 _ACCOUNT_LISTS = """
@@ -291,6 +306,7 @@ BY_ACCOUNT = {
     "grp": "owner",
     "content": "owner",
     "content_key": "owner",
+    "erasure": "mid",
 }
 BY_OWN_KEY = {
     "account_name": "name",

@@ -17,7 +17,6 @@ from guanxi.graph.feed import Model, Record, Unreplayable, apply
 from guanxi.graph.pair import Act, Modify, Side
 from guanxi.stores import open_store
 from guanxi.stores.port import FeedItem, Store
-from tests import postgres
 from tests.counts import count
 from tests.machine import RelationMachine, View
 from tests.stores.driver import InFolder
@@ -26,12 +25,6 @@ from tests.stores.processes import others
 from tests.stores.world import people
 
 ACCOUNTS = 8
-
-
-@pytest.fixture(autouse=True)
-def _not_on_citus(request: pytest.FixtureRequest) -> None:
-    if "postgresql" in request.node.nodeid.lower():
-        postgres.skip_on_citus("a store that Citus distributes cannot record changes")
 
 
 def apply_item(model: Model, item: FeedItem) -> None:

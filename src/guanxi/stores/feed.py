@@ -53,11 +53,15 @@ class Switch(Struct, frozen=True):
     floor: int
     keep_days: int | None = None
     keep_rows: int | None = None
+    #: Whether Citus distributes the changes.
+    distributed: bool = False
 
 
-def new_switch(floor: int, keep_days: int | None, keep_rows: int | None) -> Switch:
+def new_switch(
+    floor: int, keep_days: int | None, keep_rows: int | None, *, distributed: bool = False
+) -> Switch:
     """Return the switch of a feed that starts after the change number ``floor``."""
-    return Switch(token_bytes(_ID_BYTES), floor, keep_days, keep_rows)
+    return Switch(token_bytes(_ID_BYTES), floor, keep_days, keep_rows, distributed)
 
 
 def encoded(switch: Switch) -> bytes:

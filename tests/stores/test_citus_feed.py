@@ -258,7 +258,7 @@ async def test_nothing_is_lost_or_read_twice_when_nodes_are_killed(address: str)
     committed: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
     found: list[tuple[str, int, int]] = []
     numbers: list[int] = []
-    stopping = asyncio.Event()
+    stopping, written = asyncio.Event(), asyncio.Event()
     caps = Limits().caps
 
     async def write(store: Store, owner: int) -> None:
@@ -276,7 +276,7 @@ async def test_nothing_is_lost_or_read_twice_when_nodes_are_killed(address: str)
 
     async def follow_feed(store: Store, cursor: str) -> str:
         while True:
-            was_stopping = stopping.is_set()
+            was_written = written.is_set()
             try:
                 page = await store.changes(cursor, 50, wait=0.5)
             except StoreUnavailable:
@@ -286,7 +286,7 @@ async def test_nothing_is_lost_or_read_twice_when_nodes_are_killed(address: str)
             for item in page.items:
                 numbers.append(item.number)
                 found.append((item.kind, item.actor, item.target))
-            if was_stopping and not page.items:
+            if was_written and not page.items:
                 return cursor
 
     async def kill_nodes() -> None:
@@ -299,11 +299,16 @@ async def test_nothing_is_lost_or_read_twice_when_nodes_are_killed(address: str)
         await asyncio.sleep(1.0)
         stopping.set()
 
+    async def run(store: Store, reader: Store, start: str) -> None:
+        reading = asyncio.create_task(follow_feed(reader, start))
+        await asyncio.gather(kill_nodes(), *(write(store, mid) for mid in range(1, 10)))
+        await end(reader)  # nothing is under way
+        written.set()
+        await reading
+
     async with opened(address) as store, opened(address) as reader:
         start = await end(store)
-        await asyncio.gather(
-            kill_nodes(), follow_feed(reader, start), *(write(store, mid) for mid in range(1, 10))
-        )
+        await run(store, reader, start)
         assert numbers == sorted(set(numbers))
         by_owner: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
         for each in found:
@@ -323,7 +328,7 @@ async def test_nothing_is_lost_or_read_twice_when_nodes_are_killed(address: str)
 
 
 async def recover(address: str) -> None:
-    """Have Citus finish what a lost node left prepared; by itself it does so each minute."""
+    """Have Citus finish what a lost node left prepared, which it does each minute alone."""
     while True:
         try:
             async with connected(address) as db:

@@ -14,16 +14,18 @@ commits in one phase if only one node has changes; then the shard may be first. 
 that appends also writes to ``change_source``, no row of it: that makes Citus prepare the
 transaction on each node, and the coordinator flushes its log before any node shows the change.
 
-A reader stops before a missing number, as ``feed`` describes. It may be held by a transaction on
-any node to which a service is connected, which has a lock on ``change`` there from before it draws
-until all nodes have committed; or, if that node was lost, by a transaction that is prepared on a
-worker and has a lock on a shard. Both are looked at on all nodes, the second after the first: a
-look is one statement on each node, and a transaction that has neither lock has ended.
+A reader stops before a missing number, as ``feed`` describes. Three looks at the locks of all nodes
+show who may hold it, each after those that the last one showed have ended: transactions with a lock
+on ``change``, on the node to which their service is connected, which they have from before they
+draw until all nodes have committed or one was lost; then their parts with a lock on a shard, which
+may go on when that node is lost; then parts that are prepared. A part that is prepared has another
+name than before, so that the third look cannot be left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from guanxi.stores.port import StoreError, StoreUnavailable
 from guanxi.stores.postgresql.connections import Connection, send_many
@@ -148,37 +150,43 @@ async def newest(db: Connection) -> int:
     return int(await db.fetchval(_NEWEST) or 0)
 
 
-# On each node: the table itself, where a service is connected, or its shards.
-_HOLDERS = """
+_LOOK = """
 SELECT nodeid::text, success, string_to_array(nullif(result, ''), ',')
 FROM run_command_on_all_nodes(format(
     $$SELECT coalesce(string_agg(DISTINCT virtualtransaction, ','), '') FROM pg_locks
     JOIN pg_class ON pg_class.oid = relation
     WHERE locktype = 'relation' AND mode = 'RowExclusiveLock'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND relnamespace = to_regnamespace(%L) AND relname ~ %L$$,
-    quote_ident(current_schema()), $1::text
+    AND relnamespace = to_regnamespace(%L) AND relname ~ %L AND virtualtransaction ~ %L$$,
+    quote_ident(current_schema()), $1::text, $2::text
 ))
 """
-_TABLE, _SHARDS = "^change$", "^change_[0-9]+$"
+# The tables and the transactions of each look, as regular expressions; prepared ones have no
+# process, which is shown as -1.
+_TABLE, _SHARDS, _PREPARED = (
+    ("^change$", "."),
+    ("^change_[0-9]+$", "."),
+    ("^change_[0-9]+$", "^-1/"),
+)
+
+#: A transaction's node, and its name there.
+Holder = tuple[str, ...]
 
 
-async def holders(db: Connection) -> set[tuple[str, str]]:
-    """Return the transactions that may hold a number, as (node, transaction).
-
-    Raise StoreUnavailable if a node does not answer.
-    """
-    found = await _holders(db, _TABLE)
-    return found | await _holders(db, _SHARDS)
-
-
-async def _holders(db: Connection, tables: str) -> set[tuple[str, str]]:
-    found: set[tuple[str, str]] = set()
-    for node, success, names in await db.fetch(_HOLDERS, tables):
+async def _look(db: Connection, tables: str, names: str) -> set[Holder]:
+    found: set[Holder] = set()
+    for node, success, transactions in await db.fetch(_LOOK, tables, names):
         if not success:
             raise StoreUnavailable(Text("有节点没有响应", "a node does not answer"))
-        found.update((node, name) for name in names or ())
+        found.update((node, name) for name in transactions or ())
     return found
+
+
+#: Reads of the transactions that may hold a number, in the order in which they are to be waited
+#: for. They raise StoreUnavailable if a node does not answer.
+LOOKS: Sequence[Callable[[Connection], Awaitable[set[Holder]]]] = tuple(
+    partial(_look, tables=tables, names=names) for tables, names in (_TABLE, _SHARDS, _PREPARED)
+)
 
 
 async def end(db: Connection, wait_ms: int) -> int | None:
@@ -195,7 +203,7 @@ async def end(db: Connection, wait_ms: int) -> int | None:
     await _lock_on_all_nodes(db)
     await db.execute("LOCK TABLE change IN SHARE MODE")
     number = await newest(db)
-    left = await _holders(db, _SHARDS)
+    left = await _look(db, *_SHARDS)
     await db.execute("COMMIT")
     await db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     return None if left else number

@@ -208,14 +208,14 @@ async def _holders_ended(db: Connection, distributed: bool) -> bool:
 
     Wait ``SETTLE_SECONDS`` at most.
     """
-    look = citus.holders if distributed else _holders
-    holders = await look(db)
     until = time.monotonic() + SETTLE_SECONDS
-    while holders:
-        if time.monotonic() > until:
-            return False
-        await asyncio.sleep(_LOOK_SECONDS)
-        holders &= await look(db)
+    for look in citus.LOOKS if distributed else (_holders,):
+        holders = await look(db)
+        while holders:
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+            holders &= await look(db)
     return True
 
 

@@ -1,6 +1,6 @@
-"""What only a store that Citus distributes needs: its tables on the nodes, and its feed's numbers.
+"""What only a store that Citus distributes needs: its tables, its feed's numbers, suggestions.
 
-``schema`` and ``feed`` call this; plain PostgreSQL reaches ``is_distributed`` alone.
+``schema``, ``feed`` and ``suggesting`` call this. Plain PostgreSQL reaches ``is_distributed`` only.
 
 **The feed.** Changes are on the shards of their actors, so that an act and its change commit
 together, and on no further node. Their numbers are one sequence for the whole cluster, as on plain
@@ -24,12 +24,17 @@ name than before, so that the third look cannot be left out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 
-from guanxi.stores.port import StoreError, StoreUnavailable
-from guanxi.stores.postgresql.connections import Connection, send_many
+from guanxi.accounts.account import State
+from guanxi.stores.port import StoreError, StoreUnavailable, Suggestion
+from guanxi.stores.port.rows import SOURCES, TARGETS
+from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
 from guanxi.text import Text
+from guanxi.world.marks import DISMISSAL, MUTE
 
 _IS_DISTRIBUTED = """
 SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass('relation'))
@@ -207,3 +212,52 @@ async def end(db: Connection, wait_ms: int) -> int | None:
     await db.execute("COMMIT")
     await db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     return None if left else number
+
+
+# --- suggestions ---
+
+_SOURCES = f"""
+SELECT other FROM relation WHERE owner = $1 AND follows IS NOT NULL
+ORDER BY follows DESC, other DESC LIMIT {SOURCES}
+"""
+_SHOWN = f"""
+SELECT mid FROM account WHERE mid = ANY($1) AND state = {State.NORMAL} AND NOT hide_followings
+"""
+_TARGETS = f"""
+SELECT other FROM relation WHERE owner = $1 AND follows IS NOT NULL
+ORDER BY follows DESC, other DESC LIMIT {TARGETS}
+"""
+_LEFT_OUT = f"""
+SELECT other FROM relation
+WHERE owner = $1 AND other = ANY($2) AND (follows IS NOT NULL OR blocks IS NOT NULL)
+UNION ALL
+SELECT id FROM content_key
+WHERE owner = $1 AND kind IN ('{MUTE.name}', '{DISMISSAL.name}') AND id = ANY($2)
+AND name = 'until' AND value > $3
+"""
+_BLOCKING = "SELECT owner FROM relation WHERE owner = ANY($2) AND other = $1 AND blocks IS NOT NULL"
+_FOLLOWERS = f"""
+SELECT account.mid, coalesce(sum(follower), 0)::bigint
+FROM account LEFT JOIN follower_tally ON follower_tally.mid = account.mid
+WHERE account.mid = ANY($1) AND state = {State.NORMAL} AND NOT refuse_follows
+GROUP BY account.mid
+"""
+
+
+async def suggestions(db: Connection, owner: int, limit: int, now: int) -> list[Suggestion]:
+    """Return accounts that the owner's followings follow, the best first, as ``suggesting``.
+
+    Its statement joins the lists of several accounts, each with its own limit: Citus cannot.
+    """
+    sources = [mid for (mid,) in await db.fetch(_SOURCES, owner)]
+    shown = sorted(mid for (mid,) in await db.fetch(_SHOWN, sources))
+    followed = await fetch_many(db, _TARGETS, [(mid,) for mid in shown])
+    shared = Counter(mid for (mid,) in followed if mid != owner)
+    left_out = {mid for (mid,) in await db.fetch(_LEFT_OUT, owner, [*shared], now)}
+    left_out |= {mid for (mid,) in await db.fetch(_BLOCKING, owner, [*shared])}
+    found = [mid for mid in shared if mid not in left_out]
+    ranked = [
+        Suggestion(mid, shared[mid], followers)
+        for mid, followers in await db.fetch(_FOLLOWERS, found)
+    ]
+    return sorted(ranked, key=attrgetter("rank"))[:limit]

@@ -170,6 +170,20 @@ async def test_appending_transactions_do_not_wait_for_each_other(address: str) -
         assert await read(store, start) == [("follow", 3, 9), ("follow", 4, 9)]
 
 
+async def test_a_reader_does_not_pass_a_number_whose_change_is_not_inserted_yet(
+    address: str,
+) -> None:
+    async with connected(address) as db, opened(address) as store:
+        start = await end(store)
+        await db.execute("BEGIN")
+        await db.execute(citus._BEGIN_APPEND)
+        await db.fetch(citus._DRAW, 1)
+        await follow(store, 4, 5)
+        assert await read(store, start) == []
+        await db.execute("ROLLBACK")
+        assert await read(store, start) == [("follow", 4, 5)]
+
+
 @pytest.mark.parametrize("ending", ["COMMIT", "ROLLBACK"])
 async def test_a_reader_does_not_pass_what_a_lost_node_left_prepared(
     address: str, ending: str, monkeypatch: pytest.MonkeyPatch
@@ -178,22 +192,9 @@ async def test_a_reader_does_not_pass_what_a_lost_node_left_prepared(
     monkeypatch.setattr(feed, "SETTLE_SECONDS", 0.05)
     async with connected(address) as db, opened(address) as store:
         start = await end(store)
-        [number] = [row[0] for row in await db.fetch(citus._DRAW, 1)]
-        shard, host, port = await db.fetchrow(
-            "SELECT shard_name('change'::regclass, shardid), nodename, nodeport"
-            " FROM pg_dist_placement JOIN pg_dist_node USING (groupid)"
-            " WHERE shardid = get_shard_id_for_distribution_column('change'::regclass, 3)"
-        ) or ("", "", 0)
-        parts = urlsplit(address)
-        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-        direct = urlunsplit(parts._replace(netloc=f"{user}{host}:{port}"))
-        async with connected(direct) as worker:
-            await worker.execute("SET citus.enable_manual_changes_to_shards = on; BEGIN")
-            await worker.execute(
-                f"INSERT INTO {shard} (number, time, kind, actor, target, body)"
-                " VALUES ($1, 1, 'follow', 3, 9, '[{},{}]')",
-                number,
-            )
+        worker_address, insert = await part_of(db, address)
+        async with connected(worker_address) as worker:
+            await worker.execute(insert)
             await worker.execute("PREPARE TRANSACTION 'left'")
         try:
             await follow(store, 4, 5)
@@ -201,11 +202,51 @@ async def test_a_reader_does_not_pass_what_a_lost_node_left_prepared(
             with pytest.raises(StoreUnavailable, match="does not end"):
                 await store.changes_status()
         finally:
-            async with connected(direct) as worker:
+            async with connected(worker_address) as worker:
                 await worker.execute(f"{ending} PREPARED 'left'")
         late = [("follow", 3, 9)] if ending == "COMMIT" else []
         assert await read(store, start) == [*late, ("follow", 4, 5)]
         assert await read(store, await end(store)) == []
+
+
+async def part_of(db: Database, address: str) -> tuple[str, str]:
+    """Draw a number without a lock, for a change of account 3, as if its session were lost.
+
+    Return the address of the node of the account's shard, and what begins the transaction there.
+    """
+    [number] = [row[0] for row in await db.fetch(citus._DRAW, 1)]
+    shard, host, port = await db.fetchrow(
+        "SELECT shard_name('change'::regclass, shardid), nodename, nodeport"
+        " FROM pg_dist_placement JOIN pg_dist_node USING (groupid)"
+        " WHERE shardid = get_shard_id_for_distribution_column('change'::regclass, 3)"
+    ) or ("", "", 0)
+    parts = urlsplit(address)
+    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return urlunsplit(parts._replace(netloc=f"{user}{host}:{port}")), (
+        "SET citus.enable_manual_changes_to_shards = on; BEGIN;"
+        f" INSERT INTO {shard} (number, time, kind, actor, target, body)"
+        f" VALUES ({number}, 1, 'follow', 3, 9, '[{{}},{{}}]')"
+    )
+
+
+async def test_a_part_that_is_prepared_while_a_reader_waits_is_waited_for(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name changes: it is then no more what the reader waits for."""
+    monkeypatch.setattr(feed, "SETTLE_SECONDS", 30.0)
+    async with connected(address) as db, opened(address) as store:
+        start = await end(store)
+        worker_address, insert = await part_of(db, address)
+        async with connected(worker_address) as worker:
+            await worker.execute(insert)
+            await follow(store, 4, 5)
+            reading = asyncio.create_task(read(store, start))
+            await asyncio.sleep(2.0)
+            assert not reading.done()
+            await worker.execute("PREPARE TRANSACTION 'late'")
+            await asyncio.sleep(1.0)
+            await worker.execute("COMMIT PREPARED 'late'")
+        assert await reading == [("follow", 3, 9), ("follow", 4, 5)]
 
 
 async def test_the_floor_is_raised_before_anything_is_deleted(

@@ -232,7 +232,7 @@ async def part_of(db: Database, address: str) -> tuple[str, str]:
 async def test_a_part_that_is_prepared_while_a_reader_waits_is_waited_for(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its name changes: it is then no more what the reader waits for."""
+    """As ``COMMIT`` in two phases does, when its session is lost before the second."""
     monkeypatch.setattr(feed, "SETTLE_SECONDS", 30.0)
     async with connected(address) as db, opened(address) as store:
         start = await end(store)
@@ -366,6 +366,34 @@ async def test_nothing_is_lost_or_read_twice_when_nodes_are_killed(address: str)
                 apply_item(model, item)
             page = await reader.changes(page.cursor, 1_000)
         assert model.sides == await stored_sides(reader)
+
+
+@pytest.mark.skipif(_CLUSTER is None, reason="GUANXI_TEST_CLUSTER names no folder of tools/cluster")
+async def test_the_last_look_shows_what_is_prepared_on_a_node_that_was_restarted(
+    address: str,
+) -> None:
+    async with connected(address) as db:
+        worker_address, insert = await part_of(db, address)
+        async with connected(worker_address) as worker:
+            await worker.execute(insert)
+            await worker.execute("PREPARE TRANSACTION 'restarted'")
+        _, parts, prepared = citus.LOOKS
+        before = await parts(db)
+        assert await prepared(db) == before != set()
+        node = await db.fetchval(
+            "SELECT 'worker-' || rank FROM ("
+            " SELECT nodeport, rank() OVER (ORDER BY nodeport) AS rank FROM pg_dist_node"
+            " WHERE groupid > 0) AS ranked WHERE nodeport = $1",
+            urlsplit(worker_address).port,
+        )
+        await asyncio.to_thread(cluster, "kill", node)
+        with pytest.raises(StoreUnavailable):
+            await parts(db)
+        await asyncio.to_thread(cluster, "wake", node)
+        assert not before & await parts(db)
+        assert await prepared(db)
+        async with connected(worker_address) as worker:
+            await worker.execute("ROLLBACK PREPARED 'restarted'")
 
 
 async def recover(address: str) -> None:

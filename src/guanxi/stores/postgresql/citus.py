@@ -18,8 +18,8 @@ A reader stops before a missing number, as ``feed`` describes. Three looks at th
 show who may hold it, each after those that the last one showed have ended: transactions with a lock
 on ``change``, on the node to which their service is connected, which they have from before they
 draw until all nodes have committed or one was lost; then their parts with a lock on a shard, which
-may go on when that node is lost; then parts that are prepared. A part that is prepared has another
-name than before, so that the third look cannot be left out.
+may go on when that node is lost; then parts that are prepared. These have another name when their
+node was restarted: without the third look, one that the second showed would seem to have ended.
 """
 
 from __future__ import annotations
@@ -162,25 +162,22 @@ FROM run_command_on_all_nodes(format(
     JOIN pg_class ON pg_class.oid = relation
     WHERE locktype = 'relation' AND mode = 'RowExclusiveLock'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND relnamespace = to_regnamespace(%L) AND relname ~ %L AND virtualtransaction ~ %L$$,
-    quote_ident(current_schema()), $1::text, $2::text
+    AND relnamespace = to_regnamespace(%L) AND relname ~ %L AND (pid IS NULL OR NOT %L)$$,
+    quote_ident(current_schema()), $1::text, $2::boolean
 ))
 """
-# The tables and the transactions of each look, as regular expressions; prepared ones have no
-# process, which is shown as -1.
-_TABLE, _SHARDS, _PREPARED = (
-    ("^change$", "."),
-    ("^change_[0-9]+$", "."),
-    ("^change_[0-9]+$", "^-1/"),
-)
+# The tables of each look, as a regular expression, and whether it shows prepared transactions
+# alone, which have no process.
+_SHARD = "^change_[0-9]+$"
+_TABLE, _SHARDS, _PREPARED = ("^change$", False), (_SHARD, False), (_SHARD, True)
 
 #: A transaction's node, and its name there.
 Holder = tuple[str, ...]
 
 
-async def _look(db: Connection, tables: str, names: str) -> set[Holder]:
+async def _look(db: Connection, tables: str, prepared: bool) -> set[Holder]:
     found: set[Holder] = set()
-    for node, success, transactions in await db.fetch(_LOOK, tables, names):
+    for node, success, transactions in await db.fetch(_LOOK, tables, prepared):
         if not success:
             raise StoreUnavailable(Text("有节点没有响应", "a node does not answer"))
         found.update((node, name) for name in transactions or ())
@@ -190,7 +187,7 @@ async def _look(db: Connection, tables: str, names: str) -> set[Holder]:
 #: Reads of the transactions that may hold a number, in the order in which they are to be waited
 #: for. They raise StoreUnavailable if a node does not answer.
 LOOKS: Sequence[Callable[[Connection], Awaitable[set[Holder]]]] = tuple(
-    partial(_look, tables=tables, names=names) for tables, names in (_TABLE, _SHARDS, _PREPARED)
+    partial(_look, tables=tables, prepared=alone) for tables, alone in (_TABLE, _SHARDS, _PREPARED)
 )
 
 

@@ -33,7 +33,7 @@ from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow, Store
 
 try:
-    from guanxi.service.config import Settings, load, with_limits
+    from guanxi.service.config import Settings, profile_named, with_limits
     from guanxi.service.exchange import ASGI
     from guanxi.service.hosts import DOCUMENTED
     from guanxi.service.loop import new_event_loop
@@ -207,7 +207,7 @@ def running(
     """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
         defaults = Settings(
-            profile=with_limits(load(profile, environ={}).profile, limits or {}),
+            profile=with_limits(profile_named(profile), limits or {}),
             allowed_hosts=DOCUMENTED,
         )
         token = secrets.new_token()

@@ -30,7 +30,8 @@ from guanxi.stores.port import Store, StoreError, StoreUnavailable
 from guanxi.stores.postgresql import citus, feed, schema
 from tests import postgres
 from tests.counts import count
-from tests.stores.test_feed_readers import apply_item, not_in_order, stored_sides
+from tests.stores.replay import apply_item, stored_sides
+from tests.stores.test_feed_readers import not_in_order
 from tests.stores.world import follow, people
 
 pytestmark = [

@@ -24,6 +24,16 @@ COMMANDS = {
     "serve": Command(
         "serve:serve", "service", Text("启动服务，直到 Ctrl-C。", "Serve a store until Ctrl-C.")
     ),
+    "config": Command(
+        "config:app",
+        "service",
+        Text("显示或检查服务的选项。", "Print or check the options of the service."),
+    ),
+    "health": Command(
+        "health:health",
+        "service",
+        Text("询问服务是否正常。", "Ask a running service whether it is well."),
+    ),
     "demo": Command(
         "serve:demo",
         "service",
@@ -123,6 +133,11 @@ COMMANDS = {
         "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")
     ),
     "session": Command("session:app", "service", Text("管理会话。", "Sign accounts in and out.")),
+    "admin": Command(
+        "admin:app",
+        "service",
+        Text("管理口令与审计日志。", "Administration tokens, and the log of what was done."),
+    ),
     "store": Command(
         "store:app", "service", Text("管理整个库。", "Create, copy, migrate and fill stores.")
     ),

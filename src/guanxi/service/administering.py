@@ -10,7 +10,9 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from guanxi.accounts.administrators import AdminToken
 from guanxi.contract import errors
+from guanxi.operations.audit import Act
 from guanxi.service.handling import Service
 
 _T = TypeVar("_T")
@@ -34,7 +36,14 @@ class AdminRequest(NamedTuple):
     #: The parameters of the query, in order; a name can occur several times.
     query: tuple[tuple[str, str], ...]
     #: With lower-case names.
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str]
+    #: Who sent it.
+    token: AdminToken
+    #: What the audit log keeps of a request that changes something. A verb sets in it an account
+    #: that is not in the path, and a detail that is no secret.
+    act: Act
+    #: A name in the path, "" where it has none.
+    name: str = ""
 
 
 Verb = Callable[[Administered, AdminRequest], Awaitable[Response]]
@@ -88,6 +97,8 @@ _REFUSALS = {
     errors.NotSignedIn.number: (409, "the account is deregistered"),
     errors.AccountDeregistered.number: (409, errors.AccountDeregistered.meaning),
     errors.AccountBanned.number: (409, errors.AccountBanned.meaning),
+    errors.TargetInBlacklist.number: (409, "the account blocks the target"),
+    errors.FollowRefused.number: (409, "the target blocks the account"),
     errors.FollowingLimitReached.number: (409, "the target follows as many accounts as it may"),
 }
 

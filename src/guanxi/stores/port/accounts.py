@@ -20,6 +20,12 @@ class Accounts(Protocol):
         Raise StoreUnavailable if the read fails.
         """
 
+    async def accounts_of(self, mids: Sequence[int]) -> dict[int, Account]:
+        """Return the state and privacy of accounts, by mid; unknown accounts are omitted.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
     async def cards(self, mids: Sequence[int]) -> dict[int, Card]:
         """Return the cards of accounts, by mid; unknown accounts are omitted.
 
@@ -47,7 +53,9 @@ class Accounts(Protocol):
 
         ``accounts.account.decide_account`` is applied to the stored account. A refused edit changes
         nothing. An edit that deregisters also deletes the account's sessions and grants, and the
-        requests to follow that it sent or received; its edges stay. Of several edits to one name
+        requests to follow that it sent or received; its edges stay. If these requests are many, the
+        first are ended before, in transactions of their own: the feed of changes has them as
+        cancelled and declined by the account. Of several edits to one name
         with ``unique_name``, one succeeds. Raise StoreUnavailable (not written) or StoreTimeout
         (perhaps written).
         """
@@ -103,4 +111,7 @@ class Accounts(Protocol):
 
     @property
     def secret(self) -> bytes:
-        """Return the store's secret, as read at opening; shared keys are derived from it."""
+        """Return the store's secret, as it was last read; shared keys are derived from it.
+
+        It is read at opening, and by ``refresh_secret``.
+        """

@@ -131,6 +131,10 @@ def _about(owner: int, targets: Sequence[int]) -> Rows:
     return Rows(len(targets))
 
 
+def _pairs(owner: int, targets: Sequence[int]) -> Rows:
+    return Rows(len(targets), weight=4)  # two sides, each of several look-ups
+
+
 def _each(mids: Sequence[int]) -> Rows:
     return Rows(len(mids))
 
@@ -170,6 +174,7 @@ LANES: dict[str, Rule] = {
     "known_followers": _known_followers,
     "suggestions": _suggestions,
     "pair": Lane.AT_ONCE,
+    "pairs": _pairs,
     "requests": _requests,
     "sent_requests": _requests,
     "relations": _about,
@@ -177,6 +182,7 @@ LANES: dict[str, Rule] = {
     "tally": Lane.AT_ONCE,
     "groups": Lane.AT_ONCE,
     "account": Lane.AT_ONCE,
+    "accounts_of": _each,
     "cards": _each,
     "briefs": _each,
     "tails": _each,
@@ -193,6 +199,9 @@ LANES: dict[str, Rule] = {
     "counts": Lane.SHORT,
     "total": Lane.SHORT,
     "note": Lane.AT_ONCE,
+    "admin_token": Lane.AT_ONCE,
+    "admin_tokens": Lane.SHORT,
+    "audit": Lane.SHORT,
 }
 
 

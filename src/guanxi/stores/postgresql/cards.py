@@ -30,7 +30,8 @@ from guanxi.stores.port import AccountRow
 from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.feed import end_cursor
-from guanxi.stores.postgresql.requests import end_requests
+from guanxi.stores.postgresql.pairs import Locked, end_requests, write
+from guanxi.stores.postgresql.requests import end_some, lock_account
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.kind import DocumentEdit
@@ -170,6 +171,15 @@ def _account(mid: int, state: int, *switches: bool) -> Account:
     return Account(mid=mid, state=State(state), privacy=privacy)
 
 
+_ACCOUNTS = f"SELECT mid, state, {', '.join(_PRIVACY)} FROM account WHERE mid = ANY($1)"
+
+
+async def accounts_of(db: Connection, mids: Sequence[int]) -> dict[int, Account]:
+    """Return the state and privacy of accounts by mid; unknown mids are omitted."""
+    found = await db.fetch(_ACCOUNTS, mids) if mids else []
+    return {row["mid"]: _account(*row) for row in found}
+
+
 _CARDS = f"SELECT mid, {', '.join(_CARD)} FROM account WHERE mid = ANY($1)"
 
 
@@ -278,7 +288,11 @@ async def edit_account(
         await db.execute(_CLAIM_NAME, name)
         in_use = await db.fetchval(_NAME_IN_USE, name, mid)
     key_in_use = bool(edit.key) and await _key_in_use(db, mid, edit.key or "")
-    found = await db.fetchrow(_LOCKED, mid)
+    requests: Locked | None = None
+    if edit.state is State.DEREGISTERED:
+        found, requests, others = await lock_account(db, mid, _LOCKED)
+    else:
+        found, others = await db.fetchrow(_LOCKED, mid), []
     row, is_new = None if found is None else tuple(found), False
     if row is None and edit.new is not None and not (in_use or key_in_use):
         made = _row(Account(mid=mid), edit.new)
@@ -292,7 +306,9 @@ async def edit_account(
         await _replace(db, [row], [_row(*decided)])
         if edit.state is State.DEREGISTERED:
             await close_sessions(db, mid)
-            await end_requests(db, mid)
+            if requests is not None:
+                for other in others:
+                    end_requests(requests, mid, other, recorded=False)
             await db.execute("DELETE FROM sign_in_grant WHERE mid = $1", mid)
             await _put_key(db, mid, "")
         elif edit.key is not None:
@@ -300,6 +316,8 @@ async def edit_account(
         for change in documents:  # one by one: two may change the same document
             document = await content.lock(db, change.kind, change.entry(mid, None))
             await content.put(db, [change.entry(mid, document)])
+    if requests is not None:
+        await write(db, requests, 0)
     if is_claimed:
         await db.execute(_DROP_NAME, name, 0)
     if edit.key and isinstance(decided, EditRefusal) and not key_in_use:
@@ -307,6 +325,19 @@ async def edit_account(
     if isinstance(decided, EditRefusal):
         return decided
     return None if is_new else stored, decided
+
+
+async def end_requests_ahead(db: Connection, mid: int, edit: AccountEdit, now: int) -> bool:
+    """End some of the requests of an account that an edit deregisters; return whether more may be.
+
+    So that no transaction ends them all if they are many: the last ones are left for
+    ``edit_account``. Nothing is done if the edit is refused. Expects the caller's transaction.
+    """
+    row = await db.fetchrow(f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid = $1", mid)
+    stored = None if row is None else (_account(*row[: _CARD_AT.start]), _card(row[_CARD_AT]))
+    if isinstance(decide_account(mid, edit, stored, name_in_use=False), EditRefusal):
+        return False
+    return await end_some(db, mid, now)
 
 
 async def _key_in_use(db: Connection, mid: int, key: str) -> bool:

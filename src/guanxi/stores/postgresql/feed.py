@@ -47,6 +47,7 @@ from guanxi.stores.feed import (
     number_after,
     page,
     record_of,
+    restored_switch,
     switched_on,
 )
 from guanxi.stores.port import Changes, Fault, FeedStatus, StoreUnavailable
@@ -134,6 +135,22 @@ async def set_changes(
         switch = msgspec.structs.replace(current, keep_days=keep_days, keep_rows=keep_rows)
     await db.execute(_PUT_NOTE, NOTE, encoded(switch))
     return current is None
+
+
+_LAST = "SELECT coalesce(max(number), 0) FROM change"
+
+
+async def mark_restored(db: Connection) -> bool:
+    """Refuse cursors that are later than the feed from now on; return whether it is on.
+
+    Expects a transaction.
+    """
+    switch = decoded(await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE))
+    if switch is not None:
+        # Not the sequence's number: a dump may have that of a later moment than its rows.
+        newest = max(switch.floor, await db.fetchval(_LAST))
+        await db.execute(_PUT_NOTE, NOTE, encoded(restored_switch(switch, newest)))
+    return switch is not None
 
 
 async def _note(db: Connection) -> bytes | None:

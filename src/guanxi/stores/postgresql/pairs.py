@@ -1,11 +1,12 @@
 """Apply acts on pairs of accounts, within the caller's transaction.
 
 Every change of relations locks in one order, so that two transactions never deadlock: first the
-rows of pairs (those whose owner has the lower mid before the others), then tallies, then slots of
-follower counts, each sorted. All rows of all acts of a transaction are locked before the first act
-is applied, in memory. The lower row of a pair is inserted if it is missing, so that two changes of
-one pair always lock the same row. The tally of an account that only gains or loses a follower is
-not locked: the followers of a popular account do not queue.
+rows of pairs (those whose owner has the lower mid before the others), then tallies, then accounts
+that make requests, then slots of follower counts, each sorted. All rows of all acts of a
+transaction are locked before the first act is applied, in memory. The lower row of a pair is
+inserted if it is missing, so that two changes of one pair always lock the same row. The tally of an
+account that only gains or loses a follower is not locked: the followers of a popular account do not
+queue.
 
 Every statement is for rows of one account, and so for one shard.
 """
@@ -116,8 +117,8 @@ class Locked:
     #: Of the accounts whose own lists may change.
     tallies: dict[int, Tally]
     #: The state of accounts, whether they refuse to be followed, and whether they approve their
-    #: followers. Not locked.
-    accounts: Mapping[int, tuple[int | None, bool, bool]]
+    #: followers. Locked only for a request, see ``share_accounts``.
+    accounts: dict[int, tuple[int | None, bool, bool]]
     followers: dict[int, Followers] = field(default_factory=lambda: defaultdict(Followers))
     #: What to add to the number of members of a group, by owner and group.
     members: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
@@ -209,7 +210,27 @@ async def lock(
     states = await _each(connection, _ACCOUNTS, mids)
     accounts = {row["mid"]: tuple(row)[1:-1] for row in states}
     switch = next((row["switch"] for row in states if row["switch"] is not None), None)
-    return Locked(now, rows, tallies, accounts, switch=switch)
+    locked = Locked(now, rows, tallies, accounts, switch=switch)
+    requesting = [
+        act
+        for act in effective
+        if act.act == Act.FOLLOW and accounts.get(act.target, NO_ACCOUNT)[2]
+        if rows[act.owner, act.target].pair.mine.requests is None
+    ]
+    await share_accounts(connection, locked, requesting)
+    return locked
+
+
+async def share_accounts(connection: Connection, locked: Locked, acts: Iterable[Modify]) -> None:
+    """Lock and read again the accounts of acts that make requests, after all else is locked.
+
+    A deregistration ends the requests that it finds once it has its account: it must not miss one
+    that is about to be written, nor may one be written after it. It therefore locks the rows of
+    requests before the account, too (``requests.lock_account``).
+    """
+    mids = {mid for act in acts for mid in (act.owner, act.target)}
+    for row in await _each(connection, f"{_ACCOUNTS} FOR SHARE", mids):
+        locked.accounts[row["mid"]] = tuple(row)[1:-1]
 
 
 async def _lock_rows(connection: Connection, ordered: Sequence[Key]) -> list[asyncpg.Record]:
@@ -308,14 +329,45 @@ def cut(locked: Locked, owner: int, target: int) -> None:
         _put(locked, their_key, swapped(before), swapped(after))
 
 
-def end_request(locked: Locked, owner: int, target: int) -> None:
-    """Delete the owner's request to follow the target, if there is one; the rows are locked."""
+def put_request(locked: Locked, owner: int, target: int, sort_key: int) -> bool:
+    """Store a request of an import that is not stored; return False if something excludes it.
+
+    The rows must be locked as for an ``Act.FOLLOW``.
+    """
+    states = [locked.accounts.get(mid, NO_ACCOUNT)[0] for mid in (owner, target)]
     key, their_key = (owner, target), (target, owner)
     before = Pair(locked.rows[key].pair.mine, locked.rows[their_key].pair.mine)
-    after = Pair(replace(before.mine, requests=None), before.theirs)
-    if after != before:
+    mine, theirs = before.mine, before.theirs
+    is_excluded = (
+        owner == target
+        or any(state is None or state == State.DEREGISTERED for state in states)
+        or any(each is not None for each in (mine.follows, mine.blocks, theirs.blocks))
+    )
+    if is_excluded:
+        return False
+    after = Pair(replace(mine, requests=sort_key), theirs)
+    _put(locked, key, before, after)
+    _put(locked, their_key, swapped(before), swapped(after))
+    return True
+
+
+def end_requests(locked: Locked, owner: int, other: int, *, recorded: bool) -> None:
+    """Delete the requests that two accounts have sent each other; the rows are locked.
+
+    ``recorded``: the feed of changes, if it is on, gets what the owner cancels and declines.
+    """
+    key, their_key = (owner, other), (other, owner)
+    for ended in ("mine", "theirs"):
+        before = Pair(locked.rows[key].pair.mine, locked.rows[their_key].pair.mine)
+        side: Side = replace(getattr(before, ended), requests=None)
+        after = replace(before, **{ended: side})
+        if after == before:
+            continue
         _put(locked, key, before, after)
         _put(locked, their_key, swapped(before), swapped(after))
+        made = change(owner, other, before, after)
+        if recorded and locked.is_recorded and made is not None:
+            locked.records.append(record(made))
 
 
 def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:

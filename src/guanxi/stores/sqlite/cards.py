@@ -27,7 +27,7 @@ from guanxi.stores.port import AccountRow
 from guanxi.stores.sqlite import content
 from guanxi.stores.sqlite.feed import end_cursor
 from guanxi.stores.sqlite.reads import packed
-from guanxi.stores.sqlite.requests import end_requests
+from guanxi.stores.sqlite.requests import end_requests, end_some
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.kind import DocumentEdit
@@ -93,6 +93,12 @@ def account(db: apsw.Connection, mid: int) -> Account | None:
         return None
     state, *switches = row
     return Account(mid=mid, state=State(state), privacy=_privacy(switches))
+
+
+def accounts_of(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Account]:
+    """Return the state and privacy of accounts by mid; unknown mids are omitted."""
+    found = ((mid, account(db, mid)) for mid in mids)
+    return {mid: known for mid, known in found if known is not None}
 
 
 def _privacy(switches: Sequence[int]) -> Privacy:
@@ -229,6 +235,19 @@ def edit_account(
         document = content.get(db, change.kind, mid, change.id)
         content.put(db, [change.entry(mid, document)])
     return stored, decided
+
+
+def end_requests_ahead(db: apsw.Connection, mid: int, edit: AccountEdit, now: int) -> bool:
+    """End some of the requests of an account that an edit deregisters; return whether more may be.
+
+    So that no transaction ends them all if they are many: the last ones are left for
+    ``edit_account``. Nothing is done if the edit is refused. The caller commits.
+    """
+    current = account(db, mid)
+    stored = None if current is None else (current, cards(db, [mid])[mid])
+    if isinstance(decide_account(mid, edit, stored, name_in_use=False), EditRefusal):
+        return False
+    return end_some(db, mid, now)
 
 
 def _key_in_use(db: apsw.Connection, mid: int, key: str) -> bool:

@@ -6,9 +6,16 @@ from collections.abc import Iterator, Sequence
 from itertools import starmap
 
 import apsw
+from msgspec.structs import replace
 
+from guanxi.accounts.account import State
+from guanxi.graph.effects import change
+from guanxi.graph.feed import IMPORTED, record
 from guanxi.graph.lists import Position, Window
-from guanxi.stores.port import Rows, SentRequest, Slice
+from guanxi.graph.pair import Pair
+from guanxi.stores.port import Imported, Rows, SentRequest, Slice
+from guanxi.stores.sqlite import feed
+from guanxi.stores.sqlite.reads import side
 
 
 def _pages(holder: str, item: str) -> tuple[str, str]:
@@ -52,6 +59,39 @@ def _page(
     return Slice(Rows(mids, sort_keys, [0] * len(mids)), len(found) > len(shown), None, 0)
 
 
+#: How many requests one transaction ends.
+PART = 500
+_OTHERS = """
+SELECT * FROM (SELECT target FROM request WHERE owner = ?1 LIMIT ?2)
+UNION SELECT * FROM (SELECT owner FROM request WHERE target = ?1 LIMIT ?2)
+LIMIT ?2
+"""
+
+
+def end_some(db: apsw.Connection, mid: int, now: int) -> bool:
+    """End the requests of an account with ``PART`` others, if it has more; return whether it had.
+
+    The feed of changes gets them as cancelled and declined by the account. ``now`` is the current
+    time's sort key. The caller commits.
+    """
+    others = [other for (other,) in db.execute(_OTHERS, (mid, PART + 1))]
+    if len(others) <= PART:
+        return False
+    for other in others[:PART]:
+        before = Pair(side(db, mid, other), side(db, other, mid))
+        for ended in ("mine", "theirs"):
+            after = replace(before, **{ended: replace(getattr(before, ended), requests=None)})
+            made = change(mid, other, before, after)
+            if made is not None:
+                feed.append(db, now, record(made))
+            before = after
+        db.executemany(_END, ((mid, other), (other, mid)))
+    return True
+
+
+_END = "DELETE FROM request WHERE owner = ? AND target = ?"
+
+
 def end_requests(db: apsw.Connection, mid: int) -> None:
     """Delete the requests that an account sent and received. The caller commits."""
     db.execute("DELETE FROM request WHERE owner = ?1 OR target = ?1", (mid,))
@@ -63,10 +103,34 @@ def pending_requests(db: apsw.Connection, after: int = 0) -> Iterator[SentReques
     return starmap(SentRequest, db.execute(statement, (after,)))
 
 
-def put_requests(db: apsw.Connection, rows: Sequence[SentRequest]) -> None:
-    """Store requests, except those that are stored. The caller commits."""
-    statement = "INSERT OR IGNORE INTO request (owner, target, place) VALUES (?, ?, ?)"
-    db.executemany(statement, rows)
+_IS_STORED = "SELECT EXISTS (SELECT 1 FROM request WHERE owner = ? AND target = ?)"
+_PUT = f"""
+INSERT INTO request (owner, target, place)
+SELECT ?1, ?2, ?3
+WHERE (
+    SELECT count(*) FROM account WHERE mid IN (?1, ?2) AND state <> {State.DEREGISTERED:d}
+) = 2
+AND NOT EXISTS (SELECT 1 FROM following WHERE owner = ?1 AND target = ?2)
+AND NOT EXISTS (SELECT 1 FROM block WHERE owner = ?1 AND target = ?2)
+AND NOT EXISTS (SELECT 1 FROM block WHERE owner = ?2 AND target = ?1)
+"""
+
+
+def put_requests(db: apsw.Connection, rows: Sequence[SentRequest], now: int) -> Imported:
+    """Store requests, except those that are stored or excluded; return what became of each.
+
+    ``now`` is the current time's sort key. The caller commits.
+    """
+    new = unchanged = 0
+    for row in rows:
+        if db.execute(_IS_STORED, row[:2]).get:
+            unchanged += 1
+        else:
+            db.execute(_PUT, row)
+            new += db.changes()
+    if new:
+        feed.append(db, now, IMPORTED)
+    return Imported(new=new, unchanged=unchanged, conflicting=len(rows) - new - unchanged)
 
 
 #: Deletes the requests that edges written at once contradict, whichever edges those are.

@@ -26,11 +26,23 @@ from guanxi.stores.port import (
     Imported,
     OnContradiction,
     OnOtherTime,
+    SentRequest,
+    StoreInfo,
     StoreTimeout,
 )
-from guanxi.stores.sqlite import bulk, content, export, feed, reads, shared, suggesting
+from guanxi.stores.sqlite import (
+    administration,
+    bulk,
+    content,
+    export,
+    feed,
+    reads,
+    shared,
+    suggesting,
+)
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
+from guanxi.stores.sqlite import info as infos
 from guanxi.stores.sqlite import requests as asking
 from guanxi.stores.sqlite.engine import Engine, reading, streaming, writing
 from guanxi.stores.sqlite.grouping import ROWS, regroup
@@ -100,6 +112,7 @@ class SQLiteStore(Recording, Engine):
     known_followers = reading(shared.known_followers)
     suggestions = reading(suggesting.suggestions)
     pair = reading(reads.pair)
+    pairs = reading(reads.pairs)
     relations = reading(reads.relations)
     attributes = reading(reads.attributes)
     tally = reading(reads.tally)
@@ -134,6 +147,7 @@ class SQLiteStore(Recording, Engine):
     # --- accounts ---
 
     account = reading(people.account)
+    accounts_of = reading(people.accounts_of)
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)
@@ -142,6 +156,9 @@ class SQLiteStore(Recording, Engine):
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
     ) -> EditRefusal | None:
         now = sort_key_at(self._clock())
+        if edit.state is State.DEREGISTERED:
+            while await self.write(partial(people.end_requests_ahead, mid=mid, edit=edit, now=now)):
+                pass
         return await self.write(lambda db: _edit_account(db, now, mid, edit, documents))
 
     open_session = writing(people.open_session)
@@ -196,8 +213,8 @@ class SQLiteStore(Recording, Engine):
         *,
         by: int = 0,
     ) -> int:
-        if kind.name == MUTE.name and ids is not None:
-            return await self._unmute(owner, ids, by)
+        if kind.name == MUTE.name:
+            return await self._unmute(owner, ids, where, by)
         deleted = 0
         start: int | None = -(2**63)
         while start is not None:  # other writes get their turn after so many documents
@@ -216,17 +233,25 @@ class SQLiteStore(Recording, Engine):
             deleted += some
         return deleted
 
-    async def _unmute(self, owner: int, targets: Sequence[int], by: int) -> int:
-        """Delete mutes, and append that to the feed."""
+    async def _unmute(
+        self, owner: int, targets: Sequence[int] | None, where: Mapping[str, Value], by: int
+    ) -> int:
+        """Delete mutes, all if ``targets`` is None, and append that to the feed."""
         now = sort_key_at(self._clock())
+        if targets is None:
+            targets = [mid for _, mid in await self.documents_of(MUTE, [owner])]
 
-        def work(db: apsw.Connection) -> int:
-            ended = content.documents_of(db, MUTE, [owner], targets) if targets else {}
-            content.delete(db, MUTE, owner, targets, {}, start=0, most=len(targets), by=by)
+        def work(db: apsw.Connection, part: Sequence[int]) -> int:
+            ended = content.documents_of(db, MUTE, [owner], part) if part else {}
+            content.delete(db, MUTE, owner, part, where, start=0, most=len(part), by=by)
             feed.append(db, now, *(unmute_record(owner, mute) for mute in ended.values()))
             return len(ended)
 
-        return await self.write(work)
+        deleted = 0
+        for start in range(0, max(len(targets), 1), DOCUMENTS):  # other writes get their turn
+            part = targets[start : start + DOCUMENTS]
+            deleted += await self.write(partial(work, part=part))
+        return deleted
 
     # --- the feed of changes ---
 
@@ -234,6 +259,24 @@ class SQLiteStore(Recording, Engine):
     changes_status = reading(feed.changes_status)
     _set_changes = writing(feed.set_changes)
     _trim = writing(feed.trim)
+    mark_restored = writing(feed.mark_restored)
+
+    # --- administration ---
+
+    put_admin_token = writing(administration.put_admin_token)
+    admin_token = reading(administration.admin_token)
+    admin_tokens = reading(administration.admin_tokens)
+    delete_admin_token = writing(administration.delete_admin_token)
+    append_audit = writing(administration.append_audit)
+    end_audit = writing(administration.end_audit)
+    audit = reading(administration.audit)
+    trim_audit = writing(administration.trim_audit)
+
+    async def refresh_secret(self) -> bool:
+        secret = await self.note("secret")
+        changed = secret is not None and secret != self._secret
+        self._secret = secret if secret is not None else self._secret
+        return changed
 
     # --- upkeep ---
 
@@ -278,12 +321,21 @@ class SQLiteStore(Recording, Engine):
     accounts = streaming(people.accounts)
     owned_groups = streaming(export.owned_groups)
     pending_requests = streaming(asking.pending_requests)
-    put_requests = writing(asking.put_requests)
+
+    async def put_requests(self, rows: Sequence[SentRequest]) -> Imported:
+        now = sort_key_at(self._clock())
+        return await self.write(lambda db: asking.put_requests(db, rows, now))
+
     entries = streaming(export.entries)
     sessions = streaming(people.sessions)
     note = reading(people.note)
     put_note = writing(people.put_note)
     check = streaming(checks.check)
+    _info = streaming(infos.info)
+
+    async def info(self, *, exact: bool = False) -> StoreInfo:
+        [found] = [one async for one in self._info(exact)]
+        return found
 
     def watch_waits(self, seen: Callable[[float], None]) -> None:
         self.writer.waited = seen

@@ -107,11 +107,8 @@ async def test_concurrent_mixed_calls_on_few_accounts(engine: Engine, open_again
     await people(one, *range(1, 9))
     pairs = product(range(1, 9), repeat=2)
     await do(one, *(Modify(a, b, Act.FOLLOW) for a, b in pairs if a != b))
-    # Each transaction waits for the others: in two phases, 40 would wait longer than a pool does.
-    is_slow = "postgresql" in engine.address and postgres.has_citus()
-    together = 10 if is_slow else 40
     for _ in range(count(2, 40)):
-        calls = [[random_act(draw, ids) for _ in range(8)] for _ in range(together)]
+        calls = [[random_act(draw, ids) for _ in range(8)] for _ in range(40)]
         codes = await asyncio.gather(*(do(draw.choice((one, two)), *acts) for acts in calls))
         known = {0, -400, 22002, 22003, 22014, 22104, 22105, 22106, 22120}
         assert {code for call in codes for code in call} <= known

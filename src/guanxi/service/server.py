@@ -36,6 +36,7 @@ from guanxi.service.pool import Pool, ServiceError, WorkerPlan
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store, StoreError, StoreReplaced
+from guanxi.stores.session_use import SessionUse
 from guanxi.stores.state_cache import StateCache
 from guanxi.text import Text
 
@@ -196,7 +197,7 @@ async def run(
         if opened is None:
             opened = await open_store(plan.store, create=True, clock=clock)
             stack.push_async_callback(close_store, opened)
-        store = with_caches(opened, plan.settings)
+        store = with_caches(opened, plan.settings, clock)
         service = Service(store, plan.settings, clock)
         served: list[Served] = []
         # With workers, this process writes no visits but notices when the file is replaced.
@@ -244,9 +245,13 @@ def _administered(application: ASGI, listener: socket.socket, settings: Settings
     return Served(application, listener, admin.bad_request)
 
 
-def with_caches(store: Store, settings: Settings) -> Store:
-    """Return the store behind the caches of states and, unless its size is 0, of cards."""
-    return StateCache(with_card_cache(store, settings.card_cache, settings.card_staleness))
+def with_caches(store: Store, settings: Settings, clock: Callable[[], int] = time.time_ns) -> Store:
+    """Return the store behind the caches of states and, unless its size is 0, of cards.
+
+    It also notes when sessions are used; ``clock`` returns nanoseconds since the Unix epoch.
+    """
+    noting = SessionUse(store, clock)
+    return StateCache(with_card_cache(noting, settings.card_cache, settings.card_staleness))
 
 
 def application_of(

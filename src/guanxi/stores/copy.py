@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from guanxi.accounts.administrators import AuditEntry
 from guanxi.accounts.secrets import Session
-from guanxi.stores.port import AccountRow, EdgeRow, OwnedGroup, Store, StoreError
+from guanxi.stores.port import EdgeRow, OwnedGroup, Store, StoreError
 from guanxi.text import Text
 from guanxi.world.kind import Entry
 
@@ -67,11 +67,6 @@ class _Part(NamedTuple):
     batch_size: int
 
 
-async def _put_accounts(store: Store, rows: Sequence[AccountRow]) -> None:
-    accounts = {row.account.mid: (row.card, row.account.privacy, row.account.state) for row in rows}
-    await store.import_edges(tuple, accounts=accounts)
-
-
 async def _put_groups(store: Store, rows: Sequence[OwnedGroup]) -> None:
     await store.import_edges(tuple, groups={(row.owner, row.name): row.id for row in rows})
 
@@ -89,8 +84,8 @@ _PARTS = (
         "accounts",
         lambda store, after: store.accounts(after),
         lambda row: int(row.account.mid),
-        _put_accounts,
-        20_000,
+        lambda store, rows: store.put_accounts(rows),
+        2_000,
     ),
     _Part(
         "groups",

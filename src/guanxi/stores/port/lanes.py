@@ -23,7 +23,7 @@ from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT
 from guanxi.stores.port.content import Query
 from guanxi.stores.port.errors import StoreBusy
-from guanxi.stores.port.rows import SOURCES, TARGETS, Tally
+from guanxi.stores.port.rows import EXAMINED, SOURCES, TARGETS, AccountQuery, Tally
 from guanxi.text import Text
 from guanxi.world.kind import Kind
 
@@ -143,6 +143,10 @@ def _named(names: Sequence[str]) -> Rows:
     return Rows(len(names))
 
 
+def _list_accounts(query: AccountQuery, now: int) -> Rows:
+    return Rows(3 * max(EXAMINED, query.limit))  # of each state
+
+
 def _find(kind: Kind[Any], ids: Sequence[int]) -> Rows:
     return Rows(len(ids))
 
@@ -183,10 +187,13 @@ LANES: dict[str, Rule] = {
     "groups": Lane.AT_ONCE,
     "account": Lane.AT_ONCE,
     "accounts_of": _each,
+    "created": Lane.AT_ONCE,
     "cards": _each,
     "briefs": _each,
     "tails": _each,
+    "list_accounts": _list_accounts,
     "session": Lane.AT_ONCE,
+    "sessions_of": Lane.AT_ONCE,
     "mids": _named,
     "has_grant": Lane.AT_ONCE,
     "get": Lane.AT_ONCE,

@@ -23,7 +23,7 @@ from typing import Any
 import asyncpg
 from msgspec.structs import replace
 
-from guanxi.accounts.account import State
+from guanxi.accounts.account import State, state_at
 from guanxi.contract.limits import Caps
 from guanxi.graph.effects import change, effect, swapped
 from guanxi.graph.feed import Record, record
@@ -40,6 +40,7 @@ from guanxi.graph.pair import (
     Side,
     code_of,
     decide,
+    mtime_of,
     next_sort_key,
 )
 from guanxi.stores.postgresql import feed
@@ -116,9 +117,9 @@ class Locked:
     rows: dict[Key, Row]
     #: Of the accounts whose own lists may change.
     tallies: dict[int, Tally]
-    #: The state of accounts, whether they refuse to be followed, and whether they approve their
-    #: followers. Locked only for a request, see ``share_accounts``.
-    accounts: dict[int, tuple[int | None, bool, bool]]
+    #: The stored state of accounts, whether they refuse to be followed, whether they approve their
+    #: followers, and the end of their ban. Locked only for a request, see ``share_accounts``.
+    accounts: dict[int, tuple[int | None, bool, bool, int]]
     followers: dict[int, Followers] = field(default_factory=lambda: defaultdict(Followers))
     #: What to add to the number of members of a group, by owner and group.
     members: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
@@ -130,6 +131,11 @@ class Locked:
     def is_recorded(self) -> bool:
         """Whether the feed of changes is on."""
         return self.switch is not None
+
+    def state(self, mid: int) -> State | None:
+        """Return the state of an account by now, None if it is unknown."""
+        stored, *_, until = self.accounts.get(mid, NO_ACCOUNT)
+        return None if stored is None else state_at(stored, until, mtime_of(self.now))
 
     def count_members(self, owner: int, added: Memberships) -> None:
         """Add to the counts of the groups of an owner, whose tally must be locked."""
@@ -154,7 +160,7 @@ FROM tally WHERE mid = $1 FOR UPDATE
 """
 # Read when the rows are locked, as ``feed.switch_of`` needs it.
 _ACCOUNTS = f"""
-SELECT mid, state, refuse_follows, approve_followers, {feed.SWITCH} AS switch
+SELECT mid, state, refuse_follows, approve_followers, ban_until, {feed.SWITCH} AS switch
 FROM account WHERE mid = $1
 """
 #: The newest sort key of an account in a list, by the list's column.
@@ -166,7 +172,7 @@ _NEWEST = {
 #: Acts that need the target's account.
 _NEEDS_ACCOUNT = (Act.FOLLOW, Act.BLOCK, Act.APPROVE)
 #: What ``Locked.accounts`` has of an unknown account.
-NO_ACCOUNT = (None, False, False)
+NO_ACCOUNT = (None, False, False, 0)
 
 
 async def lock(
@@ -280,8 +286,8 @@ def modify(locked: Locked, act: Modify, caps: Caps) -> int:
     key, their_key = (owner, target), (target, owner)
     mine = locked.rows[key].pair.mine if key in locked.rows else EMPTY_SIDE
     theirs = locked.rows[their_key].pair.mine if their_key in locked.rows else EMPTY_SIDE
-    own, *_ = locked.accounts.get(owner, NO_ACCOUNT)
-    state, refuses, approves = locked.accounts.get(target, NO_ACCOUNT)
+    own = locked.state(owner)
+    state, refuses, approves, _ = locked.accounts.get(target, NO_ACCOUNT)
     tally, their_tally = locked.tallies.get(owner), locked.tallies.get(target)
     newest = 0
     if tally is not None:

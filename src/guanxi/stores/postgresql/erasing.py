@@ -28,7 +28,7 @@ from guanxi.stores.erasing import (
 )
 from guanxi.stores.feed import body_of, ms_of, record_of
 from guanxi.stores.port import Erasure
-from guanxi.stores.postgresql import cards, content, feed
+from guanxi.stores.postgresql import cards, citus, content, feed
 from guanxi.stores.postgresql.connections import Connection, send_many
 from guanxi.stores.postgresql.pairs import lock, sever, write
 from guanxi.stores.postgresql.schema import SLOTS
@@ -170,7 +170,7 @@ async def _sever(db: Connection, progress: Progress, others: Sequence[int]) -> N
     locked = await lock(db, acts, (), _LATEST)
     for other in others:
         _count(progress, sever(locked, mid, other))
-    locked.is_recorded = False
+    locked.switch = None
     await write(db, locked, randrange(SLOTS))  # noqa: S311 - no secret
 
 
@@ -301,26 +301,32 @@ async def _append_erased(db: Connection, progress: Progress, now: int) -> None:
 
 
 _CHANGES = """
-SELECT number, kind, actor, target, body FROM change WHERE number > $1 AND number <= $2
+SELECT number, time, kind, actor, target, body FROM change WHERE number > $1 AND number <= $2
 ORDER BY number LIMIT $3
 """
-_BLANK = "UPDATE change SET kind = $2, actor = $3, target = $4, body = $5 WHERE number = $1"
+# Not an UPDATE: Citus distributes by the actor, which one that blanks may change.
+_DELETE_CHANGE = "DELETE FROM change WHERE number = $1 AND actor = $2"
+_PUT_CHANGE = """
+INSERT INTO change (number, time, kind, actor, target, body) VALUES ($1, $2, $3, $4, $5, $6)
+"""
 
 
 async def _blank_changes(db: Connection, progress: Progress) -> bool:
     if await feed.is_missing(db):
         return True
     if not progress.position:
-        progress.position = [0, await feed.newest_number(db)]
+        progress.position = [0, await feed.newest_number(db, await citus.is_distributed(db))]
     after, end = progress.position
     rows = await db.fetch(_CHANGES, after, end, LOOKS)
-    blanked = []
-    for number, *stored in rows:
+    deleted, blanked = [], []
+    for number, time, *stored in rows:
         record = record_of(*stored)
         left = without(record, progress.mid)
         if left is not record and record != erased(progress.mid):
-            blanked.append((number, left.kind, left.actor, left.target, body_of(left)))
-    await send_many(db, _BLANK, blanked)
+            deleted.append((number, record.actor))
+            blanked.append((number, time, left.kind, left.actor, left.target, body_of(left)))
+    await send_many(db, _DELETE_CHANGE, deleted)
+    await send_many(db, _PUT_CHANGE, blanked)
     progress.counts["changes"] += len(blanked)
     if rows:
         progress.position = [rows[-1][0], end]

@@ -319,12 +319,12 @@ async def _blank_changes(db: Connection, progress: Progress) -> bool:
     after, end = progress.position
     rows = await db.fetch(_CHANGES, after, end, LOOKS)
     deleted, blanked = [], []
-    for number, time, *stored in rows:
+    for number, made, *stored in rows:
         record = record_of(*stored)
         left = without(record, progress.mid)
         if left is not record and record != erased(progress.mid):
             deleted.append((number, record.actor))
-            blanked.append((number, time, left.kind, left.actor, left.target, body_of(left)))
+            blanked.append((number, made, left.kind, left.actor, left.target, body_of(left)))
     await send_many(db, _DELETE_CHANGE, deleted)
     await send_many(db, _PUT_CHANGE, blanked)
     progress.counts["changes"] += len(blanked)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import guanxi
+from guanxi.accounts import administrators
 from guanxi.cli import usage
 
 _SOURCES = Path(guanxi.__file__).parent
@@ -24,6 +25,11 @@ _COMPUTED: dict[str, list[Any]] = {
     "text": [r"<script\b", "</script", r"<div\b", "</div"],
     "_AMBIGUOUS": [r"^\[|^\\N$|[|;,、；，]"],
     "UNUSED.encode()": [rb"\x1f"],
+    "f'[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}'": [administrators._NAME.pattern],
+    'f"""\\\\s*(\\\\[+\\\\s*)?([\\\\w\\\\"\'-]+\\\\s*\\\\.\\\\s*)*{name}[=.\\\\]]"""': [
+        r"""\s*(\[+\s*)?([\w"'-]+\s*\.\s*)*["']?port["']?\s*[=.\]]"""
+    ],
+    "f'[{{,]\\\\s*{name}='": [r"""[{,]\s*["']?port["']?\s*="""],
 }
 #: What the source of an expression contains; other files are not parsed.
 _WRITTEN = re.compile(r"\bre\.|\bpattern=")

@@ -257,7 +257,7 @@ def _line(path: Path, text: str, key: tuple[str, ...]) -> Text:
     """
     lines = text.splitlines()
     name = rf"[\"']?{re.escape(key[-1])}[\"']?\s*"
-    named = re.compile(rf"\s*(\[+\s*)?([\w\"' -]+\.\s*)*{name}[=.\]]")
+    named = re.compile(rf"\s*(\[+\s*)?([\w\"'-]+\s*\.\s*)*{name}[=.\]]")
     inline = re.compile(rf"[{{,]\s*{name}=")
     found = 0
     for number, line in enumerate(lines, 1):

@@ -22,7 +22,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"text", "contract", "graph", "accounts", "world", "stores"},
     "operations": {"text", "contract", "graph", "accounts", "world", "stores"},
     "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},
-    "testing": {"contract", "graph", "accounts", "world", "stores", "operations", "service"},
+    "emulator": {"text", "contract", "graph", "accounts", "world", "stores", "service"},
+    "testing": {
+        *("contract", "graph", "accounts", "world", "stores", "operations", "service", "emulator"),
+    },
     "sdk": {"_version", "text", "contract"},
     "user": {"contract", "sdk"},
     "toolbox": {"text", "contract", "sdk"},

@@ -33,6 +33,9 @@ from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow, Store
 
 try:
+    from guanxi.emulator.emulator import Emulator
+    from guanxi.emulator.handle import Handle
+    from guanxi.service.app import Application
     from guanxi.service.config import Settings, load, with_limits
     from guanxi.service.exchange import ASGI
     from guanxi.service.hosts import DOCUMENTED
@@ -67,17 +70,19 @@ class SignedIn(Struct, frozen=True):
         return f"SignedIn(mid={self.mid})"
 
 
-class RunningService:
-    """A running service, with shortcuts to read and change its store."""
+class RunningService(Handle):
+    """A running service: shortcuts to read and change its store, and its emulator."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - only ``running`` makes one
         self,
         ready: Ready,
         plan: Plan,
         token: str,
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], int],
+        emulator: Emulator | None,
     ) -> None:
+        super().__init__(emulator, loop)
         self.base_url = ready.url
         self.admin_url = ready.admin_url
         self.admin_token = token
@@ -85,7 +90,6 @@ class RunningService:
         #: The path of the store's file, or its address.
         self.store = plan.store
         self._store = ready.store
-        self._loop = loop
         self._clock = clock
 
     def do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
@@ -93,7 +97,7 @@ class RunningService:
 
         Exceptions of ``work`` pass through.
         """
-        return asyncio.run_coroutine_threadsafe(work(self._store), self._loop).result()
+        return self._wait(work(self._store))
 
     def add_accounts(self, *mids: int, cards: Mapping[int, Card] | None = None) -> None:
         """Create accounts: ``mids`` with the names ``u<mid>``, and those of ``cards``.
@@ -190,6 +194,7 @@ def running(
     clock: Callable[[], int] = time.time_ns,
     layer: Callable[[Store], Store] = lambda store: store,
     wrap: Callable[[ASGI], ASGI] = lambda application: application,
+    seed: int = 0,
 ) -> Iterator[RunningService]:
     """Run a service on a free loopback port while the block runs.
 
@@ -199,7 +204,8 @@ def running(
 
     ``clock`` returns nanoseconds since the Unix epoch, for service and store; ``layer`` returns the
     store that is used in place of the opened one; ``wrap`` returns what is served in place of the
-    application. None of the three reaches several workers.
+    application. ``seed`` decides which requests faults apply to. None of the four reaches several
+    workers, and those have no emulator.
 
     Raise SettingError for an unknown or invalid profile or limit, StoreError if the store cannot be
     opened, ServiceError if one of several workers does not start, and TimeoutError if the service
@@ -217,8 +223,13 @@ def running(
             workers=workers,
             administration=Administration(token),
         )
-        with _in_thread(plan, clock, layer, wrap) as (ready, loop):
-            yield RunningService(ready, plan, token, loop, clock)
+        emulator = Emulator(clock, seed=seed) if workers == 1 else None
+        moving = clock if emulator is None else emulator.clock
+        with _in_thread(plan, moving, layer, wrap, emulator) as (ready, loop):
+            service = RunningService(ready, plan, token, loop, moving, emulator)
+            if emulator is not None:
+                service._wait(emulator.marks.begin())
+            yield service
 
 
 @contextmanager
@@ -227,6 +238,7 @@ def _in_thread(
     clock: Callable[[], int],
     layer: Callable[[Store], Store],
     wrap: Callable[[ASGI], ASGI],
+    emulator: Emulator | None,
 ) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
     started: Future[tuple[Ready, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     failed: Future[None] = Future()
@@ -238,9 +250,14 @@ def _in_thread(
         def on_ready(ready: Ready) -> None:
             started.set_result((ready, loop, stop))
 
+        def wrapped(application: Application) -> ASGI:
+            return wrap(application if emulator is None else emulator.wrap(application))
+
         try:
-            await run(plan, on_ready, stop, opened=layer(opened), clock=clock, wrap=wrap)
+            await run(plan, on_ready, stop, opened=layer(opened), clock=clock, wrap=wrapped)
         finally:
+            if emulator is not None:
+                await emulator.close()
             await opened.close()
 
     def work() -> None:

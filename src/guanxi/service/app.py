@@ -71,7 +71,7 @@ class Application:
         self._state = state_of(service.store)
         self._at_once = service.settings.requests_at_once
         self._drops_cursor = not service.profile.cursors
-        self._observers = observers
+        self._observers = [*observers]
         self._pages = pages
         self._routes = routes(service.profile)
         #: Routes with a parameter in the path.
@@ -94,6 +94,20 @@ class Application:
         #: Whether a check for late requests is scheduled.
         self._is_checking = False
         self._failures = logs.Failures()
+
+    @property
+    def service(self) -> Service:
+        """Return the store, settings and clock that the handlers use."""
+        return self._service
+
+    def observe(self, observer: Observer) -> None:
+        """Call ``observer`` with each exchange, after the observers that were there before."""
+        self._observers.append(observer)
+
+    def forget(self) -> None:
+        """Drop what is cached of the store, after its rows were replaced from outside."""
+        self._service.store.forget()
+        self._gate.forget()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request, or acknowledge the host's start and stop (scope ``lifespan``).

@@ -114,6 +114,10 @@ class SessionGate:
         client = scope.get("client")
         return Caller(session.mid if session else 0, session, client[0] if client else "")
 
+    def forget(self) -> None:
+        self._credentials.clear()
+        self._trusted.clear()
+
     def _valid(
         self,
         endpoint: Endpoint,

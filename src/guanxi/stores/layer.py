@@ -89,5 +89,6 @@ class Layer:
     put_note = _delegated(Store.put_note)
     check = _delegated(Store.check)
     watch_waits = _delegated(Store.watch_waits)
+    forget = _delegated(Store.forget)
     ready = _delegated(Store.ready)
     close = _delegated(Store.close)

@@ -57,6 +57,11 @@ class StateCache(Layer):
             self._edits += 1
             self._normal.pop(mid, None)
 
+    def forget(self) -> None:
+        self._edits += 1
+        self._normal.clear()
+        self.store.forget()
+
 
 def state_of(store: Store) -> Callable[[int], Awaitable[State | None]]:
     """Return what reads the state of an account by its mid, from the store's cache if it has one.

@@ -1,14 +1,4 @@
-"""Run the service for tests, in a thread of this process, on a free loopback port.
-
-    from guanxi.testing import running
-
-    with running() as service:
-        service.add_accounts(1, 2)
-        session = service.sign_in(1)
-        ...  # any client, at service.base_url, with session.sessdata and session.bili_jct
-
-For the pytest fixture ``guanxi_service``, set ``pytest_plugins = ["guanxi.testing"]``.
-"""
+"""Run the service in a thread of this process, on a free loopback port."""
 
 from __future__ import annotations
 
@@ -24,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from guanxi.accounts import secrets
 from guanxi.accounts.account import STATES, Card, Privacy, State, StateName
@@ -35,6 +26,7 @@ from guanxi.stores.port import EdgeRow, Store
 try:
     from guanxi.emulator.emulator import Emulator
     from guanxi.emulator.handle import Handle
+    from guanxi.emulator.state import START
     from guanxi.service.app import Application
     from guanxi.service.config import Settings, load, with_limits
     from guanxi.service.exchange import ASGI
@@ -44,7 +36,7 @@ try:
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] == "guanxi":
         raise
-    needed = f"guanxi.testing needs {error.name}: pip install 'guanxi[service]'"
+    needed = f"guanxi.testing needs {error.name}: pip install 'guanxi[testing]'"
     raise ModuleNotFoundError(needed, name=error.name) from error
 
 T = TypeVar("T")
@@ -99,16 +91,27 @@ class RunningService(Handle):
         """
         return self._wait(work(self._store))
 
-    def add_accounts(self, *mids: int, cards: Mapping[int, Card] | None = None) -> None:
+    def renew(self) -> None:
+        """Take the service back to its start: its world, faults, stubs, requests and clock.
+
+        Marks that were made stay. Raise ValueError where a store of over 64 MiB was given, or one
+        that is not a SQLite file.
+        """
+        self.clear()
+        self.reset(START)
+
+    def add_accounts(self, *mids: int, cards: Mapping[int, Card | str] | None = None) -> None:
         """Create accounts: ``mids`` with the names ``u<mid>``, and those of ``cards``.
 
-        The cards of existing accounts are replaced. Raise StoreUnavailable if the store is busy.
+        A text in ``cards`` is the name of a card. The cards of existing accounts are replaced.
+        Raise StoreUnavailable if the store is busy.
         """
-
         cards_by_mid = {mid: Card(name=f"u{mid}") for mid in mids}
+        for mid, card in (cards or {}).items():
+            cards_by_mid[mid] = Card(name=card) if isinstance(card, str) else card
 
         async def add(store: Store) -> None:
-            wanted = iter((cards_by_mid | dict(cards or {})).items())
+            wanted = iter(cards_by_mid.items())
             while some := [*islice(wanted, _AT_ONCE)]:
                 puts = [accounts.put(store, mid, card) for mid, card in some]
                 for failed in await asyncio.gather(*puts, return_exceptions=True):
@@ -117,19 +120,30 @@ class RunningService(Handle):
 
         self.do(add)
 
-    def import_edges(self, edges: Iterable[EdgeRow]) -> int:
+    def import_edges(self, edges: Iterable[EdgeRow | tuple[int, int]]) -> int:
         """Import edges; return how many are new or changed. Missing accounts are created.
 
-        Caps do not apply. Raise BadLine for an invalid edge, StoreUnavailable if the store is busy;
-        then none is imported.
+        A pair ``(1, 2)`` is a follow of 2 by 1, now. Caps do not apply. Raise BadLine for an
+        invalid edge, StoreUnavailable if the store is busy; then none is imported.
         """
-        rows = list(edges)
+        now = self._now()
+        rows = [
+            edge
+            if isinstance(edge, EdgeRow)
+            else EdgeRow(follower=edge[0], followed=edge[1], time=now)
+            for edge in edges
+        ]
         imported = self.do(lambda store: store.import_edges(lambda: rows))
         return imported.new + imported.changed
 
-    def set_privacy(self, mid: int, privacy: Privacy) -> None:
-        """Replace an account's privacy switches. Raise ValueError if the account is unknown."""
-        self.do(lambda store: accounts.set_privacy(store, mid, privacy))
+    def set_privacy(self, mid: int, privacy: Privacy | None = None, **switches: bool) -> None:
+        """Replace an account's privacy switches: ``set_privacy(2, hide_followings=True)``.
+
+        Switches that are not named are off. Raise ValueError if the account is unknown, and
+        TypeError for an unknown switch.
+        """
+        replaced = replace(privacy or Privacy(), **switches)
+        self.do(lambda store: accounts.set_privacy(store, mid, replaced))
 
     def set_state(self, mid: int, state: State | StateName) -> None:
         """Ban an account, lift its ban, or deregister it for good.
@@ -279,16 +293,3 @@ def _in_thread(
         thread.join()
         if failed.done():
             failed.result()
-
-
-try:
-    import pytest
-except ModuleNotFoundError:  # ``running`` does not need pytest
-    pass
-else:
-
-    @pytest.fixture
-    def guanxi_service() -> Iterator[RunningService]:
-        """Yield a running service with the documented profile and an empty store."""
-        with running() as service:
-            yield service

@@ -37,7 +37,6 @@ def installed(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyt
     (info / "entry_points.txt").write_text("[pytest11]\n" + entry.replace('"', "") + "\n")
     path = f"{info.parent}:{ROOT / 'src'}"
     monkeypatch.setenv("PYTHONPATH", path)
-    monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
     return pytester
 

@@ -22,7 +22,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"text", "contract", "graph", "accounts", "world", "stores"},
     "operations": {"text", "contract", "graph", "accounts", "world", "stores"},
     "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},
-    "emulator": {"text", "contract", "graph", "accounts", "world", "stores", "service"},
+    "emulator": {
+        *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
+    },
     "testing": {
         *("contract", "graph", "accounts", "world", "stores", "operations", "service", "emulator"),
     },

@@ -94,7 +94,7 @@ def test_the_plugin(installed: pytest.Pytester) -> None:
 
 
 def test_the_example_with_unittest(tmp_path: Path) -> None:
-    [text] = [text for _, text in blocks(PAGE) if "import unittest" in text]
+    [text] = [text for _, text in blocks(PAGE) if text.startswith("# test_unittest.py")]
     (tmp_path / "test_with_unittest.py").write_text(text)
     ended = subprocess.run(
         [sys.executable, "-m", "unittest", "test_with_unittest"],

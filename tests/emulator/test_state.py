@@ -115,8 +115,8 @@ def test_a_reset_store_equals_the_marked_one(
 ) -> None:
     """Acts, imports, documents, visits, the feed: every table is what it was, and consistent."""
     service, draw = world, Random(seed)
-    service.emulator.marks._drop("a")
-    service.emulator.marks._drop("b")
+    service.emulator.marks.drop("a")
+    service.emulator.marks.drop("b")
     service.reset(START)
     service.add_accounts(*MIDS)
     for which in before:
@@ -174,7 +174,7 @@ def test_marks_have_names(service: RunningService) -> None:
     with pytest.raises(ValueError, match="there is no mark 'three': use start, one, two"):
         service.reset("three")
     for name in ("one", "two"):
-        service.emulator.marks._drop(name)
+        service.emulator.marks.drop(name)
 
 
 def test_what_is_cached_is_forgotten(service: RunningService) -> None:
@@ -194,7 +194,7 @@ def test_what_is_cached_is_forgotten(service: RunningService) -> None:
     assert service.do(lambda store: store.account(4)) is None
     service.do(lambda store: store.flush_visits())
     assert rows(service)["visit"] == []
-    service.emulator.marks._drop("cached")
+    service.emulator.marks.drop("cached")
 
 
 def test_a_server_has_no_marks(address: str) -> None:

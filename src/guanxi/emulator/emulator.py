@@ -18,6 +18,7 @@ from guanxi.emulator.stories import story_of
 from guanxi.emulator.stubs import Stub, Stubs
 from guanxi.service.app import Application
 from guanxi.service.exchange import ASGI
+from guanxi.service.handling import Service
 from guanxi.stores import open_store
 from guanxi.stores.port import Store
 
@@ -71,6 +72,11 @@ class Emulator:
         if self._application is None:
             raise RuntimeError("the service has not started")
         return self._application
+
+    @property
+    def service(self) -> Service:
+        """Return the store, settings and clock of the service."""
+        return self._served.service
 
     # --- faults ---
 

@@ -188,6 +188,10 @@ class Handle:
         """Move the service's clock, frozen or not; backwards if ``seconds`` is negative."""
         self.emulator.clock.advance(seconds)
 
+    def now(self) -> float:
+        """Return the time by the service's clock, in seconds since the Unix epoch."""
+        return self.emulator.clock() / 1e9
+
     def real_time(self) -> None:
         """End what ``at`` and ``advance`` did."""
         self.emulator.clock.resume()

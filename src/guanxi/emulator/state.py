@@ -87,7 +87,7 @@ class Marks:
         store = self._store
         await store.flush_visits()
         mark = await store.write(lambda db: _marked(db, recorded=recorded))
-        self._drop(name)
+        self.drop(name)
         self._marks[name] = mark
 
     async def reset(self, name: str | None = None) -> None:
@@ -129,7 +129,7 @@ class Marks:
     def close(self) -> None:
         """Forget the marks. The store must not write meanwhile."""
         for name in self.names:
-            self._drop(name)
+            self.drop(name)
 
     def _named(self, name: str | None) -> _Mark:
         if not self._marks:
@@ -140,7 +140,8 @@ class Marks:
             raise ValueError(f"there is no mark {name!r}: use {', '.join(self._marks)}")
         return self._marks[name]
 
-    def _drop(self, name: str) -> None:
+    def drop(self, name: str) -> None:
+        """Forget a mark; do nothing if there is none of that name."""
         mark = self._marks.pop(name, None)
         if mark is not None and mark.session is not None:
             mark.session.close()

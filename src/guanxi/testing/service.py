@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,15 +23,16 @@ from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow, Store
 
 try:
+    from guanxi.emulator import world
     from guanxi.emulator.emulator import Emulator
     from guanxi.emulator.handle import Handle
+    from guanxi.emulator.serving import Address, EmulatorReady, run_emulated
     from guanxi.emulator.state import START
-    from guanxi.service.app import Application
     from guanxi.service.config import Settings, load, with_limits
     from guanxi.service.exchange import ASGI
     from guanxi.service.hosts import DOCUMENTED
     from guanxi.service.loop import new_event_loop
-    from guanxi.service.server import Administration, Plan, Ready, run
+    from guanxi.service.server import Administration, Plan, run
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] == "guanxi":
         raise
@@ -42,8 +42,21 @@ except ModuleNotFoundError as error:
 T = TypeVar("T")
 
 _START_SECONDS = 60
-#: How many accounts are created at once: the store writes them in one transaction.
-_AT_ONCE = 100
+
+
+class _Given(NamedTuple):
+    """What a service is started with. The repr omits the tokens."""
+
+    admin_token: str
+    emulator_token: str
+    #: Returns nanoseconds since the Unix epoch.
+    clock: Callable[[], int]
+    layer: Callable[[Store], Store]
+    wrap: Callable[[ASGI], ASGI]
+    emulator: Emulator | None
+
+    def __repr__(self) -> str:
+        return "_Given()"
 
 
 class SignedIn(Struct, frozen=True):
@@ -65,24 +78,21 @@ class SignedIn(Struct, frozen=True):
 class RunningService(Handle):
     """A running service: shortcuts to read and change its store, and its emulator."""
 
-    def __init__(  # noqa: PLR0917 - only ``running`` makes one
-        self,
-        ready: Ready,
-        plan: Plan,
-        token: str,
-        loop: asyncio.AbstractEventLoop,
-        clock: Callable[[], int],
-        emulator: Emulator | None,
+    def __init__(
+        self, ready: EmulatorReady, plan: Plan, loop: asyncio.AbstractEventLoop, given: _Given
     ) -> None:
-        super().__init__(emulator, loop)
-        self.base_url = ready.url
-        self.admin_url = ready.admin_url
-        self.admin_token = token
+        super().__init__(given.emulator, loop)
+        self.base_url = ready.service.url
+        self.admin_url = ready.service.admin_url
+        self.admin_token = given.admin_token
+        #: The emulator's own address and its token, for other languages; "" with several workers.
+        self.emulator_url = ready.emulator_url
+        self.emulator_token = given.emulator_token
         self.settings = plan.settings
         #: The path of the store's file, or its address.
         self.store = plan.store
-        self._store = ready.store
-        self._clock = clock
+        self._store = ready.service.store
+        self._clock = given.clock
 
     def do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
         """Run ``work`` with the service's store, on the service's event loop; wait for its result.
@@ -106,19 +116,11 @@ class RunningService(Handle):
         A text in ``cards`` is the name of a card. The cards of existing accounts are replaced.
         Raise StoreUnavailable if the store is busy.
         """
-        cards_by_mid = {mid: Card(name=f"u{mid}") for mid in mids}
+        cards_by_mid = {mid: world.card_of(mid) for mid in mids}
         for mid, card in (cards or {}).items():
             cards_by_mid[mid] = Card(name=card) if isinstance(card, str) else card
 
-        async def add(store: Store) -> None:
-            wanted = iter(cards_by_mid.items())
-            while some := [*islice(wanted, _AT_ONCE)]:
-                puts = [accounts.put(store, mid, card) for mid, card in some]
-                for failed in await asyncio.gather(*puts, return_exceptions=True):
-                    if failed is not None:
-                        raise failed
-
-        self.do(add)
+        self.do(lambda store: world.add_accounts(store, cards_by_mid))
 
     def import_edges(self, edges: Iterable[EdgeRow | tuple[int, int]]) -> int:
         """Import edges; return how many are new or changed. Missing accounts are created.
@@ -133,8 +135,7 @@ class RunningService(Handle):
             else EdgeRow(follower=edge[0], followed=edge[1], time=now)
             for edge in edges
         ]
-        imported = self.do(lambda store: store.import_edges(lambda: rows))
-        return imported.new + imported.changed
+        return self.do(lambda store: world.import_edges(store, rows))
 
     def set_privacy(self, mid: int, privacy: Privacy | None = None, **switches: bool) -> None:
         """Replace an account's privacy switches: ``set_privacy(2, hide_followings=True)``.
@@ -230,17 +231,23 @@ def running(
             profile=with_limits(load(profile, environ={}).profile, limits or {}),
             allowed_hosts=DOCUMENTED,
         )
-        token = secrets.new_token()
+        emulator = Emulator(clock, seed=seed) if workers == 1 else None
+        given = _Given(
+            secrets.new_token(),
+            secrets.new_token(),
+            clock if emulator is None else emulator.clock,
+            layer,
+            wrap,
+            emulator,
+        )
         plan = Plan(
             store=str(store or Path(folder, "store.db")),
             settings=settings or defaults,
             workers=workers,
-            administration=Administration(token),
+            administration=Administration(given.admin_token),
         )
-        emulator = Emulator(clock, seed=seed) if workers == 1 else None
-        moving = clock if emulator is None else emulator.clock
-        with _in_thread(plan, moving, layer, wrap, emulator) as (ready, loop):
-            service = RunningService(ready, plan, token, loop, moving, emulator)
+        with _in_thread(plan, given) as (ready, loop):
+            service = RunningService(ready, plan, loop, given)
             if emulator is not None:
                 service._wait(emulator.marks.begin())
             yield service
@@ -248,30 +255,34 @@ def running(
 
 @contextmanager
 def _in_thread(
-    plan: Plan,
-    clock: Callable[[], int],
-    layer: Callable[[Store], Store],
-    wrap: Callable[[ASGI], ASGI],
-    emulator: Emulator | None,
-) -> Iterator[tuple[Ready, asyncio.AbstractEventLoop]]:
-    started: Future[tuple[Ready, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    plan: Plan, given: _Given
+) -> Iterator[tuple[EmulatorReady, asyncio.AbstractEventLoop]]:
+    started: Future[tuple[EmulatorReady, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     failed: Future[None] = Future()
 
     async def serve() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        opened = await open_store(plan.store, create=True, clock=clock)
+        opened = await open_store(plan.store, create=True, clock=given.clock)
+        store = given.layer(opened)
 
-        def on_ready(ready: Ready) -> None:
+        def on_ready(ready: EmulatorReady) -> None:
             started.set_result((ready, loop, stop))
 
-        def wrapped(application: Application) -> ASGI:
-            return wrap(application if emulator is None else emulator.wrap(application))
-
         try:
-            await run(plan, on_ready, stop, opened=layer(opened), clock=clock, wrap=wrapped)
+            if given.emulator is None:
+                await run(
+                    plan,
+                    lambda ready: on_ready(EmulatorReady(ready, "")),
+                    stop,
+                    opened=store,
+                    clock=given.clock,
+                )
+            else:
+                address = Address(given.emulator_token)
+                await run_emulated(
+                    plan, given.emulator, address, on_ready, stop, opened=store, wrap=given.wrap
+                )
         finally:
-            if emulator is not None:
-                await emulator.close()
             await opened.close()
 
     def work() -> None:

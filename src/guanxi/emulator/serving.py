@@ -1,0 +1,72 @@
+"""Run a service with its emulator, and the emulator's own address next to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import NamedTuple
+
+from guanxi.emulator import control
+from guanxi.emulator.emulator import Emulator
+from guanxi.service import admin, hosts
+from guanxi.service.app import Application
+from guanxi.service.exchange import ASGI
+from guanxi.service.http import Served, bind, serving, url_of
+from guanxi.service.server import Plan, Ready, run
+from guanxi.stores.port import Store
+
+
+class Address(NamedTuple):
+    """Where the emulator listens, and its bearer token. The repr omits the token."""
+
+    token: str
+    host: str = "127.0.0.1"
+    port: int = 0
+
+    def __repr__(self) -> str:
+        return f"Address(host={self.host!r}, port={self.port})"
+
+
+class EmulatorReady(NamedTuple):
+    """A running service, and the URL of its emulator, which ends in ``/emulator``."""
+
+    service: Ready
+    emulator_url: str
+
+
+async def run_emulated(
+    plan: Plan,
+    emulator: Emulator,
+    address: Address,
+    on_ready: Callable[[EmulatorReady], None],
+    stop: asyncio.Event,
+    *,
+    opened: Store,
+    wrap: Callable[[ASGI], ASGI] = lambda application: application,
+) -> None:
+    """Serve a plan of one worker with its emulator until ``stop`` is set.
+
+    ``opened`` is the store to serve, which stays open; its clock is the emulator's. ``wrap``
+    returns what is served in place of the emulated application. ``on_ready`` is called once, when
+    both addresses accept requests. Raise StoreError or OSError if the store or an address cannot be
+    used.
+    """
+
+    def wrapped(application: Application) -> ASGI:
+        return wrap(emulator.wrap(application))
+
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(bind(address.host, address.port))
+        url = url_of(listener) + control.BASE
+        checked = hosts.checked(control.application(emulator, address.token), (), admin.bad_request)
+        await stack.enter_async_context(serving(Served(checked, listener, admin.bad_request)))
+        stack.push_async_callback(emulator.close)
+        await run(
+            plan,
+            lambda ready: on_ready(EmulatorReady(ready, url)),
+            stop,
+            opened=opened,
+            clock=emulator.clock,
+            wrap=wrapped,
+        )

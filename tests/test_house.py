@@ -57,6 +57,7 @@ MAY_IMPORT_PURE = {
 IMPURE = {
     "accounts/secrets.py": {"secrets"},
     "accounts/tokens.py": {"secrets"},
+    "accounts/administrators.py": {"secrets"},
     "world/clock.py": {"datetime"},
 }
 

@@ -123,6 +123,8 @@ def test_settings_of_the_service_page_load(tmp_path: Path) -> None:
     settings = load(file=file, environ={})
     assert (settings.profile.name, settings.log_requests) == ("open", True)
     assert settings.profile.limits.following_cap == 5000
+    [token] = settings.tokens()
+    assert (token.name, [*token.scopes], token.expires) == ("prometheus", ["metrics"], 1830211200)
     assert settings.cors_origins == ("http://127.0.0.1:5173",)
 
 

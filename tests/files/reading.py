@@ -9,14 +9,15 @@ from typing import NamedTuple
 from guanxi.files.edges import Found, read_edges
 from guanxi.files.outcome import OnConflict
 from guanxi.files.table import Request
-from guanxi.stores.port import EdgeRow
+from guanxi.graph.pair import finer_of, mtime_of
+from guanxi.stores.port import EdgeRow, SentRequest
 
 #: No edge of these tests is later, in seconds since the Unix epoch.
 NOW = 1_800_000_000
 
 
 class Read(NamedTuple):
-    """What was read: the edges in order, the refused lines with their reasons, and the rest."""
+    """What was read: the edges in order, then the requests to follow; what was refused, and why."""
 
     rows: list[EdgeRow]
     refused: list[tuple[int, str]]
@@ -42,6 +43,7 @@ def read(
         refused = [(row.line, row.reason.en) for row in edges.refused()]
         rows = [*edges.rows()]
         assert [*edges.rows()] == rows, "the edges can be read again"
+        rows += [request_row(sent) for part in edges.requests() for sent in part]
         counts = edges.found.counts
         assert counts.read == (
             edges.found.ready + counts.repeated + counts.conflicting + counts.refused
@@ -55,6 +57,13 @@ def file(folder: Path, content: str | bytes, name: str = "edges") -> Path:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+def request_row(sent: SentRequest) -> EdgeRow:
+    time, finer = mtime_of(sent.sort_key), finer_of(sent.sort_key)
+    return EdgeRow(
+        follower=sent.owner, followed=sent.target, time=time, finer=finer, kind="request"
+    )
 
 
 def follow(follower: int, followed: int, time: int, finer: int = 0) -> EdgeRow:

@@ -26,7 +26,7 @@ def random_line(draw: random.Random) -> str:
     """Return a line about one of few accounts and times, so that most meet another line."""
     follower, followed = draw.sample(range(1, 6), 2)
     time = draw.choice([100, 101, 102])
-    kind = draw.choice(["follow", "follow", "follow", "whisper", "block"])
+    kind = draw.choice(["follow", "follow", "follow", "whisper", "block", "request"])
     extras = ["", "", "", ""]
     if kind == "follow":
         extras = [
@@ -39,7 +39,7 @@ def random_line(draw: random.Random) -> str:
 
 
 async def stored(store: Store) -> list[EdgeRow]:
-    return [row async for row in store.edges()]
+    return [row async for row in store.edges(requests=True)]
 
 
 async def compared(store: Store, path: Path, rule: OnConflict, **options: Any) -> Counts:

@@ -9,9 +9,13 @@ from threading import Thread
 
 import pytest
 
-from guanxi.files.content import read_content
-from guanxi.stores.port import BadLine, StoreError
+from guanxi.accounts.account import AccountEdit
+from guanxi.files.content import import_content, read_content
+from guanxi.files.export import EXPORTS, export_file
+from guanxi.operations import accounts
+from guanxi.stores.port import BadLine, Store, StoreError
 from guanxi.world.profile import NOTICE, Notice
+from tests.stores.world import people
 
 LINE = '{"owner": 3, "kind": "notice", "document": {"text": "你好"}}'
 
@@ -40,6 +44,24 @@ def test_the_first_invalid_line_is_reported(tmp_path: Path) -> None:
 def test_a_missing_file_raises_a_store_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be read"):
         list(read_content(tmp_path / "missing.jsonl"))
+
+
+@pytest.mark.parametrize("line", ['{"owner": 1, "kind": "key", "document": {"key": "a"}}'])
+async def test_a_key_is_refused_and_nothing_is_written(
+    store: Store, tmp_path: Path, line: str
+) -> None:
+    """It would be another account's as well, or a second one of its owner."""
+    await people(store, 1, 2, 3)
+    await accounts.edit(store, 2, AccountEdit(key="a"))
+    file = tmp_path / "c.jsonl"
+    file.write_text(f"{LINE}\n{line}\n", "utf-8")
+    with pytest.raises(BadLine, match=r"store import accounts") as caught:
+        await import_content(store, file)
+    assert caught.value.line == 2
+    assert [row.key async for row in store.accounts()] == ["", "a", ""]
+    assert [entry.kind async for entry in store.entries()] == ["key"]
+    exported = tmp_path / "out.jsonl"
+    assert (await export_file(store, EXPORTS["content"], exported)).rows == 0
 
 
 CSV = 'owner,kind,document\n3,notice,"{""text"": ""你好""}"\n\n'

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from guanxi.files.edges import Edges, groups_of, read_edges
+from guanxi.files.edge_groups import groups_of
+from guanxi.files.edges import Edges, read_edges
 from guanxi.files.outcome import RefusedLines
 from guanxi.files.table import Request
 from guanxi.graph.pair import Contract
@@ -168,6 +169,13 @@ RULES = [
     (["whisper", "follow"], [], [("follow", 1)]),
     (["follow", "block"], [], [("block", 1)]),
     (["block", "follow", "whisper"], ["whisper", "follow"], [("block", 1)]),
+    (["request"], ["request"], [("request", 1), ("request", 2)]),
+    (["request"], ["follow"], [("follow", 2), ("request", 1)]),
+    (["request"], ["block"], [("block", 2)]),
+    (["request", "whisper"], [], [("whisper", 1), ("request", 1)]),
+    (["whisper", "request", "whisper"], [], [("whisper", 1), ("request", 1)]),
+    (["follow", "request"], [], [("follow", 1)]),
+    (["request", "block"], ["request"], [("block", 1)]),
 ]
 
 
@@ -194,6 +202,25 @@ def test_a_block_beside_a_follow_can_be_refused(tmp_path: Path) -> None:
     found = read(path, on_conflict="refuse", skip_bad=True)
     assert [(row.follower, row.kind) for row in found.rows] == [(1, "follow"), (3, "block")]
     assert found.refused == [(3, "contradicts line 2"), (5, "contradicts line 4")]
+
+
+def test_a_request_beside_a_follow_can_be_refused(tmp_path: Path) -> None:
+    lines = ["1,2,request,5", "1,2,whisper,5", "1,2,follow,5", "1,3,follow,5", "1,3,request,5"]
+    lines += ["1,4,request,5", "1,4,request,6", "1,4,request,5"]
+    path = file(tmp_path, "\n".join(["follower,followed,kind,time", *lines]))
+    found = read(path, on_conflict="refuse", skip_bad=True)
+    assert [(row.followed, row.kind) for row in found.rows] == [
+        (3, "follow"),
+        (2, "request"),
+        (4, "request"),
+    ]
+    assert found.refused == [
+        (3, "contradicts line 2"),
+        (4, "contradicts line 2"),
+        (6, "contradicts line 5"),
+        (8, "contradicts line 7"),
+    ]
+    assert found.found.counts.repeated == 1
 
 
 # --- groups ---

@@ -20,8 +20,12 @@ from hypothesis import strategies as st
 
 from guanxi.accounts.account import Account, AccountEdit, Card, Privacy, State
 from guanxi.files.content import read_content
+from guanxi.files.edges import import_edges, read_edges
 from guanxi.files.export import EXPORTS, export_file
-from guanxi.graph.pair import Contract
+from guanxi.files.outcome import Counts
+from guanxi.files.table import Request
+from guanxi.graph.feed import Model, Record, apply
+from guanxi.graph.pair import REQUESTED, Act, Contract, Edge, Modify, Side
 from guanxi.operations import accounts
 from guanxi.stores.layer import Layer
 from guanxi.stores.lines import MAX_FINER, group_name
@@ -29,17 +33,19 @@ from guanxi.stores.port import AccountRow, EdgeRow, Store, StoreError
 from guanxi.world.kinds import entry_of
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
+from tests import postgres
 from tests.counts import count
 from tests.files import reading as the_reader
 from tests.stores.documents import put, video
 from tests.stores.engines import ENGINES, START, Clock
-from tests.stores.world import people
+from tests.stores.world import LIMITS, faults, people
 
 ENDINGS = (
     *("csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "ndjson", "parquet"),
     "CSV.GZ",
 )
 NOW = START // 10**9
+CAPS = msgspec.structs.replace(LIMITS, requests=True)
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -269,6 +275,105 @@ def entry_in(row: dict[str, Any]) -> Any:
     )
 
 
+# --- requests to follow ---
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.zst", "jsonl", "parquet"])
+async def test_exported_requests_are_read_back(store: Store, tmp_path: Path, ending: str) -> None:
+    """Also into a store that lacks the accounts, and again; a whisper may be next to one."""
+    await people(store, 1, 2, 3, 4)
+    await accounts.set_privacy(store, 2, {"approve_followers": True})
+    whisper = EdgeRow(follower=3, followed=2, time=5, kind="whisper")
+    await store.import_edges(lambda: [whisper])
+    for mid in (1, 3):
+        assert await store.change([Modify(mid, 2, Act.FOLLOW)], CAPS) == [REQUESTED]
+    assert await store.change([Modify(2, 1, Act.FOLLOW)], CAPS) == [0]
+    file, other_folder = tmp_path / f"export.{ending}", tmp_path / "other"
+    assert (await export_file(store, EXPORTS["edges"], file)).rows == 4
+    kinds = [(row.follower, row.kind) for row in edges_in(file)]
+    assert kinds == [(1, "request"), (2, "follow"), (3, "whisper"), (3, "request")]
+    other_folder.mkdir()
+    for name in ENGINES:
+        engine = ENGINES[name](other_folder)
+        other = await engine.open(Clock())
+        try:
+            assert await imported(other, file) == Counts(read=4, new=4)
+            assert await imported(other, file) == Counts(read=4, unchanged=4)
+            assert await in_order(other.edges(requests=True)) == edges_in(file)
+            names = {mid: card.name for mid, card in (await other.cards([1, 2, 3])).items()}
+            assert names == {1: "用户1", 2: "用户2", 3: "用户3"}
+            assert await faults(other) == []
+            assert await other.change([Modify(2, 3, Act.APPROVE)], CAPS) == [0]
+        finally:
+            await other.close()
+            engine.drop()
+
+
+async def imported(store: Store, file: Path, *, strict: bool = False) -> Counts:
+    with read_edges(Request(files=(file,)), now=NOW) as edges:
+        return await import_edges(store, edges, strict=strict)
+
+
+async def test_requests_that_the_store_excludes_are_left_out(store: Store, tmp_path: Path) -> None:
+    await people(store, *range(1, 7))
+    for mid in (4, 6):
+        await accounts.set_state(store, mid, State.DEREGISTERED)
+    rows = [EdgeRow(follower=1, followed=2, time=5)]
+    rows += [EdgeRow(follower=3, followed=1, time=5, kind="block")]
+    await store.import_edges(lambda: rows)
+    await accounts.set_state(store, 5, State.BANNED)
+    pairs = [(1, 2), (1, 3), (3, 1), (1, 4), (6, 1), (1, 5), (2, 1), (1, 9)]
+    lines = "".join(f"{owner},{target},5,request\n" for owner, target in pairs)
+    file = tmp_path / "in.csv"
+    file.write_text(f"follower,followed,time,kind\n{lines}")
+    assert await imported(store, file, strict=True) == Counts(read=8, new=2, conflicting=6)
+    pending = [row[:2] async for row in store.pending_requests()]
+    assert pending == [(1, 5), (2, 1)]
+    assert await store.cards([9]) == {}
+    assert await faults(store) == []
+
+
+async def test_an_export_with_its_requests_begins_a_replay(store: Store, tmp_path: Path) -> None:
+    """What the feed has after the export's cursor may answer a request that was in the export."""
+    if "postgresql" in type(store).__module__:
+        postgres.skip_on_citus("a store that Citus distributes cannot record changes")
+    await people(store, *range(1, 8))
+    for mid in (1, 2):
+        await accounts.set_privacy(store, mid, {"approve_followers": True})
+    await store.import_edges(lambda: [EdgeRow(follower=3, followed=1, time=5, kind="whisper")])
+    await store.set_changes(True)
+    sent = [Modify(mid, 1, Act.FOLLOW) for mid in (2, 3, 4, 5, 6, 7)]
+    assert await store.change([*sent, Modify(1, 2, Act.FOLLOW)], CAPS) == [REQUESTED] * 7
+    file = tmp_path / "export.jsonl"
+    cursor = (await export_file(store, EXPORTS["edges"], file)).cursor
+    answers = [Modify(1, 3, Act.APPROVE), Modify(1, 4, Act.DECLINE), Modify(1, 5, Act.BLOCK)]
+    assert await store.change([*answers, Modify(2, 1, Act.APPROVE)], CAPS) == [0] * 4
+    await accounts.set_state(store, 6, State.DEREGISTERED)
+    model = Model(sides=sides_in(file))
+    assert sorted(model.sides) == [(1, 2), *((mid, 1) for mid in range(2, 8))]
+    for item in (await store.changes(cursor)).items:
+        apply(model, Record(item.kind, item.actor, item.target, item.before, item.after))
+    stored = {}
+    async for row in store.edges(requests=True):
+        pair = row.follower, row.followed
+        stored[pair] = (await store.pair(*pair)).mine
+    assert model.sides == stored
+    assert sorted(stored) == [(1, 2), (1, 5), (2, 1), (3, 1), (7, 1)]
+
+
+def sides_in(file: Path) -> dict[tuple[int, int], Side]:
+    """Return what accounts have towards others, as the lines of an export say."""
+    names = {"whisper": "whispers", "block": "blocks", "request": "requests"}
+    sides: dict[tuple[int, int], dict[str, Any]] = {}
+    for row in edges_in(file):
+        side = sides.setdefault((row.follower, row.followed), {})
+        if row.kind == "follow":
+            side["follows"] = Edge(row.sort_key)
+        else:
+            side[names[row.kind]] = row.sort_key
+    return {pair: Side(**side) for pair, side in sides.items()}
+
+
 # --- one snapshot ---
 
 
@@ -280,10 +385,14 @@ class WritesMeanwhile(Layer):
         self.other, self.rows, self.written = other, rows, 0
 
     async def edges(
-        self, after: int = 0, at: Callable[[str | None], object] | None = None
+        self,
+        after: int = 0,
+        at: Callable[[str | None], object] | None = None,
+        *,
+        requests: bool = False,
     ) -> AsyncIterator[EdgeRow]:
         count = 0
-        async for row in self.store.edges(after):
+        async for row in self.store.edges(after, requests=requests):
             count += 1
             if count == len(self.rows) // 3:
                 self.written = (await self.other.import_edges(lambda: self.rows)).changed
@@ -412,10 +521,14 @@ class CreatesTheFile(Layer):
         self.file = file
 
     async def edges(
-        self, after: int = 0, at: Callable[[str | None], object] | None = None
+        self,
+        after: int = 0,
+        at: Callable[[str | None], object] | None = None,
+        *,
+        requests: bool = False,
     ) -> AsyncIterator[EdgeRow]:
         self.file.write_text("theirs")
-        async for row in self.store.edges(after, at):
+        async for row in self.store.edges(after, at, requests=requests):
             yield row
 
 

@@ -41,6 +41,7 @@ _VERBS = frozenset(
         "take_grant",
     }
     | {"flush_visits", "ready"}
+    | {"append_audit", "end_audit", "audit", "admin_token", "admin_tokens"}
     | {
         "edit_account",
         "put",

@@ -76,7 +76,7 @@ class PostgreSQL:
 
     def drop(self) -> None:
         if postgres.has_citus():
-            tables = (*schema.BY_ACCOUNT, *schema.BY_OWN_KEY)
+            tables = {*schema.BY_ACCOUNT, *schema.BY_OWN_KEY, *schema.ON_EVERY_NODE} - {"meta"}
             notes = "DELETE FROM meta WHERE name NOT IN ('secret', 'version')"
             deletes = (f"DELETE FROM {table}" for table in tables)
             postgres.sql(*deletes, notes, address=self.address)

@@ -240,6 +240,41 @@ async def test_a_cursor_of_a_later_state_is_refused(store: Store) -> None:
         await store.changes(ahead)
 
 
+async def test_a_restored_store_refuses_later_cursors_for_good(store: Store) -> None:
+    """As after pg_restore: the test goes back by forging the cursors of what was lost."""
+    assert not await store.mark_restored()
+    await store.set_changes(True)
+    await people(store, *range(1, 9))
+    start = await end(store)
+    await follow(store, 1, 2)
+    last = cursor_of(await end(store))
+    lost = cursor_at(Switch(last.id, 0), last.number + 2)
+    assert await store.mark_restored()
+    await follow(store, 1, 3, 4)
+    # What bounds are kept does not bring them back.
+    assert not await store.set_changes(True, keep_days=3)
+    with pytest.raises(CursorOfAnotherStore, match="restored"):
+        await store.changes(lost)
+    await follow(store, 1, 5, 6)
+    with pytest.raises(CursorOfAnotherStore, match="restored"):
+        await store.changes(lost)
+    assert [item.target for item in await read_all(store, start)] == [2, 3, 4, 5, 6]
+    second = cursor_of(await end(store))
+    assert await store.mark_restored()
+    assert kinds(await read_all(store, start, limit=2)) == [
+        ("follow", 1, mid) for mid in (2, 3, 4, 5, 6)
+    ]
+    await follow(store, 1, 7, 8)
+    with pytest.raises(CursorOfAnotherStore, match="restored"):
+        await store.changes(cursor_at(Switch(second.id, 0), second.number + 1))
+    # Of what was deleted, a cursor is too old whatever life it is of.
+    await store.trim_changes(keep_rows=1)
+    with pytest.raises(CursorTooOld):
+        await store.changes(start)
+    assert await store.mark_restored()
+    assert kinds(await read_all(store)) == [("follow", 1, 8)]
+
+
 @pytest.mark.parametrize("bounds", [(0, 0.0), (1_001, 0.0), (1, -0.1), (1, 30.1)])
 async def test_bounds_are_checked(store: Store, bounds: tuple[int, float]) -> None:
     await store.set_changes(True)

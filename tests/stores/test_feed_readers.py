@@ -40,10 +40,8 @@ def apply_item(model: Model, item: FeedItem) -> None:
 
 async def stored_sides(store: Store) -> dict[tuple[int, int], Side]:
     found = {}
-    async for edge in store.edges():
+    async for edge in store.edges(requests=True):
         found[edge.follower, edge.followed] = (await store.pair(edge.follower, edge.followed)).mine
-    async for request in store.pending_requests():  # perhaps without an edge
-        found[request.owner, request.target] = (await store.pair(*request[:2])).mine
     return found
 
 

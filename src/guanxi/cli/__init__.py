@@ -123,6 +123,11 @@ COMMANDS = {
         "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")
     ),
     "session": Command("session:app", "service", Text("管理会话。", "Sign accounts in and out.")),
+    "admin": Command(
+        "admin:app",
+        "service",
+        Text("管理口令与审计日志。", "Administration tokens, and the log of what was done."),
+    ),
     "store": Command(
         "store:app", "service", Text("管理整个库。", "Create, copy, migrate and fill stores.")
     ),

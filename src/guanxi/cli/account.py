@@ -11,10 +11,11 @@ from msgspec import to_builtins
 from guanxi.accounts.account import Card, State
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_audit, with_store
 from guanxi.cli.terminal import json_of, say
 from guanxi.contract.params import LARGEST
 from guanxi.operations import accounts
+from guanxi.operations.audit import Act
 from guanxi.stores.port import Store
 from guanxi.text import Text
 
@@ -123,10 +124,13 @@ def add(
     def new(mid: int) -> Card:
         return Card(name=f"用户{mid}")
 
-    async def put_by_key(opened: Store) -> int:
-        return await accounts.put_by_key(opened, key or "", changes, new=new)
+    async def put_by_key(opened: Store, act: Act) -> int:
+        act.mid = await accounts.put_by_key(opened, key or "", changes, new=new)
+        return act.mid
 
-    async def put(opened: Store) -> None:
+    async def put(opened: Store, act: Act) -> None:
+        if len(mids) > 1:
+            act.detail = f"{len(mids)} accounts from {min(mids)} to {max(mids)}"
         for mid in mids:
             if await opened.account(mid) is not None:
                 await accounts.registered(opened, mid)
@@ -138,9 +142,10 @@ def add(
             await asyncio.gather(*puts)
 
     if mids:
-        with_store(store, put, create=True)
+        mid = mids[0] if len(mids) == 1 else 0
+        with_audit(store, "account add", put, create=True, mid=mid)
     else:
-        say(with_store(store, put_by_key, create=True))
+        say(with_audit(store, "account add", put_by_key, create=True))
 
 
 @app.command()
@@ -174,7 +179,7 @@ def ban(
     A banned account may sign in and read; all that it changes is refused with code -102. The
     account must exist and not be deregistered.
     """
-    _set_state(store, mid, State.NORMAL if lift else State.BANNED)
+    _set_state(store, "account ban", mid, State.NORMAL if lift else State.BANNED)
 
 
 @app.command()
@@ -187,14 +192,15 @@ def deregister(mid: NamedAccount, store: StoreOption = DEFAULT_STORE) -> None:
     Its card and its sessions are deleted; its followings, followers and blocks are not. The account
     must exist.
     """
-    _set_state(store, mid, State.DEREGISTERED)
+    _set_state(store, "account deregister", mid, State.DEREGISTERED)
 
 
-def _set_state(address: str, account: Named, state: State) -> None:
-    async def change(opened: Store) -> None:
-        await accounts.set_state(opened, await mid_of(opened, account), state)
+def _set_state(address: str, command: str, account: Named, state: State) -> None:
+    async def change(opened: Store, act: Act) -> None:
+        act.mid, act.detail = await mid_of(opened, account), state.name.lower()
+        await accounts.set_state(opened, act.mid, state)
 
-    with_store(address, change)
+    with_audit(address, command, change)
 
 
 @app.command()
@@ -245,10 +251,13 @@ def privacy(
     }
     changes = {switch: value for switch, value in options.items() if value is not None}
 
-    async def change(opened: Store) -> str:
+    async def current(opened: Store) -> str:
         found = await mid_of(opened, mid)
-        if changes:
-            await accounts.set_privacy(opened, found, changes)
         return json_of(to_builtins((await accounts.existing(opened, found)).privacy))
 
-    say(with_store(store, change))
+    async def change(opened: Store, act: Act) -> str:
+        act.mid = await mid_of(opened, mid)
+        await accounts.set_privacy(opened, act.mid, changes)
+        return await current(opened)
+
+    say(with_audit(store, "account privacy", change) if changes else with_store(store, current))

@@ -90,7 +90,8 @@ Workers = Annotated[
 
 @in_chinese("""启动服务，直到 Ctrl-C。
 
-    库不存在时会建立。管理口令为 GUANXI_ADMIN_TOKEN；未设时新生成一个并显示。""")
+    库不存在时会建立。拥有全部权限的管理口令为 GUANXI_ADMIN_TOKEN；未设时新生成一个并显示。
+    权限较少的口令：guanxi admin token new。""")
 def serve(
     store: StoreOption = DEFAULT_STORE,
     profile: Annotated[
@@ -144,11 +145,20 @@ def serve(
     ] = None,
     strict_referer: StrictReferer = None,
     wbi_window: WbiWindow = None,
+    request_log: Annotated[
+        str | None,
+        option(
+            "每个请求写一行 JSON；- 为标准错误。",
+            "Write a line of JSON for each request; - is standard error.",
+            metavar="FILE",
+        ),
+    ] = None,
 ) -> None:
     """Serve a store until Ctrl-C.
 
-    The store is created if it is missing. The administration's token is GUANXI_ADMIN_TOKEN; if
-    that is not set, a new one is generated and printed.
+    The store is created if it is missing. The administration's token with every scope is
+    GUANXI_ADMIN_TOKEN; if that is not set, a new one is generated and printed. Tokens that may do
+    less: guanxi admin token new.
     """
     from guanxi.service.config import load
     from guanxi.service.server import Plan
@@ -160,6 +170,7 @@ def serve(
         card_staleness=card_staleness,
         strict_referer=strict_referer,
         wbi_window=wbi_window,
+        request_log=request_log,
     )
     plan = Plan(
         store,
@@ -197,7 +208,7 @@ def serve(
     _serve(plan, ready)
 
 
-def _changed(settings: Settings, **options: float | None) -> Settings:
+def _changed(settings: Settings, **options: float | str | None) -> Settings:
     """Return the settings with those of the options that are not None."""
     return replace(
         settings, **{name: value for name, value in options.items() if value is not None}

@@ -12,10 +12,11 @@ from guanxi.accounts.secrets import TokenKind, new_app
 from guanxi.cli.account import NamedAccount, mid_of
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_audit
 from guanxi.cli.terminal import json_of, say
 from guanxi.contract.limits import Limits
 from guanxi.operations import accounts, sessions
+from guanxi.operations.audit import Act
 from guanxi.stores.port import Store
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -62,10 +63,10 @@ def new(
             )
         )
 
-    async def open_session(opened: Store) -> dict[str, str | int]:
+    async def open_session(opened: Store, act: Act) -> dict[str, str | int]:
         kind = TokenKind.APP if app_token else TokenKind.COOKIE
-        found = await mid_of(opened, mid)
-        issued = await sessions.issue(opened, found, kind, Limits(), int(time.time()), days=days)
+        act.mid, act.detail = await mid_of(opened, mid), kind.value
+        issued = await sessions.issue(opened, act.mid, kind, Limits(), int(time.time()), days=days)
         if not app_token:
             return {
                 "sessdata": issued.token,
@@ -80,7 +81,7 @@ def new(
             "expires": issued.expires,
         }
 
-    session = with_store(store, open_session)
+    session = with_audit(store, "session new", open_session)
     if export:
         say(f"export GUANXI_SESSDATA={session['sessdata']}")
         say(f"export GUANXI_BILI_JCT={session['bili_jct']}")
@@ -108,11 +109,11 @@ def agree(
     """
     key = parse_qs(urlsplit(code).query).get("qrcode_key", [code])[0]
 
-    async def confirm(opened: Store) -> None:
-        found = await mid_of(opened, mid)
-        await sessions.agree(opened, key, found, Limits().qr_seconds, time.time())
+    async def confirm(opened: Store, act: Act) -> None:
+        act.mid = await mid_of(opened, mid)
+        await sessions.agree(opened, key, act.mid, Limits().qr_seconds, time.time())
 
-    with_store(store, confirm)
+    with_audit(store, "session agree", confirm)
 
 
 @app.command()
@@ -125,9 +126,9 @@ def revoke(mid: NamedAccount, store: StoreOption = DEFAULT_STORE) -> None:
     Prints how many there were. The account must exist.
     """
 
-    async def close_all(opened: Store) -> int:
-        found = await mid_of(opened, mid)
-        await accounts.existing(opened, found)
-        return await opened.close_sessions(found)
+    async def close_all(opened: Store, act: Act) -> int:
+        act.mid = await mid_of(opened, mid)
+        await accounts.existing(opened, act.mid)
+        return await opened.close_sessions(act.mid)
 
-    say(with_store(store, close_all))
+    say(with_audit(store, "session revoke", close_all))

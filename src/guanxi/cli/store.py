@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -14,20 +14,25 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 
 from guanxi import stores
 from guanxi.cli.help import argument, in_chinese, option
-from guanxi.cli.language import text
+from guanxi.cli.language import shown, text
 from guanxi.cli.store_changes import app as changes
+from guanxi.cli.store_copies import backup, restore
 from guanxi.cli.store_export import exports
 from guanxi.cli.store_import import app as imports
+from guanxi.cli.store_info import info
 from guanxi.cli.stores import (
     DEFAULT_STORE,
     StoreOption,
     check_folder,
     unfinished,
+    with_audit,
     with_store,
 )
 from guanxi.cli.terminal import note, say
+from guanxi.operations import admin_tokens
 from guanxi.stores import copy, open_store, redacted
-from guanxi.stores.port import Store
+from guanxi.stores.port import Store, StoreError
+from guanxi.stores.port.info import CHECKED, note_of_check
 from guanxi.text import Text
 
 app = typer.Typer(
@@ -37,6 +42,9 @@ app = typer.Typer(
 app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")
 app.add_typer(changes, name="changes")
+app.command()(backup)
+app.command()(restore)
+app.command()(info)
 
 
 _COPY_AGAIN = Text(
@@ -105,6 +113,48 @@ def migrate(store: Address) -> None:
     else:
         result = text("已是最新", "up to date")
     note(f"{redacted(store)}: {result}")
+
+
+_ENDS = Text(
+    """{0}：更换密钥后
+- 登录仍然有效，但浏览器须重新登录才能修改：bili_jct 由密钥导出（-111）
+- refresh_token 与未确认的二维码失效
+- 应用密钥对须重新发放：appsec 由密钥导出（-403）
+- wbi 签名须重新取 img_key 与 sub_key，空间页的 w_webid 须重新取；SDK 会自动重取 wbi
+运行中的服务在两秒内换用新密钥；其他程序（guanxi.open）须重新打开库。
+管理口令不变。""",
+    """{0}: once its secret is replaced
+- sessions stay, but a browser changes nothing before it signs in again: its bili_jct is derived
+  from the secret (-111)
+- refresh tokens end, and QR codes that nobody has confirmed yet
+- app key pairs have to be issued again: an appsec is derived from the secret (-403)
+- wbi signatures need the new img_key and sub_key, and w_webid the one of a new page; the SDK
+  fetches the wbi keys again
+Running services use the new secret within two seconds. Programs that have opened the store as a
+library have to open it again. Administration tokens stay.""",
+)
+
+
+@app.command("rotate-secret")
+@in_chinese("""更换库的密钥，先列出因此失效的内容，并要求输入 rotate 确认。
+
+    运行中的服务在两秒内换用新密钥，无需重启。""")
+def rotate_secret(
+    yes: Annotated[bool, option("不再询问。", "Do not ask.", "--yes", "-y")] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Replace the store's secret; first show what that ends, and have it confirmed.
+
+    To confirm, type rotate, or give --yes. Running services use the new secret within two seconds,
+    and need no restart.
+    """
+    note(shown(_ENDS).format(redacted(store)))
+    if not yes:
+        typed = typer.prompt(text("输入 rotate 以确认", "Type rotate to confirm"), err=True)
+        if typed != "rotate":
+            raise typer.Abort
+    with_audit(store, "store rotate-secret", lambda opened, _: admin_tokens.rotate_secret(opened))
+    note(text("已更换", "replaced"))
 
 
 @app.command("copy")
@@ -203,14 +253,14 @@ def _reporter(progress: Progress, label: str) -> copy.Progress:
 
 @in_chinese("""检查整个库的全部约束。
 
-    每处错误输出一行；如有错误，退出状态为 1；未能检查完时为 3，如失去服务器。
+    每处错误输出一行；如有错误，退出状态为 1；否则记下检查的时间。未能检查完时为 3，如失去服务器。
     晚于时钟的关系不算错误，其数目输出到标准错误。""")
 def check(store: StoreOption = DEFAULT_STORE) -> None:
     """Check every invariant of a whole store.
 
-    Prints a line for each fault; if there is one, the exit status is 1. It is 3 if the check did
-    not finish, as when a server is lost. Relations that are later than the clock are counted on
-    standard error, and are no fault.
+    Prints a line for each fault; if there is one, the exit status is 1, else guanxi store info
+    shows the time from then on. The status is 3 if the check did not finish, as when a server is
+    lost. Relations that are later than the clock are counted on standard error, and are no fault.
     """
     now = int(time.time())
 
@@ -222,6 +272,9 @@ def check(store: StoreOption = DEFAULT_STORE) -> None:
         ahead = 0
         async for edge in opened.edges():
             ahead += edge.time > now
+        if not count:
+            with suppress(StoreError):  # the disk may be full: the check is done all the same
+                await opened.put_note(CHECKED, note_of_check(int(time.time())))
         return count, ahead
 
     with unfinished(_CHECK_AGAIN):

@@ -8,8 +8,9 @@ import typer
 
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_audit, with_store
 from guanxi.cli.terminal import json_of, note, say
+from guanxi.operations.audit import Act
 from guanxi.stores.port import Store
 from guanxi.stores.port.feed import KEEP_DAYS, FeedStatus
 
@@ -44,10 +45,10 @@ def switch_on(
     export (guanxi store export).
     """
 
-    async def switch(opened: Store) -> bool:
+    async def switch(opened: Store, _act: Act) -> bool:
         return await opened.set_changes(True, keep_days=keep_days, keep_rows=keep_rows)
 
-    changed = with_store(store, switch)
+    changed = with_audit(store, "store changes on", switch)
     note(text("已打开", "switched on") if changed else text("已是打开", "on already"))
 
 
@@ -60,7 +61,7 @@ def switch_off(store: StoreOption = DEFAULT_STORE) -> None:
 
     All cursors end: once it is on again, readers must start from an export.
     """
-    changed = with_store(store, lambda opened: opened.set_changes(False))
+    changed = with_audit(store, "store changes off", lambda opened, _: opened.set_changes(False))
     note(text("已关闭", "switched off") if changed else text("已是关闭", "off already"))
 
 
@@ -80,6 +81,25 @@ def status(store: StoreOption = DEFAULT_STORE) -> None:
                 "keep_rows": found.keep_rows,
             }
         )
+    )
+
+
+@app.command()
+@in_chinese("""声明此库由备份恢复，如用 pg_restore。
+
+    之后，晚于备份的游标将被拒绝；其余继续有效。请在第一次写入之前运行。
+    guanxi store restore 自动如此。""")
+def restored(store: StoreOption = DEFAULT_STORE) -> None:
+    """Say that the store was restored from a backup, as by pg_restore.
+
+    Cursors that are later than the backup are refused from then on; the others go on. Run it before
+    the first write. guanxi store restore does the same.
+    """
+    is_on = with_store(store, lambda opened: opened.mark_restored())
+    note(
+        text("晚于现在的游标将被拒绝", "cursors later than now are refused")
+        if is_on
+        else text("没有记录变更，无需此命令", "no changes are recorded: nothing to do")
     )
 
 

@@ -50,7 +50,7 @@ Force = Annotated[bool, option("替换已有的文件。", "Replace an existing 
 
 
 @exports.command("edges")
-@in_chinese("""导出关注、悄悄关注与黑名单。
+@in_chinese("""导出关注、悄悄关注、黑名单与关注请求。
 
     列：follower、followed、time、kind、special、groups、contract、finer、visits。
     标准输出（-）为 CSV。服务可以同时运行：导出读取同一时刻的快照。
@@ -59,7 +59,7 @@ Force = Annotated[bool, option("替换已有的文件。", "Replace an existing 
 def export_edges(
     file: File, where: Where = None, force: Force = False, store: StoreOption = DEFAULT_STORE
 ) -> None:
-    """Export followings, whispers and blocks.
+    """Export followings, whispers, blocks and requests to follow.
 
     Columns: follower, followed, time, kind, special, groups, contract, finer, visits. On standard
     output (-) it is CSV. The service may run: an export reads one snapshot.

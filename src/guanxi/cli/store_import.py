@@ -131,7 +131,7 @@ Json = Annotated[
 
 
 @app.command("edges")
-@in_chinese("""导入关注、悄悄关注与黑名单。
+@in_chinese("""导入关注、悄悄关注、黑名单与关注请求。
 
     CSV（任何分隔符）、JSON Lines 或 Parquet，可用 gzip 或 zstd 压缩。库不存在时会建立。
 
@@ -173,7 +173,7 @@ def edges(
     json: Json = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Import followings, whispers and blocks.
+    """Import followings, whispers, blocks and requests to follow.
 
     CSV with any separator, JSON Lines or Parquet, plain or compressed by gzip or zstd. The store is
     created if it is missing.

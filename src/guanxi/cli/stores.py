@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+from guanxi.accounts.administrators import COMMAND_LINE
 from guanxi.cli.help import option
 from guanxi.files.folders import delete_leftovers, temporary_folder
+from guanxi.operations.audit import Act, recorded
 from guanxi.stores import is_server_address, open_store
 from guanxi.stores.port import Store, StoreError, StoreMissing
 from guanxi.text import Text
@@ -65,6 +70,39 @@ def with_store(address: str, do: Callable[[Store], Awaitable[T]], *, create: boo
             await store.close()
 
     return asyncio.run(run())
+
+
+def with_audit(
+    address: str,
+    what: str,
+    do: Callable[[Store, Act], Awaitable[T]],
+    *,
+    create: bool = False,
+    mid: int = 0,
+) -> T:
+    """Return what ``do(store, act)`` returns, as ``with_store``, and record it in the audit log.
+
+    ``what`` is the command, without its arguments; ``do`` may set in the act what the log keeps
+    with it. Who did it is the system's user. The outcome is 0, or 1 if ``do`` raises.
+    """
+
+    async def run(store: Store) -> T:
+        act, now_ms = Act(mid), time.time_ns() // 10**6
+        async with recorded(store, COMMAND_LINE + _user(), what, act, now_ms=now_ms):
+            act.status = 1
+            result = await do(store, act)
+            act.status = 0
+        return result
+
+    return with_store(address, run, create=create)
+
+
+def _user() -> str:
+    """Return the name of the system's user, or its number if it has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
 def with_unchanged(address: str, do: Callable[[Store], Awaitable[T]]) -> tuple[T, bool]:

@@ -63,6 +63,8 @@ class Mounted:
         observers: list[Observer] = [metrics.answered, _Visits(store)]
         if settings.log_requests:
             observers.append(logs.exchanged)
+        if settings.request_log:  # open as long as the process
+            observers.append(logs.RequestLog(settings.request_log))
         page_by_path: dict[str, ASGI] = dict.fromkeys(pages.PATHS, pages.application(store))
         self._application = Application(service, HostGate(service, caller), observers, page_by_path)
         #: An application with the metrics at ``/metrics``. The host decides who may read them.

@@ -105,6 +105,7 @@ class Marks:
         if mark.session is not None:
             mark.session.close()
         mark.session = session
+        await store.refresh_secret()
         self._forget()
 
     async def empty(self) -> None:

@@ -15,10 +15,11 @@ import msgspec
 from msgspec.structs import replace
 
 from guanxi.files import table
-from guanxi.files.edges import READY, Edges, add_texts, groups_of
+from guanxi.files.edge_groups import groups_of
+from guanxi.files.edges import KINDS, READY, Edges, add_texts
 from guanxi.files.outcome import SHOWN, OnConflict, RefusedLines
-from guanxi.stores.lines import KINDS, group_name
-from guanxi.stores.port import EdgeRow, Store
+from guanxi.stores.lines import group_name
+from guanxi.stores.port import REQUEST, EdgeRow, Store
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,7 +30,7 @@ _LOOKED_UP = 1_000
 #: After so many stored edges of accounts that no line names, the read goes on at the next that one
 #: does.
 _SKIPPED = 1_000
-_FOLLOW, _WHISPER, _BLOCK = map(KINDS.index, ("follow", "whisper", "block"))
+_FOLLOW, _WHISPER, _BLOCK, _REQUEST = map(KINDS.index, ("follow", "whisper", "block", REQUEST))
 
 _MIDS = """
 SELECT DISTINCT mid FROM (
@@ -50,6 +51,9 @@ CREATE TABLE compared AS
 SELECT edge.id, CASE
     WHEN edge.kind <> {_BLOCK} AND (own.kind = {_BLOCK} OR back.kind = {_BLOCK}) THEN 'loses'
     WHEN edge.kind = {_WHISPER} AND own.kind = {_FOLLOW} THEN 'loses'
+    WHEN edge.kind = {_REQUEST} THEN CASE
+        WHEN own.kind = {_FOLLOW} THEN 'loses'
+        WHEN sent.kind IS NULL THEN 'new' ELSE 'unchanged' END
     WHEN own.kind <> edge.kind OR edge.kind = {_BLOCK} AND back.kind <> {_BLOCK} THEN
         CASE WHEN edge.kind = {_BLOCK} AND other.id IS NOT NULL THEN 'wins second' ELSE 'wins' END
     WHEN own.kind IS NULL THEN 'new'
@@ -66,7 +70,11 @@ SELECT edge.id, CASE
 FROM (SELECT rowid AS id, * {READY}) AS edge
 LEFT JOIN cell_names ON cell_names.groups = edge.groups
 LEFT JOIN stored AS own ON own.owner = edge.follower AND own.target = edge.followed
+    AND own.kind <> {_REQUEST}
 LEFT JOIN stored AS back ON back.owner = edge.followed AND back.target = edge.follower
+    AND back.kind <> {_REQUEST}
+LEFT JOIN stored AS sent ON sent.owner = edge.follower AND sent.target = edge.followed
+    AND sent.kind = {_REQUEST}
 LEFT JOIN (SELECT rowid AS id, follower, followed {READY} AND kind = {_BLOCK}) AS other
     ON other.follower = edge.followed AND other.followed = edge.follower
     AND other.follower < edge.follower
@@ -208,7 +216,7 @@ async def _edges_of(store: Store, owners: Iterator[int]) -> AsyncIterator[EdgeRo
     while owner is not None:
         skipped = 0
         # Left early below, so it must be closed: in every store it is a generator.
-        async with aclosing(aiter(store.edges(owner - 1))) as edges:  # type: ignore[type-var]
+        async with aclosing(aiter(store.edges(owner - 1, requests=True))) as edges:  # type: ignore[type-var]
             async for edge in edges:
                 while owner is not None and owner < edge.follower:
                     owner = next(owners, None)

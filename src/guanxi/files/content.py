@@ -19,20 +19,30 @@ from guanxi.files.outcome import reason
 from guanxi.files.table import Request, Shape
 from guanxi.stores.port import BadLine, Store
 from guanxi.text import Text
+from guanxi.world.keys import KEY
 from guanxi.world.kind import Entry
 from guanxi.world.kinds import entry_of
 
 COLUMNS = ("owner", "kind", "document")
 SHAPE = Shape(names=COLUMNS, required=COLUMNS)
 _HEAD, _CHUNK = 4, 1_000
+#: Kinds that a file of content may not have, and what to use instead: only the verbs on accounts
+#: keep a key unique, and one for each account.
+NOT_IN_FILES = {
+    KEY.name: Text(
+        "kind：'key' 不能作为内容导入；请用 `guanxi store import accounts` 的 key 列",
+        "kind: 'key' cannot be imported as content; use the column key of"
+        " `guanxi store import accounts`",
+    )
+}
 
 
 def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
     """Yield the documents of a file, each with its line number from 1; skip blank lines.
 
     The file is JSON Lines, CSV or Parquet, plain or compressed by gzip or zstd. ``BadLine`` for the
-    first line that is not a document; ``StoreError`` if the file cannot be read, or needs DuckDB
-    and that is not installed.
+    first line that is not a document, or is of a kind in ``NOT_IN_FILES``; ``StoreError`` if the
+    file cannot be read, or needs DuckDB and that is not installed.
     """
     with failures(path), temporary_folder("guanxi-content-") as folder:
         if path == STDIN:
@@ -42,9 +52,12 @@ def read_content(path: Path) -> Iterator[tuple[int, Entry]]:
                 path = copied(pipe, Path(folder, path.name))
         for number, line in _json_lines(path) if _is_json_lines(path) else _table_lines(path):
             try:
-                yield number, entry_of(line)
+                entry = entry_of(line)
             except ValueError as error:
                 raise BadLine(number, str(error)) from None
+            if entry.kind in NOT_IN_FILES:
+                raise BadLine(number, NOT_IN_FILES[entry.kind])
+            yield number, entry
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -97,8 +110,8 @@ async def import_content(store: Store, path: Path) -> int:
     """Store the documents of a file, all or none; return their number.
 
     A document replaces the stored one with its owner, kind and id (of a unique kind, that of any
-    owner). ``BadLine`` for the first line that is not a document, or whose owner has no account;
-    ``StoreError`` if the file cannot be read or the store fails.
+    owner). ``BadLine`` for the first line that ``read_content`` refuses, or whose owner has no
+    account; ``StoreError`` if the file cannot be read or the store fails.
     """
     lines = list(read_content(path))
     known = await store.cards(list({entry.owner for _, entry in lines}))

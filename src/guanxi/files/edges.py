@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from guanxi.files import table
-from guanxi.files.lines import text_of
+from guanxi.files import edge_groups, table
+from guanxi.files.edge_groups import GROUP_SEPARATOR, groups_of
 from guanxi.files.outcome import (
     SHOWN,
     Counts,
@@ -28,10 +26,21 @@ from guanxi.files.outcome import (
     reason,
     unknown_accounts,
 )
+from guanxi.files.pending import MANY, put_requests
 from guanxi.files.table import Request, Shape
 from guanxi.graph.pair import Contract, sort_key_of_mtime
-from guanxi.stores.lines import KINDS, MAX_FINER, group_name
-from guanxi.stores.port import BadLine, EdgeRow, OnContradiction, PlainFollows, Store, StoreError
+from guanxi.stores.lines import KINDS as RELATIONS
+from guanxi.stores.lines import MAX_FINER
+from guanxi.stores.port import (
+    REQUEST,
+    BadLine,
+    EdgeRow,
+    OnContradiction,
+    PlainFollows,
+    SentRequest,
+    Store,
+    StoreError,
+)
 from guanxi.text import Text
 
 if TYPE_CHECKING:
@@ -44,18 +53,19 @@ SHAPE = Shape(
     texts=frozenset({"groups"}),
     headerless=("follower", "followed", "time"),
 )
-#: The separator of groups where none is clear, and the others that are looked for.
-GROUP_SEPARATOR, OTHER_SEPARATORS = "|", (";", ",", "、", "；", "，")
 #: In the order of their codes in ``edge.unit``.
 UNITS = ("none", "seconds", "milliseconds", "microseconds", "iso", "iso without zone")
 #: What times that were read as numbers may be instead: a date, with hour and minute, or the number
 #: of a day in a spreadsheet. The first and the third were read as seconds, the second as
 #: milliseconds.
 DOUBTFUL = ("date", "minute", "day")
+#: The kinds of a line, by their codes in ``edge.kind``.
+KINDS = (*RELATIONS, REQUEST)
 _CHUNK = 10_000
 _FINE = sort_key_of_mtime(1)
-_FOLLOW, _BLOCK = KINDS.index("follow"), KINDS.index("block")
-#: Which relation of one pair wins: block, then follow, then whisper.
+_FOLLOW, _WHISPER, _BLOCK, _REQUEST = map(KINDS.index, ("follow", "whisper", "block", REQUEST))
+#: Which relation of one pair wins: block, then follow, then whisper or request, which exclude only
+#: the former two.
 _RANK = f"CASE kind WHEN {_BLOCK} THEN 2 WHEN {_FOLLOW} THEN 1 ELSE 0 END"
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -191,6 +201,9 @@ class Found(Struct, frozen=True, kw_only=True):
     no_values: tuple[str, ...] = ()
 
 
+_IS_REQUEST = f"(kind = {_REQUEST})"
+
+
 class Edges(NamedTuple):
     """Checked edges in a database: each pair once, and none contradicts another."""
 
@@ -200,14 +213,25 @@ class Edges(NamedTuple):
     is_plain: bool
 
     def rows(self) -> Iterable[EdgeRow]:
-        """Return the edges by follower, sort key and followed. May be called on any thread."""
+        """Return the edges by follower, sort key and followed, without the requests to follow.
+
+        May be called on any thread.
+        """
         if self.is_plain:
             return PlainFollows(self._chunks("follower, place, followed"))
         return self._full()
 
-    def _chunks(self, columns: str) -> Iterator[list[Any]]:
+    def requests(self) -> Iterator[list[SentRequest]]:
+        """Yield the requests to follow in lists, by follower, sort key and followed."""
+        rows = chain.from_iterable(self._chunks("follower, followed, place", _IS_REQUEST))
+        while some := [SentRequest(*row) for row in islice(rows, MANY)]:
+            yield some
+
+    def _chunks(self, columns: str, which: str = f"NOT {_IS_REQUEST}") -> Iterator[list[Any]]:
         with self.db.cursor() as cursor:
-            cursor.execute(f"SELECT {columns} {READY} ORDER BY follower, place, followed")
+            cursor.execute(
+                f"SELECT {columns} {READY} AND {which} ORDER BY follower, place, followed"
+            )
             while rows := cursor.fetchmany(_CHUNK):
                 yield rows
 
@@ -254,9 +278,9 @@ class Edges(NamedTuple):
         )
 
     def line_of(self, number: int) -> tuple[Path, int, int, int]:
-        """Return the file and line, the follower and the followed, of row ``number``, from 1."""
+        """Return the file and line, the follower and the followed, of one of ``rows``, from 1."""
         [(file, line, follower, followed)] = self.db.execute(
-            f"SELECT file, line, follower, followed {READY}"
+            f"SELECT file, line, follower, followed {READY} AND NOT {_IS_REQUEST}"
             f" ORDER BY follower, place, followed LIMIT 1 OFFSET {number - 1}"
         ).fetchall()
         part = self.parts[file]
@@ -321,7 +345,7 @@ def read_edges(
                 statement = _JUDGED.replace("{raw}", raw).replace("{part}", part.select)
                 db.execute(statement, {"file": at, "end": (now + 1) * 1_000_000})
         with table.failures(db, "edges"):
-            separator, odd, no_values = _groups(db, group_separator)
+            separator, odd, no_values = edge_groups.check(db, group_separator)
             _order(db, now)
             _resolve(db, on_conflict)
             if skip_bad:
@@ -343,7 +367,7 @@ def _found(
     odd: tuple[tuple[int, str], ...],
 ) -> Edges:
     [(plain,)] = db.execute(
-        f"SELECT coalesce(bool_and(fault IS NOT NULL OR kind = {_FOLLOW}"
+        f"SELECT coalesce(bool_and(fault IS NOT NULL OR {_IS_REQUEST} OR kind = {_FOLLOW}"
         " AND NOT special AND groups IS NULL AND ts IS NULL AND visits IS NULL), true) FROM edge"
     ).fetchall()
     doubtful = db.execute(_DOUBTFUL).fetchall()
@@ -374,6 +398,11 @@ async def import_edges(
     one relation ``on_conflict`` keeps one; with "refuse" both raise BadLine. ``strict`` raises
     BadLine for an account that does not exist. ``progress`` is called, on any thread, with the
     number of edges that are done. Other errors are those of ``Upkeep.import_edges``.
+
+    Requests to follow are written after all else, some hundreds in a transaction. One that a stored
+    relation or a deregistered account excludes is left out and counted as conflicting, as is, with
+    ``strict``, one of an unknown account: ``comparison.check_edges`` refuses those before. One that
+    is stored keeps its time.
     """
     rule: OnContradiction = "refuse" if on_conflict == "refuse" else "resolve"
     try:
@@ -393,6 +422,12 @@ async def import_edges(
             raise BadLine(line, unknown_accounts(unknown), several) from None
         raise BadLine(line, error.reason, several) from None
     counts = edges.found.counts
+    done = written.new + written.changed + written.unchanged + written.conflicting
+    async for requests in put_requests(store, edges.requests(), strict=strict):
+        written += requests
+        done += requests.new + requests.unchanged + requests.conflicting
+        if progress is not None:
+            progress(done)
     return replace(
         counts,
         new=written.new,
@@ -454,8 +489,10 @@ def _resolve(db: duckdb.DuckDBPyConnection, on_conflict: OnConflict) -> None:
         "CREATE TABLE conflict (id BIGINT, other VARCHAR);"
         "INSERT INTO conflict SELECT id, other FROM (SELECT id,"
         f" row_number() OVER best AS rank, first_value(file || ':' || line) OVER best AS other"
-        f" FROM several WHERE NOT repeated"
-        f" WINDOW best AS (PARTITION BY follower, followed ORDER BY {best})) WHERE rank > 1"
+        f" FROM (SELECT *, CASE WHEN bool_and(kind IN ({_WHISPER}, {_REQUEST}))"
+        " OVER (PARTITION BY follower, followed) THEN kind END AS apart"
+        " FROM several WHERE NOT repeated)"
+        f" WINDOW best AS (PARTITION BY follower, followed, apart ORDER BY {best})) WHERE rank > 1"
     )
     loser = "greatest(edge.rowid, block.rowid)" if on_conflict == "refuse" else "edge.rowid"
     gone = "(SELECT id FROM conflict UNION ALL SELECT id FROM dropped)"
@@ -485,85 +522,3 @@ def add_texts(db: duckdb.DuckDBPyConnection, parts: tuple[table.Part, ...]) -> N
                 f"UPDATE edge SET text = coalesce(part.text, '') FROM ({part.select}) AS part"
                 f" WHERE edge.line = part.line AND {late.replace(' fault', ' edge.fault')}"
             )
-
-
-# --- groups ---
-
-
-@lru_cache(maxsize=10_000)
-def groups_of(cell: str, separator: str) -> tuple[str, ...]:
-    """Return the group names in a cell: those of a JSON list, or the parts between separators.
-
-    Without outer spaces and empty names.
-    """
-    if cell.startswith("["):
-        try:
-            return tuple(msgspec.json.decode(cell, type=list[str]))
-        except (msgspec.DecodeError, RecursionError):
-            pass
-    return tuple(name.strip() for name in cell.split(separator) if name.strip())
-
-
-def _groups(
-    db: duckdb.DuckDBPyConnection, separator: str | None
-) -> tuple[str, tuple[tuple[int, str], ...], tuple[str, ...]]:
-    """Refuse the edges with an invalid group name.
-
-    Return the separator, the groups (owner and name) whose names hold another one, and the names
-    that may have been meant as no value.
-    """
-    db.execute(
-        "CREATE TABLE cell AS SELECT groups, min(follower) AS follower FROM edge"
-        " WHERE groups IS NOT NULL AND fault IS NULL GROUP BY groups"
-    )
-    chosen = separator or _separator(db)
-    odd: list[tuple[int, str]] = []
-    no_values: dict[str, None] = {}
-    db.execute("CREATE TABLE bad_cell (groups VARCHAR, name VARCHAR)")
-    with db.cursor() as cursor:
-        cursor.execute("SELECT groups, follower FROM cell")
-        while rows := cursor.fetchmany(_CHUNK):
-            bad: list[tuple[str, str]] = []
-            for cell, follower in rows:
-                names = groups_of(cell, chosen)
-                bad.extend((cell, name) for name in names if group_name(name) is None)
-                no_values.update((name, None) for name in names if name.lower() in table.NO_VALUE)
-                if not cell.startswith("[") and separator is None and len(odd) < SHOWN:
-                    odd.extend(
-                        (follower, name)
-                        for name in names
-                        if any(other in name for other in OTHER_SEPARATORS)
-                    )
-            if bad:
-                db.execute(
-                    "INSERT INTO bad_cell SELECT unnest(?), unnest(?)",
-                    [[cell for cell, _ in bad], [name for _, name in bad]],
-                )
-    db.execute(
-        "UPDATE edge SET fault = 'groups', value = bad.name FROM"
-        " (SELECT groups, min(name) AS name FROM bad_cell GROUP BY groups) AS bad"
-        " WHERE bad.groups = edge.groups AND fault IS NULL"
-    )
-    return chosen, tuple(odd[:SHOWN]), tuple(no_values)
-
-
-def _separator(db: duckdb.DuckDBPyConnection) -> str:
-    """Return what separates groups: the default, unless another is clear.
-
-    That is: no cell has the default, one other separator occurs, and one of the names that it makes
-    is in several cells.
-    """
-    columns = ", ".join(
-        f"count(*) FILTER (contains(groups, {text_of(mark)}))"
-        for mark in (GROUP_SEPARATOR, *OTHER_SEPARATORS)
-    )
-    cells = "FROM cell WHERE NOT starts_with(groups, '[')"
-    [(default, *others)] = db.execute(f"SELECT {columns} {cells}").fetchall()
-    used = [mark for mark, count in zip(OTHER_SEPARATORS, others, strict=True) if count]
-    if default or len(used) != 1:
-        return GROUP_SEPARATOR
-    [(shared,)] = db.execute(
-        f"SELECT count(*) FROM (SELECT trim(name) FROM (SELECT groups, unnest(string_split(groups,"
-        f" {text_of(used[0])})) AS name {cells}) GROUP BY 1 HAVING count(*) > 1)"
-    ).fetchall()
-    return used[0] if shared else GROUP_SEPARATOR

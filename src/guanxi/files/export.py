@@ -19,6 +19,7 @@ from msgspec.structs import astuple, replace
 
 from guanxi.accounts.account import Card, Privacy
 from guanxi.files import conversion
+from guanxi.files.content import NOT_IN_FILES
 from guanxi.files.conversion import groups_cell
 from guanxi.files.output import Form, form_of, whole_file, write_all, written
 from guanxi.stores.port import AccountRow, EdgeRow, Store
@@ -103,6 +104,13 @@ def _entry_cells(row: Entry) -> Iterable[object]:
     return row.owner, row.kind, row.body.decode()
 
 
+async def _content(store: Store) -> AsyncIterator[Entry]:
+    """Yield the documents that an import of content accepts: an account's key is in its export."""
+    async for entry in store.entries():
+        if entry.kind not in NOT_IN_FILES:
+            yield entry
+
+
 def _types(kind: type[Struct]) -> dict[str, str]:
     """Return the DuckDB type of each field of a struct of texts, numbers and switches."""
     types = {str: "VARCHAR", int: "BIGINT", bool: "BOOLEAN"}
@@ -112,7 +120,7 @@ def _types(kind: type[Struct]) -> dict[str, str]:
 #: By the name that the command has for it.
 EXPORTS = {
     "edges": Export(
-        lambda store, at: store.edges(0, at),
+        lambda store, at: store.edges(0, at, requests=True),
         _edge_record,
         _edge_cells,
         {
@@ -134,7 +142,7 @@ EXPORTS = {
         {"mid": "BIGINT", **_types(Card), **_types(Privacy), "state": "VARCHAR", "key": "VARCHAR"},
     ),
     "content": Export(
-        lambda store, _: store.entries(),
+        lambda store, _: _content(store),
         _entry_record,
         _entry_cells,
         {"owner": "BIGINT", "kind": "VARCHAR", "document": "JSON"},

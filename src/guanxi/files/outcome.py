@@ -40,8 +40,8 @@ _TEXTS = {
     "followed": _MID,
     "mid": _MID,
     "self": Text(
-        "账号 {1} 不能关注、悄悄关注或拉黑自己",
-        "account {1} cannot follow, whisper to or block itself",
+        "账号 {1} 不能关注、悄悄关注或拉黑自己，也不能向自己请求关注",
+        "account {1} cannot follow, whisper to, block or send a request to itself",
     ),
     "time": Text(
         "time：{1} 不是时间（1970 年以来的秒、毫秒、微秒，或 ISO 8601）",
@@ -55,7 +55,8 @@ _TEXTS = {
         for zh, en in (("秒", "seconds"), ("毫秒", "milliseconds"), ("微秒", "microseconds"))
     },
     "kind": Text(
-        "kind：{1} 不是 follow、whisper 或 block", "kind: {1} is not follow, whisper or block"
+        "kind：{1} 不是 follow、whisper、block 或 request",
+        "kind: {1} is not follow, whisper, block or request",
     ),
     "special": Text(
         "special：{1} 不是 true、false、1 或 0", "special: {1} is not true, false, 1 or 0"

@@ -1,4 +1,4 @@
-"""Administration over HTTP, on a separate address and with a separate bearer token.
+"""Administration over HTTP, on a separate address and with separate bearer tokens.
 
 | request | what it does |
 |---|---|
@@ -20,6 +20,10 @@
 | POST /sessions/revoke | close one session: ``{"token": "…"}`` |
 | POST /logins/agree | confirm a QR sign-in: ``{"key": "…", "mid": 1}`` |
 | POST /apps | issue an appkey and its appsec |
+| GET /tokens | the tokens that the store keeps, without their secrets |
+| POST /tokens | make one: ``{"name": "…", "scopes": ["read"], "days": 90}`` |
+| DELETE /tokens/{name} | end one |
+| GET /audit | what administration did: ``limit``, ``after``, ``mid``, ``token`` |
 | GET /changes | the feed of changes, see ``guanxi.service.changes`` |
 | GET /metrics | metrics in Prometheus text format |
 
@@ -29,13 +33,16 @@ key "" is none; one that another account has is refused (409). A deregistered ac
 restored (409). A PUT needs a body; those of ``POST /accounts/{mid}/sessions`` and of a mute are
 optional.
 
-Every request needs ``Authorization: Bearer <token>``. Errors have an HTTP status and the body
+Every request needs ``Authorization: Bearer <token>``; a token has scopes. A GET needs ``read``, and
+every other method ``write``; the metrics need ``metrics`` or ``read``. The audit log has every
+request that is not a GET, before it is done. Errors have an HTTP status and the body
 ``{"error": "…"}`` with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import cast
 
 import msgspec
@@ -49,12 +56,14 @@ from starlette.routing import Route
 
 from guanxi.accounts import secrets
 from guanxi.accounts.account import STATES, Card, EditRefusal, Privacy, StateName
+from guanxi.accounts.administrators import is_name
 from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.params import LARGEST
-from guanxi.graph.pair import Act
+from guanxi.graph import pair
 from guanxi.operations import accounts, sessions
 from guanxi.operations.accounts import AccountError
-from guanxi.service import admin_marks, admin_requests, changes, logs
+from guanxi.operations.audit import Act, recorded
+from guanxi.service import admin_audit, admin_marks, admin_requests, changes, logs
 from guanxi.service.administering import (
     Administered,
     AdminRequest,
@@ -64,6 +73,8 @@ from guanxi.service.administering import (
     fields,
     names,
 )
+from guanxi.service.admitting import Admission, check_scopes, scopes_for
+from guanxi.service.exchange import new_request_id
 from guanxi.stores.port import StoreError, StoreTimeout
 
 _BODY_BYTES = 65_536
@@ -126,7 +137,8 @@ _Handler = Callable[[Request], Awaitable[Response]]
 def application(administered: Administered, token: str) -> Starlette:
     """Return the application that administers a store's accounts and sessions over HTTP.
 
-    It also issues appkeys and exposes metrics. Requests need the bearer ``token``. An error
+    It also issues appkeys and exposes metrics. Requests need a bearer token: ``token``, which has
+    every scope, or one of the settings or of the store, which has some. An error
     response has the body ``{"error": "…"}``.
     """
     verbs: list[tuple[str, str, Verb]] = [
@@ -143,13 +155,13 @@ def application(administered: Administered, token: str) -> Starlette:
         ("PUT", "/accounts/{mid}/mutes/{target}", admin_marks.mute),
         ("DELETE", "/accounts/{mid}/mutes/{target}", admin_marks.unmute),
         ("GET", "/accounts/{mid}/requests", admin_requests.received),
-        ("PUT", "/accounts/{mid}/requests/{target}", admin_requests.acting(Act.APPROVE)),
-        ("DELETE", "/accounts/{mid}/requests/{target}", admin_requests.acting(Act.DECLINE)),
+        ("PUT", "/accounts/{mid}/requests/{target}", admin_requests.acting(pair.Act.APPROVE)),
+        ("DELETE", "/accounts/{mid}/requests/{target}", admin_requests.acting(pair.Act.DECLINE)),
         ("GET", "/accounts/{mid}/sent-requests", admin_requests.sent),
         (
             "DELETE",
             "/accounts/{mid}/sent-requests/{target}",
-            admin_requests.acting(Act.CANCEL_REQUEST),
+            admin_requests.acting(pair.Act.CANCEL_REQUEST),
         ),
         ("GET", "/accounts/{mid}/suggestions", admin_marks.suggestions),
         ("PUT", "/accounts/{mid}/dismissals/{target}", admin_marks.dismiss),
@@ -157,13 +169,20 @@ def application(administered: Administered, token: str) -> Starlette:
         ("POST", "/sessions/revoke", _revoke),
         ("POST", "/logins/agree", _agree),
         ("POST", "/apps", _new_app),
+        ("GET", "/tokens", admin_audit.tokens),
+        ("POST", "/tokens", admin_audit.new_token),
+        ("DELETE", "/tokens/{name}", admin_audit.revoke_token),
+        ("GET", "/audit", admin_audit.audit),
         ("GET", "/changes", _changes),
         ("GET", "/metrics", _metrics),
     ]
+    admission = Admission(administered.service, token)
     # One route for each path: a 405 then names all of its methods.
     handlers: dict[str, dict[str, _Handler]] = {}
     for method, path, verb in verbs:
-        handlers.setdefault(path, {})[method] = _guarded(verb, administered, token)
+        handlers.setdefault(path, {})[method] = _guarded(
+            verb, administered, admission, method, path
+        )
     routes = [
         Route(path, _by_method(of_path), methods=[*of_path]) for path, of_path in handlers.items()
     ]
@@ -184,35 +203,90 @@ def _by_method(handlers: Mapping[str, _Handler]) -> _Handler:
     return handle
 
 
-def _guarded(verb: Verb, administered: Administered, token: str) -> _Handler:
-    """Return a handler that checks the token and calls ``verb``.
+def _guarded(
+    verb: Verb, administered: Administered, admission: Admission, method: str, path: str
+) -> _Handler:
+    """Return a handler that checks the token and its scopes, and calls ``verb``.
 
-    It raises HTTPException: 401 for a missing or wrong token, 404 for an invalid mid or unknown
-    account, 409 for a deregistered account, 413 for a body over 64 KiB, 504 for a StoreTimeout and
-    503 for another StoreError, which it logs; and passes on the HTTPExceptions of ``verb``.
+    Unless ``method`` is GET, the audit log has the request before ``verb`` is called. The handler
+    raises HTTPException: 401 for a missing or wrong token, 403 for one without the scope of the
+    route, 404 for an invalid mid or unknown account, 409 for a deregistered account, 413 for a body
+    over 64 KiB, 504 for a StoreTimeout and 503 for another StoreError, which it logs; and passes on
+    the HTTPExceptions of ``verb``.
     """
 
+    scopes, route = scopes_for(method, path), f"{method} {path}"
+    service = administered.service
+
+    async def done(request: AdminRequest) -> Response:
+        with _refusals():
+            return await verb(administered, request)
+
     async def guarded(request: Request) -> Response:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secrets.equal(given, token):
-            why = "missing or wrong bearer token"
-            raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
+        with _refusals():
+            token = await admission.token(request.headers.get("authorization", ""))
+        check_scopes(token, scopes, route)
         mid, target = [_mid(request.path_params, name) for name in ("mid", "target")]
-        query = tuple(request.query_params.multi_items())
-        admin_request = AdminRequest(mid, target, await _body(request), query, request.headers)
+        query, name = tuple(request.query_params.multi_items()), _name(request.path_params)
+        body, act = await _body(request), Act(mid, target)
+        admitted = AdminRequest(mid, target, body, query, request.headers, token, act, name)
+        if method == "GET":
+            return await done(admitted)
+        request_id, now_ms = new_request_id(), service.clock() // 10**6
+        named = {"X-Request-Id": request_id}
         try:
-            return await verb(administered, admin_request)
-        except AccountError as error:
-            status = 404 if error.refusal is EditRefusal.UNKNOWN else 409
-            raise HTTPException(status, str(error)) from None
-        except StoreTimeout:
-            logs.LOG.exception("administration failed")
-            raise HTTPException(504, _OUTCOME_UNKNOWN) from None
-        except StoreError as error:
-            logs.LOG.exception("administration failed")
-            raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
+            with _refusals():
+                async with recorded(
+                    service.store, token.name, route, act, now_ms=now_ms, request_id=request_id
+                ):
+                    response = await _noted(done, admitted)
+        except HTTPException as error:
+            headers = {**(error.headers or {}), **named}
+            raise HTTPException(error.status_code, error.detail, headers) from None
+        response.headers.update(named)
+        return response
 
     return guarded
+
+
+async def _noted(
+    done: Callable[[AdminRequest], Awaitable[Response]], request: AdminRequest
+) -> Response:
+    """Return the response to a request, and set its status in the request's act."""
+    try:
+        response = await done(request)
+    except HTTPException as error:
+        request.act.status = error.status_code
+        raise
+    request.act.status = response.status_code
+    return response
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Raise HTTPException for what operations and the store raise; log the store's errors."""
+    try:
+        yield
+    except AccountError as error:
+        status = 404 if error.refusal is EditRefusal.UNKNOWN else 409
+        raise HTTPException(status, str(error)) from None
+    except StoreTimeout:
+        logs.LOG.exception("administration failed")
+        raise HTTPException(504, _OUTCOME_UNKNOWN) from None
+    except StoreError as error:
+        logs.LOG.exception("administration failed")
+        raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
+
+
+def _name(path: Mapping[str, str]) -> str:
+    """Return the name in a path's parameters, "" if they have none.
+
+    Raise HTTPException (404) if it cannot be the name of a token.
+    """
+    name = path.get("name", "")
+    if "name" in path and not is_name(name):
+        raise HTTPException(404, "no such token")
+    return name
 
 
 def _mid(path: Mapping[str, str], name: str) -> int:
@@ -256,6 +330,7 @@ async def _put_by_key(administered: Administered, request: AdminRequest) -> Resp
         fields(body.card, given.get("card", ())),
         fields(body.privacy, given.get("privacy", ())),
     )
+    request.act.mid = mid
     return as_json({"mid": mid})
 
 
@@ -267,13 +342,15 @@ async def _set_privacy(administered: Administered, request: AdminRequest) -> Res
 
 
 async def _set_state(administered: Administered, request: AdminRequest) -> Response:
-    state = STATES[decoded(request.body, StateBody).state]
+    name = decoded(request.body, StateBody).state
+    state, request.act.detail = STATES[name], name
     await accounts.set_state(administered.service.store, request.mid, state)
     return as_json({})
 
 
 async def _sign_in(administered: Administered, request: AdminRequest) -> Response:
     kind = decoded(request.body or b"{}", SignInBody).kind
+    request.act.detail = kind.value
     limits, now = administered.service.profile.limits, administered.service.now()
     issued = await sessions.issue(administered.service.store, request.mid, kind, limits, now)
     if kind is TokenKind.APP:
@@ -288,8 +365,10 @@ async def _sign_out(administered: Administered, request: AdminRequest) -> Respon
 
 
 async def _revoke(administered: Administered, request: AdminRequest) -> Response:
-    body = decoded(request.body, RevokeBody)
-    closed = await administered.service.store.close_session(secrets.digest(body.token))
+    body, store = decoded(request.body, RevokeBody), administered.service.store
+    session = await store.session(secrets.digest(body.token))
+    request.act.mid = session.mid if session else 0
+    closed = await store.close_session(secrets.digest(body.token))
     return as_json({"closed": int(closed)})
 
 
@@ -297,6 +376,7 @@ async def _agree(administered: Administered, request: AdminRequest) -> Response:
     body = decoded(request.body, AgreementBody)
     if not 1 <= body.mid <= LARGEST:
         raise HTTPException(404, "no such mid")
+    request.act.mid = body.mid
     seconds, now = administered.service.profile.limits.qr_seconds, administered.service.now()
     try:
         await sessions.agree(administered.service.store, body.key, body.mid, seconds, now)
@@ -307,8 +387,9 @@ async def _agree(administered: Administered, request: AdminRequest) -> Response:
     return as_json({})
 
 
-async def _new_app(administered: Administered, _request: AdminRequest) -> Response:
+async def _new_app(administered: Administered, request: AdminRequest) -> Response:
     appkey, appsec = secrets.new_app(administered.service.store.secret)
+    request.act.detail = appkey
     return as_json({"appkey": appkey, "appsec": appsec})
 
 

@@ -38,7 +38,7 @@ async def mids(administered: Administered, request: AdminRequest) -> Response:
 
 async def keys(administered: Administered, request: AdminRequest) -> Response:
     """Return the keys of the accounts with the mids in the query, by mid."""
-    numbers = [_number("mid", text, LARGEST) for text in _several(request, "mid")]
+    numbers = [number_of("mid", text, LARGEST) for text in _several(request, "mid")]
     return as_json({"keys": await accounts.keys_of(administered.service.store, numbers)})
 
 
@@ -117,7 +117,7 @@ def _several(request: AdminRequest, name: str) -> list[str]:
 
 def limit_of(query: dict[str, list[str]]) -> int:
     """Return the number of items of a page, as the query has it."""
-    return _number("limit", query.get("limit", [str(_DEFAULT_LIMIT)])[-1], MOST)
+    return number_of("limit", query.get("limit", [str(_DEFAULT_LIMIT)])[-1], MOST)
 
 
 def _after(query: dict[str, list[str]]) -> Mark | None:
@@ -125,10 +125,10 @@ def _after(query: dict[str, list[str]]) -> Mark | None:
     if "after" not in query:
         return None
     time, _, target = query["after"][-1].partition("-")
-    return Mark(_number("after", target, LARGEST), _number("after", time, LATEST))
+    return Mark(number_of("after", target, LARGEST), number_of("after", time, LATEST))
 
 
-def _number(name: str, text: str, most: int) -> int:
+def number_of(name: str, text: str, most: int) -> int:
     """Return a number from 1 to ``most``; raise HTTPException (400) for any other text."""
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
     if not is_number or not 1 <= int(text) <= most:

@@ -10,7 +10,9 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from guanxi.accounts.administrators import AdminToken
 from guanxi.contract import errors
+from guanxi.operations.audit import Act
 from guanxi.service.handling import Service
 
 _T = TypeVar("_T")
@@ -34,7 +36,14 @@ class AdminRequest(NamedTuple):
     #: The parameters of the query, in order; a name can occur several times.
     query: tuple[tuple[str, str], ...]
     #: With lower-case names.
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str]
+    #: Who sent it.
+    token: AdminToken
+    #: What the audit log keeps of a request that changes something. A verb sets in it an account
+    #: that is not in the path, and a detail that is no secret.
+    act: Act
+    #: A name in the path, "" where it has none.
+    name: str = ""
 
 
 Verb = Callable[[Administered, AdminRequest], Awaitable[Response]]

@@ -318,22 +318,19 @@ class Application:
         if self._drops_cursor:
             values.pop("cursor", None)
         params = exchange.params = route.decode(values)
-        reader = READER.set(exchange)
-        try:
-            if route.is_write:
-                # Before any write transaction, in which the rules look again.
-                _refuse_state(await self._state(caller.mid), route, params)
-            if route.space_owner:
-                owner = getattr(params, route.space_owner)
-                if not await shows_space(service, owner):
-                    service = service._replace(store=WithoutDocuments(service.store, owner))
-            if isinstance(route.handler, WithCookies):
-                jar = cookies(headers.get(b"cookie", b""), limits.cookies)
-                answer = await route.handler.handler(service, caller.mid, params, jar)
-            else:
-                answer = await route.handler(service, caller.mid, params)
-        finally:
-            READER.reset(reader)
+        READER.set(exchange)  # until the request's task ends
+        if route.is_write:
+            # Before any write transaction, in which the rules look again.
+            _refuse_state(await self._state(caller.mid), route, params)
+        if route.space_owner:
+            owner = getattr(params, route.space_owner)
+            if not await shows_space(service, owner):
+                service = service._replace(store=WithoutDocuments(service.store, owner))
+        if isinstance(route.handler, WithCookies):
+            jar = cookies(headers.get(b"cookie", b""), limits.cookies)
+            answer = await route.handler.handler(service, caller.mid, params, jar)
+        else:
+            answer = await route.handler(service, caller.mid, params)
         exchange.headers = route.content_type
         if isinstance(answer, Answer):
             answer, more = answer

@@ -94,6 +94,8 @@ class SessionGate:
         has_rule = endpoint.header_rule and self._has_rule
         if has_rule and (reason := broken_header_rule(headers, strict=self._strict_referer)):
             raise Refused(errors.RequestIntercepted.number, reason)
+        if self._service.store.secret is not self._secret:
+            self._renew()
         if endpoint.access_id:
             self._check_access_id(values)
         session = None
@@ -103,51 +105,34 @@ class SessionGate:
             if not by_key:
                 sent = headers.get(b"cookie", b"")
             credential = self._credentials.get(sent) or self._read(sent)
+            now = self._clock()
             if credential is not None:
                 read, since, session = self._trusted.get(credential.digest, _UNKNOWN)
                 # Not after a step backwards of the clock either.
-                is_trusted = 0 <= self._clock() - read < _TRUST_NS
-                if session is None or not (is_trusted and monotonic() - since < _TRUST_SECONDS):
+                is_trusted = 0 <= now - read < _TRUST_NS and monotonic() - since < _TRUST_SECONDS
+                if session is None or not is_trusted:
                     session = await self._stored(sent, credential)
-            session = self._valid(endpoint, values, credential, session, by_key=by_key)
+                    now = self._clock()
+            kind = TokenKind.APP if by_key else TokenKind.COOKIE
+            if session is None or session.kind is not kind or session.expires * 10**9 <= now:
+                if endpoint.login is Login.REQUIRED:
+                    raise _not_signed_in(endpoint, credential, session, kind)
+                session = None
+            elif endpoint.writes and credential is not None and not by_key:
+                _check_csrf(values.get("csrf", ""), credential)
         self._check_signature(endpoint, pairs, values)
         client = scope.get("client")
         return Caller(session.mid if session else 0, session, client[0] if client else "")
 
     def forget(self) -> None:
-        self._credentials.clear()
         self._trusted.clear()
+        self._renew()
 
-    def _valid(
-        self,
-        endpoint: Endpoint,
-        values: Mapping[str, str],
-        credential: _Credential | None,
-        session: Session | None,
-        *,
-        by_key: bool,
-    ) -> Session | None:
-        """Return the session of a credential if it is valid, or None; raise Refused (-101 or -111).
-
-        ``by_key``: the credential is the field access_key, not a cookie.
-        """
-        kind = TokenKind.APP if by_key else TokenKind.COOKIE
-        if session is None or session.kind is not kind or session.expires * 10**9 <= self._clock():
-            if endpoint.login is Login.REQUIRED:
-                if credential is None:
-                    raise Refused(errors.NotSignedIn.number, _signed_out(endpoint))
-                raise Refused(errors.NotSignedIn.number, _no_session(session, kind))
-            return None
-        if endpoint.writes and credential is not None and not by_key:
-            form, (_, csrf, sent_csrf) = values.get("csrf", ""), credential
-            if not secrets.equal(form, csrf):
-                wrong = f"not this session's bili_jct; {_CAME}"
-                missing = "missing; send the value of the cookie bili_jct"
-                raise Refused(errors.CsrfFailed.number, f"csrf: {wrong if form else missing}")
-            if not secrets.equal(sent_csrf, csrf):
-                reason = f"bili_jct: not this session's cookie; {_CAME}"
-                raise Refused(errors.CsrfFailed.number, reason)
-        return session
+    def _renew(self) -> None:
+        """Use the store's new secret, and forget what was derived from the old one."""
+        self._secret = self._service.store.secret
+        self._credentials.clear()
+        self._mixins = (-1, ("", ""))
 
     def _read(self, sent: str | bytes) -> _Credential | None:
         """Parse an access_key (str) or Cookie header (bytes); return None if it has no token.
@@ -226,6 +211,26 @@ class SessionGate:
             )
             self._mixins = (now // secrets.DAY, (today, yesterday))
         return sign.wbi_verify(pairs, *self._mixins[1])
+
+
+def _check_csrf(form: str, credential: _Credential) -> None:
+    """Raise Refused (-111) if the field csrf or the cookie sent is not the session's csrf."""
+    _, csrf, sent_csrf = credential
+    if not secrets.equal(form, csrf):
+        wrong = f"not this session's bili_jct; {_CAME}"
+        missing = "missing; send the value of the cookie bili_jct"
+        raise Refused(errors.CsrfFailed.number, f"csrf: {wrong if form else missing}")
+    if not secrets.equal(sent_csrf, csrf):
+        reason = f"bili_jct: not this session's cookie; {_CAME}"
+        raise Refused(errors.CsrfFailed.number, reason)
+
+
+def _not_signed_in(
+    endpoint: Endpoint, credential: _Credential | None, session: Session | None, kind: TokenKind
+) -> Refused:
+    """Return the refusal (-101) of a request whose credential has no valid session."""
+    reason = _signed_out(endpoint) if credential is None else _no_session(session, kind)
+    return Refused(errors.NotSignedIn.number, reason)
 
 
 def _signed_out(endpoint: Endpoint) -> str:

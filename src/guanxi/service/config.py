@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +18,13 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
+from guanxi.accounts.administrators import (
+    CONFIGURED,
+    AdminToken,
+    Scope,
+    is_name,
+    scopes_text,
+)
 from guanxi.contract.limits import DOCUMENTED, OPEN, PROFILES, Limits, Profile, limit_sources
 from guanxi.service.cors import unfit_origin
 from guanxi.service.hosts import unfit_name
@@ -37,6 +45,19 @@ class SettingError(ValueError):
     def __init__(self, name: str, reason: str | Text) -> None:
         why = Text.of(reason)
         super().__init__(Text(f"配置错误 {name}：{why.zh}", f"bad setting {name}: {why.en}"))
+
+
+class ConfiguredToken(Struct, frozen=True, forbid_unknown_fields=True):
+    """An administration token of the settings, which hold its digest alone. The repr omits it."""
+
+    #: The SHA-256 of the token's text, as 64 hexadecimal digits.
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    scopes: Annotated[list[Scope], Meta(min_length=1)]
+    #: When it ends, with a time zone; None for no end.
+    expires: Annotated[datetime, Meta(tz=True)] | None = None
+
+    def __repr__(self) -> str:
+        return f"ConfiguredToken(scopes={scopes_text(frozenset(self.scopes))!r})"
 
 
 class Switches(Struct, frozen=True, kw_only=True):
@@ -74,7 +95,30 @@ class Settings(Switches, frozen=True, kw_only=True):
     #: HTTP 421; () for any. The administration is never called by others.
     allowed_hosts: tuple[str, ...] = ()
 
+    #: Tokens of the administration, by name.
+    admin_tokens: dict[str, ConfiguredToken] = {}
+    #: How many days the audit log keeps what the administration did.
+    audit_days: _Count = 365
+    #: Where to write a line for each request: a file, "-" for standard error, "" for none.
+    request_log: str = ""
+
+    def tokens(self) -> tuple[AdminToken, ...]:
+        """Return the administration's tokens of these settings."""
+        return tuple(
+            AdminToken(
+                name=name,
+                digest=bytes.fromhex(token.sha256),
+                scopes=frozenset(token.scopes),
+                created=0,
+                expires=None if token.expires is None else int(token.expires.timestamp()),
+            )
+            for name, token in self.admin_tokens.items()
+        )
+
     def __post_init__(self) -> None:
+        for name in self.admin_tokens:
+            if not is_name(name) or name == CONFIGURED:
+                raise SettingError("admin_tokens", _bad_name(name))
         if self.profile.name != DOCUMENTED.name:
             for name in Switches.__struct_fields__:
                 if getattr(self, name):
@@ -93,6 +137,9 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     card_staleness: _Seconds | UnsetType = UNSET
     cors_origins: tuple[str, ...] | UnsetType = UNSET
     allowed_hosts: tuple[str, ...] | UnsetType = UNSET
+    admin_tokens: dict[str, ConfiguredToken] | UnsetType = UNSET
+    audit_days: _Count | UnsetType = UNSET
+    request_log: str | UnsetType = UNSET
     strict_referer: bool | UnsetType = UNSET
     wbi_window: _SizeOrZero | UnsetType = UNSET
 
@@ -104,11 +151,12 @@ def load(
 
     ``profile`` is ``documented`` or ``open``; None uses the file's, or ``open``. A TOML file may
     hold ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests``, ``card_cache``,
-    ``card_staleness``, ``cors_origins``, ``allowed_hosts``, the switches and a table ``limits``;
-    what it omits has its default. The variable ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the
-    limit of that name, ``GUANXI_CORS_ORIGINS`` and ``GUANXI_ALLOWED_HOSTS``, separated by commas,
-    the whole list, and ``GUANXI_<NAME>`` a switch.
-    Raise SettingError for an unknown or invalid setting, or a file that cannot be read.
+    ``card_staleness``, ``cors_origins``, ``allowed_hosts``, ``audit_days``, ``request_log``, the
+    switches, and the tables ``limits`` and ``admin_tokens``; what it omits has its default. The
+    variable ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the limit of that name,
+    ``GUANXI_CORS_ORIGINS`` and ``GUANXI_ALLOWED_HOSTS``, separated by commas, the whole list, and
+    ``GUANXI_<NAME>`` a switch. Raise SettingError for an unknown or invalid setting, or a file that
+    cannot be read.
     """
     read = _read(file) if file else _File()
     values = {name: value for name, value in asdict(read).items() if value is not UNSET}
@@ -142,6 +190,14 @@ def with_limits(profile: Profile, limits: Mapping[str, int | str]) -> Profile:
         raise SettingError(f"limits.{name}", _not_one_of(name, limit_sources()))
     changed = {**asdict(profile.limits), **limits}
     return replace(profile, limits=_converted("limits", changed, Limits))
+
+
+def _bad_name(name: str) -> Text:
+    return Text(
+        f"{name!r} 不能是口令的名称：字母、数字、点、下划线与连字符，且不是 {CONFIGURED}",
+        f"{name!r} cannot name a token: letters, digits, dots, underscores and hyphens, and not"
+        f" {CONFIGURED}",
+    )
 
 
 def _only_documented(profile: str) -> Text:

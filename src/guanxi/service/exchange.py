@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from itertools import count
 from secrets import token_hex
 from typing import Any, Protocol
 
@@ -24,8 +25,14 @@ ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 HALF_CLOSED = "guanxi.half_closed"
 #: The name of requests that match no endpoint, in metrics and logs.
 NO_ENDPOINT = "none"
-#: The first part of this process's request ids.
+#: The first part of this process's request ids, and the numbers of the administration's.
 _PROCESS = token_hex(8)
+_numbers = count()
+
+
+def new_request_id() -> str:
+    """Return a new id for a request without an ``Exchange``, such as the administration's."""
+    return f"{_PROCESS}-a{next(_numbers)}"
 
 
 class Caller(Struct, frozen=True, gc=False):

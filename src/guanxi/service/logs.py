@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TextIO
 
@@ -101,6 +104,91 @@ def exchanged(exchange: Exchange) -> None:
     method, ms = exchange.scope["method"], round(exchange.seconds * 1000, 3)
     named = {"request_id": exchange.request_id, "endpoint": exchange.name, "method": method}
     event(logging.INFO, "request", **named, status=exchange.status, code=exchange.code, ms=ms)
+
+
+#: Seconds between two looks whether the file of a request log was renamed, as by logrotate.
+_LOOK_SECONDS = 1.0
+
+
+class RequestLog:
+    """A file with a JSON line for each request: who sent it, to which endpoint, and its code.
+
+    A line has no parameter, header or body, and no path, which may contain parameters. Several
+    processes may append to one file: a line is one write. If the file is renamed or deleted, a new
+    one is created within a second.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Open the file, created with mode 0600; "-" is standard error. Raise OSError."""
+        self._path = path
+        self._file = sys.stderr.fileno() if path == "-" else self._opened()
+        self._looked = time.monotonic()
+        self._is_failing = False
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Write the line of a request. An error is logged once, until a line can be written."""
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "request_id": exchange.request_id,
+            "mid": exchange.account or None,
+            "address": address_of(exchange),
+            "method": exchange.scope["method"],
+            "endpoint": exchange.name,
+            "status": exchange.status,
+            "code": exchange.code,
+            "ms": round(exchange.seconds * 1000, 3),
+        }
+        try:
+            self._follow()
+            os.write(self._file, _encode(line) + b"\n")
+            self._is_failing = False
+        except OSError as error:
+            if not self._is_failing:
+                event(logging.ERROR, "request log not written", error=error.strerror or "")
+            self._is_failing = True
+
+    def _opened(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _follow(self) -> None:
+        """Open the path again if it is another file now, which is looked for once a second."""
+        now = time.monotonic()
+        if self._path == "-" or now - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = now
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self._path), os.fstat(self._file)):
+                return
+        opened = self._opened()
+        os.close(self._file)
+        self._file = opened
+
+    def close(self) -> None:
+        """Close the file, not standard error."""
+        if self._path != "-":
+            os.close(self._file)
+
+
+@contextmanager
+def request_log(path: str) -> Iterator[list[RequestLog]]:
+    """Yield the observers that write the request log at a path: one, or none if it is "".
+
+    Raise OSError if the file cannot be opened.
+    """
+    if not path:
+        yield []
+        return
+    log = RequestLog(path)
+    try:
+        yield [log]
+    finally:
+        log.close()
+
+
+def address_of(exchange: Exchange) -> str:
+    """Return the client's address, also of a request that the gate refused; "" if unknown."""
+    client = exchange.scope.get("client")
+    return exchange.address or (client[0] if client else "")
 
 
 def to_stream(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:

@@ -48,9 +48,10 @@ def fields(
     pairs: Pairs = []
     if not raw:
         return pairs, None
-    if raw.count(b"&") >= most:
+    if len(raw) >= most and raw.count(b"&") >= most:  # the first look is quicker
         raise _too_many(part, most, "fields")
-    raw = raw.replace(b"%2C", b",")  # the most frequent escape: commas in lists of ids
+    if b"%2C" in raw:
+        raw = raw.replace(b"%2C", b",")  # the most frequent escape: commas in lists of ids
     if b"%" not in raw and b"+" not in raw and raw.isascii():
         for plain in raw.decode("ascii").split("&"):
             if plain:

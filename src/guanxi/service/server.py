@@ -17,7 +17,7 @@ import threading
 import time
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, NamedTuple, cast
 
@@ -31,12 +31,13 @@ from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
 from guanxi.service.auth import SessionGate
 from guanxi.service.config import Settings
-from guanxi.service.exchange import ASGI
+from guanxi.service.exchange import ASGI, Observer
 from guanxi.service.handling import Service
 from guanxi.service.http import Served, bind, serving, url_of
 from guanxi.service.loop import new_event_loop
 from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.service.metrics import application as metrics_application
+from guanxi.service.periodic import audit_trimmed, secret_followed
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store, StoreError, StoreReplaced
@@ -60,7 +61,7 @@ class ServiceError(Exception):
 
 
 class Administration(NamedTuple):
-    """The address of administration and its bearer token. The repr omits the token."""
+    """The address of administration, and the token with every scope. The repr omits the token."""
 
     token: str
     host: str = "127.0.0.1"
@@ -201,9 +202,12 @@ async def run(
         # With workers, this process writes no visits but notices when the file is replaced.
         await stack.enter_async_context(visits_written(store, stop))
         await stack.enter_async_context(changes_trimmed(store))
+        await stack.enter_async_context(secret_followed(store))
+        await stack.enter_async_context(audit_trimmed(service))
         if plan.workers == 1:
             metrics = Metrics()
-            application = application_of(service, metrics)
+            observers = stack.enter_context(logs.request_log(plan.settings.request_log))
+            application = application_of(service, metrics, observers)
             served.append(of_hosts(wrap(application), listener, plan.settings))
             cells = [metrics.cells]
         else:
@@ -239,10 +243,17 @@ def with_caches(store: Store, settings: Settings) -> Store:
     return StateCache(with_card_cache(store, settings.card_cache, settings.card_staleness))
 
 
-def application_of(service: Service, metrics: Metrics) -> Application:
-    """Return one worker's application; record its requests and write waits in ``metrics``."""
+def application_of(
+    service: Service, metrics: Metrics, more: Sequence[Observer] = ()
+) -> Application:
+    """Return one worker's application; record its requests and write waits in ``metrics``.
+
+    ``more`` observe its requests too.
+    """
     service.store.watch_waits(metrics.waited_to_write)
-    observers = [metrics.answered, *([logs.exchanged] if service.settings.log_requests else [])]
+    observers: list[Observer] = [metrics.answered, *more]
+    if service.settings.log_requests:
+        observers.append(logs.exchanged)
     page_by_path = dict.fromkeys(pages.PATHS, pages.application(service.store))
     return Application(service, SessionGate(service), observers, page_by_path)
 

@@ -18,6 +18,7 @@ from guanxi.service.handling import Service
 from guanxi.service.http import serving
 from guanxi.service.loop import new_event_loop
 from guanxi.service.metrics import Metrics, cells_of
+from guanxi.service.periodic import secret_followed
 from guanxi.service.server import (
     WorkerPlan,
     application_of,
@@ -51,12 +52,14 @@ async def work(plan: WorkerPlan) -> None:
     try:
         with socket.socket(fileno=plan.listener) as listener:
             metrics = Metrics(cells_of(plan.metrics, plan.worker))
-            application = application_of(Service(store, plan.settings), metrics)
-            served = of_hosts(application, listener, plan.settings)
-            async with visits_written(store, stop), serving(served):
-                sys.stdout.write("ready\n")
-                sys.stdout.flush()
-                await stop.wait()
+            with logs.request_log(plan.settings.request_log) as observers:
+                service = Service(store, plan.settings)
+                application = application_of(service, metrics, observers)
+                served = of_hosts(application, listener, plan.settings)
+                async with visits_written(store, stop), secret_followed(store), serving(served):
+                    sys.stdout.write("ready\n")
+                    sys.stdout.flush()
+                    await stop.wait()
     finally:
         loop.remove_reader(sys.stdin.fileno())
         await close_store(store)

@@ -53,11 +53,24 @@ class Switch(Struct, frozen=True):
     floor: int
     keep_days: int | None = None
     keep_rows: int | None = None
+    #: The ids of the feed before the store was restored from copies, each with the last number
+    #: that the copy had: later cursors of that id are of changes that were lost.
+    earlier: tuple[tuple[bytes, int], ...] = ()
 
 
 def new_switch(floor: int, keep_days: int | None, keep_rows: int | None) -> Switch:
     """Return the switch of a feed that starts after the change number ``floor``."""
     return Switch(token_bytes(_ID_BYTES), floor, keep_days, keep_rows)
+
+
+def restored_switch(switch: Switch, newest: int) -> Switch:
+    """Return the switch of a feed that goes on from a copy, under an id of its own.
+
+    Cursors up to ``newest``, the copy's last number, hold. Later ones are of changes that were
+    lost: they must not hold either once the feed has reached their number again.
+    """
+    earlier = [one for one in (*switch.earlier, (switch.id, newest)) if one[1] >= switch.floor]
+    return msgspec.structs.replace(switch, id=token_bytes(_ID_BYTES), earlier=tuple(earlier))
 
 
 def encoded(switch: Switch) -> bytes:
@@ -115,7 +128,8 @@ def number_after(switch: Switch, cursor: Cursor | None, newest: int) -> int:
     """
     if cursor is None:
         return switch.floor
-    if cursor.id != switch.id or cursor.number > newest:
+    ends = dict(switch.earlier) | {switch.id: newest}
+    if cursor.number > ends.get(cursor.id, -1):
         zh = "此游标属于另一个库，或早于变更记录的关闭，或晚于此库（如已从备份恢复）"
         en = (
             "the cursor is of another store, of before changes were switched off, or of a later"

@@ -1,4 +1,4 @@
-"""The interface of every store, in five parts, and the values that it accepts and returns.
+"""The interface of every store, in six parts, and the values that it accepts and returns.
 
 A store applies the rules of ``graph`` to its rows. It knows nothing of HTTP, of who is signed in
 or of what a viewer may see: the caller checks that.
@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from guanxi.stores.port.accounts import Accounts
+from guanxi.stores.port.administration import Administration
 from guanxi.stores.port.content import Content, Documents, Query
 from guanxi.stores.port.errors import (
     BadLine,
@@ -34,10 +35,12 @@ from guanxi.stores.port.errors import (
     StoreUnavailable,
 )
 from guanxi.stores.port.feed import Changes, Feed, FeedItem, FeedStatus
+from guanxi.stores.port.info import StoreInfo
 from guanxi.stores.port.relations import Relations
 from guanxi.stores.port.rows import (
     EMPTY_SLICE,
     NO_TALLY,
+    REQUEST,
     AccountRow,
     EdgeRow,
     Fault,
@@ -60,8 +63,10 @@ from guanxi.stores.port.upkeep import Upkeep
 __all__ = [
     "EMPTY_SLICE",
     "NO_TALLY",
+    "REQUEST",
     "AccountRow",
     "Accounts",
+    "Administration",
     "BadLine",
     "CallerRefused",
     "Changes",
@@ -93,6 +98,7 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreError",
+    "StoreInfo",
     "StoreMissing",
     "StoreReplaced",
     "StoreTimeout",
@@ -103,5 +109,5 @@ __all__ = [
 ]
 
 
-class Store(Relations, Accounts, Content, Feed, Upkeep, Protocol):
-    """A whole store: all five parts of the interface."""
+class Store(Relations, Accounts, Content, Feed, Administration, Upkeep, Protocol):
+    """A whole store: all six parts of the interface."""

@@ -103,4 +103,7 @@ class Accounts(Protocol):
 
     @property
     def secret(self) -> bytes:
-        """Return the store's secret, as read at opening; shared keys are derived from it."""
+        """Return the store's secret, as it was last read; shared keys are derived from it.
+
+        It is read at opening, and by ``refresh_secret``.
+        """

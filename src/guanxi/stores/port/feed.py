@@ -87,5 +87,13 @@ class Feed(Protocol):
         number. Cursors of what was deleted raise CursorTooOld. Does nothing if the feed is off.
         """
 
+    async def mark_restored(self) -> bool:
+        """Note that the store is a restored copy; return whether it records changes.
+
+        Cursors up to the present end of the feed go on. Later ones are of changes that the copy
+        lacks, and raise CursorOfAnotherStore from now on, also once the feed is as long again. Call
+        it before the first change; ``guanxi store restore`` does. Raise as a write.
+        """
+
     async def changes_status(self) -> FeedStatus:
         """Return whether the feed is on, where it ends and what is kept."""

@@ -193,6 +193,9 @@ LANES: dict[str, Rule] = {
     "counts": Lane.SHORT,
     "total": Lane.SHORT,
     "note": Lane.AT_ONCE,
+    "admin_token": Lane.AT_ONCE,
+    "admin_tokens": Lane.SHORT,
+    "audit": Lane.SHORT,
 }
 
 

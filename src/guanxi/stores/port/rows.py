@@ -105,6 +105,10 @@ class Slice(NamedTuple):
     public_version: int = 0
 
 
+#: The kind of an ``EdgeRow`` that is a request to follow. Of what the follower may have towards the
+#: followed, it may exist next to a whisper only.
+REQUEST = "request"
+
 #: What an import does with a row that contradicts a stored edge: see ``Upkeep.import_edges``.
 OnContradiction: TypeAlias = Literal["refuse", "resolve"]
 #: What an import does with a row whose edge is stored with another time.
@@ -169,13 +173,14 @@ class Suggestion(Struct, frozen=True, gc=False):
 
 # Imports create millions of these; no field can form a cycle, so the collector need not see them.
 class EdgeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A following, whisper or block, as imports and exports have it. Not validated when created."""
+    """A following, whisper, block or request, as files have it. Not validated when created."""
 
     follower: int
     followed: int
     #: When it began, in seconds since the Unix epoch.
     time: int
-    #: "follow", "whisper" or "block". All fields below but ``finer`` need "follow".
+    #: "follow", "whisper", "block", or ``REQUEST``, which ``Upkeep.import_edges`` does not accept.
+    #: All fields below but ``finer`` need "follow".
     kind: str = "follow"
     special: bool = False
     #: Names of the follower's groups, without the special and the default group.
@@ -250,7 +255,7 @@ class OwnedGroup(NamedTuple):
 
 
 class SentRequest(NamedTuple):
-    """``owner`` requests to follow ``target``, as copies have it."""
+    """``owner`` requests to follow ``target``, as copies and imports have it."""
 
     owner: int
     target: int

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import Session
+from guanxi.stores.port.info import StoreInfo
 from guanxi.stores.port.rows import (
     AccountRow,
     EdgeRow,
@@ -69,10 +70,15 @@ class Upkeep(Protocol):
         """
 
     def edges(
-        self, after: int = 0, at: Callable[[str | None], object] | None = None
+        self,
+        after: int = 0,
+        at: Callable[[str | None], object] | None = None,
+        *,
+        requests: bool = False,
     ) -> AsyncIterator[EdgeRow]:
         """Yield followings, whispers and blocks of mids above ``after``, by follower, oldest first.
 
+        With ``requests`` also their requests to follow, as rows of the kind ``REQUEST``.
         ``at`` is called before the first row, on any thread, with the cursor of the feed of changes
         after the snapshot that is read, None if the feed is off.
 
@@ -101,11 +107,14 @@ class Upkeep(Protocol):
         Raise StoreUnavailable if the read fails.
         """
 
-    async def put_requests(self, rows: Sequence[SentRequest]) -> None:
-        """Store the requests of a copy, all or none; one that is stored already stays.
+    async def put_requests(self, rows: Sequence[SentRequest]) -> Imported:
+        """Store the requests of a copy or an import in one transaction; return what they became.
 
-        Their accounts must exist, and nothing that excludes a request: this is not checked. Raise
-        StoreUnavailable (not written) or StoreTimeout (perhaps written).
+        One that is stored already stays, with its sort key ("unchanged"). One that something
+        excludes is left out ("conflicting"): an account that is unknown or deregistered, a
+        following, or a block in either direction. Neither a switch nor a limit excludes one.
+
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     def entries(self, after: int = 0) -> AsyncIterator[Entry]:
@@ -129,14 +138,21 @@ class Upkeep(Protocol):
     async def put_note(self, name: str, value: bytes | None) -> None:
         """Write a note, or delete it if ``value`` is None.
 
-        A new ``secret`` takes effect when the store is opened again. Raise StoreUnavailable (not
-        written) or StoreTimeout (perhaps written).
+        A new ``secret`` takes effect with ``refresh_secret``, or when the store is opened again.
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     def check(self) -> AsyncIterator[Fault]:
         """Check every stored row; yield each broken invariant.
 
         Raise StoreUnavailable if the read fails.
+        """
+
+    async def info(self, *, exact: bool = False) -> StoreInfo:
+        """Return the engine, sizes and counts of the store.
+
+        PostgreSQL returns the estimates of its planner unless ``exact``, which reads every row.
+        SQLite reads each account in either case. Raise StoreUnavailable if the read fails.
         """
 
     def watch_waits(self, seen: Callable[[float], None]) -> None:

@@ -9,41 +9,58 @@ from collections.abc import AsyncIterator, Callable
 
 from guanxi.graph.pair import SPECIAL, Contract, finer_of, mtime_of
 from guanxi.stores.documents import entry
-from guanxi.stores.port import EdgeRow, OwnedGroup
+from guanxi.stores.port import REQUEST, EdgeRow, OwnedGroup
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.feed import end_cursor
 from guanxi.world.kind import Entry
 
 _PREFETCH = 1_000
 
-# The rows of an account are adjacent, so that the sort is per account.
-_EDGES = f"""
-SELECT owner, other, coalesce(follows, whispers, blocks) AS place,
-    CASE WHEN follows IS NOT NULL THEN 'follow' WHEN whispers IS NOT NULL THEN 'whisper'
-    ELSE 'block' END,
-    coalesce({SPECIAL} = ANY(groups), false),
-    CASE WHEN groups IS NOT NULL THEN (
-        SELECT array_agg(name ORDER BY made) FROM grp
-        WHERE grp.owner = relation.owner AND id = ANY(groups)
-    ) END,
-    contract_ts, contract_attr, coalesce(visits, 0)
-FROM relation
-WHERE owner > $1 AND coalesce(follows, whispers, blocks) IS NOT NULL
-ORDER BY owner, place, other
+_SORT_KEY = "coalesce(follows, whispers, blocks)"
+_KIND = """
+CASE WHEN follows IS NOT NULL THEN 'follow' WHEN whispers IS NOT NULL THEN 'whisper'
+ELSE 'block' END
 """
 
 
+def _edges(place: str, kind: str, rows: str) -> str:
+    """Return the SQL of the edges of rows. Those of an account are adjacent: a sort of each."""
+    return f"""
+    SELECT owner, other, {place} AS place, {kind}, coalesce({SPECIAL} = ANY(groups), false),
+        CASE WHEN groups IS NOT NULL THEN (
+            SELECT array_agg(name ORDER BY made) FROM grp
+            WHERE grp.owner = relation.owner AND id = ANY(groups)
+        ) END,
+        contract_ts, contract_attr, coalesce(visits, 0)
+    FROM {rows}
+    WHERE owner > $1 AND {place} IS NOT NULL
+    ORDER BY owner, place, other
+    """
+
+
+_RELATIONS = _edges(_SORT_KEY, _KIND, "relation")
+# A request may be in one row with a whisper.
+_ENTRIES = f"(VALUES ({_SORT_KEY}, {_KIND}), (requests, '{REQUEST}')) AS entry (place, kind)"
+_WITH_REQUESTS = _edges("entry.place", "kind", f"relation CROSS JOIN LATERAL {_ENTRIES}")
+
+
 async def edges(
-    db: Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+    db: Connection,
+    after: int = 0,
+    at: Callable[[str | None], object] | None = None,
+    *,
+    requests: bool = False,
 ) -> AsyncIterator[EdgeRow]:
     """Yield every following, whisper and block of owners with a mid above ``after``.
 
-    By owner, then oldest first. ``at`` is called first, with the feed's cursor of this snapshot,
-    None if the feed is off. Expects a REPEATABLE READ transaction that has not read yet.
+    With ``requests`` also their requests to follow. By owner, then oldest first. ``at`` is called
+    first, with the feed's cursor of this snapshot, None if the feed is off. Expects a REPEATABLE
+    READ transaction that has not read yet.
     """
     if at is not None:
         at(await end_cursor(db))
-    async for row in db.cursor(_EDGES, after, prefetch=_PREFETCH):
+    statement = _WITH_REQUESTS if requests else _RELATIONS
+    async for row in db.cursor(statement, after, prefetch=_PREFETCH):
         owner, other, sort_key, kind, special, groups, since, attr, visits = row
         yield EdgeRow(
             follower=owner,

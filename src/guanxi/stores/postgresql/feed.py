@@ -36,7 +36,6 @@ from guanxi.stores.feed import (
     TRIMMED,
     Cursor,
     Row,
-    Switch,
     body_of,
     cursor_at,
     decoded,
@@ -47,6 +46,7 @@ from guanxi.stores.feed import (
     number_after,
     page,
     record_of,
+    restored_switch,
     switched_on,
 )
 from guanxi.stores.port import Changes, Fault, FeedStatus, StoreError, StoreUnavailable
@@ -138,9 +138,20 @@ async def set_changes(
     if current is None:
         switch = new_switch(await _newest(db), keep_days, keep_rows)
     else:
-        switch = Switch(current.id, current.floor, keep_days, keep_rows)
+        switch = msgspec.structs.replace(current, keep_days=keep_days, keep_rows=keep_rows)
     await db.execute(_PUT_NOTE, NOTE, encoded(switch))
     return current is None
+
+
+async def mark_restored(db: Connection) -> bool:
+    """Refuse cursors that are later than the feed from now on; return whether it is on.
+
+    Expects a transaction.
+    """
+    switch = decoded(await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE))
+    if switch is not None:
+        await db.execute(_PUT_NOTE, NOTE, encoded(restored_switch(switch, await _newest(db))))
+    return switch is not None
 
 
 async def _note(db: Connection) -> bytes | None:

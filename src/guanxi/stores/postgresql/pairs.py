@@ -303,6 +303,28 @@ def cut(locked: Locked, owner: int, target: int) -> None:
         _put(locked, their_key, swapped(before), swapped(after))
 
 
+def put_request(locked: Locked, owner: int, target: int, sort_key: int) -> bool:
+    """Store a request of an import that is not stored; return False if something excludes it.
+
+    The rows must be locked as for an ``Act.FOLLOW``.
+    """
+    states = [locked.accounts.get(mid, NO_ACCOUNT)[0] for mid in (owner, target)]
+    key, their_key = (owner, target), (target, owner)
+    before = Pair(locked.rows[key].pair.mine, locked.rows[their_key].pair.mine)
+    mine, theirs = before.mine, before.theirs
+    is_excluded = (
+        owner == target
+        or any(state is None or state == State.DEREGISTERED for state in states)
+        or any(each is not None for each in (mine.follows, mine.blocks, theirs.blocks))
+    )
+    if is_excluded:
+        return False
+    after = Pair(replace(mine, requests=sort_key), theirs)
+    _put(locked, key, before, after)
+    _put(locked, their_key, swapped(before), swapped(after))
+    return True
+
+
 def end_request(locked: Locked, owner: int, target: int) -> None:
     """Delete the owner's request to follow the target, if there is one; the rows are locked."""
     key, their_key = (owner, target), (target, owner)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from guanxi.graph.feed import IMPORTED
 from guanxi.graph.lists import Position, Window
 from guanxi.graph.pair import Act, Modify
-from guanxi.stores.port import Rows, SentRequest, Slice
+from guanxi.stores.port import Imported, Rows, SentRequest, Slice
 from guanxi.stores.postgresql.connections import Connection
-from guanxi.stores.postgresql.pairs import end_request, lock, lock_order, write
+from guanxi.stores.postgresql.pairs import end_request, lock, put_request, write
 
 
 def _pages(column: str) -> tuple[str, str]:
@@ -85,23 +86,23 @@ async def pending_requests(db: Connection, after: int = 0) -> AsyncIterator[Sent
         yield SentRequest(*row)
 
 
-_PUT = """
-INSERT INTO relation (owner, other, {column}) VALUES ($1, $2, $3)
-ON CONFLICT (owner, other) DO UPDATE
-SET {column} = coalesce(relation.{column}, excluded.{column})
-"""
-_PUT_SENT, _PUT_RECEIVED = (_PUT.format(column=column) for column in ("requests", "requested"))
-_PUT_NEWEST = "UPDATE tally SET newest = greatest(newest, $2) WHERE mid = $1"
+async def put_requests(db: Connection, rows: Sequence[SentRequest], now: int) -> Imported:
+    """Store requests, except those that are stored or excluded; return what became of each.
 
-
-async def put_requests(db: Connection, rows: Sequence[SentRequest]) -> None:
-    """Store requests, except those that are stored. Expects the caller's transaction."""
-    ends = [((row.owner, row.target), _PUT_SENT, row.sort_key) for row in rows]
-    ends += [((row.target, row.owner), _PUT_RECEIVED, row.sort_key) for row in rows]
-    for key, statement, sort_key in sorted(ends, key=lambda end: lock_order(end[0])):
-        await db.execute(statement, *key, sort_key)
-    newest: dict[int, int] = {}
+    ``now`` is the sort key of the current time. Expects the caller's transaction.
+    """
+    acts = [Modify(row.owner, row.target, Act.FOLLOW) for row in rows]
+    locked = await lock(db, acts, (), now)
+    unchanged = conflicting = 0
     for row in rows:
-        newest[row.owner] = max(row.sort_key, newest.get(row.owner, 0))
-    if newest:
-        await db.executemany(_PUT_NEWEST, sorted(newest.items()))
+        if row.owner == row.target:
+            conflicting += 1
+        elif locked.rows[row.owner, row.target].pair.mine.requests is not None:
+            unchanged += 1
+        elif not put_request(locked, row.owner, row.target, row.sort_key):
+            conflicting += 1
+    new = len(rows) - unchanged - conflicting
+    if new and locked.is_recorded:
+        locked.records.append(IMPORTED)
+    await write(db, locked, 0)
+    return Imported(new=new, unchanged=unchanged, conflicting=conflicting)

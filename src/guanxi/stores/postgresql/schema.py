@@ -65,7 +65,27 @@ ALTER TABLE session ADD COLUMN used bigint NOT NULL DEFAULT 0; -- when it was la
 """
 
 # Administration tokens, and the audit log of what was done with them.
-_AUDIT = ""
+_AUDIT = """
+CREATE TABLE admin_token (
+    digest bytea PRIMARY KEY,
+    name text COLLATE "C" NOT NULL UNIQUE,
+    scopes text NOT NULL, -- separated by commas
+    created bigint NOT NULL,
+    expires bigint -- null for no end
+);
+CREATE TABLE audit (
+    number bigint PRIMARY KEY, -- milliseconds, then random bits
+    who text COLLATE "C" NOT NULL,
+    what text NOT NULL,
+    mid bigint NOT NULL, -- 0 for none, as target
+    target bigint NOT NULL,
+    detail text NOT NULL,
+    status integer, -- null: no outcome is known
+    request_id text NOT NULL
+);
+CREATE INDEX audit_by_mid ON audit (mid, number);
+CREATE INDEX audit_by_who ON audit (who, number);
+"""
 
 _OPERATED = _ERASURES + _ACCOUNT_LISTS + _AUDIT
 
@@ -256,7 +276,7 @@ CREATE TABLE content_holder (
 )
 
 #: The column that each table is distributed by on Citus. Tables by account are colocated; ``meta``
-#: is on every node.
+#: and the administration's tokens are on every node.
 BY_ACCOUNT = {
     "account": "mid",
     "tally": "mid",
@@ -271,8 +291,9 @@ BY_OWN_KEY = {
     "session": "digest",
     "sign_in_grant": "digest",
     "content_holder": "id",
+    "audit": "number",
 }
-ON_EVERY_NODE = ("meta",)
+ON_EVERY_NODE = ("meta", "admin_token")
 
 
 async def init(address: str, *, distribute: bool) -> bool:

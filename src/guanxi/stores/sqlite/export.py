@@ -9,12 +9,12 @@ import apsw
 
 from guanxi.graph.pair import Contract, finer_of, mtime_of
 from guanxi.stores.documents import entry
-from guanxi.stores.port import EdgeRow, OwnedGroup
+from guanxi.stores.port import REQUEST, EdgeRow, OwnedGroup
 from guanxi.stores.sqlite.feed import end_cursor
 from guanxi.stores.sqlite.schema import GROUPED, OWNER_CONTRACT, SPECIAL_BIT
 from guanxi.world.kind import Entry
 
-_EDGES = f"""
+_RELATIONS = f"""
 SELECT owner, place, target, 'follow', flags,
     CASE WHEN flags & {GROUPED} THEN (
         SELECT json_group_array(name ORDER BY made) FROM member JOIN grp
@@ -34,20 +34,33 @@ UNION ALL
 SELECT owner, place, target, 'whisper', 0, NULL, NULL, 0 FROM whisper WHERE owner > :after
 UNION ALL
 SELECT owner, place, target, 'block', 0, NULL, NULL, 0 FROM block WHERE owner > :after
-ORDER BY 1, 2, 3
 """
+_REQUESTS = f"""
+UNION ALL
+SELECT owner, place, target, '{REQUEST}', 0, NULL, NULL, 0 FROM request WHERE owner > :after
+"""
+#: By whether it has the requests to follow.
+_EDGES = {
+    requests: f"{_RELATIONS}{_REQUESTS if requests else ''}ORDER BY 1, 2, 3"
+    for requests in (False, True)
+}
 
 
 def edges(
-    db: apsw.Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+    db: apsw.Connection,
+    after: int = 0,
+    at: Callable[[str | None], object] | None = None,
+    *,
+    requests: bool = False,
 ) -> Iterator[EdgeRow]:
     """Yield followings, whispers and blocks of mids above ``after``, by owner, oldest first.
 
+    With ``requests`` also their requests to follow.
     ``at`` is called first, with the feed's cursor of this snapshot, None if the feed is off.
     """
     if at is not None:
         at(end_cursor(db))
-    rows = db.execute(_EDGES, {"after": after})
+    rows = db.execute(_EDGES[requests], {"after": after})
     for owner, sort_key, target, kind, flags, groups, contract, visits in rows:
         yield EdgeRow(
             follower=owner,

@@ -16,7 +16,6 @@ from guanxi.stores.feed import (
     NOTE,
     TRIMMED,
     Cursor,
-    Switch,
     body_of,
     cursor_at,
     decoded,
@@ -27,6 +26,7 @@ from guanxi.stores.feed import (
     number_after,
     page,
     record_of,
+    restored_switch,
     switched_on,
 )
 from guanxi.stores.port import Changes, Fault, FeedStatus
@@ -71,9 +71,20 @@ def set_changes(
     if current is None:
         switch = new_switch(_newest(db), keep_days, keep_rows)
     else:
-        switch = Switch(current.id, current.floor, keep_days, keep_rows)
+        switch = msgspec.structs.replace(current, keep_days=keep_days, keep_rows=keep_rows)
     db.execute(_PUT_NOTE, (NOTE, encoded(switch)))
     return current is None
+
+
+def mark_restored(db: apsw.Connection) -> bool:
+    """Refuse cursors that are later than the feed from now on; return whether it is on.
+
+    The caller commits.
+    """
+    switch = decoded(_note(db))
+    if switch is not None:
+        db.execute(_PUT_NOTE, (NOTE, encoded(restored_switch(switch, _newest(db)))))
+    return switch is not None
 
 
 def _note(db: apsw.Connection) -> bytes | None:

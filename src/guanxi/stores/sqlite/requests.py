@@ -7,8 +7,11 @@ from itertools import starmap
 
 import apsw
 
+from guanxi.accounts.account import State
+from guanxi.graph.feed import IMPORTED
 from guanxi.graph.lists import Position, Window
-from guanxi.stores.port import Rows, SentRequest, Slice
+from guanxi.stores.port import Imported, Rows, SentRequest, Slice
+from guanxi.stores.sqlite import feed
 
 
 def _pages(holder: str, item: str) -> tuple[str, str]:
@@ -63,10 +66,34 @@ def pending_requests(db: apsw.Connection, after: int = 0) -> Iterator[SentReques
     return starmap(SentRequest, db.execute(statement, (after,)))
 
 
-def put_requests(db: apsw.Connection, rows: Sequence[SentRequest]) -> None:
-    """Store requests, except those that are stored. The caller commits."""
-    statement = "INSERT OR IGNORE INTO request (owner, target, place) VALUES (?, ?, ?)"
-    db.executemany(statement, rows)
+_IS_STORED = "SELECT EXISTS (SELECT 1 FROM request WHERE owner = ? AND target = ?)"
+_PUT = f"""
+INSERT INTO request (owner, target, place)
+SELECT ?1, ?2, ?3
+WHERE (
+    SELECT count(*) FROM account WHERE mid IN (?1, ?2) AND state <> {State.DEREGISTERED:d}
+) = 2
+AND NOT EXISTS (SELECT 1 FROM following WHERE owner = ?1 AND target = ?2)
+AND NOT EXISTS (SELECT 1 FROM block WHERE owner = ?1 AND target = ?2)
+AND NOT EXISTS (SELECT 1 FROM block WHERE owner = ?2 AND target = ?1)
+"""
+
+
+def put_requests(db: apsw.Connection, rows: Sequence[SentRequest], now: int) -> Imported:
+    """Store requests, except those that are stored or excluded; return what became of each.
+
+    ``now`` is the current time's sort key. The caller commits.
+    """
+    new = unchanged = 0
+    for row in rows:
+        if db.execute(_IS_STORED, row[:2]).get:
+            unchanged += 1
+        else:
+            db.execute(_PUT, row)
+            new += db.changes()
+    if new:
+        feed.append(db, now, IMPORTED)
+    return Imported(new=new, unchanged=unchanged, conflicting=len(rows) - new - unchanged)
 
 
 #: Deletes the requests that edges written at once contradict, whichever edges those are.

@@ -262,7 +262,27 @@ ALTER TABLE session ADD COLUMN used INTEGER NOT NULL DEFAULT 0; -- when it was l
 """
 
 # Administration tokens, and the audit log of what was done with them.
-_AUDIT = ""
+_AUDIT = """
+CREATE TABLE admin_token (
+    digest BLOB PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    scopes TEXT NOT NULL, -- separated by commas
+    created INTEGER NOT NULL,
+    expires INTEGER -- null for no end
+) STRICT, WITHOUT ROWID;
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY, -- milliseconds, then random bits
+    who TEXT NOT NULL,
+    what TEXT NOT NULL,
+    mid INTEGER NOT NULL, -- 0 for none, as target
+    target INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    status INTEGER, -- null: no outcome is known
+    request_id TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_by_mid ON audit (mid, number);
+CREATE INDEX audit_by_who ON audit (who, number);
+"""
 
 _OPERATED = _ERASURES + _ACCOUNT_LISTS + _AUDIT
 
@@ -385,7 +405,7 @@ def prepare(
             raise StoreError(Text(zh, en)) from error
     with failures():
         empty = path.stat().st_size == 0
-        current = None if empty else _version(path)
+        current = None if empty else version_of(path)
         if current is None and create:
             current = _create(path, version, schema)
     if current is None:
@@ -395,6 +415,13 @@ def prepare(
                 f"{path} is empty, not a store: create one with `guanxi serve`",
             )
         )
+    refuse_newer(path, current, version)
+    if current < version:
+        _migrate(path, current, version, migrations)
+
+
+def refuse_newer(path: Path, current: int, version: int) -> None:
+    """Raise ``StoreError`` if the schema ``current`` of a store is newer than ``version``."""
     if current > version:
         raise StoreError(
             Text(
@@ -404,11 +431,9 @@ def prepare(
                 f" {version}): update with `pip install -U guanxi`",
             )
         )
-    if current < version:
-        _migrate(path, current, version, migrations)
 
 
-def _version(path: Path) -> int | None:
+def version_of(path: Path) -> int | None:
     """Return the store's schema version, or None for a database without tables.
 
     Raise ``StoreError`` if the file is not a guanxi store, and ``apsw.Error`` if it cannot be read

@@ -26,11 +26,23 @@ from guanxi.stores.port import (
     Imported,
     OnContradiction,
     OnOtherTime,
+    SentRequest,
+    StoreInfo,
     StoreTimeout,
 )
-from guanxi.stores.sqlite import bulk, content, export, feed, reads, shared, suggesting
+from guanxi.stores.sqlite import (
+    administration,
+    bulk,
+    content,
+    export,
+    feed,
+    reads,
+    shared,
+    suggesting,
+)
 from guanxi.stores.sqlite import cards as people
 from guanxi.stores.sqlite import check as checks
+from guanxi.stores.sqlite import info as infos
 from guanxi.stores.sqlite import requests as asking
 from guanxi.stores.sqlite.engine import Engine, reading, streaming, writing
 from guanxi.stores.sqlite.grouping import ROWS, regroup
@@ -234,6 +246,24 @@ class SQLiteStore(Recording, Engine):
     changes_status = reading(feed.changes_status)
     _set_changes = writing(feed.set_changes)
     _trim = writing(feed.trim)
+    mark_restored = writing(feed.mark_restored)
+
+    # --- administration ---
+
+    put_admin_token = writing(administration.put_admin_token)
+    admin_token = reading(administration.admin_token)
+    admin_tokens = reading(administration.admin_tokens)
+    delete_admin_token = writing(administration.delete_admin_token)
+    append_audit = writing(administration.append_audit)
+    end_audit = writing(administration.end_audit)
+    audit = reading(administration.audit)
+    trim_audit = writing(administration.trim_audit)
+
+    async def refresh_secret(self) -> bool:
+        secret = await self.note("secret")
+        changed = secret is not None and secret != self._secret
+        self._secret = secret if secret is not None else self._secret
+        return changed
 
     # --- upkeep ---
 
@@ -278,12 +308,21 @@ class SQLiteStore(Recording, Engine):
     accounts = streaming(people.accounts)
     owned_groups = streaming(export.owned_groups)
     pending_requests = streaming(asking.pending_requests)
-    put_requests = writing(asking.put_requests)
+
+    async def put_requests(self, rows: Sequence[SentRequest]) -> Imported:
+        now = sort_key_at(self._clock())
+        return await self.write(lambda db: asking.put_requests(db, rows, now))
+
     entries = streaming(export.entries)
     sessions = streaming(people.sessions)
     note = reading(people.note)
     put_note = writing(people.put_note)
     check = streaming(checks.check)
+    _info = streaming(infos.info)
+
+    async def info(self, *, exact: bool = False) -> StoreInfo:
+        [found] = [one async for one in self._info(exact)]
+        return found
 
     def watch_waits(self, seen: Callable[[float], None]) -> None:
         self.writer.waited = seen

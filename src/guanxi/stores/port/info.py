@@ -1,0 +1,51 @@
+"""What ``info`` returns: the facts about a store that its operator wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+#: The note that ``note_of_check`` is the value of.
+CHECKED = "checked"
+
+
+class StoreInfo(Struct, frozen=True, kw_only=True):
+    """The engine, the sizes and the counts of a store."""
+
+    #: The engine and its version, such as "SQLite 3.46.0".
+    engine: str
+    #: The version of the tables.
+    schema: int
+    #: Bytes: of SQLite's "file", "log" (not copied into the file yet) and "free" pages (in the
+    #: file, without rows); of each table of PostgreSQL with its indexes.
+    bytes: Mapping[str, int]
+    #: The numbers of rows of each kind; None for one that has never been estimated.
+    counts: Mapping[str, int | None]
+    #: The number of accounts by state; None where only estimates were requested.
+    states: Mapping[str, int] | None
+    #: Whether ``counts`` are estimates of the database.
+    estimated: bool
+    #: The times of the oldest and the newest kept change, in milliseconds since the Unix epoch.
+    oldest_change_ms: int | None
+    newest_change_ms: int | None
+    #: When ``guanxi check`` last ended without a fault, in seconds since the Unix epoch.
+    checked: int | None
+    #: The other processes that have the store open, as "pid name" or what the server knows; None
+    #: if the system does not say.
+    users: list[str] | None
+
+
+class _Check(Struct, frozen=True):
+    time: int
+
+
+def note_of_check(now: int) -> bytes:
+    """Return the note of a check without a fault at a time, in seconds since the Unix epoch."""
+    return msgspec.json.encode(_Check(now))
+
+
+def time_of_check(note: bytes | None) -> int | None:
+    """Return the time of the note of a check; None without one."""
+    return None if note is None else msgspec.json.decode(note, type=_Check).time

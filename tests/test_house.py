@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
-        *("_version", "sdk", "user", "demo", "files", "toolbox"),
+        *("_version", "sdk", "user", "demo", "files", "toolbox", "emulator"),
     },
     "__main__": {"cli"},
     "exceptions": {"contract"},

@@ -25,7 +25,7 @@ COMMANDS = {
         "serve:serve", "service", Text("启动服务，直到 Ctrl-C。", "Serve a store until Ctrl-C.")
     ),
     "demo": Command(
-        "serve:demo",
+        "demo:demo",
         "service",
         Text("启动演示，并展示导览。", "Serve generated data, and show a tour."),
     ),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from guanxi.emulator import control
 from guanxi.emulator.emulator import Emulator
-from guanxi.service import admin, hosts
+from guanxi.service import admin, hosts, logs
 from guanxi.service.app import Application
 from guanxi.service.exchange import ASGI
 from guanxi.service.http import Served, bind, serving, url_of
-from guanxi.service.server import Plan, Ready, run
+from guanxi.service.loop import new_event_loop
+from guanxi.service.server import Plan, Ready, close_store, run, signalled
+from guanxi.stores import open_store
 from guanxi.stores.port import Store
 
 
@@ -70,3 +72,40 @@ async def run_emulated(
             clock=emulator.clock,
             wrap=wrapped,
         )
+
+
+def serve(
+    plan: Plan,
+    emulator: Emulator,
+    address: Address,
+    on_ready: Callable[[EmulatorReady], Awaitable[None]],
+) -> None:
+    """Serve a plan of one worker with its emulator until SIGTERM or SIGINT, as ``server.serve``.
+
+    ``on_ready`` runs once both addresses accept requests, and the mark ``start`` is made.
+    """
+    logs.to_stream()
+
+    async def until_signalled() -> None:
+        stop, starting = signalled(), list[asyncio.Task[None]]()
+        opened = await open_store(plan.store, create=True, clock=emulator.clock)
+
+        async def start(ready: EmulatorReady) -> None:
+            try:
+                await emulator.marks.begin()
+                await on_ready(ready)
+            except BaseException:
+                stop.set()
+                raise
+
+        def ready(ready: EmulatorReady) -> None:
+            starting.append(asyncio.create_task(start(ready)))
+
+        try:
+            await run_emulated(plan, emulator, address, ready, stop, opened=opened)
+            await asyncio.gather(*starting)
+        finally:
+            await close_store(opened)
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(until_signalled())

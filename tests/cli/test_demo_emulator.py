@@ -1,0 +1,75 @@
+"""``guanxi demo`` with faults, and its emulator."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from guanxi.contract import endpoints as e
+from tests.cli.runner import COMMAND, ENGLISH, error_of
+from tests.service.client import send
+
+SMALL = ["demo", "--json", "--port", "0", "--accounts", "100", "--edges", "900"]
+
+
+@contextmanager
+def demo(*options: str, **variables: str) -> Iterator[dict[str, Any]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *SMALL, *options],
+        stdout=subprocess.PIPE,
+        env=os.environ | ENGLISH | variables,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_faults_and_stories_from_options_and_the_environment() -> None:
+    with demo("--fault", "relation.stat:-352x1", GUANXI_DEMO_STORY="rate-limit") as facts:
+        cookie = {"Cookie": f"SESSDATA={facts['sessdata']}"}
+        codes = [
+            send(facts["base_url"], "GET", e.STAT.path, query={"vmid": 2}, headers=cookie).code
+            for _ in range(2)
+        ]
+        assert codes == [-352, 0]
+        token = {"Authorization": f"Bearer {facts['emulator_token']}"}
+        faults = send(facts["emulator_url"], "GET", "/faults", headers=token).body
+        assert [(one.get("endpoint", "*"), one["code"]) for one in faults] == [
+            ("relation.stat", -352),
+            ("*", -799),
+        ]
+        renewed = send(facts["emulator_url"], "POST", "/renew", headers=token)
+        assert renewed.status == 200, renewed.raw
+        nav = send(facts["base_url"], "GET", e.NAV.path, headers=cookie)
+        assert nav.data["mid"] == facts["mid"], "the demo's session is of the start"
+
+
+def test_a_demo_of_several_workers_has_no_emulator() -> None:
+    with demo("--workers", "2") as facts:
+        assert "emulator_url" not in facts
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--fault", "relation.modfy:-352"], "near: relation.modify"),
+        (["--fault", "-352"], "is no fault: write ENDPOINT:EFFECT"),
+        (["--story", "rain"], "is no story: use risk-control"),
+        (["--story", "flaky", "--workers", "2"], "faults need --workers 1"),
+    ],
+)
+def test_a_wrong_option_is_explained(options: list[str], message: str) -> None:
+    assert message in " ".join(error_of(*SMALL, *options).replace("│", "").split())

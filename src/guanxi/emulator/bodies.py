@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from guanxi.contract import errors
-from guanxi.contract.endpoint import Endpoint, Envelope, Paging
+from guanxi.contract.endpoint import Body, Endpoint, Envelope, Paging
 from guanxi.contract.params import defaults
 from guanxi.emulator.faults import Fault
 from guanxi.service.answers import failure
@@ -37,7 +37,9 @@ def refused(
     body = failure(
         envelope, code, fault.message or _message(endpoint, code), b"", clock, reason=_reason(fault)
     )
-    status = fault.status or _STATUS_OF_CODE.get(code, 200)
+    # A browser that loads a page checks the status, so the service has no refusal with 200 there.
+    usual = 404 if endpoint is not None and endpoint.body is Body.HTML else 200
+    status = fault.status or _STATUS_OF_CODE.get(code, usual)
     return status, _JSON + _retry_after(fault), body
 
 

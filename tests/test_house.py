@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},
     "emulator": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
+        "demo",
     },
     "testing": {
         *("contract", "graph", "accounts", "world", "stores", "operations", "service", "emulator"),

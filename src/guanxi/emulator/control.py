@@ -99,6 +99,7 @@ class _Call(NamedTuple):
     number: int
     body: Any
     query: dict[str, str]
+    raw: bytes
 
 
 class _Verb(NamedTuple):
@@ -228,6 +229,15 @@ async def _reset(call: _Call) -> Any:
     return {}
 
 
+async def _dump(call: _Call) -> Any:
+    return Response(await call.emulator.dump(), media_type="application/x-ndjson")
+
+
+async def _load(call: _Call) -> Any:
+    await call.emulator.load(None if call.query.get("world") == "demo" else call.raw.splitlines())
+    return {}
+
+
 async def _clear(call: _Call) -> Any:
     await call.emulator.clear()
     return {}
@@ -293,18 +303,25 @@ _VERBS = (
     _Verb("DELETE", "/stubs", None, "Remove the stubs.", _clear_stubs),
     _Verb("POST", "/marks", MarkBody, "Remember the world as it is now.", _mark),
     _Verb("POST", "/reset", ResetBody, "Take the world back to a mark.", _reset),
+    _Verb("GET", "/dump", None, "Return the world as JSON Lines.", _dump),
+    _Verb("POST", "/load", None, "Replace the world by a dump, or by the demo's.", _load),
     _Verb("POST", "/clear", None, "Remove faults, stubs, requests; real time.", _clear),
     _Verb("POST", "/renew", None, "Take all of it back to the start.", _renew),
     _Verb("POST", "/accounts", AccountsBody, "Create accounts.", _add_accounts),
     _Verb("POST", "/edges", EdgesBody, "Import relations.", _import_edges),
     _Verb("POST", "/sessions", SessionBody, "Sign an account in.", _sign_in),
 )
-#: The parameters of the query of ``GET /requests``, and what each selects.
+#: The parameters of the query, which of them a verb reads, and what each means.
+_READS_QUERY: dict[Callable[[_Call], Awaitable[Any]], tuple[str, ...]] = {
+    _requests: ("endpoint", "by", "code", "last"),
+    _load: ("world",),
+}
 _QUERY = {
     "endpoint": "an endpoint or a pattern",
     "by": "the caller's mid",
     "code": "the code of the response",
     "last": "at most so many, the last ones",
+    "world": "demo, in place of a dump in the body",
 }
 
 
@@ -353,9 +370,10 @@ def _guarded(
         query = dict(request.query_params)
         if unknown := query.keys() - _QUERY.keys():
             raise HTTPException(400, f"{min(unknown)}: no such parameter")
-        call = _Call(emulator, int(number) if number.isdecimal() else 0, body, query)
+        call = _Call(emulator, int(number) if number.isdecimal() else 0, body, query, raw)
         try:
-            return as_json(await verb.act(call))
+            result = await verb.act(call)
+            return result if isinstance(result, Response) else as_json(result)
         except AssertionError as error:
             raise HTTPException(409, str(error)) from None
         except (ValueError, BadLine) as error:
@@ -413,8 +431,9 @@ def document() -> dict[str, Any]:
         parameters = []
         if "{number}" in verb.path:
             parameters.append(_parameter("number", "path", "the fault's number", "integer"))
-        if verb.act is _requests:
-            parameters += [_parameter(name, "query", what) for name, what in _QUERY.items()]
+        if verb.act in _READS_QUERY:
+            named = _READS_QUERY[verb.act]
+            parameters += [_parameter(name, "query", _QUERY[name]) for name in named]
         if parameters:
             operation["parameters"] = parameters
         paths.setdefault(BASE + verb.path, {})[verb.method.lower()] = operation

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from guanxi.emulator import dump
 from guanxi.emulator.application import Emulated, observed
 from guanxi.emulator.clock import Clock
 from guanxi.emulator.faults import Armed, Fault
 from guanxi.emulator.requests import KEPT, Requests
 from guanxi.emulator.stale import stale
-from guanxi.emulator.state import Marks
+from guanxi.emulator.state import START, Marks
 from guanxi.emulator.stories import story_of
 from guanxi.emulator.stubs import Stub, Stubs
 from guanxi.service.app import Application
@@ -139,6 +140,27 @@ class Emulator:
     def answer(self, stub: Stub) -> None:
         """Answer requests as a stub says; of several for one request the last counts."""
         self.stubs.add(stub)
+
+    # --- the whole world ---
+
+    async def dump(self) -> bytes:
+        """Return the world as JSON Lines, as ``dump.dumped`` has it. It holds the secret."""
+        return b"".join([line async for line in dump.dumped(self.service.store)])
+
+    async def load(self, lines: Iterable[bytes] | None) -> None:
+        """Replace the world by that of a dump, or of the demo for None; mark it as ``start``.
+
+        Sessions are loaded if the dump is of this service. Raise ValueError for a line that is not
+        of a dump, and if the store is not a SQLite file; then the world may be empty.
+        """
+        await self.marks.empty()
+        store = self.service.store
+        if lines is None:
+            await dump.load_demo(store, self._seed or 1)
+        else:
+            await dump.load(store, lines, secret=False)
+        self._served.forget()
+        await self.marks.mark(START, recorded=False)
 
     # --- all of it ---
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from guanxi.emulator.emulator import Emulator
@@ -212,6 +213,24 @@ class Handle:
         unknown mark, and without a mark where a store of over 64 MiB was given.
         """
         self._wait(self.emulator.marks.reset(name))
+
+    def load(self, world: str | Path | Iterable[bytes]) -> None:
+        """Replace the world: by the demo's (``"demo"``), a dump's file, or the lines of a dump.
+
+        ``reset()`` goes back to it. Sessions are loaded if this service made the dump. Raise
+        ValueError for what is no dump, and if the store is not a SQLite file.
+        """
+        if world == "demo":
+            lines: Iterable[bytes] | None = None
+        elif isinstance(world, str | Path):
+            lines = Path(world).read_bytes().splitlines()
+        else:
+            lines = [*world]
+        self._wait(self.emulator.load(lines))
+
+    def dump(self) -> bytes:
+        """Return the world as JSON Lines, which ``load`` reads. It holds the store's secret."""
+        return self._wait(self.emulator.dump())
 
     def clear(self) -> None:
         """Remove faults and stubs, forget the requests, and return the clock to real time."""

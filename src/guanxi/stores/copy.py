@@ -52,7 +52,7 @@ class _Done(Struct, frozen=True):
     after: int
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """One kind of rows: how to read them by account, and how to write them."""
 
     name: str
@@ -80,36 +80,37 @@ async def _put_entries(store: Store, rows: Sequence[Entry]) -> None:
     await store.put(rows)
 
 
-_PARTS = (
-    _Part(
+#: The kinds of rows of a store, in the order in which they can be written.
+PARTS = (
+    Part(
         "accounts",
         lambda store, after: store.accounts(after),
         lambda row: int(row.account.mid),
         _put_accounts,
         20_000,
     ),
-    _Part(
+    Part(
         "groups",
         lambda store, after: store.owned_groups(after),
         lambda row: int(row.owner),
         _put_groups,
         20_000,
     ),
-    _Part(
+    Part(
         "relations",
         lambda store, after: store.edges(after),
         lambda row: int(row.follower),
         _put_edges,
         100_000,
     ),
-    _Part(
+    Part(
         "requests",
         lambda store, after: store.pending_requests(after),
         lambda row: int(row.owner),
         lambda store, rows: store.put_requests(rows),
         2_000,
     ),
-    _Part(
+    Part(
         "documents",
         lambda store, after: store.entries(after),
         lambda row: int(row.owner),
@@ -117,7 +118,7 @@ _PARTS = (
         2_000,
     ),
 )
-_NAMES = tuple(part.name for part in _PARTS)
+_NAMES = tuple(part.name for part in PARTS)
 
 
 async def copy(source: Store, target: Store, progress: Progress, now: int) -> None:
@@ -130,7 +131,7 @@ async def copy(source: Store, target: Store, progress: Progress, now: int) -> No
     """
     done = await _begin(source, target)
     if done.part in _NAMES:
-        for part in _PARTS[_NAMES.index(done.part) :]:
+        for part in PARTS[_NAMES.index(done.part) :]:
             after = done.after if part.name == done.part else 0
             count = 0
             async for rows in _batches(part.rows(source, after), part.owner, part.batch_size):
@@ -204,7 +205,7 @@ async def differences(
     (in seconds since the Unix epoch), and the secrets. ``progress`` gets a part's name and the
     number of its rows compared. Raise StoreError if a read fails.
     """
-    for part in _PARTS:
+    for part in PARTS:
         count = 0
         sums = [_sums(part.rows(store, 0), part.owner) for store in (source, target)]
         async for mid, in_source, in_target in _merged(*sums):

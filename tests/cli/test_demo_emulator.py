@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,34 @@ def test_faults_and_stories_from_options_and_the_environment() -> None:
         assert renewed.status == 200, renewed.raw
         nav = send(facts["base_url"], "GET", e.NAV.path, headers=cookie)
         assert nav.data["mid"] == facts["mid"], "the demo's session is of the start"
+
+
+def test_the_world_is_saved_and_loaded(tmp_path: Path) -> None:
+    """The first run's session, act and secret are there in the second."""
+    state = tmp_path / "world.jsonl"
+    with demo("--state", str(state)) as facts:
+        first = facts
+        form = f"fid=3&act=1&re_src=11&csrf={facts['bili_jct']}".encode()
+        headers = {
+            "Cookie": f"SESSDATA={facts['sessdata']}; bili_jct={facts['bili_jct']}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        assert send(facts["base_url"], "POST", e.MODIFY.path, body=form, headers=headers).code == 0
+    assert state.stat().st_mode & 0o777 == 0o600
+    with demo(GUANXI_DEMO_STATE=str(state)) as facts:
+        assert facts["mid"] == first["mid"]
+        again = send(facts["base_url"], "POST", e.MODIFY.path, body=form, headers=headers)
+        assert again.code == 22014, again.raw
+    assert [*tmp_path.iterdir()] == [state]
+
+
+def test_a_state_that_is_no_dump(tmp_path: Path) -> None:
+    state = tmp_path / "world.jsonl"
+    state.write_text("x")
+    assert "line 1: no row of a dump" in error_of(*SMALL, "--state", state)
+    state.write_text("")
+    assert "has no account" in error_of(*SMALL, "--state", state)
+    assert state.read_text() == ""
 
 
 def test_a_demo_of_several_workers_has_no_emulator() -> None:

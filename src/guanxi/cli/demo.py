@@ -107,6 +107,16 @@ def demo(
             envvar="GUANXI_DEMO_EMULATOR_PORT",
         ),
     ] = 0,
+    state: Annotated[
+        Path | None,
+        option(
+            "开始时从此文件载入世界（若存在），结束时存入；每行一条 JSON。",
+            "Load the world from this file of JSON Lines if it exists, and save it at the end.",
+            metavar="FILE",
+            dir_okay=False,
+            envvar="GUANXI_DEMO_STATE",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, option("输出一行 JSON，不作导览。", "Print one line of JSON, and no tour.", "--json")
     ] = False,
@@ -117,12 +127,14 @@ def demo(
     database with accounts, is refused. With one worker, an emulator listens on a second address of
     this machine: docs/testing.md. Faults begin after the tour.
     """
+    from guanxi.emulator.dump import load as load_lines
     from guanxi.service.config import load
     from guanxi.service.hosts import DOCUMENTED
     from guanxi.service.server import Plan
 
     if store is not None and not is_server_address(store) and Path(store).exists():
         raise _exists(store)
+    lines = None if state is None or not state.exists() else state.read_bytes().splitlines()
     faults = _faults(fault or [], story or [])
     if faults and workers > 1:
         raise typer.BadParameter(
@@ -137,33 +149,69 @@ def demo(
         plan = Plan(address, settings, host, port, workers)
         check_addresses(plan)
 
-        async def fill(opened: Store) -> Issued:
+        async def fill(opened: Store) -> None:
             async for _ in opened.accounts():
                 raise _exists(address)
-            world = make_world(seed, accounts, edges)
-            await opened.import_edges(
-                lambda: world.edges, accounts=world.accounts, groups=world.groups
-            )
-            await opened.put(make_content(world, seed))
-            limits = settings.profile.limits
-            return await issue(opened, HERO, TokenKind.COOKIE, limits, int(time.time()))
+            if lines is None:
+                world = make_world(seed, accounts, edges)
+                await opened.import_edges(
+                    lambda: world.edges, accounts=world.accounts, groups=world.groups
+                )
+                await opened.put(make_content(world, seed))
+            else:
+                await load_lines(opened, lines, secret=True)
+
+        async def sign_in(opened: Store) -> tuple[int, Issued]:
+            limits, mid = settings.profile.limits, HERO
+            if await opened.account(mid) is None:
+                mid = await _first_account(opened, state)
+            return mid, await issue(opened, mid, TokenKind.COOKIE, limits, int(time.time()))
 
         with all_or_nothing(address) as building:  # a half one would be refused afterwards
-            issued = with_store(building, fill, create=True)
+            with_store(building, fill, create=True)
+            # Opened again: a secret that was loaded counts from then on.
+            mid, issued = with_store(building, sign_in)
+        demo = _Demo("", mid, issued, address, as_json=as_json, has_tour=lines is None)
         if workers > 1:
-            run_service(
-                plan, lambda ready: _begin(_Demo(ready.url, issued, address), as_json=as_json)
-            )
+            run_service(plan, lambda ready: _begin(demo._replace(url=ready.url)))
         else:
-            _serve_emulated(plan, issued, faults, seed, emulator_port, as_json=as_json)
+            _serve_emulated(plan, demo, faults, seed, emulator_port)
+        if state is not None:
+            _save(address, state)
+
+
+async def _first_account(store: Store, state: Path | None) -> int:
+    """Return the lowest mid of a store; raise StoreError if it has no account."""
+    async for row in store.accounts():
+        return row.account.mid
+    raise StoreError(Text(f"{state} 中没有账号", f"{state} has no account"))
+
+
+def _save(address: str, state: Path) -> None:
+    """Write the world of a store into a file, which appears whole or not at all."""
+    from guanxi.emulator.dump import dumped
+
+    async def lines(store: Store) -> bytes:
+        return b"".join([line async for line in dumped(store)])
+
+    world = with_store(address, lines)
+    part = state.with_name(f".{state.name}.part")
+    part.unlink(missing_ok=True)
+    with open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(world)  # it holds the store's secret
+    part.replace(state)
 
 
 class _Demo(NamedTuple):
     """A demo that runs. The repr omits its session and its token."""
 
     url: str
+    #: Who is signed in, and the session.
+    mid: int
     issued: Issued
     store: str
+    as_json: bool
+    has_tour: bool
     #: Both "" with several workers.
     emulator_url: str = ""
     emulator_token: str = ""
@@ -189,13 +237,7 @@ def _faults(faults: list[str], stories: list[str]) -> list[Fault]:
 
 
 def _serve_emulated(
-    plan: Plan,
-    issued: Issued,
-    faults: list[Fault],
-    seed: int,
-    emulator_port: int,
-    *,
-    as_json: bool,
+    plan: Plan, demo: _Demo, faults: list[Fault], seed: int, emulator_port: int
 ) -> None:
     """Serve a demo of one worker with its emulator, until Ctrl-C."""
     from guanxi.emulator import serving
@@ -204,14 +246,16 @@ def _serve_emulated(
     emulator, address = Emulator(seed=seed), serving.Address(new_token(), port=emulator_port)
 
     async def ready(ready: EmulatorReady) -> None:
-        running = _Demo(ready.service.url, issued, plan.store, ready.emulator_url, address.token)
+        running = demo._replace(
+            url=ready.service.url, emulator_url=ready.emulator_url, emulator_token=address.token
+        )
         # The service answers on this thread, so the tour needs another.
-        if not as_json:
+        if not demo.as_json:
             await asyncio.to_thread(_show, running)
         emulator.requests.clear()
         for fault in faults:
             await emulator.add_fault(fault)
-        if as_json:
+        if demo.as_json:
             say(json_of(_facts(running)))
 
     try:
@@ -220,8 +264,8 @@ def _serve_emulated(
         raise Unfinished(*error.args) from None
 
 
-def _begin(demo: _Demo, *, as_json: bool) -> None:
-    if as_json:
+def _begin(demo: _Demo) -> None:
+    if demo.as_json:
         say(json_of(_facts(demo)))
     else:
         threading.Thread(target=_show, args=(demo,), daemon=True).start()
@@ -242,7 +286,7 @@ def _facts(demo: _Demo) -> dict[str, str | int]:
     """Return what ``--json`` prints: the demo's addresses, account, session and store."""
     facts: dict[str, str | int] = {
         "base_url": demo.url,
-        "mid": HERO,
+        "mid": demo.mid,
         "sessdata": demo.issued.token,
         "bili_jct": demo.issued.bili_jct,
         "docs_url": f"{demo.url}/docs",
@@ -260,11 +304,12 @@ def _show(demo: _Demo) -> None:
     """
     url, issued = demo.url, demo.issued
     credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
-    with SyncClient(base_url=url, credential=credential) as client:
-        try:
-            tour(client, lambda line: say(shown(line)))
-        except NetworkException:  # Ctrl-C stopped the service before the tour's end
-            return
+    if demo.has_tour:
+        with SyncClient(base_url=url, credential=credential) as client:
+            try:
+                tour(client, lambda line: say(shown(line)))
+            except NetworkException:  # Ctrl-C stopped the service before the tour's end
+                return
     emulator = ""
     if demo.emulator_url:
         emulator = (

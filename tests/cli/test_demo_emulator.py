@@ -86,6 +86,20 @@ def test_a_state_that_is_no_dump(tmp_path: Path) -> None:
     assert state.read_text() == ""
 
 
+def test_a_proxy() -> None:
+    with demo("--proxy", "0") as facts:
+        ended = subprocess.run(
+            [
+                *("curl", "-sf", "--proxy", facts["proxy_url"], "--cacert", facts["authority"]),
+                *("-b", f"SESSDATA={facts['sessdata']}", f"https://api.bilibili.com{e.NAV.path}"),
+            ],
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        assert json.loads(ended.stdout)["data"]["mid"] == facts["mid"]
+
+
 def test_a_demo_of_several_workers_has_no_emulator() -> None:
     with demo("--workers", "2") as facts:
         assert "emulator_url" not in facts
@@ -97,7 +111,8 @@ def test_a_demo_of_several_workers_has_no_emulator() -> None:
         (["--fault", "relation.modfy:-352"], "near: relation.modify"),
         (["--fault", "-352"], "is no fault: write ENDPOINT:EFFECT"),
         (["--story", "rain"], "is no story: use risk-control"),
-        (["--story", "flaky", "--workers", "2"], "faults need --workers 1"),
+        (["--story", "flaky", "--workers", "2"], "faults and the proxy need --workers 1"),
+        (["--proxy", "0", "--workers", "2"], "faults and the proxy need --workers 1"),
     ],
 )
 def test_a_wrong_option_is_explained(options: list[str], message: str) -> None:

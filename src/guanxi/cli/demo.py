@@ -107,6 +107,17 @@ def demo(
             envvar="GUANXI_DEMO_EMULATOR_PORT",
         ),
     ] = 0,
+    proxy: Annotated[
+        int | None,
+        option(
+            "文档中各主机的 HTTPS 代理的端口；0 为任一空闲端口。",
+            "The port of an HTTPS proxy for the documents' hosts; 0 for any free one.",
+            min=0,
+            max=65535,
+            metavar="PORT",
+            envvar="GUANXI_DEMO_PROXY",
+        ),
+    ] = None,
     state: Annotated[
         Path | None,
         option(
@@ -136,9 +147,10 @@ def demo(
         raise _exists(store)
     lines = None if state is None or not state.exists() else state.read_bytes().splitlines()
     faults = _faults(fault or [], story or [])
-    if faults and workers > 1:
+    if workers > 1 and (faults or proxy is not None):
         raise typer.BadParameter(
-            text("出错需要 --workers 1", "faults need --workers 1"), param_hint="--fault, --story"
+            text("出错与代理需要 --workers 1", "faults and the proxy need --workers 1"),
+            param_hint="--workers",
         )
     settings = changed(
         load(profile, environ=os.environ), strict_referer=strict_referer, wbi_window=wbi_window
@@ -175,7 +187,7 @@ def demo(
         if workers > 1:
             run_service(plan, lambda ready: _begin(demo._replace(url=ready.url)))
         else:
-            _serve_emulated(plan, demo, faults, seed, emulator_port)
+            _serve_emulated(plan, demo, faults, seed, emulator_port, proxy)
         if state is not None:
             _save(address, state)
 
@@ -215,6 +227,9 @@ class _Demo(NamedTuple):
     #: Both "" with several workers.
     emulator_url: str = ""
     emulator_token: str = ""
+    #: Both "" without a proxy.
+    proxy_url: str = ""
+    authority: str = ""
 
     def __repr__(self) -> str:
         return f"_Demo({self.url!r})"
@@ -237,7 +252,12 @@ def _faults(faults: list[str], stories: list[str]) -> list[Fault]:
 
 
 def _serve_emulated(
-    plan: Plan, demo: _Demo, faults: list[Fault], seed: int, emulator_port: int
+    plan: Plan,
+    demo: _Demo,
+    faults: list[Fault],
+    seed: int,
+    emulator_port: int,
+    proxy_port: int | None,
 ) -> None:
     """Serve a demo of one worker with its emulator, until Ctrl-C."""
     from guanxi.emulator import serving
@@ -249,6 +269,9 @@ def _serve_emulated(
         running = demo._replace(
             url=ready.service.url, emulator_url=ready.emulator_url, emulator_token=address.token
         )
+        if proxy_port is not None:
+            proxy = await emulator.open_proxy(running.url, proxy_port)
+            running = running._replace(proxy_url=proxy.url, authority=str(proxy.authority))
         # The service answers on this thread, so the tour needs another.
         if not demo.as_json:
             await asyncio.to_thread(_show, running)
@@ -294,6 +317,8 @@ def _facts(demo: _Demo) -> dict[str, str | int]:
     }
     if demo.emulator_url:
         facts |= {"emulator_url": demo.emulator_url, "emulator_token": demo.emulator_token}
+    if demo.proxy_url:
+        facts |= {"proxy_url": demo.proxy_url, "authority": demo.authority}
     return facts
 
 
@@ -315,6 +340,8 @@ def _show(demo: _Demo) -> None:
         emulator = (
             text("模拟器：", "emulator: ") + f"{demo.emulator_url} (token {demo.emulator_token})\n"
         )
+    if demo.proxy_url:
+        emulator += text("代理：", "proxy: ") + f"{demo.proxy_url}, {demo.authority}\n"
     say(
         text("\n服务仍在运行，Ctrl-C 结束。\n", "\nThe service runs until Ctrl-C.\n")
         + text("接口页面：", "API page: ")

@@ -12,6 +12,7 @@ from guanxi.emulator import dump
 from guanxi.emulator.application import Emulated, observed
 from guanxi.emulator.clock import Clock
 from guanxi.emulator.faults import Armed, Fault
+from guanxi.emulator.proxy import Proxy
 from guanxi.emulator.requests import KEPT, Requests
 from guanxi.emulator.stale import stale
 from guanxi.emulator.state import START, Marks
@@ -46,6 +47,7 @@ class Emulator:
         self._application: Application | None = None
         self._emulated: Emulated | None = None
         self._marks: Marks | None = None
+        self._proxy: Proxy | None = None
 
     def wrap(self, application: Application) -> ASGI:
         """Return what is served in place of an application."""
@@ -162,6 +164,18 @@ class Emulator:
         self._served.forget()
         await self.marks.mark(START, recorded=False)
 
+    # --- clients with fixed hosts ---
+
+    async def open_proxy(self, service_url: str, port: int = 0) -> Proxy:
+        """Start the proxy to the service at a URL, or return the one that runs.
+
+        Raise OSError if the port cannot be bound, and ModuleNotFoundError without cryptography.
+        """
+        if self._proxy is None:
+            self._proxy = Proxy(service_url, port=port)
+            await self._proxy.start()
+        return self._proxy
+
     # --- all of it ---
 
     async def clear(self) -> None:
@@ -173,6 +187,8 @@ class Emulator:
 
     async def close(self) -> None:
         """Remove the faults and their copies, and the marks, before the store is closed."""
+        if self._proxy is not None:
+            await self._proxy.close()
         with suppress(RuntimeError):  # it never started
             await self.clear_faults()
             self.marks.close()

@@ -26,6 +26,7 @@ try:
     from guanxi.emulator import world
     from guanxi.emulator.emulator import Emulator
     from guanxi.emulator.handle import Handle
+    from guanxi.emulator.proxy import Proxy
     from guanxi.emulator.serving import Address, EmulatorReady, run_emulated
     from guanxi.emulator.state import START
     from guanxi.service.config import Settings, load, with_limits
@@ -100,6 +101,16 @@ class RunningService(Handle):
         Exceptions of ``work`` pass through.
         """
         return self._wait(work(self._store))
+
+    @property
+    def proxy(self) -> Proxy:
+        """Return a proxy to this service for clients with fixed hosts, started when first used.
+
+        It has a ``url``, for ``HTTPS_PROXY``, and the file ``authority`` with the certificate that
+        the client has to trust. Raise ModuleNotFoundError, which says what to install, without the
+        package cryptography.
+        """
+        return self._wait(self.emulator.open_proxy(self.base_url))
 
     def renew(self) -> None:
         """Take the service back to its start: its world, faults, stubs, requests and clock.

@@ -7,7 +7,7 @@ them all. Errors have an HTTP status and the body ``{"error": "…"}`` with the 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 from msgspec import Struct
@@ -33,6 +33,9 @@ from guanxi.service.logs import LOG
 from guanxi.stores.port import BadLine, EdgeRow, StoreError
 from guanxi.text import Text
 
+if TYPE_CHECKING:
+    from guanxi.emulator.serving import World, Worlds
+
 BASE = "/emulator"
 _BODY_BYTES = 16 * 2**20
 
@@ -48,6 +51,11 @@ class MarkBody(Struct, frozen=True, forbid_unknown_fields=True):
 class ResetBody(Struct, frozen=True, forbid_unknown_fields=True):
     #: The last mark by default.
     name: str | None = None
+
+
+class WorldBody(Struct, frozen=True, forbid_unknown_fields=True):
+    #: The world as it is now by default.
+    mark: str | None = None
 
 
 class ClockBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +108,7 @@ class _Call(NamedTuple):
     body: Any
     query: dict[str, str]
     raw: bytes
+    worlds: Worlds
 
 
 class _Verb(NamedTuple):
@@ -238,6 +247,23 @@ async def _load(call: _Call) -> Any:
     return {}
 
 
+async def _worlds(call: _Call) -> Any:
+    return [_addresses(world) for world in call.worlds.opened]
+
+
+async def _open_world(call: _Call) -> Any:
+    return _addresses(await call.worlds.open(call.body.mark))
+
+
+async def _close_worlds(call: _Call) -> Any:
+    await call.worlds.close()
+    return {}
+
+
+def _addresses(world: World) -> dict[str, str]:
+    return {"base_url": world.ready.service.url, "emulator_url": world.ready.emulator_url}
+
+
 async def _clear(call: _Call) -> Any:
     await call.emulator.clear()
     return {}
@@ -305,6 +331,9 @@ _VERBS = (
     _Verb("POST", "/reset", ResetBody, "Take the world back to a mark.", _reset),
     _Verb("GET", "/dump", None, "Return the world as JSON Lines.", _dump),
     _Verb("POST", "/load", None, "Replace the world by a dump, or by the demo's.", _load),
+    _Verb("GET", "/worlds", None, "List the services next to this one.", _worlds),
+    _Verb("POST", "/worlds", WorldBody, "Start one more, with a copy of the world.", _open_world),
+    _Verb("DELETE", "/worlds", None, "Stop them.", _close_worlds),
     _Verb("POST", "/clear", None, "Remove faults, stubs, requests; real time.", _clear),
     _Verb("POST", "/renew", None, "Take all of it back to the start.", _renew),
     _Verb("POST", "/accounts", AccountsBody, "Create accounts.", _add_accounts),
@@ -325,11 +354,13 @@ _QUERY = {
 }
 
 
-def application(emulator: Emulator, token: str) -> Starlette:
+def application(emulator: Emulator, token: str, worlds: Worlds) -> Starlette:
     """Return the application of an emulator's address; requests need the bearer ``token``."""
     handlers: dict[str, dict[str, Callable[[Request], Awaitable[Response]]]] = {}
     for verb in _VERBS:
-        handlers.setdefault(BASE + verb.path, {})[verb.method] = _guarded(verb, emulator, token)
+        handlers.setdefault(BASE + verb.path, {})[verb.method] = _guarded(
+            verb, emulator, worlds, token
+        )
 
     async def openapi(_request: Request) -> Response:
         return as_json(document())
@@ -351,7 +382,7 @@ def _by_method(
 
 
 def _guarded(
-    verb: _Verb, emulator: Emulator, token: str
+    verb: _Verb, emulator: Emulator, worlds: Worlds, token: str
 ) -> Callable[[Request], Awaitable[Response]]:
     """Return a handler that checks token, body and query, and calls ``verb``.
 
@@ -370,7 +401,7 @@ def _guarded(
         query = dict(request.query_params)
         if unknown := query.keys() - _QUERY.keys():
             raise HTTPException(400, f"{min(unknown)}: no such parameter")
-        call = _Call(emulator, int(number) if number.isdecimal() else 0, body, query, raw)
+        call = _Call(emulator, int(number) if number.isdecimal() else 0, body, query, raw, worlds)
         try:
             result = await verb.act(call)
             return result if isinstance(result, Response) else as_json(result)

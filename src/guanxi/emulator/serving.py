@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import NamedTuple
 
 from guanxi.emulator import control
@@ -35,6 +37,74 @@ class EmulatorReady(NamedTuple):
 
     service: Ready
     emulator_url: str
+    #: None with several workers.
+    worlds: Worlds | None = None
+
+
+class World(NamedTuple):
+    """One more service in the process: its addresses, its emulator and what it serves."""
+
+    ready: EmulatorReady
+    emulator: Emulator
+    plan: Plan
+
+
+class _Running(NamedTuple):
+    """A world's service until its end."""
+
+    stop: asyncio.Event
+    task: asyncio.Task[None]
+    store: Store
+    folder: tempfile.TemporaryDirectory[str]
+
+
+class Worlds:
+    """Services next to a service: each with a copy of its world, and addresses of its own."""
+
+    def __init__(self, plan: Plan, emulator: Emulator, address: Address) -> None:
+        self._plan, self._emulator, self._address = plan, emulator, address
+        self._running: list[_Running] = []
+        #: Those that run, in the order in which they were opened.
+        self.opened: list[World] = []
+
+    async def open(self, mark: str | None = None) -> World:
+        """Start a service with the world of a mark, or as it is now for None.
+
+        It has the settings of the first, the token of its emulator, and a clock that follows that
+        of the first until it is set. Raise ValueError for an unknown mark and for a store that is
+        not a SQLite file.
+        """
+        folder = tempfile.TemporaryDirectory(prefix="guanxi-world-")
+        path, emulator = Path(folder.name, "store.db"), Emulator(self._emulator.clock)
+        try:
+            await self._emulator.marks.copy(path, mark)
+            store = await open_store(str(path), clock=emulator.clock)
+        except BaseException:
+            folder.cleanup()
+            raise
+        plan = Plan(str(path), self._plan.settings, self._plan.host)
+        address = Address(self._address.token, self._address.host)
+        stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
+        running = run_emulated(plan, emulator, address, ready.set_result, stop, opened=store)
+        task = asyncio.create_task(running)
+        self._running.append(_Running(stop, task, store, folder))
+        await asyncio.wait((ready, task), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():  # it never began
+            task.result()
+        await emulator.marks.begin()
+        world = World(ready.result(), emulator, plan)
+        self.opened.append(world)
+        return world
+
+    async def close(self) -> None:
+        """Stop all of them, and delete their stores."""
+        running, self._running, self.opened = self._running, [], []
+        for one in running:
+            one.stop.set()
+        await asyncio.gather(*(one.task for one in running), return_exceptions=True)
+        for one in running:
+            await one.store.close()
+            one.folder.cleanup()
 
 
 async def run_emulated(
@@ -58,15 +128,19 @@ async def run_emulated(
     def wrapped(application: Application) -> ASGI:
         return wrap(emulator.wrap(application))
 
+    worlds = Worlds(plan, emulator, address)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind(address.host, address.port))
         url = url_of(listener) + control.BASE
-        checked = hosts.checked(control.application(emulator, address.token), (), admin.bad_request)
+        checked = hosts.checked(
+            control.application(emulator, address.token, worlds), (), admin.bad_request
+        )
         await stack.enter_async_context(serving(Served(checked, listener, admin.bad_request)))
         stack.push_async_callback(emulator.close)
+        stack.push_async_callback(worlds.close)
         await run(
             plan,
-            lambda ready: on_ready(EmulatorReady(ready, url)),
+            lambda ready: on_ready(EmulatorReady(ready, url, worlds)),
             stop,
             opened=opened,
             clock=emulator.clock,

@@ -94,6 +94,9 @@ class RunningService(Handle):
         self.store = plan.store
         self._store = ready.service.store
         self._clock = given.clock
+        self._given_with, self._worlds = given, ready.worlds
+        #: The services that ``running(worlds=…)`` started next to this one.
+        self.worlds: list[RunningService] = []
 
     def do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
         """Run ``work`` with the service's store, on the service's event loop; wait for its result.
@@ -101,6 +104,21 @@ class RunningService(Handle):
         Exceptions of ``work`` pass through.
         """
         return self._wait(work(self._store))
+
+    def world(self, mark: str | None = None) -> RunningService:
+        """Start one more service in this process, with a copy of this world.
+
+        The copy is of a mark, or of now. It has an address, faults, requests and marks of its own,
+        ends with this one, and has no administration. Raise ValueError for an unknown mark and for
+        a store that is not a SQLite file, RuntimeError for a service of several workers.
+        """
+        _ = self.emulator
+        assert self._worlds is not None  # noqa: S101 - there is an emulator
+        opened = self._wait(self._worlds.open(mark))
+        given = self._given_with._replace(
+            admin_token="", clock=opened.emulator.clock, emulator=opened.emulator
+        )
+        return RunningService(opened.ready, opened.plan, self._loop, given)
 
     @property
     def proxy(self) -> Proxy:
@@ -221,6 +239,7 @@ def running(
     layer: Callable[[Store], Store] = lambda store: store,
     wrap: Callable[[ASGI], ASGI] = lambda application: application,
     seed: int = 0,
+    worlds: int = 0,
 ) -> Iterator[RunningService]:
     """Run a service on a free loopback port while the block runs.
 
@@ -230,8 +249,9 @@ def running(
 
     ``clock`` returns nanoseconds since the Unix epoch, for service and store; ``layer`` returns the
     store that is used in place of the opened one; ``wrap`` returns what is served in place of the
-    application. ``seed`` decides which requests faults apply to. None of the four reaches several
-    workers, and those have no emulator.
+    application. ``seed`` decides which requests faults apply to. ``worlds`` is how many services to
+    start in addition, as ``RunningService.world`` does. None of the five reaches several workers,
+    and those have no emulator.
 
     Raise SettingError for an unknown or invalid profile or limit, StoreError if the store cannot be
     opened, ServiceError if one of several workers does not start, and TimeoutError if the service
@@ -261,6 +281,7 @@ def running(
             service = RunningService(ready, plan, loop, given)
             if emulator is not None:
                 service._wait(emulator.marks.begin())
+            service.worlds += [service.world() for _ in range(worlds)]
             yield service
 
 

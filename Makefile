@@ -147,6 +147,8 @@ LOCK = .venv-lock/bin/uv pip compile --quiet --no-config --universal --python-ve
 lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgrade)
 	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock
 	$(LOCK) --group stranger -o requirements/stranger.lock
+	$(LOCK) pyproject.toml --extra service --extra files --extra postgres -o requirements/image.lock
+	$(LOCK) --group build -o requirements/build.lock
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
 	@! grep -nE '://|^-' requirements/*.lock || { \
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }

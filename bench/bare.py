@@ -21,7 +21,7 @@ from guanxi.contract.structs import RelationPage
 from guanxi.service.answers import bad_request
 from guanxi.service.exchange import ASGI, Scope, Send
 from guanxi.service.forms import Receive
-from guanxi.service.http import Served, bind, serving
+from guanxi.service.listening import Served, bind, serving
 
 _HEADERS = (
     (b"cache-control", b"no-store"),

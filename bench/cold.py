@@ -26,7 +26,7 @@ from bench.lines import Bench, Line, Sides, Wrong
 from bench.load import Plan, deal
 from bench.machine import free_port, guanxi, python, server, serving
 from bench.reads import port_of
-from guanxi.service import http
+from guanxi.service import listening
 
 _BUFFER = 256 * 1024
 
@@ -130,12 +130,12 @@ def _against_one_a_turn(bench: Bench, connections: int) -> Iterator[Sides]:
 def serve_one_a_turn(store: str, port: str) -> None:
     """Run `guanxi serve` with uvicorn's own way of accepting connections."""
 
-    async def startup(self: http._Server, sockets: list[socket.socket] | None = None) -> None:
+    async def startup(self: listening._Server, sockets: list[socket.socket] | None = None) -> None:
         self._accepting = []
         await uvicorn.Server.startup(self, sockets)
         self.listening.set()
 
-    http._Server.startup = startup  # type: ignore[method-assign]  # meant
+    listening._Server.startup = startup  # type: ignore[method-assign]  # meant
     _, _, *arguments = guanxi("serve", "--store", store, "--port", port)
     from guanxi.cli import main as command
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from guanxi.service import server
-from guanxi.service.config import load
+from guanxi.service.configuration import load
 
 _TOP = 15
 #: Time in this call is waiting for work, and is not counted.

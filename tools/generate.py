@@ -22,7 +22,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from guanxi.contract import structs
 from guanxi.contract.endpoints import ENDPOINTS
-from tools import embedding, sync_graph
+from guanxi.text import Language
+from tools import embedding, operating, sync_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 _RUFF = ROOT / "pyproject.toml"
@@ -186,6 +187,13 @@ def _twins() -> Iterator[tuple[str, Callable[[], str]]]:
             yield f"src/guanxi/{twin.target}/{path.name}", partial(sync_twin, source)
 
 
+def configuration(language: Language) -> str:
+    """Return a page of the service's options; imported late, as in ``document``."""
+    from tools.configuration import page
+
+    return page(language)
+
+
 OUTPUTS: dict[str, Callable[[], str]] = {
     **dict(_twins()),
     "src/guanxi/user/_shapes.py": shapes,
@@ -198,8 +206,11 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/coming-from-bilibili-api.md": partial(document, "coming_from"),
     "docs/cli.md": partial(document, "cli", "en"),
     "docs/cli.zh-CN.md": partial(document, "cli", "zh"),
+    "docs/configuration.md": partial(configuration, "en"),
+    "docs/configuration.zh-CN.md": partial(configuration, "zh"),
     "docs/content-kinds.md": partial(document, "content_kinds"),
     embedding.PAGE: partial(embedding.page, ROOT),
+    operating.PAGE: partial(operating.page, ROOT),
 }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import json
+import os
+import pwd
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from guanxi.testing import running
 from tests.cli.runner import error_of, guanxi, output_of, with_store
 from tests.service.client import send
 
-WHO = f"cli:{getpass.getuser()}"
+WHO = f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
 
 
 def printed(*argv: object) -> list[dict[str, Any]]:
@@ -112,7 +113,7 @@ def test_every_command_that_changes_something_is_recorded(address: str) -> None:
     do("account", "add", 5, 3, 4)
     keyed = int(do("account", "add", "--key", "their-key"))
     do("account", "ban", 1)
-    do("account", "ban", 1, "--lift")
+    output_of("account", "ban", 1, "--lift", "--store", address, LOGNAME="another")
     do("account", "privacy", 1)  # reads
     do("account", "privacy", "key:their-key", "--hide-followers")
     do("account", "show", 1)  # reads

@@ -710,7 +710,7 @@ def test_a_short_administration_token_is_refused(tmp_path: Path, token: str) -> 
     argv = ["serve", "--store", store, "--port", 0, "--admin", "127.0.0.1:0"]
     ended = guanxi(*argv, GUANXI_ADMIN_TOKEN=token)
     assert ended.returncode == 1
-    assert ended.stderr.startswith("guanxi: bad setting GUANXI_ADMIN_TOKEN: at least 16 characters")
+    assert ended.stderr.startswith("guanxi: bad setting admin_token: at least 16 characters")
     assert "head -c 24 /dev/urandom" in ended.stderr
     assert not store.exists()
 

@@ -65,6 +65,7 @@ USUAL = {
     "a": "1",
     "b": "2",
     "code": "0" * 32,
+    "address": "127.0.0.1:1",
     "store": "s.db",
     "source": "s.db",
     "target": "copy.db",

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from guanxi.service.config import load
+from guanxi.service.configuration import load
 from tests.docs.examples import PAGES, READMES, ROOT, blocks, in_shell, on_the_demo
 from tools.tools_page import masked
 

@@ -21,6 +21,8 @@ from guanxi.stores.port import Store
 TRANSACTIONS = ("change", "edit_account", "put", "delete")
 LOOKUPS: dict[str, Callable[..., int]] = {
     "pair": lambda *_: 2,
+    "pairs": lambda _, targets: 2 * len(targets),
+    "accounts_of": len,
     "relations": lambda _, targets: len(targets),
     "cards": len,
     "briefs": len,
@@ -38,11 +40,14 @@ class Counted:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.calls: Counter[str] = Counter()
+        #: How many verbs were called: each is one statement or a few, whatever it looks up.
+        self.verbs = 0
 
     def __getattr__(self, name: str) -> Any:
         verb = getattr(self._store, name)
 
         def counted(*args: Any, **kwargs: Any) -> Any:
+            self.verbs += 1
             if name in TRANSACTIONS:
                 self.calls["transactions"] += 1
             elif name in LOOKUPS:
@@ -150,3 +155,26 @@ async def _fill(graph: Graph) -> None:
     await graph.follow(2, 6)
     await graph.create_group(1, "friends")
     await graph.mute(2, 5)
+
+
+@pytest.mark.parametrize(
+    ("verb", "args", "verbs"),
+    [("accounts", ([*range(1, 9)],), 2), ("relations", (1, [*range(2, 9)]), 3)],
+)
+def test_many_accounts_are_read_at_once(
+    tmp_path: Path, verb: str, args: tuple[Any, ...], verbs: int
+) -> None:
+    """On a server each verb is a round trip: their number does not depend on that of accounts."""
+
+    async def work() -> tuple[int, int]:
+        counted = Counted(await open_store(str(tmp_path / "g.db"), create=True))
+        graph = Graph(cast(Store, counted))
+        try:
+            await _fill(graph)
+            counted.verbs = 0
+            found = await getattr(graph, verb)(*args)
+            return counted.verbs, len(found)
+        finally:
+            await graph.close()
+
+    assert asyncio.run(work())[0] == verbs

@@ -318,6 +318,29 @@ def test_a_batch(engine: Engine) -> None:
     on_graph(engine, work)
 
 
+def test_a_batch_creates_groups_that_it_uses(engine: Engine) -> None:
+    async def work(graph: Graph) -> None:
+        async with graph.batch() as batch:
+            batch.follow(1, 2)
+            friends = batch.create_group(1, "friends")
+            work = batch.create_group(1, "work")
+            again = batch.create_group(1, " friends ")
+            batch.set_groups(1, [2], [friends, work])
+            batch.add_to_group(1, again, [2])
+            batch.rename_group(1, work, "colleagues")
+            nobodys = batch.create_group(99, "x")
+        kinds = [type(result.error) for result in batch.results]
+        done = type(None)
+        assert kinds == [done, done, done, GroupExists, done, NoSuchGroup, done, NoSuchUser]
+        assert "friends" in str(batch.results[3].error)
+        assert len({friends, work, again, nobodys}) == 4
+        groups = [(group.id, group.name, group.count) for group in await graph.groups(1)]
+        assert groups == [(friends, "friends", 1), (work, "colleagues", 1)]
+        assert await graph.in_groups(1, 2) == tuple(sorted([friends, work]))
+
+    on_graph(engine, work)
+
+
 def test_a_batch_whose_block_raises_changes_nothing(engine: Engine) -> None:
     async def work(graph: Graph) -> None:
         async def broken() -> None:

@@ -33,6 +33,7 @@ class ServiceDriver:
     #: A look is some twenty requests, so only the accounts that a step changed are looked at.
     thorough = False
     requests = False
+    settings = SETTINGS
 
     def __init__(self, make: Callable[[Path], Engine]) -> None:
         self.folder = TemporaryDirectory()
@@ -42,7 +43,9 @@ class ServiceDriver:
         self.clients: dict[int, SyncClient] = {}
         # On Citus the engine creates its tables in its own way.
         asyncio.run(self._create())
-        self.running = running(store=self.engine.address, settings=SETTINGS, clock=lambda: self.ns)
+        self.running = running(
+            store=self.engine.address, settings=self.settings, clock=lambda: self.ns
+        )
         self.service = self.running.__enter__()
 
     async def _create(self) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
 import os
-import random
 import shutil
 import sqlite3
 import subprocess
@@ -22,9 +20,8 @@ from guanxi.files.copies import Restored, back_up, restore
 from guanxi.graph.lists import Listing
 from guanxi.stores import init, open_store
 from guanxi.stores.port import CursorOfAnotherStore, EdgeRow, StoreError, StoreMissing
-from guanxi.stores.sqlite import SQLiteStore
+from guanxi.stores.sqlite import SQLiteStore, copies
 from guanxi.stores.sqlite.schema import VERSION
-from tests.counts import count
 from tests.stores.world import faults, follow, listed, people
 
 ROOT = Path(__file__).parents[2]
@@ -458,101 +455,11 @@ def test_cursors_of_lost_changes_are_refused_also_when_the_feed_is_as_long_again
     asyncio.run(third())
 
 
-class Killing:
-    """The process of ``killed``."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.files.killed"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __call__(self, number: int, verb: str, file: Path, path: Path) -> bool:
-        """Copy until a call; return whether there were so many."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(
-            json.dumps([number, verb, str(file), str(path)]), file=self._process.stdin, flush=True
-        )
-        return bool(json.loads(self._process.stdout.readline()))
-
-    def close(self) -> None:
-        self._process.communicate(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def killing() -> Iterator[Killing]:
-    process = Killing()
-    yield process
-    process.close()
-
-
-def points(most: int, short: int) -> list[int]:
-    """Return the calls to be killed at: a few, drawn at random, or all in the long tests."""
-    drawn = random.Random(18).sample(range(most), count(short, most))
-    return sorted(drawn)
-
-
-@pytest.mark.parametrize("verb", ["restore", "discard"])
-def test_a_killed_restore_leaves_the_old_store_or_the_new_one(
-    tmp_path: Path, killing: Killing, verb: str
-) -> None:
-    template = tmp_path / "template"
-    template.mkdir()
-    with_log(template / "s.db", 3)
-    backed_up(with_accounts(tmp_path / "new.db", 2), tmp_path / "b.db")
-    found = set()
-    ended = False
-    for number in [*points(60, 12), 1_000]:
-        work = tmp_path / str(number)
-        shutil.copytree(template, work)
-        path = work / "s.db"
-        ended |= not killing(number, verb, tmp_path / "b.db", path)
-        list_ = followed(path)
-        assert list_ in ([99, 3], [2]), number
-        found.add(list_[0])
-        left = [name for name in names(work) if not name.startswith((".s.db-", "s.db"))]
-        assert left == []
-        forget_folders(work)
-        put_back(tmp_path / "b.db", path)
-        assert followed(path) == [2]
-        assert not [name for name in names(work) if name.startswith(".")]
-        shutil.rmtree(work)
-    assert ended
-    assert found == {99, 2}
-
-
-def forget_folders(folder: Path) -> None:
-    """Make the temporary folders of killed processes old, so that the next one deletes them."""
-    for lock in folder.glob(".*/.guanxi-lock"):
-        os.utime(lock, (0, 0))
-    for left in folder.glob(".*"):
-        if not (left / ".guanxi-lock").exists():  # killed before it could lock it
-            shutil.rmtree(left)
-
-
-@pytest.mark.parametrize("exists", [False, True])
-def test_a_killed_backup_leaves_the_old_file_or_the_whole_new_one(
-    tmp_path: Path, killing: Killing, exists: bool
-) -> None:
-    path = with_accounts(tmp_path / "s.db", 2, 3)
-    old = with_accounts(tmp_path / "old.db", 2)
-    for number in [*points(30, 8), 1_000]:
-        work = tmp_path / str(number)
-        work.mkdir()
-        file = work / "b.db"
-        if exists:
-            shutil.copy(old, file)
-        if not killing(number, "back_up", file, path) or file.exists():
-            assert followed(file) in ([[3, 2], [2]] if exists else [[3, 2]])
-        forget_folders(work)
-        backed_up(path, file, force=True)
-        assert not [name for name in names(work) if name.startswith(".")]
-        assert followed(file) == followed(path) == [3, 2]
-        shutil.rmtree(work)
+def test_what_a_log_has_got_since_is_in_the_file_that_is_kept(tmp_path: Path) -> None:
+    path = with_log(tmp_path / "s.db", 3)
+    copies.put(with_accounts(tmp_path / "new.db", 2), path, tmp_path / "aside.db")
+    assert followed(path) == [2]
+    assert followed(tmp_path / "aside.db") == [99, 3]
 
 
 def test_threads_of_one_process_may_write_during_a_backup(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from guanxi.accounts.account import Account, AccountEdit, Card, Privacy, State
+from guanxi.accounts.account import Account, AccountEdit, Ban, Card, Privacy, State
 from guanxi.files.content import read_content
 from guanxi.files.edges import import_edges, read_edges
 from guanxi.files.export import EXPORTS, export_file
@@ -227,7 +227,8 @@ async def test_exported_accounts_are_those_of_the_store(
 ) -> None:
     await accounts.put(store, 2**63 - 1, CARD, Privacy(hide_followers=True))
     await people(store, 1, 2)
-    await accounts.edit(store, 1, AccountEdit(state=State.BANNED, key='"键", |1'))
+    ban = Ban('spam, "again"', 2_000_000_000)
+    await accounts.edit(store, 1, AccountEdit(state=State.BANNED, ban=ban, key='"键", |1'))
     await accounts.set_state(store, 2, State.DEREGISTERED)
     file = tmp_path / f"export.{ending}"
     done = await export_file(store, EXPORTS["accounts"], file)
@@ -235,6 +236,8 @@ async def test_exported_accounts_are_those_of_the_store(
     read = [account_of(row) for row in records(file)]
     assert read == await in_order(store.accounts())
     assert read[2].card == CARD
+    assert read[0].account.ban == ban
+    assert [row.created for row in read] == [1_700_000_000] * 3
     assert [row.key for row in read] == ['"键", |1', "", ""]
 
 
@@ -246,8 +249,10 @@ def account_of(row: dict[str, Any]) -> AccountRow:
         mid=int(row["mid"]),
         state=State[row["state"].upper()],
         privacy=msgspec.convert(privacy, Privacy, strict=False),
+        ban=Ban(row["ban_reason"], int(row["ban_until"])) if row["ban_reason"] else None,
     )
-    return AccountRow(account, msgspec.convert(card, Card, strict=False), row["key"])
+    card = msgspec.convert(card, Card, strict=False)
+    return AccountRow(account, card, row["key"], int(row["created"]))
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

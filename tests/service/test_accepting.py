@@ -14,11 +14,11 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 import pytest
 import uvloop
 
-from guanxi.service import accepting, http
+from guanxi.service import accepting, listening
 from guanxi.service.answers import bad_request
 from guanxi.service.exchange import ASGI, Scope, Send
 from guanxi.service.forms import Receive
-from guanxi.service.http import Served, bind, serving
+from guanxi.service.listening import Served, bind, serving
 from tests.service.logged import lines_of, logged
 
 _REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -125,7 +125,7 @@ def test_without_a_free_descriptor_clients_wait(
     new_loop: NewLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop rests meanwhile, the log gets one line, and then all are answered."""
-    monkeypatch.setattr(http, "most_connections", lambda: 1_000)
+    monkeypatch.setattr(listening, "most_connections", lambda: 1_000)
     monkeypatch.setattr(accepting, "PAUSE_SECONDS", 0.05)
 
     async def work() -> None:
@@ -152,7 +152,7 @@ def test_without_a_free_descriptor_clients_wait(
 def test_connections_leave_descriptors_for_the_store(
     new_loop: NewLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "most_connections", lambda: 3)
+    monkeypatch.setattr(listening, "most_connections", lambda: 3)
 
     async def work() -> None:
         with bind("127.0.0.1", 0) as listener, connected(listener, 4) as clients:
@@ -220,7 +220,7 @@ def test_a_server_that_cannot_listen_ends_the_others(
     def broken(*_: object) -> None:
         raise OSError("no more memory for it")
 
-    monkeypatch.setattr(http, "Accepting", broken)
+    monkeypatch.setattr(listening, "Accepting", broken)
 
     async def enter() -> None:
         with (

@@ -44,7 +44,12 @@ def admin(
 
 
 VERBS = [
+    ("GET", "/accounts"),
     ("GET", "/accounts/1"),
+    ("GET", "/accounts/1/relations"),
+    ("GET", "/accounts/1/export"),
+    ("GET", "/accounts/1/sessions"),
+    ("DELETE", "/accounts/1/sessions/2"),
     ("PUT", "/accounts/1"),
     ("PUT", "/accounts/1/privacy"),
     ("PUT", "/accounts/1/state"),

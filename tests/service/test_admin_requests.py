@@ -54,6 +54,17 @@ def test_a_request_is_listed_and_approved(service: RunningService) -> None:
     assert listed(service, path) == []
 
 
+def test_an_approval_across_a_block_is_refused(service: RunningService) -> None:
+    """The block ended the request; the answer names who blocks whom."""
+    blocking, other = fresh(service, 2)
+    modify(service, blocking, other.mid, Act.BLOCK)
+    pairs = [(blocking, other, "account blocks"), (other, blocking, "target blocks")]
+    for approver, sender, text in pairs:
+        answer = admin(service, "PUT", f"/accounts/{approver.mid}/requests/{sender.mid}")
+        assert answer.status == 409
+        assert text in answer.body["error"]
+
+
 def test_a_batch_of_follows_fails_for_no_request(service: RunningService) -> None:
     caller, plain, approving = fresh(service, 3)
     service.set_privacy(approving.mid, Privacy(approve_followers=True))

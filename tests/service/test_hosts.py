@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from guanxi.contract.limits import DOCUMENTED
-from guanxi.service.config import SettingError, Settings, load
+from guanxi.service.config import SettingError, Settings
+from guanxi.service.configuration import load
 from guanxi.testing import RunningService, running
 from tests.service.client import send
 
@@ -75,12 +76,13 @@ def test_a_service_without_allowed_hosts_answers_to_every_name() -> None:
         assert send(service.admin_url, "GET", "/metrics", headers=bearer).status == 421
 
 
-def test_the_names_are_read_from_file_and_environment(tmp_path: Path) -> None:
+def test_the_names_are_read_from_file_or_environment(tmp_path: Path) -> None:
     file = tmp_path / "guanxi.toml"
     file.write_text('allowed_hosts = ["a.example", "b.example"]\n')
     assert load(file=file, environ={}).allowed_hosts == ("a.example", "b.example")
     environ = {"GUANXI_ALLOWED_HOSTS": "c.example, d.example,"}
-    assert load(file=file, environ=environ).allowed_hosts == ("c.example", "d.example")
+    assert load(environ=environ).allowed_hosts == ("c.example", "d.example")
+    assert load(file=file, environ=environ).allowed_hosts == ("a.example", "b.example")
 
 
 @pytest.mark.parametrize(

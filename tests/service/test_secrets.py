@@ -11,7 +11,8 @@ from guanxi.contract.limits import DOCUMENTED
 from guanxi.operations.sessions import issue
 from guanxi.service.admin import AgreementBody, RevokeBody
 from guanxi.service.config import Settings
-from guanxi.service.server import Administration, Plan, WorkerPlan
+from guanxi.service.pool import WorkerPlan
+from guanxi.service.server import Administration, Plan
 from guanxi.testing import running
 from tests.counts import LONG
 from tests.service.client import call, fresh, raw, secret_of, send

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from guanxi.contract import endpoints as e
-from guanxi.service import http
+from guanxi.service import http, listening
 from guanxi.service.exchange import Scope, Send
 from guanxi.service.forms import Receive
 from guanxi.testing import RunningService, running
@@ -72,7 +72,7 @@ def fill(connection: socket.socket) -> int:
 def test_a_client_that_never_reads_is_disconnected(
     sent: bytes, documented: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "_WRITE_SECONDS", 0.3)
+    monkeypatch.setattr(http, "WRITE_SECONDS", 0.3)
     with ExitStack() as stack:
         clients = [stack.enter_context(unread(documented, sent)) for _ in range(5)]
         assert call(documented, e.NAV).code == -101, "others are answered meanwhile"
@@ -86,14 +86,14 @@ def test_a_client_that_reads_gets_everything(
     documented: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each response has the time anew, and a response that was read is not timed."""
-    monkeypatch.setattr(http, "_WRITE_SECONDS", 5)
+    monkeypatch.setattr(http, "WRITE_SECONDS", 5)
     answers = raw(documented.base_url, _LARGE * 20 + _LAST)
     assert answers.count(b"HTTP/1.1 200 ") == 20
     assert answers.count(b"HTTP/1.1 404 ") == 1
 
 
 def test_what_the_system_buffers_for_a_client_is_bounded() -> None:
-    with http.bind("127.0.0.1", 0) as listener, socket.socket() as client:
+    with listening.bind("127.0.0.1", 0) as listener, socket.socket() as client:
         client.connect(listener.getsockname())
         connection, _ = listener.accept()
         with connection:
@@ -105,7 +105,7 @@ def test_what_the_system_buffers_for_a_client_is_bounded() -> None:
                     sent -= len(client.recv(sent))
             sent = fill(connection)
             received = client.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            assert sent < 2 * http._SEND_BYTES + received
+            assert sent < 2 * http.SEND_BYTES + received
 
 
 def test_requests_with_bodies_may_be_pipelined(documented: RunningService) -> None:

@@ -25,8 +25,10 @@ import pytest
 
 from guanxi.contract import endpoints as e
 from guanxi.graph.lists import Listing, Sort, Window
-from guanxi.service import server
-from guanxi.service.server import Plan, ServiceError, serve
+from guanxi.service import pool
+from guanxi.service.config import Settings
+from guanxi.service.pool import ServiceError, WorkerPlan
+from guanxi.service.server import Plan, serve
 from guanxi.stores.port import EdgeRow, Fault, Store
 from guanxi.testing import RunningService, SignedIn, running
 from tests.counts import count
@@ -40,7 +42,8 @@ import json, sys
 from pathlib import Path
 from guanxi.contract.limits import DOCUMENTED
 from guanxi.service.config import Settings
-from guanxi.service import server
+from guanxi.service import pool, server
+from guanxi.service.config import Settings
 from guanxi.service.server import Plan, serve
 def ready(service):
     print(json.dumps({"url": service.url}), flush=True)
@@ -231,7 +234,7 @@ def test_a_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 @pytest.mark.parametrize("program", ["/bin/false", "/there/is/no/python"])
 def test_a_failed_restart_is_repeated(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(pool, "_FIRST_PAUSE", 0.05)
     with running(workers=2) as service, logged() as lines:
         python = sys.executable
         monkeypatch.setattr(sys, "executable", program)
@@ -277,12 +280,13 @@ def test_no_start_goes_on_after_one_failed(monkeypatch: pytest.MonkeyPatch, tmp_
     async def start() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             # The program never uses its memory for metrics: any descriptor will do.
-            plan = Plan(str(tmp_path / "s.db"))
-            pool = server._Pool(plan, listener.fileno(), listener.fileno())
+            descriptor = listener.fileno()
+            plan = WorkerPlan(str(tmp_path / "s.db"), Settings(), descriptor, descriptor)
+            started = pool.Pool(plan)
             with pytest.raises(ServiceError):
-                await pool.start(3)
+                await started.start(3)
             assert asyncio.all_tasks() == {asyncio.current_task()}
-            await pool.stop()
+            await started.stop()
         assert workers_of(os.getpid()) == set()
 
     asyncio.run(start())
@@ -291,22 +295,22 @@ def test_no_start_goes_on_after_one_failed(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_a_worker_that_hangs_at_its_start_is_ended(
     monkeypatch: pytest.MonkeyPatch, hanging: str
 ) -> None:
-    monkeypatch.setattr(server, "_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(pool, "_FIRST_PAUSE", 0.05)
     with running(workers=2) as service, logged() as lines:
         python = sys.executable
         monkeypatch.setattr(sys, "executable", hanging)
-        monkeypatch.setattr(server, "_START_SECONDS", 0.2)
+        monkeypatch.setattr(pool, "_START_SECONDS", 0.2)
         os.kill(min(workers_of(os.getpid())), signal.SIGKILL)
         until(lambda: lines.getvalue().count("worker not started") >= 3)
         assert len(workers_of(os.getpid())) <= 2, "the other one, and one that starts"
         assert call(service, e.NAV).code == -101
-        monkeypatch.setattr(server, "_START_SECONDS", 30)
+        monkeypatch.setattr(pool, "_START_SECONDS", 30)
         monkeypatch.setattr(sys, "executable", python)
         until(lambda: len(workers_of(os.getpid())) == 2)
 
 
 def test_a_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_STOP_SECONDS", 0.2)
+    monkeypatch.setattr(pool, "_STOP_SECONDS", 0.2)
     with running(workers=2) as service:
         os.kill(min(workers_of(os.getpid())), signal.SIGSTOP)
         assert service.base_url
@@ -344,7 +348,8 @@ def test_a_service_stops_in_order(workers: int, number: signal.Signals, tmp_path
 #: A script that serves while its disk hangs in a thread, which nothing can cancel.
 _HANGING = """
 import asyncio, sys, time
-from guanxi.service import server
+from guanxi.service import pool, server
+from guanxi.service.config import Settings
 def ready(service):
     asyncio.get_running_loop().run_in_executor(None, time.sleep, 600)
     print("ready", flush=True)

@@ -364,3 +364,12 @@ async def test_an_edit_keeps_a_document_that_is_put_meanwhile(open_again: Opener
         assert profile is not None
         assert profile.coins == 7
     assert await faults(first) == []
+
+
+async def test_many_accounts_are_those_of_each(store: Store) -> None:
+    await people(store, 1, 2, 3)
+    await accounts.set_privacy(store, 2, {"hide_followers": True})
+    await accounts.set_state(store, 3, State.BANNED)
+    found = await store.accounts_of([3, 2, 1, 99])
+    assert found == {mid: await store.account(mid) for mid in (1, 2, 3)}
+    assert await store.accounts_of([]) == {}

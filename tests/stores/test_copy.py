@@ -10,11 +10,12 @@ from random import Random
 import pytest
 
 from guanxi.accounts.account import Card, Privacy, State
+from guanxi.accounts.administrators import AuditEntry, Scope
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode, RenameGroup
 from guanxi.graph.lists import Listing, Sort
 from guanxi.graph.pair import SPECIAL, Act, Contract, Modify, sort_key_at
-from guanxi.operations import accounts
+from guanxi.operations import accounts, admin_tokens
 from guanxi.stores import copy, open_store
 from guanxi.stores.port import BadLine, EdgeRow, Query, Store, StoreError
 from guanxi.world.profile import NOTICE, Notice
@@ -95,6 +96,10 @@ async def fill(store: Store, clock: Clock) -> None:
         assert await store.open_session(session) is None
     await accounts.set_state(store, 8, State.DEREGISTERED)
     await accounts.set_state(store, 2, State.BANNED)
+    for name in ("reader", "other"):
+        await admin_tokens.new_token(store, name, [Scope.READ], 9, NOW)
+    for number in range(1, 21):
+        await store.append_audit(AuditEntry(number=number, who="reader", what="PUT /x", mid=7))
 
 
 async def copied(source: Store, target: Store) -> list[copy.Difference]:
@@ -108,8 +113,9 @@ async def everything(store: Store) -> list[object]:
 
 
 async def test_a_copy_holds_everything_of_its_source(
-    ends: tuple[Engine, Engine], clock: Clock
+    ends: tuple[Engine, Engine], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(copy, "_ENTRIES", 7)
     source, target = [await engine.open(clock) for engine in ends]
     await fill(source, clock)
     assert await copied(source, target) == []
@@ -128,6 +134,10 @@ async def test_a_copy_holds_everything_of_its_source(
     assert await source.documents(VIDEO, 1, query) == await target.documents(VIDEO, 1, query)
     assert await target.session(b"a") == await source.session(b"a")
     assert await target.session(b"over") is None
+    assert len(await target.admin_tokens()) == 2
+    assert await target.admin_tokens() == await source.admin_tokens()
+    assert len(await target.audit(2_000)) == 20
+    assert await target.audit(2_000) == await source.audit(2_000)
     assert await faults(target) == []
     secret = source.secret
     await copy.finish(target)
@@ -155,6 +165,8 @@ async def test_differences_name_part_and_account(ends: tuple[Engine, Engine], cl
     await do(target, Modify(6, 5, Act.BLOCK), CreateGroup(12, "a", 1))
     await put(source, VIDEO, 1, video(1, title="changed"))
     await target.close_session(b"b")
+    await target.delete_admin_token("reader")
+    await source.end_audit(AuditEntry(number=3, who="", what="", status=200))
     differing = [
         difference async for difference in copy.differences(source, target, Progress(), NOW)
     ]
@@ -166,6 +178,8 @@ async def test_differences_name_part_and_account(ends: tuple[Engine, Engine], cl
         ("groups", 12),
         ("documents", 1),
         ("sessions", 7),
+        ("tokens", 0),
+        ("audit log", 0),
     }
     for store in (source, target):
         await store.close()

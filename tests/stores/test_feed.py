@@ -13,7 +13,7 @@ from guanxi.accounts.account import Card, Privacy, State
 from guanxi.graph.feed import Model, Record, Unreplayable, apply
 from guanxi.graph.groups import CreateGroup, DeleteGroup, Regroup, RegroupMode, RenameGroup
 from guanxi.graph.pair import SPECIAL, Act, Modify, Side
-from guanxi.operations import accounts
+from guanxi.operations import accounts, marks
 from guanxi.stores import open_store
 from guanxi.stores.feed import Switch, cursor_at, cursor_of
 from guanxi.stores.port import (
@@ -25,6 +25,8 @@ from guanxi.stores.port import (
     FeedItem,
     Store,
 )
+from guanxi.world.clock import LATEST
+from guanxi.world.marks import MUTE
 from tests import postgres
 from tests.stores.engines import Clock, Engine, Opener
 from tests.stores.world import do, faults, follow, people
@@ -387,3 +389,26 @@ async def test_a_store_is_created_with_its_feed(engine: Engine) -> None:
     again = await open_store(engine.address, create=True, changes=True)
     assert not (await again.changes_status()).on
     await again.close()
+
+
+async def test_the_end_of_all_mutes_is_recorded(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each mute's, also when they are deleted without their ids, in several transactions."""
+    monkeypatch.setattr("guanxi.stores.sqlite.store.DOCUMENTS", 2)
+    await store.set_changes(True)
+    await people(store, *range(1, 6))
+    for target in (2, 3, 4, 5):
+        assert await marks.mute(store, 1, target, None, 7) == 0
+    assert await marks.mute(store, 2, 1, None, 7) == 0
+    start = await end(store)
+    assert await store.delete(MUTE, 1, [5, 6]) == 1
+    assert await store.delete(MUTE, 1, []) == 0
+    assert await store.delete(MUTE, 1) == 3
+    assert await store.delete(MUTE, 1) == 0
+    items = await read_all(store, start)
+    assert sorted(kinds(items)) == [("unmute", 1, target) for target in (2, 3, 4, 5)]
+    assert {item.before["until"] for item in items} == {LATEST}
+    with pytest.raises(KeyError):
+        await store.delete(MUTE, 2, where={"x": 1})
+    assert [*await marks.muted(store, 2, [1], 8)] == [1]

@@ -13,16 +13,17 @@ import pytest
 from hypothesis import settings
 
 from guanxi.contract.limits import Limits
-from guanxi.graph.feed import Model, Record, Unreplayable, apply
-from guanxi.graph.pair import Act, Modify, Side
+from guanxi.graph.feed import Model
+from guanxi.graph.pair import Act, Modify
 from guanxi.stores import open_store
-from guanxi.stores.port import FeedItem, Store
+from guanxi.stores.port import Store
 from tests import postgres
 from tests.counts import count
 from tests.machine import RelationMachine, View
 from tests.stores.driver import InFolder
 from tests.stores.engines import ENGINES, Clock, Engine
 from tests.stores.processes import others
+from tests.stores.replay import Replay, apply_item, stored_sides
 from tests.stores.world import people
 
 ACCOUNTS = 8
@@ -32,17 +33,6 @@ ACCOUNTS = 8
 def _not_on_citus(request: pytest.FixtureRequest) -> None:
     if "postgresql" in request.node.nodeid.lower():
         postgres.skip_on_citus("a store that Citus distributes cannot record changes")
-
-
-def apply_item(model: Model, item: FeedItem) -> None:
-    apply(model, Record(item.kind, item.actor, item.target, item.before, item.after))
-
-
-async def stored_sides(store: Store) -> dict[tuple[int, int], Side]:
-    found = {}
-    async for edge in store.edges(requests=True):
-        found[edge.follower, edge.followed] = (await store.pair(edge.follower, edge.followed)).mine
-    return found
 
 
 def feed_writer(pipe: Connection, address: str, seed: int, owners: tuple[int, ...]) -> None:
@@ -201,40 +191,12 @@ class ReplayingDriver(InFolder):
 
     def start(self, names: Mapping[int, str], now: int) -> None:
         self.do(self.store.set_changes(True))
-        self.replayed = Model()
-        self.cursor: str | None = None
+        self.replay = Replay()
         super().start(names, now)
 
     def look(self, owner: int) -> View:
-        self.do(self._replay())
+        self.do(self.replay.check(self.store, self.mids))
         return super().look(owner)
-
-    async def _replay(self) -> None:
-        while (page := await self.store.changes(self.cursor, 5)).items:
-            self.cursor = page.cursor
-            try:
-                for item in page.items:
-                    apply_item(self.replayed, item)
-            except Unreplayable:
-                await self._start_again()
-        assert self.replayed.sides == await stored_sides(self.store)
-        for mid in self.mids:
-            groups = {row.id: row.name for row in await self.store.groups(mid) if row.id > 0}
-            assert self.replayed.groups.get(mid, {}) == groups
-            account = await self.store.account(mid)
-            assert account is not None
-            state = self.replayed.accounts[mid].get("state", "normal")
-            assert state == account.state.name.lower()
-
-    async def _start_again(self) -> None:
-        """Read the graph from an export, as the documentation says, with its cursor."""
-        cursors: list[str | None] = []
-        async for _ in self.store.edges(0, cursors.append):
-            pass  # no other writer comes between this and the reads below
-        self.replayed.sides = await stored_sides(self.store)
-        async for owned in self.store.owned_groups():
-            self.replayed.groups[owned.owner][owned.id] = owned.name
-        [self.cursor] = cursors
 
 
 class SQLiteReplay(RelationMachine):

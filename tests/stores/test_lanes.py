@@ -148,7 +148,8 @@ async def test_the_thread_of_long_reads_lets_others_go_first(tmp_path: Path) -> 
 
 def test_each_verb_that_reads_has_a_lane() -> None:
     writes = {"change", "visit", "flush_visits", "edit_account", "open_session", "close_session"}
-    writes |= {"close_sessions", "put_grant", "take_grant", "secret", "put", "delete"}
+    writes |= {"use_sessions", "close_sessions", "put_grant", "take_grant", "secret"}
+    writes |= {"put", "delete"}
     writes |= {"put_admin_token", "delete_admin_token", "append_audit", "end_audit", "trim_audit"}
     writes |= {"refresh_secret"}  # which reads a note
     verbs = {

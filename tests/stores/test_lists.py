@@ -7,17 +7,19 @@ from functools import partial
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from guanxi.accounts.account import Card
 from guanxi.graph.groups import CreateGroup, Regroup, RegroupMode
 from guanxi.graph.lists import Listing, Position, Sort, Window
-from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Contract, Modify, sort_key_of_mtime
+from guanxi.graph.pair import DEFAULT, REQUESTED, SPECIAL, Act, Contract, Modify, sort_key_of_mtime
 from guanxi.operations import accounts
 from guanxi.stores.port import EdgeRow, Row, Rows, Slice, Store
 from tests.counts import count
 from tests.stores.engines import Clock
 from tests.stores.world import (
     ALL,
+    LIMITS,
     Reader,
     by_cursor,
     by_pages,
@@ -375,3 +377,19 @@ async def test_lists_of_very_different_lengths(store: Store) -> None:
             assert {mid: relation.attribute for mid, relation in relations.items()} == expected
         acts = [Modify(who, mid, Act.UNFOLLOW) for who in (ME, OTHER) for mid in others]
         await do(store, *acts)
+
+
+async def test_pairs_of_many_accounts_are_those_of_each(store: Store) -> None:
+    await people(store, *range(1, 9))
+    await accounts.set_privacy(store, 6, {"approve_followers": True})
+    await follow(store, 1, 2, 3)
+    await follow(store, 2, 1)
+    await follow(store, 4, 1)
+    assert await do(store, Modify(1, 5, Act.BLOCK), Modify(7, 1, Act.BLOCK)) == [0, 0]
+    asking = replace(LIMITS, requests=True)
+    assert await store.change([Modify(1, 6, Act.FOLLOW)], asking) == [REQUESTED]
+    await store.import_edges(lambda: [EdgeRow(follower=1, followed=4, time=5, kind="whisper")])
+    found = await store.pairs(1, range(2, 10))
+    assert sorted(found) == [2, 3, 4, 5, 6, 7], "8 has none, 9 does not exist"
+    assert found == {other: await store.pair(1, other) for other in found}
+    assert await store.pairs(1, []) == await store.pairs(99, [1, 2]) == {}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple, TypeVar
 
 import apsw
 import asyncpg
@@ -14,8 +15,9 @@ from guanxi.accounts.account import AccountEdit, State
 from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.graph.lists import BY_VISITS, Listing, Position, Sort, Window
 from guanxi.graph.pair import SPECIAL, Act, Contract
-from guanxi.stores.port import EdgeRow, Query
-from guanxi.stores.postgresql import reads
+from guanxi.stores.account_pages import examined
+from guanxi.stores.port import AccountQuery, EdgeRow, Query
+from guanxi.stores.postgresql import account_lists, reads
 from guanxi.stores.postgresql.connections import PATIENT, connect
 from guanxi.world.profile import NOTICE
 from guanxi.world.videos import VIDEO
@@ -24,6 +26,8 @@ from tests.stores.documents import put, video
 from tests.stores.driver import InFolder
 from tests.stores.engines import ENGINES
 from tests.stores.test_sqlite_statements import act_and_look
+
+T = TypeVar("T")
 
 #: Where a scan is meant, by a part of the statement.
 MEANT = {
@@ -111,6 +115,10 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Step]]:
     return found
 
 
+async def in_order(rows: AsyncIterator[T]) -> list[T]:
+    return [row async for row in rows]
+
+
 def do_the_rest(driver: InFolder) -> None:
     """Call the verbs, and bring about the cases, that ``act_and_look`` does not."""
     do, store = driver.do, driver.store
@@ -142,6 +150,12 @@ def do_the_rest(driver: InFolder) -> None:
     session = Session(digest=b"d", mid=1, kind=TokenKind.COOKIE, created=START, expires=START + 9)
     do(store.open_session(session))
     do(store.session(b"d"))
+    do(store.sessions_of(1))
+    do(store.use_sessions({b"d": START + 5}))
+    do(store.created(1))
+    do(in_order(store.about(1)))
+    do(store.put_accounts(do(in_order(store.accounts()))[:1]))
+    list_them(driver)
     do(store.close_session(b"d"))
     do(store.close_sessions(1))
     do(store.put_grant(b"g", 1, START + 900))
@@ -170,6 +184,70 @@ def do_the_rest(driver: InFolder) -> None:
     do(store.delete(VIDEO, 1))
     do(store.edit_account(5, AccountEdit(card={"name": "new"}, unique_name=True)))
     do(store.edit_account(5, AccountEdit(state=State.DEREGISTERED)))
+
+
+#: The index of each order of the accounts, with the part of a statement that has the order.
+ACCOUNT_LISTS = {
+    "ORDER BY folded, mid": "account_by_folded",
+    "ORDER BY created, mid": "account_by_created",
+}
+
+
+def list_them(driver: InFolder) -> None:
+    """List accounts in each order, of one state and of all, from the start and after a place."""
+    places: tuple[tuple[str, tuple[str | int, int] | None], ...]
+    places = (("w", None), ("w", ("wa", 3)), ("", None), ("", (START, 3)))
+    for name, after in places:
+        for state in (None, State.BANNED, State.NORMAL):
+            query = AccountQuery(name=name, state=state, limit=2, after=after)
+            driver.do(driver.store.list_accounts(query, START))
+
+
+def test_sqlite_lists_accounts_by_an_index_for_each_state(plans: dict[str, list[Step]]) -> None:
+    """Each state is read from a position in the index on: no page reads the rows before it."""
+    driver = InFolder(ENGINES["sqlite"])
+    driver.start(PEOPLE, START)
+    plans.clear()
+    list_them(driver)
+    driver.close()
+    seen = 0
+    for statement, plan in plans.items():
+        for order, index in ACCOUNT_LISTS.items():
+            if order not in statement:
+                continue
+            seen += 1
+            column = order.split()[2].rstrip(",")
+            begins = f"SEARCH account USING INDEX {index} (state=? AND {column}"
+            found = [step.detail for step in plan if "account" in step.detail]
+            parts = [f"{begins}=? AND rowid>?)", f"{begins}>? AND {column}<?)"]
+            assert found == parts * (statement.count("FROM account") // 2)
+    assert seen == 6
+
+
+def test_postgresql_lists_accounts_by_an_index_for_each_state() -> None:
+    driver = InFolder(ENGINES["postgresql"])
+    driver.start(PEOPLE, START)
+
+    async def explained() -> list[tuple[str, str]]:
+        connection = await connect(driver.engine.address, PATIENT)
+        for method in ("seqscan", "bitmapscan", "sort"):
+            await connection.execute(f"SET enable_{method} = off")
+        plans = []
+        for query in (AccountQuery(name="w", limit=2), AccountQuery(limit=2)):
+            wanted = examined(query)
+            values = (*wanted.after, wanted.end, wanted.most)
+            rows = await connection.fetch(f"EXPLAIN {account_lists.statement(wanted)}", *values)
+            plans.append((wanted.column, "\n".join(row[0] for row in rows)))
+        await connection.close()
+        return plans
+
+    found = driver.do(explained())
+    driver.close()
+    for column, plan in found:
+        assert plan.count(f"Index Scan using account_by_{column} on account") == 3, plan
+        conditions = [line for line in plan.splitlines() if "Index Cond" in line]
+        assert len(conditions) == 3
+        assert all(f"ROW({column}, mid) > ROW(" in line for line in conditions), plan
 
 
 #: What may read the counts of groups, which are kept.

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from guanxi.accounts.account import State
+from guanxi.accounts.account import AccountEdit, EditRefusal, State
+from guanxi.graph.feed import Model, Record, apply
 from guanxi.graph.lists import Position, Window
-from guanxi.graph.pair import REQUESTED, Act, Modify
+from guanxi.graph.pair import REQUESTED, Act, Modify, Side
 from guanxi.operations import accounts
+from guanxi.stores import postgresql, sqlite
 from guanxi.stores.copy import copy, differences, finish
 from guanxi.stores.port import EdgeRow, Store
+from tests import postgres
 from tests.stores.engines import ENGINES, Clock, Opener
 from tests.stores.world import ALL, LIMITS, faults, mids, people
 
@@ -74,6 +78,89 @@ async def test_deregistration_ends_requests(store: Store, mid: int) -> None:
     await accounts.set_state(store, mid, State.DEREGISTERED)
     assert await received(store) == ([] if mid == 1 else [3])
     assert mids((await store.sent_requests(2, ALL)).rows) == []
+    assert await faults(store) == []
+
+
+@pytest.mark.parametrize("mid", [1, 2], ids=["receives", "sends"])
+async def test_a_deregistration_ends_many_requests_in_parts(
+    store: Store, monkeypatch: pytest.MonkeyPatch, mid: int
+) -> None:
+    """The feed has those of the parts; the last are ended by the deregistration."""
+    for module in (sqlite.requests, postgresql.requests):
+        monkeypatch.setattr(module, "PART", 2)
+    if "postgresql" not in type(store).__module__ or not postgres.has_citus():
+        await store.set_changes(True)
+    await people(store, *range(1, 9))
+    for one in range(1, 9):
+        await accounts.set_privacy(store, one, {"approve_followers": True})
+    others = [one for one in range(1, 9) if one != mid]
+    for other in others:
+        pair = (other, mid) if mid == 1 else (mid, other)
+        assert await do(store, pair[0], Act.FOLLOW, pair[1]) == [REQUESTED]
+    assert await do(store, 1, Act.FOLLOW, 2) == [REQUESTED]
+    start = (await store.changes_status()).cursor
+    banned = AccountEdit(state=State.DEREGISTERED, by_owner=True)
+    await accounts.set_state(store, mid, State.BANNED)
+    assert await store.edit_account(mid, banned) is EditRefusal.BANNED
+    pending = [(row.owner, row.target) async for row in store.pending_requests()]
+    assert len(pending) == 8, "a refused deregistration ends none"
+    await accounts.set_state(store, mid, State.DEREGISTERED)
+    assert [row async for row in store.pending_requests()] == []
+    assert await faults(store) == []
+    if start:
+        items = (await store.changes(start)).items
+        kind = "decline" if mid == 1 else "cancel_request"
+        found = [item.kind for item in items if item.actor == mid]
+        assert found.count("state") == 2
+        assert found[-1] == "state"
+        assert kind in found
+        model = Model(sides=dict.fromkeys(pending, Side(requests=1)))
+        for item in items:
+            apply(model, Record(item.kind, item.actor, item.target, item.before, item.after))
+        assert model.sides == {}
+
+
+@pytest.mark.parametrize("leaving", [1, 2], ids=["receives", "sends"])
+@pytest.mark.parametrize("first", ["follow", "deregistration"])
+async def test_a_follow_that_races_with_a_deregistration_leaves_no_request(
+    store: Store,
+    open_again: Opener,
+    monkeypatch: pytest.MonkeyPatch,
+    leaving: int,
+    first: str,
+) -> None:
+    """One of the two stops when it has locked its rows, until the other one waits for it."""
+    if "postgresql" not in type(store).__module__:
+        pytest.skip("SQLite has one writer")
+    other = await open_again()
+    await approving(store)
+    await people(store, 2)
+    reached, go = asyncio.Event(), asyncio.Event()
+    module, name = {
+        "follow": (postgresql.writer, "write"),
+        "deregistration": (postgresql.cards, "close_sessions"),
+    }[first]
+    real = getattr(module, name)
+
+    async def paused(*args: object) -> object:
+        reached.set()
+        await go.wait()
+        return await real(*args)
+
+    monkeypatch.setattr(module, name, paused)
+    works: dict[str, Coroutine[object, object, object]] = {
+        "follow": do(store, 2, Act.FOLLOW, 1),
+        "deregistration": accounts.set_state(other, leaving, State.DEREGISTERED),
+    }
+    tasks = [asyncio.create_task(works.pop(first))]
+    await reached.wait()
+    tasks += map(asyncio.create_task, works.values())
+    await asyncio.sleep(0.2)
+    go.set()
+    codes = [each for each in await asyncio.gather(*tasks) if each is not None]
+    refused = 22013 if leaving == 1 else -101
+    assert codes == [[REQUESTED if first == "follow" else refused]]
+    assert [row async for row in store.pending_requests()] == []
     assert await faults(store) == []
 
 

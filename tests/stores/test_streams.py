@@ -18,8 +18,11 @@ from guanxi.stores.port import AccountRow, EdgeRow, OwnedGroup, Store
 from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
-from tests.stores.engines import Opener
+from tests.stores.engines import START, Opener
 from tests.stores.world import do, people
+
+#: The time of the stores' clocks, in seconds.
+NOW = START // 10**9
 
 
 async def test_accounts_are_in_order_of_mid(store: Store) -> None:
@@ -30,9 +33,9 @@ async def test_accounts_are_in_order_of_mid(store: Store) -> None:
     await accounts.edit(store, 3, AccountEdit(key="用户-3"))
     await accounts.set_state(store, 2, State.DEREGISTERED)
     rows = [
-        AccountRow(Account(mid=2, state=State.DEREGISTERED), DEREGISTERED_CARD),
-        AccountRow(Account(mid=3, privacy=privacy), card, "用户-3"),
-        AccountRow(Account(mid=2**63 - 1), Card(name="last")),
+        AccountRow(Account(mid=2, state=State.DEREGISTERED), DEREGISTERED_CARD, "", NOW),
+        AccountRow(Account(mid=3, privacy=privacy), card, "用户-3", NOW),
+        AccountRow(Account(mid=2**63 - 1), Card(name="last"), "", NOW),
     ]
     for after, expected in ((0, rows), (2, rows[1:]), (3, rows[2:])):
         assert [row async for row in store.accounts(after)] == expected

@@ -77,12 +77,46 @@ class Card(Struct, frozen=True, kw_only=True):
 Brief: TypeAlias = tuple[int, str, str, str]
 
 
+class Ban(Struct, frozen=True):
+    """Why an account is banned, and until when."""
+
+    #: For those who administer; the account and others do not see it. At most 512 characters.
+    reason: Annotated[str, Meta(max_length=512)] = ""
+    #: When it ends, in seconds since the Unix epoch; 0 for never.
+    until: Annotated[int, Meta(ge=0, le=253_402_271_999)] = 0
+
+
 class Account(Struct, frozen=True, kw_only=True):
     """An account without its card."""
 
     mid: int
     state: State = State.NORMAL
     privacy: Privacy = Privacy()
+    #: None unless the account is banned with a reason or an end.
+    ban: Ban | None = None
+
+
+def state_at(state: int, until: int, now: int) -> State:
+    """Return the state of an account at ``now``, of a stored state and end of a ban.
+
+    A ban that has ended counts as none, whether or not anybody lifted it. Times are in seconds
+    since the Unix epoch; ``until`` is 0 for a ban without an end.
+    """
+    stored = State(state)
+    return State.NORMAL if stored is State.BANNED and 0 < until <= now else stored
+
+
+def stored_ban(state: int, reason: str, until: int) -> Ban | None:
+    """Return the ban of a stored account, None without a reason and an end."""
+    return Ban(reason, until) if state == State.BANNED and (reason or until) else None
+
+
+def account_at(account: Account, now: int) -> Account:
+    """Return an account as it is at ``now``: without a ban that has ended; see ``state_at``."""
+    if account.ban is None:
+        return account
+    state = state_at(account.state, account.ban.until, now)
+    return account if state is account.state else replace(account, state=state, ban=None)
 
 
 #: The card of every deregistered account.
@@ -98,6 +132,11 @@ class AccountEdit(Struct, frozen=True, kw_only=True):
     privacy: Mapping[str, bool] = {}
     #: None keeps the state.
     state: State | None = None
+    #: With ``state`` BANNED: why, and until when; None for neither.
+    ban: Ban | None = None
+    #: When the account was created, in seconds since the Unix epoch; None keeps that, and is the
+    #: time of the edit for an account that it creates.
+    created: int | None = None
     #: The card that an unknown account starts with. None refuses an unknown account.
     new: Card | None = None
     #: The account's id in the application that uses guanxi; "" for none, None keeps it.
@@ -155,10 +194,12 @@ def decide_account(
         return EditRefusal.NAME_IN_USE
     if key_in_use:
         return EditRefusal.KEY_IN_USE
+    ban = account.ban if edit.state is None else edit.ban if edit.state is State.BANNED else None
     account = replace(
         account,
         state=account.state if edit.state is None else edit.state,
         privacy=replace(account.privacy, **edit.privacy),
+        ban=None if ban == Ban() else ban,
     )
     if account.state is State.DEREGISTERED:
         return account, DEREGISTERED_CARD

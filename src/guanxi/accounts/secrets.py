@@ -15,6 +15,8 @@ from msgspec import Struct
 
 #: In seconds.
 DAY = 86_400
+#: When a session was last used is kept so exactly, in seconds.
+USED_SECONDS = 3_600
 
 
 class TokenKind(StrEnum):
@@ -32,6 +34,16 @@ class Session(Struct, frozen=True, kw_only=True):
     kind: TokenKind
     created: int
     expires: int
+    #: When it was last used, up to ``USED_SECONDS`` before; 0 if that is unknown.
+    used: int = 0
+
+    @property
+    def id(self) -> int:
+        """Return what names the session where its digest must not appear: 1 to 2**53 - 1.
+
+        Neither the token nor the digest follows from it.
+        """
+        return int.from_bytes(sha256(b"session:" + self.digest).digest()[:8]) % (2**53 - 1) + 1
 
 
 class SessionRefusal(Enum):

@@ -24,6 +24,16 @@ COMMANDS = {
     "serve": Command(
         "serve:serve", "service", Text("启动服务，直到 Ctrl-C。", "Serve a store until Ctrl-C.")
     ),
+    "config": Command(
+        "config:app",
+        "service",
+        Text("显示或检查服务的选项。", "Print or check the options of the service."),
+    ),
+    "health": Command(
+        "health:health",
+        "service",
+        Text("询问服务是否正常。", "Ask a running service whether it is well."),
+    ),
     "demo": Command(
         "demo:demo",
         "service",

@@ -3,78 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, NamedTuple
+import time
+from typing import Annotated
 
 import typer
 from msgspec import to_builtins
 
 from guanxi.accounts.account import Card, State
+from guanxi.cli.account_lists import export, list_accounts
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
+from guanxi.cli.named import Named, NamedAccount, mid_of
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_audit, with_store
 from guanxi.cli.terminal import json_of, say
 from guanxi.contract.params import LARGEST
 from guanxi.operations import accounts
 from guanxi.operations.audit import Act
 from guanxi.stores.port import Store
-from guanxi.text import Text
 
 app = typer.Typer(no_args_is_help=True)
 #: How many accounts are written at the same time, in one transaction if the store can.
 _CONCURRENT = 256
 
-#: Precedes a key, in place of a mid.
-_KEY = "key:"
-
-
-class Named(NamedTuple):
-    """An account on the command line: its mid, or 0 and its key."""
-
-    mid: int
-    key: str = ""
-
-
-def _named(word: str) -> Named:
-    """Return the account that a word names. Raise BadParameter if it names none."""
-    if word.startswith(_KEY):
-        return Named(0, word.removeprefix(_KEY))
-    if word.isascii() and word.isdigit() and len(word) <= len(str(LARGEST)):
-        mid = int(word)
-        if 1 <= mid <= LARGEST:
-            return Named(mid)
-    raise typer.BadParameter(
-        text(
-            f"{word!r} 不是 1 至 2^63 - 1 的 mid，也不是 key:键",
-            f"{word!r} is no mid from 1 to 2^63 - 1, and no key:KEY",
-        )
-    )
-
-
-async def mid_of(store: Store, account: Named) -> int:
-    """Return an account's mid. Raise ValueError if no account has its key."""
-    if account.mid:
-        return account.mid
-    found = await accounts.mids_of_keys(store, [account.key])
-    if account.key not in found:
-        raise ValueError(
-            Text(
-                f"没有账号的键为 {account.key!r}，可用 guanxi account add --key 建立",
-                f"no account has the key {account.key!r}: guanxi account add --key creates one",
-            )
-        )
-    return found[account.key]
-
-
-Mid = Annotated[int, argument("账号的 mid。", "The account's id.", min=1, max=2**63 - 1)]
-NamedAccount = Annotated[
-    Named,
-    argument(
-        "账号的 mid，或 key: 加您的应用给它的键。",
-        "The account's id, or key: and your application's id for it.",
-        parser=_named,
-        metavar="MID",
-    ),
-]
+app.command("list")(list_accounts)
+app.command()(export)
 
 
 @app.command()
@@ -149,11 +101,11 @@ def add(
 
 
 @app.command()
-@in_chinese("""显示账号：键、状态、隐私开关、名片与计数。
+@in_chinese("""显示账号：键、状态、封停、建立时间、隐私开关、名片、计数与会话数。
 
     输出为 JSON。账号须存在。""")
 def show(mid: NamedAccount, store: StoreOption = DEFAULT_STORE) -> None:
-    """Print an account: its key, state, privacy switches, card and counts.
+    """Print an account: key, state, ban, creation, switches, card, counts and sessions.
 
     The output is JSON. The account must exist.
     """
@@ -168,18 +120,45 @@ def show(mid: NamedAccount, store: StoreOption = DEFAULT_STORE) -> None:
 @app.command()
 @in_chinese("""封停账号，或解封。
 
-    被封停的账号可以登录和查看，任何更改以 -102 拒绝。账号须存在且未注销。""")
+    被封停的账号可以登录和查看，任何更改以 -102 拒绝。到 --until 的时刻自动解封。
+    再次封停会替换原因与时刻。账号须存在且未注销。--lift 不能与其他选项同用。""")
 def ban(
     mid: NamedAccount,
     lift: Annotated[bool, option("改为解封。", "Lift the ban instead.", "--lift")] = False,
+    reason: Annotated[
+        str,
+        option("原因，只有管理者可见。", "Why; only administrators see it.", "--reason"),
+    ] = "",
+    until: Annotated[
+        int | None,
+        option(
+            "到此时刻为止，自 1970 年起的秒数；默认为永久。",
+            "When it ends, in seconds since 1970; by default never.",
+            "--until",
+            min=1,
+        ),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Ban an account, or lift its ban.
 
-    A banned account may sign in and read; all that it changes is refused with code -102. The
-    account must exist and not be deregistered.
+    A banned account may sign in and read; all that it changes is refused with code -102. From
+    --until on it acts again. Another ban replaces the reason and the end. The account must exist
+    and not be deregistered. --lift excludes the other options.
     """
-    _set_state(store, "account ban", mid, State.NORMAL if lift else State.BANNED)
+    if lift and (reason or until is not None):
+        raise typer.BadParameter(
+            text("--lift 不能与 --reason、--until 同用", "--lift needs no --reason and no --until")
+        )
+    if lift:
+        _set_state(store, "account ban", mid, State.NORMAL)
+        return
+
+    async def change(opened: Store, act: Act) -> None:
+        act.mid, act.detail = await mid_of(opened, mid), "banned"
+        await accounts.ban(opened, act.mid, reason=reason, until=until or 0, now=int(time.time()))
+
+    with_audit(store, "account ban", change)
 
 
 @app.command()

@@ -22,7 +22,6 @@ from guanxi.cli.serve import (
     StrictReferer,
     WbiWindow,
     Workers,
-    changed,
     check_addresses,
     run_service,
 )
@@ -37,6 +36,7 @@ from guanxi.files.folders import temporary_folder
 from guanxi.operations.sessions import Issued, issue
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
+from guanxi.service.configuration import configured
 from guanxi.stores import is_server_address, redacted
 from guanxi.stores.port import Store, StoreError, StoreReplaced
 from guanxi.text import Text
@@ -139,7 +139,6 @@ def demo(
     this machine: docs/testing.md. Faults begin after the tour.
     """
     from guanxi.emulator.dump import load as load_lines
-    from guanxi.service.config import load
     from guanxi.service.hosts import DOCUMENTED
     from guanxi.service.server import Plan
 
@@ -152,9 +151,9 @@ def demo(
             text("出错与代理需要 --workers 1", "faults and the proxy need --workers 1"),
             param_hint="--workers",
         )
-    settings = changed(
-        load(profile, environ=os.environ), strict_referer=strict_referer, wbi_window=wbi_window
-    )
+    given = {"profile": profile, "strict_referer": strict_referer, "wbi_window": wbi_window}
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = configured(given=given, environ=os.environ).settings
     settings = replace(settings, allowed_hosts=(*DOCUMENTED, *settings.allowed_hosts))
     with temporary_folder("guanxi-demo-") as folder:
         address = store or str(Path(folder, "guanxi.db"))

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from guanxi.cli.account import Mid
 from guanxi.cli.archives import (
     AccountOption,
     ArchiveOption,
@@ -20,6 +19,7 @@ from guanxi.cli.archives import (
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.login import DEFAULT_NAME, BaseUrl
+from guanxi.cli.named import Mid
 from guanxi.cli.terminal import note as to_stderr
 from guanxi.cli.terminal import say
 from guanxi.toolbox import notes

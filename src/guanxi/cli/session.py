@@ -9,10 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import typer
 
 from guanxi.accounts.secrets import TokenKind, new_app
-from guanxi.cli.account import NamedAccount, mid_of
+from guanxi.cli.account_lists import minute, session_row
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_audit
+from guanxi.cli.named import NamedAccount, mid_of
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_audit, with_store
 from guanxi.cli.terminal import json_of, say
 from guanxi.contract.limits import Limits
 from guanxi.operations import accounts, sessions
@@ -116,19 +117,60 @@ def agree(
     with_audit(store, "session agree", confirm)
 
 
-@app.command()
-@in_chinese("""结束账号的全部会话。
+@app.command("list")
+@in_chinese("""列出账号的会话，最新的在前。
 
-    输出会话的数目。账号须存在。""")
-def revoke(mid: NamedAccount, store: StoreOption = DEFAULT_STORE) -> None:
-    """End all sessions of an account.
+    显示编号、种类与时刻，不显示能登录的内容；最近使用的时刻约准确到一小时。账号须存在。""")
+def list_sessions(
+    mid: NamedAccount,
+    as_json: Annotated[
+        bool, option("每行输出一个 JSON 对象。", "Print a JSON object a line.", "--json")
+    ] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """List the sessions of an account, the newest first.
 
-    Prints how many there were. The account must exist.
+    Shows ids, kinds and times, and nothing that signs in. The last use is up to an hour old. The
+    account must exist.
     """
 
-    async def close_all(opened: Store, act: Act) -> int:
+    async def read(opened: Store) -> list[dict[str, object]]:
+        found = await sessions.of_account(opened, await mid_of(opened, mid))
+        return [*map(sessions.described, found)]
+
+    rows = with_store(store, read)
+    if not as_json and rows:
+        say(session_row("id", "kind", "created", "used", "expires"))
+    for row in rows:
+        say(json_of(row) if as_json else session_row(row["id"], row["kind"], *_times(row)))
+
+
+def _times(row: dict[str, object]) -> list[str]:
+    return [minute(int(str(row[name]))) for name in ("created", "used", "expires")]
+
+
+@app.command()
+@in_chinese("""结束账号的全部会话，或只结束一个。
+
+    编号由 guanxi session list 显示。输出结束的数目。账号须存在。""")
+def revoke(
+    mid: NamedAccount,
+    session: Annotated[
+        int | None,
+        argument("只结束此编号的会话。", "End only the session with this id.", min=1),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """End all sessions of an account, or one.
+
+    guanxi session list shows the ids. Prints how many were ended. The account must exist.
+    """
+
+    async def close(opened: Store, act: Act) -> int:
         act.mid = await mid_of(opened, mid)
         await accounts.existing(opened, act.mid)
+        if session is not None:
+            return await sessions.revoke(opened, act.mid, session)
         return await opened.close_sessions(act.mid)
 
-    say(with_audit(store, "session revoke", close_all))
+    say(with_audit(store, "session revoke", close))

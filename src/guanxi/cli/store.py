@@ -162,7 +162,7 @@ def rotate_secret(
 
     两边都可以是 SQLite 文件或 PostgreSQL。请先停止两边的服务。
     中断后重新运行同一命令即可继续。
-    账号、分组、关系、内容、会话与密钥都会复制，因此无人需要重新登录。
+    账号、分组、关系、内容、会话、管理口令、审计日志与密钥都会复制，因此无人需要重新登录。
     之后每个不同的账号输出一行，退出状态为 1；重新运行不会修复，请复制到新库。
     未能完成时退出状态为 3，如失去服务器。""")
 def copy_store(
@@ -175,7 +175,8 @@ def copy_store(
 
     Either may be a SQLite file or PostgreSQL. Stop the services of both first. After an
     interruption run the same command again: it resumes. Accounts, groups, relations, documents,
-    sessions and the secret are copied, so nobody is signed out. Each account that differs
+    sessions, administration tokens, the audit log and the secret are copied, so nobody is signed
+    out. Each account that differs
     afterwards is printed on a line, and the exit status is 1; to run it again repairs nothing, so
     copy into a new store. The exit status is 3 if the copy did not finish, as when a server is
     lost.

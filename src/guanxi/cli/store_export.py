@@ -70,7 +70,7 @@ def export_edges(
 
 
 @exports.command("accounts")
-@in_chinese("""导出账号：mid、名片、隐私设置、状态与键。
+@in_chinese("""导出账号：mid、名片、隐私设置、状态、封停、建立时间与键。
 
     标准输出（-）为 CSV。会话与令牌不会导出。
 
@@ -78,7 +78,7 @@ def export_edges(
 def export_accounts(
     file: File, where: Where = None, force: Force = False, store: StoreOption = DEFAULT_STORE
 ) -> None:
-    """Export accounts: mid, card, privacy, state and key.
+    """Export accounts: mid, card, privacy, state, ban, creation and key.
 
     On standard output (-) it is CSV. Sessions and tokens are not exported.
 

@@ -247,7 +247,7 @@ def edges(
     文件格式与选项同 edges。库不存在时会建立。
 
     只需要 mid 一列；可选 name、face、sign 等名片字段、隐私开关、
-    state（normal、banned、deregistered）、
+    state（normal、banned、deregistered）、ban_reason、ban_until、created、
     key（您的应用给账号的标识）与 level（0 至 6）。
     没有的列与空值不作改动。
 
@@ -278,8 +278,9 @@ def accounts(
     Files and options are those of edges. The store is created if it is missing.
 
     Only the column mid is needed. Optional are the fields of the card (name, face, sign …), the
-    privacy switches, state (normal, banned, deregistered), key (your application's id for the
-    account) and level (0 to 6). A column that is missing, and an empty value, change nothing.
+    privacy switches, state (normal, banned, deregistered), ban_reason, ban_until, created, key
+    (your application's id for the account) and level (0 to 6). A column that is missing, and an
+    empty value, change nothing.
 
     \b
     mid,name,face,sign,level,state

@@ -98,11 +98,18 @@ def with_audit(
 
 
 def _user() -> str:
-    """Return the name of the system's user, or its number if it has no name."""
+    """Return the name of the system's user who runs the process, or its number without a name.
+
+    Where the system can say it, the environment cannot say otherwise.
+    """
     try:
+        from pwd import getpwuid
+    except ImportError:  # as on Windows
         return getpass.getuser()
-    except (OSError, KeyError):
-        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    try:
+        return getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def with_unchanged(address: str, do: Callable[[Store], Awaitable[T]]) -> tuple[T, bool]:

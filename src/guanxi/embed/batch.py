@@ -16,8 +16,16 @@ from guanxi.embed.arguments import (
     checked_text,
 )
 from guanxi.embed.refusals import refusal
-from guanxi.graph.groups import DeleteGroup, GroupAct, Regroup, RegroupMode, RenameGroup
+from guanxi.graph.groups import (
+    CreateGroup,
+    DeleteGroup,
+    GroupAct,
+    Regroup,
+    RegroupMode,
+    RenameGroup,
+)
 from guanxi.graph.pair import REQUESTED, SPECIAL, Act, Modify
+from guanxi.stores.group_ids import new_group_id
 from guanxi.text import Text
 
 
@@ -47,6 +55,7 @@ class Batch:
     def __init__(self) -> None:
         self._acts: list[Modify | GroupAct] = []
         self._targets: list[object] = []
+        self._new_groups: set[int] = set()
         self._results: list[Result] | None = None
 
     @property
@@ -100,6 +109,20 @@ class Batch:
     def remove_from_group(self, owner: int, group: int, targets: Iterable[int]) -> None:
         """Remove followings from a group."""
         self._regroup(regroup(owner, RegroupMode.MOVE, targets, [], [group]))
+
+    def create_group(self, owner: int, name: str) -> int:
+        """Create a group; return the id that it gets, which later changes of the batch may use.
+
+        If the rules refuse the group, its result says why, and those changes get ``NoSuchGroup``.
+        The id is one of two thousand million at random: should the owner have it already, the batch
+        raises ``StoreUnavailable``, and may be made again.
+        """
+        act = CreateGroup(
+            checked_mid("owner", owner), checked_text("name", name), new_group_id(self._new_groups)
+        )
+        self._add(act, name)
+        self._new_groups.add(act.group)
+        return act.group
 
     def rename_group(self, owner: int, group: int, name: str) -> None:
         """Give a group another name."""

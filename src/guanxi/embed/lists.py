@@ -76,14 +76,18 @@ class Lists(Opened):
         if not held:
             await self._check_known(owner)
         muted = await marks.muted(self.store, owner, targets, self._now())
-        found = {}
-        for target in targets:
-            one = held.get(target)
-            # What is held does not say of these whether they follow the owner.
-            if one is None or one.attribute not in _FOLLOWING:
-                pair = await self.store.pair(owner, target)
-                found[target] = _relation(pair, muted=target in muted)
-            else:
+        # What is held does not say of these whether they follow the owner.
+        others = [
+            target
+            for target in targets
+            if target not in held or held[target].attribute not in _FOLLOWING
+        ]
+        pairs = await self.store.pairs(owner, others) if others else {}
+        found = {
+            target: _relation(pairs.get(target, Pair()), muted=target in muted) for target in others
+        }
+        for target, one in held.items():
+            if target not in found:
                 found[target] = Relation(
                     following=True,
                     followed_by=one.attribute == Attribute.MUTUAL,
@@ -92,7 +96,7 @@ class Lists(Opened):
                     groups=_own(one.groups),
                     time=mtime_of(one.sort_key),
                 )
-        return found
+        return {target: found[target] for target in targets}
 
     async def in_groups(self, owner: int, target: int) -> tuple[int, ...]:
         """Return the ids of the owner's groups that hold ``target``, ascending.

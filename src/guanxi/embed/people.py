@@ -94,12 +94,8 @@ class People(Opened):
         Cost: two look-ups for each.
         """
         briefs = await self.store.briefs(checked_mids("mids", mids, MOST))
-        found = {}
-        for mid, brief in briefs.items():
-            account = await self.store.account(mid)
-            if account is not None:
-                found[mid] = _person(account, brief)
-        return found
+        known = await self.store.accounts_of([*briefs])
+        return {mid: _person(known[mid], brief) for mid, brief in briefs.items() if mid in known}
 
     async def set_privacy(
         self,

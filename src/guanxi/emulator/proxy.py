@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from guanxi.emulator.authority import identity
 from guanxi.service.hosts import DOCUMENTED
-from guanxi.service.http import bind, url_of
+from guanxi.service.listening import bind, url_of
 
 _HEAD_BYTES, _HEAD_SECONDS = 16_384, 20
 _CHUNK = 65_536

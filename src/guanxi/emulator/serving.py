@@ -14,7 +14,7 @@ from guanxi.emulator.emulator import Emulator
 from guanxi.service import admin, hosts, logs
 from guanxi.service.app import Application
 from guanxi.service.exchange import ASGI
-from guanxi.service.http import Served, bind, serving, url_of
+from guanxi.service.listening import Served, bind, serving, url_of
 from guanxi.service.loop import new_event_loop
 from guanxi.service.server import Plan, Ready, close_store, run, signalled
 from guanxi.stores import open_store

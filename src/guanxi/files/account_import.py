@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
-from guanxi.accounts.account import Account, AccountEdit, Card, EditRefusal, State
+from guanxi.accounts.account import Account, AccountEdit, Ban, Card, EditRefusal, State
 from guanxi.files import table
 from guanxi.files.accounts import AccountLine, Accounts
 from guanxi.files.outcome import SHOWN, Counts, RefusedLines
@@ -133,12 +133,21 @@ async def _level(store: Store, mid: int) -> int:
     return 0 if profile is None else level_of(profile.experience)
 
 
+def _ban(line: AccountLine, stored: _Stored | None) -> Ban | None:
+    """Return the ban of an account that is banned after a line."""
+    if line.ban is not None:
+        return None if line.ban == Ban() else line.ban
+    return None if stored is None else stored.account.ban
+
+
 def _after(line: AccountLine, stored: _Stored) -> _Stored:
     """Return a stored account as a line would leave it."""
+    state = stored.account.state if line.state is None else line.state
     account = replace(
         stored.account,
-        state=stored.account.state if line.state is None else line.state,
+        state=state,
         privacy=replace(stored.account.privacy, **line.privacy),
+        ban=_ban(line, stored) if state is State.BANNED else None,
     )
     if line.state is State.DEREGISTERED:
         return stored._replace(account=account)
@@ -156,6 +165,8 @@ async def _write(
         card=card,
         privacy=line.privacy,
         state=line.state,
+        ban=_ban(line, stored),
+        created=line.created,
         new=None if ends and stored is not None else Card(name=f"用户{line.mid}"),
         key=None if ends else line.key,
         unique_name=unique_name and "name" in card,

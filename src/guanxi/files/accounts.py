@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import msgspec
 from msgspec import Struct, inspect
 
-from guanxi.accounts.account import Card, Privacy, State
+from guanxi.accounts.account import Ban, Card, Privacy, State
 from guanxi.files import table
 from guanxi.files.lines import text_of
 from guanxi.files.outcome import Counts, OnConflict, Refused, reason, shared_key, shared_name
 from guanxi.files.table import Request, Shape
 from guanxi.text import Text
+from guanxi.world.clock import LATEST
 from guanxi.world.keys import MAX_KEY, is_key
 from guanxi.world.profile import LEVELS
 
@@ -31,9 +32,11 @@ CARD, PRIVACY = Card.__struct_fields__, Privacy.__struct_fields__
 STATES = {state.name.lower(): state for state in State} | {str(int(s)): s for s in State}
 #: The columns that are texts, and may be empty: of the card, and the key.
 _CARD_TEXTS = {name for name, value in msgspec.structs.asdict(Card()).items() if value == ""}
-_TEXT_COLUMNS = frozenset({*_CARD_TEXTS, "key"})
+_TEXT_COLUMNS = frozenset({*_CARD_TEXTS, "key", "ban_reason"})
+#: The columns of a ban, by its fields.
+_BAN = {"reason": "ban_reason", "until": "ban_until"}
 SHAPE = Shape(
-    names=("mid", *CARD, *PRIVACY, "state", "key", "level"),
+    names=("mid", *CARD, *PRIVACY, "state", *_BAN.values(), "created", "key", "level"),
     required=("mid",),
     texts=_TEXT_COLUMNS,
 )
@@ -48,6 +51,10 @@ class AccountLine(Struct, frozen=True, kw_only=True):
     card: Mapping[str, str | int] = {}
     privacy: Mapping[str, bool] = {}
     state: State | None = None
+    #: Of a line with the state banned; None for no change, as without its columns.
+    ban: Ban | None = None
+    #: In seconds since the Unix epoch; 0 if it is unknown, None for no change.
+    created: int | None = None
     #: "" for none, None for no change.
     key: str | None = None
     level: int | None = None
@@ -88,9 +95,36 @@ def account_line(fields: Mapping[str, str]) -> AccountLine:
             Privacy,
         ),
         state=None if state is None else STATES[state.lower()],
+        ban=_ban(fields),
+        created=_created(fields),
         key=key,
         level=None if level is None else int(level),
     )
+
+
+def _ban(fields: Mapping[str, str]) -> Ban | None:
+    """Return the ban in a line's fields, None without any; raise BadField."""
+    given = {field: fields[name] for field, name in _BAN.items() if name in fields}
+    try:
+        ban = msgspec.convert(given, Ban, strict=False)
+    except msgspec.ValidationError as error:
+        field = str(error).partition(" - at `$.")[2].rstrip("`")
+        raise BadField(_BAN[field], given[field]) from None
+    if not given or STATES.get(fields.get("state", "").lower()) is State.BANNED:
+        return ban if given else None
+    if ban != Ban():
+        raise BadField("ban without state", fields.get("state", ""))
+    return None
+
+
+def _created(fields: Mapping[str, str]) -> int | None:
+    """Return the time of creation in a line's fields, None without one; raise BadField."""
+    text = fields.get("created")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LATEST))):
+        raise BadField("created", text)
+    return int(text)
 
 
 def _whole_number(low: int | None, high: int | None) -> Text:
@@ -129,6 +163,13 @@ _TEXTS = {
         "state：{1} 不是 normal、banned 或 deregistered",
         "state: {1} is not normal, banned or deregistered",
     ),
+    "ban_reason": _longest(512),
+    "ban_until": _whole_number(0, LATEST),
+    "ban without state": Text(
+        "ban_reason、ban_until：只用于 state 为 banned 的行，而不是 {1}",
+        "ban_reason, ban_until: only of a line whose state is banned, not {1}",
+    ),
+    "created": _whole_number(0, LATEST),
     "key": _longest(MAX_KEY),
     "level": _whole_number(0, len(LEVELS) - 1),
     **{

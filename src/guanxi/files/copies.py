@@ -40,7 +40,9 @@ def back_up(address: str, file: Path, *, force: bool, progress: Progress) -> int
     with whole_file(file, force=force) as temporary:
         copies.back_up(path, temporary, progress)
         copies.verify(temporary, path)
-        return temporary.stat().st_size
+        size = temporary.stat().st_size
+    copies.sync_folder(file.parent)
+    return size
 
 
 def restore(

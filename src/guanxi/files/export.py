@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from guanxi.accounts.account import Card, Privacy
+from guanxi.accounts.account import Ban, Card, Privacy
 from guanxi.files import conversion
 from guanxi.files.content import NOT_IN_FILES
 from guanxi.files.conversion import groups_cell
@@ -86,9 +86,18 @@ def _edge_cells(row: EdgeRow) -> Iterable[object]:
 
 
 def _account_record(row: AccountRow) -> dict[str, object]:
-    account, card, key = row
+    account, card, key, created = row
     fields = msgspec.structs.asdict(card) | msgspec.structs.asdict(account.privacy)
-    return {"mid": account.mid, **fields, "state": account.state.name.lower(), "key": key}
+    ban = account.ban or Ban()
+    return {
+        "mid": account.mid,
+        **fields,
+        "state": account.state.name.lower(),
+        "ban_reason": ban.reason,
+        "ban_until": ban.until,
+        "created": created,
+        "key": key,
+    }
 
 
 def _account_cells(row: AccountRow) -> Iterable[object]:
@@ -139,7 +148,16 @@ EXPORTS = {
         lambda store, at: store.accounts(0, at),
         _account_record,
         _account_cells,
-        {"mid": "BIGINT", **_types(Card), **_types(Privacy), "state": "VARCHAR", "key": "VARCHAR"},
+        {
+            "mid": "BIGINT",
+            **_types(Card),
+            **_types(Privacy),
+            "state": "VARCHAR",
+            "ban_reason": "VARCHAR",
+            "ban_until": "BIGINT",
+            "created": "BIGINT",
+            "key": "VARCHAR",
+        },
     ),
     "content": Export(
         lambda store, _: _content(store),

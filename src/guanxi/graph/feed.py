@@ -12,7 +12,7 @@ needs: the records of an empty store, applied in order to an empty ``Model``, gi
 | group_delete | the same, with the last members; the group is deleted |
 | account | the fields of the card that changed; before is empty for a new account |
 | privacy | the switches that changed |
-| state | ``state``: the name of the account's state |
+| state | ``state``: the name of the account's state; of a ban, ``until`` and ``reason`` if any |
 | mute, unmute | ``until``, in seconds since the Unix epoch; its owner alone may see it |
 | import | nothing: many rows changed at once, and a reader starts again from an export |
 """
@@ -163,6 +163,8 @@ def _apply_account(model: Model, record: Record) -> None:
 
 def _apply_state(model: Model, record: Record) -> None:
     """A deregistration also ends the requests that the account sent or received."""
+    for name in ("until", "reason"):  # of the ban before
+        model.accounts[record.actor].pop(name, None)
     _apply_account(model, record)
     if record.after.get("state") != "deregistered":
         return

@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from guanxi.accounts.account import (
     Account,
     AccountEdit,
+    Ban,
     Card,
     EditRefusal,
     Privacy,
@@ -19,12 +20,16 @@ from guanxi.accounts.account import (
 )
 from guanxi.stores.port import Store
 from guanxi.text import Text
+from guanxi.world import clock
 from guanxi.world.keys import KEY, MAX_KEY, is_key, key_id
 
 T = TypeVar("T")
 
 #: A new account of a key gets a mid up to this, which JavaScript's numbers can hold.
 _MOST_MIDS = 2**53 - 1
+
+#: How many characters the reason of a ban may have.
+MAX_REASON = 512
 
 _TEXTS = {
     EditRefusal.UNKNOWN: (
@@ -154,6 +159,30 @@ async def set_state(store: Store, mid: int, state: State) -> None:
     await edit(store, mid, AccountEdit(state=state))
 
 
+async def ban(store: Store, mid: int, *, reason: str = "", until: int = 0, now: int = 0) -> None:
+    """Ban an account, for good or until a time; a ban replaces the one before.
+
+    ``reason`` has up to 512 characters, and only those who administer see it. ``until`` is in
+    seconds since the Unix epoch, 0 for a ban without an end; it must be after ``now``. Raise
+    ValueError for other values, ``AccountError`` for an unknown or deregistered account.
+    """
+    if len(reason) > MAX_REASON:
+        raise ValueError(
+            Text(
+                f"reason：超过 {MAX_REASON} 个字符",
+                f"reason: has more than {MAX_REASON} characters",
+            )
+        )
+    if until and not now < until <= clock.LATEST:
+        raise ValueError(
+            Text(
+                "until：须晚于现在，且早于 10000 年",
+                "until: must be after now and before the year 10000",
+            )
+        )
+    await edit(store, mid, AccountEdit(state=State.BANNED, ban=Ban(reason, until)))
+
+
 async def existing(store: Store, mid: int) -> Account:
     """Return an account, deregistered or not. Raise ``AccountError`` if it is unknown."""
     account = await store.account(mid)
@@ -163,18 +192,23 @@ async def existing(store: Store, mid: int) -> Account:
 
 
 async def described(store: Store, mid: int) -> dict[str, object]:
-    """Return what an account is: key (None for none), state by name, privacy, card, counts.
+    """Return what an account is: key, state by name, ban, privacy, card, counts, sessions.
 
-    Raise ``AccountError`` if it is unknown.
+    The key and the ban are None for none; ``created`` is in seconds since the Unix epoch, 0 if it
+    is unknown; ``sessions`` counts those that are stored. Raise ``AccountError`` if the account is
+    unknown.
     """
     account = await existing(store, mid)
     return {
         "mid": mid,
         "key": (await keys_of(store, [mid])).get(mid),
         "state": account.state.name.lower(),
+        "ban": account.ban,
+        "created": await store.created(mid),
         "privacy": account.privacy,
         "card": (await store.cards([mid]))[mid],
         "tally": await store.tally(mid),
+        "sessions": len(await store.sessions_of(mid)),
     }
 
 

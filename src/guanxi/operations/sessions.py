@@ -8,7 +8,7 @@ from guanxi.accounts import secrets, tokens
 from guanxi.accounts.account import EditRefusal
 from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import Limits
-from guanxi.operations.accounts import AccountError, registered
+from guanxi.operations.accounts import AccountError, existing, registered
 from guanxi.stores.port import Store
 from guanxi.text import Text
 
@@ -62,6 +62,38 @@ async def issue(
         raise AccountError(EditRefusal.DEREGISTERED, mid)
     csrf = secrets.bili_jct(store.secret, token) if kind is TokenKind.COOKIE else ""
     return Issued(token, csrf, expires)
+
+
+def described(session: Session) -> dict[str, object]:
+    """Return what may be shown of a session: nothing that signs in.
+
+    Times are in seconds since the Unix epoch; ``used`` is about the last use, 0 if it is unknown.
+    """
+    return {
+        "id": session.id,
+        "kind": session.kind.value,
+        "created": session.created,
+        "used": session.used,
+        "expires": session.expires,
+    }
+
+
+async def of_account(store: Store, mid: int) -> list[Session]:
+    """Return an account's sessions, expired ones included, the newest first.
+
+    Raise ``AccountError`` if the account is unknown.
+    """
+    await existing(store, mid)
+    return await store.sessions_of(mid)
+
+
+async def revoke(store: Store, mid: int, id: int) -> int:
+    """Close the session of an account with this ``Session.id``; return 1, or 0 if there is none.
+
+    Raise ``AccountError`` if the account is unknown.
+    """
+    found = [each for each in await of_account(store, mid) if each.id == id]
+    return sum([await store.close_session(each.digest) for each in found])
 
 
 async def agree(store: Store, key: str, mid: int, seconds: int, now: float) -> None:

@@ -2,11 +2,18 @@
 
 | request | what it does |
 |---|---|
-| GET /accounts/{mid} | an account's key, state, privacy, card and counts |
+| GET /accounts | a page of accounts: ``name`` (its start), ``state``, ``created_after``, \
+``created_before``, ``limit``, ``after`` |
+| GET /accounts/{mid} | an account's key, state, ban, creation, privacy, card, counts, sessions |
 | PUT /accounts/{mid} | create or change it: ``{"card": {…}, "privacy": {…}, "key": "…"}`` |
 | PUT /accounts | the same by key, ``{"key": "…", "card": {…}, "privacy": {…}}``; returns the mid |
 | PUT /accounts/{mid}/privacy | set the given switches: ``{"hide_followings": true}`` |
-| PUT /accounts/{mid}/state | ``{"state": "normal" or "banned" or "deregistered"}`` |
+| PUT /accounts/{mid}/state | ``{"state": "normal" or "banned" or "deregistered"}``; of a ban \
+also ``reason`` and ``until`` |
+| GET /accounts/{mid}/relations | a page of a list of it: ``list``, ``limit``, ``after`` |
+| GET /accounts/{mid}/export | all that is kept of it, as JSON Lines |
+| GET /accounts/{mid}/sessions | its sessions: id, kind, times |
+| DELETE /accounts/{mid}/sessions/{id} | close one of them |
 | POST /accounts/{mid}/sessions | sign in: ``{"kind": "cookie" or "app"}``; returns a token |
 | DELETE /accounts/{mid}/sessions | close all its sessions |
 | GET /mids?key=…&key=… | the mids of accounts with these keys |
@@ -55,7 +62,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from guanxi.accounts import secrets
-from guanxi.accounts.account import STATES, Card, EditRefusal, Privacy, StateName
+from guanxi.accounts.account import Card, EditRefusal, Privacy
 from guanxi.accounts.administrators import is_name
 from guanxi.accounts.secrets import TokenKind
 from guanxi.contract.params import LARGEST
@@ -63,7 +70,15 @@ from guanxi.graph import pair
 from guanxi.operations import accounts, sessions
 from guanxi.operations.accounts import AccountError
 from guanxi.operations.audit import Act, recorded
-from guanxi.service import admin_audit, admin_marks, admin_requests, changes, logs
+from guanxi.service import (
+    admin_accounts,
+    admin_audit,
+    admin_marks,
+    admin_requests,
+    admin_sessions,
+    changes,
+    logs,
+)
 from guanxi.service.administering import (
     Administered,
     AdminRequest,
@@ -106,10 +121,6 @@ class KeyedBody(Struct, frozen=True, forbid_unknown_fields=True):
     privacy: PrivacyBody = PrivacyBody()
 
 
-class StateBody(Struct, frozen=True, forbid_unknown_fields=True):
-    state: StateName
-
-
 class SignInBody(Struct, frozen=True, forbid_unknown_fields=True):
     kind: TokenKind = TokenKind.COOKIE
 
@@ -142,11 +153,16 @@ def application(administered: Administered, token: str) -> Starlette:
     response has the body ``{"error": "…"}``.
     """
     verbs: list[tuple[str, str, Verb]] = [
+        ("GET", "/accounts", admin_accounts.listed),
         ("PUT", "/accounts", _put_by_key),
         ("GET", "/accounts/{mid}", _get_account),
         ("PUT", "/accounts/{mid}", _put_account),
         ("PUT", "/accounts/{mid}/privacy", _set_privacy),
-        ("PUT", "/accounts/{mid}/state", _set_state),
+        ("PUT", "/accounts/{mid}/state", admin_accounts.set_state),
+        ("GET", "/accounts/{mid}/relations", admin_accounts.relations),
+        ("GET", "/accounts/{mid}/export", admin_accounts.exported),
+        ("GET", "/accounts/{mid}/sessions", admin_sessions.listed),
+        ("DELETE", "/accounts/{mid}/sessions/{target}", admin_sessions.revoke),
         ("POST", "/accounts/{mid}/sessions", _sign_in),
         ("DELETE", "/accounts/{mid}/sessions", _sign_out),
         ("GET", "/mids", admin_marks.mids),
@@ -338,13 +354,6 @@ async def _set_privacy(administered: Administered, request: AdminRequest) -> Res
     body = decoded(request.body, PrivacyBody)
     switches = fields(body, names(request.body))
     await accounts.set_privacy(administered.service.store, request.mid, switches)
-    return as_json({})
-
-
-async def _set_state(administered: Administered, request: AdminRequest) -> Response:
-    name = decoded(request.body, StateBody).state
-    state, request.act.detail = STATES[name], name
-    await accounts.set_state(administered.service.store, request.mid, state)
     return as_json({})
 
 

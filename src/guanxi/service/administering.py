@@ -97,6 +97,8 @@ _REFUSALS = {
     errors.NotSignedIn.number: (409, "the account is deregistered"),
     errors.AccountDeregistered.number: (409, errors.AccountDeregistered.meaning),
     errors.AccountBanned.number: (409, errors.AccountBanned.meaning),
+    errors.TargetInBlacklist.number: (409, "the account blocks the target"),
+    errors.FollowRefused.number: (409, "the target blocks the account"),
     errors.FollowingLimitReached.number: (409, "the target follows as many accounts as it may"),
 }
 

@@ -1,21 +1,16 @@
 """Settings of a service: a profile, its limits, and bounds for each process.
 
-Limits come from the profile, then a TOML file, then ``GUANXI_LIMIT_*`` in the environment; the last
-one wins. ``GUANXI_CORS_ORIGINS`` and ``GUANXI_ALLOWED_HOSTS`` replace the file's lists, and
-``GUANXI_STRICT_REFERER`` and ``GUANXI_WBI_WINDOW`` its switches. An unknown or invalid setting
-raises SettingError with its name.
+``options.py`` declares where each of them, and every other option of ``guanxi serve``, may be set.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
 from guanxi.accounts.administrators import (
@@ -26,14 +21,9 @@ from guanxi.accounts.administrators import (
     scopes_text,
 )
 from guanxi.contract.limits import DOCUMENTED, OPEN, PROFILES, Limits, Profile, limit_sources
-from guanxi.service.cors import unfit_origin
-from guanxi.service.hosts import unfit_name
 from guanxi.text import Text
 
-_PREFIX = "GUANXI_LIMIT_"
-#: The settings that are lists, and what is wrong with an item.
-_LISTS = {"cors_origins": unfit_origin, "allowed_hosts": unfit_name}
-_Seconds = Annotated[float, Meta(gt=0, le=3600)]
+_Seconds = Annotated[float, Meta(ge=0.001, le=3600)]
 _Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _SizeOrZero = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _T = TypeVar("_T")
@@ -61,10 +51,7 @@ class ConfiguredToken(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Switches(Struct, frozen=True, kw_only=True):
-    """Harsher readings of what the documents leave open, for the profile ``documented`` alone.
-
-    Each has a variable in the environment: ``GUANXI_`` and its name in capitals.
-    """
+    """Harsher readings of what the documents leave open, for the profile ``documented`` alone."""
 
     #: On followers and followings, a missing Referer answers -352, as a foreign one does.
     strict_referer: bool = False
@@ -94,6 +81,8 @@ class Settings(Switches, frozen=True, kw_only=True):
     #: The names by which the service may be called, besides localhost and IP addresses, otherwise
     #: HTTP 421; () for any. The administration is never called by others.
     allowed_hosts: tuple[str, ...] = ()
+    #: Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8.
+    trusted_proxies: tuple[str, ...] = ()
 
     #: Tokens of the administration, by name.
     admin_tokens: dict[str, ConfiguredToken] = {}
@@ -125,60 +114,11 @@ class Settings(Switches, frozen=True, kw_only=True):
                     raise SettingError(name, _only_documented(self.profile.name))
 
 
-class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The settings that a file may contain."""
-
-    profile: str | UnsetType = UNSET
-    limits: dict[str, int] = {}
-    request_seconds: _Seconds | UnsetType = UNSET
-    requests_at_once: _Count | UnsetType = UNSET
-    log_requests: bool | UnsetType = UNSET
-    card_cache: _SizeOrZero | UnsetType = UNSET
-    card_staleness: _Seconds | UnsetType = UNSET
-    cors_origins: tuple[str, ...] | UnsetType = UNSET
-    allowed_hosts: tuple[str, ...] | UnsetType = UNSET
-    admin_tokens: dict[str, ConfiguredToken] | UnsetType = UNSET
-    audit_days: _Count | UnsetType = UNSET
-    request_log: str | UnsetType = UNSET
-    strict_referer: bool | UnsetType = UNSET
-    wbi_window: _SizeOrZero | UnsetType = UNSET
-
-
-def load(
-    profile: str | None = None, *, file: Path | None = None, environ: Mapping[str, str]
-) -> Settings:
-    """Load a service's settings from a file and the environment.
-
-    ``profile`` is ``documented`` or ``open``; None uses the file's, or ``open``. A TOML file may
-    hold ``profile``, ``request_seconds``, ``requests_at_once``, ``log_requests``, ``card_cache``,
-    ``card_staleness``, ``cors_origins``, ``allowed_hosts``, ``audit_days``, ``request_log``, the
-    switches, and the tables ``limits`` and ``admin_tokens``; what it omits has its default. The
-    variable ``GUANXI_LIMIT_<NAME>`` in ``environ`` replaces the limit of that name,
-    ``GUANXI_CORS_ORIGINS`` and ``GUANXI_ALLOWED_HOSTS``, separated by commas, the whole list, and
-    ``GUANXI_<NAME>`` a switch. Raise SettingError for an unknown or invalid setting, or a file that
-    cannot be read.
-    """
-    read = _read(file) if file else _File()
-    values = {name: value for name, value in asdict(read).items() if value is not UNSET}
-    limits = values.pop("limits")
-    name = profile or values.pop("profile", OPEN.name)
+def profile_named(name: str) -> Profile:
+    """Return the profile of a name; raise SettingError if there is none."""
     if name not in PROFILES:
-        raise SettingError("profile", _not_one_of(name, PROFILES))
-    values["profile"] = with_limits(PROFILES[name], {**limits, **_limits_of(environ)})
-    for setting, unfit in _LISTS.items():
-        given = environ.get(f"GUANXI_{setting.upper()}")
-        if given is not None:
-            values[setting] = tuple(filter(None, (item.strip() for item in given.split(","))))
-        for item in values.get(setting, ()):
-            invalid = unfit(item)
-            if invalid is not None:
-                raise SettingError(setting, invalid)
-    for switch in Switches.__struct_fields__:
-        variable = f"GUANXI_{switch.upper()}"
-        if variable in environ:
-            sent = _converted(variable, {switch: environ[variable]}, Switches)
-            values[switch] = getattr(sent, switch)
-    return replace(Settings(), **values)
+        raise SettingError("profile", not_one_of(name, PROFILES))
+    return PROFILES[name]
 
 
 def with_limits(profile: Profile, limits: Mapping[str, int | str]) -> Profile:
@@ -187,7 +127,7 @@ def with_limits(profile: Profile, limits: Mapping[str, int | str]) -> Profile:
     Raise SettingError for an unknown name or an invalid value.
     """
     for name in limits.keys() - limit_sources().keys():
-        raise SettingError(f"limits.{name}", _not_one_of(name, limit_sources()))
+        raise SettingError(f"limits.{name}", not_one_of(name, limit_sources()))
     changed = {**asdict(profile.limits), **limits}
     return replace(profile, limits=_converted("limits", changed, Limits))
 
@@ -207,32 +147,14 @@ def _only_documented(profile: str) -> Text:
     )
 
 
-def _not_one_of(name: str, known: Iterable[str]) -> Text:
+def not_one_of(name: object, known: Iterable[str]) -> Text:
+    """Return why a name is not accepted: it is none of ``known``."""
     names = ", ".join(known)
     return Text(f"没有 {name!r}；可用：{names}", f"{name!r}; there are {names}")
 
 
-def _read(file: Path) -> _File:
-    try:
-        return _converted(str(file), tomllib.loads(file.read_text("utf-8")), _File)
-    except UnicodeDecodeError:
-        raise SettingError(str(file), Text("不是 UTF-8", "not UTF-8")) from None
-    except RecursionError:
-        raise SettingError(str(file), Text("嵌套过深", "nested too deeply")) from None
-    except (OSError, ValueError) as error:  # tomllib raises other ValueErrors too, as for a number
-        raise SettingError(str(file), str(error)) from None
-
-
-def _limits_of(environ: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name.removeprefix(_PREFIX).lower(): value
-        for name, value in environ.items()
-        if name.startswith(_PREFIX)
-    }
-
-
 def _converted(source: str, values: dict[str, Any], kind: type[_T]) -> _T:
     try:
-        return msgspec.convert(values, kind, strict=kind is _File)
+        return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingError(source, str(error)) from None

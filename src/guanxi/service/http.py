@@ -1,43 +1,37 @@
-"""Run ASGI applications on uvicorn, with bounds on request heads and slow clients."""
+"""Parse HTTP with uvicorn, with bounds on request heads and slow clients."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import httptools
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
-from guanxi.service.accepting import Accepting, most_connections
-from guanxi.service.exchange import ASGI, HALF_CLOSED, Send
+from guanxi.service.exchange import HALF_CLOSED, Send
 
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
 #: are bounded by the application.
 _HEAD_BYTES, _HEAD_SECONDS = 65_536, 20
 #: The most headers of a request: each is a call of Python, and 64 KiB have room for 13,000.
 _HEADERS = 200
-#: Seconds until an idle connection is closed, and seconds to finish requests at shutdown.
-_IDLE_SECONDS, _GRACE_SECONDS = 60, 5
 #: Seconds in which a client must read what the system's buffer does not take of a response, and the
 #: size of that buffer: Linux doubles it, and without a size lets it grow to 4 MB per connection.
-_WRITE_SECONDS, _SEND_BYTES = 30, 131_072
+WRITE_SECONDS, SEND_BYTES = 30, 131_072
 #: How many bytes are parsed at once. Pipelined requests that follow are parsed when these have been
 #: answered: parsed together, a packet of 256 KB with 9,000 requests would take 20 MB.
 _PARSED_BYTES = 4_096
 #: SO_LINGER that discards unsent bytes at once, instead of keeping them for a client that is stuck.
 _DISCARD = struct.pack("ii", 1, 0)
-#: How many connections may wait to be accepted.
-_BACKLOG = 2_048
 #: Response bytes to buffer within one loop iteration; a page of a list is half of that.
 _BUFFER_BYTES = 65_536
 
@@ -49,15 +43,6 @@ _HOSTS = "Host: given more than once"
 _VERSION = "version: must be HTTP/1.1 or HTTP/1.0"
 _TUNNEL = "method: CONNECT is not supported"
 _TARGET = "target: must be a path, or a URL with a path; percent-encode all but ASCII as UTF-8"
-
-
-class Served(NamedTuple):
-    """An ASGI application, its listening socket, and its way to refuse what is not HTTP."""
-
-    application: ASGI
-    listener: socket.socket
-    #: Returns the JSON body of a 400 response that has this reason.
-    bad_request: Callable[[str], bytes]
 
 
 class _BadRequest(Exception):
@@ -149,7 +134,7 @@ class _Turn:
         self._act()
 
 
-class _Protocol(HttpToolsProtocol):
+class Protocol(HttpToolsProtocol):
     """uvicorn's protocol, with bounds on heads and slow clients, and strict about what is HTTP.
 
     uvicorn closes connections that are idle after a response. This also closes those that never
@@ -193,7 +178,7 @@ class _Protocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._write_timer = self.loop.call_later(_WRITE_SECONDS, self._transport_buffer.abort)
+        self._write_timer = self.loop.call_later(WRITE_SECONDS, self._transport_buffer.abort)
 
     def resume_writing(self) -> None:
         self._stop_write_timer()
@@ -246,6 +231,8 @@ class _Protocol(HttpToolsProtocol):
             self._check_version_and_host(version)
         if not self.parser.should_upgrade():
             super().on_headers_complete()
+            if getattr(self.server_state, "is_draining", False):
+                self.cycle.keep_alive = False
             self.headers = []  # for trailers, which are no part of the head and are dropped
         elif self.parser.get_method() == b"CONNECT":
             raise _BadRequest(_TUNNEL)
@@ -447,129 +434,3 @@ def _reason(error: httptools.HttpParserError) -> str:
         return _TARGET
     met = str(error)  # a fixed text of the parser
     return f"request: not HTTP: {met}"
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers, and with events for its start and stop.
-
-    It accepts connections itself (``accepting``). uvicorn's has the event loop accept them, and
-    looks ten times a second whether it should stop.
-    """
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening, self.stopping = asyncio.Event(), asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Install no signal handlers: a process with several servers stops them in a set order."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept connections from ``sockets``; uvicorn's would have the event loop accept them."""
-        self.servers = []  # the event loop's, of which there are none
-        self._accepting = [
-            Accepting(one, self._protocol, self.server_state.connections, most_connections())
-            for one in sockets or ()
-        ]
-        for accepting in self._accepting:
-            accepting.start()
-        self.started = True
-        self.listening.set()
-
-    def _protocol(self) -> asyncio.Protocol:
-        new_protocol: Any = self.config.http_protocol_class
-        protocol: asyncio.Protocol = new_protocol(
-            config=self.config, server_state=self.server_state, app_state={}
-        )
-        return protocol
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept nothing more, close the sockets, and finish requests as uvicorn does."""
-        for accepting in self._accepting:
-            await accepting.stop()
-        await super().shutdown(sockets)
-
-    async def main_loop(self) -> None:
-        """Renew the ``date`` header once a second until ``stopping`` is set."""
-        while not self.stopping.is_set():
-            await self.on_tick(0)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), 1)
-
-
-@asynccontextmanager
-async def serving(*served: Served) -> AsyncIterator[None]:
-    """Serve ASGI applications, each on its listening socket, while the block runs.
-
-    The block starts once all listen. After it, the sockets are closed and running requests get
-    ``_GRACE_SECONDS`` to finish. Raise what ends a server before it listens.
-    """
-    servers = [_Server(_config(one)) for one in served]
-    running = [
-        asyncio.create_task(server.serve([one.listener]))
-        for server, one in zip(servers, served, strict=True)
-    ]
-    try:
-        for server, task in zip(servers, running, strict=True):
-            listening = asyncio.create_task(server.listening.wait())
-            await asyncio.wait((listening, task), return_when=asyncio.FIRST_COMPLETED)
-            listening.cancel()
-            if task.done():
-                task.result()
-                raise RuntimeError("a server ended before it listened")
-        yield
-    finally:
-        for server in servers:
-            server.stopping.set()
-        await asyncio.gather(*running, return_exceptions=True)
-
-
-def _config(served: Served) -> uvicorn.Config:
-    return uvicorn.Config(
-        served.application,
-        interface="asgi3",
-        # uvicorn calls it as it would call the class.
-        http=partial(_Protocol, bad_request=served.bad_request),  # type: ignore[arg-type]
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="error",  # any client can cause lower levels
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a TCP socket that listens on an address; port 0 picks a free port.
-
-    Raise OSError if the address cannot be resolved or bound.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Accepted connections inherit both: the second drops clients that stop reading or acknowledging
-    # what the system has buffered.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * _WRITE_SECONDS)
-    try:
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-    except (TypeError, UnicodeError):  # what cannot be the name of a host
-        listener.close()
-        raise socket.gaierror(socket.EAI_NONAME, f"{host}: no name of a host") from None
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def url_of(listener: socket.socket) -> str:
-    """Return the ``http://`` URL of the address that a socket is bound to."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -158,6 +158,19 @@ def exposition(workers: Iterable[Cells]) -> bytes:
     return generate_latest(registry)
 
 
+def described() -> list[tuple[str, str, tuple[str, ...], str]]:
+    """Return the name, the type, the labels and the meaning of every metric."""
+    return [
+        (
+            f"{metric.name}_total" if metric.type == "counter" else metric.name,
+            metric.type,
+            tuple(metric._labelnames),  # type: ignore[attr-defined] # of every family
+            metric.documentation,
+        )
+        for metric in _Collector([Metrics().cells]).collect()
+    ]
+
+
 def application(exposed: Callable[[], bytes]) -> Starlette:
     """Return the application of an address for metrics: GET /metrics, without a token.
 

@@ -15,17 +15,11 @@ import socket
 import sys
 import threading
 import time
-from asyncio import StreamReader, StreamWriter
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-import msgspec
-from msgspec import Struct
-from msgspec.structs import replace
-
-from guanxi.service import admin, hosts, logs, pages
+from guanxi.service import admin, hosts, logs, pages, proxies
 from guanxi.service.administering import Administered
 from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
@@ -33,31 +27,26 @@ from guanxi.service.auth import SessionGate
 from guanxi.service.config import Settings
 from guanxi.service.exchange import ASGI, Observer
 from guanxi.service.handling import Service
-from guanxi.service.http import Served, bind, serving, url_of
+from guanxi.service.listening import Served, bind, listener_of, serving, url_of
 from guanxi.service.loop import new_event_loop
 from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.service.metrics import application as metrics_application
 from guanxi.service.periodic import audit_trimmed, secret_followed
+from guanxi.service.pool import Pool, ServiceError, WorkerPlan
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
 from guanxi.stores.port import Store, StoreError, StoreReplaced
+from guanxi.stores.session_use import SessionUse
 from guanxi.stores.state_cache import StateCache
+from guanxi.text import Text
 
 _VISIT_SECONDS = 3.0
 #: Seconds between two deletions of old changes.
 _TRIM_SECONDS = 60.0
 #: Seconds that the last visits have to be written at a stop.
 _LAST_VISIT_SECONDS = 1.0
-#: Seconds between attempts to restart a worker: they double, from the first to the last.
-_FIRST_PAUSE, _LAST_PAUSE = 0.5, 8.0
-#: Seconds that a worker has to start, and to stop.
-_START_SECONDS, _STOP_SECONDS = 30.0, 8.0
 #: Seconds after a signal in which a process stops, whatever its disk or its database does.
 _END_SECONDS = 9.0
-
-
-class ServiceError(Exception):
-    """A failure of the service to start or to continue; the text gives the reason."""
 
 
 class Administration(NamedTuple):
@@ -93,24 +82,11 @@ class Plan(NamedTuple):
     administration: Administration | None = None
     #: Where metrics can be read without the administration's token, as host and port.
     metrics: tuple[str, int] | None = None
+    #: Reads the settings again, for workers that replace others; None keeps them.
+    reload: Callable[[], Settings] | None = None
 
     def __repr__(self) -> str:
         return f"Plan(store={redacted(self.store)!r}, host={self.host!r}, port={self.port})"
-
-
-class WorkerPlan(Struct, frozen=True):
-    """What a parent sends to a worker: settings, the shared socket and the worker's metrics."""
-
-    store: str
-    settings: Settings
-    #: The descriptors of the listening socket and of the memory for metrics.
-    listener: int
-    metrics: int
-    #: The number of the worker, from 0, which is also that of its cells in that memory.
-    worker: int = 0
-
-    def __repr__(self) -> str:
-        return f"WorkerPlan(store={redacted(self.store)!r})"
 
 
 def serve(plan: Plan, on_ready: Callable[[Ready], None]) -> None:
@@ -124,7 +100,8 @@ def serve(plan: Plan, on_ready: Callable[[Ready], None]) -> None:
     logs.to_stream()
 
     async def until_signalled() -> None:
-        await run(plan, on_ready, signalled())
+        stop = signalled()
+        await run(plan, on_ready, stop, again=hung_up(stop, plan.workers))
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(until_signalled())
@@ -144,6 +121,29 @@ def signalled() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     return stop
+
+
+def hung_up(stop: asyncio.Event, workers: int) -> asyncio.Event:
+    """Install a handler of SIGHUP in the running loop; return the event that it sets.
+
+    The signal of a terminal that was closed sets ``stop``, as Ctrl-C would. One process cannot be
+    replaced without a refused connection: it only logs that.
+    """
+    again = asyncio.Event()
+
+    def on_signal() -> None:
+        if sys.stdin is not None and sys.stdin.isatty():
+            stop.set()
+            end_in_time()
+        elif workers > 1:
+            again.set()
+        else:
+            reason = "one process serves; --workers 2 or more can be replaced one by one"
+            logs.event(logging.WARNING, "workers not replaced", reason=reason)
+
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
+    return again
 
 
 def end_in_time() -> None:
@@ -170,6 +170,7 @@ async def run(
     opened: Store | None = None,
     clock: Callable[[], int] = time.time_ns,
     wrap: Callable[[Application], ASGI] = lambda application: application,
+    again: asyncio.Event | None = None,
 ) -> None:
     """Serve until ``stop`` is set, then finish requests and write visits.
 
@@ -177,11 +178,11 @@ async def run(
     missing, and closes it. ``clock`` returns nanoseconds since the Unix epoch. ``wrap`` returns
     what is served in place of the application. Worker processes open the plan's store, and have
     neither clock nor wrapper. ``on_ready`` is called once, when the service accepts requests; never
-    if ``stop`` is set before that.
+    if ``stop`` is set before that. Each time that ``again`` is set, several workers are replaced.
     Raise StoreError, OSError or ServiceError if the store, an address or a worker cannot be used.
     """
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(bind(plan.host, plan.port))
+        listener = stack.enter_context(listener_of(plan.host, plan.port))
         url, admin_url, admin_listener = url_of(listener), "", None
         if plan.administration is not None:
             # Bound before a worker accepts requests: a client may use this address right after.
@@ -196,7 +197,7 @@ async def run(
         if opened is None:
             opened = await open_store(plan.store, create=True, clock=clock)
             stack.push_async_callback(close_store, opened)
-        store = with_caches(opened, plan.settings)
+        store = with_caches(opened, plan.settings, clock)
         service = Service(store, plan.settings, clock)
         served: list[Served] = []
         # With workers, this process writes no visits but notices when the file is replaced.
@@ -211,7 +212,9 @@ async def run(
             served.append(of_hosts(wrap(application), listener, plan.settings))
             cells = [metrics.cells]
         else:
-            cells = await stack.enter_async_context(_workers(plan, listener, stop))
+            cells = await stack.enter_async_context(
+                _workers(plan, listener, stop, again or asyncio.Event())
+            )
             if stop.is_set():
                 return
         if plan.administration is not None and admin_listener is not None:
@@ -230,17 +233,25 @@ def of_hosts(application: ASGI, listener: socket.socket, settings: Settings) -> 
     """Return the service on a socket, for the allowed hosts alone if there are any."""
     if settings.allowed_hosts:
         application = hosts.checked(application, settings.allowed_hosts, bad_request)
+    if settings.trusted_proxies:
+        application = proxies.behind(application, settings.trusted_proxies)
     return Served(application, listener, bad_request)
 
 
 def _administered(application: ASGI, listener: socket.socket, settings: Settings) -> Served:
     application = hosts.checked(application, settings.allowed_hosts, admin.bad_request)
+    if settings.trusted_proxies:
+        application = proxies.behind(application, settings.trusted_proxies)
     return Served(application, listener, admin.bad_request)
 
 
-def with_caches(store: Store, settings: Settings) -> Store:
-    """Return the store behind the caches of states and, unless its size is 0, of cards."""
-    return StateCache(with_card_cache(store, settings.card_cache, settings.card_staleness))
+def with_caches(store: Store, settings: Settings, clock: Callable[[], int] = time.time_ns) -> Store:
+    """Return the store behind the caches of states and, unless its size is 0, of cards.
+
+    It also notes when sessions are used; ``clock`` returns nanoseconds since the Unix epoch.
+    """
+    noting = SessionUse(store, clock)
+    return StateCache(with_card_cache(noting, settings.card_cache, settings.card_staleness))
 
 
 def application_of(
@@ -330,27 +341,54 @@ async def _flush(store: Store) -> None:
 
 @asynccontextmanager
 async def _workers(
-    plan: Plan, listener: socket.socket, stop: asyncio.Event
+    plan: Plan, listener: socket.socket, stop: asyncio.Event, again: asyncio.Event
 ) -> AsyncIterator[list[Cells]]:
     """Run ``plan.workers`` processes on a socket while the block runs, and restart them.
+
+    They are replaced one by one each time that ``again`` is set.
 
     Yield the cells of their metrics; without all workers if ``stop`` is set before they are
     started. Raise ServiceError if a worker does not start.
     """
-    with shared(plan.workers) as (metrics, cells):
-        pool = _Pool(plan, listener.fileno(), metrics)
+    # One more than there are: a worker and the one that replaces it count at the same time.
+    with shared(plan.workers + 1) as (metrics, cells):
+        pool = Pool(WorkerPlan(plan.store, plan.settings, listener.fileno(), metrics))
         stopping = asyncio.create_task(stop.wait())
+        replacing = None
         try:
-            await _unless(stop, pool.start(plan.workers))
+            await unless(stop, pool.start(plan.workers))
             # While the parent's own requests finish, not after them.
             stopping.add_done_callback(lambda _: pool.stop())
+            replacing = asyncio.create_task(_replace_when(again, pool, plan))
+            stopping.add_done_callback(lambda _: replacing.cancel())
             yield cells
         finally:
             stopping.cancel()
+            if replacing is not None:
+                replacing.cancel()
+                await asyncio.gather(replacing, return_exceptions=True)
             await pool.stop()
 
 
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+async def _replace_when(again: asyncio.Event, pool: Pool, plan: Plan) -> None:
+    """Replace the workers each time that ``again`` is set, with the plan's settings read again.
+
+    What fails is logged, and the workers that run go on.
+    """
+    while True:
+        await again.wait()
+        again.clear()
+        try:
+            settings = plan.settings if plan.reload is None else plan.reload()
+            await pool.replace(settings)
+        except (ServiceError, OSError, ValueError) as error:
+            reason = Text.of(error.args[0]).en if error.args else type(error).__name__
+            logs.event(logging.ERROR, "workers not replaced", reason=reason)
+        else:
+            logs.event(logging.INFO, "workers replaced", workers=plan.workers)
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> None:
     """Wait for ``work``, and cancel it if ``stop`` is set first. Errors of ``work`` pass on."""
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
@@ -361,97 +399,3 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(working, stopping, return_exceptions=True)
     if not working.cancelled():
         working.result()
-
-
-class _Pool:
-    """A parent's worker processes, restarted when they exit."""
-
-    def __init__(self, plan: Plan, listener: int, metrics: int) -> None:
-        self._plan = WorkerPlan(plan.store, plan.settings, listener, metrics)
-        self._processes: set[Process] = set()
-        self._supervisors: list[asyncio.Task[None]] = []
-        self._stopping: asyncio.Task[None] | None = None
-
-    async def start(self, count: int) -> None:
-        """Start ``count`` workers and tasks that restart those that exit.
-
-        Raise ServiceError if one is not ready within ``_START_SECONDS``. Then, or if this is
-        cancelled, no further one is started, and ``stop`` ends the others.
-        """
-        starting = [asyncio.create_task(self._start(worker)) for worker in range(count)]
-        try:
-            first = await asyncio.gather(*starting)
-        finally:
-            for task in starting:
-                task.cancel()
-            await asyncio.gather(*starting, return_exceptions=True)
-        self._supervisors = [
-            asyncio.create_task(self._supervise(worker, process))
-            for worker, process in enumerate(first)
-        ]
-
-    async def _start(self, worker: int) -> Process:
-        plan = replace(self._plan, worker=worker)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "guanxi.service.worker",
-            stdin=PIPE,
-            stdout=PIPE,
-            pass_fds=[plan.listener, plan.metrics],
-            start_new_session=True,  # the terminal's Ctrl-C is for the parent, which stops workers
-        )
-        self._processes.add(process)
-        stdin, stdout = cast(StreamWriter, process.stdin), cast(StreamReader, process.stdout)
-        stdin.write(msgspec.json.encode(plan) + b"\n")
-        ready = b""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_START_SECONDS):
-                ready = await stdout.readline()
-        if not ready:
-            await _stop(process)
-            self._processes.discard(process)
-            raise ServiceError("a worker did not start; see its log lines for the reason")
-        return process
-
-    async def _supervise(self, worker: int, process: Process) -> None:
-        """Log each exit of a worker and start a new one, which counts on; until cancelled."""
-        while True:
-            logs.event(logging.ERROR, "worker ended", pid=process.pid, status=await process.wait())
-            self._processes.discard(process)
-            process = await self._restart(worker)
-
-    async def _restart(self, worker: int) -> Process:
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return await self._start(worker)
-            except (ServiceError, OSError):
-                logs.LOG.exception("worker not started")
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LAST_PAUSE)
-
-    def stop(self) -> asyncio.Task[None]:
-        """Terminate the workers, without restart; kill those that outlive ``_STOP_SECONDS``.
-
-        Return the task of it; a second call returns the same.
-        """
-        if self._stopping is None:
-            self._stopping = asyncio.create_task(self._stop())
-        return self._stopping
-
-    async def _stop(self) -> None:
-        for supervisor in self._supervisors:
-            supervisor.cancel()
-        await asyncio.gather(*self._supervisors, return_exceptions=True)
-        await asyncio.gather(*(_stop(process) for process in self._processes))
-
-
-async def _stop(process: Process) -> None:
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_SECONDS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()

@@ -1,7 +1,8 @@
 """One of several workers: ``python -m guanxi.service.worker``, which only its parent starts.
 
 It reads its plan as a JSON line from stdin and writes ``ready`` to stdout. It shuts down on SIGTERM
-or at the end of stdin, which means that its parent exited.
+or at the end of stdin, which means that its parent exited, and politely on ``DRAIN_SIGNAL``, which
+means that another worker replaces it.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ import msgspec
 
 from guanxi.service import logs
 from guanxi.service.handling import Service
-from guanxi.service.http import serving
+from guanxi.service.listening import serving
 from guanxi.service.loop import new_event_loop
 from guanxi.service.metrics import Metrics, cells_of
 from guanxi.service.periodic import secret_followed
+from guanxi.service.pool import DRAIN_SIGNAL, WorkerPlan
 from guanxi.service.server import (
-    WorkerPlan,
     application_of,
     close_store,
     end_in_time,
     of_hosts,
+    unless,
     visits_written,
     with_caches,
 )
@@ -32,12 +34,14 @@ from guanxi.stores import open_store
 
 
 async def work(plan: WorkerPlan) -> None:
-    """Serve on the parent's socket until SIGTERM or the end of stdin; ignore SIGINT.
+    """Serve on the parent's socket until SIGTERM or the end of stdin; ignore SIGINT and SIGHUP.
+
+    At ``DRAIN_SIGNAL`` accept nothing more, and end when the connections are closed.
 
     Write ``ready`` to stdout once requests are accepted. Raise StoreError if the store is missing
     or cannot be opened.
     """
-    stop = asyncio.Event()
+    stop, drain = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def end() -> None:
@@ -46,7 +50,9 @@ async def work(plan: WorkerPlan) -> None:
         end_in_time()
 
     loop.add_signal_handler(signal.SIGTERM, end)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal's: the parent decides
+    for number in (signal.SIGINT, signal.SIGHUP):  # the parent decides
+        loop.add_signal_handler(number, lambda: None)
+    loop.add_signal_handler(DRAIN_SIGNAL, drain.set)
     loop.add_reader(sys.stdin.fileno(), end)
     store = with_caches(await open_store(plan.store), plan.settings)
     try:
@@ -56,10 +62,17 @@ async def work(plan: WorkerPlan) -> None:
                 service = Service(store, plan.settings)
                 application = application_of(service, metrics, observers)
                 served = of_hosts(application, listener, plan.settings)
-                async with visits_written(store, stop), secret_followed(store), serving(served):
+                async with (
+                    visits_written(store, stop),
+                    secret_followed(store),
+                    serving(served) as drained,
+                ):
                     sys.stdout.write("ready\n")
                     sys.stdout.flush()
-                    await stop.wait()
+                    await unless(stop, drain.wait())
+                    if not stop.is_set():
+                        await unless(stop, drained())
+                        end_in_time()
     finally:
         loop.remove_reader(sys.stdin.fileno())
         await close_store(store)

@@ -1,8 +1,9 @@
-"""Copying of a store: accounts, groups, relations, requests, documents, sessions, secret.
+"""Copying of a store: accounts, groups, relations, requests, documents, sessions, tokens, secret.
 
 A copy reads and writes through the port, part by part, in batches of whole accounts. After each
 batch the target notes the progress; an interrupted copy resumes there, and to write a batch, or a
-part of one, twice changes nothing. Grants of QR sign-ins, which last minutes, are not copied.
+part of one, twice changes nothing. The audit log is copied with the tokens of the administration.
+Grants of QR sign-ins, which last minutes, are not copied.
 Do not write to the source during a copy: a change to an account that is already copied is not in
 the target. ``differences`` names the accounts that differ.
 """
@@ -17,15 +18,18 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import Struct
 
+from guanxi.accounts.administrators import AuditEntry
 from guanxi.accounts.secrets import Session
-from guanxi.stores.port import AccountRow, EdgeRow, OwnedGroup, Store, StoreError
+from guanxi.stores.port import EdgeRow, OwnedGroup, Store, StoreError
 from guanxi.text import Text
 from guanxi.world.kind import Entry
 
 T = TypeVar("T")
 
 _NOTE, _SECRET = "copy", "secret"
-_SESSIONS = "sessions"
+_SESSIONS, _TOKENS, _AUDIT = "sessions", "tokens", "audit log"
+#: How many entries of the audit log are copied at the same time.
+_ENTRIES = 500
 #: How many sessions are written concurrently.
 _CONCURRENT_SESSIONS = 64
 
@@ -34,7 +38,7 @@ Progress = Callable[[str, int], None]
 
 
 class Difference(NamedTuple):
-    """A part in which two stores differ, and the account (0 for the secret)."""
+    """A part in which two stores differ, and the account (0 for tokens, audit log and secret)."""
 
     part: str
     mid: int
@@ -63,11 +67,6 @@ class Part(NamedTuple):
     batch_size: int
 
 
-async def _put_accounts(store: Store, rows: Sequence[AccountRow]) -> None:
-    accounts = {row.account.mid: (row.card, row.account.privacy, row.account.state) for row in rows}
-    await store.import_edges(tuple, accounts=accounts)
-
-
 async def _put_groups(store: Store, rows: Sequence[OwnedGroup]) -> None:
     await store.import_edges(tuple, groups={(row.owner, row.name): row.id for row in rows})
 
@@ -86,8 +85,8 @@ PARTS = (
         "accounts",
         lambda store, after: store.accounts(after),
         lambda row: int(row.account.mid),
-        _put_accounts,
-        20_000,
+        lambda store, rows: store.put_accounts(rows),
+        2_000,
     ),
     Part(
         "groups",
@@ -145,7 +144,26 @@ async def copy(source: Store, target: Store, progress: Progress, now: int) -> No
         end = min(start + _CONCURRENT_SESSIONS, len(sessions))
         await asyncio.gather(*map(target.open_session, sessions[start:end]))
         progress(_SESSIONS, end)
+    for token in await source.admin_tokens():
+        await target.put_admin_token(token)
+    count = 0
+    async for entries in _audit(source):
+        await asyncio.gather(*map(target.append_audit, entries))
+        count += len(entries)
+        if entries:
+            progress(_AUDIT, count)
     await target.put_note(_SECRET, source.secret)
+
+
+async def _audit(store: Store) -> AsyncIterator[list[AuditEntry]]:
+    """Yield the audit log page by page, the newest first; the last page is empty."""
+    before = None
+    while True:
+        entries = await store.audit(_ENTRIES, before=before)
+        yield entries
+        if not entries:
+            return
+        before = entries[-1].number
 
 
 async def _begin(source: Store, target: Store) -> _Done:
@@ -202,8 +220,8 @@ async def differences(
     """Compare two stores; yield each part of each account that differs.
 
     Compares the count and the checksum of an account's rows, its sessions that are valid at ``now``
-    (in seconds since the Unix epoch), and the secrets. ``progress`` gets a part's name and the
-    number of its rows compared. Raise StoreError if a read fails.
+    (in seconds since the Unix epoch), tokens, audit log and secrets. ``progress`` gets a
+    part's name and the number of its rows compared. Raise StoreError if a read fails.
     """
     for part in PARTS:
         count = 0
@@ -219,6 +237,13 @@ async def differences(
     ]
     for session in sorted(source_sessions ^ target_sessions, key=_session_order):
         yield Difference(_SESSIONS, session.mid)
+    if await source.admin_tokens() != await target.admin_tokens():
+        yield Difference(_TOKENS, 0)
+    pages = _audit(source), _audit(target)
+    async for entries in pages[0]:
+        if entries != await anext(pages[1]):
+            yield Difference(_AUDIT, 0)
+            break
     if await target.note(_SECRET) != source.secret:
         yield Difference(_SECRET, 0)
 

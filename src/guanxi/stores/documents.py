@@ -7,9 +7,10 @@ from typing import TypeVar
 
 import msgspec
 
-from guanxi.accounts.account import State
+from guanxi.accounts.account import state_at
 from guanxi.accounts.rights import CALLER
 from guanxi.contract.endpoint import Does
+from guanxi.graph.pair import mtime_of
 from guanxi.stores.port import CallerRefused, Fault, StoreError
 from guanxi.text import Text
 from guanxi.world.kind import Entry, Kind, Value
@@ -92,11 +93,12 @@ def document_fault(invariant: str, owner: int, kind: str, id: int) -> Fault:
     return Fault(invariant, f"{owner}, {kind} {id}")
 
 
-def refuse_caller(state: int | None) -> None:
-    """Raise ``CallerRefused`` if an account in this state may change nothing; None: it is unknown.
+def refuse_caller(stored: tuple[int, int] | None, now: int) -> None:
+    """Raise ``CallerRefused`` if an account may change nothing; None: it is unknown.
 
-    For the state that the account has in the transaction of the change.
+    ``stored`` is its state, and the end of its ban, in the transaction of the change; ``now`` is
+    the current time's sort key.
     """
-    code = 0 if state is None else CALLER[State(state), Does.WRITE]
+    code = 0 if stored is None else CALLER[state_at(*stored, mtime_of(now)), Does.WRITE]
     if code:
         raise CallerRefused(code)

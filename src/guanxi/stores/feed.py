@@ -288,10 +288,19 @@ def account_records(
     if changed := _changed(*switches):
         was = {name: switches[0][name] for name in changed}
         records.append(Record(PRIVACY, account.mid, before=was, after=changed))
-    if old.state is not account.state:
-        states = {"state": _STATES[old.state]}, {"state": _STATES[account.state]}
-        records.append(Record(STATE, account.mid, before=states[0], after=states[1]))
+    if (old.state, old.ban) != (account.state, account.ban):
+        records.append(Record(STATE, account.mid, before=_state(old), after=_state(account)))
     return records
+
+
+def _state(account: Account) -> dict[str, Any]:
+    """Return an account's state; of a ban with an end or a reason, these too."""
+    state: dict[str, Any] = {"state": _STATES[account.state]}
+    if account.ban is not None and account.ban.until:
+        state["until"] = account.ban.until
+    if account.ban is not None and account.ban.reason:
+        state["reason"] = account.ban.reason
+    return state
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ try:
     from guanxi.emulator.proxy import Proxy
     from guanxi.emulator.serving import Address, EmulatorReady, run_emulated
     from guanxi.emulator.state import START
-    from guanxi.service.config import Settings, load, with_limits
+    from guanxi.service.config import Settings, profile_named, with_limits
     from guanxi.service.exchange import ASGI
     from guanxi.service.hosts import DOCUMENTED
     from guanxi.service.loop import new_event_loop
@@ -259,7 +259,7 @@ def running(
     """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
         defaults = Settings(
-            profile=with_limits(load(profile, environ={}).profile, limits or {}),
+            profile=with_limits(profile_named(profile), limits or {}),
             allowed_hosts=DOCUMENTED,
         )
         emulator = Emulator(clock, seed=seed) if workers == 1 else None

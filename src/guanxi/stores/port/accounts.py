@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from guanxi.accounts.account import Account, AccountEdit, Brief, Card, EditRefusal
 from guanxi.accounts.secrets import Session, SessionRefusal
 from guanxi.contract.limits import ALL
+from guanxi.stores.port.rows import AccountPage, AccountQuery
 from guanxi.world.kind import DocumentEdit
 
 
@@ -15,7 +16,20 @@ class Accounts(Protocol):
     """Accounts, their cards, their sessions and the grants of QR sign-ins."""
 
     async def account(self, mid: int) -> Account | None:
-        """Return an account's state and privacy, or None for an unknown account.
+        """Return an account's state, privacy and ban, or None for an unknown account.
+
+        A ban that has ended counts as none, here and in every rule. Raise StoreUnavailable if the
+        read fails.
+        """
+
+    async def created(self, mid: int) -> int:
+        """Return when an account was created, in seconds since the Unix epoch; 0 if unknown.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    async def accounts_of(self, mids: Sequence[int]) -> dict[int, Account]:
+        """Return the state and privacy of accounts, by mid; unknown accounts are omitted.
 
         Raise StoreUnavailable if the read fails.
         """
@@ -47,9 +61,20 @@ class Accounts(Protocol):
 
         ``accounts.account.decide_account`` is applied to the stored account. A refused edit changes
         nothing. An edit that deregisters also deletes the account's sessions and grants, and the
-        requests to follow that it sent or received; its edges stay. Of several edits to one name
+        requests to follow that it sent or received; its edges stay. If these requests are many, the
+        first are ended before, in transactions of their own: the feed of changes has them as
+        cancelled and declined by the account. Of several edits to one name
         with ``unique_name``, one succeeds. Raise StoreUnavailable (not written) or StoreTimeout
         (perhaps written).
+        """
+
+    async def list_accounts(self, query: AccountQuery, now: int) -> AccountPage:
+        """Return the page of accounts that ``query`` selects, with their states at ``now``.
+
+        ``now`` is in seconds since the Unix epoch. It costs as much as the page, whatever the
+        number of accounts: a query with several conditions may examine ``EXAMINED`` accounts, and
+        return fewer than ``limit``, or none, with a place to continue after. Raise
+        StoreUnavailable if the read fails.
         """
 
     async def open_session(self, session: Session, at_most: int = ALL) -> SessionRefusal | None:
@@ -65,6 +90,19 @@ class Accounts(Protocol):
         """Return the session with this token digest, expired or not; None if there is none.
 
         Raise StoreUnavailable if the read fails.
+        """
+
+    async def sessions_of(self, mid: int) -> list[Session]:
+        """Return an account's sessions, expired ones included, the newest first.
+
+        Raise StoreUnavailable if the read fails.
+        """
+
+    async def use_sessions(self, used: Mapping[bytes, int]) -> None:
+        """Note when sessions were used, by digest, in seconds since the Unix epoch.
+
+        Those that are unknown, or noted within ``USED_SECONDS``, stay as they are. Raise
+        StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     async def close_session(self, digest: bytes) -> bool:

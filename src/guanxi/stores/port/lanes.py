@@ -23,7 +23,7 @@ from guanxi.graph.lists import Listing, Position, Sort, Window
 from guanxi.graph.pair import DEFAULT
 from guanxi.stores.port.content import Query
 from guanxi.stores.port.errors import StoreBusy
-from guanxi.stores.port.rows import SOURCES, TARGETS, Tally
+from guanxi.stores.port.rows import EXAMINED, SOURCES, TARGETS, AccountQuery, Tally
 from guanxi.text import Text
 from guanxi.world.kind import Kind
 
@@ -131,12 +131,20 @@ def _about(owner: int, targets: Sequence[int]) -> Rows:
     return Rows(len(targets))
 
 
+def _pairs(owner: int, targets: Sequence[int]) -> Rows:
+    return Rows(len(targets), weight=4)  # two sides, each of several look-ups
+
+
 def _each(mids: Sequence[int]) -> Rows:
     return Rows(len(mids))
 
 
 def _named(names: Sequence[str]) -> Rows:
     return Rows(len(names))
+
+
+def _list_accounts(query: AccountQuery, now: int) -> Rows:
+    return Rows(3 * max(EXAMINED, query.limit))  # of each state
 
 
 def _find(kind: Kind[Any], ids: Sequence[int]) -> Rows:
@@ -170,6 +178,7 @@ LANES: dict[str, Rule] = {
     "known_followers": _known_followers,
     "suggestions": _suggestions,
     "pair": Lane.AT_ONCE,
+    "pairs": _pairs,
     "requests": _requests,
     "sent_requests": _requests,
     "relations": _about,
@@ -177,10 +186,14 @@ LANES: dict[str, Rule] = {
     "tally": Lane.AT_ONCE,
     "groups": Lane.AT_ONCE,
     "account": Lane.AT_ONCE,
+    "accounts_of": _each,
+    "created": Lane.AT_ONCE,
     "cards": _each,
     "briefs": _each,
     "tails": _each,
+    "list_accounts": _list_accounts,
     "session": Lane.AT_ONCE,
+    "sessions_of": Lane.AT_ONCE,
     "mids": _named,
     "has_grant": Lane.AT_ONCE,
     "get": Lane.AT_ONCE,

@@ -106,6 +106,13 @@ class Relations(Protocol):
         Raise StoreUnavailable if the read fails.
         """
 
+    async def pairs(self, owner: int, targets: Sequence[int]) -> dict[int, Pair]:
+        """Return the pair of the owner and each of ``targets`` (unique mids), by target.
+
+        Those without a relation in either direction are omitted. Raise StoreUnavailable if the read
+        fails.
+        """
+
     async def requests(self, mid: int, window: Window, after: Position | None = None) -> Slice:
         """Return a page of the accounts that request to follow ``mid``, newest first.
 

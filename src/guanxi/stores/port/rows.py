@@ -7,9 +7,11 @@ from typing import Literal, NamedTuple, TypeAlias, overload
 
 from msgspec import Struct
 
-from guanxi.accounts.account import Account, Card
+from guanxi.accounts.account import Account, Ban, Card, State
+from guanxi.accounts.secrets import Session
 from guanxi.graph.lists import Position
 from guanxi.graph.pair import Contract, sort_key_of_mtime
+from guanxi.world.kind import Entry
 
 
 class AccountRow(NamedTuple):
@@ -19,6 +21,56 @@ class AccountRow(NamedTuple):
     card: Card
     #: Its id in the application that uses guanxi; "" for none.
     key: str = ""
+    #: When it was created in this store, in seconds since the Unix epoch; 0 if that is unknown, as
+    #: for an account that an import of edges created.
+    created: int = 0
+
+
+#: How many accounts of each state a page of them examines at least, if it selects by more than an
+#: index can.
+EXAMINED = 1_000
+
+#: Where a page of accounts ends: the name without case of its last account, or the time of
+#: its creation, and its mid.
+AccountPlace: TypeAlias = tuple[str | int, int]
+
+
+class AccountQuery(Struct, frozen=True, kw_only=True):
+    """Which accounts to list: by the start of their name, by state, by creation.
+
+    They are in the order of their names without case if ``name`` is given, else by creation, the
+    oldest first; then by mid.
+    """
+
+    #: What the name begins with, in any case; "" for every name.
+    name: str = ""
+    state: State | None = None
+    #: Created after, and before, these times, in seconds since the Unix epoch. The creation of an
+    #: account is 0 if it is unknown.
+    created_after: int | None = None
+    created_before: int | None = None
+    limit: int
+    #: Start after this place, whether or not its account still exists.
+    after: AccountPlace | None = None
+
+
+class ListedAccount(Struct, frozen=True, kw_only=True):
+    """An account in a list of accounts."""
+
+    mid: int
+    name: str
+    state: State
+    #: None unless it is banned with a reason or an end.
+    ban: Ban | None
+    #: In seconds since the Unix epoch; 0 if it is unknown.
+    created: int
+
+
+class AccountPage(NamedTuple):
+    """A page of accounts, and where to continue; None at the end."""
+
+    rows: list[ListedAccount]
+    next: AccountPlace | None
 
 
 class Row(Struct, frozen=True, gc=False):  # made by the thousand, and part of no cycle
@@ -260,6 +312,41 @@ class SentRequest(NamedTuple):
     owner: int
     target: int
     sort_key: int
+
+
+class Follower(NamedTuple):
+    """``mid`` follows an account, since ``time`` in seconds since the Unix epoch."""
+
+    mid: int
+    time: int
+
+
+class ReceivedRequest(NamedTuple):
+    """``mid`` requests to follow an account, since ``time`` in seconds since the Unix epoch."""
+
+    mid: int
+    time: int
+
+
+class Grant(NamedTuple):
+    """A QR sign-in that was confirmed and not used yet; valid until ``expires``."""
+
+    expires: int
+
+
+#: A row of what is stored of an account.
+About: TypeAlias = (
+    AccountRow
+    | Tally
+    | OwnedGroup
+    | EdgeRow
+    | Follower
+    | SentRequest
+    | ReceivedRequest
+    | Entry
+    | Session
+    | Grant
+)
 
 
 class Fault(NamedTuple):

@@ -9,6 +9,7 @@ from guanxi.accounts.account import Card, Privacy, State
 from guanxi.accounts.secrets import Session
 from guanxi.stores.port.info import StoreInfo
 from guanxi.stores.port.rows import (
+    About,
     AccountRow,
     EdgeRow,
     Fault,
@@ -93,6 +94,21 @@ class Upkeep(Protocol):
         ``at`` is that of ``edges``.
 
         Raise StoreUnavailable if the read fails.
+        """
+
+    async def put_accounts(self, rows: Sequence[AccountRow]) -> None:
+        """Create or replace the accounts of a copy, all or none; their keys are documents.
+
+        A new one gets its time of creation, one that is stored keeps that. Not in the feed of
+        changes. Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
+        """
+
+    def about(self, mid: int) -> AsyncIterator[About]:
+        """Yield all that is stored of an account, from one snapshot; nothing if it is unknown.
+
+        First the account, then its counts, groups, edges, followers, requests, documents, sessions
+        and open sign-ins, each in a fixed order. Raise StoreError if a document cannot be decoded,
+        StoreUnavailable if the read fails.
         """
 
     def owned_groups(self, after: int = 0) -> AsyncIterator[OwnedGroup]:

@@ -5,7 +5,7 @@ Functions that write expect the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -16,21 +16,25 @@ from guanxi.accounts.account import (
     DEREGISTERED_CARD,
     Account,
     AccountEdit,
+    Ban,
     Brief,
     Card,
     EditRefusal,
     Privacy,
     State,
+    account_at,
     decide_account,
+    stored_ban,
 )
-from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
+from guanxi.accounts.secrets import USED_SECONDS, Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import ALL
 from guanxi.stores.documents import document
 from guanxi.stores.port import AccountRow
 from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.stores.postgresql.feed import end_cursor
-from guanxi.stores.postgresql.requests import end_requests
+from guanxi.stores.postgresql.pairs import Locked, end_requests, write
+from guanxi.stores.postgresql.requests import end_some, lock_account
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.kind import DocumentEdit
@@ -39,8 +43,10 @@ _CARD = tuple(field.name for field in fields(Card))
 _PRIVACY = tuple(field.name for field in fields(Privacy))
 _NO_SWITCH = Privacy()
 #: The columns in the order of ``_row``.
-_COLUMNS = ("mid", "state", *_PRIVACY, *_CARD, "folded", "tail_version", "tail")
-_CARD_AT = slice(2 + len(_PRIVACY), 2 + len(_PRIVACY) + len(_CARD))
+_BAN = ("ban_reason", "ban_until")
+_COLUMNS = ("mid", "state", *_BAN, *_PRIVACY, *_CARD, "folded", "tail_version", "tail")
+_CARD_AT = slice(4 + len(_PRIVACY), 4 + len(_PRIVACY) + len(_CARD))
+_NO_BAN = Ban()
 _PUT_BATCH = 1_000
 
 
@@ -50,7 +56,8 @@ def _numbered(columns: Sequence[str]) -> str:
 
 # An existing row is returned unchanged, and locked until the transaction ends.
 _CLAIM = f"""
-INSERT INTO account ({", ".join(_COLUMNS)}) VALUES ({_numbered(_COLUMNS)})
+INSERT INTO account ({", ".join((*_COLUMNS, "created"))})
+VALUES ({_numbered((*_COLUMNS, "created"))})
 ON CONFLICT (mid) DO UPDATE SET state = account.state
 RETURNING {", ".join(_COLUMNS)}
 """
@@ -72,8 +79,9 @@ def _row(account: Account, card: Card) -> _Row:
     if account.state is State.DEREGISTERED:
         card = DEREGISTERED_CARD
     values = [each.encode() if isinstance(each, str) else each for each in astuple(card)]
-    state, switches, folded = account.state.value, astuple(account.privacy), card.name.casefold()
-    return account.mid, state, *switches, *values, folded.encode(), TAIL_VERSION, stored_tail(card)
+    ban, switches = account.ban or _NO_BAN, astuple(account.privacy)
+    head = account.mid, account.state.value, ban.reason.encode(), ban.until, *switches
+    return *head, *values, card.name.casefold().encode(), TAIL_VERSION, stored_tail(card)
 
 
 def _card(values: Iterable[Any]) -> Card:
@@ -81,11 +89,12 @@ def _card(values: Iterable[Any]) -> Card:
     return Card(**dict(zip(_CARD, read, strict=True)))
 
 
-async def put(db: Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
+async def put(db: Connection, accounts: Iterable[tuple[Account, Card]], created: int = 0) -> None:
     """Create or replace accounts with cards and names; new ones get counts of zero.
 
-    A deregistered account gets the erased card and is not found by name. Expects the caller's
-    transaction.
+    A deregistered account gets the erased card and is not found by name. ``created`` is the time of
+    creation of new ones, in seconds since the Unix epoch, 0 if it is unknown; the others keep
+    theirs. Expects the caller's transaction.
     """
     remaining = iter(accounts)
     while batch := {
@@ -93,15 +102,15 @@ async def put(db: Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
     }:
         # Sorted, so that two writers of the same accounts do not deadlock.
         rows = [batch[mid] for mid in sorted(batch)]
-        await _replace(db, await _claimed(db, rows), rows)
+        await _replace(db, await _claimed(db, rows, created), rows)
 
 
-async def _claimed(db: Connection, rows: Iterable[_Row]) -> list[_Row]:
+async def _claimed(db: Connection, rows: Iterable[_Row], created: int) -> list[_Row]:
     """Lock the account of each row and return the stored rows, in the same order.
 
-    A missing account is first inserted as its row says.
+    A missing account is first inserted as its row says, as created at ``created``.
     """
-    return [tuple(row) for row in await db.fetchmany(_CLAIM, rows)]
+    return [tuple(row) for row in await db.fetchmany(_CLAIM, [(*row, created) for row in rows])]
 
 
 async def _replace(db: Connection, previous: Sequence[_Row], rows: Sequence[_Row]) -> None:
@@ -156,18 +165,31 @@ async def put_plain(db: Connection) -> None:
     await db.execute("INSERT INTO tally (mid) SELECT mid FROM unknown ON CONFLICT DO NOTHING")
 
 
-_ACCOUNT = f"SELECT state, {', '.join(_PRIVACY)} FROM account WHERE mid = $1"
+_ACCOUNT = f"SELECT state, {', '.join((*_BAN, *_PRIVACY))} FROM account WHERE mid = $1"
 
 
 async def account(db: Connection, mid: int) -> Account | None:
-    """Return an account's state and privacy, or None if it is unknown."""
+    """Return an account's state, privacy and ban as stored, or None if it is unknown.
+
+    A ban that has ended is still there; see ``account_at``.
+    """
     row = await db.fetchrow(_ACCOUNT, mid)
     return None if row is None else _account(mid, *row)
 
 
-def _account(mid: int, state: int, *switches: bool) -> Account:
+def _account(mid: int, state: int, reason: bytes, until: int, *switches: bool) -> Account:
     privacy = Privacy(**dict(zip(_PRIVACY, switches, strict=True))) if any(switches) else _NO_SWITCH
-    return Account(mid=mid, state=State(state), privacy=privacy)
+    ban = stored_ban(state, reason.decode(), until)
+    return Account(mid=mid, state=State(state), privacy=privacy, ban=ban)
+
+
+_ACCOUNTS = f"SELECT mid, state, {', '.join((*_BAN, *_PRIVACY))} FROM account WHERE mid = ANY($1)"
+
+
+async def accounts_of(db: Connection, mids: Sequence[int]) -> dict[int, Account]:
+    """Return the state and privacy of accounts by mid; unknown mids are omitted."""
+    found = await db.fetch(_ACCOUNTS, mids) if mids else []
+    return {row["mid"]: _account(*row) for row in found}
 
 
 _CARDS = f"SELECT mid, {', '.join(_CARD)} FROM account WHERE mid = ANY($1)"
@@ -217,28 +239,44 @@ _EVERYBODY = f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid > $1 ORDER BY
 
 # Imported content may have several keys of an account: the one with the highest id counts.
 _WITH_KEYS = f"""
-SELECT {", ".join(_COLUMNS)}, (
+SELECT {", ".join(_COLUMNS)}, created, (
     SELECT (array_agg(body ORDER BY id DESC))[1] FROM content
     WHERE content.owner = account.mid AND kind = '{KEY.name}'
-) FROM account WHERE mid > $1 ORDER BY mid
+) FROM account WHERE mid {{is_}} $1 ORDER BY mid
 """
+_ALL_WITH_KEYS, _ONE_WITH_KEY = _WITH_KEYS.format(is_=">"), _WITH_KEYS.format(is_="=")
 
 
 async def accounts(
-    db: Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+    db: Connection,
+    after: int = 0,
+    at: Callable[[str | None], object] | None = None,
+    *,
+    now: int,
 ) -> AsyncIterator[AccountRow]:
     """Yield every account with a mid above ``after``, its card and its key, by mid.
 
+    A ban that has ended by ``now``, in seconds since the Unix epoch, is left out.
     ``at`` is called first, with the feed's cursor of this snapshot, None if the feed is off.
     Expects a REPEATABLE READ transaction that has not read yet. Raise ``StoreError`` for an
     unreadable key.
     """
     if at is not None:
         at(await end_cursor(db))
-    async for row in db.cursor(_WITH_KEYS, after, prefetch=_PUT_BATCH):
-        account, body = _account(*row[: _CARD_AT.start]), row[-1]
-        key = "" if body is None else document(KEY, account.mid, 0, body).key
-        yield AccountRow(account, _card(row[_CARD_AT]), key)
+    async for row in db.cursor(_ALL_WITH_KEYS, after, prefetch=_PUT_BATCH):
+        yield _account_row(row, now)
+
+
+async def account_row(db: Connection, mid: int, now: int) -> AccountRow | None:
+    """Return one account as ``accounts`` does, None if it is unknown."""
+    row = await db.fetchrow(_ONE_WITH_KEY, mid)
+    return None if row is None else _account_row(row, now)
+
+
+def _account_row(row: asyncpg.Record, now: int) -> AccountRow:
+    account, (created, body) = account_at(_account(*row[: _CARD_AT.start]), now), row[-2:]
+    key = "" if body is None else document(KEY, account.mid, 0, body).key
+    return AccountRow(account, _card(row[_CARD_AT]), key, created)
 
 
 async def derived(db: Connection) -> AsyncIterator[Derived]:
@@ -263,13 +301,19 @@ _NAME_IN_USE = "SELECT EXISTS (SELECT 1 FROM account_name WHERE name = $1 AND mi
 
 
 async def edit_account(
-    db: Connection, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
+    db: Connection,
+    mid: int,
+    edit: AccountEdit,
+    documents: Sequence[DocumentEdit[Any]] = (),
+    *,
+    now: int,
 ) -> EditRefusal | tuple[tuple[Account, Card] | None, tuple[Account, Card]]:
     """Change an account and documents of it; return it before and after, or why it was refused.
 
     An edit that deregisters also deletes the account's sessions, grants and key, and the requests
-    to follow that it sent or received. ``StoreError`` for a stored document that cannot be decoded.
-    Runs in the caller's transaction.
+    to follow that it sent or received. A ban that has ended by ``now`` (in seconds since the Unix
+    epoch) counts as none. ``StoreError`` for a stored document that cannot be decoded. Runs in the
+    caller's transaction.
     """
     given = edit.card.get("name", edit.new.name if edit.new else None)
     name, is_claimed = str(given).encode(), edit.unique_name and given is not None
@@ -278,21 +322,29 @@ async def edit_account(
         await db.execute(_CLAIM_NAME, name)
         in_use = await db.fetchval(_NAME_IN_USE, name, mid)
     key_in_use = bool(edit.key) and await _key_in_use(db, mid, edit.key or "")
-    found = await db.fetchrow(_LOCKED, mid)
+    requests: Locked | None = None
+    if edit.state is State.DEREGISTERED:
+        found, requests, others = await lock_account(db, mid, _LOCKED)
+    else:
+        found, others = await db.fetchrow(_LOCKED, mid), []
     row, is_new = None if found is None else tuple(found), False
     if row is None and edit.new is not None and not (in_use or key_in_use):
         made = _row(Account(mid=mid), edit.new)
-        [row] = await _claimed(db, [made])
+        [row] = await _claimed(db, [made], now)
         is_new = row == made
     stored = None
     if row is not None:
-        stored = _account(*row[: _CARD_AT.start]), _card(row[_CARD_AT])
+        stored = account_at(_account(*row[: _CARD_AT.start]), now), _card(row[_CARD_AT])
     decided = decide_account(mid, edit, stored, name_in_use=in_use, key_in_use=key_in_use)
     if row is not None and not isinstance(decided, EditRefusal):
         await _replace(db, [row], [_row(*decided)])
+        if edit.created is not None:
+            await db.execute("UPDATE account SET created = $2 WHERE mid = $1", mid, edit.created)
         if edit.state is State.DEREGISTERED:
             await close_sessions(db, mid)
-            await end_requests(db, mid)
+            if requests is not None:
+                for other in others:
+                    end_requests(requests, mid, other, recorded=False)
             await db.execute("DELETE FROM sign_in_grant WHERE mid = $1", mid)
             await _put_key(db, mid, "")
         elif edit.key is not None:
@@ -300,6 +352,8 @@ async def edit_account(
         for change in documents:  # one by one: two may change the same document
             document = await content.lock(db, change.kind, change.entry(mid, None))
             await content.put(db, [change.entry(mid, document)])
+    if requests is not None:
+        await write(db, requests, 0)
     if is_claimed:
         await db.execute(_DROP_NAME, name, 0)
     if edit.key and isinstance(decided, EditRefusal) and not key_in_use:
@@ -307,6 +361,19 @@ async def edit_account(
     if isinstance(decided, EditRefusal):
         return decided
     return None if is_new else stored, decided
+
+
+async def end_requests_ahead(db: Connection, mid: int, edit: AccountEdit, now: int) -> bool:
+    """End some of the requests of an account that an edit deregisters; return whether more may be.
+
+    So that no transaction ends them all if they are many: the last ones are left for
+    ``edit_account``. Nothing is done if the edit is refused. Expects the caller's transaction.
+    """
+    row = await db.fetchrow(f"SELECT {', '.join(_COLUMNS)} FROM account WHERE mid = $1", mid)
+    stored = None if row is None else (_account(*row[: _CARD_AT.start]), _card(row[_CARD_AT]))
+    if isinstance(decide_account(mid, edit, stored, name_in_use=False), EditRefusal):
+        return False
+    return await end_some(db, mid, now)
 
 
 async def _key_in_use(db: Connection, mid: int, key: str) -> bool:
@@ -327,7 +394,7 @@ _MAY_SIGN_IN = f"""
 SELECT 1 FROM account WHERE mid = $1 AND state <> {State.DEREGISTERED:d} FOR UPDATE
 """
 _OPEN_SESSION = """
-INSERT INTO session (digest, mid, kind, created, expires) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO session (digest, mid, kind, created, expires, used) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (digest) DO NOTHING
 """
 # On every shard of Citus, as a deletion would be.
@@ -352,7 +419,7 @@ async def open_session(
     if await db.fetchval(_MAY_SIGN_IN, session.mid) is None:
         return SessionRefusal.NO_ACCOUNT
     values = (session.digest, session.mid, session.kind.value, session.created, session.expires)
-    if (await db.execute(_OPEN_SESSION, *values)).endswith(" 0"):
+    if (await db.execute(_OPEN_SESSION, *values, session.used)).endswith(" 0"):
         return SessionRefusal.DIGEST_IN_USE
     mid, created = session.mid, session.created
     closed = await db.fetch(_EXPIRED, mid, created)
@@ -363,7 +430,7 @@ async def open_session(
     return None
 
 
-_SESSION = "SELECT digest, mid, kind, created, expires FROM session"
+_SESSION = "SELECT digest, mid, kind, created, expires, used FROM session"
 
 
 async def session(db: Connection, digest: bytes) -> Session | None:
@@ -380,9 +447,33 @@ async def sessions(db: Connection) -> AsyncIterator[Session]:
         yield _session(row)
 
 
+async def sessions_of(db: Connection, mid: int) -> list[Session]:
+    """Return an account's sessions, expired ones included, the newest first."""
+    found = await db.fetch(f"{_SESSION} WHERE mid = $1 ORDER BY created DESC, digest", mid)
+    return [_session(row) for row in found]
+
+
+_USE = f"""
+UPDATE session SET used = $2::bigint WHERE digest = $1 AND used <= $2::bigint - {USED_SECONDS}
+"""
+
+
+async def use_sessions(db: Connection, used: Mapping[bytes, int]) -> None:
+    """Note when sessions were used, by digest; skip those noted within ``USED_SECONDS``."""
+    # Sorted, so that two writers of the same sessions do not deadlock.
+    await db.executemany(_USE, sorted(used.items()))
+
+
 def _session(row: asyncpg.Record) -> Session:
-    digest, mid, kind, created, expires = row
-    return Session(digest=digest, mid=mid, kind=TokenKind(kind), created=created, expires=expires)
+    digest, mid, kind, created, expires, used = row
+    return Session(
+        digest=digest,
+        mid=mid,
+        kind=TokenKind(kind),
+        created=created,
+        expires=expires,
+        used=used,
+    )
 
 
 async def close_session(db: Connection, digest: bytes) -> bool:

@@ -56,20 +56,27 @@ def encoded_filters(entry: Entry) -> str:
 
 
 # A ban waits for the end of the transaction, or this waits for the ban.
-_STATE = "SELECT state FROM account WHERE mid = $1 FOR SHARE"
+_STATE = "SELECT state, ban_until FROM account WHERE mid = $1 FOR SHARE"
 
 
-async def put(db: Connection, entries: Iterable[Entry], *, by: int = 0) -> None:
+async def _refuse(db: Connection, by: int, now: int) -> None:
+    """Raise ``CallerRefused`` if an account may change nothing at ``now``, a sort key."""
+    stored = await db.fetchrow(_STATE, by)
+    refuse_caller(None if stored is None else (stored["state"], stored["ban_until"]), now)
+
+
+async def put(db: Connection, entries: Iterable[Entry], *, by: int = 0, now: int = 0) -> None:
     """Insert or replace documents by owner, kind and id; of a unique kind, by kind and id.
 
-    ``CallerRefused`` if the account ``by`` (0 for nobody) may change nothing.
+    ``CallerRefused`` if the account ``by`` (0 for nobody) may change nothing at ``now``, a sort
+    key.
 
     The last of several entries for the same document counts. Expects the caller's transaction.
     Raise ``KeyError`` for an undeclared kind and ``OverflowError`` for an owner, id or key over 64
     bits, before anything is written.
     """
     if by:
-        refuse_caller(await db.fetchval(_STATE, by))
+        await _refuse(db, by, now)
     last: dict[tuple[str, int, int], Entry] = {}
     for entry in entries:
         array("q", (entry.owner, entry.id, *entry.keys.values()))  # OverflowError over 64 bits
@@ -273,6 +280,7 @@ async def delete(
     where: Mapping[str, Value] = {},
     *,
     by: int = 0,
+    now: int = 0,
 ) -> int:
     """Delete an owner's documents that match ``where``; return their number.
 
@@ -282,7 +290,7 @@ async def delete(
     """
     check_declared(where, kind.filters)
     if by:
-        refuse_caller(await db.fetchval(_STATE, by))
+        await _refuse(db, by, now)
     if ids is not None and not ids:
         return 0
     values: list[object] = [owner, kind.name]

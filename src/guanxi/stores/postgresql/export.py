@@ -23,8 +23,11 @@ ELSE 'block' END
 """
 
 
-def _edges(place: str, kind: str, rows: str) -> str:
-    """Return the SQL of the edges of rows. Those of an account are adjacent: a sort of each."""
+def _edges(place: str, kind: str, rows: str, is_: str = ">") -> str:
+    """Return the SQL of the edges of rows. Those of an account are adjacent: a sort of each.
+
+    Owners are those above ``$1``, or ``$1`` alone if ``is_`` is ``=``.
+    """
     return f"""
     SELECT owner, other, {place} AS place, {kind}, coalesce({SPECIAL} = ANY(groups), false),
         CASE WHEN groups IS NOT NULL THEN (
@@ -33,12 +36,13 @@ def _edges(place: str, kind: str, rows: str) -> str:
         ) END,
         contract_ts, contract_attr, coalesce(visits, 0)
     FROM {rows}
-    WHERE owner > $1 AND {place} IS NOT NULL
+    WHERE owner {is_} $1 AND {place} IS NOT NULL
     ORDER BY owner, place, other
     """
 
 
 _RELATIONS = _edges(_SORT_KEY, _KIND, "relation")
+_EDGES_OF = _edges(_SORT_KEY, _KIND, "relation", "=")
 # A request may be in one row with a whisper.
 _ENTRIES = f"(VALUES ({_SORT_KEY}, {_KIND}), (requests, '{REQUEST}')) AS entry (place, kind)"
 _WITH_REQUESTS = _edges("entry.place", "kind", f"relation CROSS JOIN LATERAL {_ENTRIES}")
@@ -59,8 +63,20 @@ async def edges(
     """
     if at is not None:
         at(await end_cursor(db))
-    statement = _WITH_REQUESTS if requests else _RELATIONS
-    async for row in db.cursor(statement, after, prefetch=_PREFETCH):
+    async for edge in _rows(db, _WITH_REQUESTS if requests else _RELATIONS, after):
+        yield edge
+
+
+def edges_of(db: Connection, mid: int) -> AsyncIterator[EdgeRow]:
+    """Yield the followings, whispers and blocks of one account, oldest first.
+
+    Expects a transaction.
+    """
+    return _rows(db, _EDGES_OF, mid)
+
+
+async def _rows(db: Connection, statement: str, mid: int) -> AsyncIterator[EdgeRow]:
+    async for row in db.cursor(statement, mid, prefetch=_PREFETCH):
         owner, other, sort_key, kind, special, groups, since, attr, visits = row
         yield EdgeRow(
             follower=owner,
@@ -93,3 +109,20 @@ async def entries(db: Connection, after: int = 0) -> AsyncIterator[Entry]:
     found = "SELECT owner, kind, body FROM content WHERE owner > $1 ORDER BY owner, kind, id"
     async for owner, kind, body in db.cursor(found, after, prefetch=_PREFETCH):
         yield entry(owner, kind, body)
+
+
+async def groups_of(db: Connection, mid: int) -> AsyncIterator[OwnedGroup]:
+    """Yield the groups that one account created, oldest first. Expects a transaction."""
+    found = "SELECT owner, id, name FROM grp WHERE owner = $1 ORDER BY made"
+    async for row in db.cursor(found, mid, prefetch=_PREFETCH):
+        yield OwnedGroup(*row)
+
+
+async def entries_of(db: Connection, mid: int) -> AsyncIterator[Entry]:
+    """Yield the documents of one owner, by kind and id; ``StoreError`` as ``entries``.
+
+    Expects a transaction.
+    """
+    found = "SELECT kind, body FROM content WHERE owner = $1 ORDER BY kind, id"
+    async for kind, body in db.cursor(found, mid, prefetch=_PREFETCH):
+        yield entry(mid, kind, body)

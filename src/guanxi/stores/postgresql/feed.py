@@ -143,6 +143,9 @@ async def set_changes(
     return current is None
 
 
+_LAST = "SELECT coalesce(max(number), 0) FROM change"
+
+
 async def mark_restored(db: Connection) -> bool:
     """Refuse cursors that are later than the feed from now on; return whether it is on.
 
@@ -150,7 +153,9 @@ async def mark_restored(db: Connection) -> bool:
     """
     switch = decoded(await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE))
     if switch is not None:
-        await db.execute(_PUT_NOTE, NOTE, encoded(restored_switch(switch, await _newest(db))))
+        # Not the sequence's number: a dump may have that of a later moment than its rows.
+        newest = max(switch.floor, await db.fetchval(_LAST))
+        await db.execute(_PUT_NOTE, NOTE, encoded(restored_switch(switch, newest)))
     return switch is not None
 
 

@@ -34,7 +34,7 @@ from guanxi.graph.pair import Edge, Modify, Refusal, Side
 from guanxi.stores.acts import Unfinished
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.postgresql.connections import Connection
-from guanxi.stores.postgresql.pairs import NO_ACCOUNT, Key, Locked, Row
+from guanxi.stores.postgresql.pairs import Key, Locked, Row
 from guanxi.text import Text
 
 #: How many members one transaction changes: a larger group is deleted, and more members are put
@@ -173,7 +173,7 @@ def regroup(
     current |= {member: edge.groups for member, edge in edges.items()}
     if begun:
         act = possible(act, groups.names, current)
-    state, *_ = locked.accounts.get(owner, NO_ACCOUNT)
+    state = locked.state(owner)
     facts = GroupFacts(
         names=groups.names,
         banned=state == State.BANNED and not begun,

@@ -1,11 +1,12 @@
 """Apply acts on pairs of accounts, within the caller's transaction.
 
 Every change of relations locks in one order, so that two transactions never deadlock: first the
-rows of pairs (those whose owner has the lower mid before the others), then tallies, then slots of
-follower counts, each sorted. All rows of all acts of a transaction are locked before the first act
-is applied, in memory. The lower row of a pair is inserted if it is missing, so that two changes of
-one pair always lock the same row. The tally of an account that only gains or loses a follower is
-not locked: the followers of a popular account do not queue.
+rows of pairs (those whose owner has the lower mid before the others), then tallies, then accounts
+that make requests, then slots of follower counts, each sorted. All rows of all acts of a
+transaction are locked before the first act is applied, in memory. The lower row of a pair is
+inserted if it is missing, so that two changes of one pair always lock the same row. The tally of an
+account that only gains or loses a follower is not locked: the followers of a popular account do not
+queue.
 
 Every statement is for rows of one account, and so for one shard.
 """
@@ -22,7 +23,7 @@ from typing import Any
 import asyncpg
 from msgspec.structs import replace
 
-from guanxi.accounts.account import State
+from guanxi.accounts.account import State, state_at
 from guanxi.contract.limits import Caps
 from guanxi.graph.effects import change, effect, swapped
 from guanxi.graph.feed import Record, record
@@ -39,6 +40,7 @@ from guanxi.graph.pair import (
     Side,
     code_of,
     decide,
+    mtime_of,
     next_sort_key,
 )
 from guanxi.stores.postgresql import feed
@@ -115,15 +117,20 @@ class Locked:
     rows: dict[Key, Row]
     #: Of the accounts whose own lists may change.
     tallies: dict[int, Tally]
-    #: The state of accounts, whether they refuse to be followed, and whether they approve their
-    #: followers. Not locked.
-    accounts: Mapping[int, tuple[int | None, bool, bool]]
+    #: The stored state of accounts, whether they refuse to be followed, whether they approve their
+    #: followers, and the end of their ban. Locked only for a request, see ``share_accounts``.
+    accounts: dict[int, tuple[int | None, bool, bool, int]]
     followers: dict[int, Followers] = field(default_factory=lambda: defaultdict(Followers))
     #: What to add to the number of members of a group, by owner and group.
     members: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
     #: Whether the feed of changes is on, and what it gets.
     is_recorded: bool = False
     records: list[Record] = field(default_factory=list)
+
+    def state(self, mid: int) -> State | None:
+        """Return the state of an account by now, None if it is unknown."""
+        stored, *_, until = self.accounts.get(mid, NO_ACCOUNT)
+        return None if stored is None else state_at(stored, until, mtime_of(self.now))
 
     def count_members(self, owner: int, added: Memberships) -> None:
         """Add to the counts of the groups of an owner, whose tally must be locked."""
@@ -148,7 +155,7 @@ FROM tally WHERE mid = $1 FOR UPDATE
 """
 # Read when the rows are locked, as ``feed.is_on`` needs it.
 _ACCOUNTS = f"""
-SELECT mid, state, refuse_follows, approve_followers, {feed.IS_ON} AS is_on
+SELECT mid, state, refuse_follows, approve_followers, ban_until, {feed.IS_ON} AS is_on
 FROM account WHERE mid = $1
 """
 #: The newest sort key of an account in a list, by the list's column.
@@ -160,7 +167,7 @@ _NEWEST = {
 #: Acts that need the target's account.
 _NEEDS_ACCOUNT = (Act.FOLLOW, Act.BLOCK, Act.APPROVE)
 #: What ``Locked.accounts`` has of an unknown account.
-NO_ACCOUNT = (None, False, False)
+NO_ACCOUNT = (None, False, False, 0)
 
 
 async def lock(
@@ -204,7 +211,27 @@ async def lock(
     states = await _each(connection, _ACCOUNTS, mids)
     accounts = {row["mid"]: tuple(row)[1:-1] for row in states}
     is_recorded = any(row["is_on"] for row in states)
-    return Locked(now, rows, tallies, accounts, is_recorded=is_recorded)
+    locked = Locked(now, rows, tallies, accounts, is_recorded=is_recorded)
+    requesting = [
+        act
+        for act in effective
+        if act.act == Act.FOLLOW and accounts.get(act.target, NO_ACCOUNT)[2]
+        if rows[act.owner, act.target].pair.mine.requests is None
+    ]
+    await share_accounts(connection, locked, requesting)
+    return locked
+
+
+async def share_accounts(connection: Connection, locked: Locked, acts: Iterable[Modify]) -> None:
+    """Lock and read again the accounts of acts that make requests, after all else is locked.
+
+    A deregistration ends the requests that it finds once it has its account: it must not miss one
+    that is about to be written, nor may one be written after it. It therefore locks the rows of
+    requests before the account, too (``requests.lock_account``).
+    """
+    mids = {mid for act in acts for mid in (act.owner, act.target)}
+    for row in await _each(connection, f"{_ACCOUNTS} FOR SHARE", mids):
+        locked.accounts[row["mid"]] = tuple(row)[1:-1]
 
 
 async def _lock_rows(connection: Connection, ordered: Sequence[Key]) -> list[asyncpg.Record]:
@@ -254,8 +281,8 @@ def modify(locked: Locked, act: Modify, caps: Caps) -> int:
     key, their_key = (owner, target), (target, owner)
     mine = locked.rows[key].pair.mine if key in locked.rows else EMPTY_SIDE
     theirs = locked.rows[their_key].pair.mine if their_key in locked.rows else EMPTY_SIDE
-    own, *_ = locked.accounts.get(owner, NO_ACCOUNT)
-    state, refuses, approves = locked.accounts.get(target, NO_ACCOUNT)
+    own = locked.state(owner)
+    state, refuses, approves, _ = locked.accounts.get(target, NO_ACCOUNT)
     tally, their_tally = locked.tallies.get(owner), locked.tallies.get(target)
     newest = 0
     if tally is not None:
@@ -325,14 +352,23 @@ def put_request(locked: Locked, owner: int, target: int, sort_key: int) -> bool:
     return True
 
 
-def end_request(locked: Locked, owner: int, target: int) -> None:
-    """Delete the owner's request to follow the target, if there is one; the rows are locked."""
-    key, their_key = (owner, target), (target, owner)
-    before = Pair(locked.rows[key].pair.mine, locked.rows[their_key].pair.mine)
-    after = Pair(replace(before.mine, requests=None), before.theirs)
-    if after != before:
+def end_requests(locked: Locked, owner: int, other: int, *, recorded: bool) -> None:
+    """Delete the requests that two accounts have sent each other; the rows are locked.
+
+    ``recorded``: the feed of changes, if it is on, gets what the owner cancels and declines.
+    """
+    key, their_key = (owner, other), (other, owner)
+    for ended in ("mine", "theirs"):
+        before = Pair(locked.rows[key].pair.mine, locked.rows[their_key].pair.mine)
+        side: Side = replace(getattr(before, ended), requests=None)
+        after = replace(before, **{ended: side})
+        if after == before:
+            continue
         _put(locked, key, before, after)
         _put(locked, their_key, swapped(before), swapped(after))
+        made = change(owner, other, before, after)
+        if recorded and locked.is_recorded and made is not None:
+            locked.records.append(record(made))
 
 
 def _put(locked: Locked, key: Key, before: Pair, after: Pair) -> None:

@@ -458,6 +458,21 @@ async def pair(db: Connection, owner: int, target: int) -> Pair:
     return Pair(mine=held.get(owner, EMPTY_SIDE), theirs=held.get(target, EMPTY_SIDE))
 
 
+_PAIRS = f"""
+{SIDE} WHERE (owner = $1 AND other = ANY($2)) OR (owner = ANY($2) AND other = $1)
+"""
+
+
+async def pairs(db: Connection, owner: int, targets: Sequence[int]) -> dict[int, Pair]:
+    """Return the pair of the owner and each of ``targets`` by target, without empty ones."""
+    held = {row[:2]: side_of(row) for row in await db.fetch(_PAIRS, owner, targets)}
+    found = {
+        target: Pair(held.get((owner, target), EMPTY_SIDE), held.get((target, owner), EMPTY_SIDE))
+        for target in targets
+    }
+    return {target: pair for target, pair in found.items() if pair != Pair()}
+
+
 def side_of(row: asyncpg.Record) -> Side:
     """Return the owner's side in a row selected by ``SIDE``."""
     sort_key, whispers, blocks, groups, contract_ts, contract_attr = row[2:8]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+import asyncpg
 
 from guanxi.graph.feed import IMPORTED
 from guanxi.graph.lists import Position, Window
 from guanxi.graph.pair import Act, Modify
 from guanxi.stores.port import Imported, Rows, SentRequest, Slice
 from guanxi.stores.postgresql.connections import Connection
-from guanxi.stores.postgresql.pairs import end_request, lock, put_request, write
+from guanxi.stores.postgresql.pairs import (
+    Locked,
+    end_requests,
+    lock,
+    put_request,
+    share_accounts,
+    write,
+)
 
 
 def _pages(column: str) -> tuple[str, str]:
@@ -55,20 +64,57 @@ async def _page(
 
 
 _OTHERS = """
-SELECT other FROM relation WHERE owner = $1 AND (requests IS NOT NULL OR requested IS NOT NULL)
+(SELECT other FROM relation WHERE owner = $1 AND requests IS NOT NULL LIMIT $2)
+UNION (SELECT other FROM relation WHERE owner = $1 AND requested IS NOT NULL LIMIT $2)
+LIMIT $2
 """
+#: How many requests one transaction ends, and more than an account may have.
+PART, _ALL = 500, 2**31
 
 
-async def end_requests(db: Connection, mid: int) -> None:
-    """Delete the requests that an account sent and received. Expects the caller's transaction."""
-    acts = [Modify(mid, row["other"], Act.CANCEL_REQUEST) for row in await db.fetch(_OTHERS, mid)]
-    if not acts:
-        return
-    locked = await lock(db, acts, (), 0)
-    for act in acts:
-        end_request(locked, act.owner, act.target)
-        end_request(locked, act.target, act.owner)
+async def _others(db: Connection, mid: int, most: int) -> list[int]:
+    """Return the accounts at the other end of an account's requests, at most so many."""
+    return [row["other"] for row in await db.fetch(_OTHERS, mid, most)]
+
+
+async def _lock(db: Connection, mid: int, others: Iterable[int], now: int) -> Locked:
+    return await lock(db, [Modify(mid, other, Act.CANCEL_REQUEST) for other in others], (), now)
+
+
+async def end_some(db: Connection, mid: int, now: int) -> bool:
+    """End ``PART`` of an account's requests, if it has more; return whether it had.
+
+    The feed of changes gets them as cancelled and declined by the account. ``now`` is the current
+    time's sort key. Expects the caller's transaction.
+    """
+    others = await _others(db, mid, PART + 1)
+    if len(others) <= PART:
+        return False
+    locked = await _lock(db, mid, others[:PART], now)
+    for other in others[:PART]:
+        end_requests(locked, mid, other, recorded=True)
     await write(db, locked, 0)
+    return True
+
+
+async def lock_account(
+    db: Connection, mid: int, statement: str
+) -> tuple[asyncpg.Record | None, Locked, list[int]]:
+    """Lock an account's requests, then the account by ``statement``, and return its row.
+
+    Also return the locked rows, and the accounts at the other end. A follow locks in the same
+    order, so that neither waits for the other in a circle; if one made a request meanwhile, all is
+    released and locked again. Expects the caller's transaction.
+    """
+    while True:
+        await db.execute("SAVEPOINT requests")
+        others = await _others(db, mid, _ALL)
+        locked = await _lock(db, mid, others, 0)
+        found = await db.fetchrow(statement, mid)
+        if {*await _others(db, mid, _ALL)} <= {*others}:
+            await db.execute("RELEASE SAVEPOINT requests")
+            return found, locked, others
+        await db.execute("ROLLBACK TO SAVEPOINT requests; RELEASE SAVEPOINT requests")
 
 
 _PENDING = """
@@ -93,6 +139,7 @@ async def put_requests(db: Connection, rows: Sequence[SentRequest], now: int) ->
     """
     acts = [Modify(row.owner, row.target, Act.FOLLOW) for row in rows]
     locked = await lock(db, acts, (), now)
+    await share_accounts(db, locked, acts)
     unchanged = conflicting = 0
     for row in rows:
         if row.owner == row.target:

@@ -62,6 +62,12 @@ _ERASURES = ""
 # Lists of accounts and of sessions; bans with a reason and an end.
 _ACCOUNT_LISTS = """
 ALTER TABLE session ADD COLUMN used bigint NOT NULL DEFAULT 0; -- when it was last used, about
+ALTER TABLE account
+    ADD COLUMN created bigint NOT NULL DEFAULT 0, -- in seconds, 0 if unknown
+    ADD COLUMN ban_reason bytea NOT NULL DEFAULT '',
+    ADD COLUMN ban_until bigint NOT NULL DEFAULT 0; -- 0 for a ban without an end
+CREATE INDEX account_by_folded ON account (state, folded, mid);
+CREATE INDEX account_by_created ON account (state, created, mid);
 """
 
 # Administration tokens, and the audit log of what was done with them.

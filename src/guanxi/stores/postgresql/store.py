@@ -5,20 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from guanxi.accounts.account import AccountEdit, Card, EditRefusal, Privacy, State
+from guanxi.accounts.account import (
+    Account,
+    AccountEdit,
+    Card,
+    EditRefusal,
+    Privacy,
+    State,
+    account_at,
+)
 from guanxi.contract.limits import Caps
 from guanxi.graph.feed import IMPORTED
 from guanxi.graph.groups import GroupAct
-from guanxi.graph.pair import Modify, sort_key_at
+from guanxi.graph.pair import Modify, mtime_of, sort_key_at
 from guanxi.stores.acts import in_transactions
 from guanxi.stores.feed import Recording, account_records, mute_records, unmute_record
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
+    About,
+    AccountRow,
     EdgeRow,
     Imported,
     OnContradiction,
@@ -27,6 +37,7 @@ from guanxi.stores.port import (
     StoreInfo,
     StoreTimeout,
 )
+from guanxi.stores.postgresql import account_lists as lists
 from guanxi.stores.postgresql import administration, bulk, content, export, feed, reads, suggesting
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
@@ -84,6 +95,7 @@ class PostgreSQLStore(Recording, Engine):
     known_followers = reading(reads.known_followers)
     suggestions = reading(suggesting.suggestions)
     pair = reading(reads.pair)
+    pairs = reading(reads.pairs)
     relations = reading(reads.relations)
     attributes = reading(reads.attributes)
     tally = reading(reads.tally)
@@ -110,7 +122,20 @@ class PostgreSQLStore(Recording, Engine):
 
     # --- accounts ---
 
-    account = reading(people.account)
+    _account = reading(people.account)
+    _accounts_of = reading(people.accounts_of)
+
+    async def account(self, mid: int) -> Account | None:
+        stored = await self._account(mid)
+        if stored is None or stored.ban is None:
+            return stored
+        return account_at(stored, self._seconds())
+
+    async def accounts_of(self, mids: Sequence[int]) -> dict[int, Account]:
+        now = self._seconds()
+        return {mid: account_at(one, now) for mid, one in (await self._accounts_of(mids)).items()}
+
+    created = reading(lists.created)
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)
@@ -119,10 +144,15 @@ class PostgreSQLStore(Recording, Engine):
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
     ) -> EditRefusal | None:
         now = sort_key_at(self._clock())
+        if edit.state is State.DEREGISTERED:
+            while await self.write(partial(people.end_requests_ahead, mid=mid, edit=edit, now=now)):
+                pass
         return await self.write(lambda db: _edit_account(db, now, mid, edit, documents))
 
     open_session = writing(people.open_session)
     session = reading(people.session)
+    sessions_of = reading(people.sessions_of)
+    use_sessions = writing(people.use_sessions)
     close_session = writing(people.close_session)
     close_sessions = writing(people.close_sessions)
     mids = reading(people.mids)
@@ -148,7 +178,7 @@ class PostgreSQLStore(Recording, Engine):
         now = sort_key_at(self._clock())
 
         async def work(db: Connection) -> None:
-            await content.put(db, entries, by=by)
+            await content.put(db, entries, by=by, now=now)
             await feed.append(db, now, *mute_records(entries))
 
         await self.write(work)
@@ -174,9 +204,9 @@ class PostgreSQLStore(Recording, Engine):
 
         async def work(db: Connection) -> int:
             ended: dict[tuple[int, int], Mark] = {}
-            if kind.name == MUTE.name and ids:
+            if kind.name == MUTE.name and (ids is None or ids):
                 ended = await content.documents_of(db, MUTE, [owner], ids)
-            deleted = await content.delete(db, kind, owner, ids, where, by=by)
+            deleted = await content.delete(db, kind, owner, ids, where, by=by, now=now)
             await feed.append(db, now, *(unmute_record(owner, mute) for mute in ended.values()))
             return deleted
 
@@ -244,7 +274,18 @@ class PostgreSQLStore(Recording, Engine):
             await close(db)
 
     edges = streaming(export.edges)
-    accounts = streaming(people.accounts)
+
+    def accounts(
+        self, after: int = 0, at: Callable[[str | None], object] | None = None
+    ) -> AsyncIterator[AccountRow]:
+        return self.stream(people.accounts, after, at, now=self._seconds())
+
+    put_accounts = writing(lists.put_accounts)
+    list_accounts = reading(lists.list_accounts)
+
+    def about(self, mid: int) -> AsyncIterator[About]:
+        return self.stream(lists.about, mid, self._seconds())
+
     owned_groups = streaming(export.owned_groups)
     pending_requests = streaming(asking.pending_requests)
 
@@ -296,7 +337,7 @@ async def _edit_account(
     documents: Sequence[DocumentEdit[Any]],
 ) -> EditRefusal | None:
     """Change an account, and append that to the feed; expects a transaction."""
-    edited = await people.edit_account(db, mid, edit, documents)
+    edited = await people.edit_account(db, mid, edit, documents, now=mtime_of(now))
     if isinstance(edited, EditRefusal):
         return edited
     await feed.append(db, now, *account_records(*edited))

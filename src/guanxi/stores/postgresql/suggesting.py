@@ -8,6 +8,12 @@ from guanxi.stores.port.rows import SOURCES, TARGETS
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.world.marks import DISMISSAL, MUTE
 
+#: A condition: the account is not deregistered, and not banned at the time of the read.
+_ACTS = f"""(
+    account.state = {State.NORMAL}
+    OR account.state = {State.BANNED} AND account.ban_until BETWEEN 1 AND $3
+)"""
+
 # `source` is a following of the owner, `found` what the sources follow.
 _SUGGESTIONS = f"""
 WITH source AS MATERIALIZED (
@@ -21,14 +27,14 @@ WITH source AS MATERIALIZED (
         SELECT other FROM relation WHERE owner = source.mid AND follows IS NOT NULL
         ORDER BY follows DESC, other DESC LIMIT {TARGETS}
     ) AS theirs
-    WHERE account.state = {State.NORMAL} AND NOT account.hide_followings
+    WHERE {_ACTS} AND NOT account.hide_followings
     GROUP BY theirs.other
 ), counted AS (
     SELECT found.mid, found.shared, (
         SELECT coalesce(sum(follower), 0)::bigint FROM follower_tally WHERE mid = found.mid
     ) AS followers
     FROM found JOIN account ON account.mid = found.mid
-    WHERE found.mid <> $1 AND account.state = {State.NORMAL} AND NOT account.refuse_follows
+    WHERE found.mid <> $1 AND {_ACTS} AND NOT account.refuse_follows
     AND NOT EXISTS (
         SELECT 1 FROM relation WHERE owner = $1 AND other = found.mid
         AND (follows IS NOT NULL OR blocks IS NOT NULL)

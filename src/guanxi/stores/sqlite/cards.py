@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import starmap
 from typing import Any
 
@@ -13,21 +13,26 @@ from guanxi.accounts.account import (
     DEREGISTERED_CARD,
     Account,
     AccountEdit,
+    Ban,
     Brief,
     Card,
     EditRefusal,
     Privacy,
     State,
+    account_at,
     decide_account,
+    state_at,
+    stored_ban,
 )
-from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
+from guanxi.accounts.secrets import USED_SECONDS, Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import ALL
+from guanxi.graph.pair import mtime_of
 from guanxi.stores.documents import document
 from guanxi.stores.port import AccountRow
 from guanxi.stores.sqlite import content
 from guanxi.stores.sqlite.feed import end_cursor
 from guanxi.stores.sqlite.reads import packed
-from guanxi.stores.sqlite.requests import end_requests
+from guanxi.stores.sqlite.requests import end_requests, end_some
 from guanxi.stores.tails import PLAIN_NAME, TAIL_VERSION, Derived, stored_tail, whole_tails
 from guanxi.world.keys import KEY, Key, key_id
 from guanxi.world.kind import DocumentEdit
@@ -39,23 +44,30 @@ _PRIVACY = tuple(field.name for field in fields(Privacy))
 _PRIVACY_COLUMNS = ", ".join(_PRIVACY)
 _NO_SWITCH = Privacy()
 _COLUMNS = f"mid, state, {_PRIVACY_COLUMNS}, folded, name, {_NAMELESS}"
-_MARKS = ", ".join("?" * len(_COLUMNS.split(",")))
-_PUT_ACCOUNT = f"INSERT OR REPLACE INTO account ({_COLUMNS}) VALUES ({_MARKS})"
+_PUT_COLUMNS = f"{_COLUMNS}, ban_reason, ban_until"
+_MARKS = ", ".join("?" * len(_PUT_COLUMNS.split(",")))
+_REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _PUT_COLUMNS.split(", ")[1:])
+_PUT_ACCOUNT = f"""
+INSERT INTO account ({_PUT_COLUMNS}, created) VALUES ({_MARKS}, ?)
+ON CONFLICT (mid) DO UPDATE SET {_REPLACED}
+"""
+_NO_BAN = Ban()
 _PUT_TAIL = "INSERT OR REPLACE INTO tail (mid, version, tail) VALUES (?, ?, ?)"
 _PUT_TALLY = "INSERT INTO tally (mid) VALUES (?) ON CONFLICT DO NOTHING"
 
 
-def put(db: apsw.Connection, accounts: Iterable[tuple[Account, Card]]) -> None:
+def put(db: apsw.Connection, accounts: Iterable[tuple[Account, Card]], created: int = 0) -> None:
     """Create or replace accounts with their cards and list-item tails; new ones get zero counts.
 
-    A deregistered account gets the erased card. The caller commits.
+    A deregistered account gets the erased card. ``created`` is the time of creation of new ones, in
+    seconds since the Unix epoch, 0 if it is unknown; the others keep theirs. The caller commits.
     """
     for account, card in accounts:
         if account.state is State.DEREGISTERED:
             card = DEREGISTERED_CARD
         mid, folded = account.mid, card.name.casefold()
         values = (mid, account.state, *astuple(account.privacy), folded, *astuple(card))
-        db.execute(_PUT_ACCOUNT, values)
+        db.execute(_PUT_ACCOUNT, (*values, *astuple(account.ban or _NO_BAN), created))
         db.execute(_PUT_TAIL, (mid, TAIL_VERSION, stored_tail(card)))
         db.execute(_PUT_TALLY, (mid,))
 
@@ -83,16 +95,45 @@ def put_plain(db: apsw.Connection) -> None:
         db.execute(_LIKE_FIRST, {"plain": PLAIN_NAME, "first": first})
 
 
-_ACCOUNT = f"SELECT state, {_PRIVACY_COLUMNS} FROM account WHERE mid = ?"
+_ACCOUNT = f"SELECT state, ban_reason, ban_until, {_PRIVACY_COLUMNS} FROM account WHERE mid = ?"
 
 
 def account(db: apsw.Connection, mid: int) -> Account | None:
-    """Return an account's state and privacy, or None for an unknown account."""
+    """Return an account's state, privacy and ban as stored, or None for an unknown account.
+
+    A ban that has ended is still there; see ``account_at``.
+    """
     row = db.execute(_ACCOUNT, (mid,)).get
-    if row is None:
-        return None
-    state, *switches = row
-    return Account(mid=mid, state=State(state), privacy=_privacy(switches))
+    return None if row is None else _account(mid, *row)
+
+
+_BAN_UNTIL = "SELECT ban_until FROM account WHERE mid = ?"
+
+
+def is_banned(db: apsw.Connection, mid: int, state: int | None, now: int) -> bool:
+    """Return whether an account in this stored state is banned at the time of the sort key ``now``.
+
+    Only of a banned one is the end of the ban read.
+    """
+    if state != State.BANNED:
+        return False
+    until = db.execute(_BAN_UNTIL, (mid,)).get
+    return state_at(state, until, mtime_of(now)) is State.BANNED
+
+
+def _account(mid: int, state: int, reason: str, until: int, *switches: int) -> Account:
+    return Account(
+        mid=mid,
+        state=State(state),
+        privacy=_privacy(switches),
+        ban=stored_ban(state, reason, until),
+    )
+
+
+def accounts_of(db: apsw.Connection, mids: Sequence[int]) -> dict[int, Account]:
+    """Return the state and privacy of accounts by mid; unknown mids are omitted."""
+    found = ((mid, account(db, mid)) for mid in mids)
+    return {mid: known for mid, known in found if known is not None}
 
 
 def _privacy(switches: Sequence[int]) -> Privacy:
@@ -165,28 +206,46 @@ def derived(db: apsw.Connection) -> Iterator[Derived]:
 
 # Imported content may have several keys of an account: the one with the highest id counts.
 _ACCOUNTS = f"""
-SELECT mid, state, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS}, (
+SELECT mid, state, ban_reason, ban_until, {_PRIVACY_COLUMNS}, {_CARD_COLUMNS}, created, (
     SELECT body FROM content WHERE owner = mid AND kind = '{KEY.name}' ORDER BY id DESC LIMIT 1
-) FROM account WHERE mid > ? ORDER BY mid
+) FROM account WHERE mid {{is_}} ? ORDER BY mid
 """
+_EVERYBODY, _ONE = _ACCOUNTS.format(is_=">"), _ACCOUNTS.format(is_="=")
+_CARD_AT = slice(4 + len(_PRIVACY), 4 + len(_PRIVACY) + len(_CARD))
 
 
 def accounts(
-    db: apsw.Connection, after: int = 0, at: Callable[[str | None], object] | None = None
+    db: apsw.Connection,
+    after: int = 0,
+    at: Callable[[str | None], object] | None = None,
+    *,
+    now: int,
 ) -> Iterator[AccountRow]:
     """Yield the accounts with a mid above ``after``, with cards and keys, in ascending order.
 
+    A ban that has ended by ``now``, in seconds since the Unix epoch, is left out.
     ``at`` is called first, with the feed's cursor of this snapshot, None if the feed is off.
     ``StoreError`` if a key cannot be decoded.
     """
     if at is not None:
         at(end_cursor(db))
-    for mid, state, *values, key in db.execute(_ACCOUNTS, (after,)):
-        switches, card = values[: len(_PRIVACY)], values[len(_PRIVACY) :]
+    yield from _account_rows(db, _EVERYBODY, after, now)
+
+
+def account_row(db: apsw.Connection, mid: int, now: int) -> AccountRow | None:
+    """Return one account as ``accounts`` does, None if it is unknown."""
+    return next(_account_rows(db, _ONE, mid, now), None)
+
+
+def _account_rows(db: apsw.Connection, statement: str, mid: int, now: int) -> Iterator[AccountRow]:
+    for row in db.execute(statement, (mid,)):
+        *_, created, key = row
+        account = account_at(_account(*row[: _CARD_AT.start]), now)
         yield AccountRow(
-            Account(mid=mid, state=State(state), privacy=_privacy(switches)),
-            Card(**dict(zip(_CARD, card, strict=True))),
-            "" if key is None else document(KEY, mid, 0, key).key,
+            account,
+            Card(**dict(zip(_CARD, row[_CARD_AT], strict=True))),
+            "" if key is None else document(KEY, account.mid, 0, key).key,
+            created,
         )
 
 
@@ -202,22 +261,27 @@ def edit_account(
     mid: int,
     edit: AccountEdit,
     documents: Sequence[DocumentEdit[Any]] = (),
+    *,
+    now: int,
 ) -> EditRefusal | tuple[tuple[Account, Card] | None, tuple[Account, Card]]:
     """Change an account and documents of it; return it before and after, or why it was refused.
 
     An edit that deregisters also deletes the account's sessions, grants and key, and the requests
-    to follow that it sent or received. ``StoreError`` for a stored document that cannot be decoded.
-    Runs in the caller's transaction.
+    to follow that it sent or received. A ban that has ended by ``now`` (in seconds since the Unix
+    epoch) counts as none. ``StoreError`` for a stored document that cannot be decoded. Runs in the
+    caller's transaction.
     """
     current = account(db, mid)
-    stored = None if current is None else (current, cards(db, [mid])[mid])
+    stored = None if current is None else (account_at(current, now), cards(db, [mid])[mid])
     name = edit.card.get("name", edit.new.name if edit.new else None)
     in_use = edit.unique_name and bool(db.execute(_NAME_IN_USE, (name, mid)).get)
     key_in_use = bool(edit.key) and _key_in_use(db, mid, edit.key or "")
     decided = decide_account(mid, edit, stored, name_in_use=in_use, key_in_use=key_in_use)
     if isinstance(decided, EditRefusal):
         return decided
-    put(db, [decided])
+    put(db, [decided], now)
+    if edit.created is not None:
+        db.execute("UPDATE account SET created = ? WHERE mid = ?", (edit.created, mid))
     if edit.state is State.DEREGISTERED:
         close_sessions(db, mid)
         end_requests(db, mid)
@@ -229,6 +293,19 @@ def edit_account(
         document = content.get(db, change.kind, mid, change.id)
         content.put(db, [change.entry(mid, document)])
     return stored, decided
+
+
+def end_requests_ahead(db: apsw.Connection, mid: int, edit: AccountEdit, now: int) -> bool:
+    """End some of the requests of an account that an edit deregisters; return whether more may be.
+
+    So that no transaction ends them all if they are many: the last ones are left for
+    ``edit_account``. Nothing is done if the edit is refused. The caller commits.
+    """
+    current = account(db, mid)
+    stored = None if current is None else (current, cards(db, [mid])[mid])
+    if isinstance(decide_account(mid, edit, stored, name_in_use=False), EditRefusal):
+        return False
+    return end_some(db, mid, now)
 
 
 def _key_in_use(db: apsw.Connection, mid: int, key: str) -> bool:
@@ -246,7 +323,7 @@ def _put_key(db: apsw.Connection, mid: int, key: str) -> None:
 
 _MAY_SIGN_IN = f"SELECT 1 FROM account WHERE mid = ? AND state <> {State.DEREGISTERED:d}"
 _OPEN_SESSION = """
-INSERT INTO session (digest, mid, kind, created, expires) VALUES (?, ?, ?, ?, ?)
+INSERT INTO session (digest, mid, kind, created, expires, used) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
 _CLOSE_OLDEST = """
@@ -269,7 +346,8 @@ def open_session(
     mid, created = session.mid, session.created
     if db.execute(_MAY_SIGN_IN, (mid,)).get is None:
         return SessionRefusal.NO_ACCOUNT
-    db.execute(_OPEN_SESSION, (session.digest, mid, session.kind, created, session.expires))
+    values = (session.digest, mid, session.kind, created, session.expires, session.used)
+    db.execute(_OPEN_SESSION, values)
     if not db.changes():
         return SessionRefusal.DIGEST_IN_USE
     db.execute("DELETE FROM session WHERE mid = ? AND expires < ?", (mid, created))
@@ -277,7 +355,7 @@ def open_session(
     return None
 
 
-_SESSIONS = "SELECT digest, mid, kind, created, expires FROM session"
+_SESSIONS = "SELECT digest, mid, kind, created, expires, used FROM session"
 _SESSION = f"{_SESSIONS} WHERE digest = ?"
 
 
@@ -292,8 +370,30 @@ def sessions(db: apsw.Connection) -> Iterator[Session]:
     return starmap(_session, db.execute(_SESSIONS))
 
 
-def _session(digest: bytes, mid: int, kind: str, created: int, expires: int) -> Session:
-    return Session(digest=digest, mid=mid, kind=TokenKind(kind), created=created, expires=expires)
+def sessions_of(db: apsw.Connection, mid: int) -> list[Session]:
+    """Return an account's sessions, expired ones included, the newest first."""
+    found = db.execute(f"{_SESSIONS} WHERE mid = ? ORDER BY created DESC, digest", (mid,))
+    return [*starmap(_session, found)]
+
+
+_USE = f"UPDATE session SET used = ?2 WHERE digest = ?1 AND used <= ?2 - {USED_SECONDS}"
+
+
+def use_sessions(db: apsw.Connection, used: Mapping[bytes, int]) -> None:
+    """Note when sessions were used, by digest; skip those noted within ``USED_SECONDS``."""
+    db.executemany(_USE, used.items())
+
+
+def _session(digest: bytes, mid: int, kind: str, *times: int) -> Session:
+    created, expires, used = times
+    return Session(
+        digest=digest,
+        mid=mid,
+        kind=TokenKind(kind),
+        created=created,
+        expires=expires,
+        used=used,
+    )
 
 
 def close_session(db: apsw.Connection, digest: bytes) -> bool:

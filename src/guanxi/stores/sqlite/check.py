@@ -137,7 +137,7 @@ _VIOLATIONS = {
             UNION ALL SELECT owner, id FROM grp UNION ALL SELECT mid, created FROM session
         ) WHERE owner NOT IN (SELECT mid FROM account)""",
     "a deregistered account has no sessions": f"""
-        SELECT mid, created FROM session JOIN account USING (mid)
+        SELECT mid, session.created FROM session JOIN account USING (mid)
         WHERE state = {State.DEREGISTERED:d}""",
 }
 

@@ -32,20 +32,21 @@ def encoded_filters(entry: Entry) -> str:
     return msgspec.json.encode(entry.filters).decode()
 
 
-_STATE = "SELECT state FROM account WHERE mid = ?"
+_STATE = "SELECT state, ban_until FROM account WHERE mid = ?"
 
 
-def put(db: apsw.Connection, entries: Iterable[Entry], *, by: int = 0) -> None:
+def put(db: apsw.Connection, entries: Iterable[Entry], *, by: int = 0, now: int = 0) -> None:
     """Store documents; the caller commits. ``KeyError`` for a kind that is not declared.
 
-    ``CallerRefused`` if the account ``by`` (0 for nobody) may change nothing.
+    ``CallerRefused`` if the account ``by`` (0 for nobody) may change nothing at ``now``, a sort
+    key.
 
     Each replaces the document with its owner, kind and id; if the kind is unique, also that of any
     other owner. ``OverflowError`` for an owner, id or key over 64 bits. After an error the caller
     must roll back.
     """
     if by:
-        refuse_caller(db.execute(_STATE, (by,)).get)
+        refuse_caller(db.execute(_STATE, (by,)).get, now)
     for entry in entries:
         owner, kind, id = entry.owner, entry.kind, entry.id
         replaced = [owner]
@@ -203,6 +204,7 @@ def delete(
     start: int,
     most: int,
     by: int = 0,
+    now: int = 0,
 ) -> tuple[int, int | None]:
     """Delete the first ``most`` of an owner's documents that match ``where``, from id ``start`` on.
 
@@ -212,7 +214,7 @@ def delete(
     """
     check_declared(where, kind.filters)
     if by:
-        refuse_caller(db.execute(_STATE, (by,)).get)
+        refuse_caller(db.execute(_STATE, (by,)).get, now)
     if ids is not None and not ids:
         return 0, None
     condition, bindings = _condition(kind, where, "")

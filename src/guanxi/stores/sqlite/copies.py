@@ -211,7 +211,7 @@ def put(new: Path, path: Path, aside: Path | None) -> None:
         if aside is not None and file.exists():
             _keep(file, aside)
         new.replace(file)
-        _sync(file.parent)
+        sync_folder(file.parent)
 
 
 def _keep(file: Path, aside: Path) -> None:
@@ -228,7 +228,8 @@ def _give_to_owner_of(old: Path, new: Path) -> None:
         os.chown(new, status.st_uid, status.st_gid)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Let the renamings in a folder be on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -29,21 +29,23 @@ SELECT owner, place, target, 'follow', flags,
         SELECT visits FROM visit
         WHERE visit.owner = following.owner AND visit.target = following.target
     ), 0)
-FROM following WHERE owner > :after
+FROM following WHERE owner {{is_}} :mid
 UNION ALL
-SELECT owner, place, target, 'whisper', 0, NULL, NULL, 0 FROM whisper WHERE owner > :after
+SELECT owner, place, target, 'whisper', 0, NULL, NULL, 0 FROM whisper WHERE owner {{is_}} :mid
 UNION ALL
-SELECT owner, place, target, 'block', 0, NULL, NULL, 0 FROM block WHERE owner > :after
+SELECT owner, place, target, 'block', 0, NULL, NULL, 0 FROM block WHERE owner {{is_}} :mid
 """
 _REQUESTS = f"""
 UNION ALL
-SELECT owner, place, target, '{REQUEST}', 0, NULL, NULL, 0 FROM request WHERE owner > :after
+SELECT owner, place, target, '{REQUEST}', 0, NULL, NULL, 0 FROM request WHERE owner {{is_}} :mid
 """
+_ORDER = "ORDER BY 1, 2, 3"
 #: By whether it has the requests to follow.
 _EDGES = {
-    requests: f"{_RELATIONS}{_REQUESTS if requests else ''}ORDER BY 1, 2, 3"
+    requests: f"{_RELATIONS}{_REQUESTS if requests else ''}{_ORDER}".format(is_=">")
     for requests in (False, True)
 }
+_EDGES_OF = f"{_RELATIONS}{_ORDER}".format(is_="=")
 
 
 def edges(
@@ -60,7 +62,16 @@ def edges(
     """
     if at is not None:
         at(end_cursor(db))
-    rows = db.execute(_EDGES[requests], {"after": after})
+    yield from _edges(db, _EDGES[requests], after)
+
+
+def edges_of(db: apsw.Connection, mid: int) -> Iterator[EdgeRow]:
+    """Yield the followings, whispers and blocks of one account, oldest first."""
+    return _edges(db, _EDGES_OF, mid)
+
+
+def _edges(db: apsw.Connection, statement: str, mid: int) -> Iterator[EdgeRow]:
+    rows = db.execute(statement, {"mid": mid})
     for owner, sort_key, target, kind, flags, groups, contract, visits in rows:
         yield EdgeRow(
             follower=owner,
@@ -81,6 +92,12 @@ def owned_groups(db: apsw.Connection, after: int = 0) -> Iterator[OwnedGroup]:
     return (OwnedGroup(*row) for row in db.execute(statement, (after,)))
 
 
+def groups_of(db: apsw.Connection, mid: int) -> Iterator[OwnedGroup]:
+    """Return an iterator over the groups that one account created, oldest first."""
+    statement = "SELECT owner, id, name FROM grp WHERE owner = ? ORDER BY made"
+    return (OwnedGroup(*row) for row in db.execute(statement, (mid,)))
+
+
 def entries(db: apsw.Connection, after: int = 0) -> Iterator[Entry]:
     """Yield the documents of owners with a mid above ``after``, by owner, kind and id.
 
@@ -89,3 +106,10 @@ def entries(db: apsw.Connection, after: int = 0) -> Iterator[Entry]:
     statement = "SELECT owner, kind, body FROM content WHERE owner > ? ORDER BY owner, kind, id"
     for owner, kind, body in db.execute(statement, (after,)):
         yield entry(owner, kind, body)
+
+
+def entries_of(db: apsw.Connection, mid: int) -> Iterator[Entry]:
+    """Yield the documents of one owner, by kind and id; ``StoreError`` as ``entries``."""
+    statement = "SELECT kind, body FROM content WHERE owner = ? ORDER BY kind, id"
+    for kind, body in db.execute(statement, (mid,)):
+        yield entry(mid, kind, body)

@@ -31,6 +31,7 @@ from guanxi.graph.pair import SPECIAL, Refusal
 from guanxi.stores.acts import Unfinished
 from guanxi.stores.port import StoreUnavailable
 from guanxi.stores.sqlite import feed
+from guanxi.stores.sqlite.cards import is_banned
 from guanxi.stores.sqlite.schema import GROUPED, IN_GROUPS, SPECIAL_BIT
 from guanxi.text import Text
 
@@ -112,7 +113,7 @@ def regroup(
         act = possible(act, names, members)
     facts = GroupFacts(
         names=names,
-        banned=state == State.BANNED and not begun,
+        banned=is_banned(db, owner, state, now) and not begun,
         deregistered=state == State.DEREGISTERED and not begun,
         members=members,
         name_length=caps.group_name,

@@ -25,6 +25,7 @@ from guanxi.graph.pair import (
     next_sort_key,
 )
 from guanxi.stores.sqlite import feed
+from guanxi.stores.sqlite.cards import is_banned
 from guanxi.stores.sqlite.grouping import count_members, flags_of
 from guanxi.stores.sqlite.reads import side
 from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
@@ -84,7 +85,7 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
         table = "request"
     facts = Facts(
         pair=pair,
-        banned=owner_state == State.BANNED,
+        banned=is_banned(db, owner, owner_state, now),
         actor_deregistered=owner_state == State.DEREGISTERED,
         known=target_state is not None and following is not None,
         deregistered=target_state == State.DEREGISTERED,

@@ -484,6 +484,12 @@ def pair(db: apsw.Connection, owner: int, target: int) -> Pair:
     return Pair(side(db, owner, target), side(db, target, owner))
 
 
+def pairs(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, Pair]:
+    """Return the pair of the owner and each of ``targets`` by target, without empty ones."""
+    found = {target: pair(db, owner, target) for target in targets}
+    return {target: held for target, held in found.items() if held != Pair()}
+
+
 def attributes(db: apsw.Connection, owner: int, targets: Sequence[int]) -> dict[int, int]:
     """Return the owner's ``Attribute`` number towards each of ``targets`` (unique), by target.
 

@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 from itertools import starmap
 
 import apsw
+from msgspec.structs import replace
 
 from guanxi.accounts.account import State
-from guanxi.graph.feed import IMPORTED
+from guanxi.graph.effects import change
+from guanxi.graph.feed import IMPORTED, record
 from guanxi.graph.lists import Position, Window
+from guanxi.graph.pair import Pair
 from guanxi.stores.port import Imported, Rows, SentRequest, Slice
 from guanxi.stores.sqlite import feed
+from guanxi.stores.sqlite.reads import side
 
 
 def _pages(holder: str, item: str) -> tuple[str, str]:
@@ -53,6 +57,39 @@ def _page(
     mids, sort_keys = [row[0] for row in shown], [row[1] for row in shown]
     # Who requests to follow an account does not follow it: none is mutual.
     return Slice(Rows(mids, sort_keys, [0] * len(mids)), len(found) > len(shown), None, 0)
+
+
+#: How many requests one transaction ends.
+PART = 500
+_OTHERS = """
+SELECT * FROM (SELECT target FROM request WHERE owner = ?1 LIMIT ?2)
+UNION SELECT * FROM (SELECT owner FROM request WHERE target = ?1 LIMIT ?2)
+LIMIT ?2
+"""
+
+
+def end_some(db: apsw.Connection, mid: int, now: int) -> bool:
+    """End the requests of an account with ``PART`` others, if it has more; return whether it had.
+
+    The feed of changes gets them as cancelled and declined by the account. ``now`` is the current
+    time's sort key. The caller commits.
+    """
+    others = [other for (other,) in db.execute(_OTHERS, (mid, PART + 1))]
+    if len(others) <= PART:
+        return False
+    for other in others[:PART]:
+        before = Pair(side(db, mid, other), side(db, other, mid))
+        for ended in ("mine", "theirs"):
+            after = replace(before, **{ended: replace(getattr(before, ended), requests=None)})
+            made = change(mid, other, before, after)
+            if made is not None:
+                feed.append(db, now, record(made))
+            before = after
+        db.executemany(_END, ((mid, other), (other, mid)))
+    return True
+
+
+_END = "DELETE FROM request WHERE owner = ? AND target = ?"
 
 
 def end_requests(db: apsw.Connection, mid: int) -> None:

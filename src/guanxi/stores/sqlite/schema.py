@@ -259,6 +259,11 @@ _ERASURES = ""
 # Lists of accounts and of sessions; bans with a reason and an end.
 _ACCOUNT_LISTS = """
 ALTER TABLE session ADD COLUMN used INTEGER NOT NULL DEFAULT 0; -- when it was last used, about
+ALTER TABLE account ADD COLUMN created INTEGER NOT NULL DEFAULT 0; -- in seconds, 0 if unknown
+ALTER TABLE account ADD COLUMN ban_reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE account ADD COLUMN ban_until INTEGER NOT NULL DEFAULT 0; -- 0 for a ban without an end
+CREATE INDEX account_by_folded ON account (state, folded);
+CREATE INDEX account_by_created ON account (state, created);
 """
 
 # Administration tokens, and the audit log of what was done with them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -13,15 +13,25 @@ from typing import Any, TypeVar
 
 import apsw
 
-from guanxi.accounts.account import AccountEdit, Card, EditRefusal, Privacy, State
+from guanxi.accounts.account import (
+    Account,
+    AccountEdit,
+    Card,
+    EditRefusal,
+    Privacy,
+    State,
+    account_at,
+)
 from guanxi.contract.limits import Caps
 from guanxi.graph.feed import IMPORTED
 from guanxi.graph.groups import GroupAct
-from guanxi.graph.pair import Modify, sort_key_at
+from guanxi.graph.pair import Modify, mtime_of, sort_key_at
 from guanxi.stores.acts import Doing, Unfinished, in_transactions
 from guanxi.stores.feed import Recording, account_records, mute_records, unmute_record
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
+    About,
+    AccountRow,
     EdgeRow,
     Imported,
     OnContradiction,
@@ -30,6 +40,7 @@ from guanxi.stores.port import (
     StoreInfo,
     StoreTimeout,
 )
+from guanxi.stores.sqlite import account_lists as lists
 from guanxi.stores.sqlite import (
     administration,
     bulk,
@@ -112,6 +123,7 @@ class SQLiteStore(Recording, Engine):
     known_followers = reading(shared.known_followers)
     suggestions = reading(suggesting.suggestions)
     pair = reading(reads.pair)
+    pairs = reading(reads.pairs)
     relations = reading(reads.relations)
     attributes = reading(reads.attributes)
     tally = reading(reads.tally)
@@ -145,7 +157,20 @@ class SQLiteStore(Recording, Engine):
 
     # --- accounts ---
 
-    account = reading(people.account)
+    _account = reading(people.account)
+    _accounts_of = reading(people.accounts_of)
+
+    async def account(self, mid: int) -> Account | None:
+        stored = await self._account(mid)
+        if stored is None or stored.ban is None:
+            return stored
+        return account_at(stored, self._seconds())
+
+    async def accounts_of(self, mids: Sequence[int]) -> dict[int, Account]:
+        now = self._seconds()
+        return {mid: account_at(one, now) for mid, one in (await self._accounts_of(mids)).items()}
+
+    created = reading(lists.created)
     cards = reading(people.cards)
     briefs = reading(people.briefs)
     tails = reading(people.tails)
@@ -154,10 +179,15 @@ class SQLiteStore(Recording, Engine):
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()
     ) -> EditRefusal | None:
         now = sort_key_at(self._clock())
+        if edit.state is State.DEREGISTERED:
+            while await self.write(partial(people.end_requests_ahead, mid=mid, edit=edit, now=now)):
+                pass
         return await self.write(lambda db: _edit_account(db, now, mid, edit, documents))
 
     open_session = writing(people.open_session)
     session = reading(people.session)
+    sessions_of = reading(people.sessions_of)
+    use_sessions = writing(people.use_sessions)
     close_session = writing(people.close_session)
     close_sessions = writing(people.close_sessions)
     mids = reading(people.mids)
@@ -185,7 +215,7 @@ class SQLiteStore(Recording, Engine):
         now = sort_key_at(self._clock())
 
         def work(db: apsw.Connection) -> None:
-            content.put(db, entries, by=by)
+            content.put(db, entries, by=by, now=now)
             feed.append(db, now, *mute_records(entries))
 
         await self.write(work)
@@ -208,8 +238,8 @@ class SQLiteStore(Recording, Engine):
         *,
         by: int = 0,
     ) -> int:
-        if kind.name == MUTE.name and ids is not None:
-            return await self._unmute(owner, ids, by)
+        if kind.name == MUTE.name:
+            return await self._unmute(owner, ids, where, by)
         deleted = 0
         start: int | None = -(2**63)
         while start is not None:  # other writes get their turn after so many documents
@@ -223,22 +253,31 @@ class SQLiteStore(Recording, Engine):
                     start=start,
                     most=DOCUMENTS,
                     by=by,
+                    now=sort_key_at(self._clock()),
                 )
             )
             deleted += some
         return deleted
 
-    async def _unmute(self, owner: int, targets: Sequence[int], by: int) -> int:
-        """Delete mutes, and append that to the feed."""
+    async def _unmute(
+        self, owner: int, targets: Sequence[int] | None, where: Mapping[str, Value], by: int
+    ) -> int:
+        """Delete mutes, all if ``targets`` is None, and append that to the feed."""
         now = sort_key_at(self._clock())
+        if targets is None:
+            targets = [mid for _, mid in await self.documents_of(MUTE, [owner])]
 
-        def work(db: apsw.Connection) -> int:
-            ended = content.documents_of(db, MUTE, [owner], targets) if targets else {}
-            content.delete(db, MUTE, owner, targets, {}, start=0, most=len(targets), by=by)
+        def work(db: apsw.Connection, part: Sequence[int]) -> int:
+            ended = content.documents_of(db, MUTE, [owner], part) if part else {}
+            content.delete(db, MUTE, owner, part, where, start=0, most=len(part), by=by, now=now)
             feed.append(db, now, *(unmute_record(owner, mute) for mute in ended.values()))
             return len(ended)
 
-        return await self.write(work)
+        deleted = 0
+        for start in range(0, max(len(targets), 1), DOCUMENTS):  # other writes get their turn
+            part = targets[start : start + DOCUMENTS]
+            deleted += await self.write(partial(work, part=part))
+        return deleted
 
     # --- the feed of changes ---
 
@@ -305,7 +344,18 @@ class SQLiteStore(Recording, Engine):
         return await self.apart(work)
 
     edges = streaming(export.edges)
-    accounts = streaming(people.accounts)
+
+    def accounts(
+        self, after: int = 0, at: Callable[[str | None], object] | None = None
+    ) -> AsyncIterator[AccountRow]:
+        return self.stream(people.accounts, after, at, now=self._seconds())
+
+    put_accounts = writing(lists.put_accounts)
+    list_accounts = reading(lists.list_accounts)
+
+    def about(self, mid: int) -> AsyncIterator[About]:
+        return self.stream(lists.about, mid, self._seconds())
+
     owned_groups = streaming(export.owned_groups)
     pending_requests = streaming(asking.pending_requests)
 
@@ -366,7 +416,7 @@ def _edit_account(
     documents: Sequence[DocumentEdit[Any]],
 ) -> EditRefusal | None:
     """Change an account and append that to the feed; the caller commits."""
-    edited = people.edit_account(db, mid, edit, documents)
+    edited = people.edit_account(db, mid, edit, documents, now=mtime_of(now))
     if isinstance(edited, EditRefusal):
         return edited
     if feed.is_on(db):

@@ -9,6 +9,12 @@ from guanxi.stores.port import Suggestion
 from guanxi.stores.port.rows import SOURCES, TARGETS
 from guanxi.world.marks import DISMISSAL, MUTE
 
+#: A condition: the account is not deregistered, and not banned at the time of the read.
+_ACTS = f"""(
+    account.state = {State.NORMAL}
+    OR account.state = {State.BANNED} AND account.ban_until BETWEEN 1 AND :now
+)"""
+
 # `source` is a following of the owner, `found` what the sources follow; CROSS JOIN fixes the order.
 # A source's newest followings are found by the place of the last of them.
 _SUGGESTIONS = f"""
@@ -20,7 +26,7 @@ WITH source AS MATERIALIZED (
         ORDER BY place DESC LIMIT 1 OFFSET {TARGETS - 1}
     ), 0) AS last
     FROM source CROSS JOIN account ON account.mid = source.mid
-    WHERE account.state = {State.NORMAL} AND NOT account.hide_followings
+    WHERE {_ACTS} AND NOT account.hide_followings
 ), found AS MATERIALIZED (
     SELECT target AS mid, count(*) AS shared
     FROM shown CROSS JOIN following ON owner = shown.mid AND place >= shown.last
@@ -30,7 +36,7 @@ SELECT found.mid, found.shared, tally.follower
 FROM found
 CROSS JOIN account ON account.mid = found.mid
 CROSS JOIN tally ON tally.mid = found.mid
-WHERE found.mid <> :owner AND account.state = {State.NORMAL} AND NOT account.refuse_follows
+WHERE found.mid <> :owner AND {_ACTS} AND NOT account.refuse_follows
 AND NOT EXISTS (SELECT 1 FROM following WHERE owner = :owner AND target = found.mid)
 AND NOT EXISTS (SELECT 1 FROM block WHERE owner = :owner AND target = found.mid)
 AND NOT EXISTS (SELECT 1 FROM block WHERE owner = found.mid AND target = :owner)

@@ -18,11 +18,7 @@ def _emulated() -> Iterator[RunningService]:
 @pytest.fixture
 def service(_emulated: RunningService) -> Iterator[RunningService]:
     """Yield a service with the accounts 1, 2 and 3, and nothing else."""
-    _emulated.clear()
-    for name in _emulated.emulator.marks.names:
-        if name != "start":
-            _emulated.emulator.marks.drop(name)
-    _emulated.reset("start")
+    _emulated.renew()
     _emulated.add_accounts(1, 2, 3)
     yield _emulated
     _emulated.clear()

@@ -34,6 +34,9 @@ def test_the_demo_world_is_saved_and_loaded(service: RunningService, tmp_path: P
     service.add_accounts(5_000_000)
     service.reset()
     assert service.dump() == kept
+    service.renew()
+    assert service.emulator.marks.names == ["start"]
+    assert service.do(lambda store: store.account(HERO)) is None
 
 
 def test_another_store_gets_the_whole_world(service: RunningService, tmp_path: Path) -> None:

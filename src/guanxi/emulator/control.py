@@ -23,7 +23,7 @@ from guanxi.accounts.secrets import TokenKind
 from guanxi.emulator import world
 from guanxi.emulator.emulator import Emulator
 from guanxi.emulator.faults import Armed, Fault
-from guanxi.emulator.state import START, UNNAMED
+from guanxi.emulator.state import UNNAMED
 from guanxi.emulator.stories import STORIES
 from guanxi.emulator.stubs import Response as StubResponse
 from guanxi.emulator.stubs import Stub
@@ -270,8 +270,7 @@ async def _clear(call: _Call) -> Any:
 
 
 async def _renew(call: _Call) -> Any:
-    await call.emulator.clear()
-    await call.emulator.marks.reset(START)
+    await call.emulator.renew()
     return {}
 
 

@@ -15,7 +15,7 @@ from guanxi.emulator.faults import Armed, Fault
 from guanxi.emulator.proxy import Proxy
 from guanxi.emulator.requests import KEPT, Requests
 from guanxi.emulator.stale import stale
-from guanxi.emulator.state import START, Marks
+from guanxi.emulator.state import LOADED, START, Marks
 from guanxi.emulator.stories import story_of
 from guanxi.emulator.stubs import Stub, Stubs
 from guanxi.service.app import Application
@@ -150,7 +150,7 @@ class Emulator:
         return b"".join([line async for line in dump.dumped(self.service.store)])
 
     async def load(self, lines: Iterable[bytes] | None) -> None:
-        """Replace the world by that of a dump, or of the demo for None; mark it as ``start``.
+        """Replace the world by that of a dump, or of the demo for None; mark it as ``loaded``.
 
         Sessions are loaded if the dump is of this service. Raise ValueError for a line that is not
         of a dump, and if the store is not a SQLite file; then the world may be empty.
@@ -162,7 +162,7 @@ class Emulator:
         else:
             await dump.load(store, lines, secret=False)
         self._served.forget()
-        await self.marks.mark(START, recorded=False)
+        await self.marks.mark(LOADED, recorded=False)
 
     # --- clients with fixed hosts ---
 
@@ -184,6 +184,17 @@ class Emulator:
         self.stubs.clear()
         self.requests.clear()
         self.clock.resume()
+
+    async def renew(self) -> None:
+        """Take the service back to its start: clear it, reset its world, forget other marks.
+
+        Raise ValueError if there is no mark ``start``.
+        """
+        await self.clear()
+        await self.marks.reset(START)
+        for name in self.marks.names:
+            if name != START:
+                self.marks.drop(name)
 
     async def close(self) -> None:
         """Remove the faults and their copies, and the marks, before the store is closed."""

@@ -24,6 +24,8 @@ from guanxi.stores.sqlite.writer import turn
 
 #: The mark at which a store was when the emulator got it.
 START = "start"
+#: The mark of a world that was loaded.
+LOADED = "loaded"
 #: The name of a mark that is given none.
 UNNAMED = "mark"
 #: The largest file of which a copy is kept from the start.

@@ -28,16 +28,16 @@ try:
     from guanxi.emulator.handle import Handle
     from guanxi.emulator.proxy import Proxy
     from guanxi.emulator.serving import Address, EmulatorReady, run_emulated
-    from guanxi.emulator.state import START
     from guanxi.service.config import Settings, profile_named, with_limits
     from guanxi.service.exchange import ASGI
     from guanxi.service.hosts import DOCUMENTED
     from guanxi.service.loop import new_event_loop
     from guanxi.service.server import Administration, Plan, run
 except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] == "guanxi":
+    package = (error.name or "").partition(".")[0]
+    if package == "guanxi":
         raise
-    needed = f"guanxi.testing needs {error.name}: pip install 'guanxi[testing]'"
+    needed = f"guanxi.testing needs {package}: pip install 'guanxi[testing]'"
     raise ModuleNotFoundError(needed, name=error.name) from error
 
 T = TypeVar("T")
@@ -133,11 +133,10 @@ class RunningService(Handle):
     def renew(self) -> None:
         """Take the service back to its start: its world, faults, stubs, requests and clock.
 
-        Marks that were made stay. Raise ValueError where a store of over 64 MiB was given, or one
-        that is not a SQLite file.
+        Marks that were made are forgotten. Raise ValueError where a store of over 64 MiB was given,
+        or one that is not a SQLite file.
         """
-        self.clear()
-        self.reset(START)
+        self._wait(self.emulator.renew())
 
     def add_accounts(self, *mids: int, cards: Mapping[int, Card | str] | None = None) -> None:
         """Create accounts: ``mids`` with the names ``u<mid>``, and those of ``cards``.

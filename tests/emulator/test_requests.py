@@ -110,17 +110,18 @@ def test_an_unanswered_request_names_near_endpoints(service: RunningService) -> 
     answer = send(service.base_url, "GET", "/x/relation/follower", query={"vmid": 1})
     assert (answer.status, answer.code) == (404, -404)
     assert "near: GET /x/relation/followers (relation.followers)" in answer.reason
+    assert send(service.base_url, "HEAD", "/x/relation/follower").status == 404
     send(service.base_url, "GET", "/zzz")
     with pytest.raises(AssertionError) as failed:
         service.assert_all_answered()
     lines = str(failed.value).splitlines()
     assert lines[:3] == [
-        "2 requests without an endpoint:",
+        "3 requests without an endpoint:",
         "  #1 GET /x/relation/follower",
         "    near: GET /x/relation/followers (relation.followers)",
     ]
-    assert lines[-1] == "  #2 GET /zzz"
-    assert [one.endpoint for one in service.requests] == ["none", "none"]
+    assert lines[-1] == "  #3 GET /zzz"
+    assert [one.endpoint for one in service.requests] == ["none"] * 3
 
 
 def test_pages_are_not_recorded(service: RunningService) -> None:

@@ -15,7 +15,7 @@ from guanxi.emulator.requests import Requests
 from guanxi.emulator.stubs import Stub, StubRequest, Stubs, response_of
 from guanxi.emulator.targets import has_path, nearest
 from guanxi.service import cors, logs, pages
-from guanxi.service.app import Application
+from guanxi.service.app import Application, below
 from guanxi.service.exchange import ASGI, Exchange, Scope, Send
 from guanxi.service.forms import Receive
 from guanxi.service.handling import Service
@@ -41,8 +41,7 @@ class Emulated:
         application.observe(observed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_page = scope["type"] == "http" and scope["path"] in pages.PATHS
-        if scope["type"] != "http" or (is_page and not self._stubs):
+        if scope["type"] != "http" or (not self._stubs and _is_page(scope)):
             await self._application(scope, receive, send)
             return
         call = Call(scope, receive, send, self._service, self._log)
@@ -114,7 +113,7 @@ class Emulated:
         """Answer a request that no endpoint has as the application does, with near endpoints."""
         response = await _captured(call, self._application)
         near = nearest(call.method, call.path)
-        if near:
+        if near and response.body:  # a HEAD has none
             body = bodies.with_reason(response.body, f"; near: {', '.join(near)}")
             response = response._replace(body=body)
         await call.respond(*response)
@@ -176,6 +175,10 @@ def observed(exchange: Exchange) -> None:
     call = exchange.scope.get(_CALL)
     if call is not None:
         call.exchange = exchange
+
+
+def _is_page(scope: Scope) -> bool:
+    return below(scope.get("root_path", ""), scope["path"]) in pages.PATHS
 
 
 def _is_known(path: str) -> bool:

@@ -15,6 +15,7 @@ from guanxi.contract.limits import Limits
 from guanxi.emulator.requests import HIDDEN, SECRETS, Recorded, Requests
 from guanxi.emulator.targets import canonical, endpoint_of
 from guanxi.service import http
+from guanxi.service.app import below
 from guanxi.service.exchange import NO_ENDPOINT, Exchange, Scope, Send
 from guanxi.service.forms import Receive, form_fields
 from guanxi.service.handling import Refused, Service
@@ -79,7 +80,7 @@ class Call:
     ) -> None:
         self.scope, self._send, self._service, self._log = scope, send, service, log
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        self.path: str = below(scope.get("root_path", ""), scope["path"])
         self.endpoint: Endpoint | None
         self.endpoint, self._in_path = endpoint_of(self.method, self.path)
         self.headers = headers_of(scope["headers"])
@@ -181,8 +182,10 @@ class Call:
 
     async def begin(self, status: int, headers: list[tuple[bytes, bytes]], length: int) -> None:
         """Send the head of a response with this many bytes of body."""
-        kept = [pair for pair in headers if pair[0] != b"content-length"]
-        sized = [*kept, (b"content-length", b"%d" % length)]
+        sized = headers
+        if self.method != "HEAD" or length:  # the application says what a GET would have had
+            kept = [pair for pair in headers if pair[0] != b"content-length"]
+            sized = [*kept, (b"content-length", b"%d" % length)]
         await self._send({"type": "http.response.start", "status": status, "headers": sized})
 
     async def part(self, body: bytes, *, more: bool) -> None:

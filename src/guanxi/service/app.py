@@ -120,7 +120,7 @@ class Application:
             return
         method, path = scope["method"], scope["path"]
         if scope.get("root_path"):
-            path = _below(scope["root_path"], path)
+            path = below(scope["root_path"], path)
         route, in_path = self._routes.get((method, path)), _NO_FIELDS
         if route is None:
             if method == "HEAD":
@@ -450,7 +450,7 @@ def _failed(code: int, exchange: Exchange) -> _Failed:
     return _Failed(code, reason, status=504, headers=(named,))
 
 
-def _below(root: str, path: str) -> str:
+def below(root: str, path: str) -> str:
     """Return a path without the one at which the application is mounted.
 
     By the ASGI specification a path includes ``root_path``; some servers leave it out.

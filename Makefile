@@ -19,7 +19,7 @@ comma := ,
 PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stranger stranger-if-possible demo bench test test-long lint format types imports \
+.PHONY: help setup stranger stranger-if-possible demo bench test test-citus test-long lint format types imports \
 	generate lock clean clients
 
 help: ## list the tasks
@@ -97,6 +97,18 @@ ifeq ($(strip $(ARGS)),)
 	$(call shared,GUANXI_TEST=short $(BIN)/python -m pytest -m "not long")
 else
 	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" $(ARGS)
+endif
+
+# tools/cluster starts three nodes in CLUSTER, unless GUANXI_TEST_POSTGRES names a coordinator.
+CLUSTER ?= /tmp/guanxi-citus
+test-citus: setup ## run the tests of stores on Citus: a cluster of tools/cluster, or a named one
+ifeq ($(GUANXI_TEST_POSTGRES),)
+	@address=$$(bash tools/cluster start $(CLUSTER)) || exit 1; \
+	trap 'bash tools/cluster stop $(CLUSTER)' EXIT; \
+	GUANXI_TEST_POSTGRES=$$address GUANXI_TEST_CLUSTER=$(CLUSTER) GUANXI_TEST=short \
+		$(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores)
+else
+	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores)
 endif
 
 test-long: setup stranger ## run every test in its long form, under coverage

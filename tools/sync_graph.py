@@ -23,6 +23,7 @@ from guanxi.embed.lists import Order
 from guanxi.embed.synchronous import Synchronous
 from guanxi.embed.values import (
     Counts,
+    Erased,
     Followed,
     Group,
     Imported,

@@ -13,6 +13,7 @@ import pytest
 from guanxi import ArgsException, Graph, SyncGraph
 from guanxi.embed import Changes, ChangesOff, CursorInvalid, CursorOfAnotherStore
 from guanxi.graph.feed import Model, Record, apply
+from tests import postgres
 from tests.stores.engines import ENGINES, START, Clock, Engine
 
 NOW = datetime.fromtimestamp(START // 10**9, UTC)
@@ -20,6 +21,8 @@ NOW = datetime.fromtimestamp(START // 10**9, UTC)
 
 @pytest.fixture(params=list(ENGINES))
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    if request.param == "postgresql":
+        postgres.skip_on_citus("`store init --distribute` creates a store there")
     engine = ENGINES[request.param](tmp_path)
     yield engine
     engine.drop()

@@ -12,7 +12,7 @@ from guanxi.contract import endpoints as e
 from guanxi.demo.world import HERO
 from guanxi.emulator import dump
 from guanxi.stores import open_store
-from guanxi.stores.copy import differences
+from guanxi.stores.copy import PARTS, differences
 from guanxi.stores.port import Store
 from guanxi.testing import RunningService, running
 from tests.emulator.test_state import faults
@@ -68,6 +68,10 @@ def test_sessions_of_another_service_are_left_out(service: RunningService) -> No
         other.load(kept.splitlines())
         assert other.do(lambda store: store.account(1)) is not None
         assert b'"sessions"' not in other.dump()
+
+
+def test_every_part_of_a_copy_can_be_loaded() -> None:
+    assert {part.name for part in PARTS} <= dump._TYPES.keys()
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,6 @@ from guanxi.stores.port import AccountRow, EdgeRow, Store, StoreError
 from guanxi.world.kinds import entry_of
 from guanxi.world.profile import NOTICE, Notice
 from guanxi.world.videos import VIDEO
-from tests import postgres
 from tests.counts import count
 from tests.files import reading as the_reader
 from tests.stores.documents import put, video
@@ -340,8 +339,6 @@ async def test_requests_that_the_store_excludes_are_left_out(store: Store, tmp_p
 
 async def test_an_export_with_its_requests_begins_a_replay(store: Store, tmp_path: Path) -> None:
     """What the feed has after the export's cursor may answer a request that was in the export."""
-    if "postgresql" in type(store).__module__:
-        postgres.skip_on_citus("a store that Citus distributes cannot record changes")
     await people(store, *range(1, 8))
     for mid in (1, 2):
         await accounts.set_privacy(store, mid, {"approve_followers": True})

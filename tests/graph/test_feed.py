@@ -10,15 +10,18 @@ import pytest
 
 from guanxi.graph.effects import change
 from guanxi.graph.feed import (
+    BLANKED,
     IMPORTED,
     Model,
     Record,
     Unreplayable,
     apply,
     dropped,
+    erased,
     named,
     record,
     regrouped,
+    without,
 )
 from guanxi.graph.pair import SPECIAL, Contract, Edge, Pair, Side
 
@@ -125,3 +128,40 @@ def test_an_import_cannot_be_replayed() -> None:
 def test_a_damaged_record_is_an_error() -> None:
     with pytest.raises(msgspec.ValidationError):
         replay(Record("follow", 1, 2, after={"actor": {"follows": 3}}))
+
+
+def test_an_erasure_deletes_all_of_and_about_an_account() -> None:
+    model = replay(
+        Record("account", 1, after={"name": "a"}),
+        Record("account", 2, after={"name": "b"}),
+        named(1, 7, None, "g"),
+        named(2, 8, None, "h"),
+        recorded(Pair(), Pair(FOLLOWS, FOLLOWS)),
+        Record("follow", 2, 3, {}, {"actor": FOLLOWS}),
+        erased(1),
+    )
+    assert model == Model(
+        sides={(2, 3): FOLLOWS}, groups={2: {8: "h"}}, accounts={2: {"name": "b"}}
+    )
+    assert replay(erased(5), BLANKED) == Model()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Record("state", 1, after={"state": "banned"}), BLANKED),
+        (Record("follow", 1, 2, {}, {"actor": FOLLOWS}), BLANKED),
+        (Record("follow", 2, 1, {}, {"actor": FOLLOWS}), BLANKED),
+        (named(1, 7, None, "g"), BLANKED),
+        (dropped(2, 7, "g", [1, 3], whole=True), dropped(2, 7, "g", [3], whole=True)),
+        (dropped(2, 7, "g", [1], whole=False), dropped(2, 7, "g", [], whole=False)),
+        (dropped(2, 7, "g", [3], whole=True), None),
+        (Record("follow", 2, 3, {}, {"actor": FOLLOWS}), None),
+        (IMPORTED, None),
+    ],
+)
+def test_a_record_that_names_an_erased_account_is_blanked(
+    before: Record, after: Record | None
+) -> None:
+    left = without(before, 1)
+    assert left is before if after is None else left == after

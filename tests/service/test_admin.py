@@ -55,6 +55,8 @@ VERBS = [
     ("PUT", "/accounts/1/state"),
     ("POST", "/accounts/1/sessions"),
     ("DELETE", "/accounts/1/sessions"),
+    ("DELETE", "/accounts/1"),
+    ("GET", "/accounts/1/erasure"),
     ("PUT", "/accounts"),
     ("GET", "/mids"),
     ("GET", "/keys"),

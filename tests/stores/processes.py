@@ -193,5 +193,27 @@ def stopped_reader(pipe: Connection, address: str) -> None:
     asyncio.run(read())
 
 
+def eraser(pipe: Connection, address: str, mid: int) -> None:
+    """Erase an account in small parts; send the stage after each."""
+    from guanxi.stores.postgresql import erasing as postgresql
+    from guanxi.stores.sqlite import erasing as sqlite
+
+    sqlite._LEAST = sqlite._FIRST = sqlite._LARGEST = postgresql.PAIRS = 5
+    vars(sqlite)["CALL_SECONDS"] = 0.0
+
+    async def work() -> None:
+        store = await open_store(address)
+        pipe.send("ready")
+        while True:
+            erased = await store.erase(mid)
+            assert erased is not None
+            pipe.send(erased.stage)
+            if erased.finished:
+                await store.close()
+                return
+
+    asyncio.run(work())
+
+
 if __name__ == "__main__":
     sys.exit("this module is started by the tests, not by hand")

@@ -159,6 +159,8 @@ OF_OTHERS = {
     *(("following", "target"), ("follower", "source"), ("whisper", "target"), ("block", "target")),
     *(("member", "target"), ("contract", "target"), ("visit", "target")),
     *(("change", "actor"), ("change", "target")),  # the feed, which has its own end
+    *(("audit", "mid"), ("audit", "target")),  # what the administration did, which is its own
+    ("erasure", "mid"),  # of an account that has nothing left to export
 }
 
 
@@ -236,6 +238,7 @@ async def check_postgresql(address: str, parts: Counter[str]) -> None:
     )
     known = {"account", "account_name", "tally", "follower_tally", "session", "sign_in_grant"}
     known |= {"relation", "grp", "content", "content_key", "content_holder", "change"}
+    known |= {"audit", "erasure"}
     await db.close()
     assert {row["table_name"] for row in found} == known
 

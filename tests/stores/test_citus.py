@@ -13,8 +13,6 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from guanxi.stores import open_store
-from guanxi.stores.port import StoreError
 from guanxi.stores.postgresql import reads, schema
 from tests import postgres
 
@@ -68,15 +66,3 @@ def test_one_statement_on_one_shard(distributed: str, name: str) -> None:
     plan = asyncio.run(explained())
     assert [line.strip() for line in plan if "Task Count" in line] == ["Task Count: 1"], plan
     assert not any("Subplan" in line for line in plan), plan
-
-
-def test_changes_cannot_be_recorded(distributed: str) -> None:
-    async def switch() -> None:
-        store = await open_store(distributed)
-        try:
-            await store.set_changes(True)
-        finally:
-            await store.close()
-
-    with pytest.raises(StoreError, match="not built"):
-        asyncio.run(switch())

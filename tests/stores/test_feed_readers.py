@@ -17,7 +17,6 @@ from guanxi.graph.feed import Model
 from guanxi.graph.pair import Act, Modify
 from guanxi.stores import open_store
 from guanxi.stores.port import Store
-from tests import postgres
 from tests.counts import count
 from tests.machine import RelationMachine, View
 from tests.stores.driver import InFolder
@@ -27,12 +26,6 @@ from tests.stores.replay import Replay, apply_item, stored_sides
 from tests.stores.world import people
 
 ACCOUNTS = 8
-
-
-@pytest.fixture(autouse=True)
-def _not_on_citus(request: pytest.FixtureRequest) -> None:
-    if "postgresql" in request.node.nodeid.lower():
-        postgres.skip_on_citus("a store that Citus distributes cannot record changes")
 
 
 def feed_writer(pipe: Connection, address: str, seed: int, owners: tuple[int, ...]) -> None:

@@ -22,6 +22,7 @@ from guanxi.stores.port import lanes as rules
 from guanxi.stores.port.accounts import Accounts
 from guanxi.stores.port.administration import Administration
 from guanxi.stores.port.content import Content, Query
+from guanxi.stores.port.erasing import Erasures
 from guanxi.stores.port.lanes import BOUNDS, LANES, READER, Lane, Reader, lane_of
 from guanxi.stores.port.relations import Relations
 from guanxi.stores.postgresql import PostgreSQLStore
@@ -149,12 +150,12 @@ async def test_the_thread_of_long_reads_lets_others_go_first(tmp_path: Path) -> 
 def test_each_verb_that_reads_has_a_lane() -> None:
     writes = {"change", "visit", "flush_visits", "edit_account", "open_session", "close_session"}
     writes |= {"use_sessions", "close_sessions", "put_grant", "take_grant", "secret"}
-    writes |= {"put", "delete"}
+    writes |= {"put", "delete", "erase", "put_erasures"}
     writes |= {"put_admin_token", "delete_admin_token", "append_audit", "end_audit", "trim_audit"}
     writes |= {"refresh_secret"}  # which reads a note
     verbs = {
         name: verb
-        for part in (Relations, Accounts, Content, Administration)
+        for part in (Relations, Accounts, Content, Administration, Erasures)
         for name, verb in vars(part).items()
         if not name.startswith("_") and name not in writes
     }

@@ -155,6 +155,8 @@ class EditRefusal(Enum):
     BANNED = "banned"
     NAME_IN_USE = "name in use"
     KEY_IN_USE = "key in use"
+    #: It is being erased, or was: its mid is not used again.
+    ERASED = "erased"
 
 
 def decide_account(

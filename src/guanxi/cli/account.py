@@ -11,6 +11,7 @@ from msgspec import to_builtins
 
 from guanxi.accounts.account import Card, State
 from guanxi.cli.account_lists import export, list_accounts
+from guanxi.cli.erase import erase
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.named import Named, NamedAccount, mid_of
@@ -22,6 +23,7 @@ from guanxi.operations.audit import Act
 from guanxi.stores.port import Store
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(erase)
 #: How many accounts are written at the same time, in one transaction if the store can.
 _CONCURRENT = 256
 

@@ -8,6 +8,7 @@ from guanxi.embed.mounted import Mounted, application
 from guanxi.embed.sync import SyncGraph
 from guanxi.embed.values import (
     Counts,
+    Erased,
     Group,
     Imported,
     Item,
@@ -38,6 +39,7 @@ __all__ = [
     "CursorInvalid",
     "CursorOfAnotherStore",
     "CursorTooOld",
+    "Erased",
     "FeedItem",
     "Graph",
     "Group",

@@ -19,8 +19,8 @@ from guanxi.embed.arguments import (
 )
 from guanxi.embed.opened import Opened
 from guanxi.embed.refusals import refusal, unknown
-from guanxi.embed.values import Person
-from guanxi.operations import accounts
+from guanxi.embed.values import Erased, Person
+from guanxi.operations import accounts, erasing
 from guanxi.text import Text
 
 #: How long the texts of a card may be, by field.
@@ -138,6 +138,26 @@ class People(Opened):
         """
         await self._set_state(mid, State.DEREGISTERED)
 
+    async def erase(self, mid: int) -> Erased:
+        """Erase an account: delete all that is of and about it, for good; return what that was.
+
+        That is its relations with the counts of the others, groups, mutes, documents, key, name and
+        card, and the marks of others on it. The feed of changes gets one ``erase``, and what it had
+        of the account before is blanked. Its mid is not used again: ``put_account`` raises
+        ``AccountDeregistered``. A call that was interrupted is continued by the same call, in any
+        process; one for an account that was erased returns what was deleted then. Raise
+        ``NoSuchUser``.
+
+        Cost: one transaction for each 100 to 2,000 relations or documents, between which others
+        write; and a look at each document and change.
+        """
+        checked_mid("mid", mid)
+        try:
+            erased = await erasing.erase(self.store, mid)
+        except accounts.AccountError:
+            raise unknown(mid) from None
+        return Erased(mid=mid, counts=erased.counts)
+
     async def mid_of(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the mid of the account with each of up to 1,000 keys; unknown keys are omitted.
 
@@ -162,7 +182,7 @@ class People(Opened):
             return
         if refused is EditRefusal.UNKNOWN:
             raise unknown(mid)
-        if refused is EditRefusal.DEREGISTERED:
+        if refused in (EditRefusal.DEREGISTERED, EditRefusal.ERASED):
             raise refusal(errors.AccountDeregistered.number, mid, mid)
         raise ArgsException(
             Text(f"key：{edit.key} 属于另一账号", f"key: another account has {edit.key}")

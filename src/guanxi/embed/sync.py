@@ -13,6 +13,7 @@ from guanxi.embed.lists import Order
 from guanxi.embed.synchronous import Synchronous
 from guanxi.embed.values import (
     Counts,
+    Erased,
     Followed,
     Group,
     Imported,
@@ -130,6 +131,21 @@ class SyncGraph(Synchronous):
         Raise ``NoSuchUser``. Cost: one transaction.
         """
         return self._run(self._graph.deregister(mid))
+
+    def erase(self, mid: int) -> Erased:
+        """Erase an account: delete all that is of and about it, for good; return what that was.
+
+        That is its relations with the counts of the others, groups, mutes, documents, key, name and
+        card, and the marks of others on it. The feed of changes gets one ``erase``, and what it had
+        of the account before is blanked. Its mid is not used again: ``put_account`` raises
+        ``AccountDeregistered``. A call that was interrupted is continued by the same call, in any
+        process; one for an account that was erased returns what was deleted then. Raise
+        ``NoSuchUser``.
+
+        Cost: one transaction for each 100 to 2,000 relations or documents, between which others
+        write; and a look at each document and change.
+        """
+        return self._run(self._graph.erase(mid))
 
     def mid_of(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the mid of the account with each of up to 1,000 keys; unknown keys are omitted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Generic, Literal, TypeVar
 
@@ -30,6 +31,14 @@ class Person(Struct, frozen=True, kw_only=True):
     sign: str
     state: State
     privacy: Privacy
+
+
+class Erased(Struct, frozen=True, kw_only=True):
+    """An account that was erased."""
+
+    mid: int
+    #: How much was deleted, by what it was; what there was none of is omitted.
+    counts: Mapping[str, int]
 
 
 class Item(Struct, frozen=True, gc=False):  # positional: made by the thousand

@@ -15,6 +15,7 @@ import msgspec
 from guanxi.accounts.secrets import Session
 from guanxi.stores.copy import PARTS
 from guanxi.stores.port import AccountRow, EdgeRow, OwnedGroup, SentRequest, Store
+from guanxi.stores.port.erasing import Erasure
 from guanxi.world.kind import Entry
 
 _SESSIONS, _SECRET = "sessions", "secret"
@@ -24,6 +25,7 @@ _TYPES: dict[str, Any] = {
     "relations": EdgeRow,
     "requests": SentRequest,
     "documents": Entry,
+    "erasures": Erasure,
     _SESSIONS: Session,
     _SECRET: bytes,
 }

@@ -183,7 +183,7 @@ def _fault(refusal: EditRefusal, line: AccountLine) -> tuple[str, str]:
         return "name in use", str(line.card["name"])
     if refusal is EditRefusal.KEY_IN_USE:
         return "key in use", str(line.key)
-    return "deregistered", str(line.mid)
+    return "erased" if refusal is EditRefusal.ERASED else "deregistered", str(line.mid)
 
 
 async def _check_against_store(store: Store, accounts: Accounts) -> None:

@@ -85,6 +85,10 @@ _TEXTS = {
     "deregistered": Text(
         "账号 {1} 已注销，不能恢复", "account {1} is deregistered, which is final"
     ),
+    "erased": Text(
+        "账号 {1} 已被抹除，此 mid 不再使用",
+        "account {1} was erased, and its mid is not used again",
+    ),
 }
 
 

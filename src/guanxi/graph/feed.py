@@ -15,6 +15,8 @@ needs: the records of an empty store, applied in order to an empty ``Model``, gi
 | state | ``state``: the name of the account's state; of a ban, ``until`` and ``reason`` if any |
 | mute, unmute | ``until``, in seconds since the Unix epoch; its owner alone may see it |
 | import | nothing: many rows changed at once, and a reader starts again from an export |
+| erase | nothing: all that was of and about the account is deleted, relations of others too |
+| blank | nothing, without actor and target: it named an account that was erased later |
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from guanxi.graph.pair import EMPTY_SIDE, SPECIAL, Edge, Pair, Side
 SPECIAL_KIND = "special"
 GROUP_CREATE, GROUP_RENAME, GROUP_DELETE = "group_create", "group_rename", "group_delete"
 UNGROUP, ACCOUNT, PRIVACY, STATE, IMPORT = "ungroup", "account", "privacy", "state", "import"
+ERASE, BLANK = "erase", "blank"
 
 
 class Record(Struct, frozen=True):
@@ -55,6 +58,8 @@ class Sides(Struct, frozen=True, omit_defaults=True):
 
 #: The record of a transaction of an import.
 IMPORTED = Record(IMPORT, 0)
+#: What is left of a record that named an erased account.
+BLANKED = Record(BLANK, 0)
 
 
 def record(change: Change) -> Record:
@@ -93,6 +98,25 @@ def dropped(actor: int, group: int, name: str, members: Iterable[int], *, whole:
     """
     before = {"group": group, "name": name, "members": sorted(members)}
     return Record(GROUP_DELETE if whole else UNGROUP, actor, before=before)
+
+
+def erased(mid: int) -> Record:
+    """Return the record of an account's erasure."""
+    return Record(ERASE, mid)
+
+
+def without(record: Record, mid: int) -> Record:
+    """Return what is left of an older record once an account is erased; the same if not named.
+
+    A record of the account, or of what another one did to it, is blanked. It is removed from
+    the members that left a group of another account.
+    """
+    if mid in (record.actor, record.target):
+        return BLANKED
+    members = record.before.get("members", ())
+    if mid not in members:
+        return record
+    return replace(record, before={**record.before, "members": [it for it in members if it != mid]})
 
 
 class Model(Struct):
@@ -173,6 +197,13 @@ def _apply_state(model: Model, record: Record) -> None:
             model.put(owner, other, replace(side, requests=None))
 
 
+def _apply_erase(model: Model, record: Record) -> None:
+    for key in [key for key in model.sides if record.actor in key]:
+        del model.sides[key]
+    model.groups.pop(record.actor, None)
+    model.accounts.pop(record.actor, None)
+
+
 def _apply_import(_model: Model, _record: Record) -> None:
     raise Unreplayable("an import changed many rows: start again from an export")
 
@@ -198,4 +229,5 @@ _APPLY: Mapping[str, Callable[[Model, Record], None]] = {
     PRIVACY: _apply_account,
     STATE: _apply_state,
     IMPORT: _apply_import,
+    ERASE: _apply_erase,
 }

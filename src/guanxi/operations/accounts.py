@@ -40,6 +40,10 @@ _TEXTS = {
         "账号 {0} 已注销，不能恢复",
         "account {0} is deregistered, which is final",
     ),
+    EditRefusal.ERASED: (
+        "账号 {0} 已被抹除，此 mid 不再使用：请另用一个",
+        "account {0} was erased, and its mid is not used again: take another one",
+    ),
     EditRefusal.BANNED: ("账号 {0} 已被封停", "account {0} is banned"),
     EditRefusal.KEY_IN_USE: (
         "账号 {0} 的键已属于另一账号",

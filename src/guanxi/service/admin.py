@@ -7,6 +7,8 @@
 | GET /accounts/{mid} | an account's key, state, ban, creation, privacy, card, counts, sessions |
 | PUT /accounts/{mid} | create or change it: ``{"card": {…}, "privacy": {…}, "key": "…"}`` |
 | PUT /accounts | the same by key, ``{"key": "…", "card": {…}, "privacy": {…}}``; returns the mid |
+| DELETE /accounts/{mid} | erase it: 202, and ``Location`` shows how far that is |
+| GET /accounts/{mid}/erasure | how far its erasure is, and what was deleted |
 | PUT /accounts/{mid}/privacy | set the given switches: ``{"hide_followings": true}`` |
 | PUT /accounts/{mid}/state | ``{"state": "normal" or "banned" or "deregistered"}``; of a ban \
 also ``reason`` and ``until`` |
@@ -73,6 +75,7 @@ from guanxi.operations.audit import Act, recorded
 from guanxi.service import (
     admin_accounts,
     admin_audit,
+    admin_erasure,
     admin_marks,
     admin_requests,
     admin_sessions,
@@ -157,6 +160,8 @@ def application(administered: Administered, token: str) -> Starlette:
         ("PUT", "/accounts", _put_by_key),
         ("GET", "/accounts/{mid}", _get_account),
         ("PUT", "/accounts/{mid}", _put_account),
+        ("DELETE", "/accounts/{mid}", admin_erasure.begin),
+        ("GET", "/accounts/{mid}/erasure", admin_erasure.show),
         ("PUT", "/accounts/{mid}/privacy", _set_privacy),
         ("PUT", "/accounts/{mid}/state", admin_accounts.set_state),
         ("GET", "/accounts/{mid}/relations", admin_accounts.relations),

@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 from guanxi.service import admin, hosts, logs, pages, proxies
+from guanxi.service.admin_erasure import erasures_continued
 from guanxi.service.administering import Administered
 from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
@@ -205,6 +206,7 @@ async def run(
         await stack.enter_async_context(changes_trimmed(store))
         await stack.enter_async_context(secret_followed(store))
         await stack.enter_async_context(audit_trimmed(service))
+        await stack.enter_async_context(erasures_continued(store))
         if plan.workers == 1:
             metrics = Metrics()
             observers = stack.enter_context(logs.request_log(plan.settings.request_log))

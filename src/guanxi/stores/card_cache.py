@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from guanxi.accounts.account import AccountEdit, EditRefusal
 from guanxi.stores.layer import Layer
-from guanxi.stores.port import Imported, Store, StoreTimeout
+from guanxi.stores.port import Erasure, Imported, Store, StoreTimeout
 from guanxi.world.kind import DocumentEdit
 
 
@@ -127,6 +127,11 @@ class _CardCache(Layer):
     ) -> EditRefusal | None:
         # A cancelled call may go on below, and write the card later: then remove it once more.
         write = asyncio.ensure_future(self.store.edit_account(mid, edit, documents))
+        write.add_done_callback(lambda done: self._remove_after(done, mid))
+        return await asyncio.shield(write)
+
+    async def erase(self, mid: int) -> Erasure | None:
+        write = asyncio.ensure_future(self.store.erase(mid))
         write.add_done_callback(lambda done: self._remove_after(done, mid))
         return await asyncio.shield(write)
 

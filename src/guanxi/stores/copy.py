@@ -1,4 +1,5 @@
-"""Copying of a store: accounts, groups, relations, requests, documents, sessions, tokens, secret.
+"""Copying of a store: accounts, groups, relations, requests, documents, erasures, sessions, tokens,
+secret.
 
 A copy reads and writes through the port, part by part, in batches of whole accounts. After each
 batch the target notes the progress; an interrupted copy resumes there, and to write a batch, or a
@@ -20,7 +21,7 @@ from msgspec import Struct
 
 from guanxi.accounts.administrators import AuditEntry
 from guanxi.accounts.secrets import Session
-from guanxi.stores.port import EdgeRow, OwnedGroup, Store, StoreError
+from guanxi.stores.port import EdgeRow, Erasure, OwnedGroup, Store, StoreError
 from guanxi.text import Text
 from guanxi.world.kind import Entry
 
@@ -79,6 +80,13 @@ async def _put_entries(store: Store, rows: Sequence[Entry]) -> None:
     await store.put(rows)
 
 
+async def _erasures(store: Store, after: int) -> AsyncIterator[Erasure]:
+    while found := await store.erasures(after):
+        for each in found:
+            yield each
+        after = found[-1].mid
+
+
 #: The kinds of rows of a store, in the order in which they can be written.
 PARTS = (
     Part(
@@ -115,6 +123,14 @@ PARTS = (
         lambda row: int(row.owner),
         _put_entries,
         2_000,
+    ),
+    # Last: nothing else is written of an account that is erased.
+    Part(
+        "erasures",
+        _erasures,
+        lambda row: int(row.mid),
+        lambda store, rows: store.put_erasures(rows),
+        1_000,
     ),
 )
 _NAMES = tuple(part.name for part in PARTS)

@@ -53,14 +53,18 @@ class Switch(Struct, frozen=True):
     floor: int
     keep_days: int | None = None
     keep_rows: int | None = None
+    #: Whether Citus distributes the changes.
+    distributed: bool = False
     #: The ids of the feed before the store was restored from copies, each with the last number
     #: that the copy had: later cursors of that id are of changes that were lost.
     earlier: tuple[tuple[bytes, int], ...] = ()
 
 
-def new_switch(floor: int, keep_days: int | None, keep_rows: int | None) -> Switch:
+def new_switch(
+    floor: int, keep_days: int | None, keep_rows: int | None, *, distributed: bool = False
+) -> Switch:
     """Return the switch of a feed that starts after the change number ``floor``."""
-    return Switch(token_bytes(_ID_BYTES), floor, keep_days, keep_rows)
+    return Switch(token_bytes(_ID_BYTES), floor, keep_days, keep_rows, distributed)
 
 
 def restored_switch(switch: Switch, newest: int) -> Switch:

@@ -22,6 +22,10 @@ REPEATED = Text("与前面的一行重复或矛盾", "an earlier line repeats or
 #: The latest time of a relation, in seconds since the Unix epoch: the end of the year 9999.
 LATEST = 253_402_300_799
 UNKNOWN_ACCOUNT = Text("有账号不存在", "one of the accounts is unknown")
+ERASED_ACCOUNT = Text(
+    "有账号已被抹除，其 mid 不再使用",
+    "one of the accounts was erased, and its mid is not used again",
+)
 OTHER_TIME = Text("库中这一关系的时间不同", "the store has this relation with another time")
 CONTRADICTION = Text(
     "与库中两个账号的关系矛盾",

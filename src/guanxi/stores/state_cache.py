@@ -12,7 +12,7 @@ from typing import Any
 
 from guanxi.accounts.account import AccountEdit, EditRefusal, State
 from guanxi.stores.layer import Layer
-from guanxi.stores.port import Store
+from guanxi.stores.port import Erasure, Store
 from guanxi.world.kind import DocumentEdit
 
 #: How long a state that was read is used, and for how many accounts.
@@ -61,6 +61,13 @@ class StateCache(Layer):
         self._edits += 1
         self._normal.clear()
         self.store.forget()
+
+    async def erase(self, mid: int) -> Erasure | None:
+        try:
+            return await self.store.erase(mid)
+        finally:
+            self._edits += 1
+            self._normal.pop(mid, None)
 
 
 def state_of(store: Store) -> Callable[[int], Awaitable[State | None]]:

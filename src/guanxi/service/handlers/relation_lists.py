@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from guanxi.accounts.account import Card, Privacy, official_of, vip_of
+from guanxi.accounts.account import DEREGISTERED_CARD, Card, Privacy, official_of, vip_of
 from guanxi.contract import errors
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
@@ -27,6 +27,9 @@ from guanxi.service.handlers.relation_groups import no_group
 from guanxi.service.handling import Refused, Service
 from guanxi.stores.port import EMPTY_SLICE, Row, Rows, Slice
 from guanxi.stores.tails import encoded_tail
+
+#: The list-item tail of an account that was erased since its row was read.
+_TAIL_OF_ERASED = encoded_tail(DEREGISTERED_CARD)
 
 
 class _PageRequest(NamedTuple):
@@ -123,9 +126,12 @@ async def _list_page(
     ``attributes`` has one value per row; ``groups``: show the owner's groups; ``public``: the
     viewer is not the owner, and gets the public version. The total is omitted if None, the cursor
     if the service's profile has none. Cards may be some seconds old, except the
-    viewer's. Raise KeyError for a row without an account.
+    viewer's; that of an account that was erased since the rows were read is of one that left.
     """
-    tails = await service.store.tails(result.rows.mids)
+    mids = result.rows.mids
+    tails = await service.store.tails(mids)
+    if len(tails) < len(mids):
+        tails = {mid: tails.get(mid, _TAIL_OF_ERASED) for mid in mids}
     if viewer in tails:  # the cached tail may be old; the caller's own card must be current
         cards = await service.store.cards([viewer])
         tails[viewer] = encoded_tail(cards[viewer])
@@ -283,7 +289,7 @@ async def group_members(service: Service, viewer: int, params: p.GroupParams) ->
         raise Refused(errors.NoSuchGroup.number, no_group("tagid", params.tagid))
     rows, more = result.rows, result.more
     cards = await service.store.cards(rows.mids)
-    members = [_member(mid, cards[mid]) for mid in rows.mids]
+    members = [_member(mid, cards.get(mid, DEREGISTERED_CARD)) for mid in rows.mids]
     if request.by_cursor:
         return encode(s.GroupMemberPage(members, cursor_after(rows, more)))
     return encode(members)
@@ -389,7 +395,7 @@ async def _open_followings(
     store = service.store
     result = await store.page(Listing.FOLLOWINGS, owner, sort, request.window, request.after)
     cards = await store.cards(result.rows.mids)
-    return result, [cards[mid] for mid in result.rows.mids]
+    return result, [cards.get(mid, DEREGISTERED_CARD) for mid in result.rows.mids]
 
 
 async def all_followings(

@@ -19,6 +19,7 @@ from typing import Protocol
 from guanxi.stores.port.accounts import Accounts
 from guanxi.stores.port.administration import Administration
 from guanxi.stores.port.content import Content, Documents, Query
+from guanxi.stores.port.erasing import Erasure, Erasures
 from guanxi.stores.port.errors import (
     BadLine,
     CallerRefused,
@@ -90,6 +91,8 @@ __all__ = [
     "CursorTooOld",
     "Documents",
     "EdgeRow",
+    "Erasure",
+    "Erasures",
     "Fault",
     "Feed",
     "FeedItem",
@@ -125,5 +128,5 @@ __all__ = [
 ]
 
 
-class Store(Relations, Accounts, Content, Feed, Administration, Upkeep, Protocol):
+class Store(Relations, Accounts, Content, Feed, Administration, Erasures, Upkeep, Protocol):
     """A whole store: all six parts of the interface."""

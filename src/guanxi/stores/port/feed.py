@@ -65,8 +65,8 @@ class Feed(Protocol):
         Every change of a transaction that begins once this returns is recorded, whichever process
         makes it. If it is on already, only the bounds of what is kept change. To switch it off
         ends all cursors: whoever reads on after it is on again must start from an export. Raise
-        StoreError for a store that Citus distributes, ValueError for a bound below 1, and as a
-        write.
+        StoreError for a store that Citus distributes but for its changes (an older guanxi did),
+        ValueError for a bound below 1, and as a write.
         """
 
     async def changes(

@@ -209,6 +209,8 @@ LANES: dict[str, Rule] = {
     "admin_token": Lane.AT_ONCE,
     "admin_tokens": Lane.SHORT,
     "audit": Lane.SHORT,
+    "erasure": Lane.AT_ONCE,
+    "erasures": Lane.AT_ONCE,
 }
 
 

@@ -9,7 +9,7 @@ time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from guanxi.graph.pair import DEFAULT, SPECIAL, Act, Modify, sort_key_of_mtime
 from guanxi.stores.lines import (
     CHUNK,
     CONTRADICTION,
+    ERASED_ACCOUNT,
     KINDS,
     MAX_FINER,
     OTHER_TIME,
@@ -37,11 +38,13 @@ from guanxi.stores.port import (
     Imported,
     OnContradiction,
     OnOtherTime,
+    StoreError,
     StoreUnavailable,
 )
 from guanxi.stores.postgresql.bulk_groups import count_members, create_groups
 from guanxi.stores.postgresql.cards import put, put_plain
 from guanxi.stores.postgresql.connections import Connection, failures
+from guanxi.stores.postgresql.erased import erased_of
 from guanxi.stores.postgresql.pairs import cut, lock
 from guanxi.stores.postgresql.pairs import write as write_rows
 
@@ -196,6 +199,7 @@ async def write(
     caller must roll back after an error.
     """
     await _lock_out_writers(db)
+    await _check_erased(db, accounts)
     await put(
         db,
         (
@@ -250,6 +254,27 @@ async def _lock_out_writers(db: Connection) -> None:
             await db.execute("SET LOCAL lock_timeout TO DEFAULT")
             return
     raise StoreUnavailable("too many writers: the import could not lock the store; try again")
+
+
+# Also read on Citus into a local table.
+_ERASED = "CREATE TEMP TABLE erased ON COMMIT DROP AS SELECT mid FROM erasure"
+_OF_ERASED = """
+SELECT min(line) FROM staged
+WHERE source IN (SELECT mid FROM erased) OR target IN (SELECT mid FROM erased)
+"""
+
+
+async def _check_erased(db: Connection, accounts: Collection[int]) -> None:
+    """Raise ``BadLine`` for the first line that names an account whose erasure began.
+
+    Raise ``StoreError`` if ``accounts`` has one.
+    """
+    await db.execute(_ERASED)
+    line = await db.fetchval(_OF_ERASED)
+    if line is not None:
+        raise BadLine(line, ERASED_ACCOUNT)
+    if await erased_of(db, accounts):
+        raise StoreError(ERASED_ACCOUNT)
 
 
 # The stored rows of the pairs in the file, before the import, copied into a local table: Citus

@@ -32,6 +32,7 @@ from guanxi.stores.documents import document
 from guanxi.stores.port import AccountRow
 from guanxi.stores.postgresql import content
 from guanxi.stores.postgresql.connections import Connection
+from guanxi.stores.postgresql.erased import is_erased
 from guanxi.stores.postgresql.feed import end_cursor
 from guanxi.stores.postgresql.pairs import Locked, end_requests, write
 from guanxi.stores.postgresql.requests import end_some, lock_account
@@ -300,6 +301,15 @@ ON CONFLICT (name, mid) DO UPDATE SET mid = 0
 _NAME_IN_USE = "SELECT EXISTS (SELECT 1 FROM account_name WHERE name = $1 AND mid NOT IN (0, $2))"
 
 
+async def locked(db: Connection, mid: int) -> tuple[Account, Card] | None:
+    """Lock an account until the caller's transaction ends, and return it; None if it is unknown."""
+    row = await db.fetchrow(_LOCKED, mid)
+    if row is None:
+        return None
+    values = tuple(row)
+    return _account(*values[: _CARD_AT.start]), _card(values[_CARD_AT])
+
+
 async def edit_account(
     db: Connection,
     mid: int,
@@ -328,14 +338,19 @@ async def edit_account(
     else:
         found, others = await db.fetchrow(_LOCKED, mid), []
     row, is_new = None if found is None else tuple(found), False
-    if row is None and edit.new is not None and not (in_use or key_in_use):
+    erased = await is_erased(db, mid)
+    if row is None and not erased and edit.new is not None and not (in_use or key_in_use):
         made = _row(Account(mid=mid), edit.new)
         [row] = await _claimed(db, [made], now)
         is_new = row == made
     stored = None
     if row is not None:
         stored = account_at(_account(*row[: _CARD_AT.start]), now), _card(row[_CARD_AT])
-    decided = decide_account(mid, edit, stored, name_in_use=in_use, key_in_use=key_in_use)
+    decided = (
+        EditRefusal.ERASED
+        if erased
+        else decide_account(mid, edit, stored, name_in_use=in_use, key_in_use=key_in_use)
+    )
     if row is not None and not isinstance(decided, EditRefusal):
         await _replace(db, [row], [_row(*decided)])
         if edit.created is not None:
@@ -518,11 +533,12 @@ ON CONFLICT (digest) DO UPDATE SET mid = excluded.mid, expires = excluded.expire
 async def put_grant(db: Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
     """Store or replace an account's QR sign-in grant; delete the grants expired at ``now``.
 
-    Times are in seconds since the Unix epoch.
+    An account that was erased gets none. Times are in seconds since the Unix epoch.
     """
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE expires <= $1)", now):
         await db.execute("DELETE FROM sign_in_grant WHERE expires <= $1", now)
-    await db.execute(_PUT_GRANT, digest, mid, expires)
+    if not await is_erased(db, mid):
+        await db.execute(_PUT_GRANT, digest, mid, expires)
 
 
 async def has_grant(db: Connection, digest: bytes) -> bool:

@@ -13,9 +13,12 @@ from typing import TypeVar
 
 import msgspec
 
+from guanxi.accounts.account import State
 from guanxi.stores.documents import check_declared, document, in_order, refuse_caller
+from guanxi.stores.erasing import is_of_erased, named_by
 from guanxi.stores.port import Documents, Query
 from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
+from guanxi.stores.postgresql.erased import erased_of, is_erased
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
 
@@ -59,15 +62,23 @@ def encoded_filters(entry: Entry) -> str:
 _STATE = "SELECT state, ban_until FROM account WHERE mid = $1 FOR SHARE"
 
 
-async def _refuse(db: Connection, by: int, now: int) -> None:
-    """Raise ``CallerRefused`` if an account may change nothing at ``now``, a sort key."""
-    stored = await db.fetchrow(_STATE, by)
-    refuse_caller(None if stored is None else (stored["state"], stored["ban_until"]), now)
+async def _stored(db: Connection, mid: int) -> tuple[int, int] | None:
+    """Lock an account; return its state and the end of its ban, None if it is unknown.
+
+    An erased account has left.
+    """
+    row = await db.fetchrow(_STATE, mid)
+    if row is None:
+        return (State.DEREGISTERED, 0) if await is_erased(db, mid) else None
+    return row["state"], row["ban_until"]
 
 
-async def put(db: Connection, entries: Iterable[Entry], *, by: int = 0, now: int = 0) -> None:
+async def put(
+    db: Connection, entries: Iterable[Entry], *, by: int = 0, now: int = 0
+) -> list[Entry]:
     """Insert or replace documents by owner, kind and id; of a unique kind, by kind and id.
 
+    Return those that are stored: of an erased account none is, nor a mark on one.
     ``CallerRefused`` if the account ``by`` (0 for nobody) may change nothing at ``now``, a sort
     key.
 
@@ -75,8 +86,8 @@ async def put(db: Connection, entries: Iterable[Entry], *, by: int = 0, now: int
     Raise ``KeyError`` for an undeclared kind and ``OverflowError`` for an owner, id or key over 64
     bits, before anything is written.
     """
-    if by:
-        await _refuse(db, by, now)
+    state = await _stored(db, by) if by else None
+    refuse_caller(state, now)
     last: dict[tuple[str, int, int], Entry] = {}
     for entry in entries:
         array("q", (entry.owner, entry.id, *entry.keys.values()))  # OverflowError over 64 bits
@@ -111,6 +122,22 @@ async def put(db: Connection, entries: Iterable[Entry], *, by: int = 0, now: int
         (_PUT_KEY, keys),
     ):
         await send_many(db, statement, values)
+    # Only now: an erasure that begins waits for the locks of what was written.
+    erased = await erased_of(db, named_by(stored, owners=state is None))
+    left_out = [entry for entry in stored if is_of_erased(entry, erased)]
+    await drop(db, [(entry.owner, entry.kind, entry.id) for entry in left_out])
+    return [entry for entry in stored if entry not in left_out] if left_out else stored
+
+
+async def drop(db: Connection, keys: Sequence[tuple[int, str, int]]) -> None:
+    """Delete the documents with these owners, kinds and ids. Expects the caller's transaction."""
+    unique = [
+        (id, kind, owner) for owner, kind, id in keys if kind in BY_NAME and BY_NAME[kind].unique
+    ]
+    await send_many(db, _HOLD_OWN, unique)
+    await send_many(db, _DROP, keys)
+    await send_many(db, _DROP_KEYS, keys)
+    await send_many(db, f"{_RELEASE} AND owner = $3", unique)
 
 
 async def claim(db: Connection, kind: Kind[T], owner: int, id: int) -> int:
@@ -290,7 +317,7 @@ async def delete(
     """
     check_declared(where, kind.filters)
     if by:
-        await _refuse(db, by, now)
+        refuse_caller(await _stored(db, by), now)
     if ids is not None and not ids:
         return 0
     values: list[object] = [owner, kind.name]

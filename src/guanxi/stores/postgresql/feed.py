@@ -17,8 +17,9 @@ The snapshot functions of PostgreSQL do not suffice: ``pg_snapshot_xmax`` is one
 that one and drew a lower number. They would also let a reader wait for every long transaction of
 the whole server.
 
-On Citus a table without a distribution column is on one node only, and missing on the others: the
-feed cannot be switched on.
+``citus`` describes what differs on Citus, where the changes are on the shards of their actors and
+the numbers are still one sequence. A worker node of a store that was distributed by an older guanxi
+has no such table: the feed is off there.
 """
 
 from __future__ import annotations
@@ -49,12 +50,13 @@ from guanxi.stores.feed import (
     restored_switch,
     switched_on,
 )
-from guanxi.stores.port import Changes, Fault, FeedStatus, StoreError, StoreUnavailable
+from guanxi.stores.port import Changes, Fault, FeedStatus, StoreUnavailable
+from guanxi.stores.postgresql import citus
 from guanxi.stores.postgresql.connections import Connection, send_many
 from guanxi.text import Text
 
-#: SQL that is true if the feed is on.
-IS_ON = f"EXISTS (SELECT 1 FROM meta WHERE name = '{NOTE}')"
+#: SQL for the switch of the feed: null if it is off.
+SWITCH = f"(SELECT value FROM meta WHERE name = '{NOTE}')"
 _NOTE = "SELECT value FROM meta WHERE name = $1"
 _PUT_NOTE = """
 INSERT INTO meta (name, value) VALUES ($1, $2)
@@ -73,13 +75,14 @@ SETTLE_SECONDS, _LOOK_SECONDS = 0.2, 0.003
 _END_MS = 5_000
 
 
-async def is_on(db: Connection) -> bool:
-    """Return whether the transaction must append its changes.
+async def switch_of(db: Connection) -> bytes | None:
+    """Return the switch, for ``put``; None if the transaction need not append its changes.
 
     It must hold a lock by now that ``set_changes`` waits for: on a row of ``relation``, ``tally``,
     ``grp``, ``account`` or ``content``, or on such a table.
     """
-    return bool(await db.fetchval(f"SELECT {IS_ON}"))
+    switch: bytes | None = await db.fetchval(f"SELECT {SWITCH}")
+    return switch
 
 
 async def append(db: Connection, now: int, *records: Record) -> None:
@@ -88,31 +91,25 @@ async def append(db: Connection, now: int, *records: Record) -> None:
     ``now`` is the current time's sort key. It must be the last that the transaction does, and
     the transaction must have locked what it changes.
     """
-    if records and await is_on(db):
-        await put(db, now, records)
+    if records and (switch := await switch_of(db)) is not None:
+        await put(db, switch, now, records)
 
 
-async def put(db: Connection, now: int, records: Sequence[Record]) -> None:
-    """Append changes to a feed that is on; else as ``append``."""
+async def put(db: Connection, switch: bytes, now: int, records: Sequence[Record]) -> None:
+    """Append changes to a feed that is on, with the value of its switch; else as ``append``."""
     time_ms = ms_of(now)
     values = [(time_ms, each.kind, each.actor, each.target, body_of(each)) for each in records]
-    await send_many(db, _APPEND, values)
+    note = decoded(switch)
+    if note is not None and note.distributed:
+        await citus.append(db, values)  # pragma: no cover - needs a Citus cluster
+    else:
+        await send_many(db, _APPEND, values)
 
 
 # No transaction that has not read the switch's new state may end after this one: what it changes
 # would be neither in the feed nor in an export that begins now.
 _LOCK = "LOCK TABLE relation, tally, grp, account, content IN EXCLUSIVE MODE"
 _LOCK_MS = 5_000
-_IS_DISTRIBUTED = """
-SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'relation'::regclass)
-"""
-
-
-async def is_distributed(db: Connection) -> bool:
-    """Return whether Citus distributes the store's tables."""
-    if await db.fetchval("SELECT to_regclass('pg_dist_partition') IS NULL"):
-        return False
-    return bool(await db.fetchval(_IS_DISTRIBUTED))  # pragma: no cover - needs a Citus server
 
 
 async def set_changes(
@@ -120,15 +117,11 @@ async def set_changes(
 ) -> bool:
     """Switch the feed on or off; return whether it was not so. Expects a transaction.
 
-    Raise StoreError if Citus distributes the tables.
+    Raise StoreError if Citus distributes the other tables, and not yet that of the changes.
     """
-    if on and await is_distributed(db):  # pragma: no cover - needs a Citus server
-        raise StoreError(
-            Text(
-                "分布式的库（Citus）尚不支持记录变更",
-                "changes of a store that Citus distributes cannot be recorded: not built yet",
-            )
-        )
+    distributed = await citus.is_distributed(db)
+    if distributed:
+        await citus.before_switch(db, on)
     await db.execute(f"SET LOCAL lock_timeout = '{_LOCK_MS}ms'")
     await db.execute(_LOCK)
     current = decoded(await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE))
@@ -136,7 +129,8 @@ async def set_changes(
         await db.execute("DELETE FROM meta WHERE name = $1", NOTE)
         return current is not None
     if current is None:
-        switch = new_switch(await _newest(db), keep_days, keep_rows)
+        start = await newest_number(db, distributed)
+        switch = new_switch(start, keep_days, keep_rows, distributed=distributed)
     else:
         switch = msgspec.structs.replace(current, keep_days=keep_days, keep_rows=keep_rows)
     await db.execute(_PUT_NOTE, NOTE, encoded(switch))
@@ -164,8 +158,10 @@ async def _note(db: Connection) -> bytes | None:
     return value
 
 
-async def _newest(db: Connection) -> int:
+async def newest_number(db: Connection, distributed: bool) -> int:
     """Return the highest number that was drawn, whether or not it is committed."""
+    if distributed:
+        return await citus.newest(db)
     return int(await db.fetchval(_NEWEST))
 
 
@@ -188,12 +184,15 @@ async def changes_after(db: Connection, cursor: Cursor | None, limit: int) -> Ch
     ``Feed.changes`` does.
     """
     switch = switched_on(await _note(db))
-    after = number_after(switch, cursor, await _newest(db))
+    newest = await newest_number(db, switch.distributed)
+    after = number_after(switch, cursor, newest)
+    if newest == after:  # a read of no shard
+        return page(switch, after, [])
     rows = await _rows(db, after, limit)
     found = before_gap(rows, after, after)
     if rows and not found:
         seen = rows[-1][0]
-        if await _holders_ended(db):
+        if await _holders_ended(db, switch.distributed):
             rows = await _rows(db, after, limit)
             found = before_gap(rows, after, seen)
     # Read again: what was trimmed meanwhile would look like a number that is missing for good.
@@ -221,41 +220,58 @@ def before_gap(rows: Sequence[Row], after: int, settled: int) -> Sequence[Row]:
     return rows
 
 
-async def _holders_ended(db: Connection) -> bool:
+async def _holders_ended(db: Connection, distributed: bool) -> bool:
     """Wait until the transactions that may hold a missing number have ended; return whether so.
 
     Wait ``SETTLE_SECONDS`` at most.
     """
-    holders = {name for (name,) in await db.fetch(_HOLDERS)}
     until = time.monotonic() + SETTLE_SECONDS
-    while holders:
-        if time.monotonic() > until:
-            return False
-        await asyncio.sleep(_LOOK_SECONDS)
-        holders &= {name for (name,) in await db.fetch(_HOLDERS)}
+    for look in citus.LOOKS if distributed else (_holders,):
+        holders = await look(db)
+        while holders:
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+            holders &= await look(db)
     return True
+
+
+async def _holders(db: Connection) -> set[tuple[str, ...]]:
+    return {tuple(row) for row in await db.fetch(_HOLDERS)}
 
 
 async def end_cursor(db: Connection) -> str | None:
     """Return the cursor after every change that the transaction's snapshot shows; None if off.
 
     Expects a REPEATABLE READ transaction that has not read yet. Running transactions end before,
-    and others that want to append wait briefly. Raise StoreUnavailable if that takes long.
+    and others that want to append wait briefly. On Citus, where each node has its own snapshot,
+    later changes may be seen too. Raise StoreUnavailable if the wait takes long.
     """
     await db.execute("SAVEPOINT feed")
+    newest: int | None = 0
     try:
         await db.execute(f"SET LOCAL lock_timeout = '{_END_MS}ms'")
         await db.execute("LOCK TABLE change IN SHARE MODE")
         switch = decoded(await _note(db))  # takes the snapshot
-        newest = await _newest(db)
-    except asyncpg.UndefinedTableError:  # a node of Citus that only distributed tables reach
-        switch, newest = None, 0
+        if switch is not None:
+            newest = await newest_number(db, switch.distributed)
+        await db.execute("ROLLBACK TO SAVEPOINT feed; RELEASE SAVEPOINT feed")
+        if switch is not None and switch.distributed:
+            newest = await citus.end(db, _END_MS)
+    except asyncpg.UndefinedTableError:  # a worker node, as above
+        await db.execute("ROLLBACK TO SAVEPOINT feed; RELEASE SAVEPOINT feed")
+        switch = None
     except asyncpg.LockNotAvailableError as error:
-        raise StoreUnavailable(
-            Text("有写入一直没有结束，请稍后重试", "a write does not end; retry later")
-        ) from error
-    await db.execute("ROLLBACK TO SAVEPOINT feed; RELEASE SAVEPOINT feed")
+        raise _endless() from error
+    if newest is None:
+        raise _endless()
     return None if switch is None else cursor_at(switch, newest)
+
+
+def _endless() -> StoreUnavailable:
+    return StoreUnavailable(
+        Text("有写入一直没有结束，请稍后重试", "a write does not end; retry later")
+    )
 
 
 _SPAN = """
@@ -283,6 +299,13 @@ async def changes_status(db: Connection) -> FeedStatus:
 
 # On a node of Citus that only distributed tables reach.
 _IS_MISSING = "SELECT to_regclass('change') IS NULL"
+
+
+async def is_missing(db: Connection) -> bool:
+    """Return whether the connection is to a node that has no feed."""
+    return bool(await db.fetchval(_IS_MISSING))
+
+
 _OLDEST = "SELECT number, time FROM change ORDER BY number LIMIT $1"
 
 
@@ -293,16 +316,21 @@ async def trim(
 
     Return how many, and whether there may be more. Expects a transaction.
     """
-    if await db.fetchval(_IS_MISSING):
+    if await is_missing(db):
+        return 0, False
+    distributed = await citus.is_distributed(db)
+    if distributed and not await citus.has_feed(db):
         return 0, False
     # First, so that no change is deleted of a feed that is switched on meanwhile.
-    newest = await _newest(db)
+    newest = await newest_number(db, distributed)
     # One at a time, so that the floor only rises; also with ``set_changes``, which writes it too.
     note = await db.fetchval(f"{_NOTE} FOR UPDATE", NOTE)
     switch = decoded(note)
     rows = [(row[0], row[1]) for row in await db.fetch(_OLDEST, TRIMMED)]
     if switch is None:
         last = min(rows[-1][0], newest) if rows else 0
+    elif distributed and rows and rows[0][0] <= switch.floor:
+        last = switch.floor  # raised by the transaction before
     else:
         last = last_to_delete(
             switch, rows, newest, now_ms, keep_days=keep_days, keep_rows=keep_rows
@@ -312,6 +340,8 @@ async def trim(
         if switch is not None and last > switch.floor:
             raised = msgspec.structs.replace(switch, floor=last)
             await db.execute(_PUT_NOTE, NOTE, encoded(raised))
+            if distributed:  # a reader could see a deletion before the floor: nodes commit in turn
+                return 0, True
         await db.execute("DELETE FROM change WHERE number <= $1", last)
     return deleted, deleted == TRIMMED
 
@@ -322,7 +352,7 @@ INVARIANT = "each recorded change can be decoded"
 
 async def faults(db: Connection) -> AsyncIterator[Fault]:
     """Yield a fault for each change that cannot be decoded. Expects a transaction."""
-    if await db.fetchval(_IS_MISSING):
+    if await is_missing(db):
         return
     statement = "SELECT number, kind, actor, target, body FROM change"
     async for number, kind, actor, target, body in db.cursor(statement, prefetch=1_000):

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 from guanxi.accounts.account import State
 from guanxi.stores.port.info import CHECKED, StoreInfo, time_of_check
+from guanxi.stores.postgresql.citus import is_distributed
 from guanxi.stores.postgresql.connections import Connection
-from guanxi.stores.postgresql.feed import is_distributed
 
 _SERVER = "SELECT current_setting('server_version')"
 _NOTE = "SELECT value FROM meta WHERE name = $1"

@@ -123,9 +123,14 @@ class Locked:
     followers: dict[int, Followers] = field(default_factory=lambda: defaultdict(Followers))
     #: What to add to the number of members of a group, by owner and group.
     members: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
-    #: Whether the feed of changes is on, and what it gets.
-    is_recorded: bool = False
+    #: The switch of the feed of changes, None if that is off, and what the feed gets.
+    switch: bytes | None = None
     records: list[Record] = field(default_factory=list)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the feed of changes is on."""
+        return self.switch is not None
 
     def state(self, mid: int) -> State | None:
         """Return the state of an account by now, None if it is unknown."""
@@ -153,9 +158,9 @@ SELECT mid, following, whisper, black, special, grouped, version, public_version
     newest
 FROM tally WHERE mid = $1 FOR UPDATE
 """
-# Read when the rows are locked, as ``feed.is_on`` needs it.
+# Read when the rows are locked, as ``feed.switch_of`` needs it.
 _ACCOUNTS = f"""
-SELECT mid, state, refuse_follows, approve_followers, ban_until, {feed.IS_ON} AS is_on
+SELECT mid, state, refuse_follows, approve_followers, ban_until, {feed.SWITCH} AS switch
 FROM account WHERE mid = $1
 """
 #: The newest sort key of an account in a list, by the list's column.
@@ -210,8 +215,8 @@ async def lock(
     mids |= {act.target for act in effective if act.act in _NEEDS_ACCOUNT}
     states = await _each(connection, _ACCOUNTS, mids)
     accounts = {row["mid"]: tuple(row)[1:-1] for row in states}
-    is_recorded = any(row["is_on"] for row in states)
-    locked = Locked(now, rows, tallies, accounts, is_recorded=is_recorded)
+    switch = next((row["switch"] for row in states if row["switch"] is not None), None)
+    locked = Locked(now, rows, tallies, accounts, switch=switch)
     requesting = [
         act
         for act in effective
@@ -328,6 +333,20 @@ def cut(locked: Locked, owner: int, target: int) -> None:
     if after != before:
         _put(locked, key, before, after)
         _put(locked, their_key, swapped(before), swapped(after))
+
+
+def sever(locked: Locked, owner: int, target: int) -> Pair:
+    """Delete all that the two accounts have towards each other; return what that was.
+
+    The rows must be locked as for acts of both. No rule can refuse this. It is a part of an
+    erasure, which the feed of changes has as a whole.
+    """
+    key, their_key = (owner, target), (target, owner)
+    before = Pair(locked.rows[key].pair.mine, locked.rows[their_key].pair.mine)
+    if before != Pair():
+        _put(locked, key, before, Pair())
+        _put(locked, their_key, swapped(before), Pair())
+    return before
 
 
 def put_request(locked: Locked, owner: int, target: int, sort_key: int) -> bool:
@@ -476,8 +495,8 @@ async def write(connection: Connection, locked: Locked, slot: int) -> None:
     for statement, values in changes:
         if values:
             await connection.executemany(statement, values)
-    if locked.records:
-        await feed.put(connection, locked.now, locked.records)
+    if locked.switch is not None and locked.records:
+        await feed.put(connection, locked.switch, locked.now, locked.records)
 
 
 def _regrouped(locked: Locked) -> list[tuple[int, list[int] | None, list[int]]]:

@@ -3,7 +3,7 @@
 Rows of an account's lists are distributed by that account, which is the first column of every key,
 and so are on one shard. Names, sessions, grants and the ids of unique kinds are not found by
 account: they have tables distributed by their own key. There is no foreign key and no trigger. The
-feed of changes has the only sequence; it is not distributed, and cannot be used on Citus.
+feed of changes has the only sequence, which is on the coordinator of Citus alone.
 
 Texts that people write are stored as UTF-8 bytes: PostgreSQL's text type cannot contain U+0000,
 which names and titles may, and bytes are compared without a collation.
@@ -23,6 +23,7 @@ from guanxi.accounts.secrets import new_secret
 from guanxi.graph.pair import SPECIAL
 from guanxi.stores import redacted
 from guanxi.stores.port import StoreError, StoreMissing
+from guanxi.stores.postgresql import citus
 from guanxi.stores.postgresql.connections import (
     PATIENT,
     Connection,
@@ -32,6 +33,7 @@ from guanxi.stores.postgresql.connections import (
 )
 from guanxi.stores.tails import AFTER_NAME, BEFORE_NAME
 from guanxi.text import Text
+from guanxi.world.mentions import MARKS
 
 # Requests to follow, with partial indexes like those of whispers.
 _REQUESTS = """
@@ -56,8 +58,22 @@ CREATE TABLE change (
 );
 """
 
-# Erasures that are under way or done.
-_ERASURES = ""
+# Erasures that are under way or done, and indexes of what other accounts have towards one.
+_MARK_KINDS = ", ".join(f"'{kind}'" for kind in sorted(MARKS))
+_ERASURES = f"""
+CREATE TABLE erasure (
+    mid bigint PRIMARY KEY,
+    begun bigint NOT NULL, -- in seconds, as the end
+    stage text NOT NULL,
+    position text NOT NULL, -- where the stage continues: a list of JSON
+    counts text NOT NULL, -- how much was deleted, by what it was: an object of JSON
+    finished bigint NOT NULL DEFAULT 0 -- 0 while it is under way
+);
+CREATE INDEX erasure_under_way ON erasure (mid) WHERE finished = 0;
+CREATE INDEX relation_of_other ON relation (other, owner)
+    WHERE blocks IS NOT NULL OR whispers IS NOT NULL;
+CREATE INDEX content_of_target ON content (id, owner) WHERE kind IN ({_MARK_KINDS});
+"""
 
 # Lists of accounts and of sessions; bans with a reason and an end.
 _ACCOUNT_LISTS = """
@@ -291,6 +307,8 @@ BY_ACCOUNT = {
     "grp": "owner",
     "content": "owner",
     "content_key": "owner",
+    "erasure": "mid",
+    "change": "actor",
 }
 BY_OWN_KEY = {
     "account_name": "name",
@@ -393,6 +411,8 @@ async def migrate(
                         )
                     await connection.execute(migrations[step])
                 await _put_version(connection, version)
+                if found < version == VERSION and await citus.is_distributed(connection):
+                    await citus.distribute(connection, BY_ACCOUNT, BY_OWN_KEY, ON_EVERY_NODE)
                 return found
     finally:
         await connection.close()
@@ -447,15 +467,15 @@ async def _init(connection: Connection, schema: str, *, distribute: bool) -> boo
         )
     created = await _version(connection) is None and await _create(connection, schema)
     if distribute:
-        if await connection.fetchval("SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'changes')"):
+        if not await citus.is_distributed(connection) and await connection.fetchval(_IS_RECORDED):
             raise StoreError(
                 Text(
-                    "此库记录变更，尚不能分布：请先用 `guanxi store changes off` 关闭",
-                    "this store records changes, and cannot be distributed: switch that off first"
-                    " with `guanxi store changes off`",
+                    "此库正在记录变更：请先用 `guanxi store changes off` 关闭，分布后再打开",
+                    "this store records changes: switch that off with `guanxi store changes off`,"
+                    " and on again when the store is distributed",
                 )
             )
-        await _distribute(connection)
+        await citus.distribute(connection, BY_ACCOUNT, BY_OWN_KEY, ON_EVERY_NODE)
     return created
 
 
@@ -478,10 +498,7 @@ async def _create(connection: Connection, schema: str) -> bool:
     return True
 
 
-#: A condition: the table is not distributed yet.
-_NOT_DISTRIBUTED = (
-    "WHERE NOT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = $1::text::regclass)"
-)
+_IS_RECORDED = "SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'changes')"
 _CITUS = "SELECT count(*) = 1 FROM pg_extension WHERE extname = 'citus'"
 _CREATED_MEANWHILE = (
     asyncpg.UniqueViolationError,
@@ -489,27 +506,6 @@ _CREATED_MEANWHILE = (
     asyncpg.DuplicateTableError,
     asyncpg.DuplicateObjectError,
 )
-
-
-async def _distribute(connection: Connection) -> None:  # pragma: no cover - needs a Citus server
-    """Distribute the tables that are not distributed yet, with their rows.
-
-    Expects the caller's transaction.
-    """
-    # Several tables in one transaction need one connection per node.
-    await connection.execute("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
-    for table in ON_EVERY_NODE:
-        await connection.execute(
-            f"SELECT create_reference_table('{table}') {_NOT_DISTRIBUTED}", table
-        )
-    first = next(iter(BY_ACCOUNT))
-    colocated = {table: "default" if table == first else first for table in BY_ACCOUNT}
-    for table, column in {**BY_ACCOUNT, **BY_OWN_KEY}.items():
-        await connection.execute(
-            f"SELECT create_distributed_table('{table}', '{column}',"
-            f" colocate_with => '{colocated.get(table, 'none')}') {_NOT_DISTRIBUTED}",
-            table,
-        )
 
 
 async def _version(connection: Connection) -> int | None:

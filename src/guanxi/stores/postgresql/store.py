@@ -24,12 +24,14 @@ from guanxi.graph.feed import IMPORTED
 from guanxi.graph.groups import GroupAct
 from guanxi.graph.pair import Modify, mtime_of, sort_key_at
 from guanxi.stores.acts import in_transactions
+from guanxi.stores.erasing import CALL_SECONDS, Stage
 from guanxi.stores.feed import Recording, account_records, mute_records, unmute_record
 from guanxi.stores.lines import LATEST
 from guanxi.stores.port import (
     About,
     AccountRow,
     EdgeRow,
+    Erasure,
     Imported,
     OnContradiction,
     OnOtherTime,
@@ -38,7 +40,16 @@ from guanxi.stores.port import (
     StoreTimeout,
 )
 from guanxi.stores.postgresql import account_lists as lists
-from guanxi.stores.postgresql import administration, bulk, content, export, feed, reads, suggesting
+from guanxi.stores.postgresql import (
+    administration,
+    bulk,
+    content,
+    erasing,
+    export,
+    feed,
+    reads,
+    suggesting,
+)
 from guanxi.stores.postgresql import cards as people
 from guanxi.stores.postgresql import check as checks
 from guanxi.stores.postgresql import info as infos
@@ -178,8 +189,8 @@ class PostgreSQLStore(Recording, Engine):
         now = sort_key_at(self._clock())
 
         async def work(db: Connection) -> None:
-            await content.put(db, entries, by=by, now=now)
-            await feed.append(db, now, *mute_records(entries))
+            stored = await content.put(db, entries, by=by, now=now)
+            await feed.append(db, now, *mute_records(stored))
 
         await self.write(work)
 
@@ -236,6 +247,24 @@ class PostgreSQLStore(Recording, Engine):
         changed = secret is not None and secret != self._secret
         self._secret = secret if secret is not None else self._secret
         return changed
+
+    # --- erasures ---
+
+    async def erase(self, mid: int) -> Erasure | None:
+        until = time.monotonic() + CALL_SECONDS
+        while True:
+            found = await self.erasure(mid)
+            ended = False
+            if found is not None and found.stage == Stage.WAITING:
+                ended = await self.read(erasing.others_ended)
+            now = sort_key_at(self._clock())
+            found = await self.write(partial(erasing.erase_part, mid=mid, now=now, ended=ended))
+            if found is None or found.finished or time.monotonic() >= until:
+                return found
+
+    erasure = reading(erasing.erasure)
+    erasures = reading(erasing.erasures)
+    put_erasures = writing(erasing.put_erasures)
 
     # --- upkeep ---
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from guanxi.accounts.account import State
 from guanxi.stores.port import Suggestion
 from guanxi.stores.port.rows import SOURCES, TARGETS
+from guanxi.stores.postgresql import citus
 from guanxi.stores.postgresql.connections import Connection
 from guanxi.world.marks import DISMISSAL, MUTE
 
@@ -59,4 +60,6 @@ async def suggestions(db: Connection, owner: int, limit: int, now: int) -> list[
 
     ``now`` is in seconds since the Unix epoch.
     """
+    if await citus.is_distributed(db):
+        return await citus.suggestions(db, owner, limit, now)
     return [Suggestion(*row) for row in await db.fetch(_SUGGESTIONS, owner, limit, now)]

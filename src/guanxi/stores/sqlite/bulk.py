@@ -20,6 +20,7 @@ from guanxi.stores.group_ids import new_group_id
 from guanxi.stores.lines import (
     CHUNK,
     CONTRADICTION,
+    ERASED_ACCOUNT,
     MAX_FINER,
     OTHER_TIME,
     REPEATED,
@@ -41,6 +42,8 @@ from guanxi.stores.port import (
 )
 from guanxi.stores.port.rows import plain_edge
 from guanxi.stores.sqlite.cards import account, put, put_plain
+from guanxi.stores.sqlite.erased import ANY as ANY_ERASED
+from guanxi.stores.sqlite.erased import erased_of, is_erased
 from guanxi.stores.sqlite.requests import END_CONTRADICTED
 from guanxi.stores.sqlite.schema import (
     COUNT_MEMBERS,
@@ -267,6 +270,7 @@ def check(
     ``StoreError``.
     """
     with snapshot(db):
+        check_erased(db, accounts)
         if strict:
             _check_accounts(db, accounts)
         if on_contradiction == "refuse":
@@ -292,8 +296,10 @@ def write(
     ``accounts`` are created or replaced; other unknown accounts get a card with only a name.
     ``groups`` gives ids by owner and name: those groups are created too, but a name that exists
     keeps its id; other new groups get a random one. The caller holds the transaction, and must roll
-    it back on ``StoreError`` (a group's id or name in ``groups`` cannot be used).
+    it back on ``StoreError`` (a group's id or name in ``groups`` cannot be used) and on ``BadLine``
+    (an account was erased since the check).
     """
+    check_erased(db, accounts)
     put(
         db,
         (
@@ -314,6 +320,32 @@ def write(
         db.execute(_WRITE_EXTRAS)
         db.execute(_UPDATE_TALLIES + COUNT_MEMBERS + END_CONTRADICTED)
     return Imported(new=new)
+
+
+_OF_ERASED = """
+SELECT min(line) FROM staged
+WHERE follower IN (SELECT mid FROM erasure) OR followed IN (SELECT mid FROM erasure)
+"""
+
+
+def check_erased(db: apsw.Connection, accounts: Mapping[int, tuple[Card, Privacy, State]]) -> None:
+    """Raise ``BadLine`` for the first line that names an account whose erasure began.
+
+    Raise ``StoreError`` if ``accounts`` has one.
+    """
+    line = db.execute(_OF_ERASED).get if db.execute(ANY_ERASED).get else None
+    if line is not None:
+        raise BadLine(line, ERASED_ACCOUNT)
+    check_accounts_erased(db, accounts)
+
+
+def check_accounts_erased(
+    db: apsw.Connection, accounts: Mapping[int, tuple[Card, Privacy, State]]
+) -> None:
+    """Raise ``StoreError`` if the erasure of one of ``accounts`` began."""
+    erased = erased_of(db, accounts)
+    if erased:
+        raise StoreError(ERASED_ACCOUNT)
 
 
 _UNKNOWN = """
@@ -435,10 +467,11 @@ def _refused(owner: int, group: int, name: str) -> StoreError:
 def create_groups(db: apsw.Connection, groups: Mapping[tuple[int, str], int]) -> None:
     """Create the groups of ``groups`` (ids by owner and name) whose names the owner does not use.
 
-    ``check`` has checked them. Raise ``StoreError`` if an id was used since.
+    ``check`` has checked them; those of an owner that was erased since are left out. Raise
+    ``StoreError`` if an id was used since.
     """
     for (owner, name), group in groups.items():
-        if db.execute(_ID_OF_NAME, (owner, name)).get is not None:
+        if db.execute(_ID_OF_NAME, (owner, name)).get is not None or is_erased(db, owner):
             continue
         if db.execute(_ID_USED, (owner, group)).get:
             raise _refused(owner, group, name)

@@ -30,6 +30,7 @@ from guanxi.graph.pair import mtime_of
 from guanxi.stores.documents import document
 from guanxi.stores.port import AccountRow
 from guanxi.stores.sqlite import content
+from guanxi.stores.sqlite.erased import is_erased
 from guanxi.stores.sqlite.feed import end_cursor
 from guanxi.stores.sqlite.reads import packed
 from guanxi.stores.sqlite.requests import end_requests, end_some
@@ -271,6 +272,8 @@ def edit_account(
     epoch) counts as none. ``StoreError`` for a stored document that cannot be decoded. Runs in the
     caller's transaction.
     """
+    if is_erased(db, mid):
+        return EditRefusal.ERASED
     current = account(db, mid)
     stored = None if current is None else (account_at(current, now), cards(db, [mid])[mid])
     name = edit.card.get("name", edit.new.name if edit.new else None)
@@ -425,9 +428,12 @@ def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
 def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
     """Store or replace an account's QR sign-in grant; delete the grants expired at ``now``.
 
-    Times are in seconds since the Unix epoch. The caller commits.
+    An account that was erased gets none. Times are in seconds since the Unix epoch. The caller
+    commits.
     """
     db.execute("DELETE FROM sign_in_grant WHERE expires <= ?", (now,))
+    if is_erased(db, mid):
+        return
     db.execute(
         "INSERT OR REPLACE INTO sign_in_grant (digest, mid, expires) VALUES (?, ?, ?)",
         (digest, mid, expires),

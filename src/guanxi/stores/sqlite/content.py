@@ -12,8 +12,11 @@ from typing import TypeVar
 import apsw
 import msgspec
 
+from guanxi.accounts.account import State
 from guanxi.stores.documents import check_declared, document, in_order, refuse_caller
+from guanxi.stores.erasing import is_of_erased, named_by
 from guanxi.stores.port import Documents, Query
+from guanxi.stores.sqlite.erased import erased_of, is_erased
 from guanxi.stores.sqlite.reads import packed
 from guanxi.world.kind import ONLY, Entry, Kind, Value
 from guanxi.world.kinds import BY_NAME
@@ -35,25 +38,42 @@ def encoded_filters(entry: Entry) -> str:
 _STATE = "SELECT state, ban_until FROM account WHERE mid = ?"
 
 
-def put(db: apsw.Connection, entries: Iterable[Entry], *, by: int = 0, now: int = 0) -> None:
-    """Store documents; the caller commits. ``KeyError`` for a kind that is not declared.
+def _stored(db: apsw.Connection, mid: int) -> tuple[int, int] | None:
+    """Return the state of an account and the end of its ban, None if it is unknown.
+
+    An erased account has left.
+    """
+    found: tuple[int, int] | None = db.execute(_STATE, (mid,)).get
+    if found is None and is_erased(db, mid):
+        return State.DEREGISTERED, 0
+    return found
+
+
+def put(db: apsw.Connection, entries: Iterable[Entry], *, by: int = 0, now: int = 0) -> list[Entry]:
+    """Store documents; the caller commits. Return those that are stored.
+
+    ``KeyError`` for a kind that is not declared.
 
     ``CallerRefused`` if the account ``by`` (0 for nobody) may change nothing at ``now``, a sort
     key.
 
     Each replaces the document with its owner, kind and id; if the kind is unique, also that of any
-    other owner. ``OverflowError`` for an owner, id or key over 64 bits. After an error the caller
-    must roll back.
+    other owner. Those of an erased account, and marks on one, are left out.
+    ``OverflowError`` for an owner, id or key over 64 bits. After an error the caller must roll
+    back.
     """
-    if by:
-        refuse_caller(db.execute(_STATE, (by,)).get, now)
-    for entry in entries:
+    entries = [*entries]
+    state = None if not by else _stored(db, by)
+    refuse_caller(state, now)
+    erased = erased_of(db, named_by(entries, owners=state is None))
+    stored = [entry for entry in entries if not is_of_erased(entry, erased)]
+    for entry in stored:
         owner, kind, id = entry.owner, entry.kind, entry.id
         replaced = [owner]
         if BY_NAME[kind].unique:
             replaced = [stored_owner for (stored_owner,) in db.execute(_OWNERS, (kind, id))]
         for stored_owner in replaced:
-            _delete(db, stored_owner, kind, id)
+            delete_one(db, stored_owner, kind, id)
         db.execute(
             _PUT,
             (owner, kind, id, encoded_filters(entry), entry.text, entry.body),
@@ -61,9 +81,11 @@ def put(db: apsw.Connection, entries: Iterable[Entry], *, by: int = 0, now: int 
         db.executemany(
             _PUT_KEY, ((owner, kind, name, value, id) for name, value in entry.keys.items())
         )
+    return stored
 
 
-def _delete(db: apsw.Connection, owner: int, kind: str, id: int) -> None:
+def delete_one(db: apsw.Connection, owner: int, kind: str, id: int) -> None:
+    """Delete a document with its keys; the caller commits."""
     db.execute(_DELETE, (owner, kind, id))
     db.execute(_DELETE_KEYS, (owner, kind, id))
 
@@ -214,7 +236,7 @@ def delete(
     """
     check_declared(where, kind.filters)
     if by:
-        refuse_caller(db.execute(_STATE, (by,)).get, now)
+        refuse_caller(_stored(db, by), now)
     if ids is not None and not ids:
         return 0, None
     condition, bindings = _condition(kind, where, "")
@@ -223,7 +245,7 @@ def delete(
     values = [owner, kind.name, *bindings, *id_binding, start, most + 1]
     found = [id for (id,) in db.execute(statement, values)]
     for id in found[:most]:
-        _delete(db, owner, kind.name, id)
+        delete_one(db, owner, kind.name, id)
     return len(found[:most]), found[most] if len(found) > most else None
 
 

@@ -69,7 +69,7 @@ def set_changes(
         db.execute("DELETE FROM meta WHERE name = ?", (NOTE,))
         return current is not None
     if current is None:
-        switch = new_switch(_newest(db), keep_days, keep_rows)
+        switch = new_switch(newest_number(db), keep_days, keep_rows)
     else:
         switch = msgspec.structs.replace(current, keep_days=keep_days, keep_rows=keep_rows)
     db.execute(_PUT_NOTE, (NOTE, encoded(switch)))
@@ -83,7 +83,7 @@ def mark_restored(db: apsw.Connection) -> bool:
     """
     switch = decoded(_note(db))
     if switch is not None:
-        db.execute(_PUT_NOTE, (NOTE, encoded(restored_switch(switch, _newest(db)))))
+        db.execute(_PUT_NOTE, (NOTE, encoded(restored_switch(switch, newest_number(db)))))
     return switch is not None
 
 
@@ -92,7 +92,7 @@ def _note(db: apsw.Connection) -> bytes | None:
     return value
 
 
-def _newest(db: apsw.Connection) -> int:
+def newest_number(db: apsw.Connection) -> int:
     """Return the highest number that was drawn."""
     return int(db.execute(_NEWEST).get or 0)
 
@@ -106,14 +106,14 @@ ORDER BY number LIMIT ?
 def changes_after(db: apsw.Connection, cursor: Cursor | None, limit: int) -> Changes:
     """Return the changes after a cursor; raise what ``Feed.changes`` does."""
     switch = switched_on(_note(db))
-    after = number_after(switch, cursor, _newest(db))
+    after = number_after(switch, cursor, newest_number(db))
     return page(switch, after, list(db.execute(_ROWS, (after, limit))))
 
 
 def end_cursor(db: apsw.Connection) -> str | None:
     """Return the cursor after every change that the connection's snapshot shows; None if off."""
     switch = decoded(_note(db))
-    return None if switch is None else cursor_at(switch, _newest(db))
+    return None if switch is None else cursor_at(switch, newest_number(db))
 
 
 _SPAN = "SELECT (SELECT min(number) FROM change WHERE number > ?), (SELECT max(number) FROM change)"
@@ -127,7 +127,7 @@ def changes_status(db: apsw.Connection) -> FeedStatus:
     [(oldest, newest)] = db.execute(_SPAN, (switch.floor,))
     return FeedStatus(
         on=True,
-        cursor=cursor_at(switch, _newest(db)),
+        cursor=cursor_at(switch, newest_number(db)),
         oldest=int(oldest or 0),
         newest=int(newest or 0) if oldest else 0,
         keep_days=switch.keep_days,
@@ -151,7 +151,7 @@ def trim(
         last = rows[-1][0] if rows else 0
     else:
         last = last_to_delete(
-            switch, rows, _newest(db), now_ms, keep_days=keep_days, keep_rows=keep_rows
+            switch, rows, newest_number(db), now_ms, keep_days=keep_days, keep_rows=keep_rows
         )
     deleted = sum(number <= last for number, _ in rows)
     if deleted:

@@ -253,8 +253,20 @@ CREATE TABLE change (
 ) STRICT;
 """
 
-# Erasures that are under way or done.
-_ERASURES = ""
+# Erasures that are under way or done, and indexes of what other accounts have towards one.
+_ERASURES = """
+CREATE TABLE erasure (
+    mid INTEGER PRIMARY KEY,
+    begun INTEGER NOT NULL, -- in seconds, as the end
+    stage TEXT NOT NULL,
+    position TEXT NOT NULL, -- where the stage continues: a list of JSON
+    counts TEXT NOT NULL, -- how much was deleted, by what it was: an object of JSON
+    finished INTEGER NOT NULL DEFAULT 0 -- 0 while it is under way
+) STRICT;
+CREATE INDEX erasure_under_way ON erasure (mid) WHERE finished = 0;
+CREATE INDEX block_of_target ON block (target, owner);
+CREATE INDEX whisper_of_target ON whisper (target, owner);
+"""
 
 # Lists of accounts and of sessions; bans with a reason and an end.
 _ACCOUNT_LISTS = """

@@ -7,6 +7,7 @@ interrupted import leaves whole slices; the same import run again skips what is 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -21,8 +22,17 @@ from guanxi.graph.feed import IMPORTED
 from guanxi.graph.pair import SPECIAL
 from guanxi.stores.port import Imported, OnOtherTime, StoreTimeout
 from guanxi.stores.sqlite import feed
-from guanxi.stores.sqlite.bulk import BLOCK, FOLLOW, WHISPER, create_groups, index_pairs, new_groups
+from guanxi.stores.sqlite.bulk import (
+    BLOCK,
+    FOLLOW,
+    WHISPER,
+    check_accounts_erased,
+    create_groups,
+    index_pairs,
+    new_groups,
+)
 from guanxi.stores.sqlite.cards import put, put_plain
+from guanxi.stores.sqlite.erased import ANY as ANY_ERASED
 from guanxi.stores.sqlite.pairs import cut
 from guanxi.stores.sqlite.schema import (
     GROUPED,
@@ -92,12 +102,13 @@ def write_slices(
     db.execute(_ORDER)
     if db.execute("SELECT EXISTS (SELECT 1 FROM staged WHERE kind = ?)", (BLOCK,)).get:
         index_pairs(db)
-    log = _Log(db)
+    log = Log(db)
     imported = Imported()
     try:
         for part in _parts(accounts.items(), _ACCOUNTS):
             with turn(db, path):
                 feed.append(db, now, IMPORTED)
+                check_accounts_erased(db, dict(part))
                 put(
                     db,
                     (
@@ -125,11 +136,7 @@ def write_slices(
             first += size
             size = _next_size(size, time.monotonic() - began)
             log.copy(path)
-        db.pragma("synchronous", "FULL")
-        with turn(db, path):  # the sync of a commit makes all those before it durable too
-            # An UPDATE that leaves each value as it is would write nothing, and sync nothing.
-            db.execute("INSERT INTO meta (name, value) VALUES ('touch', x'00')")
-            db.execute("DELETE FROM meta WHERE name = 'touch'")
+        make_durable(db, path)
     except apsw.Error as error:
         if not log.commits:
             raise
@@ -137,6 +144,15 @@ def write_slices(
             f"only a part of the import is written ({error}); run it again to continue"
         ) from error
     return imported
+
+
+def make_durable(db: apsw.Connection, path: Path) -> None:
+    """Make all commits durable that the connection made with ``synchronous`` at NORMAL."""
+    db.pragma("synchronous", "FULL")
+    with turn(db, path):  # the sync of a commit makes all those before it durable too
+        # An UPDATE that leaves each value as it is would write nothing, and sync nothing.
+        db.execute("INSERT INTO meta (name, value) VALUES ('touch', x'00')")
+        db.execute("DELETE FROM meta WHERE name = 'touch'")
 
 
 def _parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -151,7 +167,7 @@ def _next_size(size: int, seconds: float) -> int:
     return max(_LEAST, min(_LARGEST, int(size * factor)))
 
 
-class _Log:
+class Log:
     """The write-ahead log as this connection leaves it, and how it is kept short."""
 
     def __init__(self, db: apsw.Connection) -> None:
@@ -165,6 +181,11 @@ class _Log:
             self._pages = pages
             self.commits += 1
         return apsw.SQLITE_OK
+
+    def sync(self, path: Path) -> None:
+        """Make the log durable as it is now, without a lock."""
+        with suppress(OSError), open(f"{path}-wal", "rb") as file:  # make_durable would raise
+            os.fsync(file.fileno())
 
     def copy(self, path: Path) -> None:
         """Copy the log into the file, if it is long, so that the next writer can start it again.
@@ -185,11 +206,15 @@ class _Log:
 
 
 def _create_accounts(db: apsw.Connection, first: int, last: int) -> None:
-    """Create the accounts in these rows of ``missing``, except those that exist by now."""
+    """Create the accounts in these rows of ``missing``.
+
+    Except those that exist by now, or whose erasure began since the check.
+    """
     db.execute("DROP TABLE IF EXISTS temp.unknown")
     db.execute(
         "CREATE TEMP TABLE unknown AS SELECT mid FROM missing"
-        " WHERE rowid BETWEEN ? AND ? AND mid NOT IN (SELECT mid FROM account)",
+        " WHERE rowid BETWEEN ? AND ? AND mid NOT IN (SELECT mid FROM account)"
+        " AND mid NOT IN (SELECT mid FROM erasure)",
         (first, last),
     )
     put_plain(db)
@@ -235,6 +260,11 @@ SELECT follower, followed, line, kind, place, flags & {IN_GROUPS} | {MUTUAL} * (
         ELSE {_NEW}
     END
 FROM ordered WHERE rowid BETWEEN :first AND :last
+"""
+# Whose erasure began since the check.
+_FIND_ERASED = f"""
+UPDATE slice SET outcome = {_LOSES}
+WHERE follower IN (SELECT mid FROM erasure) OR followed IN (SELECT mid FROM erasure)
 """
 _FIND_CHANGED = (
     f"UPDATE slice SET outcome = {_CHANGED} WHERE stored IS NOT NULL AND outcome = {_NEW}"
@@ -449,6 +479,8 @@ def _write_slice(
     (low, low_item), (high, high_item) = bounds[0], bounds[-1]
     keys = {"low": low, "low_item": low_item, "high": high, "high_item": high_item}
     db.execute(_FILL, {"first": first, "last": last, **keys})
+    if db.execute(ANY_ERASED).get:
+        db.execute(_FIND_ERASED)
     db.execute(_FIND_CHANGED)
     changes = db.execute("SELECT changes()").get
     if changes:

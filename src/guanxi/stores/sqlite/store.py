@@ -33,6 +33,7 @@ from guanxi.stores.port import (
     About,
     AccountRow,
     EdgeRow,
+    Erasure,
     Imported,
     OnContradiction,
     OnOtherTime,
@@ -45,6 +46,7 @@ from guanxi.stores.sqlite import (
     administration,
     bulk,
     content,
+    erasing,
     export,
     feed,
     reads,
@@ -215,8 +217,8 @@ class SQLiteStore(Recording, Engine):
         now = sort_key_at(self._clock())
 
         def work(db: apsw.Connection) -> None:
-            content.put(db, entries, by=by, now=now)
-            feed.append(db, now, *mute_records(entries))
+            stored = content.put(db, entries, by=by, now=now)
+            feed.append(db, now, *mute_records(stored))
 
         await self.write(work)
 
@@ -303,6 +305,21 @@ class SQLiteStore(Recording, Engine):
         changed = secret is not None and secret != self._secret
         self._secret = secret if secret is not None else self._secret
         return changed
+
+    # --- erasures ---
+
+    async def erase(self, mid: int) -> Erasure | None:
+        self.owner.here()
+
+        def work() -> Erasure | None:
+            with failures():
+                return erasing.erase(self.path, mid, lambda: sort_key_at(self._clock()))
+
+        return await self.apart(work)
+
+    erasure = reading(erasing.erasure)
+    erasures = reading(erasing.erasures)
+    put_erasures = writing(erasing.put_erasures)
 
     # --- upkeep ---
 

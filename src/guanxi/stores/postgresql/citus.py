@@ -1,0 +1,260 @@
+"""What only a store that Citus distributes needs: its tables, its feed's numbers, suggestions.
+
+``schema``, ``feed`` and ``suggesting`` call this. Plain PostgreSQL reaches ``is_distributed`` only.
+
+**The feed.** Changes are on the shards of their actors, so that an act and its change commit
+together, and on no further node. Their numbers are one sequence for the whole cluster, as on plain
+PostgreSQL: two transactions that change the same row commit in the order of their numbers, whatever
+nodes they reach, and a cursor is one number.
+
+The sequence is on the coordinator alone. Every node draws from it through ``change_source``, a
+table of one row there, to which Citus routes. A number must never be drawn twice, also when the
+coordinator crashes: a shard's commit must not be on disk before the sequence's new value is. Citus
+commits in one phase if only one node has changes; then the shard may be first. So each transaction
+that appends also writes to ``change_source``, no row of it: that makes Citus prepare the
+transaction on each node, and the coordinator flushes its log before any node shows the change.
+
+A reader stops before a missing number, as ``feed`` describes. Three looks at the locks of all nodes
+show who may hold it, each after those that the last one showed have ended: transactions with a lock
+on ``change``, on the node to which their service is connected, which they have from before they
+draw until all nodes have committed or one was lost; then their parts with a lock on a shard, which
+may go on when that node is lost; then parts that are prepared. These have another name when their
+node was restarted: without the third look, one that the second showed would seem to have ended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from operator import attrgetter
+
+from guanxi.accounts.account import State
+from guanxi.stores.port import StoreError, StoreUnavailable, Suggestion
+from guanxi.stores.port.rows import SOURCES, TARGETS
+from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
+from guanxi.text import Text
+from guanxi.world.marks import DISMISSAL, MUTE
+
+_IS_DISTRIBUTED = """
+SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass('relation'))
+"""
+
+
+async def is_distributed(db: Connection) -> bool:
+    """Return whether Citus distributes the store's tables."""
+    if await db.fetchval("SELECT to_regclass('pg_dist_partition') IS NULL"):
+        return False
+    return bool(await db.fetchval(_IS_DISTRIBUTED))
+
+
+# --- the tables ---
+
+#: A condition: the table is not distributed yet.
+_NOT_DISTRIBUTED = (
+    "WHERE NOT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = $1::text::regclass)"
+)
+# A key of a distributed table includes the column that it is distributed by.
+_FEED_BY_ACTOR = f"""
+DO $$ BEGIN
+    IF EXISTS (SELECT 1 {_NOT_DISTRIBUTED.replace("$1::text", "'change'")}) THEN
+        ALTER TABLE change DROP CONSTRAINT change_pkey, ADD PRIMARY KEY (number, actor);
+    END IF;
+END $$
+"""
+_SOURCE = """
+CREATE TABLE change_source (sequence text PRIMARY KEY);
+INSERT INTO change_source (sequence) VALUES (format('%I.change_number', current_schema()));
+SELECT citus_add_local_table_to_metadata('change_source');
+"""
+
+
+async def distribute(
+    db: Connection,
+    by_account: Mapping[str, str],
+    by_own_key: Mapping[str, str],
+    on_every_node: Sequence[str],
+) -> None:
+    """Distribute the tables that are not distributed yet, with their rows.
+
+    The arguments have each table's distribution column; those by account are colocated. Expects the
+    caller's transaction.
+    """
+    # Several tables in one transaction need one connection per node.
+    await db.execute("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
+    for table in on_every_node:
+        await db.execute(f"SELECT create_reference_table('{table}') {_NOT_DISTRIBUTED}", table)
+    await db.execute(_FEED_BY_ACTOR)
+    first = next(iter(by_account))
+    colocated = {table: "default" if table == first else first for table in by_account}
+    for table, column in {**by_account, **by_own_key}.items():
+        await db.execute(
+            f"SELECT create_distributed_table('{table}', '{column}',"
+            f" colocate_with => '{colocated.get(table, 'none')}') {_NOT_DISTRIBUTED}",
+            table,
+        )
+    if await db.fetchval("SELECT to_regclass('change_source') IS NULL"):
+        await db.execute(_SOURCE)
+
+
+# --- the feed ---
+
+_HAS_FEED = """
+SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass('change'))
+AND to_regclass('change_source') IS NOT NULL
+"""
+
+
+async def has_feed(db: Connection) -> bool:
+    """Return whether the changes are distributed; an older guanxi distributed all but these."""
+    return bool(await db.fetchval(_HAS_FEED))
+
+
+async def before_switch(db: Connection, on: bool) -> None:
+    """Prepare the transaction that switches the feed.
+
+    Raise StoreError to switch it on if the changes are not distributed.
+    """
+    if on and not await has_feed(db):
+        raise StoreError(
+            Text(
+                "此库的变更表尚未分布：请对协调节点运行 `guanxi store init ADDRESS --distribute`",
+                "the table of changes is not distributed yet: run `guanxi store init ADDRESS"
+                " --distribute` with the coordinator's address",
+            )
+        )
+    await _lock_on_all_nodes(db)
+    # The lock of a node is released together with the node's copy of the switch.
+    await db.execute("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
+
+
+async def _lock_on_all_nodes(db: Connection) -> None:
+    """Have LOCK, which Citus sends to all nodes, keep the transaction's ``lock_timeout`` there."""
+    await db.execute("SET LOCAL citus.propagate_set_commands = 'local'")
+
+
+# The first locks ``change`` on this node and reaches no other; the second is described above.
+_BEGIN_APPEND = "DELETE FROM change WHERE false; DELETE FROM change_source WHERE sequence = ''"
+_DRAW = "SELECT nextval(sequence::regclass) FROM change_source, generate_series(1, $1)"
+_APPEND = """
+INSERT INTO change (number, time, kind, actor, target, body) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_NEWEST = "SELECT coalesce(pg_sequence_last_value(sequence::regclass), 0) FROM change_source"
+
+
+async def append(db: Connection, values: Sequence[tuple[object, ...]]) -> None:
+    """Append changes, each with all its columns but the number, within the transaction."""
+    await db.execute(_BEGIN_APPEND)
+    numbers = sorted(number for (number,) in await db.fetch(_DRAW, len(values)))
+    rows = [(number, *each) for number, each in zip(numbers, values, strict=True)]
+    await send_many(db, _APPEND, rows)
+
+
+async def newest(db: Connection) -> int:
+    """Return the highest number that was drawn, on any node, whether or not it is committed."""
+    return int(await db.fetchval(_NEWEST) or 0)
+
+
+_LOOK = """
+SELECT nodeid::text, success, string_to_array(nullif(result, ''), ',')
+FROM run_command_on_all_nodes(format(
+    $$SELECT coalesce(string_agg(DISTINCT virtualtransaction, ','), '') FROM pg_locks
+    JOIN pg_class ON pg_class.oid = relation
+    WHERE locktype = 'relation' AND mode = 'RowExclusiveLock'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND relnamespace = to_regnamespace(%L) AND relname ~ %L AND (pid IS NULL OR NOT %L)$$,
+    quote_ident(current_schema()), $1::text, $2::boolean
+))
+"""
+# The tables of each look, as a regular expression, and whether it shows prepared transactions
+# alone, which have no process.
+_SHARD = "^change_[0-9]+$"
+_TABLE, _SHARDS, _PREPARED = ("^change$", False), (_SHARD, False), (_SHARD, True)
+
+#: A transaction's node, and its name there.
+Holder = tuple[str, ...]
+
+
+async def _look(db: Connection, tables: str, prepared: bool) -> set[Holder]:
+    found: set[Holder] = set()
+    for node, success, transactions in await db.fetch(_LOOK, tables, prepared):
+        if not success:
+            raise StoreUnavailable(Text("有节点没有响应", "a node does not answer"))
+        found.update((node, name) for name in transactions or ())
+    return found
+
+
+#: Reads of the transactions that may hold a number, in the order in which they are to be waited
+#: for. They raise StoreUnavailable if a node does not answer.
+LOOKS: Sequence[Callable[[Connection], Awaitable[set[Holder]]]] = tuple(
+    partial(_look, tables=tables, prepared=alone) for tables, alone in (_TABLE, _SHARDS, _PREPARED)
+)
+
+
+async def end(db: Connection, wait_ms: int) -> int | None:
+    """Return the number at the end of the feed; None if one below it may still be committed.
+
+    Ends the transaction, and begins another REPEATABLE READ transaction, whose reads of any node
+    show every change up to that number, and perhaps later ones. Raise asyncpg's
+    LockNotAvailableError if a running transaction does not end within ``wait_ms`` milliseconds.
+    """
+    # Not in the caller's transaction: its snapshots on the nodes would be from before the lock.
+    await db.execute("COMMIT")
+    await db.execute("BEGIN")
+    await db.execute(f"SET LOCAL lock_timeout = '{wait_ms}ms'")
+    await _lock_on_all_nodes(db)
+    await db.execute("LOCK TABLE change IN SHARE MODE")
+    number = await newest(db)
+    left = await _look(db, *_SHARDS)
+    await db.execute("COMMIT")
+    await db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    return None if left else number
+
+
+# --- suggestions ---
+
+_SOURCES = f"""
+SELECT other FROM relation WHERE owner = $1 AND follows IS NOT NULL
+ORDER BY follows DESC, other DESC LIMIT {SOURCES}
+"""
+_SHOWN = f"""
+SELECT mid FROM account WHERE mid = ANY($1) AND state = {State.NORMAL} AND NOT hide_followings
+"""
+_TARGETS = f"""
+SELECT other FROM relation WHERE owner = $1 AND follows IS NOT NULL
+ORDER BY follows DESC, other DESC LIMIT {TARGETS}
+"""
+_LEFT_OUT = f"""
+SELECT other FROM relation
+WHERE owner = $1 AND other = ANY($2) AND (follows IS NOT NULL OR blocks IS NOT NULL)
+UNION ALL
+SELECT id FROM content_key
+WHERE owner = $1 AND kind IN ('{MUTE.name}', '{DISMISSAL.name}') AND id = ANY($2)
+AND name = 'until' AND value > $3
+"""
+_BLOCKING = "SELECT owner FROM relation WHERE owner = ANY($2) AND other = $1 AND blocks IS NOT NULL"
+_FOLLOWERS = f"""
+SELECT account.mid, coalesce(sum(follower), 0)::bigint
+FROM account LEFT JOIN follower_tally ON follower_tally.mid = account.mid
+WHERE account.mid = ANY($1) AND state = {State.NORMAL} AND NOT refuse_follows
+GROUP BY account.mid
+"""
+
+
+async def suggestions(db: Connection, owner: int, limit: int, now: int) -> list[Suggestion]:
+    """Return accounts that the owner's followings follow, the best first, as ``suggesting``.
+
+    Its statement joins the lists of several accounts, each with its own limit: Citus cannot.
+    """
+    sources = [mid for (mid,) in await db.fetch(_SOURCES, owner)]
+    shown = sorted(mid for (mid,) in await db.fetch(_SHOWN, sources))
+    followed = await fetch_many(db, _TARGETS, [(mid,) for mid in shown])
+    shared = Counter(mid for (mid,) in followed if mid != owner)
+    left_out = {mid for (mid,) in await db.fetch(_LEFT_OUT, owner, [*shared], now)}
+    left_out |= {mid for (mid,) in await db.fetch(_BLOCKING, owner, [*shared])}
+    found = [mid for mid in shared if mid not in left_out]
+    ranked = [
+        Suggestion(mid, shared[mid], followers)
+        for mid, followers in await db.fetch(_FOLLOWERS, found)
+    ]
+    return sorted(ranked, key=attrgetter("rank"))[:limit]

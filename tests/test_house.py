@@ -22,7 +22,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"text", "contract", "graph", "accounts", "world", "stores"},
     "operations": {"text", "contract", "graph", "accounts", "world", "stores"},
     "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},
-    "testing": {"contract", "graph", "accounts", "world", "stores", "operations", "service"},
+    "emulator": {
+        *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
+        "demo",
+    },
+    "testing": {
+        *("contract", "graph", "accounts", "world", "stores", "operations", "service", "emulator"),
+    },
     "sdk": {"_version", "text", "contract"},
     "user": {"contract", "sdk"},
     "toolbox": {"text", "contract", "sdk"},
@@ -32,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
-        *("_version", "sdk", "user", "demo", "files", "toolbox"),
+        *("_version", "sdk", "user", "demo", "files", "toolbox", "emulator"),
     },
     "__main__": {"cli"},
     "exceptions": {"contract"},

@@ -530,7 +530,10 @@ def test_demo_as_json(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     facts = json.loads(process.stdout.readline())
-    assert facts.keys() == {"base_url", "mid", "sessdata", "bili_jct", "docs_url", "store"}
+    assert facts.keys() == {
+        *("base_url", "mid", "sessdata", "bili_jct", "docs_url", "store"),
+        *("emulator_url", "emulator_token"),
+    }
     assert (facts["mid"], facts["store"]) == (HERO, str(path))
     credential = Credential(facts["sessdata"], facts["bili_jct"])
     with SyncClient(base_url=facts["base_url"], credential=credential) as client:

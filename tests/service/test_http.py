@@ -29,7 +29,8 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_path(path: str, method: str, documented: RunningService) -> None:
     answer = send(documented.base_url, method, path)
-    assert (answer.status, answer.body) == (
+    reason, _, _ = answer.reason.partition("; near: ")  # which the emulator adds
+    assert (answer.status, answer.body | {"reason": reason}) == (
         404,
         {
             "code": -404,

@@ -79,12 +79,12 @@ def test_running_does_not_need_pytest(tmp_path: Path) -> None:
 
 
 def test_a_missing_module_names_the_extra_to_install() -> None:
-    code = "import sys; sys.modules['uvicorn'] = None; import guanxi.testing"
+    code = "import sys; sys.modules['uvicorn'] = None; from guanxi.testing import running"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert ended.stderr.endswith(
-        "ModuleNotFoundError: guanxi.testing needs uvicorn: pip install 'guanxi[service]'\n"
+        "ModuleNotFoundError: guanxi.testing needs uvicorn: pip install 'guanxi[testing]'\n"
     )
 
 

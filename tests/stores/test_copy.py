@@ -190,8 +190,8 @@ async def test_an_interrupted_copy_resumes(
 ) -> None:
     source, target = [await engine.open(clock) for engine in ends]
     await fill(source, clock)
-    small = tuple(part._replace(batch_size=7) for part in copy._PARTS)
-    monkeypatch.setattr(copy, "_PARTS", small)
+    small = tuple(part._replace(batch_size=7) for part in copy.PARTS)
+    monkeypatch.setattr(copy, "PARTS", small)
     whole = Progress()
     steps = 0
 

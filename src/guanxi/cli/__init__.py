@@ -35,7 +35,7 @@ COMMANDS = {
         Text("询问服务是否正常。", "Ask a running service whether it is well."),
     ),
     "demo": Command(
-        "serve:demo",
+        "demo:demo",
         "service",
         Text("启动演示，并展示导览。", "Serve generated data, and show a tour."),
     ),

@@ -6,8 +6,6 @@ import errno
 import os
 import socket
 import sys
-import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from enum import StrEnum
@@ -15,31 +13,19 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from msgspec.structs import replace
-
-from guanxi.accounts.secrets import TokenKind, new_token
-from guanxi.cli.help import in_chinese, option
+from guanxi.accounts.secrets import new_token
+from guanxi.cli.help import in_chinese
 from guanxi.cli.language import shown, text
 from guanxi.cli.options import Again, host_and_port, option_named, read, with_configuration
 from guanxi.cli.stores import (
     Unfinished,
-    all_or_nothing,
     check_folder,
-    with_store,
 )
-from guanxi.cli.terminal import json_of, note, say
-from guanxi.contract.endpoints import NAV
-from guanxi.contract.errors import NetworkException
-from guanxi.demo.content import make_content
-from guanxi.demo.tour import tour
-from guanxi.demo.world import HERO, make_world
-from guanxi.files.folders import delete_leftovers, temporary_folder
-from guanxi.operations.sessions import Issued, issue
-from guanxi.sdk.credential import Credential
-from guanxi.sdk.sync import SyncClient
-from guanxi.service.configuration import Configuration, configured
+from guanxi.cli.terminal import note
+from guanxi.files.folders import delete_leftovers
+from guanxi.service.configuration import Configuration
 from guanxi.stores import is_server_address, redacted
-from guanxi.stores.port import Store, StoreError, StoreReplaced
+from guanxi.stores.port import StoreError, StoreReplaced
 from guanxi.text import Text
 
 if TYPE_CHECKING:
@@ -92,7 +78,7 @@ def serve(again: Again) -> None:
         _address(configuration, "metrics"),
         lambda: again().settings,
     )
-    _check_addresses(plan)
+    check_addresses(plan)
     if not is_server_address(store):  # of an import or a demo that was killed
         delete_leftovers(f".{Path(store).name}-", Path(store).parent)
     if plan.administration is not None and not _is_loopback(plan.administration.host):
@@ -118,7 +104,7 @@ def serve(again: Again) -> None:
             note(text("指标：", "metrics: ") + f"{service.metrics_url}/metrics")
         _notify_systemd()
 
-    _serve(plan, ready)
+    run_service(plan, ready)
 
 
 def _notify_systemd() -> None:
@@ -131,7 +117,7 @@ def _notify_systemd() -> None:
             notified.sendto(b"READY=1", address)
 
 
-def _serve(plan: Plan, ready: Callable[[Ready], None]) -> None:
+def run_service(plan: Plan, ready: Callable[[Ready], None]) -> None:
     """Serve until Ctrl-C, calling ``ready`` once requests are accepted.
 
     Exit with a message if a worker does not start; raise other errors (StoreError, OSError).
@@ -148,7 +134,7 @@ def _serve(plan: Plan, ready: Callable[[Ready], None]) -> None:
         sys.exit(f"guanxi: {failed}{error}")
 
 
-def _check_addresses(plan: Plan) -> None:
+def check_addresses(plan: Plan) -> None:
     """Raise StoreError if an address of the plan cannot be listened on, before any work is done."""
     from guanxi.service.listening import bind, is_passed
 
@@ -234,122 +220,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-@in_chinese("""启动演示，并展示导览。
-
-    相同的种子生成相同的数据。服务运行到 Ctrl-C。已存在的文件或已有账号的数据库会被拒绝。""")
-def demo(
-    seed: Annotated[int, option("生成哪个世界。", "Which world to generate.")] = 1,
-    accounts: Annotated[int, option("约多少账号。", "About how many accounts.", min=1)] = 2_000,
-    edges: Annotated[int, option("约多少条关系。", "About how many relations.", min=0)] = 60_000,
-    store: Annotated[
-        str | None,
-        option(
-            "保留的新文件，或 postgresql://…。默认为临时文件。",
-            "A new file that is kept, or postgresql://…. Default: a temporary file.",
-            metavar="STORE",
-        ),
-    ] = None,
-    profile: Annotated[
-        ProfileName, option("documented 或 open。", "documented or open.")
-    ] = ProfileName.documented,
-    host: Host = "127.0.0.1",
-    port: Port = 8000,
-    workers: Workers = 1,
-    strict_referer: StrictReferer = None,
-    wbi_window: WbiWindow = None,
-    as_json: Annotated[
-        bool, option("输出一行 JSON，不作导览。", "Print one line of JSON, and no tour.", "--json")
-    ] = False,
-) -> None:
-    """Serve generated data, and show a tour.
-
-    The same seed generates the same data. The service runs until Ctrl-C. An existing file, or a
-    database with accounts, is refused.
-    """
-    from guanxi.service.hosts import DOCUMENTED
-    from guanxi.service.server import Plan
-
-    if store is not None and not is_server_address(store) and Path(store).exists():
-        raise _exists(store)
-    given = {"profile": profile, "strict_referer": strict_referer, "wbi_window": wbi_window}
-    given = {name: value for name, value in given.items() if value is not None}
-    settings = configured(given=given, environ=os.environ).settings
-    settings = replace(settings, allowed_hosts=(*DOCUMENTED, *settings.allowed_hosts))
-    with temporary_folder("guanxi-demo-") as folder:
-        address = store or str(Path(folder, "guanxi.db"))
-        plan = Plan(address, settings, host, port, workers)
-        _check_addresses(plan)
-
-        async def fill(opened: Store) -> Issued:
-            async for _ in opened.accounts():
-                raise _exists(address)
-            world = make_world(seed, accounts, edges)
-            await opened.import_edges(
-                lambda: world.edges, accounts=world.accounts, groups=world.groups
-            )
-            await opened.put(make_content(world, seed))
-            limits = settings.profile.limits
-            return await issue(opened, HERO, TokenKind.COOKIE, limits, int(time.time()))
-
-        with all_or_nothing(address) as building:  # a half one would be refused afterwards
-            issued = with_store(building, fill, create=True)
-
-        def ready(service: Ready) -> None:
-            if as_json:
-                say(json_of(_facts(service.url, issued, address)))
-            else:
-                # The service answers on this thread, so the tour needs another.
-                threading.Thread(
-                    target=_show, args=(service.url, issued, address), daemon=True
-                ).start()
-
-        _serve(plan, ready)
-
-
-def _exists(store: str) -> StoreError:
-    return StoreError(
-        Text(
-            f"{redacted(store)} 已存在，演示需要新库；启动已有的库："
-            f"guanxi serve --store {redacted(store)}",
-            f"{redacted(store)} exists already, and the demo needs a new store; to serve the"
-            f" existing one: guanxi serve --store {redacted(store)}",
-        )
-    )
-
-
-def _facts(url: str, issued: Issued, store: str) -> dict[str, str | int]:
-    """Return what ``--json`` prints: the demo's addresses, account, session and store."""
-    return {
-        "base_url": url,
-        "mid": HERO,
-        "sessdata": issued.token,
-        "bili_jct": issued.bili_jct,
-        "docs_url": f"{url}/docs",
-        "store": redacted(store),
-    }
-
-
-def _show(url: str, issued: Issued, store: str) -> None:
-    """Print the tour, then the service's addresses and the variables for another shell.
-
-    If the service stops during the tour, nothing more is printed.
-    """
-    credential = Credential(sessdata=issued.token, bili_jct=issued.bili_jct)
-    with SyncClient(base_url=url, credential=credential) as client:
-        try:
-            tour(client, lambda line: say(shown(line)))
-        except NetworkException:  # Ctrl-C stopped the service before the tour's end
-            return
-    say(
-        text("\n服务仍在运行，Ctrl-C 结束。\n", "\nThe service runs until Ctrl-C.\n")
-        + text("接口页面：", "API page: ")
-        + f"{url}/docs\n"
-        + text("数据：", "store: ")
-        + f"{redacted(store)}\n\n"
-        f"export GUANXI_BASE_URL={url}\n"
-        f"export GUANXI_SESSDATA={issued.token}\n"
-        f"export GUANXI_BILI_JCT={issued.bili_jct}\n\n"
-        f'curl -s "$GUANXI_BASE_URL{NAV.path}" -b "SESSDATA=$GUANXI_SESSDATA"'
-    )

@@ -71,7 +71,7 @@ class Application:
         self._state = state_of(service.store)
         self._at_once = service.settings.requests_at_once
         self._drops_cursor = not service.profile.cursors
-        self._observers = observers
+        self._observers = [*observers]
         self._pages = pages
         self._routes = routes(service.profile)
         #: Routes with a parameter in the path.
@@ -95,6 +95,20 @@ class Application:
         self._is_checking = False
         self._failures = logs.Failures()
 
+    @property
+    def service(self) -> Service:
+        """Return the store, settings and clock that the handlers use."""
+        return self._service
+
+    def observe(self, observer: Observer) -> None:
+        """Call ``observer`` with each exchange, after the observers that were there before."""
+        self._observers.append(observer)
+
+    def forget(self) -> None:
+        """Drop what is cached of the store, after its rows were replaced from outside."""
+        self._service.store.forget()
+        self._gate.forget()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request, or acknowledge the host's start and stop (scope ``lifespan``).
 
@@ -106,7 +120,7 @@ class Application:
             return
         method, path = scope["method"], scope["path"]
         if scope.get("root_path"):
-            path = _below(scope["root_path"], path)
+            path = below(scope["root_path"], path)
         route, in_path = self._routes.get((method, path)), _NO_FIELDS
         if route is None:
             if method == "HEAD":
@@ -436,7 +450,7 @@ def _failed(code: int, exchange: Exchange) -> _Failed:
     return _Failed(code, reason, status=504, headers=(named,))
 
 
-def _below(root: str, path: str) -> str:
+def below(root: str, path: str) -> str:
     """Return a path without the one at which the application is mounted.
 
     By the ASGI specification a path includes ``root_path``; some servers leave it out.

@@ -124,6 +124,10 @@ class SessionGate:
         client = scope.get("client")
         return Caller(session.mid if session else 0, session, client[0] if client else "")
 
+    def forget(self) -> None:
+        self._trusted.clear()
+        self._renew()
+
     def _renew(self) -> None:
         """Use the store's new secret, and forget what was derived from the old one."""
         self._secret = self._service.store.secret

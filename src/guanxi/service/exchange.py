@@ -156,6 +156,10 @@ class Gate(Protocol):
         ``pairs`` are the fields as sent, ``values`` those that count, not validated yet.
         """
 
+    def forget(self) -> None:
+        """Drop what is cached of callers; by default nothing is."""
+        return
+
 
 #: Called with each finished exchange before its response is sent; must not raise.
 Observer = Callable[[Exchange], None]

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from guanxi.service.exchange import HALF_CLOSED
+from guanxi.service.exchange import HALF_CLOSED, Send
 
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
 #: are bounded by the application.
@@ -104,6 +104,23 @@ class _BufferedTransport(asyncio.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._target.get_extra_info(name, default)
+
+
+def cut(send: Send, *, flush: bool = False) -> None:
+    """Close the connection of a request without what is left of its response.
+
+    ``send`` is the function that ``serving`` gave to the application with the request; with that of
+    another server, do nothing. The client sees a reset, or with ``flush`` first what was sent and
+    then the end of the connection.
+    """
+    cycle = getattr(send, "__self__", None)
+    if isinstance(cycle, RequestResponseCycle):
+        cycle.disconnected = True
+        transport: Any = cycle.transport
+        if flush:
+            transport.close()
+        else:
+            transport.abort()
 
 
 class _Turn:

@@ -170,7 +170,7 @@ async def run(
     *,
     opened: Store | None = None,
     clock: Callable[[], int] = time.time_ns,
-    wrap: Callable[[ASGI], ASGI] = lambda application: application,
+    wrap: Callable[[Application], ASGI] = lambda application: application,
     again: asyncio.Event | None = None,
 ) -> None:
     """Serve until ``stop`` is set, then finish requests and write visits.

@@ -108,12 +108,19 @@ class _CardCache(Layer):
 
     def _clear_after(self, done: asyncio.Future[Any]) -> None:
         """Remove every card, after an error too."""
+        self._clear()
+        if _is_unsure(done):
+            self._all_unsure_until = self._clock() + self._staleness
+
+    def forget(self) -> None:
+        self._clear()
+        self.store.forget()
+
+    def _clear(self) -> None:
         self._removals += 1
         self._tails.clear()
         self._reads.clear()
         self._listed = 0
-        if _is_unsure(done):
-            self._all_unsure_until = self._clock() + self._staleness
 
     async def edit_account(
         self, mid: int, edit: AccountEdit, documents: Sequence[DocumentEdit[Any]] = ()

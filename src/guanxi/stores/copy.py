@@ -57,7 +57,7 @@ class _Done(Struct, frozen=True):
     after: int
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """One kind of rows: how to read them by account, and how to write them."""
 
     name: str
@@ -87,36 +87,37 @@ async def _erasures(store: Store, after: int) -> AsyncIterator[Erasure]:
         after = found[-1].mid
 
 
-_PARTS = (
-    _Part(
+#: The kinds of rows of a store, in the order in which they can be written.
+PARTS = (
+    Part(
         "accounts",
         lambda store, after: store.accounts(after),
         lambda row: int(row.account.mid),
         lambda store, rows: store.put_accounts(rows),
         2_000,
     ),
-    _Part(
+    Part(
         "groups",
         lambda store, after: store.owned_groups(after),
         lambda row: int(row.owner),
         _put_groups,
         20_000,
     ),
-    _Part(
+    Part(
         "relations",
         lambda store, after: store.edges(after),
         lambda row: int(row.follower),
         _put_edges,
         100_000,
     ),
-    _Part(
+    Part(
         "requests",
         lambda store, after: store.pending_requests(after),
         lambda row: int(row.owner),
         lambda store, rows: store.put_requests(rows),
         2_000,
     ),
-    _Part(
+    Part(
         "documents",
         lambda store, after: store.entries(after),
         lambda row: int(row.owner),
@@ -124,7 +125,7 @@ _PARTS = (
         2_000,
     ),
     # Last: nothing else is written of an account that is erased.
-    _Part(
+    Part(
         "erasures",
         _erasures,
         lambda row: int(row.mid),
@@ -132,7 +133,7 @@ _PARTS = (
         1_000,
     ),
 )
-_NAMES = tuple(part.name for part in _PARTS)
+_NAMES = tuple(part.name for part in PARTS)
 
 
 async def copy(source: Store, target: Store, progress: Progress, now: int) -> None:
@@ -145,7 +146,7 @@ async def copy(source: Store, target: Store, progress: Progress, now: int) -> No
     """
     done = await _begin(source, target)
     if done.part in _NAMES:
-        for part in _PARTS[_NAMES.index(done.part) :]:
+        for part in PARTS[_NAMES.index(done.part) :]:
             after = done.after if part.name == done.part else 0
             count = 0
             async for rows in _batches(part.rows(source, after), part.owner, part.batch_size):
@@ -238,7 +239,7 @@ async def differences(
     (in seconds since the Unix epoch), tokens, audit log and secrets. ``progress`` gets a
     part's name and the number of its rows compared. Raise StoreError if a read fails.
     """
-    for part in _PARTS:
+    for part in PARTS:
         count = 0
         sums = [_sums(part.rows(store, 0), part.owner) for store in (source, target)]
         async for mid, in_source, in_target in _merged(*sums):

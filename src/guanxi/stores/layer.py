@@ -112,5 +112,6 @@ class Layer:
     check = _delegated(Store.check)
     info = _delegated(Store.info)
     watch_waits = _delegated(Store.watch_waits)
+    forget = _delegated(Store.forget)
     ready = _delegated(Store.ready)
     close = _delegated(Store.close)

@@ -57,6 +57,11 @@ class StateCache(Layer):
             self._edits += 1
             self._normal.pop(mid, None)
 
+    def forget(self) -> None:
+        self._edits += 1
+        self._normal.clear()
+        self.store.forget()
+
     async def erase(self, mid: int) -> Erasure | None:
         try:
             return await self.store.erase(mid)

@@ -177,6 +177,12 @@ class Upkeep(Protocol):
         ``seen`` is called on any thread. It replaces the callable of an earlier call.
         """
 
+    def forget(self) -> None:
+        """Drop what is cached, and the visits that are counted and not written.
+
+        For a store whose rows were replaced from outside.
+        """
+
     async def ready(self) -> None:
         """Check that the store can read and write. Raise StoreUnavailable if it cannot."""
 

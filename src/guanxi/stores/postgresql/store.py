@@ -336,6 +336,10 @@ class PostgreSQLStore(Recording, Engine):
     def watch_waits(self, seen: Callable[[float], None]) -> None:
         self.writer.waited = seen
 
+    def forget(self) -> None:
+        self.owner.check()
+        self._visits.clear()
+
     async def ready(self) -> None:
         await self.tally(0)
         await self.write(_check_writable)

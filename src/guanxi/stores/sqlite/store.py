@@ -394,6 +394,10 @@ class SQLiteStore(Recording, Engine):
     def watch_waits(self, seen: Callable[[float], None]) -> None:
         self.writer.waited = seen
 
+    def forget(self) -> None:
+        self.owner.check()
+        self._visits.clear()
+
     async def ready(self) -> None:
         await self.tally(0)
         self._check_file()

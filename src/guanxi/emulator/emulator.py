@@ -1,0 +1,205 @@
+"""The emulator of one service: everything that a test may want of it, on its event loop."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from guanxi.emulator import dump
+from guanxi.emulator.application import Emulated, observed
+from guanxi.emulator.clock import Clock
+from guanxi.emulator.faults import Armed, Fault
+from guanxi.emulator.proxy import Proxy
+from guanxi.emulator.requests import KEPT, Requests
+from guanxi.emulator.stale import stale
+from guanxi.emulator.state import LOADED, START, Marks
+from guanxi.emulator.stories import story_of
+from guanxi.emulator.stubs import Stub, Stubs
+from guanxi.service.app import Application
+from guanxi.service.exchange import ASGI
+from guanxi.service.handling import Service
+from guanxi.stores import open_store
+from guanxi.stores.port import Store
+
+
+class Emulator:
+    """Faults, stubs, recorded requests, clock and state of one service.
+
+    Give ``clock`` to the service and its store, and ``wrap`` to ``server.run``. All but ``clock``
+    and ``requests`` belong to the event loop of the service.
+    """
+
+    def __init__(
+        self, clock: Callable[[], int] = time.time_ns, *, seed: int = 0, kept: int = KEPT
+    ) -> None:
+        """``clock`` returns nanoseconds since the Unix epoch; ``seed`` decides what faults draw.
+
+        ``kept`` is how many requests are recorded.
+        """
+        self.clock = Clock(clock)
+        self.requests = Requests(kept)
+        self.stubs = Stubs()
+        self._seed, self._count = seed, 0
+        self._copies: dict[int, tuple[Store, tempfile.TemporaryDirectory[str]]] = {}
+        self._application: Application | None = None
+        self._emulated: Emulated | None = None
+        self._marks: Marks | None = None
+        self._proxy: Proxy | None = None
+
+    def wrap(self, application: Application) -> ASGI:
+        """Return what is served in place of an application."""
+        service = application.service
+        self._application = application
+        self._emulated = Emulated(application, service, self.requests, self.stubs)
+        self._marks = Marks(service.store, application.forget)
+        return self._emulated
+
+    @property
+    def marks(self) -> Marks:
+        """Return the marks of the store."""
+        if self._marks is None:
+            raise RuntimeError("the service has not started")
+        return self._marks
+
+    @property
+    def _layer(self) -> Emulated:
+        if self._emulated is None:
+            raise RuntimeError("the service has not started")
+        return self._emulated
+
+    @property
+    def _served(self) -> Application:
+        if self._application is None:
+            raise RuntimeError("the service has not started")
+        return self._application
+
+    @property
+    def service(self) -> Service:
+        """Return the store, settings and clock of the service."""
+        return self._served.service
+
+    # --- faults ---
+
+    @property
+    def faults(self) -> list[Armed]:
+        """Return the faults that are set, in the order in which they were set."""
+        return [*self._layer.faults]
+
+    async def add_fault(self, fault: Fault) -> Armed:
+        """Set a fault; of several for one request the last decides its response.
+
+        Raise ValueError for a stale read of a store that is not a SQLite file.
+        """
+        layer = self._layer
+        self._count += 1
+        armed = Armed(fault, self._count, self._seed * 1_000_003 + self._count)
+        if fault.stale:
+            layer.stale[armed.number] = await self._copied(armed.number)
+        layer.faults.append(armed)
+        return armed
+
+    async def add_story(self, name: str) -> list[Armed]:
+        """Set the faults of a story. Raise ValueError for an unknown one."""
+        return [await self.add_fault(fault) for fault in story_of(name).faults]
+
+    async def remove_fault(self, number: int) -> bool:
+        """Remove the fault with this number; return False if there is none."""
+        layer = self._layer
+        left = [armed for armed in layer.faults if armed.number != number]
+        if len(left) == len(layer.faults):
+            return False
+        layer.faults = left
+        layer.stale.pop(number, None)
+        if number in self._copies:
+            store, folder = self._copies.pop(number)
+            await store.close()
+            folder.cleanup()
+        return True
+
+    async def clear_faults(self) -> None:
+        """Remove all faults, those of stories too; the next ones draw as the first did."""
+        for armed in self.faults:
+            await self.remove_fault(armed.number)
+        self._count = 0
+
+    async def _copied(self, number: int) -> Application:
+        folder = tempfile.TemporaryDirectory(prefix="guanxi-stale-")
+        path = Path(folder.name, "store.db")
+        try:
+            await self.marks.copy(path)
+            store = await open_store(str(path), clock=self.clock)
+        except BaseException:
+            folder.cleanup()
+            raise
+        self._copies[number] = store, folder
+        return stale(self._served.service, store, observed)
+
+    # --- stubs ---
+
+    def answer(self, stub: Stub) -> None:
+        """Answer requests as a stub says; of several for one request the last counts."""
+        self.stubs.add(stub)
+
+    # --- the whole world ---
+
+    async def dump(self) -> bytes:
+        """Return the world as JSON Lines, as ``dump.dumped`` has it. It holds the secret."""
+        return b"".join([line async for line in dump.dumped(self.service.store)])
+
+    async def load(self, lines: Iterable[bytes] | None) -> None:
+        """Replace the world by that of a dump, or of the demo for None; mark it as ``loaded``.
+
+        Sessions are loaded if the dump is of this service. Raise ValueError for a line that is not
+        of a dump, and if the store is not a SQLite file; then the world may be empty.
+        """
+        await self.marks.empty()
+        store = self.service.store
+        if lines is None:
+            await dump.load_demo(store, self._seed or 1)
+        else:
+            await dump.load(store, lines, secret=False)
+        self._served.forget()
+        await self.marks.mark(LOADED, recorded=False)
+
+    # --- clients with fixed hosts ---
+
+    async def open_proxy(self, service_url: str, port: int = 0) -> Proxy:
+        """Start the proxy to the service at a URL, or return the one that runs.
+
+        Raise OSError if the port cannot be bound, and ModuleNotFoundError without cryptography.
+        """
+        if self._proxy is None:
+            self._proxy = Proxy(service_url, port=port)
+            await self._proxy.start()
+        return self._proxy
+
+    # --- all of it ---
+
+    async def clear(self) -> None:
+        """Remove faults and stubs, forget the requests, and return the clock to real time."""
+        await self.clear_faults()
+        self.stubs.clear()
+        self.requests.clear()
+        self.clock.resume()
+
+    async def renew(self) -> None:
+        """Take the service back to its start: clear it, reset its world, forget other marks.
+
+        Raise ValueError if there is no mark ``start``.
+        """
+        await self.clear()
+        await self.marks.reset(START)
+        for name in self.marks.names:
+            if name != START:
+                self.marks.drop(name)
+
+    async def close(self) -> None:
+        """Remove the faults and their copies, and the marks, before the store is closed."""
+        if self._proxy is not None:
+            await self._proxy.close()
+        with suppress(RuntimeError):  # it never started
+            await self.clear_faults()
+            self.marks.close()

@@ -98,7 +98,7 @@ class Cycle(RequestResponseCycle):
                 self.expected_content_length = 0
                 self.response_complete = True
                 self.message_event.set()
-                self.transport.write(head + message["body"])
+                self.transport.write(head + message.get("body", b""))
                 self.on_response()
                 return
             self.transport.write(head)
@@ -110,7 +110,7 @@ class Cycle(RequestResponseCycle):
         """Return whether a message after the head ends a response that keeps the connection."""
         return (
             message["type"] == "http.response.body"
-            and len(message.get("body", b"")) == self.expected_content_length > 0
+            and len(message.get("body", b"")) == self.expected_content_length
             and not message.get("more_body", False)
             and self.keep_alive
             and not self.disconnected
@@ -125,14 +125,15 @@ class Cycle(RequestResponseCycle):
             message["type"] != "http.response.start"
             or b"content-length" not in values
             or not _RARE.isdisjoint(values)
+            or self.scope["method"] == "HEAD"
             or not self.keep_alive
             or self.disconnected
         ):
             return False
+        lines = [_line(name, value) for name, value in self.default_headers + headers]
         self.response_started = True
         self.waiting_for_100_continue = self.chunked_encoding = False
         self.expected_content_length = int(values[b"content-length"])
-        lines = [_line(name, value) for name, value in self.default_headers + headers]
         self._head = b"".join([STATUS_LINE[message["status"]], *lines, b"\r\n"])
         return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint, Envelope
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.contract.limits import DOCUMENTED
-from guanxi.service import http
+from guanxi.service import http, responding
 from guanxi.service.config import Settings
 from guanxi.service.pages import PATHS
 from guanxi.testing import RunningService, running
@@ -250,6 +251,20 @@ def test_a_stalled_connection_is_closed(
     assert answered.count(b"HTTP/1.1 ") == answers
 
 
+def test_a_connection_is_closed_when_it_is_idle_after_its_last_response(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "_IDLE_SECONDS", 1.5)
+    with running() as service:
+        address = urlsplit(service.base_url)
+        with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+            for _ in range(3):  # which together take longer than a connection may be idle
+                connection.sendall(_HEAD + b"\r\n")
+                assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+                time.sleep(1)
+            assert connection.recv(1) == b""
+
+
 def test_a_connection_that_waits_for_a_response_is_not_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,7 +328,7 @@ def test_a_large_response_is_complete_on_a_closing_connection(documented: Runnin
     request = b"GET /openapi.json HTTP/1.1\r\nHost: [::]\r\nConnection: close\r\n\r\n"
     head, _, body = raw(documented.base_url, request).partition(b"\r\n\r\n")
     assert f"content-length: {len(body)}".encode() in head
-    assert len(body) > http._BUFFER_BYTES
+    assert len(body) > responding._BUFFER_BYTES
 
 
 def test_response_headers(documented: RunningService) -> None:

@@ -94,7 +94,7 @@ class Side(Struct, frozen=True, gc=False, omit_defaults=True):
 EMPTY_SIDE = Side()
 
 
-class Pair(Struct, frozen=True):
+class Pair(Struct, frozen=True, gc=False):
     """Both sides of a relation: ``mine`` is the owner's (the actor's), ``theirs`` the target's."""
 
     mine: Side = EMPTY_SIDE
@@ -186,7 +186,7 @@ class Refusal(Struct, frozen=True):
     code: int
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class Facts(Struct, frozen=True, kw_only=True, gc=False):
     """What ``decide`` must know about the actor and the target."""
 
     pair: Pair = Pair()

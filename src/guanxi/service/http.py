@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import (
@@ -18,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from guanxi.service.exchange import HALF_CLOSED, Send
+from guanxi.service.responding import BufferedTransport, Cycle
 
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
 #: are bounded by the application.
@@ -30,10 +29,6 @@ WRITE_SECONDS, SEND_BYTES = 30, 131_072
 #: How many bytes are parsed at once. Pipelined requests that follow are parsed when these have been
 #: answered: parsed together, a packet of 256 KB with 9,000 requests would take 20 MB.
 _PARSED_BYTES = 4_096
-#: SO_LINGER that discards unsent bytes at once, instead of keeping them for a client that is stuck.
-_DISCARD = struct.pack("ii", 1, 0)
-#: Response bytes to buffer within one loop iteration; a page of a list is half of that.
-_BUFFER_BYTES = 65_536
 
 _HEAD_TOO_LARGE = f"head: at most {_HEAD_BYTES} bytes"
 _TOO_MANY_HEADERS = f"head: at most {_HEADERS} headers"
@@ -51,59 +46,6 @@ class _BadRequest(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class _BufferedTransport(asyncio.Transport):
-    """A transport that joins the writes of one event loop iteration into one.
-
-    uvicorn writes the head and the body of a response separately. Sending each at once would take
-    two system calls and wake the client twice.
-    """
-
-    def __init__(self, target: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._target, self._loop = target, loop
-        self._buffer: list[bytes | bytearray | memoryview] = []
-        self._size = 0
-        #: Whether nothing is read, even if uvicorn would read on.
-        self.is_held = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._buffer:
-            self._loop.call_soon(self.flush)
-        self._buffer.append(data)
-        self._size += len(data)
-        if self._size > _BUFFER_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._buffer and not self._target.is_closing():
-            self._target.write(b"".join(self._buffer))
-        self._buffer.clear()
-        self._size = 0
-
-    def close(self) -> None:
-        self.flush()
-        self._target.close()
-
-    def abort(self) -> None:
-        """Close the connection without sending what is buffered, here or by the system."""
-        with suppress(OSError):  # the client has closed it
-            connection = self._target.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DISCARD)
-        self._target.abort()
-
-    def is_closing(self) -> bool:
-        return self._target.is_closing()
-
-    def pause_reading(self) -> None:
-        self._target.pause_reading()
-
-    def resume_reading(self) -> None:
-        if not self.is_held:
-            self._target.resume_reading()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._target.get_extra_info(name, default)
 
 
 def cut(send: Send, *, flush: bool = False) -> None:
@@ -151,6 +93,9 @@ class Protocol(HttpToolsProtocol):
     #: How many requests began in the packet that is being parsed.
     _begun = 0
     _timer: asyncio.TimerHandle | None = None
+    #: When the last response was sent, and what closes the connection some time after it.
+    _idle_since = 0.0
+    _idle_timer: asyncio.TimerHandle | None = None
     #: What was received and waits until pipelined requests before it are answered.
     _unparsed: bytearray
     #: Runs while a part of a response is unsent.
@@ -166,13 +111,15 @@ class Protocol(HttpToolsProtocol):
     # asyncio's base class takes any transport, uvicorn's those that write.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # so
         transport.set_write_buffer_limits(high=0)  # pause whenever anything is unsent
-        self._transport_buffer = _BufferedTransport(transport, self.loop)
+        self._transport_buffer = BufferedTransport(transport, self.loop)
         super().connection_made(self._transport_buffer)
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         self._stop_write_timer()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         self._unparsed.clear()
         super().connection_lost(exc)
 
@@ -230,13 +177,42 @@ class Protocol(HttpToolsProtocol):
         if self._hosts != 1 or version != "1.1":
             self._check_version_and_host(version)
         if not self.parser.should_upgrade():
-            super().on_headers_complete()
+            self._begin_request(version)
             if getattr(self.server_state, "is_draining", False):
                 self.cycle.keep_alive = False
             self.headers = []  # for trailers, which are no part of the head and are dropped
         elif self.parser.get_method() == b"CONNECT":
             raise _BadRequest(_TUNNEL)
         self._in_head = False
+
+    def _begin_request(self, version: str) -> None:
+        """Answer a request once those before it are answered; in place of uvicorn's."""
+        url, scope = httptools.parse_url(self.url), self.scope
+        path = url.path.decode("ascii")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        must_wait = self._answering()
+        self.cycle = Cycle(
+            scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            self.access_log,
+            self.server_state.default_headers,
+            asyncio.Event(),
+            self.expect_100_continue,
+            version != "1.0" and self.parser.should_keep_alive(),
+            self.on_response_complete,
+        )
+        if must_wait:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+        else:
+            self._start_asgi_task(self.cycle, self.app)
 
     def _check_version_and_host(self, version: str) -> None:
         """Raise _BadRequest for another version than 1.1 and 1.0, and a wrong number of Hosts."""
@@ -265,9 +241,31 @@ class Protocol(HttpToolsProtocol):
             self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        # In place of uvicorn's, which starts and stops a timer for each request.
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            else:
+                self._idle_since = self.loop.time()
+                if self._idle_timer is None:
+                    self._wait_idle(self.timeout_keep_alive)
         if self._unparsed:
             self._parse_on()
+
+    def _wait_idle(self, seconds: float) -> None:
+        self._idle_timer = self.loop.call_later(seconds, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        """Close the connection if it has been idle since the last response, or wait on."""
+        idle = self.loop.time() - self._idle_since
+        if not self._between or self._answering():
+            self._wait_idle(self.timeout_keep_alive)
+        elif idle < self.timeout_keep_alive:
+            self._wait_idle(self.timeout_keep_alive - idle)
+        else:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         if len(data) <= _PARSED_BYTES and not self._unparsed:  # the common case
@@ -303,8 +301,6 @@ class Protocol(HttpToolsProtocol):
         was_in_body = not (was_between or self._in_head)
         self._head_bytes += len(data)
         self._begun = 0
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
         try:
             try:
                 self.parser.feed_data(data)

@@ -33,14 +33,15 @@ from guanxi.stores.port import Changes, Fault, FeedStatus
 
 _NOTE = "SELECT value FROM meta WHERE name = ?"
 _PUT_NOTE = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
-_IS_ON = f"SELECT 1 FROM meta WHERE name = '{NOTE}'"
+#: A row while the feed is on.
+IS_ON = f"SELECT 1 FROM meta WHERE name = '{NOTE}'"
 _APPEND = "INSERT INTO change (time, kind, actor, target, body) VALUES (?, ?, ?, ?, ?)"
 _NEWEST = "SELECT seq FROM sqlite_sequence WHERE name = 'change'"
 
 
 def is_on(db: apsw.Connection) -> bool:
     """Return whether the transaction must append its changes."""
-    return db.execute(_IS_ON).get is not None
+    return db.execute(IS_ON).get is not None
 
 
 def append(db: apsw.Connection, now: int, *records: Record) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import apsw
+from msgspec.structs import astuple
 
 from guanxi.accounts.account import State
 from guanxi.contract.limits import Caps
@@ -30,8 +31,9 @@ from guanxi.stores.sqlite.grouping import count_members, flags_of
 from guanxi.stores.sqlite.reads import side
 from guanxi.stores.sqlite.schema import IN_GROUPS, ITEM_CONTRACT, MUTUAL, OWNER_CONTRACT
 
-# Scalar subqueries: a join of single rows is several times slower in SQLite.
-_FACTS = """
+# Scalar subqueries: a join of single rows is several times slower in SQLite, and so is a statement
+# for each.
+_FACTS = f"""
 SELECT
     (SELECT place FROM following WHERE owner = ?1 AND target = ?2),
     (SELECT place FROM following WHERE owner = ?2 AND target = ?1),
@@ -41,7 +43,9 @@ SELECT
     (SELECT place FROM block WHERE owner = ?2 AND target = ?1),
     (SELECT place FROM request WHERE owner = ?1 AND target = ?2),
     (SELECT place FROM request WHERE owner = ?2 AND target = ?1),
+    (SELECT max(place) FROM following WHERE owner = ?1),
     (SELECT following FROM tally WHERE mid = ?1),
+    ({feed.IS_ON}),
     (SELECT state FROM account WHERE mid = ?1),
     state, refuse_follows, approve_followers
 FROM account WHERE mid = ?2
@@ -59,7 +63,7 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
     owner, target = act.owner, act.target
     row = db.execute(_FACTS, (owner, target)).get
     if row is None:  # the target does not exist, so there are no relations
-        row = (None,) * 9 + (db.execute(_STATE, (owner,)).get, None, None, None)
+        row = (None,) * 11 + (db.execute(_STATE, (owner,)).get, None, None, None)
     (
         mine,
         theirs,
@@ -69,7 +73,9 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
         their_block,
         my_request,
         their_request,
+        newest,
         following,
+        feed_is_on,
         owner_state,
         target_state,
         refuses_follows,
@@ -95,7 +101,9 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
         following=following or 0,
         their_following=(db.execute(_FOLLOWING, (target,)).get or 0) if approves else 0,
         following_cap=caps.following,
-        sort_key=_new_sort_key(db, table, owner, now),
+        sort_key=next_sort_key(now, newest or 0)
+        if table == "following"
+        else _new_sort_key(db, table, owner, now),
         their_sort_key=0
         if theirs is None and not approves
         else _new_sort_key(db, "following", target, now),
@@ -106,8 +114,7 @@ def modify(db: apsw.Connection, act: Modify, caps: Caps, now: int) -> int:
     if after != pair:
         _write(db, owner, target, pair, after)
         _write(db, target, owner, swapped(pair), swapped(after))
-        made = change(owner, target, pair, after)
-        if made is not None and feed.is_on(db):
+        if feed_is_on and (made := change(owner, target, pair, after)) is not None:
             feed.put(db, now, record(made))
     return code_of(act, after)
 
@@ -170,8 +177,7 @@ def _write(db: apsw.Connection, owner: int, other: int, before: Pair, after: Pai
     ``owner`` is the account whose side is ``mine`` in both pairs.
     """
     made = effect(before, after)
-    for name, table in _TABLES.items():
-        old, new = getattr(made.before, name), getattr(made.after, name)
+    for table, old, new in zip(_TABLES, astuple(made.before), astuple(made.after), strict=True):
         if old == new:
             continue
         if old is None:
@@ -250,13 +256,13 @@ def _shared_flags(item: Item) -> int:
     )
 
 
-#: By the name of the list in ``effects.Items``.
-_TABLES = {
-    "following": _table("following", "target", _following_columns, "flags"),
-    "whisper": _table("whisper", "target", _sort_key, ""),
-    "black": _table("block", "target", _sort_key, ""),
-    "follower": _table("follower", "source", _follower_columns, "flags"),
-}
+#: In the order of the fields of ``effects.Items``.
+_TABLES = (
+    _table("following", "target", _following_columns, "flags"),
+    _table("whisper", "target", _sort_key, ""),
+    _table("block", "target", _sort_key, ""),
+    _table("follower", "source", _follower_columns, "flags"),
+)
 
 
 def _write_dependents(

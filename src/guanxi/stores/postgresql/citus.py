@@ -29,7 +29,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 
-from guanxi.accounts.account import State
+from guanxi.accounts.account import State, state_at
 from guanxi.stores.port import StoreError, StoreUnavailable, Suggestion
 from guanxi.stores.port.rows import SOURCES, TARGETS
 from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
@@ -217,8 +217,8 @@ _SOURCES = f"""
 SELECT other FROM relation WHERE owner = $1 AND follows IS NOT NULL
 ORDER BY follows DESC, other DESC LIMIT {SOURCES}
 """
-_SHOWN = f"""
-SELECT mid FROM account WHERE mid = ANY($1) AND state = {State.NORMAL} AND NOT hide_followings
+_SHOWN = """
+SELECT mid, state, ban_until FROM account WHERE mid = ANY($1) AND NOT hide_followings
 """
 _TARGETS = f"""
 SELECT other FROM relation WHERE owner = $1 AND follows IS NOT NULL
@@ -233,10 +233,10 @@ WHERE owner = $1 AND kind IN ('{MUTE.name}', '{DISMISSAL.name}') AND id = ANY($2
 AND name = 'until' AND value > $3
 """
 _BLOCKING = "SELECT owner FROM relation WHERE owner = ANY($2) AND other = $1 AND blocks IS NOT NULL"
-_FOLLOWERS = f"""
-SELECT account.mid, coalesce(sum(follower), 0)::bigint
+_FOLLOWERS = """
+SELECT account.mid, state, ban_until, coalesce(sum(follower), 0)::bigint
 FROM account LEFT JOIN follower_tally ON follower_tally.mid = account.mid
-WHERE account.mid = ANY($1) AND state = {State.NORMAL} AND NOT refuse_follows
+WHERE account.mid = ANY($1) AND NOT refuse_follows
 GROUP BY account.mid
 """
 
@@ -247,7 +247,11 @@ async def suggestions(db: Connection, owner: int, limit: int, now: int) -> list[
     Its statement joins the lists of several accounts, each with its own limit: Citus cannot.
     """
     sources = [mid for (mid,) in await db.fetch(_SOURCES, owner)]
-    shown = sorted(mid for (mid,) in await db.fetch(_SHOWN, sources))
+    shown = sorted(
+        mid
+        for mid, state, until in await db.fetch(_SHOWN, sources)
+        if state_at(state, until, now) is State.NORMAL
+    )
     followed = await fetch_many(db, _TARGETS, [(mid,) for mid in shown])
     shared = Counter(mid for (mid,) in followed if mid != owner)
     left_out = {mid for (mid,) in await db.fetch(_LEFT_OUT, owner, [*shared], now)}
@@ -255,6 +259,7 @@ async def suggestions(db: Connection, owner: int, limit: int, now: int) -> list[
     found = [mid for mid in shared if mid not in left_out]
     ranked = [
         Suggestion(mid, shared[mid], followers)
-        for mid, followers in await db.fetch(_FOLLOWERS, found)
+        for mid, state, until, followers in await db.fetch(_FOLLOWERS, found)
+        if state_at(state, until, now) is State.NORMAL
     ]
     return sorted(ranked, key=attrgetter("rank"))[:limit]

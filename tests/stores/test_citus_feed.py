@@ -216,18 +216,26 @@ async def part_of(db: Database, address: str) -> tuple[str, str]:
     Return the address of the node of the account's shard, and what begins the transaction there.
     """
     [number] = [row[0] for row in await db.fetch(citus._DRAW, 1)]
-    shard, host, port = await db.fetchrow(
-        "SELECT shard_name('change'::regclass, shardid), nodename, nodeport"
-        " FROM pg_dist_placement JOIN pg_dist_node USING (groupid)"
-        " WHERE shardid = get_shard_id_for_distribution_column('change'::regclass, 3)"
-    ) or ("", "", 0)
-    parts = urlsplit(address)
-    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-    return urlunsplit(parts._replace(netloc=f"{user}{host}:{port}")), (
+    node, shard = await shard_of(db, address, "change", 3)
+    return node, (
         "SET citus.enable_manual_changes_to_shards = on; BEGIN;"
         f" INSERT INTO {shard} (number, time, kind, actor, target, body)"
         f" VALUES ({number}, 1, 'follow', 3, 9, '[{{}},{{}}]')"
     )
+
+
+async def shard_of(db: Database, address: str, table: str, mid: int) -> tuple[str, str]:
+    """Return the address of the node that has an account's shard of a table, and the shard."""
+    shard, host, port = await db.fetchrow(
+        "SELECT shard_name($1::text::regclass, shardid), nodename, nodeport"
+        " FROM pg_dist_placement JOIN pg_dist_node USING (groupid)"
+        " WHERE shardid = get_shard_id_for_distribution_column($1::text::regclass, $2::bigint)",
+        table,
+        mid,
+    ) or ("", "", 0)
+    parts = urlsplit(address)
+    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return urlunsplit(parts._replace(netloc=f"{user}{host}:{port}")), shard
 
 
 async def test_a_part_that_is_prepared_while_a_reader_waits_is_waited_for(

@@ -1,6 +1,7 @@
 """What only a store that Citus distributes needs: its tables, its feed's numbers, suggestions.
 
-``schema``, ``feed`` and ``suggesting`` call this. Plain PostgreSQL reaches ``is_distributed`` only.
+``schema``, ``feed``, ``erasing`` and ``suggesting`` call this. Plain PostgreSQL reaches
+``is_distributed`` only, and makes looks that it does not use.
 
 **The feed.** Changes are on the shards of their actors, so that an act and its change commit
 together, and on no further node. Their numbers are one sequence for the whole cluster, as on plain
@@ -14,25 +15,28 @@ commits in one phase if only one node has changes; then the shard may be first. 
 that appends also writes to ``change_source``, no row of it: that makes Citus prepare the
 transaction on each node, and the coordinator flushes its log before any node shows the change.
 
-A reader stops before a missing number, as ``feed`` describes. Three looks at the locks of all nodes
-show who may hold it, each after those that the last one showed have ended: transactions with a lock
-on ``change``, on the node to which their service is connected, which they have from before they
-draw until all nodes have committed or one was lost; then their parts with a lock on a shard, which
-may go on when that node is lost; then parts that are prepared. These have another name when their
-node was restarted: without the third look, one that the second showed would seem to have ended.
+**Locks.** A reader stops before a missing number, as ``feed`` describes, and an erasure waits for
+writes that began before it, as ``erasing`` describes. Three looks at the locks of all nodes show
+which transactions these are, each after those that the last one showed have ended: transactions
+with a lock on the table, on the node to which their service is connected, which they have from
+before they draw, or read the account's state, until all nodes have committed or one was lost; then
+their parts with a lock on a shard, which may go on when that node is lost; then parts that are
+prepared. These have another name when their node was restarted: without the third look, one that
+the second showed would seem to have ended.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 
-from guanxi.accounts.account import State
+from guanxi.accounts.account import State, state_at
 from guanxi.stores.port import StoreError, StoreUnavailable, Suggestion
 from guanxi.stores.port.rows import SOURCES, TARGETS
 from guanxi.stores.postgresql.connections import Connection, fetch_many, send_many
+from guanxi.stores.postgresql.holders import Holder, Look
 from guanxi.text import Text
 from guanxi.world.marks import DISMISSAL, MUTE
 
@@ -160,35 +164,39 @@ SELECT nodeid::text, success, string_to_array(nullif(result, ''), ',')
 FROM run_command_on_all_nodes(format(
     $$SELECT coalesce(string_agg(DISTINCT virtualtransaction, ','), '') FROM pg_locks
     JOIN pg_class ON pg_class.oid = relation
-    WHERE locktype = 'relation' AND mode = 'RowExclusiveLock'
+    WHERE locktype = 'relation' AND mode = ANY(%L::text[])
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND relnamespace = to_regnamespace(%L) AND relname ~ %L AND (pid IS NULL OR NOT %L)$$,
-    quote_ident(current_schema()), $1::text, $2::boolean
+    $3::text[], quote_ident(current_schema()), $1::text, $2::boolean
 ))
 """
-# The tables of each look, as a regular expression, and whether it shows prepared transactions
-# alone, which have no process.
-_SHARD = "^change_[0-9]+$"
-_TABLE, _SHARDS, _PREPARED = ("^change$", False), (_SHARD, False), (_SHARD, True)
-
-#: A transaction's node, and its name there.
-Holder = tuple[str, ...]
 
 
-async def _look(db: Connection, tables: str, prepared: bool) -> set[Holder]:
+async def _look(db: Connection, tables: str, prepared: bool, modes: Sequence[str]) -> set[Holder]:
     found: set[Holder] = set()
-    for node, success, transactions in await db.fetch(_LOOK, tables, prepared):
+    for node, success, transactions in await db.fetch(_LOOK, tables, prepared, modes):
         if not success:
             raise StoreUnavailable(Text("有节点没有响应", "a node does not answer"))
         found.update((node, name) for name in transactions or ())
     return found
 
 
-#: Reads of the transactions that may hold a number, in the order in which they are to be waited
-#: for. They raise StoreUnavailable if a node does not answer.
-LOOKS: Sequence[Callable[[Connection], Awaitable[set[Holder]]]] = tuple(
-    partial(_look, tables=tables, prepared=alone) for tables, alone in (_TABLE, _SHARDS, _PREPARED)
-)
+def looks(tables: Sequence[str], modes: Sequence[str]) -> tuple[Look, Look, Look]:
+    """Return the three looks of above, for ``holders.ended``; ``modes`` are those of ``pg_locks``.
+
+    They raise StoreUnavailable if a node does not answer.
+    """
+    table = f"^({'|'.join(tables)})"
+    look = partial(_look, modes=modes)
+    return (
+        partial(look, tables=f"{table}$", prepared=False),
+        partial(look, tables=f"{table}_[0-9]+$", prepared=False),
+        partial(look, tables=f"{table}_[0-9]+$", prepared=True),
+    )
+
+
+#: The looks at the transactions that may hold a number of the feed.
+LOOKS = looks(["change"], ["RowExclusiveLock"])
 
 
 async def end(db: Connection, wait_ms: int) -> int | None:
@@ -205,7 +213,8 @@ async def end(db: Connection, wait_ms: int) -> int | None:
     await _lock_on_all_nodes(db)
     await db.execute("LOCK TABLE change IN SHARE MODE")
     number = await newest(db)
-    left = await _look(db, *_SHARDS)
+    _, parts, _ = LOOKS
+    left = await parts(db)
     await db.execute("COMMIT")
     await db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     return None if left else number
@@ -217,8 +226,8 @@ _SOURCES = f"""
 SELECT other FROM relation WHERE owner = $1 AND follows IS NOT NULL
 ORDER BY follows DESC, other DESC LIMIT {SOURCES}
 """
-_SHOWN = f"""
-SELECT mid FROM account WHERE mid = ANY($1) AND state = {State.NORMAL} AND NOT hide_followings
+_SHOWN = """
+SELECT mid, state, ban_until FROM account WHERE mid = ANY($1) AND NOT hide_followings
 """
 _TARGETS = f"""
 SELECT other FROM relation WHERE owner = $1 AND follows IS NOT NULL
@@ -233,10 +242,10 @@ WHERE owner = $1 AND kind IN ('{MUTE.name}', '{DISMISSAL.name}') AND id = ANY($2
 AND name = 'until' AND value > $3
 """
 _BLOCKING = "SELECT owner FROM relation WHERE owner = ANY($2) AND other = $1 AND blocks IS NOT NULL"
-_FOLLOWERS = f"""
-SELECT account.mid, coalesce(sum(follower), 0)::bigint
+_FOLLOWERS = """
+SELECT account.mid, state, ban_until, coalesce(sum(follower), 0)::bigint
 FROM account LEFT JOIN follower_tally ON follower_tally.mid = account.mid
-WHERE account.mid = ANY($1) AND state = {State.NORMAL} AND NOT refuse_follows
+WHERE account.mid = ANY($1) AND NOT refuse_follows
 GROUP BY account.mid
 """
 
@@ -247,7 +256,11 @@ async def suggestions(db: Connection, owner: int, limit: int, now: int) -> list[
     Its statement joins the lists of several accounts, each with its own limit: Citus cannot.
     """
     sources = [mid for (mid,) in await db.fetch(_SOURCES, owner)]
-    shown = sorted(mid for (mid,) in await db.fetch(_SHOWN, sources))
+    shown = sorted(
+        mid
+        for mid, state, until in await db.fetch(_SHOWN, sources)
+        if state_at(state, until, now) is State.NORMAL
+    )
     followed = await fetch_many(db, _TARGETS, [(mid,) for mid in shown])
     shared = Counter(mid for (mid,) in followed if mid != owner)
     left_out = {mid for (mid,) in await db.fetch(_LEFT_OUT, owner, [*shared], now)}
@@ -255,6 +268,7 @@ async def suggestions(db: Connection, owner: int, limit: int, now: int) -> list[
     found = [mid for mid in shared if mid not in left_out]
     ranked = [
         Suggestion(mid, shared[mid], followers)
-        for mid, followers in await db.fetch(_FOLLOWERS, found)
+        for mid, state, until, followers in await db.fetch(_FOLLOWERS, found)
+        if state_at(state, until, now) is State.NORMAL
     ]
     return sorted(ranked, key=attrgetter("rank"))[:limit]

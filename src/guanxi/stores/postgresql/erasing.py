@@ -1,14 +1,12 @@
 """Erasing an account: part by part, each in a transaction of some milliseconds.
 
 A transaction that began before the account was deregistered may have read its state before, and
-still write something about it. It holds a lock on a table by then (see ``_HOLDERS``): the erasure
+still write something about it. It holds a lock on a table by then (see ``_LOCKS``): the erasure
 waits until those that it sees have ended, and deletes only then. Later ones read the new state.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import randrange
 
@@ -28,7 +26,7 @@ from guanxi.stores.erasing import (
 )
 from guanxi.stores.feed import body_of, ms_of, record_of
 from guanxi.stores.port import Erasure
-from guanxi.stores.postgresql import cards, citus, content, feed
+from guanxi.stores.postgresql import cards, citus, content, feed, holders
 from guanxi.stores.postgresql.connections import Connection, send_many
 from guanxi.stores.postgresql.pairs import lock, sever, write
 from guanxi.stores.postgresql.schema import SLOTS
@@ -38,8 +36,8 @@ from guanxi.world.mentions import MARKS, WITHOUT
 #: How many pairs, documents and changes one transaction deletes, and how many documents and changes
 #: one looks at.
 PAIRS, DOCUMENTS, LOOKS = 50, 200, 2_000
-#: How long one look waits for transactions that began before, and how often it looks.
-WAIT_SECONDS, _LOOK_SECONDS = 2.0, 0.01
+#: How long one call waits for transactions that began before.
+WAIT_SECONDS = 2.0
 #: No sort key is greater: nothing new is written.
 _LATEST = 2**63 - 1
 
@@ -73,14 +71,10 @@ async def put_erasures(db: Connection, erasures: Sequence[Erasure]) -> None:
     await send_many(db, _BEGIN, [row_of(each) for each in erasures])
 
 
-# Also of prepared transactions, which have no process. The three tables are those of which each
-# change of relations, groups and documents locks rows before it looks at a state.
-_HOLDERS = """
-SELECT DISTINCT virtualtransaction FROM pg_locks
-WHERE locktype = 'relation' AND mode IN ('RowShareLock', 'RowExclusiveLock')
-AND relation = ANY (ARRAY['relation'::regclass, 'tally'::regclass, 'content'::regclass]::oid[])
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
+# The three tables are those of which each change of relations, groups and documents locks rows
+# before it looks at a state.
+_LOCKS = (["relation", "tally", "content"], ["RowShareLock", "RowExclusiveLock"])
+_LOOKS, _LOOKS_ON_CITUS = (holders.look(*_LOCKS),), citus.looks(*_LOCKS)
 
 
 async def others_ended(db: Connection) -> bool:
@@ -88,14 +82,8 @@ async def others_ended(db: Connection) -> bool:
 
     Expects no transaction.
     """
-    holders = {name for (name,) in await db.fetch(_HOLDERS)}
-    until = time.monotonic() + WAIT_SECONDS
-    while holders:
-        if time.monotonic() > until:
-            return False
-        await asyncio.sleep(_LOOK_SECONDS)
-        holders &= {name for (name,) in await db.fetch(_HOLDERS)}
-    return True
+    looks = _LOOKS_ON_CITUS if await citus.is_distributed(db) else _LOOKS
+    return await holders.ended(db, looks, WAIT_SECONDS)
 
 
 async def erase_part(db: Connection, mid: int, now: int, *, ended: bool) -> Erasure | None:

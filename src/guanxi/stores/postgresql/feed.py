@@ -24,8 +24,6 @@ has no such table: the feed is off there.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
@@ -51,7 +49,7 @@ from guanxi.stores.feed import (
     switched_on,
 )
 from guanxi.stores.port import Changes, Fault, FeedStatus, StoreUnavailable
-from guanxi.stores.postgresql import citus
+from guanxi.stores.postgresql import citus, holders
 from guanxi.stores.postgresql.connections import Connection, send_many
 from guanxi.text import Text
 
@@ -68,9 +66,8 @@ VALUES (nextval('change_number'), $1, $2, $3, $4, $5)
 """
 _NEWEST = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM change_number"
 
-#: Seconds for which a read waits for a transaction that holds a missing number, at least, and
-#: between two looks at it.
-SETTLE_SECONDS, _LOOK_SECONDS = 0.2, 0.003
+#: Seconds for which a read waits for a transaction that holds a missing number, at least.
+SETTLE_SECONDS = 0.2
 #: For how long the end of the feed waits for running transactions, in milliseconds.
 _END_MS = 5_000
 
@@ -169,12 +166,7 @@ _ROWS = """
 SELECT number, time, kind, actor, target, body FROM change WHERE number > $1
 ORDER BY number LIMIT $2
 """
-# Also of prepared transactions, which have no process.
-_HOLDERS = """
-SELECT DISTINCT virtualtransaction FROM pg_locks
-WHERE locktype = 'relation' AND relation = 'change'::regclass AND mode = 'RowExclusiveLock'
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
+_LOOKS = (holders.look(["change"], ["RowExclusiveLock"]),)
 
 
 async def changes_after(db: Connection, cursor: Cursor | None, limit: int) -> Changes:
@@ -192,7 +184,8 @@ async def changes_after(db: Connection, cursor: Cursor | None, limit: int) -> Ch
     found = before_gap(rows, after, after)
     if rows and not found:
         seen = rows[-1][0]
-        if await _holders_ended(db, switch.distributed):
+        looks = citus.LOOKS if switch.distributed else _LOOKS
+        if await holders.ended(db, looks, SETTLE_SECONDS):
             rows = await _rows(db, after, limit)
             found = before_gap(rows, after, seen)
     # Read again: what was trimmed meanwhile would look like a number that is missing for good.
@@ -218,26 +211,6 @@ def before_gap(rows: Sequence[Row], after: int, settled: int) -> Sequence[Row]:
             return rows[:at]
         last = row[0]
     return rows
-
-
-async def _holders_ended(db: Connection, distributed: bool) -> bool:
-    """Wait until the transactions that may hold a missing number have ended; return whether so.
-
-    Wait ``SETTLE_SECONDS`` at most.
-    """
-    until = time.monotonic() + SETTLE_SECONDS
-    for look in citus.LOOKS if distributed else (_holders,):
-        holders = await look(db)
-        while holders:
-            if time.monotonic() > until:
-                return False
-            await asyncio.sleep(_LOOK_SECONDS)
-            holders &= await look(db)
-    return True
-
-
-async def _holders(db: Connection) -> set[tuple[str, ...]]:
-    return {tuple(row) for row in await db.fetch(_HOLDERS)}
 
 
 async def end_cursor(db: Connection) -> str | None:

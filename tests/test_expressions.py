@@ -15,6 +15,7 @@ import pytest
 import guanxi
 from guanxi.accounts import administrators
 from guanxi.cli import usage
+from guanxi.emulator import faults
 
 _SOURCES = Path(guanxi.__file__).parent
 _CALLS = {"compile", "findall", "finditer", "fullmatch", "match", "search", "split", "sub"}
@@ -25,6 +26,10 @@ _COMPUTED: dict[str, list[Any]] = {
     "text": [r"<script\b", "</script", r"<div\b", "</div"],
     "_AMBIGUOUS": [r"^\[|^\\N$|[|;,、；，]"],
     "UNUSED.encode()": [rb"\x1f"],
+    "f'({_NUMBER})\\\\.\\\\.({_NUMBER})'": [faults._RANGE.pattern],
+    "f'lognormal\\\\(({_NUMBER}), *({_NUMBER})\\\\)'": [faults._LOGNORMAL.pattern],
+    "_WRITTEN": [faults._WRITTEN],
+    "_NUMBER": [faults._NUMBER],
     "f'[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}'": [administrators._NAME.pattern],
     'f"""\\\\s*(\\\\[+\\\\s*)?([\\\\w\\\\"\'-]+\\\\s*\\\\.\\\\s*)*{name}[=.\\\\]]"""': [
         r"""\s*(\[+\s*)?([\w"'-]+\s*\.\s*)*["']?port["']?\s*[=.\]]"""

@@ -21,6 +21,10 @@ BODIES: tuple[Body, ...] = get_args(Body)
 
 _DAY = "day"
 _NUMBER = r"\d+(?:\.\d+)?"
+_WRITTEN = (
+    r"(?P<effect>[^@+]*?)"
+    rf"(?:@(?P<rate>{_NUMBER}))?(?:\+(?P<after>\d+))?(?:x(?P<times>\d+))?"
+)
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
 _LOGNORMAL = re.compile(rf"lognormal\(({_NUMBER}), *({_NUMBER})\)")
 #: The longest delay in seconds: a slip must not hold a connection for ever.
@@ -134,7 +138,7 @@ def parsed(text: str) -> Fault:
     """
     endpoint, colon, rest = text.rpartition(":")
     found = re.fullmatch(
-        rf"(?P<effect>[^@+]*?)(?:@(?P<rate>{_NUMBER}))?(?:\+(?P<after>\d+))?(?:x(?P<times>\d+))?",
+        _WRITTEN,
         rest,
     )
     if not colon or not endpoint or found is None:

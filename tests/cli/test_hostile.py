@@ -58,6 +58,7 @@ USUAL = {
     "file": "e.csv",
     "mid": "1",
     "mids": "1",
+    "session": "1",
     "numbers": "1",
     "words": "a note",
     "query": "SELECT 1",

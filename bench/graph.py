@@ -241,7 +241,8 @@ async def _sign_in(graph: Graph, store: Path) -> None:
         chosen = [*graph.wide, graph.thousands, *mids[: graph.recipe.signed_in]]
         with db:
             db.executemany(
-                "INSERT INTO session (digest, mid, kind, created, expires) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO session (digest, mid, kind, created, expires, used)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 sorted(
                     msgspec.structs.astuple(
                         Session(

@@ -63,8 +63,11 @@ def main() -> None:
     )
     collector = _Collector()
     with redirect_stdout(sys.stderr):
+        # guanxi is imported before pytest, which would rewrite the assertions of its plugin.
+        unwanted = "ignore::pytest.PytestAssertRewriteWarning"
         status = pytest.main(
-            ["--collect-only", "-qq", "-p", "no:cacheprovider", *files], plugins=[collector]
+            ["--collect-only", "-qq", "-p", "no:cacheprovider", "-W", unwanted, *files],
+            plugins=[collector],
         )
     if status:
         sys.exit(int(status))

@@ -295,6 +295,22 @@ async def test_an_older_distributed_store_says_how_to_distribute_its_changes(add
 # --- nodes that are lost ---
 
 
+async def test_a_restored_dump_is_distributed_and_its_feed_is_that_of_all_nodes() -> None:
+    """``pg_dump`` of a coordinator has all tables as plain ones, ``change_source`` too."""
+    with postgres.schema() as address:
+        await schema.init(address, distribute=False)
+        async with connected(address) as db:
+            await db.execute("CREATE TABLE change_source (sequence text PRIMARY KEY)")
+            await db.execute("INSERT INTO change_source (sequence) VALUES ('change_number')")
+            await schema.init(address, distribute=True)
+            [worker, *_] = await workers(db, address)
+        async with opened(worker) as store:
+            await people(store, 1, 2)
+            await store.set_changes(True)
+            await follow(store, 1, 2)
+            assert [item.kind for item in (await store.changes()).items] == ["follow"]
+
+
 def cluster(verb: str, node: str) -> None:
     """Kill or start a node of the cluster."""
     assert _CLUSTER is not None

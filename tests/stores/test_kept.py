@@ -48,6 +48,34 @@ def test_a_kept_postgresql_dump_is_migrated_and_read(version: str) -> None:
     postgres.drop(address)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_kept_distributed_store_is_migrated_and_read(version: str) -> None:
+    """Citus; those versions distributed all tables but the one of changes."""
+    if not postgres.has_citus():
+        pytest.skip("the server has no Citus")
+    with postgres.schema() as address:
+        dump = (KEPT / f"{version}.sql").read_text()
+        postgres.sql(
+            dump.replace("kept.", f"{schema_of(address)}."),
+            "SELECT create_reference_table('meta')",
+            *(
+                f"SELECT create_distributed_table(tablename::text, '{column}',"
+                f" colocate_with => '{mate}') FROM pg_tables"
+                f" WHERE schemaname = current_schema() AND tablename = '{table}'"
+                for table, column, mate in (
+                    *((each, column, "default") for each, column in schema.BY_ACCOUNT.items()),
+                    *((each, column, "none") for each, column in schema.BY_OWN_KEY.items()),
+                )
+                if table != "change"
+            ),
+            "SELECT 1",
+            address=address,
+        )
+        asyncio.run(schema.migrate(address))
+        asyncio.run(schema.init(address, distribute=True))
+        asyncio.run(check(address))
+
+
 async def check(address: str) -> None:
     store = await open_store(address)
     try:

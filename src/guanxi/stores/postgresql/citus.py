@@ -66,10 +66,16 @@ DO $$ BEGIN
     END IF;
 END $$
 """
+# A restored dump of a coordinator has the table, as a plain one that only the coordinator knows.
 _SOURCE = """
+DROP TABLE IF EXISTS change_source;
 CREATE TABLE change_source (sequence text PRIMARY KEY);
 INSERT INTO change_source (sequence) VALUES (format('%I.change_number', current_schema()));
 SELECT citus_add_local_table_to_metadata('change_source');
+"""
+
+_HAS_SOURCE = """
+SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass('change_source'))
 """
 
 
@@ -97,7 +103,7 @@ async def distribute(
             f" colocate_with => '{colocated.get(table, 'none')}') {_NOT_DISTRIBUTED}",
             table,
         )
-    if await db.fetchval("SELECT to_regclass('change_source') IS NULL"):
+    if not await db.fetchval(_HAS_SOURCE):
         await db.execute(_SOURCE)
 
 

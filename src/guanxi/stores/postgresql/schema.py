@@ -15,6 +15,7 @@ changes of one pair always lock the same row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import asyncpg
@@ -409,13 +410,23 @@ async def migrate(
                                 f" {step + 1}",
                             )
                         )
-                    await connection.execute(migrations[step])
+                    for statement in _statements(migrations[step]):
+                        await connection.execute(statement)
                 await _put_version(connection, version)
                 if found < version == VERSION and await citus.is_distributed(connection):
                     await citus.distribute(connection, BY_ACCOUNT, BY_OWN_KEY, ON_EVERY_NODE)
                 return found
     finally:
         await connection.close()
+
+
+def _statements(sql: str) -> list[str]:
+    """Return each statement of SQL whose texts have neither ``;`` nor ``--``.
+
+    Citus refuses to change a distributed table by one of several that are sent together.
+    """
+    statements = re.sub("--.*", "", sql).split(";")
+    return [statement.strip() for statement in statements if statement.strip()]
 
 
 async def _connected(address: str) -> Connection:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from guanxi.files.output import check_target, whole_file, written
+from guanxi.graph.pair import sort_key_at
 from guanxi.stores import is_server_address
 from guanxi.stores.port import StoreError
 from guanxi.stores.sqlite import copies
@@ -20,6 +22,9 @@ class Restored(NamedTuple):
 
     bytes: int
     aside: Path | None
+    #: How many accounts are erased again, as they were since the backup; None if the old store
+    #: cannot be read.
+    erased: int | None = 0
 
 
 def back_up(address: str, file: Path, *, force: bool, progress: Progress) -> int:
@@ -59,7 +64,9 @@ def restore(
     The backup is copied and checked first; an older schema is migrated when the store is opened
     next. ``agreed`` is called once all is known to be in order, if a store exists. That one is
     kept under its name with ``.replaced-`` and ``stamp``, unless ``discard``. Readers of the feed
-    go on from cursors that the backup has; later ones are refused.
+    go on from cursors that the backup has; later ones are refused. Accounts that were erased since
+    the backup do not come back: in the new store their erasure begins again, and whoever opens it
+    continues it.
 
     Raise StoreError if the backup is missing, damaged, newer or no store; if the store exists
     (without ``force``), is in use or not a SQLite file. Then the store is as before.
@@ -84,11 +91,13 @@ def restore(
         if path.exists() and not agreed():
             return None
         check_target(path, force=force)
+        erased = copies.erased_in(path)
+        again = copies.erase_again(new, erased or {}, sort_key_at(time.time_ns()))
         aside = None if discard else _free(path, stamp)
         size = new.stat().st_size
         is_kept = path.exists() and aside is not None
         copies.put(new, path, aside)
-    return Restored(size, aside if is_kept else None)
+    return Restored(size, aside if is_kept else None, None if erased is None else again)
 
 
 def _free(path: Path, stamp: str) -> Path:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import apsw
 
 from guanxi.stores.port import StoreError, StoreMissing
 from guanxi.stores.sqlite import check as checks
-from guanxi.stores.sqlite import feed
+from guanxi.stores.sqlite import erasing, feed
 from guanxi.stores.sqlite.file import has_moved, replaced
 from guanxi.stores.sqlite.recovery import check_log
 from guanxi.stores.sqlite.schema import (
@@ -146,6 +146,45 @@ def mark_restored(path: Path) -> None:
         try:
             with immediate(db):
                 feed.mark_restored(db)
+        finally:
+            db.close()
+
+
+def erased_in(path: Path) -> dict[int, int] | None:
+    """Return when each erasure of the store at ``path`` began, in seconds since 1970, by mid.
+
+    None if the store cannot be read. The file and its log stay as they are.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return {}
+    try:
+        check_log(path, APPLICATION_ID)
+        db = connect(path)
+        try:
+            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            if db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'erasure'").get == 0:
+                return {}  # of an older schema
+            return dict(db.execute("SELECT mid, begun FROM erasure"))
+        finally:
+            db.close()
+    except (apsw.Error, StoreError):
+        return None
+
+
+def erase_again(path: Path, erased: Mapping[int, int], now: int) -> int:
+    """Begin erasures in a file that is nobody else's, which it lacks; return how many these are.
+
+    ``erased`` is that of ``erased_in``, ``now`` the current time's sort key. If there are any, an
+    older schema is migrated.
+    """
+    if not erased:
+        return 0
+    prepare(path, create=False)
+    with failures():
+        db = connect(path, writes=True)
+        try:
+            with immediate(db):
+                return erasing.begin_again(db, erased, now)
         finally:
             db.close()
 

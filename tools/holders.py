@@ -16,6 +16,9 @@ from tests.holding import held
 
 _ROOT = Path(__file__).resolve().parents[1]
 
+#: The package is a plugin of pytest where it is installed, and was imported before.
+_IMPORTED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+
 
 class _Collector:
     """A pytest plugin that keeps what each collected test holds."""
@@ -64,7 +67,8 @@ def main() -> None:
     collector = _Collector()
     with redirect_stdout(sys.stderr):
         status = pytest.main(
-            ["--collect-only", "-qq", "-p", "no:cacheprovider", *files], plugins=[collector]
+            ["--collect-only", "-qq", "-p", "no:cacheprovider", *_IMPORTED, *files],
+            plugins=[collector],
         )
     if status:
         sys.exit(int(status))

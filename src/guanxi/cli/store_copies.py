@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from guanxi.accounts.administrators import AuditEntry, new_number
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, user
 from guanxi.cli.terminal import escaped, note
 
 Backup = Annotated[Path, argument("备份文件。", "The backup.", metavar="FILE", allow_dash=False)]
@@ -100,6 +101,9 @@ def restore(
         force=force,
         discard=discard,
         stamp=time.strftime(_STAMP),
+        entry=AuditEntry(
+            number=new_number(time.time_ns() // 10**6), who=user(), what="store restore", status=0
+        ),
         agreed=lambda: yes or _confirmed(store),
     )
     if done is None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from guanxi.accounts.administrators import AuditEntry
 from guanxi.files.output import check_target, whole_file, written
 from guanxi.graph.pair import sort_key_at
 from guanxi.stores import is_server_address
@@ -57,6 +58,7 @@ def restore(
     force: bool,
     discard: bool,
     stamp: str,
+    entry: AuditEntry | None = None,
     agreed: Callable[[], bool] = lambda: True,
 ) -> Restored | None:
     """Put the backup ``file`` in the place of the store at ``address``; None if not ``agreed``.
@@ -66,7 +68,7 @@ def restore(
     kept under its name with ``.replaced-`` and ``stamp``, unless ``discard``. Readers of the feed
     go on from cursors that the backup has; later ones are refused. Accounts that were erased since
     the backup do not come back: in the new store their erasure begins again, and whoever opens it
-    continues it.
+    continues it. ``entry`` is appended to its audit log.
 
     Raise StoreError if the backup is missing, damaged, newer or no store; if the store exists
     (without ``force``), is in use or not a SQLite file. Then the store is as before.
@@ -87,7 +89,7 @@ def restore(
         new = folder / path.name
         copies.copy_file(file, new)
         copies.verify(new, file)
-        copies.mark_restored(new)
+        copies.mark_restored(new, entry)
         if path.exists() and not agreed():
             return None
         check_target(path, force=force)

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import apsw
 
+from guanxi.accounts.administrators import AuditEntry
 from guanxi.stores.port import StoreError, StoreMissing
+from guanxi.stores.sqlite import administration, erasing, feed
 from guanxi.stores.sqlite import check as checks
-from guanxi.stores.sqlite import erasing, feed
 from guanxi.stores.sqlite.file import has_moved, replaced
 from guanxi.stores.sqlite.recovery import check_log
 from guanxi.stores.sqlite.schema import (
@@ -139,15 +140,25 @@ def _unsound(name: Path, why: str) -> StoreError:
     )
 
 
-def mark_restored(path: Path) -> None:
-    """Note in a file that is nobody else's that the feed goes on from a copy."""
+def mark_restored(path: Path, entry: AuditEntry | None = None) -> None:
+    """Note in a file that is nobody else's that the feed goes on from a copy.
+
+    ``entry`` is appended to the audit log, unless the schema is older than that.
+    """
     with failures():
         db = connect(path, writes=True)
         try:
             with immediate(db):
                 feed.mark_restored(db)
+                if entry is not None and _has_table(db, "audit"):
+                    administration.append_audit(db, entry)
         finally:
             db.close()
+
+
+def _has_table(db: apsw.Connection, name: str) -> bool:
+    found = db.execute("SELECT count(*) FROM sqlite_schema WHERE name = ?", (name,)).get
+    return bool(found)
 
 
 def erased_in(path: Path) -> dict[int, int] | None:
@@ -162,8 +173,8 @@ def erased_in(path: Path) -> dict[int, int] | None:
         db = connect(path)
         try:
             db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            if db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'erasure'").get == 0:
-                return {}  # of an older schema
+            if not _has_table(db, "erasure"):  # of an older schema
+                return {}
             return dict(db.execute("SELECT mid, begun FROM erasure"))
         finally:
             db.close()

@@ -16,6 +16,9 @@ from tests.holding import held
 
 _ROOT = Path(__file__).resolve().parents[1]
 
+#: The package is a plugin of pytest where it is installed, and was imported before.
+_IMPORTED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+
 
 class _Collector:
     """A pytest plugin that keeps what each collected test holds."""
@@ -63,10 +66,8 @@ def main() -> None:
     )
     collector = _Collector()
     with redirect_stdout(sys.stderr):
-        # guanxi is imported before pytest, which would rewrite the assertions of its plugin.
-        unwanted = "ignore::pytest.PytestAssertRewriteWarning"
         status = pytest.main(
-            ["--collect-only", "-qq", "-p", "no:cacheprovider", "-W", unwanted, *files],
+            ["--collect-only", "-qq", "-p", "no:cacheprovider", *_IMPORTED, *files],
             plugins=[collector],
         )
     if status:

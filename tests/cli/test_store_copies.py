@@ -143,3 +143,20 @@ def test_estimates_of_postgresql_are_said_to_be_estimates(address: str) -> None:
     assert "accounts: about 1\n" in shown
     assert "blocks: about 0\n" in shown
     assert re.search(r"^size of relation: [\d,]+ bytes$", shown, re.M)
+
+
+def test_a_restore_says_who_is_erased_again_and_is_in_the_audit_log(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    file = made(path)
+    guanxi("account", "erase", 1, "--yes", "--store", path)
+    restored = guanxi("store", "restore", file, "--store", path, "--force", "--yes")
+    assert "accounts to erase again: 1; a service does it once it runs" in restored.stderr
+    newest = json.loads(output_of("admin", "audit", "--limit", 1, "--store", path))
+    assert newest["who"].startswith("cli:")
+    assert (newest["what"], newest["status"]) == ("store restore", 0)
+    assert json.loads(output_of("account", "show", 1, "--store", path))["state"] == "deregistered"
+    guanxi("account", "erase", 1, "--store", path)  # no confirmation: it has begun
+    assert "does not exist" in error_of("account", "show", 1, "--store", path)
+    path.write_bytes(b"damaged" * 1_000)
+    restored = guanxi("store", "restore", file, "--store", path, "--force", "--yes")
+    assert "the old store cannot be read: erase again whom you erased" in restored.stderr

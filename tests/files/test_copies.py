@@ -16,8 +16,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from guanxi.accounts.account import AccountEdit, Card, EditRefusal, State
 from guanxi.files.copies import Restored, back_up, restore
 from guanxi.graph.lists import Listing
+from guanxi.operations import erasing
 from guanxi.stores import init, open_store
 from guanxi.stores.port import CursorOfAnotherStore, EdgeRow, StoreError, StoreMissing
 from guanxi.stores.sqlite import SQLiteStore, copies
@@ -228,6 +230,80 @@ def test_a_restore_puts_the_backup_back_and_keeps_the_old_store(tmp_path: Path) 
     assert followed(tmp_path / "new.db") == [2]
 
 
+@pytest.mark.parametrize("discard", [False, True])
+def test_who_was_erased_since_the_backup_does_not_come_back(tmp_path: Path, discard: bool) -> None:
+    path, file = with_accounts(tmp_path / "s.db", 2, 3), tmp_path / "b.db"
+
+    async def erase(*mids: int) -> None:
+        store = await SQLiteStore.open(path)
+        for mid in mids:
+            await erasing.erase(store, mid)
+        await store.close()
+
+    async def seen() -> None:
+        store = await SQLiteStore.open(path)
+        # Signed out and gone to others from the start; a service then deletes the rest.
+        assert [(each.mid, each.finished) for each in await store.erasures(under_way=True)] == [
+            (2, 0),
+            (9, 0),
+        ]
+        account = await store.account(2)
+        assert account is not None
+        assert account.state is State.DEREGISTERED
+        assert await faults(store) == []
+        assert await erasing.erase_all(store) == 2
+        assert await store.account(2) is None
+        for mid in (2, 9):
+            refusal = await store.edit_account(mid, AccountEdit(new=Card()))
+            assert refusal is EditRefusal.ERASED
+        assert await store.account(3) is not None
+        assert await faults(store) == []
+        await store.close()
+
+    async def later() -> None:
+        store = await SQLiteStore.open(path)
+        await people(store, 9)
+        await store.close()
+
+    backed_up(path, file)
+    asyncio.run(later())
+    asyncio.run(erase(2, 9))
+    assert put_back(file, path, discard=discard).erased == 2
+    asyncio.run(seen())
+    assert followed(path) == [3]
+
+
+def test_a_backup_from_after_an_erasure_has_nothing_to_erase_again(tmp_path: Path) -> None:
+    path, file = with_accounts(tmp_path / "s.db", 2, 3), tmp_path / "b.db"
+
+    async def erase() -> None:
+        store = await SQLiteStore.open(path)
+        await erasing.erase(store, 2)
+        await store.close()
+
+    asyncio.run(erase())
+    backed_up(path, file)
+    assert put_back(file, path).erased == 0
+    assert put_back(file, tmp_path / "new.db", force=False).erased == 0
+
+
+def test_an_older_schema_is_migrated_where_an_account_was_erased(tmp_path: Path) -> None:
+    old, path = tmp_path / "old.db", with_accounts(tmp_path / "s.db", 7)
+    kept = min(KEPT.glob("*.db.gz"))
+    old.write_bytes(gzip.decompress(kept.read_bytes()))
+
+    async def erase(mid: int) -> None:
+        store = await SQLiteStore.open(path)
+        await erasing.erase(store, mid)
+        await store.close()
+
+    asyncio.run(erase(7))
+    assert put_back(old, path).erased == 1
+    assert apsw.Connection(str(path)).pragma("user_version") == VERSION
+    asyncio.run(erase(7))
+    assert followed(path) == [2]
+
+
 def test_a_restore_that_is_not_agreed_to_changes_nothing(tmp_path: Path) -> None:
     path = with_accounts(tmp_path / "s.db", 2)
     backed_up(path, tmp_path / "b.db")
@@ -287,8 +363,9 @@ def test_a_damaged_store_is_replaced(
     damage(path)
     log = Path(f"{path}-wal").read_bytes()
     there = path.read_bytes() if path.exists() else b""
-    aside = put_back(tmp_path / "b.db", path, discard=discard).aside
+    _, aside, erased = put_back(tmp_path / "b.db", path, discard=discard)
     assert followed(path) == [2]
+    assert erased == (0 if damage is Path.unlink else None)
     assert (aside is None) == (discard or not there)
     if aside is not None and damage is not damage_pages:
         assert aside.read_bytes() == there

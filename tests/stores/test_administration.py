@@ -120,6 +120,12 @@ async def test_the_log_is_paged_filtered_and_trimmed_as_a_list_would_be(store: S
     assert await store.trim_audit(middle, 10) == 0
 
 
+async def test_a_name_that_nobody_can_have_has_no_entries(store: Store) -> None:
+    assert await store.append_audit(entry(new_number(NOW_MS), who="a"))
+    for who in ("\0", "a\0", "\x1b[2J", "无", "a" * 5_000):
+        assert await store.audit(10, who=who) == []
+
+
 async def test_entries_are_kept_for_so_many_days(store: Store) -> None:
     for days in range(10):
         for _ in range(3):

@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from guanxi.accounts.administrators import AuditEntry, new_number
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
-from guanxi.cli.stores import DEFAULT_STORE, StoreOption
+from guanxi.cli.stores import DEFAULT_STORE, StoreOption, user
 from guanxi.cli.terminal import escaped, note
 
 Backup = Annotated[Path, argument("备份文件。", "The backup.", metavar="FILE", allow_dash=False)]
@@ -66,7 +67,8 @@ def backup(
 
     请先停止服务。先复制并完整检查备份，再以一次改名替换；
     旧的库保留为 STORE.replaced-时间，除非 --discard。
-    备份之后的写入、登录与退出都会失去。变更的游标若晚于备份，将被拒绝。
+    备份之后的写入、登录与退出都会失去。备份之后抹除的账号会再次抹除。
+    变更的游标若晚于备份，将被拒绝。
     较旧的结构在下次打开时升级。""")
 def restore(
     file: Backup,
@@ -85,8 +87,9 @@ def restore(
 
     Stop its services first. The backup is copied and checked completely, then replaces the store by
     one renaming; the old store is kept as STORE.replaced-TIME, unless --discard. What was written
-    since the backup is lost, sign-ins and sign-outs too. Cursors of changes that are later than the
-    backup are refused from then on. An older schema is migrated when the store is opened next.
+    since the backup is lost, sign-ins and sign-outs too. Accounts that were erased since are erased
+    again, once a service runs. Cursors of changes that are later than the backup are refused from
+    then on. An older schema is migrated when the store is opened next.
 
     Example: guanxi store restore /backups/mine.db --store mine.db --force
     """
@@ -98,6 +101,9 @@ def restore(
         force=force,
         discard=discard,
         stamp=time.strftime(_STAMP),
+        entry=AuditEntry(
+            number=new_number(time.time_ns() // 10**6), who=user(), what="store restore", status=0
+        ),
         agreed=lambda: yes or _confirmed(store),
     )
     if done is None:
@@ -109,6 +115,20 @@ def restore(
             f"restored {store}: {done.bytes:,} bytes, no faults",
         )
     )
+    if done.erased is None:
+        note(
+            text(
+                "旧的库无法读取：请再次抹除备份之后抹除过的账号",
+                "the old store cannot be read: erase again whom you erased since the backup",
+            )
+        )
+    elif done.erased:
+        note(
+            text(
+                f"再次抹除 {done.erased:,} 个账号：服务启动后进行，或用 guanxi account erase",
+                f"accounts to erase again: {done.erased:,}; a service does it once it runs",
+            )
+        )
     if done.aside is not None:
         note(text(f"旧的库：{done.aside}", f"the old store is {done.aside}"))
 

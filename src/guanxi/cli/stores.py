@@ -88,7 +88,7 @@ def with_audit(
 
     async def run(store: Store) -> T:
         act, now_ms = Act(mid), time.time_ns() // 10**6
-        async with recorded(store, COMMAND_LINE + _user(), what, act, now_ms=now_ms):
+        async with recorded(store, user(), what, act, now_ms=now_ms):
             act.status = 1
             result = await do(store, act)
             act.status = 0
@@ -97,19 +97,20 @@ def with_audit(
     return with_store(address, run, create=create)
 
 
-def _user() -> str:
-    """Return the name of the system's user who runs the process, or its number without a name.
+def user() -> str:
+    """Return who runs this command, as the audit log has it.
 
-    Where the system can say it, the environment cannot say otherwise.
+    That is ``COMMAND_LINE`` and the name of the system's user, or its number without a name. Where
+    the system can say it, the environment cannot say otherwise.
     """
     try:
         from pwd import getpwuid
     except ImportError:  # as on Windows
-        return getpass.getuser()
+        return COMMAND_LINE + getpass.getuser()
     try:
-        return getpwuid(os.getuid()).pw_name
+        return COMMAND_LINE + getpwuid(os.getuid()).pw_name
     except KeyError:
-        return str(os.getuid())
+        return f"{COMMAND_LINE}{os.getuid()}"
 
 
 def with_unchanged(address: str, do: Callable[[Store], Awaitable[T]]) -> tuple[T, bool]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from guanxi.accounts.administrators import AuditEntry
 from guanxi.files.output import check_target, whole_file, written
+from guanxi.graph.pair import sort_key_at
 from guanxi.stores import is_server_address
 from guanxi.stores.port import StoreError
 from guanxi.stores.sqlite import copies
@@ -20,6 +23,9 @@ class Restored(NamedTuple):
 
     bytes: int
     aside: Path | None
+    #: How many accounts are erased again, as they were since the backup; None if the old store
+    #: cannot be read.
+    erased: int | None = 0
 
 
 def back_up(address: str, file: Path, *, force: bool, progress: Progress) -> int:
@@ -52,6 +58,7 @@ def restore(
     force: bool,
     discard: bool,
     stamp: str,
+    entry: AuditEntry | None = None,
     agreed: Callable[[], bool] = lambda: True,
 ) -> Restored | None:
     """Put the backup ``file`` in the place of the store at ``address``; None if not ``agreed``.
@@ -59,7 +66,9 @@ def restore(
     The backup is copied and checked first; an older schema is migrated when the store is opened
     next. ``agreed`` is called once all is known to be in order, if a store exists. That one is
     kept under its name with ``.replaced-`` and ``stamp``, unless ``discard``. Readers of the feed
-    go on from cursors that the backup has; later ones are refused.
+    go on from cursors that the backup has; later ones are refused. Accounts that were erased since
+    the backup do not come back: in the new store their erasure begins again, and whoever opens it
+    continues it. ``entry`` is appended to its audit log.
 
     Raise StoreError if the backup is missing, damaged, newer or no store; if the store exists
     (without ``force``), is in use or not a SQLite file. Then the store is as before.
@@ -80,15 +89,17 @@ def restore(
         new = folder / path.name
         copies.copy_file(file, new)
         copies.verify(new, file)
-        copies.mark_restored(new)
+        copies.mark_restored(new, entry)
         if path.exists() and not agreed():
             return None
         check_target(path, force=force)
+        erased = copies.erased_in(path)
+        again = copies.erase_again(new, erased or {}, sort_key_at(time.time_ns()))
         aside = None if discard else _free(path, stamp)
         size = new.stat().st_size
         is_kept = path.exists() and aside is not None
         copies.put(new, path, aside)
-    return Restored(size, aside if is_kept else None)
+    return Restored(size, aside if is_kept else None, None if erased is None else again)
 
 
 def _free(path: Path, stamp: str) -> Path:

@@ -71,6 +71,8 @@ async def audit(
     db: Connection, limit: int, *, before: int | None = None, mid: int = 0, who: str = ""
 ) -> list[AuditEntry]:
     """Return the newest entries before a number, about an account, by somebody."""
+    if "\0" in who:  # no name, and no text of PostgreSQL's
+        return []
     bounds = {"number <": before, "mid =": mid or None, "who =": who or None}
     given = {bound: value for bound, value in bounds.items() if value is not None}
     conditions = [f"{bound} ${at}" for at, bound in enumerate(given, start=2)]

@@ -12,15 +12,16 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
 
+from guanxi.accounts.administrators import AuditEntry
 from guanxi.stores.port import StoreError, StoreMissing
+from guanxi.stores.sqlite import administration, erasing, feed
 from guanxi.stores.sqlite import check as checks
-from guanxi.stores.sqlite import feed
 from guanxi.stores.sqlite.file import has_moved, replaced
 from guanxi.stores.sqlite.recovery import check_log
 from guanxi.stores.sqlite.schema import (
@@ -139,13 +140,62 @@ def _unsound(name: Path, why: str) -> StoreError:
     )
 
 
-def mark_restored(path: Path) -> None:
-    """Note in a file that is nobody else's that the feed goes on from a copy."""
+def mark_restored(path: Path, entry: AuditEntry | None = None) -> None:
+    """Note in a file that is nobody else's that the feed goes on from a copy.
+
+    ``entry`` is appended to the audit log, unless the schema is older than that.
+    """
     with failures():
         db = connect(path, writes=True)
         try:
             with immediate(db):
                 feed.mark_restored(db)
+                if entry is not None and _has_table(db, "audit"):
+                    administration.append_audit(db, entry)
+        finally:
+            db.close()
+
+
+def _has_table(db: apsw.Connection, name: str) -> bool:
+    found = db.execute("SELECT count(*) FROM sqlite_schema WHERE name = ?", (name,)).get
+    return bool(found)
+
+
+def erased_in(path: Path) -> dict[int, int] | None:
+    """Return when each erasure of the store at ``path`` began, in seconds since 1970, by mid.
+
+    None if the store cannot be read. The file and its log stay as they are.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return {}
+    try:
+        check_log(path, APPLICATION_ID)
+        db = connect(path)
+        try:
+            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            if not _has_table(db, "erasure"):  # of an older schema
+                return {}
+            return dict(db.execute("SELECT mid, begun FROM erasure"))
+        finally:
+            db.close()
+    except (apsw.Error, StoreError):
+        return None
+
+
+def erase_again(path: Path, erased: Mapping[int, int], now: int) -> int:
+    """Begin erasures in a file that is nobody else's, which it lacks; return how many these are.
+
+    ``erased`` is that of ``erased_in``, ``now`` the current time's sort key. If there are any, an
+    older schema is migrated.
+    """
+    if not erased:
+        return 0
+    prepare(path, create=False)
+    with failures():
+        db = connect(path, writes=True)
+        try:
+            with immediate(db):
+                return erasing.begin_again(db, erased, now)
         finally:
             db.close()
 

@@ -70,6 +70,22 @@ def put_erasures(db: apsw.Connection, erasures: Sequence[Erasure]) -> None:
     db.executemany(_PUT.replace("REPLACE", "IGNORE"), [row_of(each) for each in erasures])
 
 
+def begin_again(db: apsw.Connection, erased: Mapping[int, int], now: int) -> int:
+    """Begin the erasures of another store that this one lacks; return how many these are.
+
+    ``erased`` has by mid when each began, in seconds since the Unix epoch; ``now`` is the current
+    time's sort key. An account that does not exist is erased too: other rows may name it, and its
+    mid is not used again. The caller commits.
+    """
+    begun = 0
+    for mid, since in sorted(erased.items()):
+        if _progress(db, mid) is None:
+            progress = _begin(db, mid, now) or Progress(mid, since, Stage.WAITING)
+            db.execute(_PUT, progress.row())
+            begun += 1
+    return begun
+
+
 def erase(path: Path, mid: int, clock: Callable[[], int]) -> Erasure | None:
     """Begin or continue to erase an account of the store at a path; None if there is none.
 

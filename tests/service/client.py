@@ -160,12 +160,16 @@ def raw(base_url: str, sent: bytes, *, half: bool = False) -> bytes:
 
 
 def contents(service: RunningService) -> object:
-    """Return all rows of the store's file, except visits (written later) and derived tables."""
+    """Return all rows of the store's file, except derived tables and what is written later.
+
+    That are visits, and when a session was last used.
+    """
+    columns = {"session": "digest, mid, kind, created, expires"}
     # Another library of SQLite in this process would break the locks of the store's own.
     with closing(apsw.Connection(str(service.store), flags=apsw.SQLITE_OPEN_READONLY)) as file:
         named = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         return {
-            name: sorted(map(repr, file.execute(f"SELECT * FROM {name}")))
+            name: sorted(map(repr, file.execute(f"SELECT {columns.get(name, '*')} FROM {name}")))
             for (name,) in named
             if name not in ("visit", "tail", "tally")
         }

@@ -197,7 +197,7 @@ def test_refused_marks_change_nothing(service: RunningService, path: str, one: i
         ("PUT", "/accounts", {}, 400),
         ("PUT", "/accounts", {"key": 5}, 400),
         ("PUT", "/accounts", {"key": "a", "mid": 5}, 400),
-        ("GET", "/accounts", None, 405),
+        ("POST", "/accounts", None, 405),
         ("GET", "/mids", None, 400),
         ("GET", "/mids?mid=1", None, 400),
         ("GET", "/mids?" + "&".join(["key=a"] * 101), None, 400),

@@ -15,7 +15,7 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint, Envelope
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.contract.limits import DOCUMENTED
-from guanxi.service import http, responding
+from guanxi.service import http, listening, responding
 from guanxi.service.config import Settings
 from guanxi.service.pages import PATHS
 from guanxi.testing import RunningService, running
@@ -254,7 +254,7 @@ def test_a_stalled_connection_is_closed(
 def test_a_connection_is_closed_when_it_is_idle_after_its_last_response(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http, "_IDLE_SECONDS", 1.5)
+    monkeypatch.setattr(listening, "_IDLE_SECONDS", 1.5)
     with running() as service:
         address = urlsplit(service.base_url)
         with socket.create_connection((address.hostname, address.port), timeout=30) as connection:

@@ -440,8 +440,8 @@ def test_head_of_administration(path: str, documented: RunningService) -> None:
     ("path", "allowed"),
     [
         ("/metrics", {"GET", "HEAD"}),
-        ("/accounts/1", {"GET", "HEAD", "PUT"}),
-        ("/accounts/1/sessions", {"POST", "DELETE"}),
+        ("/accounts/1", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("/accounts/1/sessions", {"GET", "HEAD", "POST", "DELETE"}),
         ("/apps", {"POST"}),
     ],
 )

@@ -119,7 +119,11 @@ def test_info_shows_what_a_store_has(tmp_path: Path) -> None:
         shown = output_of("store", "info", "--store", path)
         assert re.search(rf"^in use by: {process.pid} python", shown, re.M)
         assert re.search(r"^last check without a fault: 20\d\d-", shown, re.M)
-    assert "账号: 1\n" in output_of("store", "info", "--store", path, GUANXI_LANG="zh")
+    shown = output_of("store", "info", "--store", path, GUANXI_LANG="zh")
+    assert "账号: 1\n" in shown
+    assert "账号（封禁）: 0\n" in shown
+    assert [line for line in shown.splitlines() if re.match("[a-z]", line)] == []
+    assert not re.search("file|log|free", shown)
 
 
 def test_a_check_that_finds_a_fault_is_not_noted(tmp_path: Path) -> None:

@@ -114,6 +114,12 @@ def test_the_command_line_then_the_file_then_the_environment(name: str, tmp_path
         ("cors_origins = [\n 'http://a',\n 'b',\n]", "cors_origins: 'b'.* \\(FILE line 1\\)"),
         ("trusted_proxies = ['10.0.0.1/8']", "trusted_proxies: '10.0.0.1/8' must be .* line 1\\)"),
         ("admin_token = 'short'", "admin_token: at least 16 characters.* \\(FILE line 1\\)"),
+        (
+            "admin_token = '口令口令口令口令口令口令口令口令'",
+            "admin_token: .*printable ASCII.* line 1\\)",
+        ),
+        ("admin_token = 'four words of a sentence'", "admin_token: .*without spaces.* line 1\\)"),
+        ('admin_token = "0123456789abcdef\\n"', "admin_token: .*without spaces.* line 1\\)"),
         ("port = 1\nport = 2", "Cannot overwrite a value"),
         ("port =", "Invalid value \\(at end of document"),
     ],

@@ -27,6 +27,8 @@ _COUNTS = {
     "documents": Text("内容", "documents"),
     "changes": Text("变更", "changes"),
 }
+#: What a size is of, by its name in ``StoreInfo.bytes``; those of PostgreSQL are tables.
+_BYTES = {"file": "文件", "log": "日志", "free": "空闲"}
 _STATES = {
     "normal": Text("正常", "normal"),
     "banned": Text("封禁", "banned"),
@@ -65,11 +67,14 @@ def _lines(found: StoreInfo) -> Iterator[tuple[str, str]]:
         text(f"{found.engine}，结构 {found.schema}", f"{found.engine}, schema {found.schema}"),
     )
     for name, size in found.bytes.items():
-        yield text(f"大小 {name}", f"size of {name}"), text(f"{size:,} 字节", f"{size:,} bytes")
+        yield (
+            text(f"大小（{_BYTES.get(name, name)}）", f"size of {name}"),
+            text(f"{size:,} 字节", f"{size:,} bytes"),
+        )
     for name, count in found.counts.items():
         yield shown(_COUNTS[name]), _count(count, estimated=found.estimated)
     for name, count in (found.states or {}).items():
-        yield text(f"账号 {_STATES[name].zh}", f"accounts, {name}"), f"{count:,}"
+        yield text(f"账号（{_STATES[name].zh}）", f"accounts, {name}"), f"{count:,}"
     never = text("无", "none")
     yield text("最早的变更", "oldest change"), _time(found.oldest_change_ms, 1_000) or never
     yield text("最新的变更", "newest change"), _time(found.newest_change_ms, 1_000) or never

@@ -54,8 +54,10 @@ class Given(NamedTuple):
 
 
 _SHORT = Text(
-    f"至少 {TOKEN_LENGTH} 个字符，如 head -c 24 /dev/urandom | base64 的输出",
-    f"at least {TOKEN_LENGTH} characters, such as the output of `head -c 24 /dev/urandom | base64`",
+    f"至少 {TOKEN_LENGTH} 个可见的 ASCII 字符，不含空格，"
+    "如 head -c 24 /dev/urandom | base64 的输出",
+    f"at least {TOKEN_LENGTH} characters of printable ASCII without spaces, such as the output of"
+    " `head -c 24 /dev/urandom | base64`",
 )
 _DEFAULT = Text("默认", "default")
 

@@ -26,7 +26,8 @@ TOKEN_LENGTH = 16
 LIMITS = "limits"
 _Port = Annotated[int, Meta(ge=0, le=65535)]
 _Workers = Annotated[int, Meta(ge=1, le=64)]
-_Token = Annotated[str, Meta(min_length=TOKEN_LENGTH, max_length=4096)]
+#: Printable ASCII without spaces: what every client can send in a header, and no proxy changes.
+_Token = Annotated[str, Meta(min_length=TOKEN_LENGTH, max_length=4096, pattern=r"\A[!-~]*\Z")]
 
 
 class Option(NamedTuple):

@@ -169,7 +169,9 @@ def contents(service: RunningService) -> object:
     with closing(apsw.Connection(str(service.store), flags=apsw.SQLITE_OPEN_READONLY)) as file:
         named = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         return {
-            name: sorted(map(repr, file.execute(f"SELECT {columns.get(name, '*')} FROM {name}")))
+            name: sorted(
+                map(repr, file.execute(f"SELECT {columns.get(str(name), '*')} FROM {name}"))
+            )
             for (name,) in named
             if name not in ("visit", "tail", "tally")
         }

@@ -678,7 +678,7 @@ def test_brackets_in_a_path_are_shown_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "token"), [("127.0.0.1", None), ("localhost", None), ("0.0.0.0", "chosen by a human")]
+    ("host", "token"), [("127.0.0.1", None), ("localhost", None), ("0.0.0.0", "chosen-by-a-human")]
 )
 def test_an_administration_shows_a_new_token_and_warns_of_a_public_address(
     tmp_path: Path, host: str, token: str | None

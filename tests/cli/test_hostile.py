@@ -182,7 +182,7 @@ def test_any_arguments_end_with_a_documented_status(room: Room, argv: tuple[str,
     check(argv, room)
 
 
-@pytest.mark.parametrize("bad", ["\udcff", "\x1b]0;x\u202e"])
+@pytest.mark.parametrize("bad", ["\udcff", pytest.param("\x1b]0;x\u202e", marks=pytest.mark.long)])
 def test_each_argument_of_each_command_may_be_hostile(room: Room, bad: str) -> None:
     for command in commands():
         for hostile in command.params:

@@ -149,6 +149,8 @@ class Application:
                 task.uncancel()
             if exchange.has_left:
                 task.uncancel()
+            # Its context has the exchange: the garbage collector spent a sixth of the CPU on them.
+            exchange.task = None
         if route is not None and route.is_jsonp:
             self._call_back(exchange, route)
         exchange.seconds = time.monotonic() - exchange.started

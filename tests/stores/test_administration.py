@@ -167,7 +167,9 @@ async def test_a_new_secret_is_read_by_those_that_are_open(open_again: Opener) -
     first, second = await open_again(), await open_again()
     old = first.secret
     assert second.secret == old
+    unread = second.secret
     assert await second.refresh_secret() is False
+    assert second.secret is unread, "a gate forgets its credentials when the object is another"
     await admin_tokens.rotate_secret(first)
     assert first.secret != old
     assert len(first.secret) == len(old) == 32

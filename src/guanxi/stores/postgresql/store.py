@@ -244,9 +244,10 @@ class PostgreSQLStore(Recording, Engine):
 
     async def refresh_secret(self) -> bool:
         secret = await self.note("secret")
-        changed = secret is not None and secret != self._secret
-        self._secret = secret if secret is not None else self._secret
-        return changed
+        if secret is None or secret == self._secret:  # the same object shows that nothing changed
+            return False
+        self._secret = secret
+        return True
 
     # --- erasures ---
 

@@ -315,6 +315,10 @@ async def test_the_use_of_a_session_is_noted_once_an_hour(store: Store, clock: C
     assert [each.used for each in await store.sessions_of(1)] == [0, NOW]
     clock.advance(3_600)
     await used.session(b"a")
+    used.forget()  # as before a reset
+    await used.flush_visits()
+    assert [each.used for each in await store.sessions_of(1)] == [0, NOW]
+    await used.session(b"a")
     await used.session(b"unknown")
     clock.ns = START + 10_000 * 10**9
     await used.session(b"b")  # expired

@@ -38,6 +38,10 @@ class SessionUse(Layer):
                 self._used[digest] = now
         return session
 
+    def forget(self) -> None:
+        self._used.clear()
+        self.store.forget()
+
     async def flush_visits(self) -> None:
         await self.store.flush_visits()
         while some := dict(islice(self._used.items(), _BATCH)):

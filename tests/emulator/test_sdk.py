@@ -1,7 +1,7 @@
 """The SDK against every fault: each call of both modules ends in its documented exception.
 
-No write is sent twice, and no secret is in a message. A clock that does not wait stands for the
-pauses between the retries of reads.
+No write is sent twice, and no secret is in a message. The pauses between the retries of reads
+are those of a clock that does not wait.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from guanxi.contract.params import LATEST
 from guanxi.graph.pair import Act
 from guanxi.testing import RunningService, running
-from guanxi.world.clock import LATEST
 from tests import postgres
 from tests.service.client import modify
 from tests.service.test_admin import admin

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from guanxi.accounts.account import Card, Privacy, State
+from guanxi.contract.params import LATEST
 from guanxi.graph.feed import Model, Record, Unreplayable, apply
 from guanxi.graph.groups import CreateGroup, DeleteGroup, Regroup, RegroupMode, RenameGroup
 from guanxi.graph.pair import SPECIAL, Act, Modify, Side
@@ -25,7 +26,6 @@ from guanxi.stores.port import (
     FeedItem,
     Store,
 )
-from guanxi.world.clock import LATEST
 from guanxi.world.marks import MUTE
 from tests import postgres
 from tests.stores.engines import Clock, Engine, Opener

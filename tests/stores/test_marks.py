@@ -8,10 +8,10 @@ import pytest
 
 from guanxi.accounts.account import State
 from guanxi.contract import errors
+from guanxi.contract.params import LATEST
 from guanxi.operations import accounts, marks
 from guanxi.stores.copy import copy, differences, finish
 from guanxi.stores.port import Store
-from guanxi.world.clock import LATEST
 from guanxi.world.marks import DISMISSAL, MUTE, Mark
 from tests.stores.engines import ENGINES, START, Clock
 from tests.stores.world import faults, people

@@ -10,8 +10,8 @@ import pytest
 
 from guanxi.contract import structs as s
 from guanxi.contract.enums import BangumiType
+from guanxi.contract.params import LATEST
 from guanxi.world import feed, keys, marks, mine, profile, videos, works
-from guanxi.world.clock import LATEST
 from guanxi.world.feed import Post, PostType
 from guanxi.world.kind import ONLY, Kind
 from guanxi.world.kinds import BY_NAME, KINDS, MAX_ORIGINS, entry_of

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from guanxi.contract import structs as wire
+from guanxi.contract.params import LATEST
 from guanxi.contract.relations import DEREGISTERED_NAME
 
 
@@ -77,13 +78,17 @@ class Card(Struct, frozen=True, kw_only=True):
 Brief: TypeAlias = tuple[int, str, str, str]
 
 
+#: How many characters the reason of a ban may have.
+MAX_REASON = 512
+
+
 class Ban(Struct, frozen=True):
     """Why an account is banned, and until when."""
 
-    #: For those who administer; the account and others do not see it. At most 512 characters.
-    reason: Annotated[str, Meta(max_length=512)] = ""
+    #: For those who administer; the account and others do not see it.
+    reason: Annotated[str, Meta(max_length=MAX_REASON)] = ""
     #: When it ends, in seconds since the Unix epoch; 0 for never.
-    until: Annotated[int, Meta(ge=0, le=253_402_271_999)] = 0
+    until: Annotated[int, Meta(ge=0, le=LATEST)] = 0
 
 
 class Account(Struct, frozen=True, kw_only=True):

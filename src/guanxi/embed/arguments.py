@@ -12,10 +12,10 @@ from os import PathLike, fspath
 from typing import TypeVar
 
 from guanxi.contract.errors import ArgsException, MistypedArgsException
+from guanxi.contract.params import LATEST
 from guanxi.graph.lists import Position, decode_cursor
 from guanxi.stores.port.feed import LONGEST_WAIT
 from guanxi.text import Text
-from guanxi.world import clock
 
 T = TypeVar("T", bound=Hashable)
 
@@ -143,7 +143,7 @@ def checked_end(until: object, now: int) -> int | None:
     if not isinstance(until, datetime):
         raise _mistyped("until", until, "带时区的 datetime", "a datetime with its zone")
     end = int(until.timestamp()) if until.utcoffset() is not None else 0
-    if not now < end <= clock.LATEST:
+    if not now < end <= LATEST:
         raise ArgsException(
             Text(
                 "until：须为将来的时间，并带有时区",

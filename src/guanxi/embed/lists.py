@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from guanxi.contract import errors
 from guanxi.contract.errors import ArgsException
+from guanxi.contract.params import LATEST
 from guanxi.embed.arguments import (
     MOST,
     checked_cursor,
@@ -27,7 +28,6 @@ from guanxi.graph.pair import DEFAULT, SPECIAL, Attribute, Pair, mtime_of
 from guanxi.operations import marks
 from guanxi.stores.port import NO_TALLY, Slice
 from guanxi.text import Text
-from guanxi.world import clock as times
 from guanxi.world.marks import MUTE, Mark
 
 T = TypeVar("T")
@@ -319,7 +319,7 @@ class Lists(Opened):
             Mute(
                 mid=mark.target,
                 time=mark.time,
-                until=None if mark.until == times.LATEST else moment(mark.until),
+                until=None if mark.until == LATEST else moment(mark.until),
             )
             for mark in found
         ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from guanxi.stores.lines import LATEST
+
 _NS = 10**9
 
 
@@ -44,6 +46,6 @@ class Clock:
 
 
 def _checked(nanoseconds: int) -> int:
-    if not 0 <= nanoseconds < 253_402_300_800 * _NS:
+    if not 0 <= nanoseconds // _NS <= LATEST:
         raise ValueError("the service's clock must be from 1970 to 9999")
     return nanoseconds

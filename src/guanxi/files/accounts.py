@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import msgspec
 from msgspec import Struct, inspect
 
-from guanxi.accounts.account import Ban, Card, Privacy, State
+from guanxi.accounts.account import MAX_REASON, Ban, Card, Privacy, State
+from guanxi.contract.params import LATEST
 from guanxi.files import table
 from guanxi.files.lines import text_of
 from guanxi.files.outcome import Counts, OnConflict, Refused, reason, shared_key, shared_name
 from guanxi.files.table import Request, Shape
 from guanxi.text import Text
-from guanxi.world.clock import LATEST
 from guanxi.world.keys import MAX_KEY, is_key
 from guanxi.world.profile import LEVELS
 
@@ -163,7 +163,7 @@ _TEXTS = {
         "state：{1} 不是 normal、banned 或 deregistered",
         "state: {1} is not normal, banned or deregistered",
     ),
-    "ban_reason": _longest(512),
+    "ban_reason": _longest(MAX_REASON),
     "ban_until": _whole_number(0, LATEST),
     "ban without state": Text(
         "ban_reason、ban_until：只用于 state 为 banned 的行，而不是 {1}",

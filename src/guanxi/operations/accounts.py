@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from guanxi.accounts.account import (
+    MAX_REASON,
     Account,
     AccountEdit,
     Ban,
@@ -18,18 +19,15 @@ from guanxi.accounts.account import (
     Privacy,
     State,
 )
+from guanxi.contract.params import LATEST
 from guanxi.stores.port import Store
 from guanxi.text import Text
-from guanxi.world import clock
 from guanxi.world.keys import KEY, MAX_KEY, is_key, key_id
 
 T = TypeVar("T")
 
 #: A new account of a key gets a mid up to this, which JavaScript's numbers can hold.
 _MOST_MIDS = 2**53 - 1
-
-#: How many characters the reason of a ban may have.
-MAX_REASON = 512
 
 _TEXTS = {
     EditRefusal.UNKNOWN: (
@@ -177,7 +175,7 @@ async def ban(store: Store, mid: int, *, reason: str = "", until: int = 0, now: 
                 f"reason: has more than {MAX_REASON} characters",
             )
         )
-    if until and not now < until <= clock.LATEST:
+    if until and not now < until <= LATEST:
         raise ValueError(
             Text(
                 "until：须晚于现在，且早于 10000 年",

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Sequence
 
 from guanxi.accounts.account import State
 from guanxi.contract import errors
+from guanxi.contract.params import LATEST
 from guanxi.stores.port import CallerRefused, Query, Store
-from guanxi.world import clock
 from guanxi.world.kind import Kind
 from guanxi.world.marks import DISMISSAL, MUTE, Mark
 
@@ -19,9 +19,9 @@ async def mute(store: Store, owner: int, target: int, until: int | None, now: in
     other code is that of the rule that refused it, and nothing changed. Raise ValueError if
     ``until`` is not after ``now``.
     """
-    if until is not None and not now < until <= clock.LATEST:
+    if until is not None and not now < until <= LATEST:
         raise ValueError(f"until: must be after now and before the year 10000, not {until}")
-    end = clock.LATEST if until is None else until
+    end = LATEST if until is None else until
     return await _mark(store, MUTE, owner, Mark(target, now, end))
 
 

@@ -8,9 +8,11 @@ from msgspec import Meta, Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from guanxi.accounts.account import STATES, State, StateName
+from guanxi.accounts.account import MAX_REASON, STATES, State, StateName
+from guanxi.contract.params import LATEST
 from guanxi.operations import accounts, export, listing
 from guanxi.operations import relations as lists
+from guanxi.operations.accounts import AccountError
 from guanxi.service.admin_marks import limit_of
 from guanxi.service.administering import (
     Administered,
@@ -19,7 +21,6 @@ from guanxi.service.administering import (
     decoded,
     known_query,
 )
-from guanxi.world.clock import LATEST
 
 _STATES = {name: state for name, state in STATES.items()}  # noqa: C416 - by any text
 _CONDITIONS = ("name", "state", "created_after", "created_before", "limit", "after")
@@ -27,8 +28,8 @@ _CONDITIONS = ("name", "state", "created_after", "created_before", "limit", "aft
 
 class StateBody(Struct, frozen=True, forbid_unknown_fields=True):
     state: StateName
-    reason: Annotated[str, Meta(max_length=accounts.MAX_REASON)] = ""
-    until: int | None = None
+    reason: Annotated[str, Meta(max_length=MAX_REASON)] = ""
+    until: Annotated[int, Meta(ge=1)] | None = None
 
 
 async def listed(administered: Administered, request: AdminRequest) -> Response:
@@ -73,12 +74,13 @@ async def set_state(administered: Administered, request: AdminRequest) -> Respon
             raise HTTPException(400, "reason, until: only with the state banned")
         await accounts.set_state(service.store, request.mid, state)
         return as_json({})
-    now = service.now()
-    if body.until is not None and not now < body.until <= LATEST:
-        raise HTTPException(400, "until: must be after now and before the year 10000")
-    await accounts.ban(
-        service.store, request.mid, reason=body.reason, until=body.until or 0, now=now
-    )
+    until, now = body.until or 0, service.now()
+    try:
+        await accounts.ban(service.store, request.mid, reason=body.reason, until=until, now=now)
+    except AccountError:
+        raise
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from None
     return as_json({})
 
 

@@ -6,7 +6,7 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from guanxi.contract.params import LARGEST
+from guanxi.contract.params import LARGEST, LATEST
 from guanxi.operations import accounts, marks
 from guanxi.service.administering import (
     Administered,
@@ -16,7 +16,6 @@ from guanxi.service.administering import (
     done,
     known_query,
 )
-from guanxi.world.clock import LATEST
 from guanxi.world.marks import Mark
 
 #: The most keys or mids of a request, and items of a page.

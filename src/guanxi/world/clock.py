@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-#: The last Unix time, in seconds, that has a year of four digits in Beijing.
-LATEST = 253_402_271_999
-
 _BEIJING = timezone(timedelta(hours=8))
 
 

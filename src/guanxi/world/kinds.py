@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from guanxi.contract.params import LATEST
 from guanxi.world import clock, feed, keys, marks, mine, profile, videos, works
 from guanxi.world.kind import Entry, Kind
 
@@ -69,7 +70,7 @@ def _check(document: Any) -> None:
             raise ValueError(f"birthday: {birthday!r} is not a day (YYYY-MM-DD)") from None
     for _ in range(MAX_ORIGINS):
         time = getattr(document, "time", 0)
-        if not 0 <= time <= clock.LATEST:
+        if not 0 <= time <= LATEST:
             raise ValueError(f"time: {time} is not a Unix time in seconds")
         document = getattr(document, "origin", None)
         if document is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from guanxi.world import clock
+from guanxi.contract.params import LATEST
 from guanxi.world.kind import Kind
 
 
@@ -13,8 +13,8 @@ class Mark(Struct, frozen=True):
 
     target: int
     time: int
-    #: When it ends, in seconds since the Unix epoch; ``clock.LATEST`` for never.
-    until: int = clock.LATEST
+    #: When it ends, in seconds since the Unix epoch; ``LATEST`` for never.
+    until: int = LATEST
 
 
 MUTE = Kind(

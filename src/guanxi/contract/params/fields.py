@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 LARGEST = 2**63 - 1
+#: The last Unix time, in seconds, that has a year of four digits in Beijing.
+LATEST = 253_402_271_999
 
 #: Marks the number of an id: the SDK accepts its digits as text too.
 ID = {"id": True}

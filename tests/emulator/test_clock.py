@@ -38,11 +38,13 @@ def test_a_moving_clock_advances() -> None:
     clock.advance(-1)
     real[0] += 10**9
     assert (clock() // 10**9, clock.is_frozen) == (49, True)
-    for seconds in (-1, 1e12):
+    for seconds in (-1, 1e12, 1e308, float("nan")):
         with pytest.raises(ValueError, match="1970 to 9999"):
             clock.at(seconds)
     with pytest.raises(ValueError, match="1970 to 9999"):
         clock.advance(-50)
+    with pytest.raises(ValueError, match="1970 to 9999"):
+        clock.advance(1e300)
     assert clock() // 10**9 == 49
     clock.resume()
     assert clock() == 102 * 10**9

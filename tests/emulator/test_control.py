@@ -130,6 +130,11 @@ def test_an_access_key(service: RunningService) -> None:
         ("PUT", "/clock", {"at": -1}, 400, "1970 to 9999"),
         ("GET", "/requests?by=x", None, 400, "by must be a number"),
         ("GET", "/requests?odd=x", None, 400, "odd: no such parameter"),
+        ("GET", "/requests?world=demo", None, 400, "world: no such parameter"),
+        ("GET", "/faults?last=1", None, 400, "last: no such parameter"),
+        ("GET", "/requests?last=-1", None, 400, "last must be 0 or more"),
+        ("POST", "/faults", {"drop": "after", "retry_after": 1}, 400, "needs code or status"),
+        ("PUT", "/clock", {"at": 1e308}, 400, "1970 to 9999"),
         ("GET", "/nothing", None, 404, "Not Found"),
         ("PATCH", "/faults", None, 405, "Method Not Allowed"),
     ],
@@ -166,7 +171,7 @@ def test_the_document_has_every_request(service: RunningService) -> None:
 schema = schemathesis.openapi.from_dict(control.document() | {"security": []})
 
 
-@schema.include(method="POST", path_regex="faults|stories|stubs|marks|clock").parametrize()
+@schema.include(method=["POST", "PUT"], path_regex="faults|stories|stubs|marks|clock").parametrize()
 @settings(max_examples=count(3, 100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_the_document_allows_is_answered(case: Any, service: RunningService) -> None:
     """No request of the document's shape is an error of the emulator."""

@@ -109,19 +109,6 @@ def test_the_example_with_unittest(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-@pytest.mark.parametrize("plugin", ["xdist", "pytest_asyncio", "pytest_randomly"])
-def test_with_other_plugins(installed: pytest.Pytester, plugin: str) -> None:
-    pytest.importorskip(plugin)
-    installed.makepyfile(
-        *(
-            f"def test_{n}(guanxi_service):\n    assert guanxi_service.requests == []\n"
-            for n in range(4)
-        )
-    )
-    arguments = {"xdist": ["-n", "2"]}.get(plugin, [])
-    run(installed, *arguments).assert_outcomes(passed=4)
-
-
 def test_the_table_of_stories_is_complete() -> None:
     rows = dict(re.findall(r"^\| `([\w-]+)` \| (.*) \|$", TEXT, re.M))
     assert {name: rows.get(name) for name in STORIES} == {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -66,7 +65,6 @@ def test_requests_by_its_own_settings(service: RunningService) -> None:
     service.assert_called("web.nav", times=len(hosts), by=1)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_by_its_own_settings(service: RunningService) -> None:
     session = service.sign_in(1)
     service.fault("relation.modify", code=-352, times=1)

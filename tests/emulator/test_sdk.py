@@ -158,7 +158,9 @@ def _is_right(call: Call, outcome: Any, fault: Fault) -> bool:
         return False
     if call.endpoint.body is Body.HTML:
         return isinstance(outcome, str | InitialStateException)
-    return outcome is None or (fault.fields["body"] == "wrong-type" and outcome == "wrong-type")
+    if outcome is None:
+        return bool(fault.fields["body"] == "empty")
+    return bool(outcome == "wrong-type" == fault.fields["body"])
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -66,6 +66,34 @@ def test_a_stub_comes_before_an_endpoint_and_the_last_first(service: RunningServ
     assert service.do(lambda store: store.tally(2)).follower == 0
 
 
+def test_a_stub_counts_its_answers_alone(service: RunningService) -> None:
+    service.answer("GET", "/once", {"code": 3}, times=1)
+    service.fault("/once", code=-352, times=1)
+    answers = [send(service.base_url, "GET", "/once") for _ in range(3)]
+    assert [(answer.status, answer.code) for answer in answers] == [
+        (200, -352),
+        (200, 3),
+        (404, -404),
+    ]
+
+
+def test_a_stub_has_no_stale_form(service: RunningService) -> None:
+    service.answer("GET", e.STAT.path, {"code": 3})
+    service.fault("relation.stat", stale=True)
+    assert call(service, e.STAT, None, {"vmid": 1}).code == 3
+
+
+def test_the_headers_of_a_stub(service: RunningService) -> None:
+    length = Response({"code": 3}, headers={"Content-Length": "3", "X-Kind": "é"})
+    service.answer("GET", "/length", length)
+    answer = send(service.base_url, "GET", "/length")
+    assert (answer.code, answer.headers["content-length"]) == (3, str(len(answer.raw)))
+    for headers in ({"a b": "c"}, {"a": "c\r\nd: e"}, {"a": "关"}):
+        service.answer("GET", "/wrong", Response({}, headers=headers))
+        answer = send(service.base_url, "GET", "/wrong")
+        assert (answer.status, answer.raw) == (500, b"the stub failed")
+
+
 def test_bytes_and_faults(service: RunningService) -> None:
     service.answer("GET", "/raw", b"0123456789")
     answer = send(service.base_url, "GET", "/raw")

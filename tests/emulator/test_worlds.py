@@ -31,6 +31,17 @@ def test_worlds_are_apart() -> None:
     assert not any(map(Path.exists, stores))
 
 
+def test_a_world_draws_as_the_service_does() -> None:
+    def codes(service: RunningService) -> list[int]:
+        service.fault(code=-352, rate=0.5)
+        return [call(service, e.NAV).code for _ in range(40)]
+
+    with running(seed=7) as seven, running(seed=8) as eight:
+        drawn = codes(seven)
+        assert codes(seven.world()) == drawn
+        assert codes(eight) != drawn
+
+
 def test_a_world_of_a_mark_has_its_sessions(service: RunningService) -> None:
     session = service.sign_in(1)
     service.mark("before")

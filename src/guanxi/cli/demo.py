@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -29,10 +30,10 @@ from guanxi.cli.stores import Unfinished, all_or_nothing, with_store
 from guanxi.cli.terminal import json_of, say
 from guanxi.contract.endpoints import NAV
 from guanxi.contract.errors import NetworkException
-from guanxi.demo.content import make_content
 from guanxi.demo.tour import tour
-from guanxi.demo.world import HERO, make_world
+from guanxi.demo.world import HERO
 from guanxi.files.folders import temporary_folder
+from guanxi.files.output import whole_file
 from guanxi.operations.sessions import Issued, issue
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
@@ -139,6 +140,7 @@ def demo(
     this machine: docs/testing.md. Faults begin after the tour.
     """
     from guanxi.emulator.dump import load as load_lines
+    from guanxi.emulator.dump import load_demo
     from guanxi.service.hosts import DOCUMENTED
     from guanxi.service.server import Plan
 
@@ -151,6 +153,11 @@ def demo(
             text("出错与代理需要 --workers 1", "faults and the proxy need --workers 1"),
             param_hint="--workers",
         )
+    if store is not None and is_server_address(store) and any(one.stale for one in faults):
+        raise typer.BadParameter(
+            text("过时的读取需要 SQLite 文件", "stale reads need a store in a SQLite file"),
+            param_hint="--fault",
+        )
     given = {"profile": profile, "strict_referer": strict_referer, "wbi_window": wbi_window}
     given = {name: value for name, value in given.items() if value is not None}
     settings = configured(given=given, environ=os.environ).settings
@@ -158,17 +165,13 @@ def demo(
     with temporary_folder("guanxi-demo-") as folder:
         address = store or str(Path(folder, "guanxi.db"))
         plan = Plan(address, settings, host, port, workers)
-        check_addresses(plan)
+        check_addresses(plan, *_emulated_addresses(workers, emulator_port, proxy))
 
         async def fill(opened: Store) -> None:
             async for _ in opened.accounts():
                 raise _exists(address)
             if lines is None:
-                world = make_world(seed, accounts, edges)
-                await opened.import_edges(
-                    lambda: world.edges, accounts=world.accounts, groups=world.groups
-                )
-                await opened.put(make_content(world, seed))
+                await load_demo(opened, seed, accounts, edges)
             else:
                 await load_lines(opened, lines, secret=True)
 
@@ -206,11 +209,19 @@ def _save(address: str, state: Path) -> None:
         return b"".join([line async for line in dumped(store)])
 
     world = with_store(address, lines)
-    part = state.with_name(f".{state.name}.part")
-    part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(world)  # it holds the store's secret
-    part.replace(state)
+    with whole_file(state, force=True) as temporary:
+        temporary.touch(0o600)  # it holds the store's secret
+        temporary.write_bytes(world)
+
+
+def _emulated_addresses(
+    workers: int, emulator_port: int, proxy: int | None
+) -> Iterator[tuple[str, str, int]]:
+    """Yield the addresses that one worker listens on in addition; several have no emulator."""
+    if workers == 1:
+        yield "--emulator-port", "127.0.0.1", emulator_port
+        if proxy is not None:
+            yield "--proxy", "127.0.0.1", proxy
 
 
 class _Demo(NamedTuple):

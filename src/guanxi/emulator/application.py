@@ -12,7 +12,7 @@ from guanxi.emulator import bodies
 from guanxi.emulator.call import Call, Captured
 from guanxi.emulator.faults import Armed
 from guanxi.emulator.requests import Requests
-from guanxi.emulator.stubs import Stub, StubRequest, Stubs, response_of
+from guanxi.emulator.stubs import Stub, StubRequest, Stubs, response_of, stub_headers
 from guanxi.emulator.targets import has_path, nearest
 from guanxi.service import cors, logs, pages
 from guanxi.service.app import Application, below
@@ -92,7 +92,7 @@ class Emulated:
             await _DROPS[fault.drop](call, act)
         elif fault.body is not None:
             await _BODIES[fault.body](call, await _captured(call, act), delay)
-        elif fault.stale and call.endpoint is not None and call.endpoint.does is Does.READ:
+        elif fault.stale and act is self._application and _reads(call):
             await self.stale[armed.number](call.scope, call.body.receive, call.forward)
         else:
             await act(call.scope, call.body.receive, call.forward)
@@ -123,31 +123,28 @@ class Emulated:
 
         async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
             call.is_stub = True
+            self._stubs.count(stub)
             await call.body.read()
-            headers = {
-                name.decode("latin-1"): value.decode("latin-1")
-                for name, value in call.headers.items()
-            }
             request = StubRequest(
                 call.method,
                 call.path,
                 call.params(in_path),
                 await call.caller(),
-                headers,
+                {
+                    name.decode("latin-1"): value.decode("latin-1")
+                    for name, value in call.headers.items()
+                },
                 call.body.kept,
             )
             try:
                 response, body = await response_of(stub, request)
+                headers = stub_headers(response)
             except Exception:
                 logs.LOG.exception("a stub failed")
                 plain = [(b"content-type", b"text/plain")]
                 await _send(call, send, Captured(500, plain, b"the stub failed"))
                 return
-            is_raw = isinstance(response.body, bytes)
-            sent = {"content-type": "application/octet-stream" if is_raw else "application/json"}
-            sent |= {name.lower(): value for name, value in response.headers.items()}
-            pairs = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
-            await _send(call, send, Captured(response.status, pairs + self._cors(call), body))
+            await _send(call, send, Captured(response.status, headers + self._cors(call), body))
 
         return answer
 
@@ -175,6 +172,10 @@ def observed(exchange: Exchange) -> None:
     call = exchange.scope.get(_CALL)
     if call is not None:
         call.exchange = exchange
+
+
+def _reads(call: Call) -> bool:
+    return call.endpoint is not None and call.endpoint.does is Does.READ
 
 
 def _is_page(scope: Scope) -> bool:

@@ -45,7 +45,7 @@ def refused(
 
 def page(fault: Fault) -> tuple[int, Headers, bytes]:
     """Return status, headers and body of a page of HTML, as a proxy sends it."""
-    status = fault.status or 502
+    status = fault.status or 0  # it has one
     try:
         title = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from guanxi.stores.lines import LATEST
 
 _NS = 10**9
+_RANGE = "the service's clock must be from 1970 to 9999"
 
 
 class Clock:
@@ -27,16 +29,17 @@ class Clock:
 
     def at(self, seconds: float) -> None:
         """Freeze the clock at a Unix time. Raise ValueError if it is before 1970 or after 9999."""
-        self._frozen = _checked(round(seconds * _NS))
+        self._frozen = _checked(_nanoseconds(seconds))
 
     def advance(self, seconds: float) -> None:
         """Move the clock, frozen or not, forwards, or backwards if ``seconds`` is negative.
 
         Raise ValueError if it would be before 1970 or after 9999.
         """
-        moved = _checked(self() + round(seconds * _NS))
+        further = _nanoseconds(seconds)
+        moved = _checked(self() + further)
         if self._frozen is None:
-            self._ahead += round(seconds * _NS)
+            self._ahead += further
         else:
             self._frozen = moved
 
@@ -45,7 +48,13 @@ class Clock:
         self._frozen, self._ahead = None, 0
 
 
+def _nanoseconds(seconds: float) -> int:
+    if not math.isfinite(seconds * _NS):
+        raise ValueError(_RANGE)
+    return round(seconds * _NS)
+
+
 def _checked(nanoseconds: int) -> int:
     if not 0 <= nanoseconds // _NS <= LATEST:
-        raise ValueError("the service's clock must be from 1970 to 9999")
+        raise ValueError(_RANGE)
     return nanoseconds

@@ -7,7 +7,7 @@ them all. Errors have an HTTP status and the body ``{"error": "…"}`` with the 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -28,7 +28,7 @@ from guanxi.emulator.stories import STORIES
 from guanxi.emulator.stubs import Response as StubResponse
 from guanxi.emulator.stubs import Stub
 from guanxi.operations import sessions
-from guanxi.service.administering import as_json, decoded
+from guanxi.service.administering import as_json, decoded, refused, whole_body
 from guanxi.service.logs import LOG
 from guanxi.stores.port import BadLine, EdgeRow, StoreError
 from guanxi.text import Text
@@ -171,6 +171,8 @@ async def _requests(call: _Call) -> Any:
         query.get("endpoint", "*"), by=_int(query, "by"), code=_int(query, "code")
     )
     last = _int(query, "last")
+    if last is not None and last < 0:
+        raise ValueError("last must be 0 or more")
     return found if last is None else found[len(found) - min(last, len(found)) :]
 
 
@@ -368,7 +370,7 @@ def application(emulator: Emulator, token: str, worlds: Worlds) -> Starlette:
     routes += [
         Route(path, _by_method(of_path), methods=[*of_path]) for path, of_path in handlers.items()
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    return Starlette(routes=routes, exception_handlers={HTTPException: refused})
 
 
 def _by_method(
@@ -394,11 +396,11 @@ def _guarded(
         if scheme.lower() != "bearer" or not secrets.equal(given, token):
             why = "missing or wrong bearer token"
             raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
-        raw = await _read(request)
+        raw = await whole_body(request, _BODY_BYTES)
         body = None if verb.body is None else decoded(raw or b"{}", verb.body)
         number = request.path_params.get("number", "0")
         query = dict(request.query_params)
-        if unknown := query.keys() - _QUERY.keys():
+        if unknown := query.keys() - {*_READS_QUERY.get(verb.act, ())}:
             raise HTTPException(400, f"{min(unknown)}: no such parameter")
         call = _Call(emulator, int(number) if number.isdecimal() else 0, body, query, raw, worlds)
         try:
@@ -415,15 +417,6 @@ def _guarded(
     return guarded
 
 
-async def _read(request: Request) -> bytes:
-    raw = bytearray()
-    async for part in request.stream():
-        raw += part
-        if len(raw) > _BODY_BYTES:
-            raise HTTPException(413, f"at most {_BODY_BYTES} bytes")
-    return bytes(raw)
-
-
 def _int(query: dict[str, str], name: str) -> int | None:
     text = query.get(name)
     if text is None:
@@ -432,11 +425,6 @@ def _int(query: dict[str, str], name: str) -> int | None:
         return int(text)
     except ValueError:
         raise ValueError(f"{name} must be a number") from None
-
-
-async def _refused(_request: Request, error: Exception) -> Response:
-    refused = cast(HTTPException, error)  # registered for this class only
-    return as_json({"error": refused.detail}, refused.status_code, dict(refused.headers or {}))
 
 
 def document() -> dict[str, Any]:

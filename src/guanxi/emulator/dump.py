@@ -1,8 +1,9 @@
 """A whole world as JSON Lines, one row a line, that loads again.
 
-The rows are those of a store's copy (``stores.copy``): accounts, groups, relations, requests and
-documents, and then sessions, without their tokens, and the store's secret. Counts, versions and
-QR sign-ins are not rows of their own.
+The rows are those of a store's copy (``stores.copy``): accounts, groups, relations, requests,
+documents and erasures, and then sessions, without their tokens, and the store's secret. Counts and
+versions are not rows of their own. Visits, QR sign-ins, the feed of changes, tokens of the
+administration and its audit log are left out, and are deleted by ``load``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ _TYPES: dict[str, Any] = {
     _SESSIONS: Session,
     _SECRET: bytes,
 }
-_ORDER = [*_TYPES]
 
 
 async def dumped(store: Store) -> AsyncIterator[bytes]:
@@ -85,11 +85,11 @@ def _split(lines: Iterable[bytes]) -> Iterator[tuple[str, msgspec.Raw]]:
         except (ValueError, UnicodeDecodeError):  # a DecodeError is a ValueError
             raise ValueError(f"line {number}: no row of a dump") from None
         if part not in _TYPES:
-            raise ValueError(f"line {number}: {part!r} is none of {', '.join(_ORDER)}")
+            raise ValueError(f"line {number}: {part!r} is none of {', '.join(_TYPES)}")
         yield part, raw
 
 
-async def load_demo(store: Store, seed: int = 1, accounts: int = 200, edges: int = 2_000) -> None:
+async def load_demo(store: Store, seed: int, accounts: int = 200, edges: int = 2_000) -> None:
     """Write the demo's world into a store without accounts."""
     from guanxi.demo.content import make_content
     from guanxi.demo.world import make_world

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from guanxi.emulator import dump
 from guanxi.emulator.application import Emulated, observed
 from guanxi.emulator.clock import Clock
 from guanxi.emulator.faults import Armed, Fault
 from guanxi.emulator.proxy import Proxy
-from guanxi.emulator.requests import KEPT, Requests
+from guanxi.emulator.requests import Requests
 from guanxi.emulator.stale import stale
 from guanxi.emulator.state import LOADED, START, Marks
 from guanxi.emulator.stories import story_of
@@ -25,6 +26,14 @@ from guanxi.stores import open_store
 from guanxi.stores.port import Store
 
 
+class _Wrapped(NamedTuple):
+    """What is served, the layer in front of it, and the marks of its store."""
+
+    application: Application
+    layer: Emulated
+    marks: Marks
+
+
 class Emulator:
     """Faults, stubs, recorded requests, clock and state of one service.
 
@@ -32,70 +41,54 @@ class Emulator:
     and ``requests`` belong to the event loop of the service.
     """
 
-    def __init__(
-        self, clock: Callable[[], int] = time.time_ns, *, seed: int = 0, kept: int = KEPT
-    ) -> None:
-        """``clock`` returns nanoseconds since the Unix epoch; ``seed`` decides what faults draw.
-
-        ``kept`` is how many requests are recorded.
-        """
+    def __init__(self, clock: Callable[[], int] = time.time_ns, *, seed: int = 0) -> None:
+        """``clock`` returns nanoseconds since the Unix epoch; ``seed`` decides what faults draw."""
         self.clock = Clock(clock)
-        self.requests = Requests(kept)
+        self.requests = Requests()
         self.stubs = Stubs()
-        self._seed, self._count = seed, 0
+        self.seed, self._count = seed, 0
         self._copies: dict[int, tuple[Store, tempfile.TemporaryDirectory[str]]] = {}
-        self._application: Application | None = None
-        self._emulated: Emulated | None = None
-        self._marks: Marks | None = None
+        self._wrapped: _Wrapped | None = None
         self._proxy: Proxy | None = None
 
     def wrap(self, application: Application) -> ASGI:
         """Return what is served in place of an application."""
         service = application.service
-        self._application = application
-        self._emulated = Emulated(application, service, self.requests, self.stubs)
-        self._marks = Marks(service.store, application.forget)
-        return self._emulated
+        layer = Emulated(application, service, self.requests, self.stubs)
+        self._wrapped = _Wrapped(application, layer, Marks(service.store, application.forget))
+        return layer
+
+    @property
+    def _served(self) -> _Wrapped:
+        if self._wrapped is None:
+            raise RuntimeError("the service has not started")
+        return self._wrapped
 
     @property
     def marks(self) -> Marks:
         """Return the marks of the store."""
-        if self._marks is None:
-            raise RuntimeError("the service has not started")
-        return self._marks
-
-    @property
-    def _layer(self) -> Emulated:
-        if self._emulated is None:
-            raise RuntimeError("the service has not started")
-        return self._emulated
-
-    @property
-    def _served(self) -> Application:
-        if self._application is None:
-            raise RuntimeError("the service has not started")
-        return self._application
+        return self._served.marks
 
     @property
     def service(self) -> Service:
         """Return the store, settings and clock of the service."""
-        return self._served.service
+        return self._served.application.service
 
     # --- faults ---
 
     @property
     def faults(self) -> list[Armed]:
         """Return the faults that are set, in the order in which they were set."""
-        return [*self._layer.faults]
+        return [*self._served.layer.faults]
 
     async def add_fault(self, fault: Fault) -> Armed:
         """Set a fault; of several for one request the last decides its response.
 
         Raise ValueError for a stale read of a store that is not a SQLite file.
         """
-        layer = self._layer
+        layer = self._served.layer
         self._count += 1
-        armed = Armed(fault, self._count, self._seed * 1_000_003 + self._count)
+        armed = Armed(fault, self._count, self.seed * 1_000_003 + self._count)
         if fault.stale:
             layer.stale[armed.number] = await self._copied(armed.number)
         layer.faults.append(armed)
@@ -107,7 +100,7 @@ class Emulator:
 
     async def remove_fault(self, number: int) -> bool:
         """Remove the fault with this number; return False if there is none."""
-        layer = self._layer
+        layer = self._served.layer
         left = [armed for armed in layer.faults if armed.number != number]
         if len(left) == len(layer.faults):
             return False
@@ -135,7 +128,7 @@ class Emulator:
             folder.cleanup()
             raise
         self._copies[number] = store, folder
-        return stale(self._served.service, store, observed)
+        return stale(self.service, store, observed)
 
     # --- stubs ---
 
@@ -158,10 +151,10 @@ class Emulator:
         await self.marks.empty()
         store = self.service.store
         if lines is None:
-            await dump.load_demo(store, self._seed or 1)
+            await dump.load_demo(store, self.seed or 1)
         else:
             await dump.load(store, lines, secret=False)
-        self._served.forget()
+        self._served.application.forget()
         await self.marks.mark(LOADED, recorded=False)
 
     # --- clients with fixed hosts ---

@@ -89,6 +89,10 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             effects.append("half")
         if len(effects) > 1:
             raise ValueError(f"a fault has one of {' and '.join(effects)}, not both")
+        if self.retry_after is not None and self.code is None and self.status is None:
+            raise ValueError("retry_after needs code or status")
+        if self.message and self.code is None and not self.half:
+            raise ValueError("message needs code or half")
         if not effects and self.delay is None and not self.half:
             raise ValueError("a fault needs code, status, delay, drop, body, stale or half")
         if self.drop not in (None, *DROPS):
@@ -111,7 +115,8 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     @property
     def only_delays(self) -> bool:
         """Return whether the request is handled as usual, if later."""
-        return str(self) == f"delay {self.delay}"
+        decides = self.half or self.stale or self.drop or self.body
+        return not decides and self.code is None and self.status is None
 
     def __str__(self) -> str:
         """Return the effect in a few words, for messages and recorded requests."""
@@ -137,10 +142,7 @@ def parsed(text: str) -> Fault:
     how to write one.
     """
     endpoint, colon, rest = text.rpartition(":")
-    found = re.fullmatch(
-        _WRITTEN,
-        rest,
-    )
+    found = re.fullmatch(_WRITTEN, rest)
     if not colon or not endpoint or found is None:
         raise ValueError(_usage(text))
     fields: dict[str, Any] = {"endpoint": endpoint, **_effect(found["effect"], text)}

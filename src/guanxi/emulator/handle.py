@@ -15,7 +15,7 @@ from guanxi.emulator.stubs import Stub
 
 T = TypeVar("T")
 
-_NO_EMULATOR = "several workers are processes of their own: the emulator needs workers=1"
+NO_EMULATOR = "several workers are processes of their own: the emulator needs workers=1"
 
 
 class SetFault:
@@ -57,7 +57,7 @@ class Handle:
     def emulator(self) -> Emulator:
         """Return the emulator, whose methods belong to the service's event loop."""
         if self._given is None:
-            raise RuntimeError(_NO_EMULATOR)
+            raise RuntimeError(NO_EMULATOR)
         return self._given
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:

@@ -29,16 +29,16 @@ _WHY = b"only CONNECT to the documents' hosts and port 443"
 class Proxy:
     """A running proxy: its URL, and the file with the certificate of its authority."""
 
-    def __init__(self, service_url: str, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Bind an address for a proxy to the service at a URL; call ``start`` on its event loop.
+    def __init__(self, service_url: str, port: int = 0) -> None:
+        """Bind a port for a proxy to the service at a URL; call ``start`` on its event loop.
 
-        Raise OSError if the address cannot be bound, and ModuleNotFoundError, which says what to
+        Raise OSError if it cannot be bound, and ModuleNotFoundError, which says what to
         install, without the package cryptography.
         """
         address = urlsplit(service_url)
         self._service = address.hostname, address.port
         self._context, certificate = identity(DOCUMENTED)
-        self._listener = bind(host, port)
+        self._listener = bind("127.0.0.1", port)
         self.url = url_of(self._listener)
         self._folder = tempfile.TemporaryDirectory(prefix="guanxi-authority-")
         self.authority = Path(self._folder.name, "authority.pem")

@@ -75,7 +75,10 @@ class Worlds:
         not a SQLite file.
         """
         folder = tempfile.TemporaryDirectory(prefix="guanxi-world-")
-        path, emulator = Path(folder.name, "store.db"), Emulator(self._emulator.clock)
+        path, emulator = (
+            Path(folder.name, "store.db"),
+            Emulator(self._emulator.clock, seed=self._emulator.seed),
+        )
         try:
             await self._emulator.marks.copy(path, mark)
             store = await open_store(str(path), clock=emulator.clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from guanxi.contract.paths import matcher
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: ISO 8859-1 without control characters, except the tab.
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class StubRequest(NamedTuple):
@@ -82,18 +87,22 @@ class Stubs:
         return [stub for _, stub in self._stubs]
 
     def find(self, method: str, path: str) -> tuple[Stub, dict[str, str]] | None:
-        """Return the stub for a request and the parameters in its path, and count it; or None."""
+        """Return the stub for a request and the parameters in its path, or None."""
         method = "GET" if method == "HEAD" else method
-        for index, (match, stub) in enumerate(self._stubs):
+        for match, stub in self._stubs:
             in_path = match(path) if stub.method.upper() == method else None
-            if in_path is None:
-                continue
-            if id(stub) in self._left:
-                self._left[id(stub)] -= 1
-                if not self._left[id(stub)]:
-                    del self._left[id(stub)], self._stubs[index]
-            return stub, in_path
+            if in_path is not None:
+                return stub, in_path
         return None
+
+    def count(self, stub: Stub) -> None:
+        """Count an answer of a stub, which is removed after the last of its ``times``."""
+        if id(stub) not in self._left:
+            return
+        self._left[id(stub)] -= 1
+        if not self._left[id(stub)]:
+            del self._left[id(stub)]
+            self._stubs = [each for each in self._stubs if each[1] is not stub]
 
 
 async def response_of(stub: Stub, request: StubRequest) -> tuple[Response, bytes]:
@@ -110,3 +119,18 @@ async def response_of(stub: Stub, request: StubRequest) -> tuple[Response, bytes
     if isinstance(response.body, bytes):
         return response, response.body
     return response, msgspec.json.encode(response.body)
+
+
+def stub_headers(response: Response) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a stub's response, without its length, which follows from its body.
+
+    Raise ValueError for a name or a value that HTTP does not permit.
+    """
+    is_raw = isinstance(response.body, bytes)
+    sent = {"content-type": "application/octet-stream" if is_raw else "application/json"}
+    sent |= {name.lower(): value for name, value in response.headers.items()}
+    sent.pop("content-length", None)
+    for name, value in sent.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"not a header of HTTP: {name!r}")
+    return [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]

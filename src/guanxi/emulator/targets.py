@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from guanxi.contract.endpoint import Does, Endpoint
-from guanxi.contract.endpoints import ENDPOINTS
+from guanxi.contract.endpoints import BY_NAME, ENDPOINTS
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service.exchange import NO_ENDPOINT
 
@@ -18,7 +18,6 @@ _GROUPS: Mapping[str, Callable[[Endpoint], bool]] = {
     WRITES: lambda endpoint: endpoint.does is Does.WRITE,
     LISTS: lambda endpoint: endpoint.paging is not None,
 }
-_BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 _BY_PATH: dict[tuple[str, str], Endpoint] = {
     (one.method, one.path): one for one in ENDPOINTS if not placeholders(one.path)
 }
@@ -70,8 +69,8 @@ class Pattern:
         self.text = text
         if text.startswith("/") or text in _GROUPS or text == NO_ENDPOINT:
             return
-        if not any(fnmatchcase(name, text) for name in _BY_NAME):
-            near = get_close_matches(text, _BY_NAME, _SHOWN, _ALIKE)
+        if not any(fnmatchcase(name, text) for name in BY_NAME):
+            near = get_close_matches(text, BY_NAME, _SHOWN, _ALIKE)
             hint = f"; near: {', '.join(near)}" if near else ""
             raise ValueError(f"{text!r} names no endpoint{hint}")
 
@@ -100,7 +99,7 @@ def canonical(endpoint: Endpoint | None, params: Iterable[tuple[str, object]]) -
 
 def of_name(name: str) -> Endpoint | None:
     """Return the endpoint with this exact name, or None."""
-    return _BY_NAME.get(name)
+    return BY_NAME.get(name)
 
 
 def _text(value: object) -> str:

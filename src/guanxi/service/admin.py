@@ -52,7 +52,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import cast
 
 import msgspec
 from msgspec import Struct
@@ -87,9 +86,12 @@ from guanxi.service.administering import (
     AdminRequest,
     Verb,
     as_json,
+    checked_key,
     decoded,
     fields,
     names,
+    refused,
+    whole_body,
 )
 from guanxi.service.admitting import Admission, check_scopes, scopes_for
 from guanxi.service.exchange import new_request_id
@@ -210,7 +212,7 @@ def application(administered: Administered, token: str) -> Starlette:
     return Starlette(
         routes=routes,
         exception_handlers={
-            HTTPException: _refused,
+            HTTPException: refused,
             ClientDisconnect: _unheard,
             Exception: _failed,
         },
@@ -249,7 +251,7 @@ def _guarded(
         check_scopes(token, scopes, route)
         mid, target = [_mid(request.path_params, name) for name in ("mid", "target")]
         query, name = tuple(request.query_params.multi_items()), _name(request.path_params)
-        body, act = await _body(request), Act(mid, target)
+        body, act = await whole_body(request, _BODY_BYTES), Act(mid, target)
         admitted = AdminRequest(mid, target, body, query, request.headers, token, act, name)
         if method == "GET":
             return await done(admitted)
@@ -331,7 +333,7 @@ async def _get_account(administered: Administered, request: AdminRequest) -> Res
 async def _put_account(administered: Administered, request: AdminRequest) -> Response:
     body, given = decoded(request.body, AccountBody), names(request.body)
     if body.key:
-        admin_marks.checked_key(body.key)
+        checked_key(body.key)
     await accounts.put(
         administered.service.store,
         request.mid,
@@ -344,7 +346,7 @@ async def _put_account(administered: Administered, request: AdminRequest) -> Res
 
 async def _put_by_key(administered: Administered, request: AdminRequest) -> Response:
     body, given = decoded(request.body, KeyedBody), names(request.body)
-    admin_marks.checked_key(body.key)
+    checked_key(body.key)
     mid = await accounts.put_by_key(
         administered.service.store,
         body.key,
@@ -413,25 +415,6 @@ async def _changes(administered: Administered, request: AdminRequest) -> Respons
 
 async def _metrics(administered: Administered, _request: AdminRequest) -> Response:
     return Response(administered.metrics(), media_type=CONTENT_TYPE_LATEST)
-
-
-async def _body(request: Request) -> bytes:
-    """Read a request's whole body; raise HTTPException (413) if it exceeds 64 KiB.
-
-    Raise ClientDisconnect if the client disconnects.
-    """
-    raw = bytearray()
-    async for part in request.stream():
-        raw += part
-        if len(raw) > _BODY_BYTES:
-            raise HTTPException(413, f"at most {_BODY_BYTES} bytes")
-    return bytes(raw)
-
-
-async def _refused(_request: Request, error: Exception) -> Response:
-    """Return the response to an HTTPException: its status, headers and reason."""
-    refused = cast(HTTPException, error)  # registered for this class only
-    return as_json({"error": refused.detail}, refused.status_code, dict(refused.headers or {}))
 
 
 def bad_request(reason: str) -> bytes:

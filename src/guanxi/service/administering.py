@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from guanxi.accounts.administrators import AdminToken
 from guanxi.contract import errors
+from guanxi.operations import accounts
 from guanxi.operations.audit import Act
 from guanxi.service.handling import Service
 
 _T = TypeVar("_T")
+
+#: The most keys or mids of a request, and items of a page.
+MOST = 100
+_DEFAULT_LIMIT = 50
 
 
 class Administered(NamedTuple):
@@ -108,3 +114,43 @@ def done(code: int) -> Response:
     if code:
         raise HTTPException(*_REFUSALS[code])
     return as_json({})
+
+
+async def whole_body(request: Request, most: int) -> bytes:
+    """Read a request's whole body; raise HTTPException (413) if it exceeds ``most`` bytes.
+
+    Raise ClientDisconnect if the client disconnects.
+    """
+    raw = bytearray()
+    async for part in request.stream():
+        raw += part
+        if len(raw) > most:
+            raise HTTPException(413, f"at most {most} bytes")
+    return bytes(raw)
+
+
+async def refused(_request: Request, error: Exception) -> Response:
+    """Return the response to an HTTPException: its status, headers and reason."""
+    found = cast(HTTPException, error)  # registered for this class only
+    return as_json({"error": found.detail}, found.status_code, dict(found.headers or {}))
+
+
+def checked_key(key: str) -> None:
+    """Raise HTTPException (400) for a text that cannot be a key."""
+    try:
+        accounts.check_key(key)
+    except ValueError as error:
+        raise HTTPException(400, f"key: {error}") from None
+
+
+def limit_of(query: dict[str, list[str]]) -> int:
+    """Return the number of items of a page, as the query has it."""
+    return number_of("limit", query.get("limit", [str(_DEFAULT_LIMIT)])[-1], MOST)
+
+
+def number_of(name: str, text: str, most: int) -> int:
+    """Return a number from 1 to ``most``; raise HTTPException (400) for any other text."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not is_number or not 1 <= int(text) <= most:
+        raise HTTPException(400, f"{name}: must be a number from 1 to {most}")
+    return int(text)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from guanxi.accounts import secrets
-from guanxi.accounts.account import STATES, Card, Privacy, State, StateName
+from guanxi.accounts.account import STATES, Card, Privacy, State, StateName, state_named
 from guanxi.accounts.secrets import TokenKind
 from guanxi.operations import accounts, sessions
 from guanxi.stores import open_store
@@ -25,7 +25,7 @@ from guanxi.stores.port import EdgeRow, Store
 try:
     from guanxi.emulator import world
     from guanxi.emulator.emulator import Emulator
-    from guanxi.emulator.handle import Handle
+    from guanxi.emulator.handle import NO_EMULATOR, Handle
     from guanxi.emulator.proxy import Proxy
     from guanxi.emulator.serving import Address, EmulatorReady, run_emulated
     from guanxi.service.config import Settings, profile_named, with_limits
@@ -112,8 +112,8 @@ class RunningService(Handle):
         ends with this one, and has no administration. Raise ValueError for an unknown mark and for
         a store that is not a SQLite file, RuntimeError for a service of several workers.
         """
-        _ = self.emulator
-        assert self._worlds is not None  # noqa: S101 - there is an emulator
+        if self._worlds is None:
+            raise RuntimeError(NO_EMULATOR)
         opened = self._wait(self._worlds.open(mark))
         given = self._given_with._replace(
             admin_token="", clock=opened.emulator.clock, emulator=opened.emulator
@@ -218,11 +218,9 @@ class RunningService(Handle):
 
 def _state_of(state: State | str) -> State:
     """Return a state by its name, and a State itself; raise ValueError for anything else."""
-    if isinstance(state, State):
-        return state
-    for name, one in STATES.items():
-        if name == state:
-            return one
+    found = state if isinstance(state, State) else state_named(state)
+    if found is not None:
+        return found
     raise ValueError(f"{state!r} is not a state of an account: use {', '.join(STATES)}")
 
 
@@ -249,12 +247,13 @@ def running(
     ``clock`` returns nanoseconds since the Unix epoch, for service and store; ``layer`` returns the
     store that is used in place of the opened one; ``wrap`` returns what is served in place of the
     application. ``seed`` decides which requests faults apply to. ``worlds`` is how many services to
-    start in addition, as ``RunningService.world`` does. None of the five reaches several workers,
-    and those have no emulator.
+    start in addition, as ``RunningService.world`` does. Several workers have no emulator, and are
+    reached by none of the five.
 
     Raise SettingError for an unknown or invalid profile or limit, StoreError if the store cannot be
-    opened, ServiceError if one of several workers does not start, and TimeoutError if the service
-    is not ready after 60 seconds. An error that ends the service later is raised after the block.
+    opened, ServiceError if one of several workers does not start, RuntimeError for ``worlds`` of
+    several workers, and TimeoutError if the service is not ready after 60 seconds. An error that
+    ends the service later is raised after the block.
     """
     with tempfile.TemporaryDirectory(prefix="guanxi-") as folder:
         defaults = Settings(

@@ -134,7 +134,7 @@ def page(language: Language) -> str:
 
 def _row(option: Option, language: Language) -> tuple[str, ...]:
     mark = "*" if option.is_reloaded else ""
-    if option.default is None:
+    if option.default in (None, ""):
         default = _NOT_SET.into(language)
     else:
         default = f"`{_shown(option.default)}`"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ import yaml
 
 from guanxi.service.metrics import described
 from tools.markdown import table
-from tools.tools_page import Shell, run_page
+from tools.tools_page import Shell, free_port, run_page
 from tools.tools_page import masked as masked_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,7 +96,7 @@ def session(store: Path | None = None) -> Iterator[Shell]:
             "PATH": f"{stubs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "GUANXI_LANG": "en",
         }
-        shell = Shell(Path(home), environment, {shown: _free_port() for shown in _PORTS})
+        shell = Shell(Path(home), environment, {shown: free_port() for shown in _PORTS})
         try:
             yield shell
         finally:
@@ -114,11 +113,6 @@ def masked(text: str) -> str:
     for pattern, word in _VARYING:
         text = pattern.sub(word, text)
     return masked_page(text)
-
-
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
 
 
 def main() -> None:

@@ -187,7 +187,7 @@ def session() -> Iterator[Shell]:
             }
             port = facts["base_url"].rpartition(":")[2]
             shell = Shell(
-                Path(home), environment, dict(zip(_PORTS, (port, _free_port()), strict=True))
+                Path(home), environment, dict(zip(_PORTS, (port, free_port()), strict=True))
             )
             try:
                 yield shell
@@ -198,7 +198,8 @@ def session() -> Iterator[Shell]:
             demo.communicate(timeout=30)
 
 
-def _free_port() -> str:
+def free_port() -> str:
+    """Return a free port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return str(server.getsockname()[1])
 

@@ -124,6 +124,10 @@ def test_every_command_that_changes_something_is_recorded(address: str) -> None:
     do("store", "rotate-secret", "--yes")
     do("admin", "token", "new", "one", "--scope", "read")
     do("admin", "token", "revoke", "one")
+    do("account", "erase", 4, "--yes")
+    for verb in ("on", "trim", "restored", "off"):
+        do("store", "changes", verb)
+    do("admin", "trim-audit", "--keep-days", 9)
     found = printed("admin", "audit", "--store", address)
     assert {one["who"] for one in found} == {WHO}
     assert audited(address) == [
@@ -140,6 +144,12 @@ def test_every_command_that_changes_something_is_recorded(address: str) -> None:
         ("store rotate-secret", None, "", 0),
         ("admin token new", None, "one read", 0),
         ("admin token revoke", None, "one", 0),
+        ("account erase", 4, "", 0),
+        ("store changes on", None, "", 0),
+        ("store changes trim", None, "", 0),
+        ("store changes restored", None, "", 0),
+        ("store changes off", None, "", 0),
+        ("admin trim-audit", None, "9 days kept", 0),
     ]
     shown = json.dumps(found)
     assert not [one for one in ("甲", "their-key", session["sessdata"]) if one in shown]

@@ -29,6 +29,7 @@ from guanxi.service.config import Settings
 from guanxi.service.exchange import ASGI, Scope, Send
 from guanxi.service.forms import Receive
 from guanxi.testing import RunningService, running
+from tests.docs.examples import free_port
 from tests.service.test_workers import until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -36,12 +37,6 @@ _NAME, _ADMIN = "relation.example.com", "admin.relation.example.com"
 #: Where the clients are, which is no proxy.
 _CLIENT = "127.0.0.5"
 _PATH = f"{e.STAT.path}?vmid=1"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from guanxi.accounts.account import Card
 from guanxi.contract.limits import Limits
 from guanxi.graph.pair import Act, Modify
 from guanxi.operations import accounts
-from guanxi.service import changes, server
+from guanxi.service import changes, periodic
 from guanxi.testing import RunningService, running
 from tests.service.client import Answer, send
 
@@ -181,7 +181,7 @@ def test_a_stream_says_why_it_ends(
 
 
 def test_a_service_deletes_old_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_TRIM_SECONDS", 0.01)
+    monkeypatch.setattr(periodic, "CHANGES_SECONDS", 0.01)
     with running() as service:
         service.do(lambda store: store.set_changes(True, keep_rows=2))
 

@@ -258,9 +258,7 @@ async def test_a_part_that_is_prepared_while_a_reader_waits_is_waited_for(
         assert await reading == [("follow", 3, 9), ("follow", 4, 5)]
 
 
-async def test_the_floor_is_raised_before_anything_is_deleted(
-    address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_floor_is_raised_before_anything_is_deleted(address: str) -> None:
     async with connected(address) as db, opened(address) as store:
         start = await end(store)
         await follow(store, 1, *range(2, 8))

@@ -34,6 +34,11 @@ STATES: Mapping[StateName, State] = {
 }
 
 
+def state_named(name: str) -> State | None:
+    """Return the state of a name, None if there is none."""
+    return next((state for known, state in STATES.items() if known == name), None)
+
+
 class Privacy(Struct, frozen=True, kw_only=True):
     """The privacy switches of an account."""
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
+from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import IO, Annotated
 from unicodedata import east_asian_width
 
-import typer
 from msgspec import to_builtins
 
-from guanxi.accounts.account import STATES
+from guanxi.accounts.account import STATES, StateName
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.named import NamedAccount, mid_of
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
-from guanxi.cli.terminal import json_of, note, one_line, say
+from guanxi.cli.terminal import json_of, note, one_line, say, until_closed
 from guanxi.files.output import whole_file, write_all
 from guanxi.operations import accounts, listing
 from guanxi.operations.export import encoded
@@ -26,8 +25,6 @@ from guanxi.stores.port import ListedAccount, Store
 
 #: How many accounts are read at a time.
 _PAGE = 1_000
-#: The status after a broken pipe, as that of a program that the signal ends.
-_CLOSED_PIPE = 141
 #: How many cells of a terminal's line the name has.
 _NAME = 34
 
@@ -41,7 +38,7 @@ def list_accounts(
         str, option("昵称以此开头。", "Only names that begin with this.", "--name")
     ] = "",
     state: Annotated[
-        Literal["normal", "banned", "deregistered"] | None,
+        StateName | None,
         option("只列此状态。", "Only accounts in this state.", "--state"),
     ] = None,
     created_after: Annotated[
@@ -114,8 +111,7 @@ def list_accounts(
 
 
 def _json(account: ListedAccount) -> str:
-    fields = to_builtins(account)
-    return json_of({**fields, "state": account.state.name.lower()})
+    return json_of(to_builtins(listing.described(account)))
 
 
 def _account(account: ListedAccount) -> str:
@@ -173,22 +169,17 @@ def export(
         found = await mid_of(opened, mid)
         await accounts.existing(opened, found)
         lines = 0
-        if out is not None:
-            with whole_file(out, force=force) as temporary, temporary.open("wb") as file:
-                async for line in encoded(opened, found):
-                    write_all(file, line)
-                    lines += 1
-            return lines
-        async for line in encoded(opened, found):
-            write_all(sys.stdout.buffer, line)
-            lines += 1
-        sys.stdout.buffer.flush()
+        with ExitStack() as stack:
+            file: IO[bytes] = sys.stdout.buffer
+            if out is not None:
+                temporary = stack.enter_context(whole_file(out, force=force))
+                file = stack.enter_context(temporary.open("wb"))
+            async for line in encoded(opened, found):
+                write_all(file, line)
+                lines += 1
+            file.flush()
         return lines
 
-    try:
+    with until_closed():
         lines = with_store(store, write)
-    except BrokenPipeError:
-        # The reader has enough. Python would flush the rest at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(_CLOSED_PIPE) from None
     note(text(f"导出 {lines:,} 行", f"exported {lines:,} lines"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -27,14 +26,6 @@ tokens = typer.Typer(
 app.add_typer(tokens, name="token")
 
 
-class ScopeName(StrEnum):
-    """The scopes, as choices of ``--scope``."""
-
-    read = "read"
-    write = "write"
-    metrics = "metrics"
-
-
 Name = Annotated[str, argument("口令的名称。", "The token's name.", metavar="NAME")]
 
 
@@ -46,7 +37,7 @@ Name = Annotated[str, argument("口令的名称。", "The token's name.", metava
 def new(
     name: Name,
     scope: Annotated[
-        list[ScopeName],
+        list[Scope],
         option(
             "权限：read、write 或 metrics；可多次给出。",
             "What it permits: read, write or metrics. May be repeated.",
@@ -67,7 +58,7 @@ def new(
     write changes everything and signs anybody in, and metrics reads the metrics alone. Running
     services accept it right away.
     """
-    scopes = frozenset(Scope(one.value) for one in scope)
+    scopes = frozenset(scope)
 
     async def make(opened: Store, act: Act) -> str:
         act.detail = f"{name} {scopes_text(scopes)}" if is_name(name) else ""

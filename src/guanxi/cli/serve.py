@@ -63,6 +63,7 @@ def serve(again: Again) -> None:
     several workers, SIGHUP reads the file again and replaces the workers one by one, without a
     refused connection.
     """
+    from guanxi.service.listening import UNIX
     from guanxi.service.server import Plan
 
     configuration = read(again)
@@ -95,7 +96,8 @@ def serve(again: Again) -> None:
 
     def ready(service: Ready) -> None:
         note(f"guanxi {settings.profile.name}: {service.url} ({redacted(store)})")
-        note(text("接口页面：", "API page: ") + f"{service.url}/docs")
+        if not service.url.startswith(UNIX):
+            note(text("接口页面：", "API page: ") + f"{service.url}/docs")
         if plan.administration is not None:
             note(text("管理：", "administration: ") + f"{service.admin_url}")
             if configuration["admin_token"] is None:
@@ -134,8 +136,11 @@ def run_service(plan: Plan, ready: Callable[[Ready], None]) -> None:
         sys.exit(f"guanxi: {failed}{error}")
 
 
-def check_addresses(plan: Plan) -> None:
-    """Raise StoreError if an address of the plan cannot be listened on, before any work is done."""
+def check_addresses(plan: Plan, *more: tuple[str, str, int]) -> None:
+    """Raise StoreError if an address of the plan cannot be listened on, before any work is done.
+
+    ``more`` are further addresses: the option that sets each, its host and its port.
+    """
     from guanxi.service.listening import bind, is_passed
 
     addresses = [] if is_passed() else [("--port", plan.host, plan.port)]
@@ -143,6 +148,7 @@ def check_addresses(plan: Plan) -> None:
         addresses.append(("--admin", plan.administration.host, plan.administration.port))
     if plan.metrics is not None:
         addresses.append(("--metrics", *plan.metrics))
+    addresses += more
     with ExitStack() as stack:
         for option, host, port in addresses:
             try:

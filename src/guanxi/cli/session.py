@@ -168,9 +168,9 @@ def revoke(
 
     async def close(opened: Store, act: Act) -> int:
         act.mid = await mid_of(opened, mid)
-        await accounts.existing(opened, act.mid)
         if session is not None:
             return await sessions.revoke(opened, act.mid, session)
+        await accounts.existing(opened, act.mid)
         return await opened.close_sessions(act.mid)
 
     say(with_audit(store, "session revoke", close))

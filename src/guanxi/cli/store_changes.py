@@ -95,7 +95,7 @@ def restored(store: StoreOption = DEFAULT_STORE) -> None:
     Cursors that are later than the backup are refused from then on; the others go on. Run it before
     the first write. guanxi store restore does the same.
     """
-    is_on = with_store(store, lambda opened: opened.mark_restored())
+    is_on = with_audit(store, "store changes restored", lambda opened, _: opened.mark_restored())
     note(
         text("晚于现在的游标将被拒绝", "cursors later than now are refused")
         if is_on
@@ -114,7 +114,9 @@ def trim(
 
     Without bounds, those of ``on``. A running service does that once a minute.
     """
-    deleted = with_store(
-        store, lambda opened: opened.trim_changes(keep_days=keep_days, keep_rows=keep_rows)
+    deleted = with_audit(
+        store,
+        "store changes trim",
+        lambda opened, _: opened.trim_changes(keep_days=keep_days, keep_rows=keep_rows),
     )
     note(text(f"删除了 {deleted:,} 条", f"deleted {deleted:,}"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from guanxi.cli.help import argument, in_chinese, option
 from guanxi.cli.language import text
 from guanxi.cli.stores import DEFAULT_STORE, StoreOption, with_store
-from guanxi.cli.terminal import note
+from guanxi.cli.terminal import note, until_closed
 from guanxi.files.export import EXPORTS, Exported, export_file, export_stream
 from guanxi.files.output import Form
 from guanxi.stores.port import Store
@@ -24,9 +23,6 @@ exports = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-#: The status that a shell shows for a program that a closed pipe ended (SIGPIPE).
-_CLOSED_PIPE = 141
 
 File = Annotated[
     Path,
@@ -131,12 +127,8 @@ def _export(
             out.flush()
             return done
 
-        try:
+        with until_closed():
             done = with_store(address, run)
-        except BrokenPipeError:
-            # The reader has enough. Python would flush the rest at its end, and complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(_CLOSED_PIPE) from None
     note(
         text(
             f"导出 {done.rows:,} 行，{done.bytes:,} 字节",

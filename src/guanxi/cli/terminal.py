@@ -7,13 +7,33 @@ the window's title, run as a terminal's command, or reverse the order of what is
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unicodedata import category
+
+import typer
 
 #: Categories of Unicode that are shown as escapes: control and format characters (bidi controls
 #: among them), line and paragraph separators, and surrogates.
 _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+
+
+#: The status that a shell shows for a program that a closed pipe ended (SIGPIPE).
+_CLOSED_PIPE = 141
+
+
+@contextmanager
+def until_closed() -> Iterator[None]:
+    """End the command in order if the reader of its standard output, a pipe, has enough."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python would flush the rest at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(_CLOSED_PIPE) from None
 
 
 def escaped(text: str) -> str:

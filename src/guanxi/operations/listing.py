@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import msgspec
+from msgspec.structs import asdict
 
 from guanxi.accounts.account import State
 from guanxi.stores.port import AccountPage, AccountPlace, AccountQuery, ListedAccount, Store
@@ -49,6 +50,11 @@ def query(
         limit=limit,
         after=place,
     )
+
+
+def described(account: ListedAccount) -> dict[str, object]:
+    """Return a listed account as it is printed and sent: its fields, the state by its name."""
+    return {**asdict(account), "state": account.state.name.lower()}
 
 
 def encode(place: AccountPlace) -> str:

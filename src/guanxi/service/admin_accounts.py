@@ -8,21 +8,20 @@ from msgspec import Meta, Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from guanxi.accounts.account import MAX_REASON, STATES, State, StateName
+from guanxi.accounts.account import MAX_REASON, STATES, State, StateName, state_named
 from guanxi.contract.params import LATEST
 from guanxi.operations import accounts, export, listing
 from guanxi.operations import relations as lists
 from guanxi.operations.accounts import AccountError
-from guanxi.service.admin_marks import limit_of
 from guanxi.service.administering import (
     Administered,
     AdminRequest,
     as_json,
     decoded,
     known_query,
+    limit_of,
 )
 
-_STATES = {name: state for name, state in STATES.items()}  # noqa: C416 - by any text
 _CONDITIONS = ("name", "state", "created_after", "created_before", "limit", "after")
 
 
@@ -36,13 +35,13 @@ async def listed(administered: Administered, request: AdminRequest) -> Response:
     """Return a page of the accounts that the query selects, and what continues it."""
     query = known_query(request, _CONDITIONS)
     given = {name: values[-1] for name, values in query.items()}
-    state = given.get("state")
-    if state is not None and state not in _STATES:
-        raise HTTPException(400, f"state: must be one of {', '.join(_STATES)}")
+    state = state_named(given["state"]) if "state" in given else None
+    if "state" in given and state is None:
+        raise HTTPException(400, f"state: must be one of {', '.join(STATES)}")
     try:
         wanted = listing.query(
             name=given.get("name", ""),
-            state=None if state is None else _STATES[state],
+            state=state,
             created_after=_time(given, "created_after"),
             created_before=_time(given, "created_before"),
             limit=limit_of(query),
@@ -52,17 +51,7 @@ async def listed(administered: Administered, request: AdminRequest) -> Response:
         raise HTTPException(400, f"after: {error}") from None
     service = administered.service
     found, end = await listing.page(service.store, wanted, service.now())
-    rows = [
-        {
-            "mid": row.mid,
-            "name": row.name,
-            "state": row.state.name.lower(),
-            "ban": row.ban,
-            "created": row.created,
-        }
-        for row in found
-    ]
-    return as_json({"accounts": rows, "next": end or None})
+    return as_json({"accounts": [*map(listing.described, found)], "next": end or None})
 
 
 async def set_state(administered: Administered, request: AdminRequest) -> Response:

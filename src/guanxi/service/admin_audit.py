@@ -14,13 +14,14 @@ from guanxi.contract.params import LARGEST
 from guanxi.operations import admin_tokens
 from guanxi.operations.admin_tokens import MOST_DAYS, TokenError
 from guanxi.operations.audit import described
-from guanxi.service.admin_marks import limit_of, number_of
 from guanxi.service.administering import (
     Administered,
     AdminRequest,
     as_json,
     decoded,
     known_query,
+    limit_of,
+    number_of,
 )
 
 

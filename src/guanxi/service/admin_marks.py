@@ -9,18 +9,18 @@ from starlette.responses import Response
 from guanxi.contract.params import LARGEST, LATEST
 from guanxi.operations import accounts, marks
 from guanxi.service.administering import (
+    MOST,
     Administered,
     AdminRequest,
     as_json,
+    checked_key,
     decoded,
     done,
     known_query,
+    limit_of,
+    number_of,
 )
 from guanxi.world.marks import Mark
-
-#: The most keys or mids of a request, and items of a page.
-MOST = 100
-_DEFAULT_LIMIT = 50
 
 
 class MuteBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,14 +98,6 @@ async def suggestions(administered: Administered, request: AdminRequest) -> Resp
     return as_json({"suggestions": await store.suggestions(request.mid, limit, now)})
 
 
-def checked_key(key: str) -> None:
-    """Raise HTTPException (400) for a text that cannot be a key."""
-    try:
-        accounts.check_key(key)
-    except ValueError as error:
-        raise HTTPException(400, f"key: {error}") from None
-
-
 def _several(request: AdminRequest, name: str) -> list[str]:
     """Return the values of the query's only parameter; raise HTTPException (400) for too many."""
     values = known_query(request, (name,)).get(name, [])
@@ -114,22 +106,9 @@ def _several(request: AdminRequest, name: str) -> list[str]:
     return values
 
 
-def limit_of(query: dict[str, list[str]]) -> int:
-    """Return the number of items of a page, as the query has it."""
-    return number_of("limit", query.get("limit", [str(_DEFAULT_LIMIT)])[-1], MOST)
-
-
 def _after(query: dict[str, list[str]]) -> Mark | None:
     """Return the mute that a page follows, as ``mutes`` named it; None for the first page."""
     if "after" not in query:
         return None
     time, _, target = query["after"][-1].partition("-")
     return Mark(number_of("after", target, LARGEST), number_of("after", time, LATEST))
-
-
-def number_of(name: str, text: str, most: int) -> int:
-    """Return a number from 1 to ``most``; raise HTTPException (400) for any other text."""
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
-    if not is_number or not 1 <= int(text) <= most:
-        raise HTTPException(400, f"{name}: must be a number from 1 to {most}")
-    return int(text)

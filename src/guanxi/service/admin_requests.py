@@ -10,7 +10,6 @@ from starlette.responses import Response
 from guanxi.graph.lists import Position, Window, decode_cursor, encode_cursor
 from guanxi.graph.pair import Act, Modify, mtime_of
 from guanxi.operations import accounts
-from guanxi.service.admin_marks import limit_of
 from guanxi.service.administering import (
     Administered,
     AdminRequest,
@@ -18,6 +17,7 @@ from guanxi.service.administering import (
     as_json,
     done,
     known_query,
+    limit_of,
 )
 from guanxi.stores.port import Slice
 

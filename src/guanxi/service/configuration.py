@@ -316,10 +316,11 @@ def _checked(option: Option, value: Any, source: Text, *, strict: bool) -> Any:
         converted = msgspec.convert(value, option.kind, strict=strict)
     except msgspec.ValidationError as error:
         raise _error(option.name, source, _SHORT if option.is_secret else str(error)) from None
-    for item in converted if option.unfit is not None else ():
-        invalid = option.unfit(item) if option.unfit is not None else None
-        if invalid is not None:
-            raise _error(option.name, source, invalid)
+    if option.unfit is not None:
+        for item in converted:
+            invalid = option.unfit(item)
+            if invalid is not None:
+                raise _error(option.name, source, invalid)
     return converted
 
 

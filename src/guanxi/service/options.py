@@ -91,15 +91,35 @@ _FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
 
 
 def _setting(
-    name: str, zh: str, en: str, metavar: str | None = None, unfit: Any = None, **more: Any
+    name: str,
+    zh: str,
+    en: str,
+    metavar: str | None = None,
+    unfit: Any = None,
+    *,
+    is_reloaded: bool = True,
+    only_in_file: bool = False,
 ) -> Option:
-    """Return the option that sets the field ``name`` of the settings; ``more`` are an option's."""
+    """Return the option that sets the field ``name`` of the settings.
+
+    ``is_reloaded`` and ``only_in_file`` are as in ``Option``. The worker processes, which are
+    replaced, use most settings; the administration's are used by the process that stays.
+    """
     field, words = _FIELDS[name], Text(zh, en)
     default: Any = field.default
     if callable(field.default_factory):
         default = field.default_factory()
     kind = _KINDS[name]
-    return Option(name, kind, default, words, metavar, unfit=unfit, is_reloaded=True, **more)
+    return Option(
+        name,
+        kind,
+        default,
+        words,
+        metavar,
+        unfit=unfit,
+        only_in_file=only_in_file,
+        is_reloaded=is_reloaded,
+    )
 
 
 def _table() -> Iterator[Option]:
@@ -214,6 +234,7 @@ def _table() -> Iterator[Option]:
         "audit_days",
         "审计记录保留的天数。",
         "How many days the audit log keeps what the administration did.",
+        is_reloaded=False,
     )
     yield _setting(
         "admin_tokens",
@@ -221,6 +242,7 @@ def _table() -> Iterator[Option]:
         "More tokens of the administration, a table each: [admin_tokens.NAME].",
         "{sha256, scopes, expires}",
         only_in_file=True,
+        is_reloaded=False,
     )
     yield _setting(
         "card_cache",

@@ -1,4 +1,4 @@
-"""What a service does periodically: follow the secret, and delete old audit entries."""
+"""What a service does periodically: follow the secret, go on erasing, delete what is old."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from guanxi.operations import audit
+from guanxi.operations import audit, erasing
 from guanxi.service import logs
 from guanxi.service.handling import Service
 from guanxi.stores.port import Store
 
 #: Seconds between two reads of the store's secret, and between two deletions of audit entries.
 SECRET_SECONDS, AUDIT_SECONDS = 1.0, 600.0
+#: Seconds between two looks for erasures, and between two deletions of old changes.
+ERASURE_SECONDS, CHANGES_SECONDS = 0.5, 60.0
 
 
 @asynccontextmanager
@@ -35,6 +37,21 @@ async def audit_trimmed(service: Service) -> AsyncIterator[None]:
         await audit.trim(store, days, service.now())
 
     async with _repeated(AUDIT_SECONDS, trim, "old audit entries not deleted"):
+        yield
+
+
+@asynccontextmanager
+async def erasures_continued(store: Store) -> AsyncIterator[None]:
+    """Continue the erasures that are under way, also those of other processes."""
+    work = partial(erasing.erase_all, store)
+    async with _repeated(ERASURE_SECONDS, work, "an account is not erased whole yet"):
+        yield
+
+
+@asynccontextmanager
+async def changes_trimmed(store: Store) -> AsyncIterator[None]:
+    """Delete old changes periodically, as the store's bounds say."""
+    async with _repeated(CHANGES_SECONDS, store.trim_changes, "old changes not deleted"):
         yield
 
 

@@ -17,10 +17,10 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from guanxi.service import admin, hosts, logs, pages, proxies
-from guanxi.service.admin_erasure import erasures_continued
 from guanxi.service.administering import Administered
 from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
@@ -32,7 +32,12 @@ from guanxi.service.listening import Served, bind, listener_of, serving, url_of
 from guanxi.service.loop import new_event_loop
 from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.service.metrics import application as metrics_application
-from guanxi.service.periodic import audit_trimmed, secret_followed
+from guanxi.service.periodic import (
+    audit_trimmed,
+    changes_trimmed,
+    erasures_continued,
+    secret_followed,
+)
 from guanxi.service.pool import Pool, ServiceError, WorkerPlan
 from guanxi.stores import open_store, redacted
 from guanxi.stores.card_cache import with_card_cache
@@ -42,8 +47,6 @@ from guanxi.stores.state_cache import StateCache
 from guanxi.text import Text
 
 _VISIT_SECONDS = 3.0
-#: Seconds between two deletions of old changes.
-_TRIM_SECONDS = 60.0
 #: Seconds that the last visits have to be written at a stop.
 _LAST_VISIT_SECONDS = 1.0
 #: Seconds after a signal in which a process stops, whatever its disk or its database does.
@@ -200,7 +203,7 @@ async def run(
             stack.push_async_callback(close_store, opened)
         store = with_caches(opened, plan.settings, clock)
         service = Service(store, plan.settings, clock)
-        served: list[Served] = []
+        all_served: list[Served] = []
         # With workers, this process writes no visits but notices when the file is replaced.
         await stack.enter_async_context(visits_written(store, stop))
         await stack.enter_async_context(changes_trimmed(store))
@@ -211,7 +214,7 @@ async def run(
             metrics = Metrics()
             observers = stack.enter_context(logs.request_log(plan.settings.request_log))
             application = application_of(service, metrics, observers)
-            served.append(of_hosts(wrap(application), listener, plan.settings))
+            all_served.append(served(wrap(application), listener, plan.settings))
             cells = [metrics.cells]
         else:
             cells = await stack.enter_async_context(
@@ -219,32 +222,39 @@ async def run(
             )
             if stop.is_set():
                 return
+        administered_on = partial(
+            served, settings=plan.settings, refuse=admin.bad_request, names_checked=True
+        )
         if plan.administration is not None and admin_listener is not None:
             administered = Administered(service, lambda: exposition(cells))
             administration = admin.application(administered, plan.administration.token)
-            served.append(_administered(administration, admin_listener, plan.settings))
+            all_served.append(administered_on(administration, admin_listener))
         if metrics_listener is not None:
             exposed = metrics_application(lambda: exposition(cells))
-            served.append(_administered(exposed, metrics_listener, plan.settings))
-        await stack.enter_async_context(serving(*served))
+            all_served.append(administered_on(exposed, metrics_listener))
+        await stack.enter_async_context(serving(*all_served))
         on_ready(Ready(url, admin_url, store, metrics_url))
         await stop.wait()
 
 
-def of_hosts(application: ASGI, listener: socket.socket, settings: Settings) -> Served:
-    """Return the service on a socket, for the allowed hosts alone if there are any."""
-    if settings.allowed_hosts:
-        application = hosts.checked(application, settings.allowed_hosts, bad_request)
+def served(
+    application: ASGI,
+    listener: socket.socket,
+    settings: Settings,
+    refuse: Callable[[str], bytes] = bad_request,
+    *,
+    names_checked: bool = False,
+) -> Served:
+    """Return an application on a socket, behind the trusted proxies, for the allowed hosts alone.
+
+    Without allowed hosts any name is accepted, unless ``names_checked``, as of an administration.
+    ``refuse`` returns the body of a response to what is not valid HTTP.
+    """
+    if names_checked or settings.allowed_hosts:
+        application = hosts.checked(application, settings.allowed_hosts, refuse)
     if settings.trusted_proxies:
         application = proxies.behind(application, settings.trusted_proxies)
-    return Served(application, listener, bad_request)
-
-
-def _administered(application: ASGI, listener: socket.socket, settings: Settings) -> Served:
-    application = hosts.checked(application, settings.allowed_hosts, admin.bad_request)
-    if settings.trusted_proxies:
-        application = proxies.behind(application, settings.trusted_proxies)
-    return Served(application, listener, admin.bad_request)
+    return Served(application, listener, refuse)
 
 
 def with_caches(store: Store, settings: Settings, clock: Callable[[], int] = time.time_ns) -> Store:
@@ -287,29 +297,6 @@ async def visits_written(store: Store, stop: asyncio.Event) -> AsyncIterator[Non
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_VISIT_SECONDS):
                 await _flush(store)
-
-
-@asynccontextmanager
-async def changes_trimmed(store: Store) -> AsyncIterator[None]:
-    """Delete old changes periodically while the block runs, as the store's bounds say.
-
-    An error of that is only logged.
-    """
-    task = asyncio.create_task(_trim_changes(store))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _trim_changes(store: Store) -> None:
-    while True:
-        await asyncio.sleep(_TRIM_SECONDS)
-        try:
-            await store.trim_changes()
-        except Exception:  # old changes stay for now; the service continues
-            logs.LOG.exception("old changes not deleted")
 
 
 async def _flush_visits(store: Store, stop: asyncio.Event) -> None:

@@ -25,7 +25,7 @@ from guanxi.service.server import (
     application_of,
     close_store,
     end_in_time,
-    of_hosts,
+    served,
     unless,
     visits_written,
     with_caches,
@@ -61,11 +61,10 @@ async def work(plan: WorkerPlan) -> None:
             with logs.request_log(plan.settings.request_log) as observers:
                 service = Service(store, plan.settings)
                 application = application_of(service, metrics, observers)
-                served = of_hosts(application, listener, plan.settings)
                 async with (
                     visits_written(store, stop),
                     secret_followed(store),
-                    serving(served) as drained,
+                    serving(served(application, listener, plan.settings)) as drained,
                 ):
                     sys.stdout.write("ready\n")
                     sys.stdout.flush()

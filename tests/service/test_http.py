@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import socket
 import struct
@@ -249,6 +251,24 @@ def test_a_stalled_connection_is_closed(
                 answered = connection.recv(65_536)
         answered += b"".join(iter(lambda: connection.recv(65_536), b""))
     assert answered.count(b"HTTP/1.1 ") == answers
+
+
+def test_the_task_of_a_request_is_freed_without_the_garbage_collector() -> None:
+    """A cycle of task, context and exchange cost a sixth of the CPU of short requests."""
+    with running() as service:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                assert call(service, e.NAV).code == -101
+            service.emulator.requests.clear()
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            assert not [each for each in gc.garbage if isinstance(each, asyncio.Task)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
 
 
 def test_a_connection_is_closed_when_it_is_idle_after_its_last_response(

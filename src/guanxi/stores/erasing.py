@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from guanxi.accounts.account import DEREGISTERED_CARD, Account, Card, State
 from guanxi.graph.feed import Record
+from guanxi.stores.documents import document
 from guanxi.stores.feed import account_records
 from guanxi.stores.port import Erasure
 from guanxi.world.kind import Entry
@@ -102,13 +103,13 @@ def deregistration(account: Account, card: Card) -> tuple[Account, list[Record]]
     return after, account_records((account, card), (after, DEREGISTERED_CARD))
 
 
-def rewritten(kind: str, owner: int, body: bytes, mid: int) -> Entry | None:
+def rewritten(kind: str, owner: int, id: int, body: bytes, mid: int) -> Entry | None:
     """Return another account's document without what it says of ``mid``; None if nothing is left.
 
-    Raise ``msgspec.MsgspecError`` if it cannot be decoded.
+    Raise ``StoreError``, which names the document, if it cannot be decoded.
     """
     declared = BY_NAME[kind]
-    left = WITHOUT[kind](declared.read(body), mid)
+    left = WITHOUT[kind](document(declared, owner, id, body), mid)
     return None if left is None else declared.entry(owner, left)
 
 

@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import randrange
 
-import msgspec
-
 from guanxi.graph.feed import erased, without
 from guanxi.graph.pair import Act, Modify, Pair
-from guanxi.stores.documents import document
 from guanxi.stores.erasing import (
     MOST_ERASURES,
     Progress,
@@ -30,7 +27,6 @@ from guanxi.stores.postgresql import cards, citus, content, feed, holders
 from guanxi.stores.postgresql.connections import Connection, send_many
 from guanxi.stores.postgresql.pairs import lock, sever, write
 from guanxi.stores.postgresql.schema import SLOTS
-from guanxi.world.kinds import BY_NAME
 from guanxi.world.mentions import MARKS, WITHOUT
 
 #: How many pairs, documents and changes one transaction deletes, and how many documents and changes
@@ -238,11 +234,7 @@ async def _erase_mentions(db: Connection, progress: Progress) -> bool:
     last = await db.fetchrow(_LAST_OF_PART, *after, LOOKS)
     rows = await db.fetch(_MENTIONING, *after, *(last or _END), str(mid).encode())
     for owner, kind, id, body in rows:
-        try:
-            entry = rewritten(kind, owner, body, mid)
-        except msgspec.MsgspecError:
-            document(BY_NAME[kind], owner, id, body)  # raises StoreError with its name
-            raise
+        entry = rewritten(kind, owner, id, body, mid)
         if entry is None:
             await content.drop(db, [(owner, kind, id)])
         elif entry.body != body:

@@ -13,10 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 import apsw
-import msgspec
 
 from guanxi.graph.feed import erased, without
-from guanxi.stores.documents import document
 from guanxi.stores.erasing import (
     CALL_SECONDS,
     MOST_ERASURES,
@@ -35,7 +33,6 @@ from guanxi.stores.sqlite.reads import packed
 from guanxi.stores.sqlite.schema import CONTRACTS, IN_GROUPS, SPECIAL_BIT, connect
 from guanxi.stores.sqlite.slices import Log, make_durable
 from guanxi.stores.sqlite.writer import turn
-from guanxi.world.kinds import BY_NAME
 from guanxi.world.mentions import MARKS, WITHOUT
 
 #: The least, first and largest number of pairs, documents or changes of a part.
@@ -362,11 +359,7 @@ def _erase_mentions(db: apsw.Connection, progress: Progress, _now: int, size: in
     last = db.execute(_LAST_OF_PART, (*after, size * _LOOKS)).get
     digits = str(progress.mid).encode()
     for owner, kind, id, body in list(db.execute(_MENTIONING, (*after, *(last or _END), digits))):
-        try:
-            entry = rewritten(kind, owner, body, progress.mid)
-        except msgspec.MsgspecError:
-            document(BY_NAME[kind], owner, id, body)  # raises StoreError with its name
-            raise
+        entry = rewritten(kind, owner, id, body, progress.mid)
         if entry is None:
             content.delete_one(db, owner, kind, id)
         elif entry.body != body:

@@ -15,7 +15,7 @@ from tests.cli.runner import error_of, guanxi, output_of
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     path = tmp_path / "s.db"
-    for mid, name in ((1, "Warma"), (2, "很" * 40), (2**63 - 1, "warm\x1b[2J"), (4, "other")):
+    for mid, name in ((1, "Warma"), (2, "很" * 40), (4, "other"), (2**63 - 1, "warm\x1b[2J")):
         output_of("account", "add", mid, "--name", name, "--store", path)
     return path
 

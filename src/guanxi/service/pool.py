@@ -120,7 +120,7 @@ class Pool:
         with suppress(ProcessLookupError):
             process.send_signal(DRAIN_SIGNAL)
         try:
-            await asyncio.wait_for(process.wait(), DRAIN_SECONDS + _STOP_SECONDS)
+            await asyncio.wait_for(_ended(process), DRAIN_SECONDS + _STOP_SECONDS)
         except TimeoutError:
             await _stop(process)
         self._processes.discard(process)
@@ -162,7 +162,7 @@ class Pool:
         """Log each exit of a worker and start a new one, which counts on; until cancelled."""
         while True:
             process = worker.process
-            logs.event(logging.ERROR, "worker ended", pid=process.pid, status=await process.wait())
+            logs.event(logging.ERROR, "worker ended", pid=process.pid, status=await _ended(process))
             self._processes.discard(process)
             worker.process = await self._restart(worker.cells)
 
@@ -196,7 +196,14 @@ async def _stop(process: Process) -> None:
     with suppress(ProcessLookupError):
         process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), _STOP_SECONDS)
+        await asyncio.wait_for(_ended(process), _STOP_SECONDS)
     except TimeoutError:
         process.kill()
-        await process.wait()
+        await _ended(process)
+
+
+async def _ended(process: Process) -> int:
+    """Wait for a process to end, and close the pipe to it; return its status."""
+    status = await process.wait()
+    cast(StreamWriter, process.stdin).close()
+    return status

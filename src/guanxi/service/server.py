@@ -29,7 +29,7 @@ from guanxi.service.config import Settings
 from guanxi.service.exchange import ASGI, Observer
 from guanxi.service.handling import Service
 from guanxi.service.listening import Served, bind, listener_of, serving, url_of
-from guanxi.service.loop import new_event_loop
+from guanxi.service.loop import collect_rarely, new_event_loop
 from guanxi.service.metrics import Cells, Metrics, exposition, shared
 from guanxi.service.metrics import application as metrics_application
 from guanxi.service.periodic import (
@@ -107,6 +107,7 @@ def serve(plan: Plan, on_ready: Callable[[Ready], None]) -> None:
         stop = signalled()
         await run(plan, on_ready, stop, again=hung_up(stop, plan.workers))
 
+    collect_rarely()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(until_signalled())
 

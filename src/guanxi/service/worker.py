@@ -17,7 +17,7 @@ import msgspec
 from guanxi.service import logs
 from guanxi.service.handling import Service
 from guanxi.service.listening import serving
-from guanxi.service.loop import new_event_loop
+from guanxi.service.loop import collect_rarely, new_event_loop
 from guanxi.service.metrics import Metrics, cells_of
 from guanxi.service.periodic import secret_followed
 from guanxi.service.pool import DRAIN_SIGNAL, WorkerPlan
@@ -84,6 +84,7 @@ def main() -> None:
     """
     logs.to_stream()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerPlan)
+    collect_rarely()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(work(plan))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import count
@@ -14,7 +13,7 @@ from guanxi.accounts.chance import Chance, system
 from guanxi.emulator import dump
 from guanxi.emulator.application import Emulated, observed
 from guanxi.emulator.chance import Repeatable, Secrets, Seeded
-from guanxi.emulator.clock import Clock
+from guanxi.emulator.clock import Clock, machine
 from guanxi.emulator.faults import Armed, Fault
 from guanxi.emulator.proxy import Proxy
 from guanxi.emulator.requests import Requests
@@ -47,7 +46,7 @@ class Emulator:
 
     def __init__(
         self,
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] = machine,
         *,
         seed: int = 0,
         repeats: bool = False,

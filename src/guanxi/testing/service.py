@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from guanxi.stores.port import EdgeRow, Store
 
 try:
     from guanxi.emulator import world
+    from guanxi.emulator.clock import machine
     from guanxi.emulator.emulator import Emulator
     from guanxi.emulator.handle import NO_EMULATOR, Handle
     from guanxi.emulator.proxy import Proxy
@@ -240,7 +240,7 @@ def running(
     workers: int = 1,
     limits: Mapping[str, int] | None = None,
     settings: Settings | None = None,
-    clock: Callable[[], int] = time.time_ns,
+    clock: Callable[[], int] = machine,
     layer: Callable[[Store], Store] = lambda store: store,
     wrap: Callable[[ASGI], ASGI] = lambda application: application,
     seed: int | None = None,

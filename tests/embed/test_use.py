@@ -78,6 +78,8 @@ def test_a_batch_is_seen_as_a_whole(engine: Engine) -> None:
                     await graph.follow(300, target)
 
             watching, writing = asyncio.create_task(watch()), asyncio.create_task(write())
+            while not seen:  # the batch could be done before the first read
+                await asyncio.sleep(0)
             async with graph.batch() as batch:
                 for target in range(2, 202):
                     batch.follow(1, target)

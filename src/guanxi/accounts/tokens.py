@@ -11,8 +11,8 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
-from secrets import token_hex
 
+from guanxi.accounts.chance import Chance, system
 from guanxi.accounts.secrets import digest, equal
 from guanxi.contract.pages import access_id_ends
 
@@ -82,12 +82,13 @@ def refresh_csrf(secret: bytes, token: str) -> str:
     return _proof(secret, f"refresh-csrf:{token}")
 
 
-def qr_key(secret: bytes, now: int) -> str:
+def qr_key(secret: bytes, now: int, chance: Chance = system) -> str:
     """Return a new QR sign-in key: 32 characters that encode its time of creation.
 
     ``now`` is in seconds since the Unix epoch.
     """
-    signed = f"{now:08x}{token_hex(_NONCE_BYTES)}"
+    nonce = chance("qr", _NONCE_BYTES).hex()
+    signed = f"{now:08x}{nonce}"
     return signed + _proof(secret, f"qr:{signed}")[: _PROOF_LENGTH - len(signed)]
 
 

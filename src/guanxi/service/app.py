@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from itertools import count
 from threading import get_ident
 from typing import Any
 
@@ -23,7 +22,15 @@ from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import cors, logs
 from guanxi.service.answers import CONTENT_TYPE, failure, success
-from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
+from guanxi.service.exchange import (
+    ASGI,
+    Exchange,
+    Gate,
+    Observer,
+    Scope,
+    Send,
+    request_ids,
+)
 from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_body
 from guanxi.service.handlers.people import shows_space
 from guanxi.service.handling import BANNED, NO_ACCOUNT, Answer, Refused, Service, WithCookies
@@ -46,7 +53,6 @@ _NO_FIELDS: dict[str, str] = {}
 _RETRY_AFTER = (b"retry-after", b"1")
 _CAUSE = "the service's log has the cause, under the x-request-id of this response"
 _CLOSE = (b"connection", b"close")
-_number = count()
 
 
 class Application:
@@ -94,6 +100,7 @@ class Application:
         #: Whether a check for late requests is scheduled.
         self._is_checking = False
         self._failures = logs.Failures()
+        self.renumber()
 
     @property
     def service(self) -> Service:
@@ -108,6 +115,10 @@ class Application:
         """Drop what is cached of the store, after its rows were replaced from outside."""
         self._service.store.forget()
         self._gate.forget()
+
+    def renumber(self) -> None:
+        """Begin with new ids of requests."""
+        self._request_ids = request_ids(self._service.chance)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request, or acknowledge the host's start and stop (scope ``lifespan``).
@@ -131,7 +142,9 @@ class Application:
             if self._origins and method == "OPTIONS" and await self._preflight(scope, path, send):
                 return
             route, in_path = self._find(method, path)
-        exchange = Exchange(next(_number), scope, path, route.endpoint if route else None, receive)
+        exchange = Exchange(
+            next(self._request_ids), scope, path, route.endpoint if route else None, receive
+        )
         task = self._begin(exchange)
         try:
             await self._answer(exchange, route, in_path)
@@ -276,6 +289,7 @@ class Application:
             message,
             refused.data,
             self._service.clock,
+            chance=self._service.chance,
             reason=refused.reason,
         )
 
@@ -337,7 +351,7 @@ class Application:
         if isinstance(answer, Answer):
             answer, more = answer
             exchange.headers += more
-        exchange.body = success(route.endpoint.envelope, answer, service.clock)
+        exchange.body = success(route.endpoint.envelope, answer, service.clock, service.chance)
 
     def _call_back(self, exchange: Exchange, route: Route) -> None:
         """Let the response call the JSONP callback that the query names (the last).

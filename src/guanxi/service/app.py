@@ -1,7 +1,8 @@
 """The ASGI application: find the endpoint, decode and check the request, call its handler, encode.
 
-Checks run in this order: HTTP errors (404, 405, 413, 415), then the gate's (-352, -101, -111,
--403), then -400, and then the handler's own.
+Checks run in this order: HTTP errors (404, 405), the rate of the address (-412), HTTP errors of the
+body (413, 415), the gate's (-352, -101, -111, -403), the rate of the account (-799), -400, and then
+the handler's own.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import cors, logs
 from guanxi.service.answers import CONTENT_TYPE, failure, success
-from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
+from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send, address_of
 from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_body
 from guanxi.service.handlers.people import shows_space
 from guanxi.service.handling import BANNED, NO_ACCOUNT, Answer, Refused, Service, WithCookies
+from guanxi.service.rates import Rates
 from guanxi.service.request import (
     cookies,
     fields,
@@ -54,6 +56,7 @@ class Application:
 
     It may be constructed anywhere, and then belongs to one event loop, as its store does. ``gate``
     decides who may call. ``observers`` get each exchange. ``pages`` serve GET requests by path.
+    ``rates`` limit accounts and addresses; by default as the settings say, counted here alone.
     HEAD is answered as GET is, without the body. A request that exceeds ``request_seconds`` is
     cancelled and answered -504, or HTTP 408 while its body is read.
     """
@@ -64,12 +67,17 @@ class Application:
         gate: Gate,
         observers: Sequence[Observer] = (),
         pages: Mapping[str, ASGI] = {},
+        rates: Rates | None = None,
     ) -> None:
         self._service = service
         self._gate = gate
         self._limits = service.profile.limits
         self._state = state_of(service.store)
         self._at_once = service.settings.requests_at_once
+        if rates is None:
+            rates = Rates(service.settings, service.clock)
+        #: None if nothing is limited.
+        self._rates = None if rates.are_off else rates
         self._drops_cursor = not service.profile.cursors
         self._observers = [*observers]
         self._pages = pages
@@ -108,6 +116,8 @@ class Application:
         """Drop what is cached of the store, after its rows were replaced from outside."""
         self._service.store.forget()
         self._gate.forget()
+        if self._rates is not None:
+            self._rates.forget()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request, or acknowledge the host's start and stop (scope ``lifespan``).
@@ -292,6 +302,9 @@ class Application:
             raise self._no_route(scope, exchange.path)
         if len(self._running) > self._at_once:
             raise StoreUnavailable("too many requests at once")
+        rates = self._rates
+        if rates is not None:
+            rates.check_address(route.endpoint, address_of(scope))
         limits, query = self._limits, scope["query_string"]
         pairs, invalid = fields(query, route.known, limits.fields)
         headers = headers_of(scope["headers"])
@@ -315,6 +328,8 @@ class Application:
         caller = exchange.caller = await self._gate.caller(
             route.endpoint, scope, headers, pairs, values
         )
+        if rates is not None and caller.mid:
+            rates.check_account(route.endpoint, caller.mid)
         if invalid is not None:
             raise invalid
         if self._drops_cursor:
@@ -333,6 +348,8 @@ class Application:
             answer = await route.handler.handler(service, caller.mid, params, jar)
         else:
             answer = await route.handler(service, caller.mid, params)
+        if rates is not None:
+            rates.give_back(route.endpoint, caller.address)
         exchange.headers = route.content_type
         if isinstance(answer, Answer):
             answer, more = answer

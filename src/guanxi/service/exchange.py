@@ -35,6 +35,12 @@ def new_request_id() -> str:
     return f"{_PROCESS}-a{next(_numbers)}"
 
 
+def address_of(scope: Scope) -> str:
+    """Return the IP address of a request's client, "" if unknown."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
 class Caller(Struct, frozen=True, gc=False):
     """Who sent a request."""
 

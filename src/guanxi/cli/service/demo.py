@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from guanxi.emulator.emulator import Emulator
     from guanxi.emulator.faults import Fault
     from guanxi.emulator.serving import EmulatorReady
+    from guanxi.service.config import Settings
     from guanxi.service.server import Plan
 
 
@@ -149,7 +150,6 @@ def demo(
     from guanxi.emulator.dump import load as load_lines
     from guanxi.emulator.dump import load_demo
     from guanxi.emulator.emulator import Emulator
-    from guanxi.service.hosts import DOCUMENTED
     from guanxi.service.server import Plan
 
     if store is not None and not is_server_address(store) and Path(store).exists():
@@ -170,8 +170,7 @@ def demo(
         )
     given = {"profile": profile, "strict_referer": strict_referer, "wbi_window": wbi_window}
     given = {name: value for name, value in given.items() if value is not None}
-    settings = configured(given=given, environ=os.environ).settings
-    settings = replace(settings, allowed_hosts=(*DOCUMENTED, *settings.allowed_hosts))
+    settings = demo_settings(given, os.environ)
     with temporary_folder("guanxi-demo-") as folder:
         address = store or str(Path(folder, "guanxi.db"))
         plan = Plan(address, settings, host, port, workers)
@@ -208,6 +207,21 @@ def demo(
 
 def _world_of(seed: int | None) -> int:
     return 1 if seed is None else seed
+
+
+def demo_settings(given: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """Return a demo's settings from the command line's values by name, and the environment.
+
+    The documents' hosts are names of the service, and sign-ins are not limited unless that is set.
+    Raise SettingError for an invalid value.
+    """
+    from guanxi.service.hosts import DOCUMENTED
+    from guanxi.service.rates import SETTINGS
+
+    configuration = configured(given=given, environ=environ)
+    settings = configuration.settings
+    off = {name: 0 for pair in SETTINGS.values() for name in pair if not configuration.is_set(name)}
+    return replace(settings, allowed_hosts=(*DOCUMENTED, *settings.allowed_hosts), **off)
 
 
 async def _first_account(store: Store, state: Path | None) -> int:

@@ -105,11 +105,18 @@ async def agree(store: Store, key: str, mid: int, seconds: int, now: float) -> N
     """Confirm a QR sign-in key as the account ``mid``: store a grant until the key expires.
 
     A key is valid for ``seconds`` from its creation; ``now`` is in seconds since the Unix epoch.
-    Raise ``ValueError`` for an invalid or expired key, ``AccountError`` if the account is unknown
-    or deregistered.
+    Only the first account that confirms a key signs in with it. Raise ``ValueError`` for an invalid
+    or expired key, and for one that was used or that another account confirmed; ``AccountError`` if
+    the account is unknown or deregistered.
     """
     created = tokens.qr_key_created(store.secret, key)
     if created is None or now >= created + seconds:
         raise ValueError(Text("二维码无效或已过期", "the QR code is invalid or has expired"))
     await registered(store, mid)
-    await store.put_grant(secrets.digest(key), mid, created + seconds)
+    if not await store.put_grant(secrets.digest(key), mid, created + seconds):
+        raise ValueError(
+            Text(
+                "二维码已被使用，或已由其他账号确认",
+                "the QR code was used, or another account has confirmed it",
+            )
+        )

@@ -1,7 +1,8 @@
 """The ASGI application: find the endpoint, decode and check the request, call its handler, encode.
 
-Checks run in this order: HTTP errors (404, 405, 413, 415), then the gate's (-352, -101, -111,
--403), then -400, and then the handler's own.
+Checks run in this order: HTTP errors (404, 405), the rate of the address (-412), HTTP errors of the
+body (413, 415), the gate's (-352, -101, -111, -403), the rate of the account (-799), -400, and then
+the handler's own.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ from guanxi.service.exchange import (
     Observer,
     Scope,
     Send,
+    address_of,
     request_ids,
 )
 from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_body
 from guanxi.service.handlers.people import shows_space
 from guanxi.service.handling import BANNED, NO_ACCOUNT, Answer, Refused, Service, WithCookies
+from guanxi.service.rates import Rates
 from guanxi.service.request import (
     cookies,
     fields,
@@ -60,6 +63,7 @@ class Application:
 
     It may be constructed anywhere, and then belongs to one event loop, as its store does. ``gate``
     decides who may call. ``observers`` get each exchange. ``pages`` serve GET requests by path.
+    ``rates`` limit accounts and addresses; by default as the settings say, counted here alone.
     HEAD is answered as GET is, without the body. A request that exceeds ``request_seconds`` is
     cancelled and answered -504, or HTTP 408 while its body is read.
     """
@@ -70,12 +74,17 @@ class Application:
         gate: Gate,
         observers: Sequence[Observer] = (),
         pages: Mapping[str, ASGI] = {},
+        rates: Rates | None = None,
     ) -> None:
         self._service = service
         self._gate = gate
         self._limits = service.profile.limits
         self._state = state_of(service.store)
         self._at_once = service.settings.requests_at_once
+        if rates is None:
+            rates = Rates(service.settings, service.clock)
+        #: None if nothing is limited.
+        self._rates = None if rates.are_off else rates
         self._drops_cursor = not service.profile.cursors
         self._observers = [*observers]
         self._pages = pages
@@ -115,6 +124,8 @@ class Application:
         """Drop what is cached of the store, after its rows were replaced from outside."""
         self._service.store.forget()
         self._gate.forget()
+        if self._rates is not None:
+            self._rates.forget()
 
     def renumber(self) -> None:
         """Begin with new ids of requests."""
@@ -306,6 +317,9 @@ class Application:
             raise self._no_route(scope, exchange.path)
         if len(self._running) > self._at_once:
             raise StoreUnavailable("too many requests at once")
+        rates = self._rates
+        if rates is not None:
+            rates.check_address(route.endpoint, address_of(scope))
         limits, query = self._limits, scope["query_string"]
         pairs, invalid = fields(query, route.known, limits.fields)
         headers = headers_of(scope["headers"])
@@ -329,6 +343,8 @@ class Application:
         caller = exchange.caller = await self._gate.caller(
             route.endpoint, scope, headers, pairs, values
         )
+        if rates is not None and caller.mid:
+            rates.check_account(route.endpoint, caller.mid)
         if invalid is not None:
             raise invalid
         if self._drops_cursor:
@@ -347,6 +363,8 @@ class Application:
             answer = await route.handler.handler(service, caller.mid, params, jar)
         else:
             answer = await route.handler(service, caller.mid, params)
+        if rates is not None:
+            rates.give_back(route.endpoint, caller.address)
         exchange.headers = route.content_type
         if isinstance(answer, Answer):
             answer, more = answer

@@ -33,6 +33,12 @@ def request_ids(chance: Chance = system, mark: str = "") -> Iterator[str]:
     return (f"{drawn}-{mark}{number}" for number in count())
 
 
+def address_of(scope: Scope) -> str:
+    """Return the IP address of a request's client, "" if unknown."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
 class Caller(Struct, frozen=True, gc=False):
     """Who sent a request."""
 

@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from guanxi.accounts.chance import Chance, system
-from guanxi.service import admin, hosts, logs, pages, proxies
+from guanxi.service import admin, hosts, logs, pages, proxies, rates
 from guanxi.service.administering import Administered
 from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
@@ -271,18 +271,21 @@ def with_caches(store: Store, settings: Settings, clock: Callable[[], int] = tim
 
 
 def application_of(
-    service: Service, metrics: Metrics, more: Sequence[Observer] = ()
+    service: Service,
+    metrics: Metrics,
+    more: Sequence[Observer] = (),
+    counted: rates.Rates | None = None,
 ) -> Application:
     """Return one worker's application; record its requests and write waits in ``metrics``.
 
-    ``more`` observe its requests too.
+    ``more`` observe its requests too. ``counted`` limits them; by default it counts for it alone.
     """
     service.store.watch_waits(metrics.waited_to_write)
     observers: list[Observer] = [metrics.answered, *more]
     if service.settings.log_requests:
         observers.append(logs.exchanged)
     page_by_path = dict.fromkeys(pages.PATHS, pages.application(service.store))
-    return Application(service, SessionGate(service), observers, page_by_path)
+    return Application(service, SessionGate(service), observers, page_by_path, counted)
 
 
 @asynccontextmanager
@@ -344,8 +347,8 @@ async def _workers(
     started. Raise ServiceError if a worker does not start.
     """
     # One more than there are: a worker and the one that replaces it count at the same time.
-    with shared(plan.workers + 1) as (metrics, cells):
-        pool = Pool(WorkerPlan(plan.store, plan.settings, listener.fileno(), metrics))
+    with shared(plan.workers + 1) as (metrics, cells), rates.shared() as counted:
+        pool = Pool(WorkerPlan(plan.store, plan.settings, listener.fileno(), metrics, counted))
         stopping = asyncio.create_task(stop.wait())
         replacing = None
         try:

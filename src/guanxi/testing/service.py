@@ -269,6 +269,8 @@ def running(
         defaults = Settings(
             profile=with_limits(profile_named(profile), limits or {}),
             allowed_hosts=DOCUMENTED,
+            sign_ins_by_account=0,  # on by default in `guanxi serve`
+            sign_ins_by_address=0,
         )
         repeats = seed is not None and store is None
         emulator = Emulator(clock, seed=seed or 0, repeats=repeats) if workers == 1 else None

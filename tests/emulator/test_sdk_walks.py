@@ -94,8 +94,8 @@ def walks(demo: RunningService) -> list[Walk]:
         service.emulator.requests.clear()
         [items] = every([use], "sync", settings)
         assert isinstance(items, list), f"{name}: {items!r}"
-        asked = [one.endpoint for one in service.requests]
-        found.append(Walk(name, use, asked[-1], asked.count(asked[-1]), items))
+        requested = [one.endpoint for one in service.requests]
+        found.append(Walk(name, use, requested[-1], requested.count(requested[-1]), items))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -63,6 +64,8 @@ _RECONNECTS, _LEAVES = 0.3, 0.01
 #: Codes of the rules that refuse an act, with 0: those that a client may get.
 _KNOWN = {0, 22001, 22002, 22003, 22014, 22105, 22120}
 _UNAVAILABLE, _TIMED_OUT = -503, -504
+#: After so many failed reads the reader of the feed gives up.
+_MOST_ERRORS = 200
 
 
 class Client(threading.Thread):
@@ -78,6 +81,8 @@ class Client(threading.Thread):
         self._draw = Random(f"{seed} {process}")
         self._stars = list(STARS)
         self.ops: list[Op] = []
+        #: How acts without a code ended, for the figures.
+        self.reasons: Counter[str] = Counter()
         #: Responses that no operation may have.
         self.unexpected: list[str] = []
         self.stopped = threading.Event()
@@ -93,7 +98,8 @@ class Client(threading.Thread):
             others = [mid for mid in ACCOUNTS if mid != self._session.mid]
             target = self._draw.choice(others)
             if name == STAT:
-                target = self._draw.choice((target, self._session.mid, *STARS[:2]))
+                star = STARS[max(len(STARS) - len(self._stars) - 1, 0)]  # the last that it followed
+                target = self._draw.choice((target, self._session.mid, star, star))
             self.do(name, target, leaves=name in ACTS and self._draw.random() < _LEAVES)
         self._connection.close()
 
@@ -123,10 +129,12 @@ class Client(threading.Thread):
             self._send(name, target)
             if leaves:
                 self._connection.close()
+                self.reasons["the client left"] += 1
             else:
                 outcome, value = self._receive(name)
         except (OSError, HTTPException):
             self._connection.close()
+            self.reasons["connection lost" if outcome is Outcome.UNKNOWN else "refused"] += 1
         end = inf if outcome is Outcome.UNKNOWN else time.monotonic_ns()
         self.ops.append(
             Op(self._process, self._session.mid, name, target, begin, end, outcome, value)
@@ -152,6 +160,8 @@ class Client(threading.Thread):
         response = self._connection.getresponse()
         body = json.loads(response.read())
         code = body["code"]
+        if code in (_UNAVAILABLE, _TIMED_OUT):
+            self.reasons[f"{'act' if name in ACTS else 'read'} {code}"] += 1
         if code == _UNAVAILABLE:
             return Outcome.FAIL, None
         if code == _TIMED_OUT:
@@ -220,21 +230,25 @@ class FeedReader(threading.Thread):
             raw = response.read()
         except (OSError, HTTPException):
             self._connection.close()
-            self.errors += 1
-            return self.errors < 1_000
+            return self._failed()
+        if response.status == 503:
+            return self._failed()
         if response.status != 200:
-            self.errors += 1
-            if response.status != 503:
-                self.refused.append(f"{response.status} {raw!r}")
-                return False
-            time.sleep(0.05)
-            return self.errors < 1_000
+            self.refused.append(f"{response.status} {raw!r}")
+            self.stopped.set()
+            return False
         for line in raw.splitlines():
             item = json.loads(line)
             names = ("number", "kind", "actor", "target", "cursor")
             self.feed.append(Change(*(item[name] for name in names)))
         self._cursor = response.headers["Guanxi-Cursor"]
         return bool(raw)
+
+    def _failed(self) -> bool:
+        """Wait before the next read; return False after too many."""
+        self.errors += 1
+        time.sleep(0.05)
+        return self.errors < _MOST_ERRORS
 
 
 @contextmanager

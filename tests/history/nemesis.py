@@ -69,7 +69,9 @@ class Workers:
 class Primary:
     """Two PostgreSQL servers: a primary, and a standby that has each write before its response."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, synchronous: bool = True) -> None:
+        """With ``synchronous`` false, the primary does not wait for the standby."""
+        self._synchronous = synchronous
         self._primary, self._standby = postgres.new_server(), postgres.new_server()
         self.failovers = 0
         self._primary.make()
@@ -87,21 +89,37 @@ class Primary:
         with (standby.data / "postgresql.auto.conf").open("a") as settings:
             settings.write("synchronous_standby_names = ''\n")
         standby.start()
+        names = "*" if self._synchronous else ""
         postgres.sql(
-            "ALTER SYSTEM SET synchronous_standby_names = '*'",
+            f"ALTER SYSTEM SET synchronous_standby_names = '{names}'",
             "SELECT pg_reload_conf()",
             address=self._primary.address,
         )
-        synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
-        until(lambda: postgres.sql(synchronous, address=self._primary.address) == 1)
+        state = "sync" if self._synchronous else "async"
+        attached = f"SELECT count(*) FROM pg_stat_replication WHERE sync_state = '{state}'"
+        until(lambda: postgres.sql(attached, address=self._primary.address) == 1)
 
     def fail_over(self) -> None:
         """Let the primary crash, promote the standby, and start a new standby of it."""
+        self.promote()
+        self._add_standby()
+
+    def promote(self) -> None:
+        """Let the primary crash, and promote the standby."""
         self._primary.stop(signal.SIGQUIT)
         self._primary, self._standby = self._standby, self._primary
         assert postgres.sql("SELECT pg_promote()", address=self._primary.address)
         self.failovers += 1
-        self._add_standby()
+
+    def detach(self) -> None:
+        """Let the standby get nothing more."""
+        postgres.sql(
+            "ALTER SYSTEM SET primary_conninfo = ''",
+            "SELECT pg_reload_conf()",
+            address=self._standby.address,
+        )
+        attached = "SELECT count(*) FROM pg_stat_replication"
+        until(lambda: postgres.sql(attached, address=self._primary.address) == 0)
 
     def terminate(self) -> None:
         """End each connection of the service."""

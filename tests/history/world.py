@@ -15,7 +15,7 @@ from tests.history.pair import NOTHING, WHISPERS, State
 
 #: Those whose pairs are contended, and those that are only ever followed, each once by each.
 ACCOUNTS = (101, 102, 103, 104, 105, 106)
-STARS = tuple(range(1_001, 1_041))
+STARS = tuple(range(1_001, 1_021))
 #: Whispers that an import brings before the history begins.
 _WHISPERS = ((101, 102), (104, 103))
 START: dict[tuple[int, int], State] = {

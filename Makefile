@@ -120,9 +120,9 @@ ifeq ($(GUANXI_TEST_POSTGRES),)
 	@address=$$(bash tools/cluster start $(CLUSTER)) || exit 1; \
 	trap 'bash tools/cluster stop $(CLUSTER)' EXIT; \
 	GUANXI_TEST_POSTGRES=$$address GUANXI_TEST_CLUSTER=$(CLUSTER) GUANXI_TEST=short \
-		$(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores)
+		$(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores tests/history/test_citus.py)
 else
-	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores)
+	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores tests/history/test_citus.py)
 endif
 
 test-long: setup stranger plugins ## run every test in its long form, under coverage

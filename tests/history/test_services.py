@@ -16,7 +16,7 @@ import pytest
 
 from guanxi.stores.port import Store
 from tests.cli.runner import with_store
-from tests.counts import LONG, count
+from tests.counts import LONG
 from tests.history.checked import faults
 from tests.history.load import Client, FeedReader, clients
 from tests.history.nemesis import Fault, Primary, Workers, new_token, served
@@ -28,8 +28,8 @@ from tests.service.test_workers import until as wait_until
 #: The seconds in which the long form makes faults, and the pauses between them.
 _LONG_SECONDS, _PAUSES = 60.0, (0.2, 1.2)
 _CLIENTS = 8
-#: The fewest acts with a code in a history.
-_ACTS = count(80, 2_000)
+#: The fewest acts with a code in a short history.
+_ACTS = 80
 
 #: Returns the faults of a service.
 Faults = Callable[[Service, Random], Sequence[Fault]]
@@ -67,7 +67,7 @@ def record(store: str, make: Faults, seed: int, seconds: float) -> Recorded:
                 fault = pending.pop(0) if pending else draw.choice(choices)
                 fault()
                 made += 1
-            wait_until(lambda: acknowledged(running) >= _ACTS)
+            wait_until(lambda: acknowledged(running) >= _ACTS, 60)
         readers = [Client(_CLIENTS, service.url, one, seed, 0) for one in sessions[: len(ACCOUNTS)]]
         for client in readers:
             client.read_all()

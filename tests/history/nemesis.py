@@ -100,18 +100,27 @@ class Primary:
         until(lambda: postgres.sql(attached, address=self._primary.address) == 1)
 
     def fail_over(self) -> None:
-        """Let the primary crash, promote the standby, and start a new standby of it."""
-        self.promote()
+        """Let the primary crash, promote the standby, and start a new standby of it.
+
+        Each other time the standby is behind.
+        """
+        self.promote(0.3 * (self.failovers % 2))
         self._add_standby()
 
-    def promote(self) -> None:
-        """Let the primary crash, and promote the standby."""
+    def promote(self, behind: float) -> None:
+        """Let the primary crash, and promote the standby, which got nothing for ``behind`` seconds.
+
+        What the primary answers meanwhile is lost: it must wait for the standby.
+        """
+        if behind:
+            self._detach()
+            time.sleep(behind)
         self._primary.stop(signal.SIGQUIT)
         self._primary, self._standby = self._standby, self._primary
         assert postgres.sql("SELECT pg_promote()", address=self._primary.address)
         self.failovers += 1
 
-    def detach(self) -> None:
+    def _detach(self) -> None:
         """Let the standby get nothing more."""
         postgres.sql(
             "ALTER SYSTEM SET primary_conninfo = ''",

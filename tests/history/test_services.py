@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -126,7 +127,7 @@ def test_postgresql_that_fails_over() -> None:
     def make(service: Service, draw: Random) -> Sequence[Fault]:
         workers = Workers(service, draw)
         if not LONG:
-            return pair.terminate, pair.promote
+            return pair.terminate, partial(pair.promote, behind=0.3)
         return pair.terminate, pair.fail_over, workers.kill, pair.pause, workers.pause
 
     try:
@@ -139,12 +140,7 @@ def test_postgresql_that_fails_over() -> None:
 def test_a_standby_that_lacks_writes_is_found() -> None:
     """As if ``synchronous_standby_names`` were forgotten: the check itself can fail."""
     pair = Primary(synchronous=False)
-
-    def lose() -> None:
-        pair.detach()
-        time.sleep(1)
-        pair.promote()
-
+    lose = partial(pair.promote, behind=1.0)
     try:
         recorded = record(pair.address, lambda _service, _draw: [lose], 13, seconds=0)
     finally:

@@ -85,6 +85,8 @@ class Disk(apsw.VFS):
         #: The code of SQLite that an operation ("read", "write" or "sync") fails with, by its name
         #: and the end of the file's name: {("sync", "-wal"): SQLITE_IOERR_FSYNC}.
         self.failing: dict[tuple[str, str], int] = {}
+        #: How often they fail; None for always.
+        self.failures: int | None = None
         self._names: dict[str, int] = {}
         self._lock = threading.RLock()
         for path in folder.rglob("*"):
@@ -104,7 +106,9 @@ class Disk(apsw.VFS):
     def check(self, operation: str, path: str) -> None:
         """Raise SQLite's error for an operation that is to fail."""
         for (failing, end), code in self.failing.items():
-            if failing == operation and path.endswith(end):
+            if failing == operation and path.endswith(end) and self.failures != 0:
+                if self.failures is not None:
+                    self.failures -= 1
                 raise apsw.exception_for(code)
 
     def known(self, path: str) -> int:

@@ -85,6 +85,7 @@ def steps(title: str, level: str = "###") -> list[str]:
     return [line for line in lines if line.startswith("guanxi")]
 
 
+@pytest.mark.long
 def test_a_damaged_store_is_restored_by_the_commands_of_the_page() -> None:
     with operating.session() as shell:
         for title in ("Start", "Back up"):
@@ -106,6 +107,7 @@ def test_a_damaged_store_is_restored_by_the_commands_of_the_page() -> None:
         assert kept.read_bytes() == content
 
 
+@pytest.mark.long
 def test_a_lost_log_is_followed_by_the_commands_of_the_page() -> None:
     """What had reached the file is sound and backed up; what was in the log alone is lost."""
     with operating.session() as shell:

@@ -263,6 +263,7 @@ def test_a_full_file_system(small: Small, tmp_path: Path) -> None:
     assert small("guanxi check --store mine.db") == (0, "no faults\n")
 
 
+@pytest.mark.long
 def test_a_read_only_file_system(small: Small) -> None:
     small("guanxi account add 1 --name a --store mine.db")
     small("mount -o remount,ro .")

@@ -14,12 +14,13 @@ from random import Random
 from time import sleep
 from urllib.parse import urlencode
 
+import pytest
+
 from guanxi.contract import endpoints as e
 from guanxi.contract import errors
 from guanxi.graph.pair import Modify
 from guanxi.stores import open_store
 from guanxi.testing import SignedIn, running
-from tests.counts import count
 from tests.service.client import send
 from tests.service.test_restarts import Service, serving
 from tests.service.test_workers import until, workers_of
@@ -54,7 +55,7 @@ def kill_all(service: Service) -> None:
 
 
 #: How often the service is killed; ``make kills`` sets it.
-TIMES = int(os.environ.get("GUANXI_TEST_KILLS", count(2, 9)))
+TIMES = int(os.environ.get("GUANXI_TEST_KILLS", "9"))
 KILLS: list[Callable[[Service], None]] = [kill_worker, kill_supervisor, kill_all]
 
 
@@ -121,6 +122,7 @@ async def stored(path: Path) -> tuple[State, list[str]]:
         await store.close()
 
 
+@pytest.mark.long
 def test_no_kill_under_load_loses_an_answered_write(tmp_path: Path) -> None:
     path, draw, kills = tmp_path / "s.db", Random(19), (KILLS * TIMES)[:TIMES]
     with running(store=path) as first:

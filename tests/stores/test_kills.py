@@ -74,6 +74,7 @@ def test_a_thousand_killed_writers_lose_nothing(tmp_path: Path) -> None:
     assert writes > number
 
 
+@pytest.mark.long
 def test_a_write_that_is_answered_too_early_is_found(tmp_path: Path) -> None:
     _, _, wrong = kill_writers(tmp_path / "s.db", 100, "early")
     assert "owner" in wrong

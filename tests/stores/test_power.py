@@ -136,7 +136,7 @@ async def test_no_answered_write_is_lost(tmp_path: Path, monkeypatch: pytest.Mon
     draw = Random(19)
     (folder := tmp_path / "disk").mkdir()
     disk, states, opened = await written(folder, monkeypatch, draw)
-    for at in cuts(disk, opened, count(5, 600), draw):
+    for at in cuts(disk, opened, count(5, 200), draw):
         assert await lost(disk, states, at, draw, tmp_path / "left") == []
 
 
@@ -344,6 +344,6 @@ async def test_what_is_done_once_is_whole_or_absent(tmp_path: Path, name: str) -
     with recorded(folder) as disk:
         begun = len(disk.events)
         await scenario.act(folder, disk)
-    for at in [*cuts(disk, begun, count(1, 60), draw), *after_answers(disk)]:
+    for at in [*cuts(disk, begun, count(1, 30), draw), *after_answers(disk)]:
         async with cut(disk, at, draw, tmp_path / "left") as left:
             await scenario.check(left, disk.answers(at))

@@ -19,7 +19,7 @@ comma := ,
 PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stranger plugins others-if-possible demo bench test test-citus test-long lint format types imports \
+.PHONY: help setup stranger plugins others-if-possible demo bench test test-citus test-long kills lint format types imports \
 	generate lock clean clients
 
 help: ## list the tasks
@@ -138,6 +138,10 @@ ifneq ($(PURE_LIST),)
 	@echo "the rooms without I/O, which need 100 %:"
 	$(BIN)/python -m coverage report --include='$(PURE_LIST)' --fail-under=100
 endif
+
+kills: setup ## kill 1,000 writers, and a service 50 times under load (minutes)
+	GUANXI_TEST=long GUANXI_TEST_KILLS=50 $(BIN)/python -m pytest tests/service/test_services_killed.py \
+		tests/stores/test_kills.py::test_a_thousand_killed_writers_lose_nothing $(ARGS)
 
 # --- checking ---
 

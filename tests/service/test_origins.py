@@ -161,7 +161,7 @@ def test_cookies_are_secure_behind_https(
 
 
 def test_only_the_session_is_hidden_from_pages() -> None:
-    """bili_jct is read by the page, which has to repeat it; whose it is, is no secret."""
+    """bili_jct is read by the page, which has to repeat it; DedeUserID is no secret."""
     made = login.session_cookies("T", "J", 7, 3)
     assert made == (
         "SESSDATA=T; Path=/; Max-Age=259200; SameSite=Lax; HttpOnly",

@@ -1,4 +1,4 @@
-"""What nobody else sees of an account: byte for byte, and by time.
+"""What nobody else sees of an account, byte for byte.
 
 An account does everything that concerns itself alone. What a stranger, an account that it blocks,
 an account that it follows, and nobody can read of every endpoint is the same before and after.

@@ -21,7 +21,7 @@ CODES = sorted({0, *errors.CODES})
 
 
 def exchange(endpoint: Endpoint | None, code: int, seconds: float) -> Exchange:
-    made = Exchange(0, {}, "/", endpoint)
+    made = Exchange("0", {}, "/", endpoint)
     made.code, made.seconds = code, seconds
     return made
 

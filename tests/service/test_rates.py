@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from guanxi.cli.demo import demo_settings
+from guanxi.cli.service.demo import demo_settings
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import ACCESS_KEY, Does, Endpoint, Login
 from guanxi.contract.endpoints import BY_NAME, ENDPOINTS

@@ -11,8 +11,8 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
-from secrets import token_bytes
 
+from guanxi.accounts.chance import Chance, system
 from guanxi.accounts.secrets import digest, equal
 from guanxi.contract.pages import access_id_ends
 
@@ -85,12 +85,12 @@ def refresh_csrf(secret: bytes, token: str) -> str:
     return _proof(secret, f"refresh-csrf:{token}")
 
 
-def qr_key(secret: bytes, now: int) -> str:
+def qr_key(secret: bytes, now: int, chance: Chance = system) -> str:
     """Return a new QR sign-in key: 32 characters of base64url that encode its time of creation.
 
     80 of its bits are random. ``now`` is in seconds since the Unix epoch.
     """
-    signed = now.to_bytes(_TIME_BYTES) + token_bytes(_NONCE_BYTES)
+    signed = now.to_bytes(_TIME_BYTES) + chance("qr", _NONCE_BYTES)
     return _base64(signed + _qr_proof(secret, signed))
 
 

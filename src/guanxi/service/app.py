@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from itertools import count
 from threading import get_ident
 from typing import Any
 
@@ -24,7 +23,16 @@ from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import cors, logs
 from guanxi.service.answers import CONTENT_TYPE, failure, success
-from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send, address_of
+from guanxi.service.exchange import (
+    ASGI,
+    Exchange,
+    Gate,
+    Observer,
+    Scope,
+    Send,
+    address_of,
+    request_ids,
+)
 from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_body
 from guanxi.service.handlers.people import shows_space
 from guanxi.service.handling import BANNED, NO_ACCOUNT, Answer, Refused, Service, WithCookies
@@ -48,7 +56,6 @@ _NO_FIELDS: dict[str, str] = {}
 _RETRY_AFTER = (b"retry-after", b"1")
 _CAUSE = "the service's log has the cause, under the x-request-id of this response"
 _CLOSE = (b"connection", b"close")
-_number = count()
 
 
 class Application:
@@ -102,6 +109,7 @@ class Application:
         #: Whether a check for late requests is scheduled.
         self._is_checking = False
         self._failures = logs.Failures()
+        self.renumber()
 
     @property
     def service(self) -> Service:
@@ -118,6 +126,10 @@ class Application:
         self._gate.forget()
         if self._rates is not None:
             self._rates.forget()
+
+    def renumber(self) -> None:
+        """Begin with new ids of requests."""
+        self._request_ids = request_ids(self._service.chance)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request, or acknowledge the host's start and stop (scope ``lifespan``).
@@ -141,7 +153,9 @@ class Application:
             if self._origins and method == "OPTIONS" and await self._preflight(scope, path, send):
                 return
             route, in_path = self._find(method, path)
-        exchange = Exchange(next(_number), scope, path, route.endpoint if route else None, receive)
+        exchange = Exchange(
+            next(self._request_ids), scope, path, route.endpoint if route else None, receive
+        )
         task = self._begin(exchange)
         try:
             await self._answer(exchange, route, in_path)
@@ -286,6 +300,7 @@ class Application:
             message,
             refused.data,
             self._service.clock,
+            chance=self._service.chance,
             reason=refused.reason,
         )
 
@@ -355,7 +370,7 @@ class Application:
             answer, more = answer
             is_secure = scope.get("scheme") == "https"
             exchange.headers += tuple(map(_secured, more)) if is_secure else more
-        exchange.body = success(route.endpoint.envelope, answer, service.clock)
+        exchange.body = success(route.endpoint.envelope, answer, service.clock, service.chance)
 
     def _call_back(self, exchange: Exchange, route: Route) -> None:
         """Let the response call the JSONP callback that the query names (the last).

@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
+from guanxi.accounts.chance import Chance, system
 from guanxi.service import admin, hosts, logs, pages, proxies, rates
 from guanxi.service.administering import Administered
 from guanxi.service.answers import bad_request
@@ -174,17 +175,19 @@ async def run(
     *,
     opened: Store | None = None,
     clock: Callable[[], int] = time.time_ns,
+    chance: Chance = system,
     wrap: Callable[[Application], ASGI] = lambda application: application,
     again: asyncio.Event | None = None,
 ) -> None:
     """Serve until ``stop`` is set, then finish requests and write visits.
 
     ``opened`` is the store to serve, which stays open; None opens the plan's, creating it if it is
-    missing, and closes it. ``clock`` returns nanoseconds since the Unix epoch. ``wrap`` returns
-    what is served in place of the application. Worker processes open the plan's store, and have
-    neither clock nor wrapper. ``on_ready`` is called once, when the service accepts requests; never
-    if ``stop`` is set before that. Each time that ``again`` is set, several workers are replaced.
-    Raise StoreError, OSError or ServiceError if the store, an address or a worker cannot be used.
+    missing, and closes it. ``clock`` returns nanoseconds since the Unix epoch; ``chance`` draws
+    tokens and ids. ``wrap`` returns what is served in place of the application. Worker processes
+    open the plan's store, and have none of the three. ``on_ready`` is called once, when the service
+    accepts requests; never if ``stop`` is set before that. Each time that ``again`` is set, several
+    workers are replaced. Raise StoreError, OSError or ServiceError if the store, an address or a
+    worker cannot be used.
     """
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listener_of(plan.host, plan.port))
@@ -203,7 +206,7 @@ async def run(
             opened = await open_store(plan.store, create=True, clock=clock)
             stack.push_async_callback(close_store, opened)
         store = with_caches(opened, plan.settings, clock)
-        service = Service(store, plan.settings, clock)
+        service = Service(store, plan.settings, clock, chance)
         all_served: list[Served] = []
         # With workers, this process writes no visits but notices when the file is replaced.
         await stack.enter_async_context(visits_written(store, stop))

@@ -33,7 +33,7 @@ async def qr_generate(service: Service, _caller: int, _params: p.NoParams) -> by
 
     The key encodes its time of creation. Nothing is stored until an account confirms it.
     """
-    key = tokens.qr_key(service.store.secret, service.now())
+    key = tokens.qr_key(service.store.secret, service.now(), service.chance)
     return encode(s.QrCode(_CODE_ADDRESS.format(key), key))
 
 
@@ -167,7 +167,9 @@ async def _open_session(
     """
     limits, now = service.profile.limits, service.now()
     try:
-        issued = await issue(service.store, mid, TokenKind.COOKIE, limits, now, token=token)
+        issued = await issue(
+            service.store, mid, TokenKind.COOKIE, limits, now, token=token, chance=service.chance
+        )
     except AccountError:  # deregistered meanwhile
         raise Refused(errors.NotSignedIn.number, NO_ACCOUNT) from None
     cookies = session_cookies(issued.token, issued.bili_jct, mid, limits.session_days)

@@ -43,8 +43,8 @@ _ACCOUNT = (
     *("vmid", "fid", "mid", "fids", "uid", "host_mid", "host_uid", "up_mid", "target_id"),
     "biz_id",
 )
-#: The kinds of an account's own documents: history, notes, watch-later, logs, and what the server
-#: tells it of itself.
+#: The kinds of an account's own documents: history, notes, watch-later, logs, and reports about
+#: it.
 PRIVATE = {
     *("seen", "later", "note", "public_note", "experience", "moral", "sign_in", "event"),
     *("jury", "fan_report"),

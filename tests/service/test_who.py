@@ -369,7 +369,7 @@ def test_whom_an_account_blocks_sees_what_a_stranger_sees(service: RunningServic
     with closing(Watch(service)) as watch:
         for endpoint in ENDPOINTS:
             if endpoint.name in WRITES | SIGNS_IN | {"login.correspond"}:
-                continue  # the last one's page has a token of the session
+                continue  # this page has a token of the session
             answers = [
                 _of(cast.as_cookie(endpoint, session), session)
                 for session in (cast.stranger, cast.blocked)

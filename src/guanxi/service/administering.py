@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from guanxi.accounts.administrators import AdminToken
 from guanxi.contract import errors
+from guanxi.contract.undecodable import UNDECODABLE, why
 from guanxi.operations import accounts
 from guanxi.operations.audit import Act
 from guanxi.service.handling import Service
@@ -61,8 +62,8 @@ def decoded(body: bytes, kind: type[_T]) -> _T:
         raise HTTPException(400, "the body is empty; it must be a JSON object")
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise HTTPException(400, str(error)) from None
+    except UNDECODABLE as error:
+        raise HTTPException(400, why(error)) from None
 
 
 def names(body: bytes) -> dict[str, Any]:

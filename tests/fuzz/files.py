@@ -17,7 +17,7 @@ from unittest.mock import patch
 import msgspec
 from hypothesis import strategies as st
 
-from guanxi.cli import credentials
+from guanxi.cli.tools import credentials
 from guanxi.emulator import dump
 from guanxi.files import accounts, content, edges, zstd
 from guanxi.files.coding import prepared

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.fuzz import files, requests, responses
+from tests.fuzz import files, heads, requests, responses
 from tests.fuzz.target import Target
 
-TARGETS: tuple[Target, ...] = (*requests.TARGETS, *files.TARGETS, *responses.TARGETS)
+_ROOMS = (requests, files, responses, heads)
+TARGETS: tuple[Target, ...] = tuple(target for room in _ROOMS for target in room.TARGETS)
 BY_NAME = {target.name: target for target in TARGETS}
 #: One folder a target, one file an input.
 CASES = Path(__file__).with_name("cases")

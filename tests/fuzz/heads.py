@@ -41,11 +41,11 @@ def exchanged(address: tuple[str, int], sent: bytes) -> bytes:
     """Send bytes, close the sending side, and return all that comes back."""
     with socket.create_connection(address, timeout=30) as connection:
         # Small, or the server would have answered, and closed, before it is sent.
-        with suppress(ConnectionError):
+        with suppress(OSError):
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
         received = bytearray()
-        with suppress(ConnectionError):
+        with suppress(OSError):
             while part := connection.recv(65_536):
                 received += part
         return bytes(received)

@@ -1,4 +1,4 @@
-"""Requests of which two servers might disagree where they end: refused, and the rest is not read."""
+"""Requests of which two servers might disagree where they end: refused, the rest is not read."""
 
 from __future__ import annotations
 

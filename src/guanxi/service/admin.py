@@ -82,6 +82,7 @@ from guanxi.service import (
     logs,
 )
 from guanxi.service.administering import (
+    HEADERS,
     Administered,
     AdminRequest,
     Verb,
@@ -414,7 +415,7 @@ async def _changes(administered: Administered, request: AdminRequest) -> Respons
 
 
 async def _metrics(administered: Administered, _request: AdminRequest) -> Response:
-    return Response(administered.metrics(), media_type=CONTENT_TYPE_LATEST)
+    return Response(administered.metrics(), headers=HEADERS, media_type=CONTENT_TYPE_LATEST)
 
 
 def bad_request(reason: str) -> bytes:

@@ -23,6 +23,8 @@ _T = TypeVar("_T")
 #: The most keys or mids of a request, and items of a page.
 MOST = 100
 _DEFAULT_LIMIT = 50
+#: Of every response of the administration.
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Administered(NamedTuple):
@@ -91,7 +93,7 @@ def known_query(request: AdminRequest, known: Collection[str]) -> dict[str, list
 
 def as_json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a JSON response, which is never cached."""
-    all_headers = {"Cache-Control": "no-store", **(headers or {})}
+    all_headers = {**HEADERS, **(headers or {})}
     return Response(msgspec.json.encode(data), status, all_headers, "application/json")
 
 

@@ -178,7 +178,7 @@ def _plans(draw: st.DrawFn) -> bytes:
 
 def _read_archive(path: Path) -> None:
     """Open an archive that is damaged as the bytes say: its length, then an offset and a byte."""
-    edits, raw = path.read_bytes(), bytearray(_ARCHIVE)
+    edits, raw = path.read_bytes(), bytearray(AN_ARCHIVE)
     for at in range(3, len(edits) - 3, 4):
         offset = int.from_bytes(edits[at : at + 3], "big")
         raw[offset % len(raw)] = edits[at + 3]
@@ -191,12 +191,14 @@ def _read_archive(path: Path) -> None:
 
 def _edits() -> Bytes:
     """Return a strategy of edits of the file's head, of its first rows, and of any place."""
-    meta = _ARCHIVE.find(b"server")
-    offset = st.integers(0, 120) | st.integers(meta - 60, meta + 60) | st.integers(0, len(_ARCHIVE))
+    meta = AN_ARCHIVE.find(b"server")
+    offset = (
+        st.integers(0, 120) | st.integers(meta - 60, meta + 60) | st.integers(0, len(AN_ARCHIVE))
+    )
     edit = st.tuples(offset, st.integers(0, 255)).map(
         lambda one: one[0].to_bytes(3, "big") + bytes([one[1]])
     )
-    length = st.just(2**24 - 1) | st.integers(0, len(_ARCHIVE))
+    length = st.just(2**24 - 1) | st.integers(0, len(AN_ARCHIVE))
     return st.tuples(length, st.lists(edit, max_size=3).map(b"".join)).map(
         lambda one: one[0].to_bytes(3, "big") + one[1]
     )
@@ -211,7 +213,7 @@ def _an_archive() -> bytes:
         return path.read_bytes()
 
 
-_ARCHIVE = _an_archive()
+AN_ARCHIVE = _an_archive()
 
 
 def _read_export(path: Path) -> None:

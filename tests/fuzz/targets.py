@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.fuzz import files, heads, requests, responses, servers
+from tests.fuzz import addresses, files, heads, requests, responses, servers
 from tests.fuzz.target import Target
 
-_ROOMS = (requests, files, responses, heads, servers)
+_ROOMS = (requests, files, responses, heads, servers, addresses)
 TARGETS: tuple[Target, ...] = tuple(target for room in _ROOMS for target in room.TARGETS)
 BY_NAME = {target.name: target for target in TARGETS}
 #: One folder a target, one file an input.

@@ -27,9 +27,7 @@ _GRACE = 120
 
 def main() -> int:
     """Run the chosen targets, print a line for each, and return the status of the process."""
-    arguments = argparse.ArgumentParser(
-        prog="make fuzz", description=(__doc__ or "").split("\n")[0]
-    )
+    arguments = argparse.ArgumentParser(prog="make fuzz", description="Fuzz each target.")
     arguments.add_argument("--minutes", type=float, default=10, help="for all targets (10)")
     arguments.add_argument(
         "--engine",

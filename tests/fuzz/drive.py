@@ -117,13 +117,9 @@ def by_atheris(driver: Driver, seconds: int) -> None:
         else:
             made(raw[1:])
 
-    options = [
-        f"-max_total_time={seconds}",
-        "-rss_limit_mb=2048",
-        "-len_control=20",
-        "-verbosity=0",
-    ]
-    options += ["-max_len=20000", f"-timeout={_HANGS}", "-artifact_prefix=.fuzz/found/crash-"]
+    # Longer than the driver's time, which ends it.
+    options = [f"-max_total_time={seconds + _HANGS}", f"-timeout={_HANGS}", "-rss_limit_mb=2048"]
+    options += ["-max_len=20000", "-len_control=20", "-artifact_prefix=.fuzz/found/crash-"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], one)
     atheris.Fuzz()
 

@@ -95,9 +95,12 @@ def test_every_kind_of_response_forbids_to_guess_its_type(service: RunningServic
         administered(service, "GET", "/metrics"),
         administered(service, "GET", "/accounts/1/export"),
         administered(service, "GET", "/nowhere"),
+        administered(service, "GET", "/accounts/1/"),  # no redirect to what Host names
         controlled(service, "GET", "/dump"),
+        controlled(service, "GET", "/faults/"),
     ]
-    assert [one.status for one in answers] == [307, 421, 200, 200, 200, 404, 200]
+    statuses = [307, 421, 200, 200, 200, 404, 404, 200, 404]
+    assert [one.status for one in answers] == statuses
     for one in answers:
         assert one.headers["x-content-type-options"] == "nosniff"
 

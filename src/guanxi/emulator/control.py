@@ -379,7 +379,9 @@ def application(emulator: Emulator, token: str, worlds: Worlds) -> Starlette:
     routes += [
         Route(path, _by_method(of_path), methods=[*of_path]) for path, of_path in handlers.items()
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: refused})
+    found = Starlette(routes=routes, exception_handlers={HTTPException: refused})
+    found.router.redirect_slashes = False  # the address would be made of the request's Host
+    return found
 
 
 def _by_method(

@@ -211,7 +211,7 @@ def application(administered: Administered, token: str) -> Starlette:
     routes = [
         Route(path, _by_method(of_path), methods=[*of_path]) for path, of_path in handlers.items()
     ]
-    return Starlette(
+    found = Starlette(
         routes=routes,
         exception_handlers={
             HTTPException: refused,
@@ -219,6 +219,8 @@ def application(administered: Administered, token: str) -> Starlette:
             Exception: _failed,
         },
     )
+    found.router.redirect_slashes = False  # the address would be made of the request's Host
+    return found
 
 
 def _by_method(handlers: Mapping[str, _Handler]) -> _Handler:

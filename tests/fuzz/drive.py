@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import math
 import sys
 import time
 import traceback
@@ -20,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 #: Seconds of one input after which it counts as one that never ends, and the process is ended.
 _HANGS = 60
 #: How many inputs of the strategy are the first corpus of a coverage-guided run.
-_SEEDS = 200
+_SEEDS = 100
 
 
 class Driver:
@@ -28,9 +29,13 @@ class Driver:
 
     def __init__(self, target: Any, check: Any, seconds: int, report: Path) -> None:
         self.target, self._check, self._report = target, check, report
-        self._end = time.monotonic() + seconds
+        self._seconds, self._end = seconds, math.inf
         self._counts = {"inputs": 0, "accepted": 0, "found": 0, "ended": 0}
         self._write()
+
+    def start(self) -> None:
+        """Begin the time."""
+        self._end = time.monotonic() + self._seconds
 
     @property
     def is_over(self) -> bool:
@@ -91,6 +96,7 @@ def _property(driver: Driver) -> Any:
 
 def by_hypothesis(driver: Driver) -> None:
     """Let Hypothesis draw inputs until the time is over."""
+    driver.start()
     with suppress(KeyboardInterrupt):
         _property(driver)()
     driver.end()
@@ -101,12 +107,13 @@ def by_atheris(driver: Driver, seconds: int) -> None:
 
     It ends the process.
     """
-    import atheris
+    import atheris  # type: ignore[import-untyped]  # it has none
 
-    from tests.fuzz.targets import CORPUS, cases_of, folder_of
+    from tests.fuzz.targets import CORPUS, FOUND, cases_of, folder_of
 
     corpus = CORPUS / folder_of(driver.target)
     corpus.mkdir(parents=True, exist_ok=True)
+    FOUND.mkdir(parents=True, exist_ok=True)
     for name, raw in [*cases_of(driver.target), *_seeds(driver)]:
         (corpus / name).write_bytes(b"\0" + raw)
     made: Callable[[bytes], object] = _property(driver).hypothesis.fuzz_one_input
@@ -121,6 +128,7 @@ def by_atheris(driver: Driver, seconds: int) -> None:
     options = [f"-max_total_time={seconds + _HANGS}", f"-timeout={_HANGS}", "-rss_limit_mb=2048"]
     options += ["-max_len=20000", "-len_control=20", "-artifact_prefix=.fuzz/found/crash-"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], one)
+    driver.start()
     atheris.Fuzz()
 
 

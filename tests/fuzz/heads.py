@@ -252,7 +252,7 @@ TARGETS = (
         damaged(_requests())
         | SMUGGLING
         | mixed(b"GET / HTTP/1.1\r\n", b"\r\n", b"Host: localhost", b"\n"),
-        counts=(60, 2_500),
+        counts=(25, 1_200),
         steps=None,
     ),
 )

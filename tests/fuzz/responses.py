@@ -106,18 +106,18 @@ def _image(raw: bytes) -> None:
 
 
 TARGETS = (
-    Target("answer", parser(_answer), _answers(), (ApiException,), (200, 20_000), steps=100),
-    Target("page", parser(_page), _HTML, (ValueError,), (100, 5_000), shown=str),
+    Target("answer", parser(_answer), _answers(), (ApiException,), (40, 2_500), steps=100),
+    Target("page", parser(_page), _HTML, (ValueError,), (40, 1_500), shown=str),
     Target(
         "set-cookie",
         parser(_cookies),
         mixed(b"SESSDATA=", b"x", b";", b"=", b"Domain=example.com", b"\n", b",", b'"', b"\0"),
-        counts=(40, 2_000),
+        counts=(30, 1_000),
     ),
     Target(
         "wbi keys",
         parser(_image),
         mixed(b"https://a/", b"b" * 32, b"\n", b".png", b"/", b".", "é".encode()),
-        counts=(40, 2_000),
+        counts=(30, 1_000),
     ),
 )

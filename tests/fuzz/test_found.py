@@ -1,4 +1,4 @@
-"""What the fuzz targets found, where an input by itself would not show what it was."""
+"""What the fuzz targets found, where an input alone would not show it."""
 
 from __future__ import annotations
 

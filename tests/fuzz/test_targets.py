@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.counts import count
+from tests.counts import LONG, count
 from tests.fuzz.target import Check, Input, Target, attempt
 from tests.fuzz.targets import BY_NAME, TARGETS, cases_of, save
 
@@ -45,7 +45,8 @@ def test_any_bytes(target: Target, opened: dict[str, Check]) -> None:
             raise
 
     try_one()
-    assert True in accepted, "no input was accepted: the target reaches nothing"
+    if LONG:  # a few may all be refused
+        assert True in accepted, "no input was accepted: the target reaches nothing"
 
 
 @pytest.mark.parametrize(

@@ -209,4 +209,4 @@ def _responses(draw: st.DrawFn) -> bytes:
     return number.to_bytes(2, "big") + draw(st.just(whole + raw) | damaged(st.just(whole + raw)))
 
 
-TARGETS = (Target("server", opened, _responses(), (ApiException,), (60, 2_500), steps=None),)
+TARGETS = (Target("server", opened, _responses(), (ApiException,), (15, 700), steps=None),)

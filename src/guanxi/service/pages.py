@@ -31,6 +31,8 @@ _PAGE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
+#: Of every other response.
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 _FILES = {
     "/docs": ("docs.html", "text/html"),
     "/docs/docs.js": ("docs.js", "text/javascript"),
@@ -97,7 +99,8 @@ def application(store: Store) -> Starlette:
         return _json(document)
 
     async def to_docs(request: Request) -> Response:
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
+        path = f"{request.scope.get('root_path', '')}/docs"
+        return RedirectResponse(path, headers=_HEADERS)
 
     pages = [
         Route("/", to_docs),
@@ -119,7 +122,7 @@ def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _json(body: bytes, status: int = 200) -> Response:
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    headers = dict(_HEADERS)
     if status == 503:
         headers["Retry-After"] = "1"
     return Response(body, status, headers, "application/json")

@@ -61,10 +61,13 @@ async def work(plan: WorkerPlan) -> None:
             with logs.request_log(plan.settings.request_log) as observers:
                 service = Service(store, plan.settings)
                 application = application_of(service, metrics, observers)
+                public = served(
+                    application, listener, plan.settings, overloaded=application.overloaded
+                )
                 async with (
                     visits_written(store, stop),
                     secret_followed(store),
-                    serving(served(application, listener, plan.settings)) as drained,
+                    serving(public) as drained,
                 ):
                     sys.stdout.write("ready\n")
                     sys.stdout.flush()

@@ -7,8 +7,9 @@ import random
 import time
 from array import array
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
@@ -55,9 +56,11 @@ class Connection:
         body = await self._reader.readexactly(int(headers["content-length"]))
         return Answer(int(first.split()[1]), headers, body)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connection."""
         self._writer.close()
+        with suppress(OSError):  # the service has closed it
+            await self._writer.wait_closed()
 
 
 def get(path: str, cookie: str = "", **fields: object) -> bytes:
@@ -99,6 +102,9 @@ class Tally:
         return 1_000 * ordered[int(share * (len(ordered) - 1))] if ordered else 0.0
 
 
+Act: TypeAlias = Callable[[Account], Coroutine[Any, Any, None]]
+
+
 class Wrong(Exception):
     """A response that the model does not allow."""
 
@@ -118,7 +124,7 @@ class Actor:
         #: which would move them to the top of their followings.
         self._peers = Zipf([*range(self._own[0].mid, max(model.accounts) + 1)], self._draw)
         self._connection: Connection
-        reads: dict[str, tuple[int, Callable[[Account], Awaitable[None]]]] = {
+        reads: dict[str, tuple[int, Act]] = {
             "relation": (30, self._relation),
             "followings": (15, self._followings),
             "stat of a hub": (12, self._stat_of_hub),
@@ -141,14 +147,13 @@ class Actor:
         except (OSError, EOFError) as error:
             self._tally.add_wrong(f"a connection: {error!r}")
         finally:
-            self._connection.close()
+            await self._connection.close()
 
     async def _one(self) -> None:
         account = self._accounts.one()
+        [(name, act)] = self._draw.choices(self._reads, self._weights)
         if self._draw.randrange(100) < _WRITES:
             name, act = "write", self._write
-        else:
-            [(name, act)] = self._draw.choices(self._reads, self._weights)
         try:
             await act(account)
         except Wrong as wrong:
@@ -198,9 +203,7 @@ class Actor:
     async def _followings(self, account: Account) -> None:
         last = max(1, -(-len(account.followings) // _PAGE))
         pn = self._draw.randint(1, last)
-        data = await self._get(
-            account, "/x/relation/followings", vmid=account.mid, ps=_PAGE, pn=pn
-        )
+        data = await self._get(account, "/x/relation/followings", vmid=account.mid, ps=_PAGE, pn=pn)
         wanted = [*reversed(account.followings)][(pn - 1) * _PAGE : pn * _PAGE]
         found = [item["mid"] for item in data["list"]]
         if found != wanted or data["total"] != len(account.followings):
@@ -229,9 +232,7 @@ class Actor:
 
     async def _shared(self, account: Account) -> None:
         other = self._draw.choice([one for one in self._own if one is not account])
-        data = await self._get(
-            account, "/x/relation/same/followings", vmid=other.mid, ps=_PAGE
-        )
+        data = await self._get(account, "/x/relation/same/followings", vmid=other.mid, ps=_PAGE)
         wanted = account.followings.keys() & other.followings.keys()
         found = {item["mid"] for item in data["list"]}
         if not found <= wanted or data["total"] != len(wanted):
@@ -267,8 +268,9 @@ class Actor:
             return self._draw.choice([*account.blocks])
         if kind == 2:
             return self._hubs.one()
-        while (mid := self._peers.one()) == account.mid:
-            pass
+        mid = self._peers.one()
+        while mid == account.mid:
+            mid = self._peers.one()
         return mid
 
     # --- writes ---
@@ -345,4 +347,4 @@ async def read_feed(port: int, token: str, feed: Feed, until: Callable[[], bool]
     except (OSError, EOFError) as error:
         feed.wrong.append(f"feed: {error!r}")
     finally:
-        connection.close()
+        await connection.close()

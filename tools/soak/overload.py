@@ -147,9 +147,7 @@ def run(load: Load) -> Outcome:
         connection.socket.close()
     seconds = now() - began
     busy = (time.process_time() - busy) / seconds
-    return Outcome(
-        responses=responses, seconds=load.seconds, unsent=unsent, wrong=wrong, busy=busy
-    )
+    return Outcome(responses=responses, seconds=load.seconds, unsent=unsent, wrong=wrong, busy=busy)
 
 
 def _is_whole(received: bytes) -> bool:

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
@@ -37,24 +37,25 @@ def serving(
     store: str,
     folder: Path,
     *options: str,
-    before: Callable[[], None] | None = None,
+    handles: int | None = None,
 ) -> Iterator[Running]:
     """Run the service while the block runs; its log is the file ``log`` in ``folder``.
 
-    ``before`` is called in the new process before it runs. Raise RuntimeError if the service does
-    not answer within a minute, or ends with another status than 0.
+    Each of its processes may open ``handles`` handles; None for as many as this one. Raise
+    RuntimeError if it does not answer within a minute, or ends with another status than 0.
     """
     port, admin_port, token = free_port(), free_port(), secrets.token_hex(16)
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     command = [sys.executable, "-m", "guanxi", "serve", "--store", store, "--port", str(port)]
     command += ["--admin", f"127.0.0.1:{admin_port}", *options]
+    if handles is not None:
+        command = ["sh", "-c", f'ulimit -n {handles}; exec "$@"', "sh", *command]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command,
             env={**os.environ, "PYTHONPATH": path, "GUANXI_ADMIN_TOKEN": token},
             stdout=log,
             stderr=log,
-            preexec_fn=before,
         )
     try:
         # This address is served once all workers are ready: the first one would get everybody.
@@ -80,10 +81,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until and process.poll() is None:
         connection = HTTPConnection("127.0.0.1", port, timeout=_START_SECONDS)
-        with suppress(OSError):
+        with closing(connection), suppress(OSError):
             connection.request("GET", "/livez")
             connection.getresponse().read()
             return
-        connection.close()
         time.sleep(0.05)
     raise RuntimeError("the service did not start")

@@ -105,7 +105,7 @@ def soak(plan: Plan, store: str, folder: Path) -> Report:
     """
     model = Model(plan.connections, plan.crowd)
     tally, feed, samples, seconds = asyncio.run(_loaded(plan, model, store, folder))
-    late = [one for one in samples if one.seconds >= _WARM * plan.seconds]
+    late = [one for one in samples if one.seconds >= _WARM * seconds]
     memory = growths(late, lambda usage: usage.anonymous)
     handles = growths(late, lambda usage: usage.handles)
     log = max((one.log for one in samples), default=0)
@@ -117,9 +117,7 @@ def soak(plan: Plan, store: str, folder: Path) -> Report:
     if len({frozenset(one.usages) for one in samples}) > 1:
         wrong.append("a process ended or was started")
     wrong += [f"memory of {one.pid} grows: {one}" for one in memory if not _is_flat(one)]
-    wrong += [
-        f"handles of {one.pid} grow: {one}" for one in handles if one.grown > GROWS_HANDLES
-    ]
+    wrong += [f"handles of {one.pid} grow: {one}" for one in handles if one.grown > GROWS_HANDLES]
     if log > LOG_BYTES:
         wrong.append(f"the store's log had {log} bytes")
     if lines := logged(folder).strip():
@@ -145,18 +143,24 @@ def _is_flat(growth: Growth) -> bool:
 
 def show(report: Report, say: Callable[[str], Any]) -> None:
     """Pass a report to ``say``, line by line."""
-    say(f"{sum(report.responses.values()):,} responses in {report.seconds:.0f} s:"
-        f" {report.rate:,.0f} a second, p50 {report.p50_ms:.1f} ms, p99 {report.p99_ms:.1f} ms")
+    say(
+        f"{sum(report.responses.values()):,} responses in {report.seconds:.0f} s:"
+        f" {report.rate:,.0f} a second, p50 {report.p50_ms:.1f} ms, p99 {report.p99_ms:.1f} ms"
+    )
     for name, number in sorted(report.responses.items()):
         say(f"  {name}: {number:,}")
     say(f"  changes that the feed showed, each in its order: {report.changes:,}")
     for one in report.memory:
-        say(f"  memory of {one.pid}: {one.typical / 2**20:.1f} MB, at most"
-            f" {one.most / 2**20:.1f} MB, grew by {one.grown / 2**20:+.2f} MB after the warm-up")
+        say(
+            f"  memory of {one.pid}: {one.typical / 2**20:.1f} MB, at most"
+            f" {one.most / 2**20:.1f} MB, grew by {one.grown / 2**20:+.2f} MB after the warm-up"
+        )
     for one in report.handles:
         say(f"  handles of {one.pid}: {one.typical:.0f}, at most {one.most:.0f}")
     say(f"  the store's log: at most {report.log_bytes / 2**20:.1f} MB")
-    say(f"  processor seconds: {report.cpu}, this client {time.process_time():.0f},"
-        f" load of the machine {os.getloadavg()[0]:.1f}")
+    say(
+        f"  processor seconds: {report.cpu}, this client {time.process_time():.0f},"
+        f" load of the machine {os.getloadavg()[0]:.1f}"
+    )
     for line in report.wrong:
         say(f"  WRONG {line}")

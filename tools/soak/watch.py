@@ -41,7 +41,9 @@ class Sample(NamedTuple):
 def usage(pid: int) -> Usage:
     """Return what a process uses. Raise OSError if there is none."""
     folder = Path(f"/proc/{pid}")
-    found = {name: int(kb) * 1024 for name, kb in _KB.findall((folder / "smaps_rollup").read_bytes())}
+    found = {
+        name: int(kb) * 1024 for name, kb in _KB.findall((folder / "smaps_rollup").read_bytes())
+    }
     fields = (folder / "stat").read_text().rpartition(")")[2].split()
     cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     handles = len(os.listdir(folder / "fd"))

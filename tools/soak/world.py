@@ -7,7 +7,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -20,6 +20,8 @@ from guanxi.graph.pair import SPECIAL
 from guanxi.stores import open_store
 from guanxi.stores.port import EdgeRow
 
+T = TypeVar("T")
+
 #: The mids of hubs, whom everybody follows and who do nothing; of the actors; of hubs' followers.
 HUBS = range(1, 41)
 ACTORS, CROWD = 1_000, 100_000
@@ -30,15 +32,15 @@ _SKEW = 1.1
 _IMPORTED = 1_700_000_000
 
 
-class Zipf:
+class Zipf(Generic[T]):
     """Draws from a population, in which popularity falls as a power of the rank."""
 
-    def __init__(self, population: Iterable[int], draw: random.Random) -> None:
+    def __init__(self, population: Iterable[T], draw: random.Random) -> None:
         self._population, self._draw = [*population], draw
         ranks = range(1, len(self._population) + 1)
         self._weights = [*accumulate(rank**-_SKEW for rank in ranks)]
 
-    def one(self) -> int:
+    def one(self) -> T:
         """Return a member."""
         return self._draw.choices(self._population, cum_weights=self._weights)[0]
 
@@ -49,7 +51,7 @@ class Crowd:
     Each counter only rises, so that a number that was read between two looks has bounds.
     """
 
-    __slots__ = ("base", "begun", "done", "left", "leaving")
+    __slots__ = ("base", "begun", "done", "leaving", "left")
 
     def __init__(self, base: int) -> None:
         self.base = base
@@ -123,9 +125,7 @@ async def fill(address: str, model: Model, now: int) -> dict[int, Signed]:
     try:
         if (await store.info()).counts["accounts"]:
             raise ValueError("the store has accounts already: name a new one")
-        cards = {
-            mid: (Card(name=f"actor{mid}"), Privacy(), State.NORMAL) for mid in model.accounts
-        }
+        cards = {mid: (Card(name=f"actor{mid}"), Privacy(), State.NORMAL) for mid in model.accounts}
         cards |= {hub: (Card(name=f"hub{hub}"), Privacy(), State.NORMAL) for hub in HUBS}
         await store.import_edges(model.edges, accounts=cards)
         await store.set_changes(True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -57,6 +58,10 @@ class _Refused:
 
 
 _REFUSED = _Refused()
+
+
+#: What the timer of an idle connection runs in.
+_NO_REQUEST = Context()
 
 
 class _BadRequest(Exception):
@@ -318,7 +323,8 @@ class Protocol(HttpToolsProtocol):
             self._wait_idle(self.timeout_keep_alive)
 
     def _wait_idle(self, seconds: float) -> None:
-        self._idle_timer = self.loop.call_later(seconds, self._close_if_idle)
+        # Not in the context of the request, which would live as long as the timer.
+        self._idle_timer = self.loop.call_later(seconds, self._close_if_idle, context=_NO_REQUEST)
 
     def _close_if_idle(self) -> None:
         """Close the connection if it has been idle since the last response, or wait on."""

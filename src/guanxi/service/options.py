@@ -219,8 +219,8 @@ def _table() -> Iterator[Option]:
     )
     yield _setting(
         "requests_at_once",
-        "每个进程同时处理的请求数；多出的返回 -503。",
-        "How many requests a worker handles at once; more are answered -503.",
+        "每个进程同时处理的读取数，以及写入数；多出的返回 -503。",
+        "How many reads, and how many writes, a worker handles at once; more are answered -503.",
         "N",
     )
     yield _setting("log_requests", "每个请求写一行日志。", "Write a log line for every request.")

@@ -19,11 +19,11 @@ from time import monotonic
 
 from guanxi.service import logs
 
-#: How long a turn may take. A request waits for the rest of the turn in which it arrives, and for
-#: its place in the next one.
-TURN_SECONDS = 0.05
+#: How long a turn may take. A request waits for the rest of the turn in which it arrives, and in
+#: the next one for the requests that were read before it.
+TURN_SECONDS = 0.03
 #: How many requests every turn admits.
-FEWEST = 256
+FEWEST = 128
 #: How long turns are longer before anything is refused.
 STANDING_SECONDS = 0.5
 #: How long after the last refusal the limit holds.
@@ -73,14 +73,18 @@ class Overload:
 
     def _begin(self) -> None:
         self._read_at = monotonic()
+        if self.is_overloaded and self._read_at - self._refused_at > CALM_SECONDS:
+            self._end()
         if not self._is_watching:
-            self._is_watching = True
+            self._is_watching, self._since = True, None
             self._answered_at = 0.0
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         """Look at the last turn: after everything was read, and before it is answered."""
         now = monotonic()
+        if self._refused:
+            self._refused_in_all, self._refused_at = self._refused_in_all + self._refused, now
         if self._answered_at:
             # Without a new request, the answers of the last turn took until now.
             read_at = self._read_at if self._admitted else now
@@ -98,21 +102,13 @@ class Overload:
         requests and refusing some of them.
         """
         self._seconds += _NEW * (took / self._before - self._seconds)
-        if self.is_overloaded:
-            if self._refused:
-                self._refused_in_all, self._refused_at = self._refused_in_all + self._refused, now
-            elif now - self._refused_at > CALM_SECONDS:
-                self._end()
+        if not self.is_overloaded:
+            if took + reading <= TURN_SECONDS or self._before <= FEWEST:
+                self._since = None
                 return
-        elif took + reading <= TURN_SECONDS or self._before <= FEWEST:
-            self._since = None
-            return
-        elif self._since is None:
-            self._since = now
-            return
-        elif now - self._since < STANDING_SECONDS:
-            return
-        else:
+            self._since = self._since or now
+            if now - self._since < STANDING_SECONDS:
+                return
             self._refused_in_all, self._refused_at = 0, now
             logs.event(logging.WARNING, "overloaded", seconds=round(took + reading, 3))
         # Clients that come back without waiting may take most of a turn, but not all of it.

@@ -118,6 +118,43 @@ def test_what_must_be_answered_is_not_refused(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("strict")
 @LOOPS
+def test_a_request_behind_another_waits_for_its_response(new_loop: NewLoop) -> None:
+    async def work() -> None:
+        with bind("127.0.0.1", 0) as listener:
+            async with overloaded(listener) as clients:
+                found = await answers(clients, [_GET, _GET + _GET, *[_GET] * 8])
+                assert statuses(found) == [200, 200, *[503] * 8]
+                behind = found[1].partition(b"\r\n\r\n")[2] or await response(clients[1])
+                assert statuses([behind]) == [200]
+
+    run(new_loop, work)
+
+
+@pytest.mark.usefixtures("strict")
+def test_bursts_with_pauses_are_no_overload(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1.0
+    monkeypatch.setattr(overload, "STANDING_SECONDS", 5.0)
+    monkeypatch.setattr(overload, "CALM_SECONDS", 1_000.0)
+    monkeypatch.setattr(overload, "monotonic", lambda: now)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal now
+        now += 0.1
+        await empty(scope, receive, send)
+
+    async def work() -> None:
+        nonlocal now
+        with bind("127.0.0.1", 0) as listener, connected(listener, 10) as clients:
+            async with serving(Served(app, listener, bad_request, refused)):
+                for _ in range(4):
+                    assert statuses(await answers([*clients], [_GET] * 10)) == [200] * 10
+                    now += 10
+
+    run(asyncio.new_event_loop, work)
+
+
+@pytest.mark.usefixtures("strict")
+@LOOPS
 def test_the_body_of_a_refused_request_is_no_request(new_loop: NewLoop) -> None:
     body = _GET[:40].ljust(40, b"x")
 

@@ -122,7 +122,9 @@ class Actor:
         self._hubs = Zipf(HUBS, self._draw)
         #: Never one of a connection before: so that nobody but this one follows its accounts back,
         #: which would move them to the top of their followings.
-        self._peers = Zipf([*range(self._own[0].mid, max(model.accounts) + 1)], self._draw)
+        self._peers: Zipf[int] = Zipf(
+            [*range(self._own[0].mid, max(model.accounts) + 1)], self._draw
+        )
         self._connection: Connection
         reads: dict[str, tuple[int, Act]] = {
             "relation": (30, self._relation),

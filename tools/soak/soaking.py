@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from guanxi.stores.sqlite.writer import LOG_PAGES
 from tools.soak.client import Actor, Tally, read_feed
 from tools.soak.service import logged, serving
 from tools.soak.watch import Growth, Sample, growths, sample
@@ -21,8 +22,8 @@ CONNECTIONS, WORKERS = 64, 2
 #: handles by which their number may differ.
 GROWS_BYTES, GROWS_SHARE = 6 << 20, 0.05
 GROWS_HANDLES = 3
-#: The most bytes of the store's log.
-LOG_BYTES = 64 << 20
+#: The most bytes of the log of a store in a file: at half of it the writer copies it into the file.
+LOG_BYTES = 2 * LOG_PAGES * 4_096
 #: The part of the time in which caches fill, which does not count.
 _WARM = 1 / 3
 _SAMPLE_SECONDS = 1.0

@@ -19,9 +19,8 @@ comma := ,
 PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stranger plugins others-if-possible demo bench test test-citus test-long kills fuzz \
-	lint format types imports \
-	generate lock clean clients
+.PHONY: help setup stranger plugins others-if-possible demo clients bench test test-citus test-long \
+	kills fuzz soak lint format types imports generate lock clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -94,6 +93,9 @@ clients: setup ## send a demo what curl, requests, Node and Java send; show how 
 # guanxi runs from src, so that the checked-out code is measured.
 bench: .venv-bench/.locked ## measure guanxi against bare parts and peers (minutes; ARGS=--quick)
 	PYTHONPATH=src .venv-bench/bin/python -m bench $(ARGS)
+
+soak: setup ## load a service for ten minutes, check each response (ARGS: minutes store, overload, idle)
+	PYTHONPATH=src $(BIN)/python -m tools.soak $(ARGS)
 
 # $(call shared,COMMAND): run the tests in three runs that share the files (tests/claims.py), as two
 # leave processors idle while they wait; print the logs of the second and third when all are done.

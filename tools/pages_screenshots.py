@@ -1,8 +1,8 @@
 """Photograph the pages: ``make screenshots``, or ``python -m tools.pages_screenshots FOLDER``.
 
 A demo is started and used a little: somebody acts, requests arrive, faults are set. Then each page
-is photographed at 1280 and 390 px, light and dark, in Chinese and English. Those that ``KEPT`` names
-are copied to docs/images.
+is photographed at 1280 and 390 px, light and dark, in Chinese and English. Those that ``KEPT``
+names are copied to docs/images.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import sys
 import tempfile
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -44,7 +45,12 @@ SIZES = ((1280, 900, 1), (390, 844, 2))
 SCHEMES = ("light", "dark")
 LANGUAGES = ("zh", "en")
 #: The images of docs/.
-KEPT = ("start-1280-light-en", "endpoint-1280-dark-en", "requests-1280-light-en", "faults-390-light-en")
+KEPT = (
+    "start-1280-light-en",
+    "endpoint-1280-dark-en",
+    "requests-1280-light-en",
+    "faults-390-light-en",
+)
 
 
 @contextmanager
@@ -115,18 +121,29 @@ def take(driver: Chrome, url: str, folder: Path) -> None:
                             lambda one: one.find_element(By.ID, "answer").text
                         )
                         driver.execute_script("scrollTo(0, 0); document.activeElement.blur()")
-                    shot = command("Page.captureScreenshot", {"format": "png"})
                     file = folder / f"{name}-{width}-{scheme}-{language}.png"
-                    file.write_bytes(b64decode(shot["data"]))
+                    file.write_bytes(photograph(driver))
+
+
+def photograph(driver: Chrome) -> bytes:
+    """Return the window as a PNG; again if the window was still being resized."""
+    for _ in range(3):
+        with suppress(TimeoutException):
+            shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+            return b64decode(shot["data"])
+    raise RuntimeError(f"no screenshot of {driver.current_url}")
 
 
 def main() -> None:
     folder = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
-    with demo() as facts, tempfile.TemporaryDirectory() as profile:
-        with chromium(Path(profile)) as driver:
-            use(facts, driver)
-            take(driver, facts["base_url"], folder)
+    with (
+        demo() as facts,
+        tempfile.TemporaryDirectory() as profile,
+        chromium(Path(profile)) as driver,
+    ):
+        use(facts, driver)
+        take(driver, facts["base_url"], folder)
     for name in KEPT:
         shutil.copy(folder / f"{name}.png", IMAGES / f"{name}.png")
     print(f"{len([*folder.glob('*.png')])} images in {folder}")

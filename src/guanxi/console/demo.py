@@ -38,7 +38,7 @@ _ENTRIES = (
     Entry(DOCS, Text("接口", "Endpoints")),
     Entry(demo_requests.PATH, Text("请求", "Requests")),
     Entry(demo_faults.PATH, Text("出错", "Faults")),
-    Entry(demo_world.PATH, Text("时钟与世界", "Clock and world")),
+    Entry(demo_world.PATH, Text("世界", "World")),
 )
 _COOKIE = "guanxi_demo"
 _SIGN_IN = "/demo/sign-in"

@@ -53,7 +53,6 @@ def verbs(panel: Panel) -> list[Verb]:
             request,
             "_requests.html" if query.get("part") == "table" else "demo_requests.html",
             notice=None if refused is None else Notice("refused", refused),
-            wide=True,
             block=block,
             total=len(found),
             names={mid: card.name for mid, card in cards.items()},

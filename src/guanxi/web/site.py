@@ -103,25 +103,27 @@ class Site:
         notice: Notice | None = None,
         **values: Any,
     ) -> Response:
-        """Return a page, or a part of one, with its headers and the browser's cookie."""
-        look = self.look(request)
-        browser = forms.browser_id(request)
-        is_new = not browser
-        browser = browser or forms.new_id()
+        """Return a page, or a part of one, with its headers; with a form, the browser's cookie."""
+        look, browser, new = self.look(request), forms.browser_id(request), ""
+
+        def csrf() -> str:
+            nonlocal new
+            new = new or ("" if browser else forms.new_id())
+            return forms.csrf_of(self.key, browser or new)
+
         context = {
             "look": look,
             "t": look.text,
             "at": look.at,
             "time": look.time,
-            "csrf": forms.csrf_of(self.key, browser),
+            "csrf": csrf,
             "notice": notice or _noticed(request),
             **values,
         }
         html = self._templates.get_template(template).render(context)
         response = HTMLResponse(html, status, self._headers)
-        response.headers["Vary"] = "Accept-Language, Cookie"
-        if is_new:
-            set_cookie(request, response, forms.COOKIE, browser)
+        if new:
+            set_cookie(request, response, forms.COOKIE, new)
         if _NOTICE_COOKIE in request.cookies:
             response.delete_cookie(_NOTICE_COOKIE, root(request))
         return response
@@ -194,11 +196,17 @@ class Look:
         """Return the address of a shared file, which changes with the file."""
         return f"{self.at(STATIC)}/{name}?v={file_of('guanxi.web', name, FILES[name]).version}"
 
-    def time(self, seconds: float) -> Markup:
-        """Return a Unix time as an element, in the person's zone as far as it is known."""
-        return Markup('<time datetime="{}">{}</time>').format(
-            shown.iso(seconds), shown.local(seconds, self.zone)
-        )
+    def time(self, seconds: float, *, short: bool = False) -> Markup:
+        """Return a Unix time as an element, in the person's zone as far as it is known.
+
+        If ``short``, the day is in its title alone.
+        """
+        whole = shown.local(seconds, self.zone)
+        if short:
+            return Markup('<time class="short" datetime="{}" title="{}">{}</time>').format(
+                shown.iso(seconds), whole, whole[-8:]
+            )
+        return Markup('<time datetime="{}">{}</time>').format(shown.iso(seconds), whole)
 
     def is_current(self, entry: Entry) -> bool:
         """Return whether a page belongs to an entry of the navigation."""

@@ -14,12 +14,10 @@ from guanxi.text import Text
 
 #: The areas in the order of the list: the first part of an endpoint's name.
 AREAS = {
-    "relation": Text(
-        "关系：关注、粉丝、分组、拉黑", "Relations: followings, followers, groups, blocks"
-    ),
+    "relation": Text("关系", "Relations"),
     "account": Text("账号", "Accounts"),
     "me": Text("自己的数据", "The caller's own data"),
-    "space": Text("空间：投稿、动态、收藏", "Spaces: videos, posts, favourites"),
+    "space": Text("空间", "Spaces"),
     "channel": Text("合集与系列", "Channels"),
     "login": Text("登录", "Sign-in"),
     "web": Text("网页", "The web page's own"),
@@ -28,6 +26,16 @@ LOGINS = {
     Login.NONE: Text("无需登录", "no sign-in"),
     Login.OPTIONAL: Text("可不登录", "sign-in optional"),
     Login.REQUIRED: Text("需登录", "needs a sign-in"),
+}
+#: Endpoints to begin with, and what they are for.
+OFTEN = {
+    "relation.followings": Text("一个账号关注了谁", "whom an account follows"),
+    "relation.followers": Text("谁关注了一个账号", "who follows an account"),
+    "relation.stat": Text("关注与粉丝的数量", "how many followings and followers"),
+    "relation.modify": Text("关注、取消关注、拉黑", "follow, unfollow, block"),
+    "relation.groups": Text("自己的分组", "the caller's groups"),
+    "relation.many": Text("与许多账号的关系", "the relation to many accounts"),
+    "web.nav": Text("谁已登录，以及签名的密钥", "who is signed in, and the keys of the signature"),
 }
 #: Parameters that the page sends, or that are for callers other than a browser.
 _OWN = frozenset({"csrf", "wts", "w_rid", "access_key", "appkey", "sign"})
@@ -116,8 +124,12 @@ def _field(name: str, schema: dict[str, Any], what: str, *, required: bool) -> F
         "" if default is None else str(default),
         required,
         schema.get("type") == "array",
-        schema.get("type") == "integer",
+        schema.get("type") == "integer" or (bool(choices) and all(map(_is_number, choices))),
     )
+
+
+def _is_number(choice: object) -> bool:
+    return isinstance(choice, int)
 
 
 def codes_of(endpoint: Endpoint) -> list[Code]:

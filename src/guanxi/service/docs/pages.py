@@ -87,7 +87,12 @@ async def _code(pages: site.Site, request: Request) -> Response:
 
 
 def _values(text: str, endpoint: Endpoint | None) -> dict[str, Any]:
-    return {"areas": described.areas(text), "q": text, "endpoint": endpoint, "wide": True}
+    return {
+        "areas": described.areas(text),
+        "q": text,
+        "endpoint": endpoint,
+        "often": [(BY_NAME[name], what) for name, what in described.OFTEN.items()],
+    }
 
 
 def _endpoint(name: str) -> Endpoint:

@@ -13,7 +13,10 @@ function localise(within) {
     if (Number.isNaN(date.getTime())) continue;
     const two = (number) => String(number).padStart(2, "0");
     const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
-    time.textContent = `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}`;
+    const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
+    const isShort = time.classList.contains("short");
+    time.textContent = isShort ? clock : `${day} ${clock}`;
+    if (isShort) time.title = `${day} ${clock}`;
   }
 }
 
@@ -48,6 +51,13 @@ document.addEventListener("click", async (event) => {
   button.textContent = "✓";
   setTimeout(() => { button.textContent = before; }, 1200);
 });
+
+// --- the chosen entry of a long list is in view ---
+
+for (const chosen of document.querySelectorAll(".entries [aria-current]")) {
+  const list = chosen.closest(".entries");
+  if (list.scrollHeight > list.clientHeight) list.scrollTop = chosen.offsetTop - list.offsetTop - 80;
+}
 
 // --- "/" goes to the search of the page ---
 

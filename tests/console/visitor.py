@@ -21,7 +21,7 @@ class Demo(NamedTuple):
     emulator_url: str
     token: str
 
-    def control(self, verb: str, at: str, **body: Any) -> Any:
+    def control(self, verb: str, at: str, /, **body: Any) -> Any:
         """Call the emulator's own address: a method and a path below it, with fields of a body."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         raw = json.dumps(body).encode() if body else b""

@@ -8,7 +8,7 @@ from unicodedata import east_asian_width
 
 import pytest
 
-from guanxi.cli.account_lists import fitting
+from guanxi.cli.store.account_lists import fitting
 from tests.cli.runner import error_of, guanxi, output_of
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from guanxi.cli import changes as command
+from guanxi.cli.store import changes as command
 from guanxi.contract.limits import Limits
 from guanxi.graph.pair import Act, Modify
 from guanxi.stores import open_store

@@ -12,7 +12,7 @@ import pytest
 from keyring.core import load_keyring
 
 from guanxi import Credential
-from guanxi.cli import credentials
+from guanxi.cli.tools import credentials
 
 HOST = "http://127.0.0.1:1"
 NO_KEYRING = "keyring.backends.null.Keyring"
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 SAVE = """
 import sys
 from guanxi import Credential
-from guanxi.cli import credentials
+from guanxi.cli.tools import credentials
 print("started", flush=True)
 sys.stdin.read()
 for number in range(int(sys.argv[2])):

@@ -16,7 +16,7 @@ from keyring.core import load_keyring
 
 from guanxi import Credential
 from guanxi.accounts.account import Card
-from guanxi.cli import credentials
+from guanxi.cli.tools import credentials
 from guanxi.testing import RunningService, running
 from tests.cli.runner import COMMAND, error_of, guanxi, in_a_process, output_of
 

@@ -17,7 +17,7 @@ from unicodedata import category
 
 import pytest
 
-from guanxi.cli import credentials
+from guanxi.cli.tools import credentials
 from guanxi.sdk.credential import Credential
 from guanxi.stores.port import EdgeRow
 from guanxi.testing import running

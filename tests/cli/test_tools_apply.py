@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.cli import credentials
+from guanxi.cli.tools import credentials
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.sync import SyncClient
 from guanxi.stores.port import EdgeRow

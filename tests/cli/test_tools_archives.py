@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.cli.archives import opened, print_json_list, table
+from guanxi.cli.tools.archives import opened, print_json_list, table
 from guanxi.testing import running
 from guanxi.toolbox.archive import Archive, Identity, default_path
 from guanxi.toolbox.errors import ArchiveMissing, ToolError

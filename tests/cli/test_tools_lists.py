@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.cli.exchange import ListName
+from guanxi.cli.tools.exchange import ListName
 from guanxi.toolbox import exchange
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.plan import Plan

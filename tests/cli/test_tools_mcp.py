@@ -13,8 +13,8 @@ import pytest
 from mcp import StdioServerParameters, stdio_client
 from mcp.client import Client
 
-from guanxi.cli import mcp
-from guanxi.cli.mcp import server_of
+from guanxi.cli.tools import mcp
+from guanxi.cli.tools.mcp import server_of
 from guanxi.toolbox import journal
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.plan import Plan

@@ -66,11 +66,12 @@ def test_a_batch_is_seen_as_a_whole(engine: Engine) -> None:
         async with Graph.open(engine.address) as graph:
             for mid in PEOPLE:
                 await graph.put_account(mid)
-            done = asyncio.Event()
+            begun, done = asyncio.Event(), asyncio.Event()
 
             async def watch() -> None:
                 while not done.is_set():
                     seen.add((await graph.counts(1)).following)
+                    begun.set()
                     await asyncio.sleep(0)
 
             async def write() -> None:
@@ -78,6 +79,7 @@ def test_a_batch_is_seen_as_a_whole(engine: Engine) -> None:
                     await graph.follow(300, target)
 
             watching, writing = asyncio.create_task(watch()), asyncio.create_task(write())
+            await begun.wait()
             async with graph.batch() as batch:
                 for target in range(2, 202):
                     batch.follow(1, target)

@@ -22,84 +22,112 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "serve": Command(
-        "serve:serve", "service", Text("启动服务，直到 Ctrl-C。", "Serve a store until Ctrl-C.")
+        "service.serve:serve",
+        "service",
+        Text("启动服务，直到 Ctrl-C。", "Serve a store until Ctrl-C."),
     ),
     "config": Command(
-        "config:app",
+        "service.config:app",
         "service",
         Text("显示或检查服务的选项。", "Print or check the options of the service."),
     ),
     "health": Command(
-        "health:health",
+        "service.health:health",
         "service",
         Text("询问服务是否正常。", "Ask a running service whether it is well."),
     ),
     "demo": Command(
-        "demo:demo",
+        "service.demo:demo",
         "service",
         Text("启动演示，并展示导览。", "Serve generated data, and show a tour."),
     ),
     "check": Command(
-        "store:check",
+        "store.commands:check",
         "service",
         Text("检查整个库的全部约束。", "Check every invariant of a whole store."),
     ),
     "changes": Command(
-        "changes:changes",
+        "store.changes:changes",
         "service",
         Text("显示变更，或发送到一个地址。", "Print changes, or post them to an address."),
     ),
     "api": Command(
-        "api:api",
+        "tools.api:api",
         "tools",
         Text("调用任一接口，以 JSON 输出其数据。", "Call an endpoint, and print its data as JSON."),
     ),
     "login": Command(
-        "login:login",
+        "tools.login:login",
         "tools",
         Text("扫码登录并保存账号。", "Sign in by a QR code, and save the account."),
     ),
-    "logout": Command("login:logout", "tools", Text("删除保存的账号。", "Delete a saved account.")),
+    "logout": Command(
+        "tools.login:logout",
+        "tools",
+        Text("删除保存的账号。", "Delete a saved account."),
+    ),
     "whoami": Command(
-        "login:whoami",
+        "tools.login:whoami",
         "tools",
         Text("显示当前账号。", "Print which account the commands act as."),
     ),
     "backup": Command(
-        "backup:backup",
+        "tools.backup:backup",
         "tools",
         Text("读取账号的列表，存入档案。", "Read an account's lists into its archive."),
     ),
     "snapshots": Command(
-        "snapshots:app", "tools", Text("列出快照，或删除。", "List snapshots, or delete them.")
+        "tools.snapshots:app",
+        "tools",
+        Text("列出快照，或删除。", "List snapshots, or delete them."),
     ),
     "show": Command(
-        "lists:show", "tools", Text("显示档案中的列表。", "Show a list of the archive.")
+        "tools.lists:show",
+        "tools",
+        Text("显示档案中的列表。", "Show a list of the archive."),
     ),
-    "sql": Command("lists:sql", "tools", Text("用 SQL 查询档案。", "Query the archive in SQL.")),
+    "sql": Command(
+        "tools.lists:sql",
+        "tools",
+        Text("用 SQL 查询档案。", "Query the archive in SQL."),
+    ),
     "note": Command(
-        "notes:note", "tools", Text("写下对账号的备注。", "Write a note about an account.")
+        "tools.notes:note",
+        "tools",
+        Text("写下对账号的备注。", "Write a note about an account."),
     ),
-    "keep": Command("notes:keep", "tools", Text("标记要保留的账号。", "Mark accounts to be kept.")),
+    "keep": Command(
+        "tools.notes:keep",
+        "tools",
+        Text("标记要保留的账号。", "Mark accounts to be kept."),
+    ),
     "archive": Command(
-        "snapshots:archive_app",
+        "tools.snapshots:archive_app",
         "tools",
         Text("显示档案的路径，或删除它。", "Show where the archive is, or delete it."),
     ),
-    "diff": Command("diff:diff", "tools", Text("比较两个快照。", "Compare two snapshots.")),
+    "diff": Command(
+        "tools.diff:diff",
+        "tools",
+        Text("比较两个快照。", "Compare two snapshots."),
+    ),
     "plan": Command(
-        "plan:app",
+        "tools.plan:app",
         "tools",
         Text("制定并显示计划，不作改动。", "Make and show plans, which change nothing."),
     ),
-    "apply": Command("apply:apply", "tools", Text("执行计划。", "Do what a plan says.")),
+    "apply": Command(
+        "tools.apply:apply",
+        "tools",
+        Text("执行计划。", "Do what a plan says."),
+    ),
     "undo": Command(
-        "apply:undo",
+        "tools.apply:undo",
         "tools",
         Text("计划撤销已执行的计划。", "Plan to take back what a plan did."),
     ),
     "migrate": Command(
-        "migrate:migrate",
+        "tools.migrate:migrate",
         "tools",
         Text(
             "将一个账号的关注与分组迁移到另一个账号。",
@@ -107,39 +135,49 @@ COMMANDS = {
         ),
     ),
     "export": Command(
-        "exchange:export", "tools", Text("将列表写成文件。", "Write lists to a file.")
+        "tools.exchange:export",
+        "tools",
+        Text("将列表写成文件。", "Write lists to a file."),
     ),
     "import": Command(
-        "exchange:import_",
+        "tools.exchange:import_",
         "tools",
         Text("由文件生成计划。", "Plan to follow the accounts of a file."),
     ),
     "watch": Command(
-        "watch:watch",
+        "tools.watch:watch",
         "tools",
         Text("定时取快照，并显示变化。", "Take snapshots at intervals, and print what changed."),
     ),
     "report": Command(
-        "report:report",
+        "tools.report:report",
         "tools",
         Text("写出一个 HTML 报告。", "Write a report as one HTML page."),
     ),
     "mcp": Command(
-        "mcp:mcp",
+        "tools.mcp:mcp",
         "tools,mcp",
         Text("让助手读取档案。", "Let an assistant read the archive, over MCP."),
     ),
     "account": Command(
-        "account:app", "service", Text("管理账号。", "Create, ban and deregister accounts.")
+        "store.account:app",
+        "service",
+        Text("管理账号。", "Create, ban and deregister accounts."),
     ),
-    "session": Command("session:app", "service", Text("管理会话。", "Sign accounts in and out.")),
+    "session": Command(
+        "store.session:app",
+        "service",
+        Text("管理会话。", "Sign accounts in and out."),
+    ),
     "admin": Command(
-        "admin:app",
+        "store.admin:app",
         "service",
         Text("管理口令与审计日志。", "Administration tokens, and the log of what was done."),
     ),
     "store": Command(
-        "store:app", "service", Text("管理整个库。", "Create, copy, migrate and fill stores.")
+        "store.commands:app",
+        "service",
+        Text("管理整个库。", "Create, copy, migrate and fill stores."),
     ),
 }
 _INTERRUPTED = 130

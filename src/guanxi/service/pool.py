@@ -37,9 +37,10 @@ class WorkerPlan(Struct, frozen=True):
 
     store: str
     settings: Settings
-    #: The descriptors of the listening socket and of the memory for metrics.
+    #: The descriptors of the listening socket, and of the memory for metrics and for rates.
     listener: int
     metrics: int
+    rates: int
     #: The number of the worker's cells in that memory, from 0.
     worker: int = 0
 
@@ -48,10 +49,17 @@ class WorkerPlan(Struct, frozen=True):
 
 
 class _Worker:
-    """A process, and the cells that it counts in."""
+    """A process, the cells that it counts in, and the task that restarts it."""
 
     def __init__(self, process: Process, cells: int) -> None:
         self.process, self.cells = process, cells
+        self.supervisor: asyncio.Task[None] | None = None
+
+    async def unsupervise(self) -> None:
+        """Let the process end without a restart."""
+        if self.supervisor is not None:
+            self.supervisor.cancel()
+            await asyncio.gather(self.supervisor, return_exceptions=True)
 
 
 class Pool:
@@ -66,7 +74,6 @@ class Pool:
         #: Every process that was started and has not been waited for.
         self._processes: set[Process] = set()
         self._workers: list[_Worker] = []
-        self._supervisors: list[asyncio.Task[None]] = []
         #: The cells that no worker counts in.
         self._spare = 0
         self._replacing = asyncio.Lock()
@@ -87,7 +94,8 @@ class Pool:
             await asyncio.gather(*starting, return_exceptions=True)
         self._spare = count
         self._workers = [_Worker(process, cells) for cells, process in enumerate(processes)]
-        self._supervisors = [self._supervised(worker) for worker in self._workers]
+        for worker in self._workers:
+            self._supervise(worker)
 
     async def replace(self, settings: Settings) -> None:
         """Replace each worker by a new one with ``settings``, one after the other.
@@ -99,19 +107,18 @@ class Pool:
         """
         async with self._replacing:
             before, self._plan = self._plan, replace(self._plan, settings=settings)
-            for index, worker in enumerate(self._workers):
-                self._supervisors[index].cancel()
-                await asyncio.gather(self._supervisors[index], return_exceptions=True)
+            for worker in self._workers:
+                await worker.unsupervise()
                 try:
                     process = await self._start(self._spare)
                 except BaseException:
                     self._plan = before
                     if self._stopping is None:
-                        self._supervisors[index] = self._supervised(worker)
+                        self._supervise(worker)
                     raise
                 old, cells = worker.process, worker.cells
                 worker.process, worker.cells = process, self._spare
-                self._supervisors[index] = self._supervised(worker)
+                self._supervise(worker)
                 await self._drain(old)
                 self._spare = cells
 
@@ -133,7 +140,7 @@ class Pool:
             "guanxi.service.worker",
             stdin=PIPE,
             stdout=PIPE,
-            pass_fds=[plan.listener, plan.metrics],
+            pass_fds=[plan.listener, plan.metrics, plan.rates],
             start_new_session=True,  # the terminal's Ctrl-C is for the parent, which stops workers
         )
         self._processes.add(process)
@@ -155,10 +162,10 @@ class Pool:
             raise ServiceError("a worker did not start; see its log lines for the reason")
         return process
 
-    def _supervised(self, worker: _Worker) -> asyncio.Task[None]:
-        return asyncio.create_task(self._supervise(worker))
+    def _supervise(self, worker: _Worker) -> None:
+        worker.supervisor = asyncio.create_task(self._restarting(worker))
 
-    async def _supervise(self, worker: _Worker) -> None:
+    async def _restarting(self, worker: _Worker) -> None:
         """Log each exit of a worker and start a new one, which counts on; until cancelled."""
         while True:
             process = worker.process
@@ -186,9 +193,8 @@ class Pool:
         return self._stopping
 
     async def _stop(self) -> None:
-        for supervisor in self._supervisors:
-            supervisor.cancel()
-        await asyncio.gather(*self._supervisors, return_exceptions=True)
+        for worker in self._workers:
+            await worker.unsupervise()
         await asyncio.gather(*(_stop(process) for process in self._processes))
 
 

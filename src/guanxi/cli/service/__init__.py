@@ -1,0 +1,1 @@
+"""The commands that run the service, or ask a running one."""

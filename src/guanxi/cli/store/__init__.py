@@ -1,0 +1,1 @@
+"""The commands that work on a store: its accounts, sessions, edges, copies and changes."""

@@ -1,0 +1,1 @@
+"""The commands for a person's own lists: backup, difference, plan, apply, migrate, watch."""

@@ -143,7 +143,7 @@ class Site:
             set_cookie(request, response, _NOTICE_COOKIE, value, seconds=60)
         return response
 
-    async def fields(self, request: Request) -> dict[str, str]:
+    async def fields(self, request: Request) -> forms.Fields:
         """Return the fields of a form; see ``forms.fields_of``."""
         return await forms.fields_of(request, self.key)
 

@@ -82,3 +82,85 @@ document.addEventListener("htmx:before:request", (event) => {
 
 document.addEventListener("htmx:after:swap", () => ready(document));
 ready(document);
+
+// --- choosing rows: a click with shift chooses all between, and one button all that match ---
+
+let last = null;
+
+function boxes(form) {
+  return [...form.querySelectorAll("tbody input[type=checkbox][name=chosen]")];
+}
+
+function isWhole(form) {
+  return form.elements.whole.value === "1";
+}
+
+function count(form) {
+  const all = boxes(form);
+  const chosen = all.filter((box) => box.checked).length;
+  const number = isWhole(form) ? Number(form.dataset.total) : chosen;
+  form.querySelector("[data-count]").textContent = number.toLocaleString("en");
+  const toggle = form.querySelector("[data-toggle]");
+  toggle.checked = chosen > 0 && chosen === all.length;
+  toggle.indeterminate = chosen > 0 && chosen < all.length;
+  form.querySelector("[data-whole]").hidden = isWhole(form) || !toggle.checked || all.length >= Number(form.dataset.total);
+  form.querySelector("[data-none]").hidden = !number;
+}
+
+function choose(form, checked, whole = "") {
+  form.elements.whole.value = whole;
+  for (const box of boxes(form)) box.checked = checked;
+  count(form);
+}
+
+document.addEventListener("click", (event) => {
+  const form = event.target.closest("form[data-chooses]");
+  if (!form) return;
+  if (event.target.matches("[data-toggle]")) choose(form, event.target.checked);
+  else if (event.target.matches("[data-whole]")) choose(form, true, "1");
+  else if (event.target.matches("[data-none]")) choose(form, false);
+  else if (event.target.matches("input[name=chosen]")) {
+    const all = boxes(form);
+    if (event.shiftKey && last && all.includes(last)) {
+      const [from, to] = [all.indexOf(last), all.indexOf(event.target)].sort((a, b) => a - b);
+      for (const box of all.slice(from, to + 1)) box.checked = event.target.checked;
+    }
+    last = event.target;
+    if (!event.target.checked) form.elements.whole.value = "";
+    count(form);
+  }
+});
+
+function counted() {
+  for (const form of document.querySelectorAll("form[data-chooses]")) {
+    form.querySelector("[data-toggle]").hidden = false;
+    if (isWhole(form)) choose(form, true, "1");
+    else count(form);
+  }
+}
+
+document.addEventListener("htmx:after:swap", counted);
+counted();
+
+// --- server-sent events: the part of the page renews itself; see web/events.py ---
+
+const streams = new Map();
+
+function listen() {
+  for (const [element, stream] of streams) {
+    if (element.isConnected) continue;
+    stream.close();
+    streams.delete(element);
+  }
+  for (const element of document.querySelectorAll("[data-events]")) {
+    if (streams.has(element)) continue;
+    const stream = new EventSource(element.dataset.events);
+    const renew = () => element.dispatchEvent(new CustomEvent("renewed"));
+    stream.addEventListener("news", renew);
+    stream.addEventListener("end", () => { stream.close(); renew(); });
+    streams.set(element, stream);
+  }
+}
+
+document.addEventListener("htmx:after:swap", listen);
+listen();

@@ -63,6 +63,31 @@ def test_act_as_call_see_it_arrive(demo: Demo) -> None:
     assert "signed out" in visitor.page
 
 
+def test_older_requests_follow_in_blocks(demo: Demo) -> None:
+    visitor = Visitor(demo.url)
+    for number in range(1, 121):
+        visitor.send("GET", f"{e.STAT.path}?vmid={number}")
+    path, seen = "/demo/requests?endpoint=relation.stat", list[int]()
+    for rows in (50, 50, 20):
+        page = visitor.visit(path)
+        numbers = [int(one) for one in re.findall(r"</b>=(\d+)</td>", page)]
+        assert len(numbers) == rows
+        seen += numbers
+        more = re.search(r'<a href="../demo/requests(\?[^"]*before=\d+)">More</a>', page)
+        path = f"/demo/requests{more[1].replace('&amp;', '&')}" if more else ""
+    assert seen == [*range(120, 0, -1)]
+    assert path == ""
+    renewing = re.search(
+        r'hx-get="../demo/requests(\?[^"]*seen=120)"', visitor.visit("/demo/requests")
+    )
+    assert renewing is not None
+    again = f"/demo/requests{renewing[1].replace('&amp;', '&')}"
+    assert visitor.send("GET", again).status == 204
+    visitor.send("GET", f"{e.STAT.path}?vmid=121")
+    assert "121</td>" in visitor.visit(again)
+    assert "<html" not in visitor.page
+
+
 def test_any_account_by_its_mid(demo: Demo) -> None:
     visitor = Visitor(demo.url)
     visitor.visit("/")

@@ -18,6 +18,7 @@ from guanxi.service.docs.paths import PATHS
 from guanxi.service.docs.snippets import snippets
 from guanxi.testing import RunningService, SignedIn
 from tests.browser import messages, resize, violations
+from tests.counts import count
 from tests.service.client import fresh, send
 
 _HOSTILE = '<img src=x onerror="document.title=1">'
@@ -25,7 +26,7 @@ _HOSTILE = '<img src=x onerror="document.title=1">'
 
 def test_every_endpoint_has_a_page_with_its_headers(documented: RunningService) -> None:
     assert len(PATHS) == len(ENDPOINTS) + 3
-    for endpoint in ENDPOINTS:
+    for endpoint in ENDPOINTS[:: count(10, 1)]:
         answer = send(documented.base_url, "GET", f"/docs/{endpoint.name}")
         assert answer.status == 200
         page = answer.raw.decode()
@@ -125,7 +126,7 @@ def test_a_request_as_code(endpoint: Endpoint, values: dict[str, str], codes: li
 
 
 def test_every_endpoint_has_code(documented: RunningService) -> None:
-    for name in BY_NAME:
+    for name in [*BY_NAME][:: count(10, 1)]:
         query = {"endpoint": name, "vmid": "1", "csrf": "secret"}
         page = send(documented.base_url, "GET", "/docs/code", query=query).raw.decode()
         assert f"guanxi api {name}" in page

@@ -118,7 +118,7 @@ def _block(found: list[Recorded], address: str, shown: Filter) -> Block[Recorded
     more = ""
     if len(found) > _ROWS:
         last = str(rows[-1].number)
-        more = with_query(address, {**shown.query(), "before": last, "part": "table"})
+        more = with_query(address, {**shown.query(), "before": last})
     return Block(rows, more)
 
 

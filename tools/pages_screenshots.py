@@ -21,6 +21,7 @@ from typing import Any
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from guanxi import Credential, ResponseCodeException, SyncClient
@@ -33,12 +34,13 @@ IMAGES = ROOT / "docs" / "images"
 PAGES = {
     "start": "/",
     "endpoints": "/docs",
-    "endpoint": f"/docs/relation.followings?vmid={HERO}&ps=2",
-    "requests": "/demo/requests",
+    "requests": "/demo/requests?live=0",
     "request": "/demo/requests/4",
     "faults": "/demo/faults",
     "world": "/demo/world",
     "confirm": "/demo/world/reset?name=start",
+    # The last, as it sends a request.
+    "endpoint": f"/docs/relation.followings?vmid={HERO}&ps=2",
 }
 #: Width and height in CSS pixels, and how many pixels of the image each has.
 SIZES = ((1280, 900, 1), (390, 844, 2))
@@ -74,11 +76,19 @@ def use(facts: dict[str, Any], driver: Chrome) -> None:
     press(driver, f"input[name=mid][value='{HERO}'] + button")
     driver.get(f"{url}/demo/faults")
     press(driver, "button[aria-label=rate-limit]")
+    find(driver, "[name=endpoint]").clear()
+    find(driver, "[name=endpoint]").send_keys("relation.stat")
+    find(driver, "[name=value]").send_keys("-352")
+    find(driver, "[name=after]").send_keys("1")
+    press(driver, "form.stack .row button")
     driver.get(f"{url}/demo/world")
+    find(driver, "[name=name]").send_keys("before the import")
     press(driver, "form[action$='/marks'] button")
+    driver.get(f"{url}/x/relation/stats?vmid=2")
     credential = Credential(sessdata=facts["sessdata"], bili_jct=facts["bili_jct"])
     calls: list[tuple[str, dict[str, Any]]] = [
         ("relation.stat", {"vmid": 53456}),
+        ("relation.stat", {"vmid": HERO}),
         ("relation.followings", {"vmid": HERO, "ps": 5}),
         ("relation.groups", {}),
         ("relation.modify", {"fid": 53456, "act": 1, "re_src": 11}),
@@ -86,6 +96,10 @@ def use(facts: dict[str, Any], driver: Chrome) -> None:
         ("relation.followings", {"vmid": 9001}),
         ("relation.followers", {"vmid": 9002}),
         ("relation.many", {"fids": "2,3,4,53456"}),
+        ("relation.search", {"vmid": HERO, "name": "上海"}),
+        ("space.videos", {"mid": 53456}),
+        ("me.info", {}),
+        ("web.nav", {}),
     ]
     with SyncClient(base_url=url, credential=credential) as client:
         for name, params in calls:
@@ -95,10 +109,13 @@ def use(facts: dict[str, Any], driver: Chrome) -> None:
                 print(f"{name}: {error.code}")
 
 
+def find(driver: Chrome, selector: str) -> WebElement:
+    return driver.find_element(By.CSS_SELECTOR, selector)
+
+
 def press(driver: Chrome, selector: str) -> None:
     """Press a button, and wait until another page has loaded."""
-    button = driver.find_element(By.CSS_SELECTOR, selector)
-    driver.execute_script("arguments[0].click()", button)
+    driver.execute_script("arguments[0].click()", find(driver, selector))
     WebDriverWait(driver, 20).until(lambda one: one.find_elements(By.CSS_SELECTOR, ".notice.done"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -14,6 +15,8 @@ from guanxi.accounts.account import Card
 from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import BY_NAME, ENDPOINTS
+from guanxi.service.docs.chinese import SUMMARIES
+from guanxi.service.docs.described import codes_of, fields_of
 from guanxi.service.docs.paths import PATHS
 from guanxi.service.docs.snippets import snippets
 from guanxi.testing import RunningService, SignedIn
@@ -21,6 +24,7 @@ from tests.browser import messages, resize, violations
 from tests.counts import count
 from tests.service.client import fresh, send
 
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _HOSTILE = '<img src=x onerror="document.title=1">'
 
 
@@ -131,6 +135,18 @@ def test_every_endpoint_has_code(documented: RunningService) -> None:
         page = send(documented.base_url, "GET", "/docs/code", query=query).raw.decode()
         assert f"guanxi api {name}" in page
         assert "secret" not in page
+
+
+def test_every_text_of_the_contract_is_in_chinese_too() -> None:
+    assert SUMMARIES.keys() == BY_NAME.keys()
+    texts = [code.meaning for endpoint in ENDPOINTS for code in codes_of(endpoint)]
+    texts += [field.what for name in BY_NAME for field in fields_of(name)]
+    assert not {text.en for text in texts if not _CHINESE.search(text.zh)}
+
+
+def test_the_list_is_searched_in_chinese(documented: RunningService) -> None:
+    page = send(documented.base_url, "GET", "/docs", query={"q": "取消拉黑"}).raw.decode()
+    assert page.count("/docs/relation.modify") == 2, "in the list, and where one begins"
 
 
 # --- in a browser ---

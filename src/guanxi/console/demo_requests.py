@@ -12,6 +12,7 @@ from guanxi.console.panel import Panel, Verb
 from guanxi.contract import errors
 from guanxi.contract.endpoints import BY_NAME
 from guanxi.emulator.requests import HIDDEN, Recorded
+from guanxi.service.docs.chinese import both
 from guanxi.service.docs.snippets import Snippet, snippets
 from guanxi.text import Text
 from guanxi.web.paging import Block, whole_number, with_query
@@ -81,6 +82,7 @@ def verbs(panel: Panel) -> list[Verb]:
             one=found,
             name=cards[found.mid].name if found.mid in cards else "",
             code=errors.CODES.get(found.code or 0),
+            both=both,
             earlier=numbers[index - 1] if index else None,
             later=numbers[index + 1] if index + 1 < len(numbers) else None,
             snippets=_snippets(found, str(request.base_url).rstrip("/")),

@@ -10,6 +10,7 @@ from guanxi.contract.endpoint import Endpoint, Login
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.contract.params import wire_types
 from guanxi.contract.paths import placeholders
+from guanxi.service.docs.chinese import both, summary
 from guanxi.text import Text
 
 #: The areas in the order of the list: the first part of an endpoint's name.
@@ -46,7 +47,7 @@ class Field(NamedTuple):
     """A parameter of a form: ``choices`` is empty where any text is accepted."""
 
     name: str
-    what: str
+    what: Text
     choices: tuple[str, ...]
     default: str
     required: bool
@@ -59,7 +60,7 @@ class Code(NamedTuple):
 
     number: int
     message: str
-    meaning: str
+    meaning: Text
     elsewhere: bool
 
 
@@ -80,7 +81,8 @@ def areas(text: str = "") -> list[Area]:
     found: dict[str, list[Endpoint]] = {key: [] for key in AREAS}
     for one in ENDPOINTS:
         key = one.name.partition(".")[0]
-        searched = f"{one.name} {one.method} {one.path} {one.summary}".lower()
+        about = summary(one.name, one.summary)
+        searched = f"{one.name} {one.method} {one.path} {about.en} {about.zh}".lower()
         if all(word in searched for word in words):
             found.setdefault(key, []).append(one)
     return [
@@ -119,7 +121,7 @@ def _field(name: str, schema: dict[str, Any], what: str, *, required: bool) -> F
     default = schema.get("default", "")
     return Field(
         name,
-        what,
+        both(what),
         tuple(str(one) for one in choices if one != ""),
         "" if default is None else str(default),
         required,
@@ -138,7 +140,7 @@ def codes_of(endpoint: Endpoint) -> list[Code]:
         Code(
             number,
             endpoint.message(number),
-            errors.CODES[number].meaning,
+            both(errors.CODES[number].meaning),
             number in endpoint.elsewhere,
         )
         for number in sorted(endpoint.codes)

@@ -16,6 +16,7 @@ from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.endpoints import BY_NAME
 from guanxi.contract.sign import MIXIN
 from guanxi.service.docs import described
+from guanxi.service.docs.chinese import summary
 from guanxi.service.docs.paths import CODE, DOCS, SCRIPT
 from guanxi.service.docs.snippets import snippets
 from guanxi.web import site
@@ -91,6 +92,7 @@ def _values(text: str, endpoint: Endpoint | None) -> dict[str, Any]:
         "areas": described.areas(text),
         "q": text,
         "endpoint": endpoint,
+        "summary": summary,
         "often": [(BY_NAME[name], what) for name, what in described.OFTEN.items()],
     }
 

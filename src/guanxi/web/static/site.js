@@ -56,7 +56,8 @@ document.addEventListener("click", async (event) => {
 
 for (const chosen of document.querySelectorAll(".entries [aria-current]")) {
   const list = chosen.closest(".entries");
-  if (list.scrollHeight > list.clientHeight) list.scrollTop = chosen.offsetTop - list.offsetTop - 80;
+  const top = chosen.offsetTop - list.offsetTop;
+  if (top > list.clientHeight - 100) list.scrollTop = top - 60;
 }
 
 // --- "/" goes to the search of the page ---

@@ -20,7 +20,7 @@ PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup stranger plugins others-if-possible demo clients bench test test-citus test-long \
-	kills fuzz soak lint format types imports generate lock clean
+	kills fuzz soak lint format types imports generate screenshots lock clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -199,6 +199,9 @@ lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgra
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
 	@! grep -nE '://|^-' requirements/*.lock || { \
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
+
+screenshots: setup ## photograph the pages for people (into build/screenshots, the best into docs/images)
+	@exec $(BIN)/python -m tools.pages_screenshots $(ARGS)
 
 clean: ## remove environments, caches and what a test run leaves
 	rm -rf .venv .venv-bench .venv-stranger .venv-plugins .venv-lock \

@@ -19,7 +19,7 @@ comma := ,
 PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stranger stranger-if-possible demo bench test test-citus test-long lint format types imports \
+.PHONY: help setup stranger plugins others-if-possible demo bench test test-citus test-long lint format types imports \
 	generate lock clean clients
 
 help: ## list the tasks
@@ -56,17 +56,31 @@ stranger: .venv-stranger/.locked ## create .venv-stranger: an independent client
 			-r requirements/stranger.lock; } || { rm -rf .venv-stranger; exit 1; }
 	@touch $@
 
+plugins: .venv-plugins/.installed ## create .venv-plugins: guanxi and plugins of pytest, for the tests with them
+	@:
+
+.venv-plugins/.installed: requirements/plugins.lock pyproject.toml
+	@echo "setting up .venv-plugins"
+	@{ $(PYTHON) -m venv .venv-plugins && \
+		.venv-plugins/bin/python -m pip install $(PIP_FLAGS) --require-hashes \
+			-r requirements/plugins.lock && \
+		.venv-plugins/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .; } || \
+		{ rm -rf .venv-plugins; exit 1; }
+	@touch $@
+
 .venv-bench/.locked: requirements/bench.lock
 	@echo "setting up .venv-bench"
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/bench.lock
 	@touch $@
 
-# Without it the tests marked stranger are skipped, with a message. Under CI they must run.
-stranger-if-possible:
-	@$(MAKE) --no-print-directory stranger || { \
-		if [ -n "$$CI" ]; then exit 1; fi; \
-		echo "no .venv-stranger: the tests that need it will be skipped" >&2; }
+# Without them the tests of these marks are skipped, with a message. Under CI they must run.
+others-if-possible:
+	@for one in stranger plugins; do \
+		$(MAKE) --no-print-directory $$one || { \
+			if [ -n "$$CI" ]; then exit 1; fi; \
+			echo "no .venv-$$one: the tests that need it will be skipped" >&2; }; \
+	done
 
 # --- running ---
 
@@ -92,7 +106,7 @@ define shared
 	cat "$$folder/2.log" "$$folder/3.log"; exit $$failed
 endef
 
-test: setup stranger-if-possible ## run the tests in their short form (minutes)
+test: setup others-if-possible ## run the tests in their short form (minutes)
 ifeq ($(strip $(ARGS)),)
 	$(call shared,GUANXI_TEST=short $(BIN)/python -m pytest -m "not long")
 else
@@ -111,7 +125,7 @@ else
 	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores)
 endif
 
-test-long: setup stranger ## run every test in its long form, under coverage
+test-long: setup stranger plugins ## run every test in its long form, under coverage
 	@rm -f .coverage .coverage.*
 ifeq ($(strip $(ARGS)),)
 	$(call shared,GUANXI_TEST=long $(BIN)/python -m coverage run -m pytest)
@@ -159,6 +173,7 @@ LOCK = .venv-lock/bin/uv pip compile --quiet --no-config --universal --python-ve
 lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgrade)
 	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock
 	$(LOCK) --group stranger -o requirements/stranger.lock
+	$(LOCK) pyproject.toml --extra testing --group plugins -o requirements/plugins.lock
 	$(LOCK) pyproject.toml --extra service --extra files --extra postgres -o requirements/image.lock
 	$(LOCK) --group build -o requirements/build.lock
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
@@ -166,6 +181,6 @@ lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgra
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
 
 clean: ## remove environments, caches and what a test run leaves
-	rm -rf .venv .venv-bench .venv-stranger .venv-lock bench/.cache .mypy_cache .pytest_cache \
+	rm -rf .venv .venv-bench .venv-stranger .venv-plugins .venv-lock bench/.cache .mypy_cache .pytest_cache \
 		.ruff_cache .hypothesis .schemathesis .coverage .coverage.* htmlcov build dist
 	find bench src tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

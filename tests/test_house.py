@@ -57,8 +57,7 @@ MAY_IMPORT_PURE = {
 }
 #: Exceptions: new secrets and tokens are random; dates are computed from a given time.
 IMPURE = {
-    "accounts/secrets.py": {"secrets"},
-    "accounts/tokens.py": {"secrets"},
+    "accounts/chance.py": {"secrets"},
     "accounts/administrators.py": {"secrets"},
     "world/clock.py": {"datetime"},
 }
@@ -116,7 +115,7 @@ def test_imports_point_one_way(path: Path) -> None:
         ("sdk/requests.py", "import random", []),
         ("graph/pair.py", "import random", ["random"]),
         ("graph/pair.py", "from secrets import token_hex", ["secrets"]),
-        ("accounts/secrets.py", "from secrets import token_hex", []),
+        ("accounts/chance.py", "from secrets import token_hex", []),
         ("contract/ids.py", "import datetime, pathlib", ["datetime", "pathlib"]),
         ("contract/ids.py", "def f():\n    import subprocess", ["subprocess"]),
         ("contract/ids.py", "from urllib.request import urlopen", ["urllib.request"]),

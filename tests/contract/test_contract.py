@@ -68,7 +68,7 @@ def test_every_code_that_an_endpoint_may_answer_is_in_the_table() -> None:
 
 
 def test_sign_in_and_signature_imply_codes() -> None:
-    assert FOLLOWINGS.codes == {-101, -352, -400, -403, -503, -504, 22115}
+    assert FOLLOWINGS.codes == {-101, -352, -400, -403, -412, -503, -504, -799, 22115}
     assert {-101, -111, -102, 22120} <= MODIFY.codes
     assert -403 in MUTUAL.codes
     assert NAV.login is Login.OPTIONAL
@@ -118,7 +118,7 @@ def test_every_code_has_a_meaning_and_a_source() -> None:
 
 def test_a_code_of_other_servers_alone_is_answered_by_no_endpoint() -> None:
     foreign = {code for code, kind in errors.CODES.items() if "only other servers" in kind.source}
-    assert foreign == {-412, -799, 22015}
+    assert foreign == {22015}
     for endpoint in ENDPOINTS:
         assert not foreign & ({*endpoint.codes} - {*endpoint.elsewhere}), endpoint.name
 

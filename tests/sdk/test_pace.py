@@ -195,6 +195,23 @@ def test_a_call_fails_if_the_server_stays_busy(kind: Kind) -> None:
     assert len(transport.sent) == 3
 
 
+@pytest.mark.parametrize(("sent", "least"), [("90", 90), ("1", 5), ("", 5), ("x", 5), ("²", 5)])
+def test_a_busy_server_says_how_long_to_wait(kind: Kind, sent: str, least: float) -> None:
+    """The seconds of its Retry-After, if that is longer than the pace; a date says nothing."""
+    clock = kind.clock()
+    busy = Answer(BUSY.body, headers={"retry-after": sent})
+    transport = kind.script(clock, busy, Answer(envelope([])))
+    pace = Pace(busy=(10.0,))
+    kind.do(
+        lambda c: c.call("relation.groups"),
+        transport=transport,
+        clock=clock,
+        pace=pace,
+        timeout=200,
+    )
+    assert least <= max(clock.slept) <= max(least, 15)
+
+
 def test_an_own_busy_server_gets_no_retry(kind: Kind) -> None:
     with recording(lambda request: BUSY) as server, pytest.raises(TooManyRequests):
         kind.do(lambda c: c.call("relation.groups"), base_url=server.url)

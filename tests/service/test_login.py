@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -93,7 +94,53 @@ def test_a_code_signs_in_once(service: RunningService) -> None:
     service.agree(key, someone(service).mid)
     assert _poll(service, key)[1]["code"] == 0
     again, data = _poll(service, key)
-    assert (data["code"], again.cookies) == (_WAITING, {})
+    assert (data["code"], again.cookies) == (_ENDED, {})
+
+
+def test_a_used_code_cannot_be_confirmed_again(service: RunningService) -> None:
+    """Not by the same account either: who photographed the code has nothing to confirm."""
+    somebody, other, key = someone(service), someone(service), _begun(service)
+    service.agree(key, somebody.mid)
+    assert _poll(service, key)[1]["code"] == 0
+    for one in (somebody, other):
+        with pytest.raises(ValueError, match="was used"):
+            service.agree(key, one.mid)
+        answer, data = _poll(service, key)
+        assert (data["code"], answer.cookies) == (_ENDED, {})
+
+
+def test_a_second_scanner_changes_nothing(service: RunningService) -> None:
+    """The screen signs in as the account that confirmed first, not as the last."""
+    first, second, key = someone(service), someone(service), _begun(service)
+    service.agree(key, first.mid)
+    service.agree(key, first.mid)
+    with pytest.raises(ValueError, match="another account has confirmed it"):
+        service.agree(key, second.mid)
+    assert _administer(service, {"key": key, "mid": second.mid}).status == 409
+    assert _session(_poll(service, key)[0]).mid == first.mid
+
+
+def test_of_polls_at_once_one_signs_in(service: RunningService) -> None:
+    somebody, key = someone(service), _begun(service)
+    service.agree(key, somebody.mid)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: _poll(service, key), range(16)))
+    assert sorted(data["code"] for _, data in answers) == [0, *[_ENDED] * 15]
+    assert sum(bool(answer.cookies) for answer, _ in answers) == 1
+
+
+def test_a_key_differs_from_every_key_that_others_have_made(service: RunningService) -> None:
+    """Of 80 random bits; a key whose text differs only in how base64 is written is none."""
+    secret, now = secret_of(service), int(time.time())
+    keys = {tokens.qr_key(secret, now) for _ in range(2_000)}
+    assert len(keys) == 2_000
+    raw = [urlsafe_b64decode(key) for key in keys]
+    assert {one[:4] for one in raw} == {now.to_bytes(4)}
+    for index in range(4, 14):  # each byte of the nonce has many values
+        assert len({one[index] for one in raw}) > 200
+    key = keys.pop()
+    for other in (f"{key}=", f"{key} ", f"{key[:-1]}\n{key[-1]}", key.swapcase()):
+        assert ask(service, e.QR_POLL, qrcode_key=other).code == -400
 
 
 def test_a_code_signs_in_the_account_that_confirmed_it(service: RunningService) -> None:

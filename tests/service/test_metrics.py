@@ -21,7 +21,7 @@ CODES = sorted({0, *errors.CODES})
 
 
 def exchange(endpoint: Endpoint | None, code: int, seconds: float) -> Exchange:
-    made = Exchange(0, {}, "/", endpoint)
+    made = Exchange("0", {}, "/", endpoint)
     made.code, made.seconds = code, seconds
     return made
 
@@ -48,6 +48,10 @@ def test_exchanges_of_several_workers_are_summed(made: list[tuple[int, Exchange]
             workers[worker].answered(answered)
             label = f'endpoint="{answered.name}"'
             expected[f'guanxi_requests_total{{code="{answered.code}",{label}}}'] += 1
+            by = {-799: "account", -412: "address"}.get(answered.code)
+            if by is not None and answered.endpoint is not None:
+                does = answered.endpoint.counts_as
+                expected[f'guanxi_limited_total{{by="{by}",does="{does}"}}'] += 1
             expected[f"guanxi_request_seconds_count{{{label}}}"] += 1
             expected[f"guanxi_request_seconds_sum{{{label}}}"] += answered.seconds  # type: ignore[assignment]  # a Counter adds floats too
             for bound in (*map(float, BOUNDS), inf):
@@ -75,6 +79,7 @@ def test_every_metric_has_a_type_and_a_description() -> None:
     assert described == [
         "guanxi_requests_total",
         "guanxi_request_seconds",
+        "guanxi_limited_total",
         "guanxi_write_wait_seconds",
         "guanxi_write_wait_longest_seconds",
     ]

@@ -124,7 +124,7 @@ def test_lines_of_several_workers_are_whole(tmp_path: Path) -> None:
 
 def exchange() -> Exchange:
     scope = {"type": "http", "method": "GET", "client": ("10.0.0.9", 1), "query_string": b"a=b"}
-    return Exchange(1, scope, "/p", e.NAV)
+    return Exchange("1", scope, "/p", e.NAV)
 
 
 def test_a_full_disk_is_logged_once_and_stops_nothing() -> None:

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from guanxi.contract import endpoints as e
+from guanxi.service import rates
 from guanxi.service.config import Settings
 from guanxi.service.listening import bind
 from guanxi.service.metrics import shared
@@ -252,8 +253,12 @@ def test_workers_go_on_if_no_other_starts(tmp_path: Path, monkeypatch: pytest.Mo
     with_store(store, _nothing)
 
     async def replace() -> None:
-        with shared(2) as (metrics, _), bind("127.0.0.1", 0) as listener:
-            workers = Pool(WorkerPlan(store, Settings(), listener.fileno(), metrics))
+        with (
+            shared(2) as (metrics, _),
+            rates.shared() as counted,
+            bind("127.0.0.1", 0) as listener,
+        ):
+            workers = Pool(WorkerPlan(store, Settings(), listener.fileno(), metrics, counted))
             await workers.start(1)
             before = workers_of(os.getpid())
             monkeypatch.setattr(sys, "executable", "/bin/false")

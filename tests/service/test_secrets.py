@@ -85,7 +85,7 @@ def test_no_repr_shows_a_secret() -> None:
     password = new_token()
     secrets.append(password)
     plan = Plan(f"postgresql://me:{password}@host/name", administration=administration)
-    shown.append(repr(WorkerPlan(plan.store, plan.settings, 3, 4)))
+    shown.append(repr(WorkerPlan(plan.store, plan.settings, 3, 4, 5)))
     shown += [repr(administration), str(plan), f"{plan!r}"]
     shown += [repr(RevokeBody(token)), repr(AgreementBody(key=token, mid=1))]
     for secret in secrets:

@@ -279,9 +279,9 @@ def test_no_start_goes_on_after_one_failed(monkeypatch: pytest.MonkeyPatch, tmp_
 
     async def start() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            # The program never uses its memory for metrics: any descriptor will do.
+            # The program never uses its shared memory: any descriptor will do.
             descriptor = listener.fileno()
-            plan = WorkerPlan(str(tmp_path / "s.db"), Settings(), descriptor, descriptor)
+            plan = WorkerPlan(str(tmp_path / "s.db"), Settings(), *[descriptor] * 3)
             started = pool.Pool(plan)
             with pytest.raises(ServiceError):
                 await started.start(3)

@@ -160,7 +160,7 @@ def test_each_verb_that_reads_has_a_lane() -> None:
         if not name.startswith("_") and name not in writes
     }
     # ``changes`` decodes its cursor, and may wait: what it reads is a function of its own.
-    assert set(LANES) == {*verbs, "has_grant", "note", "changes_after", "changes_status"}
+    assert set(LANES) == {*verbs, "grant", "note", "changes_after", "changes_status"}
     for name, verb in verbs.items():
         rule = LANES[name]
         if not isinstance(rule, Lane):

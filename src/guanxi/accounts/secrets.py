@@ -9,9 +9,10 @@ from __future__ import annotations
 import hmac
 from enum import Enum, StrEnum
 from hashlib import sha256
-from secrets import token_bytes, token_hex
 
 from msgspec import Struct
+
+from guanxi.accounts.chance import Chance, system
 
 #: In seconds.
 DAY = 86_400
@@ -55,12 +56,12 @@ class SessionRefusal(Enum):
 
 def new_secret() -> bytes:
     """Return 32 random bytes, the secret of a new store."""
-    return token_bytes(32)
+    return system("secret", 32)
 
 
-def new_token() -> str:
+def new_token(chance: Chance = system) -> str:
     """Return a new SESSDATA or access_key: 256 random bits as 64 hexadecimal digits."""
-    return token_hex(32)
+    return chance("token", 32).hex()
 
 
 def digest(token: str) -> bytes:
@@ -92,9 +93,9 @@ def wbi_keys(secret: bytes, now: int) -> tuple[str, str]:
     return _derive(secret, f"wbi-img:{day}")[:32], _derive(secret, f"wbi-sub:{day}")[:32]
 
 
-def new_app(secret: bytes) -> tuple[str, str]:
+def new_app(secret: bytes, chance: Chance = system) -> tuple[str, str]:
     """Return a new random appkey (16 hex digits) and its appsec (see ``appsec``); store nothing."""
-    appkey = token_hex(8)
+    appkey = chance("appkey", 8).hex()
     return appkey, appsec(secret, appkey)
 
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import hmac
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
-from secrets import token_hex
 
+from guanxi.accounts.chance import Chance, system
 from guanxi.accounts.secrets import digest, equal
 from guanxi.contract.pages import access_id_ends
 
 #: How long an access id is valid, in seconds.
 ACCESS_ID_SECONDS = 3_600
-_DIGEST_LENGTH, _PROOF_LENGTH, _NONCE_BYTES = 64, 32, 4
+_DIGEST_LENGTH, _PROOF_LENGTH = 64, 32
+#: A QR key has its time of creation, a nonce and a proof, of so many bytes. Anybody may have keys
+#: made: with a short nonce, one of them would be a key that another person signs in with.
+_TIME_BYTES, _NONCE_BYTES, _QR_PROOF_BYTES = 4, 10, 10
 
 
 def access_id(secret: bytes, now: int) -> str:
@@ -82,13 +85,13 @@ def refresh_csrf(secret: bytes, token: str) -> str:
     return _proof(secret, f"refresh-csrf:{token}")
 
 
-def qr_key(secret: bytes, now: int) -> str:
-    """Return a new QR sign-in key: 32 characters that encode its time of creation.
+def qr_key(secret: bytes, now: int, chance: Chance = system) -> str:
+    """Return a new QR sign-in key: 32 characters of base64url that encode its time of creation.
 
-    ``now`` is in seconds since the Unix epoch.
+    80 of its bits are random. ``now`` is in seconds since the Unix epoch.
     """
-    signed = f"{now:08x}{token_hex(_NONCE_BYTES)}"
-    return signed + _proof(secret, f"qr:{signed}")[: _PROOF_LENGTH - len(signed)]
+    signed = now.to_bytes(_TIME_BYTES) + chance("qr", _NONCE_BYTES)
+    return _base64(signed + _qr_proof(secret, signed))
 
 
 def qr_key_created(secret: bytes, given: str) -> int | None:
@@ -96,10 +99,19 @@ def qr_key_created(secret: bytes, given: str) -> int | None:
 
     None if ``given`` is not a key made with ``secret``. Whether it has expired is not checked.
     """
-    signed, proof = given[:16], given[16:]
-    if not equal(proof, _proof(secret, f"qr:{signed}")[:16]):
+    try:
+        raw = urlsafe_b64decode(given)
+    except ValueError:  # UnicodeEncodeError and binascii.Error are ValueErrors
         return None
-    return int(signed[:8], 16)
+    signed = raw[: _TIME_BYTES + _NONCE_BYTES]
+    # Compared as text: several texts may have the same bytes, and a key is used by its text.
+    if not equal(given, _base64(signed + _qr_proof(secret, signed))):
+        return None
+    return int.from_bytes(signed[:_TIME_BYTES])
+
+
+def _qr_proof(secret: bytes, signed: bytes) -> bytes:
+    return _mac(secret, f"qr:{signed.hex()}")[:_QR_PROOF_BYTES]
 
 
 def _mac(secret: bytes, purpose: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from importlib import import_module
 from io import StringIO, TextIOWrapper
 from typing import Annotated, Any
@@ -35,8 +36,9 @@ class _Commands(TyperGroup):
         return name, name and imported(name), others
 
 
+@cache
 def imported(name: str) -> Any:
-    """Import a command of the table; return it as a command of click.
+    """Import a command of the table; return it as a command of click, always the same.
 
     Raise ModuleNotFoundError if its extra is not installed.
     """

@@ -160,6 +160,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     referer: str | None = _API_REFERER
     #: It opens or closes sessions: a banned account may call it.
     signs_in: bool = False
+    #: A step of a sign-in that anybody may take.
+    attempts_sign_in: bool = False
     #: The code for a missing or invalid parameter.
     invalid_code: int = errors.BadRequest.number
     #: The codes in its own table in the documents, without 0.
@@ -187,6 +189,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         if self.signs_in:
             return Does.SIGN_IN
         return Does.WRITE if self.writes else Does.READ
+
+    @property
+    def counts_as(self) -> Does:
+        """Return as what the limits of accounts and addresses count a call."""
+        return Does.SIGN_IN if self.attempts_sign_in else self.does
 
     @property
     def space_owner(self) -> str:
@@ -220,10 +227,16 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     def codes(self) -> frozenset[int]:
         """Return the codes that this endpoint may answer, without 0.
 
-        They are its own, and those of parameters, sign-in, csrf, bans, signature and headers, -503
-        and -504.
+        They are its own, and those of parameters, sign-in, csrf, bans, signature, headers and
+        rates, -503 and -504.
         """
-        implied = {errors.ServiceUnavailable.number, errors.DeadlineExceeded.number}
+        implied = {
+            errors.RequestBanned.number,
+            errors.ServiceUnavailable.number,
+            errors.DeadlineExceeded.number,
+        }
+        if self.login is not Login.NONE:
+            implied.add(errors.TooManyRequests.number)
         if self.app_signed or self.params is not NoParams:
             implied.add(self.invalid_code)
         if self.login is Login.REQUIRED:

@@ -15,7 +15,7 @@ from guanxi.contract.endpoint import Does, Endpoint, Login
 from guanxi.service import logs, pages
 from guanxi.service.app import Application
 from guanxi.service.config import Settings
-from guanxi.service.exchange import ASGI, NOBODY, Exchange, Gate, Observer, Scope, Send
+from guanxi.service.exchange import ASGI, NOBODY, Exchange, Gate, Observer, Scope, Send, address_of
 from guanxi.service.exchange import Caller as Called
 from guanxi.service.forms import Receive
 from guanxi.service.handling import NO_ACCOUNT, Refused, Service
@@ -110,8 +110,7 @@ class HostGate(Gate):
             raise Refused(errors.CsrfFailed.number, foreign)
         if not mid and endpoint.login is Login.REQUIRED:
             raise Refused(errors.NotSignedIn.number, foreign or _NOBODY)
-        client = scope.get("client")
-        address = client[0] if client else ""
+        address = address_of(scope)
         return Called(mid, None, address) if mid or address else NOBODY
 
     async def _named(self, scope: Scope) -> int:

@@ -85,7 +85,9 @@ class Emulated:
         if fault.half:
             await self._half(call, armed, act)
         elif fault.code is not None:
-            await self._refuse(call, *bodies.refused(fault, fault.code, call.endpoint, self._clock))
+            await self._refuse(
+                call, *bodies.refused(fault, fault.code, call.endpoint, self._service)
+            )
         elif fault.status is not None:
             await self._refuse(call, *bodies.page(fault))
         elif fault.drop is not None:
@@ -104,7 +106,7 @@ class Emulated:
             return
         code = armed.fault.code or errors.RequestIntercepted.number
         call.exchange = None  # its code is not sent
-        await self._refuse(call, *bodies.refused(armed.fault, code, call.endpoint, self._clock))
+        await self._refuse(call, *bodies.refused(armed.fault, code, call.endpoint, self._service))
 
     async def _refuse(self, call: Call, status: int, headers: bodies.Headers, body: bytes) -> None:
         await call.respond(status, headers + self._cors(call), body)
@@ -152,9 +154,6 @@ class Emulated:
         if not self._origins:
             return []
         return [*cors.response_headers(self._origins, call.scope["headers"])]
-
-    def _clock(self) -> int:
-        return self._service.clock()
 
 
 async def _send(call: Call, send: Send, response: Captured) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ from guanxi.contract.endpoint import Body, Endpoint, Envelope, Paging
 from guanxi.contract.params import defaults
 from guanxi.emulator.faults import Fault
 from guanxi.service.answers import failure
+from guanxi.service.handling import Service
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -30,12 +31,18 @@ _PAGE = (
 
 
 def refused(
-    fault: Fault, code: int, endpoint: Endpoint | None, clock: Callable[[], int]
+    fault: Fault, code: int, endpoint: Endpoint | None, service: Service
 ) -> tuple[int, Headers, bytes]:
     """Return status, headers and body of a response with ``code``, in the endpoint's envelope."""
     envelope = Envelope.STANDARD if endpoint is None else endpoint.envelope
     body = failure(
-        envelope, code, fault.message or _message(endpoint, code), b"", clock, reason=_reason(fault)
+        envelope,
+        code,
+        fault.message or _message(endpoint, code),
+        b"",
+        service.clock,
+        chance=service.chance,
+        reason=_reason(fault),
     )
     # A browser that loads a page checks the status, so the service has no refusal with 200 there.
     usual = 404 if endpoint is not None and endpoint.body is Body.HTML else 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ import msgspec
 from guanxi.accounts import secrets
 from guanxi.contract.endpoint import Endpoint
 from guanxi.contract.limits import Limits
+from guanxi.emulator.clock import monotonic
 from guanxi.emulator.requests import HIDDEN, SECRETS, Recorded, Requests
 from guanxi.emulator.targets import canonical, endpoint_of
 from guanxi.service import http
@@ -89,7 +89,7 @@ class Call:
         self.exchange: Exchange | None = None
         self.faults: list[str] = []
         self.is_stub = False
-        self._started, self._time = time.monotonic(), service.clock() / 1e9
+        self._started, self._time = monotonic(), service.clock() / 1e9
         self._number = log.number()
         self._is_recorded = False
 
@@ -155,7 +155,7 @@ class Call:
                 mid=mid,
                 status=status,
                 code=None if status is None else code,
-                milliseconds=round(1_000 * (time.monotonic() - self._started), 3),
+                milliseconds=round(1_000 * (monotonic() - self._started), 3),
                 fault="; ".join(self.faults),
                 stub=self.is_stub,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 from guanxi.stores.lines import LATEST
@@ -11,10 +12,24 @@ _NS = 10**9
 _RANGE = "the service's clock must be from 1970 to 9999"
 
 
+def machine() -> int:
+    """Return the machine's time in nanoseconds since the Unix epoch.
+
+    Unlike ``time.time_ns``, it is not replaced by what freezes Python's clocks in tests, and only
+    on some stacks: the service would have two times.
+    """
+    return time.clock_gettime_ns(time.CLOCK_REALTIME)
+
+
+def monotonic() -> float:
+    """Return ``time.monotonic()`` as it is without such a replacement."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
 class Clock:
     """Returns nanoseconds since the Unix epoch when it is called, as the service's clock does."""
 
-    def __init__(self, real: Callable[[], int]) -> None:
+    def __init__(self, real: Callable[[], int] = machine) -> None:
         """Follow ``real``, which returns nanoseconds since the Unix epoch."""
         self._real = real
         self._frozen: int | None = None

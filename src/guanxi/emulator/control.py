@@ -284,13 +284,20 @@ async def _add_accounts(call: _Call) -> Any:
 
 
 async def _import_edges(call: _Call) -> Any:
-    return {"changed": await world.import_edges(call.emulator.service.store, call.body.edges)}
+    service = call.emulator.service
+    changed = await world.import_edges(service.store, call.body.edges, service.chance)
+    return {"changed": changed}
 
 
 async def _sign_in(call: _Call) -> Any:
     service, body = call.emulator.service, call.body
     issued = await sessions.issue(
-        service.store, body.mid, body.kind, service.profile.limits, service.now()
+        service.store,
+        body.mid,
+        body.kind,
+        service.profile.limits,
+        service.now(),
+        chance=service.chance,
     )
     if body.kind is TokenKind.APP:
         return {"access_key": issued.token, "expires": issued.expires}

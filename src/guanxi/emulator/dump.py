@@ -15,6 +15,7 @@ import msgspec
 
 from guanxi.accounts.secrets import Session
 from guanxi.stores.copy import PARTS
+from guanxi.stores.layer import Layer
 from guanxi.stores.port import AccountRow, EdgeRow, OwnedGroup, SentRequest, Store
 from guanxi.stores.port.erasing import Erasure
 from guanxi.world.kind import Entry
@@ -40,7 +41,14 @@ async def dumped(store: Store) -> AsyncIterator[bytes]:
     sessions = [session async for session in store.sessions()]
     for session in sorted(sessions, key=lambda one: (one.mid, one.digest)):
         yield _line(_SESSIONS, session)
-    yield _line(_SECRET, store.secret)
+    yield _line(_SECRET, secret_of(store))
+
+
+def secret_of(store: Store) -> bytes:
+    """Return the secret that a store keeps, even if a layer before it has another."""
+    while isinstance(store, Layer):
+        store = store.store
+    return store.secret
 
 
 def _line(part: str, row: object) -> bytes:
@@ -63,7 +71,7 @@ async def load(store: Store, lines: Iterable[bytes], *, secret: bool) -> None:
             await part.put(store, some[start : start + part.batch_size])
     if secret and given is not None:
         await store.put_note(_SECRET, given)
-    if secret or given == store.secret:
+    if secret or given == secret_of(store):
         for session in sessions:
             await store.open_session(session)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from guanxi.accounts.chance import Chance, system
 from guanxi.emulator import dump
 from guanxi.emulator.application import Emulated, observed
-from guanxi.emulator.clock import Clock
+from guanxi.emulator.chance import Repeatable, Secrets, Seeded
+from guanxi.emulator.clock import Clock, machine
 from guanxi.emulator.faults import Armed, Fault
 from guanxi.emulator.proxy import Proxy
 from guanxi.emulator.requests import Requests
@@ -37,19 +39,57 @@ class _Wrapped(NamedTuple):
 class Emulator:
     """Faults, stubs, recorded requests, clock and state of one service.
 
-    Give ``clock`` to the service and its store, and ``wrap`` to ``server.run``. All but ``clock``
-    and ``requests`` belong to the event loop of the service.
+    Give ``clock`` and ``chance`` to the service, ``clock`` to its store, ``layer`` the store, and
+    ``wrap`` to ``server.run``. All but ``clock``, ``chance`` and ``requests`` belong to the event
+    loop of the service.
     """
 
-    def __init__(self, clock: Callable[[], int] = time.time_ns, *, seed: int = 0) -> None:
-        """``clock`` returns nanoseconds since the Unix epoch; ``seed`` decides what faults draw."""
+    def __init__(
+        self,
+        clock: Callable[[], int] = machine,
+        *,
+        seed: int = 0,
+        repeats: bool = False,
+        world: str = "",
+        secrets: Secrets | None = None,
+    ) -> None:
+        """``clock`` returns nanoseconds since the Unix epoch; ``seed`` decides what faults draw.
+
+        With ``repeats``, it decides tokens, keys and ids too, for each ``world`` others.
+        ``secrets`` are those of the world of which the store is a copy.
+        """
         self.clock = Clock(clock)
+        self._seeded = Seeded(f"{seed}/{world}") if repeats else None
+        self._secrets: Secrets = {} if secrets is None else secrets
+        self._begun_with = max(1, len(self._secrets))
+        self._world, self._worlds = world, count(1)
         self.requests = Requests()
         self.stubs = Stubs()
         self.seed, self._count = seed, 0
         self._copies: dict[int, tuple[Store, tempfile.TemporaryDirectory[str]]] = {}
         self._wrapped: _Wrapped | None = None
         self._proxy: Proxy | None = None
+
+    @property
+    def chance(self) -> Chance:
+        """Return what the service draws from."""
+        return system if self._seeded is None else self._seeded
+
+    def layer(self, store: Store) -> Store:
+        """Return the store that the service is to have in place of the opened one."""
+        if self._seeded is None:
+            return store
+        return Repeatable(store, self._seeded, self._secrets)
+
+    def of_a_copy(self) -> Emulator:
+        """Return an emulator for a copy of the world, whose clock follows that of this."""
+        return Emulator(
+            self.clock,
+            seed=self.seed,
+            repeats=self._seeded is not None,
+            world=f"{self._world}{next(self._worlds)}.",
+            secrets=dict(self._secrets),
+        )
 
     def wrap(self, application: Application) -> ASGI:
         """Return what is served in place of an application."""
@@ -185,6 +225,11 @@ class Emulator:
         """
         await self.clear()
         await self.marks.reset(START)
+        if self._seeded is not None:
+            self._seeded.restart()
+            for later in [*self._secrets][self._begun_with :]:
+                del self._secrets[later]
+            self._served.application.renumber()
         for name in self.marks.names:
             if name != START:
                 self.marks.drop(name)

@@ -75,10 +75,7 @@ class Worlds:
         not a SQLite file.
         """
         folder = tempfile.TemporaryDirectory(prefix="guanxi-world-")
-        path, emulator = (
-            Path(folder.name, "store.db"),
-            Emulator(self._emulator.clock, seed=self._emulator.seed),
-        )
+        path, emulator = Path(folder.name, "store.db"), self._emulator.of_a_copy()
         try:
             await self._emulator.marks.copy(path, mark)
             store = await open_store(str(path), clock=emulator.clock)
@@ -145,8 +142,9 @@ async def run_emulated(
             plan,
             lambda ready: on_ready(EmulatorReady(ready, url, worlds)),
             stop,
-            opened=opened,
+            opened=emulator.layer(opened),
             clock=emulator.clock,
+            chance=emulator.chance,
             wrap=wrapped,
         )
 

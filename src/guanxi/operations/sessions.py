@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from guanxi.accounts import secrets, tokens
 from guanxi.accounts.account import EditRefusal
+from guanxi.accounts.chance import Chance, system
 from guanxi.accounts.secrets import Session, SessionRefusal, TokenKind
 from guanxi.contract.limits import Limits
 from guanxi.operations.accounts import AccountError, existing, registered
@@ -41,6 +42,7 @@ async def issue(
     *,
     days: int = 0,
     token: str = "",
+    chance: Chance = system,
 ) -> Issued:
     """Open and store a new session for an account, and return its secrets.
 
@@ -50,18 +52,21 @@ async def issue(
     ``TokenInUse`` if a session has the token; then nothing is stored.
     """
     await registered(store, mid)
-    token = token or secrets.new_token()
     expires = now + (days or limits.session_days) * secrets.DAY
-    session = Session(
-        digest=secrets.digest(token), mid=mid, kind=kind, created=now, expires=expires
-    )
-    refusal = await store.open_session(session, limits.sessions)
-    if refusal is SessionRefusal.DIGEST_IN_USE:
-        raise TokenInUse
+    while True:
+        chosen = token or secrets.new_token(chance)
+        digest = secrets.digest(chosen)
+        session = Session(digest=digest, mid=mid, kind=kind, created=now, expires=expires)
+        refusal = await store.open_session(session, limits.sessions)
+        if refusal is not SessionRefusal.DIGEST_IN_USE:
+            break
+        if token:
+            raise TokenInUse
+        # A chance that repeats drew it before, in a world that was loaded.
     if refusal is not None:  # deregistered meanwhile
         raise AccountError(EditRefusal.DEREGISTERED, mid)
-    csrf = secrets.bili_jct(store.secret, token) if kind is TokenKind.COOKIE else ""
-    return Issued(token, csrf, expires)
+    csrf = secrets.bili_jct(store.secret, chosen) if kind is TokenKind.COOKIE else ""
+    return Issued(chosen, csrf, expires)
 
 
 def described(session: Session) -> dict[str, object]:
@@ -100,11 +105,18 @@ async def agree(store: Store, key: str, mid: int, seconds: int, now: float) -> N
     """Confirm a QR sign-in key as the account ``mid``: store a grant until the key expires.
 
     A key is valid for ``seconds`` from its creation; ``now`` is in seconds since the Unix epoch.
-    Raise ``ValueError`` for an invalid or expired key, ``AccountError`` if the account is unknown
-    or deregistered.
+    Only the first account that confirms a key signs in with it. Raise ``ValueError`` for an invalid
+    or expired key, and for one that was used or that another account confirmed; ``AccountError`` if
+    the account is unknown or deregistered.
     """
     created = tokens.qr_key_created(store.secret, key)
     if created is None or now >= created + seconds:
         raise ValueError(Text("二维码无效或已过期", "the QR code is invalid or has expired"))
     await registered(store, mid)
-    await store.put_grant(secrets.digest(key), mid, created + seconds)
+    if not await store.put_grant(secrets.digest(key), mid, created + seconds):
+        raise ValueError(
+            Text(
+                "二维码已被使用，或已由其他账号确认",
+                "the QR code was used, or another account has confirmed it",
+            )
+        )

@@ -39,7 +39,7 @@ from guanxi.sdk.credential import Credential
 from guanxi.sdk.pace import jittered
 from guanxi.sdk.requests import Pairs, Params, compose, find, pairs_of, require
 from guanxi.sdk.tallied import Tallied, items_of, items_path
-from guanxi.sdk.transport import Request
+from guanxi.sdk.transport import Request, Response
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -47,6 +47,8 @@ T = TypeVar("T")
 #: Seconds before each retry of a read whose connection was lost; each is jittered.
 BACKOFF = (0.5, 2.0)
 _KEY_LENGTH = 32
+#: The most digits of a Retry-After that is read: no call waits for years.
+_DIGITS = 9
 #: The parameters that name the owner of a space.
 _OWNER_PARAMS = ("mid", "host_mid")
 
@@ -252,22 +254,24 @@ def _send(
     """Send a request and return its decoded data and cookies, with retries.
 
     A GET is sent again after a lost connection (see ``BACKOFF``), every request after code -799
-    (see ``Settings.busy``). The last error is raised when the retries are used up, or when the
-    wait before the next one is longer than what is left of ``budget``; every other
-    ``NetworkException``, ``ResponseCodeException`` or ``AnswerException`` at once. Raise
-    ``ArgsException`` if a parameter of the path is missing. ``mixin`` None: no wbi signature.
+    (see ``Settings.busy``), not before the seconds of its Retry-After. The last error is raised
+    when the retries are used up, or when the wait before the next one is longer than what is left
+    of ``budget``; every other ``NetworkException``, ``ResponseCodeException`` or
+    ``AnswerException`` at once. Raise ``ArgsException`` if a parameter of the path is missing.
+    ``mixin`` None: no wbi signature.
     """
     backoff_waits, busy_waits = iter(BACKOFF), iter(settings.busy)
     jsonp = any(name == "callback" for name, _ in pairs)
     while True:
         wbi = (mixin, int(settings.now())) if mixin else None
         request = compose(endpoint, pairs, credential, settings.base, wbi)
+        response: Response | None = None
         try:
             response = yield Send(request, budget)
             data = answers.read(endpoint, response, credential, kind, jsonp=jsonp)
             return CallResult(data, answers.cookies_of(response.cookies))
         except TooManyRequests:  # with HTTP status 429 it is a NetworkException too
-            wait = _next_wait(busy_waits, budget)
+            wait = _next_wait(busy_waits, budget, _retry_after(response))
             if wait is None:
                 raise
             yield Wait(wait, credential)
@@ -279,10 +283,19 @@ def _send(
             yield Wait(wait)
 
 
-def _next_wait(waits: Iterator[float], budget: Budget) -> float | None:
-    """Return the jittered next of ``waits``; None without one, or if it exceeds the budget."""
+def _retry_after(response: Response | None) -> float:
+    """Return the seconds of a response's Retry-After; 0 without one, and for a date."""
+    text = "" if response is None else response.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0.0
+
+
+def _next_wait(waits: Iterator[float], budget: Budget, least: float = 0.0) -> float | None:
+    """Return the jittered next of ``waits``; None without one, or if it exceeds the budget.
+
+    It is ``least`` seconds or more.
+    """
     wait = next(waits, None)
-    wait = None if wait is None else jittered(wait)
+    wait = None if wait is None else max(jittered(wait), least)
     return wait if wait is not None and wait < budget.left() else None
 
 

@@ -94,7 +94,7 @@ from guanxi.service.administering import (
     whole_body,
 )
 from guanxi.service.admitting import Admission, check_scopes, scopes_for
-from guanxi.service.exchange import new_request_id
+from guanxi.service.exchange import request_ids
 from guanxi.stores.port import StoreError, StoreTimeout
 
 _BODY_BYTES = 65_536
@@ -200,11 +200,12 @@ def application(administered: Administered, token: str) -> Starlette:
         ("GET", "/metrics", _metrics),
     ]
     admission = Admission(administered.service, token)
+    ids = request_ids(administered.service.chance, "a")
     # One route for each path: a 405 then names all of its methods.
     handlers: dict[str, dict[str, _Handler]] = {}
     for method, path, verb in verbs:
         handlers.setdefault(path, {})[method] = _guarded(
-            verb, administered, admission, method, path
+            verb, administered, admission, method, path, ids=ids
         )
     routes = [
         Route(path, _by_method(of_path), methods=[*of_path]) for path, of_path in handlers.items()
@@ -227,15 +228,21 @@ def _by_method(handlers: Mapping[str, _Handler]) -> _Handler:
 
 
 def _guarded(
-    verb: Verb, administered: Administered, admission: Admission, method: str, path: str
+    verb: Verb,
+    administered: Administered,
+    admission: Admission,
+    method: str,
+    path: str,
+    *,
+    ids: Iterator[str],
 ) -> _Handler:
     """Return a handler that checks the token and its scopes, and calls ``verb``.
 
-    Unless ``method`` is GET, the audit log has the request before ``verb`` is called. The handler
-    raises HTTPException: 401 for a missing or wrong token, 403 for one without the scope of the
-    route, 404 for an invalid mid or unknown account, 409 for a deregistered account, 413 for a body
-    over 64 KiB, 504 for a StoreTimeout and 503 for another StoreError, which it logs; and passes on
-    the HTTPExceptions of ``verb``.
+    ``ids`` has new request ids. Unless ``method`` is GET, the audit log has the request before
+    ``verb`` is called. The handler raises HTTPException: 401 for a missing or wrong token, 403 for
+    one without the scope of the route, 404 for an invalid mid or unknown account, 409 for a
+    deregistered account, 413 for a body over 64 KiB, 504 for a StoreTimeout and 503 for another
+    StoreError, which it logs; and passes on the HTTPExceptions of ``verb``.
     """
 
     scopes, route = scopes_for(method, path), f"{method} {path}"
@@ -255,7 +262,7 @@ def _guarded(
         admitted = AdminRequest(mid, target, body, query, request.headers, token, act, name)
         if method == "GET":
             return await done(admitted)
-        request_id, now_ms = new_request_id(), service.clock() // 10**6
+        request_id, now_ms = next(ids), service.clock() // 10**6
         named = {"X-Request-Id": request_id}
         try:
             with _refusals():
@@ -367,8 +374,15 @@ async def _set_privacy(administered: Administered, request: AdminRequest) -> Res
 async def _sign_in(administered: Administered, request: AdminRequest) -> Response:
     kind = decoded(request.body or b"{}", SignInBody).kind
     request.act.detail = kind.value
-    limits, now = administered.service.profile.limits, administered.service.now()
-    issued = await sessions.issue(administered.service.store, request.mid, kind, limits, now)
+    service = administered.service
+    issued = await sessions.issue(
+        service.store,
+        request.mid,
+        kind,
+        service.profile.limits,
+        service.now(),
+        chance=service.chance,
+    )
     if kind is TokenKind.APP:
         return as_json({"access_key": issued.token, "expires": issued.expires})
     response = {"sessdata": issued.token, "bili_jct": issued.bili_jct, "expires": issued.expires}
@@ -404,7 +418,8 @@ async def _agree(administered: Administered, request: AdminRequest) -> Response:
 
 
 async def _new_app(administered: Administered, request: AdminRequest) -> Response:
-    appkey, appsec = secrets.new_app(administered.service.store.secret)
+    service = administered.service
+    appkey, appsec = secrets.new_app(service.store.secret, service.chance)
     request.act.detail = appkey
     return as_json({"appkey": appkey, "appsec": appsec})
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from uuid import uuid4
 
 import msgspec
 
+from guanxi.accounts.chance import Chance, system
 from guanxi.contract import errors
 from guanxi.contract.endpoint import Body, Envelope
 from guanxi.contract.structs import ContractInfo
@@ -47,17 +47,19 @@ _EMPTY_SUCCESS = b'{"code":0,"message":"0","ttl":1}'
 _BARE_SUCCESS = b'{"code":0}'
 
 
-def success(envelope: Envelope, data: bytes, clock: Callable[[], int]) -> bytes:
+def success(
+    envelope: Envelope, data: bytes, clock: Callable[[], int], chance: Chance = system
+) -> bytes:
     """Return the body of a response with code 0, in the form of the endpoint's envelope.
 
     ``data`` is encoded JSON. ``STANDARD`` omits it if empty, ``BARE`` always; ``NONE`` returns it
     alone. For the other envelopes it must not be empty. ``clock`` returns nanoseconds since the
-    Unix epoch.
+    Unix epoch; ``chance`` draws the id that one of the forms has.
     """
     if envelope is Envelope.STANDARD:
         return b'{"code":0,"message":"0","ttl":1,"data":%b}' % data if data else _EMPTY_SUCCESS
     if envelope is Envelope.GAME:
-        return b'{"code":0,"data":%b,%b}' % (data, _game_tail(clock))
+        return b'{"code":0,"data":%b,%b}' % (data, _game_tail(clock, chance))
     if envelope is Envelope.MSG:
         return b'{"code":0,"msg":"success","message":"success","data":%b}' % data
     if envelope is Envelope.STATUS:
@@ -72,18 +74,19 @@ def failure(
     data: bytes,
     clock: Callable[[], int],
     *,
+    chance: Chance = system,
     reason: str = "",
 ) -> bytes:
     """Return the body of a response whose code is not 0, in the form of the endpoint's envelope.
 
     Every form includes ``reason``, unless it is empty. ``Envelope.NONE`` uses the standard form.
     Only the standard form includes ``data``, unless it is empty. ``clock`` returns nanoseconds
-    since the Unix epoch.
+    since the Unix epoch; ``chance`` draws the id that one of the forms has.
     """
     text = encode(message)
     why = b',"reason":%b' % encode(reason) if reason else b""
     if envelope is Envelope.GAME:
-        return b'{"code":%d,"message":%b%b,%b}' % (code, text, why, _game_tail(clock))
+        return b'{"code":%d,"message":%b%b,%b}' % (code, text, why, _game_tail(clock, chance))
     if envelope is Envelope.MSG:
         return b'{"code":%d,"msg":%b,"message":%b%b}' % (code, text, text, why)
     if envelope is Envelope.STATUS:
@@ -102,8 +105,9 @@ def bad_request(reason: str) -> bytes:
     return failure(Envelope.STANDARD, code, message, b"", time.time_ns, reason=reason)
 
 
-def _game_tail(clock: Callable[[], int]) -> bytes:
-    return b'"ts":%d,"request_id":"%b"' % (clock() // 1_000_000, uuid4().hex.encode())
+def _game_tail(clock: Callable[[], int], chance: Chance) -> bytes:
+    request_id = chance("envelope", 16).hex().encode()
+    return b'"ts":%d,"request_id":"%b"' % (clock() // 1_000_000, request_id)
 
 
 def items(

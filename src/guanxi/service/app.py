@@ -1,7 +1,8 @@
 """The ASGI application: find the endpoint, decode and check the request, call its handler, encode.
 
-Checks run in this order: HTTP errors (404, 405, 413, 415), then the gate's (-352, -101, -111,
--403), then -400, and then the handler's own.
+Checks run in this order: HTTP errors (404, 405), the rate of the address (-412), HTTP errors of the
+body (413, 415), the gate's (-352, -101, -111, -403), the rate of the account (-799), -400, and then
+the handler's own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from itertools import count
 from threading import get_ident
 from typing import Any
 
@@ -23,10 +23,20 @@ from guanxi.contract.params import Callback, InvalidParameter
 from guanxi.contract.paths import matcher, placeholders
 from guanxi.service import cors, logs
 from guanxi.service.answers import CONTENT_TYPE, failure, success
-from guanxi.service.exchange import ASGI, Exchange, Gate, Observer, Scope, Send
+from guanxi.service.exchange import (
+    ASGI,
+    Exchange,
+    Gate,
+    Observer,
+    Scope,
+    Send,
+    address_of,
+    request_ids,
+)
 from guanxi.service.forms import ClientDisconnected, Receive, form_fields, read_body
 from guanxi.service.handlers.people import shows_space
 from guanxi.service.handling import BANNED, NO_ACCOUNT, Answer, Refused, Service, WithCookies
+from guanxi.service.rates import Rates
 from guanxi.service.request import (
     cookies,
     fields,
@@ -46,7 +56,6 @@ _NO_FIELDS: dict[str, str] = {}
 _RETRY_AFTER = (b"retry-after", b"1")
 _CAUSE = "the service's log has the cause, under the x-request-id of this response"
 _CLOSE = (b"connection", b"close")
-_number = count()
 
 
 class Application:
@@ -54,6 +63,7 @@ class Application:
 
     It may be constructed anywhere, and then belongs to one event loop, as its store does. ``gate``
     decides who may call. ``observers`` get each exchange. ``pages`` serve GET requests by path.
+    ``rates`` limit accounts and addresses; by default as the settings say, counted here alone.
     HEAD is answered as GET is, without the body. A request that exceeds ``request_seconds`` is
     cancelled and answered -504, or HTTP 408 while its body is read.
     """
@@ -64,12 +74,17 @@ class Application:
         gate: Gate,
         observers: Sequence[Observer] = (),
         pages: Mapping[str, ASGI] = {},
+        rates: Rates | None = None,
     ) -> None:
         self._service = service
         self._gate = gate
         self._limits = service.profile.limits
         self._state = state_of(service.store)
         self._at_once = service.settings.requests_at_once
+        if rates is None:
+            rates = Rates(service.settings, service.clock)
+        #: None if nothing is limited.
+        self._rates = None if rates.are_off else rates
         self._drops_cursor = not service.profile.cursors
         self._observers = [*observers]
         self._pages = pages
@@ -94,6 +109,7 @@ class Application:
         #: Whether a check for late requests is scheduled.
         self._is_checking = False
         self._failures = logs.Failures()
+        self.renumber()
 
     @property
     def service(self) -> Service:
@@ -108,6 +124,12 @@ class Application:
         """Drop what is cached of the store, after its rows were replaced from outside."""
         self._service.store.forget()
         self._gate.forget()
+        if self._rates is not None:
+            self._rates.forget()
+
+    def renumber(self) -> None:
+        """Begin with new ids of requests."""
+        self._request_ids = request_ids(self._service.chance)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request, or acknowledge the host's start and stop (scope ``lifespan``).
@@ -131,7 +153,9 @@ class Application:
             if self._origins and method == "OPTIONS" and await self._preflight(scope, path, send):
                 return
             route, in_path = self._find(method, path)
-        exchange = Exchange(next(_number), scope, path, route.endpoint if route else None, receive)
+        exchange = Exchange(
+            next(self._request_ids), scope, path, route.endpoint if route else None, receive
+        )
         task = self._begin(exchange)
         try:
             await self._answer(exchange, route, in_path)
@@ -276,6 +300,7 @@ class Application:
             message,
             refused.data,
             self._service.clock,
+            chance=self._service.chance,
             reason=refused.reason,
         )
 
@@ -292,6 +317,9 @@ class Application:
             raise self._no_route(scope, exchange.path)
         if len(self._running) > self._at_once:
             raise StoreUnavailable("too many requests at once")
+        rates = self._rates
+        if rates is not None:
+            rates.check_address(route.endpoint, address_of(scope))
         limits, query = self._limits, scope["query_string"]
         pairs, invalid = fields(query, route.known, limits.fields)
         headers = headers_of(scope["headers"])
@@ -315,6 +343,8 @@ class Application:
         caller = exchange.caller = await self._gate.caller(
             route.endpoint, scope, headers, pairs, values
         )
+        if rates is not None and caller.mid:
+            rates.check_account(route.endpoint, caller.mid)
         if invalid is not None:
             raise invalid
         if self._drops_cursor:
@@ -333,11 +363,13 @@ class Application:
             answer = await route.handler.handler(service, caller.mid, params, jar)
         else:
             answer = await route.handler(service, caller.mid, params)
+        if rates is not None:
+            rates.give_back(route.endpoint, caller.address)
         exchange.headers = route.content_type
         if isinstance(answer, Answer):
             answer, more = answer
             exchange.headers += more
-        exchange.body = success(route.endpoint.envelope, answer, service.clock)
+        exchange.body = success(route.endpoint.envelope, answer, service.clock, service.chance)
 
     def _call_back(self, exchange: Exchange, route: Route) -> None:
         """Let the response call the JSONP callback that the query names (the last).

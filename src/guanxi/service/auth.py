@@ -11,7 +11,7 @@ from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract import errors, sign
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
 from guanxi.contract.endpoints import NAV, SPACE_PAGE
-from guanxi.service.exchange import Caller, Scope
+from guanxi.service.exchange import Caller, Scope, address_of
 from guanxi.service.handling import Refused, Service
 from guanxi.service.request import Headers, Pairs, broken_header_rule, cookies
 
@@ -121,8 +121,7 @@ class SessionGate:
             elif endpoint.writes and credential is not None and not by_key:
                 _check_csrf(values.get("csrf", ""), credential)
         self._check_signature(endpoint, pairs, values)
-        client = scope.get("client")
-        return Caller(session.mid if session else 0, session, client[0] if client else "")
+        return Caller(session.mid if session else 0, session, address_of(scope))
 
     def forget(self) -> None:
         self._trusted.clear()

@@ -72,6 +72,14 @@ class Settings(Switches, frozen=True, kw_only=True):
     requests_at_once: _Count = 1_000
     #: Write a log line for every request.
     log_requests: bool = False
+    #: How many requests a minute may sign in, change something, and read: of one account, beyond
+    #: which they are answered -799, and of one address, -412. 0 for any number.
+    sign_ins_by_account: _SizeOrZero = 60
+    sign_ins_by_address: _SizeOrZero = 300
+    writes_by_account: _SizeOrZero = 0
+    writes_by_address: _SizeOrZero = 0
+    reads_by_account: _SizeOrZero = 0
+    reads_by_address: _SizeOrZero = 0
     #: How many accounts' cards a worker caches for lists; 0 disables the cache.
     card_cache: _SizeOrZero = 200_000
     #: How many seconds old a card in a list may be. The caller's own card is always current.

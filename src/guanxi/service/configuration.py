@@ -82,6 +82,10 @@ class Configuration:
     def __getitem__(self, name: str) -> Any:
         return self.given(name).value
 
+    def is_set(self, name: str) -> bool:
+        """Return whether an option was set, and has not its default."""
+        return name in self._given
+
     def given(self, name: str) -> Given:
         """Return the value of an option and where it is from. Raise KeyError for another name."""
         option = OPTIONS[name]

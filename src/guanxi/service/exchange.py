@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from itertools import count
-from secrets import token_hex
 from typing import Any, Protocol
 
 from msgspec import Struct
 
+from guanxi.accounts.chance import Chance, system
 from guanxi.accounts.secrets import Session
 from guanxi.contract.endpoint import Endpoint
 from guanxi.service.forms import Receive
@@ -25,14 +25,18 @@ ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 HALF_CLOSED = "guanxi.half_closed"
 #: The name of requests that match no endpoint, in metrics and logs.
 NO_ENDPOINT = "none"
-#: The first part of this process's request ids, and the numbers of the administration's.
-_PROCESS = token_hex(8)
-_numbers = count()
 
 
-def new_request_id() -> str:
-    """Return a new id for a request without an ``Exchange``, such as the administration's."""
-    return f"{_PROCESS}-a{next(_numbers)}"
+def request_ids(chance: Chance = system, mark: str = "") -> Iterator[str]:
+    """Return an iterator of new ids of requests, with ``mark`` before their numbers."""
+    drawn = chance("requests", 8).hex()
+    return (f"{drawn}-{mark}{number}" for number in count())
+
+
+def address_of(scope: Scope) -> str:
+    """Return the IP address of a request's client, "" if unknown."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 class Caller(Struct, frozen=True, gc=False):
@@ -59,8 +63,8 @@ class Exchange(Struct, eq=False):
     Scope, params and body hold secrets, which an observer must not log.
     """
 
-    #: Unique in the process.
-    number: int
+    #: The id in the log and in the header ``x-request-id``.
+    request_id: str
     scope: Scope
     #: Relative to the path at which the application is mounted.
     path: str
@@ -87,11 +91,6 @@ class Exchange(Struct, eq=False):
     #: Whether the time limit has cancelled the task, and whether its client's leaving has.
     is_late: bool = False
     has_left: bool = False
-
-    @property
-    def request_id(self) -> str:
-        """Return the id in the log and in the header ``x-request-id``."""
-        return f"{_PROCESS}-{self.number}"
 
     @property
     def name(self) -> str:

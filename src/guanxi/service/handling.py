@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
+from guanxi.accounts.chance import Chance, system
 from guanxi.contract.limits import Profile
 from guanxi.contract.params import InvalidParameter
 from guanxi.service.config import Settings
@@ -21,12 +22,14 @@ UNKNOWN_CALLER = "the caller has no account in the store"
 
 
 class Service(NamedTuple):
-    """The store, settings and clock that every handler uses."""
+    """The store, settings, clock and chance that every handler uses."""
 
     store: Store
     settings: Settings
     #: Returns nanoseconds since the Unix epoch, as a store's clock does.
     clock: Callable[[], int] = time.time_ns
+    #: Draws tokens and ids; none but an emulator sets it.
+    chance: Chance = system
 
     @property
     def profile(self) -> Profile:

@@ -11,6 +11,7 @@ import mmap
 import os
 import tempfile
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
@@ -45,6 +46,8 @@ _CODES = (0, *errors.CODES)
 _OF_CODE = {code: index for index, code in enumerate(_CODES)}
 _ENDPOINT = len(_CODES) + _HISTOGRAM
 _START = {name: index * _ENDPOINT for index, name in enumerate(_NAMES)}
+#: Whose requests were too many, by the code of the refusal.
+_LIMITED = {errors.TooManyRequests.number: "account", errors.RequestBanned.number: "address"}
 #: After the endpoints: the histogram of the waits to write, and the longest of them.
 _WAITS = len(_NAMES) * _ENDPOINT
 _LONGEST = _WAITS + _HISTOGRAM
@@ -86,12 +89,13 @@ def shared(workers: int) -> Iterator[tuple[int, list[Cells]]]:
 
     Raise OSError if there is no space for it.
     """
-    with _memory_file() as file:
+    with memory_file() as file:
         file.write(bytes(workers * _WORKER * _CELL_BYTES))  # a hole may find no space later
         yield file.fileno(), [cells_of(file.fileno(), worker) for worker in range(workers)]
 
 
-def _memory_file() -> IO[bytes]:
+def memory_file() -> IO[bytes]:
+    """Return a new file that is in memory where the system has such files."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("guanxi-metrics"), "r+b", buffering=0)
     return tempfile.TemporaryFile(buffering=0)
@@ -137,10 +141,27 @@ class _Collector(Collector):
         waits.add_metric((), *self._histogram(_WAITS))
         yield requests
         yield seconds
+        yield self._limited()
         yield waits
         yield GaugeMetricFamily(
             "guanxi_write_wait_longest_seconds", "The longest of these waits.", self._longest
         )
+
+    def _limited(self) -> CounterMetricFamily:
+        """Return how many requests the limits of accounts and addresses refused."""
+        limited = CounterMetricFamily(
+            "guanxi_limited",
+            "Requests refused by a limit a minute, by what it limits and whose requests.",
+            labels=("does", "by"),
+        )
+        counts: Counter[tuple[str, str]] = Counter()
+        for name, endpoint in endpoints.BY_NAME.items():
+            for code, by in _LIMITED.items():
+                counts[endpoint.counts_as, by] += self._cells[_START[name] + _OF_CODE[code]]
+        for labels in sorted(counts):
+            if counts[labels]:
+                limited.add_metric(labels, counts[labels])
+        return limited
 
     def _histogram(self, start: int) -> tuple[list[tuple[str, float]], float]:
         """Return a histogram's buckets, each a label and a cumulative count, and its sum."""

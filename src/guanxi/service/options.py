@@ -90,6 +90,14 @@ _KINDS = get_type_hints(Settings, include_extras=True)
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
 
 
+#: The requests whose number a minute may be limited: the beginning of the settings' names, words.
+_RATES = (
+    ("sign_ins", "登录请求", "attempts to sign in"),
+    ("writes", "修改请求", "changes"),
+    ("reads", "读取请求", "reads"),
+)
+
+
 def _setting(
     name: str,
     zh: str,
@@ -223,6 +231,20 @@ def _table() -> Iterator[Option]:
         "How many requests a worker handles at once; more are answered -503.",
         "N",
     )
+    for what, zh, en in _RATES:
+        yield _setting(
+            f"{what}_by_account",
+            f"每个账号每分钟的{zh}数；多出的返回 -799；0 为不限。",
+            f"How many {en} an account may send a minute; more are answered -799; 0 for any.",
+            "N",
+        )
+        yield _setting(
+            f"{what}_by_address",
+            f"每个地址（IPv6 为 /64）每分钟的{zh}数；多出的返回 -412；0 为不限。",
+            f"How many {en} an address (of IPv6 a /64) may send a minute; more are answered -412;"
+            " 0 for any.",
+            "N",
+        )
     yield _setting("log_requests", "每个请求写一行日志。", "Write a log line for every request.")
     yield _setting(
         "request_log",

@@ -37,9 +37,10 @@ class WorkerPlan(Struct, frozen=True):
 
     store: str
     settings: Settings
-    #: The descriptors of the listening socket and of the memory for metrics.
+    #: The descriptors of the listening socket, and of the memory for metrics and for rates.
     listener: int
     metrics: int
+    rates: int
     #: The number of the worker's cells in that memory, from 0.
     worker: int = 0
 
@@ -139,7 +140,7 @@ class Pool:
             "guanxi.service.worker",
             stdin=PIPE,
             stdout=PIPE,
-            pass_fds=[plan.listener, plan.metrics],
+            pass_fds=[plan.listener, plan.metrics, plan.rates],
             start_new_session=True,  # the terminal's Ctrl-C is for the parent, which stops workers
         )
         self._processes.add(process)

@@ -20,7 +20,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
-from guanxi.service import admin, hosts, logs, pages, proxies
+from guanxi.accounts.chance import Chance, system
+from guanxi.service import admin, hosts, logs, pages, proxies, rates
 from guanxi.service.administering import Administered
 from guanxi.service.answers import bad_request
 from guanxi.service.app import Application
@@ -174,17 +175,19 @@ async def run(
     *,
     opened: Store | None = None,
     clock: Callable[[], int] = time.time_ns,
+    chance: Chance = system,
     wrap: Callable[[Application], ASGI] = lambda application: application,
     again: asyncio.Event | None = None,
 ) -> None:
     """Serve until ``stop`` is set, then finish requests and write visits.
 
     ``opened`` is the store to serve, which stays open; None opens the plan's, creating it if it is
-    missing, and closes it. ``clock`` returns nanoseconds since the Unix epoch. ``wrap`` returns
-    what is served in place of the application. Worker processes open the plan's store, and have
-    neither clock nor wrapper. ``on_ready`` is called once, when the service accepts requests; never
-    if ``stop`` is set before that. Each time that ``again`` is set, several workers are replaced.
-    Raise StoreError, OSError or ServiceError if the store, an address or a worker cannot be used.
+    missing, and closes it. ``clock`` returns nanoseconds since the Unix epoch; ``chance`` draws
+    tokens and ids. ``wrap`` returns what is served in place of the application. Worker processes
+    open the plan's store, and have none of the three. ``on_ready`` is called once, when the service
+    accepts requests; never if ``stop`` is set before that. Each time that ``again`` is set, several
+    workers are replaced. Raise StoreError, OSError or ServiceError if the store, an address or a
+    worker cannot be used.
     """
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listener_of(plan.host, plan.port))
@@ -203,7 +206,7 @@ async def run(
             opened = await open_store(plan.store, create=True, clock=clock)
             stack.push_async_callback(close_store, opened)
         store = with_caches(opened, plan.settings, clock)
-        service = Service(store, plan.settings, clock)
+        service = Service(store, plan.settings, clock, chance)
         all_served: list[Served] = []
         # With workers, this process writes no visits but notices when the file is replaced.
         await stack.enter_async_context(visits_written(store, stop))
@@ -268,18 +271,21 @@ def with_caches(store: Store, settings: Settings, clock: Callable[[], int] = tim
 
 
 def application_of(
-    service: Service, metrics: Metrics, more: Sequence[Observer] = ()
+    service: Service,
+    metrics: Metrics,
+    more: Sequence[Observer] = (),
+    counted: rates.Rates | None = None,
 ) -> Application:
     """Return one worker's application; record its requests and write waits in ``metrics``.
 
-    ``more`` observe its requests too.
+    ``more`` observe its requests too. ``counted`` limits them; by default it counts for it alone.
     """
     service.store.watch_waits(metrics.waited_to_write)
     observers: list[Observer] = [metrics.answered, *more]
     if service.settings.log_requests:
         observers.append(logs.exchanged)
     page_by_path = dict.fromkeys(pages.PATHS, pages.application(service.store))
-    return Application(service, SessionGate(service), observers, page_by_path)
+    return Application(service, SessionGate(service), observers, page_by_path, counted)
 
 
 @asynccontextmanager
@@ -341,8 +347,8 @@ async def _workers(
     started. Raise ServiceError if a worker does not start.
     """
     # One more than there are: a worker and the one that replaces it count at the same time.
-    with shared(plan.workers + 1) as (metrics, cells):
-        pool = Pool(WorkerPlan(plan.store, plan.settings, listener.fileno(), metrics))
+    with shared(plan.workers + 1) as (metrics, cells), rates.shared() as counted:
+        pool = Pool(WorkerPlan(plan.store, plan.settings, listener.fileno(), metrics, counted))
         stopping = asyncio.create_task(stop.wait())
         replacing = None
         try:

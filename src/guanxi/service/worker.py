@@ -21,6 +21,7 @@ from guanxi.service.loop import collect_rarely, new_event_loop
 from guanxi.service.metrics import Metrics, cells_of
 from guanxi.service.periodic import secret_followed
 from guanxi.service.pool import DRAIN_SIGNAL, WorkerPlan
+from guanxi.service.rates import Rates
 from guanxi.service.server import (
     application_of,
     close_store,
@@ -60,7 +61,8 @@ async def work(plan: WorkerPlan) -> None:
             metrics = Metrics(cells_of(plan.metrics, plan.worker))
             with logs.request_log(plan.settings.request_log) as observers:
                 service = Service(store, plan.settings)
-                application = application_of(service, metrics, observers)
+                rates = Rates(plan.settings, service.clock, plan.rates)
+                application = application_of(service, metrics, observers, rates)
                 async with (
                     visits_written(store, stop),
                     secret_followed(store),

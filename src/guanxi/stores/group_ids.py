@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from secrets import randbelow
+
+from guanxi.accounts.chance import Chance, number_below, system
 
 #: New ids are at least ``LOWEST`` and less than ``LOWEST + COUNT``.
 LOWEST, COUNT = 100_000, 2**31 - 1 - 100_000
 
 
-def new_group_id(used: Container[int]) -> int:
+def new_group_id(used: Container[int], chance: Chance = system) -> int:
     """Return a random id from 100000 to 2**31 - 2 that is not in ``used``, the owner's ids."""
-    group = LOWEST + randbelow(COUNT)
+    group = LOWEST + number_below(COUNT, "group", chance)
     while group in used:
-        group = LOWEST + randbelow(COUNT)
+        group = LOWEST + number_below(COUNT, "group", chance)
     return group

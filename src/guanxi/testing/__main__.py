@@ -6,6 +6,7 @@ standard input (where that is a pipe).
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import select
@@ -13,22 +14,67 @@ import signal
 import stat
 import sys
 import threading
+from collections.abc import Sequence
 from types import FrameType
+from typing import Any, NamedTuple
 
 from guanxi.testing import running
 
+_PREFIX = "GUANXI_TESTING_"
 
-def main() -> None:
-    stop = threading.Event()
+
+class _Option(NamedTuple):
+    """An argument of ``running``, which is an option and a variable of the environment too."""
+
+    name: str
+    read: type[int] | type[str]
+    help: str
+
+
+_OPTIONS = (
+    _Option("profile", str, "documented (the default) or open"),
+    _Option("seed", int, "a number with which tokens, keys and ids repeat"),
+    _Option("worlds", int, "how many services to start in addition"),
+)
+
+
+def _arguments(given: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of ``running``: options, else variables; those that are not given too.
+
+    Exit with status 2 for an invalid one.
+    """
+    parser = argparse.ArgumentParser("python -m guanxi.testing", allow_abbrev=False)
+    for name, read, what in _OPTIONS:
+        variable = _PREFIX + name.upper()
+        # argparse reads the text of a default as it reads an option.
+        value = os.environ.get(variable) or None
+        parser.add_argument(
+            f"--{name}",
+            type=read,
+            default=value,
+            metavar="N" if read is int else "NAME",
+            help=f"{what} ({variable})",
+        )
+    found = vars(parser.parse_args(given))
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def main(given: Sequence[str]) -> None:
+    arguments, stop = _arguments(given), threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    with running() as service:
+    with running(**arguments) as service:
         names = ("base_url", "emulator_url", "emulator_token", "admin_url", "admin_token")
-        print(json.dumps({name: getattr(service, name) for name in names}), flush=True)  # noqa: T201
+        facts: dict[str, Any] = {name: getattr(service, name) for name in names}
+        if service.worlds:
+            facts["worlds"] = [
+                {name: getattr(world, name) for name in names[:2]} for world in service.worlds
+            ]
+        print(json.dumps(facts), flush=True)  # noqa: T201
         is_pipe = stat.S_ISFIFO(os.fstat(0).st_mode)
         while not stop.wait(0.2):
             if is_pipe and select.select([0], [], [], 0)[0] and not os.read(0, 4096):
@@ -37,6 +83,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except KeyboardInterrupt:  # before the handlers were installed
         sys.exit(130)

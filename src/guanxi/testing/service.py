@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 
 from guanxi.accounts import secrets
 from guanxi.accounts.account import STATES, Card, Privacy, State, StateName, state_named
+from guanxi.accounts.chance import Chance, system
 from guanxi.accounts.secrets import TokenKind
 from guanxi.operations import accounts, sessions
 from guanxi.stores import open_store
@@ -24,6 +24,7 @@ from guanxi.stores.port import EdgeRow, Store
 
 try:
     from guanxi.emulator import world
+    from guanxi.emulator.clock import machine
     from guanxi.emulator.emulator import Emulator
     from guanxi.emulator.handle import NO_EMULATOR, Handle
     from guanxi.emulator.proxy import Proxy
@@ -55,6 +56,11 @@ class _Given(NamedTuple):
     layer: Callable[[Store], Store]
     wrap: Callable[[ASGI], ASGI]
     emulator: Emulator | None
+
+    @property
+    def chance(self) -> Chance:
+        """Return what the service draws from."""
+        return system if self.emulator is None else self.emulator.chance
 
     def __repr__(self) -> str:
         return "_Given()"
@@ -163,7 +169,8 @@ class RunningService(Handle):
             else EdgeRow(follower=edge[0], followed=edge[1], time=now)
             for edge in edges
         ]
-        return self.do(lambda store: world.import_edges(store, rows))
+        chance = self._given_with.chance
+        return self.do(lambda store: world.import_edges(store, rows, chance))
 
     def set_privacy(self, mid: int, privacy: Privacy | None = None, **switches: bool) -> None:
         """Replace an account's privacy switches: ``set_privacy(2, hide_followings=True)``.
@@ -210,7 +217,8 @@ class RunningService(Handle):
 
     def _issue(self, mid: int, kind: TokenKind) -> sessions.Issued:
         limits, now = self.settings.profile.limits, self._now()
-        return self.do(lambda store: sessions.issue(store, mid, kind, limits, now))
+        chance = self._given_with.chance
+        return self.do(lambda store: sessions.issue(store, mid, kind, limits, now, chance=chance))
 
     def _now(self) -> int:
         return self._clock() // 10**9
@@ -232,10 +240,10 @@ def running(
     workers: int = 1,
     limits: Mapping[str, int] | None = None,
     settings: Settings | None = None,
-    clock: Callable[[], int] = time.time_ns,
+    clock: Callable[[], int] = machine,
     layer: Callable[[Store], Store] = lambda store: store,
     wrap: Callable[[ASGI], ASGI] = lambda application: application,
-    seed: int = 0,
+    seed: int | None = None,
     worlds: int = 0,
 ) -> Iterator[RunningService]:
     """Run a service on a free loopback port while the block runs.
@@ -246,9 +254,11 @@ def running(
 
     ``clock`` returns nanoseconds since the Unix epoch, for service and store; ``layer`` returns the
     store that is used in place of the opened one; ``wrap`` returns what is served in place of the
-    application. ``seed`` decides which requests faults apply to. ``worlds`` is how many services to
-    start in addition, as ``RunningService.world`` does. Several workers have no emulator, and are
-    reached by none of the five.
+    application. With a ``seed`` the same calls get the same session tokens, keys and ids, unless a
+    ``store`` is given, whose sessions nobody must be able to guess later; it also decides which
+    requests faults apply to, as 0 does without one. ``worlds`` is how many services to start in
+    addition, as ``RunningService.world`` does. Several workers have no emulator, and are reached by
+    none of the five.
 
     Raise SettingError for an unknown or invalid profile or limit, StoreError if the store cannot be
     opened, ServiceError if one of several workers does not start, RuntimeError for ``worlds`` of
@@ -259,8 +269,11 @@ def running(
         defaults = Settings(
             profile=with_limits(profile_named(profile), limits or {}),
             allowed_hosts=DOCUMENTED,
+            sign_ins_by_account=0,  # on by default in `guanxi serve`
+            sign_ins_by_address=0,
         )
-        emulator = Emulator(clock, seed=seed) if workers == 1 else None
+        repeats = seed is not None and store is None
+        emulator = Emulator(clock, seed=seed or 0, repeats=repeats) if workers == 1 else None
         given = _Given(
             secrets.new_token(),
             secrets.new_token(),

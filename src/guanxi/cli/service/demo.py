@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -43,8 +43,10 @@ from guanxi.stores.port import Store, StoreError, StoreReplaced
 from guanxi.text import Text
 
 if TYPE_CHECKING:
+    from guanxi.emulator.emulator import Emulator
     from guanxi.emulator.faults import Fault
     from guanxi.emulator.serving import EmulatorReady
+    from guanxi.service.config import Settings
     from guanxi.service.server import Plan
 
 
@@ -53,8 +55,14 @@ if TYPE_CHECKING:
     相同的种子生成相同的数据。服务运行到 Ctrl-C。已存在的文件或已有账号的数据库会被拒绝。""")
 def demo(
     seed: Annotated[
-        int, option("生成哪个世界。", "Which world to generate.", envvar="GUANXI_DEMO_SEED")
-    ] = 1,
+        int | None,
+        option(
+            "生成哪个世界，默认 1。给出且无 --store 时，会话令牌与编号也可重现。",
+            "Which world to generate, by default 1. If given, and not --store, session tokens and"
+            " ids repeat too.",
+            envvar="GUANXI_DEMO_SEED",
+        ),
+    ] = None,
     accounts: Annotated[
         int,
         option("约多少账号。", "About how many accounts.", min=1, envvar="GUANXI_DEMO_ACCOUNTS"),
@@ -141,11 +149,13 @@ def demo(
     """
     from guanxi.emulator.dump import load as load_lines
     from guanxi.emulator.dump import load_demo
-    from guanxi.service.hosts import DOCUMENTED
+    from guanxi.emulator.emulator import Emulator
     from guanxi.service.server import Plan
 
     if store is not None and not is_server_address(store) and Path(store).exists():
         raise _exists(store)
+    repeats = seed is not None and store is None and workers == 1
+    emulator = Emulator(seed=_world_of(seed), repeats=repeats)
     lines = None if state is None or not state.exists() else state.read_bytes().splitlines()
     faults = _faults(fault or [], story or [])
     if workers > 1 and (faults or proxy is not None):
@@ -160,8 +170,7 @@ def demo(
         )
     given = {"profile": profile, "strict_referer": strict_referer, "wbi_window": wbi_window}
     given = {name: value for name, value in given.items() if value is not None}
-    settings = configured(given=given, environ=os.environ).settings
-    settings = replace(settings, allowed_hosts=(*DOCUMENTED, *settings.allowed_hosts))
+    settings = demo_settings(given, os.environ)
     with temporary_folder("guanxi-demo-") as folder:
         address = store or str(Path(folder, "guanxi.db"))
         plan = Plan(address, settings, host, port, workers)
@@ -171,15 +180,17 @@ def demo(
             async for _ in opened.accounts():
                 raise _exists(address)
             if lines is None:
-                await load_demo(opened, seed, accounts, edges)
+                await load_demo(opened, _world_of(seed), accounts, edges)
             else:
-                await load_lines(opened, lines, secret=True)
+                # A kept store gets no sessions: those of a demo with a seed can be guessed.
+                await load_lines(opened, lines, secret=store is None)
 
         async def sign_in(opened: Store) -> tuple[int, Issued]:
             limits, mid = settings.profile.limits, HERO
             if await opened.account(mid) is None:
                 mid = await _first_account(opened, state)
-            return mid, await issue(opened, mid, TokenKind.COOKIE, limits, int(time.time()))
+            now, chance, layered = int(time.time()), emulator.chance, emulator.layer(opened)
+            return mid, await issue(layered, mid, TokenKind.COOKIE, limits, now, chance=chance)
 
         with all_or_nothing(address) as building:  # a half one would be refused afterwards
             with_store(building, fill, create=True)
@@ -189,9 +200,28 @@ def demo(
         if workers > 1:
             run_service(plan, lambda ready: _begin(demo._replace(url=ready.url)))
         else:
-            _serve_emulated(plan, demo, faults, seed, emulator_port, proxy)
+            _serve_emulated(plan, demo, emulator, faults, emulator_port, proxy)
         if state is not None:
             _save(address, state)
+
+
+def _world_of(seed: int | None) -> int:
+    return 1 if seed is None else seed
+
+
+def demo_settings(given: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """Return a demo's settings from the command line's values by name, and the environment.
+
+    The documents' hosts are names of the service, and sign-ins are not limited unless that is set.
+    Raise SettingError for an invalid value.
+    """
+    from guanxi.service.hosts import DOCUMENTED
+    from guanxi.service.rates import SETTINGS
+
+    configuration = configured(given=given, environ=environ)
+    settings = configuration.settings
+    off = {name: 0 for pair in SETTINGS.values() for name in pair if not configuration.is_set(name)}
+    return replace(settings, allowed_hosts=(*DOCUMENTED, *settings.allowed_hosts), **off)
 
 
 async def _first_account(store: Store, state: Path | None) -> int:
@@ -264,16 +294,15 @@ def _faults(faults: list[str], stories: list[str]) -> list[Fault]:
 def _serve_emulated(
     plan: Plan,
     demo: _Demo,
+    emulator: Emulator,
     faults: list[Fault],
-    seed: int,
     emulator_port: int,
     proxy_port: int | None,
 ) -> None:
     """Serve a demo of one worker with its emulator, until Ctrl-C."""
     from guanxi.emulator import serving
-    from guanxi.emulator.emulator import Emulator
 
-    emulator, address = Emulator(seed=seed), serving.Address(new_token(), port=emulator_port)
+    address = serving.Address(new_token(), port=emulator_port)
 
     async def ready(ready: EmulatorReady) -> None:
         running = demo._replace(

@@ -16,6 +16,7 @@ QR_GENERATE = Endpoint(
     data=s.QrCode,
     login=Login.NONE,
     auth=frozenset(),
+    attempts_sign_in=True,
     summary="Start a sign-in by QR code: the URL to draw, and the key to poll with.",
     seed="ours: the documents take a credential for granted; the web's own address",
 )
@@ -28,6 +29,7 @@ QR_POLL = Endpoint(
     data=s.QrState,
     login=Login.NONE,
     auth=frozenset(),
+    attempts_sign_in=True,
     own_codes=frozenset({-400}),
     summary="The state of a sign-in by QR code; when confirmed, the response sets the cookies.",
     seed="ours: the documents take a credential for granted; the web's own address",

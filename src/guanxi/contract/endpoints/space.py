@@ -18,7 +18,8 @@ from guanxi.contract.endpoint import (
 
 _COOKIE = frozenset({COOKIE})
 _BAD = frozenset({-400})
-#: Codes of risk control. The service answers -352 alone, for an access id that is not its own.
+#: Codes of risk control. The service answers -352 for an access id that is not its own, and -412
+#: to an address that sends too much.
 _RISK = frozenset({-352, -412})
 #: The features that clients request from the newer feed.
 _FEATURES = (
@@ -186,7 +187,6 @@ VIDEOS = Endpoint(
     paging=Paging.NUMBERED,
     pages=Pages(items=("list.vlist",), key=("aid",), total="page.count"),
     own_codes=_BAD | _RISK,
-    elsewhere=frozenset({-412}),
     summary="An account's videos, by partition and by words in the title.",
     seed="000, 001, User.get_videos",
 )
@@ -421,7 +421,7 @@ DYNAMICS = Endpoint(
     paging=Paging.CHAINED,
     pages=Pages(items=("items",), key=("id_str",), next={"offset": "offset"}, more="has_more"),
     own_codes=_RISK | {-101},
-    elsewhere=_RISK | {-101},
+    elsewhere=frozenset({-101, -352}),
     summary="An account's dynamics, the newest first.",
     seed="000, 001, User.get_dynamics_new",
 )

@@ -128,7 +128,10 @@ class RequestBanned(ResponseCodeException):
     number = -412
     wire_message = "请求被拦截"
     meaning = "temporarily banned by risk control: stop sending requests"
-    source = "user reports; only other servers answer it so far"
+    source = (
+        "user reports; guanxi answers it, as HTTP 412 with Retry-After, to an address that sends"
+        " more than a setting allows"
+    )
     stops = True
 
 
@@ -152,7 +155,10 @@ class TooManyRequests(ResponseCodeException):
     number = -799
     wire_message = "请求过于频繁，请稍后再试"
     meaning = "too many requests: send fewer"
-    source = "user reports; only other servers answer it so far"
+    source = (
+        "user reports; guanxi answers it, with Retry-After, to an account that sends more than a"
+        " setting allows"
+    )
     can_retry = True
     stops = True
 

@@ -33,33 +33,33 @@ async def qr_generate(service: Service, _caller: int, _params: p.NoParams) -> by
 
     The key encodes its time of creation. Nothing is stored until an account confirms it.
     """
-    key = tokens.qr_key(service.store.secret, service.now())
+    key = tokens.qr_key(service.store.secret, service.now(), service.chance)
     return encode(s.QrCode(_CODE_ADDRESS.format(key), key))
 
 
 async def qr_poll(service: Service, _caller: int, params: p.QrPoll) -> Answer:
     """Handle GET …/qrcode/poll, the second step of QR sign-in: return the state of a key.
 
-    It is 86101 (not confirmed), 86038 (expired) or 0: the first poll after a confirmation uses it
-    up, opens a session, and returns its cookies and refresh token. Deregistering the account before
-    the poll withdraws the confirmation (86101). Raise InvalidParameter for a key that is not of
-    this service, and Refused (-101) if the account is deregistered during the poll.
+    It is 86101 (not confirmed), 86038 (expired or used) or 0: the first poll after a confirmation
+    uses it up, opens a session, and returns its cookies and refresh token. Deregistering the
+    account before the poll withdraws the confirmation (86101). Raise InvalidParameter for a key
+    that is not of this service, and Refused (-101) if the account is deregistered during the poll.
     """
     store, key = service.store, params.qrcode_key
     created = tokens.qr_key_created(store.secret, key)
     if created is None:
         raise InvalidParameter("qrcode_key", "no key of this service")
     expires = created + service.profile.limits.qr_seconds
-    if service.now() >= expires:
+    mid = 0 if service.now() >= expires else await store.take_grant(secrets.digest(key))
+    if mid == 0:
         return Answer(encode(s.QrState(code=_EXPIRED, message="二维码已失效")))
-    mid = await store.take_grant(secrets.digest(key))
     if mid is None:
         return Answer(encode(s.QrState(code=_WAITING, message="未扫码")))
     try:
         token, cookies = await _open_session(service, mid)
     except StoreError:
         with suppress(StoreError):  # so that a later poll can sign in
-            await store.put_grant(secrets.digest(key), mid, expires)
+            await store.put_grant(secrets.digest(key), mid, expires, again=True)
         raise
     response = s.QrState(
         refresh_token=tokens.refresh_token(store.secret, token),
@@ -167,7 +167,9 @@ async def _open_session(
     """
     limits, now = service.profile.limits, service.now()
     try:
-        issued = await issue(service.store, mid, TokenKind.COOKIE, limits, now, token=token)
+        issued = await issue(
+            service.store, mid, TokenKind.COOKIE, limits, now, token=token, chance=service.chance
+        )
     except AccountError:  # deregistered meanwhile
         raise Refused(errors.NotSignedIn.number, NO_ACCOUNT) from None
     attributes = f"Path=/; Max-Age={limits.session_days * secrets.DAY}; SameSite=Lax"

@@ -65,7 +65,9 @@ async def create_group(service: Service, caller: int, params: p.NewGroup) -> byt
     already has ``limits.groups`` groups.
     """
     limits = service.profile.limits
-    code, group_id = await operations.create(service.store, caller, params.tag, limits)
+    code, group_id = await operations.create(
+        service.store, caller, params.tag, limits, service.chance
+    )
     refuse_if(code, _name_reasons(service, "tag", params.tag) | _CALLER)
     return encode(s.GroupCreated(group_id))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID
 
 from msgspec import UNSET
 
@@ -37,9 +37,10 @@ async def nav(service: Service, caller: int, _params: p.NoParams) -> bytes:
     return encode(data)
 
 
-async def buvid(_service: Service, _caller: int, _params: p.NoParams) -> bytes:
+async def buvid(service: Service, _caller: int, _params: p.NoParams) -> bytes:
     """Handle GET /x/frontend/finger/spi: two new device ids, which are not stored."""
-    buvid3, buvid4 = (str(uuid4()).upper() + "infoc" for _ in range(2))
+    drawn = (UUID(bytes=service.chance("buvid", 16), version=4) for _ in range(2))
+    buvid3, buvid4 = (f"{str(id).upper()}infoc" for id in drawn)
     return encode(s.Buvids(buvid3, buvid4))
 
 

@@ -124,19 +124,22 @@ class Accounts(Protocol):
         StoreUnavailable if the read fails.
         """
 
-    async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
-        """Store or replace a grant: the QR sign-in code with this digest signs in as ``mid``.
+    async def put_grant(
+        self, digest: bytes, mid: int, expires: int, *, again: bool = False
+    ) -> bool:
+        """Store a grant: the QR sign-in code with this digest signs in as ``mid``.
 
-        Whether the account exists is not checked. The grant is valid until ``expires``, in seconds
-        since the Unix epoch. Expired grants are deleted. Raise StoreUnavailable (not written) or
-        StoreTimeout (perhaps written).
+        Return False, and store nothing, if another account has that grant, if it was used, unless
+        ``again``, or if the account was erased. Whether the account exists is not checked. The
+        grant is valid until ``expires``, in seconds since the Unix epoch. Expired grants are
+        deleted. Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     async def take_grant(self, digest: bytes) -> int | None:
-        """Delete a valid grant and return its account, so that a code signs in only once.
+        """Return the account of a valid grant, and mark it as used: a code signs in only once.
 
-        None if nobody confirmed the sign-in, or the grant has expired or was already used. Raise
-        StoreUnavailable (not written) or StoreTimeout (perhaps written).
+        0 if it was used before; None if nobody confirmed the sign-in, or the grant has expired.
+        Raise StoreUnavailable (not written) or StoreTimeout (perhaps written).
         """
 
     @property

@@ -195,7 +195,7 @@ LANES: dict[str, Rule] = {
     "session": Lane.AT_ONCE,
     "sessions_of": Lane.AT_ONCE,
     "mids": _named,
-    "has_grant": Lane.AT_ONCE,
+    "grant": Lane.AT_ONCE,
     "get": Lane.AT_ONCE,
     "find": _find,
     "documents_of": _documents_of,

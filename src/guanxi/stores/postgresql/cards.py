@@ -525,33 +525,43 @@ async def put_note(db: Connection, name: str, value: bytes | None) -> None:
 
 
 _PUT_GRANT = """
-INSERT INTO sign_in_grant (digest, mid, expires) VALUES ($1, $2, $3)
+INSERT INTO sign_in_grant AS old (digest, mid, expires) VALUES ($1, $2, $3)
 ON CONFLICT (digest) DO UPDATE SET mid = excluded.mid, expires = excluded.expires
+WHERE old.mid = excluded.mid OR (old.mid = 0 AND $4)
+RETURNING mid
 """
 
 
-async def put_grant(db: Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Store or replace an account's QR sign-in grant; delete the grants expired at ``now``.
+async def put_grant(
+    db: Connection, digest: bytes, mid: int, expires: int, now: int, *, again: bool
+) -> bool:
+    """Store a QR sign-in grant; return False if another account has it, or it was used.
 
-    An account that was erased gets none. Times are in seconds since the Unix epoch.
+    ``again`` stores one that was used. Expired grants are deleted. An account that was erased gets
+    none. Times are in seconds since the Unix epoch.
     """
     if await db.fetchval("SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE expires <= $1)", now):
         await db.execute("DELETE FROM sign_in_grant WHERE expires <= $1", now)
-    if not await is_erased(db, mid):
-        await db.execute(_PUT_GRANT, digest, mid, expires)
+    if await is_erased(db, mid):
+        return False
+    return await db.fetchval(_PUT_GRANT, digest, mid, expires, again) is not None
 
 
-async def has_grant(db: Connection, digest: bytes) -> bool:
-    """Return whether a QR sign-in grant with this digest is stored, expired or not."""
-    statement = "SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE digest = $1)"
-    return bool(await db.fetchval(statement, digest))
+_GRANT = "SELECT mid FROM sign_in_grant WHERE digest = $1 AND expires > $2"
+
+
+async def grant(db: Connection, digest: bytes, now: int) -> int | None:
+    """Return the account of a QR sign-in grant, 0 if it was used; None if there is none.
+
+    None also if it has expired at ``now``, in seconds since the Unix epoch.
+    """
+    mid: int | None = await db.fetchval(_GRANT, digest, now)
+    return mid
 
 
 async def take_grant(db: Connection, digest: bytes, now: int) -> int | None:
-    """Delete a QR sign-in grant and return its account; None if there is none or it has expired.
-
-    ``now`` is in seconds since the Unix epoch.
-    """
-    statement = "DELETE FROM sign_in_grant WHERE digest = $1 AND expires > $2 RETURNING mid"
-    mid: int | None = await db.fetchval(statement, digest, now)
+    """Return what ``grant`` does, and mark the grant as used. The caller commits."""
+    mid: int | None = await db.fetchval(f"{_GRANT} FOR UPDATE", digest, now)
+    if mid:
+        await db.execute("UPDATE sign_in_grant SET mid = 0 WHERE digest = $1", digest)
     return mid

@@ -168,15 +168,20 @@ class PostgreSQLStore(Recording, Engine):
     close_sessions = writing(people.close_sessions)
     mids = reading(people.mids)
 
-    async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
+    async def put_grant(
+        self, digest: bytes, mid: int, expires: int, *, again: bool = False
+    ) -> bool:
         now = self._seconds()
-        await self.write(lambda db: people.put_grant(db, digest, mid, expires, now))
+        return await self.write(
+            lambda db: people.put_grant(db, digest, mid, expires, now, again=again)
+        )
 
     async def take_grant(self, digest: bytes) -> int | None:
         # Clients poll for a grant: that must not cost a write transaction.
-        if not await self.read(people.has_grant, digest):
-            return None
         now = self._seconds()
+        mid = await self.read(people.grant, digest, now)
+        if not mid:
+            return mid
         return await self.write(lambda db: people.take_grant(db, digest, now))
 
     @property

@@ -425,32 +425,41 @@ def put_note(db: apsw.Connection, name: str, value: bytes | None) -> None:
         db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
 
 
-def put_grant(db: apsw.Connection, digest: bytes, mid: int, expires: int, now: int) -> None:
-    """Store or replace an account's QR sign-in grant; delete the grants expired at ``now``.
+_PUT_GRANT = """
+INSERT INTO sign_in_grant (digest, mid, expires) VALUES (?, ?, ?)
+ON CONFLICT (digest) DO UPDATE SET mid = excluded.mid, expires = excluded.expires
+WHERE mid = excluded.mid OR (mid = 0 AND ?)
+"""
 
-    An account that was erased gets none. Times are in seconds since the Unix epoch. The caller
-    commits.
+
+def put_grant(
+    db: apsw.Connection, digest: bytes, mid: int, expires: int, now: int, *, again: bool
+) -> bool:
+    """Store a QR sign-in grant; return False if another account has it, or it was used.
+
+    ``again`` stores one that was used. Expired grants are deleted. An account that was erased gets
+    none. Times are in seconds since the Unix epoch. The caller commits.
     """
     db.execute("DELETE FROM sign_in_grant WHERE expires <= ?", (now,))
     if is_erased(db, mid):
-        return
-    db.execute(
-        "INSERT OR REPLACE INTO sign_in_grant (digest, mid, expires) VALUES (?, ?, ?)",
-        (digest, mid, expires),
-    )
+        return False
+    db.execute(_PUT_GRANT, (digest, mid, expires, again))
+    return db.changes() > 0
 
 
-def has_grant(db: apsw.Connection, digest: bytes) -> bool:
-    """Return whether a QR sign-in grant with this digest is stored, expired or not."""
-    statement = "SELECT EXISTS (SELECT 1 FROM sign_in_grant WHERE digest = ?)"
-    return bool(db.execute(statement, (digest,)).get)
+def grant(db: apsw.Connection, digest: bytes, now: int) -> int | None:
+    """Return the account of a QR sign-in grant, 0 if it was used; None if there is none.
+
+    None also if it has expired at ``now``, in seconds since the Unix epoch.
+    """
+    statement = "SELECT mid FROM sign_in_grant WHERE digest = ? AND expires > ?"
+    mid: int | None = db.execute(statement, (digest, now)).get
+    return mid
 
 
 def take_grant(db: apsw.Connection, digest: bytes, now: int) -> int | None:
-    """Delete a QR sign-in grant and return its account; None if there is none or it has expired.
-
-    ``now`` is in seconds since the Unix epoch.
-    """
-    statement = "DELETE FROM sign_in_grant WHERE digest = ? AND expires > ? RETURNING mid"
-    mid: int | None = db.execute(statement, (digest, now)).get
+    """Return what ``grant`` does, and mark the grant as used. The caller commits."""
+    mid = grant(db, digest, now)
+    if mid:
+        db.execute("UPDATE sign_in_grant SET mid = 0 WHERE digest = ?", (digest,))
     return mid

@@ -194,17 +194,22 @@ class SQLiteStore(Recording, Engine):
     close_sessions = writing(people.close_sessions)
     mids = reading(people.mids)
 
-    _has_grant = reading(people.has_grant)
+    _grant = reading(people.grant)
 
-    async def put_grant(self, digest: bytes, mid: int, expires: int) -> None:
+    async def put_grant(
+        self, digest: bytes, mid: int, expires: int, *, again: bool = False
+    ) -> bool:
         now = self._seconds()
-        await self.write(lambda db: people.put_grant(db, digest, mid, expires, now))
+        return await self.write(
+            lambda db: people.put_grant(db, digest, mid, expires, now, again=again)
+        )
 
     async def take_grant(self, digest: bytes) -> int | None:
         # A client polls until the sign-in is confirmed: those polls must not wait for the writer.
-        if not await self._has_grant(digest):
-            return None
         now = self._seconds()
+        mid = await self._grant(digest, now)
+        if not mid:
+            return mid
         return await self.write(lambda db: people.take_grant(db, digest, now))
 
     @property

@@ -10,13 +10,15 @@ import pytest
 from guanxi.manage import plans
 from guanxi.manage.plans import Kept
 from guanxi.toolbox import archive as archives
-from guanxi.toolbox import journal
-from guanxi.toolbox.archive import Archive
+from guanxi.toolbox import journal, planning
+from guanxi.toolbox.archive import Archive, Identity
 from guanxi.toolbox.errors import PlanError, SelectionError
+from guanxi.toolbox.migrate import plan_path
 from guanxi.toolbox.selection import Selection
 from tests.toolbox.archives import add_snapshot, item, new_archive
 
 NOW = 1_704_067_200  # 2024-01-01
+OTHER = Identity("http://127.0.0.1:8000", 9, "other")
 EVERYBODY = Selection(where="1", because="all of the list")
 
 
@@ -63,7 +65,8 @@ def test_a_plan_that_cannot_be_made_leaves_no_file(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "../archive", "20240101-000000-unfollow", "20240101-000000-../x", "a\0b"]
+    "name",
+    ["", "../archive", "20240101-000000-unfollow", "20240101-000000-../x", "from-../x", "a\0b"],
 )
 def test_a_name_leads_to_no_other_file(archive: Archive, name: str) -> None:
     with pytest.raises(PlanError, match="there is no plan"):
@@ -99,6 +102,16 @@ def test_what_was_done_is_taken_back_by_another_plan(archive: Archive) -> None:
     back = plans.make_undo(archive, one.name, NOW + 60, str)
     assert back.name == "20240101-000100-undo"
     assert [(act.act, act.mid) for act in plans.get(archive, back.name).acts()] == [("follow", 2)]
+
+
+def test_a_plan_of_a_migration_is_found_where_the_command_keeps_it(archive: Archive) -> None:
+    with Archive.create(archive.path.with_name("target.db"), OTHER) as target:
+        made = planning.plan(archive, plan_path(archive, target), "unfollow", EVERYBODY, NOW)
+        [kept] = plans.kept(target)
+        assert kept.name.startswith("from-")
+        assert kept.header == made.header
+        assert plans.get(target, kept.name).path == made.path
+    assert names(archive) == []
 
 
 def test_plans_are_deleted_with_their_archive(tmp_path: Path) -> None:

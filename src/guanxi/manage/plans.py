@@ -1,14 +1,15 @@
 """The plans of an archive: made from what a page shows, reviewed, applied, undone, thrown away.
 
 They lie in a folder of the archive's own, one file each, in the form of ``guanxi plan``: the
-commands can show and apply them too. What became of a plan is in the archive's journal.
+commands can show and apply them too. Plans of migrations lie next to the archive, where ``guanxi
+migrate`` finds them. What became of a plan is in the archive's journal.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 
 from msgspec import Struct
@@ -25,6 +26,8 @@ from guanxi.toolbox.undo import undo
 
 #: The time in UTC, a number among those of a second, and the command.
 _NAME = re.compile(r"([0-9]{8}-[0-9]{6})(?:-([0-9]+))?-[a-z-]+")
+#: A migration: the name of the source's archive.
+_MIGRATION = re.compile(r"from-[^/\\\0]+")
 
 
 class Kept(Struct, frozen=True):
@@ -75,14 +78,14 @@ def make_undo(archive: Archive, name: str, now: int, words: Words) -> Kept:
 
 
 def kept(archive: Archive) -> list[Kept]:
-    """Return all plans of the archive's folder, the newest first."""
-    return [*_all(archive)]
+    """Return all plans of the archive, the newest first; those of migrations come last."""
+    return [_read(archive, name) for name in _names(archive)]
 
 
 def get(archive: Archive, name: str) -> Plan:
     """Return a plan by its name. Raise PlanError if there is none, or if it cannot be read."""
     missing = PlanError(f"没有计划 {name}", f"there is no plan {name}")
-    if not _NAME.fullmatch(name):
+    if not (_NAME.fullmatch(name) or _MIGRATION.fullmatch(name)):
         raise missing
     try:
         return Plan.open(_path(archive, name))
@@ -102,25 +105,37 @@ def discard(archive: Archive, name: str) -> None:
     opened.path.unlink()
 
 
-def _all(archive: Archive) -> Iterator[Kept]:
-    named = [
-        (_NAME.fullmatch(path.stem), path) for path in plans_folder(archive.path).glob("*.plan")
+def name_of(archive: Archive, opened: Plan) -> str:
+    """Return the name of a plan that lies where this archive's plans do."""
+    return opened.path.stem.removeprefix(f"{archive.path.stem}.")
+
+
+def _names(archive: Archive) -> list[str]:
+    files = (path.stem for path in plans_folder(archive.path).glob("*.plan"))
+    dated = [
+        ((match[1], int(match[2] or 1)), match[0]) for match in map(_NAME.fullmatch, files) if match
     ]
-    dated = [((match[1], int(match[2] or 1)), path) for match, path in named if match]
-    for _, path in sorted(dated, reverse=True):
-        try:
-            yield _kept(archive, Plan.open(path))
-        except (PlanError, OSError) as error:
-            first = error.args[0] if error.args else ""
-            fault = first if isinstance(first, Text) else Text.of(str(error))
-            yield Kept(path.stem, fault=fault)
+    others = archive.path.parent.glob(f"{escape(archive.path.stem)}.from-*.plan")
+    migrations = sorted(path.stem.removeprefix(f"{archive.path.stem}.") for path in others)
+    return [name for _, name in sorted(dated, reverse=True)] + migrations
+
+
+def _read(archive: Archive, name: str) -> Kept:
+    try:
+        return _kept(archive, Plan.open(_path(archive, name)))
+    except (PlanError, OSError) as error:
+        first = error.args[0] if error.args else ""
+        fault = first if isinstance(first, Text) else Text.of(str(error))
+        return Kept(name, fault=fault)
 
 
 def _kept(archive: Archive, opened: Plan) -> Kept:
-    return Kept(opened.path.stem, opened.header, journal.report(archive, opened))
+    return Kept(name_of(archive, opened), opened.header, journal.report(archive, opened))
 
 
 def _path(archive: Archive, name: str) -> Path:
+    if _MIGRATION.fullmatch(name):
+        return archive.path.with_name(f"{archive.path.stem}.{name}.plan")
     return plans_folder(archive.path) / f"{name}.plan"
 
 

@@ -21,10 +21,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "text": set(),
     "files": {"text", "contract", "graph", "accounts", "world", "stores"},
     "operations": {"text", "contract", "graph", "accounts", "world", "stores"},
-    "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},
+    "web": {"text"},
+    "service": {
+        *("text", "contract", "graph", "accounts", "world", "stores", "operations", "web"),
+    },
     "emulator": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
         "demo",
+    },
+    "console": {
+        *("text", "contract", "accounts", "world", "stores", "operations", "service", "emulator"),
+        *("demo", "web"),
     },
     "testing": {
         *("contract", "graph", "accounts", "world", "stores", "operations", "service", "emulator"),
@@ -39,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
-        *("_version", "sdk", "user", "demo", "files", "toolbox", "emulator"),
+        *("_version", "sdk", "user", "demo", "files", "toolbox", "emulator", "console"),
     },
     "__main__": {"cli"},
     "exceptions": {"contract"},

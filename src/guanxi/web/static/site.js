@@ -1,0 +1,84 @@
+// What the pages do beyond htmx. Every page can be read, and its forms sent, without it.
+
+const root = document.documentElement;
+
+// --- times in the person's zone: a cookie names it to the server; until then they are written here ---
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const isKnown = root.dataset.zone === zone;
+
+function localise(within) {
+  for (const time of within.querySelectorAll("time[datetime]")) {
+    const date = new Date(time.dateTime);
+    if (Number.isNaN(date.getTime())) continue;
+    const two = (number) => String(number).padStart(2, "0");
+    const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+    const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
+    const isShort = time.classList.contains("short");
+    time.textContent = isShort ? clock : `${day} ${clock}`;
+    if (isShort) time.title = `${day} ${clock}`;
+  }
+}
+
+if (!isKnown && zone) {
+  const path = new URL(root.dataset.root, location).pathname;
+  document.cookie = `guanxi_zone=${zone}; path=${path.replace(/(.)\/$/, "$1")}; max-age=31536000; SameSite=Lax`;
+  document.getElementById("zone").textContent = zone;
+  localise(document);
+}
+
+// --- buttons that copy the code next to them ---
+
+function ready(within) {
+  for (const button of within.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
+  if (!isKnown) localise(within);
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = button.parentElement.querySelector("pre").textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const range = document.createRange();
+    range.selectNodeContents(button.parentElement.querySelector("pre"));
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    return;
+  }
+  const before = button.textContent;
+  button.textContent = "✓";
+  setTimeout(() => { button.textContent = before; }, 1200);
+});
+
+// --- the chosen entry of a long list is in view ---
+
+for (const chosen of document.querySelectorAll(".entries [aria-current]")) {
+  const list = chosen.closest(".entries");
+  if (list.scrollHeight > list.clientHeight) list.scrollTop = chosen.offsetTop - list.offsetTop - 80;
+}
+
+// --- "/" goes to the search of the page ---
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, select, textarea, [contenteditable]")) return;
+  const search = document.querySelector("input[type=search]");
+  if (!search) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});
+
+// --- nothing moves under the pointer: what renews itself waits while it is pointed at or focused ---
+
+document.addEventListener("htmx:before:request", (event) => {
+  const renewed = event.target.closest?.("[data-calm]");
+  if (!renewed) return;
+  const calm = document.getElementById(renewed.dataset.calm);
+  if (document.hidden || scrollY > 200 || calm?.matches(":hover, :focus-within")) event.preventDefault();
+});
+
+document.addEventListener("htmx:after:swap", () => ready(document));
+ready(document);

@@ -26,7 +26,7 @@ PATH, REMOVE, CLEAR, STORY = (
 
 
 class Effect(NamedTuple):
-    """An effect of the form: what it is, and the field of a fault that it sets."""
+    """An effect of the form: its name, and the field of a fault that it sets."""
 
     name: Text
     field: str

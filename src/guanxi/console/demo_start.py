@@ -1,4 +1,4 @@
-"""The start page of a demo: what it is, who one is, and how a program gets in."""
+"""The start page of a demo: its purpose, who one acts as, and how a program connects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACT, STOP = "/demo/act", "/demo/act/stop"
 
 
 class Named(NamedTuple):
-    """An account that one may be, and what it is an example of."""
+    """An account that one may act as, and what distinguishes it."""
 
     mid: int
     name: str

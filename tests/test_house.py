@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sdk": {"_version", "text", "contract"},
     "user": {"contract", "sdk"},
     "toolbox": {"text", "contract", "sdk"},
-    "manage": {"text", "contract", "sdk", "toolbox"},
+    "manage": {"text", "contract", "sdk", "toolbox", "web"},
     "demo": {"text", "contract", "graph", "accounts", "world", "stores", "sdk"},
     "embed": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),

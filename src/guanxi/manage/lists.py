@@ -95,7 +95,7 @@ class Column(NamedTuple):
     descending: bool = False
 
 
-_COLUMNS = {
+COLUMNS = {
     "name": Column(Text("账号", "Account"), "name COLLATE NOCASE"),
     "sign": Column(Text("签名", "Sign")),
     "groups": Column(Text("分组", "Groups"), "groups COLLATE NOCASE"),
@@ -124,7 +124,7 @@ class ListView(NamedTuple):
 LISTS = {
     "followings": ListView(
         tuple(name for name in FILTERS if name != "followed"),
-        tuple(name for name in _COLUMNS if name != "followed"),
+        tuple(name for name in COLUMNS if name != "followed"),
         (
             *("name", "sign", "groups", "special", "mutual", "since", "last_posted", "state"),
             "note",
@@ -173,9 +173,9 @@ class Query(Struct, frozen=True):
         for key, value in given.items():
             _check(FILTERS[key], value)
         sort = values.get("sort", "")
-        if sort not in view.columns or not _COLUMNS[sort].order:
+        if sort not in view.columns or not COLUMNS[sort].order:
             sort = "since"
-        descending = _COLUMNS[sort].descending
+        descending = COLUMNS[sort].descending
         if values.get("order") in ("up", "down"):
             descending = values["order"] == "down"
         return cls(name, given, sort, descending)
@@ -185,7 +185,7 @@ class Query(Struct, frozen=True):
         values = dict(self.filters)
         if self.sort != "since":
             values["sort"] = self.sort
-        if self.descending != _COLUMNS[self.sort].descending:
+        if self.descending != COLUMNS[self.sort].descending:
             values["order"] = "down" if self.descending else "up"
         return values
 
@@ -193,7 +193,7 @@ class Query(Struct, frozen=True):
         """Return the query sorted by a column, the other way round if it is that already."""
         if column == self.sort:
             return structs.replace(self, descending=not self.descending)
-        return structs.replace(self, sort=column, descending=_COLUMNS[column].descending)
+        return structs.replace(self, sort=column, descending=COLUMNS[column].descending)
 
     @property
     def where(self) -> str:
@@ -221,7 +221,7 @@ def rows(archive: Archive, query: Query, start: int, limit: int) -> list[sqlite3
 
     They have the columns of the list's view (docs/tools.md). Raise ArchiveError.
     """
-    order = _COLUMNS[query.sort].order
+    order = COLUMNS[query.sort].order
     way = "DESC" if query.descending else "ASC"
     sql = (
         f"SELECT * FROM {query.list} WHERE {query.where} ORDER BY {order} IS NULL, {order} {way},"

@@ -148,4 +148,3 @@ def _server(identity: Identity) -> str:
 
 def _name(known: Known) -> str:
     return "" if known.identity is None else known.identity.name.casefold()
-

@@ -49,11 +49,11 @@ def csrf_of(key: bytes, browser: str) -> str:
     return hmac.digest(key, b"csrf:" + browser.encode(), hashlib.sha256).hex()
 
 
-async def fields_of(request: Request, key: bytes) -> dict[str, str]:
-    """Return the fields of a form that one of our pages sent, without its csrf token.
+async def pairs_of(request: Request, key: bytes) -> list[tuple[str, str]]:
+    """Return the fields of a form that one of our pages sent, in order, without its csrf token.
 
-    Of several fields with one name the last counts. Raise Refusal: 403 if another page sent it, 413
-    for over 64 KiB, 400 for over 1,000 fields or bytes that are not UTF-8.
+    Raise Refusal: 403 if another page sent it, 413 for over 64 KiB, 400 for over 1,000 fields or
+    bytes that are not UTF-8.
     """
     if not _is_own_origin(request):
         raise Refusal(403, NOT_OURS)
@@ -68,11 +68,10 @@ async def fields_of(request: Request, key: bytes) -> dict[str, str]:
         )
     except ValueError:
         raise Refusal(400, Text("无法读取表单。", "The form cannot be read.")) from None
-    fields = dict(pairs)
-    browser, given = browser_id(request), fields.pop(FIELD, "")
+    browser, given = browser_id(request), dict(pairs).get(FIELD, "")
     if not browser or not hmac.compare_digest(given.encode(), csrf_of(key, browser).encode()):
         raise Refusal(403, NOT_OURS)
-    return fields
+    return [(name, value) for name, value in pairs if name != FIELD]
 
 
 def _is_own_origin(request: Request) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -86,6 +86,7 @@ class Site:
             "visible_lines": shown.visible_lines,
             "letter": shown.letter,
             "colour": shown.colour,
+            "sentence": lambda text: text[:1].upper() + text[1:],
             "segment": lambda text: quote(text, safe=""),
         }
         self._templates.globals |= {"iso": shown.iso}
@@ -104,29 +105,44 @@ class Site:
         **values: Any,
     ) -> Response:
         """Return a page, or a part of one, with its headers; with a form, the browser's cookie."""
-        look, browser, new = self.look(request), forms.browser_id(request), ""
+        browser, new = forms.browser_id(request), ""
 
         def csrf() -> str:
             nonlocal new
             new = new or ("" if browser else forms.new_id())
             return forms.csrf_of(self.key, browser or new)
 
-        context = {
-            "look": look,
-            "t": look.text,
-            "at": look.at,
-            "time": look.time,
-            "csrf": csrf,
-            "notice": notice or _noticed(request),
-            **values,
-        }
-        html = self._templates.get_template(template).render(context)
+        values["notice"] = notice or _noticed(request)
+        html = self._rendered(request, template, csrf, values)
         response = HTMLResponse(html, status, self._headers)
         if new:
             set_cookie(request, response, forms.COOKIE, new)
         if _NOTICE_COOKIE in request.cookies:
             response.delete_cookie(_NOTICE_COOKIE, root(request))
         return response
+
+    def part(self, request: Request, template: str, **values: Any) -> str:
+        """Return the HTML of a part of a page, for a browser that has our cookie."""
+        csrf = forms.csrf_of(self.key, forms.browser_id(request))
+        return self._rendered(request, template, lambda: csrf, values)
+
+    def _rendered(
+        self,
+        request: Request,
+        template: str,
+        csrf: Callable[[], str],
+        values: Mapping[str, Any],
+    ) -> str:
+        look = self.look(request)
+        context = {
+            "look": look,
+            "t": look.text,
+            "at": look.at,
+            "time": look.time,
+            "csrf": csrf,
+            **values,
+        }
+        return self._templates.get_template(template).render(context)
 
     def refused(self, request: Request, error: Exception) -> Response:
         """Return the page of an HTTPException: what happened, and what to do next."""
@@ -144,8 +160,12 @@ class Site:
         return response
 
     async def fields(self, request: Request) -> dict[str, str]:
-        """Return the fields of a form; see ``forms.fields_of``."""
-        return await forms.fields_of(request, self.key)
+        """Return the fields of a form, of several of a name the last; see ``forms.pairs_of``."""
+        return dict(await self.pairs(request))
+
+    async def pairs(self, request: Request) -> list[tuple[str, str]]:
+        """Return the fields of a form as pairs; see ``forms.pairs_of``."""
+        return await forms.pairs_of(request, self.key)
 
     def routes(self) -> list[Route]:
         """Return the routes of the static files and of the switch of language."""

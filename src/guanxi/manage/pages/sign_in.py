@@ -48,9 +48,7 @@ def verbs(panel: Panel) -> list[Verb]:
     attempts: dict[str, Attempt] = {}
 
     async def ask(request: Request) -> Response:
-        return await panel.page(
-            request, "sign_in.html", server=panel.people.base_url, path=SIGN_IN
-        )
+        return await panel.page(request, "sign_in.html", server=panel.people.base_url, path=SIGN_IN)
 
     async def begin(request: Request) -> Response:
         await panel.site.fields(request)
@@ -75,7 +73,9 @@ def verbs(panel: Panel) -> list[Verb]:
 
     async def image(request: Request) -> Response:
         svg = io.BytesIO()
-        segno.make(attempt_of(request).url).save(svg, kind="svg", border=2, omitsize=True, light="#fff")
+        segno.make(attempt_of(request).url).save(
+            svg, kind="svg", border=2, omitsize=True, light="#fff"
+        )
         headers = security_headers() | {"Cache-Control": "no-store"}
         return Response(svg.getvalue(), headers=headers, media_type="image/svg+xml")
 
@@ -88,7 +88,8 @@ def verbs(panel: Panel) -> list[Verb]:
         response = panel.site.back(request, where, notice)
         if request.headers.get("hx-request"):
             response.status_code = 200
-            response.headers["HX-Redirect"] = response.headers.pop("location")
+            response.headers["HX-Redirect"] = response.headers["location"]
+            del response.headers["location"]
         return response
 
     return [

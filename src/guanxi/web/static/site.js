@@ -82,3 +82,53 @@ document.addEventListener("htmx:before:request", (event) => {
 
 document.addEventListener("htmx:after:swap", () => ready(document));
 ready(document);
+
+// --- work that runs: its progress arrives as events, and the page is loaded again at its end ---
+
+for (const shown of document.querySelectorAll("[data-events]:not([data-events=''])")) {
+  const events = new EventSource(shown.dataset.events);
+  const show = (event) => {
+    const part = new DOMParser().parseFromString(JSON.parse(event.data).html, "text/html");
+    shown.replaceChildren(...part.querySelector(`#${shown.id}`).childNodes);
+    ready(shown);
+  };
+  events.addEventListener("work", show);
+  events.addEventListener("ended", (event) => {
+    show(event);
+    events.close();
+    if (!document.querySelector("input:checked, :focus:is(input, textarea)")) location.reload();
+  });
+}
+
+// --- rows that are chosen: with shift a whole range, also over blocks that were loaded later ---
+
+for (const form of document.querySelectorAll("form[data-choosing]")) {
+  const chosen = form.querySelector("[data-chosen]");
+  const all = form.elements.namedItem("all");
+  let last = null;
+  const rows = () => [...form.querySelectorAll("tbody input[name=mid]")];
+  const count = () => {
+    const marked = rows().filter((row) => row.checked).length;
+    const number = all?.checked ? Number(form.dataset.matching) - marked : marked;
+    chosen.textContent = number ? `· ✓ ${number.toLocaleString("en")}` : "";
+    form.classList.toggle("all-chosen", Boolean(all?.checked));
+  };
+  form.addEventListener("click", (event) => {
+    const row = event.target.closest("tbody input[name=mid]");
+    if (!row) return;
+    if (event.shiftKey && last) {
+      const between = rows();
+      const [from, to] = [between.indexOf(last), between.indexOf(row)].sort((a, b) => a - b);
+      for (const one of between.slice(from, to + 1)) one.checked = row.checked;
+    }
+    last = row;
+  });
+  form.addEventListener("change", count);
+  // One field for all: a form has a bound of fields.
+  form.addEventListener("formdata", (event) => {
+    const mids = event.formData.getAll("mid");
+    event.formData.delete("mid");
+    event.formData.set("mids", mids.join(","));
+  });
+  count();
+}

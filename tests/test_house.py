@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
-        *("_version", "sdk", "user", "demo", "files", "toolbox", "emulator", "console"),
+        *("_version", "sdk", "user", "demo", "files", "toolbox", "emulator", "console", "manage"),
     },
     "__main__": {"cli"},
     "exceptions": {"contract"},

@@ -77,8 +77,9 @@ class People:
     def person(self, key: str) -> Person:
         """Return the account with its credential, so that it can act.
 
-        A saved credential is tried once: one request finds out whose it is. Raise SignedOut without
-        one, ArchiveError without an archive, and ApiException if the server cannot be reached.
+        A saved credential is tried once: one request finds out which account it is of. Raise
+        SignedOut without one, ArchiveError without an archive, and ApiException if the server
+        cannot be reached.
         """
         if key not in self._signed:
             with self.archive(key) as archive:

@@ -113,7 +113,7 @@ class Site:
             return forms.csrf_of(self.key, browser or new)
 
         values["notice"] = notice or _noticed(request)
-        html = self._rendered(request, template, csrf, values)
+        html = self._rendered(self.look(request), template, csrf, values)
         response = HTMLResponse(html, status, self._headers)
         if new:
             set_cookie(request, response, forms.COOKIE, new)
@@ -121,19 +121,21 @@ class Site:
             response.delete_cookie(_NOTICE_COOKIE, root(request))
         return response
 
-    def part(self, request: Request, template: str, **values: Any) -> str:
-        """Return the HTML of a part of a page, for a browser that has our cookie."""
+    def part(self, request: Request, page: str, template: str, **values: Any) -> str:
+        """Return the HTML of a part of a page, for a browser that has our cookie.
+
+        ``page`` is the path of the page that shows the part: addresses are relative to it.
+        """
         csrf = forms.csrf_of(self.key, forms.browser_id(request))
-        return self._rendered(request, template, lambda: csrf, values)
+        return self._rendered(Look(self, request, page), template, lambda: csrf, values)
 
     def _rendered(
         self,
-        request: Request,
+        look: Look,
         template: str,
         csrf: Callable[[], str],
         values: Mapping[str, Any],
     ) -> str:
-        look = self.look(request)
         context = {
             "look": look,
             "t": look.text,
@@ -189,7 +191,8 @@ class Site:
 class Look:
     """How one request's pages look: language, zone, addresses."""
 
-    def __init__(self, site: Site, request: Request) -> None:
+    def __init__(self, site: Site, request: Request, page: str = "") -> None:
+        """``page`` is the path of the page, that of the request if it is empty."""
         self.site, self._request = site, request
         cookies = request.cookies
         self.language: Language = language.language_of(
@@ -200,7 +203,7 @@ class Look:
         self.zone = shown.zone_named(self.zone_name)
         if str(self.zone) != self.zone_name:
             self.zone_name = "UTC"
-        self.path = path_of(request)
+        self.path = page or path_of(request)
         self._up = "../" * (self.path.count("/") - 1) or "./"
 
     def text(self, text: Text | str, english: str | None = None) -> str:

@@ -53,6 +53,7 @@ def manage(
             if port != _PORT:
                 raise
             listener.bind(("127.0.0.1", 0))  # the usual port is in use: any other will do
+        listener.listen()  # the browser may be quicker than the server
         address = f"http://127.0.0.1:{listener.getsockname()[1]}{OPEN}?token={pages.token}"
         say(address)
         note(text("Ctrl-C 结束。", "Ctrl-C ends it."))

@@ -20,6 +20,7 @@ from guanxi.sdk.sync import SyncClient
 from guanxi.text import Text
 from guanxi.web.forms import Refusal
 from guanxi.web.headers import security_headers
+from guanxi.web.site import Notice
 
 _CODE, _IMAGE, _STATE = f"{SIGN_IN}/{{id}}", f"{SIGN_IN}/{{id}}/code.svg", f"{SIGN_IN}/{{id}}/state"
 _MOST = 5
@@ -80,13 +81,14 @@ def verbs(panel: Panel) -> list[Verb]:
         return Response(svg.getvalue(), headers=headers, media_type="image/svg+xml")
 
     async def state(request: Request) -> Response:
-        attempt = attempt_of(request)
-        if not attempt.ended:
+        attempt, is_part = attempt_of(request), "hx-request" in request.headers
+        if not attempt.ended and is_part:
             return await _shown(panel, request, "_sign_in_state.html", attempt)
-        # htmx goes there as a whole page; a browser without it follows the redirect.
         where, notice = _end_of(attempt)
+        if not attempt.ended:
+            where, notice = f"{SIGN_IN}/{request.path_params['id']}", _WAITING
         response = panel.site.back(request, where, notice)
-        if request.headers.get("hx-request"):
+        if is_part:  # htmx goes there as a whole page; a browser without it follows the redirect
             response.status_code = 200
             response.headers["HX-Redirect"] = response.headers["location"]
             del response.headers["location"]
@@ -138,6 +140,7 @@ def _end_of(attempt: Attempt) -> tuple[str, Any]:
     return SIGN_IN, refused(attempt.failed or ValueError(_EXPIRED))
 
 
+_WAITING = Notice("refused", Text("还没有确认。", "It is not confirmed yet."))
 _EXPIRED = Text(
     "二维码已过期或已使用，请再生成一个。", "The code has expired or was used: make another one."
 )

@@ -23,12 +23,14 @@ def verbs(panel: Panel) -> list[Verb]:
     """Return the stream of the progress, and the form that stops the work."""
 
     async def events(request: Request) -> Response:
+        page = local_path(request.query_params.get("page", "/"))
+
         async def stream() -> AsyncIterator[str]:
             async for state in _states(panel):
                 if state is None:
                     yield ": \n\n"
                     continue
-                html = panel.site.part(request, "_work.html", work=state)
+                html = panel.site.part(request, page, "_work.html", work=state)
                 event = "work" if state.goes_on else "ended"
                 yield f"event: {event}\ndata: {json.dumps({'html': html})}\n\n"
 

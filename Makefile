@@ -19,7 +19,7 @@ comma := ,
 PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stranger plugins others-if-possible demo bench test test-citus test-long lint format types imports \
+.PHONY: screenshots help setup stranger plugins others-if-possible demo bench test test-citus test-long lint format types imports \
 	generate lock clean clients
 
 help: ## list the tasks
@@ -179,6 +179,9 @@ lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgra
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
 	@! grep -nE '://|^-' requirements/*.lock || { \
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
+
+screenshots: setup ## photograph the pages for people (into build/screenshots, the best into docs/images)
+	@exec $(BIN)/python -m tools.pages_screenshots $(ARGS)
 
 clean: ## remove environments, caches and what a test run leaves
 	rm -rf .venv .venv-bench .venv-stranger .venv-plugins .venv-lock bench/.cache .mypy_cache .pytest_cache \

@@ -47,6 +47,7 @@ LANGUAGES = ("zh", "en")
 #: The images of docs/.
 KEPT = (
     "start-1280-light-en",
+    "start-1280-light-zh",
     "endpoint-1280-dark-en",
     "requests-1280-light-en",
     "faults-390-light-en",

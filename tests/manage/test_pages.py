@@ -98,7 +98,7 @@ def test_a_snapshot_then_filters_then_a_plan_then_undo(
     assert "Snapshot 1 is complete" in visitor.visit(home)
     page = visitor.visit(f"{home}/lists/followings?mutual=no&sort=name")
     assert [name for name in ("Cat", "dog", "eel", "fox") if name in page] == ["dog", "eel", "fox"]
-    page = visitor.submit("Make a plan", action="unfollow", mid="4")
+    page = visitor.submit("Make a plan", action="unfollow", chosen="4")
     assert "chosen by you" in page
     assert followings(manage, 1) == {2, 3, 4, 5}  # nothing happens before the next step
     visitor.submit("Apply now")
@@ -119,13 +119,14 @@ def test_all_that_match_are_meant_whatever_the_page_shows(
 ) -> None:
     manage, visitor, home = at_home
     visitor.visit(f"{home}/lists/followings?mutual=no")
-    page = visitor.submit("Make a plan", action="add", group_name="quiet ones", all="1", mids="3")
+    page = visitor.submit("Make a plan", action="add", group_name="quiet ones", whole="1")
     assert "Mutual: no" in page
     with Archive.open(manage.folder / f"{home.removeprefix('/a/')}.db") as archive:
         [kept] = plans.kept(archive)
         acts = [*plans.get(archive, kept.name).acts()]
     assert [(act.act, act.mid, act.group) for act in acts] == [
         ("create_group", None, "quiet ones"),
+        ("set_groups", 3, ""),
         ("set_groups", 4, ""),
         ("set_groups", 5, ""),
     ]
@@ -136,9 +137,9 @@ def test_all_that_match_are_meant_whatever_the_page_shows(
 def test_what_cannot_be_planned_is_said(at_home: tuple[Manage, Visitor, str]) -> None:
     _, visitor, home = at_home
     visitor.visit(f"{home}/lists/followings")
-    assert "choose accounts first" in visitor.submit("Make a plan", action="unfollow", mid="")
+    assert "choose accounts first" in visitor.submit("Make a plan", action="unfollow", chosen="")
     visitor.visit(f"{home}/lists/followings")
-    page = visitor.submit("Make a plan", action="add", mid="3", group_name="")
+    page = visitor.submit("Make a plan", action="add", chosen="3", group_name="")
     assert "cannot name a group" in page
     assert "Since, before: a date" in visitor.visit(f"{home}/lists/followings?before=x")
     for path in ("/a/nobody", f"{home}/lists/nothing", f"{home}/plans/x", f"{home}/difference"):
@@ -182,12 +183,12 @@ def test_two_snapshots_are_compared(at_home: tuple[Manage, Visitor, str]) -> Non
 
 def test_a_form_of_another_page_changes_nothing(at_home: tuple[Manage, Visitor, str]) -> None:
     manage, visitor, home = at_home
-    for body in (b"action=unfollow&mid=3", b"action=unfollow&mid=3&_csrf=0"):
+    for body in (b"action=unfollow&chosen=3", b"action=unfollow&chosen=3&_csrf=0"):
         answer = visitor.send("POST", f"{home}/lists/followings/plan", body, Origin=manage.url)
         assert answer.status == 403
     visitor.visit(f"{home}/lists/followings")
     form = visitor.form("Make a plan")
-    body = f"action=unfollow&mid=3&_csrf={form.fields['_csrf']}".encode()
+    body = f"action=unfollow&chosen=3&_csrf={form.fields['_csrf']}".encode()
     there = {"Origin": "http://attacker.example"}
     assert visitor.send("POST", f"{home}/lists/followings/plan", body, **there).status == 403
     assert "No plan yet" in visitor.visit(f"{home}/plans")

@@ -227,6 +227,7 @@ def test_the_page_adds_the_signature_and_shows_a_refusal(
 
 
 @pytest.mark.browser
+@pytest.mark.long
 def test_signing_in_on_the_page(page: Chrome, documented: RunningService) -> None:
     [caller] = fresh(documented)
     show(page, documented, e.FRIENDS, None)
@@ -253,6 +254,7 @@ def test_the_pages_are_accessible_and_fit(page: Chrome, documented: RunningServi
 
 
 @pytest.mark.browser
+@pytest.mark.long
 def test_searching_by_keyboard(page: Chrome, documented: RunningService) -> None:
     page.get(f"{documented.base_url}/docs")
     page.find_element(By.TAG_NAME, "body").send_keys("/")

@@ -47,7 +47,9 @@ async def act_as(service: Service, response: Response, mid: int) -> None:
     Raise AccountError if the account is unknown or deregistered; then nothing is stored.
     """
     limits = service.profile.limits
-    issued = await sessions.issue(service.store, mid, TokenKind.COOKIE, limits, service.now())
+    issued = await sessions.issue(
+        service.store, mid, TokenKind.COOKIE, limits, service.now(), chance=service.chance
+    )
     response.raw_headers += session_cookies(issued, mid, limits)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -244,12 +244,9 @@ def groups(archive: Archive) -> dict[str, int]:
     return {row["name"]: row["count"] for row in found}
 
 
-def among(query: Query, chosen: Iterator[int] | list[int], *, all_but: bool = False) -> str:
-    """Return the condition for the chosen accounts, or for all that match but these."""
-    numbers = ", ".join(map(str, sorted(set(chosen))))
-    if not all_but:
-        return f"mid IN ({numbers})"
-    return f"({query.where}) AND mid NOT IN ({numbers})" if numbers else query.where
+def among(mids: Iterable[int]) -> str:
+    """Return the condition for these accounts."""
+    return f"mid IN ({', '.join(map(str, sorted({*mids})))})"
 
 
 def _check(one: Filter, value: str) -> None:

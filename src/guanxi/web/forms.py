@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.exceptions import HTTPException
@@ -15,7 +16,8 @@ from guanxi.text import Text
 #: The cookie by which a browser is known, and the field of a form that proves our page.
 COOKIE, FIELD = "guanxi_browser", "_csrf"
 _ID_LENGTH = 32
-_MOST_BYTES, _MOST_FIELDS = 65_536, 1_000
+#: A selection of a long table has a field for each row.
+_MOST_BYTES, _MOST_FIELDS = 262_144, 10_000
 _HEX = frozenset("0123456789abcdef")
 
 NOT_OURS = Text(
@@ -49,10 +51,22 @@ def csrf_of(key: bytes, browser: str) -> str:
     return hmac.digest(key, b"csrf:" + browser.encode(), hashlib.sha256).hex()
 
 
-async def pairs_of(request: Request, key: bytes) -> list[tuple[str, str]]:
-    """Return the fields of a form that one of our pages sent, in order, without its csrf token.
+class Fields(dict[str, str]):
+    """The fields of a form; of several with one name the last counts, ``every`` has them all."""
 
-    Raise Refusal: 403 if another page sent it, 413 for over 64 KiB, 400 for over 1,000 fields or
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._pairs = [*pairs]
+        super().__init__(self._pairs)
+
+    def every(self, name: str) -> list[str]:
+        """Return the values of all fields with this name, in the order of the form."""
+        return [value for one, value in self._pairs if one == name]
+
+
+async def fields_of(request: Request, key: bytes) -> Fields:
+    """Return the fields of a form that one of our pages sent, without its csrf token.
+
+    Raise Refusal: 403 if another page sent it, 413 for over 256 KiB, 400 for over 10,000 fields or
     bytes that are not UTF-8.
     """
     if not _is_own_origin(request):
@@ -71,7 +85,7 @@ async def pairs_of(request: Request, key: bytes) -> list[tuple[str, str]]:
     browser, given = browser_id(request), dict(pairs).get(FIELD, "")
     if not browser or not hmac.compare_digest(given.encode(), csrf_of(key, browser).encode()):
         raise Refusal(403, NOT_OURS)
-    return [(name, value) for name, value in pairs if name != FIELD]
+    return Fields(pair for pair in pairs if pair[0] != FIELD)
 
 
 def _is_own_origin(request: Request) -> bool:

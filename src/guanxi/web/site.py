@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -102,49 +102,37 @@ class Site:
         *,
         status: int = 200,
         notice: Notice | None = None,
+        shown_at: str = "",
         **values: Any,
     ) -> Response:
-        """Return a page, or a part of one, with its headers; with a form, the browser's cookie."""
-        browser, new = forms.browser_id(request), ""
+        """Return a page, or a part of one, with its headers; with a form, the browser's cookie.
+
+        ``shown_at`` is the path of the page that a part is for, if it is not the request's own:
+        addresses are relative to it.
+        """
+        look, browser, new = Look(self, request, shown_at), forms.browser_id(request), ""
 
         def csrf() -> str:
             nonlocal new
             new = new or ("" if browser else forms.new_id())
             return forms.csrf_of(self.key, browser or new)
 
-        values["notice"] = notice or _noticed(request)
-        html = self._rendered(self.look(request), template, csrf, values)
-        response = HTMLResponse(html, status, self._headers)
-        if new:
-            set_cookie(request, response, forms.COOKIE, new)
-        if _NOTICE_COOKIE in request.cookies:
-            response.delete_cookie(_NOTICE_COOKIE, root(request))
-        return response
-
-    def part(self, request: Request, page: str, template: str, **values: Any) -> str:
-        """Return the HTML of a part of a page, for a browser that has our cookie.
-
-        ``page`` is the path of the page that shows the part: addresses are relative to it.
-        """
-        csrf = forms.csrf_of(self.key, forms.browser_id(request))
-        return self._rendered(Look(self, request, page), template, lambda: csrf, values)
-
-    def _rendered(
-        self,
-        look: Look,
-        template: str,
-        csrf: Callable[[], str],
-        values: Mapping[str, Any],
-    ) -> str:
         context = {
             "look": look,
             "t": look.text,
             "at": look.at,
             "time": look.time,
             "csrf": csrf,
+            "notice": notice or _noticed(request),
             **values,
         }
-        return self._templates.get_template(template).render(context)
+        html = self._templates.get_template(template).render(context)
+        response = HTMLResponse(html, status, self._headers)
+        if new:
+            set_cookie(request, response, forms.COOKIE, new)
+        if _NOTICE_COOKIE in request.cookies:
+            response.delete_cookie(_NOTICE_COOKIE, root(request))
+        return response
 
     def refused(self, request: Request, error: Exception) -> Response:
         """Return the page of an HTTPException: what happened, and what to do next."""
@@ -161,13 +149,9 @@ class Site:
             set_cookie(request, response, _NOTICE_COOKIE, value, seconds=60)
         return response
 
-    async def fields(self, request: Request) -> dict[str, str]:
-        """Return the fields of a form, of several of a name the last; see ``forms.pairs_of``."""
-        return dict(await self.pairs(request))
-
-    async def pairs(self, request: Request) -> list[tuple[str, str]]:
-        """Return the fields of a form as pairs; see ``forms.pairs_of``."""
-        return await forms.pairs_of(request, self.key)
+    async def fields(self, request: Request) -> forms.Fields:
+        """Return the fields of a form; see ``forms.fields_of``."""
+        return await forms.fields_of(request, self.key)
 
     def routes(self) -> list[Route]:
         """Return the routes of the static files and of the switch of language."""
@@ -191,8 +175,8 @@ class Site:
 class Look:
     """How one request's pages look: language, zone, addresses."""
 
-    def __init__(self, site: Site, request: Request, page: str = "") -> None:
-        """``page`` is the path of the page, that of the request if it is empty."""
+    def __init__(self, site: Site, request: Request, shown_at: str = "") -> None:
+        """``shown_at`` is the path of the page, that of the request if it is empty."""
         self.site, self._request = site, request
         cookies = request.cookies
         self.language: Language = language.language_of(
@@ -203,7 +187,7 @@ class Look:
         self.zone = shown.zone_named(self.zone_name)
         if str(self.zone) != self.zone_name:
             self.zone_name = "UTC"
-        self.path = page or path_of(request)
+        self.path = shown_at or path_of(request)
         self._up = "../" * (self.path.count("/") - 1) or "./"
 
     def text(self, text: Text | str, english: str | None = None) -> str:

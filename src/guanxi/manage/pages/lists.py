@@ -17,7 +17,7 @@ from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import ToolError
 from guanxi.toolbox.planning import COMMANDS
 from guanxi.toolbox.selection import Selection, Words
-from guanxi.web.forms import Refusal
+from guanxi.web.forms import Fields, Refusal
 from guanxi.web.paging import BLOCK, Block, whole_number, with_query
 
 LIST = f"{ACCOUNT}/{{key}}/lists/{{name}}"
@@ -111,15 +111,14 @@ def verbs(panel: Panel) -> list[Verb]:
             )
 
     async def plan(request: Request) -> Response:
-        name, pairs = _name(request), await panel.site.pairs(request)
-        fields = dict(pairs)
+        name, fields = _name(request), await panel.site.fields(request)
         back = _back(panel, request, fields)
         action = ACTIONS[name].get(fields.get("action", ""))
         if action is None:
             return panel.site.back(request, back, refused(ValueError(_NO_ACTION)))
         with panel.archive(request) as archive:
             try:
-                chosen = _chosen(name, pairs)
+                chosen = _chosen(name, fields)
                 made = plans.make(
                     archive,
                     action.command,
@@ -134,11 +133,10 @@ def verbs(panel: Panel) -> list[Verb]:
         return panel.site.back(request, panel.account(request, f"/plans/{made.name}"))
 
     async def keep(request: Request) -> Response:
-        name, pairs = _name(request), await panel.site.pairs(request)
-        fields = dict(pairs)
+        name, fields = _name(request), await panel.site.fields(request)
         with panel.archive(request) as archive:
             try:
-                mids = _mids_of(archive, name, _chosen(name, pairs))
+                mids = _mids_of(archive, name, _chosen(name, fields))
                 if fields.get("on"):
                     reason = words(panel, request)(_BY_HAND)
                     notes.keep(archive, mids, reason, now())
@@ -241,22 +239,19 @@ def _back(panel: Panel, request: Request, fields: Mapping[str, str]) -> str:
     return with_query(panel.account(request, f"/lists/{request.path_params['name']}"), kept)
 
 
-def _chosen(name: str, pairs: Sequence[tuple[str, str]]) -> Chosen:
+def _chosen(name: str, fields: Fields) -> Chosen:
     """Return the accounts that a form is about. Raise SelectionError for none.
 
-    They are those of the fields ``mid``, and of ``mids`` with commas; with ``all`` everybody who
-    matches the filters, but those.
+    They are those of its fields ``chosen``; with ``whole`` everybody who matches the filters.
     """
-    fields = dict(pairs)
-    texts = [value for key, value in pairs if key == "mid"]
-    texts += fields.get("mids", "").split(",")
-    mids = [mid for mid in (whole_number(text, most=_LARGEST) for text in texts) if mid]
     query = Query.of(name, fields)
-    if fields.get("all"):
-        return Chosen(lists.among(query, mids, all_but=True), query.because)
+    if fields.get("whole"):
+        return Chosen(query.where, query.because)
+    texts = fields.every("chosen")
+    mids = [mid for mid in (whole_number(text, most=_LARGEST) for text in texts) if mid]
     if not mids:
         raise ToolError("请先选择账号", "choose accounts first")
-    return Chosen(lists.among(query, mids), _BY_HAND)
+    return Chosen(lists.among(mids), _BY_HAND)
 
 
 def _selection(name: str, command: str, chosen: Chosen, language: Words) -> Selection:
@@ -273,7 +268,7 @@ def _mids_of(archive: Archive, name: str, chosen: Chosen) -> list[int]:
 
 
 def _group(fields: Mapping[str, str]) -> str:
-    return fields.get("new_group", "").strip() or fields.get("group_name", "")
+    return fields.get("group_name", "")
 
 
 _NO_ACTION = Text("请选择要做什么", "choose what to do")

@@ -83,52 +83,84 @@ document.addEventListener("htmx:before:request", (event) => {
 document.addEventListener("htmx:after:swap", () => ready(document));
 ready(document);
 
-// --- work that runs: its progress arrives as events, and the page is loaded again at its end ---
+// --- choosing rows: a click with shift chooses all between, and one button all that match ---
 
-for (const shown of document.querySelectorAll("[data-events]:not([data-events=''])")) {
-  const events = new EventSource(shown.dataset.events);
-  const show = (event) => {
-    const part = new DOMParser().parseFromString(JSON.parse(event.data).html, "text/html");
-    shown.replaceChildren(...part.querySelector(`#${shown.id}`).childNodes);
-    ready(shown);
-  };
-  events.addEventListener("work", show);
-  events.addEventListener("ended", (event) => {
-    show(event);
-    events.close();
-    if (!document.querySelector("input:checked, :focus:is(input, textarea)")) location.reload();
-  });
+let last = null;
+
+function boxes(form) {
+  return [...form.querySelectorAll("tbody input[type=checkbox][name=chosen]")];
 }
 
-// --- rows that are chosen: with shift a whole range, also over blocks that were loaded later ---
+function isWhole(form) {
+  return form.elements.whole.value === "1";
+}
 
-for (const form of document.querySelectorAll("form[data-choosing]")) {
-  const chosen = form.querySelector("[data-chosen]");
-  const all = form.elements.namedItem("all");
-  let last = null;
-  const rows = () => [...form.querySelectorAll("tbody input[name=mid]")];
-  const count = () => {
-    const marked = rows().filter((row) => row.checked).length;
-    const number = all?.checked ? Number(form.dataset.matching) - marked : marked;
-    chosen.textContent = number ? `· ✓ ${number.toLocaleString("en")}` : "";
-    form.classList.toggle("all-chosen", Boolean(all?.checked));
-  };
-  form.addEventListener("click", (event) => {
-    const row = event.target.closest("tbody input[name=mid]");
-    if (!row) return;
-    if (event.shiftKey && last) {
-      const between = rows();
-      const [from, to] = [between.indexOf(last), between.indexOf(row)].sort((a, b) => a - b);
-      for (const one of between.slice(from, to + 1)) one.checked = row.checked;
+function count(form) {
+  const all = boxes(form);
+  const chosen = all.filter((box) => box.checked).length;
+  const number = isWhole(form) ? Number(form.dataset.total) : chosen;
+  form.querySelector("[data-count]").textContent = number.toLocaleString("en");
+  const toggle = form.querySelector("[data-toggle]");
+  toggle.checked = chosen > 0 && chosen === all.length;
+  toggle.indeterminate = chosen > 0 && chosen < all.length;
+  form.querySelector("[data-whole]").hidden = isWhole(form) || !toggle.checked || all.length >= Number(form.dataset.total);
+  form.querySelector("[data-none]").hidden = !number;
+}
+
+function choose(form, checked, whole = "") {
+  form.elements.whole.value = whole;
+  for (const box of boxes(form)) box.checked = checked;
+  count(form);
+}
+
+document.addEventListener("click", (event) => {
+  const form = event.target.closest("form[data-chooses]");
+  if (!form) return;
+  if (event.target.matches("[data-toggle]")) choose(form, event.target.checked);
+  else if (event.target.matches("[data-whole]")) choose(form, true, "1");
+  else if (event.target.matches("[data-none]")) choose(form, false);
+  else if (event.target.matches("input[name=chosen]")) {
+    const all = boxes(form);
+    if (event.shiftKey && last && all.includes(last)) {
+      const [from, to] = [all.indexOf(last), all.indexOf(event.target)].sort((a, b) => a - b);
+      for (const box of all.slice(from, to + 1)) box.checked = event.target.checked;
     }
-    last = row;
-  });
-  form.addEventListener("change", count);
-  // One field for all: a form has a bound of fields.
-  form.addEventListener("formdata", (event) => {
-    const mids = event.formData.getAll("mid");
-    event.formData.delete("mid");
-    event.formData.set("mids", mids.join(","));
-  });
-  count();
+    last = event.target;
+    if (!event.target.checked) form.elements.whole.value = "";
+    count(form);
+  }
+});
+
+function counted() {
+  for (const form of document.querySelectorAll("form[data-chooses]")) {
+    form.querySelector("[data-toggle]").hidden = false;
+    if (isWhole(form)) choose(form, true, "1");
+    else count(form);
+  }
 }
+
+document.addEventListener("htmx:after:swap", counted);
+counted();
+
+// --- server-sent events: the part of the page renews itself; see web/events.py ---
+
+const streams = new Map();
+
+function listen() {
+  for (const [element, stream] of streams) {
+    if (element.isConnected) continue;
+    stream.close();
+    streams.delete(element);
+  }
+  for (const element of document.querySelectorAll("[data-events]")) {
+    if (streams.has(element)) continue;
+    const stream = new EventSource(element.dataset.events);
+    const renew = () => element.dispatchEvent(new CustomEvent("renewed"));
+    stream.addEventListener("news", renew);
+    stream.addEventListener("end", () => { stream.close(); renew(); });
+    streams.set(element, stream);
+  }
+}
+
+document.addEventListener("htmx:after:swap", listen);
+listen();

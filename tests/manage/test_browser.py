@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -23,7 +24,10 @@ def find(browser: Chrome, selector: str) -> WebElement:
 
 
 def press(browser: Chrome, label: str) -> None:
-    browser.find_element(By.XPATH, f"//button[normalize-space()='{label}']").click()
+    """Click a button; its part of the page may be renewed meanwhile."""
+    button = (By.XPATH, f"//button[normalize-space()='{label}']")
+    waiting = WebDriverWait(browser, 20, ignored_exceptions=[StaleElementReferenceException])
+    waiting.until(lambda _: browser.find_element(*button).click() is None)
 
 
 def wait_for(browser: Chrome, text: str) -> None:
@@ -76,7 +80,7 @@ def test_work_shows_its_progress_and_is_stopped_and_continued(
     find(browser, "[data-toggle]").click()
     press(browser, "Make a plan")
     wait_for(browser, "Unfollow · 4")
-    slow = manage.service.fault("relation.modify", delay=0.7)
+    slow = manage.service.fault("relation.modify", delay=4.0)
     press(browser, "Apply now")
     WebDriverWait(browser, 20).until(
         lambda _: browser.find_elements(By.CSS_SELECTOR, "#work progress[value='1']")

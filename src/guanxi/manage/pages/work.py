@@ -30,7 +30,7 @@ def verbs(panel: Panel) -> list[Verb]:
             response.headers["HX-Refresh"] = "true"  # the whole page shows what was done
         return response
 
-    async def news(request: Request) -> Response:
+    async def news(_request: Request) -> Response:
         return events(_states(panel))
 
     async def stop(request: Request) -> Response:

@@ -27,7 +27,12 @@ def press(browser: Chrome, label: str) -> None:
     """Click a button; its part of the page may be renewed meanwhile."""
     button = (By.XPATH, f"//button[normalize-space()='{label}']")
     waiting = WebDriverWait(browser, 20, ignored_exceptions=[StaleElementReferenceException])
-    waiting.until(lambda _: browser.find_element(*button).click() is None)
+
+    def click(_: Chrome) -> bool:
+        browser.find_element(*button).click()
+        return True
+
+    waiting.until(click)
 
 
 def wait_for(browser: Chrome, text: str) -> None:

@@ -46,12 +46,11 @@ def verbs(panel: Panel) -> list[Verb]:
 
 
 async def _states(panel: Panel) -> AsyncIterator[State]:
-    """Yield each state of the work, until it ends."""
-    shown: State | None = None
-    while (state := panel.desk.state()) is not None:
-        if state != shown:
+    """Yield each new state of the work until it ends; the first one is on the page already."""
+    shown = panel.desk.state()
+    while shown is not None and shown.goes_on:
+        await asyncio.sleep(_EVERY)
+        state = panel.desk.state()
+        if state is not None and state != shown:
             shown = state
             yield state
-        if not state.goes_on:
-            return
-        await asyncio.sleep(_EVERY)

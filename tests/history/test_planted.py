@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -19,12 +18,14 @@ from guanxi.stores.layer import Layer
 from guanxi.stores.port import Changes, Slice, Store, StoreUnavailable, Tally
 from guanxi.testing import running
 from guanxi.text import Text
-from tests.counts import LONG
+from tests.counts import count
 from tests.history.checked import faults
 from tests.history.load import FeedReader, clients
 from tests.history.world import prepare
+from tests.service.test_workers import until
 
-_SECONDS = 1.0 if LONG else 0.3
+#: How many operations a history has, at least.
+_OPERATIONS = count(short=300, long=1_000)
 
 
 class Early(Layer):
@@ -156,13 +157,12 @@ def recorded_faults(layer: Callable[[Store], Store]) -> dict[str, list[str]]:
         reader = FeedReader(service.admin_url, service.admin_token, start)
         reader.start()
         with clients(service.base_url, sessions, seed=7, pause=0.002) as running_clients:
-            time.sleep(_SECONDS)
+            until(lambda: sum(len(client.ops) for client in running_clients) >= _OPERATIONS)
         reader.stopped.set()
         reader.join(60)
     assert [client.unexpected for client in running_clients] == [[]] * len(sessions)
     assert (reader.refused, reader.errors) == ([], 0)
     ops = [op for client in running_clients for op in client.ops]
-    assert len(ops) > 100
     return faults(ops, reader.feed)
 
 

@@ -39,13 +39,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sdk": {"_version", "text", "contract"},
     "user": {"contract", "sdk"},
     "toolbox": {"text", "contract", "sdk"},
+    "manage": {"text", "contract", "sdk", "toolbox", "web"},
     "demo": {"text", "contract", "graph", "accounts", "world", "stores", "sdk"},
     "embed": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
     },
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
-        *("_version", "sdk", "user", "demo", "files", "toolbox", "emulator", "console"),
+        *("_version", "sdk", "user", "demo", "files", "toolbox", "emulator", "console", "manage"),
     },
     "__main__": {"cli"},
     "exceptions": {"contract"},

@@ -31,49 +31,55 @@ class Demo(NamedTuple):
 
 
 class Form(NamedTuple):
-    """A form as a browser would send it, and the label of its button."""
+    """A form as a browser would send it with one of its buttons, and that button's label."""
 
     method: str
     action: str
     fields: dict[str, str]
     button: str
+    #: The name and the value of the button.
+    own: dict[str, str]
 
 
 class _Forms(HTMLParser):
-    """Collects the forms of a page: inputs, selects and the text or label of the button."""
+    """Collects the forms of a page, once for each button: inputs, selects and the labels."""
 
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
         self._form: Form | None = None
-        self._button: str | None = None
+        self._button: Form | None = None
         self._select = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._form = Form(given.get("method", "get"), given.get("action", ""), {}, "")
+            self._form = Form(given.get("method", "get"), given.get("action", ""), {}, "", {})
         elif self._form is None:
             return
         elif tag == "input" and given.get("name"):
-            self._form.fields[given["name"]] = given.get("value", "")
+            is_box = given.get("type") in ("checkbox", "radio")
+            if not is_box or "checked" in given:
+                self._form.fields[given["name"]] = given.get("value", "")
         elif tag == "select":
             self._select = given["name"]
         elif tag == "option" and (self._select not in self._form.fields or "selected" in given):
             self._form.fields[self._select] = given.get("value", "")
         elif tag == "button":
-            self._button = given.get("aria-label", "")
+            own = {given["name"]: given.get("value", "")} if "name" in given else {}
+            action = given.get("formaction", self._form.action)
+            label = given.get("aria-label", "")
+            self._button = self._form._replace(action=action, button=label, own=own)
 
     def handle_data(self, data: str) -> None:
-        if self._form is not None and self._button is not None and not self._button:
-            self._button = data.strip()
+        if self._button is not None and not self._button.button:
+            self._button = self._button._replace(button=data.strip())
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "button" and self._form is not None and self._button is not None:
-            self._form = self._form._replace(button=self._button)
+        if tag == "button" and self._button is not None:
+            self.forms.append(self._button)
             self._button = None
-        elif tag == "form" and self._form is not None:
-            self.forms.append(self._form)
+        elif tag == "form":
             self._form = None
 
 
@@ -118,7 +124,7 @@ class Visitor:
     def submit(self, button: str, **fields: str) -> str:
         """Send the form with this button, some fields filled in; return the page that follows."""
         form = self.form(button)
-        body = urlencode({**form.fields, **fields})
+        body = urlencode({**form.fields, **form.own, **fields})
         action = self._resolved(form.action)
         if form.method == "get":
             return self.visit(f"{action}?{body}")

@@ -13,7 +13,7 @@ from guanxi.web.headers import security_headers
 
 SOURCES = Path(guanxi.__file__).parent
 #: The folders of pages; report.html of the toolbox is one file with everything in it.
-ROOMS = ("web", "console", "service/docs")
+ROOMS = ("web", "console", "manage", "service/docs")
 TEMPLATES = sorted(one for room in ROOMS for one in (SOURCES / room).rglob("*.html"))
 SCRIPTS = sorted(
     one for room in ROOMS for one in (SOURCES / room).rglob("*.js") if "htmx" not in one.name

@@ -50,7 +50,8 @@ async def act_as(service: Service, response: Response, mid: int) -> None:
     issued = await sessions.issue(
         service.store, mid, TokenKind.COOKIE, limits, service.now(), chance=service.chance
     )
-    response.raw_headers += session_cookies(issued, mid, limits)
+    cookies = session_cookies(issued.token, issued.bili_jct, mid, limits.session_days)
+    response.raw_headers += [(b"set-cookie", cookie.encode()) for cookie in cookies]
 
 
 async def stop_acting(service: Service, request: Request, response: Response) -> None:

@@ -65,6 +65,7 @@ async def _refuse(send: Send, body: bytes, method: str) -> None:
         (b"content-type", b"application/json; charset=utf-8"),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
     ]
     await send({"type": "http.response.start", "status": _MISDIRECTED, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})

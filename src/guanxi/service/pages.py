@@ -22,6 +22,9 @@ from guanxi.stores.port import Store
 from guanxi.text import Text
 from guanxi.web.paths import PATHS as SHARED
 
+#: Of every response that is no page.
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+
 #: Seconds after a log line of a failed /readyz without another one.
 _QUIET_SECONDS = 1.0
 #: For how many seconds after a check the store counts as ready.
@@ -84,7 +87,8 @@ def application(store: Store) -> Starlette:
         return _json(document)
 
     async def to_docs(request: Request) -> Response:
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
+        path = f"{request.scope.get('root_path', '')}/docs"
+        return RedirectResponse(path, headers=_HEADERS)
 
     pages = [
         Route("/", to_docs),
@@ -114,7 +118,7 @@ def _described_pages() -> Starlette:
 
 
 def _json(body: bytes, status: int = 200) -> Response:
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    headers = dict(_HEADERS)
     if status == 503:
         headers["Retry-After"] = "1"
     return Response(body, status, headers, "application/json")

@@ -86,6 +86,7 @@ class Site:
             "visible_lines": shown.visible_lines,
             "letter": shown.letter,
             "colour": shown.colour,
+            "sentence": lambda text: text[:1].upper() + text[1:],
             "segment": lambda text: quote(text, safe=""),
         }
         self._templates.globals |= {"iso": shown.iso}
@@ -101,10 +102,15 @@ class Site:
         *,
         status: int = 200,
         notice: Notice | None = None,
+        shown_at: str = "",
         **values: Any,
     ) -> Response:
-        """Return a page, or a part of one, with its headers; with a form, the browser's cookie."""
-        look, browser, new = self.look(request), forms.browser_id(request), ""
+        """Return a page, or a part of one, with its headers; with a form, the browser's cookie.
+
+        ``shown_at`` is the path of the page that a part is for, if it is not the request's own:
+        addresses are relative to it.
+        """
+        look, browser, new = Look(self, request, shown_at), forms.browser_id(request), ""
 
         def csrf() -> str:
             nonlocal new
@@ -169,7 +175,8 @@ class Site:
 class Look:
     """How one request's pages look: language, zone, addresses."""
 
-    def __init__(self, site: Site, request: Request) -> None:
+    def __init__(self, site: Site, request: Request, shown_at: str = "") -> None:
+        """``shown_at`` is the path of the page, that of the request if it is empty."""
         self.site, self._request = site, request
         cookies = request.cookies
         self.language: Language = language.language_of(
@@ -180,7 +187,7 @@ class Look:
         self.zone = shown.zone_named(self.zone_name)
         if str(self.zone) != self.zone_name:
             self.zone_name = "UTC"
-        self.path = path_of(request)
+        self.path = shown_at or path_of(request)
         self._up = "../" * (self.path.count("/") - 1) or "./"
 
     def text(self, text: Text | str, english: str | None = None) -> str:

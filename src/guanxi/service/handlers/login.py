@@ -15,10 +15,9 @@ from guanxi.contract import errors, pages
 from guanxi.contract import params as p
 from guanxi.contract import structs as s
 from guanxi.contract.endpoints import CORRESPOND
-from guanxi.contract.limits import Limits
 from guanxi.contract.params import InvalidParameter
 from guanxi.operations.accounts import AccountError
-from guanxi.operations.sessions import Issued, TokenInUse, issue
+from guanxi.operations.sessions import TokenInUse, issue
 from guanxi.service.answers import encode
 from guanxi.service.handling import NO_ACCOUNT, NO_SESSION, Answer, Refused, Service
 from guanxi.stores.port import StoreError
@@ -173,15 +172,18 @@ async def _open_session(
         )
     except AccountError:  # deregistered meanwhile
         raise Refused(errors.NotSignedIn.number, NO_ACCOUNT) from None
-    return issued.token, session_cookies(issued, mid, limits)
+    cookies = session_cookies(issued.token, issued.bili_jct, mid, limits.session_days)
+    return issued.token, tuple((b"set-cookie", cookie.encode()) for cookie in cookies)
 
 
-def session_cookies(issued: Issued, mid: int, limits: Limits) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the headers that give a new session to a browser: SESSDATA, bili_jct, DedeUserID."""
-    attributes = f"Path=/; Max-Age={limits.session_days * secrets.DAY}; SameSite=Lax"
-    cookies = (
-        f"SESSDATA={issued.token}; {attributes}; HttpOnly",
-        f"bili_jct={issued.bili_jct}; {attributes}",
+def session_cookies(token: str, csrf: str, mid: int, days: int) -> tuple[str, str, str]:
+    """Return the cookies of a session, as Set-Cookie has them; over https they are Secure too.
+
+    No page can read SESSDATA. bili_jct is for the page, which repeats it as the field csrf.
+    """
+    attributes = f"Path=/; Max-Age={days * secrets.DAY}; SameSite=Lax"
+    return (
+        f"SESSDATA={token}; {attributes}; HttpOnly",
+        f"bili_jct={csrf}; {attributes}",
         f"DedeUserID={mid}; {attributes}",
     )
-    return tuple((b"set-cookie", cookie.encode()) for cookie in cookies)

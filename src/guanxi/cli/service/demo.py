@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import time
+import webbrowser
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -158,11 +160,20 @@ def demo(
             envvar=_variable("state"),
         ),
     ] = None,
+    browser: Annotated[
+        bool,
+        option(
+            "在浏览器中打开开始页（有桌面的终端中）。",
+            "Open the start page in a browser, from a terminal on a desktop.",
+            "--browser/--no-browser",
+            envvar=_variable("browser"),
+        ),
+    ] = True,
     as_json: Annotated[
         bool,
         option(
-            "输出一行 JSON，不作导览。",
-            "Print one line of JSON, and no tour.",
+            "输出一行 JSON，不作导览，不打开浏览器。",
+            "Print one line of JSON; no tour, and no browser.",
             "--json",
             envvar=_variable("json"),
         ),
@@ -172,7 +183,8 @@ def demo(
 
     The same seed generates the same data. The service runs until Ctrl-C. An existing file, or a
     database with accounts, is refused. With one worker, an emulator listens on a second address of
-    this machine: docs/testing.md. Faults begin after the tour.
+    this machine, docs/testing.md, and the address has pages for people, docs/pages.md. Faults begin
+    after the tour.
     """
     from guanxi.emulator.dump import load as load_lines
     from guanxi.emulator.dump import load_demo
@@ -223,7 +235,15 @@ def demo(
             with_store(building, fill, create=True)
             # Opened again: a secret that was loaded counts from then on.
             mid, issued = with_store(building, sign_in)
-        demo = _Demo("", mid, issued, address, as_json=as_json, has_tour=lines is None)
+        demo = _Demo(
+            "",
+            mid,
+            issued,
+            address,
+            as_json=as_json,
+            has_tour=lines is None,
+            opens_browser=browser and not as_json and has_desktop(os.environ),
+        )
         if workers > 1:
             run_service(plan, lambda ready: _begin(demo._replace(url=ready.url)))
         else:
@@ -291,6 +311,8 @@ class _Demo(NamedTuple):
     store: str
     as_json: bool
     has_tour: bool
+    #: Whether the start page opens in a browser; with several workers there is none.
+    opens_browser: bool
     #: Both "" with several workers.
     emulator_url: str = ""
     emulator_token: str = ""
@@ -327,6 +349,7 @@ def _serve_emulated(
     proxy_port: int | None,
 ) -> None:
     """Serve a demo of one worker with its emulator, until Ctrl-C."""
+    from guanxi.console.demo import Pages
     from guanxi.emulator import serving
 
     address = serving.Address(new_token(), port=emulator_port)
@@ -346,11 +369,26 @@ def _serve_emulated(
             await emulator.add_fault(fault)
         if demo.as_json:
             say(json_of(_facts(running)))
+        if demo.opens_browser:
+            await asyncio.to_thread(webbrowser.open, f"{running.url}/")
 
+    pages = Pages(emulator, address.token)
     try:
-        serving.serve(plan, emulator, address, ready)
+        serving.serve(plan, emulator, address, ready, wrap=pages.in_front)
     except StoreReplaced as error:
         raise Unfinished(*error.args) from None
+
+
+def has_desktop(environ: Mapping[str, str]) -> bool:
+    """Return whether a browser of its own window can open for whoever sits at the terminal.
+
+    On other systems a browser of the terminal would take it over.
+    """
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
 def _begin(demo: _Demo) -> None:
@@ -410,8 +448,11 @@ def _show(demo: _Demo) -> None:
         emulator += text("代理：", "proxy: ") + f"{demo.proxy_url}, {demo.authority}\n"
     say(
         text("\n服务仍在运行，Ctrl-C 结束。\n", "\nThe service runs until Ctrl-C.\n")
-        + text("接口页面：", "API page: ")
-        + f"{url}/docs\n"
+        + (
+            text("开始页：", "start page: ") + f"{url}/\n"
+            if demo.emulator_url
+            else text("接口页面：", "API page: ") + f"{url}/docs\n"
+        )
         + emulator
         + text("数据：", "store: ")
         + f"{redacted(demo.store)}\n\n"

@@ -20,8 +20,8 @@ from tempfile import TemporaryDirectory
 
 from tests.fuzz.targets import BY_NAME, FOUND, folder_of
 
-#: Seconds after its time in which a process must have ended: its start takes minutes on a busy
-#: machine. An input that never ends is found sooner, by the process itself (``drive._HANGS``).
+#: Seconds after its time in which a process must have ended, also on a busy machine, where its
+#: start takes minutes. An input that never ends is found sooner, by the process (``drive._HANGS``).
 _GRACE = 900
 
 

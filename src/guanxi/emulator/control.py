@@ -160,7 +160,7 @@ async def _clear_faults(call: _Call) -> Any:
 
 
 async def _stories(_call: _Call) -> Any:
-    return [{"name": story.name, "what": story.what} for story in STORIES.values()]
+    return [{"name": story.name, "what": str(story.what)} for story in STORIES.values()]
 
 
 async def _add_story(call: _Call) -> Any:

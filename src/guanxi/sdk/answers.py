@@ -92,16 +92,17 @@ def _data(endpoint: Endpoint, response: Response, credential: Credential, *, jso
         raise NetworkException(response.status, f"{endpoint.name}: HTTP {response.status}")
     if not isinstance(content, dict):
         raise AnswerException("the response is not a JSON object", endpoint=endpoint.name)
-    if endpoint.envelope is Envelope.NONE:
-        return content
-    if "OK" in content:
+    has_envelope = endpoint.envelope is not Envelope.NONE
+    if has_envelope and "OK" in content:
         if content["OK"] != 1:
             raise error_for(-1, "", credential.conceal(content), endpoint=endpoint.name)
         return content
-    if type(code) is not int:
+    if type(code) is not int and (has_envelope or "code" in content):
         raise AnswerException(
             "the response has no integer code", path="$.code", endpoint=endpoint.name
         )
+    if not has_envelope:
+        return content
     data = content.get("data")
     return content.get("result") if data is None else data
 

@@ -46,7 +46,7 @@ def checked(
 
     @lru_cache(256)
     def is_allowed(host: bytes) -> bool:
-        name = _name_in(host.decode("latin-1"))
+        name = name_in(host.decode("latin-1"))
         return name in names or name == "localhost" or name.endswith(".localhost") or _is_ip(name)
 
     async def check(scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +71,7 @@ async def _refuse(send: Send, body: bytes, method: str) -> None:
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
 
 
-def _name_in(host: str) -> str:
+def name_in(host: str) -> str:
     """Return the name or address in a Host header, without port, brackets and final dot."""
     if host.startswith("["):
         return host[1:].partition("]")[0]

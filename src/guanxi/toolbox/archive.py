@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,11 @@ def default_path(identity: Identity) -> Path:
 
     host = urlsplit(identity.server).netloc.replace(":", "-") or identity.server
     return user_data_path("guanxi") / "archives" / f"{host}-{identity.mid}.db"
+
+
+def plans_folder(path: Path) -> Path:
+    """Return the folder with the plans that ``guanxi manage`` made from the archive at a path."""
+    return path.with_name(f"{path.name}.plans")
 
 
 class Archive:
@@ -299,6 +305,7 @@ def delete(path: Path | str) -> None:
             archive.path.with_name(archive.path.name + suffix).unlink(missing_ok=True)
         for plan in archive.path.parent.glob(f"{escape(archive.path.stem)}.from-*.plan"):
             plan.unlink()  # of a migration: it has names
+        shutil.rmtree(plans_folder(archive.path), ignore_errors=True)
     archive.path.with_name(archive.path.name + ".lock").unlink(missing_ok=True)
 
 

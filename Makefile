@@ -19,8 +19,9 @@ comma := ,
 PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stranger plugins others-if-possible demo bench test test-citus test-long lint format types imports \
-	generate lock clean clients secrets audit sbom
+.PHONY: help setup stranger plugins others-if-possible demo clients bench test test-citus test-long \
+	kills fuzz soak lint format types imports generate screenshots lock clean \
+	secrets audit sbom
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -94,6 +95,9 @@ clients: setup ## send a demo what curl, requests, Node and Java send; show how 
 bench: .venv-bench/.locked ## measure guanxi against bare parts and peers (minutes; ARGS=--quick)
 	PYTHONPATH=src .venv-bench/bin/python -m bench $(ARGS)
 
+soak: setup ## load a service for ten minutes, check each response (ARGS: minutes store, overload, idle)
+	PYTHONPATH=src $(BIN)/python -m tools.soak $(ARGS)
+
 # $(call shared,COMMAND): run the tests in three runs that share the files (tests/claims.py), as two
 # leave processors idle while they wait; print the logs of the second and third when all are done,
 # then the slowest twenty tests of all three.
@@ -122,9 +126,9 @@ ifeq ($(GUANXI_TEST_POSTGRES),)
 	@address=$$(bash tools/cluster start $(CLUSTER)) || exit 1; \
 	trap 'bash tools/cluster stop $(CLUSTER)' EXIT; \
 	GUANXI_TEST_POSTGRES=$$address GUANXI_TEST_CLUSTER=$(CLUSTER) GUANXI_TEST=short \
-		$(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores)
+		$(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores tests/history/test_citus.py)
 else
-	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores)
+	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores tests/history/test_citus.py)
 endif
 
 test-long: setup stranger plugins ## run every test in its long form, under coverage
@@ -140,6 +144,22 @@ ifneq ($(PURE_LIST),)
 	@echo "the rooms without I/O, which need 100 %:"
 	$(BIN)/python -m coverage report --include='$(PURE_LIST)' --fail-under=100
 endif
+
+kills: setup ## kill 1,000 writers, and a service 50 times under load (minutes)
+	GUANXI_TEST=long GUANXI_TEST_KILLS=50 $(BIN)/python -m pytest tests/service/test_services_killed.py \
+		tests/stores/test_kills.py::test_a_thousand_killed_writers_lose_nothing $(ARGS)
+
+# atheris chooses the inputs by what code they reach; where it cannot be installed, Hypothesis does.
+.venv-fuzz/.locked: requirements/fuzz.lock
+	@echo "setting up .venv-fuzz"
+	@rm -rf .venv-fuzz
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes --target .venv-fuzz \
+		-r requirements/fuzz.lock || { rm -rf .venv-fuzz; exit 1; }
+	@touch $@
+
+fuzz: setup ## try nearly valid bytes on every parser for ten minutes (ARGS='--minutes 60 form query')
+	@$(MAKE) --no-print-directory .venv-fuzz/.locked || echo "no atheris: by Hypothesis alone" >&2
+	PYTHONPATH=$(CURDIR):$(CURDIR)/.venv-fuzz $(BIN)/python -m tests.fuzz $(ARGS)
 
 # --- checking ---
 
@@ -204,11 +224,16 @@ lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgra
 	$(LOCK) pyproject.toml --extra testing --group plugins -o requirements/plugins.lock
 	$(LOCK) pyproject.toml --extra service --extra files --extra postgres -o requirements/image.lock
 	$(LOCK) --group build -o requirements/build.lock
+	$(LOCK) --group fuzz -o requirements/fuzz.lock
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
 	@! grep -nE '://|^-' requirements/*.lock || { \
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
 
+screenshots: setup ## photograph the pages for people (into build/screenshots, the best into docs/images)
+	@exec $(BIN)/python -m tools.pages_screenshots $(ARGS)
+
 clean: ## remove environments, caches and what a test run leaves
-	rm -rf .venv .venv-audit .venv-bench .venv-stranger .venv-plugins .venv-lock bench/.cache .mypy_cache .pytest_cache \
-		.ruff_cache .hypothesis .schemathesis .coverage .coverage.* htmlcov build dist
+	rm -rf .venv .venv-audit .venv-bench .venv-stranger .venv-plugins .venv-lock \
+		.venv-fuzz .fuzz bench/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		.schemathesis .coverage .coverage.* htmlcov build dist
 	find bench src tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

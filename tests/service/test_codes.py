@@ -379,3 +379,26 @@ def test_too_many_requests_at_once(tmp_path: Path) -> None:
         store.held = False
         slow.join()
         assert [answer.code for answer in answers] == [0]
+
+
+@pytest.mark.parametrize(("slow", "other"), [(e.MODIFY, e.FRIENDS), (e.FRIENDS, e.MODIFY)])
+def test_writes_that_wait_refuse_no_reads_nor_reads_writes(
+    tmp_path: Path, slow: Endpoint, other: Endpoint
+) -> None:
+    settings = Settings(profile=DOCUMENTED, requests_at_once=1)
+    with faulty_service(tmp_path, settings) as (service, store):
+        caller, target = fresh(service, 2)
+        fields = {"POST": {"fid": target.mid, "act": 1, "re_src": 11}, "GET": {}}
+        verb = "change" if slow is e.MODIFY else "page"
+        store.verbs, store.held = frozenset({verb}), True
+        answers: list[Answer] = []
+        waiting = threading.Thread(
+            target=lambda: answers.append(call(service, slow, caller, fields[slow.method]))
+        )
+        waiting.start()
+        assert store.called.wait(30)
+        assert call(service, slow, caller, fields[slow.method]).code == -503
+        assert call(service, other, caller, fields[other.method]).code == 0
+        store.held = False
+        waiting.join()
+        assert [answer.code for answer in answers] == [0]

@@ -49,6 +49,7 @@ from guanxi.service.spaces import WithoutDocuments
 from guanxi.stores.port import CallerRefused, StoreBusy, StoreError, StoreTimeout, StoreUnavailable
 from guanxi.stores.port.lanes import READER
 from guanxi.stores.state_cache import state_of
+from guanxi.text import Text
 
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _SCRIPT = (b"content-type", b"application/javascript; charset=utf-8")
@@ -56,6 +57,7 @@ _NO_FIELDS: dict[str, str] = {}
 _RETRY_AFTER = (b"retry-after", b"1")
 _CAUSE = "the service's log has the cause, under the x-request-id of this response"
 _CLOSE = (b"connection", b"close")
+_OVERLOADED = Text("请求过多", "too many requests at once")
 
 
 class Application:
@@ -101,11 +103,13 @@ class Application:
             path: route.endpoint.envelope for (_, path), route in self._routes.items()
         }
         #: The origins of pages that may call the endpoints.
-        self._origins = frozenset(origin.encode() for origin in service.settings.cors_origins)
+        self._origins = cors.allowed(service.settings.cors_origins)
         #: Kept, because to find the running loop takes a system call.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._running: set[Exchange] = set()
+        #: Those of them that write: their clients may send slowly, and they wait for the disk.
+        self._writing: set[Exchange] = set()
         #: Whether a check for late requests is scheduled.
         self._is_checking = False
         self._failures = logs.Failures()
@@ -169,12 +173,35 @@ class Application:
             self._fail(exchange, error)
         finally:
             self._running.discard(exchange)  # a closed loop's requests are forgotten already
+            self._writing.discard(exchange)
             if exchange.is_late:  # the cancellation was caught below
                 task.uncancel()
             if exchange.has_left:
                 task.uncancel()
             # Its context has the exchange: the garbage collector spent a sixth of the CPU on them.
             exchange.task = None
+        headers = self._end(exchange, route)
+        await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+        body = b"" if scope["method"] == "HEAD" else exchange.body
+        await send({"type": "http.response.body", "body": body})
+
+    def overloaded(self, scope: Scope) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
+        """Return the headers and the body of a response with the status 503, in place of an answer.
+
+        Observers get the exchange. None if the request has no endpoint: it may be a probe of the
+        service's health, and is to be answered.
+        """
+        method, path = scope["method"], scope["path"]
+        route, _ = self._find("GET" if method == "HEAD" else method, path)
+        if route is None:
+            return None
+        exchange = Exchange(next(self._request_ids), scope, path, route.endpoint)
+        exchange.started = time.monotonic()
+        self._fail(exchange, StoreBusy(_OVERLOADED))
+        return self._end(exchange, route), b"" if method == "HEAD" else exchange.body
+
+    def _end(self, exchange: Exchange, route: Route | None) -> list[tuple[bytes, bytes]]:
+        """Show an exchange to the observers; return the headers of its response."""
         if route is not None and route.is_jsonp:
             self._call_back(exchange, route)
         exchange.seconds = time.monotonic() - exchange.started
@@ -183,10 +210,8 @@ class Application:
         length = (b"content-length", b"%d" % len(exchange.body))
         headers = [*_HEADERS, length, *exchange.headers]
         if self._origins:
-            headers += cors.response_headers(self._origins, scope["headers"])
-        await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
-        body = b"" if scope["method"] == "HEAD" else exchange.body
-        await send({"type": "http.response.body", "body": body})
+            headers += cors.response_headers(self._origins, exchange.scope["headers"])
+        return headers
 
     async def _preflight(self, scope: Scope, path: str, send: Send) -> bool:
         """Answer a preflight request to an endpoint from an allowed origin; False if it is none."""
@@ -257,6 +282,7 @@ class Application:
             )
         if self._loop is not loop:  # what ran on a closed loop will not end
             self._running.clear()
+            self._writing.clear()
         self._loop, self._thread = loop, get_ident()
         if not self._is_checking or bound is not loop:
             self._check_later(loop)
@@ -315,7 +341,11 @@ class Application:
         service, scope = self._service, exchange.scope
         if route is None:
             raise self._no_route(scope, exchange.path)
-        if len(self._running) > self._at_once:
+        # Counted apart, so that writes that wait do not refuse reads, nor long reads a write.
+        writing = len(self._writing)
+        if route.reads_form:
+            self._writing.add(exchange)
+        if (writing if route.reads_form else len(self._running) - writing - 1) >= self._at_once:
             raise StoreUnavailable("too many requests at once")
         rates = self._rates
         if rates is not None:
@@ -368,7 +398,8 @@ class Application:
         exchange.headers = route.content_type
         if isinstance(answer, Answer):
             answer, more = answer
-            exchange.headers += more
+            is_secure = scope.get("scheme") == "https"
+            exchange.headers += tuple(map(_secured, more)) if is_secure else more
         exchange.body = success(route.endpoint.envelope, answer, service.clock, service.chance)
 
     def _call_back(self, exchange: Exchange, route: Route) -> None:
@@ -418,6 +449,12 @@ def _refuse_state(state: State | None, route: Route, params: Any) -> None:
         raise Refused(code, BANNED, data=route.banned_data(params))
     if code:  # deregistered since the session was checked
         raise Refused(code, NO_ACCOUNT)
+
+
+def _secured(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Return a header of a response over https: a cookie that it sets is for https alone."""
+    name, value = header
+    return (name, value + b"; Secure") if name == b"set-cookie" else header
 
 
 def _allowed(method: str) -> str:

@@ -68,7 +68,8 @@ class Settings(Switches, frozen=True, kw_only=True):
     profile: Profile = OPEN
     #: A longer request is answered -504; the store's own time-outs are shorter.
     request_seconds: _Seconds = 20.0
-    #: How many requests one worker handles at once; those beyond are answered -503.
+    #: How many reads one worker handles at once, and how many writes; those beyond are answered
+    #: -503.
     requests_at_once: _Count = 1_000
     #: Write a log line for every request.
     log_requests: bool = False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 import httptools
@@ -15,8 +16,9 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from guanxi.service.exchange import HALF_CLOSED, Send
-from guanxi.service.responding import BufferedTransport, Cycle
+from guanxi.service.exchange import HALF_CLOSED, Scope, Send
+from guanxi.service.overload import Overload
+from guanxi.service.responding import BufferedTransport, Cycle, Flow, Pipeline, line_of
 
 #: The largest request line and headers in bytes, and the seconds in which they must arrive. Bodies
 #: are bounded by the application.
@@ -38,6 +40,28 @@ _HOSTS = "Host: given more than once"
 _VERSION = "version: must be HTTP/1.1 or HTTP/1.0"
 _TUNNEL = "method: CONNECT is not supported"
 _TARGET = "target: must be a path, or a URL with a path; percent-encode all but ASCII as UTF-8"
+
+
+#: Returns the headers and the body of a response with the status 503 to the request of a scope, or
+#: None if that has to be answered.
+Refuse: TypeAlias = Callable[[Scope], tuple[list[tuple[bytes, bytes]], bytes] | None]
+
+
+class _Refused:
+    """In place of a cycle: a request whose response was sent before its body is read."""
+
+    response_started = response_complete = True
+    keep_alive = more_body = False
+
+    def __init__(self) -> None:
+        self.message_event = asyncio.Event()
+
+
+_REFUSED = _Refused()
+
+
+#: What the timer of an idle connection runs in.
+_NO_REQUEST = Context()
 
 
 class _BadRequest(Exception):
@@ -103,16 +127,25 @@ class Protocol(HttpToolsProtocol):
     #: Why the connection is about to be closed with a 400 response; nothing more is read.
     _refusal: str | None = None
 
-    def __init__(self, *args: Any, bad_request: Callable[[str], bytes], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        bad_request: Callable[[str], bytes],
+        overloaded: Refuse | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._bad_request = bad_request
+        self._overloaded: Any = overloaded
         self._unparsed = bytearray()
+        self.pipeline = Pipeline()  # type: ignore[assignment]  # the methods that are used
 
     # asyncio's base class takes any transport, uvicorn's those that write.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # so
         transport.set_write_buffer_limits(high=0)  # pause whenever anything is unsent
         self._transport_buffer = BufferedTransport(transport, self.loop)
         super().connection_made(self._transport_buffer)
+        self.flow = Flow(self._transport_buffer)
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -195,6 +228,9 @@ class Protocol(HttpToolsProtocol):
         scope["raw_path"] = url.path
         scope["query_string"] = url.query or b""
         must_wait = self._answering()
+        overload: Overload | None = self.server_state.overload  # type: ignore[attr-defined]  # ours
+        if overload is not None and not overload.admits() and self._is_refused(must_wait, version):
+            return
         self.cycle = Cycle(
             scope,
             self.transport,
@@ -213,6 +249,33 @@ class Protocol(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, self.app))
         else:
             self._start_asgi_task(self.cycle, self.app)
+
+    def _is_refused(self, must_wait: bool, version: str) -> bool:
+        """Refuse a request in an overload; return False if it has to be answered all the same.
+
+        So it is if it has no endpoint, if others on its connection or a client that does not read
+        come first, or if the client waits for a 100 Continue: without it, no body might follow.
+        """
+        if must_wait or self.flow.write_paused or self.expect_100_continue:
+            return False
+        response = self._overloaded(self.scope)
+        if response is None:
+            return False
+        headers, body = response
+        stays_open = version != "1.0" and self.parser.should_keep_alive()
+        stays_open = stays_open and not getattr(self.server_state, "is_draining", False)
+        if not stays_open:
+            headers.append((b"connection", b"close"))
+        self.cycle = _REFUSED  # type: ignore[assignment]  # nothing of it is used but that it ended
+        lines = [line_of(name, value) for name, value in self.server_state.default_headers]
+        lines += [line_of(name, value) for name, value in headers]
+        self.transport.write(b"".join([STATUS_LINE[503], *lines, b"\r\n", body]))
+        self.server_state.total_requests += 1
+        if stays_open:
+            self._begin_idle()
+        else:
+            self.transport.close()
+        return True
 
     def _check_version_and_host(self, version: str) -> None:
         """Raise _BadRequest for another version than 1.1 and 1.0, and a wrong number of Hosts."""
@@ -248,14 +311,20 @@ class Protocol(HttpToolsProtocol):
             if self.pipeline:
                 self._start_asgi_task(*self.pipeline.pop())
             else:
-                self._idle_since = self.loop.time()
-                if self._idle_timer is None:
-                    self._wait_idle(self.timeout_keep_alive)
+                self._begin_idle()
         if self._unparsed:
             self._parse_on()
 
+    def _begin_idle(self) -> None:
+        self._idle_since = self.loop.time()
+        if self._between:  # what is left of the request is 3 KB
+            self.cycle = self.scope = None  # type: ignore[assignment]  # as before the first one
+        if self._idle_timer is None:
+            self._wait_idle(self.timeout_keep_alive)
+
     def _wait_idle(self, seconds: float) -> None:
-        self._idle_timer = self.loop.call_later(seconds, self._close_if_idle)
+        # Not in the context of the request, which would live as long as the timer.
+        self._idle_timer = self.loop.call_later(seconds, self._close_if_idle, context=_NO_REQUEST)
 
     def _close_if_idle(self) -> None:
         """Close the connection if it has been idle since the last response, or wait on."""

@@ -19,7 +19,8 @@ from uvicorn.server import ServerState
 
 from guanxi.service.accepting import Accepting, most_connections
 from guanxi.service.exchange import ASGI
-from guanxi.service.http import SEND_BYTES, WRITE_SECONDS, Protocol
+from guanxi.service.http import SEND_BYTES, WRITE_SECONDS, Protocol, Refuse
+from guanxi.service.overload import Overload
 
 #: Seconds until an idle connection is closed, and seconds to finish requests at shutdown.
 _IDLE_SECONDS, _GRACE_SECONDS = 60, 5
@@ -44,6 +45,8 @@ class Served(NamedTuple):
     listener: socket.socket
     #: Returns the JSON body of a 400 response that has this reason.
     bad_request: Callable[[str], bytes]
+    #: Returns the response to a request in an overload; None if all requests are to be answered.
+    overloaded: Refuse | None = None
 
 
 class _State(ServerState):
@@ -51,6 +54,8 @@ class _State(ServerState):
 
     #: Whether every response closes its connection.
     is_draining = False
+    #: What bounds the requests of a turn; None for no bound.
+    overload: Overload | None = None
 
 
 class _Server(uvicorn.Server):
@@ -60,10 +65,12 @@ class _Server(uvicorn.Server):
     looks ten times a second whether it should stop.
     """
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, *, bounded: bool = False) -> None:
         super().__init__(config)
         self.listening, self.stopping = asyncio.Event(), asyncio.Event()
         self.state = self.server_state = _State()
+        if bounded:
+            self.state.overload = Overload()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -130,7 +137,7 @@ async def serving(*served: Served) -> AsyncIterator[Callable[[], Coroutine[Any, 
     nothing more, and waits until every connection had a last response that closes it, or
     ``DRAIN_SECONDS``. Raise what ends a server before it listens.
     """
-    servers = [_Server(_config(one)) for one in served]
+    servers = [_Server(_config(one), bounded=one.overloaded is not None) for one in served]
     running = [
         asyncio.create_task(server.serve([one.listener]))
         for server, one in zip(servers, served, strict=True)
@@ -159,7 +166,9 @@ def _config(served: Served) -> uvicorn.Config:
         served.application,
         interface="asgi3",
         # uvicorn calls it as it would call the class.
-        http=partial(Protocol, bad_request=served.bad_request),  # type: ignore[arg-type]
+        http=partial(  # type: ignore[arg-type]
+            Protocol, bad_request=served.bad_request, overloaded=served.overloaded
+        ),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -227,8 +227,8 @@ def _table() -> Iterator[Option]:
     )
     yield _setting(
         "requests_at_once",
-        "每个进程同时处理的请求数；多出的返回 -503。",
-        "How many requests a worker handles at once; more are answered -503.",
+        "每个进程同时处理的读取数，以及写入数；多出的返回 -503。",
+        "How many reads, and how many writes, a worker handles at once; more are answered -503.",
         "N",
     )
     for what, zh, en in _RATES:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
     HEADER_VALUE_RE,
@@ -80,6 +81,46 @@ class BufferedTransport(asyncio.Transport):
         return self._target.get_extra_info(name, default)
 
 
+class Flow(FlowControl):
+    """Pauses of a connection, as uvicorn has them, without an event that is rarely needed.
+
+    With it, an idle connection has 800 bytes more.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.read_paused = self.write_paused = False
+        self._writable: asyncio.Event | None = None
+
+    async def drain(self) -> None:
+        """Wait until the connection may be written to."""
+        if self.write_paused:
+            if self._writable is None:
+                self._writable = asyncio.Event()
+            await self._writable.wait()
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+
+
+class Pipeline(list[Any]):
+    """Requests that wait, with the methods of the deque that uvicorn has, which is 700 bytes."""
+
+    __slots__ = ()
+
+    def appendleft(self, item: Any) -> None:
+        self.insert(0, item)
+
+    def popleft(self) -> Any:
+        return self.pop(0)
+
+
 class Cycle(RequestResponseCycle):
     """A request and its response, as uvicorn has them, but quicker for a short response.
 
@@ -130,7 +171,7 @@ class Cycle(RequestResponseCycle):
             or self.disconnected
         ):
             return False
-        lines = [_line(name, value) for name, value in self.default_headers + headers]
+        lines = [line_of(name, value) for name, value in self.default_headers + headers]
         self.response_started = True
         self.waiting_for_100_continue = self.chunked_encoding = False
         self.expected_content_length = int(values[b"content-length"])
@@ -139,7 +180,7 @@ class Cycle(RequestResponseCycle):
 
 
 @lru_cache(_LINES)
-def _line(name: bytes, value: bytes) -> bytes:
+def line_of(name: bytes, value: bytes) -> bytes:
     """Return the line of a header. Raise RuntimeError if its name or its value is not valid."""
     if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
         raise RuntimeError("invalid header")

@@ -29,6 +29,7 @@ from guanxi.service.auth import SessionGate
 from guanxi.service.config import Settings
 from guanxi.service.exchange import ASGI, Observer
 from guanxi.service.handling import Service
+from guanxi.service.http import Refuse
 from guanxi.service.listening import Served, bind, listener_of, serving, url_of
 from guanxi.service.loop import collect_rarely, new_event_loop
 from guanxi.service.metrics import Cells, Metrics, exposition, shared
@@ -218,7 +219,10 @@ async def run(
             metrics = Metrics()
             observers = stack.enter_context(logs.request_log(plan.settings.request_log))
             application = application_of(service, metrics, observers)
-            all_served.append(served(wrap(application), listener, plan.settings))
+            wrapped = wrap(application)
+            # What an emulator adds sees every request.
+            refuse = application.overloaded if wrapped is application else None
+            all_served.append(served(wrapped, listener, plan.settings, overloaded=refuse))
             cells = [metrics.cells]
         else:
             cells = await stack.enter_async_context(
@@ -248,17 +252,19 @@ def served(
     refuse: Callable[[str], bytes] = bad_request,
     *,
     names_checked: bool = False,
+    overloaded: Refuse | None = None,
 ) -> Served:
     """Return an application on a socket, behind the trusted proxies, for the allowed hosts alone.
 
     Without allowed hosts any name is accepted, unless ``names_checked``, as of an administration.
-    ``refuse`` returns the body of a response to what is not valid HTTP.
+    ``refuse`` returns the body of a response to what is not valid HTTP, ``overloaded`` the response
+    to a request beyond what the process can answer.
     """
     if names_checked or settings.allowed_hosts:
         application = hosts.checked(application, settings.allowed_hosts, refuse)
     if settings.trusted_proxies:
         application = proxies.behind(application, settings.trusted_proxies)
-    return Served(application, listener, refuse)
+    return Served(application, listener, refuse, overloaded)
 
 
 def with_caches(store: Store, settings: Settings, clock: Callable[[], int] = time.time_ns) -> Store:

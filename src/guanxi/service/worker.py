@@ -63,10 +63,13 @@ async def work(plan: WorkerPlan) -> None:
                 service = Service(store, plan.settings)
                 rates = Rates(plan.settings, service.clock, plan.rates)
                 application = application_of(service, metrics, observers, rates)
+                public = served(
+                    application, listener, plan.settings, overloaded=application.overloaded
+                )
                 async with (
                     visits_written(store, stop),
                     secret_followed(store),
-                    serving(served(application, listener, plan.settings)) as drained,
+                    serving(public) as drained,
                 ):
                     sys.stdout.write("ready\n")
                     sys.stdout.flush()

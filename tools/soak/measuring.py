@@ -75,9 +75,8 @@ def overload(folder: Path, say: Callable[[str], None]) -> bool:
             )
             ratios.append((half, most))
     half, most = (median(column) for column in zip(*ratios, strict=True))
-    say(
-        f"admitted after the first second, against the usual time: {half:.1f} (p50), {most:.1f} (p99)"
-    )
+    ratio = f"{half:.1f} (p50), {most:.1f} (p99)"
+    say(f"admitted after the first second, against the usual time: {ratio}")
     if wrong:
         say(f"WRONG {wrong}")
     return not wrong

@@ -19,8 +19,8 @@ comma := ,
 PURE_LIST := $(subst $(space),$(comma),$(strip $(PURE)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stranger plugins others-if-possible demo bench soak test test-citus test-long lint format types \
-	imports generate lock clean clients
+.PHONY: help setup stranger plugins others-if-possible demo clients bench test test-citus test-long \
+	kills fuzz soak lint format types imports generate screenshots lock clean
 
 help: ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -123,9 +123,9 @@ ifeq ($(GUANXI_TEST_POSTGRES),)
 	@address=$$(bash tools/cluster start $(CLUSTER)) || exit 1; \
 	trap 'bash tools/cluster stop $(CLUSTER)' EXIT; \
 	GUANXI_TEST_POSTGRES=$$address GUANXI_TEST_CLUSTER=$(CLUSTER) GUANXI_TEST=short \
-		$(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores)
+		$(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores tests/history/test_citus.py)
 else
-	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores)
+	GUANXI_TEST=short $(BIN)/python -m pytest -m "not long" -k "not sqlite" $(or $(ARGS),tests/stores tests/history/test_citus.py)
 endif
 
 test-long: setup stranger plugins ## run every test in its long form, under coverage
@@ -141,6 +141,22 @@ ifneq ($(PURE_LIST),)
 	@echo "the rooms without I/O, which need 100 %:"
 	$(BIN)/python -m coverage report --include='$(PURE_LIST)' --fail-under=100
 endif
+
+kills: setup ## kill 1,000 writers, and a service 50 times under load (minutes)
+	GUANXI_TEST=long GUANXI_TEST_KILLS=50 $(BIN)/python -m pytest tests/service/test_services_killed.py \
+		tests/stores/test_kills.py::test_a_thousand_killed_writers_lose_nothing $(ARGS)
+
+# atheris chooses the inputs by what code they reach; where it cannot be installed, Hypothesis does.
+.venv-fuzz/.locked: requirements/fuzz.lock
+	@echo "setting up .venv-fuzz"
+	@rm -rf .venv-fuzz
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes --target .venv-fuzz \
+		-r requirements/fuzz.lock || { rm -rf .venv-fuzz; exit 1; }
+	@touch $@
+
+fuzz: setup ## try nearly valid bytes on every parser for ten minutes (ARGS='--minutes 60 form query')
+	@$(MAKE) --no-print-directory .venv-fuzz/.locked || echo "no atheris: by Hypothesis alone" >&2
+	PYTHONPATH=$(CURDIR):$(CURDIR)/.venv-fuzz $(BIN)/python -m tests.fuzz $(ARGS)
 
 # --- checking ---
 
@@ -179,11 +195,16 @@ lock: .venv-lock/.locked ## rewrite the lock files (newer versions: ARGS=--upgra
 	$(LOCK) pyproject.toml --extra testing --group plugins -o requirements/plugins.lock
 	$(LOCK) pyproject.toml --extra service --extra files --extra postgres -o requirements/image.lock
 	$(LOCK) --group build -o requirements/build.lock
+	$(LOCK) --group fuzz -o requirements/fuzz.lock
 	$(LOCK) pyproject.toml --all-extras --group bench --group stranger -o requirements/bench.lock
 	@! grep -nE '://|^-' requirements/*.lock || { \
 		echo "a lock file names where packages come from: see above" >&2; exit 1; }
 
+screenshots: setup ## photograph the pages for people (into build/screenshots, the best into docs/images)
+	@exec $(BIN)/python -m tools.pages_screenshots $(ARGS)
+
 clean: ## remove environments, caches and what a test run leaves
-	rm -rf .venv .venv-bench .venv-stranger .venv-plugins .venv-lock bench/.cache .mypy_cache .pytest_cache \
-		.ruff_cache .hypothesis .schemathesis .coverage .coverage.* htmlcov build dist
+	rm -rf .venv .venv-bench .venv-stranger .venv-plugins .venv-lock \
+		.venv-fuzz .fuzz bench/.cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		.schemathesis .coverage .coverage.* htmlcov build dist
 	find bench src tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,21 +1,71 @@
-"""A headless Chromium for the tests marked ``browser``; a conftest imports the fixture."""
+"""A headless Chromium for the tests marked ``browser``, one for a run; a conftest imports both."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 
 from tools.browser import MISSING, chromium
 
+_AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+#: Everything that axe-core has for WCAG 2.2 AA, and what it calls best practice.
+_RUN_AXE = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {resultTypes: ["violations"]}).then(
+  ({violations}) => done(violations.flatMap(({id, help, nodes}) =>
+    nodes.map(({html, failureSummary}) => `${id}: ${help}\\n  ${html}\\n  ${failureSummary}`))),
+  (error) => done([`${error}`]));
+"""
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """A headless Chromium, whose console a test can read."""
+
+@pytest.fixture(scope="session")
+def running_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """The browser of this run, as the test before left it."""
     if MISSING and not os.environ.get("CI"):
         pytest.skip(f"no {' and no '.join(MISSING)} here")
     assert not MISSING, f"under CI these must be there: {MISSING}"
     with chromium(tmp_path_factory.mktemp("chromium")) as driver:
         yield driver
+
+
+@pytest.fixture
+def browser(running_browser: Chrome) -> Chrome:
+    """A headless Chromium without cookies, in its usual size, whose console a test can read."""
+    command = running_browser.execute_cdp_cmd
+    running_browser.get("about:blank")
+    command("Network.clearBrowserCookies", {})
+    command("Emulation.clearDeviceMetricsOverride", {})
+    command("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    messages(running_browser)
+    return running_browser
+
+
+def messages(driver: Chrome) -> list[str]:
+    """Return what the console has got since the last call; the requests' own lines are left out."""
+    lines: list[dict[str, Any]] = driver.get_log("browser")  # type: ignore[no-untyped-call]
+    return [line["message"] for line in lines if line["level"] != "DEBUG"]
+
+
+def resize(driver: Chrome, width: int, height: int = 900) -> None:
+    """Let a page have this many CSS pixels. 1280 at 200 % zoom is 640."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def prefer(driver: Chrome, scheme: str) -> None:
+    """Let a page be ``light`` or ``dark``."""
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+
+
+def violations(driver: Chrome) -> list[str]:
+    """Return what axe-core finds wrong with the page that is shown."""
+    if not driver.execute_script("return typeof axe === 'object'"):
+        driver.execute_script(f"{_AXE.read_text('utf-8')}; window.axe = axe")
+    found: list[str] = driver.execute_async_script(_RUN_AXE)
+    return found

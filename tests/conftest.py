@@ -17,7 +17,10 @@ from guanxi.sdk.aio.network import Network
 from guanxi.sdk.sync.network import Network as SyncNetwork
 from guanxi.sdk.transport import Request, Response
 from tests import holding, postgres
+from tests.browser import browser, running_browser
 from tests.counts import count
+
+__all__ = ["browser", "running_browser"]
 
 settings.register_profile(
     "guanxi",

@@ -21,10 +21,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "text": set(),
     "files": {"text", "contract", "graph", "accounts", "world", "stores"},
     "operations": {"text", "contract", "graph", "accounts", "world", "stores"},
-    "service": {"text", "contract", "graph", "accounts", "world", "stores", "operations"},
+    "web": {"text"},
+    "service": {
+        *("text", "contract", "graph", "accounts", "world", "stores", "operations", "web"),
+    },
     "emulator": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
         "demo",
+    },
+    "console": {
+        *("text", "contract", "accounts", "world", "stores", "operations", "service", "emulator"),
+        *("demo", "web"),
     },
     "testing": {
         *("contract", "graph", "accounts", "world", "stores", "operations", "service", "emulator"),
@@ -32,13 +39,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sdk": {"_version", "text", "contract"},
     "user": {"contract", "sdk"},
     "toolbox": {"text", "contract", "sdk"},
+    "manage": {"text", "contract", "sdk", "toolbox", "web"},
     "demo": {"text", "contract", "graph", "accounts", "world", "stores", "sdk"},
     "embed": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
     },
     "cli": {
         *("text", "contract", "graph", "accounts", "world", "stores", "operations", "service"),
-        *("_version", "sdk", "user", "demo", "files", "toolbox", "emulator"),
+        *("_version", "sdk", "user", "demo", "files", "toolbox", "emulator", "console", "manage"),
     },
     "__main__": {"cli"},
     "exceptions": {"contract"},

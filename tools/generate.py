@@ -23,7 +23,7 @@ from msgspec import UNSET, Struct, UnsetType
 from guanxi.contract import structs
 from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.text import Language
-from tools import embedding, operating, sync_graph
+from tools import embedding, operating, rights, sync_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 _RUFF = ROOT / "pyproject.toml"
@@ -211,6 +211,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/content-kinds.md": partial(document, "content_kinds"),
     embedding.PAGE: partial(embedding.page, ROOT),
     operating.PAGE: partial(operating.page, ROOT),
+    rights.PAGE: partial(rights.page, ROOT),
 }
 
 

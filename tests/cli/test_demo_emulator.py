@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from guanxi.cli.service.demo import _variable as variable_of
 from guanxi.contract import endpoints as e
+from guanxi.service.configuration import configured
 from tests.cli.runner import COMMAND, ENGLISH, error_of
+from tests.cli.test_hostile import commands, is_option
 from tests.service.client import send
 
 SMALL = ["demo", "--json", "--port", "0", "--accounts", "100", "--edges", "900"]
@@ -117,3 +120,67 @@ def test_a_demo_of_several_workers_has_no_emulator() -> None:
 )
 def test_a_wrong_option_is_explained(options: list[str], message: str) -> None:
     assert message in " ".join(error_of(*SMALL, *options).replace("│", "").split())
+
+
+def test_every_option_has_a_variable() -> None:
+    """So that a container needs no command line."""
+    [command] = [one for one in commands() if one.words == ("demo",)]
+    names = {param.name: param.envvar for param in command.params if is_option(param)}
+    spelt = {"as_json": "json"}
+    assert names == {name: f"GUANXI_DEMO_{spelt.get(name, name).upper()}" for name in names}
+    assert names.keys() >= {"seed", "store", "profile", "host", "port", "workers", "as_json"}
+
+
+@pytest.mark.long
+def test_a_demo_that_the_environment_sets(tmp_path: Path) -> None:
+    state = tmp_path / "state.jsonl"
+    variables = {
+        "SEED": "3",
+        "ACCOUNTS": "100",
+        "EDGES": "900",
+        "PROFILE": "open",
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        "EMULATOR_PORT": "0",
+        "WORKERS": "1",
+        "FAULT": "relation.stat:-352x1 relation.stat:-412+1",
+        "PROXY": "0",
+        "STATE": str(state),
+        "JSON": "1",
+    }
+    variables = {f"GUANXI_DEMO_{name}": text for name, text in variables.items()}
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "demo"],
+        stdout=subprocess.PIPE,
+        env=os.environ | ENGLISH | variables,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        facts = json.loads(process.stdout.readline())
+        codes = [
+            send(facts["base_url"], "GET", e.STAT.path, query={"vmid": 2}).code for _ in range(2)
+        ]
+        process.send_signal(signal.SIGINT)
+    assert codes == [-352, -412]
+    assert facts["proxy_url"]
+    assert state.exists()
+
+
+def test_the_port_that_kubernetes_sets_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sets one for every service, as for one that is named guanxi-demo."""
+    monkeypatch.setenv("GUANXI_DEMO_PORT", "tcp://10.0.0.1:8000")
+    assert variable_of("port") is None
+    monkeypatch.setenv("GUANXI_DEMO_PORT", "8000")
+    assert variable_of("port") == "GUANXI_DEMO_PORT"
+
+
+def test_the_variables_of_a_demo_are_not_taken_for_those_of_serve() -> None:
+    environ = {"GUANXI_DEMO_PORT": "1", "GUANXI_TESTING_SEED": "1", "GUANXI_PORTS": "1"}
+    [warning] = configured(given={}, environ=environ).warnings
+    assert "GUANXI_PORTS" in warning.en
+
+
+def test_a_variable_that_is_no_number_is_explained() -> None:
+    message = error_of("demo", GUANXI_DEMO_SEED="one")
+    assert "GUANXI_DEMO_SEED" in message

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -73,6 +74,59 @@ def test_an_upgrade_of_an_older_store_and_the_way_back(version: str, tmp_path: P
             assert "exit status" not in shell(command)
         assert schema_of(store) == schema
         assert rows(store) == rows(old)
+
+
+def steps(title: str, level: str = "###") -> list[str]:
+    """Return the commands of a section that need no service."""
+    found = re.search(rf"^{level} {title}\n(.*?)(?=^##|\Z)", TEXT, re.M | re.S)
+    assert found is not None, title
+    blocks = re.findall(r"^```console\n(.*?)^```$", found[1], re.M | re.S)
+    lines = [line for block in blocks for line in commands(block)]
+    return [line for line in lines if line.startswith("guanxi")]
+
+
+@pytest.mark.long
+def test_a_damaged_store_is_restored_by_the_commands_of_the_page() -> None:
+    with operating.session() as shell:
+        for title in ("Start", "Back up"):
+            for command in steps(title, "##"):
+                assert "exit status" not in shell(command)
+        store = shell.folder / "mine.db"
+        content = bytearray(store.read_bytes())
+        content[4096 * 2 : 4096 * 6] = b"\xff" * (4096 * 4)
+        store.write_bytes(content)
+        assert "the store's file is damaged: restore it from a backup" in shell(
+            "guanxi account show 1 --store mine.db"
+        )
+        [check] = steps("The store is damaged")
+        assert "exit status 3" in shell(check)
+        for command in steps("Restore", "##"):
+            assert "exit status" not in shell(command)
+        assert shell(check) == "no faults\n"
+        [kept] = shell.folder.glob("mine.db.replaced-*")
+        assert kept.read_bytes() == content
+
+
+@pytest.mark.long
+def test_a_lost_log_is_followed_by_the_commands_of_the_page() -> None:
+    """What had reached the file is sound and backed up; what was in the log alone is lost."""
+    with operating.session() as shell:
+        for command in steps("Start", "##"):
+            shell(command)
+        store = shell.folder / "mine.db"
+        with closing(apsw.Connection(str(store))) as db:  # a process that has not copied its log
+            db.execute("SELECT count(*) FROM account").get  # noqa: B018 - opens the log
+            output_of("account", "add", 2, "--name", "乙", "--store", store)
+            left = store.read_bytes()
+            assert Path(f"{store}-wal").stat().st_size
+        for end in ("-wal", "-shm"):
+            Path(f"{store}{end}").unlink(missing_ok=True)
+        store.write_bytes(left)
+        for command in steps("The log was lost"):
+            assert "exit status" not in shell(command)
+        assert (shell.folder / "sound.db").stat().st_size
+        assert "exit status" not in shell("guanxi account show 1 --store mine.db")
+        assert "exit status" in shell("guanxi account show 2 --store mine.db")
 
 
 def schema_of(path: Path) -> int:

@@ -73,7 +73,7 @@ def test_a_test_over_http(service: RunningService) -> None:
     post("/reset")
     about = control_call(service, "GET", "").body
     assert (about["marks"], about["requests"], about["faults"]) == (["start", "ready"], 2, 1)
-    service.emulator.marks.drop("ready")
+    service._wait(service.emulator.marks.drop("ready"))
 
 
 def test_faults_and_stories(service: RunningService) -> None:

@@ -67,7 +67,7 @@ def test_with_a_plugin(
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_with_all_of_them(tmp_path: Path, seed: int) -> None:
     suites = ("isolated", "with_asyncio", "with_freezegun")
-    options = ("-n3", "--dist=loadfile", f"--randomly-seed={seed}")
+    options = ("-n2", "--dist=loadfile", f"--randomly-seed={seed}")
     printed = run(tmp_path, suites, *options, plugins=PLUGINS)
     assert "21 passed" in printed
     assert f"--randomly-seed={seed}" in printed

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +17,19 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Host
 from guanxi.emulator import authority
 from guanxi.testing import RunningService, running
+from tests.cli.test_demo_emulator import demo
+
+ROOT = Path(__file__).parents[2]
+STRANGER = ROOT / ".venv-stranger" / "bin" / "python"
+SUITES = Path(__file__).parent / "suites"
+
+stranger = [
+    pytest.mark.stranger,
+    pytest.mark.skipif(
+        not STRANGER.exists() and "CI" not in os.environ,
+        reason="no .venv-stranger: `make stranger` makes it",
+    ),
+]
 
 _REQUESTS = """
 import sys
@@ -25,6 +39,37 @@ for host in sys.argv[2:]:
     url = f"https://{host}/x/web-interface/nav"
     response = requests.get(url, cookies={"SESSDATA": sys.argv[1]})
     print(host, response.json()["data"]["mid"])
+"""
+_URLLIB = """
+import json, sys
+from urllib.request import Request, urlopen
+
+for host in sys.argv[2:]:
+    url = f"https://{host}/x/web-interface/nav"
+    with urlopen(Request(url, headers={"Cookie": f"SESSDATA={sys.argv[1]}"})) as response:
+        print(host, json.load(response)["data"]["mid"])
+"""
+_HTTPX = """
+import sys
+import httpx
+
+with httpx.Client(cookies={"SESSDATA": sys.argv[1]}) as client:
+    for host in sys.argv[2:]:
+        print(host, client.get(f"https://{host}/x/web-interface/nav").json()["data"]["mid"])
+"""
+_AIOHTTP = """
+import asyncio, sys
+import aiohttp
+
+
+async def main():
+    async with aiohttp.ClientSession(trust_env=True, cookies={"SESSDATA": sys.argv[1]}) as client:
+        for host in sys.argv[2:]:
+            async with client.get(f"https://{host}/x/web-interface/nav") as response:
+                print(host, (await response.json())["data"]["mid"])
+
+
+asyncio.run(main())
 """
 
 
@@ -49,11 +94,22 @@ def connect(service: RunningService, head: bytes) -> bytes:
         return one.recv(4096)
 
 
-def test_requests_by_its_own_settings(service: RunningService) -> None:
+@pytest.mark.parametrize(
+    ("python", "program"),
+    [
+        pytest.param(sys.executable, _REQUESTS, id="requests"),
+        pytest.param(sys.executable, _URLLIB, id="urllib"),
+        pytest.param(STRANGER, _HTTPX, id="httpx", marks=[*stranger, pytest.mark.long]),
+        pytest.param(STRANGER, _AIOHTTP, id="aiohttp", marks=[*stranger, pytest.mark.long]),
+    ],
+)
+def test_a_library_by_its_own_settings(
+    service: RunningService, python: str | Path, program: str
+) -> None:
     session = service.sign_in(1)
     hosts = [host.value for host in Host]
     ended = subprocess.run(
-        [sys.executable, "-c", _REQUESTS, session.sessdata, *hosts],
+        [str(python), "-c", program, session.sessdata, *hosts],
         env=environment(service),
         capture_output=True,
         text=True,
@@ -82,6 +138,60 @@ def test_curl_by_its_own_settings(service: RunningService) -> None:
         )
         codes.append(json.loads(ended.stdout)["code"])
     assert codes == [-352, 0]
+
+
+def run_stranger(client: str, variables: dict[str, str], given: dict[str, object]) -> Any:
+    ended = subprocess.run(
+        [str(STRANGER), str(SUITES / "stranger.py")],
+        input=json.dumps({"client": client, **given}),
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        pytest.param("httpx", marks=stranger),
+        pytest.param("aiohttp", marks=[*stranger, pytest.mark.long]),
+    ],
+)
+def test_a_client_that_nobody_here_wrote(service: RunningService, client: str) -> None:
+    session = service.sign_in(1)
+    service.fault("relation.modify", code=-352, times=1)
+    service.fault("relation.stat", status=502, after=1)
+    given = {"sessdata": session.sessdata, "bili_jct": session.bili_jct, "mid": 1, "other": 2}
+    results = run_stranger(client, environment(service), given)
+    assert results["refused"] == -352
+    assert [row["mid"] for row in results["followings"]["list"]] == [2]
+    assert results["stat"]["following"] == 1
+    [group] = [row for row in service.do(lambda store: store.groups(1)) if row.name == "代理"]
+    assert results["created"] == {"tagid": group.id}
+    assert results["page"] == "HTTP 502"
+    service.assert_called("relation.modify", times=2, by=1, fid=2, act=1)
+    service.assert_all_answered()
+
+
+@pytest.mark.long
+@pytest.mark.stranger
+@stranger[1]
+def test_the_same_client_and_a_demo() -> None:
+    fault = "relation.modify:-352x1"
+    with demo("--proxy", "0", "--fault", fault, "--fault", "relation.stat:http502+1") as facts:
+        variables = os.environ | {
+            "HTTPS_PROXY": facts["proxy_url"],
+            "SSL_CERT_FILE": facts["authority"],
+        }
+        given = {name: facts[name] for name in ("sessdata", "bili_jct", "mid")}
+        results = run_stranger("httpx", variables, {**given, "other": 3})
+    assert results["refused"] == -352
+    assert 3 in [row["mid"] for row in results["followings"]["list"]]
+    assert results["page"] == "HTTP 502"
 
 
 @pytest.mark.parametrize(

@@ -1,30 +1,23 @@
 """The SDK against every fault: each call of both modules ends in its documented exception.
 
 No write is sent twice, and no secret is in a message. The pauses between the retries of reads
-are those of a clock that does not wait.
+are those of a clock that does not wait. Walks, signing in and refreshing: ``test_sdk_walks``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 
 from guanxi import (
-    AnswerException,
     Client,
-    Clock,
     Credential,
     InitialStateException,
-    NetworkException,
-    RequestIntercepted,
-    ServiceUnavailable,
     SyncClient,
-    SyncClock,
     TimeoutException,
     user,
 )
@@ -32,10 +25,11 @@ from guanxi.contract import endpoints as e
 from guanxi.contract.endpoint import Body, Endpoint
 from guanxi.contract.endpoints import BY_NAME
 from guanxi.testing import RunningService
+from tests.emulator.faults_of_calls import FAULTS, NAMES, Fault, NoAsyncWait, Use, every, no_secret
 from tests.sdk import test_areas, test_wire
 from tests.user import test_calls, test_whole
 
-Use = Callable[[Any], Any]
+Fields = dict[str, Any]
 
 
 class Call(NamedTuple):
@@ -61,40 +55,6 @@ MODULE = _first_of_each(
 )
 
 
-class Fault(NamedTuple):
-    """A fault, what ends a call then, and whether the response has a body to be decoded."""
-
-    fields: dict[str, Any]
-    ends: tuple[type[Exception], ...]
-    decoded: bool = False
-
-
-FAULTS = {
-    "code": Fault({"code": -352}, (RequestIntercepted,)),
-    "busy": Fault({"code": -503}, (ServiceUnavailable,)),
-    "412": Fault({"status": 412}, (NetworkException,)),
-    "429": Fault({"status": 429}, (NetworkException,)),
-    "502": Fault({"status": 502}, (NetworkException,)),
-    "before": Fault({"drop": "before"}, (NetworkException,)),
-    "while": Fault({"drop": "while"}, (NetworkException,)),
-    "after": Fault({"drop": "after"}, (NetworkException,)),
-    "truncated": Fault({"body": "truncated"}, (NetworkException,)),
-    "html": Fault({"body": "html"}, (AnswerException,), decoded=True),
-    "empty": Fault({"body": "empty"}, (AnswerException,), decoded=True),
-    "wrong-type": Fault({"body": "wrong-type"}, (AnswerException,), decoded=True),
-}
-
-
-class _NoWait(SyncClock):
-    def sleep(self, seconds: float) -> None:
-        pass
-
-
-class _NoAsyncWait(Clock):
-    async def sleep(self, seconds: float) -> None:
-        pass
-
-
 def test_the_tables_have_every_endpoint_that_reads_or_writes() -> None:
     """Signing in has tests of its own."""
     called = {call.endpoint.name for call in TYPED}
@@ -111,36 +71,43 @@ def account(service: RunningService) -> Credential:
     return Credential(session.sessdata, session.bili_jct, dedeuserid="1")
 
 
-Outcomes = dict[str, Any]
-
-
-def typed(service: RunningService, account: Credential, fields: dict[str, Any]) -> Outcomes:
+def typed(service: RunningService, account: Credential, fields: Fields) -> list[Any]:
     """Return what each typed call returned or raised while its endpoint has the fault."""
-    outcomes: Outcomes = {}
-    with SyncClient(base_url=service.base_url, credential=account, clock=_NoWait()) as client:
-        for call in TYPED:
-            with service.fault(call.endpoint.name, **fields):
-                try:
-                    outcomes[call.name] = call.use(client)
-                except Exception as error:
-                    outcomes[call.name] = error
-    return outcomes
+    settings = {"base_url": service.base_url, "credential": account}
+    return every([_faulty(service, call, fields) for call in TYPED], "sync", settings)
 
 
-def module(service: RunningService, account: Credential, fields: dict[str, Any]) -> Outcomes:
+def async_typed(service: RunningService, account: Credential, fields: Fields) -> list[Any]:
+    """Do so with the async client."""
+    settings = {"base_url": service.base_url, "credential": account}
+    return every([_faulty(service, call, fields) for call in TYPED], "async", settings)
+
+
+def _faulty(service: RunningService, call: Call, fields: Fields) -> Use:
+    """Return a use of a client in which the call's endpoint has the fault, and no other has."""
+
+    def use(client: Any) -> Any:
+        service.clear_faults()
+        service.fault(call.endpoint.name, **fields)
+        return call.use(client)
+
+    return use
+
+
+def module(service: RunningService, account: Credential, fields: Fields) -> list[Any]:
     """Return what each function of the module returned or raised while its endpoint has it."""
 
-    async def all_of_them() -> Outcomes:
-        outcomes: Outcomes = {}
-        client = Client(base_url=service.base_url, credential=account, clock=_NoAsyncWait())
+    async def all_of_them() -> list[Any]:
+        outcomes: list[Any] = []
+        client = Client(base_url=service.base_url, credential=account, clock=NoAsyncWait())
         async with client:
             with user.using(client):
                 for call in MODULE:
                     with service.fault(call.endpoint.name, **fields):
                         try:
-                            outcomes[call.name] = await call.use(account)
+                            outcomes.append(await call.use(account))
                         except Exception as error:
-                            outcomes[call.name] = error
+                            outcomes.append(error)
         return outcomes
 
     return asyncio.run(all_of_them())
@@ -163,39 +130,83 @@ def _is_right(call: Call, outcome: Any, fault: Fault) -> bool:
     return bool(outcome == "wrong-type" == fault.fields["body"])
 
 
-@pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.parametrize("run", [typed, module], ids=lambda run: run.__name__)
+RUNS = {"typed": (typed, TYPED), "async": (async_typed, TYPED), "module": (module, MODULE)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("run", ["typed", pytest.param("async", marks=pytest.mark.long), "module"])
 def test_every_call_ends_as_documented(
     service: RunningService,
     account: Credential,
-    run: Callable[..., Outcomes],
+    run: str,
     name: str,
     caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    fault, calls = FAULTS[name], TYPED if run is typed else MODULE
-    outcomes = run(service, account, fault.fields)
-    wrong = {
-        call.name: outcomes[call.name]
-        for call in calls
-        if not _is_right(call, outcomes[call.name], fault)
-    }
-    assert not wrong, "\n".join(f"{call}: {outcome!r}" for call, outcome in wrong.items())
-    printed = caplog.text + "".join(
-        "".join(traceback.format_exception(outcome)) + repr(outcome) + str(outcome)
-        for outcome in outcomes.values()
-        if isinstance(outcome, Exception)
-    )
-    assert account.sessdata is not None
-    assert account.bili_jct is not None
-    assert account.sessdata not in printed
-    assert account.bili_jct not in printed
+    fault, (act, calls) = FAULTS[name], RUNS[run]
+    outcomes = act(service, account, fault.fields)
+    ended = list(zip(calls, outcomes, strict=True))
+    wrong = [f"{one.name}: {end!r}" for one, end in ended if not _is_right(one, end, fault)]
+    assert not wrong, "\n".join(wrong)
+    no_secret([account.sessdata, account.bili_jct], outcomes, caplog.text, *capfd.readouterr())
     for call in calls:
         sent = service.requests_to(call.endpoint.name)
         assert sent, call.name
-        if call.endpoint.method == "POST":
+        if call.endpoint.method == "POST" and not fault.repeats:
             callers = sum(one.endpoint is call.endpoint for one in calls)
             assert len(sent) <= callers, f"{call.name} was sent {len(sent)} times"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("run", [typed, async_typed], ids=["sync", "async"])
+def test_stale_reads_are_answers(
+    service: RunningService, account: Credential, run: Callable[..., list[Any]]
+) -> None:
+    """A client cannot know that a read is old: each ends as without the fault."""
+    current = run(service, account, {"code": -352, "times": 1, "params": {"never": 1}})
+    service.emulator.requests.clear()
+
+    with service.fault(":reads", stale=True):
+        settings = {"base_url": service.base_url, "credential": account}
+        kind = "sync" if run is typed else "async"
+        stale = every([call.use for call in TYPED], kind, settings)
+    for call, now, then in zip(TYPED, current, stale, strict=True):
+        if call.endpoint.method == "GET":
+            assert type(now) is type(then), f"{call.name}: {now!r}, {then!r}"
+
+
+def test_a_stale_read_shows_the_world_before_a_write(
+    service: RunningService, account: Credential
+) -> None:
+    with SyncClient(base_url=service.base_url, credential=account) as client:
+        with service.fault("relation.stat", stale=True):
+            client.relation.follow(7)
+            assert client.relation.stat(7).follower == 0
+        assert client.relation.stat(7).follower == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("kind", "fields"), [("sync", {"delay": 1}), ("async", {"body": "slow", "delay": 1})], ids=str
+)
+def test_every_call_ends_within_its_time(
+    service: RunningService, account: Credential, kind: str, fields: Fields
+) -> None:
+    """With all of its attempts; none is sent twice if it writes."""
+    settings = {"base_url": service.base_url, "credential": account, "timeout": 0.05}
+    outcomes = every([_faulty(service, call, fields) for call in TYPED], kind, settings)
+    wrong = [
+        f"{call.name}: {outcome!r}"
+        for call, outcome in zip(TYPED, outcomes, strict=True)
+        if not isinstance(outcome, TimeoutException)
+    ]
+    assert not wrong, "\n".join(wrong)
+    no_secret([account.sessdata, account.bili_jct], outcomes)
+    for call in TYPED:
+        if call.endpoint.method == "POST":
+            callers = sum(one.endpoint is call.endpoint for one in TYPED)
+            assert len(service.requests_to(call.endpoint.name)) <= callers
 
 
 _TIMED: list[tuple[Endpoint, Use]] = [

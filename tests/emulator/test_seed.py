@@ -6,6 +6,8 @@ import ast
 import http.client
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from base64 import b64encode
@@ -29,6 +31,7 @@ from guanxi.operations import sessions
 from guanxi.stores.group_ids import new_group_id
 from guanxi.stores.port import EdgeRow, Store
 from guanxi.testing import RunningService, running
+from tests.cli.runner import COMMAND, ENGLISH
 from tests.cli.test_demo_emulator import demo
 from tests.service.client import call
 
@@ -322,6 +325,33 @@ async def _session(store: Store, token: str) -> object:
     return await store.session(secrets.digest(token))
 
 
+@pytest.mark.long
+def test_guanxi_serve_has_no_seed(tmp_path: Path) -> None:
+    """Whatever the environment says, in which a seed of a demo or of tests may be left."""
+    names = ("GUANXI_SEED", "GUANXI_DEMO_SEED", "GUANXI_TESTING_SEED", "PYTHONHASHSEED")
+    drawn: list[str] = []
+    for name in ("one.db", "two.db"):
+        started = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, "serve", "--port=0", f"--store={tmp_path / name}"],
+            stderr=subprocess.PIPE,
+            env=os.environ | ENGLISH | dict.fromkeys(names, "7"),
+            text=True,
+        )
+        with started:
+            assert started.stderr is not None
+            [url] = re.findall(
+                r"http://\S+", next(line for line in started.stderr if "http" in line)
+            )
+            calls = Calls({"base_url": url})
+            drawn += calls.get(e.NAV.path).json["data"]["wbi_img"].values()
+            drawn.append(calls.get(e.QR_GENERATE.path).json["data"]["qrcode_key"])
+            drawn += calls.get(e.BUVID.path).json["data"].values()
+            started.send_signal(signal.SIGTERM)
+            started.stderr.read()
+    assert len(drawn) == 10
+    assert len({*drawn}) == 10
+
+
 #: Where chance may be handed in, besides the functions that hand on what they were given.
 _HAND_IN = {"emulator", "testing", "cli/service/demo.py"}
 
@@ -343,6 +373,8 @@ def test_nothing_but_the_emulator_hands_chance_in() -> None:
         handed = set(_handed_in(ast.parse(text))) if "chance=" in text else set()
         if handed and not any(name == one or name.startswith(f"{one}/") for one in _HAND_IN):
             found[name] = handed
+    serve = (ROOT / "src/guanxi/cli/service/serve.py").read_text("utf-8")
+    assert "emulator" not in serve
     assert found == {
         "service/admin.py": {"service.chance"},
         "service/app.py": {"self._service.chance"},

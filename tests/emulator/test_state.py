@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -115,8 +116,8 @@ def test_a_reset_store_equals_the_marked_one(
 ) -> None:
     """Acts, imports, documents, visits, the feed: every table is what it was, and consistent."""
     service, draw = world, Random(seed)
-    service.emulator.marks.drop("a")
-    service.emulator.marks.drop("b")
+    service._wait(service.emulator.marks.drop("a"))
+    service._wait(service.emulator.marks.drop("b"))
     service.reset(START)
     service.add_accounts(*MIDS)
     for which in before:
@@ -174,7 +175,7 @@ def test_marks_have_names(service: RunningService) -> None:
     with pytest.raises(ValueError, match="there is no mark 'three': use start, one, two"):
         service.reset("three")
     for name in ("one", "two"):
-        service.emulator.marks.drop(name)
+        service._wait(service.emulator.marks.drop(name))
 
 
 def test_what_is_cached_is_forgotten(service: RunningService) -> None:
@@ -194,7 +195,7 @@ def test_what_is_cached_is_forgotten(service: RunningService) -> None:
     assert service.do(lambda store: store.account(4)) is None
     service.do(lambda store: store.flush_visits())
     assert rows(service)["visit"] == []
-    service.emulator.marks.drop("cached")
+    service._wait(service.emulator.marks.drop("cached"))
 
 
 def test_a_server_has_no_marks(address: str) -> None:
@@ -213,3 +214,22 @@ def test_a_large_given_file_is_not_copied(tmp_path: Path, monkeypatch: pytest.Mo
             service.reset()
         service.mark()
         service.reset()
+
+
+def test_marks_while_the_store_writes(service: RunningService) -> None:
+    """A mark belongs to the writer's connection, which its thread may be using."""
+    marks_of = service.emulator.marks
+
+    async def both(store: Store) -> None:
+        async def write() -> None:
+            for number in range(300):
+                await store.edit_account(1, AccountEdit(card={"name": f"n{number}"}))
+
+        writing = asyncio.create_task(write())
+        while not writing.done():
+            await marks_of.mark("busy")
+            await marks_of.reset("busy")
+            await marks_of.drop("busy")
+        await writing
+
+    service.do(both)

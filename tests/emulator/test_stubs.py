@@ -121,3 +121,19 @@ def test_an_impossible_stub_is_refused(service: RunningService) -> None:
         service.answer("GET", "x", {})
     with pytest.raises(ValueError, match="times must be 1 or more"):
         service.answer("GET", "/x", {}, times=0)
+
+
+def test_a_stub_that_would_wait_for_its_own_service_fails(
+    service: RunningService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would wait for ever, on the thread that it waits for."""
+
+    def create(_request: StubRequest) -> dict[str, int]:
+        service.at(1_900_000_000)  # needs no waiting
+        service.add_accounts(9)
+        return {}
+
+    service.answer("GET", "/x/create", create)
+    assert send(service.base_url, "GET", "/x/create").status == 500
+    assert service.now() == 1_900_000_000
+    assert "cannot wait for the service" in caplog.text

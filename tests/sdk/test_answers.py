@@ -68,6 +68,8 @@ def test_a_response_without_an_envelope_is_returned_whole(kind: Kind) -> None:
     assert call(kind, Answer(body), "account.card_by_mid") == body
     with pytest.raises(NotFound):
         call(kind, Answer({"ts": 1, "code": -404}), "account.card_by_mid")
+    with pytest.raises(AnswerException, match="no integer code"):
+        call(kind, Answer({"ts": 1, "code": "0", "card": {"mid": "7"}}), "account.card_by_mid")
 
 
 @pytest.mark.parametrize("code", sorted(CODES))

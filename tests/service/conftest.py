@@ -8,10 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from guanxi.testing import RunningService, running
-from tests.browser import browser
 from tests.stores.engines import Clock
-
-__all__ = ["browser"]
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,11 @@ from guanxi.contract.endpoints import ENDPOINTS
 from guanxi.contract.limits import DOCUMENTED
 from guanxi.service import http, listening, responding
 from guanxi.service.config import Settings
-from guanxi.service.pages import PATHS
 from guanxi.testing import RunningService, running
 from tests.service.client import call, contents, follow, fresh, raw, send
 from tests.service.faults import faulty_service
 from tests.service.logged import logged
+from tests.service.some_pages import LANGUAGE, PAGES
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -74,11 +74,13 @@ def test_a_wrong_method(endpoint: Endpoint, documented: RunningService) -> None:
         assert "access-control-allow-origin" not in wrong.headers
 
 
-@pytest.mark.parametrize("path", sorted(PATHS))
+@pytest.mark.parametrize("path", PAGES)
 def test_pages_are_read_alone(path: str, documented: RunningService) -> None:
     read = send(documented.base_url, "GET", path)
     if path == "/":
         assert (read.status, read.headers["location"]) == (307, "/docs")
+    elif path == LANGUAGE:
+        assert (read.status, read.headers["location"]) == (303, "/")
     else:
         assert read.status == 200
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"):

@@ -28,7 +28,6 @@ from guanxi.service.auth import SessionGate
 from guanxi.service.config import Settings
 from guanxi.service.exchange import ASGI, Caller, Exchange, Gate, Observer, Scope
 from guanxi.service.handling import Refused, Service
-from guanxi.service.pages import PATHS
 from guanxi.service.request import Headers, Pairs
 from guanxi.stores import open_store
 from guanxi.stores.layer import Layer
@@ -36,6 +35,7 @@ from guanxi.stores.port import Store, StoreUnavailable
 from guanxi.testing import running
 from tests.service.client import Answer, call, fresh, modify, send
 from tests.service.faults import Faulty
+from tests.service.some_pages import LANGUAGE, PAGES
 from tests.stores.engines import ENGINES, Engine
 
 Message = MutableMapping[str, Any]
@@ -119,7 +119,7 @@ def test_mounted_under_a_path() -> None:
         reason, _, _ = unknown.reason.partition("; near: ")  # which the emulator adds
         assert reason == "path: no endpoint has it; /graph/docs lists them"
         assert send(service.base_url, "POST", e.NAV.path).headers["allow"] == "GET, HEAD"
-        for path in PATHS - {"/"}:
+        for path in {*PAGES} - {"/", LANGUAGE}:
             assert send(service.base_url, "GET", path).status == 200
         assert send(service.base_url, "GET", "/").headers["location"] == "/graph/docs"
         page = send(service.base_url, "GET", "/docs").raw.decode()

@@ -8,16 +8,6 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, given, settings
-from hypothesis.strategies import booleans
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Body, Endpoint
 from guanxi.contract.endpoints import CREATE_GROUP, ENDPOINTS, MODIFY, RENAME_GROUP
@@ -25,8 +15,7 @@ from guanxi.contract.limits import OPEN
 from guanxi.contract.openapi import document
 from guanxi.contract.params import PageSize, is_list, wire_types
 from guanxi.testing import RunningService
-from tests.counts import count
-from tests.service.client import call, fresh, send
+from tests.service.client import call, send
 from tests.service.scene import Scene
 
 DOCUMENT = document()
@@ -179,56 +168,3 @@ def test_responses_match_the_document(endpoint: Endpoint, either: RunningService
         whole.validate(body)
         assert not whole.is_valid({**body, "code": "0"})
         assert not whole.is_valid([body])
-
-
-# --- schemathesis drives what the document describes ---
-
-_CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
-
-
-@pytest.fixture(scope="module")
-def described(documented: RunningService) -> Any:
-    schema = schemathesis.openapi.from_dict(DOCUMENT)
-    schema.config.update(base_url=documented.base_url)
-    return schema
-
-
-#: What fits the document, and what does not; where there is nothing to send, nothing can misfit.
-_MODES = [
-    (endpoint, mode)
-    for endpoint in ENDPOINTS
-    for mode in GenerationMode
-    if mode is GenerationMode.POSITIVE or wire_types(endpoint.params)
-]
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "mode"), _MODES, ids=[f"{endpoint.name}-{mode.value}" for endpoint, mode in _MODES]
-)
-def test_whatever_is_sent(
-    endpoint: Endpoint, mode: GenerationMode, described: Any, documented: RunningService
-) -> None:
-    """Signed in or not, nothing leads to a 5xx, or to an answer that the document does not know."""
-    [caller] = fresh(documented)
-    described_here = described[endpoint.path][endpoint.method]
-
-    @settings(max_examples=count(1, 40), suppress_health_check=list(HealthCheck))
-    @given(case=described_here.as_strategy(generation_mode=mode), signed_in=booleans())
-    def drive(case: schemathesis.Case[Any], signed_in: bool) -> None:
-        cookie = {"Cookie": caller.cookie} if signed_in else {}
-        if signed_in:  # random ones would stop it at the gate
-            for sent in (case.query, case.body):
-                for name in ("access_key", "appkey", "sign"):
-                    if isinstance(sent, dict):
-                        sent.pop(name, None)
-        answer = case.call(headers={"User-Agent": "test", **cookie})
-        case.validate_response(answer, checks=_CHECKS)
-        if answer.headers["content-type"][0].startswith("application/json"):
-            assert answer.json()["code"] in endpoint.codes - endpoint.elsewhere | {0}
-
-    drive()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -328,55 +330,83 @@ def test_a_full_table_forgets_who_sent_least(monkeypatch: pytest.MonkeyPatch) ->
         assert table.spend(b"much", 10**9, 3, 10**18) > 0, "no number of others frees one"
 
 
-def _ask_many(descriptor: int, asks: int, admitted: Any) -> None:
-    one = Rates(limited(reads_by_address=100), lambda: 10**18, descriptor)
-    for _ in range(asks):
-        try:
-            one.check_address(e.STAT, "203.0.113.1")
-        except Refused:
-            continue
-        with admitted.get_lock():
-            admitted.value += 1
+#: Asks as often as it can, once told to, and prints how many requests passed.
+_ASK = """
+import sys
+from guanxi.contract.endpoints import STAT
+from guanxi.service.config import Settings
+from guanxi.service.handling import Refused
+from guanxi.service.rates import Rates
+
+one = Rates(Settings(reads_by_address=100), lambda: 10**18, int(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+passed = 0
+for _ in range(int(sys.argv[2])):
+    try:
+        one.check_address(STAT, "203.0.113.1")
+    except Refused:
+        continue
+    passed += 1
+print(passed)
+"""
 
 
 def test_processes_that_count_together_admit_exactly_so_many() -> None:
-    """Four at once on one address, whose time stands still."""
-    context = multiprocessing.get_context("fork")
-    admitted = context.Value("i", 0)
-    with rates.shared() as descriptor:
+    """All at once on one address, whose time stands still."""
+    asks = str(count(2_000, 20_000))
+    with rates.shared() as descriptor, ExitStack() as stack:
         processes = [
-            context.Process(target=_ask_many, args=(descriptor, count(500, 20_000), admitted))
-            for _ in range(4)
+            stack.enter_context(_python(_ASK, str(descriptor), asks, shared=descriptor))
+            for _ in range(count(2, 4))
         ]
         for process in processes:
-            process.start()
+            assert process.stdout.readline() == "ready\n"
         for process in processes:
-            process.join(60)
-            assert process.exitcode == 0
-    assert admitted.value == 100
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        passed = [int(process.communicate(timeout=100)[0]) for process in processes]
+    assert sum(passed) == 100
 
 
-def test_a_process_that_is_stopped_at_the_wrong_moment_stops_no_other() -> None:
+@contextmanager
+def _python(code: str, *arguments: str, shared: int) -> Iterator[Any]:
+    """Run a program that has a descriptor of this process; kill it in the end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=[shared],
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+#: Locks every set, and keeps it.
+_HOLD = """
+import fcntl, sys
+fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_process_that_is_stopped_at_the_wrong_moment_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rates, "_LOCK_SECONDS", 0.01)
     with rates.shared() as descriptor:
-        ready, end = os.pipe(), os.pipe()
-        child = os.fork()
-        if not child:
-            for index in range(rates._SETS):
-                rates._locked(descriptor, index)
-            os.write(ready[1], b"x")
-            os.read(end[0], 1)
-            os._exit(0)
-        os.read(ready[0], 1)
-        one = Rates(limited(reads_by_address=1), lambda: 10**18, descriptor)
-        one.check_address(e.STAT, "203.0.113.1")
-        with pytest.raises(Refused):
+        with _python(_HOLD, str(descriptor), shared=descriptor) as process:
+            assert process.stdout.readline() == "ready\n"
+            one = Rates(limited(reads_by_address=1), lambda: 10**18, descriptor)
+            assert not rates._locked(descriptor, 0)
             one.check_address(e.STAT, "203.0.113.1")
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+            with pytest.raises(Refused):
+                one.check_address(e.STAT, "203.0.113.1")
         assert rates._locked(descriptor, 0), "its locks end with it"
-        for descriptors in (ready, end):
-            for each in descriptors:
-                os.close(each)
 
 
 def test_workers_count_together_also_after_one_is_killed() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from random import Random
@@ -17,6 +20,7 @@ from tests.stores.processes import endless_writer, importer, others
 from tests.stores.world import faults, people
 
 pytestmark = pytest.mark.usefixtures("runner")
+ROOT = Path(__file__).parents[2]
 
 
 async def test_an_acknowledged_write_survives_a_killed_writer(
@@ -43,6 +47,37 @@ async def test_an_acknowledged_write_survives_a_killed_writer(
         await check_edits(store)
         await store.close()
     assert acknowledged
+
+
+def kill_writers(path: Path, number: int, *options: str) -> tuple[int, int, str]:
+    """Kill writers one after the other; return how many, their answered writes and what is wrong.
+
+    With "early" writes are answered before they are done.
+    """
+    module = [sys.executable, "-m", "tests.stores.killed_writers"]
+    printed = subprocess.run(
+        [*module, str(path), str(number), "19", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=900,
+    ).stdout
+    outcome = json.loads(printed)
+    return outcome["kills"], outcome["writes"], outcome["wrong"]
+
+
+def test_a_thousand_killed_writers_lose_nothing(tmp_path: Path) -> None:
+    """Exactly what was answered, and at most one more write of each owner, is in the store."""
+    number = count(10, 1_000)
+    kills, writes, wrong = kill_writers(tmp_path / "s.db", number)
+    assert (kills, wrong) == (number, "")
+    assert writes > number
+
+
+@pytest.mark.long
+def test_a_write_that_is_answered_too_early_is_found(tmp_path: Path) -> None:
+    _, _, wrong = kill_writers(tmp_path / "s.db", 100, "early")
+    assert "owner" in wrong
 
 
 async def check_acknowledged(store: Store, acknowledged: set[tuple[str, int, int | bytes]]) -> None:

@@ -330,7 +330,9 @@ async def test_a_stopped_server_is_unavailable_within_a_bound(
         await follow(store, 1, 2)
 
 
+@pytest.mark.long
 async def test_a_promoted_standby_has_every_confirmed_write() -> None:
+    """The same over HTTP, also in the short form: tests/history/test_services.py."""
     primary, standby = postgres.new_server(), postgres.new_server()
     try:
         primary.make()

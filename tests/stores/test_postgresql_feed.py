@@ -122,6 +122,20 @@ async def test_a_read_that_waits_returns_soon_after_the_late_commit() -> None:
         assert [item.actor for item in (await waiting).items] == [3, 5]
 
 
+async def test_the_end_of_the_feed_has_no_number_that_a_crash_can_undo() -> None:
+    """A crash and a failover may forget the numbers of transactions that were rolled back."""
+    postgres.skip_on_citus("the numbers are drawn on another node")
+    async with opened() as (store, _, [gone]):
+        drawn = await gone.db.fetchval("SELECT last_value FROM change_number")
+        await gone.begin()
+        await gone.append(3)
+        await gone.end("ROLLBACK")
+        end = (await store.changes_status()).cursor
+        await gone.db.execute("SELECT setval('change_number', $1)", drawn)
+        await follow(store, 5, 6)
+        assert (await actors(store, end))[0] == [5]
+
+
 async def test_the_end_of_the_feed_waits_for_those_that_append() -> None:
     async with opened() as (store, start, [late]):
         await late.begin()

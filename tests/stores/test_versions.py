@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from guanxi.graph.groups import (
     CreateGroup,
@@ -13,7 +14,7 @@ from guanxi.graph.groups import (
     RenameGroup,
 )
 from guanxi.graph.lists import Listing, Sort
-from guanxi.graph.pair import SPECIAL, Act, Modify
+from guanxi.graph.pair import SPECIAL, Act, Contract, Modify
 from guanxi.stores.port import EdgeRow, Store
 from tests.stores.world import ALL, do, follow, people
 
@@ -77,11 +78,36 @@ async def test_a_visit_and_a_whisper_show_to_nobody_else(store: Store) -> None:
     assert await versions(store) == before
     whisper = EdgeRow(follower=ME, followed=STRANGER, time=9, kind="whisper")
     await store.import_edges(lambda: [whisper])
+    own, public = await versions(store)
+    assert public == before[1]
+    assert own[PRIVATE] != before[0][PRIVATE]
     before = await versions(store)
     assert await do(store, Modify(ME, STRANGER, Act.CANCEL_WHISPER)) == [0]
     own, public = await versions(store)
     assert public == before[1]
     assert {listing for listing in own if own[listing] != before[0][listing]} == {PRIVATE}
+
+
+async def test_others_see_of_an_import_what_they_see_of_a_list(store: Store) -> None:
+    """Not that blocks, groups or visits were imported; but that a following, or its time, was."""
+    await fill(store)
+
+    async def imported(*rows: EdgeRow) -> set[Listing]:
+        _, before = await versions(store)
+        await store.import_edges(lambda: list(rows))
+        _, after = await versions(store)
+        return {listing for listing in before if before[listing] != after[listing]}
+
+    followings = [row async for row in store.edges() if row.follower == ME]
+    one = next(row for row in followings if row.followed == FOLLOWED)
+    assert await imported(EdgeRow(follower=ME, followed=STRANGER, time=9, kind="block")) == set()
+    assert await imported(replace(one, special=True, groups=("other",))) == set()
+    assert await imported(replace(one, special=True, groups=("other",), visits=9)) == set()
+    lists = {FOLLOWINGS, FOLLOWERS}
+    assert await imported(replace(one, time=one.time - 5)) == lists
+    contract = Contract(5, 1)
+    assert await imported(replace(one, time=one.time - 5, contract=contract)) == lists
+    assert await imported(EdgeRow(follower=ME, followed=6, time=9)) == lists
 
 
 async def test_a_search_has_the_version_of_what_its_reader_sees(store: Store) -> None:

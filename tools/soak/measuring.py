@@ -75,8 +75,7 @@ def overload(folder: Path, say: Callable[[str], None]) -> bool:
             )
             ratios.append((half, most))
     half, most = (median(column) for column in zip(*ratios, strict=True))
-    ratio = f"{half:.1f} (p50), {most:.1f} (p99)"
-    say(f"admitted after the first second, against the usual time: {ratio}")
+    say(f"admitted after the first second, of the usual time: {half:.1f} (p50), {most:.1f} (p99)")
     if wrong:
         say(f"WRONG {wrong}")
     return not wrong

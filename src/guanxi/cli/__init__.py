@@ -126,6 +126,11 @@ COMMANDS = {
         "tools",
         Text("计划撤销已执行的计划。", "Plan to take back what a plan did."),
     ),
+    "manage": Command(
+        "tools.manage:manage",
+        "tools",
+        Text("在浏览器中管理你的关注。", "Manage your followings in the browser."),
+    ),
     "migrate": Command(
         "tools.migrate:migrate",
         "tools",

@@ -17,6 +17,7 @@ from msgspec import Struct
 from guanxi.accounts.account import DEREGISTERED_CARD, Card, Privacy, State
 from guanxi.graph.pair import Contract
 from guanxi.stores.port import EdgeRow
+from guanxi.text import Text
 
 #: The account that the documents' examples are about, and that the demo signs in.
 HERO = 293793435
@@ -24,6 +25,35 @@ HIDES_FOLLOWINGS, HIDES_FOLLOWERS, REFUSES_FOLLOWS = 9001, 9002, 9003
 DEREGISTERED, BANNED = 9004, 9005
 #: An account that blocks the hero.
 BLOCKS_HERO = 9006
+
+#: A mutual follow of the hero who keeps the hero in a group.
+FRIEND = 15858903
+
+#: What each of the accounts that one may want to be is an example of.
+ROLES: dict[int, Text] = {
+    HERO: Text(
+        "文档示例中的账号：有分组、特别关注、悄悄关注、黑名单与互相关注",
+        "The documents' own example: groups, special follows, a whisper, blocks and mutual follows",
+    ),
+    FRIEND: Text(
+        "与示例用户互相关注，并把他放在分组里", "Follows the example user both ways, in a group"
+    ),
+    2: Text("与示例用户有共同关注", "Has followings in common with the example user"),
+    53456: Text(
+        "示例用户的特别关注，有认证与年度大会员", "A special follow of the example user, verified"
+    ),
+    420831218: Text("机构认证，正在直播", "A verified company that is live"),
+    387195656: Text(
+        "关注了示例用户，未被回关", "Follows the example user, and is not followed back"
+    ),
+    178429408: Text("被示例用户悄悄关注", "Whom the example user follows in secret"),
+    22179720: Text("被示例用户拉黑", "Whom the example user blocks"),
+    BLOCKS_HERO: Text("拉黑了示例用户", "Blocks the example user"),
+    HIDES_FOLLOWINGS: Text("隐藏了关注列表", "Hides the list of followings"),
+    HIDES_FOLLOWERS: Text("隐藏了粉丝列表", "Hides the list of followers"),
+    REFUSES_FOLLOWS: Text("拒绝被关注", "Refuses to be followed"),
+    BANNED: Text("被封停：可以读，不能改", "Banned: may read, and change nothing"),
+}
 
 #: Seconds since the Unix epoch. All data lie in the eight years before END, 2026-11-01 00:00 UTC.
 END = 1_793_491_200
@@ -77,9 +107,8 @@ GROUPS = {
     23130: "音乐区",
     248468: "老朋友",
 }
-#: A mutual follow of the hero who keeps the hero in a group, and that group's id.
-_FRIEND = 15858903
-_FRIEND_GROUP = {(_FRIEND, "同好"): 56502}
+#: The friend's group that the hero is in, and its id.
+_FRIEND_GROUP = {(FRIEND, "同好"): 56502}
 
 
 def _card(draw: Random) -> Card:
@@ -223,8 +252,8 @@ def _example_edges() -> Iterator[EdgeRow]:
         yield following(_GROUP_MEMBER[group], 1575000000 + group, group)
     yield from (following(mid, END - 5_000 - mid % 97) for mid in (HIDES_FOLLOWINGS, DEREGISTERED))
     # Mutual follows, with a contract in either direction.
-    yield following(_FRIEND, 1548311059, 194110, 248468, special=True)
-    yield follower_of_hero(_FRIEND, 1548311059, special=True, groups=("同好",))
+    yield following(FRIEND, 1548311059, 194110, 248468, special=True)
+    yield follower_of_hero(FRIEND, 1548311059, special=True, groups=("同好",))
     yield following(596000, 1685110154)
     yield follower_of_hero(596000, 1685110154, contract=Contract(ts=1685120000, user_attr=1))
     yield EdgeRow(

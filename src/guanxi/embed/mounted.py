@@ -12,7 +12,7 @@ from inspect import isawaitable
 from guanxi.accounts.rights import CALLER
 from guanxi.contract import errors
 from guanxi.contract.endpoint import Does, Endpoint, Login
-from guanxi.service import logs, pages
+from guanxi.service import cors, logs, pages
 from guanxi.service.app import Application
 from guanxi.service.config import Settings
 from guanxi.service.exchange import ASGI, NOBODY, Exchange, Gate, Observer, Scope, Send, address_of
@@ -80,7 +80,7 @@ class HostGate(Gate):
 
     def __init__(self, service: Service, caller: Caller) -> None:
         self._store, self._caller = service.store, caller
-        self._origins = frozenset(service.settings.cors_origins)
+        self._origins = cors.allowed(service.settings.cors_origins)
 
     async def caller(
         self,
@@ -132,29 +132,17 @@ class HostGate(Gate):
     def _foreign(self, headers: Headers, *, reads: bool) -> str:
         """Return why a request may come from another site's page; "" if it does not.
 
-        Browsers send ``Origin`` with every request that is not safe, and ``Sec-Fetch-Site`` with
-        all; no page can forge either. A client that sends neither and no cookie is no browser.
+        A client that sends neither ``Origin`` nor ``Sec-Fetch-Site``, and no cookie, is no browser.
         """
-        origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin in self._origins:
-            return ""
-        site = headers.get(b"sec-fetch-site")
-        if site is not None:
-            allowed = _READS_FROM if reads else _WRITES_FROM
-            return "" if site in allowed else "Sec-Fetch-Site: a page of another origin sent this"
-        if origin:
-            host = headers.get(b"host", b"").decode("latin-1")
-            same = origin.partition("://")[2].lower() == host.lower()
-            return "" if same else "Origin: a page of another origin sent this"
+        reason = cors.foreign(headers, self._origins, cors.SAME_SITE if reads else cors.SAME_ORIGIN)
+        if reason or b"origin" in headers or b"sec-fetch-site" in headers:
+            return reason
         if reads or b"cookie" not in headers:
             return ""
         return "Origin: missing, as is Sec-Fetch-Site; a request with cookies has to send one"
 
 
 _NOBODY = "not signed in: sign in to the application that this is mounted in"
-#: What ``Sec-Fetch-Site`` may say: ``none`` is a person's own navigation.
-_WRITES_FROM = frozenset({b"same-origin", b"none"})
-_READS_FROM = _WRITES_FROM | {b"same-site"}
 
 
 class _Visits:

@@ -28,7 +28,7 @@ from guanxi.emulator.stories import STORIES
 from guanxi.emulator.stubs import Response as StubResponse
 from guanxi.emulator.stubs import Stub
 from guanxi.operations import sessions
-from guanxi.service.administering import as_json, decoded, refused, whole_body
+from guanxi.service.administering import HEADERS, as_json, decoded, refused, whole_body
 from guanxi.service.logs import LOG
 from guanxi.stores.port import BadLine, EdgeRow, StoreError
 from guanxi.text import Text
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 BASE = "/emulator"
 _BODY_BYTES = 16 * 2**20
+#: The most digits of a fault's number.
+_DIGITS = 18
 
 
 class StoryBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -158,7 +160,7 @@ async def _clear_faults(call: _Call) -> Any:
 
 
 async def _stories(_call: _Call) -> Any:
-    return [{"name": story.name, "what": story.what} for story in STORIES.values()]
+    return [{"name": story.name, "what": str(story.what)} for story in STORIES.values()]
 
 
 async def _add_story(call: _Call) -> Any:
@@ -241,7 +243,7 @@ async def _reset(call: _Call) -> Any:
 
 
 async def _dump(call: _Call) -> Any:
-    return Response(await call.emulator.dump(), media_type="application/x-ndjson")
+    return Response(await call.emulator.dump(), headers=HEADERS, media_type="application/x-ndjson")
 
 
 async def _load(call: _Call) -> Any:
@@ -377,7 +379,9 @@ def application(emulator: Emulator, token: str, worlds: Worlds) -> Starlette:
     routes += [
         Route(path, _by_method(of_path), methods=[*of_path]) for path, of_path in handlers.items()
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: refused})
+    found = Starlette(routes=routes, exception_handlers={HTTPException: refused})
+    found.router.redirect_slashes = False  # the address would be made of the request's Host
+    return found
 
 
 def _by_method(
@@ -406,10 +410,12 @@ def _guarded(
         raw = await whole_body(request, _BODY_BYTES)
         body = None if verb.body is None else decoded(raw or b"{}", verb.body)
         number = request.path_params.get("number", "0")
+        if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
+            raise HTTPException(404, "no such fault")
         query = dict(request.query_params)
         if unknown := query.keys() - {*_READS_QUERY.get(verb.act, ())}:
             raise HTTPException(400, f"{min(unknown)}: no such parameter")
-        call = _Call(emulator, int(number) if number.isdecimal() else 0, body, query, raw, worlds)
+        call = _Call(emulator, int(number), body, query, raw, worlds)
         try:
             result = await verb.act(call)
             return result if isinstance(result, Response) else as_json(result)

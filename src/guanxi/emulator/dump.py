@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from guanxi.accounts.secrets import Session
+from guanxi.contract.undecodable import UNDECODABLE, why
 from guanxi.stores.copy import PARTS
 from guanxi.stores.layer import Layer
 from guanxi.stores.port import AccountRow, EdgeRow, OwnedGroup, SentRequest, Store
@@ -81,8 +82,8 @@ def _decoded(lines: Iterable[bytes]) -> dict[str, list[Any]]:
     for number, (part, raw) in enumerate(_split(lines), 1):
         try:
             rows.setdefault(part, []).append(msgspec.json.decode(raw, type=_TYPES[part]))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"line {number}: {part}: {error}") from None
+        except UNDECODABLE as error:
+            raise ValueError(f"line {number}: {part}: {why(error)}") from None
     return rows
 
 
@@ -90,7 +91,7 @@ def _split(lines: Iterable[bytes]) -> Iterator[tuple[str, msgspec.Raw]]:
     for number, line in enumerate(lines, 1):
         try:
             [(part, raw)] = msgspec.json.decode(line, type=dict[str, msgspec.Raw]).items()
-        except (ValueError, UnicodeDecodeError):  # a DecodeError is a ValueError
+        except (ValueError, *UNDECODABLE):  # a ValueError too for several pairs
             raise ValueError(f"line {number}: no row of a dump") from None
         if part not in _TYPES:
             raise ValueError(f"line {number}: {part!r} is none of {', '.join(_TYPES)}")

@@ -25,7 +25,7 @@ from guanxi.service.app import Application
 from guanxi.service.exchange import ASGI
 from guanxi.service.handling import Service
 from guanxi.stores import open_store
-from guanxi.stores.port import Store
+from guanxi.stores.port import Store, StoreError
 
 
 class _Wrapped(NamedTuple):
@@ -232,12 +232,12 @@ class Emulator:
             self._served.application.renumber()
         for name in self.marks.names:
             if name != START:
-                self.marks.drop(name)
+                await self.marks.drop(name)
 
     async def close(self) -> None:
         """Remove the faults and their copies, and the marks, before the store is closed."""
         if self._proxy is not None:
             await self._proxy.close()
-        with suppress(RuntimeError):  # it never started
+        with suppress(RuntimeError, StoreError):  # it never started, or its store cannot be written
             await self.clear_faults()
-            self.marks.close()
+            await self.marks.close()

@@ -16,6 +16,14 @@ from guanxi.emulator.stubs import Stub
 T = TypeVar("T")
 
 NO_EMULATOR = "several workers are processes of their own: the emulator needs workers=1"
+_ON_ITS_THREAD = "a stub's function runs on the service's thread, and cannot wait for the service"
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class SetFault:
@@ -46,7 +54,8 @@ class SetFault:
 class Handle:
     """Faults, stubs, requests, clock and state of a running service.
 
-    Methods raise RuntimeError for a service of several workers.
+    Methods raise RuntimeError for a service of several workers, and in a stub's function if they
+    have to wait for the service.
     """
 
     def __init__(self, emulator: Emulator | None, loop: asyncio.AbstractEventLoop) -> None:
@@ -61,6 +70,9 @@ class Handle:
         return self._given
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        if _running_loop() is self._loop:  # it would wait for itself
+            work.close()
+            raise RuntimeError(_ON_ITS_THREAD)
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     # --- faults ---

@@ -154,10 +154,13 @@ def serve(
     emulator: Emulator,
     address: Address,
     on_ready: Callable[[EmulatorReady], Awaitable[None]],
+    *,
+    wrap: Callable[[ASGI], ASGI] = lambda application: application,
 ) -> None:
     """Serve a plan of one worker with its emulator until SIGTERM or SIGINT, as ``server.serve``.
 
-    ``on_ready`` runs once both addresses accept requests, and the mark ``start`` is made.
+    ``on_ready`` runs once both addresses accept requests, and the mark ``start`` is made. ``wrap``
+    is as for ``run_emulated``.
     """
     logs.to_stream()
 
@@ -177,7 +180,7 @@ def serve(
             starting.append(asyncio.create_task(start(ready)))
 
         try:
-            await run_emulated(plan, emulator, address, ready, stop, opened=opened)
+            await run_emulated(plan, emulator, address, ready, stop, opened=opened, wrap=wrap)
             await asyncio.gather(*starting)
         finally:
             await close_store(opened)

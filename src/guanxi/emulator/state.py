@@ -66,7 +66,7 @@ class Marks:
         store = self._store
         await store.flush_visits()
         mark = await store.write(lambda db: marks.marked(db, recorded=recorded))
-        self.drop(name)
+        await self.drop(name)
         self._marks[name] = mark
 
     async def reset(self, name: str | None = None) -> None:
@@ -81,8 +81,7 @@ class Marks:
         if session is None:
             await store.apart(lambda: marks.restored(store.path, mark))
             mark.version, session = await store.write(marks.recording)
-        if mark.session is not None:
-            mark.session.close()
+        await self._end(mark)
         mark.session = session
         await store.refresh_secret()
         self._forget()
@@ -106,10 +105,10 @@ class Marks:
             image = self._named(name).image
         await self._store.apart(lambda: marks.written(path, image))
 
-    def close(self) -> None:
-        """Forget the marks. The store must not write meanwhile."""
+    async def close(self) -> None:
+        """Forget the marks, before the store is closed."""
         for name in self.names:
-            self.drop(name)
+            await self.drop(name)
 
     def _named(self, name: str | None) -> marks.Mark:
         if not self._marks:
@@ -120,8 +119,14 @@ class Marks:
             raise ValueError(f"there is no mark {name!r}: use {', '.join(self._marks)}")
         return self._marks[name]
 
-    def drop(self, name: str) -> None:
+    async def drop(self, name: str) -> None:
         """Forget a mark; do nothing if there is none of that name."""
         mark = self._marks.pop(name, None)
-        if mark is not None and mark.session is not None:
-            mark.session.close()
+        if mark is not None:
+            await self._end(mark)
+
+    async def _end(self, mark: marks.Mark) -> None:
+        """Close a mark's session on the writer's thread, whose connection it records."""
+        session, mark.session = mark.session, None
+        if session is not None:
+            await self._store.write(lambda _db: session.close())

@@ -8,6 +8,7 @@ from guanxi.contract import errors
 from guanxi.contract.endpoints import MODIFY
 from guanxi.emulator.faults import Fault
 from guanxi.emulator.targets import LISTS, WRITES
+from guanxi.text import Text
 
 _STOP, _BANNED = errors.RequestIntercepted.number, errors.RequestBanned.number
 _SLOW_DOWN, _QUOTA = errors.TooManyRequests.number, errors.DailyFollowLimitReached.number
@@ -17,30 +18,43 @@ class Story(NamedTuple):
     """A name, what happens, and the faults that make it happen."""
 
     name: str
-    what: str
+    what: Text
     faults: tuple[Fault, ...]
 
 
 _ALL = (
     Story(
         "risk-control",
-        "100 writes pass, and every later one answers -352",
+        Text(
+            "前 100 次写入通过，此后每次返回 -352",
+            "100 writes pass, and every later one answers -352",
+        ),
         (Fault(endpoint=WRITES, code=_STOP, after=100),),
     ),
     Story(
         "rate-limit",
-        "within 10 seconds of the service's clock, the requests after the 20th answer -799",
+        Text(
+            "服务时钟的每 10 秒内，第 20 次之后的请求返回 -799",
+            "within 10 seconds of the service's clock, the requests after the 20th answer -799",
+        ),
         (Fault(code=_SLOW_DOWN, after=20, per=10),),
     ),
     Story(
         "banned-address",
-        "30 requests pass, and every later one answers -412 with HTTP 412",
+        Text(
+            "前 30 个请求通过，此后每个返回 -412 与 HTTP 412",
+            "30 requests pass, and every later one answers -412 with HTTP 412",
+        ),
         (Fault(code=_BANNED, status=412, after=30),),
     ),
     Story(
         "flaky",
-        "each request takes around 50 ms longer; 5 of 100 connections are cut before the act and 3"
-        " after it, and 2 of 100 responses are a page of HTTP 502",
+        Text(
+            "每个请求约慢 50 毫秒；每 100 个连接中 5 个在执行前断开、3 个在执行后断开，"
+            "2 个响应是 HTTP 502 的网页",
+            "each request takes around 50 ms longer; 5 of 100 connections are cut before the act"
+            " and 3 after it, and 2 of 100 responses are a page of HTTP 502",
+        ),
         (
             Fault(delay="lognormal(0.05, 0.5)"),
             Fault(drop="before", rate=0.05),
@@ -50,13 +64,19 @@ _ALL = (
     ),
     Story(
         "half-a-list",
-        "the pages of the first half of a list are answered, the others -352",
+        Text(
+            "列表前半的页照常返回，其余返回 -352",
+            "the pages of the first half of a list are answered, the others -352",
+        ),
         (Fault(endpoint=LISTS, half=True, code=_STOP),),
     ),
     Story(
         "restarts",
-        "10 requests pass, one is cut off while it runs, 3 find nobody, 3 get HTTP 502, the rest"
-        " pass",
+        Text(
+            "10 个请求通过，一个在执行中断开，3 个无人应答，3 个得到 HTTP 502，其余通过",
+            "10 requests pass, one is cut off while it runs, 3 find nobody, 3 get HTTP 502, the"
+            " rest pass",
+        ),
         (
             Fault(drop="while", after=10, times=1),
             Fault(drop="before", after=11, times=3),
@@ -65,7 +85,10 @@ _ALL = (
     ),
     Story(
         "daily-quota",
-        "after 300 follows each further one answers 22015, until midnight in Beijing",
+        Text(
+            "关注 300 次之后，每次再关注返回 22015，直到北京时间零点",
+            "after 300 follows each further one answers 22015, until midnight in Beijing",
+        ),
         (Fault(endpoint=MODIFY.name, params={"act": 1}, code=_QUOTA, after=300, per="day"),),
     ),
 )

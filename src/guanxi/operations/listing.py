@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from guanxi.accounts.account import State
+from guanxi.contract.undecodable import UNDECODABLE
 from guanxi.stores.port import AccountPage, AccountPlace, AccountQuery, ListedAccount, Store
 from guanxi.text import Text
 
@@ -67,7 +68,7 @@ def decode(cursor: str) -> AccountPlace:
     try:
         packed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         place = msgspec.json.decode(packed, type=tuple[str | int, int])
-    except (ValueError, msgspec.MsgspecError):
+    except (ValueError, *UNDECODABLE):
         raise ValueError(_NOT_A_CURSOR) from None
     value, mid = place
     if not (0 <= mid < 2**63 and (isinstance(value, str) or -1 <= value < 2**63)):

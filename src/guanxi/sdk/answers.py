@@ -12,13 +12,11 @@ from msgspec.json import Decoder
 
 from guanxi.contract.endpoint import Body, Endpoint, Envelope
 from guanxi.contract.errors import AnswerException, NetworkException, error_for
+from guanxi.contract.undecodable import UNDECODABLE
 from guanxi.sdk.credential import Credential
 from guanxi.sdk.transport import Response
 
 T = TypeVar("T")
-
-#: What msgspec raises for a body that it cannot decode.
-_DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def read(
@@ -42,7 +40,7 @@ def read(
     if response.status == 200 and endpoint.envelope is not Envelope.NONE:
         try:
             data = _ordinary(kind).decode(response.body).data
-        except _DECODE_ERRORS:
+        except UNDECODABLE:
             data = None
         if data is not None:
             return data
@@ -54,7 +52,7 @@ def read(
 def _ordinary(kind: Any) -> Decoder[Any]:
     """Return a decoder of usual envelopes: code 0, ``data`` of type ``kind`` and no field ``OK``.
 
-    The decoder raises one of ``_DECODE_ERRORS`` for any other body.
+    The decoder raises one of ``UNDECODABLE`` for any other body.
     """
     return Decoder(
         defstruct("Plain", [("code", Literal[0]), ("data", kind), ("OK", UnsetType, UNSET)])
@@ -94,16 +92,17 @@ def _data(endpoint: Endpoint, response: Response, credential: Credential, *, jso
         raise NetworkException(response.status, f"{endpoint.name}: HTTP {response.status}")
     if not isinstance(content, dict):
         raise AnswerException("the response is not a JSON object", endpoint=endpoint.name)
-    if endpoint.envelope is Envelope.NONE:
-        return content
-    if "OK" in content:
+    has_envelope = endpoint.envelope is not Envelope.NONE
+    if has_envelope and "OK" in content:
         if content["OK"] != 1:
             raise error_for(-1, "", credential.conceal(content), endpoint=endpoint.name)
         return content
-    if type(code) is not int:
+    if type(code) is not int and (has_envelope or "code" in content):
         raise AnswerException(
             "the response has no integer code", path="$.code", endpoint=endpoint.name
         )
+    if not has_envelope:
+        return content
     data = content.get("data")
     return content.get("result") if data is None else data
 
@@ -113,7 +112,7 @@ def _decode(body: bytes, *, jsonp: bool) -> Any:
         body = body[body.find(b"{") : body.rfind(b"}") + 1]
     try:
         return msgspec.json.decode(body)
-    except _DECODE_ERRORS:
+    except UNDECODABLE:
         raise AnswerException("the response is not JSON, or is truncated") from None
 
 

@@ -82,6 +82,7 @@ from guanxi.service import (
     logs,
 )
 from guanxi.service.administering import (
+    HEADERS,
     Administered,
     AdminRequest,
     Verb,
@@ -210,7 +211,7 @@ def application(administered: Administered, token: str) -> Starlette:
     routes = [
         Route(path, _by_method(of_path), methods=[*of_path]) for path, of_path in handlers.items()
     ]
-    return Starlette(
+    found = Starlette(
         routes=routes,
         exception_handlers={
             HTTPException: refused,
@@ -218,6 +219,8 @@ def application(administered: Administered, token: str) -> Starlette:
             Exception: _failed,
         },
     )
+    found.router.redirect_slashes = False  # the address would be made of the request's Host
+    return found
 
 
 def _by_method(handlers: Mapping[str, _Handler]) -> _Handler:
@@ -429,7 +432,7 @@ async def _changes(administered: Administered, request: AdminRequest) -> Respons
 
 
 async def _metrics(administered: Administered, _request: AdminRequest) -> Response:
-    return Response(administered.metrics(), media_type=CONTENT_TYPE_LATEST)
+    return Response(administered.metrics(), headers=HEADERS, media_type=CONTENT_TYPE_LATEST)
 
 
 def bad_request(reason: str) -> bytes:

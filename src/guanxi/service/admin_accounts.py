@@ -14,6 +14,7 @@ from guanxi.operations import accounts, export, listing
 from guanxi.operations import relations as lists
 from guanxi.operations.accounts import AccountError
 from guanxi.service.administering import (
+    HEADERS,
     Administered,
     AdminRequest,
     as_json,
@@ -95,7 +96,7 @@ async def exported(administered: Administered, request: AdminRequest) -> Respons
     await accounts.existing(store, request.mid)
     return StreamingResponse(
         export.encoded(store, request.mid),
-        headers={"Cache-Control": "no-store"},
+        headers=HEADERS,
         media_type="application/x-ndjson",
     )
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from guanxi.accounts.administrators import AdminToken
 from guanxi.contract import errors
+from guanxi.contract.undecodable import UNDECODABLE, why
 from guanxi.operations import accounts
 from guanxi.operations.audit import Act
 from guanxi.service.handling import Service
@@ -22,6 +23,8 @@ _T = TypeVar("_T")
 #: The most keys or mids of a request, and items of a page.
 MOST = 100
 _DEFAULT_LIMIT = 50
+#: Of every response of the administration.
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Administered(NamedTuple):
@@ -61,8 +64,8 @@ def decoded(body: bytes, kind: type[_T]) -> _T:
         raise HTTPException(400, "the body is empty; it must be a JSON object")
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise HTTPException(400, str(error)) from None
+    except UNDECODABLE as error:
+        raise HTTPException(400, why(error)) from None
 
 
 def names(body: bytes) -> dict[str, Any]:
@@ -90,7 +93,7 @@ def known_query(request: AdminRequest, known: Collection[str]) -> dict[str, list
 
 def as_json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a JSON response, which is never cached."""
-    all_headers = {"Cache-Control": "no-store", **(headers or {})}
+    all_headers = {**HEADERS, **(headers or {})}
     return Response(msgspec.json.encode(data), status, all_headers, "application/json")
 
 

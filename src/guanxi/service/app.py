@@ -103,7 +103,7 @@ class Application:
             path: route.endpoint.envelope for (_, path), route in self._routes.items()
         }
         #: The origins of pages that may call the endpoints.
-        self._origins = frozenset(origin.encode() for origin in service.settings.cors_origins)
+        self._origins = cors.allowed(service.settings.cors_origins)
         #: Kept, because to find the running loop takes a system call.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
@@ -398,7 +398,8 @@ class Application:
         exchange.headers = route.content_type
         if isinstance(answer, Answer):
             answer, more = answer
-            exchange.headers += more
+            is_secure = scope.get("scheme") == "https"
+            exchange.headers += tuple(map(_secured, more)) if is_secure else more
         exchange.body = success(route.endpoint.envelope, answer, service.clock, service.chance)
 
     def _call_back(self, exchange: Exchange, route: Route) -> None:
@@ -448,6 +449,12 @@ def _refuse_state(state: State | None, route: Route, params: Any) -> None:
         raise Refused(code, BANNED, data=route.banned_data(params))
     if code:  # deregistered since the session was checked
         raise Refused(code, NO_ACCOUNT)
+
+
+def _secured(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Return a header of a response over https: a cookie that it sets is for https alone."""
+    name, value = header
+    return (name, value + b"; Secure") if name == b"set-cookie" else header
 
 
 def _allowed(method: str) -> str:

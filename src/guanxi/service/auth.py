@@ -11,6 +11,7 @@ from guanxi.accounts.secrets import Session, TokenKind
 from guanxi.contract import errors, sign
 from guanxi.contract.endpoint import ACCESS_KEY, COOKIE, Endpoint, Login
 from guanxi.contract.endpoints import NAV, SPACE_PAGE
+from guanxi.service import cors
 from guanxi.service.exchange import Caller, Scope, address_of
 from guanxi.service.handling import Refused, Service
 from guanxi.service.request import Headers, Pairs, broken_header_rule, cookies
@@ -19,6 +20,8 @@ from guanxi.service.request import Headers, Pairs, broken_header_rule, cookies
 _TRUST_NS, _TRUST_SECONDS = 10**9, 1.0
 #: How many sessions, and how many credentials, are cached; the largest credential that is cached.
 _MAX_ENTRIES, _MAX_CREDENTIAL_BYTES = 20_000, 1_024
+#: The domain of the documents' pages.
+_DOMAIN = b"bilibili.com"
 #: How to send each kind of credential.
 _WAYS = {COOKIE: "the cookie SESSDATA", ACCESS_KEY: "the parameter access_key"}
 _CAME = "send the bili_jct that came with SESSDATA"
@@ -66,6 +69,7 @@ class SessionGate:
         self._has_rule = service.profile.header_rule
         self._strict_referer = service.settings.strict_referer
         self._wbi_window = service.settings.wbi_window
+        self._origins = cors.allowed(service.settings.cors_origins)
         self._most_cookies = service.profile.limits.cookies
         #: Credentials with a session, by the access_key or Cookie header sent.
         self._credentials: dict[str | bytes, _Credential] = {}
@@ -88,8 +92,9 @@ class SessionGate:
         accepted, takes precedence over the cookie, even if invalid. A closed session may count for
         one more second. Raise Refused: -352 if the header rule or an access id forbids the request,
         -101 if sign-in is required and there is no valid session, -111 if a write with a cookie has
-        no csrf, or a wrong one in the fields or in the cookie ``bili_jct``, -403 if a signature is
-        wrong or stale, or required and missing.
+        no csrf, or a wrong one in the fields or in the cookie ``bili_jct``, or if a page of another
+        site sent it, whose reads are nobody's; -403 if a signature is wrong or stale, or required
+        and missing.
         """
         has_rule = endpoint.header_rule and self._has_rule
         if has_rule and (reason := broken_header_rule(headers, strict=self._strict_referer)):
@@ -118,10 +123,28 @@ class SessionGate:
                 if endpoint.login is Login.REQUIRED:
                     raise _not_signed_in(endpoint, credential, session, kind)
                 session = None
-            elif endpoint.writes and credential is not None and not by_key:
-                _check_csrf(values.get("csrf", ""), credential)
+            elif credential is not None and not by_key:
+                foreign = self._foreign(headers)
+                if endpoint.writes:
+                    _check_csrf(values.get("csrf", ""), credential, foreign)
+                elif foreign:
+                    if endpoint.login is Login.REQUIRED:
+                        raise Refused(errors.NotSignedIn.number, foreign)
+                    session = None
         self._check_signature(endpoint, pairs, values)
         return Caller(session.mid if session else 0, session, address_of(scope))
+
+    def _foreign(self, headers: Headers) -> str:
+        """Return why a request with a cookie is another site's page's; "" if nothing says so.
+
+        Pages of the documents' own hosts call each other, and clients repeat what those send.
+        """
+        if b"origin" not in headers and b"sec-fetch-site" not in headers:
+            return ""
+        reason = cors.foreign(headers, self._origins, cors.SAME_SITE)
+        if reason and b"sec-fetch-site" not in headers and _is_documented(headers[b"origin"]):
+            return ""
+        return reason
 
     def forget(self) -> None:
         self._trusted.clear()
@@ -212,9 +235,20 @@ class SessionGate:
         return sign.wbi_verify(pairs, *self._mixins[1])
 
 
-def _check_csrf(form: str, credential: _Credential) -> None:
-    """Raise Refused (-111) if the field csrf or the cookie sent is not the session's csrf."""
+def _is_documented(origin: bytes) -> bool:
+    """Return whether an origin is of the documents' domain."""
+    host = origin.partition(b"://")[2]
+    return host == _DOMAIN or host.endswith(b"." + _DOMAIN)
+
+
+def _check_csrf(form: str, credential: _Credential, foreign: str) -> None:
+    """Raise Refused (-111) if the field csrf or the cookie sent is not the session's csrf.
+
+    Also if ``foreign``, why the request is another site's, is not "".
+    """
     _, csrf, sent_csrf = credential
+    if foreign:
+        raise Refused(errors.CsrfFailed.number, foreign)
     if not secrets.equal(form, csrf):
         wrong = f"not this session's bili_jct; {_CAME}"
         missing = "missing; send the value of the cookie bili_jct"

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from guanxi.service import logs
+from guanxi.service.administering import HEADERS
 from guanxi.stores.port import (
     Changes,
     ChangesOff,
@@ -31,7 +32,6 @@ CURSOR = "Guanxi-Cursor"
 _LIMIT = 100
 #: Seconds after which a stream without a change sends a comment, so that proxies keep it open.
 _QUIET_SECONDS = 15.0
-_NO_STORE = {"Cache-Control": "no-store"}
 _STATUS: Mapping[type[StoreError], int] = {
     CursorInvalid: 400,
     CursorOfAnotherStore: 409,
@@ -60,10 +60,10 @@ async def read(store: Store, query: Mapping[str, str], headers: Mapping[str, str
     except (CursorRefused, ChangesOff) as error:
         raise HTTPException(_STATUS[type(error)], _named(error)) from None
     if is_stream:
-        headers = {**_NO_STORE, "X-Accel-Buffering": "no"}
+        headers = {**HEADERS, "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(store, found, size), 200, headers, "text/event-stream")
     body = msgspec.json.Encoder().encode_lines(found.items)
-    return Response(body, 200, {**_NO_STORE, CURSOR: found.cursor}, "application/jsonl")
+    return Response(body, 200, {**HEADERS, CURSOR: found.cursor}, "application/jsonl")
 
 
 def _number(query: Mapping[str, str], name: str, default: float) -> float:

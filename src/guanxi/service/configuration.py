@@ -35,6 +35,8 @@ _OTHERS = frozenset(
         *("TEST_SEED", "WEBHOOK_SECRET"),
     )
 )
+#: Variables of `guanxi demo` and of `python -m guanxi.testing`.
+_OTHER_PREFIXES = (f"{_PREFIX}DEMO_", f"{_PREFIX}TESTING_")
 #: What Kubernetes sets in every container next to a service that is named guanxi.
 _KUBERNETES = re.compile(r"GUANXI_(PORT(_.*)?|SERVICE_.*)")
 #: The most bytes of a file with a secret, and of the configuration file.
@@ -192,7 +194,8 @@ def _of_environment(environ: Mapping[str, str], warnings: list[Text]) -> dict[st
     found = {}
     options = {option.variable: option for option in OPTIONS.values() if option.variable}
     for variable, text in sorted(environ.items()):
-        if not variable.startswith(_PREFIX) or variable in _OTHERS:
+        is_ours = variable.startswith(_PREFIX) and not variable.startswith(_OTHER_PREFIXES)
+        if not is_ours or variable in _OTHERS:
             continue
         option = options.get(variable)
         if _KUBERNETES.fullmatch(variable) and (option is None or "://" in text):

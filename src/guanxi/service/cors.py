@@ -6,7 +6,7 @@ An allowed origin may send the user's cookies, so origins are exact; there is no
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from guanxi.contract.params import echoed
@@ -23,6 +23,11 @@ _EXPOSED = (b"access-control-expose-headers", b"retry-after, x-request-id")
 _VARY = (b"vary", b"origin")
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+
+
+def allowed(origins: Iterable[str]) -> frozenset[bytes]:
+    """Return the configured origins as browsers send them."""
+    return frozenset(origin.encode() for origin in origins)
 
 
 def response_headers(origins: Collection[bytes], sent: Iterable[tuple[bytes, bytes]]) -> Pairs:
@@ -71,6 +76,31 @@ def refusal(origins: Collection[bytes], sent: Iterable[tuple[bytes, bytes]]) -> 
         return ""
     shown = echoed(origin.decode("latin-1")) or "it"
     return f"Origin: {shown} is not in cors_origins"
+
+
+#: What ``Sec-Fetch-Site`` says of requests of the same origin; ``none`` is a person's navigation.
+SAME_ORIGIN = frozenset({b"same-origin", b"none"})
+#: And of pages whose domain belongs to the same owner.
+SAME_SITE = SAME_ORIGIN | {b"same-site"}
+
+
+def foreign(
+    headers: Mapping[bytes, bytes], origins: Collection[bytes], sites: Collection[bytes]
+) -> str:
+    """Return why a request comes from a page of another origin; "" if nothing says so.
+
+    Browsers send ``Origin`` with every request that is not safe, and ``Sec-Fetch-Site`` with all;
+    no page can forge either. The latter, which must be in ``sites``, counts if both are there. A
+    page of one of ``origins`` is not foreign.
+    """
+    origin = headers.get(b"origin", b"")
+    if origin in origins:
+        return ""
+    site = headers.get(b"sec-fetch-site")
+    if site is not None:
+        return "" if site in sites else "Sec-Fetch-Site: a page of another origin sent this"
+    same = origin.partition(b"://")[2].lower() == headers.get(b"host", b"").lower()
+    return "" if same or not origin else "Origin: a page of another origin sent this"
 
 
 def unfit_origin(origin: str) -> Text | None:

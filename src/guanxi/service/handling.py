@@ -64,7 +64,8 @@ class Refused(Exception):
 
     The response's message is the endpoint's for the code. ``reason`` is what was wrong with this
     request, in English: the field or header first, then what would be right. It must show no secret
-    and nothing private of another account. ``data`` is encoded JSON, empty for none.
+    and nothing private of another account; what a terminal would obey of it becomes an escape.
+    ``data`` is encoded JSON, empty for none.
     """
 
     def __init__(
@@ -78,10 +79,22 @@ class Refused(Exception):
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.reason = str(reason)
+        self.reason = _escaped(str(reason))
         self.data = data
         self.status = status
         self.headers = headers
+
+
+def _escaped(text: str) -> str:
+    """Return a text whose characters that cannot be printed are escapes, as in Python.
+
+    A reason may repeat a header or a name of the request; programs print reasons as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
 
 
 def refuse_if(code: int, reasons: Mapping[int, str]) -> None:

@@ -46,7 +46,7 @@ def checked(
 
     @lru_cache(256)
     def is_allowed(host: bytes) -> bool:
-        name = _name_in(host.decode("latin-1"))
+        name = name_in(host.decode("latin-1"))
         return name in names or name == "localhost" or name.endswith(".localhost") or _is_ip(name)
 
     async def check(scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,12 +65,13 @@ async def _refuse(send: Send, body: bytes, method: str) -> None:
         (b"content-type", b"application/json; charset=utf-8"),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
     ]
     await send({"type": "http.response.start", "status": _MISDIRECTED, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
 
 
-def _name_in(host: str) -> str:
+def name_in(host: str) -> str:
     """Return the name or address in a Host header, without port, brackets and final dot."""
     if host.startswith("["):
         return host[1:].partition("]")[0]

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TextIO
 import msgspec
 
 from guanxi.service.exchange import Exchange
+from guanxi.stores.port import StoreDamaged, StoreTimeout, StoreUnavailable
 
 LOG = logging.getLogger("guanxi.service")
 
@@ -57,11 +58,19 @@ def _event_of(record: logging.LogRecord) -> dict[str, object]:
     return {"event": record.getMessage()}
 
 
+#: Errors of a store whose texts say what the store has, and quote no request.
+_SAYING = (StoreUnavailable, StoreTimeout, StoreDamaged)
+
+
 def trace(error: BaseException) -> dict[str, Any]:
-    """Return an error's ``type`` and frames ``at``, without its text, which may quote a request."""
+    """Return an error's ``type`` and frames ``at``; its text, as ``why``, only if it is a store's.
+
+    Any other text may quote a request.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "type": type(error).__name__,
+        **({"why": str(error)} if isinstance(error, _SAYING) else {}),
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     }
 

@@ -1,48 +1,38 @@
-"""Pages on the public address: health checks, the OpenAPI document, and the API try-out page."""
+"""Pages on the public address: health checks, the OpenAPI document, and the pages of the API."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from functools import cache
-from importlib.resources import files
 from math import inf
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from guanxi.contract import openapi
 from guanxi.service import logs
+from guanxi.service.docs import paths as described
 from guanxi.stores.port import Store
+from guanxi.text import Text
+from guanxi.web.paths import PATHS as SHARED
 
-#: The page may load its own script and style and send requests to its own service, nothing else.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_PAGE_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-}
-_FILES = {
-    "/docs": ("docs.html", "text/html"),
-    "/docs/docs.js": ("docs.js", "text/javascript"),
-    "/docs/docs.css": ("docs.css", "text/css"),
-}
+#: Of every response that is no page.
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
 #: Seconds after a log line of a failed /readyz without another one.
 _QUIET_SECONDS = 1.0
 #: For how many seconds after a check the store counts as ready.
 READY_SECONDS = 1.0
 
-PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", *_FILES})
+#: Paths that are answered by ``application``; those of the API's pages begin with ``/docs``.
+PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", *described.PATHS, *SHARED})
+_NAME = Text("guanxi 接口", "guanxi API")
 
 
 @cache
@@ -52,7 +42,7 @@ def _openapi() -> bytes:
 
 
 def application(store: Store) -> Starlette:
-    """Return the application of the health checks, the OpenAPI document and the try-out page.
+    """Return the application of the health checks, the OpenAPI document and the API's pages.
 
     ``store`` is used by /readyz only.
     """
@@ -97,29 +87,38 @@ def application(store: Store) -> Starlette:
         return _json(document)
 
     async def to_docs(request: Request) -> Response:
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
+        path = f"{request.scope.get('root_path', '')}/docs"
+        return RedirectResponse(path, headers=_HEADERS)
 
     pages = [
         Route("/", to_docs),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/openapi.json", openapi_json),
-        *(Route(path, _static(*file)) for path, file in _FILES.items()),
+        Mount("/", _described),
     ]
     return Starlette(routes=pages)
 
 
-def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
-    body = files("guanxi.service").joinpath("docs", name).read_bytes()
+async def _described(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request for a page of the API, whose templates are read with the first."""
+    await _described_pages()(scope, receive, send)
 
-    async def static(_request: Request) -> Response:
-        return Response(body, headers=_PAGE_HEADERS, media_type=kind)
 
-    return static
+@cache
+def _described_pages() -> Starlette:
+    from guanxi.service.docs import pages  # only a person's visit needs the templates
+    from guanxi.web.site import Site
+
+    site = Site(_NAME, (), [pages.PACKAGE])
+    return Starlette(
+        routes=[*pages.routes(site), *site.routes()],
+        exception_handlers={HTTPException: site.refused},
+    )
 
 
 def _json(body: bytes, status: int = 200) -> Response:
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    headers = dict(_HEADERS)
     if status == 503:
         headers["Retry-After"] = "1"
     return Response(body, status, headers, "application/json")

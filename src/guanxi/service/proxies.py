@@ -5,6 +5,7 @@ proxy wrote can be believed, so the header is read from its end: as long as an a
 trusted proxy, the one before it was written by that proxy. Anything further to the left was sent by
 the client, who may write what it likes.
 
+``X-Forwarded-Proto`` says whether the client used https, which decides whether cookies are Secure.
 ``Forwarded`` (RFC 7239) is not read: a proxy that writes one of the two headers passes the client's
 own copy of the other one on.
 """
@@ -26,7 +27,7 @@ _Address: TypeAlias = IPv4Address | IPv6Address
 MOST_PROXIES = 16
 #: The longest text of an address with a port, such as ``[2001:db8::1%25eth0]:65535``.
 _LONGEST = 64
-_HEADER = b"x-forwarded-for"
+_HEADER, _SCHEME = b"x-forwarded-for", b"x-forwarded-proto"
 #: The name of every process that connects through a Unix socket, which has no address.
 UNIX = "unix"
 
@@ -102,6 +103,7 @@ def behind(application: ASGI, networks: Iterable[str]) -> ASGI:
 
     async def forwarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            _read_scheme(scope, is_trusted)
             peer = (scope.get("client") or (UNIX, 0))[0]
             client = client_of(peer, scope["headers"], is_trusted)
             if client != peer:
@@ -109,6 +111,18 @@ def behind(application: ASGI, networks: Iterable[str]) -> ASGI:
         await application(scope, receive, send)
 
     return forwarded
+
+
+def _read_scheme(scope: Scope, is_trusted: Callable[[str], bool]) -> None:
+    """Let the request's scheme be https if a trusted proxy says that its client used it.
+
+    Of several values the first counts, which the outermost proxy wrote, or the client itself: that
+    lets a client have no more than cookies that it cannot use.
+    """
+    if is_trusted((scope.get("client") or (UNIX, 0))[0]):
+        schemes = b",".join(value for name, value in scope["headers"] if name == _SCHEME)
+        if schemes.partition(b",")[0].strip().lower() == b"https":
+            scope["scheme"] = "https"
 
 
 def _forwarded(entry: bytes) -> _Address | None:

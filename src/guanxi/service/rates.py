@@ -36,9 +36,10 @@ _SET = 2 * _WAYS
 _KEY_CELLS = 2
 _CELL_BYTES = 8
 _TABLE_BYTES = (_KEY_CELLS + _SETS * _SET) * _CELL_BYTES
-#: How long a worker waits for another to change one entry, which takes microseconds. After that it
-#: counts without: a worker that is stopped by a debugger must not stop the others.
-_LOCK_SECONDS = 0.02
+#: How long a worker waits for another to change one entry, which takes microseconds, and the time
+#: that a busy machine has it wait meanwhile. After that it counts without: a worker that is stopped
+#: by a debugger must not stop the others.
+_LOCK_SECONDS = 0.5
 #: What a limit counts, in words.
 _THINGS = {Does.SIGN_IN: "sign-ins", Does.WRITE: "writes", Does.READ: "reads"}
 #: The names of the settings, by what they limit: for an account, and for an address.

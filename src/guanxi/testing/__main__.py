@@ -29,10 +29,11 @@ class _Option(NamedTuple):
     name: str
     read: type[int] | type[str]
     help: str
+    choices: tuple[str, ...] | None = None
 
 
 _OPTIONS = (
-    _Option("profile", str, "documented (the default) or open"),
+    _Option("profile", str, "the rules: documented by default", ("documented", "open")),
     _Option("seed", int, "a number with which tokens, keys and ids repeat"),
     _Option("worlds", int, "how many services to start in addition"),
 )
@@ -44,18 +45,20 @@ def _arguments(given: Sequence[str]) -> dict[str, Any]:
     Exit with status 2 for an invalid one.
     """
     parser = argparse.ArgumentParser("python -m guanxi.testing", allow_abbrev=False)
-    for name, read, what in _OPTIONS:
-        variable = _PREFIX + name.upper()
-        # argparse reads the text of a default as it reads an option.
-        value = os.environ.get(variable) or None
+    for option in _OPTIONS:
+        variable = _PREFIX + option.name.upper()
         parser.add_argument(
-            f"--{name}",
-            type=read,
-            default=value,
-            metavar="N" if read is int else "NAME",
-            help=f"{what} ({variable})",
+            f"--{option.name}",
+            type=option.read,
+            choices=option.choices,
+            default=os.environ.get(variable) or None,  # a text is read as that of an option
+            metavar=None if option.choices else "N",
+            help=f"{option.help} ({variable})",
         )
     found = vars(parser.parse_args(given))
+    for option in _OPTIONS:  # argparse does not check the choices of a default
+        if option.choices and found[option.name] not in (None, *option.choices):
+            parser.error(f"{_PREFIX}{option.name.upper()}: use {' or '.join(option.choices)}")
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,11 @@ def default_path(identity: Identity) -> Path:
     return user_data_path("guanxi") / "archives" / f"{host}-{identity.mid}.db"
 
 
+def plans_folder(path: Path) -> Path:
+    """Return the folder with the plans that ``guanxi manage`` made from the archive at a path."""
+    return path.with_name(f"{path.name}.plans")
+
+
 class Archive:
     """An open archive. Use it in a ``with`` block, which closes it.
 
@@ -121,7 +127,7 @@ class Archive:
         path = Path(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        with _named(path), closing(_connect(path)) as db:
+        with _readable(path), _named(path), closing(_connect(path)) as db:
             # It has none either if a process was killed that created it.
             if not db.execute("PRAGMA schema_version").fetchone()[0]:
                 _create_tables(db, identity)
@@ -142,7 +148,7 @@ class Archive:
                 f"没有档案 {path}，请先运行 guanxi backup",
                 f"there is no archive {path}: run guanxi backup first",
             )
-        with _named(path):
+        with _readable(path), _named(path):
             db = _connect(path)
             try:
                 _check_file(path, db)
@@ -299,13 +305,18 @@ def delete(path: Path | str) -> None:
             archive.path.with_name(archive.path.name + suffix).unlink(missing_ok=True)
         for plan in archive.path.parent.glob(f"{escape(archive.path.stem)}.from-*.plan"):
             plan.unlink()  # of a migration: it has names
+        shutil.rmtree(plans_folder(archive.path), ignore_errors=True)
     archive.path.with_name(archive.path.name + ".lock").unlink(missing_ok=True)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
-    db.execute("PRAGMA synchronous = FULL")
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
@@ -355,6 +366,20 @@ def _only_reads(action: int, *_: object) -> int:
         sqlite3.SQLITE_RECURSIVE,
     )
     return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raise ArchiveDamaged for what else a damaged file makes of the block, as for a text in it."""
+    try:
+        yield
+    except ArchiveError:
+        raise
+    except (sqlite3.DatabaseError, LookupError, TypeError, ValueError) as error:
+        raise ArchiveDamaged(
+            f"{path}：文件已损坏：请移走它或用副本恢复",
+            f"{path}: the file is damaged: move it away, or restore a copy",
+        ) from error
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import IO, Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, structs
 
+from guanxi.contract.undecodable import UNDECODABLE
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
 from guanxi.toolbox.ids import not_utf8
@@ -109,7 +110,7 @@ def is_export(path: Path | str) -> bool:
     names: Iterable[str]
     try:
         names = msgspec.json.decode(first, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    except UNDECODABLE:
         header = first[:_HEADER].decode("utf-8", "replace").splitlines()[:1]
         names = next(csv.reader(header), ())
     return {"list", "mid"} <= {*names}

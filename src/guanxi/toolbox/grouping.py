@@ -26,6 +26,7 @@ from msgspec import Struct
 
 from guanxi.contract.limits import Limits
 from guanxi.contract.relations import DEFAULT_NAME, SPECIAL_NAME
+from guanxi.contract.undecodable import UNDECODABLE, why
 from guanxi.text import Text
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.errors import SelectionError
@@ -55,8 +56,8 @@ def read_rules(path: Path | str) -> Rules:
     """Return the rules of a file. Raise SelectionError for invalid ones, and OSError."""
     try:
         rules = msgspec.convert(tomllib.loads(Path(path).read_text("utf-8-sig")), Rules)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise SelectionError(f"{path} 无效：{error}", f"{path}: {error}") from None
+    except (ValueError, *UNDECODABLE) as error:  # tomllib raises more than its own
+        raise SelectionError(f"{path} 无效：{why(error)}", f"{path}: {why(error)}") from None
     for group, keywords in rules.rules.items():
         if checked_name(group) != group or not all(map(str.strip, keywords)):
             raise SelectionError(

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct, field, structs
 
 from guanxi.contract.limits import Limits
+from guanxi.contract.undecodable import UNDECODABLE, why
 from guanxi.text import Text
 from guanxi.toolbox.archive import Identity
 from guanxi.toolbox.errors import PlanDamaged, PlanMismatch, PlanNewer
@@ -215,8 +216,7 @@ class Plan:
             if b'"left_out":' not in line:
                 act = _decoded(self.path, number, line, Act)
                 if not last < act.number < 2**63:
-                    why = f"number {act.number} after {last}"
-                    raise _unreadable(self.path, number, why)
+                    raise _unreadable(self.path, number, f"number {act.number} after {last}")
                 last = act.number
                 yield act
 
@@ -277,7 +277,7 @@ def _header(path: Path, line: bytes) -> Header:
     try:
         line = line.removeprefix(codecs.BOM_UTF8)  # an editor may have added it
         version = msgspec.json.decode(line, type=dict[str, object]).get("guanxi_plan")
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         version = None
     if not isinstance(version, int):
         raise PlanDamaged(f"{path} 不是计划文件", f"{path} is not a plan")
@@ -292,12 +292,12 @@ def _header(path: Path, line: bytes) -> Header:
 def _decoded(path: Path, number: int, line: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(line, type=kind)
-    except msgspec.DecodeError as error:
-        raise _unreadable(path, number, error) from None
+    except UNDECODABLE as error:
+        raise _unreadable(path, number, why(error)) from None
 
 
-def _unreadable(path: Path, number: int, why: object) -> PlanDamaged:
+def _unreadable(path: Path, number: int, reason: str) -> PlanDamaged:
     return PlanDamaged(
-        f"{path} 第 {number} 行无法读取（{why}）：文件被截断或改坏，请重新生成",
-        f"{path}, line {number}: {why}; the file is cut off or damaged: make the plan again",
+        f"{path} 第 {number} 行无法读取（{reason}）：文件被截断或改坏，请重新生成",
+        f"{path}, line {number}: {reason}; the file is cut off or damaged: make the plan again",
     )

@@ -41,6 +41,7 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     Args:
         where: an SQL condition over the view that the plan is about.
+        because: the reason of ``where``, in place of its text.
         ids: a file that ``ids.read_ids`` reads, ``-`` for standard input.
         group: names of groups; an account must be in one of them.
         diff: two snapshots; an account must be in the list of the second one and not in the first,
@@ -52,6 +53,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     """
 
     where: str | None = None
+    because: str | None = None
     ids: str | None = None
     group: tuple[str, ...] = ()
     diff: tuple[int, int] | None = None
@@ -334,6 +336,8 @@ def _find(
     if name == "ids" and shown == "-":
         shown = words(Text("标准输入", "standard input"))
     text = words(rule.text).format(" ".join(shown.split()))
+    if name == "where" and selection.because:
+        text = selection.because
     if name == "ids":
         rows = ((one.mid, number, text, one.position, one.name) for one in read_ids(value))
         insert = "INSERT OR IGNORE INTO hit (mid, rule, reason, position, name) VALUES (?,?,?,?,?)"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import time
+import webbrowser
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -16,16 +19,8 @@ from msgspec.structs import replace
 from guanxi.accounts.secrets import TokenKind, new_token
 from guanxi.cli.help import in_chinese, option
 from guanxi.cli.language import shown, text
-from guanxi.cli.service.serve import (
-    Host,
-    Port,
-    ProfileName,
-    StrictReferer,
-    WbiWindow,
-    Workers,
-    check_addresses,
-    run_service,
-)
+from guanxi.cli.service.options import option_named
+from guanxi.cli.service.serve import check_addresses, run_service
 from guanxi.cli.store.opening import Unfinished, all_or_nothing, with_store
 from guanxi.cli.terminal import json_of, say
 from guanxi.contract.endpoints import NAV
@@ -50,6 +45,32 @@ if TYPE_CHECKING:
     from guanxi.service.server import Plan
 
 
+class ProfileName(StrEnum):
+    """The profiles, as choices of ``--profile``."""
+
+    documented = "documented"
+    open = "open"
+
+
+def _variable(name: str) -> str | None:
+    """Return the variable of an option: not that of ``guanxi serve``, which is of its store.
+
+    None for the port that Kubernetes sets for a service named guanxi-demo.
+    """
+    variable = f"GUANXI_DEMO_{name.upper()}"
+    is_foreign = name == "port" and "://" in os.environ.get(variable, "")
+    return None if is_foreign else variable
+
+
+Host = Annotated[str, option_named("host", envvar=_variable("host"))]
+Port = Annotated[int, option_named("port", envvar=_variable("port"))]
+Workers = Annotated[int, option_named("workers", envvar=_variable("workers"))]
+StrictReferer = Annotated[
+    bool | None, option_named("strict_referer", envvar=_variable("strict_referer"))
+]
+WbiWindow = Annotated[int | None, option_named("wbi_window", envvar=_variable("wbi_window"))]
+
+
 @in_chinese("""启动演示，并展示导览。
 
     相同的种子生成相同的数据。服务运行到 Ctrl-C。已存在的文件或已有账号的数据库会被拒绝。""")
@@ -60,16 +81,16 @@ def demo(
             "生成哪个世界，默认 1。给出且无 --store 时，会话令牌与编号也可重现。",
             "Which world to generate, by default 1. If given, and not --store, session tokens and"
             " ids repeat too.",
-            envvar="GUANXI_DEMO_SEED",
+            envvar=_variable("seed"),
         ),
     ] = None,
     accounts: Annotated[
         int,
-        option("约多少账号。", "About how many accounts.", min=1, envvar="GUANXI_DEMO_ACCOUNTS"),
+        option("约多少账号。", "About how many accounts.", min=1, envvar=_variable("accounts")),
     ] = 2_000,
     edges: Annotated[
         int,
-        option("约多少条关系。", "About how many relations.", min=0, envvar="GUANXI_DEMO_EDGES"),
+        option("约多少条关系。", "About how many relations.", min=0, envvar=_variable("edges")),
     ] = 60_000,
     store: Annotated[
         str | None,
@@ -77,10 +98,12 @@ def demo(
             "保留的新文件，或 postgresql://…。默认为临时文件。",
             "A new file that is kept, or postgresql://…. Default: a temporary file.",
             metavar="STORE",
+            envvar=_variable("store"),
         ),
     ] = None,
     profile: Annotated[
-        ProfileName, option("documented 或 open。", "documented or open.")
+        ProfileName,
+        option("documented 或 open。", "documented or open.", envvar=_variable("profile")),
     ] = ProfileName.documented,
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -94,7 +117,7 @@ def demo(
             "Which requests fail, several times: ENDPOINT:EFFECT[@RATE][+AFTER][xTIMES], such as"
             " relation.modify:-352@0.1.",
             metavar="FAULT",
-            envvar="GUANXI_DEMO_FAULT",
+            envvar=_variable("fault"),
         ),
     ] = None,
     story: Annotated[
@@ -103,7 +126,7 @@ def demo(
             "一组出错，可多次，如 flaky、rate-limit。",
             "Several faults together, such as flaky or rate-limit; several times.",
             metavar="STORY",
-            envvar="GUANXI_DEMO_STORY",
+            envvar=_variable("story"),
         ),
     ] = None,
     emulator_port: Annotated[
@@ -113,7 +136,7 @@ def demo(
             "The port of the emulator; 0 for any free one.",
             min=0,
             max=65535,
-            envvar="GUANXI_DEMO_EMULATOR_PORT",
+            envvar=_variable("emulator_port"),
         ),
     ] = 0,
     proxy: Annotated[
@@ -124,7 +147,7 @@ def demo(
             min=0,
             max=65535,
             metavar="PORT",
-            envvar="GUANXI_DEMO_PROXY",
+            envvar=_variable("proxy"),
         ),
     ] = None,
     state: Annotated[
@@ -134,18 +157,34 @@ def demo(
             "Load the world from this file of JSON Lines if it exists, and save it at the end.",
             metavar="FILE",
             dir_okay=False,
-            envvar="GUANXI_DEMO_STATE",
+            envvar=_variable("state"),
         ),
     ] = None,
+    browser: Annotated[
+        bool,
+        option(
+            "在浏览器中打开开始页（有桌面的终端中）。",
+            "Open the start page in a browser, from a terminal on a desktop.",
+            "--browser/--no-browser",
+            envvar=_variable("browser"),
+        ),
+    ] = True,
     as_json: Annotated[
-        bool, option("输出一行 JSON，不作导览。", "Print one line of JSON, and no tour.", "--json")
+        bool,
+        option(
+            "输出一行 JSON，不作导览，不打开浏览器。",
+            "Print one line of JSON; no tour, and no browser.",
+            "--json",
+            envvar=_variable("json"),
+        ),
     ] = False,
 ) -> None:
     """Serve generated data, and show a tour.
 
     The same seed generates the same data. The service runs until Ctrl-C. An existing file, or a
     database with accounts, is refused. With one worker, an emulator listens on a second address of
-    this machine: docs/testing.md. Faults begin after the tour.
+    this machine, docs/testing.md, and the address has pages for people, docs/pages.md. Faults begin
+    after the tour.
     """
     from guanxi.emulator.dump import load as load_lines
     from guanxi.emulator.dump import load_demo
@@ -196,7 +235,15 @@ def demo(
             with_store(building, fill, create=True)
             # Opened again: a secret that was loaded counts from then on.
             mid, issued = with_store(building, sign_in)
-        demo = _Demo("", mid, issued, address, as_json=as_json, has_tour=lines is None)
+        demo = _Demo(
+            "",
+            mid,
+            issued,
+            address,
+            as_json=as_json,
+            has_tour=lines is None,
+            opens_browser=browser and not as_json and has_desktop(os.environ),
+        )
         if workers > 1:
             run_service(plan, lambda ready: _begin(demo._replace(url=ready.url)))
         else:
@@ -264,6 +311,8 @@ class _Demo(NamedTuple):
     store: str
     as_json: bool
     has_tour: bool
+    #: Whether the start page opens in a browser; with several workers there is none.
+    opens_browser: bool
     #: Both "" with several workers.
     emulator_url: str = ""
     emulator_token: str = ""
@@ -300,6 +349,7 @@ def _serve_emulated(
     proxy_port: int | None,
 ) -> None:
     """Serve a demo of one worker with its emulator, until Ctrl-C."""
+    from guanxi.console.demo import Pages
     from guanxi.emulator import serving
 
     address = serving.Address(new_token(), port=emulator_port)
@@ -319,11 +369,26 @@ def _serve_emulated(
             await emulator.add_fault(fault)
         if demo.as_json:
             say(json_of(_facts(running)))
+        if demo.opens_browser:
+            await asyncio.to_thread(webbrowser.open, f"{running.url}/")
 
+    pages = Pages(emulator, address.token)
     try:
-        serving.serve(plan, emulator, address, ready)
+        serving.serve(plan, emulator, address, ready, wrap=pages.in_front)
     except StoreReplaced as error:
         raise Unfinished(*error.args) from None
+
+
+def has_desktop(environ: Mapping[str, str]) -> bool:
+    """Return whether a browser of its own window can open for whoever sits at the terminal.
+
+    On other systems a browser of the terminal would take it over.
+    """
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
 def _begin(demo: _Demo) -> None:
@@ -383,8 +448,11 @@ def _show(demo: _Demo) -> None:
         emulator += text("代理：", "proxy: ") + f"{demo.proxy_url}, {demo.authority}\n"
     say(
         text("\n服务仍在运行，Ctrl-C 结束。\n", "\nThe service runs until Ctrl-C.\n")
-        + text("接口页面：", "API page: ")
-        + f"{url}/docs\n"
+        + (
+            text("开始页：", "start page: ") + f"{url}/\n"
+            if demo.emulator_url
+            else text("接口页面：", "API page: ") + f"{url}/docs\n"
+        )
         + emulator
         + text("数据：", "store: ")
         + f"{redacted(demo.store)}\n\n"

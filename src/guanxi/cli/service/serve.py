@@ -8,15 +8,14 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from guanxi.accounts.secrets import new_token
 from guanxi.cli.help import in_chinese
 from guanxi.cli.language import shown, text
-from guanxi.cli.service.options import Again, host_and_port, option_named, read, with_configuration
+from guanxi.cli.service.options import Again, host_and_port, read, with_configuration
 from guanxi.cli.store.opening import (
     Unfinished,
     check_folder,
@@ -30,20 +29,6 @@ from guanxi.text import Text
 
 if TYPE_CHECKING:
     from guanxi.service.server import Administration, Plan, Ready
-
-
-class ProfileName(StrEnum):
-    """The profiles, as choices of ``--profile``."""
-
-    documented = "documented"
-    open = "open"
-
-
-Host = Annotated[str, option_named("host")]
-Port = Annotated[int, option_named("port")]
-Workers = Annotated[int, option_named("workers")]
-StrictReferer = Annotated[bool | None, option_named("strict_referer")]
-WbiWindow = Annotated[int | None, option_named("wbi_window")]
 
 
 @with_configuration

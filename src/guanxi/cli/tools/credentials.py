@@ -20,6 +20,7 @@ import msgspec
 
 from guanxi.cli.language import text
 from guanxi.cli.terminal import note
+from guanxi.contract.undecodable import UNDECODABLE
 from guanxi.sdk.credential import Credential
 from guanxi.text import Text
 
@@ -143,7 +144,7 @@ def _read() -> _Accounts:
         return msgspec.json.decode(_path().read_bytes(), type=_Accounts)
     except FileNotFoundError:
         return {}
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         # The decoder's own message could quote a secret.
         raise ValueError(
             Text(
@@ -158,7 +159,7 @@ def _decoded(saved: str) -> Any:
     """Return an entry of the keyring; raise ValueError if it is no JSON."""
     try:
         return msgspec.json.decode(saved)
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         raise ValueError(_DAMAGED_ENTRY) from None
 
 

@@ -76,6 +76,11 @@ _SELECTION = (
         "An SQL condition over the plan's view.",
     ),
     _value(
+        *("because", str, "TEXT"),
+        "计划中的理由，代替 --where 的条件。",
+        "The reason that the plan gives, in place of the condition of --where.",
+    ),
+    _value(
         *("ids", str, "FILE"),
         "名单文件：每行 id 或 id,name；也可为 CSV、JSON Lines 或 JSON；- 为标准输入。",
         "A file: lines id or id,name; or CSV, JSON Lines, JSON; - is standard input.",

@@ -17,6 +17,7 @@ from pyreqwest.proxy import ProxyBuilder
 
 from guanxi.contract.errors import ForkedException
 from guanxi.sdk.losses import FORKED_TWICE, lost, too_large
+from guanxi.sdk.received import headers_of, set_cookies_of
 from guanxi.sdk.settings import MAX_RESPONSE
 from guanxi.sdk.transport import Request, Response
 
@@ -82,13 +83,12 @@ class Network:
             if request.timeout is not None:
                 builder = builder.timeout(timedelta(seconds=request.timeout))
             with builder.build_streamed() as response:
-                headers = response.headers
                 # One byte more than allowed, so that nothing behind it is read or decompressed.
                 body = bytes(response.body_reader.read(self._max_response + 1) or b"")
                 if len(body) > self._max_response:
                     raise too_large(request, self._max_response)
-                cookies = tuple(headers.getall("set-cookie"))
-                return Response(response.status, dict(headers), body, cookies)
+                headers = headers_of(response.headers)
+                return Response(response.status, headers, body, set_cookies_of(response.headers))
         except PyreqwestError as error:
             network_error = lost(request, error, self._proxy)
         raise network_error  # not chained to pyreqwest's error, which quotes the whole address

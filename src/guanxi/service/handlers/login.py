@@ -172,10 +172,18 @@ async def _open_session(
         )
     except AccountError:  # deregistered meanwhile
         raise Refused(errors.NotSignedIn.number, NO_ACCOUNT) from None
-    attributes = f"Path=/; Max-Age={limits.session_days * secrets.DAY}; SameSite=Lax"
-    cookies = (
-        f"SESSDATA={issued.token}; {attributes}; HttpOnly",
-        f"bili_jct={issued.bili_jct}; {attributes}",
+    cookies = session_cookies(issued.token, issued.bili_jct, mid, limits.session_days)
+    return issued.token, tuple((b"set-cookie", cookie.encode()) for cookie in cookies)
+
+
+def session_cookies(token: str, csrf: str, mid: int, days: int) -> tuple[str, str, str]:
+    """Return the cookies of a session, as Set-Cookie has them; over https they are Secure too.
+
+    No page can read SESSDATA. bili_jct is for the page, which repeats it as the field csrf.
+    """
+    attributes = f"Path=/; Max-Age={days * secrets.DAY}; SameSite=Lax"
+    return (
+        f"SESSDATA={token}; {attributes}; HttpOnly",
+        f"bili_jct={csrf}; {attributes}",
         f"DedeUserID={mid}; {attributes}",
     )
-    return issued.token, tuple((b"set-cookie", cookie.encode()) for cookie in cookies)

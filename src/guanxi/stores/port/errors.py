@@ -15,6 +15,10 @@ class StoreMissing(StoreError):
     """There is no store at the address."""
 
 
+class StoreDamaged(StoreError):
+    """The store's file is damaged: restore it from a backup."""
+
+
 class StoreUnavailable(StoreError):
     """The store is closed, busy or out of reach; nothing was written. Retry later (-503)."""
 

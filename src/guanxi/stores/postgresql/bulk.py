@@ -301,7 +301,14 @@ SELECT owner AS mid,
     count(new.whispers) - count(held.whispers) FILTER (WHERE new.whispers IS NOT NULL) AS whisper,
     count(new.blocks) - count(held.blocks) FILTER (WHERE new.blocks IS NOT NULL) AS black,
     count(new.followed) - count(held.followed) FILTER (WHERE new.followed IS NOT NULL) AS follower,
-    coalesce(max(greatest(new.follows, new.whispers, new.blocks)), 0) AS newest
+    coalesce(max(greatest(new.follows, new.whispers, new.blocks)), 0) AS newest,
+    -- whether others see it: not of a whisper, a block, or of groups and visits
+    bool_or(
+        (new.follows IS NOT NULL AND new.follows IS DISTINCT FROM held.follows)
+        OR (new.followed IS NOT NULL AND new.followed IS DISTINCT FROM held.followed)
+        OR new.line IN (SELECT line FROM staged_contract)
+        OR new.back IN (SELECT line FROM staged_contract)
+    )::int AS shown
 FROM ends AS new LEFT JOIN stored AS held USING (owner, other)
 GROUP BY owner
 """
@@ -541,7 +548,7 @@ INSERT INTO tally AS held (
     newest
 )
 SELECT mid, following, whisper, black, coalesce(special.members, 0), coalesce(grouped.members, 0),
-    1, 1, 1, newest
+    1, coalesce(shown, 0), 1, newest
 FROM added
 LEFT JOIN regrouped AS special ON special.owner = mid AND special.id = {SPECIAL}
 LEFT JOIN regrouped AS grouped ON grouped.owner = mid AND grouped.id = {DEFAULT}
@@ -552,14 +559,14 @@ ON CONFLICT (mid) DO UPDATE SET
     special = held.special + excluded.special,
     grouped = held.grouped + excluded.grouped,
     version = held.version + 1,
-    public_version = held.public_version + 1,
+    public_version = held.public_version + excluded.public_version,
     private_version = held.private_version + 1,
     newest = greatest(held.newest, excluded.newest)
 """
 _COUNT_FOLLOWERS = """
 INSERT INTO follower_tally AS held (mid, slot, follower, version, public_version)
-SELECT mid, 0, follower, 1, 1 FROM added
+SELECT mid, 0, follower, 1, coalesce(shown, 0) FROM added
 ON CONFLICT (mid, slot) DO UPDATE SET
     follower = held.follower + excluded.follower, version = held.version + 1,
-    public_version = held.public_version + 1
+    public_version = held.public_version + excluded.public_version
 """

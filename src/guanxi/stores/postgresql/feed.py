@@ -226,8 +226,10 @@ async def end_cursor(db: Connection) -> str | None:
         await db.execute(f"SET LOCAL lock_timeout = '{_END_MS}ms'")
         await db.execute("LOCK TABLE change IN SHARE MODE")
         switch = decoded(await _note(db))  # takes the snapshot
-        if switch is not None:
-            newest = await newest_number(db, switch.distributed)
+        if switch is not None and not switch.distributed:
+            # Not the sequence's number: a crash may undo what it drew for a rolled back transaction
+            # and give it to a later change, which a reader with this cursor would miss.
+            newest = max(switch.floor, await db.fetchval(_LAST))
         await db.execute("ROLLBACK TO SAVEPOINT feed; RELEASE SAVEPOINT feed")
         if switch is not None and switch.distributed:
             newest = await citus.end(db, _END_MS)

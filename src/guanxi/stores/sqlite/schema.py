@@ -12,7 +12,7 @@ import apsw
 
 from guanxi.accounts.secrets import new_secret
 from guanxi.graph.pair import SPECIAL
-from guanxi.stores.port import StoreError, StoreMissing, StoreUnavailable
+from guanxi.stores.port import StoreDamaged, StoreError, StoreMissing, StoreUnavailable
 from guanxi.stores.sqlite.recovery import check_log
 from guanxi.stores.tails import AFTER_NAME, BEFORE_NAME
 from guanxi.text import Text
@@ -323,7 +323,14 @@ _FAILURES: tuple[tuple[type[apsw.Error], Text], ...] = (
     (apsw.LockedError, _BUSY),
     (apsw.FullError, Text("磁盘或库已满", "the disk or the store is full")),
     (apsw.IOError, Text("磁盘报告了 I/O 错误", "the disk reported an I/O error")),
-    (apsw.CantOpenError, Text("无法打开文件", "the file cannot be opened")),
+    (
+        apsw.CantOpenError,
+        Text(
+            "无法打开文件或其日志：文件夹须可写，且不得超出可打开文件数",
+            "the file or its log cannot be opened: the folder has to be writable, and the limit of"
+            " open files high enough",
+        ),
+    ),
     (apsw.ReadOnlyError, Text("文件不可写", "the file cannot be written")),
     (
         apsw.PermissionsError,
@@ -344,7 +351,7 @@ def failure(error: apsw.Error) -> StoreError:
         if isinstance(error, kind):
             return StoreUnavailable(text)
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return StoreError(
+        return StoreDamaged(
             Text(
                 "库的文件已损坏，请从备份恢复",
                 "the store's file is damaged: restore it from a backup",

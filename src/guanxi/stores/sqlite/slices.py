@@ -416,6 +416,12 @@ _FLAG_BACK_MUTUAL = _flag_back(MUTUAL, MUTUAL, f"slice.flags & {MUTUAL}")
 _FLAG_BACK_CONTRACT = _flag_back(
     ITEM_CONTRACT, OWNER_CONTRACT, "slice.line IN (SELECT line FROM staged_contract)"
 )
+# Whether others see that an edge was written: not of a whisper, a block, or of groups and visits.
+_SHOWN = f"""
+    kind = {FOLLOW} AND (
+        outcome <> {_CHANGED} OR place <> stored OR line IN (SELECT line FROM staged_contract)
+    )
+"""
 _COUNT = f"""
 UPDATE tally SET
     following = tally.following + added.following,
@@ -426,12 +432,13 @@ UPDATE tally SET
     grouped = tally.grouped + added.grouped,
     version = version + 1,
     follower_version = follower_version + 1,
-    public_version = public_version + 1,
-    public_follower_version = public_follower_version + 1,
+    public_version = public_version + (added.shown > 0),
+    public_follower_version = public_follower_version + (added.shown > 0),
     private_version = private_version + 1
 FROM (
     SELECT mid, sum(following) AS following, sum(whisper) AS whisper, sum(black) AS black,
-        sum(follower) AS follower, sum(special) AS special, sum(grouped) AS grouped
+        sum(follower) AS follower, sum(special) AS special, sum(grouped) AS grouped,
+        sum(shown) AS shown
     FROM (
         SELECT follower AS mid,
             kind = {FOLLOW} AND outcome <> {_CHANGED} AS following,
@@ -439,10 +446,12 @@ FROM (
             kind = {BLOCK} AND outcome <> {_CHANGED} AS black,
             0 AS follower,
             flags & {SPECIAL_BIT} <> 0 AS special,
-            flags & {IN_GROUPS} <> 0 AS grouped
+            flags & {IN_GROUPS} <> 0 AS grouped,
+            {_SHOWN} AS shown
         FROM slice
         UNION ALL
-        SELECT followed, 0, 0, 0, kind = {FOLLOW} AND outcome <> {_CHANGED}, 0, 0 FROM slice
+        SELECT followed, 0, 0, 0, kind = {FOLLOW} AND outcome <> {_CHANGED}, 0, 0, {_SHOWN}
+        FROM slice
     )
     GROUP BY mid
 ) AS added

@@ -35,6 +35,10 @@ MAX_WAITING, WAITING_SECONDS = 4_096, 10.0
 _TOO_MANY = Text("等待的写入过多，请稍后重试", "too many writes are waiting; retry later")
 _CLOSING = Text("库正在关闭", "the store is being closed")
 _TOO_LONG = Text("写入等待过久，请稍后重试", "the write waited too long; retry later")
+_UNKNOWN = Text(
+    "磁盘报告了 I/O 错误：写入可能成功，也可能没有",
+    "the disk reported an I/O error: the write may or may not have succeeded",
+)
 #: How many seconds the jobs that wait at the end still have.
 CLOSE_SECONDS = 1.0
 #: How many seconds a batch waits for the write lock.
@@ -352,18 +356,28 @@ class Writer:
                 raise _Failed(failure(error)) from error
             try:
                 db.execute("COMMIT")
-            except apsw.IOError as error:
-                # Whether the log contains the commit is known only after the next recovery.
-                unknown = Text(
-                    "磁盘报告了 I/O 错误：写入可能成功，也可能没有",
-                    "the disk reported an I/O error: the write may or may not have succeeded",
-                )
-                raise _Failed(StoreTimeout(unknown)) from error
             except apsw.Error as error:
-                raise _Failed(failure(error)) from error
+                self._overwrite_end_of_log()
+                is_unknown = isinstance(error, apsw.IOError)
+                raise _Failed(StoreTimeout(_UNKNOWN) if is_unknown else failure(error)) from error
             self._check_file(committed=True)
         finally:
             _roll_back(db)
+
+    def _overwrite_end_of_log(self) -> None:
+        """Write something else where a failed COMMIT may have left all that it wrote.
+
+        If only its sync failed, all of it is in the log: nobody reads it there, but the recovery
+        after a kill would, when its caller has long read that it is not stored. Nothing is
+        overwritten while the disk refuses writes.
+        """
+        db = self._db
+        _roll_back(db)
+        with suppress(apsw.Error, StoreUnavailable):
+            begin(db, self._turnstile, lambda: self._given_up)
+            db.pragma("user_version", db.pragma("user_version"))  # writes a page, and changes none
+            db.execute("COMMIT")
+        _roll_back(db)
 
     def _check_file(self, *, committed: bool = False) -> None:
         """Raise ``_Failed`` if the files at the path are not the opened ones, or cannot be checked.

@@ -1,0 +1,1 @@
+"""Pages for a person's own followings: the archive, plans and the server, over `guanxi.toolbox`."""

@@ -1,0 +1,1 @@
+"""What every page shares: layout, components, forms, language, paging, static files. No domain."""

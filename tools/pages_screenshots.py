@@ -1,0 +1,171 @@
+"""Photograph the pages: ``make screenshots``, or ``python -m tools.pages_screenshots FOLDER``.
+
+A demo is started and used a little: somebody acts, requests arrive, faults are set. Then each page
+is photographed at 1280 and 390 px, light and dark, in Chinese and English. Those that ``KEPT``
+names are copied to docs/images.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from selenium.common.exceptions import TimeoutException
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from guanxi import Credential, ResponseCodeException, SyncClient
+from guanxi.demo.world import HERO
+from tools.browser import chromium
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+#: Each page's name and path.
+PAGES = {
+    "start": "/",
+    "endpoints": "/docs",
+    "requests": "/demo/requests?live=0",
+    "request": "/demo/requests/4",
+    "faults": "/demo/faults",
+    "world": "/demo/world",
+    "confirm": "/demo/world/reset?name=start",
+    # The last, as it sends a request.
+    "endpoint": f"/docs/relation.followings?vmid={HERO}&ps=2",
+}
+#: Width and height in CSS pixels, and how many pixels of the image each has.
+SIZES = ((1280, 900, 1), (390, 844, 2))
+SCHEMES = ("light", "dark")
+LANGUAGES = ("zh", "en")
+#: The images of docs/.
+KEPT = (
+    "start-1280-light-en",
+    "start-1280-light-zh",
+    "endpoint-1280-dark-en",
+    "requests-1280-light-en",
+    "faults-390-light-en",
+)
+
+
+@contextmanager
+def demo() -> Iterator[dict[str, Any]]:
+    """Yield what a running demo prints with ``--json``."""
+    command = [sys.executable, "-m", "guanxi", "demo", "--json", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def use(facts: dict[str, Any], driver: Chrome) -> None:
+    """Send some requests to a demo, sign a browser in and set faults by its pages."""
+    url = facts["base_url"]
+    driver.get(f"{url}/")
+    press(driver, f"input[name=mid][value='{HERO}'] + button")
+    driver.get(f"{url}/demo/faults")
+    press(driver, "button[aria-label=rate-limit]")
+    find(driver, "[name=endpoint]").clear()
+    find(driver, "[name=endpoint]").send_keys("relation.stat")
+    find(driver, "[name=value]").send_keys("-352")
+    find(driver, "[name=after]").send_keys("1")
+    press(driver, "form.stack .row button")
+    driver.get(f"{url}/demo/world")
+    find(driver, "[name=name]").send_keys("before the import")
+    press(driver, "form[action$='/marks'] button")
+    driver.get(f"{url}/x/relation/stats?vmid=2")
+    credential = Credential(sessdata=facts["sessdata"], bili_jct=facts["bili_jct"])
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("relation.stat", {"vmid": 53456}),
+        ("relation.stat", {"vmid": HERO}),
+        ("relation.followings", {"vmid": HERO, "ps": 5}),
+        ("relation.groups", {}),
+        ("relation.modify", {"fid": 53456, "act": 1, "re_src": 11}),
+        ("relation.modify", {"fid": 4, "act": 1, "re_src": 11}),
+        ("relation.followings", {"vmid": 9001}),
+        ("relation.followers", {"vmid": 9002}),
+        ("relation.many", {"fids": "2,3,4,53456"}),
+        ("relation.search", {"vmid": HERO, "name": "上海"}),
+        ("space.videos", {"mid": 53456}),
+        ("me.info", {}),
+        ("web.nav", {}),
+    ]
+    with SyncClient(base_url=url, credential=credential) as client:
+        for name, params in calls:
+            try:
+                client.call(name, params)
+            except ResponseCodeException as error:
+                print(f"{name}: {error.code}")
+
+
+def find(driver: Chrome, selector: str) -> WebElement:
+    return driver.find_element(By.CSS_SELECTOR, selector)
+
+
+def press(driver: Chrome, selector: str) -> None:
+    """Press a button, and wait until another page has loaded."""
+    driver.execute_script("arguments[0].click()", find(driver, selector))
+    WebDriverWait(driver, 20).until(lambda one: one.find_elements(By.CSS_SELECTOR, ".notice.done"))
+
+
+def take(driver: Chrome, url: str, folder: Path) -> None:
+    """Write the screenshots of all pages into a folder."""
+    command = driver.execute_cdp_cmd
+    command("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Shanghai"})
+    for language in LANGUAGES:
+        driver.get(f"{url}/web/language?to={language}&back=/")
+        for width, height, scale in SIZES:
+            for scheme in SCHEMES:
+                size = {"width": width, "height": height, "deviceScaleFactor": scale}
+                command("Emulation.setDeviceMetricsOverride", {**size, "mobile": width < 800})
+                feature = {"name": "prefers-color-scheme", "value": scheme}
+                command("Emulation.setEmulatedMedia", {"features": [feature]})
+                for name, path in PAGES.items():
+                    driver.get(url + path)
+                    if name == "endpoint":
+                        driver.find_element(By.CSS_SELECTOR, "#request button").click()
+                        WebDriverWait(driver, 20).until(
+                            lambda one: one.find_element(By.ID, "answer").text
+                        )
+                        driver.execute_script("scrollTo(0, 0); document.activeElement.blur()")
+                    file = folder / f"{name}-{width}-{scheme}-{language}.png"
+                    file.write_bytes(photograph(driver))
+
+
+def photograph(driver: Chrome) -> bytes:
+    """Return the window as a PNG; again if the window was still being resized."""
+    for _ in range(3):
+        with suppress(TimeoutException):
+            shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+            return b64decode(shot["data"])
+    raise RuntimeError(f"no screenshot of {driver.current_url}")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        demo() as facts,
+        tempfile.TemporaryDirectory() as profile,
+        chromium(Path(profile)) as driver,
+    ):
+        use(facts, driver)
+        take(driver, facts["base_url"], folder)
+    for name in KEPT:
+        shutil.copy(folder / f"{name}.png", IMAGES / f"{name}.png")
+    print(f"{len([*folder.glob('*.png')])} images in {folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -69,7 +69,7 @@ def sign_in(service: RunningService, mid: int) -> tuple[str, str]:
     printed = ""
     for line in process.stderr:
         printed += line
-        key = re.search(r"qrcode_key=(\w+)", line)
+        key = re.search(r"qrcode_key=([\w-]+)", line)
         if key is not None:
             service.agree(key[1], mid)
             break

@@ -330,7 +330,7 @@ def test_a_full_table_forgets_who_sent_least(monkeypatch: pytest.MonkeyPatch) ->
         assert table.spend(b"much", 10**9, 3, 10**18) > 0, "no number of others frees one"
 
 
-#: Asks as often as it can, once told to, and prints how many requests passed.
+#: Sends requests as fast as it can, once a line arrives, and prints how many requests passed.
 _ASK = """
 import sys
 from guanxi.contract.endpoints import STAT

@@ -206,7 +206,8 @@ def test_every_call_ends_within_its_time(
     for call in TYPED:
         if call.endpoint.method == "POST":
             callers = sum(one.endpoint is call.endpoint for one in TYPED)
-            assert len(service.requests_to(call.endpoint.name)) <= callers
+            sent = service.requests_to(call.endpoint.name)
+            assert len(sent) <= callers, "\n".join(map(str, sent))
 
 
 _TIMED: list[tuple[Endpoint, Use]] = [

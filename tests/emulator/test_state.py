@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -233,3 +234,17 @@ def test_marks_while_the_store_writes(service: RunningService) -> None:
         await writing
 
     service.do(both)
+
+
+def test_a_request_that_waits_does_not_act_in_the_next_test(service: RunningService) -> None:
+    """As of a client that timed out, whose connection the service still has."""
+    session = service.sign_in(1)
+    delay = service.fault("relation.modify", delay=3)
+    with ThreadPoolExecutor() as threads:
+        late = threads.submit(modify, service, session, 2, 1)
+        while delay.applied == 0:
+            time.sleep(0.01)
+        service.renew()
+        with pytest.raises(ConnectionError):
+            late.result()
+    assert service.requests == []

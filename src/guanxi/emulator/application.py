@@ -26,6 +26,10 @@ _CALL = "guanxi.emulator"
 _PARTS, _SLOW_SECONDS = 10, 1.0
 
 
+class _Abandoned(Exception):
+    """A request that was waiting when the service was renewed."""
+
+
 class Emulated:
     """An ASGI application in front of the service's own."""
 
@@ -37,6 +41,7 @@ class Emulated:
         #: The faults that are set, and for stale reads the application of each.
         self.faults: list[Armed] = []
         self.stale: dict[int, ASGI] = {}
+        self._renewed = asyncio.Event()
         self._origins = frozenset(origin.encode() for origin in service.settings.cors_origins)
         application.observe(observed)
 
@@ -48,8 +53,27 @@ class Emulated:
         scope[_CALL] = call
         try:
             await self._handle(call)
-        finally:
+        except _Abandoned:
+            call.cut()
+            return
+        except BaseException:
             await call.record(None)
+            raise
+        await call.record(None)
+
+    def abandon(self) -> None:
+        """Cut the connections of requests that a delay holds: none acts after this."""
+        self._renewed.set()
+        self._renewed = asyncio.Event()
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long; raise _Abandoned if the service is renewed meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._renewed.wait()
+        except TimeoutError:
+            return
+        raise _Abandoned
 
     async def _handle(self, call: Call) -> None:
         fault, delay = None, 0.0
@@ -57,7 +81,7 @@ class Emulated:
             await call.body.read()
             fault, delay = self._chosen(call)
         if delay and not (fault and fault.fault.body == "slow"):
-            await asyncio.sleep(delay)
+            await self._wait(delay)
         found = self._stubs.find(call.method, call.path) if self._stubs else None
         act = self._stubbed(call, *found) if found is not None else self._application
         if fault is not None:

@@ -221,8 +221,11 @@ class Emulator:
     async def renew(self) -> None:
         """Take the service back to its start: clear it, reset its world, forget other marks.
 
+        Requests that a delay holds are cut off, so that they do not act in the new world.
+
         Raise ValueError if there is no mark ``start``.
         """
+        self._served.layer.abandon()
         await self.clear()
         await self.marks.reset(START)
         if self._seeded is not None:

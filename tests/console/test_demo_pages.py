@@ -120,6 +120,12 @@ def test_fault_fail_remove(demo: Demo) -> None:
     page = visitor.submit("Set it", effect="status", value="200")
     assert visitor.answer.status == 400
     assert "status must be 400 to 599, not 200" in page
+    visitor.cookies["guanxi_language"] = "zh"
+    visitor.visit("/demo/faults")
+    assert "比例：0 到 1 的数" in visitor.submit("设置", effect="half", rate="often")
+    visitor.cookies["guanxi_language"] = "en"
+    visitor.visit("/demo/faults")
+    page = visitor.submit("Set it", effect="status", value="200")
     assert 'value="200"' in page, "the form keeps what was filled in"
 
 
@@ -175,8 +181,13 @@ def test_the_clock(demo: Demo) -> None:
     assert demo.control("GET", "")["time"] == 1_796_083_230
     visitor.submit("+1 day")
     assert "2026-12-02 08:00:30" in visitor.page
-    visitor.submit("Freeze", at="yesterday")
-    assert 'class="notice refused"' in visitor.page
+    for no_time in ("yesterday", "9999-99-99", "0001-01-01T00:00:00"):
+        visitor.submit("Freeze", at=no_time)
+        assert 'class="notice refused"' in visitor.page, no_time
+    visitor.submit("+1 day", advance="soon")
+    assert "Enter a time, such as 2026-12-01T08:00:00." in visitor.page
+    visitor.submit("+1 day", advance="1e300")
+    assert "the service&#39;s clock must be from 1970 to 9999" in visitor.page
     visitor.submit("Return to real time")
     assert demo.control("GET", "")["frozen"] is False
     visitor.submit("Freeze now")

@@ -8,7 +8,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.console.panel import Panel, Verb
+from guanxi.console.panel import Panel, Verb, refusal
 from guanxi.contract.endpoints import BY_NAME
 from guanxi.emulator.faults import BODIES, DROPS, Armed, Fault
 from guanxi.emulator.stories import STORIES
@@ -92,7 +92,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             await emulator.add_fault(fault_of(fields))
         except (ValueError, StoreError) as error:
-            refused = Notice("refused", Text.of(str(error)))
+            refused = refusal(error)
             return await _page(panel, request, fields, refused)
         return site.back(request, PATH, Text("已设置", "The fault is set"))
 
@@ -118,7 +118,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             await emulator.add_story(name)
         except (ValueError, StoreError) as error:
-            return site.back(request, PATH, Notice("refused", Text.of(str(error))))
+            return site.back(request, PATH, refusal(error))
         return site.back(request, PATH, Text(f"{name} 已打开", f"{name} is on"))
 
     return [
@@ -176,11 +176,11 @@ def fault_of(fields: dict[str, str]) -> Fault:
     given = {name: value.strip() for name, value in fields.items() if value.strip()}
     effect = EFFECTS.get(given.get("effect", ""))
     if effect is None:
-        raise ValueError("effect: choose one")
+        raise ValueError(Text("效果：请选择一个", "effect: choose one"))
     value: Any = effect.value
     if value is None:
         if "value" not in given:
-            raise ValueError("value: this effect needs one")
+            raise ValueError(Text("数值：此效果需要一个", "value: this effect needs one"))
         value = effect.kind(_number(given, "value")) if effect.kind is int else given["value"]
         if effect.field == "delay" and _is_float(value):
             value = float(value)
@@ -189,7 +189,7 @@ def fault_of(fields: dict[str, str]) -> Fault:
         chosen["params"] = dict(_pair(one) for one in given["params"].split())
     if "rate" in given:
         if not _is_float(given["rate"]):
-            raise ValueError("rate: a number from 0 to 1")
+            raise ValueError(Text("比例：0 到 1 的数", "rate: a number from 0 to 1"))
         chosen["rate"] = float(given["rate"])
     chosen |= {name: _number(given, name) for name in ("after", "times") if name in given}
     return Fault(**chosen)
@@ -198,7 +198,9 @@ def fault_of(fields: dict[str, str]) -> Fault:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise ValueError(f"params: name=value, not {text!r}")
+        raise ValueError(
+            Text(f"参数：应为 名称=值，而非 {text!r}", f"params: name=value, not {text!r}")
+        )
     return name, value
 
 
@@ -206,7 +208,9 @@ def _number(given: dict[str, str], name: str) -> int:
     text = given[name]
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 9):
-        raise ValueError(f"{name}: a whole number, not {text!r}")
+        raise ValueError(
+            Text(f"{name}：应为整数，而非 {text!r}", f"{name}: a whole number, not {text!r}")
+        )
     return int(text)
 
 

@@ -7,11 +7,10 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guanxi.console.panel import Panel, Verb
+from guanxi.console.panel import Panel, Verb, refusal
 from guanxi.emulator.state import START, UNNAMED
 from guanxi.stores.port import StoreError
 from guanxi.text import Text
-from guanxi.web.site import Notice
 
 PATH, CLOCK, MARKS, RESET, RENEW, STUBS = (
     "/demo/world",
@@ -29,6 +28,9 @@ STEPS = {
     31 * 86_400: Text("+31 天", "+31 days"),
 }
 _LONGEST_NAME = 60
+_NO_TIME = Text(
+    "请填写时间，如 2026-12-01T08:00:00。", "Enter a time, such as 2026-12-01T08:00:00."
+)
 #: The kinds of rows that a store counts.
 COUNTS = {
     "accounts": Text("账号", "accounts"),
@@ -69,8 +71,8 @@ def verbs(panel: Panel) -> list[Verb]:
         fields = await site.fields(request)
         try:
             done = _moved(panel, request, fields)
-        except (ValueError, OverflowError) as error:
-            return site.back(request, PATH, Notice("refused", Text.of(str(error))))
+        except ValueError as error:
+            return site.back(request, PATH, refusal(error))
         return site.back(request, PATH, done)
 
     async def mark(request: Request) -> Response:
@@ -79,7 +81,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             await emulator.marks.mark(name)
         except (ValueError, StoreError) as error:
-            return site.back(request, PATH, Notice("refused", Text.of(str(error))))
+            return site.back(request, PATH, refusal(error))
         return site.back(request, PATH, Text(f"已记下 {name}", f"The world is marked as {name}"))
 
     async def confirm_reset(request: Request) -> Response:
@@ -108,7 +110,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             await emulator.marks.reset(name or None)
         except (ValueError, StoreError) as error:
-            return site.back(request, PATH, Notice("refused", Text.of(str(error))))
+            return site.back(request, PATH, refusal(error))
         return site.back(request, PATH, Text(f"已回到 {name}", f"The world is as at {name}"))
 
     async def confirm_renew(request: Request) -> Response:
@@ -138,7 +140,7 @@ def verbs(panel: Panel) -> list[Verb]:
         try:
             await emulator.renew()
         except (ValueError, StoreError) as error:
-            return site.back(request, PATH, Notice("refused", Text.of(str(error))))
+            return site.back(request, PATH, refusal(error))
         return site.back(request, PATH, Text("已全部重来", "Everything is as at the start"))
 
     async def clear_stubs(request: Request) -> Response:
@@ -159,7 +161,7 @@ def verbs(panel: Panel) -> list[Verb]:
 
 
 def _moved(panel: Panel, request: Request, fields: dict[str, str]) -> Text:
-    """Move the clock as a form says. Raise ValueError or OverflowError for an invalid time."""
+    """Move the clock as a form says. Raise ValueError for an invalid time."""
     clock = panel.emulator.clock
     if fields.get("real"):
         clock.resume()
@@ -168,10 +170,18 @@ def _moved(panel: Panel, request: Request, fields: dict[str, str]) -> Text:
         clock.at(clock() / 1e9)
         return Text("时钟已停", "The clock is frozen")
     if at := fields.get("at", "").strip():
-        chosen = datetime.fromisoformat(at)
-        if chosen.tzinfo is None:
-            chosen = chosen.replace(tzinfo=panel.site.look(request).zone)
-        clock.at(chosen.timestamp())
+        try:
+            chosen = datetime.fromisoformat(at)
+            if chosen.tzinfo is None:
+                chosen = chosen.replace(tzinfo=panel.site.look(request).zone)
+            seconds = chosen.timestamp()
+        except (ValueError, OverflowError):
+            raise ValueError(_NO_TIME) from None
+        clock.at(seconds)
         return Text("时钟已停在此时", "The clock is frozen at that time")
-    clock.advance(float(fields.get("advance", "").strip() or "nan"))
+    try:
+        seconds = float(fields.get("advance", ""))
+    except ValueError:
+        raise ValueError(_NO_TIME) from None
+    clock.advance(seconds)
     return Text("时钟已移动", "The clock is moved")

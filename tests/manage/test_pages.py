@@ -6,36 +6,15 @@ import re
 import time
 from pathlib import Path
 
-import pytest
-
 from guanxi import SyncClient
 from guanxi.manage import plans
-from guanxi.toolbox.archive import Archive, Identity
+from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.notes import note_of
 from tests.console.visitor import Visitor
 from tests.manage.conftest import Manage
 from tests.service.client import send
 
 HOSTILE = "<b onclick='x()'>\u202e&amp;\x1b[2J"
-
-
-def followings(manage: Manage, mid: int) -> set[int]:
-    credential = manage.vault.load(manage.service.base_url, str(mid))
-    with SyncClient(base_url=manage.service.base_url, credential=credential) as client:
-        return {item.mid for item in client.relation.iter_followings(mid)}
-
-
-@pytest.fixture
-def at_home(manage: Manage) -> tuple[Manage, Visitor, str]:
-    """The pages, a visitor on the overview of account 1, and its path, after a snapshot."""
-    key = manage.keep(1)
-    identity = Identity(manage.service.base_url, 1, "me")
-    Archive.create(manage.folder / f"{key}.db", identity).close()
-    visitor = manage.visitor()
-    visitor.visit(f"/a/{key}")
-    visitor.submit("Take a snapshot")
-    manage.wait()
-    return manage, visitor, f"/a/{key}"
 
 
 def test_the_pages_open_once_with_their_token(manage: Manage) -> None:
@@ -100,17 +79,17 @@ def test_a_snapshot_then_filters_then_a_plan_then_undo(
     assert [name for name in ("Cat", "dog", "eel", "fox") if name in page] == ["dog", "eel", "fox"]
     page = visitor.submit("Make a plan", action="unfollow", chosen="4")
     assert "chosen by you" in page
-    assert followings(manage, 1) == {2, 3, 4, 5}  # nothing happens before the next step
+    assert manage.followings(1) == {2, 3, 4, 5}  # nothing happens before the next step
     visitor.submit("Apply now")
     manage.wait()
     page = visitor.visit(visitor.path)
     assert "1 of 1 acts were done" in page
-    assert followings(manage, 1) == {2, 3, 5}
+    assert manage.followings(1) == {2, 3, 5}
     page = visitor.submit("Plan to undo it")
     assert "Follow · 1" in page
     visitor.submit("Apply now")
     manage.wait()
-    assert followings(manage, 1) == {2, 3, 4, 5}
+    assert manage.followings(1) == {2, 3, 4, 5}
     assert visitor.visit(f"{home}/plans").count("tag good") == 2
 
 

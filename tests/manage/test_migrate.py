@@ -60,6 +60,7 @@ def test_what_cannot_be_migrated_is_said(at_home: tuple[Manage, Visitor, str]) -
 
 def test_a_finished_migration_is_begun_anew(at_home: tuple[Manage, Visitor, str]) -> None:
     manage, visitor, home = at_home
+    manage.service.add_accounts(8)
     source, target = home.removeprefix("/a/"), manage.archive(8)
     visitor.visit(f"/a/{target}/migration/{source}?blocks=1")
     visitor.submit("Read the target and make a plan")

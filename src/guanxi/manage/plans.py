@@ -64,16 +64,16 @@ def make(
     off: bool = False,
 ) -> Kept:
     """Make a plan as ``planning.plan`` does, in the archive's folder. Raise as it does."""
-    path = _new_path(archive, command, now)
+    path = new_path(archive, command, now)
     made = plan(archive, path, command, selection, now, words=words, to=to, add=add, off=off)
-    return _kept(archive, made)
+    return kept_of(archive, made)
 
 
 def make_undo(archive: Archive, name: str, now: int, words: Words) -> Kept:
     """Make the plan that takes back what a plan did. Raise PlanError or OSError."""
-    return _kept(
+    return kept_of(
         archive,
-        undo(archive, get(archive, name), _new_path(archive, "undo", now), now, words=words),
+        undo(archive, get(archive, name), new_path(archive, "undo", now), now, words=words),
     )
 
 
@@ -122,14 +122,15 @@ def _names(archive: Archive) -> list[str]:
 
 def _read(archive: Archive, name: str) -> Kept:
     try:
-        return _kept(archive, Plan.open(_path(archive, name)))
+        return kept_of(archive, Plan.open(_path(archive, name)))
     except (PlanError, OSError) as error:
         first = error.args[0] if error.args else ""
         fault = first if isinstance(first, Text) else Text.of(str(error))
         return Kept(name, fault=fault)
 
 
-def _kept(archive: Archive, opened: Plan) -> Kept:
+def kept_of(archive: Archive, opened: Plan) -> Kept:
+    """Return a plan that lies where this archive's plans do, with what became of it."""
     return Kept(name_of(archive, opened), opened.header, journal.report(archive, opened))
 
 
@@ -139,7 +140,7 @@ def _path(archive: Archive, name: str) -> Path:
     return plans_folder(archive.path) / f"{name}.plan"
 
 
-def _new_path(archive: Archive, command: str, now: int) -> Path:
+def new_path(archive: Archive, command: str, now: int) -> Path:
     """Return a path that no plan has, named after the time in UTC and the command."""
     plans_folder(archive.path).mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))

@@ -18,7 +18,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from guanxi.manage.pages import lists, migrate, plans, sign_in, snapshots, start, transfer, work
+from guanxi.manage.pages import (
+    groups,
+    lists,
+    migrate,
+    plans,
+    sign_in,
+    snapshots,
+    start,
+    transfer,
+    work,
+)
 from guanxi.manage.panel import Panel, Verb
 from guanxi.manage.people import People, Vault
 from guanxi.manage.work import Desk
@@ -32,7 +42,7 @@ from guanxi.web.site import Site
 NAME = Text("guanxi 管理", "guanxi manage")
 OPEN = "/open"
 _COOKIE = "guanxi_manage"
-_MODULES = (start, sign_in, snapshots, lists, plans, transfer, migrate, work)
+_MODULES = (start, sign_in, snapshots, lists, groups, plans, transfer, migrate, work)
 
 
 class Pages:

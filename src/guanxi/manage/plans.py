@@ -21,6 +21,7 @@ from guanxi.toolbox.errors import PlanError
 from guanxi.toolbox.journal import Report
 from guanxi.toolbox.plan import Header, Plan
 from guanxi.toolbox.planning import plan
+from guanxi.toolbox.regroup import plan_group
 from guanxi.toolbox.selection import Selection, Words
 from guanxi.toolbox.undo import undo
 
@@ -67,6 +68,12 @@ def make(
     path = new_path(archive, command, now)
     made = plan(archive, path, command, selection, now, words=words, to=to, add=add, off=off)
     return kept_of(archive, made)
+
+
+def make_group(archive: Archive, now: int, words: Words, *, old: str, new: str) -> Kept:
+    """Make the plan that creates, renames or deletes a group. Raise as ``plan_group``."""
+    path = new_path(archive, "group", now)
+    return kept_of(archive, plan_group(archive, path, now, old=old, new=new, words=words))
 
 
 def make_undo(archive: Archive, name: str, now: int, words: Words) -> Kept:

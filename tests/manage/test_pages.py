@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from urllib.parse import urlencode
 
 from guanxi import SyncClient
 from guanxi.manage import plans
@@ -184,3 +185,44 @@ def test_whoever_is_signed_out_is_sent_to_sign_in(
     assert "sign in by QR code first" in page
     assert visitor.path == "/sign-in"
     assert manage.pages.desk.state() is not None
+
+
+def test_a_note_is_written_in_its_cell(at_home: tuple[Manage, Visitor, str]) -> None:
+    manage, visitor, home = at_home
+    visitor.visit(f"{home}/lists/followings")
+    note = f"{home}/lists/followings/note/3"
+    part = visitor.send("GET", note, HX_Request="true").raw.decode()
+    assert "<html" not in part
+    assert 'aria-label="Note about dog"' in part
+    token = visitor.form("Make a plan").fields["_csrf"]
+    body = urlencode({"_csrf": token, "text": HOSTILE}).encode()
+    headers = {"Origin": manage.url, "HX_Request": "true"}
+    part = visitor.send("POST", note, body, **headers).raw.decode()
+    assert "&lt;b onclick" in part
+    assert "<html" not in part
+    with Archive.open(manage.folder / f"{home.removeprefix('/a/')}.db") as archive:
+        assert note_of(archive, 3) == HOSTILE
+    part = visitor.send("GET", f"{note}?shown=1", HX_Request="true").raw.decode()
+    assert "<textarea" not in part
+    assert "&lt;b onclick" in part
+
+
+def test_views_keep_their_columns(at_home: tuple[Manage, Visitor, str]) -> None:
+    _, visitor, home = at_home
+    visitor.visit(f"{home}/lists/followings?columns=name&columns=fans&sort=name")
+    page = visitor.submit("Save", view="fans")
+    assert "columns=name%2Cfans" in page
+    page = visitor.visit(f"{home}/lists/followings?columns=name%2Cfans&sort=name")
+    assert page.count('<th scope="col"') == 3
+
+
+def test_what_is_not_read_is_said(at_home: tuple[Manage, Visitor, str]) -> None:
+    manage, visitor, home = at_home
+    page = visitor.visit(f"{home}/lists/followings?mutual=no")
+    assert "3 not read yet</a> – take a snapshot with" in page
+    page = visitor.visit(f"{home}/lists/followings?mutual=no&read=no")
+    assert page.count('name="chosen"') == 3
+    visitor.visit(home)
+    visitor.submit("Take a snapshot", last_posted="1")
+    manage.wait()
+    assert "not read" not in visitor.visit(f"{home}/lists/followings").split("<table")[1]

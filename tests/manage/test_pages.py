@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
-from guanxi import SyncClient
+from guanxi import Credential, SyncClient
 from guanxi.manage import plans
+from guanxi.manage.application import FACES, Pages
 from guanxi.toolbox.archive import Archive
 from guanxi.toolbox.notes import note_of
 from tests.console.visitor import Visitor
@@ -226,3 +227,38 @@ def test_what_is_not_read_is_said(at_home: tuple[Manage, Visitor, str]) -> None:
     visitor.submit("Take a snapshot", last_posted="1")
     manage.wait()
     assert "not read" not in visitor.visit(f"{home}/lists/followings").split("<table")[1]
+
+
+def test_the_account_that_guanxi_login_saved_is_offered(manage: Manage) -> None:
+    session = manage.service.sign_in(2)
+    credential = Credential(session.sessdata, session.bili_jct)
+    manage.vault.save(manage.service.base_url, "default", credential)
+    visitor = manage.visitor()
+    before = len(manage.service.requests_to("web.nav"))
+    assert "The account that guanxi login saved" in visitor.visit("/")
+    assert len(manage.service.requests_to("web.nav")) == before  # looking sends nothing
+    page = visitor.submit("Use this account")
+    assert "Cat" in page
+    assert "There is no snapshot yet" in page
+    assert "The account that guanxi login saved" not in visitor.visit("/")
+    assert credential.sessdata not in visitor.page
+
+
+def test_faces_are_shown_only_where_they_are_wanted(
+    at_home: tuple[Manage, Visitor, str], tmp_path: Path
+) -> None:
+    manage, visitor, home = at_home
+    with Archive.open(manage.folder / f"{home.removeprefix('/a/')}.db") as archive:
+        for mid, face in (
+            (2, "http://i0.hdslb.com/a.jpg"),
+            (3, "https://attacker.example/b.jpg"),
+            (4, "javascript:x()"),
+        ):
+            archive.db.execute("UPDATE profile SET face = ? WHERE mid = ?", (face, mid))
+    assert "<img" not in visitor.visit(f"{home}/lists/followings")
+    manage.pages._panel.site.image_hosts = frozenset(FACES)
+    page = visitor.visit(f"{home}/lists/followings")
+    assert re.findall(r'<img src="([^"]*)"', page) == ["https://i0.hdslb.com/a.jpg"]
+    with_faces = Pages(manage.vault, folder=tmp_path, faces=True)
+    policy = with_faces._panel.site._headers["Content-Security-Policy"]
+    assert "img-src 'self' https://i0.hdslb.com https://i1.hdslb.com https://i2" in policy

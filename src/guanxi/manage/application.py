@@ -41,6 +41,8 @@ from guanxi.web.site import Site
 
 NAME = Text("guanxi 管理", "guanxi manage")
 OPEN = "/open"
+#: The hosts of faces, as the documents name them.
+FACES = ("i0.hdslb.com", "i1.hdslb.com", "i2.hdslb.com")
 _COOKIE = "guanxi_manage"
 _MODULES = (start, sign_in, snapshots, lists, groups, plans, transfer, migrate, work)
 
@@ -49,12 +51,17 @@ class Pages:
     """The pages of one process. ``application`` is what is served."""
 
     def __init__(
-        self, vault: Vault, *, base_url: str | None = None, folder: Path | None = None
+        self,
+        vault: Vault,
+        *,
+        base_url: str | None = None,
+        folder: Path | None = None,
+        faces: bool = False,
     ) -> None:
-        """As ``People``."""
+        """As ``People``. ``faces``: whether the browser loads faces from the documents' hosts."""
         self.token = secrets.token_urlsafe(24)
         self.desk = Desk()
-        site = Site(NAME, (), ["guanxi.manage"])
+        site = Site(NAME, (), ["guanxi.manage"], image_hosts=FACES if faces else ())
         self._panel = Panel(People(vault, base_url, folder), self.desk, site)
         self._sessions: Sessions[bool] = Sessions(_COOKIE)
         routes = Starlette(

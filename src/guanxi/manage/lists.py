@@ -255,6 +255,12 @@ def mids(archive: Archive, query: Query) -> Iterator[int]:
             yield row["mid"]
 
 
+def faces(archive: Archive, mids: Iterable[int]) -> dict[int, str]:
+    """Return the addresses of the faces of accounts, by mid."""
+    found = archive.rows(f"SELECT mid, face FROM accounts WHERE {among(mids)}")
+    return {row["mid"]: row["face"] for row in found}
+
+
 def groups(archive: Archive) -> dict[str, int]:
     """Return the account's own groups in the server's order, each with the number of members."""
     found = archive.rows("SELECT name, count FROM groups ORDER BY position, id")

@@ -104,6 +104,7 @@ def verbs(panel: Panel) -> list[Verb]:
                 groups=lists.groups(archive),
                 views=saved.views(archive, name),
                 actions=ACTIONS[name],
+                faces=lists.faces(archive, (row["mid"] for row in rows[:BLOCK])),
                 unread=unread,
                 unread_address=_address(query.narrowed("read", "no"), columns),
                 identity=archive.identity,

@@ -15,6 +15,7 @@ from guanxi.toolbox.notes import note_of
 from tests.console.visitor import Visitor
 from tests.manage.conftest import Manage
 from tests.service.client import send
+from tests.toolbox.archives import add_snapshot, item
 
 HOSTILE = "<b onclick='x()'>\u202e&amp;\x1b[2J"
 
@@ -241,7 +242,7 @@ def test_the_account_that_guanxi_login_saved_is_offered(manage: Manage) -> None:
     assert "Cat" in page
     assert "There is no snapshot yet" in page
     assert "The account that guanxi login saved" not in visitor.visit("/")
-    assert credential.sessdata not in visitor.page
+    assert str(credential.sessdata) not in visitor.page
 
 
 def test_faces_are_shown_only_where_they_are_wanted(
@@ -262,3 +263,27 @@ def test_faces_are_shown_only_where_they_are_wanted(
     with_faces = Pages(manage.vault, folder=tmp_path, faces=True)
     policy = with_faces._panel.site._headers["Content-Security-Policy"]
     assert "img-src 'self' https://i0.hdslb.com https://i1.hdslb.com https://i2" in policy
+
+
+def test_pages_of_3000_followings_are_small(manage: Manage) -> None:
+    key = manage.archive(1)
+    with Archive.open(manage.folder / f"{key}.db") as archive:
+        for start in (10, 30):
+            listed = [
+                item(
+                    start + one,
+                    name=f"account {one}",
+                    sign="a sign of an account " * 3,
+                    groups=[one % 12 + 1],
+                )
+                for one in range(3_000)
+            ]
+            groups = [(one, f"group {one}") for one in range(1, 13)]
+            add_snapshot(archive, 1_700_000_000 + start, groups, followings=listed)
+    visitor = manage.visitor()
+    for page in ("", "/lists/followings", "/groups", "/snapshots", "/difference", "/transfer"):
+        visitor.visit(f"/a/{key}{page}")
+        assert visitor.answer.status == 200
+        assert len(visitor.answer.raw) < 100_000, page
+    page = visitor.visit(f"/a/{key}/lists/followings?start=2960")
+    assert page.count('name="chosen"') == 40

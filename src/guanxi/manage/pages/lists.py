@@ -18,12 +18,14 @@ from guanxi.toolbox.errors import ToolError
 from guanxi.toolbox.planning import COMMANDS
 from guanxi.toolbox.selection import Selection, Words
 from guanxi.web.forms import Fields, Refusal
-from guanxi.web.paging import BLOCK, Block, whole_number, with_query
+from guanxi.web.paging import Block, whole_number, with_query
 
 LIST = f"{ACCOUNT}/{{key}}/lists/{{name}}"
 _PLAN, _KEEP, _VIEW, _FORGET = (f"{LIST}/{part}" for part in ("plan", "keep", "view", "forget"))
 _NOTE = f"{LIST}/note/{{mid:int}}"
 _LARGEST = 2**63 - 1
+#: How many rows a block has: the first page is under 100 KB.
+BLOCK = 80
 _BY_HAND = Text("由你选择", "chosen by you")
 
 

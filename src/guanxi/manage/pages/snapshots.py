@@ -23,7 +23,7 @@ OVERVIEW = f"{ACCOUNT}/{{key}}"
 SNAPSHOTS = f"{OVERVIEW}/snapshots"
 DIFFERENCE = f"{OVERVIEW}/difference"
 #: How many changes of each category a page shows.
-_SHOWN = 200
+_SHOWN = 60
 #: How many groups the overview shows.
 _GROUPS = 8
 

@@ -60,6 +60,19 @@ for (const chosen of document.querySelectorAll(".entries [aria-current]")) {
   if (top > list.clientHeight - 100) list.scrollTop = top - 60;
 }
 
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+  const tabs = tab.closest(".tabs");
+  tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
+}
+
+// --- a form that comes into the page has the focus ---
+
+document.addEventListener("htmx:after:swap", () => {
+  const field = document.querySelector("[data-focus]");
+  field?.focus();
+  field?.removeAttribute("data-focus");
+});
+
 // --- "/" goes to the search of the page ---
 
 document.addEventListener("keydown", (event) => {
